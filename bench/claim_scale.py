@@ -5,7 +5,7 @@
 Each campaign is on a server of its own, filled by SQL; the two are measured in turn. Two figures each:
 what the database takes for one "next" (all its statements, one client), and the whole request through
 gunicorn with 8 clients as the page's script works. A round is 144 reviews, because the small campaign has
-200 places left; what it did is taken back afterwards. Figure to reach: the large at most 1.5 × the small.
+200 assignments left; what it did is taken back afterwards. Figure to reach: the large at most 1.5 × the small.
 """
 
 import argparse
@@ -40,28 +40,28 @@ SELECT o.run_id, e.id, o.candidate_id, 0, o.text, ''
 FROM (SELECT * FROM evalapp_output ORDER BY id LIMIT 1) o, evalapp_example e
 WHERE e.id <> o.example_id AND e.split = 'test'
 """
-# Reviewers went through the places in their order; an item's places are different people's.
+# Reviewers went through the assignments in their order; an item's assignments are different people's.
 _DONE = """
-UPDATE evalapp_place p SET state = 'complete', open_slots = '{}', reviews_done = outputs_total,
+UPDATE evalapp_assignment p SET state = 'submitted', open_slots = '{}', reviews_done = outputs_total,
     reviewer_id = (%(people)s::bigint[])[1 + (p.item_id + p.number) %% cardinality(%(people)s::bigint[])]
 WHERE p.campaign_id = %(campaign)s AND p.rank <= %(until)s
 """
 _FREE = """
-UPDATE evalapp_place SET state = 'free', reviewer_id = NULL, lease_expires_at = NULL, open_slots = '{0}',
+UPDATE evalapp_assignment SET state = 'available', reviewer_id = NULL, lease_expires_at = NULL, open_slots = '{0}',
     reviews_done = 0
-WHERE campaign_id = %(campaign)s AND rank > %(until)s AND state <> 'free'
+WHERE campaign_id = %(campaign)s AND rank > %(until)s AND state <> 'available'
 """
 _REVIEWS = """
-INSERT INTO evalapp_review (campaign_id, place_id, item_output_id, reviewer_id, client_id, body_hash, revision,
+INSERT INTO evalapp_review (campaign_id, assignment_id, item_output_id, reviewer_id, client_id, body_hash, revision,
                             comment, seconds_active, is_simulated, submitted_at, created_at)
 SELECT p.campaign_id, p.id, p.outputs_order[1], p.reviewer_id, gen_random_uuid(), '', 1, '', 20, false,
        now() - interval '1 day', now() - interval '1 day'
-FROM evalapp_place p WHERE p.campaign_id = %(campaign)s AND p.state = 'complete' ORDER BY p.rank
+FROM evalapp_assignment p WHERE p.campaign_id = %(campaign)s AND p.state = 'submitted' ORDER BY p.rank
 """
 _SEATS = """
 UPDATE evalapp_campaignreviewer r SET cursor = %(until)s, recent_items = '{}', seconds_active = 20 * done.n, reviews_done = done.n
-FROM (SELECT reviewer_id, count(*) AS n FROM evalapp_place
-      WHERE campaign_id = %(campaign)s AND state = 'complete' GROUP BY reviewer_id) done
+FROM (SELECT reviewer_id, count(*) AS n FROM evalapp_assignment
+      WHERE campaign_id = %(campaign)s AND state = 'submitted' GROUP BY reviewer_id) done
 WHERE r.campaign_id = %(campaign)s AND r.user_id = done.reviewer_id
 """
 
@@ -84,7 +84,7 @@ def main() -> None:
     with sides[0] as small, sides[1] as large:
         for side in (small, large):
             about = side.wait_until_ready()
-            print(f"{side.name}: {about['items']:,} items, {about['left']:,} places left")
+            print(f"{side.name}: {about['items']:,} items, {about['left']:,} assignments left")
         # The first round warms up both.
         in_turn(sides, rounds=1, seconds=1)
         for side in sides:
@@ -126,26 +126,26 @@ def serve(items: int, port: int) -> None:
 
 
 def fill(items: int) -> tuple[Any, list[str], int]:
-    """An open campaign with 90% done by its eight reviewers; their cookies, and the places left."""
+    """An open campaign with 90% done by its eight reviewers; their cookies, and the assignments left."""
     from django.db import connection
 
     from evalapp.campaigns import services
-    from evalapp.campaigns.models import Campaign, Place
+    from evalapp.campaigns.models import Assignment, Campaign
 
-    # The rest of the rows comes before the launch, which then makes items and places as always.
-    whole = services.make_places
-    services.make_places = lambda *, campaign: (_more_rows(items), whole(campaign=campaign))[1]
+    # The rest of the rows comes before the launch, which then makes items and assignments as always.
+    whole = services.make_assignments
+    services.make_assignments = lambda *, campaign: (_more_rows(items), whole(campaign=campaign))[1]
     try:
         key, cookies = prepare(1, CLIENTS, overlap=OVERLAP)
     finally:
-        services.make_places = whole
+        services.make_assignments = whole
     campaign = Campaign.objects.get(key=key)
     keys = _keys(campaign)
     with connection.cursor() as cursor:
         for statement in (_DONE, _REVIEWS, _SEATS):
             cursor.execute(statement, keys)
         cursor.execute("VACUUM ANALYZE")
-    return campaign, cookies, Place.objects.filter(campaign=campaign, state="free").count()
+    return campaign, cookies, Assignment.objects.filter(campaign=campaign, state="available").count()
 
 
 def _more_rows(items: int) -> None:
@@ -211,7 +211,7 @@ def _take_back(campaign: Any, latest: int) -> None:
     with connection.cursor() as cursor:
         for statement in (_FREE, _SEATS):
             cursor.execute(statement, _keys(campaign))
-        cursor.execute("VACUUM evalapp_place, evalapp_campaignreviewer, evalapp_review, evalapp_score")
+        cursor.execute("VACUUM evalapp_assignment, evalapp_campaignreviewer, evalapp_review, evalapp_score")
 
 
 def database_times(campaign: Any) -> Figures:
@@ -236,8 +236,8 @@ def database_times(campaign: Any) -> Figures:
     for _ in range(LOOKS):
         with transaction.atomic():
             # Taken back each time, so that each is a claim and none has a full hand.
-            campaign.places.filter(reviewer=user, state="held").update(
-                state="free", reviewer=None, lease_expires_at=None
+            campaign.assignments.filter(reviewer=user, state="in_progress").update(
+                state="available", reviewer=None, lease_expires_at=None
             )
             spent.clear()
             with connection.execute_wrapper(timed):

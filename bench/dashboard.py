@@ -40,15 +40,15 @@ SELECT version_id, n, split, messages, "references", label, context, metadata, g
 FROM (SELECT * FROM evalapp_example ORDER BY id LIMIT 1) e, generate_series(2, %s) n
 """
 _DONE = """
-UPDATE evalapp_place SET state = 'complete', open_slots = '{}', reviews_done = outputs_total,
+UPDATE evalapp_assignment SET state = 'submitted', open_slots = '{}', reviews_done = outputs_total,
     reviewer_id = (%(people)s::bigint[])[1 + (item_id * 7 + number * 3) %% cardinality(%(people)s::bigint[])]
 WHERE campaign_id = %(campaign)s
 """
 _REVIEWS = """
-INSERT INTO evalapp_review (campaign_id, place_id, item_output_id, reviewer_id, client_id, body_hash, revision,
+INSERT INTO evalapp_review (campaign_id, assignment_id, item_output_id, reviewer_id, client_id, body_hash, revision,
                             comment, seconds_active, is_simulated, submitted_at, created_at)
 SELECT p.campaign_id, p.id, output, p.reviewer_id, gen_random_uuid(), '', 1, '', 20, false, now(), now()
-FROM evalapp_place p, unnest(p.outputs_order) AS output
+FROM evalapp_assignment p, unnest(p.outputs_order) AS output
 WHERE p.campaign_id = %(campaign)s AND p.item_id > %(after)s AND p.item_id <= %(until)s
 """
 # Items differ, reviewers differ, candidates differ, and every answer has its own chance.

@@ -224,9 +224,9 @@ def wait_until_up(port: int = PORT) -> None:
     raise SystemExit("The web server did not start.")
 
 
-def place_in(task: dict[str, Any]) -> str:
-    _, place, slot, _ = task["url"].rsplit("/", 3)
-    return f"place={place}&slot={slot}"
+def assignment_in(task: dict[str, Any]) -> str:
+    _, assignment, slot, _ = task["url"].rsplit("/", 3)
+    return f"assignment={assignment}&slot={slot}"
 
 
 class Reviewer:
@@ -273,9 +273,9 @@ class Reviewer:
     def by_script(self, stop: threading.Event) -> None:
         self.ask("next", "GET", self.next_address)
         on_screen = json.loads(self.ask("next", "GET", self.next_address, **JSON))
-        ahead = json.loads(self.ask("next", "GET", f"{self.next_address}?{place_in(on_screen)}", **JSON))
+        ahead = json.loads(self.ask("next", "GET", f"{self.next_address}?{assignment_in(on_screen)}", **JSON))
         while not stop.is_set() and ahead and "url" in ahead:
-            address = f"{on_screen['url']}?ahead&{place_in(ahead)}"
+            address = f"{on_screen['url']}?ahead&{assignment_in(ahead)}"
             answer = self.ask("submit", "POST", address, self.submission(on_screen["client_id"]), **JSON)
             self.reviews += 1
             on_screen, ahead = ahead, json.loads(answer)["ahead"]
@@ -358,16 +358,18 @@ def check_quota() -> None:
     """The figures count only if nothing was lost or doubled on the way."""
     from django.db.models import Count, F, Sum
 
-    from evalapp.campaigns.models import CampaignReviewer, Place
+    from evalapp.campaigns.models import Assignment, CampaignReviewer
     from evalapp.reviews.models import Review, Score
 
     reviews = Review.objects.count()
-    doubled = Review.objects.values("place", "item_output").annotate(n=Count("id")).filter(n__gt=1).count()
-    by_places = Place.objects.aggregate(n=Sum("reviews_done"))["n"]
+    doubled = (
+        Review.objects.values("assignment", "item_output").annotate(n=Count("id")).filter(n__gt=1).count()
+    )
+    by_assignments = Assignment.objects.aggregate(n=Sum("reviews_done"))["n"]
     by_people = CampaignReviewer.objects.aggregate(n=Sum("reviews_done"))["n"]
-    over = Place.objects.filter(reviews_done__gt=F("outputs_total")).count()
+    over = Assignment.objects.filter(reviews_done__gt=F("outputs_total")).count()
     print(f"stored {reviews}: doubled {doubled}, over quota {over}, scores {Score.objects.count()}")
-    if doubled or over or not reviews == by_places == by_people or Score.objects.count() != 5 * reviews:
+    if doubled or over or not reviews == by_assignments == by_people or Score.objects.count() != 5 * reviews:
         raise SystemExit("The tables do not agree with one another.")
 
 

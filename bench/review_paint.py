@@ -92,7 +92,7 @@ def measure(key: str, cookie_name: str, cookie: str, reviews: int) -> list[float
 
 def _is_fetched_ahead(response: Any) -> bool:
     """The first is asked for by itself; each after it comes with the answer to a submission."""
-    return "place=" in response.url
+    return "assignment=" in response.url
 
 
 if __name__ == "__main__":

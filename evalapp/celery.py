@@ -31,7 +31,7 @@ app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks(PACKAGES_WITH_TASKS)
 app.conf.beat_scheduler = "evalapp.jobs.clock:Clock"
 # Short, and needed most when the workers are stuck: the clock carries them out itself.
-DUTIES = frozenset({"reap-lost-jobs", "return-lapsed-places", "ring-for-webhooks", "open-due-weeks"})
+DUTIES = frozenset({"reap-lost-jobs", "return-lapsed-assignments", "ring-for-webhooks", "open-due-weeks"})
 app.conf.beat_schedule = {
     # Expires, so that rings do not pile up while nobody hears them.
     "advance-demonstration": {
@@ -57,5 +57,8 @@ app.conf.beat_schedule = {
         "options": {"expires": 60},
     },
     "remove-left-files": {"task": "evalapp.decisions.tasks.remove_left_files", "schedule": 3600.0},
-    "return-lapsed-places": {"task": "evalapp.campaigns.tasks.return_lapsed_places", "schedule": 60.0},
+    "return-lapsed-assignments": {
+        "task": "evalapp.campaigns.tasks.return_lapsed_assignments",
+        "schedule": 60.0,
+    },
 }

@@ -92,16 +92,16 @@ ROUTE_KWARGS: dict[str, dict[str, Kwarg]] = {
     "review_undo": {"key": lambda world: world.campaign.key},
     "review_closing": {"key": lambda world: world.campaign.key},
     "review_calibration": {"key": lambda world: world.campaign.key},
-    "review_task": {"key": lambda world: world.place.key},
-    "review_draft": {"key": lambda world: world.place.key},
-    "review_skip": {"key": lambda world: world.place.key},
+    "review_task": {"key": lambda world: world.assignment.key},
+    "review_draft": {"key": lambda world: world.assignment.key},
+    "review_skip": {"key": lambda world: world.assignment.key},
     # At the slot that they have reviewed.
     **{
-        name: {"key": lambda world: world.place.key, "slot": lambda world: 1}
+        name: {"key": lambda world: world.assignment.key, "slot": lambda world: 1}
         for name in ("review_discussion", "review_appeal", "api_my_discussion", "api_my_appeals")
     },
     **{
-        name: {"key": lambda world: world.pair_place.key, "slot": lambda world: 1}
+        name: {"key": lambda world: world.pair_assignment.key, "slot": lambda world: 1}
         for name in (
             *("judgement_discussion", "judgement_appeal"),
             *("api_my_comparison_discussion", "api_my_comparison_appeals"),
@@ -115,7 +115,7 @@ ROUTE_KWARGS: dict[str, dict[str, Kwarg]] = {
         )
     },
     **{
-        name: {"key": lambda world: world.pair_place.key}
+        name: {"key": lambda world: world.pair_assignment.key}
         for name in (
             *("judgement_task", "judgement_draft", "judgement_skip", "judgement_flag"),
             *("api_my_comparison", "api_my_verdict_draft", "api_my_comparison_skip"),
@@ -151,7 +151,7 @@ ROUTE_KWARGS: dict[str, dict[str, Kwarg]] = {
         }
         for name in ("judgement_send_back_withdraw", "api_judgement_send_back_withdraw")
     },
-    "review_flag": {"key": lambda world: world.place.key},
+    "review_flag": {"key": lambda world: world.assignment.key},
     "flag_resolve": {"pk": lambda world: world.campaign.pk},
     "api_my_campaign": {"key": lambda world: world.campaign.key},
     **{
@@ -160,10 +160,10 @@ ROUTE_KWARGS: dict[str, dict[str, Kwarg]] = {
     },
     "api_my_next": {"key": lambda world: world.campaign.key},
     "api_my_closing": {"key": lambda world: world.campaign.key},
-    "api_my_task": {"key": lambda world: world.place.key},
-    "api_my_draft": {"key": lambda world: world.place.key},
-    "api_my_skip": {"key": lambda world: world.place.key},
-    "api_my_flag": {"key": lambda world: world.place.key},
+    "api_my_task": {"key": lambda world: world.assignment.key},
+    "api_my_draft": {"key": lambda world: world.assignment.key},
+    "api_my_skip": {"key": lambda world: world.assignment.key},
+    "api_my_flag": {"key": lambda world: world.assignment.key},
     **{
         f"campaign_{name}": {"pk": lambda world: world.campaign.pk, "seat": lambda world: world.seat.pk}
         for name in (

@@ -14,6 +14,8 @@ from evalapp.accounts.models import ApiToken, Invitation, Project, User
 from evalapp.adjudication.models import Adjudication, AdjudicationRevision, Appeal, DiscussionMessage
 from evalapp.analysis.models import StoredAnalysis
 from evalapp.campaigns.models import (
+    Assignment,
+    AssignmentState,
     CalibrationNote,
     Campaign,
     CampaignCandidate,
@@ -21,8 +23,6 @@ from evalapp.campaigns.models import (
     GoldAnswer,
     Item,
     ItemOutput,
-    Place,
-    PlaceState,
     Skip,
 )
 from evalapp.datasets.models import Dataset, DatasetImport, DatasetVersion, Example
@@ -69,7 +69,7 @@ DIGEST = "0" * 64
 
 
 def make_world(project: Project, *, reviewer: User) -> SimpleNamespace:
-    """A row of every kind, held together as the product would; ``reviewer`` holds the place."""
+    """A row of every kind, held together as the product would; ``reviewer`` holds the assignment."""
     world = SimpleNamespace(project=project, user=reviewer, membership=project.memberships.latest("id"))
     _people(world)
     _data(world)
@@ -155,7 +155,7 @@ def _campaign(world: SimpleNamespace) -> None:
         overlap=1,
         calibration_items=1,
         items_total=1,
-        places_total=1,
+        assignments_total=1,
         reviews_total=2,
     )
     candidate = CampaignCandidate.objects.create(
@@ -176,12 +176,12 @@ def _campaign(world: SimpleNamespace) -> None:
     world.item = Item.objects.create(campaign=world.campaign, example=world.example)
     world.item_output = ItemOutput.objects.create(item=world.item, output=world.output, candidate=candidate)
     other = ItemOutput.objects.create(item=world.item, output=second_output, candidate=second)
-    world.place = Place.objects.create(
+    world.assignment = Assignment.objects.create(
         item=world.item,
         campaign=world.campaign,
         number=1,
         rank=0,
-        state=PlaceState.HELD,
+        state=AssignmentState.IN_PROGRESS,
         reviewer=world.user,
         lease_expires_at=timezone.now() + dt.timedelta(minutes=30),
         outputs_order=[other.pk, world.item_output.pk],
@@ -202,7 +202,7 @@ def _campaign(world: SimpleNamespace) -> None:
 def _reviews(world: SimpleNamespace) -> None:
     world.review = Review.objects.create(
         campaign=world.campaign,
-        place=world.place,
+        assignment=world.assignment,
         item_output=world.item_output,
         reviewer=world.user,
         client_id=uuid.uuid4(),

@@ -9,14 +9,14 @@ from django.utils import timezone
 from evalapp.accounts.models import User
 from evalapp.adjudication.models import ComparisonRuling, ComparisonRulingRevision, DiscussionMessage
 from evalapp.campaigns.models import (
+    Assignment,
+    AssignmentState,
     Campaign,
     CampaignCandidate,
     CampaignReviewer,
     Comparison,
     Item,
     ItemOutput,
-    Place,
-    PlaceState,
 )
 from evalapp.judgements.models import (
     GoldVerdict,
@@ -28,7 +28,7 @@ from evalapp.judgements.models import (
 
 
 def add_pairs(world: SimpleNamespace) -> None:
-    """A campaign that compares the same two outputs; one comparison is in hand, one is judged."""
+    """A campaign that compares the same two outputs; one comparison is in progress, one is judged."""
     world.pairs = Campaign.objects.create(
         project=world.project,
         name="Pairs",
@@ -56,12 +56,12 @@ def add_pairs(world: SimpleNamespace) -> None:
     )
     judged = Comparison.objects.create(item=item, number=0, outputs=outputs)
     held = Comparison.objects.create(item=item, number=1, outputs=outputs)
-    world.pair_place = Place.objects.create(
+    world.pair_assignment = Assignment.objects.create(
         item=item,
         campaign=world.pairs,
         number=1,
         rank=0,
-        state=PlaceState.HELD,
+        state=AssignmentState.IN_PROGRESS,
         reviewer=world.user,
         lease_expires_at=timezone.now() + dt.timedelta(minutes=30),
         outputs_order=[held.pk, judged.pk],
@@ -72,7 +72,7 @@ def add_pairs(world: SimpleNamespace) -> None:
     JudgementDraft.objects.create(reviewer=world.user, comparison=held, outputs=outputs, body={})
     judgement = Judgement.objects.create(
         campaign=world.pairs,
-        place=world.pair_place,
+        assignment=world.pair_assignment,
         comparison=judged,
         reviewer=world.user,
         client_id=uuid.uuid4(),

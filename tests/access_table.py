@@ -431,7 +431,7 @@ ACCESS: dict[str, Access] = {
     "api_campaign_deadline": Access(P.VIEW_CAMPAIGNS, P.EDIT_CAMPAIGNS),
     "api_campaign_reassign": Access(P.VIEW_CAMPAIGNS, P.EDIT_CAMPAIGNS),
     "api_campaign_items": Access(P.VIEW_CAMPAIGNS, P.EDIT_CAMPAIGNS),
-    "api_campaign_add_places": Access(P.VIEW_CAMPAIGNS, P.EDIT_CAMPAIGNS),
+    "api_campaign_add_assignments": Access(P.VIEW_CAMPAIGNS, P.EDIT_CAMPAIGNS),
     "api_flags": Access(P.VIEW_CAMPAIGNS, P.EDIT_CAMPAIGNS),
     "api_flag_resolve": Access(P.VIEW_CAMPAIGNS, P.EDIT_CAMPAIGNS),
     "api_campaign_gold": both(P.EDIT_CAMPAIGNS),

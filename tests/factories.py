@@ -11,7 +11,7 @@ from django.utils import timezone
 from evalapp.accounts.models import Project, User
 from evalapp.campaigns.allocation import NextReview, next_review
 from evalapp.campaigns.design import CampaignDesign
-from evalapp.campaigns.models import Campaign, CampaignReviewer, ItemOutput, Place
+from evalapp.campaigns.models import Assignment, Campaign, CampaignReviewer, ItemOutput
 from evalapp.campaigns.services import create_campaign, open_campaign
 from evalapp.datasets.models import DatasetVersion
 from evalapp.datasets.rows import ExampleRow
@@ -156,8 +156,8 @@ def answers(error: int = 0, **scores: int | str) -> ReviewAnswers:
     return ReviewAnswers(scores={**given, YES_NO: error})
 
 
-def walk(campaign: Campaign, reviewer: User) -> Iterator[tuple[Place, ItemOutput]]:
-    """Each place and output that the reviewer is offered; submit it before asking for the next."""
+def walk(campaign: Campaign, reviewer: User) -> Iterator[tuple[Assignment, ItemOutput]]:
+    """Each assignment and output that the reviewer is offered; submit it before asking for the next."""
     while True:
         seat = CampaignReviewer.objects.select_related(
             "campaign__project", "campaign__rubric_version", "user"
@@ -165,11 +165,11 @@ def walk(campaign: Campaign, reviewer: User) -> Iterator[tuple[Place, ItemOutput
         offered = next_review(seat=seat)
         if not isinstance(offered, NextReview):
             return
-        place = Place.objects.select_related("campaign__project", "campaign__rubric_version").get(
-            pk=offered.place.id
+        assignment = Assignment.objects.select_related("campaign__project", "campaign__rubric_version").get(
+            pk=offered.assignment.id
         )
         yield (
-            place,
+            assignment,
             ItemOutput.objects.select_related("candidate__model_version", "item__example", "output").get(
                 pk=offered.item_output_id
             ),
@@ -185,12 +185,12 @@ def review_all(
 ) -> list[Review]:
     """Let a reviewer rate everything they are offered; what ``said`` leaves out gets 4 throughout."""
     reviews = []
-    for place, entry in walk(campaign, reviewer):
+    for assignment, entry in walk(campaign, reviewer):
         label = entry.candidate.model_version.label
         row = entry.item.example.row_number
         result = submit_review(
             reviewer=reviewer,
-            place=place,
+            assignment=assignment,
             item_output=entry,
             client_id=uuid.uuid4(),
             answers=said.get((label, row)) or said.get(label) or answers(),

@@ -287,7 +287,7 @@ class CaseQuery:
             conditions.append("spread.spread > 0")
         for each in wanted.gave:
             given = f"r.reviewer_id = {self._value(each.reviewer_id)} AND s.value = {self._value(each.level)}"
-            base = "NOT (SELECT p.is_added FROM evalapp_place p WHERE p.id = r.place_id)"
+            base = "NOT (SELECT p.is_added FROM evalapp_assignment p WHERE p.id = r.assignment_id)"
             conditions.append(self._answered(f"{of} AND {given} AND {base}"))
         if wanted.disagreement is not None:
             conditions.append(f"o.id IN ({self._disagreeing(criterion, wanted.disagreement)})")

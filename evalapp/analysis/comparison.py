@@ -13,7 +13,7 @@ import numpy as np
 
 from evalapp.analysis.picked import why_no_means
 from evalapp.analysis.scores import CampaignScores, ReviewedOutput
-from evalapp.campaigns.models import CampaignCandidate, PlaceState
+from evalapp.campaigns.models import AssignmentState, CampaignCandidate
 from evalapp.measure import Measure, signature
 from evalapp.metrics.metric import MetricDescription
 from evalapp.rubrics.drafts import MOST_BUTTONS
@@ -117,15 +117,15 @@ class CandidateRow:
 
 
 class Design(NamedTuple):
-    """What the numbers rest on. ``is_mixed``: people and simulated reviewers together. ``places_complete`` is None
-    of a large campaign of which nothing is computed yet: counting places takes as long as it has many.
+    """What the numbers rest on. ``is_mixed``: people and simulated reviewers together. ``assignments_submitted`` is None
+    of a large campaign of which nothing is computed yet: counting assignments takes as long as it has many.
     """
 
     items: int
     reviewers: int
     reviews: int
-    places_complete: int | None
-    places_total: int
+    assignments_submitted: int | None
+    assignments_total: int
     is_simulated: bool
     is_mixed: bool
 
@@ -168,8 +168,8 @@ def design_of(scores: CampaignScores) -> Design:
         items=len({output.item_id for output in scores.outputs}),
         reviewers=len(scores.reviewer_ids),
         reviews=len({(answer.reviewer_id, answer.item_output_id) for answer in scores.answers}),
-        places_complete=scores.places.get(PlaceState.COMPLETE, 0),
-        places_total=sum(scores.places.values()),
+        assignments_submitted=scores.assignments.get(AssignmentState.SUBMITTED, 0),
+        assignments_total=sum(scores.assignments.values()),
         is_simulated=True in simulated,
         is_mixed=len(simulated) == 2,
     )

@@ -268,7 +268,7 @@ def nothing_stored(
         CandidateRow(candidate, [cell(each) for each in criteria], unknown("candidate-score"), {}, {}, {}, [])
         for candidate in candidates
     ]
-    design = Design(campaign.items_total, 0, 0, None, campaign.places_total, False, False)
+    design = Design(campaign.items_total, 0, 0, None, campaign.assignments_total, False, False)
     comparison = Comparison(design, rows, list(criteria), [], [], [])
     return StoredComparison(comparison, None, [], [], None, 0, [], None, None, [], None, _NOT_LOOKED_FOR)
 

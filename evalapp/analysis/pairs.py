@@ -91,7 +91,7 @@ def load_judgements(
         stored = stored.filter(is_simulated=reviewer_type == "simulated")
     owner = dict(entries.values_list("pk", "candidate").iterator(CHUNK))
     columns = (
-        "pk", "comparison__item", "comparison", "reviewer", "outputs", "choice", "ranks", "is_simulated", "place__is_added",
+        "pk", "comparison__item", "comparison", "reviewer", "outputs", "choice", "ranks", "is_simulated", "assignment__is_added",
     )  # fmt: skip
     return Judgements(
         campaign=campaign,

@@ -14,7 +14,7 @@ from evalapp.analysis.reading import reading_times
 from evalapp.analysis.sampled import SampledItems, sampled_scores
 from evalapp.analysis.scores import CampaignScores
 from evalapp.analysis.unblinding import Unblinding, unblinding_of
-from evalapp.campaigns.models import MANY_LAPSES, Campaign, Place, PlaceState
+from evalapp.campaigns.models import MANY_LAPSES, Assignment, AssignmentState, Campaign
 from evalapp.campaigns.queries import is_reviewing_blind
 from evalapp.judgements.checks import ComparisonChecks, checks_of
 from evalapp.reviews.progress import TeamProgress, team_progress
@@ -34,7 +34,7 @@ class AgreementSoFar(NamedTuple):
 
 
 class LeftItem(NamedTuple):
-    """An item that is taken and left again and again: ``lapses`` of the place where it happened most."""
+    """An item that is taken and left again and again: ``lapses`` of the assignment where it happened most."""
 
     item_id: int
     row_number: int
@@ -141,12 +141,12 @@ def _checks(campaign: Campaign) -> Sequence[Checks]:
 
 
 def left_items(campaign: Campaign) -> list[LeftItem]:
-    """Items not yet complete with a place whose lease ran out at least 3 times, the most often left first."""
-    places = (
-        Place.objects.filter(campaign=campaign, lapses__gte=MANY_LAPSES)
-        .exclude(state=PlaceState.COMPLETE)
+    """Items not yet complete with an assignment whose lease ran out at least 3 times, the most often left first."""
+    assignments = (
+        Assignment.objects.filter(campaign=campaign, lapses__gte=MANY_LAPSES)
+        .exclude(state=AssignmentState.SUBMITTED)
         .values_list("item_id", "item__example__row_number")
         .annotate(most=Max("lapses"))
         .order_by("-most", "item_id")
     )
-    return [LeftItem(*row) for row in places[:MOST_LEFT]]
+    return [LeftItem(*row) for row in assignments[:MOST_LEFT]]

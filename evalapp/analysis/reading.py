@@ -24,7 +24,7 @@ _REVIEWS = """
     SELECT review.reviewer_id, review.seconds_active AS seconds, said.words, said.words AS new_words,
            CASE WHEN example.context = '' OR EXISTS (
                SELECT 1 FROM evalapp_review earlier
-               WHERE earlier.place_id = review.place_id AND earlier.id < review.id
+               WHERE earlier.assignment_id = review.assignment_id AND earlier.id < review.id
            ) THEN 0 ELSE 1 + length(example.context) - length(replace(example.context, ' ', '')) END AS context_words
     FROM evalapp_review review
     JOIN evalapp_itemoutput item_output ON item_output.id = review.item_output_id
@@ -41,7 +41,7 @@ _COMPARISONS = """
     SELECT judgement.reviewer_id, judgement.seconds_active AS seconds, read.words, read.new_words,
            CASE WHEN example.context = '' OR EXISTS (
                SELECT 1 FROM evalapp_judgement earlier
-               WHERE earlier.place_id = judgement.place_id AND earlier.id < judgement.id
+               WHERE earlier.assignment_id = judgement.assignment_id AND earlier.id < judgement.id
            ) THEN 0 ELSE 1 + length(example.context) - length(replace(example.context, ' ', '')) END AS context_words
     FROM evalapp_judgement judgement
     JOIN evalapp_comparison comparison ON comparison.id = judgement.comparison_id
@@ -53,7 +53,7 @@ _COMPARISONS = """
         FROM (
             SELECT cardinality(regexp_split_to_array(btrim(output.text), '\\s+')) AS words, EXISTS (
                 SELECT 1 FROM evalapp_judgement earlier
-                WHERE earlier.place_id = judgement.place_id AND earlier.id < judgement.id
+                WHERE earlier.assignment_id = judgement.assignment_id AND earlier.id < judgement.id
                   AND item_output.id = ANY(earlier.outputs)
             ) AS is_known
             FROM evalapp_itemoutput item_output JOIN evalapp_output output ON output.id = item_output.output_id

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from evalapp.analysis import keeping
 from evalapp.analysis.differences import SEED
 from evalapp.analysis.scores import CampaignScores, load_scores
-from evalapp.campaigns.models import Campaign, ItemOutput, Place, Purpose
+from evalapp.campaigns.models import Assignment, Campaign, ItemOutput, Purpose
 from evalapp.reviews.counts import scores_given
 
 # Fewer tell too little of how items differ, however many reviewers each has.
@@ -42,7 +42,7 @@ def sampled_scores(campaign: Campaign) -> SampledScores:
     given = scores_given(campaign)
     if given <= keeping.MOST_AT_REQUEST:
         return SampledScores(load_scores(campaign), None)
-    reviewed = Place.objects.filter(campaign=campaign, purpose=Purpose.REVIEW, reviews_done__gt=0)
+    reviewed = Assignment.objects.filter(campaign=campaign, purpose=Purpose.REVIEW, reviews_done__gt=0)
     items = sorted(set(reviewed.order_by().values_list("item_id", flat=True)))
     number = min(max(len(items) * keeping.MOST_AT_REQUEST // given, LEAST_ITEMS), len(items))
     if number == len(items):

@@ -9,7 +9,7 @@ from typing import NamedTuple, TypeVar
 
 from django.db.models import Count, F, QuerySet
 
-from evalapp.campaigns.models import Campaign, CampaignCandidate, ItemOutput, Place, Purpose
+from evalapp.campaigns.models import Assignment, Campaign, CampaignCandidate, ItemOutput, Purpose
 from evalapp.core.errors import InvalidError
 from evalapp.measure import Measure
 from evalapp.metrics.metric import MetricDescription
@@ -69,7 +69,7 @@ class CampaignScores:
     """Everything said about a campaign's outputs, by people and by metrics.
 
     ``candidates`` and ``criteria`` (those that are rated) are in their order on every page; ``rules`` are the project's rules
-    in use. ``corpus`` holds whole-set metrics by candidate; ``places`` counts places by state.
+    in use. ``corpus`` holds whole-set metrics by candidate; ``assignments`` counts assignments by state.
     ``names`` says how each reviewer is called, the same on every page and file. ``external`` are the
     project's scores from elsewhere.
     """
@@ -82,7 +82,7 @@ class CampaignScores:
     tags: list[GivenTag]
     outputs: list[ReviewedOutput]
     corpus: dict[int, dict[str, Measure]]
-    places: dict[str, int]
+    assignments: dict[str, int]
     names: ReviewerNames
     external: list[MetricDescription] = field(default_factory=list)
 
@@ -279,12 +279,12 @@ def load_many(
     answers, tags = _answers(ids, reviewer_type, reviews), _tags(ids, reviewer_type, reviews)
     outputs = _outputs(ids, rules, [*COMPARED_METRICS, *(metric.name for metric in external)], item_outputs)
     corpus = _corpus(campaigns, outputs, candidates)
-    places: dict[int, dict[str, int]] = defaultdict(dict)
-    counted = Place.objects.filter(campaign__in=ids, purpose=Purpose.REVIEW).values_list(
+    assignments: dict[int, dict[str, int]] = defaultdict(dict)
+    counted = Assignment.objects.filter(campaign__in=ids, purpose=Purpose.REVIEW).values_list(
         "campaign_id", "state"
     )
     for campaign_id, state, count in counted.annotate(n=Count("id")).order_by():
-        places[campaign_id][state] = count
+        assignments[campaign_id][state] = count
     numbers = pseudonym_numbers(campaigns)
     return {
         campaign.pk: CampaignScores(
@@ -296,7 +296,7 @@ def load_many(
             tags=tags[campaign.pk],
             outputs=outputs[campaign.pk],
             corpus=corpus,
-            places=places[campaign.pk],
+            assignments=assignments[campaign.pk],
             names=shown_names(campaign, numbers=numbers[campaign.pk]),
             external=external,
         )
@@ -321,7 +321,7 @@ def _answers(
         "criterion_id",
         "value",
         "review__is_simulated",
-        "review__place__is_added",
+        "review__assignment__is_added",
     )
     return _grouped((row[0], Answer(*row[1:])) for row in columns.iterator(CHUNK))
 

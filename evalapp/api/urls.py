@@ -167,7 +167,11 @@ urlpatterns: list[URLPattern] = [
     path(f"{_CAMPAIGN}/deadline/", campaigns.CampaignDeadline.as_view(), name="api_campaign_deadline"),
     path(f"{_CAMPAIGN}/reassign/", campaigns.CampaignReassign.as_view(), name="api_campaign_reassign"),
     path(f"{_CAMPAIGN}/items/", campaigns.CampaignItems.as_view(), name="api_campaign_items"),
-    path(f"{_CAMPAIGN}/places/", campaigns.CampaignAddPlaces.as_view(), name="api_campaign_add_places"),
+    path(
+        f"{_CAMPAIGN}/assignments/",
+        campaigns.CampaignAddAssignments.as_view(),
+        name="api_campaign_add_assignments",
+    ),
     path(f"{_CAMPAIGN}/gold/", campaigns.CampaignGold.as_view(), name="api_campaign_gold"),
     path(
         f"{_CAMPAIGN}/gold/<int:answer>/",

@@ -78,12 +78,16 @@ def _campaign(each: CampaignEvidence) -> Iterator[str]:
         return
     assert each.row is not None and each.comparison is not None  # noqa: PT018 - said above
     design = each.comparison.design
-    complete = design.places_complete
+    submitted = design.assignments_submitted
     who = "simulated reviewers" if design.is_simulated and not design.is_mixed else "reviewers"
     mixed = ", people and simulated ones together" if design.is_mixed else ""
     yield (
         f"{design.items:,} items, {design.reviewers:,} {who}{mixed}, {design.reviews:,} reviews of all candidates"
-        + ("." if complete is None else f"; {complete:,} of {design.places_total:,} places complete.")
+        + (
+            "."
+            if submitted is None
+            else f"; {submitted:,} of {design.assignments_total:,} assignments submitted."
+        )
         + (" **Simulated: these are no opinions of people.**" if design.is_simulated else "")
     )
     if each.standing is not None and each.standing.computed_at is not None:

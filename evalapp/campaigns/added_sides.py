@@ -1,6 +1,6 @@
-"""On which side answers stand at the places that a comparing campaign is given while it runs.
+"""On which side answers stand at the assignments that a comparing campaign is given while it runs.
 
-Places that are held or done keep their sides. An added one takes those that its item has had least, and
+Assignments that are in progress or submitted keep their sides. An added one takes those that its item has had least, and
 of these the ones that its answers have had least over the campaign. So every answer stands at each position
 equally often in every item (a difference of 1 at most), as at the launch.
 """
@@ -14,19 +14,19 @@ from django.db import connection
 from django.db.models import Max
 
 from evalapp.campaigns.comparisons import (
-    arrange_places,
+    arrange_assignments,
     arranged,
     arrangements_of,
     insert_comparisons,
 )
 from evalapp.campaigns.models import Campaign, Comparison, ItemOutput, Purpose
-from evalapp.campaigns.opening import insert_places
+from evalapp.campaigns.opening import insert_assignments
 
 # How often each candidate stands where, in each of an item's comparisons, over the whole campaign.
 _STANDING = """
 SELECT c.number, entry.candidate_id,
     (shown.nth - 1 - p.arrangement %% %(width)s + %(width)s) %% %(width)s AS position, count(*)
-FROM evalapp_place p JOIN evalapp_comparison c ON c.item_id = p.item_id
+FROM evalapp_assignment p JOIN evalapp_comparison c ON c.item_id = p.item_id
 CROSS JOIN unnest(c.outputs) WITH ORDINALITY AS shown(output, nth)
 JOIN evalapp_itemoutput entry ON entry.id = shown.output
 WHERE p.campaign_id = %(campaign)s AND p.purpose = 'review' AND p.id <= %(last)s
@@ -41,33 +41,35 @@ class Met(NamedTuple):
     candidates: Sequence[int]
 
 
-def insert_added_places(
+def insert_added_assignments(
     *, campaign: Campaign, items: Sequence[int] | None = None, is_added: bool = False
 ) -> int:
-    """`insert_places` for a campaign that runs, which may compare. Hold its row."""
-    last = campaign.places.aggregate(last=Max("pk"))["last"] or 0
-    added = insert_places(campaign=campaign, items=items, is_added=is_added)
+    """`insert_assignments` for a campaign that runs, which may compare. Hold its row."""
+    last = campaign.assignments.aggregate(last=Max("pk"))["last"] or 0
+    added = insert_assignments(campaign=campaign, items=items, is_added=is_added)
     if campaign.compares:
         _arrange(campaign, last)
     return added
 
 
 def _arrange(campaign: Campaign, last: int) -> None:
-    """Give the places behind the ``last`` that stood their comparisons and sides."""
+    """Give the assignments behind the ``last`` that stood their comparisons and sides."""
     insert_comparisons(campaign=campaign)
-    reviews = campaign.places.filter(purpose=Purpose.REVIEW)
-    places = list(reviews.filter(pk__gt=last).order_by("rank").values_list("pk", "item_id"))
-    items = {item for _, item in places}
+    reviews = campaign.assignments.filter(purpose=Purpose.REVIEW)
+    assignments = list(reviews.filter(pk__gt=last).order_by("rank").values_list("pk", "item_id"))
+    items = {item for _, item in assignments}
     stood = reviews.filter(pk__lte=last, item__in=items).values_list("item_id", "arrangement")
     chosen = balanced_arrangements(
-        [item for _, item in places],
+        [item for _, item in assignments],
         _met(items),
         had=Counter(stood),
         standing=_standing(campaign, last),
         width=arrangements_of(campaign),
         seed=str(campaign.seed),
     )
-    arrange_places(campaign=campaign, arrangements=dict(zip([pk for pk, _ in places], chosen, strict=True)))
+    arrange_assignments(
+        campaign=campaign, arrangements=dict(zip([pk for pk, _ in assignments], chosen, strict=True))
+    )
 
 
 def _met(items: set[int]) -> dict[int, list[Met]]:
@@ -95,7 +97,7 @@ def balanced_arrangements(
     width: int,
     seed: str,
 ) -> list[int]:
-    """An arrangement for a place of each of ``items``, in turn.
+    """An arrangement for an assignment of each of ``items``, in turn.
 
     ``had``: how often an item had an arrangement; ``standing``: how often, in comparisons of a number, a
     candidate stands at a position. Between equals the seed draws.

@@ -1,11 +1,11 @@
-"""Who gets which place, when, and in what order.
+"""Who gets which assignment, when, and in what order.
 
-Places are rows that exist from the launch, so the quota is exact by construction: one is claimed by
+Assignments are rows that exist from the launch, so the quota is exact by construction: one is claimed by
 one statement with ``FOR UPDATE SKIP LOCKED``, and every change of its state is one conditional UPDATE.
 
-A reviewer holds a small *hand* of places, so that the outputs of one item come interleaved with
-others. Locks are taken in one order: a place before the reviewer's own row (``CampaignReviewer``);
-whoever holds that row first takes places with SKIP LOCKED only, or has held off submissions before
+A reviewer claims a few assignments at once, so that the outputs of one item come interleaved with
+others. Locks are taken in one order: an assignment before the reviewer's own row (``CampaignReviewer``);
+whoever holds that row first takes assignments with SKIP LOCKED only, or has held off submissions before
 (`hold_submissions`). So two tabs cannot deadlock.
 """
 
@@ -26,21 +26,21 @@ from django.utils import timezone
 from evalapp.accounts.models import User
 from evalapp.campaigns.checks import make_repeats_due
 from evalapp.campaigns.fair_share import (
+    CLAIM_LIMIT,
     ELIGIBLE,
     FOR_ANYBODY,
-    HAND_NOW,
     TO_BE_TAKEN_OVER,
-    hand_of,
-    hand_parameters,
-    hand_size,
+    claim_limit_of,
+    claim_limit_parameters,
+    most_claimed,
     take_over,
 )
 from evalapp.campaigns.models import (
+    Assignment,
+    AssignmentState,
     Campaign,
     CampaignReviewer,
     CampaignState,
-    Place,
-    PlaceState,
     Purpose,
     Skip,
 )
@@ -49,17 +49,17 @@ from evalapp.core.joined import JoinedRows
 from evalapp.core.prepared import prepared_cursor
 
 SPACING = 2
-# A place with a submitted review keeps its reviewer for a working day, because the rest of it is
+# An assignment with a submitted review keeps its reviewer for a working day, because the rest of it is
 # worth most from the same person.
 STARTED_LEASE = timedelta(hours=24)
-# A cursor behind which no ordinary place lies.
+# A cursor behind which no ordinary assignment lies.
 _BEHIND_ALL = 2_147_483_647
 _CAMPAIGN_LOCK = 20_001
 
 _HELD = """
-SELECT id, key, item_id, outputs_order, open_slots, lease_expires_at FROM evalapp_place
-WHERE reviewer_id = %(user)s AND campaign_id = %(campaign)s AND state = 'held'
-ORDER BY held_since NULLS FIRST, id
+SELECT id, key, item_id, outputs_order, open_slots, lease_expires_at FROM evalapp_assignment
+WHERE reviewer_id = %(user)s AND campaign_id = %(campaign)s AND state = 'in_progress'
+ORDER BY claimed_at NULLS FIRST, id
 """
 
 _FOR_ONE = "p.assigned_to_id = %(user)s AND p.purpose = 'review' AND %(admitted)s"
@@ -70,17 +70,17 @@ _CHECK = """p.assigned_to_id = %(user)s AND p.purpose <> 'review' AND p.rank <= 
 _ONWARDS = "AND p.rank > %(cursor)s"
 
 _FIRST_FREE = """
-    SELECT p.id, p.rank FROM evalapp_place p
-    WHERE p.campaign_id = %(campaign)s AND p.state = 'free' AND {whose} AND {eligible}
-      AND (SELECT held < most FROM hand_now)
+    SELECT p.id, p.rank FROM evalapp_assignment p
+    WHERE p.campaign_id = %(campaign)s AND p.state = 'available' AND {whose} AND {eligible}
+      AND (SELECT claimed < most FROM claim_limit)
     ORDER BY p.rank LIMIT 1 FOR UPDATE OF p SKIP LOCKED
 """
 
-# The transaction does not wait for the disk. Where the power fails within the next second, the place is free again
+# The transaction does not wait for the disk. Where the power fails within the next second, the assignment is available again
 # and no review is lost: what is submitted of it is written behind the claim, and waits for both.
-# Three walks, each along an index of its own: places of other people are never stepped over.
+# Three walks, each along an index of its own: assignments of other people are never stepped over.
 CLAIM = f"""
-WITH hand_now AS MATERIALIZED ({HAND_NOW}
+WITH claim_limit AS MATERIALIZED ({CLAIM_LIMIT}
 ), due AS ({_FIRST_FREE.format(whose=_CHECK, eligible=ELIGIBLE)}
 ), own AS ({_FIRST_FREE.format(whose=f"{_FOR_ONE} {_ONWARDS}", eligible=ELIGIBLE)}
 ), open_to_all AS ({_FIRST_FREE.format(whose=f"{FOR_ANYBODY} {_ONWARDS}", eligible=ELIGIBLE)}
@@ -93,8 +93,8 @@ WITH hand_now AS MATERIALIZED ({HAND_NOW}
     UPDATE evalapp_campaignreviewer r SET cursor = offered.rank FROM offered
     WHERE r.id = %(seat)s AND NOT offered.is_check
 )
-UPDATE evalapp_place p
-SET state = 'held', reviewer_id = %(user)s, held_since = clock_timestamp(),
+UPDATE evalapp_assignment p
+SET state = 'in_progress', reviewer_id = %(user)s, claimed_at = clock_timestamp(),
     lease_expires_at = now() + CASE WHEN p.reviews_done > 0 THEN %(started)s ELSE %(lease)s END
 FROM offered WHERE p.id = offered.id
 RETURNING p.id, p.key, p.item_id, p.outputs_order, p.open_slots, p.lease_expires_at,
@@ -104,8 +104,8 @@ RETURNING p.id, p.key, p.item_id, p.outputs_order, p.open_slots, p.lease_expires
 
 _RETURN_LAPSED = """
 WITH lapsed AS (
-    SELECT id, campaign_id, item_id, reviewer_id, reviews_done, purpose FROM evalapp_place
-    WHERE state = 'held' AND lease_expires_at < now() {where}
+    SELECT id, campaign_id, item_id, reviewer_id, reviews_done, purpose FROM evalapp_assignment
+    WHERE state = 'in_progress' AND lease_expires_at < now() {where}
     FOR UPDATE SKIP LOCKED
 ), noted AS (
     INSERT INTO evalapp_skip (campaign_id, item_id, reviewer_id, reason, is_lapse, created_at)
@@ -113,9 +113,9 @@ WITH lapsed AS (
     FROM lapsed WHERE reviews_done > 0 AND purpose <> 'calibration'
     ON CONFLICT (item_id, reviewer_id) DO NOTHING
 )
-UPDATE evalapp_place p
-SET state = 'free', reviewer_id = NULL, lease_expires_at = NULL, lapses = least(p.lapses + 1, 32767),
-    last_holder_id = lapsed.reviewer_id,
+UPDATE evalapp_assignment p
+SET state = 'available', reviewer_id = NULL, lease_expires_at = NULL, lapses = least(p.lapses + 1, 32767),
+    last_reviewer_id = lapsed.reviewer_id,
     assigned_to_id = CASE WHEN p.reviews_done > 0 AND p.purpose = 'review' THEN NULL ELSE p.assigned_to_id END
 FROM lapsed WHERE p.id = lapsed.id
 """
@@ -124,14 +124,14 @@ _HOLD_OFF_CLOSING = "SELECT pg_advisory_xact_lock_shared(%s::integer, %s::intege
 
 _FILL = """
 WITH filled AS (
-    UPDATE evalapp_place p
+    UPDATE evalapp_assignment p
     SET open_slots = array_remove(p.open_slots, %(slot)s), reviews_done = p.reviews_done + 1,
-        state = CASE WHEN cardinality(p.open_slots) = 1 THEN 'complete' ELSE 'held' END,
+        state = CASE WHEN cardinality(p.open_slots) = 1 THEN 'submitted' ELSE 'in_progress' END,
         lease_expires_at = CASE WHEN cardinality(p.open_slots) = 1 THEN NULL
                                 ELSE greatest(p.lease_expires_at, now() + %(started)s) END
     FROM evalapp_campaign c
-    WHERE p.id = %(place)s AND c.id = p.campaign_id AND c.state IN ('open', 'paused')
-      AND p.state = 'held' AND p.reviewer_id = %(user)s AND %(slot)s = ANY(p.open_slots)
+    WHERE p.id = %(assignment)s AND c.id = p.campaign_id AND c.state IN ('open', 'paused')
+      AND p.state = 'in_progress' AND p.reviewer_id = %(user)s AND %(slot)s = ANY(p.open_slots)
     RETURNING p.campaign_id, p.item_id, (p.purpose = 'review')::int AS counts
 )
 UPDATE evalapp_campaignreviewer r
@@ -142,7 +142,7 @@ FROM filled WHERE r.campaign_id = filled.campaign_id AND r.user_id = %(user)s
 """
 
 
-class HeldPlace(NamedTuple):
+class ClaimedAssignment(NamedTuple):
     id: int
     key: UUID
     item_id: int
@@ -152,14 +152,14 @@ class HeldPlace(NamedTuple):
 
 
 class NextReview(NamedTuple):
-    """What to review next: one output, addressed by the place's key and a slot."""
+    """What to review next: one output, addressed by the assignment's key and a slot."""
 
-    place: HeldPlace
+    assignment: ClaimedAssignment
     slot: int
 
     @property
     def item_output_id(self) -> int:
-        return self.place.outputs_order[self.slot]
+        return self.assignment.outputs_order[self.slot]
 
 
 class NoWorkReason(StrEnum):
@@ -184,7 +184,7 @@ _STOPPED: dict[str, NoWorkReason] = {
 
 
 class NoWork(NamedTuple):
-    """Why there is nothing, and when a held place may come back at the earliest."""
+    """Why there is nothing, and when a claimed assignment may become available at the earliest."""
 
     reason: NoWorkReason
     come_back_at: datetime | None = None
@@ -206,14 +206,14 @@ def lease_of(campaign: Campaign) -> timedelta:
 
 
 def started_lease_of(campaign: Campaign) -> timedelta:
-    """How long a place is kept once a review of it is submitted."""
+    """How long an assignment is kept once a review of it is submitted."""
     return max(lease_of(campaign), STARTED_LEASE)
 
 
 def next_review(*, seat: CampaignReviewer, showing: tuple[UUID, int] | None = None) -> NextReview | NoWork:
-    """The next output for this reviewer, or why there is none. Claims a place while the hand has room.
+    """The next output for this reviewer, or why there is none. Claims an assignment while fewer than the most are claimed.
 
-    ``seat`` comes with its campaign. ``showing`` is the place and slot on the screen, for a prefetch:
+    ``seat`` comes with its campaign. ``showing`` is the assignment and slot on the screen, for a prefetch:
     it is not offered again, and counts as the latest. The answer is the same until something is
     submitted, so reloading a page does not shuffle the work.
     """
@@ -222,30 +222,30 @@ def next_review(*, seat: CampaignReviewer, showing: tuple[UUID, int] | None = No
         return NoWork(_STOPPED[campaign.state])
     if campaign.is_overdue:
         return NoWork(NoWorkReason.DEADLINE_PASSED)
-    hand = held_places(seat)
-    _renew(hand, campaign)
-    if len(hand) < hand_size(campaign):
-        hand += claim_place(seat=seat)
-    chosen = _choose(hand, seat.recent_items, showing)
+    claimed = claimed_assignments(seat)
+    _renew(claimed, campaign)
+    if len(claimed) < most_claimed(campaign):
+        claimed += claim_assignment(seat=seat)
+    chosen = _choose(claimed, seat.recent_items, showing)
     if chosen is not None:
         return chosen
-    if hand:
+    if claimed:
         return NoWork(NoWorkReason.LAST_ON_SCREEN)
     return _why_nothing(seat)
 
 
-def held_places(seat: CampaignReviewer) -> list[HeldPlace]:
-    """The reviewer's hand, in the order in which they got it."""
+def claimed_assignments(seat: CampaignReviewer) -> list[ClaimedAssignment]:
+    """The reviewer's assignments in progress, in the order in which they were claimed."""
     with prepared_cursor() as database:
         database.execute(_HELD, {"user": seat.user_id, "campaign": seat.campaign_id})
-        return [HeldPlace(*row) for row in database.fetchall()]
+        return [ClaimedAssignment(*row) for row in database.fetchall()]
 
 
-def claim_place(*, seat: CampaignReviewer) -> list[HeldPlace]:
-    """Claim one more place, or none where nothing is free for this reviewer, the hand has its fair share or
-    the quota leaves no room for another. Who holds nothing takes over what somebody else has not begun.
+def claim_assignment(*, seat: CampaignReviewer) -> list[ClaimedAssignment]:
+    """Claim one more assignment, or none where nothing is available to this reviewer, they have their fair share or
+    the quota leaves no room for another. Who has none takes over what somebody else has not begun.
 
-    Free places behind the reviewer's cursor (returned ones) come when those before it are used up.
+    Available assignments behind the reviewer's cursor (returned ones) come when those before it are used up.
     """
     campaign = seat.campaign
     with transaction.atomic():
@@ -257,19 +257,19 @@ def claim_place(*, seat: CampaignReviewer) -> list[HeldPlace]:
         if is_room:
             claimed = _claim_after(locked.cursor, locked)
             if not claimed:
-                return_lapsed_places(campaign=campaign, except_of=seat.user_id)
+                return_lapsed_assignments(campaign=campaign, except_of=seat.user_id)
                 claimed = _claim_after(-1, locked)
             if claimed:
                 return claimed
         parameters = claim_parameters(seat=locked, cursor=-1)
-        hand = hand_of(parameters)
-        if hand.is_full:
+        limit = claim_limit_of(parameters)
+        if limit.is_full:
             return []
         # The ordinary work has ended, so what repeats some of it comes now at the latest.
         if campaign.repeat_share and make_repeats_due(campaign=campaign, seat=locked):
             return _claim_after(_BEHIND_ALL, locked)
-        if is_room and not hand.held:
-            return [HeldPlace(*row) for row in take_over(parameters)]
+        if is_room and not limit.claimed:
+            return [ClaimedAssignment(*row) for row in take_over(parameters)]
     return []
 
 
@@ -301,9 +301,9 @@ def claim_parameters(*, seat: CampaignReviewer, cursor: int) -> dict[str, Any]:
         "user": seat.user_id,
         "seat": seat.pk,
         "cursor": cursor,
-        **hand_parameters(campaign),
+        **claim_limit_parameters(campaign),
         "admitted": is_admitted(seat),
-        "due": seat.reviews_done // campaign.reviews_a_place,
+        "due": seat.reviews_done // campaign.reviews_per_assignment,
         "lease": lease_of(campaign),
         "started": started_lease_of(campaign),
         # A transaction around this one may hold what must not be lost.
@@ -311,15 +311,15 @@ def claim_parameters(*, seat: CampaignReviewer, cursor: int) -> dict[str, Any]:
     }
 
 
-def _claim_after(cursor: int, seat: CampaignReviewer) -> list[HeldPlace]:
+def _claim_after(cursor: int, seat: CampaignReviewer) -> list[ClaimedAssignment]:
     with prepared_cursor() as database:
         database.execute(CLAIM, claim_parameters(seat=seat, cursor=cursor))
-        return [HeldPlace(*row[:-1]) for row in database.fetchall()]
+        return [ClaimedAssignment(*row[:-1]) for row in database.fetchall()]
 
 
-def return_lapsed_places(*, campaign: Campaign | None = None, except_of: int | None = None) -> int:
-    """Give back places whose lease has run out; how many. Reviews submitted from them stay, and
-    whoever takes the place reviews the rest of its outputs.
+def return_lapsed_assignments(*, campaign: Campaign | None = None, except_of: int | None = None) -> int:
+    """Give back assignments whose lease has run out; how many. Reviews submitted from them stay, and
+    whoever takes the assignment reviews the rest of its outputs.
     """
     where, parameters = "", {}
     if campaign is not None:
@@ -333,66 +333,70 @@ def return_lapsed_places(*, campaign: Campaign | None = None, except_of: int | N
         return int(database.rowcount)
 
 
-def _renew(hand: Sequence[HeldPlace], campaign: Campaign) -> None:
-    """Activity keeps the hand: leases that are more than half used begin anew."""
+def _renew(claimed: Sequence[ClaimedAssignment], campaign: Campaign) -> None:
+    """Activity keeps what is claimed: leases that are more than half used begin anew."""
     lease = lease_of(campaign)
     soon = timezone.now() + lease / 2
-    ageing = [place.id for place in hand if place.lease_expires_at < soon]
+    ageing = [assignment.id for assignment in claimed if assignment.lease_expires_at < soon]
     if not ageing:
         return
     with transaction.atomic():
-        mine = Place.objects.filter(pk__in=ageing, state=PlaceState.HELD)
+        mine = Assignment.objects.filter(pk__in=ageing, state=AssignmentState.IN_PROGRESS)
         free_to_lock = mine.select_for_update(skip_locked=True).values("pk")
-        Place.objects.filter(pk__in=list(free_to_lock.values_list("pk", flat=True))).update(
+        Assignment.objects.filter(pk__in=list(free_to_lock.values_list("pk", flat=True))).update(
             lease_expires_at=Now() + lease
         )
 
 
-def renew_place(*, place: Place, reviewer: User) -> bool:
-    """Renew one place's lease because its reviewer is at work on it; whether it is still theirs."""
-    lease = lease_of(place.campaign)
-    if place.state != PlaceState.HELD or place.reviewer_id != reviewer.pk:
+def renew_assignment(*, assignment: Assignment, reviewer: User) -> bool:
+    """Renew one assignment's lease because its reviewer is at work on it; whether it is still theirs."""
+    lease = lease_of(assignment.campaign)
+    if assignment.state != AssignmentState.IN_PROGRESS or assignment.reviewer_id != reviewer.pk:
         return False
-    if place.lease_expires_at is not None and place.lease_expires_at > timezone.now() + lease / 2:
+    if assignment.lease_expires_at is not None and assignment.lease_expires_at > timezone.now() + lease / 2:
         return True
-    held = Place.objects.filter(pk=place.pk, state=PlaceState.HELD, reviewer=reviewer)
-    return held.update(lease_expires_at=Now() + lease) == 1
+    claimed = Assignment.objects.filter(
+        pk=assignment.pk, state=AssignmentState.IN_PROGRESS, reviewer=reviewer
+    )
+    return claimed.update(lease_expires_at=Now() + lease) == 1
 
 
 def _choose(
-    hand: Sequence[HeldPlace], recent_items: Sequence[int], showing: tuple[UUID, int] | None
+    claimed: Sequence[ClaimedAssignment], recent_items: Sequence[int], showing: tuple[UUID, int] | None
 ) -> NextReview | None:
-    """One output of the hand; not of an item among the last two where that can be avoided."""
+    """One output of what is claimed; not of an item among the last two where that can be avoided."""
     candidates = []
     latest = list(recent_items)
-    for place in hand:
-        slots = [slot for slot in place.open_slots if (place.key, slot) != showing]
-        if showing is not None and place.key == showing[0]:
-            latest.insert(0, place.item_id)
+    for assignment in claimed:
+        slots = [slot for slot in assignment.open_slots if (assignment.key, slot) != showing]
+        if showing is not None and assignment.key == showing[0]:
+            latest.insert(0, assignment.item_id)
         if slots:
-            candidates.append(NextReview(place, min(slots)))
+            candidates.append(NextReview(assignment, min(slots)))
     if not candidates:
         return None
     last = latest[:SPACING]
     # The longer ago, the better; never reviewed is best. Of equals the one that was claimed first: so a
-    # reload shows the same, and what checks the reviewer takes its turn like everything else.
+    # reload shows the same, and what checks the reviewer comes like everything else.
     return min(
         candidates,
-        key=lambda each: SPACING - last.index(each.place.item_id) if each.place.item_id in last else 0,
+        key=lambda each: (
+            SPACING - last.index(each.assignment.item_id) if each.assignment.item_id in last else 0
+        ),
     )
 
 
-# Each part has its index: what is free for anybody, free for this person, and in somebody's hands.
+# Each part has its index: what is available to anybody, available to this person, and in progress.
 _WHY_NOTHING = f"""
-SELECT EXISTS (SELECT 1 FROM evalapp_place p WHERE p.campaign_id = %(campaign)s AND p.state = 'free'
+SELECT EXISTS (SELECT 1 FROM evalapp_assignment p WHERE p.campaign_id = %(campaign)s AND p.state = 'available'
                AND {FOR_ANYBODY} AND {ELIGIBLE})
-    OR EXISTS (SELECT 1 FROM evalapp_place p WHERE p.campaign_id = %(campaign)s AND p.state = 'free'
+    OR EXISTS (SELECT 1 FROM evalapp_assignment p WHERE p.campaign_id = %(campaign)s AND p.state = 'available'
                AND {_FOR_ONE} AND {ELIGIBLE})
-    OR EXISTS (SELECT 1 FROM evalapp_place p WHERE {TO_BE_TAKEN_OVER}),
-    (SELECT min(p.lease_expires_at) FROM evalapp_place p
-     WHERE p.campaign_id = %(campaign)s AND p.state = 'held' AND {ELIGIBLE} AND p.purpose = 'review'
+    OR EXISTS (SELECT 1 FROM evalapp_assignment p WHERE {TO_BE_TAKEN_OVER}),
+    (SELECT min(p.lease_expires_at) FROM evalapp_assignment p
+     WHERE p.campaign_id = %(campaign)s AND p.state = 'in_progress' AND {ELIGIBLE} AND p.purpose = 'review'
        AND ({FOR_ANYBODY} OR {_FOR_ONE} OR p.reviews_done > 0)),
-    EXISTS (SELECT 1 FROM evalapp_place p WHERE p.campaign_id = %(campaign)s AND p.state IN ('free', 'held')
+    EXISTS (SELECT 1 FROM evalapp_assignment p WHERE p.campaign_id = %(campaign)s AND p.state IN ('available', 'in_progress')
             AND p.assigned_to_id <> %(user)s AND p.purpose = 'review')
 """
 
@@ -403,8 +407,8 @@ def _why_nothing(seat: CampaignReviewer) -> NoWork:
     seat = CampaignReviewer.objects.select_related("campaign").get(pk=seat.pk)
     if not is_admitted(seat):
         return NoWork(NoWorkReason.NOT_ADMITTED)
-    unfinished = Place.objects.filter(campaign=campaign, purpose=Purpose.REVIEW).exclude(
-        state=PlaceState.COMPLETE
+    unfinished = Assignment.objects.filter(campaign=campaign, purpose=Purpose.REVIEW).exclude(
+        state=AssignmentState.SUBMITTED
     )
     if not unfinished.exists():
         return NoWork(NoWorkReason.ALL_DONE)
@@ -414,7 +418,7 @@ def _why_nothing(seat: CampaignReviewer) -> NoWork:
         database.execute(_WHY_NOTHING, {"campaign": campaign.pk, "user": seat.user_id, "admitted": True})
         some_is_free, earliest, is_with_others = database.fetchone()
     if some_is_free:
-        # Somebody else's claim of it was under way, or its holder was just submitting.
+        # Somebody else's claim of it was under way, or its reviewer was just submitting.
         return NoWork(NoWorkReason.ALL_TAKEN, timezone.now())
     if earliest is not None:
         # After the deadline nothing is handed out, so a lease that ends later brings nothing.
@@ -437,16 +441,16 @@ def hold_submissions(campaign_id: int) -> None:
         database.execute("SELECT pg_advisory_xact_lock(%s, %s)", [_CAMPAIGN_LOCK, campaign_id])
 
 
-def fill_slot(*, place: Place, slot: int, reviewer: User, seconds_active: float) -> bool:
-    """Count a review of the slot: True when the place is held by the reviewer and the slot was open,
+def fill_slot(*, assignment: Assignment, slot: int, reviewer: User, seconds_active: float) -> bool:
+    """Count a review of the slot: True when the assignment is claimed by the reviewer and the slot was open,
     and the campaign takes reviews. Call it in the transaction that stores the review.
     """
     parameters: dict[str, Any] = {
-        "place": place.pk,
+        "assignment": assignment.pk,
         "slot": slot,
         "user": reviewer.pk,
         "seconds": seconds_active,
-        "started": started_lease_of(place.campaign),
+        "started": started_lease_of(assignment.campaign),
         "spacing": SPACING,
     }
     with prepared_cursor() as database:
@@ -454,36 +458,48 @@ def fill_slot(*, place: Place, slot: int, reviewer: User, seconds_active: float)
         return int(database.rowcount) == 1
 
 
-def take_again(*, place: Place, seat: CampaignReviewer) -> bool:
-    """Hold a place once more after its lease ran out: True if nobody took it meanwhile.
+def take_again(*, assignment: Assignment, seat: CampaignReviewer) -> bool:
+    """Claim an assignment once more after its lease ran out: True if nobody took it meanwhile.
 
-    Only for a place that was theirs until then; an item they skipped stays skipped.
+    Only for an assignment that was theirs until then; an item they skipped stays skipped.
     """
     locked = _locked(seat)
     if locked is None:
         return False
-    skips = Skip.objects.filter(item=place.item_id, reviewer=seat.user_id)
+    skips = Skip.objects.filter(item=assignment.item_id, reviewer=seat.user_id)
     if skips.filter(is_lapse=False).exists():
         return False
-    theirs = Place.objects.filter(item=place.item_id, reviewer=seat.user_id)
-    if place.purpose == Purpose.REVIEW and (theirs.exists() or not has_room(locked)):
+    theirs = Assignment.objects.filter(item=assignment.item_id, reviewer=seat.user_id)
+    if assignment.purpose == Purpose.REVIEW and (theirs.exists() or not has_room(locked)):
         return False
-    if not is_admitted(locked) and place.purpose != Purpose.CALIBRATION:
+    if not is_admitted(locked) and assignment.purpose != Purpose.CALIBRATION:
         return False
     for_them = Q(assigned_to=None) | Q(assigned_to=seat.user_id)
-    free = Place.objects.filter(for_them, pk=place.pk, state=PlaceState.FREE, last_holder=seat.user_id)
+    free = Assignment.objects.filter(
+        for_them, pk=assignment.pk, state=AssignmentState.AVAILABLE, last_reviewer=seat.user_id
+    )
     taken = free.select_for_update(skip_locked=True).first()
     if taken is None:
         return False
     lease = started_lease_of(seat.campaign) if taken.reviews_done else lease_of(seat.campaign)
-    Place.objects.filter(pk=taken.pk).update(
-        state=PlaceState.HELD, reviewer=seat.user_id, lease_expires_at=Now() + lease, held_since=Now()
+    Assignment.objects.filter(pk=taken.pk).update(
+        state=AssignmentState.IN_PROGRESS,
+        reviewer=seat.user_id,
+        lease_expires_at=Now() + lease,
+        claimed_at=Now(),
     )
     skips.filter(is_lapse=True).delete()
     return True
 
 
-def release_place(*, place: Place, reviewer: User) -> bool:
-    """Give a held place back; False if it is not held by this reviewer."""
-    held = Place.objects.filter(pk=place.pk, state=PlaceState.HELD, reviewer=reviewer)
-    return held.update(state=PlaceState.FREE, reviewer=None, lease_expires_at=None, last_holder=reviewer) == 1
+def release_assignment(*, assignment: Assignment, reviewer: User) -> bool:
+    """Give a claimed assignment back; False if it is not claimed by this reviewer."""
+    claimed = Assignment.objects.filter(
+        pk=assignment.pk, state=AssignmentState.IN_PROGRESS, reviewer=reviewer
+    )
+    return (
+        claimed.update(
+            state=AssignmentState.AVAILABLE, reviewer=None, lease_expires_at=None, last_reviewer=reviewer
+        )
+        == 1
+    )

@@ -1,6 +1,6 @@
-"""Turns that check a reviewer: gold, hidden repeats and calibration. Their results count nowhere else.
+"""Assignments that check a reviewer: gold, hidden repeats and calibration. Their results count nowhere else.
 
-Such a place belongs to one person, and its rank says when it is due: after so many of their items. So
+Such an assignment belongs to one person, and its rank says when it is due: after so many of their items. So
 checks come at each one's own pace, between ordinary work. When that ends, gold that is not due never comes;
 repeats do, as long as they are far enough from the first time.
 """
@@ -16,13 +16,21 @@ from django.db.models import Count, Max, Q, QuerySet, Sum
 from django.db.models.functions import Coalesce
 
 from evalapp.campaigns.comparisons import arrangements_of, set_side_by_side, work_of_campaign
-from evalapp.campaigns.models import Campaign, CampaignReviewer, Item, Method, Place, PlaceState, Purpose
+from evalapp.campaigns.models import (
+    Assignment,
+    AssignmentState,
+    Campaign,
+    CampaignReviewer,
+    Item,
+    Method,
+    Purpose,
+)
 from evalapp.campaigns.repeats import NEAREST, checks_expected, is_repeated, repeat_distance
 from evalapp.core.errors import InvalidError
 
 # A count of more would be slow, and two more or less of so many change no share.
 _COUNTED = 200
-# Above every number that an ordinary place of an item can have.
+# Above every number that an ordinary assignment of an item can have.
 _REPEAT_NUMBERS = 1_000
 
 _ANSWERED = """
@@ -47,7 +55,7 @@ SELECT %(campaign)s, e.id, 1, 'calibration', now() FROM evalapp_example e
 WHERE {_ANSWERED} ORDER BY md5(%(seed)s || ':calibration:' || e.row_number) LIMIT %(wanted)s
 """
 
-# What a turn is made of: the item's outputs, or its comparisons.
+# What an assignment is made of: the item's outputs, or its comparisons.
 _OUTPUTS = """
     SELECT array_agg(o.id ORDER BY md5(
         %(seed)s || ':check:' || e.row_number || ':' || wanted.number || ':' || c.position))
@@ -59,10 +67,10 @@ _COMPARISONS = """
         %(seed)s || ':check:' || e.row_number || ':' || wanted.number || ':' || c.number))
     FROM evalapp_comparison c WHERE c.item_id = wanted.item_id
 """
-_PLACES = """
-INSERT INTO evalapp_place (item_id, campaign_id, number, key, rank, state, assigned_to_id, is_added, purpose,
+_ASSIGNMENTS = """
+INSERT INTO evalapp_assignment (item_id, campaign_id, number, key, rank, state, assigned_to_id, is_added, purpose,
                            arrangement, outputs_order, open_slots, outputs_total, reviews_done, created_at)
-SELECT item_id, %(campaign)s, number, gen_random_uuid(), due, 'free', person, false, purpose, arrangement,
+SELECT item_id, %(campaign)s, number, gen_random_uuid(), due, 'available', person, false, purpose, arrangement,
        outputs, ARRAY(SELECT generate_series(0, cardinality(outputs) - 1)), cardinality(outputs), 0, now()
 FROM (
     SELECT wanted.*, ({outputs}) AS outputs
@@ -75,9 +83,9 @@ ON CONFLICT DO NOTHING
 """
 
 
-class CheckPlace(NamedTuple):
-    """A place that is to be made. ``due``: after so many ordinary items of the person. ``arrangement``: as
-    of a `Place`, where answers are compared.
+class CheckAssignment(NamedTuple):
+    """An assignment that is to be made. ``due``: after so many ordinary items of the person. ``arrangement``: as
+    of a `Assignment`, where answers are compared.
     """
 
     item_id: int
@@ -176,7 +184,7 @@ def add_calibration_items(*, campaign: Campaign, wanted: int) -> list[int]:
 
 
 def insert_checks(*, campaign: Campaign) -> int:
-    """Make the gold and calibration places that the seats lack; how many. Again for who comes later."""
+    """Make the gold and calibration assignments that the seats lack; how many. Again for who comes later."""
     items = list(
         campaign.items.exclude(purpose=Purpose.REVIEW)
         .order_by("example__row_number")
@@ -188,31 +196,33 @@ def insert_checks(*, campaign: Campaign) -> int:
     calibration = [pk for pk, purpose in items if purpose == Purpose.CALIBRATION]
     seats = list(campaign.reviewers.order_by("pk"))
     wanted = [
-        place
+        assignment
         for number, seat in enumerate(seats, start=1)
         if seat.left_at is None
-        for place in _places_for(campaign, seat, number, gold, calibration)
+        for assignment in _assignments_for(campaign, seat, number, gold, calibration)
     ]
     return _insert(campaign, _turned(campaign, wanted) if campaign.compares else wanted)
 
 
-def _places_for(
+def _assignments_for(
     campaign: Campaign, seat: CampaignReviewer, number: int, gold: Sequence[int], calibration: Sequence[int]
-) -> Iterable[CheckPlace]:
+) -> Iterable[CheckAssignment]:
     draw = random.Random(f"{campaign.seed}:gold:{number}")
     order = draw.sample(list(gold), len(gold))
     # One in every stretch of 1/share items, at a place in it that is drawn.
     stretch = 100 / campaign.gold_share if campaign.gold_share else 0
     for position, item in enumerate(order):
         due = max(1, round((position + draw.random()) * stretch))
-        yield CheckPlace(item, number, seat.user_id, due, Purpose.GOLD)
+        yield CheckAssignment(item, number, seat.user_id, due, Purpose.GOLD)
     if seat.admitted_at is None:
         for position, item in enumerate(calibration):
-            yield CheckPlace(item, number, seat.user_id, position - len(calibration), Purpose.CALIBRATION)
+            yield CheckAssignment(
+                item, number, seat.user_id, position - len(calibration), Purpose.CALIBRATION
+            )
 
 
-def _turned(campaign: Campaign, wanted: Sequence[CheckPlace]) -> list[CheckPlace]:
-    """The places with compared answers turned: by a draw of the item's, and by one from seat to seat, so that
+def _turned(campaign: Campaign, wanted: Sequence[CheckAssignment]) -> list[CheckAssignment]:
+    """The assignments with compared answers turned: by a draw of the item's, and by one from seat to seat, so that
     no answer keeps to a position.
     """
     width = arrangements_of(campaign)
@@ -221,61 +231,64 @@ def _turned(campaign: Campaign, wanted: Sequence[CheckPlace]) -> list[CheckPlace
         item: random.Random(f"{campaign.seed}:turn:{row}").randrange(width)
         for item, row in items.values_list("pk", "example__row_number")
     }
-    return [place._replace(arrangement=(begins[place.item_id] + place.number) % width) for place in wanted]
+    return [
+        assignment._replace(arrangement=(begins[assignment.item_id] + assignment.number) % width)
+        for assignment in wanted
+    ]
 
 
-def _insert(campaign: Campaign, wanted: Sequence[CheckPlace]) -> int:
+def _insert(campaign: Campaign, wanted: Sequence[CheckAssignment]) -> int:
     outputs = _COMPARISONS if campaign.compares else _OUTPUTS
     with connection.cursor() as cursor:
         cursor.execute(
-            _PLACES.format(outputs=outputs),
+            _ASSIGNMENTS.format(outputs=outputs),
             {
                 "campaign": campaign.pk,
                 "seed": str(campaign.seed),
-                "items": [place.item_id for place in wanted],
-                "numbers": [place.number for place in wanted],
-                "people": [place.user_id for place in wanted],
-                "dues": [place.due for place in wanted],
-                "purposes": [str(place.purpose) for place in wanted],
-                "arrangements": [place.arrangement for place in wanted],
+                "items": [assignment.item_id for assignment in wanted],
+                "numbers": [assignment.number for assignment in wanted],
+                "people": [assignment.user_id for assignment in wanted],
+                "dues": [assignment.due for assignment in wanted],
+                "purposes": [str(assignment.purpose) for assignment in wanted],
+                "arrangements": [assignment.arrangement for assignment in wanted],
             },
         )
         return int(cursor.rowcount)
 
 
-def plan_repeat(*, place: Place, seat: CampaignReviewer) -> bool:
-    """Have the reviewer meet a place's item once more, where the draw says so; call it when a review or a
-    judgement of the place is stored, in its transaction. Only of a place that is complete, and all theirs.
+def plan_repeat(*, assignment: Assignment, seat: CampaignReviewer) -> bool:
+    """Have the reviewer meet an assignment's item once more, where the draw says so; call it when a review or a
+    judgement of the assignment is stored, in its transaction. Only of an assignment that is complete, and all theirs.
 
     Compared answers stand in another arrangement then, two of them the other way round: so a verdict that
     keeps to a side is told from one that keeps to an answer.
     """
-    campaign = place.campaign
-    if not campaign.repeat_share or place.purpose != Purpose.REVIEW:
+    campaign = assignment.campaign
+    if not campaign.repeat_share or assignment.purpose != Purpose.REVIEW:
         return False
-    given = place.judgements if campaign.compares else place.reviews
-    if given.filter(reviewer=seat.user_id).count() < place.outputs_total:
+    given = assignment.judgements if campaign.compares else assignment.reviews
+    if given.filter(reviewer=seat.user_id).count() < assignment.outputs_total:
         return False
     reviews_done = CampaignReviewer.objects.values_list("reviews_done", flat=True).get(pk=seat.pk)
-    done = reviews_done // campaign.reviews_a_place
-    position = _places_complete(campaign, seat) if done <= _COUNTED else done
+    done = reviews_done // campaign.reviews_per_assignment
+    position = _assignments_complete(campaign, seat) if done <= _COUNTED else done
     seat_number = campaign.reviewers.filter(pk__lte=seat.pk).count()
     if not is_repeated(position, campaign.repeat_share, seed=f"{campaign.seed}:{seat_number}"):
         return False
-    draw = random.Random(f"{campaign.seed}:repeat:{place.item.example.row_number}:{place.number}")
+    draw = random.Random(f"{campaign.seed}:repeat:{assignment.item.example.row_number}:{assignment.number}")
     due = done + repeat_distance(_items_left(campaign, seat, done), draw=draw)
-    number = _REPEAT_NUMBERS + place.number
+    number = _REPEAT_NUMBERS + assignment.number
     arrangement = 0
     if campaign.compares:
         width = arrangements_of(campaign)
-        arrangement = (place.arrangement + draw.randrange(1, width)) % width
-    repeat = CheckPlace(place.item_id, number, seat.user_id, due, Purpose.REPEAT, arrangement)
+        arrangement = (assignment.arrangement + draw.randrange(1, width)) % width
+    repeat = CheckAssignment(assignment.item_id, number, seat.user_id, due, Purpose.REPEAT, arrangement)
     return _insert(campaign, [repeat]) == 1
 
 
-def _places_complete(campaign: Campaign, seat: CampaignReviewer) -> int:
-    return campaign.places.filter(
-        reviewer=seat.user_id, purpose=Purpose.REVIEW, state=PlaceState.COMPLETE
+def _assignments_complete(campaign: Campaign, seat: CampaignReviewer) -> int:
+    return campaign.assignments.filter(
+        reviewer=seat.user_id, purpose=Purpose.REVIEW, state=AssignmentState.SUBMITTED
     ).count()
 
 
@@ -285,7 +298,7 @@ def _items_left(campaign: Campaign, seat: CampaignReviewer, done: int) -> int:
         given=Coalesce(Sum("reviews_done"), 0), people=Count("pk", filter=Q(left_at=None))
     )
     reviews = (campaign.reviews_total - seats["given"]) / max(1, seats["people"])
-    left: int = round(reviews / campaign.reviews_a_place)
+    left: int = round(reviews / campaign.reviews_per_assignment)
     quota = seat.quota if seat.quota is not None else campaign.quota
     return max(0, left if quota is None else min(left, quota - done))
 
@@ -294,30 +307,36 @@ def make_repeats_due(*, campaign: Campaign, seat: CampaignReviewer) -> int:
     """Let a person whose other work has ended have their waiting repeats now; how many. One that is too near
     to its first time still waits.
     """
-    waiting = campaign.places.filter(assigned_to=seat.user_id, state=PlaceState.FREE, purpose=Purpose.REPEAT)
+    waiting = campaign.assignments.filter(
+        assigned_to=seat.user_id, state=AssignmentState.AVAILABLE, purpose=Purpose.REPEAT
+    )
     given = (campaign.judgements if campaign.compares else campaign.reviews).filter(reviewer=seat.user_id)
     ripe = []
-    for place in waiting.order_by("rank")[:_COUNTED]:
-        latest = given.filter(place__item=place.item_id).aggregate(latest=Max("pk"))["latest"]
-        since = given.filter(pk__gt=latest).values("place__item").distinct().count()
+    for assignment in waiting.order_by("rank")[:_COUNTED]:
+        latest = given.filter(assignment__item=assignment.item_id).aggregate(latest=Max("pk"))["latest"]
+        since = given.filter(pk__gt=latest).values("assignment__item").distinct().count()
         if since >= NEAREST:
-            ripe.append(place.pk)
-    due = seat.reviews_done // campaign.reviews_a_place
-    return int(campaign.places.filter(pk__in=ripe, state=PlaceState.FREE, rank__gt=due).update(rank=due))
+            ripe.append(assignment.pk)
+    due = seat.reviews_done // campaign.reviews_per_assignment
+    return int(
+        campaign.assignments.filter(pk__in=ripe, state=AssignmentState.AVAILABLE, rank__gt=due).update(
+            rank=due
+        )
+    )
 
 
 def checks_wanted(campaign: Campaign) -> int:
     """About how many reviews the checks ask for in all, so that a reviewer's view of the whole counts them
     from the start and never moves by one of theirs.
     """
-    places = campaign.places.filter(purpose=Purpose.REVIEW).count()
+    assignments = campaign.assignments.filter(purpose=Purpose.REVIEW).count()
     people = campaign.reviewers.filter(left_at=None).count()
     of_purpose = {
         purpose: campaign.items.filter(purpose=purpose).count()
         for purpose in (Purpose.GOLD, Purpose.CALIBRATION)
     }
     expected = checks_expected(
-        places,
+        assignments,
         people,
         gold_share=campaign.gold_share,
         gold_items=of_purpose[Purpose.GOLD],

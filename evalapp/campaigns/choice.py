@@ -40,6 +40,6 @@ def items_with_more(items: int, share: int) -> int:
     return max(1, (items * share * 2 + 100) // 200)
 
 
-def places_of(items: int, *, overlap: int, share: int, more: int | None) -> int:
-    """How many places a campaign of so many items has."""
+def assignments_of(items: int, *, overlap: int, share: int, more: int | None) -> int:
+    """How many assignments a campaign of so many items has."""
     return items * overlap + items_with_more(items, share) * ((more or overlap) - overlap)

@@ -1,8 +1,8 @@
 """Comparisons instead of single outputs: which outputs of an item meet, and on which side each stands.
 
-`opening.make_places` lays out items and places as for any campaign; then `arrange_comparisons` gives
-each place the item's comparisons. Sides are random and balanced at once: who begins is drawn from the
-campaign's seed, and from place to place the order turns by one, so that every output stands at each
+`opening.make_assignments` lays out items and assignments as for any campaign; then `arrange_comparisons` gives
+each assignment the item's comparisons. Sides are random and balanced at once: who begins is drawn from the
+campaign's seed, and from assignment to assignment the order turns by one, so that every output stands at each
 position equally often (a difference of 1 at most) in every item, and over the whole campaign.
 """
 
@@ -14,7 +14,7 @@ from typing import Any, NamedTuple, TypeVar
 from django.db import connection
 from django.db.models import Sum
 
-from evalapp.campaigns.models import Campaign, Comparison, Method, Place
+from evalapp.campaigns.models import Assignment, Campaign, Comparison, Method
 
 Shown = TypeVar("Shown")
 
@@ -33,7 +33,7 @@ WHERE i.campaign_id = %(campaign)s AND NOT EXISTS (SELECT 1 FROM evalapp_compari
 ORDER BY i.id, pair.number
 """
 
-# The order from which places turn is drawn anew every few items: were it one for the whole campaign,
+# The order from which assignments turn is drawn anew every few items: were it one for the whole campaign,
 # one candidate would always follow the other, and a reviewer could learn to tell them. Items that check
 # reviewers are numbered apart, so that they do not disturb the balance of the others.
 _RANKINGS = """
@@ -63,19 +63,19 @@ WITH item AS (
     SELECT p.id, item.row_number,
         (row_number() OVER (PARTITION BY item.position / %(together)s ORDER BY item.position, p.number) - 1)
             %% %(width)s AS arrangement
-    FROM evalapp_place p JOIN item ON item.id = p.item_id
+    FROM evalapp_assignment p JOIN item ON item.id = p.item_id
 )
 """
 _AS_CHOSEN = """
 WITH turn AS (
     SELECT chosen.id, e.row_number, chosen.arrangement
-    FROM unnest(%(places)s::bigint[], %(arrangements)s::int[]) AS chosen(id, arrangement)
-    JOIN evalapp_place p ON p.id = chosen.id
+    FROM unnest(%(assignments)s::bigint[], %(arrangements)s::int[]) AS chosen(id, arrangement)
+    JOIN evalapp_assignment p ON p.id = chosen.id
     JOIN evalapp_item i ON i.id = p.item_id JOIN evalapp_example e ON e.id = i.example_id
 )
 """
 _GIVE = """
-UPDATE evalapp_place p
+UPDATE evalapp_assignment p
 SET arrangement = turn.arrangement, outputs_total = %(count)s,
     open_slots = ARRAY(SELECT generate_series(0, %(count)s - 1)),
     outputs_order = (
@@ -87,7 +87,7 @@ FROM turn WHERE p.id = turn.id
 
 
 class Work(NamedTuple):
-    """What one place asks for: so many (``times``) of a ``unit`` (a noun in the singular)."""
+    """What one assignment asks for: so many (``times``) of a ``unit`` (a noun in the singular)."""
 
     times: int
     unit: str
@@ -198,34 +198,37 @@ def insert_comparisons(*, campaign: Campaign) -> None:
 
 
 def arrange_comparisons(*, campaign: Campaign) -> int:
-    """Make the comparisons of a launched campaign's items and give each of its places its own; how many
-    judgements that asks for. Call it in the launch's transaction, after items, outputs and places, and
-    before the places that check reviewers, which bring their own arrangement (`checks`).
+    """Make the comparisons of a launched campaign's items and give each of its assignments its own; how many
+    judgements that asks for. Call it in the launch's transaction, after items, outputs and assignments, and
+    before the assignments that check reviewers, which bring their own arrangement (`checks`).
     """
     insert_comparisons(campaign=campaign)
     width = arrangements_of(campaign)
     parameters: dict[str, Any] = {
         "campaign": campaign.pk,
         "width": width,
-        # Places turn on through this many items: all of them, or those that share a drawn order.
+        # Assignments turn on through this many items: all of them, or those that share a drawn order.
         "together": width if campaign.method == Method.RANKING else 2**31 - 1,
     }
     _give(campaign, _IN_TURN, parameters)
-    asked = Place.objects.filter(campaign=campaign).aggregate(asked=Sum("outputs_total"))["asked"]
+    asked = Assignment.objects.filter(campaign=campaign).aggregate(asked=Sum("outputs_total"))["asked"]
     return int(asked or 0)
 
 
-def arrange_places(*, campaign: Campaign, arrangements: Mapping[int, int]) -> None:
-    """Give the places of these ids their items' comparisons, each in its arrangement."""
-    places: dict[str, Any] = {"places": list(arrangements), "arrangements": list(arrangements.values())}
-    _give(campaign, _AS_CHOSEN, places)
+def arrange_assignments(*, campaign: Campaign, arrangements: Mapping[int, int]) -> None:
+    """Give the assignments of these ids their items' comparisons, each in its arrangement."""
+    assignments: dict[str, Any] = {
+        "assignments": list(arrangements),
+        "arrangements": list(arrangements.values()),
+    }
+    _give(campaign, _AS_CHOSEN, assignments)
 
 
 def _give(campaign: Campaign, turns: str, parameters: Mapping[str, Any]) -> None:
     own: dict[str, Any] = {"seed": str(campaign.seed), "count": work_of_campaign(campaign).times}
     with connection.cursor() as cursor:
         cursor.execute(turns + _GIVE, {**parameters, **own})
-        cursor.execute(f"ANALYZE {Place._meta.db_table}")
+        cursor.execute(f"ANALYZE {Assignment._meta.db_table}")
 
 
 def _candidates_as_drawn(campaign: Campaign) -> list[tuple[int, int]]:

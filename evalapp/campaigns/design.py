@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from evalapp.accounts.models import Project, User
 from evalapp.accounts.permissions import PERMISSIONS, Permission
-from evalapp.campaigns.choice import MOST_STRATA, places_of
+from evalapp.campaigns.choice import MOST_STRATA, assignments_of
 from evalapp.campaigns.comparisons import method_problem
 from evalapp.campaigns.models import Campaign, Distribution, ItemChoice, Method
 from evalapp.campaigns.opening import coverage_of, fields_of, strata_of
@@ -166,7 +166,10 @@ def _check_instructions(problems: _Problems, design: CampaignDesign, project: Pr
 
 def _check_lease(problems: _Problems, design: CampaignDesign, project: Project) -> None:
     if design.lease_minutes not in LEASE_MINUTES:
-        problems.refuse("lease_minutes", "A place can be held between 5 minutes and 7 days (10,080 minutes).")
+        problems.refuse(
+            "lease_minutes",
+            "The lease of an assignment can last between 5 minutes and 7 days (10,080 minutes).",
+        )
 
 
 def _check_deadline(problems: _Problems, design: CampaignDesign, project: Project) -> None:
@@ -307,12 +310,14 @@ def _check_size(problems: _Problems, design: CampaignDesign, complete: int) -> N
     if design.quota < 1:
         problems.refuse("quota", "A quota is at least 1 item. Leave it empty for no limit.")
         return
-    places = places_of(wanted, overlap=design.overlap, share=design.overlap_share, more=design.overlap_more)
-    if places > people * min(design.quota, wanted):
+    assignments = assignments_of(
+        wanted, overlap=design.overlap, share=design.overlap_share, more=design.overlap_more
+    )
+    if assignments > people * min(design.quota, wanted):
         problems.refuse(
             "quota",
             f"{people} people with at most {design.quota:,} items each do {people * min(design.quota, wanted):,} "
-            f"turns; the design needs {places:,}. Raise the quota, choose more people, or fewer items.",
+            f"assignments; the design needs {assignments:,}. Raise the quota, choose more people, or fewer items.",
         )
 
 

@@ -1,4 +1,4 @@
-"""Who is to review what, where a campaign's places are assigned: pure arithmetic, seeded.
+"""Who is to review what, where a campaign's assignments are assigned: pure arithmetic, seeded.
 
 People are numbered in the order of their seats, so that a seed gives the same in any database.
 """
@@ -11,7 +11,7 @@ Assigned = list[list[int | None]]
 
 
 def level_targets(loads: Sequence[int], rooms: Sequence[int], wanted: int, *, seed: str) -> list[int]:
-    """How many places each person gets on top of their load, so that loads end as level as they can.
+    """How many assignments each person gets on top of their load, so that loads end as level as they can.
 
     ``rooms`` is the most that each can be given. The sum is ``wanted``, or all rooms where they are less.
     Without limits in the way the loads then differ by at most one; who has the one more is drawn.
@@ -41,18 +41,18 @@ def level_targets(loads: Sequence[int], rooms: Sequence[int], wanted: int, *, se
     return targets
 
 
-def assign_places(
+def distribute(
     needs: Sequence[int],
     targets: Sequence[int],
     *,
     seed: str,
     taken: Sequence[Collection[int]] | None = None,
 ) -> Assigned:
-    """For each item the people who get its places: as many as it needs, nobody twice.
+    """For each item the people who get its assignments: as many as it needs, nobody twice.
 
-    ``targets`` is how many places each person gets in all; ``taken`` are those who cannot get an item.
+    ``targets`` is how many assignments each person gets in all; ``taken`` are those who cannot get an item.
     Whoever is furthest from their target comes first, which reaches all targets wherever that is possible
-    (Gale 1957); ties are drawn, so that everybody meets everybody. None stands for a place that nobody
+    (Gale 1957); ties are drawn, so that everybody meets everybody. None stands for an assignment that nobody
     can take.
     """
     draw = random.Random(f"{seed}:assign").random

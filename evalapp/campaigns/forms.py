@@ -205,7 +205,7 @@ class CampaignForm(forms.Form):
         min_value=LEASE_MINUTES.start,
         max_value=LEASE_MINUTES.stop - 1,
         initial=30,
-        label="Minutes an item is held without activity",
+        label="Lease in minutes, renewed by activity",
         help_text="Then it goes to somebody else; what was typed is kept.",
     )
 

@@ -39,7 +39,7 @@ class Method(models.TextChoices):
 
 
 class Purpose(models.TextChoices):
-    """What a turn at an item is for. Only ``review`` counts in results; the others check reviewers."""
+    """What an assignment is for. Only ``review`` counts in results; the others check reviewers."""
 
     REVIEW = "review", "Review"
     GOLD = "gold", "Gold"
@@ -55,8 +55,8 @@ def purpose_field() -> "models.CharField[str, str]":
 
 class Campaign(BaseModel):
     """A review of candidates' outputs against one rubric version. ``key`` is what reviewers' addresses show.
-    ``overlap``: how many reviewers rate each item. ``lease_minutes``: how long a place is held without
-    activity. ``seed``: order of items and of outputs inside a place. ``leaves_out_incomplete``: examples that
+    ``overlap``: how many reviewers rate each item. ``lease_minutes``: how long an assignment is kept without
+    activity. ``seed``: order of items and of outputs inside an assignment. ``leaves_out_incomplete``: examples that
     lack a candidate's output are left out instead of stopping the launch. ``items_total`` and
     ``reviews_total`` are what the launch made. ``invites_visitors``: an open campaign of the demonstration,
     which never finishes the automatic part. ``is_simulated``: at least one of its reviews is by a simulated
@@ -64,8 +64,8 @@ class Campaign(BaseModel):
 
     ``items_wanted`` of the examples are chosen by the seed, by ``item_choice`` (with ``strata_field``, a key
     of their metadata). ``overlap_share`` percent of the items are rated by ``overlap_more`` reviewers.
-    ``quota``: the most items that one person is handed, unless their seat says otherwise. ``places_total``
-    are the places behind ``reviews_total``; every place asks for the same number of reviews. ``baseline``: in
+    ``quota``: the most items that one person is handed, unless their seat says otherwise. ``assignments_total``
+    are the assignments behind ``reviews_total``; every assignment asks for the same number of reviews. ``baseline``: in
     a pairwise campaign, the candidate that every other is compared with; None compares all with all.
 
     ``gold_share`` and ``repeat_share``: percent of a person's items that check them, by known answers or by
@@ -106,7 +106,7 @@ class Campaign(BaseModel):
     is_blind = models.BooleanField(default=True)
     leaves_out_incomplete = models.BooleanField(default=False)
     items_total = models.PositiveIntegerField(default=0)
-    places_total = models.PositiveIntegerField(default=0, db_default=0)
+    assignments_total = models.PositiveIntegerField(default=0, db_default=0)
     reviews_total = models.PositiveIntegerField(default=0)
     gold_share = models.PositiveSmallIntegerField(default=0, db_default=0)
     repeat_share = models.PositiveSmallIntegerField(default=0, db_default=0)
@@ -180,9 +180,9 @@ class Campaign(BaseModel):
         return is_running and self.deadline is not None and self.deadline <= timezone.now()
 
     @property
-    def reviews_a_place(self) -> int:
-        """How many reviews each place asks for; 1 before the launch."""
-        return self.reviews_total // self.places_total if self.places_total else 1
+    def reviews_per_assignment(self) -> int:
+        """How many reviews each assignment asks for; 1 before the launch."""
+        return self.reviews_total // self.assignments_total if self.assignments_total else 1
 
     @property
     def compares(self) -> bool:
@@ -250,7 +250,7 @@ class CampaignReviewer(BaseModel):
 
 
 class Item(BaseModel):
-    """An example with its candidates' outputs. ``overlap``: how many reviewers rate it, its places for
+    """An example with its candidates' outputs. ``overlap``: how many reviewers rate it, its assignments for
     reviews. An item for gold or calibration is apart from those whose results count.
     """
 
@@ -281,14 +281,14 @@ class ItemOutput(BaseModel):
         return f"output {self.output_id}"
 
 
-# So often a place is given back by its lease before a manager hears of it.
+# So often an assignment is given back by its lease before a manager hears of it.
 MANY_LAPSES = 3
 
 
 class Comparison(BaseModel):
     """Outputs of an item that are judged against each other: two, or three to five to be ranked.
 
-    ``outputs`` holds ItemOutput ids in the order from which a place's ``arrangement`` turns them;
+    ``outputs`` holds ItemOutput ids in the order from which an assignment's ``arrangement`` turns them;
     ``number`` is the comparison's place in its item, the same in every database.
     """
 
@@ -308,45 +308,47 @@ class Comparison(BaseModel):
         return f"comparison {self.number} of item {self.item_id}"
 
 
-class PlaceState(models.TextChoices):
-    FREE = "free", "Free"
-    HELD = "held", "Held"
-    COMPLETE = "complete", "Complete"
+class AssignmentState(models.TextChoices):
+    AVAILABLE = "available", "Available"
+    IN_PROGRESS = "in_progress", "In progress"
+    SUBMITTED = "submitted", "Submitted"
 
 
-class Place(BaseModel):
-    """One reviewer's turn at an item: a row that exists from the launch, so the quota is exact.
+class Assignment(BaseModel):
+    """One item given to one reviewer: a row that exists from the launch, so the quota is exact.
 
-    ``key`` is what a reviewer's address shows. ``rank`` is the seeded random order in which places
-    are handed out. ``outputs_order`` holds the item's ItemOutput ids in this place's seeded order: an
+    ``key`` is what a reviewer's address shows. ``rank`` is the seeded random order in which assignments
+    are handed out. ``outputs_order`` holds the item's ItemOutput ids in this assignment's seeded order: an
     address names a position in it (a *slot*, from 0), so it tells nothing about the candidate.
-    ``open_slots`` are the slots without a review; ``reviews_done`` counts the others. Free, it goes to
+    ``open_slots`` are the slots without a review; ``reviews_done`` counts the others. While available, it goes to
     ``assigned_to`` only, or to anybody where that is empty. ``is_added``: made later because the ratings
     of its item differed, so that agreement, which speaks of the items as designed, leaves it out.
-    ``lapses`` counts the leases that ran out. ``last_holder`` had it until it became free again;
-    ``held_since`` is when the latest holder got it.
+    ``lapses`` counts the leases that ran out. ``last_reviewer`` had it until it became available again;
+    ``claimed_at`` is when the latest reviewer claimed it.
 
     Where the campaign ``compares``, ``outputs_order`` holds ids of the item's Comparisons instead, and
     ``arrangement`` says how far each one's outputs are turned on this reviewer's screen
     (`comparisons.arranged`).
 
-    A repeat is a second turn of one person at an item; nothing that a reviewer gets tells it, or gold,
-    from other work. Of a turn that checks, ``rank`` says after how many of the person's items it is due.
+    A repeat is a second assignment of one item to one person; nothing that a reviewer gets tells it, or gold,
+    from other work. Of an assignment that checks, ``rank`` says after how many of the person's items it is due.
     """
 
-    item = models.ForeignKey(Item, on_delete=models.CASCADE, related_name="places")
-    campaign = models.ForeignKey(Campaign, on_delete=models.CASCADE, related_name="places")
+    item = models.ForeignKey(Item, on_delete=models.CASCADE, related_name="assignments")
+    campaign = models.ForeignKey(Campaign, on_delete=models.CASCADE, related_name="assignments")
     number = models.PositiveSmallIntegerField()
     key = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     rank = models.IntegerField()
-    state = models.CharField(max_length=8, choices=PlaceState.choices, default=PlaceState.FREE)
+    state = models.CharField(
+        max_length=11, choices=AssignmentState.choices, default=AssignmentState.AVAILABLE
+    )
     reviewer = models.ForeignKey(User, null=True, blank=True, on_delete=models.PROTECT, related_name="+")
     assigned_to = models.ForeignKey(User, null=True, blank=True, on_delete=models.PROTECT, related_name="+")
     is_added = models.BooleanField(default=False, db_default=False)
     purpose = purpose_field()
     lease_expires_at = models.DateTimeField(null=True, blank=True)
-    held_since = models.DateTimeField(null=True, blank=True)
-    last_holder = models.ForeignKey(
+    claimed_at = models.DateTimeField(null=True, blank=True)
+    last_reviewer = models.ForeignKey(
         User, null=True, blank=True, on_delete=models.SET_NULL, related_name="+", db_index=False
     )
     outputs_order = ArrayField(models.BigIntegerField())
@@ -354,83 +356,91 @@ class Place(BaseModel):
     outputs_total = models.PositiveSmallIntegerField()
     arrangement = models.PositiveSmallIntegerField(default=0, db_default=0)
     reviews_done = models.PositiveSmallIntegerField(default=0)
-    # A database default, because places are made and copied by SQL of several modules.
+    # A database default, because assignments are made and copied by SQL of several modules.
     lapses = models.PositiveSmallIntegerField(default=0, db_default=0)
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(fields=["item", "number"], name="place_number"),
+            models.UniqueConstraint(fields=["item", "number"], name="assignment_number"),
             models.UniqueConstraint(
                 fields=["item", "reviewer"],
                 condition=models.Q(reviewer__isnull=False) & ~models.Q(purpose=Purpose.REPEAT),
-                name="place_one_per_reviewer_and_item",
+                name="assignment_one_per_reviewer_and_item",
             ),
             models.UniqueConstraint(
                 fields=["item", "assigned_to"],
                 condition=models.Q(assigned_to__isnull=False) & ~models.Q(purpose=Purpose.REPEAT),
-                name="place_one_assigned_per_item",
+                name="assignment_one_assigned_per_item",
             ),
             # What checks one person is never anybody else's.
             models.CheckConstraint(
                 condition=models.Q(purpose=Purpose.REVIEW) | models.Q(assigned_to__isnull=False),
-                name="place_check_is_somebodys",
+                name="assignment_check_is_somebodys",
             ),
             models.CheckConstraint(
                 condition=models.Q(
-                    state=PlaceState.FREE, reviewer__isnull=True, lease_expires_at__isnull=True
+                    state=AssignmentState.AVAILABLE, reviewer__isnull=True, lease_expires_at__isnull=True
                 )
-                | models.Q(state=PlaceState.HELD, reviewer__isnull=False, lease_expires_at__isnull=False)
-                | models.Q(state=PlaceState.COMPLETE, reviewer__isnull=False, lease_expires_at__isnull=True),
-                name="place_state_is_whole",
+                | models.Q(
+                    state=AssignmentState.IN_PROGRESS, reviewer__isnull=False, lease_expires_at__isnull=False
+                )
+                | models.Q(
+                    state=AssignmentState.SUBMITTED, reviewer__isnull=False, lease_expires_at__isnull=True
+                ),
+                name="assignment_state_is_whole",
             ),
             models.CheckConstraint(
-                condition=models.Q(reviews_done__lte=models.F("outputs_total")), name="place_not_over"
+                condition=models.Q(reviews_done__lte=models.F("outputs_total")), name="assignment_not_over"
             ),
             models.CheckConstraint(
                 condition=models.Q(open_slots__len=models.F("outputs_total") - models.F("reviews_done")),
-                name="place_slots_add_up",
+                name="assignment_slots_add_up",
             ),
             models.CheckConstraint(
-                condition=models.Q(state=PlaceState.COMPLETE, reviews_done=models.F("outputs_total"))
+                condition=models.Q(state=AssignmentState.SUBMITTED, reviews_done=models.F("outputs_total"))
                 | (
-                    ~models.Q(state=PlaceState.COMPLETE)
+                    ~models.Q(state=AssignmentState.SUBMITTED)
                     & models.Q(reviews_done__lt=models.F("outputs_total"))
                 ),
-                name="place_complete_when_full",
+                name="assignment_submitted_when_full",
             ),
         ]
         indexes = [
             models.Index(
                 fields=["campaign", "rank"],
-                name="place_free",
-                condition=models.Q(state=PlaceState.FREE, assigned_to__isnull=True),
+                name="assignment_available",
+                condition=models.Q(state=AssignmentState.AVAILABLE, assigned_to__isnull=True),
             ),
             models.Index(
                 fields=["campaign", "assigned_to", "rank"],
-                name="place_assigned",
-                condition=models.Q(state=PlaceState.FREE, assigned_to__isnull=False, purpose=Purpose.REVIEW),
+                name="assignment_of_one_person",
+                condition=models.Q(
+                    state=AssignmentState.AVAILABLE, assigned_to__isnull=False, purpose=Purpose.REVIEW
+                ),
             ),
             models.Index(
                 fields=["campaign", "assigned_to", "rank"],
-                name="place_check",
-                condition=models.Q(state=PlaceState.FREE) & ~models.Q(purpose=Purpose.REVIEW),
+                name="assignment_check",
+                condition=models.Q(state=AssignmentState.AVAILABLE) & ~models.Q(purpose=Purpose.REVIEW),
             ),
             models.Index(
                 fields=["campaign", "lease_expires_at"],
-                name="place_leased",
-                condition=models.Q(state=PlaceState.HELD),
+                name="assignment_in_progress",
+                condition=models.Q(state=AssignmentState.IN_PROGRESS),
             ),
             models.Index(
-                fields=["reviewer", "campaign"], name="place_mine", condition=models.Q(state=PlaceState.HELD)
+                fields=["reviewer", "campaign"],
+                name="assignment_mine",
+                condition=models.Q(state=AssignmentState.IN_PROGRESS),
             ),
-            models.Index(fields=["campaign", "state"], name="place_progress"),
+            models.Index(fields=["campaign", "state"], name="assignment_progress"),
             models.Index(
-                fields=["campaign"], name="place_lapsing", condition=models.Q(lapses__gte=MANY_LAPSES)
+                fields=["campaign"], name="assignment_lapsing", condition=models.Q(lapses__gte=MANY_LAPSES)
             ),
         ]
 
     def __str__(self) -> str:
-        return f"place {self.number} of item {self.item_id}"
+        return f"assignment {self.number} of item {self.item_id}"
 
 
 class Skip(BaseModel):

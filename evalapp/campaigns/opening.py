@@ -1,8 +1,8 @@
-"""The launch of a campaign: its items, their outputs and the places, made by three statements.
+"""The launch of a campaign: its items, their outputs and the assignments, made by three statements.
 
 Every order is drawn by hashing the campaign's seed with what is the same in every database (row
-numbers, place numbers, candidates' positions), so that a seed gives the same campaign anywhere. The same
-statements make what is added later: items that are not there yet, and the places that items lack.
+numbers, assignment numbers, candidates' positions), so that a seed gives the same campaign anywhere. The same
+statements make what is added later: items that are not there yet, and the assignments that items lack.
 """
 
 from collections.abc import Sequence
@@ -16,8 +16,8 @@ from django.db.models.functions import Coalesce
 from evalapp.campaigns.checks import checks_wanted, insert_check_items, insert_checks
 from evalapp.campaigns.choice import MOST_STRATA, shares_by_stratum
 from evalapp.campaigns.comparisons import arrange_comparisons
-from evalapp.campaigns.models import Campaign, Distribution, Item, ItemOutput, Place, Purpose
-from evalapp.campaigns.sharing import LACKING, people_for_places
+from evalapp.campaigns.models import Assignment, Campaign, Distribution, Item, ItemOutput, Purpose
+from evalapp.campaigns.sharing import LACKING, people_for_assignments
 from evalapp.core.errors import InvalidError
 from evalapp.datasets.models import Example
 from evalapp.runs.models import Output
@@ -68,26 +68,26 @@ WHERE i.campaign_id = %(campaign)s AND i.id > %(after)s
 ORDER BY i.id, c.position, o.id DESC
 """
 
-_PLACES = f"""
+_ASSIGNMENTS = f"""
 WITH item AS ({LACKING}
-), place AS (
+), assignment AS (
     SELECT item.id AS item_id, number, position / %(block)s AS block,
         md5(%(seed)s || ':place:' || item.row_number || ':' || number) AS draw,
         (SELECT array_agg(o.id ORDER BY md5(
             %(seed)s || ':output:' || item.row_number || ':' || number || ':' || c.position))
          FROM evalapp_itemoutput o JOIN evalapp_campaigncandidate c ON c.id = o.candidate_id
          WHERE o.item_id = item.id) AS outputs
-    FROM item CROSS JOIN LATERAL generate_series(item.places + 1, item.overlap) AS number
+    FROM item CROSS JOIN LATERAL generate_series(item.assignments + 1, item.overlap) AS number
 ), assigned AS (
     SELECT * FROM unnest(%(for_items)s::bigint[], %(for_numbers)s::int[], %(people)s::bigint[])
         AS assigned(item_id, number, person)
 )
-INSERT INTO evalapp_place (item_id, campaign_id, number, key, rank, state, assigned_to_id, is_added,
+INSERT INTO evalapp_assignment (item_id, campaign_id, number, key, rank, state, assigned_to_id, is_added,
                            outputs_order, open_slots, outputs_total, reviews_done, created_at)
 SELECT item_id, %(campaign)s, number, gen_random_uuid(),
-       %(last_rank)s + row_number() OVER (ORDER BY block, draw), 'free', assigned.person, %(is_added)s,
+       %(last_rank)s + row_number() OVER (ORDER BY block, draw), 'available', assigned.person, %(is_added)s,
        outputs, ARRAY(SELECT generate_series(0, cardinality(outputs) - 1)), cardinality(outputs), 0, now()
-FROM place LEFT JOIN assigned USING (item_id, number)
+FROM assignment LEFT JOIN assigned USING (item_id, number)
 ORDER BY block, draw
 """  # noqa: S608 - constants only; every value is a parameter
 
@@ -174,11 +174,11 @@ def fields_of(dataset_version_id: int, split: str) -> list[str]:
     return sorted({name for metadata in first.values_list("metadata", flat=True) for name in metadata})
 
 
-def make_places(*, campaign: Campaign) -> tuple[int, int]:
-    """Make items, item outputs and places; (items, reviews that they need). Call it in a transaction."""
+def make_assignments(*, campaign: Campaign) -> tuple[int, int]:
+    """Make items, item outputs and assignments; (items, reviews that they need). Call it in a transaction."""
     insert_check_items(campaign=campaign)
     insert_items(campaign=campaign, wanted=campaign.items_wanted)
-    insert_places(campaign=campaign)
+    insert_assignments(campaign=campaign)
     if campaign.compares:
         arrange_comparisons(campaign=campaign)
     insert_checks(campaign=campaign)
@@ -230,13 +230,15 @@ def insert_outputs(*, campaign: Campaign, after: int = 0) -> None:
         _analyze(cursor, ItemOutput)
 
 
-def insert_places(*, campaign: Campaign, items: Sequence[int] | None = None, is_added: bool = False) -> int:
-    """Make the places that items (None: all) lack to their overlap, behind those that exist; how many.
+def insert_assignments(
+    *, campaign: Campaign, items: Sequence[int] | None = None, is_added: bool = False
+) -> int:
+    """Make the assignments that items (None: all) lack to their overlap, behind those that exist; how many.
 
     With manual assignment they are assigned; what nobody can take stays in the shared queue.
     """
-    assigned = people_for_places(campaign, items) if campaign.distribution == Distribution.MANUAL else []
-    last_rank = campaign.places.filter(purpose=Purpose.REVIEW).aggregate(last=Max("rank"))["last"] or 0
+    assigned = people_for_assignments(campaign, items) if campaign.distribution == Distribution.MANUAL else []
+    last_rank = campaign.assignments.filter(purpose=Purpose.REVIEW).aggregate(last=Max("rank"))["last"] or 0
     parameters: dict[str, Any] = {
         "campaign": campaign.pk,
         "seed": str(campaign.seed),
@@ -249,15 +251,15 @@ def insert_places(*, campaign: Campaign, items: Sequence[int] | None = None, is_
         "people": [each.user_id for each in assigned],
     }
     with connection.cursor() as cursor:
-        cursor.execute(_PLACES, parameters)
+        cursor.execute(_ASSIGNMENTS, parameters)
         added = int(cursor.rowcount)
-        _analyze(cursor, Place)
+        _analyze(cursor, Assignment)
     return added
 
 
 def _analyze(cursor: Any, model: type[Model]) -> None:
     """The next statement is planned from the statistics of what this one wrote, and the claims from
-    those of the places; without them a large launch is walked in full.
+    those of the assignments; without them a large launch is walked in full.
     """
     cursor.execute(f"ANALYZE {model._meta.db_table}")
 
@@ -265,12 +267,12 @@ def _analyze(cursor: Any, model: type[Model]) -> None:
 def set_totals(campaign: Campaign) -> tuple[int, int]:
     """Count what there is into the campaign's row; (items, reviews)."""
     items = campaign.items.filter(purpose=Purpose.REVIEW).count()
-    counted = campaign.places.filter(purpose=Purpose.REVIEW).aggregate(
-        places=Count("pk"), reviews=Coalesce(Sum("outputs_total"), 0)
+    counted = campaign.assignments.filter(purpose=Purpose.REVIEW).aggregate(
+        assignments=Count("pk"), reviews=Coalesce(Sum("outputs_total"), 0)
     )
     Campaign.objects.filter(pk=campaign.pk).update(
         items_total=items,
-        places_total=counted["places"],
+        assignments_total=counted["assignments"],
         reviews_total=counted["reviews"],
         checks_total=checks_wanted(campaign),
     )

@@ -23,17 +23,17 @@ from django.forms import model_to_dict
 from evalapp.accounts.models import Project, User
 from evalapp.accounts.permissions import PERMISSIONS, Permission
 from evalapp.campaigns.checks import gold_examples
-from evalapp.campaigns.choice import MOST_STRATA, items_with_more, places_of, shares_by_stratum
+from evalapp.campaigns.choice import MOST_STRATA, assignments_of, items_with_more, shares_by_stratum
 from evalapp.campaigns.comparisons import work_of
 from evalapp.campaigns.design import CampaignDesign
 from evalapp.campaigns.models import (
+    Assignment,
+    AssignmentState,
     Campaign,
     CampaignReviewer,
     CampaignState,
     Item,
     Method,
-    Place,
-    PlaceState,
     Purpose,
     Skip,
 )
@@ -47,7 +47,11 @@ from evalapp.runs.models import Run, RunCandidate
 
 # Without a review to go by: what reading and rating a paragraph or two takes.
 ASSUMED_SECONDS = 90
-ITEM_LISTS = {PlaceState.FREE.value: "Free", PlaceState.HELD.value: "In hand", "skipped": "Skipped"}
+ITEM_LISTS = {
+    AssignmentState.AVAILABLE.value: "Available",
+    AssignmentState.IN_PROGRESS.value: "In progress",
+    "skipped": "Skipped",
+}
 _ORDER = (CampaignState.OPEN, CampaignState.PAUSED, CampaignState.DRAFT, CampaignState.CLOSED)
 
 
@@ -89,25 +93,28 @@ def design_of(campaign: Campaign) -> dict[str, Any]:
     }
 
 
-class PlaceCounts(NamedTuple):
-    free: int
-    held: int
-    complete: int
+class AssignmentCounts(NamedTuple):
+    available: int
+    in_progress: int
+    submitted: int
 
     @property
     def total(self) -> int:
-        return self.free + self.held + self.complete
+        return self.available + self.in_progress + self.submitted
 
 
-def place_counts(campaign: Campaign) -> PlaceCounts:
+def assignment_counts(campaign: Campaign) -> AssignmentCounts:
     counts = dict(
-        Place.objects.filter(campaign=campaign, purpose=Purpose.REVIEW)
+        Assignment.objects.filter(campaign=campaign, purpose=Purpose.REVIEW)
         .values_list("state")
         .annotate(Count("id"))
         .order_by()
     )
-    return PlaceCounts(
-        *(counts.get(state, 0) for state in (PlaceState.FREE, PlaceState.HELD, PlaceState.COMPLETE))
+    return AssignmentCounts(
+        *(
+            counts.get(state, 0)
+            for state in (AssignmentState.AVAILABLE, AssignmentState.IN_PROGRESS, AssignmentState.SUBMITTED)
+        )
     )
 
 
@@ -128,13 +135,13 @@ def waiting_for_admission(project: Project) -> list[tuple[int, str, int]]:
     """Of running campaigns, the latest first: id, name, and how many have given all of their calibration and are
     not admitted.
     """
-    round_of = Place.objects.filter(
+    round_of = Assignment.objects.filter(
         campaign=OuterRef("campaign"), assigned_to=OuterRef("user"), purpose=Purpose.CALIBRATION
     )
     waiting = (
         CampaignReviewer.objects.filter(
             Exists(round_of),
-            ~Exists(round_of.exclude(state=PlaceState.COMPLETE)),
+            ~Exists(round_of.exclude(state=AssignmentState.SUBMITTED)),
             campaign__project=project,
             campaign__state__in=[CampaignState.OPEN, CampaignState.PAUSED],
             campaign__calibration_items__gt=0,
@@ -148,23 +155,23 @@ def waiting_for_admission(project: Project) -> list[tuple[int, str, int]]:
     return list(waiting)
 
 
-def seats_with_places(campaign: Campaign) -> QuerySet[CampaignReviewer]:
-    """Everyone's seat with ``held``, ``complete`` and ``waiting`` (assigned, not begun) places, most reviews
+def seats_with_assignments(campaign: Campaign) -> QuerySet[CampaignReviewer]:
+    """Everyone's seat with ``in_progress``, ``assignments_submitted`` and ``waiting`` (assigned, not started) assignments, most reviews
     first; by name where the project keeps names apart from what people did.
     """
-    places = Place.objects.filter(
+    assignments = Assignment.objects.filter(
         campaign=OuterRef("campaign"), reviewer=OuterRef("user"), purpose=Purpose.REVIEW
     ).order_by()
-    assigned = Place.objects.filter(
+    assigned = Assignment.objects.filter(
         campaign=OuterRef("campaign"),
         assigned_to=OuterRef("user"),
-        state=PlaceState.FREE,
+        state=AssignmentState.AVAILABLE,
         purpose=Purpose.REVIEW,
     ).order_by()
     waiting = assigned.values("assigned_to").annotate(n=Count("id")).values("n")
 
     def count(state: str) -> Coalesce:
-        counted = places.filter(state=state).values("reviewer").annotate(n=Count("id")).values("n")
+        counted = assignments.filter(state=state).values("reviewer").annotate(n=Count("id")).values("n")
         return Coalesce(Subquery(counted), 0)
 
     by_work = ("left_at", "-reviews_done", "user__name", "pk")
@@ -172,8 +179,8 @@ def seats_with_places(campaign: Campaign) -> QuerySet[CampaignReviewer]:
     return (
         campaign.reviewers.select_related("user")
         .annotate(
-            held=count(PlaceState.HELD),
-            complete=count(PlaceState.COMPLETE),
+            in_progress=count(AssignmentState.IN_PROGRESS),
+            assignments_submitted=count(AssignmentState.SUBMITTED),
             waiting=Coalesce(Subquery(waiting), 0),
         )
         .order_by(*order)
@@ -181,22 +188,24 @@ def seats_with_places(campaign: Campaign) -> QuerySet[CampaignReviewer]:
 
 
 def waiting_for_anybody(campaign: Campaign) -> int:
-    """Free places that are nobody's."""
-    return campaign.places.filter(state=PlaceState.FREE, assigned_to=None).count()
+    """Available assignments that are in the shared queue."""
+    return campaign.assignments.filter(state=AssignmentState.AVAILABLE, assigned_to=None).count()
 
 
 def items_with_progress(campaign: Campaign) -> QuerySet[Item]:
-    """Items with ``complete``, ``held`` and ``reviews_done``, and the ``skips_given`` of people who would not
+    """Items with ``submitted``, ``in_progress`` and ``reviews_done``, and the ``skips_given`` of people who would not
     judge them; page them by ``id``.
     """
-    counted = Q(places__purpose=Purpose.REVIEW)
+    counted = Q(assignments__purpose=Purpose.REVIEW)
     return (
         campaign.items.filter(purpose=Purpose.REVIEW)
         .select_related("example")
         .annotate(
-            complete=Count("places", filter=counted & Q(places__state=PlaceState.COMPLETE)),
-            held=Count("places", filter=counted & Q(places__state=PlaceState.HELD)),
-            reviews_done=Coalesce(Sum("places__reviews_done", filter=counted), 0),
+            submitted=Count("assignments", filter=counted & Q(assignments__state=AssignmentState.SUBMITTED)),
+            in_progress=Count(
+                "assignments", filter=counted & Q(assignments__state=AssignmentState.IN_PROGRESS)
+            ),
+            reviews_done=Coalesce(Sum("assignments__reviews_done", filter=counted), 0),
         )
         .prefetch_related(
             Prefetch(
@@ -208,14 +217,16 @@ def items_with_progress(campaign: Campaign) -> QuerySet[Item]:
 
 
 def items_in_list(items: QuerySet[Item], name: str) -> QuerySet[Item]:
-    """Those of the ``items`` with a turn that is free or in hand, or that somebody skipped; ``name`` is one of
+    """Those of the ``items`` with an assignment that is available or in progress, or that somebody skipped; ``name`` is one of
     `ITEM_LISTS`, or "" for all.
     """
     if not name:
         return items
     if name == "skipped":
         return items.filter(Exists(Skip.objects.filter(item=OuterRef("pk"), is_lapse=False)))
-    return items.filter(Exists(Place.objects.filter(item=OuterRef("pk"), purpose=Purpose.REVIEW, state=name)))
+    return items.filter(
+        Exists(Assignment.objects.filter(item=OuterRef("pk"), purpose=Purpose.REVIEW, state=name))
+    )
 
 
 def possible_reviewers(project: Project) -> QuerySet[User]:
@@ -300,7 +311,7 @@ class Cost(NamedTuple):
     def checks(self) -> int:
         """About how many reviews gold, repeats and calibration ask for."""
         expected = checks_expected(
-            self.places,
+            self.assignments,
             self.people,
             gold_share=self.gold_share,
             gold_items=self.gold_items,
@@ -314,12 +325,14 @@ class Cost(NamedTuple):
         return items_with_more(self.items, self.overlap_share) if self.overlap_more else 0
 
     @property
-    def places(self) -> int:
-        return places_of(self.items, overlap=self.overlap, share=self.overlap_share, more=self.overlap_more)
+    def assignments(self) -> int:
+        return assignments_of(
+            self.items, overlap=self.overlap, share=self.overlap_share, more=self.overlap_more
+        )
 
     @property
     def reviews(self) -> int:
-        return self.places * self.candidates
+        return self.assignments * self.candidates
 
     @property
     def most_overlap(self) -> int:
@@ -328,7 +341,7 @@ class Cost(NamedTuple):
     @property
     def share_items(self) -> int:
         """Items of each person, when all do the same; nobody gets an item twice."""
-        return min(self.items, -(-self.places // self.people)) if self.people else 0
+        return min(self.items, -(-self.assignments // self.people)) if self.people else 0
 
     @property
     def share_checks(self) -> int:
@@ -342,7 +355,7 @@ class Cost(NamedTuple):
 
     @property
     def is_over_quota(self) -> bool:
-        return self.quota is not None and self.places > self.people * min(self.quota, self.items)
+        return self.quota is not None and self.assignments > self.people * min(self.quota, self.items)
 
     @property
     def seconds(self) -> int:

@@ -2,7 +2,7 @@
 
 from django.db.models import F, Sum
 
-from evalapp.campaigns.models import CampaignReviewer, Place, PlaceState, Purpose
+from evalapp.campaigns.models import Assignment, AssignmentState, CampaignReviewer, Purpose
 
 
 def quota_of(seat: CampaignReviewer) -> int | None:
@@ -11,14 +11,17 @@ def quota_of(seat: CampaignReviewer) -> int | None:
 
 
 def has_room(seat: CampaignReviewer) -> bool:
-    """Whether another place fits the reviewer's quota, with all that is in hand. Of a locked seat, so
-    that two tabs cannot both find room. A place left half-way counts by its reviews; checks do not count.
+    """Whether another assignment fits the reviewer's quota, with all that is in progress. Of a locked seat, so
+    that two tabs cannot both find room. An assignment left half-way counts by its reviews; checks do not count.
     """
-    quota, each = quota_of(seat), seat.campaign.reviews_a_place
+    quota, each = quota_of(seat), seat.campaign.reviews_per_assignment
     if quota is None:
         return True
-    hand = Place.objects.filter(
-        reviewer=seat.user_id, campaign=seat.campaign_id, state=PlaceState.HELD, purpose=Purpose.REVIEW
+    claimed = Assignment.objects.filter(
+        reviewer=seat.user_id,
+        campaign=seat.campaign_id,
+        state=AssignmentState.IN_PROGRESS,
+        purpose=Purpose.REVIEW,
     )
-    in_hand = hand.aggregate(reviews=Sum(F("outputs_total") - F("reviews_done")))["reviews"] or 0
-    return seat.reviews_done + in_hand + each <= quota * each
+    in_progress = claimed.aggregate(reviews=Sum(F("outputs_total") - F("reviews_done")))["reviews"] or 0
+    return seat.reviews_done + in_progress + each <= quota * each

@@ -46,7 +46,7 @@ def repeats_expected(items: int, share: int) -> int:
 
 
 def checks_expected(
-    places: int,
+    assignments: int,
     people: int,
     *,
     gold_share: int,
@@ -54,13 +54,13 @@ def checks_expected(
     calibration_items: int,
     gold_items: int | None = None,
 ) -> int:
-    """About how many items check reviewers who share so many places, all together: gold, repeats and calibration.
+    """About how many items check reviewers who share so many assignments, all together: gold, repeats and calibration.
 
     The one figure of a design, of what an opened campaign expects and of every reviewer's progress. ``gold_items``:
     how many gold items there are for everybody; None before they are chosen.
     """
-    gold = round(places * gold_share / 100)
+    gold = round(assignments * gold_share / 100)
     if gold_items is not None:
         gold = min(gold, people * gold_items)
-    repeats = people * repeats_expected(round(places / people), repeat_share) if people else 0
+    repeats = people * repeats_expected(round(assignments / people), repeat_share) if people else 0
     return gold + repeats + people * calibration_items

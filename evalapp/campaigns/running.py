@@ -1,6 +1,6 @@
 """Writes to a campaign that runs: its deadline, quotas, who is assigned what, and later additions.
 
-None of them disturbs a place that somebody holds or has done.
+None of them disturbs an assignment that is in progress or submitted.
 """
 
 from collections.abc import Callable, Collection
@@ -13,15 +13,15 @@ from django.utils import timezone
 
 from evalapp.accounts.models import User
 from evalapp.audit.services import record
-from evalapp.campaigns.added_sides import insert_added_places
+from evalapp.campaigns.added_sides import insert_added_assignments
 from evalapp.campaigns.design import MOST_OVERLAP
 from evalapp.campaigns.models import (
+    Assignment,
+    AssignmentState,
     Campaign,
     CampaignReviewer,
     CampaignState,
     Item,
-    Place,
-    PlaceState,
     Purpose,
 )
 from evalapp.campaigns.opening import insert_items, set_totals, strata_of_campaign
@@ -30,27 +30,27 @@ from evalapp.core.errors import ConflictError, InvalidError
 
 RUNNING = (CampaignState.OPEN, CampaignState.PAUSED)
 
-# From the end of their order, which they would reach last. A place in hand, or begun, stays.
+# From the end of their order, which they would reach last. An assignment in progress, or begun, stays.
 _REASSIGN = """
 WITH movable AS (
-    SELECT p.id FROM evalapp_place p
-    WHERE p.campaign_id = %(campaign)s AND p.state = 'free' AND p.reviews_done = 0 AND p.purpose = 'review'
+    SELECT p.id FROM evalapp_assignment p
+    WHERE p.campaign_id = %(campaign)s AND p.state = 'available' AND p.reviews_done = 0 AND p.purpose = 'review'
       AND p.assigned_to_id IS NOT DISTINCT FROM %(source)s::bigint
       AND (%(target)s::bigint IS NULL OR NOT EXISTS (
-            SELECT 1 FROM evalapp_place theirs WHERE theirs.item_id = p.item_id
+            SELECT 1 FROM evalapp_assignment theirs WHERE theirs.item_id = p.item_id
               AND %(target)s::bigint IN (theirs.reviewer_id, theirs.assigned_to_id))
         AND NOT EXISTS (SELECT 1 FROM evalapp_skip s
                         WHERE s.item_id = p.item_id AND s.reviewer_id = %(target)s::bigint))
     ORDER BY p.rank DESC FOR UPDATE OF p SKIP LOCKED
 ), one_an_item AS (
-    SELECT DISTINCT ON (p.item_id) p.id, p.rank FROM evalapp_place p JOIN movable USING (id)
+    SELECT DISTINCT ON (p.item_id) p.id, p.rank FROM evalapp_assignment p JOIN movable USING (id)
     ORDER BY p.item_id, p.rank DESC
 ), chosen AS (
     SELECT id FROM movable WHERE %(target)s::bigint IS NULL
     UNION SELECT id FROM one_an_item WHERE %(target)s::bigint IS NOT NULL
 )
-UPDATE evalapp_place p SET assigned_to_id = %(target)s::bigint
-WHERE p.id IN (SELECT id FROM evalapp_place JOIN chosen USING (id) ORDER BY rank DESC LIMIT %(most)s)
+UPDATE evalapp_assignment p SET assigned_to_id = %(target)s::bigint
+WHERE p.id IN (SELECT id FROM evalapp_assignment JOIN chosen USING (id) ORDER BY rank DESC LIMIT %(most)s)
 """
 
 
@@ -114,8 +114,8 @@ def set_quota(*, seat: CampaignReviewer, quota: int | None, by: User | None) -> 
 
 
 @transaction.atomic
-def release_held(*, seat: CampaignReviewer, by: User | None) -> int:
-    """Give what a reviewer holds back to everybody; how many items. What they submitted of it stays, and what they
+def release_claimed(*, seat: CampaignReviewer, by: User | None) -> int:
+    """Give what a reviewer has in progress back to everybody; how many items. What they submitted of it stays, and what they
     still submit counts while nobody has the item; else its text is kept.
 
     An item of which they reviewed a part is not offered to them again. One that they are submitting at this very
@@ -127,19 +127,19 @@ def release_held(*, seat: CampaignReviewer, by: User | None) -> int:
         raise ConflictError(
             f"“{campaign}” is {campaign.get_state_display().lower()}; no reviewer has an item in progress."
         )
-    held = Place.objects.filter(
-        campaign=campaign, reviewer=seat.user, state=PlaceState.HELD, purpose=Purpose.REVIEW
+    claimed = Assignment.objects.filter(
+        campaign=campaign, reviewer=seat.user, state=AssignmentState.IN_PROGRESS, purpose=Purpose.REVIEW
     )
     released = sum(
-        give_back(place=place, reviewer=seat.user, reason="Released by a manager", is_lapse=True)
-        for place in held.order_by("pk").select_for_update(skip_locked=True)
+        give_back(assignment=assignment, reviewer=seat.user, reason="Released by a manager", is_lapse=True)
+        for assignment in claimed.order_by("pk").select_for_update(skip_locked=True)
     )
     record(
         "campaign.items_released",
         by=by,
         obj=campaign,
         project=campaign.project,
-        data={"reviewer": seat.user_id, "places": released},
+        data={"reviewer": seat.user_id, "assignments": released},
     )
     return released
 
@@ -148,11 +148,11 @@ def release_held(*, seat: CampaignReviewer, by: User | None) -> int:
 def reassign(
     *, campaign: Campaign, source: User | None, target: User | None, most: int | None, by: User | None
 ) -> int:
-    """Give places that nobody has begun to somebody else; how many moved.
+    """Give assignments that nobody has begun to somebody else; how many moved.
 
     ``source`` and ``target`` None stand for the shared queue. At most ``most`` move (None: all that can), those
     that the source would reach last; an item that the target has, or skipped, stays, and so does what
-    is in somebody's hands. Raises InvalidError for people who do not review here, or a full quota.
+    is in progress. Raises InvalidError for people who do not review here, or a full quota.
     """
     locked = lock_running(campaign, "work can be reassigned")
     if source == target:
@@ -177,14 +177,14 @@ def reassign(
         by=by,
         obj=locked,
         project=locked.project,
-        data={"from": parameters["source"], "to": parameters["target"], "places": moved},
+        data={"from": parameters["source"], "to": parameters["target"], "assignments": moved},
     )
     return moved
 
 
 def _room_of(campaign: Campaign, target: User) -> int | None:
-    """How many places the target's quota still takes. Raises InvalidError where none, or no seat."""
-    # Locked, so that no claim of theirs at the same moment takes another place of an item they get.
+    """How many assignments the target's quota still takes. Raises InvalidError where none, or no seat."""
+    # Locked, so that no claim of theirs at the same moment takes another assignment of an item they get.
     seat = campaign.reviewers.select_for_update(of=("self",)).filter(user=target, left_at=None).first()
     if seat is None:
         message = f"{target} does not review in this campaign. Add them first."
@@ -193,7 +193,7 @@ def _room_of(campaign: Campaign, target: User) -> int | None:
     if quota is None:
         return None
     theirs = Q(reviewer=target) | Q(reviewer=None, assigned_to=target)
-    has = Place.objects.filter(theirs, campaign=campaign, purpose=Purpose.REVIEW)
+    has = Assignment.objects.filter(theirs, campaign=campaign, purpose=Purpose.REVIEW)
     room = quota - has.count()
     if room < 1:
         message = f"{target}'s quota of {quota:,} items is full. Raise it first."
@@ -214,14 +214,14 @@ def add_items(*, campaign: Campaign, wanted: int | None, by: User | None) -> int
         message = _why_not_so_many(locked, len(strata), left)
         raise InvalidError(message, fields={"items": [message]})
     items = insert_items(campaign=locked, wanted=wanted)
-    places = insert_added_places(campaign=locked)
+    assignments = insert_added_assignments(campaign=locked)
     set_totals(locked)
     record(
         "campaign.items_added",
         by=by,
         obj=locked,
         project=locked.project,
-        data={"items": items, "places": places},
+        data={"items": items, "assignments": assignments},
     )
     campaign.refresh_from_db()
     return items
@@ -238,7 +238,7 @@ def _why_not_so_many(campaign: Campaign, strata: int, left: int) -> str:
     return f"{left:,} examples are left. Add between 1 and {left:,}."
 
 
-class AddedPlaces(NamedTuple):
+class AddedAssignments(NamedTuple):
     """``differing``: how many items were found; ``items``: how many of them got further people."""
 
     differing: int
@@ -246,13 +246,13 @@ class AddedPlaces(NamedTuple):
 
 
 @transaction.atomic
-def add_places(
+def add_assignments(
     *, campaign: Campaign, differing: Callable[[], Collection[int]], more: int, by: User | None
-) -> AddedPlaces:
+) -> AddedAssignments:
     """Have each item that ``differing`` finds rated, or compared, by ``more`` further people.
 
     It is asked while the campaign is held, so that of several who press at once the later ones see the
-    places of the first. Items that would then need more people than review here are left out. Raises
+    assignments of the first. Items that would then need more people than review here are left out. Raises
     InvalidError where that is so for all.
     """
     locked = lock_running(campaign, "reviewers can be added to items")
@@ -261,9 +261,9 @@ def add_places(
         raise InvalidError(message, fields={"more": [message]})
     items = differing()
     if not items:
-        return AddedPlaces(0, 0)
+        return AddedAssignments(0, 0)
     people = locked.reviewers.filter(left_at=None).count()
-    # Someone who left, or skipped the item, has no place to give; so people are counted per item.
+    # Someone who left, or skipped the item, has no assignment to give; so people are counted per item.
     fitting = (
         Item.objects.filter(campaign=locked, pk__in=items, purpose=Purpose.REVIEW)
         .annotate(skipped=Count("skips"))
@@ -278,14 +278,14 @@ def add_places(
         )
         raise InvalidError(message, fields={"more": [message]})
     Item.objects.filter(pk__in=chosen).update(overlap=F("overlap") + more)
-    places = insert_added_places(campaign=locked, items=chosen, is_added=True)
+    assignments = insert_added_assignments(campaign=locked, items=chosen, is_added=True)
     set_totals(locked)
     record(
-        "campaign.places_added",
+        "campaign.assignments_added",
         by=by,
         obj=locked,
         project=locked.project,
-        data={"items": len(chosen), "places": places, "more": more},
+        data={"items": len(chosen), "assignments": assignments, "more": more},
     )
     campaign.refresh_from_db()
-    return AddedPlaces(len(items), len(chosen))
+    return AddedAssignments(len(items), len(chosen))

@@ -9,8 +9,8 @@ from evalapp.accounts.access import MemberRequest, project_view
 from evalapp.accounts.permissions import Permission
 from evalapp.campaigns.forms import DeadlineForm, QuotaForm, ReassignForm
 from evalapp.campaigns.models import Campaign, CampaignReviewer
-from evalapp.campaigns.queries import campaigns_of, seats_with_places, waiting_for_anybody
-from evalapp.campaigns.running import RUNNING, reassign, release_held, set_deadline, set_quota
+from evalapp.campaigns.queries import campaigns_of, seats_with_assignments, waiting_for_anybody
+from evalapp.campaigns.running import RUNNING, reassign, release_claimed, set_deadline, set_quota
 from evalapp.core.errors import InvalidError, ProblemError
 from evalapp.core.http import field_errors, get_or_missing, show_problem
 
@@ -49,7 +49,7 @@ def campaign_assignments(request: MemberRequest, pk: int) -> HttpResponse:
     context = {
         "campaign": campaign,
         "form": form,
-        "seats": list(seats_with_places(campaign)),
+        "seats": list(seats_with_assignments(campaign)),
         "for_anybody": waiting_for_anybody(campaign),
         "can_release": campaign.state in RUNNING,
         **STATION,
@@ -107,10 +107,10 @@ def campaign_quota(request: MemberRequest, pk: int, seat: int) -> HttpResponse:
 def campaign_release(request: MemberRequest, pk: int, seat: int) -> HttpResponse:
     """Give back what one person holds."""
     person = _seat(_campaign(request, pk), seat)
-    released = release_held(seat=person, by=request.user)
+    released = release_claimed(seat=person, by=request.user)
     if not request.project.shows_reviewer_names:
-        # How much somebody held tells which number of the progress page they are.
-        words = f"What {person.user} held goes to others."
+        # How many somebody had tells which number of the progress page they are.
+        words = f"The items of {person.user} are available to others."
     elif released:
         words = f"{released:,} item{'s' if released > 1 else ''} of {person.user} go{'' if released > 1 else 'es'} to others."
     else:

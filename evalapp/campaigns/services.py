@@ -11,22 +11,22 @@ from django.db.models.functions import Now
 from evalapp.accounts.models import Project, User
 from evalapp.accounts.services import lock_members
 from evalapp.audit.services import record
-from evalapp.campaigns.allocation import hold_submissions, release_place
+from evalapp.campaigns.allocation import hold_submissions, release_assignment
 from evalapp.campaigns.checks import gold_examples, insert_checks
-from evalapp.campaigns.choice import places_of
+from evalapp.campaigns.choice import assignments_of
 from evalapp.campaigns.design import CampaignDesign, not_reviewing, require_sound
 from evalapp.campaigns.models import (
+    Assignment,
+    AssignmentState,
     Campaign,
     CampaignCandidate,
     CampaignReviewer,
     CampaignState,
     Distribution,
-    Place,
-    PlaceState,
     Purpose,
     Skip,
 )
-from evalapp.campaigns.opening import coverage_of, make_places, strata_of_campaign
+from evalapp.campaigns.opening import coverage_of, make_assignments, strata_of_campaign
 from evalapp.core.errors import ConflictError, InvalidError
 from evalapp.core.web_timeouts import allow_long_statements
 from evalapp.rubrics.services import freeze
@@ -124,7 +124,7 @@ def _seat(campaign: Campaign, people: Iterable[User]) -> int:
 @transaction.atomic
 def open_campaign(*, campaign: Campaign, by: User | None) -> Campaign:
     """Launch a draft: freezes the rubric, makes items, their outputs (the latest of each candidate) and
-    the places. Raises InvalidError where outputs are missing, ConflictError where it is no draft.
+    the assignments. Raises InvalidError where outputs are missing, ConflictError where it is no draft.
     """
     allow_long_statements()
     opened = Campaign.objects.filter(pk=campaign.pk, state=CampaignState.DRAFT)
@@ -135,7 +135,7 @@ def open_campaign(*, campaign: Campaign, by: User | None) -> Campaign:
     _require_outputs(campaign)
     _require_people(campaign)
     freeze(rubric_version=campaign.rubric_version)
-    items, reviews = make_places(campaign=campaign)
+    items, reviews = make_assignments(campaign=campaign)
     if not items:
         raise InvalidError(
             "No item is left to review: the split's examples are all gold or for calibration. Take fewer of "
@@ -190,12 +190,12 @@ def _require_people(campaign: Campaign) -> None:
     if campaign.distribution == Distribution.SHARED and not any(quotas):
         return
     room = sum(items if quota is None else min(items, quota) for quota in quotas)
-    places = places_of(
+    assignments = assignments_of(
         items, overlap=campaign.overlap, share=campaign.overlap_share, more=campaign.overlap_more
     )
-    if room < places:
+    if room < assignments:
         raise InvalidError(
-            f"The {len(seats)} reviewers can take {room:,} turns; the design needs {places:,}. Raise a quota, "
+            f"The {len(seats)} reviewers can take {room:,} assignments; the design needs {assignments:,}. Raise a quota, "
             "add people, or choose fewer items."
         )
 
@@ -211,12 +211,12 @@ def resume_campaign(*, campaign: Campaign, by: User | None) -> Campaign:
 
 @transaction.atomic
 def close_campaign(*, campaign: Campaign, by: User | None) -> Campaign:
-    """End it: nothing can be submitted or amended from here on; held places are given back."""
+    """End it: nothing can be submitted or amended from here on; assignments in progress are given back."""
     hold_submissions(campaign.pk)
     running = (CampaignState.OPEN, CampaignState.PAUSED)
     closed = _move(campaign, running, CampaignState.CLOSED, "campaign.closed", by, closed_at=Now())
-    Place.objects.filter(campaign=campaign, state=PlaceState.HELD).update(
-        state=PlaceState.FREE, reviewer=None, lease_expires_at=None, last_holder=F("reviewer")
+    Assignment.objects.filter(campaign=campaign, state=AssignmentState.IN_PROGRESS).update(
+        state=AssignmentState.AVAILABLE, reviewer=None, lease_expires_at=None, last_reviewer=F("reviewer")
     )
     return closed
 
@@ -245,7 +245,7 @@ def _move(
 def add_reviewers(*, campaign: Campaign, reviewers: Collection[User], by: User | None) -> int:
     """Let more people review; those who had left come back. How many were added.
 
-    The number of places stays: more people share the same work.
+    The number of assignments stays: more people share the same work.
     """
     if campaign.state == CampaignState.CLOSED:
         raise ConflictError(f"“{campaign}” is closed; nobody can be added.")
@@ -271,7 +271,7 @@ def add_reviewers(*, campaign: Campaign, reviewers: Collection[User], by: User |
 
 @transaction.atomic
 def remove_reviewer(*, seat: CampaignReviewer, by: User | None) -> None:
-    """Let somebody leave: their held places go to others, what they submitted stays."""
+    """Let somebody leave: their assignments in progress go to others, what they submitted stays."""
     if not _leave(seat, by):
         raise ConflictError(f"{seat.user} has left this campaign already.")
 
@@ -293,13 +293,18 @@ def _leave(seat: CampaignReviewer, by: User | None) -> bool:
     hold_submissions(seat.campaign_id)
     if not CampaignReviewer.objects.filter(pk=seat.pk, left_at=None).update(left_at=Now()):
         return False
-    # What was to be theirs is free for everybody; what they hold is given back one by one.
-    Place.objects.filter(
-        campaign=seat.campaign_id, assigned_to=seat.user_id, state=PlaceState.FREE, purpose=Purpose.REVIEW
+    # What was to be theirs goes to the shared queue; what is in progress is given back one by one.
+    Assignment.objects.filter(
+        campaign=seat.campaign_id,
+        assigned_to=seat.user_id,
+        state=AssignmentState.AVAILABLE,
+        purpose=Purpose.REVIEW,
     ).update(assigned_to=None)
-    held = Place.objects.filter(campaign=seat.campaign_id, reviewer=seat.user_id, state=PlaceState.HELD)
-    for place in held.order_by("pk").select_for_update(no_key=True):
-        give_back(place=place, reviewer=seat.user, reason="Left the campaign", is_lapse=True)
+    claimed = Assignment.objects.filter(
+        campaign=seat.campaign_id, reviewer=seat.user_id, state=AssignmentState.IN_PROGRESS
+    )
+    for assignment in claimed.order_by("pk").select_for_update(no_key=True):
+        give_back(assignment=assignment, reviewer=seat.user, reason="Left the campaign", is_lapse=True)
     record(
         "campaign.reviewer_removed",
         by=by,
@@ -310,22 +315,22 @@ def _leave(seat: CampaignReviewer, by: User | None) -> bool:
     return True
 
 
-def give_back(*, place: Place, reviewer: User, reason: str, is_lapse: bool = False) -> bool:
-    """Return a held place to the others and do not offer the item to this reviewer again.
+def give_back(*, assignment: Assignment, reviewer: User, reason: str, is_lapse: bool = False) -> bool:
+    """Return a claimed assignment to the others and do not offer the item to this reviewer again.
 
     False if they do not hold it. Call it in a transaction.
     """
-    if not release_place(place=place, reviewer=reviewer):
+    if not release_assignment(assignment=assignment, reviewer=reviewer):
         return False
-    if place.purpose == Purpose.REVIEW:
+    if assignment.purpose == Purpose.REVIEW:
         # Whoever it was assigned to will not have it.
-        given_back = Place.objects.filter(pk=place.pk, state=PlaceState.FREE)
+        given_back = Assignment.objects.filter(pk=assignment.pk, state=AssignmentState.AVAILABLE)
         given_back.exclude(assigned_to=None).update(assigned_to=None)
-    if is_lapse and (not place.reviews_done or place.purpose != Purpose.REVIEW):
+    if is_lapse and (not assignment.reviews_done or assignment.purpose != Purpose.REVIEW):
         return True
     Skip.objects.get_or_create(
-        item_id=place.item_id,
+        item_id=assignment.item_id,
         reviewer=reviewer,
-        defaults={"campaign_id": place.campaign_id, "reason": reason, "is_lapse": is_lapse},
+        defaults={"campaign_id": assignment.campaign_id, "reason": reason, "is_lapse": is_lapse},
     )
     return True

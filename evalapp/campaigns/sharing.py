@@ -1,4 +1,4 @@
-"""Who gets the places of an assigned campaign, at its launch and when places are added."""
+"""Who gets the assignments of an assigned campaign, at its launch and when assignments are added."""
 
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -7,35 +7,35 @@ from django.db import connection
 from django.db.models import Count, F
 from django.db.models.functions import Coalesce
 
-from evalapp.campaigns.distribution import assign_places, level_targets
-from evalapp.campaigns.models import Campaign, Place, Purpose, Skip
+from evalapp.campaigns.distribution import distribute, level_targets
+from evalapp.campaigns.models import Assignment, Campaign, Purpose, Skip
 
-# Items that have fewer places than their overlap, with the number of those they have.
+# Items that have fewer assignments than their overlap, with the number of those they have.
 LACKING = """
-    SELECT i.id, e.row_number, i.overlap, present.places,
+    SELECT i.id, e.row_number, i.overlap, present.assignments,
         row_number() OVER (ORDER BY md5(%(seed)s || ':item:' || e.row_number)) - 1 AS position
     FROM evalapp_item i JOIN evalapp_example e ON e.id = i.example_id
     CROSS JOIN LATERAL (
-        SELECT coalesce(max(p.number), 0) AS places FROM evalapp_place p
+        SELECT coalesce(max(p.number), 0) AS assignments FROM evalapp_assignment p
         WHERE p.item_id = i.id AND p.purpose = 'review') AS present
-    WHERE i.campaign_id = %(campaign)s AND i.purpose = 'review' AND i.overlap > present.places
+    WHERE i.campaign_id = %(campaign)s AND i.purpose = 'review' AND i.overlap > present.assignments
       AND (%(items)s::bigint[] IS NULL OR i.id = ANY(%(items)s::bigint[]))
 """
 
-_NEEDS = f"SELECT id, overlap - places, places FROM ({LACKING}) AS lacking ORDER BY position"  # noqa: S608
+_NEEDS = f"SELECT id, overlap - assignments, assignments FROM ({LACKING}) AS lacking ORDER BY position"  # noqa: S608
 
 
-class AssignedPlace(NamedTuple):
-    """A place that is to be made, and whose it is."""
+class AssignedTo(NamedTuple):
+    """An assignment that is to be made, and whose it is."""
 
     item_id: int
     number: int
     user_id: int
 
 
-def people_for_places(campaign: Campaign, items: Sequence[int] | None = None) -> list[AssignedPlace]:
-    """For the places that items (None: all) lack, who gets them: level loads within everybody's quota,
-    nobody twice at an item. A place that nobody can take is not among them.
+def people_for_assignments(campaign: Campaign, items: Sequence[int] | None = None) -> list[AssignedTo]:
+    """For the assignments that items (None: all) lack, who gets them: level loads within everybody's quota,
+    nobody twice at an item. An assignment that nobody can take is not among them.
     """
     with connection.cursor() as cursor:
         parameters: dict[str, Any] = {
@@ -60,9 +60,9 @@ def people_for_places(campaign: Campaign, items: Sequence[int] | None = None) ->
     targets = level_targets(loads, rooms, sum(needs), seed=str(campaign.seed))
     numbers = {seat.user_id: number for number, seat in enumerate(seats)}
     taken = _taken(campaign, [item for item, _, _ in lacking], numbers) if loads_of else None
-    chosen = assign_places(needs, targets, seed=str(campaign.seed), taken=taken)
+    chosen = distribute(needs, targets, seed=str(campaign.seed), taken=taken)
     return [
-        AssignedPlace(item, present + offset, seats[person].user_id)
+        AssignedTo(item, present + offset, seats[person].user_id)
         for (item, _, present), people in zip(lacking, chosen, strict=True)
         for offset, person in enumerate(people, start=1)
         if person is not None
@@ -70,9 +70,9 @@ def people_for_places(campaign: Campaign, items: Sequence[int] | None = None) ->
 
 
 def _loads(campaign: Campaign) -> dict[int, int]:
-    """How many places each person has: assigned, in hand or done."""
+    """How many assignments each person has: assigned, in progress or submitted."""
     counted = (
-        campaign.places.filter(purpose=Purpose.REVIEW)
+        campaign.assignments.filter(purpose=Purpose.REVIEW)
         .annotate(whose=Coalesce("reviewer", "assigned_to"))
         .exclude(whose=None)
         .values_list("whose")
@@ -83,12 +83,12 @@ def _loads(campaign: Campaign) -> dict[int, int]:
 
 
 def _taken(campaign: Campaign, items: Sequence[int], numbers: dict[int, int]) -> list[set[int]]:
-    """For each item the people who have a place of it, or skipped it."""
+    """For each item the people who have an assignment of it, or skipped it."""
     taken: dict[int, set[int]] = {item: set() for item in items}
-    places = Place.objects.filter(campaign=campaign, item__in=items).values_list(
+    assignments = Assignment.objects.filter(campaign=campaign, item__in=items).values_list(
         "item", "reviewer", "assigned_to"
     )
     skips = Skip.objects.filter(campaign=campaign, item__in=items).values_list("item", "reviewer")
-    for item, *people in [*places, *skips]:
+    for item, *people in [*assignments, *skips]:
         taken[item].update(numbers[person] for person in people if person in numbers)
     return [taken[item] for item in items]

@@ -15,15 +15,15 @@ from evalapp.campaigns.forms import AddReviewersForm, CampaignForm
 from evalapp.campaigns.models import Campaign, CampaignReviewer, CampaignState
 from evalapp.campaigns.queries import (
     ITEM_LISTS,
+    assignment_counts,
     campaigns_of,
     cost_of_draft,
     design_of,
     in_state_order,
     items_in_list,
     items_with_progress,
-    place_counts,
     possible_candidates,
-    seats_with_places,
+    seats_with_assignments,
     usable_datasets,
     usable_rubrics,
 )
@@ -157,12 +157,12 @@ def _render_detail(
     problem: ProblemError | None = None,
 ) -> HttpResponse:
     candidates = list(campaign.candidates.select_related("model_version__model"))
-    seats = list(seats_with_places(campaign))
+    seats = list(seats_with_assignments(campaign))
     context: dict[str, Any] = {
         "campaign": campaign,
         "candidates": candidates,
         "seats": seats,
-        "places": place_counts(campaign),
+        "assignments": assignment_counts(campaign),
         "form": form or AddReviewersForm(campaign=campaign),
         "problem": problem,
         "is_running": campaign.state in (CampaignState.OPEN, CampaignState.PAUSED),

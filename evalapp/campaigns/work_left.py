@@ -13,19 +13,19 @@ _IS_ADMITTED = """(r.admitted_at IS NOT NULL OR EXISTS (
 _WITH_WORK = f"""
 SELECT r.id FROM evalapp_campaignreviewer r
 WHERE r.id = ANY(%(seats)s) AND (
-    EXISTS (SELECT 1 FROM evalapp_place p
-            WHERE p.reviewer_id = %(user)s AND p.campaign_id = r.campaign_id AND p.state = 'held')
-    OR EXISTS (SELECT 1 FROM evalapp_place p WHERE p.campaign_id = r.campaign_id AND p.state = 'free'
+    EXISTS (SELECT 1 FROM evalapp_assignment p
+            WHERE p.reviewer_id = %(user)s AND p.campaign_id = r.campaign_id AND p.state = 'in_progress')
+    OR EXISTS (SELECT 1 FROM evalapp_assignment p WHERE p.campaign_id = r.campaign_id AND p.state = 'available'
                AND {FOR_ANYBODY} AND {ELIGIBLE})
-    OR EXISTS (SELECT 1 FROM evalapp_place p WHERE p.campaign_id = r.campaign_id AND p.state = 'free'
+    OR EXISTS (SELECT 1 FROM evalapp_assignment p WHERE p.campaign_id = r.campaign_id AND p.state = 'available'
                AND p.assigned_to_id = %(user)s AND (p.purpose = 'calibration' OR p.purpose = 'review' AND {_IS_ADMITTED})
                AND {ELIGIBLE})
-    OR EXISTS (SELECT 1 FROM evalapp_place p WHERE {TO_BE_TAKEN_OVER}))
+    OR EXISTS (SELECT 1 FROM evalapp_assignment p WHERE {TO_BE_TAKEN_OVER}))
 """.replace("%(campaign)s", "r.campaign_id").replace("%(admitted)s", _IS_ADMITTED)  # noqa: S608 - constants only
 
 
 def seats_with_work(seats: Sequence[CampaignReviewer]) -> set[int]:
-    """Of one person's seats those where something is in hand or can be claimed now; one read for all.
+    """Of one person's seats those where something is in progress or can be claimed now; one read for all.
 
     Quotas are not asked, and what checks a reviewer comes between other work.
     """

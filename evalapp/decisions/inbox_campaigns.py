@@ -11,7 +11,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from evalapp.accounts.models import Project
-from evalapp.campaigns.models import MANY_LAPSES, Campaign, CampaignState, Place, PlaceState
+from evalapp.campaigns.models import MANY_LAPSES, Assignment, AssignmentState, Campaign, CampaignState
 from evalapp.decisions.inbox_entries import InboxEntry
 from evalapp.judgements.models import Judgement
 from evalapp.reviews.models import Review
@@ -143,15 +143,15 @@ def _late(project: Project, campaigns: Sequence[Campaign], now: datetime) -> lis
 
 
 def _left_again(project: Project) -> list[InboxEntry]:
-    """Campaigns with items whose places are taken and left again and again."""
-    places = (
-        Place.objects.filter(
+    """Campaigns with items whose assignments are taken and left again and again."""
+    assignments = (
+        Assignment.objects.filter(
             campaign__project=project,
             campaign__state=CampaignState.OPEN,
             campaign__invites_visitors=False,
             lapses__gte=MANY_LAPSES,
         )
-        .exclude(state=PlaceState.COMPLETE)
+        .exclude(state=AssignmentState.SUBMITTED)
         .values_list("campaign_id", "campaign__name")
         .annotate(items=Count("item", distinct=True))
         .order_by("-campaign_id")
@@ -162,5 +162,5 @@ def _left_again(project: Project) -> list[InboxEntry]:
             f"{name}: {items} {'item was' if items == 1 else 'items were'} taken and left {MANY_LAPSES} times or more",
             reverse("campaign_quality", args=[project.slug, campaign_id]) + "#left",
         )
-        for campaign_id, name, items in places[:SHOWN_OF_A_KIND]
+        for campaign_id, name, items in assignments[:SHOWN_OF_A_KIND]
     ]

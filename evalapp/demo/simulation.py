@@ -5,7 +5,7 @@ from typing import Any
 
 from evalapp.accounts.models import User
 from evalapp.campaigns.allocation import NextReview, next_review
-from evalapp.campaigns.models import Campaign, CampaignReviewer, ItemOutput, Place
+from evalapp.campaigns.models import Assignment, Campaign, CampaignReviewer, ItemOutput
 from evalapp.core.errors import InvalidError
 from evalapp.demo import recipes
 from evalapp.demo.generator import DemoExample, generate_examples
@@ -76,11 +76,11 @@ def _review_one(
     said = review(reviewer, text, facts=example.facts, reference=example.formal, seed=recipes.REVIEW_SEED)
     submit_at(
         seat=seat,
-        place=Place.objects.select_related("campaign__project", "campaign__rubric_version").get(
-            pk=upcoming.place.id
+        assignment=Assignment.objects.select_related("campaign__project", "campaign__rubric_version").get(
+            pk=upcoming.assignment.id
         ),
         slot=upcoming.slot,
-        client_id=uuid.uuid5(NAMESPACE, f"{upcoming.place.key}:{upcoming.slot}:{seat.user_id}"),
+        client_id=uuid.uuid5(NAMESPACE, f"{upcoming.assignment.key}:{upcoming.slot}:{seat.user_id}"),
         answers=_answers(said, criteria),
         seconds_active=round(20 + SECONDS_A_WORD * len(text.split()), 1),
         is_simulated=True,

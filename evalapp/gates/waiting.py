@@ -25,7 +25,7 @@ class Waiting(NamedTuple):
 
 def planned_reviews(taken: CampaignGate) -> int:
     """Of a candidate, at which most of its level is spent: what the gate says, else what the campaign plans."""
-    return max(taken.gate.planned_reviews or taken.campaign.places_total or 0, 1)
+    return max(taken.gate.planned_reviews or taken.campaign.assignments_total or 0, 1)
 
 
 def waiting_of(taken: CampaignGate) -> Waiting | None:

@@ -16,7 +16,7 @@ from evalapp.campaigns.design import MOST_OVERLAP
 from evalapp.campaigns.models import Campaign
 from evalapp.campaigns.opening import strata_of_campaign
 from evalapp.campaigns.queries import campaigns_of
-from evalapp.campaigns.running import RUNNING, add_items, add_places
+from evalapp.campaigns.running import RUNNING, add_assignments, add_items
 from evalapp.core.errors import InvalidError, ProblemError
 from evalapp.core.form_fields import RowField, row_field
 from evalapp.core.http import get_or_missing, show_problem
@@ -35,7 +35,7 @@ def _name_of(criterion: Criterion) -> str:
     return criterion.name
 
 
-class AddPlacesForm(forms.Form):
+class AddAssignmentsForm(forms.Form):
     """More reviewers for the items on which people differ: ``where`` is the field that says how far."""
 
     where = ""
@@ -53,7 +53,7 @@ class AddPlacesForm(forms.Form):
         raise NotImplementedError
 
 
-class WhereScoresDifferForm(AddPlacesForm):
+class WhereScoresDifferForm(AddAssignmentsForm):
     where = "least"
     criterion = RowField(Criterion.objects.none(), empty_label=None, name_of=_name_of)
     least = forms.IntegerField(
@@ -74,7 +74,7 @@ class WhereScoresDifferForm(AddPlacesForm):
         )
 
 
-class WhereVerdictsDifferForm(AddPlacesForm):
+class WhereVerdictsDifferForm(AddAssignmentsForm):
     where = "agreement"
     agreement = forms.IntegerField(
         min_value=0,
@@ -96,24 +96,24 @@ def campaign_additions(request: MemberRequest, pk: int) -> HttpResponse:
     asked = request.POST.get("add", "")
     items_form = AddItemsForm(request.POST if asked == "items" else None)
     form_of = WhereVerdictsDifferForm if campaign.compares else WhereScoresDifferForm
-    places_form = form_of(request.POST if asked in ("places", "show") else None, campaign=campaign)
+    assignments_form = form_of(request.POST if asked in ("assignments", "show") else None, campaign=campaign)
     context: dict[str, Any] = {
         "campaign": campaign,
         "items_form": items_form,
-        "places_form": places_form,
+        "assignments_form": assignments_form,
         "left": sum(strata_of_campaign(campaign).values()),
         "is_running": campaign.state in RUNNING,
         "station": "campaigns",
     }
     status = 200
     if request.method == "POST":
-        form: forms.Form = items_form if asked == "items" else places_form
+        form: forms.Form = items_form if asked == "items" else assignments_form
         status = 400
         if form.is_valid():
             try:
                 said = _add_items(request, campaign, items_form) if asked == "items" else ""
-                if asked == "places":
-                    said = _add_places(request, campaign, places_form)
+                if asked == "assignments":
+                    said = _add_assignments(request, campaign, assignments_form)
             except ProblemError as error:
                 show_problem(form, error)
                 status = error.status
@@ -121,7 +121,7 @@ def campaign_additions(request: MemberRequest, pk: int) -> HttpResponse:
                 if said:
                     messages.success(request, said)
                     return redirect("campaign_additions", slug=request.project.slug, pk=pk)
-                context["differing"] = len(places_form.differing())
+                context["differing"] = len(assignments_form.differing())
                 status = 200
     return render(request, "judgements/additions.html", context, status=status)
 
@@ -131,9 +131,9 @@ def _add_items(request: MemberRequest, campaign: Campaign, form: AddItemsForm) -
     return f"{added:,} item{'s' if added > 1 else ''} added; they come after what is there."
 
 
-def _add_places(request: MemberRequest, campaign: Campaign, form: AddPlacesForm) -> str:
+def _add_assignments(request: MemberRequest, campaign: Campaign, form: AddAssignmentsForm) -> str:
     more = form.cleaned_data["more"]
-    added = add_places(campaign=campaign, differing=form.differing, more=more, by=request.user)
+    added = add_assignments(campaign=campaign, differing=form.differing, more=more, by=request.user)
     if not added.differing:
         message = (
             "On no item do people differ so far, or those where they do wait for reviewers added before."

@@ -5,7 +5,7 @@ from itertools import permutations
 
 from evalapp.accounts.models import User
 from evalapp.campaigns.comparisons import arranged
-from evalapp.campaigns.models import Campaign, Comparison, Item, Place, Purpose
+from evalapp.campaigns.models import Assignment, Campaign, Comparison, Item, Purpose
 from evalapp.core.marks import marked
 from evalapp.judgements.checks import verdict_by_name
 from evalapp.judgements.models import Judgement
@@ -37,10 +37,10 @@ class ComparedRound(Round):
         for judgement in judged.order_by("pk"):
             self._given[judgement.comparison_id].append(judgement)
 
-    def parts(self, item: Item, place: Place | None) -> list[CalibrationPart]:
+    def parts(self, item: Item, assignment: Assignment | None) -> list[CalibrationPart]:
         return [
             self._part(nth, comparison, outputs, item)
-            for nth, (comparison, outputs) in enumerate(_as_stood(item, place), start=1)
+            for nth, (comparison, outputs) in enumerate(_as_stood(item, assignment), start=1)
         ]
 
     def _part(self, number: int, comparison: Comparison, outputs: list[int], item: Item) -> CalibrationPart:
@@ -65,14 +65,14 @@ class ComparedRound(Round):
         )
 
 
-def _as_stood(item: Item, place: Place | None) -> list[tuple[Comparison, list[int]]]:
-    """The item's comparisons with their outputs, as they stand at a place; without one as they were made."""
+def _as_stood(item: Item, assignment: Assignment | None) -> list[tuple[Comparison, list[int]]]:
+    """The item's comparisons with their outputs, as they stand at an assignment; without one as they were made."""
     comparisons = {each.pk: each for each in item.comparisons.all()}
-    if place is None:
+    if assignment is None:
         made = sorted(comparisons.values(), key=lambda each: each.number)
         return [(each, each.outputs) for each in made]
-    asked = [comparisons[pk] for pk in place.outputs_order]
-    return [(each, arranged(each.outputs, place.arrangement)) for each in asked]
+    asked = [comparisons[pk] for pk in assignment.outputs_order]
+    return [(each, arranged(each.outputs, assignment.arrangement)) for each in asked]
 
 
 def round_of(campaign: Campaign, reader: User, *, is_manager: bool) -> Round:

@@ -10,7 +10,7 @@ from evalapp.stats.pairs import Duel, agreeing_shares
 
 def items_judged_apart(campaign: Campaign, *, most: float) -> set[int]:
     """Items of whose verdicts at most the share ``most`` agrees, see `agreeing_shares`. Items with added
-    places still to be done are left out: their verdicts may settle it.
+    assignments still to be done are left out: their verdicts may settle it.
     """
     given = campaign.judgements.filter(purpose=Purpose.REVIEW).values_list(
         "comparison__item", "reviewer", "outputs", "choice", "ranks"

@@ -4,7 +4,7 @@ from django.db.models import F, Q
 from django.db.models.functions import Greatest, Least
 
 from evalapp.accounts.models import User
-from evalapp.campaigns.models import Campaign, Comparison, Item, Place, Purpose, purpose_field
+from evalapp.campaigns.models import Assignment, Campaign, Comparison, Item, Purpose, purpose_field
 from evalapp.core.marks import marked
 from evalapp.core.models import BaseModel
 from evalapp.datasets.models import Example
@@ -58,7 +58,7 @@ class Judgement(StatedVerdict):
     """
 
     campaign = models.ForeignKey(Campaign, on_delete=models.CASCADE, related_name="judgements")
-    place = models.ForeignKey(Place, on_delete=models.CASCADE, related_name="judgements")
+    assignment = models.ForeignKey(Assignment, on_delete=models.CASCADE, related_name="judgements")
     comparison = models.ForeignKey(Comparison, on_delete=models.CASCADE, related_name="judgements")
     reviewer = models.ForeignKey(User, on_delete=models.PROTECT, related_name="judgements")
     client_id = models.UUIDField(unique=True)
@@ -73,7 +73,9 @@ class Judgement(StatedVerdict):
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(fields=["place", "comparison"], name="judgement_once_per_place"),
+            models.UniqueConstraint(
+                fields=["assignment", "comparison"], name="judgement_once_per_assignment"
+            ),
             models.UniqueConstraint(
                 fields=["reviewer", "comparison"],
                 condition=~Q(purpose=Purpose.REPEAT),
@@ -94,8 +96,8 @@ class Judgement(StatedVerdict):
 
     @property
     def slot(self) -> int:
-        """Where at its place the comparison was. Reads the place."""
-        return self.place.outputs_order.index(self.comparison_id)
+        """Where at its assignment the comparison was. Reads the assignment."""
+        return self.assignment.outputs_order.index(self.comparison_id)
 
 
 class JudgementRevision(BaseModel):
@@ -142,7 +144,7 @@ class JudgementSendBack(SentBack):
 class JudgementDraft(BaseModel):
     """What a reviewer has chosen or typed of a comparison and not submitted; as a Draft of a review.
 
-    ``outputs``: how they stood then. A place that is claimed anew may have them the other way round.
+    ``outputs``: how they stood then. An assignment that is claimed anew may have them the other way round.
     """
 
     reviewer = models.ForeignKey(User, on_delete=models.CASCADE, related_name="+")

@@ -18,8 +18,8 @@ from evalapp.reviews.presentation import progress_payload
 from evalapp.templatetags.text import render_markdown
 
 
-def judgement_url(place_key: UUID, slot: int) -> str:
-    return reverse("judgement_task", args=[place_key, slot])
+def judgement_url(assignment_key: UUID, slot: int) -> str:
+    return reverse("judgement_task", args=[assignment_key, slot])
 
 
 def comparison_payload(

@@ -24,12 +24,12 @@ NOT_YOURS = "There is no such comparison to judge, or it is not yours."
 LETTERS = "ABCDE"
 
 _SHOWN = """
-SELECT comparison.outputs, place.arrangement, draft.outputs, draft.body, draft.revision, draft.saved_at
-FROM evalapp_place place
-JOIN evalapp_comparison comparison ON comparison.item_id = place.item_id
+SELECT comparison.outputs, assignment.arrangement, draft.outputs, draft.body, draft.revision, draft.saved_at
+FROM evalapp_assignment assignment
+JOIN evalapp_comparison comparison ON comparison.item_id = assignment.item_id
 LEFT JOIN evalapp_judgementdraft draft
   ON draft.comparison_id = comparison.id AND draft.reviewer_id = %(user)s
-WHERE place.key = %(place)s AND place.campaign_id = %(campaign)s AND comparison.id = %(comparison)s
+WHERE assignment.key = %(assignment)s AND assignment.campaign_id = %(campaign)s AND comparison.id = %(comparison)s
 """
 
 
@@ -41,13 +41,13 @@ def judging_seat(user: User, campaign_key: UUID) -> CampaignReviewer:
     return seat
 
 
-def judging_stand(user: User, place_key: UUID, slot: int) -> Stand:
+def judging_stand(user: User, assignment_key: UUID, slot: int) -> Stand:
     """Where the person stands: `stand_at` for a campaign that compares."""
-    return stand_at(user, place_key, slot, compares=True)
+    return stand_at(user, assignment_key, slot, compares=True)
 
 
 def comparison_id_at(stand: Stand) -> int:
-    return stand.place.outputs_order[stand.slot]
+    return stand.assignment.outputs_order[stand.slot]
 
 
 class ShownAnswer(NamedTuple):
@@ -85,12 +85,12 @@ class ComparisonTask(NamedTuple):
 
 
 def comparison_task(
-    *, place_key: UUID, comparison_id: int, campaign: Campaign, reviewer: User
+    *, assignment_key: UUID, comparison_id: int, campaign: Campaign, reviewer: User
 ) -> ComparisonTask:
-    """The outputs as they stand at this place, their example, and the reviewer's own draft."""
+    """The outputs as they stand at this assignment, their example, and the reviewer's own draft."""
     keys: dict[str, Any] = {
         "user": reviewer.pk,
-        "place": place_key,
+        "assignment": assignment_key,
         "campaign": campaign.pk,
         "comparison": comparison_id,
     }
@@ -129,9 +129,9 @@ def _answer(letter: str, task: Task) -> ShownAnswer:
 
 def stand_task(stand: Stand) -> ComparisonTask:
     return comparison_task(
-        place_key=stand.place.key,
+        assignment_key=stand.assignment.key,
         comparison_id=comparison_id_at(stand),
-        campaign=stand.place.campaign,
+        campaign=stand.assignment.campaign,
         reviewer=stand.seat.user,
     )
 
@@ -139,7 +139,7 @@ def stand_task(stand: Stand) -> ComparisonTask:
 def own_judgement(stand: Stand) -> Judgement | None:
     """What this person submitted here."""
     mine = Judgement.objects.filter(
-        place=stand.place, comparison=comparison_id_at(stand), reviewer=stand.seat.user_id
+        assignment=stand.assignment, comparison=comparison_id_at(stand), reviewer=stand.seat.user_id
     )
     return mine.first()
 
@@ -153,7 +153,7 @@ def judged_by(user: User) -> QuerySet[Judgement]:
     """The person's judgements with what the list of them shows; page it by ``-id``."""
     return (
         Judgement.objects.filter(reviewer=user, campaign__reviewers__in=seats_of(user).values("pk"))
-        .select_related("campaign__project", "place", "comparison__item__example")
+        .select_related("campaign__project", "assignment", "comparison__item__example")
         .order_by("-id")
     )
 

@@ -1,6 +1,6 @@
 """Writes of judgements: exactly once, whole, audited; with the promises of a review's.
 
-One submission is one transaction: the place's slot, the reviewer's count, the judgement, the audit
+One submission is one transaction: the assignment's slot, the reviewer's count, the judgement, the audit
 event, and the end of its draft. A replay finds the stored judgement.
 """
 
@@ -16,7 +16,7 @@ from evalapp.accounts.models import User
 from evalapp.audit.services import record
 from evalapp.campaigns.allocation import lock_open_campaign
 from evalapp.campaigns.comparisons import arranged
-from evalapp.campaigns.models import Campaign, Comparison, Place
+from evalapp.campaigns.models import Assignment, Campaign, Comparison
 from evalapp.core.errors import MissingError, StaleError
 from evalapp.judgements.drafts import keep_text, save_draft
 from evalapp.judgements.models import Judgement, JudgementDraft, JudgementRevision
@@ -25,7 +25,7 @@ from evalapp.judgements.verdicts import Verdict, check_verdict
 from evalapp.reviews.drafts import SavedDraft
 from evalapp.reviews.queries import Stand, TakenOffError
 from evalapp.reviews.send_backs import require_changed, resubmitted
-from evalapp.reviews.services import KeptDraft, keep_in_hand, kept_of_left, latest_of, skip_item
+from evalapp.reviews.services import KeptDraft, keep_claimed, kept_of_left, latest_of, skip_item
 from evalapp.reviews.submitting import (
     NOT_CHANGED,
     RUNNING,
@@ -46,7 +46,7 @@ class JudgeResult:
 
 @dataclass(frozen=True)
 class _Asked:
-    """A comparison as it stands at a place."""
+    """A comparison as it stands at an assignment."""
 
     comparison_id: int
     outputs: list[int]
@@ -60,17 +60,17 @@ def submit_judgement(
     seconds_active: float = 0.0,
     is_simulated: bool = False,
 ) -> JudgeResult:
-    """Store a judgement of one comparison of a place that the reviewer holds.
+    """Store a judgement of one comparison of an assignment that the reviewer has claimed.
 
     Raises InvalidError (fields ``choice``, ``ranks``, ``comment``), ConflictError where another
-    judgement of it is stored, LeaseLostError where the place went to somebody else,
+    judgement of it is stored, LeaseLostError where the assignment went to somebody else,
     CampaignClosedError; in the last three cases the text is kept as a draft.
     """
-    require_demonstration(stand.place.campaign, is_simulated=is_simulated)
+    require_demonstration(stand.assignment.campaign, is_simulated=is_simulated)
     asked = _asked_at(stand)
     checked = check_verdict(verdict, outputs=len(asked.outputs))
     submission = JudgementSubmission(
-        stand.seat, stand.place, stand.slot, client_id, seconds_active, is_simulated, asked, checked
+        stand.seat, stand.assignment, stand.slot, client_id, seconds_active, is_simulated, asked, checked
     )
     return JudgeResult(*submit_once(submission))
 
@@ -79,7 +79,7 @@ def submit_judgement(
 class JudgementSubmission(Submission[Judgement]):
     another = "another verdict"
     listed = "My comparisons"
-    unit = hand = "comparison"
+    unit = claimed = "comparison"
     model = Judgement
 
     asked: _Asked
@@ -93,12 +93,12 @@ class JudgementSubmission(Submission[Judgement]):
         return self.verdict.fingerprint()
 
     def store(self) -> Judgement:
-        campaign, person, verdict = self.place.campaign, self.seat.user, self.verdict
+        campaign, person, verdict = self.assignment.campaign, self.seat.user, self.verdict
         judgement = Judgement.objects.create(
             campaign=campaign,
-            place=self.place,
+            assignment=self.assignment,
             reviewer=person,
-            purpose=self.place.purpose,
+            purpose=self.assignment.purpose,
             client_id=self.client_id,
             body_hash=self.fingerprint(),
             outputs=self.asked.outputs,
@@ -115,7 +115,11 @@ class JudgementSubmission(Submission[Judgement]):
             by=person,
             obj=judgement,
             project=campaign.project,
-            data={"campaign": campaign.pk, "place": self.place.pk, "comparison": self.asked.comparison_id},
+            data={
+                "campaign": campaign.pk,
+                "assignment": self.assignment.pk,
+                "comparison": self.asked.comparison_id,
+            },
         )
         return judgement
 
@@ -129,10 +133,10 @@ class JudgementSubmission(Submission[Judgement]):
 
 
 def _asked_at(stand: Stand) -> _Asked:
-    comparison = Comparison.objects.filter(pk=comparison_id_at(stand), item=stand.place.item_id).first()
+    comparison = Comparison.objects.filter(pk=comparison_id_at(stand), item=stand.assignment.item_id).first()
     if comparison is None:
         raise MissingError(NOT_YOURS)
-    return _Asked(comparison.pk, arranged(comparison.outputs, stand.place.arrangement))
+    return _Asked(comparison.pk, arranged(comparison.outputs, stand.assignment.arrangement))
 
 
 @transaction.atomic
@@ -197,10 +201,10 @@ def undo_last_judgement(*, reviewer: User, campaign: Campaign) -> Judgement:
 
 
 @transaction.atomic
-def skip_comparisons(*, reviewer: User, place: Place, reason: str) -> None:
+def skip_comparisons(*, reviewer: User, assignment: Assignment, reason: str) -> None:
     """`skip_item` for an item whose outputs are compared: its drafts go, what was submitted stays."""
-    skip_item(reviewer=reviewer, place=place, reason=reason)
-    JudgementDraft.objects.filter(reviewer=reviewer, comparison__item=place.item_id).delete()
+    skip_item(reviewer=reviewer, assignment=assignment, reason=reason)
+    JudgementDraft.objects.filter(reviewer=reviewer, comparison__item=assignment.item_id).delete()
 
 
 def keep_of_left(stand: Stand, verdict: Verdict) -> TakenOffError:
@@ -216,7 +220,7 @@ def keep_of_left(stand: Stand, verdict: Verdict) -> TakenOffError:
 
 
 def keep_draft(*, stand: Stand, verdict: Verdict, seconds_active: float, revision: int) -> KeptDraft:
-    """Keep what the reviewer has in hand, and the place theirs.
+    """Keep what the reviewer works on, and the assignment theirs.
 
     Raises CampaignClosedError after the end, with the draft kept; ConflictError, with nothing kept, for
     one that is submitted or went to somebody else.
@@ -233,4 +237,4 @@ def keep_draft(*, stand: Stand, verdict: Verdict, seconds_active: float, revisio
             revision=revision,
         )
 
-    return keep_in_hand(stand, save)
+    return keep_claimed(stand, save)

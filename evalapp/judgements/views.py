@@ -84,7 +84,7 @@ def judgement_submitted(request: HttpRequest) -> HttpResponse:
     rows = [
         {
             "judgement": judgement,
-            "url": judgement_url(judgement.place.key, judgement.slot),
+            "url": judgement_url(judgement.assignment.key, judgement.slot),
             "verdict": order_words(verdict_of(judgement)),
             "is_open": judgement.campaign.state in _RUNNING,
             "is_sent_back": judgement.pk in waiting,
@@ -104,13 +104,13 @@ def judgement_next(request: HttpRequest, key: UUID) -> HttpResponse:
         return nothing_comes(request, seat, found)
     if is_json(request):
         return JsonResponse(_assigned(seat, found))
-    url = judgement_url(found.place.key, found.slot)
+    url = judgement_url(found.assignment.key, found.slot)
     return _render_task(request, seat=seat, task=_assigned_task(seat, found), url=url)
 
 
 def _assigned_task(seat: CampaignReviewer, found: NextReview) -> ComparisonTask:
     return comparison_task(
-        place_key=found.place.key,
+        assignment_key=found.assignment.key,
         comparison_id=found.item_output_id,
         campaign=seat.campaign,
         reviewer=seat.user,
@@ -118,7 +118,7 @@ def _assigned_task(seat: CampaignReviewer, found: NextReview) -> ComparisonTask:
 
 
 def _assigned(seat: CampaignReviewer, found: NextReview) -> dict[str, Any]:
-    url = judgement_url(found.place.key, found.slot)
+    url = judgement_url(found.assignment.key, found.slot)
     return comparison_payload(url=url, task=_assigned_task(seat, found), seat=seat)
 
 
@@ -172,8 +172,8 @@ def judgement_task(request: HttpRequest, key: UUID, slot: int) -> HttpResponse:
         return _submit(request, stand)
     judgement = None if stand.is_open else own_judgement(stand)
     if judgement is None and not stand.is_open:
-        return _not_held(request, stand)
-    seat = judging_seat(_user(request), stand.place.campaign.key)
+        return _not_claimed(request, stand)
+    seat = judging_seat(_user(request), stand.assignment.campaign.key)
     return _render_task(request, seat=seat, task=stand_task(stand), url=request.path, judgement=judgement)
 
 
@@ -185,13 +185,13 @@ def _taken_off(request: HttpRequest, key: UUID, slot: int, taken_off: TakenOffEr
         kept = keep_of_left(stand, verdict)
         if is_json(request):
             raise kept
-    return _not_held(request, stand)
+    return _not_claimed(request, stand)
 
 
-def _not_held(request: HttpRequest, stand: Stand) -> HttpResponse:
+def _not_claimed(request: HttpRequest, stand: Stand) -> HttpResponse:
     """Not theirs any more: their own text, and why it is not; else as if it did not exist."""
     task = stand_task(stand)
-    is_closed = stand.place.campaign.state == CampaignState.CLOSED
+    is_closed = stand.assignment.campaign.state == CampaignState.CLOSED
     if task.draft is None and not is_closed and not stand.seat.left_at:
         raise MissingError(NOT_YOURS)
     words = order_words(task.draft) if task.draft and None not in (task.draft.ranks or ()) else ""
@@ -208,7 +208,7 @@ def _submit(request: HttpRequest, stand: Stand) -> HttpResponse:
     except ProblemError as error:
         if is_json(request) or submission is None or error.status not in (400, 412):
             raise
-        seat = judging_seat(_user(request), stand.place.campaign.key)
+        seat = judging_seat(_user(request), stand.assignment.campaign.key)
         return _render_task(
             request,
             seat=seat,
@@ -222,7 +222,7 @@ def _submit(request: HttpRequest, stand: Stand) -> HttpResponse:
         read = partial(seat_again, stand.seat)
         return submitted(request, judgement, is_replay=is_replay, seat=read, payload=_assigned)
     messages.success(request, "Saved. You can change it under “My comparisons” until the campaign closes.")
-    return redirect("judgement_next", key=stand.place.campaign.key)
+    return redirect("judgement_next", key=stand.assignment.campaign.key)
 
 
 def _store(stand: Stand, submission: Submission[Verdict]) -> tuple[Judgement, bool]:
@@ -274,7 +274,7 @@ def judgement_draft(request: HttpRequest, key: UUID, slot: int) -> HttpResponse:
 @signed_in_view
 def judgement_skip(request: HttpRequest, key: UUID, slot: int) -> HttpResponse:
     stand = judging_stand(_user(request), key, slot)
-    skip_comparisons(reviewer=_user(request), place=stand.place, reason=skip_reason(request))
+    skip_comparisons(reviewer=_user(request), assignment=stand.assignment, reason=skip_reason(request))
     return skipped(request, stand, then="judgement_next")
 
 
@@ -291,4 +291,4 @@ def judgement_undo(request: HttpRequest, key: UUID) -> HttpResponse:
     """Where the latest submission is, to be opened and changed."""
     seat = judging_seat(_user(request), key)
     judgement = undo_last_judgement(reviewer=seat.user, campaign=seat.campaign)
-    return opened_again(request, judgement_url(judgement.place.key, judgement.slot))
+    return opened_again(request, judgement_url(judgement.assignment.key, judgement.slot))

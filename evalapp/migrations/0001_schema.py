@@ -300,7 +300,7 @@ class Migration(migrations.Migration):
                 ('is_blind', models.BooleanField(default=True)),
                 ('leaves_out_incomplete', models.BooleanField(default=False)),
                 ('items_total', models.PositiveIntegerField(default=0)),
-                ('places_total', models.PositiveIntegerField(db_default=0, default=0)),
+                ('assignments_total', models.PositiveIntegerField(db_default=0, default=0)),
                 ('reviews_total', models.PositiveIntegerField(default=0)),
                 ('gold_share', models.PositiveSmallIntegerField(db_default=0, default=0)),
                 ('repeat_share', models.PositiveSmallIntegerField(db_default=0, default=0)),
@@ -596,6 +596,32 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
+            name='Assignment',
+            fields=[
+                ('id', models.BigAutoField(primary_key=True, serialize=False)),
+                ('created_at', models.DateTimeField(auto_now_add=True)),
+                ('number', models.PositiveSmallIntegerField()),
+                ('key', models.UUIDField(default=uuid.uuid4, editable=False, unique=True)),
+                ('rank', models.IntegerField()),
+                ('state', models.CharField(choices=[('available', 'Available'), ('in_progress', 'In progress'), ('submitted', 'Submitted')], default='available', max_length=11)),
+                ('is_added', models.BooleanField(db_default=False, default=False)),
+                ('purpose', models.CharField(choices=[('review', 'Review'), ('gold', 'Gold'), ('repeat', 'Repeat'), ('calibration', 'Calibration')], db_default='review', default='review', max_length=11)),
+                ('lease_expires_at', models.DateTimeField(blank=True, null=True)),
+                ('claimed_at', models.DateTimeField(blank=True, null=True)),
+                ('outputs_order', django.contrib.postgres.fields.ArrayField(base_field=models.BigIntegerField(), size=None)),
+                ('open_slots', django.contrib.postgres.fields.ArrayField(base_field=models.SmallIntegerField(), size=None)),
+                ('outputs_total', models.PositiveSmallIntegerField()),
+                ('arrangement', models.PositiveSmallIntegerField(db_default=0, default=0)),
+                ('reviews_done', models.PositiveSmallIntegerField(default=0)),
+                ('lapses', models.PositiveSmallIntegerField(db_default=0, default=0)),
+                ('assigned_to', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
+                ('last_reviewer', models.ForeignKey(blank=True, db_index=False, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
+                ('reviewer', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
+                ('campaign', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='assignments', to='evalapp.campaign')),
+                ('item', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='assignments', to='evalapp.item')),
+            ],
+        ),
+        migrations.CreateModel(
             name='ItemOutput',
             fields=[
                 ('id', models.BigAutoField(primary_key=True, serialize=False)),
@@ -717,6 +743,7 @@ class Migration(migrations.Migration):
                 ('is_simulated', models.BooleanField(default=False)),
                 ('submitted_at', models.DateTimeField(auto_now_add=True)),
                 ('revised_at', models.DateTimeField(blank=True, null=True)),
+                ('assignment', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='judgements', to='evalapp.assignment')),
                 ('campaign', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='judgements', to='evalapp.campaign')),
                 ('comparison', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='judgements', to='evalapp.comparison')),
                 ('reviewer', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='judgements', to=settings.AUTH_USER_MODEL)),
@@ -1023,37 +1050,6 @@ class Migration(migrations.Migration):
             name='output',
             field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='item_outputs', to='evalapp.output'),
         ),
-        migrations.CreateModel(
-            name='Place',
-            fields=[
-                ('id', models.BigAutoField(primary_key=True, serialize=False)),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('number', models.PositiveSmallIntegerField()),
-                ('key', models.UUIDField(default=uuid.uuid4, editable=False, unique=True)),
-                ('rank', models.IntegerField()),
-                ('state', models.CharField(choices=[('free', 'Free'), ('held', 'Held'), ('complete', 'Complete')], default='free', max_length=8)),
-                ('is_added', models.BooleanField(db_default=False, default=False)),
-                ('purpose', models.CharField(choices=[('review', 'Review'), ('gold', 'Gold'), ('repeat', 'Repeat'), ('calibration', 'Calibration')], db_default='review', default='review', max_length=11)),
-                ('lease_expires_at', models.DateTimeField(blank=True, null=True)),
-                ('held_since', models.DateTimeField(blank=True, null=True)),
-                ('outputs_order', django.contrib.postgres.fields.ArrayField(base_field=models.BigIntegerField(), size=None)),
-                ('open_slots', django.contrib.postgres.fields.ArrayField(base_field=models.SmallIntegerField(), size=None)),
-                ('outputs_total', models.PositiveSmallIntegerField()),
-                ('arrangement', models.PositiveSmallIntegerField(db_default=0, default=0)),
-                ('reviews_done', models.PositiveSmallIntegerField(default=0)),
-                ('lapses', models.PositiveSmallIntegerField(db_default=0, default=0)),
-                ('assigned_to', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('campaign', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='places', to='evalapp.campaign')),
-                ('item', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='places', to='evalapp.item')),
-                ('last_holder', models.ForeignKey(blank=True, db_index=False, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('reviewer', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
-            ],
-        ),
-        migrations.AddField(
-            model_name='judgement',
-            name='place',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='judgements', to='evalapp.place'),
-        ),
         migrations.AddField(
             model_name='run',
             name='project',
@@ -1338,9 +1334,9 @@ class Migration(migrations.Migration):
                 ('is_simulated', models.BooleanField(default=False)),
                 ('submitted_at', models.DateTimeField(auto_now_add=True)),
                 ('revised_at', models.DateTimeField(blank=True, null=True)),
+                ('assignment', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='reviews', to='evalapp.assignment')),
                 ('campaign', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='reviews', to='evalapp.campaign')),
                 ('item_output', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='reviews', to='evalapp.itemoutput')),
-                ('place', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='reviews', to='evalapp.place')),
                 ('reviewer', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='reviews', to=settings.AUTH_USER_MODEL)),
             ],
         ),
@@ -1878,6 +1874,66 @@ class Migration(migrations.Migration):
             model_name='comparison',
             constraint=models.CheckConstraint(condition=models.Q(('outputs__len__gte', 2), ('outputs__len__lte', 5)), name='comparison_two_to_five'),
         ),
+        migrations.AddIndex(
+            model_name='assignment',
+            index=models.Index(condition=models.Q(('assigned_to__isnull', True), ('state', 'available')), fields=['campaign', 'rank'], name='assignment_available'),
+        ),
+        migrations.AddIndex(
+            model_name='assignment',
+            index=models.Index(condition=models.Q(('assigned_to__isnull', False), ('purpose', 'review'), ('state', 'available')), fields=['campaign', 'assigned_to', 'rank'], name='assignment_of_one_person'),
+        ),
+        migrations.AddIndex(
+            model_name='assignment',
+            index=models.Index(condition=models.Q(('state', 'available'), models.Q(('purpose', 'review'), _negated=True)), fields=['campaign', 'assigned_to', 'rank'], name='assignment_check'),
+        ),
+        migrations.AddIndex(
+            model_name='assignment',
+            index=models.Index(condition=models.Q(('state', 'in_progress')), fields=['campaign', 'lease_expires_at'], name='assignment_in_progress'),
+        ),
+        migrations.AddIndex(
+            model_name='assignment',
+            index=models.Index(condition=models.Q(('state', 'in_progress')), fields=['reviewer', 'campaign'], name='assignment_mine'),
+        ),
+        migrations.AddIndex(
+            model_name='assignment',
+            index=models.Index(fields=['campaign', 'state'], name='assignment_progress'),
+        ),
+        migrations.AddIndex(
+            model_name='assignment',
+            index=models.Index(condition=models.Q(('lapses__gte', 3)), fields=['campaign'], name='assignment_lapsing'),
+        ),
+        migrations.AddConstraint(
+            model_name='assignment',
+            constraint=models.UniqueConstraint(fields=('item', 'number'), name='assignment_number'),
+        ),
+        migrations.AddConstraint(
+            model_name='assignment',
+            constraint=models.UniqueConstraint(condition=models.Q(('reviewer__isnull', False), models.Q(('purpose', 'repeat'), _negated=True)), fields=('item', 'reviewer'), name='assignment_one_per_reviewer_and_item'),
+        ),
+        migrations.AddConstraint(
+            model_name='assignment',
+            constraint=models.UniqueConstraint(condition=models.Q(('assigned_to__isnull', False), models.Q(('purpose', 'repeat'), _negated=True)), fields=('item', 'assigned_to'), name='assignment_one_assigned_per_item'),
+        ),
+        migrations.AddConstraint(
+            model_name='assignment',
+            constraint=models.CheckConstraint(condition=models.Q(('purpose', 'review'), ('assigned_to__isnull', False), _connector='OR'), name='assignment_check_is_somebodys'),
+        ),
+        migrations.AddConstraint(
+            model_name='assignment',
+            constraint=models.CheckConstraint(condition=models.Q(models.Q(('lease_expires_at__isnull', True), ('reviewer__isnull', True), ('state', 'available')), models.Q(('lease_expires_at__isnull', False), ('reviewer__isnull', False), ('state', 'in_progress')), models.Q(('lease_expires_at__isnull', True), ('reviewer__isnull', False), ('state', 'submitted')), _connector='OR'), name='assignment_state_is_whole'),
+        ),
+        migrations.AddConstraint(
+            model_name='assignment',
+            constraint=models.CheckConstraint(condition=models.Q(('reviews_done__lte', models.F('outputs_total'))), name='assignment_not_over'),
+        ),
+        migrations.AddConstraint(
+            model_name='assignment',
+            constraint=models.CheckConstraint(condition=models.Q(('open_slots__len', django.db.models.expressions.CombinedExpression(models.F('outputs_total'), '-', models.F('reviews_done')))), name='assignment_slots_add_up'),
+        ),
+        migrations.AddConstraint(
+            model_name='assignment',
+            constraint=models.CheckConstraint(condition=models.Q(models.Q(('reviews_done', models.F('outputs_total')), ('state', 'submitted')), models.Q(models.Q(('state', 'submitted'), _negated=True), ('reviews_done__lt', models.F('outputs_total'))), _connector='OR'), name='assignment_submitted_when_full'),
+        ),
         migrations.AddConstraint(
             model_name='draft',
             constraint=models.UniqueConstraint(fields=('reviewer', 'item_output'), name='draft_once'),
@@ -1933,6 +1989,30 @@ class Migration(migrations.Migration):
         migrations.AddIndex(
             model_name='jobevent',
             index=models.Index(fields=['job', 'id'], name='job_event_order'),
+        ),
+        migrations.AddIndex(
+            model_name='judgement',
+            index=models.Index(fields=['campaign', 'reviewer', '-id'], name='judgement_mine'),
+        ),
+        migrations.AddConstraint(
+            model_name='judgement',
+            constraint=models.UniqueConstraint(fields=('assignment', 'comparison'), name='judgement_once_per_assignment'),
+        ),
+        migrations.AddConstraint(
+            model_name='judgement',
+            constraint=models.UniqueConstraint(condition=models.Q(('purpose', 'repeat'), _negated=True), fields=('reviewer', 'comparison'), name='judgement_once_per_reviewer'),
+        ),
+        migrations.AddConstraint(
+            model_name='judgement',
+            constraint=models.CheckConstraint(condition=models.Q(('seconds_active__gte', 0)), name='judgement_time_not_negative'),
+        ),
+        migrations.AddConstraint(
+            model_name='judgement',
+            constraint=models.CheckConstraint(condition=models.Q(models.Q(('choice__in', ['a', 'b', 'tie', 'both_bad']), ('outputs__len', 2), ('ranks__isnull', True)), models.Q(('choice', ''), ('outputs__len__gte', 3), ('ranks__len', models.F('outputs__len'))), _connector='OR'), name='judgement_choice_or_ranks'),
+        ),
+        migrations.AddConstraint(
+            model_name='judgement',
+            constraint=models.CheckConstraint(condition=models.Q(('ranks__isnull', True), models.Q(('ranks__contains', [1, 2, 3]), ('ranks__len', 3)), models.Q(('ranks__contains', [1, 2, 3, 4]), ('ranks__len', 4)), models.Q(('ranks__contains', [1, 2, 3, 4, 5]), ('ranks__len', 5)), _connector='OR'), name='judgement_ranks_are_an_order'),
         ),
         migrations.AddConstraint(
             model_name='judgementdraft',
@@ -2081,90 +2161,6 @@ class Migration(migrations.Migration):
         migrations.AddConstraint(
             model_name='itemoutput',
             constraint=models.UniqueConstraint(fields=('item', 'output'), name='item_output_once'),
-        ),
-        migrations.AddIndex(
-            model_name='place',
-            index=models.Index(condition=models.Q(('assigned_to__isnull', True), ('state', 'free')), fields=['campaign', 'rank'], name='place_free'),
-        ),
-        migrations.AddIndex(
-            model_name='place',
-            index=models.Index(condition=models.Q(('assigned_to__isnull', False), ('purpose', 'review'), ('state', 'free')), fields=['campaign', 'assigned_to', 'rank'], name='place_assigned'),
-        ),
-        migrations.AddIndex(
-            model_name='place',
-            index=models.Index(condition=models.Q(('state', 'free'), models.Q(('purpose', 'review'), _negated=True)), fields=['campaign', 'assigned_to', 'rank'], name='place_check'),
-        ),
-        migrations.AddIndex(
-            model_name='place',
-            index=models.Index(condition=models.Q(('state', 'held')), fields=['campaign', 'lease_expires_at'], name='place_leased'),
-        ),
-        migrations.AddIndex(
-            model_name='place',
-            index=models.Index(condition=models.Q(('state', 'held')), fields=['reviewer', 'campaign'], name='place_mine'),
-        ),
-        migrations.AddIndex(
-            model_name='place',
-            index=models.Index(fields=['campaign', 'state'], name='place_progress'),
-        ),
-        migrations.AddIndex(
-            model_name='place',
-            index=models.Index(condition=models.Q(('lapses__gte', 3)), fields=['campaign'], name='place_lapsing'),
-        ),
-        migrations.AddConstraint(
-            model_name='place',
-            constraint=models.UniqueConstraint(fields=('item', 'number'), name='place_number'),
-        ),
-        migrations.AddConstraint(
-            model_name='place',
-            constraint=models.UniqueConstraint(condition=models.Q(('reviewer__isnull', False), models.Q(('purpose', 'repeat'), _negated=True)), fields=('item', 'reviewer'), name='place_one_per_reviewer_and_item'),
-        ),
-        migrations.AddConstraint(
-            model_name='place',
-            constraint=models.UniqueConstraint(condition=models.Q(('assigned_to__isnull', False), models.Q(('purpose', 'repeat'), _negated=True)), fields=('item', 'assigned_to'), name='place_one_assigned_per_item'),
-        ),
-        migrations.AddConstraint(
-            model_name='place',
-            constraint=models.CheckConstraint(condition=models.Q(('purpose', 'review'), ('assigned_to__isnull', False), _connector='OR'), name='place_check_is_somebodys'),
-        ),
-        migrations.AddConstraint(
-            model_name='place',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('lease_expires_at__isnull', True), ('reviewer__isnull', True), ('state', 'free')), models.Q(('lease_expires_at__isnull', False), ('reviewer__isnull', False), ('state', 'held')), models.Q(('lease_expires_at__isnull', True), ('reviewer__isnull', False), ('state', 'complete')), _connector='OR'), name='place_state_is_whole'),
-        ),
-        migrations.AddConstraint(
-            model_name='place',
-            constraint=models.CheckConstraint(condition=models.Q(('reviews_done__lte', models.F('outputs_total'))), name='place_not_over'),
-        ),
-        migrations.AddConstraint(
-            model_name='place',
-            constraint=models.CheckConstraint(condition=models.Q(('open_slots__len', django.db.models.expressions.CombinedExpression(models.F('outputs_total'), '-', models.F('reviews_done')))), name='place_slots_add_up'),
-        ),
-        migrations.AddConstraint(
-            model_name='place',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('reviews_done', models.F('outputs_total')), ('state', 'complete')), models.Q(models.Q(('state', 'complete'), _negated=True), ('reviews_done__lt', models.F('outputs_total'))), _connector='OR'), name='place_complete_when_full'),
-        ),
-        migrations.AddIndex(
-            model_name='judgement',
-            index=models.Index(fields=['campaign', 'reviewer', '-id'], name='judgement_mine'),
-        ),
-        migrations.AddConstraint(
-            model_name='judgement',
-            constraint=models.UniqueConstraint(fields=('place', 'comparison'), name='judgement_once_per_place'),
-        ),
-        migrations.AddConstraint(
-            model_name='judgement',
-            constraint=models.UniqueConstraint(condition=models.Q(('purpose', 'repeat'), _negated=True), fields=('reviewer', 'comparison'), name='judgement_once_per_reviewer'),
-        ),
-        migrations.AddConstraint(
-            model_name='judgement',
-            constraint=models.CheckConstraint(condition=models.Q(('seconds_active__gte', 0)), name='judgement_time_not_negative'),
-        ),
-        migrations.AddConstraint(
-            model_name='judgement',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('choice__in', ['a', 'b', 'tie', 'both_bad']), ('outputs__len', 2), ('ranks__isnull', True)), models.Q(('choice', ''), ('outputs__len__gte', 3), ('ranks__len', models.F('outputs__len'))), _connector='OR'), name='judgement_choice_or_ranks'),
-        ),
-        migrations.AddConstraint(
-            model_name='judgement',
-            constraint=models.CheckConstraint(condition=models.Q(('ranks__isnull', True), models.Q(('ranks__contains', [1, 2, 3]), ('ranks__len', 3)), models.Q(('ranks__contains', [1, 2, 3, 4]), ('ranks__len', 4)), models.Q(('ranks__contains', [1, 2, 3, 4, 5]), ('ranks__len', 5)), _connector='OR'), name='judgement_ranks_are_an_order'),
         ),
         migrations.AddConstraint(
             model_name='modelversion',
@@ -2368,7 +2364,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='review',
-            constraint=models.UniqueConstraint(fields=('place', 'item_output'), name='review_once_per_place_and_output'),
+            constraint=models.UniqueConstraint(fields=('assignment', 'item_output'), name='review_once_per_assignment_and_output'),
         ),
         migrations.AddConstraint(
             model_name='review',

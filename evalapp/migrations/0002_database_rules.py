@@ -315,10 +315,10 @@ CREATE TRIGGER webhook_audited AFTER INSERT ON evalapp_auditevent FOR EACH ROW
     EXECUTE FUNCTION evalapp_webhook_audited();
 """
 
-# An item is complete with its last place, a campaign with its last item. Two people may fill the last two
+# An item is complete with its last assignment, a campaign with its last item. Two people may fill the last two
 # at one moment, and neither sees the other's: so the second waits for the first, and then looks.
 WEBHOOKS_OF_COMPLETION = """
-CREATE FUNCTION evalapp_webhook_place_completed() RETURNS trigger LANGUAGE plpgsql AS $$
+CREATE FUNCTION evalapp_webhook_assignment_completed() RETURNS trigger LANGUAGE plpgsql AS $$
 DECLARE
     its_project bigint;
     asked_for_items boolean;
@@ -331,29 +331,29 @@ BEGIN
     IF asked_for_items THEN
         -- Not FOR UPDATE: rows that refer to the item may be added meanwhile.
         PERFORM 1 FROM evalapp_item WHERE id = NEW.item_id FOR NO KEY UPDATE;
-        IF NOT EXISTS (SELECT 1 FROM evalapp_place WHERE item_id = NEW.item_id AND purpose = 'review'
-                         AND state <> 'complete') THEN
+        IF NOT EXISTS (SELECT 1 FROM evalapp_assignment WHERE item_id = NEW.item_id AND purpose = 'review'
+                         AND state <> 'submitted') THEN
             PERFORM evalapp_webhook_tell(its_project, 'item.completed',
                 jsonb_build_object('campaign', NEW.campaign_id, 'item', NEW.item_id));
         END IF;
     END IF;
     -- Where nobody listens, whether it was asked for is unknown, not false.
-    -- Only near the end can this place be the last; more are never under way at one moment.
+    -- Only near the end can this assignment be the last; more are never under way at one moment.
     IF coalesce(asked_for_campaigns, false) AND (SELECT count(*) FROM (
-            SELECT 1 FROM evalapp_place WHERE campaign_id = NEW.campaign_id AND purpose = 'review'
-                AND state IN ('free', 'held') LIMIT 200) AS few) < 200 THEN
+            SELECT 1 FROM evalapp_assignment WHERE campaign_id = NEW.campaign_id AND purpose = 'review'
+                AND state IN ('available', 'in_progress') LIMIT 200) AS few) < 200 THEN
         PERFORM pg_advisory_xact_lock(20002, (NEW.campaign_id % 2147483647)::integer);
-        IF NOT EXISTS (SELECT 1 FROM evalapp_place
-                       WHERE campaign_id = NEW.campaign_id AND purpose = 'review' AND state IN ('free', 'held')) THEN
+        IF NOT EXISTS (SELECT 1 FROM evalapp_assignment
+                       WHERE campaign_id = NEW.campaign_id AND purpose = 'review' AND state IN ('available', 'in_progress')) THEN
             PERFORM evalapp_webhook_tell(its_project, 'campaign.completed',
                 jsonb_build_object('campaign', NEW.campaign_id));
         END IF;
     END IF;
     RETURN NULL;
 END $$;
-CREATE TRIGGER webhook_place_completed AFTER UPDATE OF state ON evalapp_place FOR EACH ROW
-    WHEN (NEW.purpose = 'review' AND NEW.state = 'complete' AND OLD.state <> 'complete')
-    EXECUTE FUNCTION evalapp_webhook_place_completed();
+CREATE TRIGGER webhook_assignment_completed AFTER UPDATE OF state ON evalapp_assignment FOR EACH ROW
+    WHEN (NEW.purpose = 'review' AND NEW.state = 'submitted' AND OLD.state <> 'submitted')
+    EXECUTE FUNCTION evalapp_webhook_assignment_completed();
 """
 
 

@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from evalapp.analysis.scores import CampaignScores, load_scores
 from evalapp.audit.services import record
-from evalapp.campaigns.models import CampaignState, Place, PlaceState, Purpose
+from evalapp.campaigns.models import Assignment, AssignmentState, CampaignState, Purpose
 from evalapp.campaigns.services import close_campaign
 from evalapp.monitoring.alerts import raise_alerts
 from evalapp.monitoring.models import Draw, DrawState, Kpi, SampledOutput
@@ -29,8 +29,8 @@ def judge_due_weeks() -> int:
 
 
 def _over() -> list[Draw]:
-    unfinished = Place.objects.filter(campaign=OuterRef("campaign"), purpose=Purpose.REVIEW).exclude(
-        state=PlaceState.COMPLETE
+    unfinished = Assignment.objects.filter(campaign=OuterRef("campaign"), purpose=Purpose.REVIEW).exclude(
+        state=AssignmentState.SUBMITTED
     )
     now = timezone.now()
     weeks = Draw.objects.filter(state=DrawState.OPEN).annotate(

@@ -15,14 +15,14 @@ from django.utils import timezone
 from evalapp.accounts.models import Project, User
 from evalapp.audit.services import record
 from evalapp.campaigns.models import (
+    Assignment,
+    AssignmentState,
     Campaign,
     CampaignCandidate,
     CampaignReviewer,
     CampaignState,
     Item,
     ItemOutput,
-    Place,
-    PlaceState,
 )
 from evalapp.core.errors import ConflictError, InvalidError
 from evalapp.core.names import checked_name
@@ -98,14 +98,14 @@ SELECT v.item, v.candidate, v.reviewer, min(v.record) AS first,
     coalesce(string_agg(DISTINCT v.comment, E'\\n'), '') AS comment
 FROM ratings_value v GROUP BY v.item, v.candidate, v.reviewer
 """
-_PLACES = """
+_ASSIGNMENTS = """
 (SELECT r.item, n.item_id, r.reviewer, p.user_id,
     row_number() OVER (PARTITION BY r.item ORDER BY r.reviewer) AS number,
     row_number() OVER (ORDER BY r.item, r.reviewer) AS rank,
     array_agg(n.item_output_id ORDER BY r.candidate) AS outputs
  FROM ratings_review r JOIN ratings_person p ON p.reviewer = r.reviewer
  JOIN ratings_entry n ON n.item = r.item AND n.candidate = r.candidate
- GROUP BY r.item, n.item_id, r.reviewer, p.user_id) AS place
+ GROUP BY r.item, n.item_id, r.reviewer, p.user_id) AS assignment
 """
 _REVIEW_IDS = """
 ALTER TABLE ratings_review ADD COLUMN review_id bigint;
@@ -322,33 +322,37 @@ class Storing:
         _execute("ANALYZE ratings_entry")
 
     def _reviews(self, campaign: Campaign) -> None:
-        own = {"campaign": campaign.pk, "complete": PlaceState.COMPLETE.value, "import": self._import.pk}
+        own = {
+            "campaign": campaign.pk,
+            "complete": AssignmentState.SUBMITTED.value,
+            "import": self._import.pk,
+        }
         _execute(_REVIEWS)
         keep_missing_spans_as_words()
         _execute("ANALYZE ratings_review")
         insert_from(
-            Place,
+            Assignment,
             {
-                "item_id": "place.item_id",
+                "item_id": "assignment.item_id",
                 "campaign_id": "%(campaign)s",
-                "number": "place.number",
+                "number": "assignment.number",
                 "key": "gen_random_uuid()",
-                "rank": "place.rank",
+                "rank": "assignment.rank",
                 "state": "%(complete)s",
-                "reviewer_id": "place.user_id",
-                "outputs_order": "place.outputs",
+                "reviewer_id": "assignment.user_id",
+                "outputs_order": "assignment.outputs",
                 "open_slots": "ARRAY[]::smallint[]",
-                "outputs_total": "cardinality(place.outputs)",
-                "reviews_done": "cardinality(place.outputs)",
+                "outputs_total": "cardinality(assignment.outputs)",
+                "reviews_done": "cardinality(assignment.outputs)",
             },
-            f"{_PLACES} ORDER BY place.rank",
+            f"{_ASSIGNMENTS} ORDER BY assignment.rank",
             own,
         )
         insert_from(
             Review,
             {
                 "campaign_id": "%(campaign)s",
-                "place_id": "pl.id",
+                "assignment_id": "pl.id",
                 "item_output_id": "n.item_output_id",
                 "reviewer_id": "p.user_id",
                 "client_id": "gen_random_uuid()",
@@ -360,7 +364,7 @@ class Storing:
             },
             "ratings_review r JOIN ratings_person p ON p.reviewer = r.reviewer "
             "JOIN ratings_entry n ON n.item = r.item AND n.candidate = r.candidate "
-            "JOIN evalapp_place pl ON pl.item_id = n.item_id AND pl.reviewer_id = p.user_id ORDER BY r.first",
+            "JOIN evalapp_assignment pl ON pl.item_id = n.item_id AND pl.reviewer_id = p.user_id ORDER BY r.first",
             own,
         )
         _execute(_REVIEW_IDS)

@@ -188,8 +188,9 @@ def limits(shown: Shown, view: str) -> list[str]:
             "The campaign was still going on; later reviews are not in these figures.",
         ),
         (
-            design.places_complete is not None and design.places_total > design.places_complete,
-            f"{design.places_complete} of {design.places_total} places were complete.",
+            design.assignments_submitted is not None
+            and design.assignments_total > design.assignments_submitted,
+            f"{design.assignments_submitted} of {design.assignments_total} assignments were submitted.",
         ),
         (
             reviewers == 1,

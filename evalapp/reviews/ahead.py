@@ -7,19 +7,19 @@ from uuid import UUID
 from django.http import HttpRequest
 
 from evalapp.campaigns.allocation import NextReview, next_review
-from evalapp.campaigns.models import CampaignReviewer, Place
+from evalapp.campaigns.models import Assignment, CampaignReviewer
 from evalapp.core.errors import InvalidError, ProblemError
 
 
 def showing(request: HttpRequest) -> tuple[UUID, int] | None:
-    """The place and slot on the screen (``?place=&slot=``), which are not offered again."""
-    place, slot = request.GET.get("place", ""), request.GET.get("slot", "")
-    if not place:
+    """The assignment and slot on the screen (``?assignment=&slot=``), which are not offered again."""
+    assignment, slot = request.GET.get("assignment", ""), request.GET.get("slot", "")
+    if not assignment:
         return None
     try:
-        return UUID(place), int(slot)
+        return UUID(assignment), int(slot)
     except ValueError as error:
-        raise InvalidError("place and slot must be those of a task's address.") from error
+        raise InvalidError("assignment and slot must be those of a task's address.") from error
 
 
 def ahead_of(
@@ -47,5 +47,5 @@ def ahead_of(
 
 def _is_somebody_elses(key: UUID, seat: CampaignReviewer) -> bool:
     """Not where its lease ended and nobody has it: what they submit of it counts."""
-    taken = Place.objects.filter(key=key, reviewer__isnull=False).exclude(reviewer=seat.user_id)
+    taken = Assignment.objects.filter(key=key, reviewer__isnull=False).exclude(reviewer=seat.user_id)
     return taken.exists()

@@ -57,7 +57,7 @@ class ReviewAnswers:
         return body
 
     def fingerprint(self) -> str:
-        """SHA-256 of the answers; tells a replay from another review of the same place."""
+        """SHA-256 of the answers; tells a replay from another review of the same assignment."""
         text = json.dumps(self.as_dict(), sort_keys=True, ensure_ascii=False, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()
 

@@ -12,7 +12,7 @@ from statistics import fmean, median
 from typing import NamedTuple
 
 from evalapp.accounts.models import User
-from evalapp.campaigns.models import Campaign, CampaignReviewer, Item, Place, PlaceState, Purpose
+from evalapp.campaigns.models import Assignment, AssignmentState, Campaign, CampaignReviewer, Item, Purpose
 from evalapp.core.errors import MissingError
 from evalapp.core.marks import marked
 from evalapp.reviews.models import Review
@@ -81,7 +81,7 @@ def calibration_items(campaign: Campaign) -> list[Item]:
 def item_in_round(campaign: Campaign, number: int, *, given_to: User | None) -> Item:
     """The calibration item of that number; MissingError for none, or one that ``given_to`` was not given."""
     item = dict(enumerate(calibration_items(campaign), start=1)).get(number)
-    if item is None or (given_to is not None and not item.places.filter(assigned_to=given_to).exists()):
+    if item is None or (given_to is not None and not item.assignments.filter(assigned_to=given_to).exists()):
         raise MissingError("There is no such calibration item, or it is not yours.")
     return item
 
@@ -90,10 +90,10 @@ def own_round_is_done(seat: CampaignReviewer) -> bool:
     """Whether the reviewer has rated all calibration items that they were given, so that others' answers
     cannot move theirs.
     """
-    places = Place.objects.filter(
+    assignments = Assignment.objects.filter(
         campaign=seat.campaign_id, assigned_to=seat.user_id, purpose=Purpose.CALIBRATION
     )
-    return places.exists() and not places.exclude(state=PlaceState.COMPLETE).exists()
+    return assignments.exists() and not assignments.exclude(state=AssignmentState.SUBMITTED).exists()
 
 
 class Round(ABC):
@@ -112,10 +112,10 @@ class Round(ABC):
 
     def items(self) -> list[CalibrationItem]:
         """Every calibration item with what was given, and its discussion."""
-        theirs = Place.objects.filter(
+        theirs = Assignment.objects.filter(
             campaign=self.campaign, assigned_to=self.reader, purpose=Purpose.CALIBRATION
         )
-        own = {place.item_id: place for place in theirs}
+        own = {assignment.item_id: assignment for assignment in theirs}
         items = (
             self.campaign.items.filter(purpose=Purpose.CALIBRATION)
             .select_related("example")
@@ -139,8 +139,8 @@ class Round(ABC):
         return self.names.get(person, "Reviewer")
 
     @abstractmethod
-    def parts(self, item: Item, place: Place | None) -> list[CalibrationPart]:
-        """What was asked of the item: as it stood at a reader's place, or for a manager as it was made."""
+    def parts(self, item: Item, assignment: Assignment | None) -> list[CalibrationPart]:
+        """What was asked of the item: as it stood at a reader's assignment, or for a manager as it was made."""
 
 
 class RatedRound(Round):
@@ -169,13 +169,15 @@ class RatedRound(Round):
         name = self.name_of(review.reviewer_id)
         return Given(name, answers, review.comment, correction.text if correction else "")
 
-    def parts(self, item: Item, place: Place | None) -> list[CalibrationPart]:
+    def parts(self, item: Item, assignment: Assignment | None) -> list[CalibrationPart]:
         entries = {entry.pk: entry for entry in item.outputs.all()}
         made = sorted(entries, key=lambda pk: entries[pk].candidate.position)
         found = []
-        for letter, pk in zip(LETTERS, made if place is None else place.outputs_order, strict=False):
+        for letter, pk in zip(
+            LETTERS, made if assignment is None else assignment.outputs_order, strict=False
+        ):
             version = entries[pk].candidate.model_version
-            label = f"Answer {letter}" if place is not None else marked(version.label, version)
+            label = f"Answer {letter}" if assignment is not None else marked(version.label, version)
             shown = [ShownText("The answer", entries[pk].output.text)]
             found.append(CalibrationPart(label, shown, self._given.get(pk, [])))
         return found
@@ -202,23 +204,23 @@ def names_in_round(campaign: Campaign, reader: User, *, is_manager: bool) -> dic
 
 def people_done(campaign: Campaign) -> set[int]:
     """Those who have given all of their round."""
-    places = campaign.places.filter(purpose=Purpose.CALIBRATION).values_list("assigned_to", "state")
-    unfinished = {person for person, state in places if state != PlaceState.COMPLETE}
-    return {person for person, _ in places if person is not None} - unfinished
+    assignments = campaign.assignments.filter(purpose=Purpose.CALIBRATION).values_list("assigned_to", "state")
+    unfinished = {person for person, state in assignments if state != AssignmentState.SUBMITTED}
+    return {person for person, _ in assignments if person is not None} - unfinished
 
 
 def calibrating(campaign: Campaign, distances: Mapping[int, float]) -> list[Calibrating]:
     """Everybody's progress in the calibration, and how far from the others they are, by ``distances``."""
-    places: dict[int | None, list[str]] = defaultdict(list)
-    for person, state in campaign.places.filter(purpose=Purpose.CALIBRATION).values_list(
+    assignments: dict[int | None, list[str]] = defaultdict(list)
+    for person, state in campaign.assignments.filter(purpose=Purpose.CALIBRATION).values_list(
         "assigned_to", "state"
     ):
-        places[person].append(state)
+        assignments[person].append(state)
     return [
         Calibrating(
             seat,
-            sum(state == PlaceState.COMPLETE for state in places[seat.user_id]),
-            len(places[seat.user_id]),
+            sum(state == AssignmentState.SUBMITTED for state in assignments[seat.user_id]),
+            len(assignments[seat.user_id]),
             distances.get(seat.user_id),
         )
         for seat in campaign.reviewers.filter(left_at=None)

@@ -33,7 +33,7 @@ ASKED_FOR = timedelta(days=30)
 class ClosingOutput(NamedTuple):
     """One output that is asked about, by the address the reviewer knows it by."""
 
-    place_key: UUID
+    assignment_key: UUID
     slot: int
     item_output_id: int
 
@@ -47,7 +47,7 @@ def asked_outputs(seat: CampaignReviewer) -> list[ClosingOutput]:
     """Up to six of the outputs that this person reviewed, drawn by the campaign's seed whatever wrote them."""
     reviewed = Review.objects.filter(
         campaign=seat.campaign, reviewer=seat.user, purpose=Purpose.REVIEW
-    ).values_list("place__key", "place__outputs_order", "item_output_id")
+    ).values_list("assignment__key", "assignment__outputs_order", "item_output_id")
     # By the output, so that one that was reviewed twice is asked about once.
     outputs = {
         item_output_id: ClosingOutput(key, order.index(item_output_id), item_output_id)
@@ -93,14 +93,14 @@ def closing_questions(seat: CampaignReviewer) -> list[ClosingQuestion]:
 
 @transaction.atomic
 def answer_closing(*, seat: CampaignReviewer, beliefs: Mapping[tuple[UUID, int], int]) -> int:
-    """Store what a reviewer believes, by place key and slot; once and for all. How many answers.
+    """Store what a reviewer believes, by assignment key and slot; once and for all. How many answers.
 
     An output that is left out gets no answer. Raises InvalidError without any, for an unknown belief and
     for an output that is not asked about; ConflictError where the question was answered or declined
     before, or is not asked yet.
     """
     _end_question(seat)
-    asked = {(each.place_key, each.slot): each.item_output_id for each in asked_outputs(seat)}
+    asked = {(each.assignment_key, each.slot): each.item_output_id for each in asked_outputs(seat)}
     if not beliefs:
         raise InvalidError(
             "Choose an answer for at least one of the texts, or leave the question out.",

@@ -54,7 +54,7 @@ def review_closing(request: HttpRequest, key: UUID) -> HttpResponse:
         "questions": [
             (
                 question,
-                f"belief-{question.output.place_key}-{question.output.slot}",
+                f"belief-{question.output.assignment_key}-{question.output.slot}",
                 _given(request, question),
             )
             for question in questions
@@ -69,11 +69,11 @@ def review_closing(request: HttpRequest, key: UUID) -> HttpResponse:
 
 def _given(request: HttpRequest, question: ClosingQuestion) -> str:
     """What was chosen already, where the form comes back with a problem."""
-    return request.POST.get(f"belief-{question.output.place_key}-{question.output.slot}", "")
+    return request.POST.get(f"belief-{question.output.assignment_key}-{question.output.slot}", "")
 
 
 def _beliefs(form: QueryDict) -> dict[tuple[UUID, int], int]:
-    """Radio groups ``belief-<place key>-<slot>``. Raises InvalidError for what is none."""
+    """Radio groups ``belief-<assignment key>-<slot>``. Raises InvalidError for what is none."""
     beliefs: dict[tuple[UUID, int], int] = {}
     for name in form:
         if not name.startswith("belief-"):

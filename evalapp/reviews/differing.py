@@ -2,7 +2,7 @@
 
 from django.db.models import Count, Max, Min
 
-from evalapp.campaigns.models import Campaign, PlaceState, Purpose
+from evalapp.campaigns.models import AssignmentState, Campaign, Purpose
 from evalapp.reviews.models import Score
 from evalapp.rubrics.models import Criterion, CriterionKind
 
@@ -17,7 +17,7 @@ def comparable_criteria(campaign: Campaign) -> list[Criterion]:
 
 def items_that_differ(campaign: Campaign, criterion: Criterion, *, least: int) -> set[int]:
     """Items with an output whose answers to the criterion lie at least ``least`` apart; of a category,
-    whose answers differ. N/A is left out, and so are items with added places still to be done: their
+    whose answers differ. N/A is left out, and so are items with added assignments still to be done: their
     answers may settle it.
     """
     scores = Score.objects.filter(
@@ -32,6 +32,6 @@ def items_that_differ(campaign: Campaign, criterion: Criterion, *, least: int) -
 
 
 def items_waiting(campaign: Campaign) -> set[int]:
-    """Items with places that were added and are still to be done."""
-    pending = campaign.places.filter(is_added=True).exclude(state=PlaceState.COMPLETE)
+    """Items with assignments that were added and are still to be done."""
+    pending = campaign.assignments.filter(is_added=True).exclude(state=AssignmentState.SUBMITTED)
     return set(pending.values_list("item", flat=True))

@@ -7,7 +7,7 @@ from django.db import connection
 from django.db.models import Model
 
 from evalapp.accounts.models import User
-from evalapp.campaigns.models import CampaignReviewer, Place
+from evalapp.campaigns.models import Assignment, CampaignReviewer
 from evalapp.core.errors import InvalidError, MissingError, StaleError
 from evalapp.core.strict_json import bad_character
 from evalapp.reviews.answers import (
@@ -143,10 +143,10 @@ def save_draft(
     return _DRAFTS.save(reviewer=reviewer, shown=item_output_id, body=body, revision=revision)
 
 
-def keep_text(*, seat: CampaignReviewer, place: Place, slot: int, answers: ReviewAnswers) -> None:
+def keep_text(*, seat: CampaignReviewer, assignment: Assignment, slot: int, answers: ReviewAnswers) -> None:
     """Keep a refused submission as the reviewer's draft, whatever draft there was."""
     body = draft_body(_storable(answers), 0.0)
-    _DRAFTS.keep(reviewer=seat.user, shown=place.outputs_order[slot], body=body)
+    _DRAFTS.keep(reviewer=seat.user, shown=assignment.outputs_order[slot], body=body)
 
 
 def _storable(answers: ReviewAnswers) -> ReviewAnswers:

@@ -36,21 +36,21 @@ def flag_item(*, stand: Stand, by: User, note: str) -> Flag:
     if len(note) > LONGEST_NOTE or not has_visible(note) or bad_character(note):
         message = f"Say what is wrong with the item, in at most {LONGEST_NOTE} characters."
         raise InvalidError(message, fields={"note": [message]})
-    if stand.seat.user_id != by.pk or not (stand.is_held or has_submitted(stand)):
+    if stand.seat.user_id != by.pk or not (stand.is_claimed or has_submitted(stand)):
         raise MissingError("There is no such review work, or it is not yours.")
-    place = stand.place
+    assignment = stand.assignment
     with connection.cursor() as cursor:
         cursor.execute(
             _FLAG,
-            {"campaign": place.campaign_id, "item": place.item_id, "reviewer": by.pk, "note": note},
+            {"campaign": assignment.campaign_id, "item": assignment.item_id, "reviewer": by.pk, "note": note},
         )
         flag = Flag.objects.get(pk=cursor.fetchone()[0])
     record(
         "item.flagged",
         by=by,
         obj=flag,
-        project=place.campaign.project,
-        data={"campaign": place.campaign_id, "item": place.item_id},
+        project=assignment.campaign.project,
+        data={"campaign": assignment.campaign_id, "item": assignment.item_id},
     )
     return flag
 

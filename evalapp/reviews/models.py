@@ -6,11 +6,11 @@ from django.db.models import F, Q
 
 from evalapp.accounts.models import User
 from evalapp.campaigns.models import (
+    Assignment,
     Campaign,
     CampaignCandidate,
     Item,
     ItemOutput,
-    Place,
     Purpose,
     purpose_field,
 )
@@ -19,15 +19,15 @@ from evalapp.rubrics.models import Criterion, CriterionKind, ReasonTag
 
 
 class Review(BaseModel):
-    """A submitted review of one output at one place; an edit is a new revision of it.
+    """A submitted review of one output at one assignment; an edit is a new revision of it.
 
     ``client_id`` is the client's UUID of the first submission and ``body_hash`` its content, so that a
     replay is told from a conflict. ``seconds_active`` excludes idle time and hidden tabs. ``purpose`` is
-    its place's: results are of those for review only.
+    its assignment's: results are of those for review only.
     """
 
     campaign = models.ForeignKey(Campaign, on_delete=models.CASCADE, related_name="reviews")
-    place = models.ForeignKey(Place, on_delete=models.CASCADE, related_name="reviews")
+    assignment = models.ForeignKey(Assignment, on_delete=models.CASCADE, related_name="reviews")
     item_output = models.ForeignKey(ItemOutput, on_delete=models.CASCADE, related_name="reviews")
     reviewer = models.ForeignKey(User, on_delete=models.PROTECT, related_name="reviews")
     client_id = models.UUIDField(unique=True)
@@ -42,7 +42,9 @@ class Review(BaseModel):
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(fields=["place", "item_output"], name="review_once_per_place_and_output"),
+            models.UniqueConstraint(
+                fields=["assignment", "item_output"], name="review_once_per_assignment_and_output"
+            ),
             models.UniqueConstraint(
                 fields=["reviewer", "item_output"],
                 condition=~Q(purpose=Purpose.REPEAT),
@@ -66,8 +68,8 @@ class Review(BaseModel):
 
     @property
     def slot(self) -> int:
-        """Where at its place the output was. Reads the place."""
-        return self.place.outputs_order.index(self.item_output_id)
+        """Where at its assignment the output was. Reads the assignment."""
+        return self.assignment.outputs_order.index(self.item_output_id)
 
 
 class Score(models.Model):

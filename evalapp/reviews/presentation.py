@@ -52,7 +52,7 @@ NO_WORK_WORDS = {
     ),
     NoWorkReason.ALL_DONE: ("All done", "Every review of this campaign is in. Thank you."),
     NoWorkReason.ALL_TAKEN: (
-        "Nothing free right now",
+        "Nothing available right now",
         "Other reviewers are at work on what is left. When one skips an item, or leaves it too long, it comes to you.",
     ),
     NoWorkReason.NOTHING_LEFT_FOR_YOU: (
@@ -84,13 +84,13 @@ def closing_url(seat: CampaignReviewer) -> str:
     return reverse("review_closing", args=[seat.campaign.key]) if is_asked(seat) else ""
 
 
-def task_url(place_key: Any, slot: int) -> str:
-    return reverse("review_task", args=[place_key, slot])
+def task_url(assignment_key: Any, slot: int) -> str:
+    return reverse("review_task", args=[assignment_key, slot])
 
 
 def review_url(review: Review) -> str:
-    """Where a submitted review is opened. Reads its place."""
-    return task_url(review.place.key, review.slot)
+    """Where a submitted review is opened. Reads its assignment."""
+    return task_url(review.assignment.key, review.slot)
 
 
 def source_html(task: Task) -> str:
@@ -135,7 +135,7 @@ def progress_payload(seat: CampaignReviewer, no_work: NoWork | None = None) -> d
     shares = campaign.gold_share + campaign.repeat_share
     items += round(items * shares / 100) + campaign.calibration_items
     mine = seat.reviews_done + seat.checks_done
-    each = campaign.reviews_a_place
+    each = campaign.reviews_per_assignment
     most = max(items, -(-mine // each)) * each
     total = campaign.reviews_total + campaign.checks_total
     mine_total, words = most, f"of up to {most:,}"
@@ -164,7 +164,7 @@ def goes_on_at_will(seat: CampaignReviewer) -> bool:
     """Whether a visitor has done what is asked of them, and more than that can still come."""
     campaign = seat.campaign
     mine = seat.reviews_done + seat.checks_done
-    most = campaign.items_total * campaign.reviews_a_place
+    most = campaign.items_total * campaign.reviews_per_assignment
     is_all_done = getattr(seat, "is_all_done", False)
     return campaign.invites_visitors and VISITORS_GOAL <= mine < most and not is_all_done
 
@@ -294,7 +294,7 @@ def has_spans(version: RubricVersion) -> bool:
 
 
 def stand_url(stand: Stand) -> str:
-    return task_url(stand.place.key, stand.slot)
+    return task_url(stand.assignment.key, stand.slot)
 
 
 def score_words(value: object) -> str:

@@ -47,7 +47,7 @@ class ReviewerNames:
     reader_id: int | None = None
 
     def of(self, reviewer_id: int) -> str:
-        """The one place that decides how a reviewer is called: "You", a name, "Reviewer 3", or that they
+        """The one assignment that decides how a reviewer is called: "You", a name, "Reviewer 3", or that they
         have not begun.
         """
         if reviewer_id == self.reader_id:

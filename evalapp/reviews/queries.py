@@ -13,7 +13,14 @@ from django.db.models.functions import Coalesce
 
 from evalapp.accounts.models import Membership, Project, User
 from evalapp.accounts.permissions import PERMISSIONS, Permission
-from evalapp.campaigns.models import Campaign, CampaignReviewer, CampaignState, Place, PlaceState, Purpose
+from evalapp.campaigns.models import (
+    Assignment,
+    AssignmentState,
+    Campaign,
+    CampaignReviewer,
+    CampaignState,
+    Purpose,
+)
 from evalapp.core.errors import MissingError, NotAllowedError
 from evalapp.core.joined import JoinedRows
 from evalapp.core.prepared import first_row
@@ -57,7 +64,7 @@ def seats_of(user: User) -> QuerySet[CampaignReviewer]:
 
 def with_progress(seats: QuerySet[CampaignReviewer]) -> QuerySet[CampaignReviewer]:
     """Adds ``campaign_done`` (reviews of everyone, checks too: a reviewer cannot tell them), ``median_seconds`` (of
-    this person's latest 30) and ``is_all_done``: all that is asked of anybody is reviewed, and this person holds
+    this person's latest 30) and ``is_all_done``: all that is asked of anybody is reviewed, and this person has
     nothing. A repeat may be left that is too near to its first time ever to come.
     """
     everyone = (
@@ -67,8 +74,12 @@ def with_progress(seats: QuerySet[CampaignReviewer]) -> QuerySet[CampaignReviewe
         .annotate(done=Sum(F("reviews_done") + F("checks_done")))
         .values("done")
     )
-    unfinished = Place.objects.filter(campaign=OuterRef("campaign")).exclude(state=PlaceState.COMPLETE)
-    left = unfinished.filter(Q(purpose=Purpose.REVIEW) | Q(state=PlaceState.HELD, reviewer=OuterRef("user")))
+    unfinished = Assignment.objects.filter(campaign=OuterRef("campaign")).exclude(
+        state=AssignmentState.SUBMITTED
+    )
+    left = unfinished.filter(
+        Q(purpose=Purpose.REVIEW) | Q(state=AssignmentState.IN_PROGRESS, reviewer=OuterRef("user"))
+    )
     return seats.annotate(
         campaign_done=Coalesce(Subquery(everyone), 0),
         median_seconds=_MEDIAN_SECONDS,
@@ -108,7 +119,7 @@ def _seat_rows() -> JoinedRows:
 
 @cache
 def _stand_rows() -> JoinedRows:
-    return JoinedRows(place=Place, campaign=Campaign, project=Project, rubric_version=RubricVersion)
+    return JoinedRows(assignment=Assignment, campaign=Campaign, project=Project, rubric_version=RubricVersion)
 
 
 def seat_for(user: User, campaign_key: UUID) -> CampaignReviewer:
@@ -180,31 +191,34 @@ def _first(statement: str, parameters: dict[str, Any]) -> Sequence[Any]:
 
 
 class Stand(NamedTuple):
-    """Where a reviewer stands: a place, a slot of it, and their seat in its campaign."""
+    """Where a reviewer stands: an assignment, a slot of it, and their seat in its campaign."""
 
-    place: Place
+    assignment: Assignment
     slot: int
     seat: CampaignReviewer
 
     @property
     def item_output_id(self) -> int:
-        return self.place.outputs_order[self.slot]
+        return self.assignment.outputs_order[self.slot]
 
     @property
-    def is_held(self) -> bool:
-        return self.place.state == PlaceState.HELD and self.place.reviewer_id == self.seat.user_id
+    def is_claimed(self) -> bool:
+        return (
+            self.assignment.state == AssignmentState.IN_PROGRESS
+            and self.assignment.reviewer_id == self.seat.user_id
+        )
 
     @property
     def is_open(self) -> bool:
         """The slot is the reviewer's to fill."""
-        return self.is_held and self.slot in self.place.open_slots
+        return self.is_claimed and self.slot in self.assignment.open_slots
 
 
 def stand_at(
-    user: User, place_key: UUID, slot: int, *, compares: bool = False, has_left: bool = False
+    user: User, assignment_key: UUID, slot: int, *, compares: bool = False, has_left: bool = False
 ) -> Stand:
-    """The place and the person's seat in its campaign, in one read; MissingError where either is not, or the
-    place was never theirs: its texts are then not for them to see, nor its work theirs to do.
+    """The assignment and the person's seat in its campaign, in one read; MissingError where either is not, or the
+    assignment was never theirs: its texts are then not for them to see, nor its work theirs to do.
 
     A slot is an output, unless the campaign ``compares``: that has addresses of its own. TakenOffError where
     the seat has ended; ``has_left`` asks for such a one, of which only the reviewer's own text is theirs.
@@ -212,36 +226,38 @@ def stand_at(
     stands = _stand_rows()
     row = first_row(
         f"SELECT {stands.columns}, evalapp_campaignreviewer.id, evalapp_campaignreviewer.left_at {_SEATS_FROM}"
-        " JOIN evalapp_place place ON place.campaign_id = campaign.id"
-        f" {_LEFT_SEATS_WHERE if has_left else _SEATS_WHERE} AND place.key = %(key)s",
-        {"user": user.pk, "roles": REVIEWING_ROLES, "key": place_key},
+        " JOIN evalapp_assignment assignment ON assignment.campaign_id = campaign.id"
+        f" {_LEFT_SEATS_WHERE if has_left else _SEATS_WHERE} AND assignment.key = %(key)s",
+        {"user": user.pk, "roles": REVIEWING_ROLES, "key": assignment_key},
     )
     if row is None:
-        raise _refusal(CampaignReviewer.objects.filter(user=user, campaign__places__key=place_key))
-    (place, campaign, project, rubric_version), (seat_id, left_at) = stands.models_of(row)
-    if not 0 <= slot < place.outputs_total or campaign.compares != compares:
+        raise _refusal(CampaignReviewer.objects.filter(user=user, campaign__assignments__key=assignment_key))
+    (assignment, campaign, project, rubric_version), (seat_id, left_at) = stands.models_of(row)
+    if not 0 <= slot < assignment.outputs_total or campaign.compares != compares:
         raise MissingError(_NOT_YOURS)
-    _require_offered(user, place, slot, compares=compares)
+    _require_offered(user, assignment, slot, compares=compares)
     campaign.project, campaign.rubric_version = project, rubric_version
-    place.campaign = campaign
-    # A seat of which the place's read knows all that a submission needs.
-    return Stand(place, slot, CampaignReviewer(pk=seat_id, campaign=campaign, user=user, left_at=left_at))
+    assignment.campaign = campaign
+    # A seat of which the assignment's read knows all that a submission needs.
+    return Stand(
+        assignment, slot, CampaignReviewer(pk=seat_id, campaign=campaign, user=user, left_at=left_at)
+    )
 
 
 def left_stand(
-    taken_off: TakenOffError, user: User, place_key: UUID, slot: int, *, compares: bool = False
+    taken_off: TakenOffError, user: User, assignment_key: UUID, slot: int, *, compares: bool = False
 ) -> Stand:
     """Where the person stood whose seat has ended; of it only their own text is theirs. Raises ``taken_off``
-    where the place was never theirs.
+    where the assignment was never theirs.
     """
     try:
-        return stand_at(user, place_key, slot, compares=compares, has_left=True)
+        return stand_at(user, assignment_key, slot, compares=compares, has_left=True)
     except MissingError:
         raise taken_off from None
 
 
 _OF_THEIRS_HERE = """
-SELECT EXISTS (SELECT 1 FROM {given} WHERE place_id = %(place)s AND reviewer_id = %(user)s)
+SELECT EXISTS (SELECT 1 FROM {given} WHERE assignment_id = %(assignment)s AND reviewer_id = %(user)s)
     OR EXISTS (SELECT 1 FROM {draft} WHERE {shown}_id = %(shown)s AND reviewer_id = %(user)s)
 """
 _REVIEWED_HERE = _OF_THEIRS_HERE.format(given="evalapp_review", draft="evalapp_draft", shown="item_output")
@@ -250,10 +266,10 @@ _JUDGED_HERE = _OF_THEIRS_HERE.format(
 )
 
 
-def _require_offered(user: User, place: Place, slot: int, *, compares: bool) -> None:
-    if user.pk in (place.reviewer_id, place.last_holder_id):
+def _require_offered(user: User, assignment: Assignment, slot: int, *, compares: bool) -> None:
+    if user.pk in (assignment.reviewer_id, assignment.last_reviewer_id):
         return
-    keys = {"place": place.pk, "shown": place.outputs_order[slot], "user": user.pk}
+    keys = {"assignment": assignment.pk, "shown": assignment.outputs_order[slot], "user": user.pk}
     if _first(_JUDGED_HERE if compares else _REVIEWED_HERE, keys) != (True,):
         raise MissingError(_NOT_YOURS)
 
@@ -262,7 +278,7 @@ def own_review(stand: Stand) -> Review | None:
     """What this person submitted here."""
     return (
         Review.objects.filter(
-            place=stand.place, item_output=stand.item_output_id, reviewer=stand.seat.user_id
+            assignment=stand.assignment, item_output=stand.item_output_id, reviewer=stand.seat.user_id
         )
         .select_related("correction")
         .prefetch_related(*ANSWERS)
@@ -274,10 +290,10 @@ def has_submitted(stand: Stand) -> bool:
     """Whether this person submitted what the slot asks for, a review or a judgement."""
     shown = (
         {"comparison": stand.item_output_id}
-        if stand.place.campaign.compares
+        if stand.assignment.campaign.compares
         else {"item_output": stand.item_output_id}
     )
-    given = stand.place.judgements if stand.place.campaign.compares else stand.place.reviews
+    given = stand.assignment.judgements if stand.assignment.campaign.compares else stand.assignment.reviews
     return given.filter(reviewer=stand.seat.user_id, **shown).exists()
 
 
@@ -381,7 +397,7 @@ def submitted_by(user: User) -> QuerySet[Review]:
         .select_related(
             "campaign__project",
             "campaign__rubric_version",
-            "place",
+            "assignment",
             "item_output__item__example",
             "item_output__output",
             "correction",
@@ -392,11 +408,11 @@ def submitted_by(user: User) -> QuerySet[Review]:
 
 
 class PersonProgress(NamedTuple):
-    """``held`` places in hand; seconds are active ones per review, None before the first."""
+    """``in_progress`` counts assignments; seconds are active ones per review, None before the first."""
 
     seat: CampaignReviewer
     reviews: int
-    held: int
+    in_progress: int
     mean_seconds: float | None
     median_seconds: float | None
     last_at: datetime | None
@@ -409,8 +425,10 @@ def progress_by_person(campaign: Campaign) -> list[PersonProgress]:
         .annotate(median_seconds=_MEDIAN_OF_JUDGEMENTS if campaign.compares else _MEDIAN_SECONDS)
         .order_by("-reviews_done", "user__name", "id")
     )
-    held = dict(
-        Place.objects.filter(campaign=campaign, state=PlaceState.HELD, purpose=Purpose.REVIEW)
+    in_progress = dict(
+        Assignment.objects.filter(
+            campaign=campaign, state=AssignmentState.IN_PROGRESS, purpose=Purpose.REVIEW
+        )
         .values_list("reviewer")
         .annotate(Count("id"))
         .order_by()
@@ -432,7 +450,7 @@ def progress_by_person(campaign: Campaign) -> list[PersonProgress]:
             PersonProgress(
                 seat,
                 seat.reviews_done,
-                held.get(seat.user_id, 0),
+                in_progress.get(seat.user_id, 0),
                 own["mean"] if own else None,
                 float(median) if median is not None else None,
                 own["last_at"] if own else None,

@@ -67,7 +67,11 @@ def submitted(
 
 def draft_kept(kept: KeptDraft) -> HttpResponse:
     return JsonResponse(
-        {"draft_revision": kept.revision, "saved_at": kept.saved_at.isoformat(), "is_held": kept.is_held}
+        {
+            "draft_revision": kept.revision,
+            "saved_at": kept.saved_at.isoformat(),
+            "is_claimed": kept.is_claimed,
+        }
     )
 
 
@@ -83,7 +87,7 @@ def skipped(request: HttpRequest, stand: Stand, *, then: str) -> HttpResponse:
     if is_json(request):
         return JsonResponse({"skipped": True})
     messages.success(request, "Skipped. It goes to another reviewer and is not offered to you again.")
-    return redirect(then, key=stand.place.campaign.key)
+    return redirect(then, key=stand.assignment.campaign.key)
 
 
 def flagged(request: HttpRequest, stand: Stand) -> HttpResponse:

@@ -159,7 +159,9 @@ def sent_back_to(user: User, kind: type[Sent]) -> QuerySet[Sent]:
     }
     return (
         kind._default_manager.filter(resolved_at=None, **mine)
-        .select_related(f"{about}__campaign__project", f"{about}__place", f"{about}__{kind.path}__example")
+        .select_related(
+            f"{about}__campaign__project", f"{about}__assignment", f"{about}__{kind.path}__example"
+        )
         .order_by("pk")
     )
 

@@ -1,6 +1,6 @@
 """Writes of reviews: exactly once, whole, audited.
 
-One submission is one transaction: the place's slot, the reviewer's count, the review, its scores,
+One submission is one transaction: the assignment's slot, the reviewer's count, the review, its scores,
 tags and correction, the audit event, and the end of its draft. A replay finds the stored review.
 """
 
@@ -16,13 +16,13 @@ from django.db.models.functions import Now
 
 from evalapp.accounts.models import User
 from evalapp.audit.services import record
-from evalapp.campaigns.allocation import lock_open_campaign, renew_place
+from evalapp.campaigns.allocation import lock_open_campaign, renew_assignment
 from evalapp.campaigns.models import (
+    Assignment,
     Campaign,
     CampaignReviewer,
     CampaignState,
     ItemOutput,
-    Place,
 )
 from evalapp.campaigns.services import give_back
 from evalapp.core.errors import ConflictError, InvalidError, MissingError, StaleError
@@ -73,28 +73,30 @@ class SubmitResult:
 def submit_review(
     *,
     reviewer: User,
-    place: Place,
+    assignment: Assignment,
     item_output: ItemOutput,
     client_id: UUID,
     answers: ReviewAnswers,
     seconds_active: float = 0.0,
     is_simulated: bool = False,
 ) -> SubmitResult:
-    """Store a review of one output of a place that the reviewer holds.
+    """Store a review of one output of an assignment that the reviewer has claimed.
 
     Raises InvalidError (fields named as in `check_answers`), MissingError for an output of another
-    place, ConflictError where another review of it is stored, LeaseLostError where the place went to
+    assignment, ConflictError where another review of it is stored, LeaseLostError where the assignment went to
     somebody else, CampaignClosedError; in the last three cases the text is kept as a draft.
     """
-    if item_output.pk not in place.outputs_order:
-        raise MissingError("This output is not part of this place.")
-    seat = CampaignReviewer.objects.filter(campaign=place.campaign_id, user=reviewer, left_at=None).first()
+    if item_output.pk not in assignment.outputs_order:
+        raise MissingError("This output is not part of this assignment.")
+    seat = CampaignReviewer.objects.filter(
+        campaign=assignment.campaign_id, user=reviewer, left_at=None
+    ).first()
     if seat is None:
         raise MissingError("There is no such review work, or it is not yours.")
     return submit_at(
         seat=seat,
-        place=place,
-        slot=place.outputs_order.index(item_output.pk),
+        assignment=assignment,
+        slot=assignment.outputs_order.index(item_output.pk),
         client_id=client_id,
         answers=answers,
         seconds_active=seconds_active,
@@ -105,7 +107,7 @@ def submit_review(
 def submit_at(
     *,
     seat: CampaignReviewer,
-    place: Place,
+    assignment: Assignment,
     slot: int,
     client_id: UUID,
     answers: ReviewAnswers,
@@ -113,12 +115,12 @@ def submit_at(
     is_simulated: bool = False,
 ) -> SubmitResult:
     """`submit_review` by slot, for a seat that has been read and authorised."""
-    campaign = place.campaign
+    campaign = assignment.campaign
     if campaign.compares:
         raise InvalidError("This campaign compares answers; it takes judgements, not reviews of one answer.")
     require_demonstration(campaign, is_simulated=is_simulated)
-    checked = _checked(answers, campaign, place.outputs_order[slot])
-    submission = ReviewSubmission(seat, place, slot, client_id, seconds_active, is_simulated, checked)
+    checked = _checked(answers, campaign, assignment.outputs_order[slot])
+    submission = ReviewSubmission(seat, assignment, slot, client_id, seconds_active, is_simulated, checked)
     return SubmitResult(*submit_once(submission))
 
 
@@ -127,25 +129,25 @@ class ReviewSubmission(Submission[Review]):
     another = "other answers"
     listed = "My submitted"
     unit = "review"
-    hand = "item"
+    claimed = "item"
     model = Review
 
     checked: CheckedAnswers
 
     @property
     def shown(self) -> dict[str, int]:
-        return {"item_output_id": self.place.outputs_order[self.slot]}
+        return {"item_output_id": self.assignment.outputs_order[self.slot]}
 
     def fingerprint(self) -> str:
         return self.checked.answers.fingerprint()
 
     def store(self) -> Review:
-        campaign = self.place.campaign
+        campaign = self.assignment.campaign
         review = Review(
             campaign=campaign,
-            place=self.place,
+            assignment=self.assignment,
             reviewer=self.seat.user,
-            purpose=self.place.purpose,
+            purpose=self.assignment.purpose,
             client_id=self.client_id,
             body_hash=self.fingerprint(),
             comment=self.checked.answers.comment,
@@ -159,12 +161,16 @@ class ReviewSubmission(Submission[Review]):
             by=self.seat.user,
             obj=review,
             project=campaign.project,
-            data={"campaign": campaign.pk, "place": self.place.pk, "item_output": review.item_output_id},
+            data={
+                "campaign": campaign.pk,
+                "assignment": self.assignment.pk,
+                "item_output": review.item_output_id,
+            },
         )
         return review
 
     def keep(self) -> None:
-        keep_text(seat=self.seat, place=self.place, slot=self.slot, answers=self.checked.answers)
+        keep_text(seat=self.seat, assignment=self.assignment, slot=self.slot, answers=self.checked.answers)
 
 
 def _checked(answers: ReviewAnswers, campaign: Campaign, item_output_id: int) -> CheckedAnswers:
@@ -223,7 +229,7 @@ def amend_review(*, review: Review, by: User, answers: ReviewAnswers, revision: 
     TextAnswer.objects.filter(review=review).delete()
     SpanAnswer.objects.filter(review=review).delete()
     Correction.objects.filter(review=review).delete()
-    # A draft of this output can only be of a second turn at it, which is not over.
+    # A draft of this output can only be of a second assignment of it, which is not over.
     store_answers(review, checked)
     record("review.amended", by=by, obj=review, project=campaign.project, data={"revision": revision + 1})
     resubmitted(given=review, by=by, revision=revision + 1)
@@ -249,7 +255,7 @@ def undo_last(*, reviewer: User, campaign: Campaign) -> Review:
 def latest_of(given: QuerySet[Latest], *, reviewer: User, campaign: Campaign) -> Latest:
     """`undo_last` among what was ``given`` in the campaign."""
     is_seated = campaign.reviewers.filter(user=reviewer, left_at=None).exists()
-    mine = given.filter(reviewer=reviewer).select_related("place").order_by("-id")
+    mine = given.filter(reviewer=reviewer).select_related("assignment").order_by("-id")
     latest = mine.first() if is_seated else None
     if latest is None:
         raise MissingError("You have not submitted anything here yet.")
@@ -259,33 +265,33 @@ def latest_of(given: QuerySet[Latest], *, reviewer: User, campaign: Campaign) ->
 
 
 @transaction.atomic
-def skip_item(*, reviewer: User, place: Place, reason: str) -> None:
-    """Give the place to somebody else and do not offer the item to this reviewer again.
+def skip_item(*, reviewer: User, assignment: Assignment, reason: str) -> None:
+    """Give the assignment to somebody else and do not offer the item to this reviewer again.
 
     What they submitted of it already stays. Raises InvalidError without a reason, LeaseLostError
-    where they do not hold the place.
+    where they have not claimed the assignment.
     """
     reason = reason.strip()
     if not reason or len(reason) > LONGEST_SKIP_REASON or bad_character(reason):
         message = f"Say why, in at most {LONGEST_SKIP_REASON} characters."
         raise InvalidError(message, fields={"reason": [message]})
-    if not give_back(place=place, reviewer=reviewer, reason=reason):
-        if place.campaign.state == CampaignState.CLOSED:
-            raise CampaignClosedError(place.campaign, ", so nothing of it is waited for any more.")
-        raise LeaseLostError("You do not hold this item any more; go on with the next one.")
-    Draft.objects.filter(reviewer=reviewer, item_output__item=place.item_id).delete()
+    if not give_back(assignment=assignment, reviewer=reviewer, reason=reason):
+        if assignment.campaign.state == CampaignState.CLOSED:
+            raise CampaignClosedError(assignment.campaign, ", so nothing of it is waited for any more.")
+        raise LeaseLostError("This item is no longer assigned to you; go on with the next one.")
+    Draft.objects.filter(reviewer=reviewer, item_output__item=assignment.item_id).delete()
     record(
         "item.skipped",
         by=reviewer,
-        obj=place,
-        project=place.campaign.project,
-        data={"campaign": place.campaign_id, "item": place.item_id, "reason": reason},
+        obj=assignment,
+        project=assignment.campaign.project,
+        data={"campaign": assignment.campaign_id, "item": assignment.item_id, "reason": reason},
     )
 
 
 def keep_of_left(stand: Stand, answers: ReviewAnswers) -> TakenOffError:
     """Keep as a draft what somebody submits or amends who was taken off the campaign; what to tell them."""
-    keep_text(seat=stand.seat, place=stand.place, slot=stand.slot, answers=answers)
+    keep_text(seat=stand.seat, assignment=stand.assignment, slot=stand.slot, answers=answers)
     return kept_of_left(stand)
 
 
@@ -295,15 +301,15 @@ def kept_of_left(stand: Stand) -> TakenOffError:
 
 
 class KeptDraft(NamedTuple):
-    """``is_held``: the place is still the reviewer's."""
+    """``is_claimed``: the assignment is still the reviewer's."""
 
     revision: int
     saved_at: datetime
-    is_held: bool
+    is_claimed: bool
 
 
 def keep_draft(*, stand: Stand, answers: ReviewAnswers, seconds_active: float, revision: int) -> KeptDraft:
-    """`save_draft` for what the reviewer has in hand, which keeps the place theirs.
+    """`save_draft` for what the reviewer works on, which keeps the assignment theirs.
 
     Raises CampaignClosedError after the end, with the draft kept; ConflictError, with nothing kept, for
     one that is submitted or went to somebody else.
@@ -318,21 +324,21 @@ def keep_draft(*, stand: Stand, answers: ReviewAnswers, seconds_active: float, r
             revision=revision,
         )
 
-    return keep_in_hand(stand, save)
+    return keep_claimed(stand, save)
 
 
-def keep_in_hand(stand: Stand, save: Callable[[], SavedDraft]) -> KeptDraft:
+def keep_claimed(stand: Stand, save: Callable[[], SavedDraft]) -> KeptDraft:
     """`keep_draft` for a draft of any kind."""
-    campaign = stand.place.campaign
+    campaign = stand.assignment.campaign
     is_closed = campaign.state == CampaignState.CLOSED
     if not stand.is_open and not is_closed:
-        raise ConflictError("This one is submitted, or went to somebody else.", code="not_held")
+        raise ConflictError("This one is submitted, or went to somebody else.", code="not_claimed")
     saved = save()
     if is_closed:
         raise CampaignClosedError(campaign, NOT_COUNTED)
-    return KeptDraft(*saved, is_held=touch(place=stand.place, reviewer=stand.seat.user))
+    return KeptDraft(*saved, is_claimed=touch(assignment=stand.assignment, reviewer=stand.seat.user))
 
 
-def touch(*, place: Place, reviewer: User) -> bool:
-    """The reviewer is at work on this place: renew its lease; whether it is still theirs."""
-    return renew_place(place=place, reviewer=reviewer)
+def touch(*, assignment: Assignment, reviewer: User) -> bool:
+    """The reviewer is at work on this assignment: renew its lease; whether it is still theirs."""
+    return renew_assignment(assignment=assignment, reviewer=reviewer)

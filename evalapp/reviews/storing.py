@@ -18,9 +18,9 @@ _SPAN_COLUMNS = ("span_criteria", "span_labels", "span_starts", "span_ends", "sp
 
 _REVIEW = """
 review AS (
-    INSERT INTO evalapp_review (created_at, submitted_at, campaign_id, place_id, item_output_id, reviewer_id,
+    INSERT INTO evalapp_review (created_at, submitted_at, campaign_id, assignment_id, item_output_id, reviewer_id,
                                 client_id, body_hash, revision, purpose, comment, seconds_active, is_simulated)
-    VALUES (%(now)s, %(now)s, %(campaign)s, %(place)s, %(item_output)s, %(reviewer)s,
+    VALUES (%(now)s, %(now)s, %(campaign)s, %(assignment)s, %(item_output)s, %(reviewer)s,
             %(client_id)s, %(body_hash)s, 1, %(purpose)s, %(comment)s, %(seconds_active)s, %(is_simulated)s)
     RETURNING id
 )
@@ -60,7 +60,7 @@ def store_review(review: Review, checked: CheckedAnswers) -> Review:
     parameters: dict[str, Any] = {
         "now": review.submitted_at,
         "campaign": review.campaign_id,
-        "place": review.place_id,
+        "assignment": review.assignment_id,
         "item_output": review.item_output_id,
         "reviewer": review.reviewer_id,
         "client_id": review.client_id,

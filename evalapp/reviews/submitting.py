@@ -1,7 +1,7 @@
 """A submission is stored exactly once, whether it rates an answer or compares answers.
 
 What it says is a `Submission`'s; that a replay finds what is stored, that a lost lease or a closed campaign
-keeps the text, and that a late one counts while the place is free, is the same for all and stands here.
+keeps the text, and that a late one counts while the assignment is available, is the same for all and stands here.
 """
 
 from abc import ABC, abstractmethod
@@ -14,7 +14,7 @@ from django.db.models import Model
 
 from evalapp.campaigns.allocation import fill_slot, lock_open_campaign, take_again
 from evalapp.campaigns.checks import plan_repeat
-from evalapp.campaigns.models import Campaign, CampaignReviewer, CampaignState, Place, PlaceState
+from evalapp.campaigns.models import Assignment, AssignmentState, Campaign, CampaignReviewer, CampaignState
 from evalapp.core.errors import ConflictError, InvalidError
 
 RUNNING = (CampaignState.OPEN, CampaignState.PAUSED)
@@ -33,7 +33,7 @@ Stored = TypeVar("Stored", bound=Kept)
 
 
 class LeaseLostError(ConflictError):
-    """The place went to somebody else meanwhile (409)."""
+    """The assignment went to somebody else meanwhile (409)."""
 
     code = "lease_lost"
 
@@ -50,20 +50,20 @@ class CampaignClosedError(ConflictError):
 
 @dataclass(frozen=True)
 class Submission(ABC, Generic[Stored]):
-    """What one reviewer says at one slot of a place that they hold.
+    """What one reviewer says at one slot of an assignment that they hold.
 
     Its words: ``another`` is what a second, different one has, ``listed`` where the first is found, ``unit``
-    what is submitted and ``hand`` what the reviewer holds.
+    what is submitted and ``claimed`` what is assigned to the reviewer.
     """
 
     another: ClassVar[str]
     listed: ClassVar[str]
     unit: ClassVar[str]
-    hand: ClassVar[str]
+    claimed: ClassVar[str]
     model: ClassVar[type[Model]]
 
     seat: CampaignReviewer
-    place: Place
+    assignment: Assignment
     slot: int
     client_id: UUID
     seconds_active: float
@@ -96,22 +96,22 @@ def require_demonstration(campaign: Campaign, *, is_simulated: bool) -> None:
 def submit_once(submission: Submission[Stored]) -> tuple[Stored, bool]:
     """Store it, or find what was stored of it before; whether it was such a replay.
 
-    Raises ConflictError where another submission of the same is stored, LeaseLostError where the place went
+    Raises ConflictError where another submission of the same is stored, LeaseLostError where the assignment went
     to somebody else, CampaignClosedError; in the last two cases the text is kept as a draft.
     """
-    place, seat = submission.place, submission.seat
+    assignment, seat = submission.assignment, submission.seat
     try:
         with transaction.atomic():
-            lock_open_campaign(place.campaign_id)
+            lock_open_campaign(assignment.campaign_id)
             if _fill(submission):
                 stored = submission.store()
-                if submission.is_simulated and not place.campaign.is_simulated:
-                    unmarked = Campaign.objects.filter(pk=place.campaign_id, is_simulated=False)
+                if submission.is_simulated and not assignment.campaign.is_simulated:
+                    unmarked = Campaign.objects.filter(pk=assignment.campaign_id, is_simulated=False)
                     unmarked.update(is_simulated=True)
-                plan_repeat(place=place, seat=seat)
+                plan_repeat(assignment=assignment, seat=seat)
                 return stored, False
     except IntegrityError as error:
-        # Another request with the same client id was quicker, at this place or at another.
+        # Another request with the same client id was quicker, at this assignment or at another.
         if (found := _stored(submission)) is None:
             raise ConflictError(
                 "Somebody else changed this at the same moment. Send it once more."
@@ -120,37 +120,41 @@ def submit_once(submission: Submission[Stored]) -> tuple[Stored, bool]:
     if (found := _stored(submission)) is not None:
         return _replay_or_refuse(found, submission)
     submission.keep()
-    campaign = Campaign.objects.only("state", "closed_at").get(pk=place.campaign_id)
+    campaign = Campaign.objects.only("state", "closed_at").get(pk=assignment.campaign_id)
     if campaign.state not in RUNNING:
         raise CampaignClosedError(campaign, NOT_COUNTED)
     raise _lease_lost(submission)
 
 
 def _fill(submission: Submission[Stored]) -> bool:
-    """Fill the slot. A late submission counts if nobody has taken the place since its lease ran out."""
-    place, slot, seat = submission.place, submission.slot, submission.seat
+    """Fill the slot. A late submission counts if nobody has taken the assignment since its lease ran out."""
+    assignment, slot, seat = submission.assignment, submission.slot, submission.seat
     seconds = submission.seconds_active
-    if fill_slot(place=place, slot=slot, reviewer=seat.user, seconds_active=seconds):
+    if fill_slot(assignment=assignment, slot=slot, reviewer=seat.user, seconds_active=seconds):
         return True
-    now = Place.objects.filter(pk=place.pk, campaign__state__in=RUNNING).values("state", "open_slots").first()
-    if now is None or now["state"] != PlaceState.FREE or slot not in now["open_slots"]:
+    now = (
+        Assignment.objects.filter(pk=assignment.pk, campaign__state__in=RUNNING)
+        .values("state", "open_slots")
+        .first()
+    )
+    if now is None or now["state"] != AssignmentState.AVAILABLE or slot not in now["open_slots"]:
         return False
-    if not take_again(place=place, seat=seat):
+    if not take_again(assignment=assignment, seat=seat):
         return False
-    return fill_slot(place=place, slot=slot, reviewer=seat.user, seconds_active=seconds)
+    return fill_slot(assignment=assignment, slot=slot, reviewer=seat.user, seconds_active=seconds)
 
 
 def _stored(submission: Submission[Stored]) -> Stored | None:
     """What stands in the way: of the same submission first, else of the same output or comparison."""
-    given = submission.model._default_manager.select_related("place")
+    given = submission.model._default_manager.select_related("assignment")
     by_client = given.filter(client_id=submission.client_id).first()
-    found = by_client or given.filter(place=submission.place, **submission.shown).first()
+    found = by_client or given.filter(assignment=submission.assignment, **submission.shown).first()
     return cast("Stored | None", found)
 
 
 def _replay_or_refuse(stored: Stored, submission: Submission[Stored]) -> tuple[Stored, bool]:
     asked = {
-        "place_id": submission.place.pk,
+        "assignment_id": submission.assignment.pk,
         "reviewer_id": submission.seat.user_id,
         **submission.shown,
     }
@@ -174,6 +178,6 @@ def _replay_or_refuse(stored: Stored, submission: Submission[Stored]) -> tuple[S
 
 def _lease_lost(submission: Submission[Stored]) -> LeaseLostError:
     return LeaseLostError(
-        f"This {submission.hand} is not in your hands: your time on it ran out, or somebody else has it. So this "
+        f"This {submission.claimed} is no longer assigned to you: the lease ran out, or somebody else has it. So this "
         "was not counted. Your text is kept; go on with the next one."
     )

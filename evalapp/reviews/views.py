@@ -144,12 +144,12 @@ def review_next(request: HttpRequest, key: UUID) -> HttpResponse:
     if is_json(request):
         return JsonResponse(_assigned(seat, found))
     task = task_for(item_output_id=found.item_output_id, campaign=seat.campaign, reviewer=seat.user)
-    return _render_task(request, seat=seat, task=task, url=task_url(found.place.key, found.slot))
+    return _render_task(request, seat=seat, task=task, url=task_url(found.assignment.key, found.slot))
 
 
 def _assigned(seat: CampaignReviewer, found: NextReview) -> dict[str, Any]:
     task = task_for(item_output_id=found.item_output_id, campaign=seat.campaign, reviewer=seat.user)
-    return task_payload(url=task_url(found.place.key, found.slot), task=task, seat=seat)
+    return task_payload(url=task_url(found.assignment.key, found.slot), task=task, seat=seat)
 
 
 def _render_task(
@@ -209,8 +209,8 @@ def review_task(request: HttpRequest, key: UUID, slot: int) -> HttpResponse:
         return _submit(request, stand)
     review = None if stand.is_open else own_review(stand)
     if review is None and not stand.is_open:
-        return _not_held(request, stand)
-    seat = seat_for(_user(request), stand.place.campaign.key)
+        return _not_claimed(request, stand)
+    seat = seat_for(_user(request), stand.assignment.campaign.key)
     task = task_for(item_output_id=stand.item_output_id, campaign=seat.campaign, reviewer=seat.user)
     return _render_task(request, seat=seat, task=task, url=request.path, review=review)
 
@@ -219,16 +219,16 @@ def _taken_off(request: HttpRequest, key: UUID, slot: int, taken_off: TakenOffEr
     """What they still submit is kept as their draft; its address shows them their own text alone."""
     stand = left_stand(taken_off, _user(request), key, slot)
     if request.method == "POST":
-        given = read_review(request, criteria_of(stand.place.campaign.rubric_version)).answers
+        given = read_review(request, criteria_of(stand.assignment.campaign.rubric_version)).answers
         kept = keep_of_left(stand, given)
         if is_json(request):
             raise kept
-    return _not_held(request, stand)
+    return _not_claimed(request, stand)
 
 
-def _not_held(request: HttpRequest, stand: Stand) -> HttpResponse:
+def _not_claimed(request: HttpRequest, stand: Stand) -> HttpResponse:
     """Not theirs any more: their own text, and why it is not; else as if it did not exist."""
-    campaign = stand.place.campaign
+    campaign = stand.assignment.campaign
     task = task_for(item_output_id=stand.item_output_id, campaign=campaign, reviewer=stand.seat.user)
     if task.draft is None and campaign.state != CampaignState.CLOSED and not stand.seat.left_at:
         raise MissingError("There is no such review work, or it is not yours.")
@@ -246,7 +246,7 @@ def _not_held(request: HttpRequest, stand: Stand) -> HttpResponse:
 def _submit(request: HttpRequest, stand: Stand) -> HttpResponse:
     submission: Submission[ReviewAnswers] | None = None
     try:
-        criteria = criteria_of(stand.place.campaign.rubric_version)
+        criteria = criteria_of(stand.assignment.campaign.rubric_version)
         submission = read_review(request, criteria)
         if quoted := quoted_in(request.POST, criteria):
             submission = _with_marks(stand, submission, quoted)
@@ -261,13 +261,13 @@ def _submit(request: HttpRequest, stand: Stand) -> HttpResponse:
         read = partial(seat_again, stand.seat)
         return submitted(request, review, is_replay=is_replay, seat=read, payload=_assigned)
     messages.success(request, "Saved. You can change it under “My submitted” until the campaign closes.")
-    return redirect("review_next", key=stand.place.campaign.key)
+    return redirect("review_next", key=stand.assignment.campaign.key)
 
 
 def _with_marks(
     stand: Stand, submission: Submission[ReviewAnswers], quoted: Mapping[str, QuotedField]
 ) -> Submission[ReviewAnswers]:
-    campaign = stand.place.campaign
+    campaign = stand.assignment.campaign
     task = task_for(item_output_id=stand.item_output_id, campaign=campaign, reviewer=stand.seat.user)
     return submission._replace(answers=with_quoted(submission.answers, quoted, task.answer))
 
@@ -283,7 +283,7 @@ def _store(stand: Stand, submission: Submission[ReviewAnswers]) -> tuple[Review,
         return amended, False
     result = submit_at(
         seat=stand.seat,
-        place=stand.place,
+        assignment=stand.assignment,
         slot=stand.slot,
         client_id=submission.client_id,
         answers=submission.answers,
@@ -299,7 +299,7 @@ def _show_again(
     submission: Submission[ReviewAnswers],
     error: ProblemError | None = None,
 ) -> HttpResponse:
-    seat = seat_for(_user(request), stand.place.campaign.key)
+    seat = seat_for(_user(request), stand.assignment.campaign.key)
     task = task_for(item_output_id=stand.item_output_id, campaign=seat.campaign, reviewer=seat.user)
     review = own_review(stand) if submission.revision else None
     return _render_task(
@@ -336,7 +336,7 @@ def review_draft(request: HttpRequest, key: UUID, slot: int) -> HttpResponse:
 @signed_in_view
 def review_skip(request: HttpRequest, key: UUID, slot: int) -> HttpResponse:
     stand = stand_at(_user(request), key, slot)
-    skip_item(reviewer=_user(request), place=stand.place, reason=skip_reason(request))
+    skip_item(reviewer=_user(request), assignment=stand.assignment, reason=skip_reason(request))
     return skipped(request, stand, then="review_next")
 
 

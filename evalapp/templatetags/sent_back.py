@@ -27,7 +27,7 @@ def sent_back(person: User) -> dict[str, Any]:
             (
                 noun,
                 [
-                    (sent, reverse(address, args=[sent.given.place.key, sent.given.slot]))
+                    (sent, reverse(address, args=[sent.given.assignment.key, sent.given.slot]))
                     for sent in sent_back_to(person, kind)
                 ],
             )

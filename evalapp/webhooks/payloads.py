@@ -44,7 +44,7 @@ def body_of(delivery: WebhookDelivery) -> str | None:
     told["campaign"] = _campaign(endpoint, campaign)
     if "review" in facts:
         review = (
-            Review.objects.select_related("place", "correction")
+            Review.objects.select_related("assignment", "correction")
             .prefetch_related(*ANSWERS)
             .filter(pk=facts["review"], campaign=campaign)
             .first()
@@ -52,15 +52,15 @@ def body_of(delivery: WebhookDelivery) -> str | None:
         if review is None:
             return None
         told["review"] = {**_submitted(review), **_answers(endpoint, review)}
-        told["item"] = _item(endpoint, campaign, review.place.item_id)
+        told["item"] = _item(endpoint, campaign, review.assignment.item_id)
     elif "judgement" in facts:
-        judgement = campaign.judgements.select_related("place").filter(pk=facts["judgement"]).first()
+        judgement = campaign.judgements.select_related("assignment").filter(pk=facts["judgement"]).first()
         if judgement is None:
             return None
         # Not what was chosen: "the first" says nothing without who stood there, and that is blind.
         said = {"comment": judgement.comment} if endpoint.includes_text else {}
         told["judgement"] = {**_submitted(judgement), **said}
-        told["item"] = _item(endpoint, campaign, judgement.place.item_id)
+        told["item"] = _item(endpoint, campaign, judgement.assignment.item_id)
     elif "item" in facts:
         told["item"] = _item(endpoint, campaign, facts["item"])
     return json.dumps(told, ensure_ascii=False)

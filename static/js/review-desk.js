@@ -13,9 +13,9 @@ const TAKEN_OFF = "You were taken off this campaign";
 
 export const openDialog = (name) => !document.getElementById(name).open && document.getElementById(name).showModal();
 
-function placeIn(url) {
-  const [, place, slot] = url.match(/\/([^/]+)\/(\d+)\/$/);
-  return `place=${place}&slot=${slot}`;
+function assignmentIn(url) {
+  const [, assignment, slot] = url.match(/\/([^/]+)\/(\d+)\/$/);
+  return `assignment=${assignment}&slot=${slot}`;
 }
 
 export class Desk {
@@ -155,7 +155,7 @@ export class Desk {
     // Until the last submission is stored the server still counts it as open, and would offer it again.
     if (this.#store.unsent.length) return;
     const of = this.task;
-    const answer = await send(`${this.#config.next_url}?${placeIn(of.url)}`);
+    const answer = await send(`${this.#config.next_url}?${assignmentIn(of.url)}`);
     if (of === this.task && answer.ok && !answer.body.no_work) this.#ahead = answer.body;
   }
 
@@ -216,7 +216,7 @@ export class Desk {
     const showing = this.#ahead?.url;
     this.say("");
     this.status.sayUnsent("Sending …");
-    this.#outbox.post({ url, query: showing && `?ahead&${placeIn(showing)}`, showing, body, at: Date.now() });
+    this.#outbox.post({ url, query: showing && `?ahead&${assignmentIn(showing)}`, showing, body, at: Date.now() });
     this.#goOn();
   }
 

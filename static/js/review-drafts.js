@@ -66,11 +66,11 @@ export class Drafts {
     else this.#notKept(answer);
   }
 
-  #kept({ draft_revision: revision, saved_at: at, is_held: isHeld }, isRepeat) {
+  #kept({ draft_revision: revision, saved_at: at, is_claimed: isClaimed }, isRepeat) {
     this.#revision = revision;
     if (isRepeat && this.#isDirty) this.#later(0);
     else this.#status.say(`Draft saved ${clockTime(at)}`);
-    if (!isHeld) this.#status.say("Draft saved; your time on this item has run out", true);
+    if (!isClaimed) this.#status.say("Draft saved; your time on this item has run out", true);
   }
 
   #notKept(answer) {

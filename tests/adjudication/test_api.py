@@ -25,8 +25,10 @@ def base(campaign: Campaign) -> str:
 
 @pytest.fixture
 def task(disputed: ItemOutput, reviewer: User) -> str:
-    place = Review.objects.select_related("place").get(item_output=disputed, reviewer=reviewer).place
-    return f"reviews/{place.key}/{place.outputs_order.index(disputed.pk)}"
+    assignment = (
+        Review.objects.select_related("assignment").get(item_output=disputed, reviewer=reviewer).assignment
+    )
+    return f"reviews/{assignment.key}/{assignment.outputs_order.index(disputed.pk)}"
 
 
 def test_a_disagreement_is_found_decided_and_revised(
@@ -98,7 +100,7 @@ def test_send_back_resubmit_and_appeal(
     assert (sent.status_code, sent.json()["state"]) == (201, "sent_back")
     problem_in(office.post(f"{base}/sent-back/", {"review": review.pk, "reason": WHY}), 409)
     (row,) = mine.get("reviews/sent-back/").json()["results"]
-    assert f"reviews/{row['place']}/{row['slot']}" == task
+    assert f"reviews/{row['assignment']}/{row['slot']}" == task
     assert row["reason"] == WHY
     appealed = mine.post(f"{task}/appeals/", {"against": "request", "reason": "It is right."})
     assert (appealed.status_code, appealed.json()["against"]) == (201, "sending back the review")

@@ -25,7 +25,7 @@ WHY = "The whole letter is stiff, not only its greeting."
 
 @pytest.fixture
 def review(disputed: ItemOutput, reviewer: User) -> Review:
-    return Review.objects.select_related("campaign__project", "place").get(
+    return Review.objects.select_related("campaign__project", "assignment").get(
         item_output=disputed, reviewer=reviewer
     )
 

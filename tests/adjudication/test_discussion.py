@@ -22,7 +22,7 @@ SECRET = "The figure in line two is wrong, so I gave a 1."
 
 
 def own_page(item_output: ItemOutput, person: User) -> str:
-    review = Review.objects.select_related("place").get(item_output=item_output, reviewer=person)
+    review = Review.objects.select_related("assignment").get(item_output=item_output, reviewer=person)
     return f"{review_url(review)}discussion/"
 
 
@@ -83,8 +83,8 @@ def test_nothing_of_it_before_ones_own_review(
     reason = "Decided for a reason that nobody else would write."
     adjudicate(campaign=campaign, item_output=output, rulings={"tone": Ruling(3, reason)}, by=manager)
     client = client_of(reviewer)
-    place, entry = next(walk(campaign, reviewer))
-    task = task_url(place.key, 0)
+    assignment, entry = next(walk(campaign, reviewer))
+    task = task_url(assignment.key, 0)
     asked = [
         "/reviews/",
         "/reviews/submitted/",
@@ -104,7 +104,11 @@ def test_nothing_of_it_before_ones_own_review(
     assert "discussion/" not in client.get(task).text
 
     submit_review(
-        reviewer=reviewer, place=place, item_output=entry, client_id=uuid.uuid4(), answers=answers(tone=2)
+        reviewer=reviewer,
+        assignment=assignment,
+        item_output=entry,
+        client_id=uuid.uuid4(),
+        answers=answers(tone=2),
     )
 
     after = client.get(f"{task}discussion/").text

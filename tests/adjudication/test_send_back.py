@@ -27,7 +27,7 @@ WHY = "Row 1 is friendlier than a 1: read its last sentence."
 
 @pytest.fixture
 def review(disputed: ItemOutput, reviewer: User) -> Review:
-    return Review.objects.select_related("campaign__project", "campaign__rubric_version", "place").get(
+    return Review.objects.select_related("campaign__project", "campaign__rubric_version", "assignment").get(
         item_output=disputed, reviewer=reviewer
     )
 

@@ -12,7 +12,7 @@ from evalapp.analysis import agreement_views, reviewer_agreement
 from evalapp.analysis.agreement import agreement_rows
 from evalapp.analysis.reviewer_agreement import NO_ORDER, ComputedPanel, matrix_in_words
 from evalapp.analysis.scores import CampaignScores, load_scores
-from evalapp.campaigns.models import Campaign, Place
+from evalapp.campaigns.models import Assignment, Campaign
 from tests.api.conftest import problem_in, program_of
 from tests.cast import client_of
 from tests.factories import YES_NO, answers, make_campaign, review_all
@@ -114,7 +114,7 @@ def test_confused_levels_are_named_with_their_items(scores: CampaignScores) -> N
 
 def test_only_the_base_overlap_counts(campaign: Campaign, scores: CampaignScores) -> None:
     before = panel_of(scores).overall(criterion(scores))
-    Place.objects.filter(campaign=campaign, number=3).update(is_added=True)
+    Assignment.objects.filter(campaign=campaign, number=3).update(is_added=True)
     after = panel_of(load_scores(campaign)).overall(criterion(scores))
     assert (before.scores, after.scores) == (6 * ROWS, 4 * ROWS)
     assert after.measures.alpha != before.measures.alpha

@@ -12,7 +12,7 @@ from evalapp.accounts.models import Project, User
 from evalapp.analysis import case_lists, keeping
 from evalapp.analysis.finder import find, finder_from
 from evalapp.analysis.scores import load_scores
-from evalapp.campaigns.models import Campaign, Place
+from evalapp.campaigns.models import Assignment, Campaign
 from evalapp.exports.models import Export
 from evalapp.reviews.models import Review
 from evalapp.scoring.models import MetricResult
@@ -48,7 +48,9 @@ def campaign(
             said["formal", row] = tagged(low, tone=["too-formal"]) if row % 4 == 0 else low
             said["plain", row] = answers(tone=3 + (row * turn) % 3, accuracy=1 + row % 5, error=0)
         review_all(campaign, person, said)
-    Place.objects.filter(campaign=campaign, number=3, item__example__row_number__lt=4).update(is_added=True)
+    Assignment.objects.filter(campaign=campaign, number=3, item__example__row_number__lt=4).update(
+        is_added=True
+    )
     Review.objects.filter(reviewer=engineer, item_output__item__example__row_number__gt=9).delete()
     return campaign
 

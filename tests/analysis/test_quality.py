@@ -15,8 +15,8 @@ from evalapp.analysis.hints import HINTS, Hint, Quality, hints_of
 from evalapp.analysis.quality import quality_of
 from evalapp.analysis.reading import reading_times
 from evalapp.analysis.scores import load_scores
-from evalapp.campaigns.allocation import return_lapsed_places
-from evalapp.campaigns.models import Campaign, Place, PlaceState
+from evalapp.campaigns.allocation import return_lapsed_assignments
+from evalapp.campaigns.models import Assignment, AssignmentState, Campaign
 from evalapp.campaigns.services import close_campaign
 from evalapp.registry.models import ModelVersion
 from evalapp.reviews.models import Review
@@ -187,8 +187,8 @@ def test_who_is_behind_is_told_by_the_deadline_and_without_one_by_the_others(
     campaign: Campaign, reviewer: User, other_reviewer: User, engineer: User
 ) -> None:
     for person, most in ((other_reviewer, 20), (engineer, 20), (reviewer, 2)):
-        for done, (place, entry) in enumerate(walk(campaign, person), start=1):
-            review_one(person, place, entry)
+        for done, (assignment, entry) in enumerate(walk(campaign, person), start=1):
+            review_one(person, assignment, entry)
             if done == most:
                 break
 
@@ -224,8 +224,10 @@ def test_nobody_is_behind_when_every_review_is_in(
     assert not [hint for hint in hints_of(Quality(load_scores(campaign), team, {})) if hint.kind == "behind"]
 
 
-def review_one(person: User, place: Place, entry: object) -> None:
-    submit_review(reviewer=person, place=place, item_output=entry, client_id=uuid.uuid4(), answers=answers())
+def review_one(person: User, assignment: Assignment, entry: object) -> None:
+    submit_review(
+        reviewer=person, assignment=assignment, item_output=entry, client_id=uuid.uuid4(), answers=answers()
+    )
 
 
 def test_a_further_hint_plugs_into_the_list(
@@ -304,10 +306,10 @@ def test_items_taken_and_left_again_are_listed(
     campaign = make_campaign(project, [reviewer], rows=2)
     for _ in range(8):
         next(walk(campaign, reviewer))
-        Place.objects.filter(campaign=campaign, state=PlaceState.HELD).update(
+        Assignment.objects.filter(campaign=campaign, state=AssignmentState.IN_PROGRESS).update(
             lease_expires_at=timezone.now() - timedelta(minutes=1)
         )
-        return_lapsed_places(campaign=campaign)
+        return_lapsed_assignments(campaign=campaign)
     page = client_of(manager).get(f"/projects/{project.slug}/campaigns/{campaign.pk}/quality/")
     assert re.search(r"Row \d, left [34] times", page.text)
     home = client_of(manager).get(f"/projects/{project.slug}/").text

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from evalapp.accounts.models import Project, User
-from evalapp.campaigns.allocation import claim_place
-from evalapp.campaigns.models import Campaign, Place
+from evalapp.campaigns.allocation import claim_assignment
+from evalapp.campaigns.models import Assignment, Campaign
 from evalapp.reviews.services import skip_item
 from tests.api.conftest import Program, problem_in
 from tests.campaigns.making import make_open_campaign
@@ -126,15 +126,15 @@ def test_items_tell_how_far_they_are_and_why_they_were_skipped(
 ) -> None:
     campaign = make_open_campaign(project, [reviewer, engineer], rows=2, candidates=2, overlap=1)
     seat = campaign.reviewers.get(user=reviewer)
-    place = Place.objects.get(pk=claim_place(seat=seat)[0].id)
-    skip_item(reviewer=reviewer, place=place, reason="Not my field.")
+    assignment = Assignment.objects.get(pk=claim_assignment(seat=seat)[0].id)
+    skip_item(reviewer=reviewer, assignment=assignment, reason="Not my field.")
     address = f"projects/{project.slug}/campaigns/{campaign.pk}/items/"
     all_items = program_for(manager).get(address).json()["results"]
-    assert [(each["row_number"], each["overlap"], each["complete"]) for each in all_items] == [
+    assert [(each["row_number"], each["overlap"], each["submitted"]) for each in all_items] == [
         (1, 1, 0),
         (2, 1, 0),
     ]
     skipped = program_for(manager).get(f"{address}?list=skipped").json()["results"]
     assert [each["skipped"] for each in skipped] == [["Not my field."]]
-    assert program_for(manager).get(f"{address}?list=held").json()["results"] == []
+    assert program_for(manager).get(f"{address}?list=in_progress").json()["results"] == []
     assert "list" in problem_in(program_for(manager).get(f"{address}?list=lost"), 400)["fields"]

@@ -28,10 +28,10 @@ def test_a_program_is_asked_once_when_the_campaign_is_closed(
     asked = api.get(f"{path}closing/")
     assert len(asked.json()["texts"]) == 6
     assert TUNED not in asked.text and OTHER not in asked.text and "lora" not in asked.text
-    assert set(asked.json()["texts"][0]) == {"place", "slot", "messages", "answer"}
+    assert set(asked.json()["texts"][0]) == {"assignment", "slot", "messages", "answer"}
 
     beliefs = [
-        {"place": each["place"], "slot": each["slot"], "belief": position - 2}
+        {"assignment": each["assignment"], "slot": each["slot"], "belief": position - 2}
         for position, each in enumerate(asked.json()["texts"][:5])
     ]
     bad = [{**beliefs[0], "belief": 3}]

@@ -34,7 +34,7 @@ def test_the_last_review_is_found_and_changed(
     last = program.get("reviews/submitted/").json()["results"][0]
     assert found == last
     changed = {**found["answers"], "comment": "On second thoughts."}
-    address = f"reviews/{found['place']}/{found['slot']}/"
+    address = f"reviews/{found['assignment']}/{found['slot']}/"
     amended = program.put(address, {"answers": changed, "revision": found["revision"]}).json()
     assert (amended["revision"], amended["answers"]["comment"]) == (2, "On second thoughts.")
 

@@ -35,7 +35,7 @@ def next_task(program: Program, campaign: Campaign) -> dict[str, Any]:
 
 
 def address_of(task: dict[str, Any]) -> str:
-    return f"judgements/{task['task']['place']}/{task['task']['slot']}/"
+    return f"judgements/{task['task']['assignment']}/{task['task']['slot']}/"
 
 
 def submission(**changes: Any) -> dict[str, Any]:
@@ -107,15 +107,23 @@ def test_a_program_that_asks_for_reviews_is_told_where_comparisons_are(
 ) -> None:
     problem = problem_in(program.post(f"reviews/campaigns/{campaign.key}/next/"), 409)
     assert (problem["code"], "judgements/" in problem["message"]) == ("compares", True)
-    place = next_task(program, campaign)["task"]["place"]
-    problem_in(program.get(f"reviews/{place}/0/"), 404)
+    assignment = next_task(program, campaign)["task"]["assignment"]
+    problem_in(program.get(f"reviews/{assignment}/0/"), 404)
 
 
 def test_a_blind_reviewer_learns_neither_model_nor_peer_from_any_answer(
     project: Project, reviewer: User, other_reviewer: User, program: Program
 ) -> None:
     with connection.cursor() as cursor:
-        for table in ("judgement", "comparison", "output", "itemoutput", "item", "place", "modelversion"):
+        for table in (
+            "judgement",
+            "comparison",
+            "output",
+            "itemoutput",
+            "item",
+            "assignment",
+            "modelversion",
+        ):
             cursor.execute(f"SELECT setval('evalapp_{table}_id_seq', 987650000)")
     texts = {"canary-base": "An answer to {n}.", "canary-lora": "Another answer to {n}."}
     campaign = make_campaign(project, [reviewer, other_reviewer], rows=2, texts=texts, method="pairwise")

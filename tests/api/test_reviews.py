@@ -10,7 +10,7 @@ from django.db import connection
 
 from evalapp.accounts.models import Project, User
 from evalapp.audit.models import AuditEvent
-from evalapp.campaigns.models import Campaign, Place
+from evalapp.campaigns.models import Assignment, Campaign
 from evalapp.campaigns.services import close_campaign
 from evalapp.registry.models import ModelVersion
 from evalapp.reviews.answers import ReviewAnswers
@@ -47,7 +47,7 @@ def next_task(program: Program, campaign: Campaign) -> dict[str, Any]:
 
 
 def address_of(task: dict[str, Any]) -> str:
-    return f"reviews/{task['task']['place']}/{task['task']['slot']}/"
+    return f"reviews/{task['task']['assignment']}/{task['task']['slot']}/"
 
 
 def submission(**changes: Any) -> dict[str, Any]:
@@ -81,18 +81,18 @@ def test_other_answers_for_the_same_output_are_409(program: Program, campaign: C
     assert Review.objects.get().comment == "Reads well."
 
 
-def test_a_place_that_went_to_somebody_else_is_409_and_the_text_is_kept(
+def test_a_assignment_that_went_to_somebody_else_is_409_and_the_text_is_kept(
     program: Program, campaign: Campaign, reviewer: User, other_reviewer: User
 ) -> None:
     address = address_of(next_task(program, campaign))
-    Place.objects.filter(reviewer=reviewer).update(reviewer=other_reviewer, last_holder=reviewer)
+    Assignment.objects.filter(reviewer=reviewer).update(reviewer=other_reviewer, last_reviewer=reviewer)
     problem = problem_in(program.post(address, submission()), 409)
     assert problem["code"] == "lease_lost"
     assert not Review.objects.exists()
     assert Draft.objects.get().body["comment"] == "Reads well."
     assert problem_in(program.get(address), 409)["code"] == "lease_lost"
     draft = program.put(f"{address}draft/", {"answers": GOOD})
-    assert problem_in(draft, 409)["code"] == "not_held"
+    assert problem_in(draft, 409)["code"] == "not_claimed"
 
 
 @pytest.mark.parametrize(
@@ -176,7 +176,7 @@ def test_two_programs_do_not_write_over_each_others_drafts(program: Program, cam
     task = address_of(next_task(program, campaign))
     address = f"{task}draft/"
     first = program.put(address, {"answers": {"comment": "One"}})
-    assert (first.json()["revision"], first.json()["is_held"]) == (1, True)
+    assert (first.json()["revision"], first.json()["is_claimed"]) == (1, True)
     assert program.put(address, {"answers": {"comment": "Two"}, "revision": 1}).json()["revision"] == 2
     late = program.put(address, {"answers": {"comment": "Old"}, "revision": 1})
     assert problem_in(late, 412)["code"] == "draft_conflict"
@@ -187,7 +187,7 @@ def test_a_skipped_item_goes_to_somebody_else(program: Program, campaign: Campai
     first = next_task(program, campaign)
     assert program.post(f"{address_of(first)}skip/", {"reason": "My own client"}).status_code == 204
     second = next_task(program, campaign)
-    assert second["task"]["place"] != first["task"]["place"]
+    assert second["task"]["assignment"] != first["task"]["assignment"]
     gone = program.post(f"{address_of(first)}skip/", {"reason": "Again"})
     assert problem_in(gone, 409)["code"] == "lease_lost"
 
@@ -228,7 +228,16 @@ def test_the_work_of_others_is_not_there(
 def _move_ids_far_away() -> None:
     """Ids of rows that must not show, far from any other figure, so that finding one means something."""
     with connection.cursor() as cursor:
-        for table in ("review", "output", "itemoutput", "item", "place", "run", "modelversion", "example"):
+        for table in (
+            "review",
+            "output",
+            "itemoutput",
+            "item",
+            "assignment",
+            "run",
+            "modelversion",
+            "example",
+        ):
             cursor.execute(f"SELECT setval('evalapp_{table}_id_seq', 987650000)")
 
 

@@ -14,7 +14,7 @@ from django.urls import reverse
 
 from evalapp.accounts.models import User
 from evalapp.accounts.tokens import SHOWN_CHARACTERS, create_api_token
-from evalapp.campaigns.models import Campaign, Place
+from evalapp.campaigns.models import Assignment, Campaign
 from evalapp.campaigns.services import close_campaign, pause_campaign, resume_campaign
 from tests.access_addresses import kwargs_of
 from tests.cast import client_of
@@ -137,11 +137,11 @@ def judge_everything(spy: Spy, campaign: Campaign, *, at_most: int) -> None:
         if "url" not in task:
             break
         url = task["url"]
-        place, slot = url.strip("/").split("/")[1:]
-        by_api = reverse("api_my_comparison", args=[place, slot])
+        assignment, slot = url.strip("/").split("/")[1:]
+        by_api = reverse("api_my_comparison", args=[assignment, slot])
         spy.ask("GET", url)
         spy.ask("GET", by_api)
-        spy.ask("GET", f"{start}?place={place}&slot={slot}", as_json=True)
+        spy.ask("GET", f"{start}?assignment={assignment}&slot={slot}", as_json=True)
         for revision in (0, 9):
             draft = {"answers": {"comment": "Mine"}, "seconds_active": 1, "revision": revision}
             spy.ask("POST", f"{url}draft/", draft, as_json=True)
@@ -150,7 +150,10 @@ def judge_everything(spy: Spy, campaign: Campaign, *, at_most: int) -> None:
             ({"choice": "a"}, {"choice": "b"}) if is_pair else ({"ranks": [1, 2, 3]}, {"ranks": [3, 2, 1]})
         )
         # What peers wrote and what was decided is not there before their own verdict is.
-        for address in (f"{url}discussion/", reverse("api_my_comparison_discussion", args=[place, slot])):
+        for address in (
+            f"{url}discussion/",
+            reverse("api_my_comparison_discussion", args=[assignment, slot]),
+        ):
             spy.ask("GET", address)
             spy.ask("POST", address, {"text": "Mine"})
         spy.ask("POST", f"{url}appeal/", {"against": "decision", "reason": "Mine"})
@@ -182,9 +185,9 @@ def _given(**changes: Any) -> dict[str, Any]:
 
 def _review_by_page(spy: Spy, start: str, task: dict[str, Any]) -> None:
     url = task["url"]
-    place, slot = url.strip("/").split("/")[1:]
+    assignment, slot = url.strip("/").split("/")[1:]
     spy.ask("GET", url)
-    spy.ask("GET", f"{start}?place={place}&slot={slot}", as_json=True)
+    spy.ask("GET", f"{start}?assignment={assignment}&slot={slot}", as_json=True)
     draft = {"answers": {"comment": "Mine"}, "seconds_active": 1, "revision": 0}
     spy.ask("POST", f"{url}draft/", draft, as_json=True)
     spy.ask("POST", f"{url}draft/", {**draft, "answers": {"comment": "Another tab"}}, as_json=True)
@@ -192,7 +195,7 @@ def _review_by_page(spy: Spy, start: str, task: dict[str, Any]) -> None:
     spy.ask("POST", url, _given(answers={"scores": {"tone": 9}}), as_json=True)
     spy.ask("POST", url, {"client_id": str(uuid4()), "criterion-tone": "3", "comment": "By form"})
     body = _given()
-    spy.ask("POST", f"{url}?ahead&place={place}&slot={slot}", body, as_json=True)
+    spy.ask("POST", f"{url}?ahead&assignment={assignment}&slot={slot}", body, as_json=True)
     spy.ask("POST", f"{url}?ahead", body, as_json=True)
     spy.ask("POST", url, _given(answers={**body["answers"], "comment": "Other words"}), as_json=True)
     spy.ask("GET", url)
@@ -203,11 +206,11 @@ def _review_by_page(spy: Spy, start: str, task: dict[str, Any]) -> None:
 
 
 def _review_by_api(spy: Spy, world: SimpleNamespace, url: str) -> None:
-    place, slot = url.strip("/").split("/")[1:]
-    task = reverse("api_my_task", args=[place, slot])
+    assignment, slot = url.strip("/").split("/")[1:]
+    task = reverse("api_my_task", args=[assignment, slot])
     spy.ask("POST", reverse("api_my_next", args=[world.campaign.key]))
     spy.ask("GET", task)
-    draft = reverse("api_my_draft", args=[place, slot])
+    draft = reverse("api_my_draft", args=[assignment, slot])
     spy.ask("PUT", draft, {"answers": {"comment": "Mine"}, "revision": 0})
     spy.ask("PUT", draft, {"answers": {"comment": "Other"}, "revision": 0})
     given = {"client_id": str(uuid4()), "answers": answers().as_dict(), "seconds_active": 12.5}
@@ -218,7 +221,7 @@ def _review_by_api(spy: Spy, world: SimpleNamespace, url: str) -> None:
     for _ in range(2):
         spy.ask("PUT", task, {"answers": answers(tone=2).as_dict(), "revision": 1})
     spy.ask("GET", task)
-    spy.ask("POST", reverse("api_my_skip", args=[place, slot]), {"reason": "Too late"})
+    spy.ask("POST", reverse("api_my_skip", args=[assignment, slot]), {"reason": "Too late"})
 
 
 def _skip(spy: Spy, url: str) -> None:
@@ -229,10 +232,10 @@ def _skip(spy: Spy, url: str) -> None:
 
 
 def _lose(spy: Spy, url: str, world: SimpleNamespace) -> None:
-    """The place goes to somebody else while the reviewer writes."""
+    """The assignment goes to somebody else while the reviewer writes."""
     key = url.strip("/").split("/")[1]
     spy.ask("POST", f"{url}draft/", {"answers": {"comment": "Mine"}, "revision": 0}, as_json=True)
-    Place.objects.filter(key=key).update(reviewer=world.late)
+    Assignment.objects.filter(key=key).update(reviewer=world.late)
     spy.ask("POST", url, _given(), as_json=True)
     spy.ask("POST", url, {"client_id": str(uuid4()), "criterion-tone": "3"})
     spy.ask("POST", f"{url}draft/", {"answers": {}, "revision": 1}, as_json=True)
@@ -247,12 +250,12 @@ def _see_it_end(spy: Spy, world: SimpleNamespace, start: str, urls: list[str]) -
         spy.ask("GET", start, as_json=True)
         spy.ask("POST", reverse("api_my_next", args=[world.campaign.key]))
     for url in urls:
-        place, slot = url.strip("/").split("/")[1:]
+        assignment, slot = url.strip("/").split("/")[1:]
         spy.ask("GET", url)
         spy.ask("POST", url, _given(), as_json=True)
         spy.ask("POST", f"{url}draft/", {"answers": {}, "revision": 0}, as_json=True)
         spy.ask("POST", f"{url}skip/", {"reason": "After the end"}, as_json=True)
-        spy.ask("GET", reverse("api_my_task", args=[place, slot]))
+        spy.ask("GET", reverse("api_my_task", args=[assignment, slot]))
     spy.ask("POST", reverse("review_undo", args=[world.campaign.key]), {}, as_json=True)
     for name in ("review_home", "review_submitted"):
         spy.ask("GET", reverse(name))

@@ -14,7 +14,7 @@ from scipy.stats import binomtest, mannwhitneyu
 
 from evalapp.accounts.models import Project, User
 from evalapp.campaigns import opening
-from evalapp.campaigns.models import Place, Purpose
+from evalapp.campaigns.models import Assignment, Purpose
 from evalapp.reviews import presentation, queries, views
 from evalapp.reviews.models import Review
 from evalapp.runs.models import Output
@@ -141,7 +141,7 @@ def _sends_the_output_s_id(monkeypatch: pytest.MonkeyPatch) -> None:
 
     def page_config(**given: Any) -> dict[str, Any]:
         key = given["task"]["url"].split("/")[2]
-        return {**whole(**given), "at": Place.objects.get(key=key).outputs_order[0]}
+        return {**whole(**given), "at": Assignment.objects.get(key=key).outputs_order[0]}
 
     monkeypatch.setattr(views, "page_config", page_config)
 
@@ -198,12 +198,12 @@ SEEDS = range(1, 7)
 LEAST_LIKELY = 1e-4
 
 
-def make_places(project: Project, people: list[User]) -> Any:
-    """Places of six campaigns of two candidates, each by a seed of its own."""
+def make_assignments(project: Project, people: list[User]) -> Any:
+    """Assignments of six campaigns of two candidates, each by a seed of its own."""
     for seed in SEEDS:
         name = f"Round {seed}"
         make_open_campaign(project, people, rows=40, seed=seed, name=name, dataset=name, rubric=name)
-    return Place.objects.filter(campaign__project=project)
+    return Assignment.objects.filter(campaign__project=project)
 
 
 def suspicion_of(slots: list[int]) -> float:
@@ -215,27 +215,27 @@ def suspicion_of(slots: list[int]) -> float:
 def test_the_position_of_an_answer_says_nothing_about_who_wrote_it(
     project: Project, reviewer: User, other_reviewer: User
 ) -> None:
-    places = make_places(project, [reviewer, other_reviewer])
-    slots = slots_of_first_candidate(places)
+    assignments = make_assignments(project, [reviewer, other_reviewer])
+    slots = slots_of_first_candidate(assignments)
     assert len(slots) == 6 * 40 * 2
     assert suspicion_of(slots) > LEAST_LIKELY
-    # Nor does the number of the place, nor who has another place of the same item.
+    # Nor does the number of the assignment, nor who has another assignment of the same item.
     for number in (1, 2):
-        own = places.filter(number=number)
+        own = assignments.filter(number=number)
         assert suspicion_of(slots_of_first_candidate(own)) > LEAST_LIKELY
     of_item: dict[int, list[int]] = {}
-    for place, slot in zip(places.order_by("campaign_id", "rank"), slots, strict=True):
-        of_item.setdefault(place.item_id, []).append(slot)
+    for assignment, slot in zip(assignments.order_by("campaign_id", "rank"), slots, strict=True):
+        of_item.setdefault(assignment.item_id, []).append(slot)
     assert suspicion_of([int(one == other) for one, other in of_item.values()]) > LEAST_LIKELY
 
 
 def test_a_key_is_drawn_and_says_nothing_about_who_wrote_what(
     project: Project, reviewer: User, other_reviewer: User
 ) -> None:
-    places = make_places(project, [reviewer, other_reviewer])
-    keys = list(places.order_by("campaign_id", "rank").values_list("key", flat=True))
+    assignments = make_assignments(project, [reviewer, other_reviewer])
+    keys = list(assignments.order_by("campaign_id", "rank").values_list("key", flat=True))
     assert {key.version for key in keys} == {4} and {key.variant for key in keys} == {uuid.RFC_4122}
-    slots = slots_of_first_candidate(places)
+    slots = slots_of_first_candidate(assignments)
     by_first = [[key.int for key, slot in zip(keys, slots, strict=True) if slot == at] for at in (0, 1)]
     # These are drawn anew each time, so that chance must be allowed much.
     assert mannwhitneyu(*[[float(key) for key in group] for group in by_first]).pvalue > 1e-7
@@ -248,6 +248,8 @@ def test_an_order_that_gives_the_candidate_away_is_found(
 ) -> None:
     drawn = """md5(
             %(seed)s || ':output:' || item.row_number || ':' || number || ':' || c.position)"""
-    assert drawn in opening._PLACES
-    monkeypatch.setattr(opening, "_PLACES", opening._PLACES.replace(drawn, "c.position"))
-    assert suspicion_of(slots_of_first_candidate(make_places(project, [reviewer, other_reviewer]))) < 1e-9
+    assert drawn in opening._ASSIGNMENTS
+    monkeypatch.setattr(opening, "_ASSIGNMENTS", opening._ASSIGNMENTS.replace(drawn, "c.position"))
+    assert (
+        suspicion_of(slots_of_first_candidate(make_assignments(project, [reviewer, other_reviewer]))) < 1e-9
+    )

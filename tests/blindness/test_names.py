@@ -59,7 +59,7 @@ def world(project: Project, reviewer: User, other_reviewer: User) -> Iterator[Si
         review_on(campaign, second, lambda _: answers(tone=1))
         review_on(campaign, first, lambda _: answers(tone=5))
         campaign.reviewers.filter(user=second).update(admitted_at=timezone.now())
-        review_on(campaign, second, lambda place: answers(tone=1 + place.pk % 5), most=40)
+        review_on(campaign, second, lambda assignment: answers(tone=1 + assignment.pk % 5), most=40)
         world.campaign, world.user, world.people = campaign, second, people
         world.seat = campaign.reviewers.get(user=second)
         world.review = campaign.reviews.filter(reviewer=second).latest("id")

@@ -23,12 +23,12 @@ from evalapp.accounts.tokens import create_api_token
 from evalapp.adjudication.models import ComparisonRuling, DiscussionMessage
 from evalapp.campaigns.allocation import NextReview, next_review
 from evalapp.campaigns.models import (
+    Assignment,
     Campaign,
     CampaignCandidate,
     CampaignReviewer,
     Comparison,
     ItemOutput,
-    Place,
     Purpose,
     Skip,
 )
@@ -151,7 +151,7 @@ def make_blind_world(project: Project, reviewer: User) -> SimpleNamespace:
     world.campaign = campaign
     world.seat = campaign.reviewers.get(user=peer)
     world.review = Review.objects.filter(campaign=campaign, reviewer=peer).latest("id")
-    world.place, world.item_output = world.review.place, world.review.item_output
+    world.assignment, world.item_output = world.review.assignment, world.review.item_output
     world.item, world.output = world.item_output.item, world.item_output.output
     world.example, world.run = world.output.example, world.output.run
     world.dataset_version, world.model_version = world.example.version, world.output.candidate
@@ -186,9 +186,9 @@ def make_comparing_world(project: Project, reviewer: User, peer: User, *, method
     campaign.reviewers.filter(user=peer).update(admitted_at=timezone.now())
     seats = campaign.reviewers.select_related("campaign__rubric_version", "campaign__project", "user")
     while isinstance(found := next_review(seat=seats.get(user=peer)), NextReview):
-        stand = judging_stand(peer, found.place.key, found.slot)
+        stand = judging_stand(peer, found.assignment.key, found.slot)
         # What is said in the round is there to be read by those who are done with it.
-        comment = "" if stand.place.purpose == Purpose.CALIBRATION else f"{CANARY} comment"
+        comment = "" if stand.assignment.purpose == Purpose.CALIBRATION else f"{CANARY} comment"
         said = Verdict("", [2, 1, 3], comment) if method == "ranking" else Verdict("b", None, comment)
         submit_judgement(stand=stand, client_id=uuid4(), verdict=said, seconds_active=PEER_SECONDS)
     for comparison in Comparison.objects.filter(item__campaign=campaign):
@@ -247,15 +247,19 @@ def _say(campaign: Campaign, peer: User, third: User) -> None:
         pk=reviews[0].pk
     )
     amend_review(review=changed, by=peer, answers=replace(said, comment=f"{CANARY} afterthought"), revision=1)
-    place, entry = next(walk(campaign, third))
+    assignment, entry = next(walk(campaign, third))
     Draft.objects.create(
         reviewer=third, item_output=entry, body=replace(said, comment=f"{CANARY} draft").as_dict()
     )
-    other = Place.objects.filter(campaign=campaign, state="held", reviewer=third).exclude(pk=place.pk).first()
+    other = (
+        Assignment.objects.filter(campaign=campaign, state="in_progress", reviewer=third)
+        .exclude(pk=assignment.pk)
+        .first()
+    )
     if other is not None:
         skip_item(
             reviewer=third,
-            place=Place.objects.select_related("campaign__project").get(pk=other.pk),
+            assignment=Assignment.objects.select_related("campaign__project").get(pk=other.pk),
             reason=f"{CANARY} skip",
         )
 
@@ -317,12 +321,14 @@ def own_ids_of(world: SimpleNamespace) -> set[int]:
     return {world.user.pk, world.project.pk}
 
 
-def slots_of_first_candidate(places: Any) -> list[int]:
-    """At which slot each place, in the order of ranks, has the first candidate's answer."""
+def slots_of_first_candidate(assignments: Any) -> list[int]:
+    """At which slot each assignment, in the order of ranks, has the first candidate's answer."""
     first = set(
-        ItemOutput.objects.filter(candidate__position=0, item__places__in=places).values_list("pk", flat=True)
+        ItemOutput.objects.filter(candidate__position=0, item__assignments__in=assignments).values_list(
+            "pk", flat=True
+        )
     )
     return [
-        next(slot for slot, output in enumerate(place.outputs_order) if output in first)
-        for place in places.order_by("campaign_id", "rank")
+        next(slot for slot, output in enumerate(assignment.outputs_order) if output in first)
+        for assignment in assignments.order_by("campaign_id", "rank")
     ]

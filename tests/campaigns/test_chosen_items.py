@@ -1,4 +1,4 @@
-"""Which items a campaign takes, and how many places each gets."""
+"""Which items a campaign takes, and how many assignments each gets."""
 
 from collections import Counter
 from typing import Any
@@ -68,7 +68,7 @@ def test_some_items_are_drawn_in_proportion_by_a_field() -> None:
     assert topics == {"funds": 6, "pensions": 1, "tax": 1}
     assert {value: chosen for value, chosen, _ in cost.strata} == topics
     assert (cost.items, cost.reviews, cost.not_chosen) == (8, 16, 32)
-    assert (campaign.items_total, campaign.places_total, campaign.reviews_total) == (8, 8, 16)
+    assert (campaign.items_total, campaign.assignments_total, campaign.reviews_total) == (8, 8, 16)
 
 
 def test_a_seed_chooses_the_same_rows_again_and_another_seed_others() -> None:
@@ -87,19 +87,19 @@ def test_a_seed_chooses_the_same_rows_again_and_another_seed_others() -> None:
     assert chosen[3] == chosen[4] and [len(rows) for rows in chosen] == [8] * 5
 
 
-def test_a_share_of_the_items_gets_more_places_and_no_person_twice() -> None:
+def test_a_share_of_the_items_gets_more_assignments_and_no_person_twice() -> None:
     project, people = make_team(4)
     campaign = make_open_campaign(
         project, people, rows=21, overlap=1, overlap_share=20, overlap_more=3, distribution="manual", seed=3
     )
     more = items_with_more(21, 20)
     assert Counter(campaign.items.values_list("overlap", flat=True)) == {1: 21 - more, 3: more}
-    places = Counter(campaign.places.values_list("item", flat=True))
-    assert places == dict(campaign.items.values_list("pk", "overlap"))
+    assignments = Counter(campaign.assignments.values_list("item", flat=True))
+    assert assignments == dict(campaign.items.values_list("pk", "overlap"))
     assert campaign.reviews_total == 2 * (21 + 2 * more) == cost_of_draft(campaign).reviews
-    loads = Counter(campaign.places.values_list("assigned_to", flat=True))
+    loads = Counter(campaign.assignments.values_list("assigned_to", flat=True))
     assert None not in loads and max(loads.values()) - min(loads.values()) <= 1
-    pairs = list(campaign.places.values_list("item", "assigned_to"))
+    pairs = list(campaign.assignments.values_list("item", "assigned_to"))
     assert len(set(pairs)) == len(pairs)
 
 
@@ -110,7 +110,7 @@ def test_a_seed_assigns_the_same_people_by_their_seat() -> None:
         seats = {person.pk: number for number, person in enumerate(people)}
         return [
             (row, number, seats[person])
-            for row, number, person in campaign.places.order_by("rank").values_list(
+            for row, number, person in campaign.assignments.order_by("rank").values_list(
                 "item__example__row_number", "number", "assigned_to"
             )
         ]
@@ -132,7 +132,7 @@ def test_a_seed_assigns_the_same_people_by_their_seat() -> None:
         ({"overlap_more": 2}, "overlap_share", "Say for how many percent"),
         ({"overlap_share": 20, "overlap_more": 3}, "overlap_more", "need at least 3 people; 2 chosen"),
         ({"overlap_share": 20, "overlap_more": 1}, "overlap_more", "more than the 1 of every item"),
-        ({"quota": 3}, "quota", "2 people with at most 3 items each do 6 turns; the design needs 8."),
+        ({"quota": 3}, "quota", "2 people with at most 3 items each do 6 assignments; the design needs 8."),
         ({"distribution": "lottery"}, "distribution", "Choose one of shared, manual."),
     ],
 )
@@ -149,8 +149,8 @@ def test_quotas_that_were_set_since_stop_a_launch_that_they_cannot_carry() -> No
     project, people = make_team(2)
     draft = draft_by_topic(project, people, distribution="manual")
     draft.reviewers.update(quota=3)
-    with pytest.raises(InvalidError, match="The 2 reviewers can take 6 turns; the design needs 8"):
+    with pytest.raises(InvalidError, match="The 2 reviewers can take 6 assignments; the design needs 8"):
         open_campaign(campaign=draft, by=None)
     draft.reviewers.update(quota=4)
     opened = open_campaign(campaign=draft, by=None)
-    assert set(Counter(opened.places.values_list("assigned_to", flat=True)).values()) == {4}
+    assert set(Counter(opened.assignments.values_list("assigned_to", flat=True)).values()) == {4}

@@ -42,7 +42,7 @@ def test_over_as_many_turns_as_outputs_each_stands_once_at_each_position(count):
         assert sorted(turn[position] for turn in turns) == outputs
 
 
-def test_the_work_of_a_place_follows_the_method():
+def test_the_work_of_a_assignment_follows_the_method():
     assert work_of("pointwise", 3) == (3, "candidate")
     assert work_of("pairwise", 4) == (6, "pair")
     assert work_of("pairwise", 4, has_baseline=True) == (3, "pair")
@@ -50,15 +50,15 @@ def test_the_work_of_a_place_follows_the_method():
 
 
 def positions_of(campaign):
-    """For each item and output: how often it stands at each position, over the item's places."""
+    """For each item and output: how often it stands at each position, over the item's assignments."""
     owner = dict(ItemOutput.objects.filter(item__campaign=campaign).values_list("pk", "candidate__position"))
     comparisons = {each.pk: each for each in Comparison.objects.filter(item__campaign=campaign)}
     counts = defaultdict(Counter)
-    for place in campaign.places.all():
-        for pk in place.outputs_order:
-            assert comparisons[pk].item_id == place.item_id
-            for position, output in enumerate(arranged(comparisons[pk].outputs, place.arrangement)):
-                counts[place.item_id, owner[output]][position] += 1
+    for assignment in campaign.assignments.all():
+        for pk in assignment.outputs_order:
+            assert comparisons[pk].item_id == assignment.item_id
+            for position, output in enumerate(arranged(comparisons[pk].outputs, assignment.arrangement)):
+                counts[assignment.item_id, owner[output]][position] += 1
     return counts
 
 
@@ -98,9 +98,9 @@ def test_each_pair_of_candidates_is_balanced_by_itself(overlap):
     owner = dict(ItemOutput.objects.filter(item__campaign=campaign).values_list("pk", "candidate__position"))
     comparisons = {each.pk: each for each in Comparison.objects.filter(item__campaign=campaign)}
     lefts = Counter()
-    for place in campaign.places.all():
-        for pk in place.outputs_order:
-            left, right = (owner[each] for each in arranged(comparisons[pk].outputs, place.arrangement))
+    for assignment in campaign.assignments.all():
+        for pk in assignment.outputs_order:
+            left, right = (owner[each] for each in arranged(comparisons[pk].outputs, assignment.arrangement))
             lefts[left, right] += 1
     for one, other in ((0, 1), (0, 2), (1, 2)):
         assert abs(lefts[one, other] - lefts[other, one]) <= 1
@@ -125,13 +125,13 @@ def _drawn(project, person, method, seed, name):
     comparisons = {each.pk: each for each in Comparison.objects.filter(item__campaign=campaign)}
     return [
         (
-            place.item.example.row_number,
+            assignment.item.example.row_number,
             [
-                [owner[output] for output in arranged(comparisons[pk].outputs, place.arrangement)]
-                for pk in place.outputs_order
+                [owner[output] for output in arranged(comparisons[pk].outputs, assignment.arrangement)]
+                for pk in assignment.outputs_order
             ],
         )
-        for place in campaign.places.order_by("rank").select_related("item__example")
+        for assignment in campaign.assignments.order_by("rank").select_related("item__example")
     ]
 
 
@@ -153,13 +153,13 @@ def test_a_ranking_has_other_neighbours_from_item_to_item(project, reviewer):
 
 
 @pytest.mark.django_db
-def test_the_launch_asks_for_one_judgement_a_pair_and_place(project, reviewer, other_reviewer):
+def test_the_launch_asks_for_one_judgement_a_pair_and_assignment(project, reviewer, other_reviewer):
     campaign = make_open_campaign(
         project, [reviewer, other_reviewer], rows=5, candidates=3, overlap=2, method="pairwise"
     )
     assert (campaign.items_total, campaign.reviews_total) == (5, 5 * 3 * 2)
     assert Comparison.objects.filter(item__campaign=campaign).count() == 15
-    assert set(campaign.places.values_list("outputs_total", "open_slots__len")) == {(3, 3)}
+    assert set(campaign.assignments.values_list("outputs_total", "open_slots__len")) == {(3, 3)}
 
 
 @pytest.mark.django_db

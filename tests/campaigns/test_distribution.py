@@ -5,8 +5,8 @@ from collections import Counter
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
-from evalapp.campaigns.choice import items_with_more, places_of, shares_by_stratum
-from evalapp.campaigns.distribution import assign_places, level_targets
+from evalapp.campaigns.choice import assignments_of, items_with_more, shares_by_stratum
+from evalapp.campaigns.distribution import distribute, level_targets
 
 people_and_needs = st.integers(1, 8).flatmap(
     lambda people: st.tuples(st.just(people), st.lists(st.integers(1, people), min_size=1, max_size=40))
@@ -22,7 +22,7 @@ def shared_out(
 ) -> list[list[int | None]]:
     rooms = [min(len(needs), quota) for quota in quotas or [len(needs)] * people]
     targets = level_targets([0] * people, rooms, sum(needs), seed=seed)
-    return assign_places(needs, targets, seed=seed)
+    return distribute(needs, targets, seed=seed)
 
 
 @at_any_pace
@@ -93,7 +93,7 @@ def test_who_has_an_item_gets_no_more_of_it(
     people, needs = case
     taken = [set(data.draw(st.lists(st.integers(0, people - 1), max_size=3))) for _ in needs]
     targets = level_targets([0] * people, [len(needs)] * people, sum(needs), seed=seed)
-    for each, barred in zip(assign_places(needs, targets, seed=seed, taken=taken), taken, strict=True):
+    for each, barred in zip(distribute(needs, targets, seed=seed, taken=taken), taken, strict=True):
         given_to = [person for person in each if person is not None]
         assert not barred & set(given_to) and len(set(given_to)) == len(given_to)
 
@@ -125,4 +125,4 @@ def test_the_share_with_more_reviewers_is_rounded_half_up(items: int, share: int
         assert 1 <= count <= items and (count == 1 or abs(count - items * share / 100) <= 0.5)
     else:
         assert count == 0
-    assert places_of(items, overlap=1, share=share, more=3) == items + 2 * count
+    assert assignments_of(items, overlap=1, share=share, more=3) == items + 2 * count

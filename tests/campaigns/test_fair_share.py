@@ -1,4 +1,4 @@
-"""Nobody waits while somebody else holds what they have not begun, and no hand outgrows its share."""
+"""Nobody waits while somebody else holds what they have not begun, and nobody claims more than their share."""
 
 import re
 from datetime import timedelta
@@ -8,10 +8,16 @@ from django.utils import timezone
 
 from evalapp.accounts.models import User
 from evalapp.audit.models import AuditEvent
-from evalapp.campaigns.allocation import HeldPlace, NextReview, NoWork, NoWorkReason, held_places
-from evalapp.campaigns.fair_share import HAND
-from evalapp.campaigns.models import Campaign, Place, PlaceState
-from evalapp.campaigns.running import release_held
+from evalapp.campaigns.allocation import (
+    ClaimedAssignment,
+    NextReview,
+    NoWork,
+    NoWorkReason,
+    claimed_assignments,
+)
+from evalapp.campaigns.fair_share import MOST_CLAIMED
+from evalapp.campaigns.models import Assignment, AssignmentState, Campaign
+from evalapp.campaigns.running import release_claimed
 from evalapp.campaigns.services import close_campaign
 from evalapp.core.errors import ConflictError
 from evalapp.judgements.drafts import save_draft as save_judgement_draft
@@ -23,20 +29,20 @@ from tests.api.conftest import problem_in, program_of
 from tests.campaigns.making import make_open_campaign, make_team
 from tests.campaigns.test_allocation import fill, next_for, seat_of
 from tests.cast import client_of
-from tests.reviews.conftest import GOOD, place_of, submit
+from tests.reviews.conftest import GOOD, assignment_of, submit
 
 pytestmark = pytest.mark.django_db
 
 
-def fill_hand(campaign: Campaign, person: User) -> list[HeldPlace]:
+def fill_claims(campaign: Campaign, person: User) -> list[ClaimedAssignment]:
     """Ask as often as a page that fetches ahead; what is held then, in the order of claiming."""
-    for _ in range(HAND + 1):
+    for _ in range(MOST_CLAIMED + 1):
         next_for(campaign, person)
-    return hand(campaign, person)
+    return claims(campaign, person)
 
 
-def hand(campaign: Campaign, person: User) -> list[HeldPlace]:
-    return held_places(seat_of(campaign, person))
+def claims(campaign: Campaign, person: User) -> list[ClaimedAssignment]:
+    return claimed_assignments(seat_of(campaign, person))
 
 
 def made(people_count: int, **options: object) -> tuple[Campaign, list[User]]:
@@ -48,41 +54,44 @@ def made(people_count: int, **options: object) -> tuple[Campaign, list[User]]:
 def test_a_third_reviewer_gets_what_two_others_hold_and_have_not_begun(method: str) -> None:
     campaign, (first, second, third) = made(3, rows=5, candidates=3, method=method)
     # Alone, the first may take all that is left.
-    assert len(fill_hand(campaign, first)) == HAND
-    before = [hand(campaign, first), fill_hand(campaign, second)]
-    assert sum(map(len, before)) == 2 * HAND - 4 and not campaign.places.filter(state="free").exists()
+    assert len(fill_claims(campaign, first)) == MOST_CLAIMED
+    before = [claims(campaign, first), fill_claims(campaign, second)]
+    assert (
+        sum(map(len, before)) == 2 * MOST_CLAIMED - 4
+        and not campaign.assignments.filter(state="available").exists()
+    )
     found = next_for(campaign, third)
     assert isinstance(found, NextReview)
-    # The last of the longest hand; what is on a screen stays.
-    remaining = hand(campaign, first)
+    # The last of whoever has the most; what is on a screen stays.
+    remaining = claims(campaign, first)
     assert remaining == before[0][: len(remaining)] and len(remaining) == 3
-    assert hand(campaign, second)[0] == before[1][0]
+    assert claims(campaign, second)[0] == before[1][0]
     # Whoever has one already takes nothing more from anybody.
-    assert fill_hand(campaign, third) == hand(campaign, third) and len(hand(campaign, third)) == 1
+    assert fill_claims(campaign, third) == claims(campaign, third) and len(claims(campaign, third)) == 1
 
 
 def test_what_is_reviewed_or_drafted_in_part_and_the_first_of_a_hand_are_taken_from_nobody() -> None:
     campaign, (first, second) = made(2, rows=5, candidates=2)
-    held = fill_hand(campaign, first)
+    held = fill_claims(campaign, first)
     fill(campaign, first, NextReview(held[4], 0))
     save_draft(
         reviewer=first, item_output_id=held[3].outputs_order[1], answers=GOOD, seconds_active=1, revision=0
     )
     got = []
     while isinstance(found := next_for(campaign, second), NextReview):
-        got.append(found.place.id)
+        got.append(found.assignment.id)
         fill(campaign, second, found)
     assert list(dict.fromkeys(got)) == [held[2].id, held[1].id]
-    assert [each.id for each in hand(campaign, first)] == [held[0].id, held[3].id, held[4].id]
+    assert [each.id for each in claims(campaign, first)] == [held[0].id, held[3].id, held[4].id]
     # The true time: when the first of the leases ends. Nothing is told where the deadline comes before.
-    assert found == NoWork(NoWorkReason.ALL_TAKEN, hand(campaign, first)[0].lease_expires_at)
+    assert found == NoWork(NoWorkReason.ALL_TAKEN, claims(campaign, first)[0].lease_expires_at)
     Campaign.objects.update(deadline=timezone.now() + timedelta(minutes=5))
     assert next_for(campaign, second) == NoWork(NoWorkReason.ALL_TAKEN, None)
 
 
 def test_a_drafted_comparison_is_taken_from_nobody() -> None:
     campaign, (first, second) = made(2, rows=2, candidates=3, method="pairwise")
-    held = fill_hand(campaign, first)
+    held = fill_claims(campaign, first)
     assert len(held) == 2
     stand = {"reviewer": first, "seconds_active": 1.0, "revision": 0}
     save_judgement_draft(
@@ -94,10 +103,10 @@ def test_a_drafted_comparison_is_taken_from_nobody() -> None:
 def test_an_item_of_ones_own_or_a_skipped_one_is_not_taken_over() -> None:
     campaign, (first, second) = made(2, rows=2, overlap=2)
     for person in (first, second):
-        assert len(fill_hand(campaign, person)) == 2
+        assert len(fill_claims(campaign, person)) == 2
     while isinstance(found := next_for(campaign, first), NextReview):
         fill(campaign, first, found)
-    assert found.reason == NoWorkReason.NOTHING_LEFT_FOR_YOU and len(hand(campaign, second)) == 2
+    assert found.reason == NoWorkReason.NOTHING_LEFT_FOR_YOU and len(claims(campaign, second)) == 2
 
 
 def test_a_hand_is_a_fair_share_of_what_is_left_among_those_at_work() -> None:
@@ -105,11 +114,11 @@ def test_a_hand_is_a_fair_share_of_what_is_left_among_those_at_work() -> None:
     for person in people[:3]:
         next_for(campaign, person)
     # 12 among three; the fourth is not there, so nothing is kept for them.
-    assert [len(fill_hand(campaign, person)) for person in people[:3]] == [4, 4, 4]
+    assert [len(fill_claims(campaign, person)) for person in people[:3]] == [4, 4, 4]
     campaign, people = made_again(rows=4)
     for person in people[:3]:
         next_for(campaign, person)
-    assert [len(fill_hand(campaign, person)) for person in people[:3]] == [1, 1, 1]
+    assert [len(fill_claims(campaign, person)) for person in people[:3]] == [1, 1, 1]
     assert isinstance(next_for(campaign, people[3]), NextReview)
 
 
@@ -120,17 +129,17 @@ def made_again(rows: int) -> tuple[Campaign, list[User]]:
 
 def test_assigned_work_is_held_and_kept_as_before() -> None:
     campaign, (first, second) = made(2, rows=8, candidates=2, distribution="manual")
-    assert [len(fill_hand(campaign, person)) for person in (first, second)] == [4, 4]
+    assert [len(fill_claims(campaign, person)) for person in (first, second)] == [4, 4]
     while isinstance(found := next_for(campaign, first), NextReview):
         fill(campaign, first, found)
-    assert found.reason == NoWorkReason.ASSIGNED_TO_OTHERS and len(hand(campaign, second)) == 4
+    assert found.reason == NoWorkReason.ASSIGNED_TO_OTHERS and len(claims(campaign, second)) == 4
 
 
 def test_who_submits_what_was_taken_over_keeps_their_text() -> None:
     campaign, (first, second) = made(2, rows=2)
-    lost = NextReview(fill_hand(campaign, first)[1], 0)
+    lost = NextReview(fill_claims(campaign, first)[1], 0)
     taken = next_for(campaign, second)
-    assert taken.place.id == lost.place.id
+    assert taken.assignment.id == lost.assignment.id
     with pytest.raises(LeaseLostError, match="Your text is kept"):
         submit(campaign, first, lost)
     assert Draft.objects.get(reviewer=first).body["comment"] == GOOD.comment
@@ -140,20 +149,25 @@ def test_who_submits_what_was_taken_over_keeps_their_text() -> None:
 
 def test_the_page_that_shows_what_was_taken_over_is_told_so_with_its_last_submission() -> None:
     campaign, (first, second) = made(2, rows=3)
-    held = fill_hand(campaign, first)
+    held = fill_claims(campaign, first)
     assert len(held) == 2
     client = client_of(first)
 
-    def send(place: HeldPlace, showing: HeldPlace) -> dict[str, object]:
-        address = f"/reviews/{place.key}/0/?ahead&place={showing.key}&slot=0"
-        body = {"client_id": str(place.key), "answers": GOOD.as_dict(), "seconds_active": 1, "revision": 0}
+    def send(assignment: ClaimedAssignment, showing: ClaimedAssignment) -> dict[str, object]:
+        address = f"/reviews/{assignment.key}/0/?ahead&assignment={showing.key}&slot=0"
+        body = {
+            "client_id": str(assignment.key),
+            "answers": GOOD.as_dict(),
+            "seconds_active": 1,
+            "revision": 0,
+        }
         answer = client.post(address, body, content_type="application/json")
         assert answer.status_code == 201, answer.text
         return answer.json()
 
     # The third is free, so the second reviewer takes that and then what the first has fetched ahead.
     fill(campaign, second, next_for(campaign, second))
-    assert next_for(campaign, second).place.id == held[1].id
+    assert next_for(campaign, second).assignment.id == held[1].id
     told = send(held[0], showing=held[1])
     assert (told["is_shown_taken"], told["ahead"]) == (True, None)
 
@@ -162,7 +176,7 @@ def test_a_manager_releases_what_somebody_holds_and_it_is_said_and_audited() -> 
     campaign, (first, second) = made(2, rows=2, candidates=2)
     campaign.project.shows_reviewer_names = True
     campaign.project.save()
-    held = fill_hand(campaign, first)
+    held = fill_claims(campaign, first)
     begun = submit(campaign, first, NextReview(held[0], 0)).review
     assert len(held) == 2
     owner = client_of(campaign.project.created_by)
@@ -170,22 +184,22 @@ def test_a_manager_releases_what_somebody_holds_and_it_is_said_and_audited() -> 
     (form,) = re.findall(r'action="([^"]+/release/)"', owner.get(address).text)
     page = owner.post(form, follow=True)
     assert f"2 items of {first.name} go to others." in page.text
-    assert not hand(campaign, first) and form not in page.text
+    assert not claims(campaign, first) and form not in page.text
     event = AuditEvent.objects.get(action="campaign.items_released")
-    assert event.data == {"reviewer": first.pk, "places": 2}
+    assert event.data == {"reviewer": first.pk, "assignments": 2}
     assert event.actor_id == campaign.project.created_by_id
     # The begun one is not offered to them again; the review of it stays, and others finish it.
     assert Review.objects.filter(pk=begun.pk).exists()
-    assert {each.item_id for each in fill_hand(campaign, first)} <= {held[1].item_id}
-    assert held[0].id in {each.id for each in fill_hand(campaign, second)}
+    assert {each.item_id for each in fill_claims(campaign, first)} <= {held[1].item_id}
+    assert held[0].id in {each.id for each in fill_claims(campaign, second)}
 
 
 def test_what_is_released_counts_while_it_is_free_and_is_kept_as_text_afterwards() -> None:
     campaign, (first, second) = made(2, rows=2)
-    held = [NextReview(place, 0) for place in fill_hand(campaign, first)]
-    assert release_held(seat=seat_of(campaign, first), by=None) == 2
+    held = [NextReview(assignment, 0) for assignment in fill_claims(campaign, first)]
+    assert release_claimed(seat=seat_of(campaign, first), by=None) == 2
     assert submit(campaign, first, held[0]).review.reviewer == first
-    assert next_for(campaign, second).place.id == held[1].place.id
+    assert next_for(campaign, second).assignment.id == held[1].assignment.id
     with pytest.raises(LeaseLostError, match="Your text is kept"):
         submit(campaign, first, held[1])
     assert Draft.objects.filter(reviewer=first).exists()
@@ -193,7 +207,7 @@ def test_what_is_released_counts_while_it_is_free_and_is_kept_as_text_afterwards
 
 def test_a_program_releases_and_is_refused_where_nothing_runs() -> None:
     campaign, (first, _) = made(2, rows=2)
-    fill_hand(campaign, first)
+    fill_claims(campaign, first)
     program = program_of(campaign.project.created_by)
     address = (
         f"/api/v1/projects/{campaign.project.slug}/campaigns/{campaign.pk}/reviewers/{first.pk}/release/"
@@ -201,11 +215,11 @@ def test_a_program_releases_and_is_refused_where_nothing_runs() -> None:
     answer = program.post(address)
     # How many is no secret only where the project shows its reviewers' names.
     assert (answer.status_code, answer.json()) == (200, {"released": None})
-    assert not Place.objects.filter(state=PlaceState.HELD).exists()
+    assert not Assignment.objects.filter(state=AssignmentState.IN_PROGRESS).exists()
     close_campaign(campaign=campaign, by=None)
     assert "no reviewer has an item in progress" in problem_in(program.post(address), 409)["message"]
     with pytest.raises(ConflictError):
-        release_held(seat=seat_of(campaign, first), by=None)
+        release_claimed(seat=seat_of(campaign, first), by=None)
 
 
 def test_the_page_tells_when_the_first_lease_ends_and_what_brings_something_sooner() -> None:
@@ -214,6 +228,6 @@ def test_the_page_tells_when_the_first_lease_ends_and_what_brings_something_soon
     page = client_of(second).get(f"/reviews/campaigns/{campaign.key}/")
     assert "When one skips an item, or leaves it too long, it comes to you." in page.text
     assert (
-        f'datetime="{timezone.localtime(place_of(claimed).lease_expires_at).isoformat(timespec="seconds")}"'
+        f'datetime="{timezone.localtime(assignment_of(claimed).lease_expires_at).isoformat(timespec="seconds")}"'
         in page.text
     )

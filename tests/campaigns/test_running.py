@@ -14,12 +14,12 @@ from evalapp.audit.models import AuditEvent
 from evalapp.campaigns.allocation import (
     NextReview,
     NoWorkReason,
-    held_places,
-    return_lapsed_places,
+    claimed_assignments,
+    return_lapsed_assignments,
     take_again,
 )
-from evalapp.campaigns.models import Campaign, CampaignReviewer, Place, PlaceState
-from evalapp.campaigns.running import add_items, add_places, reassign, set_deadline, set_quota
+from evalapp.campaigns.models import Assignment, AssignmentState, Campaign, CampaignReviewer
+from evalapp.campaigns.running import add_assignments, add_items, reassign, set_deadline, set_quota
 from evalapp.campaigns.services import close_campaign, give_back, remove_reviewer
 from evalapp.core.errors import ConflictError, InvalidError
 from evalapp.judgements.verdicts import Verdict
@@ -37,7 +37,7 @@ pytestmark = pytest.mark.django_db
 
 
 def all_done(campaign: Campaign) -> bool:
-    return not campaign.places.exclude(state=PlaceState.COMPLETE).exists()
+    return not campaign.assignments.exclude(state=AssignmentState.SUBMITTED).exists()
 
 
 def test_assigned_work_is_offered_to_its_people_only(
@@ -56,8 +56,8 @@ def test_assigned_work_that_is_skipped_or_left_goes_to_anybody(
 ) -> None:
     people = [reviewer, other_reviewer]
     campaign = make_open_campaign(project, people, rows=6, candidates=1, overlap=1, distribution="manual")
-    mine = Place.objects.get(pk=next_for(campaign, reviewer).place.id)
-    assert give_back(place=mine, reviewer=reviewer, reason="My own client")
+    mine = Assignment.objects.get(pk=next_for(campaign, reviewer).assignment.id)
+    assert give_back(assignment=mine, reviewer=reviewer, reason="My own client")
     assert len(walk(campaign, other_reviewer)[0]) == 4
     remove_reviewer(seat=seat_of(campaign, reviewer), by=None)
     assert len(walk(campaign, other_reviewer)[0]) == 2 and all_done(campaign)
@@ -67,37 +67,37 @@ def test_the_items_tell_why_they_were_skipped_and_which_are_in_hand(
     project: Project, manager: User, reviewer: User, other_reviewer: User
 ) -> None:
     campaign = make_open_campaign(project, [reviewer, other_reviewer], rows=4, candidates=1, overlap=1)
-    skipped = Place.objects.get(pk=next_for(campaign, reviewer).place.id)
-    assert give_back(place=skipped, reviewer=reviewer, reason="My <own> client")
-    in_hand = Place.objects.get(pk=next_for(campaign, reviewer).place.id)
+    skipped = Assignment.objects.get(pk=next_for(campaign, reviewer).assignment.id)
+    assert give_back(assignment=skipped, reviewer=reviewer, reason="My <own> client")
+    in_progress = Assignment.objects.get(pk=next_for(campaign, reviewer).assignment.id)
     address, client = f"/projects/{project.slug}/campaigns/{campaign.pk}/items/", client_of(manager)
 
     def listed(name: str) -> set[int]:
         page = client.get(address, {"list": name}).text
         return {item.pk for item in campaign.items.all() if f"/cases/{item.pk}/" in page}
 
-    assert listed("skipped") == {skipped.item_id} and listed("held") == {in_hand.item_id}
-    assert len(listed("free")) == 3 and len(listed("")) == 4
+    assert listed("skipped") == {skipped.item_id} and listed("in_progress") == {in_progress.item_id}
+    assert len(listed("available")) == 3 and len(listed("")) == 4
     page = client.get(address).text
     assert "My &lt;own&gt; client" in page and reviewer.name not in page.split("<main", 1)[1]
-    assert "Use one of free, held, skipped" in client.get(address, {"list": "nobody"}).text
+    assert "Use one of available, in_progress, skipped" in client.get(address, {"list": "nobody"}).text
 
 
-def test_an_assigned_place_comes_back_to_its_person_when_its_lease_runs_out(
+def test_an_assigned_assignment_comes_back_to_its_person_when_its_lease_runs_out(
     project: Project, reviewer: User, other_reviewer: User
 ) -> None:
     people = [reviewer, other_reviewer]
     campaign = make_open_campaign(project, people, rows=2, candidates=2, overlap=1, distribution="manual")
     first = next_for(campaign, reviewer)
     lapse()
-    assert return_lapsed_places() == 1
-    assert next_for(campaign, other_reviewer).place.id != first.place.id
-    assert next_for(campaign, reviewer).place.id == first.place.id
+    assert return_lapsed_assignments() == 1
+    assert next_for(campaign, other_reviewer).assignment.id != first.assignment.id
+    assert next_for(campaign, reviewer).assignment.id == first.assignment.id
     # Begun, and then left: the rest is for anybody.
     fill(campaign, reviewer, next_for(campaign, reviewer))
     lapse(reviewer=reviewer)
-    assert return_lapsed_places() == 1
-    assert Place.objects.get(pk=first.place.id).assigned_to is None
+    assert return_lapsed_assignments() == 1
+    assert Assignment.objects.get(pk=first.assignment.id).assigned_to is None
     assert len(walk(campaign, other_reviewer)[0]) == 3 and all_done(campaign)
 
 
@@ -113,18 +113,18 @@ def test_nobody_is_handed_more_than_their_quota(
     assert next_for(campaign, reviewer).reason == NoWorkReason.ALL_DONE
 
 
-def test_a_place_whose_lease_ran_out_counts_again_only_within_the_quota(
+def test_a_assignment_whose_lease_ran_out_counts_again_only_within_the_quota(
     project: Project, reviewer: User, other_reviewer: User
 ) -> None:
     people = [reviewer, other_reviewer]
     campaign = make_open_campaign(project, people, rows=4, candidates=1, overlap=1, quota=2)
     late = next_for(campaign, reviewer)
-    next_for(campaign, reviewer, showing=(late.place.key, late.slot))
+    next_for(campaign, reviewer, showing=(late.assignment.key, late.slot))
     lapse()
-    assert return_lapsed_places() == 2
+    assert return_lapsed_assignments() == 2
     assert len(walk(campaign, reviewer)[0]) == 2
-    free = Place.objects.select_related("campaign").filter(state=PlaceState.FREE).first()
-    assert free is not None and not take_again(place=free, seat=seat_of(campaign, reviewer))
+    free = Assignment.objects.select_related("campaign").filter(state=AssignmentState.AVAILABLE).first()
+    assert free is not None and not take_again(assignment=free, seat=seat_of(campaign, reviewer))
 
 
 def test_after_the_deadline_nothing_is_handed_out_until_it_is_moved(
@@ -159,24 +159,30 @@ def test_a_manager_moves_what_a_person_has_not_begun(
     project.refresh_from_db()
     people = [reviewer, other_reviewer]
     campaign = make_open_campaign(project, people, rows=10, candidates=1, overlap=1, distribution="manual")
-    begun = next_for(campaign, reviewer).place.id
+    begun = next_for(campaign, reviewer).assignment.id
     browser = client_of(manager)
     address = f"/projects/{project.slug}/campaigns/{campaign.pk}/assignments/"
     page = browser.get(address).text
     assert "Assigned, not begun" in page
     sent = {"source": reviewer.pk, "target": other_reviewer.pk, "most": 2}
     assert "2 items moved." in browser.post(address, sent, follow=True).text
-    waiting = Counter(campaign.places.filter(state=PlaceState.FREE).values_list("assigned_to", flat=True))
+    waiting = Counter(
+        campaign.assignments.filter(state=AssignmentState.AVAILABLE).values_list("assigned_to", flat=True)
+    )
     assert waiting == {reviewer.pk: 2, other_reviewer.pk: 7}
-    last = campaign.places.filter(assigned_to=reviewer).order_by("-rank").values_list("rank", flat=True)
-    assert max(last) < max(campaign.places.filter(assigned_to=other_reviewer).values_list("rank", flat=True))
+    last = campaign.assignments.filter(assigned_to=reviewer).order_by("-rank").values_list("rank", flat=True)
+    assert max(last) < max(
+        campaign.assignments.filter(assigned_to=other_reviewer).values_list("rank", flat=True)
+    )
     # In bulk to the shared queue.
     everything = browser.post(address, {"source": reviewer.pk, "target": "", "most": ""}, follow=True)
     assert "2 items moved." in everything.text
-    assert Place.objects.get(pk=begun).reviewer == reviewer
+    assert Assignment.objects.get(pk=begun).reviewer == reviewer
     same = browser.post(address, {"source": reviewer.pk, "target": reviewer.pk})
     assert same.status_code == 400 and "Choose somebody else" in same.text
-    assert [event.data["places"] for event in AuditEvent.objects.filter(action="campaign.reassigned")] == [
+    assert [
+        event.data["assignments"] for event in AuditEvent.objects.filter(action="campaign.reassigned")
+    ] == [
         2,
         2,
     ]
@@ -219,11 +225,13 @@ def test_items_added_later_come_last_and_disturb_nothing(
         project, people, rows=10, candidates=2, overlap=1, item_choice="random", items_wanted=4
     )
     fill(campaign, reviewer, next_for(campaign, reviewer))
-    before = {place.pk: vars_of(place) for place in campaign.places.all()}
+    before = {assignment.pk: vars_of(assignment) for assignment in campaign.assignments.all()}
     assert add_items(campaign=campaign, wanted=3, by=None) == 3
-    assert (campaign.items_total, campaign.places_total, campaign.reviews_total) == (7, 7, 14)
-    assert {place.pk: vars_of(place) for place in campaign.places.filter(pk__in=before)} == before
-    assert min(campaign.places.exclude(pk__in=before).values_list("rank", flat=True)) == 5
+    assert (campaign.items_total, campaign.assignments_total, campaign.reviews_total) == (7, 7, 14)
+    assert {
+        assignment.pk: vars_of(assignment) for assignment in campaign.assignments.filter(pk__in=before)
+    } == before
+    assert min(campaign.assignments.exclude(pk__in=before).values_list("rank", flat=True)) == 5
     with pytest.raises(InvalidError, match=r"3 examples are left\. Add between 1 and 3"):
         add_items(campaign=campaign, wanted=4, by=None)
     assert add_items(campaign=campaign, wanted=None, by=None) == 3
@@ -233,8 +241,8 @@ def test_items_added_later_come_last_and_disturb_nothing(
     assert all_done(campaign)
 
 
-def vars_of(place: Place) -> dict[str, Any]:
-    return {name: value for name, value in vars(place).items() if name != "_state"}
+def vars_of(assignment: Assignment) -> dict[str, Any]:
+    return {name: value for name, value in vars(assignment).items() if name != "_state"}
 
 
 def test_more_reviewers_go_to_the_items_where_they_differ(
@@ -254,19 +262,19 @@ def test_more_reviewers_go_to_the_items_where_they_differ(
     address = f"/projects/{project.slug}/campaigns/{campaign.pk}/additions/"
     sent = {"criterion": tone.pk, "least": 3, "more": 1}
     assert ">1</strong> item differs" in browser.post(address, {**sent, "add": "show"}).text
-    added = browser.post(address, {**sent, "add": "places"}, follow=True)
+    added = browser.post(address, {**sent, "add": "assignments"}, follow=True)
     assert "1 of 1 items go to more reviewers." in added.text
     campaign.refresh_from_db()
-    new = campaign.places.get(is_added=True)
+    new = campaign.assignments.get(is_added=True)
     assert (new.item, new.number, new.rank) == (apart, 3, 9)
-    assert (campaign.places_total, campaign.reviews_total) == (9, 9)
+    assert (campaign.assignments_total, campaign.reviews_total) == (9, 9)
     # Not twice, while the third opinion is still to come.
-    again = browser.post(address, {**sent, "add": "places"})
+    again = browser.post(address, {**sent, "add": "assignments"})
     assert again.status_code == 400 and "wait for reviewers added before" in again.text
     assert next_for(campaign, reviewer).reason == NoWorkReason.NOTHING_LEFT_FOR_YOU
-    assert next_for(campaign, engineer).place.id == new.pk
+    assert next_for(campaign, engineer).assignment.id == new.pk
     with pytest.raises(InvalidError, match="more people than the 3 who review here"):
-        add_places(campaign=campaign, differing=lambda: {apart.pk}, more=1, by=None)
+        add_assignments(campaign=campaign, differing=lambda: {apart.pk}, more=1, by=None)
 
 
 @pytest.mark.django_db(transaction=True)
@@ -285,7 +293,7 @@ def test_reviewers_are_added_once_where_many_press_at_once(method: str) -> None:
         said = answers(tone=2 if number else 5)
         review_by_item(campaign, person, {campaign.items.get().pk: said})
         wanted = {"more": 1, "criterion": "tone", "least": 2}
-    address = f"/api/v1/projects/{project.slug}/campaigns/{campaign.pk}/places/"
+    address = f"/api/v1/projects/{project.slug}/campaigns/{campaign.pk}/assignments/"
     programs = [program_of(project.created_by) for _ in range(12)]
 
     results = at_once(12, lambda number: programs[number].post(address, wanted))
@@ -293,15 +301,15 @@ def test_reviewers_are_added_once_where_many_press_at_once(method: str) -> None:
     told = Counter(str(result.json()) for result in results)
     assert told == {str({"differing": 1, "added": 1}): 1, str({"differing": 0, "added": 0}): 11}
     campaign.refresh_from_db()
-    assert campaign.places.filter(is_added=True).count() == 1
-    assert (campaign.places_total, campaign.items.get().overlap) == (3, 3)
-    assert AuditEvent.objects.filter(action="campaign.places_added").count() == 1
+    assert campaign.assignments.filter(is_added=True).count() == 1
+    assert (campaign.assignments_total, campaign.items.get().overlap) == (3, 3)
+    assert AuditEvent.objects.filter(action="campaign.assignments_added").count() == 1
 
 
 def review_by_item(campaign: Campaign, person: User, said: dict[int, Any]) -> None:
     """Everything that this person is offered, by item; what is not said is the ordinary answer."""
     while isinstance(upcoming := next_for(campaign, person), NextReview):
-        submit(campaign, person, upcoming, answers=said.get(upcoming.place.item_id, answers()))
+        submit(campaign, person, upcoming, answers=said.get(upcoming.assignment.item_id, answers()))
 
 
 def test_programs_do_all_of_it(project: Project, manager: User, reviewer: User, other_reviewer: User) -> None:
@@ -326,9 +334,9 @@ def test_programs_do_all_of_it(project: Project, manager: User, reviewer: User, 
     assert quota.json() == {"person": reviewer.pk, "quota": 2}
     assert program.post(f"{address}items/", {"items": 1}).json() == {"added": 1}
     assert "items" in problem_in(program.post(f"{address}items/", {"items": 9}), 400)["fields"]
-    told = program.post(f"{address}places/", {"criterion": "tone", "least": 1})
+    told = program.post(f"{address}assignments/", {"criterion": "tone", "least": 1})
     assert told.json() == {"differing": 0, "added": 0}
-    unknown = program.post(f"{address}places/", {"criterion": "colour", "least": 1})
+    unknown = program.post(f"{address}assignments/", {"criterion": "colour", "least": 1})
     assert "There is no criterion “colour”" in problem_in(unknown, 400)["fields"]["criterion"][0]
     assert (
         "deadline"
@@ -349,7 +357,7 @@ def test_two_tabs_find_no_room_twice_in_one_quota() -> None:
 
     for _ in range(3):
         at_once(6, ask)
-    assert len(held_places(seat_of(campaign, person))) == 1
+    assert len(claimed_assignments(seat_of(campaign, person))) == 1
 
 
 def test_the_pages_take_as_many_queries_for_three_people_as_for_one(

@@ -147,10 +147,10 @@ def _watch(project: Project, reviewer: User) -> None:
 
 def _dispute(campaign: Campaign, reviewer: User, engineer: User, manager: User) -> None:
     """One of the reviewer's answers differs: it is sent back, appealed, decided on and discussed."""
-    place, entry = next(walk(campaign, reviewer))
+    assignment, entry = next(walk(campaign, reviewer))
     given = submit_review(
         reviewer=reviewer,
-        place=place,
+        assignment=assignment,
         item_output=entry,
         client_id=uuid.uuid4(),
         answers=answers(tone=5, clarity=1),
@@ -351,10 +351,10 @@ def test_axe_finds_nothing_for_a_reviewer(
     more = [
         f"/judgements/campaigns/{compared.key}/" for compared in filled.campaigns.exclude(method="pointwise")
     ]
-    mine = Judgement.objects.select_related("place").filter(
+    mine = Judgement.objects.select_related("assignment").filter(
         comparison__rulings__isnull=False, reviewer=reviewer
     )
-    more += [reverse("judgement_discussion", args=[each.place.key, each.slot]) for each in mine]
+    more += [reverse("judgement_discussion", args=[each.assignment.key, each.slot]) for each in mine]
     found += [each for address in more for each in findings(page, base + address)]
     # What else a reviewer meets: somebody else's address, an end, a closed campaign.
     found += findings(page, f"{base}/projects/{filled.slug}/members/")

@@ -7,7 +7,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from evalapp.accounts.models import Project, User
-from evalapp.campaigns.models import Place
+from evalapp.campaigns.models import Assignment
 from evalapp.reviews.models import Review
 from tests.campaigns.making import make_open_campaign
 from tests.campaigns.test_allocation import fill, next_for
@@ -26,9 +26,9 @@ def test_what_was_fetched_ahead_and_went_to_somebody_else_is_not_left_on_the_scr
 ) -> None:
     campaign = make_open_campaign(project, [reviewer, other_reviewer], rows=3, candidates=1, overlap=1)
     sign_in(reviewer)
-    with page.expect_response(lambda answer: "?place=" in answer.url):
+    with page.expect_response(lambda answer: "?assignment=" in answer.url):
         page.goto(f"{live_server.url}/reviews/campaigns/{campaign.key}/")
-    assert Place.objects.filter(reviewer=reviewer).count() == 2
+    assert Assignment.objects.filter(reviewer=reviewer).count() == 2
     # The other does the third, and then gets what this page has fetched ahead.
     fill(campaign, other_reviewer, next_for(campaign, other_reviewer))
     taken = next_for(campaign, other_reviewer)
@@ -37,7 +37,7 @@ def test_what_was_fetched_ahead_and_went_to_somebody_else_is_not_left_on_the_scr
         if radio.count():
             radio.check(force=True)
     page.keyboard.press("Control+Enter")
-    expect(page.locator("[data-end-title]")).to_have_text("Nothing free right now")
+    expect(page.locator("[data-end-title]")).to_have_text("Nothing available right now")
     expect(page.get_by_text("That one went to a reviewer who had nothing to do")).to_be_visible()
-    assert Review.objects.get(reviewer=reviewer).place_id != taken.place.id
+    assert Review.objects.get(reviewer=reviewer).assignment_id != taken.assignment.id
     assert complaints == []

@@ -15,8 +15,8 @@ from django.utils import timezone
 from playwright.sync_api import BrowserContext, Error, Page, Route, expect
 
 from evalapp.accounts.models import User
-from evalapp.campaigns.allocation import return_lapsed_places
-from evalapp.campaigns.models import Campaign, Place, PlaceState
+from evalapp.campaigns.allocation import return_lapsed_assignments
+from evalapp.campaigns.models import Assignment, AssignmentState, Campaign
 from evalapp.reviews.models import Draft, Review
 from evalapp.reviews.queries import answers_of
 from tests.campaigns.making import make_open_campaign, make_team
@@ -212,9 +212,9 @@ def test_a_session_that_expired(desk: Desk, context: BrowserContext) -> None:
 
 
 def end_the_lease(desk: Desk) -> None:
-    held = Place.objects.filter(state=PlaceState.HELD, reviewer=desk.person)
+    held = Assignment.objects.filter(state=AssignmentState.IN_PROGRESS, reviewer=desk.person)
     held.update(lease_expires_at=timezone.now() - timedelta(seconds=1))
-    return_lapsed_places(campaign=desk.campaign)
+    return_lapsed_assignments(campaign=desk.campaign)
 
 
 def stop_drafts(page: Page) -> None:
@@ -226,7 +226,7 @@ def stop_drafts(page: Page) -> None:
     page.route("**/draft/", refuse)
 
 
-def test_a_lease_that_ended_and_nobody_took_the_place(desk: Desk) -> None:
+def test_a_lease_that_ended_and_nobody_took_the_assignment(desk: Desk) -> None:
     page = desk.open()
     stop_drafts(page)
     write(page)
@@ -238,7 +238,7 @@ def test_a_lease_that_ended_and_nobody_took_the_place(desk: Desk) -> None:
     assert Review.objects.get().comment == WORDS
 
 
-def test_a_lease_that_ended_and_somebody_else_has_the_place(desk: Desk) -> None:
+def test_a_lease_that_ended_and_somebody_else_has_the_assignment(desk: Desk) -> None:
     page = desk.open()
     stop_drafts(page)
     at = page.url
@@ -248,13 +248,15 @@ def test_a_lease_that_ended_and_somebody_else_has_the_place(desk: Desk) -> None:
     page.keyboard.type(" My own words.")
     end_the_lease(desk)
     assert key is not None
-    Place.objects.filter(key=key[1], state=PlaceState.FREE).update(
-        state=PlaceState.HELD, reviewer=desk.other, lease_expires_at=timezone.now() + timedelta(minutes=30)
+    Assignment.objects.filter(key=key[1], state=AssignmentState.AVAILABLE).update(
+        state=AssignmentState.IN_PROGRESS,
+        reviewer=desk.other,
+        lease_expires_at=timezone.now() + timedelta(minutes=30),
     )
 
     press(page, "Control+Enter")
 
-    expect(page.get_by_text("This item is not in your hands")).to_be_visible()
+    expect(page.get_by_text("This item is no longer assigned to you")).to_be_visible()
     assert not Review.objects.exists()
     page.get_by_role("link", name="See what I gave").click()
     expect(page.locator("main")).to_contain_text("This item went to somebody else")

@@ -79,7 +79,7 @@ def test_a_reviewer_rates_corrects_and_submits_by_keyboard_alone(desk):
 
 def test_the_next_item_is_there_at_once_because_it_was_fetched_ahead(desk):
     page, _campaign = desk
-    with page.expect_response(lambda answer: "?place=" in answer.url):
+    with page.expect_response(lambda answer: "?assignment=" in answer.url):
         page.reload()
     page.wait_for_selector("[data-review][data-ready]")
     page.wait_for_load_state("networkidle")

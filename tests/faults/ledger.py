@@ -18,7 +18,7 @@ SELECT r.client_id::text AS client_id, u.email AS reviewer, r.revision, r.commen
      JOIN evalapp_reasontag t ON t.id = g.tag_id JOIN evalapp_criterion k ON k.id = t.criterion_id
      WHERE g.review_id = r.id) AS tags,
     '/reviews/' || p.key || '/' || (array_position(p.outputs_order, r.item_output_id) - 1) || '/' AS address
-FROM evalapp_review r JOIN evalapp_user u ON u.id = r.reviewer_id JOIN evalapp_place p ON p.id = r.place_id
+FROM evalapp_review r JOIN evalapp_user u ON u.id = r.reviewer_id JOIN evalapp_assignment p ON p.id = r.assignment_id
 """
 
 # Each counts what must not be there.
@@ -29,13 +29,13 @@ _CONTRADICTIONS = {
             LEFT JOIN evalapp_review r ON r.item_output_id = o.id
             GROUP BY o.id, i.overlap
             HAVING count(r.id) <> i.overlap OR count(DISTINCT r.reviewer_id) <> i.overlap) wrong""",
-    "places that are not complete, or whose counts differ from their reviews": """
-        SELECT count(*) FROM (SELECT p.id FROM evalapp_place p
-            LEFT JOIN evalapp_review r ON r.place_id = p.id
-            GROUP BY p.id HAVING p.state <> 'complete' OR count(r.id) <> p.reviews_done
+    "assignments that are not complete, or whose counts differ from their reviews": """
+        SELECT count(*) FROM (SELECT p.id FROM evalapp_assignment p
+            LEFT JOIN evalapp_review r ON r.assignment_id = p.id
+            GROUP BY p.id HAVING p.state <> 'submitted' OR count(r.id) <> p.reviews_done
                 OR count(r.id) <> p.outputs_total OR bool_or(r.reviewer_id <> p.reviewer_id)) wrong""",
-    "items reviewed at two places by one reviewer": """
-        SELECT count(*) FROM (SELECT 1 FROM evalapp_review r JOIN evalapp_place p ON p.id = r.place_id
+    "items reviewed at two assignments by one reviewer": """
+        SELECT count(*) FROM (SELECT 1 FROM evalapp_review r JOIN evalapp_assignment p ON p.id = r.assignment_id
             GROUP BY p.item_id, r.reviewer_id HAVING count(DISTINCT p.id) > 1) wrong""",
     "reviewers whose counter differs from their reviews": """
         SELECT count(*) FROM (SELECT s.id FROM evalapp_campaignreviewer s

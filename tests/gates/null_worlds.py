@@ -167,7 +167,7 @@ def _scores(answers: list[Answer]) -> CampaignScores:
         tags=[],
         outputs=[],
         corpus={},
-        places={},
+        assignments={},
         names=nothing,
     )
 

@@ -44,7 +44,7 @@ def scores(**tables: Table) -> CampaignScores:
         tags=[],
         outputs=[],
         corpus={},
-        places={},
+        assignments={},
         names=nothing,
     )
 

@@ -56,7 +56,7 @@ def test_a_duty_that_fails_stops_neither_the_clock_nor_the_next_duty(
         raise OSError("gone")
 
     monkeypatch.setattr(services, "reap_lost_jobs", fail)
-    for name in ("reap-lost-jobs", "return-lapsed-places", "advance-demonstration"):
+    for name in ("reap-lost-jobs", "return-lapsed-assignments", "advance-demonstration"):
         clock.apply_entry(clock.schedule[name])
     assert sent == ["evalapp.demo.tasks.advance"]
 

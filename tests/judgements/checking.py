@@ -46,13 +46,13 @@ def make_checked(people=2, *, gold=5, **options):
 
 
 def by_position(stand):
-    return Verdict("", [1, 2, 3]) if stand.place.campaign.method == "ranking" else Verdict("a")
+    return Verdict("", [1, 2, 3]) if stand.assignment.campaign.method == "ranking" else Verdict("a")
 
 
 def by_candidate(stand):
     """Always the same order of candidates, wherever they stand."""
     comparison = Comparison.objects.get(pk=comparison_id_at(stand))
-    shown = arranged(comparison.outputs, stand.place.arrangement)
+    shown = arranged(comparison.outputs, stand.assignment.arrangement)
     positions = dict(ItemOutput.objects.filter(pk__in=shown).values_list("pk", "candidate__position"))
     order = [positions[output] for output in shown]
     if len(order) > 2:
@@ -64,7 +64,7 @@ def judge_on(campaign, person, said=by_candidate, most=1_000):
     """Judge until nothing comes; (purpose, item) of each in order."""
     seen = []
     while len(seen) < most and isinstance(found := next_for(campaign, person), NextReview):
-        stand = judging_stand(person, found.place.key, found.slot)
+        stand = judging_stand(person, found.assignment.key, found.slot)
         submit_judgement(stand=stand, client_id=uuid4(), verdict=said(stand), seconds_active=3.0)
-        seen.append((stand.place.purpose, stand.place.item_id))
+        seen.append((stand.assignment.purpose, stand.assignment.item_id))
     return seen

@@ -48,12 +48,12 @@ def claim(campaign, user):
     ).get(campaign=campaign, user=user)
     found = next_review(seat=seat)
     assert isinstance(found, NextReview), found
-    return judging_stand(user, found.place.key, found.slot)
+    return judging_stand(user, found.assignment.key, found.slot)
 
 
 def again(stand):
     """The same stand, read anew."""
-    return judging_stand(stand.seat.user, stand.place.key, stand.slot)
+    return judging_stand(stand.seat.user, stand.assignment.key, stand.slot)
 
 
 def judge(campaign, user, verdict=A_IS_BETTER, *, stand=None, client_id=None, seconds=7.5):
@@ -66,7 +66,7 @@ def judge(campaign, user, verdict=A_IS_BETTER, *, stand=None, client_id=None, se
 
 
 def url_of(stand) -> str:
-    return f"/judgements/{stand.place.key}/{stand.slot}/"
+    return f"/judgements/{stand.assignment.key}/{stand.slot}/"
 
 
 def body(verdict=CLEARER, *, client_id=None, revision=0):
@@ -101,7 +101,7 @@ def disputed(campaign, reviewer, other_reviewer) -> SimpleNamespace:
     judge_all(campaign, reviewer, Verdict("a"), "Clearer.")
     judge_all(campaign, other_reviewer, Verdict("b"), "Kinder.")
     comparison = disputed_comparisons(campaign).rows[0].subject_id
-    judgements = campaign.judgements.select_related("comparison__item", "place", "campaign__project")
+    judgements = campaign.judgements.select_related("comparison__item", "assignment", "campaign__project")
     return SimpleNamespace(
         campaign=campaign,
         comparison=judgements.filter(comparison=comparison)[0].comparison,

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from evalapp.analysis.pairs import load_judgements, pair_results
 from evalapp.campaigns.added_sides import Met, balanced_arrangements
 from evalapp.campaigns.allocation import NextReview, next_review
-from evalapp.campaigns.models import CampaignReviewer, Comparison, Place
-from evalapp.campaigns.running import add_items, add_places
+from evalapp.campaigns.models import Assignment, CampaignReviewer, Comparison
+from evalapp.campaigns.running import add_assignments, add_items
 from evalapp.campaigns.services import add_reviewers
 from evalapp.judgements.differing import items_judged_apart
 from evalapp.judgements.models import Judgement
@@ -29,8 +29,8 @@ KEPT = ("pk", "key", "rank", "number", "arrangement", "outputs_order", "open_slo
 
 
 def standing(campaign):
-    """All that must not move of the places that are there."""
-    return list(campaign.places.order_by("pk").values(*KEPT))
+    """All that must not move of the assignments that are there."""
+    return list(campaign.assignments.order_by("pk").values(*KEPT))
 
 
 def assert_balanced(campaign, width):
@@ -47,7 +47,7 @@ def judge_all(campaign, person, said):
         found = next_review(seat=seat)
         if not isinstance(found, NextReview):
             return found
-        stand = judging_stand(person, found.place.key, found.slot)
+        stand = judging_stand(person, found.assignment.key, found.slot)
         judge(campaign, person, said(stand), stand=stand)
 
 
@@ -79,7 +79,7 @@ def test_items_are_added_with_balanced_sides_and_nothing_that_stands_moves(
     assert add_items(campaign=campaign, wanted=9, by=None) == 9
     assert standing(campaign)[: len(before)] == before
     asked = 3 if method == "pairwise" else 1
-    assert (campaign.items_total, campaign.places_total) == (14, 28)
+    assert (campaign.items_total, campaign.assignments_total) == (14, 28)
     assert campaign.reviews_total == 28 * asked
     assert Comparison.objects.filter(item__campaign=campaign).count() == 14 * asked
     assert_balanced(campaign, width)
@@ -106,7 +106,7 @@ def test_more_people_come_where_verdicts_differ_and_agreement_is_of_the_design(
     judge_all(
         campaign,
         other_reviewer,
-        lambda stand: Verdict("tie") if stand.place.item_id == apart.pk else for_the_better(stand),
+        lambda stand: Verdict("tie") if stand.assignment.item_id == apart.pk else for_the_better(stand),
     )
     add_reviewers(campaign=campaign, reviewers=[engineer], by=None)
     agreement = pair_results(load_judgements(campaign)).exact
@@ -117,15 +117,15 @@ def test_more_people_come_where_verdicts_differ_and_agreement_is_of_the_design(
     address = f"/projects/{project.slug}/campaigns/{campaign.pk}/additions/"
     sent = {"agreement": 50, "more": 1}
     assert ">1</strong> item differs" in browser.post(address, {**sent, "add": "show"}).text
-    added = browser.post(address, {**sent, "add": "places"}, follow=True)
+    added = browser.post(address, {**sent, "add": "assignments"}, follow=True)
     assert "1 of 1 items go to more reviewers." in added.text
     assert standing(campaign)[:-1] == before
-    new = campaign.places.get(is_added=True)
+    new = campaign.assignments.get(is_added=True)
     assert (new.item_id, new.number, new.outputs_total, new.open_slots) == (apart.pk, 3, 1, [0])
-    again = browser.post(address, {**sent, "add": "places"})
+    again = browser.post(address, {**sent, "add": "assignments"})
     assert again.status_code == 400 and "wait for reviewers added before" in again.text
     judge_all(campaign, engineer, for_the_better)
-    assert Judgement.objects.get(place=new).reviewer == engineer
+    assert Judgement.objects.get(assignment=new).reviewer == engineer
     results = pair_results(load_judgements(campaign))
     assert results.exact.value == agreement.value
     assert len(results.judgements.rows) == 7
@@ -144,13 +144,13 @@ def test_an_items_answers_stand_in_turn_also_with_more_people(
         project, people, rows=6, candidates=3, overlap=overlap, method=method, distribution="manual"
     )
     items = set(campaign.items.order_by("pk").values_list("pk", flat=True)[:3])
-    assert add_places(campaign=campaign, differing=lambda: items, more=more, by=None) == (3, 3)
+    assert add_assignments(campaign=campaign, differing=lambda: items, more=more, by=None) == (3, 3)
     assert_balanced(campaign, width)
-    added = campaign.places.filter(is_added=True)
+    added = campaign.assignments.filter(is_added=True)
     assert added.count() == 3 * more
     assert added.exclude(assigned_to=None).exists()
-    for place in Place.objects.filter(campaign=campaign):
-        assert set(place.outputs_order) == set(place.item.comparisons.values_list("pk", flat=True))
+    for assignment in Assignment.objects.filter(campaign=campaign):
+        assert set(assignment.outputs_order) == set(assignment.item.comparisons.values_list("pk", flat=True))
 
 
 @pytest.mark.django_db
@@ -167,20 +167,20 @@ def test_programs_add_to_it_with_what_its_method_needs(project, reviewer, manage
     )
     program, address = program_of(manager), f"projects/{project.slug}/campaigns/{campaign.pk}/"
     assert program.post(f"{address}items/", {"items": 1}).json() == {"added": 1}
-    assert program.post(f"{address}places/", {"agreement": 50}).json() == {"differing": 0, "added": 0}
-    wrong = problem_in(program.post(f"{address}places/", {"criterion": "tone", "least": 1}), 400)
+    assert program.post(f"{address}assignments/", {"agreement": 50}).json() == {"differing": 0, "added": 0}
+    wrong = problem_in(program.post(f"{address}assignments/", {"criterion": "tone", "least": 1}), 400)
     assert set(wrong["fields"]) == {"agreement", "criterion", "least"}
     rated = make_open_campaign(
         project, [reviewer], rows=1, overlap=1, name="Rated", dataset="Rated", rubric="Rated"
     )
     address = f"projects/{project.slug}/campaigns/{rated.pk}/"
-    wrong = problem_in(program.post(f"{address}places/", {"agreement": 50, "least": 1}), 400)
+    wrong = problem_in(program.post(f"{address}assignments/", {"agreement": 50, "least": 1}), 400)
     assert set(wrong["fields"]) == {"agreement", "criterion"}
 
 
 @at_any_pace
 @given(st.data())
-def test_added_places_even_out_what_stands(data):
+def test_added_assignments_even_out_what_stands(data):
     width = data.draw(st.integers(2, 5))
     items = data.draw(st.lists(st.integers(1, 4), min_size=1, max_size=30))
     met = {item: [Met(0, range(width))] for item in items}

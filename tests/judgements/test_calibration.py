@@ -110,7 +110,7 @@ def test_another_round_asks_who_is_not_admitted_yet_and_later_people_get_their_c
     campaign.project.memberships.create(user=late, role="reviewer")
     add_reviewers(campaign=campaign, reviewers=[late], by=None)
     assert [purpose for purpose, _ in judge_on(campaign, late)] == ["calibration"] * 4
-    assert campaign.places.filter(assigned_to=late, purpose=Purpose.GOLD).count() == 2
+    assert campaign.assignments.filter(assigned_to=late, purpose=Purpose.GOLD).count() == 2
 
 
 def test_programs_set_gold_and_run_the_calibration(project, manager, reviewer):

@@ -14,15 +14,20 @@ from evalapp.analysis.pairs import load_judgements, pair_results
 from evalapp.analysis.quality import quality_of
 from evalapp.campaigns.comparisons import arranged
 from evalapp.campaigns.models import (
+    Assignment,
     Campaign,
     CampaignReviewer,
     Comparison,
     Item,
     ItemOutput,
-    Place,
     Purpose,
 )
-from evalapp.campaigns.queries import cost_of_draft, items_with_progress, place_counts, seats_with_places
+from evalapp.campaigns.queries import (
+    assignment_counts,
+    cost_of_draft,
+    items_with_progress,
+    seats_with_assignments,
+)
 from evalapp.campaigns.services import open_campaign
 from evalapp.exports.preferences import preferred_rows
 from evalapp.judgements.checks import comparison_checks
@@ -72,16 +77,16 @@ def test_gold_comes_in_its_share_and_repeats_come_later_in_another_arrangement(m
     seat = seat_of(campaign, person)
     assert (seat.reviews_done, seat.checks_done) == (90, kinds["gold"] + kinds["repeat"])
     # What somebody left half-way, or somebody else began, is not repeated.
-    assert not campaign.places.filter(purpose=Purpose.REPEAT).exclude(assigned_to=person).exists()
+    assert not campaign.assignments.filter(purpose=Purpose.REPEAT).exclude(assigned_to=person).exists()
 
 
 def test_several_pairs_of_an_item_come_back_together_and_each_the_other_way_round():
     campaign, (person, _) = make_checked(rows=40, gold_share=0, repeat_share=50, candidates=3)
     judge_on(campaign, person)
-    repeats = campaign.places.filter(purpose=Purpose.REPEAT, state="complete")
+    repeats = campaign.assignments.filter(purpose=Purpose.REPEAT, state="submitted")
     assert repeats
     for repeat in repeats:
-        first = Place.objects.get(item=repeat.item, purpose=Purpose.REVIEW)
+        first = Assignment.objects.get(item=repeat.item, purpose=Purpose.REVIEW)
         assert sorted(repeat.outputs_order) == sorted(first.outputs_order)
         assert (repeat.arrangement - first.arrangement) % 2 == 1
         assert repeat.judgements.count() == 3
@@ -123,7 +128,7 @@ def test_who_keeps_to_the_answer_is_told_from_who_keeps_to_the_position(method):
     assert other.side_share.low is not None and other.side_share.low > 0.5
     if method == "ranking":
         assert one.tau.value == 1.0
-        # Three that turn by one or two places keep one pair's order and turn two.
+        # Three that turn by one or two assignments keep one pair's order and turn two.
         assert other.tau.value == pytest.approx(-1 / 3)
         assert other.close == 0
     difference = other.differences[0]
@@ -139,7 +144,7 @@ def test_a_tie_says_nothing_of_the_position():
     campaign, (person, _) = make_checked(rows=60, gold_share=0, repeat_share=50)
 
     def said(stand):
-        return Verdict("tie") if stand.place.purpose == Purpose.REPEAT else by_candidate(stand)
+        return Verdict("tie") if stand.assignment.purpose == Purpose.REPEAT else by_candidate(stand)
 
     judge_on(campaign, person, said)
     mine = comparison_checks(campaign)[0]
@@ -158,12 +163,17 @@ def results(campaign):
         "csv": list(judgement_csv(judgements)),
         "preferences": list(preferred_rows(judgements, admits_simulated=True)),
         "cases": [[line.judgement.pk for line in lines_of_item(campaign, item.pk)] for item in items],
-        "counts": place_counts(campaign),
-        "items": [(i.pk, i.complete, i.held, i.reviews_done) for i in items],
-        "seats": [(s.pk, s.reviews_done, s.complete, s.held, s.waiting) for s in seats_with_places(campaign)],
-        "progress": [(p.reviews, p.held, p.mean_seconds, p.last_at) for p in progress_by_person(campaign)],
+        "counts": assignment_counts(campaign),
+        "items": [(i.pk, i.submitted, i.in_progress, i.reviews_done) for i in items],
+        "seats": [
+            (s.pk, s.reviews_done, s.assignments_submitted, s.in_progress, s.waiting)
+            for s in seats_with_assignments(campaign)
+        ],
+        "progress": [
+            (p.reviews, p.in_progress, p.mean_seconds, p.last_at) for p in progress_by_person(campaign)
+        ],
         "days": recent_days([campaign])[campaign.pk],
-        "totals": (campaign.items_total, campaign.places_total, campaign.reviews_total),
+        "totals": (campaign.items_total, campaign.assignments_total, campaign.reviews_total),
     }
 
 
@@ -174,7 +184,7 @@ def test_checks_change_no_result(method):
 
     def said(stand):
         # Whatever a check is answered, it would show in any share, strength, row or comment.
-        if stand.place.purpose == Purpose.REVIEW:
+        if stand.assignment.purpose == Purpose.REVIEW:
             return by_candidate(stand)
         verdict = by_position(stand)
         return Verdict(verdict.choice, verdict.ranks, "Only a check says this.")
@@ -185,13 +195,13 @@ def test_checks_change_no_result(method):
         CampaignReviewer.objects.update(admitted_at=ADMITTED)
     kinds = Counter(Judgement.objects.values_list("purpose", flat=True))
     assert set(kinds) == set(Purpose.values) and kinds["review"] == campaign.reviews_total
-    gold = campaign.items.filter(purpose=Purpose.GOLD, places__reviewer=people[0]).first()
+    gold = campaign.items.filter(purpose=Purpose.GOLD, assignments__reviewer=people[0]).first()
     assert {line.judgement.comment for line in lines_of_item(campaign, gold.pk)} == {
         "Only a check says this."
     }
     with_checks = results(campaign)
     Judgement.objects.exclude(purpose=Purpose.REVIEW).delete()
-    Place.objects.exclude(purpose=Purpose.REVIEW).delete()
+    Assignment.objects.exclude(purpose=Purpose.REVIEW).delete()
     Item.objects.exclude(purpose=Purpose.REVIEW).delete()
     assert with_checks == results(campaign)
     assert "Only a check" not in str(with_checks)
@@ -214,15 +224,15 @@ def test_nothing_that_a_reviewer_gets_tells_a_check_from_other_work():
         payload = browser.get(address, headers=JSON).json()
         if "url" not in payload:
             break
-        place = Place.objects.get(key=UUID(payload["url"].split("/")[2]))
+        assignment = Assignment.objects.get(key=UUID(payload["url"].split("/")[2]))
         page = browser.get(payload["url"]).text
         by_api = program.post(f"judgements/campaigns/{campaign.key}/next/").json()
         assert not re.search(
             r'gold|"repeat"|is_repeat|purpose"|calibrat', page + json.dumps([payload, by_api])
         )
-        pages.setdefault(place.purpose, set()).add(scrubbed(page))
-        told.setdefault(place.purpose, set()).add(scrubbed(json.dumps(by_api)))
-        shapes.setdefault(place.purpose, set()).add((*sorted(payload), *sorted(payload["progress"])))
+        pages.setdefault(assignment.purpose, set()).add(scrubbed(page))
+        told.setdefault(assignment.purpose, set()).add(scrubbed(json.dumps(by_api)))
+        shapes.setdefault(assignment.purpose, set()).add((*sorted(payload), *sorted(payload["progress"])))
         figures.append((payload["progress"]["mine"], payload["progress"]["done"]))
         totals = payload["progress"]["total"], payload["progress"]["mine_total"]
         assert totals == (campaign.reviews_total + campaign.checks_total, round(55 * 1.6))
@@ -248,8 +258,8 @@ def test_what_is_chosen_for_a_repeat_outlives_a_change_of_the_first_judgement():
     campaign, (person, _) = make_checked(gold_share=0, repeat_share=50)
     while True:
         found = next_for(campaign, person)
-        stand = judging_stand(person, found.place.key, found.slot)
-        if stand.place.purpose == Purpose.REPEAT:
+        stand = judging_stand(person, found.assignment.key, found.slot)
+        if stand.assignment.purpose == Purpose.REPEAT:
             break
         submit_judgement(stand=stand, client_id=uuid4(), verdict=Verdict("a"))
     keep_draft(stand=stand, verdict=Verdict("b", None, "Half a sent"), seconds_active=1.0, revision=0)
@@ -259,8 +269,8 @@ def test_what_is_chosen_for_a_repeat_outlives_a_change_of_the_first_judgement():
     assert draft.body["comment"] == "Half a sent"
     assert stand_task(stand).draft == Verdict("b", None, "Half a sent")
     # The first, opened again, shows what was submitted.
-    slot = first.place.outputs_order.index(first.comparison_id)
-    page = client_of(person).get(f"/judgements/{first.place.key}/{slot}/").text
+    slot = first.assignment.outputs_order.index(first.comparison_id)
+    page = client_of(person).get(f"/judgements/{first.assignment.key}/{slot}/").text
     assert re.search(r'value="tie"[^>]* checked', page)
     submit_judgement(stand=stand, client_id=uuid4(), verdict=Verdict("b"))
     assert not JudgementDraft.objects.exists()
@@ -276,15 +286,15 @@ def test_checks_stand_on_each_side_equally_often_and_leave_the_balance_of_the_re
     owner = dict(ItemOutput.objects.filter(item__campaign=campaign).values_list("pk", "candidate__position"))
     comparisons = {each.pk: each for each in Comparison.objects.filter(item__campaign=campaign)}
     overall, by_item = Counter(), Counter()
-    for place in campaign.places.all():
-        assert place.outputs_total == (1 if width > 2 else candidates * (candidates - 1) // 2)
-        for pk in place.outputs_order:
-            assert comparisons[pk].item_id == place.item_id
-            for position, output in enumerate(arranged(comparisons[pk].outputs, place.arrangement)):
-                if place.purpose == Purpose.REVIEW:
+    for assignment in campaign.assignments.all():
+        assert assignment.outputs_total == (1 if width > 2 else candidates * (candidates - 1) // 2)
+        for pk in assignment.outputs_order:
+            assert comparisons[pk].item_id == assignment.item_id
+            for position, output in enumerate(arranged(comparisons[pk].outputs, assignment.arrangement)):
+                if assignment.purpose == Purpose.REVIEW:
                     overall[owner[output], position] += 1
                 else:
-                    by_item[place.item_id, pk, owner[output], position] += 1
+                    by_item[assignment.item_id, pk, owner[output], position] += 1
     # Twice as many people as positions: each answer of a check stands twice at each.
     assert set(by_item.values()) == {2}
     for candidate in range(candidates):

@@ -8,8 +8,8 @@ from django.db import connection
 from django.db.models import Count, F
 from django.utils import timezone
 
-from evalapp.campaigns.allocation import NextReview, NoWorkReason, next_review, return_lapsed_places
-from evalapp.campaigns.models import CampaignReviewer, Place, PlaceState, Purpose
+from evalapp.campaigns.allocation import NextReview, NoWorkReason, next_review, return_lapsed_assignments
+from evalapp.campaigns.models import Assignment, AssignmentState, CampaignReviewer, Purpose
 from evalapp.campaigns.services import open_campaign
 from evalapp.core.errors import ConflictError, StaleError
 from evalapp.judgements.gold import VerdictRow, set_gold_verdicts
@@ -57,7 +57,7 @@ def test_the_quota_of_comparisons_is_exact_while_leases_expire_at_random():
         n=Count("id"), people=Count("reviewer", distinct=True)
     )
     assert {(row["n"], row["people"]) for row in told} == {(3, 3)}
-    assert set(Place.objects.values_list("state", "reviews_done")) == {(PlaceState.COMPLETE, 3)}
+    assert set(Assignment.objects.values_list("state", "reviews_done")) == {(AssignmentState.SUBMITTED, 3)}
     assert sum(seat.reviews_done for seat in CampaignReviewer.objects.all()) == 54
 
 
@@ -76,7 +76,7 @@ def test_gold_and_repeats_add_nothing_to_the_quota_and_are_each_persons_own():
     assert {(row["n"], row["people"]) for row in told} == {(2, 2)}
     checks = Judgement.objects.exclude(purpose=Purpose.REVIEW)
     assert set(checks.values_list("purpose", flat=True)) == {Purpose.GOLD, Purpose.REPEAT}
-    assert not checks.exclude(place__assigned_to=F("reviewer")).exists()
+    assert not checks.exclude(assignment__assigned_to=F("reviewer")).exists()
     assert not checks.values("comparison", "reviewer").annotate(n=Count("id")).filter(n__gt=1).exists()
     for seat in CampaignReviewer.objects.all():
         assert seat.reviews_done == counted.filter(reviewer=seat.user_id).count()
@@ -95,11 +95,11 @@ def judge_all_at_once(campaign, people):
             if not isinstance(found, NextReview):
                 if found.reason in (NoWorkReason.ALL_DONE, NoWorkReason.NOTHING_LEFT_FOR_YOU):
                     return
-                return_lapsed_places()
+                return_lapsed_assignments()
                 continue
             if chance.random() < 0.2:
                 # Whoever holds it now: time passes for anybody.
-                lapse(pk=found.place.id)
+                lapse(pk=found.assignment.id)
             try:
                 submit(person, found, chance.choice("ab"))
             except ConflictError:
@@ -107,19 +107,19 @@ def judge_all_at_once(campaign, people):
         raise AssertionError("The campaign never ended for this reviewer.")
 
     def submit(person, found, choice):
-        stand = judging_stand(person, found.place.key, found.slot)
+        stand = judging_stand(person, found.assignment.key, found.slot)
         judge(campaign, person, Verdict(choice), stand=stand)
 
     ended = at_once(len(people), work)
     assert [each for each in ended if isinstance(each, Exception)] == []
     # Leases can lapse in the hands of the last ones; then there is work for whoever comes back.
     lapse()
-    return_lapsed_places()
+    return_lapsed_assignments()
     for person in people:
         while isinstance(found := next_review(seat=seat_of(campaign, person)), NextReview):
             submit(person, found, "a")
 
 
 def lapse(**lookup):
-    held = Place.objects.filter(state=PlaceState.HELD, **lookup)
+    held = Assignment.objects.filter(state=AssignmentState.IN_PROGRESS, **lookup)
     held.update(lease_expires_at=timezone.now() - timedelta(seconds=1))

@@ -33,7 +33,7 @@ def test_gold_results_lead_to_the_items_and_a_tie_can_be_right_too():
     rows = dict(campaign.items.values_list("pk", "example__row_number"))
 
     def said(stand):
-        is_off = stand.place.purpose == Purpose.GOLD and rows[stand.place.item_id] <= 2
+        is_off = stand.assignment.purpose == Purpose.GOLD and rows[stand.assignment.item_id] <= 2
         return Verdict("tie") if is_off else by_candidate(stand)
 
     judge_on(campaign, person, said)

@@ -133,9 +133,9 @@ def test_a_body_that_is_no_judgement_is_400_in_json(campaign, reviewer, client_f
 
 
 @pytest.mark.parametrize("slot", [1, 99, 2**40])
-def test_a_slot_outside_the_place_is_nothing(campaign, reviewer, client_for, slot):
+def test_a_slot_outside_the_assignment_is_nothing(campaign, reviewer, client_for, slot):
     stand = claim(campaign, reviewer)
-    assert client_for(reviewer).get(f"/judgements/{stand.place.key}/{slot}/").status_code == 404
+    assert client_for(reviewer).get(f"/judgements/{stand.assignment.key}/{slot}/").status_code == 404
 
 
 def test_a_draft_comes_back_and_two_tabs_do_not_write_over_each_other(campaign, reviewer, client_for):

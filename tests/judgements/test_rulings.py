@@ -36,7 +36,7 @@ def desk_of(disputed) -> str:
 
 
 def own_page(judgement) -> str:
-    return f"/judgements/{judgement.place.key}/{judgement.slot}/discussion/"
+    return f"/judgements/{judgement.assignment.key}/{judgement.slot}/discussion/"
 
 
 # Deciding
@@ -354,8 +354,8 @@ def test_nothing_of_it_before_ones_own_verdict(campaign, reviewer, other_reviewe
     judge_all(campaign, other_reviewer, Verdict("a"))
     seat = campaign.reviewers.select_related("campaign__project", "user").get(user=reviewer)
     found = next_review(seat=seat)
-    own = f"/judgements/{found.place.key}/{found.slot}/"
-    comparison = found.place.outputs_order[found.slot]
+    own = f"/judgements/{found.assignment.key}/{found.slot}/"
+    comparison = found.assignment.outputs_order[found.slot]
     DiscussionMessage.objects.create(
         campaign=campaign, comparison_id=comparison, author=other_reviewer, text="A peer's words."
     )

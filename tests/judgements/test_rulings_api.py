@@ -69,7 +69,7 @@ def test_bad_rulings(base, disputed, manager, change, field) -> None:
 
 def test_discussion_and_appeal_by_both_doors(base, disputed, manager, owner, reviewer) -> None:
     ruling = decide(disputed, manager)
-    task = f"judgements/{disputed.mine.place.key}/{disputed.mine.slot}"
+    task = f"judgements/{disputed.mine.assignment.key}/{disputed.mine.slot}"
     office, mine = program_of(manager), program_of(reviewer)
     discussion = f"{base}/comparisons/{disputed.comparison.pk}/discussion/"
     assert office.post(discussion, {"text": "Why?"}).status_code == 201

@@ -45,8 +45,8 @@ def test_it_is_sent_back_seen_by_its_reviewer_and_resubmitted(judgement, campaig
     assert campaign.judgements.count() == 1
     home = mine.get("/reviews/").text
     assert "1 comparison sent back" in home and "Look at the figures in the second." in home
-    place, slot = judgement.place.key, judgement.slot
-    own = f"/judgements/{place}/{slot}/"
+    assignment, slot = judgement.assignment.key, judgement.slot
+    own = f"/judgements/{assignment}/{slot}/"
     assert f'href="{own}"' in home
     assert "Look at the figures in the second." in mine.get(own).text
     assert "Sent back" in mine.get("/judgements/submitted/").text
@@ -65,7 +65,7 @@ def test_a_resubmission_that_changes_nothing_is_none(judgement, reviewer, manage
     sent = send_back(given=judgement, by=manager, reason="Look again.")
     same = {"client_id": str(uuid.uuid4()), "answers": verdict_of(judgement).as_dict(), "revision": 1}
     answer = client_of(reviewer).post(
-        judgement_url(judgement.place.key, judgement.slot),
+        judgement_url(judgement.assignment.key, judgement.slot),
         same,
         content_type="application/json",
         headers={"Accept": "application/json"},
@@ -130,8 +130,8 @@ def test_programs_do_the_same(judgement, campaign, reviewer, manager):
     sent = office.post(root, {"judgement": judgement.pk, "reason": "Look."})
     assert (sent.status_code, sent.json()["state"]) == (201, "sent_back")
     (waiting,) = mine.get("judgements/sent-back/").json()["results"]
-    assert (waiting["place"], waiting["reason"], waiting["revision"]) == (
-        str(judgement.place.key),
+    assert (waiting["assignment"], waiting["reason"], waiting["revision"]) == (
+        str(judgement.assignment.key),
         "Look.",
         1,
     )

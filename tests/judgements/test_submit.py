@@ -6,7 +6,7 @@ from django.db import IntegrityError, transaction
 from evalapp.accounts.people import anonymise_person
 from evalapp.audit.models import AuditEvent
 from evalapp.campaigns.comparisons import arranged
-from evalapp.campaigns.models import CampaignReviewer, Comparison, Place, PlaceState, Skip
+from evalapp.campaigns.models import Assignment, AssignmentState, CampaignReviewer, Comparison, Skip
 from evalapp.campaigns.services import close_campaign
 from evalapp.core.errors import InvalidError, MissingError, StaleError
 from evalapp.judgements.models import Judgement, JudgementDraft, JudgementRevision
@@ -39,12 +39,16 @@ def test_a_judgement_is_stored_with_the_sides_it_was_given_on_and_counts_once(ca
     comparison = Comparison.objects.get(pk=comparison_id_at(stand))
     assert result.judgement == judgement
     assert (judgement.choice, judgement.ranks, judgement.comment) == ("b", None, "Clearer.")
-    assert judgement.outputs == arranged(comparison.outputs, stand.place.arrangement)
+    assert judgement.outputs == arranged(comparison.outputs, stand.assignment.arrangement)
     assert (judgement.seconds_active, judgement.is_simulated, judgement.revision) == (7.5, False, 1)
     seat = CampaignReviewer.objects.get(campaign=campaign, user=reviewer)
     assert (seat.reviews_done, seat.seconds_active) == (1, 7.5)
-    place = Place.objects.get(pk=stand.place.pk)
-    assert (place.state, place.reviews_done, place.open_slots) == (PlaceState.COMPLETE, 1, [])
+    assignment = Assignment.objects.get(pk=stand.assignment.pk)
+    assert (assignment.state, assignment.reviews_done, assignment.open_slots) == (
+        AssignmentState.SUBMITTED,
+        1,
+        [],
+    )
     event = AuditEvent.objects.get(action="judgement.submitted")
     assert (event.actor_id, event.object_id) == (reviewer.pk, judgement.pk)
 
@@ -96,11 +100,11 @@ def test_an_edit_that_changes_nothing_stores_nothing(campaign, reviewer):
 def test_a_skipped_item_goes_to_others_and_its_drafts_go(campaign, reviewer):
     stand = claim(campaign, reviewer)
     keep(stand, Verdict("a"))
-    skip_comparisons(reviewer=reviewer, place=stand.place, reason="My own client")
+    skip_comparisons(reviewer=reviewer, assignment=stand.assignment, reason="My own client")
     assert not JudgementDraft.objects.exists()
-    assert Place.objects.get(pk=stand.place.pk).state == PlaceState.FREE
-    assert Skip.objects.get().item_id == stand.place.item_id
-    assert claim(campaign, reviewer).place.item_id != stand.place.item_id
+    assert Assignment.objects.get(pk=stand.assignment.pk).state == AssignmentState.AVAILABLE
+    assert Skip.objects.get().item_id == stand.assignment.item_id
+    assert claim(campaign, reviewer).assignment.item_id != stand.assignment.item_id
 
 
 def test_a_draft_is_kept_and_a_newer_one_of_another_tab_is_not_written_over(campaign, reviewer):
@@ -116,11 +120,11 @@ def test_a_draft_is_kept_and_a_newer_one_of_another_tab_is_not_written_over(camp
     assert not JudgementDraft.objects.exists()
 
 
-def test_a_draft_follows_its_answers_to_a_place_where_they_stand_the_other_way(project, reviewer):
+def test_a_draft_follows_its_answers_to_a_assignment_where_they_stand_the_other_way(project, reviewer):
     campaign = make_open_campaign(project, [reviewer], rows=1, candidates=2, overlap=1, method="pairwise")
     stand = claim(campaign, reviewer)
     keep(stand, Verdict("a"))
-    Place.objects.filter(pk=stand.place.pk).update(arrangement=1 - stand.place.arrangement)
+    Assignment.objects.filter(pk=stand.assignment.pk).update(arrangement=1 - stand.assignment.arrangement)
     assert stand_task(again(stand)).draft == Verdict("b")
 
 
@@ -136,7 +140,7 @@ def test_the_quota_is_exact_and_both_reviewers_see_the_sides_the_other_way_round
     for person in (reviewer, other_reviewer):
         for _ in range(4):
             judge(campaign, person)
-    assert set(Place.objects.values_list("state", flat=True)) == {PlaceState.COMPLETE}
+    assert set(Assignment.objects.values_list("state", flat=True)) == {AssignmentState.SUBMITTED}
     assert Judgement.objects.count() == campaign.reviews_total == 8
     for comparison in Comparison.objects.filter(item__campaign=campaign):
         one, other = comparison.judgements.all()
@@ -147,7 +151,11 @@ def test_a_campaign_that_compares_takes_no_review_of_one_answer(campaign, review
     stand = claim(campaign, reviewer)
     with pytest.raises(InvalidError):
         submit_at(
-            seat=stand.seat, place=stand.place, slot=0, client_id=uuid4(), answers=ReviewAnswers({"tone": 3})
+            seat=stand.seat,
+            assignment=stand.assignment,
+            slot=0,
+            client_id=uuid4(),
+            answers=ReviewAnswers({"tone": 3}),
         )
     assert not Review.objects.exists()
 
@@ -159,11 +167,11 @@ def test_addresses_of_reviews_and_of_comparisons_do_not_meet(project, reviewer, 
 
     stand = claim(campaign, reviewer)
     with pytest.raises(MissingError):
-        stand_at(reviewer, stand.place.key, 0)
+        stand_at(reviewer, stand.assignment.key, 0)
     rated = make_open_campaign(project, [reviewer], name="Rated", dataset="Rated", rubric="Rated", overlap=1)
-    place = next_review(seat=seat_of(rated, reviewer)).place
+    assignment = next_review(seat=seat_of(rated, reviewer)).assignment
     with pytest.raises(MissingError):
-        judging_stand(reviewer, place.key, 0)
+        judging_stand(reviewer, assignment.key, 0)
 
 
 @pytest.mark.parametrize(

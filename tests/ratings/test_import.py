@@ -15,7 +15,7 @@ from evalapp.accounts.people import anonymise_person
 from evalapp.analysis.comparison import compare
 from evalapp.analysis.scores import load_scores
 from evalapp.audit.models import AuditEvent
-from evalapp.campaigns.models import Campaign, CampaignState, Place
+from evalapp.campaigns.models import Assignment, Campaign, CampaignState
 from evalapp.core.errors import ConflictError
 from evalapp.datasets.models import DatasetVersion, Example
 from evalapp.decisions.deletion import delete_project
@@ -304,17 +304,17 @@ def test_items_are_not_found_by_row_number_where_rows_have_ids(project: Project,
     assert not Review.objects.exists()
 
 
-def test_a_reviewer_who_rated_some_answers_of_an_item_has_a_whole_place(
+def test_a_reviewer_who_rated_some_answers_of_an_item_has_a_whole_assignment(
     project: Project, manager: User
 ) -> None:
     content = table(rating(1, "base", "Mara"), rating(1, "tuned", "Mara"), rating(1, "base", "Ole"))
 
     campaign = imported(project, manager, content).campaign
 
-    places = Place.objects.filter(campaign=campaign).order_by("outputs_total")
-    assert [(p.state, p.outputs_total, p.reviews_done, p.open_slots) for p in places] == [
-        ("complete", 1, 1, []),
-        ("complete", 2, 2, []),
+    assignments = Assignment.objects.filter(campaign=campaign).order_by("outputs_total")
+    assert [(p.state, p.outputs_total, p.reviews_done, p.open_slots) for p in assignments] == [
+        ("submitted", 1, 1, []),
+        ("submitted", 2, 2, []),
     ]
 
 

@@ -10,7 +10,7 @@ from evalapp.campaigns.services import open_campaign
 from tests.campaigns.making import make_campaign, make_team
 from tests.campaigns.test_allocation import next_for
 from tests.factories import answers
-from tests.reviews.conftest import place_of, submit
+from tests.reviews.conftest import assignment_of, submit
 
 JSON = {"Accept": "application/json"}
 
@@ -34,7 +34,7 @@ def review_on(campaign: Campaign, person: User, said: Any = None, most: int = 1_
     """Review until nothing comes; (purpose, item) of each in order."""
     seen = []
     while len(seen) < most and isinstance(upcoming := next_for(campaign, person), NextReview):
-        place = place_of(upcoming)
-        submit(campaign, person, upcoming, answers=said(place) if said else answers())
-        seen.append((place.purpose, place.item_id))
+        assignment = assignment_of(upcoming)
+        submit(campaign, person, upcoming, answers=said(assignment) if said else answers())
+        seen.append((assignment.purpose, assignment.item_id))
     return seen

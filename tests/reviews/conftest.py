@@ -3,7 +3,7 @@ from uuid import uuid4
 import pytest
 
 from evalapp.campaigns.allocation import NextReview, next_review
-from evalapp.campaigns.models import Campaign, CampaignReviewer, ItemOutput, Place
+from evalapp.campaigns.models import Assignment, Campaign, CampaignReviewer, ItemOutput
 from evalapp.reviews.answers import ReviewAnswers
 from evalapp.reviews.services import submit_review
 from tests.campaigns.making import make_open_campaign
@@ -32,9 +32,9 @@ def claim(campaign, user) -> NextReview:
     return found
 
 
-def place_of(upcoming) -> Place:
-    return Place.objects.select_related("campaign__project", "campaign__rubric_version").get(
-        pk=upcoming.place.id
+def assignment_of(upcoming) -> Assignment:
+    return Assignment.objects.select_related("campaign__project", "campaign__rubric_version").get(
+        pk=upcoming.assignment.id
     )
 
 
@@ -42,7 +42,7 @@ def submit(campaign, user, upcoming=None, *, answers=GOOD, client_id=None, **opt
     upcoming = upcoming or claim(campaign, user)
     return submit_review(
         reviewer=user,
-        place=place_of(upcoming),
+        assignment=assignment_of(upcoming),
         item_output=ItemOutput.objects.get(pk=upcoming.item_output_id),
         client_id=client_id or uuid4(),
         answers=answers,
@@ -61,7 +61,7 @@ def body(answers=GOOD, *, client_id=None, revision=0, seconds_active=12.5):
 
 
 def url_of(upcoming) -> str:
-    return f"/reviews/{upcoming.place.key}/{upcoming.slot}/"
+    return f"/reviews/{upcoming.assignment.key}/{upcoming.slot}/"
 
 
 def post(client, url, data):

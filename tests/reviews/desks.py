@@ -27,14 +27,14 @@ class RatingDesk:
         """What the person is handed."""
         return rating.claim(self.campaign, person)
 
-    def place_of(self, hand: Any) -> int:
-        return int(hand.place.id)
+    def assignment_of(self, claimed: Any) -> int:
+        return int(claimed.assignment.id)
 
     def give(
-        self, person: User, hand: Any = None, *, said: str = "Once.", client_id: UUID | None = None
+        self, person: User, claimed: Any = None, *, said: str = "Once.", client_id: UUID | None = None
     ) -> Any:
         answers = ReviewAnswers(rating.GOOD.scores, comment=said)
-        result = rating.submit(self.campaign, person, hand, answers=answers, client_id=client_id)
+        result = rating.submit(self.campaign, person, claimed, answers=answers, client_id=client_id)
         return result.review, result.is_replay
 
     def undo(self, person: User) -> Any:
@@ -54,13 +54,13 @@ class ComparingDesk:
     def take(self, person: User) -> Any:
         return comparing.claim(self.campaign, person)
 
-    def place_of(self, hand: Any) -> int:
-        return int(hand.place.pk)
+    def assignment_of(self, claimed: Any) -> int:
+        return int(claimed.assignment.pk)
 
     def give(
-        self, person: User, hand: Any = None, *, said: str = "Once.", client_id: UUID | None = None
+        self, person: User, claimed: Any = None, *, said: str = "Once.", client_id: UUID | None = None
     ) -> Any:
-        stand = comparing.again(hand or self.take(person))
+        stand = comparing.again(claimed or self.take(person))
         verdict = Verdict("a", None, said)
         result = comparing.judge(self.campaign, person, verdict, stand=stand, client_id=client_id or uuid4())
         return result.judgement, result.is_replay

@@ -13,13 +13,13 @@ pytestmark = pytest.mark.django_db
 JSON = {"Accept": "application/json"}
 
 
-def place_in(url):
-    _, place, slot, _ = url.rsplit("/", 3)
-    return f"place={place}&slot={slot}"
+def assignment_in(url):
+    _, assignment, slot, _ = url.rsplit("/", 3)
+    return f"assignment={assignment}&slot={slot}"
 
 
 def fetch(client, start, on_screen=None):
-    query = f"?{place_in(on_screen['url'])}" if on_screen else ""
+    query = f"?{assignment_in(on_screen['url'])}" if on_screen else ""
     return client.get(f"{start}{query}", headers=JSON).json()
 
 
@@ -33,7 +33,7 @@ def test_it_is_what_fetching_ahead_would_give(project, reviewer, other_reviewer,
     shown_meanwhile = fetch(client, start, on_screen)
     seen = [on_screen["url"], shown_meanwhile["url"]]
     while True:
-        answer = post(client, f"{on_screen['url']}?ahead&{place_in(shown_meanwhile['url'])}", given())
+        answer = post(client, f"{on_screen['url']}?ahead&{assignment_in(shown_meanwhile['url'])}", given())
         assert answer.status_code == 201
         ahead = answer.json()["ahead"]
         fetched = fetch(client, start, shown_meanwhile)
@@ -57,8 +57,8 @@ def test_it_comes_only_to_those_who_ask(campaign, reviewer, client_for):
     }
 
 
-@pytest.mark.parametrize("query", ["ahead&place=nothing&slot=0", "ahead&place=&slot=x", "ahead"])
-def test_a_strange_place_does_not_hinder_the_submission(campaign, reviewer, client_for, query):
+@pytest.mark.parametrize("query", ["ahead&assignment=nothing&slot=0", "ahead&assignment=&slot=x", "ahead"])
+def test_a_strange_assignment_does_not_hinder_the_submission(campaign, reviewer, client_for, query):
     client, start = client_for(reviewer), f"/reviews/campaigns/{campaign.key}/"
     answer = post(client, f"{fetch(client, start)['url']}?{query}", body())
     assert answer.status_code == 201

@@ -1,9 +1,9 @@
-"""What checks a reviewer comes in the order of ordinary work: its place in the hand tells nothing."""
+"""What checks a reviewer comes in the order of ordinary work: its position among what is claimed tells nothing."""
 
 import pytest
 
 from evalapp.accounts.models import Project, User
-from evalapp.campaigns.allocation import SPACING, NextReview, held_places
+from evalapp.campaigns.allocation import SPACING, NextReview, claimed_assignments
 from evalapp.campaigns.gold import set_gold
 from evalapp.campaigns.models import Purpose
 from evalapp.campaigns.services import open_campaign
@@ -27,17 +27,19 @@ def test_a_campaign_of_checks_alone_is_not_opened(project: Project, reviewer: Us
 
 
 def test_a_check_waits_for_its_turn_in_the_hand() -> None:
-    """One that overtook what the reviewer had in hand before would be told by that alone."""
+    """One that overtook what the reviewer had in progress before would be told by that alone."""
     campaign, (person, _) = make_checked(rows=40, gold=8, gold_share=25, repeat_share=20, candidates=2)
     given: list[int] = []
     while isinstance(found := next_for(campaign, person), NextReview):
-        for place in held_places(seat_of(campaign, person)):
-            if place.id not in given:
-                given.append(place.id)
+        for assignment in claimed_assignments(seat_of(campaign, person)):
+            if assignment.id not in given:
+                given.append(assignment.id)
         # Nothing that was claimed earlier and is not of the last two items waits behind it.
         last = seat_of(campaign, person).recent_items[:SPACING]
-        hand = [each for each in held_places(seat_of(campaign, person)) if each.item_id not in last]
-        if hand:
-            assert found.place.id == min((each.id for each in hand), key=given.index)
+        claimed = [
+            each for each in claimed_assignments(seat_of(campaign, person)) if each.item_id not in last
+        ]
+        if claimed:
+            assert found.assignment.id == min((each.id for each in claimed), key=given.index)
         submit(campaign, person, found)
     assert Review.objects.exclude(purpose=Purpose.REVIEW).count() > 8

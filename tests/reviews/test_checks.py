@@ -16,8 +16,13 @@ from evalapp.analysis.comparison import compare
 from evalapp.analysis.scores import load_scores
 from evalapp.campaigns.allocation import NoWorkReason
 from evalapp.campaigns.gold import set_gold
-from evalapp.campaigns.models import Campaign, CampaignReviewer, Item, Place, PlaceState, Purpose
-from evalapp.campaigns.queries import cost_of_draft, items_with_progress, place_counts, seats_with_places
+from evalapp.campaigns.models import Assignment, AssignmentState, Campaign, CampaignReviewer, Item, Purpose
+from evalapp.campaigns.queries import (
+    assignment_counts,
+    cost_of_draft,
+    items_with_progress,
+    seats_with_assignments,
+)
 from evalapp.campaigns.services import add_reviewers, give_back, open_campaign
 from evalapp.exports.queries import given_corrections, ratings_of, reviewed_outputs
 from evalapp.reviews.answers import ReviewAnswers
@@ -32,7 +37,7 @@ from tests.campaigns.test_allocation import lapse, next_for, seat_of
 from tests.cast import client_of
 from tests.factories import answers, corrected
 from tests.reviews.checking import JSON, gold_of, make_checked, review_on
-from tests.reviews.conftest import place_of, submit
+from tests.reviews.conftest import assignment_of, submit
 
 pytestmark = pytest.mark.django_db
 
@@ -102,11 +107,11 @@ def test_a_seed_checks_with_the_same_rows_again() -> None:
 def test_a_repeat_has_the_same_outputs_in_an_order_of_its_own() -> None:
     campaign, (person, _) = make_checked(rows=30, gold_share=0, repeat_share=50, candidates=4)
     review_on(campaign, person, most=40)
-    repeats = campaign.places.filter(purpose=Purpose.REPEAT)
+    repeats = campaign.assignments.filter(purpose=Purpose.REPEAT)
     assert repeats
     orders = []
     for repeat in repeats:
-        first = Place.objects.get(item=repeat.item, reviewer=person, purpose=Purpose.REVIEW)
+        first = Assignment.objects.get(item=repeat.item, reviewer=person, purpose=Purpose.REVIEW)
         assert sorted(repeat.outputs_order) == sorted(first.outputs_order)
         orders.append(repeat.outputs_order == first.outputs_order)
     assert not all(orders)
@@ -122,28 +127,33 @@ def results(campaign: Campaign) -> dict[str, Any]:
         "answers": scores.answers,
         "tags": scores.tags,
         "outputs": scores.outputs,
-        "places": scores.places,
+        "assignments": scores.assignments,
         "numbers": scores.numbers,
         "ratings": [(r.pk, r.reviewer_id) for r in ratings_of(campaign)],
         "reviewed": reviewed_outputs(campaign),
         "corrections": given_corrections(campaign),
-        "counts": place_counts(campaign),
-        "items": [(i.pk, i.complete, i.held, i.reviews_done) for i in items_with_progress(campaign)],
-        "seats": [(s.pk, s.reviews_done, s.complete, s.held, s.waiting) for s in seats_with_places(campaign)],
-        "progress": [(p.reviews, p.held, p.mean_seconds, p.last_at) for p in progress_by_person(campaign)],
+        "counts": assignment_counts(campaign),
+        "items": [(i.pk, i.submitted, i.in_progress, i.reviews_done) for i in items_with_progress(campaign)],
+        "seats": [
+            (s.pk, s.reviews_done, s.assignments_submitted, s.in_progress, s.waiting)
+            for s in seats_with_assignments(campaign)
+        ],
+        "progress": [
+            (p.reviews, p.in_progress, p.mean_seconds, p.last_at) for p in progress_by_person(campaign)
+        ],
         "differing": items_that_differ(campaign, tone, least=1),
-        "totals": (campaign.items_total, campaign.places_total, campaign.reviews_total),
+        "totals": (campaign.items_total, campaign.assignments_total, campaign.reviews_total),
     }
 
 
 def test_checks_change_no_result() -> None:
     campaign, people = make_checked(rows=50, overlap=2, candidates=2, calibration_items=2)
 
-    def said(place: Place) -> Any:
+    def said(assignment: Assignment) -> Any:
         # Whatever a check is answered, it would show in any mean, tag, correction or spread.
-        if place.purpose != Purpose.REVIEW:
+        if assignment.purpose != Purpose.REVIEW:
             return corrected(answers(error=1, tone=1, accuracy=1), "Only a check says this.")
-        return answers(tone=4 if place.number == 1 else 3)
+        return answers(tone=4 if assignment.number == 1 else 3)
 
     for person in people:
         review_on(campaign, person, said)
@@ -154,7 +164,7 @@ def test_checks_change_no_result() -> None:
     assert set(kinds) == set(Purpose.values) and kinds["review"] == campaign.reviews_total
     with_checks = results(campaign)
     Review.objects.exclude(purpose=Purpose.REVIEW).delete()
-    Place.objects.exclude(purpose=Purpose.REVIEW).delete()
+    Assignment.objects.exclude(purpose=Purpose.REVIEW).delete()
     Item.objects.exclude(purpose=Purpose.REVIEW).delete()
     assert with_checks == results(campaign)
     assert "Only a check" not in str(with_checks["corrections"])
@@ -178,11 +188,11 @@ def test_nothing_that_a_reviewer_gets_tells_a_check_from_other_work() -> None:
         payload = browser.get(address, headers=JSON).json()
         if "url" not in payload:
             break
-        place = Place.objects.get(key=UUID(payload["url"].split("/")[2]))
+        assignment = Assignment.objects.get(key=UUID(payload["url"].split("/")[2]))
         page = browser.get(payload["url"]).text
         assert not re.search(r'gold|"repeat"|is_repeat|purpose"|calibrat', page + json.dumps(payload))
-        pages.setdefault(place.purpose, set()).add(scrubbed(page))
-        shapes.setdefault(place.purpose, set()).add(
+        pages.setdefault(assignment.purpose, set()).add(scrubbed(page))
+        shapes.setdefault(assignment.purpose, set()).add(
             tuple(sorted(payload)) + tuple(sorted(payload["progress"]))
         )
         figures.append((payload["progress"]["mine"], payload["progress"]["done"]))
@@ -210,8 +220,8 @@ def test_nothing_that_a_reviewer_gets_tells_a_check_from_other_work() -> None:
 def test_repeats_show_who_is_at_one_with_themselves() -> None:
     campaign, (person, _) = make_checked(rows=60, gold_share=0, repeat_share=30)
 
-    def said(place: Place) -> Any:
-        again = {"tone": 3, "clarity": 1} if place.purpose == Purpose.REPEAT else {}
+    def said(assignment: Assignment) -> Any:
+        again = {"tone": 3, "clarity": 1} if assignment.purpose == Purpose.REPEAT else {}
         return answers(**again)
 
     review_on(campaign, person, said)
@@ -226,7 +236,7 @@ def test_repeats_show_who_is_at_one_with_themselves() -> None:
 
 def test_what_is_typed_for_a_repeat_outlives_a_change_of_the_first_review() -> None:
     campaign, (person, _) = make_checked(gold_share=0, repeat_share=50)
-    while place_of(upcoming := next_for(campaign, person)).purpose != Purpose.REPEAT:
+    while assignment_of(upcoming := next_for(campaign, person)).purpose != Purpose.REPEAT:
         submit(campaign, person, upcoming, answers=answers())
     first = Review.objects.get(reviewer=person, item_output=upcoming.item_output_id)
     save_draft(
@@ -245,25 +255,29 @@ def test_what_is_typed_for_a_repeat_outlives_a_change_of_the_first_review() -> N
 def test_a_check_whose_lease_runs_out_half_way_comes_to_nobody_again() -> None:
     # As ordinary work does not come back to whom it lapsed: else its return would tell what it is.
     campaign, (person, other) = make_checked(rows=30, gold=5, gold_share=50, repeat_share=0, candidates=2)
-    while (upcoming := next_for(campaign, person)) and place_of(upcoming).purpose != Purpose.GOLD:
+    while (upcoming := next_for(campaign, person)) and assignment_of(upcoming).purpose != Purpose.GOLD:
         submit(campaign, person, upcoming)
     submit(campaign, person, upcoming)
     lapse(reviewer=person)
     seen = review_on(campaign, other)
-    assert upcoming.place.item_id not in {item for purpose, item in seen if purpose == "review"}
-    gold = Place.objects.get(pk=upcoming.place.id)
-    assert (gold.state, gold.assigned_to, gold.reviews_done) == (PlaceState.FREE, person, 1)
+    assert upcoming.assignment.item_id not in {item for purpose, item in seen if purpose == "review"}
+    gold = Assignment.objects.get(pk=upcoming.assignment.id)
+    assert (gold.state, gold.assigned_to, gold.reviews_done) == (AssignmentState.AVAILABLE, person, 1)
     assert gold.item_id not in {item for _, item in review_on(campaign, person)}
 
 
 def test_a_skipped_check_is_nobodys_and_does_not_come_again() -> None:
     campaign, (person, _other) = make_checked(rows=30, gold=3, gold_share=50, repeat_share=0)
-    while (upcoming := next_for(campaign, person)) and place_of(upcoming).purpose != Purpose.GOLD:
+    while (upcoming := next_for(campaign, person)) and assignment_of(upcoming).purpose != Purpose.GOLD:
         submit(campaign, person, upcoming)
-    assert give_back(place=place_of(upcoming), reviewer=person, reason="My own client")
-    assert upcoming.place.item_id not in {item for _, item in review_on(campaign, person)}
+    assert give_back(assignment=assignment_of(upcoming), reviewer=person, reason="My own client")
+    assert upcoming.assignment.item_id not in {item for _, item in review_on(campaign, person)}
     assert next_for(campaign, person).reason == NoWorkReason.ALL_DONE
-    assert not campaign.places.filter(purpose=Purpose.REVIEW).exclude(state=PlaceState.COMPLETE).exists()
+    assert (
+        not campaign.assignments.filter(purpose=Purpose.REVIEW)
+        .exclude(state=AssignmentState.SUBMITTED)
+        .exists()
+    )
 
 
 def test_whoever_joins_later_is_checked_too(manager: User, project: Project, engineer: User) -> None:
@@ -271,7 +285,9 @@ def test_whoever_joins_later_is_checked_too(manager: User, project: Project, eng
     set_gold(campaign=draft, rows=gold_of(1, 2, 3), by=manager)
     campaign = open_campaign(campaign=draft, by=manager)
     add_reviewers(campaign=campaign, reviewers=[engineer], by=manager)
-    per_person = Counter(campaign.places.filter(purpose=Purpose.GOLD).values_list("assigned_to", flat=True))
+    per_person = Counter(
+        campaign.assignments.filter(purpose=Purpose.GOLD).values_list("assigned_to", flat=True)
+    )
     assert per_person == {manager.pk: 3, engineer.pk: 3}
 
 

@@ -66,7 +66,7 @@ def test_it_is_asked_when_the_campaign_is_closed_and_not_before(
         assert "One last question" in client.get(url).text
     page = client.get(closing_url(campaign))
     assert page.status_code == 200 and len(fields_of(page.text)) == 6
-    review = Review.objects.filter(reviewer=reviewer).select_related("place").first()
+    review = Review.objects.filter(reviewer=reviewer).select_related("assignment").first()
     assert review is not None
     with pytest.raises(CampaignClosedError):
         amend_review(review=review, by=reviewer, answers=GOOD, revision=1)
@@ -100,7 +100,9 @@ def test_answers_are_stored_once_and_the_page_says_the_same_whether_right_or_wro
         client = client_of(person)
         asked = asked_outputs(seat_of(campaign, person))
         beliefs = {
-            f"belief-{each.place_key}-{each.slot}": str(2 * sign if is_tuned(each.item_output_id) else -sign)
+            f"belief-{each.assignment_key}-{each.slot}": str(
+                2 * sign if is_tuned(each.item_output_id) else -sign
+            )
             for each in asked
         }
         answer = client.post(closing_url(campaign), beliefs)
@@ -168,7 +170,7 @@ def test_an_unknown_belief_is_refused_by_service_and_database(campaign: Campaign
     seat = seat_of(campaign, reviewer)
     first = asked_outputs(seat)[0]
     with pytest.raises(InvalidError, match="from -2 to 2"):
-        answer_closing(seat=seat, beliefs={(first.place_key, first.slot): 3})
+        answer_closing(seat=seat, beliefs={(first.assignment_key, first.slot): 3})
     with pytest.raises(IntegrityError), transaction.atomic():
         ClosingAnswer.objects.create(
             campaign=campaign, item_output_id=first.item_output_id, reviewer=reviewer, belief=3

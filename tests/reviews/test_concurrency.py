@@ -15,10 +15,10 @@ from evalapp.accounts.people import anonymise_person, update_profile
 from evalapp.accounts.services import remove_member
 from evalapp.accounts.tokens import create_api_token
 from evalapp.audit.models import AuditEvent
-from evalapp.campaigns.allocation import NextReview, NoWorkReason, next_review, return_lapsed_places
+from evalapp.campaigns.allocation import NextReview, NoWorkReason, next_review, return_lapsed_assignments
 from evalapp.campaigns.gold import GoldRow, set_gold
-from evalapp.campaigns.models import Campaign, CampaignReviewer, ItemOutput, Place, PlaceState
-from evalapp.campaigns.running import reassign, release_held
+from evalapp.campaigns.models import Assignment, AssignmentState, Campaign, CampaignReviewer, ItemOutput
+from evalapp.campaigns.running import reassign, release_claimed
 from evalapp.campaigns.services import close_campaign, open_campaign
 from evalapp.core.errors import ConflictError, InvalidError, MissingError, StaleError
 from evalapp.reviews.answers import ReviewAnswers
@@ -38,9 +38,9 @@ def test_two_tabs_share_one_hand():
     project, (person,) = make_team(1)
     campaign = make_open_campaign(project, [person], rows=30, candidates=2, overlap=1)
     at_once(12, lambda _: [next_review(seat=seat_of(campaign, person)) for _ in range(3)])
-    places = Place.objects.filter(state=PlaceState.HELD)
-    assert places.count() == 5
-    assert places.values("item").distinct().count() == 5
+    assignments = Assignment.objects.filter(state=AssignmentState.IN_PROGRESS)
+    assert assignments.count() == 5
+    assert assignments.values("item").distinct().count() == 5
 
 
 def waits_for_disk() -> str:
@@ -63,7 +63,7 @@ def test_a_claim_does_not_wait_for_the_disk_and_a_submission_does(durable):
     def look(execute, sql, parameters, many, context):
         result = execute(sql, parameters, many, context)
         for what, beginning in (
-            ("claim", "UPDATE evalapp_place p"),
+            ("claim", "UPDATE evalapp_assignment p"),
             ("review", "INSERT INTO evalapp_review "),
         ):
             if beginning in sql and "filled" not in sql:
@@ -116,11 +116,11 @@ def test_twenty_clients_with_leases_that_expire_at_random_fill_the_quota_exactly
             if not isinstance(found, NextReview):
                 if found.reason in (NoWorkReason.ALL_DONE, NoWorkReason.NOTHING_LEFT_FOR_YOU):
                     return lost
-                return_lapsed_places()
+                return_lapsed_assignments()
                 continue
             if chance.random() < 0.2:
                 # Whoever holds it now: time passes for anybody.
-                Place.objects.filter(pk=found.place.id, state=PlaceState.HELD).update(
+                Assignment.objects.filter(pk=found.assignment.id, state=AssignmentState.IN_PROGRESS).update(
                     lease_expires_at=timezone.now() - timedelta(seconds=1)
                 )
             if chance.random() < 0.1:
@@ -134,12 +134,14 @@ def test_twenty_clients_with_leases_that_expire_at_random_fill_the_quota_exactly
     results = at_once(20, work)
     assert [result for result in results if isinstance(result, Exception)] == []
     # Leases can lapse in the hands of the last ones; then there is work for whoever comes back.
-    Place.objects.filter(state=PlaceState.HELD).update(lease_expires_at=timezone.now() - timedelta(seconds=1))
-    return_lapsed_places()
+    Assignment.objects.filter(state=AssignmentState.IN_PROGRESS).update(
+        lease_expires_at=timezone.now() - timedelta(seconds=1)
+    )
+    return_lapsed_assignments()
     for person in people:
         while isinstance(found := next_review(seat=seat_of(campaign, person)), NextReview):
             submit(campaign, person, found)
-    left = Place.objects.exclude(state=PlaceState.COMPLETE)
+    left = Assignment.objects.exclude(state=AssignmentState.SUBMITTED)
     assert left.count() == 0
     per_output = Review.objects.values("item_output").annotate(
         n=Count("id"), people=Count("reviewer", distinct=True)
@@ -168,7 +170,7 @@ def test_what_is_held_and_not_begun_changes_hands_and_the_quota_stays_exact():
             if not isinstance(found, NextReview):
                 return lost
             if chance.random() < 0.1:
-                release_held(seat=seat_of(campaign, people[0]), by=None)
+                release_claimed(seat=seat_of(campaign, people[0]), by=None)
             try:
                 submit(campaign, person, found)
             except ConflictError as error:
@@ -180,17 +182,17 @@ def test_what_is_held_and_not_begun_changes_hands_and_the_quota_stays_exact():
     results = at_once(9, work)
     assert [result for result in results if isinstance(result, Exception)] == []
     # The others did all but what is on the screens of those who went.
-    left = Place.objects.exclude(state=PlaceState.COMPLETE)
-    assert {(place.state, place.reviewer_id) for place in left} <= {
-        (PlaceState.HELD, person.pk) for person in people[:3]
+    left = Assignment.objects.exclude(state=AssignmentState.SUBMITTED)
+    assert {(assignment.state, assignment.reviewer_id) for assignment in left} <= {
+        (AssignmentState.IN_PROGRESS, person.pk) for person in people[:3]
     }
     assert left.count() == left.values("reviewer").distinct().count()
     for person in people[:3]:
         while isinstance(found := next_review(seat=seat_of(campaign, person)), NextReview):
             submit(campaign, person, found)
-    assert not campaign.places.exclude(state=PlaceState.COMPLETE).exists()
+    assert not campaign.assignments.exclude(state=AssignmentState.SUBMITTED).exists()
     assert Review.objects.count() == 80 == Review.objects.values("item_output").distinct().count()
-    at_two = Review.objects.values("place").annotate(people=Count("reviewer", distinct=True))
+    at_two = Review.objects.values("assignment").annotate(people=Count("reviewer", distinct=True))
     assert not at_two.filter(people__gt=1).exists()
 
 
@@ -230,14 +232,14 @@ def test_a_reviewer_who_is_removed_while_they_work_holds_nothing_and_loses_nothi
 
     results = at_once(18, work)
 
-    # Whoever came second finds their seat gone or their place free.
+    # Whoever came second finds their seat gone or their assignment free.
     faults = [
         result
         for result in results
         if isinstance(result, Exception) and not isinstance(result, ConflictError | MissingError)
     ]
     assert faults == []
-    assert not Place.objects.filter(state=PlaceState.HELD).exists()
+    assert not Assignment.objects.filter(state=AssignmentState.IN_PROGRESS).exists()
     assert not CampaignReviewer.objects.filter(left_at=None).exists()
     stored = [result for result in results[6:12] if not isinstance(result, Exception)]
     assert Review.objects.count() == len(stored)
@@ -282,7 +284,7 @@ def test_a_deletion_of_a_persons_data_leaves_nothing_of_what_they_do_meanwhile()
         assert traces_of(person.name) + traces_of(person.email) == []
         assert str(User.objects.get(pk=person.pk)) == f"Former member {person.pk}"
     assert not Draft.objects.exists() and not ApiToken.objects.exists()
-    assert not Place.objects.filter(state=PlaceState.HELD).exists()
+    assert not Assignment.objects.filter(state=AssignmentState.IN_PROGRESS).exists()
 
 
 def _move(campaign, people, chance):
@@ -290,7 +292,7 @@ def _move(campaign, people, chance):
     source, target = chance.sample(people, 2)
     with suppress(InvalidError):
         reassign(campaign=campaign, source=source, target=chance.choice([target, None]), most=2, by=None)
-    return not campaign.places.filter(purpose="review").exclude(state=PlaceState.COMPLETE).exists()
+    return not campaign.assignments.filter(purpose="review").exclude(state=AssignmentState.SUBMITTED).exists()
 
 
 def _rate(campaign, person, chance):
@@ -299,9 +301,9 @@ def _rate(campaign, person, chance):
     if not isinstance(found, NextReview):
         if found.reason in (NoWorkReason.ALL_DONE, NoWorkReason.QUOTA_REACHED):
             return True
-        return_lapsed_places()
+        return_lapsed_assignments()
     elif chance.random() < 0.1:
-        Place.objects.filter(pk=found.place.id, state=PlaceState.HELD).update(
+        Assignment.objects.filter(pk=found.assignment.id, state=AssignmentState.IN_PROGRESS).update(
             lease_expires_at=timezone.now() - timedelta(seconds=1)
         )
     else:
@@ -350,11 +352,13 @@ def test_assigned_work_with_checks_and_quotas_is_filled_exactly_while_a_manager_
         )
     # Nothing is stuck: what a quota left half-way goes on once it is raised.
     Campaign.objects.update(quota=None)
-    Place.objects.filter(state=PlaceState.HELD).update(lease_expires_at=timezone.now() - timedelta(seconds=1))
-    return_lapsed_places()
+    Assignment.objects.filter(state=AssignmentState.IN_PROGRESS).update(
+        lease_expires_at=timezone.now() - timedelta(seconds=1)
+    )
+    return_lapsed_assignments()
     for _ in range(2):
         for person in people:
             while isinstance(found := next_review(seat=seat_of(campaign, person)), NextReview):
                 submit(campaign, person, found)
-    assert not campaign.places.filter(purpose="review").exclude(state=PlaceState.COMPLETE).exists()
+    assert not campaign.assignments.filter(purpose="review").exclude(state=AssignmentState.SUBMITTED).exists()
     assert counted.count() == campaign.reviews_total

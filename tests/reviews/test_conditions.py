@@ -85,10 +85,12 @@ def test_a_form_without_scripts_leaves_out_what_is_not_asked_any_more(version: R
 
 
 def test_a_category_is_stored_and_shown_as_its_option(campaign: Campaign, reviewer: User) -> None:
-    place, output = next(walk(campaign, reviewer))
+    assignment, output = next(walk(campaign, reviewer))
     said = ReviewAnswers(scores={"tone": 1, "error": 3, "how-bad": 2}, tags={"error": ("amount",)})
 
-    submit_review(reviewer=reviewer, place=place, item_output=output, client_id=uuid.uuid4(), answers=said)
+    submit_review(
+        reviewer=reviewer, assignment=assignment, item_output=output, client_id=uuid.uuid4(), answers=said
+    )
 
     review = Review.objects.get()
     assert answers_of(review).scores == said.scores

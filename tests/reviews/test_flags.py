@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from evalapp.accounts.models import Project, User
 from evalapp.audit.models import AuditEvent
-from evalapp.campaigns.models import Campaign, Method, Place, PlaceState
+from evalapp.campaigns.models import Assignment, AssignmentState, Campaign, Method
 from evalapp.core.errors import ConflictError
 from evalapp.decisions.inbox import inbox_of
 from evalapp.judgements.verdicts import Verdict
@@ -30,14 +30,14 @@ def campaign(request: pytest.FixtureRequest, project: Project, reviewer: User) -
     return make_open_campaign(project, [reviewer], rows=3, candidates=3, method=request.param)
 
 
-def address_in_hand(campaign: Campaign, client: Client) -> str:
+def address_in_progress(campaign: Campaign, client: Client) -> str:
     page = client.get(f"/reviews/campaigns/{campaign.key}/", follow=True)
     return str(page.context["payload"]["url"])
 
 
 def flag(campaign: Campaign, person: User, note: str = NOTE, *, api: bool = False) -> object:
     client = client_of(person)
-    url = address_in_hand(campaign, client)
+    url = address_in_progress(campaign, client)
     if api:
         return program_of(person).post(f"/api/v1{url}flag/", {"note": note})
     headers = {"accept": "application/json"}
@@ -51,7 +51,7 @@ def test_a_flag_reaches_the_manager_and_the_item_stays(
 
     stored = Flag.objects.get()
     assert (stored.note, stored.reviewer, stored.resolved_at) == (NOTE, reviewer, None)
-    assert Place.objects.get(state=PlaceState.HELD).reviewer == reviewer
+    assert Assignment.objects.get(state=AssignmentState.IN_PROGRESS).reviewer == reviewer
     assert AuditEvent.objects.get(action="item.flagged").object_id == stored.pk
     (entry,) = [each for each in inbox_of(campaign.project) if each.kind == "flagged"]
     assert "1 flag of reviewers to resolve" in entry.text
@@ -66,7 +66,7 @@ def test_a_flag_reaches_the_manager_and_the_item_stays(
 
 def test_the_form_works_without_scripts(campaign: Campaign, reviewer: User) -> None:
     client = client_of(reviewer)
-    url = address_in_hand(campaign, client)
+    url = address_in_progress(campaign, client)
 
     answer = client.post(f"{url}flag/", {"note": NOTE}, follow=True)
 
@@ -74,7 +74,7 @@ def test_the_form_works_without_scripts(campaign: Campaign, reviewer: User) -> N
     assert "The item stays yours." in answer.content.decode()
 
 
-def test_a_second_note_takes_the_place_of_the_first(campaign: Campaign, reviewer: User) -> None:
+def test_a_second_note_takes_the_assignment_of_the_first(campaign: Campaign, reviewer: User) -> None:
     flag(campaign, reviewer)
     assert flag(campaign, reviewer, "Also cut short.", api=True).status_code == 204
     assert [each.note for each in Flag.objects.all()] == ["Also cut short."]
@@ -92,10 +92,10 @@ def test_a_note_that_says_nothing_is_refused(campaign: Campaign, reviewer: User,
 def test_nobody_flags_what_they_neither_hold_nor_reviewed(
     campaign: Campaign, reviewer: User, other_reviewer: User
 ) -> None:
-    place = Place.objects.filter(state=PlaceState.FREE).first()
+    assignment = Assignment.objects.filter(state=AssignmentState.AVAILABLE).first()
     for person in (reviewer, other_reviewer):
         answer = client_of(person).post(
-            f"/{'judgements' if campaign.compares else 'reviews'}/{place.key}/0/flag/",
+            f"/{'judgements' if campaign.compares else 'reviews'}/{assignment.key}/0/flag/",
             {"note": NOTE},
             content_type="application/json",
         )
@@ -104,8 +104,8 @@ def test_nobody_flags_what_they_neither_hold_nor_reviewed(
 
 def test_what_was_submitted_can_still_be_flagged(campaign: Campaign, reviewer: User) -> None:
     client = client_of(reviewer)
-    url = f"{address_in_hand(campaign, client)}flag/"
-    while Place.objects.filter(state=PlaceState.HELD).exists():
+    url = f"{address_in_progress(campaign, client)}flag/"
+    while Assignment.objects.filter(state=AssignmentState.IN_PROGRESS).exists():
         if campaign.compares:
             stand = compared.claim(campaign, reviewer)
             given = Verdict("a") if campaign.method == Method.PAIRWISE else Verdict("", [2, 1, 3])

@@ -1,4 +1,4 @@
-"""A place that was never somebody's is not theirs to see, to write at or to take, whatever they send."""
+"""An assignment that was never somebody's is not theirs to see, to write at or to take, whatever they send."""
 
 from datetime import timedelta
 from uuid import uuid4
@@ -6,8 +6,8 @@ from uuid import uuid4
 import pytest
 from django.utils import timezone
 
-from evalapp.campaigns.allocation import return_lapsed_places
-from evalapp.campaigns.models import Place, PlaceState
+from evalapp.campaigns.allocation import return_lapsed_assignments
+from evalapp.campaigns.models import Assignment, AssignmentState
 from evalapp.judgements.models import Judgement
 from evalapp.reviews.models import Draft, Review
 from tests.campaigns.making import make_open_campaign
@@ -24,7 +24,9 @@ FORMS = [
 
 
 @pytest.mark.parametrize("form", FORMS, ids=["wrong value", "mark", "empty"])
-def test_a_form_shows_nothing_of_somebody_elses_place(campaign, reviewer, other_reviewer, client_for, form):
+def test_a_form_shows_nothing_of_somebody_elses_assignment(
+    campaign, reviewer, other_reviewer, client_for, form
+):
     address = url_of(claim(campaign, reviewer))
     answer = client_for(other_reviewer).post(address, form)
     assert answer.status_code == 404
@@ -42,7 +44,7 @@ def test_a_form_shows_nothing_of_somebody_elses_comparison(project, reviewer, ot
 
 
 @pytest.mark.parametrize("action", ["", "draft/", "skip/", "flag/"])
-def test_nothing_is_kept_of_what_is_sent_to_a_foreign_place(
+def test_nothing_is_kept_of_what_is_sent_to_a_foreign_assignment(
     campaign, reviewer, other_reviewer, client_for, action
 ):
     address = url_of(claim(campaign, reviewer)) + action
@@ -51,29 +53,31 @@ def test_nothing_is_kept_of_what_is_sent_to_a_foreign_place(
     assert not Draft.objects.exists() and not Review.objects.exists()
 
 
-def test_a_free_place_that_was_never_offered_cannot_be_taken(campaign, reviewer, client_for):
-    place = Place.objects.filter(campaign=campaign, state=PlaceState.FREE).latest("rank")
-    answer = post(client_for(reviewer), f"/reviews/{place.key}/0/", body())
+def test_a_free_assignment_that_was_never_offered_cannot_be_taken(campaign, reviewer, client_for):
+    assignment = Assignment.objects.filter(campaign=campaign, state=AssignmentState.AVAILABLE).latest("rank")
+    answer = post(client_for(reviewer), f"/reviews/{assignment.key}/0/", body())
     assert answer.status_code == 404
-    place.refresh_from_db()
-    assert (place.state, place.reviewer) == (PlaceState.FREE, None)
+    assignment.refresh_from_db()
+    assert (assignment.state, assignment.reviewer) == (AssignmentState.AVAILABLE, None)
 
 
 def test_who_had_it_last_may_still_submit_after_the_lease(campaign, reviewer, client_for):
     address = url_of(claim(campaign, reviewer))
-    Place.objects.filter(reviewer=reviewer).update(lease_expires_at=timezone.now() - timedelta(seconds=1))
-    return_lapsed_places(campaign=campaign)
-    assert not Place.objects.filter(reviewer=reviewer).exists()
+    Assignment.objects.filter(reviewer=reviewer).update(
+        lease_expires_at=timezone.now() - timedelta(seconds=1)
+    )
+    return_lapsed_assignments(campaign=campaign)
+    assert not Assignment.objects.filter(reviewer=reviewer).exists()
     assert post(client_for(reviewer), address, body()).status_code == 201
 
 
 def test_who_submitted_one_answer_keeps_the_way_to_it(campaign, reviewer, other_reviewer, client_for):
     upcoming = claim(campaign, reviewer)
     submit(campaign, reviewer, upcoming)
-    Place.objects.filter(pk=upcoming.place.id).update(
-        state=PlaceState.HELD,
+    Assignment.objects.filter(pk=upcoming.assignment.id).update(
+        state=AssignmentState.IN_PROGRESS,
         reviewer=other_reviewer,
-        last_holder=other_reviewer,
+        last_reviewer=other_reviewer,
         lease_expires_at=timezone.now() + timedelta(hours=1),
     )
     address = url_of(upcoming)

@@ -9,7 +9,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from evalapp.accounts.models import Project, User
 from evalapp.audit.models import AuditEvent
 from evalapp.campaigns.gold import remove_known, set_gold
-from evalapp.campaigns.models import Campaign, Place, Purpose
+from evalapp.campaigns.models import Assignment, Campaign, Purpose
 from evalapp.campaigns.services import open_campaign
 from evalapp.core.errors import InvalidError, MissingError
 from evalapp.reviews.checks import checks_by_reviewer
@@ -26,8 +26,8 @@ def test_gold_results_lead_to_the_items() -> None:
     campaign, (person, _other) = make_checked(rows=60, gold=6, gold_share=20, repeat_share=0)
     rows = dict(campaign.items.values_list("pk", "example__row_number"))
 
-    def said(place: Place) -> Any:
-        return answers(tone=2 if place.purpose == Purpose.GOLD and rows[place.item_id] <= 2 else 4)
+    def said(assignment: Assignment) -> Any:
+        return answers(tone=2 if assignment.purpose == Purpose.GOLD and rows[assignment.item_id] <= 2 else 4)
 
     review_on(campaign, person, said)
     mine, theirs = checks_by_reviewer(campaign)

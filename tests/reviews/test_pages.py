@@ -6,7 +6,7 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from evalapp.campaigns.models import Campaign, Place
+from evalapp.campaigns.models import Assignment, Campaign
 from evalapp.campaigns.services import close_campaign, pause_campaign
 from evalapp.registry.models import ModelVersion
 from evalapp.reviews.answers import ReviewAnswers
@@ -54,7 +54,7 @@ def test_pages_open_to_the_reviewer_alone(campaign, reviewer, stranger, manager,
 
 
 @pytest.mark.parametrize("action", ["", "draft/", "skip/"])
-def test_writes_at_a_place_are_the_seated_persons_alone(
+def test_writes_at_a_assignment_are_the_seated_persons_alone(
     campaign, reviewer, stranger, manager, client_for, action
 ):
     address = url_of(claim(campaign, reviewer)) + action
@@ -70,8 +70,8 @@ def test_undo_is_for_the_seated_alone(campaign, reviewer, stranger, client_for):
     assert post(client_for(stranger), next_url(campaign) + "undo/", {}).status_code == 404
     answer = post(client_for(reviewer), next_url(campaign) + "undo/", {})
     review = Review.objects.get()
-    slot = review.place.outputs_order.index(review.item_output_id)
-    assert answer.json() == {"url": f"/reviews/{review.place.key}/{slot}/"}
+    slot = review.assignment.outputs_order.index(review.item_output_id)
+    assert answer.json() == {"url": f"/reviews/{review.assignment.key}/{slot}/"}
 
 
 def test_progress_of_people_is_for_those_who_run_the_campaign(
@@ -115,9 +115,9 @@ def test_somebody_who_left_the_project_or_the_campaign_is_out(campaign, reviewer
 
 
 def test_a_draft_campaign_has_no_seats_yet(campaign, reviewer, client_for):
-    place = Place.objects.filter(campaign=campaign).first()
+    assignment = Assignment.objects.filter(campaign=campaign).first()
     Campaign.objects.filter(pk=campaign.pk).update(state="draft")
-    for address in (next_url(campaign), f"/reviews/{place.key}/0/"):
+    for address in (next_url(campaign), f"/reviews/{assignment.key}/0/"):
         assert client_for(reviewer).get(address).status_code == 404
     assert not seats_of(reviewer).exists()
 
@@ -223,16 +223,16 @@ def test_active_seconds_are_kept_within_what_a_person_can_take(campaign, reviewe
 
 
 @pytest.mark.parametrize("slot", ["2", "99", "-1", "99999999999999999999"])
-def test_a_slot_outside_the_place_is_nothing(campaign, reviewer, client_for, slot):
+def test_a_slot_outside_the_assignment_is_nothing(campaign, reviewer, client_for, slot):
     upcoming = claim(campaign, reviewer)
-    assert client_for(reviewer).get(f"/reviews/{upcoming.place.key}/{slot}/").status_code == 404
+    assert client_for(reviewer).get(f"/reviews/{upcoming.assignment.key}/{slot}/").status_code == 404
 
 
 def test_a_draft_comes_back_and_two_tabs_do_not_write_over_each_other(campaign, reviewer, client_for):
     client, address = client_for(reviewer), url_of(claim(campaign, reviewer))
     mine = {"answers": {"scores": {"tone": 2}, "comment": "First tab"}, "seconds_active": 3, "revision": 0}
     saved = post(client, address + "draft/", mine)
-    assert (saved.status_code, saved.json()["draft_revision"], saved.json()["is_held"]) == (200, 1, True)
+    assert (saved.status_code, saved.json()["draft_revision"], saved.json()["is_claimed"]) == (200, 1, True)
     theirs = post(client, address + "draft/", {**mine, "answers": {"comment": "Second tab"}})
     assert theirs.status_code == 412
     assert theirs.json()["draft"]["comment"] == "First tab"
@@ -255,9 +255,9 @@ def test_a_draft_is_the_reviewers_own(campaign, reviewer, other_reviewer, client
     post(client_for(reviewer), address + "draft/", {"answers": {"comment": "Private words"}, "revision": 0})
     for _ in range(4):
         claim(campaign, other_reviewer)
-    for place in Place.objects.filter(reviewer=other_reviewer):
+    for assignment in Assignment.objects.filter(reviewer=other_reviewer):
         for slot in range(2):
-            page = client_for(other_reviewer).get(f"/reviews/{place.key}/{slot}/")
+            page = client_for(other_reviewer).get(f"/reviews/{assignment.key}/{slot}/")
             assert "Private words" not in page.content.decode()
     assert client_for(other_reviewer).get(address).status_code == 404
 

@@ -82,7 +82,7 @@ def test_checks_cannot_be_told_from_the_number_of_reviews(
         totals.add(shown["mine_total"])
         assert shown["mine"] == done <= shown["mine_total"]
 
-    assert campaign.reviews_a_place == 2
+    assert campaign.reviews_per_assignment == 2
     assert all(total % 2 == 0 for total in totals)
 
 
@@ -124,7 +124,7 @@ def test_where_everything_is_done_nobody_is_asked_to_continue(
             if isinstance(next_review(seat=campaign.reviewers.get(user=person)), NextReview):
                 submit(campaign, person)
     done = campaign.reviews.count()
-    assert not campaign.places.exclude(state="complete").filter(purpose="review").exists()
+    assert not campaign.assignments.exclude(state="submitted").filter(purpose="review").exists()
     # More repeats were expected than came, and some are too near to their first time ever to come.
     Campaign.objects.filter(pk=campaign.pk).update(checks_total=2)
 

@@ -108,6 +108,6 @@ def test_where_people_are_added_names_stand_without_what_they_did(
     page = client_of(manager).get(f"/projects/{project.slug}/campaigns/{campaign.pk}/").text
     table = page.partition("<h2>Reviewers</h2>")[2].partition("</table>")[0]
     assert NAMES[0] in table and NAMES[1] in table
-    assert 'class="right">6<' not in table and "Turns complete" not in table
+    assert 'class="right">6<' not in table and "Assignments submitted" not in table
     # By name, not by how much they did.
     assert table.index(NAMES[1]) < table.index(NAMES[0])

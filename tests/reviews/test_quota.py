@@ -21,9 +21,9 @@ from evalapp.campaigns.allocation import (
     NoWork,
     NoWorkReason,
     next_review,
-    return_lapsed_places,
+    return_lapsed_assignments,
 )
-from evalapp.campaigns.models import Campaign, CampaignReviewer, ItemOutput, Place, PlaceState, Skip
+from evalapp.campaigns.models import Assignment, AssignmentState, Campaign, CampaignReviewer, ItemOutput, Skip
 from evalapp.core.errors import ConflictError
 from evalapp.reviews.models import Review, Score
 from tests.at_once import at_once
@@ -47,17 +47,19 @@ class Account(NamedTuple):
 
 
 def left_for(campaign: Campaign, user: User) -> int:
-    """Unfinished places that this person could still get: once there are none, there never are again."""
-    own = Place.objects.filter(campaign=campaign, reviewer=user).values("item")
+    """Unfinished assignments that this person could still get: once there are none, there never are again."""
+    own = Assignment.objects.filter(campaign=campaign, reviewer=user).values("item")
     skipped = Skip.objects.filter(campaign=campaign, reviewer=user).values("item")
-    unfinished = Place.objects.filter(campaign=campaign).exclude(state=PlaceState.COMPLETE)
+    unfinished = Assignment.objects.filter(campaign=campaign).exclude(state=AssignmentState.SUBMITTED)
     return unfinished.exclude(item__in=own).exclude(item__in=skipped).count()
 
 
 def check_truth(told: NoWork, campaign: Campaign, user: User) -> None:
     """Only what cannot become untrue again can be checked while others go on."""
     if told.reason == NoWorkReason.ALL_DONE:
-        assert not Place.objects.filter(campaign=campaign).exclude(state=PlaceState.COMPLETE).exists()
+        assert (
+            not Assignment.objects.filter(campaign=campaign).exclude(state=AssignmentState.SUBMITTED).exists()
+        )
     elif told.reason == NoWorkReason.NOTHING_LEFT_FOR_YOU:
         assert left_for(campaign, user) == 0
     else:
@@ -82,11 +84,11 @@ def work(campaign: Campaign, user: User, seed: int) -> Account:
             time.sleep(0.02)
             continue
         if chance.random() < ENDED_LEASES:
-            Place.objects.filter(pk=found.place.id, state=PlaceState.HELD).update(
+            Assignment.objects.filter(pk=found.assignment.id, state=AssignmentState.IN_PROGRESS).update(
                 lease_expires_at=timezone.now() - timedelta(seconds=1)
             )
             if chance.random() < 0.5:
-                return_lapsed_places(campaign=campaign)
+                return_lapsed_assignments(campaign=campaign)
         if chance.random() < WALKS_AWAY:
             continue
         client_id = uuid4()
@@ -108,14 +110,14 @@ def check_quota(campaign: Campaign, accounts: list[Account]) -> None:
     )
     # Over, under and doubled would each be another figure than the overlap.
     assert set(counts) == set(people) == {OVERLAP}
-    assert not Place.objects.filter(campaign=campaign).exclude(state=PlaceState.COMPLETE).exists()
-    at_two_places = (
+    assert not Assignment.objects.filter(campaign=campaign).exclude(state=AssignmentState.SUBMITTED).exists()
+    at_two_assignments = (
         Review.objects.filter(campaign=campaign)
-        .values("place__item", "reviewer")
-        .annotate(n=Count("place", distinct=True))
+        .values("assignment__item", "reviewer")
+        .annotate(n=Count("assignment", distinct=True))
         .filter(n__gt=1)
     )
-    assert not at_two_places.exists()
+    assert not at_two_assignments.exists()
     stored = list(Review.objects.filter(campaign=campaign).values_list("client_id", flat=True))
     acknowledged = [client_id for account in accounts for client_id in account.acknowledged]
     assert sorted(stored) == sorted(acknowledged)
@@ -150,7 +152,7 @@ def test_fifty_clients_fill_the_quota_exactly_while_leases_end_at_random(items: 
     )
 
 
-def test_who_waits_is_told_when_to_come_back_and_then_gets_the_place() -> None:
+def test_who_waits_is_told_when_to_come_back_and_then_gets_the_assignment() -> None:
     project, (first, second) = make_team(2)
     campaign = make_open_campaign(project, [first, second], rows=1, candidates=1, overlap=1)
     held = next_review(seat=seat_of(campaign, first))
@@ -159,8 +161,8 @@ def test_who_waits_is_told_when_to_come_back_and_then_gets_the_place() -> None:
     told = next_review(seat=seat_of(campaign, second))
 
     assert isinstance(told, NoWork)
-    assert (told.reason, told.come_back_at) == (NoWorkReason.ALL_TAKEN, held.place.lease_expires_at)
+    assert (told.reason, told.come_back_at) == (NoWorkReason.ALL_TAKEN, held.assignment.lease_expires_at)
     # That moment comes, and the first has not come back.
-    Place.objects.update(lease_expires_at=timezone.now())
+    Assignment.objects.update(lease_expires_at=timezone.now())
     got = next_review(seat=seat_of(campaign, second))
-    assert isinstance(got, NextReview) and got.place.key == held.place.key
+    assert isinstance(got, NextReview) and got.assignment.key == held.assignment.key

@@ -78,9 +78,9 @@ def problems(version: RubricVersion, answers: ReviewAnswers, text: str = TEXT) -
 
 
 def submit(campaign: Campaign, reviewer: User, answers: ReviewAnswers) -> Review:
-    place, output = next(walk(campaign, reviewer))
+    assignment, output = next(walk(campaign, reviewer))
     return submit_review(
-        reviewer=reviewer, place=place, item_output=output, client_id=uuid.uuid4(), answers=answers
+        reviewer=reviewer, assignment=assignment, item_output=output, client_id=uuid.uuid4(), answers=answers
     ).review
 
 
@@ -350,10 +350,14 @@ def test_my_submitted_costs_the_same_for_one_and_for_three(campaign: Campaign, r
 
 
 def test_a_submission_with_marks_costs_one_read_more(campaign: Campaign, reviewer: User) -> None:
-    place, output = next(walk(campaign, reviewer))
+    assignment, output = next(walk(campaign, reviewer))
     with CaptureQueriesContext(connection) as queries:
         submit_review(
-            reviewer=reviewer, place=place, item_output=output, client_id=uuid.uuid4(), answers=said(FAMILY)
+            reviewer=reviewer,
+            assignment=assignment,
+            item_output=output,
+            client_id=uuid.uuid4(),
+            answers=said(FAMILY),
         )
     statements = [each["sql"] for each in queries if not each["sql"].startswith(("SAVEPOINT", "RELEASE"))]
     assert sum("evalapp_spananswer" in sql for sql in statements) == 1

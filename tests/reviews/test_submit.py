@@ -3,7 +3,7 @@ from uuid import uuid4
 import pytest
 
 from evalapp.audit.models import AuditEvent
-from evalapp.campaigns.models import CampaignReviewer, Place, PlaceState, Skip
+from evalapp.campaigns.models import Assignment, AssignmentState, CampaignReviewer, Skip
 from evalapp.campaigns.services import close_campaign
 from evalapp.core.errors import InvalidError, MissingError, StaleError
 from evalapp.reviews.answers import ReviewAnswers
@@ -11,7 +11,7 @@ from evalapp.reviews.models import Correction, Draft, Review, ReviewRevision, Re
 from evalapp.reviews.queries import answers_of
 from evalapp.reviews.services import amend_review, skip_item
 from evalapp.reviews.submitting import CampaignClosedError, LeaseLostError
-from tests.reviews.conftest import GOOD, claim, place_of, submit
+from tests.reviews.conftest import GOOD, assignment_of, claim, submit
 
 pytestmark = pytest.mark.django_db
 
@@ -30,9 +30,17 @@ def test_a_submission_stores_all_its_parts_and_counts_once(campaign, reviewer):
         answers.scores, {"tone": ["too-formal"]}, "No.", "**Better** answer."
     )
     seat = CampaignReviewer.objects.get(campaign=campaign, user=reviewer)
-    assert (seat.reviews_done, seat.seconds_active, seat.recent_items) == (1, 12.5, [review.place.item_id])
-    place = review.place
-    assert (place.reviews_done, len(place.open_slots), place.state) == (1, 1, PlaceState.HELD)
+    assert (seat.reviews_done, seat.seconds_active, seat.recent_items) == (
+        1,
+        12.5,
+        [review.assignment.item_id],
+    )
+    assignment = review.assignment
+    assert (assignment.reviews_done, len(assignment.open_slots), assignment.state) == (
+        1,
+        1,
+        AssignmentState.IN_PROGRESS,
+    )
     event = AuditEvent.objects.get(action="review.submitted")
     assert (event.actor_id, event.object_id) == (reviewer.pk, review.pk)
 
@@ -96,7 +104,7 @@ def test_a_correction_equal_to_the_answer_is_none(campaign, reviewer):
     assert not Correction.objects.exists()
 
 
-def test_a_place_of_somebody_else_is_refused_and_the_text_kept(campaign, reviewer, other_reviewer):
+def test_a_assignment_of_somebody_else_is_refused_and_the_text_kept(campaign, reviewer, other_reviewer):
     upcoming = claim(campaign, reviewer)
     with pytest.raises(LeaseLostError):
         submit(campaign, other_reviewer, upcoming)
@@ -192,17 +200,17 @@ def test_a_replay_after_an_amendment_changes_nothing(campaign, reviewer):
     assert Score.objects.get(criterion__key="tone").value == 4
 
 
-def test_a_skip_gives_the_place_away_for_good(campaign, reviewer, other_reviewer):
+def test_a_skip_gives_the_assignment_away_for_good(campaign, reviewer, other_reviewer):
     upcoming = claim(campaign, reviewer)
-    place = place_of(upcoming)
+    assignment = assignment_of(upcoming)
     with pytest.raises(InvalidError):
-        skip_item(reviewer=reviewer, place=place, reason="  ")
-    skip_item(reviewer=reviewer, place=place, reason="My own client")
-    assert Place.objects.get(pk=place.pk).state == PlaceState.FREE
+        skip_item(reviewer=reviewer, assignment=assignment, reason="  ")
+    skip_item(reviewer=reviewer, assignment=assignment, reason="My own client")
+    assert Assignment.objects.get(pk=assignment.pk).state == AssignmentState.AVAILABLE
     assert Skip.objects.get().reason == "My own client"
     with pytest.raises(LeaseLostError):
-        skip_item(reviewer=reviewer, place=place, reason="Again")
-    items = {claim(campaign, reviewer).place.item_id for _ in range(6)}
-    assert place.item_id not in items
+        skip_item(reviewer=reviewer, assignment=assignment, reason="Again")
+    items = {claim(campaign, reviewer).assignment.item_id for _ in range(6)}
+    assert assignment.item_id not in items
     with pytest.raises(LeaseLostError):
         submit(campaign, reviewer, upcoming)

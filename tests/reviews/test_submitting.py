@@ -9,8 +9,8 @@ import pytest
 from django.utils import timezone
 
 from evalapp.accounts.models import Project, User
-from evalapp.campaigns.allocation import return_lapsed_places
-from evalapp.campaigns.models import Place, PlaceState
+from evalapp.campaigns.allocation import return_lapsed_assignments
+from evalapp.campaigns.models import Assignment, AssignmentState
 from evalapp.campaigns.services import close_campaign, pause_campaign, resume_campaign
 from evalapp.core.errors import ConflictError, MissingError
 from evalapp.reviews.submitting import CampaignClosedError, LeaseLostError
@@ -27,8 +27,8 @@ def desk(db: None, kind: Callable[..., Desk], project: Project, reviewer: User, 
     return kind(project, [reviewer, other_reviewer], rows=4, overlap=2)
 
 
-def lapse(place_id: int) -> None:
-    Place.objects.filter(pk=place_id).update(lease_expires_at=timezone.now() - timedelta(seconds=1))
+def lapse(assignment_id: int) -> None:
+    Assignment.objects.filter(pk=assignment_id).update(lease_expires_at=timezone.now() - timedelta(seconds=1))
 
 
 def counted(desk: Desk, person: User) -> int:
@@ -37,19 +37,19 @@ def counted(desk: Desk, person: User) -> int:
 
 @KINDS
 def test_a_replay_answers_with_what_is_stored_and_writes_nothing(desk: Desk, reviewer: User) -> None:
-    hand, client_id = desk.take(reviewer), uuid4()
-    stored, _ = desk.give(reviewer, hand, client_id=client_id)
-    assert desk.give(reviewer, hand, client_id=client_id) == (stored, True)
+    claimed, client_id = desk.take(reviewer), uuid4()
+    stored, _ = desk.give(reviewer, claimed, client_id=client_id)
+    assert desk.give(reviewer, claimed, client_id=client_id) == (stored, True)
     assert (desk.given.count(), counted(desk, reviewer)) == (1, 1)
 
 
 @KINDS
 def test_something_else_of_the_same_conflicts_and_the_first_stands(desk: Desk, reviewer: User) -> None:
-    hand, client_id = desk.take(reviewer), uuid4()
-    desk.give(reviewer, hand, client_id=client_id)
+    claimed, client_id = desk.take(reviewer), uuid4()
+    desk.give(reviewer, claimed, client_id=client_id)
     for sent_as in (client_id, uuid4()):
         with pytest.raises(ConflictError) as refused:
-            desk.give(reviewer, hand, said="Otherwise.", client_id=sent_as)
+            desk.give(reviewer, claimed, said="Otherwise.", client_id=sent_as)
         assert refused.value.code == "already_submitted"
     assert desk.given.get().comment == "Once."
 
@@ -62,32 +62,32 @@ def test_a_client_id_cannot_serve_two(desk: Desk, reviewer: User) -> None:
     with pytest.raises(ConflictError) as refused:
         desk.give(reviewer, following, client_id=client_id)
     assert refused.value.code == "client_id_reused"
-    assert following.slot in Place.objects.get(pk=desk.place_of(following)).open_slots
+    assert following.slot in Assignment.objects.get(pk=desk.assignment_of(following)).open_slots
     assert counted(desk, reviewer) == 1
 
 
 @KINDS
-def test_a_late_one_counts_while_the_place_is_free(desk: Desk, reviewer: User) -> None:
-    hand = desk.take(reviewer)
-    place = Place.objects.filter(pk=desk.place_of(hand))
-    lapse(place.get().pk)
-    return_lapsed_places()
-    assert place.get().state == PlaceState.FREE
-    assert desk.give(reviewer, hand)[1] is False
-    assert place.get().reviewer == reviewer
+def test_a_late_one_counts_while_the_assignment_is_free(desk: Desk, reviewer: User) -> None:
+    claimed = desk.take(reviewer)
+    assignment = Assignment.objects.filter(pk=desk.assignment_of(claimed))
+    lapse(assignment.get().pk)
+    return_lapsed_assignments()
+    assert assignment.get().state == AssignmentState.AVAILABLE
+    assert desk.give(reviewer, claimed)[1] is False
+    assert assignment.get().reviewer == reviewer
 
 
 @KINDS
-def test_once_another_has_the_place_it_is_refused_and_the_text_kept(
+def test_once_another_has_the_assignment_it_is_refused_and_the_text_kept(
     kind: Callable[..., Desk], project: Project, reviewer: User, other_reviewer: User, db: None
 ) -> None:
     desk = kind(project, [reviewer, other_reviewer], rows=1, overlap=1)
-    hand = desk.take(reviewer)
-    lapse(desk.place_of(hand))
-    return_lapsed_places()
+    claimed = desk.take(reviewer)
+    lapse(desk.assignment_of(claimed))
+    return_lapsed_assignments()
     desk.take(other_reviewer)
-    with pytest.raises(LeaseLostError, match="is not in your hands"):
-        desk.give(reviewer, hand, said="Mine.")
+    with pytest.raises(LeaseLostError, match="is no longer assigned to you"):
+        desk.give(reviewer, claimed, said="Mine.")
     assert desk.drafts.get(reviewer=reviewer).body["comment"] == "Mine."
     assert not desk.given.exists()
 
@@ -96,9 +96,9 @@ def test_once_another_has_the_place_it_is_refused_and_the_text_kept(
 def test_paused_it_takes_what_is_at_hand_and_closed_it_keeps_the_text(
     desk: Desk, reviewer: User, owner: User
 ) -> None:
-    hand = desk.take(reviewer)
+    claimed = desk.take(reviewer)
     pause_campaign(campaign=desk.campaign, by=owner)
-    stored, _ = desk.give(reviewer, hand)
+    stored, _ = desk.give(reviewer, claimed)
     assert desk.undo(reviewer) == stored
     resume_campaign(campaign=desk.campaign, by=owner)
     following = desk.take(reviewer)
@@ -131,9 +131,9 @@ def alone(kind: Callable[..., Desk]) -> tuple[Desk, User, Any]:
 @pytest.mark.django_db(transaction=True)
 @KINDS
 def test_fifty_parallel_submits_of_one_submission_store_one(kind: Callable[..., Desk]) -> None:
-    desk, person, hand = alone(kind)
+    desk, person, claimed = alone(kind)
     client_id = uuid4()
-    results = at_once(50, lambda _: desk.give(person, hand, client_id=client_id))
+    results = at_once(50, lambda _: desk.give(person, claimed, client_id=client_id))
     assert sorted(is_replay for _, is_replay in results) == [False] + [True] * 49
     assert desk.given.count() == counted(desk, person) == 1
 
@@ -141,8 +141,8 @@ def test_fifty_parallel_submits_of_one_submission_store_one(kind: Callable[..., 
 @pytest.mark.django_db(transaction=True)
 @KINDS
 def test_fifty_parallel_submits_that_differ_store_one(kind: Callable[..., Desk]) -> None:
-    desk, person, hand = alone(kind)
-    results = at_once(50, lambda number: desk.give(person, hand, said=f"{number}"))
+    desk, person, claimed = alone(kind)
+    results = at_once(50, lambda number: desk.give(person, claimed, said=f"{number}"))
     stored = [result for result in results if not isinstance(result, Exception)]
     assert len(stored) == 1
     assert all(type(result) is ConflictError for result in results if isinstance(result, Exception))

@@ -100,10 +100,10 @@ def test_a_form_gives_the_texts_that_are_asked(version: RubricVersion) -> None:
 def test_words_are_stored_amended_shown_and_exported_but_not_counted(
     campaign: Campaign, reviewer: User, manager: User
 ) -> None:
-    place, output = next(walk(campaign, reviewer))
+    assignment, output = next(walk(campaign, reviewer))
     said = ReviewAnswers({"tone": 1}, texts={"why": " =Too stiff. ", "anything-else": "No."})
     result = submit_review(
-        reviewer=reviewer, place=place, item_output=output, client_id=uuid.uuid4(), answers=said
+        reviewer=reviewer, assignment=assignment, item_output=output, client_id=uuid.uuid4(), answers=said
     )
     amended = ReviewAnswers({"tone": 2}, texts={"why": "=Too formal <b>"})
     review = amend_review(review=result.review, by=reviewer, answers=amended, revision=1)

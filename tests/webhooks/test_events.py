@@ -8,7 +8,7 @@ import pytest
 from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 
-from evalapp.campaigns.models import Place, PlaceState
+from evalapp.campaigns.models import Assignment, AssignmentState
 from evalapp.campaigns.services import close_campaign
 from evalapp.reviews.services import submit_review
 from evalapp.webhooks.deliveries import deliver_due
@@ -58,18 +58,18 @@ def test_only_those_are_told_who_asked(project, other_project, stranger, manager
 @pytest.mark.django_db
 def test_what_is_rolled_back_is_not_told(project, reviewer, endpoint):
     campaign = make_campaign(project, [reviewer], rows=1)
-    place, entry = next(walk(campaign, reviewer))
+    assignment, entry = next(walk(campaign, reviewer))
     before = told()
     with transaction.atomic():
-        submit_one(reviewer, place, entry)
+        submit_one(reviewer, assignment, entry)
         assert len(told()) == len(before) + 1
         transaction.set_rollback(True)
     assert told() == before
 
 
-def submit_one(reviewer, place, entry):
+def submit_one(reviewer, assignment, entry):
     return submit_review(
-        reviewer=reviewer, place=place, item_output=entry, client_id=uuid4(), answers=answers()
+        reviewer=reviewer, assignment=assignment, item_output=entry, client_id=uuid4(), answers=answers()
     )
 
 
@@ -77,15 +77,15 @@ def submit_one(reviewer, place, entry):
 def test_a_submission_asks_no_query_more_for_it(project, manager, reviewer, receiver):
     campaign = make_campaign(project, [reviewer], rows=3)
     asked = []
-    for number, (place, entry) in enumerate(walk(campaign, reviewer)):
+    for number, (assignment, entry) in enumerate(walk(campaign, reviewer)):
         if number == 2:
             register(project, manager, receiver.address)
         if number in (1, 3):
             with CaptureQueriesContext(connection) as captured:
-                submit_one(reviewer, place, entry)
+                submit_one(reviewer, assignment, entry)
             asked.append(len(captured))
         else:
-            submit_one(reviewer, place, entry)
+            submit_one(reviewer, assignment, entry)
     assert asked[0] == asked[1]
     assert "review.submitted" in told()
 
@@ -116,7 +116,7 @@ def test_nothing_of_what_is_sent_tells_reviewer_or_candidate(project, manager, r
         '"key"',
     ):
         assert hidden not in sent
-    keys = {str(place.key) for place in Place.objects.all()}
+    keys = {str(assignment.key) for assignment in Assignment.objects.all()}
     assert not any(key in sent for key in keys)
     told_review = next(body for body in map(json.loads, sent.splitlines()) if body.get("review"))
     assert told_review["review"]["id"] in {review.pk for review in reviews}
@@ -152,7 +152,7 @@ def test_links_lead_to_the_pages_of_the_site_as_its_manager_sees_it(project, rev
 
 
 @pytest.mark.django_db(transaction=True)
-def test_the_last_two_places_filled_at_one_moment_tell_of_completion_once(
+def test_the_last_two_assignments_filled_at_one_moment_tell_of_completion_once(
     project, manager, reviewer, other_reviewer, receiver
 ):
     endpoint = register(project, manager, receiver.address)
@@ -160,11 +160,11 @@ def test_the_last_two_places_filled_at_one_moment_tell_of_completion_once(
     offered = [(who, *next(walk(campaign, who))) for who in (reviewer, other_reviewer)]
     filled = threading.Barrier(2, timeout=10)
 
-    def submit(who, place, entry):
+    def submit(who, assignment, entry):
         try:
             with transaction.atomic():
                 filled.wait()
-                submit_one(who, place, entry)
+                submit_one(who, assignment, entry)
         finally:
             connection.close()
 
@@ -173,7 +173,7 @@ def test_the_last_two_places_filled_at_one_moment_tell_of_completion_once(
         thread.start()
     for thread in threads:
         thread.join()
-    assert set(Place.objects.values_list("state", flat=True)) == {PlaceState.COMPLETE}
+    assert set(Assignment.objects.values_list("state", flat=True)) == {AssignmentState.SUBMITTED}
     assert told(endpoint).count("item.completed") == 1
     assert told(endpoint).count("campaign.completed") == 1
 
@@ -182,7 +182,7 @@ def test_the_last_two_places_filled_at_one_moment_tell_of_completion_once(
 def test_a_second_reviewer_waits_for_the_first_and_then_sees_the_item_complete(
     project, manager, reviewer, other_reviewer, receiver
 ):
-    """The order that a plain look would miss: the first has filled its place and not committed yet."""
+    """The order that a plain look would miss: the first has filled its assignment and not committed yet."""
     endpoint = register(project, manager, receiver.address)
     campaign = make_campaign(project, [reviewer, other_reviewer], rows=1, texts={"one": "Text."})
     first, second = [(who, *next(walk(campaign, who))) for who in (reviewer, other_reviewer)]

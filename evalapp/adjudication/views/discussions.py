@@ -104,9 +104,9 @@ def _reviewed_or_missing(request: HttpRequest, key: UUID, slot: int) -> _Own:
     review = own_review(stand)
     if review is None:
         raise MissingError("The discussion opens when you have submitted your own review of this answer.")
-    review.campaign = stand.place.campaign
+    review.campaign = stand.assignment.campaign
     source = source_context(review.campaign, subject_given(review), person_of(request))
-    return _Own(review, task_url(stand.place.key, stand.slot), source)
+    return _Own(review, task_url(stand.assignment.key, stand.slot), source)
 
 
 def _judged_or_missing(request: HttpRequest, key: UUID, slot: int) -> _Own:
@@ -115,8 +115,8 @@ def _judged_or_missing(request: HttpRequest, key: UUID, slot: int) -> _Own:
     judgement = own_judgement(stand)
     if judgement is None:
         raise MissingError("The discussion opens when you have submitted your own verdict on these answers.")
-    judgement.campaign = stand.place.campaign
-    url = judgement_url(stand.place.key, stand.slot)
+    judgement.campaign = stand.assignment.campaign
+    url = judgement_url(stand.assignment.key, stand.slot)
     return _Own(judgement, url, sides_context(stand_task(stand)))
 
 

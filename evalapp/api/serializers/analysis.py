@@ -24,10 +24,10 @@ class DesignSerializer(serializers.Serializer[Any]):
     items = serializers.IntegerField()
     reviewers = serializers.IntegerField()
     reviews = serializers.IntegerField()
-    places_complete = serializers.IntegerField(
+    assignments_submitted = serializers.IntegerField(
         allow_null=True, help_text="null of a large campaign of which nothing is computed yet"
     )
-    places_total = serializers.IntegerField()
+    assignments_total = serializers.IntegerField()
     is_simulated = serializers.BooleanField()
     is_mixed = serializers.BooleanField()
 

@@ -145,7 +145,7 @@ class QuotaSerializer(serializers.Serializer[Any]):
 
 
 class ReassignBody(Body):
-    source = Id(allow_null=True, help_text="Whose work moves; null: what is free for anybody.")
+    source = Id(allow_null=True, help_text="Whose work moves; null: the shared queue.")
     target = Id(allow_null=True, help_text="Who gets it; null: anybody.")
     most = Whole(min_value=1, required=False, allow_null=True, default=None, help_text="Null: all.")
 
@@ -166,7 +166,7 @@ class AddItemsBody(Body):
     items = Whole(min_value=1, required=False, allow_null=True, default=None, help_text="Null: all left.")
 
 
-class AddPlacesBody(Body):
+class AddAssignmentsBody(Body):
     """Where answers are rated, ``criterion`` and ``least``; where they are compared, ``agreement``."""
 
     criterion = Text(max_length=120, required=False, help_text="The key of a criterion of the rubric.")
@@ -290,13 +290,13 @@ class ItemListQuery(Paging):
 
 
 class CampaignItemSerializer(serializers.Serializer[Any]):
-    """``complete`` and ``held`` count turns, of ``overlap``; ``skipped`` are reasons, and name nobody."""
+    """``submitted`` and ``in_progress`` count assignments, of ``overlap``; ``skipped`` are reasons, and name nobody."""
 
     id = serializers.IntegerField()
     row_number = serializers.IntegerField(source="example.row_number")
     overlap = serializers.IntegerField()
-    complete = serializers.IntegerField()
-    held = serializers.IntegerField()
+    submitted = serializers.IntegerField()
+    in_progress = serializers.IntegerField()
     reviews_done = serializers.IntegerField()
     skipped = serializers.SerializerMethodField()
 
@@ -336,10 +336,10 @@ class CostSerializer(serializers.Serializer[Any]):
         return [dict(zip(("value", "items", "examples"), stratum, strict=True)) for stratum in cost.strata]
 
 
-class PlaceCountsSerializer(serializers.Serializer[Any]):
-    free = serializers.IntegerField()
-    held = serializers.IntegerField()
-    complete = serializers.IntegerField()
+class AssignmentCountsSerializer(serializers.Serializer[Any]):
+    available = serializers.IntegerField()
+    in_progress = serializers.IntegerField()
+    submitted = serializers.IntegerField()
 
 
 class PersonProgressSerializer(serializers.Serializer[Any]):
@@ -358,7 +358,7 @@ class PersonProgressSerializer(serializers.Serializer[Any]):
     )
     left = serializers.IntegerField(help_text="Still to do of that share.")
     pace = MeasureSerializer(help_text="Reviews a day over the last whole days.")
-    held = serializers.IntegerField(source="progress.held")
+    in_progress = serializers.IntegerField(source="progress.in_progress")
     mean_seconds = serializers.FloatField(source="progress.mean_seconds", allow_null=True)
     median_seconds = serializers.FloatField(source="progress.median_seconds", allow_null=True)
     last_at = serializers.DateTimeField(source="progress.last_at", allow_null=True)
@@ -389,7 +389,7 @@ class ProgressSerializer(serializers.Serializer[Any]):
     reviews_done = serializers.IntegerField()
     reviews_total = serializers.IntegerField()
     items_total = serializers.IntegerField()
-    places = PlaceCountsSerializer()
+    assignments = AssignmentCountsSerializer()
     people = PersonProgressSerializer(many=True)
     forecast = ForecastSerializer(
         allow_null=True, help_text="Null unless the campaign is open with reviews left."

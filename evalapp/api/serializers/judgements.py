@@ -45,11 +45,11 @@ class PreferenceDraftSerializer(serializers.Serializer[Any]):
 
 
 class ComparisonTaskSerializer(serializers.Serializer[Any]):
-    """A comparison to judge. ``place`` and ``slot`` are its address; ``revision`` is that of my judgement of
+    """A comparison to judge. ``assignment`` and ``slot`` are its address; ``revision`` is that of my judgement of
     it, 0 before the first.
     """
 
-    place = serializers.UUIDField()
+    assignment = serializers.UUIDField()
     slot = serializers.IntegerField()
     messages = MessageSerializer(many=True)
     context = serializers.CharField(allow_blank=True)
@@ -72,7 +72,7 @@ class MyJudgementSerializer(serializers.Serializer[Any]):
     """My judgement. ``is_replay``: this submission had been stored before; nothing was written now."""
 
     campaign = serializers.UUIDField()
-    place = serializers.UUIDField()
+    assignment = serializers.UUIDField()
     slot = serializers.IntegerField()
     client_id = serializers.UUIDField()
     revision = serializers.IntegerField()

@@ -48,7 +48,7 @@ class ReviewerVerdictsSerializer(serializers.Serializer[Any]):
 class LeftItemSerializer(serializers.Serializer[Any]):
     item = serializers.IntegerField(source="item_id")
     row_number = serializers.IntegerField()
-    lapses = serializers.IntegerField(help_text="How often a lease of one of its places ran out.")
+    lapses = serializers.IntegerField(help_text="How often a lease of one of its assignments ran out.")
 
 
 class UnblindingSerializer(serializers.Serializer[Any]):
@@ -93,7 +93,7 @@ class QualitySerializer(serializers.Serializer[Any]):
 
 
 class ClosingTextSerializer(serializers.Serializer[Any]):
-    place = serializers.UUIDField(source="output.place_key")
+    assignment = serializers.UUIDField(source="output.assignment_key")
     slot = serializers.IntegerField(source="output.slot")
     messages = MessageSerializer(many=True, source="task.messages")
     answer = serializers.CharField(source="task.answer", allow_blank=True)
@@ -107,7 +107,7 @@ class ClosingSerializer(serializers.Serializer[Any]):
 
 
 class BeliefBody(Body):
-    place = serializers.UUIDField()
+    assignment = serializers.UUIDField()
     slot = Whole()
     belief = Whole(
         min_value=-2,

@@ -80,11 +80,11 @@ class DraftSerializer(serializers.Serializer[Any]):
 
 
 class TaskSerializer(serializers.Serializer[Any]):
-    """An output to review. ``place`` and ``slot`` are its address; ``candidate`` is empty where the
+    """An output to review. ``assignment`` and ``slot`` are its address; ``candidate`` is empty where the
     campaign is blind. ``revision`` is that of my review of it, 0 before the first.
     """
 
-    place = serializers.UUIDField()
+    assignment = serializers.UUIDField()
     slot = serializers.IntegerField()
     messages = MessageSerializer(many=True)
     context = serializers.CharField(allow_blank=True)
@@ -115,7 +115,7 @@ class ReviewSerializer(serializers.Serializer[Any]):
     """My review. ``is_replay``: this submission had been stored before; nothing was written now."""
 
     campaign = serializers.UUIDField()
-    place = serializers.UUIDField()
+    assignment = serializers.UUIDField()
     slot = serializers.IntegerField()
     client_id = serializers.UUIDField()
     revision = serializers.IntegerField()
@@ -128,7 +128,7 @@ class ReviewSerializer(serializers.Serializer[Any]):
 class SavedDraftSerializer(serializers.Serializer[Any]):
     revision = serializers.IntegerField()
     saved_at = serializers.DateTimeField()
-    is_held = serializers.BooleanField(help_text="Whether the place is still mine.")
+    is_claimed = serializers.BooleanField(help_text="Whether the assignment is still mine.")
 
 
 ANSWERS_HELP = (

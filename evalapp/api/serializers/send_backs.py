@@ -43,10 +43,10 @@ class JudgementSendBackBody(_SendBackBody):
 
 
 class OwnSendBackSerializer(serializers.Serializer[Any]):
-    """What I submitted and am asked to look at again: amend it at its place and slot."""
+    """What I submitted and am asked to look at again: amend it at its assignment and slot."""
 
     campaign = serializers.UUIDField(source="given.campaign.key")
-    place = serializers.UUIDField(source="given.place.key")
+    assignment = serializers.UUIDField(source="given.assignment.key")
     slot = serializers.IntegerField(source="given.slot")
     revision = serializers.IntegerField(source="given.revision")
     reason = serializers.CharField()

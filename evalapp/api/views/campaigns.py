@@ -9,10 +9,10 @@ from evalapp.accounts.permissions import Permission
 from evalapp.api.errors import invalid
 from evalapp.api.operations import ProjectView, chosen, chosen_all, named, operation
 from evalapp.api.serializers.campaigns import (
+    AddAssignmentsBody,
     AddedSerializer,
     AddedToSerializer,
     AddItemsBody,
-    AddPlacesBody,
     CalibrationSerializer,
     CampaignBody,
     CampaignItemSerializer,
@@ -40,20 +40,20 @@ from evalapp.campaigns.design import CampaignDesign, problems_of, require_sound
 from evalapp.campaigns.gold import GoldRow, remove_known, set_gold
 from evalapp.campaigns.models import Campaign, CampaignCandidate, CampaignReviewer
 from evalapp.campaigns.queries import (
+    assignment_counts,
     campaigns_of,
     cost_of_design,
     cost_of_draft,
     items_in_list,
     items_with_progress,
-    place_counts,
     possible_reviewers,
     usable_datasets,
 )
 from evalapp.campaigns.running import (
+    add_assignments,
     add_items,
-    add_places,
     reassign,
-    release_held,
+    release_claimed,
     set_deadline,
     set_quota,
 )
@@ -182,7 +182,7 @@ class CampaignOpen(CampaignMove):
 
     @operation("Open a campaign", result=CampaignSerializer)
     def post(self, campaign_id: int) -> object:
-        """Freezes the rubric, and makes a place for every review that is wanted."""
+        """Freezes the rubric, and makes an assignment for every review that is wanted."""
         return self.moved(campaign_id)
 
 
@@ -215,7 +215,7 @@ class CampaignClose(CampaignMove):
 class CampaignReviewers(CampaignView):
     @operation("Add reviewers", body=ReviewersBody, result=AddedSerializer)
     def post(self, campaign_id: int) -> object:
-        """More people share the same work; the number of places stays."""
+        """More people share the same work; the number of assignments stays."""
         campaign = self.campaign(campaign_id)
         people = chosen_all(
             possible_reviewers(self.project), self.body()["reviewers"], "reviewers", "reviewer with id"
@@ -226,7 +226,7 @@ class CampaignReviewers(CampaignView):
 class CampaignReviewerDetail(CampaignView):
     @operation("Let a reviewer leave", status=204)
     def delete(self, campaign_id: int, person_id: int) -> object:
-        """What they hold goes to others, what they submitted stays. 409 where they have left already."""
+        """Their assignments in progress go to others, what they submitted stays. 409 where they have left already."""
         services.remove_reviewer(seat=self.seat(campaign_id, person_id), by=self.person)
         return Response(status=204)
 
@@ -248,11 +248,11 @@ class CampaignQuota(CampaignView):
 
 
 class CampaignRelease(CampaignView):
-    @operation("Release what a reviewer holds", result=ReleasedSerializer)
+    @operation("Release a reviewer's assignments", result=ReleasedSerializer)
     def post(self, campaign_id: int, person_id: int) -> object:
         """It goes to others; what they submitted of it stays. 409 unless the campaign runs."""
-        released = release_held(seat=self.seat(campaign_id, person_id), by=self.person)
-        # How much somebody held tells which number of the progress they are.
+        released = release_claimed(seat=self.seat(campaign_id, person_id), by=self.person)
+        # How many somebody had tells which number of the progress they are.
         return {"released": released if self.project.shows_reviewer_names else None}
 
 
@@ -286,8 +286,8 @@ class CampaignItems(CampaignView):
         return {"added": add_items(campaign=campaign, wanted=self.body()["items"], by=self.person)}
 
 
-class CampaignAddPlaces(CampaignView):
-    @operation("Add reviewers where they differ", body=AddPlacesBody, result=AddedToSerializer)
+class CampaignAddAssignments(CampaignView):
+    @operation("Add reviewers where they differ", body=AddAssignmentsBody, result=AddedToSerializer)
     def post(self, campaign_id: int) -> object:
         """More reviewers for each item whose answers to a criterion lie apart, or whose verdicts differ."""
         campaign = self.campaign(campaign_id)
@@ -299,7 +299,7 @@ class CampaignAddPlaces(CampaignView):
         else:
             criterion = _criterion(campaign, values["criterion"])
             differing = partial(items_that_differ, campaign, criterion, least=values["least"])
-        added = add_places(campaign=campaign, differing=differing, more=values["more"], by=self.person)
+        added = add_assignments(campaign=campaign, differing=differing, more=values["more"], by=self.person)
         return {"differing": added.differing, "added": added.items}
 
 
@@ -416,14 +416,14 @@ class CampaignAdmitNumbered(CampaignView):
 class CampaignProgress(CampaignView):
     @operation("Read a campaign's progress", result=ProgressSerializer)
     def get(self, campaign_id: int) -> object:
-        """Places, how each reviewer gets on, with active seconds a review, and when the last one will be in."""
+        """Assignments, how each reviewer gets on, with active seconds a review, and when the last one will be in."""
         campaign = self.campaign(campaign_id)
         team = team_progress(campaign, reader_id=self.person.pk)
         return {
             "reviews_done": team.done,
             "reviews_total": campaign.reviews_total,
             "items_total": campaign.items_total,
-            "places": place_counts(campaign),
+            "assignments": assignment_counts(campaign),
             "people": team.members,
             "forecast": team.forecast,
         }

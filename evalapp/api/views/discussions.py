@@ -78,7 +78,7 @@ class OwnReviewView(ApiView):
         found = own_review(stand)
         if found is None:
             raise MissingError("The discussion opens when you have submitted your own review of this answer.")
-        found.campaign = stand.place.campaign
+        found.campaign = stand.assignment.campaign
         return found
 
 
@@ -92,7 +92,7 @@ class OwnJudgementView(ApiView):
             raise MissingError(
                 "The discussion opens when you have submitted your own verdict on these answers."
             )
-        found.campaign = stand.place.campaign
+        found.campaign = stand.assignment.campaign
         return found
 
 

@@ -121,7 +121,7 @@ class VerdictsApartList(PairsView):
 class NextComparison(ApiView):
     @operation("Get the next comparison to judge", body=Nothing, result=NextComparisonSerializer)
     def post(self, key: UUID) -> object:
-        """Claims a place where that is needed. The answer is the same until something is submitted."""
+        """Claims an assignment where that is needed. The answer is the same until something is submitted."""
         seat = judging_seat(self.person, key)
         self.body()
         found = next_review(seat=seat)
@@ -129,15 +129,17 @@ class NextComparison(ApiView):
         if not isinstance(found, NextReview):
             return {"task": None, "no_work": no_work_body(found, seat), "progress": progress}
         task = comparison_task(
-            place_key=found.place.key,
+            assignment_key=found.assignment.key,
             comparison_id=found.item_output_id,
             campaign=seat.campaign,
             reviewer=seat.user,
         )
-        return {"task": _task(found.place.key, found.slot, task), "no_work": None, "progress": progress}
+        return {"task": _task(found.assignment.key, found.slot, task), "no_work": None, "progress": progress}
 
 
-def _task(place: UUID, slot: int, task: ComparisonTask, judgement: Judgement | None = None) -> dict[str, Any]:
+def _task(
+    assignment: UUID, slot: int, task: ComparisonTask, judgement: Judgement | None = None
+) -> dict[str, Any]:
     draft = None
     if task.draft is not None:
         draft = {
@@ -146,7 +148,7 @@ def _task(place: UUID, slot: int, task: ComparisonTask, judgement: Judgement | N
             "answers": task.draft.as_dict(),
         }
     return {
-        "place": place,
+        "assignment": assignment,
         "slot": slot,
         "messages": task.messages,
         "context": task.context,
@@ -176,8 +178,8 @@ class ComparisonDetail(ApiView):
         judgement = None if stand.is_open else own_judgement(stand)
         task = stand_task(stand)
         if judgement is None and not stand.is_open:
-            raise _not_held(stand, has_draft=task.draft is not None)
-        return _task(stand.place.key, stand.slot, task, judgement)
+            raise _not_claimed(stand, has_draft=task.draft is not None)
+        return _task(stand.assignment.key, stand.slot, task, judgement)
 
     @operation(
         "Submit a judgement",
@@ -188,7 +190,7 @@ class ComparisonDetail(ApiView):
     )
     def post(self, key: UUID, slot: int) -> object:
         """Exactly once: repeat it with the same ``client_id`` as often as you like. 409 where another verdict
-        was stored first, or the place went to somebody else, 403 where you were taken off the campaign; your
+        was stored first, or the assignment went to somebody else, 403 where you were taken off the campaign; your
         text is then kept as a draft.
         """
         stand = self.stand_to_submit(key, slot)
@@ -200,7 +202,7 @@ class ComparisonDetail(ApiView):
             seconds_active=read_seconds(values["seconds_active"]),
             is_simulated=self.person.is_simulated,
         )
-        shown = _shown(stand.place.campaign.key, stand.place.key, stand.slot, result.judgement)
+        shown = _shown(stand.assignment.campaign.key, stand.assignment.key, stand.slot, result.judgement)
         shown["is_replay"] = result.is_replay
         return Answer(shown, 200 if result.is_replay else 201)
 
@@ -218,11 +220,11 @@ class ComparisonDetail(ApiView):
             verdict=read_verdict(values["answers"]),
             revision=values["revision"],
         )
-        return _shown(stand.place.campaign.key, stand.place.key, stand.slot, amended)
+        return _shown(stand.assignment.campaign.key, stand.assignment.key, stand.slot, amended)
 
 
-def _not_held(stand: Stand, *, has_draft: bool) -> Exception:
-    campaign = stand.place.campaign
+def _not_claimed(stand: Stand, *, has_draft: bool) -> Exception:
+    campaign = stand.assignment.campaign
     if campaign.state == CampaignState.CLOSED:
         return CampaignClosedError(campaign, NOT_COUNTED if has_draft else ".")
     if not has_draft:
@@ -232,10 +234,10 @@ def _not_held(stand: Stand, *, has_draft: bool) -> Exception:
     )
 
 
-def _shown(campaign: UUID, place: UUID, slot: int, judgement: Judgement) -> dict[str, Any]:
+def _shown(campaign: UUID, assignment: UUID, slot: int, judgement: Judgement) -> dict[str, Any]:
     return {
         "campaign": campaign,
-        "place": place,
+        "assignment": assignment,
         "slot": slot,
         "client_id": judgement.client_id,
         "revision": judgement.revision,
@@ -258,14 +260,14 @@ def _shown_rows(judgements: list[Judgement]) -> list[dict[str, Any]]:
 
 
 def shown_judgement(judgement: Judgement) -> dict[str, Any]:
-    """A judgement of the person's own; select ``campaign`` and ``place``."""
-    return _shown(judgement.campaign.key, judgement.place.key, judgement.slot, judgement)
+    """A judgement of the person's own; select ``campaign`` and ``assignment``."""
+    return _shown(judgement.campaign.key, judgement.assignment.key, judgement.slot, judgement)
 
 
 class VerdictDraftDetail(ApiView):
     @operation("Save a draft of a judgement", body=VerdictDraftBody, result=SavedDraftSerializer)
     def put(self, key: UUID, slot: int) -> object:
-        """What is chosen so far, however incomplete; it keeps the place as well. 409 where it is not mine any
+        """What is chosen so far, however incomplete; it keeps the assignment as well. 409 where it is not mine any
         more, or the campaign is closed (it is saved then), 412 where another client saved a newer one.
         """
         stand = judging_stand(self.person, key, slot)
@@ -283,7 +285,7 @@ class SkipComparison(ApiView):
     def post(self, key: UUID, slot: int) -> object:
         """Somebody else gets it, and it is not offered to you again. Say why."""
         stand = judging_stand(self.person, key, slot)
-        skip_comparisons(reviewer=self.person, place=stand.place, reason=self.body()["reason"])
+        skip_comparisons(reviewer=self.person, assignment=stand.assignment, reason=self.body()["reason"])
         return None
 
 

@@ -96,7 +96,7 @@ class SeatDetail(ReviewView):
 class NextTask(ReviewView):
     @operation("Get the next output to review", body=Nothing, result=NextSerializer)
     def post(self, key: UUID) -> object:
-        """Claims a place where that is needed. The answer is the same until something is submitted."""
+        """Claims an assignment where that is needed. The answer is the same until something is submitted."""
         seat = self.seat(key)
         self.body()
         if seat.campaign.compares:
@@ -113,7 +113,7 @@ class NextTask(ReviewView):
             }
         progress = progress_payload(seat)
         task = task_for(item_output_id=found.item_output_id, campaign=seat.campaign, reviewer=seat.user)
-        return {"task": _task(found.place.key, found.slot, task), "no_work": None, "progress": progress}
+        return {"task": _task(found.assignment.key, found.slot, task), "no_work": None, "progress": progress}
 
 
 def no_work_body(found: NoWork, seat: CampaignReviewer) -> dict[str, Any]:
@@ -136,7 +136,7 @@ class ClosingQuestion(ReviewView):
     def post(self, key: UUID) -> object:
         """Once and for all; nobody is told whether a guess was right. 409 where nothing is asked."""
         seat = self.seat(key)
-        beliefs = {(each["place"], each["slot"]): each["belief"] for each in self.body()["beliefs"]}
+        beliefs = {(each["assignment"], each["slot"]): each["belief"] for each in self.body()["beliefs"]}
         if beliefs:
             answer_closing(seat=seat, beliefs=beliefs)
         else:
@@ -144,7 +144,7 @@ class ClosingQuestion(ReviewView):
         return None
 
 
-def _task(place: UUID, slot: int, task: Task, review: Review | None = None) -> dict[str, Any]:
+def _task(assignment: UUID, slot: int, task: Task, review: Review | None = None) -> dict[str, Any]:
     draft = None
     if task.draft is not None:
         draft = {
@@ -153,7 +153,7 @@ def _task(place: UUID, slot: int, task: Task, review: Review | None = None) -> d
             "answers": answers_in(task.draft).as_dict(),
         }
     return {
-        "place": place,
+        "assignment": assignment,
         "slot": slot,
         "messages": task.messages,
         "context": task.context,
@@ -175,18 +175,18 @@ class TaskDetail(ReviewView):
         stand = self.stand(key, slot)
         review = None if stand.is_open else own_review(stand)
         task = task_for(
-            item_output_id=stand.item_output_id, campaign=stand.place.campaign, reviewer=self.person
+            item_output_id=stand.item_output_id, campaign=stand.assignment.campaign, reviewer=self.person
         )
         if review is None and not stand.is_open:
-            if stand.place.campaign.state == CampaignState.CLOSED:
-                raise CampaignClosedError(stand.place.campaign, NOT_COUNTED if task.draft else ".")
+            if stand.assignment.campaign.state == CampaignState.CLOSED:
+                raise CampaignClosedError(stand.assignment.campaign, NOT_COUNTED if task.draft else ".")
             if task.draft is None:
                 raise MissingError("There is no such review work, or it is not yours.")
             raise ConflictError(
                 "Somebody else has taken this one since; what you wrote is kept as your draft.",
                 code="lease_lost",
             )
-        return _task(stand.place.key, stand.slot, task, review)
+        return _task(stand.assignment.key, stand.slot, task, review)
 
     @operation(
         "Submit a review",
@@ -197,21 +197,21 @@ class TaskDetail(ReviewView):
     )
     def post(self, key: UUID, slot: int) -> object:
         """Exactly once: repeat it with the same ``client_id`` as often as you like. 409 where other answers
-        were stored first, or the place went to somebody else, 403 where you were taken off the campaign; your
+        were stored first, or the assignment went to somebody else, 403 where you were taken off the campaign; your
         text is then kept as a draft.
         """
         stand = self.stand_to_submit(key, slot)
         values = self.body()
         result = submit_at(
             seat=stand.seat,
-            place=stand.place,
+            assignment=stand.assignment,
             slot=stand.slot,
             client_id=read_client_id(values["client_id"]),
             answers=read_answers(values["answers"]),
             seconds_active=read_seconds(values["seconds_active"]),
             is_simulated=self.person.is_simulated,
         )
-        shown = _review(stand.place.campaign.key, stand.place.key, stand.slot, result.review)
+        shown = _review(stand.assignment.campaign.key, stand.assignment.key, stand.slot, result.review)
         shown["is_replay"] = result.is_replay
         return Answer(shown, 200 if result.is_replay else 201)
 
@@ -229,19 +229,21 @@ class TaskDetail(ReviewView):
             answers=read_answers(values["answers"]),
             revision=values["revision"],
         )
-        return _review(stand.place.campaign.key, stand.place.key, stand.slot, amended)
+        return _review(stand.assignment.campaign.key, stand.assignment.key, stand.slot, amended)
 
 
-def _review(campaign: UUID, place: UUID, slot: int, review: Review) -> dict[str, Any]:
+def _review(campaign: UUID, assignment: UUID, slot: int, review: Review) -> dict[str, Any]:
     """My own review; read anew, because a service leaves what it replaced in the row's caches."""
     stored = Review.objects.select_related("correction").prefetch_related(*ANSWERS).get(pk=review.pk)
-    return _shown(campaign, place, slot, stored, answers_of(stored))
+    return _shown(campaign, assignment, slot, stored, answers_of(stored))
 
 
-def _shown(campaign: UUID, place: UUID, slot: int, review: Review, answers: ReviewAnswers) -> dict[str, Any]:
+def _shown(
+    campaign: UUID, assignment: UUID, slot: int, review: Review, answers: ReviewAnswers
+) -> dict[str, Any]:
     return {
         "campaign": campaign,
-        "place": place,
+        "assignment": assignment,
         "slot": slot,
         "client_id": review.client_id,
         "revision": review.revision,
@@ -265,15 +267,15 @@ def _shown_rows(reviews: list[Review]) -> list[dict[str, Any]]:
 
 
 def shown_review(review: Review) -> dict[str, Any]:
-    """A review of the person's own; select ``campaign`` and ``place``, prefetch `ANSWERS`."""
+    """A review of the person's own; select ``campaign`` and ``assignment``, prefetch `ANSWERS`."""
     slot = review.slot
-    return _shown(review.campaign.key, review.place.key, slot, review, answers_of(review))
+    return _shown(review.campaign.key, review.assignment.key, slot, review, answers_of(review))
 
 
 class DraftDetail(ReviewView):
     @operation("Save a draft", body=DraftBody, result=SavedDraftSerializer)
     def put(self, key: UUID, slot: int) -> object:
-        """What is typed so far, however incomplete; it keeps the place as well. 409 where it is not mine
+        """What is typed so far, however incomplete; it keeps the assignment as well. 409 where it is not mine
         any more, or the campaign is closed (it is saved then), 412 where another client saved a newer one.
         """
         stand = self.stand(key, slot)
@@ -291,7 +293,7 @@ class SkipTask(ReviewView):
     def post(self, key: UUID, slot: int) -> object:
         """Somebody else gets it, and it is not offered to you again. Say why."""
         stand = self.stand(key, slot)
-        skip_item(reviewer=self.person, place=stand.place, reason=self.body()["reason"])
+        skip_item(reviewer=self.person, assignment=stand.assignment, reason=self.body()["reason"])
         return None
 
 
