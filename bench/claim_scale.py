@@ -219,7 +219,7 @@ def database_times(campaign: Any) -> Figures:
     from django.db import connection, transaction
 
     from evalapp.campaigns.allocation import NextReview, next_review
-    from evalapp.reviews.queries import seat_for, task_for
+    from evalapp.reviews.queries import campaign_reviewer_for, task_for
 
     user = campaign.reviewers.order_by("id").first().user
     spent: list[float] = []
@@ -241,10 +241,12 @@ def database_times(campaign: Any) -> Figures:
             )
             spent.clear()
             with connection.execute_wrapper(timed):
-                seat = seat_for(user, campaign.key)
-                found = next_review(seat=seat)
+                campaign_reviewer = campaign_reviewer_for(user, campaign.key)
+                found = next_review(campaign_reviewer=campaign_reviewer)
                 assert isinstance(found, NextReview), found
-                task_for(item_output_id=found.item_output_id, campaign=seat.campaign, reviewer=user)
+                task_for(
+                    item_output_id=found.item_output_id, campaign=campaign_reviewer.campaign, reviewer=user
+                )
             times.append(sum(spent))
             transaction.set_rollback(True)
     values = sorted(times)

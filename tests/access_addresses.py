@@ -165,7 +165,10 @@ ROUTE_KWARGS: dict[str, dict[str, Kwarg]] = {
     "api_my_skip": {"key": lambda world: world.assignment.key},
     "api_my_flag": {"key": lambda world: world.assignment.key},
     **{
-        f"campaign_{name}": {"pk": lambda world: world.campaign.pk, "seat": lambda world: world.seat.pk}
+        f"campaign_{name}": {
+            "pk": lambda world: world.campaign.pk,
+            "campaign_reviewer": lambda world: world.campaign_reviewer.pk,
+        }
         for name in (
             *("detail", "edit", "discard", "items", "progress", "flags", "quality", "open", "pause"),
             *("resume", "close"),

@@ -170,7 +170,7 @@ def _campaign(world: SimpleNamespace) -> None:
     second_output = Output.objects.create(
         run=world.run, example=world.example, candidate=second_version, text="Another answer."
     )
-    world.seat = CampaignReviewer.objects.create(
+    world.campaign_reviewer = CampaignReviewer.objects.create(
         campaign=world.campaign, user=world.user, admitted_at=timezone.now()
     )
     world.item = Item.objects.create(campaign=world.campaign, example=world.example)

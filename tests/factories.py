@@ -159,10 +159,10 @@ def answers(error: int = 0, **scores: int | str) -> ReviewAnswers:
 def walk(campaign: Campaign, reviewer: User) -> Iterator[tuple[Assignment, ItemOutput]]:
     """Each assignment and output that the reviewer is offered; submit it before asking for the next."""
     while True:
-        seat = CampaignReviewer.objects.select_related(
+        campaign_reviewer = CampaignReviewer.objects.select_related(
             "campaign__project", "campaign__rubric_version", "user"
         ).get(campaign=campaign, user=reviewer)
-        offered = next_review(seat=seat)
+        offered = next_review(campaign_reviewer=campaign_reviewer)
         if not isinstance(offered, NextReview):
             return
         assignment = Assignment.objects.select_related("campaign__project", "campaign__rubric_version").get(

@@ -191,7 +191,9 @@ def test_a_project_page_opens_for_its_roles_alone(route: Route, method: str, sta
 
 
 def _id_names(route: Route) -> list[str]:
-    return [name for name in route.kwargs if name.endswith(("id", "pk")) or name in ("key", "seat")]
+    return [
+        name for name in route.kwargs if name.endswith(("id", "pk")) or name in ("key", "campaign_reviewer")
+    ]
 
 
 @pytest.mark.parametrize("method", ["GET", "POST"])

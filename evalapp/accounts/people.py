@@ -78,7 +78,7 @@ def create_reset_link(*, membership: Membership, by: Membership) -> str:
 def anonymise_person(*, user: User, by: User) -> User:
     """Delete a person's data; what they rated and wrote stays, as "Former member 12"'s.
 
-    Name, address, password, keys, tokens, sign-ins, drafts, memberships, seats and open invitations (to
+    Name, address, password, keys, tokens, sign-ins, drafts, memberships, parts in campaigns and open invitations (to
     them and by them) go, and the audit calls them by the new label. Only the person and the site admin may; once more changes
     nothing. Raises NotAllowedError for others, ConflictError where a project would be left without an
     owner.

@@ -128,7 +128,7 @@ def change_role(*, membership: Membership, role: str, by: User) -> Membership:
 
 @transaction.atomic
 def remove_member(*, membership: Membership, by: User) -> None:
-    """End a membership and the person's seats in campaigns: what they held goes to others, what they
+    """End a membership and the person's part in campaigns: what they had in progress goes to others, what they
     wrote stays. Their open invitations are withdrawn. Anyone may leave by themselves.
 
     Raises ConflictError where the project would be left without an owner.

@@ -107,7 +107,7 @@ def behind(quality: Quality) -> Iterator[Hint]:
         else:
             evidence = _behind_others(member, median(others))
         if evidence:
-            yield Hint("behind", "Behind", member.progress.seat.user_id, evidence, {})
+            yield Hint("behind", "Behind", member.progress.campaign_reviewer.user_id, evidence, {})
 
 
 def _behind_deadline(member: TeamMember, days: float) -> str:
@@ -335,7 +335,7 @@ def off_gold(quality: Quality) -> Iterator[Hint]:
     """Who misses known answers more often than the others do."""
     for each, sentence in _surely_less(quality, lambda checks: (checks.hits, checks.answered)):
         evidence = f"Within the tolerance of the known answer in {sentence}"
-        yield Hint("off_gold", "Off on gold", each.seat.user_id, evidence, {}, is_of_checks=True)
+        yield Hint("off_gold", "Off on gold", each.campaign_reviewer.user_id, evidence, {}, is_of_checks=True)
 
 
 def drifting(quality: Quality) -> Iterator[Hint]:
@@ -353,7 +353,9 @@ def drifting(quality: Quality) -> Iterator[Hint]:
                 f"Of the first {len(early)} gold answers {before.value:.0%} were right, of the latest {len(late)} "
                 f"{after.value:.0%} (at most {after.high:.0%}, 99%)."
             )
-            yield Hint("drifting", "Drifts on gold", each.seat.user_id, evidence, {}, is_of_checks=True)
+            yield Hint(
+                "drifting", "Drifts on gold", each.campaign_reviewer.user_id, evidence, {}, is_of_checks=True
+            )
 
 
 def at_odds(quality: Quality) -> Iterator[Hint]:
@@ -362,7 +364,9 @@ def at_odds(quality: Quality) -> Iterator[Hint]:
     """
     for each, sentence in _surely_less(quality, lambda checks: (checks.close, checks.compared)):
         evidence = f"{each.close_words} in {sentence}"
-        yield Hint("at_odds", "Unlike before", each.seat.user_id, evidence, {}, is_of_checks=True)
+        yield Hint(
+            "at_odds", "Unlike before", each.campaign_reviewer.user_id, evidence, {}, is_of_checks=True
+        )
 
 
 def _surely_less(
@@ -396,7 +400,9 @@ def keeps_to_a_side(quality: Quality) -> Iterator[Hint]:
             f"{what} again in {share.value:.0%} of {share.n} repeats in which the answers had changed places (at "
             f"least {share.low:.0%}, 99%)."
         )
-        yield Hint("keeps_side", "Keeps to a side", each.seat.user_id, evidence, {}, is_of_checks=True)
+        yield Hint(
+            "keeps_side", "Keeps to a side", each.campaign_reviewer.user_id, evidence, {}, is_of_checks=True
+        )
 
 
 HINTS: list[HintFunction] = [

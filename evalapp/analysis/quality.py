@@ -119,7 +119,7 @@ def quality_of(campaign: Campaign, *, reader: int) -> CampaignQuality:
         unblinding=None if is_reviewing else unblinding_of(campaign),
         is_reviewing=is_reviewing,
         compared=[
-            NamedChecks(team.names.of(each.seat.user_id), each)
+            NamedChecks(team.names.of(each.campaign_reviewer.user_id), each)
             for each in checks
             if isinstance(each, ComparisonChecks)
         ],

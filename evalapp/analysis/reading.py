@@ -15,8 +15,8 @@ SELECT each.reviewer_id, count(*),
        percentile_cont(0.5) WITHIN GROUP (ORDER BY each.seconds),
        percentile_cont(0.5) WITHIN GROUP (ORDER BY each.seconds / greatest(each.words, 1)),
        percentile_cont(0.5) WITHIN GROUP (ORDER BY 60 * (each.new_words + each.context_words) / each.seconds)
-FROM evalapp_campaignreviewer seat CROSS JOIN LATERAL ({latest}) AS each
-WHERE seat.campaign_id = %(campaign)s GROUP BY each.reviewer_id
+FROM evalapp_campaignreviewer campaign_reviewer CROSS JOIN LATERAL ({latest}) AS each
+WHERE campaign_reviewer.campaign_id = %(campaign)s GROUP BY each.reviewer_id
 """
 
 # A reviewer meets the answers of an item one after another and its context with each: it is new with the first alone.
@@ -32,7 +32,7 @@ _REVIEWS = """
     JOIN evalapp_example example ON example.id = item.example_id
     JOIN evalapp_output output ON output.id = item_output.output_id
     CROSS JOIN LATERAL (SELECT cardinality(regexp_split_to_array(btrim(output.text), '\\s+')) AS words) AS said
-    WHERE review.campaign_id = seat.campaign_id AND review.reviewer_id = seat.user_id
+    WHERE review.campaign_id = campaign_reviewer.campaign_id AND review.reviewer_id = campaign_reviewer.user_id
       AND review.purpose = 'review' AND review.seconds_active >= 0.001
     ORDER BY review.id DESC LIMIT %(latest)s
 """
@@ -60,7 +60,7 @@ _COMPARISONS = """
             WHERE item_output.id = ANY(judgement.outputs)
         ) AS each
     ) AS read
-    WHERE judgement.campaign_id = seat.campaign_id AND judgement.reviewer_id = seat.user_id
+    WHERE judgement.campaign_id = campaign_reviewer.campaign_id AND judgement.reviewer_id = campaign_reviewer.user_id
       AND judgement.purpose = 'review' AND judgement.seconds_active >= 0.001
     ORDER BY judgement.id DESC LIMIT %(latest)s
 """

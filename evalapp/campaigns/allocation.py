@@ -12,7 +12,7 @@ whoever holds that row first takes assignments with SKIP LOCKED only, or has hel
 # ruff: noqa: S608 - SQL is put together from constants of this code; every value is a parameter
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from enum import StrEnum
 from functools import cache
 from typing import Any, NamedTuple
@@ -35,6 +35,7 @@ from evalapp.campaigns.fair_share import (
     most_claimed,
     take_over,
 )
+from evalapp.campaigns.leases import lease_of, return_lapsed_assignments, started_lease_of
 from evalapp.campaigns.models import (
     Assignment,
     AssignmentState,
@@ -49,14 +50,11 @@ from evalapp.core.joined import JoinedRows
 from evalapp.core.prepared import prepared_cursor
 
 SPACING = 2
-# An assignment with a submitted review keeps its reviewer for a working day, because the rest of it is
-# worth most from the same person.
-STARTED_LEASE = timedelta(hours=24)
 # A cursor behind which no ordinary assignment lies.
 _BEHIND_ALL = 2_147_483_647
 _CAMPAIGN_LOCK = 20_001
 
-_HELD = """
+_CLAIMED = """
 SELECT id, key, item_id, outputs_order, open_slots, lease_expires_at FROM evalapp_assignment
 WHERE reviewer_id = %(user)s AND campaign_id = %(campaign)s AND state = 'in_progress'
 ORDER BY claimed_at NULLS FIRST, id
@@ -89,9 +87,9 @@ WITH claim_limit AS MATERIALIZED ({CLAIM_LIMIT}
         SELECT id, rank, true AS is_check FROM due
         UNION ALL SELECT id, rank, false FROM own UNION ALL SELECT id, rank, false FROM open_to_all) AS firsts
     ORDER BY is_check DESC, rank LIMIT 1
-), seat AS (
+), campaign_reviewer AS (
     UPDATE evalapp_campaignreviewer r SET cursor = offered.rank FROM offered
-    WHERE r.id = %(seat)s AND NOT offered.is_check
+    WHERE r.id = %(campaign_reviewer)s AND NOT offered.is_check
 )
 UPDATE evalapp_assignment p
 SET state = 'in_progress', reviewer_id = %(user)s, claimed_at = clock_timestamp(),
@@ -100,24 +98,6 @@ FROM offered WHERE p.id = offered.id
 RETURNING p.id, p.key, p.item_id, p.outputs_order, p.open_slots, p.lease_expires_at,
     set_config('synchronous_commit',
                CASE WHEN %(is_outermost)s THEN 'off' ELSE current_setting('synchronous_commit') END, true)
-"""
-
-_RETURN_LAPSED = """
-WITH lapsed AS (
-    SELECT id, campaign_id, item_id, reviewer_id, reviews_done, purpose FROM evalapp_assignment
-    WHERE state = 'in_progress' AND lease_expires_at < now() {where}
-    FOR UPDATE SKIP LOCKED
-), noted AS (
-    INSERT INTO evalapp_skip (campaign_id, item_id, reviewer_id, reason, is_lapse, created_at)
-    SELECT campaign_id, item_id, reviewer_id, 'The lease ran out half-way', true, now()
-    FROM lapsed WHERE reviews_done > 0 AND purpose <> 'calibration'
-    ON CONFLICT (item_id, reviewer_id) DO NOTHING
-)
-UPDATE evalapp_assignment p
-SET state = 'available', reviewer_id = NULL, lease_expires_at = NULL, lapses = least(p.lapses + 1, 32767),
-    last_reviewer_id = lapsed.reviewer_id,
-    assigned_to_id = CASE WHEN p.reviews_done > 0 AND p.purpose = 'review' THEN NULL ELSE p.assigned_to_id END
-FROM lapsed WHERE p.id = lapsed.id
 """
 
 _HOLD_OFF_CLOSING = "SELECT pg_advisory_xact_lock_shared(%s::integer, %s::integer)"
@@ -201,72 +181,67 @@ class NoWork(NamedTuple):
         )
 
 
-def lease_of(campaign: Campaign) -> timedelta:
-    return timedelta(minutes=campaign.lease_minutes)
-
-
-def started_lease_of(campaign: Campaign) -> timedelta:
-    """How long an assignment is kept once a review of it is submitted."""
-    return max(lease_of(campaign), STARTED_LEASE)
-
-
-def next_review(*, seat: CampaignReviewer, showing: tuple[UUID, int] | None = None) -> NextReview | NoWork:
+def next_review(
+    *, campaign_reviewer: CampaignReviewer, showing: tuple[UUID, int] | None = None
+) -> NextReview | NoWork:
     """The next output for this reviewer, or why there is none. Claims an assignment while fewer than the most are claimed.
 
-    ``seat`` comes with its campaign. ``showing`` is the assignment and slot on the screen, for a prefetch:
+    ``campaign_reviewer`` comes with its campaign. ``showing`` is the assignment and slot on the screen, for a prefetch:
     it is not offered again, and counts as the latest. The answer is the same until something is
     submitted, so reloading a page does not shuffle the work.
     """
-    campaign = seat.campaign
+    campaign = campaign_reviewer.campaign
     if campaign.state in _STOPPED:
         return NoWork(_STOPPED[campaign.state])
     if campaign.is_overdue:
         return NoWork(NoWorkReason.DEADLINE_PASSED)
-    claimed = claimed_assignments(seat)
+    claimed = claimed_assignments(campaign_reviewer)
     _renew(claimed, campaign)
     if len(claimed) < most_claimed(campaign):
-        claimed += claim_assignment(seat=seat)
-    chosen = _choose(claimed, seat.recent_items, showing)
+        claimed += claim_assignment(campaign_reviewer=campaign_reviewer)
+    chosen = _choose(claimed, campaign_reviewer.recent_items, showing)
     if chosen is not None:
         return chosen
     if claimed:
         return NoWork(NoWorkReason.LAST_ON_SCREEN)
-    return _why_nothing(seat)
+    return _why_nothing(campaign_reviewer)
 
 
-def claimed_assignments(seat: CampaignReviewer) -> list[ClaimedAssignment]:
+def claimed_assignments(campaign_reviewer: CampaignReviewer) -> list[ClaimedAssignment]:
     """The reviewer's assignments in progress, in the order in which they were claimed."""
     with prepared_cursor() as database:
-        database.execute(_HELD, {"user": seat.user_id, "campaign": seat.campaign_id})
+        database.execute(
+            _CLAIMED, {"user": campaign_reviewer.user_id, "campaign": campaign_reviewer.campaign_id}
+        )
         return [ClaimedAssignment(*row) for row in database.fetchall()]
 
 
-def claim_assignment(*, seat: CampaignReviewer) -> list[ClaimedAssignment]:
+def claim_assignment(*, campaign_reviewer: CampaignReviewer) -> list[ClaimedAssignment]:
     """Claim one more assignment, or none where nothing is available to this reviewer, they have their fair share or
     the quota leaves no room for another. Who has none takes over what somebody else has not begun.
 
     Available assignments behind the reviewer's cursor (returned ones) come when those before it are used up.
     """
-    campaign = seat.campaign
+    campaign = campaign_reviewer.campaign
     with transaction.atomic():
         # Alone in this statement, so that the next one sees what the other tab has just claimed.
-        locked = _locked(seat)
+        locked = _locked(campaign_reviewer)
         if locked is None:
             return []
         is_room = has_room(locked)
         if is_room:
             claimed = _claim_after(locked.cursor, locked)
             if not claimed:
-                return_lapsed_assignments(campaign=campaign, except_of=seat.user_id)
+                return_lapsed_assignments(campaign=campaign, except_of=campaign_reviewer.user_id)
                 claimed = _claim_after(-1, locked)
             if claimed:
                 return claimed
-        parameters = claim_parameters(seat=locked, cursor=-1)
+        parameters = claim_parameters(campaign_reviewer=locked, cursor=-1)
         limit = claim_limit_of(parameters)
         if limit.is_full:
             return []
         # The ordinary work has ended, so what repeats some of it comes now at the latest.
-        if campaign.repeat_share and make_repeats_due(campaign=campaign, seat=locked):
+        if campaign.repeat_share and make_repeats_due(campaign=campaign, campaign_reviewer=locked):
             return _claim_after(_BEHIND_ALL, locked)
         if is_room and not limit.claimed:
             return [ClaimedAssignment(*row) for row in take_over(parameters)]
@@ -274,36 +249,37 @@ def claim_assignment(*, seat: CampaignReviewer) -> list[ClaimedAssignment]:
 
 
 @cache
-def _seat_rows() -> JoinedRows:
-    return JoinedRows(seat=CampaignReviewer)
+def _campaign_reviewer_rows() -> JoinedRows:
+    return JoinedRows(campaign_reviewer=CampaignReviewer)
 
 
-def _locked(seat: CampaignReviewer) -> CampaignReviewer | None:
-    """The seat as it is now, held until the transaction ends; None once they have left."""
-    unless_left = "WHERE id = %(seat)s AND left_at IS NULL"
-    found = _seat_rows().first(
-        f"FROM evalapp_campaignreviewer seat {unless_left} FOR UPDATE", {"seat": seat.pk}
+def _locked(campaign_reviewer: CampaignReviewer) -> CampaignReviewer | None:
+    """The campaign reviewer as it is now, held until the transaction ends; None once they have left."""
+    unless_left = "WHERE id = %(campaign_reviewer)s AND left_at IS NULL"
+    found = _campaign_reviewer_rows().first(
+        f"FROM evalapp_campaignreviewer campaign_reviewer {unless_left} FOR UPDATE",
+        {"campaign_reviewer": campaign_reviewer.pk},
     )
     for locked in found or ():
-        locked.campaign = seat.campaign
+        locked.campaign = campaign_reviewer.campaign
     return found[0] if found else None
 
 
-def is_admitted(seat: CampaignReviewer) -> bool:
+def is_admitted(campaign_reviewer: CampaignReviewer) -> bool:
     """Whether this reviewer gets ordinary work: at once, or after the campaign's calibration."""
-    return not seat.campaign.calibration_items or seat.admitted_at is not None
+    return not campaign_reviewer.campaign.calibration_items or campaign_reviewer.admitted_at is not None
 
 
-def claim_parameters(*, seat: CampaignReviewer, cursor: int) -> dict[str, Any]:
-    campaign = seat.campaign
+def claim_parameters(*, campaign_reviewer: CampaignReviewer, cursor: int) -> dict[str, Any]:
+    campaign = campaign_reviewer.campaign
     return {
         "campaign": campaign.pk,
-        "user": seat.user_id,
-        "seat": seat.pk,
+        "user": campaign_reviewer.user_id,
+        "campaign_reviewer": campaign_reviewer.pk,
         "cursor": cursor,
         **claim_limit_parameters(campaign),
-        "admitted": is_admitted(seat),
-        "due": seat.reviews_done // campaign.reviews_per_assignment,
+        "admitted": is_admitted(campaign_reviewer),
+        "due": campaign_reviewer.reviews_done // campaign.reviews_per_assignment,
         "lease": lease_of(campaign),
         "started": started_lease_of(campaign),
         # A transaction around this one may hold what must not be lost.
@@ -311,26 +287,10 @@ def claim_parameters(*, seat: CampaignReviewer, cursor: int) -> dict[str, Any]:
     }
 
 
-def _claim_after(cursor: int, seat: CampaignReviewer) -> list[ClaimedAssignment]:
+def _claim_after(cursor: int, campaign_reviewer: CampaignReviewer) -> list[ClaimedAssignment]:
     with prepared_cursor() as database:
-        database.execute(CLAIM, claim_parameters(seat=seat, cursor=cursor))
+        database.execute(CLAIM, claim_parameters(campaign_reviewer=campaign_reviewer, cursor=cursor))
         return [ClaimedAssignment(*row[:-1]) for row in database.fetchall()]
-
-
-def return_lapsed_assignments(*, campaign: Campaign | None = None, except_of: int | None = None) -> int:
-    """Give back assignments whose lease has run out; how many. Reviews submitted from them stay, and
-    whoever takes the assignment reviews the rest of its outputs.
-    """
-    where, parameters = "", {}
-    if campaign is not None:
-        where += " AND campaign_id = %(campaign)s"
-        parameters["campaign"] = campaign.pk
-    if except_of is not None:
-        where += " AND reviewer_id <> %(user)s"
-        parameters["user"] = except_of
-    with connection.cursor() as database:
-        database.execute(_RETURN_LAPSED.format(where=where), parameters)
-        return int(database.rowcount)
 
 
 def _renew(claimed: Sequence[ClaimedAssignment], campaign: Campaign) -> None:
@@ -346,19 +306,6 @@ def _renew(claimed: Sequence[ClaimedAssignment], campaign: Campaign) -> None:
         Assignment.objects.filter(pk__in=list(free_to_lock.values_list("pk", flat=True))).update(
             lease_expires_at=Now() + lease
         )
-
-
-def renew_assignment(*, assignment: Assignment, reviewer: User) -> bool:
-    """Renew one assignment's lease because its reviewer is at work on it; whether it is still theirs."""
-    lease = lease_of(assignment.campaign)
-    if assignment.state != AssignmentState.IN_PROGRESS or assignment.reviewer_id != reviewer.pk:
-        return False
-    if assignment.lease_expires_at is not None and assignment.lease_expires_at > timezone.now() + lease / 2:
-        return True
-    claimed = Assignment.objects.filter(
-        pk=assignment.pk, state=AssignmentState.IN_PROGRESS, reviewer=reviewer
-    )
-    return claimed.update(lease_expires_at=Now() + lease) == 1
 
 
 def _choose(
@@ -401,21 +348,23 @@ SELECT EXISTS (SELECT 1 FROM evalapp_assignment p WHERE p.campaign_id = %(campai
 """
 
 
-def _why_nothing(seat: CampaignReviewer) -> NoWork:
-    campaign = seat.campaign
-    # As it is now: the seat that was passed is as old as the page.
-    seat = CampaignReviewer.objects.select_related("campaign").get(pk=seat.pk)
-    if not is_admitted(seat):
+def _why_nothing(campaign_reviewer: CampaignReviewer) -> NoWork:
+    campaign = campaign_reviewer.campaign
+    # As it is now: the row that was passed is as old as the page.
+    campaign_reviewer = CampaignReviewer.objects.select_related("campaign").get(pk=campaign_reviewer.pk)
+    if not is_admitted(campaign_reviewer):
         return NoWork(NoWorkReason.NOT_ADMITTED)
     unfinished = Assignment.objects.filter(campaign=campaign, purpose=Purpose.REVIEW).exclude(
         state=AssignmentState.SUBMITTED
     )
     if not unfinished.exists():
         return NoWork(NoWorkReason.ALL_DONE)
-    if not has_room(seat):
+    if not has_room(campaign_reviewer):
         return NoWork(NoWorkReason.QUOTA_REACHED)
     with connection.cursor() as database:
-        database.execute(_WHY_NOTHING, {"campaign": campaign.pk, "user": seat.user_id, "admitted": True})
+        database.execute(
+            _WHY_NOTHING, {"campaign": campaign.pk, "user": campaign_reviewer.user_id, "admitted": True}
+        )
         some_is_free, earliest, is_with_others = database.fetchone()
     if some_is_free:
         # Somebody else's claim of it was under way, or its reviewer was just submitting.
@@ -458,33 +407,37 @@ def fill_slot(*, assignment: Assignment, slot: int, reviewer: User, seconds_acti
         return int(database.rowcount) == 1
 
 
-def take_again(*, assignment: Assignment, seat: CampaignReviewer) -> bool:
+def take_again(*, assignment: Assignment, campaign_reviewer: CampaignReviewer) -> bool:
     """Claim an assignment once more after its lease ran out: True if nobody took it meanwhile.
 
     Only for an assignment that was theirs until then; an item they skipped stays skipped.
     """
-    locked = _locked(seat)
+    locked = _locked(campaign_reviewer)
     if locked is None:
         return False
-    skips = Skip.objects.filter(item=assignment.item_id, reviewer=seat.user_id)
+    skips = Skip.objects.filter(item=assignment.item_id, reviewer=campaign_reviewer.user_id)
     if skips.filter(is_lapse=False).exists():
         return False
-    theirs = Assignment.objects.filter(item=assignment.item_id, reviewer=seat.user_id)
+    theirs = Assignment.objects.filter(item=assignment.item_id, reviewer=campaign_reviewer.user_id)
     if assignment.purpose == Purpose.REVIEW and (theirs.exists() or not has_room(locked)):
         return False
     if not is_admitted(locked) and assignment.purpose != Purpose.CALIBRATION:
         return False
-    for_them = Q(assigned_to=None) | Q(assigned_to=seat.user_id)
+    for_them = Q(assigned_to=None) | Q(assigned_to=campaign_reviewer.user_id)
     free = Assignment.objects.filter(
-        for_them, pk=assignment.pk, state=AssignmentState.AVAILABLE, last_reviewer=seat.user_id
+        for_them, pk=assignment.pk, state=AssignmentState.AVAILABLE, last_reviewer=campaign_reviewer.user_id
     )
     taken = free.select_for_update(skip_locked=True).first()
     if taken is None:
         return False
-    lease = started_lease_of(seat.campaign) if taken.reviews_done else lease_of(seat.campaign)
+    lease = (
+        started_lease_of(campaign_reviewer.campaign)
+        if taken.reviews_done
+        else lease_of(campaign_reviewer.campaign)
+    )
     Assignment.objects.filter(pk=taken.pk).update(
         state=AssignmentState.IN_PROGRESS,
-        reviewer=seat.user_id,
+        reviewer=campaign_reviewer.user_id,
         lease_expires_at=Now() + lease,
         claimed_at=Now(),
     )

@@ -17,21 +17,21 @@ LONGEST_NOTE = 5_000
 
 
 @transaction.atomic
-def admit(*, seat: CampaignReviewer, by: User | None, called: str = "") -> None:
+def admit(*, campaign_reviewer: CampaignReviewer, by: User | None, called: str = "") -> None:
     """Let a reviewer go on to the campaign's items. ConflictError where they have been admitted, or left.
 
     ``called``: what an error calls them; their name unless given.
     """
-    lock_running(seat.campaign, "reviewers can be admitted")
-    waiting = CampaignReviewer.objects.filter(pk=seat.pk, admitted_at=None, left_at=None)
+    lock_running(campaign_reviewer.campaign, "reviewers can be admitted")
+    waiting = CampaignReviewer.objects.filter(pk=campaign_reviewer.pk, admitted_at=None, left_at=None)
     if not waiting.update(admitted_at=Now()):
-        raise ConflictError(f"{called or seat.user} has been admitted already, or has left.")
+        raise ConflictError(f"{called or campaign_reviewer.user} has been admitted already, or has left.")
     record(
         "campaign.reviewer_admitted",
         by=by,
-        obj=seat.campaign,
-        project=seat.campaign.project,
-        data={"reviewer": seat.user_id},
+        obj=campaign_reviewer.campaign,
+        project=campaign_reviewer.campaign.project,
+        data={"reviewer": campaign_reviewer.user_id},
     )
 
 

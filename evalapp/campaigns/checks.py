@@ -184,7 +184,7 @@ def add_calibration_items(*, campaign: Campaign, wanted: int) -> list[int]:
 
 
 def insert_checks(*, campaign: Campaign) -> int:
-    """Make the gold and calibration assignments that the seats lack; how many. Again for who comes later."""
+    """Make the gold and calibration assignments that the campaign reviewers lack; how many. Again for who comes later."""
     items = list(
         campaign.items.exclude(purpose=Purpose.REVIEW)
         .order_by("example__row_number")
@@ -194,18 +194,22 @@ def insert_checks(*, campaign: Campaign) -> int:
         return 0
     gold = [pk for pk, purpose in items if purpose == Purpose.GOLD]
     calibration = [pk for pk, purpose in items if purpose == Purpose.CALIBRATION]
-    seats = list(campaign.reviewers.order_by("pk"))
+    campaign_reviewers = list(campaign.reviewers.order_by("pk"))
     wanted = [
         assignment
-        for number, seat in enumerate(seats, start=1)
-        if seat.left_at is None
-        for assignment in _assignments_for(campaign, seat, number, gold, calibration)
+        for number, campaign_reviewer in enumerate(campaign_reviewers, start=1)
+        if campaign_reviewer.left_at is None
+        for assignment in _assignments_for(campaign, campaign_reviewer, number, gold, calibration)
     ]
     return _insert(campaign, _turned(campaign, wanted) if campaign.compares else wanted)
 
 
 def _assignments_for(
-    campaign: Campaign, seat: CampaignReviewer, number: int, gold: Sequence[int], calibration: Sequence[int]
+    campaign: Campaign,
+    campaign_reviewer: CampaignReviewer,
+    number: int,
+    gold: Sequence[int],
+    calibration: Sequence[int],
 ) -> Iterable[CheckAssignment]:
     draw = random.Random(f"{campaign.seed}:gold:{number}")
     order = draw.sample(list(gold), len(gold))
@@ -213,16 +217,16 @@ def _assignments_for(
     stretch = 100 / campaign.gold_share if campaign.gold_share else 0
     for position, item in enumerate(order):
         due = max(1, round((position + draw.random()) * stretch))
-        yield CheckAssignment(item, number, seat.user_id, due, Purpose.GOLD)
-    if seat.admitted_at is None:
+        yield CheckAssignment(item, number, campaign_reviewer.user_id, due, Purpose.GOLD)
+    if campaign_reviewer.admitted_at is None:
         for position, item in enumerate(calibration):
             yield CheckAssignment(
-                item, number, seat.user_id, position - len(calibration), Purpose.CALIBRATION
+                item, number, campaign_reviewer.user_id, position - len(calibration), Purpose.CALIBRATION
             )
 
 
 def _turned(campaign: Campaign, wanted: Sequence[CheckAssignment]) -> list[CheckAssignment]:
-    """The assignments with compared answers turned: by a draw of the item's, and by one from seat to seat, so that
+    """The assignments with compared answers turned: by a draw of the item's, and by one from reviewer to reviewer, so that
     no answer keeps to a position.
     """
     width = arrangements_of(campaign)
@@ -256,7 +260,7 @@ def _insert(campaign: Campaign, wanted: Sequence[CheckAssignment]) -> int:
         return int(cursor.rowcount)
 
 
-def plan_repeat(*, assignment: Assignment, seat: CampaignReviewer) -> bool:
+def plan_repeat(*, assignment: Assignment, campaign_reviewer: CampaignReviewer) -> bool:
     """Have the reviewer meet an assignment's item once more, where the draw says so; call it when a review or a
     judgement of the assignment is stored, in its transaction. Only of an assignment that is complete, and all theirs.
 
@@ -267,57 +271,63 @@ def plan_repeat(*, assignment: Assignment, seat: CampaignReviewer) -> bool:
     if not campaign.repeat_share or assignment.purpose != Purpose.REVIEW:
         return False
     given = assignment.judgements if campaign.compares else assignment.reviews
-    if given.filter(reviewer=seat.user_id).count() < assignment.outputs_total:
+    if given.filter(reviewer=campaign_reviewer.user_id).count() < assignment.outputs_total:
         return False
-    reviews_done = CampaignReviewer.objects.values_list("reviews_done", flat=True).get(pk=seat.pk)
+    reviews_done = CampaignReviewer.objects.values_list("reviews_done", flat=True).get(
+        pk=campaign_reviewer.pk
+    )
     done = reviews_done // campaign.reviews_per_assignment
-    position = _assignments_complete(campaign, seat) if done <= _COUNTED else done
-    seat_number = campaign.reviewers.filter(pk__lte=seat.pk).count()
-    if not is_repeated(position, campaign.repeat_share, seed=f"{campaign.seed}:{seat_number}"):
+    position = _assignments_complete(campaign, campaign_reviewer) if done <= _COUNTED else done
+    campaign_reviewer_number = campaign.reviewers.filter(pk__lte=campaign_reviewer.pk).count()
+    if not is_repeated(position, campaign.repeat_share, seed=f"{campaign.seed}:{campaign_reviewer_number}"):
         return False
     draw = random.Random(f"{campaign.seed}:repeat:{assignment.item.example.row_number}:{assignment.number}")
-    due = done + repeat_distance(_items_left(campaign, seat, done), draw=draw)
+    due = done + repeat_distance(_items_left(campaign, campaign_reviewer, done), draw=draw)
     number = _REPEAT_NUMBERS + assignment.number
     arrangement = 0
     if campaign.compares:
         width = arrangements_of(campaign)
         arrangement = (assignment.arrangement + draw.randrange(1, width)) % width
-    repeat = CheckAssignment(assignment.item_id, number, seat.user_id, due, Purpose.REPEAT, arrangement)
+    repeat = CheckAssignment(
+        assignment.item_id, number, campaign_reviewer.user_id, due, Purpose.REPEAT, arrangement
+    )
     return _insert(campaign, [repeat]) == 1
 
 
-def _assignments_complete(campaign: Campaign, seat: CampaignReviewer) -> int:
+def _assignments_complete(campaign: Campaign, campaign_reviewer: CampaignReviewer) -> int:
     return campaign.assignments.filter(
-        reviewer=seat.user_id, purpose=Purpose.REVIEW, state=AssignmentState.SUBMITTED
+        reviewer=campaign_reviewer.user_id, purpose=Purpose.REVIEW, state=AssignmentState.SUBMITTED
     ).count()
 
 
-def _items_left(campaign: Campaign, seat: CampaignReviewer, done: int) -> int:
+def _items_left(campaign: Campaign, campaign_reviewer: CampaignReviewer, done: int) -> int:
     """About how many more items this person gets: an even share of what is left, within their quota."""
-    seats = campaign.reviewers.aggregate(
+    campaign_reviewers = campaign.reviewers.aggregate(
         given=Coalesce(Sum("reviews_done"), 0), people=Count("pk", filter=Q(left_at=None))
     )
-    reviews = (campaign.reviews_total - seats["given"]) / max(1, seats["people"])
+    reviews = (campaign.reviews_total - campaign_reviewers["given"]) / max(1, campaign_reviewers["people"])
     left: int = round(reviews / campaign.reviews_per_assignment)
-    quota = seat.quota if seat.quota is not None else campaign.quota
+    quota = campaign_reviewer.quota if campaign_reviewer.quota is not None else campaign.quota
     return max(0, left if quota is None else min(left, quota - done))
 
 
-def make_repeats_due(*, campaign: Campaign, seat: CampaignReviewer) -> int:
+def make_repeats_due(*, campaign: Campaign, campaign_reviewer: CampaignReviewer) -> int:
     """Let a person whose other work has ended have their waiting repeats now; how many. One that is too near
     to its first time still waits.
     """
     waiting = campaign.assignments.filter(
-        assigned_to=seat.user_id, state=AssignmentState.AVAILABLE, purpose=Purpose.REPEAT
+        assigned_to=campaign_reviewer.user_id, state=AssignmentState.AVAILABLE, purpose=Purpose.REPEAT
     )
-    given = (campaign.judgements if campaign.compares else campaign.reviews).filter(reviewer=seat.user_id)
+    given = (campaign.judgements if campaign.compares else campaign.reviews).filter(
+        reviewer=campaign_reviewer.user_id
+    )
     ripe = []
     for assignment in waiting.order_by("rank")[:_COUNTED]:
         latest = given.filter(assignment__item=assignment.item_id).aggregate(latest=Max("pk"))["latest"]
         since = given.filter(pk__gt=latest).values("assignment__item").distinct().count()
         if since >= NEAREST:
             ripe.append(assignment.pk)
-    due = seat.reviews_done // campaign.reviews_per_assignment
+    due = campaign_reviewer.reviews_done // campaign.reviews_per_assignment
     return int(
         campaign.assignments.filter(pk__in=ripe, state=AssignmentState.AVAILABLE, rank__gt=due).update(
             rank=due

@@ -18,7 +18,7 @@ MOST_CLAIMED = 5
 # With one output an item there is nothing to interleave; one assignment is on screen, one is prefetched.
 MOST_CLAIMED_OF_SINGLE_OUTPUTS = 2
 
-# Of the seats, which are few: no assignment is counted while there is plenty. Assigned work is somebody's already, so
+# Of the campaign reviewers, which are few: no assignment is counted while there is plenty. Assigned work is somebody's already, so
 # nobody keeps it from others.
 CLAIM_LIMIT = """
     SELECT (SELECT count(*) FROM evalapp_assignment h
@@ -116,7 +116,7 @@ class ClaimLimit(NamedTuple):
 
 
 def claim_limit_of(parameters: Mapping[str, Any]) -> ClaimLimit:
-    """What the reviewer of a claim's parameters has and may have; their seat is locked.
+    """What the reviewer of a claim's parameters has and may have; their row as campaign reviewer is locked.
 
     Its most is `most_claimed`, or what is left of the campaign's work divided by those who are at work on it, at
     least 1. Who has claimed something is at work, and so is who asks.
@@ -128,7 +128,7 @@ def claim_limit_of(parameters: Mapping[str, Any]) -> ClaimLimit:
 def take_over(parameters: dict[str, Any]) -> list[tuple[Any, ...]]:
     """Give a reviewer who has nothing an assignment that another has claimed and not started; its row, or none.
 
-    ``parameters`` as for a claim; the reviewer's own seat is locked. The other's seat is locked as well, so
+    ``parameters`` as for a claim; the reviewer's own row is locked. The other reviewer's row is locked as well, so
     that they submit nothing meanwhile: which assignment is their first is then read anew. Neither lock is
     waited for.
     """

@@ -308,8 +308,8 @@ class AddReviewersForm(forms.Form):
 
     def __init__(self, *args: Any, campaign: Campaign, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        seated = campaign.reviewers.filter(left_at=None).values("user")
-        row_field(self, "reviewers").queryset = possible_reviewers(campaign.project).exclude(pk__in=seated)
+        present = campaign.reviewers.filter(left_at=None).values("user")
+        row_field(self, "reviewers").queryset = possible_reviewers(campaign.project).exclude(pk__in=present)
 
 
 class DeadlineForm(forms.Form):
@@ -340,7 +340,9 @@ class ReassignForm(forms.Form):
 
     def __init__(self, *args: Any, campaign: Campaign, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        seats = campaign.reviewers.filter(left_at=None)
-        people = User.objects.filter(pk__in=seats.values("user")).order_by("is_simulated", "name", "email")
+        campaign_reviewers = campaign.reviewers.filter(left_at=None)
+        people = User.objects.filter(pk__in=campaign_reviewers.values("user")).order_by(
+            "is_simulated", "name", "email"
+        )
         for name in ("source", "target"):
             row_field(self, name).queryset = people

@@ -64,7 +64,7 @@ class Campaign(BaseModel):
 
     ``items_wanted`` of the examples are chosen by the seed, by ``item_choice`` (with ``strata_field``, a key
     of their metadata). ``overlap_share`` percent of the items are rated by ``overlap_more`` reviewers.
-    ``quota``: the most items that one person is handed, unless their seat says otherwise. ``assignments_total``
+    ``quota``: the most items that one person is handed, unless they have a quota of their own. ``assignments_total``
     are the assignments behind ``reviews_total``; every assignment asks for the same number of reviews. ``baseline``: in
     a pairwise campaign, the candidate that every other is compared with; None compares all with all.
 
@@ -314,21 +314,24 @@ class AssignmentState(models.TextChoices):
     SUBMITTED = "submitted", "Submitted"
 
 
+_IS_AVAILABLE = models.Q(state=AssignmentState.AVAILABLE)
+_IS_IN_PROGRESS = models.Q(state=AssignmentState.IN_PROGRESS)
+_IS_SUBMITTED = models.Q(state=AssignmentState.SUBMITTED)
+
+
 class Assignment(BaseModel):
     """One item given to one reviewer: a row that exists from the launch, so the quota is exact.
 
-    ``key`` is what a reviewer's address shows. ``rank`` is the seeded random order in which assignments
-    are handed out. ``outputs_order`` holds the item's ItemOutput ids in this assignment's seeded order: an
-    address names a position in it (a *slot*, from 0), so it tells nothing about the candidate.
-    ``open_slots`` are the slots without a review; ``reviews_done`` counts the others. While available, it goes to
-    ``assigned_to`` only, or to anybody where that is empty. ``is_added``: made later because the ratings
-    of its item differed, so that agreement, which speaks of the items as designed, leaves it out.
-    ``lapses`` counts the leases that ran out. ``last_reviewer`` had it until it became available again;
-    ``claimed_at`` is when the latest reviewer claimed it.
+    ``key`` stands in a reviewer's URL. ``rank`` is the seeded random order in which assignments are given
+    out. ``outputs_order``: the item's ItemOutput ids in this assignment's seeded order; a URL names a position
+    in it (a *slot*, from 0), so it tells nothing about the candidate. ``open_slots`` are the slots without a
+    review; ``reviews_done`` counts the others. While available, it goes to ``assigned_to`` only, or to anybody
+    where that is empty. ``is_added``: made later because the ratings of its item differed, so agreement, which
+    is about the items as designed, leaves it out. ``lapses`` counts the leases that ran out. ``last_reviewer``
+    had it until it became available again; ``claimed_at`` is when the latest reviewer claimed it.
 
     Where the campaign ``compares``, ``outputs_order`` holds ids of the item's Comparisons instead, and
-    ``arrangement`` says how far each one's outputs are turned on this reviewer's screen
-    (`comparisons.arranged`).
+    ``arrangement`` says how far each one's outputs are turned on the screen (`comparisons.arranged`).
 
     A repeat is a second assignment of one item to one person; nothing that a reviewer gets tells it, or gold,
     from other work. Of an assignment that checks, ``rank`` says after how many of the person's items it is due.
@@ -339,9 +342,7 @@ class Assignment(BaseModel):
     number = models.PositiveSmallIntegerField()
     key = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     rank = models.IntegerField()
-    state = models.CharField(
-        max_length=11, choices=AssignmentState.choices, default=AssignmentState.AVAILABLE
-    )
+    state = models.CharField(max_length=11, choices=AssignmentState.choices, default="available")
     reviewer = models.ForeignKey(User, null=True, blank=True, on_delete=models.PROTECT, related_name="+")
     assigned_to = models.ForeignKey(User, null=True, blank=True, on_delete=models.PROTECT, related_name="+")
     is_added = models.BooleanField(default=False, db_default=False)
@@ -378,15 +379,9 @@ class Assignment(BaseModel):
                 name="assignment_check_is_somebodys",
             ),
             models.CheckConstraint(
-                condition=models.Q(
-                    state=AssignmentState.AVAILABLE, reviewer__isnull=True, lease_expires_at__isnull=True
-                )
-                | models.Q(
-                    state=AssignmentState.IN_PROGRESS, reviewer__isnull=False, lease_expires_at__isnull=False
-                )
-                | models.Q(
-                    state=AssignmentState.SUBMITTED, reviewer__isnull=False, lease_expires_at__isnull=True
-                ),
+                condition=(_IS_AVAILABLE & models.Q(reviewer__isnull=True, lease_expires_at__isnull=True))
+                | (_IS_IN_PROGRESS & models.Q(reviewer__isnull=False, lease_expires_at__isnull=False))
+                | (_IS_SUBMITTED & models.Q(reviewer__isnull=False, lease_expires_at__isnull=True)),
                 name="assignment_state_is_whole",
             ),
             models.CheckConstraint(
@@ -397,11 +392,8 @@ class Assignment(BaseModel):
                 name="assignment_slots_add_up",
             ),
             models.CheckConstraint(
-                condition=models.Q(state=AssignmentState.SUBMITTED, reviews_done=models.F("outputs_total"))
-                | (
-                    ~models.Q(state=AssignmentState.SUBMITTED)
-                    & models.Q(reviews_done__lt=models.F("outputs_total"))
-                ),
+                condition=(_IS_SUBMITTED & models.Q(reviews_done=models.F("outputs_total")))
+                | (~_IS_SUBMITTED & models.Q(reviews_done__lt=models.F("outputs_total"))),
                 name="assignment_submitted_when_full",
             ),
         ]
@@ -409,29 +401,27 @@ class Assignment(BaseModel):
             models.Index(
                 fields=["campaign", "rank"],
                 name="assignment_available",
-                condition=models.Q(state=AssignmentState.AVAILABLE, assigned_to__isnull=True),
+                condition=_IS_AVAILABLE & models.Q(assigned_to__isnull=True),
             ),
             models.Index(
                 fields=["campaign", "assigned_to", "rank"],
                 name="assignment_of_one_person",
-                condition=models.Q(
-                    state=AssignmentState.AVAILABLE, assigned_to__isnull=False, purpose=Purpose.REVIEW
-                ),
+                condition=_IS_AVAILABLE & models.Q(assigned_to__isnull=False, purpose=Purpose.REVIEW),
             ),
             models.Index(
                 fields=["campaign", "assigned_to", "rank"],
                 name="assignment_check",
-                condition=models.Q(state=AssignmentState.AVAILABLE) & ~models.Q(purpose=Purpose.REVIEW),
+                condition=_IS_AVAILABLE & ~models.Q(purpose=Purpose.REVIEW),
             ),
             models.Index(
                 fields=["campaign", "lease_expires_at"],
                 name="assignment_in_progress",
-                condition=models.Q(state=AssignmentState.IN_PROGRESS),
+                condition=_IS_IN_PROGRESS,
             ),
             models.Index(
                 fields=["reviewer", "campaign"],
                 name="assignment_mine",
-                condition=models.Q(state=AssignmentState.IN_PROGRESS),
+                condition=_IS_IN_PROGRESS,
             ),
             models.Index(fields=["campaign", "state"], name="assignment_progress"),
             models.Index(

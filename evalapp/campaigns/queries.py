@@ -57,7 +57,9 @@ _ORDER = (CampaignState.OPEN, CampaignState.PAUSED, CampaignState.DRAFT, Campaig
 
 def campaigns_of(project: Project) -> QuerySet[Campaign]:
     """The project's campaigns with ``reviews_done``, ``people`` and ``candidate_count``."""
-    seats = CampaignReviewer.objects.filter(campaign=OuterRef("pk")).order_by().values("campaign")
+    campaign_reviewers = (
+        CampaignReviewer.objects.filter(campaign=OuterRef("pk")).order_by().values("campaign")
+    )
     candidates = (
         Campaign.objects.filter(pk=OuterRef("pk")).values("pk").annotate(n=Count("candidates")).values("n")
     )
@@ -65,8 +67,12 @@ def campaigns_of(project: Project) -> QuerySet[Campaign]:
         Campaign.objects.filter(project=project)
         .select_related("rubric_version__rubric", "dataset_version__dataset", "project")
         .annotate(
-            reviews_done=Coalesce(Subquery(seats.annotate(n=Sum("reviews_done")).values("n")), 0),
-            people=Coalesce(Subquery(seats.filter(left_at=None).annotate(n=Count("pk")).values("n")), 0),
+            reviews_done=Coalesce(
+                Subquery(campaign_reviewers.annotate(n=Sum("reviews_done")).values("n")), 0
+            ),
+            people=Coalesce(
+                Subquery(campaign_reviewers.filter(left_at=None).annotate(n=Count("pk")).values("n")), 0
+            ),
             candidate_count=Subquery(candidates),
         )
     )
@@ -124,11 +130,11 @@ def is_reviewing_blind(campaign: Campaign, person: User) -> bool:
 
 
 def is_reviewing(campaign: Campaign, person: User) -> bool:
-    """Whether the person has a seat here while reviews are still to come."""
-    seats = campaign.reviewers.filter(user=person, left_at=None)
+    """Whether the person reviews here while reviews are still to come."""
+    campaign_reviewers = campaign.reviewers.filter(user=person, left_at=None)
     done = campaign.reviewers.aggregate(reviews=Sum("reviews_done"))["reviews"] or 0
     is_running = campaign.state != CampaignState.CLOSED and done < campaign.reviews_total
-    return is_running and seats.exists()
+    return is_running and campaign_reviewers.exists()
 
 
 def waiting_for_admission(project: Project) -> list[tuple[int, str, int]]:
@@ -155,8 +161,8 @@ def waiting_for_admission(project: Project) -> list[tuple[int, str, int]]:
     return list(waiting)
 
 
-def seats_with_assignments(campaign: Campaign) -> QuerySet[CampaignReviewer]:
-    """Everyone's seat with ``in_progress``, ``assignments_submitted`` and ``waiting`` (assigned, not started) assignments, most reviews
+def reviewers_with_assignments(campaign: Campaign) -> QuerySet[CampaignReviewer]:
+    """Campaign reviewers with ``in_progress``, ``assignments_submitted`` and ``waiting`` (assigned, not started) assignments, most reviews
     first; by name where the project keeps names apart from what people did.
     """
     assignments = Assignment.objects.filter(

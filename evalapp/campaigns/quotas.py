@@ -5,23 +5,25 @@ from django.db.models import F, Sum
 from evalapp.campaigns.models import Assignment, AssignmentState, CampaignReviewer, Purpose
 
 
-def quota_of(seat: CampaignReviewer) -> int | None:
+def quota_of(campaign_reviewer: CampaignReviewer) -> int | None:
     """The most items that this reviewer is handed; None without a limit."""
-    return seat.quota if seat.quota is not None else seat.campaign.quota
+    return (
+        campaign_reviewer.quota if campaign_reviewer.quota is not None else campaign_reviewer.campaign.quota
+    )
 
 
-def has_room(seat: CampaignReviewer) -> bool:
-    """Whether another assignment fits the reviewer's quota, with all that is in progress. Of a locked seat, so
+def has_room(campaign_reviewer: CampaignReviewer) -> bool:
+    """Whether another assignment fits the reviewer's quota, with all that is in progress. Of a locked row, so
     that two tabs cannot both find room. An assignment left half-way counts by its reviews; checks do not count.
     """
-    quota, each = quota_of(seat), seat.campaign.reviews_per_assignment
+    quota, each = quota_of(campaign_reviewer), campaign_reviewer.campaign.reviews_per_assignment
     if quota is None:
         return True
     claimed = Assignment.objects.filter(
-        reviewer=seat.user_id,
-        campaign=seat.campaign_id,
+        reviewer=campaign_reviewer.user_id,
+        campaign=campaign_reviewer.campaign_id,
         state=AssignmentState.IN_PROGRESS,
         purpose=Purpose.REVIEW,
     )
     in_progress = claimed.aggregate(reviews=Sum(F("outputs_total") - F("reviews_done")))["reviews"] or 0
-    return seat.reviews_done + in_progress + each <= quota * each
+    return campaign_reviewer.reviews_done + in_progress + each <= quota * each

@@ -10,5 +10,7 @@ from evalapp.campaigns.services import leave_campaigns
 
 
 @receiver(reviewing_ended)
-def end_their_seats(sender: Any, user: User, project: Project | None, by: User, **kwargs: Any) -> None:
+def end_their_campaign_reviews(
+    sender: Any, user: User, project: Project | None, by: User, **kwargs: Any
+) -> None:
     leave_campaigns(user=user, project=project, by=by)

@@ -94,44 +94,52 @@ def set_deadline(*, campaign: Campaign, deadline: datetime | None, by: User | No
 
 
 @transaction.atomic
-def set_quota(*, seat: CampaignReviewer, quota: int | None, by: User | None) -> CampaignReviewer:
+def set_quota(*, campaign_reviewer: CampaignReviewer, quota: int | None, by: User | None) -> CampaignReviewer:
     """The most items that this person is handed; None: as the campaign says. What they have stays."""
     if quota is not None and not 1 <= quota <= 10_000_000:
         message = "A quota is at least 1 item; leave it empty for the campaign's own."
         raise InvalidError(message, fields={"quota": [message]})
-    if seat.campaign.state == CampaignState.CLOSED:
-        raise ConflictError(f"“{seat.campaign}” is closed; its quotas stay.")
-    CampaignReviewer.objects.filter(pk=seat.pk).update(quota=quota)
-    seat.quota = quota
+    if campaign_reviewer.campaign.state == CampaignState.CLOSED:
+        raise ConflictError(f"“{campaign_reviewer.campaign}” is closed; its quotas stay.")
+    CampaignReviewer.objects.filter(pk=campaign_reviewer.pk).update(quota=quota)
+    campaign_reviewer.quota = quota
     record(
         "campaign.quota_set",
         by=by,
-        obj=seat.campaign,
-        project=seat.campaign.project,
-        data={"reviewer": seat.user_id, "quota": quota},
+        obj=campaign_reviewer.campaign,
+        project=campaign_reviewer.campaign.project,
+        data={"reviewer": campaign_reviewer.user_id, "quota": quota},
     )
-    return seat
+    return campaign_reviewer
 
 
 @transaction.atomic
-def release_claimed(*, seat: CampaignReviewer, by: User | None) -> int:
+def release_claimed(*, campaign_reviewer: CampaignReviewer, by: User | None) -> int:
     """Give what a reviewer has in progress back to everybody; how many items. What they submitted of it stays, and what they
     still submit counts while nobody has the item; else its text is kept.
 
     An item of which they reviewed a part is not offered to them again. One that they are submitting at this very
     moment stays. Raises ConflictError unless the campaign runs.
     """
-    campaign = seat.campaign
+    campaign = campaign_reviewer.campaign
     if not Campaign.objects.filter(pk=campaign.pk, state__in=RUNNING).exists():
         campaign.refresh_from_db(fields=["state"])
         raise ConflictError(
             f"“{campaign}” is {campaign.get_state_display().lower()}; no reviewer has an item in progress."
         )
     claimed = Assignment.objects.filter(
-        campaign=campaign, reviewer=seat.user, state=AssignmentState.IN_PROGRESS, purpose=Purpose.REVIEW
+        campaign=campaign,
+        reviewer=campaign_reviewer.user,
+        state=AssignmentState.IN_PROGRESS,
+        purpose=Purpose.REVIEW,
     )
     released = sum(
-        give_back(assignment=assignment, reviewer=seat.user, reason="Released by a manager", is_lapse=True)
+        give_back(
+            assignment=assignment,
+            reviewer=campaign_reviewer.user,
+            reason="Released by a manager",
+            is_lapse=True,
+        )
         for assignment in claimed.order_by("pk").select_for_update(skip_locked=True)
     )
     record(
@@ -139,7 +147,7 @@ def release_claimed(*, seat: CampaignReviewer, by: User | None) -> int:
         by=by,
         obj=campaign,
         project=campaign.project,
-        data={"reviewer": seat.user_id, "assignments": released},
+        data={"reviewer": campaign_reviewer.user_id, "assignments": released},
     )
     return released
 
@@ -183,13 +191,15 @@ def reassign(
 
 
 def _room_of(campaign: Campaign, target: User) -> int | None:
-    """How many assignments the target's quota still takes. Raises InvalidError where none, or no seat."""
+    """How many assignments the target's quota still takes. Raises InvalidError where none, or they do not review here."""
     # Locked, so that no claim of theirs at the same moment takes another assignment of an item they get.
-    seat = campaign.reviewers.select_for_update(of=("self",)).filter(user=target, left_at=None).first()
-    if seat is None:
+    campaign_reviewer = (
+        campaign.reviewers.select_for_update(of=("self",)).filter(user=target, left_at=None).first()
+    )
+    if campaign_reviewer is None:
         message = f"{target} does not review in this campaign. Add them first."
         raise InvalidError(message, fields={"target": [message]})
-    quota = seat.quota if seat.quota is not None else campaign.quota
+    quota = campaign_reviewer.quota if campaign_reviewer.quota is not None else campaign.quota
     if quota is None:
         return None
     theirs = Q(reviewer=target) | Q(reviewer=None, assigned_to=target)

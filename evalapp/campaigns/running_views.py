@@ -9,7 +9,7 @@ from evalapp.accounts.access import MemberRequest, project_view
 from evalapp.accounts.permissions import Permission
 from evalapp.campaigns.forms import DeadlineForm, QuotaForm, ReassignForm
 from evalapp.campaigns.models import Campaign, CampaignReviewer
-from evalapp.campaigns.queries import campaigns_of, seats_with_assignments, waiting_for_anybody
+from evalapp.campaigns.queries import campaigns_of, reviewers_with_assignments, waiting_for_anybody
 from evalapp.campaigns.running import RUNNING, reassign, release_claimed, set_deadline, set_quota
 from evalapp.core.errors import InvalidError, ProblemError
 from evalapp.core.http import field_errors, get_or_missing, show_problem
@@ -21,9 +21,9 @@ def _campaign(request: MemberRequest, pk: int) -> Campaign:
     return get_or_missing(campaigns_of(request.project), pk=pk)
 
 
-def _seat(campaign: Campaign, pk: int) -> CampaignReviewer:
-    seats = CampaignReviewer.objects.select_related("user", "campaign__project")
-    return get_or_missing(seats, pk=pk, campaign=campaign)
+def _campaign_reviewer(campaign: Campaign, pk: int) -> CampaignReviewer:
+    campaign_reviewers = CampaignReviewer.objects.select_related("user", "campaign__project")
+    return get_or_missing(campaign_reviewers, pk=pk, campaign=campaign)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -49,7 +49,7 @@ def campaign_assignments(request: MemberRequest, pk: int) -> HttpResponse:
     context = {
         "campaign": campaign,
         "form": form,
-        "seats": list(seats_with_assignments(campaign)),
+        "campaign_reviewers": list(reviewers_with_assignments(campaign)),
         "for_anybody": waiting_for_anybody(campaign),
         "can_release": campaign.state in RUNNING,
         **STATION,
@@ -90,24 +90,24 @@ def campaign_deadline(request: MemberRequest, pk: int) -> HttpResponse:
 
 @require_POST
 @project_view(Permission.EDIT_CAMPAIGNS)
-def campaign_quota(request: MemberRequest, pk: int, seat: int) -> HttpResponse:
+def campaign_quota(request: MemberRequest, pk: int, campaign_reviewer: int) -> HttpResponse:
     """One person's quota; empty for the campaign's own."""
-    person = _seat(_campaign(request, pk), seat)
+    person = _campaign_reviewer(_campaign(request, pk), campaign_reviewer)
     form = QuotaForm(request.POST)
     if not form.is_valid():
         errors = field_errors(form)
         raise InvalidError(f"The quota of {person.user}: {errors['quota'][0]}", fields=errors)
-    set_quota(seat=person, quota=form.cleaned_data["quota"], by=request.user)
+    set_quota(campaign_reviewer=person, quota=form.cleaned_data["quota"], by=request.user)
     messages.success(request, f"The quota of {person.user} is set.")
     return redirect("campaign_assignments", slug=request.project.slug, pk=pk)
 
 
 @require_POST
 @project_view(Permission.EDIT_CAMPAIGNS)
-def campaign_release(request: MemberRequest, pk: int, seat: int) -> HttpResponse:
+def campaign_release(request: MemberRequest, pk: int, campaign_reviewer: int) -> HttpResponse:
     """Give back what one person holds."""
-    person = _seat(_campaign(request, pk), seat)
-    released = release_claimed(seat=person, by=request.user)
+    person = _campaign_reviewer(_campaign(request, pk), campaign_reviewer)
+    released = release_claimed(campaign_reviewer=person, by=request.user)
     if not request.project.shows_reviewer_names:
         # How many somebody had tells which number of the progress page they are.
         words = f"The items of {person.user} are available to others."

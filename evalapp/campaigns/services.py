@@ -110,15 +110,15 @@ def _take_part(campaign: Campaign, design: CampaignDesign) -> None:
         CampaignCandidate(campaign=campaign, model_version=candidate, position=position)
         for position, candidate in enumerate(design.candidates)
     )
-    _seat(campaign, design.reviewers)
+    _campaign_reviewer(campaign, design.reviewers)
 
 
-def _seat(campaign: Campaign, people: Iterable[User]) -> int:
-    seats = [
+def _campaign_reviewer(campaign: Campaign, people: Iterable[User]) -> int:
+    campaign_reviewers = [
         CampaignReviewer(campaign=campaign, user=person) for person in {p.pk: p for p in people}.values()
     ]
-    CampaignReviewer.objects.bulk_create(seats, ignore_conflicts=True)
-    return len(seats)
+    CampaignReviewer.objects.bulk_create(campaign_reviewers, ignore_conflicts=True)
+    return len(campaign_reviewers)
 
 
 @transaction.atomic
@@ -180,9 +180,12 @@ def _require_outputs(campaign: Campaign) -> None:
 
 
 def _require_people(campaign: Campaign) -> None:
-    """The design may be older than its data and the quotas of its seats."""
-    seats = list(campaign.reviewers.filter(left_at=None))
-    quotas = [campaign.quota if seat.quota is None else seat.quota for seat in seats]
+    """The design may be older than its data and the quotas of its reviewers."""
+    campaign_reviewers = list(campaign.reviewers.filter(left_at=None))
+    quotas = [
+        campaign.quota if campaign_reviewer.quota is None else campaign_reviewer.quota
+        for campaign_reviewer in campaign_reviewers
+    ]
     strata = strata_of_campaign(campaign)
     items = campaign.items_wanted
     if items is None:
@@ -195,7 +198,7 @@ def _require_people(campaign: Campaign) -> None:
     )
     if room < assignments:
         raise InvalidError(
-            f"The {len(seats)} reviewers can take {room:,} assignments; the design needs {assignments:,}. Raise a quota, "
+            f"The {len(campaign_reviewers)} reviewers can take {room:,} assignments; the design needs {assignments:,}. Raise a quota, "
             "add people, or choose fewer items."
         )
 
@@ -255,7 +258,7 @@ def add_reviewers(*, campaign: Campaign, reviewers: Collection[User], by: User |
         raise InvalidError(message, fields={"reviewers": [message]})
     present = set(campaign.reviewers.filter(left_at=None).values_list("user_id", flat=True))
     new = [person for person in reviewers if person.pk not in present]
-    _seat(campaign, new)
+    _campaign_reviewer(campaign, new)
     campaign.reviewers.filter(user__in=new).update(left_at=None)
     if campaign.state != CampaignState.DRAFT:
         insert_checks(campaign=campaign)
@@ -270,47 +273,53 @@ def add_reviewers(*, campaign: Campaign, reviewers: Collection[User], by: User |
 
 
 @transaction.atomic
-def remove_reviewer(*, seat: CampaignReviewer, by: User | None) -> None:
+def remove_reviewer(*, campaign_reviewer: CampaignReviewer, by: User | None) -> None:
     """Let somebody leave: their assignments in progress go to others, what they submitted stays."""
-    if not _leave(seat, by):
-        raise ConflictError(f"{seat.user} has left this campaign already.")
+    if not _leave(campaign_reviewer, by):
+        raise ConflictError(f"{campaign_reviewer.user} has left this campaign already.")
 
 
 @transaction.atomic
 def leave_campaigns(*, user: User, project: Project | None, by: User | None) -> None:
     """The same for every campaign that is not over, of the project, or of all (None)."""
-    seats = CampaignReviewer.objects.filter(user=user, left_at=None).exclude(
+    campaign_reviewers = CampaignReviewer.objects.filter(user=user, left_at=None).exclude(
         campaign__state=CampaignState.CLOSED
     )
     if project is not None:
-        seats = seats.filter(campaign__project=project)
-    for seat in seats.select_related("campaign__project", "user").order_by("campaign_id"):
-        _leave(seat, by)
+        campaign_reviewers = campaign_reviewers.filter(campaign__project=project)
+    for campaign_reviewer in campaign_reviewers.select_related("campaign__project", "user").order_by(
+        "campaign_id"
+    ):
+        _leave(campaign_reviewer, by)
 
 
-def _leave(seat: CampaignReviewer, by: User | None) -> bool:
-    """End a seat; False where somebody else just has."""
-    hold_submissions(seat.campaign_id)
-    if not CampaignReviewer.objects.filter(pk=seat.pk, left_at=None).update(left_at=Now()):
+def _leave(campaign_reviewer: CampaignReviewer, by: User | None) -> bool:
+    """End a person's part in a campaign; False where somebody else just has."""
+    hold_submissions(campaign_reviewer.campaign_id)
+    if not CampaignReviewer.objects.filter(pk=campaign_reviewer.pk, left_at=None).update(left_at=Now()):
         return False
     # What was to be theirs goes to the shared queue; what is in progress is given back one by one.
     Assignment.objects.filter(
-        campaign=seat.campaign_id,
-        assigned_to=seat.user_id,
+        campaign=campaign_reviewer.campaign_id,
+        assigned_to=campaign_reviewer.user_id,
         state=AssignmentState.AVAILABLE,
         purpose=Purpose.REVIEW,
     ).update(assigned_to=None)
     claimed = Assignment.objects.filter(
-        campaign=seat.campaign_id, reviewer=seat.user_id, state=AssignmentState.IN_PROGRESS
+        campaign=campaign_reviewer.campaign_id,
+        reviewer=campaign_reviewer.user_id,
+        state=AssignmentState.IN_PROGRESS,
     )
     for assignment in claimed.order_by("pk").select_for_update(no_key=True):
-        give_back(assignment=assignment, reviewer=seat.user, reason="Left the campaign", is_lapse=True)
+        give_back(
+            assignment=assignment, reviewer=campaign_reviewer.user, reason="Left the campaign", is_lapse=True
+        )
     record(
         "campaign.reviewer_removed",
         by=by,
-        obj=seat.campaign,
-        project=seat.campaign.project,
-        data={"reviewer": seat.user_id},
+        obj=campaign_reviewer.campaign,
+        project=campaign_reviewer.campaign.project,
+        data={"reviewer": campaign_reviewer.user_id},
     )
     return True
 

@@ -45,24 +45,28 @@ def people_for_assignments(campaign: Campaign, items: Sequence[int] | None = Non
         }
         cursor.execute(_NEEDS, parameters)
         lacking = cursor.fetchall()
-    seats = list(
+    campaign_reviewers = list(
         campaign.reviewers.filter(left_at=None)
         .order_by("pk")
         .annotate(most=Coalesce(F("quota"), F("campaign__quota")))
     )
     loads_of = _loads(campaign)
-    loads = [loads_of.get(seat.user_id, 0) for seat in seats]
+    loads = [loads_of.get(campaign_reviewer.user_id, 0) for campaign_reviewer in campaign_reviewers]
     rooms = [
-        len(lacking) if seat.most is None else min(len(lacking), max(0, seat.most - load))
-        for seat, load in zip(seats, loads, strict=True)
+        len(lacking)
+        if campaign_reviewer.most is None
+        else min(len(lacking), max(0, campaign_reviewer.most - load))
+        for campaign_reviewer, load in zip(campaign_reviewers, loads, strict=True)
     ]
     needs = [need for _, need, _ in lacking]
     targets = level_targets(loads, rooms, sum(needs), seed=str(campaign.seed))
-    numbers = {seat.user_id: number for number, seat in enumerate(seats)}
+    numbers = {
+        campaign_reviewer.user_id: number for number, campaign_reviewer in enumerate(campaign_reviewers)
+    }
     taken = _taken(campaign, [item for item, _, _ in lacking], numbers) if loads_of else None
     chosen = distribute(needs, targets, seed=str(campaign.seed), taken=taken)
     return [
-        AssignedTo(item, present + offset, seats[person].user_id)
+        AssignedTo(item, present + offset, campaign_reviewers[person].user_id)
         for (item, _, present), people in zip(lacking, chosen, strict=True)
         for offset, person in enumerate(people, start=1)
         if person is not None

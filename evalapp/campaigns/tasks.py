@@ -1,6 +1,6 @@
 from celery import shared_task
 
-from evalapp.campaigns.allocation import return_lapsed_assignments
+from evalapp.campaigns.leases import return_lapsed_assignments
 
 
 @shared_task(name="evalapp.campaigns.tasks.return_lapsed_assignments")

@@ -16,7 +16,7 @@ urlpatterns = [
         name="campaign_reviewers_add",
     ),
     path(
-        "projects/<slug:slug>/campaigns/<int:pk>/reviewers/<int:seat>/remove/",
+        "projects/<slug:slug>/campaigns/<int:pk>/reviewers/<int:campaign_reviewer>/remove/",
         views.campaign_reviewer_remove,
         name="campaign_reviewer_remove",
     ),
@@ -26,12 +26,12 @@ urlpatterns = [
         name="campaign_assignments",
     ),
     path(
-        "projects/<slug:slug>/campaigns/<int:pk>/reviewers/<int:seat>/quota/",
+        "projects/<slug:slug>/campaigns/<int:pk>/reviewers/<int:campaign_reviewer>/quota/",
         running_views.campaign_quota,
         name="campaign_quota",
     ),
     path(
-        "projects/<slug:slug>/campaigns/<int:pk>/reviewers/<int:seat>/release/",
+        "projects/<slug:slug>/campaigns/<int:pk>/reviewers/<int:campaign_reviewer>/release/",
         running_views.campaign_release,
         name="campaign_release",
     ),

@@ -23,7 +23,7 @@ from evalapp.campaigns.queries import (
     items_in_list,
     items_with_progress,
     possible_candidates,
-    seats_with_assignments,
+    reviewers_with_assignments,
     usable_datasets,
     usable_rubrics,
 )
@@ -157,11 +157,11 @@ def _render_detail(
     problem: ProblemError | None = None,
 ) -> HttpResponse:
     candidates = list(campaign.candidates.select_related("model_version__model"))
-    seats = list(seats_with_assignments(campaign))
+    campaign_reviewers = list(reviewers_with_assignments(campaign))
     context: dict[str, Any] = {
         "campaign": campaign,
         "candidates": candidates,
-        "seats": seats,
+        "campaign_reviewers": campaign_reviewers,
         "assignments": assignment_counts(campaign),
         "form": form or AddReviewersForm(campaign=campaign),
         "problem": problem,
@@ -232,11 +232,13 @@ def campaign_reviewers_add(request: MemberRequest, pk: int) -> HttpResponse:
 
 @require_POST
 @project_view(Permission.EDIT_CAMPAIGNS)
-def campaign_reviewer_remove(request: MemberRequest, pk: int, seat: int) -> HttpResponse:
+def campaign_reviewer_remove(request: MemberRequest, pk: int, campaign_reviewer: int) -> HttpResponse:
     campaign = _campaign(request, pk)
     leaving = get_or_missing(
-        CampaignReviewer.objects.select_related("user", "campaign__project"), pk=seat, campaign=campaign
+        CampaignReviewer.objects.select_related("user", "campaign__project"),
+        pk=campaign_reviewer,
+        campaign=campaign,
     )
-    services.remove_reviewer(seat=leaving, by=request.user)
+    services.remove_reviewer(campaign_reviewer=leaving, by=request.user)
     messages.success(request, f"{leaving.user} has left; what they submitted stays.")
     return redirect("campaign_detail", slug=request.project.slug, pk=pk)

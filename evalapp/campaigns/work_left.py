@@ -12,7 +12,7 @@ _IS_ADMITTED = """(r.admitted_at IS NOT NULL OR EXISTS (
     SELECT 1 FROM evalapp_campaign c WHERE c.id = r.campaign_id AND c.calibration_items = 0))"""
 _WITH_WORK = f"""
 SELECT r.id FROM evalapp_campaignreviewer r
-WHERE r.id = ANY(%(seats)s) AND (
+WHERE r.id = ANY(%(campaign_reviewers)s) AND (
     EXISTS (SELECT 1 FROM evalapp_assignment p
             WHERE p.reviewer_id = %(user)s AND p.campaign_id = r.campaign_id AND p.state = 'in_progress')
     OR EXISTS (SELECT 1 FROM evalapp_assignment p WHERE p.campaign_id = r.campaign_id AND p.state = 'available'
@@ -24,17 +24,23 @@ WHERE r.id = ANY(%(seats)s) AND (
 """.replace("%(campaign)s", "r.campaign_id").replace("%(admitted)s", _IS_ADMITTED)  # noqa: S608 - constants only
 
 
-def seats_with_work(seats: Sequence[CampaignReviewer]) -> set[int]:
-    """Of one person's seats those where something is in progress or can be claimed now; one read for all.
+def campaign_reviewers_with_work(campaign_reviewers: Sequence[CampaignReviewer]) -> set[int]:
+    """The campaigns of one person (as campaign reviewers) where something is in progress or can be claimed now; one read for all.
 
     Quotas are not asked, and what checks a reviewer comes between other work.
     """
     running = [
-        seat for seat in seats if seat.campaign.state == CampaignState.OPEN and not seat.campaign.is_overdue
+        campaign_reviewer
+        for campaign_reviewer in campaign_reviewers
+        if campaign_reviewer.campaign.state == CampaignState.OPEN
+        and not campaign_reviewer.campaign.is_overdue
     ]
     if not running:
         return set()
-    parameters: dict[str, Any] = {"seats": [seat.pk for seat in running], "user": running[0].user_id}
+    parameters: dict[str, Any] = {
+        "campaign_reviewers": [campaign_reviewer.pk for campaign_reviewer in running],
+        "user": running[0].user_id,
+    }
     with connection.cursor() as database:
         database.execute(_WITH_WORK, parameters)
-        return {seat for (seat,) in database.fetchall()}
+        return {campaign_reviewer for (campaign_reviewer,) in database.fetchall()}

@@ -47,14 +47,14 @@ def simulate_reviews(work: Work) -> dict[str, Any]:
     work.progress(done, total, "Simulated reviewers at work")
     users = simulated_users()
     for reviewer in REVIEWERS:
-        seat = CampaignReviewer.objects.select_related(
+        campaign_reviewer = CampaignReviewer.objects.select_related(
             "campaign__project", "campaign__rubric_version", "user"
         ).get(campaign=campaign, user=users[reviewer.key])
-        while isinstance(upcoming := next_review(seat=seat), NextReview):
-            _review_one(upcoming, reviewer, seat, criteria, examples)
+        while isinstance(upcoming := next_review(campaign_reviewer=campaign_reviewer), NextReview):
+            _review_one(upcoming, reviewer, campaign_reviewer, criteria, examples)
             done += 1
             work.progress(done, total)
-            seat.refresh_from_db(fields=["cursor", "recent_items"])
+            campaign_reviewer.refresh_from_db(fields=["cursor", "recent_items"])
     return {"reviews": done}
 
 
@@ -66,7 +66,7 @@ def _require_demonstration(campaign: Campaign) -> None:
 def _review_one(
     upcoming: NextReview,
     reviewer: SimulatedReviewer,
-    seat: CampaignReviewer,
+    campaign_reviewer: CampaignReviewer,
     criteria: list[Criterion],
     examples: dict[str, DemoExample],
 ) -> None:
@@ -75,12 +75,14 @@ def _review_one(
     text = entry.output.text
     said = review(reviewer, text, facts=example.facts, reference=example.formal, seed=recipes.REVIEW_SEED)
     submit_at(
-        seat=seat,
+        campaign_reviewer=campaign_reviewer,
         assignment=Assignment.objects.select_related("campaign__project", "campaign__rubric_version").get(
             pk=upcoming.assignment.id
         ),
         slot=upcoming.slot,
-        client_id=uuid.uuid5(NAMESPACE, f"{upcoming.assignment.key}:{upcoming.slot}:{seat.user_id}"),
+        client_id=uuid.uuid5(
+            NAMESPACE, f"{upcoming.assignment.key}:{upcoming.slot}:{campaign_reviewer.user_id}"
+        ),
         answers=_answers(said, criteria),
         seconds_active=round(20 + SECONDS_A_WORD * len(text.split()), 1),
         is_simulated=True,

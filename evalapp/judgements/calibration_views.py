@@ -23,7 +23,7 @@ from evalapp.judgements.calibration import people_in_round, round_of
 from evalapp.reviews.admission import admit_by_name, admit_by_number
 from evalapp.reviews.calibration import item_in_round, own_round_is_done
 from evalapp.reviews.named import under_names
-from evalapp.reviews.queries import seat_for
+from evalapp.reviews.queries import campaign_reviewer_for
 
 
 class RoundForm(forms.Form):
@@ -35,11 +35,11 @@ class RoundForm(forms.Form):
 def review_calibration(request: HttpRequest, key: UUID) -> HttpResponse:
     """Everybody's answers to the calibration items, for a reviewer who has given all of theirs."""
     user = cast(User, request.user)
-    seat = seat_for(user, key)
-    campaign = seat.campaign
+    campaign_reviewer = campaign_reviewer_for(user, key)
+    campaign = campaign_reviewer.campaign
     if not campaign.calibration_items:
         raise MissingError("There is no calibration in this campaign, or it is not yours.")
-    is_done = own_round_is_done(seat)
+    is_done = own_round_is_done(campaign_reviewer)
     problem: ProblemError | None = None
     if request.method == "POST" and is_done:
         try:
@@ -50,7 +50,7 @@ def review_calibration(request: HttpRequest, key: UUID) -> HttpResponse:
             return redirect("review_calibration", key=key)
     context = {
         "campaign": campaign,
-        "seat": seat,
+        "campaign_reviewer": campaign_reviewer,
         "is_done": is_done,
         "round": round_of(campaign, user, is_manager=False) if is_done else None,
         "problem": problem,
@@ -118,11 +118,13 @@ def _admit_number(request: MemberRequest, campaign: Campaign, typed: str) -> Non
 
 @require_POST
 @project_view(Permission.EDIT_CAMPAIGNS)
-def campaign_admit(request: MemberRequest, pk: int, seat: int) -> HttpResponse:
+def campaign_admit(request: MemberRequest, pk: int, campaign_reviewer: int) -> HttpResponse:
     campaign = get_or_missing(campaigns_of(request.project), pk=pk)
     waiting = get_or_missing(
-        CampaignReviewer.objects.select_related("user", "campaign__project"), pk=seat, campaign=campaign
+        CampaignReviewer.objects.select_related("user", "campaign__project"),
+        pk=campaign_reviewer,
+        campaign=campaign,
     )
-    admit_by_name(seat=waiting, by=request.user)
+    admit_by_name(campaign_reviewer=waiting, by=request.user)
     messages.success(request, f"{waiting.user} is admitted.")
     return redirect("campaign_calibration", slug=request.project.slug, pk=pk)

@@ -105,18 +105,18 @@ def checks_of(campaign: Campaign) -> Sequence[ReviewerChecks | ComparisonChecks]
 
 
 def comparison_checks(campaign: Campaign) -> list[ComparisonChecks]:
-    """Everybody's, by the order of their seats; a handful of reads whatever the size of the team."""
+    """Everybody's, in the order of the campaign reviewers; a handful of reads whatever the size of the team."""
     names = candidate_names(campaign)
     golds, repeats = _gold_results(campaign, names), _repeat_results(campaign, names)
     found = []
-    for seat in campaign.reviewers.select_related("user").order_by("pk"):
-        results = golds.get(seat.user_id, [])
+    for campaign_reviewer in campaign.reviewers.select_related("user").order_by("pk"):
+        results = golds.get(campaign_reviewer.user_id, [])
         found.append(
             ComparisonChecks(
-                seat=seat,
+                campaign_reviewer=campaign_reviewer,
                 golds=[miss is None for miss in results],
                 misses=[miss for miss in results if miss is not None],
-                repeats=repeats.get(seat.user_id, []),
+                repeats=repeats.get(campaign_reviewer.user_id, []),
                 is_ranking=campaign.method == Method.RANKING,
             )
         )

@@ -23,7 +23,7 @@ def judgement_url(assignment_key: UUID, slot: int) -> str:
 
 
 def comparison_payload(
-    *, url: str, task: ComparisonTask, seat: CampaignReviewer, judgement: Judgement | None = None
+    *, url: str, task: ComparisonTask, campaign_reviewer: CampaignReviewer, judgement: Judgement | None = None
 ) -> dict[str, Any]:
     """A comparison as the page's script takes it; ``judgement``: what was submitted here before."""
     return {
@@ -37,7 +37,7 @@ def comparison_payload(
         "draft_seconds": task.draft_seconds,
         "draft_revision": task.draft_revision,
         "draft_saved_at": task.draft_saved_at.isoformat() if task.draft_saved_at else None,
-        "progress": progress_payload(seat),
+        "progress": progress_payload(campaign_reviewer),
     }
 
 

@@ -18,7 +18,14 @@ from evalapp.core.errors import MissingError
 from evalapp.core.marks import marked
 from evalapp.judgements.models import Judgement, JudgementRevision
 from evalapp.judgements.verdicts import Verdict, read_verdict
-from evalapp.reviews.queries import Stand, Task, seat_for, seats_of, stand_at, task_for
+from evalapp.reviews.queries import (
+    Stand,
+    Task,
+    campaign_reviewer_for,
+    campaign_reviewers_of,
+    stand_at,
+    task_for,
+)
 
 NOT_YOURS = "There is no such comparison to judge, or it is not yours."
 LETTERS = "ABCDE"
@@ -33,12 +40,12 @@ WHERE assignment.key = %(assignment)s AND assignment.campaign_id = %(campaign)s 
 """
 
 
-def judging_seat(user: User, campaign_key: UUID) -> CampaignReviewer:
-    """The person's seat in a campaign that compares, with progress; MissingError where they have none."""
-    seat = seat_for(user, campaign_key)
-    if not seat.campaign.compares:
+def judging_campaign_reviewer(user: User, campaign_key: UUID) -> CampaignReviewer:
+    """The person as campaign reviewer of a campaign that compares, with progress; MissingError where they are none."""
+    campaign_reviewer = campaign_reviewer_for(user, campaign_key)
+    if not campaign_reviewer.campaign.compares:
         raise MissingError(NOT_YOURS)
-    return seat
+    return campaign_reviewer
 
 
 def judging_stand(user: User, assignment_key: UUID, slot: int) -> Stand:
@@ -132,14 +139,16 @@ def stand_task(stand: Stand) -> ComparisonTask:
         assignment_key=stand.assignment.key,
         comparison_id=comparison_id_at(stand),
         campaign=stand.assignment.campaign,
-        reviewer=stand.seat.user,
+        reviewer=stand.campaign_reviewer.user,
     )
 
 
 def own_judgement(stand: Stand) -> Judgement | None:
     """What this person submitted here."""
     mine = Judgement.objects.filter(
-        assignment=stand.assignment, comparison=comparison_id_at(stand), reviewer=stand.seat.user_id
+        assignment=stand.assignment,
+        comparison=comparison_id_at(stand),
+        reviewer=stand.campaign_reviewer.user_id,
     )
     return mine.first()
 
@@ -152,7 +161,9 @@ def verdict_of(judgement: Judgement) -> Verdict:
 def judged_by(user: User) -> QuerySet[Judgement]:
     """The person's judgements with what the list of them shows; page it by ``-id``."""
     return (
-        Judgement.objects.filter(reviewer=user, campaign__reviewers__in=seats_of(user).values("pk"))
+        Judgement.objects.filter(
+            reviewer=user, campaign__reviewers__in=campaign_reviewers_of(user).values("pk")
+        )
         .select_related("campaign__project", "assignment", "comparison__item__example")
         .order_by("-id")
     )

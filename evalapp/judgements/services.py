@@ -70,7 +70,14 @@ def submit_judgement(
     asked = _asked_at(stand)
     checked = check_verdict(verdict, outputs=len(asked.outputs))
     submission = JudgementSubmission(
-        stand.seat, stand.assignment, stand.slot, client_id, seconds_active, is_simulated, asked, checked
+        stand.campaign_reviewer,
+        stand.assignment,
+        stand.slot,
+        client_id,
+        seconds_active,
+        is_simulated,
+        asked,
+        checked,
     )
     return JudgeResult(*submit_once(submission))
 
@@ -93,7 +100,7 @@ class JudgementSubmission(Submission[Judgement]):
         return self.verdict.fingerprint()
 
     def store(self) -> Judgement:
-        campaign, person, verdict = self.assignment.campaign, self.seat.user, self.verdict
+        campaign, person, verdict = self.assignment.campaign, self.campaign_reviewer.user, self.verdict
         judgement = Judgement.objects.create(
             campaign=campaign,
             assignment=self.assignment,
@@ -125,7 +132,7 @@ class JudgementSubmission(Submission[Judgement]):
 
     def keep(self) -> None:
         keep_text(
-            reviewer=self.seat.user,
+            reviewer=self.campaign_reviewer.user,
             comparison_id=self.asked.comparison_id,
             outputs=self.asked.outputs,
             verdict=self.verdict,
@@ -211,7 +218,7 @@ def keep_of_left(stand: Stand, verdict: Verdict) -> TakenOffError:
     """Keep as a draft what somebody submits or amends who was taken off the campaign; what to tell them."""
     asked = _asked_at(stand)
     keep_text(
-        reviewer=stand.seat.user,
+        reviewer=stand.campaign_reviewer.user,
         comparison_id=asked.comparison_id,
         outputs=asked.outputs,
         verdict=verdict,
@@ -229,7 +236,7 @@ def keep_draft(*, stand: Stand, verdict: Verdict, seconds_active: float, revisio
     def save() -> SavedDraft:
         asked = _asked_at(stand)
         return save_draft(
-            reviewer=stand.seat.user,
+            reviewer=stand.campaign_reviewer.user,
             comparison_id=asked.comparison_id,
             outputs=asked.outputs,
             verdict=verdict,

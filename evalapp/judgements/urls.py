@@ -14,7 +14,7 @@ urlpatterns = [
         name="campaign_calibration",
     ),
     path(
-        "projects/<slug:slug>/campaigns/<int:pk>/reviewers/<int:seat>/admit/",
+        "projects/<slug:slug>/campaigns/<int:pk>/reviewers/<int:campaign_reviewer>/admit/",
         calibration_views.campaign_admit,
         name="campaign_admit",
     ),

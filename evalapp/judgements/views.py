@@ -31,7 +31,7 @@ from evalapp.judgements.queries import (
     ComparisonTask,
     comparison_task,
     judged_by,
-    judging_seat,
+    judging_campaign_reviewer,
     judging_stand,
     order_words,
     own_judgement,
@@ -55,7 +55,7 @@ from evalapp.reviews.presentation import (
     key_rows,
     skip_fields_html,
 )
-from evalapp.reviews.queries import Stand, TakenOffError, left_stand, seat_again
+from evalapp.reviews.queries import Stand, TakenOffError, campaign_reviewer_again, left_stand
 from evalapp.reviews.responses import (
     draft_kept,
     flagged,
@@ -98,47 +98,51 @@ def judgement_submitted(request: HttpRequest) -> HttpResponse:
 @signed_in_view
 def judgement_next(request: HttpRequest, key: UUID) -> HttpResponse:
     """The next comparison: the page itself, or its content for a script that fetches ahead."""
-    seat = judging_seat(_user(request), key)
-    found = next_review(seat=seat, showing=showing(request))
+    campaign_reviewer = judging_campaign_reviewer(_user(request), key)
+    found = next_review(campaign_reviewer=campaign_reviewer, showing=showing(request))
     if not isinstance(found, NextReview):
-        return nothing_comes(request, seat, found)
+        return nothing_comes(request, campaign_reviewer, found)
     if is_json(request):
-        return JsonResponse(_assigned(seat, found))
+        return JsonResponse(_assigned(campaign_reviewer, found))
     url = judgement_url(found.assignment.key, found.slot)
-    return _render_task(request, seat=seat, task=_assigned_task(seat, found), url=url)
-
-
-def _assigned_task(seat: CampaignReviewer, found: NextReview) -> ComparisonTask:
-    return comparison_task(
-        assignment_key=found.assignment.key,
-        comparison_id=found.item_output_id,
-        campaign=seat.campaign,
-        reviewer=seat.user,
+    return _render_task(
+        request, campaign_reviewer=campaign_reviewer, task=_assigned_task(campaign_reviewer, found), url=url
     )
 
 
-def _assigned(seat: CampaignReviewer, found: NextReview) -> dict[str, Any]:
+def _assigned_task(campaign_reviewer: CampaignReviewer, found: NextReview) -> ComparisonTask:
+    return comparison_task(
+        assignment_key=found.assignment.key,
+        comparison_id=found.item_output_id,
+        campaign=campaign_reviewer.campaign,
+        reviewer=campaign_reviewer.user,
+    )
+
+
+def _assigned(campaign_reviewer: CampaignReviewer, found: NextReview) -> dict[str, Any]:
     url = judgement_url(found.assignment.key, found.slot)
-    return comparison_payload(url=url, task=_assigned_task(seat, found), seat=seat)
+    return comparison_payload(
+        url=url, task=_assigned_task(campaign_reviewer, found), campaign_reviewer=campaign_reviewer
+    )
 
 
 def _render_task(
     request: HttpRequest,
     *,
-    seat: CampaignReviewer,
+    campaign_reviewer: CampaignReviewer,
     task: ComparisonTask,
     url: str,
     judgement: Judgement | None = None,
     given: Verdict | None = None,
     problem: ProblemError | None = None,
 ) -> HttpResponse:
-    campaign = seat.campaign
-    payload = comparison_payload(url=url, task=task, seat=seat, judgement=judgement)
+    campaign = campaign_reviewer.campaign
+    payload = comparison_payload(url=url, task=task, campaign_reviewer=campaign_reviewer, judgement=judgement)
     submitted = verdict_of(judgement) if judgement else None
     verdict = given or submitted or task.draft or Verdict()
     errors = problem.fields if problem else {}
     context: dict[str, Any] = {
-        "seat": seat,
+        "campaign_reviewer": campaign_reviewer,
         "campaign": campaign,
         "task": task,
         "payload": payload,
@@ -153,8 +157,10 @@ def _render_task(
         "problem": problem,
         "skip_fields": skip_fields_html(),
         "skip_url": f"{url}skip/",
-        "keys": key_rows(seat.user, without=OF_RATING if task.is_pair else OF_RATING | {"diff"}),
-        "config": comparison_config(campaign=campaign, user=seat.user, task=payload, fields=errors),
+        "keys": key_rows(campaign_reviewer.user, without=OF_RATING if task.is_pair else OF_RATING | {"diff"}),
+        "config": comparison_config(
+            campaign=campaign, user=campaign_reviewer.user, task=payload, fields=errors
+        ),
     }
     status = problem.status if problem else 200
     return render(request, "judgements/task.html", context, status=status)
@@ -173,8 +179,14 @@ def judgement_task(request: HttpRequest, key: UUID, slot: int) -> HttpResponse:
     judgement = None if stand.is_open else own_judgement(stand)
     if judgement is None and not stand.is_open:
         return _not_claimed(request, stand)
-    seat = judging_seat(_user(request), stand.assignment.campaign.key)
-    return _render_task(request, seat=seat, task=stand_task(stand), url=request.path, judgement=judgement)
+    campaign_reviewer = judging_campaign_reviewer(_user(request), stand.assignment.campaign.key)
+    return _render_task(
+        request,
+        campaign_reviewer=campaign_reviewer,
+        task=stand_task(stand),
+        url=request.path,
+        judgement=judgement,
+    )
 
 
 def _taken_off(request: HttpRequest, key: UUID, slot: int, taken_off: TakenOffError) -> HttpResponse:
@@ -192,10 +204,10 @@ def _not_claimed(request: HttpRequest, stand: Stand) -> HttpResponse:
     """Not theirs any more: their own text, and why it is not; else as if it did not exist."""
     task = stand_task(stand)
     is_closed = stand.assignment.campaign.state == CampaignState.CLOSED
-    if task.draft is None and not is_closed and not stand.seat.left_at:
+    if task.draft is None and not is_closed and not stand.campaign_reviewer.left_at:
         raise MissingError(NOT_YOURS)
     words = order_words(task.draft) if task.draft and None not in (task.draft.ranks or ()) else ""
-    context = {"seat": stand.seat, "draft": task.draft, "verdict": words, **STATION}
+    context = {"campaign_reviewer": stand.campaign_reviewer, "draft": task.draft, "verdict": words, **STATION}
     return render(request, "judgements/kept.html", context, status=409)
 
 
@@ -208,10 +220,10 @@ def _submit(request: HttpRequest, stand: Stand) -> HttpResponse:
     except ProblemError as error:
         if is_json(request) or submission is None or error.status not in (400, 412):
             raise
-        seat = judging_seat(_user(request), stand.assignment.campaign.key)
+        campaign_reviewer = judging_campaign_reviewer(_user(request), stand.assignment.campaign.key)
         return _render_task(
             request,
-            seat=seat,
+            campaign_reviewer=campaign_reviewer,
             task=task,
             url=request.path,
             judgement=own_judgement(stand) if submission.revision else None,
@@ -219,8 +231,8 @@ def _submit(request: HttpRequest, stand: Stand) -> HttpResponse:
             problem=error,
         )
     if is_json(request):
-        read = partial(seat_again, stand.seat)
-        return submitted(request, judgement, is_replay=is_replay, seat=read, payload=_assigned)
+        read = partial(campaign_reviewer_again, stand.campaign_reviewer)
+        return submitted(request, judgement, is_replay=is_replay, campaign_reviewer=read, payload=_assigned)
     messages.success(request, "Saved. You can change it under “My comparisons” until the campaign closes.")
     return redirect("judgement_next", key=stand.assignment.campaign.key)
 
@@ -232,7 +244,7 @@ def _store(stand: Stand, submission: Submission[Verdict]) -> tuple[Judgement, bo
             raise MissingError(NOT_YOURS)
         amended = amend_judgement(
             judgement=judgement,
-            by=stand.seat.user,
+            by=stand.campaign_reviewer.user,
             verdict=submission.answers,
             revision=submission.revision,
         )
@@ -242,7 +254,7 @@ def _store(stand: Stand, submission: Submission[Verdict]) -> tuple[Judgement, bo
         client_id=submission.client_id,
         verdict=submission.answers,
         seconds_active=submission.seconds_active,
-        is_simulated=stand.seat.user.is_simulated,
+        is_simulated=stand.campaign_reviewer.user.is_simulated,
     )
     return result.judgement, result.is_replay
 
@@ -289,6 +301,6 @@ def judgement_flag(request: HttpRequest, key: UUID, slot: int) -> HttpResponse:
 @signed_in_view
 def judgement_undo(request: HttpRequest, key: UUID) -> HttpResponse:
     """Where the latest submission is, to be opened and changed."""
-    seat = judging_seat(_user(request), key)
-    judgement = undo_last_judgement(reviewer=seat.user, campaign=seat.campaign)
+    campaign_reviewer = judging_campaign_reviewer(_user(request), key)
+    judgement = undo_last_judgement(reviewer=campaign_reviewer.user, campaign=campaign_reviewer.campaign)
     return opened_again(request, judgement_url(judgement.assignment.key, judgement.slot))

@@ -1699,7 +1699,7 @@ class Migration(migrations.Migration):
             name='StreamReviewer',
             fields=[
                 ('id', models.BigAutoField(primary_key=True, serialize=False)),
-                ('stream', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='seats', to='evalapp.stream')),
+                ('stream', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='stream_reviewers', to='evalapp.stream')),
                 ('user', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to=settings.AUTH_USER_MODEL)),
             ],
         ),
@@ -1876,11 +1876,11 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name='assignment',
-            index=models.Index(condition=models.Q(('assigned_to__isnull', True), ('state', 'available')), fields=['campaign', 'rank'], name='assignment_available'),
+            index=models.Index(condition=models.Q(('state', 'available'), ('assigned_to__isnull', True)), fields=['campaign', 'rank'], name='assignment_available'),
         ),
         migrations.AddIndex(
             model_name='assignment',
-            index=models.Index(condition=models.Q(('assigned_to__isnull', False), ('purpose', 'review'), ('state', 'available')), fields=['campaign', 'assigned_to', 'rank'], name='assignment_of_one_person'),
+            index=models.Index(condition=models.Q(('state', 'available'), ('assigned_to__isnull', False), ('purpose', 'review')), fields=['campaign', 'assigned_to', 'rank'], name='assignment_of_one_person'),
         ),
         migrations.AddIndex(
             model_name='assignment',
@@ -1920,7 +1920,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='assignment',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('lease_expires_at__isnull', True), ('reviewer__isnull', True), ('state', 'available')), models.Q(('lease_expires_at__isnull', False), ('reviewer__isnull', False), ('state', 'in_progress')), models.Q(('lease_expires_at__isnull', True), ('reviewer__isnull', False), ('state', 'submitted')), _connector='OR'), name='assignment_state_is_whole'),
+            constraint=models.CheckConstraint(condition=models.Q(models.Q(('state', 'available'), ('lease_expires_at__isnull', True), ('reviewer__isnull', True)), models.Q(('state', 'in_progress'), ('lease_expires_at__isnull', False), ('reviewer__isnull', False)), models.Q(('state', 'submitted'), ('lease_expires_at__isnull', True), ('reviewer__isnull', False)), _connector='OR'), name='assignment_state_is_whole'),
         ),
         migrations.AddConstraint(
             model_name='assignment',
@@ -1932,7 +1932,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='assignment',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('reviews_done', models.F('outputs_total')), ('state', 'submitted')), models.Q(models.Q(('state', 'submitted'), _negated=True), ('reviews_done__lt', models.F('outputs_total'))), _connector='OR'), name='assignment_submitted_when_full'),
+            constraint=models.CheckConstraint(condition=models.Q(models.Q(('state', 'submitted'), ('reviews_done', models.F('outputs_total'))), models.Q(models.Q(('state', 'submitted'), _negated=True), ('reviews_done__lt', models.F('outputs_total'))), _connector='OR'), name='assignment_submitted_when_full'),
         ),
         migrations.AddConstraint(
             model_name='draft',

@@ -146,7 +146,7 @@ def _initial(stream: Stream) -> dict[str, Any]:
         "baseline_weeks",
     )  # fmt: skip
     found: dict[str, Any] = {name: getattr(stream, name) for name in own}
-    found["reviewers"] = list(stream.seats.values_list("user", flat=True))
+    found["reviewers"] = list(stream.stream_reviewers.values_list("user", flat=True))
     for key, threshold in stream.thresholds.items():
         is_rate = key == stream.error_criterion
         found[f"threshold-{key}"] = round(threshold * PERCENT, 6) if is_rate else threshold

@@ -71,7 +71,7 @@ class StreamReviewer(models.Model):
     """Who reviews a stream's weeks, as long as their role in the project lets them."""
 
     id = models.BigAutoField(primary_key=True)
-    stream = models.ForeignKey(Stream, on_delete=models.CASCADE, related_name="seats")
+    stream = models.ForeignKey(Stream, on_delete=models.CASCADE, related_name="stream_reviewers")
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="+")
 
     class Meta:

@@ -98,7 +98,7 @@ def create_stream(*, project: Project, plan: StreamPlan, site: str, by: User | N
             )
     except (IntegrityError, ConflictError) as error:
         raise _taken(name) from error
-    _seat(stream, plan)
+    _set_reviewers(stream, plan)
     record("stream.created", by=by, obj=stream, project=project, data=_in_audit(stream, plan))
     return stream
 
@@ -129,8 +129,8 @@ def change_stream(*, stream: Stream, plan: StreamPlan, by: User | None) -> Strea
     except IntegrityError as error:
         raise _taken(name) from error
     stream.refresh_from_db()
-    stream.seats.all().delete()
-    _seat(stream, plan)
+    stream.stream_reviewers.all().delete()
+    _set_reviewers(stream, plan)
     record("stream.changed", by=by, obj=stream, project=stream.project, data=_in_audit(stream, plan))
     return stream
 
@@ -150,7 +150,7 @@ def _columns(plan: StreamPlan, name: str) -> dict[str, object]:
     }
 
 
-def _seat(stream: Stream, plan: StreamPlan) -> None:
+def _set_reviewers(stream: Stream, plan: StreamPlan) -> None:
     StreamReviewer.objects.bulk_create(
         StreamReviewer(stream=stream, user_id=pk) for pk in sorted({person.pk for person in plan.reviewers})
     )

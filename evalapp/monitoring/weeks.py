@@ -218,7 +218,7 @@ def _stored(week: Draw, chosen: Sequence[ProductionOutput]) -> tuple[DatasetVers
 def _campaign(week: Draw, version: DatasetVersion) -> tuple[Campaign, str]:
     """The week's campaign, open until the next one's moment, and what of it is not as planned."""
     stream = week.stream
-    people = list(possible_reviewers(stream.project).filter(pk__in=stream.seats.values("user")))
+    people = list(possible_reviewers(stream.project).filter(pk__in=stream.stream_reviewers.values("user")))
     if not people:
         raise InvalidError(
             f"None of the reviewers of “{stream}” may review in this project any more. Choose others for the "

@@ -11,30 +11,32 @@ from evalapp.core.errors import ConflictError, MissingError
 from evalapp.reviews.pseudonyms import pseudonym_numbers
 
 
-def admit_by_name(*, seat: CampaignReviewer, by: User | None) -> None:
+def admit_by_name(*, campaign_reviewer: CampaignReviewer, by: User | None) -> None:
     """As `admit`. ConflictError where pseudonyms hold and the person may have given answers."""
-    campaign = seat.campaign
+    campaign = campaign_reviewer.campaign
     hides = not campaign.project.shows_reviewer_names
     if hides and (
-        seat.admitted_at or seat.left_at or seat.user_id in pseudonym_numbers([campaign])[campaign.pk]
+        campaign_reviewer.admitted_at
+        or campaign_reviewer.left_at
+        or campaign_reviewer.user_id in pseudonym_numbers([campaign])[campaign.pk]
     ):
         raise ConflictError(
-            f"{seat.user} cannot be admitted by name: they have begun the round, have been admitted, or have left. "
+            f"{campaign_reviewer.user} cannot be admitted by name: they have begun the round, have been admitted, or have left. "
             "This project does not show reviewers by name, so admit them by their number in the calibration."
         )
-    admit(seat=seat, by=by)
+    admit(campaign_reviewer=campaign_reviewer, by=by)
 
 
 def admit_by_number(*, campaign: Campaign, number: int, by: User | None) -> str:
     """Admit the reviewer of that number; how they are called. MissingError where nobody has it."""
     people = {number: person for person, number in pseudonym_numbers([campaign])[campaign.pk].items()}
-    seat = (
+    campaign_reviewer = (
         CampaignReviewer.objects.select_related("user", "campaign__project")
         .filter(campaign=campaign, user=people.get(number))
         .first()
     )
     called = f"Reviewer {number}"
-    if seat is None:
+    if campaign_reviewer is None:
         raise MissingError(f"There is no {called} in this campaign.")
-    admit(seat=seat, by=by, called=called)
+    admit(campaign_reviewer=campaign_reviewer, by=by, called=called)
     return called

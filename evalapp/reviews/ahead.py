@@ -24,7 +24,7 @@ def showing(request: HttpRequest) -> tuple[UUID, int] | None:
 
 def ahead_of(
     request: HttpRequest,
-    seat_of: Callable[[], CampaignReviewer],
+    campaign_reviewer_of: Callable[[], CampaignReviewer],
     payload_of: Callable[[CampaignReviewer, NextReview], dict[str, Any]],
 ) -> dict[str, Any]:
     """``{"ahead": task, "is_shown_taken": bool}`` for the answer to a submission that asks for it (``?ahead``),
@@ -35,17 +35,19 @@ def ahead_of(
     if "ahead" not in request.GET:
         return {}
     try:
-        seat = seat_of()
+        campaign_reviewer = campaign_reviewer_of()
         shown = showing(request)
-        found = next_review(seat=seat, showing=shown)
-        ahead = payload_of(seat, found) if isinstance(found, NextReview) else None
-        is_taken = shown is not None and _is_somebody_elses(shown[0], seat)
+        found = next_review(campaign_reviewer=campaign_reviewer, showing=shown)
+        ahead = payload_of(campaign_reviewer, found) if isinstance(found, NextReview) else None
+        is_taken = shown is not None and _is_somebody_elses(shown[0], campaign_reviewer)
     except ProblemError:
         return {"ahead": None}
     return {"ahead": ahead, "is_shown_taken": is_taken}
 
 
-def _is_somebody_elses(key: UUID, seat: CampaignReviewer) -> bool:
+def _is_somebody_elses(key: UUID, campaign_reviewer: CampaignReviewer) -> bool:
     """Not where its lease ended and nobody has it: what they submit of it counts."""
-    taken = Assignment.objects.filter(key=key, reviewer__isnull=False).exclude(reviewer=seat.user_id)
+    taken = Assignment.objects.filter(key=key, reviewer__isnull=False).exclude(
+        reviewer=campaign_reviewer.user_id
+    )
     return taken.exists()

@@ -67,7 +67,7 @@ class Calibrating(NamedTuple):
     average, or what share of the others' verdicts differ from theirs; None where nothing can be compared.
     """
 
-    seat: CampaignReviewer
+    campaign_reviewer: CampaignReviewer
     done: int
     wanted: int
     distance: float | None
@@ -86,12 +86,14 @@ def item_in_round(campaign: Campaign, number: int, *, given_to: User | None) -> 
     return item
 
 
-def own_round_is_done(seat: CampaignReviewer) -> bool:
+def own_round_is_done(campaign_reviewer: CampaignReviewer) -> bool:
     """Whether the reviewer has rated all calibration items that they were given, so that others' answers
     cannot move theirs.
     """
     assignments = Assignment.objects.filter(
-        campaign=seat.campaign_id, assigned_to=seat.user_id, purpose=Purpose.CALIBRATION
+        campaign=campaign_reviewer.campaign_id,
+        assigned_to=campaign_reviewer.user_id,
+        purpose=Purpose.CALIBRATION,
     )
     return assignments.exists() and not assignments.exclude(state=AssignmentState.SUBMITTED).exists()
 
@@ -218,12 +220,12 @@ def calibrating(campaign: Campaign, distances: Mapping[int, float]) -> list[Cali
         assignments[person].append(state)
     return [
         Calibrating(
-            seat,
-            sum(state == AssignmentState.SUBMITTED for state in assignments[seat.user_id]),
-            len(assignments[seat.user_id]),
-            distances.get(seat.user_id),
+            campaign_reviewer,
+            sum(state == AssignmentState.SUBMITTED for state in assignments[campaign_reviewer.user_id]),
+            len(assignments[campaign_reviewer.user_id]),
+            distances.get(campaign_reviewer.user_id),
         )
-        for seat in campaign.reviewers.filter(left_at=None)
+        for campaign_reviewer in campaign.reviewers.filter(left_at=None)
         .select_related("user")
         .order_by("user__name", "pk")
     ]

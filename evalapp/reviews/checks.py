@@ -36,7 +36,7 @@ class SelfDifference(NamedTuple):
 class GoldChecks:
     """How one reviewer does on gold. ``golds``: each answer in the order given, whether it was a hit."""
 
-    seat: CampaignReviewer
+    campaign_reviewer: CampaignReviewer
     golds: Sequence[bool] = ()
 
     @property
@@ -80,15 +80,15 @@ class ReviewerChecks(GoldChecks):
 
 
 def checks_by_reviewer(campaign: Campaign) -> list[ReviewerChecks]:
-    """Everybody's, by the order of their seats; a handful of reads whatever the size of the team."""
+    """Everybody's, in the order of the campaign reviewers; a handful of reads whatever the size of the team."""
     gold, repeats = _gold_results(campaign), _repeat_results(campaign)
     found = []
-    for seat in campaign.reviewers.select_related("user").order_by("pk"):
-        golds, misses = gold.get(seat.user_id, ([], []))
-        pairs = repeats.get(seat.user_id, [])
+    for campaign_reviewer in campaign.reviewers.select_related("user").order_by("pk"):
+        golds, misses = gold.get(campaign_reviewer.user_id, ([], []))
+        pairs = repeats.get(campaign_reviewer.user_id, [])
         found.append(
             ReviewerChecks(
-                seat=seat,
+                campaign_reviewer=campaign_reviewer,
                 golds=golds,
                 misses=misses,
                 compared=len(pairs),

@@ -43,10 +43,10 @@ class ClosingQuestion(NamedTuple):
     task: Task
 
 
-def asked_outputs(seat: CampaignReviewer) -> list[ClosingOutput]:
+def asked_outputs(campaign_reviewer: CampaignReviewer) -> list[ClosingOutput]:
     """Up to six of the outputs that this person reviewed, drawn by the campaign's seed whatever wrote them."""
     reviewed = Review.objects.filter(
-        campaign=seat.campaign, reviewer=seat.user, purpose=Purpose.REVIEW
+        campaign=campaign_reviewer.campaign, reviewer=campaign_reviewer.user, purpose=Purpose.REVIEW
     ).values_list("assignment__key", "assignment__outputs_order", "item_output_id")
     # By the output, so that one that was reviewed twice is asked about once.
     outputs = {
@@ -56,51 +56,63 @@ def asked_outputs(seat: CampaignReviewer) -> list[ClosingOutput]:
 
     def drawn(output: ClosingOutput) -> str:
         """A number that nobody can predict from the output's id."""
-        return sha256(f"{seat.campaign.seed}:{seat.user_id}:{output.item_output_id}".encode()).hexdigest()
+        return sha256(
+            f"{campaign_reviewer.campaign.seed}:{campaign_reviewer.user_id}:{output.item_output_id}".encode()
+        ).hexdigest()
 
     return sorted(outputs.values(), key=drawn)[:MOST_ASKED]
 
 
-def is_asked(seat: CampaignReviewer) -> bool:
+def is_asked(campaign_reviewer: CampaignReviewer) -> bool:
     """Whether the closing question waits for this reviewer: of a blind campaign, for 30 days from its end, whoever
     reviewed in it. Not where their role shows them the results, from which they can know.
     """
-    campaign = seat.campaign
+    campaign = campaign_reviewer.campaign
     if campaign.state != CampaignState.CLOSED or not campaign.is_blind:
         return False
-    if seat.closing_at is not None or seat.user.is_simulated or not seat.reviews_done:
+    if (
+        campaign_reviewer.closing_at is not None
+        or campaign_reviewer.user.is_simulated
+        or not campaign_reviewer.reviews_done
+    ):
         return False
     if campaign.closed_at is None or campaign.closed_at < timezone.now() - ASKED_FOR:
         return False
-    roles = Membership.objects.filter(project=campaign.project_id, user=seat.user_id)
+    roles = Membership.objects.filter(project=campaign.project_id, user=campaign_reviewer.user_id)
     if any(allows(role, Permission.VIEW_ANALYSIS) for role in roles.values_list("role", flat=True)):
         return False
     return not campaign.compares
 
 
-def closing_questions(seat: CampaignReviewer) -> list[ClosingQuestion]:
+def closing_questions(campaign_reviewer: CampaignReviewer) -> list[ClosingQuestion]:
     """What is asked, as the reviewer may see it; empty where nothing is asked now (see `is_asked`)."""
-    if not is_asked(seat):
+    if not is_asked(campaign_reviewer):
         return []
     return [
         ClosingQuestion(
             output,
-            task_for(item_output_id=output.item_output_id, campaign=seat.campaign, reviewer=seat.user),
+            task_for(
+                item_output_id=output.item_output_id,
+                campaign=campaign_reviewer.campaign,
+                reviewer=campaign_reviewer.user,
+            ),
         )
-        for output in asked_outputs(seat)
+        for output in asked_outputs(campaign_reviewer)
     ]
 
 
 @transaction.atomic
-def answer_closing(*, seat: CampaignReviewer, beliefs: Mapping[tuple[UUID, int], int]) -> int:
+def answer_closing(*, campaign_reviewer: CampaignReviewer, beliefs: Mapping[tuple[UUID, int], int]) -> int:
     """Store what a reviewer believes, by assignment key and slot; once and for all. How many answers.
 
     An output that is left out gets no answer. Raises InvalidError without any, for an unknown belief and
     for an output that is not asked about; ConflictError where the question was answered or declined
     before, or is not asked yet.
     """
-    _end_question(seat)
-    asked = {(each.assignment_key, each.slot): each.item_output_id for each in asked_outputs(seat)}
+    _end_question(campaign_reviewer)
+    asked = {
+        (each.assignment_key, each.slot): each.item_output_id for each in asked_outputs(campaign_reviewer)
+    }
     if not beliefs:
         raise InvalidError(
             "Choose an answer for at least one of the texts, or leave the question out.",
@@ -117,33 +129,36 @@ def answer_closing(*, seat: CampaignReviewer, beliefs: Mapping[tuple[UUID, int],
             raise InvalidError(message, fields={"beliefs": [message]})
     ClosingAnswer.objects.bulk_create(
         ClosingAnswer(
-            campaign=seat.campaign, item_output_id=asked[address], reviewer=seat.user, belief=belief
+            campaign=campaign_reviewer.campaign,
+            item_output_id=asked[address],
+            reviewer=campaign_reviewer.user,
+            belief=belief,
         )
         for address, belief in beliefs.items()
     )
-    _record(seat, "closing.answered", answers=len(beliefs))
+    _record(campaign_reviewer, "closing.answered", answers=len(beliefs))
     return len(beliefs)
 
 
 @transaction.atomic
-def decline_closing(*, seat: CampaignReviewer) -> None:
+def decline_closing(*, campaign_reviewer: CampaignReviewer) -> None:
     """Leave the question out; it is not asked again. Raises ConflictError as `answer_closing`."""
-    _end_question(seat)
-    _record(seat, "closing.declined")
+    _end_question(campaign_reviewer)
+    _record(campaign_reviewer, "closing.declined")
 
 
-def _end_question(seat: CampaignReviewer) -> None:
-    if not is_asked(seat):
+def _end_question(campaign_reviewer: CampaignReviewer) -> None:
+    if not is_asked(campaign_reviewer):
         raise ConflictError(
             "The closing question is asked once, within 30 days after the campaign is closed: you have answered "
             "it already, or it is not asked now.",
             code="not_asked",
         )
-    waiting = CampaignReviewer.objects.filter(pk=seat.pk, closing_at=None, left_at=None)
+    waiting = CampaignReviewer.objects.filter(pk=campaign_reviewer.pk, closing_at=None, left_at=None)
     if not waiting.update(closing_at=Now()):
         raise ConflictError("You have answered the closing question already.", code="not_asked")
 
 
-def _record(seat: CampaignReviewer, action: str, **data: int) -> None:
-    campaign = seat.campaign
-    record(action, by=seat.user, obj=campaign, project=campaign.project, data=data)
+def _record(campaign_reviewer: CampaignReviewer, action: str, **data: int) -> None:
+    campaign = campaign_reviewer.campaign
+    record(action, by=campaign_reviewer.user, obj=campaign, project=campaign.project, data=data)

@@ -19,7 +19,7 @@ from evalapp.reviews.closing import (
     decline_closing,
 )
 from evalapp.reviews.models import Belief
-from evalapp.reviews.queries import seat_for
+from evalapp.reviews.queries import campaign_reviewer_for
 
 THANKS = "Thank you. Your guesses are stored."
 DECLINED = "You left the question out. It is not asked again."
@@ -29,15 +29,15 @@ DECLINED = "You left the question out. It is not asked again."
 @signed_in_view
 def review_closing(request: HttpRequest, key: UUID) -> HttpResponse:
     """Asks once which texts the tuned model wrote, or takes the answers; else back to the campaign's end."""
-    seat = seat_for(cast(User, request.user), key)
+    campaign_reviewer = campaign_reviewer_for(cast(User, request.user), key)
     problem: InvalidError | None = None
     if request.method == "POST":
         declines = request.POST.get("action") == "decline"
         try:
             if declines:
-                decline_closing(seat=seat)
+                decline_closing(campaign_reviewer=campaign_reviewer)
             else:
-                answer_closing(seat=seat, beliefs=_beliefs(request.POST))
+                answer_closing(campaign_reviewer=campaign_reviewer, beliefs=_beliefs(request.POST))
         except InvalidError as error:
             problem = error
         except ConflictError:
@@ -46,11 +46,11 @@ def review_closing(request: HttpRequest, key: UUID) -> HttpResponse:
         else:
             messages.success(request, DECLINED if declines else THANKS)
             return redirect("review_home")
-    questions = closing_questions(seat)
+    questions = closing_questions(campaign_reviewer)
     if not questions:
         return redirect("review_next", key=key)
     context = {
-        "seat": seat,
+        "campaign_reviewer": campaign_reviewer,
         "questions": [
             (
                 question,

@@ -143,10 +143,12 @@ def save_draft(
     return _DRAFTS.save(reviewer=reviewer, shown=item_output_id, body=body, revision=revision)
 
 
-def keep_text(*, seat: CampaignReviewer, assignment: Assignment, slot: int, answers: ReviewAnswers) -> None:
+def keep_text(
+    *, campaign_reviewer: CampaignReviewer, assignment: Assignment, slot: int, answers: ReviewAnswers
+) -> None:
     """Keep a refused submission as the reviewer's draft, whatever draft there was."""
     body = draft_body(_storable(answers), 0.0)
-    _DRAFTS.keep(reviewer=seat.user, shown=assignment.outputs_order[slot], body=body)
+    _DRAFTS.keep(reviewer=campaign_reviewer.user, shown=assignment.outputs_order[slot], body=body)
 
 
 def _storable(answers: ReviewAnswers) -> ReviewAnswers:

@@ -36,7 +36,7 @@ def flag_item(*, stand: Stand, by: User, note: str) -> Flag:
     if len(note) > LONGEST_NOTE or not has_visible(note) or bad_character(note):
         message = f"Say what is wrong with the item, in at most {LONGEST_NOTE} characters."
         raise InvalidError(message, fields={"note": [message]})
-    if stand.seat.user_id != by.pk or not (stand.is_claimed or has_submitted(stand)):
+    if stand.campaign_reviewer.user_id != by.pk or not (stand.is_claimed or has_submitted(stand)):
         raise MissingError("There is no such review work, or it is not yours.")
     assignment = stand.assignment
     with connection.cursor() as cursor:

@@ -9,7 +9,7 @@ from evalapp.reviews.pseudonyms import shown_names
 
 class OfSeat(Protocol):
     @property
-    def seat(self) -> CampaignReviewer: ...
+    def campaign_reviewer(self) -> CampaignReviewer: ...
 
 
 Found = TypeVar("Found", bound=OfSeat)
@@ -30,17 +30,17 @@ def under_names(
     campaign: Campaign, found: Sequence[Found], *, reader_id: int | None = None
 ) -> list[tuple[Named, Found]]:
     """Each finding with its reviewer's name; in the order of the numbers where pseudonyms hold, because the
-    order of names or seats would tell who is who.
+    order of names or of rows would tell who is who.
     """
     names = shown_names(campaign, reader_id=reader_id)
     is_open = campaign.project.shows_reviewer_names
     named = [
         (
             Named(
-                names.numbers.get(each.seat.user_id),
-                names.of(each.seat.user_id),
-                each.seat.user_id if is_open else None,
-                each.seat.user.is_simulated,
+                names.numbers.get(each.campaign_reviewer.user_id),
+                names.of(each.campaign_reviewer.user_id),
+                each.campaign_reviewer.user_id if is_open else None,
+                each.campaign_reviewer.user.is_simulated,
             ),
             each,
         )

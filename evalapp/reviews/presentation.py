@@ -66,7 +66,7 @@ NO_WORK_WORDS = {
 VISITORS_GOAL = 5
 
 
-def no_work_payload(no_work: NoWork, seat: CampaignReviewer) -> dict[str, Any]:
+def no_work_payload(no_work: NoWork, campaign_reviewer: CampaignReviewer) -> dict[str, Any]:
     title, text = NO_WORK_WORDS[no_work.reason]
     return {
         "no_work": {
@@ -74,14 +74,18 @@ def no_work_payload(no_work: NoWork, seat: CampaignReviewer) -> dict[str, Any]:
             "title": title,
             "text": text,
             "come_back_at": _iso(no_work.come_back_at),
-            "closing_url": closing_url(seat),
+            "closing_url": closing_url(campaign_reviewer),
         }
     }
 
 
-def closing_url(seat: CampaignReviewer) -> str:
+def closing_url(campaign_reviewer: CampaignReviewer) -> str:
     """Where the closing question is asked; empty unless it waits for this reviewer."""
-    return reverse("review_closing", args=[seat.campaign.key]) if is_asked(seat) else ""
+    return (
+        reverse("review_closing", args=[campaign_reviewer.campaign.key])
+        if is_asked(campaign_reviewer)
+        else ""
+    )
 
 
 def task_url(assignment_key: Any, slot: int) -> str:
@@ -99,7 +103,12 @@ def source_html(task: Task) -> str:
 
 
 def task_payload(
-    *, url: str, task: Task, seat: CampaignReviewer, answers: ReviewAnswers | None = None, revision: int = 0
+    *,
+    url: str,
+    task: Task,
+    campaign_reviewer: CampaignReviewer,
+    answers: ReviewAnswers | None = None,
+    revision: int = 0,
 ) -> dict[str, Any]:
     """An output as the page's script takes it. ``answers`` and ``revision``: of a submitted review."""
     return {
@@ -115,36 +124,36 @@ def task_payload(
         "draft_seconds": (task.draft or {}).get("seconds_active"),
         "draft_revision": task.draft_revision,
         "draft_saved_at": _iso(task.draft_saved_at),
-        "progress": progress_payload(seat),
+        "progress": progress_payload(campaign_reviewer),
     }
 
 
-def progress_payload(seat: CampaignReviewer, no_work: NoWork | None = None) -> dict[str, Any]:
-    """Mine and of how many, everyone's, and my median; ``seat`` comes from `with_progress`.
+def progress_payload(campaign_reviewer: CampaignReviewer, no_work: NoWork | None = None) -> dict[str, Any]:
+    """Mine and of how many, everyone's, and my median; ``campaign_reviewer`` comes from `with_progress`.
 
     ``mine_total`` is about the most that can come to one person. ``no_work`` says that nothing came.
     """
-    campaign = seat.campaign
-    median = getattr(seat, "median_seconds", None)
+    campaign = campaign_reviewer.campaign
+    median = getattr(campaign_reviewer, "median_seconds", None)
     items = campaign.items_total
-    if (quota := quota_of(seat)) is not None:
+    if (quota := quota_of(campaign_reviewer)) is not None:
         items = min(items, quota)
     # Checks are in every figure, or a reviewer could tell them by one that stands still; in whole items, or
     # a sum that no number of items makes up would betray them. How many come depends on draws, so that
     # the sum is an estimate: it gives way where more has come, and nothing concludes from it.
     shares = campaign.gold_share + campaign.repeat_share
     items += round(items * shares / 100) + campaign.calibration_items
-    mine = seat.reviews_done + seat.checks_done
+    mine = campaign_reviewer.reviews_done + campaign_reviewer.checks_done
     each = campaign.reviews_per_assignment
     most = max(items, -(-mine // each)) * each
     total = campaign.reviews_total + campaign.checks_total
     mine_total, words = most, f"of up to {most:,}"
-    is_all_done = getattr(seat, "is_all_done", False) or (
+    is_all_done = getattr(campaign_reviewer, "is_all_done", False) or (
         no_work is not None and no_work.reason == NoWorkReason.ALL_DONE
     )
     if is_all_done:
         # The checks that came are known now: a finished campaign has none left to expect.
-        total = getattr(seat, "campaign_done", 0)
+        total = getattr(campaign_reviewer, "campaign_done", 0)
     if is_all_done or (no_work is not None and no_work.is_over):
         mine_total, words = mine, "nothing left for you"
     elif campaign.invites_visitors:
@@ -154,18 +163,18 @@ def progress_payload(seat: CampaignReviewer, no_work: NoWork | None = None) -> d
         "mine": mine,
         "mine_total": mine_total,
         "mine_words": words,
-        "done": min(getattr(seat, "campaign_done", 0), total),
+        "done": min(getattr(campaign_reviewer, "campaign_done", 0), total),
         "total": total,
         "median_seconds": max(0.1, round(float(median), 1)) if median else None,
     }
 
 
-def goes_on_at_will(seat: CampaignReviewer) -> bool:
+def goes_on_at_will(campaign_reviewer: CampaignReviewer) -> bool:
     """Whether a visitor has done what is asked of them, and more than that can still come."""
-    campaign = seat.campaign
-    mine = seat.reviews_done + seat.checks_done
+    campaign = campaign_reviewer.campaign
+    mine = campaign_reviewer.reviews_done + campaign_reviewer.checks_done
     most = campaign.items_total * campaign.reviews_per_assignment
-    is_all_done = getattr(seat, "is_all_done", False)
+    is_all_done = getattr(campaign_reviewer, "is_all_done", False)
     return campaign.invites_visitors and VISITORS_GOAL <= mine < most and not is_all_done
 
 

@@ -156,11 +156,11 @@ def team_progress(campaign: Campaign, *, reader_id: int | None = None) -> TeamPr
     members = [
         TeamMember(
             progress=person,
-            name=names.of(person.seat.user_id),
-            number=names.numbers.get(person.seat.user_id),
-            share=None if person.seat.left_at else share,
-            left=0 if person.seat.left_at else max(0, min(share - person.reviews, open_reviews)),
-            pace=daily_pace(days.of(person.seat.user_id)),
+            name=names.of(person.campaign_reviewer.user_id),
+            number=names.numbers.get(person.campaign_reviewer.user_id),
+            share=None if person.campaign_reviewer.left_at else share,
+            left=0 if person.campaign_reviewer.left_at else max(0, min(share - person.reviews, open_reviews)),
+            pace=daily_pace(days.of(person.campaign_reviewer.user_id)),
         )
         for person in people
     ]
@@ -170,6 +170,6 @@ def team_progress(campaign: Campaign, *, reader_id: int | None = None) -> TeamPr
 def fair_share(reviews_total: int, people: Iterable[PersonProgress]) -> int:
     """Reviews of each person who is still there, when what the others left undone is split evenly."""
     team = list(people)
-    active = [person for person in team if person.seat.left_at is None]
-    gone = sum(person.reviews for person in team if person.seat.left_at is not None)
+    active = [person for person in team if person.campaign_reviewer.left_at is None]
+    gone = sum(person.reviews for person in team if person.campaign_reviewer.left_at is not None)
     return -(-max(0, reviews_total - gone) // len(active)) if active else 0

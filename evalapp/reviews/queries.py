@@ -50,8 +50,8 @@ _MEDIAN_OF_JUDGEMENTS = RawSQL(_JUDGEMENTS_SQL, [])  # noqa: S611 - likewise
 _MEDIAN_BY_METHOD = f"CASE campaign.method WHEN 'pointwise' THEN {_MEDIAN_SQL} ELSE {_JUDGEMENTS_SQL} END"
 
 
-def seats_of(user: User) -> QuerySet[CampaignReviewer]:
-    """The person's seats in launched campaigns of projects they are a member of."""
+def campaign_reviewers_of(user: User) -> QuerySet[CampaignReviewer]:
+    """The person as campaign reviewer, in launched campaigns of projects they are a member of."""
     memberships = Membership.objects.filter(user=user, role__in=REVIEWING_ROLES)
     return (
         CampaignReviewer.objects.filter(
@@ -62,7 +62,7 @@ def seats_of(user: User) -> QuerySet[CampaignReviewer]:
     )
 
 
-def with_progress(seats: QuerySet[CampaignReviewer]) -> QuerySet[CampaignReviewer]:
+def with_progress(campaign_reviewers: QuerySet[CampaignReviewer]) -> QuerySet[CampaignReviewer]:
     """Adds ``campaign_done`` (reviews of everyone, checks too: a reviewer cannot tell them), ``median_seconds`` (of
     this person's latest 30) and ``is_all_done``: all that is asked of anybody is reviewed, and this person has
     nothing. A repeat may be left that is too near to its first time ever to come.
@@ -80,14 +80,14 @@ def with_progress(seats: QuerySet[CampaignReviewer]) -> QuerySet[CampaignReviewe
     left = unfinished.filter(
         Q(purpose=Purpose.REVIEW) | Q(state=AssignmentState.IN_PROGRESS, reviewer=OuterRef("user"))
     )
-    return seats.annotate(
+    return campaign_reviewers.annotate(
         campaign_done=Coalesce(Subquery(everyone), 0),
         median_seconds=_MEDIAN_SECONDS,
         is_all_done=~Exists(left),
     )
 
 
-# The rule of `seats_of`, for the two reads that every click makes.
+# The rule of `campaign_reviewers_of`, for the two reads that every click makes.
 _SEATS_FROM = """
 FROM evalapp_campaignreviewer
 JOIN evalapp_campaign campaign ON campaign.id = evalapp_campaignreviewer.campaign_id
@@ -108,7 +108,7 @@ _EVERYONE = """
 
 
 @cache
-def _seat_rows() -> JoinedRows:
+def _campaign_reviewer_rows() -> JoinedRows:
     return JoinedRows(
         evalapp_campaignreviewer=CampaignReviewer,
         campaign=Campaign,
@@ -122,21 +122,21 @@ def _stand_rows() -> JoinedRows:
     return JoinedRows(assignment=Assignment, campaign=Campaign, project=Project, rubric_version=RubricVersion)
 
 
-def seat_for(user: User, campaign_key: UUID) -> CampaignReviewer:
-    """The person's seat in the campaign, with progress; MissingError where they have none."""
-    seats = _seat_rows()
+def campaign_reviewer_for(user: User, campaign_key: UUID) -> CampaignReviewer:
+    """The person as campaign reviewer, with progress; MissingError where they are none."""
+    campaign_reviewers = _campaign_reviewer_rows()
     row = first_row(
-        f"SELECT {seats.columns}, {_EVERYONE}, {_MEDIAN_BY_METHOD} {_SEATS_FROM} {_SEATS_WHERE}"
+        f"SELECT {campaign_reviewers.columns}, {_EVERYONE}, {_MEDIAN_BY_METHOD} {_SEATS_FROM} {_SEATS_WHERE}"
         " AND campaign.key = %(key)s",
         {"user": user.pk, "roles": REVIEWING_ROLES, "key": campaign_key},
     )
     if row is None:
         raise _refusal(CampaignReviewer.objects.filter(user=user, campaign__key=campaign_key))
-    (seat, campaign, project, rubric_version), (done, median) = seats.models_of(row)
+    (campaign_reviewer, campaign, project, rubric_version), (done, median) = campaign_reviewers.models_of(row)
     campaign.project, campaign.rubric_version = project, rubric_version
-    seat.campaign, seat.user = campaign, user
-    seat.campaign_done, seat.median_seconds = done, median
-    return cast(CampaignReviewer, seat)
+    campaign_reviewer.campaign, campaign_reviewer.user = campaign, user
+    campaign_reviewer.campaign_done, campaign_reviewer.median_seconds = done, median
+    return cast(CampaignReviewer, campaign_reviewer)
 
 
 _AGAIN_FROM = "FROM evalapp_campaignreviewer JOIN evalapp_campaign campaign ON campaign.id = campaign_id"
@@ -147,25 +147,25 @@ def _again_rows() -> JoinedRows:
     return JoinedRows(evalapp_campaignreviewer=CampaignReviewer)
 
 
-def seat_again(seat: CampaignReviewer) -> CampaignReviewer:
-    """`seat_for` after something was submitted, for a seat that this request has read and authorised: with progress,
+def campaign_reviewer_again(campaign_reviewer: CampaignReviewer) -> CampaignReviewer:
+    """`campaign_reviewer_for` after something was submitted, for a row that this request has read and authorised: with progress,
     and the same campaign in its state of now. MissingError where they have left meanwhile.
     """
-    seats = _again_rows()
+    campaign_reviewers = _again_rows()
     row = _first(
-        f"SELECT {seats.columns}, {_EVERYONE}, {_MEDIAN_BY_METHOD}, campaign.state {_AGAIN_FROM}"
-        " WHERE evalapp_campaignreviewer.id = %(seat)s AND left_at IS NULL",
-        {"seat": seat.pk},
+        f"SELECT {campaign_reviewers.columns}, {_EVERYONE}, {_MEDIAN_BY_METHOD}, campaign.state {_AGAIN_FROM}"
+        " WHERE evalapp_campaignreviewer.id = %(campaign_reviewer)s AND left_at IS NULL",
+        {"campaign_reviewer": campaign_reviewer.pk},
     )
-    (again,), (done, median, state) = seats.models_of(row)
-    again.campaign, again.user = seat.campaign, seat.user
+    (again,), (done, median, state) = campaign_reviewers.models_of(row)
+    again.campaign, again.user = campaign_reviewer.campaign, campaign_reviewer.user
     again.campaign.state = state
     again.campaign_done, again.median_seconds = done, median
     return cast(CampaignReviewer, again)
 
 
 class TakenOffError(NotAllowedError):
-    """The person's seat has ended: nothing of the campaign is theirs to see or do any more (403)."""
+    """The person has left the campaign: nothing of the campaign is theirs to see or do any more (403)."""
 
     code = "taken_off"
 
@@ -177,9 +177,9 @@ class TakenOffError(NotAllowedError):
         )
 
 
-def _refusal(seats: QuerySet[CampaignReviewer]) -> MissingError | TakenOffError:
-    """Why there is no seat. Whoever had one is told that it ended, which is all that they learn."""
-    left_at = seats.exclude(left_at=None).values_list("left_at", flat=True).first()
+def _refusal(campaign_reviewers: QuerySet[CampaignReviewer]) -> MissingError | TakenOffError:
+    """Why the person is no campaign reviewer. Whoever was one is told that it ended, which is all that they learn."""
+    left_at = campaign_reviewers.exclude(left_at=None).values_list("left_at", flat=True).first()
     return TakenOffError(left_at) if left_at is not None else MissingError(_NOT_YOURS)
 
 
@@ -191,11 +191,11 @@ def _first(statement: str, parameters: dict[str, Any]) -> Sequence[Any]:
 
 
 class Stand(NamedTuple):
-    """Where a reviewer stands: an assignment, a slot of it, and their seat in its campaign."""
+    """Where a reviewer stands: an assignment, a slot of it, and the campaign reviewer."""
 
     assignment: Assignment
     slot: int
-    seat: CampaignReviewer
+    campaign_reviewer: CampaignReviewer
 
     @property
     def item_output_id(self) -> int:
@@ -205,7 +205,7 @@ class Stand(NamedTuple):
     def is_claimed(self) -> bool:
         return (
             self.assignment.state == AssignmentState.IN_PROGRESS
-            and self.assignment.reviewer_id == self.seat.user_id
+            and self.assignment.reviewer_id == self.campaign_reviewer.user_id
         )
 
     @property
@@ -217,11 +217,11 @@ class Stand(NamedTuple):
 def stand_at(
     user: User, assignment_key: UUID, slot: int, *, compares: bool = False, has_left: bool = False
 ) -> Stand:
-    """The assignment and the person's seat in its campaign, in one read; MissingError where either is not, or the
+    """The assignment and the person as its campaign reviewer, in one read; MissingError where either is not, or the
     assignment was never theirs: its texts are then not for them to see, nor its work theirs to do.
 
     A slot is an output, unless the campaign ``compares``: that has addresses of its own. TakenOffError where
-    the seat has ended; ``has_left`` asks for such a one, of which only the reviewer's own text is theirs.
+    the reviewer has left; ``has_left`` asks for such a one, of which only the reviewer's own text is theirs.
     """
     stands = _stand_rows()
     row = first_row(
@@ -232,22 +232,24 @@ def stand_at(
     )
     if row is None:
         raise _refusal(CampaignReviewer.objects.filter(user=user, campaign__assignments__key=assignment_key))
-    (assignment, campaign, project, rubric_version), (seat_id, left_at) = stands.models_of(row)
+    (assignment, campaign, project, rubric_version), (campaign_reviewer_id, left_at) = stands.models_of(row)
     if not 0 <= slot < assignment.outputs_total or campaign.compares != compares:
         raise MissingError(_NOT_YOURS)
     _require_offered(user, assignment, slot, compares=compares)
     campaign.project, campaign.rubric_version = project, rubric_version
     assignment.campaign = campaign
-    # A seat of which the assignment's read knows all that a submission needs.
+    # A campaign reviewer's row of which the assignment's read knows all that a submission needs.
     return Stand(
-        assignment, slot, CampaignReviewer(pk=seat_id, campaign=campaign, user=user, left_at=left_at)
+        assignment,
+        slot,
+        CampaignReviewer(pk=campaign_reviewer_id, campaign=campaign, user=user, left_at=left_at),
     )
 
 
 def left_stand(
     taken_off: TakenOffError, user: User, assignment_key: UUID, slot: int, *, compares: bool = False
 ) -> Stand:
-    """Where the person stood whose seat has ended; of it only their own text is theirs. Raises ``taken_off``
+    """Where the person stood who has left the campaign; of it only their own text is theirs. Raises ``taken_off``
     where the assignment was never theirs.
     """
     try:
@@ -278,7 +280,9 @@ def own_review(stand: Stand) -> Review | None:
     """What this person submitted here."""
     return (
         Review.objects.filter(
-            assignment=stand.assignment, item_output=stand.item_output_id, reviewer=stand.seat.user_id
+            assignment=stand.assignment,
+            item_output=stand.item_output_id,
+            reviewer=stand.campaign_reviewer.user_id,
         )
         .select_related("correction")
         .prefetch_related(*ANSWERS)
@@ -294,7 +298,7 @@ def has_submitted(stand: Stand) -> bool:
         else {"item_output": stand.item_output_id}
     )
     given = stand.assignment.judgements if stand.assignment.campaign.compares else stand.assignment.reviews
-    return given.filter(reviewer=stand.seat.user_id, **shown).exists()
+    return given.filter(reviewer=stand.campaign_reviewer.user_id, **shown).exists()
 
 
 class Task(NamedTuple):
@@ -393,7 +397,7 @@ def answers_in_words(review: Review, text: str) -> dict[int, str]:
 def submitted_by(user: User) -> QuerySet[Review]:
     """The person's reviews with what the list of them shows; page it by ``-id``."""
     return (
-        Review.objects.filter(reviewer=user, campaign__reviewers__in=seats_of(user).values("pk"))
+        Review.objects.filter(reviewer=user, campaign__reviewers__in=campaign_reviewers_of(user).values("pk"))
         .select_related(
             "campaign__project",
             "campaign__rubric_version",
@@ -410,7 +414,7 @@ def submitted_by(user: User) -> QuerySet[Review]:
 class PersonProgress(NamedTuple):
     """``in_progress`` counts assignments; seconds are active ones per review, None before the first."""
 
-    seat: CampaignReviewer
+    campaign_reviewer: CampaignReviewer
     reviews: int
     in_progress: int
     mean_seconds: float | None
@@ -420,7 +424,7 @@ class PersonProgress(NamedTuple):
 
 def progress_by_person(campaign: Campaign) -> list[PersonProgress]:
     """How each reviewer gets on, most reviews first; three reads whatever the size of the team."""
-    seats = list(
+    campaign_reviewers = list(
         campaign.reviewers.select_related("user")
         .annotate(median_seconds=_MEDIAN_OF_JUDGEMENTS if campaign.compares else _MEDIAN_SECONDS)
         .order_by("-reviews_done", "user__name", "id")
@@ -443,14 +447,14 @@ def progress_by_person(campaign: Campaign) -> list[PersonProgress]:
         .order_by()
     }
     people = []
-    for seat in seats:
-        own = times.get(seat.user_id)
-        median = getattr(seat, "median_seconds", None)
+    for campaign_reviewer in campaign_reviewers:
+        own = times.get(campaign_reviewer.user_id)
+        median = getattr(campaign_reviewer, "median_seconds", None)
         people.append(
             PersonProgress(
-                seat,
-                seat.reviews_done,
-                in_progress.get(seat.user_id, 0),
+                campaign_reviewer,
+                campaign_reviewer.reviews_done,
+                in_progress.get(campaign_reviewer.user_id, 0),
                 own["mean"] if own else None,
                 float(median) if median is not None else None,
                 own["last_at"] if own else None,

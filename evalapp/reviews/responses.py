@@ -26,20 +26,20 @@ class Submitted(Protocol):
     revised_at: Any
 
 
-def nothing_comes(request: HttpRequest, seat: CampaignReviewer, found: NoWork) -> HttpResponse:
+def nothing_comes(request: HttpRequest, campaign_reviewer: CampaignReviewer, found: NoWork) -> HttpResponse:
     """Why there is no work, and when to come back."""
-    progress = progress_payload(seat, found)
+    progress = progress_payload(campaign_reviewer, found)
     if is_json(request):
-        return JsonResponse({**no_work_payload(found, seat), "progress": progress})
+        return JsonResponse({**no_work_payload(found, campaign_reviewer), "progress": progress})
     title, text = NO_WORK_WORDS[found.reason]
     context = {
-        "seat": seat,
+        "campaign_reviewer": campaign_reviewer,
         "no_work": found,
         "is_time_to_look": found.come_back_at is not None and found.come_back_at <= timezone.now(),
         "title": title,
         "text": text,
         "progress": progress,
-        "closing_url": closing_url(seat),
+        "closing_url": closing_url(campaign_reviewer),
         "out_of": f"of {progress['total']:,}",
         "station": "reviews",
     }
@@ -51,7 +51,7 @@ def submitted(
     stored: Submitted,
     *,
     is_replay: bool,
-    seat: Callable[[], CampaignReviewer],
+    campaign_reviewer: Callable[[], CampaignReviewer],
     payload: Callable[[CampaignReviewer, NextReview], dict[str, Any]],
 ) -> HttpResponse:
     """To a script: that it is stored, and what comes next where it asks."""
@@ -60,7 +60,7 @@ def submitted(
         "saved_at": at.isoformat(),
         "revision": stored.revision,
         "is_replay": is_replay,
-        **ahead_of(request, seat, payload),
+        **ahead_of(request, campaign_reviewer, payload),
     }
     return JsonResponse(body, status=200 if is_replay or stored.revision > 1 else 201)
 
@@ -93,7 +93,7 @@ def skipped(request: HttpRequest, stand: Stand, *, then: str) -> HttpResponse:
 def flagged(request: HttpRequest, stand: Stand) -> HttpResponse:
     """Store a reviewer's note to the manager; its page is the address without ``flag/``."""
     body = json_body(request) if request.content_type == "application/json" else request.POST
-    flag_item(stand=stand, by=stand.seat.user, note=str(body.get("note", "")))
+    flag_item(stand=stand, by=stand.campaign_reviewer.user, note=str(body.get("note", "")))
     if is_json(request):
         return JsonResponse({"flagged": True})
     messages.success(request, "Flagged: the manager sees your note. The item stays yours.")

@@ -18,7 +18,7 @@ from evalapp.campaigns.allocation import lock_open_campaign
 from evalapp.campaigns.models import Campaign, CampaignReviewer
 from evalapp.core.errors import ConflictError, InvalidError, NotAllowedError
 from evalapp.reviews.models import SentBack
-from evalapp.reviews.queries import seats_of
+from evalapp.reviews.queries import campaign_reviewers_of
 from evalapp.reviews.submitting import RUNNING
 from evalapp.reviews.words import checked_words
 
@@ -84,8 +84,10 @@ def _store(kind: type[SentBack], given: Given, by: User, reason: str) -> SentBac
     campaign = Campaign.objects.select_related("project").get(pk=given.campaign_id)
     if campaign.state not in RUNNING:
         raise ConflictError(closed_words(kind))
-    seats = CampaignReviewer.objects.filter(campaign=campaign, user=given.reviewer_id, left_at=None)
-    if not seats.exists():
+    campaign_reviewers = CampaignReviewer.objects.filter(
+        campaign=campaign, user=given.reviewer_id, left_at=None
+    )
+    if not campaign_reviewers.exists():
         raise ConflictError(
             f"This reviewer has left the campaign, so they cannot change their {kind.about} any more."
         )
@@ -155,7 +157,7 @@ def sent_back_to(user: User, kind: type[Sent]) -> QuerySet[Sent]:
     mine = {
         f"{about}__reviewer": user,
         f"{about}__campaign__state__in": RUNNING,
-        f"{about}__campaign__reviewers__in": seats_of(user).values("pk"),
+        f"{about}__campaign__reviewers__in": campaign_reviewers_of(user).values("pk"),
     }
     return (
         kind._default_manager.filter(resolved_at=None, **mine)

@@ -16,7 +16,8 @@ from django.db.models.functions import Now
 
 from evalapp.accounts.models import User
 from evalapp.audit.services import record
-from evalapp.campaigns.allocation import lock_open_campaign, renew_assignment
+from evalapp.campaigns.allocation import lock_open_campaign
+from evalapp.campaigns.leases import renew_assignment
 from evalapp.campaigns.models import (
     Assignment,
     Campaign,
@@ -88,13 +89,13 @@ def submit_review(
     """
     if item_output.pk not in assignment.outputs_order:
         raise MissingError("This output is not part of this assignment.")
-    seat = CampaignReviewer.objects.filter(
+    campaign_reviewer = CampaignReviewer.objects.filter(
         campaign=assignment.campaign_id, user=reviewer, left_at=None
     ).first()
-    if seat is None:
+    if campaign_reviewer is None:
         raise MissingError("There is no such review work, or it is not yours.")
     return submit_at(
-        seat=seat,
+        campaign_reviewer=campaign_reviewer,
         assignment=assignment,
         slot=assignment.outputs_order.index(item_output.pk),
         client_id=client_id,
@@ -106,7 +107,7 @@ def submit_review(
 
 def submit_at(
     *,
-    seat: CampaignReviewer,
+    campaign_reviewer: CampaignReviewer,
     assignment: Assignment,
     slot: int,
     client_id: UUID,
@@ -114,13 +115,15 @@ def submit_at(
     seconds_active: float = 0.0,
     is_simulated: bool = False,
 ) -> SubmitResult:
-    """`submit_review` by slot, for a seat that has been read and authorised."""
+    """`submit_review` by slot, for a campaign reviewer who has been read and authorised."""
     campaign = assignment.campaign
     if campaign.compares:
         raise InvalidError("This campaign compares answers; it takes judgements, not reviews of one answer.")
     require_demonstration(campaign, is_simulated=is_simulated)
     checked = _checked(answers, campaign, assignment.outputs_order[slot])
-    submission = ReviewSubmission(seat, assignment, slot, client_id, seconds_active, is_simulated, checked)
+    submission = ReviewSubmission(
+        campaign_reviewer, assignment, slot, client_id, seconds_active, is_simulated, checked
+    )
     return SubmitResult(*submit_once(submission))
 
 
@@ -146,7 +149,7 @@ class ReviewSubmission(Submission[Review]):
         review = Review(
             campaign=campaign,
             assignment=self.assignment,
-            reviewer=self.seat.user,
+            reviewer=self.campaign_reviewer.user,
             purpose=self.assignment.purpose,
             client_id=self.client_id,
             body_hash=self.fingerprint(),
@@ -158,7 +161,7 @@ class ReviewSubmission(Submission[Review]):
         store_review(review, self.checked)
         record(
             "review.submitted",
-            by=self.seat.user,
+            by=self.campaign_reviewer.user,
             obj=review,
             project=campaign.project,
             data={
@@ -170,7 +173,12 @@ class ReviewSubmission(Submission[Review]):
         return review
 
     def keep(self) -> None:
-        keep_text(seat=self.seat, assignment=self.assignment, slot=self.slot, answers=self.checked.answers)
+        keep_text(
+            campaign_reviewer=self.campaign_reviewer,
+            assignment=self.assignment,
+            slot=self.slot,
+            answers=self.checked.answers,
+        )
 
 
 def _checked(answers: ReviewAnswers, campaign: Campaign, item_output_id: int) -> CheckedAnswers:
@@ -254,9 +262,9 @@ def undo_last(*, reviewer: User, campaign: Campaign) -> Review:
 
 def latest_of(given: QuerySet[Latest], *, reviewer: User, campaign: Campaign) -> Latest:
     """`undo_last` among what was ``given`` in the campaign."""
-    is_seated = campaign.reviewers.filter(user=reviewer, left_at=None).exists()
+    is_campaign_reviewer = campaign.reviewers.filter(user=reviewer, left_at=None).exists()
     mine = given.filter(reviewer=reviewer).select_related("assignment").order_by("-id")
-    latest = mine.first() if is_seated else None
+    latest = mine.first() if is_campaign_reviewer else None
     if latest is None:
         raise MissingError("You have not submitted anything here yet.")
     if campaign.state not in RUNNING:
@@ -291,13 +299,18 @@ def skip_item(*, reviewer: User, assignment: Assignment, reason: str) -> None:
 
 def keep_of_left(stand: Stand, answers: ReviewAnswers) -> TakenOffError:
     """Keep as a draft what somebody submits or amends who was taken off the campaign; what to tell them."""
-    keep_text(seat=stand.seat, assignment=stand.assignment, slot=stand.slot, answers=answers)
+    keep_text(
+        campaign_reviewer=stand.campaign_reviewer,
+        assignment=stand.assignment,
+        slot=stand.slot,
+        answers=answers,
+    )
     return kept_of_left(stand)
 
 
 def kept_of_left(stand: Stand) -> TakenOffError:
-    assert stand.seat.left_at is not None
-    return TakenOffError(stand.seat.left_at, is_kept=True)
+    assert stand.campaign_reviewer.left_at is not None
+    return TakenOffError(stand.campaign_reviewer.left_at, is_kept=True)
 
 
 class KeptDraft(NamedTuple):
@@ -317,7 +330,7 @@ def keep_draft(*, stand: Stand, answers: ReviewAnswers, seconds_active: float, r
 
     def save() -> SavedDraft:
         return save_draft(
-            reviewer=stand.seat.user,
+            reviewer=stand.campaign_reviewer.user,
             item_output_id=stand.item_output_id,
             answers=answers,
             seconds_active=seconds_active,
@@ -336,7 +349,9 @@ def keep_claimed(stand: Stand, save: Callable[[], SavedDraft]) -> KeptDraft:
     saved = save()
     if is_closed:
         raise CampaignClosedError(campaign, NOT_COUNTED)
-    return KeptDraft(*saved, is_claimed=touch(assignment=stand.assignment, reviewer=stand.seat.user))
+    return KeptDraft(
+        *saved, is_claimed=touch(assignment=stand.assignment, reviewer=stand.campaign_reviewer.user)
+    )
 
 
 def touch(*, assignment: Assignment, reviewer: User) -> bool:

@@ -62,7 +62,7 @@ class Submission(ABC, Generic[Stored]):
     claimed: ClassVar[str]
     model: ClassVar[type[Model]]
 
-    seat: CampaignReviewer
+    campaign_reviewer: CampaignReviewer
     assignment: Assignment
     slot: int
     client_id: UUID
@@ -99,7 +99,7 @@ def submit_once(submission: Submission[Stored]) -> tuple[Stored, bool]:
     Raises ConflictError where another submission of the same is stored, LeaseLostError where the assignment went
     to somebody else, CampaignClosedError; in the last two cases the text is kept as a draft.
     """
-    assignment, seat = submission.assignment, submission.seat
+    assignment, campaign_reviewer = submission.assignment, submission.campaign_reviewer
     try:
         with transaction.atomic():
             lock_open_campaign(assignment.campaign_id)
@@ -108,7 +108,7 @@ def submit_once(submission: Submission[Stored]) -> tuple[Stored, bool]:
                 if submission.is_simulated and not assignment.campaign.is_simulated:
                     unmarked = Campaign.objects.filter(pk=assignment.campaign_id, is_simulated=False)
                     unmarked.update(is_simulated=True)
-                plan_repeat(assignment=assignment, seat=seat)
+                plan_repeat(assignment=assignment, campaign_reviewer=campaign_reviewer)
                 return stored, False
     except IntegrityError as error:
         # Another request with the same client id was quicker, at this assignment or at another.
@@ -128,9 +128,9 @@ def submit_once(submission: Submission[Stored]) -> tuple[Stored, bool]:
 
 def _fill(submission: Submission[Stored]) -> bool:
     """Fill the slot. A late submission counts if nobody has taken the assignment since its lease ran out."""
-    assignment, slot, seat = submission.assignment, submission.slot, submission.seat
+    assignment, slot, campaign_reviewer = submission.assignment, submission.slot, submission.campaign_reviewer
     seconds = submission.seconds_active
-    if fill_slot(assignment=assignment, slot=slot, reviewer=seat.user, seconds_active=seconds):
+    if fill_slot(assignment=assignment, slot=slot, reviewer=campaign_reviewer.user, seconds_active=seconds):
         return True
     now = (
         Assignment.objects.filter(pk=assignment.pk, campaign__state__in=RUNNING)
@@ -139,9 +139,11 @@ def _fill(submission: Submission[Stored]) -> bool:
     )
     if now is None or now["state"] != AssignmentState.AVAILABLE or slot not in now["open_slots"]:
         return False
-    if not take_again(assignment=assignment, seat=seat):
+    if not take_again(assignment=assignment, campaign_reviewer=campaign_reviewer):
         return False
-    return fill_slot(assignment=assignment, slot=slot, reviewer=seat.user, seconds_active=seconds)
+    return fill_slot(
+        assignment=assignment, slot=slot, reviewer=campaign_reviewer.user, seconds_active=seconds
+    )
 
 
 def _stored(submission: Submission[Stored]) -> Stored | None:
@@ -155,7 +157,7 @@ def _stored(submission: Submission[Stored]) -> Stored | None:
 def _replay_or_refuse(stored: Stored, submission: Submission[Stored]) -> tuple[Stored, bool]:
     asked = {
         "assignment_id": submission.assignment.pk,
-        "reviewer_id": submission.seat.user_id,
+        "reviewer_id": submission.campaign_reviewer.user_id,
         **submission.shown,
     }
     facts = {name: getattr(stored, name) for name in asked}

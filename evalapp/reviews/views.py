@@ -14,7 +14,7 @@ from evalapp.accounts.people import update_profile
 from evalapp.accounts.permissions import Permission
 from evalapp.campaigns.allocation import NextReview, next_review
 from evalapp.campaigns.models import Campaign, CampaignReviewer, CampaignState
-from evalapp.campaigns.work_left import seats_with_work
+from evalapp.campaigns.work_left import campaign_reviewers_with_work
 from evalapp.core.errors import InvalidError, MissingError, ProblemError
 from evalapp.core.http import get_or_missing, problem_body
 from evalapp.core.paging import keyset_page
@@ -54,11 +54,11 @@ from evalapp.reviews.queries import (
     TakenOffError,
     Task,
     answers_of,
+    campaign_reviewer_again,
+    campaign_reviewer_for,
+    campaign_reviewers_of,
     left_stand,
     own_review,
-    seat_again,
-    seat_for,
-    seats_of,
     spans_of,
     stand_at,
     submitted_by,
@@ -89,17 +89,33 @@ def _user(request: HttpRequest) -> User:
 @signed_in_view
 def review_home(request: HttpRequest) -> HttpResponse:
     """The campaigns in which this person reviews, those in which work may be left for them first."""
-    seats = list(
-        with_progress(seats_of(_user(request))).order_by(
+    campaign_reviewers = list(
+        with_progress(campaign_reviewers_of(_user(request))).order_by(
             "campaign__state", "campaign__deadline", "-campaign__pk"
         )
     )
-    running = [seat for seat in seats if seat.campaign.state in _RUNNING]
-    ended = [seat for seat in seats if seat.campaign.state not in _RUNNING]
-    with_work = seats_with_work(running)
-    shown = [(seat, progress_payload(seat), goes_on_at_will(seat), seat.pk in with_work) for seat in running]
+    running = [
+        campaign_reviewer
+        for campaign_reviewer in campaign_reviewers
+        if campaign_reviewer.campaign.state in _RUNNING
+    ]
+    ended = [
+        campaign_reviewer
+        for campaign_reviewer in campaign_reviewers
+        if campaign_reviewer.campaign.state not in _RUNNING
+    ]
+    with_work = campaign_reviewers_with_work(running)
+    shown = [
+        (
+            campaign_reviewer,
+            progress_payload(campaign_reviewer),
+            goes_on_at_will(campaign_reviewer),
+            campaign_reviewer.pk in with_work,
+        )
+        for campaign_reviewer in running
+    ]
     shown.sort(key=lambda each: _order_at_home(each[0].campaign, each[1], has_work=each[3]))
-    asking = [seat for seat in ended if is_asked(seat)]
+    asking = [campaign_reviewer for campaign_reviewer in ended if is_asked(campaign_reviewer)]
     context = {"running": shown, "ended": ended, "asking": asking, "station": "reviews"}
     return render(request, "reviews/home.html", context)
 
@@ -135,42 +151,61 @@ def review_submitted(request: HttpRequest) -> HttpResponse:
 @signed_in_view
 def review_next(request: HttpRequest, key: UUID) -> HttpResponse:
     """The next output: the page itself, or its content for a script that fetches ahead."""
-    seat = seat_for(_user(request), key)
-    if seat.campaign.compares:
+    campaign_reviewer = campaign_reviewer_for(_user(request), key)
+    if campaign_reviewer.campaign.compares:
         return redirect("judgement_next", key=key)
-    found = next_review(seat=seat, showing=showing(request))
+    found = next_review(campaign_reviewer=campaign_reviewer, showing=showing(request))
     if not isinstance(found, NextReview):
-        return nothing_comes(request, seat, found)
+        return nothing_comes(request, campaign_reviewer, found)
     if is_json(request):
-        return JsonResponse(_assigned(seat, found))
-    task = task_for(item_output_id=found.item_output_id, campaign=seat.campaign, reviewer=seat.user)
-    return _render_task(request, seat=seat, task=task, url=task_url(found.assignment.key, found.slot))
+        return JsonResponse(_assigned(campaign_reviewer, found))
+    task = task_for(
+        item_output_id=found.item_output_id,
+        campaign=campaign_reviewer.campaign,
+        reviewer=campaign_reviewer.user,
+    )
+    return _render_task(
+        request,
+        campaign_reviewer=campaign_reviewer,
+        task=task,
+        url=task_url(found.assignment.key, found.slot),
+    )
 
 
-def _assigned(seat: CampaignReviewer, found: NextReview) -> dict[str, Any]:
-    task = task_for(item_output_id=found.item_output_id, campaign=seat.campaign, reviewer=seat.user)
-    return task_payload(url=task_url(found.assignment.key, found.slot), task=task, seat=seat)
+def _assigned(campaign_reviewer: CampaignReviewer, found: NextReview) -> dict[str, Any]:
+    task = task_for(
+        item_output_id=found.item_output_id,
+        campaign=campaign_reviewer.campaign,
+        reviewer=campaign_reviewer.user,
+    )
+    return task_payload(
+        url=task_url(found.assignment.key, found.slot), task=task, campaign_reviewer=campaign_reviewer
+    )
 
 
 def _render_task(
     request: HttpRequest,
     *,
-    seat: CampaignReviewer,
+    campaign_reviewer: CampaignReviewer,
     task: Task,
     url: str,
     review: Review | None = None,
     given: ReviewAnswers | None = None,
     problem: ProblemError | None = None,
 ) -> HttpResponse:
-    campaign = seat.campaign
+    campaign = campaign_reviewer.campaign
     submitted = answers_of(review) if review else None
     answers = given or shown_answers(task, submitted)
     errors: Mapping[str, Sequence[str]] = problem.fields if problem else {}
     payload = task_payload(
-        url=url, task=task, seat=seat, answers=submitted, revision=review.revision if review else 0
+        url=url,
+        task=task,
+        campaign_reviewer=campaign_reviewer,
+        answers=submitted,
+        revision=review.revision if review else 0,
     )
     context = {
-        "seat": seat,
+        "campaign_reviewer": campaign_reviewer,
         "campaign": campaign,
         "task": task,
         "payload": payload,
@@ -190,8 +225,8 @@ def _render_task(
         "problem": problem,
         "skip_fields": skip_fields_html(),
         "skip_url": f"{url}skip/",
-        "keys": key_rows(seat.user),
-        "config": page_config(campaign=campaign, user=seat.user, task=payload, fields=errors),
+        "keys": key_rows(campaign_reviewer.user),
+        "config": page_config(campaign=campaign, user=campaign_reviewer.user, task=payload, fields=errors),
     }
     status = problem.status if problem else 200
     return render(request, "reviews/task.html", context, status=status)
@@ -210,9 +245,15 @@ def review_task(request: HttpRequest, key: UUID, slot: int) -> HttpResponse:
     review = None if stand.is_open else own_review(stand)
     if review is None and not stand.is_open:
         return _not_claimed(request, stand)
-    seat = seat_for(_user(request), stand.assignment.campaign.key)
-    task = task_for(item_output_id=stand.item_output_id, campaign=seat.campaign, reviewer=seat.user)
-    return _render_task(request, seat=seat, task=task, url=request.path, review=review)
+    campaign_reviewer = campaign_reviewer_for(_user(request), stand.assignment.campaign.key)
+    task = task_for(
+        item_output_id=stand.item_output_id,
+        campaign=campaign_reviewer.campaign,
+        reviewer=campaign_reviewer.user,
+    )
+    return _render_task(
+        request, campaign_reviewer=campaign_reviewer, task=task, url=request.path, review=review
+    )
 
 
 def _taken_off(request: HttpRequest, key: UUID, slot: int, taken_off: TakenOffError) -> HttpResponse:
@@ -229,12 +270,14 @@ def _taken_off(request: HttpRequest, key: UUID, slot: int, taken_off: TakenOffEr
 def _not_claimed(request: HttpRequest, stand: Stand) -> HttpResponse:
     """Not theirs any more: their own text, and why it is not; else as if it did not exist."""
     campaign = stand.assignment.campaign
-    task = task_for(item_output_id=stand.item_output_id, campaign=campaign, reviewer=stand.seat.user)
-    if task.draft is None and campaign.state != CampaignState.CLOSED and not stand.seat.left_at:
+    task = task_for(
+        item_output_id=stand.item_output_id, campaign=campaign, reviewer=stand.campaign_reviewer.user
+    )
+    if task.draft is None and campaign.state != CampaignState.CLOSED and not stand.campaign_reviewer.left_at:
         raise MissingError("There is no such review work, or it is not yours.")
     answers = shown_answers(task, None)
     context = {
-        "seat": stand.seat,
+        "campaign_reviewer": stand.campaign_reviewer,
         "draft": answers,
         "given": given_rows(campaign.rubric_version, answers) if answers else [],
         "marks": marks_of(campaign.rubric_version, answers.spans, task.answer) if answers else [],
@@ -258,8 +301,8 @@ def _submit(request: HttpRequest, stand: Stand) -> HttpResponse:
             raise
         return _show_again(request, stand, submission, error)
     if is_json(request):
-        read = partial(seat_again, stand.seat)
-        return submitted(request, review, is_replay=is_replay, seat=read, payload=_assigned)
+        read = partial(campaign_reviewer_again, stand.campaign_reviewer)
+        return submitted(request, review, is_replay=is_replay, campaign_reviewer=read, payload=_assigned)
     messages.success(request, "Saved. You can change it under “My submitted” until the campaign closes.")
     return redirect("review_next", key=stand.assignment.campaign.key)
 
@@ -268,7 +311,9 @@ def _with_marks(
     stand: Stand, submission: Submission[ReviewAnswers], quoted: Mapping[str, QuotedField]
 ) -> Submission[ReviewAnswers]:
     campaign = stand.assignment.campaign
-    task = task_for(item_output_id=stand.item_output_id, campaign=campaign, reviewer=stand.seat.user)
+    task = task_for(
+        item_output_id=stand.item_output_id, campaign=campaign, reviewer=stand.campaign_reviewer.user
+    )
     return submission._replace(answers=with_quoted(submission.answers, quoted, task.answer))
 
 
@@ -278,17 +323,20 @@ def _store(stand: Stand, submission: Submission[ReviewAnswers]) -> tuple[Review,
         if review is None:
             raise MissingError("There is no such review, or it is not yours.")
         amended = amend_review(
-            review=review, by=stand.seat.user, answers=submission.answers, revision=submission.revision
+            review=review,
+            by=stand.campaign_reviewer.user,
+            answers=submission.answers,
+            revision=submission.revision,
         )
         return amended, False
     result = submit_at(
-        seat=stand.seat,
+        campaign_reviewer=stand.campaign_reviewer,
         assignment=stand.assignment,
         slot=stand.slot,
         client_id=submission.client_id,
         answers=submission.answers,
         seconds_active=submission.seconds_active,
-        is_simulated=stand.seat.user.is_simulated,
+        is_simulated=stand.campaign_reviewer.user.is_simulated,
     )
     return result.review, result.is_replay
 
@@ -299,12 +347,16 @@ def _show_again(
     submission: Submission[ReviewAnswers],
     error: ProblemError | None = None,
 ) -> HttpResponse:
-    seat = seat_for(_user(request), stand.assignment.campaign.key)
-    task = task_for(item_output_id=stand.item_output_id, campaign=seat.campaign, reviewer=seat.user)
+    campaign_reviewer = campaign_reviewer_for(_user(request), stand.assignment.campaign.key)
+    task = task_for(
+        item_output_id=stand.item_output_id,
+        campaign=campaign_reviewer.campaign,
+        reviewer=campaign_reviewer.user,
+    )
     review = own_review(stand) if submission.revision else None
     return _render_task(
         request,
-        seat=seat,
+        campaign_reviewer=campaign_reviewer,
         task=task,
         url=request.path,
         review=review,
@@ -351,8 +403,8 @@ def review_flag(request: HttpRequest, key: UUID, slot: int) -> HttpResponse:
 @signed_in_view
 def review_undo(request: HttpRequest, key: UUID) -> HttpResponse:
     """Where the latest submission is, to be opened and changed."""
-    seat = seat_for(_user(request), key)
-    review = undo_last(reviewer=seat.user, campaign=seat.campaign)
+    campaign_reviewer = campaign_reviewer_for(_user(request), key)
+    review = undo_last(reviewer=campaign_reviewer.user, campaign=campaign_reviewer.campaign)
     return opened_again(request, review_url(review))
 
 

@@ -165,10 +165,10 @@ def test_not_to_oneself_nor_to_somebody_who_cannot_amend(
 ) -> None:
     with pytest.raises(NotAllowedError):
         send_back(given=review, by=reviewer, reason=WHY)
-    seat = CampaignReviewer.objects.select_related("campaign__project", "user").get(
+    campaign_reviewer = CampaignReviewer.objects.select_related("campaign__project", "user").get(
         campaign=campaign, user=reviewer
     )
-    remove_reviewer(seat=seat, by=manager)
+    remove_reviewer(campaign_reviewer=campaign_reviewer, by=manager)
     with pytest.raises(ConflictError, match="left the campaign"):
         send_back(given=review, by=manager, reason=WHY)
     review.is_simulated = True

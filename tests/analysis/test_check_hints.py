@@ -10,7 +10,7 @@ from evalapp.reviews.checks import ReviewerChecks
 
 def checks(person: int, golds: list[bool], *, close: int = 0, compared: int = 0) -> ReviewerChecks:
     return ReviewerChecks(
-        seat=CampaignReviewer(user_id=person),
+        campaign_reviewer=CampaignReviewer(user_id=person),
         golds=golds,
         misses=[],
         compared=compared,

@@ -15,7 +15,7 @@ from evalapp.analysis.hints import HINTS, Hint, Quality, hints_of
 from evalapp.analysis.quality import quality_of
 from evalapp.analysis.reading import reading_times
 from evalapp.analysis.scores import load_scores
-from evalapp.campaigns.allocation import return_lapsed_assignments
+from evalapp.campaigns.leases import return_lapsed_assignments
 from evalapp.campaigns.models import Assignment, AssignmentState, Campaign
 from evalapp.campaigns.services import close_campaign
 from evalapp.registry.models import ModelVersion

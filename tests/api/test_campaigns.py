@@ -125,8 +125,8 @@ def test_items_tell_how_far_they_are_and_why_they_were_skipped(
     project: Project, manager: User, reviewer: User, engineer: User, program_for: ProgramFor
 ) -> None:
     campaign = make_open_campaign(project, [reviewer, engineer], rows=2, candidates=2, overlap=1)
-    seat = campaign.reviewers.get(user=reviewer)
-    assignment = Assignment.objects.get(pk=claim_assignment(seat=seat)[0].id)
+    campaign_reviewer = campaign.reviewers.get(user=reviewer)
+    assignment = Assignment.objects.get(pk=claim_assignment(campaign_reviewer=campaign_reviewer)[0].id)
     skip_item(reviewer=reviewer, assignment=assignment, reason="Not my field.")
     address = f"projects/{project.slug}/campaigns/{campaign.pk}/items/"
     all_items = program_for(manager).get(address).json()["results"]

@@ -15,7 +15,7 @@ from evalapp.reviews.models import Review
 from tests.cast import client_of
 from tests.closing_campaign import make_tuned_campaign
 from tests.factories import review_all
-from tests.reviews.conftest import seat_of
+from tests.reviews.conftest import campaign_reviewer_of
 
 pytestmark = pytest.mark.django_db
 
@@ -52,7 +52,7 @@ def test_candidates_of_any_kinds_get_the_very_same_question(campaign: Campaign, 
     drawn, read = [], []
     for kinds in product(KINDS, repeat=2):
         set_kinds(campaign, kinds)
-        drawn.append(asked_outputs(seat_of(campaign, reviewer)))
+        drawn.append(asked_outputs(campaign_reviewer_of(campaign, reviewer)))
         read.append(pages_of(reviewer, campaign))
     # One tuned, the other, both and none: being asked tells nothing either.
     assert len(drawn[0]) == MOST_ASKED and "One last question" in read[0][0]
@@ -69,16 +69,16 @@ def test_what_is_asked_leaves_any_number_of_either_kind_unasked(campaign: Campai
     counts = set()
     for seed in range(40):
         Campaign.objects.filter(pk=campaign.pk).update(seed=seed)
-        asked = asked_outputs(seat_of(campaign, reviewer))
+        asked = asked_outputs(campaign_reviewer_of(campaign, reviewer))
         counts.add(sum(each.item_output_id in own for each in asked))
     assert len(counts) >= 4, counts
 
 
 def test_nothing_is_asked_while_a_review_can_still_be_amended(campaign: Campaign, reviewer: User) -> None:
     assert not Review.objects.filter(campaign__state="closed").exists()
-    seat = seat_of(campaign, reviewer)
-    assert closing_questions(seat) == []
+    campaign_reviewer = campaign_reviewer_of(campaign, reviewer)
+    assert closing_questions(campaign_reviewer) == []
     with pytest.raises(ConflictError):
-        decline_closing(seat=seat)
+        decline_closing(campaign_reviewer=campaign_reviewer)
     for page in pages_of(reviewer, campaign):
         assert "One last question on" not in page and "Answer it" not in page

@@ -61,7 +61,7 @@ def world(project: Project, reviewer: User, other_reviewer: User) -> Iterator[Si
         campaign.reviewers.filter(user=second).update(admitted_at=timezone.now())
         review_on(campaign, second, lambda assignment: answers(tone=1 + assignment.pk % 5), most=40)
         world.campaign, world.user, world.people = campaign, second, people
-        world.seat = campaign.reviewers.get(user=second)
+        world.campaign_reviewer = campaign.reviewers.get(user=second)
         world.review = campaign.reviews.filter(reviewer=second).latest("id")
         world.item_output = world.review.item_output
         world.item = world.item_output.item
@@ -119,7 +119,7 @@ def test_who_did_the_round_is_admitted_by_number(world: SimpleNamespace, manager
     page, browser = f"/{_of(campaign)}calibration/", client_of(manager)
     shown = browser.get(page).text
     assert '<button class="button" name="admit" value="2">' in shown and "/admit/" not in shown
-    # The first row is Reviewer 1, who began first, not the first by name or by seat.
+    # The first row is Reviewer 1, who began first, not the first by name or by row.
     assert shown.index(">Reviewer 1") < shown.index(">Reviewer 2")
     done = browser.post(page, {"admit": "2"}, follow=True)
     assert "Reviewer 2 is admitted." in done.text and NAMES[0] not in done.text

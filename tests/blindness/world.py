@@ -149,7 +149,7 @@ def make_blind_world(project: Project, reviewer: User) -> SimpleNamespace:
     _name_all()
     world.user, world.peer, world.third, world.late = reviewer, peer, third, late
     world.campaign = campaign
-    world.seat = campaign.reviewers.get(user=peer)
+    world.campaign_reviewer = campaign.reviewers.get(user=peer)
     world.review = Review.objects.filter(campaign=campaign, reviewer=peer).latest("id")
     world.assignment, world.item_output = world.review.assignment, world.review.item_output
     world.item, world.output = world.item_output.item, world.item_output.output
@@ -184,8 +184,10 @@ def make_comparing_world(project: Project, reviewer: User, peer: User, *, method
     campaign = open_campaign(campaign=draft, by=None)
     User.objects.filter(pk=peer.pk).update(name=f"{CANARY} peer")
     campaign.reviewers.filter(user=peer).update(admitted_at=timezone.now())
-    seats = campaign.reviewers.select_related("campaign__rubric_version", "campaign__project", "user")
-    while isinstance(found := next_review(seat=seats.get(user=peer)), NextReview):
+    campaign_reviewers = campaign.reviewers.select_related(
+        "campaign__rubric_version", "campaign__project", "user"
+    )
+    while isinstance(found := next_review(campaign_reviewer=campaign_reviewers.get(user=peer)), NextReview):
         stand = judging_stand(peer, found.assignment.key, found.slot)
         # What is said in the round is there to be read by those who are done with it.
         comment = "" if stand.assignment.purpose == Purpose.CALIBRATION else f"{CANARY} comment"

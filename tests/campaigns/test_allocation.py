@@ -13,11 +13,10 @@ from evalapp.campaigns.allocation import (
     claimed_assignments,
     fill_slot,
     next_review,
-    return_lapsed_assignments,
-    started_lease_of,
     take_again,
 )
 from evalapp.campaigns.fair_share import MOST_CLAIMED
+from evalapp.campaigns.leases import return_lapsed_assignments, started_lease_of
 from evalapp.campaigns.models import Assignment, AssignmentState, CampaignReviewer, Skip
 from evalapp.campaigns.services import close_campaign, give_back, pause_campaign, resume_campaign
 from tests.campaigns.making import make_open_campaign, make_team
@@ -25,14 +24,14 @@ from tests.campaigns.making import make_open_campaign, make_team
 pytestmark = pytest.mark.django_db
 
 
-def seat_of(campaign, user):
+def campaign_reviewer_of(campaign, user):
     return CampaignReviewer.objects.select_related("campaign__rubric_version", "user").get(
         campaign=campaign, user=user
     )
 
 
 def next_for(campaign, user, **options):
-    return next_review(seat=seat_of(campaign, user), **options)
+    return next_review(campaign_reviewer=campaign_reviewer_of(campaign, user), **options)
 
 
 def fill(campaign, user, upcoming):
@@ -111,7 +110,7 @@ def test_a_reviewer_has_at_most_five_assignments_and_a_reload_shows_the_same(pro
     campaign = make_open_campaign(project, [reviewer], rows=20, candidates=3, overlap=1)
     first = next_for(campaign, reviewer)
     again = [next_for(campaign, reviewer) for _ in range(8)]
-    assert len(claimed_assignments(seat_of(campaign, reviewer))) == MOST_CLAIMED
+    assert len(claimed_assignments(campaign_reviewer_of(campaign, reviewer))) == MOST_CLAIMED
     assert {(each.assignment.key, each.slot) for each in again} == {(first.assignment.key, first.slot)}
 
 
@@ -169,7 +168,7 @@ def test_a_skipped_item_is_not_offered_again_but_goes_to_another(project, review
     assert next_for(campaign, reviewer).reason == NoWorkReason.NOTHING_LEFT_FOR_YOU
     assert next_for(campaign, other_reviewer).assignment.id == assignment.pk
     assignment = Assignment.objects.select_related("campaign").get()
-    assert not take_again(assignment=assignment, seat=seat_of(campaign, reviewer))
+    assert not take_again(assignment=assignment, campaign_reviewer=campaign_reviewer_of(campaign, reviewer))
 
 
 def test_why_there_is_no_work_is_said_truly(project, reviewer, owner):
@@ -199,7 +198,7 @@ def test_a_assignment_behind_the_cursor_is_found_again(project, reviewer):
 def test_the_claim_walks_the_index_of_free_assignments_and_no_finished_work():
     project, people = make_team(3)
     campaign = make_open_campaign(project, people, rows=3000, candidates=1, overlap=3)
-    seat = seat_of(campaign, people[0])
+    campaign_reviewer = campaign_reviewer_of(campaign, people[0])
     # Nine tenths are done by the three, as late in a campaign.
     for number in (1, 2, 3):
         campaign.assignments.filter(rank__lte=8100, number=number).update(
@@ -207,7 +206,7 @@ def test_the_claim_walks_the_index_of_free_assignments_and_no_finished_work():
         )
     with connection.cursor() as cursor:
         cursor.execute("ANALYZE evalapp_assignment")
-        parameters = claim_parameters(seat=seat, cursor=0)
+        parameters = claim_parameters(campaign_reviewer=campaign_reviewer, cursor=0)
         cursor.execute("EXPLAIN (ANALYZE, FORMAT JSON) " + CLAIM, parameters)
         (plan,) = cursor.fetchone()
     nodes = list(walk_plan(plan[0]["Plan"]))
@@ -223,7 +222,7 @@ def test_the_claim_of_assigned_work_steps_over_nobody_elses():
     campaign = make_open_campaign(
         project, people, rows=3000, candidates=1, overlap=3, distribution="manual", repeat_share=5
     )
-    seat = seat_of(campaign, people[2])
+    campaign_reviewer = campaign_reviewer_of(campaign, people[2])
     # The two others have done nothing; this one nine tenths.
     campaign.assignments.filter(rank__lte=8100, assigned_to=people[2]).update(
         state=AssignmentState.SUBMITTED, reviewer=people[2], open_slots=[], reviews_done=1
@@ -231,7 +230,7 @@ def test_the_claim_of_assigned_work_steps_over_nobody_elses():
     with connection.cursor() as cursor:
         cursor.execute("ANALYZE evalapp_assignment")
         for start in (0, -1, 9000):
-            parameters = claim_parameters(seat=seat, cursor=start)
+            parameters = claim_parameters(campaign_reviewer=campaign_reviewer, cursor=start)
             cursor.execute("EXPLAIN (ANALYZE, FORMAT JSON) " + CLAIM, parameters)
             (plan,) = cursor.fetchone()
             nodes = list(walk_plan(plan[0]["Plan"]))

@@ -103,13 +103,13 @@ def test_a_share_of_the_items_gets_more_assignments_and_no_person_twice() -> Non
     assert len(set(pairs)) == len(pairs)
 
 
-def test_a_seed_assigns_the_same_people_by_their_seat() -> None:
+def test_a_seed_assigns_the_same_people_by_their_campaign_reviewer() -> None:
     def assigned(name: str) -> list[tuple[int, int, int]]:
         project, people = make_team(3, name)
         campaign = make_open_campaign(project, people, rows=12, overlap=2, distribution="manual", seed=5)
-        seats = {person.pk: number for number, person in enumerate(people)}
+        campaign_reviewers = {person.pk: number for number, person in enumerate(people)}
         return [
-            (row, number, seats[person])
+            (row, number, campaign_reviewers[person])
             for row, number, person in campaign.assignments.order_by("rank").values_list(
                 "item__example__row_number", "number", "assigned_to"
             )

@@ -27,7 +27,7 @@ from evalapp.reviews.models import Draft, Review
 from evalapp.reviews.submitting import LeaseLostError
 from tests.api.conftest import problem_in, program_of
 from tests.campaigns.making import make_open_campaign, make_team
-from tests.campaigns.test_allocation import fill, next_for, seat_of
+from tests.campaigns.test_allocation import campaign_reviewer_of, fill, next_for
 from tests.cast import client_of
 from tests.reviews.conftest import GOOD, assignment_of, submit
 
@@ -42,7 +42,7 @@ def fill_claims(campaign: Campaign, person: User) -> list[ClaimedAssignment]:
 
 
 def claims(campaign: Campaign, person: User) -> list[ClaimedAssignment]:
-    return claimed_assignments(seat_of(campaign, person))
+    return claimed_assignments(campaign_reviewer_of(campaign, person))
 
 
 def made(people_count: int, **options: object) -> tuple[Campaign, list[User]]:
@@ -197,7 +197,7 @@ def test_a_manager_releases_what_somebody_holds_and_it_is_said_and_audited() -> 
 def test_what_is_released_counts_while_it_is_free_and_is_kept_as_text_afterwards() -> None:
     campaign, (first, second) = made(2, rows=2)
     held = [NextReview(assignment, 0) for assignment in fill_claims(campaign, first)]
-    assert release_claimed(seat=seat_of(campaign, first), by=None) == 2
+    assert release_claimed(campaign_reviewer=campaign_reviewer_of(campaign, first), by=None) == 2
     assert submit(campaign, first, held[0]).review.reviewer == first
     assert next_for(campaign, second).assignment.id == held[1].assignment.id
     with pytest.raises(LeaseLostError, match="Your text is kept"):
@@ -219,7 +219,7 @@ def test_a_program_releases_and_is_refused_where_nothing_runs() -> None:
     close_campaign(campaign=campaign, by=None)
     assert "no reviewer has an item in progress" in problem_in(program.post(address), 409)["message"]
     with pytest.raises(ConflictError):
-        release_claimed(seat=seat_of(campaign, first), by=None)
+        release_claimed(campaign_reviewer=campaign_reviewer_of(campaign, first), by=None)
 
 
 def test_the_page_tells_when_the_first_lease_ends_and_what_brings_something_sooner() -> None:

@@ -10,7 +10,7 @@ from evalapp.audit.models import AuditEvent
 from evalapp.campaigns.models import Assignment, AssignmentState, Campaign, CampaignReviewer
 from evalapp.campaigns.services import close_campaign
 from tests.campaigns.making import make_open_campaign
-from tests.reviews.conftest import claim, seat_of, submit
+from tests.reviews.conftest import campaign_reviewer_of, claim, submit
 
 pytestmark = pytest.mark.django_db
 
@@ -42,7 +42,9 @@ def test_a_removed_member_leaves_their_campaigns(
 ) -> None:
     remove_member(membership=Membership.objects.get(user=reviewer), by=owner)
     assert_left(campaign, reviewer)
-    assert seat_of(campaign, other_reviewer).left_at is None and claimed_by_person(other_reviewer)
+    assert campaign_reviewer_of(campaign, other_reviewer).left_at is None and claimed_by_person(
+        other_reviewer
+    )
 
 
 def test_a_deleted_person_leaves_their_campaigns(
@@ -50,10 +52,12 @@ def test_a_deleted_person_leaves_their_campaigns(
 ) -> None:
     anonymise_person(user=reviewer, by=reviewer)
     assert_left(campaign, reviewer)
-    assert seat_of(campaign, other_reviewer).left_at is None and claimed_by_person(other_reviewer)
+    assert campaign_reviewer_of(campaign, other_reviewer).left_at is None and claimed_by_person(
+        other_reviewer
+    )
 
 
-def test_a_role_that_may_not_review_ends_the_seats(
+def test_a_role_that_may_not_review_ends_the_campaign_reviewers(
     campaign: Campaign, reviewer: User, owner: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     membership = Membership.objects.get(user=reviewer)
@@ -64,7 +68,9 @@ def test_a_role_that_may_not_review_ends_the_seats(
     assert_left(campaign, reviewer)
 
 
-def test_a_seat_of_a_closed_campaign_stays_as_it_was(campaign: Campaign, reviewer: User, owner: User) -> None:
+def test_a_campaign_reviewer_of_a_closed_campaign_stays_as_it_was(
+    campaign: Campaign, reviewer: User, owner: User
+) -> None:
     close_campaign(campaign=campaign, by=owner)
     remove_member(membership=Membership.objects.get(user=reviewer), by=owner)
-    assert seat_of(campaign, reviewer).left_at is None
+    assert campaign_reviewer_of(campaign, reviewer).left_at is None

@@ -11,13 +11,8 @@ from django.utils import timezone
 
 from evalapp.accounts.models import Project, User
 from evalapp.audit.models import AuditEvent
-from evalapp.campaigns.allocation import (
-    NextReview,
-    NoWorkReason,
-    claimed_assignments,
-    return_lapsed_assignments,
-    take_again,
-)
+from evalapp.campaigns.allocation import NextReview, NoWorkReason, claimed_assignments, take_again
+from evalapp.campaigns.leases import return_lapsed_assignments
 from evalapp.campaigns.models import Assignment, AssignmentState, Campaign, CampaignReviewer
 from evalapp.campaigns.running import add_assignments, add_items, reassign, set_deadline, set_quota
 from evalapp.campaigns.services import close_campaign, give_back, remove_reviewer
@@ -27,7 +22,7 @@ from evalapp.reviews.differing import items_that_differ
 from tests.api.conftest import problem_in, program_of
 from tests.at_once import at_once
 from tests.campaigns.making import make_open_campaign, make_team
-from tests.campaigns.test_allocation import fill, lapse, next_for, seat_of, walk
+from tests.campaigns.test_allocation import campaign_reviewer_of, fill, lapse, next_for, walk
 from tests.cast import client_of
 from tests.factories import answers
 from tests.judgements.conftest import judge
@@ -59,7 +54,7 @@ def test_assigned_work_that_is_skipped_or_left_goes_to_anybody(
     mine = Assignment.objects.get(pk=next_for(campaign, reviewer).assignment.id)
     assert give_back(assignment=mine, reviewer=reviewer, reason="My own client")
     assert len(walk(campaign, other_reviewer)[0]) == 4
-    remove_reviewer(seat=seat_of(campaign, reviewer), by=None)
+    remove_reviewer(campaign_reviewer=campaign_reviewer_of(campaign, reviewer), by=None)
     assert len(walk(campaign, other_reviewer)[0]) == 2 and all_done(campaign)
 
 
@@ -106,7 +101,7 @@ def test_nobody_is_handed_more_than_their_quota(
 ) -> None:
     people = [reviewer, other_reviewer]
     campaign = make_open_campaign(project, people, rows=8, candidates=2, overlap=1, quota=5)
-    set_quota(seat=seat_of(campaign, reviewer), quota=3, by=None)
+    set_quota(campaign_reviewer=campaign_reviewer_of(campaign, reviewer), quota=3, by=None)
     seen, end = walk(campaign, reviewer)
     assert len(seen) == 6 and end.reason == NoWorkReason.QUOTA_REACHED
     assert len(walk(campaign, other_reviewer)[0]) == 10 and all_done(campaign)
@@ -124,7 +119,9 @@ def test_a_assignment_whose_lease_ran_out_counts_again_only_within_the_quota(
     assert return_lapsed_assignments() == 2
     assert len(walk(campaign, reviewer)[0]) == 2
     free = Assignment.objects.select_related("campaign").filter(state=AssignmentState.AVAILABLE).first()
-    assert free is not None and not take_again(assignment=free, seat=seat_of(campaign, reviewer))
+    assert free is not None and not take_again(
+        assignment=free, campaign_reviewer=campaign_reviewer_of(campaign, reviewer)
+    )
 
 
 def test_after_the_deadline_nothing_is_handed_out_until_it_is_moved(
@@ -350,14 +347,14 @@ def test_programs_do_all_of_it(project: Project, manager: User, reviewer: User, 
 def test_two_tabs_find_no_room_twice_in_one_quota() -> None:
     project, (person, other) = make_team(2)
     campaign = make_open_campaign(project, [person, other], rows=20, candidates=1, overlap=1, quota=11)
-    set_quota(seat=seat_of(campaign, person), quota=1, by=None)
+    set_quota(campaign_reviewer=campaign_reviewer_of(campaign, person), quota=1, by=None)
 
     def ask(_: int) -> object:
         return next_for(campaign, person)
 
     for _ in range(3):
         at_once(6, ask)
-    assert len(claimed_assignments(seat_of(campaign, person))) == 1
+    assert len(claimed_assignments(campaign_reviewer_of(campaign, person))) == 1
 
 
 def test_the_pages_take_as_many_queries_for_three_people_as_for_one(
@@ -386,9 +383,9 @@ def test_the_pages_take_as_many_queries_for_three_people_as_for_one(
 
 def test_an_empty_or_silly_quota_is_told(project: Project, manager: User, reviewer: User) -> None:
     campaign = make_open_campaign(project, [reviewer], rows=2, overlap=1)
-    seat = seat_of(campaign, reviewer)
+    campaign_reviewer = campaign_reviewer_of(campaign, reviewer)
     browser = client_of(manager)
-    address = f"/projects/{project.slug}/campaigns/{campaign.pk}/reviewers/{seat.pk}/quota/"
+    address = f"/projects/{project.slug}/campaigns/{campaign.pk}/reviewers/{campaign_reviewer.pk}/quota/"
     assert browser.post(address, {"quota": "0"}).status_code == 400
     assert browser.post(address, {"quota": "9" * 40}).status_code == 400
     assert f"The quota of {reviewer} is set." in browser.post(address, {"quota": "4"}, follow=True).text

@@ -94,7 +94,7 @@ def test_two_who_crossed_are_told_so_and_not_that_the_database_is_away(
     def cross(request: HttpRequest) -> None:
         raise OperationalError("deadlock detected") from psycopg.errors.DeadlockDetected("deadlock detected")
 
-    monkeypatch.setattr("evalapp.reviews.views.seats_of", cross)
+    monkeypatch.setattr("evalapp.reviews.views.campaign_reviewers_of", cross)
     answer = client_for(reviewer).get("/reviews/")
     assert (answer.status_code, answer["Retry-After"]) == (503, "2")
     assert CROSSED_MESSAGE in answer.text

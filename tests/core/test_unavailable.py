@@ -113,7 +113,7 @@ def test_a_fault_of_ours_stays_one(client: Client, monkeypatch: pytest.MonkeyPat
     def break_down(request: HttpRequest) -> None:
         raise ZeroDivisionError
 
-    monkeypatch.setattr("evalapp.reviews.views.seats_of", break_down)
+    monkeypatch.setattr("evalapp.reviews.views.campaign_reviewers_of", break_down)
     answer = client.get("/reviews/")
     assert answer.status_code == 500
     assert "Something broke on our side" in answer.text
@@ -130,7 +130,7 @@ def test_a_full_disk_of_the_database_is_told_as_one(
         raise OperationalError("could not extend file") from full
 
     program = program_of(reviewer)
-    monkeypatch.setattr("evalapp.reviews.views.seats_of", refuse)
+    monkeypatch.setattr("evalapp.reviews.views.campaign_reviewers_of", refuse)
     page = client.get("/reviews/")
     assert (page.status_code, "Retry-After" in page) == (507, False)
     assert "The disk of the database is full" in page.text and "make room" in page.text

@@ -85,7 +85,7 @@ def test_a_request_that_was_ended_says_why(
 
     program = program_of(reviewer)
     client = client_for(reviewer)
-    monkeypatch.setattr("evalapp.reviews.views.seats_of", refuse)
+    monkeypatch.setattr("evalapp.reviews.views.campaign_reviewers_of", refuse)
     page = client.get("/reviews/")
     assert (page.status_code, page["Retry-After"]) == (503, "2")
     assert message in page.text

@@ -212,7 +212,7 @@ def test_a_reviewer_taken_off_while_comparing_is_told_and_keeps_the_text(desk_of
     written = page.url
     press(page, "1", "c")
     page.keyboard.type("Clearer for her.")
-    remove_reviewer(seat=campaign.reviewers.get(), by=campaign.created_by)
+    remove_reviewer(campaign_reviewer=campaign.reviewers.get(), by=campaign.created_by)
     press(page, "Control+Enter")
     expect(page.get_by_role("heading", name="You were taken off this campaign")).to_be_visible()
     given = page.get_by_label("What you gave, to be copied")

@@ -15,7 +15,7 @@ from django.utils import timezone
 from playwright.sync_api import BrowserContext, Error, Page, Route, expect
 
 from evalapp.accounts.models import User
-from evalapp.campaigns.allocation import return_lapsed_assignments
+from evalapp.campaigns.leases import return_lapsed_assignments
 from evalapp.campaigns.models import Assignment, AssignmentState, Campaign
 from evalapp.reviews.models import Draft, Review
 from evalapp.reviews.queries import answers_of

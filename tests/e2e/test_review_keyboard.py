@@ -361,7 +361,7 @@ def test_a_reviewer_taken_off_while_writing_is_told_and_keeps_the_text(desk):
     written = page.url
     press(page, "4", "4", "4", "4", "0", "c")
     page.keyboard.type("Too stiff for her.")
-    remove_reviewer(seat=campaign.reviewers.get(), by=campaign.created_by)
+    remove_reviewer(campaign_reviewer=campaign.reviewers.get(), by=campaign.created_by)
     press(page, "Control+Enter")
     expect(page.get_by_role("heading", name="You were taken off this campaign")).to_be_visible()
     expect(page.locator("[data-form]")).to_be_hidden()

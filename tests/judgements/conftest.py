@@ -43,17 +43,17 @@ def ranking(project, reviewer, other_reviewer) -> Campaign:
 
 def claim(campaign, user):
     """The next comparison as the reviewer stands before it."""
-    seat = CampaignReviewer.objects.select_related(
+    campaign_reviewer = CampaignReviewer.objects.select_related(
         "campaign__rubric_version", "campaign__project", "user"
     ).get(campaign=campaign, user=user)
-    found = next_review(seat=seat)
+    found = next_review(campaign_reviewer=campaign_reviewer)
     assert isinstance(found, NextReview), found
     return judging_stand(user, found.assignment.key, found.slot)
 
 
 def again(stand):
     """The same stand, read anew."""
-    return judging_stand(stand.seat.user, stand.assignment.key, stand.slot)
+    return judging_stand(stand.campaign_reviewer.user, stand.assignment.key, stand.slot)
 
 
 def judge(campaign, user, verdict=A_IS_BETTER, *, stand=None, client_id=None, seconds=7.5):

@@ -41,10 +41,10 @@ def assert_balanced(campaign, width):
 def judge_all(campaign, person, said):
     """Everything that this person is offered: ``said`` tells the verdict from the stand."""
     while True:
-        seat = CampaignReviewer.objects.select_related(
+        campaign_reviewer = CampaignReviewer.objects.select_related(
             "campaign__rubric_version", "campaign__project", "user"
         ).get(campaign=campaign, user=person)
-        found = next_review(seat=seat)
+        found = next_review(campaign_reviewer=campaign_reviewer)
         if not isinstance(found, NextReview):
             return found
         stand = judging_stand(person, found.assignment.key, found.slot)

@@ -60,8 +60,10 @@ def test_calibration_comes_first_then_the_verdicts_then_the_work():
     Project.objects.update(shows_reviewer_names=True)
     managed = managing.get(manager_page).text
     assert ann.name in managed and "candidate-label" in managed and "Other than the others" in managed
-    seats = {seat.user_id: seat for seat in campaign.reviewers.all()}
-    admit = f"/projects/{campaign.project.slug}/campaigns/{campaign.pk}/reviewers/{seats[ann.pk].pk}/admit/"
+    campaign_reviewers = {
+        campaign_reviewer.user_id: campaign_reviewer for campaign_reviewer in campaign.reviewers.all()
+    }
+    admit = f"/projects/{campaign.project.slug}/campaigns/{campaign.pk}/reviewers/{campaign_reviewers[ann.pk].pk}/admit/"
     assert f"{ann.name} is admitted." in managing.post(admit, follow=True).text
     assert isinstance(next_for(campaign, ann), NextReview)
     assert next_for(campaign, bob).reason == NoWorkReason.NOT_ADMITTED

@@ -26,7 +26,7 @@ from evalapp.campaigns.queries import (
     assignment_counts,
     cost_of_draft,
     items_with_progress,
-    seats_with_assignments,
+    reviewers_with_assignments,
 )
 from evalapp.campaigns.services import open_campaign
 from evalapp.exports.preferences import preferred_rows
@@ -39,7 +39,7 @@ from evalapp.judgements.verdicts import Verdict
 from evalapp.reviews.progress import recent_days
 from evalapp.reviews.queries import progress_by_person
 from tests.api.conftest import program_of
-from tests.campaigns.test_allocation import next_for, seat_of
+from tests.campaigns.test_allocation import campaign_reviewer_of, next_for
 from tests.cast import client_of
 from tests.judgements.checking import (
     ADMITTED,
@@ -74,8 +74,11 @@ def test_gold_comes_in_its_share_and_repeats_come_later_in_another_arrangement(m
         assert sorted(repeat.outputs) == sorted(first.outputs) and repeat.outputs != first.outputs
         if method == "pairwise":
             assert repeat.outputs == first.outputs[::-1]
-    seat = seat_of(campaign, person)
-    assert (seat.reviews_done, seat.checks_done) == (90, kinds["gold"] + kinds["repeat"])
+    campaign_reviewer = campaign_reviewer_of(campaign, person)
+    assert (campaign_reviewer.reviews_done, campaign_reviewer.checks_done) == (
+        90,
+        kinds["gold"] + kinds["repeat"],
+    )
     # What somebody left half-way, or somebody else began, is not repeated.
     assert not campaign.assignments.filter(purpose=Purpose.REPEAT).exclude(assigned_to=person).exists()
 
@@ -165,9 +168,9 @@ def results(campaign):
         "cases": [[line.judgement.pk for line in lines_of_item(campaign, item.pk)] for item in items],
         "counts": assignment_counts(campaign),
         "items": [(i.pk, i.submitted, i.in_progress, i.reviews_done) for i in items],
-        "seats": [
+        "campaign_reviewers": [
             (s.pk, s.reviews_done, s.assignments_submitted, s.in_progress, s.waiting)
-            for s in seats_with_assignments(campaign)
+            for s in reviewers_with_assignments(campaign)
         ],
         "progress": [
             (p.reviews, p.in_progress, p.mean_seconds, p.last_at) for p in progress_by_person(campaign)

@@ -8,7 +8,8 @@ from django.db import connection
 from django.db.models import Count, F
 from django.utils import timezone
 
-from evalapp.campaigns.allocation import NextReview, NoWorkReason, next_review, return_lapsed_assignments
+from evalapp.campaigns.allocation import NextReview, NoWorkReason, next_review
+from evalapp.campaigns.leases import return_lapsed_assignments
 from evalapp.campaigns.models import Assignment, AssignmentState, CampaignReviewer, Purpose
 from evalapp.campaigns.services import open_campaign
 from evalapp.core.errors import ConflictError, StaleError
@@ -20,7 +21,7 @@ from evalapp.judgements.verdicts import Verdict
 from tests.at_once import at_once
 from tests.campaigns.making import make_campaign, make_open_campaign, make_team
 from tests.judgements.conftest import judge
-from tests.reviews.conftest import seat_of
+from tests.reviews.conftest import campaign_reviewer_of
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -58,7 +59,7 @@ def test_the_quota_of_comparisons_is_exact_while_leases_expire_at_random():
     )
     assert {(row["n"], row["people"]) for row in told} == {(3, 3)}
     assert set(Assignment.objects.values_list("state", "reviews_done")) == {(AssignmentState.SUBMITTED, 3)}
-    assert sum(seat.reviews_done for seat in CampaignReviewer.objects.all()) == 54
+    assert sum(campaign_reviewer.reviews_done for campaign_reviewer in CampaignReviewer.objects.all()) == 54
 
 
 def test_gold_and_repeats_add_nothing_to_the_quota_and_are_each_persons_own():
@@ -78,9 +79,9 @@ def test_gold_and_repeats_add_nothing_to_the_quota_and_are_each_persons_own():
     assert set(checks.values_list("purpose", flat=True)) == {Purpose.GOLD, Purpose.REPEAT}
     assert not checks.exclude(assignment__assigned_to=F("reviewer")).exists()
     assert not checks.values("comparison", "reviewer").annotate(n=Count("id")).filter(n__gt=1).exists()
-    for seat in CampaignReviewer.objects.all():
-        assert seat.reviews_done == counted.filter(reviewer=seat.user_id).count()
-        assert seat.checks_done == checks.filter(reviewer=seat.user_id).count()
+    for campaign_reviewer in CampaignReviewer.objects.all():
+        assert campaign_reviewer.reviews_done == counted.filter(reviewer=campaign_reviewer.user_id).count()
+        assert campaign_reviewer.checks_done == checks.filter(reviewer=campaign_reviewer.user_id).count()
 
 
 def judge_all_at_once(campaign, people):
@@ -91,7 +92,7 @@ def judge_all_at_once(campaign, people):
         for _ in range(4000):
             # Back to the pool, as after a request.
             connection.close()
-            found = next_review(seat=seat_of(campaign, person))
+            found = next_review(campaign_reviewer=campaign_reviewer_of(campaign, person))
             if not isinstance(found, NextReview):
                 if found.reason in (NoWorkReason.ALL_DONE, NoWorkReason.NOTHING_LEFT_FOR_YOU):
                     return
@@ -116,7 +117,9 @@ def judge_all_at_once(campaign, people):
     lapse()
     return_lapsed_assignments()
     for person in people:
-        while isinstance(found := next_review(seat=seat_of(campaign, person)), NextReview):
+        while isinstance(
+            found := next_review(campaign_reviewer=campaign_reviewer_of(campaign, person)), NextReview
+        ):
             submit(person, found, "a")
 
 

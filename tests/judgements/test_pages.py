@@ -266,8 +266,8 @@ def test_progress_shows_times_of_judgements(campaign, reviewer, manager, client_
         client_for(manager).get(f"/projects/{campaign.project.slug}/campaigns/{campaign.pk}/progress/").text
     )
     assert "1 min 20 s" in html and "1 of 8 reviews" in html
-    seat = CampaignReviewer.objects.get(campaign=campaign, user=reviewer)
-    assert seat.reviews_done == 1
+    campaign_reviewer = CampaignReviewer.objects.get(campaign=campaign, user=reviewer)
+    assert campaign_reviewer.reviews_done == 1
     assert again(claim(campaign, reviewer)).is_open
 
 

@@ -352,8 +352,8 @@ def test_answers_that_are_compared_are_not_discussed_or_decided_one_by_one(dispu
 
 def test_nothing_of_it_before_ones_own_verdict(campaign, reviewer, other_reviewer, manager, owner) -> None:
     judge_all(campaign, other_reviewer, Verdict("a"))
-    seat = campaign.reviewers.select_related("campaign__project", "user").get(user=reviewer)
-    found = next_review(seat=seat)
+    campaign_reviewer = campaign.reviewers.select_related("campaign__project", "user").get(user=reviewer)
+    found = next_review(campaign_reviewer=campaign_reviewer)
     own = f"/judgements/{found.assignment.key}/{found.slot}/"
     comparison = found.assignment.outputs_order[found.slot]
     DiscussionMessage.objects.create(

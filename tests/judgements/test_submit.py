@@ -41,8 +41,8 @@ def test_a_judgement_is_stored_with_the_sides_it_was_given_on_and_counts_once(ca
     assert (judgement.choice, judgement.ranks, judgement.comment) == ("b", None, "Clearer.")
     assert judgement.outputs == arranged(comparison.outputs, stand.assignment.arrangement)
     assert (judgement.seconds_active, judgement.is_simulated, judgement.revision) == (7.5, False, 1)
-    seat = CampaignReviewer.objects.get(campaign=campaign, user=reviewer)
-    assert (seat.reviews_done, seat.seconds_active) == (1, 7.5)
+    campaign_reviewer = CampaignReviewer.objects.get(campaign=campaign, user=reviewer)
+    assert (campaign_reviewer.reviews_done, campaign_reviewer.seconds_active) == (1, 7.5)
     assignment = Assignment.objects.get(pk=stand.assignment.pk)
     assert (assignment.state, assignment.reviews_done, assignment.open_slots) == (
         AssignmentState.SUBMITTED,
@@ -151,7 +151,7 @@ def test_a_campaign_that_compares_takes_no_review_of_one_answer(campaign, review
     stand = claim(campaign, reviewer)
     with pytest.raises(InvalidError):
         submit_at(
-            seat=stand.seat,
+            campaign_reviewer=stand.campaign_reviewer,
             assignment=stand.assignment,
             slot=0,
             client_id=uuid4(),
@@ -163,13 +163,13 @@ def test_a_campaign_that_compares_takes_no_review_of_one_answer(campaign, review
 def test_addresses_of_reviews_and_of_comparisons_do_not_meet(project, reviewer, campaign):
     from evalapp.campaigns.allocation import next_review
     from evalapp.reviews.queries import stand_at
-    from tests.reviews.conftest import seat_of
+    from tests.reviews.conftest import campaign_reviewer_of
 
     stand = claim(campaign, reviewer)
     with pytest.raises(MissingError):
         stand_at(reviewer, stand.assignment.key, 0)
     rated = make_open_campaign(project, [reviewer], name="Rated", dataset="Rated", rubric="Rated", overlap=1)
-    assignment = next_review(seat=seat_of(rated, reviewer)).assignment
+    assignment = next_review(campaign_reviewer=campaign_reviewer_of(rated, reviewer)).assignment
     with pytest.raises(MissingError):
         judging_stand(reviewer, assignment.key, 0)
 

@@ -65,7 +65,7 @@ def test_a_stream_is_watched_and_changed_by_a_form(
     assert 'value="4.2"' in browser.get(edit).content.decode()
     browser.post(edit, {**sent, "overlap": "1", "reviewers": [reviewer.pk], "threshold-tone": ""})
     stream.refresh_from_db()
-    assert (stream.overlap, stream.thresholds, stream.seats.count()) == (1, {YES_NO: 0.05}, 1)
+    assert (stream.overlap, stream.thresholds, stream.stream_reviewers.count()) == (1, {YES_NO: 0.05}, 1)
     taken = browser.post(f"{start}new/", {**sent, "overlap": "2"})
     assert taken.status_code == 409 and "Choose another" in text_of(taken)
 

@@ -130,7 +130,7 @@ def test_a_week_without_reviewers_says_so_and_is_drawn_again(
     week = carry_out(stream.draws.get())
     assert (week.state, week.job.state) == (DrawState.DUE, JobState.FAILED)
     assert "Choose others" in week.job.error
-    stream.seats.create(user=other_reviewer)
+    stream.stream_reviewers.create(user=other_reviewer)
     draw_now(stream=stream, by=None)
     assert carry_out(week).state == DrawState.OPEN
     with pytest.raises(ConflictError, match="No week waits"):

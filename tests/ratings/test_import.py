@@ -126,8 +126,8 @@ def test_texts_times_comments_and_corrections_come_along(project: Project, manag
     assert Correction.objects.get().text == "A better answer."
     example = Example.objects.get(version=campaign.dataset_version)
     assert (example.references, example.context) == (["Ref."], "Facts.")
-    seat = campaign.reviewers.get()
-    assert (seat.reviews_done, seat.seconds_active) == (2, 75)
+    campaign_reviewer = campaign.reviewers.get()
+    assert (campaign_reviewer.reviews_done, campaign_reviewer.seconds_active) == (2, 75)
 
 
 def test_the_same_file_is_imported_once(project: Project, other_project: Project, manager: User) -> None:

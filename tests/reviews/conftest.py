@@ -20,14 +20,14 @@ def campaign(project, reviewer, other_reviewer) -> Campaign:
     return make_open_campaign(project, [reviewer, other_reviewer], rows=4, candidates=2, overlap=2)
 
 
-def seat_of(campaign, user) -> CampaignReviewer:
+def campaign_reviewer_of(campaign, user) -> CampaignReviewer:
     return CampaignReviewer.objects.select_related(
         "campaign__rubric_version", "campaign__project", "user"
     ).get(campaign=campaign, user=user)
 
 
 def claim(campaign, user) -> NextReview:
-    found = next_review(seat=seat_of(campaign, user))
+    found = next_review(campaign_reviewer=campaign_reviewer_of(campaign, user))
     assert isinstance(found, NextReview), found
     return found
 

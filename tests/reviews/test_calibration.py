@@ -53,8 +53,10 @@ def test_calibration_comes_first_then_the_answers_then_the_work() -> None:
     Project.objects.update(shows_reviewer_names=True)
     managed = client_of(owner).get(manager_page).text
     assert ann.name in managed and "candidate-label" in managed and "0.8" in managed
-    seats = {seat.user_id: seat for seat in campaign.reviewers.all()}
-    admit = f"/projects/{campaign.project.slug}/campaigns/{campaign.pk}/reviewers/{seats[ann.pk].pk}/admit/"
+    campaign_reviewers = {
+        campaign_reviewer.user_id: campaign_reviewer for campaign_reviewer in campaign.reviewers.all()
+    }
+    admit = f"/projects/{campaign.project.slug}/campaigns/{campaign.pk}/reviewers/{campaign_reviewers[ann.pk].pk}/admit/"
     assert f"{ann.name} is admitted." in client_of(owner).post(admit, follow=True).text
     assert client_of(owner).post(admit).status_code == 409
     assert isinstance(next_for(campaign, ann), NextReview)

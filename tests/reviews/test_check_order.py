@@ -10,7 +10,7 @@ from evalapp.campaigns.services import open_campaign
 from evalapp.core.errors import InvalidError
 from evalapp.reviews.models import Review
 from tests.campaigns.making import make_campaign
-from tests.campaigns.test_allocation import next_for, seat_of
+from tests.campaigns.test_allocation import campaign_reviewer_of, next_for
 from tests.reviews.checking import gold_of, make_checked
 from tests.reviews.conftest import submit
 
@@ -31,13 +31,15 @@ def test_a_check_waits_for_its_turn_in_the_hand() -> None:
     campaign, (person, _) = make_checked(rows=40, gold=8, gold_share=25, repeat_share=20, candidates=2)
     given: list[int] = []
     while isinstance(found := next_for(campaign, person), NextReview):
-        for assignment in claimed_assignments(seat_of(campaign, person)):
+        for assignment in claimed_assignments(campaign_reviewer_of(campaign, person)):
             if assignment.id not in given:
                 given.append(assignment.id)
         # Nothing that was claimed earlier and is not of the last two items waits behind it.
-        last = seat_of(campaign, person).recent_items[:SPACING]
+        last = campaign_reviewer_of(campaign, person).recent_items[:SPACING]
         claimed = [
-            each for each in claimed_assignments(seat_of(campaign, person)) if each.item_id not in last
+            each
+            for each in claimed_assignments(campaign_reviewer_of(campaign, person))
+            if each.item_id not in last
         ]
         if claimed:
             assert found.assignment.id == min((each.id for each in claimed), key=given.index)

@@ -21,7 +21,7 @@ from evalapp.campaigns.queries import (
     assignment_counts,
     cost_of_draft,
     items_with_progress,
-    seats_with_assignments,
+    reviewers_with_assignments,
 )
 from evalapp.campaigns.services import add_reviewers, give_back, open_campaign
 from evalapp.exports.queries import given_corrections, ratings_of, reviewed_outputs
@@ -33,7 +33,7 @@ from evalapp.reviews.models import Draft, Review
 from evalapp.reviews.queries import progress_by_person
 from evalapp.reviews.services import amend_review
 from tests.campaigns.making import make_campaign
-from tests.campaigns.test_allocation import lapse, next_for, seat_of
+from tests.campaigns.test_allocation import campaign_reviewer_of, lapse, next_for
 from tests.cast import client_of
 from tests.factories import answers, corrected
 from tests.reviews.checking import JSON, gold_of, make_checked, review_on
@@ -57,8 +57,11 @@ def test_gold_comes_in_its_share_and_repeats_come_later() -> None:
     golden = [position for position, (purpose, _) in enumerate(seen) if purpose == "gold"]
     # Spread, one in every stretch of about a tenth.
     assert all(later - earlier <= 30 for earlier, later in itertools.pairwise(golden))
-    seat = seat_of(campaign, person)
-    assert (seat.reviews_done, seat.checks_done) == (105, kinds["gold"] + kinds["repeat"])
+    campaign_reviewer = campaign_reviewer_of(campaign, person)
+    assert (campaign_reviewer.reviews_done, campaign_reviewer.checks_done) == (
+        105,
+        kinds["gold"] + kinds["repeat"],
+    )
 
 
 @pytest.mark.parametrize("candidates", [1, 2])
@@ -134,9 +137,9 @@ def results(campaign: Campaign) -> dict[str, Any]:
         "corrections": given_corrections(campaign),
         "counts": assignment_counts(campaign),
         "items": [(i.pk, i.submitted, i.in_progress, i.reviews_done) for i in items_with_progress(campaign)],
-        "seats": [
+        "campaign_reviewers": [
             (s.pk, s.reviews_done, s.assignments_submitted, s.in_progress, s.waiting)
-            for s in seats_with_assignments(campaign)
+            for s in reviewers_with_assignments(campaign)
         ],
         "progress": [
             (p.reviews, p.in_progress, p.mean_seconds, p.last_at) for p in progress_by_person(campaign)

@@ -20,7 +20,7 @@ from evalapp.reviews.submitting import CampaignClosedError
 from tests.cast import client_of
 from tests.closing_campaign import OTHER, TUNED, make_tuned_campaign
 from tests.factories import review_all
-from tests.reviews.conftest import GOOD, seat_of
+from tests.reviews.conftest import GOOD, campaign_reviewer_of
 
 pytestmark = pytest.mark.django_db
 
@@ -58,7 +58,7 @@ def test_it_is_asked_when_the_campaign_is_closed_and_not_before(
     assert client.get(closing_url(campaign)).status_code == 302
     assert "One last question" not in client.get(next_url).text
     with pytest.raises(ConflictError, match="not asked now"):
-        answer_closing(seat=seat_of(campaign, reviewer), beliefs={(uuid4(), 0): 1})
+        answer_closing(campaign_reviewer=campaign_reviewer_of(campaign, reviewer), beliefs={(uuid4(), 0): 1})
     close(campaign)
     json = client.get(next_url, headers={"Accept": "application/json"}).json()
     assert json["no_work"]["closing_url"] == closing_url(campaign)
@@ -71,7 +71,7 @@ def test_it_is_asked_when_the_campaign_is_closed_and_not_before(
     with pytest.raises(CampaignClosedError):
         amend_review(review=review, by=reviewer, answers=GOOD, revision=1)
 
-    # Who has not reviewed anything is not asked, and the owner has no seat.
+    # Who has not reviewed anything is not asked, and the owner is no campaign reviewer.
     assert client_of(other_reviewer).get(closing_url(campaign)).status_code == 302
     assert client_of(campaign.project.created_by).get(closing_url(campaign)).status_code == 404
 
@@ -83,10 +83,10 @@ def test_an_old_campaign_and_whoever_may_see_the_results_are_not_asked(
         review_all(campaign, person, {})
     close(campaign)
     campaign.project.memberships.filter(user=other_reviewer).update(role=Role.ENGINEER)
-    assert closing_questions(seat_of(campaign, reviewer)) != []
-    assert closing_questions(seat_of(campaign, other_reviewer)) == []
+    assert closing_questions(campaign_reviewer_of(campaign, reviewer)) != []
+    assert closing_questions(campaign_reviewer_of(campaign, other_reviewer)) == []
     Campaign.objects.update(closed_at=timezone.now() - ASKED_FOR)
-    assert closing_questions(seat_of(campaign, reviewer)) == []
+    assert closing_questions(campaign_reviewer_of(campaign, reviewer)) == []
 
 
 def test_answers_are_stored_once_and_the_page_says_the_same_whether_right_or_wrong(
@@ -98,7 +98,7 @@ def test_answers_are_stored_once_and_the_page_says_the_same_whether_right_or_wro
     close(campaign)
     for person, sign in ((reviewer, 1), (other_reviewer, -1)):
         client = client_of(person)
-        asked = asked_outputs(seat_of(campaign, person))
+        asked = asked_outputs(campaign_reviewer_of(campaign, person))
         beliefs = {
             f"belief-{each.assignment_key}-{each.slot}": str(
                 2 * sign if is_tuned(each.item_output_id) else -sign
@@ -130,7 +130,7 @@ def test_the_page_tells_no_more_than_the_review_screen(campaign: Campaign, revie
     page = client_of(reviewer).get(closing_url(campaign)).text
     for secret in (TUNED, OTHER, "lora", "imported", "candidate-"):
         assert secret not in page
-    ids = {str(each.item_output_id) for each in asked_outputs(seat_of(campaign, reviewer))}
+    ids = {str(each.item_output_id) for each in asked_outputs(campaign_reviewer_of(campaign, reviewer))}
     values = set(re.findall(r'(?:value|name|id|href|data-\w+)="(\d+)"', page))
     assert not values & {each for each in ids if int(each) > 2}
 
@@ -167,10 +167,10 @@ def test_what_cannot_be_an_answer_is_refused_and_may_be_tried_again(
 def test_an_unknown_belief_is_refused_by_service_and_database(campaign: Campaign, reviewer: User) -> None:
     review_all(campaign, reviewer, {})
     close(campaign)
-    seat = seat_of(campaign, reviewer)
-    first = asked_outputs(seat)[0]
+    campaign_reviewer = campaign_reviewer_of(campaign, reviewer)
+    first = asked_outputs(campaign_reviewer)[0]
     with pytest.raises(InvalidError, match="from -2 to 2"):
-        answer_closing(seat=seat, beliefs={(first.assignment_key, first.slot): 3})
+        answer_closing(campaign_reviewer=campaign_reviewer, beliefs={(first.assignment_key, first.slot): 3})
     with pytest.raises(IntegrityError), transaction.atomic():
         ClosingAnswer.objects.create(
             campaign=campaign, item_output_id=first.item_output_id, reviewer=reviewer, belief=3
@@ -182,4 +182,4 @@ def test_nothing_is_asked_where_nothing_was_hidden(project: Project, reviewer: U
     shown = make_tuned_campaign(project, [reviewer], is_blind=False, name="Open round")
     review_all(shown, reviewer, {})
     close(shown)
-    assert closing_questions(seat_of(shown, reviewer)) == []
+    assert closing_questions(campaign_reviewer_of(shown, reviewer)) == []

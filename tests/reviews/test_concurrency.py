@@ -15,8 +15,9 @@ from evalapp.accounts.people import anonymise_person, update_profile
 from evalapp.accounts.services import remove_member
 from evalapp.accounts.tokens import create_api_token
 from evalapp.audit.models import AuditEvent
-from evalapp.campaigns.allocation import NextReview, NoWorkReason, next_review, return_lapsed_assignments
+from evalapp.campaigns.allocation import NextReview, NoWorkReason, next_review
 from evalapp.campaigns.gold import GoldRow, set_gold
+from evalapp.campaigns.leases import return_lapsed_assignments
 from evalapp.campaigns.models import Assignment, AssignmentState, Campaign, CampaignReviewer, ItemOutput
 from evalapp.campaigns.running import reassign, release_claimed
 from evalapp.campaigns.services import close_campaign, open_campaign
@@ -28,7 +29,7 @@ from evalapp.reviews.services import amend_review
 from evalapp.reviews.submitting import CampaignClosedError
 from tests.at_once import at_once
 from tests.campaigns.making import make_campaign, make_open_campaign, make_team
-from tests.reviews.conftest import GOOD, claim, seat_of, submit
+from tests.reviews.conftest import GOOD, campaign_reviewer_of, claim, submit
 from tests.traces import traces_of
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -37,7 +38,10 @@ pytestmark = pytest.mark.django_db(transaction=True)
 def test_two_tabs_share_one_hand():
     project, (person,) = make_team(1)
     campaign = make_open_campaign(project, [person], rows=30, candidates=2, overlap=1)
-    at_once(12, lambda _: [next_review(seat=seat_of(campaign, person)) for _ in range(3)])
+    at_once(
+        12,
+        lambda _: [next_review(campaign_reviewer=campaign_reviewer_of(campaign, person)) for _ in range(3)],
+    )
     assignments = Assignment.objects.filter(state=AssignmentState.IN_PROGRESS)
     assert assignments.count() == 5
     assert assignments.values("item").distinct().count() == 5
@@ -112,7 +116,7 @@ def test_twenty_clients_with_leases_that_expire_at_random_fill_the_quota_exactly
         for _ in range(4000):
             # Back to the pool, as after a request.
             connection.close()
-            found = next_review(seat=seat_of(campaign, people[number]))
+            found = next_review(campaign_reviewer=campaign_reviewer_of(campaign, people[number]))
             if not isinstance(found, NextReview):
                 if found.reason in (NoWorkReason.ALL_DONE, NoWorkReason.NOTHING_LEFT_FOR_YOU):
                     return lost
@@ -139,7 +143,9 @@ def test_twenty_clients_with_leases_that_expire_at_random_fill_the_quota_exactly
     )
     return_lapsed_assignments()
     for person in people:
-        while isinstance(found := next_review(seat=seat_of(campaign, person)), NextReview):
+        while isinstance(
+            found := next_review(campaign_reviewer=campaign_reviewer_of(campaign, person)), NextReview
+        ):
             submit(campaign, person, found)
     left = Assignment.objects.exclude(state=AssignmentState.SUBMITTED)
     assert left.count() == 0
@@ -159,18 +165,18 @@ def test_what_is_held_and_not_begun_changes_hands_and_the_quota_stays_exact():
     # Three fill their hands and go; one of them is released by the manager, by and by.
     for person in people[:3]:
         for _ in range(5):
-            next_review(seat=seat_of(campaign, person))
+            next_review(campaign_reviewer=campaign_reviewer_of(campaign, person))
 
     def work(number):
         person = people[3 + number]
         chance, lost = random.Random(number), 0
         for _ in range(2000):
             connection.close()
-            found = next_review(seat=seat_of(campaign, person))
+            found = next_review(campaign_reviewer=campaign_reviewer_of(campaign, person))
             if not isinstance(found, NextReview):
                 return lost
             if chance.random() < 0.1:
-                release_claimed(seat=seat_of(campaign, people[0]), by=None)
+                release_claimed(campaign_reviewer=campaign_reviewer_of(campaign, people[0]), by=None)
             try:
                 submit(campaign, person, found)
             except ConflictError as error:
@@ -188,7 +194,9 @@ def test_what_is_held_and_not_begun_changes_hands_and_the_quota_stays_exact():
     }
     assert left.count() == left.values("reviewer").distinct().count()
     for person in people[:3]:
-        while isinstance(found := next_review(seat=seat_of(campaign, person)), NextReview):
+        while isinstance(
+            found := next_review(campaign_reviewer=campaign_reviewer_of(campaign, person)), NextReview
+        ):
             submit(campaign, person, found)
     assert not campaign.assignments.exclude(state=AssignmentState.SUBMITTED).exists()
     assert Review.objects.count() == 80 == Review.objects.values("item_output").distinct().count()
@@ -228,11 +236,11 @@ def test_a_reviewer_who_is_removed_while_they_work_holds_nothing_and_loses_nothi
             return None
         if number < 12:
             return submit(campaign, people[number - 6], held[number - 6])
-        return next_review(seat=seat_of(campaign, people[number - 12]))
+        return next_review(campaign_reviewer=campaign_reviewer_of(campaign, people[number - 12]))
 
     results = at_once(18, work)
 
-    # Whoever came second finds their seat gone or their assignment free.
+    # Whoever came second finds themselves taken off or their assignment free.
     faults = [
         result
         for result in results
@@ -297,7 +305,7 @@ def _move(campaign, people, chance):
 
 def _rate(campaign, person, chance):
     """A reviewer rates what comes next, or lets its lease run out; whether there is nothing more for them."""
-    found = next_review(seat=seat_of(campaign, person))
+    found = next_review(campaign_reviewer=campaign_reviewer_of(campaign, person))
     if not isinstance(found, NextReview):
         if found.reason in (NoWorkReason.ALL_DONE, NoWorkReason.QUOTA_REACHED):
             return True
@@ -345,10 +353,15 @@ def test_assigned_work_with_checks_and_quotas_is_filled_exactly_while_a_manager_
         n=Count("id"), people=Count("reviewer", distinct=True), wanted=Max("item_output__item__overlap")
     )
     assert all(row["n"] == row["people"] <= row["wanted"] for row in per_output)
-    for seat in CampaignReviewer.objects.all():
-        assert seat.reviews_done == counted.filter(reviewer=seat.user_id).count() <= 20 * 2
+    for campaign_reviewer in CampaignReviewer.objects.all():
         assert (
-            seat.checks_done == Review.objects.exclude(purpose="review").filter(reviewer=seat.user_id).count()
+            campaign_reviewer.reviews_done
+            == counted.filter(reviewer=campaign_reviewer.user_id).count()
+            <= 20 * 2
+        )
+        assert (
+            campaign_reviewer.checks_done
+            == Review.objects.exclude(purpose="review").filter(reviewer=campaign_reviewer.user_id).count()
         )
     # Nothing is stuck: what a quota left half-way goes on once it is raised.
     Campaign.objects.update(quota=None)
@@ -358,7 +371,9 @@ def test_assigned_work_with_checks_and_quotas_is_filled_exactly_while_a_manager_
     return_lapsed_assignments()
     for _ in range(2):
         for person in people:
-            while isinstance(found := next_review(seat=seat_of(campaign, person)), NextReview):
+            while isinstance(
+                found := next_review(campaign_reviewer=campaign_reviewer_of(campaign, person)), NextReview
+            ):
                 submit(campaign, person, found)
     assert not campaign.assignments.filter(purpose="review").exclude(state=AssignmentState.SUBMITTED).exists()
     assert counted.count() == campaign.reviews_total

@@ -6,7 +6,7 @@ from uuid import uuid4
 import pytest
 from django.utils import timezone
 
-from evalapp.campaigns.allocation import return_lapsed_assignments
+from evalapp.campaigns.leases import return_lapsed_assignments
 from evalapp.campaigns.models import Assignment, AssignmentState
 from evalapp.judgements.models import Judgement
 from evalapp.reviews.models import Draft, Review

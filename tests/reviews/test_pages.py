@@ -11,7 +11,7 @@ from evalapp.campaigns.services import close_campaign, pause_campaign
 from evalapp.registry.models import ModelVersion
 from evalapp.reviews.answers import ReviewAnswers
 from evalapp.reviews.models import Draft, Review
-from evalapp.reviews.queries import seats_of
+from evalapp.reviews.queries import campaign_reviewers_of
 from tests.campaigns.making import make_open_campaign
 from tests.factories import make_campaign
 from tests.reviews.conftest import GOOD, body, claim, post, submit, url_of
@@ -54,7 +54,7 @@ def test_pages_open_to_the_reviewer_alone(campaign, reviewer, stranger, manager,
 
 
 @pytest.mark.parametrize("action", ["", "draft/", "skip/"])
-def test_writes_at_a_assignment_are_the_seated_persons_alone(
+def test_writes_at_a_assignment_are_the_campaign_reviewer_persons_alone(
     campaign, reviewer, stranger, manager, client_for, action
 ):
     address = url_of(claim(campaign, reviewer)) + action
@@ -65,7 +65,7 @@ def test_writes_at_a_assignment_are_the_seated_persons_alone(
     assert not Draft.objects.exists()
 
 
-def test_undo_is_for_the_seated_alone(campaign, reviewer, stranger, client_for):
+def test_undo_is_for_the_campaign_reviewer_alone(campaign, reviewer, stranger, client_for):
     submit(campaign, reviewer)
     assert post(client_for(stranger), next_url(campaign) + "undo/", {}).status_code == 404
     answer = post(client_for(reviewer), next_url(campaign) + "undo/", {})
@@ -92,7 +92,7 @@ def test_somebody_who_left_the_project_or_the_campaign_is_out(campaign, reviewer
 
     address = url_of(claim(campaign, reviewer))
     remove_reviewer(
-        seat=CampaignReviewer.objects.select_related("campaign__project", "user").get(
+        campaign_reviewer=CampaignReviewer.objects.select_related("campaign__project", "user").get(
             user=reviewer, campaign=campaign
         ),
         by=None,
@@ -114,12 +114,12 @@ def test_somebody_who_left_the_project_or_the_campaign_is_out(campaign, reviewer
     assert not Review.objects.exists()
 
 
-def test_a_draft_campaign_has_no_seats_yet(campaign, reviewer, client_for):
+def test_a_draft_campaign_has_no_campaign_reviewers_yet(campaign, reviewer, client_for):
     assignment = Assignment.objects.filter(campaign=campaign).first()
     Campaign.objects.filter(pk=campaign.pk).update(state="draft")
     for address in (next_url(campaign), f"/reviews/{assignment.key}/0/"):
         assert client_for(reviewer).get(address).status_code == 404
-    assert not seats_of(reviewer).exists()
+    assert not campaign_reviewers_of(reviewer).exists()
 
 
 # Reviewing without a script

@@ -72,13 +72,13 @@ def test_checks_cannot_be_told_from_the_number_of_reviews(
 ) -> None:
     campaign.items_total, campaign.gold_share, campaign.repeat_share = 37, gold, repeats
     campaign.calibration_items = calibration
-    seat = CampaignReviewer.objects.get(campaign=campaign, user=reviewer)
-    seat.campaign = campaign
+    campaign_reviewer = CampaignReviewer.objects.get(campaign=campaign, user=reviewer)
+    campaign_reviewer.campaign = campaign
 
     totals = set()
     for done in (0, 1, 75, 120, 121):
-        seat.reviews_done, seat.checks_done = done // 2, done - done // 2
-        shown = progress_payload(seat)
+        campaign_reviewer.reviews_done, campaign_reviewer.checks_done = done // 2, done - done // 2
+        shown = progress_payload(campaign_reviewer)
         totals.add(shown["mine_total"])
         assert shown["mine"] == done <= shown["mine_total"]
 
@@ -87,8 +87,8 @@ def test_checks_cannot_be_told_from_the_number_of_reviews(
 
 
 def test_home_leads_on_where_the_estimate_is_reached(campaign, reviewer, client_for):
-    seat = CampaignReviewer.objects.filter(campaign=campaign, user=reviewer)
-    seat.update(checks_done=8)
+    campaign_reviewer = CampaignReviewer.objects.filter(campaign=campaign, user=reviewer)
+    campaign_reviewer.update(checks_done=8)
     home = client_for(reviewer).get("/reviews/").text
     assert "Nothing is left" not in home
     assert f'<a href="{next_url(campaign)}">Check for more work' in home
@@ -121,7 +121,7 @@ def test_where_everything_is_done_nobody_is_asked_to_continue(
     )
     for _ in range(6):
         for person in (reviewer, other_reviewer, engineer):
-            if isinstance(next_review(seat=campaign.reviewers.get(user=person)), NextReview):
+            if isinstance(next_review(campaign_reviewer=campaign.reviewers.get(user=person)), NextReview):
                 submit(campaign, person)
     done = campaign.reviews.count()
     assert not campaign.assignments.exclude(state="submitted").filter(purpose="review").exists()

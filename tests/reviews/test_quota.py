@@ -16,19 +16,14 @@ from django.db.models import Count
 from django.utils import timezone
 
 from evalapp.accounts.models import User
-from evalapp.campaigns.allocation import (
-    NextReview,
-    NoWork,
-    NoWorkReason,
-    next_review,
-    return_lapsed_assignments,
-)
+from evalapp.campaigns.allocation import NextReview, NoWork, NoWorkReason, next_review
+from evalapp.campaigns.leases import return_lapsed_assignments
 from evalapp.campaigns.models import Assignment, AssignmentState, Campaign, CampaignReviewer, ItemOutput, Skip
 from evalapp.core.errors import ConflictError
 from evalapp.reviews.models import Review, Score
 from tests.at_once import at_once
 from tests.campaigns.making import make_open_campaign, make_team
-from tests.reviews.conftest import seat_of, submit
+from tests.reviews.conftest import campaign_reviewer_of, submit
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -75,7 +70,7 @@ def work(campaign: Campaign, user: User, seed: int) -> Account:
     end = time.monotonic() + _PATIENCE_SECONDS
     while time.monotonic() < end:
         connection.close()  # back to the pool, as after a request
-        found = next_review(seat=seat_of(campaign, user))
+        found = next_review(campaign_reviewer=campaign_reviewer_of(campaign, user))
         if isinstance(found, NoWork):
             check_truth(found, campaign, user)
             account.told[found.reason] += 1
@@ -155,14 +150,14 @@ def test_fifty_clients_fill_the_quota_exactly_while_leases_end_at_random(items: 
 def test_who_waits_is_told_when_to_come_back_and_then_gets_the_assignment() -> None:
     project, (first, second) = make_team(2)
     campaign = make_open_campaign(project, [first, second], rows=1, candidates=1, overlap=1)
-    held = next_review(seat=seat_of(campaign, first))
+    held = next_review(campaign_reviewer=campaign_reviewer_of(campaign, first))
     assert isinstance(held, NextReview)
 
-    told = next_review(seat=seat_of(campaign, second))
+    told = next_review(campaign_reviewer=campaign_reviewer_of(campaign, second))
 
     assert isinstance(told, NoWork)
     assert (told.reason, told.come_back_at) == (NoWorkReason.ALL_TAKEN, held.assignment.lease_expires_at)
     # That moment comes, and the first has not come back.
     Assignment.objects.update(lease_expires_at=timezone.now())
-    got = next_review(seat=seat_of(campaign, second))
+    got = next_review(campaign_reviewer=campaign_reviewer_of(campaign, second))
     assert isinstance(got, NextReview) and got.assignment.key == held.assignment.key

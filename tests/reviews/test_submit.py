@@ -29,8 +29,12 @@ def test_a_submission_stores_all_its_parts_and_counts_once(campaign, reviewer):
     assert answers_of(review) == ReviewAnswers(
         answers.scores, {"tone": ["too-formal"]}, "No.", "**Better** answer."
     )
-    seat = CampaignReviewer.objects.get(campaign=campaign, user=reviewer)
-    assert (seat.reviews_done, seat.seconds_active, seat.recent_items) == (
+    campaign_reviewer = CampaignReviewer.objects.get(campaign=campaign, user=reviewer)
+    assert (
+        campaign_reviewer.reviews_done,
+        campaign_reviewer.seconds_active,
+        campaign_reviewer.recent_items,
+    ) == (
         1,
         12.5,
         [review.assignment.item_id],
@@ -113,7 +117,7 @@ def test_a_assignment_of_somebody_else_is_refused_and_the_text_kept(campaign, re
     assert not Review.objects.exists()
 
 
-def test_somebody_without_a_seat_learns_nothing(campaign, reviewer, stranger, manager):
+def test_somebody_without_a_campaign_reviewer_learns_nothing(campaign, reviewer, stranger, manager):
     upcoming = claim(campaign, reviewer)
     for person in (stranger, manager):
         with pytest.raises(MissingError):

@@ -9,7 +9,7 @@ import pytest
 from django.utils import timezone
 
 from evalapp.accounts.models import Project, User
-from evalapp.campaigns.allocation import return_lapsed_assignments
+from evalapp.campaigns.leases import return_lapsed_assignments
 from evalapp.campaigns.models import Assignment, AssignmentState
 from evalapp.campaigns.services import close_campaign, pause_campaign, resume_campaign
 from evalapp.core.errors import ConflictError, MissingError

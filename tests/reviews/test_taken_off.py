@@ -24,7 +24,7 @@ def taken_off(request, project, manager, reviewer, other_reviewer):
     )
     kind = comparing if method else rating
     held = kind.claim(campaign, reviewer)
-    remove_reviewer(seat=rating.seat_of(campaign, reviewer), by=manager)
+    remove_reviewer(campaign_reviewer=rating.campaign_reviewer_of(campaign, reviewer), by=manager)
     return kind.url_of(held), kind.body(), JudgementDraft if method else Draft, campaign
 
 

@@ -265,7 +265,7 @@ class CalibratingSerializer(NamedSerializer):
     )
 
     def get_is_admitted(self, each: Any) -> bool:
-        return each.seat.admitted_at is not None
+        return each.campaign_reviewer.admitted_at is not None
 
 
 class CalibrationSerializer(serializers.Serializer[Any]):
@@ -350,7 +350,7 @@ class PersonProgressSerializer(serializers.Serializer[Any]):
     reviewer = serializers.IntegerField(source="number", allow_null=True)
     person = serializers.SerializerMethodField()
     name = serializers.CharField()
-    is_simulated = serializers.BooleanField(source="progress.seat.user.is_simulated")
+    is_simulated = serializers.BooleanField(source="progress.campaign_reviewer.user.is_simulated")
     has_left = serializers.SerializerMethodField()
     reviews = serializers.IntegerField(source="progress.reviews")
     share = serializers.IntegerField(
@@ -364,10 +364,14 @@ class PersonProgressSerializer(serializers.Serializer[Any]):
     last_at = serializers.DateTimeField(source="progress.last_at", allow_null=True)
 
     def get_has_left(self, member: TeamMember) -> bool:
-        return member.progress.seat.left_at is not None
+        return member.progress.campaign_reviewer.left_at is not None
 
     def get_person(self, member: TeamMember) -> int | None:
-        return member.progress.seat.user_id if self.context["view"].project.shows_reviewer_names else None
+        return (
+            member.progress.campaign_reviewer.user_id
+            if self.context["view"].project.shows_reviewer_names
+            else None
+        )
 
 
 class ForecastSerializer(serializers.Serializer[Any]):

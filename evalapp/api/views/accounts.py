@@ -90,7 +90,7 @@ class MemberDetail(ProjectView):
 
     @operation("Remove a member", status=204)
     def delete(self, person_id: int) -> object:
-        """Their seats in campaigns end; what they wrote stays. 409 for the last owner."""
+        """They leave the project's campaigns; what they wrote stays. 409 for the last owner."""
         remove_member(membership=self.member(person_id), by=self.person)
         return Response(status=204)
 
@@ -101,7 +101,7 @@ class OwnMembership(ProjectView):
 
     @operation("Leave a project", status=204)
     def delete(self) -> object:
-        """Your seats in its campaigns end; what you wrote stays. 409 for the last owner."""
+        """You leave its campaigns; what you wrote stays. 409 for the last owner."""
         remove_member(membership=self.membership, by=self.person)
         return Response(status=204)
 

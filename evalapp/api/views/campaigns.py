@@ -82,9 +82,9 @@ class CampaignView(ProjectView):
     def campaign(self, campaign_id: int) -> Campaign:
         return get_or_missing(self.campaigns(), pk=campaign_id)
 
-    def seat(self, campaign_id: int, person_id: int) -> CampaignReviewer:
-        seats = CampaignReviewer.objects.select_related("user", "campaign__project")
-        return get_or_missing(seats, campaign=self.campaign(campaign_id), user=person_id)
+    def campaign_reviewer(self, campaign_id: int, person_id: int) -> CampaignReviewer:
+        campaign_reviewers = CampaignReviewer.objects.select_related("user", "campaign__project")
+        return get_or_missing(campaign_reviewers, campaign=self.campaign(campaign_id), user=person_id)
 
     def design(self, draft: Campaign | None = None) -> CampaignDesign:
         """The body's design, its ids looked up in this project; ``draft``: whose design it replaces.
@@ -227,7 +227,9 @@ class CampaignReviewerDetail(CampaignView):
     @operation("Let a reviewer leave", status=204)
     def delete(self, campaign_id: int, person_id: int) -> object:
         """Their assignments in progress go to others, what they submitted stays. 409 where they have left already."""
-        services.remove_reviewer(seat=self.seat(campaign_id, person_id), by=self.person)
+        services.remove_reviewer(
+            campaign_reviewer=self.campaign_reviewer(campaign_id, person_id), by=self.person
+        )
         return Response(status=204)
 
 
@@ -243,15 +245,17 @@ class CampaignQuota(CampaignView):
     @operation("Set a reviewer's quota", body=QuotaBody, result=QuotaSerializer)
     def post(self, campaign_id: int, person_id: int) -> object:
         """The most items that this person is handed; what they have stays."""
-        seat = self.seat(campaign_id, person_id)
-        return set_quota(seat=seat, quota=self.body()["quota"], by=self.person)
+        campaign_reviewer = self.campaign_reviewer(campaign_id, person_id)
+        return set_quota(campaign_reviewer=campaign_reviewer, quota=self.body()["quota"], by=self.person)
 
 
 class CampaignRelease(CampaignView):
     @operation("Release a reviewer's assignments", result=ReleasedSerializer)
     def post(self, campaign_id: int, person_id: int) -> object:
         """It goes to others; what they submitted of it stays. 409 unless the campaign runs."""
-        released = release_claimed(seat=self.seat(campaign_id, person_id), by=self.person)
+        released = release_claimed(
+            campaign_reviewer=self.campaign_reviewer(campaign_id, person_id), by=self.person
+        )
         # How many somebody had tells which number of the progress they are.
         return {"released": released if self.project.shows_reviewer_names else None}
 
@@ -397,10 +401,10 @@ class CampaignAdmit(CampaignView):
         """They get the campaign's items from here on. 409 where they have been admitted, or left; also where
         the project shows no names and they have begun the round: admit them by number then.
         """
-        seat = self.seat(campaign_id, person_id)
+        campaign_reviewer = self.campaign_reviewer(campaign_id, person_id)
         self.body()
-        admit_by_name(seat=seat, by=self.person)
-        return _round_of(seat.campaign)
+        admit_by_name(campaign_reviewer=campaign_reviewer, by=self.person)
+        return _round_of(campaign_reviewer.campaign)
 
 
 class CampaignAdmitNumbered(CampaignView):

@@ -24,7 +24,7 @@ from evalapp.campaigns.models import CampaignReviewer
 from evalapp.core.errors import ConflictError, InvalidError, MissingError
 from evalapp.core.http import field_errors
 from evalapp.judgements.calibration import round_of
-from evalapp.judgements.queries import judging_seat
+from evalapp.judgements.queries import judging_campaign_reviewer
 from evalapp.judgements.services import undo_last_judgement
 from evalapp.reviews.calibration import item_in_round, own_round_is_done
 from evalapp.reviews.services import undo_last
@@ -34,18 +34,20 @@ class UndoReview(ReviewView):
     @operation("Find my last review to change it", body=Nothing, result=ReviewSerializer)
     def post(self, key: UUID) -> object:
         """Nothing that was acknowledged is taken away: amend what this names. 404 before my first."""
-        seat = self.seat(key)
+        campaign_reviewer = self.campaign_reviewer(key)
         self.body()
-        return shown_review(undo_last(reviewer=seat.user, campaign=seat.campaign))
+        return shown_review(undo_last(reviewer=campaign_reviewer.user, campaign=campaign_reviewer.campaign))
 
 
 class UndoJudgement(ApiView):
     @operation("Find my last judgement to change it", body=Nothing, result=MyJudgementSerializer)
     def post(self, key: UUID) -> object:
         """Nothing that was acknowledged is taken away: amend what this names. 404 before my first."""
-        seat = judging_seat(self.person, key)
+        campaign_reviewer = judging_campaign_reviewer(self.person, key)
         self.body()
-        return shown_judgement(undo_last_judgement(reviewer=seat.user, campaign=seat.campaign))
+        return shown_judgement(
+            undo_last_judgement(reviewer=campaign_reviewer.user, campaign=campaign_reviewer.campaign)
+        )
 
 
 class ReviewKeys(ApiView):
@@ -88,15 +90,15 @@ def _checked_keys(person: User, *, enabled: bool, letters: dict[str, str]) -> di
 
 
 class CalibrationView(ReviewView):
-    def calibrating_seat(self, key: UUID) -> CampaignReviewer:
-        seat = self.seat(key)
-        if not seat.campaign.calibration_items:
+    def calibrating_campaign_reviewer(self, key: UUID) -> CampaignReviewer:
+        campaign_reviewer = self.campaign_reviewer(key)
+        if not campaign_reviewer.campaign.calibration_items:
             raise MissingError("There is no calibration in this campaign, or it is not yours.")
-        return seat
+        return campaign_reviewer
 
-    def shown(self, seat: CampaignReviewer) -> dict[str, Any]:
-        found = round_of(seat.campaign, self.person, is_manager=False)
-        is_done = own_round_is_done(seat)
+    def shown(self, campaign_reviewer: CampaignReviewer) -> dict[str, Any]:
+        found = round_of(campaign_reviewer.campaign, self.person, is_manager=False)
+        is_done = own_round_is_done(campaign_reviewer)
         return {
             "is_done": is_done,
             "columns": found.columns,
@@ -108,7 +110,7 @@ class OwnCalibration(CalibrationView):
     @operation("Read my calibration round", result=OwnCalibrationSerializer)
     def get(self, key: UUID) -> object:
         """Everybody's answers to the calibration items, side by side, once I have given all of mine."""
-        return self.shown(self.calibrating_seat(key))
+        return self.shown(self.calibrating_campaign_reviewer(key))
 
 
 class OwnCalibrationNotes(CalibrationView):
@@ -117,13 +119,13 @@ class OwnCalibrationNotes(CalibrationView):
     )
     def post(self, key: UUID) -> object:
         """Everybody who has done the item reads it. 409 until I have given all of mine."""
-        seat = self.calibrating_seat(key)
+        campaign_reviewer = self.calibrating_campaign_reviewer(key)
         values = self.body()
-        if not own_round_is_done(seat):
+        if not own_round_is_done(campaign_reviewer):
             raise ConflictError(
                 "Give your answers to all calibration items first; then you see the others' and can discuss.",
                 code="round_not_done",
             )
-        item = item_in_round(seat.campaign, values["item"], given_to=self.person)
+        item = item_in_round(campaign_reviewer.campaign, values["item"], given_to=self.person)
         add_note(item=item, author=self.person, text=values["text"])
-        return Answer(self.shown(seat), 201)
+        return Answer(self.shown(campaign_reviewer), 201)

@@ -37,7 +37,7 @@ from evalapp.judgements.queries import (
     ComparisonTask,
     comparison_task,
     judged_by,
-    judging_seat,
+    judging_campaign_reviewer,
     judging_stand,
     own_judgement,
     stand_task,
@@ -122,17 +122,17 @@ class NextComparison(ApiView):
     @operation("Get the next comparison to judge", body=Nothing, result=NextComparisonSerializer)
     def post(self, key: UUID) -> object:
         """Claims an assignment where that is needed. The answer is the same until something is submitted."""
-        seat = judging_seat(self.person, key)
+        campaign_reviewer = judging_campaign_reviewer(self.person, key)
         self.body()
-        found = next_review(seat=seat)
-        progress = progress_payload(seat, None if isinstance(found, NextReview) else found)
+        found = next_review(campaign_reviewer=campaign_reviewer)
+        progress = progress_payload(campaign_reviewer, None if isinstance(found, NextReview) else found)
         if not isinstance(found, NextReview):
-            return {"task": None, "no_work": no_work_body(found, seat), "progress": progress}
+            return {"task": None, "no_work": no_work_body(found, campaign_reviewer), "progress": progress}
         task = comparison_task(
             assignment_key=found.assignment.key,
             comparison_id=found.item_output_id,
-            campaign=seat.campaign,
-            reviewer=seat.user,
+            campaign=campaign_reviewer.campaign,
+            reviewer=campaign_reviewer.user,
         )
         return {"task": _task(found.assignment.key, found.slot, task), "no_work": None, "progress": progress}
 

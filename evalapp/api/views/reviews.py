@@ -40,10 +40,10 @@ from evalapp.reviews.queries import (
     TakenOffError,
     Task,
     answers_of,
+    campaign_reviewer_for,
+    campaign_reviewers_of,
     left_stand,
     own_review,
-    seat_for,
-    seats_of,
     stand_at,
     submitted_by,
     task_for,
@@ -55,8 +55,8 @@ from evalapp.rubrics.drafts import draft_of
 
 
 class ReviewView(ApiView):
-    def seat(self, key: UUID) -> CampaignReviewer:
-        return seat_for(self.person, key)
+    def campaign_reviewer(self, key: UUID) -> CampaignReviewer:
+        return campaign_reviewer_for(self.person, key)
 
     def stand(self, key: UUID, slot: int) -> Stand:
         return stand_at(self.person, key, slot)
@@ -74,55 +74,61 @@ class SeatList(ReviewView):
     @operation("List my campaigns", result=SeatSerializer, paged=True)
     def get(self) -> object:
         """Campaigns in which I review, with how far I am."""
-        return self.page(with_progress(seats_of(self.person)), dress=_with_progress_shown)
+        return self.page(with_progress(campaign_reviewers_of(self.person)), dress=_with_progress_shown)
 
 
-def _with_progress_shown(seats: list[CampaignReviewer]) -> list[CampaignReviewer]:
-    for seat in seats:
-        seat.shown_progress = progress_payload(seat)  # type: ignore[attr-defined]  # read by the serializer
-    return seats
+def _with_progress_shown(campaign_reviewers: list[CampaignReviewer]) -> list[CampaignReviewer]:
+    for campaign_reviewer in campaign_reviewers:
+        campaign_reviewer.shown_progress = progress_payload(campaign_reviewer)  # type: ignore[attr-defined]  # read by the serializer
+    return campaign_reviewers
 
 
 class SeatDetail(ReviewView):
     @operation("Read a campaign of mine", result=SeatDetailSerializer)
     def get(self, key: UUID) -> object:
         """Instructions, and the rubric with the keys that answers use."""
-        seat = self.seat(key)
-        criteria = [draft_of(each.criterion) for each in criteria_of(seat.campaign.rubric_version)]
-        seat.criteria = criteria  # type: ignore[attr-defined]  # read by the serializer
-        return _with_progress_shown([seat])[0]
+        campaign_reviewer = self.campaign_reviewer(key)
+        criteria = [
+            draft_of(each.criterion) for each in criteria_of(campaign_reviewer.campaign.rubric_version)
+        ]
+        campaign_reviewer.criteria = criteria  # type: ignore[attr-defined]  # read by the serializer
+        return _with_progress_shown([campaign_reviewer])[0]
 
 
 class NextTask(ReviewView):
     @operation("Get the next output to review", body=Nothing, result=NextSerializer)
     def post(self, key: UUID) -> object:
         """Claims an assignment where that is needed. The answer is the same until something is submitted."""
-        seat = self.seat(key)
+        campaign_reviewer = self.campaign_reviewer(key)
         self.body()
-        if seat.campaign.compares:
+        if campaign_reviewer.campaign.compares:
             raise ConflictError(
                 "This campaign compares answers. Ask for its next comparison under judgements/.",
                 code="compares",
             )
-        found = next_review(seat=seat)
+        found = next_review(campaign_reviewer=campaign_reviewer)
         if not isinstance(found, NextReview):
             return {
                 "task": None,
-                "no_work": no_work_body(found, seat),
-                "progress": progress_payload(seat, found),
+                "no_work": no_work_body(found, campaign_reviewer),
+                "progress": progress_payload(campaign_reviewer, found),
             }
-        progress = progress_payload(seat)
-        task = task_for(item_output_id=found.item_output_id, campaign=seat.campaign, reviewer=seat.user)
+        progress = progress_payload(campaign_reviewer)
+        task = task_for(
+            item_output_id=found.item_output_id,
+            campaign=campaign_reviewer.campaign,
+            reviewer=campaign_reviewer.user,
+        )
         return {"task": _task(found.assignment.key, found.slot, task), "no_work": None, "progress": progress}
 
 
-def no_work_body(found: NoWork, seat: CampaignReviewer) -> dict[str, Any]:
+def no_work_body(found: NoWork, campaign_reviewer: CampaignReviewer) -> dict[str, Any]:
     _, text = NO_WORK_WORDS[found.reason]
     return {
         "reason": found.reason,
         "text": text,
         "come_back_at": found.come_back_at,
-        "closing_question": is_asked(seat),
+        "closing_question": is_asked(campaign_reviewer),
     }
 
 
@@ -130,17 +136,17 @@ class ClosingQuestion(ReviewView):
     @operation("Read the closing question", result=ClosingSerializer)
     def get(self, key: UUID) -> object:
         """Asked once, after a blind campaign is closed. What is asked depends on nothing that is hidden."""
-        return {"question": CLOSING_QUESTION, "texts": closing_questions(self.seat(key))}
+        return {"question": CLOSING_QUESTION, "texts": closing_questions(self.campaign_reviewer(key))}
 
     @operation("Answer the closing question", body=ClosingBody, status=204)
     def post(self, key: UUID) -> object:
         """Once and for all; nobody is told whether a guess was right. 409 where nothing is asked."""
-        seat = self.seat(key)
+        campaign_reviewer = self.campaign_reviewer(key)
         beliefs = {(each["assignment"], each["slot"]): each["belief"] for each in self.body()["beliefs"]}
         if beliefs:
-            answer_closing(seat=seat, beliefs=beliefs)
+            answer_closing(campaign_reviewer=campaign_reviewer, beliefs=beliefs)
         else:
-            decline_closing(seat=seat)
+            decline_closing(campaign_reviewer=campaign_reviewer)
         return None
 
 
@@ -203,7 +209,7 @@ class TaskDetail(ReviewView):
         stand = self.stand_to_submit(key, slot)
         values = self.body()
         result = submit_at(
-            seat=stand.seat,
+            campaign_reviewer=stand.campaign_reviewer,
             assignment=stand.assignment,
             slot=stand.slot,
             client_id=read_client_id(values["client_id"]),
