@@ -33,9 +33,9 @@ from evalapp.jobs.models import Job, JobEvent
 from evalapp.judgements.models import (
     GoldVerdict,
     Judgement,
+    JudgementChangeRequest,
     JudgementDraft,
     JudgementRevision,
-    JudgementSendBack,
 )
 from evalapp.model_judges.models import ModelJudge, ModelVerdict
 from evalapp.monitoring.models import (
@@ -52,6 +52,7 @@ from evalapp.ratings.models import RatingsImport, RatingsProblem, RecordedReview
 from evalapp.registry.models import Endpoint, MachinePrice, Model, ModelVersion, TokenPrice
 from evalapp.reports.models import Report
 from evalapp.reviews.models import (
+    ChangeRequest,
     ClosingAnswer,
     Correction,
     Draft,
@@ -62,7 +63,6 @@ from evalapp.reviews.models import (
     ReviewTag,
     Score,
     ScoreCount,
-    SendBack,
     SpanAnswer,
     TextAnswer,
 )
@@ -94,6 +94,7 @@ __all__ = [
     "CampaignCandidate",
     "CampaignGate",
     "CampaignReviewer",
+    "ChangeRequest",
     "ClosingAnswer",
     "Comparison",
     "ComparisonRuling",
@@ -128,9 +129,9 @@ __all__ = [
     "Job",
     "JobEvent",
     "Judgement",
+    "JudgementChangeRequest",
     "JudgementDraft",
     "JudgementRevision",
-    "JudgementSendBack",
     "Kpi",
     "LabelParser",
     "Ledger",
@@ -168,7 +169,6 @@ __all__ = [
     "SavedView",
     "Score",
     "ScoreCount",
-    "SendBack",
     "SetAside",
     "Skip",
     "SpanAnswer",

@@ -297,7 +297,7 @@ SPECTACULAR_SETTINGS = {
         "ProposalState": "evalapp.monitoring.models.ProposalState",
         "DeliveryState": "evalapp.webhooks.models.DeliveryState",
         "OutcomeEnum": "evalapp.adjudication.models.Outcome",
-        "SendBackState": "evalapp.api.serializers.send_backs.STATES",
+        "ChangeRequestState": "evalapp.api.serializers.change_requests.STATES",
         "KnownOutcome": "evalapp.judgements.models.KnownOutcome",
         "GivenOutcome": "evalapp.judgements.gold.OUTCOMES",
         "ParserKind": "evalapp.scoring.models.ParserKind",

@@ -24,7 +24,7 @@ KWARGS: dict[str, Kwarg] = {
     "campaign_id": lambda world: world.campaign.pk,
     "item_id": lambda world: world.item.pk,
     "item_output_id": lambda world: world.item_output.pk,
-    "send_back_id": lambda world: world.send_back.pk,
+    "change_request_id": lambda world: world.change_request.pk,
     "appeal_id": lambda world: world.appeal.pk,
     "comparison_id": lambda world: world.comparison.pk,
     "export_id": lambda world: world.export.pk,
@@ -135,21 +135,21 @@ ROUTE_KWARGS: dict[str, dict[str, Kwarg]] = {
     **{
         name: {"campaign_id": lambda world: world.pairs.pk}
         for name in (
-            *("judgement_send_backs", "api_judgement_send_backs"),
+            *("judgement_change_requests", "api_judgement_change_requests"),
             *("adjudication_comparison", "comparison_discussion", "api_disputed_comparisons"),
             *("api_compared", "api_comparison_discussion", "api_rulings"),
         )
     },
-    "judgement_send_back": {
+    "judgement_change_request": {
         "campaign_id": lambda world: world.pairs.pk,
         "given_id": lambda world: world.judgement.pk,
     },
     **{
         name: {
             "campaign_id": lambda world: world.pairs.pk,
-            "send_back_id": lambda world: world.judgement_send_back.pk,
+            "change_request_id": lambda world: world.judgement_change_request.pk,
         }
-        for name in ("judgement_send_back_withdraw", "api_judgement_send_back_withdraw")
+        for name in ("judgement_change_request_withdraw", "api_judgement_change_request_withdraw")
     },
     "review_flag": {"key": lambda world: world.assignment.key},
     "flag_resolve": {"pk": lambda world: world.campaign.pk},

@@ -45,6 +45,7 @@ from evalapp.ratings.models import RatingsImport, RatingsProblem, RecordedReview
 from evalapp.registry.models import MachinePrice, ModelVersion, TokenPrice
 from evalapp.reports.models import Report
 from evalapp.reviews.models import (
+    ChangeRequest,
     ClosingAnswer,
     Correction,
     Draft,
@@ -53,7 +54,6 @@ from evalapp.reviews.models import (
     ReviewRevision,
     ReviewTag,
     Score,
-    SendBack,
     SpanAnswer,
     TextAnswer,
 )
@@ -236,8 +236,8 @@ def _reviews(world: SimpleNamespace) -> None:
 def _disputes(world: SimpleNamespace) -> None:
     # Somebody else than any reviewer: nobody decides about their own.
     decider = User.objects.create_user(f"{uuid.uuid4().hex}@cast.example", name="Adjudicator")
-    world.send_back = SendBack.objects.create(
-        review=world.review, revision=1, reason="Look at the tone again.", sent_by=decider
+    world.change_request = ChangeRequest.objects.create(
+        review=world.review, revision=1, reason="Look at the tone again.", requested_by=decider
     )
     decision = {"reason": "Too formal.", "decided_by": decider, "decided_at": timezone.now()}
     world.adjudication = Adjudication.objects.create(
@@ -257,7 +257,7 @@ def _disputes(world: SimpleNamespace) -> None:
     world.appeal = Appeal.objects.create(
         campaign=world.campaign,
         appellant=world.user,
-        send_back=world.send_back,
+        change_request=world.change_request,
         decided_by=decider,
         reason="It is right.",
     )

@@ -21,9 +21,9 @@ from evalapp.campaigns.models import (
 from evalapp.judgements.models import (
     GoldVerdict,
     Judgement,
+    JudgementChangeRequest,
     JudgementDraft,
     JudgementRevision,
-    JudgementSendBack,
 )
 
 
@@ -87,11 +87,11 @@ def add_pairs(world: SimpleNamespace) -> None:
 
 
 def _add_disputes(world: SimpleNamespace) -> None:
-    """What is sent back, decided, discussed and known of what was judged."""
+    """Change requests, decisions, discussions and what is known of what was judged."""
     judgement, judged, outputs = world.judgement, world.comparison, world.judgement.outputs
     sender = User.objects.create_user(f"{uuid.uuid4().hex}@cast.example", name="Sender")
-    world.judgement_send_back = JudgementSendBack.objects.create(
-        judgement=judgement, revision=1, reason="Look at the second again.", sent_by=sender
+    world.judgement_change_request = JudgementChangeRequest.objects.create(
+        judgement=judgement, revision=1, reason="Look at the second again.", requested_by=sender
     )
     decision = {"reason": "Clearer.", "decided_by": sender, "decided_at": timezone.now()}
     said = {"outputs": outputs, "choice": "b", **decision}

@@ -19,7 +19,7 @@ class Permission(StrEnum):
     VIEW_CAMPAIGNS = "view campaigns"
     EDIT_CAMPAIGNS = "design and run campaigns"
     VIEW_ANALYSIS = "view comparisons and cases"
-    ADJUDICATE = "send back and adjudicate reviews"
+    ADJUDICATE = "request changes to reviews and adjudicate them"
     VIEW_EXPORTS = "view exports"
     EDIT_EXPORTS = "export feedback"
     DECIDE_EXPORT_ROWS = "accept corrections"

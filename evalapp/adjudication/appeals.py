@@ -13,10 +13,10 @@ from evalapp.adjudication.subjects import Subject, given_about, subject_given
 from evalapp.audit.services import record
 from evalapp.campaigns.models import Campaign
 from evalapp.core.errors import ConflictError, InvalidError, MissingError, NotAllowedError, StaleError
-from evalapp.judgements.models import Judgement, JudgementSendBack
+from evalapp.judgements.models import Judgement, JudgementChangeRequest
 from evalapp.judgements.verdicts import Verdict
-from evalapp.reviews.models import Review, SendBack
-from evalapp.reviews.send_backs import withdraw_send_back
+from evalapp.reviews.change_requests import withdraw_change_request
+from evalapp.reviews.models import ChangeRequest, Review
 from evalapp.reviews.words import checked_words
 
 # What an appeal is against, as forms and programs say it: the request, or the decision, of a review with the
@@ -32,13 +32,13 @@ NewValue = int | str | Verdict | None
 def appeal(*, given: Given, against: str, reason: str, by: User, revision: int | None = None) -> Appeal:
     """Appeal against what was asked or decided about one's own review or judgement: `REQUEST`, or `DECISION`
     and the criterion's key, of a judgement `RULING`. Raises MissingError where there is no such thing, StaleError
-    where it is not the ``revision`` any more that they read, else as `appeal_send_back`.
+    where it is not the ``revision`` any more that they read, else as `appeal_change_request`.
     """
     if against == REQUEST:
-        sent = given.send_backs.filter(resolved_at=None).first()
-        if sent is None:
-            raise MissingError("This is not sent back, so there is nothing to appeal against.")
-        return appeal_send_back(sent=sent, by=by, reason=reason)
+        change_request = given.change_requests.filter(resolved_at=None).first()
+        if change_request is None:
+            raise MissingError("No changes are requested, so there is nothing to appeal against.")
+        return appeal_change_request(change_request=change_request, by=by, reason=reason)
     decision = _decision_about(given, against)
     if decision is None:
         raise MissingError("Nothing is decided on this, so there is nothing to appeal against.")
@@ -61,28 +61,30 @@ def _decision_about(given: Given, against: str) -> Adjudication | ComparisonRuli
     return decisions.filter(item_output=given.item_output_id, criterion__key=key).first()
 
 
-def appeal_send_back(*, sent: SendBack | JudgementSendBack, by: User, reason: str) -> Appeal:
-    """Their own review or judgement was sent back and they stand by it.
+def appeal_change_request(
+    *, change_request: ChangeRequest | JudgementChangeRequest, by: User, reason: str
+) -> Appeal:
+    """Changes to their own review or judgement were requested and they stand by it.
 
     Raises InvalidError without a reason, MissingError for another's, ConflictError once it is settled, or
     where they appealed already.
     """
-    given = sent.given
+    given = change_request.given
     if given.reviewer_id != by.pk:
         raise MissingError("There is no such review or judgement, or it is not yours.")
-    if sent.resolved_at is not None:
+    if change_request.resolved_at is not None:
         raise ConflictError("This is settled already: you resubmitted it, or the request was withdrawn.")
-    new = Appeal(campaign=given.campaign, appellant=by, decided_by=sent.sent_by)
-    if isinstance(sent, JudgementSendBack):
-        new.judgement_send_back = sent
+    new = Appeal(campaign=given.campaign, appellant=by, decided_by=change_request.requested_by)
+    if isinstance(change_request, JudgementChangeRequest):
+        new.judgement_change_request = change_request
     else:
-        new.send_back = sent
+        new.change_request = change_request
     return _open(new, reason)
 
 
 def appeal_decision(*, decision: Adjudication | ComparisonRuling, by: User, reason: str) -> Appeal:
     """Something that they reviewed or judged was decided on, and they do not agree. Raises as
-    `appeal_send_back`.
+    `appeal_change_request`.
     """
     if not has_given(by, subject_of_decision(decision)):
         raise MissingError("There is no such decision about anything that you reviewed or judged.")
@@ -125,7 +127,7 @@ def _open(appeal: Appeal, reason: str) -> Appeal:
 def against_words(appeal: Appeal) -> str:
     """What an appeal is about, in a few words. Reads the adjudication's criterion."""
     against = appeal.against
-    if isinstance(against, SendBack | JudgementSendBack):
+    if isinstance(against, ChangeRequest | JudgementChangeRequest):
         return f"sending back the {against.about}"
     return f"the decision on {against.topic}"
 
@@ -137,9 +139,9 @@ def subject_of_decision(decision: Adjudication | ComparisonRuling) -> Subject:
 def subject_of(appeal: Appeal) -> Subject:
     """The output or the comparison that the appeal is about."""
     against = appeal.against
-    if isinstance(against, JudgementSendBack):
+    if isinstance(against, JudgementChangeRequest):
         return against.judgement.comparison
-    if isinstance(against, SendBack):
+    if isinstance(against, ChangeRequest):
         return against.review.item_output
     return subject_of_decision(against)
 
@@ -161,7 +163,7 @@ def why_not_answer(*, person: User, appeal: Appeal, project: Project) -> str:
 
 
 def answer_appeal(*, appeal: Appeal, by: User, outcome: str, answer: str, value: NewValue = None) -> Appeal:
-    """Uphold what was decided, or change it: a send-back is withdrawn, a decision revised to ``value``, which
+    """Uphold what was decided, or change it: a change request is withdrawn, a decision revised to ``value``, which
     of a comparison is a verdict in its own order.
 
     Raises InvalidError (fields ``outcome``, ``answer``, and ``value`` or ``choice`` or ``ranks``),
@@ -195,10 +197,10 @@ def answer_appeal(*, appeal: Appeal, by: User, outcome: str, answer: str, value:
 
 def _change(appeal: Appeal, by: User, answer: str, value: NewValue) -> None:
     against = appeal.against
-    if isinstance(against, SendBack | JudgementSendBack):
+    if isinstance(against, ChangeRequest | JudgementChangeRequest):
         # The reviewer may have resubmitted meanwhile; then there is nothing left to withdraw.
         if type(against).objects.filter(pk=against.pk, resolved_at=None).exists():
-            withdraw_send_back(sent=against, by=by)
+            withdraw_change_request(change_request=against, by=by)
     elif isinstance(against, ComparisonRuling):
         _rule_anew(
             ComparisonRuling.objects.select_related("comparison").get(pk=against.pk), by, answer, value
@@ -246,12 +248,12 @@ def appeals_of(campaign: Campaign) -> QuerySet[Appeal]:
 
 
 def own_appeals(given: Given, person: User) -> QuerySet[Appeal]:
-    """The person's own about what they submitted: that it was sent back, or what was decided on its subject."""
+    """The person's own about what they submitted: a change request, or what was decided on its subject."""
     subject = subject_given(given)
     if isinstance(given, Judgement):
-        about = Q(judgement_send_back__judgement=given) | Q(ruling__comparison=subject)
+        about = Q(judgement_change_request__judgement=given) | Q(ruling__comparison=subject)
     else:
-        about = Q(send_back__review=given) | Q(adjudication__item_output=subject)
+        about = Q(change_request__review=given) | Q(adjudication__item_output=subject)
     return with_subject(Appeal.objects.filter(about, appellant=person))
 
 
@@ -264,7 +266,7 @@ def with_subject(appeals: QuerySet[Appeal]) -> QuerySet[Appeal]:
         "campaign__project",
         "adjudication__criterion",
         "adjudication__item_output",
-        "send_back__review__item_output",
+        "change_request__review__item_output",
         "ruling__comparison",
-        "judgement_send_back__judgement__comparison",
+        "judgement_change_request__judgement__comparison",
     )

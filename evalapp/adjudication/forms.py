@@ -25,7 +25,7 @@ def _words(
     )
 
 
-class SendBackForm(forms.Form):
+class ChangeRequestForm(forms.Form):
     reason = _words("What should be looked at again?", help_text="The reviewer reads this. It names nobody.")
 
 

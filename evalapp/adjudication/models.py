@@ -12,12 +12,12 @@ from evalapp.core.models import BaseModel
 from evalapp.judgements.models import (
     CHOICE_OR_RANKS,
     RANKS_ARE_AN_ORDER,
-    JudgementSendBack,
+    JudgementChangeRequest,
     StatedVerdict,
 )
 from evalapp.judgements.queries import order_words
 from evalapp.judgements.verdicts import Verdict
-from evalapp.reviews.models import SendBack
+from evalapp.reviews.models import ChangeRequest
 from evalapp.rubrics.models import Criterion
 
 
@@ -214,25 +214,27 @@ class Outcome(models.TextChoices):
     CHANGED = "changed", "Changed"
 
 
-AGAINST = ("send_back", "adjudication", "judgement_send_back", "ruling")
+AGAINST = ("change_request", "adjudication", "judgement_change_request", "ruling")
 """What an appeal can be against, by its field."""
 _AGAINST_ONE = reduce(or_, (Q(**{f"{name}__isnull": name != one for name in AGAINST}) for one in AGAINST))
 
 
 class Appeal(BaseModel):
-    """A reviewer does not agree that what they submitted was sent back, or with what was decided about an
+    """A reviewer does not agree with a change request, or with what was decided about an
     output they reviewed or a comparison they judged. ``decided_by``: who had done so. ``revision``: of the
     decision; what it was revised to since can be appealed anew.
     """
 
     campaign = models.ForeignKey(Campaign, on_delete=models.CASCADE, related_name="appeals")
     appellant = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+")
-    send_back = models.ForeignKey(SendBack, null=True, on_delete=models.CASCADE, related_name="appeals")
+    change_request = models.ForeignKey(
+        ChangeRequest, null=True, on_delete=models.CASCADE, related_name="appeals"
+    )
     adjudication = models.ForeignKey(
         Adjudication, null=True, on_delete=models.CASCADE, related_name="appeals"
     )
-    judgement_send_back = models.ForeignKey(
-        JudgementSendBack, null=True, on_delete=models.CASCADE, related_name="appeals"
+    judgement_change_request = models.ForeignKey(
+        JudgementChangeRequest, null=True, on_delete=models.CASCADE, related_name="appeals"
     )
     ruling = models.ForeignKey(ComparisonRuling, null=True, on_delete=models.CASCADE, related_name="appeals")
     decided_by = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+")
@@ -245,12 +247,12 @@ class Appeal(BaseModel):
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(fields=["send_back"], name="appeal_once_per_send_back"),
+            models.UniqueConstraint(fields=["change_request"], name="appeal_once_per_change_request"),
             models.UniqueConstraint(
                 fields=["adjudication", "revision", "appellant"], name="appeal_once_per_adjudication"
             ),
             models.UniqueConstraint(
-                fields=["judgement_send_back"], name="appeal_once_per_judgement_send_back"
+                fields=["judgement_change_request"], name="appeal_once_per_judgement_change_request"
             ),
             models.UniqueConstraint(
                 fields=["ruling", "revision", "appellant"], name="appeal_once_per_ruling"
@@ -270,9 +272,9 @@ class Appeal(BaseModel):
         return f"appeal {self.pk}"
 
     @property
-    def against(self) -> SendBack | Adjudication | JudgementSendBack | ComparisonRuling:
+    def against(self) -> ChangeRequest | Adjudication | JudgementChangeRequest | ComparisonRuling:
         """The request or the decision that it is against."""
-        found = self.send_back or self.adjudication or self.judgement_send_back or self.ruling
+        found = self.change_request or self.adjudication or self.judgement_change_request or self.ruling
         assert found is not None
         return found
 

@@ -1,7 +1,7 @@
 from django.urls import path
 
-from evalapp.adjudication.send_backs import JUDGEMENTS, REVIEWS
-from evalapp.adjudication.views import appeals, desk, discussions, send_backs
+from evalapp.adjudication.change_requests import JUDGEMENTS, REVIEWS
+from evalapp.adjudication.views import appeals, change_requests, desk, discussions
 
 _REVIEWS = {"desk": REVIEWS}
 _JUDGEMENTS = {"desk": JUDGEMENTS}
@@ -17,33 +17,41 @@ urlpatterns = [
         desk.adjudication_output,
         name="adjudication_output",
     ),
-    path(f"{_CAMPAIGN}/adjudication/sent-back/", send_backs.send_back_list, _REVIEWS, "send_back_list"),
     path(
-        f"{_CAMPAIGN}/adjudication/sent-back/<int:send_back_id>/withdraw/",
-        send_backs.send_back_withdraw,
+        f"{_CAMPAIGN}/adjudication/change-requests/",
+        change_requests.change_request_list,
         _REVIEWS,
-        "send_back_withdraw",
+        "change_request_list",
     ),
     path(
-        f"{_CAMPAIGN}/reviews/<int:given_id>/send-back/", send_backs.send_back_new, _REVIEWS, "send_back_new"
+        f"{_CAMPAIGN}/adjudication/change-requests/<int:change_request_id>/withdraw/",
+        change_requests.change_request_withdraw,
+        _REVIEWS,
+        "change_request_withdraw",
     ),
     path(
-        f"{_CAMPAIGN}/judgements/<int:given_id>/send-back/",
-        send_backs.send_back_new,
+        f"{_CAMPAIGN}/reviews/<int:given_id>/request-changes/",
+        change_requests.change_request_new,
+        _REVIEWS,
+        "change_request_new",
+    ),
+    path(
+        f"{_CAMPAIGN}/judgements/<int:given_id>/request-changes/",
+        change_requests.change_request_new,
         _JUDGEMENTS,
-        "judgement_send_back",
+        "judgement_change_request",
     ),
     path(
-        f"{_CAMPAIGN}/judgements/sent-back/",
-        send_backs.send_back_list,
+        f"{_CAMPAIGN}/judgements/change-requests/",
+        change_requests.change_request_list,
         _JUDGEMENTS,
-        "judgement_send_backs",
+        "judgement_change_requests",
     ),
     path(
-        f"{_CAMPAIGN}/judgements/sent-back/<int:send_back_id>/withdraw/",
-        send_backs.send_back_withdraw,
+        f"{_CAMPAIGN}/judgements/change-requests/<int:change_request_id>/withdraw/",
+        change_requests.change_request_withdraw,
         _JUDGEMENTS,
-        "judgement_send_back_withdraw",
+        "judgement_change_request_withdraw",
     ),
     path(
         f"{_CAMPAIGN}/adjudication/comparisons/<int:comparison_id>/",

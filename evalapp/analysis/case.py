@@ -11,10 +11,10 @@ from evalapp.core.errors import MissingError
 from evalapp.core.word_changes import WordChanges, word_changes
 from evalapp.metrics.metric import MetricDescription
 from evalapp.metrics.registry import COMPARED_METRICS
-from evalapp.reviews.models import Flag, Review, SendBack
+from evalapp.reviews.change_requests import waiting_among
+from evalapp.reviews.models import ChangeRequest, Flag, Review
 from evalapp.reviews.pseudonyms import NOT_BEGUN, ReviewerNames, shown_names
 from evalapp.reviews.queries import spans_of
-from evalapp.reviews.send_backs import waiting_among
 from evalapp.reviews.spans import ShownSpan, Span, shown_spans
 from evalapp.rubrics.models import Criterion
 from evalapp.scoring.models import MetricResult, RuleCheck
@@ -22,7 +22,7 @@ from evalapp.scoring.models import MetricResult, RuleCheck
 
 class CaseReview(NamedTuple):
     """``name`` is what `shown_names` calls the reviewer; "You" for the reader's own. ``marks`` are in reading
-    order. ``send_back`` waits for the reviewer.
+    order. ``change_request`` waits for the reviewer.
     """
 
     review: Review
@@ -31,7 +31,7 @@ class CaseReview(NamedTuple):
     tags: list[str]
     correction: WordChanges | None
     marks: list[ShownSpan]
-    send_back: SendBack | None = None
+    change_request: ChangeRequest | None = None
 
 
 class CaseFlag(NamedTuple):
@@ -115,11 +115,11 @@ def load_case(campaign: Campaign, item_id: int, *, reader_id: int, walk: Sequenc
         .prefetch_related("output__metric_results")
         .order_by("candidate__position")
     )
-    waiting = waiting_among(reviews, SendBack)
+    waiting = waiting_among(reviews, ChangeRequest)
     for review in reviews:
         name = names.of(review.reviewer_id)
         by_output.setdefault(review.item_output_id, []).append(
-            _case_review(review, name)._replace(send_back=waiting.get(review.pk))
+            _case_review(review, name)._replace(change_request=waiting.get(review.pk))
         )
     rules = list(campaign.project.rule_checks.filter(is_active=True))
     external = [each.description for each in campaign.project.external_metrics.order_by("pk")]

@@ -9,6 +9,7 @@ from evalapp.api.views import (
     adjudication,
     analysis,
     campaigns,
+    change_requests,
     classification,
     contamination,
     corrections,
@@ -37,7 +38,6 @@ from evalapp.api.views import (
     rulings,
     saved_views,
     scoring,
-    send_backs,
     tuning,
     webhooks,
 )
@@ -279,11 +279,15 @@ urlpatterns: list[URLPattern] = [
     path(f"{_CAMPAIGN}/cases/<int:item_id>/", analysis.CaseDetail.as_view(), name="api_case"),
     path(f"{_CAMPAIGN}/disagreements/", adjudication.DisagreementList.as_view(), name="api_disagreements"),
     path(f"{_CAMPAIGN}/adjudications/", adjudication.AdjudicationList.as_view(), name="api_adjudications"),
-    path(f"{_CAMPAIGN}/sent-back/", send_backs.SendBackList.as_view(), name="api_send_backs"),
     path(
-        f"{_CAMPAIGN}/sent-back/<int:send_back_id>/withdraw/",
-        send_backs.SendBackWithdrawal.as_view(),
-        name="api_send_back_withdraw",
+        f"{_CAMPAIGN}/change-requests/",
+        change_requests.ChangeRequestList.as_view(),
+        name="api_change_requests",
+    ),
+    path(
+        f"{_CAMPAIGN}/change-requests/<int:change_request_id>/withdraw/",
+        change_requests.ChangeRequestWithdrawal.as_view(),
+        name="api_change_request_withdraw",
     ),
     path(f"{_CAMPAIGN}/appeals/", adjudication.AppealList.as_view(), name="api_appeals"),
     path(
@@ -315,14 +319,14 @@ urlpatterns: list[URLPattern] = [
     path(f"{_CAMPAIGN}/pairs/", judgements.PairResultsDetail.as_view(), name="api_pair_results"),
     path(f"{_CAMPAIGN}/judgements/", judgements.JudgementList.as_view(), name="api_judgements"),
     path(
-        f"{_CAMPAIGN}/judgements/sent-back/",
-        send_backs.JudgementSendBackList.as_view(),
-        name="api_judgement_send_backs",
+        f"{_CAMPAIGN}/judgements/change-requests/",
+        change_requests.JudgementChangeRequestList.as_view(),
+        name="api_judgement_change_requests",
     ),
     path(
-        f"{_CAMPAIGN}/judgements/sent-back/<int:send_back_id>/withdraw/",
-        send_backs.JudgementSendBackWithdrawal.as_view(),
-        name="api_judgement_send_back_withdraw",
+        f"{_CAMPAIGN}/judgements/change-requests/<int:change_request_id>/withdraw/",
+        change_requests.JudgementChangeRequestWithdrawal.as_view(),
+        name="api_judgement_change_request_withdraw",
     ),
     path(f"{_CAMPAIGN}/judgements/apart/", judgements.VerdictsApartList.as_view(), name="api_verdicts_apart"),
     path(f"{_RATINGS}/", ratings.RatingsImportList.as_view(), name="api_ratings_imports"),
@@ -409,7 +413,9 @@ urlpatterns: list[URLPattern] = [
     ),
     path("reviews/", reviews.SeatList.as_view(), name="api_my_campaigns"),
     path("reviews/submitted/", reviews.SubmittedList.as_view(), name="api_my_reviews"),
-    path("reviews/sent-back/", send_backs.OwnSendBacks.as_view(), name="api_my_sent_back"),
+    path(
+        "reviews/change-requests/", change_requests.OwnChangeRequests.as_view(), name="api_my_change_requests"
+    ),
     path("reviews/campaigns/<uuid:key>/", reviews.SeatDetail.as_view(), name="api_my_campaign"),
     path("reviews/campaigns/<uuid:key>/next/", reviews.NextTask.as_view(), name="api_my_next"),
     path("reviews/campaigns/<uuid:key>/closing/", reviews.ClosingQuestion.as_view(), name="api_my_closing"),
@@ -431,9 +437,9 @@ urlpatterns: list[URLPattern] = [
     path(f"{_TASK}/appeals/", discussions.OwnAppeals.as_view(), name="api_my_appeals"),
     path("judgements/submitted/", judgements.MyJudgementList.as_view(), name="api_my_judgements"),
     path(
-        "judgements/sent-back/",
-        send_backs.OwnJudgementSendBacks.as_view(),
-        name="api_my_judgements_sent_back",
+        "judgements/change-requests/",
+        change_requests.OwnJudgementChangeRequests.as_view(),
+        name="api_my_judgement_change_requests",
     ),
     path(
         "judgements/campaigns/<uuid:key>/next/",

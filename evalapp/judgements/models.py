@@ -9,7 +9,7 @@ from evalapp.core.marks import marked
 from evalapp.core.models import BaseModel
 from evalapp.datasets.models import Example
 from evalapp.registry.models import ModelVersion
-from evalapp.reviews.models import ENDS_ONE_WAY, SentBack
+from evalapp.reviews.models import ENDS_ONE_WAY, BaseChangeRequest
 
 
 class Choice(models.TextChoices):
@@ -117,28 +117,28 @@ class JudgementRevision(BaseModel):
         return f"revision {self.revision}"
 
 
-class JudgementSendBack(SentBack):
-    """A submitted judgement, sent back."""
+class JudgementChangeRequest(BaseChangeRequest):
+    """A change request to a submitted judgement."""
 
     about = "judgement"
     path = "comparison__item"
     listed = "My comparisons"
     subject = "comparison"
 
-    judgement = models.ForeignKey(Judgement, on_delete=models.CASCADE, related_name="send_backs")
+    judgement = models.ForeignKey(Judgement, on_delete=models.CASCADE, related_name="change_requests")
 
     class Meta:
         constraints = [
             models.UniqueConstraint(
                 fields=["judgement"],
                 condition=Q(resolved_at__isnull=True),
-                name="judgement_send_back_one_open",
+                name="judgement_change_request_one_open",
             ),
-            models.CheckConstraint(condition=ENDS_ONE_WAY, name="judgement_send_back_ends_one_way"),
+            models.CheckConstraint(condition=ENDS_ONE_WAY, name="judgement_change_request_ends_one_way"),
         ]
 
     def __str__(self) -> str:
-        return f"judgement {self.judgement_id} sent back"
+        return f"change request to judgement {self.judgement_id}"
 
 
 class JudgementDraft(BaseModel):

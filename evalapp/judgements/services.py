@@ -22,9 +22,9 @@ from evalapp.judgements.drafts import keep_text, save_draft
 from evalapp.judgements.models import Judgement, JudgementDraft, JudgementRevision
 from evalapp.judgements.queries import NOT_YOURS, comparison_id_at, verdict_of
 from evalapp.judgements.verdicts import Verdict, check_verdict
+from evalapp.reviews.change_requests import require_changed, resubmitted
 from evalapp.reviews.drafts import SavedDraft
 from evalapp.reviews.queries import Stand, TakenOffError
-from evalapp.reviews.send_backs import require_changed, resubmitted
 from evalapp.reviews.services import KeptDraft, keep_claimed, kept_of_left, latest_of, skip_item
 from evalapp.reviews.submitting import (
     NOT_CHANGED,
@@ -151,7 +151,7 @@ def amend_judgement(*, judgement: Judgement, by: User, verdict: Verdict, revisio
     """Replace what a judgement says; what it said before stays as a revision.
 
     ``revision`` is the one that the edit is based on; an edit that changes nothing stores nothing, and
-    neither does the same edit once more. It answers the request of one that was sent back; InvalidError
+    neither does the same edit once more. It answers an open change request; InvalidError
     where it changes nothing of one. Raises StaleError where another edit has replaced the revision,
     CampaignClosedError after the end, InvalidError as `check_verdict`, MissingError for another's.
     """

@@ -18,7 +18,7 @@ from evalapp.core.errors import MissingError, ProblemError
 from evalapp.core.http import problem_body
 from evalapp.core.paging import keyset_page
 from evalapp.judgements.forms import read_judgement
-from evalapp.judgements.models import Judgement, JudgementSendBack
+from evalapp.judgements.models import Judgement, JudgementChangeRequest
 from evalapp.judgements.presentation import (
     choice_rows,
     comparison_config,
@@ -49,6 +49,7 @@ from evalapp.judgements.services import (
 from evalapp.judgements.verdicts import Verdict, read_verdict
 from evalapp.reviews.ahead import showing
 from evalapp.reviews.answers import criteria_of, read_seconds
+from evalapp.reviews.change_requests import waiting_among, waits_for_reviewer
 from evalapp.reviews.drafts import DraftConflictError
 from evalapp.reviews.forms import Submission, is_json, json_body, read_revision
 from evalapp.reviews.presentation import (
@@ -65,7 +66,6 @@ from evalapp.reviews.responses import (
     skipped,
     submitted,
 )
-from evalapp.reviews.send_backs import waiting_among, waits_for_reviewer
 
 _RUNNING = (CampaignState.OPEN, CampaignState.PAUSED)
 STATION = {"station": "reviews"}
@@ -80,14 +80,14 @@ def _user(request: HttpRequest) -> User:
 def judgement_submitted(request: HttpRequest) -> HttpResponse:
     """What this person judged, latest first; each can be opened, and changed until the end."""
     page = keyset_page(judged_by(_user(request)), request)
-    waiting = waiting_among(page.rows, JudgementSendBack)
+    waiting = waiting_among(page.rows, JudgementChangeRequest)
     rows = [
         {
             "judgement": judgement,
             "url": judgement_url(judgement.assignment.key, judgement.slot),
             "verdict": order_words(verdict_of(judgement)),
             "is_open": judgement.campaign.state in _RUNNING,
-            "is_sent_back": judgement.pk in waiting,
+            "has_change_request": judgement.pk in waiting,
         }
         for judgement in page.rows
     ]
@@ -147,7 +147,7 @@ def _render_task(
         "task": task,
         "payload": payload,
         "judgement": judgement,
-        "sent_back": waits_for_reviewer(judgement) if judgement else None,
+        "change_request": waits_for_reviewer(judgement) if judgement else None,
         "is_editable": campaign.state in _RUNNING,
         "verdict": verdict,
         "sides": side_rows(task, payload["sides"], verdict),

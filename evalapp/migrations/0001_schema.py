@@ -355,6 +355,19 @@ class Migration(migrations.Migration):
             ],
         ),
         migrations.CreateModel(
+            name='ChangeRequest',
+            fields=[
+                ('id', models.BigAutoField(primary_key=True, serialize=False)),
+                ('created_at', models.DateTimeField(auto_now_add=True)),
+                ('revision', models.PositiveIntegerField()),
+                ('reason', models.TextField()),
+                ('resubmitted_revision', models.PositiveIntegerField(blank=True, null=True)),
+                ('is_withdrawn', models.BooleanField(default=False)),
+                ('resolved_at', models.DateTimeField(blank=True, null=True)),
+                ('requested_by', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
+            ],
+        ),
+        migrations.CreateModel(
             name='ComparisonRuling',
             fields=[
                 ('id', models.BigAutoField(primary_key=True, serialize=False)),
@@ -750,6 +763,40 @@ class Migration(migrations.Migration):
             ],
         ),
         migrations.CreateModel(
+            name='JudgementChangeRequest',
+            fields=[
+                ('id', models.BigAutoField(primary_key=True, serialize=False)),
+                ('created_at', models.DateTimeField(auto_now_add=True)),
+                ('revision', models.PositiveIntegerField()),
+                ('reason', models.TextField()),
+                ('resubmitted_revision', models.PositiveIntegerField(blank=True, null=True)),
+                ('is_withdrawn', models.BooleanField(default=False)),
+                ('resolved_at', models.DateTimeField(blank=True, null=True)),
+                ('judgement', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='change_requests', to='evalapp.judgement')),
+                ('requested_by', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
+            ],
+        ),
+        migrations.CreateModel(
+            name='Appeal',
+            fields=[
+                ('id', models.BigAutoField(primary_key=True, serialize=False)),
+                ('created_at', models.DateTimeField(auto_now_add=True)),
+                ('revision', models.PositiveIntegerField(default=1)),
+                ('reason', models.TextField()),
+                ('outcome', models.CharField(blank=True, choices=[('upheld', 'Upheld: it stands'), ('changed', 'Changed')], max_length=8)),
+                ('answer', models.TextField(blank=True)),
+                ('answered_at', models.DateTimeField(blank=True, null=True)),
+                ('adjudication', models.ForeignKey(null=True, on_delete=django.db.models.deletion.CASCADE, related_name='appeals', to='evalapp.adjudication')),
+                ('answered_by', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
+                ('appellant', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
+                ('decided_by', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
+                ('campaign', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='appeals', to='evalapp.campaign')),
+                ('change_request', models.ForeignKey(null=True, on_delete=django.db.models.deletion.CASCADE, related_name='appeals', to='evalapp.changerequest')),
+                ('ruling', models.ForeignKey(null=True, on_delete=django.db.models.deletion.CASCADE, related_name='appeals', to='evalapp.comparisonruling')),
+                ('judgement_change_request', models.ForeignKey(null=True, on_delete=django.db.models.deletion.CASCADE, related_name='appeals', to='evalapp.judgementchangerequest')),
+            ],
+        ),
+        migrations.CreateModel(
             name='JudgementDraft',
             fields=[
                 ('id', models.BigAutoField(primary_key=True, serialize=False)),
@@ -771,20 +818,6 @@ class Migration(migrations.Migration):
                 ('body', models.JSONField()),
                 ('judgement', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='revisions', to='evalapp.judgement')),
                 ('replaced_by', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
-            ],
-        ),
-        migrations.CreateModel(
-            name='JudgementSendBack',
-            fields=[
-                ('id', models.BigAutoField(primary_key=True, serialize=False)),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('revision', models.PositiveIntegerField()),
-                ('reason', models.TextField()),
-                ('resubmitted_revision', models.PositiveIntegerField(blank=True, null=True)),
-                ('is_withdrawn', models.BooleanField(default=False)),
-                ('resolved_at', models.DateTimeField(blank=True, null=True)),
-                ('judgement', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='send_backs', to='evalapp.judgement')),
-                ('sent_by', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
             ],
         ),
         migrations.CreateModel(
@@ -1374,6 +1407,11 @@ class Migration(migrations.Migration):
                 'abstract': False,
             },
         ),
+        migrations.AddField(
+            model_name='changerequest',
+            name='review',
+            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='change_requests', to='evalapp.review'),
+        ),
         migrations.CreateModel(
             name='ReviewCount',
             fields=[
@@ -1549,40 +1587,6 @@ class Migration(migrations.Migration):
                 ('candidate', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='evalapp.campaigncandidate')),
                 ('criterion', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='evalapp.criterion')),
                 ('reviewer', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
-            ],
-        ),
-        migrations.CreateModel(
-            name='SendBack',
-            fields=[
-                ('id', models.BigAutoField(primary_key=True, serialize=False)),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('revision', models.PositiveIntegerField()),
-                ('reason', models.TextField()),
-                ('resubmitted_revision', models.PositiveIntegerField(blank=True, null=True)),
-                ('is_withdrawn', models.BooleanField(default=False)),
-                ('resolved_at', models.DateTimeField(blank=True, null=True)),
-                ('review', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='send_backs', to='evalapp.review')),
-                ('sent_by', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
-            ],
-        ),
-        migrations.CreateModel(
-            name='Appeal',
-            fields=[
-                ('id', models.BigAutoField(primary_key=True, serialize=False)),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('revision', models.PositiveIntegerField(default=1)),
-                ('reason', models.TextField()),
-                ('outcome', models.CharField(blank=True, choices=[('upheld', 'Upheld: it stands'), ('changed', 'Changed')], max_length=8)),
-                ('answer', models.TextField(blank=True)),
-                ('answered_at', models.DateTimeField(blank=True, null=True)),
-                ('adjudication', models.ForeignKey(null=True, on_delete=django.db.models.deletion.CASCADE, related_name='appeals', to='evalapp.adjudication')),
-                ('answered_by', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('appellant', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('decided_by', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('campaign', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='appeals', to='evalapp.campaign')),
-                ('ruling', models.ForeignKey(null=True, on_delete=django.db.models.deletion.CASCADE, related_name='appeals', to='evalapp.comparisonruling')),
-                ('judgement_send_back', models.ForeignKey(null=True, on_delete=django.db.models.deletion.CASCADE, related_name='appeals', to='evalapp.judgementsendback')),
-                ('send_back', models.ForeignKey(null=True, on_delete=django.db.models.deletion.CASCADE, related_name='appeals', to='evalapp.sendback')),
             ],
         ),
         migrations.CreateModel(
@@ -2015,20 +2019,48 @@ class Migration(migrations.Migration):
             constraint=models.CheckConstraint(condition=models.Q(('ranks__isnull', True), models.Q(('ranks__contains', [1, 2, 3]), ('ranks__len', 3)), models.Q(('ranks__contains', [1, 2, 3, 4]), ('ranks__len', 4)), models.Q(('ranks__contains', [1, 2, 3, 4, 5]), ('ranks__len', 5)), _connector='OR'), name='judgement_ranks_are_an_order'),
         ),
         migrations.AddConstraint(
+            model_name='judgementchangerequest',
+            constraint=models.UniqueConstraint(condition=models.Q(('resolved_at__isnull', True)), fields=('judgement',), name='judgement_change_request_one_open'),
+        ),
+        migrations.AddConstraint(
+            model_name='judgementchangerequest',
+            constraint=models.CheckConstraint(condition=models.Q(models.Q(('is_withdrawn', False), ('resolved_at__isnull', True), ('resubmitted_revision__isnull', True)), models.Q(('is_withdrawn', False), ('resolved_at__isnull', False), ('resubmitted_revision__isnull', False)), models.Q(('is_withdrawn', True), ('resolved_at__isnull', False), ('resubmitted_revision__isnull', True)), _connector='OR'), name='judgement_change_request_ends_one_way'),
+        ),
+        migrations.AddIndex(
+            model_name='appeal',
+            index=models.Index(condition=models.Q(('answered_at__isnull', True)), fields=['campaign'], name='appeal_waiting'),
+        ),
+        migrations.AddConstraint(
+            model_name='appeal',
+            constraint=models.UniqueConstraint(fields=('change_request',), name='appeal_once_per_change_request'),
+        ),
+        migrations.AddConstraint(
+            model_name='appeal',
+            constraint=models.UniqueConstraint(fields=('adjudication', 'revision', 'appellant'), name='appeal_once_per_adjudication'),
+        ),
+        migrations.AddConstraint(
+            model_name='appeal',
+            constraint=models.UniqueConstraint(fields=('judgement_change_request',), name='appeal_once_per_judgement_change_request'),
+        ),
+        migrations.AddConstraint(
+            model_name='appeal',
+            constraint=models.UniqueConstraint(fields=('ruling', 'revision', 'appellant'), name='appeal_once_per_ruling'),
+        ),
+        migrations.AddConstraint(
+            model_name='appeal',
+            constraint=models.CheckConstraint(condition=models.Q(models.Q(('adjudication__isnull', True), ('change_request__isnull', False), ('judgement_change_request__isnull', True), ('ruling__isnull', True)), models.Q(('adjudication__isnull', False), ('change_request__isnull', True), ('judgement_change_request__isnull', True), ('ruling__isnull', True)), models.Q(('adjudication__isnull', True), ('change_request__isnull', True), ('judgement_change_request__isnull', False), ('ruling__isnull', True)), models.Q(('adjudication__isnull', True), ('change_request__isnull', True), ('judgement_change_request__isnull', True), ('ruling__isnull', False)), _connector='OR'), name='appeal_against_one_thing'),
+        ),
+        migrations.AddConstraint(
+            model_name='appeal',
+            constraint=models.CheckConstraint(condition=models.Q(models.Q(('answered_at__isnull', True), ('answered_by__isnull', True), ('outcome', '')), models.Q(('answered_at__isnull', False), ('answered_by__isnull', False), ('outcome__in', ['upheld', 'changed'])), _connector='OR'), name='appeal_answer_is_whole'),
+        ),
+        migrations.AddConstraint(
             model_name='judgementdraft',
             constraint=models.UniqueConstraint(fields=('reviewer', 'comparison'), name='judgement_draft_once'),
         ),
         migrations.AddConstraint(
             model_name='judgementrevision',
             constraint=models.UniqueConstraint(fields=('judgement', 'revision'), name='judgement_revision_once'),
-        ),
-        migrations.AddConstraint(
-            model_name='judgementsendback',
-            constraint=models.UniqueConstraint(condition=models.Q(('resolved_at__isnull', True)), fields=('judgement',), name='judgement_send_back_one_open'),
-        ),
-        migrations.AddConstraint(
-            model_name='judgementsendback',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('is_withdrawn', False), ('resolved_at__isnull', True), ('resubmitted_revision__isnull', True)), models.Q(('is_withdrawn', False), ('resolved_at__isnull', False), ('resubmitted_revision__isnull', False)), models.Q(('is_withdrawn', True), ('resolved_at__isnull', False), ('resubmitted_revision__isnull', True)), _connector='OR'), name='judgement_send_back_ends_one_way'),
         ),
         migrations.AddConstraint(
             model_name='kpi',
@@ -2387,6 +2419,14 @@ class Migration(migrations.Migration):
             constraint=models.CheckConstraint(condition=models.Q(models.Q(('kind', 'rated'), models.Q(('is_included', False), ('is_good__isnull', False), _connector='OR')), models.Q(models.Q(('kind', 'rated'), _negated=True), ('is_good__isnull', True)), _connector='OR'), name='export_row_rated_is_judged'),
         ),
         migrations.AddConstraint(
+            model_name='changerequest',
+            constraint=models.UniqueConstraint(condition=models.Q(('resolved_at__isnull', True)), fields=('review',), name='change_request_one_open_per_review'),
+        ),
+        migrations.AddConstraint(
+            model_name='changerequest',
+            constraint=models.CheckConstraint(condition=models.Q(models.Q(('is_withdrawn', False), ('resolved_at__isnull', True), ('resubmitted_revision__isnull', True)), models.Q(('is_withdrawn', False), ('resolved_at__isnull', False), ('resubmitted_revision__isnull', False)), models.Q(('is_withdrawn', True), ('resolved_at__isnull', False), ('resubmitted_revision__isnull', True)), _connector='OR'), name='change_request_ends_one_way'),
+        ),
+        migrations.AddConstraint(
             model_name='reviewcount',
             constraint=models.UniqueConstraint(fields=('campaign', 'candidate', 'reviewer', 'purpose', 'is_simulated'), name='review_count_once'),
         ),
@@ -2549,42 +2589,6 @@ class Migration(migrations.Migration):
         migrations.AddConstraint(
             model_name='scorecount',
             constraint=models.CheckConstraint(condition=models.Q(('is_not_applicable', False), ('value', 0), _connector='OR'), name='score_count_without_a_value'),
-        ),
-        migrations.AddConstraint(
-            model_name='sendback',
-            constraint=models.UniqueConstraint(condition=models.Q(('resolved_at__isnull', True)), fields=('review',), name='send_back_one_open_per_review'),
-        ),
-        migrations.AddConstraint(
-            model_name='sendback',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('is_withdrawn', False), ('resolved_at__isnull', True), ('resubmitted_revision__isnull', True)), models.Q(('is_withdrawn', False), ('resolved_at__isnull', False), ('resubmitted_revision__isnull', False)), models.Q(('is_withdrawn', True), ('resolved_at__isnull', False), ('resubmitted_revision__isnull', True)), _connector='OR'), name='send_back_ends_one_way'),
-        ),
-        migrations.AddIndex(
-            model_name='appeal',
-            index=models.Index(condition=models.Q(('answered_at__isnull', True)), fields=['campaign'], name='appeal_waiting'),
-        ),
-        migrations.AddConstraint(
-            model_name='appeal',
-            constraint=models.UniqueConstraint(fields=('send_back',), name='appeal_once_per_send_back'),
-        ),
-        migrations.AddConstraint(
-            model_name='appeal',
-            constraint=models.UniqueConstraint(fields=('adjudication', 'revision', 'appellant'), name='appeal_once_per_adjudication'),
-        ),
-        migrations.AddConstraint(
-            model_name='appeal',
-            constraint=models.UniqueConstraint(fields=('judgement_send_back',), name='appeal_once_per_judgement_send_back'),
-        ),
-        migrations.AddConstraint(
-            model_name='appeal',
-            constraint=models.UniqueConstraint(fields=('ruling', 'revision', 'appellant'), name='appeal_once_per_ruling'),
-        ),
-        migrations.AddConstraint(
-            model_name='appeal',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('adjudication__isnull', True), ('judgement_send_back__isnull', True), ('ruling__isnull', True), ('send_back__isnull', False)), models.Q(('adjudication__isnull', False), ('judgement_send_back__isnull', True), ('ruling__isnull', True), ('send_back__isnull', True)), models.Q(('adjudication__isnull', True), ('judgement_send_back__isnull', False), ('ruling__isnull', True), ('send_back__isnull', True)), models.Q(('adjudication__isnull', True), ('judgement_send_back__isnull', True), ('ruling__isnull', False), ('send_back__isnull', True)), _connector='OR'), name='appeal_against_one_thing'),
-        ),
-        migrations.AddConstraint(
-            model_name='appeal',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('answered_at__isnull', True), ('answered_by__isnull', True), ('outcome', '')), models.Q(('answered_at__isnull', False), ('answered_by__isnull', False), ('outcome__in', ['upheld', 'changed'])), _connector='OR'), name='appeal_answer_is_whole'),
         ),
         migrations.AddConstraint(
             model_name='setaside',

@@ -242,11 +242,11 @@ class ClosingAnswer(BaseModel):
         return self.get_belief_display()
 
 
-class SentBack(BaseModel):
-    """Something submitted, sent back to its reviewer with a reason; it counts as it is until they amend it.
+class BaseChangeRequest(BaseModel):
+    """Changes requested to something submitted, with a reason; it counts as it is until they amend it.
 
-    ``revision`` is the one sent back. It ends by being resubmitted (``resubmitted_revision``) or withdrawn;
-    nothing of it is deleted. Each kind says of itself: ``about``, the field of what is sent back and its
+    ``revision`` is the one it is about. It ends by being resubmitted (``resubmitted_revision``) or withdrawn;
+    nothing of it is deleted. Each kind says of itself: ``about``, the field of what is to be changed and its
     name to people; ``path``, from there to the item; ``listed``, where its reviewer finds it; ``subject``,
     what it is about, which can be adjudicated instead.
     """
@@ -258,7 +258,7 @@ class SentBack(BaseModel):
 
     revision = models.PositiveIntegerField()
     reason = models.TextField()
-    sent_by = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+")
+    requested_by = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+")
     resubmitted_revision = models.PositiveIntegerField(null=True, blank=True)
     is_withdrawn = models.BooleanField(default=False)
     resolved_at = models.DateTimeField(null=True, blank=True)
@@ -268,14 +268,14 @@ class SentBack(BaseModel):
 
     @property
     def given(self) -> Any:
-        """What is sent back."""
+        """What is to be changed."""
         return getattr(self, self.about)
 
     @property
     def state(self) -> str:
-        """``sent_back``, ``resubmitted`` or ``withdrawn``."""
+        """``changes_requested``, ``resubmitted`` or ``withdrawn``."""
         if self.resolved_at is None:
-            return "sent_back"
+            return "changes_requested"
         return "withdrawn" if self.is_withdrawn else "resubmitted"
 
 
@@ -284,29 +284,31 @@ ENDS_ONE_WAY = (
     | Q(resolved_at__isnull=False, resubmitted_revision__isnull=False, is_withdrawn=False)
     | Q(resolved_at__isnull=False, resubmitted_revision__isnull=True, is_withdrawn=True)
 )
-"""How something sent back may stand: it waits, was resubmitted, or was withdrawn."""
+"""How a change request may stand: open, resubmitted, or withdrawn."""
 
 
-class SendBack(SentBack):
-    """A submitted review, sent back."""
+class ChangeRequest(BaseChangeRequest):
+    """A change request to a submitted review."""
 
     about = "review"
     path = "item_output__item"
     listed = "My submitted"
     subject = "output"
 
-    review = models.ForeignKey(Review, on_delete=models.CASCADE, related_name="send_backs")
+    review = models.ForeignKey(Review, on_delete=models.CASCADE, related_name="change_requests")
 
     class Meta:
         constraints = [
             models.UniqueConstraint(
-                fields=["review"], condition=Q(resolved_at__isnull=True), name="send_back_one_open_per_review"
+                fields=["review"],
+                condition=Q(resolved_at__isnull=True),
+                name="change_request_one_open_per_review",
             ),
-            models.CheckConstraint(condition=ENDS_ONE_WAY, name="send_back_ends_one_way"),
+            models.CheckConstraint(condition=ENDS_ONE_WAY, name="change_request_ends_one_way"),
         ]
 
     def __str__(self) -> str:
-        return f"review {self.review_id} sent back"
+        return f"change request to review {self.review_id}"
 
 
 class Flag(BaseModel):

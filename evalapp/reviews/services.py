@@ -35,6 +35,7 @@ from evalapp.reviews.answers import (
     check_answers,
     criteria_of,
 )
+from evalapp.reviews.change_requests import require_changed, resubmitted
 from evalapp.reviews.drafts import SavedDraft, keep_text, save_draft
 from evalapp.reviews.models import (
     Correction,
@@ -47,7 +48,6 @@ from evalapp.reviews.models import (
     TextAnswer,
 )
 from evalapp.reviews.queries import ANSWERS, Stand, TakenOffError, answers_of
-from evalapp.reviews.send_backs import require_changed, resubmitted
 from evalapp.reviews.storing import store_answers, store_review
 from evalapp.reviews.submitting import (
     NOT_CHANGED,
@@ -199,7 +199,7 @@ def amend_review(*, review: Review, by: User, answers: ReviewAnswers, revision: 
 
     ``revision`` is the one that the edit is based on. An edit that changes nothing stores nothing, and
     neither does the same edit once more, because its answer was lost on the way. It answers the request
-    of a review that was sent back; InvalidError where it changes nothing of one. Raises StaleError where another edit has replaced the revision,
+    of a review with a change request; InvalidError where it changes nothing of one. Raises StaleError where another edit has replaced the revision,
     CampaignClosedError after the end, InvalidError as `check_answers`, MissingError for another's.
     """
     if review.reviewer_id != by.pk:

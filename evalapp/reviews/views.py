@@ -20,6 +20,7 @@ from evalapp.core.http import get_or_missing, problem_body
 from evalapp.core.paging import keyset_page
 from evalapp.reviews.ahead import showing
 from evalapp.reviews.answers import ReviewAnswers, criteria_of, read_answers, read_seconds
+from evalapp.reviews.change_requests import waiting_among, waits_for_reviewer
 from evalapp.reviews.closing import is_asked
 from evalapp.reviews.drafts import DraftConflictError
 from evalapp.reviews.flags import flags_of, resolve_flag
@@ -32,7 +33,7 @@ from evalapp.reviews.forms import (
     read_revision,
     with_quoted,
 )
-from evalapp.reviews.models import Review, SendBack
+from evalapp.reviews.models import ChangeRequest, Review
 from evalapp.reviews.presentation import (
     given_rows,
     goes_on_at_will,
@@ -74,7 +75,6 @@ from evalapp.reviews.responses import (
     skipped,
     submitted,
 )
-from evalapp.reviews.send_backs import waiting_among, waits_for_reviewer
 from evalapp.reviews.services import amend_review, keep_draft, keep_of_left, skip_item, submit_at, undo_last
 from evalapp.rubrics.fields import QuotedField
 
@@ -131,13 +131,13 @@ def _order_at_home(campaign: Campaign, progress: dict[str, Any], *, has_work: bo
 def review_submitted(request: HttpRequest) -> HttpResponse:
     """What this person submitted, latest first; each can be opened, and changed until the end."""
     page = keyset_page(submitted_by(_user(request)), request)
-    waiting = waiting_among(page.rows, SendBack)
+    waiting = waiting_among(page.rows, ChangeRequest)
     rows = [
         {
             "review": review,
             "url": review_url(review),
             "is_open": review.campaign.state in _RUNNING,
-            "is_sent_back": review.pk in waiting,
+            "has_change_request": review.pk in waiting,
             "marks": marks_of(
                 review.campaign.rubric_version, spans_of(review), review.item_output.output.text
             ),
@@ -210,7 +210,7 @@ def _render_task(
         "task": task,
         "payload": payload,
         "review": review,
-        "sent_back": waits_for_reviewer(review) if review else None,
+        "change_request": waits_for_reviewer(review) if review else None,
         "is_editable": campaign.state in _RUNNING,
         "answers": answers,
         "rubric": rubric_html(

@@ -86,7 +86,7 @@ def test_bad_decisions(base: str, disputed: ItemOutput, manager: User, change: d
     ]
 
 
-def test_send_back_resubmit_and_appeal(
+def test_change_request_resubmit_and_appeal(
     base: str,
     task: str,
     disputed: ItemOutput,
@@ -96,10 +96,10 @@ def test_send_back_resubmit_and_appeal(
 ) -> None:
     office, mine = program_of(manager), program_of(reviewer)
     review = Review.objects.get(item_output=disputed, reviewer=reviewer)
-    sent = office.post(f"{base}/sent-back/", {"review": review.pk, "reason": WHY})
-    assert (sent.status_code, sent.json()["state"]) == (201, "sent_back")
-    problem_in(office.post(f"{base}/sent-back/", {"review": review.pk, "reason": WHY}), 409)
-    (row,) = mine.get("reviews/sent-back/").json()["results"]
+    sent = office.post(f"{base}/change-requests/", {"review": review.pk, "reason": WHY})
+    assert (sent.status_code, sent.json()["state"]) == (201, "changes_requested")
+    problem_in(office.post(f"{base}/change-requests/", {"review": review.pk, "reason": WHY}), 409)
+    (row,) = mine.get("reviews/change-requests/").json()["results"]
     assert f"reviews/{row['assignment']}/{row['slot']}" == task
     assert row["reason"] == WHY
     appealed = mine.post(f"{task}/appeals/", {"against": "request", "reason": "It is right."})
@@ -114,10 +114,10 @@ def test_send_back_resubmit_and_appeal(
     said = mine.get(f"{task}/").json()["answers"]
     said["scores"]["tone"] = 4
     assert mine.put(f"{task}/", {"answers": said, "revision": 1}).json()["revision"] == 2
-    assert mine.get("reviews/sent-back/").json()["results"] == []
-    (after,) = office.get(f"{base}/sent-back/").json()["results"]
+    assert mine.get("reviews/change-requests/").json()["results"] == []
+    (after,) = office.get(f"{base}/change-requests/").json()["results"]
     assert (after["state"], after["resubmitted_revision"]) == ("resubmitted", 2)
-    problem_in(office.post(f"{base}/sent-back/{after['id']}/withdraw/"), 409)
+    problem_in(office.post(f"{base}/change-requests/{after['id']}/withdraw/"), 409)
 
 
 def test_a_discussion_by_both_doors(

@@ -12,9 +12,9 @@ from evalapp.audit.models import AuditEvent
 from evalapp.campaigns.models import Campaign, ItemOutput
 from evalapp.core.errors import ConflictError, InvalidError, MissingError, NotAllowedError
 from evalapp.decisions.inbox import inbox_of
-from evalapp.reviews.models import Review, SendBack
+from evalapp.reviews.change_requests import request_changes
+from evalapp.reviews.models import ChangeRequest, Review
 from evalapp.reviews.presentation import review_url
-from evalapp.reviews.send_backs import send_back
 from tests.adjudication.conftest import address, name_distinctly
 from tests.api.conftest import program_of
 from tests.cast import client_of
@@ -109,10 +109,10 @@ def test_what_was_decided_anew_is_read_before_it_is_appealed(
     assert client_of(reviewer).post(place, {**given, "revision": "2"}).status_code == 302
 
 
-def test_against_being_sent_back(
+def test_against_a_change_request(
     campaign: Campaign, review: Review, manager: User, owner: User, reviewer: User
 ) -> None:
-    sent = send_back(given=review, by=manager, reason="Look again.")
+    sent = request_changes(given=review, by=manager, reason="Look again.")
     appeal(given=review, against=REQUEST, reason=WHY, by=reviewer)
     with pytest.raises(NotAllowedError):
         answer_appeal(appeal=stored(campaign), by=manager, outcome="upheld", answer="No.")
@@ -197,7 +197,7 @@ def test_what_cannot_be_appealed(review: Review, manager: User, reviewer: User, 
     for against in (REQUEST, f"{DECISION}tone", "x" * 40):
         with pytest.raises(MissingError):
             appeal(given=review, against=against, reason=WHY, by=reviewer)
-    sent = send_back(given=review, by=manager, reason="Look again.")
+    sent = request_changes(given=review, by=manager, reason="Look again.")
     with pytest.raises(InvalidError):
         appeal(given=review, against=REQUEST, reason=" ", by=reviewer)
     with pytest.raises(MissingError):
@@ -213,7 +213,7 @@ def test_what_cannot_be_appealed(review: Review, manager: User, reviewer: User, 
         Appeal.objects.create(
             campaign=review.campaign, appellant=reviewer, decided_by=manager, reason="about nothing"
         )
-    assert SendBack.objects.get() == sent
+    assert ChangeRequest.objects.get() == sent
 
 
 def test_lists_take_as_many_queries_for_three_as_for_one(
@@ -229,7 +229,7 @@ def test_lists_take_as_many_queries_for_three_as_for_one(
 
     counts = []
     for review in Review.objects.filter(reviewer=reviewer).select_related("campaign__project")[:3]:
-        send_back(given=review, by=manager, reason="Look again.")
+        request_changes(given=review, by=manager, reason="Look again.")
         appeal(given=review, against=REQUEST, reason=WHY, by=reviewer)
         counts.append(queries())
     assert len(set(counts)) == 1

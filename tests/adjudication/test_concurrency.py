@@ -1,4 +1,4 @@
-"""Two who decide, send back, answer or write at the same moment: one does, and the other is told."""
+"""Two who decide, request changes, answer or write at the same moment: one does, and the other is told."""
 
 import pytest
 
@@ -9,8 +9,8 @@ from evalapp.adjudication.models import Adjudication, DiscussionMessage
 from evalapp.adjudication.services import Ruling, adjudicate
 from evalapp.campaigns.models import ItemOutput
 from evalapp.core.errors import ConflictError, StaleError
-from evalapp.reviews.models import Review, SendBack
-from evalapp.reviews.send_backs import send_back, withdraw_send_back
+from evalapp.reviews.change_requests import request_changes, withdraw_change_request
+from evalapp.reviews.models import ChangeRequest, Review
 from tests.at_once import at_once
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -39,16 +39,18 @@ def test_one_request_and_one_end_of_it(
     disputed: ItemOutput, manager: User, owner: User, reviewer: User
 ) -> None:
     review = Review.objects.select_related("campaign__project").get(item_output=disputed, reviewer=reviewer)
-    found = at_once(CLIENTS, lambda number: send_back(given=review, by=manager, reason=f"Reason {number}."))
+    found = at_once(
+        CLIENTS, lambda number: request_changes(given=review, by=manager, reason=f"Reason {number}.")
+    )
     assert outcomes(found) == (1, {ConflictError})
-    sent = SendBack.objects.select_related("review__campaign__project").get()
-    found = at_once(CLIENTS, lambda _: withdraw_send_back(sent=sent, by=owner))
+    sent = ChangeRequest.objects.select_related("review__campaign__project").get()
+    found = at_once(CLIENTS, lambda _: withdraw_change_request(change_request=sent, by=owner))
     assert outcomes(found) == (1, {ConflictError})
 
 
 def test_one_appeal_and_one_answer(disputed: ItemOutput, manager: User, owner: User, reviewer: User) -> None:
     review = Review.objects.select_related("campaign__project").get(item_output=disputed, reviewer=reviewer)
-    send_back(given=review, by=manager, reason="Look again.")
+    request_changes(given=review, by=manager, reason="Look again.")
     found = at_once(
         CLIENTS, lambda _: appeal(given=review, against=REQUEST, reason="It is right.", by=reviewer)
     )

@@ -33,7 +33,7 @@ from evalapp.judgements.models import Judgement
 from evalapp.monitoring.alerts import raise_alerts
 from evalapp.registry.endpoints import register_endpoint_model
 from evalapp.registry.models import Endpoint
-from evalapp.reviews.send_backs import send_back
+from evalapp.reviews.change_requests import request_changes
 from evalapp.reviews.services import submit_review
 from tests.access_addresses import kwargs_of
 from tests.access_objects import make_world
@@ -146,7 +146,7 @@ def _watch(project: Project, reviewer: User) -> None:
 
 
 def _dispute(campaign: Campaign, reviewer: User, engineer: User, manager: User) -> None:
-    """One of the reviewer's answers differs: it is sent back, appealed, decided on and discussed."""
+    """One of the reviewer's answers differs: changes are requested, it is appealed, decided on and discussed."""
     assignment, entry = next(walk(campaign, reviewer))
     given = submit_review(
         reviewer=reviewer,
@@ -157,13 +157,13 @@ def _dispute(campaign: Campaign, reviewer: User, engineer: User, manager: User) 
     )
     decided = {"clarity": Ruling(2, "Two sentences are hard to follow.")}
     adjudicate(campaign=campaign, item_output=entry, rulings=decided, by=manager)
-    send_back(given=given.review, by=manager, reason="Look at the tone again.")
+    request_changes(given=given.review, by=manager, reason="Look at the tone again.")
     appeal(given=given.review, against=REQUEST, reason="It is friendly.", by=reviewer)
     write_message(campaign=campaign, subject=entry, by=manager, text="Which sentence?")
 
 
 def _dispute_verdicts(campaign: Campaign, reviewer: User, engineer: User, manager: User) -> None:
-    """Verdicts on every comparison differ; one is decided, discussed and appealed, and one sent back."""
+    """Verdicts on every comparison differ; one is decided, discussed and appealed, and changes requested to one."""
     is_pair = campaign.method == "pairwise"
     judge_all(campaign, engineer, verdicts.Verdict("a") if is_pair else verdicts.Verdict("", [2, 1, 3]))
     judge_all(campaign, reviewer, verdicts.Verdict("b") if is_pair else verdicts.Verdict("", [1, 2, 3]))
@@ -176,7 +176,7 @@ def _dispute_verdicts(campaign: Campaign, reviewer: User, engineer: User, manage
         by=manager,
     )
     appeal(given=given, against=RULING, reason="The first has it.", by=reviewer)
-    send_back(given=other, by=manager, reason="Read both again.")
+    request_changes(given=other, by=manager, reason="Read both again.")
     write_message(campaign=campaign, subject=given.comparison, by=manager, text="Which date?")
 
 
@@ -188,7 +188,7 @@ def pages_of_disputes(project: Project) -> list[str]:
         found += [
             reverse("adjudication_list", args=address),
             reverse("appeal_list", args=address),
-            reverse("judgement_send_backs", args=address),
+            reverse("judgement_change_requests", args=address),
             reverse("adjudication_comparison", args=[*address, ruling.comparison_id]),
             reverse("comparison_discussion", args=[*address, ruling.comparison_id]),
             reverse("appeal_detail", args=[*address, ruling.appeals.get().pk]),
@@ -321,7 +321,7 @@ def test_axe_finds_nothing_for_those_who_run_it(
     ]
     more += pages_of_disputes(filled)
     judged = Judgement.objects.filter(campaign__project=filled).latest("pk")
-    more.append(reverse("judgement_send_back", args=[filled.slug, judged.campaign_id, judged.pk]))
+    more.append(reverse("judgement_change_request", args=[filled.slug, judged.campaign_id, judged.pk]))
     seen = {name_of(address) for address in [*addresses, *more]} | {"account_login", "account_reset_password"}
     second = make_project("Second", owner=owner, reviewer=make_user("second reviewer"))
     rest, others = rest_of_pages(second, owner, seen)

@@ -163,7 +163,7 @@ def test_results_of_compared_answers_fit_on_a_phone(
     results, managed = f"compare/{campaign.pk}", f"campaigns/{campaign.pk}"
     for path in (
         *(f"{results}/pairs/", f"{results}/judgements/", f"{results}/judgements/apart/"),
-        f"{results}/judgements/sent-back/",
+        f"{results}/judgements/change-requests/",
         *(f"{managed}/checks/", f"{managed}/calibration/", f"{managed}/quality/"),
     ):
         phone.goto(f"{live_server.url}/projects/{project.slug}/{path}")

@@ -7,10 +7,10 @@ from playwright.sync_api import expect
 
 from evalapp.campaigns.models import Campaign, CampaignReviewer
 from evalapp.campaigns.services import close_campaign, remove_reviewer
+from evalapp.reviews.change_requests import request_changes
 from evalapp.reviews.models import Correction, Draft, Review, Score
 from evalapp.reviews.presentation import review_url
 from evalapp.reviews.queries import answers_of
-from evalapp.reviews.send_backs import send_back
 from evalapp.runs.models import Output
 from tests.campaigns.making import make_open_campaign, make_team
 from tests.e2e.keyboard import Keyboard
@@ -333,14 +333,14 @@ def test_after_a_change_the_next_item_is_submitted_anew(desk):
     expect(page.locator("[data-submit]")).to_contain_text("Submit and next")
 
 
-def test_what_was_sent_back_and_is_submitted_again_is_not_asked_for_any_more(desk):
+def test_what_changes_were_requested_to_and_is_submitted_again_is_not_asked_for_any_more(desk):
     page, campaign = desk
     for number in range(8):
         press(page, "4", "4", "4", "4", "0", "Control+Enter")
         expect(page.locator("[data-progress=mine]")).to_have_text(str(number + 1))
         say(page, "Saved")
     review = Review.objects.first()
-    send_back(given=review, by=campaign.created_by, reason="Look at the tone again.")
+    request_changes(given=review, by=campaign.created_by, reason="Look at the tone again.")
     page.goto(f"{page.url.split('/reviews/')[0]}{review_url(review)}")
     page.wait_for_selector("[data-review][data-ready]")
     expect(page.locator("[data-notices]")).to_contain_text("Look at the tone again.")

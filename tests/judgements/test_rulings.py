@@ -21,7 +21,7 @@ from evalapp.decisions.inbox import inbox_of
 from evalapp.judgements.models import Judgement
 from evalapp.judgements.queries import order_words, verdict_of
 from evalapp.judgements.verdicts import Verdict
-from evalapp.reviews.send_backs import send_back
+from evalapp.reviews.change_requests import request_changes
 from tests.adjudication.conftest import address, name_distinctly
 from tests.api.conftest import program_of
 from tests.at_once import at_once
@@ -436,8 +436,8 @@ def test_an_appeal_about_a_ranking_takes_a_new_order(
     assert (ruling.ranks, ruling.revision) == ([1, 3, 2], 2)
 
 
-def test_a_reviewer_appeals_against_being_sent_back(disputed, reviewer, manager, owner) -> None:
-    sent = send_back(given=disputed.mine, by=manager, reason="Read both again.")
+def test_a_reviewer_appeals_against_a_change_request(disputed, reviewer, manager, owner) -> None:
+    sent = request_changes(given=disputed.mine, by=manager, reason="Read both again.")
     mine = own_page(disputed.mine)
     assert "Discuss it, or appeal" in client_of(reviewer).get(mine.removesuffix("discussion/")).text
     assert "Read both again." in client_of(reviewer).get(mine).text

@@ -21,7 +21,7 @@ from evalapp.adjudication.views.shared import campaign_or_missing, desk_context,
 from evalapp.core.errors import ProblemError
 from evalapp.core.http import get_or_missing, show_problem
 from evalapp.core.paging import keyset_page
-from evalapp.reviews.send_backs import WAITING_FIRST
+from evalapp.reviews.change_requests import WAITING_FIRST
 
 
 @require_safe

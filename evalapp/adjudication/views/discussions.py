@@ -218,14 +218,14 @@ def _form_for(against: str, given: AppealForm | None, *, revision: int | None = 
 
 
 def _requests(own: Given, form: AppealForm | None) -> list[dict[str, Any]]:
-    sent_back = own.send_backs.prefetch_related("appeals").order_by("-pk")
+    requests = own.change_requests.prefetch_related("appeals").order_by("-pk")
     return [
         {
-            "sent": each,
+            "change_request": each,
             "appeal": next(iter(each.appeals.all()), None),
             "form": _form_for(REQUEST, form) if each.resolved_at is None and not each.appeals.all() else None,
         }
-        for each in sent_back
+        for each in requests
     ]
 
 

@@ -7,11 +7,11 @@ from django.urls import reverse
 from evalapp.accounts.access import MemberRequest
 from evalapp.accounts.models import User
 from evalapp.adjudication.beside import reviews_beside_each_other, verdicts_beside_each_other
+from evalapp.adjudication.change_requests import JUDGEMENTS, REVIEWS
 from evalapp.adjudication.disagreements import USUAL_APART
 from evalapp.adjudication.discussion import Names, thread_of
 from evalapp.adjudication.models import Appeal
 from evalapp.adjudication.rights import why_not_adjudicate
-from evalapp.adjudication.send_backs import JUDGEMENTS, REVIEWS
 from evalapp.adjudication.subjects import Subject, rated_outputs
 from evalapp.campaigns.models import Campaign, CampaignState, Comparison, ItemOutput
 from evalapp.core.errors import MissingError
@@ -19,8 +19,8 @@ from evalapp.core.http import get_or_missing
 from evalapp.judgements.presentation import side_rows, sides_of
 from evalapp.judgements.queries import ComparisonTask, answers_side_by_side
 from evalapp.judgements.verdicts import Verdict
+from evalapp.reviews.change_requests import change_requests_of
 from evalapp.reviews.queries import task_for
-from evalapp.reviews.send_backs import send_backs_of
 
 
 def campaign_or_missing(request: MemberRequest, campaign_id: int) -> Campaign:
@@ -95,14 +95,14 @@ def desk_context(
 
 
 def tabs_of(campaign: Campaign, current: str) -> list[dict[str, Any]]:
-    """Disagreements, sent back, appeals; with how many wait."""
+    """Disagreements, change requests, appeals; with how many wait."""
     address = [campaign.project.slug, campaign.pk]
     desk = JUDGEMENTS if campaign.compares else REVIEWS
-    sent = send_backs_of(campaign, desk.kind).filter(resolved_at=None).count()
+    open_requests = change_requests_of(campaign, desk.kind).filter(resolved_at=None).count()
     appeals = Appeal.objects.filter(campaign=campaign, answered_at=None).count()
     labels = {
         "adjudication_list": "Disagreements",
-        desk.listed: f"Sent back ({sent})" if sent else "Sent back",
+        desk.listed: f"Change requests ({open_requests})" if open_requests else "Change requests",
         "appeal_list": f"Appeals ({appeals})" if appeals else "Appeals",
     }
     return [

@@ -156,7 +156,7 @@ class OwnAppealSerializer(serializers.Serializer[Any]):
 class AppealBody(Body):
     against = Text(
         max_length=60,
-        help_text="“request” (it was sent back), or “decision:” and the criterion; of a judgement “decision”.",
+        help_text="“request” (the change request), or “decision:” and the criterion; of a judgement “decision”.",
     )
     reason = Text(max_length=LONGEST_REASON)
     revision = Whole(

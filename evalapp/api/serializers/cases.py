@@ -27,16 +27,16 @@ class CaseReviewSerializer(serializers.Serializer[Any]):
     review = serializers.IntegerField(source="review.pk")
     reviewer = serializers.CharField(source="name", help_text="A pseudonym, or “You”.")
     is_simulated = serializers.BooleanField(source="review.is_simulated")
-    is_sent_back = serializers.SerializerMethodField()
+    has_change_request = serializers.SerializerMethodField()
     answers = serializers.SerializerMethodField()
     tags = serializers.ListField(child=serializers.CharField())
     comment = serializers.CharField(source="review.comment", allow_blank=True)
     correction = serializers.SerializerMethodField()
     marks = CaseMarkSerializer(many=True)
 
-    def get_is_sent_back(self, given: CaseReview) -> bool:
+    def get_has_change_request(self, given: CaseReview) -> bool:
         """It waits for its reviewer, who was asked to look at it again."""
-        return given.send_back is not None
+        return given.change_request is not None
 
     def get_answers(self, given: CaseReview) -> dict[str, str]:
         """By criterion."""

@@ -25,7 +25,7 @@ from evalapp.campaigns.models import Campaign, CampaignState, Comparison
 from evalapp.core.errors import InvalidError, MissingError
 from evalapp.core.http import get_or_missing
 from evalapp.judgements.verdicts import Verdict
-from evalapp.reviews.send_backs import WAITING_FIRST
+from evalapp.reviews.change_requests import WAITING_FIRST
 from evalapp.rubrics.fields import NOT_APPLICABLE
 
 

@@ -165,7 +165,7 @@ class OwnAppeals(OwnReviewView):
 
     @operation("Appeal", body=AppealBody, result=OwnAppealSerializer, status=201)
     def post(self, key: UUID, slot: int) -> object:
-        """Against being sent back, or against what was decided. Somebody else than who decided answers."""
+        """Against a change request, or against what was decided. Somebody else than who decided answers."""
         return appeal(given=self.review(key, slot), by=self.person, **self.body())
 
 
@@ -177,5 +177,5 @@ class OwnJudgementAppeals(OwnJudgementView):
 
     @operation("Appeal about a judgement", body=AppealBody, result=OwnAppealSerializer, status=201)
     def post(self, key: UUID, slot: int) -> object:
-        """Against being sent back, or against what was decided. Somebody else than who decided answers."""
+        """Against a change request, or against what was decided. Somebody else than who decided answers."""
         return appeal(given=self.judgement(key, slot), by=self.person, **self.body())

@@ -5,10 +5,10 @@ from rest_framework import serializers
 from evalapp.api.fields import Body, Id, Text
 from evalapp.reviews.words import LONGEST_REASON
 
-STATES = ("sent_back", "resubmitted", "withdrawn")
+STATES = ("changes_requested", "resubmitted", "withdrawn")
 
 
-class _SentBackSerializer(serializers.Serializer[Any]):
+class _BaseChangeRequestSerializer(serializers.Serializer[Any]):
     id = serializers.IntegerField()
     revision = serializers.IntegerField()
     reason = serializers.CharField()
@@ -18,31 +18,31 @@ class _SentBackSerializer(serializers.Serializer[Any]):
     resubmitted_revision = serializers.IntegerField(allow_null=True)
 
 
-class SendBackSerializer(_SentBackSerializer):
-    """A review sent back. ``state``: sent_back, resubmitted or withdrawn; it counts all the time."""
+class ChangeRequestSerializer(_BaseChangeRequestSerializer):
+    """A change request to a review. ``state``: changes_requested, resubmitted or withdrawn; it counts all the time."""
 
     review = serializers.IntegerField(source="review_id")
 
 
-class JudgementSendBackSerializer(_SentBackSerializer):
-    """A judgement sent back. ``state``: sent_back, resubmitted or withdrawn; it counts all the time."""
+class JudgementChangeRequestSerializer(_BaseChangeRequestSerializer):
+    """A change request to a judgement. ``state``: changes_requested, resubmitted or withdrawn; it counts all the time."""
 
     judgement = serializers.IntegerField(source="judgement_id")
 
 
-class _SendBackBody(Body):
+class _ChangeRequestBody(Body):
     reason = Text(max_length=LONGEST_REASON, help_text="The reviewer reads it.")
 
 
-class SendBackBody(_SendBackBody):
+class ChangeRequestBody(_ChangeRequestBody):
     review = Id()
 
 
-class JudgementSendBackBody(_SendBackBody):
+class JudgementChangeRequestBody(_ChangeRequestBody):
     judgement = Id()
 
 
-class OwnSendBackSerializer(serializers.Serializer[Any]):
+class OwnChangeRequestSerializer(serializers.Serializer[Any]):
     """What I submitted and am asked to look at again: amend it at its assignment and slot."""
 
     campaign = serializers.UUIDField(source="given.campaign.key")

@@ -1,4 +1,4 @@
-"""Where something submitted is sent back from: what differs from kind to kind, for pages and programs."""
+"""Where changes to something submitted are requested: what differs from kind to kind, for pages and the API."""
 
 from abc import ABC, abstractmethod
 from typing import Any, ClassVar
@@ -11,18 +11,18 @@ from evalapp.adjudication.rights import require_done, require_may_read
 from evalapp.campaigns.models import Campaign, Purpose
 from evalapp.core.errors import MissingError
 from evalapp.judgements.checks import candidate_names, verdict_by_name
-from evalapp.judgements.models import Judgement, JudgementSendBack
+from evalapp.judgements.models import Judgement, JudgementChangeRequest
 from evalapp.judgements.queries import verdict_of
-from evalapp.reviews.models import SendBack, SentBack
+from evalapp.reviews.models import BaseChangeRequest, ChangeRequest
 
 
-class SendBackDesk(ABC):
+class ChangeRequestDesk(ABC):
     """One kind. ``listed``, ``withdrawal`` and ``source`` name addresses: the last is where one
-    finds something to send back, and ``source_words`` what a link to it says. ``said`` is the template of
+    finds something to request changes to, and ``source_words`` what a link to it says. ``said`` is the template of
     what was submitted.
     """
 
-    kind: ClassVar[type[SentBack]]
+    kind: ClassVar[type[BaseChangeRequest]]
     listed: ClassVar[str]
     withdrawal: ClassVar[str]
     source: ClassVar[str]
@@ -37,7 +37,7 @@ class SendBackDesk(ABC):
 
     @abstractmethod
     def given(self, campaign: Campaign) -> QuerySet[Any]:
-        """What may be sent back, with all that ``said`` shows."""
+        """What changes may be requested to, with all that ``said`` shows."""
 
     def shown(self, campaign: Campaign, given: Any) -> dict[str, Any]:
         """What ``said`` shows beside what was ``given``."""
@@ -49,10 +49,10 @@ class SendBackDesk(ABC):
         return f"{address}#{self.kind.about}-{given.pk}"
 
 
-class ReviewDesk(SendBackDesk):
-    kind = SendBack
-    listed = "send_back_list"
-    withdrawal = "send_back_withdraw"
+class ReviewDesk(ChangeRequestDesk):
+    kind = ChangeRequest
+    listed = "change_request_list"
+    withdrawal = "change_request_withdraw"
     source = "case_list"
     source_words = "See the cases"
     said = "adjudication/said.html"
@@ -69,17 +69,17 @@ class ReviewDesk(SendBackDesk):
             require_may_read(person=person, campaign=campaign, subject=given.item_output)
 
 
-class JudgementDesk(SendBackDesk):
-    kind = JudgementSendBack
-    listed = "judgement_send_backs"
-    withdrawal = "judgement_send_back_withdraw"
+class JudgementDesk(ChangeRequestDesk):
+    kind = JudgementChangeRequest
+    listed = "judgement_change_requests"
+    withdrawal = "judgement_change_request_withdraw"
     source = "verdicts_apart"
     source_words = "See where verdicts differ"
     said = "judgements/said.html"
 
     def require(self, person: User, campaign: Campaign, given: Any = None) -> None:
         if not campaign.compares:
-            raise MissingError("This campaign rates answers one by one: send back its reviews.")
+            raise MissingError("This campaign rates answers one by one: request changes to its reviews.")
         require_done(campaign, person)
 
     def given(self, campaign: Campaign) -> QuerySet[Any]:

@@ -1,7 +1,7 @@
-"""What is sent back: a manager asks a reviewer to look again, and the reviewer amends and resubmits.
+"""Change requests: a manager asks a reviewer to look again, and the reviewer amends and resubmits.
 
-It still counts as it is, marked as sent back: nothing acknowledged is taken away. All of this is the same
-whatever was submitted; how it is called and where it is found, its kind of `SentBack` says.
+It still counts as it is, marked “changes requested”: nothing acknowledged is taken away. All of this is the same
+whatever was submitted; how it is called and where it is found, its kind of `BaseChangeRequest` says.
 """
 
 from collections.abc import Iterable
@@ -17,44 +17,44 @@ from evalapp.audit.services import record
 from evalapp.campaigns.allocation import lock_open_campaign
 from evalapp.campaigns.models import Campaign, CampaignReviewer
 from evalapp.core.errors import ConflictError, InvalidError, NotAllowedError
-from evalapp.reviews.models import SentBack
+from evalapp.reviews.models import BaseChangeRequest
 from evalapp.reviews.queries import campaign_reviewers_of
 from evalapp.reviews.submitting import RUNNING
 from evalapp.reviews.words import checked_words
 
 WAITING_FIRST = ("-waits", "-id")
 
-Sent = TypeVar("Sent", bound=SentBack)
+Request = TypeVar("Request", bound=BaseChangeRequest)
 
 
 class Given(Protocol):
-    """What can be sent back: a review, or a judgement."""
+    """What changes can be requested to: a review, or a judgement."""
 
     pk: Any
     reviewer_id: Any
     campaign_id: Any
     is_simulated: Any
-    send_backs: Any
+    change_requests: Any
 
 
-def kind_of(given: Given) -> type[SentBack]:
-    kind: type[SentBack] = given.send_backs.model
+def kind_of(given: Given) -> type[BaseChangeRequest]:
+    kind: type[BaseChangeRequest] = given.change_requests.model
     return kind
 
 
-def closed_words(kind: type[SentBack]) -> str:
-    """Why nothing of this kind can be sent back any more."""
+def closed_words(kind: type[BaseChangeRequest]) -> str:
+    """Why no changes to this kind can be requested any more."""
     return (
         f"This campaign is closed, so its {kind.about}s cannot be changed any more. Adjudicate the "
         f"{kind.subject} instead."
     )
 
 
-def send_back(*, given: Given, by: User, reason: str) -> SentBack:
+def request_changes(*, given: Given, by: User, reason: str) -> BaseChangeRequest:
     """Ask the author to look at it again, and tell them why.
 
     Permission is the view's to check. Raises InvalidError without a reason, NotAllowedError for one's own,
-    ConflictError after the end of the campaign, where it is sent back already, and where nobody could
+    ConflictError after the end of the campaign, where changes are requested already, and where nobody could
     amend it (a simulated reviewer, or one who left the campaign).
     """
     kind = kind_of(given)
@@ -65,7 +65,7 @@ def send_back(*, given: Given, by: User, reason: str) -> SentBack:
         )
     if given.is_simulated:
         raise ConflictError(
-            f"A simulated reviewer gave this {kind.about}; there is nobody to send it back to."
+            f"A simulated reviewer gave this {kind.about}; there is nobody who could change it."
         )
     try:
         with transaction.atomic():
@@ -74,12 +74,12 @@ def send_back(*, given: Given, by: User, reason: str) -> SentBack:
         if not isinstance(error.__cause__, UniqueViolation):
             raise
         raise ConflictError(
-            f"This {kind.about} is sent back already and waits for its reviewer. Withdraw that first to give "
-            "another reason."
+            f"Changes to this {kind.about} are requested already and wait for its reviewer. Withdraw that request first to "
+            "give another reason."
         ) from error
 
 
-def _store(kind: type[SentBack], given: Given, by: User, reason: str) -> SentBack:
+def _store(kind: type[BaseChangeRequest], given: Given, by: User, reason: str) -> BaseChangeRequest:
     lock_open_campaign(given.campaign_id)
     campaign = Campaign.objects.select_related("project").get(pk=given.campaign_id)
     if campaign.state not in RUNNING:
@@ -91,29 +91,31 @@ def _store(kind: type[SentBack], given: Given, by: User, reason: str) -> SentBac
         raise ConflictError(
             f"This reviewer has left the campaign, so they cannot change their {kind.about} any more."
         )
-    # Locked, so that an amendment under way is either what is sent back, or answers it.
+    # Locked, so that an amendment under way is either what changes are requested to, or answers the request.
     table: Any = type(given)
     stored = table.objects.select_for_update(of=("self",)).get(pk=given.pk)
-    sent: SentBack = stored.send_backs.create(revision=stored.revision, reason=reason, sent_by=by)
+    change_request: BaseChangeRequest = stored.change_requests.create(
+        revision=stored.revision, reason=reason, requested_by=by
+    )
     record(
-        f"{kind.about}.sent_back",
+        f"{kind.about}.changes_requested",
         by=by,
         obj=stored,
         project=campaign.project,
-        data={"campaign": campaign.pk, "revision": sent.revision, "reason": reason},
+        data={"campaign": campaign.pk, "revision": change_request.revision, "reason": reason},
     )
-    return sent
+    return change_request
 
 
 @transaction.atomic
-def withdraw_send_back(*, sent: SentBack, by: User) -> None:
+def withdraw_change_request(*, change_request: BaseChangeRequest, by: User) -> None:
     """It needs no second look after all. ConflictError where it was resubmitted or withdrawn already."""
-    waiting = type(sent)._default_manager.filter(pk=sent.pk, resolved_at=None)
+    waiting = type(change_request)._default_manager.filter(pk=change_request.pk, resolved_at=None)
     if not waiting.update(resolved_at=Now(), is_withdrawn=True):
         raise ConflictError(
-            f"This is settled already: the {sent.about} was resubmitted, or the request withdrawn."
+            f"This is settled already: the {change_request.about} was resubmitted, or the request withdrawn."
         )
-    _tell("send_back_withdrawn", sent.given, by, sent.revision)
+    _tell("change_request_withdrawn", change_request.given, by, change_request.revision)
 
 
 def resubmitted(*, given: Given, by: User, revision: int) -> None:
@@ -121,7 +123,9 @@ def resubmitted(*, given: Given, by: User, revision: int) -> None:
 
     Call it in the transaction of the amendment, which holds the row of what is amended.
     """
-    if given.send_backs.filter(resolved_at=None).update(resolved_at=Now(), resubmitted_revision=revision):
+    if given.change_requests.filter(resolved_at=None).update(
+        resolved_at=Now(), resubmitted_revision=revision
+    ):
         _tell("resubmitted", given, by, revision)
 
 
@@ -140,18 +144,18 @@ def require_changed(given: Given) -> None:
     if waits_for_reviewer(given):
         kind = kind_of(given)
         raise InvalidError(
-            f"Nothing is changed yet. This {kind.about} was sent back: change it and submit it again, or open its "
+            f"Nothing is changed yet. Changes to this {kind.about} were requested: change it and submit it again, or open its "
             "discussion and appeal if it is right as it stands."
         )
 
 
-def waits_for_reviewer(given: Given) -> SentBack | None:
+def waits_for_reviewer(given: Given) -> BaseChangeRequest | None:
     """The open request about it, if there is one."""
-    found: SentBack | None = given.send_backs.filter(resolved_at=None).first()
+    found: BaseChangeRequest | None = given.change_requests.filter(resolved_at=None).first()
     return found
 
 
-def sent_back_to(user: User, kind: type[Sent]) -> QuerySet[Sent]:
+def change_requests_to(user: User, kind: type[Request]) -> QuerySet[Request]:
     """What this person was asked to look at again and still can, oldest first."""
     about = kind.about
     mine = {
@@ -168,18 +172,18 @@ def sent_back_to(user: User, kind: type[Sent]) -> QuerySet[Sent]:
     )
 
 
-def waiting_among(given: Iterable[Model], kind: type[Sent]) -> dict[int, Sent]:
-    """The requests that wait for their reviewer, by the id of what was sent back."""
+def waiting_among(given: Iterable[Model], kind: type[Request]) -> dict[int, Request]:
+    """The requests that wait for their reviewer, by the id of what they are about."""
     among = {f"{kind.about}__in": [each.pk for each in given]}
     waiting = kind._default_manager.filter(resolved_at=None, **among)
     return {getattr(each, f"{kind.about}_id"): each for each in waiting}
 
 
-def send_backs_of(campaign: Campaign, kind: type[Sent]) -> QuerySet[Any]:
+def change_requests_of(campaign: Campaign, kind: type[Request]) -> QuerySet[Any]:
     """All of a campaign's; page them by `WAITING_FIRST`."""
     about = kind.about
     return (
         kind._default_manager.filter(**{f"{about}__campaign": campaign})
-        .select_related(f"{about}__{kind.path}__example", f"{about}__reviewer", "sent_by")
+        .select_related(f"{about}__{kind.path}__example", f"{about}__reviewer", "requested_by")
         .annotate(waits=Case(When(resolved_at=None, then=1), default=0))
     )

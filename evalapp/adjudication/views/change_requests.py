@@ -1,4 +1,4 @@
-"""Pages by which something submitted is sent back to its reviewer; the address says of which ``desk``."""
+"""Pages by which changes to something submitted are requested; the URL says of which ``desk``."""
 
 from typing import Any
 
@@ -10,31 +10,31 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from evalapp.accounts.access import MemberRequest, project_view
 from evalapp.accounts.permissions import Permission
+from evalapp.adjudication.change_requests import ChangeRequestDesk
 from evalapp.adjudication.discussion import Names
-from evalapp.adjudication.forms import SendBackForm
+from evalapp.adjudication.forms import ChangeRequestForm
 from evalapp.adjudication.rights import is_running
-from evalapp.adjudication.send_backs import SendBackDesk
 from evalapp.adjudication.views.shared import campaign_or_missing, tabs_of
 from evalapp.campaigns.models import Campaign
 from evalapp.core.errors import ProblemError
 from evalapp.core.http import get_or_missing, show_problem
 from evalapp.core.paging import keyset_page
-from evalapp.reviews.send_backs import (
+from evalapp.reviews.change_requests import (
     WAITING_FIRST,
+    change_requests_of,
     closed_words,
-    send_back,
-    send_backs_of,
-    withdraw_send_back,
+    request_changes,
+    withdraw_change_request,
 )
 
 
-def _campaign(request: MemberRequest, campaign_id: int, desk: SendBackDesk) -> Campaign:
+def _campaign(request: MemberRequest, campaign_id: int, desk: ChangeRequestDesk) -> Campaign:
     campaign = campaign_or_missing(request, campaign_id)
     desk.require(request.user, campaign)
     return campaign
 
 
-def _context(campaign: Campaign, desk: SendBackDesk) -> dict[str, Any]:
+def _context(campaign: Campaign, desk: ChangeRequestDesk) -> dict[str, Any]:
     return {
         "station": "compare",
         "campaign": campaign,
@@ -45,25 +45,28 @@ def _context(campaign: Campaign, desk: SendBackDesk) -> dict[str, Any]:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @project_view(Permission.ADJUDICATE)
-def send_back_new(
-    request: MemberRequest, campaign_id: int, given_id: int, desk: SendBackDesk
+def change_request_new(
+    request: MemberRequest, campaign_id: int, given_id: int, desk: ChangeRequestDesk
 ) -> HttpResponse:
     """Ask a reviewer to look again at what they submitted."""
     campaign = _campaign(request, campaign_id, desk)
     given = get_or_missing(desk.given(campaign), pk=given_id)
     desk.require(request.user, campaign, given)
-    form = SendBackForm(request.POST or None)
+    form = ChangeRequestForm(request.POST or None)
     status = 200
     if request.method == "POST":
         status = 400
         if form.is_valid():
             try:
-                send_back(given=given, by=request.user, **form.cleaned_data)
+                request_changes(given=given, by=request.user, **form.cleaned_data)
             except ProblemError as error:
                 show_problem(form, error)
                 status = error.status
             else:
-                messages.success(request, "Sent back. It counts as it is until the reviewer changes it.")
+                messages.success(
+                    request,
+                    f"Changes requested. The {desk.kind.about} counts as it is until the reviewer changes it.",
+                )
                 return redirect(desk.case(campaign, given))
     context = {
         **_context(campaign, desk),
@@ -75,15 +78,15 @@ def send_back_new(
         "closed": closed_words(desk.kind),
         "case_href": desk.case(campaign, given),
     }
-    return render(request, "adjudication/send_back.html", context, status=status)
+    return render(request, "adjudication/request_changes.html", context, status=status)
 
 
 @require_safe
 @project_view(Permission.ADJUDICATE)
-def send_back_list(request: MemberRequest, campaign_id: int, desk: SendBackDesk) -> HttpResponse:
-    """What was sent back, and what came of it."""
+def change_request_list(request: MemberRequest, campaign_id: int, desk: ChangeRequestDesk) -> HttpResponse:
+    """The campaign's change requests, and what came of them."""
     campaign = _campaign(request, campaign_id, desk)
-    page = keyset_page(send_backs_of(campaign, desk.kind), request, order=WAITING_FIRST)
+    page = keyset_page(change_requests_of(campaign, desk.kind), request, order=WAITING_FIRST)
     names = Names(campaign, reader=request.user, to_reviewer=False)
     address = [campaign.project.slug, campaign.pk]
     context = {
@@ -91,32 +94,32 @@ def send_back_list(request: MemberRequest, campaign_id: int, desk: SendBackDesk)
         "page": page,
         "rows": [
             {
-                "sent": each,
+                "change_request": each,
                 "reviewer": names.of(each.given.reviewer),
-                "by": names.of(each.sent_by),
+                "by": names.of(each.requested_by),
                 "href": desk.case(campaign, each.given),
                 "withdraw_href": reverse(desk.withdrawal, args=[*address, each.pk]),
             }
             for each in page.rows
         ],
         "none": (
-            f"No {desk.kind.about} was sent back. A case shows every {desk.kind.about} of it, each with a way "
-            "to send it back."
+            f"No changes are requested. A case shows all its {desk.kind.about}s; request changes to one "
+            "there."
         ),
         "source_href": reverse(desk.source, args=address),
         "source_words": desk.source_words,
         "tabs": tabs_of(campaign, desk.listed),
     }
-    return render(request, "adjudication/send_backs.html", context)
+    return render(request, "adjudication/change_requests.html", context)
 
 
 @require_POST
 @project_view(Permission.ADJUDICATE)
-def send_back_withdraw(
-    request: MemberRequest, campaign_id: int, send_back_id: int, desk: SendBackDesk
+def change_request_withdraw(
+    request: MemberRequest, campaign_id: int, change_request_id: int, desk: ChangeRequestDesk
 ) -> HttpResponse:
     campaign = _campaign(request, campaign_id, desk)
-    sent = get_or_missing(send_backs_of(campaign, desk.kind), pk=send_back_id)
-    withdraw_send_back(sent=sent, by=request.user)
+    change_request = get_or_missing(change_requests_of(campaign, desk.kind), pk=change_request_id)
+    withdraw_change_request(change_request=change_request, by=request.user)
     messages.success(request, f"Withdrawn. The {desk.kind.about} stands as it was submitted.")
     return redirect(desk.listed, request.project.slug, campaign.pk)

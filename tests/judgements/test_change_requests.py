@@ -1,4 +1,4 @@
-"""A judgement is sent back with a reason, counts as it is, and is resubmitted."""
+"""Changes to a judgement are requested with a reason; it counts as it is, and is resubmitted."""
 
 import uuid
 
@@ -9,12 +9,12 @@ from django.test.utils import CaptureQueriesContext
 from evalapp.audit.models import AuditEvent
 from evalapp.campaigns.services import close_campaign
 from evalapp.core.errors import ConflictError, InvalidError, NotAllowedError
-from evalapp.judgements.models import Judgement, JudgementSendBack
+from evalapp.judgements.models import Judgement, JudgementChangeRequest
 from evalapp.judgements.presentation import judgement_url
 from evalapp.judgements.queries import verdict_of
 from evalapp.judgements.services import amend_judgement
 from evalapp.judgements.verdicts import Verdict
-from evalapp.reviews.send_backs import send_back
+from evalapp.reviews.change_requests import request_changes
 from tests.api.conftest import problem_in, program_of
 from tests.cast import client_of
 from tests.judgements.conftest import judge
@@ -27,10 +27,10 @@ def judgement(campaign, reviewer) -> Judgement:
     return judge(campaign, reviewer, Verdict("a", None, "Shorter.")).judgement
 
 
-def test_it_is_sent_back_seen_by_its_reviewer_and_resubmitted(judgement, campaign, reviewer, manager):
+def test_changes_are_requested_seen_by_its_reviewer_and_resubmitted(judgement, campaign, reviewer, manager):
     base = f"/projects/{campaign.project.slug}/compare/{campaign.pk}/"
     office, mine = client_of(manager), client_of(reviewer)
-    address = f"{base}judgements/{judgement.pk}/send-back/"
+    address = f"{base}judgements/{judgement.pk}/request-changes/"
     case = f"{base}cases/{judgement.comparison.item_id}/"
     assert f'href="{address}"' in office.get(case).text
     form = office.get(address).text
@@ -38,31 +38,31 @@ def test_it_is_sent_back_seen_by_its_reviewer_and_resubmitted(judgement, campaig
     empty = office.post(address, {"reason": " "})
     assert empty.status_code == 400
     sent = office.post(address, {"reason": "Look at the figures in the second."}, follow=True)
-    assert "Sent back. It counts as it is" in sent.text
+    assert "Changes requested. The judgement counts as it is" in sent.text
     again = office.post(address, {"reason": "Twice."})
-    assert again.status_code == 409 and "sent back already" in again.text
+    assert again.status_code == 409 and "requested already" in again.text
     # It counts as it is, and its reviewer finds it.
     assert campaign.judgements.count() == 1
     home = mine.get("/reviews/").text
-    assert "1 comparison sent back" in home and "Look at the figures in the second." in home
+    assert "Changes requested to 1 comparison" in home and "Look at the figures in the second." in home
     assignment, slot = judgement.assignment.key, judgement.slot
     own = f"/judgements/{assignment}/{slot}/"
     assert f'href="{own}"' in home
     assert "Look at the figures in the second." in mine.get(own).text
-    assert "Sent back" in mine.get("/judgements/submitted/").text
-    listed = office.get(f"{base}judgements/sent-back/").text
+    assert "Changes requested" in mine.get("/judgements/submitted/").text
+    listed = office.get(f"{base}judgements/change-requests/").text
     assert "Waits for the reviewer" in listed and "Reviewer 1" in listed and reviewer.email not in listed
     amend_judgement(judgement=judgement, by=reviewer, verdict=Verdict("b", None, "I see."), revision=1)
-    sent_back = JudgementSendBack.objects.get()
-    assert (sent_back.state, sent_back.resubmitted_revision) == ("resubmitted", 2)
-    assert "sent back" not in mine.get("/reviews/").text
-    assert "Resubmitted" in office.get(f"{base}judgements/sent-back/").text
+    change_request = JudgementChangeRequest.objects.get()
+    assert (change_request.state, change_request.resubmitted_revision) == ("resubmitted", 2)
+    assert "Changes requested" not in mine.get("/reviews/").text
+    assert "Resubmitted" in office.get(f"{base}judgements/change-requests/").text
     actions = set(AuditEvent.objects.filter(object_type="judgement").values_list("action", flat=True))
-    assert {"judgement.sent_back", "judgement.resubmitted"} <= actions
+    assert {"judgement.changes_requested", "judgement.resubmitted"} <= actions
 
 
 def test_a_resubmission_that_changes_nothing_is_none(judgement, reviewer, manager):
-    sent = send_back(given=judgement, by=manager, reason="Look again.")
+    sent = request_changes(given=judgement, by=manager, reason="Look again.")
     same = {"client_id": str(uuid.uuid4()), "answers": verdict_of(judgement).as_dict(), "revision": 1}
     answer = client_of(reviewer).post(
         judgement_url(judgement.assignment.key, judgement.slot),
@@ -71,9 +71,12 @@ def test_a_resubmission_that_changes_nothing_is_none(judgement, reviewer, manage
         headers={"Accept": "application/json"},
     )
     assert answer.status_code == 400
-    assert "Nothing is changed yet. This judgement was sent back" in answer.json()["error"]["message"]
+    assert (
+        "Nothing is changed yet. Changes to this judgement were requested"
+        in answer.json()["error"]["message"]
+    )
     sent.refresh_from_db()
-    assert sent.state == "sent_back"
+    assert sent.state == "changes_requested"
     # What answered it may be sent once more, because its answer was lost on the way.
     for _ in range(2):
         amend_judgement(judgement=judgement, by=reviewer, verdict=Verdict("b", None, "I see."), revision=1)
@@ -82,10 +85,8 @@ def test_a_resubmission_that_changes_nothing_is_none(judgement, reviewer, manage
 
 
 def test_a_request_is_withdrawn_once(judgement, campaign, manager):
-    sent = send_back(given=judgement, by=manager, reason="Look again.")
-    address = (
-        f"/projects/{campaign.project.slug}/compare/{campaign.pk}/judgements/sent-back/{sent.pk}/withdraw/"
-    )
+    sent = request_changes(given=judgement, by=manager, reason="Look again.")
+    address = f"/projects/{campaign.project.slug}/compare/{campaign.pk}/judgements/change-requests/{sent.pk}/withdraw/"
     office = client_of(manager)
     assert "Withdrawn." in office.post(address, follow=True).text
     assert office.post(address).status_code == 409
@@ -95,41 +96,41 @@ def test_a_request_is_withdrawn_once(judgement, campaign, manager):
 
 def test_nobody_sends_back_their_own_nor_after_the_end(judgement, campaign, reviewer, manager):
     with pytest.raises(NotAllowedError):
-        send_back(given=judgement, by=reviewer, reason="Mine.")
+        request_changes(given=judgement, by=reviewer, reason="Mine.")
     with pytest.raises(InvalidError):
-        send_back(given=judgement, by=manager, reason="\n ")
+        request_changes(given=judgement, by=manager, reason="\n ")
     campaign.reviewers.filter(user=reviewer).update(left_at="2026-01-01T00:00Z")
     with pytest.raises(ConflictError, match="has left"):
-        send_back(given=judgement, by=manager, reason="Look again.")
+        request_changes(given=judgement, by=manager, reason="Look again.")
     close_campaign(campaign=campaign, by=None)
     with pytest.raises(ConflictError, match="is closed"):
-        send_back(given=judgement, by=manager, reason="Look again.")
+        request_changes(given=judgement, by=manager, reason="Look again.")
 
 
 def test_who_still_judges_here_neither_reads_nor_sends_back(judgement, campaign, other_reviewer, manager):
     campaign.project.memberships.filter(user=other_reviewer).update(role="manager")
     base = f"/projects/{campaign.project.slug}/compare/{campaign.pk}/judgements/"
-    for address in (f"{base}{judgement.pk}/send-back/", f"{base}sent-back/"):
+    for address in (f"{base}{judgement.pk}/request-changes/", f"{base}change-requests/"):
         assert client_of(other_reviewer).get(address).status_code == 403
         assert client_of(manager).get(address).status_code == 200
 
 
 def test_the_database_keeps_one_open_request_and_one_way_to_end(judgement, manager):
-    given = {"judgement": judgement, "revision": 1, "reason": "Look.", "sent_by": manager}
-    JudgementSendBack.objects.create(**given)
+    given = {"judgement": judgement, "revision": 1, "reason": "Look.", "requested_by": manager}
+    JudgementChangeRequest.objects.create(**given)
     for bad in ({}, {"is_withdrawn": True}, {"resubmitted_revision": 2}):
         with pytest.raises(IntegrityError), transaction.atomic():
-            JudgementSendBack.objects.create(**given, **bad)
+            JudgementChangeRequest.objects.create(**given, **bad)
 
 
 def test_programs_do_the_same(judgement, campaign, reviewer, manager):
-    root = f"projects/{campaign.project.slug}/campaigns/{campaign.pk}/judgements/sent-back/"
+    root = f"projects/{campaign.project.slug}/campaigns/{campaign.pk}/judgements/change-requests/"
     office, mine = program_of(manager), program_of(reviewer)
     unknown = office.post(root, {"judgement": 10**9, "reason": "Look."})
     assert "judgement" in problem_in(unknown, 400)["fields"]
     sent = office.post(root, {"judgement": judgement.pk, "reason": "Look."})
-    assert (sent.status_code, sent.json()["state"]) == (201, "sent_back")
-    (waiting,) = mine.get("judgements/sent-back/").json()["results"]
+    assert (sent.status_code, sent.json()["state"]) == (201, "changes_requested")
+    (waiting,) = mine.get("judgements/change-requests/").json()["results"]
     assert (waiting["assignment"], waiting["reason"], waiting["revision"]) == (
         str(judgement.assignment.key),
         "Look.",
@@ -139,17 +140,17 @@ def test_programs_do_the_same(judgement, campaign, reviewer, manager):
     withdraw = f"{root}{sent.json()['id']}/withdraw/"
     assert office.post(withdraw).status_code == 204
     problem_in(office.post(withdraw), 409)
-    assert mine.get("judgements/sent-back/").json()["results"] == []
+    assert mine.get("judgements/change-requests/").json()["results"] == []
 
 
 def test_the_list_reads_the_same_for_one_and_for_three(campaign, reviewer, manager):
-    address = f"/projects/{campaign.project.slug}/compare/{campaign.pk}/judgements/sent-back/"
+    address = f"/projects/{campaign.project.slug}/compare/{campaign.pk}/judgements/change-requests/"
     queries = []
     for count in (1, 2):
         for _ in range(count):
             sent = judge(campaign, reviewer).judgement
-            send_back(given=sent, by=manager, reason="Look again.")
+            request_changes(given=sent, by=manager, reason="Look again.")
         with CaptureQueriesContext(connection) as captured:
             assert client_of(manager).get(address).status_code == 200
         queries.append(len(captured))
-    assert JudgementSendBack.objects.count() == 3 and queries[0] == queries[1]
+    assert JudgementChangeRequest.objects.count() == 3 and queries[0] == queries[1]
