@@ -5,8 +5,8 @@ from evalapp.adjudication.models import (
     Adjudication,
     AdjudicationRevision,
     Appeal,
-    ComparisonRuling,
-    ComparisonRulingRevision,
+    ComparisonAdjudication,
+    ComparisonAdjudicationRevision,
     DiscussionMessage,
 )
 from evalapp.analysis.models import StoredAnalysis
@@ -97,8 +97,8 @@ __all__ = [
     "ChangeRequest",
     "ClosingAnswer",
     "Comparison",
-    "ComparisonRuling",
-    "ComparisonRulingRevision",
+    "ComparisonAdjudication",
+    "ComparisonAdjudicationRevision",
     "ContaminationDecision",
     "CorpusMetric",
     "Correction",

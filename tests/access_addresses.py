@@ -137,7 +137,7 @@ ROUTE_KWARGS: dict[str, dict[str, Kwarg]] = {
         for name in (
             *("judgement_change_requests", "api_judgement_change_requests"),
             *("adjudication_comparison", "comparison_discussion", "api_disputed_comparisons"),
-            *("api_compared", "api_comparison_discussion", "api_rulings"),
+            *("api_compared", "api_comparison_discussion", "api_comparison_adjudications"),
         )
     },
     "judgement_change_request": {

@@ -7,7 +7,11 @@ from types import SimpleNamespace
 from django.utils import timezone
 
 from evalapp.accounts.models import User
-from evalapp.adjudication.models import ComparisonRuling, ComparisonRulingRevision, DiscussionMessage
+from evalapp.adjudication.models import (
+    ComparisonAdjudication,
+    ComparisonAdjudicationRevision,
+    DiscussionMessage,
+)
 from evalapp.campaigns.models import (
     Assignment,
     AssignmentState,
@@ -95,10 +99,10 @@ def _add_disputes(world: SimpleNamespace) -> None:
     )
     decision = {"reason": "Clearer.", "decided_by": sender, "decided_at": timezone.now()}
     said = {"outputs": outputs, "choice": "b", **decision}
-    world.ruling = ComparisonRuling.objects.create(
+    world.adjudication = ComparisonAdjudication.objects.create(
         campaign=world.pairs, comparison=judged, revision=2, **said
     )
-    ComparisonRulingRevision.objects.create(ruling=world.ruling, revision=1, **said)
+    ComparisonAdjudicationRevision.objects.create(adjudication=world.adjudication, revision=1, **said)
     DiscussionMessage.objects.create(
         campaign=world.pairs, comparison=judged, author=sender, text="Why the first?"
     )

@@ -474,7 +474,7 @@ ACCESS: dict[str, Access] = {
     "api_disputed_comparisons": both(P.ADJUDICATE),
     "api_compared": both(P.ADJUDICATE),
     "api_comparison_discussion": both(P.ADJUDICATE),
-    "api_rulings": Access(P.VIEW_ANALYSIS, P.ADJUDICATE),
+    "api_comparison_adjudications": Access(P.VIEW_ANALYSIS, P.ADJUDICATE),
     "api_pair_results": both(P.VIEW_ANALYSIS),
     "api_judgements": both(P.VIEW_ANALYSIS),
     "api_verdicts_apart": both(P.VIEW_ANALYSIS),

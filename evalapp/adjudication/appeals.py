@@ -6,9 +6,9 @@ from django.utils import timezone
 from psycopg.errors import UniqueViolation
 
 from evalapp.accounts.models import Project, User
-from evalapp.adjudication.models import Adjudication, Appeal, ComparisonRuling, Outcome
+from evalapp.adjudication.models import Adjudication, Appeal, ComparisonAdjudication, Outcome
 from evalapp.adjudication.rights import adjudicators_of, has_given, why_not_adjudicate
-from evalapp.adjudication.services import Ruling, adjudicate, rule_on
+from evalapp.adjudication.services import AdjudicatedScore, adjudicate, adjudicate_comparison
 from evalapp.adjudication.subjects import Subject, given_about, subject_given
 from evalapp.audit.services import record
 from evalapp.campaigns.models import Campaign
@@ -22,7 +22,7 @@ from evalapp.reviews.words import checked_words
 # What an appeal is against, as forms and programs say it: the request, or the decision, of a review with the
 # key of its criterion.
 REQUEST, DECISION = "request", "decision:"
-RULING = "decision"
+COMPARISON_DECISION = "decision"
 ANSWERED = "This appeal is answered already. Open it again to read the answer."
 
 Given = Review | Judgement
@@ -31,7 +31,7 @@ NewValue = int | str | Verdict | None
 
 def appeal(*, given: Given, against: str, reason: str, by: User, revision: int | None = None) -> Appeal:
     """Appeal against what was asked or decided about one's own review or judgement: `REQUEST`, or `DECISION`
-    and the criterion's key, of a judgement `RULING`. Raises MissingError where there is no such thing, StaleError
+    and the criterion's key, of a judgement `COMPARISON_DECISION`. Raises MissingError where there is no such thing, StaleError
     where it is not the ``revision`` any more that they read, else as `appeal_change_request`.
     """
     if against == REQUEST:
@@ -50,12 +50,12 @@ def appeal(*, given: Given, against: str, reason: str, by: User, revision: int |
     return appeal_decision(decision=decision, by=by, reason=reason)
 
 
-def _decision_about(given: Given, against: str) -> Adjudication | ComparisonRuling | None:
+def _decision_about(given: Given, against: str) -> Adjudication | ComparisonAdjudication | None:
     if isinstance(given, Judgement):
-        if against != RULING:
+        if against != COMPARISON_DECISION:
             return None
-        rulings = ComparisonRuling.objects.select_related("campaign__project", "comparison")
-        return rulings.filter(comparison=given.comparison_id).first()
+        about_comparisons = ComparisonAdjudication.objects.select_related("campaign__project", "comparison")
+        return about_comparisons.filter(comparison=given.comparison_id).first()
     decisions = Adjudication.objects.select_related("criterion", "campaign__project", "item_output")
     key = against.removeprefix(DECISION)
     return decisions.filter(item_output=given.item_output_id, criterion__key=key).first()
@@ -82,7 +82,7 @@ def appeal_change_request(
     return _open(new, reason)
 
 
-def appeal_decision(*, decision: Adjudication | ComparisonRuling, by: User, reason: str) -> Appeal:
+def appeal_decision(*, decision: Adjudication | ComparisonAdjudication, by: User, reason: str) -> Appeal:
     """Something that they reviewed or judged was decided on, and they do not agree. Raises as
     `appeal_change_request`.
     """
@@ -94,8 +94,8 @@ def appeal_decision(*, decision: Adjudication | ComparisonRuling, by: User, reas
         decided_by=decision.decided_by,
         revision=decision.revision,
     )
-    if isinstance(decision, ComparisonRuling):
-        new.ruling = decision
+    if isinstance(decision, ComparisonAdjudication):
+        new.comparison_adjudication = decision
     else:
         new.adjudication = decision
     return _open(new, reason)
@@ -132,8 +132,8 @@ def against_words(appeal: Appeal) -> str:
     return f"the decision on {against.topic}"
 
 
-def subject_of_decision(decision: Adjudication | ComparisonRuling) -> Subject:
-    return decision.comparison if isinstance(decision, ComparisonRuling) else decision.item_output
+def subject_of_decision(decision: Adjudication | ComparisonAdjudication) -> Subject:
+    return decision.comparison if isinstance(decision, ComparisonAdjudication) else decision.item_output
 
 
 def subject_of(appeal: Appeal) -> Subject:
@@ -201,9 +201,9 @@ def _change(appeal: Appeal, by: User, answer: str, value: NewValue) -> None:
         # The reviewer may have resubmitted meanwhile; then there is nothing left to withdraw.
         if type(against).objects.filter(pk=against.pk, resolved_at=None).exists():
             withdraw_change_request(change_request=against, by=by)
-    elif isinstance(against, ComparisonRuling):
-        _rule_anew(
-            ComparisonRuling.objects.select_related("comparison").get(pk=against.pk), by, answer, value
+    elif isinstance(against, ComparisonAdjudication):
+        _adjudicate_comparison_anew(
+            ComparisonAdjudication.objects.select_related("comparison").get(pk=against.pk), by, answer, value
         )
     else:
         decisions = Adjudication.objects.select_related("criterion", "item_output")
@@ -215,28 +215,30 @@ def _adjudicate_anew(decision: Adjudication, by: User, answer: str, value: NewVa
     if value is None or isinstance(value, Verdict) or value == present:
         raise _nothing_new(decision, "value")
     key = decision.criterion.key
-    rulings = {key: Ruling(value, answer, decision.revision)}
+    scores = {key: AdjudicatedScore(value, answer, decision.revision)}
     try:
-        adjudicate(campaign=decision.campaign, item_output=decision.item_output, rulings=rulings, by=by)
+        adjudicate(campaign=decision.campaign, item_output=decision.item_output, scores=scores, by=by)
     except InvalidError as error:
         texts = error.fields.get(f"{key}.value", [error.message])
         raise InvalidError(error.message, fields={"value": texts}) from error
 
 
-def _rule_anew(ruling: ComparisonRuling, by: User, answer: str, value: NewValue) -> None:
-    if not isinstance(value, Verdict) or value.fingerprint() == ruling.verdict.fingerprint():
-        raise _nothing_new(ruling, "choice" if ruling.choice else "ranks")
-    rule_on(
-        campaign=ruling.campaign,
-        comparison=ruling.comparison,
+def _adjudicate_comparison_anew(
+    adjudication: ComparisonAdjudication, by: User, answer: str, value: NewValue
+) -> None:
+    if not isinstance(value, Verdict) or value.fingerprint() == adjudication.verdict.fingerprint():
+        raise _nothing_new(adjudication, "choice" if adjudication.choice else "ranks")
+    adjudicate_comparison(
+        campaign=adjudication.campaign,
+        comparison=adjudication.comparison,
         verdict=value,
         reason=answer,
-        revision=ruling.revision,
+        revision=adjudication.revision,
         by=by,
     )
 
 
-def _nothing_new(decision: Adjudication | ComparisonRuling, field: str) -> InvalidError:
+def _nothing_new(decision: Adjudication | ComparisonAdjudication, field: str) -> InvalidError:
     message = f"Give another value than {decision.words}, or uphold the decision."
     return InvalidError(message, fields={field: [message]})
 
@@ -251,7 +253,7 @@ def own_appeals(given: Given, person: User) -> QuerySet[Appeal]:
     """The person's own about what they submitted: a change request, or what was decided on its subject."""
     subject = subject_given(given)
     if isinstance(given, Judgement):
-        about = Q(judgement_change_request__judgement=given) | Q(ruling__comparison=subject)
+        about = Q(judgement_change_request__judgement=given) | Q(comparison_adjudication__comparison=subject)
     else:
         about = Q(change_request__review=given) | Q(adjudication__item_output=subject)
     return with_subject(Appeal.objects.filter(about, appellant=person))
@@ -259,7 +261,9 @@ def own_appeals(given: Given, person: User) -> QuerySet[Appeal]:
 
 def with_subject(appeals: QuerySet[Appeal]) -> QuerySet[Appeal]:
     """Adds what they are about, also as it was before it was changed, who decided it and who answered."""
-    return appeals.prefetch_related("adjudication__revisions", "ruling__revisions").select_related(
+    return appeals.prefetch_related(
+        "adjudication__revisions", "comparison_adjudication__revisions"
+    ).select_related(
         "appellant",
         "answered_by",
         "decided_by",
@@ -267,6 +271,6 @@ def with_subject(appeals: QuerySet[Appeal]) -> QuerySet[Appeal]:
         "adjudication__criterion",
         "adjudication__item_output",
         "change_request__review__item_output",
-        "ruling__comparison",
+        "comparison_adjudication__comparison",
         "judgement_change_request__judgement__comparison",
     )

@@ -61,10 +61,10 @@ class DisputedOutput(NamedTuple):
 
 
 class DisputedComparison(NamedTuple):
-    """A comparison on which verdicts differ; as `Apart`, with whether it is ruled on."""
+    """A comparison on which verdicts differ; as `Apart`, with whether it is adjudicated."""
 
     apart: Apart[GivenVerdict]
-    is_ruled_on: bool
+    is_adjudicated: bool
 
     @property
     def subject_id(self) -> int:
@@ -76,7 +76,7 @@ class DisputedComparison(NamedTuple):
 
     @property
     def decided(self) -> int:
-        return int(self.is_ruled_on)
+        return int(self.is_adjudicated)
 
 
 Row = TypeVar("Row", bound=DisputedOutput | DisputedComparison)
@@ -120,7 +120,7 @@ def rated_criteria(campaign: Campaign) -> list[Criterion]:
 
 def disputed_comparisons(campaign: Campaign) -> Worklist[DisputedComparison]:
     """Every comparison on which at least two verdicts differ. Simulated ones count as in `worklist_of`."""
-    decided = set(campaign.comparison_rulings.values_list("comparison_id", flat=True))
+    decided = set(campaign.comparison_adjudications.values_list("comparison_id", flat=True))
     found = told_apart(given_verdicts(_counted(campaign.judgements.all(), campaign)))
     return Worklist([DisputedComparison(each, each.comparison_id in decided) for each in found])
 

@@ -3,8 +3,8 @@ from collections.abc import Iterable
 from django import forms
 from django.http import QueryDict
 
-from evalapp.adjudication.models import Adjudication, ComparisonRuling, Outcome
-from evalapp.adjudication.services import Ruling
+from evalapp.adjudication.models import Adjudication, ComparisonAdjudication, Outcome
+from evalapp.adjudication.services import AdjudicatedScore
 from evalapp.judgements.forms import verdict_from_form
 from evalapp.judgements.models import Choice
 from evalapp.judgements.queries import LETTERS
@@ -54,7 +54,9 @@ class AnswerForm(forms.Form):
     outcome = forms.ChoiceField(label="Outcome", choices=Outcome.choices, widget=forms.RadioSelect)
     answer = _words("Your answer", help_text="The reviewer reads this.")
 
-    def __init__(self, data: QueryDict | None, *, decision: Adjudication | ComparisonRuling | None) -> None:
+    def __init__(
+        self, data: QueryDict | None, *, decision: Adjudication | ComparisonAdjudication | None
+    ) -> None:
         super().__init__(data)
         self._sent = data if data is not None else QueryDict()
         self.decision = decision
@@ -79,16 +81,16 @@ class AnswerForm(forms.Form):
         )
 
     def value_given(self) -> int | str | Verdict | None:
-        if isinstance(self.decision, ComparisonRuling):
+        if isinstance(self.decision, ComparisonAdjudication):
             return self._verdict(self.decision)
         return read_level(self.cleaned_data.get("value", ""))
 
-    def _verdict(self, ruling: ComparisonRuling) -> Verdict:
+    def _verdict(self, adjudication: ComparisonAdjudication) -> Verdict:
         """What is left "as it was decided" stays so."""
-        given = verdict_from_form(self._sent, outputs=len(ruling.outputs))
-        if ruling.ranks is None:
-            return Verdict(given.choice or ruling.choice)
-        ranks = zip(given.ranks or ruling.ranks, ruling.ranks, strict=True)
+        given = verdict_from_form(self._sent, outputs=len(adjudication.outputs))
+        if adjudication.ranks is None:
+            return Verdict(given.choice or adjudication.choice)
+        ranks = zip(given.ranks or adjudication.ranks, adjudication.ranks, strict=True)
         return Verdict("", [new or decided for new, decided in ranks])
 
 
@@ -105,14 +107,14 @@ def read_level(text: str) -> int | str | None:
     return int(text) if digits.isascii() and digits.isdigit() and len(digits) < 10 else text
 
 
-def rulings_from(form: QueryDict, criteria: Iterable[Criterion]) -> dict[str, Ruling]:
+def adjudicated_scores_from(form: QueryDict, criteria: Iterable[Criterion]) -> dict[str, AdjudicatedScore]:
     """What was decided on the desk, by criterion; one with neither value nor reason is left for later."""
-    rulings = {}
+    scores = {}
     for criterion in criteria:
         value = read_level(form.get(f"criterion-{criterion.key}", ""))
         reason = form.get(f"reason-{criterion.key}", "")
         if value is None and not reason.strip():
             continue
         revision = read_level(form.get(f"revision-{criterion.key}", "0"))
-        rulings[criterion.key] = Ruling(value, reason, revision if isinstance(revision, int) else 0)
-    return rulings
+        scores[criterion.key] = AdjudicatedScore(value, reason, revision if isinstance(revision, int) else 0)
+    return scores

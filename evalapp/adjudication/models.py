@@ -118,7 +118,7 @@ class AdjudicationRevision(Decided):
         return "N/A" if self.value is None else self.adjudication.criterion.level_words(self.value)
 
 
-class ComparisonRuling(StatedVerdict, Decided):
+class ComparisonAdjudication(StatedVerdict, Decided):
     """What was decided where verdicts on the same answers differ, beside the judgements, never in their place.
 
     ``outputs``: in the comparison's own order. Who judged the comparison cannot have decided it; the database
@@ -128,19 +128,21 @@ class ComparisonRuling(StatedVerdict, Decided):
     IDENTITY = ("comparison",)
     SAYS = KEPT = ("outputs", "choice", "ranks")
 
-    campaign = models.ForeignKey(Campaign, on_delete=models.CASCADE, related_name="comparison_rulings")
-    comparison = models.ForeignKey(Comparison, on_delete=models.CASCADE, related_name="rulings")
+    campaign = models.ForeignKey(Campaign, on_delete=models.CASCADE, related_name="comparison_adjudications")
+    comparison = models.ForeignKey(Comparison, on_delete=models.CASCADE, related_name="adjudications")
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(fields=["comparison"], name="comparison_ruling_once"),
-            models.CheckConstraint(condition=CHOICE_OR_RANKS, name="comparison_ruling_choice_or_ranks"),
-            models.CheckConstraint(condition=RANKS_ARE_AN_ORDER, name="comparison_ruling_ranks_are_an_order"),
+            models.UniqueConstraint(fields=["comparison"], name="comparison_adjudication_once"),
+            models.CheckConstraint(condition=CHOICE_OR_RANKS, name="comparison_adjudication_choice_or_ranks"),
+            models.CheckConstraint(
+                condition=RANKS_ARE_AN_ORDER, name="comparison_adjudication_ranks_are_an_order"
+            ),
         ]
-        indexes = [models.Index(fields=["campaign"], name="comparison_ruling_of_campaign")]
+        indexes = [models.Index(fields=["campaign"], name="comparison_adjudicated_in")]
 
     def __str__(self) -> str:
-        return f"ruling {self.pk}"
+        return f"comparison adjudication {self.pk}"
 
     @property
     def verdict(self) -> Verdict:
@@ -161,15 +163,19 @@ class ComparisonRuling(StatedVerdict, Decided):
         return {"comparison": self.comparison_id, "value": self.choice or self.ranks}
 
 
-class ComparisonRulingRevision(StatedVerdict, Decided):
-    """What a ruling said before it was revised, by whom and why."""
+class ComparisonAdjudicationRevision(StatedVerdict, Decided):
+    """What a comparison's adjudication said before it was revised, by whom and why."""
 
-    ruling = models.ForeignKey(ComparisonRuling, on_delete=models.CASCADE, related_name="revisions")
+    adjudication = models.ForeignKey(
+        ComparisonAdjudication, on_delete=models.CASCADE, related_name="revisions"
+    )
     revision = models.PositiveIntegerField()
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(fields=["ruling", "revision"], name="comparison_ruling_revision_once")
+            models.UniqueConstraint(
+                fields=["adjudication", "revision"], name="comparison_adjudication_revision_once"
+            )
         ]
 
     def __str__(self) -> str:
@@ -177,7 +183,7 @@ class ComparisonRulingRevision(StatedVerdict, Decided):
 
     @property
     def words(self) -> str:
-        """As of the ruling."""
+        """As of the adjudication."""
         return order_words(Verdict(self.choice, self.ranks))
 
 
@@ -214,7 +220,7 @@ class Outcome(models.TextChoices):
     CHANGED = "changed", "Changed"
 
 
-AGAINST = ("change_request", "adjudication", "judgement_change_request", "ruling")
+AGAINST = ("change_request", "adjudication", "judgement_change_request", "comparison_adjudication")
 """What an appeal can be against, by its field."""
 _AGAINST_ONE = reduce(or_, (Q(**{f"{name}__isnull": name != one for name in AGAINST}) for one in AGAINST))
 
@@ -236,7 +242,9 @@ class Appeal(BaseModel):
     judgement_change_request = models.ForeignKey(
         JudgementChangeRequest, null=True, on_delete=models.CASCADE, related_name="appeals"
     )
-    ruling = models.ForeignKey(ComparisonRuling, null=True, on_delete=models.CASCADE, related_name="appeals")
+    comparison_adjudication = models.ForeignKey(
+        ComparisonAdjudication, null=True, on_delete=models.CASCADE, related_name="appeals"
+    )
     decided_by = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+")
     revision = models.PositiveIntegerField(default=1)
     reason = models.TextField()
@@ -255,7 +263,8 @@ class Appeal(BaseModel):
                 fields=["judgement_change_request"], name="appeal_once_per_judgement_change_request"
             ),
             models.UniqueConstraint(
-                fields=["ruling", "revision", "appellant"], name="appeal_once_per_ruling"
+                fields=["comparison_adjudication", "revision", "appellant"],
+                name="appeal_once_per_comparison_adjudication",
             ),
             models.CheckConstraint(condition=_AGAINST_ONE, name="appeal_against_one_thing"),
             models.CheckConstraint(
@@ -272,24 +281,31 @@ class Appeal(BaseModel):
         return f"appeal {self.pk}"
 
     @property
-    def against(self) -> ChangeRequest | Adjudication | JudgementChangeRequest | ComparisonRuling:
+    def against(self) -> ChangeRequest | Adjudication | JudgementChangeRequest | ComparisonAdjudication:
         """The request or the decision that it is against."""
-        found = self.change_request or self.adjudication or self.judgement_change_request or self.ruling
+        found = (
+            self.change_request
+            or self.adjudication
+            or self.judgement_change_request
+            or self.comparison_adjudication
+        )
         assert found is not None
         return found
 
     @property
-    def decision(self) -> Adjudication | ComparisonRuling | None:
+    def decision(self) -> Adjudication | ComparisonAdjudication | None:
         """What was decided, where the appeal is against that, as it is now."""
-        return self.adjudication or self.ruling
+        return self.adjudication or self.comparison_adjudication
 
     @property
     def appealed(
         self,
-    ) -> "Adjudication | AdjudicationRevision | ComparisonRuling | ComparisonRulingRevision | None":
+    ) -> (
+        "Adjudication | AdjudicationRevision | ComparisonAdjudication | ComparisonAdjudicationRevision | None"
+    ):
         """What was decided as it was appealed against, whatever it was changed to since. Reads the revisions."""
         decision = self.decision
         if decision is None or decision.revision == self.revision:
             return decision
-        revisions: Iterable[AdjudicationRevision | ComparisonRulingRevision] = decision.revisions.all()
+        revisions: Iterable[AdjudicationRevision | ComparisonAdjudicationRevision] = decision.revisions.all()
         return next((each for each in revisions if each.revision == self.revision), decision)

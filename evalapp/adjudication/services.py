@@ -9,7 +9,7 @@ from django.utils import timezone
 from psycopg.errors import UniqueViolation
 
 from evalapp.accounts.models import User
-from evalapp.adjudication.models import Adjudication, ComparisonRuling
+from evalapp.adjudication.models import Adjudication, ComparisonAdjudication
 from evalapp.adjudication.rights import require_may_adjudicate
 from evalapp.audit.services import record
 from evalapp.campaigns.models import Campaign, Comparison, ItemOutput, Purpose
@@ -26,7 +26,7 @@ WHY = "Say why, so that the reviewers can follow it."
 
 
 @dataclass(frozen=True)
-class Ruling:
+class AdjudicatedScore:
     """What is decided on one criterion. ``value``: a level, "na", or None where none was chosen;
     ``revision``: of the decision that it replaces, 0 for the first.
     """
@@ -37,30 +37,30 @@ class Ruling:
 
 
 def adjudicate(
-    *, campaign: Campaign, item_output: ItemOutput, rulings: Mapping[str, Ruling], by: User
+    *, campaign: Campaign, item_output: ItemOutput, scores: Mapping[str, AdjudicatedScore], by: User
 ) -> list[Adjudication]:
     """Decide criteria (by key) of one output, all or none; what a decision said before is kept.
 
-    A ruling that changes nothing writes nothing. Raises InvalidError with fields ``<key>.value`` and
+    A score that changes nothing writes nothing. Raises InvalidError with fields ``<key>.value`` and
     ``<key>.reason`` (``criterion`` for an unknown one), NotAllowedError for who reviewed the output or still reviews in the campaign,
     ConflictError where reviewers do not differ, StaleError where somebody else decided meanwhile.
     """
     require_may_adjudicate(person=by, campaign=campaign, subject=item_output)
     criteria = {each.key: each for each in Criterion.objects.filter(version=campaign.rubric_version_id)}
     problems: dict[str, list[str]] = {}
-    for key, ruling in rulings.items():
+    for key, score in scores.items():
         if key not in criteria or not criteria[key].levels:
             message = "This rubric has no such criterion with levels to decide on."
             raise InvalidError(message, fields={"criterion": [message]})
-        problems |= _problems(criteria[key], ruling)
+        problems |= _problems(criteria[key], score)
     _raise_if_any(problems)
     with transaction.atomic():
-        return [_decide(campaign, item_output, criteria[key], ruling, by) for key, ruling in rulings.items()]
+        return [_decide(campaign, item_output, criteria[key], score, by) for key, score in scores.items()]
 
 
-def _problems(criterion: Criterion, ruling: Ruling) -> dict[str, list[str]]:
+def _problems(criterion: Criterion, score: AdjudicatedScore) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
-    value = ruling.value
+    value = score.value
     name = f"{criterion.key}.value"
     if value is None:
         found[name] = [f"Choose what {criterion.name} is."]
@@ -70,13 +70,13 @@ def _problems(criterion: Criterion, ruling: Ruling) -> dict[str, list[str]]:
     elif isinstance(value, bool) or not isinstance(value, int) or value not in criterion.levels:
         allowed = f"{criterion.level_words(criterion.minimum)} to {criterion.level_words(criterion.maximum)}"
         found[name] = [f"{criterion.name} is {allowed}."]
-    return found | _refused(checked_words, ruling.reason, field=f"{criterion.key}.reason", missing=WHY)
+    return found | _refused(checked_words, score.reason, field=f"{criterion.key}.reason", missing=WHY)
 
 
 def _decide(
-    campaign: Campaign, item_output: ItemOutput, criterion: Criterion, ruling: Ruling, by: User
+    campaign: Campaign, item_output: ItemOutput, criterion: Criterion, score: AdjudicatedScore, by: User
 ) -> Adjudication:
-    value = None if ruling.value == NOT_APPLICABLE else int(ruling.value or 0)
+    value = None if score.value == NOT_APPLICABLE else int(score.value or 0)
     new = Adjudication(
         campaign=campaign,
         item_output=item_output,
@@ -85,17 +85,17 @@ def _decide(
         is_not_applicable=value is None,
         minimum=criterion.minimum,
         maximum=criterion.maximum,
-        reason=checked_words(ruling.reason, field="reason", missing=WHY),
+        reason=checked_words(score.reason, field="reason", missing=WHY),
     )
-    return _settle(new, ruling.revision, by)
+    return _settle(new, score.revision, by)
 
 
-def rule_on(
+def adjudicate_comparison(
     *, campaign: Campaign, comparison: Comparison, verdict: Verdict, reason: str, revision: int = 0, by: User
-) -> ComparisonRuling:
+) -> ComparisonAdjudication:
     """Decide a comparison on which verdicts differ; ``verdict`` is of its outputs in its own order.
 
-    What a ruling said before is kept; one that changes nothing writes nothing. ``revision`` is the one that it
+    What a score said before is kept; one that changes nothing writes nothing. ``revision`` is the one that it
     replaces, 0 for the first. Raises InvalidError with fields ``choice``, ``ranks`` and ``reason``,
     NotAllowedError for who judged it or still reviews in the campaign, ConflictError where verdicts do not
     differ, StaleError where somebody else decided meanwhile.
@@ -105,7 +105,7 @@ def rule_on(
         _refused(check_verdict, verdict, outputs=len(comparison.outputs))
         | _refused(checked_words, reason, field="reason", missing=WHY)
     )
-    new = ComparisonRuling(
+    new = ComparisonAdjudication(
         campaign=campaign,
         comparison=comparison,
         outputs=comparison.outputs,
@@ -132,7 +132,7 @@ def _raise_if_any(problems: dict[str, list[str]]) -> None:
         raise InvalidError(f"Nothing was decided: {first}", fields=problems)
 
 
-Decision = TypeVar("Decision", Adjudication, ComparisonRuling)
+Decision = TypeVar("Decision", Adjudication, ComparisonAdjudication)
 
 
 def _settle(new: Decision, revision: int, by: User) -> Decision:
@@ -165,8 +165,8 @@ def _first(decision: Decision, by: User) -> Decision:
     return decision
 
 
-def _is_disputed(decision: Adjudication | ComparisonRuling) -> bool:
-    if isinstance(decision, ComparisonRuling):
+def _is_disputed(decision: Adjudication | ComparisonAdjudication) -> bool:
+    if isinstance(decision, ComparisonAdjudication):
         verdicts = given_verdicts(Judgement.objects.filter(comparison=decision.comparison))
         return len({each.turned.fingerprint() for each in verdicts}) > 1
     given = Score.objects.filter(
@@ -191,12 +191,12 @@ def _revise(decision: Decision, new: Decision, by: User) -> Decision:
     return decision
 
 
-def _tell(action: str, decision: Adjudication | ComparisonRuling, by: User, **more: object) -> None:
+def _tell(action: str, decision: Adjudication | ComparisonAdjudication, by: User, **more: object) -> None:
     data = {"campaign": decision.campaign_id, **decision.recorded, "revision": decision.revision, **more}
     record(action, by=by, obj=decision, project=decision.campaign.project, data=data)
 
 
-def _stale(decision: Adjudication | ComparisonRuling) -> StaleError:
+def _stale(decision: Adjudication | ComparisonAdjudication) -> StaleError:
     return StaleError(
         f"Somebody else decided on {decision.topic} since you opened this page. Open it again, compare, and "
         "decide anew if you still want to."

@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from evalapp.adjudication.beside import decisions_about, message_counts
 from evalapp.adjudication.models import Adjudication
+from evalapp.adjudication.side_by_side import decisions_about, message_counts
 from evalapp.analysis.scores import RULE_CHANGED
 from evalapp.campaigns.models import Campaign, CampaignCandidate, Item, ItemOutput
 from evalapp.core.errors import MissingError

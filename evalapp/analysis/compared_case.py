@@ -3,8 +3,8 @@
 from typing import NamedTuple
 
 from evalapp.accounts.models import User
-from evalapp.adjudication.beside import message_counts, rulings_about
-from evalapp.adjudication.models import ComparisonRuling
+from evalapp.adjudication.models import ComparisonAdjudication
+from evalapp.adjudication.side_by_side import comparison_adjudications_about, message_counts
 from evalapp.analysis.pair_lists import JudgementLine, lines_of_item
 from evalapp.campaigns.models import Campaign, Comparison
 from evalapp.judgements.checks import candidate_names, verdict_by_name
@@ -13,14 +13,14 @@ from evalapp.judgements.verdicts import Verdict
 
 
 class CaseComparison(NamedTuple):
-    """``names`` are those of the compared candidates, ``ruled`` what was decided, in the comparison's own order.
+    """``names`` are those of the compared candidates, ``adjudicated`` what was decided, in the comparison's own order.
     ``is_own``: the reader judged it, so somebody else decides.
     """
 
     comparison: Comparison
     names: list[str]
-    ruling: ComparisonRuling | None
-    ruled: Verdict | None
+    adjudication: ComparisonAdjudication | None
+    adjudicated: Verdict | None
     messages: int
     lines: list[JudgementLine]
     is_own: bool
@@ -28,7 +28,7 @@ class CaseComparison(NamedTuple):
     @property
     def verdict(self) -> str:
         """What was decided, by the names; empty where nothing was."""
-        return verdict_by_name(self.ruled, self.names) if self.ruled else ""
+        return verdict_by_name(self.adjudicated, self.names) if self.adjudicated else ""
 
     @property
     def is_disputed(self) -> bool:
@@ -38,7 +38,7 @@ class CaseComparison(NamedTuple):
             own = line.judgement
             verdict = verdict_of(own).turned(own.outputs, self.comparison.outputs)
             said.add((verdict.choice, tuple(verdict.ranks or ())))
-        return self.ruling is not None or len(said) > 1
+        return self.adjudication is not None or len(said) > 1
 
 
 def comparisons_of_item(campaign: Campaign, item_id: int, *, reader: User) -> list[CaseComparison]:
@@ -48,20 +48,26 @@ def comparisons_of_item(campaign: Campaign, item_id: int, *, reader: User) -> li
         return []
     judged = {line.judgement.comparison_id for line in lines}
     compared = list(Comparison.objects.filter(item=item_id, pk__in=judged).order_by("number"))
-    rulings, messages, names = rulings_about(compared), message_counts(compared), candidate_names(campaign)
+    decisions, messages, names = (
+        comparison_adjudications_about(compared),
+        message_counts(compared),
+        candidate_names(campaign),
+    )
     owners = dict(
         campaign.items.filter(pk=item_id).values_list("outputs", "outputs__candidate__model_version")
     )
     found = []
     for comparison in compared:
         shown = [names[owners[pk]] for pk in comparison.outputs]
-        ruling = rulings.get(comparison.pk)
+        adjudication = decisions.get(comparison.pk)
         found.append(
             CaseComparison(
                 comparison,
                 shown,
-                ruling,
-                ruling.verdict.turned(ruling.outputs, comparison.outputs) if ruling else None,
+                adjudication,
+                adjudication.verdict.turned(adjudication.outputs, comparison.outputs)
+                if adjudication
+                else None,
                 messages.get(comparison.pk, 0),
                 own := [line for line in lines if line.judgement.comparison_id == comparison.pk],
                 any(line.judgement.reviewer_id == reader.pk for line in own),

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from evalapp.adjudication.models import ComparisonRuling
+from evalapp.adjudication.models import ComparisonAdjudication
 from evalapp.analysis.pairs import CHUNK, Judged, Judgements, load_judgements
 from evalapp.campaigns.models import Campaign, CampaignCandidate
 from evalapp.core.errors import MissingError
@@ -176,7 +176,7 @@ def judgement_csv(judgements: Judgements) -> Iterator[str]:
     What was adjudicated stands beside each judgement that it is about.
     """
     yield csv_line(COLUMNS)
-    decided = {each.comparison_id: each for each in judgements.campaign.comparison_rulings.all()}
+    decided = {each.comparison_id: each for each in judgements.campaign.comparison_adjudications.all()}
     for start in range(0, len(judgements.rows), CHUNK):
         rows = judgements.rows[start : start + CHUNK]
         for row, line in zip(rows, as_lines(judgements, rows), strict=True):
@@ -203,10 +203,10 @@ def judgement_csv(judgements: Judgements) -> Iterator[str]:
             )
 
 
-def _adjudicated(ruling: ComparisonRuling | None, said: Judgement, labels: Sequence[str]) -> str:
-    if ruling is None:
+def _adjudicated(adjudication: ComparisonAdjudication | None, said: Judgement, labels: Sequence[str]) -> str:
+    if adjudication is None:
         return ""
-    return verdict_by_name(ruling.verdict.turned(ruling.outputs, said.outputs), labels)
+    return verdict_by_name(adjudication.verdict.turned(adjudication.outputs, said.outputs), labels)
 
 
 def _filled(values: Sequence[object]) -> list[object]:

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from django.db.models import F, Min
 
-from evalapp.adjudication.models import ComparisonRuling
+from evalapp.adjudication.models import ComparisonAdjudication
 from evalapp.analysis.differences import SEED
 from evalapp.analysis.models import ScoreSource
 from evalapp.campaigns.models import Campaign, CampaignCandidate, ItemOutput, Method, Purpose
@@ -214,8 +214,8 @@ class PairResults:
 
 def pair_results(judgements: Judgements, *, score_source: ScoreSource = ScoreSource.ORIGINAL) -> PairResults:
     """Shares, strengths, the effect of a side and agreement, each with its interval."""
-    rulings = _rulings_on(judgements)
-    counted = _with_rulings(judgements, rulings) if score_source == ScoreSource.ADJUDICATED else judgements
+    adjudications = _adjudications_of(judgements)
+    counted = _with_adjudications(judgements, adjudications) if score_source == ScoreSource.ADJUDICATED else judgements
     duels = duels_told_by(judgements.rows)
     decided = Counter(duel.points for duel in duels if duel.points in (0.0, 1.0))
     # Of the verdicts that the design asked for, without those added because people differed.
@@ -229,27 +229,35 @@ def pair_results(judgements: Judgements, *, score_source: ScoreSource = ScoreSou
         first_side_counts=(decided[1.0], decided[0.0]),
         alpha=preference_alpha(designed, seed=SEED, replicates=REPLICATES),
         exact=same_verdict_share(designed, seed=SEED, replicates=REPLICATES),
-        adjudicated=len(rulings),
+        adjudicated=len(adjudications),
     )
 
 
-def _rulings_on(judgements: Judgements) -> dict[int, ComparisonRuling]:
+def _adjudications_of(judgements: Judgements) -> dict[int, ComparisonAdjudication]:
     """What was decided on comparisons of which there are judgements here, by comparison."""
     judged = {row.comparison_id for row in judgements.rows}
-    rulings = judgements.campaign.comparison_rulings.all()
-    return {ruling.comparison_id: ruling for ruling in rulings if ruling.comparison_id in judged}
+    adjudications = judgements.campaign.comparison_adjudications.all()
+    return {
+        adjudication.comparison_id: adjudication
+        for adjudication in adjudications
+        if adjudication.comparison_id in judged
+    }
 
 
-def _with_rulings(judgements: Judgements, rulings: Mapping[int, ComparisonRuling]) -> Judgements:
+def _with_adjudications(
+    judgements: Judgements, adjudications: Mapping[int, ComparisonAdjudication]
+) -> Judgements:
     """Every verdict on a decided comparison becomes what was decided, so that it weighs as before."""
-    outputs = {output for ruling in rulings.values() for output in ruling.outputs}
+    outputs = {output for adjudication in adjudications.values() for output in adjudication.outputs}
     owner = dict(ItemOutput.objects.filter(pk__in=outputs).values_list("pk", "candidate"))
 
     def decided(row: Judged) -> Judged:
-        ruling = rulings.get(row.comparison_id)
-        if ruling is None:
+        adjudication = adjudications.get(row.comparison_id)
+        if adjudication is None:
             return row
-        told: Verdict = ruling.verdict.turned([owner[output] for output in ruling.outputs], row.shown)
+        told: Verdict = adjudication.verdict.turned(
+            [owner[output] for output in adjudication.outputs], row.shown
+        )
         ranks = None if told.ranks is None else tuple(rank for rank in told.ranks if rank is not None)
         return row._replace(choice=told.choice, ranks=ranks)
 

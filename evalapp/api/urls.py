@@ -11,6 +11,7 @@ from evalapp.api.views import (
     campaigns,
     change_requests,
     classification,
+    comparison_adjudications,
     contamination,
     corrections,
     datasets,
@@ -35,7 +36,6 @@ from evalapp.api.views import (
     reviews,
     rubric_files,
     rubrics,
-    rulings,
     saved_views,
     scoring,
     tuning,
@@ -302,12 +302,12 @@ urlpatterns: list[URLPattern] = [
     ),
     path(
         f"{_CAMPAIGN}/comparisons/disputed/",
-        rulings.DisputedComparisonList.as_view(),
+        comparison_adjudications.DisputedComparisonList.as_view(),
         name="api_disputed_comparisons",
     ),
     path(
         f"{_CAMPAIGN}/comparisons/<int:comparison_id>/",
-        rulings.ComparedDetail.as_view(),
+        comparison_adjudications.ComparedDetail.as_view(),
         name="api_compared",
     ),
     path(
@@ -315,7 +315,11 @@ urlpatterns: list[URLPattern] = [
         discussions.ComparisonDiscussion.as_view(),
         name="api_comparison_discussion",
     ),
-    path(f"{_CAMPAIGN}/rulings/", rulings.RulingList.as_view(), name="api_rulings"),
+    path(
+        f"{_CAMPAIGN}/comparison-adjudications/",
+        comparison_adjudications.ComparisonAdjudicationList.as_view(),
+        name="api_comparison_adjudications",
+    ),
     path(f"{_CAMPAIGN}/pairs/", judgements.PairResultsDetail.as_view(), name="api_pair_results"),
     path(f"{_CAMPAIGN}/judgements/", judgements.JudgementList.as_view(), name="api_judgements"),
     path(

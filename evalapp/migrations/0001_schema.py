@@ -368,7 +368,7 @@ class Migration(migrations.Migration):
             ],
         ),
         migrations.CreateModel(
-            name='ComparisonRuling',
+            name='ComparisonAdjudication',
             fields=[
                 ('id', models.BigAutoField(primary_key=True, serialize=False)),
                 ('created_at', models.DateTimeField(auto_now_add=True)),
@@ -378,13 +378,13 @@ class Migration(migrations.Migration):
                 ('revision', models.PositiveIntegerField(default=1)),
                 ('reason', models.TextField()),
                 ('decided_at', models.DateTimeField()),
-                ('campaign', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='comparison_rulings', to='evalapp.campaign')),
-                ('comparison', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='rulings', to='evalapp.comparison')),
+                ('campaign', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='comparison_adjudications', to='evalapp.campaign')),
+                ('comparison', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='adjudications', to='evalapp.comparison')),
                 ('decided_by', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
             ],
         ),
         migrations.CreateModel(
-            name='ComparisonRulingRevision',
+            name='ComparisonAdjudicationRevision',
             fields=[
                 ('id', models.BigAutoField(primary_key=True, serialize=False)),
                 ('created_at', models.DateTimeField(auto_now_add=True)),
@@ -394,8 +394,8 @@ class Migration(migrations.Migration):
                 ('reason', models.TextField()),
                 ('decided_at', models.DateTimeField()),
                 ('revision', models.PositiveIntegerField()),
+                ('adjudication', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='revisions', to='evalapp.comparisonadjudication')),
                 ('decided_by', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('ruling', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='revisions', to='evalapp.comparisonruling')),
             ],
         ),
         migrations.AddField(
@@ -792,7 +792,7 @@ class Migration(migrations.Migration):
                 ('decided_by', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
                 ('campaign', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='appeals', to='evalapp.campaign')),
                 ('change_request', models.ForeignKey(null=True, on_delete=django.db.models.deletion.CASCADE, related_name='appeals', to='evalapp.changerequest')),
-                ('ruling', models.ForeignKey(null=True, on_delete=django.db.models.deletion.CASCADE, related_name='appeals', to='evalapp.comparisonruling')),
+                ('comparison_adjudication', models.ForeignKey(null=True, on_delete=django.db.models.deletion.CASCADE, related_name='appeals', to='evalapp.comparisonadjudication')),
                 ('judgement_change_request', models.ForeignKey(null=True, on_delete=django.db.models.deletion.CASCADE, related_name='appeals', to='evalapp.judgementchangerequest')),
             ],
         ),
@@ -1819,24 +1819,24 @@ class Migration(migrations.Migration):
             constraint=models.CheckConstraint(condition=models.Q(('quota__isnull', True), ('quota__gte', 1), _connector='OR'), name='campaign_reviewer_quota'),
         ),
         migrations.AddIndex(
-            model_name='comparisonruling',
-            index=models.Index(fields=['campaign'], name='comparison_ruling_of_campaign'),
+            model_name='comparisonadjudication',
+            index=models.Index(fields=['campaign'], name='comparison_adjudicated_in'),
         ),
         migrations.AddConstraint(
-            model_name='comparisonruling',
-            constraint=models.UniqueConstraint(fields=('comparison',), name='comparison_ruling_once'),
+            model_name='comparisonadjudication',
+            constraint=models.UniqueConstraint(fields=('comparison',), name='comparison_adjudication_once'),
         ),
         migrations.AddConstraint(
-            model_name='comparisonruling',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('choice__in', ['a', 'b', 'tie', 'both_bad']), ('outputs__len', 2), ('ranks__isnull', True)), models.Q(('choice', ''), ('outputs__len__gte', 3), ('ranks__len', models.F('outputs__len'))), _connector='OR'), name='comparison_ruling_choice_or_ranks'),
+            model_name='comparisonadjudication',
+            constraint=models.CheckConstraint(condition=models.Q(models.Q(('choice__in', ['a', 'b', 'tie', 'both_bad']), ('outputs__len', 2), ('ranks__isnull', True)), models.Q(('choice', ''), ('outputs__len__gte', 3), ('ranks__len', models.F('outputs__len'))), _connector='OR'), name='comparison_adjudication_choice_or_ranks'),
         ),
         migrations.AddConstraint(
-            model_name='comparisonruling',
-            constraint=models.CheckConstraint(condition=models.Q(('ranks__isnull', True), models.Q(('ranks__contains', [1, 2, 3]), ('ranks__len', 3)), models.Q(('ranks__contains', [1, 2, 3, 4]), ('ranks__len', 4)), models.Q(('ranks__contains', [1, 2, 3, 4, 5]), ('ranks__len', 5)), _connector='OR'), name='comparison_ruling_ranks_are_an_order'),
+            model_name='comparisonadjudication',
+            constraint=models.CheckConstraint(condition=models.Q(('ranks__isnull', True), models.Q(('ranks__contains', [1, 2, 3]), ('ranks__len', 3)), models.Q(('ranks__contains', [1, 2, 3, 4]), ('ranks__len', 4)), models.Q(('ranks__contains', [1, 2, 3, 4, 5]), ('ranks__len', 5)), _connector='OR'), name='comparison_adjudication_ranks_are_an_order'),
         ),
         migrations.AddConstraint(
-            model_name='comparisonrulingrevision',
-            constraint=models.UniqueConstraint(fields=('ruling', 'revision'), name='comparison_ruling_revision_once'),
+            model_name='comparisonadjudicationrevision',
+            constraint=models.UniqueConstraint(fields=('adjudication', 'revision'), name='comparison_adjudication_revision_once'),
         ),
         migrations.AddIndex(
             model_name='example',
@@ -2044,11 +2044,11 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='appeal',
-            constraint=models.UniqueConstraint(fields=('ruling', 'revision', 'appellant'), name='appeal_once_per_ruling'),
+            constraint=models.UniqueConstraint(fields=('comparison_adjudication', 'revision', 'appellant'), name='appeal_once_per_comparison_adjudication'),
         ),
         migrations.AddConstraint(
             model_name='appeal',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('adjudication__isnull', True), ('change_request__isnull', False), ('judgement_change_request__isnull', True), ('ruling__isnull', True)), models.Q(('adjudication__isnull', False), ('change_request__isnull', True), ('judgement_change_request__isnull', True), ('ruling__isnull', True)), models.Q(('adjudication__isnull', True), ('change_request__isnull', True), ('judgement_change_request__isnull', False), ('ruling__isnull', True)), models.Q(('adjudication__isnull', True), ('change_request__isnull', True), ('judgement_change_request__isnull', True), ('ruling__isnull', False)), _connector='OR'), name='appeal_against_one_thing'),
+            constraint=models.CheckConstraint(condition=models.Q(models.Q(('adjudication__isnull', True), ('change_request__isnull', False), ('comparison_adjudication__isnull', True), ('judgement_change_request__isnull', True)), models.Q(('adjudication__isnull', False), ('change_request__isnull', True), ('comparison_adjudication__isnull', True), ('judgement_change_request__isnull', True)), models.Q(('adjudication__isnull', True), ('change_request__isnull', True), ('comparison_adjudication__isnull', True), ('judgement_change_request__isnull', False)), models.Q(('adjudication__isnull', True), ('change_request__isnull', True), ('comparison_adjudication__isnull', False), ('judgement_change_request__isnull', True)), _connector='OR'), name='appeal_against_one_thing'),
         ),
         migrations.AddConstraint(
             model_name='appeal',

@@ -139,17 +139,17 @@ CREATE TRIGGER adjudication_not_ones_own BEFORE INSERT OR UPDATE ON evalapp_adju
 """
 
 # Nobody decides about a comparison that they judged themselves.
-NO_RULING_ON_ONES_OWN = """
-CREATE FUNCTION evalapp_refuse_own_ruling() RETURNS trigger LANGUAGE plpgsql AS $$
+NO_COMPARISON_ADJUDICATION_OF_ONES_OWN = """
+CREATE FUNCTION evalapp_refuse_own_comparison_adjudication() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     IF EXISTS (SELECT 1 FROM evalapp_judgement
                WHERE comparison_id = NEW.comparison_id AND reviewer_id = NEW.decided_by_id) THEN
-        RAISE EXCEPTION 'who judged a comparison does not rule on it' USING ERRCODE = 'restrict_violation';
+        RAISE EXCEPTION 'who judged a comparison does not adjudicate it' USING ERRCODE = 'restrict_violation';
     END IF;
     RETURN NEW;
 END $$;
-CREATE TRIGGER comparison_ruling_not_ones_own BEFORE INSERT OR UPDATE ON evalapp_comparisonruling
-    FOR EACH ROW EXECUTE FUNCTION evalapp_refuse_own_ruling();
+CREATE TRIGGER comparison_adjudication_not_ones_own BEFORE INSERT OR UPDATE ON evalapp_comparisonadjudication
+    FOR EACH ROW EXECUTE FUNCTION evalapp_refuse_own_comparison_adjudication();
 """
 
 # A gate that a campaign has taken, a look and a decision stay as they are. Who made them may leave.
@@ -370,7 +370,7 @@ class Migration(migrations.Migration):
         migrations.RunSQL(SCORE_RANGE),
         migrations.RunSQL(ADJUDICATION_RANGE),
         migrations.RunSQL(NO_ADJUDICATION_OF_ONES_OWN),
-        migrations.RunSQL(NO_RULING_ON_ONES_OWN),
+        migrations.RunSQL(NO_COMPARISON_ADJUDICATION_OF_ONES_OWN),
         migrations.RunSQL(GATES_AND_DECISIONS_IMMUTABLE),
         migrations.RunSQL(GATE_BEFORE_THE_FIRST_REVIEW),
         migrations.RunSQL(REPORT_IMMUTABLE),

@@ -232,10 +232,10 @@ def limits(shown: Shown, view: str) -> list[str]:
 
 def _adjudicated(shown: Shown) -> list[str]:
     decided = with_adjudicated(shown.originals).decided
-    ruled_on = shown.judged.adjudicated if shown.judged else 0
+    adjudicated = shown.judged.adjudicated if shown.judged else 0
     return [
         f"{count} {what}{' was' if count == 1 else 's were'} adjudicated; the figures are of what reviewers gave."
-        for count, what in ((decided, "answer"), (ruled_on, "comparison"))
+        for count, what in ((decided, "answer"), (adjudicated, "comparison"))
         if count
     ]
 

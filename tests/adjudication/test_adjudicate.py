@@ -12,7 +12,7 @@ from django.test.utils import CaptureQueriesContext
 from evalapp.accounts.models import Membership, Project, User
 from evalapp.adjudication.disagreements import worklist_of
 from evalapp.adjudication.models import Adjudication
-from evalapp.adjudication.services import Ruling, adjudicate
+from evalapp.adjudication.services import AdjudicatedScore, adjudicate
 from evalapp.analysis.adjudicated import with_adjudicated
 from evalapp.analysis.comparison import compare
 from evalapp.analysis.scores import load_scores
@@ -39,8 +39,8 @@ def decide(
     item_output: ItemOutput, by: User, value: int | str | None = 3, *, key: str = "tone", **more: object
 ):
     campaign = item_output.item.campaign
-    ruling = Ruling(value, str(more.pop("reason", WHY)), int(more.pop("revision", 0)))
-    (decision,) = adjudicate(campaign=campaign, item_output=item_output, rulings={key: ruling}, by=by)
+    adjudication = AdjudicatedScore(value, str(more.pop("reason", WHY)), int(more.pop("revision", 0)))
+    (decision,) = adjudicate(campaign=campaign, item_output=item_output, scores={key: adjudication}, by=by)
     return decision
 
 

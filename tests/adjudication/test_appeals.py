@@ -7,7 +7,7 @@ from django.test.utils import CaptureQueriesContext
 from evalapp.accounts.models import Membership, User
 from evalapp.adjudication.appeals import DECISION, REQUEST, answer_appeal, appeal, appeals_of
 from evalapp.adjudication.models import Adjudication, Appeal
-from evalapp.adjudication.services import Ruling, adjudicate
+from evalapp.adjudication.services import AdjudicatedScore, adjudicate
 from evalapp.audit.models import AuditEvent
 from evalapp.campaigns.models import Campaign, ItemOutput
 from evalapp.core.errors import ConflictError, InvalidError, MissingError, NotAllowedError
@@ -32,8 +32,8 @@ def review(disputed: ItemOutput, reviewer: User) -> Review:
 
 @pytest.fixture
 def decision(campaign: Campaign, disputed: ItemOutput, manager: User) -> Adjudication:
-    rulings = {"tone": Ruling(4, "Only the greeting is stiff.")}
-    return adjudicate(campaign=campaign, item_output=disputed, rulings=rulings, by=manager)[0]
+    scores = {"tone": AdjudicatedScore(4, "Only the greeting is stiff.")}
+    return adjudicate(campaign=campaign, item_output=disputed, scores=scores, by=manager)[0]
 
 
 def stored(campaign: Campaign) -> Appeal:
@@ -95,8 +95,8 @@ def test_what_was_decided_anew_is_read_before_it_is_appealed(
 ) -> None:
     page, place = f"{review_url(review)}discussion/", f"{review_url(review)}appeal/"
     assert 'name="revision" value="1"' in client_of(reviewer).get(page).text
-    again = {"tone": Ruling(2, "The whole of it is stiff.", revision=1)}
-    adjudicate(campaign=campaign, item_output=disputed, rulings=again, by=owner)
+    again = {"tone": AdjudicatedScore(2, "The whole of it is stiff.", revision=1)}
+    adjudicate(campaign=campaign, item_output=disputed, scores=again, by=owner)
     given = {"against": "decision:tone", "reason": WHY, "revision": "1"}
 
     stale = client_of(reviewer).post(place, given)
@@ -137,7 +137,7 @@ def test_upheld_changes_nothing(
     adjudicate(
         campaign=campaign,
         item_output=review.item_output,
-        rulings={"tone": Ruling(5, "Better than I thought.", 1)},
+        scores={"tone": AdjudicatedScore(5, "Better than I thought.", 1)},
         by=owner,
     )
     appeal(given=review, against=f"{DECISION}tone", reason="Even less.", by=reviewer)

@@ -6,7 +6,7 @@ from evalapp.accounts.models import User
 from evalapp.adjudication.appeals import REQUEST, answer_appeal, appeal, appeals_of
 from evalapp.adjudication.discussion import write_message
 from evalapp.adjudication.models import Adjudication, DiscussionMessage
-from evalapp.adjudication.services import Ruling, adjudicate
+from evalapp.adjudication.services import AdjudicatedScore, adjudicate
 from evalapp.campaigns.models import ItemOutput
 from evalapp.core.errors import ConflictError, StaleError
 from evalapp.reviews.change_requests import request_changes, withdraw_change_request
@@ -28,8 +28,8 @@ def test_one_first_decision(disputed: ItemOutput, manager: User, owner: User) ->
 
     def decide(number: int) -> object:
         by = (manager, owner)[number % 2]
-        ruling = Ruling(2 + number % 2, f"Reason {number}.")
-        return adjudicate(campaign=campaign, item_output=disputed, rulings={"tone": ruling}, by=by)
+        adjudication = AdjudicatedScore(2 + number % 2, f"Reason {number}.")
+        return adjudicate(campaign=campaign, item_output=disputed, scores={"tone": adjudication}, by=by)
 
     assert outcomes(at_once(CLIENTS, decide)) == (1, {StaleError})
     assert Adjudication.objects.get().revision == 1

@@ -6,7 +6,7 @@ import pytest
 
 from evalapp.accounts.models import Membership, Project, User
 from evalapp.adjudication.models import DiscussionMessage
-from evalapp.adjudication.services import Ruling, adjudicate
+from evalapp.adjudication.services import AdjudicatedScore, adjudicate
 from evalapp.audit.models import AuditEvent
 from evalapp.campaigns.models import Campaign, ItemOutput
 from evalapp.campaigns.services import close_campaign
@@ -81,7 +81,9 @@ def test_nothing_of_it_before_ones_own_review(
     output = output_of(campaign, "one")
     client_of(other_reviewer).post(own_page(output, other_reviewer), {"text": SECRET})
     reason = "Decided for a reason that nobody else would write."
-    adjudicate(campaign=campaign, item_output=output, rulings={"tone": Ruling(3, reason)}, by=manager)
+    adjudicate(
+        campaign=campaign, item_output=output, scores={"tone": AdjudicatedScore(3, reason)}, by=manager
+    )
     client = client_of(reviewer)
     assignment, entry = next(walk(campaign, reviewer))
     task = task_url(assignment.key, 0)

@@ -20,7 +20,7 @@ from django.utils import timezone
 
 from evalapp.accounts.models import Project, User
 from evalapp.accounts.tokens import create_api_token
-from evalapp.adjudication.models import ComparisonRuling, DiscussionMessage
+from evalapp.adjudication.models import ComparisonAdjudication, DiscussionMessage
 from evalapp.campaigns.allocation import NextReview, next_review
 from evalapp.campaigns.models import (
     Assignment,
@@ -197,7 +197,7 @@ def make_comparing_world(project: Project, reviewer: User, peer: User, *, method
         DiscussionMessage.objects.create(
             campaign=campaign, comparison=comparison, author=peer, text=f"{CANARY} message"
         )
-        ComparisonRuling.objects.create(
+        ComparisonAdjudication.objects.create(
             campaign=campaign,
             comparison=comparison,
             outputs=comparison.outputs,

@@ -19,10 +19,10 @@ from playwright.sync_api import Page
 from evalapp.accounts.invitations import invite
 from evalapp.accounts.models import Project, User
 from evalapp.accounts.people import create_reset_link
-from evalapp.adjudication.appeals import REQUEST, RULING, appeal
+from evalapp.adjudication.appeals import COMPARISON_DECISION, REQUEST, appeal
 from evalapp.adjudication.discussion import write_message
-from evalapp.adjudication.models import ComparisonRuling
-from evalapp.adjudication.services import Ruling, adjudicate, rule_on
+from evalapp.adjudication.models import ComparisonAdjudication
+from evalapp.adjudication.services import AdjudicatedScore, adjudicate, adjudicate_comparison
 from evalapp.campaigns.models import Campaign
 from evalapp.campaigns.services import close_campaign
 from evalapp.core.static_build import build_browser_bundle
@@ -155,8 +155,8 @@ def _dispute(campaign: Campaign, reviewer: User, engineer: User, manager: User) 
         client_id=uuid.uuid4(),
         answers=answers(tone=5, clarity=1),
     )
-    decided = {"clarity": Ruling(2, "Two sentences are hard to follow.")}
-    adjudicate(campaign=campaign, item_output=entry, rulings=decided, by=manager)
+    decided = {"clarity": AdjudicatedScore(2, "Two sentences are hard to follow.")}
+    adjudicate(campaign=campaign, item_output=entry, scores=decided, by=manager)
     request_changes(given=given.review, by=manager, reason="Look at the tone again.")
     appeal(given=given.review, against=REQUEST, reason="It is friendly.", by=reviewer)
     write_message(campaign=campaign, subject=entry, by=manager, text="Which sentence?")
@@ -168,14 +168,14 @@ def _dispute_verdicts(campaign: Campaign, reviewer: User, engineer: User, manage
     judge_all(campaign, engineer, verdicts.Verdict("a") if is_pair else verdicts.Verdict("", [2, 1, 3]))
     judge_all(campaign, reviewer, verdicts.Verdict("b") if is_pair else verdicts.Verdict("", [1, 2, 3]))
     given, other = campaign.judgements.select_related("comparison").filter(reviewer=reviewer)[:2]
-    rule_on(
+    adjudicate_comparison(
         campaign=campaign,
         comparison=given.comparison,
         verdict=verdicts.Verdict("tie") if is_pair else verdicts.Verdict("", [3, 2, 1]),
         reason="Both leave the date out.",
         by=manager,
     )
-    appeal(given=given, against=RULING, reason="The first has it.", by=reviewer)
+    appeal(given=given, against=COMPARISON_DECISION, reason="The first has it.", by=reviewer)
     request_changes(given=other, by=manager, reason="Read both again.")
     write_message(campaign=campaign, subject=given.comparison, by=manager, text="Which date?")
 
@@ -183,16 +183,16 @@ def _dispute_verdicts(campaign: Campaign, reviewer: User, engineer: User, manage
 def pages_of_disputes(project: Project) -> list[str]:
     """What those who decide see of compared answers; addresses of one form with what they see of reviews."""
     found = []
-    for ruling in ComparisonRuling.objects.filter(campaign__project=project):
-        address = [project.slug, ruling.campaign_id]
+    for adjudication in ComparisonAdjudication.objects.filter(campaign__project=project):
+        address = [project.slug, adjudication.campaign_id]
         found += [
             reverse("adjudication_list", args=address),
             reverse("appeal_list", args=address),
             reverse("judgement_change_requests", args=address),
-            reverse("adjudication_comparison", args=[*address, ruling.comparison_id]),
-            reverse("comparison_discussion", args=[*address, ruling.comparison_id]),
-            reverse("appeal_detail", args=[*address, ruling.appeals.get().pk]),
-            reverse("case_detail", args=[*address, ruling.comparison.item_id]),
+            reverse("adjudication_comparison", args=[*address, adjudication.comparison_id]),
+            reverse("comparison_discussion", args=[*address, adjudication.comparison_id]),
+            reverse("appeal_detail", args=[*address, adjudication.appeals.get().pk]),
+            reverse("case_detail", args=[*address, adjudication.comparison.item_id]),
         ]
     return found
 
@@ -352,7 +352,7 @@ def test_axe_finds_nothing_for_a_reviewer(
         f"/judgements/campaigns/{compared.key}/" for compared in filled.campaigns.exclude(method="pointwise")
     ]
     mine = Judgement.objects.select_related("assignment").filter(
-        comparison__rulings__isnull=False, reviewer=reviewer
+        comparison__adjudications__isnull=False, reviewer=reviewer
     )
     more += [reverse("judgement_discussion", args=[each.assignment.key, each.slot]) for each in mine]
     found += [each for address in more for each in findings(page, base + address)]

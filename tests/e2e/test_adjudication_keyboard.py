@@ -3,7 +3,7 @@
 import pytest
 from playwright.sync_api import expect
 
-from evalapp.adjudication.models import Adjudication, ComparisonRuling
+from evalapp.adjudication.models import Adjudication, ComparisonAdjudication
 from evalapp.judgements.verdicts import Verdict
 from tests.campaigns.making import make_open_campaign
 from tests.factories import YES_NO, answers, make_campaign, review_all
@@ -131,6 +131,6 @@ def test_verdicts_that_differ_are_decided_by_keyboard_alone(
     page.keyboard.type("As the first said.")
     press(page, "Control+Enter")
     expect(page.locator("main")).to_contain_text("Every disagreement here is decided")
-    decided = [(each.choice, each.ranks) for each in ComparisonRuling.objects.order_by("pk")]
+    decided = [(each.choice, each.ranks) for each in ComparisonAdjudication.objects.order_by("pk")]
     assert decided == ([("b", None), ("a", None)] if is_pair else [("", [2, 1, 3]), ("", [1, 2, 3])])
     assert problems == []

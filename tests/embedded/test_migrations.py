@@ -90,7 +90,7 @@ TRIGGERS = {
     "audit_names_no_former_member",
     "campaign_gate_before_first_review",
     "campaign_gate_immutable",
-    "comparison_ruling_not_ones_own",
+    "comparison_adjudication_not_ones_own",
     "contamination_decision_immutable",
     "criterion_frozen",
     "dataset_version_immutable",

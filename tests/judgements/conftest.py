@@ -4,8 +4,8 @@ from uuid import uuid4
 import pytest
 
 from evalapp.adjudication.disagreements import disputed_comparisons
-from evalapp.adjudication.models import ComparisonRuling
-from evalapp.adjudication.services import rule_on
+from evalapp.adjudication.models import ComparisonAdjudication
+from evalapp.adjudication.services import adjudicate_comparison
 from evalapp.campaigns.allocation import NextReview, next_review
 from evalapp.campaigns.models import Campaign, CampaignReviewer, Comparison
 from evalapp.judgements.queries import comparison_id_at, judging_stand, stand_task
@@ -110,8 +110,8 @@ def disputed(campaign, reviewer, other_reviewer) -> SimpleNamespace:
     )
 
 
-def decide(disputed, by, verdict=B_IS_BETTER, *, reason=WHY, revision=0) -> ComparisonRuling:
-    return rule_on(
+def decide(disputed, by, verdict=B_IS_BETTER, *, reason=WHY, revision=0) -> ComparisonAdjudication:
+    return adjudicate_comparison(
         campaign=disputed.campaign,
         comparison=disputed.comparison,
         verdict=verdict,

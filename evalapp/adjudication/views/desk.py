@@ -15,7 +15,6 @@ from django.views.decorators.http import require_http_methods, require_safe
 from evalapp.accounts.access import MemberRequest, project_view
 from evalapp.accounts.permissions import Permission
 from evalapp.accounts.review_keys import keys_of
-from evalapp.adjudication.beside import decisions_about, rulings_about
 from evalapp.adjudication.disagreements import (
     APART_CHOICES,
     USUAL_APART,
@@ -26,10 +25,11 @@ from evalapp.adjudication.disagreements import (
     excerpts_of,
     worklist_of,
 )
-from evalapp.adjudication.forms import read_level, rulings_from
+from evalapp.adjudication.forms import adjudicated_scores_from, read_level
 from evalapp.adjudication.models import Adjudication
 from evalapp.adjudication.rights import require_may_read
-from evalapp.adjudication.services import adjudicate, rule_on
+from evalapp.adjudication.services import adjudicate, adjudicate_comparison
+from evalapp.adjudication.side_by_side import comparison_adjudications_about, decisions_about
 from evalapp.adjudication.subjects import Subject, given_by
 from evalapp.adjudication.views.shared import (
     campaign_or_missing,
@@ -182,11 +182,11 @@ def adjudication_output(request: MemberRequest, campaign_id: int, item_output_id
     problem: ProblemError | None = None
     if request.method == "POST":
         criteria = Criterion.objects.filter(version=campaign.rubric_version_id)
-        rulings = rulings_from(request.POST, [each for each in criteria if each.levels])
+        scores = adjudicated_scores_from(request.POST, [each for each in criteria if each.levels])
         try:
-            if not rulings:
+            if not scores:
                 raise InvalidError("Nothing is decided yet. Give at least one value and say why.")
-            decided = adjudicate(campaign=campaign, item_output=item_output, rulings=rulings, by=request.user)
+            decided = adjudicate(campaign=campaign, item_output=item_output, scores=scores, by=request.user)
         except ProblemError as error:
             problem = error
         else:
@@ -247,14 +247,14 @@ def adjudication_comparison(request: MemberRequest, campaign_id: int, comparison
     comparison = comparison_or_missing(campaign, comparison_id)
     require_may_read(person=request.user, campaign=campaign, subject=comparison)
     problem: ProblemError | None = None
-    ruling = rulings_about([comparison]).get(comparison.pk)
-    verdict, reason = (ruling.verdict, ruling.reason) if ruling else (Verdict(), "")
+    adjudication = comparison_adjudications_about([comparison]).get(comparison.pk)
+    verdict, reason = (adjudication.verdict, adjudication.reason) if adjudication else (Verdict(), "")
     if request.method == "POST":
         reason = request.POST.get("reason", "")
         revision = read_level(request.POST.get("revision", "0"))
         try:
             verdict = verdict_from_form(request.POST, outputs=len(comparison.outputs))
-            decided = rule_on(
+            decided = adjudicate_comparison(
                 campaign=campaign,
                 comparison=comparison,
                 verdict=verdict,
@@ -273,9 +273,10 @@ def adjudication_comparison(request: MemberRequest, campaign_id: int, comparison
     context |= {
         "sides": side_rows(task, sides_of(task), verdict),
         "choices": choice_rows(verdict),
-        "ruling": ruling,
+        "adjudication": adjudication,
         "reason": reason,
-        "is_disputed": ruling is not None or comparison.pk in {each.subject_id for each in worklist.rows},
+        "is_disputed": adjudication is not None
+        or comparison.pk in {each.subject_id for each in worklist.rows},
     }
     return render(
         request, "adjudication/comparison_desk.html", context, status=problem.status if problem else 200

@@ -14,12 +14,12 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from evalapp.accounts.access import MemberRequest, person_of, project_view, signed_in_view
 from evalapp.accounts.permissions import Permission
-from evalapp.adjudication.appeals import DECISION, REQUEST, RULING, Given, appeal, with_subject
-from evalapp.adjudication.beside import decisions_about, rulings_about
+from evalapp.adjudication.appeals import COMPARISON_DECISION, DECISION, REQUEST, Given, appeal, with_subject
 from evalapp.adjudication.discussion import Names, thread_of, write_message
 from evalapp.adjudication.forms import AppealForm, MessageForm
-from evalapp.adjudication.models import Adjudication, Appeal, ComparisonRuling
+from evalapp.adjudication.models import Adjudication, Appeal, ComparisonAdjudication
 from evalapp.adjudication.rights import require_may_read
+from evalapp.adjudication.side_by_side import comparison_adjudications_about, decisions_about
 from evalapp.adjudication.subjects import Subject, subject_given
 from evalapp.adjudication.views.shared import (
     address_of,
@@ -232,7 +232,7 @@ def _requests(own: Given, form: AppealForm | None) -> list[dict[str, Any]]:
 class _Told(NamedTuple):
     """A decision as its reviewer reads it: beside what they had given themselves."""
 
-    decision: Adjudication | ComparisonRuling
+    decision: Adjudication | ComparisonAdjudication
     against: str
     title: str
     words: str
@@ -241,8 +241,10 @@ class _Told(NamedTuple):
 
 def _decisions(own: _Own, person_id: int, form: AppealForm | None) -> list[dict[str, Any]]:
     is_judgement = isinstance(own.given, Judgement)
-    told = _ruling(own.given) if isinstance(own.given, Judgement) else _adjudications(own.given)
-    field = "ruling" if is_judgement else "adjudication"
+    told = (
+        _comparison_adjudication(own.given) if isinstance(own.given, Judgement) else _adjudications(own.given)
+    )
+    field = "comparison_adjudication" if is_judgement else "adjudication"
     about = {f"{field}__in": [each.decision.pk for each in told]}
     mine = with_subject(Appeal.objects.filter(appellant=person_id, **about)).order_by("revision")
     latest = {getattr(each, f"{field}_id"): each for each in mine}
@@ -275,10 +277,12 @@ def _adjudications(review: Review) -> list[_Told]:
     ]
 
 
-def _ruling(judgement: Judgement) -> list[_Told]:
+def _comparison_adjudication(judgement: Judgement) -> list[_Told]:
     """By the letters under which this person saw the answers."""
-    ruling = rulings_about([Comparison(pk=judgement.comparison_id)]).get(judgement.comparison_id)
-    if ruling is None:
+    adjudication = comparison_adjudications_about([Comparison(pk=judgement.comparison_id)]).get(
+        judgement.comparison_id
+    )
+    if adjudication is None:
         return []
-    words = order_words(ruling.verdict.turned(ruling.outputs, judgement.outputs))
-    return [_Told(ruling, RULING, "Verdict", words, order_words(verdict_of(judgement)))]
+    words = order_words(adjudication.verdict.turned(adjudication.outputs, judgement.outputs))
+    return [_Told(adjudication, COMPARISON_DECISION, "Verdict", words, order_words(verdict_of(judgement)))]

@@ -6,12 +6,12 @@ from django.urls import reverse
 
 from evalapp.accounts.access import MemberRequest
 from evalapp.accounts.models import User
-from evalapp.adjudication.beside import reviews_beside_each_other, verdicts_beside_each_other
 from evalapp.adjudication.change_requests import JUDGEMENTS, REVIEWS
 from evalapp.adjudication.disagreements import USUAL_APART
 from evalapp.adjudication.discussion import Names, thread_of
 from evalapp.adjudication.models import Appeal
 from evalapp.adjudication.rights import why_not_adjudicate
+from evalapp.adjudication.side_by_side import reviews_beside_each_other, verdicts_beside_each_other
 from evalapp.adjudication.subjects import Subject, rated_outputs
 from evalapp.campaigns.models import Campaign, CampaignState, Comparison, ItemOutput
 from evalapp.core.errors import MissingError

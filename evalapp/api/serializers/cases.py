@@ -8,8 +8,8 @@ from rest_framework import serializers
 from evalapp.analysis.case import CaseReview
 from evalapp.analysis.compared_case import CaseComparison
 from evalapp.api.serializers.common import MessageSerializer
+from evalapp.api.serializers.comparison_adjudications import StatedSerializer
 from evalapp.api.serializers.judgements import JudgementSerializer
-from evalapp.api.serializers.rulings import StatedSerializer
 
 
 class CaseMarkSerializer(serializers.Serializer[Any]):
@@ -75,28 +75,32 @@ class CaseOutputSerializer(serializers.Serializer[Any]):
     decisions = CaseDecisionSerializer(many=True)
 
 
-class CaseRulingSerializer(StatedSerializer):
+class CaseComparisonAdjudicationSerializer(StatedSerializer):
     """What was decided where verdicts differ, in the order of the comparison's ``outputs``; it stands beside them."""
 
-    reason = serializers.CharField(source="ruling.reason")
+    reason = serializers.CharField(source="adjudication.reason")
 
 
 class CaseComparisonSerializer(serializers.Serializer[Any]):
-    """Answers that were compared. ``ruling`` is null where nothing was decided."""
+    """Answers that were compared. ``adjudication`` is null where nothing was decided."""
 
     comparison = serializers.IntegerField(
         source="comparison.pk", help_text="What decisions and discussions name."
     )
     outputs = serializers.ListField(source="comparison.outputs", child=serializers.IntegerField())
     judgements = JudgementSerializer(source="lines", many=True)
-    ruling = serializers.SerializerMethodField()
+    adjudication = serializers.SerializerMethodField()
 
-    @extend_schema_field(CaseRulingSerializer(allow_null=True))
-    def get_ruling(self, compared: CaseComparison) -> Any:
-        if compared.ruling is None or compared.ruled is None:
+    @extend_schema_field(CaseComparisonAdjudicationSerializer(allow_null=True))
+    def get_adjudication(self, compared: CaseComparison) -> Any:
+        if compared.adjudication is None or compared.adjudicated is None:
             return None
-        shown = {"choice": compared.ruled.choice, "ranks": compared.ruled.ranks, "ruling": compared.ruling}
-        return CaseRulingSerializer(shown).data
+        shown = {
+            "choice": compared.adjudicated.choice,
+            "ranks": compared.adjudicated.ranks,
+            "adjudication": compared.adjudication,
+        }
+        return CaseComparisonAdjudicationSerializer(shown).data
 
 
 class CaseSerializer(serializers.Serializer[Any]):

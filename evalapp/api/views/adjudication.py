@@ -8,9 +8,9 @@ from evalapp.accounts.permissions import Permission
 from evalapp.adjudication.appeals import NewValue, answer_appeal, appeals_of, subject_of
 from evalapp.adjudication.disagreements import Disagreement, worklist_of
 from evalapp.adjudication.discussion import Names
-from evalapp.adjudication.models import Adjudication, Appeal, ComparisonRuling
+from evalapp.adjudication.models import Adjudication, Appeal, ComparisonAdjudication
 from evalapp.adjudication.rights import require_may_read
-from evalapp.adjudication.services import Ruling, adjudicate
+from evalapp.adjudication.services import AdjudicatedScore, adjudicate
 from evalapp.adjudication.subjects import given_by, rated_outputs
 from evalapp.api.operations import ProjectView, chosen, operation
 from evalapp.api.serializers.adjudication import (
@@ -56,7 +56,7 @@ def _value(values: dict[str, Any]) -> int | str | None:
 
 
 def _new_value(appeal: Appeal, values: dict[str, Any]) -> NewValue:
-    if isinstance(appeal.against, ComparisonRuling):
+    if isinstance(appeal.against, ComparisonAdjudication):
         return Verdict(values["choice"], values["ranks"])
     return _value(values)
 
@@ -98,10 +98,10 @@ class AdjudicationList(DisputeView):
         values = self.body()
         item_output = chosen(rated_outputs(campaign), values["item_output"], "item_output", "output with id")
         key = values["criterion"]
-        ruling = Ruling(_value(values), values["reason"], values["revision"])
+        score = AdjudicatedScore(_value(values), values["reason"], values["revision"])
         try:
             (decision,) = adjudicate(
-                campaign=campaign, item_output=item_output, rulings={key: ruling}, by=self.person
+                campaign=campaign, item_output=item_output, scores={key: score}, by=self.person
             )
         except InvalidError as error:
             own = {name.removeprefix(f"{key}."): texts for name, texts in error.fields.items()}

@@ -4,9 +4,9 @@ from typing import Any
 from uuid import UUID
 
 from evalapp.adjudication.appeals import Given, appeal, own_appeals
-from evalapp.adjudication.beside import decisions_about, rulings_about
 from evalapp.adjudication.discussion import Names, thread_of, write_message
 from evalapp.adjudication.rights import require_may_read
+from evalapp.adjudication.side_by_side import comparison_adjudications_about, decisions_about
 from evalapp.adjudication.subjects import Subject, rated_outputs, subject_given
 from evalapp.api.operations import ApiView, operation
 from evalapp.api.serializers.adjudication import (
@@ -16,7 +16,7 @@ from evalapp.api.serializers.adjudication import (
     OwnDiscussionSerializer,
     ThreadMessageBody,
 )
-from evalapp.api.serializers.rulings import OwnComparisonDiscussionSerializer
+from evalapp.api.serializers.comparison_adjudications import OwnComparisonDiscussionSerializer
 from evalapp.api.views.adjudication import DisputeView
 from evalapp.campaigns.models import Comparison, ItemOutput
 from evalapp.core.errors import MissingError
@@ -149,12 +149,12 @@ class OwnComparisonDiscussion(OwnJudgementView):
 
     def _shown(self, judgement: Judgement) -> dict[str, Any]:
         comparison = Comparison(pk=judgement.comparison_id)
-        ruling = rulings_about([comparison]).get(comparison.pk)
-        shown = ruling and {
-            "ruling": ruling,
-            "verdict": ruling.verdict.turned(ruling.outputs, judgement.outputs),
+        adjudication = comparison_adjudications_about([comparison]).get(comparison.pk)
+        shown = adjudication and {
+            "adjudication": adjudication,
+            "verdict": adjudication.verdict.turned(adjudication.outputs, judgement.outputs),
         }
-        return {**_thread(self, judgement), "ruling": shown}
+        return {**_thread(self, judgement), "adjudication": shown}
 
 
 class OwnAppeals(OwnReviewView):

@@ -11,8 +11,8 @@ from evalapp.adjudication.discussion import Names
 from evalapp.adjudication.models import (
     Adjudication,
     AdjudicationRevision,
-    ComparisonRuling,
-    ComparisonRulingRevision,
+    ComparisonAdjudication,
+    ComparisonAdjudicationRevision,
     DiscussionMessage,
 )
 from evalapp.adjudication.subjects import as_field
@@ -95,15 +95,15 @@ def verdicts_beside_each_other(
     ]
 
 
-def rulings_about(comparisons: Iterable[Comparison]) -> dict[int, ComparisonRuling]:
+def comparison_adjudications_about(comparisons: Iterable[Comparison]) -> dict[int, ComparisonAdjudication]:
     """By comparison: what was decided, with what it said before (``earlier``, the latest first)."""
-    earlier = ComparisonRulingRevision.objects.select_related("decided_by").order_by("-revision")
+    earlier = ComparisonAdjudicationRevision.objects.select_related("decided_by").order_by("-revision")
     found = (
-        ComparisonRuling.objects.filter(comparison__in=[each.pk for each in comparisons])
+        ComparisonAdjudication.objects.filter(comparison__in=[each.pk for each in comparisons])
         .select_related("decided_by")
         .prefetch_related(Prefetch("revisions", queryset=earlier, to_attr="earlier"))
     )
-    return {ruling.comparison_id: ruling for ruling in found}
+    return {adjudication.comparison_id: adjudication for adjudication in found}
 
 
 def message_counts(subjects: Sequence[ItemOutput] | Sequence[Comparison]) -> dict[int, int]:

@@ -1,4 +1,4 @@
-"""Rulings on comparisons, their discussions and appeals by machine."""
+"""Adjudications of comparisons, their discussions and appeals by machine."""
 
 import pytest
 from django.core.cache import cache
@@ -32,22 +32,27 @@ def test_a_disputed_comparison_is_found_read_decided_and_revised(base, disputed,
         "is_own": False,
     }
     read = office.get(f"{base}/comparisons/{pk}/").json()
-    assert read["outputs"] == disputed.comparison.outputs and read["ruling"] is None
+    assert read["outputs"] == disputed.comparison.outputs and read["adjudication"] is None
     assert [(each["reviewer"], each["choice"], each["comment"]) for each in read["verdicts"]] == [
         ("Reviewer 1", "a", "Clearer."),
         ("Reviewer 2", "b", "Kinder."),
     ]
     body = {"comparison": pk, "choice": "b", "reason": WHY}
-    decided = office.post(f"{base}/rulings/", body)
+    decided = office.post(f"{base}/comparison-adjudications/", body)
     assert (decided.status_code, decided.json()["choice"], decided.json()["revision"]) == (201, "b", 1)
-    assert problem_in(office.post(f"{base}/rulings/", {**body, "choice": "tie"}), 412)["code"] == "stale"
-    revised = office.post(f"{base}/rulings/", {**body, "choice": "tie", "revision": 1}).json()
+    assert (
+        problem_in(office.post(f"{base}/comparison-adjudications/", {**body, "choice": "tie"}), 412)["code"]
+        == "stale"
+    )
+    revised = office.post(
+        f"{base}/comparison-adjudications/", {**body, "choice": "tie", "revision": 1}
+    ).json()
     assert (revised["choice"], revised["earlier"][0]["choice"]) == ("tie", "b")
     assert len(office.get(f"{base}/comparisons/disputed/?state=open").json()["results"]) == 3
     reading = program_of(engineer)
-    assert reading.get(f"{base}/rulings/").json()["results"][0]["id"] == revised["id"]
+    assert reading.get(f"{base}/comparison-adjudications/").json()["results"][0]["id"] == revised["id"]
     assert reading.get(f"{base}/pairs/").json()["adjudicated"] == 1
-    problem_in(reading.post(f"{base}/rulings/", body), 403)
+    problem_in(reading.post(f"{base}/comparison-adjudications/", body), 403)
     problem_in(reading.get(f"{base}/comparisons/{pk}/"), 403)
 
 
@@ -62,13 +67,15 @@ def test_a_disputed_comparison_is_found_read_decided_and_revised(base, disputed,
         ({"better": 1}, "better"),
     ],
 )
-def test_bad_rulings(base, disputed, manager, change, field) -> None:
+def test_bad_adjudications(base, disputed, manager, change, field) -> None:
     body = {"comparison": disputed.comparison.pk, "choice": "b", "reason": WHY, **change}
-    assert list(problem_in(program_of(manager).post(f"{base}/rulings/", body), 400)["fields"]) == [field]
+    assert list(
+        problem_in(program_of(manager).post(f"{base}/comparison-adjudications/", body), 400)["fields"]
+    ) == [field]
 
 
 def test_discussion_and_appeal_by_both_doors(base, disputed, manager, owner, reviewer) -> None:
-    ruling = decide(disputed, manager)
+    adjudication = decide(disputed, manager)
     task = f"judgements/{disputed.mine.assignment.key}/{disputed.mine.slot}"
     office, mine = program_of(manager), program_of(reviewer)
     discussion = f"{base}/comparisons/{disputed.comparison.pk}/discussion/"
@@ -76,8 +83,8 @@ def test_discussion_and_appeal_by_both_doors(base, disputed, manager, owner, rev
     told = mine.post(f"{task}/discussion/", {"text": "Because."}).json()
     assert [each["author"] for each in told["messages"]] == ["Adjudicator", "You"]
     # In my own order of the answers.
-    own_order = ruling.verdict.turned(ruling.outputs, disputed.mine.outputs)
-    assert (told["ruling"]["choice"], told["ruling"]["reason"]) == (own_order.choice, WHY)
+    own_order = adjudication.verdict.turned(adjudication.outputs, disputed.mine.outputs)
+    assert (told["adjudication"]["choice"], told["adjudication"]["reason"]) == (own_order.choice, WHY)
     assert [each["author"] for each in office.get(discussion).json()["messages"]] == ["You", "Reviewer 1"]
     opened = mine.post(f"{task}/appeals/", {"against": "decision", "reason": "Both name it."})
     assert (opened.status_code, opened.json()["against"]) == (201, "the decision on this comparison")
@@ -89,8 +96,8 @@ def test_discussion_and_appeal_by_both_doors(base, disputed, manager, owner, rev
     assert list(problem_in(program_of(owner).post(place, same), 400)["fields"]) == ["choice"]
     changed = program_of(owner).post(place, {**same, "choice": "tie"})
     assert changed.json()["outcome"] == "changed"
-    ruling.refresh_from_db()
-    assert (ruling.verdict.choice, ruling.revision) == (Verdict("tie").choice, 2)
+    adjudication.refresh_from_db()
+    assert (adjudication.verdict.choice, adjudication.revision) == (Verdict("tie").choice, 2)
     assert mine.get(f"{task}/appeals/").json()["results"][0]["answer"] == "Yes."
 
 
@@ -99,11 +106,11 @@ def test_a_case_tells_what_reviewers_preferred_and_what_was_decided(
 ) -> None:
     case = f"{base}/cases/{disputed.comparison.item_id}/"
     (before,) = program_of(engineer).get(case).json()["comparisons"]
-    assert before["ruling"] is None
+    assert before["adjudication"] is None
     decide(disputed, manager)
     (found,) = program_of(engineer).get(case).json()["comparisons"]
     assert (found["comparison"], found["outputs"]) == (disputed.comparison.pk, disputed.comparison.outputs)
-    assert found["ruling"] == {"choice": "b", "ranks": None, "reason": WHY}, "and not by whom"
+    assert found["adjudication"] == {"choice": "b", "ranks": None, "reason": WHY}, "and not by whom"
     assert [(each["reviewer"], each["comment"]) for each in found["judgements"]] == [
         (1, "Clearer."),
         (2, "Kinder."),

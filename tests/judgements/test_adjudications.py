@@ -7,10 +7,10 @@ import pytest
 from django.db import IntegrityError, connection, transaction
 from django.test.utils import CaptureQueriesContext
 
-from evalapp.adjudication.appeals import REQUEST, RULING, answer_appeal, appeal, appeals_of
+from evalapp.adjudication.appeals import COMPARISON_DECISION, REQUEST, answer_appeal, appeal, appeals_of
 from evalapp.adjudication.disagreements import disputed_comparisons
-from evalapp.adjudication.models import Appeal, ComparisonRuling, DiscussionMessage
-from evalapp.adjudication.services import rule_on
+from evalapp.adjudication.models import Appeal, ComparisonAdjudication, DiscussionMessage
+from evalapp.adjudication.services import adjudicate_comparison
 from evalapp.analysis.models import ScoreSource
 from evalapp.analysis.pairs import load_judgements, pair_results
 from evalapp.audit.models import AuditEvent
@@ -48,12 +48,12 @@ def test_with_adjudicated_comparisons_the_decision_stands_in_place_of_the_verdic
     # Each of four comparisons has one verdict for either answer.
     (given,) = pair_results(judgements).pairs
     assert (given.wins, given.losses, given.share.value) == (4, 4, 0.5)
-    ruling = decide(disputed, manager)
+    adjudication = decide(disputed, manager)
 
     results = pair_results(judgements, score_source=ScoreSource.ADJUDICATED)
 
     (pair,) = results.pairs
-    winner = ItemOutput.objects.get(pk=ruling.outputs[1]).candidate_id
+    winner = ItemOutput.objects.get(pk=adjudication.outputs[1]).candidate_id
     ahead, behind = (pair.wins, pair.losses) if pair.first.pk == winner else (pair.losses, pair.wins)
     assert (ahead, behind) == (5, 3)
     strengths = {row.candidate.pk: row for row in results.strengths}
@@ -104,7 +104,7 @@ def test_an_adjudicated_ranking_is_told_with_its_ranks(ranking, reviewer, other_
             output: ItemOutput.objects.get(pk=output).candidate.position for output in comparison.outputs
         }
         ranks = [1 + order[output] for output in comparison.outputs]
-        rule_on(
+        adjudicate_comparison(
             campaign=ranking,
             comparison=comparison,
             verdict=Verdict("", ranks),
@@ -120,19 +120,23 @@ def test_an_adjudicated_ranking_is_told_with_its_ranks(ranking, reviewer, other_
     assert [row.best for row in by_position] == [6, 0, 0]
 
 
-def test_a_ruling_stands_beside_the_judgements_and_in_no_figure_of_what_reviewers_gave(
+def test_an_adjudication_stands_beside_the_judgements_and_in_no_figure_of_what_reviewers_gave(
     disputed, manager
 ) -> None:
     campaign = disputed.campaign
     before = list(Judgement.objects.order_by("pk").values())
     figures = pair_results(load_judgements(campaign)).as_dict()
 
-    ruling = decide(disputed, manager)
+    adjudication = decide(disputed, manager)
 
     assert list(Judgement.objects.order_by("pk").values()) == before
     results = pair_results(load_judgements(campaign))
     assert (results.as_dict(), results.adjudicated) == (figures, 1)
-    assert (ruling.choice, ruling.outputs, ruling.revision) == ("b", disputed.comparison.outputs, 1)
+    assert (adjudication.choice, adjudication.outputs, adjudication.revision) == (
+        "b",
+        disputed.comparison.outputs,
+        1,
+    )
     worklist = disputed_comparisons(campaign)
     assert (worklist.decided, worklist.total) == (1, 4)
     event = AuditEvent.objects.get(action="adjudication.decided")
@@ -154,7 +158,7 @@ def test_a_ruling_stands_beside_the_judgements_and_in_no_figure_of_what_reviewer
     assert f"Adjudicated: {told[0]['adjudicated']}" in case and WHY in case
 
 
-def test_a_ruling_is_revised_with_its_history(disputed, manager, owner) -> None:
+def test_an_adjudication_is_revised_with_its_history(disputed, manager, owner) -> None:
     decide(disputed, manager)
     assert decide(disputed, manager).revision == 1  # the same once more is none
     for revision in (0, 7):
@@ -178,11 +182,11 @@ def test_a_ruling_is_revised_with_its_history(disputed, manager, owner) -> None:
         (Verdict(""), "", ["choice", "reason"]),
     ],
 )
-def test_a_ruling_is_whole_or_nothing(disputed, manager, verdict, reason, fields) -> None:
+def test_an_adjudication_is_whole_or_nothing(disputed, manager, verdict, reason, fields) -> None:
     with pytest.raises(InvalidError, match="Nothing was decided") as refused:
         decide(disputed, manager, verdict, reason=reason)
     assert list(refused.value.fields) == fields
-    assert not ComparisonRuling.objects.exists()
+    assert not ComparisonAdjudication.objects.exists()
 
 
 def test_a_ranking_is_decided_as_an_order(ranking, reviewer, other_reviewer, manager) -> None:
@@ -198,9 +202,9 @@ def test_a_ranking_is_decided_as_an_order(ranking, reviewer, other_reviewer, man
     twice = office.post(desk, {"rank-0": "1", "rank-1": "1", "rank-2": "3", "reason": WHY})
     assert twice.status_code == 400 and "ties are not taken" in twice.text and WHY in twice.text
     office.post(desk, {"rank-0": "2", "rank-1": "1", "rank-2": "3", "reason": WHY})
-    assert ComparisonRuling.objects.get().ranks == [2, 1, 3]
+    assert ComparisonAdjudication.objects.get().ranks == [2, 1, 3]
     with pytest.raises(IntegrityError), transaction.atomic():
-        ComparisonRuling.objects.update(ranks=[1, 1, 3])
+        ComparisonAdjudication.objects.update(ranks=[1, 1, 3])
 
 
 def test_nothing_to_decide_where_verdicts_are_the_same(campaign, reviewer, other_reviewer, manager) -> None:
@@ -209,7 +213,9 @@ def test_nothing_to_decide_where_verdicts_are_the_same(campaign, reviewer, other
     assert disputed_comparisons(campaign).total == 0
     comparison = campaign.judgements.first().comparison
     with pytest.raises(ConflictError, match="do not differ"):
-        rule_on(campaign=campaign, comparison=comparison, verdict=Verdict("b"), reason=WHY, by=manager)
+        adjudicate_comparison(
+            campaign=campaign, comparison=comparison, verdict=Verdict("b"), reason=WHY, by=manager
+        )
     assert (
         "No two people have given different"
         in client_of(manager).get(address(campaign, "adjudication/")).text
@@ -292,9 +298,9 @@ def test_nobody_rules_on_what_they_judged(disputed, reviewer, owner) -> None:
     case = client.get(address(campaign, f"cases/{disputed.comparison.item_id}/")).text
     assert desk_of(disputed) not in case
     # And the database itself refuses it.
-    ruling = decide(disputed, owner)
+    adjudication = decide(disputed, owner)
     with pytest.raises(IntegrityError, match="judged"), transaction.atomic():
-        ComparisonRuling.objects.filter(pk=ruling.pk).update(decided_by=reviewer)
+        ComparisonAdjudication.objects.filter(pk=adjudication.pk).update(decided_by=reviewer)
 
 
 def test_who_may_still_be_given_work_reads_and_rules_on_nothing(
@@ -304,7 +310,9 @@ def test_who_may_still_be_given_work_reads_and_rules_on_nothing(
     campaign.project.memberships.filter(user=other_reviewer).update(role="manager")
     comparison = campaign.judgements.get().comparison
     with pytest.raises(NotAllowedError, match="still review"):
-        rule_on(campaign=campaign, comparison=comparison, verdict=Verdict("b"), reason=WHY, by=other_reviewer)
+        adjudicate_comparison(
+            campaign=campaign, comparison=comparison, verdict=Verdict("b"), reason=WHY, by=other_reviewer
+        )
     for page in (
         f"adjudication/comparisons/{comparison.pk}/",
         f"comparisons/{comparison.pk}/discussion/",
@@ -363,7 +371,7 @@ def test_nothing_of_it_before_ones_own_verdict(campaign, reviewer, other_reviewe
     for answer in (
         client.get(f"{own}discussion/"),
         client.post(f"{own}discussion/", {"text": "Mine."}),
-        client.post(f"{own}appeal/", {"against": RULING, "reason": WHY}),
+        client.post(f"{own}appeal/", {"against": COMPARISON_DECISION, "reason": WHY}),
         client.get(f"/api/v1{own}discussion/"),
         client.get(f"/api/v1{own}appeals/"),
     ):
@@ -375,19 +383,21 @@ def test_nothing_of_it_before_ones_own_verdict(campaign, reviewer, other_reviewe
 # Appeals
 
 
-def test_a_reviewer_appeals_against_a_ruling_and_it_is_changed(
+def test_a_reviewer_appeals_against_an_adjudication_and_it_is_changed(
     disputed, reviewer, other_reviewer, manager, owner
 ) -> None:
     campaign = disputed.campaign
-    ruling = decide(disputed, manager)
+    adjudication = decide(disputed, manager)
     mine = own_page(disputed.mine)
     # By the letters under which this person saw the answers.
-    told = order_words(ruling.verdict.turned(ruling.outputs, disputed.mine.outputs))
+    told = order_words(adjudication.verdict.turned(adjudication.outputs, disputed.mine.outputs))
     page = client_of(reviewer).get(mine).text
     assert f'Verdict: <strong class="number">{told}</strong>' in page
     assert f"you gave {order_words(verdict_of(disputed.mine))}" in page
     place = mine.replace("discussion/", "appeal/")
-    sent = client_of(reviewer).post(place, {"against": RULING, "reason": "The first names it, too."})
+    sent = client_of(reviewer).post(
+        place, {"against": COMPARISON_DECISION, "reason": "The first names it, too."}
+    )
     assert sent.url == mine
     assert "Your appeal waits for an answer" in client_of(reviewer).get(mine).text
     (entry,) = [each for each in inbox_of(campaign.project) if each.kind == "appeal"]
@@ -406,15 +416,15 @@ def test_a_reviewer_appeals_against_a_ruling_and_it_is_changed(
     assert empty.status_code == 400
     answered = client_of(owner).post(detail, {"outcome": "changed", "choice": "tie", "answer": "It does."})
     assert answered.status_code == 302
-    ruling.refresh_from_db()
-    assert (ruling.choice, ruling.revision, ruling.decided_by) == ("tie", 2, owner)
+    adjudication.refresh_from_db()
+    assert (adjudication.choice, adjudication.revision, adjudication.decided_by) == ("tie", 2, owner)
     seen = client_of(reviewer).get(mine).text
     assert "It does." in seen and "Changed" in seen
     # What it was revised to can be appealed anew, once by each who judged it.
     for given in (disputed.mine, disputed.theirs):
-        appeal(given=given, against=RULING, reason="Still not.", by=given.reviewer)
+        appeal(given=given, against=COMPARISON_DECISION, reason="Still not.", by=given.reviewer)
         with pytest.raises(ConflictError, match="already"):
-            appeal(given=given, against=RULING, reason="And again.", by=given.reviewer)
+            appeal(given=given, against=COMPARISON_DECISION, reason="And again.", by=given.reviewer)
 
 
 def test_an_appeal_about_a_ranking_takes_a_new_order(
@@ -423,17 +433,17 @@ def test_an_appeal_about_a_ranking_takes_a_new_order(
     judge_all(ranking, reviewer, Verdict("", [1, 2, 3]))
     judge_all(ranking, other_reviewer, Verdict("", [3, 2, 1]))
     mine = ranking.judgements.select_related("comparison", "campaign__project").filter(reviewer=reviewer)[0]
-    ruling = rule_on(
+    adjudication = adjudicate_comparison(
         campaign=ranking, comparison=mine.comparison, verdict=Verdict("", [3, 1, 2]), reason=WHY, by=manager
     )
-    appeal(given=mine, against=RULING, reason="B is last.", by=reviewer)
+    appeal(given=mine, against=COMPARISON_DECISION, reason="B is last.", by=reviewer)
     detail = address(ranking, f"adjudication/appeals/{Appeal.objects.get().pk}/")
     office = client_of(owner)
     assert "The new rank of C" in office.get(detail).text
     ranks = {"rank-0": "1", "rank-1": "3", "rank-2": "2"}
     assert office.post(detail, {"outcome": "changed", "answer": "So it is.", **ranks}).status_code == 302
-    ruling.refresh_from_db()
-    assert (ruling.ranks, ruling.revision) == ([1, 3, 2], 2)
+    adjudication.refresh_from_db()
+    assert (adjudication.ranks, adjudication.revision) == ([1, 3, 2], 2)
 
 
 def test_a_reviewer_appeals_against_a_change_request(disputed, reviewer, manager, owner) -> None:
@@ -456,14 +466,14 @@ def test_a_reviewer_appeals_against_a_change_request(disputed, reviewer, manager
 
 
 def test_what_cannot_be_appealed(disputed, reviewer, other_reviewer, manager) -> None:
-    for against in (RULING, REQUEST, "decision:tone"):
+    for against in (COMPARISON_DECISION, REQUEST, "decision:tone"):
         with pytest.raises(MissingError):
             appeal(given=disputed.mine, against=against, reason=WHY, by=reviewer)
     decide(disputed, manager)
     with pytest.raises(InvalidError):
-        appeal(given=disputed.mine, against=RULING, reason=" ", by=reviewer)
+        appeal(given=disputed.mine, against=COMPARISON_DECISION, reason=" ", by=reviewer)
     with pytest.raises(MissingError):
-        appeal(given=disputed.mine, against=RULING, reason=WHY, by=manager)
+        appeal(given=disputed.mine, against=COMPARISON_DECISION, reason=WHY, by=manager)
     assert not Appeal.objects.exists()
 
 
@@ -478,4 +488,4 @@ def test_of_two_who_rule_at_once_one_does_and_the_other_is_told(disputed, manage
     found = at_once(4, rule)
     refused = [each for each in found if isinstance(each, Exception)]
     assert {type(each) for each in refused} <= {StaleError}
-    assert ComparisonRuling.objects.get().revision == 1
+    assert ComparisonAdjudication.objects.get().revision == 1

@@ -2,7 +2,7 @@ from typing import Any
 
 from rest_framework import serializers
 
-from evalapp.adjudication.models import ComparisonRuling
+from evalapp.adjudication.models import ComparisonAdjudication
 from evalapp.api.fields import Body, Id, List, Paging, Text, Whole
 from evalapp.api.serializers.adjudication import REASON, STATES, ThreadMessageSerializer
 from evalapp.judgements.models import Choice
@@ -21,7 +21,7 @@ class DisputedComparisonSerializer(serializers.Serializer[Any]):
     comparison = serializers.IntegerField(source="subject_id")
     farthest = serializers.FloatField(source="apart.farthest")
     verdicts = serializers.SerializerMethodField()
-    is_decided = serializers.BooleanField(source="is_ruled_on")
+    is_decided = serializers.BooleanField(source="is_adjudicated")
     is_own = serializers.SerializerMethodField()
 
     def get_verdicts(self, row: Any) -> int:
@@ -38,14 +38,14 @@ class StatedSerializer(serializers.Serializer[Any]):
     ranks = serializers.ListField(child=serializers.IntegerField(), allow_null=True, help_text=RANKS)
 
 
-class RulingRevisionSerializer(StatedSerializer):
+class ComparisonAdjudicationRevisionSerializer(StatedSerializer):
     revision = serializers.IntegerField()
     reason = serializers.CharField()
     decided_by = serializers.CharField()
     decided_at = serializers.DateTimeField()
 
 
-class RulingSerializer(RulingRevisionSerializer):
+class ComparisonAdjudicationSerializer(ComparisonAdjudicationRevisionSerializer):
     """What was decided beside the judgements. ``earlier``: what it said before, the latest first."""
 
     id = serializers.IntegerField()
@@ -53,9 +53,9 @@ class RulingSerializer(RulingRevisionSerializer):
     outputs = serializers.ListField(child=serializers.IntegerField(), help_text="In the decision's order.")
     earlier = serializers.SerializerMethodField()
 
-    def get_earlier(self, ruling: ComparisonRuling) -> list[dict[str, Any]]:
-        revisions = sorted(ruling.revisions.all(), key=lambda each: -each.revision)
-        return [dict(RulingRevisionSerializer(each).data) for each in revisions]
+    def get_earlier(self, adjudication: ComparisonAdjudication) -> list[dict[str, Any]]:
+        revisions = sorted(adjudication.revisions.all(), key=lambda each: -each.revision)
+        return [dict(ComparisonAdjudicationRevisionSerializer(each).data) for each in revisions]
 
 
 class StatedVerdictSerializer(StatedSerializer):
@@ -74,10 +74,10 @@ class ComparedSerializer(serializers.Serializer[Any]):
     item = serializers.IntegerField(source="comparison.item_id")
     outputs = serializers.ListField(source="comparison.outputs", child=serializers.IntegerField())
     verdicts = StatedVerdictSerializer(many=True)
-    ruling = RulingSerializer(allow_null=True)
+    adjudication = ComparisonAdjudicationSerializer(allow_null=True)
 
 
-class RulingBody(Body):
+class ComparisonAdjudicationBody(Body):
     comparison = Id()
     choice = serializers.ChoiceField(
         choices=Choice.choices,
@@ -92,20 +92,20 @@ class RulingBody(Body):
     revision = Whole(default=0, help_text="Of the decision that it replaces; 0: the first.")
 
 
-class OwnRulingSerializer(serializers.Serializer[Any]):
+class OwnComparisonAdjudicationSerializer(serializers.Serializer[Any]):
     """What was decided about answers that I compared, by the letters under which I saw them."""
 
     choice = serializers.CharField(source="verdict.choice", allow_blank=True)
     ranks = serializers.ListField(
         source="verdict.ranks", child=serializers.IntegerField(), allow_null=True, help_text=RANKS
     )
-    reason = serializers.CharField(source="ruling.reason")
-    revision = serializers.IntegerField(source="ruling.revision")
-    decided_at = serializers.DateTimeField(source="ruling.decided_at")
+    reason = serializers.CharField(source="adjudication.reason")
+    revision = serializers.IntegerField(source="adjudication.revision")
+    decided_at = serializers.DateTimeField(source="adjudication.decided_at")
 
 
 class OwnComparisonDiscussionSerializer(serializers.Serializer[Any]):
     """What is said and decided about answers that I compared; nothing before I have."""
 
     messages = ThreadMessageSerializer(many=True)
-    ruling = OwnRulingSerializer(allow_null=True)
+    adjudication = OwnComparisonAdjudicationSerializer(allow_null=True)

@@ -1,20 +1,20 @@
-"""Where verdicts on the same answers differ, by machine: found, read, and ruled on."""
+"""Where verdicts on the same answers differ, by machine: found, read, and adjudicated."""
 
 from typing import Any
 
 from evalapp.accounts.permissions import Permission
-from evalapp.adjudication.beside import rulings_about, verdicts_beside_each_other
 from evalapp.adjudication.disagreements import DisputedComparison, disputed_comparisons
 from evalapp.adjudication.rights import require_may_read
-from evalapp.adjudication.services import rule_on
+from evalapp.adjudication.services import adjudicate_comparison
+from evalapp.adjudication.side_by_side import comparison_adjudications_about, verdicts_beside_each_other
 from evalapp.adjudication.subjects import given_by
 from evalapp.api.operations import chosen, operation
-from evalapp.api.serializers.rulings import (
+from evalapp.api.serializers.comparison_adjudications import (
     ComparedSerializer,
+    ComparisonAdjudicationBody,
+    ComparisonAdjudicationSerializer,
     DisputedComparisonSerializer,
     DisputedQuery,
-    RulingBody,
-    RulingSerializer,
 )
 from evalapp.api.views.adjudication import DisputeView
 from evalapp.campaigns.models import Comparison
@@ -47,27 +47,32 @@ class ComparedDetail(DisputeView):
         return {
             "comparison": comparison,
             "verdicts": verdicts_beside_each_other(campaign, comparison, self.names),
-            "ruling": rulings_about([comparison]).get(comparison.pk),
+            "adjudication": comparison_adjudications_about([comparison]).get(comparison.pk),
         }
 
 
-class RulingList(DisputeView):
+class ComparisonAdjudicationList(DisputeView):
     required_permission = Permission.VIEW_ANALYSIS
     post_permission = Permission.ADJUDICATE
 
-    @operation("List decisions on comparisons", result=RulingSerializer, paged=True)
+    @operation("List decisions on comparisons", result=ComparisonAdjudicationSerializer, paged=True)
     def get(self, campaign_id: int) -> object:
         """Beside the judgements, never over them; latest first."""
-        rulings = self.campaign(campaign_id).comparison_rulings.select_related("decided_by")
-        return self.page(rulings.prefetch_related("revisions__decided_by"))
+        adjudications = self.campaign(campaign_id).comparison_adjudications.select_related("decided_by")
+        return self.page(adjudications.prefetch_related("revisions__decided_by"))
 
-    @operation("Decide a comparison", body=RulingBody, result=RulingSerializer, status=201)
+    @operation(
+        "Decide a comparison",
+        body=ComparisonAdjudicationBody,
+        result=ComparisonAdjudicationSerializer,
+        status=201,
+    )
     def post(self, campaign_id: int) -> object:
         """Or revise a decision (give its ``revision``). Nobody decides on what they judged themselves: 403."""
         campaign = self.campaign(campaign_id)
         values: dict[str, Any] = self.body()
         compared = Comparison.objects.filter(item__campaign=campaign)
-        return rule_on(
+        return adjudicate_comparison(
             campaign=campaign,
             comparison=chosen(compared, values["comparison"], "comparison", "comparison with id"),
             verdict=Verdict(values["choice"], values["ranks"]),
