@@ -20,7 +20,7 @@ PACKAGES_WITH_TASKS = [
     "evalapp.ratings",
     "evalapp.decisions",
     "evalapp.artifacts",
-    "evalapp.model_judges",
+    "evalapp.llm_judges",
     "evalapp.reports",
     "evalapp.monitoring",
     "evalapp.demo",

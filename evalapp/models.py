@@ -37,7 +37,7 @@ from evalapp.judgements.models import (
     JudgementDraft,
     JudgementRevision,
 )
-from evalapp.model_judges.models import ModelJudge, ModelVerdict
+from evalapp.llm_judges.models import LLMJudge, LLMScore
 from evalapp.monitoring.models import (
     Alert,
     Draw,
@@ -133,6 +133,8 @@ __all__ = [
     "JudgementDraft",
     "JudgementRevision",
     "Kpi",
+    "LLMJudge",
+    "LLMScore",
     "LabelParser",
     "Ledger",
     "LeftFiles",
@@ -141,8 +143,6 @@ __all__ = [
     "MergedExport",
     "MetricResult",
     "Model",
-    "ModelJudge",
-    "ModelVerdict",
     "ModelVersion",
     "OneTimeLink",
     "Output",

@@ -247,7 +247,7 @@ JOB_LOOK_AGAIN_SECONDS = 600
 PATIENT_TASKS = {
     "evalapp.runs.tasks.carry_out_asking",
     "evalapp.artifacts.tasks.bring_from_hub",
-    "evalapp.model_judges.tasks.ask_judge",
+    "evalapp.llm_judges.tasks.ask_judge",
 }
 MOST_PATIENT_TASKS = 2
 # A cancelled program gets this long to save before its process group is killed.

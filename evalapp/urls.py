@@ -31,6 +31,6 @@ urlpatterns = [
     path("", include("evalapp.reports.urls")),
     path("", include("evalapp.monitoring.urls")),
     path("", include("evalapp.scoring.urls")),
-    path("", include("evalapp.model_judges.urls")),
+    path("", include("evalapp.llm_judges.urls")),
     path("", include("evalapp.demo.urls")),
 ]

@@ -4,7 +4,7 @@ from types import SimpleNamespace
 
 from evalapp.artifacts.models import HubDownload, MergedExport
 from evalapp.jobs.models import Job
-from evalapp.model_judges.models import ModelJudge, ModelVerdict
+from evalapp.llm_judges.models import LLMJudge, LLMScore
 from evalapp.registry.models import Endpoint, Model, ModelVersion
 from evalapp.runs.models import (
     ContaminationDecision,
@@ -87,7 +87,7 @@ def _metrics(world: SimpleNamespace) -> None:
         project=project, name="Short", kind="contains", params={"text": "goal", "ignore_case": True}
     )
     MetricResult.objects.create(output=world.output, metric="rouge_l", signature="s", value=0.5)
-    world.judge = ModelJudge.objects.create(
+    world.judge = LLMJudge.objects.create(
         project=project,
         criterion=world.criterion,
         name="Judge",
@@ -98,7 +98,7 @@ def _metrics(world: SimpleNamespace) -> None:
     world.address = Endpoint.objects.create(
         project=project, name="House server", address="https://models.example/v1"
     )
-    ModelVerdict.objects.create(judge=world.judge, output=world.output, state="answered", value=3)
+    LLMScore.objects.create(judge=world.judge, output=world.output, state="answered", value=3)
     LabelParser.objects.create(dataset=world.dataset, kind="exact")
     world.external = ExternalMetric.objects.create(project=project, name="Toxicity")
     CorpusMetric.objects.create(

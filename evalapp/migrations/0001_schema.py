@@ -871,17 +871,7 @@ class Migration(migrations.Migration):
             ],
         ),
         migrations.CreateModel(
-            name='Model',
-            fields=[
-                ('id', models.BigAutoField(primary_key=True, serialize=False)),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('name', models.CharField(max_length=120)),
-                ('description', models.TextField(blank=True)),
-                ('created_by', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
-            ],
-        ),
-        migrations.CreateModel(
-            name='ModelJudge',
+            name='LLMJudge',
             fields=[
                 ('id', models.BigAutoField(primary_key=True, serialize=False)),
                 ('created_at', models.DateTimeField(auto_now_add=True)),
@@ -895,6 +885,16 @@ class Migration(migrations.Migration):
                 ('sealed_key', models.TextField(blank=True)),
                 ('created_by', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
                 ('criterion', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='evalapp.criterion')),
+            ],
+        ),
+        migrations.CreateModel(
+            name='Model',
+            fields=[
+                ('id', models.BigAutoField(primary_key=True, serialize=False)),
+                ('created_at', models.DateTimeField(auto_now_add=True)),
+                ('name', models.CharField(max_length=120)),
+                ('description', models.TextField(blank=True)),
+                ('created_by', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
             ],
         ),
         migrations.AddField(
@@ -1053,20 +1053,6 @@ class Migration(migrations.Migration):
             ],
         ),
         migrations.CreateModel(
-            name='ModelVerdict',
-            fields=[
-                ('id', models.BigAutoField(primary_key=True, serialize=False)),
-                ('state', models.CharField(choices=[('answered', 'Answered'), ('not_applicable', 'N/A'), ('unparsed', 'Not an answer'), ('failed', 'Failed')], max_length=14)),
-                ('value', models.SmallIntegerField(null=True)),
-                ('answer', models.TextField(blank=True)),
-                ('problem', models.CharField(blank=True, max_length=300)),
-                ('reported_model', models.CharField(blank=True, max_length=200)),
-                ('asked_at', models.DateTimeField(auto_now=True)),
-                ('judge', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='verdicts', to='evalapp.modeljudge')),
-                ('output', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='model_verdicts', to='evalapp.output')),
-            ],
-        ),
-        migrations.CreateModel(
             name='MetricResult',
             fields=[
                 ('id', models.BigAutoField(primary_key=True, serialize=False)),
@@ -1076,6 +1062,20 @@ class Migration(migrations.Migration):
                 ('reason', models.CharField(blank=True, max_length=120)),
                 ('detail', models.JSONField(default=dict)),
                 ('output', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='metric_results', to='evalapp.output')),
+            ],
+        ),
+        migrations.CreateModel(
+            name='LLMScore',
+            fields=[
+                ('id', models.BigAutoField(primary_key=True, serialize=False)),
+                ('state', models.CharField(choices=[('answered', 'Answered'), ('not_applicable', 'N/A'), ('unparsed', 'Not an answer'), ('failed', 'Failed')], max_length=14)),
+                ('value', models.SmallIntegerField(null=True)),
+                ('answer', models.TextField(blank=True)),
+                ('problem', models.CharField(blank=True, max_length=300)),
+                ('reported_model', models.CharField(blank=True, max_length=200)),
+                ('asked_at', models.DateTimeField(auto_now=True)),
+                ('judge', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='scores', to='evalapp.llmjudge')),
+                ('output', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='llm_scores', to='evalapp.output')),
             ],
         ),
         migrations.AddField(
@@ -1097,11 +1097,6 @@ class Migration(migrations.Migration):
             model_name='modelversion',
             name='project',
             field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='evalapp.project'),
-        ),
-        migrations.AddField(
-            model_name='modeljudge',
-            name='project',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='model_judges', to='evalapp.project'),
         ),
         migrations.AddField(
             model_name='model',
@@ -1144,6 +1139,11 @@ class Migration(migrations.Migration):
                 ('set_by', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
                 ('project', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, related_name='machine_price', to='evalapp.project')),
             ],
+        ),
+        migrations.AddField(
+            model_name='llmjudge',
+            name='project',
+            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='llm_judges', to='evalapp.project'),
         ),
         migrations.AddField(
             model_name='job',
@@ -2158,22 +2158,6 @@ class Migration(migrations.Migration):
             model_name='output',
             constraint=models.UniqueConstraint(fields=('run', 'example', 'candidate', 'sample_index'), name='output_exists_once'),
         ),
-        migrations.AddConstraint(
-            model_name='modelverdict',
-            constraint=models.UniqueConstraint(fields=('judge', 'output'), name='model_verdict_once'),
-        ),
-        migrations.AddConstraint(
-            model_name='modelverdict',
-            constraint=models.CheckConstraint(condition=models.Q(('state__in', ['answered', 'not_applicable', 'unparsed', 'failed'])), name='model_verdict_known_state'),
-        ),
-        migrations.AddConstraint(
-            model_name='modelverdict',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('state', 'answered'), ('value__isnull', False)), models.Q(models.Q(('state', 'answered'), _negated=True), ('value__isnull', True)), _connector='OR'), name='model_verdict_value'),
-        ),
-        migrations.AddConstraint(
-            model_name='modelverdict',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('state', 'failed'), models.Q(('problem', ''), _negated=True)), models.Q(models.Q(('state', 'failed'), _negated=True), ('problem', '')), _connector='OR'), name='model_verdict_problem'),
-        ),
         migrations.AddIndex(
             model_name='metricresult',
             index=models.Index(fields=['metric', 'value'], name='metric_by_value'),
@@ -2185,6 +2169,22 @@ class Migration(migrations.Migration):
         migrations.AddConstraint(
             model_name='metricresult',
             constraint=models.CheckConstraint(condition=models.Q(models.Q(('reason', ''), ('value__isnull', False)), models.Q(('value__isnull', True), models.Q(('reason', ''), _negated=True)), _connector='OR'), name='metric_value_or_reason'),
+        ),
+        migrations.AddConstraint(
+            model_name='llmscore',
+            constraint=models.UniqueConstraint(fields=('judge', 'output'), name='llm_score_once'),
+        ),
+        migrations.AddConstraint(
+            model_name='llmscore',
+            constraint=models.CheckConstraint(condition=models.Q(('state__in', ['answered', 'not_applicable', 'unparsed', 'failed'])), name='llm_score_known_state'),
+        ),
+        migrations.AddConstraint(
+            model_name='llmscore',
+            constraint=models.CheckConstraint(condition=models.Q(models.Q(('state', 'answered'), ('value__isnull', False)), models.Q(models.Q(('state', 'answered'), _negated=True), ('value__isnull', True)), _connector='OR'), name='llm_score_value'),
+        ),
+        migrations.AddConstraint(
+            model_name='llmscore',
+            constraint=models.CheckConstraint(condition=models.Q(models.Q(('state', 'failed'), models.Q(('problem', ''), _negated=True)), models.Q(models.Q(('state', 'failed'), _negated=True), ('problem', '')), _connector='OR'), name='llm_score_problem'),
         ),
         migrations.AddConstraint(
             model_name='itemoutput',
@@ -2219,14 +2219,6 @@ class Migration(migrations.Migration):
             constraint=models.CheckConstraint(condition=models.Q(('kind__in', ['base', 'prompt', 'lora', 'full', 'endpoint', 'imported'])), name='model_version_known_kind'),
         ),
         migrations.AddConstraint(
-            model_name='modeljudge',
-            constraint=models.UniqueConstraint(fields=('project', 'name'), name='model_judge_name'),
-        ),
-        migrations.AddConstraint(
-            model_name='modeljudge',
-            constraint=models.CheckConstraint(condition=models.Q(('temperature__gte', 0), ('temperature__lte', 2)), name='model_judge_temperature'),
-        ),
-        migrations.AddConstraint(
             model_name='model',
             constraint=models.UniqueConstraint(fields=('project', 'name'), name='model_name_in_project'),
         ),
@@ -2257,6 +2249,14 @@ class Migration(migrations.Migration):
         migrations.AddConstraint(
             model_name='machineprice',
             constraint=models.CheckConstraint(condition=models.Q(('currency__regex', '^[A-Z]{3}$')), name='machine_price_currency'),
+        ),
+        migrations.AddConstraint(
+            model_name='llmjudge',
+            constraint=models.UniqueConstraint(fields=('project', 'name'), name='llm_judge_name'),
+        ),
+        migrations.AddConstraint(
+            model_name='llmjudge',
+            constraint=models.CheckConstraint(condition=models.Q(('temperature__gte', 0), ('temperature__lte', 2)), name='llm_judge_temperature'),
         ),
         migrations.AddIndex(
             model_name='job',

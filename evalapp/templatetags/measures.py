@@ -278,7 +278,7 @@ def copy_plan(context: template.Context, name: str) -> SafeString:
 
 @register.simple_tag(takes_context=True)
 def copy_judged(context: template.Context, judge: Any, campaign: Any, name: str) -> SafeString:
-    """A table of `model_judges.tables` to take along."""
+    """A table of `llm_judges.tables` to take along."""
     query = context["request"].GET.urlencode()
     return _copies(query, "judge_table", judge.project.slug, judge.pk, campaign.pk, name)
 

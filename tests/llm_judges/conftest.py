@@ -4,11 +4,11 @@ import pytest
 
 from evalapp.accounts.models import Project, User
 from evalapp.campaigns.models import Campaign
-from evalapp.model_judges import judging
-from evalapp.model_judges.models import ModelJudge
-from evalapp.model_judges.services import create_judge
+from evalapp.llm_judges import judging
+from evalapp.llm_judges.models import LLMJudge
+from evalapp.llm_judges.services import create_judge
 from tests.factories import make_campaign
-from tests.model_judges.chat import Chat, chatting
+from tests.llm_judges.chat import Chat, chatting
 
 SECRET = "sk-nobody-may-see-this"
 
@@ -32,7 +32,7 @@ def campaign(project: Project, reviewer: User, other_reviewer: User) -> Campaign
 
 
 @pytest.fixture
-def judge(project: Project, campaign: Campaign, chat: Chat, manager: User) -> ModelJudge:
+def judge(project: Project, campaign: Campaign, chat: Chat, manager: User) -> LLMJudge:
     return create_judge(
         project=project,
         criterion=campaign.rubric_version.criteria.get(key="tone"),

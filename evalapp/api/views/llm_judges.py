@@ -6,38 +6,38 @@ from evalapp.accounts.permissions import Permission
 from evalapp.analysis.scores import load_scores
 from evalapp.api.operations import ProjectView, chosen, operation
 from evalapp.api.serializers.jobs import JobSerializer
-from evalapp.api.serializers.model_judges import (
+from evalapp.api.serializers.llm_judges import (
     AskAgainBody,
     JudgeAgreementSerializer,
-    ModelJudgeBody,
-    ModelJudgeSerializer,
+    LLMJudgeBody,
+    LLMJudgeSerializer,
 )
 from evalapp.campaigns.models import Campaign
 from evalapp.campaigns.queries import is_reviewing_blind
 from evalapp.core.errors import NotAllowedError
 from evalapp.core.http import get_or_missing
-from evalapp.model_judges import queries, services
-from evalapp.model_judges.agreement import judge_agreement
-from evalapp.model_judges.models import ModelJudge
+from evalapp.llm_judges import queries, services
+from evalapp.llm_judges.agreement import judge_agreement
+from evalapp.llm_judges.models import LLMJudge
 
 
 class JudgeView(ProjectView):
     required_permission = Permission.VIEW_ANALYSIS
     post_permission = Permission.MANAGE_WEBHOOKS
 
-    def judge(self, judge_id: int) -> ModelJudge:
+    def judge(self, judge_id: int) -> LLMJudge:
         return get_or_missing(queries.judges_of(self.project), pk=judge_id)
 
-    def campaign(self, judge: ModelJudge, campaign_id: int) -> Campaign:
+    def campaign(self, judge: LLMJudge, campaign_id: int) -> Campaign:
         return get_or_missing(queries.campaigns_of(judge), pk=campaign_id)
 
 
 class JudgeList(JudgeView):
-    @operation("List model judges", result=ModelJudgeSerializer, paged=True)
+    @operation("List LLM judges", result=LLMJudgeSerializer, paged=True)
     def get(self) -> object:
         return self.page(queries.judges_of(self.project))
 
-    @operation("Declare a model judge", body=ModelJudgeBody, result=ModelJudgeSerializer, status=201)
+    @operation("Create an LLM judge", body=LLMJudgeBody, result=LLMJudgeSerializer, status=201)
     def post(self) -> object:
         """Nothing is asked yet. The API key is stored encrypted and never shown again."""
         values = self.body()
@@ -49,13 +49,13 @@ class JudgeList(JudgeView):
 
 
 class JudgeDetail(JudgeView):
-    @operation("Read a model judge", result=ModelJudgeSerializer)
+    @operation("Read an LLM judge", result=LLMJudgeSerializer)
     def get(self, judge_id: int) -> object:
         return self.judge(judge_id)
 
-    @operation("Delete a model judge", status=204)
+    @operation("Delete an LLM judge", status=204)
     def delete(self, judge_id: int) -> object:
-        """Its verdicts go with it. 409 while it is being asked."""
+        """Its scores go with it. 409 while it scores."""
         services.delete_judge(judge=self.judge(judge_id), by=self.person)
         return Response(status=204)
 
@@ -73,7 +73,7 @@ class JudgeCampaign(JudgeView):
             raise NotAllowedError("You review this campaign blind; read the judge when your part is done.")
         return judge_agreement(judge, load_scores(campaign))
 
-    @operation("Ask a judge about a campaign", result=JobSerializer, status=202)
+    @operation("Score a campaign with an LLM judge", result=JobSerializer, status=202)
     def post(self, judge_id: int, campaign_id: int) -> object:
         """About every output that it has not answered about yet."""
         judge = self.judge(judge_id)
@@ -86,7 +86,7 @@ class JudgeAgain(JudgeView):
     required_permission = Permission.START_RUNS
     post_permission = Permission.START_RUNS
 
-    @operation("Ask a judge again", body=AskAgainBody, result=JobSerializer, status=202)
+    @operation("Score failed outputs again", body=AskAgainBody, result=JobSerializer, status=202)
     def post(self, judge_id: int, campaign_id: int) -> object:
         """Where a question failed or brought no answer that counts."""
         judge = self.judge(judge_id)

@@ -19,31 +19,31 @@ from evalapp.core.outgoing import OutgoingRefusedError
 from evalapp.exports.files import RATING_COLUMNS
 from evalapp.jobs.models import Job, JobEvent, JobState
 from evalapp.jobs.services import request_cancel, retry_job
-from evalapp.model_judges.agreement import judge_agreement
-from evalapp.model_judges.models import ModelJudge, ModelVerdict
-from evalapp.model_judges.queries import campaigns_of
-from evalapp.model_judges.sealing import opened_key
-from evalapp.model_judges.services import (
+from evalapp.llm_judges.agreement import judge_agreement
+from evalapp.llm_judges.models import LLMJudge, LLMScore
+from evalapp.llm_judges.queries import campaigns_of
+from evalapp.llm_judges.sealing import opened_key
+from evalapp.llm_judges.services import (
     ask_again,
     create_judge,
     delete_judge,
     replace_key,
     start_judging,
 )
-from evalapp.model_judges.tasks import ask_judge
+from evalapp.llm_judges.tasks import ask_judge
 from evalapp.reviews.models import Score
 from tests.api.conftest import program_of
 from tests.cast import client_of
 from tests.factories import answers, make_campaign, review_all
-from tests.model_judges.chat import Chat
-from tests.model_judges.conftest import SECRET
+from tests.llm_judges.chat import Chat
+from tests.llm_judges.conftest import SECRET
 
 pytestmark = pytest.mark.django_db
 
 OUTPUTS = 12
 
 
-def asked(judge: ModelJudge, campaign: Campaign) -> Job:
+def asked(judge: LLMJudge, campaign: Campaign) -> Job:
     job = start_judging(judge=judge, campaign=campaign, by=None)
     ask_judge(job.pk)
     job.refresh_from_db()
@@ -51,11 +51,11 @@ def asked(judge: ModelJudge, campaign: Campaign) -> Job:
 
 
 def test_every_output_is_asked_about_once_with_what_was_declared(
-    judge: ModelJudge, campaign: Campaign, chat: Chat
+    judge: LLMJudge, campaign: Campaign, chat: Chat
 ) -> None:
     job = asked(judge, campaign)
     assert (job.state, job.result) == (JobState.SUCCEEDED, {"outputs": OUTPUTS, "asked": OUTPUTS})
-    assert judge.verdicts.filter(state="answered", value=3, reported_model=chat.model).count() == OUTPUTS
+    assert judge.scores.filter(state="answered", value=3, reported_model=chat.model).count() == OUTPUTS
 
     call, question = chat.receiver.calls[0], chat.questions[0]
     assert call.path == "/v1/chat/completions"
@@ -64,14 +64,14 @@ def test_every_output_is_asked_about_once_with_what_was_declared(
     text = question["messages"][0]["content"]
     assert "Criterion: Tone" in text
     assert "Summarise portfolio" in text
-    assert judge.verdicts.order_by("output_id")[0].output.text in text
+    assert judge.scores.order_by("output_id")[0].output.text in text
 
     assert asked(judge, campaign).result == {"outputs": OUTPUTS, "asked": 0}
     assert len(chat.receiver.calls) == OUTPUTS
 
 
 def test_what_is_no_answer_is_counted_and_can_be_asked_again(
-    judge: ModelJudge, campaign: Campaign, chat: Chat, manager: User
+    judge: LLMJudge, campaign: Campaign, chat: Chat, manager: User
 ) -> None:
     chat.say = lambda question: (
         "Rather warm." if "portfolio 1." in question else "n/a" if "portfolio 2." in question else "5"
@@ -82,16 +82,16 @@ def test_what_is_no_answer_is_counted_and_can_be_asked_again(
 
     with pytest.raises(ConflictError):
         ask_again(judge=judge, campaign=campaign, by=manager, output_id=1)
-    one = judge.verdicts.filter(state="unparsed").first()
+    one = judge.scores.filter(state="unparsed").first()
     assert one is not None
     chat.say = lambda question: "2"
     ask_judge(ask_again(judge=judge, campaign=campaign, by=manager, output_id=one.output_id).pk)
-    assert judge.verdicts.get(output=one.output_id).value == 2
-    assert judge.verdicts.filter(state="unparsed").count() == 1
+    assert judge.scores.get(output=one.output_id).value == 2
+    assert judge.scores.filter(state="unparsed").count() == 1
 
 
 def test_a_question_that_fails_is_tried_again_and_then_kept_as_failed(
-    judge: ModelJudge, campaign: Campaign, chat: Chat, manager: User
+    judge: LLMJudge, campaign: Campaign, chat: Chat, manager: User
 ) -> None:
     tries: dict[str, int] = {}
 
@@ -104,19 +104,19 @@ def test_a_question_that_fails_is_tried_again_and_then_kept_as_failed(
     chat.say = say
     job = asked(judge, campaign)
     assert job.state == JobState.SUCCEEDED
-    failed = judge.verdicts.filter(state="failed")
+    failed = judge.scores.filter(state="failed")
     assert failed.count() == 2
     assert failed[0].problem.startswith("The address answered 500:")
-    assert judge.verdicts.filter(state="answered", value=4).count() == OUTPUTS - 2
+    assert judge.scores.filter(state="answered", value=4).count() == OUTPUTS - 2
     assert sorted(set(tries.values())) == [2, 3]
 
     chat.say = lambda question: "1"
     ask_judge(ask_again(judge=judge, campaign=campaign, by=manager).pk)
-    assert judge.verdicts.filter(state="failed").count() == 0
+    assert judge.scores.filter(state="failed").count() == 0
 
 
 def test_an_address_that_only_fails_ends_the_job_and_a_retry_goes_on(
-    judge: ModelJudge, campaign: Campaign, chat: Chat
+    judge: LLMJudge, campaign: Campaign, chat: Chat
 ) -> None:
     chat.say = lambda question: 503
     job = asked(judge, campaign)
@@ -127,19 +127,19 @@ def test_an_address_that_only_fails_ends_the_job_and_a_retry_goes_on(
     ask_judge(job.pk)
     job.refresh_from_db()
     assert job.state == JobState.SUCCEEDED
-    assert judge.verdicts.filter(state="answered").count() == OUTPUTS - 5
+    assert judge.scores.filter(state="answered").count() == OUTPUTS - 5
 
 
-def test_a_refused_key_ends_the_job_at_once(judge: ModelJudge, campaign: Campaign, chat: Chat) -> None:
+def test_a_refused_key_ends_the_job_at_once(judge: LLMJudge, campaign: Campaign, chat: Chat) -> None:
     chat.say = lambda question: 401
     job = asked(judge, campaign)
     assert (job.state, job.error) == (JobState.FAILED, "The address refused the API key (401).")
     assert len(chat.receiver.calls) == 1
-    assert not judge.verdicts.exists()
+    assert not judge.scores.exists()
 
 
 def test_a_cancelled_job_asks_nothing_and_another_may_start(
-    judge: ModelJudge, campaign: Campaign, chat: Chat
+    judge: LLMJudge, campaign: Campaign, chat: Chat
 ) -> None:
     job = start_judging(judge=judge, campaign=campaign, by=None)
     request_cancel(job=job, by=None)
@@ -149,7 +149,7 @@ def test_a_cancelled_job_asks_nothing_and_another_may_start(
 
 
 def test_the_guard_judges_the_address(
-    judge: ModelJudge, campaign: Campaign, chat: Chat, settings: object, manager: User
+    judge: LLMJudge, campaign: Campaign, chat: Chat, settings: object, manager: User
 ) -> None:
     settings.OUTGOING_ALLOWED = ("models.example",)  # type: ignore[attr-defined]
     with pytest.raises(OutgoingRefusedError, match="EVALAPP_OUTGOING_ALLOWED"):
@@ -163,7 +163,7 @@ def test_the_guard_judges_the_address(
 
 
 def test_the_key_is_seen_nowhere_after_it_was_saved(
-    judge: ModelJudge,
+    judge: LLMJudge,
     campaign: Campaign,
     chat: Chat,
     manager: User,
@@ -190,8 +190,8 @@ def test_the_key_is_seen_nowhere_after_it_was_saved(
         reverse("judge_list", args=[project.slug]), {"name": "", "secret": SECRET, "address": "x"}
     )
     stored = [
-        str(list(ModelJudge.objects.values())),
-        str(list(ModelVerdict.objects.values())),
+        str(list(LLMJudge.objects.values())),
+        str(list(LLMScore.objects.values())),
         str(list(AuditEvent.objects.values())),
         str(list(JobEvent.objects.values())),
         str(list(Job.objects.values())),
@@ -206,7 +206,7 @@ def test_the_key_is_seen_nowhere_after_it_was_saved(
         start_judging(judge=judge, campaign=campaign, by=manager)
 
 
-def test_another_key_takes_its_place(judge: ModelJudge, manager: User) -> None:
+def test_another_key_takes_its_place(judge: LLMJudge, manager: User) -> None:
     with pytest.raises(InvalidError) as told:
         replace_key(judge=judge, secret="two words", by=manager)
     assert "two words" not in str(told.value.fields)
@@ -216,7 +216,7 @@ def test_another_key_takes_its_place(judge: ModelJudge, manager: User) -> None:
 
 
 def test_it_is_held_against_people_and_told_beside_them_alone(
-    judge: ModelJudge,
+    judge: LLMJudge,
     campaign: Campaign,
     chat: Chat,
     reviewer: User,
@@ -289,7 +289,7 @@ def test_it_is_held_against_people_and_told_beside_them_alone(
 
 
 def test_candidates_means_stand_with_intervals_on_the_page_and_in_the_api(
-    judge: ModelJudge, campaign: Campaign, chat: Chat, reviewer: User, project: Project, manager: User
+    judge: LLMJudge, campaign: Campaign, chat: Chat, reviewer: User, project: Project, manager: User
 ) -> None:
     people = {("plain", row): answers(tone=level) for row, level in enumerate((2, 3, 3, 4, 2, 4), start=1)}
     review_all(campaign, reviewer, people)
@@ -312,7 +312,7 @@ def test_candidates_means_stand_with_intervals_on_the_page_and_in_the_api(
 
 
 def test_the_tables_of_its_page_are_taken_along(
-    judge: ModelJudge, campaign: Campaign, chat: Chat, reviewer: User, project: Project, manager: User
+    judge: LLMJudge, campaign: Campaign, chat: Chat, reviewer: User, project: Project, manager: User
 ) -> None:
     people = {("plain", row): answers(tone=level) for row, level in enumerate((2, 3, 3, 4, 2, 4), start=1)}
     review_all(campaign, reviewer, people)
@@ -343,7 +343,7 @@ def test_the_tables_of_its_page_are_taken_along(
 
 
 def test_who_reviews_blind_takes_no_table_of_it(
-    judge: ModelJudge, campaign: Campaign, project: Project, manager: User, reviewer: User
+    judge: LLMJudge, campaign: Campaign, project: Project, manager: User, reviewer: User
 ) -> None:
     here = reverse("judge_campaign", args=[project.slug, judge.pk, campaign.pk])
     Membership.objects.filter(project=project, user=reviewer).update(role="engineer")
@@ -352,7 +352,7 @@ def test_who_reviews_blind_takes_no_table_of_it(
     assert empty.status_code == 404 and "nothing to fill the table" in empty.text
 
 
-def test_without_people_nothing_is_told(judge: ModelJudge, campaign: Campaign) -> None:
+def test_without_people_nothing_is_told(judge: LLMJudge, campaign: Campaign) -> None:
     asked(judge, campaign)
     found = judge_agreement(judge, load_scores(campaign))
     assert found.candidates == []
@@ -361,7 +361,7 @@ def test_without_people_nothing_is_told(judge: ModelJudge, campaign: Campaign) -
 
 
 def test_a_declaration_that_cannot_be_used_names_its_field(
-    judge: ModelJudge, project: Project, manager: User
+    judge: LLMJudge, project: Project, manager: User
 ) -> None:
     good = {"criterion": judge.criterion, "name": "Another", "address": judge.address, "model": "m"}
     for field, value in (
@@ -373,11 +373,11 @@ def test_a_declaration_that_cannot_be_used_names_its_field(
     with pytest.raises(ConflictError):
         create_judge(project=project, by=manager, **{**good, "name": "Tone judge"})  # type: ignore[arg-type]
     with pytest.raises(IntegrityError), transaction.atomic():
-        ModelVerdict.objects.create(judge=judge, output_id=1, state="answered")
+        LLMScore.objects.create(judge=judge, output_id=1, state="answered")
 
 
 def test_a_campaign_of_another_rubric_is_not_asked_about(
-    judge: ModelJudge, project: Project, reviewer: User, campaign: Campaign, manager: User
+    judge: LLMJudge, project: Project, reviewer: User, campaign: Campaign, manager: User
 ) -> None:
     other = make_campaign(
         project, [reviewer], name="Autumn round", texts={"one": "One {n}.", "two": "Two {n}."}
@@ -389,7 +389,7 @@ def test_a_campaign_of_another_rubric_is_not_asked_about(
 
 
 def test_a_campaign_that_compares_answers_is_not_asked_about(
-    judge: ModelJudge, campaign: Campaign, reviewer: User
+    judge: LLMJudge, campaign: Campaign, reviewer: User
 ) -> None:
     compared = make_campaign(
         campaign.project,
@@ -403,16 +403,16 @@ def test_a_campaign_that_compares_answers_is_not_asked_about(
     assert campaign in campaigns_of(judge) and compared not in campaigns_of(judge)
 
 
-def test_deleting_takes_the_verdicts_and_waits_for_no_job(
-    judge: ModelJudge, campaign: Campaign, manager: User
+def test_deleting_takes_the_scores_and_waits_for_no_job(
+    judge: LLMJudge, campaign: Campaign, manager: User
 ) -> None:
     job = start_judging(judge=judge, campaign=campaign, by=manager)
     with pytest.raises(ConflictError):
         delete_judge(judge=judge, by=manager)
     ask_judge(job.pk)
     delete_judge(judge=judge, by=manager)
-    assert not ModelVerdict.objects.exists()
-    assert AuditEvent.objects.get(action="model_judge.deleted").data == {"verdicts": OUTPUTS}
+    assert not LLMScore.objects.exists()
+    assert AuditEvent.objects.get(action="llm_judge.deleted").data == {"scores": OUTPUTS}
 
 
 def test_the_pages_declare_ask_and_show(
@@ -431,19 +431,19 @@ def test_the_pages_declare_ask_and_show(
     refused = browser.post(place, {**body, "address": "https://elsewhere.example/v1", "prompt": "Hm."})
     assert refused.status_code == 400
     made = browser.post(place, body, follow=True)
-    assert "Declared. Ask it about a campaign next." in made.text
-    judge = project.model_judges.get()
+    assert "Created. Choose a campaign to score next." in made.text
+    judge = project.llm_judges.get()
     here = reverse("judge_campaign", args=[project.slug, judge.pk, campaign.pk])
-    assert f"Ask about {OUTPUTS} outputs" in browser.get(here).text
+    assert f"Score {OUTPUTS} outputs" in browser.get(here).text
     browser.post(f"{here}start/")
     chat.say = lambda question: "Fine!"
     ask_judge(project.jobs.latest("id").pk)
     page = browser.get(here).text
-    assert f"{OUTPUTS} no answer that counts" in page
+    assert f"unparsed {OUTPUTS}" in page
     assert "“Fine!”" in page
     answer = browser.post(f"{here}again/")
     assert answer.status_code == 302
-    assert "It is being asked…" in browser.get(here).text
+    assert "Scoring…" in browser.get(here).text
 
 
 def test_the_api_does_the_same(
@@ -472,7 +472,7 @@ def test_the_api_does_the_same(
 
 
 def test_the_list_asks_the_database_as_often_for_many_as_for_one(
-    judge: ModelJudge, project: Project, manager: User
+    judge: LLMJudge, project: Project, manager: User
 ) -> None:
     browser, counts = client_of(manager), []
     for name in ("", "Second", "Third"):

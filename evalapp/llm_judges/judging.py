@@ -8,10 +8,10 @@ from evalapp.campaigns.models import Purpose
 from evalapp.core.completions import Completion, CompletionError
 from evalapp.core.errors import InvalidError
 from evalapp.jobs.work import Work
-from evalapp.model_judges.asking import ask
-from evalapp.model_judges.models import ModelJudge, ModelVerdict, VerdictState
-from evalapp.model_judges.questions import filled, parsed
-from evalapp.model_judges.sealing import opened_key
+from evalapp.llm_judges.asking import ask
+from evalapp.llm_judges.models import LLMJudge, LLMScore, LLMScoreState
+from evalapp.llm_judges.questions import filled, parsed
+from evalapp.llm_judges.sealing import opened_key
 from evalapp.runs.models import Output
 
 PAUSES = (1.0, 4.0)
@@ -21,29 +21,29 @@ _KEPT_ANSWER = 2_000
 
 
 def ask_about_campaign(work: Work) -> dict[str, Any]:
-    """Each output that has no verdict yet; every verdict is stored at once, so a second attempt goes on.
+    """Each output that has no score yet; every score is stored at once, so a second attempt goes on.
 
-    Ends with an error where the address refuses the key, or after five questions in a row without a reply.
+    Ends with an error where the endpoint refuses the key, or after five questions in a row without a reply.
     """
-    judge = ModelJudge.objects.select_related("criterion", "project").get(pk=work.job.params["judge"])
+    judge = LLMJudge.objects.select_related("criterion", "project").get(pk=work.job.params["judge"])
     outputs = Output.objects.filter(
         item_outputs__item__campaign=work.job.params["campaign"],
         item_outputs__item__purpose=Purpose.REVIEW,
     ).distinct()
     total = outputs.count()
-    waiting = outputs.exclude(model_verdicts__judge=judge).select_related("example").order_by("pk")
+    waiting = outputs.exclude(llm_scores__judge=judge).select_related("example").order_by("pk")
     ids = list(waiting.values_list("pk", flat=True))
     secret = opened_key(judge)
     done, failures = total - len(ids), 0
-    work.progress(done, total, "Asking")
+    work.progress(done, total, "Scoring")
     for pk in ids:
         output = Output.objects.select_related("example").get(pk=pk)
-        verdict = _verdict(work, judge, output, secret)
-        _store(work, verdict)
-        failures = failures + 1 if verdict.state == VerdictState.FAILED else 0
+        llm_score = _llm_score(work, judge, output, secret)
+        _store(work, llm_score)
+        failures = failures + 1 if llm_score.state == LLMScoreState.FAILED else 0
         if failures >= MOST_FAILURES_IN_ROW:
             raise InvalidError(
-                f"{failures} questions in a row brought no reply; the last: {verdict.problem} Mend that, then try "
+                f"{failures} questions in a row brought no reply; the last: {llm_score.problem} Mend that, then try "
                 "again: what was answered is kept."
             )
         done += 1
@@ -51,10 +51,10 @@ def ask_about_campaign(work: Work) -> dict[str, Any]:
     return {"outputs": total, "asked": len(ids)}
 
 
-def _store(work: Work, verdict: ModelVerdict) -> None:
+def _store(work: Work, llm_score: LLMScore) -> None:
     with transaction.atomic():
-        ModelVerdict.objects.bulk_create(
-            [verdict],
+        LLMScore.objects.bulk_create(
+            [llm_score],
             update_conflicts=True,
             unique_fields=["judge", "output"],
             update_fields=["state", "value", "answer", "problem", "reported_model", "asked_at"],
@@ -62,7 +62,7 @@ def _store(work: Work, verdict: ModelVerdict) -> None:
         work.fence()
 
 
-def _verdict(work: Work, judge: ModelJudge, output: Output, secret: str) -> ModelVerdict:
+def _llm_score(work: Work, judge: LLMJudge, output: Output, secret: str) -> LLMScore:
     """Asks up to three times. Raises InvalidError where no further question can fare better."""
     example = output.example
     question = filled(
@@ -84,15 +84,15 @@ def _verdict(work: Work, judge: ModelJudge, output: Output, secret: str) -> Mode
             if error.is_final:
                 raise InvalidError(problem) from error
     work.log(f"Output {output.pk}: {problem}", level="warning")
-    return ModelVerdict(judge=judge, output=output, state=VerdictState.FAILED, problem=problem[:300])
+    return LLMScore(judge=judge, output=output, state=LLMScoreState.FAILED, problem=problem[:300])
 
 
-def _of_reply(judge: ModelJudge, output: Output, reply: Completion) -> ModelVerdict:
+def _of_reply(judge: LLMJudge, output: Output, reply: Completion) -> LLMScore:
     answer = parsed(reply.text, judge.criterion)
-    state = VerdictState.UNPARSED
+    state = LLMScoreState.UNPARSED
     if answer is not None:
-        state = VerdictState.NOT_APPLICABLE if answer.value is None else VerdictState.ANSWERED
-    return ModelVerdict(
+        state = LLMScoreState.NOT_APPLICABLE if answer.value is None else LLMScoreState.ANSWERED
+    return LLMScore(
         judge=judge,
         output=output,
         state=state,

@@ -6,15 +6,15 @@ from typing import NamedTuple
 from evalapp.analysis.charts import labels_of
 from evalapp.core.errors import MissingError
 from evalapp.core.tables import Cell, Column, Table
-from evalapp.model_judges.agreement import JudgeAgreement
-from evalapp.model_judges.models import ModelJudge
+from evalapp.llm_judges.agreement import JudgeAgreement
+from evalapp.llm_judges.models import LLMJudge
 from evalapp.rubrics.models import CriterionKind
 
 
 class Judged(NamedTuple):
     """What the tables are of: a judge, and what it said of a campaign's outputs."""
 
-    judge: ModelJudge
+    judge: LLMJudge
     found: JudgeAgreement
 
 
@@ -40,9 +40,9 @@ def agreement_table(judged: Judged) -> Table:
         rows.append(["Expected ceiling of Spearman", found.ceiling, None, None])
     columns = [
         Column("Measure"),
-        Column("The judge with a person", "figure", is_measure=True, anchor="model-judge"),
-        Column("Two people, the same outputs", "figure", is_measure=True, anchor="model-judge"),
-        Column("Difference", "figure", is_measure=True, anchor="model-judge"),
+        Column("The judge with a person", "figure", is_measure=True, anchor="llm-judge"),
+        Column("Two people, the same outputs", "figure", is_measure=True, anchor="llm-judge"),
+        Column("Difference", "figure", is_measure=True, anchor="llm-judge"),
     ]
     note = f"{found.sentence} 95% intervals over outputs, for this panel."
     return Table("agreement", _title(judged, "beside people"), columns, rows, note)
@@ -60,7 +60,7 @@ def candidates_table(judged: Judged) -> Table | None:
     is_share = judged.judge.criterion.kind != CriterionKind.SCALE
 
     def mean(label: str) -> Column:
-        return Column(label, "share" if is_share else "figure", is_measure=True, anchor="model-judge")
+        return Column(label, "share" if is_share else "figure", is_measure=True, anchor="llm-judge")
 
     columns = [
         Column("Candidate"),

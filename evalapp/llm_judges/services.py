@@ -13,13 +13,13 @@ from evalapp.core.outgoing import checked_address
 from evalapp.core.sealing import checked_key
 from evalapp.jobs.models import ACTIVE_STATES, Job, JobState
 from evalapp.jobs.services import create_job
-from evalapp.model_judges.models import ModelJudge, ModelVerdict, VerdictState
-from evalapp.model_judges.queries import campaigns_of
-from evalapp.model_judges.questions import default_prompt, prompt_problem
-from evalapp.model_judges.sealing import opened_key, seal
+from evalapp.llm_judges.models import LLMJudge, LLMScore, LLMScoreState
+from evalapp.llm_judges.queries import campaigns_of
+from evalapp.llm_judges.questions import default_prompt, prompt_problem
+from evalapp.llm_judges.sealing import opened_key, seal
 from evalapp.rubrics.models import Criterion
 
-JUDGE_TASK = "evalapp.model_judges.tasks.ask_judge"
+JUDGE_TASK = "evalapp.llm_judges.tasks.ask_judge"
 MOST_JUDGES = 50
 LONGEST_MODEL = 200
 LONGEST_VERSION = 100
@@ -42,8 +42,8 @@ def create_judge(
     temperature: float = 0.0,
     prompt: str = "",
     secret: str = "",
-) -> ModelJudge:
-    """Declare a judge; without a ``prompt`` it is the criterion's own words. Nothing is asked yet.
+) -> LLMJudge:
+    """Create a judge; without a ``prompt`` it is the criterion's own words. Nothing is asked yet.
 
     Raises InvalidError with the field that is wrong, OutgoingRefusedError for an address that may not be
     reached, ConflictError for a name that is there.
@@ -51,7 +51,7 @@ def create_judge(
     name = checked_name(name, of="the judge", longest=60)
     address = checked_address(address)
     if not criterion.is_rated:
-        raise _refused("criterion", "A model can be asked for a level; this criterion has none.")
+        raise _refused("criterion", "An LLM judge gives a level; this criterion has none.")
     model, model_version = _checked_model(model, model_version)
     if not math.isfinite(temperature) or not 0 <= temperature <= 2:
         raise _refused("temperature", "The temperature is between 0 and 2.")
@@ -60,9 +60,9 @@ def create_judge(
         raise _refused("prompt", problem)
     secret = checked_key(secret)
     Project.objects.select_for_update().get(pk=project.pk)
-    if project.model_judges.count() >= MOST_JUDGES:
+    if project.llm_judges.count() >= MOST_JUDGES:
         raise ConflictError(f"This project has {MOST_JUDGES} judges. Delete one first.")
-    judge = ModelJudge(
+    judge = LLMJudge(
         project=project,
         criterion=criterion,
         name=name,
@@ -81,7 +81,7 @@ def create_judge(
         message = f"This project has a judge named “{name}” already. Choose another name."
         raise ConflictError(message, fields={"name": [message]}) from error
     record(
-        "model_judge.created",
+        "llm_judge.created",
         by=by,
         obj=judge,
         project=project,
@@ -99,37 +99,35 @@ def _checked_model(model: str, version: str) -> tuple[str, str]:
         if len(text) > longest or not text.isprintable():
             raise _refused(field, f"At most {longest} characters that can be seen.")
     if not model:
-        raise _refused("model", "Say which model is asked, as the address calls it.")
+        raise _refused("model", "Name the model as the endpoint calls it.")
     return model, version
 
 
 @transaction.atomic
-def replace_key(*, judge: ModelJudge, secret: str, by: User) -> None:
+def replace_key(*, judge: LLMJudge, secret: str, by: User) -> None:
     """Use another API key from now on; an empty one is none."""
     sealed = seal(judge, checked_key(secret))
-    if not ModelJudge.objects.filter(pk=judge.pk).update(sealed_key=sealed):
+    if not LLMJudge.objects.filter(pk=judge.pk).update(sealed_key=sealed):
         raise MissingError(f"“{judge.name}” has been deleted.")
-    record(
-        "model_judge.key_replaced", by=by, obj=judge, project=judge.project, data={"has_key": bool(sealed)}
-    )
+    record("llm_judge.key_replaced", by=by, obj=judge, project=judge.project, data={"has_key": bool(sealed)})
 
 
 @transaction.atomic
-def delete_judge(*, judge: ModelJudge, by: User) -> None:
-    """It goes with its verdicts. Raises ConflictError while it is being asked."""
+def delete_judge(*, judge: LLMJudge, by: User) -> None:
+    """It goes with its scores. Raises ConflictError while it is being asked."""
     if going_of(judge) is not None:
-        raise ConflictError(f"“{judge.name}” is being asked at this moment. Cancel that job first.")
+        raise ConflictError(f"“{judge.name}” is scoring at this moment. Cancel that job first.")
     record(
-        "model_judge.deleted",
+        "llm_judge.deleted",
         by=by,
         obj=judge,
         project=judge.project,
-        data={"verdicts": judge.verdicts.count()},
+        data={"scores": judge.scores.count()},
     )
     judge.delete()
 
 
-def going_of(judge: ModelJudge) -> Job | None:
+def going_of(judge: LLMJudge) -> Job | None:
     """The job that asks it, if one waits or runs."""
     return judge.project.jobs.filter(
         task=JUDGE_TASK, params__judge=judge.pk, state__in=[JobState.QUEUED, *ACTIVE_STATES]
@@ -137,7 +135,7 @@ def going_of(judge: ModelJudge) -> Job | None:
 
 
 @transaction.atomic
-def start_judging(*, judge: ModelJudge, campaign: Campaign, by: User | None) -> Job:
+def start_judging(*, judge: LLMJudge, campaign: Campaign, by: User | None) -> Job:
     """Ask about every output of a campaign that it has not answered about yet.
 
     One that waits or runs for this campaign is returned instead. Raises InvalidError for a campaign of
@@ -149,42 +147,40 @@ def start_judging(*, judge: ModelJudge, campaign: Campaign, by: User | None) -> 
         )
     checked_address(judge.address)
     opened_key(judge)
-    ModelJudge.objects.select_for_update().get(pk=judge.pk)
+    LLMJudge.objects.select_for_update().get(pk=judge.pk)
     going = going_of(judge)
     if going is not None:
         if going.params["campaign"] == campaign.pk:
             return going
-        raise ConflictError(
-            f"“{judge.name}” is being asked about another campaign. Wait for it, or cancel it."
-        )
+        raise ConflictError(f"“{judge.name}” is scoring another campaign. Wait for it, or cancel it.")
     return create_job(
         project=judge.project,
         task=JUDGE_TASK,
-        title=f"Ask {judge.name} about {campaign.name}",
+        title=f"LLM judge {judge.name}: score {campaign.name}",
         by=by,
         params={"judge": judge.pk, "campaign": campaign.pk},
     )
 
 
 @transaction.atomic
-def ask_again(*, judge: ModelJudge, campaign: Campaign, by: User, output_id: int | None = None) -> Job:
+def ask_again(*, judge: LLMJudge, campaign: Campaign, by: User, output_id: int | None = None) -> Job:
     """Ask once more where it failed, or gave no answer that counts: about one output, or all of them.
 
-    Raises ConflictError where there is no such verdict.
+    Raises ConflictError where there is no such llm_score.
     """
-    again = ModelVerdict.objects.filter(
+    again = LLMScore.objects.filter(
         judge=judge,
         output__item_outputs__item__campaign=campaign,
-        state__in=[VerdictState.FAILED, VerdictState.UNPARSED],
+        state__in=[LLMScoreState.FAILED, LLMScoreState.UNPARSED],
     )
     if output_id is not None:
         again = again.filter(output=output_id)
     found = list(again.values_list("pk", flat=True))
     if not found:
-        raise ConflictError("No question has failed there; there is nothing to ask again.")
-    ModelVerdict.objects.filter(pk__in=found).delete()
+        raise ConflictError("No output has failed or is unparsed there; there is nothing to score again.")
+    LLMScore.objects.filter(pk__in=found).delete()
     record(
-        "model_judge.asked_again",
+        "llm_judge.asked_again",
         by=by,
         obj=judge,
         project=judge.project,

@@ -16,11 +16,11 @@ from evalapp.core.errors import NotAllowedError, ProblemError
 from evalapp.core.http import get_or_missing, show_problem
 from evalapp.core.outgoing import policy
 from evalapp.core.tables import Table
-from evalapp.model_judges import queries, services
-from evalapp.model_judges.agreement import judge_agreement
-from evalapp.model_judges.forms import JudgeForm, KeyForm
-from evalapp.model_judges.models import ModelJudge
-from evalapp.model_judges.tables import Judged, judge_table
+from evalapp.llm_judges import queries, services
+from evalapp.llm_judges.agreement import judge_agreement
+from evalapp.llm_judges.forms import JudgeForm, KeyForm
+from evalapp.llm_judges.models import LLMJudge
+from evalapp.llm_judges.tables import Judged, judge_table
 
 STATION = "compare"
 SHOWN_UNUSABLE = 50
@@ -38,7 +38,7 @@ def judge_list(request: MemberRequest) -> HttpResponse:
         except ProblemError as error:
             show_problem(form, error)
         else:
-            messages.success(request, "Declared. Ask it about a campaign next.")
+            messages.success(request, "Created. Choose a campaign to score next.")
             return redirect("judge_detail", request.project.slug, judge.pk)
     context = {
         "station": STATION,
@@ -47,7 +47,7 @@ def judge_list(request: MemberRequest) -> HttpResponse:
         "nothing_allowed": policy().is_closed,
         "has_criteria": queries.askable_criteria(request.project).exists(),
     }
-    return render(request, "model_judges/list.html", context, status=400 if form.errors else 200)
+    return render(request, "llm_judges/list.html", context, status=400 if form.errors else 200)
 
 
 @require_safe
@@ -79,7 +79,7 @@ def judge_key(request: MemberRequest, judge_id: int) -> HttpResponse:
 def judge_delete(request: MemberRequest, judge_id: int) -> HttpResponse:
     judge = _judge(request, judge_id)
     services.delete_judge(judge=judge, by=request.user)
-    messages.success(request, f"“{judge.name}” and its verdicts are deleted.")
+    messages.success(request, f"“{judge.name}” and its scores are deleted.")
     return redirect("judge_list", request.project.slug)
 
 
@@ -89,7 +89,7 @@ def judge_campaign(request: MemberRequest, judge_id: int, campaign_id: int) -> H
     """What a judge said of a campaign's outputs, beside what people say."""
     judge = _judge(request, judge_id)
     campaign = _campaign(judge, campaign_id)
-    unusable = queries.unusable_verdicts(judge, campaign)
+    unusable = queries.unusable_scores(judge, campaign)
     context = {
         "station": STATION,
         "judge": judge,
@@ -99,7 +99,7 @@ def judge_campaign(request: MemberRequest, judge_id: int, campaign_id: int) -> H
         "unusable": list(unusable[:SHOWN_UNUSABLE]),
         "is_reviewing": is_reviewing_blind(campaign, request.user),
     }
-    return render(request, "model_judges/campaign.html", context)
+    return render(request, "llm_judges/campaign.html", context)
 
 
 @require_safe
@@ -125,7 +125,7 @@ def judge_start(request: MemberRequest, judge_id: int, campaign_id: int) -> Http
 @require_POST
 @project_view(Permission.START_RUNS)
 def judge_again(request: MemberRequest, judge_id: int, campaign_id: int) -> HttpResponse:
-    """Ask again about the output named, or about all that brought no answer."""
+    """Score again the output named, or all that failed or were unparsed."""
     judge = _judge(request, judge_id)
     named = request.POST.get("output", "")
     output_id = int(named) if named.isdecimal() and len(named) <= 18 else None
@@ -135,11 +135,11 @@ def judge_again(request: MemberRequest, judge_id: int, campaign_id: int) -> Http
     return redirect("job_detail", request.project.slug, job.pk)
 
 
-def _judge(request: MemberRequest, judge_id: int) -> ModelJudge:
+def _judge(request: MemberRequest, judge_id: int) -> LLMJudge:
     return get_or_missing(queries.judges_of(request.project), pk=judge_id)
 
 
-def _campaign(judge: ModelJudge, campaign_id: int) -> Campaign:
+def _campaign(judge: LLMJudge, campaign_id: int) -> Campaign:
     return get_or_missing(queries.campaigns_of(judge), pk=campaign_id)
 
 
@@ -154,11 +154,11 @@ def _table(request: MemberRequest, judge_id: int, campaign_id: int, name: str) -
     return judge_table(Judged(judge, judge_agreement(judge, load_scores(campaign))), name)
 
 
-def _detail(request: MemberRequest, judge: ModelJudge, form: KeyForm, *, status: int = 200) -> HttpResponse:
+def _detail(request: MemberRequest, judge: LLMJudge, form: KeyForm, *, status: int = 200) -> HttpResponse:
     context = {
         "station": STATION,
         "judge": judge,
         "form": form,
         "campaigns": list(queries.campaigns_of(judge)),
     }
-    return render(request, "model_judges/detail.html", context, status=status)
+    return render(request, "llm_judges/detail.html", context, status=status)

@@ -5,9 +5,9 @@ from django import forms
 from evalapp.accounts.models import Project
 from evalapp.core.form_fields import RowField, row_field
 from evalapp.core.outgoing_fields import address_field, key_field
-from evalapp.model_judges.queries import askable_criteria
-from evalapp.model_judges.questions import LONGEST_PROMPT
-from evalapp.model_judges.services import LONGEST_MODEL, LONGEST_VERSION
+from evalapp.llm_judges.queries import askable_criteria
+from evalapp.llm_judges.questions import LONGEST_PROMPT
+from evalapp.llm_judges.services import LONGEST_MODEL, LONGEST_VERSION
 from evalapp.rubrics.models import Criterion
 
 
@@ -15,7 +15,7 @@ def _name_of(criterion: Criterion) -> str:
     return f"{criterion.name} ({criterion.version})"
 
 
-_KEY_HELP = "Stored encrypted and never shown again. Leave empty where the address needs none."
+_KEY_HELP = "Stored encrypted and never shown again. Leave empty if the endpoint needs none."
 
 
 class JudgeForm(forms.Form):
@@ -29,9 +29,11 @@ class JudgeForm(forms.Form):
         name_of=_name_of,
     )
     address = address_field("An OpenAI-compatible one, such as https://models.example.org/v1")
-    model = forms.CharField(max_length=LONGEST_MODEL, help_text="As the address calls it.")
+    model = forms.CharField(max_length=LONGEST_MODEL, help_text="As the endpoint calls it.")
     model_version = forms.CharField(
-        max_length=LONGEST_VERSION, required=False, help_text="What tells it from a later one of that name."
+        max_length=LONGEST_VERSION,
+        required=False,
+        help_text="Distinguishes it from a later model of the same name.",
     )
     temperature = forms.FloatField(min_value=0, max_value=2, initial=0)
     secret = key_field(_KEY_HELP)

@@ -2,12 +2,12 @@ from django.db.models import QuerySet
 
 from evalapp.accounts.models import Project
 from evalapp.campaigns.models import Campaign, CampaignState, Method
-from evalapp.model_judges.models import ModelJudge, ModelVerdict, VerdictState
+from evalapp.llm_judges.models import LLMJudge, LLMScore, LLMScoreState
 from evalapp.rubrics.models import NOT_LEVELS, Criterion
 
 
-def judges_of(project: Project) -> QuerySet[ModelJudge]:
-    return project.model_judges.select_related("project", "criterion__version__rubric", "created_by")
+def judges_of(project: Project) -> QuerySet[LLMJudge]:
+    return project.llm_judges.select_related("project", "criterion__version__rubric", "created_by")
 
 
 def askable_criteria(project: Project) -> QuerySet[Criterion]:
@@ -20,7 +20,7 @@ def askable_criteria(project: Project) -> QuerySet[Criterion]:
     )
 
 
-def campaigns_of(judge: ModelJudge) -> QuerySet[Campaign]:
+def campaigns_of(judge: LLMJudge) -> QuerySet[Campaign]:
     """Those that were opened with the judge's rubric version and rate outputs one by one, the latest first."""
     return (
         judge.project.campaigns.filter(rubric_version=judge.criterion.version_id, method=Method.POINTWISE)
@@ -30,13 +30,13 @@ def campaigns_of(judge: ModelJudge) -> QuerySet[Campaign]:
     )
 
 
-def unusable_verdicts(judge: ModelJudge, campaign: Campaign) -> QuerySet[ModelVerdict]:
+def unusable_scores(judge: LLMJudge, campaign: Campaign) -> QuerySet[LLMScore]:
     """Those that failed or are no answer, by output."""
     return (
-        ModelVerdict.objects.filter(
+        LLMScore.objects.filter(
             judge=judge,
             output__item_outputs__item__campaign=campaign,
-            state__in=[VerdictState.FAILED, VerdictState.UNPARSED],
+            state__in=[LLMScoreState.FAILED, LLMScoreState.UNPARSED],
         )
         .distinct()
         .order_by("output_id")

@@ -9,16 +9,16 @@ from evalapp.rubrics.models import Criterion
 from evalapp.runs.models import Output
 
 
-class ModelJudge(BaseModel):
-    """A criterion asked of a model at an OpenAI-compatible address.
+class LLMJudge(BaseModel):
+    """A criterion that a model scores through an OpenAI-compatible endpoint.
 
-    What it asks never changes, so that its verdicts stay comparable: another prompt, model, version,
-    temperature or address is another judge. ``sealed_key`` is the address's API key, encrypted by
-    `evalapp.model_judges.sealing`; empty where it needs none. ``model_version`` is what the person says;
-    each verdict has what the address reported.
+    What it asks never changes, so that its scores stay comparable: another prompt, model, version,
+    temperature or address is another judge. ``sealed_key`` is the endpoint's API key, encrypted by
+    `evalapp.llm_judges.sealing`; empty where it needs none. ``model_version`` is what the person says;
+    each score has what the endpoint reported.
     """
 
-    project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="model_judges")
+    project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="llm_judges")
     criterion = models.ForeignKey(Criterion, on_delete=models.CASCADE, related_name="+")
     key = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     name = models.CharField(max_length=60)
@@ -32,9 +32,9 @@ class ModelJudge(BaseModel):
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(fields=["project", "name"], name="model_judge_name"),
+            models.UniqueConstraint(fields=["project", "name"], name="llm_judge_name"),
             models.CheckConstraint(
-                condition=models.Q(temperature__gte=0, temperature__lte=2), name="model_judge_temperature"
+                condition=models.Q(temperature__gte=0, temperature__lte=2), name="llm_judge_temperature"
             ),
         ]
 
@@ -47,24 +47,24 @@ class ModelJudge(BaseModel):
         return origin_of(self.address)
 
 
-class VerdictState(models.TextChoices):
+class LLMScoreState(models.TextChoices):
     ANSWERED = "answered", "Answered"
     NOT_APPLICABLE = "not_applicable", "N/A"
     UNPARSED = "unparsed", "Not an answer"
     FAILED = "failed", "Failed"
 
 
-class ModelVerdict(models.Model):
+class LLMScore(models.Model):
     """What a judge said of an output, or why it said nothing that counts. Never a score of a person.
 
-    ``answer`` is the text that came back, as far as it is kept; ``reported_model`` what the address says
+    ``answer`` is the text that came back, as far as it is kept; ``reported_model`` what the endpoint says
     answered.
     """
 
     id = models.BigAutoField(primary_key=True)
-    judge = models.ForeignKey(ModelJudge, on_delete=models.CASCADE, related_name="verdicts")
-    output = models.ForeignKey(Output, on_delete=models.CASCADE, related_name="model_verdicts")
-    state = models.CharField(max_length=14, choices=VerdictState.choices)
+    judge = models.ForeignKey(LLMJudge, on_delete=models.CASCADE, related_name="scores")
+    output = models.ForeignKey(Output, on_delete=models.CASCADE, related_name="llm_scores")
+    state = models.CharField(max_length=14, choices=LLMScoreState.choices)
     value = models.SmallIntegerField(null=True)
     answer = models.TextField(blank=True)
     problem = models.CharField(max_length=300, blank=True)
@@ -73,19 +73,19 @@ class ModelVerdict(models.Model):
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(fields=["judge", "output"], name="model_verdict_once"),
+            models.UniqueConstraint(fields=["judge", "output"], name="llm_score_once"),
             models.CheckConstraint(
-                condition=models.Q(state__in=VerdictState.values), name="model_verdict_known_state"
+                condition=models.Q(state__in=LLMScoreState.values), name="llm_score_known_state"
             ),
             models.CheckConstraint(
-                condition=models.Q(state=VerdictState.ANSWERED, value__isnull=False)
-                | (~models.Q(state=VerdictState.ANSWERED) & models.Q(value__isnull=True)),
-                name="model_verdict_value",
+                condition=models.Q(state=LLMScoreState.ANSWERED, value__isnull=False)
+                | (~models.Q(state=LLMScoreState.ANSWERED) & models.Q(value__isnull=True)),
+                name="llm_score_value",
             ),
             models.CheckConstraint(
-                condition=models.Q(state=VerdictState.FAILED) & ~models.Q(problem="")
-                | ~models.Q(state=VerdictState.FAILED) & models.Q(problem=""),
-                name="model_verdict_problem",
+                condition=models.Q(state=LLMScoreState.FAILED) & ~models.Q(problem="")
+                | ~models.Q(state=LLMScoreState.FAILED) & models.Q(problem=""),
+                name="llm_score_problem",
             ),
         ]
 

@@ -6,29 +6,29 @@ from evalapp.api.fields import Body, Id, Number, Shown, Text
 from evalapp.api.serializers.common import MeasureSerializer
 from evalapp.core.outgoing import LONGEST_ADDRESS
 from evalapp.core.sealing import LONGEST_KEY
-from evalapp.model_judges.models import ModelJudge
-from evalapp.model_judges.questions import LONGEST_PROMPT
-from evalapp.model_judges.services import LONGEST_MODEL, LONGEST_VERSION
+from evalapp.llm_judges.models import LLMJudge
+from evalapp.llm_judges.questions import LONGEST_PROMPT
+from evalapp.llm_judges.services import LONGEST_MODEL, LONGEST_VERSION
 
 
-class ModelJudgeSerializer(Shown):
+class LLMJudgeSerializer(Shown):
     """A criterion asked of a model; ``address`` is shown without its path, the API key never."""
 
     address = serializers.CharField(source="origin")
     has_key = serializers.SerializerMethodField()
 
     class Meta:
-        model = ModelJudge
+        model = LLMJudge
         fields = (
             *("id", "name", "criterion", "address", "model", "model_version", "temperature", "prompt"),
             *("has_key", "created_at"),
         )
 
-    def get_has_key(self, judge: ModelJudge) -> bool:
+    def get_has_key(self, judge: LLMJudge) -> bool:
         return bool(judge.sealed_key)
 
 
-class ModelJudgeBody(Body):
+class LLMJudgeBody(Body):
     name = Text(max_length=60)
     criterion = Id(help_text="With levels, of a rubric version that is in use.")
     address = Text(max_length=LONGEST_ADDRESS, help_text="OpenAI-compatible, up to /v1.")
@@ -65,7 +65,7 @@ class JudgeAgreementSerializer(serializers.Serializer[Any]):
     """
 
     outputs = serializers.IntegerField()
-    counts = serializers.DictField(child=serializers.IntegerField(), help_text="Verdicts by state.")
+    counts = serializers.DictField(child=serializers.IntegerField(), help_text="Scores by state.")
     waiting = serializers.IntegerField(help_text="Outputs not asked about.")
     sentence = serializers.CharField()
     alpha = MeasureSerializer()

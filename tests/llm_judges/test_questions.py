@@ -2,7 +2,7 @@
 
 import pytest
 
-from evalapp.model_judges.questions import default_prompt, filled, parsed, prompt_problem
+from evalapp.llm_judges.questions import default_prompt, filled, parsed, prompt_problem
 from evalapp.rubrics.models import Criterion, CriterionKind
 
 SCALE = Criterion(

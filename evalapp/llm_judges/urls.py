@@ -1,6 +1,6 @@
 from django.urls import path
 
-from evalapp.model_judges import views
+from evalapp.llm_judges import views
 
 _JUDGE = "projects/<slug:slug>/judges/<int:judge_id>/"
 _CAMPAIGN = f"{_JUDGE}campaigns/<int:campaign_id>/"

@@ -1,12 +1,12 @@
 """One question to a judge's address."""
 
 from evalapp.core.completions import Completion, complete
-from evalapp.model_judges.models import ModelJudge
+from evalapp.llm_judges.models import LLMJudge
 
 LONGEST_REPLY_TOKENS = 500
 
 
-def ask(judge: ModelJudge, question: str, *, secret: str) -> Completion:
+def ask(judge: LLMJudge, question: str, *, secret: str) -> Completion:
     """Ask once. Raises CompletionError, OutgoingRefusedError where the address may not be reached."""
     body = {
         "model": judge.model,

@@ -1,4 +1,4 @@
-"""A judge beside the people who rated the same outputs: its verdicts are shown in no other way."""
+"""A judge beside the people who rated the same outputs: its scores are shown in no other way."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,8 +9,8 @@ from evalapp.analysis.agreement import REPLICATES
 from evalapp.analysis.differences import SEED
 from evalapp.analysis.scores import CampaignScores
 from evalapp.campaigns.models import CampaignCandidate
+from evalapp.llm_judges.models import LLMJudge, LLMScore, LLMScoreState
 from evalapp.measure import Measure
-from evalapp.model_judges.models import ModelJudge, ModelVerdict, VerdictState
 from evalapp.rubrics.models import Criterion, CriterionKind
 from evalapp.stats.against_others import beside_panel
 from evalapp.stats.ceiling import expected_ceiling
@@ -62,7 +62,7 @@ class JudgeAgreement:
 
     @property
     def unusable(self) -> int:
-        return self.counts[VerdictState.FAILED] + self.counts[VerdictState.UNPARSED]
+        return self.counts[LLMScoreState.FAILED] + self.counts[LLMScoreState.UNPARSED]
 
     @property
     def sentence(self) -> str:
@@ -101,13 +101,13 @@ def _ends(measure: Measure) -> _Ends | None:
     return None
 
 
-def judge_agreement(judge: ModelJudge, scores: CampaignScores) -> JudgeAgreement:
+def judge_agreement(judge: LLMJudge, scores: CampaignScores) -> JudgeAgreement:
     """What the judge said of a campaign's outputs, against what people said."""
     criterion = next(each for each in scores.criteria if each.pk == judge.criterion_id)
-    verdicts = _verdicts(judge, scores)
-    counts = dict.fromkeys(VerdictState.values, 0)
-    for verdict in verdicts.values():
-        counts[verdict.state] += 1
+    llm_scores = _llm_scores(judge, scores)
+    counts = dict.fromkeys(LLMScoreState.values, 0)
+    for llm_score in llm_scores.values():
+        counts[llm_score.state] += 1
     answers = [
         (answer.item_output_id, answer.reviewer_id, answer.value)
         for answer in scores.answers_to(criterion)
@@ -119,7 +119,7 @@ def judge_agreement(judge: ModelJudge, scores: CampaignScores) -> JudgeAgreement
     said = {
         output.item_output_id: value
         for output in scores.outputs
-        if output.output_id in verdicts and (value := verdicts[output.output_id].value) is not None
+        if output.output_id in llm_scores and (value := llm_scores[output.output_id].value) is not None
     }
     judged = [(pk, JUDGE, value) for pk, value in said.items() if pk in by_output]
     is_scale = criterion.kind == CriterionKind.SCALE
@@ -155,12 +155,12 @@ def judge_agreement(judge: ModelJudge, scores: CampaignScores) -> JudgeAgreement
         correlation=correlation,
         ceiling=ceiling,
         candidates=_candidates(scores, criterion, by_output, said) if has_order else [],
-        reported_models=sorted({each.reported_model for each in verdicts.values() if each.reported_model}),
+        reported_models=sorted({each.reported_model for each in llm_scores.values() if each.reported_model}),
     )
 
 
-def _verdicts(judge: ModelJudge, scores: CampaignScores) -> dict[int, ModelVerdict]:
-    found = judge.verdicts.filter(output__item_outputs__item__campaign=scores.campaign).distinct()
+def _llm_scores(judge: LLMJudge, scores: CampaignScores) -> dict[int, LLMScore]:
+    found = judge.scores.filter(output__item_outputs__item__campaign=scores.campaign).distinct()
     reviewed = {output.output_id for output in scores.outputs}
     return {each.output_id: each for each in found.defer("answer") if each.output_id in reviewed}
 

@@ -1,9 +1,0 @@
-from celery import shared_task
-
-from evalapp.jobs.work import carry_out
-from evalapp.model_judges import judging
-
-
-@shared_task(name="evalapp.model_judges.tasks.ask_judge")
-def ask_judge(job_id: int) -> None:
-    carry_out(job_id, judging.ask_about_campaign, task="evalapp.model_judges.tasks.ask_judge")
