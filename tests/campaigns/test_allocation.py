@@ -195,7 +195,7 @@ def test_a_assignment_behind_the_cursor_is_found_again(project, reviewer):
     assert isinstance(next_for(campaign, reviewer), NextReview)
 
 
-def test_the_claim_walks_the_index_of_free_assignments_and_no_finished_work():
+def test_the_claim_walks_the_index_of_available_assignments_and_no_finished_work():
     project, people = make_team(3)
     campaign = make_open_campaign(project, people, rows=3000, candidates=1, overlap=3)
     campaign_reviewer = campaign_reviewer_of(campaign, people[0])
@@ -210,7 +210,7 @@ def test_the_claim_walks_the_index_of_free_assignments_and_no_finished_work():
         cursor.execute("EXPLAIN (ANALYZE, FORMAT JSON) " + CLAIM, parameters)
         (plan,) = cursor.fetchone()
     nodes = list(walk_plan(plan[0]["Plan"]))
-    walked = [node for node in nodes if node.get("Index Name") == "assignment_free"]
+    walked = [node for node in nodes if node.get("Index Name") == "assignment_available"]
     assert [(node["Actual Rows"], node["Rows Removed by Filter"]) for node in walked] == [(1, 0)], plan
     assert not [
         node for node in nodes if node["Node Type"] == "Seq Scan" and "assignment" in node["Relation Name"]
@@ -234,7 +234,7 @@ def test_the_claim_of_assigned_work_steps_over_nobody_elses():
             cursor.execute("EXPLAIN (ANALYZE, FORMAT JSON) " + CLAIM, parameters)
             (plan,) = cursor.fetchone()
             nodes = list(walk_plan(plan[0]["Plan"]))
-            walked = [node for node in nodes if node.get("Index Name") == "assignment_assigned"]
+            walked = [node for node in nodes if node.get("Index Name") == "assignment_of_one_person"]
             assert [(node["Actual Rows"], node["Rows Removed by Filter"]) for node in walked] in (
                 [(1, 0)],
                 [(0, 0)],

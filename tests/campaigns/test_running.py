@@ -160,7 +160,7 @@ def test_a_manager_moves_what_a_person_has_not_begun(
     browser = client_of(manager)
     address = f"/projects/{project.slug}/campaigns/{campaign.pk}/assignments/"
     page = browser.get(address).text
-    assert "Assigned, not begun" in page
+    assert "Not started" in page
     sent = {"source": reviewer.pk, "target": other_reviewer.pk, "most": 2}
     assert "2 items moved." in browser.post(address, sent, follow=True).text
     waiting = Counter(

@@ -112,5 +112,5 @@ TRIGGERS = {
     "signed_decision_immutable",
     "user_former_member_stays",
     "webhook_audited",
-    "webhook_place_completed",
+    "webhook_assignment_completed",
 }

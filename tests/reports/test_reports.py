@@ -326,7 +326,7 @@ def test_limits_are_said_where_they_apply(
     words = words_of(page_of(made(campaign, manager)))
     assert "One reviewer: no interval can speak of other reviewers" in words
     assert "The campaign was still going on" in words
-    assert "8 of 16 places were complete." in words
+    assert "8 of 16 assignments were submitted." in words
     assert "No gate was taken before the first review" in words
     assert "Simulated" not in words
 
