@@ -111,7 +111,7 @@ def behind(quality: Quality) -> Iterator[Hint]:
 
 
 def _behind_deadline(member: TeamMember, days: float) -> str:
-    share = f"{member.progress.reviews} of an even share of {member.share} done"
+    share = f"{member.progress.reviews} of a quota of {member.share} done"
     if days <= 0:
         return f"{share}; the deadline has passed."
     if member.pace.value is None:
@@ -133,7 +133,7 @@ def _behind_others(member: TeamMember, usual: float) -> str:
     pace = member.pace
     recent = f"; {pace.value:.1f} a day over the last {pace.n} days" if pace.value is not None else ""
     return (
-        f"{member.progress.reviews} of an even share of {member.share} done; the others have done "
+        f"{member.progress.reviews} of a quota of {member.share} done; the others have done "
         f"{usual:.0f} (median){recent}."
     )
 

@@ -148,13 +148,13 @@ class CampaignForm(forms.Form):
         initial=Distribution.SHARED,
         widget=forms.RadioSelect,
         label="Distribution of items",
-        help_text="Manual assignment shares the items out evenly at the launch; items that nobody has started can be moved.",
+        help_text="Manual assignment divides the items evenly at the launch. Items not started can be reassigned.",
     )
     quota = forms.IntegerField(
         required=False,
         min_value=1,
-        label="At most so many items a person",
-        help_text="Nobody is handed more. Each person's own can be set on the campaign's page.",
+        label="Quota: most items per reviewer",
+        help_text="A reviewer's own quota can be set on the campaign's page.",
     )
     gold_share = forms.IntegerField(
         required=False,
@@ -198,15 +198,14 @@ class CampaignForm(forms.Form):
         required=False,
         widget=forms.DateTimeInput(attrs={"type": "datetime-local"}, format="%Y-%m-%dT%H:%M"),
         input_formats=["%Y-%m-%dT%H:%M"],
-        help_text="UTC. Nothing new is handed out afterwards; it can be moved, and the campaign stays open until you "
-        "close it.",
+        help_text="UTC. No more items are given out after it. The campaign stays open until you close it.",
     )
     lease_minutes = forms.IntegerField(
         min_value=LEASE_MINUTES.start,
         max_value=LEASE_MINUTES.stop - 1,
         initial=30,
         label="Lease in minutes, renewed by activity",
-        help_text="Then it goes to somebody else; what was typed is kept.",
+        help_text="After it the item becomes available to others; what was typed is kept.",
     )
 
     def __init__(self, *args: Any, project: Project, **kwargs: Any) -> None:
@@ -327,15 +326,15 @@ class QuotaForm(forms.Form):
 
 
 class ReassignForm(forms.Form):
-    """Whose work goes to whom; the empty choice is the shared queue."""
+    """Whose assignments go to whom; the empty choice is the shared queue."""
 
     source = RowField(User.objects.none(), required=False, label="From", empty_label="Shared queue")
     target = RowField(User.objects.none(), required=False, label="To", empty_label="Shared queue: anybody")
     most = forms.IntegerField(
         required=False,
         min_value=1,
-        label="At most so many items",
-        help_text="Empty for all that nobody has begun.",
+        label="Most items",
+        help_text="Leave empty for all items that nobody has started.",
     )
 
     def __init__(self, *args: Any, campaign: Campaign, **kwargs: Any) -> None:

@@ -44,7 +44,7 @@ def campaign_list(request: MemberRequest) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 @project_view(Permission.EDIT_CAMPAIGNS)
 def campaign_new(request: MemberRequest) -> HttpResponse:
-    """The design form; what it costs is shown beside it before anything starts."""
+    """The design form; its reviewer effort is shown beside it before anything starts."""
     given = request.POST if request.method == "POST" else None
     form = CampaignForm(given, project=request.project, initial=_proposal(request))
     save = partial(services.create_campaign, project=request.project)
@@ -83,7 +83,7 @@ def _designed(
                 status = error.status
             else:
                 messages.success(
-                    request, "The design is saved. Look at what it costs, then open the campaign."
+                    request, "The design is saved. Check the reviewer effort, then open the campaign."
                 )
                 return redirect("campaign_detail", slug=request.project.slug, pk=campaign.pk)
         else:

@@ -198,7 +198,7 @@ def test_who_is_behind_is_told_by_the_deadline_and_without_one_by_the_others(
 
     (by_others,) = look()
     assert by_others.reviewer_id == reviewer.pk
-    assert "2 of an even share of 32 done; the others have done 20 (median)" in by_others.evidence
+    assert "2 of a quota of 32 done; the others have done 20 (median)" in by_others.evidence
 
     now = timezone.now()
     Campaign.objects.filter(pk=campaign.pk).update(

@@ -126,7 +126,7 @@ def _launch(keyboard: Keyboard, reviewer: User) -> None:
     keyboard.fill("Reviewers per item", "1")
     keyboard.press("Tab")
     expect(page.locator("#cost")).to_contain_text("2 items")
-    keyboard.push("Save the design")
+    keyboard.push("Save design")
     keyboard.push("Open the campaign")
     expect(page.locator("main")).to_contain_text("0 of 4 reviews are in")
 

@@ -109,7 +109,7 @@ def decide(manager: Person) -> None:
     row = manager.row(CAMPAIGN, f"{DATASET} v1", FIRST, "Not yet")
     expect(row).to_contain_text("8 training rows")
     expect(row.locator("a.figure").first).to_be_visible()
-    manager.sees("Nothing waits.")
+    manager.sees("Nothing to do.")
 
 
 def fill_tray(engineer: Person, *, own: str, others: list[str]) -> None:

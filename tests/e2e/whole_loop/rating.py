@@ -61,7 +61,7 @@ def launch(manager: Person, reviewers: tuple[Person, ...]) -> None:
         f"{cost} = {REVIEWS * len(reviewers)} reviews",
         f"Each of {len(reviewers)} people: about {len(RATED)} items × {len(CANDIDATES)} candidates = {REVIEWS} reviews",
     )
-    manager.press("Save the design")
+    manager.press("Save design")
     manager.is_at(CAMPAIGN)
     manager.press("Open the campaign")
     manager.sees("Blind", f"0 of {REVIEWS * len(reviewers)} reviews are in")
