@@ -97,7 +97,7 @@ class MatrixRow(NamedTuple):
 
 
 class LevelsToClarify(NamedTuple):
-    """Two neighbouring levels that people take for one another, with their anchors as the rubric has them.
+    """Two neighbouring levels that people take for one another, with their level descriptions as the rubric has them.
 
     ``lower`` and ``upper`` are level words. Of the ``splits`` outputs on which reviewers split,
     ``item_outputs`` are the first: output, item and candidate by their ids.
@@ -106,8 +106,8 @@ class LevelsToClarify(NamedTuple):
     found: ConfusedLevels
     lower: str
     upper: str
-    lower_anchor: str
-    upper_anchor: str
+    lower_description: str
+    upper_description: str
     item_outputs: list[tuple[int, int, int]]
     splits: int
 
@@ -138,7 +138,7 @@ class Panel(ABC):
     def clarify(self, criterion: Criterion) -> list[LevelsToClarify]:
         """Neighbouring levels that reviewers cannot be shown to tell apart, with most pairs apart first.
 
-        Of scales of up to 11 levels only: on a wider one a single point is no anchor.
+        Of scales of up to 11 levels only: on a wider one a single point means little.
         """
 
     def pairs(self, criterion: Criterion) -> list[tuple[int, int]]:
@@ -248,8 +248,8 @@ class ComputedPanel(Panel):
                 each._replace(items=()),
                 criterion.level_words(int(each.lower)),
                 criterion.level_words(int(each.upper)),
-                str(criterion.anchors.get(str(int(each.lower)), "")),
-                str(criterion.anchors.get(str(int(each.upper)), "")),
+                str(criterion.level_descriptions.get(str(int(each.lower)), "")),
+                str(criterion.level_descriptions.get(str(int(each.upper)), "")),
                 [(int(str(item)), *outputs[int(str(item))]) for item in each.items[:MOST_ITEMS_NAMED]],
                 len(each.items),
             )

@@ -33,7 +33,7 @@ def default_prompt(criterion: Criterion) -> str:
     lines += ["", "Levels:"]
     for level in criterion.levels:
         words = criterion.level_words(level)
-        meaning = criterion.anchors.get(str(level)) or criterion.anchors.get(words, "")
+        meaning = criterion.level_descriptions.get(str(level)) or criterion.level_descriptions.get(words, "")
         name = f"{level}" if words == str(level) else f"{level} ({words})"
         lines.append(f"- {name}: {meaning}" if meaning else f"- {name}")
     if criterion.allows_not_applicable:

@@ -44,7 +44,7 @@ class Migration(migrations.Migration):
                 ('kind', models.CharField(choices=[('scale', 'Scale'), ('yes_no', 'Yes / no'), ('category', 'Category'), ('text', 'Text'), ('spans', 'Span labels')], max_length=10)),
                 ('minimum', models.SmallIntegerField(default=1)),
                 ('maximum', models.SmallIntegerField(default=5)),
-                ('anchors', models.JSONField(default=dict)),
+                ('level_descriptions', models.JSONField(default=dict)),
                 ('options', models.JSONField(blank=True, default=list)),
                 ('examples', models.JSONField(blank=True, default=dict)),
                 ('visible_if', models.JSONField(blank=True, null=True)),

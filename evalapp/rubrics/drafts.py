@@ -22,7 +22,7 @@ HIGHEST_WEIGHT = Decimal(100)
 LONGEST_NAME = 80
 LONGEST_KEY = 40
 LONGEST_TAG = 60
-LONGEST_ANCHOR = 500
+LONGEST_LEVEL_DESCRIPTION = 500
 LONGEST_EXAMPLE = 4_000
 LONGEST_HELP = 2_000
 LONGEST_DESCRIPTION = 2_000
@@ -60,7 +60,7 @@ class Condition:
 class CriterionDraft:
     """One criterion; the fields are those of ``Criterion``.
 
-    ``anchors`` maps each level as text ("1" … "5"; for yes/no "yes" and "no") to what it means,
+    ``level_descriptions`` maps each level as text ("1" … "5"; for yes/no "yes" and "no") to what it means,
     ``examples`` to an answer that deserves it. A category's levels are its ``options``, counted from 1.
     An empty ``key`` is made from the name.
     """
@@ -71,7 +71,7 @@ class CriterionDraft:
     help_text: str = ""
     minimum: int = 1
     maximum: int = 5
-    anchors: Mapping[str, str] = field(default_factory=dict)
+    level_descriptions: Mapping[str, str] = field(default_factory=dict)
     weight: Decimal = Decimal(1)
     is_required: bool = True
     allows_not_applicable: bool = False
@@ -131,11 +131,15 @@ class CriterionDraft:
         parts = range(_TEXTS_OF_WIDE_SCALE + 1)
         width = self.maximum - self.minimum
         steps = {self.minimum + round(part * width / _TEXTS_OF_WIDE_SCALE) for part in parts}
-        return [level for level in self.levels if level in steps or self.anchor(level) or self.example(level)]
+        return [
+            level
+            for level in self.levels
+            if level in steps or self.level_description(level) or self.example(level)
+        ]
 
     def level_key(self, level: int) -> str:
-        """The name of a level in ``anchors`` and ``examples``."""
-        return anchor_key(level, is_yes_no=self.is_yes_no)
+        """The name of a level in ``level_descriptions`` and ``examples``."""
+        return level_key_of(level, is_yes_no=self.is_yes_no)
 
     def level_label(self, level: int) -> str:
         """What stands on a level: its number, Yes or No, or the option."""
@@ -143,8 +147,8 @@ class CriterionDraft:
             return self.options[level - 1].label if level <= len(self.options) else ""
         return self.level_key(level).capitalize()
 
-    def anchor(self, level: int) -> str:
-        return self.anchors.get(self.level_key(level), "")
+    def level_description(self, level: int) -> str:
+        return self.level_descriptions.get(self.level_key(level), "")
 
     def example(self, level: int) -> str:
         return self.examples.get(self.level_key(level), "")
@@ -176,8 +180,8 @@ class DraftProblem(NamedTuple):
     message: str
 
 
-def anchor_key(level: int, *, is_yes_no: bool) -> str:
-    """The name of a level in ``anchors``."""
+def level_key_of(level: int, *, is_yes_no: bool) -> str:
+    """The name of a level in ``level_descriptions``."""
     if is_yes_no:
         return "yes" if level == YES else "no"
     return str(level)
@@ -203,7 +207,7 @@ def draft_of(criterion: Criterion) -> CriterionDraft:
         help_text=criterion.help_text,
         minimum=criterion.minimum,
         maximum=criterion.maximum,
-        anchors=dict(criterion.anchors),
+        level_descriptions=dict(criterion.level_descriptions),
         weight=criterion.weight,
         is_required=criterion.is_required,
         allows_not_applicable=criterion.allows_not_applicable,

@@ -9,7 +9,7 @@ NOT_APPLICABLE = "na"
 
 
 class LevelField(NamedTuple):
-    """One answer: ``value`` is what the form sends, ``label`` what stands on it, ``text`` its anchor,
+    """One answer: ``value`` is what the form sends, ``label`` what stands on it, ``text`` its level description,
     ``example`` an answer that deserves it.
     """
 
@@ -117,13 +117,13 @@ def fields_of(
         LevelField(
             value=str(level),
             label=draft.level_label(level),
-            text=draft.anchor(level),
+            text=draft.level_description(level),
             is_checked=str(level) == chosen,
             is_low=draft.is_low(level),
             example=draft.example(level),
         )
         for level in draft.text_levels
-        if not draft.is_wide or draft.anchor(level) or draft.example(level)
+        if not draft.is_wide or draft.level_description(level) or draft.example(level)
     ]
     if draft.allows_not_applicable:
         label, text = ("Nothing to mark", "") if draft.is_spans else ("N/A", "Does not apply here")

@@ -14,7 +14,7 @@ from evalapp.rubrics.drafts import (
 )
 from evalapp.rubrics.problems import draft_problems, unkept_character
 
-_RANGE = {"minimum", "maximum", "anchors", "examples", "low_threshold"}
+_RANGE = {"minimum", "maximum", "level_descriptions", "examples", "low_threshold"}
 _FOLLOWS = {
     "minimum": _RANGE,
     "maximum": _RANGE,

@@ -65,7 +65,7 @@ class BringRubricForm(forms.Form):
     )
 
 
-class AnchorField(NamedTuple):
+class LevelField(NamedTuple):
     """A level's text and its example, each with the name of its field."""
 
     name: str
@@ -103,14 +103,14 @@ class CriterionForm:
         return f"criteria-{self.position}"
 
     @property
-    def anchors(self) -> list[AnchorField]:
+    def level_descriptions(self) -> list[LevelField]:
         if not 0 < len(self.draft.levels) <= max(MOST_LEVELS, MOST_OPTIONS):
             return []
         return [
-            AnchorField(
-                f"{self.prefix}-anchor-{level}",
+            LevelField(
+                f"{self.prefix}-description-{level}",
                 self.draft.level_label(level),
-                self.draft.anchor(level),
+                self.draft.level_description(level),
                 f"{self.prefix}-example-{level}",
                 self.draft.example(level),
             )
@@ -316,8 +316,10 @@ def _read_criterion(data: QueryDict, position: int) -> tuple[CriterionDraft, lis
     except InvalidOperation:
         weight = Decimal(1)
         problems.append(DraftProblem(position, "weight", "Write a number, for instance 1 or 0.5."))
-    anchors, examples = (_read_texts(data, f"{prefix}-{name}", draft) for name in ("anchor", "example"))
-    return replace(draft, weight=weight, anchors=anchors, examples=examples), problems
+    level_descriptions, examples = (
+        _read_texts(data, f"{prefix}-{name}", draft) for name in ("description", "example")
+    )
+    return replace(draft, weight=weight, level_descriptions=level_descriptions, examples=examples), problems
 
 
 def _read_texts(data: Mapping[str, Any], prefix: str, draft: CriterionDraft) -> dict[str, str]:

@@ -269,7 +269,7 @@ class _Reader:
             ranged = {**ranged, "low_threshold": None}
         return CriterionDraft(**{"name": "", **ranged, **read})
 
-    def anchors(self, value: object, place: str) -> dict[str, str]:
+    def level_descriptions(self, value: object, place: str) -> dict[str, str]:
         return {
             _shown(level): self.text(text, f"{place}.{_shown(level)}")
             for level, text in self.mapping(value, place).items()
@@ -330,7 +330,7 @@ _READERS: Mapping[str, Callable[[_Reader, object, str], object]] = {
     "help_text": _Reader.text,
     "minimum": _Reader.whole,
     "maximum": _Reader.whole,
-    "anchors": _Reader.anchors,
+    "level_descriptions": _Reader.level_descriptions,
     "weight": _Reader.weight,
     "is_required": _Reader.flag,
     "allows_not_applicable": _Reader.flag,
@@ -340,7 +340,7 @@ _READERS: Mapping[str, Callable[[_Reader, object, str], object]] = {
     "lower_is_better": _Reader.flag,
     "tags": _Reader.tags,
     "options": _Reader.options,
-    "examples": _Reader.anchors,
+    "examples": _Reader.level_descriptions,
     "visible_if": _Reader.condition,
 }
 _DEFAULTS: Mapping[str, Any] = {
@@ -359,7 +359,7 @@ def _described(draft: CriterionDraft) -> dict[str, Any]:
             {"label": option.label, "is_undesired": True} if option.is_undesired else option.label
             for option in draft.options
         ]
-    for name in ("anchors", "examples"):
+    for name in ("level_descriptions", "examples"):
         if texts := getattr(draft, name):
             described[name] = {
                 level if draft.is_yes_no else int(level): text for level, text in texts.items()

@@ -48,10 +48,10 @@ NOT_LEVELS = (CriterionKind.TEXT, CriterionKind.SPANS)
 class Criterion(BaseModel):
     """One question of a rubric.
 
-    ``anchors`` maps a level (as text: "1", or "yes"/"no") to what it means. Yes/no is stored as 1/0.
+    ``level_descriptions`` maps a level (as text: "1", or "yes"/"no") to what it means. Yes/no is stored as 1/0.
     Reason tags are offered when a scale's value is at or under ``low_threshold`` (for yes/no: when the
     answer is the undesired one, ``undesired``). A text is answered in words and has no levels. ``options`` are a category's answers, stored as 1, 2, …:
-    {"label", "is_undesired"}; of spans, which are marked in the output and have no levels either, the labels. ``examples`` maps levels, as ``anchors``, to an answer that deserves it.
+    {"label", "is_undesired"}; of spans, which are marked in the output and have no levels either, the labels. ``examples`` maps levels, as ``level_descriptions``, to an answer that deserves it.
     ``visible_if``: {"criterion": key, "values": levels}, asked only where that earlier criterion was
     answered so; null: always. ``lower_is_better``: of a scale whose lowest level is the best, as 1 is of places in
     an order; such a scale weighs nothing and has no low threshold, which all speak of its other end.
@@ -65,7 +65,7 @@ class Criterion(BaseModel):
     kind = models.CharField(max_length=10, choices=CriterionKind.choices)
     minimum = models.SmallIntegerField(default=1)
     maximum = models.SmallIntegerField(default=5)
-    anchors = models.JSONField(default=dict)
+    level_descriptions = models.JSONField(default=dict)
     options = models.JSONField(default=list, blank=True)
     examples = models.JSONField(default=dict, blank=True)
     visible_if = models.JSONField(null=True, blank=True)

@@ -12,10 +12,10 @@ from evalapp.core.names import checked_name
 from evalapp.rubrics.drafts import (
     HIGHEST_LEVEL,
     HIGHEST_WEIGHT,
-    LONGEST_ANCHOR,
     LONGEST_EXAMPLE,
     LONGEST_HELP,
     LONGEST_KEY,
+    LONGEST_LEVEL_DESCRIPTION,
     LONGEST_NAME,
     LONGEST_TAG,
     LOWEST_LEVEL,
@@ -108,7 +108,7 @@ def _own_problems(draft: CriterionDraft) -> Iterator[tuple[str, str]]:
     yield from _direction_problems(draft)
     yield from _level_text_problems(draft)
     yield from _tag_problems(draft)
-    texts = (draft.name, draft.help_text, *draft.anchors.values(), *draft.examples.values())
+    texts = (draft.name, draft.help_text, *draft.level_descriptions.values(), *draft.examples.values())
     unkept = map(unkept_character, (*texts, *(option.label for option in draft.options)))
     if found := next(filter(None, unkept), ""):
         yield "name", f"A text of this criterion holds {found}. Remove it."
@@ -117,7 +117,7 @@ def _own_problems(draft: CriterionDraft) -> Iterator[tuple[str, str]]:
 def _level_text_problems(draft: CriterionDraft) -> Iterator[tuple[str, str]]:
     known = {draft.level_key(level) for level in draft.levels} if draft.minimum < draft.maximum else set()
     for name, texts, longest in (
-        ("anchors", draft.anchors, LONGEST_ANCHOR),
+        ("level_descriptions", draft.level_descriptions, LONGEST_LEVEL_DESCRIPTION),
         ("examples", draft.examples, LONGEST_EXAMPLE),
     ):
         if unknown := sorted(set(texts) - known):
@@ -329,12 +329,12 @@ def _own_hints(draft: CriterionDraft) -> Iterator[tuple[str, str]]:
             f"“{word}” in the name asks two things at once: who finds them unequal cannot answer. Make two.",
         )
     named = (draft.minimum, draft.maximum) if draft.is_wide else draft.levels
-    missing = [level for level in named if not draft.anchor(level).strip()]
+    missing = [level for level in named if not draft.level_description(level).strip()]
     if missing and draft.is_scale:
         shown = ", ".join(str(level) for level in missing)
         lacks = "Level {} has no text" if len(missing) == 1 else "Levels {} have no text"
         yield (
-            "anchors",
+            "level_descriptions",
             f"{lacks.format(shown)}: reviewers agree more when each level says what it means.",
         )
     if draft.is_wide:

@@ -82,7 +82,7 @@ def _described(draft: CriterionDraft, all_drafts: Mapping[str, CriterionDraft]) 
     }
     for level in draft.text_levels:
         name = _level_words(draft, level)
-        if text := draft.anchor(level):
+        if text := draft.level_description(level):
             described[f"level {name}"] = text
         if text := draft.example(level):
             described[f"example of {name}"] = text

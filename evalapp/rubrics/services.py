@@ -174,7 +174,7 @@ def fingerprint_of(drafts: Sequence[CriterionDraft], instructions: str) -> str:
     for draft in drafts:
         fields = asdict(draft)
         fields["weight"] = f"{draft.weight:.3f}"
-        for name in ("anchors", "examples"):
+        for name in ("level_descriptions", "examples"):
             fields[name] = {level: text for level, text in fields[name].items() if text.strip()}
         described.append(fields)
     text = json.dumps([described, instructions], sort_keys=True, default=str)
@@ -192,7 +192,9 @@ def _store(version: RubricVersion, drafts: Sequence[CriterionDraft]) -> None:
             kind=draft.kind,
             minimum=draft.minimum,
             maximum=draft.maximum,
-            anchors={level: text.strip() for level, text in draft.anchors.items() if text.strip()},
+            level_descriptions={
+                level: text.strip() for level, text in draft.level_descriptions.items() if text.strip()
+            },
             weight=draft.weight,
             is_required=draft.is_required,
             allows_not_applicable=draft.allows_not_applicable,

@@ -81,7 +81,7 @@ def test_a_version_that_reads_lower_is_told_from_one_that_reads_alike(
 def test_another_range_is_compared_on_one_to_five(
     first: Campaign, reviewer: User, other_reviewer: User
 ) -> None:
-    later = _next_version(first.rubric_version, maximum=9, anchors={}, low_threshold=None, tags=())
+    later = _next_version(first.rubric_version, maximum=9, level_descriptions={}, low_threshold=None, tags=())
     second = _again(first, later, [reviewer, other_reviewer])
     doubled = {key: answers(tone=2 * said.scores["tone"] - 1) for key, said in _tones(0).items()}
     for person in (reviewer, other_reviewer):

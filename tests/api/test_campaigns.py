@@ -88,7 +88,7 @@ def test_a_version_says_what_makes_its_ratings_worse(
     version = program_for(manager).get(f"projects/{project.slug}/rubrics/{made.json()['id']}/versions/1/")
     hints = version.json()["hints"]
     assert {hint["criterion"] for hint in hints} == {"tone-and-style"}
-    assert {"name", "anchors"} <= {hint["field"] for hint in hints}
+    assert {"name", "level_descriptions"} <= {hint["field"] for hint in hints}
 
 
 def test_two_versions_have_to_be_there_in_their_order(

@@ -21,7 +21,7 @@ def desk(page, live_server, sign_in):
         criteria=[
             CriterionDraft(
                 name="Quality", minimum=0, maximum=100, low_threshold=20, tags=(TagDraft("vague"),),
-                anchors={"0": "Useless."}, allows_not_applicable=True,
+                level_descriptions={"0": "Useless."}, allows_not_applicable=True,
             ),
             CriterionDraft(name="Tone"),
             CriterionDraft(name="Length", minimum=-10, maximum=10, is_required=False, low_threshold=None),

@@ -6,7 +6,7 @@ from evalapp.llm_judges.questions import default_prompt, filled, parsed, prompt_
 from evalapp.rubrics.models import Criterion, CriterionKind
 
 SCALE = Criterion(
-    key="tone", name="Tone", kind=CriterionKind.SCALE, minimum=1, maximum=5, anchors={"1": "Cold.", "5": "Warm."},
+    key="tone", name="Tone", kind=CriterionKind.SCALE, minimum=1, maximum=5, level_descriptions={"1": "Cold.", "5": "Warm."},
     allows_not_applicable=True,
 )  # fmt: skip
 YES_NO = Criterion(key="error", name="Error", kind=CriterionKind.YES_NO, minimum=0, maximum=1)

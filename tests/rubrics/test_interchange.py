@@ -56,7 +56,7 @@ def test_every_setting_survives_the_file() -> None:
                 help_text="yes: or\nno",
                 minimum=-2,
                 maximum=2,
-                anchors={"-2": "null", "2": "1.5"},
+                level_descriptions={"-2": "null", "2": "1.5"},
                 weight=Decimal("0.25"),
                 is_required=False,
                 allows_not_applicable=True,
@@ -69,7 +69,7 @@ def test_every_setting_survives_the_file() -> None:
                 kind="yes_no",
                 minimum=0,
                 maximum=1,
-                anchors={"yes": "so", "no": "not so"},
+                level_descriptions={"yes": "so", "no": "not so"},
                 is_critical=True,
                 low_threshold=None,
                 undesired=0,
@@ -83,7 +83,7 @@ def test_every_setting_survives_the_file() -> None:
                 maximum=3,
                 low_threshold=None,
                 options=(OptionDraft("none"), OptionDraft("yes", True), OptionDraft("1")),
-                anchors={"1": "All right."},
+                level_descriptions={"1": "All right."},
                 visible_if=Condition("error", (1,)),
             ),
             CriterionDraft(
@@ -107,11 +107,11 @@ def test_what_a_person_writes_is_read() -> None:
         + b"""
 criteria:
 - name: Tone
-  anchors: {1: off, 5: right}
+  level_descriptions: {1: off, 5: right}
   tags: [cold, too formal]
 - name: Wrong
   kind: yes_no
-  anchors:
+  level_descriptions:
     yes: an error
     no: none
   undesired: yes
@@ -125,7 +125,7 @@ criteria:
         2,
         ["cold", "too formal"],
     )
-    assert (wrong.minimum, wrong.maximum, wrong.undesired, dict(wrong.anchors)) == (
+    assert (wrong.minimum, wrong.maximum, wrong.undesired, dict(wrong.level_descriptions)) == (
         0,
         1,
         1,
@@ -145,7 +145,7 @@ criteria:
   is_required: maybe
   wieght: 2
 - name: Tone
-  anchors: [bad, good]
+  level_descriptions: [bad, good]
   tags: [{label: 3}]
 - just a text
 """
@@ -158,7 +158,7 @@ criteria:
         "Criterion 1: minimum",
         "Criterion 1: is_required",
         "Criterion 1: wieght",
-        "Criterion 2 “Tone”: anchors",
+        "Criterion 2 “Tone”: level_descriptions",
         "Criterion 2 “Tone”: tags.1.label",
         "Criterion 3",
     }
@@ -252,8 +252,8 @@ def test_the_sample_has_every_kind_and_can_be_brought_as_it_is(
             HEAD + b'description: "\\UFFFFFFFF"\n',
             "Line 3: an escape (\\U and eight digits) names no character",
         ),
-        (HEAD + b"criteria: [{name: A, anchors: {1: a, +1: b}}]\n", "Line 3: “1” is there twice"),
-        (HEAD + b'criteria: [{name: A, anchors: {1: a, "1": b}}]\n', "Line 3: “1” is there twice"),
+        (HEAD + b"criteria: [{name: A, level_descriptions: {1: a, +1: b}}]\n", "Line 3: “1” is there twice"),
+        (HEAD + b'criteria: [{name: A, level_descriptions: {1: a, "1": b}}]\n', "Line 3: “1” is there twice"),
         (HEAD + b'"\\uD800": 1\n"\\uD800": 2\n', "Line 4: “U+D800” is there twice"),
     ],
 )
@@ -348,8 +348,16 @@ def test_the_page_says_what_is_wrong_where_and_makes_nothing(
         ('"\\uD800": 1', "U+D800", "no such entry"),
         ('criteria: [{name: "\\uDFFF\\0"}]', "Criterion 1: name", "half of a character (U+DFFF)"),
         ('criteria: [{name: A, help_text: "\\0"}]', "Criterion 1 “A”: help_text", "NUL character"),
-        ('criteria: [{name: A, anchors: {1: "\\uD800"}}]', "Criterion 1 “A”: anchors.1", "half of a"),
-        ('criteria: [{name: A, anchors: {"\\uD800": a}}]', "Criterion 1 “A”: anchors", "no level U+D800"),
+        (
+            'criteria: [{name: A, level_descriptions: {1: "\\uD800"}}]',
+            "Criterion 1 “A”: level_descriptions.1",
+            "half of a",
+        ),
+        (
+            'criteria: [{name: A, level_descriptions: {"\\uD800": a}}]',
+            "Criterion 1 “A”: level_descriptions",
+            "no level U+D800",
+        ),
         ('criteria: [{name: A, "\\uD800": a}]', "Criterion 1 “A”: U+D800", "no such entry"),
         ('criteria: [{name: A, tags: ["\\uD800"]}]', "Criterion 1 “A”: tags.1", "half of a character"),
         ('criteria: [{name: A, tags: [{label: a, key: "\\0"}]}]', "Criterion 1 “A”: tags.1.key", "NUL"),

@@ -61,7 +61,7 @@ def test_every_new_project_can_rate_at_once(project: Project, manager: User) -> 
         ("material-factual-error", "yes_no", 0, 1),
     ]
     assert [each.is_critical for each in criteria] == [False, False, False, False, True]
-    assert all(len(each.anchors) == len(each.levels) for each in criteria)
+    assert all(len(each.level_descriptions) == len(each.levels) for each in criteria)
     assert next(tag.label for tag in criteria[2].reason_tags.all()) == "too formal"
 
 
@@ -72,14 +72,14 @@ def test_what_is_saved_is_what_was_given(rubric: Rubric, manager: User) -> None:
             help_text="Right?",
             minimum=0,
             maximum=6,
-            anchors={"0": "wrong", "6": "right"},
+            level_descriptions={"0": "wrong", "6": "right"},
             weight=Decimal("2.500"),
             is_required=False,
             allows_not_applicable=True,
             low_threshold=None,
             tags=(TagDraft("wrong figure", "wrong-figure"),),
         ),
-        a_question(key="any-error", anchors={"yes": "one or more"}, is_critical=True, undesired=1),
+        a_question(key="any-error", level_descriptions={"yes": "one or more"}, is_critical=True, undesired=1),
     ]
 
     version = save_version(rubric=rubric, criteria=given, instructions=" Read first. ", by=manager)
@@ -107,7 +107,7 @@ def test_an_unused_version_is_edited_in_place_and_a_used_one_is_followed(
 
 
 def test_saving_the_same_again_makes_no_version(rubric: Rubric, manager: User) -> None:
-    first = save_version(rubric=rubric, criteria=[a_scale(anchors={"1": "bad"})], by=manager)
+    first = save_version(rubric=rubric, criteria=[a_scale(level_descriptions={"1": "bad"})], by=manager)
     freeze(rubric_version=first, by=manager)
 
     assert save_version(rubric=rubric, criteria=drafts_of(first), by=manager) == first
@@ -148,8 +148,8 @@ def test_an_edit_of_what_somebody_else_changed_is_refused(rubric: Rubric, manage
         ([a_scale(minimum=5, maximum=5)], "criteria.0.maximum", "above the lowest"),
         ([a_scale(minimum=-10, maximum=100)], "criteria.0.maximum", "at most 101 levels"),
         ([a_scale(minimum=-40, maximum=-38)], "criteria.0.maximum", "between -10 and 100"),
-        ([a_scale(anchors={"6": "x"})], "criteria.0.anchors", "no level 6"),
-        ([a_scale(anchors={"1": "x" * 501})], "criteria.0.anchors", "at most 500"),
+        ([a_scale(level_descriptions={"6": "x"})], "criteria.0.level_descriptions", "no level 6"),
+        ([a_scale(level_descriptions={"1": "x" * 501})], "criteria.0.level_descriptions", "at most 500"),
         ([a_scale(low_threshold=5)], "criteria.0.low_threshold", "1 to 4"),
         ([a_scale(weight=Decimal(-1))], "criteria.0.weight", "from 0 to 100"),
         ([a_scale(weight=Decimal("NaN"))], "criteria.0.weight", "from 0 to 100"),
@@ -157,7 +157,7 @@ def test_an_edit_of_what_somebody_else_changed_is_refused(rubric: Rubric, manage
         ([a_scale(kind="stars")], "criteria.0.kind", "one of scale, yes_no"),
         ([a_question(maximum=5)], "criteria.0.maximum", "levels 0 and 1"),
         ([a_question(is_critical=True, undesired=None)], "criteria.0.undesired", "undesired"),
-        ([a_question(anchors={"1": "x"})], "criteria.0.anchors", "yes and no only"),
+        ([a_question(level_descriptions={"1": "x"})], "criteria.0.level_descriptions", "yes and no only"),
         ([a_scale(tags=(TagDraft("a"), TagDraft("A")))], "criteria.0.tags", "twice"),
         ([a_scale(tags=(TagDraft(" "),))], "criteria.0.tags", "1 to 60"),
         ([a_scale("a\x00b")], "criteria.0.name", "NUL"),
@@ -178,7 +178,7 @@ def test_an_edit_of_what_somebody_else_changed_is_refused(rubric: Rubric, manage
         ([a_scale(), a_text(is_critical=True)], "criteria.1.is_critical", "cannot fail"),
         ([a_scale(), a_text(tags=(TagDraft("x"),))], "criteria.1.tags", "no low answer"),
         ([a_scale(), a_text(allows_not_applicable=True)], "criteria.1.allows_not_applicable", "optional"),
-        ([a_scale(), a_text(anchors={"1": "x"})], "criteria.1.anchors", "no level 1"),
+        ([a_scale(), a_text(level_descriptions={"1": "x"})], "criteria.1.level_descriptions", "no level 1"),
         ([a_scale(), a_text(), depending("words", 1)], "criteria.2.visible_if", "answered in words"),
         ([a_scale(), depending("nothing", 1)], "criteria.1.visible_if", "no criterion with the key"),
         (

@@ -48,7 +48,7 @@ def posted(page: object, **changes: str) -> dict[str, str]:
             "is_critical": "1" if draft.is_critical else "",
         }
         data.update({f"{criterion.prefix}-{name}": text for name, text in fields.items()})
-        data.update({anchor.name: anchor.text for anchor in criterion.anchors})
+        data.update({level.name: level.text for level in criterion.level_descriptions})
     return {name: text for name, text in {**data, **changes}.items() if text != ""}
 
 
@@ -107,7 +107,7 @@ def test_an_edit_of_a_used_version_makes_the_next_and_shows_what_changed(
     changes = {
         "criteria-2-name": "Tone of voice",
         "criteria-2-weight": "2",
-        "criteria-0-anchor-5": "Faultless.",
+        "criteria-0-description-5": "Faultless.",
     }
 
     answer = client.post(address, posted(client.get(address), **changes), follow=True)
@@ -234,7 +234,7 @@ def test_the_preview_of_marks_has_the_button_of_the_form(
 def test_what_people_write_is_shown_as_text(project: Project, manager: User, client_for: ClientFor) -> None:
     evil = "<script>alert(1)</script>"
     rubric = create_rubric(project=project, name=evil, description=evil, by=manager)
-    criterion = CriterionDraft(name=evil, help_text=evil, anchors={"1": evil})
+    criterion = CriterionDraft(name=evil, help_text=evil, level_descriptions={"1": evil})
     save_version(rubric=rubric, criteria=[criterion], instructions=evil, by=manager)
 
     for name in ("rubric_detail", "rubric_edit"):
@@ -294,7 +294,9 @@ def test_a_category_and_a_condition_are_built_without_scripts(
         address,
         {
             **posted(
-                page, **chosen, **{"criteria-1-anchor-2": "An insult.", "criteria-0-example-1": "Hey you"}
+                page,
+                **chosen,
+                **{"criteria-1-description-2": "An insult.", "criteria-0-example-1": "Hey you"},
             ),
             "criteria-1-depends_value": ["1", "2"],
         },
@@ -302,7 +304,7 @@ def test_a_category_and_a_condition_are_built_without_scripts(
 
     assert answer.status_code == 302, answer.content.decode()
     tone, error = drafts_of(rubric.versions.get())
-    assert (tone.examples, error.anchors) == ({"1": "Hey you"}, {"2": "An insult."})
+    assert (tone.examples, error.level_descriptions) == ({"1": "Hey you"}, {"2": "An insult."})
     assert [(option.label, option.is_undesired) for option in error.options] == [
         ("none", False),
         ("rude", True),
@@ -327,7 +329,9 @@ def test_a_draft_says_what_would_make_it_better_and_a_used_version_is_left_alone
     project: Project, manager: User, engineer: User, client_for: ClientFor
 ) -> None:
     rubric = create_rubric(project=project, name="Letters", by=manager)
-    scale = CriterionDraft(name="Tone and style", anchors={"1": "off", "2": "so", "3": "so", "4": "good"})
+    scale = CriterionDraft(
+        name="Tone and style", level_descriptions={"1": "off", "2": "so", "3": "so", "4": "good"}
+    )
     version = save_version(rubric=rubric, criteria=[scale], by=manager)
     address = reverse("rubric_detail", args=[project.slug, rubric.pk])
     edit = f'href="{reverse("rubric_edit", args=[project.slug, rubric.pk])}"'

@@ -22,7 +22,7 @@ PERCENT = CriterionDraft(
     minimum=0,
     maximum=100,
     low_threshold=20,
-    anchors={"0": "Useless.", "85": "Fine."},
+    level_descriptions={"0": "Useless.", "85": "Fine."},
 )
 MARKS = CriterionDraft(
     name="Facts",
@@ -44,24 +44,26 @@ def test_a_scale_has_up_to_101_levels() -> None:
     assert fields(PERCENT) == fields(replace(PERCENT, minimum=-10, maximum=90)) == []
     assert fields(replace(PERCENT, minimum=-10)) == [(0, "maximum")]
     assert fields(replace(PERCENT, maximum=101)) == [(0, "maximum"), (0, "maximum")]
-    assert fields(replace(PERCENT, anchors={"101": "Beyond."})) == [(0, "anchors")]
+    assert fields(replace(PERCENT, level_descriptions={"101": "Beyond."})) == [(0, "level_descriptions")]
     assert not replace(PERCENT, maximum=10).is_wide
 
 
 def test_its_texts_are_asked_for_in_tenths_and_where_there_is_one() -> None:
     (criterion,) = form_of([PERCENT], "", "").criteria
-    assert [anchor.label for anchor in criterion.anchors] == [
+    assert [level.label for level in criterion.level_descriptions] == [
         *("0", "10", "20", "30", "40", "50", "60", "70", "80", "85", "90", "100")
     ]
-    assert ["100 has no text" in hint.message for hint in hints([PERCENT]) if hint.field == "anchors"] == [
-        True
-    ]
+    assert [
+        "100 has no text" in hint.message for hint in hints([PERCENT]) if hint.field == "level_descriptions"
+    ] == [True]
     assert any("few people tell so many apart" in hint.message for hint in hints([PERCENT]))
 
 
 def test_missing_texts_of_several_levels_are_told_in_the_plural() -> None:
-    scale = CriterionDraft(name="Tone", key="tone", anchors={"1": "No.", "3": "Fair.", "5": "Yes."})
-    (hint,) = [each.message for each in hints([scale]) if each.field == "anchors"]
+    scale = CriterionDraft(
+        name="Tone", key="tone", level_descriptions={"1": "No.", "3": "Fair.", "5": "Yes."}
+    )
+    (hint,) = [each.message for each in hints([scale]) if each.field == "level_descriptions"]
     assert hint.startswith("Levels 2, 4 have no text: ")
 
 
@@ -88,7 +90,7 @@ def test_nothing_depends_on_a_number_or_on_marks() -> None:
         ({"options": tuple(OptionDraft(str(n)) for n in range(21))}, "options"),
         ({"is_critical": True}, "is_critical"),
         ({"low_threshold": 1}, "low_threshold"),
-        ({"anchors": {"1": "text"}}, "anchors"),
+        ({"level_descriptions": {"1": "text"}}, "level_descriptions"),
     ],
 )
 def test_what_labels_cannot_be_is_named(change: dict[str, object], field: str) -> None:
@@ -131,8 +133,8 @@ def test_the_builder_makes_labels_and_shows_them_as_reviewers_see_them(
         "criteria-0-minimum": "0",
         "criteria-0-maximum": "100",
         "criteria-0-low_threshold": "20",
-        "criteria-0-anchor-0": "Useless.",
-        "criteria-0-anchor-85": "Fine.",
+        "criteria-0-description-0": "Useless.",
+        "criteria-0-description-85": "Fine.",
         "criteria-0-is_required": "1",
     }
     assert 'type="number" name="preview-criterion-quality"' in page.content.decode()

@@ -65,8 +65,8 @@ class ConfusedLevelsSerializer(serializers.Serializer[Any]):
 
     lower = serializers.IntegerField(source="found.lower")
     upper = serializers.IntegerField(source="found.upper")
-    lower_anchor = serializers.CharField(allow_blank=True)
-    upper_anchor = serializers.CharField(allow_blank=True)
+    lower_description = serializers.CharField(allow_blank=True)
+    upper_description = serializers.CharField(allow_blank=True)
     pairs = serializers.IntegerField(source="found.pairs")
     apart = serializers.IntegerField(source="found.apart")
     share = MeasureSerializer(source="found.share")

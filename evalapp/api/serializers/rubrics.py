@@ -8,11 +8,11 @@ from evalapp.api.fields import Body, Flag, List, Number, Shown, Text, Whole
 from evalapp.api.serializers.common import CreatedByField
 from evalapp.rubrics.drafts import (
     HIGHEST_LEVEL,
-    LONGEST_ANCHOR,
     LONGEST_EXAMPLE,
     LONGEST_HELP,
     LONGEST_INSTRUCTIONS,
     LONGEST_KEY,
+    LONGEST_LEVEL_DESCRIPTION,
     LONGEST_NAME,
     LONGEST_TAG,
     LOWEST_LEVEL,
@@ -48,7 +48,7 @@ class ConditionSerializer(serializers.Serializer[Any]):
 
 
 class CriterionSerializer(serializers.Serializer[Any]):
-    """One question. ``anchors`` says what each level means ("1" … "5", or "yes" and "no"), ``examples``
+    """One question. ``level_descriptions`` says what each level means ("1" … "5", or "yes" and "no"), ``examples``
     gives an answer that deserves it. A category's levels are its ``options``, counted from 1.
     ``visible_if``: asked only where that earlier criterion was answered with one of these levels.
     """
@@ -59,7 +59,7 @@ class CriterionSerializer(serializers.Serializer[Any]):
     help_text = serializers.CharField(allow_blank=True)
     minimum = serializers.IntegerField()
     maximum = serializers.IntegerField()
-    anchors = serializers.DictField(child=serializers.CharField(allow_blank=True))
+    level_descriptions = serializers.DictField(child=serializers.CharField(allow_blank=True))
     weight = serializers.FloatField()
     is_required = serializers.BooleanField()
     allows_not_applicable = serializers.BooleanField()
@@ -170,7 +170,9 @@ class CriterionBody(Body):
     help_text = Text(max_length=LONGEST_HELP, allow_blank=True, default="")
     minimum = Whole(min_value=LOWEST_LEVEL, max_value=HIGHEST_LEVEL, required=False)
     maximum = Whole(min_value=LOWEST_LEVEL, max_value=HIGHEST_LEVEL, required=False)
-    anchors = serializers.DictField(child=Text(max_length=LONGEST_ANCHOR, allow_blank=True), required=False)
+    level_descriptions = serializers.DictField(
+        child=Text(max_length=LONGEST_LEVEL_DESCRIPTION, allow_blank=True), required=False
+    )
     weight = Number(min_value=0, max_value=100, default=1.0)
     is_required = Flag(default=True)
     allows_not_applicable = Flag(default=False)

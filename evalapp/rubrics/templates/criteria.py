@@ -9,7 +9,7 @@ from evalapp.rubrics.models import CriterionKind
 def scale(
     name: str,
     help_text: str,
-    anchors: tuple[str, ...],
+    level_descriptions: tuple[str, ...],
     tags: tuple[str, ...],
     *,
     weight: int = 1,
@@ -19,8 +19,8 @@ def scale(
     return CriterionDraft(
         name=name,
         help_text=help_text,
-        maximum=len(anchors),
-        anchors={str(level): text for level, text in enumerate(anchors, start=1)},
+        maximum=len(level_descriptions),
+        level_descriptions={str(level): text for level, text in enumerate(level_descriptions, start=1)},
         tags=tuple(TagDraft(tag) for tag in tags),
         weight=Decimal(weight),
         allows_not_applicable=allows_not_applicable,
@@ -35,7 +35,7 @@ def fault(name: str, help_text: str, *, yes: str, no: str, tags: tuple[str, ...]
         minimum=NO,
         maximum=YES,
         help_text=help_text,
-        anchors={"yes": yes, "no": no},
+        level_descriptions={"yes": yes, "no": no},
         is_critical=True,
         low_threshold=None,
         undesired=YES,
