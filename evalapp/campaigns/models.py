@@ -33,9 +33,9 @@ class Distribution(models.TextChoices):
 class Method(models.TextChoices):
     """What a reviewer does with an item's outputs."""
 
-    POINTWISE = "pointwise", "Rate each answer"
-    PAIRWISE = "pairwise", "Compare two answers"
-    RANKING = "ranking", "Put three to five answers in order"
+    POINTWISE = "pointwise", "Rating (each output on its own)"
+    PAIRWISE = "pairwise", "Preference (two outputs side by side)"
+    RANKING = "ranking", "Ranking (three to five outputs in order)"
 
 
 class Purpose(models.TextChoices):

@@ -283,7 +283,7 @@ class Migration(migrations.Migration):
                 ('key', models.UUIDField(default=uuid.uuid4, editable=False, unique=True)),
                 ('name', models.CharField(max_length=120)),
                 ('split', models.CharField(choices=[('train', 'Training'), ('validation', 'Validation'), ('test', 'Test (sealed)'), ('feedback', 'Feedback')], max_length=10)),
-                ('method', models.CharField(choices=[('pointwise', 'Rate each answer'), ('pairwise', 'Compare two answers'), ('ranking', 'Put three to five answers in order')], default='pointwise', max_length=9)),
+                ('method', models.CharField(choices=[('pointwise', 'Rating (each output on its own)'), ('pairwise', 'Preference (two outputs side by side)'), ('ranking', 'Ranking (three to five outputs in order)')], default='pointwise', max_length=9)),
                 ('instructions', models.TextField(blank=True)),
                 ('state', models.CharField(choices=[('draft', 'Draft'), ('open', 'Open'), ('paused', 'Paused'), ('closed', 'Closed')], default='draft', max_length=8)),
                 ('item_choice', models.CharField(choices=[('all', 'All of them'), ('random', 'Some, at random'), ('stratified', 'Some, in proportion by a field of the data')], db_default='all', default='all', max_length=10)),

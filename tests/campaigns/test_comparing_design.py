@@ -32,7 +32,7 @@ def test_a_draft_is_given_the_method_and_asks_for_pairs(
     assert client.post(page_of(draft, "edit/"), changed).status_code == 302
     page = words_of(client.get(page_of(draft)).text)
     assert "4 items × 2 pairs × 1 reviewer = 8 reviews" in page
-    assert "Compare two answers: all with candidate-label-0" in page
+    assert "Preference (two outputs side by side): all with candidate-label-0" in page
     client.post(page_of(draft, "open/"))
     assert Campaign.objects.get().reviews_total == 8
 
