@@ -256,7 +256,7 @@ def _check_field(problems: _Problems, design: CampaignDesign, project: Project) 
             "strata_field", "A field is for choosing in proportion. Leave it empty, or choose that."
         )
     if choice == ItemChoice.STRATIFIED and not field:
-        problems.refuse("strata_field", "Name the metadata field whose values are kept in proportion.")
+        problems.refuse("strata_field", "Name the metadata field to stratify by.")
 
 
 def _check_distribution(problems: _Problems, design: CampaignDesign, project: Project) -> None:

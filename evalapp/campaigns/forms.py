@@ -51,10 +51,10 @@ class _Method(forms.ChoiceField):
 
 
 _MORE = {
-    "Only some of the examples": ("item_choice", "items_wanted", "strata_field"),
+    "Sample of the examples": ("item_choice", "items_wanted", "strata_field"),
     "More reviewers for a share of the items": ("overlap_share", "overlap_more"),
     "Distribution, quotas and lease": ("distribution", "quota", "lease_minutes"),
-    "Checks of the reviewers: gold, repeats, calibration": (
+    "Review quality: gold, repeats, calibration": (
         "gold_share",
         "repeat_share",
         "calibration_items",
@@ -110,14 +110,14 @@ class CampaignForm(forms.Form):
         choices=ItemChoice.choices,
         initial=ItemChoice.ALL,
         widget=forms.RadioSelect,
-        label="Which examples",
+        label="Examples",
         help_text="Drawn by the campaign's seed. Others can be added while it runs.",
     )
-    items_wanted = forms.IntegerField(required=False, min_value=1, label="How many, when only some")
+    items_wanted = forms.IntegerField(required=False, min_value=1, label="Number of items in the sample")
     strata_field = forms.CharField(
         required=False,
         max_length=100,
-        label="Field that is kept in proportion",
+        label="Stratify by",
         help_text="A metadata field of the examples, such as topic. Each of its values gives at least one item.",
     )
     reviewers = RowsField(

@@ -20,9 +20,9 @@ class CampaignState(models.TextChoices):
 
 
 class ItemChoice(models.TextChoices):
-    ALL = "all", "All of them"
-    RANDOM = "random", "Some, at random"
-    STRATIFIED = "stratified", "Some, in proportion by a field of the data"
+    ALL = "all", "All examples"
+    RANDOM = "random", "Random sample"
+    STRATIFIED = "stratified", "Stratified random sample"
 
 
 class Distribution(models.TextChoices):

@@ -286,7 +286,7 @@ class Migration(migrations.Migration):
                 ('method', models.CharField(choices=[('pointwise', 'Rating (each output on its own)'), ('pairwise', 'Preference (two outputs side by side)'), ('ranking', 'Ranking (three to five outputs in order)')], default='pointwise', max_length=9)),
                 ('instructions', models.TextField(blank=True)),
                 ('state', models.CharField(choices=[('draft', 'Draft'), ('open', 'Open'), ('paused', 'Paused'), ('closed', 'Closed')], default='draft', max_length=8)),
-                ('item_choice', models.CharField(choices=[('all', 'All of them'), ('random', 'Some, at random'), ('stratified', 'Some, in proportion by a field of the data')], db_default='all', default='all', max_length=10)),
+                ('item_choice', models.CharField(choices=[('all', 'All examples'), ('random', 'Random sample'), ('stratified', 'Stratified random sample')], db_default='all', default='all', max_length=10)),
                 ('items_wanted', models.PositiveIntegerField(blank=True, null=True)),
                 ('strata_field', models.CharField(blank=True, db_default='', default='', max_length=100)),
                 ('overlap', models.PositiveSmallIntegerField(default=3)),

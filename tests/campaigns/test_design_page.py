@@ -127,10 +127,10 @@ def test_what_a_design_says_beyond_the_usual_is_in_sight(
     Campaign.objects.update(quota=5, gold_share=10, lease_minutes=30)
     assert in_sight(browser.get(f"{address}/{draft.pk}/edit/")) == [
         "Distribution, quotas and lease",
-        "Checks of the reviewers: gold, repeats, calibration",
+        "Review quality: gold, repeats, calibration",
     ]
     refused = browser.post(f"{address}/new/", {"items_wanted": "none", "lease_minutes": "30"})
-    assert in_sight(refused) == ["Only some of the examples"]
+    assert in_sight(refused) == ["Sample of the examples"]
 
 
 def test_a_draft_is_discarded_and_an_opened_campaign_is_not(
