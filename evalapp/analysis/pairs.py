@@ -215,7 +215,11 @@ class PairResults:
 def pair_results(judgements: Judgements, *, score_source: ScoreSource = ScoreSource.ORIGINAL) -> PairResults:
     """Shares, strengths, the effect of a side and agreement, each with its interval."""
     adjudications = _adjudications_of(judgements)
-    counted = _with_adjudications(judgements, adjudications) if score_source == ScoreSource.ADJUDICATED else judgements
+    counted = (
+        _with_adjudications(judgements, adjudications)
+        if score_source == ScoreSource.ADJUDICATED
+        else judgements
+    )
     duels = duels_told_by(judgements.rows)
     decided = Counter(duel.points for duel in duels if duel.points in (0.0, 1.0))
     # Of the verdicts that the design asked for, without those added because people differed.
