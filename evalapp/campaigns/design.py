@@ -367,7 +367,7 @@ def _check_more_overlap(problems: _Problems, design: CampaignDesign, project: Pr
         )
     elif more > (people := len(set(design.reviewers))) > 0:
         problems.refuse(
-            "overlap_more", f"{more} reviewers an item need at least {more} people; {people} chosen."
+            "overlap_more", f"{more} reviewers per item need at least {more} people; {people} chosen."
         )
 
 
@@ -385,8 +385,8 @@ def _check_overlap(problems: _Problems, design: CampaignDesign, project: Project
     if overlap > people > 0:
         problems.refuse(
             "overlap",
-            f"{overlap} reviewers an item need at least {overlap} people; {people} chosen. "
-            "Choose more people or fewer reviewers an item.",
+            f"{overlap} reviewers per item need at least {overlap} people; {people} chosen. "
+            "Choose more people or fewer reviewers per item.",
         )
 
 

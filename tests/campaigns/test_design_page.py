@@ -46,8 +46,8 @@ def test_a_design_that_is_refused_says_why_in_the_form(
 
     assert answer.status_code == 400
     page = answer.content.decode()
-    assert "9 reviewers an item need at least 9 people; 1 chosen." in page.split("<aside")[0]
-    assert page.count("reviewers an item need at least 9 people") == 1
+    assert "9 reviewers per item need at least 9 people; 1 chosen." in page.split("<aside")[0]
+    assert page.count("reviewers per item need at least 9 people") == 1
     assert not Campaign.objects.exists()
 
 
@@ -248,7 +248,7 @@ def test_the_cost_of_a_person_adds_up(
     checked = said(repeat_share=20)
     assert "Each of 2 people: about 10 items × 2 candidates + 2 checks = 22 reviews." in checked
     too_many = said(overlap=9)
-    assert "9 reviewers an item need at least 9 people." in too_many
+    assert "9 reviewers per item need at least 9 people." in too_many
     assert "Each of" not in too_many
 
 

@@ -87,7 +87,7 @@ REFUSED = [
     pytest.param(
         _too_much_overlap,
         "overlap",
-        "2 reviewers an item need at least 2 people; 1 chosen. Choose more people or fewer reviewers an item.",
+        "2 reviewers per item need at least 2 people; 1 chosen. Choose more people or fewer reviewers per item.",
         id="overlap above the number of reviewers",
     ),
     pytest.param(
@@ -167,7 +167,7 @@ def test_all_that_is_wrong_is_told_at_once(design: CampaignDesign, project: Proj
         *("deadline", "overlap"),
     }
     assert problem["fields"]["rubric_version"] == [f"This project has no rubric version with id {10**9}."]
-    assert problem["fields"]["overlap"][0].startswith("2 reviewers an item need")
+    assert problem["fields"]["overlap"][0].startswith("2 reviewers per item need")
     # Of a list, the place in it; the others are still looked up and held against the rest.
     body = {**sent, "candidates": ["7", *sent["candidates"]], "reviewers": [10**9], "split": "test"}
     problem = problem_in(program_of(manager).post(f"projects/{project.slug}/campaigns/cost/", body), 400)
@@ -177,7 +177,7 @@ def test_all_that_is_wrong_is_told_at_once(design: CampaignDesign, project: Proj
         {**sent, "name": "", "overlap": 2, "deadline": "2020-01-01T00:00"},
     )
     assert page.status_code == 400
-    for sentence in ("This field is required", "2 reviewers an item need", "The deadline is in the past."):
+    for sentence in ("This field is required", "2 reviewers per item need", "The deadline is in the past."):
         assert sentence in page.text
     problem_in(program_of(manager).post(f"projects/{project.slug}/campaigns/", []), 400)
     assert not Campaign.objects.exists()
