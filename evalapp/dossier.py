@@ -31,9 +31,9 @@ FIRST = "0" * 64
 GATE, DATASET, CANDIDATE, REVIEW = "gate", "dataset", "candidate", "review"
 EVALUATION, DECISION, SEAL = "evaluation", "decision", "seal"
 ORDER = (GATE, DATASET, CANDIDATE, REVIEW, EVALUATION, DECISION, SEAL)
-SHIP, DO_NOT_SHIP, NOT_YET = "ship", "do_not_ship", "not_yet"
-VERDICTS = (SHIP, DO_NOT_SHIP, NOT_YET)
-HELD, FAILED, OPEN = "held", "failed", "open"
+RELEASE, DO_NOT_RELEASE, NOT_YET = "release", "do_not_release", "not_yet"
+VERDICTS = (RELEASE, DO_NOT_RELEASE, NOT_YET)
+MET, NOT_MET, UNDECIDED = "met", "not_met", "undecided"
 VERIFIED, BROKEN, UNREADABLE, UNSEALED = 0, 1, 2, 3
 _FIELDS = {"number", "kind", "previous", "body", "hash"}
 _LONGEST_QUOTE = 80
@@ -194,11 +194,11 @@ class _Reader:
             raise BrokenError("it is about another candidate than its evaluation")
         if body.get("verdict") not in VERDICTS:
             raise BrokenError(f"there is no verdict “{_quoted(body.get('verdict'))}”")
-        if body["verdict"] == SHIP and evaluation["verdict"] != SHIP:
-            raise BrokenError("it ships what the gate did not pass")
+        if body["verdict"] == RELEASE and evaluation["verdict"] != RELEASE:
+            raise BrokenError("it releases what the gate did not pass")
         if evaluation.get("is_exploratory") or evaluation.get("is_simulated"):
             raise BrokenError(
-                "it signs a look that explores or that nobody but simulated reviewers stands behind"
+                "it signs an evaluation that explores or that nobody but simulated reviewers stands behind"
             )
         self.told.append(f"decision {body['verdict']}")
 
@@ -251,8 +251,8 @@ class _Entered:
 
 
 def _require_of_its_gate(evaluation: Record, gate: Record) -> None:
-    """What gate and look both say."""
-    for name, words in (("campaign", "another campaign"), ("taken_at", "another time of taking")):
+    """What gate and evaluation both say."""
+    for name, words in (("campaign", "another campaign"), ("applied_at", "another time of applying")):
         if evaluation.get(name) != gate.get(name):
             raise BrokenError(f"its gate names {words}")
     _the_one(evaluation, "candidate")
@@ -262,27 +262,27 @@ def _require_of_its_gate(evaluation: Record, gate: Record) -> None:
     if gate.get("is_exploratory") and not (
         evaluation.get("is_exploratory") or evaluation.get("is_simulated")
     ):
-        raise BrokenError("its gate was taken after the first review, and it does not say that it explores")
+        raise BrokenError("its gate was applied after the first review, and it does not say that it explores")
     if evaluation["level"] > gate["gate"]["alpha"] * _ROUNDING:
-        raise BrokenError("it spends more than its gate's whole level")
+        raise BrokenError("it spends more than its gate's whole budget")
     if [each["condition"] for each in evaluation["results"]] != gate["gate"]["conditions"]:
         raise BrokenError("its results are not those of the gate's conditions")
 
 
 def _require_concluded(evaluation: Record) -> None:
-    """The verdict follows from what became of the conditions; one that is open at the last look counts as failed."""
+    """The verdict follows from what became of the conditions; one that is undecided at the last evaluation counts as failed."""
     verdict, share = evaluation.get("verdict"), evaluation.get("share")
     if verdict not in VERDICTS:
         raise BrokenError(f"there is no verdict “{_quoted(verdict)}”")
     if share is not None and not math.isclose(share, evaluation["candidate_reviews"] / evaluation["planned"]):
         raise BrokenError("its share of the planned reviews is not what its counts make")
     states = {each["state"] for each in evaluation["results"]}
-    if not states or not states <= {HELD, FAILED, OPEN}:
+    if not states or not states <= {MET, NOT_MET, UNDECIDED}:
         raise BrokenError("it does not say what became of the conditions")
-    if FAILED in states or (OPEN in states and share is not None and share >= 1):
-        follows = DO_NOT_SHIP
+    if NOT_MET in states or (UNDECIDED in states and share is not None and share >= 1):
+        follows = DO_NOT_RELEASE
     else:
-        follows = NOT_YET if OPEN in states else SHIP
+        follows = NOT_YET if UNDECIDED in states else RELEASE
     if verdict != follows:
         raise BrokenError(f"its verdict is “{verdict}”, and from its results follows “{follows}”")
 
@@ -302,7 +302,7 @@ def _require_states(evaluation: Record, scored: list[Record]) -> None:
         estimates, wants_more = _estimates(condition, scored, label, *champions[:1])
         limit = -threshold if condition.get("kind") == "non_inferiority" else threshold
         reached = [each >= limit if wants_more else each <= limit for each in estimates]
-        if estimates and ((state == HELD and not any(reached)) or (state == FAILED and all(reached))):
+        if estimates and ((state == MET and not any(reached)) or (state == NOT_MET and all(reached))):
             raise BrokenError(
                 f"it says that condition {number} is “{state}”, and the scores before it come to "
                 f"{estimates[0]:.4g} against {limit:.4g}"

@@ -313,16 +313,16 @@ def _gate(world: SimpleNamespace) -> None:
         body_hash=DIGEST,
         frozen_at=timezone.now(),
     )
-    taken = CampaignGate.objects.create(campaign=world.campaign, gate=world.gate, is_exploratory=True)
+    campaign_gate = CampaignGate.objects.create(campaign=world.campaign, gate=world.gate, is_exploratory=True)
     Ledger.objects.create(dataset_version=world.dataset_version, split="feedback", alpha=0.05, challengers=5)
     result = {
         "condition": condition,
         "words": "Tone: at least 4.5",
-        "state": "open",
+        "state": "undecided",
         "reason": "One reviewer.",
     }
     world.evaluation = GateEvaluation.objects.create(
-        taken=taken,
+        campaign_gate=campaign_gate,
         candidate=world.model_version,
         verdict="not_yet",
         level=0.05,
@@ -331,11 +331,11 @@ def _gate(world: SimpleNamespace) -> None:
             "results": [{**result, "measure": None, "more_reviews": None}],
             "datasets": [],
             "candidates": [],
-            "why_beside_ledger": "the gate was taken after the first review",
+            "why_beside_ledger": "the gate was applied after the first review",
             "items": 1,
             "reviewers": 1,
             "reviews": 1,
-            "look": None,
+            "number": None,
             "planned": None,
             "share": None,
             "challenger": None,

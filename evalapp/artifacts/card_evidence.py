@@ -51,10 +51,11 @@ def evidence_sections(version: ModelVersion, evidence: Evidence) -> Iterator[str
         yield "## How it answers"
     for each in evidence.campaigns:
         yield from _campaign(each)
-    if evidence.looks or evidence.decisions:
+    if evidence.evaluations or evidence.decisions:
         yield "## Gates and decisions"
         yield "\n".join(
-            f"- {line}" for line in (*map(_look, evidence.looks), *map(_decision, evidence.decisions))
+            f"- {line}"
+            for line in (*map(_evaluation, evidence.evaluations), *map(_decision, evidence.decisions))
         )
     given = [event for event in evidence.aliases if event.alias]
     if given:
@@ -121,17 +122,20 @@ def escaped_code(text: str) -> str:
     return text.replace("|", " · ").replace("`", "'")
 
 
-def _look(look: GateEvaluation) -> str:
+def _evaluation(evaluation: GateEvaluation) -> str:
     kinds = joined(
         [
             word
-            for word, is_so in (("exploratory", look.is_exploratory), ("simulated", look.is_simulated))
+            for word, is_so in (
+                ("exploratory", evaluation.is_exploratory),
+                ("simulated", evaluation.is_simulated),
+            )
             if is_so
         ]
     )
     return (
-        f"{look.evaluated_at:%d %B %Y}: the gate {escaped(look.taken.gate)} says “{look.get_verdict_display().lower()}” in "
-        f"“{escaped(look.taken.campaign.name)}”{f' ({kinds})' if kinds else ''}; record {code(look.body_hash)}"
+        f"{evaluation.evaluated_at:%d %B %Y}: the gate {escaped(evaluation.campaign_gate.gate)} says “{evaluation.get_verdict_display().lower()}” in "
+        f"“{escaped(evaluation.campaign_gate.campaign.name)}”{f' ({kinds})' if kinds else ''}; record {code(evaluation.body_hash)}"
     )
 
 

@@ -84,7 +84,7 @@ class Evidence(NamedTuple):
     campaigns: list[CampaignEvidence]
     more: int
     decisions: list[Decision]
-    looks: list[GateEvaluation]
+    evaluations: list[GateEvaluation]
     aliases: list[AliasEvent]
 
     @property
@@ -104,18 +104,18 @@ def evidence_of(version: ModelVersion, *, reader: User | None) -> Evidence:
     withheld = {each.campaign.pk for each in shown if each.is_withheld}
     decisions = list(
         version.decisions.exclude(campaign__in=withheld)
-        .select_related("campaign", "decided_by", "evaluation__taken__gate")
+        .select_related("campaign", "decided_by", "evaluation__campaign_gate__gate")
         .order_by("-pk")
     )
-    looks = (
+    evaluations = (
         GateEvaluation.objects.filter(candidate=version)
-        .exclude(taken__campaign__in=withheld)
-        .select_related("taken__gate", "taken__campaign")
+        .exclude(campaign_gate__campaign__in=withheld)
+        .select_related("campaign_gate__gate", "campaign_gate__campaign")
         .defer("reviews")
         .order_by("-pk")[:SHOWN_CAMPAIGNS]
     )
     more = max(0, campaigns.count() - len(shown))
-    return Evidence(shown, more, decisions, list(looks), _aliases(version, decisions))
+    return Evidence(shown, more, decisions, list(evaluations), _aliases(version, decisions))
 
 
 def _of_campaign(campaign: Campaign, version: ModelVersion, reader: User | None) -> CampaignEvidence:

@@ -15,7 +15,7 @@ from evalapp.registry.services import set_alias
 @transaction.atomic
 def set_alias_by_hand(*, version: ModelVersion, alias: str, by: User) -> None:
     """As `set_alias`, but the champion changes only by somebody who may decide; and once a campaign of the
-    project took a gate, a champion is made by signing.
+    project has a gate, a champion is made by signing.
 
     By hand there remain the way back to a version that was champion before, and, where there is no
     champion yet, a first one that `_may_be_first` allows. Raises InvalidError for an alias that does not
@@ -39,14 +39,14 @@ def _require_decider(version: ModelVersion, by: User) -> None:
 
 
 def _require_no_gate(*, version: ModelVersion, crowns: bool) -> None:
-    taken = deciding_gate(version.project_id)
-    if taken is None:
+    campaign_gate = deciding_gate(version.project_id)
+    if campaign_gate is None:
         return
-    gate = f"the gate “{taken.gate}” (campaign {taken.campaign.name})"
+    gate = f"the gate “{campaign_gate.gate}” (campaign {campaign_gate.campaign.name})"
     if not crowns:
         raise ConflictError(
             f"{version.label} is the champion, and this project decides by {gate}: it stays so until another "
-            "is signed as “ship”, or an earlier champion is set again."
+            "is signed as “release”, or an earlier champion is set again."
         )
     set_before = events_of(version.project_id, object_type="modelversion", object_id=version.pk)
     if set_before.filter(action="model.alias_set", data__alias=ModelAlias.CHAMPION).exists():
@@ -55,15 +55,15 @@ def _require_no_gate(*, version: ModelVersion, crowns: bool) -> None:
     if not others.exists() and _may_be_first(version):
         return
     raise ConflictError(
-        f"This project decides by {gate}: {version.label} becomes champion when somebody signs a look at a "
-        "gate that says “ship”. By hand, only one that was champion before is set again; and where there is "
+        f"This project decides by {gate}: {version.label} becomes champion when somebody signs an evaluation of a "
+        "gate that says “release”. By hand, only one that was champion before is set again; and where there is "
         "no champion yet, a base, a prompt, or what was made elsewhere and no gate decides on."
     )
 
 
 def _may_be_first(version: ModelVersion) -> bool:
     """Whether nobody trained it, as far as is known here: of what was made elsewhere it is not, so it may not
-    be what a gate decides on. What a gate holds the others against is not.
+    be what a gate decides on. What a gate compares the others with is not.
     """
     if version.kind not in MADE_ELSEWHERE:
         return not version.is_tuned

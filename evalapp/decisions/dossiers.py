@@ -19,7 +19,7 @@ from evalapp.dossier import (
 from evalapp.gates.conditions import body_of
 from evalapp.gates.models import Gate, GateEvaluation
 
-NOT_SIGNED = "This decision signs no look at a gate, so it has no dossier."
+NOT_SIGNED = "This decision signs no evaluation of a gate, so it has no dossier."
 
 
 def seal_of(decision: Decision) -> str:
@@ -45,7 +45,7 @@ def _bodies(decision: Decision) -> Iterator[tuple[str, dict[str, Any]]]:
     """No names of people: they may leave, and what is sealed stays. The decision's page has them."""
     evaluation = decision.evaluation
     assert evaluation is not None
-    gate = evaluation.taken.gate
+    gate = evaluation.campaign_gate.gate
     yield GATE, _gate(gate, evaluation)
     for dataset in evaluation.record["datasets"]:
         yield DATASET, dataset
@@ -69,7 +69,7 @@ def _bodies(decision: Decision) -> Iterator[tuple[str, dict[str, Any]]]:
 
 
 def _gate(gate: Gate, evaluation: GateEvaluation) -> dict[str, Any]:
-    taken = evaluation.taken
+    campaign_gate = evaluation.campaign_gate
     body = body_of(
         name=gate.name,
         version=gate.version,
@@ -83,8 +83,8 @@ def _gate(gate: Gate, evaluation: GateEvaluation) -> dict[str, Any]:
         "gate": body,
         "hash": gate.body_hash,
         "frozen_at": frozen,
-        "campaign": taken.campaign_id,
-        "taken_at": taken.created_at.isoformat(),
-        "is_exploratory": taken.is_exploratory,
-        "champion": taken.champion_id,
+        "campaign": campaign_gate.campaign_id,
+        "applied_at": campaign_gate.created_at.isoformat(),
+        "is_exploratory": campaign_gate.is_exploratory,
+        "champion": campaign_gate.champion_id,
     }

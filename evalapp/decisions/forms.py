@@ -6,13 +6,13 @@ from evalapp.campaigns.models import Campaign
 from evalapp.core.form_fields import RowField, choice_field, row_field
 from evalapp.decisions.models import Decision, DecisionVerdict
 from evalapp.decisions.services import MAX_NOTE
-from evalapp.decisions.signing import why_not_shipped
+from evalapp.decisions.signing import why_not_released
 from evalapp.gates.models import CampaignGate, GateEvaluation, GateVerdict
 from evalapp.registry.models import ModelVersion
 
 
 class DecisionForm(forms.Form):
-    """A decision on one of a campaign's candidates; where a gate binds it, without "ship". ``replaces``: the campaign's
+    """A decision on one of a campaign's candidates; where a gate binds it, without "release". ``replaces``: the campaign's
     newest decision, as it was shown with the form.
     """
 
@@ -34,18 +34,20 @@ class DecisionForm(forms.Form):
             campaign_entries__campaign=campaign
         )
         verdict = choice_field(self, "verdict")
-        verdict.choices = _verdicts(may_ship=gate is None)
+        verdict.choices = _verdicts(may_release=gate is None)
         if gate is not None:
-            verdict.error_messages["invalid_choice"] = why_not_shipped(campaign, gate)
+            verdict.error_messages["invalid_choice"] = why_not_released(campaign, gate)
 
 
-def _verdicts(*, may_ship: bool) -> list[tuple[str, str]]:
-    return [choice for choice in DecisionVerdict.choices if may_ship or choice[0] != DecisionVerdict.SHIP]
+def _verdicts(*, may_release: bool) -> list[tuple[str, str]]:
+    return [
+        choice for choice in DecisionVerdict.choices if may_release or choice[0] != DecisionVerdict.RELEASE
+    ]
 
 
 class SigningForm(forms.Form):
-    """Sign a gate's verdict; where it says "ship", the approver may still say no. ``replaces``: the decision that
-    stands on the look and was shown with the form.
+    """Sign a gate's verdict; where it says "release", the approver may still say no. ``replaces``: the decision that
+    stands on the evaluation and was shown with the form.
     """
 
     verdict = forms.ChoiceField(label="Decision", widget=forms.RadioSelect)
@@ -62,5 +64,5 @@ class SigningForm(forms.Form):
     ) -> None:
         replaces = standing.pk if standing is not None else None
         super().__init__(data, initial={"verdict": evaluation.verdict, "replaces": replaces})
-        may_ship = evaluation.verdict == GateVerdict.SHIP
-        choice_field(self, "verdict").choices = _verdicts(may_ship=may_ship)
+        may_release = evaluation.verdict == GateVerdict.RELEASE
+        choice_field(self, "verdict").choices = _verdicts(may_release=may_release)

@@ -15,9 +15,9 @@ from evalapp.decisions.champions import set_alias_by_hand
 from evalapp.decisions.dossiers import dossier_lines
 from evalapp.decisions.forms import SigningForm
 from evalapp.decisions.models import Decision
+from evalapp.decisions.review_changes import review_changes_since
 from evalapp.decisions.services import decide
 from evalapp.decisions.signing import signed_before, trainer_of, why_not_signed_by
-from evalapp.decisions.since_look import since_look
 from evalapp.gates.models import GateEvaluation
 from evalapp.registry.forms import AliasForm
 from evalapp.registry.queries import versions_of
@@ -27,7 +27,7 @@ STATION = {"station": "compare"}
 
 def _decision(request: MemberRequest, decision_id: int) -> Decision:
     decisions = request.project.decisions.select_related(
-        "campaign", "candidate", "decided_by", "evaluation__taken__gate", "evaluation__candidate"
+        "campaign", "candidate", "decided_by", "evaluation__campaign_gate__gate", "evaluation__candidate"
     ).defer("evaluation__reviews")
     return get_or_missing(decisions, pk=decision_id)
 
@@ -42,7 +42,7 @@ def decision_detail(request: MemberRequest, decision_id: int) -> HttpResponse:
         "role": role_at(request.project, decision.decided_by, decision.created_at)
         if decision.decided_by
         else "",
-        "since": since_look(decision.evaluation) if decision.evaluation is not None else None,
+        "since": review_changes_since(decision.evaluation) if decision.evaluation is not None else None,
         "campaign": decision.campaign,
         "is_reviewing": is_reviewing_blind(decision.campaign, request.user),
         **STATION,
@@ -65,16 +65,16 @@ def decision_dossier(request: MemberRequest, decision_id: int) -> HttpResponseBa
 def decision_sign(request: MemberRequest, evaluation_id: int) -> HttpResponse:
     evaluation = get_or_missing(
         GateEvaluation.objects.select_related(
-            "taken__gate",
-            "taken__campaign__project",
-            "taken__campaign__rubric_version",
+            "campaign_gate__gate",
+            "campaign_gate__campaign__project",
+            "campaign_gate__campaign__rubric_version",
             "candidate__project",
             "ledger__dataset_version__dataset",
         ).defer("reviews"),
         pk=evaluation_id,
-        taken__campaign__project=request.project,
+        campaign_gate__campaign__project=request.project,
     )
-    campaign = evaluation.taken.campaign
+    campaign = evaluation.campaign_gate.campaign
     standing = signed_before(evaluation)
     form = SigningForm(request.POST or None, evaluation=evaluation, standing=standing)
     status = 400 if form.is_bound else 200

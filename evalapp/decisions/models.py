@@ -10,8 +10,8 @@ from evalapp.registry.models import ModelVersion
 
 
 class DecisionVerdict(models.TextChoices):
-    SHIP = "ship", "Ship"
-    DO_NOT_SHIP = "do_not_ship", "Do not ship"
+    RELEASE = "release", "Release"
+    DO_NOT_RELEASE = "do_not_release", "Do not release"
     NOT_YET = "not_yet", "Not yet"
 
 
@@ -27,7 +27,7 @@ class Decision(BaseModel):
     project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="decisions")
     campaign = models.ForeignKey(Campaign, on_delete=models.CASCADE, related_name="decisions")
     candidate = models.ForeignKey(ModelVersion, on_delete=models.PROTECT, related_name="decisions")
-    verdict = models.CharField(max_length=12, choices=DecisionVerdict.choices)
+    verdict = models.CharField(max_length=14, choices=DecisionVerdict.choices)
     note = models.TextField(blank=True)
     evidence = models.JSONField(default=dict)
     is_simulated = models.BooleanField(default=False)

@@ -61,15 +61,15 @@ def decide(
     evaluation: GateEvaluation | None = None,
     replaces: int | None = None,
 ) -> Decision:
-    """Record a decision on a candidate with the numbers as they stand. "Ship" makes it the champion.
+    """Record a decision on a candidate with the numbers as they stand. "Release" makes it the champion.
 
     With ``evaluation`` it signs a gate's verdict (`signing.require_signable` says what is refused); nothing
-    ships without one where a campaign of the project took a gate, and deciding otherwise than it says needs a note.
-    One decision at a time: what is decided already, a look or else the campaign, is decided anew only by who has seen
+    is released without one where a campaign of the project has a gate, and deciding otherwise than it says needs a note.
+    One decision at a time: what is decided already, an evaluation or else the campaign, is decided anew only by who has seen
     that: ``replaces`` is the id of its newest decision, else ConflictError. The same once more, by the same person on the same numbers, is the decision that
     stands already.
     Of a large campaign the numbers are those that a job has stored, and the evidence keeps how far they are behind;
-    where nothing is stored, ConflictError, unless a look is signed, which has numbers of its own.
+    where nothing is stored, ConflictError, unless an evaluation is signed, which has numbers of its own.
     Simulated reviews decide nothing outside a demonstration: there they are never read.
     """
     _require_sound(campaign=campaign, verdict=verdict, note=note)
@@ -77,7 +77,7 @@ def decide(
     comparison = found.comparison
     row = _row_of(comparison, campaign, candidate)
     judged = pair_results(load_judgements(campaign)) if campaign.compares else None
-    _require_evidence(found, judged, has_look=evaluation is not None)
+    _require_evidence(found, judged, has_evaluation=evaluation is not None)
     said = {
         "candidate": candidate,
         "verdict": verdict,
@@ -86,7 +86,7 @@ def decide(
         "decided_by": by,
         "evaluation_id": evaluation.pk if evaluation is not None else None,
     }
-    # The project's row serialises decisions and takings of gates: none comes in after it is looked for here,
+    # The project's row serialises decisions and applications of gates: none comes in after it is looked for here,
     # and the newest decision is what this one is compared with.
     Project.objects.select_for_update(no_key=True).get(pk=campaign.project_id)
     if evaluation is None:
@@ -100,7 +100,7 @@ def decide(
     if standing is not None and _holds(standing, said):
         return standing
     require_seen(standing if evaluation is None else signed_before(evaluation), replaces)
-    # A signed look rests on people's reviews alone.
+    # A signed evaluation rests on people's reviews alone.
     is_simulated = comparison.design.is_simulated or bool(judged and judged.judgements.is_simulated)
     is_simulated = is_simulated and evaluation is None
     return _recorded(
@@ -109,14 +109,14 @@ def decide(
 
 
 def _recorded(decision: Decision, *, by: User) -> Decision:
-    """The decision kept and audited, sealed where it signs a look, and carried out where it ships."""
+    """The decision kept and audited, sealed where it signs an evaluation, and carried out where it releases."""
     decision.save()
     if decision.evaluation_id is not None:
         decision.seal = seal_of(decision)
         decision.save(update_fields=["seal"])
     data = {"verdict": decision.verdict, **({"seal": decision.seal} if decision.seal else {})}
     record("decision.made", by=by, obj=decision, project=decision.project, data=data)
-    if decision.verdict == DecisionVerdict.SHIP:
+    if decision.verdict == DecisionVerdict.RELEASE:
         set_alias(version=decision.candidate, alias=ModelAlias.CHAMPION, by=by, decision=decision.pk)
     return decision
 
@@ -133,7 +133,7 @@ def _row_of(comparison: Comparison, campaign: Campaign, candidate: ModelVersion)
 
 def _require_sound(*, campaign: Campaign, verdict: str, note: str) -> None:
     if verdict not in DecisionVerdict.values:
-        raise InvalidError("Choose ship, do not ship, or not yet.", fields={"verdict": ["Choose one."]})
+        raise InvalidError("Choose release, do not release, or not yet.", fields={"verdict": ["Choose one."]})
     if campaign.state == CampaignState.DRAFT:
         raise InvalidError("The campaign has not been opened, so there is nothing to decide on.")
     if campaign.picked_because:
@@ -146,14 +146,14 @@ def _require_sound(*, campaign: Campaign, verdict: str, note: str) -> None:
         raise InvalidError(message, fields={"note": [message]})
 
 
-def _require_evidence(found: CampaignComparison, judged: PairResults | None, *, has_look: bool) -> None:
-    """A look at a gate has figures of its own, so signing it does not wait for those of the comparison."""
+def _require_evidence(found: CampaignComparison, judged: PairResults | None, *, has_evaluation: bool) -> None:
+    """An evaluation of a gate has numbers of its own, so signing it does not wait for those of the comparison."""
     name = found.campaign.name
     if not found.comparison.design.reviews and not (judged and judged.judgements.rows):
         raise InvalidError(f"{name} has no review yet; a decision needs evidence.")
-    if not has_look and not found.is_computed:
+    if not has_evaluation and not found.is_computed:
         raise ConflictError(
-            f"The figures of {name} are not computed yet, so a decision would keep none. Have them computed on its "
+            f"The results of {name} are not calculated yet, so a decision would keep none. Have them calculated on its "
             "comparison, then decide."
         )
 
@@ -168,8 +168,8 @@ def _require_reason(evaluation: GateEvaluation, *, verdict: str, note: str) -> N
 def _holds(standing: Decision, said: dict[str, Any]) -> bool:
     """Whether this was decided already, and is still in force: another may be the champion since."""
     is_same = all(getattr(standing, name) == value for name, value in said.items())
-    is_shipped = standing.candidate.alias == ModelAlias.CHAMPION
-    return is_same and (is_shipped or standing.verdict != DecisionVerdict.SHIP)
+    is_released = standing.candidate.alias == ModelAlias.CHAMPION
+    return is_same and (is_released or standing.verdict != DecisionVerdict.RELEASE)
 
 
 def _evidence(found: CampaignComparison, row: CandidateRow, judged: PairResults | None) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Who may sign a gate's verdict, and which; promotion through a gate that the campaign took."""
+"""Who may sign a gate's verdict, and which; promotion through a gate of the campaign."""
 
 from evalapp.accounts.models import User
 from evalapp.campaigns.models import Campaign
@@ -34,34 +34,34 @@ def why_not_signed_by(evaluation: GateEvaluation, person: User) -> str:
 def require_signable(
     *, evaluation: GateEvaluation, campaign: Campaign, candidate: ModelVersion, verdict: str, by: User
 ) -> None:
-    """Raises InvalidError for a look at something else or one that is not signed, NotAllowedError for who
-    trained the candidate, ConflictError for a look that is not the newest, or shipping what did not pass.
+    """Raises InvalidError for an evaluation at something else or one that is not signed, NotAllowedError for who
+    trained the candidate, ConflictError for an evaluation that is not the newest, or a release of what did not pass.
     """
-    if evaluation.taken.campaign_id != campaign.pk or evaluation.candidate_id != candidate.pk:
-        message = "This look is not at that candidate of that campaign."
+    if evaluation.campaign_gate.campaign_id != campaign.pk or evaluation.candidate_id != candidate.pk:
+        message = "This evaluation belongs to another candidate or campaign."
         raise InvalidError(message, fields={"evaluation": [message]})
     if not evaluation.may_be_signed:
         message = evaluation.why_not_signed
         raise InvalidError(message, fields={"evaluation": [message]})
     if message := why_not_signed_by(evaluation, by):
         raise NotAllowedError(message)
-    newer = evaluation.taken.evaluations.filter(candidate=candidate, pk__gt=evaluation.pk)
+    newer = evaluation.campaign_gate.evaluations.filter(candidate=candidate, pk__gt=evaluation.pk)
     if newer.exists():
-        raise ConflictError("There is a newer look at this candidate; sign that one.")
-    if verdict == DecisionVerdict.SHIP and evaluation.verdict != GateVerdict.SHIP:
+        raise ConflictError("There is a newer evaluation of this candidate; sign that one.")
+    if verdict == DecisionVerdict.RELEASE and evaluation.verdict != GateVerdict.RELEASE:
         raise ConflictError(
-            f"The gate says “{evaluation.get_verdict_display().lower()}”, so it cannot be signed as “ship”."
+            f"The gate says “{evaluation.get_verdict_display().lower()}”, so it cannot be signed as “release”."
         )
 
 
 def signed_before(evaluation: GateEvaluation) -> Decision | None:
-    """The newest decision that signs this look."""
+    """The newest decision that signs this evaluation."""
     found: Decision | None = evaluation.decisions.select_related("decided_by").order_by("-pk").first()
     return found
 
 
 def require_seen(standing: Decision | None, replaces: int | None) -> None:
-    """Raises ConflictError where a decision stands on what is decided, a look or a campaign without one, and
+    """Raises ConflictError where a decision stands on what is decided, an evaluation or a campaign without one, and
     ``replaces`` is not its id: whoever decides otherwise has to know. Call it under the project's lock, so that no other
     is made meanwhile.
     """
@@ -75,39 +75,37 @@ def require_seen(standing: Decision | None, replaces: int | None) -> None:
             "of yours was recorded; read it, and decide again if yours replaces it."
         )
     raise ConflictError(
-        f"{who} has signed “{verdict}” on this look (decision {standing.pk}). Nothing of yours was recorded; read it, and "
+        f"{who} has signed “{verdict}” on this evaluation (decision {standing.pk}). Nothing of yours was recorded; read it, and "
         "sign again if yours replaces it."
     )
 
 
 def binding_gate(campaign: Campaign) -> CampaignGate | None:
-    """The gate past which nothing of the campaign ships: its own, else that by which its project decides."""
-    own = campaign.gates_taken.filter(is_exploratory=False).select_related("gate", "campaign").first()
+    """The gate past which nothing of the campaign is released: its own, else that by which its project decides."""
+    own = campaign.applied_gates.filter(is_exploratory=False).select_related("gate", "campaign").first()
     return own or deciding_gate(campaign.project_id)
 
 
-def why_not_shipped(campaign: Campaign, taken: CampaignGate) -> str:
-    """Why nothing of the campaign ships without a signed look, and what can be done, as a sentence."""
-    if taken.campaign_id == campaign.pk:
-        return (
-            f"{campaign} has the gate “{taken.gate}”: a candidate ships by signing a look at it that says so."
-        )
-    late = campaign.gates_taken.filter(is_exploratory=True).select_related("gate").first()
+def why_not_released(campaign: Campaign, campaign_gate: CampaignGate) -> str:
+    """Why nothing of the campaign is released without a signed evaluation, and what can be done, as a sentence."""
+    if campaign_gate.campaign_id == campaign.pk:
+        return f"{campaign} has the gate “{campaign_gate.gate}”: a candidate is released by signing an evaluation that says “release”."
+    late = campaign.applied_gates.filter(is_exploratory=True).select_related("gate").first()
     own = (
-        "has taken none"
+        "has no gate"
         if late is None
-        else f"took “{late.gate}” after its first review, so that it explores"
+        else f"applied “{late.gate}” after its first review, so it is exploratory"
     )
     return (
-        f"This project decides by the gate “{taken.gate}” (campaign {taken.campaign.name}), and {campaign} "
-        f"{own}: a candidate ships by signing a look that says so. Sign one of a campaign with a "
-        "gate, or decide here “not yet” or “do not ship”."
+        f"This project decides by the gate “{campaign_gate.gate}” (campaign {campaign_gate.campaign.name}), and {campaign} "
+        f"{own}: a candidate is released by signing an evaluation that says “release”. Sign one of a campaign with a "
+        "gate, or decide here “not yet” or “do not release”."
     )
 
 
 def require_no_gate(*, campaign: Campaign, verdict: str) -> None:
-    """Nobody ships past a gate, neither the campaign's own nor that of another of its project. Raises
-    ConflictError. Call it under the project's lock, so that no gate is taken meanwhile.
+    """Nothing is released past a gate, neither the campaign's own nor that of another of its project. Raises
+    ConflictError. Call it under the project's lock, so that no gate is applied meanwhile.
     """
-    if verdict == DecisionVerdict.SHIP and (taken := binding_gate(campaign)) is not None:
-        raise ConflictError(why_not_shipped(campaign, taken))
+    if verdict == DecisionVerdict.RELEASE and (campaign_gate := binding_gate(campaign)) is not None:
+        raise ConflictError(why_not_released(campaign, campaign_gate))

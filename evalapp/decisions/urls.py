@@ -40,7 +40,7 @@ urlpatterns = [
         name="decision_dossier",
     ),
     path(
-        "projects/<slug:slug>/gates/looks/<int:evaluation_id>/sign/",
+        "projects/<slug:slug>/gates/evaluations/<int:evaluation_id>/sign/",
         gate_views.decision_sign,
         name="decision_sign",
     ),

@@ -1,12 +1,12 @@
-"""The demonstration's gate: what “good enough” means there, taken before the first review and asked after the last."""
+"""The demonstration's gate: what “good enough” means there, applied before the first review and evaluated after the last."""
 
 from evalapp.accounts.models import Project, User
 from evalapp.campaigns.models import Campaign
 from evalapp.gates.conditions import Condition, ConditionKind
-from evalapp.gates.looks import look_at
+from evalapp.gates.evaluation import evaluate_gate
 from evalapp.gates.models import Gate, GateEvaluation
-from evalapp.gates.queries import taken_by
-from evalapp.gates.services import GatePlan, save_gate, take_gate
+from evalapp.gates.queries import applied_gates
+from evalapp.gates.services import GatePlan, apply_gate, save_gate
 from evalapp.registry.models import ModelVersion
 from evalapp.rubrics.models import Rubric
 
@@ -32,14 +32,18 @@ def release_gate(*, project: Project, rubric: Rubric, by: User) -> Gate:
 
 
 def take_release_gate(*, campaign: Campaign, champion: ModelVersion, by: User) -> None:
-    """Let a campaign that nobody has reviewed yet take it, against the champion."""
+    """Apply it to a campaign that nobody has reviewed yet, against the champion."""
     gate = release_gate(project=campaign.project, rubric=campaign.rubric_version.rubric, by=by)
-    take_gate(campaign=campaign, gate=gate, champion=champion, by=by)
+    apply_gate(campaign=campaign, gate=gate, champion=champion, by=by)
 
 
 def ask_release_gate(*, campaign: Campaign, candidate: ModelVersion, by: User) -> GateEvaluation | None:
-    """A recorded look at the candidate; None where the campaign took no gate. Of simulated reviews it is marked as
+    """A recorded evaluation of the candidate; None where the campaign has no gate. Of simulated reviews it is marked as
     such, spends nothing and is never signed.
     """
-    taken = next(iter(taken_by(campaign)), None)
-    return look_at(taken=taken, candidate=candidate, by=by).evaluation if taken is not None else None
+    campaign_gate = next(iter(applied_gates(campaign)), None)
+    return (
+        evaluate_gate(campaign_gate=campaign_gate, candidate=candidate, by=by).evaluation
+        if campaign_gate is not None
+        else None
+    )

@@ -1,4 +1,4 @@
-"""What a gate asks of a candidate: its conditions, in words and as the frozen text. Pure."""
+"""The conditions of a gate, in words and as the frozen text. Pure."""
 
 import math
 from collections.abc import Iterable, Mapping
@@ -71,7 +71,7 @@ class Condition:
 
     @property
     def words(self) -> str:
-        """What has to hold, as a person reads it."""
+        """The condition in words."""
         limit = self.threshold or 0
         filled = {
             "name": self.name or self.criterion,
@@ -130,7 +130,7 @@ def require_sound(
     """Raises InvalidError naming every field that cannot stay."""
     wrong: dict[str, list[str]] = {}
     if not (math.isfinite(alpha) and 0.0001 <= alpha <= 0.2):
-        wrong["alpha"] = ["Give a level between 0.01% and 20%; 5% is usual."]
+        wrong["alpha"] = ["Give a budget between 0.01% and 20%; 5% is usual."]
     if planned_reviews is not None and not 1 <= planned_reviews <= LARGEST_COUNT:
         wrong["planned_reviews"] = [f"Plan 1 to {LARGEST_COUNT:,} reviews of each candidate."]
     if not 1 <= challengers <= MOST_CHALLENGERS:
@@ -141,8 +141,8 @@ def require_sound(
         wrong["conditions"] = [f"A gate has at most {MOST_CONDITIONS} conditions."]
     else:
         problems = [problem for each in conditions if (problem := _problem(each))]
-        seen = [(each.kind, each.criterion) for each in conditions]
-        if len(set(seen)) < len(seen):
+        evidence = [(each.kind, each.criterion) for each in conditions]
+        if len(set(evidence)) < len(evidence):
             problems.append("A condition stands there twice.")
         if problems:
             wrong["conditions"] = problems
@@ -152,7 +152,7 @@ def require_sound(
 
 
 def _problem(condition: Condition) -> str:
-    """Why a condition cannot be asked, or nothing."""
+    """Why a condition cannot be set, or nothing."""
     kind, name, limit = condition.kind, condition.name or condition.criterion, condition.threshold
     if kind == ConditionKind.CONTAMINATION:
         return "" if limit is None else "A contamination check takes no threshold."

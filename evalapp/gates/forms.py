@@ -20,7 +20,7 @@ from evalapp.registry.models import ModelVersion
 from evalapp.rubrics.models import Criterion, CriterionKind, Rubric
 
 AGAINST = (
-    ("", "not asked"),
+    ("", "no condition"),
     (ConditionKind.NON_INFERIORITY.value, "not worse"),
     (ConditionKind.SUPERIORITY.value, "better"),
 )
@@ -28,27 +28,27 @@ PERCENT = 100
 
 
 class GateForm(forms.Form):
-    """A gate over a rubric's latest criteria: a group of fields each; what is left empty is not asked."""
+    """A gate over a rubric's latest criteria: a group of fields each; a field left empty adds no condition."""
 
     name = forms.CharField(max_length=LONGEST_NAME)
     alpha = forms.FloatField(
-        label="Level, in percent",
+        label="False-release budget, in percent",
         initial=5,
         min_value=0.01,
         max_value=20,
         widget=forms.NumberInput(attrs={"step": "any"}),
-        help_text="The chance of shipping what does not deserve it, over all looks and candidates together.",
+        help_text="The chance of releasing a candidate that does not deserve it, over all evaluations of all candidates.",
     )
     planned_reviews = forms.IntegerField(
         label="Planned reviews of a candidate", required=False, min_value=1, max_value=LARGEST_COUNT,
-        help_text="Each look spends a part of the level, most of it at this number. Empty: what its campaign plans.",
+        help_text="Each evaluation spends a part of the budget, most of it at this number. Empty: the number that the campaign plans.",
     )  # fmt: skip
     challengers = forms.IntegerField(
-        label="Candidates on one test version", initial=5, min_value=1, max_value=MOST_CHALLENGERS,
-        help_text="After so many the test examples are spent, and count as development data.",
+        label="Candidates per test version", initial=5, min_value=1, max_value=MOST_CHALLENGERS,
+        help_text="After that many the test examples count as development data.",
     )  # fmt: skip
-    items = forms.IntegerField(label="At least so many items", required=False, min_value=1)
-    reviewers = forms.IntegerField(label="At least so many reviewers", required=False, min_value=1)
+    items = forms.IntegerField(label="Minimum items", required=False, min_value=1)
+    reviewers = forms.IntegerField(label="Minimum reviewers", required=False, min_value=1)
     contamination = forms.BooleanField(
         label="No test prompt in the training data", required=False, initial=True
     )
@@ -193,21 +193,21 @@ def _name_of(row: Gate | ModelVersion) -> str:
     return row.label if isinstance(row, ModelVersion) else str(row)
 
 
-class TakeGateForm(forms.Form):
+class ApplyGateForm(forms.Form):
     gate = RowField(Gate.objects.none(), empty_label=None, name_of=_name_of)
     champion = RowField(
         ModelVersion.objects.none(),
         required=False,
-        empty_label="The project's champion, where the gate asks for one",
-        help_text="The candidate that the others are held against.",
+        empty_label="The project's champion, where the gate needs one",
+        help_text="The candidate that the others are compared with.",
         name_of=_name_of,
     )
 
     def __init__(self, data: Any = None, *, campaign: Campaign, project: Project) -> None:
         super().__init__(data)
         newest = project.gates.order_by("name", "-version").distinct("name").values("pk")
-        taken = campaign.gates_taken.values("gate")
-        gates = project.gates.filter(pk__in=newest).exclude(pk__in=taken).order_by("name")
+        applied = campaign.applied_gates.values("gate")
+        gates = project.gates.filter(pk__in=newest).exclude(pk__in=applied).order_by("name")
         row_field(self, "gate").queryset = gates
         candidates = ModelVersion.objects.filter(campaign_entries__campaign=campaign)
         row_field(self, "champion").queryset = candidates

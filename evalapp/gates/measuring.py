@@ -16,13 +16,13 @@ from evalapp.rubrics.models import Criterion, CriterionKind
 from evalapp.stats.bounds import difference_bounds, items_to_reach, mean_bounds, share_bounds
 from evalapp.stats.ratings import Ratings
 
-HELD, FAILED, OPEN = "held", "failed", "open"
+MET, NOT_MET, UNDECIDED = "met", "not_met", "undecided"
 MOST_REVIEWS = 1_000_000
 
 
 @dataclass(frozen=True)
 class Result:
-    """``state``: held, failed (shown to be false), or open. ``more_reviews`` of the candidate would show an
+    """``state``: met, not met (shown to be false), or undecided. ``more_reviews`` of the candidate would show an
     open one if its estimate stays: on a ledger those left to the planned end; None where that is not to be expected, or
     not a matter of reviews.
     """
@@ -54,9 +54,9 @@ class Outcome(NamedTuple):
 
 class Inputs(NamedTuple):
     """What conditions are measured on. ``level`` is one-sided, for each condition (all have to hold, so the
-    test of all is at the same level: an intersection–union test). ``is_last``: no look is left after this.
-    ``end_level`` is that of a look at the planned end, which is ``remaining`` reviews of the candidate away: an early
-    look has hardly any of the level, so what is needed is not to be told from its own.
+    test of all is at the same level: an intersection–union test). ``is_last``: no evaluation is left after this.
+    ``end_level`` is that of an evaluation at the planned end, which is ``remaining`` reviews of the candidate away: an early
+    evaluation has hardly any of the level, so what is needed is not to be told from its own.
     """
 
     scores: CampaignScores
@@ -70,18 +70,18 @@ class Inputs(NamedTuple):
 
 
 def measure(conditions: list[Condition], inputs: Inputs) -> Outcome:
-    """All conditions and the verdict: ship if all hold, do not ship if one is shown to be false or none is
+    """All conditions and the verdict: release if all are met, do not release if one is shown to be false or none is
     left to show it, else not yet.
     """
     results = [_ON[each.kind](each, inputs) for each in conditions]
-    still_open = [result for result in results if result.state == OPEN]
-    if any(result.state == FAILED for result in results):
-        return Outcome(GateVerdict.DO_NOT_SHIP, results, None)
-    if not still_open:
-        return Outcome(GateVerdict.SHIP, results, None)
+    undecided = [result for result in results if result.state == UNDECIDED]
+    if any(result.state == NOT_MET for result in results):
+        return Outcome(GateVerdict.DO_NOT_RELEASE, results, None)
+    if not undecided:
+        return Outcome(GateVerdict.RELEASE, results, None)
     if inputs.is_last:
-        return Outcome(GateVerdict.DO_NOT_SHIP, results, None)
-    wanted = [result.more_reviews for result in still_open]
+        return Outcome(GateVerdict.DO_NOT_RELEASE, results, None)
+    wanted = [result.more_reviews for result in undecided]
     known = [each for each in wanted if each is not None]
     return Outcome(GateVerdict.NOT_YET, results, max(known) if len(known) == len(wanted) else None)
 
@@ -97,7 +97,7 @@ def unusable(condition: Condition, criterion: Criterion | None) -> str:
     if criterion is None:
         return f"the rubric has no criterion “{condition.name or condition.criterion}”"
     if criterion.lower_is_better:
-        return f"on “{criterion.name}” lower is better, and a gate asks for more"
+        return f"on “{criterion.name}” lower is better, and a gate can only ask for higher values"
     if condition.kind == ConditionKind.VETO:
         if not criterion.failing_levels:
             return f"the rubric does not say which answers to “{criterion.name}” fail"
@@ -122,19 +122,19 @@ def scale_of(condition: Condition, criterion: Criterion | None) -> tuple[float, 
     return float(criterion.minimum), float(criterion.maximum)
 
 
-def _on_scores(look: Callable[[Condition, Inputs], Result]) -> Callable[[Condition, Inputs], Result]:
-    def looked(condition: Condition, inputs: Inputs) -> Result:
+def _on_scores(evaluation: Callable[[Condition, Inputs], Result]) -> Callable[[Condition, Inputs], Result]:
+    def evaluated(condition: Condition, inputs: Inputs) -> Result:
         problem = unusable(condition, criterion_of(inputs.scores, condition))
         if condition.kind in AGAINST_CHAMPION and not problem:
             if inputs.champion is None:
-                problem = "no champion was named when the campaign took the gate, or it is not a candidate"
+                problem = "no champion was named when the gate was applied, or it is not a candidate"
             elif inputs.champion.pk == inputs.candidate.pk:
                 problem = "this is the champion itself"
         if problem:
-            return Result(condition, OPEN, f"It cannot be measured: {problem}.")
-        return look(condition, inputs)
+            return Result(condition, UNDECIDED, f"It cannot be measured: {problem}.")
+        return evaluation(condition, inputs)
 
-    return looked
+    return evaluated
 
 
 class _Bounds(Protocol):
@@ -184,23 +184,23 @@ def _above(
     """The lower bound has to reach the threshold (strictly: be above it)."""
     found = bounds(inputs.level)
     if found.value is None:
-        return Result(condition, OPEN, f"There is no {what} yet: {found.reason}.", found)
+        return Result(condition, UNDECIDED, f"There is no {what} yet: {found.reason}.", found)
     if found.low is None or found.high is None:
-        return Result(condition, OPEN, f"The {what} is {_figure(found.value)}, with {found.note}.", found)
+        return Result(
+            condition, UNDECIDED, f"The {what} is {_figure(found.value)}, with {found.note}.", found
+        )
     limit = f"{threshold:g}".replace("-", MINUS)
     at_least = "above" if is_strict else "at least"
     if found.low > threshold or (found.low == threshold and not is_strict):
-        return Result(
-            condition, HELD, f"The lower bound, {_figure(found.low)}, is {at_least} {limit}.", found
-        )
+        return Result(condition, MET, f"The lower bound, {_figure(found.low)}, is {at_least} {limit}.", found)
     if found.high < threshold or (found.high == threshold and is_strict):
         return Result(
-            condition, FAILED, f"Even the upper bound, {_figure(found.high)}, does not reach {limit}.", found
+            condition, NOT_MET, f"Even the upper bound, {_figure(found.high)}, does not reach {limit}.", found
         )
     if found.value <= threshold:
         return Result(
             condition,
-            OPEN,
+            UNDECIDED,
             f"The {what}, {_figure(found.value)}, does not reach {limit} so far; "
             "more reviews alone are not expected to show it.",
             found,
@@ -211,7 +211,7 @@ def _above(
         return low is not None and (low > threshold or (low == threshold and not is_strict))
 
     reason = f"The {what} is {_figure(found.value)}, and its lower bound, {_figure(found.low)}, does not reach {limit} yet."
-    return _open_yet(Result(condition, OPEN, reason, found), ratings, is_reached, inputs)
+    return _open_yet(Result(condition, UNDECIDED, reason, found), ratings, is_reached, inputs)
 
 
 @_on_scores
@@ -219,7 +219,7 @@ def _low_share(condition: Condition, inputs: Inputs) -> Result:
     criterion = criterion_of(inputs.scores, condition)
     ceiling = condition.at_most if condition.at_most is not None else 2
     if criterion is None:
-        return Result(condition, OPEN, "It cannot be measured: the total has no low scores.")
+        return Result(condition, UNDECIDED, "It cannot be measured: the total has no low scores.")
     low = frozenset(range(criterion.minimum, ceiling + 1))
     marks = inputs.scores.ratings(criterion, inputs.candidate, counted=low)
     return _below(condition, marks, inputs)
@@ -229,7 +229,7 @@ def _low_share(condition: Condition, inputs: Inputs) -> Result:
 def _veto(condition: Condition, inputs: Inputs) -> Result:
     criterion = criterion_of(inputs.scores, condition)
     if criterion is None:
-        return Result(condition, OPEN, "It cannot be measured: the total is no single criterion.")
+        return Result(condition, UNDECIDED, "It cannot be measured: the total is no single criterion.")
     marks = inputs.scores.ratings(criterion, inputs.candidate, counted=criterion.failing_levels)
     return _below(condition, marks, inputs)
 
@@ -239,20 +239,20 @@ def _below(condition: Condition, marks: Ratings, inputs: Inputs) -> Result:
     found = share_bounds(marks, alpha=inputs.level)
     ceiling = condition.threshold or 0.0
     if found.value is None:
-        return Result(condition, OPEN, f"There is no rate yet: {found.reason}.", found)
+        return Result(condition, UNDECIDED, f"There is no rate yet: {found.reason}.", found)
     if found.low is None or found.high is None:
-        return Result(condition, OPEN, f"The rate is {_percent(found.value)}, with {found.note}.", found)
+        return Result(condition, UNDECIDED, f"The rate is {_percent(found.value)}, with {found.note}.", found)
     if found.high <= ceiling:
         return Result(
             condition,
-            HELD,
+            MET,
             f"The upper bound, {_percent(found.high)}, is at most {_percent(ceiling)}.",
             found,
         )
     if found.low > ceiling:
         return Result(
             condition,
-            FAILED,
+            NOT_MET,
             f"Even the lower bound, {_percent(found.low)}, is over {_percent(ceiling)}.",
             found,
         )
@@ -261,7 +261,7 @@ def _below(condition: Condition, marks: Ratings, inputs: Inputs) -> Result:
             f"The rate, {_percent(found.value)}, is not under {_percent(ceiling)} so far; "
             "more reviews alone are not expected to show it."
         )
-        return Result(condition, OPEN, reason, found)
+        return Result(condition, UNDECIDED, reason, found)
 
     def is_reached(times: float) -> bool:
         high = share_bounds(marks, alpha=inputs.end_level, times=times).high
@@ -271,7 +271,7 @@ def _below(condition: Condition, marks: Ratings, inputs: Inputs) -> Result:
         f"The rate is {_percent(found.value)}, and its upper bound, {_percent(found.high)}, "
         f"is over {_percent(ceiling)} still."
     )
-    return _open_yet(Result(condition, OPEN, reason, found), marks, is_reached, inputs)
+    return _open_yet(Result(condition, UNDECIDED, reason, found), marks, is_reached, inputs)
 
 
 def _figure(value: float) -> str:
@@ -300,13 +300,13 @@ def _open_yet(
         return replace(result, more_reviews=more)
     words = (
         f"The {inputs.remaining:,} reviews that are left of the plan are not expected to be enough, about {more:,} would "
-        "be, and nothing of the level is left after them: plan a larger test on other examples."
+        "be, and no budget is left after them: plan a larger test on other examples."
     )
     return replace(result, reason=f"{result.reason} {words}")
 
 
 def _contamination(condition: Condition, inputs: Inputs) -> Result:
-    state = {True: HELD, False: FAILED, None: OPEN}[inputs.clean.is_clean]
+    state = {True: MET, False: NOT_MET, None: UNDECIDED}[inputs.clean.is_clean]
     return Result(condition, state, inputs.clean.words)
 
 
@@ -315,10 +315,12 @@ def _items(condition: Condition, inputs: Inputs) -> Result:
     items = {answer.item_id for answer in reviewed}
     wanted = int(condition.threshold or 0)
     if len(items) >= wanted:
-        return Result(condition, HELD, f"{len(items):,} items are reviewed.")
+        return Result(condition, MET, f"{len(items):,} items are reviewed.")
     reviews = len({(answer.item_id, answer.reviewer_id) for answer in reviewed})
     more = round((wanted - len(items)) * (reviews / len(items) if items else 1))
-    return Result(condition, OPEN, f"{len(items):,} of {wanted:,} items are reviewed.", None, max(more, 1))
+    return Result(
+        condition, UNDECIDED, f"{len(items):,} of {wanted:,} items are reviewed.", None, max(more, 1)
+    )
 
 
 def _reviewers(condition: Condition, inputs: Inputs) -> Result:
@@ -327,8 +329,8 @@ def _reviewers(condition: Condition, inputs: Inputs) -> Result:
     }
     wanted = int(condition.threshold or 0)
     if len(people) >= wanted:
-        return Result(condition, HELD, f"{len(people):,} reviewers have rated it.")
-    return Result(condition, OPEN, f"{len(people):,} of {wanted:,} reviewers have rated it.", None, 1)
+        return Result(condition, MET, f"{len(people):,} reviewers have rated it.")
+    return Result(condition, UNDECIDED, f"{len(people):,} of {wanted:,} reviewers have rated it.", None, 1)
 
 
 _ON: dict[ConditionKind, Callable[[Condition, Inputs], Result]] = {

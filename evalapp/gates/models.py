@@ -11,18 +11,18 @@ from evalapp.rubrics.models import Rubric
 
 
 class GateVerdict(models.TextChoices):
-    SHIP = "ship", "Ship"
-    DO_NOT_SHIP = "do_not_ship", "Do not ship"
+    RELEASE = "release", "Release"
+    DO_NOT_RELEASE = "do_not_release", "Do not release"
     NOT_YET = "not_yet", "Not yet"
 
 
 class Gate(BaseModel):
-    """Conditions that a candidate has to meet, all of them. Frozen by the first campaign that takes it: an
+    """Conditions that a candidate has to meet, all of them. Frozen by the first campaign that applies it: an
     edit after that makes the next version of its name.
 
     ``conditions`` holds what `conditions.Condition.as_dict` gives. ``alpha`` is the one-sided level for all
-    looks at all candidates (``challengers``) on one test version; looks spend it on the way to
-    ``planned_reviews`` of each (None: as many as the campaign plans at the first look).
+    evaluations of all candidates (``challengers``) on one test version; evaluations spend it on the way to
+    ``planned_reviews`` of each (None: as many as the campaign plans at the first evaluation).
     ``body_hash`` covers all of these with name and version. ``rubric`` is where its criteria come from.
     """
 
@@ -54,19 +54,19 @@ class Gate(BaseModel):
 
 
 class CampaignGate(BaseModel):
-    """A campaign took a gate, once and for all. ``is_exploratory``: after its first review.
+    """A gate applied to a campaign, once and for all. ``is_exploratory``: after its first review.
 
-    ``champion`` is the candidate that others are held against, named at the same moment. The database
+    ``champion`` is the candidate that others are compared with, named at the same moment. The database
     refuses a gate that is not exploratory once there is a review.
     """
 
-    campaign = models.ForeignKey(Campaign, on_delete=models.CASCADE, related_name="gates_taken")
-    gate = models.ForeignKey(Gate, on_delete=models.PROTECT, related_name="taken")
+    campaign = models.ForeignKey(Campaign, on_delete=models.CASCADE, related_name="applied_gates")
+    gate = models.ForeignKey(Gate, on_delete=models.PROTECT, related_name="applications")
     champion = models.ForeignKey(
         ModelVersion, null=True, blank=True, on_delete=models.PROTECT, related_name="+"
     )
     is_exploratory = models.BooleanField()
-    taken_by = models.ForeignKey(User, null=True, on_delete=models.SET_NULL, related_name="+")
+    applied_by = models.ForeignKey(User, null=True, on_delete=models.SET_NULL, related_name="+")
 
     class Meta:
         constraints = [
@@ -81,9 +81,9 @@ class CampaignGate(BaseModel):
 
 
 class Ledger(BaseModel):
-    """How the level is spent on the examples of one dataset version and split, whatever the campaign or gate.
+    """How the false-release budget is spent on the examples of one dataset version and split, whatever the campaign or gate.
 
-    The first gate that looks at them sets the plan. ``spent_at``: a candidate more than planned has asked,
+    The first gate evaluated on them sets the plan. ``spent_at``: a candidate more than planned was evaluated,
     so the split is development data from then on.
     """
 
@@ -101,21 +101,21 @@ class Ledger(BaseModel):
 
 
 class GateEvaluation(BaseModel):
-    """A recorded look: what the gate said of a candidate on the reviews of that moment. Never changed.
+    """A recorded evaluation: the verdict of a gate on a candidate on the reviews of that moment. Never changed.
 
     ``record`` is the whole of it, as ``body_hash`` covers it and the dossier holds it; the other columns repeat
     parts of it for queries. ``reviews`` holds the canonical text of each review's revisions, a line each, as
-    ``reviews_digest`` covers them. A look on the ledger has its ``challenger`` and ``look`` number there,
+    ``reviews_digest`` covers them. One on the ledger has its ``challenger`` and evaluation ``number`` there,
     and ``share``: of the ``planned`` reviews of the candidate, those that were in. An exploratory or simulated one
     has none of these and is at the plain level.
     """
 
-    taken = models.ForeignKey(CampaignGate, on_delete=models.CASCADE, related_name="evaluations")
+    campaign_gate = models.ForeignKey(CampaignGate, on_delete=models.CASCADE, related_name="evaluations")
     candidate = models.ForeignKey(ModelVersion, on_delete=models.PROTECT, related_name="+")
-    verdict = models.CharField(max_length=12, choices=GateVerdict.choices)
-    ledger = models.ForeignKey(Ledger, null=True, on_delete=models.PROTECT, related_name="looks_taken")
+    verdict = models.CharField(max_length=14, choices=GateVerdict.choices)
+    ledger = models.ForeignKey(Ledger, null=True, on_delete=models.PROTECT, related_name="evaluations")
     challenger = models.PositiveSmallIntegerField(null=True)
-    look = models.PositiveSmallIntegerField(null=True)
+    number = models.PositiveSmallIntegerField(null=True)
     planned = models.PositiveIntegerField(null=True)
     share = models.FloatField(null=True)
     level = models.FloatField()
@@ -130,28 +130,28 @@ class GateEvaluation(BaseModel):
     evaluated_by = models.ForeignKey(User, null=True, on_delete=models.SET_NULL, related_name="+")
 
     class Meta:
-        indexes = [models.Index(fields=["taken", "candidate", "-id"], name="gate_evaluation_latest")]
+        indexes = [models.Index(fields=["campaign_gate", "candidate", "-id"], name="gate_evaluation_latest")]
         constraints = [
-            models.UniqueConstraint(fields=["ledger", "challenger", "look"], name="gate_look_once"),
+            models.UniqueConstraint(fields=["ledger", "challenger", "number"], name="gate_evaluation_once"),
             models.CheckConstraint(
                 condition=Q(
-                    ledger__isnull=True, challenger__isnull=True, look__isnull=True, share__isnull=True
+                    ledger__isnull=True, challenger__isnull=True, number__isnull=True, share__isnull=True
                 )
                 | Q(
                     ledger__isnull=False,
                     challenger__gte=1,
-                    look__gte=1,
+                    number__gte=1,
                     planned__gte=1,
                     share__gt=0,
                     is_exploratory=False,
                     is_simulated=False,
                 ),
-                name="gate_look_is_whole",
+                name="gate_evaluation_is_whole",
             ),
-            # Neither what was looked up afterwards nor what nobody said has a place in the ledger's books.
+            # Neither exploratory nor simulated evaluations have a place in the ledger's books.
             models.CheckConstraint(
                 condition=Q(ledger__isnull=False) | Q(is_exploratory=True) | Q(is_simulated=True),
-                name="gate_look_or_not_signed",
+                name="gate_evaluation_or_not_signed",
             ),
             models.CheckConstraint(condition=Q(verdict__in=GateVerdict.values), name="gate_known_verdict"),
         ]
@@ -170,17 +170,17 @@ class GateEvaluation(BaseModel):
 
     @property
     def verdict_for_delivery(self) -> str:
-        """What continuous delivery may act on: not yet, whatever the figures say, where nobody can sign it."""
+        """What continuous delivery may act on: not yet, whatever the numbers say, where nobody can sign it."""
         return self.verdict if self.may_be_signed else GateVerdict.NOT_YET.value
 
     @property
     def why_not_signed(self) -> str:
-        """Why the figures decide nothing, as a sentence; empty where they may be signed."""
+        """Why the numbers decide nothing, as a sentence; empty where they may be signed."""
         if self.is_simulated:
             return "Nobody but simulated reviewers has rated here, and what they say decides nothing."
         if self.is_exploratory:
             return (
-                f"This look is exploratory, because {self.record['why_beside_ledger']}; it is not signed. "
-                "Test on fresh examples, with the gate taken before the first review."
+                f"This evaluation is exploratory, because {self.record['why_beside_ledger']}; it is not signed. "
+                "Test on fresh examples, with the gate applied before the first review."
             )
         return ""

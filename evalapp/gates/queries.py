@@ -13,30 +13,30 @@ from evalapp.reviews.models import Review
 
 
 def gates_of(project: Project) -> QuerySet[Gate]:
-    """The project's gates, each version a row, with ``campaigns``: how many have taken it."""
+    """The project's gates, each version a row, with ``campaigns``: how many apply it."""
     return project.gates.select_related("project", "rubric", "created_by").annotate(
-        campaigns=Count("taken", distinct=True)
+        campaigns=Count("applications", distinct=True)
     )
 
 
 def has_reviews(campaign: Campaign) -> bool:
-    """Whether a gate that is taken now can only explore."""
+    """Whether a gate that is applied now is exploratory."""
     return Review.objects.filter(campaign=campaign, purpose=Purpose.REVIEW).exists()
 
 
-def taken_by(campaign: Campaign) -> list[CampaignGate]:
-    """The gates that the campaign took: its own first, then exploratory ones, newest first."""
+def applied_gates(campaign: Campaign) -> list[CampaignGate]:
+    """The gates applied to the campaign: its own first, then exploratory ones, newest first."""
     return list(
         # Most campaigns have none, and then nothing is joined or asked for.
-        campaign.gates_taken.order_by("is_exploratory", "-id").prefetch_related(
-            "gate__rubric", "champion", "taken_by"
+        campaign.applied_gates.order_by("is_exploratory", "-id").prefetch_related(
+            "gate__rubric", "champion", "applied_by"
         )
     )
 
 
 def deciding_gate(project_id: int) -> CampaignGate | None:
-    """The gate by which the project decides, the newest that a campaign took before its first review; None
-    where none did. From then on nothing ships past a gate, whatever campaign it was rated in.
+    """The gate by which the project decides, the newest that was applied to a campaign before its first review; None
+    where none did. From then on nothing is released past a gate, whatever campaign it was rated in.
     """
     return (
         CampaignGate.objects.filter(campaign__project=project_id, is_exploratory=False)
@@ -46,21 +46,21 @@ def deciding_gate(project_id: int) -> CampaignGate | None:
     )
 
 
-def evaluations_of(taken: CampaignGate) -> QuerySet[GateEvaluation]:
-    """The recorded looks, newest first, without the lists of reviews."""
+def evaluations_of(campaign_gate: CampaignGate) -> QuerySet[GateEvaluation]:
+    """The recorded evaluations, newest first, without the lists of reviews."""
     return (
-        taken.evaluations.select_related("candidate", "ledger", "evaluated_by")
+        campaign_gate.evaluations.select_related("candidate", "ledger", "evaluated_by")
         .defer("reviews")
         .order_by("-id")
     )
 
 
-def last_evaluation(taken: CampaignGate) -> GateEvaluation | None:
-    return evaluations_of(taken).first()
+def last_evaluation(campaign_gate: CampaignGate) -> GateEvaluation | None:
+    return evaluations_of(campaign_gate).first()
 
 
 def ledger_of(campaign: Campaign) -> Ledger | None:
-    """How the level was spent so far on what the campaign tests; None before the first look."""
+    """How the budget was spent so far on what the campaign tests; None before the first evaluation."""
     return (
         Ledger.objects.filter(dataset_version=campaign.dataset_version_id, split=campaign.split)
         .select_related("dataset_version__dataset")
@@ -72,59 +72,63 @@ class LedgerRow(NamedTuple):
     challenger: int
     candidate: ModelVersion
     campaign: Campaign
-    looks: int
+    evaluations: int
     reviews: int
     planned: int
     verdict: str
 
 
 def ledger_rows(ledger: Ledger) -> list[LedgerRow]:
-    """One row a candidate and campaign, in the order in which they were first looked at."""
-    looks = (
-        ledger.looks_taken.select_related("candidate", "taken__campaign")
+    """One row a candidate and campaign, in the order in which they were first evaluated."""
+    evaluations = (
+        ledger.evaluations.select_related("candidate", "campaign_gate__campaign")
         .defer("reviews", "record")
-        .order_by("challenger", "look")
+        .order_by("challenger", "number")
     )
     rows: dict[int, LedgerRow] = {}
-    for look in looks:
-        number = look.challenger or 0
-        before = rows[number].looks if number in rows else 0
-        planned = look.planned or 0
-        reviews = round((look.share or 0) * planned)
+    for each in evaluations:
+        number = each.challenger or 0
+        before = rows[number].evaluations if number in rows else 0
+        planned = each.planned or 0
+        reviews = round((each.share or 0) * planned)
         rows[number] = LedgerRow(
             number,
-            look.candidate,
-            look.taken.campaign,
+            each.candidate,
+            each.campaign_gate.campaign,
             before + 1,
             reviews,
             planned,
-            look.get_verdict_display(),
+            each.get_verdict_display(),
         )
     return list(rows.values())
 
 
-def choices_of(taken: CampaignGate) -> list[ModelVersion]:
-    """The candidates that the gate can be asked about: all but the champion, the likeliest first.
+def choices_of(campaign_gate: CampaignGate) -> list[ModelVersion]:
+    """The candidates that the gate can be evaluated on: all but the champion, the likeliest first.
 
     That is the newest tuned one, then the others by age.
     """
-    entries = taken.campaign.candidates.select_related("model_version__model").order_by("-model_version_id")
-    versions = [entry.model_version for entry in entries if entry.model_version_id != taken.champion_id]
+    entries = campaign_gate.campaign.candidates.select_related("model_version__model").order_by(
+        "-model_version_id"
+    )
+    versions = [
+        entry.model_version for entry in entries if entry.model_version_id != campaign_gate.champion_id
+    ]
     return sorted(versions, key=lambda version: not version.is_tuned)
 
 
-def candidate_named(taken: CampaignGate, label: str) -> ModelVersion:
+def candidate_named(campaign_gate: CampaignGate, label: str) -> ModelVersion:
     """The candidate of this label, or without one the only likely one. Raises InvalidError naming the choices."""
-    choices = choices_of(taken)
+    choices = choices_of(campaign_gate)
     named = ", ".join(version.label for version in choices)
     if label:
         found = next((version for version in choices if version.label == label), None)
         if found is None:
-            message = f"There is no candidate “{label}” to ask the gate about. There is: {named}."
+            message = f"There is no candidate “{label}” to evaluate the gate on. There is: {named}."
             raise InvalidError(message, fields={"candidate": [message]})
         return found
     tuned = [version for version in choices if version.is_tuned]
     if len(choices) == 1 or tuned:
         return (tuned or choices)[0]
-    message = f"Say which candidate: {named}."
+    message = f"Choose a candidate: {named}."
     raise InvalidError(message, fields={"candidate": [message]})

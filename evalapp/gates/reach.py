@@ -1,4 +1,4 @@
-"""What a gate asks that its campaign cannot show, however good a candidate is: told while both can be changed."""
+"""The conditions of a gate that its campaign cannot show, however good a candidate is: told while both can be changed."""
 
 from evalapp.campaigns.models import Campaign, CampaignState
 from evalapp.campaigns.queries import cost_of_draft
@@ -14,17 +14,20 @@ from evalapp.stats.sequential import Spending
 RATES = (ConditionKind.LOW_SHARE, ConditionKind.VETO)
 
 
-def out_of_reach(taken: CampaignGate) -> list[str]:
+def out_of_reach(campaign_gate: CampaignGate) -> list[str]:
     """A sentence for each condition that no result could meet: too few items for a rate or a floor, or fewer items or
-    reviewers than are asked for. One look at the planned end is taken for granted, which has the most level.
+    reviewers than are required. One evaluation at the planned end is taken for granted, which has the most level.
     """
-    level, items = _level(taken), _items(taken.campaign)
-    reviewers = taken.campaign.reviewers.count()
-    criteria = {each.key: each for each in taken.campaign.rubric_version.criteria.all()}
-    told = [_why(condition, level=level, items=items, reviewers=reviewers) for condition in taken.gate.asked]
+    level, items = _level(campaign_gate), _items(campaign_gate.campaign)
+    reviewers = campaign_gate.campaign.reviewers.count()
+    criteria = {each.key: each for each in campaign_gate.campaign.rubric_version.criteria.all()}
+    told = [
+        _why(condition, level=level, items=items, reviewers=reviewers)
+        for condition in campaign_gate.gate.asked
+    ]
     told += [
         _why_no_floor(condition, criteria.get(condition.criterion), level=level, items=items)
-        for condition in taken.gate.asked
+        for condition in campaign_gate.gate.asked
         if condition.kind == ConditionKind.FLOOR and items
     ]
     return [each for each in told if each]
@@ -51,10 +54,10 @@ def _items(campaign: Campaign) -> int:
     return cost_of_draft(campaign).items if campaign.state == CampaignState.DRAFT else campaign.items_total
 
 
-def _level(taken: CampaignGate) -> float:
+def _level(campaign_gate: CampaignGate) -> float:
     """What a candidate may spend in all."""
-    gate, ledger = taken.gate, ledger_of(taken.campaign)
-    if taken.is_exploratory:
+    gate, ledger = campaign_gate.gate, ledger_of(campaign_gate.campaign)
+    if campaign_gate.is_exploratory:
         return gate.alpha
     plan = gate if ledger is None else ledger
     return Spending(level=min(gate.alpha, plan.alpha), challengers=plan.challengers).for_challenger(1)

@@ -1,4 +1,4 @@
-"""Writes of gates: a version that freezes, a campaign that takes one, and looks that are spent."""
+"""Writes of gates: a version that freezes, applying one to a campaign."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -25,13 +25,13 @@ from evalapp.gates.queries import has_reviews
 from evalapp.registry.models import ModelAlias, ModelVersion
 from evalapp.rubrics.models import Criterion, Rubric
 
-PICKED = "The items of this campaign were picked for their scores, so no gate can be held against them."
-COMPARES = "This campaign compares answers; a gate reads ratings of single answers, so it takes none."
+PICKED = "The items of this campaign were picked for their scores, so no gate can be applied."
+COMPARES = "This campaign compares outputs; a gate needs ratings, so none can be applied."
 
 
 @dataclass(frozen=True)
 class GatePlan:
-    """What a gate asks. ``alpha``: one-sided, for all looks at all ``challengers`` on one test version.
+    """What a gate asks. ``alpha``: one-sided, for all evaluations of all ``challengers`` on one test version.
     ``planned_reviews`` of each candidate, at which most of it is spent; None: what its campaign plans.
     """
 
@@ -45,7 +45,7 @@ class GatePlan:
 
 @transaction.atomic
 def save_gate(*, project: Project, plan: GatePlan, by: User | None, gate: Gate | None = None) -> Gate:
-    """Store a new gate, or with ``gate`` an edit: into it while no campaign has taken it, else as the next version.
+    """Store a new gate, or with ``gate`` an edit: into it while it is applied to no campaign, else as the next version.
 
     Nothing changes where it says the same already. Raises InvalidError naming every field that is wrong,
     ConflictError for a name that is taken, or an edit of a version that is not the latest.
@@ -116,14 +116,14 @@ def _require_usable(conditions: Sequence[Condition], criteria: dict[str, Criteri
 
 
 @transaction.atomic
-def take_gate(
+def apply_gate(
     *, campaign: Campaign, gate: Gate, by: User | None, champion: ModelVersion | None = None
 ) -> CampaignGate:
-    """Let a campaign take a gate, which freezes it. ``champion`` None: the candidate that is the champion now.
+    """Apply a gate to a campaign, which freezes it. ``champion`` None: the candidate that is the champion now.
 
-    Before the first review it is the campaign's gate, in place of one that was taken earlier; afterwards it is
+    Before the first review it is the campaign's gate, in place of one that was applied earlier; afterwards it is
     exploratory beside it. Raises InvalidError where the campaign's rubric or candidates do not fit,
-    ConflictError where it is taken already.
+    ConflictError where it is applied already.
     """
     if campaign.compares:
         raise InvalidError(COMPARES, fields={"gate": [COMPARES]})
@@ -136,23 +136,23 @@ def take_gate(
     _require_usable(conditions, criteria, f"The rubric of {campaign}")
     if champion is not None or any(each.kind in AGAINST_CHAMPION for each in conditions):
         champion = _champion(campaign, champion)
-    # No review comes in between the look for the first one and the taking.
+    # No review comes in between the search for the first one and the application.
     hold_submissions(campaign.pk)
     is_late = has_reviews(campaign)
     if not is_late:
-        campaign.gates_taken.exclude(gate=gate, champion=champion).delete()
+        campaign.applied_gates.exclude(gate=gate, champion=champion).delete()
     # A gate of which nothing is known yet may change; from here on it may not.
     Gate.objects.filter(pk=gate.pk, frozen_at=None).update(frozen_at=Now())
     try:
         with transaction.atomic():
-            taken = CampaignGate.objects.create(
-                campaign=campaign, gate=gate, champion=champion, is_exploratory=is_late, taken_by=by
+            campaign_gate = CampaignGate.objects.create(
+                campaign=campaign, gate=gate, champion=champion, is_exploratory=is_late, applied_by=by
             )
     except IntegrityError as error:
-        raise ConflictError(f"{campaign} has taken {gate} already.") from error
+        raise ConflictError(f"{campaign} has the gate {gate} already.") from error
     data = {"campaign": campaign.pk, "body_hash": gate.body_hash, "is_exploratory": is_late}
-    record("gate.taken", by=by, obj=gate, project=campaign.project, data=data)
-    return taken
+    record("gate.applied", by=by, obj=gate, project=campaign.project, data=data)
+    return campaign_gate
 
 
 def _champion(campaign: Campaign, wanted: ModelVersion | None) -> ModelVersion:
@@ -163,13 +163,15 @@ def _champion(campaign: Campaign, wanted: ModelVersion | None) -> ModelVersion:
         found = next((each for each in candidates if each.pk == wanted.pk), None)
     if found is None:
         message = (
-            "This gate holds a candidate against the champion, and none of the campaign's candidates is it. "
-            "Say which candidate stands for it."
+            "This gate compares a candidate with the champion, and the campaign has no champion among its candidates. "
+            "Choose which candidate is the champion here."
             if wanted is None
             else f"{wanted.label} is not a candidate of {campaign}."
         )
         raise InvalidError(message, fields={"champion": [message]})
     if len(candidates) < 2:
-        message = "The champion is the campaign's only candidate, so there is nobody to hold against it."
+        message = (
+            "The champion is the campaign's only candidate, so there is no candidate to compare with it."
+        )
         raise InvalidError(message, fields={"champion": [message]})
     return found

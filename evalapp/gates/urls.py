@@ -12,6 +12,6 @@ urlpatterns = [
     path(f"{_GATE}/", views.gate_detail, name="gate_detail"),
     path(f"{_GATE}/edit/", views.gate_edit, name="gate_edit"),
     path(f"{_CAMPAIGN}/", views.campaign_gate, name="campaign_gate"),
-    path(f"{_CAMPAIGN}/take/", views.campaign_gate_take, name="campaign_gate_take"),
-    path(f"{_CAMPAIGN}/look/", views.campaign_gate_look, name="campaign_gate_look"),
+    path(f"{_CAMPAIGN}/apply/", views.campaign_gate_apply, name="campaign_gate_apply"),
+    path(f"{_CAMPAIGN}/evaluate/", views.campaign_gate_evaluate, name="campaign_gate_evaluate"),
 ]

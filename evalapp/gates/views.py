@@ -12,25 +12,25 @@ from evalapp.campaigns.queries import campaigns_of, is_reviewing_blind
 from evalapp.core.errors import MissingError, ProblemError
 from evalapp.core.http import get_or_missing, show_problem
 from evalapp.core.paging import keyset_page
-from evalapp.gates.forms import GateForm, TakeGateForm
-from evalapp.gates.looks import look_at
+from evalapp.gates.evaluation import evaluate_gate
+from evalapp.gates.forms import ApplyGateForm, GateForm
 from evalapp.gates.models import CampaignGate, Gate
 from evalapp.gates.queries import (
+    applied_gates,
     candidate_named,
     choices_of,
     evaluations_of,
     gates_of,
     ledger_of,
     ledger_rows,
-    taken_by,
 )
 from evalapp.gates.reach import out_of_reach
-from evalapp.gates.services import save_gate, take_gate
+from evalapp.gates.services import apply_gate, save_gate
 from evalapp.gates.waiting import waiting_of
 from evalapp.rubrics.models import Rubric
 
 STATION = {"station": "compare"}
-LOOKS_SHOWN = 50
+MOST_SHOWN = 50
 
 
 @require_safe
@@ -77,7 +77,7 @@ def _saved(request: MemberRequest, form: GateForm, context: dict[str, Any]) -> H
             show_problem(form, error)
             status = error.status
         else:
-            messages.success(request, f"{gate} is saved. A campaign that takes it freezes it.")
+            messages.success(request, f"{gate} is saved. Applying it to a campaign freezes it.")
             return redirect("gate_detail", request.project.slug, gate.pk)
     return render(request, "gates/new.html", {"form": form, **context, **STATION}, status=status)
 
@@ -93,7 +93,7 @@ def gate_detail(request: MemberRequest, gate_id: int) -> HttpResponse:
     context = {
         "gate": gate,
         "versions": request.project.gates.filter(name=gate.name).order_by("-version"),
-        "taken": gate.taken.select_related("campaign").order_by("-id")[:LOOKS_SHOWN],
+        "applications": gate.applications.select_related("campaign").order_by("-id")[:MOST_SHOWN],
         **STATION,
     }
     return render(request, "gates/detail.html", context)
@@ -106,7 +106,7 @@ def _campaign(request: MemberRequest, campaign_id: int) -> Campaign:
 @require_safe
 @project_view(Permission.VIEW_ANALYSIS)
 def campaign_gate(request: MemberRequest, campaign_id: int) -> HttpResponse:
-    """What the campaign's gates said at their looks; looking is another address, because it spends."""
+    """The recorded verdicts of the campaign's gates; evaluating is a request of its own, because it spends."""
     return _render(request, _campaign(request, campaign_id))
 
 
@@ -114,11 +114,11 @@ def _render(
     request: MemberRequest,
     campaign: Campaign,
     *,
-    form: TakeGateForm | None = None,
+    form: ApplyGateForm | None = None,
     problem: ProblemError | None = None,
 ) -> HttpResponse:
     ledger = ledger_of(campaign)
-    parts = [_part(taken) for taken in taken_by(campaign)]
+    parts = [_part(campaign_gate) for campaign_gate in applied_gates(campaign)]
     rows = ledger_rows(ledger) if ledger is not None else []
     context = {
         "campaign": campaign,
@@ -126,7 +126,7 @@ def _render(
         "ledger": ledger,
         "ledger_rows": rows,
         "ledger_campaigns": len({row.campaign for row in rows}),
-        "form": form or TakeGateForm(campaign=campaign, project=request.project),
+        "form": form or ApplyGateForm(campaign=campaign, project=request.project),
         "problem": problem,
         "is_reviewing": is_reviewing_blind(campaign, request.user),
         **STATION,
@@ -134,57 +134,57 @@ def _render(
     return render(request, "gates/campaign.html", context, status=problem.status if problem else 200)
 
 
-def _part(taken: CampaignGate) -> dict[str, Any]:
-    """A gate that the campaign took with its looks; before the first one with what cannot be met here."""
-    looks = list(evaluations_of(taken)[:LOOKS_SHOWN])
+def _part(campaign_gate: CampaignGate) -> dict[str, Any]:
+    """An applied gate with its evaluations; before the first one with what cannot be met here."""
+    evaluations = list(evaluations_of(campaign_gate)[:MOST_SHOWN])
     return {
-        "taken": taken,
-        "looks": looks,
-        "choices": choices_of(taken),
-        "waiting": None if looks else waiting_of(taken),
-        "out_of_reach": [] if looks else out_of_reach(taken),
+        "campaign_gate": campaign_gate,
+        "evaluations": evaluations,
+        "choices": choices_of(campaign_gate),
+        "waiting": None if evaluations else waiting_of(campaign_gate),
+        "out_of_reach": [] if evaluations else out_of_reach(campaign_gate),
     }
 
 
 @require_POST
 @project_view(Permission.EDIT_CAMPAIGNS)
-def campaign_gate_take(request: MemberRequest, campaign_id: int) -> HttpResponse:
+def campaign_gate_apply(request: MemberRequest, campaign_id: int) -> HttpResponse:
     campaign = _campaign(request, campaign_id)
-    form = TakeGateForm(request.POST, campaign=campaign, project=request.project)
+    form = ApplyGateForm(request.POST, campaign=campaign, project=request.project)
     if form.is_valid():
         try:
-            taken = take_gate(campaign=campaign, by=request.user, **form.cleaned_data)
+            campaign_gate = apply_gate(campaign=campaign, by=request.user, **form.cleaned_data)
         except ProblemError as error:
             return _render(request, campaign, form=form, problem=error)
-        kind = "It is exploratory: there are reviews." if taken.is_exploratory else "It is frozen now."
-        messages.success(request, f"{campaign} has taken {taken.gate}. {kind}")
+        kind = "It is exploratory: there are reviews." if campaign_gate.is_exploratory else "It is frozen."
+        messages.success(request, f"{campaign} has the gate {campaign_gate.gate} now. {kind}")
         return redirect("campaign_gate", request.project.slug, campaign.pk)
     return _render(request, campaign, form=form)
 
 
 @require_POST
 @project_view(Permission.DECIDE)
-def campaign_gate_look(request: MemberRequest, campaign_id: int) -> HttpResponse:
-    """A recorded look, at the candidate and through the gate that the form names."""
+def campaign_gate_evaluate(request: MemberRequest, campaign_id: int) -> HttpResponse:
+    """A recorded evaluation of the gate and candidate that the form names."""
     campaign = _campaign(request, campaign_id)
-    taken = _taken(request, campaign)
+    campaign_gate = _campaign_gate(request, campaign)
     try:
-        candidate = candidate_named(taken, request.POST.get("candidate", ""))
-        look = look_at(taken=taken, candidate=candidate, by=request.user)
+        candidate = candidate_named(campaign_gate, request.POST.get("candidate", ""))
+        found = evaluate_gate(campaign_gate=campaign_gate, candidate=candidate, by=request.user)
     except ProblemError as error:
         return _render(request, campaign, problem=error)
-    verdict = look.evaluation.get_verdict_display().lower()
-    if look.is_new:
+    verdict = found.evaluation.get_verdict_display().lower()
+    if found.is_new:
         messages.success(request, f"Recorded for {candidate.label}: {verdict}.")
     else:
-        messages.info(request, f"No review has come in since the last look; it stands: {verdict}.")
+        messages.info(request, f"No review has come in since the last evaluation; it stands: {verdict}.")
     return redirect("campaign_gate", request.project.slug, campaign.pk)
 
 
-def _taken(request: MemberRequest, campaign: Campaign) -> CampaignGate:
-    """The gate that the form names, else the campaign's own. MissingError where it took none."""
-    named = request.POST.get("taken", "")
-    for taken in taken_by(campaign):
-        if not named or str(taken.pk) == named:
-            return taken
-    raise MissingError(f"{campaign} has not taken this gate.")
+def _campaign_gate(request: MemberRequest, campaign: Campaign) -> CampaignGate:
+    """The gate that the form names, else the campaign's own. MissingError where none is applied."""
+    named = request.POST.get("campaign_gate", "")
+    for campaign_gate in applied_gates(campaign):
+        if not named or str(campaign_gate.pk) == named:
+            return campaign_gate
+    raise MissingError(f"{campaign} does not have this gate.")

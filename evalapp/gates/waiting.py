@@ -23,17 +23,17 @@ class Waiting(NamedTuple):
         return f"The gate is frozen and waits for the first review; {planned} planned."
 
 
-def planned_reviews(taken: CampaignGate) -> int:
-    """Of a candidate, at which most of its level is spent: what the gate says, else what the campaign plans."""
-    return max(taken.gate.planned_reviews or taken.campaign.assignments_total or 0, 1)
+def planned_reviews(campaign_gate: CampaignGate) -> int:
+    """Of a candidate, at which most of the budget is spent: the number of the gate, else what the campaign plans."""
+    return max(campaign_gate.gate.planned_reviews or campaign_gate.campaign.assignments_total or 0, 1)
 
 
-def waiting_of(taken: CampaignGate) -> Waiting | None:
-    """None once there is a review that a look would rest on, and where none will come: of a draft, or closed."""
-    campaign = taken.campaign
+def waiting_of(campaign_gate: CampaignGate) -> Waiting | None:
+    """None once there is a review that an evaluation would rest on, and where none will come: of a draft, or closed."""
+    campaign = campaign_gate.campaign
     if campaign.state not in _REVIEWING:
         return None
     reviews = Review.objects.filter(campaign=campaign, purpose=Purpose.REVIEW)
     if not campaign.project.is_demonstration:
         reviews = reviews.filter(is_simulated=False)
-    return None if reviews.exists() else Waiting(planned_reviews(taken))
+    return None if reviews.exists() else Waiting(planned_reviews(campaign_gate))

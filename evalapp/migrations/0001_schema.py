@@ -561,9 +561,9 @@ class Migration(migrations.Migration):
                 ('id', models.BigAutoField(primary_key=True, serialize=False)),
                 ('created_at', models.DateTimeField(auto_now_add=True)),
                 ('is_exploratory', models.BooleanField()),
-                ('campaign', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='gates_taken', to='evalapp.campaign')),
-                ('taken_by', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('gate', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='taken', to='evalapp.gate')),
+                ('applied_by', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
+                ('campaign', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='applied_gates', to='evalapp.campaign')),
+                ('gate', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='applications', to='evalapp.gate')),
             ],
         ),
         migrations.CreateModel(
@@ -968,9 +968,9 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.BigAutoField(primary_key=True, serialize=False)),
                 ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('verdict', models.CharField(choices=[('ship', 'Ship'), ('do_not_ship', 'Do not ship'), ('not_yet', 'Not yet')], max_length=12)),
+                ('verdict', models.CharField(choices=[('release', 'Release'), ('do_not_release', 'Do not release'), ('not_yet', 'Not yet')], max_length=14)),
                 ('challenger', models.PositiveSmallIntegerField(null=True)),
-                ('look', models.PositiveSmallIntegerField(null=True)),
+                ('number', models.PositiveSmallIntegerField(null=True)),
                 ('planned', models.PositiveIntegerField(null=True)),
                 ('share', models.FloatField(null=True)),
                 ('level', models.FloatField()),
@@ -982,9 +982,9 @@ class Migration(migrations.Migration):
                 ('reviews', models.TextField()),
                 ('reviews_digest', models.CharField(max_length=64)),
                 ('evaluated_at', models.DateTimeField()),
+                ('campaign_gate', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='evaluations', to='evalapp.campaigngate')),
                 ('evaluated_by', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('taken', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='evaluations', to='evalapp.campaigngate')),
-                ('ledger', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='looks_taken', to='evalapp.ledger')),
+                ('ledger', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='evaluations', to='evalapp.ledger')),
                 ('candidate', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='evalapp.modelversion')),
             ],
         ),
@@ -1247,7 +1247,7 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.BigAutoField(primary_key=True, serialize=False)),
                 ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('verdict', models.CharField(choices=[('ship', 'Ship'), ('do_not_ship', 'Do not ship'), ('not_yet', 'Not yet')], max_length=12)),
+                ('verdict', models.CharField(choices=[('release', 'Release'), ('do_not_release', 'Do not release'), ('not_yet', 'Not yet')], max_length=14)),
                 ('note', models.TextField(blank=True)),
                 ('evidence', models.JSONField(default=dict)),
                 ('is_simulated', models.BooleanField(default=False)),
@@ -2112,23 +2112,23 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name='gateevaluation',
-            index=models.Index(fields=['taken', 'candidate', '-id'], name='gate_evaluation_latest'),
+            index=models.Index(fields=['campaign_gate', 'candidate', '-id'], name='gate_evaluation_latest'),
         ),
         migrations.AddConstraint(
             model_name='gateevaluation',
-            constraint=models.UniqueConstraint(fields=('ledger', 'challenger', 'look'), name='gate_look_once'),
+            constraint=models.UniqueConstraint(fields=('ledger', 'challenger', 'number'), name='gate_evaluation_once'),
         ),
         migrations.AddConstraint(
             model_name='gateevaluation',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('challenger__isnull', True), ('ledger__isnull', True), ('look__isnull', True), ('share__isnull', True)), models.Q(('challenger__gte', 1), ('is_exploratory', False), ('is_simulated', False), ('ledger__isnull', False), ('look__gte', 1), ('planned__gte', 1), ('share__gt', 0)), _connector='OR'), name='gate_look_is_whole'),
+            constraint=models.CheckConstraint(condition=models.Q(models.Q(('challenger__isnull', True), ('ledger__isnull', True), ('number__isnull', True), ('share__isnull', True)), models.Q(('challenger__gte', 1), ('is_exploratory', False), ('is_simulated', False), ('ledger__isnull', False), ('number__gte', 1), ('planned__gte', 1), ('share__gt', 0)), _connector='OR'), name='gate_evaluation_is_whole'),
         ),
         migrations.AddConstraint(
             model_name='gateevaluation',
-            constraint=models.CheckConstraint(condition=models.Q(('ledger__isnull', False), ('is_exploratory', True), ('is_simulated', True), _connector='OR'), name='gate_look_or_not_signed'),
+            constraint=models.CheckConstraint(condition=models.Q(('ledger__isnull', False), ('is_exploratory', True), ('is_simulated', True), _connector='OR'), name='gate_evaluation_or_not_signed'),
         ),
         migrations.AddConstraint(
             model_name='gateevaluation',
-            constraint=models.CheckConstraint(condition=models.Q(('verdict__in', ['ship', 'do_not_ship', 'not_yet'])), name='gate_known_verdict'),
+            constraint=models.CheckConstraint(condition=models.Q(('verdict__in', ['release', 'do_not_release', 'not_yet'])), name='gate_known_verdict'),
         ),
         migrations.AddConstraint(
             model_name='corpusmetric',
@@ -2332,7 +2332,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='decision',
-            constraint=models.CheckConstraint(condition=models.Q(('verdict__in', ['ship', 'do_not_ship', 'not_yet'])), name='decision_known_verdict'),
+            constraint=models.CheckConstraint(condition=models.Q(('verdict__in', ['release', 'do_not_release', 'not_yet'])), name='decision_known_verdict'),
         ),
         migrations.AddConstraint(
             model_name='dataset',

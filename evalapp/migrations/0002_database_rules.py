@@ -152,14 +152,14 @@ CREATE TRIGGER comparison_adjudication_not_ones_own BEFORE INSERT OR UPDATE ON e
     FOR EACH ROW EXECUTE FUNCTION evalapp_refuse_own_comparison_adjudication();
 """
 
-# A gate that a campaign has taken, a look and a decision stay as they are. Who made them may leave.
+# An applied gate, an evaluation of it and a decision stay as they are. Who made them may leave.
 GATES_AND_DECISIONS_IMMUTABLE = """
 CREATE TRIGGER gate_frozen BEFORE UPDATE ON evalapp_gate FOR EACH ROW
     WHEN (OLD.frozen_at IS NOT NULL
           AND to_jsonb(OLD) - 'created_by_id' IS DISTINCT FROM to_jsonb(NEW) - 'created_by_id')
     EXECUTE FUNCTION evalapp_refuse_change();
 CREATE TRIGGER campaign_gate_immutable BEFORE UPDATE ON evalapp_campaigngate FOR EACH ROW
-    WHEN (to_jsonb(OLD) - 'taken_by_id' IS DISTINCT FROM to_jsonb(NEW) - 'taken_by_id')
+    WHEN (to_jsonb(OLD) - 'applied_by_id' IS DISTINCT FROM to_jsonb(NEW) - 'applied_by_id')
     EXECUTE FUNCTION evalapp_refuse_change();
 CREATE TRIGGER gate_evaluation_immutable BEFORE UPDATE ON evalapp_gateevaluation FOR EACH ROW
     WHEN (to_jsonb(OLD) - 'evaluated_by_id' IS DISTINCT FROM to_jsonb(NEW) - 'evaluated_by_id')
@@ -175,7 +175,7 @@ GATE_BEFORE_THE_FIRST_REVIEW = """
 CREATE FUNCTION evalapp_refuse_late_gate() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     IF EXISTS (SELECT 1 FROM evalapp_review WHERE campaign_id = NEW.campaign_id AND purpose = 'review') THEN
-        RAISE EXCEPTION 'a gate that is taken after the first review is exploratory'
+        RAISE EXCEPTION 'a gate that is applied after the first review is exploratory'
             USING ERRCODE = 'restrict_violation';
     END IF;
     RETURN NEW;

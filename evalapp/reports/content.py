@@ -124,19 +124,23 @@ def _in_short(shown: Shown, contradiction: Contradiction | None, view: str) -> l
                 "signatures below are of the whole campaign."
             )
         )
-    taken = campaign.gates_taken.order_by("is_exploratory", "-id").first()
-    look = taken.evaluations.select_related("candidate").order_by("-id").first() if taken else None
+    campaign_gate = campaign.applied_gates.order_by("is_exploratory", "-id").first()
+    evaluation = (
+        campaign_gate.evaluations.select_related("candidate").order_by("-id").first()
+        if campaign_gate
+        else None
+    )
     decision = campaign.decisions.select_related("candidate", "evaluation__candidate").order_by("-id").first()
-    if look is not None:
-        found += [paragraph(f"The gate says of {verdict_words(look)}"), notice(since_words(look))]
+    if evaluation is not None:
+        found += [paragraph(f"The gate says of {verdict_words(evaluation)}"), notice(since_words(evaluation))]
     if decision is not None:
         found.append(
             paragraph(
                 f"Decided on {moment(decision.created_at)}: {decision}{' (sealed)' if decision.seal else ''}."
             )
         )
-        # Of an earlier look than the one above.
-        if decision.evaluation is not None and decision.evaluation != look:
+        # Of an earlier evaluation than the one above.
+        if decision.evaluation is not None and decision.evaluation != evaluation:
             found.append(notice(since_words(decision.evaluation)))
     totals = [
         ForestLine("Total on 1–5", shown.label(row), "", row.total)
@@ -218,8 +222,8 @@ def limits(shown: Shown, view: str) -> list[str]:
             f"{records.words if records else ''}: what they said is in no figure.",
         ),
         (
-            not any(True for _ in campaign.gates_taken.filter(is_exploratory=False)[:1]),
-            "No gate was taken before the first review, so no verdict is valid under repeated looks.",
+            not any(True for _ in campaign.applied_gates.filter(is_exploratory=False)[:1]),
+            "No gate was applied before the first review, so no verdict is valid under repeated evaluations.",
         ),
     ]
     found = [text for applies, text in told if applies]
@@ -257,7 +261,7 @@ def _digests(report: Report, judged: PairResults | None) -> tuple[str, list[tupl
     view = {"view": report.view} if report.view else {}
     whole = digest({**parts, "dataset": version.content_hash, **view})
     words = {
-        "people": "SHA-256 of the reviews, as a gate's look names it",
+        "people": "SHA-256 of the reviews, as a gate's evaluation names it",
         "simulated": "SHA-256 of the simulated reviews",
         "judgements": "SHA-256 of the judgements",
     }

@@ -10,44 +10,49 @@ from evalapp.accounts.queries import role_at
 from evalapp.campaigns.models import Campaign
 from evalapp.core.tables import Cell, Column, Table, in_words
 from evalapp.decisions.models import Decision
-from evalapp.decisions.since_look import since_look
+from evalapp.decisions.review_changes import review_changes_since
 from evalapp.gates.conditions import ConditionKind
-from evalapp.gates.measuring import FAILED, OPEN
+from evalapp.gates.measuring import NOT_MET, UNDECIDED
 from evalapp.gates.models import CampaignGate, GateEvaluation, GateVerdict
-from evalapp.gates.queries import evaluations_of, taken_by
+from evalapp.gates.queries import applied_gates, evaluations_of
 from evalapp.measure import Measure
 from evalapp.reports.document import Block, facts, notice, paragraph, table
 
-STATES = {"held": "holds", "failed": "fails", "open": "open"}
-_PLURAL = {"held": "hold", "failed": "fail", "open": "are open"}
-TONES = {"ship": "ok", "do_not_ship": "bad", "not_yet": "warn"}
+STATES = {"met": "met", "not_met": "not met", "undecided": "undecided"}
+TONES = {"release": "ok", "do_not_release": "bad", "not_yet": "warn"}
 _SHARES = {ConditionKind.LOW_SHARE.value, ConditionKind.VETO.value}
 
 
 def gate_section(campaign: Campaign) -> Iterator[Block | None]:
-    """Every gate that the campaign took, with the last look at each candidate."""
-    taken = taken_by(campaign)
-    if not taken:
-        yield paragraph("The campaign took no gate.")
-    for each in taken:
+    """Every gate of the campaign, with the last evaluation of each candidate."""
+    campaign_gate = applied_gates(campaign)
+    if not campaign_gate:
+        yield paragraph("No gate was applied to the campaign.")
+    for each in campaign_gate:
         yield from _gate(each)
 
 
-def _gate(taken: CampaignGate) -> Iterator[Block | None]:
-    gate = taken.gate
+def _gate(campaign_gate: CampaignGate) -> Iterator[Block | None]:
+    gate = campaign_gate.gate
     when = (
-        "after the first review, so it is exploratory" if taken.is_exploratory else "before the first review"
+        "after the first review, so it is exploratory"
+        if campaign_gate.is_exploratory
+        else "before the first review"
     )
-    champion = f" The others are held against {taken.champion}." if taken.champion is not None else ""
+    champion = (
+        f" The others are compared with {campaign_gate.champion}."
+        if campaign_gate.champion is not None
+        else ""
+    )
     yield paragraph(
-        f"{gate}, taken {when} ({moment(taken.created_at)}). One-sided level {gate.alpha:g} for all looks at up to "
+        f"{gate}, applied {when} ({moment(campaign_gate.created_at)}). False-release budget (one-sided) {gate.alpha:g} for all evaluations at up to "
         f"{gate.challengers} candidates on one test version.{champion} SHA-256 of the gate: {gate.body_hash}."
     )
     latest: dict[int, GateEvaluation] = {}
-    for evaluation in evaluations_of(taken):
+    for evaluation in evaluations_of(campaign_gate):
         latest.setdefault(evaluation.candidate_id, evaluation)
     if not latest:
-        yield paragraph("Nobody has looked through it yet.")
+        yield paragraph("Not evaluated yet.")
     for evaluation in latest.values():
         yield notice(verdict_words(evaluation), TONES[evaluation.verdict])
         yield notice(since_words(evaluation))
@@ -58,12 +63,12 @@ def verdict_words(evaluation: GateEvaluation) -> str:
     """The verdict in a sentence, with what it rests on and whether it counts."""
     record = evaluation.record
     states = [result["state"] for result in record["results"]]
-    # None fails, and yet it does not ship: the plan is over.
-    is_over = evaluation.verdict == GateVerdict.DO_NOT_SHIP and FAILED not in states
+    # None is failed, and yet it is not released: the plan is over.
+    is_over = evaluation.verdict == GateVerdict.DO_NOT_RELEASE and NOT_MET not in states
     told = [
-        f"{states.count(state)} not shown to hold by the planned {record['planned']} reviews"
-        if is_over and state == OPEN
-        else f"{states.count(state)} {STATES[state] if states.count(state) == 1 else _PLURAL[state]}"
+        f"{states.count(state)} not shown by the planned {record['planned']} reviews"
+        if is_over and state == UNDECIDED
+        else f"{states.count(state)} {STATES[state]}"
         for state in STATES
         if states.count(state)
     ]
@@ -74,7 +79,7 @@ def verdict_words(evaluation: GateEvaluation) -> str:
         f"{moment(evaluation.evaluated_at)}."
     )
     if evaluation.more_reviews:
-        words += f" About {evaluation.more_reviews} more reviews of it would show them, if the figures stay as they are."
+        words += f" About {evaluation.more_reviews} more reviews of it would show them, if the estimates stay as they are."
     if evaluation.is_simulated:
         words += " Nobody but simulated reviewers has rated; this decides nothing."
     elif evaluation.is_exploratory:
@@ -83,15 +88,15 @@ def verdict_words(evaluation: GateEvaluation) -> str:
 
 
 def since_words(evaluation: GateEvaluation) -> str:
-    """That reviews changed after the look, where they did; the report's figures are of the reviews of now."""
-    changed = since_look(evaluation).words
+    """That reviews changed after the evaluation, where they did; the report's figures are of the reviews of now."""
+    changed = review_changes_since(evaluation).words
     if not changed:
         return ""
     sealed = evaluation.decisions.exclude(seal="").exists()
-    when = "the verdict was sealed" if sealed else "this look"
+    when = "the verdict was sealed" if sealed else "this evaluation"
     return (
         f"Reviews changed after {when}: {changed}. What the gate says of {evaluation.candidate} rests on the reviews as "
-        f"they were on {moment(evaluation.evaluated_at)}; the other figures here are of the reviews of now."
+        f"they were on {moment(evaluation.evaluated_at)}; the other numbers here are of the current reviews."
     )
 
 
@@ -100,10 +105,10 @@ def _conditions(evaluation: GateEvaluation) -> Table:
         [result["words"], STATES[result["state"]], _figure(result), result["reason"]]
         for result in evaluation.record["results"]
     ]
-    columns = [Column("Condition"), Column("State"), Column("Figure"), Column("Why")]
-    look = f", look {evaluation.look}" if evaluation.look else ""
+    columns = [Column("Condition"), Column("State"), Column("Estimate"), Column("Why")]
+    number = f", evaluation {evaluation.number}" if evaluation.number else ""
     note = (
-        f"Each condition one-sided at {evaluation.level:.2g}{look}. SHA-256 of the look: {evaluation.body_hash}; of the "
+        f"Each condition one-sided at {evaluation.level:.2g}{number}. SHA-256 of the evaluation: {evaluation.body_hash}; of the "
         f"reviews it rests on: {evaluation.reviews_digest}."
     )
     return Table("gate", f"Conditions, {evaluation.candidate}", columns, rows, note)
@@ -115,7 +120,7 @@ def _figure(result: dict[str, object]) -> str:
         return ""
     condition = result["condition"]
     is_share = isinstance(condition, dict) and condition["kind"] in _SHARES
-    column = Column("Figure", "share" if is_share else "figure", is_measure=True)
+    column = Column("Estimate", "share" if is_share else "figure", is_measure=True)
     return in_words(Measure(**found), column).together
 
 
@@ -139,7 +144,7 @@ def _signature(decision: Decision) -> Block | None:
             ("Signed by", by),
             ("When", moment(decision.created_at)),
             ("Note", decision.note),
-            ("Seal of its dossier", decision.seal or "none: it signs no look at a gate"),
+            ("Seal of its dossier", decision.seal or "none: it signs no evaluation of a gate"),
             (
                 "Dossier",
                 f"decision {decision.pk} of the project {decision.project.slug}; checked by "

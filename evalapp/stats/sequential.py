@@ -1,7 +1,7 @@
-"""Levels at which a gate stays honest when it is looked at every week and when a test version is used again.
+"""Levels at which a gate stays honest when it is evaluated every week and when a test version is used again.
 
-Over the looks at one challenger the level is spent by the function of Lan and DeMets (1983) that behaves like
-O'Brien and Fleming's: next to nothing early, nearly all at the end, whenever the looks happen to fall. Over the
+Over the evaluations of one challenger the level is spent by the function of Lan and DeMets (1983) that behaves like
+O'Brien and Fleming's: next to nothing early, nearly all at the end, whenever the evaluations happen to fall. Over the
 challengers on one test version it is split, so that the chance of any false release on it stays under the level
 however many are tried.
 """
@@ -16,7 +16,7 @@ import numpy as np
 from evalapp.measure import Measure, signature
 from evalapp.stats.resampling import Array
 
-#: A look that adds less than this share of the planned reviews is too soon: it gets no level, and what it
+#: An evaluation that adds less than this share of the planned reviews is too soon: it gets no level, and what it
 #: would have spent is left for the next.
 LEAST_STEP = 0.002
 #: Chances under this cannot be told from none, and no p value of a review gets there.
@@ -52,16 +52,16 @@ class Spending:
         return self.level / self.challengers if number <= self.challengers else 0.0
 
 
-def level_for_look(spending: Spending, *, challenger: int, shares: Sequence[float]) -> Measure:
+def interim_level(spending: Spending, *, challenger: int, shares: Sequence[float]) -> Measure:
     """The level to use now: release if the one-sided p value is at or under it.
 
-    ``challenger``: its number on this test version, from 1. ``shares``: for every look so far and this one the
-    reviews there were as a share of those planned, in order; beyond the plan counts as 1, and after a look at
-    1 nothing is left. ``n`` counts looks. Undefined when this look has no level, with the reason.
+    ``challenger``: its number on this test version, from 1. ``shares``: for every evaluation so far and this one the
+    reviews there were as a share of those planned, in order; beyond the plan counts as 1, and after an evaluation at
+    1 nothing is left. ``n`` counts evaluations. Undefined when this evaluation has no level, with the reason.
     """
     part = spending.for_challenger(challenger)
     name = signature(
-        "level-for-look",
+        "interim-level",
         spending="obrien-fleming",
         level=spending.level,
         challenger=challenger,
@@ -75,14 +75,14 @@ def level_for_look(spending: Spending, *, challenger: int, shares: Sequence[floa
         )
         return Measure.undefined(reason, n=n, signature=name)
     if not shares:
-        raise ValueError("give the share of the planned reviews at this look")
-    levels = look_levels(part, shares)
+        raise ValueError("give the share of the planned reviews at this evaluation")
+    levels = interim_levels(part, shares)
     if levels[-1] > 0:
         return Measure(value=levels[-1], n=n, signature=name)
     if n > 1 and shares[-2] >= 1:
-        reason = "the level was spent at the look at the planned end"
+        reason = "the level was spent at the evaluation at the planned end"
     elif n > 1 and min(shares[-1], 1.0) - max(0.0, *shares[:-1]) < LEAST_STEP:
-        reason = "too soon after the last look"
+        reason = "too soon after the last evaluation"
     else:
         reason = "too early: next to no level is spent by now"
     return Measure.undefined(reason, n=n, signature=name)
@@ -98,11 +98,11 @@ def spent(level: float, share: float) -> float:
     return math.erfc(reach / math.sqrt(2))
 
 
-def look_levels(level: float, shares: Sequence[float]) -> list[float]:
-    """The one-sided nominal level of each look, 0 where a look has none.
+def interim_levels(level: float, shares: Sequence[float]) -> list[float]:
+    """The one-sided nominal level of each evaluation, 0 where an evaluation has none.
 
-    The chance of p at or under it at any of the looks is ``level`` by the end of the plan when the score's
-    increments between looks are independent (Armitage, McPherson and Rowe 1969), and less when looks share
+    The chance of p at or under it at any of the evaluations is ``level`` by the end of the plan when the score's
+    increments between evaluations are independent (Armitage, McPherson and Rowe 1969), and less when evaluations share
     more than that, such as the same few reviewers. Raises ValueError for shares that fall.
     """
     _require_rising(shares)
@@ -124,15 +124,15 @@ def look_levels(level: float, shares: Sequence[float]) -> list[float]:
 def _require_rising(shares: Sequence[float]) -> None:
     for place, share in enumerate(shares):
         if not math.isfinite(share) or share < 0:
-            raise ValueError(f"look {place + 1}: the share of the plan is {share}, not 0 or more")
+            raise ValueError(f"evaluation {place + 1}: the share of the plan is {share}, not 0 or more")
         if place and share < shares[place - 1]:
             raise ValueError(
-                f"look {place + 1}: the share of the plan falls from {shares[place - 1]} to {share}"
+                f"evaluation {place + 1}: the share of the plan falls from {shares[place - 1]} to {share}"
             )
 
 
 class _Density:
-    """Where the score is (a Brownian motion over the share of the plan) if no look has stopped it yet."""
+    """Where the score is (a Brownian motion over the share of the plan) if no evaluation has stopped it yet."""
 
     def __init__(self) -> None:
         self.share = 0.0

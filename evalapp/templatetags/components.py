@@ -31,12 +31,12 @@ _IN_SCRIPTS = {"<": "\\u003C", ">": "\\u003E", "&": "\\u0026"}
 OK, WARN, BAD, BUSY, QUIET = "ok", "warn", "bad", "busy", "quiet"
 TONES = {
     **dict.fromkeys(
-        ("succeeded", "submitted", "accepted", "edited", "done", "ship", "ready", "champion"), OK
+        ("succeeded", "submitted", "accepted", "edited", "done", "release", "ready", "champion"), OK
     ),
     **dict.fromkeys(
         ("paused", "pausing", "not_yet", "pending", "cancelling", "returned", "challenger"), WARN
     ),
-    **dict.fromkeys(("failed", "dead", "rejected", "do_not_ship", "error"), BAD),
+    **dict.fromkeys(("failed", "dead", "rejected", "do_not_release", "error"), BAD),
     **dict.fromkeys(("starting", "running", "open", "active"), BUSY),
 }
 CANDIDATE_SHAPES = 8

@@ -8,32 +8,32 @@ from django import template
 from evalapp.campaigns.models import Campaign
 from evalapp.datasets.models import DatasetVersion
 from evalapp.gates.models import GateEvaluation
-from evalapp.gates.queries import has_reviews, last_evaluation, taken_by
+from evalapp.gates.queries import applied_gates, has_reviews, last_evaluation
 from evalapp.gates.waiting import waiting_of
 
 register = template.Library()
 
 STATES = {
-    "held": ("Holds", "ok"),
-    "failed": ("Fails", "bad"),
-    "open": ("Open", "warn"),
+    "met": ("Met", "ok"),
+    "not_met": ("Not met", "bad"),
+    "undecided": ("Undecided", "warn"),
 }
 _SHARES = ("low_share", "veto")
 
 
 @register.inclusion_tag("gates/panel.html", takes_context=True)
 def gate_panel(context: template.Context, campaign: Campaign) -> dict[str, Any]:
-    """The campaign's gate and its last verdict, or the way to take one; nothing where answers are compared."""
-    taken = [] if campaign.compares else taken_by(campaign)
-    first = taken[0] if taken else None
+    """The campaign's gate and its last verdict, or the way to apply one; nothing where answers are compared."""
+    campaign_gate = [] if campaign.compares else applied_gates(campaign)
+    first = campaign_gate[0] if campaign_gate else None
     evaluation = last_evaluation(first) if first is not None else None
     return {
         "campaign": campaign,
         "project": campaign.project,
         "may": context.get("may") or set(),
-        "taken": first,
+        "campaign_gate": first,
         "has_reviews": first is None and has_reviews(campaign),
-        "more": len(taken) - 1,
+        "more": len(campaign_gate) - 1,
         "evaluation": evaluation,
         "waiting": waiting_of(first) if first is not None and evaluation is None else None,
     }
@@ -56,13 +56,13 @@ def _is_share(result: Mapping[str, Any]) -> bool:
 @register.inclusion_tag("gates/verdict.html")
 def gate_verdict(evaluation: GateEvaluation) -> dict[str, Any]:
     """The verdict in a sentence: with how many more reviews, what it rests on, and whether it counts."""
-    failed = [each for each in evaluation.record["results"] if each["state"] == "failed"]
-    still_open = [each for each in evaluation.record["results"] if each["state"] == "open"]
+    not_met = [each for each in evaluation.record["results"] if each["state"] == "not_met"]
+    undecided = [each for each in evaluation.record["results"] if each["state"] == "undecided"]
     return {
         "evaluation": evaluation,
         "record": evaluation.record,
-        "failed": len(failed),
-        "still_open": len(still_open),
+        "not_met": len(not_met),
+        "undecided": len(undecided),
         "total": len(evaluation.record["results"]),
     }
 

@@ -22,7 +22,7 @@ from evalapp.exports.models import Export
 from evalapp.exports.services import decide_all, start_export
 from evalapp.exports.tasks import write_export
 from evalapp.exports.writing import open_file
-from evalapp.gates.services import take_gate
+from evalapp.gates.services import apply_gate
 from evalapp.metrics.metric import MetricDescription
 from evalapp.scoring.models import MetricResult
 from tests.api.conftest import problem_in, program_of
@@ -195,7 +195,7 @@ def test_the_list_becomes_a_campaign_whose_items_tell_no_mean(
     home = text_of(browser.get(f"/projects/{picked.project.slug}/"))
     assert "Picked from Spring round" not in home, "it is no cycle, and waits for no decision"
     with pytest.raises(InvalidError, match="picked for their scores"):
-        take_gate(
+        apply_gate(
             campaign=picked, gate=make_gate(picked.project, rubric=picked.rubric_version.rubric), by=manager
         )
     with pytest.raises(InvalidError, match="picked for their scores"):

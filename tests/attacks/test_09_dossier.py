@@ -29,7 +29,7 @@ def _dossier(condition: dict[str, Any], state: str, scores: dict[str, list[int]]
         for label, given in scores.items()
         for item, score in enumerate(given)
     ]
-    verdict = {"held": "ship", "failed": "do_not_ship"}[state]
+    verdict = {"met": "release", "not_met": "do_not_release"}[state]
     return _bodies(gate, reviews, condition, state, verdict)
 
 
@@ -48,7 +48,7 @@ def _bodies(
         "reviews_digest": digest_of_reviews(canonical(each) for each in reviews),
     }
     contents = bodies(
-        taken={"gate": gate, "hash": digest(gate), "champion": 6},
+        campaign_gate={"gate": gate, "hash": digest(gate), "champion": 6},
         decided={"verdict": verdict},
         reviews=reviews,
         **changes,
@@ -69,23 +69,23 @@ SCORES = {"tuned": [4, 4, 2], "base": [3, 3, 3]}
 @pytest.mark.parametrize(
     ("condition", "allowed"),
     [
-        (_condition("floor", 3.0), "held"),
-        (_condition("floor", 4.5), "failed"),
-        (_condition("low_share", 0.5, 2), "held"),
-        (_condition("low_share", 0.1, 2), "failed"),
-        (_condition("superiority", 0.1), "held"),
-        (_condition("superiority", 1.0), "failed"),
-        (_condition("non_inferiority", 0.2), "held"),
-        (_condition("non_inferiority", -0.5), "failed"),
-        (_condition("items", 3), "held"),
-        (_condition("items", 4), "failed"),
-        (_condition("reviewers", 1), "held"),
-        (_condition("reviewers", 2), "failed"),
+        (_condition("floor", 3.0), "met"),
+        (_condition("floor", 4.5), "not_met"),
+        (_condition("low_share", 0.5, 2), "met"),
+        (_condition("low_share", 0.1, 2), "not_met"),
+        (_condition("superiority", 0.1), "met"),
+        (_condition("superiority", 1.0), "not_met"),
+        (_condition("non_inferiority", 0.2), "met"),
+        (_condition("non_inferiority", -0.5), "not_met"),
+        (_condition("items", 3), "met"),
+        (_condition("items", 4), "not_met"),
+        (_condition("reviewers", 1), "met"),
+        (_condition("reviewers", 2), "not_met"),
     ],
     ids=lambda value: value if isinstance(value, str) else f"{value['kind']} {value['threshold']}",
 )
 def test_a_state_that_the_scores_do_not_allow_is_found(condition: dict[str, Any], allowed: str) -> None:
-    other = {"held": "failed", "failed": "held"}[allowed]
+    other = {"met": "not_met", "not_met": "met"}[allowed]
     assert check(lines_of(_dossier(condition, allowed, SCORES))).problem == ""
     problem = check(lines_of(_dossier(condition, other, SCORES))).problem
     assert f"condition 1 is “{other}”, and the scores before it come to" in problem

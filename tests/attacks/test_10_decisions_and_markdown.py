@@ -40,7 +40,7 @@ def test_of_many_decisions_without_a_gate_at_once_one_is_made() -> None:
         return decide(
             campaign=Campaign.objects.get(pk=campaign.pk),
             candidate=_candidate(campaign, labels[number % 2]),
-            verdict=("ship", "do_not_ship")[number // 2],
+            verdict=("release", "do_not_release")[number // 2],
             note=f"Person {number}.",
             by=people[number],
         )
@@ -62,12 +62,12 @@ def test_who_has_seen_a_decision_may_replace_it(
     address = f"/projects/{project.slug}/compare/{campaign.pk}/decide/"
     late = client_of(owner)
     assert late.get(address).status_code == 200
-    first = decide(campaign=campaign, candidate=plain, verdict="ship", note="", by=manager)
+    first = decide(campaign=campaign, candidate=plain, verdict="release", note="", by=manager)
 
     said = {"candidate": plain.pk, "verdict": "not_yet", "note": "Wait."}
     page = late.post(address, said)
     assert page.status_code == 409
-    assert "Manager has decided “ship”" in unescape(page.text)
+    assert "Manager has decided “release”" in unescape(page.text)
     assert Decision.objects.get() == first
     assert f'name="replaces" value="{first.pk}"' in page.text
 
@@ -77,7 +77,7 @@ def test_who_has_seen_a_decision_may_replace_it(
     assert late.post(address, {**said, "replaces": first.pk}).status_code == 302
     second = Decision.objects.latest("pk")
     assert (second.verdict, Decision.objects.count()) == ("not_yet", 2)
-    again = {**body, "verdict": "do_not_ship", "replaces": second.pk}
+    again = {**body, "verdict": "do_not_release", "replaces": second.pk}
     assert program.post(f"projects/{project.slug}/decisions/", again).status_code == 201
 
 

@@ -10,9 +10,9 @@ from evalapp.campaigns.models import CampaignCandidate
 from evalapp.core.errors import ConflictError, NotAllowedError
 from evalapp.decisions.champions import set_alias_by_hand
 from evalapp.decisions.services import decide
-from evalapp.gates.looks import look_at
+from evalapp.gates.evaluation import evaluate_gate
 from evalapp.gates.models import CampaignGate
-from evalapp.gates.services import take_gate
+from evalapp.gates.services import apply_gate
 from evalapp.registry.models import ModelVersion
 from tests.cast import client_of
 from tests.factories import answers, make_campaign, make_candidates, review_all
@@ -22,7 +22,7 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
-def taken(project: Project, reviewer: User, engineer: User) -> CampaignGate:
+def campaign_gate(project: Project, reviewer: User, engineer: User) -> CampaignGate:
     return make_gated_campaign(project, [reviewer, engineer], rows=12, challengers=1)
 
 
@@ -31,19 +31,19 @@ def alias_of(version: ModelVersion) -> str:
     return version.alias
 
 
-def champion_of(taken: CampaignGate) -> ModelVersion:
-    assert taken.champion is not None
-    return taken.champion
+def champion_of(campaign_gate: CampaignGate) -> ModelVersion:
+    assert campaign_gate.champion is not None
+    return campaign_gate.champion
 
 
 def test_a_tuned_candidate_is_not_crowned_by_hand(
-    taken: CampaignGate, engineer: User, manager: User, project: Project
+    campaign_gate: CampaignGate, engineer: User, manager: User, project: Project
 ) -> None:
-    tuned = tuned_of(taken)
+    tuned = tuned_of(campaign_gate)
     browser: Client = client_of(manager)
     page = browser.post(reverse("model_alias", args=[project.slug, tuned.pk]), {"alias": "champion"})
     assert page.status_code == 409
-    assert "becomes champion when somebody signs a look at a gate that says “ship”" in page.text
+    assert "becomes champion when somebody signs an evaluation of a gate that says “release”" in page.text
     secret = create_api_token(user=manager, name="Pipeline", by=manager).secret
     api = browser.post(
         reverse("api_model_alias", args=[project.slug, tuned.pk]),
@@ -58,9 +58,9 @@ def test_a_tuned_candidate_is_not_crowned_by_hand(
 
 
 def test_the_first_champion_that_nobody_trained_is_set_by_hand_and_stays(
-    taken: CampaignGate, manager: User
+    campaign_gate: CampaignGate, manager: User
 ) -> None:
-    old = champion_of(taken)
+    old = champion_of(campaign_gate)
     set_alias_by_hand(version=old, alias="champion", by=manager)
     for alias in ("", "challenger"):
         with pytest.raises(ConflictError, match="it stays so until another is signed"):
@@ -69,15 +69,20 @@ def test_the_first_champion_that_nobody_trained_is_set_by_hand_and_stays(
 
 
 def test_one_that_was_champion_is_set_again(
-    taken: CampaignGate, reviewer: User, engineer: User, manager: User
+    campaign_gate: CampaignGate, reviewer: User, engineer: User, manager: User
 ) -> None:
-    old, tuned = champion_of(taken), tuned_of(taken)
+    old, tuned = champion_of(campaign_gate), tuned_of(campaign_gate)
     set_alias_by_hand(version=old, alias="champion", by=manager)
     for person in (reviewer, engineer):
-        review_all(taken.campaign, person, {"v1 Gated": answers(tone=5)})
-    evaluation = look_at(taken=taken, candidate=tuned, by=None).evaluation
+        review_all(campaign_gate.campaign, person, {"v1 Gated": answers(tone=5)})
+    evaluation = evaluate_gate(campaign_gate=campaign_gate, candidate=tuned, by=None).evaluation
     decide(
-        campaign=taken.campaign, candidate=tuned, verdict="ship", note="", by=manager, evaluation=evaluation
+        campaign=campaign_gate.campaign,
+        candidate=tuned,
+        verdict="release",
+        note="",
+        by=manager,
+        evaluation=evaluation,
     )
     assert (alias_of(old), alias_of(tuned)) == ("", "champion")
     set_alias_by_hand(version=old, alias="champion", by=manager)
@@ -86,10 +91,10 @@ def test_one_that_was_champion_is_set_again(
     assert (alias_of(old), alias_of(tuned)) == ("", "champion")
 
 
-def test_a_gate_taken_late_binds_nobody(project: Project, reviewer: User, manager: User) -> None:
+def test_a_gate_applied_late_binds_nobody(project: Project, reviewer: User, manager: User) -> None:
     campaign = make_campaign(project, [reviewer])
     review_all(campaign, reviewer, {})
-    late = take_gate(campaign=campaign, gate=make_gate(project), by=manager)
+    late = apply_gate(campaign=campaign, gate=make_gate(project), by=manager)
     assert late.is_exploratory
     for entry in campaign.candidates.select_related("model_version"):
         set_alias_by_hand(version=entry.model_version, alias="champion", by=manager)
@@ -97,7 +102,7 @@ def test_a_gate_taken_late_binds_nobody(project: Project, reviewer: User, manage
 
 
 def test_imported_answers_on_which_a_gate_decides_are_no_first_champion(
-    taken: CampaignGate, project: Project, reviewer: User, manager: User
+    campaign_gate: CampaignGate, project: Project, reviewer: User, manager: User
 ) -> None:
     other = make_gated_campaign(project, [reviewer], name="Second")
     judged, fresh = make_candidates(project, ["tuned elsewhere", "of another supplier"])

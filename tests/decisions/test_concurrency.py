@@ -21,7 +21,7 @@ from evalapp.decisions.models import Decision
 from evalapp.decisions.services import decide
 from evalapp.exports.models import Export, ExportRow
 from evalapp.gates.conditions import Condition, ConditionKind
-from evalapp.gates.services import take_gate
+from evalapp.gates.services import apply_gate
 from evalapp.jobs.lease import claim as claim_job
 from evalapp.jobs.models import Job, JobState
 from evalapp.jobs.services import create_job
@@ -52,7 +52,7 @@ def test_eight_posts_of_one_decision_record_it_once() -> None:
     campaign, manager = reviewed()
     plain = campaign.candidates.get(model_version__label="plain").model_version
     address = f"/projects/{campaign.project.slug}/compare/{campaign.pk}/decide/"
-    form = {"candidate": plain.pk, "verdict": "ship", "note": "Tone."}
+    form = {"candidate": plain.pk, "verdict": "release", "note": "Tone."}
 
     responses = at_once(8, lambda _: client_of(manager).post(address, form))
 
@@ -62,29 +62,29 @@ def test_eight_posts_of_one_decision_record_it_once() -> None:
 
 
 @pytest.mark.parametrize("way", ["decision", "alias"])
-def test_a_gate_taken_in_the_same_moment_binds_what_comes_after_it(way: str) -> None:
+def test_a_gate_applied_in_the_same_moment_binds_what_comes_after_it(way: str) -> None:
     campaign, manager = reviewed()
     project = campaign.project
     plain = campaign.candidates.get(model_version__label="plain").model_version
     tuned = make_adapter(project, "tuned", dataset_version=campaign.dataset_version)
     gated = make_campaign(project, [manager], texts={"other": PLAIN}, name="Gated")
     gate = make_gate(project)
-    is_taken = Event()
+    is_applied = Event()
 
     def work(number: int) -> None:
         if number == 0:
             with transaction.atomic():
-                take_gate(campaign=gated, gate=gate, by=manager)
-                is_taken.set()
+                apply_gate(campaign=gated, gate=gate, by=manager)
+                is_applied.set()
                 until_somebody_waits()
-        elif is_taken.wait(20) and way == "decision":
-            decide(campaign=campaign, candidate=plain, verdict="ship", note="", by=manager)
+        elif is_applied.wait(20) and way == "decision":
+            decide(campaign=campaign, candidate=plain, verdict="release", note="", by=manager)
         else:
             set_alias_by_hand(version=tuned, alias="champion", by=manager)
 
-    taken, refused = at_once(2, work)
+    campaign_gate, refused = at_once(2, work)
 
-    assert taken is None
+    assert campaign_gate is None
     assert isinstance(refused, ConflictError) and "decides by the gate" in str(refused)
     assert not Decision.objects.exists()
     assert not ModelVersion.objects.filter(alias="champion").exists()
@@ -102,16 +102,16 @@ def test_a_gate_that_waits_for_a_decision_is_held_against_the_champion_it_makes(
     def work(number: int) -> Any:
         if number == 0:
             with transaction.atomic():
-                decide(campaign=campaign, candidate=plain, verdict="ship", note="", by=manager)
+                decide(campaign=campaign, candidate=plain, verdict="release", note="", by=manager)
                 is_decided.set()
                 return until_somebody_waits()
         is_decided.wait(20)
-        return take_gate(campaign=campaign, gate=gate, by=manager)
+        return apply_gate(campaign=campaign, gate=gate, by=manager)
 
-    decided, taken = at_once(2, work)
+    decided, campaign_gate = at_once(2, work)
 
     assert decided is None
-    assert taken.champion == plain
+    assert campaign_gate.champion == plain
 
 
 def test_eight_posts_of_one_tray_open_it_once_and_the_others_are_told() -> None:

@@ -49,7 +49,7 @@ def candidate(campaign: Campaign, label: str) -> ModelVersion:
 def test_a_decision_keeps_the_numbers_it_was_made_on(campaign: Campaign, manager: User) -> None:
     plain = candidate(campaign, "plain")
 
-    decision = decide(campaign=campaign, candidate=plain, verdict="ship", note=" Tone. ", by=manager)
+    decision = decide(campaign=campaign, candidate=plain, verdict="release", note=" Tone. ", by=manager)
 
     assert decision.note == "Tone."
     assert decision.evidence["human"]["tone"]["value"] == 5.0
@@ -64,21 +64,21 @@ def test_a_decision_keeps_the_numbers_it_was_made_on(campaign: Campaign, manager
 def test_the_same_decision_once_more_is_the_one_that_stands(campaign: Campaign, manager: User) -> None:
     formal, plain = candidate(campaign, "formal"), candidate(campaign, "plain")
 
-    def ship(version: ModelVersion, replaces: Decision | None = None) -> Decision:
+    def release(version: ModelVersion, replaces: Decision | None = None) -> Decision:
         return decide(
             campaign=campaign,
             candidate=version,
-            verdict="ship",
+            verdict="release",
             note="Tone.",
             by=manager,
             replaces=replaces.pk if replaces else None,
         )
 
-    first = ship(plain)
-    assert ship(plain) == first
+    first = release(plain)
+    assert release(plain) == first
     # Another has become the champion since, so this is no repetition.
-    other = ship(formal, first)
-    again = ship(plain, other)
+    other = release(formal, first)
+    again = release(plain, other)
     assert again != first and again.candidate.alias == "champion"
     assert Decision.objects.count() == 3
     assert AuditEvent.objects.filter(action="decision.made").count() == 3
@@ -86,7 +86,7 @@ def test_the_same_decision_once_more_is_the_one_that_stands(campaign: Campaign, 
 
 def test_what_does_not_ship_gets_no_alias(campaign: Campaign, manager: User) -> None:
     formal = candidate(campaign, "formal")
-    decide(campaign=campaign, candidate=formal, verdict="do_not_ship", note="", by=manager)
+    decide(campaign=campaign, candidate=formal, verdict="do_not_release", note="", by=manager)
     formal.refresh_from_db()
     assert not formal.alias
 
@@ -94,9 +94,9 @@ def test_what_does_not_ship_gets_no_alias(campaign: Campaign, manager: User) -> 
 @pytest.mark.parametrize(
     ("verdict", "note", "message"),
     [
-        ("maybe", "", "Choose ship"),
-        ("ship", "x" * 5001, "at most 5,000"),
-        ("ship", "a\x00b", "none of them NUL"),
+        ("maybe", "", "Choose release"),
+        ("release", "x" * 5001, "at most 5,000"),
+        ("release", "a\x00b", "none of them NUL"),
     ],
 )
 def test_a_decision_that_cannot_stay_is_refused(
@@ -112,7 +112,9 @@ def test_a_decision_that_cannot_stay_is_refused(
 def test_nothing_is_decided_without_evidence(project: Project, reviewer: User, manager: User) -> None:
     campaign = make_campaign(project, [reviewer])
     with pytest.raises(InvalidError, match="has no review yet"):
-        decide(campaign=campaign, candidate=candidate(campaign, "plain"), verdict="ship", note="", by=manager)
+        decide(
+            campaign=campaign, candidate=candidate(campaign, "plain"), verdict="release", note="", by=manager
+        )
 
 
 def test_a_candidate_of_another_campaign_is_refused(
@@ -121,7 +123,7 @@ def test_a_candidate_of_another_campaign_is_refused(
     other = make_campaign(project, [reviewer], name="Other", texts={"elsewhere": "Text {n}."})
     with pytest.raises(InvalidError, match="not a candidate of"):
         decide(
-            campaign=campaign, candidate=candidate(other, "elsewhere"), verdict="ship", note="", by=manager
+            campaign=campaign, candidate=candidate(other, "elsewhere"), verdict="release", note="", by=manager
         )
 
 
@@ -213,7 +215,7 @@ def test_the_inbox_names_what_waits(campaign: Campaign, manager: User) -> None:
 
     assert [entry.kind for entry in inbox_of(campaign.project)] == ["decision", "tray"]
 
-    decide(campaign=campaign, candidate=candidate(campaign, "plain"), verdict="ship", note="", by=manager)
+    decide(campaign=campaign, candidate=candidate(campaign, "plain"), verdict="release", note="", by=manager)
     assert [entry.kind for entry in inbox_of(campaign.project)] == ["tray"]
 
 

@@ -1,4 +1,4 @@
-"""A gate's verdict is signed by somebody who did not train the candidate, and only through it one ships."""
+"""A gate's verdict is signed by somebody who did not train the candidate, and only through it one is released."""
 
 import json
 from pathlib import Path
@@ -14,9 +14,9 @@ from evalapp.decisions.dossiers import dossier_lines
 from evalapp.decisions.models import Decision
 from evalapp.decisions.services import decide
 from evalapp.dossier import check, main
-from evalapp.gates.looks import look_at
+from evalapp.gates.evaluation import evaluate_gate
 from evalapp.gates.models import CampaignGate, GateEvaluation
-from evalapp.gates.services import take_gate
+from evalapp.gates.services import apply_gate
 from evalapp.registry.models import ModelVersion
 from evalapp.runs.models import Run
 from tests.api.conftest import program_of
@@ -28,24 +28,24 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
-def taken(project: Project, reviewer: User, engineer: User) -> CampaignGate:
+def campaign_gate(project: Project, reviewer: User, engineer: User) -> CampaignGate:
     """Whose candidate, trained by the engineer, passes: all fives by two people on twelve items."""
-    taken = make_gated_campaign(project, [reviewer, engineer], rows=12, challengers=1)
-    Run.objects.filter(produced=tuned_of(taken)).update(created_by=engineer)
-    return taken
+    campaign_gate = make_gated_campaign(project, [reviewer, engineer], rows=12, challengers=1)
+    Run.objects.filter(produced=tuned_of(campaign_gate)).update(created_by=engineer)
+    return campaign_gate
 
 
-def looked(taken: CampaignGate, *people: User, tone: int = 5) -> GateEvaluation:
+def evaluated(campaign_gate: CampaignGate, *people: User, tone: int = 5) -> GateEvaluation:
     for person in people:
-        review_all(taken.campaign, person, {"v1 Gated": answers(tone=tone)})
-    return look_at(taken=taken, candidate=tuned_of(taken), by=None).evaluation
+        review_all(campaign_gate.campaign, person, {"v1 Gated": answers(tone=tone)})
+    return evaluate_gate(campaign_gate=campaign_gate, candidate=tuned_of(campaign_gate), by=None).evaluation
 
 
 def sign(
-    evaluation: GateEvaluation, by: User, verdict: str = "ship", replaces: int | None = None
+    evaluation: GateEvaluation, by: User, verdict: str = "release", replaces: int | None = None
 ) -> Decision:
     return decide(
-        campaign=evaluation.taken.campaign,
+        campaign=evaluation.campaign_gate.campaign,
         candidate=evaluation.candidate,
         verdict=verdict,
         note="As agreed.",
@@ -56,10 +56,10 @@ def sign(
 
 
 def test_a_signed_ship_moves_the_champion_and_is_sealed(
-    taken: CampaignGate, reviewer: User, engineer: User, manager: User
+    campaign_gate: CampaignGate, reviewer: User, engineer: User, manager: User
 ) -> None:
-    evaluation = looked(taken, reviewer, engineer)
-    assert evaluation.verdict == "ship"
+    evaluation = evaluated(campaign_gate, reviewer, engineer)
+    assert evaluation.verdict == "release"
     decision = sign(evaluation, manager)
     evaluation.candidate.refresh_from_db()
     assert evaluation.candidate.alias == "champion"
@@ -70,9 +70,13 @@ def test_a_signed_ship_moves_the_champion_and_is_sealed(
 
 
 def test_signing_a_look_waits_for_no_comparison(
-    taken: CampaignGate, reviewer: User, engineer: User, manager: User, monkeypatch: pytest.MonkeyPatch
+    campaign_gate: CampaignGate,
+    reviewer: User,
+    engineer: User,
+    manager: User,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    evaluation = looked(taken, reviewer, engineer)
+    evaluation = evaluated(campaign_gate, reviewer, engineer)
     monkeypatch.setattr(keeping, "MOST_AT_REQUEST", 10)
     decision = sign(evaluation, manager)
     assert decision.evidence["standing"]["computed_at"] is None
@@ -81,66 +85,76 @@ def test_signing_a_look_waits_for_no_comparison(
 
 
 def test_a_signed_look_is_signed_anew_only_by_who_has_seen_that(
-    taken: CampaignGate, project: Project, reviewer: User, engineer: User, manager: User, owner: User
+    campaign_gate: CampaignGate, project: Project, reviewer: User, engineer: User, manager: User, owner: User
 ) -> None:
-    evaluation = looked(taken, reviewer, engineer)
-    address = f"/projects/{project.slug}/gates/looks/{evaluation.pk}/sign/"
+    evaluation = evaluated(campaign_gate, reviewer, engineer)
+    address = f"/projects/{project.slug}/gates/evaluations/{evaluation.pk}/sign/"
     browser = client_of(owner)
     assert "What is signed now replaces it" not in browser.get(address).text
-    refusal = sign(evaluation, manager, "do_not_ship")
+    refusal = sign(evaluation, manager, "do_not_release")
 
     # The owner's form was opened before that.
-    late = browser.post(address, {"verdict": "ship", "note": "It passed.", "replaces": ""})
+    late = browser.post(address, {"verdict": "release", "note": "It passed.", "replaces": ""})
     assert late.status_code == 409
-    assert "Manager has signed “do not ship” on this look" in late.text and "It passed." in late.text
+    assert "Manager has signed “do not release” on this evaluation" in late.text and "It passed." in late.text
     assert Decision.objects.get() == refusal and not ModelVersion.objects.filter(alias="champion").exists()
     assert f'name="replaces" value="{refusal.pk}"' in late.text
     body = {
-        "campaign": taken.campaign_id, "candidate": evaluation.candidate_id, "verdict": "ship",
+        "campaign": campaign_gate.campaign_id, "candidate": evaluation.candidate_id, "verdict": "release",
         "note": "", "evaluation": evaluation.pk,
     }  # fmt: skip
     program = program_of(owner)
     assert program.post(f"projects/{project.slug}/decisions/", body).status_code == 409
     assert "What is signed now replaces it" in browser.get(address).text
 
-    again = browser.post(address, {"verdict": "ship", "note": "It passed.", "replaces": refusal.pk})
-    assert again.status_code == 302 and Decision.objects.latest("pk").verdict == "ship"
-    other = {**body, "verdict": "do_not_ship", "note": "Wait.", "replaces": Decision.objects.latest("pk").pk}
+    again = browser.post(address, {"verdict": "release", "note": "It passed.", "replaces": refusal.pk})
+    assert again.status_code == 302 and Decision.objects.latest("pk").verdict == "release"
+    other = {
+        **body,
+        "verdict": "do_not_release",
+        "note": "Wait.",
+        "replaces": Decision.objects.latest("pk").pk,
+    }
     assert program.post(f"projects/{project.slug}/decisions/", other).status_code == 201
 
 
 def test_who_started_the_training_does_not_sign(
-    taken: CampaignGate, reviewer: User, engineer: User, manager: User
+    campaign_gate: CampaignGate, reviewer: User, engineer: User, manager: User
 ) -> None:
-    Run.objects.filter(produced=tuned_of(taken)).update(created_by=manager)
-    evaluation = looked(taken, reviewer, engineer)
+    Run.objects.filter(produced=tuned_of(campaign_gate)).update(created_by=manager)
+    evaluation = evaluated(campaign_gate, reviewer, engineer)
     with pytest.raises(NotAllowedError, match="You started the training of v1 Gated"):
         sign(evaluation, manager)
-    address = f"/projects/{taken.campaign.project.slug}/gates/looks/{evaluation.pk}/sign/"
+    address = f"/projects/{campaign_gate.campaign.project.slug}/gates/evaluations/{evaluation.pk}/sign/"
     page = client_of(manager).get(address).content.decode()
     assert "You started the training of v1 Gated" in page
     assert "Sign</button>" not in page
-    answer = client_of(manager).post(address, {"verdict": "ship", "note": ""})
+    answer = client_of(manager).post(address, {"verdict": "release", "note": ""})
     assert (answer.status_code, "You started the training" in answer.content.decode()) == (403, True)
     assert not Decision.objects.exists()
 
 
 def test_nothing_ships_past_the_gate(
-    taken: CampaignGate, reviewer: User, engineer: User, manager: User
+    campaign_gate: CampaignGate, reviewer: User, engineer: User, manager: User
 ) -> None:
-    evaluation = looked(taken, reviewer, engineer, tone=2)
-    assert evaluation.verdict == "do_not_ship"
-    with pytest.raises(ConflictError, match="cannot be signed as “ship”"):
+    evaluation = evaluated(campaign_gate, reviewer, engineer, tone=2)
+    assert evaluation.verdict == "do_not_release"
+    with pytest.raises(ConflictError, match="cannot be signed as “release”"):
         sign(evaluation, manager)
-    unsigned = {"campaign": taken.campaign, "candidate": evaluation.candidate, "note": "", "by": manager}
+    unsigned = {
+        "campaign": campaign_gate.campaign,
+        "candidate": evaluation.candidate,
+        "note": "",
+        "by": manager,
+    }
     with pytest.raises(ConflictError, match="has the gate"):
-        decide(verdict="ship", **unsigned)  # type: ignore[arg-type]
+        decide(verdict="release", **unsigned)  # type: ignore[arg-type]
     assert decide(verdict="not_yet", **unsigned).seal == ""  # type: ignore[arg-type]
-    assert sign(evaluation, manager, "do_not_ship").seal
+    assert sign(evaluation, manager, "do_not_release").seal
 
 
 def test_nothing_ships_round_the_gate_by_a_campaign_that_has_none(
-    taken: CampaignGate, project: Project, reviewer: User, engineer: User, manager: User
+    campaign_gate: CampaignGate, project: Project, reviewer: User, engineer: User, manager: User
 ) -> None:
     beside = make_campaign(project, [reviewer], name="Beside the gate")
     review_all(beside, reviewer, {})
@@ -148,56 +162,59 @@ def test_nothing_ships_round_the_gate_by_a_campaign_that_has_none(
     assert candidate is not None
     said = {"campaign": beside, "candidate": candidate.model_version, "note": "", "by": manager}
     with pytest.raises(ConflictError, match="This project decides by the gate “Gate of Gated"):
-        decide(verdict="ship", **said)  # type: ignore[arg-type]
+        decide(verdict="release", **said)  # type: ignore[arg-type]
     page = client_of(manager).post(
         f"/projects/{project.slug}/compare/{beside.pk}/decide/",
-        {"candidate": candidate.model_version_id, "verdict": "ship", "note": ""},
+        {"candidate": candidate.model_version_id, "verdict": "release", "note": ""},
     )
     assert (page.status_code, "decides by the gate “Gate of Gated" in page.text) == (400, True)
-    assert decide(verdict="do_not_ship", **said).verdict == "do_not_ship"  # type: ignore[arg-type]
-    # One that was taken late is not "none", and ships nothing either.
+    assert decide(verdict="do_not_release", **said).verdict == "do_not_release"  # type: ignore[arg-type]
+    # One that was applied late is not "none", and releases nothing either.
     late = make_gate(project, rubric=beside.rubric_version.rubric, name="Late")
-    take_gate(campaign=beside, gate=late, champion=candidate.model_version, by=manager)
+    apply_gate(campaign=beside, gate=late, champion=candidate.model_version, by=manager)
     with pytest.raises(
-        ConflictError, match=r"took “Late.*” after its first review, so that it explores: a candidate"
+        ConflictError, match=r"applied “Late.*” after its first review, so it is exploratory: a candidate"
     ):
-        decide(verdict="ship", **said)  # type: ignore[arg-type]
+        decide(verdict="release", **said)  # type: ignore[arg-type]
     assert not ModelVersion.objects.filter(alias="champion").exists()
-    evaluation = looked(taken, reviewer, engineer)
+    evaluation = evaluated(campaign_gate, reviewer, engineer)
     assert sign(evaluation, manager).candidate == evaluation.candidate
 
 
 def test_the_form_offers_what_can_be_decided_and_leads_to_the_gate_that_forbids_the_rest(
-    taken: CampaignGate, project: Project, reviewer: User, manager: User
+    campaign_gate: CampaignGate, project: Project, reviewer: User, manager: User
 ) -> None:
     beside = make_campaign(project, [reviewer], name="Beside the gate")
     review_all(beside, reviewer, {})
-    review_all(taken.campaign, reviewer, {})
-    for campaign in (beside, taken.campaign):
+    review_all(campaign_gate.campaign, reviewer, {})
+    for campaign in (beside, campaign_gate.campaign):
         page = client_of(manager).get(f"/projects/{project.slug}/compare/{campaign.pk}/decide/").text
-        assert 'value="not_yet"' in page and 'value="ship"' not in page
-        assert f'href="/projects/{project.slug}/campaigns/{taken.campaign_id}/gate/">See the gate' in page
+        assert 'value="not_yet"' in page and 'value="release"' not in page
+        assert (
+            f'href="/projects/{project.slug}/campaigns/{campaign_gate.campaign_id}/gate/">See the gate'
+            in page
+        )
         assert "champion." not in page
     assert (
-        "which Gated took before its first review"
+        "which Gated applied before its first review"
         in client_of(manager).get(f"/projects/{project.slug}/compare/{beside.pk}/decide/").text
     )
-    taken.delete()
+    campaign_gate.delete()
     page = client_of(manager).get(f"/projects/{project.slug}/compare/{beside.pk}/decide/").text
-    assert 'value="ship"' in page and "See the gate" not in page
+    assert 'value="release"' in page and "See the gate" not in page
 
 
-def test_only_the_newest_look_at_that_candidate_is_signed(
+def test_only_the_newest_evaluation_of_that_candidate_is_signed(
     project: Project, reviewer: User, engineer: User, manager: User
 ) -> None:
-    taken = make_gated_campaign(project, [reviewer, engineer], rows=2)
-    first = looked(taken, reviewer)
-    looked(taken, engineer)
-    with pytest.raises(ConflictError, match="newer look"):
+    campaign_gate = make_gated_campaign(project, [reviewer, engineer], rows=2)
+    first = evaluated(campaign_gate, reviewer)
+    evaluated(campaign_gate, engineer)
+    with pytest.raises(ConflictError, match="newer evaluation"):
         sign(first, manager, "not_yet")
     other = make_gated_campaign(project, [reviewer], rows=2, name="Other")
     review_all(other.campaign, reviewer, {})
-    with pytest.raises(InvalidError, match="not at that candidate"):
+    with pytest.raises(InvalidError, match="belongs to another candidate or campaign"):
         decide(
             campaign=other.campaign,
             candidate=tuned_of(other),
@@ -213,22 +230,22 @@ def test_what_explores_or_is_simulated_is_not_signed(
 ) -> None:
     explored = make_gated_campaign(project, [reviewer, engineer], rows=2, split="validation")
     with pytest.raises(InvalidError, match="exploratory"):
-        sign(looked(explored, reviewer), manager, "not_yet")
+        sign(evaluated(explored, reviewer), manager, "not_yet")
 
 
 def test_the_dossier_is_downloaded_holds_and_ends_with_the_seal_on_the_page(
-    taken: CampaignGate,
+    campaign_gate: CampaignGate,
     reviewer: User,
     engineer: User,
     manager: User,
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    decision = sign(looked(taken, reviewer, engineer), manager)
-    address = f"/projects/{taken.campaign.project.slug}/decisions/{decision.pk}/"
+    decision = sign(evaluated(campaign_gate, reviewer, engineer), manager)
+    address = f"/projects/{campaign_gate.campaign.project.slug}/decisions/{decision.pk}/"
     page = client_of(engineer).get(address).content.decode()
     assert decision.seal in page
-    assert "The one condition holds" in page
+    assert "The one condition is met" in page
     answer = client_of(engineer).get(f"{address}dossier/")
     file = tmp_path / "dossier.jsonl"
     file.write_bytes(b"".join(answer.streaming_content))  # type: ignore[attr-defined]
@@ -240,29 +257,33 @@ def test_the_dossier_is_downloaded_holds_and_ends_with_the_seal_on_the_page(
 
 
 def test_the_dossier_of_an_early_look_that_shows_nothing_holds_too(
-    taken: CampaignGate, reviewer: User, manager: User
+    campaign_gate: CampaignGate, reviewer: User, manager: User
 ) -> None:
-    decision = sign(looked(taken, reviewer), manager, "not_yet")
+    decision = sign(evaluated(campaign_gate, reviewer), manager, "not_yet")
     found = check(dossier_lines(decision), seal=decision.seal)
     assert (found.problem, found.reviews) == ("", 24)
 
 
 def test_a_decision_without_a_gate_has_no_dossier(
-    taken: CampaignGate, reviewer: User, engineer: User, manager: User
+    campaign_gate: CampaignGate, reviewer: User, engineer: User, manager: User
 ) -> None:
-    looked(taken, reviewer, engineer)
+    evaluated(campaign_gate, reviewer, engineer)
     decision = decide(
-        campaign=taken.campaign, candidate=tuned_of(taken), verdict="not_yet", note="", by=manager
+        campaign=campaign_gate.campaign,
+        candidate=tuned_of(campaign_gate),
+        verdict="not_yet",
+        note="",
+        by=manager,
     )
-    address = f"/projects/{taken.campaign.project.slug}/decisions/{decision.pk}/"
+    address = f"/projects/{campaign_gate.campaign.project.slug}/decisions/{decision.pk}/"
     assert "without a gate" in client_of(manager).get(address).content.decode()
     assert client_of(manager).get(f"{address}dossier/").status_code == 409
 
 
 def test_any_record_that_is_changed_is_named(
-    taken: CampaignGate, reviewer: User, engineer: User, manager: User
+    campaign_gate: CampaignGate, reviewer: User, engineer: User, manager: User
 ) -> None:
-    decision = sign(looked(taken, reviewer, engineer), manager)
+    decision = sign(evaluated(campaign_gate, reviewer, engineer), manager)
     lines = list(dossier_lines(decision))
     kinds = [json.loads(line)["kind"] for line in lines]
     assert set(kinds) == {"gate", "dataset", "candidate", "review", "evaluation", "decision", "seal"}
@@ -275,13 +296,15 @@ def test_any_record_that_is_changed_is_named(
 
 
 def test_what_is_decided_otherwise_than_the_gate_says_has_a_reason(
-    taken: CampaignGate, reviewer: User, engineer: User, manager: User
+    campaign_gate: CampaignGate, reviewer: User, engineer: User, manager: User
 ) -> None:
-    evaluation = looked(taken, reviewer, engineer)
+    evaluation = evaluated(campaign_gate, reviewer, engineer)
     said: dict[str, Any] = {
-        "campaign": taken.campaign, "candidate": evaluation.candidate, "by": manager, "evaluation": evaluation,
+        "campaign": campaign_gate.campaign, "candidate": evaluation.candidate, "by": manager, "evaluation": evaluation,
     }  # fmt: skip
-    with pytest.raises(InvalidError, match=r"The gate says ship\. Say why you decide otherwise") as refused:
-        decide(verdict="do_not_ship", note=" ", **said)
+    with pytest.raises(
+        InvalidError, match=r"The gate says release\. Say why you decide otherwise"
+    ) as refused:
+        decide(verdict="do_not_release", note=" ", **said)
     assert set(refused.value.fields) == {"note"}
-    assert decide(verdict="do_not_ship", note="The licence is not settled.", **said).seal
+    assert decide(verdict="do_not_release", note="The licence is not settled.", **said).seal

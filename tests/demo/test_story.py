@@ -23,7 +23,7 @@ from evalapp.demo.style_rules import FACT_RULE, STYLE_RULES
 from evalapp.exports.lineage import model_lineage
 from evalapp.exports.models import Export
 from evalapp.gates.models import Ledger
-from evalapp.gates.queries import evaluations_of, last_evaluation, taken_by
+from evalapp.gates.queries import applied_gates, evaluations_of, last_evaluation
 from evalapp.registry.models import ModelVersion
 from evalapp.reviews.models import Review
 from tests.cast import client_of
@@ -155,14 +155,16 @@ def test_a_gate_was_frozen_before_the_first_review_and_says_what_it_found(
     recorded: Demonstration, project: Project
 ):
     campaign = campaign_of(recorded, "test_campaign")
-    (taken,) = taken_by(campaign)
-    assert taken.created_at < campaign.reviews.earliest("created_at").created_at
-    assert not taken.is_exploratory and taken.gate.frozen_at is not None
-    evaluation = last_evaluation(taken)
+    (campaign_gate,) = applied_gates(campaign)
+    assert campaign_gate.created_at < campaign.reviews.earliest("created_at").created_at
+    assert not campaign_gate.is_exploratory and campaign_gate.gate.frozen_at is not None
+    evaluation = last_evaluation(campaign_gate)
     assert evaluation is not None and evaluation.candidate.label.startswith("v2")
-    verdicts = {each.candidate.label: each.verdict for each in evaluations_of(taken)}
-    assert verdicts == {"v2 (recorded)": "ship", "Prompt (recorded)": "do_not_ship"}
-    failed = [each["condition"] for each in evaluations_of(taken)[1].results if each["state"] == "failed"]
+    verdicts = {each.candidate.label: each.verdict for each in evaluations_of(campaign_gate)}
+    assert verdicts == {"v2 (recorded)": "release", "Prompt (recorded)": "do_not_release"}
+    failed = [
+        each["condition"] for each in evaluations_of(campaign_gate)[1].results if each["state"] == "failed"
+    ]
     assert "veto" in {each["kind"] for each in failed}, "a prompt alone invents figures"
     # Nobody but simulated reviewers has rated: it is marked, spends nothing of the level and cannot be signed.
     assert evaluation.is_simulated and not evaluation.may_be_signed
@@ -176,7 +178,7 @@ def test_a_gate_was_frozen_before_the_first_review_and_says_what_it_found(
     panel = client.get(f"/projects/{project.slug}/compare/{campaign.pk}/").text
     assert "Nobody but simulated reviewers has rated; this decides nothing." in panel
     page = client.get(f"/projects/{project.slug}/campaigns/{campaign.pk}/gate/").text
-    for condition in taken.gate.asked:
+    for condition in campaign_gate.gate.asked:
         assert escape(condition.words) in page
     assert "Earlier looks" in page
 

@@ -26,8 +26,8 @@ from evalapp.adjudication.services import AdjudicatedScore, adjudicate, adjudica
 from evalapp.campaigns.models import Campaign
 from evalapp.campaigns.services import close_campaign
 from evalapp.core.static_build import build_browser_bundle
-from evalapp.gates.looks import look_at
-from evalapp.gates.services import take_gate
+from evalapp.gates.evaluation import evaluate_gate
+from evalapp.gates.services import apply_gate
 from evalapp.judgements import verdicts
 from evalapp.judgements.models import Judgement
 from evalapp.monitoring.alerts import raise_alerts
@@ -119,8 +119,10 @@ def filled(project: Project, reviewer: User, engineer: User, manager: User, sett
     review_all(campaign, engineer, {("formal", 1): low})
     make_tray(campaign, manager)
     make_webhook(project)
-    taken = take_gate(campaign=campaign, gate=make_gate(project), by=manager)
-    look_at(taken=taken, candidate=campaign.candidates.all()[0].model_version, by=manager)
+    campaign_gate = apply_gate(campaign=campaign, gate=make_gate(project), by=manager)
+    evaluate_gate(
+        campaign_gate=campaign_gate, candidate=campaign.candidates.all()[0].model_version, by=manager
+    )
     _dispute(campaign, reviewer, engineer, manager)
     for method, labels in (("pairwise", ("one", "two")), ("ranking", ("three", "four", "five"))):
         texts = {label: f"Answer {label} to {{n}}." for label in labels}

@@ -1,4 +1,4 @@
-"""From a campaign to a signed gate, in a browser, without a script: write it, take it, look, sign, download."""
+"""From a campaign to a signed gate, in a browser, without a script: write it, apply it, evaluate, sign, download."""
 
 from pathlib import Path
 from typing import Any
@@ -35,27 +35,27 @@ def test_a_manager_goes_from_a_campaign_to_a_signed_gate(
     page.get_by_label("Name", exact=True).fill("Release")
     tone = page.get_by_role("group", name="Tone")
     tone.get_by_label("Lower bound of the mean at least").fill("4")
-    page.get_by_label("Candidates on one test version").fill("1")
+    page.get_by_label("Candidates per test version").fill("1")
     page.get_by_label("No test prompt in the training data").uncheck()
-    page.get_by_role("button", name="Save the gate").click()
+    page.get_by_role("button", name="Save gate").click()
     expect(page.get_by_role("heading", name="Release v1")).to_be_visible()
 
     page.goto(f"{live_server.url}/projects/{project.slug}/campaigns/{campaign.pk}/")
-    page.get_by_role("link", name="Take one before the first review").click()
-    page.get_by_role("button", name="Take the gate").click()
+    page.get_by_role("link", name="Apply a gate before the first review").click()
+    page.get_by_role("button", name="Apply gate").click()
     expect(page.get_by_text("The gate is frozen and waits for the first review")).to_be_visible()
     for person in (reviewer, engineer):
         review_all(campaign, person, {"plain": answers(tone=5)})
     page.reload()
-    expect(page.get_by_text("Nobody has looked yet.")).to_be_visible()
+    expect(page.get_by_text("Not evaluated yet.")).to_be_visible()
     page.get_by_label("Candidate", exact=True).select_option("plain")
-    page.get_by_role("button", name="Look now").click()
-    expect(page.get_by_text("The one condition holds.")).to_be_visible()
+    page.get_by_role("button", name="Evaluate gate").click()
+    expect(page.get_by_text("The one condition is met.")).to_be_visible()
     page.get_by_role("link", name="Sign…").click()
-    page.get_by_label("Ship", exact=True).check()
+    page.get_by_label("Release", exact=True).check()
     page.get_by_label("Note").fill("The advisers agree.")
     page.get_by_role("button", name="Sign", exact=True).click()
-    expect(page.get_by_role("heading", name="plain: ship")).to_be_visible()
+    expect(page.get_by_role("heading", name="plain: release")).to_be_visible()
     seal = page.get_by_label("Seal").input_value()
     with page.expect_download() as waiting:
         page.get_by_role("link", name="Download the dossier").click()

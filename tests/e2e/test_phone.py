@@ -9,8 +9,8 @@ from playwright.sync_api import Page
 from evalapp.accounts.models import Project, User
 from evalapp.campaigns.models import Campaign
 from evalapp.decisions.saved_views import save_view
-from evalapp.gates.looks import look_at
-from evalapp.gates.services import take_gate
+from evalapp.gates.evaluation import evaluate_gate
+from evalapp.gates.services import apply_gate
 from evalapp.judgements.verdicts import Verdict
 from evalapp.monitoring.alerts import raise_alerts
 from evalapp.monitoring.models import Stream
@@ -64,15 +64,17 @@ def watched(project: Project, reviewer: User) -> Stream:
 
 @pytest.fixture
 def gated(project: Project, manager: User, reviewer: User, engineer: User) -> Campaign:
-    """A reviewed campaign with a look at its gate, a flag and a tray."""
+    """A reviewed campaign with an evaluation of its gate, a flag and a tray."""
     campaign = make_campaign(project, [reviewer, engineer], rows=2)
     run_scoring(campaign)
     review_all(campaign, reviewer, {"formal": corrected(answers(tone=1), "As it should be.")})
     review_all(campaign, engineer, {})
     make_tray(campaign, manager)
     make_flag(campaign, reviewer)
-    taken = take_gate(campaign=campaign, gate=make_gate(project), by=manager)
-    look_at(taken=taken, candidate=campaign.candidates.all()[0].model_version, by=manager)
+    campaign_gate = apply_gate(campaign=campaign, gate=make_gate(project), by=manager)
+    evaluate_gate(
+        campaign_gate=campaign_gate, candidate=campaign.candidates.all()[0].model_version, by=manager
+    )
     return campaign
 
 

@@ -10,7 +10,7 @@ from evalapp.campaigns.services import create_campaign, open_campaign
 from evalapp.datasets.models import DatasetVersion
 from evalapp.gates.conditions import Condition, ConditionKind
 from evalapp.gates.models import CampaignGate, Gate
-from evalapp.gates.services import GatePlan, save_gate, take_gate
+from evalapp.gates.services import GatePlan, apply_gate, save_gate
 from evalapp.registry.models import ModelVersion
 from tests.factories import make_adapter, make_candidates, make_outputs, make_rubric, make_version
 
@@ -52,7 +52,7 @@ def make_gated_campaign(
     gate = make_gate(project, *conditions, rubric=rubric.rubric, name=f"Gate of {name}", **plan)
     if is_open:
         open_campaign(campaign=campaign, by=project.created_by)
-    return take_gate(campaign=campaign, gate=gate, champion=old, by=project.created_by)
+    return apply_gate(campaign=campaign, gate=gate, champion=old, by=project.created_by)
 
 
 def draft_of(
@@ -80,5 +80,5 @@ def draft_of(
     )
 
 
-def tuned_of(taken: CampaignGate) -> ModelVersion:
-    return ModelVersion.objects.get(campaign_entries__campaign=taken.campaign, kind="lora")
+def tuned_of(campaign_gate: CampaignGate) -> ModelVersion:
+    return ModelVersion.objects.get(campaign_entries__campaign=campaign_gate.campaign, kind="lora")

@@ -1,7 +1,7 @@
 """Campaigns of candidates that are exactly as good as a gate must not let through, drawn again and again.
 
 Items and reviewers are new every time, so what is counted is what a gate promises: of candidates at the very
-edge, how often one is released at any of the weekly looks, with several tried on one test version. Each look is
+edge, how often one is released at any of the weekly evaluations, with several tried on one test version. Each evaluation is
 measured by the gate's own functions at the level that the ledger gives it.
 """
 
@@ -14,13 +14,13 @@ import numpy as np
 from evalapp.analysis.scores import Answer, CampaignScores
 from evalapp.campaigns.models import CampaignCandidate
 from evalapp.gates.conditions import Condition, ConditionKind
+from evalapp.gates.evaluation import SMALLEST_LEVEL
 from evalapp.gates.lineage import CleanCheck
-from evalapp.gates.looks import SMALLEST_LEVEL
 from evalapp.gates.measuring import Inputs, measure
 from evalapp.gates.models import GateVerdict
 from evalapp.rubrics.models import Criterion
 from evalapp.stats.bounds import clopper_pearson
-from evalapp.stats.sequential import Spending, level_for_look
+from evalapp.stats.sequential import Spending, interim_level
 
 TONE = Criterion(pk=1, key="tone", name="Tone", kind="scale", minimum=1, maximum=5, low_threshold=2, weight=1)
 ERROR = Criterion(pk=2, key="error", name="Error", kind="yes_no", minimum=0, maximum=1, undesired=1)
@@ -130,7 +130,7 @@ def at_the_ceiling(rate: float, **options: Any) -> World:
 
 
 def weekly_scores(world: World, draw: np.random.Generator) -> list[CampaignScores]:
-    """One campaign with new items and new reviewers, as each weekly look finds it."""
+    """One campaign with new items and new reviewers, as each weekly evaluation finds it."""
     count = world.per_week * world.weeks
     items, severities = draw.normal(size=count), draw.normal(size=world.reviewers)
     rank = np.argsort(draw.random((count, world.reviewers)), axis=1)
@@ -173,21 +173,21 @@ def _scores(answers: list[Answer]) -> CampaignScores:
 
 
 def is_released(world: World, levels: list[float], draw: np.random.Generator) -> bool:
-    """Whether one challenger is released at any look."""
+    """Whether one challenger is released at any evaluation."""
     for week, (scores, level) in enumerate(zip(weekly_scores(world, draw), levels, strict=True), start=1):
         inputs = Inputs(scores, CHALLENGER, CHAMPION, level, CLEAN, week == world.weeks, level)
-        if measure([world.condition], inputs).verdict == GateVerdict.SHIP:
+        if measure([world.condition], inputs).verdict == GateVerdict.RELEASE:
             return True
     return False
 
 
 def ledger_levels(world: World, *, alpha: float, challengers: int) -> list[list[float]]:
-    """What the ledger gives each challenger at each look, as `evalapp.gates.looks` asks for it."""
+    """What the ledger gives each challenger at each evaluation, as `evalapp.gates.evaluation` asks for it."""
     spending = Spending(level=alpha, challengers=challengers)
     shares = [week / world.weeks for week in range(1, world.weeks + 1)]
     return [
         [
-            level_for_look(spending, challenger=number, shares=shares[:week]).value or SMALLEST_LEVEL
+            interim_level(spending, challenger=number, shares=shares[:week]).value or SMALLEST_LEVEL
             for week in range(1, world.weeks + 1)
         ]
         for number in range(1, challengers + 1)

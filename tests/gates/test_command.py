@@ -7,7 +7,7 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from evalapp.accounts.models import Project, User
-from evalapp.gates import looks
+from evalapp.gates import evaluation
 from evalapp.gates.models import CampaignGate, GateEvaluation
 from evalapp.management.commands.gate import Command
 from tests.api.conftest import program_of
@@ -31,20 +31,20 @@ def exit_of(*arguments: str) -> int:
 
 
 def reviewed(project: Project, people: list[User], tone: int, **options: Any) -> CampaignGate:
-    taken = make_gated_campaign(project, people, challengers=1, **options)
+    campaign_gate = make_gated_campaign(project, people, challengers=1, **options)
     for person in people:
-        review_all(taken.campaign, person, {"v1 Gated": answers(tone=tone)})
-    return taken
+        review_all(campaign_gate.campaign, person, {"v1 Gated": answers(tone=tone)})
+    return campaign_gate
 
 
 @pytest.mark.parametrize(("tone", "rows", "code"), [(5, 12, 0), (2, 12, 1)])
-def test_ship_is_0_and_do_not_ship_is_1(
+def test_release_is_0_and_do_not_release_is_1(
     project: Project, reviewer: User, engineer: User, tone: int, rows: int, code: int
 ) -> None:
-    taken = reviewed(project, [reviewer, engineer], tone, rows=rows)
-    assert exit_of(str(taken.campaign.pk)) == code
+    campaign_gate = reviewed(project, [reviewer, engineer], tone, rows=rows)
+    assert exit_of(str(campaign_gate.campaign.pk)) == code
     # The same once more stands, and spends nothing.
-    assert exit_of(str(taken.campaign.key)) == code
+    assert exit_of(str(campaign_gate.campaign.key)) == code
     assert exit_of("Gated", "--last") == code
     assert GateEvaluation.objects.count() == 1
 
@@ -52,35 +52,35 @@ def test_ship_is_0_and_do_not_ship_is_1(
 def test_not_yet_is_2_in_words_and_as_json(
     project: Project, reviewer: User, engineer: User, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    taken = make_gated_campaign(project, [reviewer, engineer], rows=4)
-    review_all(taken.campaign, reviewer, {})
-    assert exit_of(str(taken.campaign.pk), "--candidate", "v1 Gated") == 2
-    assert capsys.readouterr().out.startswith("v1 Gated: not yet\n  open    Tone")
-    assert exit_of(str(taken.campaign.pk), "--json") == 2
+    campaign_gate = make_gated_campaign(project, [reviewer, engineer], rows=4)
+    review_all(campaign_gate.campaign, reviewer, {})
+    assert exit_of(str(campaign_gate.campaign.pk), "--candidate", "v1 Gated") == 2
+    assert capsys.readouterr().out.startswith("v1 Gated: not yet\n  undecided  Tone")
+    assert exit_of(str(campaign_gate.campaign.pk), "--json") == 2
     told = json.loads(capsys.readouterr().out)
     assert (told["verdict"], told["candidate"], told["results"][0]["state"]) == (
         "not_yet",
         "v1 Gated",
-        "open",
+        "undecided",
     )
 
 
 def test_before_the_first_review_it_is_not_yet_with_what_is_planned(
     project: Project, reviewer: User, engineer: User, manager: User, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    taken = make_gated_campaign(project, [reviewer, engineer], rows=4)
+    campaign_gate = make_gated_campaign(project, [reviewer, engineer], rows=4)
     for arguments in ([], ["--last"]):
-        assert exit_of(str(taken.campaign.pk), *arguments) == 2
+        assert exit_of(str(campaign_gate.campaign.pk), *arguments) == 2
         assert capsys.readouterr().out == (
             "v1 Gated: not yet\n"
             "The gate is frozen and waits for the first review; 8 reviews of each candidate are planned.\n"
         )
-    assert exit_of(str(taken.campaign.pk), "--json") == 2
+    assert exit_of(str(campaign_gate.campaign.pk), "--json") == 2
     told = json.loads(capsys.readouterr().out)
     assert (told["verdict"], told["more_reviews"], told["evaluation"]) == ("not_yet", 8, None)
 
     program = program_of(manager)
-    address = f"projects/{project.slug}/campaigns/{taken.campaign.pk}/gate/"
+    address = f"projects/{project.slug}/campaigns/{campaign_gate.campaign.pk}/gate/"
     for answer in (program.get(address), program.post(address, {})):
         assert answer.status_code == 200, answer.text
         shown = answer.json()
@@ -89,7 +89,7 @@ def test_before_the_first_review_it_is_not_yet_with_what_is_planned(
     # Nothing was recorded, and nothing of the level is spent.
     assert not GateEvaluation.objects.exists()
 
-    review_all(taken.campaign, reviewer, {})
+    review_all(campaign_gate.campaign, reviewer, {})
     assert program.get(address).json()["verdict"] is None
     assert program.post(address, {}).status_code == 201
 
@@ -97,42 +97,44 @@ def test_before_the_first_review_it_is_not_yet_with_what_is_planned(
 def test_what_explores_is_never_0_and_the_api_and_the_json_say_the_same(
     project: Project, reviewer: User, engineer: User, manager: User, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    taken = reviewed(project, [reviewer, engineer], 5, rows=12, split="validation")
-    assert exit_of(str(taken.campaign.pk)) == 2
-    assert GateEvaluation.objects.get().verdict == "ship"
-    assert capsys.readouterr().out.startswith("v1 Gated: not yet (its figures alone: ship)\nExploratory: ")
-    assert exit_of(str(taken.campaign.pk), "--json") == 2
+    campaign_gate = reviewed(project, [reviewer, engineer], 5, rows=12, split="validation")
+    assert exit_of(str(campaign_gate.campaign.pk)) == 2
+    assert GateEvaluation.objects.get().verdict == "release"
+    assert capsys.readouterr().out.startswith(
+        "v1 Gated: not yet (by its numbers alone: release)\nExploratory: "
+    )
+    assert exit_of(str(campaign_gate.campaign.pk), "--json") == 2
     told = json.loads(capsys.readouterr().out)
-    assert (told["verdict"], told["verdict_of_figures"]) == ("not_yet", "ship")
-    assert told["reason"].startswith("This look is exploratory, because ")
+    assert (told["verdict"], told["verdict_of_numbers"]) == ("not_yet", "release")
+    assert told["reason"].startswith("This evaluation is exploratory, because ")
 
-    address = f"projects/{project.slug}/campaigns/{taken.campaign.pk}/gate/"
+    address = f"projects/{project.slug}/campaigns/{campaign_gate.campaign.pk}/gate/"
     program = program_of(manager)
     for answer in (program.get(address), program.post(address, {})):
         shown = answer.json()
-        assert (shown["verdict"], shown["evaluation"]["verdict"]) == ("not_yet", "ship")
+        assert (shown["verdict"], shown["evaluation"]["verdict"]) == ("not_yet", "release")
         assert shown["reason"] == told["reason"]
 
 
 def test_what_cannot_be_asked_is_3(
     project: Project, reviewer: User, engineer: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    taken = make_gated_campaign(project, [reviewer, engineer], rows=2)
+    campaign_gate = make_gated_campaign(project, [reviewer, engineer], rows=2)
     assert exit_of("nowhere") == 3
     assert exit_of("999999999") == 3
-    assert exit_of(str(taken.campaign.pk), "--candidate", "nobody") == 3
+    assert exit_of(str(campaign_gate.campaign.pk), "--candidate", "nobody") == 3
     draft = make_gated_campaign(project, [reviewer], name="Draft", is_open=False)
     assert exit_of(str(draft.campaign.pk)) == 3
-    review_all(taken.campaign, reviewer, {})
-    assert exit_of(str(taken.campaign.pk), "--last") == 3  # nobody has looked
+    review_all(campaign_gate.campaign, reviewer, {})
+    assert exit_of(str(campaign_gate.campaign.pk), "--last") == 3  # not evaluated yet
     without = make_campaign(project, [reviewer], rows=1, name="Without")
     assert exit_of(str(without.pk)) == 3
 
     def broken(*_: Any, **__: Any) -> None:
         raise RuntimeError("the disk is gone")
 
-    monkeypatch.setattr(looks, "measure", broken)
-    assert exit_of(str(taken.campaign.pk)) == 3
+    monkeypatch.setattr(evaluation, "measure", broken)
+    assert exit_of(str(campaign_gate.campaign.pk)) == 3
 
 
 def test_wrong_arguments_do_not_read_as_not_yet() -> None:

@@ -35,18 +35,18 @@ CANDIDATE = {"role": "candidate", "id": 5, "content_hash": "c" * 64}
 
 def bodies(
     *,
-    taken: dict[str, Any] | None = None,
+    campaign_gate: dict[str, Any] | None = None,
     reviews: list[dict[str, Any]] = REVIEW_BODIES,
     decided: dict[str, Any] | None = None,
     **changes: Any,
 ) -> Bodies:
-    """A small dossier's contents; ``taken``, ``decided`` and ``changes`` replace the gate's, decision's and
+    """A small dossier's contents; ``campaign_gate``, ``decided`` and ``changes`` replace the gate's, decision's and
     evaluation's.
     """
     evaluation = {
         "gate": digest(GATE),
         "campaign": 3,
-        "taken_at": "2026-01-05T08:00:00+00:00",
+        "applied_at": "2026-01-05T08:00:00+00:00",
         "datasets": [DATASET],
         "candidates": [CANDIDATE],
         "level": 0.05,
@@ -59,20 +59,26 @@ def bodies(
         "is_exploratory": False,
         "is_simulated": False,
         "reviews_digest": digest_of_reviews(canonical(body) for body in reviews),
-        "results": [{"condition": CONDITION, "state": "held"}],
-        "verdict": "ship",
+        "results": [{"condition": CONDITION, "state": "met"}],
+        "verdict": "release",
         **changes,
     }
     hashed = digest(evaluation)
     of_gate = {
         "campaign": 3,
-        "taken_at": "2026-01-05T08:00:00+00:00",
+        "applied_at": "2026-01-05T08:00:00+00:00",
         "is_exploratory": False,
         "champion": None,
     }
-    decision = {"campaign": 3, "candidate": 5, "verdict": "ship", "note": "Ünïcode ✓", "evaluation": hashed}
+    decision = {
+        "campaign": 3,
+        "candidate": 5,
+        "verdict": "release",
+        "note": "Ünïcode ✓",
+        "evaluation": hashed,
+    }
     return [
-        ("gate", {"gate": GATE, "hash": digest(GATE), **of_gate, **(taken or {})}),
+        ("gate", {"gate": GATE, "hash": digest(GATE), **of_gate, **(campaign_gate or {})}),
         ("dataset", DATASET),
         *(("candidate", each) for each in evaluation["candidates"]),
         *(("review", body) for body in reviews),
@@ -96,7 +102,7 @@ def test_a_whole_one_holds_and_says_what_it_tells() -> None:
     found = check(LINES)
     assert (found.problem, found.records, found.reviews) == ("", 8, 2)
     assert found.seal == json.loads(LINES[-1])["hash"]
-    assert found.told == ["gate Release v1", "verdict ship on 2 review revisions", "decision ship"]
+    assert found.told == ["gate Release v1", "verdict release on 2 review revisions", "decision release"]
 
 
 @pytest.mark.parametrize("position", range(len(LINES)))
@@ -152,9 +158,9 @@ def test_a_chain_made_anew_is_found_by_what_its_records_say_of_each_other(
     assert problem in check(lines_of(contents)).problem
 
 
-def test_what_the_gate_did_not_pass_cannot_be_shipped() -> None:
-    early = bodies(verdict="not_yet", results=results("open"), planned=4, share=0.5)
-    assert "ships what the gate did not pass" in check(lines_of(early)).problem
+def test_what_the_gate_did_not_pass_cannot_be_released() -> None:
+    early = bodies(verdict="not_yet", results=results("undecided"), planned=4, share=0.5)
+    assert "releases what the gate did not pass" in check(lines_of(early)).problem
 
 
 CHAMPION = {"role": "champion", "id": 6}
@@ -166,22 +172,25 @@ CHAMPION = {"role": "champion", "id": 6}
         (bodies(decided={"candidate": 99}), "Record 7 (decision): it is about another candidate"),
         (bodies(decided={"campaign": 4}), "Record 7 (decision): it is of another campaign"),
         (bodies(decided={"verdict": "banana"}), "Record 7 (decision): there is no verdict “banana”"),
-        (bodies(decided={"verdict": ["ship"]}), "Record 7 (decision): there is no verdict"),
-        (bodies(is_exploratory=True), "(decision): it signs a look that explores"),
-        (bodies(is_simulated=True), "(decision): it signs a look that explores"),
+        (bodies(decided={"verdict": ["release"]}), "Record 7 (decision): there is no verdict"),
+        (bodies(is_exploratory=True), "(decision): it signs an evaluation that explores"),
+        (bodies(is_simulated=True), "(decision): it signs an evaluation that explores"),
         (bodies(verdict="banana"), "Record 6 (evaluation): there is no verdict “banana”"),
-        (bodies(results=results("failed")), "from its results follows “do_not_ship”"),
-        (bodies(results=results("open")), "from its results follows “do_not_ship”"),
-        (bodies(results=results("open"), planned=4, share=0.5), "from its results follows “not_yet”"),
+        (bodies(results=results("not_met")), "from its results follows “do_not_release”"),
+        (bodies(results=results("undecided")), "from its results follows “do_not_release”"),
+        (bodies(results=results("undecided"), planned=4, share=0.5), "from its results follows “not_yet”"),
         (bodies(results=results("fine")), "what became of the conditions"),
-        (bodies(results=results("held", "held")), "not those of the gate's conditions"),
+        (bodies(results=results("met", "met")), "not those of the gate's conditions"),
         (bodies(results=[]), "not those of the gate's conditions"),
         (bodies(share=0.25), "its share of the planned reviews"),
-        (bodies(level=0.5), "more than its gate's whole level"),
+        (bodies(level=0.5), "more than its gate's whole budget"),
         (bodies(campaign=4, decided={"campaign": 4}), "(evaluation): its gate names another campaign"),
-        (bodies(taken={"taken_at": "2026-02-01"}), "its gate names another time"),
-        (bodies(taken={"is_exploratory": True}), "its gate was taken after the first review"),
-        (bodies(candidates=[CANDIDATE, CHAMPION], taken={"champion": 7}), "another champion than its gate"),
+        (bodies(campaign_gate={"applied_at": "2026-02-01"}), "its gate names another time"),
+        (bodies(campaign_gate={"is_exploratory": True}), "its gate was applied after the first review"),
+        (
+            bodies(candidates=[CANDIDATE, CHAMPION], campaign_gate={"champion": 7}),
+            "another champion than its gate",
+        ),
         (bodies(candidates=[CANDIDATE, CANDIDATE]), "it has not one candidate"),
         (bodies(reviews=REVIEW_BODIES[:1]), "it counts 2 reviews, and the records before it hold 1"),
         (bodies(reviewers=99), "it counts 99 reviewers, and the records before it hold 1"),
@@ -203,10 +212,10 @@ def test_a_chain_made_anew_is_found_where_two_records_say_otherwise(contents: Bo
 def test_what_both_say_alike_holds() -> None:
     earlier = {**REVIEW_BODIES[0], "revision": 2, "counts": False}
     alike = [
-        bodies(candidates=[CANDIDATE, CHAMPION], taken={"champion": 6}),
+        bodies(candidates=[CANDIDATE, CHAMPION], campaign_gate={"champion": 6}),
         bodies(reviews=[*REVIEW_BODIES, earlier]),
-        bodies(results=results("failed"), verdict="do_not_ship", decided={"verdict": "not_yet"}),
-        bodies(decided={"verdict": "do_not_ship"}),
+        bodies(results=results("not_met"), verdict="do_not_release", decided={"verdict": "not_yet"}),
+        bodies(decided={"verdict": "do_not_release"}),
     ]
     assert [check(lines_of(contents)).problem for contents in alike] == [""] * 4
 

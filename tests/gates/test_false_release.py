@@ -1,6 +1,6 @@
 """A whole gate on candidates at its very edge: how often is one released that should not be?
 
-Five challengers on one test version, twelve weekly looks at each, new items and new reviewers every time, through
+Five challengers on one test version, twelve weekly evaluations of each, new items and new reviewers every time, through
 the gate's own conditions and the ledger's levels. The small run is part of every test run, the long one of
 `make verify`.
 """

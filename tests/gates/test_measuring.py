@@ -82,15 +82,15 @@ MIXED = [[5, 4], [4, 4], [5, 5], [4, 3], [5, 4], [5, 5], [4, 4], [5, 5], [3, 4],
 
 def test_a_floor_is_held_by_the_lower_bound_failed_by_the_upper_and_open_between() -> None:
     # All fives: the bound is 5 - 4 × 4.87%.
-    assert state_of(floor(4.80), tone=FIVES) == "held"
-    assert state_of(floor(4.81), tone=FIVES) == "open"
-    assert state_of(floor(4.0), tone=[[2, 2], [3, 3]] * 10) == "failed"
-    assert state_of(floor(4.3), tone=MIXED) == "open"
+    assert state_of(floor(4.80), tone=FIVES) == "met"
+    assert state_of(floor(4.81), tone=FIVES) == "undecided"
+    assert state_of(floor(4.0), tone=[[2, 2], [3, 3]] * 10) == "not_met"
+    assert state_of(floor(4.3), tone=MIXED) == "undecided"
 
 
 def test_an_open_floor_says_how_many_more_reviews_would_show_it() -> None:
     (result,) = asked(floor(3.9), tone=ALIKE).results
-    assert (result.state, result.more_reviews is not None) == ("open", True)
+    assert (result.state, result.more_reviews is not None) == ("undecided", True)
     more = result.more_reviews or 0
     found = mean_bounds(Ratings.from_table(ALIKE), alpha=LEVEL, smallest=1, largest=5, times=1 + more / 30)
     assert found.low == pytest.approx(3.9, abs=0.02)
@@ -102,7 +102,7 @@ def test_an_open_floor_says_how_many_more_reviews_would_show_it() -> None:
 def test_where_reviewers_differ_no_number_of_their_reviews_is_promised() -> None:
     severe = [[5, 5, 2], [4, 5, 2], [5, 4, 3], [5, 5, 3]] * 20
     (result,) = asked(floor(3.8), tone=severe).results
-    assert (result.state, result.more_reviews) == ("open", None)
+    assert (result.state, result.more_reviews) == ("undecided", None)
     assert "how they differ stays; more reviewers may" in result.reason
 
 
@@ -129,59 +129,59 @@ def test_an_early_look_tells_what_the_planned_end_needs_and_not_its_own_small_le
 
 
 def test_the_total_is_asked_as_a_criterion_is() -> None:
-    assert state_of(floor(4.8, TOTAL), tone=FIVES) == "held"
+    assert state_of(floor(4.8, TOTAL), tone=FIVES) == "met"
 
 
 def test_low_scores_are_held_under_a_ceiling_by_the_upper_bound() -> None:
     def low(ceiling: float) -> Condition:
         return Condition(ConditionKind.LOW_SHARE, "tone", "Tone", ceiling, 2)
 
-    assert state_of(low(0.05), tone=FIVES) == "held"
-    assert state_of(low(0.04), tone=FIVES) == "open"
-    assert state_of(low(0.2), tone=[[1, 2]] * 20) == "failed"
+    assert state_of(low(0.05), tone=FIVES) == "met"
+    assert state_of(low(0.04), tone=FIVES) == "undecided"
+    assert state_of(low(0.2), tone=[[1, 2]] * 20) == "not_met"
 
 
 def test_a_veto_is_on_the_upper_bound_of_the_failing_rate() -> None:
     veto = Condition(ConditionKind.VETO, "error", "Error", 0.05)
-    assert state_of(veto, error=[[0, 0]] * 60) == "held"
+    assert state_of(veto, error=[[0, 0]] * 60) == "met"
     (few,) = asked(veto, error=[[0, 0]] * 30).results
-    assert few.state == "open"
+    assert few.state == "undecided"
     # 59 items without one hold 5%; each has two reviews.
     assert few.more_reviews == 2 * (59 - 30)
-    assert state_of(veto, error=[[1, 1], [0, 0]] * 10) == "failed"
+    assert state_of(veto, error=[[1, 1], [0, 0]] * 10) == "not_met"
 
 
 def test_against_the_champion_by_margin_or_better() -> None:
     not_worse = Condition(ConditionKind.NON_INFERIORITY, "tone", "Tone", 0.5)
     better = Condition(ConditionKind.SUPERIORITY, "tone", "Tone", 0.0)
     fours, threes = [[4, 4]] * 60, [[3, 3]] * 60
-    assert state_of(not_worse, tone=fours, before=fours) == "held"
-    assert state_of(better, tone=fours, before=fours) == "open"
-    assert state_of(better, tone=FIVES, before=threes) == "held"
-    assert state_of(better, tone=threes, before=FIVES) == "failed"
-    assert state_of(not_worse, tone=threes, before=FIVES) == "failed"
+    assert state_of(not_worse, tone=fours, before=fours) == "met"
+    assert state_of(better, tone=fours, before=fours) == "undecided"
+    assert state_of(better, tone=FIVES, before=threes) == "met"
+    assert state_of(better, tone=threes, before=FIVES) == "not_met"
+    assert state_of(not_worse, tone=threes, before=FIVES) == "not_met"
 
 
 def test_against_a_champion_that_is_not_there_nothing_can_be_said() -> None:
     better = Condition(ConditionKind.SUPERIORITY, "tone", "Tone", 0.0)
     inputs = Inputs(scores(tone=FIVES), CHALLENGER, None, LEVEL, CLEAN, False, LEVEL)
     (result,) = measure([better], inputs).results
-    assert (result.state, "no champion" in result.reason) == ("open", True)
-    assert state_of(better, tone=FIVES) == "open"  # nobody scored both
+    assert (result.state, "no champion" in result.reason) == ("undecided", True)
+    assert state_of(better, tone=FIVES) == "undecided"  # nobody scored both
 
 
 def test_counts_of_items_and_reviewers() -> None:
     def count(kind: ConditionKind, wanted: int) -> Condition:
         return Condition(kind, threshold=wanted)
 
-    assert state_of(count(ConditionKind.ITEMS, 10), tone=MIXED) == "held"
+    assert state_of(count(ConditionKind.ITEMS, 10), tone=MIXED) == "met"
     (more,) = asked(count(ConditionKind.ITEMS, 15), tone=MIXED).results
-    assert (more.state, more.more_reviews) == ("open", 10)
-    assert state_of(count(ConditionKind.REVIEWERS, 2), tone=MIXED) == "held"
-    assert state_of(count(ConditionKind.REVIEWERS, 3), tone=MIXED) == "open"
+    assert (more.state, more.more_reviews) == ("undecided", 10)
+    assert state_of(count(ConditionKind.REVIEWERS, 2), tone=MIXED) == "met"
+    assert state_of(count(ConditionKind.REVIEWERS, 3), tone=MIXED) == "undecided"
 
 
-@pytest.mark.parametrize(("is_clean", "state"), [(True, "held"), (False, "failed"), (None, "open")])
+@pytest.mark.parametrize(("is_clean", "state"), [(True, "met"), (False, "not_met"), (None, "undecided")])
 def test_the_contamination_check_holds_only_where_it_was_found_clean(
     is_clean: bool | None, state: str
 ) -> None:
@@ -199,7 +199,7 @@ def test_the_contamination_check_holds_only_where_it_was_found_clean(
 )
 def test_what_the_rubric_does_not_have_is_open_and_says_so(condition: Condition, reason: str) -> None:
     (result,) = asked(condition, tone=FIVES).results
-    assert result.state == "open"
+    assert result.state == "undecided"
     assert reason in result.reason
 
 
@@ -213,18 +213,18 @@ def test_what_the_rubric_does_not_have_is_open_and_says_so(condition: Condition,
 )
 def test_without_an_interval_a_floor_is_open_with_the_reason(tables: dict[str, Table], reason: str) -> None:
     (result,) = asked(floor(3), **tables).results
-    assert (result.state, reason in result.reason) == ("open", True)
+    assert (result.state, reason in result.reason) == ("undecided", True)
 
 
 def test_all_conditions_have_to_hold() -> None:
     veto = Condition(ConditionKind.VETO, "error", "Error", 0.05)
     good, few = [[0, 0]] * 60, [[0, 0]] * 30
-    assert asked(floor(4.5), veto, tone=FIVES, error=good).verdict == "ship"
-    assert asked(floor(4.5), veto, tone=[[2, 2]] * 60, error=good).verdict == "do_not_ship"
+    assert asked(floor(4.5), veto, tone=FIVES, error=good).verdict == "release"
+    assert asked(floor(4.5), veto, tone=[[2, 2]] * 60, error=good).verdict == "do_not_release"
     not_yet = asked(floor(4.5), veto, tone=FIVES, error=few)
     assert (not_yet.verdict, not_yet.more_reviews) == ("not_yet", 58)
-    # What the last look does not show is not shown.
-    assert asked(floor(4.5), veto, tone=FIVES, error=few, is_last=True).verdict == "do_not_ship"
+    # What the last evaluation does not show is not shown.
+    assert asked(floor(4.5), veto, tone=FIVES, error=few, is_last=True).verdict == "do_not_release"
 
 
 def test_no_number_is_promised_where_one_condition_is_not_a_matter_of_reviews() -> None:

@@ -1,4 +1,4 @@
-"""Gates on pages: written by a form, taken by a campaign, looked through, and said wherever numbers stand."""
+"""Gates on pages: written by a form, applied to a campaign, evaluated, and said wherever numbers stand."""
 
 import re
 
@@ -98,27 +98,27 @@ def test_a_campaign_takes_looks_and_says_so(
     campaign = make_campaign(project, [reviewer, engineer], rows=12, split="test")
     gate = make_gate(project, challengers=1)
     address = f"/projects/{project.slug}/campaigns/{campaign.pk}/gate/"
-    assert "There is no review yet: it is frozen" in text_of(browser.get(address))
-    browser.post(f"{address}take/", {"gate": gate.pk})
+    assert "There is no review yet: the gate will be frozen" in text_of(browser.get(address))
+    browser.post(f"{address}apply/", {"gate": gate.pk})
     page = text_of(browser.get(address))
     assert (
         "Not yet The gate is frozen and waits for the first review; 24 reviews of each candidate are planned."
         in page
     )
-    assert "Look now" not in page
-    refused = browser.post(f"{address}look/", {"candidate": "plain"})
+    assert "Evaluate gate" not in page
+    refused = browser.post(f"{address}evaluate/", {"candidate": "plain"})
     assert (refused.status_code, "has no review yet" in text_of(refused)) == (400, True)
     for person in (reviewer, engineer):
         review_all(campaign, person, {"plain": answers(tone=5)})
-    browser.post(f"{address}look/", {"candidate": "plain"})
-    said = "The one condition holds"
+    browser.post(f"{address}evaluate/", {"candidate": "plain"})
+    said = "The one condition is met"
     for page in (address, f"/projects/{project.slug}/campaigns/{campaign.pk}/", *_compare(campaign)):
         assert said in text_of(browser.get(page)), page
     page = text_of(browser.get(address))
-    assert "look 1, with 24 of 24 planned reviews of candidate 1 on this test version" in page
-    assert "1 of 1 candidates has been looked at" in page
-    again = browser.post(f"{address}look/", {"candidate": "plain"}, follow=True)
-    assert "No review has come in since the last look" in text_of(again)
+    assert "evaluation 1, with 24 of 24 planned reviews of candidate 1 on this test version" in page
+    assert "1 of 1 candidates has been evaluated" in page
+    again = browser.post(f"{address}evaluate/", {"candidate": "plain"}, follow=True)
+    assert "No review has come in since the last evaluation" in text_of(again)
     assert GateEvaluation.objects.count() == 1
 
 
@@ -134,11 +134,11 @@ def test_a_late_gate_says_that_it_explores_on_every_page(
     review_all(campaign, reviewer, {})
     gate = make_gate(project)
     address = f"/projects/{project.slug}/campaigns/{campaign.pk}/gate/"
-    assert "it will be exploratory" in text_of(browser.get(address))
-    browser.post(f"{address}take/", {"gate": gate.pk})
-    browser.post(f"{address}look/", {"candidate": "plain"})
+    assert "the gate will be exploratory" in text_of(browser.get(address))
+    browser.post(f"{address}apply/", {"gate": gate.pk})
+    browser.post(f"{address}evaluate/", {"candidate": "plain"})
     evaluation = GateEvaluation.objects.get()
-    sign = f"/projects/{project.slug}/gates/looks/{evaluation.pk}/sign/"
+    sign = f"/projects/{project.slug}/gates/evaluations/{evaluation.pk}/sign/"
     gates = f"/projects/{project.slug}/gates/{gate.pk}/"
     for page in (
         address,
@@ -154,11 +154,11 @@ def test_a_late_gate_says_that_it_explores_on_every_page(
 def test_an_engineer_reads_but_neither_takes_nor_looks(
     project: Project, reviewer: User, engineer: User
 ) -> None:
-    taken = make_gated_campaign(project, [reviewer], rows=2)
-    address = f"/projects/{project.slug}/campaigns/{taken.campaign_id}/gate/"
+    campaign_gate = make_gated_campaign(project, [reviewer], rows=2)
+    address = f"/projects/{project.slug}/campaigns/{campaign_gate.campaign_id}/gate/"
     page = client_of(engineer).get(address).content.decode()
-    assert "Look now" not in page and "Take the gate" not in page
-    assert client_of(engineer).post(f"{address}look/").status_code == 403
+    assert "Evaluate gate" not in page and "Apply gate" not in page
+    assert client_of(engineer).post(f"{address}evaluate/").status_code == 403
 
 
 @pytest.mark.parametrize("count", [1, 3])
@@ -179,12 +179,12 @@ def test_the_panel_of_a_campaign_without_a_gate_leads_to_one(
     campaign = make_campaign(project, [reviewer], rows=1)
     page = browser.get(f"/projects/{project.slug}/campaigns/{campaign.pk}/").content.decode()
     assert f'href="/projects/{project.slug}/campaigns/{campaign.pk}/gate/"' in page
-    assert "Take one before the first review" in page
+    assert "Apply a gate before the first review" in page
     assert not CampaignGate.objects.exists()
     review_all(campaign, reviewer, {})
     for address in (f"/projects/{project.slug}/campaigns/{campaign.pk}/", *_compare(campaign)):
         panel = text_of(browser.get(address))
-        assert "after the first review it explores, and decides nothing" in panel, address
+        assert "after the first review it is exploratory and decides nothing" in panel, address
 
 
 def test_what_no_candidate_can_meet_is_told_before_the_first_review(
@@ -196,7 +196,7 @@ def test_what_no_candidate_can_meet_is_told_before_the_first_review(
         Condition(ConditionKind.ITEMS, threshold=7),
         Condition(ConditionKind.REVIEWERS, threshold=2),
     )
-    taken = make_gated_campaign(
+    campaign_gate = make_gated_campaign(
         project,
         [reviewer, engineer],
         TONE_FLOOR,
@@ -208,7 +208,7 @@ def test_what_no_candidate_can_meet_is_told_before_the_first_review(
         challengers=1,
         is_open=False,
     )
-    address = f"/projects/{project.slug}/campaigns/{taken.campaign_id}/gate/"
+    address = f"/projects/{project.slug}/campaigns/{campaign_gate.campaign_id}/gate/"
     told = browser.get(address).text
     assert "No candidate can pass" in told
     # 1 − 0.05^(1/6) of 6 items; 0.9^29 is under 5%, 0.9^28 is not.
@@ -216,7 +216,7 @@ def test_what_no_candidate_can_meet_is_told_before_the_first_review(
     assert "At least 7 items reviewed. The campaign has 6." in told
     # 1 + 4 · 0.05^(1/6), and 1 + 4 · 0.05^(1/10) is 3.96.
     assert "6 items show only a mean of at least 3.43; it takes 10 items." in told
-    open_campaign(campaign=taken.campaign, by=project.created_by)
+    open_campaign(campaign=campaign_gate.campaign, by=project.created_by)
     assert browser.get(address).text.count("No candidate can pass") == 1
     assert (
         told.count("Even without") == 1
@@ -224,14 +224,14 @@ def test_what_no_candidate_can_meet_is_told_before_the_first_review(
         and "At least 2 reviewers. The campaign" not in told
     )
     for person in (reviewer, engineer):
-        review_all(taken.campaign, person, {"v1 Gated": answers(tone=5)})
-    look = {"taken": taken.pk, "candidate": "v1 Gated"}
-    assert "No candidate can pass" not in browser.post(f"{address}look/", look, follow=True).text
+        review_all(campaign_gate.campaign, person, {"v1 Gated": answers(tone=5)})
+    evaluation = {"campaign_gate": campaign_gate.pk, "candidate": "v1 Gated"}
+    assert "No candidate can pass" not in browser.post(f"{address}evaluate/", evaluation, follow=True).text
 
 
 def test_a_gate_that_can_be_met_warns_of_nothing(
     project: Project, reviewer: User, engineer: User, browser: Client
 ) -> None:
-    taken = make_gated_campaign(project, [reviewer, engineer])
-    page = browser.get(f"/projects/{project.slug}/campaigns/{taken.campaign_id}/gate/").text
+    campaign_gate = make_gated_campaign(project, [reviewer, engineer])
+    page = browser.get(f"/projects/{project.slug}/campaigns/{campaign_gate.campaign_id}/gate/").text
     assert "No candidate can pass" not in page

@@ -81,7 +81,7 @@ CORRELATIONS = [
 
 
 def test_a_hash_beside_a_long_name_stays_on_the_paper() -> None:
-    name = "SHA-256 of the reviews, as a gate's look names it (96 records)"
+    name = "SHA-256 of the reviews, as a gate's evaluation names it (96 records)"
     for value in (HASH, "W" * 64):
         (runs,) = _pages(facts([(name, value), ("Data of this report, SHA-256", HASH)]))
         edge = (210 - MARGIN_MM) * POINTS_PER_MM

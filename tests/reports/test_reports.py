@@ -24,7 +24,7 @@ from evalapp.campaigns.models import Campaign
 from evalapp.charts.drawing import PHONE_WIDTH, WIDTH
 from evalapp.decisions.left_files import files_of
 from evalapp.decisions.services import decide
-from evalapp.gates.looks import look_at
+from evalapp.gates.evaluation import evaluate_gate
 from evalapp.jobs.models import JobState
 from evalapp.judgements.verdicts import Verdict
 from evalapp.registry.models import ModelVersion
@@ -279,30 +279,30 @@ def test_the_pdf_is_the_same_document_for_screen_readers_too(reviewed: Campaign,
 def test_a_gate_and_its_signature_are_in_it(
     project: Project, reviewer: User, other_reviewer: User, manager: User, owner: User
 ) -> None:
-    taken = make_gated_campaign(project, [reviewer, other_reviewer])
-    campaign = taken.campaign
+    campaign_gate = make_gated_campaign(project, [reviewer, other_reviewer])
+    campaign = campaign_gate.campaign
     for person in (reviewer, other_reviewer):
         review_all(campaign, person, {("v1 Gated", n): answers(tone=4 + n % 2) for n in range(1, 7)})
     tuned = ModelVersion.objects.get(label="v1 Gated")
-    look = look_at(taken=taken, candidate=tuned, by=manager).evaluation
+    evaluation = evaluate_gate(campaign_gate=campaign_gate, candidate=tuned, by=manager).evaluation
     signed = decide(
         campaign=campaign,
         candidate=tuned,
-        verdict=look.verdict,
+        verdict=evaluation.verdict,
         note="As agreed.",
         by=manager,
-        evaluation=look,
+        evaluation=evaluation,
     )
 
     words = words_of(page_of(made(campaign, manager)))
 
-    assert f"{taken.gate}, taken before the first review" in words
-    assert look.body_hash in words and taken.gate.body_hash in words
-    for result in look.record["results"]:
+    assert f"{campaign_gate.gate}, applied before the first review" in words
+    assert evaluation.body_hash in words and campaign_gate.gate.body_hash in words
+    for result in evaluation.record["results"]:
         assert result["words"] in words
     assert signed.seal in words and f"Signed by {manager}, manager" in words and "As agreed." in words
-    # The reviews that the look rests on are those of the report.
-    assert words.count(look.reviews_digest) == 2
+    # The reviews that the evaluation rests on are those of the report.
+    assert words.count(evaluation.reviews_digest) == 2
     assert "Reviews changed after" not in words
     address = f"/projects/{project.slug}/decisions/{signed.pk}/"
     assert "Reviews changed after" not in client_of(manager).get(address).text
@@ -327,7 +327,7 @@ def test_limits_are_said_where_they_apply(
     assert "One reviewer: no interval can speak of other reviewers" in words
     assert "The campaign was still going on" in words
     assert "8 of 16 assignments were submitted." in words
-    assert "No gate was taken before the first review" in words
+    assert "No gate was applied before the first review" in words
     assert "Simulated" not in words
 
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from evalapp.stats.bounds import mean_bounds
 from evalapp.stats.ratings import Ratings
-from evalapp.stats.sequential import Spending, level_for_look, look_levels, spent
+from evalapp.stats.sequential import Spending, interim_level, interim_levels, spent
 
 WEEKS, CHALLENGERS = 12, 5
 
@@ -21,20 +21,20 @@ def bounds(levels: list[float]) -> list[float]:
 
 def test_bounds_equal_the_published_ones() -> None:
     """Lan and DeMets' O'Brien–Fleming-like function, one-sided 2.5%, as in gsDesign."""
-    assert bounds(look_levels(0.025, [0.5, 1])) == pytest.approx([2.9626, 1.9686], abs=1e-4)
-    found = bounds(look_levels(0.025, [0.2, 0.4, 0.6, 0.8, 1]))
+    assert bounds(interim_levels(0.025, [0.5, 1])) == pytest.approx([2.9626, 1.9686], abs=1e-4)
+    found = bounds(interim_levels(0.025, [0.2, 0.4, 0.6, 0.8, 1]))
     assert found == pytest.approx([4.8769, 3.3570, 2.6803, 2.2898, 2.0310], abs=1e-4)
 
 
 def test_a_single_look_at_the_end_has_the_whole_level() -> None:
-    assert look_levels(0.025, [1.0]) == pytest.approx([0.025])
-    assert look_levels(0.025, [1.7]) == pytest.approx([0.025])
+    assert interim_levels(0.025, [1.0]) == pytest.approx([0.025])
+    assert interim_levels(0.025, [1.7]) == pytest.approx([0.025])
     assert spent(0.025, 1.0) == pytest.approx(0.025)
     assert spent(0.025, 0.0) == 0.0
 
 
 def test_levels_of_weekly_looks_rise_and_leave_most_to_the_end() -> None:
-    levels = look_levels(0.025, [week / WEEKS for week in range(1, WEEKS + 1)])
+    levels = interim_levels(0.025, [week / WEEKS for week in range(1, WEEKS + 1)])
     assert levels[0] == 0.0
     assert all(earlier < later for earlier, later in pairwise(levels))
     assert 0.018 < levels[-1] < 0.025
@@ -44,14 +44,14 @@ def test_levels_of_weekly_looks_rise_and_leave_most_to_the_end() -> None:
 
 def test_a_later_look_does_not_change_an_earlier_level() -> None:
     shares = [0.3, 0.45, 0.7, 1.0]
-    whole = look_levels(0.025, shares)
-    for looks in range(1, 5):
-        assert look_levels(0.025, shares[:looks]) == pytest.approx(whole[:looks])
+    whole = interim_levels(0.025, shares)
+    for evaluations in range(1, 5):
+        assert interim_levels(0.025, shares[:evaluations]) == pytest.approx(whole[:evaluations])
 
 
 def test_a_look_too_soon_gets_nothing_and_costs_nothing() -> None:
-    assert look_levels(0.025, [0.5, 0.5005, 1.0]) == pytest.approx(
-        [look_levels(0.025, [0.5])[0], 0.0, look_levels(0.025, [0.5, 1.0])[1]]
+    assert interim_levels(0.025, [0.5, 0.5005, 1.0]) == pytest.approx(
+        [interim_levels(0.025, [0.5])[0], 0.0, interim_levels(0.025, [0.5, 1.0])[1]]
     )
 
 
@@ -60,7 +60,7 @@ def test_a_look_too_soon_gets_nothing_and_costs_nothing() -> None:
 def test_chance_of_any_false_finding_is_what_was_spent(shares: list[float], level: float) -> None:
     """Brownian paths against the bounds, within the error of the simulation."""
     shares = sorted(shares)
-    levels = look_levels(level, shares)
+    levels = interim_levels(level, shares)
     steps = np.sqrt(np.diff([0.0, *shares]))
     paths = np.cumsum(np.random.default_rng(1).normal(size=(40_000, len(shares))) * steps, axis=1)
     critical = [NormalDist().inv_cdf(1 - each) if each else np.inf for each in levels]
@@ -79,15 +79,15 @@ def test_challengers_share_the_level() -> None:
 
 def test_the_level_now_says_why_there_is_none() -> None:
     spending = Spending(level=0.025, challengers=2)
-    found = level_for_look(spending, challenger=2, shares=[0.5, 1.0])
-    assert (found.value, found.n) == (pytest.approx(look_levels(0.0125, [0.5, 1.0])[-1]), 2)
-    assert "it is spent" in level_for_look(spending, challenger=3, shares=[1.0]).reason
-    early = level_for_look(spending, challenger=1, shares=[0.05])
+    found = interim_level(spending, challenger=2, shares=[0.5, 1.0])
+    assert (found.value, found.n) == (pytest.approx(interim_levels(0.0125, [0.5, 1.0])[-1]), 2)
+    assert "it is spent" in interim_level(spending, challenger=3, shares=[1.0]).reason
+    early = interim_level(spending, challenger=1, shares=[0.05])
     assert early.reason == "too early: next to no level is spent by now"
-    soon = level_for_look(spending, challenger=1, shares=[0.5, 0.501])
-    assert soon.reason == "too soon after the last look"
-    over = level_for_look(spending, challenger=1, shares=[0.5, 1.0, 1.0])
-    assert over.reason == "the level was spent at the look at the planned end"
+    soon = interim_level(spending, challenger=1, shares=[0.5, 0.501])
+    assert soon.reason == "too soon after the last evaluation"
+    over = interim_level(spending, challenger=1, shares=[0.5, 1.0, 1.0])
+    assert over.reason == "the level was spent at the evaluation at the planned end"
 
 
 def test_bad_plans_are_refused() -> None:
@@ -97,14 +97,14 @@ def test_bad_plans_are_refused() -> None:
         Spending(level=0.05, challengers=0)
     with pytest.raises(ValueError, match="counted from 1"):
         Spending(level=0.05).for_challenger(0)
-    with pytest.raises(ValueError, match=r"look 2: the share of the plan falls from 0\.6 to 0\.5"):
-        look_levels(0.05, [0.6, 0.5])
-    with pytest.raises(ValueError, match="look 1: the share of the plan is nan"):
-        look_levels(0.05, [float("nan")])
+    with pytest.raises(ValueError, match=r"evaluation 2: the share of the plan falls from 0\.6 to 0\.5"):
+        interim_levels(0.05, [0.6, 0.5])
+    with pytest.raises(ValueError, match="evaluation 1: the share of the plan is nan"):
+        interim_levels(0.05, [float("nan")])
 
 
 def released(generator: np.random.Generator, levels: list[float], *, reviewers: int) -> bool:
-    """Whether a challenger that is no better is released at one of the weekly looks.
+    """Whether a challenger that is no better is released at one of the weekly evaluations.
 
     Five further items a week, all reviewers on each; reviewers and items differ about the difference, whose
     mean is 0.
@@ -134,14 +134,14 @@ def test_false_releases_stay_under_the_level_with_weekly_looks_and_five_challeng
     level, campaigns = 0.05, 1500
     spending = Spending(level=level, challengers=challengers)
     shares = [week / WEEKS for week in range(1, WEEKS + 1)]
-    plan = [look_levels(spending.for_challenger(k), shares) for k in range(1, CHALLENGERS + 1)]
+    plan = [interim_levels(spending.for_challenger(k), shares) for k in range(1, CHALLENGERS + 1)]
     generator = np.random.default_rng(2)
     false = sum(
         any(released(generator, levels, reviewers=reviewers) for levels in plan) for _ in range(campaigns)
     )
     # Two standard errors of the simulation at the level.
     assert false / campaigns <= level + 2 * np.sqrt(level * (1 - level) / campaigns)
-    # The same looks at 5% each release far more often.
+    # The same evaluations at 5% each release far more often.
     naive = sum(
         any(released(generator, [level] * WEEKS, reviewers=reviewers) for _ in range(CHALLENGERS))
         for _ in range(200)

@@ -1,7 +1,7 @@
 """An engineer from a file to the champion and on, in a real browser, with the small real model.
 
 The file becomes a dataset version, a look says what a training would be, LoRA is trained and answers through the
-fastest engine that is installed, people review, the candidate ships and is the champion; what they corrected trains it
+fastest engine that is installed, people review, the candidate is released and is the champion; what they corrected trains it
 further by DPO, and that adapter answers, too.
 """
 
@@ -61,12 +61,12 @@ def look_first(engineer: Person, name: str) -> None:
     engineer.press("Start this training")
 
 
-def ship(manager: Person, label: str) -> None:
+def release(manager: Person, label: str) -> None:
     """Decide, and find the champion among the models."""
     manager.station("Cycles")
     manager.follow(f"{rating.CAMPAIGN} is closed and waits for a decision")
     manager.choose("Candidate", label)
-    manager.page.get_by_label("Ship", exact=True).check()
+    manager.page.get_by_label("Release", exact=True).check()
     manager.fill("Note", "It says what to do next.")
     manager.press("Record the decision")
     manager.station("Models")
@@ -107,7 +107,7 @@ def test_an_engineer_goes_from_a_file_to_the_champion_and_on(
         )
         rating.rate_everything(engineer, rating.TONES[::-1], corrections={2: own}, comment="Too short.")
         deciding.close(manager)
-        ship(manager, beginning.FIRST)
+        release(manager, beginning.FIRST)
 
         # The reviewer's desk has no rail.
         engineer.page.goto("/")

@@ -19,9 +19,11 @@ class DecisionSerializer(Shown):
     candidate = serializers.IntegerField(source="candidate_id", help_text="Id of a model version.")
     evidence = serializers.DictField()
     evaluation = serializers.IntegerField(
-        source="evaluation_id", allow_null=True, help_text="Id of the gate's look that it signs."
+        source="evaluation_id", allow_null=True, help_text="Id of the gate's evaluation that it signs."
     )
-    seal = serializers.CharField(help_text="The hash that ends its dossier; empty where it signs no look.")
+    seal = serializers.CharField(
+        help_text="The hash that ends its dossier; empty where it signs no evaluation."
+    )
     decided_by = serializers.CharField(allow_null=True)
 
     class Meta:
@@ -41,13 +43,13 @@ class DecisionBody(Body):
         required=False,
         default=None,
         allow_null=True,
-        help_text="Id of a gate's look at the candidate, which the decision signs.",
+        help_text="Id of a gate's evaluation of the candidate, which the decision signs.",
     )
     replaces = Id(
         required=False,
         default=None,
         allow_null=True,
-        help_text="Id of the newest decision on the look, or without one on the campaign; what is decided is not decided anew "
+        help_text="Id of the newest decision on the evaluation, or without one on the campaign; what is decided is not decided anew "
         "without it (409).",
     )
 

@@ -17,7 +17,7 @@ from evalapp.gates.models import CampaignGate, Gate, GateEvaluation, GateVerdict
 from evalapp.rubrics.models import Criterion
 
 KINDS = [kind.value for kind in ConditionKind]
-STATES = ("held", "failed", "open")
+STATES = ("met", "not_met", "undecided")
 LEVEL_DIGITS = 12
 
 
@@ -25,16 +25,14 @@ class GateConditionSerializer(serializers.Serializer[Any]):
     """``threshold``: a mean, a share from 0 to 1, a margin in points, or a count."""
 
     kind = serializers.ChoiceField(choices=KINDS)
-    criterion = serializers.CharField(
-        help_text=f"A criterion's key, or “{TOTAL}”; empty where none is asked."
-    )
+    criterion = serializers.CharField(help_text=f"A criterion's key, or “{TOTAL}”; empty where it has none.")
     name = serializers.CharField()
     threshold = serializers.FloatField(allow_null=True)
     at_most = serializers.IntegerField(allow_null=True, help_text="What counts as a low score.")
 
 
 class GateSerializer(Shown):
-    """``alpha`` is one-sided, for all looks at all challengers on one test version."""
+    """``alpha`` is one-sided, over all evaluations of all challengers on one test version."""
 
     rubric = serializers.IntegerField(source="rubric_id")
     conditions = GateConditionSerializer(many=True)
@@ -75,12 +73,12 @@ class GateBody(Body):
         allow_null=True,
         min_value=1,
         max_value=LARGEST_COUNT,
-        help_text="Of each candidate; looks spend most of the level there. null: what its campaign plans.",
+        help_text="Of each candidate; evaluations spend most of the budget there. null: what its campaign plans.",
     )
     challengers = Whole(default=5, min_value=1, max_value=MOST_CHALLENGERS)
 
 
-class TakeGateBody(Body):
+class ApplyGateBody(Body):
     gate = Id()
     champion = Id(
         required=False,
@@ -90,7 +88,7 @@ class TakeGateBody(Body):
     )
 
 
-class LookBody(Body):
+class EvaluateGateBody(Body):
     candidate = Text(
         max_length=80,
         allow_blank=True,
@@ -111,7 +109,7 @@ class ResultSerializer(serializers.Serializer[Any]):
 
 
 class EvaluationSerializer(Shown):
-    """A recorded look. ``look`` and ``challenger`` are its numbers in the ledger of the tested split, ``share`` what was
+    """A recorded evaluation. ``number`` and ``challenger`` are its numbers in the ledger of the tested split, ``share`` what was
     in of the ``planned`` reviews of the candidate; null where
     it is exploratory or simulated. ``more_reviews`` of the candidate would show what is open.
     """
@@ -129,7 +127,7 @@ class EvaluationSerializer(Shown):
     class Meta:
         model = GateEvaluation
         fields = (
-            "id", "candidate", "label", "verdict", "results", "level", "look", "challenger", "planned", "share", "is_exploratory",
+            "id", "candidate", "label", "verdict", "results", "level", "number", "challenger", "planned", "share", "is_exploratory",
             "is_simulated", "why_beside_ledger", "more_reviews", "items", "reviewers", "reviews", "reviews_digest",
             "body_hash", "evaluated_at", "evaluated_by",
         )  # fmt: skip
@@ -148,11 +146,11 @@ class EvaluationSerializer(Shown):
         return int(evaluation.record["reviews"])
 
     def get_why_beside_ledger(self, evaluation: GateEvaluation) -> str:
-        """Why the look is not on the ledger; empty where it is."""
+        """Why the evaluation is not on the ledger; empty where it is."""
         return str(evaluation.record["why_beside_ledger"])
 
 
-class TakenGateSerializer(Shown):
+class AppliedGateSerializer(Shown):
     gate = GateSerializer()
     champion = serializers.IntegerField(source="champion_id", allow_null=True)
 
@@ -162,8 +160,8 @@ class TakenGateSerializer(Shown):
 
 
 class CampaignGateSerializer(serializers.Serializer[Any]):
-    """The campaign's gate with its last recorded look; null where there is none. ``verdict`` is for continuous delivery:
-    not yet before the first review, and where the look is exploratory or simulated, whatever the verdict of its own
+    """The campaign's gate with its last recorded evaluation; null where there is none. ``verdict`` is for continuous delivery:
+    not yet before the first review, and where the evaluation is exploratory or simulated, whatever the verdict of its own
     figures is (``evaluation``); ``reason`` says which. Before the first review ``more_reviews`` of each candidate are
     planned.
     """
@@ -172,6 +170,6 @@ class CampaignGateSerializer(serializers.Serializer[Any]):
     more_reviews = serializers.IntegerField(
         allow_null=True, help_text="Of the candidate, for what is open; null where unknown, or nothing is."
     )
-    reason = serializers.CharField(help_text="Why it is not yet whatever the figures say; empty otherwise.")
-    taken = TakenGateSerializer(allow_null=True)
+    reason = serializers.CharField(help_text="Why it is not yet whatever the numbers say; empty otherwise.")
+    campaign_gate = AppliedGateSerializer(allow_null=True)
     evaluation = EvaluationSerializer(allow_null=True)

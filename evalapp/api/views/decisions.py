@@ -27,10 +27,10 @@ class DecisionList(ProjectView):
 
     @operation("Decide on a candidate", body=DecisionBody, result=DecisionSerializer, status=201)
     def post(self) -> object:
-        """With the numbers as they stand, which are kept. “ship” makes the candidate the champion. With
-        ``evaluation`` it signs a gate's look; who started the training of the candidate cannot (403). What is decided
-        already, the look or else the campaign, takes the id of its newest decision as ``replaces`` (409). Of a campaign with more than 20,000 scores the
-        stored comparison is kept, which has to be there unless a look is signed (409).
+        """With the numbers as they stand, which are kept. “release” makes the candidate the champion. With
+        ``evaluation`` it signs a gate's evaluation; who started the training of the candidate cannot (403). What is decided
+        already, the evaluation or else the campaign, takes the id of its newest decision as ``replaces`` (409). Of a campaign with more than 20,000 scores the
+        stored comparison is kept, which has to be there unless an evaluation is signed (409).
         """
         values = self.body()
         campaigns = self.project.campaigns.select_related("project", "rubric_version")
@@ -39,9 +39,11 @@ class DecisionList(ProjectView):
             versions_of(self.project), values["candidate"], "candidate", "candidate with id"
         )
         if values["evaluation"] is not None:
-            looks = GateEvaluation.objects.filter(taken__campaign__project=self.project)
-            looks = looks.select_related("candidate", "taken__gate").defer("reviews")
-            values["evaluation"] = chosen(looks, values["evaluation"], "evaluation", "look at a gate with id")
+            evaluations = GateEvaluation.objects.filter(campaign_gate__campaign__project=self.project)
+            evaluations = evaluations.select_related("candidate", "campaign_gate__gate").defer("reviews")
+            values["evaluation"] = chosen(
+                evaluations, values["evaluation"], "evaluation", "evaluation of a gate with id"
+            )
         return decide(by=self.person, **values)
 
 
@@ -51,7 +53,7 @@ class DecisionDossier(ProjectView):
     @operation("Download a decision's dossier", binary=True)
     def get(self, decision_id: int) -> object:
         """JSON Lines, hash-chained; `python -m evalapp.dossier FILE` checks it without a server."""
-        decisions = self.project.decisions.select_related("evaluation__taken__gate")
+        decisions = self.project.decisions.select_related("evaluation__campaign_gate__gate")
         decision = get_or_missing(decisions, pk=decision_id)
         response = StreamingHttpResponse(dossier_lines(decision), content_type="application/octet-stream")
         response["Content-Disposition"] = f'attachment; filename="dossier-{decision_id}.jsonl"'

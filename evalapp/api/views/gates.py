@@ -3,22 +3,22 @@ from typing import Any
 from evalapp.accounts.permissions import Permission
 from evalapp.api.operations import Answer, ProjectView, chosen, operation
 from evalapp.api.serializers.gates import (
+    AppliedGateSerializer,
+    ApplyGateBody,
     CampaignGateSerializer,
+    EvaluateGateBody,
     EvaluationSerializer,
     GateBody,
     GateConditionBody,
     GateSerializer,
-    LookBody,
-    TakeGateBody,
-    TakenGateSerializer,
 )
 from evalapp.campaigns.models import Campaign
 from evalapp.core.errors import ConflictError
 from evalapp.core.http import get_or_missing
-from evalapp.gates.looks import look_at
+from evalapp.gates.evaluation import evaluate_gate
 from evalapp.gates.models import CampaignGate, GateEvaluation, GateVerdict
-from evalapp.gates.queries import candidate_named, evaluations_of, gates_of, last_evaluation, taken_by
-from evalapp.gates.services import GatePlan, save_gate, take_gate
+from evalapp.gates.queries import applied_gates, candidate_named, evaluations_of, gates_of, last_evaluation
+from evalapp.gates.services import GatePlan, apply_gate, save_gate
 from evalapp.gates.waiting import waiting_of
 from evalapp.registry.queries import versions_of
 
@@ -34,7 +34,7 @@ class GateList(ProjectView):
 
     @operation("Save a gate", body=GateBody, result=GateSerializer, status=201)
     def post(self) -> object:
-        """A new name makes a gate. A name that is there changes it: in place while no campaign has taken it,
+        """A new name makes a gate. A name that is there changes it: in place while it is applied to no campaign,
         else as the next version.
         """
         values = self.body()
@@ -77,38 +77,38 @@ class CampaignGateDetail(CampaignGateView):
 
     @operation("Read a campaign's gate", result=CampaignGateSerializer)
     def get(self, campaign_id: int) -> object:
-        """With its last recorded look; not yet before the first review and where nobody can sign it. Reading spends nothing, and says nothing
+        """With its last recorded evaluation; not yet before the first review and where nobody can sign it. Reading spends nothing, and says nothing
         new.
         """
-        taken = next(iter(taken_by(self.campaign(campaign_id))), None)
-        return _shown(taken, last_evaluation(taken) if taken is not None else None)
+        campaign_gate = next(iter(applied_gates(self.campaign(campaign_id))), None)
+        return _shown(campaign_gate, last_evaluation(campaign_gate) if campaign_gate is not None else None)
 
     @operation(
-        "Look at a candidate through the gate",
-        body=LookBody,
+        "Evaluate a gate",
+        body=EvaluateGateBody,
         result=CampaignGateSerializer,
         status=201,
         also={
-            200: "No review has come in since the last look, which stands; or none at all, which is not yet and is not "
+            200: "No review has come in since the last evaluation, which stands; or none at all, which is not yet and is not "
             "recorded."
         },
     )
     def post(self, campaign_id: int) -> object:
-        """A recorded look, which spends a part of the level: ship, do not ship, or not yet."""
+        """A recorded evaluation, which spends false-release budget: release, do not release, or not yet."""
         campaign = self.campaign(campaign_id)
         values = self.body()
-        taken = next(iter(taken_by(campaign)), None)
-        if taken is None:
-            raise ConflictError(f"{campaign} has not taken a gate, so there is nothing to ask.")
-        candidate = candidate_named(taken, values["candidate"])
-        if waiting_of(taken):
-            return Answer(_shown(taken, None), 200)
-        look = look_at(taken=taken, candidate=candidate, by=self.person)
-        return Answer(_shown(taken, look.evaluation), 201 if look.is_new else 200)
+        campaign_gate = next(iter(applied_gates(campaign)), None)
+        if campaign_gate is None:
+            raise ConflictError(f"{campaign} has no gate to evaluate. Apply one first.")
+        candidate = candidate_named(campaign_gate, values["candidate"])
+        if waiting_of(campaign_gate):
+            return Answer(_shown(campaign_gate, None), 200)
+        found = evaluate_gate(campaign_gate=campaign_gate, candidate=candidate, by=self.person)
+        return Answer(_shown(campaign_gate, found.evaluation), 201 if found.is_new else 200)
 
 
-def _shown(taken: CampaignGate | None, evaluation: GateEvaluation | None) -> dict[str, Any]:
-    waiting = waiting_of(taken) if taken is not None and evaluation is None else None
+def _shown(campaign_gate: CampaignGate | None, evaluation: GateEvaluation | None) -> dict[str, Any]:
+    waiting = waiting_of(campaign_gate) if campaign_gate is not None and evaluation is None else None
     if waiting is not None:
         told = {"verdict": GateVerdict.NOT_YET, "more_reviews": waiting.more_reviews, "reason": waiting.words}
     elif evaluation is not None:
@@ -119,13 +119,13 @@ def _shown(taken: CampaignGate | None, evaluation: GateEvaluation | None) -> dic
         }
     else:
         told = {"verdict": None, "more_reviews": None, "reason": ""}
-    return {**told, "taken": taken, "evaluation": evaluation}
+    return {**told, "campaign_gate": campaign_gate, "evaluation": evaluation}
 
 
-class CampaignGateTake(CampaignGateView):
+class CampaignGateApply(CampaignGateView):
     required_permission = Permission.EDIT_CAMPAIGNS
 
-    @operation("Let a campaign take a gate", body=TakeGateBody, result=TakenGateSerializer, status=201)
+    @operation("Apply a gate to a campaign", body=ApplyGateBody, result=AppliedGateSerializer, status=201)
     def post(self, campaign_id: int) -> object:
         """Before the first review it is the campaign's own; afterwards it is exploratory."""
         campaign = self.campaign(campaign_id)
@@ -135,14 +135,16 @@ class CampaignGateTake(CampaignGateView):
         if values["champion"] is not None:
             versions = versions_of(self.project)
             champion = chosen(versions, values["champion"], "champion", "candidate with id")
-        taken = take_gate(campaign=campaign, gate=gate, champion=champion, by=self.person)
-        taken.gate.refresh_from_db()
-        return taken
+        campaign_gate = apply_gate(campaign=campaign, gate=gate, champion=champion, by=self.person)
+        campaign_gate.gate.refresh_from_db()
+        return campaign_gate
 
 
-class CampaignGateLooks(CampaignGateView):
-    @operation("List the looks of a campaign's gate", result=EvaluationSerializer, paged=True)
+class CampaignGateEvaluations(CampaignGateView):
+    @operation("List the evaluations of a campaign's gate", result=EvaluationSerializer, paged=True)
     def get(self, campaign_id: int) -> object:
-        """Newest first; of the gate that the campaign took before its first review, else of an exploratory one."""
-        taken = next(iter(taken_by(self.campaign(campaign_id))), None)
-        return self.page(evaluations_of(taken) if taken is not None else GateEvaluation.objects.none())
+        """Newest first; of the gate applied before the first review, else of an exploratory one."""
+        campaign_gate = next(iter(applied_gates(self.campaign(campaign_id))), None)
+        return self.page(
+            evaluations_of(campaign_gate) if campaign_gate is not None else GateEvaluation.objects.none()
+        )

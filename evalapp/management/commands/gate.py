@@ -9,13 +9,13 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from evalapp.campaigns.models import Campaign
 from evalapp.core.errors import ProblemError
-from evalapp.gates.looks import look_at
+from evalapp.gates.evaluation import evaluate_gate
 from evalapp.gates.models import GateEvaluation, GateVerdict
-from evalapp.gates.queries import candidate_named, evaluations_of, taken_by
+from evalapp.gates.queries import applied_gates, candidate_named, evaluations_of
 from evalapp.gates.waiting import Waiting, waiting_of
 from evalapp.registry.models import ModelVersion
 
-EXITS = {GateVerdict.SHIP.value: 0, GateVerdict.DO_NOT_SHIP.value: 1, GateVerdict.NOT_YET.value: 2}
+EXITS = {GateVerdict.RELEASE.value: 0, GateVerdict.DO_NOT_RELEASE.value: 1, GateVerdict.NOT_YET.value: 2}
 ERROR = 3
 
 
@@ -30,8 +30,8 @@ class _BeforeFirst(NamedTuple):
 
 class Command(BaseCommand):
     help = (
-        "Look at a candidate through the campaign's gate, and record it. Exit code 0: ship, 1: do not ship, "
-        "2: not yet (also before the first review, and what is exploratory or simulated), 3: it could not be asked."
+        "Evaluate the campaign's gate on a candidate, and record it. Exit code 0: release, 1: do not release, "
+        "2: not yet (also before the first review, and what is exploratory or simulated), 3: it could not be evaluated."
     )
     # A check that fails would exit by 1.
     requires_system_checks: list[str] = []
@@ -54,7 +54,7 @@ class Command(BaseCommand):
             "--candidate", default="", help="Its label; without one, the newest tuned candidate."
         )
         parser.add_argument(
-            "--last", action="store_true", help="Read the last recorded look, and spend nothing."
+            "--last", action="store_true", help="Read the last recorded evaluation, and spend nothing."
         )
         parser.add_argument("--json", action="store_true", help="for machines")
 
@@ -67,7 +67,7 @@ class Command(BaseCommand):
             raise
         except Exception as error:
             # The edge of the process: whatever it was must not read as a verdict, as the usual 1 would.
-            raise CommandError(f"The gate could not be asked: {error}", returncode=ERROR) from error
+            raise CommandError(f"The gate could not be evaluated: {error}", returncode=ERROR) from error
         if options["json"]:
             self.stdout.write(json.dumps(_told(found), ensure_ascii=False, indent=1))
         elif isinstance(found, _BeforeFirst):
@@ -78,28 +78,28 @@ class Command(BaseCommand):
             sys.exit(code)
 
     def _asked(self, options: dict[str, Any]) -> "GateEvaluation | _BeforeFirst":
-        """The look, recorded now or before; nothing is recorded while the gate waits for its first review."""
+        """The evaluation, recorded now or before; nothing is recorded while the gate waits for its first review."""
         campaign = _campaign(options["campaign"])
-        taken = next(iter(taken_by(campaign)), None)
-        if taken is None:
-            raise CommandError(f"{campaign} has not taken a gate.", returncode=ERROR)
-        candidate = candidate_named(taken, options["candidate"])
-        if waiting := waiting_of(taken):
+        campaign_gate = next(iter(applied_gates(campaign)), None)
+        if campaign_gate is None:
+            raise CommandError(f"{campaign} has no gate.", returncode=ERROR)
+        candidate = candidate_named(campaign_gate, options["candidate"])
+        if waiting := waiting_of(campaign_gate):
             return _BeforeFirst(candidate, waiting)
         if not options["last"]:
-            return look_at(taken=taken, candidate=candidate, by=None).evaluation
-        last = evaluations_of(taken).filter(candidate=candidate).first()
+            return evaluate_gate(campaign_gate=campaign_gate, candidate=candidate, by=None).evaluation
+        last = evaluations_of(campaign_gate).filter(candidate=candidate).first()
         if last is None:
-            raise CommandError(f"Nobody has looked at {candidate.label} yet.", returncode=ERROR)
+            raise CommandError(f"The gate has not been evaluated on {candidate.label} yet.", returncode=ERROR)
         return last
 
     def _print(self, evaluation: GateEvaluation) -> None:
         verdict = GateVerdict(evaluation.verdict_for_delivery).label.lower()
-        # Nobody reads “ship” of what nobody can sign.
+        # Nobody reads “release” of what nobody can sign.
         beside = (
             ""
             if evaluation.may_be_signed
-            else f" (its figures alone: {evaluation.get_verdict_display().lower()})"
+            else f" (by its numbers alone: {evaluation.get_verdict_display().lower()})"
         )
         self.stdout.write(f"{evaluation.candidate.label}: {verdict}{beside}")
         if evaluation.is_simulated:
@@ -107,10 +107,10 @@ class Command(BaseCommand):
         elif evaluation.is_exploratory:
             self.stdout.write(f"Exploratory: {evaluation.record['why_beside_ledger']}.")
         for result in evaluation.record["results"]:
-            self.stdout.write(f"  {result['state']:6}  {result['words']}. {result['reason']}")
+            self.stdout.write(f"  {result['state']:9}  {result['words']}. {result['reason']}")
         if evaluation.more_reviews:
             self.stdout.write(
-                f"About {evaluation.more_reviews:,} more reviews of it would show what is open."
+                f"About {evaluation.more_reviews:,} more reviews of it would settle what is undecided."
             )
 
 
@@ -141,7 +141,7 @@ def _told(evaluation: GateEvaluation | _BeforeFirst) -> dict[str, Any]:
     return {
         **evaluation.record,
         "verdict": evaluation.verdict_for_delivery,
-        "verdict_of_figures": evaluation.verdict,
+        "verdict_of_numbers": evaluation.verdict,
         "reason": evaluation.why_not_signed,
         "candidate": evaluation.candidate.label,
         "evaluation": evaluation.pk,

@@ -1,4 +1,4 @@
-"""What became of the reviews since a look at a gate: its verdict is sealed, and people go on reviewing."""
+"""What became of the reviews since an evaluation of a gate: its verdict is sealed, and people go on reviewing."""
 
 import json
 from typing import NamedTuple
@@ -8,8 +8,8 @@ from evalapp.gates.models import GateEvaluation
 from evalapp.reviews.models import Review
 
 
-class SinceLook(NamedTuple):
-    """How many reviews were ``added``, ``amended`` or are ``gone`` since the look read them."""
+class ReviewChanges(NamedTuple):
+    """How many reviews were ``added``, ``amended`` or are ``gone`` since the evaluation read them."""
 
     added: int
     amended: int
@@ -17,13 +17,13 @@ class SinceLook(NamedTuple):
 
     @property
     def words(self) -> str:
-        """Such as "3 added and 1 amended"; empty where the reviews are those of the look."""
+        """Such as "3 added and 1 amended"; empty where the reviews are those of the evaluation."""
         parts = [f"{count:,} {what}" for what, count in self._asdict().items() if count]
         return " and ".join(filter(None, [", ".join(parts[:-1]), *parts[-1:]]))
 
 
-def since_look(evaluation: GateEvaluation) -> SinceLook:
-    """The campaign's reviews of now held against those that the look rests on, review by review."""
+def review_changes_since(evaluation: GateEvaluation) -> ReviewChanges:
+    """The campaign's reviews of now held against those that the evaluation rests on, review by review."""
     read = {
         record["review"]: record["revision"]
         for record in map(json.loads, filter(None, evaluation.reviews.split("\n")))
@@ -31,12 +31,12 @@ def since_look(evaluation: GateEvaluation) -> SinceLook:
     }
     now = dict(
         Review.objects.filter(
-            campaign=evaluation.taken.campaign_id,
+            campaign=evaluation.campaign_gate.campaign_id,
             purpose=Purpose.REVIEW,
             is_simulated=evaluation.is_simulated,
         ).values_list("pk", "revision")
     )
-    return SinceLook(
+    return ReviewChanges(
         added=len(now.keys() - read.keys()),
         amended=sum(now[review] != read[review] for review in now.keys() & read.keys()),
         gone=len(read.keys() - now.keys()),

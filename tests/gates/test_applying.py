@@ -9,7 +9,7 @@ from evalapp.campaigns.models import Campaign
 from evalapp.core.errors import ConflictError, InvalidError
 from evalapp.gates.conditions import TOTAL, Condition, ConditionKind
 from evalapp.gates.models import CampaignGate, Gate
-from evalapp.gates.services import GatePlan, save_gate, take_gate
+from evalapp.gates.services import GatePlan, apply_gate, save_gate
 from tests.factories import make_campaign, make_rubric, review_all
 from tests.gates.making import TONE_FLOOR, make_gate, make_gated_campaign
 
@@ -36,27 +36,27 @@ def test_before_the_first_review_it_is_the_campaigns_own_and_frozen(
 ) -> None:
     gate = make_gate(project)
     assert gate.frozen_at is None
-    taken = take_gate(campaign=campaign, gate=gate, by=manager)
+    campaign_gate = apply_gate(campaign=campaign, gate=gate, by=manager)
     gate.refresh_from_db()
-    assert (taken.is_exploratory, gate.frozen_at is not None) == (False, True)
-    event = AuditEvent.objects.get(action="gate.taken")
+    assert (campaign_gate.is_exploratory, gate.frozen_at is not None) == (False, True)
+    event = AuditEvent.objects.get(action="gate.applied")
     assert (event.data["campaign"], event.data["body_hash"]) == (campaign.pk, gate.body_hash)
 
 
 def test_another_may_take_its_place_until_the_first_review(
     campaign: Campaign, project: Project, manager: User
 ) -> None:
-    take_gate(campaign=campaign, gate=make_gate(project, name="First"), by=manager)
-    second = take_gate(campaign=campaign, gate=make_gate(project, name="Second"), by=manager)
-    assert list(campaign.gates_taken.all()) == [second]
+    apply_gate(campaign=campaign, gate=make_gate(project, name="First"), by=manager)
+    second = apply_gate(campaign=campaign, gate=make_gate(project, name="Second"), by=manager)
+    assert list(campaign.applied_gates.all()) == [second]
 
 
 def test_after_the_first_review_it_is_exploratory_beside_the_campaigns_own(
     campaign: Campaign, project: Project, manager: User, reviewer: User
 ) -> None:
-    own = take_gate(campaign=campaign, gate=make_gate(project, name="First"), by=manager)
+    own = apply_gate(campaign=campaign, gate=make_gate(project, name="First"), by=manager)
     review_all(campaign, reviewer, {})
-    late = take_gate(campaign=campaign, gate=make_gate(project, name="Second"), by=manager)
+    late = apply_gate(campaign=campaign, gate=make_gate(project, name="Second"), by=manager)
     assert late.is_exploratory
     own.refresh_from_db()
     assert not own.is_exploratory
@@ -77,7 +77,7 @@ def test_the_database_itself_refuses_a_late_gate_that_poses_as_frozen(
 def test_the_database_itself_keeps_a_frozen_gate(campaign: Campaign, project: Project, manager: User) -> None:
     gate = make_gate(project)
     Gate.objects.filter(pk=gate.pk).update(alpha=0.04)
-    take_gate(campaign=campaign, gate=gate, by=manager)
+    apply_gate(campaign=campaign, gate=gate, by=manager)
     with pytest.raises(IntegrityError, match="never changed"), transaction.atomic():
         Gate.objects.filter(pk=gate.pk).update(alpha=0.05)
     Gate.objects.filter(pk=gate.pk).update(created_by=None)
@@ -91,7 +91,7 @@ def test_an_edit_goes_into_it_until_it_is_frozen_and_makes_the_next_version_afte
     edited = save_gate(project=project, plan=plan_of(gate, conditions=[harder]), by=manager, gate=gate)
     assert (edited.pk, edited.version, edited.asked) == (gate.pk, 1, [harder])
     assert edited.body_hash != gate.body_hash
-    take_gate(campaign=campaign, gate=edited, by=manager)
+    apply_gate(campaign=campaign, gate=edited, by=manager)
     edited.refresh_from_db()
     same = save_gate(project=project, plan=plan_of(edited), by=manager, gate=edited)
     assert same.pk == edited.pk
@@ -101,15 +101,15 @@ def test_an_edit_goes_into_it_until_it_is_frozen_and_makes_the_next_version_afte
         save_gate(project=project, plan=plan_of(edited, planned_reviews=3), by=manager, gate=edited)
 
 
-def test_a_taken_name_and_a_second_taking_are_refused(
+def test_a_name_in_use_and_a_second_application_are_refused(
     campaign: Campaign, project: Project, manager: User
 ) -> None:
     gate = make_gate(project)
     with pytest.raises(ConflictError, match="already"):
         save_gate(project=project, plan=plan_of(gate), by=manager)
-    take_gate(campaign=campaign, gate=gate, by=manager)
+    apply_gate(campaign=campaign, gate=gate, by=manager)
     with pytest.raises(ConflictError, match="already"):
-        take_gate(campaign=campaign, gate=gate, by=manager)
+        apply_gate(campaign=campaign, gate=gate, by=manager)
 
 
 @pytest.mark.parametrize(
@@ -129,7 +129,7 @@ def test_a_taken_name_and_a_second_taking_are_refused(
         ([Condition(ConditionKind.SUPERIORITY, "tone", "Tone", -1.0)], {}, "not negative"),
         ([TONE_FLOOR, Condition(ConditionKind.ITEMS, threshold=0)], {}, "whole number of items"),
         ([TONE_FLOOR, Condition(ConditionKind.CONTAMINATION, threshold=1)], {}, "no threshold"),
-        ([TONE_FLOOR], {"alpha": 5.0}, "level between"),
+        ([TONE_FLOOR], {"alpha": 5.0}, "budget between"),
         ([TONE_FLOOR], {"planned_reviews": 0}, "reviews of each"),
         ([TONE_FLOOR], {"challengers": 0}, "candidates"),
     ],
@@ -145,23 +145,23 @@ def test_a_gate_that_cannot_stand_is_refused_with_the_reason(
     assert not Gate.objects.exists()
 
 
-def test_a_campaign_takes_only_a_gate_that_its_rubric_and_candidates_fit(
+def test_a_campaign_has_only_a_gate_that_its_rubric_and_candidates_fit(
     campaign: Campaign, project: Project, manager: User
 ) -> None:
     better = Condition(ConditionKind.SUPERIORITY, "tone", "Tone", 0.0)
     against = make_gate(project, better, name="Against")
-    with pytest.raises(InvalidError, match="none of the campaign's candidates"):
-        take_gate(campaign=campaign, gate=against, by=manager)
+    with pytest.raises(InvalidError, match="no champion among its candidates"):
+        apply_gate(campaign=campaign, gate=against, by=manager)
     plain = campaign.candidates.get(model_version__label="plain").model_version
-    assert take_gate(campaign=campaign, gate=against, champion=plain, by=manager).champion == plain
+    assert apply_gate(campaign=campaign, gate=against, champion=plain, by=manager).champion == plain
     elsewhere = make_gated_campaign(project, [manager], name="Elsewhere").champion
     with pytest.raises(InvalidError, match="not a candidate"):
-        take_gate(campaign=campaign, gate=against, champion=elsewhere, by=manager)
+        apply_gate(campaign=campaign, gate=against, champion=elsewhere, by=manager)
 
 
 def test_a_campaign_that_compares_takes_none(
     project: Project, reviewer: User, engineer: User, manager: User
 ) -> None:
     pairs = make_campaign(project, [reviewer, engineer], rows=2, method="pairwise", name="Pairs")
-    with pytest.raises(InvalidError, match="compares answers"):
-        take_gate(campaign=pairs, gate=make_gate(project), by=manager)
+    with pytest.raises(InvalidError, match="compares outputs"):
+        apply_gate(campaign=pairs, gate=make_gate(project), by=manager)

@@ -1,0 +1,315 @@
+"""A recorded evaluation of a gate: its conditions on the reviews so far, at the level that the budget allows."""
+
+import json
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cached_property
+from typing import Any, NamedTuple, cast
+
+from django.db import transaction
+from django.db.models.functions import Now
+from django.utils import timezone
+
+from evalapp.accounts.models import User
+from evalapp.analysis.scores import CampaignScores, load_scores
+from evalapp.audit.services import record
+from evalapp.campaigns.allocation import hold_submissions
+from evalapp.campaigns.models import Campaign, CampaignCandidate, CampaignState
+from evalapp.core.errors import ConflictError, InvalidError
+from evalapp.datasets.models import Split
+from evalapp.dossier import digest, digest_of_reviews
+from evalapp.gates.lineage import (
+    CleanCheck,
+    TrainingData,
+    clean_check,
+    described,
+    described_candidate,
+    training_data_of,
+)
+from evalapp.gates.manifest import review_lines
+from evalapp.gates.measuring import Inputs, Outcome, measure
+from evalapp.gates.models import CampaignGate, GateEvaluation, Ledger
+from evalapp.gates.waiting import planned_reviews
+from evalapp.registry.models import ModelVersion
+from evalapp.stats.sequential import Spending, interim_level
+
+# Too early, or too soon after the last, an evaluation has no level; what passes even this passes by itself.
+SMALLEST_LEVEL = 1e-9
+DEVELOPMENT = (Split.TRAIN, Split.VALIDATION)
+
+
+@dataclass(frozen=True)
+class LedgerEntry:
+    """Where an evaluation stands: on a ledger with its numbers, or beside it. ``why``: why it is beside it."""
+
+    level: float
+    ledger: Ledger | None = None
+    challenger: int | None = None
+    number: int | None = None
+    planned: int | None = None
+    share: float | None = None
+    why: str = ""
+    end_level: float | None = None
+    """At the planned end, if no other evaluation comes before it; None beside the ledger, where every evaluation has ``level``."""
+
+    @property
+    def is_last(self) -> bool:
+        return self.share is not None and self.share >= 1
+
+
+@dataclass(frozen=True)
+class _Evidence:
+    """All that an evaluation rests on, read while nothing could be submitted."""
+
+    scores: CampaignScores
+    candidate: CampaignCandidate
+    champion: CampaignCandidate | None
+    training: TrainingData
+    clean: CleanCheck
+    lines: list[str]
+    is_simulated: bool
+
+    @property
+    def candidate_reviews(self) -> int:
+        """How many reviews of the candidate there are."""
+        answers = self.scores.answers
+        mine = {(a.item_id, a.reviewer_id) for a in answers if a.candidate_id == self.candidate.pk}
+        return len(mine)
+
+    @cached_property
+    def reviews_digest(self) -> str:
+        return digest_of_reviews(self.lines)
+
+
+class RecordedEvaluation(NamedTuple):
+    """``is_new``: False where nothing has come in since the last evaluation, which then stands and spends nothing."""
+
+    evaluation: GateEvaluation
+    is_new: bool
+
+
+@transaction.atomic
+def evaluate_gate(
+    *, campaign_gate: CampaignGate, candidate: ModelVersion, by: User | None
+) -> RecordedEvaluation:
+    """Evaluate the gate on a candidate and record it; on the ledger, unless it is exploratory or simulated.
+
+    Raises InvalidError for a draft, another's candidate, the champion, or without a review; ConflictError
+    where no budget is left for it.
+    """
+    evidence = _read_evidence(campaign_gate, candidate)
+    last = campaign_gate.evaluations.filter(candidate=candidate).order_by("-id").first()
+    if last is not None and last.reviews_digest == evidence.reviews_digest:
+        return RecordedEvaluation(last, is_new=False)
+    ledger_entry = _ledger_entry(campaign_gate, candidate, evidence)
+    outcome = measure(
+        campaign_gate.gate.asked,
+        Inputs(
+            scores=evidence.scores,
+            candidate=evidence.candidate,
+            champion=evidence.champion,
+            level=ledger_entry.level,
+            clean=evidence.clean,
+            is_last=ledger_entry.is_last,
+            end_level=ledger_entry.end_level or ledger_entry.level,
+            remaining=max((ledger_entry.planned or 0) - evidence.candidate_reviews, 0),
+        ),
+    )
+    evaluation = _store(campaign_gate, evidence, ledger_entry, outcome, by)
+    data = {
+        "campaign": campaign_gate.campaign_id,
+        "verdict": evaluation.verdict,
+        "number": evaluation.number,
+        "body_hash": evaluation.body_hash,
+    }
+    record("gate.evaluated", by=by, obj=evaluation, project=campaign_gate.campaign.project, data=data)
+    return RecordedEvaluation(evaluation, is_new=True)
+
+
+def _read_evidence(campaign_gate: CampaignGate, candidate: ModelVersion) -> _Evidence:
+    campaign = campaign_gate.campaign
+    if campaign.state == CampaignState.DRAFT:
+        raise InvalidError(f"{campaign} has not been opened, so there is nothing to evaluate.")
+    entries = {
+        entry.model_version_id: entry
+        for entry in campaign.candidates.select_related("model_version__base").order_by("position")
+    }
+    problem = ""
+    if candidate.pk not in entries:
+        problem = f"{candidate.label} is not a candidate of {campaign}."
+    elif candidate.pk == campaign_gate.champion_id:
+        problem = (
+            f"{candidate.label} is the champion that the others are compared with. Choose another candidate."
+        )
+    if problem:
+        raise InvalidError(problem, fields={"candidate": [problem]})
+    training = training_data_of(candidate)
+    clean = clean_check(campaign, training)
+    # What is measured and what is listed are the same reviews; and two evaluations come one after the other.
+    hold_submissions(campaign.pk)
+    scores = _scores(campaign)
+    is_simulated = any(answer.is_simulated for answer in scores.answers)
+    lines = review_lines(campaign, is_simulated=is_simulated)
+    if not lines:
+        raise InvalidError(f"{campaign} has no review yet, so there is nothing to evaluate.")
+    champion = entries.get(campaign_gate.champion_id) if campaign_gate.champion_id else None
+    return _Evidence(scores, entries[candidate.pk], champion, training, clean, lines, is_simulated)
+
+
+def _scores(campaign: Campaign) -> CampaignScores:
+    """What people said; simulated reviews only where there is nothing else, and nothing comes of them."""
+    scores = load_scores(campaign, reviewer_type="human")
+    if scores.answers or not campaign.project.is_demonstration:
+        return scores
+    return load_scores(campaign, reviewer_type="simulated")
+
+
+def _ledger_entry(campaign_gate: CampaignGate, candidate: ModelVersion, evidence: _Evidence) -> LedgerEntry:
+    """Its place on the ledger, which this transaction then holds, or why it has none."""
+    plain = campaign_gate.gate.alpha
+    if evidence.is_simulated:
+        return LedgerEntry(plain, why="nobody but simulated reviewers has rated")
+    if campaign_gate.is_exploratory:
+        return LedgerEntry(plain, why="the gate was applied after the first review")
+    if campaign_gate.campaign.split in DEVELOPMENT:
+        return LedgerEntry(plain, why="prompts and checkpoints are chosen on these rows")
+    ledger = _locked_ledger(campaign_gate)
+    numbers = challengers_of(ledger)
+    challenger = numbers.get((candidate.pk, campaign_gate.campaign_id), max(numbers.values(), default=0) + 1)
+    if challenger > ledger.challengers:
+        Ledger.objects.filter(pk=ledger.pk, spent_at=None).update(spent_at=Now())
+        words = (
+            f"{ledger} is spent: {ledger.challengers} candidates have been evaluated on it, one that several "
+            "campaigns tested counted in each"
+        )
+        return LedgerEntry(plain, why=f"{words}, so it is development data")
+    before = list(
+        ledger.evaluations.filter(challenger=challenger).order_by("number").values_list("share", "planned")
+    )
+    planned = max(before[0][1] or 0, 1) if before else planned_reviews(campaign_gate)
+    shares = [share or 0.0 for share, _ in before]
+    share = evidence.candidate_reviews / planned
+    if shares and (max(shares) >= 1 or share <= max(shares)):
+        raise _spent(candidate, ledger, planned, is_over=max(shares) >= 1)
+    spending = Spending(level=min(plain, ledger.alpha), challengers=ledger.challengers)
+    level = interim_level(spending, challenger=challenger, shares=[*shares, share])
+    end = interim_level(spending, challenger=challenger, shares=[*shares, share, 1.0]) if share < 1 else level
+    return LedgerEntry(
+        level.value or SMALLEST_LEVEL,
+        ledger,
+        challenger,
+        len(before) + 1,
+        planned,
+        share,
+        end_level=end.value,
+    )
+
+
+def _spent(candidate: ModelVersion, ledger: Ledger, planned: int, *, is_over: bool) -> ConflictError:
+    if is_over:
+        return ConflictError(
+            f"The false-release budget for {candidate.label} on {ledger} was spent at the planned end, {planned:,} reviews of it; "
+            "the last verdict stands. Test the next version on fresh examples.",
+            code="budget_spent",
+        )
+    return ConflictError(
+        f"There are no more reviews of {candidate.label} than at the last evaluation, so there is no budget for another. "
+        "Evaluate again when some have come in.",
+        code="no_more_reviews",
+    )
+
+
+def _locked_ledger(campaign_gate: CampaignGate) -> Ledger:
+    """The tested split's ledger, held by this transaction; the first gate on it sets its plan."""
+    campaign, gate = campaign_gate.campaign, campaign_gate.gate
+    of_split = {"dataset_version": campaign.dataset_version, "split": campaign.split}
+    plan = {"alpha": gate.alpha, "challengers": gate.challengers}
+    Ledger.objects.get_or_create(**of_split, defaults=plan)
+    ledgers = Ledger.objects.select_related("dataset_version__dataset").select_for_update(of=("self",))
+    return ledgers.get(**of_split)
+
+
+def challengers_of(ledger: Ledger) -> dict[tuple[int, int], int]:
+    """The candidates that were evaluated on the ledger and the campaign of it, each with its number there.
+
+    A second campaign of a candidate is another test of it: its reviews are no continuation of the first one's, which is
+    what the spending of the budget takes for granted, so it has a part of its own.
+    """
+    evaluations = ledger.evaluations.order_by("challenger").distinct()
+    found = evaluations.values_list("candidate", "campaign_gate__campaign", "challenger")
+    return {(candidate, campaign): number for candidate, campaign, number in found if number is not None}
+
+
+def _told(
+    campaign_gate: CampaignGate,
+    evidence: _Evidence,
+    ledger_entry: LedgerEntry,
+    outcome: Outcome,
+    evaluated_at: datetime,
+) -> dict[str, Any]:
+    """The whole evaluation, as its hash covers it and as the database gives it back."""
+    campaign, answers = campaign_gate.campaign, evidence.scores.answers
+    candidates = [described_candidate(evidence.candidate.model_version, "candidate")]
+    if evidence.champion is not None:
+        candidates.append(described_candidate(evidence.champion.model_version, "champion"))
+    told = {
+        "gate": campaign_gate.gate.body_hash,
+        "campaign": campaign.pk,
+        "applied_at": campaign_gate.created_at.isoformat(),
+        "evaluated_at": evaluated_at.isoformat(),
+        "candidates": candidates,
+        "datasets": [
+            described(campaign.dataset_version, "tested", campaign.split),
+            *(described(version, "training") for version in evidence.training.versions),
+        ],
+        "contamination": evidence.clean._asdict(),
+        "level": ledger_entry.level,
+        "number": ledger_entry.number,
+        "planned": ledger_entry.planned,
+        "share": ledger_entry.share,
+        "candidate_reviews": evidence.candidate_reviews,
+        "challenger": ledger_entry.challenger,
+        "is_exploratory": bool(ledger_entry.why) and not evidence.is_simulated,
+        "is_simulated": evidence.is_simulated,
+        "why_beside_ledger": ledger_entry.why,
+        "items": len({answer.item_id for answer in answers}),
+        "reviewers": len({answer.reviewer_id for answer in answers}),
+        "reviews": len({(answer.item_output_id, answer.reviewer_id) for answer in answers}),
+        "reviews_digest": evidence.reviews_digest,
+        "results": [result.as_dict() for result in outcome.results],
+        "verdict": outcome.verdict,
+        "more_reviews": outcome.more_reviews,
+    }
+    # PostgreSQL knows no negative zero.
+    return cast(dict[str, Any], json.loads(json.dumps(told), parse_float=lambda text: float(text) + 0.0))
+
+
+def _store(
+    campaign_gate: CampaignGate,
+    evidence: _Evidence,
+    ledger_entry: LedgerEntry,
+    outcome: Outcome,
+    by: User | None,
+) -> GateEvaluation:
+    evaluated_at = timezone.now()
+    told = _told(campaign_gate, evidence, ledger_entry, outcome, evaluated_at)
+    return GateEvaluation.objects.create(
+        campaign_gate=campaign_gate,
+        candidate=evidence.candidate.model_version,
+        verdict=outcome.verdict,
+        ledger=ledger_entry.ledger,
+        challenger=ledger_entry.challenger,
+        number=ledger_entry.number,
+        planned=ledger_entry.planned,
+        share=ledger_entry.share,
+        level=ledger_entry.level,
+        is_exploratory=told["is_exploratory"],
+        is_simulated=evidence.is_simulated,
+        more_reviews=outcome.more_reviews,
+        record=told,
+        body_hash=digest(told),
+        reviews="\n".join(evidence.lines),
+        reviews_digest=evidence.reviews_digest,
+        evaluated_at=evaluated_at,
+        evaluated_by=by,
+    )
