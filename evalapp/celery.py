@@ -40,8 +40,8 @@ app.conf.beat_schedule = {
         "options": {"expires": 10},
     },
     "finish-removals": {"task": "evalapp.artifacts.tasks.finish_removals", "schedule": 3600.0},
-    "judge-due-weeks": {
-        "task": "evalapp.monitoring.tasks.judge_due_weeks",
+    "evaluate-due-weeks": {
+        "task": "evalapp.monitoring.tasks.evaluate_due_weeks",
         "schedule": 60.0,
         "options": {"expires": 60},
     },

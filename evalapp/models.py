@@ -40,13 +40,13 @@ from evalapp.judgements.models import (
 from evalapp.llm_judges.models import LLMJudge, LLMScore
 from evalapp.monitoring.models import (
     Alert,
-    Draw,
-    Kpi,
-    ProductionOutput,
+    ProductionEvent,
     RetrainProposal,
     SampledOutput,
     Stream,
     StreamReviewer,
+    WeeklyMetric,
+    WeeklySample,
 )
 from evalapp.ratings.models import RatingsImport, RatingsProblem, RecordedReviewer
 from evalapp.registry.models import Endpoint, MachinePrice, Model, ModelVersion, TokenPrice

@@ -292,7 +292,7 @@ SPECTACULAR_SETTINGS = {
         "Verdict": "evalapp.decisions.models.DecisionVerdict",
         "RowDecision": "evalapp.exports.models.RowDecision",
         "WebhookEvent": "evalapp.webhooks.models.WebhookEvent",
-        "StreamWeekState": "evalapp.monitoring.models.DrawState",
+        "WeeklySampleState": "evalapp.monitoring.models.WeeklySampleState",
         "MailState": "evalapp.monitoring.models.MailState",
         "ProposalState": "evalapp.monitoring.models.ProposalState",
         "DeliveryState": "evalapp.webhooks.models.DeliveryState",

@@ -33,13 +33,13 @@ from evalapp.gates.models import CampaignGate, Gate, GateEvaluation, Ledger
 from evalapp.jobs.models import Job, JobEvent, JobState
 from evalapp.monitoring.models import (
     Alert,
-    Draw,
-    Kpi,
-    ProductionOutput,
+    ProductionEvent,
     RetrainProposal,
     SampledOutput,
     Stream,
     StreamReviewer,
+    WeeklyMetric,
+    WeeklySample,
 )
 from evalapp.ratings.models import RatingsImport, RatingsProblem, RecordedReviewer
 from evalapp.registry.models import MachinePrice, ModelVersion, TokenPrice
@@ -355,13 +355,13 @@ def _monitoring(world: SimpleNamespace) -> None:
         dataset=world.dataset,
         candidate=world.model_version,
         rubric_version=world.rubric_version,
-        outputs_a_week=50,
+        outputs_per_week=50,
         seed=1,
-        next_draw_at=now + dt.timedelta(days=7),
+        next_sample_at=now + dt.timedelta(days=7),
         site="http://testserver",
     )
     StreamReviewer.objects.create(stream=world.stream, user=world.user)
-    week = Draw.objects.create(
+    week = WeeklySample.objects.create(
         stream=world.stream,
         number=1,
         begins_at=now - dt.timedelta(days=7),
@@ -370,9 +370,9 @@ def _monitoring(world: SimpleNamespace) -> None:
         judged_at=now,
         campaign=world.campaign,
         population=1,
-        drawn=1,
+        size=1,
     )
-    output = ProductionOutput.objects.create(
+    output = ProductionEvent.objects.create(
         stream=world.stream,
         external_id="a-1",
         messages=[{"role": "user", "content": "May I?"}],
@@ -381,10 +381,10 @@ def _monitoring(world: SimpleNamespace) -> None:
         content_hash=DIGEST,
     )
     SampledOutput.objects.create(
-        draw=week, production_output=output, output=world.output, inclusion_probability=1
+        weekly_sample=week, production_event=output, output=world.output, inclusion_probability=1
     )
-    Kpi.objects.create(
-        draw=week,
+    WeeklyMetric.objects.create(
+        weekly_sample=week,
         criterion_key="tone",
         criterion_name="Tone",
         value=3,
@@ -394,7 +394,7 @@ def _monitoring(world: SimpleNamespace) -> None:
     )
     world.alert = Alert.objects.create(
         stream=world.stream,
-        draw=week,
+        weekly_sample=week,
         criterion_key="tone",
         criterion_name="Tone",
         cause="threshold",

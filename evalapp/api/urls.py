@@ -393,9 +393,9 @@ urlpatterns: list[URLPattern] = [
     path(f"{_PROJECT}/streams/", monitoring.StreamList.as_view(), name="api_streams"),
     path(f"{_STREAM}/", monitoring.StreamDetail.as_view(), name="api_stream"),
     path(f"{_STREAM}/end/", monitoring.StreamEnd.as_view(), name="api_stream_end"),
-    path(f"{_STREAM}/outputs/", monitoring.StreamOutputs.as_view(), name="api_stream_outputs"),
+    path(f"{_STREAM}/events/", monitoring.StreamEvents.as_view(), name="api_stream_events"),
     path(f"{_STREAM}/weeks/", monitoring.StreamWeeks.as_view(), name="api_stream_weeks"),
-    path(f"{_STREAM}/kpis/", monitoring.StreamKpis.as_view(), name="api_stream_kpis"),
+    path(f"{_STREAM}/metrics/", monitoring.StreamMetrics.as_view(), name="api_stream_metrics"),
     path(f"{_STREAM}/alerts/", monitoring.StreamAlerts.as_view(), name="api_stream_alerts"),
     path(
         f"{_STREAM}/alerts/<int:alert_id>/acknowledge/",

@@ -53,7 +53,7 @@ class CampaignDesign:
     deadline: datetime | None = None
     item_choice: str = ItemChoice.ALL
     items_wanted: int | None = None
-    strata_field: str = ""
+    stratify_by: str = ""
     overlap_share: int = 0
     overlap_more: int | None = None
     distribution: str = Distribution.SHARED
@@ -79,7 +79,7 @@ class CampaignDesign:
             "reviewers": sorted(reviewer.pk for reviewer in self.reviewers),
             "is_blind": self.is_blind,
             "items": self.items_wanted if self.items_wanted is not None else "all",
-            "by": self.strata_field,
+            "by": self.stratify_by,
             "overlap_more": self.overlap_more,
             "overlap_share": self.overlap_share,
             "distribution": str(self.distribution),
@@ -230,7 +230,7 @@ def _check_answers(problems: _Problems, design: CampaignDesign) -> None:
             f"No {design.split} example of {design.dataset_version} has an answer of every chosen candidate, so "
             "there would be nothing to review. Generate or import the answers first, or choose another split.",
         )
-    elif problems.has_none_of("item_choice", "items_wanted", "strata_field", "calibration_items"):
+    elif problems.has_none_of("item_choice", "items_wanted", "stratify_by", "calibration_items"):
         _check_size(problems, design, coverage.complete)
 
 
@@ -248,12 +248,12 @@ def _check_choice(problems: _Problems, design: CampaignDesign, project: Project)
 
 
 def _check_field(problems: _Problems, design: CampaignDesign, project: Project) -> None:
-    choice, field = design.item_choice, design.strata_field
+    choice, field = design.item_choice, design.stratify_by
     if choice == ItemChoice.ALL and field:
-        problems.refuse("strata_field", "A field is for choosing some items in proportion. Leave it empty.")
+        problems.refuse("stratify_by", "A field is for choosing some items in proportion. Leave it empty.")
     if choice == ItemChoice.RANDOM and field:
         problems.refuse(
-            "strata_field", "A field is for choosing in proportion. Leave it empty, or choose that."
+            "stratify_by", "A field is for choosing in proportion. Leave it empty, or choose that."
         )
     if choice == ItemChoice.STRATIFIED and not field:
         problems.refuse("strata_field", "Name the metadata field to stratify by.")
@@ -326,21 +326,21 @@ def _check_strata(problems: _Problems, design: CampaignDesign, wanted: int) -> N
         dataset_version_id=design.dataset_version.pk,
         split=design.split,
         candidate_ids=[candidate.pk for candidate in design.candidates],
-        field=design.strata_field,
+        field=design.stratify_by,
     )
     if set(strata) == {""}:
         found = fields_of(design.dataset_version.pk, design.split)
         there = f"Its fields: {', '.join(found[:20])}." if found else "Its examples have no fields."
-        problems.refuse("strata_field", f"No example has a field “{design.strata_field}”. {there}")
+        problems.refuse("stratify_by", f"No example has a field “{design.stratify_by}”. {there}")
     elif len(strata) > MOST_STRATA:
         problems.refuse(
-            "strata_field",
-            f"“{design.strata_field}” has more than {MOST_STRATA} different values. Choose a field with fewer.",
+            "stratify_by",
+            f"“{design.stratify_by}” has more than {MOST_STRATA} different values. Choose a field with fewer.",
         )
     elif len(strata) > wanted:
         problems.refuse(
             "items_wanted",
-            f"“{design.strata_field}” has {len(strata)} different values, and each gives at least one item. Choose "
+            f"“{design.stratify_by}” has {len(strata)} different values, and each gives at least one item. Choose "
             f"at least {len(strata)} items, or another field.",
         )
 

@@ -292,7 +292,7 @@ class CampaignForm(forms.Form):
                 overlap_more=given.get("overlap_more"),
                 quota=given.get("quota"),
                 items_wanted=given.get("items_wanted") if is_some else None,
-                strata_field=given.get("strata_field") or "" if is_some else "",
+                stratify_by=given.get("stratify_by") or "" if is_some else "",
                 method=given.get("method") or Method.POINTWISE,
                 has_baseline=bool(given.get("baseline")),
                 gold_share=given.get("gold_share") or 0,

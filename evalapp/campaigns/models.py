@@ -62,7 +62,7 @@ class Campaign(BaseModel):
     which never finishes the automatic part. ``is_simulated``: at least one of its reviews is by a simulated
     reviewer.
 
-    ``items_wanted`` of the examples are chosen by the seed, by ``item_choice`` (with ``strata_field``, a key
+    ``items_wanted`` of the examples are chosen by the seed, by ``item_choice`` (with ``stratify_by``, a key
     of their metadata). ``overlap_share`` percent of the items are rated by ``overlap_more`` reviewers.
     ``quota``: the most items that one person is handed, unless they have a quota of their own. ``assignments_total``
     are the assignments behind ``reviews_total``; every assignment asks for the same number of reviews. ``baseline``: in
@@ -89,7 +89,7 @@ class Campaign(BaseModel):
         max_length=10, choices=ItemChoice.choices, default=ItemChoice.ALL, db_default=ItemChoice.ALL
     )
     items_wanted = models.PositiveIntegerField(null=True, blank=True)
-    strata_field = models.CharField(max_length=100, blank=True, default="", db_default="")
+    stratify_by = models.CharField(max_length=100, blank=True, default="", db_default="")
     overlap = models.PositiveSmallIntegerField(default=3)
     overlap_share = models.PositiveSmallIntegerField(default=0, db_default=0)
     overlap_more = models.PositiveSmallIntegerField(null=True, blank=True)
@@ -136,11 +136,11 @@ class Campaign(BaseModel):
                 name="campaign_overlap_share",
             ),
             models.CheckConstraint(
-                condition=models.Q(item_choice=ItemChoice.ALL, items_wanted__isnull=True, strata_field="")
-                | models.Q(item_choice=ItemChoice.RANDOM, items_wanted__gte=1, strata_field="")
+                condition=models.Q(item_choice=ItemChoice.ALL, items_wanted__isnull=True, stratify_by="")
+                | models.Q(item_choice=ItemChoice.RANDOM, items_wanted__gte=1, stratify_by="")
                 | (
                     models.Q(item_choice=ItemChoice.STRATIFIED, items_wanted__gte=1)
-                    & ~models.Q(strata_field="")
+                    & ~models.Q(stratify_by="")
                 ),
                 name="campaign_item_choice_is_whole",
             ),

@@ -162,7 +162,7 @@ def strata_of_campaign(campaign: Campaign) -> dict[str, int]:
         dataset_version_id=campaign.dataset_version_id,
         split=campaign.split,
         candidate_ids=list(campaign.candidates.values_list("model_version", flat=True)),
-        field=campaign.strata_field,
+        field=campaign.stratify_by,
         campaign_id=campaign.pk,
         picked=campaign.picked_examples,
     )
@@ -189,7 +189,7 @@ def insert_items(*, campaign: Campaign, wanted: int | None) -> int:
     """Draw ``wanted`` items (None: all) of the examples that are not items yet, with their outputs; how
     many. ``wanted`` is at most the number that there is, and at least one for each stratum.
     """
-    field = campaign.strata_field if wanted is not None else ""
+    field = campaign.stratify_by if wanted is not None else ""
     shares = {"": _EVERY_ONE}
     if wanted is not None:
         strata = strata_of_campaign(campaign)

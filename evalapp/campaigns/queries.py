@@ -385,7 +385,7 @@ class CostOf(NamedTuple):
     overlap_more: int | None = None
     quota: int | None = None
     items_wanted: int | None = None
-    strata_field: str = ""
+    stratify_by: str = ""
     method: str = Method.POINTWISE
     has_baseline: bool = False
     gold_share: int = 0
@@ -407,8 +407,8 @@ def cost_of(design: CostOf) -> Cost:
     there = max(0, coverage.complete - design.calibration_items - design.gold_examples)
     items = there if design.items_wanted is None else min(design.items_wanted, there)
     strata: dict[str, int] = {}
-    if design.strata_field and items:
-        strata = strata_of(**material, field=design.strata_field)  # type: ignore[arg-type]
+    if design.stratify_by and items:
+        strata = strata_of(**material, field=design.stratify_by)  # type: ignore[arg-type]
     shares = shares_by_stratum(strata, items) if 1 < len(strata) <= min(items, MOST_STRATA) else {}
     work = work_of(design.method, len(design.candidate_ids), has_baseline=design.has_baseline)
     return Cost(
@@ -443,7 +443,7 @@ def cost_of_design(design: CampaignDesign) -> Cost:
             overlap_more=design.overlap_more,
             quota=design.quota,
             items_wanted=design.items_wanted,
-            strata_field=design.strata_field,
+            stratify_by=design.stratify_by,
             method=design.method,
             has_baseline=design.baseline is not None,
             gold_share=design.gold_share,
@@ -466,7 +466,7 @@ def cost_of_draft(campaign: Campaign) -> Cost:
             overlap_more=campaign.overlap_more,
             quota=campaign.quota,
             items_wanted=campaign.items_wanted,
-            strata_field=campaign.strata_field,
+            stratify_by=campaign.stratify_by,
             method=campaign.method,
             has_baseline=campaign.baseline_id is not None,
             gold_share=campaign.gold_share,

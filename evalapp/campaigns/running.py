@@ -242,7 +242,7 @@ def _why_not_so_many(campaign: Campaign, strata: int, left: int) -> str:
         return "Every example that all candidates have answered is in this campaign already."
     if strata > 1:
         return (
-            f"{left:,} examples are left, in {strata} values of “{campaign.strata_field}”. Add between {strata} "
+            f"{left:,} examples are left, in {strata} values of “{campaign.stratify_by}”. Add between {strata} "
             f"and {left:,}, so that each value is there."
         )
     return f"{left:,} examples are left. Add between 1 and {left:,}."

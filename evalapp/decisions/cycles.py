@@ -56,7 +56,7 @@ def cycles_of(project: Project) -> list[CycleRow]:
     were not picked for their scores, and no week of a watched stream.
     """
     launched = project.campaigns.exclude(state=CampaignState.DRAFT).filter(
-        invites_visitors=False, picked_because="", draw=None
+        invites_visitors=False, picked_because="", weekly_sample=None
     )
     campaigns = list(
         launched.select_related("project", "rubric_version__rubric", "dataset_version__dataset")

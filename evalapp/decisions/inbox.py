@@ -145,7 +145,7 @@ def _waiting_for_admission(project: Project) -> list[InboxEntry]:
 def _undecided(project: Project) -> list[InboxEntry]:
     # Of picked items nothing is decided, and a watched stream's week decides on nothing new.
     closed = project.campaigns.filter(
-        state=CampaignState.CLOSED, decisions__isnull=True, picked_because="", draw=None
+        state=CampaignState.CLOSED, decisions__isnull=True, picked_because="", weekly_sample=None
     ).order_by("-id")[:3]
     return [
         InboxEntry(

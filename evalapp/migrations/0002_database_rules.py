@@ -195,7 +195,7 @@ CREATE TRIGGER report_immutable BEFORE UPDATE ON evalapp_report FOR EACH ROW
 
 # What a week was judged by, and how likely each output was drawn, is what its alerts rest on.
 WEEKLY_SAMPLE_IMMUTABLE = """
-CREATE TRIGGER kpi_immutable BEFORE UPDATE ON evalapp_kpi FOR EACH ROW
+CREATE TRIGGER weekly_metric_immutable BEFORE UPDATE ON evalapp_weeklymetric FOR EACH ROW
     EXECUTE FUNCTION evalapp_refuse_change();
 CREATE TRIGGER sampled_output_immutable BEFORE UPDATE ON evalapp_sampledoutput FOR EACH ROW
     EXECUTE FUNCTION evalapp_refuse_change();

@@ -1,4 +1,4 @@
-"""What a judged week says: alerts, told once each by webhook and by e-mail, and the proposal to train again."""
+"""What an evaluated week says: alerts, sent once each by webhook and by e-mail, and the proposal to train again."""
 
 import logging
 import smtplib
@@ -17,10 +17,10 @@ from evalapp.monitoring.following import Followed
 from evalapp.monitoring.models import (
     Alert,
     Cause,
-    Draw,
     MailState,
     ProposalState,
     RetrainProposal,
+    WeeklySample,
 )
 from evalapp.monitoring.queries import followed_criteria
 from evalapp.webhooks.models import WebhookEvent
@@ -36,8 +36,8 @@ _MAIL_LOCK = 20003
 NO_MAIL = "This installation sends no e-mail: its operator sets EVALAPP_EMAIL_URL."
 
 
-def raise_alerts(week: Draw) -> list[Alert]:
-    """Store and tell what the week's figures say, once; call it in the transaction that judges the week.
+def raise_alerts(week: WeeklySample) -> list[Alert]:
+    """Store and tell what the week's metrics say, once; call it in the transaction that evaluates the week.
 
     A criterion with an alert of the same cause that nobody has acknowledged raises no other.
     """
@@ -58,14 +58,14 @@ def raise_alerts(week: Draw) -> list[Alert]:
     return raised
 
 
-def _alerts_of(week: Draw, followed: Followed) -> list[Alert]:
-    kpi, smoothed = followed.last, followed.smoothed[-1]
-    if kpi.draw_id != week.pk or smoothed is None:
+def _alerts_of(week: WeeklySample, followed: Followed) -> list[Alert]:
+    metric, smoothed = followed.last, followed.smoothed[-1]
+    if metric.weekly_sample_id != week.pk or smoothed is None:
         return []
     is_configured = bool(settings.SENDS_MAIL)
     found = []
     if followed.is_past_threshold and followed.threshold is not None:
-        value = smoothed if followed.is_smoothed_past or kpi.value is None else kpi.value
+        value = smoothed if followed.is_smoothed_past or metric.value is None else metric.value
         found.append((Cause.THRESHOLD, value, followed.threshold))
     if followed.is_drifting and followed.chart is not None:
         point = followed.chart.points[-1]
@@ -74,13 +74,13 @@ def _alerts_of(week: Draw, followed: Followed) -> list[Alert]:
     return [
         Alert(
             stream=week.stream,
-            draw=week,
-            criterion_key=kpi.criterion_key,
-            criterion_name=kpi.criterion_name,
+            weekly_sample=week,
+            criterion_key=metric.criterion_key,
+            criterion_name=metric.criterion_name,
             cause=cause,
             value=value,
             limit=limit,
-            words=_words(week, followed, cause, value, limit),
+            message=_message(week, followed, cause, value, limit),
             mail_state=MailState.WAITING if is_configured else MailState.OFF,
             mail_note="" if is_configured else NO_MAIL,
         )
@@ -88,40 +88,40 @@ def _alerts_of(week: Draw, followed: Followed) -> list[Alert]:
     ]
 
 
-def _words(week: Draw, followed: Followed, cause: Cause, value: float, limit: float) -> str:
+def _message(week: WeeklySample, followed: Followed, cause: Cause, value: float, limit: float) -> str:
     def figure(of: float) -> str:
         return as_percent(of) if followed.is_rate else as_text(of, digits=2)
 
-    kpi = followed.last
+    metric = followed.last
     what = "rate" if followed.is_rate else "mean"
     if cause == Cause.THRESHOLD and not followed.is_smoothed_past:
         what = f"week's own {what}"
-        shown = f"{figure(value)} ({figure(kpi.low or 0)} to {figure(kpi.high or 0)})"
+        shown = f"{figure(value)} ({figure(metric.low or 0)} to {figure(metric.high or 0)})"
     else:
         what, shown = f"smoothed {what}", figure(value)
-    side = "over" if kpi.more_is_worse else "under"
+    side = "over" if metric.more_is_worse else "under"
     past = "the threshold" if cause == Cause.THRESHOLD else "the control limit"
     return (
-        f"{week.stream}, {week}: the {what} of {kpi.criterion_name} is {shown}, {side} "
+        f"{week.stream}, {week}: the {what} of {metric.criterion_name} is {shown}, {side} "
         f"{past} of {figure(limit)}."
     )[:400]
 
 
 def _told(alert: Alert) -> dict[str, object]:
-    """What a receiver is told; figures and links, nothing of who reviewed."""
+    """What a receiver is told; metrics and links, nothing of who reviewed."""
     stream = alert.stream
     return {
         "id": alert.pk,
         "stream": stream.pk,
         "name": stream.name,
-        "week": alert.draw.number,
-        "ends_at": alert.draw.ends_at.isoformat(),
+        "week": alert.weekly_sample.number,
+        "ends_at": alert.weekly_sample.ends_at.isoformat(),
         "criterion": alert.criterion_key,
         "cause": str(alert.cause),
         # A sum's last binary digits are noise to whoever reads the message.
         "value": round(alert.value, 6),
         "limit": round(alert.limit, 6),
-        "words": alert.words,
+        "message": alert.message,
         "path": reverse("stream_detail", args=[stream.project.slug, stream.pk]),
     }
 
@@ -139,7 +139,7 @@ def send_due_mail() -> int:
     One whose server cannot be reached waits for the next turn, five times at most. So does one whose worker died
     while it sent: it may arrive twice, and is never lost without a word.
     """
-    going = Alert.objects.filter(mail_state__in=_GOING).select_related("stream__project", "draw")
+    going = Alert.objects.filter(mail_state__in=_GOING).select_related("stream__project", "weekly_sample")
     return sum(_claim(alert) and _send_once(alert) for alert in going.order_by("pk")[:100])
 
 
@@ -185,7 +185,7 @@ def _send(alert: Alert) -> bool:
     link = alert.stream.site + reverse("stream_detail", args=[alert.stream.project.slug, alert.stream_id])
     message = EmailMessage(
         subject=f"{alert.stream.project}: {alert.criterion_name} of {alert.stream} turns to the worse"[:200],
-        body=f"{alert.words}\n\nIts figures, and what to do: {link}\n",
+        body=f"{alert.message}\n\nMetrics, and what to do: {link}\n",
         # Nobody sees the others' addresses.
         bcc=[person.email for person in people],
         # Without any, some filters take a message for junk.

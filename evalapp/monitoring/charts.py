@@ -1,4 +1,4 @@
-"""The weekly chart of a criterion: each week's figure with its interval, the smoothed line, the limits."""
+"""The weekly chart of a criterion: each week's metric with its interval, the smoothed line, the limits."""
 
 from functools import partial
 from typing import Any, NamedTuple
@@ -7,7 +7,7 @@ from evalapp.charts.chart import Chart
 from evalapp.charts.theme import Spec
 from evalapp.core.figures import as_percent, as_text
 from evalapp.monitoring.following import NOT_ENOUGH, Followed, is_enough
-from evalapp.monitoring.models import Kpi
+from evalapp.monitoring.models import WeeklyMetric
 
 FIGURE, ALARM = "var(--candidate-1)", "var(--rating-1)"
 SMOOTHED, LIMIT, THRESHOLD = "Smoothed", "Limit", "Threshold"
@@ -26,7 +26,7 @@ LINES = {
 
 
 def weekly_chart(followed: Followed) -> Chart:
-    """Weeks across; a week with fewer than 30 reviews is drawn hollow and moves no line, an alarm
+    """Weeks across; a week with fewer than 30 reviews is sampled hollow and moves no line, an alarm
     is a diamond.
     """
     rows = _rows(followed)
@@ -49,7 +49,7 @@ def _says(followed: Followed, rows: list[dict[str, Any]]) -> str:
     """From where to where it went, and how far the smoothed line is from what it is held against."""
     known = [row for row in rows if row["value"] is not None]
     if not known:
-        return f"{followed.last.criterion_name}: no week has a figure."
+        return f"{followed.last.criterion_name}: no week has a value."
     first, last = known[0], known[-1]
     words = f"{followed.last.criterion_name}: {_figure(followed, first['value'])} in week {first['week']}"
     if last is not first:
@@ -63,27 +63,27 @@ def _says(followed: Followed, rows: list[dict[str, Any]]) -> str:
 
 def _rows(followed: Followed) -> list[dict[str, Any]]:
     figure = partial(_figure, followed)
-    points = followed.chart.points if followed.chart is not None else [None] * len(followed.kpis)
+    points = followed.chart.points if followed.chart is not None else [None] * len(followed.metrics)
     return [
         {
-            "week": kpi.draw.number,
-            "ended": f"{kpi.draw.ends_at:%Y-%m-%d}",
-            "value": kpi.value,
-            "low": kpi.low,
-            "high": kpi.high,
-            "reviews": kpi.reviews,
+            "week": metric.weekly_sample.number,
+            "ended": f"{metric.weekly_sample.ends_at:%Y-%m-%d}",
+            "value": metric.value,
+            "low": metric.low,
+            "high": metric.high,
+            "reviews": metric.reviews,
             "smoothed": smoothed,
             "limit": point.limit if point is not None else None,
-            "state": point.state if point is not None and is_enough(kpi) else _without_chart(kpi),
-            "data": "enough" if is_enough(kpi) else NOT_ENOUGH,
-            "interval": "–" if kpi.low is None else f"{figure(kpi.low)} to {figure(kpi.high)}",
+            "state": point.state if point is not None and is_enough(metric) else _without_chart(metric),
+            "data": "enough" if is_enough(metric) else NOT_ENOUGH,
+            "interval": "–" if metric.low is None else f"{figure(metric.low)} to {figure(metric.high)}",
         }
-        for kpi, smoothed, point in zip(followed.kpis, followed.smoothed, points, strict=True)
+        for metric, smoothed, point in zip(followed.metrics, followed.smoothed, points, strict=True)
     ]
 
 
-def _without_chart(kpi: Kpi) -> str:
-    return "baseline" if is_enough(kpi) else NOT_ENOUGH
+def _without_chart(metric: WeeklyMetric) -> str:
+    return "baseline" if is_enough(metric) else NOT_ENOUGH
 
 
 def _cells(followed: Followed, row: dict[str, Any]) -> list[Any]:

@@ -27,9 +27,11 @@ def feedback_for(proposal: RetrainProposal) -> list[Feedback]:
     """What the proposal can be accepted for, newest first: versions that exports of its stream's weeks made, with
     rows of the week that alerted or of a later one, and none from anywhere else.
     """
-    stream, alerted = proposal.stream, proposal.alert.draw.number
+    stream, alerted = proposal.stream, proposal.alert.weekly_sample.number
     weeks = dict(
-        Export.objects.filter(campaign__draw__stream=stream).values_list("pk", "campaign__draw__number")
+        Export.objects.filter(campaign__weekly_sample__stream=stream).values_list(
+            "pk", "campaign__weekly_sample__number"
+        )
     )
     made = DatasetVersion.objects.filter(
         exports__in=list(weeks), state=VersionState.READY, counts__train__gt=0

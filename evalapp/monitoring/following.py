@@ -1,10 +1,10 @@
-"""A stream's weekly figures followed for a turn to the worse: control chart, smoothed line, threshold."""
+"""A stream's weekly metrics monitored for a turn to the worse: control chart, smoothed line, threshold."""
 
 import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from evalapp.monitoring.models import Kpi
+from evalapp.monitoring.models import WeeklyMetric
 from evalapp.stats.control_chart import FEWEST_REVIEWS, WEIGHT, ControlChart, Week, control_chart
 
 NOT_ENOUGH = "not enough data"
@@ -13,19 +13,19 @@ NOT_ENOUGH = "not enough data"
 class Followed(NamedTuple):
     """A criterion's weeks, in order. ``smoothed``: the exponentially weighted mean of the weeks with at least 30
     reviews (None before the first), which stays where it was in the others; from the first week that ``chart``
-    judges it is the average that is held against its limit, which starts from the baseline. ``chart``: None where
+    tests it is the average that is compared with its limit, which starts from the baseline. ``chart``: None where
     ``reason`` says why none can be made.
     """
 
-    kpis: list[Kpi]
+    metrics: list[WeeklyMetric]
     smoothed: list[float | None]
     chart: ControlChart | None
     threshold: float | None
     reason: str = ""
 
     @property
-    def last(self) -> Kpi:
-        return self.kpis[-1]
+    def last(self) -> WeeklyMetric:
+        return self.metrics[-1]
 
     @property
     def is_rate(self) -> bool:
@@ -37,7 +37,7 @@ class Followed(NamedTuple):
 
     @property
     def is_past_threshold(self) -> bool:
-        """The last week has enough reviews, and the smoothed figure or the week's whole interval lies on the
+        """The last week has enough reviews, and the smoothed value or the week's whole interval lies on the
         threshold's wrong side.
         """
         return self.is_smoothed_past or self.is_week_past
@@ -48,7 +48,7 @@ class Followed(NamedTuple):
 
     @property
     def is_week_past(self) -> bool:
-        """A week as bad as that need not wait until the smoothed figure, which goes a fifth of the way, follows."""
+        """A week as bad as that need not wait until the smoothed value, which goes a fifth of the way, follows."""
         return self._is_past(self.last.low if self.last.more_is_worse else self.last.high)
 
     def _is_past(self, value: float | None) -> bool:
@@ -62,7 +62,7 @@ class Followed(NamedTuple):
 
     @property
     def state(self) -> str:
-        """Of the last week: not enough data, threshold, drift, baseline or steady; steady only where judged."""
+        """Of the last week: not enough data, threshold, drift, baseline or steady; steady only where tested."""
         if not self.is_enough:
             return NOT_ENOUGH
         if self.is_past_threshold:
@@ -72,49 +72,53 @@ class Followed(NamedTuple):
         return "steady" if self.chart is not None and self.chart.state == "steady" else "baseline"
 
 
-def is_enough(kpi: Kpi) -> bool:
-    return kpi.value is not None and kpi.reviews >= FEWEST_REVIEWS
+def is_enough(metric: WeeklyMetric) -> bool:
+    return metric.value is not None and metric.reviews >= FEWEST_REVIEWS
 
 
-def follow(kpis: Sequence[Kpi], *, threshold: float | None, baseline_weeks: int) -> Followed:
-    """``kpis``: one criterion's, by week; at least one."""
-    weeks = [Week(kpi.value, kpi.reviews if kpi.value is not None else 0) for kpi in kpis]
-    deviation = _deviation(kpis, baseline_weeks)
+def follow(metrics: Sequence[WeeklyMetric], *, threshold: float | None, baseline_weeks: int) -> Followed:
+    """``metrics``: one criterion's, by week; at least one."""
+    weeks = [Week(metric.value, metric.reviews if metric.value is not None else 0) for metric in metrics]
+    deviation = _deviation(metrics, baseline_weeks)
     chart, reason = None, ""
     if deviation is None:
-        reason = "no week varies, so there is nothing to judge a change by"
+        reason = "no week varies, so there is nothing to test a change against"
     else:
         chart = control_chart(
             weeks,
-            bad="high" if kpis[-1].more_is_worse else "low",
+            bad="high" if metrics[-1].more_is_worse else "low",
             deviation=deviation,
             baseline_weeks=baseline_weeks,
         )
         reason = chart.reason
-    return Followed(list(kpis), _smoothed(kpis, chart), chart, threshold, reason)
+    return Followed(list(metrics), _smoothed(metrics, chart), chart, threshold, reason)
 
 
-def _smoothed(kpis: Sequence[Kpi], chart: ControlChart | None) -> list[float | None]:
-    averages = [point.average for point in chart.points] if chart is not None else [None] * len(kpis)
+def _smoothed(metrics: Sequence[WeeklyMetric], chart: ControlChart | None) -> list[float | None]:
+    averages = [point.average for point in chart.points] if chart is not None else [None] * len(metrics)
     found: list[float | None] = []
     level: float | None = None
-    for kpi, average in zip(kpis, averages, strict=True):
+    for metric, average in zip(metrics, averages, strict=True):
         if average is not None:
             level = average
-        elif is_enough(kpi) and kpi.value is not None:
-            level = kpi.value if level is None else level + WEIGHT * (kpi.value - level)
+        elif is_enough(metric) and metric.value is not None:
+            level = metric.value if level is None else level + WEIGHT * (metric.value - level)
         found.append(level)
     return found
 
 
-def _deviation(kpis: Sequence[Kpi], baseline_weeks: int) -> float | None:
+def _deviation(metrics: Sequence[WeeklyMetric], baseline_weeks: int) -> float | None:
     """Standard deviation of one review, such that it gives back the weeks' own errors: these hold what outputs
     with several reviews and unequal weights cost. None where no week varies.
 
-    From the baseline's weeks, and on to the first that varies: weeks that are judged must not widen their own
+    From the baseline's weeks, and on to the first that varies: weeks that are tested must not widen their own
     limit, nor move that of weeks before them.
     """
-    squares = [kpi.error**2 * kpi.reviews for kpi in kpis if is_enough(kpi) and kpi.error is not None]
+    squares = [
+        metric.error**2 * metric.reviews
+        for metric in metrics
+        if is_enough(metric) and metric.error is not None
+    ]
     first = next((place for place, square in enumerate(squares) if square > 0), None)
     if first is None:
         return None

@@ -11,10 +11,10 @@ from evalapp.campaigns.queries import possible_reviewers
 from evalapp.core.form_fields import RowsField, choice_field, row_field
 from evalapp.monitoring.importing import MOST_BYTES
 from evalapp.monitoring.models import Stream
-from evalapp.monitoring.services import LONGEST_STREAM_NAME, MOST_OUTPUTS_A_WEEK, StreamPlan, finds_errors
+from evalapp.monitoring.services import LONGEST_STREAM_NAME, MOST_PER_WEEK, StreamPlan, finds_errors
 from evalapp.rubrics.models import Criterion, CriterionKind, RubricVersion
 
-MOMENT = "%Y-%m-%dT%H:%M"
+LOCAL_TIME = "%Y-%m-%dT%H:%M"
 PERCENT = 100
 _MONDAY, _MORNING = 0, 6
 
@@ -22,8 +22,8 @@ _MONDAY, _MORNING = 0, 6
 def next_monday(now: dt.datetime) -> dt.datetime:
     """The next Monday at 6:00 UTC."""
     day = now + dt.timedelta(days=(_MONDAY - now.weekday()) % 7)
-    moment = day.replace(hour=_MORNING, minute=0, second=0, microsecond=0)
-    return moment if moment > now else moment + dt.timedelta(days=7)
+    timestamp = day.replace(hour=_MORNING, minute=0, second=0, microsecond=0)
+    return timestamp if timestamp > now else timestamp + dt.timedelta(days=7)
 
 
 class StreamForm(forms.Form):
@@ -31,18 +31,18 @@ class StreamForm(forms.Form):
 
     name = forms.CharField(max_length=LONGEST_STREAM_NAME)
     description = forms.CharField(required=False, max_length=2_000, widget=forms.Textarea(attrs={"rows": 2}))
-    outputs_a_week = forms.IntegerField(
+    outputs_per_week = forms.IntegerField(
         min_value=1,
-        max_value=MOST_OUTPUTS_A_WEEK,
+        max_value=MOST_PER_WEEK,
         initial=50,
-        label="Outputs a week",
-        help_text="Drawn at random of all that came in. Fewer than 30 reviews a week are not enough to judge by.",
+        label="Outputs per week",
+        help_text="A random sample of the week's events. Fewer than 30 reviews a week are not enough for an alert.",
     )
-    strata_field = forms.CharField(
+    stratify_by = forms.CharField(
         required=False,
         max_length=100,
-        label="Field that is kept in proportion",
-        help_text="A field of the outputs, such as topic: each of its values gives at least one. Empty: simply at random.",
+        label="Stratify by",
+        help_text="A field of the events, such as topic: each of its values gives at least one output. Empty: a simple random sample.",
     )
     reviewers = RowsField(
         User.objects.none(),
@@ -50,12 +50,12 @@ class StreamForm(forms.Form):
         error_messages={"required": "Choose at least one reviewer."},
     )
     overlap = forms.IntegerField(min_value=1, max_value=MOST_OVERLAP, initial=1, label="Reviewers per output")
-    next_draw_at = forms.DateTimeField(
-        widget=forms.DateTimeInput(attrs={"type": "datetime-local"}, format=MOMENT),
-        input_formats=[MOMENT],
+    next_sample_at = forms.DateTimeField(
+        widget=forms.DateTimeInput(attrs={"type": "datetime-local"}, format=LOCAL_TIME),
+        input_formats=[LOCAL_TIME],
         label="End of the first week",
-        help_text="UTC. The seven days before are drawn then, and every seven days from there on. A moment that has "
-        "passed has the weeks since then drawn at once.",
+        help_text="UTC. The seven days before are sampled then, and every seven days after that. Where the time has "
+        "passed, the weeks since then are sampled at once.",
     )
     error_criterion = forms.ChoiceField(
         required=False,
@@ -67,7 +67,7 @@ class StreamForm(forms.Form):
         max_value=52,
         initial=12,
         label="Weeks of the baseline",
-        help_text="So many first weeks say what is usual; the control chart judges those after them.",
+        help_text="The first weeks set the baseline; the control chart tests the weeks after them.",
     )
 
     def __init__(
@@ -80,7 +80,7 @@ class StreamForm(forms.Form):
     ) -> None:
         self.rubric_version = rubric_version
         self.criteria: list[Criterion] = list(rubric_version.criteria.all())
-        initial = _initial(stream) if stream is not None else {"next_draw_at": next_monday(timezone.now())}
+        initial = _initial(stream) if stream is not None else {"next_sample_at": next_monday(timezone.now())}
         super().__init__(data, initial=initial)
         row_field(self, "reviewers").queryset = possible_reviewers(project)
         errors = [(each.key, each.name) for each in self.criteria if finds_errors(each)]
@@ -89,7 +89,7 @@ class StreamForm(forms.Form):
             critical = [each.key for each in self.criteria if each.is_critical and finds_errors(each)]
             self.initial["error_criterion"] = (critical or [errors[0][0]])[0]
         if stream is not None:
-            self.fields["next_draw_at"].label = "End of the next week"
+            self.fields["next_sample_at"].label = "End of the next week"
         for criterion in self._thresholds():
             self.fields[f"threshold-{criterion.key}"] = _threshold(criterion)
 
@@ -102,11 +102,15 @@ class StreamForm(forms.Form):
     def thresholds(self) -> list[Any]:
         return [self[f"threshold-{criterion.key}"] for criterion in self._thresholds()]
 
-    def clean_next_draw_at(self) -> dt.datetime:
+    def clean_next_sample_at(self) -> dt.datetime:
         # A field of whole minutes must not take the seconds off what is there.
-        moment: dt.datetime = self.cleaned_data["next_draw_at"]
-        before = self.initial.get("next_draw_at")
-        return before if before is not None and before.strftime(MOMENT) == moment.strftime(MOMENT) else moment
+        timestamp: dt.datetime = self.cleaned_data["next_sample_at"]
+        before = self.initial.get("next_sample_at")
+        return (
+            before
+            if before is not None and before.strftime(LOCAL_TIME) == timestamp.strftime(LOCAL_TIME)
+            else timestamp
+        )
 
     def plan(self) -> StreamPlan:
         values = dict(self.cleaned_data)
@@ -142,7 +146,7 @@ def _threshold(criterion: Criterion) -> forms.FloatField:
 
 def _initial(stream: Stream) -> dict[str, Any]:
     own = (
-        "name", "description", "outputs_a_week", "strata_field", "overlap", "next_draw_at", "error_criterion",
+        "name", "description", "outputs_per_week", "stratify_by", "overlap", "next_sample_at", "error_criterion",
         "baseline_weeks",
     )  # fmt: skip
     found: dict[str, Any] = {name: getattr(stream, name) for name in own}
@@ -153,7 +157,7 @@ def _initial(stream: Stream) -> dict[str, Any]:
     return found
 
 
-class OutputsForm(forms.Form):
+class EventsForm(forms.Form):
     file = forms.FileField(
         label="File", help_text="JSONL or CSV. All rows are stored, or none where one has a problem."
     )

@@ -1,4 +1,4 @@
-"""Production outputs from a file or a request: every problem told at once, each output stored once."""
+"""Production events from a file or a request: every problem told at once, each event stored once."""
 
 import datetime as dt
 import hashlib
@@ -19,7 +19,7 @@ from evalapp.datasets.formats import FileProblemError, Layout, Reading, read_jso
 from evalapp.datasets.models import Split
 from evalapp.datasets.rows import ExampleRow
 from evalapp.datasets.splits import ByShares
-from evalapp.monitoring.models import WEEK, DrawState, ProductionOutput, Stream
+from evalapp.monitoring.models import WEEK, ProductionEvent, Stream, WeeklySampleState
 from evalapp.monitoring.services import lock_going
 from evalapp.runs.answers import LONGEST_ANSWER
 
@@ -30,7 +30,7 @@ LONGEST_VERSION = 120
 ID_FIELDS = ("id", "external_id")
 OUTPUT_FIELDS = ("output", "answer", "response", "text")
 VERSION_FIELDS = ("model_version", "model")
-MOMENT_FIELDS = ("at", "timestamp", "time", "moment")
+TIMESTAMP_FIELDS = ("at", "timestamp", "time", "moment")
 _BATCH = 1_000
 # An earlier answer is a mistake; the year 1 of some zones is stored, and cannot be read back.
 _EARLIEST = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
@@ -41,7 +41,7 @@ _LAYOUT = Layout(
 )
 
 
-class OutputsError(InvalidError):
+class EventsError(InvalidError):
     """Nothing was imported; ``problems`` has one sentence for each, and where it stands."""
 
     def __init__(self, problems: Sequence[str]) -> None:
@@ -54,7 +54,7 @@ class OutputsError(InvalidError):
 
 class Imported(NamedTuple):
     """``stored`` are new; ``known`` were here already, just the same. Of those stored ``not_reviewed`` lie in no week
-    that is still to be drawn.
+    that is still to be sampled.
     """
 
     stored: int
@@ -62,9 +62,9 @@ class Imported(NamedTuple):
     not_reviewed: int = 0
 
     @property
-    def words(self) -> str:
+    def message(self) -> str:
         def counted(count: int, verb: str) -> str:
-            return f"{count:,} output{'' if count == 1 else 's'} {verb if count == 1 else verb.replace('is', 'are')}"
+            return f"{count:,} event{'' if count == 1 else 's'} {verb if count == 1 else verb.replace('is', 'are')}"
 
         told = [f"{counted(self.stored, 'is')} stored."]
         if self.known:
@@ -72,15 +72,15 @@ class Imported(NamedTuple):
         if self.not_reviewed:
             told.append(
                 f"{self.not_reviewed:,} of them {'lies' if self.not_reviewed == 1 else 'lie'} before the first week or "
-                "in a week that is drawn already, and will not be reviewed."
+                "in a week that is sampled already, and will not be reviewed."
             )
         return " ".join(told)
 
 
-def read_outputs(file: BinaryIO, name: str) -> Iterator[Reading]:
+def read_events(file: BinaryIO, name: str) -> Iterator[Reading]:
     """The rows of a .jsonl or .csv file; everything but the prompt and the context stands in their metadata.
 
-    Raises OutputsError for a file that cannot be read.
+    Raises EventsError for a file that cannot be read.
     """
     head = file.read(HEAD_BYTES)
     file.seek(0)
@@ -96,33 +96,33 @@ def read_outputs(file: BinaryIO, name: str) -> Iterator[Reading]:
             for column, use in usual_mapping(header.columns).items()
         }
     except FileProblemError as error:
-        raise OutputsError([str(error)]) from error
+        raise EventsError([str(error)]) from error
     if Use.PROMPT not in mapping.values():
-        raise OutputsError(["No column is named “prompt”. Name the one that holds the question so."])
+        raise EventsError(["No column is named “prompt”. Name the one that holds the question so."])
     yield from read_csv(file, _LAYOUT, mapping, header.delimiter)
 
 
-def given_outputs(rows: Iterable[Mapping[str, Any]]) -> Iterator[Reading]:
+def events_of_request(rows: Iterable[Mapping[str, Any]]) -> Iterator[Reading]:
     """The same of the objects of a request, numbered from 1."""
     for number, row in enumerate(rows, start=1):
         yield reading_of(number, lambda row=row: json.loads(json.dumps(row)), _LAYOUT)  # type: ignore[misc]  # bound early
 
 
-def import_outputs(*, stream: Stream, rows: Iterable[Reading], by: User | None) -> Imported:
-    """Store the outputs: all that are new, or, where a row has a problem, none.
+def import_events(*, stream: Stream, rows: Iterable[Reading], by: User | None) -> Imported:
+    """Store the events: all that are new, or, where a row has a problem, none.
 
     One that is here under its id is left alone where it is the same, and a problem where it is not. Raises
-    OutputsError with every problem of every row, ConflictError once the stream has ended.
+    EventsError with every problem of every row, ConflictError once the stream has ended.
     """
     problems: list[str] = []
-    found: dict[str, ProductionOutput] = {}
+    found: dict[str, ProductionEvent] = {}
     places: dict[str, int] = {}
     now = timezone.now()
     count = 0
     for reading in rows:
         count += 1
         if count > MOST_ROWS:
-            raise OutputsError([f"There are more than {MOST_ROWS:,} rows. Import them in parts."])
+            raise EventsError([f"There are more than {MOST_ROWS:,} rows. Import them in parts."])
         output, wrong = _output(stream, reading, now)
         external_id = output.external_id if output is not None else ""
         if external_id and external_id in places:
@@ -134,48 +134,50 @@ def import_outputs(*, stream: Stream, rows: Iterable[Reading], by: User | None) 
             found[external_id] = output
         places.setdefault(external_id, reading.number)
     if not count:
-        raise OutputsError(["There is no row. Each needs “id”, “prompt” and “output”."])
+        raise EventsError(["There is no row. Each needs “id”, “prompt” and “output”."])
     with transaction.atomic():
         # One import of a stream after the other, so that what is new is decided once.
         going = lock_going(stream)
         new = _new(stream, found, places, problems)
         if problems:
-            raise OutputsError(problems)
-        ProductionOutput.objects.bulk_create(new, batch_size=_BATCH)
+            raise EventsError(problems)
+        ProductionEvent.objects.bulk_create(new, batch_size=_BATCH)
         imported = Imported(len(new), len(found) - len(new), _never_drawn(going, new))
-        record("stream.outputs_imported", by=by, obj=stream, project=stream.project, data=imported._asdict())
+        record("stream.events_imported", by=by, obj=stream, project=stream.project, data=imported._asdict())
     return imported
 
 
 def _new(
-    stream: Stream, found: Mapping[str, ProductionOutput], places: Mapping[str, int], problems: list[str]
-) -> list[ProductionOutput]:
+    stream: Stream, found: Mapping[str, ProductionEvent], places: Mapping[str, int], problems: list[str]
+) -> list[ProductionEvent]:
     """What is not here yet; adds a problem for each that is here with other content."""
     here: dict[str, str] = {}
     ids = list(found)
     for start in range(0, len(ids), _BATCH):
-        chunk = stream.outputs.filter(external_id__in=ids[start : start + _BATCH])
+        chunk = stream.events.filter(external_id__in=ids[start : start + _BATCH])
         here |= dict(chunk.values_list("external_id", "content_hash"))
     problems += [
         f"Row {places[external_id]}, id: “{external_id}” is here already with another content. What was imported "
-        "stays as it is; give the changed output an id of its own."
+        "stays as it is; give the changed event an id of its own."
         for external_id, content_hash in here.items()
         if found[external_id].content_hash != content_hash
     ]
     return [output for external_id, output in found.items() if external_id not in here]
 
 
-def _never_drawn(stream: Stream, outputs: Sequence[ProductionOutput]) -> int:
-    """How many lie before what is still to be drawn, and in no week that waits for its outputs."""
-    next_begins_at = stream.next_draw_at - WEEK
+def _never_drawn(stream: Stream, outputs: Sequence[ProductionEvent]) -> int:
+    """How many lie before what is still to be sampled, and in no week that waits for its outputs."""
+    next_begins_at = stream.next_sample_at - WEEK
     waiting = list(
-        stream.draws.filter(state__in=[DrawState.DUE, DrawState.EMPTY]).values_list("begins_at", "ends_at")
+        stream.weekly_samples.filter(state__in=[WeeklySampleState.DUE, WeeklySampleState.EMPTY]).values_list(
+            "begins_at", "ends_at"
+        )
     )
-    moments = [each.happened_at for each in outputs if each.happened_at < next_begins_at]
-    return sum(not any(start <= moment < end for start, end in waiting) for moment in moments)
+    timestamps = [each.happened_at for each in outputs if each.happened_at < next_begins_at]
+    return sum(not any(start <= timestamp < end for start, end in waiting) for timestamp in timestamps)
 
 
-def _output(stream: Stream, reading: Reading, now: dt.datetime) -> tuple[ProductionOutput | None, list[str]]:
+def _output(stream: Stream, reading: Reading, now: dt.datetime) -> tuple[ProductionEvent | None, list[str]]:
     """The row's output with its problems; None where there is nothing to go by."""
     if reading.row is None:
         return None, [str(problem) for problem in reading.problems]
@@ -185,23 +187,23 @@ def _output(stream: Stream, reading: Reading, now: dt.datetime) -> tuple[Product
     external_id = _text(fields, ID_FIELDS, LONGEST_ID, problems, needed=True)
     text = _text(fields, OUTPUT_FIELDS, LONGEST_ANSWER, problems, needed=True)
     version = _text(fields, VERSION_FIELDS, LONGEST_VERSION, problems)
-    moment, is_given = _moment(fields, now, problems)
+    timestamp, is_given = _timestamp(fields, now, problems)
     strata = fields.pop("strata", None)
     if isinstance(strata, dict):
         fields = {**fields, **strata}
     elif strata is not None:
         problems.append('strata: This must be an object of fields. Write {"topic": "loans"}.')
-    output = ProductionOutput(
+    output = ProductionEvent(
         stream=stream,
         external_id=external_id,
         messages=list(row.messages),
         context=row.context,
         text=text,
         model_version=version,
-        happened_at=moment,
+        happened_at=timestamp,
         strata=fields,
-        # Without a moment of its own a row is the same whenever it is sent.
-        content_hash=_hash(row, text, version, moment.isoformat() if is_given else "", fields),
+        # Without a timestamp of its own a row is the same whenever it is sent.
+        content_hash=_hash(row, text, version, timestamp.isoformat() if is_given else "", fields),
     )
     return output, problems
 
@@ -227,28 +229,30 @@ def _text(
     return value
 
 
-def _moment(fields: dict[str, Any], now: dt.datetime, problems: list[str]) -> tuple[dt.datetime, bool]:
+def _timestamp(fields: dict[str, Any], now: dt.datetime, problems: list[str]) -> tuple[dt.datetime, bool]:
     """When the output was given (now, where the row does not say), and whether the row says."""
-    name = next((each for each in MOMENT_FIELDS if fields.get(each) not in (None, "")), "")
+    name = next((each for each in TIMESTAMP_FIELDS if fields.get(each) not in (None, "")), "")
     if not name:
         return now, False
     value = fields.pop(name)
     try:
-        moment = parse_datetime(value) if isinstance(value, str) else None
+        timestamp = parse_datetime(value) if isinstance(value, str) else None
     except ValueError:
-        moment = None
-    if moment is None:
-        problems.append(f"{name}: “{str(value)[:40]}” is no moment. Write 2026-01-31T14:05:00Z.")
+        timestamp = None
+    if timestamp is None:
+        problems.append(f"{name}: “{str(value)[:40]}” is no timestamp. Write 2026-01-31T14:05:00Z.")
         return now, False
-    if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=dt.UTC)
-    if moment > now + _AHEAD:
-        problems.append(f"{name}: {moment.isoformat()} is in the future. Check the clock or the time zone.")
-    elif moment < _EARLIEST:
+    if timestamp.tzinfo is None:
+        timestamp = timestamp.replace(tzinfo=dt.UTC)
+    if timestamp > now + _AHEAD:
+        problems.append(
+            f"{name}: {timestamp.isoformat()} is in the future. Check the clock or the time zone."
+        )
+    elif timestamp < _EARLIEST:
         problems.append(f"{name}: “{value[:40]}” is before 1970. Check the clock or the year.")
-    return moment, True
+    return timestamp, True
 
 
-def _hash(row: ExampleRow, text: str, version: str, moment: str, fields: Mapping[str, Any]) -> str:
-    whole = [[dict(each) for each in row.messages], row.context, text, version, moment, dict(fields)]
+def _hash(row: ExampleRow, text: str, version: str, timestamp: str, fields: Mapping[str, Any]) -> str:
+    whole = [[dict(each) for each in row.messages], row.context, text, version, timestamp, dict(fields)]
     return hashlib.sha256(json.dumps(whole, ensure_ascii=False, sort_keys=True).encode()).hexdigest()

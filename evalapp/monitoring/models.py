@@ -17,10 +17,10 @@ WEEK = dt.timedelta(days=7)
 class Stream(BaseModel):
     """Answers of a system in production, of which people review some every week.
 
-    ``next_draw_at`` ends the running week: then ``outputs_a_week`` of its outputs are drawn by ``seed``, in
-    proportion by ``strata_field`` where there is one, and go to the people of ``reviewers``, ``overlap`` to each.
+    ``next_sample_at`` ends the running week: then ``outputs_per_week`` of its outputs are sampled by ``seed``, in
+    proportion by ``stratify_by`` where there is one, and go to the people of ``reviewers``, ``overlap`` to each.
     ``thresholds``: criterion's key → the mean (the rate, for ``error_criterion``) past which it alerts. ``error_criterion`` is the key of the question that
-    finds material errors; empty: none. ``dataset`` and ``candidate`` hold what was drawn, so that it is reviewed,
+    finds material errors; empty: none. ``dataset`` and ``candidate`` hold what was sampled, so that it is reviewed,
     exported and walked through like any other. ``site``: scheme and host as the manager sees it, for links.
     One that has ended is paused for good.
     """
@@ -32,14 +32,14 @@ class Stream(BaseModel):
     candidate = models.OneToOneField(ModelVersion, on_delete=models.PROTECT, related_name="stream")
     rubric_version = models.ForeignKey(RubricVersion, on_delete=models.PROTECT, related_name="+")
     reviewers = models.ManyToManyField(User, through="StreamReviewer", related_name="+")
-    outputs_a_week = models.PositiveIntegerField()
+    outputs_per_week = models.PositiveIntegerField()
     overlap = models.PositiveSmallIntegerField(default=1)
-    strata_field = models.CharField(max_length=100, blank=True)
+    stratify_by = models.CharField(max_length=100, blank=True)
     seed = models.BigIntegerField()
     error_criterion = models.CharField(max_length=40, blank=True)
     thresholds = models.JSONField(default=dict, blank=True)
     baseline_weeks = models.PositiveSmallIntegerField(default=12)
-    next_draw_at = models.DateTimeField()
+    next_sample_at = models.DateTimeField()
     paused_at = models.DateTimeField(null=True, blank=True)
     ended_at = models.DateTimeField(null=True, blank=True)
     site = models.CharField(max_length=300)
@@ -49,7 +49,7 @@ class Stream(BaseModel):
         constraints = [
             models.UniqueConstraint(fields=["project", "name"], name="stream_name_in_project"),
             models.CheckConstraint(
-                condition=models.Q(outputs_a_week__gte=1, overlap__gte=1), name="stream_draws_something"
+                condition=models.Q(outputs_per_week__gte=1, overlap__gte=1), name="stream_draws_something"
             ),
             models.CheckConstraint(condition=models.Q(baseline_weeks__range=(8, 52)), name="stream_baseline"),
             models.CheckConstraint(
@@ -59,7 +59,7 @@ class Stream(BaseModel):
         ]
         indexes = [
             models.Index(
-                fields=["next_draw_at"], name="stream_due", condition=models.Q(paused_at__isnull=True)
+                fields=["next_sample_at"], name="stream_due", condition=models.Q(paused_at__isnull=True)
             )
         ]
 
@@ -81,14 +81,14 @@ class StreamReviewer(models.Model):
         return str(self.user)
 
 
-class ProductionOutput(BaseModel):
+class ProductionEvent(BaseModel):
     """An answer that users got. ``external_id`` is what its own system calls it: imported twice, it is there once.
 
     ``messages`` as in Example. ``model_version`` is what production calls the model. ``strata``: fields by which
-    a draw can be in proportion. ``content_hash`` tells a repetition from another answer under the same id.
+    a sample can be stratified. ``content_hash`` tells a repetition from another answer under the same id.
     """
 
-    stream = models.ForeignKey(Stream, on_delete=models.CASCADE, related_name="outputs")
+    stream = models.ForeignKey(Stream, on_delete=models.CASCADE, related_name="events")
     external_id = models.CharField(max_length=200)
     messages = models.JSONField()
     context = models.TextField(blank=True)
@@ -100,63 +100,71 @@ class ProductionOutput(BaseModel):
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(fields=["stream", "external_id"], name="production_output_once")
+            models.UniqueConstraint(fields=["stream", "external_id"], name="production_event_once")
         ]
-        indexes = [models.Index(fields=["stream", "happened_at"], name="production_output_week")]
+        indexes = [models.Index(fields=["stream", "happened_at"], name="production_event_week")]
 
     def __str__(self) -> str:
         return self.external_id
 
 
-class DrawState(models.TextChoices):
-    DUE = "due", "Being drawn"
-    EMPTY = "empty", "Nothing to draw"
+class WeeklySampleState(models.TextChoices):
+    DUE = "due", "Sampling"
+    EMPTY = "empty", "Empty"
     OPEN = "open", "In review"
-    JUDGED = "judged", "Judged"
+    EVALUATED = "evaluated", "Evaluated"
 
 
-class Draw(BaseModel):
-    """A stream's week, from ``begins_at`` to before ``ends_at``: there once, whoever's clock struck first.
+class WeeklySample(BaseModel):
+    """A stream's week, from ``begins_at`` to before ``ends_at``: there once, whichever scheduler came first.
 
-    ``population`` outputs had come in when it was drawn, of which ``drawn`` are reviewed in ``campaign``.
+    ``population`` outputs had come in when it was sampled, of which ``size`` are reviewed in ``campaign``.
     ``note`` says what differs from the plan.
     """
 
-    stream = models.ForeignKey(Stream, on_delete=models.CASCADE, related_name="draws")
+    stream = models.ForeignKey(Stream, on_delete=models.CASCADE, related_name="weekly_samples")
     number = models.PositiveIntegerField()
     begins_at = models.DateTimeField()
     ends_at = models.DateTimeField()
-    state = models.CharField(max_length=6, choices=DrawState.choices, default=DrawState.DUE)
+    state = models.CharField(max_length=9, choices=WeeklySampleState.choices, default=WeeklySampleState.DUE)
     population = models.PositiveIntegerField(default=0)
-    drawn = models.PositiveIntegerField(default=0)
+    size = models.PositiveIntegerField(default=0)
     note = models.CharField(max_length=300, blank=True)
     job = models.ForeignKey(Job, null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
     campaign = models.OneToOneField(
-        Campaign, null=True, blank=True, on_delete=models.PROTECT, related_name="draw"
+        Campaign, null=True, blank=True, on_delete=models.PROTECT, related_name="weekly_sample"
     )
-    judged_at = models.DateTimeField(null=True, blank=True)
+    evaluated_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(fields=["stream", "number"], name="draw_number"),
-            models.UniqueConstraint(fields=["stream", "ends_at"], name="draw_once_a_week"),
-            models.CheckConstraint(condition=models.Q(ends_at__gt=models.F("begins_at")), name="draw_order"),
+            models.UniqueConstraint(fields=["stream", "number"], name="weekly_sample_number"),
+            models.UniqueConstraint(fields=["stream", "ends_at"], name="weekly_sample_once_a_week"),
             models.CheckConstraint(
-                condition=models.Q(drawn__lte=models.F("population")), name="draw_within_population"
+                condition=models.Q(ends_at__gt=models.F("begins_at")), name="weekly_sample_order"
             ),
             models.CheckConstraint(
-                condition=models.Q(state__in=[DrawState.OPEN, DrawState.JUDGED], campaign__isnull=False)
-                | models.Q(state__in=[DrawState.DUE, DrawState.EMPTY], campaign__isnull=True),
-                name="draw_open_has_campaign",
+                condition=models.Q(size__lte=models.F("population")), name="weekly_sample_within_population"
             ),
             models.CheckConstraint(
-                condition=models.Q(state=DrawState.JUDGED, judged_at__isnull=False)
-                | (~models.Q(state=DrawState.JUDGED) & models.Q(judged_at__isnull=True)),
-                name="draw_judged_has_date",
+                condition=models.Q(
+                    state__in=[WeeklySampleState.OPEN, WeeklySampleState.EVALUATED], campaign__isnull=False
+                )
+                | models.Q(state__in=[WeeklySampleState.DUE, WeeklySampleState.EMPTY], campaign__isnull=True),
+                name="weekly_sample_open_has_campaign",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(state=WeeklySampleState.EVALUATED, evaluated_at__isnull=False)
+                | (~models.Q(state=WeeklySampleState.EVALUATED) & models.Q(evaluated_at__isnull=True)),
+                name="weekly_sample_evaluated_has_date",
             ),
         ]
         indexes = [
-            models.Index(fields=["state"], name="draw_going", condition=~models.Q(state=DrawState.JUDGED))
+            models.Index(
+                fields=["state"],
+                name="weekly_sample_going",
+                condition=~models.Q(state=WeeklySampleState.EVALUATED),
+            )
         ]
 
     def __str__(self) -> str:
@@ -164,12 +172,10 @@ class Draw(BaseModel):
 
 
 class SampledOutput(BaseModel):
-    """An output that a week's draw took, with how likely that was; its weight in the week is one over it."""
+    """An output that a weekly sample holds, with how likely that was; its weight in the week is one over it."""
 
-    draw = models.ForeignKey(Draw, on_delete=models.CASCADE, related_name="samples")
-    production_output = models.OneToOneField(
-        ProductionOutput, on_delete=models.PROTECT, related_name="sample"
-    )
+    weekly_sample = models.ForeignKey(WeeklySample, on_delete=models.CASCADE, related_name="samples")
+    production_event = models.OneToOneField(ProductionEvent, on_delete=models.PROTECT, related_name="sample")
     output = models.OneToOneField(Output, on_delete=models.PROTECT, related_name="sample")
     inclusion_probability = models.FloatField()
 
@@ -182,18 +188,18 @@ class SampledOutput(BaseModel):
         ]
 
     def __str__(self) -> str:
-        return f"{self.production_output_id} in {self.draw_id}"
+        return f"{self.production_event_id} in {self.weekly_sample_id}"
 
 
-class Kpi(BaseModel):
-    """A criterion's figure of one week, as it was when the week was judged.
+class WeeklyMetric(BaseModel):
+    """A criterion's metric of one week, as it was when the week was evaluated.
 
     ``is_rate``: the share with a material error; else a mean. ``lower_is_better``: as of a Criterion.
     ``reviews`` it rests on, over ``items`` outputs. ``error``: standard error of ``value``. Without a value,
     ``reason`` says why.
     """
 
-    draw = models.ForeignKey(Draw, on_delete=models.CASCADE, related_name="kpis")
+    weekly_sample = models.ForeignKey(WeeklySample, on_delete=models.CASCADE, related_name="metrics")
     criterion_key = models.CharField(max_length=40)
     criterion_name = models.CharField(max_length=80)
     is_rate = models.BooleanField(default=False)
@@ -209,21 +215,21 @@ class Kpi(BaseModel):
     signature = models.CharField(max_length=200)
 
     class Meta:
-        ordering = ["draw_id", "pk"]
+        ordering = ["weekly_sample_id", "pk"]
         constraints = [
-            models.UniqueConstraint(fields=["draw", "criterion_key"], name="kpi_once_a_week"),
+            models.UniqueConstraint(fields=["weekly_sample", "criterion_key"], name="weekly_metric_once"),
             models.CheckConstraint(
                 condition=models.Q(
                     value__isnull=True, low__isnull=True, high__isnull=True, error__isnull=True
                 )
                 & ~models.Q(reason="")
                 | models.Q(value__isnull=False, reason=""),
-                name="kpi_value_or_reason",
+                name="weekly_metric_value_or_reason",
             ),
         ]
 
     def __str__(self) -> str:
-        return f"{self.criterion_name} of {self.draw}"
+        return f"{self.criterion_name} of {self.weekly_sample}"
 
     @property
     def more_is_worse(self) -> bool:
@@ -251,13 +257,13 @@ class Alert(BaseModel):
     """
 
     stream = models.ForeignKey(Stream, on_delete=models.CASCADE, related_name="alerts")
-    draw = models.ForeignKey(Draw, on_delete=models.CASCADE, related_name="alerts")
+    weekly_sample = models.ForeignKey(WeeklySample, on_delete=models.CASCADE, related_name="alerts")
     criterion_key = models.CharField(max_length=40)
     criterion_name = models.CharField(max_length=80)
     cause = models.CharField(max_length=9, choices=Cause.choices)
     value = models.FloatField()
     limit = models.FloatField()
-    words = models.CharField(max_length=400)
+    message = models.CharField(max_length=400)
     mail_state = models.CharField(max_length=7, choices=MailState.choices, default=MailState.WAITING)
     mail_attempts = models.PositiveSmallIntegerField(default=0)
     mail_note = models.CharField(max_length=300, blank=True)
@@ -268,7 +274,9 @@ class Alert(BaseModel):
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(fields=["draw", "criterion_key", "cause"], name="alert_once_a_week"),
+            models.UniqueConstraint(
+                fields=["weekly_sample", "criterion_key", "cause"], name="alert_once_a_week"
+            ),
             models.UniqueConstraint(
                 fields=["stream", "criterion_key", "cause"],
                 condition=models.Q(acknowledged_at__isnull=True),
@@ -284,7 +292,7 @@ class Alert(BaseModel):
         ]
 
     def __str__(self) -> str:
-        return self.words
+        return self.message
 
 
 class ProposalState(models.TextChoices):

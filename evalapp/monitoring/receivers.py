@@ -1,4 +1,4 @@
-"""What waits in watched streams stands in the project's inbox."""
+"""Alerts and proposals of streams in the project's inbox."""
 
 from typing import Any
 
@@ -22,7 +22,7 @@ def alerts_and_proposals(sender: Any, project: Project, **kwargs: Any) -> list[I
     ).select_related("stream")
     return [
         *(
-            InboxEntry("alert", alert.words, _page(project, alert.stream_id) + "#alerts")
+            InboxEntry("alert", alert.message, _page(project, alert.stream_id) + "#alerts")
             for alert in alerts[:SHOWN_OF_A_KIND]
         ),
         *(

@@ -23,27 +23,27 @@ from evalapp.monitoring.feedback import feedback_for
 from evalapp.monitoring.models import (
     WEEK,
     Alert,
-    DrawState,
     ProposalState,
     RetrainProposal,
     Stream,
     StreamReviewer,
+    WeeklySampleState,
 )
 from evalapp.registry.services import register_imported
 from evalapp.rubrics.models import Criterion, CriterionKind, RubricVersion
 
 LONGEST_STREAM_NAME = 80
-MOST_OUTPUTS_A_WEEK = 1_000
+MOST_PER_WEEK = 1_000
 FARTHEST = 26 * WEEK
-"""How far from now a week that is drawn may end: production that has run for a while can be looked back on."""
+"""How far from now a week that is sampled may end: production that has run for a while can be looked back on."""
 _SEED_BITS = 31
-ENDED_BEFORE = "The stream was ended before this week was drawn."
+ENDED_BEFORE = "The stream was ended before this week was sampled."
 BASELINE_WEEKS = range(8, 53)
 
 
 @dataclass(frozen=True, kw_only=True)
 class StreamPlan:
-    """What a stream is to be. ``next_draw_at``: the end of the first week that is drawn.
+    """What a stream is to be. ``next_sample_at``: the end of the first week that is sampled.
 
     ``thresholds``: criterion's key → the least mean (where lower is better the highest), or for
     ``error_criterion`` the highest rate (0 to 1).
@@ -52,11 +52,11 @@ class StreamPlan:
     name: str
     rubric_version: RubricVersion
     reviewers: Collection[User]
-    outputs_a_week: int
-    next_draw_at: dt.datetime
+    outputs_per_week: int
+    next_sample_at: dt.datetime
     description: str = ""
     overlap: int = 1
-    strata_field: str = ""
+    stratify_by: str = ""
     error_criterion: str = ""
     thresholds: Mapping[str, float] = field(default_factory=dict)
     baseline_weeks: int = 12
@@ -72,7 +72,7 @@ def finds_errors(criterion: Criterion) -> bool:
 
 @transaction.atomic
 def create_stream(*, project: Project, plan: StreamPlan, site: str, by: User | None) -> Stream:
-    """A stream with a dataset and a candidate of its own, which hold what will be drawn.
+    """A stream with a dataset and a candidate of its own, which hold what will be sampled.
 
     ``site``: this installation as its users see it, for links in e-mails. Raises InvalidError naming every field
     that cannot stay, ConflictError for a taken name.
@@ -84,7 +84,7 @@ def create_stream(*, project: Project, plan: StreamPlan, site: str, by: User | N
         with transaction.atomic():
             label = f"{name[:60]} in production"
             dataset = create_dataset(
-                project=project, name=label, by=by, description=f"What was drawn from the stream “{name}”."
+                project=project, name=label, by=by, description=f"What was sampled from the stream “{name}”."
             )
             candidate = register_imported(project=project, label=label, by=by)
             stream = Stream.objects.create(
@@ -110,7 +110,7 @@ def lock_going(stream: Stream) -> Stream:
     locked = Stream.objects.select_for_update(no_key=True).get(pk=stream.pk)
     if locked.ended_at is not None:
         raise ConflictError(
-            f"“{stream}” has ended: it is kept as it is, and nothing of it is drawn. Watch another stream."
+            f"“{stream}” has ended: it takes no more events and is not sampled. Create another stream."
         )
     return locked
 
@@ -140,13 +140,13 @@ def _columns(plan: StreamPlan, name: str) -> dict[str, object]:
         "name": name,
         "description": plan.description.strip(),
         "rubric_version": plan.rubric_version,
-        "outputs_a_week": plan.outputs_a_week,
+        "outputs_per_week": plan.outputs_per_week,
         "overlap": plan.overlap,
-        "strata_field": plan.strata_field.strip(),
+        "stratify_by": plan.stratify_by.strip(),
         "error_criterion": plan.error_criterion,
         "thresholds": dict(plan.thresholds),
         "baseline_weeks": plan.baseline_weeks,
-        "next_draw_at": plan.next_draw_at,
+        "next_sample_at": plan.next_sample_at,
     }
 
 
@@ -158,14 +158,14 @@ def _set_reviewers(stream: Stream, plan: StreamPlan) -> None:
 
 def _in_audit(stream: Stream, plan: StreamPlan) -> dict[str, object]:
     return {
-        "outputs_a_week": plan.outputs_a_week,
+        "outputs_per_week": plan.outputs_per_week,
         "overlap": plan.overlap,
-        "by": plan.strata_field,
+        "by": plan.stratify_by,
         "rubric_version": plan.rubric_version.pk,
         "reviewers": sorted(person.pk for person in plan.reviewers),
         "thresholds": dict(plan.thresholds),
         "error_criterion": plan.error_criterion,
-        "next_draw_at": plan.next_draw_at.isoformat(),
+        "next_sample_at": plan.next_sample_at.isoformat(),
         "seed": stream.seed,
     }
 
@@ -191,7 +191,7 @@ def _require_sound(plan: StreamPlan, project: Project, stream: Stream | None = N
     for name, message in itertools.chain.from_iterable(found):
         problems.setdefault(name, []).append(message)
     if problems:
-        raise InvalidError("The stream cannot be watched like this: see the fields.", fields=problems)
+        raise InvalidError("The stream cannot be saved: see the fields.", fields=problems)
 
 
 def _people_problems(plan: StreamPlan, project: Project) -> Iterator[Problem]:
@@ -209,24 +209,24 @@ def _people_problems(plan: StreamPlan, project: Project) -> Iterator[Problem]:
 def _draw_problems(plan: StreamPlan, project: Project, stream: Stream | None) -> Iterator[Problem]:
     if plan.rubric_version.rubric.project_id != project.pk:
         yield "rubric_version", "This rubric belongs to another project."
-    if not 1 <= plan.outputs_a_week <= MOST_OUTPUTS_A_WEEK:
-        yield "outputs_a_week", f"Between 1 and {MOST_OUTPUTS_A_WEEK:,} outputs can be reviewed a week."
+    if not 1 <= plan.outputs_per_week <= MOST_PER_WEEK:
+        yield "outputs_per_week", f"Between 1 and {MOST_PER_WEEK:,} outputs can be reviewed a week."
     if plan.baseline_weeks not in BASELINE_WEEKS:
         yield "baseline_weeks", "A baseline comes from 8 to 52 weeks."
-    if not -FARTHEST <= plan.next_draw_at - timezone.now() <= FARTHEST:
+    if not -FARTHEST <= plan.next_sample_at - timezone.now() <= FARTHEST:
         yield (
-            "next_draw_at",
-            "The first week ends half a year from now at most, ago or ahead. Choose another moment.",
+            "next_sample_at",
+            "The first week ends half a year from now at most, ago or ahead. Choose another timestamp.",
         )
-    if stream is not None and stream.draws.filter(ends_at__gt=plan.next_draw_at - WEEK).exists():
-        yield "next_draw_at", "This week overlaps one that is drawn already. Choose a later moment."
+    if stream is not None and stream.weekly_samples.filter(ends_at__gt=plan.next_sample_at - WEEK).exists():
+        yield "next_sample_at", "This week overlaps one that is sampled already. Choose a later timestamp."
 
 
 def _criterion_problems(plan: StreamPlan) -> Iterator[Problem]:
     criteria = {each.key: each for each in plan.rubric_version.criteria.all()}
     if not any(each.kind == CriterionKind.SCALE for each in criteria.values()) and not plan.error_criterion:
         message = (
-            "The rubric has no scale, so there is no mean to watch. Name the question that finds errors."
+            "The rubric has no scale, so there is no mean to monitor. Name the question that finds errors."
         )
         yield "error_criterion", message
     if plan.error_criterion:
@@ -249,7 +249,7 @@ def _criterion_problems(plan: StreamPlan) -> Iterator[Problem]:
 
 
 def pause_stream(*, stream: Stream, by: User | None) -> None:
-    """Draw no more weeks; what is in review goes on. Raises ConflictError where it is paused, or has ended."""
+    """Sample no more weeks; what is in review goes on. Raises ConflictError where it is paused, or has ended."""
     with transaction.atomic():
         lock_going(stream)
         if not Stream.objects.filter(pk=stream.pk, paused_at=None).update(paused_at=Now()):
@@ -258,29 +258,31 @@ def pause_stream(*, stream: Stream, by: User | None) -> None:
 
 
 def resume_stream(*, stream: Stream, by: User | None) -> None:
-    """Go on with the week that runs now; the weeks of the pause are not drawn. ConflictError where it runs, or has
+    """Go on with the week that runs now; the weeks of the pause are not sampled. ConflictError where it runs, or has
     ended.
     """
     with transaction.atomic():
         locked = lock_going(stream)
         if locked.paused_at is None:
             raise ConflictError(f"“{stream}” is not paused.")
-        missed = max(0, -((locked.next_draw_at - timezone.now()) // WEEK))
-        locked.next_draw_at += missed * WEEK
+        missed = max(0, -((locked.next_sample_at - timezone.now()) // WEEK))
+        locked.next_sample_at += missed * WEEK
         locked.paused_at = None
-        locked.save(update_fields=["next_draw_at", "paused_at"])
+        locked.save(update_fields=["next_sample_at", "paused_at"])
         record("stream.resumed", by=by, obj=stream, project=stream.project)
 
 
 @transaction.atomic
 def end_stream(*, stream: Stream, by: User | None) -> None:
-    """Watch it no more: no week is drawn and no output taken in from here on. What is in review goes on and is
-    judged; everything is kept. There is no way back. Raises ConflictError where it has ended.
+    """End it: no week is sampled and no event taken in from here on. What is in review goes on and is
+    evaluated; everything is kept. There is no way back. Raises ConflictError where it has ended.
     """
     lock_going(stream)
     now = timezone.now()
     Stream.objects.filter(pk=stream.pk).update(ended_at=now, paused_at=Coalesce("paused_at", now))
-    stream.draws.filter(state=DrawState.DUE).update(state=DrawState.EMPTY, note=ENDED_BEFORE)
+    stream.weekly_samples.filter(state=WeeklySampleState.DUE).update(
+        state=WeeklySampleState.EMPTY, note=ENDED_BEFORE
+    )
     record("stream.ended", by=by, obj=stream, project=stream.project)
 
 
@@ -306,7 +308,7 @@ def accept_proposal(
     possible = feedback_for(proposal)
     if not possible:
         raise ConflictError(
-            f"There is no dataset version from feedback of “{proposal.stream}” since {proposal.alert.draw} to train "
+            f"There is no dataset version from feedback of “{proposal.stream}” since {proposal.alert.weekly_sample} to train "
             "on yet. Export the corrections of that week first, then accept."
         )
     shown = (each for each in possible if dataset_version in (None, each.version.pk))
@@ -314,7 +316,7 @@ def accept_proposal(
     if chosen is None:
         raise ConflictError(
             f"That dataset version has other rows than those reviewed in “{proposal.stream}” since "
-            f"{proposal.alert.draw}. Reload the page, and accept what it shows."
+            f"{proposal.alert.weekly_sample}. Reload the page, and accept what it shows."
         )
     weeks = [{"week": week, "rows": rows} for week, rows in chosen.weeks.items()]
     _decide(proposal, ProposalState.ACCEPTED, by, dataset_version=chosen.version, weeks=weeks)

@@ -2,22 +2,22 @@ from celery import shared_task
 
 from evalapp.jobs.work import carry_out
 from evalapp.monitoring.alerts import send_due_mail
-from evalapp.monitoring.judging import judge_due_weeks
-from evalapp.monitoring.weeks import DRAW_TASK, carry_out_draw, open_due_weeks
+from evalapp.monitoring.evaluation import evaluate_due_weeks
+from evalapp.monitoring.weeks import SAMPLE_TASK, carry_out_sample, open_due_weeks
 
 
 @shared_task(name="evalapp.monitoring.tasks.open_due_weeks")
 def open_due() -> None:
-    """Carried out by the clock itself."""
+    """Carried out by the scheduler itself."""
     open_due_weeks()
 
 
-@shared_task(name=DRAW_TASK)
-def draw_week(job_id: int) -> None:
-    carry_out(job_id, carry_out_draw, task=DRAW_TASK)
+@shared_task(name=SAMPLE_TASK)
+def sample_week(job_id: int) -> None:
+    carry_out(job_id, carry_out_sample, task=SAMPLE_TASK)
 
 
-@shared_task(name="evalapp.monitoring.tasks.judge_due_weeks")
-def judge_due() -> None:
-    judge_due_weeks()
+@shared_task(name="evalapp.monitoring.tasks.evaluate_due_weeks")
+def evaluate_due() -> None:
+    evaluate_due_weeks()
     send_due_mail()

@@ -1,4 +1,4 @@
-"""A project's streams: what is watched, its weeks, its alerts and what they propose."""
+"""A project's streams: their plans, weeks, its alerts and what they propose."""
 
 from collections.abc import Callable
 from typing import Any
@@ -22,9 +22,9 @@ from evalapp.core.uploads import takes_imports
 from evalapp.monitoring import services
 from evalapp.monitoring.charts import weekly_chart
 from evalapp.monitoring.feedback import Feedback, feedback_for
-from evalapp.monitoring.forms import AcceptForm, DismissForm, OutputsForm, StreamForm
-from evalapp.monitoring.importing import OutputsError, import_outputs, read_outputs
-from evalapp.monitoring.models import DrawState, Kpi, ProposalState, RetrainProposal, Stream
+from evalapp.monitoring.forms import AcceptForm, DismissForm, EventsForm, StreamForm
+from evalapp.monitoring.importing import EventsError, import_events, read_events
+from evalapp.monitoring.models import ProposalState, RetrainProposal, Stream, WeeklyMetric, WeeklySampleState
 from evalapp.monitoring.queries import (
     alerts_of,
     followed_criteria,
@@ -32,7 +32,7 @@ from evalapp.monitoring.queries import (
     streams_of,
     weeks_of,
 )
-from evalapp.monitoring.weeks import draw_now
+from evalapp.monitoring.weeks import sample_now
 from evalapp.registry.models import STANDING_KINDS, ModelAlias, ModelKind, ModelVersion
 from evalapp.rubrics.models import RubricVersion
 from evalapp.webhooks.models import WebhookEvent
@@ -107,7 +107,7 @@ def _saved(
             show_problem(form, error)
             status = error.status
         else:
-            messages.success(request, f"“{saved}” is watched from its next week on. Now its outputs come in.")
+            messages.success(request, f"Stream “{saved}” saved. It is sampled from its next week on.")
             return redirect("stream_detail", request.project.slug, saved.pk)
     context = {"form": form, "rubrics": rubrics, "chosen": chosen, "stream": stream, **STATION}
     return render(request, "monitoring/new.html", context, status=status)
@@ -128,8 +128,11 @@ def _render(
 ) -> HttpResponse:
     followed = followed_criteria(stream)
     weeks = list(weeks_of(stream)[:WEEKS_SHOWN])
-    judged = {week.pk for week in weeks if week.state == DrawState.JUDGED}
-    kpis = {(kpi.draw_id, kpi.criterion_key): kpi for kpi in Kpi.objects.filter(draw__in=judged)}
+    evaluated = {week.pk for week in weeks if week.state == WeeklySampleState.EVALUATED}
+    metrics = {
+        (metric.weekly_sample_id, metric.criterion_key): metric
+        for metric in WeeklyMetric.objects.filter(weekly_sample__in=evaluated)
+    }
     proposals = list(proposals_of(stream)[:PROPOSALS_SHOWN])
     context: dict[str, Any] = {
         "stream": stream,
@@ -140,8 +143,8 @@ def _render(
         "weeks": [
             {
                 "week": week,
-                "kpis": [
-                    (each.last.criterion_name, kpis.get((week.pk, each.last.criterion_key)))
+                "metrics": [
+                    (each.last.criterion_name, metrics.get((week.pk, each.last.criterion_key)))
                     for each in followed
                 ],
             }
@@ -152,8 +155,10 @@ def _render(
         "proposals": proposals,
         "is_proposed": any(each.state == ProposalState.PROPOSED for each in proposals),
         "feedback": _feedback(proposals),
-        "is_due": stream.next_draw_at <= timezone.now(),
-        "waits_to_be_drawn": any(week.state in (DrawState.EMPTY, DrawState.DUE) for week in weeks),
+        "is_due": stream.next_sample_at <= timezone.now(),
+        "waits_to_be_sampled": any(
+            week.state in (WeeklySampleState.EMPTY, WeeklySampleState.DUE) for week in weeks
+        ),
         "tells_webhook": request.project.webhook_endpoints.filter(
             disabled_at=None, events__contains=[WebhookEvent.ALERT_RAISED]
         ).exists(),
@@ -168,10 +173,10 @@ def _render(
 @require_safe
 @project_view(Permission.VIEW_ANALYSIS)
 def stream_week(request: MemberRequest, stream_id: int, number: int) -> HttpResponse:
-    """What a week drew, with how likely each output was to be drawn."""
+    """A week's sample, with the inclusion probability of each output."""
     stream = _stream(request, stream_id)
     week = get_or_missing(weeks_of(stream), number=number)
-    samples = week.samples.select_related("production_output").order_by("id")
+    samples = week.samples.select_related("production_event").order_by("id")
     page = keyset_page(samples, request, order=("id",), size=SAMPLES_ON_PAGE)
     context = {"stream": stream, "week": week, "page": page, **STATION}
     return render(request, "monitoring/week.html", context)
@@ -184,20 +189,20 @@ def stream_import(request: MemberRequest, stream_id: int) -> HttpResponse:
     stream = _stream(request, stream_id)
     if request.method != "POST" and stream.ended_at is not None:
         return redirect("stream_detail", request.project.slug, stream.pk)
-    form = OutputsForm(request.POST, request.FILES) if request.method == "POST" else OutputsForm()
+    form = EventsForm(request.POST, request.FILES) if request.method == "POST" else EventsForm()
     problems: list[str] = []
     status = 400 if form.is_bound else 200
     if request.method == "POST" and form.is_valid():
         file = form.cleaned_data["file"]
         try:
-            imported = import_outputs(stream=stream, rows=read_outputs(file.file, file.name), by=request.user)
-        except OutputsError as error:
+            imported = import_events(stream=stream, rows=read_events(file.file, file.name), by=request.user)
+        except EventsError as error:
             problems = error.problems
         except ProblemError as error:
             return _render(request, stream, problem=error)
         else:
             tell = messages.warning if imported.not_reviewed else messages.success
-            tell(request, imported.words)
+            tell(request, imported.message)
             return redirect("stream_detail", request.project.slug, stream.pk)
     context = {"stream": stream, "form": form, "problems": problems, **STATION}
     return render(request, "monitoring/import.html", context, status=status)
@@ -222,10 +227,10 @@ def _move(service: Callable[..., object], words: str) -> Callable[..., HttpRespo
     return view
 
 
-stream_pause = _move(services.pause_stream, "Paused: no week is drawn until you resume.")
-stream_resume = _move(services.resume_stream, "Resumed: the week that runs now is drawn at its end.")
-stream_end = _move(services.end_stream, "Ended: no more weeks are drawn, and everything is kept.")
-stream_draw = _move(draw_now, "The week is being drawn.")
+stream_pause = _move(services.pause_stream, "Paused: no week is sampled until you resume.")
+stream_resume = _move(services.resume_stream, "Resumed: the week that runs now is sampled at its end.")
+stream_end = _move(services.end_stream, "Ended: no more weeks are sampled, and everything is kept.")
+stream_sample = _move(sample_now, "The week is being sampled.")
 
 
 @require_POST

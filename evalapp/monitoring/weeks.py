@@ -1,7 +1,7 @@
-"""A stream's weeks: opened by the clock once each, also late, and drawn by a worker into a campaign.
+"""A stream's weeks: opened by the scheduler once each, also late, and sampled by a worker into a campaign.
 
-The clock only writes rows: the week, whose end is unique in its stream, and the job that draws it. So two
-clocks, or one that struck twice, open one week, and a week whose moment passed while the server was down is
+The scheduler only writes rows: the week, whose end is unique in its stream, and the job that samples it. So two
+schedulers, or one that ran twice, open one week, and a week whose end passed while the server was down is
 opened when it is back.
 """
 
@@ -27,34 +27,34 @@ from evalapp.datasets.services import create_version
 from evalapp.jobs.models import FINAL_STATES
 from evalapp.jobs.services import create_job
 from evalapp.jobs.work import Work
-from evalapp.monitoring.drawing import Candidate, draw
 from evalapp.monitoring.models import (
     WEEK,
-    Draw,
-    DrawState,
-    ProductionOutput,
+    ProductionEvent,
     SampledOutput,
     Stream,
+    WeeklySample,
+    WeeklySampleState,
 )
 from evalapp.monitoring.services import lock_going
+from evalapp.monitoring.weekly_sampling import Candidate, draw_sample
 from evalapp.runs.answers import ImportedAnswer
 from evalapp.runs.models import Run
 from evalapp.runs.services import import_outputs
 
-DRAW_TASK = "evalapp.monitoring.tasks.draw_week"
+SAMPLE_TASK = "evalapp.monitoring.tasks.sample_week"
 MOST_AT_ONCE = 60
-"""Weeks of one stream that one turn of the clock opens: more than a year of them, after a long absence."""
+"""Weeks of one stream that one turn of the scheduler opens: more than a year of them, after a long absence."""
 LATE = 4 * WEEK
-"""An empty week is drawn after all when outputs of it come in so long after its end."""
+"""An empty week is sampled after all when outputs of it come in so long after its end."""
 QUIET = dt.timedelta(hours=1)
 """Late outputs may come in parts; they are waited for until nothing has come for so long."""
 _NAMES_TRIED = 20
 
 
 def open_due_weeks() -> int:
-    """Open every week that is over, and those empty ones whose outputs came late; how many. The clock's duty."""
+    """Open every week that is over, and those empty ones whose outputs came late; how many. Run by the scheduler."""
     opened = 0
-    due = Stream.objects.filter(paused_at=None, next_draw_at__lte=Now()).order_by("pk")
+    due = Stream.objects.filter(paused_at=None, next_sample_at__lte=Now()).order_by("pk")
     for pk in due.values_list("pk", flat=True):
         for _ in range(MOST_AT_ONCE):
             if not _open_next(pk):
@@ -65,118 +65,128 @@ def open_due_weeks() -> int:
 
 @transaction.atomic
 def _open_next(stream_id: int) -> bool:
-    """Open the stream's next week, if it is over and no other clock is at it."""
+    """Open the stream's next week, if it is over and no other scheduler is at it."""
     stream = (
         Stream.objects.select_for_update(skip_locked=True, of=("self",))
         .select_related("project")
-        .filter(pk=stream_id, paused_at=None, next_draw_at__lte=Now())
+        .filter(pk=stream_id, paused_at=None, next_sample_at__lte=Now())
         .first()
     )
     if stream is None:
         return False
-    ends_at = stream.next_draw_at
-    number = (stream.draws.aggregate(last=Max("number"))["last"] or 0) + 1
-    week = Draw.objects.create(stream=stream, number=number, begins_at=ends_at - WEEK, ends_at=ends_at)
-    Stream.objects.filter(pk=stream.pk).update(next_draw_at=F("next_draw_at") + WEEK)
+    ends_at = stream.next_sample_at
+    number = (stream.weekly_samples.aggregate(last=Max("number"))["last"] or 0) + 1
+    week = WeeklySample.objects.create(
+        stream=stream, number=number, begins_at=ends_at - WEEK, ends_at=ends_at
+    )
+    Stream.objects.filter(pk=stream.pk).update(next_sample_at=F("next_sample_at") + WEEK)
     _queue(week, stream)
     return True
 
 
 def _open_late() -> int:
-    outputs = ProductionOutput.objects.filter(
+    outputs = ProductionEvent.objects.filter(
         stream=OuterRef("stream"),
         happened_at__gte=OuterRef("begins_at"),
         happened_at__lt=OuterRef("ends_at"),
     )
     now = timezone.now()
-    empty = Draw.objects.filter(state=DrawState.EMPTY, ends_at__gt=now - LATE, stream__paused_at=None)
+    empty = WeeklySample.objects.filter(
+        state=WeeklySampleState.EMPTY, ends_at__gt=now - LATE, stream__paused_at=None
+    )
     arrived = empty.filter(Exists(outputs)).exclude(Exists(outputs.filter(created_at__gt=now - QUIET)))
     opened = 0
     for week in arrived.select_related("stream__project").order_by("pk"):
         with transaction.atomic():
-            if Draw.objects.filter(pk=week.pk, state=DrawState.EMPTY).update(state=DrawState.DUE, note=""):
+            if WeeklySample.objects.filter(pk=week.pk, state=WeeklySampleState.EMPTY).update(
+                state=WeeklySampleState.DUE, note=""
+            ):
                 _queue(week, week.stream)
                 opened += 1
     return opened
 
 
-def _queue(week: Draw, stream: Stream) -> None:
+def _queue(week: WeeklySample, stream: Stream) -> None:
     job = create_job(
         project=stream.project,
-        task=DRAW_TASK,
-        title=f"Draw {week} of {stream}",
+        task=SAMPLE_TASK,
+        title=f"Sample {week} of {stream}",
         by=None,
-        params={"draw": week.pk},
+        params={"weekly_sample": week.pk},
     )
-    Draw.objects.filter(pk=week.pk).update(job=job)
+    WeeklySample.objects.filter(pk=week.pk).update(job=job)
     data = {"week": week.number, "ends_at": week.ends_at.isoformat()}
     record("stream.week_opened", by=None, obj=stream, project=stream.project, data=data)
 
 
 @transaction.atomic
-def draw_now(*, stream: Stream, by: User | None) -> None:
-    """Draw an empty week once more, or one whose drawing failed, at once. Raises ConflictError without one, or once
+def sample_now(*, stream: Stream, by: User | None) -> None:
+    """Sample an empty week once more, or one whose job failed, at once. Raises ConflictError without one, or once
     the stream has ended.
     """
     lock_going(stream)
-    waiting = stream.draws.select_for_update(of=("self",)).select_related("job").order_by("-number")
-    for week in waiting.filter(state__in=[DrawState.EMPTY, DrawState.DUE]):
-        if week.state == DrawState.DUE and week.job is not None and week.job.state not in FINAL_STATES:
+    waiting = stream.weekly_samples.select_for_update(of=("self",)).select_related("job").order_by("-number")
+    for week in waiting.filter(state__in=[WeeklySampleState.EMPTY, WeeklySampleState.DUE]):
+        if (
+            week.state == WeeklySampleState.DUE
+            and week.job is not None
+            and week.job.state not in FINAL_STATES
+        ):
             continue
-        Draw.objects.filter(pk=week.pk).update(state=DrawState.DUE, note="")
+        WeeklySample.objects.filter(pk=week.pk).update(state=WeeklySampleState.DUE, note="")
         _queue(week, stream)
         return
-    raise ConflictError("No week waits to be drawn: each has been drawn, or is being drawn now.")
+    raise ConflictError("No week waits to be sampled: each has been sampled, or is being sampled now.")
 
 
-def carry_out_draw(work: Work) -> dict[str, Any]:
-    """Draw the job's week and open its campaign, in one transaction; nothing where that is done already."""
-    week = Draw.objects.select_related(
+def carry_out_sample(work: Work) -> dict[str, Any]:
+    """WeeklySample the job's week and open its campaign, in one transaction; nothing where that is done already."""
+    week = WeeklySample.objects.select_related(
         "stream__project", "stream__dataset", "stream__candidate", "stream__rubric_version__rubric"
-    ).get(pk=work.job.params["draw"])
+    ).get(pk=work.job.params["weekly_sample"])
     work.enter("Drawing")
     with transaction.atomic():
-        # Whoever ends the stream waits for the week that is being drawn, or it is not drawn any more.
-        locked = Draw.objects.select_for_update(no_key=True).get(pk=week.pk)
-        drawn = _drawn(week) if locked.state == DrawState.DUE else locked.drawn
+        # Whoever ends the stream waits for the week that is being sampled, or it is not sampled any more.
+        locked = WeeklySample.objects.select_for_update(no_key=True).get(pk=week.pk)
+        drawn = _drawn(week) if locked.state == WeeklySampleState.DUE else locked.size
         work.fence()
-    return {"drawn": drawn}
+    return {"size": drawn}
 
 
-def _drawn(week: Draw) -> int:
+def _drawn(week: WeeklySample) -> int:
     stream = week.stream
     population = _population(week)
     if not population:
-        note = "No output of this week has come in."
-        Draw.objects.filter(pk=week.pk).update(state=DrawState.EMPTY, note=note)
+        note = "No event of this week has come in."
+        WeeklySample.objects.filter(pk=week.pk).update(state=WeeklySampleState.EMPTY, note=note)
         return 0
-    result = draw(population, stream.outputs_a_week, seed=stream.seed, week=week.number)
-    chosen = list(stream.outputs.filter(pk__in=result.probabilities).order_by("happened_at", "external_id"))
+    result = draw_sample(population, stream.outputs_per_week, seed=stream.seed, week=week.number)
+    chosen = list(stream.events.filter(pk__in=result.probabilities).order_by("happened_at", "external_id"))
     version, run = _stored(week, chosen)
     outputs = dict(run.outputs.values_list("example__row_number", "pk"))
     SampledOutput.objects.bulk_create(
         SampledOutput(
-            draw=week,
-            production_output=each,
+            weekly_sample=week,
+            production_event=each,
             output_id=outputs[row],
             inclusion_probability=result.probabilities[each.pk],
         )
         for row, each in enumerate(chosen, start=1)
     )
     campaign, note = _campaign(week, version)
-    Draw.objects.filter(pk=week.pk).update(
-        state=DrawState.OPEN,
+    WeeklySample.objects.filter(pk=week.pk).update(
+        state=WeeklySampleState.OPEN,
         campaign=campaign,
         population=len(population),
-        drawn=len(chosen),
+        size=len(chosen),
         note=" ".join(part for part in (result.note, note) if part),
     )
     return len(chosen)
 
 
-def _population(week: Draw) -> list[Candidate]:
-    field = week.stream.strata_field
-    rows = week.stream.outputs.filter(
+def _population(week: WeeklySample) -> list[Candidate]:
+    field = week.stream.stratify_by
+    rows = week.stream.events.filter(
         happened_at__gte=week.begins_at, happened_at__lt=week.ends_at, sample=None
     ).values_list("pk", "external_id", "strata")
     return [
@@ -185,8 +195,8 @@ def _population(week: Draw) -> list[Candidate]:
     ]
 
 
-def _stored(week: Draw, chosen: Sequence[ProductionOutput]) -> tuple[DatasetVersion, Run]:
-    """The outputs as examples of the stream's dataset and answers of its candidate, in their order."""
+def _stored(week: WeeklySample, chosen: Sequence[ProductionEvent]) -> tuple[DatasetVersion, Run]:
+    """The events as examples of the stream's dataset and answers of its candidate, in their order."""
     stream = week.stream
     rows = (
         ExampleRow(
@@ -215,19 +225,19 @@ def _stored(week: Draw, chosen: Sequence[ProductionOutput]) -> tuple[DatasetVers
     return version, run
 
 
-def _campaign(week: Draw, version: DatasetVersion) -> tuple[Campaign, str]:
-    """The week's campaign, open until the next one's moment, and what of it is not as planned."""
+def _campaign(week: WeeklySample, version: DatasetVersion) -> tuple[Campaign, str]:
+    """The week's campaign, open until the next one's timestamp, and what of it is not as planned."""
     stream = week.stream
     people = list(possible_reviewers(stream.project).filter(pk__in=stream.stream_reviewers.values("user")))
     if not people:
         raise InvalidError(
             f"None of the reviewers of “{stream}” may review in this project any more. Choose others for the "
-            "stream, then draw the week again."
+            "stream, then sample the week again."
         )
     overlap = min(stream.overlap, len(people))
     note = ""
     if overlap < stream.overlap:
-        note = f"{overlap} instead of {stream.overlap} reviewers an output: more are not there."
+        note = f"{overlap} instead of {stream.overlap} reviewers an output: no more are available."
     deadline = max(week.ends_at, timezone.now()) + WEEK
     day = week.begins_at
     plain = f"{stream}, week of {day.day} {day:%B %Y}"
@@ -248,4 +258,4 @@ def _campaign(week: Draw, version: DatasetVersion) -> tuple[Campaign, str]:
         )
         campaign = create_campaign(project=stream.project, design=design, by=None)
         return open_campaign(campaign=campaign, by=None), note
-    raise ConflictError(f"Too many campaigns are named “{plain}”. Rename some, then draw the week again.")
+    raise ConflictError(f"Too many campaigns are named “{plain}”. Rename some, then sample the week again.")

@@ -37,7 +37,7 @@ def draft_by_topic(project: Project, people: list[User], name: str = "Topics", *
         "overlap": 1,
         "item_choice": "stratified",
         "items_wanted": 8,
-        "strata_field": "topic",
+        "stratify_by": "topic",
         "seed": 7,
     }
     return create_campaign(
@@ -79,8 +79,8 @@ def test_a_seed_chooses_the_same_rows_again_and_another_seed_others() -> None:
             "a": {},
             "b": {},
             "c": {"seed": 8},
-            "d": {"item_choice": "random", "strata_field": ""},
-            "e": {"item_choice": "random", "strata_field": ""},
+            "d": {"item_choice": "random", "stratify_by": ""},
+            "e": {"item_choice": "random", "stratify_by": ""},
         }.items()
     ]
     assert chosen[0] == chosen[1] != chosen[2]
@@ -123,11 +123,11 @@ def test_a_seed_assigns_the_same_people_by_their_campaign_reviewer() -> None:
     [
         ({"items_wanted": 41}, "items_wanted", "40 examples have an answer of every candidate"),
         ({"items_wanted": 2}, "items_wanted", "has 3 different values, and each gives at least one"),
-        ({"strata_field": "colour"}, "strata_field", "No example has a field “colour”. Its fields: topic."),
-        ({"item_choice": "all", "strata_field": ""}, "items_wanted", "or leave this empty"),
+        ({"stratify_by": "colour"}, "stratify_by", "No example has a field “colour”. Its fields: topic."),
+        ({"item_choice": "all", "stratify_by": ""}, "items_wanted", "or leave this empty"),
         ({"items_wanted": None}, "items_wanted", "Say how many items"),
         ({"item_choice": "some"}, "item_choice", "Choose one of all, random, stratified."),
-        ({"item_choice": "random"}, "strata_field", "Leave it empty, or choose that."),
+        ({"item_choice": "random"}, "stratify_by", "Leave it empty, or choose that."),
         ({"overlap_share": 20}, "overlap_more", "Say how many reviewers"),
         ({"overlap_more": 2}, "overlap_share", "Say for how many percent"),
         ({"overlap_share": 20, "overlap_more": 3}, "overlap_more", "need at least 3 people; 2 chosen"),

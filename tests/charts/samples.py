@@ -11,7 +11,7 @@ from evalapp.charts.histogram import Bin, Cut, histogram
 from evalapp.measure import Measure
 from evalapp.monitoring.charts import weekly_chart
 from evalapp.monitoring.following import follow
-from evalapp.monitoring.models import Draw, Kpi
+from evalapp.monitoring.models import WeeklyMetric, WeeklySample
 
 HOSTILE = '</script><svg onload="x()"> & var(--ink)'
 NAMES = ["Base", HOSTILE, "v1"]
@@ -71,9 +71,9 @@ def weekly() -> Chart:
     """Eight usual weeks, one of few reviews, and a fall that ends in an alarm."""
     values = [4.2, 4.3, 4.1, 4.2, 4.25, 4.15, 4.2, 4.3, 4.9, 3.4, 3.2, 3.1]
     ends_at = dt.datetime(2026, 1, 5, tzinfo=dt.UTC)
-    kpis = [
-        Kpi(
-            draw=Draw(number=number, ends_at=ends_at + dt.timedelta(weeks=number)),
+    metrics = [
+        WeeklyMetric(
+            weekly_sample=WeeklySample(number=number, ends_at=ends_at + dt.timedelta(weeks=number)),
             criterion_key="tone",
             criterion_name=HOSTILE,
             value=value,
@@ -84,7 +84,7 @@ def weekly() -> Chart:
         )
         for number, value in enumerate(values, start=1)
     ]
-    return weekly_chart(follow(kpis, threshold=3.6, baseline_weeks=8))
+    return weekly_chart(follow(metrics, threshold=3.6, baseline_weeks=8))
 
 
 def lengths() -> Chart:

@@ -54,7 +54,7 @@ from tests.factories import (
 )
 from tests.gates.making import make_gate
 from tests.judgements.conftest import judge_all
-from tests.monitoring.making import drawn_week, judged_weeks, make_stream
+from tests.monitoring.making import evaluated_weeks, make_stream, sampled_week
 from tests.test_access import ROUTES
 
 pytestmark = [pytest.mark.e2e, pytest.mark.django_db(transaction=True)]
@@ -142,8 +142,8 @@ def filled(project: Project, reviewer: User, engineer: User, manager: User, sett
 def _watch(project: Project, reviewer: User) -> None:
     """A stream with a drawn week, and a judged one that alerts."""
     stream = make_stream(project, [reviewer], thresholds={"tone": 4.0})
-    drawn_week(stream)
-    (week,) = judged_weeks(stream, [3.0])
+    sampled_week(stream)
+    (week,) = evaluated_weeks(stream, [3.0])
     raise_alerts(week)
 
 

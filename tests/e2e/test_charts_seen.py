@@ -24,7 +24,7 @@ from evalapp.rubrics.templates.summaries import SUMMARIES
 from tests.charts import samples
 from tests.e2e.test_accessibility import show
 from tests.factories import GOOD, PLAIN, answers, make_campaign, review_all, run_scoring
-from tests.monitoring.making import judged_weeks, make_stream
+from tests.monitoring.making import evaluated_weeks, make_stream
 
 pytestmark = [pytest.mark.e2e, pytest.mark.django_db(transaction=True)]
 
@@ -148,9 +148,9 @@ def test_every_chart_of_the_pages_can_be_read(
     live_server: Any, page: Page, sign_in: Callable[[User], object], settings: Any,
 ) -> None:  # fmt: skip
     stream = make_stream(project, [reviewer], thresholds={"tone": 3.6}, baseline_weeks=8)
-    judged_weeks(stream, [4.2, 4.3, 4.1, 4.2, 4.25, 4.15, 4.2, 4.3])
-    judged_weeks(stream, [4.9], reviews=12)
-    judged_weeks(stream, [3.4, 3.2, 3.1])
+    evaluated_weeks(stream, [4.2, 4.3, 4.1, 4.2, 4.25, 4.15, 4.2, 4.3])
+    evaluated_weeks(stream, [4.9], reviews=12)
+    evaluated_weeks(stream, [3.4, 3.2, 3.1])
     show(page, live_server.url, theme=theme, width=width, settings=settings)
     sign_in(manager)
     seen = []

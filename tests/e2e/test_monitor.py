@@ -1,4 +1,4 @@
-"""From production outputs to an alert and a retrain, in a browser: watch, import, review, be alerted, decide."""
+"""From production events to an alert and a retrain, in a browser: create, import, review, be alerted, decide."""
 
 import json
 from pathlib import Path
@@ -11,8 +11,8 @@ from playwright.sync_api import Page, expect
 
 from evalapp.accounts.models import Project, User
 from evalapp.core.static_build import build_browser_bundle
-from evalapp.monitoring.judging import judge_due_weeks
-from evalapp.monitoring.models import Draw, Stream
+from evalapp.monitoring.evaluation import evaluate_due_weeks
+from evalapp.monitoring.models import Stream, WeeklySample
 from evalapp.monitoring.weeks import open_due_weeks
 from tests.factories import answers, make_rubric
 from tests.monitoring.making import HOUR, campaign_of, carry_out, make_feedback, review_week, rows_of
@@ -35,29 +35,29 @@ def test_a_manager_goes_from_an_import_to_an_alert_and_a_proposal(
     sign_in(manager)
     page.goto(f"{live_server.url}/projects/{project.slug}/data/")
     page.get_by_role("link", name="Monitor", exact=True).click()
-    page.get_by_role("link", name="Watch a stream").first.click()
+    page.get_by_role("link", name="Create a stream").first.click()
     page.get_by_label("Name", exact=True).fill("Support chat")
-    page.get_by_label("Outputs a week").fill("30")
+    page.get_by_label("Outputs per week").fill("30")
     page.get_by_label("End of the first week").fill((timezone.now() - HOUR).strftime("%Y-%m-%dT%H:%M"))
     page.get_by_label(reviewer.name, exact=True).check()
     page.get_by_label("Tone: mean under").fill("4")
-    page.get_by_role("button", name="Watch it").click()
+    page.get_by_role("button", name="Create stream").click()
     expect(page.get_by_role("heading", name="Support chat", exact=True)).to_be_visible()
 
     file = tmp_path / "outputs.jsonl"
     rows = rows_of(40, timezone.now() - 30 * HOUR)
     file.write_text("\n".join(json.dumps(row) for row in [*rows, {"id": "bad", "prompt": "Why?"}]))
-    page.get_by_role("link", name="Import outputs").first.click()
+    page.get_by_role("link", name="Import events").first.click()
     page.get_by_label("File").set_input_files(file)
-    page.get_by_role("button", name="Import the outputs").click()
+    page.get_by_role("button", name="Import events").click()
     expect(page.get_by_text("Row 41, output: There is none.")).to_be_visible()
     file.write_text("\n".join(json.dumps(row) for row in rows))
     page.get_by_label("File").set_input_files(file)
-    page.get_by_role("button", name="Import the outputs").click()
-    expect(page.get_by_text("40 outputs are stored.")).to_be_visible()
+    page.get_by_role("button", name="Import events").click()
+    expect(page.get_by_text("40 events are stored.")).to_be_visible()
 
     assert open_due_weeks() == 1
-    week = carry_out(Draw.objects.get())
+    week = carry_out(WeeklySample.objects.get())
     page.reload()
     expect(page.get_by_role("cell", name="30 of 40")).to_be_visible()
     review_week(week, [reviewer], answers=answers(tone=2))
@@ -65,7 +65,7 @@ def test_a_manager_goes_from_an_import_to_an_alert_and_a_proposal(
     page.get_by_role("link", name="Close…").click()
     page.get_by_role("button", name="Close the campaign").click()
     expect(page.get_by_text("Closed: its reviews cannot be changed any more.")).to_be_visible()
-    assert judge_due_weeks() == 1
+    assert evaluate_due_weeks() == 1
 
     stream = Stream.objects.get()
     page.goto(f"{live_server.url}/projects/{project.slug}/monitor/{stream.pk}/")

@@ -32,7 +32,7 @@ from tests.factories import (
 )
 from tests.gates.making import make_gate
 from tests.judgements.conftest import judge, judge_all
-from tests.monitoring.making import drawn_week, judged_weeks, make_stream
+from tests.monitoring.making import evaluated_weeks, make_stream, sampled_week
 from tests.registry.conftest import base, model_folders
 from tests.runs.conftest import behave, training, version
 
@@ -56,8 +56,8 @@ def phone(page: Page) -> Page:
 def watched(project: Project, reviewer: User) -> Stream:
     """A stream with a drawn week, and a judged one that alerts."""
     stream = make_stream(project, [reviewer], thresholds={"tone": 4.0})
-    drawn_week(stream)
-    (week,) = judged_weeks(stream, [3.0])
+    sampled_week(stream)
+    (week,) = evaluated_weeks(stream, [3.0])
     raise_alerts(week)
     return stream
 
@@ -92,7 +92,7 @@ def test_every_column_is_in_sight(
     sign_in(manager)
     criteria = {each.name: each.kind for each in gated.rubric_version.criteria.all()}
     scales = {name for name, kind in criteria.items() if kind == "scale"}
-    alerts, weeks = {"Cause", "Raised", "E-mail", "Acknowledged"}, {"State", "Drawn", "Tone", "Campaign"}
+    alerts, weeks = {"Cause", "Raised", "E-mail", "Acknowledged"}, {"State", "Sampled", "Tone", "Campaign"}
     expected = {
         "": {"Data", "Candidate", "ROUGE-L", *criteria, "Decision"},
         "members/": {"Email", "Role", "Since"},
@@ -103,7 +103,7 @@ def test_every_column_is_in_sight(
         f"compare/{gated.pk}/adjudication/": {"Differ on", "State"},
         f"campaigns/{gated.pk}/gate/": {"State", "Figure", "Why"},
         f"campaigns/{gated.pk}/flags/": {"Item", "What is wrong", "Flagged"},
-        "monitor/": {"State", "Outputs", "Last output", "Weeks judged", "Next draw"},
+        "monitor/": {"State", "Events", "Last event", "Weeks evaluated", "Next sample"},
         f"monitor/{watched.pk}/": alerts | weeks,
         f"monitor/{watched.pk}/weeks/1/": {"Answer", "Model", "At", "Chance"},
         f"export/{tray.pk}/": {"Kind", "In?", "Reason", "Decision"},

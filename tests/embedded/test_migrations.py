@@ -98,7 +98,7 @@ TRIGGERS = {
     "example_not_into_ready_version",
     "gate_evaluation_immutable",
     "gate_frozen",
-    "kpi_immutable",
+    "weekly_metric_immutable",
     "reason_tag_frozen",
     "report_immutable",
     "review_counted_when_changed",

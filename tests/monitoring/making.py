@@ -1,4 +1,4 @@
-"""Streams, production outputs, drawn and judged weeks, for tests."""
+"""Streams, production events, sampled and evaluated weeks, for tests."""
 
 import datetime as dt
 from collections.abc import Sequence
@@ -11,10 +11,10 @@ from evalapp.campaigns.models import Campaign
 from evalapp.datasets.rows import ExampleRow
 from evalapp.datasets.services import create_version
 from evalapp.jobs.models import JobState
-from evalapp.monitoring.importing import given_outputs, import_outputs
-from evalapp.monitoring.models import WEEK, Draw, DrawState, Kpi, Stream
+from evalapp.monitoring.importing import events_of_request, import_events
+from evalapp.monitoring.models import WEEK, Stream, WeeklyMetric, WeeklySample, WeeklySampleState
 from evalapp.monitoring.services import StreamPlan, create_stream
-from evalapp.monitoring.tasks import draw_week
+from evalapp.monitoring.tasks import sample_week
 from evalapp.monitoring.weeks import open_due_weeks
 from evalapp.runs.models import Output
 from tests.factories import YES_NO, make_rubric, make_version, review_all
@@ -30,8 +30,8 @@ def make_stream(
         "name": name,
         "rubric_version": plan.pop("rubric_version", None) or make_rubric(project, f"Rubric of {name}"),
         "reviewers": reviewers,
-        "outputs_a_week": 5,
-        "next_draw_at": timezone.now() - HOUR,
+        "outputs_per_week": 5,
+        "next_sample_at": timezone.now() - HOUR,
         "error_criterion": YES_NO,
         "seed": 7,
         **plan,
@@ -58,33 +58,33 @@ def rows_of(count: int, at: dt.datetime, *, first: int = 1, **fields: Any) -> li
 
 
 def send(stream: Stream, rows: Sequence[dict[str, Any]]) -> Any:
-    return import_outputs(stream=stream, rows=given_outputs(rows), by=None)
+    return import_events(stream=stream, rows=events_of_request(rows), by=None)
 
 
-def carry_out(week: Draw) -> Draw:
-    """Draw the week as the worker would."""
+def carry_out(week: WeeklySample) -> WeeklySample:
+    """Sample the week as the worker would."""
     week.refresh_from_db()
     assert week.job is not None
-    draw_week(week.job.pk)
+    sample_week(week.job.pk)
     week.refresh_from_db()
     return week
 
 
-def drawn_week(stream: Stream, count: int = 8) -> Draw:
-    """Outputs of the first week, drawn: its campaign is open."""
+def sampled_week(stream: Stream, count: int = 8) -> WeeklySample:
+    """Events of the first week, sampled: its campaign is open."""
     send(stream, rows_of(count, timezone.now() - dt.timedelta(days=2)))
     assert open_due_weeks() == 1
-    week = carry_out(stream.draws.get())
+    week = carry_out(stream.weekly_samples.get())
     assert week.job.state == JobState.SUCCEEDED, week.job.error
     return week
 
 
-def campaign_of(week: Draw) -> Campaign:
+def campaign_of(week: WeeklySample) -> Campaign:
     assert week.campaign is not None
     return Campaign.objects.get(pk=week.campaign_id)
 
 
-def review_week(week: Draw, people: Sequence[User], **said: Any) -> None:
+def review_week(week: WeeklySample, people: Sequence[User], **said: Any) -> None:
     """Everybody rates what they are offered; ``said`` maps the candidate's label through `review_all`."""
     campaign = campaign_of(week)
     label = week.stream.candidate.label
@@ -92,7 +92,7 @@ def review_week(week: Draw, people: Sequence[User], **said: Any) -> None:
         review_all(campaign, person, {label: said["answers"]} if said else {})
 
 
-def judged_weeks(
+def evaluated_weeks(
     stream: Stream,
     values: Sequence[float | None],
     *,
@@ -101,25 +101,25 @@ def judged_weeks(
     rate: bool = False,
     lower_is_better: bool = False,
     error: Sequence[float] | None = None,
-) -> list[Draw]:
-    """Judged weeks with these means as they were stored, each in a campaign of its own. ``error``: their standard
+) -> list[WeeklySample]:
+    """Evaluated weeks with these means as they were stored, each in a campaign of its own. ``error``: their standard
     errors, else 0.12.
     """
-    last = stream.draws.select_related("campaign__dataset_version").last()
+    last = stream.weekly_samples.select_related("campaign__dataset_version").last()
     data = last.campaign.dataset_version if last else make_version(stream.project, name=f"Data of {stream}")
-    first = stream.draws.count()
+    first = stream.weekly_samples.count()
     weeks = []
     for number, value in enumerate(values, start=first + 1):
-        ends_at = stream.next_draw_at - (200 - number) * WEEK
-        week = Draw.objects.create(
+        ends_at = stream.next_sample_at - (200 - number) * WEEK
+        week = WeeklySample.objects.create(
             stream=stream,
             number=number,
             begins_at=ends_at - WEEK,
             ends_at=ends_at,
-            state=DrawState.JUDGED,
-            judged_at=ends_at + WEEK,
+            state=WeeklySampleState.EVALUATED,
+            evaluated_at=ends_at + WEEK,
             population=40,
-            drawn=40,
+            size=40,
             campaign=Campaign.objects.create(
                 project=stream.project,
                 name=f"{stream} {number}",
@@ -132,8 +132,8 @@ def judged_weeks(
             ),
         )
         its_error = 0.12 if error is None else error[number - first - 1]
-        Kpi.objects.create(
-            draw=week,
+        WeeklyMetric.objects.create(
+            weekly_sample=week,
             criterion_key=key,
             criterion_name=key.capitalize(),
             is_rate=rate,

@@ -1,4 +1,4 @@
-"""A bad week, from its draw to a signed webhook at a real server, a mail at another, and a proposal to train again."""
+"""A bad week, from its sample to a signed webhook at a real server, a mail at another, and a proposal to train again."""
 
 import json
 from collections.abc import Iterator
@@ -8,14 +8,14 @@ import pytest
 from evalapp.accounts.models import Project, User
 from evalapp.campaigns.services import close_campaign
 from evalapp.monitoring.models import Alert
-from evalapp.monitoring.tasks import judge_due
+from evalapp.monitoring.tasks import evaluate_due
 from evalapp.webhooks.services import register_endpoint
 from evalapp.webhooks.signing import signature_of
 from evalapp.webhooks.tasks import deliver_due
 from tests.cast import client_of
 from tests.factories import answers
 from tests.mail_sink import MailSink, taking_mail
-from tests.monitoring.making import campaign_of, drawn_week, make_stream, review_week
+from tests.monitoring.making import campaign_of, make_stream, review_week, sampled_week
 from tests.receiver import receiving
 
 pytestmark = pytest.mark.django_db
@@ -45,13 +45,13 @@ def test_a_bad_week_reaches_a_webhook_and_a_mailbox_and_proposes_a_retrain(
             site=SITE,
             by=owner,
         )
-        stream = make_stream(project, [reviewer], thresholds={"tone": 4.0}, outputs_a_week=30)
-        week = drawn_week(stream, 40)
+        stream = make_stream(project, [reviewer], thresholds={"tone": 4.0}, outputs_per_week=30)
+        week = sampled_week(stream, 40)
         review_week(week, [reviewer], answers=answers(tone=2))
         close_campaign(campaign=campaign_of(week), by=manager)
-        # As the clock does it: the week is judged and mailed, then what waits is delivered; once each.
+        # As the scheduler does it: the week is evaluated and mailed, then what waits is delivered; once each.
         for _ in range(2):
-            judge_due()
+            evaluate_due()
             deliver_due()
 
         (call,) = receiver.calls
@@ -64,7 +64,7 @@ def test_a_bad_week_reaches_a_webhook_and_a_mailbox_and_proposes_a_retrain(
     assert alert["link"] == f"{SITE}{page}"
 
     (mail,) = mail_server.mails
-    words = Alert.objects.get(stream=stream).words
+    words = Alert.objects.get(stream=stream).message
     assert sorted(mail.recipients) == sorted([owner.email, manager.email])
     # Nobody sees who else is told.
     assert not [person for person in mail.recipients if person in mail.message.as_string()]

@@ -8,11 +8,11 @@ import pytest
 from django.utils import timezone
 
 from evalapp.accounts.models import Project, User
-from evalapp.monitoring.importing import Imported, OutputsError, given_outputs, import_outputs, read_outputs
-from evalapp.monitoring.models import WEEK, DrawState, ProductionOutput, Stream
+from evalapp.monitoring.importing import EventsError, Imported, events_of_request, import_events, read_events
+from evalapp.monitoring.models import WEEK, ProductionEvent, Stream, WeeklySampleState
 from evalapp.monitoring.weeks import open_due_weeks
 from tests.at_once import at_once
-from tests.monitoring.making import carry_out, drawn_week, make_stream, rows_of, send
+from tests.monitoring.making import carry_out, make_stream, rows_of, sampled_week, send
 
 pytestmark = pytest.mark.django_db
 
@@ -26,8 +26,8 @@ def test_the_same_outputs_sent_again_are_there_once(stream: Stream) -> None:
     rows = rows_of(3, timezone.now())
     assert send(stream, rows) == Imported(3, 0)
     assert send(stream, [*rows, *rows_of(1, timezone.now(), first=9)]) == Imported(1, 3)
-    assert stream.outputs.count() == 4
-    # Without a moment of its own, a row is the same whenever it is sent.
+    assert stream.events.count() == 4
+    # Without a timestamp of its own, a row is the same whenever it is sent.
     bare = {"id": "bare", "prompt": "Why?", "output": "Because."}
     assert (send(stream, [bare]), send(stream, [bare])) == (Imported(1, 0), Imported(0, 1))
 
@@ -60,7 +60,7 @@ def test_every_problem_is_told_at_once_and_nothing_is_stored(stream: Stream) -> 
         {"id": "k", "prompt": "Why?", "output": "Because.", "timestamp": "1969-12-31T23:59:59Z"},
         {"id": "l", "prompt": "Why?", "output": "Because.", "at": "9999-12-31T23:59:59-14:00"},
     ]
-    with pytest.raises(OutputsError) as caught:
+    with pytest.raises(EventsError) as caught:
         send(stream, rows)
     told = "\n".join(caught.value.problems)
     for number, words in {
@@ -69,7 +69,7 @@ def test_every_problem_is_told_at_once_and_nothing_is_stored(stream: Stream) -> 
         4: "id: There is none",
         5: "output: There is none",
         6: "prompt",
-        7: "“yesterday” is no moment",
+        7: "“yesterday” is no timestamp",
         8: "is in the future",
         9: "This is no text",
         10: "NUL",
@@ -84,21 +84,21 @@ def test_every_problem_is_told_at_once_and_nothing_is_stored(stream: Stream) -> 
             number,
             told,
         )
-    assert stream.outputs.count() == 1
+    assert stream.events.count() == 1
 
 
 def test_a_file_of_either_kind_is_read(stream: Stream) -> None:
     lines = "\n".join(json.dumps(row) for row in rows_of(2, timezone.now()))
     assert (
-        import_outputs(
-            stream=stream, rows=read_outputs(io.BytesIO(lines.encode()), "out.jsonl"), by=None
+        import_events(
+            stream=stream, rows=read_events(io.BytesIO(lines.encode()), "out.jsonl"), by=None
         ).stored
         == 2
     )
     table = 'id,prompt,output,topic,at\nx1,"May I, please?","Yes.",loans,2026-01-31T14:05:00Z\nx2,Why?,Because.,funds,\n'
     file = io.BytesIO(table.encode("utf-8-sig"))
-    assert import_outputs(stream=stream, rows=read_outputs(file, "out.csv"), by=None).stored == 2
-    stored = ProductionOutput.objects.get(external_id="x1")
+    assert import_events(stream=stream, rows=read_events(file, "out.csv"), by=None).stored == 2
+    stored = ProductionEvent.objects.get(external_id="x1")
     assert (stored.messages[-1]["content"], stored.text, stored.strata) == (
         "May I, please?",
         "Yes.",
@@ -119,15 +119,15 @@ def test_a_file_of_either_kind_is_read(stream: Stream) -> None:
 def test_a_file_that_cannot_be_used_is_refused_with_a_sentence(
     stream: Stream, content: bytes, name: str, words: str
 ) -> None:
-    with pytest.raises(OutputsError) as caught:
-        import_outputs(stream=stream, rows=read_outputs(io.BytesIO(content), name), by=None)
+    with pytest.raises(EventsError) as caught:
+        import_events(stream=stream, rows=read_events(io.BytesIO(content), name), by=None)
     assert words in caught.value.message
 
 
 def test_rows_of_a_request_are_left_as_they_were(stream: Stream) -> None:
     rows = rows_of(1, timezone.now())
     before = json.dumps(rows)
-    list(given_outputs(rows))
+    list(events_of_request(rows))
     assert json.dumps(rows) == before
 
 
@@ -137,22 +137,22 @@ def test_what_belongs_to_no_week_to_come_is_counted(stream: Stream) -> None:
     assert send(stream, [*long_ago, *rows_of(1, now, first=600)]) == Imported(3, 0, 2)
     # Sent again they are known, and nobody is told twice.
     assert send(stream, long_ago) == Imported(0, 2, 0)
-    drawn_week(stream)
+    sampled_week(stream)
     late = send(stream, rows_of(1, now - dt.timedelta(days=3), first=90))
     assert late == Imported(1, 0, 1)
-    assert late.words == (
-        "1 output is stored. 1 of them lies before the first week or in a week that is drawn already, and will not be "
+    assert late.message == (
+        "1 event is stored. 1 of them lies before the first week or in a week that is sampled already, and will not be "
         "reviewed."
     )
 
 
 def test_a_week_that_waits_for_its_outputs_still_takes_them(stream: Stream) -> None:
     assert open_due_weeks() == 1
-    assert carry_out(stream.draws.get()).state == DrawState.EMPTY
+    assert carry_out(stream.weekly_samples.get()).state == WeeklySampleState.EMPTY
     assert send(stream, rows_of(1, timezone.now() - dt.timedelta(days=2))).not_reviewed == 0
 
 
 def test_a_line_of_another_form_is_told_the_fields_of_an_output(stream: Stream) -> None:
     file = io.BytesIO(b'{"id": "1", "prompt": "Why?", "output": "Because."}\n[1]\n')
-    with pytest.raises(OutputsError, match=r'Row 2, row: .* Write \{"id": "…", "prompt"'):
-        import_outputs(stream=stream, rows=read_outputs(file, "out.jsonl"), by=None)
+    with pytest.raises(EventsError, match=r'Row 2, row: .* Write \{"id": "…", "prompt"'):
+        import_events(stream=stream, rows=read_events(file, "out.jsonl"), by=None)

@@ -1,4 +1,4 @@
-"""Streams on pages: watched, fed, looked at, and decided on; what does not fit is told beside its field."""
+"""Streams on pages: created, fed, read, and decided on; what is wrong is told beside its field."""
 
 import json
 import re
@@ -20,7 +20,7 @@ from evalapp.monitoring.models import WEEK, RetrainProposal, Stream
 from evalapp.monitoring.services import acknowledge, dismiss_proposal
 from tests.cast import client_of
 from tests.factories import YES_NO, make_rubric
-from tests.monitoring.making import drawn_week, judged_weeks, make_feedback, make_stream, rows_of
+from tests.monitoring.making import evaluated_weeks, make_feedback, make_stream, rows_of, sampled_week
 
 pytestmark = pytest.mark.django_db
 
@@ -38,14 +38,14 @@ def test_a_stream_is_watched_and_changed_by_a_form(
     project: Project, browser: Client, reviewer: User, other_reviewer: User
 ) -> None:
     start = f"/projects/{project.slug}/monitor/"
-    assert "begins with one" in text_of(browser.get(start))
+    assert "needs a rubric" in text_of(browser.get(start))
     make_rubric(project)
     sent = {
         "name": "Support chat",
-        "outputs_a_week": "40",
+        "outputs_per_week": "40",
         "reviewers": [reviewer.pk, other_reviewer.pk],
         "overlap": "3",
-        "next_draw_at": timezone.now().strftime("%Y-%m-%dT%H:%M"),
+        "next_sample_at": timezone.now().strftime("%Y-%m-%dT%H:%M"),
         "error_criterion": YES_NO,
         "threshold-tone": "4.2",
         f"threshold-{YES_NO}": "5",
@@ -79,11 +79,11 @@ def test_a_file_is_imported_or_every_problem_shown(project: Project, browser: Cl
     page = text_of(answer)
     assert answer.status_code == 400 and "2 problems" in page
     assert "Row 4, output: There is none." in page and "Row 5, id: There is none." in page
-    assert stream.outputs.count() == 0
+    assert stream.events.count() == 0
     answer = browser.post(address, {"file": SimpleUploadedFile("out.jsonl", good.encode())}, follow=True)
     page = text_of(answer)
     assert (
-        "3 outputs are stored." in page and "The weeks that are over are drawn in the next minutes." in page
+        "3 events are stored." in page and "The weeks that are over are sampled in the next minutes." in page
     )
     assert "No week is over yet" not in page
     assert browser.post(address, {}).status_code == 400
@@ -97,7 +97,7 @@ def test_one_output_is_told_as_one_and_what_is_never_reviewed_is_told(
     page = text_of(
         browser.post(f"/projects/{project.slug}/monitor/{stream.pk}/import/", {"file": file}, follow=True)
     )
-    assert "1 output is stored. 1 of them lies before the first week or in a week" in page
+    assert "1 event is stored. 1 of them lies before the first week or in a week" in page
     assert "1 output has come in;" in page
 
 
@@ -105,9 +105,9 @@ def test_a_week_shows_what_was_drawn_and_how_likely(
     project: Project, browser: Client, reviewer: User
 ) -> None:
     stream = make_stream(project, [reviewer])
-    drawn_week(stream, 8)
+    sampled_week(stream, 8)
     page = text_of(browser.get(f"/projects/{project.slug}/monitor/{stream.pk}/weeks/1/"))
-    assert "5 of 8 outputs drawn" in page and page.count("0.625") == 5
+    assert "5 of 8 outputs sampled" in page and page.count("0.625") == 5
     assert browser.get(f"/projects/{project.slug}/monitor/{stream.pk}/weeks/2/").status_code == 404
 
 
@@ -115,7 +115,7 @@ def test_an_alert_is_acknowledged_and_its_proposal_decided(
     project: Project, browser: Client, engineer: User, reviewer: User
 ) -> None:
     stream = make_stream(project, [reviewer], thresholds={"tone": 4.0})
-    (week,) = judged_weeks(stream, [3.0])
+    (week,) = evaluated_weeks(stream, [3.0])
     (alert,) = raise_alerts(week)
     address = f"/projects/{project.slug}/monitor/{stream.pk}/"
     page = text_of(browser.get(address))
@@ -127,11 +127,11 @@ def test_an_alert_is_acknowledged_and_its_proposal_decided(
     assert early.status_code == 409 and "Export the corrections" in text_of(early)
     empty = browser.post(f"{address}proposals/{proposal.pk}/dismiss/", {"reason": " "})
     assert empty.status_code == 400 and "why it is not trained again" in text_of(empty)
-    version = make_feedback(stream, Campaign.objects.get(draw=week))
+    version = make_feedback(stream, Campaign.objects.get(weekly_sample=week))
     page = browser.get(address)
     assert "1 training row, 1 of week 1, and none from elsewhere." in text_of(page)
     assert f'name="dataset_version" value="{version.pk}"' in page.content.decode()
-    other = make_feedback(make_stream(project, [reviewer], "Other"), Campaign.objects.get(draw=week))
+    other = make_feedback(make_stream(project, [reviewer], "Other"), Campaign.objects.get(weekly_sample=week))
     wrong = browser.post(f"{address}proposals/{proposal.pk}/accept/", {"dataset_version": other.pk + 1})
     assert wrong.status_code == 409 and "accept what it shows" in text_of(wrong)
     accepted = browser.post(f"{address}proposals/{proposal.pk}/accept/", {"dataset_version": version.pk})
@@ -152,12 +152,12 @@ def test_what_waits_in_a_stream_is_in_the_inbox_until_somebody_deals_with_it(
     project: Project, browser: Client, reviewer: User, manager: User
 ) -> None:
     stream = make_stream(project, [reviewer], thresholds={"tone": 4.0})
-    (week,) = judged_weeks(stream, [2.0])
+    (week,) = evaluated_weeks(stream, [2.0])
     assert inbox_of(project) == []
     (alert,) = raise_alerts(week)
     page = f"/projects/{project.slug}/monitor/{stream.pk}/"
     assert inbox_of(project) == [
-        InboxEntry("alert", alert.words, f"{page}#alerts"),
+        InboxEntry("alert", alert.message, f"{page}#alerts"),
         InboxEntry("retrain", "Support chat: decide whether to train again", f"{page}#retrain"),
     ]
     home = browser.get(f"/projects/{project.slug}/").text
@@ -174,15 +174,15 @@ def test_an_ended_stream_says_so_and_offers_no_work(
     project: Project, browser: Client, reviewer: User
 ) -> None:
     stream = make_stream(project, [reviewer])
-    judged_weeks(stream, [4.5])
+    evaluated_weeks(stream, [4.5])
     start = f"/projects/{project.slug}/monitor/"
     address = f"{start}{stream.pk}/"
     assert f'action="{address}end/"' in browser.get(address).text
     told = text_of(browser.post(f"{address}end/", follow=True))
-    assert "Ended: no more weeks are drawn, and everything is kept." in told
-    assert "This stream has ended" in told and "Week by week" in told and "in week 1" in told
+    assert "Ended: no more weeks are sampled, and everything is kept." in told
+    assert "This stream has ended" in told and "Weekly metrics" in told and "in week 1" in told
     page = browser.get(address).text
-    for gone in ("edit", "pause", "resume", "end", "import", "draw"):
+    for gone in ("edit", "pause", "resume", "end", "import", "sample"):
         assert f"{address}{gone}/" not in page, gone
     assert "Ended" in text_of(browser.get(start))
     file = SimpleUploadedFile("out.jsonl", json.dumps(rows_of(1, timezone.now())[0]).encode())
@@ -195,17 +195,17 @@ def test_an_ended_stream_says_so_and_offers_no_work(
 
 def test_a_weekly_chart_says_what_is_seen(project: Project, browser: Client, reviewer: User) -> None:
     stream = make_stream(project, [reviewer], thresholds={"tone": 3.5})
-    judged_weeks(stream, [4.0, 2.0])
+    evaluated_weeks(stream, [4.0, 2.0])
     page = text_of(browser.get(f"/projects/{project.slug}/monitor/{stream.pk}/"))
     assert "Tone: 4.00 in week 1, 2.00 in week 2; smoothed 3.60, against a threshold of 3.50." in page
 
 
 def test_few_reviews_are_never_green(project: Project, browser: Client, reviewer: User) -> None:
     stream = make_stream(project, [reviewer])
-    judged_weeks(stream, [4.5, 4.4] * 7)
+    evaluated_weeks(stream, [4.5, 4.4] * 7)
     address = f"/projects/{project.slug}/monitor/{stream.pk}/"
     assert "chip-ok" in browser.get(address).content.decode()
-    judged_weeks(stream, [4.9], reviews=29)
+    evaluated_weeks(stream, [4.9], reviews=29)
     page = browser.get(address).content.decode()
     assert "chip-ok" not in page and "Not enough data" in page
 
@@ -214,7 +214,7 @@ def test_pages_ask_as_often_for_three_as_for_one(project: Project, browser: Clie
     counts = []
     start = f"/projects/{project.slug}/monitor/"
     one = make_stream(project, [reviewer], name="One", thresholds={"tone": 4.9})
-    for weeks in judged_weeks(one, [4.5]):
+    for weeks in evaluated_weeks(one, [4.5]):
         raise_alerts(weeks)
     for address in (start, f"{start}{one.pk}/"):
         browser.get(address)
@@ -223,7 +223,7 @@ def test_pages_ask_as_often_for_three_as_for_one(project: Project, browser: Clie
         counts.append(len(asked))
     make_stream(project, [reviewer], name="Two")
     make_stream(project, [reviewer], name="Three")
-    judged_weeks(one, [4.5, 4.4])
+    evaluated_weeks(one, [4.5, 4.4])
     for address, before in zip((start, f"{start}{one.pk}/"), counts, strict=True):
         with CaptureQueriesContext(connection) as asked:
             browser.get(address)

@@ -1,4 +1,4 @@
-"""Weeks are opened once each, also late; what is drawn is reviewed as anything else, and says how likely it was."""
+"""Weeks are opened once each, also late; what is sampled is reviewed as anything else, and says how likely it was."""
 
 import datetime as dt
 from threading import Event
@@ -17,21 +17,21 @@ from evalapp.core.errors import ConflictError, InvalidError
 from evalapp.jobs.clock import Clock
 from evalapp.jobs.models import Job, JobState
 from evalapp.monitoring import weeks
-from evalapp.monitoring.drawing import Candidate, draw
-from evalapp.monitoring.judging import judge_due_weeks
-from evalapp.monitoring.models import WEEK, Draw, DrawState, ProductionOutput, Stream
+from evalapp.monitoring.evaluation import evaluate_due_weeks
+from evalapp.monitoring.models import WEEK, ProductionEvent, Stream, WeeklySample, WeeklySampleState
 from evalapp.monitoring.services import StreamPlan, change_stream, end_stream, pause_stream, resume_stream
-from evalapp.monitoring.weeks import DRAW_TASK, draw_now, open_due_weeks
+from evalapp.monitoring.weekly_sampling import Candidate, draw_sample
+from evalapp.monitoring.weeks import SAMPLE_TASK, open_due_weeks, sample_now
 from tests.at_once import at_once, until_somebody_waits
 from tests.cast import client_of
 from tests.monitoring.making import (
     HOUR,
     campaign_of,
     carry_out,
-    drawn_week,
     make_stream,
     review_week,
     rows_of,
+    sampled_week,
     send,
     texts_of,
 )
@@ -40,14 +40,14 @@ from tests.monitoring.making import (
 @pytest.mark.django_db(transaction=True)
 def test_two_clocks_open_each_week_once(project: Project, reviewer: User) -> None:
     now = timezone.now()
-    stream = make_stream(project, [reviewer], next_draw_at=now - 2 * WEEK - HOUR)
+    stream = make_stream(project, [reviewer], next_sample_at=now - 2 * WEEK - HOUR)
     at_once(4, lambda _: open_due_weeks())
-    weeks = list(stream.draws.order_by("number"))
+    weeks = list(stream.weekly_samples.order_by("number"))
     assert [week.number for week in weeks] == [1, 2, 3]
     assert [week.ends_at for week in weeks] == [now - 2 * WEEK - HOUR, now - WEEK - HOUR, now - HOUR]
-    assert Job.objects.filter(task=DRAW_TASK).count() == 3
+    assert Job.objects.filter(task=SAMPLE_TASK).count() == 3
     stream.refresh_from_db()
-    assert stream.next_draw_at == now + WEEK - HOUR
+    assert stream.next_sample_at == now + WEEK - HOUR
     assert open_due_weeks() == 0
 
 
@@ -60,36 +60,40 @@ def test_the_clock_itself_opens_weeks(project: Project, reviewer: User, tmp_path
     assert "open-due-weeks" in DUTIES
     clock.apply_entry(clock.schedule["open-due-weeks"])
     clock.apply_entry(clock.schedule["open-due-weeks"])
-    assert stream.draws.count() == 1
+    assert stream.weekly_samples.count() == 1
 
 
 @pytest.mark.django_db
 def test_a_week_cannot_be_there_twice(project: Project, reviewer: User) -> None:
     stream = make_stream(project, [reviewer])
     open_due_weeks()
-    week = stream.draws.get()
+    week = stream.weekly_samples.get()
     with pytest.raises(IntegrityError), transaction.atomic():
-        Draw.objects.create(
-            stream=stream, number=2, begins_at=week.begins_at, ends_at=week.ends_at, state=DrawState.DUE
+        WeeklySample.objects.create(
+            stream=stream,
+            number=2,
+            begins_at=week.begins_at,
+            ends_at=week.ends_at,
+            state=WeeklySampleState.DUE,
         )
 
 
 @pytest.mark.django_db
 def test_what_is_drawn_is_reviewed_by_the_usual_flow(project: Project, reviewer: User) -> None:
     stream = make_stream(project, [reviewer])
-    week = drawn_week(stream, 8)
+    week = sampled_week(stream, 8)
     campaign = campaign_of(week)
-    assert (week.state, week.population, week.drawn) == (DrawState.OPEN, 8, 5)
+    assert (week.state, week.population, week.size) == (WeeklySampleState.OPEN, 8, 5)
     assert (campaign.state, campaign.items_total, campaign.split) == ("open", 5, "feedback")
     assert campaign.deadline > timezone.now() + dt.timedelta(days=6)
-    samples = week.samples.select_related("production_output", "output")
+    samples = week.samples.select_related("production_event", "output")
     assert {sample.inclusion_probability for sample in samples} == {5 / 8}
-    assert {sample.output.text for sample in samples} == {s.production_output.text for s in samples}
-    assert texts_of(campaign) == {sample.production_output.text for sample in samples}
+    assert {sample.output.text for sample in samples} == {s.production_event.text for s in samples}
+    assert texts_of(campaign) == {sample.production_event.text for sample in samples}
     page = client_of(reviewer).get(f"/reviews/campaigns/{campaign.key}/", follow=True).content.decode()
     assert "into bonds?" in page
     assert "v3-secret" not in page
-    # Carried out once more, as after a lost message: nothing is drawn twice.
+    # Carried out once more, as after a lost message: nothing is sampled twice.
     carry_out(week)
     assert (week.samples.count(), stream.project.campaigns.count()) == (5, 1)
 
@@ -97,11 +101,11 @@ def test_what_is_drawn_is_reviewed_by_the_usual_flow(project: Project, reviewer:
 @pytest.mark.django_db
 def test_a_missed_week_is_drawn_from_its_own_outputs(project: Project, reviewer: User) -> None:
     now = timezone.now()
-    stream = make_stream(project, [reviewer], next_draw_at=now - WEEK - HOUR)
+    stream = make_stream(project, [reviewer], next_sample_at=now - WEEK - HOUR)
     send(stream, rows_of(2, now - WEEK - dt.timedelta(days=1)))
     send(stream, rows_of(3, now - dt.timedelta(days=1), first=100))
     assert open_due_weeks() == 2
-    first, second = (carry_out(week) for week in stream.draws.order_by("number"))
+    first, second = (carry_out(week) for week in stream.weekly_samples.order_by("number"))
     assert (first.population, second.population) == (2, 3)
     assert campaign_of(first).deadline > now and campaign_of(first).name != campaign_of(second).name
 
@@ -110,13 +114,13 @@ def test_a_missed_week_is_drawn_from_its_own_outputs(project: Project, reviewer:
 def test_an_empty_week_waits_for_outputs_that_come_late(project: Project, reviewer: User) -> None:
     stream = make_stream(project, [reviewer])
     open_due_weeks()
-    week = carry_out(stream.draws.get())
-    assert (week.state, week.note) == (DrawState.EMPTY, "No output of this week has come in.")
+    week = carry_out(stream.weekly_samples.get())
+    assert (week.state, week.note) == (WeeklySampleState.EMPTY, "No event of this week has come in.")
     send(stream, rows_of(3, week.ends_at - HOUR))
     assert open_due_weeks() == 0, "more may be coming"
-    ProductionOutput.objects.update(created_at=timezone.now() - 2 * HOUR)
+    ProductionEvent.objects.update(created_at=timezone.now() - 2 * HOUR)
     assert open_due_weeks() == 1
-    assert carry_out(week).drawn == 3
+    assert carry_out(week).size == 3
 
 
 @pytest.mark.django_db
@@ -127,28 +131,28 @@ def test_a_week_without_reviewers_says_so_and_is_drawn_again(
     project.memberships.filter(user=reviewer).delete()
     send(stream, rows_of(3, timezone.now() - 2 * HOUR))
     open_due_weeks()
-    week = carry_out(stream.draws.get())
-    assert (week.state, week.job.state) == (DrawState.DUE, JobState.FAILED)
+    week = carry_out(stream.weekly_samples.get())
+    assert (week.state, week.job.state) == (WeeklySampleState.DUE, JobState.FAILED)
     assert "Choose others" in week.job.error
     stream.stream_reviewers.create(user=other_reviewer)
     draw_now(stream=stream, by=None)
     assert carry_out(week).state == DrawState.OPEN
     with pytest.raises(ConflictError, match="No week waits"):
-        draw_now(stream=stream, by=None)
+        sample_now(stream=stream, by=None)
 
 
 @pytest.mark.django_db
 def test_the_weeks_of_a_pause_are_not_drawn(project: Project, reviewer: User) -> None:
     now = timezone.now()
-    stream = make_stream(project, [reviewer], next_draw_at=now + HOUR)
+    stream = make_stream(project, [reviewer], next_sample_at=now + HOUR)
     pause_stream(stream=stream, by=None)
     with pytest.raises(ConflictError):
         pause_stream(stream=stream, by=None)
-    Stream.objects.filter(pk=stream.pk).update(next_draw_at=now - 3 * WEEK - HOUR)
+    Stream.objects.filter(pk=stream.pk).update(next_sample_at=now - 3 * WEEK - HOUR)
     assert open_due_weeks() == 0
     resume_stream(stream=stream, by=None)
     stream.refresh_from_db()
-    assert stream.next_draw_at == now + WEEK - HOUR
+    assert stream.next_sample_at == now + WEEK - HOUR
     assert open_due_weeks() == 0
 
 
@@ -157,10 +161,10 @@ def test_an_ended_stream_is_kept_and_nothing_of_it_is_drawn_or_taken_in(
     project: Project, reviewer: User, manager: User
 ) -> None:
     now = timezone.now()
-    stream = make_stream(project, [reviewer], next_draw_at=now - WEEK - HOUR)
+    stream = make_stream(project, [reviewer], next_sample_at=now - WEEK - HOUR)
     send(stream, rows_of(3, now - WEEK - dt.timedelta(days=1)))
     assert open_due_weeks() == 2
-    reviewed, waiting = stream.draws.order_by("number")
+    reviewed, waiting = stream.weekly_samples.order_by("number")
     carry_out(reviewed)
     end_stream(stream=stream, by=manager)
     send_late = rows_of(2, now - dt.timedelta(days=1), first=100)
@@ -168,12 +172,12 @@ def test_an_ended_stream_is_kept_and_nothing_of_it_is_drawn_or_taken_in(
         name="Again",
         rubric_version=stream.rubric_version,
         reviewers=[reviewer],
-        outputs_a_week=1,
-        next_draw_at=now + HOUR,
+        outputs_per_week=1,
+        next_sample_at=now + HOUR,
     )
     for refused in (
         lambda: send(stream, send_late),
-        lambda: draw_now(stream=stream, by=manager),
+        lambda: sample_now(stream=stream, by=manager),
         lambda: pause_stream(stream=stream, by=manager),
         lambda: resume_stream(stream=stream, by=manager),
         lambda: change_stream(stream=stream, plan=plan, by=manager),
@@ -181,16 +185,16 @@ def test_an_ended_stream_is_kept_and_nothing_of_it_is_drawn_or_taken_in(
     ):
         with pytest.raises(ConflictError, match="“Support chat” has ended"):
             refused()
-    assert carry_out(waiting).note == "The stream was ended before this week was drawn."
-    assert (waiting.state, waiting.job.state) == (DrawState.EMPTY, JobState.SUCCEEDED)
-    Stream.objects.update(next_draw_at=now - HOUR)
-    ProductionOutput.objects.filter(sample=None).update(happened_at=waiting.ends_at - HOUR)
+    assert carry_out(waiting).note == "The stream was ended before this week was sampled."
+    assert (waiting.state, waiting.job.state) == (WeeklySampleState.EMPTY, JobState.SUCCEEDED)
+    Stream.objects.update(next_sample_at=now - HOUR)
+    ProductionEvent.objects.filter(sample=None).update(happened_at=waiting.ends_at - HOUR)
     assert open_due_weeks() == 0
-    # What was in review goes on, and is judged.
+    # What was in review goes on, and is evaluated.
     review_week(reviewed, [reviewer])
     Campaign.objects.update(deadline=now - HOUR)
-    assert judge_due_weeks() == 1
-    assert reviewed.kpis.exists() and stream.outputs.count() == 3
+    assert evaluate_due_weeks() == 1
+    assert reviewed.metrics.exists() and stream.events.count() == 3
     event = AuditEvent.objects.get(action="stream.ended")
     assert (event.actor_id, event.object_id) == (manager.pk, stream.pk)
 
@@ -207,38 +211,38 @@ def test_a_week_that_is_being_drawn_when_the_stream_ends_is_drawn_whole_or_not_a
     def slow_draw(*args: Any, **options: Any) -> Any:
         is_drawing.set()
         until_somebody_waits()
-        return draw(*args, **options)
+        return draw_sample(*args, **options)
 
-    monkeypatch.setattr(weeks, "draw", slow_draw)
+    monkeypatch.setattr(weeks, "draw_sample", slow_draw)
 
     def work(number: int) -> Any:
         if number == 0:
-            return carry_out(stream.draws.get())
+            return carry_out(stream.weekly_samples.get())
         is_drawing.wait(20)
         return end_stream(stream=stream, by=manager)
 
     drawn, ended = at_once(2, work)
 
     assert ended is None
-    assert (drawn.state, drawn.drawn, drawn.job.state) == (DrawState.OPEN, 3, JobState.SUCCEEDED)
+    assert (drawn.state, drawn.size, drawn.job.state) == (WeeklySampleState.OPEN, 3, JobState.SUCCEEDED)
 
 
 def test_a_stratified_draw_takes_from_each_stratum_and_says_how_likely() -> None:
     population = [Candidate(n, f"out-{n:03}", "rare" if n < 4 else "usual") for n in range(100)]
-    drawn = draw(population, 10, seed=3, week=1)
+    drawn = draw_sample(population, 10, seed=3, week=1)
     rare = [pk for pk in drawn.probabilities if pk < 4]
     assert (len(drawn.probabilities), len(rare)) == (10, 1)
     assert {drawn.probabilities[pk] for pk in rare} == {1 / 4}
     assert {p for pk, p in drawn.probabilities.items() if pk >= 4} == {9 / 96}
     # The weights stand for the whole week: they add up to its outputs.
     assert sum(1 / p for p in drawn.probabilities.values()) == pytest.approx(100)
-    assert draw(list(reversed(population)), 10, seed=3, week=1) == drawn
-    assert draw(population, 10, seed=3, week=2) != drawn
+    assert draw_sample(list(reversed(population)), 10, seed=3, week=1) == drawn
+    assert draw_sample(population, 10, seed=3, week=2) != drawn
 
 
 def test_more_strata_than_outputs_are_drawn_simply_and_it_is_said() -> None:
     population = [Candidate(n, f"out-{n}", str(n)) for n in range(50)]
-    drawn = draw(population, 10, seed=3, week=1)
+    drawn = draw_sample(population, 10, seed=3, week=1)
     assert set(drawn.probabilities.values()) == {10 / 50}
     assert "50 values, too many for 10" in drawn.note
 
@@ -247,9 +251,9 @@ def test_every_output_is_as_likely_as_it_is_said_to_be() -> None:
     population = [Candidate(n, f"out-{n:02}", "a" if n < 5 else "b") for n in range(20)]
     counts = dict.fromkeys(range(20), 0)
     for week in range(2000):
-        for pk in draw(population, 8, seed=11, week=week).probabilities:
+        for pk in draw_sample(population, 8, seed=11, week=week).probabilities:
             counts[pk] += 1
-    said = draw(population, 8, seed=11, week=1).probabilities
+    said = draw_sample(population, 8, seed=11, week=1).probabilities
     for pk, count in counts.items():
         expected = 2 / 5 if pk < 5 else 6 / 15
         assert said.get(pk, expected) == expected
@@ -262,19 +266,19 @@ def test_a_plan_that_cannot_be_is_told_field_by_field(project: Project, stranger
         make_stream(
             project,
             [stranger],
-            outputs_a_week=0,
+            outputs_per_week=0,
             overlap=2,
             baseline_weeks=2,
-            next_draw_at=timezone.now() - 60 * WEEK,
+            next_sample_at=timezone.now() - 60 * WEEK,
             error_criterion="tone",
             thresholds={"tone": 9, "nothing": 1},
         )
     assert set(caught.value.fields) == {
         "reviewers",
-        "outputs_a_week",
+        "outputs_per_week",
         "overlap",
         "baseline_weeks",
-        "next_draw_at",
+        "next_sample_at",
         "error_criterion",
         "threshold-tone",
         "threshold-nothing",

@@ -97,7 +97,7 @@ class CampaignBody(Body):
     items_wanted = Whole(
         min_value=1, required=False, allow_null=True, default=None, help_text="Null with `all`."
     )
-    strata_field = Text(
+    stratify_by = Text(
         max_length=100,
         allow_blank=True,
         default="",

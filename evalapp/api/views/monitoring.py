@@ -3,18 +3,18 @@ from evalapp.api.operations import ProjectView, chosen, chosen_all, operation
 from evalapp.api.serializers.monitoring import (
     AlertSerializer,
     ImportedSerializer,
-    KpiQuery,
-    KpiSerializer,
-    ProductionRowsBody,
+    ProductionEventsBody,
     ProposalSerializer,
     StreamBody,
     StreamSerializer,
+    WeeklyMetricQuery,
+    WeeklyMetricSerializer,
     WeekSerializer,
 )
 from evalapp.campaigns.queries import possible_reviewers, usable_rubrics
 from evalapp.core.http import get_or_missing
-from evalapp.monitoring.importing import given_outputs, import_outputs
-from evalapp.monitoring.models import DrawState, Kpi, Stream
+from evalapp.monitoring.importing import events_of_request, import_events
+from evalapp.monitoring.models import Stream, WeeklyMetric, WeeklySampleState
 from evalapp.monitoring.queries import alerts_of, proposals_of, streams_of, weeks_of
 from evalapp.monitoring.services import StreamPlan, acknowledge, create_stream, end_stream
 from evalapp.webhooks.views import site_of
@@ -32,10 +32,10 @@ class StreamList(StreamView):
 
     @operation("List streams", result=StreamSerializer, paged=True)
     def get(self) -> object:
-        """Production outputs of which some are reviewed every week."""
+        """Streams of production events; a sample of the outputs is reviewed every week."""
         return self.page(streams_of(self.project))
 
-    @operation("Watch a stream", body=StreamBody, result=StreamSerializer, status=201)
+    @operation("Create a stream", body=StreamBody, result=StreamSerializer, status=201)
     def post(self) -> object:
         values = self.body()
         rubrics = usable_rubrics(self.project)
@@ -65,7 +65,7 @@ class StreamEnd(StreamView):
 
     @operation("End a stream", result=StreamSerializer)
     def post(self, stream_id: int) -> object:
-        """No more weeks are drawn and no outputs taken in; what is in review goes on, and everything is kept. There
+        """No more weeks are sampled and no events taken in; what is in review goes on, and everything is kept. There
         is no way back.
         """
         stream = self.stream(stream_id)
@@ -74,17 +74,17 @@ class StreamEnd(StreamView):
         return self.stream(stream_id)
 
 
-class StreamOutputs(StreamView):
+class StreamEvents(StreamView):
     required_permission = Permission.EDIT_DATA
 
-    @operation("Import production outputs", body=ProductionRowsBody, result=ImportedSerializer, status=201)
+    @operation("Import production events", body=ProductionEventsBody, result=ImportedSerializer, status=201)
     def post(self, stream_id: int) -> object:
         """All of them, or none where one has a problem. What is here under its id already is left alone, so a
         request can be sent again.
         """
         stream = self.stream(stream_id)
         rows = self.body()["rows"]
-        return import_outputs(stream=stream, rows=given_outputs(rows), by=self.person)
+        return import_events(stream=stream, rows=events_of_request(rows), by=self.person)
 
 
 class StreamWeeks(StreamView):
@@ -92,20 +92,24 @@ class StreamWeeks(StreamView):
 
     @operation("List a stream's weeks", result=WeekSerializer, paged=True)
     def get(self, stream_id: int) -> object:
-        """Newest first; ``drawn`` of ``population`` outputs are reviewed in ``campaign``."""
+        """Newest first; ``size`` of ``population`` outputs are reviewed in ``campaign``."""
         return self.page(weeks_of(self.stream(stream_id)))
 
 
-class StreamKpis(StreamView):
-    order = ("draw__number", "id")
+class StreamMetrics(StreamView):
+    order = ("weekly_sample__number", "id")
 
-    @operation("List a stream's weekly figures", query=KpiQuery, result=KpiSerializer, paged=True)
+    @operation(
+        "List a stream's weekly metrics", query=WeeklyMetricQuery, result=WeeklyMetricSerializer, paged=True
+    )
     def get(self, stream_id: int) -> object:
-        """By week, each criterion a row; weighted by how likely each output was to be drawn."""
+        """By week, each criterion a row; weighted by how likely each output was to be sampled."""
         stream = self.stream(stream_id)
-        kpis = Kpi.objects.filter(draw__stream=stream, draw__state=DrawState.JUDGED).select_related("draw")
+        metrics = WeeklyMetric.objects.filter(
+            weekly_sample__stream=stream, weekly_sample__state=WeeklySampleState.EVALUATED
+        ).select_related("weekly_sample")
         key = self.query["criterion"]
-        return self.page(kpis.filter(criterion_key=key) if key else kpis)
+        return self.page(metrics.filter(criterion_key=key) if key else metrics)
 
 
 class StreamAlerts(StreamView):

@@ -1,4 +1,4 @@
-"""A week is judged once, when its reviews are over: its figures are stored, and what they say is told."""
+"""A week is evaluated once, when its reviews are over: its metrics are stored, and alerts raised."""
 
 import datetime as dt
 from collections.abc import Hashable, Mapping
@@ -13,7 +13,7 @@ from evalapp.audit.services import record
 from evalapp.campaigns.models import Assignment, AssignmentState, CampaignState, Purpose
 from evalapp.campaigns.services import close_campaign
 from evalapp.monitoring.alerts import raise_alerts
-from evalapp.monitoring.models import Draw, DrawState, Kpi, SampledOutput
+from evalapp.monitoring.models import SampledOutput, WeeklyMetric, WeeklySample, WeeklySampleState
 from evalapp.reviews.models import Review, SpanAnswer
 from evalapp.rubrics.models import Criterion, CriterionKind
 from evalapp.stats.ratings import Ratings
@@ -23,9 +23,9 @@ QUIET = dt.timedelta(minutes=10)
 """After the last review of a week: so long it can still be undone or amended."""
 
 
-def judge_due_weeks() -> int:
-    """Judge every week whose campaign is closed, past its deadline, or complete and quiet; how many."""
-    return sum(judge(week) for week in _over())
+def evaluate_due_weeks() -> int:
+    """Evaluate every week whose campaign is closed, past its deadline, or complete and quiet; how many."""
+    return sum(evaluate(week) for week in _over())
 
 
 def _over() -> list[Draw]:
@@ -33,7 +33,7 @@ def _over() -> list[Draw]:
         state=AssignmentState.SUBMITTED
     )
     now = timezone.now()
-    weeks = Draw.objects.filter(state=DrawState.OPEN).annotate(
+    weeks = WeeklySample.objects.filter(state=WeeklySampleState.OPEN).annotate(
         is_unfinished=Exists(unfinished), last_review=Max("campaign__reviews__submitted_at")
     )
     over = weeks.filter(
@@ -41,34 +41,34 @@ def _over() -> list[Draw]:
         | Q(campaign__deadline__lte=now)
         | Q(is_unfinished=False, last_review__lte=now - QUIET)
     )
-    # A stream's weeks in their order, because each is judged by those before it.
+    # A stream's weeks in their order, because each is compared with those before it.
     return list(over.select_related("stream__project", "campaign__project").order_by("stream_id", "number"))
 
 
 @transaction.atomic
-def judge(week: Draw) -> bool:
-    """Close the week's campaign, store its figures and raise what alerts follow; False where that is done.
+def evaluate(week: WeeklySample) -> bool:
+    """Close the week's campaign, store its metrics and raise what alerts follow; False where that is done.
 
-    All in one transaction, so a week has figures and alerts or neither.
+    All in one transaction, so a week has metrics and alerts or neither.
     """
-    if not Draw.objects.filter(pk=week.pk, state=DrawState.OPEN).update(
-        state=DrawState.JUDGED, judged_at=Now()
+    if not WeeklySample.objects.filter(pk=week.pk, state=WeeklySampleState.OPEN).update(
+        state=WeeklySampleState.EVALUATED, evaluated_at=Now()
     ):
         return False
-    week.refresh_from_db(fields=["state", "judged_at"])
+    week.refresh_from_db(fields=["state", "evaluated_at"])
     campaign = week.campaign
     assert campaign is not None
     if campaign.state in (CampaignState.OPEN, CampaignState.PAUSED):
         close_campaign(campaign=campaign, by=None)
-    Kpi.objects.bulk_create(kpis_of(week))
+    WeeklyMetric.objects.bulk_create(metrics_of(week))
     alerts = raise_alerts(week)
     data = {"week": week.number, "alerts": [alert.pk for alert in alerts]}
-    record("stream.week_judged", by=None, obj=week.stream, project=week.stream.project, data=data)
+    record("stream.week_evaluated", by=None, obj=week.stream, project=week.stream.project, data=data)
     return True
 
 
-def kpis_of(week: Draw) -> list[Kpi]:
-    """The week's figures, not stored: the mean of each scale, and the material-error rate where one is asked."""
+def metrics_of(week: WeeklySample) -> list[WeeklyMetric]:
+    """The week's metrics, not stored: the mean of each scale, and the material-error rate where one is asked."""
     assert week.campaign is not None
     scores = load_scores(week.campaign)
     weights = _weights(week)
@@ -79,38 +79,44 @@ def kpis_of(week: Draw) -> list[Kpi]:
     return found
 
 
-def _weights(week: Draw) -> dict[Hashable, float]:
+def _weights(week: WeeklySample) -> dict[Hashable, float]:
     """One over the inclusion probability, by item of the week's campaign."""
-    pairs = SampledOutput.objects.filter(draw=week, output__item_outputs__item__campaign=week.campaign)
+    pairs = SampledOutput.objects.filter(
+        weekly_sample=week, output__item_outputs__item__campaign=week.campaign
+    )
     return {
         item: 1 / probability
         for item, probability in pairs.values_list("output__item_outputs__item", "inclusion_probability")
     }
 
 
-def _error_criterion(week: Draw) -> Criterion | None:
+def _error_criterion(week: WeeklySample) -> Criterion | None:
     assert week.campaign is not None
     criteria = Criterion.objects.filter(version=week.campaign.rubric_version_id)
     return criteria.filter(key=week.stream.error_criterion).first() if week.stream.error_criterion else None
 
 
-def _mean(week: Draw, scores: CampaignScores, criterion: Criterion, weights: Mapping[Hashable, float]) -> Kpi:
+def _mean(
+    week: WeeklySample, scores: CampaignScores, criterion: Criterion, weights: Mapping[Hashable, float]
+) -> WeeklyMetric:
     ratings = scores.ratings(criterion, scores.candidates[0])
     found = weighted_score(ratings, weights, bounds=(criterion.minimum, criterion.maximum))
-    return _kpi(week, criterion, found, len(ratings), is_rate=False)
+    return _metric(week, criterion, found, len(ratings), is_rate=False)
 
 
-def _rate(week: Draw, scores: CampaignScores, criterion: Criterion, weights: Mapping[Hashable, float]) -> Kpi:
+def _rate(
+    week: WeeklySample, scores: CampaignScores, criterion: Criterion, weights: Mapping[Hashable, float]
+) -> WeeklyMetric:
     if criterion.kind == CriterionKind.SPANS:
         ratings = _marked(week, criterion)
     else:
         counted = criterion.failing_levels
         ratings = scores.ratings(criterion, scores.candidates[0], counted=counted)
     found = weighted_share(ratings, weights, name="material-error-rate")
-    return _kpi(week, criterion, found, len(ratings), is_rate=True)
+    return _metric(week, criterion, found, len(ratings), is_rate=True)
 
 
-def _marked(week: Draw, criterion: Criterion) -> Ratings:
+def _marked(week: WeeklySample, criterion: Criterion) -> Ratings:
     """For each review 1 where it marks something with an undesired label of a span criterion, else 0."""
     labels = [number for number, option in enumerate(criterion.options, start=1) if option["is_undesired"]]
     reviews = Review.objects.filter(campaign=week.campaign, purpose=Purpose.REVIEW)
@@ -129,10 +135,12 @@ def _marked(week: Draw, criterion: Criterion) -> Ratings:
     )
 
 
-def _kpi(week: Draw, criterion: Criterion, found: Weighted, reviews: int, *, is_rate: bool) -> Kpi:
+def _metric(
+    week: WeeklySample, criterion: Criterion, found: Weighted, reviews: int, *, is_rate: bool
+) -> WeeklyMetric:
     measure = found.measure
-    return Kpi(
-        draw=week,
+    return WeeklyMetric(
+        weekly_sample=week,
         criterion_key=criterion.key,
         criterion_name=criterion.name,
         is_rate=is_rate,

@@ -1,4 +1,4 @@
-"""What a week says: weighted figures, the control chart over weeks, alerts told once, and the proposal."""
+"""What a week says: weighted metrics, the control chart over weeks, alerts sent once, and the proposal."""
 
 import json
 import smtplib
@@ -21,9 +21,17 @@ from evalapp.core.errors import ConflictError, InvalidError
 from evalapp.datasets.rows import ExampleRow
 from evalapp.decisions.cycles import cycles_of
 from evalapp.monitoring.alerts import LOST, raise_alerts, send_due_mail
+from evalapp.monitoring.evaluation import evaluate, evaluate_due_weeks
 from evalapp.monitoring.forms import StreamForm
-from evalapp.monitoring.judging import judge, judge_due_weeks
-from evalapp.monitoring.models import Alert, Draw, DrawState, Kpi, MailState, RetrainProposal, SampledOutput
+from evalapp.monitoring.models import (
+    Alert,
+    MailState,
+    RetrainProposal,
+    SampledOutput,
+    WeeklyMetric,
+    WeeklySample,
+    WeeklySampleState,
+)
 from evalapp.monitoring.queries import followed_criteria
 from evalapp.monitoring.services import accept_proposal, acknowledge, dismiss_proposal
 from evalapp.reviews.models import Review
@@ -39,11 +47,11 @@ from tests.at_once import at_once
 from tests.factories import YES_NO, answers, make_rubric, make_webhook, review_all
 from tests.monitoring.making import (
     campaign_of,
-    drawn_week,
-    judged_weeks,
+    evaluated_weeks,
     make_feedback,
     make_stream,
     review_week,
+    sampled_week,
 )
 
 SEED = 20260
@@ -70,7 +78,7 @@ def test_equal_weights_are_the_plain_mean_and_share() -> None:
 
 
 def test_weights_undo_an_unequal_draw() -> None:
-    """A stratum of 100 of which 10 were drawn, and one of 10 of which 5 were: the mean is the population's."""
+    """A stratum of 100 of which 10 were sampled, and one of 10 of which 5 were: the mean is the population's."""
     ratings = Ratings.from_columns(range(15), ["a"] * 15, [4] * 5 + [5] * 5 + [1, 2, 1, 2, 1])
     weights = {item: 10.0 if item < 10 else 2.0 for item in range(15)}
     found = weighted_score(ratings, weights, bounds=(1, 5)).measure
@@ -93,68 +101,70 @@ def test_a_weighted_share_covers_in_simulation() -> None:
 @pytest.mark.django_db
 def test_a_week_is_judged_once_when_its_reviews_are_over(project: Project, reviewer: User) -> None:
     stream = make_stream(project, [reviewer])
-    week = drawn_week(stream)
-    assert judge_due_weeks() == 0
+    week = sampled_week(stream)
+    assert evaluate_due_weeks() == 0
     review_week(week, [reviewer], answers=answers(tone=2, error=1))
-    assert judge_due_weeks() == 0, "the last review can still be undone"
+    assert evaluate_due_weeks() == 0, "the last review can still be undone"
     Review.objects.update(submitted_at=timezone.now() - timezone.timedelta(minutes=11))
-    assert judge_due_weeks() == 1
-    assert judge_due_weeks() == 0 and not judge(week)
+    assert evaluate_due_weeks() == 1
+    assert evaluate_due_weeks() == 0 and not evaluate(week)
     week.refresh_from_db()
-    assert (week.state, campaign_of(week).state) == (DrawState.JUDGED, "closed")
+    assert (week.state, campaign_of(week).state) == (WeeklySampleState.EVALUATED, "closed")
     assert cycles_of(project) == [], "a week is no cycle: nothing new is decided on"
-    found = {kpi.criterion_key: (kpi.value, kpi.reviews, kpi.is_rate) for kpi in week.kpis.all()}
+    found = {
+        metric.criterion_key: (metric.value, metric.reviews, metric.is_rate) for metric in week.metrics.all()
+    }
     assert found["tone"] == (2.0, 5, False)
     assert found[YES_NO] == (1.0, 5, True)
     with pytest.raises(Error), transaction.atomic():
-        week.kpis.update(value=5)
+        week.metrics.update(value=5)
 
 
 @pytest.mark.django_db
 def test_the_mean_of_a_week_is_weighted_by_how_likely_each_output_was(
     project: Project, reviewer: User
 ) -> None:
-    stream = make_stream(project, [reviewer], strata_field="topic", outputs_a_week=4)
-    week = drawn_week(stream, 16)
+    stream = make_stream(project, [reviewer], stratify_by="topic", outputs_per_week=4)
+    week = sampled_week(stream, 16)
     campaign = campaign_of(week)
     # By stratum another chance: 4 of 16 are "funds", and each stratum gives its share.
-    Draw.objects.filter(pk=week.pk)
+    WeeklySample.objects.filter(pk=week.pk)
     label = stream.candidate.label
     by_row = {
         (label, sample.output.example.row_number): answers(
-            tone=5 if sample.production_output.strata["topic"] == "funds" else 3
+            tone=5 if sample.production_event.strata["topic"] == "funds" else 3
         )
-        for sample in week.samples.select_related("output__example", "production_output")
+        for sample in week.samples.select_related("output__example", "production_event")
     }
     review_all(campaign, reviewer, by_row)
     close_campaign(campaign=campaign, by=None)
-    assert judge_due_weeks() == 1
+    assert evaluate_due_weeks() == 1
     chances = {
-        sample.production_output.strata["topic"]: sample.inclusion_probability
-        for sample in SampledOutput.objects.select_related("production_output")
+        sample.production_event.strata["topic"]: sample.inclusion_probability
+        for sample in SampledOutput.objects.select_related("production_event")
     }
     assert set(chances) == {"funds", "bonds"}
-    assert week.kpis.get(criterion_key="tone").value == pytest.approx((4 * 5 + 12 * 3) / 16)
+    assert week.metrics.get(criterion_key="tone").value == pytest.approx((4 * 5 + 12 * 3) / 16)
 
 
 @pytest.mark.django_db
 def test_a_planted_drift_alarms_and_a_steady_stream_does_not(project: Project, reviewer: User) -> None:
     stream = make_stream(project, [reviewer])
-    weeks = judged_weeks(stream, steady_weeks(26))
+    weeks = evaluated_weeks(stream, steady_weeks(26))
     assert [alert for week in weeks for alert in raise_alerts(week)] == []
     assert followed_criteria(stream)[0].state == "steady"
-    drifted = judged_weeks(stream, steady_weeks(10, shift=0.3))
+    drifted = evaluated_weeks(stream, steady_weeks(10, shift=0.3))
     alerts = [alert for week in drifted for alert in raise_alerts(week)]
     assert [(alert.cause, alert.criterion_key) for alert in alerts] == [("drift", "tone")]
-    assert alerts[0].draw.number <= 33 and alerts[0].value < alerts[0].limit
+    assert alerts[0].weekly_sample.number <= 33 and alerts[0].value < alerts[0].limit
     assert followed_criteria(stream)[0].state == "drift"
 
 
 @pytest.mark.django_db
 def test_the_smoothed_line_is_the_average_that_the_limit_is_for(project: Project, reviewer: User) -> None:
     stream = make_stream(project, [reviewer], baseline_weeks=8)
-    # The first week lies off, and the smoothed figure of the baseline's weeks ends elsewhere than the baseline's mean.
-    judged_weeks(stream, [4.2] * 6 + [3.9, 3.9, 3.75, None, 3.9])
+    # The first week lies off, and the smoothed value of the baseline's weeks ends elsewhere than the baseline's mean.
+    evaluated_weeks(stream, [4.2] * 6 + [3.9, 3.9, 3.75, None, 3.9])
     (tone,) = followed_criteria(stream)
     assert tone.chart is not None
     averages = [point.average for point in tone.chart.points]
@@ -168,10 +178,10 @@ def test_weeks_that_are_judged_do_not_move_the_limit_of_those_before(
     project: Project, reviewer: User
 ) -> None:
     stream = make_stream(project, [reviewer], baseline_weeks=8)
-    weeks = judged_weeks(stream, steady_weeks(10))
+    weeks = evaluated_weeks(stream, steady_weeks(10))
     (then,) = followed_criteria(stream)
     # Worse weeks vary more.
-    judged_weeks(stream, [3.0] * 4, error=[0.4] * 4)
+    evaluated_weeks(stream, [3.0] * 4, error=[0.4] * 4)
     (now,) = followed_criteria(stream)
     assert then.chart and now.chart
     assert now.chart.points[: len(weeks)] == then.chart.points
@@ -182,7 +192,7 @@ def test_a_baseline_without_a_single_error_is_judged_once_one_appears(
     project: Project, reviewer: User
 ) -> None:
     stream = make_stream(project, [reviewer], baseline_weeks=8)
-    weeks = judged_weeks(
+    weeks = evaluated_weeks(
         stream, [0.0] * 9 + [0.3, 0.3], key=YES_NO, rate=True, error=[0.0] * 9 + [0.07, 0.07]
     )
     (early,) = followed_criteria(stream, up_to=weeks[8])
@@ -194,23 +204,23 @@ def test_a_baseline_without_a_single_error_is_judged_once_one_appears(
 @pytest.mark.django_db
 def test_few_reviews_are_never_judged(project: Project, reviewer: User) -> None:
     stream = make_stream(project, [reviewer], thresholds={"tone": 4.0})
-    judged_weeks(stream, steady_weeks(14))
-    weeks = judged_weeks(stream, [1.0, 1.0, 1.0], reviews=29)
+    evaluated_weeks(stream, steady_weeks(14))
+    weeks = evaluated_weeks(stream, [1.0, 1.0, 1.0], reviews=29)
     assert [alert for week in weeks for alert in raise_alerts(week)] == []
     assert followed_criteria(stream)[0].state == "not enough data"
-    judged_weeks(stream, [None])
+    evaluated_weeks(stream, [None])
     assert followed_criteria(stream)[0].state == "not enough data"
 
 
 @pytest.mark.django_db
 def test_a_threshold_alerts_before_there_is_a_baseline(project: Project, reviewer: User) -> None:
     stream = make_stream(project, [reviewer], thresholds={"tone": 4.0})
-    first, second = judged_weeks(stream, [4.3, 2.0])
+    first, second = evaluated_weeks(stream, [4.3, 2.0])
     assert raise_alerts(first) == []
     (alert,) = raise_alerts(second)
     assert (alert.cause, alert.limit) == ("threshold", 4.0)
     assert alert.value == pytest.approx(4.3 + 0.2 * (2.0 - 4.3))
-    assert "the smoothed mean of Tone is 3.84, under the threshold of 4.00" in alert.words
+    assert "the smoothed mean of Tone is 3.84, under the threshold of 4.00" in alert.message
 
 
 @pytest.mark.django_db
@@ -218,15 +228,15 @@ def test_one_very_bad_week_alerts_though_the_smoothed_figure_is_still_well(
     project: Project, reviewer: User
 ) -> None:
     stream = make_stream(project, [reviewer], thresholds={"tone": 4.0})
-    first, second, third = judged_weeks(stream, [4.8, 3.2, 3.95])
+    first, second, third = evaluated_weeks(stream, [4.8, 3.2, 3.95])
     assert raise_alerts(first) == []
     (alert,) = raise_alerts(second)
     assert (alert.cause, alert.value, alert.limit) == ("threshold", 3.2, 4.0)
-    kpi = second.kpis.get()
-    assert kpi.high < 4.0
+    metric = second.metrics.get()
+    assert metric.high < 4.0
     assert (
-        f"the week's own mean of Tone is 3.20 ({kpi.low:.2f} to {kpi.high:.2f}), under the threshold of 4.00"
-        in alert.words
+        f"the week's own mean of Tone is 3.20 ({metric.low:.2f} to {metric.high:.2f}), under the threshold of 4.00"
+        in alert.message
     )
     Alert.objects.all().delete()
     # An interval that reaches over the threshold proves nothing.
@@ -236,9 +246,9 @@ def test_one_very_bad_week_alerts_though_the_smoothed_figure_is_still_well(
 @pytest.mark.django_db
 def test_a_rate_alerts_on_its_upper_side(project: Project, reviewer: User) -> None:
     stream = make_stream(project, [reviewer], thresholds={YES_NO: 0.05})
-    (week,) = judged_weeks(stream, [0.2], key=YES_NO, rate=True)
+    (week,) = evaluated_weeks(stream, [0.2], key=YES_NO, rate=True)
     (alert,) = raise_alerts(week)
-    assert "rate" in alert.words and "20%, over the threshold of 5%" in alert.words
+    assert "rate" in alert.message and "20%, over the threshold of 5%" in alert.message
 
 
 @pytest.mark.django_db
@@ -260,18 +270,18 @@ def test_where_lower_is_better_a_rise_alerts_and_a_fall_does_not(project: Projec
         "Clarity: mean under",
     ]
 
-    week = drawn_week(stream)
+    week = sampled_week(stream)
     review_week(week, [reviewer])
     close_campaign(campaign=campaign_of(week), by=None)
-    judge_due_weeks()
-    directions = dict(week.kpis.values_list("criterion_key", "lower_is_better"))
+    evaluate_due_weeks()
+    directions = dict(week.metrics.values_list("criterion_key", "lower_is_better"))
     assert directions == {key: key == "tone" for key in directions} and "tone" in directions
 
-    steady = judged_weeks(stream, steady_weeks(26), lower_is_better=True)
-    better = judged_weeks(stream, steady_weeks(10, shift=0.3), lower_is_better=True)
+    steady = evaluated_weeks(stream, steady_weeks(26), lower_is_better=True)
+    better = evaluated_weeks(stream, steady_weeks(10, shift=0.3), lower_is_better=True)
     assert [alert for each in [*steady, *better] for alert in raise_alerts(each)] == []
-    worse = judged_weeks(stream, steady_weeks(20, shift=-0.8), lower_is_better=True)
-    alerts = {alert.cause: alert.words for each in worse for alert in raise_alerts(each)}
+    worse = evaluated_weeks(stream, steady_weeks(20, shift=-0.8), lower_is_better=True)
+    alerts = {alert.cause: alert.message for each in worse for alert in raise_alerts(each)}
     assert set(alerts) == {"drift", "threshold"}
     assert "over the threshold of 4.40" in alerts["threshold"] and "over the control limit" in alerts["drift"]
 
@@ -284,7 +294,7 @@ def test_an_alert_is_raised_told_and_mailed_once(
     make_webhook(project)
     WebhookDelivery.objects.all().delete()
     stream = make_stream(project, [reviewer], thresholds={"tone": 4.0})
-    first, second = judged_weeks(stream, [3.0, 3.0])
+    first, second = evaluated_weeks(stream, [3.0, 3.0])
     WebhookDelivery.objects.all().delete()
     assert len(raise_alerts(first)) == 1
     assert raise_alerts(second) == [], "one of its kind waits already"
@@ -303,7 +313,7 @@ def test_an_alert_is_raised_told_and_mailed_once(
     acknowledge(alert=alert, by=manager)
     with pytest.raises(ConflictError):
         acknowledge(alert=alert, by=manager)
-    (third,) = judged_weeks(stream, [3.0])
+    (third,) = evaluated_weeks(stream, [3.0])
     assert len(raise_alerts(third)) == 1
     assert RetrainProposal.objects.count() == 1, "the first is still to decide"
 
@@ -311,7 +321,7 @@ def test_an_alert_is_raised_told_and_mailed_once(
 @pytest.mark.django_db
 def test_without_a_mail_server_it_is_said(project: Project, reviewer: User) -> None:
     stream = make_stream(project, [reviewer], thresholds={"tone": 4.0})
-    (week,) = judged_weeks(stream, [3.0])
+    (week,) = evaluated_weeks(stream, [3.0])
     (alert,) = raise_alerts(week)
     assert (alert.mail_state, send_due_mail(), mail.outbox) == (MailState.OFF, 0, [])
     assert "EVALAPP_EMAIL_URL" in alert.mail_note
@@ -323,7 +333,7 @@ def test_a_mail_server_that_is_away_is_tried_again_and_given_up(
 ) -> None:
     settings.SENDS_MAIL = True
     stream = make_stream(project, [reviewer], thresholds={"tone": 4.0})
-    (week,) = judged_weeks(stream, [3.0])
+    (week,) = evaluated_weeks(stream, [3.0])
     raise_alerts(week)
 
     def away(*_: object) -> int:
@@ -342,7 +352,7 @@ def test_a_mail_whose_worker_dies_is_sent_by_the_next(
 ) -> None:
     settings.SENDS_MAIL = True
     stream = make_stream(project, [reviewer], thresholds={"tone": 4.0})
-    (week,) = judged_weeks(stream, [3.0])
+    (week,) = evaluated_weeks(stream, [3.0])
     raise_alerts(week)
     sends = EmailBackend.send_messages
     begun, goes_on, workers = Event(), Event(), []
@@ -378,7 +388,7 @@ def test_a_mail_that_loses_every_worker_is_given_up_with_a_word(
 ) -> None:
     settings.SENDS_MAIL = True
     stream = make_stream(project, [reviewer], thresholds={"tone": 4.0})
-    (week,) = judged_weeks(stream, [3.0])
+    (week,) = evaluated_weeks(stream, [3.0])
     raise_alerts(week)
     Alert.objects.update(mail_state=MailState.SENDING, mail_attempts=5)
     assert send_due_mail() == 0
@@ -389,15 +399,15 @@ def test_a_mail_that_loses_every_worker_is_given_up_with_a_word(
 @pytest.mark.django_db(transaction=True)
 def test_two_workers_judge_and_mail_once(project: Project, reviewer: User, settings) -> None:
     settings.SENDS_MAIL = True
-    stream = make_stream(project, [reviewer], thresholds={"tone": 4.0}, outputs_a_week=30)
-    week = drawn_week(stream, 30)
+    stream = make_stream(project, [reviewer], thresholds={"tone": 4.0}, outputs_per_week=30)
+    week = sampled_week(stream, 30)
     review_week(week, [reviewer], answers=answers(tone=1))
     close_campaign(campaign=campaign_of(week), by=None)
-    found = at_once(3, lambda _: judge_due_weeks())
+    found = at_once(3, lambda _: evaluate_due_weeks())
     assert sorted(found) == [0, 0, 1]
     assert sorted(at_once(3, lambda _: send_due_mail())) == [0, 0, 1]
     assert Alert.objects.get().value == 1.0
-    assert Kpi.objects.filter(draw=week, criterion_key="tone").count() == 1
+    assert WeeklyMetric.objects.filter(weekly_sample=week, criterion_key="tone").count() == 1
 
 
 @pytest.mark.django_db
@@ -406,12 +416,12 @@ def test_a_proposal_is_accepted_for_rows_reviewed_in_its_own_stream_since_its_we
 ) -> None:
     stream = make_stream(project, [reviewer], thresholds={"tone": 4.0})
     other = make_stream(project, [reviewer], "Mail")
-    early, week = judged_weeks(stream, [4.5, 3.0])
-    (elsewhere,) = judged_weeks(other, [4.5])
+    early, week = evaluated_weeks(stream, [4.5, 3.0])
+    (elsewhere,) = evaluated_weeks(other, [4.5])
     raise_alerts(week)
     proposal = RetrainProposal.objects.get()
-    of_early = make_feedback(stream, Campaign.objects.get(draw=early), rows=2)
-    foreign = make_feedback(other, Campaign.objects.get(draw=elsewhere), rows=3)
+    of_early = make_feedback(stream, Campaign.objects.get(weekly_sample=early), rows=2)
+    foreign = make_feedback(other, Campaign.objects.get(weekly_sample=elsewhere), rows=3)
     kept = [
         ExampleRow(
             split="train",
@@ -421,13 +431,13 @@ def test_a_proposal_is_accepted_for_rows_reviewed_in_its_own_stream_since_its_we
         )
         for example in (*of_early.examples.all(), *foreign.examples.all())
     ]
-    mixed = make_feedback(stream, Campaign.objects.get(draw=week), rows=4, kept=kept)
+    mixed = make_feedback(stream, Campaign.objects.get(weekly_sample=week), rows=4, kept=kept)
     for version in (None, of_early.pk, foreign.pk, mixed.pk):
         with pytest.raises(ConflictError, match="since week 2"):
             accept_proposal(proposal=proposal, by=manager, dataset_version=version)
 
-    own = make_feedback(stream, Campaign.objects.get(draw=week), rows=4, kept=kept[:2])
-    make_feedback(other, Campaign.objects.get(draw=elsewhere), rows=3)
+    own = make_feedback(stream, Campaign.objects.get(weekly_sample=week), rows=4, kept=kept[:2])
+    make_feedback(other, Campaign.objects.get(weekly_sample=elsewhere), rows=3)
     assert accept_proposal(proposal=proposal, by=manager) == own
     proposal.refresh_from_db()
     assert proposal.weeks == [{"week": 1, "rows": 2}, {"week": 2, "rows": 4}]
@@ -436,14 +446,14 @@ def test_a_proposal_is_accepted_for_rows_reviewed_in_its_own_stream_since_its_we
 @pytest.mark.django_db
 def test_a_person_decides_on_the_proposal(project: Project, reviewer: User, manager: User) -> None:
     stream = make_stream(project, [reviewer], thresholds={"tone": 4.0})
-    (week,) = judged_weeks(stream, [3.0])
+    (week,) = evaluated_weeks(stream, [3.0])
     raise_alerts(week)
     proposal = RetrainProposal.objects.get()
     with pytest.raises(ConflictError, match="Export the corrections"):
         accept_proposal(proposal=proposal, by=manager)
     with pytest.raises(InvalidError, match="why"):
         dismiss_proposal(proposal=proposal, reason=" ", by=manager)
-    version = make_feedback(stream, Campaign.objects.get(draw=week))
+    version = make_feedback(stream, Campaign.objects.get(weekly_sample=week))
     assert accept_proposal(proposal=proposal, by=manager) == version
     proposal.refresh_from_db()
     assert (proposal.state, proposal.dataset_version, proposal.decided_by) == ("accepted", version, manager)

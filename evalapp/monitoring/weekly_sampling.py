@@ -1,4 +1,4 @@
-"""Which outputs of a week are reviewed: a seeded random draw, simple or in proportion by a field. Pure."""
+"""Which outputs of a week are reviewed: a seeded random sample, simple or stratified by a field. Pure."""
 
 import random
 from collections import defaultdict
@@ -9,15 +9,15 @@ from evalapp.campaigns.choice import MOST_STRATA, shares_by_stratum
 
 
 class Candidate(NamedTuple):
-    """An output that can be drawn; ``external_id`` keeps the draw the same in every database."""
+    """An output that can be sampled; ``external_id`` keeps the sample the same in every database."""
 
     id: int
     external_id: str
     stratum: str
 
 
-class Drawn(NamedTuple):
-    """``probabilities``: output's id → how likely it was to be drawn, above 0, at most 1. ``note``: what differs
+class RandomSample(NamedTuple):
+    """``probabilities``: output's id → how likely it was to be sampled, above 0, at most 1. ``note``: what differs
     from the plan.
     """
 
@@ -25,21 +25,21 @@ class Drawn(NamedTuple):
     note: str = ""
 
 
-def draw(population: Sequence[Candidate], wanted: int, *, seed: int, week: int) -> Drawn:
+def draw_sample(population: Sequence[Candidate], wanted: int, *, seed: int, week: int) -> RandomSample:
     """``wanted`` outputs (all, where there are fewer), each as likely as the others of its stratum.
 
     With one stratum it is a simple random sample. Each stratum gives at least one; where there are more strata
-    than outputs are wanted, or more than a field should have, the draw is simple, and says so.
+    than outputs are wanted, or more than a field should have, the sample is simple, and says so.
     """
     ordered = sorted(population, key=lambda each: each.external_id)
     if len(ordered) <= wanted:
-        return Drawn({each.id: 1.0 for each in ordered})
+        return RandomSample({each.id: 1.0 for each in ordered})
     strata: dict[str, list[Candidate]] = defaultdict(list)
     for each in ordered:
         strata[each.stratum].append(each)
     note = ""
     if len(strata) > min(wanted, MOST_STRATA):
-        note = f"Drawn without regard to the field: it has {len(strata):,} values, too many for {wanted:,} outputs."
+        note = f"Not stratified: the field has {len(strata):,} values, too many for {wanted:,} outputs."
         strata = {"": ordered}
     shares = shares_by_stratum({name: len(members) for name, members in strata.items()}, wanted)
     found: dict[int, float] = {}
@@ -47,4 +47,4 @@ def draw(population: Sequence[Candidate], wanted: int, *, seed: int, week: int) 
         generator = random.Random(f"{seed}:{week}:{name}")
         chosen = generator.sample(members, shares[name])
         found |= {each.id: shares[name] / len(members) for each in chosen}
-    return Drawn(found, note)
+    return RandomSample(found, note)
