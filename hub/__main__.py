@@ -1,4 +1,4 @@
-"""`python -m hub RUN_DIR`: brings a model from a hub; see docs/run-directory.md."""
+"""`python -m hub RUN_DIR`: downloads a model from a hub; see docs/run-directory.md."""
 
 import os
 import sys
@@ -13,9 +13,9 @@ class Hub:
     result_type = HubResult
 
     def work(self, directory: RunDirectory) -> tuple[str, HubReport]:
-        from hub.download import bring
+        from hub.download import download
 
-        return bring(directory)
+        return download(directory)
 
 
 def main(arguments: list[str]) -> int:

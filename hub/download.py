@@ -1,4 +1,4 @@
-"""Brings one commit of a model: what it is first, then its settings, then its weights, and no code."""
+"""Downloads one commit of a model: what it is first, then its settings, then its weights, and no code."""
 
 import json
 import os
@@ -56,7 +56,7 @@ _COMMIT_FILE = "commit"
 _SPARE = 512 * 2**20
 
 
-def bring(directory: RunDirectory) -> tuple[str, HubReport]:
+def download(directory: RunDirectory) -> tuple[str, HubReport]:
     """Leaves `model/` of the commit, whole and checked, or nothing but what a next start goes on from."""
     started = time.monotonic()
     spec = HubSpec.from_json(directory.spec, where=SPEC_FILE)

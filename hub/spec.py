@@ -59,7 +59,7 @@ class HubSpec(Record):
 
 @dataclass(frozen=True, kw_only=True)
 class HubReport(Record):
-    """What was brought."""
+    """What was downloaded."""
 
     repository: str
     commit: str

@@ -1,4 +1,4 @@
-"""Reads the settings of a model folder that somebody brought: regular files only, none without a bound."""
+"""Reads the settings of a model folder that somebody imported: regular files only, none without a bound."""
 
 import errno
 import os

@@ -95,16 +95,16 @@ class SavedRun:
         mark = self.folder / _RUN_HERE
         run_here = int(mark.read_text()) if mark.exists() else 0
         if saved is not None and saved.attempt > run_here:
-            self.bring(saved)
+            self.fetch(saved)
             self._remove_others(saved)
         mark.write_text(str(attempt))
         return saved
 
-    def bring(self, save: Save, *, growing_only: bool = False) -> None:
+    def fetch(self, save: Save, *, growing_only: bool = False) -> None:
         """Fetch what the folder lacks of a save, every part's hash compared."""
         for file in save.files:
             if not (growing_only and not grows(file.name)) and self._known.get(file.name) != file.parts:
-                self._bring_file(file)
+                self._fetch_file(file)
                 self._known[file.name] = file.parts
 
     def remove(self, objects: frozenset[str], *, manifests_before: int) -> None:
@@ -127,14 +127,14 @@ class SavedRun:
     def _manifest_of(self, attempt: int) -> str:
         return f"{self._place}/saves/{attempt}"
 
-    def _bring_file(self, file: SavedFile) -> None:
+    def _fetch_file(self, file: SavedFile) -> None:
         path = self.folder / file.name
         present = matching_parts(path, file.parts)
         is_whole = path.is_file() and path.stat().st_size == file.size
         if present == len(file.parts) and is_whole:
             return
         path.parent.mkdir(parents=True, exist_ok=True)
-        fresh = path.with_name(f".{path.name}.brought")
+        fresh = path.with_name(f".{path.name}.fetched")
         fresh.unlink(missing_ok=True)
         have = sum(part.size for part in file.parts[:present])
         if present and path.stat().st_size >= have:

@@ -45,7 +45,7 @@ def store_tree(store: Store, folder: Path, name: str) -> None:
 
 
 def fetch_tree(store: Store, name: str, target: Path) -> bool:
-    """Bring a folder from the store to ``target``, every file's hash compared; False when it is not stored.
+    """Fetch a folder from the store to ``target``, every file's hash compared; False when it is not stored.
 
     Raises StoreError for files that are damaged or missing there; nothing is at ``target`` then.
     """

@@ -84,7 +84,7 @@ ACCESS: dict[str, Access] = {
     # rubrics
     "rubric_list": both(P.VIEW_RUBRICS),
     "rubric_new": both(P.EDIT_RUBRICS),
-    "rubric_bring": both(P.EDIT_RUBRICS),
+    "rubric_import": both(P.EDIT_RUBRICS),
     "rubric_sample": both(P.EDIT_RUBRICS),
     "rubric_file": both(P.VIEW_RUBRICS),
     "rubric_detail": both(P.VIEW_RUBRICS),
@@ -351,7 +351,7 @@ ACCESS: dict[str, Access] = {
     "api_import_start": Access(P.VIEW_DATA, P.EDIT_DATA),
     "api_rubrics": Access(P.VIEW_RUBRICS, P.EDIT_RUBRICS),
     "api_rubric_templates": Access(P.VIEW_RUBRICS, P.EDIT_RUBRICS),
-    "api_rubric_bring": Access(P.VIEW_RUBRICS, P.EDIT_RUBRICS),
+    "api_rubric_import": Access(P.VIEW_RUBRICS, P.EDIT_RUBRICS),
     "api_rubric_file": Access(P.VIEW_RUBRICS, P.EDIT_RUBRICS),
     "api_rubric_link": both(P.VIEW_ANALYSIS),
     "api_rubric": Access(P.VIEW_RUBRICS, P.EDIT_RUBRICS),

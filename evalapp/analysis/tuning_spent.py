@@ -35,7 +35,7 @@ class DecodingDifference(NamedTuple):
 
 
 class Decoding(NamedTuple):
-    """How the compared answers were made. ``unknown``: candidates whose answers were made elsewhere. ``shared``: the
+    """How the compared answers were made. ``unknown``: candidates whose outputs were imported. ``shared``: the
     settings that all others have in common, in words.
     """
 
@@ -91,7 +91,7 @@ def decoding_of(campaign: Campaign, candidates: Sequence[CampaignCandidate]) -> 
 
 
 def _settings(run: Run) -> Settings | None:
-    """What the run's answers were made with; None where they were made elsewhere."""
+    """What the run's answers were made with; None where they were imported."""
     if run.kind != RunKind.GENERATION or "sampling" not in run.spec:
         return None
     dtype = run.result.get("device", {}).get("dtype") or run.spec.get("dtype", "")

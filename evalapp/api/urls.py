@@ -88,7 +88,7 @@ urlpatterns: list[URLPattern] = [
     path(f"{_IMPORT}/start/", datasets.ImportStart.as_view(), name="api_import_start"),
     path(f"{_PROJECT}/rubrics/", rubrics.RubricList.as_view(), name="api_rubrics"),
     path(f"{_PROJECT}/rubrics/templates/", rubrics.RubricTemplates.as_view(), name="api_rubric_templates"),
-    path(f"{_PROJECT}/rubrics/yaml/", rubric_files.RubricBringing.as_view(), name="api_rubric_bring"),
+    path(f"{_PROJECT}/rubrics/yaml/", rubric_files.RubricImport.as_view(), name="api_rubric_import"),
     path(f"{_RUBRIC}/", rubrics.RubricDetail.as_view(), name="api_rubric"),
     path(f"{_RUBRIC}/versions/", rubrics.RubricVersionList.as_view(), name="api_rubric_versions"),
     path(

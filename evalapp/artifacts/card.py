@@ -17,7 +17,7 @@ from evalapp.artifacts.models import MergedExport
 from evalapp.artifacts.origins import Origin, contamination_words, origin_of
 from evalapp.datasets.models import DatasetVersion
 from evalapp.datasets.queries import TRAINING_SPLITS
-from evalapp.registry.models import MADE_ELSEWHERE, ModelKind, ModelVersion
+from evalapp.registry.models import EXTERNAL_KINDS, ModelKind, ModelVersion
 from evalapp.runs.contamination_decisions import decisions_behind
 from evalapp.runs.models import ContaminationDecision, Run
 from evalapp.runs.queries import split_counts
@@ -69,7 +69,7 @@ def _metadata(origin: Origin, evidence: Evidence, merged: MergedExport | None) -
     elif hub.get("license"):
         # Not that of tuned weights: under which licence those are given is their owner's to say.
         found["license"] = hub["license"]
-    if version.kind not in MADE_ELSEWHERE:
+    if version.kind not in EXTERNAL_KINDS:
         found["library_name"] = "peft" if is_adapter else "transformers"
     found["pipeline_tag"] = "text-generation"
     objective = origin.training.spec.get("objective", "") if origin.training else ""
@@ -107,7 +107,7 @@ def _opening(origin: Origin, merged: MergedExport | None) -> str:
         ModelKind.BASE: f"The base model {of}",
         ModelKind.PROMPT: f"{of} behind a prompt",
         ModelKind.ENDPOINT: f"A model that is asked at an address ({of})",
-        ModelKind.IMPORTED: "Answers that were made elsewhere and imported",
+        ModelKind.IMPORTED: "Imported outputs",
     }
     what = f"{of} with a LoRA adapter merged into its weights" if merged else kinds[ModelKind(version.kind)]
     alias = f" It is the project's {version.get_alias_display().lower()}." if version.alias else ""
@@ -120,7 +120,7 @@ def _marks(version: ModelVersion) -> str:
         said.append("**Simulated:** reviews of simulated reviewers went into this version.")
     if version.is_recorded:
         said.append(
-            "**Recorded:** this version was made elsewhere and brought along with its answers; its weights were not."
+            "**Recorded:** this version was recorded in another installation and imported with its outputs, without its weights."
         )
     return "\n>\n".join(f"> {line}" for line in said)
 
@@ -216,7 +216,7 @@ def _provenance(version: DatasetVersion) -> str:
     if version.is_simulated:
         said.append("Reviews of simulated reviewers went into it.")
     if version.is_recorded:
-        said.append("It was recorded elsewhere and brought along.")
+        said.append("It was recorded in another installation and imported.")
     return " ".join(said) or "Nothing is recorded of where its rows come from."
 
 
@@ -321,7 +321,7 @@ def _unknowns(origin: Origin, evidence: Evidence) -> Iterator[str]:
     yield "What the model beneath was trained on, and so whether the evaluation's prompts were among it."
     if origin.data.unknown:
         yield f"What it was trained on: {escaped(origin.data.unknown)}."
-    if version.kind not in MADE_ELSEWHERE:
+    if version.kind not in EXTERNAL_KINDS:
         if not hub:
             yield "The base's licence and publisher: nothing here says them."
         elif not hub.get("license"):

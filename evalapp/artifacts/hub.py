@@ -1,4 +1,4 @@
-"""Models of a hub: asked for by name and revision, brought by the program `hub`, and registered as bases."""
+"""Models of a hub: chosen by name and revision, downloaded by the program `hub`, and registered as bases."""
 
 import hashlib
 import re
@@ -33,7 +33,7 @@ from run_directory.files import sha256_of, write_whole
 from run_directory.protocol import MODEL_FOLDER, SPEC_FILE
 from run_directory.records import RecordError
 
-TASK = "evalapp.artifacts.tasks.bring_from_hub"
+TASK = "evalapp.artifacts.tasks.import_from_hub"
 MOST_LABEL_LETTERS = 80
 HUB_HOSTS = "huggingface.co, *.huggingface.co and *.hf.co"
 """What the usual hub's own address and those of its files come to."""
@@ -82,7 +82,7 @@ def start_download(
     ).exclude(job__state__in=FINAL_STATES)
     if (standing := under_way.select_related("job").first()) is not None:
         return standing
-    job = create_job(project=project, task=TASK, title=f"Bringing {repository.strip()} from the hub", by=by)
+    job = create_job(project=project, task=TASK, title=f"Importing {repository.strip()} from the hub", by=by)
     download = HubDownload.objects.create(
         project=project,
         name=name,
@@ -114,7 +114,7 @@ def _checked_spec(repository: str, revision: str, chat_template: str, hub: str =
         raise InvalidError(message, fields={field: [message]}) from error
 
 
-def bring(work: Work) -> dict[str, Any]:
+def import_model(work: Work) -> dict[str, Any]:
     """Carry out a download. Repeating it after a lost worker goes on from the files that have come."""
     download = HubDownload.objects.select_related("project", "created_by", "produced").get(job=work.job)
     if download.produced is not None:
@@ -123,10 +123,10 @@ def bring(work: Work) -> dict[str, Any]:
         raise InvalidError(problem)
     folder = Path(settings.RUNS_FOLDER) / str(work.job.pk)
     with _without_places(download, folder):
-        return _brought(work, download, folder)
+        return _downloaded(work, download, folder)
 
 
-def _brought(work: Work, download: HubDownload, folder: Path) -> dict[str, Any]:
+def _downloaded(work: Work, download: HubDownload, folder: Path) -> dict[str, Any]:
     end_previous_program(work)
     if not (folder / SPEC_FILE).exists():
         folder.mkdir(parents=True, exist_ok=True)

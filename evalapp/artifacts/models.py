@@ -64,7 +64,7 @@ class HubDownload(BaseModel):
     chat_template = models.TextField(blank=True)
     job = models.OneToOneField(Job, on_delete=models.CASCADE, related_name="hub_download")
     produced = models.OneToOneField(
-        ModelVersion, null=True, blank=True, on_delete=models.SET_NULL, related_name="brought_by"
+        ModelVersion, null=True, blank=True, on_delete=models.SET_NULL, related_name="hub_download"
     )
     created_by = models.ForeignKey(User, null=True, on_delete=models.SET_NULL, related_name="+")
 

@@ -10,8 +10,8 @@ def merge(job_id: int) -> None:
 
 
 @shared_task(name=hub.TASK)
-def bring_from_hub(job_id: int) -> None:
-    carry_out(job_id, hub.bring, task=hub.TASK)
+def import_from_hub(job_id: int) -> None:
+    carry_out(job_id, hub.import_model, task=hub.TASK)
 
 
 @shared_task(name="evalapp.artifacts.tasks.finish_removals", ignore_result=True)

@@ -41,7 +41,7 @@ def keep(path: str) -> None:
 
 
 def fetched(path: str) -> Path:
-    """The artifact's folder on this machine, brought from the store when it is missing.
+    """The artifact's folder on this machine, fetched from the store when it is missing.
 
     The folder may not be there where no store has it either. Raises StoreAwayError.
     """

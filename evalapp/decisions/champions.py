@@ -8,7 +8,7 @@ from evalapp.audit.queries import events_of
 from evalapp.core.errors import ConflictError, NotAllowedError
 from evalapp.gates.models import CampaignGate
 from evalapp.gates.queries import deciding_gate
-from evalapp.registry.models import MADE_ELSEWHERE, ModelAlias, ModelVersion
+from evalapp.registry.models import EXTERNAL_KINDS, ModelAlias, ModelVersion
 from evalapp.registry.services import set_alias
 
 
@@ -65,7 +65,7 @@ def _may_be_first(version: ModelVersion) -> bool:
     """Whether nobody trained it, as far as is known here: of what was made elsewhere it is not, so it may not
     be what a gate decides on. What a gate compares the others with is not.
     """
-    if version.kind not in MADE_ELSEWHERE:
+    if version.kind not in EXTERNAL_KINDS:
         return not version.is_tuned
     judging = CampaignGate.objects.filter(is_exploratory=False, campaign__candidates__model_version=version)
     return not judging.exclude(champion=version).exists()

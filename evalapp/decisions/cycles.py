@@ -24,7 +24,7 @@ class CycleRow(NamedTuple):
     """dataset version → run → candidates → campaign → decision.
 
     ``row`` is the comparison's row of the candidate that the cycle is about (the newest tuned one);
-    ``training`` is the run that made it, None where it was made elsewhere; ``data`` what it was trained
+    ``training`` is the run that made it, None where it was imported; ``data`` what it was trained
     on, else what was reviewed. ``export`` is the newest. ``standing`` as in `CampaignComparison`.
     """
 
@@ -113,7 +113,7 @@ def told_cycles(cycles: list[CycleRow]) -> list[CycleRow]:
 
 
 def criteria_of_cycles(cycles: list[CycleRow]) -> list[Criterion]:
-    """The columns: of the newest cycle that was reviewed here. What was brought along does not take them."""
+    """The columns: of the newest cycle that was reviewed here. Recorded cycles do not set them."""
     own = (cycle for cycle in cycles if not cycle.campaign.is_imported)
     newest = next(own, cycles[0] if cycles else None)
     return list(newest.comparison.criteria) if newest else []

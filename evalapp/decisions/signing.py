@@ -11,7 +11,7 @@ from evalapp.registry.models import ModelVersion
 
 
 def trainer_of(candidate: ModelVersion) -> User | None:
-    """Who started the training run of the candidate; of an adapter that came from elsewhere, who brought it."""
+    """Who started the training run of the candidate; of an adapter that came from elsewhere, who imported it."""
     run = training_of(candidate)
     if run is not None:
         return run.created_by

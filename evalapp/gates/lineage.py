@@ -7,7 +7,7 @@ from evalapp.campaigns.models import Campaign, Purpose
 from evalapp.datasets.contamination import contamination
 from evalapp.datasets.models import DatasetVersion, Example
 from evalapp.datasets.queries import TRAINING_SPLITS
-from evalapp.registry.models import MADE_ELSEWHERE, ModelKind, ModelVersion
+from evalapp.registry.models import EXTERNAL_KINDS, ModelKind, ModelVersion
 from evalapp.runs.contamination_decisions import decisions_behind
 from evalapp.runs.models import ContaminationDecision, Run, RunKind
 
@@ -46,9 +46,9 @@ def _versions_behind(candidate: ModelVersion) -> tuple[list[DatasetVersion], str
     versions: list[DatasetVersion] = []
     current: ModelVersion | None = candidate
     while current is not None:
-        if current.kind in MADE_ELSEWHERE:
+        if current.kind in EXTERNAL_KINDS:
             versions += _shown_from(current, versions)
-            return versions, f"{current.label} was made elsewhere"
+            return versions, f"{current.label} was not made here"
         if current.is_tuned:
             run = training_of(current)
             if run is None:

@@ -87,7 +87,7 @@ def keep_adapter(source: AdapterSource, base: Base) -> KeptAdapter:
             _copy_all(source, whole, base)
             adapter = check_adapter(whole, base)
         except UnusableModelError as error:
-            # This folder means nothing to whoever brought the adapter, and is gone when they read of it.
+            # This folder means nothing to whoever imported the adapter, and is gone when they read of it.
             text = str(error).replace(f"{whole}/", "").replace(str(whole), "the adapter's folder")
             raise UnusableModelError(text) from error
         hashes = {name: sha256_of(whole / name) for name in ADAPTER_FILES if (whole / name).is_file()}

@@ -80,7 +80,7 @@ class AdapterForm(forms.Form):
 
 class ImportedForm(forms.Form):
     label = forms.CharField(
-        max_length=80, label="Label", help_text="Who or what made the answers, for instance “GPT, March”."
+        max_length=80, label="Label", help_text="Who or what made the outputs, for instance “GPT, March”."
     )
 
 

@@ -60,10 +60,10 @@ class ModelKind(models.TextChoices):
     LORA = "lora", "LoRA"
     FULL = "full", "Whole model"
     ENDPOINT = "endpoint", "At an address"
-    IMPORTED = "imported", "Imported answers"
+    IMPORTED = "imported", "Imported outputs"
 
 
-MADE_ELSEWHERE = frozenset({ModelKind.ENDPOINT, ModelKind.IMPORTED})
+EXTERNAL_KINDS = frozenset({ModelKind.ENDPOINT, ModelKind.IMPORTED})
 """What these were trained on is not known here."""
 TUNED_KINDS = frozenset({ModelKind.LORA, ModelKind.FULL})
 """The kinds of model version that training makes."""
@@ -78,7 +78,7 @@ class ModelAlias(models.TextChoices):
 
 class ModelVersion(BaseModel):
     """A candidate: base weights, a prompt over a base, an adapter of a base, a whole model trained from a
-    base, a model at an address, or answers made elsewhere.
+    base, an API model, or imported outputs.
 
     ``path`` is absolute for a base in an allowed folder, and relative to the artifacts folder for what was
     trained. ``content_hash`` names the weights. ``parent`` is the adapter this one was continued from.

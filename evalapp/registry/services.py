@@ -205,7 +205,7 @@ def register_adapter_folder(
 
 @transaction.atomic
 def register_imported(*, project: Project, label: str, by: User | None) -> ModelVersion:
-    """A candidate whose answers are made elsewhere and imported."""
+    """A candidate whose outputs are imported."""
     model, _ = Model.objects.get_or_create(
         project=project, name=IMPORTED_MODEL_NAME, defaults={"created_by": by}
     )

@@ -54,7 +54,7 @@ class NewRubricForm(RubricForm):
     )
 
 
-class BringRubricForm(forms.Form):
+class ImportRubricForm(forms.Form):
     file = forms.FileField(
         label="Rubric file",
         help_text="YAML, as the page of any rubric gives it.",

@@ -161,7 +161,7 @@ def _document(content: bytes) -> object:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise InvalidError(
-            f"Byte {error.start} is not UTF-8. Save the file as UTF-8 and bring it again."
+            f"Byte {error.start} is not UTF-8. Save the file as UTF-8 and import it again."
         ) from error
     try:
         loader = _Loader(text)

@@ -65,14 +65,14 @@ def create_rubric(
 
 
 @transaction.atomic
-def bring_rubric(*, project: Project, content: bytes, by: User | None, name: str = "") -> Rubric:
+def import_rubric(*, project: Project, content: bytes, by: User | None, name: str = "") -> Rubric:
     """A rubric with version 1 as the YAML file says (``rubrics.interchange``); ``name`` instead of its own.
 
     Raises InvalidError naming every place in the file that is wrong, ConflictError for a taken name.
     """
-    brought = read_yaml(content, name=name)
-    rubric = create_rubric(project=project, name=brought.name, description=brought.description, by=by)
-    save_version(rubric=rubric, criteria=brought.criteria, instructions=brought.instructions, by=by)
+    imported = read_yaml(content, name=name)
+    rubric = create_rubric(project=project, name=imported.name, description=imported.description, by=by)
+    save_version(rubric=rubric, criteria=imported.criteria, instructions=imported.instructions, by=by)
     return rubric
 
 

@@ -13,7 +13,7 @@ from evalapp.core.errors import InvalidError, ProblemError, StaleError
 from evalapp.core.http import get_or_missing, show_problem
 from evalapp.rubrics import queries, services
 from evalapp.rubrics.drafts import draft_of, drafts_of, with_keys
-from evalapp.rubrics.forms import BringRubricForm, BuilderForm, NewRubricForm, RubricForm, form_of, read_form
+from evalapp.rubrics.forms import BuilderForm, ImportRubricForm, NewRubricForm, RubricForm, form_of, read_form
 from evalapp.rubrics.interchange import LARGEST_FILE
 from evalapp.rubrics.models import Rubric
 from evalapp.rubrics.problems import hints
@@ -51,12 +51,12 @@ def rubric_new(request: MemberRequest) -> HttpResponse:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @project_view(Permission.EDIT_RUBRICS)
-def rubric_bring(request: MemberRequest) -> HttpResponse:
+def rubric_import(request: MemberRequest) -> HttpResponse:
     """A rubric from a YAML file, at once with its version 1."""
-    form = BringRubricForm(request.POST or None, request.FILES or None)
+    form = ImportRubricForm(request.POST or None, request.FILES or None)
     if request.method == "POST" and form.is_valid():
         try:
-            rubric = services.bring_rubric(
+            rubric = services.import_rubric(
                 project=request.project,
                 content=form.cleaned_data["file"].read(LARGEST_FILE + 1),
                 name=form.cleaned_data["name"],
@@ -71,7 +71,7 @@ def rubric_bring(request: MemberRequest) -> HttpResponse:
         else:
             return redirect("rubric_detail", request.project.slug, rubric.pk)
     status = 400 if form.is_bound else 200
-    return render(request, "rubrics/rubric_bring.html", {"station": STATION, "form": form}, status=status)
+    return render(request, "rubrics/rubric_import.html", {"station": STATION, "form": form}, status=status)
 
 
 @require_safe

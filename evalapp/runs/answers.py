@@ -1,4 +1,4 @@
-"""Answers made elsewhere: read from a file, matched to examples, every bad row told."""
+"""Imported outputs: read from a file, matched to examples, every bad row told."""
 
 import csv
 import hashlib
@@ -44,7 +44,7 @@ class ImportedAnswer(NamedTuple):
     sample: int = 0
     place: str = ""
     finish_reason: str = ""
-    """"refused": made elsewhere, but without an answer, for the reason in ``refusal``."""
+    """"refused": imported, but without an output, for the reason in ``refusal``."""
     refusal: str = ""
     prompt_tokens: int | None = None
     completion_tokens: int | None = None

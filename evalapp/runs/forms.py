@@ -10,7 +10,7 @@ from evalapp.accounts.models import Project
 from evalapp.core.form_fields import RowField, RowsField, choice_field, row_field
 from evalapp.datasets.models import DatasetVersion, Split
 from evalapp.registry import queries as registry
-from evalapp.registry.models import MADE_ELSEWHERE, ModelVersion
+from evalapp.registry.models import EXTERNAL_KINDS, ModelVersion
 from evalapp.registry.quantized import why_not_trainable
 from evalapp.runs import queries
 from evalapp.runs.answers import MOST_BYTES
@@ -338,7 +338,7 @@ class GenerationForm(forms.Form):
 
 
 class OutputsForm(forms.Form):
-    """Answers made elsewhere, for a candidate that exists or for a new one."""
+    """Imported outputs, for a candidate that exists or for a new one."""
 
     name = forms.CharField(max_length=120, label="Name")
     dataset_version = RowField(

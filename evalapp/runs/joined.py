@@ -48,7 +48,7 @@ def _outputs(run: Run, shard: RunShard, report: GenerationReport) -> Path:
         with telling_of_the_store():
             newest = saved.newest(before=2 * shard.takes + 2)
             if newest is not None:
-                saved.bring(newest, growing_only=True)
+                saved.fetch(newest, growing_only=True)
     if not _is(path, report.outputs_sha256):
         raise GarbageError(
             f"The answers of {shard} are not in {folder}, or are not those that its report speaks of. Nothing was taken "

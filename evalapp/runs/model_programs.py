@@ -41,7 +41,7 @@ def why_not_runnable() -> str:
     return (
         f"Training and generation are not installed here ({', '.join(missing)} missing for {python}). "
         "Run “make run MODELS=1”, or set EVALAPP_MODEL_PYTHON to a Python that has the model libraries. "
-        "Answers made elsewhere can be imported without them."
+        "Outputs of other systems can be imported without them."
     )
 
 

@@ -16,7 +16,7 @@ class RunKind(models.TextChoices):
     TRAINING = "training", "Training"
     LOOK = "look", "Look before a training"
     GENERATION = "generation", "Generation"
-    IMPORT = "import", "Imported answers"
+    IMPORT = "import", "Imported outputs"
 
 
 LEARNING_KINDS = (RunKind.TRAINING, RunKind.LOOK)
@@ -86,7 +86,7 @@ class Sweep(BaseModel):
 
 
 class Run(BaseModel):
-    """A training, a look before one, a generation, or an import of answers made elsewhere, on top of a job.
+    """A training, a look before one, a generation, or an import of outputs, on top of a job.
 
     ``splits`` lists the splits of the dataset version that took part. ``spec`` is what was written to the run directory. ``rows`` is {"in", "used", "truncated",
     "dropped", "reasons"}. ``engine``, ``device`` and ``engine_reason`` are what the program said.

@@ -69,10 +69,10 @@ class QueueView(NamedTuple):
 
     name: str
     going_on: list[Entry]
-    going_on_elsewhere: int
+    running_elsewhere: int
     waiting: list[Place]
     """In the order in which they start as things stand."""
-    waiting_elsewhere: int
+    queued_elsewhere: int
     paused: list[Entry]
     workers: list[Heartbeat]
     """When each worker was last heard; empty where none was, or nobody can tell."""
@@ -104,12 +104,12 @@ def queue_view(project: Project, queue: str) -> QueueView:
     return QueueView(
         name=queue,
         going_on=[entry for entry in found if entry.job.pk in own_active],
-        going_on_elsewhere=len(active) - len(own_active),
+        running_elsewhere=len(active) - len(own_active),
         waiting=sorted(
             (_place(entry, places.get(entry.job.pk)) for entry in queued),
             key=lambda place: (place.number is None, place.number, place.entry.job.pk),
         ),
-        waiting_elsewhere=sum(each.project_id != project.pk for each in waiting),
+        queued_elsewhere=sum(each.project_id != project.pk for each in waiting),
         paused=[entry for entry in found if entry.job.state == JobState.PAUSED],
         workers=_workers(queue),
         oldest_waits=max((timezone.now() - each.queued_at for each in waiting), default=None),

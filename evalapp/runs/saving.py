@@ -64,7 +64,7 @@ class Following:
             newest = self._saved.of(self._number)
             if newest is None or newest == self._latest:
                 return
-            self._saved.bring(newest, growing_only=True)
+            self._saved.fetch(newest, growing_only=True)
             if self._latest is not None and (dropped := self._latest.objects - newest.objects):
                 self._work.fence()
                 self._saved.remove(dropped, manifests_before=self._number)
@@ -79,7 +79,7 @@ class Following:
         with telling_of_the_store():
             newest = self._saved.of(self._number)
             if newest is not None:
-                self._saved.bring(newest)
+                self._saved.fetch(newest)
 
 
 class Saving:

@@ -260,7 +260,7 @@ def import_outputs(
     is_recorded: bool = False,
     is_simulated: bool = False,
 ) -> Run:
-    """Store answers made elsewhere: all of them, or none.
+    """Store imported outputs: all of them, or none.
 
     Raises AnswersError, which lists every bad row, when a row names no example of the version, names one
     twice, or is empty.
@@ -288,7 +288,7 @@ def import_outputs(
         splits=sorted({answer.split for answer in answers}),
         rows=_account(answers),
         engine="imported",
-        engine_reason="The answers were made elsewhere.",
+        engine_reason="The outputs were imported.",
         is_recorded=is_recorded,
         is_simulated=is_simulated,
     )

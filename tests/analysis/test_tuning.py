@@ -210,7 +210,7 @@ def test_decoding_that_differs_is_said(
 ) -> None:
     rate(campaign, [reviewer, engineer], 5, 3, but={1: 4})
     client = client_for(engineer)
-    assert "answers were made elsewhere" in page(client, campaign.project)
+    assert "outputs were imported" in page(client, campaign.project)
     run = Run.objects.get(kind=RunKind.IMPORT)
     sampling = {
         "max_tokens": 256,

@@ -11,7 +11,7 @@ from evalapp.accounts.models import Project, User
 from evalapp.artifacts import hub
 from evalapp.artifacts.hub import start_download
 from evalapp.artifacts.models import HubDownload
-from evalapp.artifacts.tasks import bring_from_hub
+from evalapp.artifacts.tasks import import_from_hub
 from evalapp.audit.models import AuditEvent
 from evalapp.core.errors import ConflictError, InvalidError
 from evalapp.jobs import devices
@@ -35,7 +35,7 @@ def reachable(behave: Behave, settings) -> None:
 
 def brought(project: Project, by: User, **given: str) -> HubDownload:
     found = start_download(project=project, by=by, **{"repository": "house/tiny", "name": "Tiny", **given})
-    bring_from_hub(found.job_id)
+    import_from_hub(found.job_id)
     return HubDownload.objects.select_related("job", "produced__model").get(pk=found.pk)
 
 
@@ -55,7 +55,7 @@ def test_a_model_is_registered_as_a_base_with_its_commit(
     assert AuditEvent.objects.filter(action="model.download_started", project_id=project.pk).exists()
     assert AuditEvent.objects.filter(action="model.registered", object_id=base.pk).exists()
     # Repeating it after a lost worker registers nothing twice.
-    bring_from_hub(found.job_id)
+    import_from_hub(found.job_id)
     assert ModelVersion.objects.count() == 1
 
 
@@ -116,7 +116,7 @@ def test_a_refusal_of_the_hub_is_the_jobs_error_and_leaves_no_model(
     assert not Path(settings.HUB_FOLDER).exists()
     page = client_for(engineer).get(reverse("hub_download", args=[project.slug, found.pk])).text
     assert "rank 7 is unlucky" in page
-    assert "Ask for it otherwise" in page
+    assert "Change the import" in page
 
 
 def test_nothing_is_asked_where_the_operator_opened_no_way_out(
@@ -222,7 +222,7 @@ def test_the_real_client_brings_the_tiny_model_from_a_hub_of_ours(
         )
         found = HubDownload.objects.get()
         assert answer["Location"] == reverse("hub_download", args=[project.slug, found.pk])
-        bring_from_hub(found.job_id)
+        import_from_hub(found.job_id)
     found = HubDownload.objects.select_related("job", "produced__model").get()
     assert (found.job.error, found.job.state) == ("", JobState.SUCCEEDED)
     assert found.produced is not None

@@ -15,7 +15,7 @@ from django.utils import timezone
 from evalapp.accounts.models import Project, User
 from evalapp.artifacts.merging import start_merge
 from evalapp.artifacts.models import MergedExport, SetAside
-from evalapp.artifacts.tasks import bring_from_hub, merge
+from evalapp.artifacts.tasks import import_from_hub, merge
 from evalapp.audit.models import AuditEvent
 from evalapp.decisions.deletion import delete_project
 from evalapp.registry.folders import folder_of
@@ -75,7 +75,7 @@ def test_a_program_brings_a_model_from_a_hub(
     at = f"projects/{project.slug}/models/hub"
     answer = program.post(f"{at}/", {"repository": "house/tiny"})
     assert (answer.status_code, answer.json()["produced"]) == (202, None)
-    bring_from_hub(answer.json()["job"]["id"])
+    import_from_hub(answer.json()["job"]["id"])
     found = program.get(f"{at}/{answer.json()['id']}/").json()
     assert ModelVersion.objects.get(pk=found["produced"]).model.name == "house/tiny"
     assert problem_in(program.post(f"{at}/", {"repository": "a/b", "token": "hf_x"}), 400)["fields"]["token"]

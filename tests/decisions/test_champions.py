@@ -109,7 +109,7 @@ def test_imported_answers_on_which_a_gate_decides_are_no_first_champion(
     CampaignCandidate.objects.filter(campaign=other.campaign, model_version__kind="lora").update(
         model_version=judged
     )
-    with pytest.raises(ConflictError, match="what was made elsewhere and no gate decides on"):
+    with pytest.raises(ConflictError, match="an API model or imported outputs that no gate decides on"):
         set_alias_by_hand(version=judged, alias="champion", by=manager)
     set_alias_by_hand(version=fresh, alias="champion", by=manager)
     assert (alias_of(judged), alias_of(fresh)) == ("", "champion")

@@ -60,7 +60,7 @@ def brought(hub: Hub, folder: Path, *, token: str = "", **fields: object) -> Hub
 
 def refused(hub: Hub, folder: Path, *, token: str = "", **fields: object) -> str:
     """What the work says, in this process: a start of the program takes seconds."""
-    from hub.download import bring
+    from hub.download import download
 
     folder.mkdir(exist_ok=True)
     given = {"repository": REPOSITORY, "hub": hub.address, "allowed": HERE, **fields}
@@ -73,7 +73,7 @@ def refused(hub: Hub, folder: Path, *, token: str = "", **fields: object) -> str
         patched.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", False)
         patched.setattr("huggingface_hub.constants.HF_HUB_DISABLE_XET", True)
         with pytest.raises((Refusal, UnusableModelError)) as caught:
-            bring(opened(folder))
+            download(opened(folder))
     assert not (folder / "model").exists()
     return str(caught.value)
 

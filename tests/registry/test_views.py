@@ -172,6 +172,6 @@ def test_without_the_model_programs_the_way_in_is_answers_made_elsewhere(
     first = browser.get(reverse("project_home", args=[project.slug])).text
     models = browser.get(reverse("model_list", args=[project.slug])).text
     assert "their answers to the dataset, generated here or imported" in first
-    assert "Begin with answers made elsewhere" in models and "Register a base first" not in models
-    assert models.index("Add answers made elsewhere") < models.index("Register a base model")
+    assert "Start with imported outputs" in models and "Register a base first" not in models
+    assert models.index("Add imported outputs") < models.index("Register a base model")
     assert "EVALAPP_MODEL_PYTHON" in models

@@ -23,7 +23,7 @@ from evalapp.rubrics.drafts import (
 from evalapp.rubrics.interchange import LARGEST_FILE, read_yaml, write_yaml
 from evalapp.rubrics.models import CriterionKind, Rubric
 from evalapp.rubrics.problems import draft_problems, hints
-from evalapp.rubrics.services import bring_rubric, fingerprint
+from evalapp.rubrics.services import fingerprint, import_rubric
 from evalapp.rubrics.templates import TEMPLATES
 from tests.api.conftest import program_of
 
@@ -208,9 +208,9 @@ def test_the_sample_has_every_kind_and_can_be_brought_as_it_is(
 ) -> None:
     client: Client = client_for(manager)
     sample = client.get(reverse("rubric_sample", args=[project.slug]))
-    shown = client.get(reverse("rubric_bring", args=[project.slug]))
+    shown = client.get(reverse("rubric_import", args=[project.slug]))
 
-    rubric = bring_rubric(project=project, content=sample.content, by=manager)
+    rubric = import_rubric(project=project, content=sample.content, by=manager)
 
     criteria = drafts_of(rubric.versions.get())
     assert {draft.kind for draft in criteria} == set(CriterionKind.values)
@@ -280,7 +280,7 @@ criteria:
     )
     said = "These wait for each other in a circle, so none of them would ever be asked: "
     with pytest.raises(InvalidError) as caught:
-        bring_rubric(project=project, content=content, by=manager)
+        import_rubric(project=project, content=content, by=manager)
     assert caught.value.fields == {
         "Criterion 1 “Tone”: visible_if": [
             said + "“Tone” → “Facts” → “Length” → “Tone”. Ask one of them always."
@@ -291,7 +291,7 @@ criteria:
         ],
     }
     file = SimpleUploadedFile("rubric.yaml", content)
-    page = client_for(manager).post(reverse("rubric_bring", args=[project.slug]), {"file": file})
+    page = client_for(manager).post(reverse("rubric_import", args=[project.slug]), {"file": file})
     assert page.status_code == 400
     assert "“Tone” → “Facts” → “Length” → “Tone”. Ask one of them always." in page.text
     assert not Rubric.objects.filter(project=project, name="Answers").exists()
@@ -303,13 +303,13 @@ def test_a_file_becomes_a_rubric_and_its_copy_says_the_same(
     client_for,
 ) -> None:
     template = TEMPLATES["clinical"]
-    first = bring_rubric(project=project, content=write_yaml(template).encode(), by=manager)
+    first = import_rubric(project=project, content=write_yaml(template).encode(), by=manager)
     version = first.versions.get()
     client: Client = client_for(manager)
 
     answer = client.get(reverse("rubric_file", args=[project.slug, first.pk, 1]))
     content = answer.content
-    second = bring_rubric(project=project, content=content, name="A copy", by=manager)
+    second = import_rubric(project=project, content=content, name="A copy", by=manager)
 
     assert answer["Content-Disposition"] == 'attachment; filename="discharge-summaries-v1.yaml"'
     assert [draft.name for draft in drafts_of(version)] == [draft.name for draft in template.criteria]
@@ -324,7 +324,7 @@ def test_the_page_says_what_is_wrong_where_and_makes_nothing(
 
     def send(content: bytes):
         file = SimpleUploadedFile("rubric.yaml", content)
-        return client.post(reverse("rubric_bring", args=[project.slug]), {"file": file})
+        return client.post(reverse("rubric_import", args=[project.slug]), {"file": file})
 
     page = send(content)
     assert page.status_code == 400
@@ -385,7 +385,7 @@ def test_what_nothing_can_keep_is_refused_at_its_place(
     content = (f"{HEAD.decode()}{line}\n").encode()
     assert said in refused(content)[place][0]
     file = SimpleUploadedFile("rubric.yaml", content)
-    page = client_for(manager).post(reverse("rubric_bring", args=[project.slug]), {"file": file})
+    page = client_for(manager).post(reverse("rubric_import", args=[project.slug]), {"file": file})
     assert page.status_code == 400
     assert not Rubric.objects.filter(project=project, name="Answers").exists()
 

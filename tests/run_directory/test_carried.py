@@ -66,7 +66,7 @@ def test_a_training_comes_back_with_its_adapter_and_without_checkpoints(
     assert (done.returncode, done.stderr) == (0, "")
     saved = run.of(3)
     assert saved is not None
-    run.bring(saved)
+    run.fetch(saved)
     result = TrainingResult.from_json((run.folder / "result.json").read_bytes())
     assert result.report is not None
     assert (result.outcome, result.report.steps) == ("succeeded", 4)

@@ -71,7 +71,7 @@ def main() -> int:
     signal.signal(signal.SIGTERM, stop)
     try:
         work = {
-            "training": train, "training.look": look, "inference": generate, "training.merge": merge, "hub": bring,
+            "training": train, "training.look": look, "inference": generate, "training.merge": merge, "hub": download,
         }[program]  # fmt: skip
         report = work(folder, behaviour)
     except Stop:
@@ -295,7 +295,7 @@ def merge(folder: Path, behaviour: dict) -> dict:
     }
 
 
-def bring(folder: Path, behaviour: dict) -> dict:
+def download(folder: Path, behaviour: dict) -> dict:
     spec = HubSpec.from_json((folder / "spec.json").read_bytes())
     # What a test looks at: whether the token came this way, and this way alone.
     (folder / "token").write_text(os.environ.get("HF_TOKEN", "none"))

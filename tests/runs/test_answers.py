@@ -1,4 +1,4 @@
-"""Importing answers made elsewhere: every bad row is told, and nothing half-done stays."""
+"""Importing outputs: every bad row is told, and nothing half-done stays."""
 
 import io
 

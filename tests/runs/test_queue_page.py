@@ -168,7 +168,7 @@ def test_the_same_by_api(
         ("second", 1),
         ("first", 3),
     ]
-    assert (models["name"], models["going_on_elsewhere"], models["waiting_elsewhere"]) == ("models", 1, 2)
+    assert (models["name"], models["running_elsewhere"], models["queued_elsewhere"]) == ("models", 1, 2)
     paused = asked("pause")
     assert (paused["state"], paused["paused_by"]) == ("paused", str(engineer))
     assert asked("resume")["state"] == "queued"

@@ -36,9 +36,9 @@ class HeartbeatSerializer(serializers.Serializer[Any]):
 class QueueSerializer(serializers.Serializer[Any]):
     name = serializers.CharField()
     going_on = QueueEntrySerializer(many=True)
-    going_on_elsewhere = serializers.IntegerField(help_text="Jobs of other projects.")
+    running_elsewhere = serializers.IntegerField(help_text="Jobs of other projects.")
     waiting = PlaceSerializer(many=True, help_text="In the order in which they start as things stand.")
-    waiting_elsewhere = serializers.IntegerField(help_text="Jobs of other projects.")
+    queued_elsewhere = serializers.IntegerField(help_text="Jobs of other projects.")
     paused = QueueEntrySerializer(many=True)
     workers = HeartbeatSerializer(many=True)
     oldest_waits = serializers.DurationField(

@@ -15,7 +15,7 @@ from hub.spec import MOST_TEMPLATE_CHARACTERS
 
 class ModelVersionSerializer(Shown):
     """A candidate: base weights, a prompt over a base, an adapter, a whole model, a model at an address, or
-    answers made elsewhere.
+    outputs made elsewhere.
     """
 
     model = serializers.CharField(source="model.name")

@@ -78,7 +78,7 @@ class DecodingDifferenceSerializer(serializers.Serializer[Any]):
 
 
 class DecodingSerializer(serializers.Serializer[Any]):
-    """Whether the answers were decoded alike; ``unknown`` names candidates whose answers were made elsewhere."""
+    """Whether the answers were decoded alike; ``unknown`` names candidates whose outputs were imported."""
 
     is_same = serializers.BooleanField()
     differences = DecodingDifferenceSerializer(many=True)

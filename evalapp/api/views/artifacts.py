@@ -144,7 +144,7 @@ class HubDownloadList(ArtifactView):
         """Newest first."""
         return self.page(hub_downloads_of(self.project))
 
-    @operation("Bring a model from a hub", body=HubBody, result=HubDownloadSerializer, status=202)
+    @operation("Import a model from Hugging Face", body=HubBody, result=HubDownloadSerializer, status=202)
     def post(self) -> object:
         """Queues the job that downloads one commit and registers it as a base. A token is the operator's to set
         (EVALAPP_HF_TOKEN), and no request takes one.

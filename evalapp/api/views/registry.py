@@ -117,9 +117,7 @@ class AdapterUpload(ModelView):
 
 
 class ImportedRegistration(ModelView):
-    @operation(
-        "Register answers made elsewhere", body=ImportedBody, result=ModelVersionSerializer, status=201
-    )
+    @operation("Register imported outputs", body=ImportedBody, result=ModelVersionSerializer, status=201)
     def post(self) -> object:
         """A candidate whose outputs are imported."""
         return services.register_imported(project=self.project, by=self.person, **self.body())

@@ -20,12 +20,12 @@ from evalapp.rubrics.models import RubricVersion
 from evalapp.rubrics.queries import versions_of, yaml_of
 
 
-class RubricBringing(RubricView):
-    @operation("Bring a rubric from YAML", body=RubricFileBody, result=RubricSerializer, status=201)
+class RubricImport(RubricView):
+    @operation("Import a rubric from YAML", body=RubricFileBody, result=RubricSerializer, status=201)
     def post(self) -> object:
         """At once with its version 1; refused with all that is wrong in the file."""
         values = self.body()
-        rubric = services.bring_rubric(
+        rubric = services.import_rubric(
             project=self.project, content=values["yaml"].encode(), name=values["name"], by=self.person
         )
         return self.rubric(rubric.pk)
@@ -34,7 +34,7 @@ class RubricBringing(RubricView):
 class RubricFile(RubricView):
     @operation("Take a rubric's version as YAML", result=RubricFileSerializer)
     def get(self, rubric_id: int, number: int) -> object:
-        """The text of the file that is brought back as it is."""
+        """The text of the file, which can be imported as it is."""
         rubric = self.rubric(rubric_id)
         return {"yaml": yaml_of(rubric, get_or_missing(rubric.versions.all(), number=number))}
 

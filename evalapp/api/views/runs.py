@@ -25,7 +25,7 @@ from evalapp.core.http import get_or_missing
 from evalapp.datasets.models import DatasetVersion
 from evalapp.datasets.row_ids import row_ids_of
 from evalapp.registry import queries as registry
-from evalapp.registry.models import MADE_ELSEWHERE, ModelVersion
+from evalapp.registry.models import EXTERNAL_KINDS, ModelVersion
 from evalapp.runs import queries, services
 from evalapp.runs.answers import MOST_BYTES, ImportedAnswer, read_answers
 from evalapp.runs.models import LEARNING_KINDS, DrawnRows, Run
@@ -120,9 +120,9 @@ class BatchFile(GenerationStart):
 
 
 class OutputsImport(RunView):
-    @operation("Import answers", body=OutputsBody, result=RunSerializer, status=201)
+    @operation("Import outputs", body=OutputsBody, result=RunSerializer, status=201)
     def post(self) -> object:
-        """Answers made elsewhere: all of them, or none. They are scored by themselves afterwards."""
+        """Imported outputs: all of them, or none. They are scored by themselves afterwards."""
         values = self.body()
         rows = [
             ImportedAnswer(
@@ -150,8 +150,8 @@ class OutputsImport(RunView):
         return self.run(run.pk)
 
     def _imported_candidate(self, pk: int) -> ModelVersion:
-        imported = registry.versions_of(self.project).filter(kind__in=MADE_ELSEWHERE)
-        return chosen(imported, pk, "candidate", "candidate made elsewhere with the id")
+        imported = registry.versions_of(self.project).filter(kind__in=EXTERNAL_KINDS)
+        return chosen(imported, pk, "candidate", "imported candidate with the id")
 
 
 class OutputsUpload(OutputsImport):
