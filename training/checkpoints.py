@@ -185,7 +185,7 @@ class LastStep:
 
 
 def save_best(model: Any, run: Path) -> None:
-    """Keep what was trained, the adapter or the whole model, as the best so far; the folder is replaced whole."""
+    """Keep what was trained, the adapter or the full model, as the best so far; the folder is replaced whole."""
     best = run / CHECKPOINTS_FOLDER / BEST_FOLDER
     fresh = best.with_suffix(".new")
     shutil.rmtree(fresh, ignore_errors=True)

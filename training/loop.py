@@ -31,7 +31,7 @@ from training.methods import (
     check_continuation,
     check_targets,
     load_trainable,
-    load_whole_model,
+    load_full_model,
     parameter_counts,
 )
 from training.processes import from_the_first, meet, share_of
@@ -197,7 +197,7 @@ def train_and_publish(run: LoadedRun, make_trainer: MakeTrainer) -> tuple[str, T
         if not is_first:
             return "", None
         report = _published(run, resumed_from, (trainable, total))
-    made = "whole model" if run.spec.method in MODEL_MAKERS else "adapter"
+    made = "full model" if run.spec.method in MODEL_MAKERS else "adapter"
     said = (
         f"Trained for {counted(report.steps, 'step')} ({counted(f'{report.epochs:.2g}', 'pass')} through "
         f"{counted(run.data.account.train, 'row')}); "
@@ -361,7 +361,7 @@ def _published(run: LoadedRun, resumed_from: int | None, parameters: tuple[int, 
 
 
 def _publish(run: LoadedRun, trained: Path) -> tuple[str | None, str | None]:
-    """Publish the weights in a folder; the adapter's SHA-256 or the whole model's fingerprint."""
+    """Publish the weights in a folder; the adapter's SHA-256 or the full model's fingerprint."""
     folder, spec, base = run.directory.folder, run.spec, run.begun.base
     made_from = {
         "rows": run.data.account.train,
@@ -372,8 +372,8 @@ def _publish(run: LoadedRun, trained: Path) -> tuple[str | None, str | None]:
     }
     if spec.method not in MODEL_MAKERS:
         return publish_adapter(trained, folder, made_from, base.folder.name).adapter_sha256, None
-    run.directory.events.write("stage", "Putting the whole model together.", name="publishing")
-    model = load_whole_model(base, run.device, spec, trained)
+    run.directory.events.write("stage", "Putting the full model together.", name="publishing")
+    model = load_full_model(base, run.device, spec, trained)
     return None, publish_model(model, base, folder, made_from).fingerprint
 
 

@@ -1,4 +1,4 @@
-"""`python -m training.merge RUN_DIR`: an adapter and its base as one whole model; see docs/run-directory.md.
+"""`python -m training.merge RUN_DIR`: an adapter and its base as one model; see docs/run-directory.md.
 
 The model is put together on the CPU and in fp32, rounded once, written, opened again from its files and
 compared with the adapter on its base: what cannot be told from a good model by its files is told by its answers.

@@ -1,4 +1,4 @@
-"""The model that each method trains, and the whole model that some of them end in."""
+"""The model that each method trains, and the full model that some of them end in."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -86,8 +86,8 @@ def held_memory(model: Any, device_bytes: int) -> Memory:
     )
 
 
-def load_whole_model(base: Base, device: Device, spec: TrainingSpec, trained: Path) -> Any:
-    """The whole model that a method's saved weights come to, in the number format that the run computed in.
+def load_full_model(base: Base, device: Device, spec: TrainingSpec, trained: Path) -> Any:
+    """The full model that a method's saved weights come to, in the number format that the run computed in.
 
     It is put together on the CPU and in fp32: rounded in between, small differences would be lost.
     """

@@ -1,4 +1,4 @@
-"""How the weights that were kept become the run's adapter or its whole model: there whole, or not at all."""
+"""How the weights that were kept become the run's adapter or its full model: there whole, or not at all."""
 
 import json
 import shutil

@@ -41,7 +41,7 @@ def train(directory: RunDirectory) -> tuple[str, TrainingReport | None]:
     """Train what spec.json asks for; returns the closing sentence and the report.
 
     Continues from the newest checkpoint of an earlier attempt; on the CPU the losses are then the same as
-    without the interruption. Leaves `adapter/`, or `model/` for the methods that end in a whole model.
+    without the interruption. Leaves `adapter/`, or `model/` for the methods that end in a full model.
     """
     prepared, _ = prepared_run(directory)
     run = load(prepared)

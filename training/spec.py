@@ -8,12 +8,12 @@ from run_directory.protocol import Device, Message, Outcome
 from run_directory.records import Record, require, require_within
 
 Method = Literal["lora", "rslora", "dora", "qlora", "full"]
-"""What is trained: lora, rslora and qlora make an adapter; dora and full a whole model."""
+"""What is trained: lora, rslora and qlora make an adapter; dora and full a full model."""
 Objective = Literal["sft", "dpo", "kto"]
 """What it is trained for: the answers themselves, the better of two, or the good ones and not the bad."""
 
 MODEL_MAKERS: frozenset[Method] = frozenset({"dora", "full"})
-"""Methods whose weights no engine takes as an adapter, so that they end in a whole model."""
+"""Methods whose weights no engine takes as an adapter, so that they end in a full model."""
 
 LARGE_RANK = 64
 LARGE_MODEL = 8_000_000_000
@@ -171,8 +171,8 @@ class TrainingSpec(Record):
         require(
             self.continue_from is None or self.method not in MODEL_MAKERS,
             where,
-            f"continue_from: the method {self.method} makes a whole model and cannot start from an adapter; "
-            "train on with the adapter's own method, or take a whole model as the base",
+            f"continue_from: the method {self.method} makes a full model and cannot start from an adapter; "
+            "train on with the adapter's own method, or take a full model as the base",
         )
         require(
             0 < self.epochs <= MOST_EPOCHS,
@@ -318,9 +318,9 @@ class TrainingReport(Record):
     continued_from_sha256: str | None
     """SHA-256 of the adapter whose weights were trained further."""
     adapter_sha256: str | None
-    """Of adapter_model.safetensors; None where a whole model was made."""
+    """Of adapter_model.safetensors; None where a full model was made."""
     model_fingerprint: str | None
-    """Names the weights of the whole model that was made."""
+    """Names the weights of the full model that was made."""
     base_fingerprint: str
     chat_template_sha256: str
     device: Device

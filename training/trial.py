@@ -227,7 +227,7 @@ def estimate(run: LoadedRun, trial: Trial, *, loaded_seconds: float, model_secon
         evaluating_seconds=evaluations * evaluation,
         sampling_seconds=evaluations * trial.sampling_seconds,
         saving_seconds=savings * trial.saving_seconds
-        # A whole model is put together from the base once more.
+        # A full model is put together from the base once more.
         + (model_seconds if spec.method in MODEL_MAKERS else 0),
     )
 

@@ -66,7 +66,7 @@ def _next(request: MemberRequest, sweep: Sweep, table: SweepTable) -> dict[str, 
     slug = request.project.slug
     done = [row.run for row in table.rows if row.run.produced is not None]
     made = [run.produced for run in done if run.produced is not None]
-    # Whole models stand on themselves, so no two answer in one run.
+    # Full models stand on themselves, so no two answer in one run.
     together = [version for version in made if version.kind == ModelKind.LORA]
     best = table.best
     begun = [row for row in table.rows if row.run.job.started_at]

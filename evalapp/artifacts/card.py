@@ -103,7 +103,7 @@ def _opening(origin: Origin, merged: MergedExport | None) -> str:
     of = escaped(version.model.name)
     kinds = {
         ModelKind.LORA: f"A LoRA adapter for {of}",
-        ModelKind.FULL: f"A whole model fine-tuned from {of}",
+        ModelKind.FULL: f"A full fine-tune of {of}",
         ModelKind.BASE: f"The base model {of}",
         ModelKind.PROMPT: f"{of} behind a prompt",
         ModelKind.ENDPOINT: f"A model that is asked at an address ({of})",

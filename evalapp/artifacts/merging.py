@@ -1,4 +1,4 @@
-"""Adapters merged into their bases, to be taken along as whole models: asked for, carried out, and opened."""
+"""Adapters merged into their bases, to be taken along as full models: asked for, carried out, and opened."""
 
 import shutil
 from pathlib import Path

@@ -14,7 +14,7 @@ class MergeFormat(models.TextChoices):
 
 
 class MergedExport(BaseModel):
-    """An adapter merged into its base, as one whole model to take along.
+    """An adapter merged into its base, as one model to take along.
 
     ``folder`` (below the artifacts) and ``result`` (`training.merge_spec.MergeReport`) are there once it is done.
     """
@@ -77,7 +77,7 @@ class HubDownload(BaseModel):
 
 class ArtifactKind(models.TextChoices):
     ADAPTER = "adapter", "Adapter"
-    MODEL = "model", "Whole model"
+    MODEL = "model", "Full model"
     MERGED = "merged", "Merged export"
     HUB = "hub", "Model of a hub"
     TEMPLATED = "templated", "Base with a given template"

@@ -1,4 +1,4 @@
-"""What of a version can be taken along: its adapter, its whole model, or a merged one, with its card and hashes."""
+"""What of a version can be taken along: its adapter, its full model, or a merged one, with its card and hashes."""
 
 from pathlib import Path
 from typing import NamedTuple

@@ -58,7 +58,7 @@ class ModelKind(models.TextChoices):
     BASE = "base", "Base"
     PROMPT = "prompt", "Prompt"
     LORA = "lora", "LoRA"
-    FULL = "full", "Whole model"
+    FULL = "full", "Full model"
     ENDPOINT = "endpoint", "At an address"
     IMPORTED = "imported", "Imported outputs"
 
@@ -77,7 +77,7 @@ class ModelAlias(models.TextChoices):
 
 
 class ModelVersion(BaseModel):
-    """A candidate: base weights, a prompt over a base, an adapter of a base, a whole model trained from a
+    """A candidate: base weights, a prompt over a base, an adapter of a base, a full model trained from a
     base, an API model, or imported outputs.
 
     ``path`` is absolute for a base in an allowed folder, and relative to the artifacts folder for what was

@@ -15,7 +15,7 @@ def versions_of(project: Project) -> QuerySet[ModelVersion]:
 
 
 def bases_of(project: Project) -> QuerySet[ModelVersion]:
-    """Versions that others can stand on: registered bases, and whole models that were trained from them."""
+    """Versions that others can stand on: registered bases, and full models that were trained from them."""
     return _with_weights(project).filter(kind__in=STANDING_KINDS).order_by("model__name", "number")
 
 

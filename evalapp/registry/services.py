@@ -22,7 +22,7 @@ from evalapp.registry.chat_templates import checked_template
 from evalapp.registry.folders import checked_folder, folder_of
 from evalapp.registry.models import STANDING_KINDS, Model, ModelAlias, ModelKind, ModelVersion
 from evalapp.registry.quantized import why_not_trainable
-from evalapp.registry.whole_models import keep_model, with_template
+from evalapp.registry.full_models import keep_model, with_template
 from inference.spec import Candidate
 from run_directory.bases import Base, check_base
 from run_directory.model_files import UnusableModelError, reading
@@ -161,7 +161,7 @@ def register_trained_model(
     is_simulated: bool = False,
     job: Job | None = None,
 ) -> ModelVersion:
-    """Keep a whole model that a training made from a base: a candidate, and a base for others.
+    """Keep a full model that a training made from a base: a candidate, and a base for others.
 
     Repeating the call after a kill stores nothing twice. Raises InvalidError when it cannot be used.
     """

@@ -76,7 +76,7 @@ def _on_method(method: Method) -> Iterator[Advice]:
         yield Advice(
             "Full fine-tuning can learn more from much data, and forgets more of what the base could do. The LoRA "
             "paper found an adapter on par on its tasks, at a small part of the memory. Train an adapter on the same "
-            "rows and compare the two before you keep the whole model.",
+            "rows and compare the two before you keep the full model.",
             (LORA, LEARNS_LESS),
         )
         return

@@ -80,7 +80,7 @@ def candidate_specs(run: Run) -> tuple[Candidate, ...]:
         found.append(
             Candidate(
                 key=entry.key,
-                # A whole model is its own base; imported answers never get here.
+                # A full model is its own base; imported answers never get here.
                 kind="base" if version.kind in STANDING_KINDS else version.kind,  # type: ignore[arg-type]
                 system_prompt=version.system_prompt or None,
                 template=version.prompt_template or None,

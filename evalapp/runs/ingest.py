@@ -81,7 +81,7 @@ def take_in_answers(work: Work, run: Run, answers: Answers) -> dict[str, Any]:
 
 
 def take_in_training(work: Work, run: Run, report: TrainingReport) -> dict[str, Any]:
-    """Register the adapter or the whole model and store the report; repeating it after a kill adds nothing.
+    """Register the adapter or the full model and store the report; repeating it after a kill adds nothing.
 
     Raises GarbageError when the weights are not those that the report speaks of.
     """

@@ -483,7 +483,7 @@ def _require_continuable(adapter: ModelVersion, base: ModelVersion, method: str)
     if method in MODEL_MAKERS:
         _refuse(
             "continued_from",
-            f"This method ends in a whole model and cannot start from the adapter “{adapter.label}”. Choose the "
+            f"This method ends in a full model and cannot start from the adapter “{adapter.label}”. Choose the "
             "adapter's own method, or begin anew.",
         )
     if (method == "rslora") != bool(adapter.config.get("rslora")):

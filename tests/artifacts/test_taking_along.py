@@ -1,4 +1,4 @@
-"""Adapters and whole models as archives and single files, and who may have them."""
+"""Adapters and full models as archives and single files, and who may have them."""
 
 import hashlib
 import io

@@ -190,7 +190,7 @@ def test_the_form_says_when_to_use_what_and_the_page_what_was_used(
     client = client_for(engineer)
     address = reverse("training_new", args=[project.slug])
     form = client.get(address).content.decode()
-    for words in ("When the base does not fit into memory", "After SFT, with pairs", "ends in a whole model"):
+    for words in ("When the base does not fit into memory", "After SFT, with pairs", "ends in a full model"):
         assert words in form
 
     wanted = training_form(preferred, base, objective="dpo", method="full", beta="0.2")
@@ -206,7 +206,7 @@ def test_the_form_says_when_to_use_what_and_the_page_what_was_used(
     assert "32 of 96 weights (33.0%)" in page
     assert "1e-06" in page
     made = client.get(reverse("model_version", args=[project.slug, run.produced_id])).content.decode()
-    assert "Whole model of Small, version 2." in made
+    assert "Full model of Small, version 2." in made
     assert "33.0% of the weights" in made
     assert "Full fine-tuning by DPO" in made
 

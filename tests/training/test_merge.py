@@ -1,4 +1,4 @@
-"""An adapter and its base as one whole model, on the tiny model."""
+"""An adapter and its base as one model, on the tiny model."""
 
 import shutil
 from pathlib import Path

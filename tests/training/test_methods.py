@@ -130,7 +130,7 @@ def test_the_share_of_trained_weights_is_told(finished: Finished) -> None:
     assert 0 < finished("sft", "dora")[1].trainable_share < 0.2
 
 
-def test_the_whole_model_of_a_dora_answers_as_its_adapter_does(finished: Finished, base: Path) -> None:
+def test_the_full_model_of_a_dora_answers_as_its_adapter_does(finished: Finished, base: Path) -> None:
     import torch
     from peft import PeftModel
     from transformers import AutoModelForCausalLM
@@ -146,7 +146,7 @@ def test_the_whole_model_of_a_dora_answers_as_its_adapter_does(finished: Finishe
         assert not torch.allclose(unadapted, whole(tokens).logits, atol=1e-2)
 
 
-def test_a_whole_model_generates_and_is_trained_further_as_any_base(
+def test_a_full_model_generates_and_is_trained_further_as_any_base(
     finished: Finished, tmp_path: Path
 ) -> None:
     from inference.generate import generation
@@ -244,7 +244,7 @@ def test_the_best_weights_on_validation_pairs_are_kept(base: Path, tmp_path: Pat
     ("objective", "method"),
     [("sft", "full"), ("dpo", "dora"), pytest.param("kto", "qlora", marks=needs_bitsandbytes)],
 )
-def test_bf16_trains_as_well_and_is_what_the_whole_model_is_in(
+def test_bf16_trains_as_well_and_is_what_the_full_model_is_in(
     base: Path, tmp_path: Path, objective: str, method: str
 ) -> None:
     report = train(tmp_path / "run", spec_of(base, objective, method, dtype="bf16"))

@@ -161,8 +161,8 @@ def test_kto_without_one_of_the_kinds_is_refused(label: bool, kind: str) -> None
     [
         ({"objective": "kto", "batch_size": 1}, "kto compares each row with another of its batch"),
         ({"objective": "dpo", "loss_on": "assistant"}, 'loss_on "assistant" is for objective "sft"'),
-        ({"method": "dora", "continue_from": "/a"}, "the method dora makes a whole model"),
-        ({"method": "full", "continue_from": "/a"}, "the method full makes a whole model"),
+        ({"method": "dora", "continue_from": "/a"}, "the method dora makes a full model"),
+        ({"method": "full", "continue_from": "/a"}, "the method full makes a full model"),
         ({"method": "sft"}, "method: 'sft' is not one of 'lora', 'rslora', 'dora', 'qlora', 'full'"),
         ({"beta": 0}, "beta 0.0 is not above 0"),
         ({"learning_rate": 0}, "learning_rate 0.0 is not between 1e-12 and 1"),

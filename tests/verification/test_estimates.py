@@ -147,7 +147,7 @@ def test_a_training_takes_the_time_that_a_look_foretold(
     ended("training", write_run(tmp_path / "run", spec, given))
     report = TrainingResult.from_json((tmp_path / "run" / "result.json").read_bytes()).report
     after = foretold(tmp_path / "after", spec, given)
-    # Checkpoints of a whole model take gigabytes.
+    # Checkpoints of a full model take gigabytes.
     shutil.rmtree(tmp_path, ignore_errors=True)
     assert report is not None
     took = report.seconds

@@ -14,7 +14,7 @@ from hub.spec import MOST_TEMPLATE_CHARACTERS
 
 
 class ModelVersionSerializer(Shown):
-    """A candidate: base weights, a prompt over a base, an adapter, a whole model, a model at an address, or
+    """A candidate: base weights, a prompt over a base, an adapter, a full model, a model at an address, or
     outputs made elsewhere.
     """
 

@@ -64,7 +64,7 @@ class ModelCard(ArtifactView):
 class ModelArchive(ArtifactView):
     @operation("Download a tuned version", binary=True)
     def get(self, version_id: int) -> object:
-        """A zip of the adapter or the whole model, with its card and the SHA-256 of each file."""
+        """A zip of the adapter or the full model, with its card and the SHA-256 of each file."""
         return self.archive(self.version(version_id))
 
 
@@ -119,7 +119,7 @@ class MergedExportFiles(ArtifactView):
 class MergedExportArchive(ArtifactView):
     @operation("Download a merged export", binary=True)
     def get(self, merged_id: int) -> object:
-        """A zip of the whole model, with its card and the SHA-256 of each file."""
+        """A zip of the full model, with its card and the SHA-256 of each file."""
         merged = self.merged(merged_id)
         return self.archive(merged.model_version, merged)
 

@@ -1,4 +1,4 @@
-"""`manage.py export_model VERSION FILE`: an adapter, a whole model or a merged one as a zip with its card and hashes."""
+"""`manage.py export_model VERSION FILE`: an adapter, a full model or a merged one as a zip with its card and hashes."""
 
 import time
 from pathlib import Path
@@ -26,7 +26,7 @@ class Command(BaseCommand):
         parser.add_argument("version", type=int, help="The version's id, as its page's address has it.")
         parser.add_argument("file", type=Path, help="The zip to write; it must not exist yet.")
         parser.add_argument(
-            "--merged", action="store_true", help="The whole model that it comes to with its base."
+            "--merged", action="store_true", help="The full model that it comes to with its base."
         )
         parser.add_argument("--dtype", choices=MergeFormat.values, default=MergeFormat.BASE.value)
 

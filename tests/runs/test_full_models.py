@@ -1,4 +1,4 @@
-"""Trainings that end in a whole model: a candidate like any other, and a base for others."""
+"""Trainings that end in a full model: a candidate like any other, and a base for others."""
 
 from pathlib import Path
 
@@ -34,7 +34,7 @@ def trained(project: Project, engineer: User, version: DatasetVersion, base: Mod
 
 
 @pytest.mark.parametrize("method", ["full", "dora"])
-def test_the_whole_model_is_kept_with_its_content_its_size_and_where_it_comes_from(
+def test_the_full_model_is_kept_with_its_content_its_size_and_where_it_comes_from(
     project: Project, engineer: User, version: DatasetVersion, base: ModelVersion, behave: Behave, method: str
 ) -> None:
     run = trained(project, engineer, version, base, hyperparameters={"method": method})
@@ -90,7 +90,7 @@ def test_it_answers_as_its_own_base_and_prompts_and_adapters_stand_on_it(
         start_generation(**common, candidates=[base, made], name="Both")
 
 
-def test_what_trained_a_whole_model_is_known_of_all_that_stands_on_it(
+def test_what_trained_a_full_model_is_known_of_all_that_stands_on_it(
     project: Project, engineer: User, version: DatasetVersion, base: ModelVersion, behave: Behave
 ) -> None:
     made = trained(project, engineer, version, base).produced
@@ -110,8 +110,8 @@ def test_what_trained_a_whole_model_is_known_of_all_that_stands_on_it(
 @pytest.mark.parametrize(
     ("method", "config", "said"),
     [
-        ("full", {}, "ends in a whole model and cannot start from the adapter “v0”"),
-        ("dora", {}, "ends in a whole model"),
+        ("full", {}, "ends in a full model and cannot start from the adapter “v0”"),
+        ("dora", {}, "ends in a full model"),
         ("rslora", {}, "Choose LoRA or QLoRA, or begin anew"),
         ("lora", {"use_rslora": True}, "Choose rsLoRA, or begin anew"),
         ("qlora", {"use_rslora": True}, "Choose rsLoRA, or begin anew"),

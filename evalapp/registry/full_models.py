@@ -1,4 +1,4 @@
-"""Keeps whole models that training made among the artifacts."""
+"""Keeps full models that training made among the artifacts."""
 
 import hashlib
 import os
