@@ -30,8 +30,8 @@ from training.data import TrainingData
 from training.methods import (
     check_continuation,
     check_targets,
-    load_trainable,
     load_full_model,
+    load_trainable,
     parameter_counts,
 )
 from training.processes import from_the_first, meet, share_of

@@ -5,7 +5,7 @@ from random import Random
 from evalapp.demo.text_features import TextFeatures
 
 REASON_TAGS = {
-    "accuracy": ("wrong figure", "figures missing"),
+    "accuracy": ("wrong number", "numbers missing"),
     "clarity": ("hard to follow", "unfinished", "repeats itself", "too long"),
     "tone": ("too formal", "impersonal"),
     "personalization": ("goal not named", "no next step", "vague"),
@@ -16,10 +16,10 @@ NOTHING_TO_SAY = 0.3
 """Probability that a reviewer leaves no comment."""
 
 _COMMENTS = {
-    "wrong figure": (
-        "{figure} is not in the client's file.",
-        "Where does {figure} come from?",
-        "The figure {figure} is made up.",
+    "wrong number": (
+        "{number} is not in the client's file.",
+        "Where does {number} come from?",
+        "The number {number} is made up.",
     ),
     "too formal": (
         "Nobody talks like this.",
@@ -49,8 +49,8 @@ _COMMENTS = {
         "Says the same thing twice.",
         "It goes round in circles.",
     ),
-    "figures missing": (
-        "The main figures are missing.",
+    "numbers missing": (
+        "The main numbers are missing.",
         "I miss the amount and the split.",
     ),
     "good": (
@@ -62,7 +62,7 @@ _COMMENTS = {
 }
 _MIX_CONFUSED = (
     "The split between shares, bonds and cash is mixed up.",
-    "Shares, bonds and cash have each other's figures.",
+    "Shares, bonds and cash have each other's numbers.",
 )
 
 
@@ -95,23 +95,23 @@ def comment_on(features: TextFeatures, random: Random, *, error_noticed: bool) -
 
 
 def _sentence(finding: str, features: TextFeatures, random: Random) -> str:
-    if finding != "wrong figure":
+    if finding != "wrong number":
         return random.choice(_COMMENTS[finding])
-    if not features.invented_figures:
+    if not features.unsupported_numbers:
         return random.choice(_MIX_CONFUSED)
-    return random.choice(_COMMENTS[finding]).format(figure=features.invented_figures[0])
+    return random.choice(_COMMENTS[finding]).format(number=features.unsupported_numbers[0])
 
 
 def _findings(features: TextFeatures, *, error_noticed: bool) -> list[str]:
     """What is wrong, the worst first; every reason tag but "vague" is among them where it applies."""
     present = {
-        "wrong figure": error_noticed,
+        "wrong number": error_noticed,
         "unfinished": not features.finished,
         "repeats itself": features.repeats_itself,
         "too formal": features.formal_words >= 2,
         "no next step": not features.has_one_next_step,
         "goal not named": not features.names_goal,
-        "figures missing": features.figures_missing > 0.3,
+        "numbers missing": features.figures_missing > 0.3,
         "impersonal": not features.addresses_reader,
         "hard to follow": features.words_per_sentence > 24 or features.formal_words >= 5,
         "too long": features.words > 130,

@@ -102,7 +102,7 @@ def _expected_scores(features: TextFeatures, reference: str, *, error_noticed: b
     """Each criterion's score before severity and noise."""
     accuracy = 4.7 - 1.5 * features.figures_missing
     if error_noticed:
-        accuracy -= 1.7 + 0.4 * min(2, len(features.invented_figures))
+        accuracy -= 1.7 + 0.4 * min(2, len(features.unsupported_numbers))
     clarity = 4.6 - min(1.6, 0.22 * features.formal_words)
     clarity -= 0.06 * max(0.0, features.words_per_sentence - 20)
     clarity -= 1.2 * (not features.finished) + 1.4 * features.repeats_itself

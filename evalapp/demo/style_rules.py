@@ -2,7 +2,7 @@
 
 Plain words, exactly one concrete next step, the client's goal by name. "Exactly one" takes two checks,
 one that must match and one that must not, because the patterns know no look-around. A check of
-figures stands beside them: it is about truth, not about style.
+numbers stands beside them: it is about truth, not about style.
 """
 
 from typing import Any
@@ -51,7 +51,7 @@ PLAIN_WORDS = "plain words"
 NEXT_STEP = "a concrete next step"
 ONE_NEXT_STEP = "no second next step"
 GOAL_NAMED = "the goal by name"
-FIGURES_GIVEN = "only figures of the client"
+NUMBERS_SUPPORTED = "only numbers of the client"
 
 _ANNOUNCED = r"next step[^:.\n]{0,30}(?::| is to)"
 
@@ -76,7 +76,7 @@ STYLE_RULES: tuple[dict[str, Any], ...] = (
 )
 """All of these hold: the text is in house style."""
 
-FACT_RULE: dict[str, Any] = {"kind": "no_invented_figures", "name": FIGURES_GIVEN}
+FACT_RULE: dict[str, Any] = {"kind": "no_unsupported_numbers", "name": NUMBERS_SUPPORTED}
 
 CHECKED_STYLE_RULES = tuple(rule_from_dict(definition) for definition in STYLE_RULES)
 CHECKED_FACT_RULE = rule_from_dict(FACT_RULE)

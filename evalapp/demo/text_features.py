@@ -1,4 +1,4 @@
-"""What a careful reader sees in a summary: figures, words, address, next step. No model is asked."""
+"""What a careful reader sees in a summary: numbers, words, address, next step. No model is asked."""
 
 import re
 from dataclasses import dataclass
@@ -29,12 +29,12 @@ _PERCENT = re.compile(r"(\d+(?:\.\d+)?)\s?%")
 class TextFeatures:
     """Countable properties of one summary, against the facts it should rest on."""
 
-    invented_figures: tuple[str, ...]
+    unsupported_numbers: tuple[str, ...]
     """Figures of the text that the prompt does not hold."""
     mix_confused: bool
     """Shares, bonds and cash are given one another's percentages."""
     figures_missing: float
-    """Share, 0 to 1, of the portfolio's four figures (amount, shares, bonds, cash) that are not in the text."""
+    """Share, 0 to 1, of the portfolio's four numbers (amount, shares, bonds, cash) that are not in the text."""
     formal_words: int
     addresses_reader: bool
     names_client: bool
@@ -50,7 +50,7 @@ class TextFeatures:
     @property
     def factual_error(self) -> bool:
         """Something in the text is not what the facts say."""
-        return bool(self.invented_figures) or self.mix_confused
+        return bool(self.unsupported_numbers) or self.mix_confused
 
     @property
     def house_style(self) -> bool:
@@ -66,9 +66,9 @@ def read_text(text: str, facts: ClientFacts) -> TextFeatures:
     sentences = [sentence for sentence in _SENTENCE_END.split(text.strip()) if sentence]
     words = text.split()
     return TextFeatures(
-        invented_figures=tuple(span.text for span in CHECKED_FACT_RULE.check(row).spans),
+        unsupported_numbers=tuple(span.text for span in CHECKED_FACT_RULE.check(row).spans),
         mix_confused=any(_confuses_mix(sentence, facts) for sentence in sentences),
-        figures_missing=sum(figure not in text for figure in portfolio) / len(portfolio),
+        figures_missing=sum(number not in text for number in portfolio) / len(portfolio),
         formal_words=len(style[PLAIN_WORDS].spans),
         addresses_reader=re.search(r"\byou(?:r|rs)?\b", text, re.IGNORECASE) is not None,
         names_client=facts.given_name.lower() in text.lower(),

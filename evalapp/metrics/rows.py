@@ -10,7 +10,7 @@ class Row:
 
     ``references``: acceptable answers; empty when the example has none.
     ``context``: the facts the answer may rest on (client profile, document), as one text.
-    ``prompt``: what was asked; figures in it count as given.
+    ``prompt``: what was asked; numbers in it count as given.
     ``fields``: the example's named values ("goal": "a house in 2031") for rules that name them.
     """
 

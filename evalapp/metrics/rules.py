@@ -14,7 +14,7 @@ from typing import Any, ClassVar, Literal, Self
 
 import re2
 
-from evalapp.metrics.automatic.figures import figures, invented_figures
+from evalapp.metrics.automatic.numbers import numbers, unsupported_numbers
 from evalapp.metrics.automatic.surface import length_characters, words
 from evalapp.metrics.phrases import PhraseFinder
 from evalapp.metrics.rows import Row, Span, well_formed
@@ -298,7 +298,7 @@ class LengthRange(Rule):
 class MentionsField(Rule):
     """Passes when the output names the value of one of the example's fields.
 
-    Case and spacing are forgiven; a value that is one figure is found however it is written
+    Case and spacing are forgiven; a value that is one number is found however it is written
     (£450,000 for 450k). Not judged when the example lacks the field, or its value is empty or longer
     than a phrase may be.
     """
@@ -325,7 +325,7 @@ class MentionsField(Rule):
         # Not kept: the next example has another value.
         finder = PhraseFinder((value,), ignore_case=True, whole_words=_word_like(value))
         found = tuple(islice(finder.spans(row.output), MOST_SPANS))
-        found = found or tuple(islice(_same_figure(row.output, value), MOST_SPANS))
+        found = found or tuple(islice(_same_number(row.output, value), MOST_SPANS))
         reason = "" if found else f"{_quoted(value)} is not mentioned"
         return Finding(passed=bool(found), reason=reason, spans=found)
 
@@ -336,30 +336,30 @@ def _word_like(value: str) -> bool:
     return all(character.isalnum() and ord(character) < 0x0E00 for character in (value[0], value[-1]))
 
 
-def _same_figure(output: str, value: str) -> Iterator[Span]:
-    wanted = figures(value)
+def _same_number(output: str, value: str) -> Iterator[Span]:
+    wanted = numbers(value)
     if len(wanted) != 1 or wanted[0].span.text.strip() != value.strip():
         return
     values = {reading.value for reading in wanted[0].readings}
-    for figure in figures(output):
-        if any(reading.value in values for reading in figure.readings):
-            yield figure.span
+    for number in numbers(output):
+        if any(reading.value in values for reading in number.readings):
+            yield number.span
 
 
 @dataclass(frozen=True, kw_only=True)
-class NoInventedFigures(Rule):
+class NoUnsupportedNumbers(Rule):
     """Passes when every number and date of the output occurs in the context, prompt or fields.
 
-    Not judged when the example has no context: a question holds few of the figures that its right answer has.
+    Not judged when the example has no context: a question holds few of the numbers that its right answer has.
     """
 
-    kind: ClassVar[str] = "no_invented_figures"
+    kind: ClassVar[str] = "no_unsupported_numbers"
 
     def check(self, row: Row) -> Finding:
         if not row.context.strip():
             return Finding(passed=None, reason="the example has no context")
         given = [row.context, row.prompt, *row.fields.values()]
-        found = tuple(invented_figures(row.output, given))
+        found = tuple(unsupported_numbers(row.output, given))
         reason = ""
         if found:
             named = ", ".join(span.text[:LONGEST_QUOTE] for span in found[:5])
@@ -369,7 +369,7 @@ class NoInventedFigures(Rule):
 
 RULES: Mapping[str, type[Rule]] = {
     rule.kind: rule
-    for rule in (Contains, MustNotContain, MatchesPattern, LengthRange, MentionsField, NoInventedFigures)
+    for rule in (Contains, MustNotContain, MatchesPattern, LengthRange, MentionsField, NoUnsupportedNumbers)
 }
 
 

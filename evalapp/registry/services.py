@@ -20,9 +20,9 @@ from evalapp.registry.architectures import why_unknown
 from evalapp.registry.archives import AdapterArchive
 from evalapp.registry.chat_templates import checked_template
 from evalapp.registry.folders import checked_folder, folder_of
+from evalapp.registry.full_models import keep_model, with_template
 from evalapp.registry.models import STANDING_KINDS, Model, ModelAlias, ModelKind, ModelVersion
 from evalapp.registry.quantized import why_not_trainable
-from evalapp.registry.full_models import keep_model, with_template
 from inference.spec import Candidate
 from run_directory.bases import Base, check_base
 from run_directory.model_files import UnusableModelError, reading

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 from django.conf import settings
+from training.look_report import LookResult
 
 from evalapp.core.errors import InvalidError
 from evalapp.jobs.executor import run_program
@@ -32,7 +33,6 @@ from hub.spec import HubResult
 from inference.spec import GenerationResult
 from run_directory.protocol import EVENTS_FILE, RESULT_FILE, SPEC_FILE, ExitCode
 from run_directory.records import RecordError, require_storable
-from training.look_report import LookResult
 from training.merge_spec import MergeResult
 from training.spec import TrainingResult
 

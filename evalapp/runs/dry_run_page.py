@@ -2,13 +2,14 @@
 
 from typing import Any, NamedTuple
 
+from training.look_report import Estimate, LengthBin, LookReport, SequenceName, ShownRow
+
 from evalapp.charts.chart import Chart
 from evalapp.charts.histogram import Bin, Cut, histogram
 from evalapp.runs.advice import advice
 from evalapp.runs.contamination_guard import covering_decision
 from evalapp.runs.models import Run
 from run_directory.records import RecordError
-from training.look_report import Estimate, LengthBin, LookReport, SequenceName, ShownRow
 
 NAMES: dict[SequenceName, str] = {
     "conversation": "",

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from django.db import transaction
+from training.look_report import LookReport
 
 from evalapp.core.errors import ProblemError
 from evalapp.datasets.contamination import ContaminationReport
@@ -24,7 +25,6 @@ from inference.spec import Output as WrittenOutput
 from run_directory.protocol import ADAPTER_FOLDER, MODEL_FOLDER, OUTPUTS_FILE, Device
 from run_directory.records import RecordError
 from run_directory.words import counted
-from training.look_report import LookReport
 from training.spec import Objective, RowAccount, TrainingReport
 
 BATCH = 1000

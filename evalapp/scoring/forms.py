@@ -74,8 +74,8 @@ class MentionsFieldForm(RuleForm):
     field = forms.CharField(help_text="A field of the examples' metadata, such as goal.")
 
 
-class NoInventedFiguresForm(RuleForm):
-    title = "No invented figures"
+class NoUnsupportedNumbersForm(RuleForm):
+    title = "No unsupported numbers"
     explanation = (
         "Kept when every number and date of the output occurs in the prompt, the context or the fields."
     )
@@ -87,5 +87,5 @@ FORMS: dict[str, type[RuleForm]] = {
     "pattern": PatternForm,
     "length": LengthForm,
     "mentions_field": MentionsFieldForm,
-    "no_invented_figures": NoInventedFiguresForm,
+    "no_unsupported_numbers": NoUnsupportedNumbersForm,
 }

@@ -96,7 +96,7 @@ def test_metrics_are_means_over_items_and_say_so(project: Project, reviewer: Use
     assert formal.metrics["rougeL"].value == pytest.approx(1.0)
     assert formal.metrics["exact_match"].value == 1.0
     assert plain.metrics["words"].value == 8.0
-    assert plain.metrics["invented_figures"].value == 0.0
+    assert plain.metrics["unsupported_numbers"].value == 0.0
     assert plain.metrics["rougeL"].n == 3
     stored = MetricResult.objects.filter(output__candidate__label="plain", metric="rougeL")
     assert plain.metrics["rougeL"].value == pytest.approx(sum(r.value or 0 for r in stored) / 3)

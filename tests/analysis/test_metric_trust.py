@@ -9,7 +9,7 @@ from evalapp.measure import Measure
 from evalapp.metrics.registry import METRICS
 from tests.factories import answers, make_campaign, review_all, run_scoring
 
-ROUGE, FIGURES = METRICS["rougeL"], METRICS["invented_figures"]
+ROUGE, FIGURES = METRICS["rougeL"], METRICS["unsupported_numbers"]
 CEILING = Measure(value=0.8, n=100, low=0.7, high=0.85, signature="ceiling")
 NO_CEILING = Measure.undefined("one reviewer", signature="ceiling")
 
@@ -86,7 +86,7 @@ def test_the_advice_names_the_best_and_warns_of_the_worst() -> None:
     trusts = [trust_of("Tone", ROUGE, good, CEILING), trust_of("Tone", FIGURES, bad, CEILING)]
     assert advice("Tone", trusts) == (
         "For Tone trust ROUGE-L (the best of 2 looked at): it follows people nearly as far as can be. "
-        "Figures not in the context would mislead."
+        "Unsupported numbers would mislead."
     )
     weak = [trust_of("Tone", ROUGE, correlation(0.01, 0.1, 0.2), CEILING)]
     assert advice("Tone", weak) == "For Tone trust no metric: ask people."

@@ -52,7 +52,7 @@ def test_every_figure_of_both_answers_is_in_the_prompt():
     for example in EXAMPLES:
         for answer in (example.formal, example.house_style):
             features = read_text(answer, example.facts)
-            assert not features.factual_error, (answer, features.invented_figures)
+            assert not features.factual_error, (answer, features.unsupported_numbers)
             assert features.figures_missing == 0
 
 

@@ -63,7 +63,7 @@ def test_formal_texts_are_tagged_too_formal_without_next_step_or_goal():
     tags = {tag for one in rate("formal") for tags in one.tags.values() for tag in tags}
 
     assert {"too formal", "no next step", "goal not named"} <= tags
-    assert "wrong figure" not in tags
+    assert "wrong number" not in tags
 
 
 def test_an_invented_figure_is_a_material_error_and_lowers_accuracy():
@@ -74,7 +74,7 @@ def test_an_invented_figure_is_a_material_error_and_lowers_accuracy():
     right = review(attentive, example.house_style, facts=example.facts, reference=example.formal, seed=42)
 
     assert wrong.material_error
-    assert wrong.tags["accuracy"] == ("wrong figure",)
+    assert wrong.tags["accuracy"] == ("wrong number",)
     assert wrong.scores["accuracy"] < right.scores["accuracy"]
     assert not right.material_error
 

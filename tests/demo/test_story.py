@@ -117,7 +117,7 @@ def test_v2_keeps_house_style_and_rouge_does_not_rise(test_round: Comparison):
     assert tone["v2"] > tone["v1"] + 1
 
 
-def test_invented_figures_are_counted(test_round: Comparison):
+def test_unsupported_numbers_are_counted(test_round: Comparison):
     (rule,) = [rule for rule in test_round.rules if rule.name == FACT_RULE["name"]]
     shares = [row.rules[rule.pk].value for row in test_round.rows]
     assert all(share is not None for share in shares)

@@ -18,18 +18,18 @@ FACTS = replace(
 def test_a_figure_outside_the_prompt_is_invented():
     features = read_text("Your EUR 84,200 grew to EUR 91,350.", FACTS)
 
-    assert features.invented_figures == ("EUR 91,350",)
+    assert features.unsupported_numbers == ("EUR 91,350",)
     assert features.factual_error
 
 
 def test_writing_a_figure_differently_does_not_make_it_new():
-    assert read_text("EUR 84200 or EUR 84,200.00, 45.0% of it in shares", FACTS).invented_figures == ()
+    assert read_text("EUR 84200 or EUR 84,200.00, 45.0% of it in shares", FACTS).unsupported_numbers == ()
 
 
 def test_percentages_paired_with_the_wrong_parts_are_an_error_without_any_invented_figure():
     features = read_text("You hold 40% in shares, 45% in bonds and 15% in cash.", FACTS)
 
-    assert features.invented_figures == ()
+    assert features.unsupported_numbers == ()
     assert features.mix_confused
 
 

@@ -134,6 +134,6 @@ def test_unsupported_numbers_are_undefined_without_a_context() -> None:
         Row(output="It was 42 in 1969.", prompt="How many, and when?", fields={"id": "7"}),
         Row(output="It was 42 in 1969.", prompt="How many, and when?", context="In 1969 there were 42."),
     ]
-    without, beside = (each["invented_figures"] for each in Scorer(["invented_figures"]).score(rows))
+    without, beside = (each["unsupported_numbers"] for each in Scorer(["unsupported_numbers"]).score(rows))
     assert (without.value, without.reason) == (None, "the example has no context")
     assert beside.value == 0

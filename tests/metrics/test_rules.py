@@ -11,7 +11,7 @@ from evalapp.metrics.rules import (
     MatchesPattern,
     MentionsField,
     MustNotContain,
-    NoInventedFigures,
+    NoUnsupportedNumbers,
     Rule,
     RuleError,
     check_rules,
@@ -24,7 +24,7 @@ ALL = [
     MatchesPattern(name="greets", pattern=r"^Dear \p{L}+", ignore_case=True),
     LengthRange(name="short", maximum=120),
     MentionsField(name="goal", field="goal"),
-    NoInventedFigures(name="figures"),
+    NoUnsupportedNumbers(name="numbers"),
 ]
 
 
@@ -99,13 +99,13 @@ def test_a_field_the_example_lacks_is_not_judged() -> None:
     assert (verdict.passed, verdict.reason) == (None, "the example has no field “goal”")
 
 
-def test_no_invented_figures_lists_them() -> None:
-    rule = NoInventedFigures(name="x")
+def test_no_unsupported_numbers_lists_them() -> None:
+    rule = NoUnsupportedNumbers(name="x")
     verdict = rule.check(Row(output="5% of £300", context="5%", prompt="", fields={"sum": "£30"}))
     assert (verdict.passed, verdict.reason) == (False, "£300 not in the context")
     assert [(span.start, span.end) for span in verdict.spans] == [(6, 10)]
     assert judge(rule, "in 3 years", prompt="over three years", context="A plan.") is True
-    # A question holds few of the figures of its right answer: without a context nothing is told.
+    # A question holds few of the numbers of its right answer: without a context nothing is told.
     assert judge(rule, "42 in 1969", prompt="How many, and when?") is None
     assert judge(rule, "5%") is None
 
@@ -120,7 +120,7 @@ def test_a_rule_survives_storage_and_any_text(rule: Rule) -> None:
 def test_all_rules_of_a_project_by_name() -> None:
     verdicts = check_rules(ALL, Row(output="Dear client, call us.", context="x"))
     assert [name for name, verdict in verdicts.items() if verdict.passed] == [
-        "next step", "no promise", "greets", "short", "figures",
+        "next step", "no promise", "greets", "short", "numbers",
     ]  # fmt: skip
 
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 from django.test import Client
 from django.urls import reverse
+from training.look_report import Estimate
 
 from evalapp.accounts.models import Project, User
 from evalapp.accounts.tokens import create_api_token
@@ -20,7 +21,6 @@ from evalapp.runs.tasks import carry_out_look
 from tests.api.conftest import Program, program_for
 from tests.runs.conftest import Behave, rows_of
 from tests.runs.test_views import training_form
-from training.look_report import Estimate
 
 __all__ = ["program_for"]
 

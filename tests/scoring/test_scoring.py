@@ -179,7 +179,7 @@ def test_long_outputs_are_stored_in_smaller_batches(
 
 def test_one_hostile_text_costs_no_other_output_its_scores(campaign: Campaign, project: Project) -> None:
     run = run_of(campaign)
-    invented = add_rule(project, "Facts", "no_invented_figures")
+    invented = add_rule(project, "Facts", "no_unsupported_numbers")
     hostile = run.outputs.order_by("pk")[0]
     hostile.text = "9" * 999_999 + "k and 12," + "12," * 10_000
     hostile.save(update_fields=["text"])

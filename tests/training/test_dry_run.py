@@ -5,14 +5,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from training.look import look
+from training.look_report import Estimate, LengthBin, LookReport, LookResult, ShownRow, TimedBatches, Trial
 
 from run_directory.protocol import ExitCode
 from tests.run_directory.tiny import events_of, opened, run, write_run
 from tests.training.runs import ROWS, make_spec, rows
 from tests.training.runs import train as train_in
 from training import trial
-from training.look import look
-from training.look_report import Estimate, LengthBin, LookReport, LookResult, ShownRow, TimedBatches, Trial
 from training.rendering import pieces
 from training.row_lengths import length_bins
 from training.spec import TrainingReport, TrainingResult

@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from training.look import look
 
 from run_directory.program import is_out_of_memory
 from tests.run_directory.tiny import events_of, opened, write_run
 from tests.training.runs import make_spec, rows, train
-from training.look import look
 
 torch = pytest.importorskip("torch")
 

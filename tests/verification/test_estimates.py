@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
+from training.look_report import LookResult
 
 from run_directory.protocol import ExitCode
 from tests.run_directory.tiny import make_base, start, write_run
-from training.look_report import LookResult
 from training.spec import TrainingResult, TrainingSpec
 
 pytestmark = pytest.mark.verification

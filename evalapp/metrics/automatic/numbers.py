@@ -1,6 +1,6 @@
-"""Numbers and dates in an answer that its context does not hold: "invented figures".
+"""Numbers and dates in an output that its context does not contain: "unsupported numbers".
 
-Writing is forgiven, value is not: 1,200 is 1200 and £1.2k, 12 % is 12% and 0.12. A figure with
+Writing is forgiven, value is not: 1,200 is 1200 and £1.2k, 12 % is 12% and 0.12. A number with
 decimals, a percent sign or a scale word may round a given one at the precision it shows
 (£1.2m for 1,234,000). Signs and currencies are not compared. A number too long to be a quantity is an
 identifier: it is compared as it is written.
@@ -60,14 +60,14 @@ _LONGEST_KEPT = 20_000
 
 
 class Reading(NamedTuple):
-    """One value a figure may stand for; ``step`` is the place value of its last digit."""
+    """One value a number may stand for; ``step`` is the place value of its last digit."""
 
     value: Decimal
     step: Decimal
 
 
 @dataclass(frozen=True, slots=True)
-class Figure:
+class Number:
     """A number in a text: where, what it may mean, and whether it may be a rounded one.
 
     Without ``readings`` it is too long to mean a value.
@@ -78,14 +78,14 @@ class Figure:
     may_round: bool
 
 
-def figures(text: str) -> list[Figure]:
+def numbers(text: str) -> list[Number]:
     """The numbers of a text in order, without those that are part of a date or number a list."""
     taken = [(date.span.start, date.span.end) for date in dates(text)]
     taken += [match.span() for match in _LIST_MARKER.finditer(text)]
-    return list(_figures(text, taken))
+    return list(_numbers(text, taken))
 
 
-def _figures(text: str, taken: Iterable[tuple[int, int]]) -> Iterator[Figure]:
+def _numbers(text: str, taken: Iterable[tuple[int, int]]) -> Iterator[Number]:
     blocked = sorted(taken)
     starts = [start for start, _ in blocked]
     for match in _NUMBER.finditer(text):
@@ -94,13 +94,13 @@ def _figures(text: str, taken: Iterable[tuple[int, int]]) -> Iterator[Figure]:
             continue
         span = Span(match.start(), match.end(), match.group())
         if len(match["digits"]) > LONGEST_QUANTITY:
-            yield Figure(span, (), may_round=False)
+            yield Number(span, (), may_round=False)
             continue
         readings = tuple(_readings(match))
         marked = any(match[name] for name in ("percent", "basis", "scale"))
         decimals = any(reading.step < 1 for reading in readings)
         significant = len(re.sub(r"\D", "", match["digits"]).strip("0")) >= 2
-        yield Figure(span, readings, may_round=significant and (marked or decimals))
+        yield Number(span, readings, may_round=significant and (marked or decimals))
 
 
 def _readings(match: re.Match[str]) -> Iterator[Reading]:
@@ -147,10 +147,10 @@ class _Given:
         self.days: set[Day] = set()
         for text in texts:
             # Here dates count as numbers too: the year of a given date is a given number.
-            for figure in _figures(text, ()):
-                values.update(reading.value for reading in figure.readings)
-                if not figure.readings:
-                    self.identifiers.add(figure.span.text)
+            for number in _numbers(text, ()):
+                values.update(reading.value for reading in number.readings)
+                if not number.readings:
+                    self.identifiers.add(number.span.text)
             values.update(_spaced_parts(text))
             values.update(
                 _NUMBER_WORDS[word] for word in map(str.lower, _WORD.findall(text)) if word in _NUMBER_WORDS
@@ -161,12 +161,12 @@ class _Given:
         values.update(Decimal(day.year) for day in self.days if day.year)
         self.values = sorted(values)
 
-    def has(self, figure: Figure) -> bool:
-        if any(self._near(reading, may_round=figure.may_round) for reading in figure.readings):
+    def has(self, number: Number) -> bool:
+        if any(self._near(reading, may_round=number.may_round) for reading in number.readings):
             return True
-        if figure.span.text in self.identifiers:
+        if number.span.text in self.identifiers:
             return True
-        parts = list(_spaced_parts(figure.span.text))
+        parts = list(_spaced_parts(number.span.text))
         return bool(parts) and all(self._near(Reading(part, Decimal(1)), may_round=False) for part in parts)
 
     def _near(self, reading: Reading, *, may_round: bool) -> bool:
@@ -196,7 +196,7 @@ def _spaced_parts(text: str) -> Iterator[Decimal]:
         yield from map(Decimal, match.group().split())
 
 
-def invented_figures(output: str, given: Iterable[str]) -> list[Span]:
+def unsupported_numbers(output: str, given: Iterable[str]) -> list[Span]:
     """Every number and date of ``output`` that none of the ``given`` texts holds, in order.
 
     Offsets are characters of ``output``. A date is given when a given date states all that it
@@ -205,24 +205,24 @@ def invented_figures(output: str, given: Iterable[str]) -> list[Span]:
     known = _given(tuple(given))
     written = list(dates(output))
     found = [date.span for date in written if not known.has_date(date)]
-    found += [figure.span for figure in figures(output) if not known.has(figure)]
+    found += [number.span for number in numbers(output) if not known.has(number)]
     return sorted(found, key=lambda span: span.start)
 
 
-def count_invented_figures(row: Row, options: Options | None = None) -> Measure:
-    """Number of figures and dates that context, prompt and fields do not hold. Undefined without a context: a
-    question holds few of the figures that its right answer has.
+def count_unsupported_numbers(row: Row, options: Options | None = None) -> Measure:
+    """Count of numbers and dates that context, prompt and fields do not hold. Undefined without a context: a
+    question holds few of the numbers that its right answer has.
     """
-    label = signature("invented-figures", version=2)
+    label = signature("unsupported-numbers", version=2)
     if not row.context.strip():
         return Measure.undefined("the example has no context", signature=label)
     given = [row.context, row.prompt, *row.fields.values()]
-    return Measure(value=float(len(invented_figures(row.output, given))), n=1, signature=label)
+    return Measure(value=float(len(unsupported_numbers(row.output, given))), n=1, signature=label)
 
 
 METRICS = [
     Metric(
-        name="invented_figures", label="Figures not in the context", better="lower", largest=None, needs="context",
-        anchor="invented-figures", is_count=True, engine=EachRow(count_invented_figures), order=50,
+        name="unsupported_numbers", label="Unsupported numbers", better="lower", largest=None, needs="context",
+        anchor="unsupported-numbers", is_count=True, engine=EachRow(count_unsupported_numbers), order=50,
     ),
 ]  # fmt: skip

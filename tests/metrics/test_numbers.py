@@ -2,12 +2,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from evalapp.metrics.automatic.figures import figures, invented_figures
+from evalapp.metrics.automatic.numbers import numbers, unsupported_numbers
 from tests.metrics.growth import LINEAR_AT_MOST, growth
 
 
 def invented(output: str, *given_texts: str) -> list[str]:
-    return [span.text for span in invented_figures(output, given_texts)]
+    return [span.text for span in unsupported_numbers(output, given_texts)]
 
 
 @pytest.mark.parametrize(
@@ -72,7 +72,7 @@ def test_what_the_context_does_not_hold_is_found(output: str, given: str, found:
 
 def test_spans_point_into_the_output() -> None:
     output = "Your fund grew 12.5% to £1,300 by 3 May 2031."
-    spans = invented_figures(output, ["no figures here"])
+    spans = unsupported_numbers(output, ["no numbers here"])
     assert [output[span.start : span.end] for span in spans] == ["12.5%", "£1,300", "3 May 2031"]
     assert [span.text for span in spans] == ["12.5%", "£1,300", "3 May 2031"]
 
@@ -88,14 +88,14 @@ def test_every_given_text_counts() -> None:
 @settings(max_examples=200, deadline=None)
 @given(st.text(alphabet="0123456789.,'’ \u00a0%kmb£-/:()MayJun\n", max_size=60))
 def test_a_text_invents_nothing_against_itself(text: str) -> None:
-    assert invented_figures(text, [text]) == []
-    for figure in figures(text):
-        assert text[figure.span.start : figure.span.end] == figure.span.text
+    assert unsupported_numbers(text, [text]) == []
+    for number in numbers(text):
+        assert text[number.span.start : number.span.end] == number.span.text
 
 
 def test_a_long_run_of_digits_ends_soon() -> None:
     hostile = "1" * 20_000 + " 1," * 5_000 + "1 000" * 5_000 + "12/12/" * 5_000
-    assert invented_figures(hostile, [hostile]) == []
+    assert unsupported_numbers(hostile, [hostile]) == []
 
 
 @pytest.mark.parametrize(
@@ -103,7 +103,7 @@ def test_a_long_run_of_digits_ends_soon() -> None:
 )
 def test_the_cost_of_a_list_of_numbers_grows_with_its_length(part: str) -> None:
     ratio = growth(
-        lambda text: invented_figures(text, [text, "also given"]),
+        lambda text: unsupported_numbers(text, [text, "also given"]),
         lambda characters: part * (characters // len(part)),
         characters=2_000,
     )
@@ -119,7 +119,7 @@ def test_many_dates_are_looked_up_in_one_step_each() -> None:
     ]
     assert invented("; ".join(days), "; ".join(reversed(days))) == []
     ratio = growth(
-        lambda text: invented_figures(text, [text.replace("19", "20")]),
+        lambda text: unsupported_numbers(text, [text.replace("19", "20")]),
         lambda characters: "; ".join(f"1 May {1900 + number % 50}" for number in range(characters // 12)),
         characters=3_000,
     )
