@@ -72,7 +72,7 @@ def _carried(wanted: argparse.Namespace, stop: _Stop) -> int:
 
 def _parsed(arguments: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m run_directory.carried", description=__doc__)
-    parser.add_argument("program", choices=["training", "training.look", "inference"])
+    parser.add_argument("program", choices=["training", "training.dry_run", "inference"])
     place = parser.add_mutually_exclusive_group(required=True)
     place.add_argument("--folder", type=Path, help="the run directory, where all machines share it")
     place.add_argument("--store", help="address of the store, where they do not")

@@ -181,7 +181,7 @@ class Events:
 
     def seconds_of_earlier_attempts(self, program: str) -> float:
         """Wall time of the program's earlier attempts, each from its first event to its last; another program, such as
-        the look before a training, may have run in the folder, too.
+        a dry run, may have run in the folder, too.
         """
         total, previous, is_own = 0.0, None, False
         for event in self.past:
@@ -433,7 +433,7 @@ def _says_succeeded(result: str, program: str, spec_sha256: str) -> bool:
         return False
     return (
         isinstance(found, dict)
-        # A look at a training and the training itself have one spec.
+        # A dry run and its training have one spec.
         and found.get("program") == program
         and found.get("outcome") == "succeeded"
         and found.get("spec_sha256") == spec_sha256

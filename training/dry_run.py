@@ -1,4 +1,4 @@
-"""`python -m training.look RUN_DIR`: what a training would be, before it starts; see docs/run-directory.md.
+"""`python -m training.dry_run RUN_DIR`: what a training would be, before it starts; see docs/run-directory.md.
 
 It takes the spec and the rows of a training, and leaves result.json alone: no weights.
 """
@@ -10,18 +10,18 @@ from statistics import median_low
 
 from run_directory.machine import memory_bytes, package_versions, peak_memory_bytes, set_environment
 from run_directory.program import RunDirectory, run_program
-from training.look_report import LookReport, LookResult
+from training.dry_run_report import DryRunReport, DryRunResult
 
 
-class Look:
-    name = "training.look"
-    result_type = LookResult
+class DryRun:
+    name = "training.dry_run"
+    result_type = DryRunResult
 
-    def work(self, directory: RunDirectory) -> tuple[str, LookReport]:
-        return look(directory)
+    def work(self, directory: RunDirectory) -> tuple[str, DryRunReport]:
+        return dry_run(directory)
 
 
-def look(directory: RunDirectory) -> tuple[str, LookReport]:
+def dry_run(directory: RunDirectory) -> tuple[str, DryRunReport]:
     """Prepare the rows as the training does, load the model, and try a few batches."""
     # Import torch and its kin, which a refused command line need not wait for.
     from training.loop import PACKAGES, load
@@ -54,7 +54,7 @@ def look(directory: RunDirectory) -> tuple[str, LookReport]:
         estimated = estimate(
             run, trial, loaded_seconds=loaded - started, model_seconds=loaded - model_started
         )
-    report = LookReport(
+    report = DryRunReport(
         method=run.spec.method,
         objective=run.spec.objective,
         learning_rate=run.begun.rate,
@@ -83,10 +83,10 @@ def look(directory: RunDirectory) -> tuple[str, LookReport]:
     return _sentence(report), report
 
 
-def _sentence(report: LookReport) -> str:
+def _sentence(report: DryRunReport) -> str:
     rows = report.rows
     said = (
-        f"Looked at {rows.given} rows: {rows.used} would be used whole, {rows.truncated} cut, "
+        f"{rows.given} rows read: {rows.used} would be used whole, {rows.truncated} truncated, "
         f"{rows.dropped} dropped."
     )
     if report.estimate is None:
@@ -96,7 +96,7 @@ def _sentence(report: LookReport) -> str:
 
 def main(arguments: list[str]) -> int:
     set_environment()
-    return run_program(Look(), arguments)
+    return run_program(DryRun(), arguments)
 
 
 if __name__ == "__main__":

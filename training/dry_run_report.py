@@ -1,4 +1,4 @@
-"""What a look at a training says before it starts: the result of `python -m training.look`.
+"""What a dry run says of a training before it starts: the result of `python -m training.dry_run`.
 
 Standard library only.
 """
@@ -148,7 +148,7 @@ class Memory(Record):
 
 
 @dataclass(frozen=True, kw_only=True)
-class LookReport(Record):
+class DryRunReport(Record):
     method: Method
     objective: Objective
     learning_rate: float
@@ -184,14 +184,14 @@ class LookReport(Record):
 
 
 @dataclass(frozen=True, kw_only=True)
-class LookResult(Record):
-    """result.json of a look."""
+class DryRunResult(Record):
+    """result.json of a dry run."""
 
-    program: Literal["training.look"] = "training.look"
+    program: Literal["training.dry_run"] = "training.dry_run"
     format: Literal[1] = 1
     outcome: Outcome
     exit_code: int
     message: str
     spec_sha256: str | None
-    report: LookReport | None = None
+    report: DryRunReport | None = None
     """There exactly when the outcome is `succeeded`."""

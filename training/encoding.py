@@ -12,7 +12,7 @@ from typing import Any, Literal, Protocol
 
 from run_directory.program import Refusal
 from run_directory.protocol import DATA_FILE, Message
-from training.look_report import SequenceName
+from training.dry_run_report import SequenceName
 from training.spec import DataRow, JudgedRow, PreferenceRow, TrainingRow
 
 IGNORED = -100

@@ -10,7 +10,7 @@ from run_directory.loading import load_four_bit_model, load_model
 from run_directory.model_files import shown
 from run_directory.program import Refusal
 from run_directory.protocol import Device
-from training.look_report import Memory
+from training.dry_run_report import Memory
 from training.spec import TrainingSpec
 
 

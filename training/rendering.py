@@ -4,8 +4,8 @@ from collections.abc import Iterator, Sequence
 from itertools import groupby
 from typing import Any, Literal
 
+from training.dry_run_report import ShownRow, ShownSequence, TokenSpan
 from training.encoding import EncodedRow, MaskedTokens
-from training.look_report import ShownRow, ShownSequence, TokenSpan
 
 WRITTEN_AT_BEGINNING = 200
 WRITTEN_AT_END = 100

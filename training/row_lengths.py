@@ -3,7 +3,7 @@
 import math
 from collections.abc import Sequence
 
-from training.look_report import LengthBin
+from training.dry_run_report import LengthBin
 
 MOST_BINS = 24
 

@@ -16,7 +16,7 @@ from transformers import TrainerCallback, TrainerControl, TrainerState, Training
 from run_directory.memory import is_out_of_memory
 from run_directory.protocol import CHECKPOINTS_FOLDER
 from training.checkpoints import evaluation_interval, mark_complete
-from training.look_report import Estimate, TimedBatches, Trial
+from training.dry_run_report import Estimate, TimedBatches, Trial
 from training.loop import LoadedRun, exact_trainer
 from training.recipes import make_trainer
 from training.sampling import Sampler

@@ -111,7 +111,7 @@ def _findings(features: TextFeatures, *, error_noticed: bool) -> list[str]:
         "too formal": features.formal_words >= 2,
         "no next step": not features.has_one_next_step,
         "goal not named": not features.names_goal,
-        "numbers missing": features.figures_missing > 0.3,
+        "numbers missing": features.numbers_missing > 0.3,
         "impersonal": not features.addresses_reader,
         "hard to follow": features.words_per_sentence > 24 or features.formal_words >= 5,
         "too long": features.words > 130,

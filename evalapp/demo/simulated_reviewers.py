@@ -100,7 +100,7 @@ def accepts_correction(correction: str, *, facts: ClientFacts) -> bool:
 
 def _expected_scores(features: TextFeatures, reference: str, *, error_noticed: bool) -> dict[str, float]:
     """Each criterion's score before severity and noise."""
-    accuracy = 4.7 - 1.5 * features.figures_missing
+    accuracy = 4.7 - 1.5 * features.numbers_missing
     if error_noticed:
         accuracy -= 1.7 + 0.4 * min(2, len(features.unsupported_numbers))
     clarity = 4.6 - min(1.6, 0.22 * features.formal_words)

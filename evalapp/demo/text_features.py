@@ -33,7 +33,7 @@ class TextFeatures:
     """Figures of the text that the prompt does not hold."""
     mix_confused: bool
     """Shares, bonds and cash are given one another's percentages."""
-    figures_missing: float
+    numbers_missing: float
     """Share, 0 to 1, of the portfolio's four numbers (amount, shares, bonds, cash) that are not in the text."""
     formal_words: int
     addresses_reader: bool
@@ -68,7 +68,7 @@ def read_text(text: str, facts: ClientFacts) -> TextFeatures:
     return TextFeatures(
         unsupported_numbers=tuple(span.text for span in CHECKED_FACT_RULE.check(row).spans),
         mix_confused=any(_confuses_mix(sentence, facts) for sentence in sentences),
-        figures_missing=sum(number not in text for number in portfolio) / len(portfolio),
+        numbers_missing=sum(number not in text for number in portfolio) / len(portfolio),
         formal_words=len(style[PLAIN_WORDS].spans),
         addresses_reader=re.search(r"\byou(?:r|rs)?\b", text, re.IGNORECASE) is not None,
         names_client=facts.given_name.lower() in text.lower(),

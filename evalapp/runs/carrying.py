@@ -1,4 +1,4 @@
-"""One attempt of a training, a look at one, or a generation: directory, program, verdict, ingest."""
+"""One attempt of a training, a dry run, or a generation: directory, program, verdict, ingest."""
 
 import hashlib
 import signal
@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 from django.conf import settings
-from training.look_report import LookResult
 
 from evalapp.core.errors import InvalidError
 from evalapp.jobs.executor import run_program
@@ -33,6 +32,7 @@ from hub.spec import HubResult
 from inference.spec import GenerationResult
 from run_directory.protocol import EVENTS_FILE, RESULT_FILE, SPEC_FILE, ExitCode
 from run_directory.records import RecordError, require_storable
+from training.dry_run_report import DryRunResult
 from training.merge_spec import MergeResult
 from training.spec import TrainingResult
 
@@ -55,7 +55,7 @@ class FolderLocked(AttemptLost):
     """A program that an earlier attempt left still has the run directory."""
 
 
-Result = TypeVar("Result", TrainingResult, LookResult, GenerationResult, MergeResult, HubResult)
+Result = TypeVar("Result", TrainingResult, DryRunResult, GenerationResult, MergeResult, HubResult)
 
 
 def train(work: Work) -> dict[str, Any]:
@@ -72,14 +72,14 @@ def train(work: Work) -> dict[str, Any]:
     return take_in_training(work, run, result.report)
 
 
-def look(work: Work) -> dict[str, Any]:
+def dry_run(work: Work) -> dict[str, Any]:
     """Find out what the training would be that the run has the settings of."""
     run = run_of(work.job)
     work.enter("Comparing training rows with the evaluation")
     leaks = compared_with_evaluation(run.dataset_version)
     place = begun(work, folder_for(run), work.job.attempt)
     _save_spec(run, prepare_training(run).to_dict())
-    result = run_carried_out(work, run, "training.look", LookResult, place)
+    result = run_carried_out(work, run, "training.dry_run", DryRunResult, place)
     if result.report is None:
         raise no_report(place.folder)
     return take_in_look(work, run, result.report, leaks)

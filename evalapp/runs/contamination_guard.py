@@ -156,8 +156,8 @@ class KnownLeaks(NamedTuple):
 
 
 def known_leaks(version: DatasetVersion) -> KnownLeaks | None:
-    """What is known while a person waits: compared now where that is quick, else what the version's latest look or
-    refused training has found; None where nothing has looked yet.
+    """What is known while a person waits: compared now where that is quick, else what the version's latest dry run or
+    refused training has found; None where there is neither.
     """
     if is_quick(version):
         return KnownLeaks(leaks_of(version, compared_with_evaluation(version)), None)

@@ -1,8 +1,6 @@
-"""What the page of a look before a training shows, from its stored result."""
+"""What the page of a dry run shows, from its stored result."""
 
 from typing import Any, NamedTuple
-
-from training.look_report import Estimate, LengthBin, LookReport, SequenceName, ShownRow
 
 from evalapp.charts.chart import Chart
 from evalapp.charts.histogram import Bin, Cut, histogram
@@ -10,6 +8,7 @@ from evalapp.runs.advice import advice
 from evalapp.runs.contamination_guard import covering_decision
 from evalapp.runs.models import Run
 from run_directory.records import RecordError
+from training.dry_run_report import DryRunReport, Estimate, LengthBin, SequenceName, ShownRow
 
 NAMES: dict[SequenceName, str] = {
     "conversation": "",
@@ -35,11 +34,11 @@ class ShownPart(NamedTuple):
     end: tuple[str, ...]
 
 
-def look_context(run: Run) -> dict[str, Any]:
+def dry_run_context(run: Run) -> dict[str, Any]:
     """Empty while there is no result yet, or one of another version of the product."""
     found = {name: value for name, value in run.result.items() if name != "leaks"}
     try:
-        report = LookReport.from_dict(found)
+        report = DryRunReport.from_dict(found)
     except RecordError:
         return {}
     leaks = run.result["leaks"]
@@ -64,7 +63,7 @@ def look_context(run: Run) -> dict[str, Any]:
     }
 
 
-def lengths_chart(report: LookReport) -> Chart:
+def lengths_chart(report: DryRunReport) -> Chart:
     rows, cut = report.rows, report.max_length
     beyond = rows.truncated + sum(row.reason == "prompt_too_long" for row in rows.dropped_rows)
     says = (
@@ -120,7 +119,7 @@ def _parts(found: Estimate) -> list[tuple[str, float]]:
     ]
 
 
-def _memory_parts(report: LookReport) -> list[tuple[str, int]]:
+def _memory_parts(report: DryRunReport) -> list[tuple[str, int]]:
     """What stays whatever the batches are, and where they were tried what the longest of them needs beside it."""
     memory = report.memory
     parts = [

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from django.db import transaction
-from training.look_report import LookReport
 
 from evalapp.core.errors import ProblemError
 from evalapp.datasets.contamination import ContaminationReport
@@ -25,6 +24,7 @@ from inference.spec import Output as WrittenOutput
 from run_directory.protocol import ADAPTER_FOLDER, MODEL_FOLDER, OUTPUTS_FILE, Device
 from run_directory.records import RecordError
 from run_directory.words import counted
+from training.dry_run_report import DryRunReport
 from training.spec import Objective, RowAccount, TrainingReport
 
 BATCH = 1000
@@ -107,7 +107,7 @@ def take_in_training(work: Work, run: Run, report: TrainingReport) -> dict[str, 
     return {"model_version": run.produced.pk}
 
 
-def take_in_look(work: Work, run: Run, report: LookReport, leaks: ContaminationReport) -> dict[str, Any]:
+def take_in_look(work: Work, run: Run, report: DryRunReport, leaks: ContaminationReport) -> dict[str, Any]:
     """Store what was found before a training; repeating it after a kill changes nothing."""
     with transaction.atomic():
         run.rows = account_of(run, report.rows, report.objective)

@@ -14,12 +14,12 @@ from run_directory.words import counted
 
 class RunKind(models.TextChoices):
     TRAINING = "training", "Training"
-    LOOK = "look", "Look before a training"
+    DRY_RUN = "dry_run", "Dry run"
     GENERATION = "generation", "Generation"
     IMPORT = "import", "Imported outputs"
 
 
-LEARNING_KINDS = (RunKind.TRAINING, RunKind.LOOK)
+TRAINING_KINDS = (RunKind.TRAINING, RunKind.DRY_RUN)
 """Kinds of runs that have a training's settings, and no answers."""
 
 MOST_SHOWN_ROWS = 20
@@ -86,7 +86,7 @@ class Sweep(BaseModel):
 
 
 class Run(BaseModel):
-    """A training, a look before one, a generation, or an import of outputs, on top of a job.
+    """A training, a dry run, a generation, or an import of outputs, on top of a job.
 
     ``splits`` lists the splits of the dataset version that took part. ``spec`` is what was written to the run directory. ``rows`` is {"in", "used", "truncated",
     "dropped", "reasons"}. ``engine``, ``device`` and ``engine_reason`` are what the program said.
@@ -129,7 +129,7 @@ class Run(BaseModel):
     @property
     def method_name(self) -> str:
         """What a training trains, and what for, in words; empty for runs that have answers."""
-        if self.kind not in LEARNING_KINDS:
+        if self.kind not in TRAINING_KINDS:
             return ""
         method = name_of(METHODS, self.spec.get("method"))
         return f"{method} by {name_of(OBJECTIVES, self.spec.get('objective'))}"

@@ -19,7 +19,7 @@ from run_directory.store import StoreError
 logger = logging.getLogger(__name__)
 
 LOOK_SECONDS = 1.0
-"""How often a look is taken for a new checkpoint or new outputs."""
+"""How often new checkpoints and outputs are looked for."""
 
 
 def saved_run(folder: Path) -> SavedRun | None:

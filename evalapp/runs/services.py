@@ -33,7 +33,7 @@ from run_directory.records import RecordError
 from training.spec import MODEL_MAKERS, Objective, TrainingSpec
 
 TRAINING_TASK = "evalapp.runs.tasks.carry_out_training"
-LOOK_TASK = "evalapp.runs.tasks.carry_out_look"
+DRY_RUN_TASK = "evalapp.runs.tasks.carry_out_dry_run"
 GENERATION_TASK = "evalapp.runs.tasks.carry_out_generation"
 ENDPOINT_TASK = "evalapp.runs.tasks.carry_out_asking"
 IMPORT_WORK = "evalapp.runs.services.import_outputs"
@@ -75,7 +75,7 @@ def start_training(
         )
 
 
-def start_look(
+def start_dry_run(
     *,
     project: Project,
     dataset_version: DatasetVersion,
@@ -85,38 +85,38 @@ def start_look(
     by: User | None,
     continued_from: ModelVersion | None = None,
 ) -> Run:
-    """Queue a look at what ``start_training`` with the same arguments would do; it makes no weights.
+    """Queue a dry run of what ``start_training`` with the same arguments would do; it makes no weights.
 
-    Raises InvalidError as that does, but not for training rows that stand in an evaluation split: the look
+    Raises InvalidError as that does, but not for training rows that stand in an evaluation split: the dry run
     names them.
     """
     spec = checked_training(project, dataset_version, base, continued_from, hyperparameters)
     with transaction.atomic():
-        job = queue_run(project, LOOK_TASK, f"Look at {name}", by)
+        job = queue_run(project, DRY_RUN_TASK, f"Dry run of {name}", by)
         return create_run(
             job,
             by=by,
-            kind=RunKind.LOOK,
+            kind=RunKind.DRY_RUN,
             name=name,
             **fields_of_training(dataset_version, base, continued_from, spec),
         )
 
 
-def start_training_of(*, look: Run, by: User | None) -> Run:
-    """Queue the training that was looked at, with the same name and settings.
+def start_training_of(*, dry_run: Run, by: User | None) -> Run:
+    """Queue the training of the dry run, with the same name and settings.
 
     Raises as ``start_training`` does.
     """
-    if look.kind != RunKind.LOOK or look.base is None:
-        message = "Only a look before a training can be followed by its training."
+    if dry_run.kind != RunKind.DRY_RUN or dry_run.base is None:
+        message = "Only a dry run can be followed by its training."
         raise ConflictError(message)
     return start_training(
-        project=look.project,
-        dataset_version=look.dataset_version,
-        base=look.base,
-        continued_from=look.continued_from,
-        name=look.name,
-        hyperparameters=look.hyperparameters,
+        project=dry_run.project,
+        dataset_version=dry_run.dataset_version,
+        base=dry_run.base,
+        continued_from=dry_run.continued_from,
+        name=dry_run.name,
+        hyperparameters=dry_run.hyperparameters,
         by=by,
     )
 
@@ -153,7 +153,7 @@ def fields_of_training(
     continued_from: ModelVersion | None,
     spec: TrainingSpec,
 ) -> dict[str, Any]:
-    """A run's fields that a training and the look at it share."""
+    """A run's fields that a training and its dry run share."""
     return {
         "dataset_version": dataset_version,
         "splits": [split for split in TRAINING_SPLITS if dataset_version.counts.get(split)],

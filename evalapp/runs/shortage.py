@@ -7,7 +7,7 @@ from typing import Any
 from evalapp.accounts.models import User
 from evalapp.core.errors import ConflictError, InvalidError
 from evalapp.jobs.work import Work
-from evalapp.runs.models import LEARNING_KINDS, Run, RunKind
+from evalapp.runs.models import TRAINING_KINDS, Run, RunKind
 from evalapp.runs.services import start_generation, start_training
 from run_directory.memory import (
     OUT_OF_MEMORY,
@@ -50,7 +50,7 @@ class MemoryWatch:
         if status != -signal.SIGKILL or kills is None or self._kills is None or kills <= self._kills:
             return
         known = {**self._run.spec, **self._told}
-        learns = self._run.kind in LEARNING_KINDS
+        learns = self._run.kind in TRAINING_KINDS
         shortage = MemoryShortage(
             device="this machine",
             had_bytes=machine_memory_bytes(),

@@ -1,9 +1,9 @@
 from celery import shared_task
 
 from evalapp.jobs.work import carry_out
-from evalapp.runs.carrying import look, train
+from evalapp.runs.carrying import dry_run, train
 from evalapp.runs.endpoint_answers import ask_endpoints
-from evalapp.runs.services import ENDPOINT_TASK, GENERATION_TASK, LOOK_TASK, TRAINING_TASK
+from evalapp.runs.services import DRY_RUN_TASK, ENDPOINT_TASK, GENERATION_TASK, TRAINING_TASK
 from evalapp.runs.sharing import HELP_TASK, answer_all, help_out
 
 
@@ -12,9 +12,9 @@ def carry_out_training(job_id: int) -> None:
     carry_out(job_id, train, task=TRAINING_TASK)
 
 
-@shared_task(name=LOOK_TASK)
-def carry_out_look(job_id: int) -> None:
-    carry_out(job_id, look, task=LOOK_TASK)
+@shared_task(name=DRY_RUN_TASK)
+def carry_out_dry_run(job_id: int) -> None:
+    carry_out(job_id, dry_run, task=DRY_RUN_TASK)
 
 
 @shared_task(name=GENERATION_TASK)

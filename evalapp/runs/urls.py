@@ -35,7 +35,7 @@ urlpatterns = [
         name="sweep_cancel",
     ),
     path("projects/<slug:slug>/runs/<int:run_id>/", views.run_detail, name="run_detail"),
-    path("projects/<slug:slug>/runs/<int:run_id>/start/", views.look_start, name="look_start"),
+    path("projects/<slug:slug>/runs/<int:run_id>/start/", views.dry_run_start, name="dry_run_start"),
     path("projects/<slug:slug>/runs/<int:run_id>/half-batch/", views.run_half_batch, name="run_half_batch"),
     path("projects/<slug:slug>/runs/<int:run_id>/loss/", views.run_loss, name="run_loss"),
     path("projects/<slug:slug>/runs/<int:run_id>/samples/", views.run_samples, name="run_samples"),

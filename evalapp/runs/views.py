@@ -24,11 +24,11 @@ from evalapp.registry.models import ModelKind
 from evalapp.registry.services import register_imported
 from evalapp.runs import queries, services
 from evalapp.runs.answers import read_answers
+from evalapp.runs.dry_run_page import dry_run_context
 from evalapp.runs.forms import GenerationForm, OutputsForm, TrainingForm, initial_of
-from evalapp.runs.look_page import look_context
 from evalapp.runs.loss_chart import loss_chart
 from evalapp.runs.model_programs import absent_engines, why_not_runnable
-from evalapp.runs.models import LEARNING_KINDS, Run, RunKind
+from evalapp.runs.models import TRAINING_KINDS, Run, RunKind
 from evalapp.runs.sample_answers import shown_samples
 from evalapp.runs.shortage import half_batch, start_with_half_batch
 from evalapp.runs.training_figures import latest_figures
@@ -61,9 +61,9 @@ def run_list(request: MemberRequest) -> HttpResponse:
 @project_view(Permission.VIEW_RUNS)
 def run_detail(request: MemberRequest, run_id: int) -> HttpResponse:
     run = _run(request, run_id)
-    if run.kind == RunKind.LOOK:
+    if run.kind == RunKind.DRY_RUN:
         return _look_page(request, run)
-    usage = candidate_usage(run) if run.kind not in LEARNING_KINDS else []
+    usage = candidate_usage(run) if run.kind not in TRAINING_KINDS else []
     context = {
         "station": STATION,
         "run": run,
@@ -130,7 +130,7 @@ def training_new(request: MemberRequest) -> HttpResponse:
         return redirect(f"{reverse('sweep_new', args=[request.project.slug])}?{urlencode(filled)}")
     if request.method == "POST" and form.is_valid():
         values = form.cleaned_data
-        start = services.start_look if "look" in request.POST else services.start_training
+        start = services.start_dry_run if "dry_run" in request.POST else services.start_training
         try:
             run = start(
                 project=request.project,
@@ -150,14 +150,14 @@ def training_new(request: MemberRequest) -> HttpResponse:
 
 @require_POST
 @project_view(Permission.START_RUNS)
-def look_start(request: MemberRequest, run_id: int) -> HttpResponse:
-    """Start the training that was looked at."""
-    look = _run(request, run_id)
+def dry_run_start(request: MemberRequest, run_id: int) -> HttpResponse:
+    """Start the training of the dry run."""
+    dry_run = _run(request, run_id)
     try:
-        run = services.start_training_of(look=look, by=request.user)
+        run = services.start_training_of(dry_run=dry_run, by=request.user)
     except ProblemError as error:
         messages.error(request, error.message)
-        return redirect("run_detail", slug=request.project.slug, run_id=look.pk)
+        return redirect("run_detail", slug=request.project.slug, run_id=dry_run.pk)
     return _started(request, run)
 
 
@@ -247,9 +247,9 @@ def _look_page(request: MemberRequest, run: Run) -> HttpResponse:
         "job": run.job,
         "events": latest_events(run.job),
         "problem": why_not_runnable(),
-        **look_context(run),
+        **dry_run_context(run),
     }
-    return render(request, "runs/look.html", context)
+    return render(request, "runs/dry_run.html", context)
 
 
 def _run(request: MemberRequest, run_id: int) -> Run:
@@ -280,7 +280,7 @@ def initial_training(request: MemberRequest) -> dict[str, Any]:
     of = given.pop("of", "")
     if not of:
         return given
-    learning = queries.runs_of(request.project).filter(kind__in=LEARNING_KINDS)
+    learning = queries.runs_of(request.project).filter(kind__in=TRAINING_KINDS)
     return initial_of(get_or_missing(learning, pk=int(of) if of.isdecimal() and len(of) < 19 else 0)) | given
 
 

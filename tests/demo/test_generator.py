@@ -53,7 +53,7 @@ def test_every_figure_of_both_answers_is_in_the_prompt():
         for answer in (example.formal, example.house_style):
             features = read_text(answer, example.facts)
             assert not features.factual_error, (answer, features.unsupported_numbers)
-            assert features.figures_missing == 0
+            assert features.numbers_missing == 0
 
 
 def test_an_answer_copied_from_another_client_fails():

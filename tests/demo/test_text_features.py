@@ -44,7 +44,7 @@ def test_an_empty_text_has_nothing_and_is_no_error():
     features = read_text("", FACTS)
 
     assert (features.words, features.factual_error, features.house_style) == (0, False, False)
-    assert features.figures_missing == 1
+    assert features.numbers_missing == 1
 
 
 def test_a_broken_off_and_a_repeating_text_are_seen():

@@ -1,4 +1,4 @@
-"""From a filled-in form to a look at the training, and from the look to the training, in a browser."""
+"""From a filled-in form to a dry run, and from the dry run to the training, in a browser."""
 
 from collections.abc import Callable
 from typing import Any
@@ -11,7 +11,7 @@ from evalapp.accounts.models import Project, User
 from evalapp.datasets.models import DatasetVersion
 from evalapp.registry.models import ModelVersion
 from evalapp.runs.models import Run, RunKind
-from evalapp.runs.tasks import carry_out_look
+from evalapp.runs.tasks import carry_out_dry_run
 from tests.e2e.test_accessibility import LOOKS, findings, show
 from tests.runs.conftest import Behave, base, behave, model_folders, version
 
@@ -29,11 +29,11 @@ def test_an_engineer_looks_and_then_starts(
     sign_in(engineer)
     page.goto(live_server.url + reverse("training_new", args=[project.slug]))
     page.get_by_label("Name", exact=True).fill("Spring")
-    page.get_by_role("button", name="Look before you start").click()
+    page.get_by_role("button", name="Dry run").click()
     expect(page.get_by_role("heading", name="Before the training: Spring")).to_be_visible()
-    carry_out_look(Run.objects.get().job_id)
+    carry_out_dry_run(Run.objects.get().job_id)
 
-    # The page reloads by itself when the look has ended.
+    # The page reloads by itself when the dry run has ended.
     expect(page.get_by_text("Trained on: 1 token")).to_be_visible()
     assert findings(page, page.url) == []
     expect(page.locator("figure[data-chart=lengths] svg")).to_be_visible()

@@ -17,7 +17,7 @@ DOCUMENTED = dict(
 )
 
 
-@pytest.mark.parametrize("program", ["training", "training.look", "training.merge", "inference", "hub"])
+@pytest.mark.parametrize("program", ["training", "training.dry_run", "training.merge", "inference", "hub"])
 def test_help_lists_the_options_that_are_documented(program: str) -> None:
     told = subprocess.run(
         [sys.executable, "-m", program, "--help"], cwd=ROOT, capture_output=True, text=True, check=True

@@ -1,4 +1,4 @@
-"""Stands in for `python -m training|training.look|inference RUN_DIR` at the process edge: same files, no model.
+"""Stands in for `python -m training|training.dry_run|inference RUN_DIR` at the process edge: same files, no model.
 
 What it does is told by `behaviour.json` beside the run directories: {"do": …}. Verified against the real
 programs by tests/runs/test_contract.py, which runs the same assertions with both.
@@ -71,7 +71,7 @@ def main() -> int:
     signal.signal(signal.SIGTERM, stop)
     try:
         work = {
-            "training": train, "training.look": look, "inference": generate, "training.merge": merge, "hub": download,
+            "training": train, "training.dry_run": dry_run, "inference": generate, "training.merge": merge, "hub": download,
         }[program]  # fmt: skip
         report = work(folder, behaviour)
     except Stop:
@@ -222,7 +222,7 @@ def checkpoint_folder(folder: Path, step: int) -> Path:
     return checkpoint
 
 
-def look(folder: Path, behaviour: dict) -> dict:
+def dry_run(folder: Path, behaviour: dict) -> dict:
     spec = TrainingSpec.from_json((folder / "spec.json").read_bytes())
     event(folder, "stage", "Loading the base.", device=DEVICE)
     pause(folder, behaviour, 1)

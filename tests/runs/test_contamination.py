@@ -23,8 +23,8 @@ from evalapp.runs.contamination_decisions import allow_contamination, rows_hash_
 from evalapp.runs.contamination_guard import ContaminatedError, compared_with_evaluation, known_leaks
 from evalapp.runs.contamination_pairs import named_pairs
 from evalapp.runs.models import ContaminationDecision, Run
-from evalapp.runs.services import start_look, start_training
-from evalapp.runs.tasks import carry_out_look, carry_out_training
+from evalapp.runs.services import start_dry_run, start_training
+from evalapp.runs.tasks import carry_out_dry_run, carry_out_training
 from tests.runs.conftest import Behave, rows_of
 
 ClientFor = Callable[[User | None], Client]
@@ -252,7 +252,7 @@ def test_a_decision_covers_exactly_its_rows(
 
 
 def test_rows_that_were_not_shown_are_not_decided_on(owner: User, leaky: DatasetVersion) -> None:
-    with pytest.raises(ConflictError, match="since you looked"):
+    with pytest.raises(ConflictError, match="since you opened the page"):
         allow_contamination(version=leaky, reason=REASON, rows_hash="0" * 64, by=owner)
     with pytest.raises(InvalidError, match="Say in 10"):
         allow_contamination(version=leaky, reason="  because ", rows_hash="0" * 64, by=owner)
@@ -298,14 +298,14 @@ def test_a_look_at_decided_rows_leads_to_its_training(
     project: Project, owner: User, engineer: User, leaky: DatasetVersion, base: ModelVersion, behave: Behave,
     client_for: ClientFor,
 ) -> None:  # fmt: skip
-    look = start_look(
+    dry_run = start_dry_run(
         project=project, dataset_version=leaky, base=base, name="v1", hyperparameters={}, by=engineer
     )
-    carry_out_look(look.job_id)
+    carry_out_dry_run(dry_run.job_id)
     client = client_for(engineer)
-    assert "Start this training" not in page(client, "run_detail", project.slug, look.pk)
+    assert "Start this training" not in page(client, "run_detail", project.slug, dry_run.pk)
     decide(leaky, owner)
-    shown = page(client, "run_detail", project.slug, look.pk)
+    shown = page(client, "run_detail", project.slug, dry_run.pk)
     assert "Start this training" in shown
     assert REASON in shown
 

@@ -17,10 +17,10 @@ from evalapp.registry.services import register_base, register_prompt
 from evalapp.runs.directory import folder_for
 from evalapp.runs.models import Run
 from evalapp.runs.queries import outputs_for
-from evalapp.runs.services import start_generation, start_look, start_training, start_training_of
+from evalapp.runs.services import start_dry_run, start_generation, start_training, start_training_of
 from evalapp.runs.sweep_results import sweep_table
 from evalapp.runs.sweeps import start_sweep
-from evalapp.runs.tasks import carry_out_generation, carry_out_look, carry_out_training
+from evalapp.runs.tasks import carry_out_dry_run, carry_out_generation, carry_out_training
 from tests.run_directory.tiny import make_base
 from tests.runs.conftest import rows_of
 
@@ -80,14 +80,14 @@ def test_a_tiny_model_is_trained_and_then_answers_beside_its_base_and_a_prompt(
     assert {output.run_id for output in latest} == {generation.pk}
 
 
-def test_a_training_is_looked_at_with_the_tiny_model_and_then_started(
+def test_a_dry_run_is_made_with_the_tiny_model_and_then_started(
     project: Project, engineer: User, version: DatasetVersion, model_folders: Path, tmp_path: Path, settings,
     client_for: Callable[[User], Client],
 ) -> None:  # fmt: skip
     settings.RUNS_FOLDER = tmp_path / "runs"
     settings.MODEL_PYTHON = Path(sys.executable)
     base = register_base(project=project, name="Tiny", folder=make_base(model_folders / "tiny"), by=engineer)
-    look = start_look(
+    dry_run = start_dry_run(
         project=project,
         dataset_version=version,
         base=base,
@@ -95,19 +95,21 @@ def test_a_training_is_looked_at_with_the_tiny_model_and_then_started(
         hyperparameters={"max_steps": 2, "batch_size": 2, "validation_share": 0.0},
         by=engineer,
     )
-    carry_out_look(look.job_id)
-    look = Run.objects.select_related("job", "project", "dataset_version__dataset", "base").get(pk=look.pk)
-    assert (look.job.error, look.job.state) == ("", JobState.SUCCEEDED)
-    assert look.produced is None
-    assert (look.rows["in"], look.rows["used"]) == (6, 6)
-    assert [path.name for path in folder_for(look).glob("*") if path.is_dir()] == ["inputs"]
+    carry_out_dry_run(dry_run.job_id)
+    dry_run = Run.objects.select_related("job", "project", "dataset_version__dataset", "base").get(
+        pk=dry_run.pk
+    )
+    assert (dry_run.job.error, dry_run.job.state) == ("", JobState.SUCCEEDED)
+    assert dry_run.produced is None
+    assert (dry_run.rows["in"], dry_run.rows["used"]) == (6, 6)
+    assert [path.name for path in folder_for(dry_run).glob("*") if path.is_dir()] == ["inputs"]
 
-    page = client_for(engineer).get(reverse("run_detail", args=[project.slug, look.pk])).content.decode()
+    page = client_for(engineer).get(reverse("run_detail", args=[project.slug, dry_run.pk])).content.decode()
     for shown in ("Trained on:", "Read, not trained on:", "&lt;|im_end|&gt;", "Start this training"):
         assert shown in page, shown
 
-    training = start_training_of(look=look, by=engineer)
-    assert training.spec == {**look.spec, "data_sha256": None}
+    training = start_training_of(dry_run=dry_run, by=engineer)
+    assert training.spec == {**dry_run.spec, "data_sha256": None}
 
 
 def test_a_sweep_over_shares_is_trained_with_the_tiny_model_and_shown(

@@ -1,26 +1,34 @@
-"""A look before a training, on the tiny model."""
+"""A dry run, on the tiny model."""
 
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
-from training.look import look
-from training.look_report import Estimate, LengthBin, LookReport, LookResult, ShownRow, TimedBatches, Trial
 
 from run_directory.protocol import ExitCode
 from tests.run_directory.tiny import events_of, opened, run, write_run
 from tests.training.runs import ROWS, make_spec, rows
 from tests.training.runs import train as train_in
 from training import trial
+from training.dry_run import dry_run
+from training.dry_run_report import (
+    DryRunReport,
+    DryRunResult,
+    Estimate,
+    LengthBin,
+    ShownRow,
+    TimedBatches,
+    Trial,
+)
 from training.rendering import pieces
 from training.row_lengths import length_bins
 from training.spec import TrainingReport, TrainingResult
 
 
-def looked(folder: Path, base: Path, given: list[dict[str, Any]], **fields: Any) -> LookReport:
+def dry_run_report(folder: Path, base: Path, given: list[dict[str, Any]], **fields: Any) -> DryRunReport:
     write_run(folder, make_spec(base, rows=len(given), **fields), given)
-    return look(opened(folder))[1]
+    return dry_run(opened(folder))[1]
 
 
 def text_of(row: ShownRow, part: str) -> list[str]:
@@ -36,8 +44,8 @@ def test_the_program_leaves_a_report_and_no_weights_and_the_training_follows(
     base: Path, trained: tuple[Path, TrainingReport], tmp_path: Path
 ) -> None:
     folder = write_run(tmp_path / "run", make_spec(base), rows())
-    assert run("training.look", folder) == (ExitCode.SUCCEEDED, "")
-    result = LookResult.from_json((folder / "result.json").read_bytes())
+    assert run("training.dry_run", folder) == (ExitCode.SUCCEEDED, "")
+    result = DryRunResult.from_json((folder / "result.json").read_bytes())
     assert result.report is not None
     assert [path.name for path in folder.iterdir() if path.is_dir()] == []
     whole = trained[1]
@@ -48,14 +56,14 @@ def test_the_program_leaves_a_report_and_no_weights_and_the_training_follows(
         whole.total_parameters,
     )
 
-    # The look's result is not the training's, though they have one spec.
+    # The dry run's result is not the training's, though they have one spec.
     assert run("training", folder) == (ExitCode.SUCCEEDED, "")
     assert (folder / "adapter").is_dir()
     *_, started, ended = (event for event in events_of(folder) if event["kind"] in ("started", "finished"))
     took = datetime.fromisoformat(ended["time"]) - datetime.fromisoformat(started["time"])
     trained_there = TrainingResult.from_json((folder / "result.json").read_bytes()).report
     assert trained_there is not None
-    # Its own time, without the look's.
+    # Its own time, without the dry run's.
     assert trained_there.seconds <= took.total_seconds()
 
 
@@ -76,7 +84,7 @@ def test_the_program_leaves_a_report_and_no_weights_and_the_training_follows(
 def test_what_is_trained_on_is_the_answer_and_its_end(
     base: Path, tmp_path: Path, objective: str, trained_on: list[str]
 ) -> None:
-    found = looked(tmp_path / "run", base, ROWS[objective](24), objective=objective)
+    found = dry_run_report(tmp_path / "run", base, ROWS[objective](24), objective=objective)
     first = found.shown_rows[0]
     assert (first.id, text_of(first, "trained")) == ("row-0", trained_on)
     prompt = "<|im_start|>user\nSummarise client 0.<|im_end|>\n<|im_start|>assistant\n"
@@ -90,7 +98,7 @@ def test_first_middle_and_longest_rows_are_shown_and_what_is_cut_of_them(base: P
     given = rows(8)
     given[6]["completion"][0]["content"] = "You save 300 a month. " * 200
     given[5]["completion"][0]["content"] = " "
-    found = looked(tmp_path / "run", base, given, max_length=64)
+    found = dry_run_report(tmp_path / "run", base, given, max_length=64)
     assert [(row.id, row.why) for row in found.shown_rows] == [
         ("row-0", "first"), ("row-3", "middle"), ("row-6", "longest"),
     ]  # fmt: skip
@@ -131,7 +139,7 @@ def test_a_batch_that_does_not_fit_is_told_and_the_rest_remains(
         raise MemoryError
 
     monkeypatch.setattr(trial, "make_trainer", full)
-    found = looked(tmp_path / "run", base, rows())
+    found = dry_run_report(tmp_path / "run", base, rows())
     assert (found.trial, found.estimate) == (None, None)
     assert found.shown_rows
     warned = [
@@ -141,13 +149,13 @@ def test_a_batch_that_does_not_fit_is_told_and_the_rest_remains(
 
 
 def test_the_memory_that_is_held_follows_the_method(base: Path, tmp_path: Path) -> None:
-    lora = looked(tmp_path / "lora", base, rows())
+    lora = dry_run_report(tmp_path / "lora", base, rows())
     assert lora.memory.weights == 4 * lora.total_parameters
     assert (lora.memory.gradients, lora.memory.optimiser) == (
         4 * lora.trainable_parameters,
         8 * lora.trainable_parameters,
     )
-    full = looked(tmp_path / "full", base, rows(), method="full", dtype="bf16")
+    full = dry_run_report(tmp_path / "full", base, rows(), method="full", dtype="bf16")
     # Kept in fp32 whatever computes: about 16 bytes a weight.
     assert full.memory.held == 16 * full.total_parameters
     assert full.memory.held < full.peak_memory_bytes < full.memory.device
@@ -177,7 +185,7 @@ def test_the_estimate_counts_what_the_training_does(base: Path, tmp_path: Path) 
         "validation_share": 0.2, "max_steps": None, "epochs": 3.0, "accumulation_steps": 2, "evaluations": 4,
         "patience": None,
     }  # fmt: skip
-    found = looked(tmp_path / "look", base, rows(), **fields)
+    found = dry_run_report(tmp_path / "dry-run", base, rows(), **fields)
     assert found.estimate is not None and found.trial is not None
     folder = tmp_path / "run"
     whole = train_in(folder, make_spec(base, **fields), rows())
@@ -227,7 +235,7 @@ def test_the_batches_that_are_tried_lie_across_all_that_the_training_has(base: P
 
 
 def test_rows_that_do_not_fill_a_batch_are_tried_as_they_are(base: Path, tmp_path: Path) -> None:
-    found = looked(tmp_path / "run", base, rows(3), batch_size=8)
+    found = dry_run_report(tmp_path / "run", base, rows(3), batch_size=8)
     assert found.trial is not None
     assert found.trial.longest.tokens == found.trial.usual.tokens == 3 * found.longest_length
     assert found.trial.evaluation is None
@@ -255,7 +263,7 @@ def test_the_tokens_of_a_trial_are_those_that_the_trainer_was_given(
         return trainer
 
     monkeypatch.setattr(trial, "make_trainer", counting)
-    found = looked(tmp_path / "run", base, given, batch_size=4)
+    found = dry_run_report(tmp_path / "run", base, given, batch_size=4)
     assert found.trial is not None
     longest, usual = seen[: trial.BATCHES], seen[trial.BATCHES :]
     assert [found.trial.longest.tokens] * trial.BATCHES == longest

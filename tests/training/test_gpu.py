@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from training.look import look
 
 from run_directory.program import is_out_of_memory
 from tests.run_directory.tiny import events_of, opened, write_run
 from tests.training.runs import make_spec, rows, train
+from training.dry_run import dry_run
 
 torch = pytest.importorskip("torch")
 
@@ -84,10 +84,10 @@ def test_resumed_from_a_checkpoint_it_goes_on_where_it_was(base: Path, tmp_path:
 @pytest.mark.parametrize("method", ["lora", pytest.param("qlora", marks=needs_bitsandbytes), "full"])
 def test_the_look_tells_the_memory_that_the_training_takes(base: Path, tmp_path: Path, method: str) -> None:
     spec = on_gpu(base, method=method, rows=16, batch_size=8)
-    write_run(tmp_path / "look", spec, long_rows(16))
+    write_run(tmp_path / "dry-run", spec, long_rows(16))
     torch.cuda.empty_cache()
     torch.cuda.reset_peak_memory_stats()
-    _, found = look(opened(tmp_path / "look"))
+    _, found = dry_run(opened(tmp_path / "dry-run"))
     torch.cuda.empty_cache()
     torch.cuda.reset_peak_memory_stats()
     report = train(tmp_path / "run", spec, long_rows(16))
@@ -105,10 +105,10 @@ def test_a_lack_of_memory_is_known_as_one(base: Path, tmp_path: Path) -> None:
 
 @pytest.mark.usefixtures("little_memory")
 def test_a_look_says_that_the_longest_batch_does_not_fit(base: Path, tmp_path: Path) -> None:
-    write_run(tmp_path / "look", on_gpu(base, rows=64, batch_size=64, method="full"), long_rows(64))
-    _, found = look(opened(tmp_path / "look"))
+    write_run(tmp_path / "dry-run", on_gpu(base, rows=64, batch_size=64, method="full"), long_rows(64))
+    _, found = dry_run(opened(tmp_path / "dry-run"))
     assert (found.trial, found.estimate) == (None, None)
     warned = [
-        event["fields"].get("name") for event in events_of(tmp_path / "look") if event["kind"] == "warning"
+        event["fields"].get("name") for event in events_of(tmp_path / "dry-run") if event["kind"] == "warning"
     ]
     assert "out_of_memory" in warned

@@ -50,9 +50,9 @@ def running(small_model: Path) -> Iterator[Running]:
         started.stop()
 
 
-def look_first(engineer: Person, name: str) -> None:
-    """The look's page says what would be trained on, how long it takes, and starts it."""
-    engineer.press("Look before you start")
+def dry_run_first(engineer: Person, name: str) -> None:
+    """The dry run's page says what would be trained on, how long it takes, and starts it."""
+    engineer.press("Dry run")
     engineer.is_at(f"Before the training: {name}")
     engineer.waits_for_job()
     engineer.sees("Trained on", "Memory at most", "None repeats a prompt or shares a long passage.")
@@ -94,7 +94,7 @@ def test_an_engineer_goes_from_a_file_to_the_champion_and_on(
         engineer.station("Runs")
         engineer.follow("Start a training")
         beginning.fill_training(engineer, beginning.FIRST, steps=STEPS, rate="0.001")
-        look_first(engineer, beginning.FIRST)
+        dry_run_first(engineer, beginning.FIRST)
         beginning.watch_training(engineer, beginning.FIRST, rows=8, steps=STEPS)
         beginning.generate(engineer, engine="The fastest installed", tokens=48)
         engineer.sees(engine)

@@ -1,6 +1,6 @@
-"""The time that a look foretells, against the time that the training then takes.
+"""The time that a dry run estimates, against the time that the training then takes.
 
-A look says what the machine was worth a moment ago. So there is one before the training and one after it: where both
+A dry run says what the machine was worth at its time. So there is one before the training and one after it: where both
 say the same, the training must take that time; where the machine has meanwhile become slower or faster, a time between
 the two.
 """
@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
-from training.look_report import LookResult
 
 from run_directory.protocol import ExitCode
 from tests.run_directory.tiny import make_base, start, write_run
+from training.dry_run_report import DryRunResult
 from training.spec import TrainingResult, TrainingSpec
 
 pytestmark = pytest.mark.verification
@@ -122,8 +122,8 @@ def ended(program: str, folder: Path) -> None:
 
 def foretold(folder: Path, spec: TrainingSpec, given: list[dict[str, Any]]) -> float:
     write_run(folder, spec, given)
-    ended("training.look", folder)
-    report = LookResult.from_json((folder / "result.json").read_bytes()).report
+    ended("training.dry_run", folder)
+    report = DryRunResult.from_json((folder / "result.json").read_bytes()).report
     assert report is not None
     assert report.estimate is not None
     print(json.dumps(report.estimate.to_dict()), json.dumps(report.trial and report.trial.to_dict()))

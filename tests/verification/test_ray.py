@@ -25,9 +25,9 @@ from evalapp.jobs.services import request_cancel, retry_job
 from evalapp.registry.models import ModelVersion
 from evalapp.registry.services import register_base
 from evalapp.runs.models import Run
-from evalapp.runs.services import start_generation, start_look, start_training
+from evalapp.runs.services import start_dry_run, start_generation, start_training
 from evalapp.runs.sharing import HELP_TASK
-from evalapp.runs.tasks import carry_out_generation, carry_out_help, carry_out_look, carry_out_training
+from evalapp.runs.tasks import carry_out_dry_run, carry_out_generation, carry_out_help, carry_out_training
 from tests.installations import eventually
 from tests.ray_head import RayHead, running_head
 from tests.run_directory.tiny import make_base
@@ -117,10 +117,10 @@ def losses(run: Run) -> list[tuple[int, float]]:
 def test_a_training_and_its_answers_are_the_same_as_beside_the_worker(
     runs: Runs, base: ModelVersion, settings
 ) -> None:
-    look = runs.training("A look", start=start_look)
-    carry_out_look(look.job_id)
-    look = Run.objects.select_related("job").get(pk=look.pk)
-    assert (look.job.error, look.job.state, look.rows["used"]) == ("", JobState.SUCCEEDED, 12)
+    dry_run = runs.training("A dry run", start=start_dry_run)
+    carry_out_dry_run(dry_run.job_id)
+    dry_run = Run.objects.select_related("job").get(pk=dry_run.pk)
+    assert (dry_run.job.error, dry_run.job.state, dry_run.rows["used"]) == ("", JobState.SUCCEEDED, 12)
     there = runs.training("On the cluster")
     carry_out_training(there.job_id)
     there = Run.objects.select_related("job", "produced").get(pk=there.pk)

@@ -28,7 +28,7 @@ from evalapp.registry import queries as registry
 from evalapp.registry.models import EXTERNAL_KINDS, ModelVersion
 from evalapp.runs import queries, services
 from evalapp.runs.answers import MOST_BYTES, ImportedAnswer, read_answers
-from evalapp.runs.models import LEARNING_KINDS, DrawnRows, Run
+from evalapp.runs.models import TRAINING_KINDS, DrawnRows, Run
 from evalapp.runs.shortage import start_with_half_batch
 from evalapp.runs.usage import candidate_usage
 from evalapp.scoring.services import start_scoring
@@ -80,14 +80,14 @@ class TrainingStart(RunView):
         return self.run(run.pk)
 
 
-class LookStart(RunView):
-    @operation("Look before a training", body=TrainingBody, result=RunSerializer, status=202)
+class DryRunStart(RunView):
+    @operation("Start a dry run", body=TrainingBody, result=RunSerializer, status=202)
     def post(self) -> object:
         """What a training with this body would be, in the run's `result` once its job has succeeded: tokens of
         three rows with those that are trained on, lengths, what is cut or dropped, the trainable share, time and
         memory from a few batches, and rows that leak (`leaks`). No weights are made.
         """
-        run = services.start_look(project=self.project, by=self.person, **self.asked_training())
+        run = services.start_dry_run(project=self.project, by=self.person, **self.asked_training())
         return self.run(run.pk)
 
 
@@ -228,7 +228,7 @@ class RunScoring(RunView):
         """All metrics and the active rules; scoring again replaces the results."""
         run = self.run(run_id)
         self.body()
-        if run.kind in LEARNING_KINDS:
+        if run.kind in TRAINING_KINDS:
             message = "A training has no answers to score. Score a generation or an import."
             raise InvalidError(message)
         return start_scoring(run=run, by=self.person)
