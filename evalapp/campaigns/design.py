@@ -241,7 +241,7 @@ def _check_choice(problems: _Problems, design: CampaignDesign, project: Project)
     elif design.item_choice == ItemChoice.ALL:
         if design.items_wanted is not None:
             problems.refuse(
-                "items_wanted", "Choose some items, at random or in proportion, or leave this empty."
+                "items_wanted", "Choose some items, at random or stratified, or leave this empty."
             )
     elif design.items_wanted is None or design.items_wanted < 1:
         problems.refuse("items_wanted", "Say how many items are to be chosen.")
@@ -250,10 +250,10 @@ def _check_choice(problems: _Problems, design: CampaignDesign, project: Project)
 def _check_field(problems: _Problems, design: CampaignDesign, project: Project) -> None:
     choice, field = design.item_choice, design.stratify_by
     if choice == ItemChoice.ALL and field:
-        problems.refuse("stratify_by", "A field is for choosing some items in proportion. Leave it empty.")
+        problems.refuse("stratify_by", "This field is for a stratified choice of some items. Leave it empty.")
     if choice == ItemChoice.RANDOM and field:
         problems.refuse(
-            "stratify_by", "A field is for choosing in proportion. Leave it empty, or choose that."
+            "stratify_by", "This field is for a stratified choice. Leave it empty, or choose that."
         )
     if choice == ItemChoice.STRATIFIED and not field:
         problems.refuse("strata_field", "Name the metadata field to stratify by.")

@@ -292,7 +292,7 @@ def possible_candidates(project: Project) -> QuerySet[ModelVersion]:
 
 class Cost(NamedTuple):
     """What a design asks of people; hours by `ASSUMED_SECONDS` a review. ``strata``: for each value of
-    the field that the choice keeps in proportion, how many items it gives, of how many.
+    the field that the choice is stratified by, how many items it gives, of how many.
 
     ``candidates`` counts what a reviewer is asked of one item: outputs, or what ``unit`` names instead.
     """

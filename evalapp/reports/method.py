@@ -80,7 +80,7 @@ def _items(campaign: Campaign, comparison: Comparison) -> str:
     chosen = {
         ItemChoice.ALL: "All examples of the split were taken",
         ItemChoice.RANDOM: "Examples were drawn at random",
-        ItemChoice.STRATIFIED: f"Examples were drawn at random in proportion by “{campaign.stratify_by}”",
+        ItemChoice.STRATIFIED: f"Examples were sampled at random, stratified by “{campaign.stratify_by}”",
     }[ItemChoice(campaign.item_choice)]
     left_out = ", those without every candidate's output left out" if campaign.leaves_out_incomplete else ""
     return (

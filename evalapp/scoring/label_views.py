@@ -11,7 +11,7 @@ from evalapp.accounts.permissions import Permission
 from evalapp.core.errors import ProblemError
 from evalapp.core.http import get_or_missing, show_problem
 from evalapp.datasets.models import Example
-from evalapp.runs.models import LEARNING_KINDS
+from evalapp.runs.models import TRAINING_KINDS
 from evalapp.scoring.labels import LONGEST_FIELD, LONGEST_PATTERN, delete_label_parser, save_label_parser
 from evalapp.scoring.models import LabelParser, ParserKind
 
@@ -81,7 +81,7 @@ def label_parser(request: MemberRequest, dataset_id: int) -> HttpResponse:
         "form": form,
         "has_labels": Example.objects.filter(version__dataset=dataset).exclude(label="").exists(),
         "runs": request.project.runs.filter(dataset_version__dataset=dataset)
-        .exclude(kind__in=LEARNING_KINDS)
+        .exclude(kind__in=TRAINING_KINDS)
         .order_by("-pk")[:RUNS_SHOWN],
     }
     return render(request, "scoring/label_parser.html", context, status=400 if form.errors else 200)

@@ -8,7 +8,7 @@ from evalapp.accounts.access import MemberRequest, project_view
 from evalapp.accounts.permissions import Permission
 from evalapp.core.errors import MissingError, ProblemError
 from evalapp.core.http import show_problem
-from evalapp.runs.models import LEARNING_KINDS, Output
+from evalapp.runs.models import TRAINING_KINDS, Output
 from evalapp.scoring.forms import FORMS, RuleForm
 from evalapp.scoring.models import RuleCheck
 from evalapp.scoring.services import save_rule_check, set_rule_active, start_scoring
@@ -91,7 +91,7 @@ def rule_use(request: MemberRequest, rule_id: int) -> HttpResponse:
 @project_view(Permission.START_RUNS)
 def run_score(request: MemberRequest, run_id: int) -> HttpResponse:
     run = (
-        request.project.runs.exclude(kind__in=LEARNING_KINDS)
+        request.project.runs.exclude(kind__in=TRAINING_KINDS)
         .select_related("project")
         .filter(pk=run_id)
         .first()

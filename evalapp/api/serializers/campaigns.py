@@ -101,7 +101,7 @@ class CampaignBody(Body):
         max_length=100,
         allow_blank=True,
         default="",
-        help_text="With `stratified`: the metadata field whose values are kept in proportion.",
+        help_text="With `stratified`: the metadata field to stratify by.",
     )
     overlap_share = Whole(max_value=99, default=0, help_text="Percent of the items that get `overlap_more`.")
     overlap_more = Whole(min_value=2, max_value=MOST_OVERLAP, required=False, allow_null=True, default=None)
