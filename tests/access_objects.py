@@ -264,7 +264,7 @@ def _disputes(world: SimpleNamespace) -> None:
 
 
 def _results(world: SimpleNamespace) -> None:
-    world.export = Export.objects.create(project=world.project, campaign=world.campaign, name="Tray")
+    world.export = Export.objects.create(project=world.project, campaign=world.campaign, name="Proposed rows")
     world.export_row = ExportRow.objects.create(
         export=world.export,
         kind="sft",

@@ -222,7 +222,7 @@ ACCESS: dict[str, Access] = {
     "campaign_agreement": both(P.VIEW_ANALYSIS),
     "finder": both(P.VIEW_ANALYSIS),
     "finder_campaign": both(P.EDIT_CAMPAIGNS),
-    "finder_tray": both(P.EDIT_EXPORTS),
+    "finder_propose": both(P.EDIT_EXPORTS),
     "analysis_compute": both(P.VIEW_ANALYSIS),
     "case_list": both(P.VIEW_ANALYSIS),
     "case_detail": both(P.VIEW_ANALYSIS),

@@ -17,7 +17,7 @@ from evalapp.datasets.models import DatasetVersion
 from evalapp.datasets.rows import ExampleRow
 from evalapp.datasets.services import create_dataset, create_version
 from evalapp.exports.models import Export
-from evalapp.exports.services import open_tray
+from evalapp.exports.services import propose_rows
 from evalapp.jobs.models import Job, JobState
 from evalapp.registry.models import ModelKind, ModelVersion
 from evalapp.registry.services import register_imported
@@ -242,9 +242,11 @@ def make_webhook(project: Project) -> WebhookEndpoint:
     return endpoint
 
 
-def make_tray(campaign: Campaign, by: User) -> Export:
+def make_proposed_rows(campaign: Campaign, by: User) -> Export:
     before = campaign.project.exports.count()
-    return open_tray(campaign=campaign, by=by, name=f"Corrections {before + 1}" if before else "Corrections")
+    return propose_rows(
+        campaign=campaign, by=by, name=f"Corrections {before + 1}" if before else "Corrections"
+    )
 
 
 def make_flag(campaign: Campaign, by: User, note: str = "The facts are of another client.") -> Flag:

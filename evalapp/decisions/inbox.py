@@ -1,4 +1,4 @@
-"""What waits for somebody: decisions, trays, campaigns that stall, runs that failed, work under way."""
+"""What waits for somebody: decisions, proposed rows, campaigns that stall, runs that failed, work under way."""
 
 from datetime import timedelta
 from typing import cast
@@ -39,7 +39,7 @@ def inbox_of(project: Project) -> list[InboxEntry]:
         *_undecided(project),
         *_complete(project),
         *campaign_entries(project),
-        *_trays(project),
+        *_proposed_rows(project),
     ]
     return entries[:SHOWN]
 
@@ -180,19 +180,19 @@ def _running(project: Project) -> QuerySet[Campaign]:
     )
 
 
-def _trays(project: Project) -> list[InboxEntry]:
+def _proposed_rows(project: Project) -> list[InboxEntry]:
     waiting = Q(rows__is_included=True, rows__decision=RowDecision.PENDING)
-    trays = (
-        project.exports.filter(state=ExportState.TRAY)
+    exports = (
+        project.exports.filter(state=ExportState.OPEN)
         .annotate(waiting=Count("rows", filter=waiting))
         .order_by("-id")
     )
     return [
         InboxEntry(
-            "tray",
-            f"{tray.name}: {tray.waiting} rows to accept or reject",
-            reverse("export_detail", args=[project.slug, tray.pk]),
+            "proposed_rows",
+            f"{export.name}: {export.waiting} rows to accept or reject",
+            reverse("export_detail", args=[project.slug, export.pk]),
         )
-        for tray in trays
-        if tray.waiting
+        for export in exports
+        if export.waiting
     ][:3]

@@ -21,7 +21,7 @@ from evalapp.demo.recording import restore_first_run, restore_second_run
 from evalapp.demo.release_gate import ask_release_gate, take_release_gate
 from evalapp.demo.stage_set import email_of, first_data, rubric_version, simulated_users
 from evalapp.exports.models import Export
-from evalapp.exports.services import open_tray, start_export
+from evalapp.exports.services import propose_rows, start_export
 from evalapp.jobs.models import Job, JobState
 from evalapp.jobs.services import create_job
 from evalapp.registry.models import ModelKind, ModelVersion
@@ -172,7 +172,7 @@ def _open_review(
 def collect_feedback(demonstration: Demonstration) -> Job | None:
     campaign = Campaign.objects.get(pk=demonstration.objects_made["feedback_campaign"])
     close_campaign(campaign=campaign, by=person("manager"))
-    export = open_tray(
+    export = propose_rows(
         campaign=campaign, by=person("engineer"), name=label(demonstration, "Corrections of cycle 1")
     )
     if demonstration.track == Track.RECORDED:

@@ -51,7 +51,7 @@ def start_measuring(*, campaign: Campaign, by: User | None) -> Job:
         return going
     if not corrections_of(campaign).accepted:
         raise InvalidError(
-            f"No correction of “{campaign.name}” is accepted yet. Open a tray of the campaign's feedback under "
+            f"No correction of “{campaign.name}” is accepted yet. Propose rows from the campaign's feedback under "
             "Export and accept the good ones first."
         )
     return create_job(

@@ -51,7 +51,7 @@ class Corrections(NamedTuple):
 
 
 def corrections_of(campaign: Campaign) -> Corrections:
-    """By the latest decision in any of the campaign's trays. Outside a demonstration simulated ones do not
+    """By the latest decision in any of the campaign's exports. Outside a demonstration simulated ones do not
     count.
     """
     given = Correction.objects.filter(review__campaign=campaign, review__purpose=Purpose.REVIEW)
@@ -87,7 +87,7 @@ def corrections_of(campaign: Campaign) -> Corrections:
 
 
 class _Decided(NamedTuple):
-    """The latest decision, the text that it accepts, and whether no tray but the finder's ever held it."""
+    """The latest decision, the text that it accepts, and whether no rows but the finder's ever held it."""
 
     decision: str
     text: str
@@ -107,7 +107,7 @@ def _latest_decisions(campaign: Campaign) -> dict[int, _Decided]:
             review__isnull=False,
             is_included=True,
             review__correction__isnull=False,
-            # A well-rated answer stands in a tray, too, and corrects nothing.
+            # A well-rated answer is among them, too, and corrects nothing.
             rejected_output__isnull=False,
         )
         .exclude(decision=RowDecision.PENDING)

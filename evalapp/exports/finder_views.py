@@ -13,14 +13,14 @@ from evalapp.analysis.finder import finder_from
 from evalapp.analysis.views import campaign_or_missing, chosen_reviewer_type, filter_refused
 from evalapp.core.errors import InvalidError
 from evalapp.core.names import LONGEST_NAME
-from evalapp.exports.queries import TrayCounts, tray_counts
-from evalapp.exports.services import open_tray
+from evalapp.exports.queries import RowCounts, row_counts
+from evalapp.exports.services import propose_rows
 
 
 @require_POST
 @project_view(Permission.EDIT_EXPORTS)
-def finder_tray(request: MemberRequest, campaign_id: int) -> HttpResponse:
-    """A tray with all feedback on what the finder of the address finds in the view of the address.
+def finder_propose(request: MemberRequest, campaign_id: int) -> HttpResponse:
+    """Proposed rows with all feedback on what the finder of the address finds in the view of the address.
 
     A sealed split is refused.
     """
@@ -37,24 +37,24 @@ def finder_tray(request: MemberRequest, campaign_id: int) -> HttpResponse:
         raise InvalidError("No output meets both conditions, so there is nothing to export. Widen them.")
     number = request.project.exports.count() + 1
     name = f"Found in {campaign.name}"[: LONGEST_NAME - 8]
-    export = open_tray(
+    export = propose_rows(
         campaign=campaign,
         by=request.user,
         name=f"{name} ({number})",
         only=found.item_output_ids,
         picked_because=wanted.describe() + view.told,
     )
-    show = messages.success if tray_counts(export).included else messages.warning
-    show(request, _told(found.count, tray_counts(export)))
+    show = messages.success if row_counts(export).included else messages.warning
+    show(request, _told(found.count, row_counts(export)))
     return redirect("export_detail", request.project.slug, export.pk)
 
 
-def _told(outputs: int, counts: TrayCounts) -> str:
+def _told(outputs: int, counts: RowCounts) -> str:
     of = f"the feedback on {outputs:,} output{'' if outputs == 1 else 's'}"
     left_out = f"{counts.left_out:,} left out, each with its reason"
     if counts.included:
-        return f"A tray is open with {of}: {counts.included:,} row{'' if counts.included == 1 else 's'} in, {left_out}."
+        return f"Rows are proposed from {of}: {counts.included:,} row{'' if counts.included == 1 else 's'} in, {left_out}."
     return (
-        f"A tray is open with {of}, but no row of it can be trained on as it is: {left_out}. Where answers are poor, "
+        f"Rows are proposed from {of}, but none can be trained on as it is: {left_out}. Where answers are poor, "
         "have them corrected first: start a campaign over these items."
     )

@@ -21,14 +21,14 @@ class TrayForm(forms.Form):
         max_length=120, required=False, help_text="Left empty, it is named after the campaign."
     )
     sft_floor = forms.FloatField(
-        label="Outputs count as training answers from a mean of",
+        label="Minimum mean score",
         initial=SelectionRules.sft_floor,
         min_value=1,
         max_value=5,
-        help_text="On a scale of 1 to 5. Corrections always go first.",
+        help_text="Of an output that becomes a training answer, on a scale of 1 to 5. A correction always goes first.",
     )
     pair_gap = forms.FloatField(
-        label="Preference pairs need a gap of",
+        label="Minimum gap of a preference pair",
         initial=SelectionRules.pair_gap,
         min_value=0.01,
         max_value=4,

@@ -12,7 +12,7 @@ from evalapp.runs.models import Run, RunKind
 
 
 class ReviewLineage(NamedTuple):
-    """What became of a review: its rows in exports, the versions they made, the runs and adapters."""
+    """Lineage of a review: its rows in exports, the versions they made, the runs and adapters."""
 
     review: Review
     rows: list[ExportRow]

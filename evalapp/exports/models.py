@@ -10,22 +10,22 @@ from evalapp.runs.models import Output
 
 
 class ExportState(models.TextChoices):
-    TRAY = "tray", "Tray"
+    OPEN = "open", "Open"
     WRITING = "writing", "Writing"
     DONE = "done", "Done"
 
 
 class Export(BaseModel):
-    """Feedback on its way into files and a new dataset version. While it is a tray, rows are
+    """Feedback on its way into files and a new dataset version. While it is open, rows are
     accepted, edited or rejected; once done it does not change. A writing whose job ended without
-    success is a tray again (see ``queries.open_for_decisions``). ``files`` lists name,
-    rows, SHA-256. ``settings`` has the rules rows were selected by and, of a tray of some outputs alone, which and why.
+    success is open again (see ``queries.open_for_decisions``). ``files`` lists name,
+    rows, SHA-256. ``settings`` has the rules rows were selected by and, of rows of some outputs alone, which and why.
     """
 
     project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="exports")
     campaign = models.ForeignKey(Campaign, on_delete=models.PROTECT, related_name="exports")
     name = models.CharField(max_length=120)
-    state = models.CharField(max_length=8, choices=ExportState.choices, default=ExportState.TRAY)
+    state = models.CharField(max_length=8, choices=ExportState.choices, default=ExportState.OPEN)
     settings = models.JSONField(default=dict)
     files = models.JSONField(default=list)
     dataset_version = models.ForeignKey(
@@ -68,7 +68,7 @@ class RowDecision(models.TextChoices):
 
 
 class ExportRow(BaseModel):
-    """A row of the tray, in or out with its reason.
+    """A proposed row, in or out with its reason.
 
     ``chosen_text`` is the correction (or a well-rated output); ``rejected_output`` the output it
     corrects. ``review`` is the correction's, so that a rating leads to the adapter it trained. A rated answer is an

@@ -45,12 +45,12 @@ def is_trained(export: Export) -> bool:
 
 
 def open_for_decisions() -> Q:
-    """Exports whose rows may still change: trays, and writings whose job ended without success."""
-    return Q(state=ExportState.TRAY) | Q(state=ExportState.WRITING, job__state__in=UNSUCCESSFUL)
+    """Exports whose rows may still change: open ones, and writings whose job ended without success."""
+    return Q(state=ExportState.OPEN) | Q(state=ExportState.WRITING, job__state__in=UNSUCCESSFUL)
 
 
-class TrayCounts(NamedTuple):
-    """Rows of a tray: in and out, and the decisions among those that are in."""
+class RowCounts(NamedTuple):
+    """Proposed rows: in and out, and the decisions among those that are in."""
 
     included: int
     left_out: int
@@ -59,7 +59,7 @@ class TrayCounts(NamedTuple):
     rejected: int
 
 
-def tray_counts(export: Export) -> TrayCounts:
+def row_counts(export: Export) -> RowCounts:
     counts = export.rows.aggregate(
         included=Count("id", filter=Q(is_included=True)),
         left_out=Count("id", filter=Q(is_included=False)),
@@ -67,7 +67,7 @@ def tray_counts(export: Export) -> TrayCounts:
         accepted=Count("id", filter=Q(is_included=True, decision__in=ACCEPTED)),
         rejected=Count("id", filter=Q(is_included=True, decision=RowDecision.REJECTED)),
     )
-    return TrayCounts(**counts)
+    return RowCounts(**counts)
 
 
 def tray_rows(export: Export, *, kind: str = "", show: str = "") -> QuerySet[ExportRow]:

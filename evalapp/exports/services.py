@@ -20,7 +20,7 @@ from evalapp.exports.queries import (
     given_corrections,
     open_for_decisions,
     reviewed_outputs,
-    tray_counts,
+    row_counts,
 )
 from evalapp.exports.selection import SelectedRow, SelectionRules, select_rows
 from evalapp.jobs.models import Job
@@ -33,7 +33,7 @@ AS_GIVEN = "A rated answer is learned from as it was given: accept or reject it.
 
 
 @transaction.atomic
-def open_tray(
+def propose_rows(
     *,
     campaign: Campaign,
     by: User,
@@ -42,7 +42,7 @@ def open_tray(
     only: Collection[int] | None = None,
     picked_because: str = "",
 ) -> Export:
-    """Collect a campaign's feedback into a tray: each row in or out with its reason. ``only``: of these outputs
+    """Propose rows from a campaign's feedback: each row in or out with its reason. ``only``: of these outputs
     (ids of ItemOutput), for campaigns that rate answers one by one; ``picked_because`` says what they were looked for by.
 
     Refuses campaigns over a sealed split (test, validation): rows of an evaluation set must never be
@@ -89,7 +89,7 @@ def open_tray(
             )
             for row in batch
         )
-    record("export.opened", by=by, obj=export, project=export.project, data=tray_counts(export)._asdict())
+    record("export.opened", by=by, obj=export, project=export.project, data=row_counts(export)._asdict())
     return export
 
 
@@ -117,7 +117,7 @@ def _feedback_of(
 
 
 def decide_row(*, row: ExportRow, decision: str, by: User, text: str = "") -> None:
-    """Accept, accept with edits, or reject a row of a tray. Not by the author of the correction.
+    """Accept, accept with edits, or reject a proposed row. Not by the author of the correction.
 
     ``text`` is the edited answer; the author's own stays beside it. Deciding again replaces the
     decision, and "pending" takes it back. To edit or reject a training answer does so in its preference
@@ -166,7 +166,7 @@ def _changes_the_answer(row: ExportRow, decision: str) -> bool:
 
 
 def pairs_of(row: ExportRow) -> QuerySet[ExportRow]:
-    """The included pairs of the tray that hold the same answer as the better one."""
+    """The included pairs that hold the same answer as the better one."""
     return ExportRow.objects.filter(
         export=row.export_id,
         kind=RowKind.PREFERENCE,
@@ -256,7 +256,7 @@ def start_export(
         raise InvalidError(f"{parent} is not ready, so nothing can be added to it.")
     with transaction.atomic():
         _lock_open(export.pk)
-        if not tray_counts(export).accepted:
+        if not row_counts(export).accepted:
             raise InvalidError("No row is accepted yet. Accept at least one row, then export.")
         job = create_job(
             project=export.project,

@@ -7,8 +7,8 @@ urlpatterns = [
     path("projects/<slug:slug>/export/new/", views.export_new, name="export_new"),
     path(
         "projects/<slug:slug>/compare/<int:campaign_id>/finder/export/",
-        finder_views.finder_tray,
-        name="finder_tray",
+        finder_views.finder_propose,
+        name="finder_propose",
     ),
     path("projects/<slug:slug>/export/<int:export_id>/", views.export_detail, name="export_detail"),
     path(

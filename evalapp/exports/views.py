@@ -11,7 +11,7 @@ from evalapp.campaigns.queries import is_reviewing_blind
 from evalapp.core.errors import ConflictError, MissingError, ProblemError
 from evalapp.core.http import show_problem
 from evalapp.core.paging import keyset_page
-from evalapp.exports.forms import FinishForm, RowForm, TrayForm
+from evalapp.exports.forms import FinishForm, ProposedRowsForm, RowForm
 from evalapp.exports.lineage import model_lineage, review_lineage
 from evalapp.exports.models import Export, ExportRow, RowDecision, RowKind
 from evalapp.exports.prompting import prompt_from
@@ -20,10 +20,10 @@ from evalapp.exports.queries import (
     exports_of,
     is_open,
     is_trained,
-    tray_counts,
-    tray_rows,
+    proposed_rows,
+    row_counts,
 )
-from evalapp.exports.services import decide_all, decide_row, open_tray, pairs_of, start_export
+from evalapp.exports.services import decide_all, decide_row, pairs_of, propose_rows, start_export
 from evalapp.exports.writing import open_file
 from evalapp.runs.prompt_forms import PromptForm
 from evalapp.runs.prompt_views import prompt_page
@@ -46,13 +46,13 @@ def export_list(request: MemberRequest) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 @project_view(Permission.VIEW_EXPORTS, post=Permission.EDIT_EXPORTS)
 def export_new(request: MemberRequest) -> HttpResponse:
-    form = TrayForm(
+    form = ProposedRowsForm(
         request.POST or None, project=request.project, initial={"campaign": request.GET.get("campaign")}
     )
     status = 400 if form.is_bound else 200
     if request.method == "POST" and form.is_valid():
         try:
-            export = open_tray(
+            export = propose_rows(
                 campaign=form.cleaned_data["campaign"],
                 by=request.user,
                 name=form.cleaned_data["name"],
@@ -78,10 +78,10 @@ def export_detail(request: MemberRequest, export_id: int) -> HttpResponse:
         {
             "station": "export",
             "export": export,
-            "counts": tray_counts(export),
+            "counts": row_counts(export),
             "is_trained": is_trained(export),
             "is_reviewing": is_reviewing_blind(export.campaign, request.user),
-            "page": keyset_page(tray_rows(export, kind=kind, show=show), request, order=("id",)),
+            "page": keyset_page(proposed_rows(export, kind=kind, show=show), request, order=("id",)),
             "kind": kind,
             "show": show,
             "is_open": takes_decisions,
@@ -107,7 +107,7 @@ def export_prompt(request: MemberRequest, export_id: int) -> HttpResponse:
 def export_accept_all(request: MemberRequest, export_id: int) -> HttpResponse:
     export = _export_or_missing(request, export_id)
     count = decide_all(export=export, decision=RowDecision.ACCEPTED, by=request.user)
-    waiting = tray_counts(export).pending
+    waiting = row_counts(export).pending
     own = f" {waiting} that you wrote yourself wait for somebody else." if waiting else ""
     messages.success(request, f"{count} rows accepted.{own}")
     return redirect("export_detail", request.project.slug, export.pk)

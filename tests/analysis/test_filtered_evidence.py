@@ -196,7 +196,9 @@ def test_what_the_finder_does_next_stays_in_the_view(campaign: Campaign, manager
     assert len(client_of(manager).get(cases).context["rows"]) == 4
 
 
-def test_a_campaign_and_a_tray_from_the_finder_are_of_the_view(campaign: Campaign, manager: User) -> None:
+def test_a_campaign_and_proposed_rows_from_the_finder_are_of_the_view(
+    campaign: Campaign, manager: User
+) -> None:
     start = f"/projects/{campaign.project.slug}/compare/{campaign.pk}/finder"
     browser = client_of(manager)
     assert browser.post(f"{start}/campaign/?{FINDER}&{INSTITUTIONAL}").status_code == 302

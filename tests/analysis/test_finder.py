@@ -242,17 +242,17 @@ def test_the_list_becomes_training_data_but_never_of_a_sealed_split(
     browser = client_of(manager)
     start = f"/projects/{project.slug}/compare"
     answer = browser.post(f"{start}/{campaign.pk}/finder/export/?{QUERY}")
-    tray = Export.objects.get()
-    assert answer["Location"] == f"/projects/{project.slug}/export/{tray.pk}/"
-    assert set(tray.rows.filter(is_included=True).values_list("chosen_text", flat=True)) == {
+    export = Export.objects.get()
+    assert answer["Location"] == f"/projects/{project.slug}/export/{export.pk}/"
+    assert set(export.rows.filter(is_included=True).values_list("chosen_text", flat=True)) == {
         "You own 1. Call us."
     }
-    assert set(tray.rows.values_list("example__row_number", flat=True)) == {1}
+    assert set(export.rows.values_list("example__row_number", flat=True)) == {1}
     page = browser.get(answer["Location"]).text
     assert "Of what the finder found:" in page and re.search(
         r"\d rows? in, \d+ left out, each with its", page
     )
-    _holds_what_was_found_and_leaves_the_rest(tray, manager)
+    _holds_what_was_found_and_leaves_the_rest(export, manager)
     nothing = browser.post(f"{start}/{campaign.pk}/finder/export/?{QUERY.replace('score=2', 'score=1')}")
     assert nothing.status_code == 400 and "nothing to export" in text_of(nothing)
     sealed = make_campaign(
@@ -272,21 +272,21 @@ def test_the_list_becomes_training_data_but_never_of_a_sealed_split(
     assert refused.status_code == 400 and Export.objects.count() == 1
 
 
-def _holds_what_was_found_and_leaves_the_rest(tray: Export, manager: User) -> None:
-    before = set(tray.campaign.items.values_list("example__prompt_hash", flat=True))
-    decide_all(export=tray, decision="accepted", by=manager)
-    job = start_export(export=tray, by=manager)
+def _holds_what_was_found_and_leaves_the_rest(export: Export, manager: User) -> None:
+    before = set(export.campaign.items.values_list("example__prompt_hash", flat=True))
+    decide_all(export=export, decision="accepted", by=manager)
+    job = start_export(export=export, by=manager)
     write_export(job.pk)
-    tray.refresh_from_db()
-    assert tray.state == "done"
-    assert tray.dataset_version is not None
-    with open_file(tray, "ratings.csv") as file:
+    export.refresh_from_db()
+    assert export.state == "done"
+    assert export.dataset_version is not None
+    with open_file(export, "ratings.csv") as file:
         rows = list(csv.DictReader(io.TextIOWrapper(file, "utf-8")))
     assert {row["example_row"] for row in rows} == {"1"}
-    with open_file(tray, "manifest.json") as file:
-        assert tray.picked_because
-        assert json.load(file)["of"] == tray.picked_because
-    feedback = tray.dataset_version.examples.filter(split="feedback").values_list("prompt_hash", flat=True)
+    with open_file(export, "manifest.json") as file:
+        assert export.picked_because
+        assert json.load(file)["of"] == export.picked_because
+    feedback = export.dataset_version.examples.filter(split="feedback").values_list("prompt_hash", flat=True)
     assert len(set(feedback)) == len(before) - 1
 
 

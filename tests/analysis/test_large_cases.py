@@ -213,7 +213,7 @@ def test_the_finder_keeps_the_filter(
     assert told() == expected
 
 
-def test_a_campaign_and_a_tray_of_a_large_view_hold_its_items_alone(
+def test_a_campaign_and_proposed_rows_of_a_large_view_hold_its_items_alone(
     campaign: Campaign, manager: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     make_large(monkeypatch)

@@ -17,7 +17,7 @@ from evalapp.campaigns.services import close_campaign
 from evalapp.core.errors import MissingError
 from evalapp.decisions.services import decide
 from evalapp.exports.models import ExportRow
-from evalapp.exports.services import open_tray
+from evalapp.exports.services import propose_rows
 from evalapp.judgements.apart import distance
 from evalapp.judgements.models import Judgement
 from evalapp.judgements.queries import stand_task
@@ -338,8 +338,8 @@ def test_preferences_of_a_majority_become_training_pairs(
     judge_by(campaign, reviewer, prefers("new"))
     judge_by(campaign, other_reviewer, prefers("new"), count=2)
     judge_by(campaign, other_reviewer, prefers("old"))
-    tray = open_tray(campaign=campaign, by=manager, name="Preferences")
-    rows = list(ExportRow.objects.filter(export=tray).select_related("chosen_output__candidate"))
+    export = propose_rows(campaign=campaign, by=manager, name="Preferences")
+    rows = list(ExportRow.objects.filter(export=export).select_related("chosen_output__candidate"))
     assert {row.kind for row in rows} == {"preference"}
     taken = [row for row in rows if row.is_included]
     assert [row.reason for row in taken] == ["2 of 2 reviewers preferred it"] * 2

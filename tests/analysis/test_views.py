@@ -10,7 +10,7 @@ from evalapp.accounts.models import Project, User
 from evalapp.accounts.tokens import create_api_token
 from evalapp.campaigns.services import close_campaign
 from tests.cast import client_of
-from tests.factories import make_campaign, make_tray, review_all, run_scoring
+from tests.factories import make_campaign, make_proposed_rows, review_all, run_scoring
 
 PAGES = ["compare/", "compare/{campaign}/", "compare/{campaign}/table.csv", "compare/{campaign}/cases/",
          "compare/{campaign}/cases/{item}/"]  # fmt: skip
@@ -112,12 +112,12 @@ def test_who_still_reviews_blind_is_warned_on_every_page_of_results(
 ) -> None:
     campaign = make_campaign(project, [manager, reviewer], rows=1)
     review_all(campaign, reviewer, {})
-    export = make_tray(campaign, owner)
+    export = make_proposed_rows(campaign, owner)
     results = f"/projects/{project.slug}/compare/{campaign.pk}/"
-    tray = f"/projects/{project.slug}/export/{export.pk}/"
+    export_page = f"/projects/{project.slug}/export/{export.pk}/"
     case = f"{results}cases/{campaign.items.get().pk}/"
-    row = f"{tray}rows/{export.rows.latest('pk').pk}/"
-    pages = [results, f"{results}cases/", case, f"{results}decide/", tray, row]
+    row = f"{export_page}rows/{export.rows.latest('pk').pk}/"
+    pages = [results, f"{results}cases/", case, f"{results}decide/", export_page, row]
     comparison = f"/api/v1/projects/{project.slug}/campaigns/{campaign.pk}/comparison/"
 
     def warned(person: User) -> list[str]:

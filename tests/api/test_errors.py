@@ -15,7 +15,7 @@ from evalapp.core.strict_json import DEEPEST_NESTING, read_json
 from evalapp.datasets.models import Dataset
 from evalapp.wsgi import application
 from tests.api.conftest import Program, problem_in
-from tests.factories import make_campaign, make_tray, make_version, review_all
+from tests.factories import make_campaign, make_proposed_rows, make_version, review_all
 
 ProgramFor = Callable[[User | None], Program]
 
@@ -242,7 +242,7 @@ def test_a_file_that_left_the_disk_is_told(
 ) -> None:
     campaign = make_campaign(project, [reviewer])
     review_all(campaign, reviewer, {})
-    export = make_tray(campaign, owner)
+    export = make_proposed_rows(campaign, owner)
     type(export).objects.filter(pk=export.pk).update(state="done", files=[{"name": "sft.jsonl"}])
     answer = program_for(owner).get(f"projects/{project.slug}/exports/{export.pk}/files/sft.jsonl/")
     assert "not on this server's disk" in problem_in(answer, 404)["message"]

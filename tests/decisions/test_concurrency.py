@@ -1,4 +1,4 @@
-"""A button pressed twice, or by eight at once, decides once and opens one tray."""
+"""A button pressed twice, or by eight at once, decides once and proposes rows once."""
 
 from pathlib import Path
 from threading import Event
@@ -114,7 +114,7 @@ def test_a_gate_that_waits_for_a_decision_is_held_against_the_champion_it_makes(
     assert campaign_gate.champion == plain
 
 
-def test_eight_posts_of_one_tray_open_it_once_and_the_others_are_told() -> None:
+def test_eight_posts_propose_rows_once_and_the_others_are_told() -> None:
     campaign, manager = reviewed()
     address = f"/projects/{campaign.project.slug}/export/new/"
     form = {"campaign": campaign.pk, "name": "Corrections", "sft_floor": 4, "pair_gap": 1, "pair_floor": 3}

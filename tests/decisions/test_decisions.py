@@ -22,7 +22,7 @@ from tests.factories import (
     make_adapter,
     make_campaign,
     make_outputs,
-    make_tray,
+    make_proposed_rows,
     review_all,
     run_scoring,
 )
@@ -210,10 +210,10 @@ def test_the_recorded_story_is_told_until_the_live_one_is_whole(
 
 def test_the_inbox_names_what_waits(campaign: Campaign, manager: User) -> None:
     assert [entry.kind for entry in inbox_of(campaign.project)] == ["complete"]
-    make_tray(campaign, manager)
+    make_proposed_rows(campaign, manager)
     close_campaign(campaign=campaign, by=manager)
 
-    assert [entry.kind for entry in inbox_of(campaign.project)] == ["decision", "tray"]
+    assert [entry.kind for entry in inbox_of(campaign.project)] == ["decision", "proposed_rows"]
 
     decide(campaign=campaign, candidate=candidate(campaign, "plain"), verdict="release", note="", by=manager)
     assert [entry.kind for entry in inbox_of(campaign.project)] == ["tray"]

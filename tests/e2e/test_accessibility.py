@@ -45,7 +45,7 @@ from tests.factories import (
     corrected,
     make_campaign,
     make_flag,
-    make_tray,
+    make_proposed_rows,
     make_webhook,
     review_all,
     run_scoring,
@@ -117,7 +117,7 @@ def filled(project: Project, reviewer: User, engineer: User, manager: User, sett
     run_scoring(campaign)
     low = tagged(corrected(answers(tone=1), "As it should be."), tone=["too-formal"])
     review_all(campaign, engineer, {("formal", 1): low})
-    make_tray(campaign, manager)
+    make_proposed_rows(campaign, manager)
     make_webhook(project)
     campaign_gate = apply_gate(campaign=campaign, gate=make_gate(project), by=manager)
     evaluate_gate(

@@ -25,7 +25,7 @@ from tests.factories import (
     corrected,
     make_campaign,
     make_flag,
-    make_tray,
+    make_proposed_rows,
     make_webhook,
     review_all,
     run_scoring,
@@ -69,7 +69,7 @@ def gated(project: Project, manager: User, reviewer: User, engineer: User) -> Ca
     run_scoring(campaign)
     review_all(campaign, reviewer, {"formal": corrected(answers(tone=1), "As it should be.")})
     review_all(campaign, engineer, {})
-    make_tray(campaign, manager)
+    make_proposed_rows(campaign, manager)
     make_flag(campaign, reviewer)
     campaign_gate = apply_gate(campaign=campaign, gate=make_gate(project), by=manager)
     evaluate_gate(
@@ -87,7 +87,7 @@ def test_every_column_is_in_sight(
     live_server: Any,
     sign_in: Callable[[User], object],
 ) -> None:
-    webhook, tray = make_webhook(project), project.exports.get()
+    webhook, export = make_webhook(project), project.exports.get()
     given_up = webhook.deliveries.filter(attempts=1).latest("id")
     sign_in(manager)
     criteria = {each.name: each.kind for each in gated.rubric_version.criteria.all()}
@@ -106,7 +106,7 @@ def test_every_column_is_in_sight(
         "monitor/": {"State", "Events", "Last event", "Weeks evaluated", "Next sample"},
         f"monitor/{watched.pk}/": alerts | weeks,
         f"monitor/{watched.pk}/weeks/1/": {"Answer", "Model", "At", "Chance"},
-        f"export/{tray.pk}/": {"Kind", "In?", "Reason", "Decision"},
+        f"export/{export.pk}/": {"Kind", "In?", "Reason", "Decision"},
         f"compare/{gated.pk}/severity/": {"Total", *scales, "Severity", "Standard error", "Infit", "Scores"},
     }
     for path, labels in expected.items():

@@ -84,7 +84,7 @@ def test_three_people_go_round_the_loop(running, browser, browser_context_args, 
         deciding.close(manager)
         deciding.decide(manager)
 
-        deciding.fill_tray(engineer, own=BONDS, others=[PLAIN, CASH])
+        deciding.propose_rows(engineer, own=BONDS, others=[PLAIN, CASH])
         deciding.accept_what_others_wrote(engineer, PLAIN, mended=MENDED)
         deciding.accept_rest(manager)
         deciding.finish_export(engineer, [MENDED, CASH, BONDS])

@@ -25,7 +25,7 @@ from evalapp.exports.correction_report import (
 from evalapp.exports.correction_scoring import start_measuring
 from evalapp.exports.corrections import corrections_of
 from evalapp.exports.models import RowKind
-from evalapp.exports.services import decide_row, open_tray
+from evalapp.exports.services import decide_row, propose_rows
 from evalapp.exports.tasks import measure_corrections
 from evalapp.jobs.models import JobState
 from evalapp.measure import Measure
@@ -35,7 +35,7 @@ from evalapp.scoring.models import MetricResult
 from evalapp.stats.correlation import segment_gain
 from tests.api.conftest import program_of
 from tests.cast import client_of
-from tests.factories import answers, corrected, make_campaign, make_tray, review_all, run_scoring
+from tests.factories import answers, corrected, make_campaign, make_proposed_rows, review_all, run_scoring
 
 pytestmark = pytest.mark.django_db
 
@@ -59,8 +59,8 @@ def campaign(project: Project, reviewer: User, other_reviewer: User) -> Campaign
 
 
 def accept(campaign: Campaign, by: User, *, decision: str = "accepted", text: str = "") -> None:
-    tray = make_tray(campaign, by)
-    for row in tray.rows.filter(kind=RowKind.SFT, is_included=True, rejected_output__isnull=False):
+    export = make_proposed_rows(campaign, by)
+    for row in export.rows.filter(kind=RowKind.SFT, is_included=True, rejected_output__isnull=False):
         decide_row(row=row, decision=decision, by=by, text=text)
 
 
@@ -82,8 +82,8 @@ def test_only_what_somebody_else_accepted_counts(campaign: Campaign, manager: Us
     with pytest.raises(InvalidError, match="accept the good ones first"):
         start_measuring(campaign=campaign, by=manager)
 
-    tray = make_tray(campaign, manager)
-    rows = list(tray.rows.filter(kind=RowKind.SFT, rejected_output__isnull=False).order_by("pk"))
+    export = make_proposed_rows(campaign, manager)
+    rows = list(export.rows.filter(kind=RowKind.SFT, rejected_output__isnull=False).order_by("pk"))
     decide_row(row=rows[0], decision="accepted", by=manager)
     decide_row(row=rows[1], decision="edited", by=manager, text="As edited.")
     decide_row(row=rows[2], decision="rejected", by=manager)
@@ -91,7 +91,7 @@ def test_only_what_somebody_else_accepted_counts(campaign: Campaign, manager: Us
     assert (len(found.accepted), found.waiting, found.rejected) == (2, 5, 1)
     assert sorted(each.text for each in found.accepted) == sorted([rows[0].chosen_text, "As edited."])
 
-    # The latest word counts, in whichever tray.
+    # The latest word counts, in whichever export.
     accept(campaign, manager, decision="rejected")
     assert (corrections_of(campaign).accepted, corrections_of(campaign).rejected) == ([], 8)
 
@@ -171,8 +171,8 @@ def test_corrections_that_the_finder_picked_are_said_to_be_and_temper_what_is_fo
     monkeypatch.setattr(correction_report_module, "ENOUGH_EXAMPLES", 1)
     found = [output.item_output_id for output in load_scores(campaign).outputs]
     because = "ROUGE-L in its highest tenth"
-    tray = open_tray(campaign=campaign, by=manager, name="Found", only=found, picked_because=because)
-    rows = tray.rows.filter(kind=RowKind.SFT, is_included=True, rejected_output__isnull=False)
+    export = propose_rows(campaign=campaign, by=manager, name="Found", only=found, picked_because=because)
+    rows = export.rows.filter(kind=RowKind.SFT, is_included=True, rejected_output__isnull=False)
     for row in rows:
         decide_row(row=row, decision="accepted", by=manager)
     report = measured(campaign)
@@ -184,7 +184,7 @@ def test_corrections_that_the_finder_picked_are_said_to_be_and_temper_what_is_fo
     rouge = next(each for each in report.findings if each.metric.name == "rougeL")
     assert (rouge.finding, "may be stale" in rouge.sentence) == ("stale", True)
 
-    # Accepted in a tray of all feedback as well, they are no longer the finder's alone.
+    # Accepted among rows of all feedback as well, they are no longer the finder's alone.
     accept(campaign, manager)
     assert corrections_of(campaign).picked == 0
     assert reported(campaign).caution == ""
@@ -321,8 +321,8 @@ def test_the_page_asks_the_database_as_often_for_many_as_for_few(
     campaign: Campaign, project: Project, manager: User
 ) -> None:
     address = reverse("campaign_corrections", args=[project.slug, campaign.pk])
-    tray = make_tray(campaign, manager)
-    rows = list(tray.rows.filter(kind=RowKind.SFT, rejected_output__isnull=False))
+    export = make_proposed_rows(campaign, manager)
+    rows = list(export.rows.filter(kind=RowKind.SFT, rejected_output__isnull=False))
     browser, counts = client_of(manager), []
     for given in (rows[:1], rows[1:]):
         for row in given:

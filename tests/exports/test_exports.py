@@ -1,4 +1,4 @@
-"""From reviews over a tray to files, a dataset version and back along the lineage."""
+"""From reviews over proposed rows to files, a dataset version and back along the lineage."""
 
 import csv
 import hashlib
@@ -16,8 +16,8 @@ from evalapp.core.errors import ConflictError, InvalidError, NotAllowedError
 from evalapp.datasets.models import Split
 from evalapp.exports.lineage import model_lineage, review_lineage
 from evalapp.exports.models import Export, ExportRow, ExportState, RowDecision, RowKind
-from evalapp.exports.queries import tray_counts
-from evalapp.exports.services import decide_all, decide_row, open_tray, start_export
+from evalapp.exports.queries import row_counts
+from evalapp.exports.services import decide_all, decide_row, propose_rows, start_export
 from evalapp.exports.tasks import write_export
 from evalapp.exports.writing import export_folder
 from evalapp.jobs.models import Job, JobState
@@ -26,7 +26,7 @@ from evalapp.reviews.models import Review
 from evalapp.rubrics.drafts import CriterionDraft
 from evalapp.rubrics.services import create_rubric, save_version
 from tests.cast import client_of
-from tests.factories import answers, corrected, make_adapter, make_campaign, make_tray, review_all
+from tests.factories import answers, corrected, make_adapter, make_campaign, make_proposed_rows, review_all
 
 BETTER = "You own portfolio {n}, 60% shares. Next step: call us on Monday."
 
@@ -77,7 +77,7 @@ def _write(export: Export, by: User, **options: bool) -> Job:
 
 
 def _exported(campaign: Campaign, by: User, **options: bool) -> Export:
-    export = make_tray(campaign, by)
+    export = make_proposed_rows(campaign, by)
     decide_all(export=export, decision="accepted", by=by)
     job = _write(export, by, **options)
     assert job.state == JobState.SUCCEEDED, job.error
@@ -85,7 +85,7 @@ def _exported(campaign: Campaign, by: User, **options: bool) -> Export:
 
 
 def test_the_tray_holds_every_row_with_its_reason(campaign: Campaign, manager: User) -> None:
-    export = make_tray(campaign, manager)
+    export = make_proposed_rows(campaign, manager)
 
     included = export.rows.filter(is_included=True).values_list("kind", "reason")
     assert sorted(included) == [
@@ -101,7 +101,7 @@ def test_the_tray_holds_every_row_with_its_reason(campaign: Campaign, manager: U
         ("sft", "Mean 5.0 of 2 reviews"),
     ]
     assert not export.rows.filter(reason="").exists()
-    assert tray_counts(export)._asdict() == {
+    assert row_counts(export)._asdict() == {
         "included": 10, "left_out": export.rows.count() - 10, "pending": 10, "accepted": 0, "rejected": 0,
     }  # fmt: skip
     assert not export.is_simulated
@@ -113,7 +113,7 @@ def test_a_sealed_split_is_refused(project: Project, manager: User, reviewer: Us
     review_all(campaign, reviewer, {})
 
     with pytest.raises(InvalidError, match="sealed"):
-        open_tray(campaign=campaign, by=manager, name="")
+        propose_rows(campaign=campaign, by=manager, name="")
     assert not Export.objects.exists()
 
 
@@ -122,12 +122,12 @@ def test_nothing_reviewed_is_refused_and_so_is_an_endless_name(
 ) -> None:
     campaign = make_campaign(project, [reviewer], rows=1)
     with pytest.raises(InvalidError, match="no submitted review"):
-        open_tray(campaign=campaign, by=manager, name="")
+        propose_rows(campaign=campaign, by=manager, name="")
     review_all(campaign, reviewer, {})
     for name in ("x" * 121, "a\x00b"):
         with pytest.raises(InvalidError, match=r"120 characters|cannot be seen"):
-            open_tray(campaign=campaign, by=manager, name=name)
-    assert open_tray(campaign=campaign, by=manager, name="").name == "Feedback of Spring round"
+            propose_rows(campaign=campaign, by=manager, name=name)
+    assert propose_rows(campaign=campaign, by=manager, name="").name == "Feedback of Spring round"
 
 
 def test_simulated_feedback_leaves_a_demonstration_only(
@@ -143,7 +143,7 @@ def test_simulated_feedback_leaves_a_demonstration_only(
     assert "Reviewer 1,1," in (export_folder(inside) / "ratings.csv").read_text()
 
     Project.objects.filter(pk=project.pk).update(is_demonstration=False)
-    outside = make_tray(Campaign.objects.get(pk=campaign.pk), manager)
+    outside = make_proposed_rows(Campaign.objects.get(pk=campaign.pk), manager)
     assert not outside.rows.filter(is_included=True).exists()
     assert not outside.is_simulated
 
@@ -184,7 +184,9 @@ def test_a_critical_criterion_keeps_out_what_it_was_failed_on_whichever_answer_f
             ("formal", 4): said(3, 1),
         },
     )
-    rows = make_tray(campaign, manager).rows.exclude(kind=RowKind.RATED).order_by("example__row_number")
+    rows = (
+        make_proposed_rows(campaign, manager).rows.exclude(kind=RowKind.RATED).order_by("example__row_number")
+    )
 
     assert [(row.is_included, row.reason) for row in rows] == [
         (True, "Mean 5.0 of 1 review"),
@@ -195,7 +197,7 @@ def test_a_critical_criterion_keeps_out_what_it_was_failed_on_whichever_answer_f
 
 
 def test_the_author_of_a_correction_does_not_decide_on_it(campaign: Campaign, engineer: User) -> None:
-    export = make_tray(campaign, engineer)
+    export = make_proposed_rows(campaign, engineer)
     own = export.rows.filter(review__reviewer=engineer)
 
     with pytest.raises(NotAllowedError, match="You wrote this correction"):
@@ -206,7 +208,7 @@ def test_the_author_of_a_correction_does_not_decide_on_it(campaign: Campaign, en
 
 
 def test_decisions_keep_both_texts_and_are_audited(campaign: Campaign, manager: User) -> None:
-    row = make_tray(campaign, manager).rows.filter(review__isnull=False, kind=RowKind.SFT)[0]
+    row = make_proposed_rows(campaign, manager).rows.filter(review__isnull=False, kind=RowKind.SFT)[0]
     before = row.chosen_text
 
     decide_row(row=row, decision="edited", by=manager, text=" Edited. ")
@@ -240,7 +242,7 @@ def test_decisions_keep_both_texts_and_are_audited(campaign: Campaign, manager: 
 def test_the_row_says_that_an_answer_is_needed_and_that_its_pair_goes_with_it(
     campaign: Campaign, manager: User
 ) -> None:
-    export = make_tray(campaign, manager)
+    export = make_proposed_rows(campaign, manager)
     row = export.rows.filter(review__isnull=False, kind=RowKind.SFT)[0]
     pair = export.rows.get(review=row.review_id, kind=RowKind.PREFERENCE)
     browser = client_of(manager)
@@ -248,8 +250,8 @@ def test_the_row_says_that_an_answer_is_needed_and_that_its_pair_goes_with_it(
 
     page = browser.get(address).text
     assert "Answer</label>" in page and "(optional)" not in page
-    assert "1 preference pair of this tray holds this as the better answer" in page
-    assert "of this tray hold" not in browser.get(address.replace(f"/{row.pk}/", f"/{pair.pk}/")).text
+    assert "1 preference pair of this proposal holds this as the better answer" in page
+    assert "of this proposal hold" not in browser.get(address.replace(f"/{row.pk}/", f"/{pair.pk}/")).text
     for text in ("", "  "):
         refused = browser.post(address, {"decision": "edited", "text": text})
         assert refused.status_code == 400 and "Write the answer, or reject the row." in refused.text
@@ -322,7 +324,7 @@ def test_the_new_version_trains_on_feedback_and_keeps_evaluation_apart(
 def test_rated_answers_teach_beside_the_accepted_ones_unless_somebody_rejected_them(
     campaign: Campaign, manager: User
 ) -> None:
-    export = make_tray(campaign, manager)
+    export = make_proposed_rows(campaign, manager)
     [good] = export.rows.filter(kind=RowKind.SFT, is_included=True, review__isnull=True)
     decide_row(row=good, decision="rejected", by=manager)
     decide_all(export=export, decision="accepted", by=manager)
@@ -349,7 +351,7 @@ def test_the_same_feedback_exported_again_is_a_version_with_its_own_lineage(
 
 
 def test_a_second_finish_is_refused(campaign: Campaign, manager: User) -> None:
-    export = make_tray(campaign, manager)
+    export = make_proposed_rows(campaign, manager)
     with pytest.raises(InvalidError, match="No row is accepted"):
         start_export(export=export, by=manager)
     decide_all(export=export, decision="accepted", by=manager)
@@ -366,7 +368,7 @@ def test_a_second_finish_is_refused(campaign: Campaign, manager: User) -> None:
 def test_a_message_delivered_twice_and_a_job_repeated_make_one_version(
     campaign: Campaign, manager: User
 ) -> None:
-    export = make_tray(campaign, manager)
+    export = make_proposed_rows(campaign, manager)
     decide_all(export=export, decision="accepted", by=manager)
     job = start_export(export=export, by=manager)
 
@@ -385,7 +387,7 @@ def test_a_message_delivered_twice_and_a_job_repeated_make_one_version(
 def test_a_writer_killed_half_way_leaves_a_tray_that_can_be_written_again(
     campaign: Campaign, manager: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    export = make_tray(campaign, manager)
+    export = make_proposed_rows(campaign, manager)
     decide_all(export=export, decision="accepted", by=manager)
 
     def fail(*args: object, **kwargs: object) -> None:
@@ -430,7 +432,7 @@ def test_lineage_survives_a_later_export_that_keeps_the_rows(
 ) -> None:
     first = _exported(campaign, manager)
     row = first.rows.filter(kind=RowKind.SFT, review__isnull=False)[0]
-    second = make_tray(campaign, manager)
+    second = make_proposed_rows(campaign, manager)
     decide_all(export=second, decision="accepted", by=manager)
     start = start_export(
         export=second, by=manager, parent_version=first.dataset_version, keeps_training_rows=True

@@ -12,7 +12,7 @@ from evalapp.exports.services import decide_all, start_export
 from evalapp.exports.tasks import write_export
 from evalapp.registry.models import ModelKind, ModelVersion
 from evalapp.runs.few_shot import few_shot, rows_named
-from tests.factories import answers, corrected, make_campaign, make_tray, review_all, tagged
+from tests.factories import answers, corrected, make_campaign, make_proposed_rows, review_all, tagged
 
 POOR = answers(accuracy=2, clarity=2, tone=1, personalization=1)
 FAIR = answers(accuracy=3, clarity=3, tone=3, personalization=3)
@@ -36,7 +36,7 @@ def campaign(project: Project, reviewer: User, engineer: User) -> Campaign:
 @pytest.fixture
 def export(campaign: Campaign, manager: User, settings, tmp_path: Path) -> Export:
     settings.ARTIFACTS_FOLDER = tmp_path
-    export = make_tray(campaign, manager)
+    export = make_proposed_rows(campaign, manager)
     decide_all(export=export, decision="accepted", by=manager)
     write_export(start_export(export=export, by=manager).pk)
     export.refresh_from_db()
@@ -83,5 +83,5 @@ def test_the_page_stores_nothing_and_opens_once_there_is_a_version(
     page = browser.get(f"{site}/{export.pk}/prompt/").text
     assert "Experts (simulated) marked in earlier answers" in page
     assert "chip-simulated" in page and "reasons that simulated reviewers marked most" in page
-    tray = make_tray(campaign, manager)
-    assert browser.get(f"{site}/{tray.pk}/prompt/").status_code == 409
+    export = make_proposed_rows(campaign, manager)
+    assert browser.get(f"{site}/{export.pk}/prompt/").status_code == 409

@@ -1,4 +1,4 @@
-"""Rated answers are decided on in the tray like all other feedback, and say where they came from."""
+"""Rated answers are decided on like all other feedback, and say where they came from."""
 
 import json
 from collections.abc import Callable
@@ -16,7 +16,7 @@ from evalapp.exports.models import Export, ExportRow, RowDecision, RowKind
 from evalapp.exports.services import decide_row, start_export
 from evalapp.exports.tasks import write_export
 from evalapp.exports.writing import export_folder
-from tests.factories import answers, make_campaign, make_tray, review_all
+from tests.factories import answers, make_campaign, make_proposed_rows, review_all
 
 pytestmark = pytest.mark.django_db
 ClientFor = Callable[[User | None], Client]
@@ -50,7 +50,7 @@ def written(export: Export, by: User) -> Export:
 
 
 def test_only_accepted_ones_are_exported_with_where_they_came_from(campaign: Campaign, manager: User) -> None:
-    export = make_tray(campaign, manager)
+    export = make_proposed_rows(campaign, manager)
     bad, good, neither, other = rated_rows(export)
     assert [(row.is_good, row.is_included) for row in (bad, good, neither, other)] == [
         (False, True), (True, True), (None, False), (True, True),
@@ -75,7 +75,7 @@ def test_only_accepted_ones_are_exported_with_where_they_came_from(campaign: Cam
 def test_a_rejected_training_answer_is_not_learned_as_a_good_one_either(
     campaign: Campaign, manager: User
 ) -> None:
-    export = make_tray(campaign, manager)
+    export = make_proposed_rows(campaign, manager)
     bad, good, *_ = rated_rows(export)
     answer = export.rows.select_related("review", "export__project").get(
         kind=RowKind.SFT, chosen_output=good.chosen_output_id
@@ -92,7 +92,7 @@ def test_a_rejected_training_answer_is_not_learned_as_a_good_one_either(
 
 
 def test_a_rated_answer_is_not_edited(campaign: Campaign, manager: User) -> None:
-    row = rated_rows(make_tray(campaign, manager))[0]
+    row = rated_rows(make_proposed_rows(campaign, manager))[0]
     with pytest.raises(InvalidError, match="as it was given"):
         decide_row(row=row, decision="edited", by=manager, text="Something else.")
     with pytest.raises(IntegrityError, match="export_row_rated_is_judged"), transaction.atomic():
@@ -100,7 +100,7 @@ def test_a_rated_answer_is_not_edited(campaign: Campaign, manager: User) -> None
 
 
 def test_the_page_shows_and_decides_them(campaign: Campaign, manager: User, client_for: ClientFor) -> None:
-    export = make_tray(campaign, manager)
+    export = make_proposed_rows(campaign, manager)
     row = rated_rows(export)[0]
     client = client_for(manager)
     listed = client.get(reverse("export_detail", args=[export.project.slug, export.pk]), {"kind": "rated"})

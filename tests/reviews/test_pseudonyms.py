@@ -12,7 +12,7 @@ from evalapp.exports.queries import ratings_of
 from evalapp.reviews.pseudonyms import pseudonym_numbers, shown_names
 from tests.api.conftest import program_of
 from tests.cast import client_of
-from tests.factories import answers, corrected, make_campaign, make_tray, review_all, run_scoring
+from tests.factories import answers, corrected, make_campaign, make_proposed_rows, review_all, run_scoring
 
 pytestmark = pytest.mark.django_db
 NAMES = ("Zoltan Zwicky", "Yolanda Yperen")
@@ -45,8 +45,8 @@ def pages(campaign: Campaign, project: Project, manager: User) -> Iterable[tuple
     base = f"/projects/{project.slug}/"
     item = campaign.items.first()
     assert item is not None
-    tray = make_tray(campaign, manager)
-    row = tray.rows.filter(review__isnull=False).first()
+    export = make_proposed_rows(campaign, manager)
+    row = export.rows.filter(review__isnull=False).first()
     assert row is not None
     client: Client = client_of(manager)
     for path in (
@@ -59,8 +59,8 @@ def pages(campaign: Campaign, project: Project, manager: User) -> Iterable[tuple
         f"compare/{campaign.pk}/cases/?reviewer=1",
         f"compare/{campaign.pk}/cases/?differ=1",
         f"compare/{campaign.pk}/cases/{item.pk}/",
-        f"export/{tray.pk}/",
-        f"export/{tray.pk}/rows/{row.pk}/",
+        f"export/{export.pk}/",
+        f"export/{export.pk}/rows/{row.pk}/",
         f"lineage/reviews/{row.review_id}/",
     ):
         answer = client.get(base + path)

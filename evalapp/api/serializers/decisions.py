@@ -55,7 +55,7 @@ class DecisionBody(Body):
 
 
 class ReviewLineageSerializer(serializers.Serializer[Any]):
-    """What became of a review: its rows in exports, and the runs that trained on them."""
+    """Lineage of a review: its rows in exports, and the runs that trained on them."""
 
     review = serializers.IntegerField(source="review.pk")
     campaign = serializers.IntegerField(source="review.campaign_id")

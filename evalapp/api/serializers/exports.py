@@ -20,7 +20,7 @@ class WrittenFileSerializer(serializers.Serializer[Any]):
     size = serializers.IntegerField()
 
 
-class TrayCountsSerializer(serializers.Serializer[Any]):
+class RowCountsSerializer(serializers.Serializer[Any]):
     included = serializers.IntegerField()
     left_out = serializers.IntegerField()
     pending = serializers.IntegerField()
@@ -47,7 +47,7 @@ class ExportSerializer(Shown):
 
 
 class ExportDetailSerializer(ExportSerializer):
-    counts = TrayCountsSerializer()
+    counts = RowCountsSerializer()
 
     class Meta(ExportSerializer.Meta):
         fields = (*ExportSerializer.Meta.fields, "counts")

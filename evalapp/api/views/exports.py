@@ -16,9 +16,9 @@ from evalapp.api.serializers.exports import (
 from evalapp.core.http import get_or_missing
 from evalapp.datasets.queries import version_of
 from evalapp.exports.models import Export
-from evalapp.exports.queries import exports_of, tray_counts, tray_rows
+from evalapp.exports.queries import exports_of, proposed_rows, row_counts
 from evalapp.exports.selection import SelectionRules
-from evalapp.exports.services import decide_all, decide_row, open_tray, start_export
+from evalapp.exports.services import decide_all, decide_row, propose_rows, start_export
 from evalapp.exports.writing import open_file
 
 
@@ -31,7 +31,7 @@ class ExportView(ProjectView):
 
     def detail(self, export_id: int) -> Export:
         export = self.export(export_id)
-        export.counts = tray_counts(export)  # type: ignore[attr-defined]  # for the serializer
+        export.counts = row_counts(export)  # type: ignore[attr-defined]  # for the serializer
         return export
 
 
@@ -42,7 +42,7 @@ class ExportList(ExportView):
     def get(self) -> object:
         return self.page(exports_of(self.project).select_related("job__created_by", "created_by"))
 
-    @operation("Open a tray", body=ExportBody, result=ExportDetailSerializer, status=201)
+    @operation("Propose rows", body=ExportBody, result=ExportDetailSerializer, status=201)
     def post(self) -> object:
         """A campaign's feedback, each row in or out with its reason. A sealed split is refused."""
         values = self.body()
@@ -51,8 +51,8 @@ class ExportList(ExportView):
         rules = SelectionRules(
             sft_floor=values["sft_floor"], pair_gap=values["pair_gap"], pair_floor=values["pair_floor"]
         )
-        tray = open_tray(campaign=campaign, by=self.person, name=values["name"], rules=rules)
-        return self.detail(tray.pk)
+        export = propose_rows(campaign=campaign, by=self.person, name=values["name"], rules=rules)
+        return self.detail(export.pk)
 
 
 class ExportDetail(ExportView):
@@ -64,10 +64,10 @@ class ExportDetail(ExportView):
 class ExportRows(ExportView):
     order = ("id",)
 
-    @operation("List a tray's rows", query=ExportRowQuery, result=ExportRowSerializer, paged=True)
+    @operation("List proposed rows", query=ExportRowQuery, result=ExportRowSerializer, paged=True)
     def get(self, export_id: int) -> object:
         export = self.export(export_id)
-        return self.page(tray_rows(export, kind=self.query["kind"], show=self.query["show"]))
+        return self.page(proposed_rows(export, kind=self.query["kind"], show=self.query["show"]))
 
 
 class ExportRowDecision(ExportView):
@@ -76,9 +76,11 @@ class ExportRowDecision(ExportView):
     @operation("Decide on a row", body=RowDecisionBody, result=ExportRowSerializer)
     def post(self, export_id: int, row_id: int) -> object:
         """Accept it, accept it with edits, or reject it. Nobody decides on a correction of their own."""
-        row = get_or_missing(tray_rows(self.export(export_id)).select_related("export__project"), pk=row_id)
+        row = get_or_missing(
+            proposed_rows(self.export(export_id)).select_related("export__project"), pk=row_id
+        )
         decide_row(row=row, by=self.person, **self.body())
-        return tray_rows(row.export).get(pk=row.pk)
+        return proposed_rows(row.export).get(pk=row.pk)
 
 
 class ExportDecisions(ExportView):

@@ -112,12 +112,12 @@ def decide(manager: Person) -> None:
     manager.sees("Nothing to do.")
 
 
-def fill_tray(engineer: Person, *, own: str, others: list[str]) -> None:
+def propose_rows(engineer: Person, *, own: str, others: list[str]) -> None:
     """Every row in or out with its reason; a correction of one's own is for somebody else."""
     engineer.station("Compare")
     engineer.follow(CAMPAIGN)
     engineer.follow("Train the next version from these corrections")
-    engineer.press("Fill the tray")
+    engineer.press("Propose rows")
     engineer.is_at(f"Feedback of {CAMPAIGN}")
     engineer.follow("Training answers")
     for text in (own, *others):
@@ -156,7 +156,7 @@ def finish_export(engineer: Person, texts: list[str]) -> None:
     engineer.follow(f"Feedback of {CAMPAIGN}")
     engineer.fill("Note on the new version", "First corrections")
     engineer.press("Write files and a dataset version")
-    expect(engineer.page.get_by_role("heading", name="What it became")).to_be_visible(timeout=60_000)
+    expect(engineer.page.get_by_role("heading", name="Created files")).to_be_visible(timeout=60_000)
     engineer.sees(f"{DATASET} v2")
     with engineer.page.expect_download() as started:
         engineer.follow("sft.jsonl")
@@ -194,7 +194,7 @@ def walk_the_lineage(engineer: Person, rating: Rating) -> None:
     engineer.is_at(f"Row {row} of {DATASET} v1")
     output = engineer.page.locator(".case-output").filter(has_text=rating.answer)
     engineer.follow("What became of it", within=output)
-    engineer.is_at("What became of a review")
+    engineer.is_at("Lineage of a review")
     engineer.sees(f"of {rating.candidate}", "became row", f"of {DATASET} v2", f"{SECOND} made {SECOND}")
     engineer.page.locator("main li").filter(has_text="Training").get_by_role("link", name=SECOND).last.click()
     engineer.is_at(f"Where {SECOND} came from")
@@ -202,7 +202,7 @@ def walk_the_lineage(engineer: Person, rating: Rating) -> None:
     expect(engineer.page.locator("ol.lineage > li")).to_contain_text([SECOND, FIRST])
     engineer.page.get_by_text("Ratings behind it", exact=True).click()
     engineer.follow(re.compile(f"Review of {rating.candidate}, row "))
-    engineer.is_at("What became of a review")
+    engineer.is_at("Lineage of a review")
     engineer.follow(re.compile(f"^{CAMPAIGN}, row "))
     engineer.is_at(re.compile("^Row "))
     assert "#review-" in engineer.page.url
