@@ -38,7 +38,7 @@ from evalapp.datasets.models import Split
 from evalapp.metrics.registry import COMPARED_METRICS, HEADLINE_METRIC
 from evalapp.rubrics.models import Criterion
 
-SEALED = (Split.TEST, Split.VALIDATION)
+HELD_OUT_SPLITS = (Split.TEST, Split.VALIDATION)
 
 
 @require_safe
@@ -84,7 +84,7 @@ def _render(
         "page": page,
         "rows": list(page.object_list),
         "list_query": list_query(request),
-        "is_sealed": campaign.split in SEALED,
+        "is_held_out": campaign.split in HELD_OUT_SPLITS,
         "is_reviewing": is_reviewing_blind(campaign, request.user),
         "has_simulated": cases.has_simulated,
         "reviewer_type": reviewer_type,

@@ -78,7 +78,7 @@ class CampaignForm(forms.Form):
     split = forms.ChoiceField(
         choices=Split.choices,
         initial=Split.TEST,
-        help_text="Test is sealed: its corrections never become training data. Feedback can be exported.",
+        help_text="Test is held out: its corrections never become training data. Feedback can be exported.",
     )
     candidates = RowsField(
         ModelVersion.objects.none(),

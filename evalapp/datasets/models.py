@@ -21,7 +21,7 @@ class Dataset(BaseModel):
 class Split(models.TextChoices):
     TRAIN = "train", "Training"
     VALIDATION = "validation", "Validation"
-    TEST = "test", "Test (sealed)"
+    TEST = "test", "Test (held out)"
     FEEDBACK = "feedback", "Feedback"
 
 

@@ -47,7 +47,7 @@ def open_imports(dataset: Dataset) -> QuerySet[DatasetImport]:
 
 def evaluation_examples(version: DatasetVersion) -> QuerySet[Example]:
     """What must not be trained on with this version: its own test and feedback rows, the test rows of every version
-    of the project (sealed rows stay sealed in later versions), and what is held out for validation or open for
+    of the project (held-out test rows stay so in later versions), and what is held out for validation or open for
     feedback in the newest version of each other dataset.
     """
     same_project = Q(
@@ -75,11 +75,11 @@ def evaluation_examples(version: DatasetVersion) -> QuerySet[Example]:
 def downloadable(version: DatasetVersion, split: str) -> Iterator[dict[str, Any]]:
     """The split's rows as the objects of a JSONL file, read as a stream.
 
-    Raises NotAllowedError for the test split: it is sealed, so that nothing is ever trained on it.
+    Raises NotAllowedError for the test split: it is held out, so that nothing is ever trained on it.
     """
     if split not in DOWNLOADABLE_SPLITS:
         raise NotAllowedError(
-            "The test split is sealed: a copy of it could end up in training data, and then no score on it "
+            "The test split is held out: a copy of it could end up in training data, and then no score on it "
             "would mean anything. Download another split."
         )
     examples = examples_of(version, [split]).iterator(chunk_size=_CHUNK)

@@ -22,7 +22,7 @@ from evalapp.exports.services import propose_rows
 def finder_propose(request: MemberRequest, campaign_id: int) -> HttpResponse:
     """Proposed rows with all feedback on what the finder of the address finds in the view of the address.
 
-    A sealed split is refused.
+    A held-out split is refused.
     """
     campaign = campaign_or_missing(request, campaign_id)
     view = read_filter(campaign, request.GET)

@@ -15,7 +15,7 @@ class TrayForm(forms.Form):
 
     campaign = RowField(
         Campaign.objects.none(),
-        help_text="Campaigns over the feedback or training split. A test split is sealed and never exported.",
+        help_text="Campaigns over the feedback or training split. A test split is held out and never exported.",
     )
     name = forms.CharField(
         max_length=120, required=False, help_text="Left empty, it is named after the campaign."

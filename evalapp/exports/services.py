@@ -45,13 +45,13 @@ def propose_rows(
     """Propose rows from a campaign's feedback: each row in or out with its reason. ``only``: of these outputs
     (ids of ItemOutput), for campaigns that rate answers one by one; ``picked_because`` says what they were looked for by.
 
-    Refuses campaigns over a sealed split (test, validation): rows of an evaluation set must never be
+    Refuses campaigns over a held-out split (test, validation): rows of an evaluation set must never be
     trained on. Simulated feedback is in only in a demonstration project, and marks the export. Raises
     ConflictError where the project has an export of this name.
     """
     if campaign.split not in EXPORTABLE_SPLITS:
         raise InvalidError(
-            f"“{campaign.name}” reviewed the {campaign.get_split_display().lower()} split, which is sealed: training "
+            f"“{campaign.name}” reviewed the {campaign.get_split_display().lower()} split, which is held out: training "
             "on it would spoil every later evaluation. Review the feedback split to collect training data."
         )
     rules = rules or SelectionRules()

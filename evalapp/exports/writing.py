@@ -139,7 +139,7 @@ def _rating_lines(export: Export) -> Iterator[str]:
 
 
 def _kept_rows(parent: DatasetVersion, export: Export, *, keeps_training_rows: bool) -> Iterator[ExampleRow]:
-    """The sealed splits as they were, feedback less what was reviewed (of some outputs alone: those), and
+    """The held-out splits as they were, feedback less what was reviewed (of some outputs alone: those), and
     training rows where they are kept.
     """
     items = export.campaign.items.all()

@@ -44,7 +44,7 @@ class ContaminatedError(ConflictError):
         super().__init__(
             f"Training on {version} was refused, because a score would then measure memory: "
             f"{' '.join(report.refusal_sentences())} Make a version without these training rows, or let an owner of the "
-            "project decide on them on the version's page, “Rows that also evaluate”."
+            "project decide on them on the version's page, “Contamination check”."
         )
 
 

@@ -236,7 +236,7 @@ def test_an_edit_keeps_the_picked_items(campaign: Campaign, manager: User, revie
     assert picked.items.count() == 1
 
 
-def test_the_list_becomes_training_data_but_never_of_a_sealed_split(
+def test_the_list_becomes_training_data_but_never_of_a_held_out_split(
     project: Project, campaign: Campaign, manager: User, reviewer: User, other_reviewer: User
 ) -> None:
     browser = client_of(manager)
@@ -255,20 +255,20 @@ def test_the_list_becomes_training_data_but_never_of_a_sealed_split(
     _holds_what_was_found_and_leaves_the_rest(export, manager)
     nothing = browser.post(f"{start}/{campaign.pk}/finder/export/?{QUERY.replace('score=2', 'score=1')}")
     assert nothing.status_code == 400 and "nothing to export" in text_of(nothing)
-    sealed = make_campaign(
+    held_out = make_campaign(
         project,
         [reviewer, other_reviewer],
         rows=2,
         split="test",
-        name="Sealed",
+        name="Held out",
         texts={"a": "A {n}.", "b": "B {n}."},
     )
     for person in (reviewer, other_reviewer):
-        review_all(sealed, person, {"a": answers(tone=1)})
-    set_metric(sealed, {(label, row): 0.5 for label in ("a", "b") for row in (1, 2)})
-    page = browser.get(f"{start}/{sealed.pk}/finder/?{QUERY}").content.decode()
-    assert "which is sealed" in page and "finder/export/" not in page
-    refused = browser.post(f"{start}/{sealed.pk}/finder/export/?{QUERY}")
+        review_all(held_out, person, {"a": answers(tone=1)})
+    set_metric(held_out, {(label, row): 0.5 for label in ("a", "b") for row in (1, 2)})
+    page = browser.get(f"{start}/{held_out.pk}/finder/?{QUERY}").content.decode()
+    assert "which is held out" in page and "finder/export/" not in page
+    refused = browser.post(f"{start}/{held_out.pk}/finder/export/?{QUERY}")
     assert refused.status_code == 400 and Export.objects.count() == 1
 
 

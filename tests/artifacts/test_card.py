@@ -45,7 +45,7 @@ def test_a_trained_adapters_card(adapter: ModelVersion, training: Run, base: Mod
     ]
     said = section(card, "Training data")
     assert (
-        f"Questions v1 (`{data.content_hash}`), rows by split: 6 training, 3 test (sealed), 2 feedback."
+        f"Questions v1 (`{data.content_hash}`), rows by split: 6 training, 3 test (held out), 2 feedback."
         in said
     )
     assert "Of 6 rows, 4 were kept whole, 1 cut at the end and 1 dropped (empty completion: 1)." in said

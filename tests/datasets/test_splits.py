@@ -12,7 +12,7 @@ SHARES = {"train": 80, "validation": 5, "test": 5, "feedback": 10}
 def test_a_group_keeps_its_split_for_ever() -> None:
     rule = ByShares(SHARES, seed=42)
 
-    # Known answers: a change of the rule would move rows between sealed and training splits.
+    # Known answers: a change of the rule would move rows between held-out and training splits.
     assert [rule.split_of(None, f"client {number}") for number in range(12)] == EXPECTED
 
 

@@ -267,13 +267,13 @@ def test_a_row_shows_all_it_holds(
         assert text in page.content.decode()
 
 
-def test_a_split_is_downloaded_and_the_sealed_one_is_not(
+def test_a_split_is_downloaded_and_the_held_out_one_is_not(
     project: Project, dataset: Dataset, version: DatasetVersion, engineer: User, client_for: ClientFor
 ) -> None:
     client = client_for(engineer)
 
     feedback = client.get(reverse("dataset_download", args=[project.slug, dataset.pk, 1, "feedback"]))
-    sealed = client.get(reverse("dataset_download", args=[project.slug, dataset.pk, 1, "test"]))
+    held_out = client.get(reverse("dataset_download", args=[project.slug, dataset.pk, 1, "test"]))
 
     assert b"".join(feedback) == jsonl(
         {
@@ -284,8 +284,8 @@ def test_a_split_is_downloaded_and_the_sealed_one_is_not(
         }
     )
     assert 'filename="summaries-v1-feedback.jsonl"' in feedback["Content-Disposition"]
-    assert sealed.status_code == 403
-    assert "The test split is sealed" in sealed.content.decode()
+    assert held_out.status_code == 403
+    assert "The test split is held out" in held_out.content.decode()
 
 
 def test_what_a_file_holds_is_shown_as_text(

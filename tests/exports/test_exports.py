@@ -108,11 +108,11 @@ def test_the_tray_holds_every_row_with_its_reason(campaign: Campaign, manager: U
 
 
 @pytest.mark.parametrize("split", ["test", "validation"])
-def test_a_sealed_split_is_refused(project: Project, manager: User, reviewer: User, split: str) -> None:
+def test_a_held_out_split_is_refused(project: Project, manager: User, reviewer: User, split: str) -> None:
     campaign = make_campaign(project, [reviewer], rows=1, split=split)
     review_all(campaign, reviewer, {})
 
-    with pytest.raises(InvalidError, match="sealed"):
+    with pytest.raises(InvalidError, match="held out"):
         propose_rows(campaign=campaign, by=manager, name="")
     assert not Export.objects.exists()
 

@@ -74,9 +74,9 @@ def test_the_tests_of_every_version_evaluate(project: Project, engineer: User) -
     def made(*rows: ExampleRow) -> DatasetVersion:
         return create_version(dataset=dataset, rows=rows, by=engineer)
 
-    made(row("Sealed?", "test"), row("Open?", "train"))
-    clean = made(row("Open?", "train"), row("Sealed?", "test"))
-    leaking = made(row("Open?", "train"), row("Sealed?", "train"), row("Mine?", "feedback"))
+    made(row("Held out?", "test"), row("Open?", "train"))
+    clean = made(row("Open?", "train"), row("Held out?", "test"))
+    leaking = made(row("Open?", "train"), row("Held out?", "train"), row("Mine?", "feedback"))
     assert not compared_with_evaluation(clean).is_refused
     assert [match.training_row for match in compared_with_evaluation(leaking).exact] == [2]
 
@@ -183,7 +183,7 @@ def test_an_owner_decides_on_the_page_and_the_training_goes_on_and_says_so_every
     project: Project, owner: User, engineer: User, leaky: DatasetVersion, base: ModelVersion, behave: Behave,
     client_for: ClientFor,
 ) -> None:  # fmt: skip
-    with pytest.raises(ContaminatedError, match="Rows that also evaluate"):
+    with pytest.raises(ContaminatedError, match="Contamination check"):
         train(leaky, base, engineer)
     place = [project.slug, leaky.dataset_id, leaky.number]
     client = client_for(owner)
@@ -241,7 +241,7 @@ def test_a_decision_covers_exactly_its_rows(
     rows = [*(replace(row, split="train") for row in rows_of("test", 1)), *rows_of("train", 2)]
     with pytest.raises(ContaminatedError):
         train(create_version(dataset=leaky.dataset, rows=rows, by=engineer), base, engineer)
-    # One more row of the decided version is sealed: refused again, until that is decided on as well.
+    # One more row of the decided version is held out: refused again, until that is decided on as well.
     dataset = create_dataset(project=project, name="More tests", by=engineer)
     sealed = [replace(row, split="test") for row in rows_of("train", 1)]
     create_version(dataset=dataset, rows=[*sealed, *rows_of("feedback", 1, start=9)], by=engineer)

@@ -69,7 +69,7 @@ def test_a_training_is_started_and_followed(
 ) -> None:  # fmt: skip
     client = client_for(engineer)
     address = reverse("training_new", args=[project.slug])
-    assert "6 training, 3 test (sealed), 2 feedback" in client.get(address).content.decode()
+    assert "6 training, 3 test (held out), 2 feedback" in client.get(address).content.decode()
 
     answer = client.post(address, training_form(version, base), follow=True)
     run = Run.objects.get()

@@ -65,7 +65,7 @@ class VersionBody(Body):
 
 
 class ExampleSerializer(Shown):
-    """A row. References of the test split are withheld: it is sealed, so that nothing is trained on it."""
+    """A row. References of the test split are withheld: it is held out, so that nothing is trained on it."""
 
     messages = MessageSerializer(many=True)
     references = serializers.SerializerMethodField()

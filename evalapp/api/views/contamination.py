@@ -15,7 +15,7 @@ class Contamination(DatasetView):
     required_permission = Permission.VIEW_DATA
     post_permission = Permission.ALLOW_CONTAMINATION
 
-    @operation("Read which training rows also evaluate", result=ContaminationSerializer)
+    @operation("Read the contamination check", result=ContaminationSerializer)
     def get(self, dataset_id: int, number: int) -> object:
         """What a training on the version would be refused for, and owners' decisions on it."""
         version = self.version(dataset_id, number)
@@ -36,7 +36,7 @@ class Contamination(DatasetView):
         }
 
     @operation(
-        "Decide to train on rows that also evaluate",
+        "Allow training on contaminated rows",
         body=ContaminationBody,
         result=ContaminationDecisionSerializer,
         status=201,

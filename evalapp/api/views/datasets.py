@@ -117,7 +117,7 @@ class ExampleList(DatasetView):
 
     @operation("List a version's rows", query=ExampleQuery, result=ExampleSerializer, paged=True)
     def get(self, dataset_id: int, number: int) -> object:
-        """In the order of their numbers. References of the sealed test split are withheld."""
+        """In the order of their numbers. References of the held-out test split are withheld."""
         version = self.version(dataset_id, number)
         split = self.query["split"]
         return self.page(queries.examples_of(version, [split] if split else None))

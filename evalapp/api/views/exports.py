@@ -44,7 +44,7 @@ class ExportList(ExportView):
 
     @operation("Propose rows", body=ExportBody, result=ExportDetailSerializer, status=201)
     def post(self) -> object:
-        """A campaign's feedback, each row in or out with its reason. A sealed split is refused."""
+        """A campaign's feedback, each row in or out with its reason. A held-out split is refused."""
         values = self.body()
         campaigns = self.project.campaigns.select_related("project", "rubric_version")
         campaign = chosen(campaigns, values["campaign"], "campaign", "campaign with id")

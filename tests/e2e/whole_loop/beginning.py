@@ -150,7 +150,7 @@ def generate(
     engineer.station("Runs")
     engineer.follow("Start a generation")
     engineer.fill("Name", name)
-    engineer.tick("Test (sealed)")
+    engineer.tick("Test (held out)")
     engineer.tick("Feedback")
     for label in CANDIDATES:
         engineer.tick(re.compile(rf"{label} \("))
