@@ -127,7 +127,7 @@ def _marks(version: ModelVersion) -> str:
 
 def _lineage(origin: Origin) -> Iterator[str]:
     version = origin.version
-    yield "## Where it comes from"
+    yield "## Lineage"
     lines = [
         f"continued from the adapter {escaped(ancestor.label)} ({code(ancestor.content_hash)})"
         for ancestor in origin.ancestors

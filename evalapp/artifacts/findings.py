@@ -147,7 +147,7 @@ def _of_merge(path: str) -> _Owners:
     )
     if row is None:
         return _Owners((), frozenset(), path, None, None)
-    needs = () if row.job.state in FINAL_STATES else ("its job is going on",)
+    needs = () if row.job.state in FINAL_STATES else ("its job is running",)
     return _Owners(needs, frozenset({row.project_id}), str(row), row.model_version, row.created_at)
 
 
@@ -169,7 +169,7 @@ def _of_jobs(paths: Sequence[str]) -> dict[str, _Owners]:
 def why_job_needs(job: Job) -> tuple[str, ...]:
     """Why the files of its run directory are needed."""
     if job.state not in FINAL_STATES:
-        return ("its job is going on or waits",)
+        return ("its job is running or queued",)
     if job.state == JobState.SUCCEEDED:
         return ()
     assert job.finished_at is not None

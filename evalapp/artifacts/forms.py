@@ -7,7 +7,9 @@ from evalapp.registry.chat_template_fields import ChatTemplateForm
 
 
 class MergeForm(forms.Form):
-    dtype = forms.ChoiceField(choices=MergeFormat.choices, initial=MergeFormat.BASE, label="Number format")
+    dtype = forms.ChoiceField(
+        choices=MergeFormat.choices, initial=MergeFormat.BASE, label="Data type (dtype)"
+    )
 
 
 class HubForm(ChatTemplateForm):

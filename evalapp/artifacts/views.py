@@ -31,7 +31,7 @@ STATION = "models"
 @require_safe
 @project_view(Permission.VIEW_MODELS)
 def model_version(request: MemberRequest, version_id: int) -> HttpResponse:
-    """Where it comes from, how it was found to answer, what was decided, and how to take it along."""
+    """Lineage, how it was found to answer, what was decided, and how to take it along."""
     version = version_or_missing(request, version_id)
     may_crown = allows(request.membership.role, Permission.DECIDE)
     origin = origin_of(version)

@@ -35,7 +35,7 @@ def ensure_running(wanted: Environment | None = None) -> Iterator[None]:
     if not (wanted.embedded_postgres or wanted.embedded_valkey):
         if restores.is_under_way(wanted):
             raise ServiceProblem(
-                f"A restore of {wanted.home} is going on or was cut off: let it end, or run `manage.py up`"
+                f"A restore of {wanted.home} is running or was interrupted: let it end, or run `manage.py up`"
                 " or `manage.py restore FILE --force`, which finish or undo it."
             )
         yield

@@ -13,7 +13,7 @@ from evalapp.jobs.models import ACTIVE_STATES, FINAL_STATES, Job, JobEvent, JobS
 from evalapp.jobs.turns import Standing, Waiting, next_of
 
 STATE_FILTERS: dict[str, list[JobState]] = {
-    "going": [JobState.QUEUED, JobState.PAUSED, *ACTIVE_STATES],
+    "active": [JobState.QUEUED, JobState.PAUSED, *ACTIVE_STATES],
     "failed": [JobState.FAILED, JobState.DEAD],
     "done": [state for state in FINAL_STATES if state not in (JobState.FAILED, JobState.DEAD)],
 }
@@ -77,7 +77,7 @@ def waiting_in(queue: str, *, tasks: list[str] | None = None) -> list[Waiting]:
 def standing_in(queue: str) -> Standing:
     """How many jobs of each project go on in the queue, and when each last began one."""
     jobs = Job.objects.filter(queue=queue)
-    going_on = jobs.filter(state__in=ACTIVE_STATES).order_by().values_list("project_id").annotate(Count("pk"))
+    running = jobs.filter(state__in=ACTIVE_STATES).order_by().values_list("project_id").annotate(Count("pk"))
     waiting = jobs.filter(state=JobState.QUEUED).values("project_id")
     served = (
         jobs.filter(project_id__in=waiting, claimed_at__isnull=False)
@@ -86,7 +86,7 @@ def standing_in(queue: str) -> Standing:
         .annotate(Max("claimed_at"))
     )
     return Standing(
-        going_on=dict(going_on), served_at={project: latest.timestamp() for project, latest in served}
+        running=dict(running), served_at={project: latest.timestamp() for project, latest in served}
     )
 
 

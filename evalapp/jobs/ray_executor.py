@@ -76,13 +76,13 @@ def end_previous_job(work: Work) -> None:
     """
     cluster = RayCluster(_ray().address)
     deadline = time.monotonic() + ENDING_SECONDS + settings.JOB_STOP_SECONDS
-    while going_on := [job for job in cluster.jobs(_names_of(work)) if not job.has_ended]:
-        for job in going_on:
+    while running := [job for job in cluster.jobs(_names_of(work)) if not job.has_ended]:
+        for job in running:
             cluster.stop(job.name)
-        if all(job.is_waiting for job in going_on):
+        if all(job.is_waiting for job in running):
             return
         if time.monotonic() > deadline:
-            message = f"The Ray job {going_on[0].name} of the previous attempt does not end"
+            message = f"The Ray job {running[0].name} of the previous attempt does not end"
             raise AttemptLost(message)
         work.rest(POLL_SECONDS)
 

@@ -28,13 +28,13 @@ class Waiting(NamedTuple):
 class Standing:
     """What decides between projects: how many jobs of each go on, and when each last began one (seconds)."""
 
-    going_on: Mapping[int, int] = field(default_factory=dict)
+    running: Mapping[int, int] = field(default_factory=dict)
     served_at: Mapping[int, float] = field(default_factory=dict)
 
 
 def next_of(waiting: Iterable[Waiting], standing: Standing) -> Waiting | None:
     """The job to start now; None where none waits."""
-    return min(waiting, key=lambda job: _turn(job, standing.going_on, standing.served_at), default=None)
+    return min(waiting, key=lambda job: _turn(job, standing.running, standing.served_at), default=None)
 
 
 def in_turn(
@@ -46,25 +46,25 @@ def in_turn(
     lets the next job start.
     """
     left, order = list(waiting), list[Waiting]()
-    going_on, served_at = Counter(standing.going_on), dict(standing.served_at)
+    running, served_at = Counter(standing.running), dict(standing.served_at)
     ends = deque(ending)
     latest = max(served_at.values(), default=0.0)
     while left and len(order) < most:
         if ends:
-            going_on[ends.popleft()] -= 1
-        job = min(left, key=lambda each: _turn(each, going_on, served_at))
+            running[ends.popleft()] -= 1
+        job = min(left, key=lambda each: _turn(each, running, served_at))
         left.remove(job)
         order.append(job)
-        going_on[job.project_id] += 1
+        running[job.project_id] += 1
         served_at[job.project_id] = latest + len(order)
         ends.append(job.project_id)
     return order
 
 
-def _turn(job: Waiting, going_on: Mapping[int, int], served_at: Mapping[int, float]) -> tuple[object, ...]:
+def _turn(job: Waiting, running: Mapping[int, int], served_at: Mapping[int, float]) -> tuple[object, ...]:
     return (
         not job.keeps_turn,
-        going_on.get(job.project_id, 0),
+        running.get(job.project_id, 0),
         served_at.get(job.project_id, 0.0),
         -job.priority,
         job.queued_at,

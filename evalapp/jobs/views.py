@@ -12,7 +12,7 @@ from evalapp.core.paging import keyset_page
 from evalapp.jobs import queries, services
 from evalapp.jobs.models import Job, JobState, Priority
 
-FILTERS = (("", "All"), ("going", "Going on"), ("failed", "Failed"), ("done", "Done"))
+FILTERS = (("", "All"), ("active", "Running · Queued"), ("failed", "Failed"), ("done", "Done"))
 
 
 @require_safe

@@ -106,7 +106,7 @@ class TrainingForm(forms.Form):
         f"fine-tuning {usual_rate('full', 'sft'):g} and {usual_rate('full', 'dpo'):g}.",
     )  # fmt: skip
     loss_on = forms.ChoiceField(
-        choices=LOSS_ON, initial=TRAINING["loss_on"], label="Learn (SFT)",
+        choices=LOSS_ON, initial=TRAINING["loss_on"], label="Loss on (SFT)",
         help_text="Every turn needs a chat template that leaves earlier answers as they were.",
     )  # fmt: skip
     beta = forms.FloatField(
@@ -119,26 +119,26 @@ class TrainingForm(forms.Form):
     max_steps = forms.IntegerField(
         **within(TRAINING_LIMITS, "max_steps"),
         required=False,
-        label="Steps at most",
+        label="Max steps",
         help_text="Optimiser steps; epochs are then ignored.",
     )
     batch_size = forms.IntegerField(
-        **within(TRAINING_LIMITS, "batch_size"), initial=TRAINING["batch_size"], label="Rows in a batch"
+        **within(TRAINING_LIMITS, "batch_size"), initial=TRAINING["batch_size"], label="Batch size"
     )
     accumulation_steps = forms.IntegerField(
         **within(TRAINING_LIMITS, "accumulation_steps"),
         initial=TRAINING["accumulation_steps"],
-        label="Batches in a step",
+        label="Gradient accumulation steps",
     )
     max_length = forms.IntegerField(
-        **within(TRAINING_LIMITS, "max_length"), required=False, label="Longest row in tokens",
-        help_text="Empty: the data's 99th percentile, rounded up. What was cut or dropped is shown.",
+        **within(TRAINING_LIMITS, "max_length"), required=False, label="Max length (tokens)",
+        help_text="Empty: the data's 99th percentile, rounded up. The run's page shows how many rows were truncated or dropped.",
     )  # fmt: skip
     schedule = forms.ChoiceField(
         choices=SCHEDULES, initial=TRAINING["schedule"], label="Learning-rate schedule"
     )
     warmup_share = forms.FloatField(
-        **within(TRAINING_LIMITS, "warmup_share"), initial=TRAINING["warmup_share"], label="Warm-up share"
+        **within(TRAINING_LIMITS, "warmup_share"), initial=TRAINING["warmup_share"], label="Warm-up ratio"
     )
     weight_decay = forms.FloatField(
         **within(TRAINING_LIMITS, "weight_decay"), initial=TRAINING["weight_decay"], label="Weight decay"
@@ -168,16 +168,16 @@ class TrainingForm(forms.Form):
         help_text="Of the rows held out, answered at each evaluation, so that you see it learn. 0: none.",
     )  # fmt: skip
     sample_tokens = forms.IntegerField(
-        **within(TRAINING_LIMITS, "sample_tokens"), initial=TRAINING["sample_tokens"], label="Tokens of a sample",
+        **within(TRAINING_LIMITS, "sample_tokens"), initial=TRAINING["sample_tokens"], label="Max new tokens per sample",
     )  # fmt: skip
     seed = forms.IntegerField(**within(TRAINING_LIMITS, "seed"), initial=TRAINING["seed"], label="Seed")
     validation_seed = forms.IntegerField(
         **within(TRAINING_LIMITS, "validation_seed"), required=False, label="Seed of the rows held out",
         help_text="Empty: the seed. Trainings with other seeds are compared on the same rows only with the same one.",
     )  # fmt: skip
-    dtype = forms.ChoiceField(choices=DTYPES, initial=TRAINING["dtype"], label="Number format")
+    dtype = forms.ChoiceField(choices=DTYPES, initial=TRAINING["dtype"], label="Data type (dtype)")
     gradient_checkpointing = forms.BooleanField(
-        required=False, label="Save memory by computing twice (gradient checkpointing)"
+        required=False, label="Gradient checkpointing (less memory, slower)"
     )
 
     MAIN = ("name", "objective", "method", "dataset_version", "base", "continued_from", "epochs")
@@ -246,13 +246,13 @@ class GenerationForm(forms.Form):
         queryset=ModelVersion.objects.none(), label="Candidates", widget=forms.CheckboxSelectMultiple,
         help_text="All on one base, where they share one engine and only they differ; or all at addresses.", name_of=_name_of_candidate)  # fmt: skip
     max_tokens = forms.IntegerField(
-        **within(SAMPLING_LIMITS, "max_tokens"), initial=SAMPLING["max_tokens"], label="Tokens at most"
+        **within(SAMPLING_LIMITS, "max_tokens"), initial=SAMPLING["max_tokens"], label="Max new tokens"
     )
     temperature = forms.FloatField(
         **within(SAMPLING_LIMITS, "temperature"), initial=SAMPLING["temperature"], label="Temperature",
         help_text="0: always the likeliest token.",
     )  # fmt: skip
-    samples = forms.IntegerField(min_value=1, max_value=MOST_SAMPLES, initial=1, label="Answers to each row")
+    samples = forms.IntegerField(min_value=1, max_value=MOST_SAMPLES, initial=1, label="Outputs per row")
     top_p = forms.FloatField(**within(SAMPLING_LIMITS, "top_p"), initial=SAMPLING["top_p"], label="Top p")
     top_k = forms.IntegerField(
         **within(SAMPLING_LIMITS, "top_k"),
@@ -266,31 +266,31 @@ class GenerationForm(forms.Form):
         label="Repetition penalty",
     )
     stop = forms.CharField(
-        required=False, label="Stop texts", widget=forms.Textarea(attrs={"rows": 2}),
-        help_text="One a line; each ends an answer and is cut off it.",
+        required=False, label="Stop sequences", widget=forms.Textarea(attrs={"rows": 2}),
+        help_text="One per line; each ends an output and is removed from it.",
     )  # fmt: skip
     seed = forms.IntegerField(**within(SAMPLING_LIMITS, "seed"), initial=SAMPLING["seed"], label="Seed")
     json_schema = forms.CharField(
-        required=False, label="JSON schema of the answers", widget=forms.Textarea(attrs={"rows": 4}),
-        help_text="Every answer that ends by itself follows it. One cut at “Tokens at most” is no whole JSON, so leave room; the "
+        required=False, label="JSON schema", widget=forms.Textarea(attrs={"rows": 4}),
+        help_text="Every output that ends by itself follows it. One truncated at “Max new tokens” is not complete JSON, so leave room; the "
         "run’s page counts these. vLLM and addresses can; transformers alone cannot.",
     )  # fmt: skip
     engine = forms.ChoiceField(choices=ENGINES, initial=GENERATION["engine"], label="Engine")
     batch_size = forms.IntegerField(
         **within(GENERATION_LIMITS, "batch_size"),
         required=False,
-        label="Rows in a batch",
+        label="Batch size",
         help_text="Empty: what suits the engine and the device.",
     )
-    dtype = forms.ChoiceField(choices=DTYPES, initial=GENERATION["dtype"], label="Number format")
+    dtype = forms.ChoiceField(choices=DTYPES, initial=GENERATION["dtype"], label="Data type (dtype)")
     prefix_caching = forms.BooleanField(
         required=False, initial=GENERATION["prefix_caching"], label="Prefix caching",
-        help_text="What prompts begin alike with, a system prompt or examples, is read once for all. vLLM alone can.",
+        help_text="A common beginning of prompts, such as a system prompt or examples, is computed once. vLLM only.",
     )  # fmt: skip
     shards = forms.IntegerField(
-        min_value=1, max_value=MOST_SHARDS, initial=1, required=False, label="Parts to split the rows into",
-        help_text="Every worker that is free takes a part; one alone takes them all. Above temperature 0 the answers "
-        "depend on it.",
+        min_value=1, max_value=MOST_SHARDS, initial=1, required=False, label="Shards",
+        help_text="Free workers take one shard each; a single worker takes them all. Above temperature 0 the outputs "
+        "depend on the number of shards.",
     )  # fmt: skip
 
     MAIN = ("name", "dataset_version", "splits", "candidates")

@@ -68,9 +68,9 @@ class QueueView(NamedTuple):
     """One queue as a project sees it."""
 
     name: str
-    going_on: list[Entry]
+    running: list[Entry]
     running_elsewhere: int
-    waiting: list[Place]
+    queued: list[Place]
     """In the order in which they start as things stand."""
     queued_elsewhere: int
     paused: list[Entry]
@@ -103,9 +103,9 @@ def queue_view(project: Project, queue: str) -> QueueView:
     queued = [entry for entry in found if entry.job.state == JobState.QUEUED]
     return QueueView(
         name=queue,
-        going_on=[entry for entry in found if entry.job.pk in own_active],
+        running=[entry for entry in found if entry.job.pk in own_active],
         running_elsewhere=len(active) - len(own_active),
-        waiting=sorted(
+        queued=sorted(
             (_place(entry, places.get(entry.job.pk)) for entry in queued),
             key=lambda place: (place.number is None, place.number, place.entry.job.pk),
         ),

@@ -39,7 +39,7 @@ def test_a_trained_adapters_card(adapter: ModelVersion, training: Run, base: Mod
         "library_name": "peft", "pipeline_tag": "text-generation", "tags": ["evalapp", "lora", "sft"],
     }  # fmt: skip
     data = training.dataset_version
-    assert section(card, "Where it comes from").splitlines() == [
+    assert section(card, "Lineage").splitlines() == [
         f"- made by the training “v1” (run {training.pk})",
         f"- on Small, Base (`{base.content_hash}`)",
     ]

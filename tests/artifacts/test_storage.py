@@ -223,7 +223,7 @@ def test_a_run_directory_is_needed_until_its_job_is_over_and_while_it_can_be_tri
     Job.objects.filter(pk=training.job_id).update(finished_at=timezone.now() - timedelta(days=31))
     assert found() == ()
     Job.objects.filter(pk=training.job_id).update(state=JobState.QUEUED, finished_at=None)
-    assert found() == ("its job is going on or waits",)
+    assert found() == ("its job is running or queued",)
     with pytest.raises(NeededError):
         set_aside(kind=ArtifactKind.RUN, path=str(training.job_id), by=engineer)
 

@@ -99,7 +99,7 @@ def test_a_job_at_work_is_named_and_nothing_is_deleted(
 
     assert response.status_code == 409
     assert "“Training of v3” (running)" in response.text
-    assert f'href="/projects/{project.slug}/jobs/?state=going"' in response.text
+    assert f'href="/projects/{project.slug}/jobs/?state=active"' in response.text
     assert Project.objects.filter(pk=project.pk).exists()
     assert not AuditEvent.objects.filter(action="project.deleted").exists()
 

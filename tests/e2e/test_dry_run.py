@@ -39,6 +39,6 @@ def test_an_engineer_looks_and_then_starts(
     expect(page.locator("figure[data-chart=lengths] svg")).to_be_visible()
     assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
 
-    page.get_by_role("button", name="Start this training").click()
+    page.get_by_role("button", name="Start training").click()
     expect(page.get_by_role("heading", name="Spring", exact=True)).to_be_visible()
     assert Run.objects.filter(kind=RunKind.TRAINING).count() == 1

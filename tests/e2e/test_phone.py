@@ -99,7 +99,7 @@ def test_every_column_is_in_sight(
         "audit/": {"When", "Who", "What", "On", "Details"},
         "webhooks/": {"State", "Events", "Waiting", "Given up", "Last delivered"},
         f"webhooks/{webhook.pk}/": {"State", "Answer", "Attempts", "Happened", "Next attempt"},
-        f"webhooks/{webhook.pk}/deliveries/{given_up.pk}/": {"Answer", "What came of it", "Seconds"},
+        f"webhooks/{webhook.pk}/deliveries/{given_up.pk}/": {"Answer", "Result", "Seconds"},
         f"compare/{gated.pk}/adjudication/": {"Differ on", "State"},
         f"campaigns/{gated.pk}/gate/": {"State", "Figure", "Why"},
         f"campaigns/{gated.pk}/flags/": {"Item", "What is wrong", "Flagged"},

@@ -63,7 +63,7 @@ def test_three_people_go_round_the_loop(running, browser, browser_context_args, 
         beginning.register_base(engineer)
         beginning.add_prompt(engineer)
         engineer.station("Runs")
-        engineer.follow("Start a training")
+        engineer.follow("New training")
         beginning.train(engineer, beginning.FIRST, rows=8, steps=4)
         beginning.generate(engineer)
         engineer.sees("transformers")

@@ -78,7 +78,7 @@ def test_servers_of_yours_are_not_used_while_a_restore_is_under_way(home: Enviro
         }
     )
     (home.home / ".restore").mkdir(parents=True)
-    with pytest.raises(ServiceProblem, match="is going on or was cut off"), ensure_running(yours):
+    with pytest.raises(ServiceProblem, match="is running or was interrupted"), ensure_running(yours):
         pytest.fail("it ran")
 
 

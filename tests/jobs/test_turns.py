@@ -28,8 +28,8 @@ def test_a_project_with_twenty_waiting_runs_does_not_starve_another() -> None:
     assert order([*many, *late], Standing({ONE: 1}, {ONE: 5.0}), (ONE,))[:5] == [100, 0, 101, 1, 2]
 
 
-def test_the_project_with_fewer_runs_going_on_comes_first() -> None:
-    standing = Standing(going_on={ONE: 2, TWO: 1}, served_at={ONE: 1.0, TWO: 9.0})
+def test_the_project_with_fewer_runs_running_comes_first() -> None:
+    standing = Standing(running={ONE: 2, TWO: 1}, served_at={ONE: 1.0, TWO: 9.0})
     chosen = next_of([waiting(1, ONE), waiting(2, TWO)], standing)
     assert chosen is not None and chosen.job_id == 2
 

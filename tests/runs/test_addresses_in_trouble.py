@@ -115,7 +115,7 @@ def test_answers_to_a_schema_that_were_cut_are_told_and_counted(
         in page
     )
     form = client.get(reverse("generation_new", args=[project.slug])).content.decode()
-    assert "One cut at “Tokens at most” is no whole JSON" in form
+    assert "One truncated at “Max new tokens” is not complete JSON" in form
     asked = generation_form(version, candidate)
     answer = client.post(reverse("generation_new", args=[project.slug]), asked, follow=True).content.decode()
     assert "waits for a worker; this page follows it" in answer

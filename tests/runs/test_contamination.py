@@ -303,10 +303,10 @@ def test_a_look_at_decided_rows_leads_to_its_training(
     )
     carry_out_dry_run(dry_run.job_id)
     client = client_for(engineer)
-    assert "Start this training" not in page(client, "run_detail", project.slug, dry_run.pk)
+    assert "Start training" not in page(client, "run_detail", project.slug, dry_run.pk)
     decide(leaky, owner)
     shown = page(client, "run_detail", project.slug, dry_run.pk)
-    assert "Start this training" in shown
+    assert "Start training" in shown
     assert REASON in shown
 
 

@@ -59,7 +59,7 @@ def test_a_look_is_asked_for_in_the_form_and_followed_by_the_training(
     client.post(reverse("training_new", args=[project.slug]), form)
     dry_run = Run.objects.select_related("project").get()
     assert dry_run.kind == RunKind.DRY_RUN
-    assert "Start this training" not in page_of(dry_run, client)
+    assert "Start training" not in page_of(dry_run, client)
 
     carry_out_dry_run(dry_run.job_id)
     page = page_of(dry_run, client)
@@ -105,7 +105,7 @@ def test_a_look_names_the_rows_that_also_evaluate_and_its_training_is_refused(
     page = page_of(dry_run, client)
     assert "This training would be refused" in page
     assert "has the same prompt as an evaluation row" in page
-    assert "Start this training" not in page
+    assert "Start training" not in page
     dry_run.refresh_from_db()
     assert dry_run.result["leaks"]["rows"] == [1]
 

@@ -411,7 +411,7 @@ def test_the_pages_lead_from_an_address_to_a_started_run(
     candidate = ModelVersion.objects.get(label="Asked")
     assert "house-1" in browser.get(f"/projects/{project.slug}/models/{candidate.pk}/").text
     page = browser.get(f"/projects/{project.slug}/runs/new/generation/?candidates={candidate.pk}")
-    assert '<button type="submit" class="button button-main">Start the generation</button>' in page.text
+    assert '<button type="submit" class="button button-main">Generate outputs</button>' in page.text
 
 
 def batch_of(browser: Client, project: Project, version: DatasetVersion, candidate: ModelVersion) -> Any:

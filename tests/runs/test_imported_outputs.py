@@ -90,7 +90,7 @@ def test_answers_from_a_file_are_scored_reviewed_compared_and_exported(
 ) -> None:
     browser, manages = client_for(engineer), client_for(manager)
     runs = browser.get(reverse("run_list", args=[project.slug])).text
-    assert "Import outputs" in runs and "Start a training" not in runs
+    assert "Import outputs" in runs and "New training" not in runs
     bring(browser, project, version, "Vendor A", NEAR)
     bring(browser, project, version, "Vendor B", FAR)
     scorings = Job.objects.filter(task="evalapp.scoring.tasks.score_run")

@@ -40,7 +40,7 @@ def foreign(other_project: Project, stranger: User) -> list[Job]:
 
 
 def told(project: Project) -> list[tuple[int | None, str, str]]:
-    return [(place.number, place.entry.name, place.why) for place in queue_view(project, "models").waiting]
+    return [(place.number, place.entry.name, place.why) for place in queue_view(project, "models").queued]
 
 
 def test_each_waiting_run_says_what_it_waits_for_and_never_whose(
@@ -164,7 +164,7 @@ def test_the_same_by_api(
 
     assert asked("priority", priority="high")["priority"] == "high"
     models = program.get(f"projects/{project.slug}/queue/").json()["queues"][0]
-    assert [(place["job"]["title"], place["number"]) for place in models["waiting"]] == [
+    assert [(place["job"]["title"], place["number"]) for place in models["queued"]] == [
         ("second", 1),
         ("first", 3),
     ]

@@ -55,10 +55,10 @@ def dry_run_first(engineer: Person, name: str) -> None:
     engineer.press("Dry run")
     engineer.is_at(f"Before the training: {name}")
     engineer.waits_for_job()
-    engineer.sees("Trained on", "Memory at most", "None repeats a prompt or shares a long passage.")
+    engineer.sees("Trained on", "Peak memory", "None repeats a prompt or shares a long passage.")
     expect(engineer.page.locator(".stat").filter(has_text="Steps")).to_contain_text(str(STEPS))
     expect(engineer.page.locator("figure[data-chart=lengths] svg")).to_be_visible()
-    engineer.press("Start this training")
+    engineer.press("Start training")
 
 
 def release(manager: Person, label: str) -> None:
@@ -92,7 +92,7 @@ def test_an_engineer_goes_from_a_file_to_the_champion_and_on(
         beginning.add_prompt(engineer)
 
         engineer.station("Runs")
-        engineer.follow("Start a training")
+        engineer.follow("New training")
         beginning.fill_training(engineer, beginning.FIRST, steps=STEPS, rate="0.001")
         dry_run_first(engineer, beginning.FIRST)
         beginning.watch_training(engineer, beginning.FIRST, rows=8, steps=STEPS)
@@ -118,7 +118,7 @@ def test_an_engineer_goes_from_a_file_to_the_champion_and_on(
         deciding.choose_what_to_train_on(engineer)
         engineer.page.get_by_label(re.compile("DPO: prefer")).check()
         beginning.fill_training(engineer, beginning.SECOND, steps=DPO_STEPS, rate="0.0001")
-        engineer.press("Start the training")
+        engineer.press("Start training")
         engineer.is_at(beginning.SECOND)
         engineer.waits_for_job()
         engineer.sees("it made", "DPO")
@@ -128,11 +128,11 @@ def test_an_engineer_goes_from_a_file_to_the_champion_and_on(
 def answer_again(engineer: Person, engine: str) -> None:
     """The adapter that DPO made further, beside the one that it began as, in one engine."""
     engineer.station("Runs")
-    engineer.follow("Start a generation")
+    engineer.follow("Generate outputs")
     engineer.fill("Name", "Second answers")
     for label in (beginning.FIRST, beginning.SECOND):
         engineer.tick(re.compile(rf"{label} \("))
-    engineer.fill("Tokens at most", "32")
-    engineer.press("Start the generation")
+    engineer.fill("Max new tokens", "32")
+    engineer.press("Generate outputs")
     engineer.waits_for_job()
     engineer.sees("Samples", engine)

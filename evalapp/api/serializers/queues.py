@@ -35,9 +35,9 @@ class HeartbeatSerializer(serializers.Serializer[Any]):
 
 class QueueSerializer(serializers.Serializer[Any]):
     name = serializers.CharField()
-    going_on = QueueEntrySerializer(many=True)
+    running = QueueEntrySerializer(many=True)
     running_elsewhere = serializers.IntegerField(help_text="Jobs of other projects.")
-    waiting = PlaceSerializer(many=True, help_text="In the order in which they start as things stand.")
+    queued = PlaceSerializer(many=True, help_text="In the order in which they start as things stand.")
     queued_elsewhere = serializers.IntegerField(help_text="Jobs of other projects.")
     paused = QueueEntrySerializer(many=True)
     workers = HeartbeatSerializer(many=True)

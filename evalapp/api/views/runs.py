@@ -71,7 +71,7 @@ class RunDetail(RunView):
 
 
 class TrainingStart(RunView):
-    @operation("Start a training", body=TrainingBody, result=RunSerializer, status=202)
+    @operation("New training", body=TrainingBody, result=RunSerializer, status=202)
     def post(self) -> object:
         """LoRA on the version's training rows, from a base or continuing an adapter. Refused where a
         training row stands in an evaluation split (409 contaminated), until an owner has decided on those rows.
@@ -92,7 +92,7 @@ class DryRunStart(RunView):
 
 
 class GenerationStart(RunView):
-    @operation("Start a generation", body=GenerationBody, result=RunSerializer, status=202)
+    @operation("Generate outputs", body=GenerationBody, result=RunSerializer, status=202)
     def post(self) -> object:
         """Every candidate answers every row of the splits; all stand on one base, or all are models at addresses."""
         run = services.start_generation(project=self.project, by=self.person, **self.asked())

@@ -115,7 +115,7 @@ def add_prompt(engineer: Person) -> None:
 def train(engineer: Person, name: str, *, rows: int, steps: int) -> None:
     """From the open form to the adapter, watched on the page."""
     fill_training(engineer, name, steps=steps)
-    engineer.press("Start the training")
+    engineer.press("Start training")
     watch_training(engineer, name, rows=rows, steps=steps)
 
 
@@ -148,18 +148,18 @@ def generate(
 ) -> None:
     """Answers of every candidate to the rows that evaluate."""
     engineer.station("Runs")
-    engineer.follow("Start a generation")
+    engineer.follow("Generate outputs")
     engineer.fill("Name", name)
     engineer.tick("Test (held out)")
     engineer.tick("Feedback")
     for label in CANDIDATES:
         engineer.tick(re.compile(rf"{label} \("))
-    engineer.fill("Tokens at most", str(tokens))
+    engineer.fill("Max new tokens", str(tokens))
     # Likeliest tokens of a random model are one unprintable byte; drawn ones differ by candidate.
     engineer.fill("Temperature", "1")
     engineer.page.get_by_text("More settings").click()
     engineer.choose("Engine", f"^{engine}$")
-    engineer.press("Start the generation")
+    engineer.press("Generate outputs")
     engineer.is_at(name)
     engineer.waits_for_job()
     engineer.sees("Samples")

@@ -173,7 +173,7 @@ def choose_what_to_train_on(engineer: Person) -> None:
     engineer.station("Export")
     engineer.follow(f"Feedback of {CAMPAIGN}")
     engineer.follow("Train the next version")
-    engineer.is_at("Start a training")
+    engineer.is_at("New training")
     expect(engineer.page.get_by_label("Train on").locator("option:checked")).to_contain_text(f"{DATASET} v2")
     engineer.choose("Start from", f": {FIRST}$")
 
