@@ -59,7 +59,7 @@ def test_a_stream_is_watched_and_changed_by_a_form(
     stream = Stream.objects.get()
     assert answer["Location"] == f"{start}{stream.pk}/"
     assert stream.thresholds == {"tone": 4.2, YES_NO: 0.05}
-    assert "No output has come in yet." in text_of(browser.get(answer["Location"]))
+    assert "No events yet." in text_of(browser.get(answer["Location"]))
     assert "Support chat" in text_of(browser.get(start))
     edit = f"{start}{stream.pk}/edit/"
     assert 'value="4.2"' in browser.get(edit).content.decode()

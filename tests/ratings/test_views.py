@@ -194,7 +194,7 @@ def test_the_list_costs_the_same_with_one_and_with_three(
             assert office.get(address("ratings_list", project)).status_code == 200
         return len(captured)
 
-    assert "No ratings were imported yet" in office.get(address("ratings_list", project)).content.decode()
+    assert "No ratings yet" in office.get(address("ratings_list", project)).content.decode()
     imported(project, manager, ratings(items=1), file_name="one.csv")
     one = queries()
     imported(project, manager, ratings(items=2), file_name="two.csv")

@@ -151,7 +151,7 @@ def test_an_empty_list_leads_to_the_first_base(
     # Whether the machine that runs the tests has the model libraries or not.
     monkeypatch.setattr("evalapp.runs.model_programs.why_not_runnable", lambda: "")
     page = client_for(engineer).get(reverse("model_list", args=[project.slug])).content.decode()
-    assert "Register a base first" in page
+    assert "Register a base model first" in page
     assert reverse("base_new", args=[project.slug]) in page
 
 
@@ -172,6 +172,6 @@ def test_without_the_model_programs_the_way_in_is_answers_made_elsewhere(
     first = browser.get(reverse("project_home", args=[project.slug])).text
     models = browser.get(reverse("model_list", args=[project.slug])).text
     assert "their answers to the dataset, generated here or imported" in first
-    assert "Start with imported outputs" in models and "Register a base first" not in models
+    assert "Start with imported outputs" in models and "Register a base model first" not in models
     assert models.index("Add imported outputs") < models.index("Register a base model")
     assert "EVALAPP_MODEL_PYTHON" in models

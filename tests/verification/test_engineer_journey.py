@@ -53,7 +53,7 @@ def running(small_model: Path) -> Iterator[Running]:
 def dry_run_first(engineer: Person, name: str) -> None:
     """The dry run's page says what would be trained on, how long it takes, and starts it."""
     engineer.press("Dry run")
-    engineer.is_at(f"Before the training: {name}")
+    engineer.is_at(f"Dry run: {name}")
     engineer.waits_for_job()
     engineer.sees("Trained on", "Peak memory", "None repeats a prompt or shares a long passage.")
     expect(engineer.page.locator(".stat").filter(has_text="Steps")).to_contain_text(str(STEPS))
