@@ -21,7 +21,7 @@ from urllib.parse import parse_qsl, quote, unquote, urlsplit
 
 from django.core.exceptions import ImproperlyConfigured
 
-from evalapp.env_hub import hub_token_in, web_address_in
+from evalapp.env_hub import hub_token_in, web_url_in
 from evalapp.env_machines import MachineSettings, machines_in
 from evalapp.env_mail import MailSettings, mail_in, sender_in
 from evalapp.env_sign_on import SignOnSettings, domains_in, issuer_in, secret_in
@@ -102,7 +102,7 @@ class Environment:
     sign_on: SignOnSettings | None
     passwords: bool
     mail: MailSettings | None
-    hub_address: str
+    hub_url: str
     hub_token: str = field(repr=False)
     machines: MachineSettings
 
@@ -246,7 +246,7 @@ def read_environment(variables: Mapping[str, str] | None = None) -> Environment:
         sign_on=(sign_on := _sign_on(read)),
         passwords=_passwords(read, sign_on),
         mail=_mail(read),
-        hub_address=read.one("EVALAPP_HUB", web_address_in, "https://huggingface.co"),
+        hub_url=read.one("EVALAPP_HUB", web_url_in, "https://huggingface.co"),
         hub_token=_told(hub_token_in, read),
         machines=_told(machines_in, read),
     )

@@ -5,7 +5,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 
-def web_address_in(text: str) -> str:
+def web_url_in(text: str) -> str:
     """The address without an ending slash. Raises ValueError."""
     if urlsplit(text).scheme not in {"https", "http"} or not urlsplit(text).hostname or "@" in text:
         raise ValueError("write https:// and a host, without a name or password")

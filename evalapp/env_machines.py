@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
-from run_directory.store import check_address
+from run_directory.store import check_url
 
 EXECUTORS = ("local", "ray")
 
@@ -14,7 +14,7 @@ EXECUTORS = ("local", "ray")
 class RaySettings:
     """A Ray cluster's Jobs API, the GPUs that a run asks of the cluster, and the interpreter on its nodes."""
 
-    address: str
+    url: str
     gpus: float
     python: str
 
@@ -35,8 +35,8 @@ def machines_in(read: Callable[[str, Callable[[str], Any], Any], Any]) -> Machin
     Raises ValueError, with the variable's name, where Ray is chosen and its address is missing.
     """
     executor = read("EVALAPP_EXECUTOR", _executor, EXECUTORS[0])
-    address = read("RAY_ADDRESS", _ray_address, "") if executor == "ray" else ""
-    if executor == "ray" and not address:
+    url = read("RAY_ADDRESS", _ray_url, "") if executor == "ray" else ""
+    if executor == "ray" and not url:
         raise ValueError(
             "EVALAPP_EXECUTOR=ray needs RAY_ADDRESS beside it: the cluster's dashboard, for instance "
             "http://ray-head:8265."
@@ -44,8 +44,8 @@ def machines_in(read: Callable[[str, Callable[[str], Any], Any], Any]) -> Machin
     gpus = read("EVALAPP_RAY_GPUS", _share_of_gpus, 1.0)
     python = read("EVALAPP_RAY_PYTHON", str, "python")
     return MachineSettings(
-        store=read("EVALAPP_ARTIFACTS", check_address, ""),
-        ray=RaySettings(address, gpus, python) if address else None,
+        store=read("EVALAPP_ARTIFACTS", check_url, ""),
+        ray=RaySettings(url, gpus, python) if url else None,
     )
 
 
@@ -55,7 +55,7 @@ def _executor(text: str) -> str:
     return text
 
 
-def _ray_address(text: str) -> str:
+def _ray_url(text: str) -> str:
     parts = urlsplit(text)
     if parts.scheme not in {"http", "https"} or not parts.hostname or parts.query:
         raise ValueError("write the address of the cluster's dashboard, for instance http://ray-head:8265")

@@ -126,7 +126,7 @@ ACCOUNT_RATE_LIMITS = {"login_failed": "30/m/ip"}
 AXES_FAILURE_LIMIT = 8
 AXES_COOLOFF_TIME = 0.25  # hours
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
-AXES_USERNAME_CALLABLE = "evalapp.accounts.views.sign_in.attempted_address"
+AXES_USERNAME_CALLABLE = "evalapp.accounts.views.sign_in.attempted_email"
 AXES_HANDLER = "axes.handlers.cache.AxesCacheHandler"
 AXES_LOCKOUT_CALLABLE = "evalapp.accounts.views.sign_in.locked_out"
 AXES_CLIENT_IP_CALLABLE = "evalapp.core.client_address.client_address"
@@ -231,7 +231,7 @@ RAY = ENVIRONMENT.machines.ray
 BUNDLED_MODEL_FOLDER = HOME / "models" / "SmolLM2-135M-Instruct"
 # Models come from this hub into this folder; the token is the program's that downloads, and stands nowhere else.
 HUB_FOLDER = HOME / "models" / "hub"
-HUB_ADDRESS = ENVIRONMENT.hub_address
+HUB_URL = ENVIRONMENT.hub_url
 HUB_TOKEN = ENVIRONMENT.hub_token
 # How long unused files wait between being set aside and being removed.
 SET_ASIDE_DAYS = 7

@@ -48,7 +48,7 @@ class HubSpec(Record):
         require(
             self.hub.startswith(("https://", "http://")),
             where,
-            "hub: write an address with https:// or http://",
+            "hub: write a URL with https:// or http://",
         )
         require(
             self.chat_template is None or 0 < len(self.chat_template) <= MOST_TEMPLATE_CHARACTERS,

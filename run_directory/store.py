@@ -25,7 +25,7 @@ class StoreError(Exception):
     """The store cannot be used; the message says which, why, and where to look."""
 
 
-def check_address(url: str) -> str:
+def check_url(url: str) -> str:
     """The address without an ending slash. Raises ValueError for one that cannot name a store."""
     parts = urlsplit(url)
     if parts.scheme not in PROTOCOLS:
@@ -47,7 +47,7 @@ class Store:
     """
 
     def __init__(self, url: str) -> None:
-        self.url = check_address(url)
+        self.url = check_url(url)
         self._is_folder = self.url.startswith("file:")
         with self._telling("opened"):
             self._files, self._root = _file_system(self.url, is_folder=self._is_folder)

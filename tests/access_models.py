@@ -91,12 +91,12 @@ def _metrics(world: SimpleNamespace) -> None:
         project=project,
         criterion=world.criterion,
         name="Judge",
-        address="https://models.example/v1",
+        url="https://models.example/v1",
         model="judge-1",
         prompt="{answer}",
     )
-    world.address = Endpoint.objects.create(
-        project=project, name="House server", address="https://models.example/v1"
+    world.model_endpoint = Endpoint.objects.create(
+        project=project, name="House server", url="https://models.example/v1"
     )
     LLMScore.objects.create(judge=world.judge, output=world.output, state="answered", value=3)
     LabelParser.objects.create(dataset=world.dataset, kind="exact")

@@ -1,7 +1,7 @@
 """One row of every kind in a project, so that every address of the access matrix can be asked for.
 
 A package that adds a model adds its row to `make_world`, and the name that its addresses use for the row to
-tests/access_addresses.py.
+tests/access_urls.py.
 """
 
 import datetime as dt
@@ -408,7 +408,7 @@ def _monitoring(world: SimpleNamespace) -> None:
 def _webhooks(world: SimpleNamespace) -> None:
     world.endpoint = WebhookEndpoint.objects.create(
         project=world.project,
-        address="https://hooks.example/evalapp",
+        url="https://hooks.example/evalapp",
         site="http://testserver",
         events=["campaign.completed"],
         secret_salt="salt",

@@ -214,7 +214,7 @@ def make_webhook(project: Project) -> WebhookEndpoint:
     """An endpoint with a delivery that arrived and one that failed once."""
     endpoint = WebhookEndpoint.objects.create(
         project=project,
-        address="https://hooks.example/evalapp",
+        url="https://hooks.example/evalapp",
         site="https://evalapp.example",
         events=WebhookEvent.values,
         secret_salt="salt",

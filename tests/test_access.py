@@ -18,9 +18,9 @@ from pytest_django import DjangoDbBlocker
 from evalapp.accounts.models import ApiToken, User
 from evalapp.accounts.permissions import PERMISSIONS, Permission
 from evalapp.accounts.secrets import hash_of
-from tests.access_addresses import kwargs_of
 from tests.access_objects import make_world
 from tests.access_table import ACCESS, ALLAUTH, LINK, OWNS_ONE, PUBLIC, SIGNED_IN, SITE_ADMIN
+from tests.access_urls import kwargs_of
 from tests.cast import client_of, make_project, make_user
 
 OWNER, MANAGER, ENGINEER, REVIEWER = "owner", "manager", "engineer", "reviewer"

@@ -157,11 +157,11 @@ def test_a_sign_on_that_could_not_work_is_refused_at_start_by_name(change, said,
 
 
 def test_the_hubs_token_comes_under_two_names_and_is_never_shown():
-    assert read_environment({}).hub_address == "https://huggingface.co"
+    assert read_environment({}).hub_url == "https://huggingface.co"
     own = read_environment(
         {"EVALAPP_HF_TOKEN": "hf_ours", "HF_TOKEN": "hf_theirs", "EVALAPP_HUB": "https://hub.example/"}
     )
-    assert (own.hub_token, own.hub_address) == ("hf_ours", "https://hub.example")
+    assert (own.hub_token, own.hub_url) == ("hf_ours", "https://hub.example")
     assert read_environment({"HF_TOKEN": "hf_theirs"}).hub_token == "hf_theirs"
     assert "hf_ours" not in repr(own)
 
@@ -242,7 +242,7 @@ def test_a_store_and_a_cluster_are_read_and_bad_addresses_name_their_variable():
     ).machines
     assert machines.store == "s3://evalapp/production"
     assert machines.ray is not None
-    assert (machines.ray.address, machines.ray.gpus, machines.ray.python) == (
+    assert (machines.ray.url, machines.ray.gpus, machines.ray.python) == (
         "http://ray-head:8265", 0.5, "python",
     )  # fmt: skip
     for variables, told in (

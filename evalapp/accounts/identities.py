@@ -10,8 +10,8 @@ from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
-from evalapp.accounts.addresses import checked_email
 from evalapp.accounts.email_verification import verify_email
+from evalapp.accounts.emails import checked_email
 from evalapp.accounts.invitations import accept_open_invitations, has_open_invitation
 from evalapp.accounts.models import User
 from evalapp.accounts.people import lock_person
@@ -57,7 +57,7 @@ def admit(identity: Identity) -> User:
         known = _open(linked.user)
         verify_email(known, how=_HOW)
         return known
-    email = _verified_address(identity)
+    email = _verified_email(identity)
     user = User.objects.with_email(email).filter(is_simulated=False).first()
     if user is None:
         user = _new_person(identity, email)
@@ -104,7 +104,7 @@ def _open(user: User) -> User:
     return user
 
 
-def _verified_address(identity: Identity) -> str:
+def _verified_email(identity: Identity) -> str:
     if not identity.email:
         raise SignOnRefusedError(
             f"{provider_name()} does not say what your e-mail address is, so it is not known who you are here. "

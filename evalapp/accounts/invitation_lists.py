@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from django.db import transaction
 
-from evalapp.accounts.addresses import checked_email
+from evalapp.accounts.emails import checked_email
 from evalapp.accounts.invitations import NewInvitation, invite, revoke_invitation
 from evalapp.accounts.mailing import LinkMail, send_links
 from evalapp.accounts.models import Project, User

@@ -7,8 +7,8 @@ from django.db import IntegrityError, transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 
-from evalapp.accounts.addresses import checked_email
 from evalapp.accounts.email_verification import verify_email
+from evalapp.accounts.emails import checked_email
 from evalapp.accounts.models import Invitation, Membership, Project, Role, User
 from evalapp.accounts.people import lock_person
 from evalapp.accounts.permissions import may_grant

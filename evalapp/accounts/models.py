@@ -6,7 +6,7 @@ from django.db.models import Value
 from django.db.models.functions import Lower
 from django.utils import timezone
 
-from evalapp.accounts.addresses import checked_email
+from evalapp.accounts.emails import checked_email
 from evalapp.core.models import BaseModel
 
 

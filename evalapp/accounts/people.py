@@ -12,7 +12,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.crypto import get_random_string
 
-from evalapp.accounts.addresses import FORMER_DOMAIN
+from evalapp.accounts.emails import FORMER_DOMAIN
 from evalapp.accounts.models import Invitation, Membership, OneTimeLink, Project, Role, User
 from evalapp.accounts.one_time_links import Purpose, make_link, void_links_of
 from evalapp.accounts.queries import may_reset_password_of
@@ -96,11 +96,11 @@ def anonymise_person(*, user: User, by: User) -> User:
     left = list(person.memberships.select_related("project").order_by("project_id"))
     label = f"Former member {person.pk}"
     # Partly by chance: nobody can take an address beforehand that they cannot know.
-    former_address = f"former-member-{person.pk}-{get_random_string(12).lower()}@{FORMER_DOMAIN}"
+    former_email = f"former-member-{person.pk}-{get_random_string(12).lower()}@{FORMER_DOMAIN}"
     void_links_of(person, by=by)
-    objects = {"user": [person.pk], **_delete_what_names(person, former_address)}
+    objects = {"user": [person.pk], **_delete_what_names(person, former_email)}
     person_anonymised.send(sender=User, user=person)
-    person.name, person.email = label, former_address
+    person.name, person.email = label, former_email
     person.review_keys = {}
     person.is_active = person.is_superuser = False
     person.anonymised_at = timezone.now()
@@ -114,12 +114,12 @@ def anonymise_person(*, user: User, by: User) -> User:
     return person
 
 
-def _delete_what_names(person: User, former_address: str) -> dict[str, list[int]]:
+def _delete_what_names(person: User, former_email: str) -> dict[str, list[int]]:
     """Delete the rows that are about this person alone; those of them that the audit speaks of, by type."""
     invitations = Invitation.objects.filter(email=person.email.lower())
     invitation_ids = list(invitations.values_list("pk", flat=True))
     invitations.filter(accepted_at=None, revoked_at=None).update(revoked_at=timezone.now())
-    invitations.update(email=former_address)
+    invitations.update(email=former_email)
     token_ids = list(person.api_tokens.values_list("pk", flat=True))
     person.api_tokens.all().delete()
     person.memberships.all().delete()

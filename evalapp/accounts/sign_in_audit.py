@@ -11,7 +11,7 @@ from django.db import transaction
 from django.dispatch import receiver
 from django.http import HttpRequest
 
-from evalapp.accounts.addresses import checked_email
+from evalapp.accounts.emails import checked_email
 from evalapp.accounts.models import User
 from evalapp.accounts.one_time_links import void_links_for
 from evalapp.accounts.secrets import hash_of

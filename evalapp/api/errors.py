@@ -44,7 +44,7 @@ def exception_handler(exception: Exception, context: Mapping[str, Any]) -> Respo
 
 # In order: the first that fits. Each is one of Django's own exceptions.
 _TRANSLATED: tuple[tuple[type[Exception], type[ProblemError], str], ...] = (
-    (Http404, MissingError, "There is nothing at this address, or it is not yours to see."),
+    (Http404, MissingError, "There is nothing at this URL, or it is not yours to see."),
     (PermissionDenied, NotAllowedError, "Your role in this project does not allow this."),
     (SuspiciousOperation, InvalidError, "The request could not be read. Check how your client builds it."),
 )

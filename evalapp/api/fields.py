@@ -132,7 +132,7 @@ class Nothing(Body):
 
 
 class Query(serializers.Serializer[Any]):
-    """Parameters of an address; they are text, so numbers are read from it."""
+    """Parameters of a URL; they are text, so numbers are read from it."""
 
     def to_internal_value(self, data: Any) -> dict[str, Any]:
         for name in data:
@@ -145,7 +145,7 @@ class Query(serializers.Serializer[Any]):
 
 
 class WrittenWhole(serializers.IntegerField):
-    """A whole number in an address, in the ten digits 0 to 9: Python reads those of any script."""
+    """A whole number in a URL, in the ten digits 0 to 9: Python reads those of any script."""
 
     def to_internal_value(self, data: Any) -> int:
         if not (data.isascii() and data.isdigit()):

@@ -1,4 +1,4 @@
-"""Addresses of models, what is kept of them, and runs; part of `evalapp.api.urls`."""
+"""URLs of models, what is kept of them, and runs; part of `evalapp.api.urls`."""
 
 from django.urls import URLPattern, path
 
@@ -8,7 +8,7 @@ _PROJECT = "projects/<slug:slug>"
 _MODEL = f"{_PROJECT}/models/<int:version_id>"
 _MERGED = f"{_PROJECT}/models/merged/<int:merged_id>"
 _RUN = f"{_PROJECT}/runs/<int:run_id>"
-_ENDPOINT = f"{_PROJECT}/models/addresses/<int:address_id>"
+_ENDPOINT = f"{_PROJECT}/models/endpoints/<int:endpoint_id>"
 
 model_urls: list[URLPattern] = [
     path(f"{_PROJECT}/models/", registry.ModelList.as_view(), name="api_models"),
@@ -22,7 +22,7 @@ model_urls: list[URLPattern] = [
         name="api_model_adapter_upload",
     ),
     path(f"{_PROJECT}/models/imported/", registry.ImportedRegistration.as_view(), name="api_model_imported"),
-    path(f"{_PROJECT}/models/addresses/", endpoints.EndpointList.as_view(), name="api_endpoints"),
+    path(f"{_PROJECT}/models/endpoints/", endpoints.EndpointList.as_view(), name="api_endpoints"),
     path(f"{_ENDPOINT}/", endpoints.EndpointDetail.as_view(), name="api_endpoint"),
     path(
         f"{_ENDPOINT}/candidates/", endpoints.EndpointModelRegistration.as_view(), name="api_endpoint_model"

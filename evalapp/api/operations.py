@@ -7,7 +7,7 @@
         def get(self) -> object:
             return self.page(queries.runs_of(self.project, kind=self.query["kind"]))
 
-Access comes first, then the address's parameters; a method fetches what its ids name and only then
+Access comes first, then the URL's parameters; a method fetches what its ids name and only then
 reads ``self.body()``, so that foreign ids are 404 whatever is sent with them.
 """
 
@@ -203,7 +203,7 @@ def operation(
 
     ``paged``: pages of rows (``query`` must then be a Paging). ``upload``: the
     body is a form with a file. ``also``: other good statuses with the same shape. ``binary``: a file.
-    ``operation_id``: where the one made of the address is another operation's, too.
+    ``operation_id``: where the one made of the URL is another operation's, too.
     The method gets the route's arguments less ``slug`` and returns what ``result`` shows, an Answer, or
     a response of its own.
     """

@@ -13,7 +13,7 @@ from evalapp.core.paging import LARGEST_PAGE, PAGE_SIZE, keyset_page
 
 
 class KeysetPagination(BasePagination):
-    """``next`` is the whole address of the next page, or null on the last one."""
+    """``next`` is the whole URL of the next page, or null on the last one."""
 
     next_after = ""
 
@@ -40,7 +40,7 @@ class KeysetPagination(BasePagination):
             "type": "string",
             "format": "uri",
             "nullable": True,
-            "description": "The address of the next page, or null on the last one.",
+            "description": "The URL of the next page, or null on the last one.",
         }
         return {
             "type": "object",

@@ -95,7 +95,7 @@ def only_this_version(endpoints: list[Route]) -> list[Route]:
 
 
 def group_by_subject(result: dict[str, Any], generator: Any, request: Any, public: bool) -> dict[str, Any]:
-    """A post-processing hook: operations are grouped by the part of the address that names their subject."""
+    """A post-processing hook: operations are grouped by the part of the URL that names their subject."""
     for path, methods in result["paths"].items():
         parts = [part for part in path.removeprefix(PREFIX).split("/") if part and not part.startswith("{")]
         subject = parts[1] if parts[0] == "projects" and len(parts) > 1 else parts[0]
@@ -106,9 +106,7 @@ def group_by_subject(result: dict[str, Any], generator: Any, request: Any, publi
 
 
 @csrf_exempt
-def no_such_address(request: HttpRequest) -> HttpResponse:
+def no_such_url(request: HttpRequest) -> HttpResponse:
     """JSON for what is not there; a missing slash is no redirect, which would lose a POST's body."""
-    message = (
-        "There is no such address in the API. Addresses end in a slash; all of them are in /api/v1/schema/."
-    )
+    message = "There is no such URL in the API. URLs end in a slash; all of them are in /api/v1/schema/."
     return problem_response(request, MissingError(message))

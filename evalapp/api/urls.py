@@ -1,9 +1,9 @@
-"""Addresses of the machine API, version 1. Names begin with ``api_``."""
+"""URLs of the machine API, version 1. Names begin with ``api_``."""
 
 from django.urls import URLPattern, path, re_path
 
 from evalapp.api.model_urls import model_urls
-from evalapp.api.schema import SchemaView, no_such_address
+from evalapp.api.schema import SchemaView, no_such_url
 from evalapp.api.views import (
     accounts,
     adjudication,
@@ -55,7 +55,7 @@ _JUDGE = f"{_PROJECT}/judges/<int:judge_id>"
 _EXTERNAL = f"{_PROJECT}/external-metrics"
 _REPORT = f"{_PROJECT}/reports/<int:report_id>"
 _STREAM = f"{_PROJECT}/streams/<int:stream_id>"
-_WEBHOOK = f"{_PROJECT}/webhooks/<int:endpoint_id>"
+_WEBHOOK = f"{_PROJECT}/webhooks/<int:webhook_id>"
 _TASK = "reviews/<uuid:key>/<int:slot>"
 _COMPARISON = "judgements/<uuid:key>/<int:slot>"
 
@@ -469,5 +469,5 @@ urlpatterns: list[URLPattern] = [
     path(f"{_COMPARISON}/skip/", judgements.SkipComparison.as_view(), name="api_my_comparison_skip"),
     path(f"{_COMPARISON}/flag/", judgements.FlagComparison.as_view(), name="api_my_comparison_flag"),
     path(f"{_TASK}/flag/", reviews.FlagTask.as_view(), name="api_my_flag"),
-    re_path(r"^.*$", no_such_address, name="api_missing"),
+    re_path(r"^.*$", no_such_url, name="api_missing"),
 ]

@@ -106,7 +106,7 @@ def _opening(origin: Origin, merged: MergedExport | None) -> str:
         ModelKind.FULL: f"A full fine-tune of {of}",
         ModelKind.BASE: f"The base model {of}",
         ModelKind.PROMPT: f"{of} behind a prompt",
-        ModelKind.ENDPOINT: f"A model that is asked at an address ({of})",
+        ModelKind.ENDPOINT: f"An API model ({of})",
         ModelKind.IMPORTED: "Imported outputs",
     }
     what = f"{of} with a LoRA adapter merged into its weights" if merged else kinds[ModelKind(version.kind)]

@@ -17,7 +17,7 @@ from evalapp.artifacts.models import HubDownload
 from evalapp.audit.services import record
 from evalapp.core.errors import ConflictError, InvalidError, ProblemError
 from evalapp.core.names import checked_name
-from evalapp.core.outgoing import OutgoingRefusedError, checked_address
+from evalapp.core.outgoing import OutgoingRefusedError, checked_url
 from evalapp.jobs.executor import end_previous_program
 from evalapp.jobs.models import FINAL_STATES
 from evalapp.jobs.services import create_job
@@ -36,17 +36,17 @@ from run_directory.records import RecordError
 TASK = "evalapp.artifacts.tasks.import_from_hub"
 MOST_LABEL_LETTERS = 80
 HUB_HOSTS = "huggingface.co, *.huggingface.co and *.hf.co"
-"""What the usual hub's own address and those of its files come to."""
+"""What the usual hub's own URL and those of its files come to."""
 
 
 def why_not_reachable() -> str:
     """A sentence that says why no hub can be asked from here and how to mend it; empty where one can."""
     try:
-        checked_address(settings.HUB_ADDRESS)
+        checked_url(settings.HUB_URL)
     except OutgoingRefusedError as error:
-        host = urlsplit(settings.HUB_ADDRESS).hostname
+        host = urlsplit(settings.HUB_URL).hostname
         hosts = HUB_HOSTS if host == "huggingface.co" else host
-        return f"{error.message} For {settings.HUB_ADDRESS} name {hosts}."
+        return f"{error.message} For {settings.HUB_URL} name {hosts}."
     return ""
 
 
@@ -74,7 +74,7 @@ def start_download(
         message = f"The project has a model called “{name}” already. Choose another name."
         raise ConflictError(message, fields={"name": [message]})
     under_way = project.hub_downloads.filter(
-        hub=settings.HUB_ADDRESS,
+        hub=settings.HUB_URL,
         repository=repository.strip(),
         revision=revision.strip() or "main",
         name=name,
@@ -86,7 +86,7 @@ def start_download(
     download = HubDownload.objects.create(
         project=project,
         name=name,
-        hub=settings.HUB_ADDRESS,
+        hub=settings.HUB_URL,
         repository=repository.strip(),
         revision=revision.strip() or "main",
         chat_template=chat_template,
@@ -102,7 +102,7 @@ def _checked_spec(repository: str, revision: str, chat_template: str, hub: str =
     given = {
         "repository": repository,
         "revision": revision,
-        "hub": hub or settings.HUB_ADDRESS,
+        "hub": hub or settings.HUB_URL,
         "allowed": list(settings.OUTGOING_ALLOWED),
         "chat_template": chat_template or None,
     }

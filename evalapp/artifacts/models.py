@@ -53,7 +53,7 @@ class MergedExport(BaseModel):
 class HubDownload(BaseModel):
     """A model on its way from a hub into the registry; ``produced`` is its base once it is there.
 
-    ``hub`` is the address that was asked, ``chat_template`` one that was given with it.
+    ``hub`` is the URL that was asked, ``chat_template`` one that was given with it.
     """
 
     project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="hub_downloads")

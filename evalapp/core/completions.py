@@ -1,4 +1,4 @@
-"""Chat completions of an OpenAI-compatible address, asked through the guard that judges every outgoing request."""
+"""Chat completions of an OpenAI-compatible endpoint, asked through the guard that judges every outgoing request."""
 
 import email.utils
 import json
@@ -22,7 +22,7 @@ _PASSING = frozenset({408, 409, 425, 429, 500, 502, 503, 504, 529})
 class CompletionError(Exception):
     """No usable reply. ``is_final``: no other question will fare better, so the whole work may stop;
     ``is_passing``: the same question may be answered when it is asked again, after ``wait`` seconds if the
-    address said how long.
+    endpoint said how long.
     """
 
     def __init__(
@@ -35,8 +35,8 @@ class CompletionError(Exception):
 
 
 class Completion(NamedTuple):
-    """``text`` is the model's answer; ``model`` what the address says answered. Token counts are None where the
-    address told none. ``finish_reason`` is the address's own word, "" where there was none. ``reasoning`` is what
+    """``text`` is the model's answer; ``model`` what the endpoint says answered. Token counts are None where the
+    endpoint told none. ``finish_reason`` is the endpoint's own word, "" where there was none. ``reasoning`` is what
     the model thought before the answer, in a field of its own or a leading ``<think>`` part; where it was cut
     meanwhile, the text is empty.
     """
@@ -49,22 +49,20 @@ class Completion(NamedTuple):
     reasoning: str = ""
 
 
-def completions_address(address: str) -> str:
-    """Where questions go: ``…/v1`` or the whole address of chat completions may be given."""
-    address = address.rstrip("/")
-    return address if address.endswith(ENDING) else f"{address}{ENDING}"
+def completions_url(url: str) -> str:
+    """Where questions go: ``…/v1`` or the whole endpoint of chat completions may be given."""
+    url = url.rstrip("/")
+    return url if url.endswith(ENDING) else f"{url}{ENDING}"
 
 
-def complete(
-    address: str, body: dict[str, Any], *, secret: str, seconds: float = ANSWER_SECONDS
-) -> Completion:
-    """Ask once. Raises CompletionError, OutgoingRefusedError where the address may not be reached."""
+def complete(url: str, body: dict[str, Any], *, secret: str, seconds: float = ANSWER_SECONDS) -> Completion:
+    """Ask once. Raises CompletionError, OutgoingRefusedError where the endpoint may not be reached."""
     headers = {"Content-Type": "application/json", "Accept": "application/json"}
     if secret:
         headers["Authorization"] = f"Bearer {secret}"
     try:
         answer = send(
-            completions_address(address),
+            completions_url(url),
             # A lone surrogate of a text goes out as its escape, which is all that JSON can say of it.
             body=json.dumps(body).encode(),
             headers=headers,
@@ -81,7 +79,7 @@ def complete(
             raise
         came = f"{len(answer.text):,} characters of it came: {without_secret(answer.text, secret)}"
         raise CompletionError(
-            f"The address began to answer, and the connection broke off. {came}", is_passing=True
+            f"The endpoint began to answer, and the connection broke off. {came}", is_passing=True
         ) from error
 
 
@@ -96,7 +94,7 @@ def completion_of(text: str, *, secret: str = "") -> Completion:
     except (ValueError, RecursionError, LookupError, TypeError) as error:
         # A page in HTML is what a proxy in trouble sends, and it may be gone when the question is asked again.
         raise CompletionError(
-            f"The address does not answer as chat completions do: {without_secret(text, secret)}",
+            f"The endpoint does not answer as chat completions do: {without_secret(text, secret)}",
             is_passing=True,
         ) from error
     finish = choice.get("finish_reason")
@@ -123,19 +121,19 @@ def _reasoning(message: dict[str, Any]) -> str:
 
 
 def without_secret(text: str, secret: str) -> str:
-    """The beginning of what an address says, which may repeat the key that it was sent."""
+    """The beginning of what an endpoint says, which may repeat the key that it was sent."""
     text = " ".join(text.split())
     return (text.replace(secret, "[key]") if secret else text)[:_SHOWN] or "nothing"
 
 
 def _require_success(answer: Answer, secret: str) -> None:
     if answer.status in _KEY_REFUSED:
-        raise CompletionError(f"The address refused the API key ({answer.status}).", is_final=True)
+        raise CompletionError(f"The endpoint refused the API key ({answer.status}).", is_final=True)
     if answer.status == _NOT_THERE:
-        raise CompletionError("The address knows no such path or model (404).", is_final=True)
+        raise CompletionError("The endpoint knows no such path or model (404).", is_final=True)
     if answer.status != 200:
         raise CompletionError(
-            f"The address answered {answer.status}: {without_secret(answer.text, secret)}",
+            f"The endpoint answered {answer.status}: {without_secret(answer.text, secret)}",
             is_passing=answer.status in _PASSING,
             wait=_seconds_of(answer.retry_after),
         )

@@ -52,7 +52,7 @@ class MissingError(ProblemError):
 
 
 class WrongMethodError(ProblemError):
-    """The address is there, and takes something else than what was asked of it (405)."""
+    """The URL is there, and takes something else than what was asked of it (405)."""
 
     status = 405
     code = "method_not_allowed"

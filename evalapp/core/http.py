@@ -79,7 +79,7 @@ def get_or_missing(queryset: QuerySet[Row], **lookup: Any) -> Row:
     """The one row, or MissingError: give it a project's own set, and foreign ids are 404 by themselves."""
     row = queryset.filter(**lookup).first()
     if row is None:
-        raise MissingError("There is nothing at this address, or it is not yours to see.")
+        raise MissingError("There is nothing at this URL, or it is not yours to see.")
     return row
 
 

@@ -102,7 +102,7 @@ class RequestLimitsMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         if "\x00" in request.path or "%00" in request.META.get("QUERY_STRING", ""):
-            return problem_response(request, InvalidError("The address holds a NUL character; remove it."))
+            return problem_response(request, InvalidError("The URL holds a NUL character; remove it."))
         charset = (request.content_params or {}).get("charset", "utf-8")
         if not _is_utf8(charset):
             message = f"The request is in {charset[:40]!r}; only UTF-8 is read. Send it as UTF-8."
@@ -114,7 +114,7 @@ class RequestLimitsMiddleware:
 
 
 class WrongMethodMiddleware:
-    """A page instead of Django's blank one where an address does not take the method, with a way back."""
+    """A page instead of Django's blank one where a URL does not take the method, with a way back."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
@@ -124,19 +124,16 @@ class WrongMethodMiddleware:
         if not isinstance(response, HttpResponseNotAllowed) or response.content:
             return response
         if request.method in ("GET", "HEAD"):
-            message = (
-                "This address only takes what a button sends, so there is nothing to look at. "
-                "Go back to the page with the button and press it there."
-            )
+            message = "This page accepts POST requests only. Go back to the page with the button and press it there."
         else:
-            message = "This address only shows something; it takes nothing. Open it as a page."
+            message = "This page accepts GET requests only. Open it as a page."
         answer = problem_response(request, WrongMethodError(message), back=_way_up(request.path))
         answer["Allow"] = response["Allow"]
         return answer
 
 
 def _way_up(path: str) -> str:
-    """A relative link to the page that this address lies under, or nothing.
+    """A relative link to the page that this URL lies under, or nothing.
 
     Relative, so that an answer never repeats an id to somebody who only guessed it.
     """

@@ -1,4 +1,4 @@
-"""The one way out: every request to an address that somebody gave us goes through here.
+"""The one way out: every request to a URL that somebody gave us goes through here.
 
 Nothing is opened unless the operator allowed it (EVALAPP_OUTGOING_ALLOWED). The name is resolved once,
 every address it has is judged, and the connection is made to a judged address: what the name says a
@@ -26,14 +26,14 @@ from urllib3.exceptions import ConnectTimeoutError, HTTPError, NameResolutionErr
 from evalapp.core.errors import InvalidError
 from run_directory.outgoing_policy import OutgoingPolicy, policy_of
 
-LONGEST_ADDRESS = 2000
+LONGEST_URL = 2000
 _CHUNK = 16_384
 
 
 class OutgoingRefusedError(InvalidError):
-    """The address may not be reached from here (400)."""
+    """The URL may not be reached from here (400)."""
 
-    code = "address_refused"
+    code = "url_refused"
 
 
 class OutgoingFailedError(Exception):
@@ -45,8 +45,8 @@ def policy() -> OutgoingPolicy:
     return policy_of(settings.OUTGOING_ALLOWED)
 
 
-def checked_address(text: str, *, allowed: OutgoingPolicy | None = None, field: str = "address") -> str:
-    """The address without spaces around it, where a request to it would be allowed by its name.
+def checked_url(text: str, *, allowed: OutgoingPolicy | None = None, field: str = "url") -> str:
+    """The URL without spaces around it, where a request to it would be allowed by its name.
 
     Asks no name server, so it can say no more about a name than that it is allowed. Raises
     OutgoingRefusedError for ``field``.
@@ -61,30 +61,30 @@ def checked_address(text: str, *, allowed: OutgoingPolicy | None = None, field: 
     return text
 
 
-def origin_of(address: str) -> str:
+def origin_of(url: str) -> str:
     """Scheme, host and port: what may be shown and logged, since paths and queries may hold secrets."""
-    parts = urlsplit(address)
+    parts = urlsplit(url)
     return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
 
 
 def _split(text: str) -> SplitResult:
-    if len(text) > LONGEST_ADDRESS:
-        raise OutgoingFailedError(f"The address is longer than {LONGEST_ADDRESS:,} characters")
+    if len(text) > LONGEST_URL:
+        raise OutgoingFailedError(f"The URL is longer than {LONGEST_URL:,} characters")
     if not text.isascii() or any(character.isspace() or not character.isprintable() for character in text):
         raise OutgoingFailedError(
-            "Write the address in ASCII without spaces; other letters in their xn-- or % form"
+            "Write the URL in ASCII without spaces; other letters in their xn-- or % form"
         )
     try:
         parts = urlsplit(text)
         port = parts.port
     except ValueError:
         raise OutgoingFailedError(
-            "This is no address; one looks like https://host.example.org:8443/path, with a port up to 65535"
+            "This is no URL; one looks like https://host.example.org:8443/path, with a port up to 65535"
         ) from None
     if parts.scheme not in {"http", "https"} or not parts.hostname:
-        raise OutgoingFailedError("Write an address that begins with https:// or http:// and names a host")
+        raise OutgoingFailedError("Write a URL that begins with https:// or http:// and names a host")
     if "@" in parts.netloc or "\\" in text:
-        raise OutgoingFailedError("Leave names, passwords and \\ out of the address")
+        raise OutgoingFailedError("Leave names, passwords and \\ out of the URL")
     if port == 0:
         raise OutgoingFailedError("There is no port 0")
     return parts
@@ -226,7 +226,7 @@ class Answer(NamedTuple):
 
 
 def send(
-    address: str,
+    url: str,
     *,
     body: bytes,
     headers: Mapping[str, str],
@@ -236,17 +236,17 @@ def send(
 ) -> Answer:
     """POST ``body`` and read the beginning of the answer; redirects are not followed.
 
-    Raises OutgoingRefusedError where the address may not be reached, OutgoingFailedError where nobody
+    Raises OutgoingRefusedError where the URL may not be reached, OutgoingFailedError where nobody
     answers, or not in time: ``seconds`` are for the whole of it, however slowly bytes drip.
     """
-    checked_address(address, allowed=allowed)
+    checked_url(url, allowed=allowed)
     timeout = urllib3.Timeout(connect=min(5.0, seconds), read=seconds)
     with _within(policy() if allowed is None else allowed, seconds) as call:
         try:
             with _guarded_manager(retries=False) as manager:
                 response = manager.request(
                     "POST",
-                    address,
+                    url,
                     body=body,
                     headers=dict(headers),
                     redirect=False,
@@ -314,7 +314,7 @@ class GuardedSession(requests.Session):
         options["timeout"] = self._seconds
         options["stream"] = True
         try:
-            checked_address(str(url), allowed=self._allowed)
+            checked_url(str(url), allowed=self._allowed)
             with _within(self._allowed, self._seconds) as call:
                 response = super().request(method, url, *args, **options)
                 response._content = self._read(response)

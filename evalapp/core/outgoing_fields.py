@@ -2,13 +2,13 @@
 
 from django import forms
 
-from evalapp.core.outgoing import LONGEST_ADDRESS
+from evalapp.core.outgoing import LONGEST_URL
 from evalapp.core.sealing import LONGEST_KEY
 
 
-def address_field(help_text: str) -> forms.CharField:
+def url_field(help_text: str) -> forms.CharField:
     return forms.CharField(
-        max_length=LONGEST_ADDRESS,
+        max_length=LONGEST_URL,
         help_text=help_text,
         widget=forms.TextInput(
             attrs={"autocomplete": "off", "inputmode": "url", "spellcheck": "false", "autocapitalize": "none"}

@@ -27,7 +27,7 @@ def keyset_page(
 ) -> Page[Row]:
     """One page of ``queryset`` in ``order``; the last field must be unique, none may be null.
 
-    Reads ``after`` from the address. Raises InvalidError where that was not made by this function.
+    Reads ``after`` from the URL. Raises InvalidError where that was not made by this function.
     """
     size = min(size, LARGEST_PAGE)
     after = request.GET.get("after", "")
@@ -65,7 +65,7 @@ def _key_of(text: str, order: tuple[str, ...]) -> list[Any]:
     try:
         made_for, values = signing.loads(text, salt=_SALT)
     except (signing.BadSignature, ValueError) as error:
-        raise InvalidError("This page's address is not whole. Open the list again from its start.") from error
+        raise InvalidError("This page's URL is not whole. Open the list again from its start.") from error
     if made_for != list(order):
         raise InvalidError(
             "This page belongs to a list in another order. Open the list again from its start."

@@ -42,9 +42,7 @@ def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
 
 def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
 
-    return problem_response(
-        request, MissingError("There is nothing at this address, or it is not yours to see.")
-    )
+    return problem_response(request, MissingError("There is nothing at this URL, or it is not yours to see."))
 
 
 def permission_denied(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:

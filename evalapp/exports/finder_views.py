@@ -20,7 +20,7 @@ from evalapp.exports.services import propose_rows
 @require_POST
 @project_view(Permission.EDIT_EXPORTS)
 def finder_propose(request: MemberRequest, campaign_id: int) -> HttpResponse:
-    """Proposed rows with all feedback on what the finder of the address finds in the view of the address.
+    """Proposed rows with all feedback on what the finder of the URL finds in the view of the URL.
 
     A held-out split is refused.
     """
@@ -31,7 +31,7 @@ def finder_propose(request: MemberRequest, campaign_id: int) -> HttpResponse:
     cases = cases_at(view, {}, reviewer_type=chosen_reviewer_type(request))
     wanted = finder_from(cases.scores, request.GET.dict())
     if wanted is None:
-        raise InvalidError("The address names no finder. Open it again from the comparison.")
+        raise InvalidError("The URL names no finder. Open it again from the comparison.")
     found = cases.found(wanted)
     if not found.count:
         raise InvalidError("No output meets both conditions, so there is nothing to export. Widen them.")

@@ -62,8 +62,8 @@ class RayJob(NamedTuple):
 class RayCluster:
     """Every method raises ClusterError."""
 
-    def __init__(self, address: str) -> None:
-        self._address = address
+    def __init__(self, url: str) -> None:
+        self._url = url
         headers = {"Content-Type": "application/json"}
         if token := os.environ.get("RAY_AUTH_TOKEN"):
             headers["Authorization"] = f"Bearer {token}"
@@ -96,7 +96,7 @@ class RayCluster:
         while not self._is_taken(job):
             if time.monotonic() > deadline:
                 raise ClusterError(
-                    f"The Ray cluster at {self._address} answers, but its head has no job agent, so it takes no jobs. "
+                    f"The Ray cluster at {self._url} answers, but its head has no job agent, so it takes no jobs. "
                     "Most often another Ray on that machine has the agent's port (52365): end it, or start the head with "
                     "--dashboard-agent-listen-port=PORT; dashboard_agent.log of the head says more. Then start the run "
                     "again."
@@ -145,10 +145,10 @@ class RayCluster:
     ) -> urllib3.BaseHTTPResponse:
         try:
             timeout = urllib3.Timeout(connect=_CONNECTING_SECONDS, read=seconds)
-            answer = self._http.request(method, f"{self._address}{path}", body=body, timeout=timeout)
+            answer = self._http.request(method, f"{self._url}{path}", body=body, timeout=timeout)
         except urllib3.exceptions.HTTPError as error:
             raise ClusterError(
-                f"The Ray cluster at {self._address} does not answer ({type(error).__name__}). Start it, open its port "
+                f"The Ray cluster at {self._url} does not answer ({type(error).__name__}). Start it, open its port "
                 "to this machine, or correct RAY_ADDRESS; then start the run again."
             ) from error
         if answer.status not in allowed:
@@ -158,14 +158,14 @@ class RayCluster:
     def _refused(self, method: str, path: str, answer: urllib3.BaseHTTPResponse) -> ClusterError:
         said = " ".join(answer.data[-_SHOWN:].decode(errors="replace").split())
         return ClusterError(
-            f"The Ray cluster at {self._address} answered {answer.status} to {method} {path}: {said}"
+            f"The Ray cluster at {self._url} answered {answer.status} to {method} {path}: {said}"
         )
 
     def _read(self, answer: urllib3.BaseHTTPResponse) -> Any:
         try:
             return json.loads(answer.data)
         except ValueError as error:
-            message = f"{self._address} does not answer as Ray's Jobs API does. Correct RAY_ADDRESS."
+            message = f"{self._url} does not answer as Ray's Jobs API does. Correct RAY_ADDRESS."
             raise ClusterError(message) from error
 
 

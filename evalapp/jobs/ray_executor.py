@@ -38,7 +38,7 @@ def run_on_cluster(
     A job that finds no room is submitted again for as long as it takes. What a job that failed has said is appended
     to ``console``. Raises ClusterError when the job cannot be submitted, AttemptLost when it breaks off.
     """
-    cluster = RayCluster(_ray().address)
+    cluster = RayCluster(_ray().url)
     while True:
         ended = _submitted_and_followed(work, cluster, shlex.join(command), gpus, on_tick)
         if not ended.has_waited_too_long:
@@ -60,7 +60,7 @@ def _submitted_and_followed(
         "RAY_JOB_STOP_WAIT_TIME_S": str(stop_seconds),
     }
     cluster.submit(name, command, variables=variables, gpus=gpus, rest=work.rest)
-    work.log(f"Submitted to the Ray cluster at {_ray().address} as {name}, with {gpus:g} GPUs.")
+    work.log(f"Submitted to the Ray cluster at {_ray().url} as {name}, with {gpus:g} GPUs.")
     try:
         return _followed(work, cluster, name, stop_seconds, on_tick)
     except BaseException:
@@ -74,7 +74,7 @@ def end_previous_job(work: Work) -> None:
 
     Raises AttemptLost when it does not end, ClusterError.
     """
-    cluster = RayCluster(_ray().address)
+    cluster = RayCluster(_ray().url)
     deadline = time.monotonic() + ENDING_SECONDS + settings.JOB_STOP_SECONDS
     while running := [job for job in cluster.jobs(_names_of(work)) if not job.has_ended]:
         for job in running:

@@ -1,4 +1,4 @@
-"""One question to a judge's address."""
+"""One question to a judge's endpoint."""
 
 from evalapp.core.completions import Completion, complete
 from evalapp.llm_judges.models import LLMJudge
@@ -14,4 +14,4 @@ def ask(judge: LLMJudge, question: str, *, secret: str) -> Completion:
         "max_tokens": LONGEST_REPLY_TOKENS,
         "messages": [{"role": "user", "content": question}],
     }
-    return complete(judge.address, body, secret=secret)
+    return complete(judge.url, body, secret=secret)

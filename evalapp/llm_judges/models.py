@@ -22,7 +22,7 @@ class LLMJudge(BaseModel):
     criterion = models.ForeignKey(Criterion, on_delete=models.CASCADE, related_name="+")
     key = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     name = models.CharField(max_length=60)
-    address = models.TextField()
+    url = models.TextField()
     model = models.CharField(max_length=200)
     model_version = models.CharField(max_length=100, blank=True)
     temperature = models.FloatField(default=0)
@@ -44,7 +44,7 @@ class LLMJudge(BaseModel):
     @property
     def origin(self) -> str:
         """Where it is asked, without a path that might hold a secret."""
-        return origin_of(self.address)
+        return origin_of(self.url)
 
 
 class LLMScoreState(models.TextChoices):

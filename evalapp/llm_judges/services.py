@@ -9,7 +9,7 @@ from evalapp.audit.services import record
 from evalapp.campaigns.models import Campaign
 from evalapp.core.errors import ConflictError, InvalidError, MissingError
 from evalapp.core.names import checked_name
-from evalapp.core.outgoing import checked_address
+from evalapp.core.outgoing import checked_url
 from evalapp.core.sealing import checked_key
 from evalapp.jobs.models import ACTIVE_STATES, Job, JobState
 from evalapp.jobs.services import create_job
@@ -35,7 +35,7 @@ def create_judge(
     project: Project,
     criterion: Criterion,
     name: str,
-    address: str,
+    url: str,
     model: str,
     by: User | None,
     model_version: str = "",
@@ -45,11 +45,11 @@ def create_judge(
 ) -> LLMJudge:
     """Create a judge; without a ``prompt`` it is the criterion's own words. Nothing is asked yet.
 
-    Raises InvalidError with the field that is wrong, OutgoingRefusedError for an address that may not be
+    Raises InvalidError with the field that is wrong, OutgoingRefusedError for an endpoint that may not be
     reached, ConflictError for a name that is there.
     """
     name = checked_name(name, of="the judge", longest=60)
-    address = checked_address(address)
+    url = checked_url(url)
     if not criterion.is_rated:
         raise _refused("criterion", "An LLM judge gives a level; this criterion has none.")
     model, model_version = _checked_model(model, model_version)
@@ -66,7 +66,7 @@ def create_judge(
         project=project,
         criterion=criterion,
         name=name,
-        address=address,
+        url=url,
         model=model,
         model_version=model_version,
         temperature=temperature,
@@ -85,7 +85,7 @@ def create_judge(
         by=by,
         obj=judge,
         project=project,
-        data={"address": judge.origin, "model": model, "has_key": bool(secret)},
+        data={"url": judge.origin, "model": model, "has_key": bool(secret)},
     )
     return judge
 
@@ -145,7 +145,7 @@ def start_judging(*, judge: LLMJudge, campaign: Campaign, by: User | None) -> Jo
         raise _refused(
             "campaign", "This campaign has not been opened to rate answers by the judge's criterion."
         )
-    checked_address(judge.address)
+    checked_url(judge.url)
     opened_key(judge)
     LLMJudge.objects.select_for_update().get(pk=judge.pk)
     going = going_of(judge)

@@ -186,7 +186,7 @@ def _send(alert: Alert) -> bool:
     message = EmailMessage(
         subject=f"{alert.stream.project}: {alert.criterion_name} of {alert.stream} turns to the worse"[:200],
         body=f"{alert.message}\n\nMetrics, and what to do: {link}\n",
-        # Nobody sees the others' addresses.
+        # Nobody sees the others' URLs.
         bcc=[person.email for person in people],
         # Without any, some filters take a message for junk.
         headers={"Auto-Submitted": "auto-generated", "To": "undisclosed-recipients:;"},

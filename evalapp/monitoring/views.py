@@ -63,7 +63,7 @@ def _stream(request: MemberRequest, stream_id: int) -> Stream:
 @require_http_methods(["GET", "HEAD", "POST"])
 @project_view(Permission.EDIT_CAMPAIGNS)
 def stream_new(request: MemberRequest) -> HttpResponse:
-    """The plan over one rubric version: the one in the address, else the newest."""
+    """The plan over one rubric version: the one in the URL, else the newest."""
     rubrics = list(usable_rubrics(request.project))
     chosen = next((each for each in rubrics if str(each.pk) == request.GET.get("rubric")), None)
     chosen = chosen or (rubrics[0] if rubrics else None)

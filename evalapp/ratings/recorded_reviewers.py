@@ -2,7 +2,7 @@
 
 from django.utils.crypto import get_random_string
 
-from evalapp.accounts.addresses import FORMER_DOMAIN
+from evalapp.accounts.emails import FORMER_DOMAIN
 from evalapp.accounts.models import Project, User
 from evalapp.audit.services import record
 from evalapp.core.names import checked_name

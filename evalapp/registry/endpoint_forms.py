@@ -1,17 +1,17 @@
-"""Forms of addresses whose models answer as candidates; the candidates’ own form shows rows, see runs."""
+"""Forms of endpoints whose models answer as candidates; the candidates’ own form shows rows, see runs."""
 
 from typing import Any
 
 from django import forms
 
-from evalapp.core.outgoing_fields import address_field, key_field
+from evalapp.core.outgoing_fields import key_field, url_field
 from evalapp.registry.endpoints import MOST_PARALLEL
 
 
 class EndpointForm(forms.Form):
     name = forms.CharField(max_length=60, help_text="Its candidates stand under this name in the registry.")
-    address = address_field("An OpenAI-compatible one, such as https://models.example.org/v1")
-    secret = key_field("Stored encrypted and never shown again. Leave empty where the address needs none.")
+    url = url_field("An OpenAI-compatible one, such as https://models.example.org/v1")
+    secret = key_field("Stored encrypted and never shown again. Leave empty where the endpoint needs none.")
     parallel = forms.IntegerField(
         min_value=1, max_value=MOST_PARALLEL, initial=4, label="Requests at once",
         help_text="As many as its rate limit bears.",
@@ -19,9 +19,9 @@ class EndpointForm(forms.Form):
 
 
 class EndpointChangeForm(EndpointForm):
-    secret = key_field("Leave empty to keep the key; of another address it is entered again.")
+    secret = key_field("Leave empty to keep the key; of another endpoint it is entered again.")
 
-    field_order = ("address", "secret", "parallel")
+    field_order = ("url", "secret", "parallel")
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

@@ -1,4 +1,4 @@
-"""A project's addresses whose models answer as candidates."""
+"""A project's endpoints whose models answer as candidates."""
 
 from django.contrib import messages
 from django.http import HttpResponse
@@ -22,7 +22,7 @@ STATION = "models"
 @never_cache
 @project_view(Permission.VIEW_MODELS, post=Permission.MANAGE_WEBHOOKS)
 def endpoint_list(request: MemberRequest) -> HttpResponse:
-    """The addresses; a POST keeps another one."""
+    """The endpoints; a POST keeps another one."""
     form = EndpointForm(request.POST if request.method == "POST" else None)
     if form.is_bound and form.is_valid():
         try:
@@ -30,7 +30,7 @@ def endpoint_list(request: MemberRequest) -> HttpResponse:
         except ProblemError as error:
             show_problem(form, error)
         else:
-            messages.success(request, "The address is kept. Name the models to ask there next.")
+            messages.success(request, "Endpoint added. Add the models to use as candidates next.")
             return redirect("endpoint_detail", request.project.slug, made.pk)
     context = {
         "station": STATION,
@@ -44,12 +44,12 @@ def endpoint_list(request: MemberRequest) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 @never_cache
 @project_view(Permission.VIEW_MODELS, post=Permission.MANAGE_WEBHOOKS)
-def endpoint_detail(request: MemberRequest, address_id: int) -> HttpResponse:
-    """Its candidates; a POST changes address, key and number of requests."""
-    endpoint = _endpoint(request, address_id)
+def endpoint_detail(request: MemberRequest, endpoint_id: int) -> HttpResponse:
+    """Its candidates; a POST changes endpoint, key and number of requests."""
+    endpoint = _endpoint(request, endpoint_id)
     form = EndpointChangeForm(
         request.POST if request.method == "POST" else None,
-        initial={"address": endpoint.address, "parallel": endpoint.parallel},
+        initial={"url": endpoint.url, "parallel": endpoint.parallel},
     )
     if form.is_bound and form.is_valid():
         try:
@@ -70,8 +70,8 @@ def endpoint_detail(request: MemberRequest, address_id: int) -> HttpResponse:
 
 @require_POST
 @project_view(Permission.MANAGE_WEBHOOKS)
-def endpoint_delete(request: MemberRequest, address_id: int) -> HttpResponse:
-    endpoint = _endpoint(request, address_id)
+def endpoint_delete(request: MemberRequest, endpoint_id: int) -> HttpResponse:
+    endpoint = _endpoint(request, endpoint_id)
     try:
         endpoints.delete_endpoint(endpoint=endpoint, by=request.user)
     except ProblemError as error:
@@ -81,5 +81,5 @@ def endpoint_delete(request: MemberRequest, address_id: int) -> HttpResponse:
     return redirect("endpoint_list", request.project.slug)
 
 
-def _endpoint(request: MemberRequest, address_id: int) -> Endpoint:
-    return get_or_missing(queries.endpoints_of(request.project), pk=address_id)
+def _endpoint(request: MemberRequest, endpoint_id: int) -> Endpoint:
+    return get_or_missing(queries.endpoints_of(request.project), pk=endpoint_id)

@@ -1,4 +1,4 @@
-"""Writes to addresses whose models answer as candidates, and to those candidates."""
+"""Writes to endpoints whose models answer as candidates, and to those candidates."""
 
 import hashlib
 import json
@@ -11,7 +11,7 @@ from evalapp.accounts.models import Project, User
 from evalapp.audit.services import record
 from evalapp.core.errors import ConflictError, InvalidError
 from evalapp.core.names import checked_name
-from evalapp.core.outgoing import checked_address
+from evalapp.core.outgoing import checked_url
 from evalapp.core.sealing import checked_key, opened, sealed
 from evalapp.registry.models import Endpoint, Model, ModelKind, ModelVersion
 from evalapp.registry.services import FewShot, add_version, checked_words
@@ -27,50 +27,50 @@ _PURPOSE = "evalapp.registry.endpoint_key"
 
 @transaction.atomic
 def create_endpoint(
-    *, project: Project, name: str, address: str, by: User | None, secret: str = "", parallel: int = 4
+    *, project: Project, name: str, url: str, by: User | None, secret: str = "", parallel: int = 4
 ) -> Endpoint:
-    """Keep an address. Nothing is asked yet.
+    """Add endpoint. Nothing is asked yet.
 
-    Raises InvalidError with the field that is wrong, OutgoingRefusedError for an address that may not be
+    Raises InvalidError with the field that is wrong, OutgoingRefusedError for an endpoint that may not be
     reached, ConflictError for a name that is there.
     """
-    name = checked_name(name, of="the address", longest=60)
-    address, secret = checked_address(address), checked_key(secret)
+    name = checked_name(name, of="the endpoint", longest=60)
+    url, secret = checked_url(url), checked_key(secret)
     _require_parallel(parallel)
     Project.objects.select_for_update().get(pk=project.pk)
     if project.endpoints.count() >= MOST_ENDPOINTS:
-        raise ConflictError(f"This project has {MOST_ENDPOINTS} addresses. Delete one first.")
-    endpoint = Endpoint(project=project, name=name, address=address, parallel=parallel, created_by=by)
+        raise ConflictError(f"This project has {MOST_ENDPOINTS} endpoints. Delete one first.")
+    endpoint = Endpoint(project=project, name=name, url=url, parallel=parallel, created_by=by)
     endpoint.sealed_key = sealed(_PURPOSE, endpoint.key, secret)
     try:
         with transaction.atomic():
             endpoint.save()
     except IntegrityError as error:
-        message = f"This project has an address named “{name}” already. Choose another name."
+        message = f"This project has an endpoint named “{name}” already. Choose another name."
         raise ConflictError(message, fields={"name": [message]}) from error
-    data = {"address": endpoint.origin, "has_key": bool(secret)}
+    data = {"url": endpoint.origin, "has_key": bool(secret)}
     record("endpoint.created", by=by, obj=endpoint, project=project, data=data)
     return endpoint
 
 
 @transaction.atomic
-def change_endpoint(*, endpoint: Endpoint, address: str, secret: str, parallel: int, by: User) -> None:
-    """Another address, another key, another number of requests at once.
+def change_endpoint(*, endpoint: Endpoint, url: str, secret: str, parallel: int, by: User) -> None:
+    """Another endpoint, another key, another number of requests at once.
 
-    An empty ``secret`` keeps the key, but a key is never sent to an address that it was not entered for: of
-    another address it must be entered again. Raises as ``create_endpoint``.
+    An empty ``secret`` keeps the key, but a key is never sent to an endpoint that it was not entered for: of
+    another endpoint it must be entered again. Raises as ``create_endpoint``.
     """
     locked = Endpoint.objects.select_for_update().get(pk=endpoint.pk)
-    address, secret = checked_address(address), checked_key(secret)
+    url, secret = checked_url(url), checked_key(secret)
     _require_parallel(parallel)
-    if address != locked.address and locked.sealed_key and not secret:
-        message = "Enter the API key again: one is sent only to the address that it was entered for."
+    if url != locked.url and locked.sealed_key and not secret:
+        message = "Enter the API key again: one is sent only to the endpoint that it was entered for."
         raise InvalidError(message, fields={"secret": [message]})
-    locked.address, locked.parallel = address, parallel
+    locked.url, locked.parallel = url, parallel
     if secret:
         locked.sealed_key = sealed(_PURPOSE, locked.key, secret)
-    locked.save(update_fields=["address", "parallel", "sealed_key"])
-    data = {"address": locked.origin, "has_key": bool(locked.sealed_key), "is_new_key": bool(secret)}
+    locked.save(update_fields=["url", "parallel", "sealed_key"])
+    data = {"url": locked.origin, "has_key": bool(locked.sealed_key), "is_new_key": bool(secret)}
     record("endpoint.changed", by=by, obj=locked, project=locked.project, data=data)
 
 
@@ -83,13 +83,13 @@ def delete_endpoint(*, endpoint: Endpoint, by: User) -> None:
             endpoint.delete()
     except ProtectedError as error:
         raise ConflictError(
-            f"Candidates of “{endpoint.name}” are in the registry, so its address stays. Where its key should go, "
+            f"Candidates of “{endpoint.name}” are in the registry, so its endpoint stays. Where its key should go, "
             "enter another one."
         ) from error
 
 
 def opened_key(endpoint: Endpoint) -> str:
-    """The address's API key. Raises InvalidError where the installation's secret key is another one."""
+    """The endpoint's API key. Raises InvalidError where the installation's secret key is another one."""
     return opened(_PURPOSE, endpoint.key, endpoint.sealed_key, name=endpoint.name)
 
 
@@ -105,14 +105,16 @@ def register_endpoint_model(
     request: dict[str, Any] | None = None,
     examples: FewShot | None = None,
 ) -> ModelVersion:
-    """A model at an address as a candidate, as it is or with other words and examples around the prompt.
+    """An API model as a candidate, as it is or with other words and examples around the prompt.
 
     ``request`` is what its requests say beside messages and sampling; a field that is null is left out of
-    them, for addresses that do not take it. Raises InvalidError with the field that is wrong.
+    them, for endpoints that do not take it. Raises InvalidError with the field that is wrong.
     """
     model = model.strip()
     if not model or len(model) > LONGEST_MODEL or not model.isprintable():
-        message = f"Say which model is asked, as the address calls it, in at most {LONGEST_MODEL} characters."
+        message = (
+            f"Say which model is asked, by the endpoint's name for it, in at most {LONGEST_MODEL} characters."
+        )
         raise InvalidError(message, fields={"model": [message]})
     checked_words(label, system_prompt, prompt_template, may_be_empty=True)
     request = _checked_request(request or {})

@@ -23,7 +23,7 @@ class Model(BaseModel):
 
 
 class Endpoint(BaseModel):
-    """An OpenAI-compatible address whose models answer as candidates: a team's own server, or a commercial one.
+    """An OpenAI-compatible endpoint whose models answer as candidates: a team's own server, or a commercial one.
 
     ``sealed_key`` is its API key, encrypted by `evalapp.registry.endpoints`; empty where it needs none.
     ``parallel`` is how many requests may be under way at once.
@@ -32,7 +32,7 @@ class Endpoint(BaseModel):
     project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="endpoints")
     key = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     name = models.CharField(max_length=60)
-    address = models.TextField()
+    url = models.TextField()
     sealed_key = models.TextField(blank=True)
     parallel = models.PositiveSmallIntegerField(default=4)
     created_by = models.ForeignKey(User, null=True, on_delete=models.SET_NULL, related_name="+")
@@ -51,7 +51,7 @@ class Endpoint(BaseModel):
     @property
     def origin(self) -> str:
         """Where it is asked, without a path that might hold a secret."""
-        return origin_of(self.address)
+        return origin_of(self.url)
 
 
 class ModelKind(models.TextChoices):
@@ -59,7 +59,7 @@ class ModelKind(models.TextChoices):
     PROMPT = "prompt", "Prompt"
     LORA = "lora", "LoRA"
     FULL = "full", "Full model"
-    ENDPOINT = "endpoint", "At an address"
+    ENDPOINT = "endpoint", "API model"
     IMPORTED = "imported", "Imported outputs"
 
 
@@ -82,7 +82,7 @@ class ModelVersion(BaseModel):
 
     ``path`` is absolute for a base in an allowed folder, and relative to the artifacts folder for what was
     trained. ``content_hash`` names the weights. ``parent`` is the adapter this one was continued from.
-    ``config`` holds the weights' settings, or of an address's model its name there ("model") and what else
+    ``config`` holds the weights' settings, or of an endpoint's model its name there ("model") and what else
     its requests say ("request"); of a base from a hub also its name and commit there ("hub").
     ``set_aside_at``: its weights wait to be removed, and no new run takes it. The row outlives them.
     """
@@ -149,7 +149,7 @@ class ModelVersion(BaseModel):
 
     @property
     def has_words(self) -> bool:
-        """Whether it asks in words of its own: a prompt over a base or at an address."""
+        """Whether it asks in words of its own: a prompt over a base or at an endpoint."""
         return bool(self.system_prompt or self.prompt_template or self.config.get("examples"))
 
     @property

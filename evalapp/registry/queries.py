@@ -35,7 +35,7 @@ def _with_weights(project: Project) -> QuerySet[ModelVersion]:
 
 
 def endpoints_of(project: Project) -> QuerySet[Endpoint]:
-    """The project's addresses by name, each with how many ``candidates`` it has."""
+    """The project's endpoints by name, each with how many ``candidates`` it has."""
     return project.endpoints.annotate(candidates=Count("versions")).order_by("name")
 
 

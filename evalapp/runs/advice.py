@@ -11,7 +11,7 @@ ROWS_OFTEN_ASKED_FOR = 10_000
 
 class Source(NamedTuple):
     words: str
-    address: str
+    url: str
 
 
 class Advice(NamedTuple):

@@ -38,7 +38,7 @@ def batch_lines(
     sampling: SamplingParameters,
     samples: int,
 ) -> Iterator[str]:
-    """The batch input for a model at an address, a line for each question; ``custom_id`` names the row, and the sample from the second on."""
+    """The batch input for an API model, a line for each question; ``custom_id`` names the row, and the sample from the second on."""
     words = words_of(candidate, key="candidate")
     for row in rows_to_answer(version, splits, samples=samples):
         line = {
@@ -85,6 +85,6 @@ def answer_of_line(fields: dict[str, Any]) -> BatchAnswer:
 
 
 def _refused(row: int, sample: int, said: object, *, status: object = None) -> BatchAnswer:
-    told = f"the address answered {status}" if isinstance(status, int) else "the address gave no answer"
+    told = f"the endpoint answered {status}" if isinstance(status, int) else "the endpoint gave no answer"
     detail = " ".join(json.dumps(said, ensure_ascii=False).split())[:_SHOWN] if said else ""
     return BatchAnswer(row, sample, "", "refused", refusal=f"{told}: {detail}" if detail else told)

@@ -1,4 +1,4 @@
-"""Trainings overlaid: the choice stands in the address, so that a comparison can be handed on."""
+"""Trainings overlaid: the choice stands in the URL, so that a comparison can be handed on."""
 
 from django.http import HttpResponse
 from django.shortcuts import render
@@ -14,7 +14,7 @@ from evalapp.runs.run_comparison import ABSCISSAE, MOST, chosen_runs, compare_ru
 @require_safe
 @project_view(Permission.VIEW_RUNS)
 def run_compare(request: MemberRequest) -> HttpResponse:
-    """``run`` in the address, several times, names the trainings; ``x`` what their losses are drawn over."""
+    """``run`` in the URL, several times, names the trainings; ``x`` what their losses are drawn over."""
     ids = request.GET.getlist("run")
     x = request.GET.get("x", "step")
     x = x if x in ABSCISSAE else "step"

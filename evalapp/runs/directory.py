@@ -93,7 +93,7 @@ def candidate_specs(run: Run) -> tuple[Candidate, ...]:
 
 
 def words_of(version: ModelVersion, *, key: str) -> Candidate:
-    """A model at an address, as ``conversation`` words its prompts."""
+    """An API model, as ``conversation`` words its prompts."""
     examples = _shown(version)
     return Candidate(
         key=key,

@@ -1,4 +1,4 @@
-"""A generation whose candidates are models at addresses: asked from here, several requests at once.
+"""A generation whose candidates are API models: asked from here, several requests at once.
 
 Every answer is a line of outputs.jsonl in the run directory as soon as it has come, and on the disk; an
 attempt after a kill, a cancel or a failure asks only what has no line. The answers are taken in at the end,
@@ -30,9 +30,9 @@ from run_directory.protocol import OUTPUTS_FILE
 from run_directory.records import RecordError
 
 PAUSES = (1.0, 4.0, 15.0, 60.0)
-"""Seconds before the second and the later tries of one question, where the address names none itself."""
+"""Seconds before the second and the later tries of one question, where the endpoint names none itself."""
 LONGEST_WAIT = 120.0
-"""Most seconds that an address's own Retry-After is obeyed for."""
+"""Most seconds that an endpoint's own Retry-After is obeyed for."""
 ANSWER_SECONDS = 120.0
 MOST_FAILURES_IN_ROW = 5
 ENGINE = "endpoint"
@@ -70,7 +70,7 @@ def ask_endpoints(work: Work) -> dict[str, Any]:
     """Let every candidate of the run answer every row, and store the answers.
 
     A question without an answer after all its tries is stored as refused, with the reason. Raises
-    InvalidError where an address refuses the key, or after five questions in a row without an answer; what
+    InvalidError where an endpoint refuses the key, or after five questions in a row without an answer; what
     was answered is kept for another attempt.
     """
     run = Run.objects.select_related("project", "job", "dataset_version__dataset").get(job=work.job)
@@ -163,7 +163,7 @@ def _ask_all(
 
 
 class _Troubles:
-    """Tells of each address's first try in vain, at once: all its tries together can take ten minutes."""
+    """Tells of each endpoint's first try in vain, at once: all its tries together can take ten minutes."""
 
     def __init__(self, work: Work) -> None:
         self._work = work
@@ -194,7 +194,7 @@ def _ask(
     for pause in (*PAUSES, None):
         began = time.monotonic()
         try:
-            completion = complete(asked.endpoint.address, body, secret=asked.secret, seconds=ANSWER_SECONDS)
+            completion = complete(asked.endpoint.url, body, secret=asked.secret, seconds=ANSWER_SECONDS)
             return _Reply(question, time.monotonic() - began, completion)
         except CompletionError as error:
             problem = str(error)
@@ -202,7 +202,7 @@ def _ask(
                 return _Reply(question, time.monotonic() - began, problem=problem, ends_run=error.is_final)
             wait = (pause or 0.0) if error.wait is None else min(error.wait, LONGEST_WAIT)
         except ProblemError as error:
-            # The guard refuses the address: of every other question it says the same.
+            # The guard refuses the endpoint: of every other question it says the same.
             return _Reply(question, time.monotonic() - began, problem=error.message, ends_run=True)
         if pause is None or wait is None:
             break
@@ -275,7 +275,7 @@ class _AnswerLog:
 def _output(reply: _Reply) -> Output:
     question, completion = reply.question, reply.completion
     filtered = completion is not None and completion.finish_reason == "content_filter"
-    problem = "the address filtered the answer" if filtered else reply.problem.rstrip(".")
+    problem = "the endpoint filtered the answer" if filtered else reply.problem.rstrip(".")
     text = completion.text if completion is not None and not problem else ""
     return Output(
         candidate=question.asked.key,
@@ -295,7 +295,7 @@ def _output(reply: _Reply) -> Output:
 def _answers(run: Run, log: _AnswerLog, reported: set[str], seconds: float) -> Answers:
     """What the file holds; sets on ``run`` where the answers come from."""
     reasons = Counter(each.refusal for each in log.outputs if each.refusal)
-    origins = sorted({str(entry["address"]) for entry in run.spec["candidates"]})
+    origins = sorted({str(entry["url"]) for entry in run.spec["candidates"]})
     run.engine = ENGINE
     run.engine_reason = f"its candidates are models at {', '.join(origins)}"
     run.result = {

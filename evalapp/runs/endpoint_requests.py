@@ -1,4 +1,4 @@
-"""What an address is asked for one row."""
+"""What an endpoint is asked for one row."""
 
 import json
 from typing import Any

@@ -273,7 +273,7 @@ class GenerationForm(forms.Form):
     json_schema = forms.CharField(
         required=False, label="JSON schema", widget=forms.Textarea(attrs={"rows": 4}),
         help_text="Every output that ends by itself follows it. One truncated at “Max new tokens” is not complete JSON, so leave room; the "
-        "run’s page counts these. vLLM and addresses can; transformers alone cannot.",
+        "run’s page counts these. vLLM and endpoints support it; transformers does not.",
     )  # fmt: skip
     engine = forms.ChoiceField(choices=ENGINES, initial=GENERATION["engine"], label="Engine")
     batch_size = forms.IntegerField(
@@ -382,7 +382,7 @@ class OutputsForm(forms.Form):
 
 
 class RunComparisonForm(forms.Form):
-    """Which trainings are drawn, over what; the address is the choice, so nothing is posted."""
+    """Which trainings are drawn, over what; the endpoint is the choice, so nothing is posted."""
 
     x = forms.ChoiceField(
         choices=[(key, each.label) for key, each in ABSCISSAE.items()], label="Drawn over",

@@ -207,7 +207,7 @@ def _output(run: Run, written: WrittenOutput, candidate_id: int, example_id: int
         text=written.text.replace("\x00", "�"),
         reasoning=written.reasoning.replace("\x00", "�"),
         finish_reason=written.finish_reason,
-        # An address that counts no tokens leaves none for the prompt either, and no prompt has none.
+        # An endpoint that counts no tokens leaves none for the prompt either, and no prompt has none.
         prompt_tokens=written.prompt_tokens or None,
         completion_tokens=written.completion_tokens if written.prompt_tokens else None,
         seconds=written.seconds,

@@ -1,4 +1,4 @@
-"""The forms of prompts, over a base and at an address: words around the question, and examples before it."""
+"""The forms of prompts, over a base and at an endpoint: words around the question, and examples before it."""
 
 from typing import Any
 
@@ -115,14 +115,14 @@ class PromptForm(ShowingForm):
 
 
 class EndpointModelForm(ShowingForm):
-    """A model at an address, as it is or with other words and examples around the prompt."""
+    """An API model, as it is or with other words and examples around the prompt."""
 
     label = forms.CharField(max_length=80, label="Label", help_text="What people call the candidate.")
-    model = forms.CharField(max_length=LONGEST_MODEL, help_text="As the address calls it.")
+    model = forms.CharField(max_length=LONGEST_MODEL, help_text="The endpoint's name for the model.")
     request = forms.JSONField(
         required=False, label="More fields of its requests", widget=forms.Textarea(attrs={"rows": 3}),
         help_text="A JSON object, for instance {“reasoning_effort”: “low”}. A field that is null is left out, "
-        "for addresses that do not take it.",
+        "for endpoints that do not take it.",
     )  # fmt: skip
 
     field_order = (

@@ -23,7 +23,7 @@ STATION = "models"
 @require_http_methods(["GET", "HEAD", "POST"])
 @project_view(Permission.EDIT_MODELS)
 def prompt_new(request: MemberRequest) -> HttpResponse:
-    """The form, filled in by what the address says; a preview of what the model gets stores nothing."""
+    """The form, filled in by what the URL says; a preview of what the model gets stores nothing."""
     form = PromptForm(request.POST or None, project=request.project, initial=request.GET.dict())
     preview = None
     if form.is_bound and form.is_valid():
@@ -49,9 +49,9 @@ def prompt_new(request: MemberRequest) -> HttpResponse:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @project_view(Permission.EDIT_MODELS)
-def endpoint_model_new(request: MemberRequest, address_id: int) -> HttpResponse:
-    """A candidate at an address; a preview of what the model gets asks nothing."""
-    endpoint = get_or_missing(registry.endpoints_of(request.project), pk=address_id)
+def endpoint_model_new(request: MemberRequest, endpoint_id: int) -> HttpResponse:
+    """A candidate at a URL; a preview of what the model gets asks nothing."""
+    endpoint = get_or_missing(registry.endpoints_of(request.project), pk=endpoint_id)
     form = EndpointModelForm(request.POST or None, project=request.project)
     preview = None
     if form.is_bound and form.is_valid():

@@ -64,7 +64,7 @@ def chosen_runs(project: Project, ids: Sequence[str]) -> list[Run]:
     found = {run.pk: run for run in runs_of(project, kind=RunKind.TRAINING).filter(pk__in=numbers)}
     if len(found) < len(set(ids)):
         raise InvalidError(
-            "An address names a training that this project does not have. Choose among those below."
+            "A URL names a training that this project does not have. Choose among those below."
         )
     if not FEWEST <= len(found) <= MOST:
         message = f"Choose {FEWEST} to {MOST} trainings; more lines cannot be told apart."

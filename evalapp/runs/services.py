@@ -174,14 +174,14 @@ def batch_file(
     candidates: Sequence[ModelVersion],
     sampling: dict[str, Any],
 ) -> Iterable[str]:
-    """The questions of such a generation to one model at an address, as lines of an OpenAI batch's input.
+    """The questions of such a generation to one API model, as lines of an OpenAI batch's input.
 
     Raises InvalidError as ``start_generation`` does.
     """
     _require_ready(project, dataset_version)
     _rows_of(dataset_version, splits)
     if _shared_base(project, candidates) is not None or len(candidates) > 1:
-        _refuse("candidates", "A batch file asks one model at an address. Choose one such candidate.")
+        _refuse("candidates", "A batch file asks one API model. Choose one such candidate.")
     samples, settings_of_run, _ = _parted(sampling)
     possible.require_schema(settings_of_run)
     return batch_lines(
@@ -207,7 +207,7 @@ def start_generation(
 
     ``sampling`` are fields of ``inference.spec.SamplingParameters``, and ``samples`` (answers a row, 1).
     ``engine``, ``batch_size``, ``dtype``, ``device`` and ``prefix_caching`` may stand beside them; models at
-    addresses, which need no model program here, take none of these. Raises InvalidError when the candidates do not share one
+    endpoints, which need no model program here, take none of these. Raises InvalidError when the candidates do not share one
     base, or for a setting that the program would refuse.
     """
     _require_ready(project, dataset_version)
@@ -405,7 +405,7 @@ def _endpoint_spec(run: Run, sampling: dict[str, Any], *, rows: int) -> dict[str
     candidates = [
         {
             "key": entry.key,
-            "address": entry.model_version.endpoint.origin if entry.model_version.endpoint else "",
+            "url": entry.model_version.endpoint.origin if entry.model_version.endpoint else "",
             "system_prompt": entry.model_version.system_prompt,
             "template": entry.model_version.prompt_template,
             **entry.model_version.config,
@@ -416,7 +416,7 @@ def _endpoint_spec(run: Run, sampling: dict[str, Any], *, rows: int) -> dict[str
 
 
 def _shared_base(project: Project, candidates: Sequence[ModelVersion]) -> ModelVersion | None:
-    """The base under all candidates; None where all are models at addresses."""
+    """The base under all candidates; None where all are API models."""
     if not candidates:
         _refuse("candidates", "Choose at least one candidate.")
     if len({version.pk for version in candidates}) < len(candidates):
@@ -434,7 +434,7 @@ def _shared_base(project: Project, candidates: Sequence[ModelVersion]) -> ModelV
     if asked:
         _refuse(
             "candidates",
-            f"“{asked[0].label}” is asked at an address, others answer here. Start one run for each.",
+            f"“{asked[0].label}” is an API model, others run here. Start one run for each.",
         )
     if len(bases) > 1:
         names = ", ".join(sorted(f"“{base.model.name}: {base.label}”" for base in bases.values()))

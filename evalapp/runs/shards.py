@@ -26,7 +26,7 @@ def checked_shards(wanted: object, *, has_base: bool) -> int:
         message = f"Split the rows into 1 to {MOST_SHARDS} parts."
         raise InvalidError(message, fields={"shards": [message]})
     if wanted > 1 and not has_base:
-        message = "Models at addresses are asked by one worker, several requests at once. Leave the rows in one part."
+        message = "API models are asked by one worker, several requests at once. Leave the shards at 1."
         raise InvalidError(message, fields={"shards": [message]})
     return wanted
 

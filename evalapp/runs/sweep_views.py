@@ -28,7 +28,7 @@ def sweep_list(request: MemberRequest) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 @project_view(Permission.START_RUNS)
 def sweep_new(request: MemberRequest) -> HttpResponse:
-    """A preview names the trainings and starts none; ``of`` in the address as for one training."""
+    """A preview names the trainings and starts none; ``of`` in the URL as for one training."""
     form = SweepForm(request.POST or None, project=request.project, initial=initial_training(request))
     names: list[str] = []
     if request.method == "POST" and form.is_valid():

@@ -122,7 +122,7 @@ def run_outputs(request: MemberRequest, run_id: int) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 @project_view(Permission.START_RUNS)
 def training_new(request: MemberRequest) -> HttpResponse:
-    """``of`` in the address names a run whose settings the form begins with."""
+    """``of`` in the URL names a run whose settings the form begins with."""
     form = TrainingForm(request.POST or None, project=request.project, initial=initial_training(request))
     if "several" in request.POST:
         # What was filled in so far goes on to the form of several.
@@ -189,13 +189,13 @@ def generation_new(request: MemberRequest) -> HttpResponseBase:
             show_problem(form, error)
         else:
             return _started(request, run)
-    asks_addresses = registry.candidates_of(request.project).filter(kind=ModelKind.ENDPOINT).exists()
+    asks_endpoints = registry.candidates_of(request.project).filter(kind=ModelKind.ENDPOINT).exists()
     return form_page(
         request,
         "runs/generation_new.html",
         form,
         absent_engines=absent_engines(),
-        asks_addresses=asks_addresses,
+        asks_endpoints=asks_endpoints,
     )
 
 
@@ -275,7 +275,7 @@ def _samples_context(run: Run) -> dict[str, Any]:
 
 
 def initial_training(request: MemberRequest) -> dict[str, Any]:
-    """A training form's fields as the address gives them; ``of`` there names a run to begin with."""
+    """A training form's fields as the URL gives them; ``of`` there names a run to begin with."""
     given = _initial(request.GET)
     of = given.pop("of", "")
     if not of:
@@ -291,7 +291,7 @@ def _initial(query: QueryDict) -> dict[str, Any]:
 
 
 def _started(request: MemberRequest, run: Run) -> HttpResponse:
-    # A model at an address is asked by whatever worker is free.
+    # An API model is asked by whatever worker is free.
     whom = "the model worker" if run.job.queue == "models" else "a worker"
     messages.success(request, f"“{run.name}” waits for {whom}; this page follows it.")
     return redirect("run_detail", slug=request.project.slug, run_id=run.pk)

@@ -120,7 +120,7 @@ def attempt(delivery: WebhookDelivery) -> Outcome:
     body = text.encode()
     headers = headers_for(delivery, body, timestamp=int(time.time()))
     try:
-        answer = send(delivery.endpoint.address, body=body, headers=headers, seconds=ANSWER_SECONDS)
+        answer = send(delivery.endpoint.url, body=body, headers=headers, seconds=ANSWER_SECONDS)
     except OutgoingRefusedError as error:
         return Outcome(None, error.message, time.monotonic() - started)
     except OutgoingFailedError as error:
@@ -141,7 +141,7 @@ def _problem_of(answer: Answer) -> str:
         return ""
     if answer.location:
         place = origin_of(answer.location) if "://" in answer.location else "another path"
-        return f"Answered {answer.status}, a redirect to {place}; redirects are not followed: register the address itself"
+        return f"Answered {answer.status}, a redirect to {place}; redirects are not followed: register the URL itself"
     return f"Answered {answer.status}; 200 to 299 say that it arrived"
 
 

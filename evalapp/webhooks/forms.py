@@ -2,14 +2,14 @@ from typing import Any
 
 from django import forms
 
-from evalapp.core.outgoing_fields import address_field
+from evalapp.core.outgoing_fields import url_field
 from evalapp.webhooks.models import WebhookEndpoint, WebhookEvent
 
 
 class EndpointForm(forms.Form):
     """An endpoint, to register or to change."""
 
-    address = address_field("Where events are sent, by POST. Another address later gets another secret.")
+    url = url_field("Where events are sent, by POST. Another URL later gets another secret.")
     events = forms.MultipleChoiceField(
         choices=WebhookEvent.choices,
         widget=forms.CheckboxSelectMultiple,
@@ -25,7 +25,7 @@ class EndpointForm(forms.Form):
         initial: dict[str, Any] = {"events": [WebhookEvent.CAMPAIGN_COMPLETED.value]}
         if endpoint is not None:
             initial = {
-                "address": endpoint.address,
+                "url": endpoint.url,
                 "events": endpoint.events,
                 "includes_text": endpoint.includes_text,
             }

@@ -23,7 +23,7 @@ TEST_EVENT = "test"
 
 
 class WebhookEndpoint(BaseModel):
-    """An address that is told of a project's events.
+    """A URL that is told of a project's events.
 
     The secret that signs is not stored: it follows from ``key``, ``secret_salt`` and the installation's
     secret key (`evalapp.webhooks.signing`). ``site``: scheme and host of this installation as the
@@ -33,7 +33,7 @@ class WebhookEndpoint(BaseModel):
 
     project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="webhook_endpoints")
     key = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
-    address = models.TextField()
+    url = models.TextField()
     site = models.CharField(max_length=300)
     events = ArrayField(models.CharField(max_length=40))
     includes_text = models.BooleanField(default=False)
@@ -46,7 +46,7 @@ class WebhookEndpoint(BaseModel):
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(fields=["project", "address"], name="webhook_address_in_project"),
+            models.UniqueConstraint(fields=["project", "url"], name="webhook_url_in_project"),
             models.CheckConstraint(
                 condition=models.Q(events__contained_by=WebhookEvent.values) & models.Q(events__len__gte=1),
                 name="webhook_known_events",
@@ -65,7 +65,7 @@ class WebhookEndpoint(BaseModel):
         ]
 
     def __str__(self) -> str:
-        return origin_of(self.address)
+        return origin_of(self.url)
 
 
 class DeliveryState(models.TextChoices):

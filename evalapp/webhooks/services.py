@@ -10,7 +10,7 @@ from evalapp.accounts.models import Project, User
 from evalapp.accounts.services import lock_members
 from evalapp.audit.services import record
 from evalapp.core.errors import ConflictError, InvalidError
-from evalapp.core.outgoing import checked_address, origin_of
+from evalapp.core.outgoing import checked_url, origin_of
 from evalapp.webhooks.models import (
     TEST_EVENT,
     DeliveryState,
@@ -32,14 +32,14 @@ class EndpointSecret(NamedTuple):
 
 @transaction.atomic
 def register_endpoint(
-    *, project: Project, address: str, events: Iterable[str], includes_text: bool, site: str, by: User
+    *, project: Project, url: str, events: Iterable[str], includes_text: bool, site: str, by: User
 ) -> EndpointSecret:
-    """Have an address told of events. ``site`` is this installation as its users see it.
+    """Have a URL told of events. ``site`` is this installation as its users see it.
 
-    Raises InvalidError (``address``, ``events``) and OutgoingRefusedError, ConflictError where the
-    project has the address already or 20 others.
+    Raises InvalidError (``URL``, ``events``) and OutgoingRefusedError, ConflictError where the
+    project has the URL already or 20 others.
     """
-    address = checked_address(address)
+    url = checked_url(url)
     lock_members([project.pk])
     if project.webhook_endpoints.count() >= MOST_ENDPOINTS:
         raise ConflictError(
@@ -47,7 +47,7 @@ def register_endpoint(
         )
     endpoint = WebhookEndpoint(
         project=project,
-        address=address,
+        url=url,
         site=site.rstrip("/"),
         events=_checked_events(events),
         includes_text=includes_text,
@@ -67,21 +67,21 @@ def register_endpoint(
 def change_endpoint(
     *,
     endpoint: WebhookEndpoint,
-    address: str,
+    url: str,
     events: Iterable[str],
     includes_text: bool,
     site: str,
     by: User,
 ) -> EndpointSecret:
-    """Change what is sent, and where to: another address gets a secret of its own, and the old one is void.
+    """Change what is sent, and where to: another URL gets a secret of its own, and the old one is void.
 
     Raises as `register_endpoint`.
     """
-    address = checked_address(address)
+    url = checked_url(url)
     events = _checked_events(events)
     stored = _locked(endpoint)
-    is_moved = address != stored.address
-    stored.address, stored.events, stored.includes_text = address, events, includes_text
+    is_moved = url != stored.url
+    stored.url, stored.events, stored.includes_text = url, events, includes_text
     stored.site = site.rstrip("/")
     if is_moved:
         stored.secret_salt = new_salt()
@@ -109,9 +109,9 @@ def renew_secret(*, endpoint: WebhookEndpoint, by: User) -> EndpointSecret:
 def enable_endpoint(*, endpoint: WebhookEndpoint, by: User) -> None:
     """Go on where it was switched off: what waits is sent, what happened meanwhile is not made up for.
 
-    Raises ConflictError where it is on, OutgoingRefusedError where its address may not be reached any more.
+    Raises ConflictError where it is on, OutgoingRefusedError where its URL may not be reached any more.
     """
-    checked_address(endpoint.address)
+    checked_url(endpoint.url)
     off = WebhookEndpoint.objects.filter(pk=endpoint.pk, disabled_at__isnull=False)
     if not off.update(disabled_at=None, disabled_because="", failures_in_row=0, failing_since=None):
         raise ConflictError("This webhook is on already.")
@@ -194,14 +194,14 @@ def _checked_events(events: Iterable[str]) -> list[str]:
 
 
 def _taken() -> ConflictError:
-    message = "This project has a webhook at this address already; change that one."
-    return ConflictError(message, fields={"address": [message]})
+    message = "This project has a webhook at this URL already; change that one."
+    return ConflictError(message, fields={"url": [message]})
 
 
 def _in_audit(endpoint: WebhookEndpoint) -> dict[str, object]:
     # Without the path: it may hold a secret of the receiver's.
     return {
-        "address": origin_of(endpoint.address),
+        "url": origin_of(endpoint.url),
         "events": endpoint.events,
         "includes_text": endpoint.includes_text,
     }

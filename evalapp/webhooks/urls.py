@@ -2,7 +2,7 @@ from django.urls import path
 
 from evalapp.webhooks import views
 
-_ENDPOINT = "projects/<slug:slug>/webhooks/<int:endpoint_id>"
+_ENDPOINT = "projects/<slug:slug>/webhooks/<int:webhook_id>"
 _DELIVERY = f"{_ENDPOINT}/deliveries/<int:delivery_id>"
 
 urlpatterns = [

@@ -59,9 +59,9 @@ def webhook_list(request: MemberRequest) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 @never_cache
 @project_view(_SEEN, post=_MANAGED)
-def webhook_detail(request: MemberRequest, endpoint_id: int) -> HttpResponse:
-    """An endpoint and its deliveries; a POST changes it, and shows the new secret where its address is another."""
-    endpoint = _endpoint(request, endpoint_id)
+def webhook_detail(request: MemberRequest, webhook_id: int) -> HttpResponse:
+    """An endpoint and its deliveries; a POST changes it, and shows the new secret where its URL is another."""
+    endpoint = _endpoint(request, webhook_id)
     form = EndpointForm(request.POST if request.method == "POST" else None, endpoint=endpoint)
     if request.method == "POST" and form.is_valid():
         try:
@@ -72,7 +72,7 @@ def webhook_detail(request: MemberRequest, endpoint_id: int) -> HttpResponse:
             show_problem(form, error)
             return _detail(request, endpoint, form=form, status=error.status)
         if changed.secret:
-            return _detail(request, _endpoint(request, endpoint_id), secret=changed.secret)
+            return _detail(request, _endpoint(request, webhook_id), secret=changed.secret)
         messages.success(request, "Saved.")
         return redirect("webhook_detail", request.project.slug, endpoint.pk)
     return _detail(request, endpoint, form=form, status=400 if form.errors else 200)
@@ -81,17 +81,17 @@ def webhook_detail(request: MemberRequest, endpoint_id: int) -> HttpResponse:
 @require_POST
 @never_cache
 @project_view(_MANAGED)
-def webhook_secret(request: MemberRequest, endpoint_id: int) -> HttpResponse:
+def webhook_secret(request: MemberRequest, webhook_id: int) -> HttpResponse:
     """A new secret, shown this once."""
-    endpoint = _endpoint(request, endpoint_id)
+    endpoint = _endpoint(request, webhook_id)
     renewed = services.renew_secret(endpoint=endpoint, by=request.user)
     return _detail(request, endpoint, secret=renewed.secret, status=201)
 
 
 @require_POST
 @project_view(_MANAGED)
-def webhook_enable(request: MemberRequest, endpoint_id: int) -> HttpResponse:
-    endpoint = _endpoint(request, endpoint_id)
+def webhook_enable(request: MemberRequest, webhook_id: int) -> HttpResponse:
+    endpoint = _endpoint(request, webhook_id)
     services.enable_endpoint(endpoint=endpoint, by=request.user)
     messages.success(request, f"{endpoint} is told of events again.")
     return redirect("webhook_detail", request.project.slug, endpoint.pk)
@@ -99,8 +99,8 @@ def webhook_enable(request: MemberRequest, endpoint_id: int) -> HttpResponse:
 
 @require_POST
 @project_view(_MANAGED)
-def webhook_disable(request: MemberRequest, endpoint_id: int) -> HttpResponse:
-    endpoint = _endpoint(request, endpoint_id)
+def webhook_disable(request: MemberRequest, webhook_id: int) -> HttpResponse:
+    endpoint = _endpoint(request, webhook_id)
     services.disable_endpoint(endpoint=endpoint, by=request.user)
     messages.success(request, f"Nothing is sent to {endpoint} any more.")
     return redirect("webhook_detail", request.project.slug, endpoint.pk)
@@ -108,8 +108,8 @@ def webhook_disable(request: MemberRequest, endpoint_id: int) -> HttpResponse:
 
 @require_POST
 @project_view(_MANAGED)
-def webhook_delete(request: MemberRequest, endpoint_id: int) -> HttpResponse:
-    endpoint = _endpoint(request, endpoint_id)
+def webhook_delete(request: MemberRequest, webhook_id: int) -> HttpResponse:
+    endpoint = _endpoint(request, webhook_id)
     services.delete_endpoint(endpoint=endpoint, by=request.user)
     messages.success(request, f"The webhook to {endpoint} and its deliveries are deleted.")
     return redirect("webhook_list", request.project.slug)
@@ -117,8 +117,8 @@ def webhook_delete(request: MemberRequest, endpoint_id: int) -> HttpResponse:
 
 @require_POST
 @project_view(_MANAGED)
-def webhook_test(request: MemberRequest, endpoint_id: int) -> HttpResponse:
-    endpoint = _endpoint(request, endpoint_id)
+def webhook_test(request: MemberRequest, webhook_id: int) -> HttpResponse:
+    endpoint = _endpoint(request, webhook_id)
     delivery = services.send_test(endpoint=endpoint, by=request.user)
     messages.success(request, "A test is on its way; reload the page to see what was answered.")
     return redirect("webhook_delivery", request.project.slug, endpoint.pk, delivery.pk)
@@ -126,9 +126,9 @@ def webhook_test(request: MemberRequest, endpoint_id: int) -> HttpResponse:
 
 @require_safe
 @project_view(_SEEN)
-def webhook_delivery(request: MemberRequest, endpoint_id: int, delivery_id: int) -> HttpResponse:
+def webhook_delivery(request: MemberRequest, webhook_id: int, delivery_id: int) -> HttpResponse:
     """What was sent, and what each attempt brought."""
-    endpoint = _endpoint(request, endpoint_id)
+    endpoint = _endpoint(request, webhook_id)
     delivery = _delivery(endpoint, delivery_id)
     context = {
         "station": "webhooks",
@@ -141,16 +141,16 @@ def webhook_delivery(request: MemberRequest, endpoint_id: int, delivery_id: int)
 
 @require_POST
 @project_view(_MANAGED)
-def webhook_redeliver(request: MemberRequest, endpoint_id: int, delivery_id: int) -> HttpResponse:
-    endpoint = _endpoint(request, endpoint_id)
+def webhook_redeliver(request: MemberRequest, webhook_id: int, delivery_id: int) -> HttpResponse:
+    endpoint = _endpoint(request, webhook_id)
     delivery = _delivery(endpoint, delivery_id)
     services.redeliver(delivery=delivery, by=request.user)
     messages.success(request, "It is on its way once more.")
     return redirect("webhook_delivery", request.project.slug, endpoint.pk, delivery.pk)
 
 
-def _endpoint(request: MemberRequest, endpoint_id: int) -> WebhookEndpoint:
-    return get_or_missing(endpoints_of(request.project), pk=endpoint_id)
+def _endpoint(request: MemberRequest, webhook_id: int) -> WebhookEndpoint:
+    return get_or_missing(endpoints_of(request.project), pk=webhook_id)
 
 
 def _delivery(endpoint: WebhookEndpoint, delivery_id: int) -> WebhookDelivery:

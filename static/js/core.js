@@ -4,5 +4,5 @@ import "./dialogs.js";
 import "./copy.js";
 import "./rows.js";
 import "./scrolling-tables.js";
-import "./short-address.js";
+import "./short-url.js";
 import "./relative-time.js";

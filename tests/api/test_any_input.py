@@ -17,8 +17,8 @@ from pytest_django import DjangoDbBlocker
 
 from evalapp.accounts.models import User
 from evalapp.api.urls import urlpatterns
-from tests.access_addresses import kwargs_of
 from tests.access_objects import make_world
+from tests.access_urls import kwargs_of
 from tests.api.conftest import Program
 from tests.cast import make_project, make_user
 

@@ -58,7 +58,7 @@ def test_a_stream_is_ended_once_and_for_all(project: Project, program: Program, 
     ended = program.post(f"{address}end/").json()
     assert ended["ended_at"] is not None and ended == program.get(address).json()
     rows = {"rows": rows_of(1, timezone.now())}
-    for way, body in (("end", {}), ("outputs", rows)):
+    for way, body in (("end", {}), ("events", rows)):
         assert "has ended" in problem_in(program.post(f"{address}{way}/", body), 409)["message"]
 
 

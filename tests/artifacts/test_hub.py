@@ -29,7 +29,7 @@ TOKEN = "hf_secret_of_the_house"
 @pytest.fixture
 def reachable(behave: Behave, settings) -> None:
     settings.OUTGOING_ALLOWED = ("hub.example",)
-    settings.HUB_ADDRESS = "https://hub.example"
+    settings.HUB_URL = "https://hub.example"
     settings.HUB_TOKEN = TOKEN
 
 
@@ -159,7 +159,7 @@ def test_what_goes_wrong_names_the_model_and_no_folder_of_the_server(
     settings.OUTGOING_ALLOWED = ("127.0.0.1/32",)
     with serving() as server:
         published = server.models["house/tiny"] = make_base(tmp_path / "published")
-        settings.HUB_ADDRESS = server.address
+        settings.HUB_URL = server.url
         (published / "chat_template.jinja").unlink(missing_ok=True)
         words = json.loads((published / "tokenizer_config.json").read_text())
         words.pop("chat_template", None)
@@ -216,7 +216,7 @@ def test_the_real_client_brings_the_tiny_model_from_a_hub_of_ours(
     with serving() as server:
         server.models["house/tiny"] = make_base(tmp_path / "published")
         server.token = TOKEN
-        settings.HUB_ADDRESS = server.address
+        settings.HUB_URL = server.url
         answer = client_for(engineer).post(
             reverse("hub_new", args=[project.slug]), {"repository": "house/tiny"}
         )

@@ -71,7 +71,7 @@ def test_a_program_merges_and_downloads(project: Project, adapter: ModelVersion,
 def test_a_program_brings_a_model_from_a_hub(
     project: Project, adapter: ModelVersion, program: Program, settings
 ) -> None:
-    settings.OUTGOING_ALLOWED, settings.HUB_ADDRESS = ("hub.example",), "https://hub.example"
+    settings.OUTGOING_ALLOWED, settings.HUB_URL = ("hub.example",), "https://hub.example"
     at = f"projects/{project.slug}/models/hub"
     answer = program.post(f"{at}/", {"repository": "house/tiny"})
     assert (answer.status_code, answer.json()["produced"]) == (202, None)

@@ -232,7 +232,7 @@ def test_what_was_sent_is_not_repeated_at_length(project: Project, owner: User) 
     problem = problem_in(program.post(f"projects/{project.slug}/rubrics/", {long: 1}), 400)
     assert len(json.dumps(problem)) < LONGEST_ANSWER
     bodies = [
-        (f"projects/{project.slug}/webhooks/", {"address": "https://example.org", "events": [long]}),
+        (f"projects/{project.slug}/webhooks/", {"url": "https://example.org", "events": [long]}),
         (f"projects/{project.slug}/decisions/", {"campaign": 1, "candidate": 1, "verdict": long}),
         (f"projects/{project.slug}/rubrics/", {"name": "A", "criteria": [{"name": "A", "kind": long}]}),
     ]

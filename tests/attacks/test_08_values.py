@@ -17,8 +17,8 @@ from evalapp.core.errors import InvalidError
 from evalapp.registry.chat_templates import checked_template
 from evalapp.rubrics.interchange import read_yaml
 from evalapp.runs.possible import require_schema
-from tests.access_addresses import kwargs_of
 from tests.access_table import ACCESS, ALLAUTH, LINK, SIGNED_IN, SITE_ADMIN
+from tests.access_urls import kwargs_of
 from tests.cast import client_of
 from tests.test_access import (  # noqa: F401 - fixtures
     OWNER,

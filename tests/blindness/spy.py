@@ -16,7 +16,7 @@ from evalapp.accounts.models import User
 from evalapp.accounts.tokens import SHOWN_CHARACTERS, create_api_token
 from evalapp.campaigns.models import Assignment, Campaign
 from evalapp.campaigns.services import close_campaign, pause_campaign, resume_campaign
-from tests.access_addresses import kwargs_of
+from tests.access_urls import kwargs_of
 from tests.cast import client_of
 from tests.factories import answers
 

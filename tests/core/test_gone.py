@@ -16,8 +16,8 @@ from evalapp.accounts.models import Project, User
 from evalapp.accounts.tokens import create_api_token
 from evalapp.core.middleware import CROSSED_MESSAGE
 from evalapp.decisions.deletion import delete_project
-from tests.access_addresses import kwargs_of
 from tests.access_objects import make_world
+from tests.access_urls import kwargs_of
 from tests.cast import BACKEND, make_project, make_user
 from tests.test_access import ROUTES
 

@@ -14,7 +14,7 @@ from evalapp.core.outgoing import (
     GuardedSession,
     OutgoingFailedError,
     OutgoingRefusedError,
-    checked_address,
+    checked_url,
     origin_of,
     send,
 )
@@ -162,20 +162,20 @@ def test_a_word_of_the_setting_that_was_hardly_meant_is_refused(word: str) -> No
 )
 def test_an_address_that_is_none_or_leads_inside_is_refused_by_its_field(address: str) -> None:
     with pytest.raises(OutgoingRefusedError) as refused:
-        checked_address(address, allowed=PUBLIC)
-    assert list(refused.value.fields) == ["address"]
+        checked_url(address, allowed=PUBLIC)
+    assert list(refused.value.fields) == ["url"]
 
 
 def test_a_port_that_is_none_is_told_in_words_that_suit_any_address() -> None:
     with pytest.raises(OutgoingRefusedError, match=r"looks like .*with a port up to 65535") as caught:
-        checked_address("http://127.0.0.1:99999/v1")
+        checked_url("http://127.0.0.1:99999/v1")
     assert "hooks" not in caught.value.message
 
 
 def test_without_a_word_of_the_operator_nothing_goes_out(settings) -> None:
     settings.OUTGOING_ALLOWED = ()
     with pytest.raises(OutgoingRefusedError, match="EVALAPP_OUTGOING_ALLOWED"):
-        checked_address("https://hooks.example/")
+        checked_url("https://hooks.example/")
 
 
 @pytest.mark.parametrize("host", ["2130706433", "0x7f.1", "0177.0.0.1", "127.1", "localhost"])
@@ -242,8 +242,8 @@ def test_tls_asks_for_the_name_and_not_for_the_address(monkeypatch: pytest.Monke
 
 
 def test_a_redirect_is_an_answer_and_is_not_followed(receiver: Receiver) -> None:
-    receiver.answer, receiver.location = 302, receiver.address.replace("/hook", "/elsewhere")
-    answer = send(receiver.address, body=b"{}", headers={}, allowed=LOOPBACK)
+    receiver.answer, receiver.location = 302, receiver.url.replace("/hook", "/elsewhere")
+    answer = send(receiver.url, body=b"{}", headers={}, allowed=LOOPBACK)
     assert (answer.status, answer.location) == (302, receiver.location)
     assert [call.path for call in receiver.calls] == ["/hook"]
 
@@ -253,7 +253,7 @@ def test_time_is_for_the_whole_answer_however_it_drips(behaviour: str, receiver:
     receiver.answer = behaviour
     began = time.monotonic()
     with pytest.raises(OutgoingFailedError, match=r"within|time"):
-        send(receiver.address, body=b"", headers={}, seconds=0.5, allowed=LOOPBACK)
+        send(receiver.url, body=b"", headers={}, seconds=0.5, allowed=LOOPBACK)
     # A dripping answer would last ten seconds, by reads that each wait for a moment only.
     assert time.monotonic() - began < 5
 
@@ -262,7 +262,7 @@ def test_time_is_for_the_whole_answer_however_it_drips(behaviour: str, receiver:
 def test_what_is_no_answer_is_told_in_words(behaviour: str, receiver: Receiver) -> None:
     receiver.answer = behaviour
     with pytest.raises(OutgoingFailedError, match=r"^The connection broke"):
-        send(receiver.address, body=b"", headers={}, allowed=LOOPBACK)
+        send(receiver.url, body=b"", headers={}, allowed=LOOPBACK)
 
 
 def test_nobody_listening_and_an_unknown_name_are_told_apart() -> None:
@@ -274,26 +274,26 @@ def test_nobody_listening_and_an_unknown_name_are_told_apart() -> None:
 
 def test_of_a_large_answer_only_the_beginning_is_read(receiver: Receiver) -> None:
     receiver.body = b"\x00" + b"y" * 5_000_000
-    answer = send(receiver.address, body=b"", headers={}, most_bytes=100, allowed=LOOPBACK)
+    answer = send(receiver.url, body=b"", headers={}, most_bytes=100, allowed=LOOPBACK)
     assert answer.text == "\ufffd" + "y" * 99
 
 
 def test_a_session_judges_every_hop_and_caps_what_it_reads(receiver: Receiver) -> None:
     session = GuardedSession(LOOPBACK, seconds=2, most_bytes=1000)
-    assert session.get(receiver.address).text == "thanks"
+    assert session.get(receiver.url).text == "thanks"
     receiver.answer, receiver.location = 302, "http://169.254.169.254/latest/meta-data/"
     with pytest.raises(requests.ConnectionError, match="not public"):
-        session.get(receiver.address)
+        session.get(receiver.url)
     receiver.answer, receiver.location, receiver.body = 200, "", b"z" * 5000
     with pytest.raises(requests.ConnectionError, match="larger than"):
-        session.get(receiver.address)
+        session.get(receiver.url)
 
 
 def test_a_session_uses_no_proxy_of_the_environment(
     receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
-    assert GuardedSession(LOOPBACK).get(receiver.address).status_code == 200
+    assert GuardedSession(LOOPBACK).get(receiver.url).status_code == 200
 
 
 def test_what_may_be_shown_of_an_address_holds_no_secret_of_its_path() -> None:

@@ -12,7 +12,7 @@ def test_an_unknown_address_answers_a_page_that_says_so(
 ) -> None:
     response = client_for(engineer).get("/nowhere/")
     assert response.status_code == 404
-    assert "There is nothing at this address" in response.text
+    assert "There is nothing at this URL" in response.text
     assert 'style="' not in response.text
     assert "Content-Security-Policy" in response.headers
 
@@ -43,13 +43,13 @@ def test_an_address_for_buttons_alone_answers_a_page_with_a_way_back(
         response = client.get(address)
         assert response.status_code == 405
         assert response["Allow"] == "POST"
-        assert "This address only takes what a button sends" in response.text
+        assert "This page accepts POST requests only" in response.text
         way = re.search(r'href="([^"]*)">Go back</a>', response.text)
         assert way and urljoin(address, way[1]) == above
         assert "Content-Security-Policy" in response.headers
     sent = client.post("/projects/any/campaigns/")
     assert sent.status_code == 405
-    assert "This address only shows something" in sent.text
+    assert "This page accepts GET requests only" in sent.text
     scripted = client.get("/reviews/keys/", headers={"Accept": "application/json"})
     assert scripted.json()["error"]["code"] == "method_not_allowed"
     assert client_for(None).get("/projects/any/campaigns/1/open/").status_code == 405

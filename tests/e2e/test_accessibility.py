@@ -35,9 +35,9 @@ from evalapp.registry.endpoints import register_endpoint_model
 from evalapp.registry.models import Endpoint
 from evalapp.reviews.change_requests import request_changes
 from evalapp.reviews.services import submit_review
-from tests.access_addresses import kwargs_of
 from tests.access_objects import make_world
 from tests.access_table import ACCESS
+from tests.access_urls import kwargs_of
 from tests.campaigns.making import make_campaign as make_draft
 from tests.cast import client_of, make_project, make_user
 from tests.factories import (
@@ -131,7 +131,7 @@ def filled(project: Project, reviewer: User, engineer: User, manager: User, sett
         )
         _dispute_verdicts(compared, reviewer, engineer, manager)
     make_flag(campaign, reviewer)
-    asked = Endpoint.objects.create(project=project, name="House server", address="https://models.example/v1")
+    asked = Endpoint.objects.create(project=project, name="House server", url="https://models.example/v1")
     register_endpoint_model(
         endpoint=asked, label="House model", model="house-1", request={"reasoning_effort": "low"}, by=engineer
     )

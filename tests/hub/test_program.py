@@ -233,7 +233,7 @@ def test_a_chat_template_that_the_model_lacks_is_given_with_it(hub: Hub, model: 
         ({"repository": "../etc/passwd"}, "write the model's name as the hub does"),
         ({"repository": "a/b/c"}, "write the model's name as the hub does"),
         ({"repository": "house/tiny", "revision": "a b"}, "write a branch, a tag or a commit"),
-        ({"repository": "house/tiny", "hub": "file:///etc"}, "write an address with https://"),
+        ({"repository": "house/tiny", "hub": "file:///etc"}, "write a URL with https://"),
     ],
 )
 def test_a_specification_names_a_model_and_nothing_else(fields: dict[str, str], said: str) -> None:

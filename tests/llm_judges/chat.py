@@ -23,8 +23,8 @@ class Chat:
         receiver.behave = self.behave  # type: ignore[method-assign]  # the double's own way to answer
 
     @property
-    def address(self) -> str:
-        return self.receiver.address.replace("/hook", "/v1")
+    def endpoint(self) -> str:
+        return self.receiver.url.replace("/hook", "/v1")
 
     @property
     def questions(self) -> list[dict[str, Any]]:

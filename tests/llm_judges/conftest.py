@@ -37,7 +37,7 @@ def judge(project: Project, campaign: Campaign, chat: Chat, manager: User) -> LL
         project=project,
         criterion=campaign.rubric_version.criteria.get(key="tone"),
         name="Tone judge",
-        address=chat.address,
+        url=chat.url,
         model="judge-1",
         model_version="2026-07-11",
         temperature=0.5,

@@ -121,7 +121,7 @@ def test_an_address_that_only_fails_ends_the_job_and_a_retry_goes_on(
     chat.say = lambda question: 503
     job = asked(judge, campaign)
     assert job.state == JobState.FAILED
-    assert job.error.startswith("5 questions in a row brought no reply; the last: The address answered 503")
+    assert job.error.startswith("5 questions in a row brought no reply; the last: The endpoint answered 503")
     chat.say = lambda question: "3"
     retry_job(job=job, by=None)
     ask_judge(job.pk)
@@ -133,7 +133,7 @@ def test_an_address_that_only_fails_ends_the_job_and_a_retry_goes_on(
 def test_a_refused_key_ends_the_job_at_once(judge: LLMJudge, campaign: Campaign, chat: Chat) -> None:
     chat.say = lambda question: 401
     job = asked(judge, campaign)
-    assert (job.state, job.error) == (JobState.FAILED, "The address refused the API key (401).")
+    assert (job.state, job.error) == (JobState.FAILED, "The endpoint refused the API key (401).")
     assert len(chat.receiver.calls) == 1
     assert not judge.scores.exists()
 
@@ -156,7 +156,7 @@ def test_the_guard_judges_the_address(
         start_judging(judge=judge, campaign=campaign, by=manager)
     with pytest.raises(OutgoingRefusedError):
         create_judge(
-            project=judge.project, criterion=judge.criterion, name="Inside", address="http://10.0.0.1/v1",
+            project=judge.project, criterion=judge.criterion, name="Inside", url="http://10.0.0.1/v1",
             model="m", by=manager,
         )  # fmt: skip
     assert not chat.receiver.calls
@@ -173,7 +173,7 @@ def test_the_key_is_seen_nowhere_after_it_was_saved(
 ) -> None:
     caplog.set_level(logging.DEBUG)
     assert opened_key(judge) == SECRET
-    # An address that repeats what it was sent.
+    # An endpoint that repeats what it was sent.
     chat.refusal = f"bad key {SECRET}"
     chat.say = lambda question: 500
     asked(judge, campaign)
@@ -187,7 +187,7 @@ def test_the_key_is_seen_nowhere_after_it_was_saved(
         program.get(f"projects/{project.slug}/judges/{judge.pk}/").text,
     ]
     refused = browser.post(
-        reverse("judge_list", args=[project.slug]), {"name": "", "secret": SECRET, "address": "x"}
+        reverse("judge_list", args=[project.slug]), {"name": "", "secret": SECRET, "url": "x"}
     )
     stored = [
         str(list(LLMJudge.objects.values())),
@@ -266,7 +266,7 @@ def test_it_is_held_against_people_and_told_beside_them_alone(
         project=project,
         criterion=judge.criterion,
         name="Contrary",
-        address=chat.address,
+        url=chat.url,
         model="m",
         by=manager,
     )
@@ -296,8 +296,8 @@ def test_candidates_means_stand_with_intervals_on_the_page_and_in_the_api(
     chat.say = lambda question: "4" if "You own" in question else "3"
     asked(judge, campaign)
 
-    address = f"projects/{project.slug}/judges/{judge.pk}/campaigns/{campaign.pk}/"
-    _, told = program_of(manager).get(address).json()["candidates"]
+    endpoint = f"projects/{project.slug}/judges/{judge.pk}/campaigns/{campaign.pk}/"
+    _, told = program_of(manager).get(endpoint).json()["candidates"]
     # Student's t with 5 degrees of freedom, 2.571, times 0.894 / √6.
     assert told["people"]["value"] == pytest.approx(3)
     assert (told["people"]["low"], told["people"]["high"]) == pytest.approx((2.061, 3.939), abs=1e-3)
@@ -363,7 +363,7 @@ def test_without_people_nothing_is_told(judge: LLMJudge, campaign: Campaign) -> 
 def test_a_declaration_that_cannot_be_used_names_its_field(
     judge: LLMJudge, project: Project, manager: User
 ) -> None:
-    good = {"criterion": judge.criterion, "name": "Another", "address": judge.address, "model": "m"}
+    good = {"criterion": judge.criterion, "name": "Another", "url": judge.url, "model": "m"}
     for field, value in (
         ("model", " "), ("temperature", 3.0), ("prompt", "No place."), ("secret", "a b"), ("model_version", "x" * 101),
     ):  # fmt: skip
@@ -384,8 +384,8 @@ def test_a_campaign_of_another_rubric_is_not_asked_about(
     )
     with pytest.raises(InvalidError, match="the judge's criterion"):
         start_judging(judge=judge, campaign=other, by=manager)
-    address = reverse("judge_campaign", args=[project.slug, judge.pk, other.pk])
-    assert client_of(manager).get(address).status_code == 404
+    endpoint = reverse("judge_campaign", args=[project.slug, judge.pk, other.pk])
+    assert client_of(manager).get(endpoint).status_code == 404
 
 
 def test_a_campaign_that_compares_answers_is_not_asked_about(
@@ -423,12 +423,12 @@ def test_the_pages_declare_ask_and_show(
     body = {
         "name": "Clarity judge",
         "criterion": campaign.rubric_version.criteria.get(key="clarity").pk,
-        "address": chat.address,
+        "url": chat.url,
         "model": "judge-1",
         "temperature": "0",
         "secret": SECRET,
     }
-    refused = browser.post(place, {**body, "address": "https://elsewhere.example/v1", "prompt": "Hm."})
+    refused = browser.post(place, {**body, "url": "https://elsewhere.example/v1", "prompt": "Hm."})
     assert refused.status_code == 400
     made = browser.post(place, body, follow=True)
     assert "Created. Choose a campaign to score next." in made.text
@@ -454,7 +454,7 @@ def test_the_api_does_the_same(
     body = {
         "name": "By program",
         "criterion": campaign.rubric_version.criteria.get(key="tone").pk,
-        "address": chat.address,
+        "url": chat.url,
         "model": "judge-1",
         "secret": SECRET,
     }
@@ -481,7 +481,7 @@ def test_the_list_asks_the_database_as_often_for_many_as_for_one(
                 project=project,
                 criterion=judge.criterion,
                 name=name,
-                address=judge.address,
+                url=judge.url,
                 model="m",
                 by=manager,
             )

@@ -39,7 +39,7 @@ def test_a_bad_week_reaches_a_webhook_and_a_mailbox_and_proposes_a_retrain(
     with receiving() as receiver:
         told = register_endpoint(
             project=project,
-            address=receiver.address,
+            url=receiver.url,
             events=["alert.raised"],
             includes_text=False,
             site=SITE,

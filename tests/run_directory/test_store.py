@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from run_directory.store import Store, StoreError, check_address
+from run_directory.store import Store, StoreError, check_url
 from run_directory.trees import fetch_tree, remove_tree, store_tree
 from tests.store_server import StoreServer, running_store
 
@@ -102,4 +102,4 @@ def test_a_server_that_is_away_is_told_with_its_address_and_without_keys(
 )
 def test_addresses_that_name_no_store_are_refused(address: str) -> None:
     with pytest.raises(ValueError, match=r"write (s3|file)://"):
-        check_address(address)
+        check_url(address)

@@ -66,7 +66,7 @@ def test_a_look_is_asked_for_in_the_form_and_followed_by_the_training(
     for shown in (
         "3 min",  # 180 s estimated
         "0.9%",
-        "of 1,000 weights",
+        "of 1,000 parameters",
         "3.0\N{NO-BREAK SPACE}GB",
         "of 7.5\N{NO-BREAK SPACE}GB, with the longest batch",
         # The weights, and what the longest batch needs beside them.

@@ -1,4 +1,4 @@
-"""A generation by models at addresses, with a real HTTP server at the other end that behaves as it is told."""
+"""A generation by API models, with a real HTTP server at the other end that behaves as it is told."""
 
 import io
 import json
@@ -61,7 +61,7 @@ class Server:
     """``answer`` gets each request's body; ``asked`` are all of them, ``keys`` the keys that came."""
 
     def __init__(self, receiver: Receiver) -> None:
-        self.address = receiver.address.replace("/hook", "/v1")
+        self.endpoint = receiver.url.replace("/hook", "/v1")
         self.answer: Callable[[dict[str, Any]], Sent] = lambda body: said(
             f"{body['model']}: {body['messages'][-1]['content']}"
         )
@@ -106,7 +106,7 @@ def server() -> Iterator[Server]:
 @pytest.fixture
 def endpoint(project: Project, manager: User, server: Server) -> Endpoint:
     return create_endpoint(
-        project=project, name="House server", address=server.address, secret=SECRET, parallel=1, by=manager
+        project=project, name="House server", url=server.url, secret=SECRET, parallel=1, by=manager
     )
 
 
@@ -248,8 +248,8 @@ def test_a_question_that_is_refused_is_counted_with_its_reason_and_the_others_an
     assert run.rows["used"] == 1
     assert run.rows["dropped"] == 2
     assert sorted(run.rows["reasons"].items()) == [
-        ('The address answered 400: {"error": "too long, says [key]"}', 1),
-        ("the address filtered the answer", 1),
+        ('The endpoint answered 400: {"error": "too long, says [key]"}', 1),
+        ("the endpoint filtered the answer", 1),
     ]
     assert sorted(run.outputs.values_list("finish_reason", flat=True)) == ["refused", "refused", "stop"]
 
@@ -331,7 +331,7 @@ def test_a_cancel_does_not_wait_for_an_address_that_hangs(start, server):
 
 
 def test_as_many_requests_are_under_way_as_the_address_bears(start, server, endpoint, manager, monkeypatch):
-    change_endpoint(endpoint=endpoint, address=server.address, secret="", parallel=3, by=manager)
+    change_endpoint(endpoint=endpoint, url=server.url, secret="", parallel=3, by=manager)
     together = threading.Barrier(3, timeout=10)
     usual = server.answer
 
@@ -359,14 +359,14 @@ def test_an_address_that_is_no_longer_allowed_says_so(start, settings):
 
 def test_a_key_is_never_sent_to_another_address_than_it_was_entered_for(endpoint, manager):
     with pytest.raises(InvalidError, match="Enter the API key again"):
-        change_endpoint(endpoint=endpoint, address="http://127.0.0.1:9/v1", secret="", parallel=1, by=manager)
+        change_endpoint(endpoint=endpoint, url="http://127.0.0.1:9/v1", secret="", parallel=1, by=manager)
     endpoint.refresh_from_db()
-    assert endpoint.address != "http://127.0.0.1:9/v1"
+    assert endpoint.url != "http://127.0.0.1:9/v1"
     assert SECRET not in endpoint.sealed_key
 
 
 def test_an_address_with_candidates_stays(candidate, endpoint, manager):
-    with pytest.raises(ConflictError, match="so its address stays"):
+    with pytest.raises(ConflictError, match="so its endpoint stays"):
         delete_endpoint(endpoint=endpoint, by=manager)
 
 
@@ -397,9 +397,9 @@ def test_the_pages_lead_from_an_address_to_a_started_run(
 ):
     settings.MODEL_PYTHON = "/no/python/at/all"
     browser = client_for(manager)
-    site = f"/projects/{project.slug}/models/addresses/"
+    site = f"/projects/{project.slug}/models/endpoints/"
     made = browser.post(
-        site, {"name": "House", "address": server.address, "secret": SECRET, "parallel": 2}, follow=True
+        site, {"name": "House", "url": server.url, "secret": SECRET, "parallel": 2}, follow=True
     )
     endpoint = Endpoint.objects.get()
     assert made.redirect_chain[-1][0] == f"{site}{endpoint.pk}/"
@@ -456,8 +456,8 @@ def test_a_batch_file_goes_out_and_its_answers_come_back(project, engineer, vers
     assert "batch_expired" in browser.get(reverse("run_detail", args=[project.slug, run.pk])).content.decode()
     assert (run.rows["in"], run.rows["used"], run.rows["dropped"]) == (6, 4, 2)
     assert sorted(run.rows["reasons"]) == [
-        'the address answered 400: {"error": "too long"}',
-        'the address gave no answer: {"code": "batch_expired"}',
+        'the endpoint answered 400: {"error": "too long"}',
+        'the endpoint gave no answer: {"code": "batch_expired"}',
     ]
     answers = run.outputs.exclude(finish_reason="refused")
     assert set(
@@ -480,4 +480,4 @@ def test_a_line_of_another_batch_is_told_by_its_place(project, engineer, version
 def test_a_batch_file_asks_one_model_at_an_address(project, engineer, version, base, client_for):
     page = batch_of(client_for(engineer), project, version, base)
     assert page.status_code == 400
-    assert "A batch file asks one model at an address" in page.text
+    assert "A batch file asks one API model" in page.text

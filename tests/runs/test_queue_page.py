@@ -55,7 +55,7 @@ def test_each_waiting_run_says_what_it_waits_for_and_never_whose(
     ]
     page = client_for(engineer).get(reverse("run_queue", args=[project.slug])).content.decode()
     assert "Secret" not in page
-    assert "Other projects: 1 going on, 2 waiting." in page
+    assert "Other projects: 1 running, 2 queued." in page
 
 
 def test_what_the_page_foretells_is_what_starts(project: Project, engineer: User, foreign: list[Job]) -> None:

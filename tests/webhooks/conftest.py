@@ -24,15 +24,13 @@ def receiver() -> Iterator[Receiver]:
 
 @pytest.fixture
 def endpoint(project: Project, manager: User, receiver: Receiver) -> WebhookEndpoint:
-    return register(project, manager, receiver.address)
+    return register(project, manager, receiver.url)
 
 
-def register(
-    project: Project, by: User, address: str, *, events=None, includes_text=False
-) -> WebhookEndpoint:
+def register(project: Project, by: User, URL: str, *, events=None, includes_text=False) -> WebhookEndpoint:
     chosen = WebhookEvent.values if events is None else events
     return register_endpoint(
-        project=project, address=address, events=chosen, includes_text=includes_text, site=SITE, by=by
+        project=project, url=URL, events=chosen, includes_text=includes_text, site=SITE, by=by
     ).endpoint
 
 

@@ -14,18 +14,16 @@ pytestmark = pytest.mark.django_db
 def test_a_program_registers_changes_and_deletes(project, manager, receiver):
     program = program_of(manager)
     path = f"projects/{project.slug}/webhooks/"
-    made = program.post(path, {"address": receiver.address, "events": ["item.completed"]})
+    made = program.post(path, {"url": receiver.url, "events": ["item.completed"]})
     assert made.status_code == 201, made.content
     endpoint = WebhookEndpoint.objects.get()
     assert made.json()["secret"] == secret_of(endpoint)
     assert made.json()["webhook"]["events"] == ["item.completed"]
     assert "secret" not in json.dumps(program.get(path).json())
     own = f"{path}{endpoint.pk}/"
-    same = program.put(
-        own, {"address": receiver.address, "events": ["campaign.closed"], "includes_text": True}
-    )
+    same = program.put(own, {"url": receiver.url, "events": ["campaign.closed"], "includes_text": True})
     assert (same.json()["secret"], same.json()["webhook"]["events"]) == ("", ["campaign.closed"])
-    moved = program.put(own, {"address": f"{receiver.address}/b", "events": ["campaign.closed"]})
+    moved = program.put(own, {"url": f"{receiver.url}/b", "events": ["campaign.closed"]})
     assert moved.json()["secret"].startswith("whsec_")
     assert program.post(f"{own}secret/").json()["secret"] != moved.json()["secret"]
     assert program.post(f"{own}disable/").json()["disabled_because"] == f"Switched off by {manager}."
@@ -56,8 +54,8 @@ def test_a_program_sees_every_attempt_and_sends_once_more(project, manager, endp
 @pytest.mark.parametrize(
     ("change", "field"),
     [
-        ({"address": "http://169.254.169.254/latest"}, "address"),
-        ({"address": 5}, "address"),
+        ({"url": "http://169.254.169.254/latest"}, "URL"),
+        ({"url": 5}, "URL"),
         ({"events": ["nothing"]}, "events"),
         ({"events": []}, "events"),
         ({"secret": "mine"}, "secret"),
@@ -65,6 +63,6 @@ def test_a_program_sees_every_attempt_and_sends_once_more(project, manager, endp
     ],
 )
 def test_bad_input_names_its_field(project, manager, receiver, change, field):
-    body = {"address": receiver.address, "events": ["item.completed"], **change}
+    body = {"url": receiver.url, "events": ["item.completed"], **change}
     refused = program_of(manager).post(f"projects/{project.slug}/webhooks/", body)
     assert any(name.startswith(field) for name in problem_in(refused, 400)["fields"])

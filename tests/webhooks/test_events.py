@@ -46,9 +46,9 @@ def test_a_campaign_tells_of_its_whole_life(project, manager, reviewer, other_re
 
 @pytest.mark.django_db
 def test_only_those_are_told_who_asked(project, other_project, stranger, manager, reviewer, receiver):
-    elsewhere = register(other_project, stranger, receiver.address)
-    items = register(project, manager, receiver.address, events=["item.completed"])
-    off = register(project, manager, f"{receiver.address}/off")
+    elsewhere = register(other_project, stranger, receiver.url)
+    items = register(project, manager, receiver.url, events=["item.completed"])
+    off = register(project, manager, f"{receiver.url}/off")
     off.disabled_at, off.disabled_because = off.created_at, "Switched off."
     off.save()
     review_all(make_campaign(project, [reviewer], rows=2), reviewer, {})
@@ -79,7 +79,7 @@ def test_a_submission_asks_no_query_more_for_it(project, manager, reviewer, rece
     asked = []
     for number, (assignment, entry) in enumerate(walk(campaign, reviewer)):
         if number == 2:
-            register(project, manager, receiver.address)
+            register(project, manager, receiver.url)
         if number in (1, 3):
             with CaptureQueriesContext(connection) as captured:
                 submit_one(reviewer, assignment, entry)
@@ -94,7 +94,7 @@ def test_a_submission_asks_no_query_more_for_it(project, manager, reviewer, rece
 def test_nothing_of_what_is_sent_tells_reviewer_or_candidate(project, manager, reviewer, receiver):
     reviewer.name = "Rosalind Unseen"
     reviewer.save()
-    register(project, manager, receiver.address, includes_text=True)
+    register(project, manager, receiver.url, includes_text=True)
     campaign = make_campaign(
         project,
         [reviewer],
@@ -125,7 +125,7 @@ def test_nothing_of_what_is_sent_tells_reviewer_or_candidate(project, manager, r
 
 @pytest.mark.django_db
 def test_a_comparison_is_told_of_without_what_was_chosen(project, manager, reviewer, receiver):
-    register(project, manager, receiver.address, includes_text=True)
+    register(project, manager, receiver.url, includes_text=True)
     campaign = make_campaign(
         project, [reviewer], rows=1, texts={"hidden-a": "One.", "hidden-b": "Two."}, method="pairwise"
     )
@@ -155,7 +155,7 @@ def test_links_lead_to_the_pages_of_the_site_as_its_manager_sees_it(project, rev
 def test_the_last_two_assignments_filled_at_one_moment_tell_of_completion_once(
     project, manager, reviewer, other_reviewer, receiver
 ):
-    endpoint = register(project, manager, receiver.address)
+    endpoint = register(project, manager, receiver.url)
     campaign = make_campaign(project, [reviewer, other_reviewer], rows=1, texts={"one": "Text."})
     offered = [(who, *next(walk(campaign, who))) for who in (reviewer, other_reviewer)]
     filled = threading.Barrier(2, timeout=10)

@@ -21,14 +21,14 @@ from tests.webhooks.conftest import register
 pytestmark = pytest.mark.django_db
 
 
-def body(address, events=("campaign.completed",), **more):
-    return {"address": address, "events": list(events), **more}
+def body(URL, events=("campaign.completed",), **more):
+    return {"url": URL, "events": list(events), **more}
 
 
 def test_an_endpoint_is_registered_and_its_secret_shown_once(project, manager, receiver, client_for):
     browser = client_for(manager)
     path = f"/projects/{project.slug}/webhooks/"
-    page = browser.post(path, body(receiver.address, includes_text="on"))
+    page = browser.post(path, body(receiver.url, includes_text="on"))
     assert page.status_code == 201
     endpoint = WebhookEndpoint.objects.get()
     assert secret_of(endpoint) in page.text
@@ -40,7 +40,7 @@ def test_an_endpoint_is_registered_and_its_secret_shown_once(project, manager, r
     for each in (path, f"{path}{endpoint.pk}/"):
         assert secret_of(endpoint) not in browser.get(each).text
     event = AuditEvent.objects.get(action="webhook.registered")
-    assert event.data["address"] == receiver.address.removesuffix("/hook")
+    assert event.data["url"] == receiver.url.removesuffix("/hook")
     assert "/hook" not in event.object_label
 
 
@@ -56,17 +56,15 @@ def test_the_database_alone_does_not_hold_the_secret(endpoint, settings):
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        ({"address": "ftp://hooks.example/"}, "begins with https:// or http://"),
-        ({"address": "http://10.0.0.1/"}, "is not public"),
-        ({"address": ""}, "This field is required"),
+        ({"url": "ftp://hooks.example/"}, "begins with https:// or http://"),
+        ({"url": "http://10.0.0.1/"}, "is not public"),
+        ({"url": ""}, "This field is required"),
         ({"events": []}, "Choose at least one event"),
         ({"events": ["review.read"]}, "review.read"),
     ],
 )
 def test_bad_input_is_refused_beside_its_field(project, manager, receiver, client_for, change, said):
-    page = client_for(manager).post(
-        f"/projects/{project.slug}/webhooks/", {**body(receiver.address), **change}
-    )
+    page = client_for(manager).post(f"/projects/{project.slug}/webhooks/", {**body(receiver.url), **change})
     assert page.status_code == 400
     assert said in page.text
     assert not WebhookEndpoint.objects.exists()
@@ -86,10 +84,10 @@ def test_another_address_gets_another_secret(project, manager, endpoint, client_
     browser = client_for(manager)
     path = f"/projects/{project.slug}/webhooks/{endpoint.pk}/"
     old = secret_of(endpoint)
-    assert browser.post(path, body(endpoint.address)).status_code == 302
+    assert browser.post(path, body(endpoint.url)).status_code == 302
     endpoint.refresh_from_db()
     assert (secret_of(endpoint), endpoint.events) == (old, ["campaign.completed"])
-    moved = browser.post(path, body(f"{endpoint.address}/elsewhere"))
+    moved = browser.post(path, body(f"{endpoint.url}/elsewhere"))
     endpoint.refresh_from_db()
     assert secret_of(endpoint) != old
     assert secret_of(endpoint) in moved.text
@@ -106,12 +104,12 @@ def test_a_new_secret_voids_the_old_one(project, manager, endpoint, receiver, cl
 
 
 def test_the_same_address_twice_and_too_many_are_refused(project, manager, endpoint, receiver):
-    with pytest.raises(ConflictError, match="at this address already"):
-        register(project, manager, receiver.address)
+    with pytest.raises(ConflictError, match="at this URL already"):
+        register(project, manager, receiver.url)
     for number in range(MOST_ENDPOINTS - 1):
-        register(project, manager, f"{receiver.address}/{number}")
+        register(project, manager, f"{receiver.url}/{number}")
     with pytest.raises(ConflictError, match="20 webhooks"):
-        register(project, manager, f"{receiver.address}/more")
+        register(project, manager, f"{receiver.url}/more")
 
 
 def test_the_database_refuses_an_event_that_there_is_not(endpoint):
@@ -172,8 +170,8 @@ def test_an_engineer_sees_where_it_goes_and_no_path_that_may_hold_a_secret(
     browser = client_for(engineer)
     for path in ("", f"{endpoint.pk}/"):
         text = browser.get(f"/projects/{project.slug}/webhooks/{path}").text
-        assert endpoint.address.removesuffix("/hook") in text
-        assert endpoint.address not in text
+        assert endpoint.url.removesuffix("/hook") in text
+        assert endpoint.url not in text
         assert "Delete…" not in text
 
 
@@ -185,17 +183,17 @@ def test_the_lists_ask_the_same_for_one_row_and_for_three(
     send_test(endpoint=endpoint, by=manager)
     deliver_due()
 
-    def count(address: str) -> int:
+    def count(URL: str) -> int:
         from django.db import connection
         from django.test.utils import CaptureQueriesContext
 
         with CaptureQueriesContext(connection) as asked:
-            assert browser.get(address).status_code == 200
+            assert browser.get(URL).status_code == 200
         return len(asked)
 
     one = count(path), count(f"{path}{endpoint.pk}/")
     for number in range(2):
-        register(project, manager, f"{receiver.address}/{number}")
+        register(project, manager, f"{receiver.url}/{number}")
         send_test(endpoint=endpoint, by=manager)
     deliver_due()
     assert (count(path), count(f"{path}{endpoint.pk}/")) == one
@@ -208,4 +206,4 @@ def test_a_filter_that_finds_nothing_says_so(project, manager, endpoint, client_
 
 def test_the_services_refuse_unknown_events_by_name(project, manager, receiver):
     with pytest.raises(InvalidError, match=re.escape("review.read")):
-        register(project, manager, receiver.address, events=["review.read"])
+        register(project, manager, receiver.url, events=["review.read"])

@@ -23,7 +23,7 @@ def sign_in(request: HttpRequest) -> HttpResponse:
     return response
 
 
-def attempted_address(request: HttpRequest, credentials: dict[str, Any] | None) -> str:
+def attempted_email(request: HttpRequest, credentials: dict[str, Any] | None) -> str:
     """Whose door was tried, however it was spelt: failures count by person and place. See AXES_USERNAME_CALLABLE."""
     given = credentials or {}
     return (

@@ -321,7 +321,7 @@ class CaseQuery(Paging, ViewQuery):
 
 
 class FinderQuery(ViewQuery):
-    """A metric's condition and a criterion's, as the page of the finder has them in its address."""
+    """A metric's condition and a criterion's, as the page of the finder has them in its URL."""
 
     find = serializers.CharField(max_length=40, required=False, help_text=f"Needed. {METRIC_WORDS}")
     find_is = serializers.ChoiceField(

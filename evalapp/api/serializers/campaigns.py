@@ -39,7 +39,7 @@ class CampaignCandidateSerializer(Shown):
 
 
 class CampaignSerializer(Shown):
-    """``key`` is the campaign's name in the addresses of its reviewers."""
+    """``key`` is the campaign's name in the URLs of its reviewers."""
 
     rubric_version = serializers.IntegerField(source="rubric_version_id")
     dataset_version = serializers.IntegerField(source="dataset_version_id")

@@ -2,28 +2,28 @@ from rest_framework import serializers
 
 from evalapp.api.fields import Body, Fields, Shown, Text, Whole
 from evalapp.api.serializers.registry import ShowingBody
-from evalapp.core.outgoing import LONGEST_ADDRESS
+from evalapp.core.outgoing import LONGEST_URL
 from evalapp.core.sealing import LONGEST_KEY
 from evalapp.registry.endpoints import LONGEST_MODEL, MOST_PARALLEL
 from evalapp.registry.models import Endpoint
 
 
 class EndpointSerializer(Shown):
-    """An OpenAI-compatible address; it is shown without its path, the API key never."""
+    """An OpenAI-compatible endpoint; it is shown without its path, the API key never."""
 
-    address = serializers.CharField(source="origin")
+    url = serializers.CharField(source="origin")
     has_key = serializers.SerializerMethodField()
 
     class Meta:
         model = Endpoint
-        fields = ("id", "name", "address", "has_key", "parallel", "created_at")
+        fields = ("id", "name", "url", "has_key", "parallel", "created_at")
 
     def get_has_key(self, endpoint: Endpoint) -> bool:
         return bool(endpoint.sealed_key)
 
 
 class EndpointChangeBody(Body):
-    address = Text(max_length=LONGEST_ADDRESS, help_text="OpenAI-compatible, up to /v1.")
+    url = Text(max_length=LONGEST_URL, help_text="OpenAI-compatible, up to /v1.")
     secret = Text(
         max_length=LONGEST_KEY, required=False, allow_blank=True, default="", help_text="The API key."
     )
@@ -38,7 +38,7 @@ class EndpointBody(EndpointChangeBody):
 
 class EndpointModelBody(ShowingBody):
     label = Text(max_length=80)
-    model = Text(max_length=LONGEST_MODEL, help_text="As the address calls it.")
+    model = Text(max_length=LONGEST_MODEL, help_text="The endpoint's name for the model.")
     system_prompt = Text(max_length=20_000, allow_blank=True, required=False, default="")
     prompt_template = Text(max_length=20_000, allow_blank=True, required=False, default="")
     request = Fields(

@@ -4,7 +4,7 @@ from rest_framework import serializers
 
 from evalapp.api.fields import Body, Id, Number, Shown, Text
 from evalapp.api.serializers.common import MeasureSerializer
-from evalapp.core.outgoing import LONGEST_ADDRESS
+from evalapp.core.outgoing import LONGEST_URL
 from evalapp.core.sealing import LONGEST_KEY
 from evalapp.llm_judges.models import LLMJudge
 from evalapp.llm_judges.questions import LONGEST_PROMPT
@@ -14,13 +14,13 @@ from evalapp.llm_judges.services import LONGEST_MODEL, LONGEST_VERSION
 class LLMJudgeSerializer(Shown):
     """A criterion asked of a model; ``address`` is shown without its path, the API key never."""
 
-    address = serializers.CharField(source="origin")
+    url = serializers.CharField(source="origin")
     has_key = serializers.SerializerMethodField()
 
     class Meta:
         model = LLMJudge
         fields = (
-            *("id", "name", "criterion", "address", "model", "model_version", "temperature", "prompt"),
+            *("id", "name", "criterion", "url", "model", "model_version", "temperature", "prompt"),
             *("has_key", "created_at"),
         )
 
@@ -31,7 +31,7 @@ class LLMJudgeSerializer(Shown):
 class LLMJudgeBody(Body):
     name = Text(max_length=60)
     criterion = Id(help_text="With levels, of a rubric version that is in use.")
-    address = Text(max_length=LONGEST_ADDRESS, help_text="OpenAI-compatible, up to /v1.")
+    url = Text(max_length=LONGEST_URL, help_text="OpenAI-compatible, up to /v1.")
     model = Text(max_length=LONGEST_MODEL)
     model_version = Text(max_length=LONGEST_VERSION, required=False, allow_blank=True, default="")
     temperature = Number(required=False, default=0.0, min_value=0, max_value=2)

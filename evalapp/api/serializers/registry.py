@@ -14,21 +14,21 @@ from hub.spec import MOST_TEMPLATE_CHARACTERS
 
 
 class ModelVersionSerializer(Shown):
-    """A candidate: base weights, a prompt over a base, an adapter, a full model, a model at an address, or
+    """A candidate: base weights, a prompt over a base, an adapter, a full model, an API model, or
     outputs made elsewhere.
     """
 
     model = serializers.CharField(source="model.name")
     base = serializers.IntegerField(source="base_id", allow_null=True)
     parent = serializers.IntegerField(source="parent_id", allow_null=True)
-    address = serializers.IntegerField(source="endpoint_id", allow_null=True)
+    endpoint = serializers.IntegerField(source="endpoint_id", allow_null=True)
     config = serializers.DictField()
     created_by = CreatedByField()
 
     class Meta:
         model = ModelVersion
         fields = (
-            "id", "model", "number", "label", "kind", "alias", "base", "parent", "address", "system_prompt", "prompt_template",
+            "id", "model", "number", "label", "kind", "alias", "base", "parent", "endpoint", "system_prompt", "prompt_template",
             "content_hash", "size_bytes", "config", "is_simulated", "is_recorded", "set_aside_at",
             "weights_removed_at", "created_by", "created_at",
         )  # fmt: skip

@@ -51,7 +51,7 @@ SAMPLING_SHAPE: dict[str, Any] = {
                 {"type": "null"},
             ],
             "description": "A JSON schema (2020-12) that every answer follows that ends by itself; one that is cut at "
-            "max_tokens (finish_reason length) is no whole JSON. vLLM and addresses can; transformers alone cannot.",
+            "max_tokens (finish_reason length) is no whole JSON. vLLM and endpoints support it; transformers does not.",
         },
         "engine": {"type": "string", "enum": ["auto", "vllm", "vllm-cpu", "transformers"], "default": "auto"},
         "batch_size": {
@@ -167,9 +167,7 @@ class BatchFileBody(Body):
     dataset_version = Id()
     splits = List(child=serializers.ChoiceField(choices=Split.choices), min_length=1, max_length=4)
     candidates = List(child=Id(), min_length=1, max_length=50)
-    sampling = Sampling(
-        default=dict, help_text="Models at addresses take the sampling's own, up to json_schema."
-    )
+    sampling = Sampling(default=dict, help_text="API models take the sampling's own, up to json_schema.")
     samples = Whole(min_value=1, max_value=32, default=1, help_text="Answers to each row.")
 
     def validate_sampling(self, values: dict[str, Any]) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from rest_framework import serializers
 
 from evalapp.api.fields import Body, Flag, List, Paging, Shown, Text
 from evalapp.api.serializers.common import CreatedByField
-from evalapp.core.outgoing import LONGEST_ADDRESS
+from evalapp.core.outgoing import LONGEST_URL
 from evalapp.webhooks.models import (
     DeliveryState,
     WebhookAttempt,
@@ -15,7 +15,7 @@ from evalapp.webhooks.models import (
 
 
 class WebhookBody(Body):
-    address = Text(max_length=LONGEST_ADDRESS)
+    url = Text(max_length=LONGEST_URL)
     events = List(
         child=serializers.ChoiceField(choices=WebhookEvent.choices),
         allow_empty=False,
@@ -33,7 +33,7 @@ class WebhookSerializer(Shown):
     class Meta:
         model = WebhookEndpoint
         fields = (
-            *("id", "address", "events", "includes_text", "failures_in_row", "failing_since"),
+            *("id", "url", "events", "includes_text", "failures_in_row", "failing_since"),
             *("disabled_at", "disabled_because", "created_by", "created_at"),
         )
 

@@ -75,7 +75,7 @@ class AnalysisView(ProjectView):
         return str(self.query["reviewer_type"]) if self.project.is_demonstration else "all"
 
     def view(self, campaign_id: int) -> ComparisonFilter:
-        """What the address filters to. Raises InvalidError for what is not there."""
+        """What the URL filters to. Raises InvalidError for what is not there."""
         return require_no_problem(read_filter(self.campaign(campaign_id), self.query["view"]))
 
     def filtered(self, campaign_id: int) -> FilteredScores:
@@ -239,7 +239,7 @@ class CaseList(AnalysisView):
         return f"{row.item_id}.{row.candidate.pk}"
 
     def _as_address(self) -> dict[str, str]:
-        """The filter as the pages' addresses hold it."""
+        """The filter as the pages' URLs hold it."""
         given: dict[str, Any] = {
             name: value
             for name, value in self.query.items()

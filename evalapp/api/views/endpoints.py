@@ -1,4 +1,4 @@
-"""Addresses whose models answer as candidates."""
+"""Endpoints whose models answer as candidates."""
 
 from rest_framework.response import Response
 
@@ -21,48 +21,46 @@ class EndpointView(ProjectView):
     required_permission = Permission.VIEW_MODELS
     post_permission = Permission.MANAGE_WEBHOOKS
 
-    def endpoint(self, address_id: int) -> Endpoint:
-        return get_or_missing(queries.endpoints_of(self.project), pk=address_id)
+    def endpoint(self, endpoint_id: int) -> Endpoint:
+        return get_or_missing(queries.endpoints_of(self.project), pk=endpoint_id)
 
 
 class EndpointList(EndpointView):
-    @operation("List addresses", result=EndpointSerializer, paged=True)
+    @operation("List endpoints", result=EndpointSerializer, paged=True)
     def get(self) -> object:
         return self.page(queries.endpoints_of(self.project).order_by())
 
-    @operation("Keep an address", body=EndpointBody, result=EndpointSerializer, status=201)
+    @operation("Add endpoint", body=EndpointBody, result=EndpointSerializer, status=201)
     def post(self) -> object:
         """Nothing is asked yet. The API key is stored encrypted and never shown again."""
         return endpoints.create_endpoint(project=self.project, by=self.person, **self.body())
 
 
 class EndpointDetail(EndpointView):
-    @operation("Read an address", result=EndpointSerializer)
-    def get(self, address_id: int) -> object:
-        return self.endpoint(address_id)
+    @operation("Read an endpoint", result=EndpointSerializer)
+    def get(self, endpoint_id: int) -> object:
+        return self.endpoint(endpoint_id)
 
-    @operation("Change an address", body=EndpointChangeBody, result=EndpointSerializer)
-    def put(self, address_id: int) -> object:
-        """An empty secret keeps the key; of another address it is entered again."""
-        endpoints.change_endpoint(endpoint=self.endpoint(address_id), by=self.person, **self.body())
-        return self.endpoint(address_id)
+    @operation("Change an endpoint", body=EndpointChangeBody, result=EndpointSerializer)
+    def put(self, endpoint_id: int) -> object:
+        """An empty secret keeps the key; of another endpoint it is entered again."""
+        endpoints.change_endpoint(endpoint=self.endpoint(endpoint_id), by=self.person, **self.body())
+        return self.endpoint(endpoint_id)
 
-    @operation("Delete an address", status=204)
-    def delete(self, address_id: int) -> object:
+    @operation("Delete an endpoint", status=204)
+    def delete(self, endpoint_id: int) -> object:
         """Its key goes with it. 409 while candidates stand on it."""
-        endpoints.delete_endpoint(endpoint=self.endpoint(address_id), by=self.person)
+        endpoints.delete_endpoint(endpoint=self.endpoint(endpoint_id), by=self.person)
         return Response(status=204)
 
 
 class EndpointModelRegistration(EndpointView):
     post_permission = Permission.EDIT_MODELS
 
-    @operation(
-        "Register a model at an address", body=EndpointModelBody, result=ModelVersionSerializer, status=201
-    )
-    def post(self, address_id: int) -> object:
+    @operation("Register an API model", body=EndpointModelBody, result=ModelVersionSerializer, status=201)
+    def post(self, endpoint_id: int) -> object:
         """A candidate: the model as it is offered there, or in other words, with examples before each question."""
-        endpoint, values = self.endpoint(address_id), self.body()
+        endpoint, values = self.endpoint(endpoint_id), self.body()
         examples = examples_in(values, self.project)
         return endpoints.register_endpoint_model(
             endpoint=endpoint, by=self.person, examples=examples, **values

@@ -33,7 +33,7 @@ from evalapp.rubrics.models import Criterion
 
 class PanelView(AnalysisView):
     def panel(self, campaign_id: int) -> Panel:
-        """What the address filters to. Raises InvalidError where a job has not computed it yet."""
+        """What the URL filters to. Raises InvalidError where a job has not computed it yet."""
         view = self.view(campaign_id)
         panel = agreement_shown(view, reviewer_type=self.reviewer_type(), reader_id=self.person.pk).panel
         if panel is None:
@@ -102,7 +102,7 @@ class PairAgreementList(OfCriterionView):
         return self.page(panel.pairs(criterion), dress=measured)
 
     def key_of(self, row: tuple[int, int]) -> str:
-        # By number: an address must not tell who somebody is.
+        # By number: a URL must not tell who somebody is.
         first, second = (self.names.numbers[person] for person in row)
         return f"{first}.{second}"
 

@@ -94,7 +94,7 @@ class DryRunStart(RunView):
 class GenerationStart(RunView):
     @operation("Generate outputs", body=GenerationBody, result=RunSerializer, status=202)
     def post(self) -> object:
-        """Every candidate answers every row of the splits; all stand on one base, or all are models at addresses."""
+        """Every candidate answers every row of the splits; all stand on one base, or all are API models."""
         run = services.start_generation(project=self.project, by=self.person, **self.asked())
         return self.run(run.pk)
 
@@ -112,7 +112,7 @@ class GenerationStart(RunView):
 class BatchFile(GenerationStart):
     @operation("Make a batch file", body=BatchFileBody, binary=True)
     def post(self) -> object:
-        """The questions of such a generation to one candidate at an address, as OpenAI's batch interface takes
+        """The questions of such a generation to one API model, as OpenAI's batch interface takes
         them. Its output is uploaded as that candidate's answers.
         """
         lines = services.batch_file(project=self.project, **self.asked())

@@ -16,11 +16,11 @@ from evalapp.webhooks.views import site_of
 class WebhookView(ProjectView):
     required_permission = Permission.MANAGE_WEBHOOKS
 
-    def endpoint(self, endpoint_id: int) -> WebhookEndpoint:
-        return get_or_missing(queries.endpoints_of(self.project), pk=endpoint_id)
+    def endpoint(self, webhook_id: int) -> WebhookEndpoint:
+        return get_or_missing(queries.endpoints_of(self.project), pk=webhook_id)
 
-    def delivery(self, endpoint_id: int, delivery_id: int) -> WebhookDelivery:
-        return get_or_missing(queries.deliveries_of(self.endpoint(endpoint_id)), pk=delivery_id)
+    def delivery(self, webhook_id: int, delivery_id: int) -> WebhookDelivery:
+        return get_or_missing(queries.deliveries_of(self.endpoint(webhook_id)), pk=delivery_id)
 
 
 class WebhookList(WebhookView):
@@ -37,55 +37,55 @@ class WebhookList(WebhookView):
 
 class WebhookDetail(WebhookView):
     @operation("Read a webhook", result=WebhookSerializer)
-    def get(self, endpoint_id: int) -> object:
-        return self.endpoint(endpoint_id)
+    def get(self, webhook_id: int) -> object:
+        return self.endpoint(webhook_id)
 
     @operation("Change a webhook", body=WebhookBody, result=WebhookSecretSerializer)
-    def put(self, endpoint_id: int) -> object:
-        """Another address gets a new secret, and the old one is void; else the secret is empty here."""
-        endpoint = self.endpoint(endpoint_id)
+    def put(self, webhook_id: int) -> object:
+        """Another URL gets a new secret, and the old one is void; else the secret is empty here."""
+        endpoint = self.endpoint(webhook_id)
         site = site_of(self.request._request)
         return services.change_endpoint(endpoint=endpoint, by=self.person, site=site, **self.body())
 
     @operation("Delete a webhook", status=204)
-    def delete(self, endpoint_id: int) -> None:
+    def delete(self, webhook_id: int) -> None:
         """Its deliveries go too; what waits is never sent."""
-        services.delete_endpoint(endpoint=self.endpoint(endpoint_id), by=self.person)
+        services.delete_endpoint(endpoint=self.endpoint(webhook_id), by=self.person)
 
 
 class WebhookSecret(WebhookView):
     @operation("Make a new secret", result=WebhookSecretSerializer, status=201)
-    def post(self, endpoint_id: int) -> object:
+    def post(self, webhook_id: int) -> object:
         """The old one is void at once."""
-        return services.renew_secret(endpoint=self.endpoint(endpoint_id), by=self.person)
+        return services.renew_secret(endpoint=self.endpoint(webhook_id), by=self.person)
 
 
 class WebhookEnable(WebhookView):
     @operation("Switch a webhook on", result=WebhookSerializer)
-    def post(self, endpoint_id: int) -> object:
+    def post(self, webhook_id: int) -> object:
         """What waits is sent; what happened while it was off is not made up for."""
-        services.enable_endpoint(endpoint=self.endpoint(endpoint_id), by=self.person)
-        return self.endpoint(endpoint_id)
+        services.enable_endpoint(endpoint=self.endpoint(webhook_id), by=self.person)
+        return self.endpoint(webhook_id)
 
 
 class WebhookDisable(WebhookView):
     @operation("Switch a webhook off", result=WebhookSerializer)
-    def post(self, endpoint_id: int) -> object:
+    def post(self, webhook_id: int) -> object:
         """Nothing is sent to it from now on."""
-        services.disable_endpoint(endpoint=self.endpoint(endpoint_id), by=self.person)
-        return self.endpoint(endpoint_id)
+        services.disable_endpoint(endpoint=self.endpoint(webhook_id), by=self.person)
+        return self.endpoint(webhook_id)
 
 
 class WebhookDeliveries(WebhookView):
     @operation("List deliveries", query=WebhookDeliveryQuery, result=WebhookDeliverySerializer, paged=True)
-    def get(self, endpoint_id: int) -> object:
+    def get(self, webhook_id: int) -> object:
         """What was sent, with every attempt, newest first."""
-        return self.page(queries.deliveries_of(self.endpoint(endpoint_id), state=self.query["state"]))
+        return self.page(queries.deliveries_of(self.endpoint(webhook_id), state=self.query["state"]))
 
 
 class WebhookRedelivery(WebhookView):
     @operation("Send a delivery once more", result=WebhookDeliverySerializer)
-    def post(self, endpoint_id: int, delivery_id: int) -> object:
+    def post(self, webhook_id: int, delivery_id: int) -> object:
         """The same body under the same id; one that waits is sent now."""
-        services.redeliver(delivery=self.delivery(endpoint_id, delivery_id), by=self.person)
-        return self.delivery(endpoint_id, delivery_id)
+        services.redeliver(delivery=self.delivery(webhook_id, delivery_id), by=self.person)
+        return self.delivery(webhook_id, delivery_id)

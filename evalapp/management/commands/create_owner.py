@@ -12,8 +12,8 @@ from django.core.validators import validate_email
 from django.db import transaction
 from django.utils import timezone
 
-from evalapp.accounts.addresses import checked_email
 from evalapp.accounts.email_verification import verify_email
+from evalapp.accounts.emails import checked_email
 from evalapp.accounts.identities import provider_name
 from evalapp.accounts.models import User
 from evalapp.accounts.one_time_links import void_links_of

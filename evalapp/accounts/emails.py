@@ -5,7 +5,7 @@ from django.core.validators import validate_email
 
 from evalapp.core.errors import InvalidError
 
-LONGEST_ADDRESS = 254
+LONGEST_EMAIL = 254
 FORMER_DOMAIN = "deleted.invalid"
 """Where the addresses of those lie whose data was deleted; no mail arrives at ``.invalid`` (RFC 2606)."""
 
@@ -27,8 +27,8 @@ def checked_email(email: str) -> str:
     except ValidationError as error:
         shown = "".join(each if each.isprintable() else f"U+{ord(each):04X}" for each in email[:80])
         raise _refused(f"“{shown}” is no e-mail address. Write it as name@example.org.") from error
-    if len(email) > LONGEST_ADDRESS or not email.isprintable():
-        raise _refused(f"An address has at most {LONGEST_ADDRESS} characters, all of which can be seen.")
+    if len(email) > LONGEST_EMAIL or not email.isprintable():
+        raise _refused(f"An address has at most {LONGEST_EMAIL} characters, all of which can be seen.")
     email = email.lower()
     if email.endswith(f"@{FORMER_DOMAIN}"):
         raise _refused(

@@ -1,4 +1,4 @@
-"""An address that stays in trouble: the run's page says what it does in one sentence, and nothing is lost."""
+"""An endpoint that stays in trouble: the run's page says what it does in one sentence, and nothing is lost."""
 
 import threading
 from typing import Any
@@ -37,23 +37,23 @@ pytestmark = pytest.mark.django_db(transaction=True)
     [
         (
             Sent(status=429, body={"error": "slow down"}, headers={"Retry-After": "0"}),
-            "The address answered 429: {&quot;error&quot;: &quot;slow down&quot;}",
+            "The endpoint answered 429: {&quot;error&quot;: &quot;slow down&quot;}",
         ),
         (
             Sent(body=b"<html>Sign in to the proxy</html>"),
-            "The address does not answer as chat completions do: &lt;html&gt;Sign in to the proxy&lt;/html&gt;",
+            "The endpoint does not answer as chat completions do: &lt;html&gt;Sign in to the proxy&lt;/html&gt;",
         ),
         (
             Sent(body=said("half an answer").body, cut_at=40),
-            "The address began to answer, and the connection broke off. 40 characters of it came: {&quot;model&quot;",
+            "The endpoint began to answer, and the connection broke off. 40 characters of it came: {&quot;model&quot;",
         ),
         (
             Sent(body=said("half an answer").body, cut_at=40, is_chunked=True),
-            "The address began to answer, and the connection broke off.",
+            "The endpoint began to answer, and the connection broke off.",
         ),
         (
             Sent(body=b'data: {"choices": [{"delta": {"content": "Hal'),
-            "The address does not answer as chat completions do: data:",
+            "The endpoint does not answer as chat completions do: data:",
         ),
     ],
     ids=["429", "HTML", "half a body", "a broken chunk", "half a stream"],
@@ -153,16 +153,16 @@ def test_the_page_and_the_api_register_a_prompt_with_examples_at_an_address(
     endpoint, engineer, version, client_for
 ):
     project, browser = endpoint.project, client_for(engineer)
-    address = reverse("endpoint_model_new", args=[project.slug, endpoint.pk])
+    endpoint = reverse("endpoint_model_new", args=[project.slug, endpoint.pk])
     form = {"label": "Shown", "model": "house-1", "examples_version": version.pk, "example_rows": "1, 3"}
-    page = browser.post(address, {**form, "sample": "And this?", "preview": "1"}).text
+    page = browser.post(endpoint, {**form, "sample": "And this?", "preview": "1"}).text
     assert page.index("train question 0") < page.index("train answer 2") < page.index("And this?</dd>")
     assert not ModelVersion.objects.exists()
-    refused = browser.post(address, {**form, "example_rows": "7"})
+    refused = browser.post(endpoint, {**form, "example_rows": "7"})
     assert (refused.status_code, "is in its test split" in refused.text) == (400, True)
-    assert "the only prompt tried on that model" in browser.post(address, form, follow=True).text
+    assert "the only prompt tried on that model" in browser.post(endpoint, form, follow=True).text
     program = program_of(engineer)
-    path = f"projects/{project.slug}/models/addresses/{endpoint.pk}/candidates/"
+    path = f"projects/{project.slug}/models/endpoints/{endpoint.pk}/candidates/"
     body = {"label": "By program", "model": "house-1", "examples_version": version.pk, "example_rows": [2]}
     made = program.post(path, body)
     assert (made.status_code, made.json()["config"]["examples"]["rows"]) == (201, [2])

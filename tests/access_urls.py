@@ -32,13 +32,13 @@ KWARGS: dict[str, Kwarg] = {
     "row_id": lambda world: world.export_row.pk,
     "review_id": lambda world: world.review.pk,
     "given_id": lambda world: world.review.pk,
-    "endpoint_id": lambda world: world.endpoint.pk,
+    "webhook_id": lambda world: world.endpoint.pk,
     "delivery_id": lambda world: world.delivery.pk,
     "invitation_id": lambda world: world.invitation.pk,
     "flag_id": lambda world: world.flag.pk,
     "rule_id": lambda world: world.rule.pk,
     "judge_id": lambda world: world.judge.pk,
-    "address_id": lambda world: world.address.pk,
+    "endpoint_id": lambda world: world.model_endpoint.pk,
     "metric_id": lambda world: world.external.pk,
     "gate_id": lambda world: world.gate.pk,
     "stream_id": lambda world: world.stream.pk,
@@ -185,5 +185,5 @@ def kwargs_of(route: str, names: list[str], world: SimpleNamespace) -> dict[str,
     own = ROUTE_KWARGS.get(route, {})
     missing = [name for name in names if name not in own and name not in KWARGS]
     if missing:
-        raise LookupError(f"{route}: say in tests/access_addresses.py which row {missing} is.")
+        raise LookupError(f"{route}: say in tests/access_urls.py which row {missing} is.")
     return {name: own.get(name, KWARGS.get(name))(world) for name in names}  # type: ignore[misc]
