@@ -10,7 +10,7 @@ from evalapp.exports.selection import SelectionRules
 from evalapp.exports.services import EMPTY_ANSWER, EXPORTABLE_SPLITS
 
 
-class TrayForm(forms.Form):
+class ProposedRowsForm(forms.Form):
     """Which campaign's feedback, and by which rules it is in."""
 
     campaign = RowField(

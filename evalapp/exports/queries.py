@@ -70,8 +70,8 @@ def row_counts(export: Export) -> RowCounts:
     return RowCounts(**counts)
 
 
-def tray_rows(export: Export, *, kind: str = "", show: str = "") -> QuerySet[ExportRow]:
-    """The rows of a tray, filtered to a kind and to what is shown.
+def proposed_rows(export: Export, *, kind: str = "", show: str = "") -> QuerySet[ExportRow]:
+    """The proposed rows, filtered to a kind and to what is shown.
 
     ``show`` is one of "" (all), "in", "out", "pending", "accepted", "rejected".
     """

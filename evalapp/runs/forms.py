@@ -83,8 +83,8 @@ class TrainingForm(forms.Form):
         initial=TRAINING["method"], label="Method", widget=forms.RadioSelect,
     )  # fmt: skip
     dataset_version = RowField(
-        queryset=DatasetVersion.objects.none(), label="Train on", empty_label=None,
-        help_text="Its training rows; the sealed test rows and the feedback rows are never trained on. DPO and KTO take "
+        queryset=DatasetVersion.objects.none(), label="Dataset version", empty_label=None,
+        help_text="Its training rows; the held-out test rows and the feedback rows are never trained on. DPO and KTO take "
         "the pairs and ratings that an export of feedback or an import has put there.", name_of=name_of_dataset_version)  # fmt: skip
     base = RowField(
         queryset=ModelVersion.objects.none(),
@@ -234,7 +234,7 @@ class GenerationForm(forms.Form):
     name = forms.CharField(max_length=120, label="Name")
     dataset_version = RowField(
         queryset=DatasetVersion.objects.none(),
-        label="Answer the rows of",
+        label="Dataset version",
         empty_label=None,
         name_of=name_of_dataset_version,
     )
@@ -244,7 +244,7 @@ class GenerationForm(forms.Form):
     )  # fmt: skip
     candidates = RowsField(
         queryset=ModelVersion.objects.none(), label="Candidates", widget=forms.CheckboxSelectMultiple,
-        help_text="All on one base, where they share one engine and only they differ; or all at addresses.", name_of=_name_of_candidate)  # fmt: skip
+        help_text="All on one base, where they share one engine and only they differ; or all API models.", name_of=_name_of_candidate)  # fmt: skip
     max_tokens = forms.IntegerField(
         **within(SAMPLING_LIMITS, "max_tokens"), initial=SAMPLING["max_tokens"], label="Max new tokens"
     )
@@ -343,7 +343,7 @@ class OutputsForm(forms.Form):
     name = forms.CharField(max_length=120, label="Name")
     dataset_version = RowField(
         queryset=DatasetVersion.objects.none(),
-        label="They answer the rows of",
+        label="Dataset version",
         empty_label=None,
         name_of=name_of_dataset_version,
     )
@@ -363,7 +363,7 @@ class OutputsForm(forms.Form):
 
     def __init__(self, *args: Any, project: Project, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        imported = registry.versions_of(project).filter(kind__in=MADE_ELSEWHERE).order_by("-pk")
+        imported = registry.versions_of(project).filter(kind__in=EXTERNAL_KINDS).order_by("-pk")
         row_field(self, "dataset_version").queryset = queries.ready_versions(project)
         row_field(self, "candidate").queryset = imported
 

@@ -4,7 +4,7 @@ from django import forms
 
 from evalapp.accounts.models import Project
 from evalapp.core.form_fields import row_field
-from evalapp.runs.models import LEARNING_KINDS, Run
+from evalapp.runs.models import TRAINING_KINDS, Run
 from evalapp.scoring.external import LONGEST_NAME, LONGEST_SOURCE
 from evalapp.scoring.external_rows import MOST_BYTES
 from evalapp.scoring.models import Better
@@ -47,7 +47,7 @@ class ScoresForm(forms.Form):
 
     def __init__(self, *args: Any, project: Project, **options: Any) -> None:
         super().__init__(*args, **options)
-        row_field(self, "run").queryset = project.runs.exclude(kind__in=LEARNING_KINDS).order_by("-pk")
+        row_field(self, "run").queryset = project.runs.exclude(kind__in=TRAINING_KINDS).order_by("-pk")
 
     def clean_file(self) -> Any:
         file = self.cleaned_data["file"]

@@ -140,7 +140,7 @@ class ComputeBody(Body):
         required=False,
         allow_blank=True,
         default="",
-        help_text="A filter as the comparison's address has it: split=test&reviewers=2. Empty for the whole.",
+        help_text="A filter as the comparison's URL has it: split=test&reviewers=2. Empty for the whole.",
     )
 
 
@@ -245,7 +245,7 @@ class ReviewerTypeQuery(Query):
 
 
 class ViewQuery(ReviewerTypeQuery):
-    """What a page's address filters by, read into ``view``. Metadata fields are given as ``field.NAME=value``."""
+    """What a page's URL filters by, read into ``view``. Metadata fields are given as ``field.NAME=value``."""
 
     candidates = serializers.ListField(
         child=serializers.IntegerField(),

@@ -43,5 +43,5 @@ class ReportBody(Body):
         max_length=LONGEST_QUERY,
         allow_blank=True,
         default="",
-        help_text="The filter, as the address of a comparison has it: “field.segment=retail&split=test”.",
+        help_text="The filter, as the URL of a comparison has it: “field.segment=retail&split=test”.",
     )

@@ -7,7 +7,7 @@ from evalapp.decisions.models import SavedView
 
 
 class SavedViewSerializer(Shown):
-    """A comparison filtered by ``query``, the part of its address behind “?”."""
+    """A comparison filtered by ``query``, the part of its URL behind “?”."""
 
     owner = serializers.CharField(read_only=True)
 

@@ -79,7 +79,7 @@ class AnalysisView(ProjectView):
         return require_no_problem(read_filter(self.campaign(campaign_id), self.query["view"]))
 
     def filtered(self, campaign_id: int) -> FilteredScores:
-        """The scores of the view that the address filters to."""
+        """The scores of the view that the URL filters to."""
         return load_filtered(self.view(campaign_id), reviewer_type=self.reviewer_type())
 
     def stored_comparison(self, campaign_id: int, score_source: str = "original") -> LargeComparison | None:

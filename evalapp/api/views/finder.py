@@ -22,14 +22,14 @@ class FinderDetail(AnalysisView):
     def get(self, campaign_id: int) -> object:
         """How many outputs of the view meet both conditions, what chance would give, and their items."""
         cases = cases_at(self.view(campaign_id), {}, reviewer_type=self.reviewer_type())
-        wanted, address = self._wanted(cases.scores)
+        wanted, url = self._wanted(cases.scores)
         found = cases.found(wanted)
         names = ("count", "expected", "outputs", "by_metric", "by_people", "reason")
         return {
             "words": wanted.describe(),
             **{name: getattr(found, name) for name in names},
             "coverage": cases.coverage,
-            "cases": cases.with_filters_of(address).items(),
+            "cases": cases.with_filters_of(url).items(),
         }
 
     @operation("Make a campaign over what is found", query=FinderQuery, result=CampaignSerializer, status=201)
@@ -48,7 +48,7 @@ class FinderDetail(AnalysisView):
         if missing := [name for name in ("find", "criterion", "score") if name not in given]:
             message = f"The URL lacks {', '.join(missing)}."
             raise InvalidError(message, fields={name: ["This parameter is needed."] for name in missing})
-        address = {name: str(value) for name, value in given.items() if name not in ("reviewer_type", "view")}
-        wanted = finder_from(scores, address)
+        url = {name: str(value) for name, value in given.items() if name not in ("reviewer_type", "view")}
+        wanted = finder_from(scores, url)
         assert wanted is not None
         return wanted, url
