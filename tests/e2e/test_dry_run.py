@@ -30,7 +30,7 @@ def test_an_engineer_looks_and_then_starts(
     page.goto(live_server.url + reverse("training_new", args=[project.slug]))
     page.get_by_label("Name", exact=True).fill("Spring")
     page.get_by_role("button", name="Dry run").click()
-    expect(page.get_by_role("heading", name="Before the training: Spring")).to_be_visible()
+    expect(page.get_by_role("heading", name="Dry run: Spring")).to_be_visible()
     carry_out_dry_run(Run.objects.get().job_id)
 
     # The page reloads by itself when the dry run has ended.
