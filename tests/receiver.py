@@ -41,7 +41,7 @@ class Receiver:
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.server.daemon_threads = True
         self.server.handle_error = lambda *_: None  # type: ignore[method-assign]  # who hangs up is a test's own doing
-        self.address = f"http://127.0.0.1:{self.server.server_port}/hook"
+        self.url = f"http://127.0.0.1:{self.server.server_port}/hook"
 
     def behave(self, handler: BaseHTTPRequestHandler) -> None:
         if self.answer == "drip":
