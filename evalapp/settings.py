@@ -246,7 +246,7 @@ JOB_LOOK_AGAIN_SECONDS = 600
 # What waits for servers of others, perhaps for long; one more at a time would keep imports and exports waiting.
 PATIENT_TASKS = {
     "evalapp.runs.tasks.carry_out_asking",
-    "evalapp.artifacts.tasks.bring_from_hub",
+    "evalapp.artifacts.tasks.import_from_hub",
     "evalapp.llm_judges.tasks.ask_judge",
 }
 MOST_PATIENT_TASKS = 2

@@ -367,7 +367,7 @@ def _monitoring(world: SimpleNamespace) -> None:
         begins_at=now - dt.timedelta(days=7),
         ends_at=now,
         state="judged",
-        judged_at=now,
+        evaluated_at=now,
         campaign=world.campaign,
         population=1,
         size=1,

@@ -256,7 +256,7 @@ def _check_field(problems: _Problems, design: CampaignDesign, project: Project) 
             "stratify_by", "This field is for a stratified choice. Leave it empty, or choose that."
         )
     if choice == ItemChoice.STRATIFIED and not field:
-        problems.refuse("strata_field", "Name the metadata field to stratify by.")
+        problems.refuse("stratify_by", "Name the metadata field to stratify by.")
 
 
 def _check_distribution(problems: _Problems, design: CampaignDesign, project: Project) -> None:
@@ -404,7 +404,7 @@ _CHECKS: tuple[tuple[tuple[str, ...], Callable[[_Problems, CampaignDesign, Proje
     (("overlap_share", "overlap_more"), _check_overlap_share),
     (("overlap", "overlap_more", "reviewers"), _check_more_overlap),
     (("item_choice", "items_wanted"), _check_choice),
-    (("item_choice", "strata_field"), _check_field),
+    (("item_choice", "stratify_by"), _check_field),
     (("distribution",), _check_distribution),
     (("gold_share",), _check_gold),
     (("repeat_share",), _check_repeats),

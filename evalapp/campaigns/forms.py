@@ -51,7 +51,7 @@ class _Method(forms.ChoiceField):
 
 
 _MORE = {
-    "Sample of the examples": ("item_choice", "items_wanted", "strata_field"),
+    "Sample of the examples": ("item_choice", "items_wanted", "stratify_by"),
     "More reviewers for a share of the items": ("overlap_share", "overlap_more"),
     "Distribution, quotas and lease": ("distribution", "quota", "lease_minutes"),
     "Review quality: gold, repeats, calibration": (
@@ -114,7 +114,7 @@ class CampaignForm(forms.Form):
         help_text="Drawn by the campaign's seed. Others can be added while it runs.",
     )
     items_wanted = forms.IntegerField(required=False, min_value=1, label="Number of items in the sample")
-    strata_field = forms.CharField(
+    stratify_by = forms.CharField(
         required=False,
         max_length=100,
         label="Stratify by",

@@ -88,7 +88,7 @@ def design_of(campaign: Campaign) -> dict[str, Any]:
     """The campaign's design as the design form's initial values."""
     own = ("name", "rubric_version", "dataset_version", "split", "overlap", "instructions", "lease_minutes")
     choices = ("shows_reference", "allows_corrections", "is_blind", "leaves_out_incomplete", "deadline")
-    size = ("item_choice", "items_wanted", "strata_field", "overlap_more", "distribution", "quota")
+    size = ("item_choice", "items_wanted", "stratify_by", "overlap_more", "distribution", "quota")
     compared = ("method", "baseline")
     checks = ("gold_share", "repeat_share", "calibration_items")
     return {

@@ -7,7 +7,7 @@ LONGEST_REPLY_TOKENS = 500
 
 
 def ask(judge: LLMJudge, question: str, *, secret: str) -> Completion:
-    """Ask once. Raises CompletionError, OutgoingRefusedError where the address may not be reached."""
+    """Ask once. Raises CompletionError, OutgoingRefusedError where the endpoint may not be reached."""
     body = {
         "model": judge.model,
         "temperature": judge.temperature,

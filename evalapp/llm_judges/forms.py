@@ -4,7 +4,7 @@ from django import forms
 
 from evalapp.accounts.models import Project
 from evalapp.core.form_fields import RowField, row_field
-from evalapp.core.outgoing_fields import address_field, key_field
+from evalapp.core.outgoing_fields import key_field, url_field
 from evalapp.llm_judges.queries import askable_criteria
 from evalapp.llm_judges.questions import LONGEST_PROMPT
 from evalapp.llm_judges.services import LONGEST_MODEL, LONGEST_VERSION
@@ -28,7 +28,7 @@ class JudgeForm(forms.Form):
         help_text="Of rubric versions that are in use.",
         name_of=_name_of,
     )
-    address = address_field("An OpenAI-compatible one, such as https://models.example.org/v1")
+    url = url_field("An OpenAI-compatible one, such as https://models.example.org/v1")
     model = forms.CharField(max_length=LONGEST_MODEL, help_text="As the endpoint calls it.")
     model_version = forms.CharField(
         max_length=LONGEST_VERSION,

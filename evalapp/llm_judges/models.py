@@ -13,7 +13,7 @@ class LLMJudge(BaseModel):
     """A criterion that a model scores through an OpenAI-compatible endpoint.
 
     What it asks never changes, so that its scores stay comparable: another prompt, model, version,
-    temperature or address is another judge. ``sealed_key`` is the endpoint's API key, encrypted by
+    temperature or endpoint is another judge. ``sealed_key`` is the endpoint's API key, encrypted by
     `evalapp.llm_judges.sealing`; empty where it needs none. ``model_version`` is what the person says;
     each score has what the endpoint reported.
     """

@@ -65,7 +65,7 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.BigAutoField(primary_key=True, serialize=False)),
                 ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('kind', models.CharField(choices=[('training', 'Training'), ('look', 'Look before a training'), ('generation', 'Generation'), ('import', 'Imported answers')], max_length=10)),
+                ('kind', models.CharField(choices=[('training', 'Training'), ('dry_run', 'Dry run'), ('generation', 'Generation'), ('import', 'Imported outputs')], max_length=10)),
                 ('name', models.CharField(max_length=120)),
                 ('splits', models.JSONField(default=list)),
                 ('spec', models.JSONField(default=dict)),
@@ -131,7 +131,7 @@ class Migration(migrations.Migration):
                 ('created_at', models.DateTimeField(auto_now_add=True)),
                 ('number', models.PositiveIntegerField()),
                 ('label', models.CharField(max_length=80)),
-                ('kind', models.CharField(choices=[('base', 'Base'), ('prompt', 'Prompt'), ('lora', 'LoRA'), ('full', 'Whole model'), ('endpoint', 'At an address'), ('imported', 'Imported answers')], max_length=10)),
+                ('kind', models.CharField(choices=[('base', 'Base'), ('prompt', 'Prompt'), ('lora', 'LoRA'), ('full', 'Full model'), ('endpoint', 'API model'), ('imported', 'Imported outputs')], max_length=10)),
                 ('path', models.CharField(blank=True, max_length=500)),
                 ('content_hash', models.CharField(blank=True, max_length=64)),
                 ('size_bytes', models.BigIntegerField(blank=True, null=True)),
@@ -144,21 +144,6 @@ class Migration(migrations.Migration):
                 ('set_aside_at', models.DateTimeField(blank=True, null=True)),
                 ('weights_removed_at', models.DateTimeField(blank=True, null=True)),
                 ('base', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='derived', to='evalapp.modelversion')),
-            ],
-        ),
-        migrations.CreateModel(
-            name='ProductionOutput',
-            fields=[
-                ('id', models.BigAutoField(primary_key=True, serialize=False)),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('external_id', models.CharField(max_length=200)),
-                ('messages', models.JSONField()),
-                ('context', models.TextField(blank=True)),
-                ('text', models.TextField()),
-                ('model_version', models.CharField(blank=True, max_length=120)),
-                ('happened_at', models.DateTimeField()),
-                ('strata', models.JSONField(blank=True, default=dict)),
-                ('content_hash', models.CharField(max_length=64)),
             ],
         ),
         migrations.CreateModel(
@@ -240,6 +225,24 @@ class Migration(migrations.Migration):
             ],
         ),
         migrations.CreateModel(
+            name='Alert',
+            fields=[
+                ('id', models.BigAutoField(primary_key=True, serialize=False)),
+                ('created_at', models.DateTimeField(auto_now_add=True)),
+                ('criterion_key', models.CharField(max_length=40)),
+                ('criterion_name', models.CharField(max_length=80)),
+                ('cause', models.CharField(choices=[('drift', 'Drift'), ('threshold', 'Threshold')], max_length=9)),
+                ('value', models.FloatField()),
+                ('limit', models.FloatField()),
+                ('message', models.CharField(max_length=400)),
+                ('mail_state', models.CharField(choices=[('waiting', 'Waiting'), ('sending', 'Sending'), ('sent', 'Sent'), ('failed', 'Not sent'), ('off', 'Not set up')], default='waiting', max_length=7)),
+                ('mail_attempts', models.PositiveSmallIntegerField(default=0)),
+                ('mail_note', models.CharField(blank=True, max_length=300)),
+                ('acknowledged_at', models.DateTimeField(blank=True, null=True)),
+                ('acknowledged_by', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
+            ],
+        ),
+        migrations.CreateModel(
             name='ApiToken',
             fields=[
                 ('id', models.BigAutoField(primary_key=True, serialize=False)),
@@ -282,13 +285,13 @@ class Migration(migrations.Migration):
                 ('created_at', models.DateTimeField(auto_now_add=True)),
                 ('key', models.UUIDField(default=uuid.uuid4, editable=False, unique=True)),
                 ('name', models.CharField(max_length=120)),
-                ('split', models.CharField(choices=[('train', 'Training'), ('validation', 'Validation'), ('test', 'Test (sealed)'), ('feedback', 'Feedback')], max_length=10)),
+                ('split', models.CharField(choices=[('train', 'Training'), ('validation', 'Validation'), ('test', 'Test (held out)'), ('feedback', 'Feedback')], max_length=10)),
                 ('method', models.CharField(choices=[('pointwise', 'Rating (each output on its own)'), ('pairwise', 'Preference (two outputs side by side)'), ('ranking', 'Ranking (three to five outputs in order)')], default='pointwise', max_length=9)),
                 ('instructions', models.TextField(blank=True)),
                 ('state', models.CharField(choices=[('draft', 'Draft'), ('open', 'Open'), ('paused', 'Paused'), ('closed', 'Closed')], default='draft', max_length=8)),
                 ('item_choice', models.CharField(choices=[('all', 'All examples'), ('random', 'Random sample'), ('stratified', 'Stratified random sample')], db_default='all', default='all', max_length=10)),
                 ('items_wanted', models.PositiveIntegerField(blank=True, null=True)),
-                ('strata_field', models.CharField(blank=True, db_default='', default='', max_length=100)),
+                ('stratify_by', models.CharField(blank=True, db_default='', default='', max_length=100)),
                 ('overlap', models.PositiveSmallIntegerField(default=3)),
                 ('overlap_share', models.PositiveSmallIntegerField(db_default=0, default=0)),
                 ('overlap_more', models.PositiveSmallIntegerField(blank=True, null=True)),
@@ -450,41 +453,6 @@ class Migration(migrations.Migration):
             field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='campaigns', to='evalapp.datasetversion'),
         ),
         migrations.CreateModel(
-            name='Draw',
-            fields=[
-                ('id', models.BigAutoField(primary_key=True, serialize=False)),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('number', models.PositiveIntegerField()),
-                ('begins_at', models.DateTimeField()),
-                ('ends_at', models.DateTimeField()),
-                ('state', models.CharField(choices=[('due', 'Being drawn'), ('empty', 'Nothing to draw'), ('open', 'In review'), ('judged', 'Judged')], default='due', max_length=6)),
-                ('population', models.PositiveIntegerField(default=0)),
-                ('drawn', models.PositiveIntegerField(default=0)),
-                ('note', models.CharField(blank=True, max_length=300)),
-                ('judged_at', models.DateTimeField(blank=True, null=True)),
-                ('campaign', models.OneToOneField(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='draw', to='evalapp.campaign')),
-            ],
-        ),
-        migrations.CreateModel(
-            name='Alert',
-            fields=[
-                ('id', models.BigAutoField(primary_key=True, serialize=False)),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('criterion_key', models.CharField(max_length=40)),
-                ('criterion_name', models.CharField(max_length=80)),
-                ('cause', models.CharField(choices=[('drift', 'Drift'), ('threshold', 'Threshold')], max_length=9)),
-                ('value', models.FloatField()),
-                ('limit', models.FloatField()),
-                ('words', models.CharField(max_length=400)),
-                ('mail_state', models.CharField(choices=[('waiting', 'Waiting'), ('sending', 'Sending'), ('sent', 'Sent'), ('failed', 'Not sent'), ('off', 'Not set up')], default='waiting', max_length=7)),
-                ('mail_attempts', models.PositiveSmallIntegerField(default=0)),
-                ('mail_note', models.CharField(blank=True, max_length=300)),
-                ('acknowledged_at', models.DateTimeField(blank=True, null=True)),
-                ('acknowledged_by', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('draw', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='alerts', to='evalapp.draw')),
-            ],
-        ),
-        migrations.CreateModel(
             name='DrawnRows',
             fields=[
                 ('run', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, primary_key=True, related_name='drawn_rows', serialize=False, to='evalapp.run')),
@@ -513,7 +481,7 @@ class Migration(migrations.Migration):
                 ('created_at', models.DateTimeField(auto_now_add=True)),
                 ('key', models.UUIDField(default=uuid.uuid4, editable=False, unique=True)),
                 ('name', models.CharField(max_length=60)),
-                ('address', models.TextField()),
+                ('url', models.TextField()),
                 ('sealed_key', models.TextField(blank=True)),
                 ('parallel', models.PositiveSmallIntegerField(default=4)),
                 ('created_by', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
@@ -524,7 +492,7 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.BigAutoField(primary_key=True, serialize=False)),
                 ('row_number', models.PositiveIntegerField()),
-                ('split', models.CharField(choices=[('train', 'Training'), ('validation', 'Validation'), ('test', 'Test (sealed)'), ('feedback', 'Feedback')], max_length=10)),
+                ('split', models.CharField(choices=[('train', 'Training'), ('validation', 'Validation'), ('test', 'Test (held out)'), ('feedback', 'Feedback')], max_length=10)),
                 ('messages', models.JSONField()),
                 ('references', models.JSONField(default=list)),
                 ('label', models.CharField(blank=True, max_length=200)),
@@ -699,11 +667,6 @@ class Migration(migrations.Migration):
             field=models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL),
         ),
         migrations.AddField(
-            model_name='draw',
-            name='job',
-            field=models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to='evalapp.job'),
-        ),
-        migrations.AddField(
             model_name='datasetversion',
             name='job',
             field=models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to='evalapp.job'),
@@ -821,30 +784,6 @@ class Migration(migrations.Migration):
             ],
         ),
         migrations.CreateModel(
-            name='Kpi',
-            fields=[
-                ('id', models.BigAutoField(primary_key=True, serialize=False)),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('criterion_key', models.CharField(max_length=40)),
-                ('criterion_name', models.CharField(max_length=80)),
-                ('is_rate', models.BooleanField(default=False)),
-                ('lower_is_better', models.BooleanField(default=False)),
-                ('value', models.FloatField(blank=True, null=True)),
-                ('low', models.FloatField(blank=True, null=True)),
-                ('high', models.FloatField(blank=True, null=True)),
-                ('error', models.FloatField(blank=True, null=True)),
-                ('reviews', models.PositiveIntegerField(default=0)),
-                ('items', models.PositiveIntegerField(default=0)),
-                ('reason', models.CharField(blank=True, max_length=200)),
-                ('note', models.CharField(blank=True, max_length=200)),
-                ('signature', models.CharField(max_length=200)),
-                ('draw', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='kpis', to='evalapp.draw')),
-            ],
-            options={
-                'ordering': ['draw_id', 'pk'],
-            },
-        ),
-        migrations.CreateModel(
             name='LabelParser',
             fields=[
                 ('id', models.BigAutoField(primary_key=True, serialize=False)),
@@ -863,7 +802,7 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.BigAutoField(primary_key=True, serialize=False)),
                 ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('split', models.CharField(choices=[('train', 'Training'), ('validation', 'Validation'), ('test', 'Test (sealed)'), ('feedback', 'Feedback')], max_length=10)),
+                ('split', models.CharField(choices=[('train', 'Training'), ('validation', 'Validation'), ('test', 'Test (held out)'), ('feedback', 'Feedback')], max_length=10)),
                 ('alpha', models.FloatField()),
                 ('challengers', models.PositiveSmallIntegerField()),
                 ('spent_at', models.DateTimeField(blank=True, null=True)),
@@ -877,7 +816,7 @@ class Migration(migrations.Migration):
                 ('created_at', models.DateTimeField(auto_now_add=True)),
                 ('key', models.UUIDField(default=uuid.uuid4, editable=False, unique=True)),
                 ('name', models.CharField(max_length=60)),
-                ('address', models.TextField()),
+                ('url', models.TextField()),
                 ('model', models.CharField(max_length=200)),
                 ('model_version', models.CharField(blank=True, max_length=100)),
                 ('temperature', models.FloatField(default=0)),
@@ -1182,7 +1121,7 @@ class Migration(migrations.Migration):
                 ('chat_template', models.TextField(blank=True)),
                 ('created_by', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
                 ('job', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, related_name='hub_download', to='evalapp.job')),
-                ('produced', models.OneToOneField(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='brought_by', to='evalapp.modelversion')),
+                ('produced', models.OneToOneField(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='hub_download', to='evalapp.modelversion')),
                 ('project', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='hub_downloads', to='evalapp.project')),
             ],
         ),
@@ -1211,7 +1150,7 @@ class Migration(migrations.Migration):
                 ('id', models.BigAutoField(primary_key=True, serialize=False)),
                 ('created_at', models.DateTimeField(auto_now_add=True)),
                 ('name', models.CharField(max_length=120)),
-                ('state', models.CharField(choices=[('tray', 'Tray'), ('writing', 'Writing'), ('done', 'Done')], default='tray', max_length=8)),
+                ('state', models.CharField(choices=[('open', 'Open'), ('writing', 'Writing'), ('done', 'Done')], default='open', max_length=8)),
                 ('settings', models.JSONField(default=dict)),
                 ('files', models.JSONField(default=list)),
                 ('is_simulated', models.BooleanField(default=False)),
@@ -1540,17 +1479,6 @@ class Migration(migrations.Migration):
             ],
         ),
         migrations.CreateModel(
-            name='SampledOutput',
-            fields=[
-                ('id', models.BigAutoField(primary_key=True, serialize=False)),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('inclusion_probability', models.FloatField()),
-                ('draw', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='samples', to='evalapp.draw')),
-                ('output', models.OneToOneField(on_delete=django.db.models.deletion.PROTECT, related_name='sample', to='evalapp.output')),
-                ('production_output', models.OneToOneField(on_delete=django.db.models.deletion.PROTECT, related_name='sample', to='evalapp.productionoutput')),
-            ],
-        ),
-        migrations.CreateModel(
             name='SavedView',
             fields=[
                 ('id', models.BigAutoField(primary_key=True, serialize=False)),
@@ -1594,7 +1522,7 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.BigAutoField(primary_key=True, serialize=False)),
                 ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('kind', models.CharField(choices=[('adapter', 'Adapter'), ('model', 'Whole model'), ('merged', 'Merged export'), ('hub', 'Model of a hub'), ('templated', 'Base with a given template'), ('run', 'Run directory'), ('checkpoints', 'Checkpoints')], max_length=12)),
+                ('kind', models.CharField(choices=[('adapter', 'Adapter'), ('model', 'Full model'), ('merged', 'Merged export'), ('hub', 'Model of a hub'), ('templated', 'Base with a given template'), ('run', 'Run directory'), ('checkpoints', 'Checkpoints')], max_length=12)),
                 ('path', models.CharField(max_length=300)),
                 ('size_bytes', models.BigIntegerField()),
                 ('removable_at', models.DateTimeField()),
@@ -1651,14 +1579,14 @@ class Migration(migrations.Migration):
                 ('created_at', models.DateTimeField(auto_now_add=True)),
                 ('name', models.CharField(max_length=80)),
                 ('description', models.TextField(blank=True)),
-                ('outputs_a_week', models.PositiveIntegerField()),
+                ('outputs_per_week', models.PositiveIntegerField()),
                 ('overlap', models.PositiveSmallIntegerField(default=1)),
-                ('strata_field', models.CharField(blank=True, max_length=100)),
+                ('stratify_by', models.CharField(blank=True, max_length=100)),
                 ('seed', models.BigIntegerField()),
                 ('error_criterion', models.CharField(blank=True, max_length=40)),
                 ('thresholds', models.JSONField(blank=True, default=dict)),
                 ('baseline_weeks', models.PositiveSmallIntegerField(default=12)),
-                ('next_draw_at', models.DateTimeField()),
+                ('next_sample_at', models.DateTimeField()),
                 ('paused_at', models.DateTimeField(blank=True, null=True)),
                 ('ended_at', models.DateTimeField(blank=True, null=True)),
                 ('site', models.CharField(max_length=300)),
@@ -1684,15 +1612,21 @@ class Migration(migrations.Migration):
                 ('stream', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='proposals', to='evalapp.stream')),
             ],
         ),
-        migrations.AddField(
-            model_name='productionoutput',
-            name='stream',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='outputs', to='evalapp.stream'),
-        ),
-        migrations.AddField(
-            model_name='draw',
-            name='stream',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='draws', to='evalapp.stream'),
+        migrations.CreateModel(
+            name='ProductionEvent',
+            fields=[
+                ('id', models.BigAutoField(primary_key=True, serialize=False)),
+                ('created_at', models.DateTimeField(auto_now_add=True)),
+                ('external_id', models.CharField(max_length=200)),
+                ('messages', models.JSONField()),
+                ('context', models.TextField(blank=True)),
+                ('text', models.TextField()),
+                ('model_version', models.CharField(blank=True, max_length=120)),
+                ('happened_at', models.DateTimeField()),
+                ('strata', models.JSONField(blank=True, default=dict)),
+                ('content_hash', models.CharField(max_length=64)),
+                ('stream', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='events', to='evalapp.stream')),
+            ],
         ),
         migrations.AddField(
             model_name='alert',
@@ -1780,7 +1714,7 @@ class Migration(migrations.Migration):
                 ('id', models.BigAutoField(primary_key=True, serialize=False)),
                 ('created_at', models.DateTimeField(auto_now_add=True)),
                 ('key', models.UUIDField(default=uuid.uuid4, editable=False, unique=True)),
-                ('address', models.TextField()),
+                ('url', models.TextField()),
                 ('site', models.CharField(max_length=300)),
                 ('events', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(max_length=40), size=None)),
                 ('includes_text', models.BooleanField(default=False)),
@@ -1797,6 +1731,64 @@ class Migration(migrations.Migration):
             model_name='webhookdelivery',
             name='endpoint',
             field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='deliveries', to='evalapp.webhookendpoint'),
+        ),
+        migrations.CreateModel(
+            name='WeeklySample',
+            fields=[
+                ('id', models.BigAutoField(primary_key=True, serialize=False)),
+                ('created_at', models.DateTimeField(auto_now_add=True)),
+                ('number', models.PositiveIntegerField()),
+                ('begins_at', models.DateTimeField()),
+                ('ends_at', models.DateTimeField()),
+                ('state', models.CharField(choices=[('due', 'Sampling'), ('empty', 'Empty'), ('open', 'In review'), ('evaluated', 'Evaluated')], default='due', max_length=9)),
+                ('population', models.PositiveIntegerField(default=0)),
+                ('size', models.PositiveIntegerField(default=0)),
+                ('note', models.CharField(blank=True, max_length=300)),
+                ('evaluated_at', models.DateTimeField(blank=True, null=True)),
+                ('campaign', models.OneToOneField(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='weekly_sample', to='evalapp.campaign')),
+                ('job', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to='evalapp.job')),
+                ('stream', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='weekly_samples', to='evalapp.stream')),
+            ],
+        ),
+        migrations.CreateModel(
+            name='WeeklyMetric',
+            fields=[
+                ('id', models.BigAutoField(primary_key=True, serialize=False)),
+                ('created_at', models.DateTimeField(auto_now_add=True)),
+                ('criterion_key', models.CharField(max_length=40)),
+                ('criterion_name', models.CharField(max_length=80)),
+                ('is_rate', models.BooleanField(default=False)),
+                ('lower_is_better', models.BooleanField(default=False)),
+                ('value', models.FloatField(blank=True, null=True)),
+                ('low', models.FloatField(blank=True, null=True)),
+                ('high', models.FloatField(blank=True, null=True)),
+                ('error', models.FloatField(blank=True, null=True)),
+                ('reviews', models.PositiveIntegerField(default=0)),
+                ('items', models.PositiveIntegerField(default=0)),
+                ('reason', models.CharField(blank=True, max_length=200)),
+                ('note', models.CharField(blank=True, max_length=200)),
+                ('signature', models.CharField(max_length=200)),
+                ('weekly_sample', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='metrics', to='evalapp.weeklysample')),
+            ],
+            options={
+                'ordering': ['weekly_sample_id', 'pk'],
+            },
+        ),
+        migrations.CreateModel(
+            name='SampledOutput',
+            fields=[
+                ('id', models.BigAutoField(primary_key=True, serialize=False)),
+                ('created_at', models.DateTimeField(auto_now_add=True)),
+                ('inclusion_probability', models.FloatField()),
+                ('output', models.OneToOneField(on_delete=django.db.models.deletion.PROTECT, related_name='sample', to='evalapp.output')),
+                ('production_event', models.OneToOneField(on_delete=django.db.models.deletion.PROTECT, related_name='sample', to='evalapp.productionevent')),
+                ('weekly_sample', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='samples', to='evalapp.weeklysample')),
+            ],
+        ),
+        migrations.AddField(
+            model_name='alert',
+            name='weekly_sample',
+            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='alerts', to='evalapp.weeklysample'),
         ),
         migrations.AddConstraint(
             model_name='user',
@@ -2061,14 +2053,6 @@ class Migration(migrations.Migration):
         migrations.AddConstraint(
             model_name='judgementrevision',
             constraint=models.UniqueConstraint(fields=('judgement', 'revision'), name='judgement_revision_once'),
-        ),
-        migrations.AddConstraint(
-            model_name='kpi',
-            constraint=models.UniqueConstraint(fields=('draw', 'criterion_key'), name='kpi_once_a_week'),
-        ),
-        migrations.AddConstraint(
-            model_name='kpi',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('error__isnull', True), ('high__isnull', True), ('low__isnull', True), ('value__isnull', True), models.Q(('reason', ''), _negated=True)), models.Q(('reason', ''), ('value__isnull', False)), _connector='OR'), name='kpi_value_or_reason'),
         ),
         migrations.AddConstraint(
             model_name='labelparser',
@@ -2500,7 +2484,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='campaign',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('item_choice', 'all'), ('items_wanted__isnull', True), ('strata_field', '')), models.Q(('item_choice', 'random'), ('items_wanted__gte', 1), ('strata_field', '')), models.Q(('item_choice', 'stratified'), ('items_wanted__gte', 1), models.Q(('strata_field', ''), _negated=True)), _connector='OR'), name='campaign_item_choice_is_whole'),
+            constraint=models.CheckConstraint(condition=models.Q(models.Q(('item_choice', 'all'), ('items_wanted__isnull', True), ('stratify_by', '')), models.Q(('item_choice', 'random'), ('items_wanted__gte', 1), ('stratify_by', '')), models.Q(('item_choice', 'stratified'), ('items_wanted__gte', 1), models.Q(('stratify_by', ''), _negated=True)), _connector='OR'), name='campaign_item_choice_is_whole'),
         ),
         migrations.AddConstraint(
             model_name='campaign',
@@ -2549,10 +2533,6 @@ class Migration(migrations.Migration):
         migrations.AddConstraint(
             model_name='sampleanswer',
             constraint=models.UniqueConstraint(fields=('run', 'step', 'position'), name='sample_answer_once'),
-        ),
-        migrations.AddConstraint(
-            model_name='sampledoutput',
-            constraint=models.CheckConstraint(condition=models.Q(('inclusion_probability__gt', 0), ('inclusion_probability__lte', 1)), name='sampled_with_probability'),
         ),
         migrations.AddIndex(
             model_name='savedview',
@@ -2635,52 +2615,12 @@ class Migration(migrations.Migration):
             constraint=models.CheckConstraint(condition=models.Q(models.Q(('state', 'dismissed'), _negated=True), models.Q(('reason', ''), _negated=True), _connector='OR'), name='proposal_dismissed_has_reason'),
         ),
         migrations.AddIndex(
-            model_name='productionoutput',
-            index=models.Index(fields=['stream', 'happened_at'], name='production_output_week'),
+            model_name='productionevent',
+            index=models.Index(fields=['stream', 'happened_at'], name='production_event_week'),
         ),
         migrations.AddConstraint(
-            model_name='productionoutput',
-            constraint=models.UniqueConstraint(fields=('stream', 'external_id'), name='production_output_once'),
-        ),
-        migrations.AddIndex(
-            model_name='draw',
-            index=models.Index(condition=models.Q(('state', 'judged'), _negated=True), fields=['state'], name='draw_going'),
-        ),
-        migrations.AddConstraint(
-            model_name='draw',
-            constraint=models.UniqueConstraint(fields=('stream', 'number'), name='draw_number'),
-        ),
-        migrations.AddConstraint(
-            model_name='draw',
-            constraint=models.UniqueConstraint(fields=('stream', 'ends_at'), name='draw_once_a_week'),
-        ),
-        migrations.AddConstraint(
-            model_name='draw',
-            constraint=models.CheckConstraint(condition=models.Q(('ends_at__gt', models.F('begins_at'))), name='draw_order'),
-        ),
-        migrations.AddConstraint(
-            model_name='draw',
-            constraint=models.CheckConstraint(condition=models.Q(('drawn__lte', models.F('population'))), name='draw_within_population'),
-        ),
-        migrations.AddConstraint(
-            model_name='draw',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('campaign__isnull', False), ('state__in', ['open', 'judged'])), models.Q(('campaign__isnull', True), ('state__in', ['due', 'empty'])), _connector='OR'), name='draw_open_has_campaign'),
-        ),
-        migrations.AddConstraint(
-            model_name='draw',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('judged_at__isnull', False), ('state', 'judged')), models.Q(models.Q(('state', 'judged'), _negated=True), ('judged_at__isnull', True)), _connector='OR'), name='draw_judged_has_date'),
-        ),
-        migrations.AddIndex(
-            model_name='alert',
-            index=models.Index(condition=models.Q(('mail_state', 'waiting')), fields=['mail_state'], name='alert_mail_due'),
-        ),
-        migrations.AddConstraint(
-            model_name='alert',
-            constraint=models.UniqueConstraint(fields=('draw', 'criterion_key', 'cause'), name='alert_once_a_week'),
-        ),
-        migrations.AddConstraint(
-            model_name='alert',
-            constraint=models.UniqueConstraint(condition=models.Q(('acknowledged_at__isnull', True)), fields=('stream', 'criterion_key', 'cause'), name='alert_one_unanswered'),
+            model_name='productionevent',
+            constraint=models.UniqueConstraint(fields=('stream', 'external_id'), name='production_event_once'),
         ),
         migrations.AddConstraint(
             model_name='streamreviewer',
@@ -2688,7 +2628,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name='stream',
-            index=models.Index(condition=models.Q(('paused_at__isnull', True)), fields=['next_draw_at'], name='stream_due'),
+            index=models.Index(condition=models.Q(('paused_at__isnull', True)), fields=['next_sample_at'], name='stream_due'),
         ),
         migrations.AddConstraint(
             model_name='stream',
@@ -2696,7 +2636,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='stream',
-            constraint=models.CheckConstraint(condition=models.Q(('outputs_a_week__gte', 1), ('overlap__gte', 1)), name='stream_draws_something'),
+            constraint=models.CheckConstraint(condition=models.Q(('outputs_per_week__gte', 1), ('overlap__gte', 1)), name='stream_sample_size'),
         ),
         migrations.AddConstraint(
             model_name='stream',
@@ -2744,7 +2684,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='webhookendpoint',
-            constraint=models.UniqueConstraint(fields=('project', 'address'), name='webhook_address_in_project'),
+            constraint=models.UniqueConstraint(fields=('project', 'url'), name='webhook_url_in_project'),
         ),
         migrations.AddConstraint(
             model_name='webhookendpoint',
@@ -2769,5 +2709,57 @@ class Migration(migrations.Migration):
         migrations.AddConstraint(
             model_name='webhookdelivery',
             constraint=models.CheckConstraint(condition=models.Q(models.Q(('delivered_at__isnull', False), ('state', 'delivered')), models.Q(models.Q(('state', 'delivered'), _negated=True), ('delivered_at__isnull', True)), _connector='OR'), name='delivery_delivered_has_date'),
+        ),
+        migrations.AddIndex(
+            model_name='weeklysample',
+            index=models.Index(condition=models.Q(('state', 'evaluated'), _negated=True), fields=['state'], name='weekly_sample_going'),
+        ),
+        migrations.AddConstraint(
+            model_name='weeklysample',
+            constraint=models.UniqueConstraint(fields=('stream', 'number'), name='weekly_sample_number'),
+        ),
+        migrations.AddConstraint(
+            model_name='weeklysample',
+            constraint=models.UniqueConstraint(fields=('stream', 'ends_at'), name='weekly_sample_once_a_week'),
+        ),
+        migrations.AddConstraint(
+            model_name='weeklysample',
+            constraint=models.CheckConstraint(condition=models.Q(('ends_at__gt', models.F('begins_at'))), name='weekly_sample_order'),
+        ),
+        migrations.AddConstraint(
+            model_name='weeklysample',
+            constraint=models.CheckConstraint(condition=models.Q(('size__lte', models.F('population'))), name='weekly_sample_within_population'),
+        ),
+        migrations.AddConstraint(
+            model_name='weeklysample',
+            constraint=models.CheckConstraint(condition=models.Q(models.Q(('campaign__isnull', False), ('state__in', ['open', 'evaluated'])), models.Q(('campaign__isnull', True), ('state__in', ['due', 'empty'])), _connector='OR'), name='weekly_sample_open_has_campaign'),
+        ),
+        migrations.AddConstraint(
+            model_name='weeklysample',
+            constraint=models.CheckConstraint(condition=models.Q(models.Q(('evaluated_at__isnull', False), ('state', 'evaluated')), models.Q(models.Q(('state', 'evaluated'), _negated=True), ('evaluated_at__isnull', True)), _connector='OR'), name='weekly_sample_evaluated_has_date'),
+        ),
+        migrations.AddConstraint(
+            model_name='weeklymetric',
+            constraint=models.UniqueConstraint(fields=('weekly_sample', 'criterion_key'), name='weekly_metric_once'),
+        ),
+        migrations.AddConstraint(
+            model_name='weeklymetric',
+            constraint=models.CheckConstraint(condition=models.Q(models.Q(('error__isnull', True), ('high__isnull', True), ('low__isnull', True), ('value__isnull', True), models.Q(('reason', ''), _negated=True)), models.Q(('reason', ''), ('value__isnull', False)), _connector='OR'), name='weekly_metric_value_or_reason'),
+        ),
+        migrations.AddConstraint(
+            model_name='sampledoutput',
+            constraint=models.CheckConstraint(condition=models.Q(('inclusion_probability__gt', 0), ('inclusion_probability__lte', 1)), name='sampled_with_probability'),
+        ),
+        migrations.AddIndex(
+            model_name='alert',
+            index=models.Index(condition=models.Q(('mail_state', 'waiting')), fields=['mail_state'], name='alert_mail_due'),
+        ),
+        migrations.AddConstraint(
+            model_name='alert',
+            constraint=models.UniqueConstraint(fields=('weekly_sample', 'criterion_key', 'cause'), name='alert_once_a_week'),
+        ),
+        migrations.AddConstraint(
+            model_name='alert',
+            constraint=models.UniqueConstraint(condition=models.Q(('acknowledged_at__isnull', True)), fields=('stream', 'criterion_key', 'cause'), name='alert_one_unanswered'),
         ),
     ])]

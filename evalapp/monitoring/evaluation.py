@@ -28,7 +28,7 @@ def evaluate_due_weeks() -> int:
     return sum(evaluate(week) for week in _over())
 
 
-def _over() -> list[Draw]:
+def _over() -> list[WeeklySample]:
     unfinished = Assignment.objects.filter(campaign=OuterRef("campaign"), purpose=Purpose.REVIEW).exclude(
         state=AssignmentState.SUBMITTED
     )

@@ -49,7 +49,7 @@ class Stream(BaseModel):
         constraints = [
             models.UniqueConstraint(fields=["project", "name"], name="stream_name_in_project"),
             models.CheckConstraint(
-                condition=models.Q(outputs_per_week__gte=1, overlap__gte=1), name="stream_draws_something"
+                condition=models.Q(outputs_per_week__gte=1, overlap__gte=1), name="stream_sample_size"
             ),
             models.CheckConstraint(condition=models.Q(baseline_weeks__range=(8, 52)), name="stream_baseline"),
             models.CheckConstraint(

@@ -106,7 +106,7 @@ def test_a_question_that_fails_is_tried_again_and_then_kept_as_failed(
     assert job.state == JobState.SUCCEEDED
     failed = judge.scores.filter(state="failed")
     assert failed.count() == 2
-    assert failed[0].problem.startswith("The address answered 500:")
+    assert failed[0].problem.startswith("The endpoint answered 500:")
     assert judge.scores.filter(state="answered", value=4).count() == OUTPUTS - 2
     assert sorted(set(tries.values())) == [2, 3]
 

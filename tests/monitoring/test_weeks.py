@@ -135,8 +135,8 @@ def test_a_week_without_reviewers_says_so_and_is_drawn_again(
     assert (week.state, week.job.state) == (WeeklySampleState.DUE, JobState.FAILED)
     assert "Choose others" in week.job.error
     stream.stream_reviewers.create(user=other_reviewer)
-    draw_now(stream=stream, by=None)
-    assert carry_out(week).state == DrawState.OPEN
+    sample_now(stream=stream, by=None)
+    assert carry_out(week).state == WeeklySampleState.OPEN
     with pytest.raises(ConflictError, match="No week waits"):
         sample_now(stream=stream, by=None)
 

@@ -54,8 +54,8 @@ def test_a_program_sees_every_attempt_and_sends_once_more(project, manager, endp
 @pytest.mark.parametrize(
     ("change", "field"),
     [
-        ({"url": "http://169.254.169.254/latest"}, "URL"),
-        ({"url": 5}, "URL"),
+        ({"url": "http://169.254.169.254/latest"}, "url"),
+        ({"url": 5}, "url"),
         ({"events": ["nothing"]}, "events"),
         ({"events": []}, "events"),
         ({"secret": "mine"}, "secret"),

@@ -183,7 +183,7 @@ def test_a_second_reviewer_waits_for_the_first_and_then_sees_the_item_complete(
     project, manager, reviewer, other_reviewer, receiver
 ):
     """The order that a plain look would miss: the first has filled its assignment and not committed yet."""
-    endpoint = register(project, manager, receiver.address)
+    endpoint = register(project, manager, receiver.url)
     campaign = make_campaign(project, [reviewer, other_reviewer], rows=1, texts={"one": "Text."})
     first, second = [(who, *next(walk(campaign, who))) for who in (reviewer, other_reviewer)]
     is_filled, may_commit = threading.Event(), threading.Event()

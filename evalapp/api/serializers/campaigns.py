@@ -56,7 +56,7 @@ class CampaignSerializer(Shown):
             "instructions", "lease_minutes", "shows_reference", "allows_corrections", "is_blind",
             "leaves_out_incomplete", "seed", "deadline", "items_total", "reviews_total", "reviews_done", "people",
             "is_simulated", "is_recorded", "created_at", "opened_at", "closed_at", "item_choice", "items_wanted",
-            "strata_field", "overlap_share", "overlap_more", "distribution", "quota", "is_overdue", "gold_share",
+            "stratify_by", "overlap_share", "overlap_more", "distribution", "quota", "is_overdue", "gold_share",
             "repeat_share", "calibration_items", "picked_because",
         )  # fmt: skip
 

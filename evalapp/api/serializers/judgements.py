@@ -45,7 +45,7 @@ class PreferenceDraftSerializer(serializers.Serializer[Any]):
 
 
 class ComparisonTaskSerializer(serializers.Serializer[Any]):
-    """A comparison to judge. ``assignment`` and ``slot`` are its address; ``revision`` is that of my judgement of
+    """A comparison to judge. ``assignment`` and ``slot`` are its URL; ``revision`` is that of my judgement of
     it, 0 before the first.
     """
 

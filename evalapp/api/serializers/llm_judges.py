@@ -12,7 +12,7 @@ from evalapp.llm_judges.services import LONGEST_MODEL, LONGEST_VERSION
 
 
 class LLMJudgeSerializer(Shown):
-    """A criterion asked of a model; ``address`` is shown without its path, the API key never."""
+    """A criterion asked of a model; ``endpoint`` is shown without its path, the API key never."""
 
     url = serializers.CharField(source="origin")
     has_key = serializers.SerializerMethodField()

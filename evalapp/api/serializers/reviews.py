@@ -80,7 +80,7 @@ class DraftSerializer(serializers.Serializer[Any]):
 
 
 class TaskSerializer(serializers.Serializer[Any]):
-    """An output to review. ``assignment`` and ``slot`` are its address; ``candidate`` is empty where the
+    """An output to review. ``assignment`` and ``slot`` are its URL; ``candidate`` is empty where the
     campaign is blind. ``revision`` is that of my review of it, 0 before the first.
     """
 
