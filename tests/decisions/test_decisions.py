@@ -216,7 +216,7 @@ def test_the_inbox_names_what_waits(campaign: Campaign, manager: User) -> None:
     assert [entry.kind for entry in inbox_of(campaign.project)] == ["decision", "proposed_rows"]
 
     decide(campaign=campaign, candidate=candidate(campaign, "plain"), verdict="release", note="", by=manager)
-    assert [entry.kind for entry in inbox_of(campaign.project)] == ["tray"]
+    assert [entry.kind for entry in inbox_of(campaign.project)] == ["proposed_rows"]
 
 
 def test_a_campaign_without_reviews_for_two_days_is_stalled(project: Project, reviewer: User) -> None:

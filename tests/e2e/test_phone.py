@@ -64,7 +64,7 @@ def watched(project: Project, reviewer: User) -> Stream:
 
 @pytest.fixture
 def gated(project: Project, manager: User, reviewer: User, engineer: User) -> Campaign:
-    """A reviewed campaign with an evaluation of its gate, a flag and a tray."""
+    """A reviewed campaign with an evaluation of its gate, a flag and proposed rows."""
     campaign = make_campaign(project, [reviewer, engineer], rows=2)
     run_scoring(campaign)
     review_all(campaign, reviewer, {"formal": corrected(answers(tone=1), "As it should be.")})

@@ -23,7 +23,7 @@ class Chat:
         receiver.behave = self.behave  # type: ignore[method-assign]  # the double's own way to answer
 
     @property
-    def endpoint(self) -> str:
+    def url(self) -> str:
         return self.receiver.url.replace("/hook", "/v1")
 
     @property
