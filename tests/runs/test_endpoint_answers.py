@@ -61,7 +61,7 @@ class Server:
     """``answer`` gets each request's body; ``asked`` are all of them, ``keys`` the keys that came."""
 
     def __init__(self, receiver: Receiver) -> None:
-        self.endpoint = receiver.url.replace("/hook", "/v1")
+        self.url = receiver.url.replace("/hook", "/v1")
         self.answer: Callable[[dict[str, Any]], Sent] = lambda body: said(
             f"{body['model']}: {body['messages'][-1]['content']}"
         )

@@ -153,14 +153,14 @@ def test_the_page_and_the_api_register_a_prompt_with_examples_at_an_address(
     endpoint, engineer, version, client_for
 ):
     project, browser = endpoint.project, client_for(engineer)
-    endpoint = reverse("endpoint_model_new", args=[project.slug, endpoint.pk])
+    form_url = reverse("endpoint_model_new", args=[project.slug, endpoint.pk])
     form = {"label": "Shown", "model": "house-1", "examples_version": version.pk, "example_rows": "1, 3"}
-    page = browser.post(endpoint, {**form, "sample": "And this?", "preview": "1"}).text
+    page = browser.post(form_url, {**form, "sample": "And this?", "preview": "1"}).text
     assert page.index("train question 0") < page.index("train answer 2") < page.index("And this?</dd>")
     assert not ModelVersion.objects.exists()
-    refused = browser.post(endpoint, {**form, "example_rows": "7"})
+    refused = browser.post(form_url, {**form, "example_rows": "7"})
     assert (refused.status_code, "is in its test split" in refused.text) == (400, True)
-    assert "the only prompt tried on that model" in browser.post(endpoint, form, follow=True).text
+    assert "the only prompt tried on that model" in browser.post(form_url, form, follow=True).text
     program = program_of(engineer)
     path = f"projects/{project.slug}/models/endpoints/{endpoint.pk}/candidates/"
     body = {"label": "By program", "model": "house-1", "examples_version": version.pk, "example_rows": [2]}
