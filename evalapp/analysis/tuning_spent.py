@@ -50,7 +50,7 @@ class Decoding(NamedTuple):
 
 
 class TrainingCost(NamedTuple):
-    """Time of the trainings behind a candidate, and what it costs; ``unknown`` says why there is no figure."""
+    """Time and cost of the trainings behind a candidate; ``unknown`` says why there is no figure."""
 
     seconds: float
     trainings: int

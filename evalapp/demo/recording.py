@@ -245,7 +245,7 @@ def _restored_run(
     JobEvent.objects.create(
         job=job,
         attempt=1,
-        text="Made by this same pipeline and shipped with the demonstration; the log itself was not kept.",
+        text="Made by this same pipeline and included in the demonstration; the log itself was not kept.",
     )
     run = Run.objects.create(
         project=data.dataset.project,

@@ -2,7 +2,7 @@
 
 Calibrated on the generator's own texts against the tokenizer of SmolLM2: the estimate is off by less
 than four tokens (one standard deviation) and by seventeen at most, so rows estimated at
-`MOST_ESTIMATED` stay within the 240 tokens that the demonstration's recipes allow.
+`MOST_ESTIMATED` stay within the 240 tokens that the demonstration's training settings allow.
 """
 
 import re

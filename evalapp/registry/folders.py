@@ -80,7 +80,7 @@ def adapters_on_disk() -> list[ModelFolder]:
 
 def folder_of(version: ModelVersion) -> Path:
     """The folder with a version's own weights on this machine: a base's in a model folder, what was trained in
-    the artifacts, where it is fetched from the store when it was made elsewhere.
+    the artifacts, where it is fetched from the store when another machine made it.
 
     Raises InvalidError for a kind without weights and where they were removed, NotHereError for a base that this
     machine does not have and another may; StoreAwayError.

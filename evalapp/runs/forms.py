@@ -94,7 +94,7 @@ class TrainingForm(forms.Form):
     )
     continued_from = RowField(
         queryset=ModelVersion.objects.none(), required=False, label="Start from", empty_label="A new adapter",
-        help_text="An earlier adapter of this base is trained further, and keeps its shape. Methods that end in a whole "
+        help_text="An earlier adapter of this base is trained further, and keeps its shape. Methods that end in a full "
         "model begin anew; to go on from one, choose it as the base.", name_of=_name_of_model_version)  # fmt: skip
     epochs = forms.FloatField(
         min_value=0.01, max_value=MOST_EPOCHS, initial=TRAINING["epochs"], label="Epochs"

@@ -29,7 +29,7 @@ def saved_run(folder: Path) -> SavedRun | None:
 
 
 def restore(work: Work, folder: Path, number: int) -> Save | None:
-    """Make the directory what the newest save before this number has, where that was made elsewhere.
+    """Make the directory what the newest save before this number has, where another machine made it.
 
     Call it before anything is written there. Raises StoreAwayError.
     """

@@ -15,7 +15,7 @@ from hub.spec import MOST_TEMPLATE_CHARACTERS
 
 class ModelVersionSerializer(Shown):
     """A candidate: base weights, a prompt over a base, an adapter, a full model, an API model, or
-    outputs made elsewhere.
+    imported outputs.
     """
 
     model = serializers.CharField(source="model.name")
