@@ -163,7 +163,7 @@ def test_a_gate_was_frozen_before_the_first_review_and_says_what_it_found(
     verdicts = {each.candidate.label: each.verdict for each in evaluations_of(campaign_gate)}
     assert verdicts == {"v2 (recorded)": "release", "Prompt (recorded)": "do_not_release"}
     failed = [
-        each["condition"] for each in evaluations_of(campaign_gate)[1].results if each["state"] == "failed"
+        each["condition"] for each in evaluations_of(campaign_gate)[1].results if each["state"] == "not_met"
     ]
     assert "veto" in {each["kind"] for each in failed}, "a prompt alone invents figures"
     # Nobody but simulated reviewers has rated: it is marked, spends nothing of the level and cannot be signed.
@@ -180,7 +180,7 @@ def test_a_gate_was_frozen_before_the_first_review_and_says_what_it_found(
     page = client.get(f"/projects/{project.slug}/campaigns/{campaign.pk}/gate/").text
     for condition in campaign_gate.gate.asked:
         assert escape(condition.words) in page
-    assert "Earlier looks" in page
+    assert "Earlier evaluations" in page
 
 
 def test_v2_comes_from_the_accepted_corrections_alone(recorded: Demonstration):
