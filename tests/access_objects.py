@@ -366,7 +366,7 @@ def _monitoring(world: SimpleNamespace) -> None:
         number=1,
         begins_at=now - dt.timedelta(days=7),
         ends_at=now,
-        state="judged",
+        state="evaluated",
         evaluated_at=now,
         campaign=world.campaign,
         population=1,
@@ -400,7 +400,7 @@ def _monitoring(world: SimpleNamespace) -> None:
         cause="threshold",
         value=3,
         limit=4,
-        words="Tone is under 4.",
+        message="Tone is under 4.",
     )
     world.proposal = RetrainProposal.objects.create(stream=world.stream, alert=world.alert)
 
