@@ -125,7 +125,7 @@ def _steps_instead(last: Gain) -> str:
     return (
         f"But the larger share took more optimiser steps as well ({after.steps or 0:,.0f} and not {before.steps or 0:,.0f}), and of "
         f"the smaller one’s trainings {which} had their lowest validation loss at the last step: more steps may be what "
-        "helped. A sweep of the same shares with the same number of steps (“Steps at most”, max_steps in the API) tells."
+        "helped. A sweep of the same shares with the same number of steps (max steps) shows it."
     )
 
 

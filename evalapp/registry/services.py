@@ -29,7 +29,7 @@ from run_directory.model_files import UnusableModelError, reading
 from run_directory.quantization import why_not_registrable
 from run_directory.records import RecordError
 
-IMPORTED_MODEL_NAME = "Imported answers"
+IMPORTED_MODEL_NAME = "Imported outputs"
 
 
 class FewShot(NamedTuple):

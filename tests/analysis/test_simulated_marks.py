@@ -100,8 +100,8 @@ def test_choices_say_it_in_words(campaign: Campaign, project: Project, engineer:
     generation = page_of(engineer, project, "runs/new/generation/")
     assert re.search(r"v2 \(LoRA, Base\) \(simulated\)\s*</label>", generation)
     design = page_of(manager, project, "campaigns/new/")
-    assert re.search(r"plain · Imported answers \(simulated\)\s*</label>", design)
-    assert not re.search(r"formal · Imported answers \(simulated\)", design)
+    assert re.search(r"plain · Imported outputs \(simulated\)\s*</label>", design)
+    assert not re.search(r"formal · Imported outputs \(simulated\)", design)
     assert re.search(r"Robot \(simulated\)\s*</label>", design)
     assert "plain (simulated)</option>" in page_of(manager, project, f"compare/{campaign.pk}/decide/")
 

@@ -284,7 +284,7 @@ def test_a_blind_reviewer_learns_neither_model_nor_peer_from_any_answer(
     assert len(asked) == 3 + 6 * 12 + 9
     leaks = [
         *ModelVersion.objects.values_list("label", flat=True),
-        *("canary", "Canary", "98765", "77.1", "Imported answers", other_reviewer.email, str(other_reviewer)),
+        *("canary", "Canary", "98765", "77.1", "Imported outputs", other_reviewer.email, str(other_reviewer)),
     ]
     for answer in asked:
         text = answer.text + str(dict(answer.headers))

@@ -105,7 +105,7 @@ def test_every_column_is_in_sight(
         f"campaigns/{gated.pk}/flags/": {"Item", "What is wrong", "Flagged"},
         "monitor/": {"State", "Events", "Last event", "Weeks evaluated", "Next sample"},
         f"monitor/{watched.pk}/": alerts | weeks,
-        f"monitor/{watched.pk}/weeks/1/": {"Answer", "Model", "At", "Chance"},
+        f"monitor/{watched.pk}/weeks/1/": {"Answer", "Model", "At", "Inclusion probability"},
         f"export/{export.pk}/": {"Kind", "In?", "Reason", "Decision"},
         f"compare/{gated.pk}/severity/": {"Total", *scales, "Severity", "Standard error", "Infit", "Scores"},
     }

@@ -19,8 +19,8 @@ COMMIT = "0123456789abcdef0123456789abcdef01234567"
 class Hub:
     """``models``: folders by repository. Each asked-for path stands in ``asked``, with its token."""
 
-    def __init__(self, address: str) -> None:
-        self.address = address
+    def __init__(self, url: str) -> None:
+        self.url = url
         self.models: dict[str, Path] = {}
         self.asked: list[tuple[str, str]] = []
         self.refuse: dict[str, tuple[int, str]] = {}

@@ -49,7 +49,7 @@ def hub(model: Path) -> Iterator[Hub]:
 
 def brought(hub: Hub, folder: Path, *, token: str = "", **fields: object) -> HubResult:
     folder.mkdir(exist_ok=True)
-    given = {"repository": REPOSITORY, "hub": hub.address, "allowed": HERE, **fields}
+    given = {"repository": REPOSITORY, "hub": hub.url, "allowed": HERE, **fields}
     (folder / "spec.json").write_text(HubSpec(**given).to_json())
     environment = {name: value for name, value in os.environ.items() if not name.startswith("HF_")}
     code, errors = run("hub", folder, env=environment | ({"HF_TOKEN": token} if token else {}))
@@ -63,7 +63,7 @@ def refused(hub: Hub, folder: Path, *, token: str = "", **fields: object) -> str
     from hub.download import download
 
     folder.mkdir(exist_ok=True)
-    given = {"repository": REPOSITORY, "hub": hub.address, "allowed": HERE, **fields}
+    given = {"repository": REPOSITORY, "hub": hub.url, "allowed": HERE, **fields}
     (folder / "spec.json").write_text(HubSpec(**given).to_json())
     with pytest.MonkeyPatch.context() as patched:
         patched.delenv("HF_TOKEN", raising=False)
@@ -108,12 +108,12 @@ def test_the_token_comes_from_the_environment_and_stands_in_no_file(hub: Hub, tm
     folder = tmp_path / "run"
     said = refused(hub, folder)
     assert said.startswith(
-        f"{hub.address} has no model {REPOSITORY}, or it is private. It was asked for with no token"
+        f"{hub.url} has no model {REPOSITORY}, or it is private. It was asked for with no token"
     )
 
     assert brought(hub, folder, token=hub.token).outcome == "succeeded"
     assert refused(hub, tmp_path / "other", token="hf_other").startswith(
-        f"{hub.address} has no model {REPOSITORY}, or it is private. It was asked for with the token of EVALAPP_HF_TOKEN"
+        f"{hub.url} has no model {REPOSITORY}, or it is private. It was asked for with the token of EVALAPP_HF_TOKEN"
     )
     holding = [
         path for path in folder.rglob("*") if path.is_file() and hub.token.encode() in path.read_bytes()
@@ -148,10 +148,10 @@ def test_a_page_in_place_of_an_answer_is_said_in_words(hub: Hub, tmp_path: Path)
 
 
 def test_a_hub_that_nobody_answers_for_and_one_that_may_not_be_asked(hub: Hub, tmp_path: Path) -> None:
-    hub.address, there = "http://127.0.0.1:9", hub.address
+    hub.url, there = "http://127.0.0.1:9", hub.url
     gone = refused(hub, tmp_path / "gone")
     assert gone.startswith("http://127.0.0.1:9 cannot be reached")
-    hub.address = there
+    hub.url = there
     closed = refused(hub, tmp_path / "closed", allowed=("huggingface.co",))
     assert closed.startswith("127.0.0.1 is 127.0.0.1, which is not public, so nothing was asked there")
     assert hub.asked == []
@@ -175,7 +175,7 @@ def test_a_cancel_in_the_middle_of_a_file_is_heard(hub: Hub, tmp_path: Path) -> 
     hub.cut_at, hub.waits_for = 100_000, threading.Event()
     folder = tmp_path / "run"
     folder.mkdir()
-    given = HubSpec(repository=REPOSITORY, hub=hub.address, allowed=HERE)
+    given = HubSpec(repository=REPOSITORY, hub=hub.url, allowed=HERE)
     (folder / "spec.json").write_text(given.to_json())
     with start("hub", folder) as process:
         wait_for(process, "Downloading the weights")

@@ -125,8 +125,8 @@ def fill_training(engineer: Person, name: str, *, steps: int, rate: str = "0.01"
     for label, value in (
         ("Learning rate", rate),
         ("LoRA rank", "4"),
-        ("Steps at most", str(steps)),
-        ("Rows in a batch", "2"),
+        ("Max steps", str(steps)),
+        ("Batch size", "2"),
         ("Validation share", "0"),
     ):
         field = engineer.page.get_by_label(label)
