@@ -128,7 +128,7 @@ def test_the_form_of_a_decision_waits_for_its_figures(campaign: Campaign, manage
     browser = client_of(manager)
     page = read_without_scores(browser, form_of(campaign))
     assert "are not computed yet" in page and "Compute them" in page and "Record the decision" not in page
-    with pytest.raises(ConflictError, match="Have them computed"):
+    with pytest.raises(ConflictError, match="Have them calculated"):
         decided(campaign, manager)
     assert not Decision.objects.exists()
     computed(campaign)
@@ -151,7 +151,7 @@ def test_a_decision_keeps_how_far_its_figures_are_behind(
     assert evidence["standing"]["reviews_since"] == 2 * ROWS
     assert decision.computed_at == campaign.stored_analyses.get(part="").computed_at
     page = client_of(manager).get(f"/projects/{campaign.project.slug}/decisions/{decision.pk}/").text
-    assert "on figures as of" in page and f"{2 * ROWS} reviews before it" in page
+    assert "on results as of" in page and f"{2 * ROWS} reviews before it" in page
     assert decided(campaign, manager) == decision, "the same numbers, so the same decision"
 
 
