@@ -207,7 +207,7 @@ def test_the_form_says_when_to_use_what_and_the_page_what_was_used(
     assert "1e-06" in page
     made = client.get(reverse("model_version", args=[project.slug, run.produced_id])).content.decode()
     assert "Full model of Small, version 2." in made
-    assert "33.0% of the weights" in made
+    assert "33.0% of the parameters" in made
     assert "Full fine-tuning by DPO" in made
 
 

@@ -158,7 +158,7 @@ def test_the_page_and_the_api_show_the_parts(
     assert "The rows are split into 2 parts." in page
     assert "5 of 5" in page and "4 of 4" in page
     form = client.get(reverse("generation_new", args=[project.slug])).content.decode()
-    assert "Parts to split the rows into" in form
+    assert "Free workers take one shard each" in form
     unsplit = begin(1, "Whole")
     assert (
         'id="run-shards"'
