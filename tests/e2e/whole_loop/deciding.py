@@ -174,7 +174,9 @@ def choose_what_to_train_on(engineer: Person) -> None:
     engineer.follow(f"Feedback of {CAMPAIGN}")
     engineer.follow("Train the next version")
     engineer.is_at("New training")
-    expect(engineer.page.get_by_label("Dataset version").locator("option:checked")).to_contain_text(f"{DATASET} v2")
+    expect(engineer.page.get_by_label("Dataset version").locator("option:checked")).to_contain_text(
+        f"{DATASET} v2"
+    )
     engineer.choose("Start from", f": {FIRST}$")
 
 
