@@ -69,7 +69,7 @@ class Bind(NamedTuple):
     @property
     def url(self) -> str:
         """The address to open in a browser on this machine."""
-        host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self.host, self.host)  # noqa: S104
+        host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self.host, self.host)  # noqa: S104 - compared, not bound
         return f"http://{_bracketed(host)}:{self.port}"
 
     def __str__(self) -> str:
@@ -263,7 +263,7 @@ def socket_folder_for(home: Path) -> Path:
         return inside
     digest = hashlib.sha256(os.fsencode(home)).hexdigest()[:12]
     # Not TMPDIR: every shell must find the same socket.
-    return Path("/tmp") / f"evalapp-{os.getuid()}-{digest}"  # noqa: S108
+    return Path("/tmp") / f"evalapp-{os.getuid()}-{digest}"  # noqa: S108 - a folder of its own, whose owner is checked
 
 
 def embedded_database_url(home: Path, sockets: Path, name: str = DATABASE_NAME) -> str:

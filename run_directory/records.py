@@ -49,7 +49,7 @@ class Record:
         where = where or cls.__name__
         if not isinstance(value, dict):
             raise RecordError(f"{where}: expected an object with named fields, found {_kind(value)}")
-        fields = {field.name: field for field in dataclasses.fields(cls)}  # type: ignore[arg-type]  # as above
+        fields = {field.name: field for field in dataclasses.fields(cls)}  # type: ignore[arg-type]  # subclasses are dataclasses
         if unknown := sorted(set(value) - set(fields)):
             raise RecordError(
                 f"{where}: unknown field {', '.join(map(repr, unknown))}; the known fields are {', '.join(fields)}"

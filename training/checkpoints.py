@@ -163,7 +163,7 @@ class LastStep:
         if self._random is None:
             return
         random.setstate(self._random["python"])
-        np.random.set_state(self._random["numpy"])  # noqa: NPY002  # likewise
+        np.random.set_state(self._random["numpy"])  # noqa: NPY002  # the one that Trainer saves
         torch.random.set_rng_state(self._random["cpu"])
         if "cuda" in self._random:
             torch.cuda.random.set_rng_state(self._random["cuda"])

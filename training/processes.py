@@ -190,7 +190,7 @@ class _InSeveral:
 
     def _save_checkpoint(self: Any, model: Any, trial: Any) -> None:
         if self.args.process_index == 0:
-            super()._save_checkpoint(model, trial)  # type: ignore[misc]  # likewise
+            super()._save_checkpoint(model, trial)  # type: ignore[misc]  # Trainer's
 
     def store_flos(self) -> None:
         """Nothing: the figure is not used, and it is collected from all, who are not there when one saves."""

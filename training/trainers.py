@@ -23,7 +23,7 @@ class _OnPreparedRows:
         # TRL's copy of an adapter, from which it computed them. A checkpoint with two adapters would be resumed
         # with the weights of neither.
         if "ref" in getattr(self.model, "peft_config", {}):  # type: ignore[attr-defined]  # the trainer's
-            self.model.delete_adapter("ref")  # type: ignore[attr-defined]  # likewise
+            self.model.delete_adapter("ref")  # type: ignore[attr-defined]  # the trainer's
 
     def _prepare_dataset(self, dataset: Any, *_: Any) -> Any:
         return dataset

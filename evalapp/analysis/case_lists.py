@@ -184,7 +184,7 @@ class LargeCaseList(CaseList):
 
 
 def cases_at(view: ComparisonFilter, query: Mapping[str, str], *, reviewer_type: str) -> CaseList:
-    """What an address picks of a view. ``reviewer_type`` as in `load_scores`. MissingError for a part that names nothing."""
+    """The cases that a URL asks for. ``reviewer_type`` as in `load_scores`. MissingError for a part that names nothing."""
     if is_large(view.campaign, reviewer_type=reviewer_type):
         return LargeCaseList(view, query, reviewer_type=reviewer_type)
     filtered = load_filtered(view, reviewer_type=reviewer_type)

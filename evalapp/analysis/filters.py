@@ -167,7 +167,7 @@ def read_filter(
         return ComparisonFilter(campaign, unknown=unknown)
     reading = _Reading(campaign, query)
     if sum(len(query.getlist(name)) for name in query) > MOST_CHOICES:
-        reading.refuse("", f"The address names more than {MOST_CHOICES} filters. Choose fewer.")
+        reading.refuse("", f"The URL has more than {MOST_CHOICES} filters. Choose fewer.")
         return ComparisonFilter(campaign, problems=tuple(reading.problems), unknown=unknown)
     if len(query.urlencode()) > LONGEST_QUERY:
         reading.refuse("", "The filters make the address too long for a link. Choose fewer of them.")

@@ -130,7 +130,7 @@ def finder_campaign(request: MemberRequest, campaign_id: int) -> HttpResponse:
     try:
         wanted = finder_from(cases.scores, request.GET.dict())
         if wanted is None:
-            raise InvalidError("The address names no finder. Open it again from the comparison.")
+            raise InvalidError("The URL has no finder. Open it again from the comparison.")
         picked = pick_found(wanted=wanted, found=cases.found(wanted), view=view, by=request.user)
     except ProblemError as error:
         return _render(request, view, error)

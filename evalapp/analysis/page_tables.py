@@ -57,15 +57,15 @@ class PageTables(TableSource):
         return found
 
     @cached_property
-    def comparison(self) -> Comparison:  # type: ignore[override]
+    def comparison(self) -> Comparison:  # type: ignore[override]  # calculated when asked for
         return self.large.comparison if self.large else compare(self._scores)
 
     @cached_property
-    def reference(self) -> CandidateRow | None:  # type: ignore[override]
+    def reference(self) -> CandidateRow | None:  # type: ignore[override]  # calculated when asked for
         return chosen_reference(self.comparison, self.asked.get("against", ""), self._contradiction)
 
     @cached_property
-    def metric(self) -> MetricDescription | None:  # type: ignore[override]
+    def metric(self) -> MetricDescription | None:  # type: ignore[override]  # calculated when asked for
         return chosen_metric(self.comparison, self.asked.get("metric", ""))
 
     @cached_property
@@ -136,7 +136,7 @@ class PageTables(TableSource):
         return _computed(found.panel)
 
     @cached_property
-    def judged(self) -> PairResults | None:  # type: ignore[override]
+    def judged(self) -> PairResults | None:  # type: ignore[override]  # calculated when asked for
         if not self.view.campaign.compares:
             return None
         judgements = load_judgements(self.view.campaign, reviewer_type=self.reviewer_type)

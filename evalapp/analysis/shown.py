@@ -172,7 +172,7 @@ class Shown(TableSource):
         return ComputedPanel(self.originals, self.originals.names)
 
     @cached_property
-    def judged(self) -> PairResults | None:  # type: ignore[override]
+    def judged(self) -> PairResults | None:  # type: ignore[override]  # calculated when asked for
         """What people preferred, where they compare answers and somebody has."""
         campaign = self.originals.campaign
         if not campaign.compares:

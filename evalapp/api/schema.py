@@ -60,7 +60,7 @@ def written_schema() -> Written:
 
 @cache
 def _write_schema() -> Written:
-    schema = SchemaGenerator().get_schema(request=None, public=True)  # type: ignore[no-untyped-call]
+    schema = SchemaGenerator().get_schema(request=None, public=True)  # type: ignore[no-untyped-call]  # the library's own
     body = OpenApiJsonRenderer().render(schema, renderer_context={})
     return Written(body, f'"{sha256(body).hexdigest()[:32]}"')
 

@@ -53,7 +53,7 @@ def zip_blocks(entries: Sequence[Entry], *, folder: str) -> Iterator[bytes]:
     Not compressed: weights hardly shrink, and it would take minutes.
     """
     outlet, sums = _Outlet(), []
-    with zipfile.ZipFile(outlet, "w", zipfile.ZIP_STORED, allowZip64=True) as archive:  # type: ignore[call-overload]
+    with zipfile.ZipFile(outlet, "w", zipfile.ZIP_STORED, allowZip64=True) as archive:  # type: ignore[call-overload]  # it only writes
         for entry in entries:
             digest = hashlib.sha256()
             with archive.open(_info(f"{folder}/{entry.name}"), "w", force_zip64=True) as target:

@@ -257,11 +257,13 @@ class CampaignForm(forms.Form):
         chosen = self["rubric_version"].value()
         if chosen in (None, ""):
             # What a browser shows as chosen where nothing is.
-            return field.queryset.first()  # type: ignore[no-any-return]
+            first: RubricVersion | None = field.queryset.first()
+            return first
         try:
-            return field.to_python(chosen)  # type: ignore[no-any-return]
+            version: RubricVersion | None = field.to_python(chosen)
         except forms.ValidationError:
             return None
+        return version
 
     def design(self) -> CampaignDesign:
         """The form's design, candidates in the order of their making; None for a field that cannot be read."""

@@ -397,18 +397,18 @@ class CostOf(NamedTuple):
 
 def cost_of(design: CostOf) -> Cost:
     """What the design costs; what of it cannot be is left to the checks of `design`."""
-    material = {
+    material: dict[str, Any] = {
         "dataset_version_id": design.dataset_version_id,
         "split": design.split,
         "candidate_ids": design.candidate_ids,
         "picked": design.picked,
     }
-    coverage = coverage_of(**material)  # type: ignore[arg-type]
+    coverage = coverage_of(**material)
     there = max(0, coverage.complete - design.calibration_items - design.gold_examples)
     items = there if design.items_wanted is None else min(design.items_wanted, there)
     strata: dict[str, int] = {}
     if design.stratify_by and items:
-        strata = strata_of(**material, field=design.stratify_by)  # type: ignore[arg-type]
+        strata = strata_of(**material, field=design.stratify_by)
     shares = shares_by_stratum(strata, items) if 1 < len(strata) <= min(items, MOST_STRATA) else {}
     work = work_of(design.method, len(design.candidate_ids), has_baseline=design.has_baseline)
     return Cost(

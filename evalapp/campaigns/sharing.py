@@ -22,7 +22,7 @@ LACKING = """
       AND (%(items)s::bigint[] IS NULL OR i.id = ANY(%(items)s::bigint[]))
 """
 
-_NEEDS = f"SELECT id, overlap - assignments, assignments FROM ({LACKING}) AS lacking ORDER BY position"  # noqa: S608
+_NEEDS = f"SELECT id, overlap - assignments, assignments FROM ({LACKING}) AS lacking ORDER BY position"  # noqa: S608 - a constant
 
 
 class AssignedTo(NamedTuple):

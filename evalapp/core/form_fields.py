@@ -9,8 +9,8 @@ from django.db.models import Manager, Model, QuerySet
 from evalapp.core.marks import marked
 
 
-class RowField(forms.ModelChoiceField):  # type: ignore[type-arg]  # Django's class takes no type when it runs
-    """A choice of one row. ``name_of`` names a row, by default as its ``str`` does; simulated ones are marked."""
+class _NamesRows:
+    """Names each row by ``name_of``, by default as its ``str`` does, and marks simulated ones."""
 
     def __init__(
         self,
@@ -19,28 +19,19 @@ class RowField(forms.ModelChoiceField):  # type: ignore[type-arg]  # Django's cl
         name_of: Callable[[Any], str] = str,
         **options: Any,
     ) -> None:
-        super().__init__(queryset, **options)
+        super().__init__(queryset, **options)  # type: ignore[call-arg]  # of the field's class, which comes next
         self.name_of = name_of
 
     def label_from_instance(self, obj: Model) -> str:
         return marked(self.name_of(obj), obj)
 
 
-class RowsField(forms.ModelMultipleChoiceField):  # type: ignore[type-arg]  # as above
-    """A choice of several rows; see `RowField`."""
+class RowField(_NamesRows, forms.ModelChoiceField):  # type: ignore[type-arg]  # Django's takes no type at run time
+    """A choice of one row."""
 
-    def __init__(
-        self,
-        queryset: QuerySet[Any] | Manager[Any] | None,
-        *,
-        name_of: Callable[[Any], str] = str,
-        **options: Any,
-    ) -> None:
-        super().__init__(queryset, **options)
-        self.name_of = name_of
 
-    def label_from_instance(self, obj: Model) -> str:
-        return marked(self.name_of(obj), obj)
+class RowsField(_NamesRows, forms.ModelMultipleChoiceField):  # type: ignore[type-arg]  # Django's takes no type
+    """A choice of several rows."""
 
 
 def row_field(form: forms.BaseForm, name: str) -> "forms.ModelChoiceField[Any]":

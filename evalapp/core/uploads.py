@@ -11,7 +11,7 @@ from django.http import HttpResponse
 
 def takes_imports(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
     """Mark a view of a project whose forms may be as large as `IMPORT_MAX_BYTES`, from who may write there."""
-    view.takes_imports = True  # type: ignore[attr-defined]
+    view.takes_imports = True  # type: ignore[attr-defined]  # a function may bear any attribute
     return view
 
 

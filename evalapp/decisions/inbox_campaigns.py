@@ -82,7 +82,7 @@ def _overdue(project: Project, campaign: Campaign, now: datetime) -> InboxEntry:
     assert campaign.deadline is not None
     past = duration((now - campaign.deadline).total_seconds())
     text = (
-        f"{campaign.name} is {past} past its deadline, {campaign.done} of {campaign.reviews_total} reviews in"  # type: ignore[attr-defined]
+        f"{campaign.name} is {past} past its deadline, {campaign.done} of {campaign.reviews_total} reviews in"  # type: ignore[attr-defined]  # annotated by the query
     )
     return InboxEntry("overdue", text, _page(project, campaign))
 
@@ -91,7 +91,7 @@ def _stalled(project: Project, campaigns: Sequence[Campaign], now: datetime) -> 
     """Campaigns that have been silent for longer than is usual for them."""
     silent: dict[int, datetime] = {}
     for campaign in campaigns:
-        since = campaign.latest or campaign.opened_at  # type: ignore[attr-defined]
+        since = campaign.latest or campaign.opened_at  # type: ignore[attr-defined]  # annotated by the query
         if since is not None and since <= now - SHORTEST_SILENCE:
             silent[campaign.pk] = since
     pauses = _pauses(silent)
@@ -131,7 +131,7 @@ def _late(project: Project, campaigns: Sequence[Campaign], now: datetime) -> lis
     days = recent_days(due, now=now) if due else {}
     entries = []
     for campaign in due:
-        found = campaign_forecast(campaign, done=campaign.done, days=days[campaign.pk], now=now)  # type: ignore[attr-defined]
+        found = campaign_forecast(campaign, done=campaign.done, days=days[campaign.pk], now=now)  # type: ignore[attr-defined]  # annotated by the query
         if found is None or not found.days_late or found.done_at is None:
             continue
         text = (

@@ -36,7 +36,7 @@ def check_address_is_free(environment: Environment) -> None:
 def health(environment: Environment) -> tuple[int, str] | None:
     """Status and body of /healthz; None where nothing answers."""
     bind = environment.bind
-    host = "127.0.0.1" if bind.host == "0.0.0.0" else "::1" if bind.host == "::" else bind.host  # noqa: S104
+    host = "127.0.0.1" if bind.host == "0.0.0.0" else "::1" if bind.host == "::" else bind.host  # noqa: S104 - compared, not bound
     connection = http.client.HTTPConnection(host, bind.port, timeout=_ANSWER_SECONDS)
     named = environment.allowed_hosts[0]
     headers = {"Host": "localhost" if named == "*" else named.removeprefix(".")}

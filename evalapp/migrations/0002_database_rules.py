@@ -117,7 +117,7 @@ ALTER TABLE evalapp_score ADD CONSTRAINT score_range_is_the_criterions
     REFERENCES evalapp_criterion (id, minimum, maximum) DEFERRABLE INITIALLY DEFERRED;
 """
 
-# As of a score.
+# The same for an adjudicated score.
 ADJUDICATION_RANGE = """
 ALTER TABLE evalapp_adjudication ADD CONSTRAINT adjudication_range_is_the_criterions
     FOREIGN KEY (criterion_id, minimum, maximum)

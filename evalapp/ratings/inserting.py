@@ -26,7 +26,7 @@ def insert_from(
     names = ", ".join(f'"{name}"' for name in expressions)
     values = ", ".join(expressions.values())
     # Names and expressions are the callers' constants; every value is a parameter.
-    statement = f'INSERT INTO "{model._meta.db_table}" ({names}) SELECT {values} FROM {source}'  # noqa: S608
+    statement = f'INSERT INTO "{model._meta.db_table}" ({names}) SELECT {values} FROM {source}'  # noqa: S608 - names of our models
     with connection.cursor() as cursor:
         cursor.execute(statement, given)
         return int(cursor.rowcount)

@@ -107,7 +107,7 @@ class _Loader(yaml.SafeLoader):
     depth = 0
 
     def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
-        event: Any = self.peek_event()  # type: ignore[no-untyped-call]
+        event: Any = self.peek_event()  # type: ignore[no-untyped-call]  # PyYAML’s own
         line = f"Line {event.start_mark.line + 1}"
         if isinstance(event, yaml.AliasEvent):
             raise InvalidError(f"{line}: a rubric file has no aliases (*name). Write it out.")

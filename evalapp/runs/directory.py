@@ -81,7 +81,7 @@ def candidate_specs(run: Run) -> tuple[Candidate, ...]:
             Candidate(
                 key=entry.key,
                 # A full model is its own base; imported answers never get here.
-                kind="base" if version.kind in STANDING_KINDS else version.kind,  # type: ignore[arg-type]
+                kind="base" if version.kind in STANDING_KINDS else version.kind,  # type: ignore[arg-type]  # as the program names it
                 system_prompt=version.system_prompt or None,
                 template=version.prompt_template or None,
                 examples=_shown(version),

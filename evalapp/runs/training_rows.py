@@ -117,7 +117,7 @@ def _pairs(example: Example, common: Common) -> Iterator[DataRow]:
             id=_numbered(example, number),
             chosen=_turn(pair["chosen"]),
             rejected=_turn(pair["rejected"]),
-            **common,  # type: ignore[arg-type]  # likewise
+            **common,  # type: ignore[arg-type]  # as the row type names them
         )
 
 
@@ -130,7 +130,7 @@ def _judgements(example: Example, common: Common) -> Iterator[DataRow]:
             id=_numbered(example, number),
             completion=_turn(answer),
             label=is_good,
-            **common,  # type: ignore[arg-type]  # likewise
+            **common,  # type: ignore[arg-type]  # as the row type names them
         )
 
 

@@ -10,6 +10,7 @@ from django.apps import apps
 from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
 from markdown_it import MarkdownIt
+from markdown_it.token import Token
 
 register = template.Library()
 
@@ -37,7 +38,7 @@ _MOST_CELLS = 3_000
 _TABLE_RULE = re.compile(r"^[ >]*\|?[ ]*:?-[-:| ]*$", re.MULTILINE)
 
 
-def _lower_headings(tokens: list) -> None:  # type: ignore[type-arg]
+def _lower_headings(tokens: list[Token]) -> None:
     # The page owns h1 and h2, so an answer cannot pose as a part of it.
     for token in tokens:
         if token.type in ("heading_open", "heading_close"):

@@ -11,7 +11,7 @@ export const clockTime = (when) =>
 
 // When a place can become free by itself: the end of a lease, which may be another day.
 export function comesBack(when) {
-  if (when <= new Date()) return "Look again now.";
+  if (when <= new Date()) return "Check now.";
   const day = when.toDateString() === new Date().toDateString() ? "" : `${when.toLocaleDateString(document.documentElement.lang)} `;
   return `The next item may become available at ${day}${clockTime(when)}.`;
 }

@@ -187,7 +187,7 @@ def test_a_filter_that_the_page_does_not_know_is_said_beside_all_numbers(
 ) -> None:
     page = client_of(manager).get(address(campaign, "colour=red"))
     assert page.status_code == 200
-    assert "The address names “colour”, which this page does not know. It filters nothing." in page.text
+    assert "The URL has the filter “colour”, which this page does not have. It is ignored." in page.text
 
 
 def test_the_page_says_exploratory_and_its_numbers_lead_to_the_items_in_view(

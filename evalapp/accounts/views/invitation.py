@@ -6,6 +6,7 @@ from django.urls import reverse
 from django.utils.http import urlencode
 from django.views.decorators.cache import never_cache
 
+from evalapp.accounts.access import opens_for, person_of
 from evalapp.accounts.forms import NewPersonForm
 from evalapp.accounts.identities import provider_name
 from evalapp.accounts.invitations import accept_as, accept_as_new_person, claim_account, claimed_by
@@ -48,10 +49,10 @@ def invitation_accept(request: HttpRequest, token: str) -> HttpResponse:
 
 def _join(request: HttpRequest, invitation: Invitation) -> HttpResponse:
     if request.method == "POST":
-        accept_as(invitation=invitation, user=request.user)  # type: ignore[arg-type]
+        accept_as(invitation=invitation, user=person_of(request))
         return redirect("/")
     return render(request, "accounts/invitation.html", {"invitation": invitation, "form": None})
 
 
 # The address holds a secret, so nobody without it gets past `invitation_for`.
-invitation_accept.required_permission = "link"  # type: ignore[attr-defined]
+opens_for(invitation_accept, "link")

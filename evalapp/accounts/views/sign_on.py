@@ -15,7 +15,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 from requests import RequestException
 
-from evalapp.accounts.access import person_of, signed_in_view
+from evalapp.accounts.access import opens_for, person_of, signed_in_view
 from evalapp.accounts.emergency import person_of_emergency_link, use_emergency_link
 from evalapp.accounts.identities import PROVIDER, provider_name, unlink_identities
 from evalapp.accounts.sign_on import SignOnFlow, chosen_provider, refusal
@@ -72,7 +72,7 @@ def callback(request: HttpRequest) -> HttpResponse:
 def _carried_out(request: HttpRequest, step: type) -> HttpResponse:
     name = provider_name()
     try:
-        response: HttpResponse = step.adapter_view(SignOnFlow(request, PROVIDER))(request)  # type: ignore[attr-defined]
+        response: HttpResponse = step.adapter_view(SignOnFlow(request, PROVIDER))(request)  # type: ignore[attr-defined]  # allauth has no types
     except IntegrityError:
         # Two tabs came back at one moment, and the other was quicker: the account is there by now.
         logger.info("Two sign-ins of one new identity met.")
@@ -108,4 +108,4 @@ def emergency_sign_in(request: HttpRequest, token: str) -> HttpResponse:
 
 
 # The address holds a secret, so nobody without it gets past `person_of_emergency_link`.
-emergency_sign_in.required_permission = "link"  # type: ignore[attr-defined]
+opens_for(emergency_sign_in, "link")

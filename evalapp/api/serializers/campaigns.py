@@ -301,7 +301,7 @@ class CampaignItemSerializer(serializers.Serializer[Any]):
     skipped = serializers.SerializerMethodField()
 
     def get_skipped(self, item: Item) -> list[str]:
-        return [skip.reason for skip in item.skips_given]  # type: ignore[attr-defined]
+        return [skip.reason for skip in item.skips_given]  # type: ignore[attr-defined]  # annotated by the query
 
 
 class AddedSerializer(serializers.Serializer[Any]):

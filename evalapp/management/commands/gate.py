@@ -45,7 +45,7 @@ class Command(BaseCommand):
             print(message, file=sys.stderr)
             sys.exit(ERROR)
 
-        parser.error = refuse  # type: ignore[method-assign]
+        parser.error = refuse  # type: ignore[method-assign]  # this parser alone
         return parser
 
     def add_arguments(self, parser: CommandParser) -> None:
