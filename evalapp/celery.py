@@ -29,11 +29,11 @@ PACKAGES_WITH_TASKS = [
 app = Celery("evalapp")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks(PACKAGES_WITH_TASKS)
-app.conf.beat_scheduler = "evalapp.jobs.clock:Clock"
-# Short, and needed most when the workers are stuck: the clock carries them out itself.
-DUTIES = frozenset({"reap-lost-jobs", "return-lapsed-assignments", "ring-for-webhooks", "open-due-weeks"})
+app.conf.beat_scheduler = "evalapp.jobs.scheduler:JobScheduler"
+# Short, and needed most when the workers are stuck: the scheduler carries them out itself.
+DUTIES = frozenset({"reap-lost-jobs", "return-lapsed-assignments", "notify-webhooks", "open-due-weeks"})
 app.conf.beat_schedule = {
-    # Expires, so that rings do not pile up while nobody hears them.
+    # Expires, so that notifies do not pile up while nobody hears them.
     "advance-demonstration": {
         "task": "evalapp.demo.tasks.advance",
         "schedule": 2.0,
@@ -46,11 +46,11 @@ app.conf.beat_schedule = {
         "options": {"expires": 60},
     },
     "open-due-weeks": {"task": "evalapp.monitoring.tasks.open_due_weeks", "schedule": 60.0},
-    # At night in most of Europe and America; a clock that was stopped then does it when it starts.
+    # At night in most of Europe and America; a scheduler that was stopped then does it when it starts.
     "check-counts": {"task": "evalapp.reviews.tasks.check_counts", "schedule": crontab(hour=3, minute=20)},
     "reap-lost-jobs": {"task": "evalapp.jobs.tasks.reap_lost_jobs", "schedule": 5.0},
     "remove-old-deliveries": {"task": "evalapp.webhooks.tasks.remove_old_deliveries", "schedule": 3600.0},
-    "ring-for-webhooks": {"task": "evalapp.webhooks.tasks.ring_if_due", "schedule": 2.0},
+    "notify-webhooks": {"task": "evalapp.webhooks.tasks.notify_if_due", "schedule": 2.0},
     "refresh-analyses": {
         "task": "evalapp.analysis.tasks.refresh_analyses",
         "schedule": 60.0,

@@ -111,10 +111,10 @@ LOGIN_REDIRECT_URL = "/"
 ACCOUNT_ADAPTER = "evalapp.accounts.adapter.ClosedSignUpAdapter"
 ACCOUNT_LOGIN_METHODS = {"email"}
 ACCOUNT_FORMS = {
-    "login": "evalapp.accounts.door_forms.SignInForm",
-    "change_password": "evalapp.accounts.door_forms.ChangePasswordForm",
-    "reset_password_from_key": "evalapp.accounts.door_forms.ChoosePasswordForm",
-    "user_token": "evalapp.accounts.door_forms.PasswordLinkForm",
+    "login": "evalapp.accounts.sign_in_forms.SignInForm",
+    "change_password": "evalapp.accounts.sign_in_forms.ChangePasswordForm",
+    "reset_password_from_key": "evalapp.accounts.sign_in_forms.ChoosePasswordForm",
+    "user_token": "evalapp.accounts.sign_in_forms.PasswordLinkForm",
 }
 ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*", "password2*"]
 ACCOUNT_USER_MODEL_USERNAME_FIELD = None

@@ -11,7 +11,7 @@ PARTS_FOLDER = "download"
 """In the run directory: what has come so far."""
 TOKEN_VARIABLE = "HF_TOKEN"  # noqa: S105  # the variable's name
 """Where the program finds the hub's token, if there is one; no file of the run directory holds it."""
-USUAL_HUB = "https://huggingface.co"
+DEFAULT_HUB = "https://huggingface.co"
 MOST_TEMPLATE_CHARACTERS = 200_000
 
 _PART = r"[A-Za-z0-9][A-Za-z0-9._-]{0,95}"
@@ -28,7 +28,7 @@ class HubSpec(Record):
     """As the hub calls it: organisation/name."""
     revision: str = "main"
     """A branch, a tag or a commit; the commit that it is at the first start is taken, and said."""
-    hub: str = USUAL_HUB
+    hub: str = DEFAULT_HUB
     allowed: tuple[str, ...] = ()
     """Hosts and networks that may be reached, as `run_directory.outgoing_policy` reads them."""
     chat_template: str | None = None

@@ -7,11 +7,11 @@ from pathlib import Path
 
 from inference.prompts import Prompt
 from inference.spec import Candidate, Output
+from run_directory.disk_space import is_disk_full, no_room
 from run_directory.files import append_whole, drop_torn_line
 from run_directory.program import Refusal
 from run_directory.protocol import OUTPUTS_FILE
 from run_directory.records import RecordError
-from run_directory.room import is_disk_full, no_room
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Protocol
 
+from run_directory.disk_space import give_back, is_disk_full, no_room, set_aside
 from run_directory.files import append_whole, drop_torn_line, write_whole
 from run_directory.memory import is_out_of_memory
 from run_directory.model_files import UnusableModelError
@@ -34,7 +35,6 @@ from run_directory.protocol import (
     Outcome,
 )
 from run_directory.records import Record, RecordError, parse_json
-from run_directory.room import give_back, is_disk_full, no_room, set_aside
 
 GRACE_SECONDS = 30
 """How long a program may take to save its work after its parent has gone."""

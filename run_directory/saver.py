@@ -9,6 +9,7 @@ from pathlib import Path
 from stat import S_ISREG
 from typing import NamedTuple
 
+from run_directory.disk_space import RESERVE_FILE
 from run_directory.files import sha256_of
 from run_directory.protocol import (
     ADAPTER_FOLDER,
@@ -20,7 +21,6 @@ from run_directory.protocol import (
     MODEL_FOLDER,
     OUTPUTS_FILE,
 )
-from run_directory.room import RESERVE_FILE
 from run_directory.saves import Save, SavedFile, SavedPart, SavedRun, grows, matching_parts
 from run_directory.store import StoreError
 

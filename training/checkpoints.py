@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from run_directory.disk_space import folder_bytes, no_room
 from run_directory.files import sync_folder, sync_tree, write_whole
 from run_directory.model_files import read_object
 from run_directory.protocol import BEST_FOLDER, CHECKPOINT_PREFIX, CHECKPOINTS_FOLDER, COMPLETE_FILE
-from run_directory.room import folder_bytes, no_room
 from training.spec import StepLoss, TrainingSpec
 
 _CHANGING_SECONDS = 20.0

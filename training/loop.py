@@ -11,13 +11,13 @@ from typing import Any
 
 from run_directory.adapters import Adapter, check_adapter
 from run_directory.bases import Base, check_base, check_weights, require_plain_weights
+from run_directory.disk_space import is_disk_full
 from run_directory.files import sha256_of
 from run_directory.loading import load_tokenizer
 from run_directory.machine import chosen_device, memory_told, package_versions, peak_memory_bytes
 from run_directory.program import Refusal, RunDirectory
 from run_directory.protocol import BEST_FOLDER, CHECKPOINTS_FOLDER, DATA_FILE, Device
 from run_directory.ranks import own_rank
-from run_directory.room import is_disk_full
 from run_directory.words import counted
 from training.checkpoints import (
     evaluation_interval,
@@ -36,7 +36,7 @@ from training.methods import (
 )
 from training.processes import from_the_first, meet, share_of
 from training.publishing import publish_adapter, publish_model
-from training.spec import MODEL_MAKERS, ClassWeights, TrainingReport, TrainingSpec, usual_rate
+from training.spec import MODEL_MAKERS, ClassWeights, TrainingReport, TrainingSpec, default_rate
 
 PACKAGES = (
     "torch",
@@ -73,7 +73,7 @@ class Begun:
         if self.spec.learning_rate is not None:
             return self.spec.learning_rate
         rank = self.continued_from.rank if self.continued_from else self.spec.lora.rank
-        return usual_rate(self.spec.method, self.spec.objective, rank=rank, parameters=self.base.parameters)
+        return default_rate(self.spec.method, self.spec.objective, rank=rank, parameters=self.base.parameters)
 
 
 @dataclass(frozen=True)

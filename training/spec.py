@@ -53,7 +53,7 @@ _RATES: dict[str, float] = {
 }
 
 
-def usual_rate(method: str, objective: str, *, rank: int = 0, parameters: int = 0) -> float:
+def default_rate(method: str, objective: str, *, rank: int = 0, parameters: int = 0) -> float:
     """The learning rate that suits a method and an objective where none is chosen.
 
     For an adapter's sft also its rank and the base's weights count.
@@ -112,7 +112,7 @@ class TrainingSpec(Record):
 
     lora: LoraParameters = field(default_factory=LoraParameters)
     learning_rate: float | None = None
-    """None: the `usual_rate`."""
+    """None: the `default_rate`."""
     schedule: Literal["cosine", "linear", "constant"] = "cosine"
     warmup_share: float = 0.03
     """Share of all steps in which the learning rate rises from zero."""

@@ -99,7 +99,7 @@ def tried(run: LoadedRun) -> Trial | None:
     try:
         longest = _timed(run, [by_length[:size]] * BATCHES)
         directory.events.write("stage", "Trying usual batches.", name="trial")
-        usual = _timed(run, usual_batches(lengths, run.spec))
+        usual = _timed(run, typical_batches(lengths, run.spec))
         sampling = _sampling_seconds(run)
     except Exception as error:
         # Devices and libraries tell a lack of memory by exceptions of many types; all others go on.
@@ -142,7 +142,7 @@ def _timed(run: LoadedRun, batches: Sequence[Sequence[int]]) -> _Timed:
     data, spec = run.data, replace(run.spec, accumulation_steps=1)
     # A batch that holds all rows there are comes again with every pass.
     passes = batches if len(batches[0]) == spec.batch_size else batches[:1]
-    held_out = usual_batches(data.validation_lengths, spec)[1:]
+    held_out = typical_batches(data.validation_lengths, spec)[1:]
     some = replace(
         data,
         train=[data.train[position] for batch in passes for position in batch],
@@ -171,7 +171,7 @@ def _batches_of(batches: Sequence[Sequence[int]], lengths: Sequence[int], second
     return TimedBatches(batches=len(batches), tokens=tokens, seconds=seconds)
 
 
-def usual_batches(lengths: Sequence[int], spec: TrainingSpec) -> list[list[int]]:
+def typical_batches(lengths: Sequence[int], spec: TrainingSpec) -> list[list[int]]:
     """Batches of a training on rows of these lengths, from the whole range; positions of the rows in each."""
     batches = _drawn(lengths, spec)
     # The last one may be short of rows.

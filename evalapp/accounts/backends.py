@@ -4,7 +4,7 @@ from typing import Any
 from allauth.account.auth_backends import AuthenticationBackend
 
 from evalapp.accounts.models import User
-from evalapp.core.joined import JoinedRows
+from evalapp.core.joins import JoinedRows
 
 
 @cache

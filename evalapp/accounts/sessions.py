@@ -6,7 +6,7 @@ from typing import cast
 from django.contrib.sessions.backends.db import SessionStore as DatabaseSessionStore
 from django.contrib.sessions.models import Session
 
-from evalapp.core.joined import JoinedRows
+from evalapp.core.joins import JoinedRows
 
 
 @cache

@@ -15,7 +15,7 @@ from evalapp.reviews.models import Score
 from evalapp.rubrics.models import Criterion, CriterionKind
 
 APART_CHOICES = (1, 2, 3, 4)
-USUAL_APART = 2
+DEFAULT_APART = 2
 LONGEST_EXCERPT = 160
 
 
@@ -129,7 +129,7 @@ def _counted(judgements: QuerySet[Judgement], campaign: Campaign) -> QuerySet[Ju
     return judgements if campaign.project.is_demonstration else judgements.filter(is_simulated=False)
 
 
-def worklist_of(campaign: Campaign, *, apart: int = USUAL_APART) -> Worklist[DisputedOutput]:
+def worklist_of(campaign: Campaign, *, apart: int = DEFAULT_APART) -> Worklist[DisputedOutput]:
     """Every criterion of an output on which at least two reviewers' answers are ``apart`` or more.
 
     A scale of another range is stretched to 1–5; on yes/no and category any difference counts. Simulated

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from django.db.models import Count, Prefetch
 
-from evalapp.adjudication.disagreements import USUAL_APART, least_spread
+from evalapp.adjudication.disagreements import DEFAULT_APART, least_spread
 from evalapp.adjudication.discussion import Names
 from evalapp.adjudication.models import (
     Adjudication,
@@ -114,7 +114,7 @@ def message_counts(subjects: Sequence[ItemOutput] | Sequence[Comparison]) -> dic
 
 
 def reviews_beside_each_other(
-    campaign: Campaign, item_output: ItemOutput, names: Names, *, apart: int = USUAL_APART
+    campaign: Campaign, item_output: ItemOutput, names: Names, *, apart: int = DEFAULT_APART
 ) -> ReviewTable:
     """Every review of the output, a column each, and every rated or written criterion, a row each.
 

@@ -14,7 +14,7 @@ from evalapp.analysis.scores import Answer, CampaignScores, ReviewedOutput
 from evalapp.analysis.widest import Difference, widest_differences
 from evalapp.campaigns.models import CampaignCandidate, ItemOutput
 from evalapp.core.errors import MissingError
-from evalapp.core.marks import marked
+from evalapp.core.simulated_mark import marked
 from evalapp.metrics.metric import MetricDescription
 from evalapp.metrics.registry import COMPARED_METRICS, HEADLINE_METRIC
 from evalapp.rubrics.models import Criterion, CriterionKind, ReasonTag

@@ -26,7 +26,7 @@ from evalapp.charts.forest import (
 )
 from evalapp.charts.heat_map import PairAgreement, agreement_heat_map
 from evalapp.charts.lines import CHARACTER, parted
-from evalapp.core.marks import marked
+from evalapp.core.simulated_mark import marked
 from evalapp.metrics.metric import MetricDescription
 from evalapp.rubrics.models import Criterion, CriterionKind
 from evalapp.stats.agreement import quadratic_kappa

@@ -21,7 +21,7 @@ from django.http import QueryDict
 from evalapp.analysis.example_fields import ExampleField, example_fields, items_of, value_of
 from evalapp.analysis.finder import FINDER_PARTS
 from evalapp.campaigns.models import Campaign, CampaignCandidate
-from evalapp.core.marks import marked
+from evalapp.core.simulated_mark import marked
 from evalapp.datasets.models import Split
 from evalapp.reviews.pseudonyms import ReviewerNames, shown_names
 

@@ -9,7 +9,7 @@ from typing import Literal, NamedTuple
 from evalapp.analysis.agreement import REPLICATES
 from evalapp.analysis.differences import SEED
 from evalapp.analysis.scores import CampaignScores, ReviewedOutput
-from evalapp.core.figures import as_text
+from evalapp.core.number_format import as_text
 from evalapp.measure import Measure
 from evalapp.metrics.metric import MetricDescription
 from evalapp.rubrics.models import Criterion

@@ -8,7 +8,7 @@ from evalapp.adjudication.models import ComparisonAdjudication
 from evalapp.analysis.pairs import CHUNK, Judged, Judgements, load_judgements
 from evalapp.campaigns.models import Campaign, CampaignCandidate
 from evalapp.core.errors import MissingError
-from evalapp.core.marks import marked
+from evalapp.core.simulated_mark import marked
 from evalapp.core.spreadsheets import csv_line
 from evalapp.judgements.checks import verdict_by_name
 from evalapp.judgements.models import Judgement

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from evalapp.analysis.differences import SEED
 from evalapp.analysis.scores import CampaignScores
-from evalapp.core.figures import as_text
+from evalapp.core.number_format import as_text
 from evalapp.measure import Measure, one_reason, signature
 from evalapp.reviews.pseudonyms import ReviewerNames
 from evalapp.rubrics.drafts import MOST_BUTTONS

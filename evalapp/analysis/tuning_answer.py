@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from evalapp.analysis.comparison import CandidateRow
 from evalapp.analysis.differences import SIGNIFICANT, ComparedPair
-from evalapp.core.figures import as_text
+from evalapp.core.number_format import as_text
 from evalapp.rubrics.models import CriterionKind
 from evalapp.stats.differences import holm
 

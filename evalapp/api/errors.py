@@ -9,11 +9,11 @@ from django.http import Http404
 from rest_framework import exceptions
 from rest_framework.response import Response
 
-from evalapp.core.away import AWAY
+from evalapp.core.deleted_objects import DeletedError, is_gone
 from evalapp.core.errors import InvalidError, MissingError, NotAllowedError, ProblemError
-from evalapp.core.gone import GoneError, is_gone
 from evalapp.core.http import ServiceAwayError, body_problem, problem_body
 from evalapp.core.middleware import away_message
+from evalapp.core.outages import AWAY
 from evalapp.core.storage import storage_problem
 
 logger = logging.getLogger(__name__)
@@ -29,7 +29,7 @@ def exception_handler(exception: Exception, context: Mapping[str, Any]) -> Respo
         return None
     if problem.status == ServiceAwayError.status:
         logger.warning("%s answered 503: %s", context["request"].path, exception)
-    elif isinstance(problem, GoneError):
+    elif isinstance(problem, DeletedError):
         # With its trace: a fault of ours could look the same.
         logger.warning("%s answered 409: %s", context["request"].path, exception, exc_info=exception)
     response = Response(problem_body(problem), status=problem.status)
@@ -60,7 +60,7 @@ def as_problem(exception: Exception) -> ProblemError | None:
     if isinstance(exception, exceptions.APIException):
         return _from_framework(exception)
     if is_gone(exception):
-        return GoneError()
+        return DeletedError()
     if isinstance(exception, AWAY):
         return ServiceAwayError(away_message(exception))
     return next(

@@ -24,10 +24,10 @@ from evalapp.jobs.services import create_job
 from evalapp.jobs.work import AttemptLost, Work
 from evalapp.registry.chat_templates import checked_template
 from evalapp.registry.services import register_base
-from evalapp.runs.carrying import carried_out
 from evalapp.runs.events import GarbageError
 from evalapp.runs.model_programs import why_not_runnable
 from evalapp.runs.relay import ProgramRelay
+from evalapp.runs.run_execution import execute_program
 from hub.spec import PARTS_FOLDER, TOKEN_VARIABLE, HubReport, HubResult, HubSpec
 from run_directory.files import sha256_of, write_whole
 from run_directory.protocol import MODEL_FOLDER, SPEC_FILE
@@ -133,7 +133,7 @@ def _downloaded(work: Work, download: HubDownload, folder: Path) -> dict[str, An
         spec = _checked_spec(download.repository, download.revision, download.chat_template, download.hub)
         write_whole(folder / SPEC_FILE, spec.to_json().encode())
     token = {TOKEN_VARIABLE: settings.HUB_TOKEN} if settings.HUB_TOKEN else {}
-    result = carried_out(
+    result = execute_program(
         work, ProgramRelay(work, folder), "hub", HubResult,
         variables={"HF_HUB_OFFLINE": "0", **token}, needs_device=False,
     )  # fmt: skip

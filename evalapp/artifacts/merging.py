@@ -20,11 +20,11 @@ from evalapp.jobs.work import Work
 from evalapp.registry.folders import folder_of
 from evalapp.registry.models import ModelKind, ModelVersion
 from evalapp.registry.quantized import why_not_trainable
-from evalapp.runs.carrying import carried_out
 from evalapp.runs.events import GarbageError
 from evalapp.runs.model_programs import why_not_runnable
 from evalapp.runs.queries import training_of
 from evalapp.runs.relay import ProgramRelay
+from evalapp.runs.run_execution import execute_program
 from run_directory.bases import check_base
 from run_directory.files import sync_folder, sync_tree, write_whole
 from run_directory.model_files import UnusableModelError
@@ -32,7 +32,7 @@ from run_directory.protocol import MODEL_FOLDER, SPEC_FILE
 from training.merge_spec import MergeReport, MergeResult, MergeSpec
 
 TASK = "evalapp.artifacts.tasks.merge"
-USUAL_PROMPTS = (
+DEFAULT_PROMPTS = (
     "Hello! What can you do for me?",
     "Explain in two sentences why the sky is blue.",
     "Write a short, friendly e-mail that moves a meeting to Friday.",
@@ -117,7 +117,7 @@ def merge(work: Work) -> dict[str, Any]:
     if not (folder / SPEC_FILE).exists():
         folder.mkdir(parents=True, exist_ok=True)
         write_whole(folder / SPEC_FILE, _spec_of(merged).to_json().encode())
-    result = carried_out(work, ProgramRelay(work, folder), "training.merge", MergeResult)
+    result = execute_program(work, ProgramRelay(work, folder), "training.merge", MergeResult)
     if result.report is None:
         raise GarbageError(
             "The program says it succeeded but gives no report. Nothing was kept; start it again."
@@ -154,10 +154,10 @@ def _prompts_of(version: ModelVersion) -> tuple[str, ...]:
     """A few prompts that it was trained on: there an adapter that was forgotten shows."""
     run = training_of(version)
     if run is None:
-        return USUAL_PROMPTS
+        return DEFAULT_PROMPTS
     rows = Example.objects.filter(version=run.dataset_version, split=Split.TRAIN).order_by("row_number")
     found = [example.prompt_text[:_LONGEST_PROMPT].strip() for example in rows.only("messages")[:_PROMPTS]]
-    return tuple(text for text in found if text) or USUAL_PROMPTS
+    return tuple(text for text in found if text) or DEFAULT_PROMPTS
 
 
 def _keep(work: Work, merged: MergedExport, run: Path, report: MergeReport) -> dict[str, Any]:

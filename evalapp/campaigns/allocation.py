@@ -46,7 +46,7 @@ from evalapp.campaigns.models import (
     Skip,
 )
 from evalapp.campaigns.quotas import has_room
-from evalapp.core.joined import JoinedRows
+from evalapp.core.joins import JoinedRows
 from evalapp.core.prepared import prepared_cursor
 
 SPACING = 2

@@ -6,7 +6,7 @@ from typing import Any, Literal, NamedTuple
 
 from evalapp.charts.chart import Chart, finished, listed
 from evalapp.charts.lines import grouped_labels
-from evalapp.core.figures import as_text, digits_for
+from evalapp.core.number_format import as_text, digits_for
 from evalapp.measure import Measure
 
 # A wide interval has ends, too: "4 (3 to 5)" hides half a point of a five-point scale.

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from evalapp.charts.chart import Chart, finished
 from evalapp.charts.forest import in_words
-from evalapp.core.figures import as_text
+from evalapp.core.number_format import as_text
 from evalapp.measure import Measure
 
 CELL = 34

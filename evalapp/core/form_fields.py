@@ -6,7 +6,7 @@ from typing import Any
 from django import forms
 from django.db.models import Manager, Model, QuerySet
 
-from evalapp.core.marks import marked
+from evalapp.core.simulated_mark import marked
 
 
 class _NamesRows:

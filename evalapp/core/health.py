@@ -11,8 +11,8 @@ from django.conf import settings
 from django.core.cache import cache
 from django.db import connection
 
-from evalapp.core.away import AWAY
-from run_directory import room
+from evalapp.core.outages import AWAY
+from run_directory import disk_space
 
 ANSWER_SECONDS = 2.0
 """A part that has not answered after this long counts as away."""
@@ -59,7 +59,7 @@ def _ask_cache() -> None:
 
 
 def _ask_disk() -> None:
-    room.check_writes(settings.HOME)
+    disk_space.check_writes(settings.HOME)
 
 
 PARTS = {"database": Part(_ask_database), "cache": Part(_ask_cache)}
@@ -76,7 +76,7 @@ def look() -> dict[str, Any]:
     answers = {name: _within(answer) for name, answer in asked.items()}
     writes = _within(written)
     # A disk that hangs would hang here, too.
-    free_bytes = room.free_bytes(settings.HOME) if written.done() else None
+    free_bytes = disk_space.free_bytes(settings.HOME) if written.done() else None
     return {
         "healthy": all(answers.values()),
         **answers,

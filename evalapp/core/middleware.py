@@ -7,10 +7,10 @@ from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, JsonR
 from django.template.loader import get_template
 from django.urls import Resolver404, resolve
 
-from evalapp.core.away import AWAY, is_deadlock, is_lock_timeout, is_statement_timeout
+from evalapp.core.deleted_objects import DeletedError, is_gone
 from evalapp.core.errors import InvalidError, LengthMissingError, WrongMethodError
-from evalapp.core.gone import GoneError, is_gone
 from evalapp.core.http import problem_response, wants_json
+from evalapp.core.outages import AWAY, is_deadlock, is_lock_timeout, is_statement_timeout
 from evalapp.core.storage import storage_problem
 from evalapp.core.web_timeouts import LOCK_SECONDS, STATEMENT_SECONDS
 
@@ -51,14 +51,14 @@ class ServiceUnavailableMiddleware:
             logger.warning(
                 "%s %s answered 409: %s", request.method, request.path, exception, exc_info=exception
             )
-            return problem_response(request, GoneError())
+            return problem_response(request, DeletedError())
         if problem := storage_problem(exception):
             return problem_response(request, problem)
         return unavailable(request, exception) if isinstance(exception, AWAY) else None
 
 
 def away_message(exception: BaseException) -> str:
-    """What to tell whoever met one of `evalapp.core.away.AWAY`."""
+    """What to tell whoever met one of `evalapp.core.outages.AWAY`."""
     if is_deadlock(exception):
         return CROSSED_MESSAGE
     if is_statement_timeout(exception):

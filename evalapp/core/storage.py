@@ -8,8 +8,8 @@ from pathlib import Path
 
 from django.conf import settings
 
-from evalapp.core.away import is_disk_full
 from evalapp.core.errors import NoRoomError, ProblemError
+from evalapp.core.outages import is_disk_full
 
 DATABASE_FULL = (
     "The disk of the database is full, so nothing was stored. Ask the administrator to make room on the disk "
@@ -30,7 +30,7 @@ class FolderUnusableError(ProblemError):
 
 def storage_problem(exception: Exception) -> ProblemError | None:
     """What somebody can do where a file, or the database's own, could not be written, logged; None for any
-    other error. Ask it before `evalapp.core.away.AWAY`, to which the database's full disk belongs.
+    other error. Ask it before `evalapp.core.outages.AWAY`, to which the database's full disk belongs.
     """
     if is_disk_full(exception):
         logger.error("The database has no room: %s", exception)

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple, TypeAlias
 
-from evalapp.core.figures import as_percent, as_text, digits_for
+from evalapp.core.number_format import as_percent, as_text, digits_for
 from evalapp.core.spreadsheets import csv_line
 from evalapp.measure import Measure
 

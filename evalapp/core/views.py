@@ -3,11 +3,11 @@ import sys
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 
-from evalapp.core.away import AWAY
 from evalapp.core.errors import InvalidError, MissingError, NotAllowedError, ProblemError
 from evalapp.core.health import look
 from evalapp.core.http import body_problem, problem_response, wants_json
 from evalapp.core.middleware import unavailable
+from evalapp.core.outages import AWAY
 from evalapp.core.storage import storage_problem
 from evalapp.web_protocol import REQUESTS
 

@@ -32,7 +32,7 @@ class Use(StrEnum):
 
 ONE_COLUMN_ONLY = (Use.PROMPT, Use.SYSTEM, Use.CONTEXT, Use.LABEL, Use.SPLIT, Use.GROUP)
 
-USUAL_NAMES: Mapping[str, Use] = {
+DEFAULT_NAMES: Mapping[str, Use] = {
     **dict.fromkeys(("prompt", "question", "input", "instruction", "user", "query"), Use.PROMPT),
     **dict.fromkeys(("system", "system_prompt"), Use.SYSTEM),
     **dict.fromkeys(
@@ -50,11 +50,11 @@ class Header(NamedTuple):
     delimiter: str
 
 
-def usual_mapping(columns: Sequence[str]) -> dict[str, str]:
+def default_mapping(columns: Sequence[str]) -> dict[str, str]:
     """A guess by the columns' names: each use once, everything else kept as metadata."""
     mapping: dict[str, str] = {}
     for column in columns:
-        use = USUAL_NAMES.get(column.strip().lower(), Use.METADATA)
+        use = DEFAULT_NAMES.get(column.strip().lower(), Use.METADATA)
         mapping[column] = Use.METADATA if use in mapping.values() else use
     return mapping
 

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, BinaryIO, NamedTuple, NoReturn
 
+from evalapp.datasets.external_formats import ExternalFormatError, put_into_own_fields
 from evalapp.datasets.json_lists import BrokenListError, list_members, starts_list
 from evalapp.datasets.rows import (
     LARGEST_ROW_BYTES,
@@ -19,7 +20,6 @@ from evalapp.datasets.rows import (
     row_problems,
 )
 from evalapp.datasets.splits import ByField, SplitProblemError, SplitRule
-from evalapp.datasets.usual_formats import UsualFormatError, put_into_own_fields
 
 # The greatest number of digits that every reader of JSON keeps exactly.
 MOST_DIGITS = 18
@@ -109,13 +109,13 @@ def build_row(fields: dict[str, Any], layout: Layout) -> ExampleRow:
 
     ``messages`` (a closing assistant turn becomes the first reference), or ``prompt`` (text or messages)
     with ``completion``; ``references``, ``label``, ``context``, ``metadata``, ``pairs``, ``rated`` as in
-    ``ExampleRow``; or what ``usual_formats`` knows. Fields that are not known are kept in the metadata, but for
+    ``ExampleRow``; or what ``external_formats`` knows. Fields that are not known are kept in the metadata, but for
     ``tools``, which would have to reach the model.
     """
     rule = layout.split_rule
     try:
         put_into_own_fields(fields)
-    except UsualFormatError as error:
+    except ExternalFormatError as error:
         raise _RowError(*error.problem) from error
     if not layout.takes_tools:
         _refuse_tools(fields)

@@ -9,7 +9,7 @@ from django.db.models.fields.json import KeyTextTransform
 from evalapp.datasets.models import Example
 
 # In this order where several are unique: what imported ratings call it first.
-_USUAL = ("item", "id", "key", "uid", "uuid", "guid")
+_DEFAULT = ("item", "id", "key", "uid", "uuid", "guid")
 _ENDS_LIKE_AN_ID = re.compile(r".*([_\-. ](id|key|number|no|nr|ref|reference)|Id|ID|Number)")
 _MOST_FIELDS = 20
 
@@ -39,9 +39,9 @@ def row_ids_of(examples: QuerySet[Example]) -> RowIds:
 
 
 def _is_called_like_an_id(name: str) -> bool:
-    return name.lower() in _USUAL or _ENDS_LIKE_AN_ID.fullmatch(name) is not None
+    return name.lower() in _DEFAULT or _ENDS_LIKE_AN_ID.fullmatch(name) is not None
 
 
 def _rank(name: str) -> tuple[int, str]:
     bare = name.lower()
-    return (_USUAL.index(bare) if bare in _USUAL else len(_USUAL), name)
+    return (_DEFAULT.index(bare) if bare in _DEFAULT else len(_DEFAULT), name)

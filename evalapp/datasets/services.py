@@ -17,7 +17,7 @@ from evalapp.audit.services import record
 from evalapp.core.errors import ConflictError, InvalidError, MissingError
 from evalapp.core.names import checked_name
 from evalapp.datasets.copying import copy_examples
-from evalapp.datasets.csv_files import Use, read_header, usual_mapping
+from evalapp.datasets.csv_files import Use, default_mapping, read_header
 from evalapp.datasets.files import (
     CSV,
     HEAD_BYTES,
@@ -289,7 +289,7 @@ def _first_options(name: str, stored_name: str) -> ImportOptions:
         stream.seek(0)
         if file_format == CSV:
             header = read_header(stream)
-            mapping = usual_mapping(header.columns)
+            mapping = default_mapping(header.columns)
             names_split = Use.SPLIT in mapping.values()
             options = ImportOptions(file_format=CSV, delimiter=header.delimiter, mapping=mapping)
         else:

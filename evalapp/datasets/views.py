@@ -20,7 +20,7 @@ from evalapp.datasets import queries, services
 from evalapp.datasets.forms import DatasetForm, ImportForm, UploadForm
 from evalapp.datasets.importing import column_samples, preview
 from evalapp.datasets.models import Dataset, DatasetImport, DatasetVersion, Split
-from evalapp.datasets.overlooked import overlooked_reference
+from evalapp.datasets.reference_hints import missed_reference_field
 from evalapp.datasets.uploads import RefusingUploadHandler
 
 STATION = "data"
@@ -133,7 +133,7 @@ def _import_page(
         try:
             form.show_samples(column_samples(record, options))
             context["readings"] = preview(record, options)
-            context["overlooked"] = overlooked_reference(
+            context["overlooked"] = missed_reference_field(
                 [each.row for each in context["readings"] if each.row]
             )
         except InvalidError as error:

@@ -16,7 +16,7 @@ from django.utils import timezone
 from evalapp.accounts.models import Project, User
 from evalapp.audit.services import record
 from evalapp.datasets.models import DatasetVersion, Split
-from evalapp.demo import recipes
+from evalapp.demo import training_settings
 from evalapp.demo.models import Demonstration
 from evalapp.demo.stage_set import first_data
 from evalapp.jobs.models import Job, JobEvent, JobState
@@ -111,14 +111,14 @@ def restore_first_run(project: Project, *, by: User) -> dict[str, int]:
     data = first_data(project)
     model = Model.objects.create(
         project=project,
-        name=f"{recipes.BASE_NAME} (recorded)",
+        name=f"{training_settings.BASE_NAME} (recorded)",
         description="Answers without weights",
         created_by=by,
     )
     base = _version(model, 1, "Base (recorded)", ModelKind.BASE, by=by)
     prompt = _version(
         model, 2, "Prompt (recorded)", ModelKind.PROMPT, by=by, base=base,
-        system_prompt=recipes.PROMPT_SYSTEM, prompt_template=recipes.PROMPT_TEMPLATE,
+        system_prompt=training_settings.PROMPT_SYSTEM, prompt_template=training_settings.PROMPT_TEMPLATE,
     )  # fmt: skip
     v1 = _version(model, 3, "v1 (recorded)", ModelKind.LORA, by=by, base=base)
     training = _restore_training(recording, "first_training", "v1 (recorded)", data, v1, by=by)

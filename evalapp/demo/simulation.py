@@ -7,7 +7,7 @@ from evalapp.accounts.models import User
 from evalapp.campaigns.allocation import NextReview, next_review
 from evalapp.campaigns.models import Assignment, Campaign, CampaignReviewer, ItemOutput
 from evalapp.core.errors import InvalidError
-from evalapp.demo import recipes
+from evalapp.demo import training_settings
 from evalapp.demo.generator import DemoExample, generate_examples
 from evalapp.demo.simulated_reviewers import (
     REVIEWERS,
@@ -73,7 +73,9 @@ def _review_one(
     entry = ItemOutput.objects.select_related("output__example").get(pk=upcoming.item_output_id)
     example = examples[entry.output.example.metadata["key"]]
     text = entry.output.text
-    said = review(reviewer, text, facts=example.facts, reference=example.formal, seed=recipes.REVIEW_SEED)
+    said = review(
+        reviewer, text, facts=example.facts, reference=example.formal, seed=training_settings.REVIEW_SEED
+    )
     submit_at(
         campaign_reviewer=campaign_reviewer,
         assignment=Assignment.objects.select_related("campaign__project", "campaign__rubric_version").get(

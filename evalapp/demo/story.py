@@ -15,7 +15,7 @@ from evalapp.campaigns.design import CampaignDesign
 from evalapp.campaigns.models import Campaign
 from evalapp.campaigns.services import close_campaign, create_campaign, open_campaign
 from evalapp.datasets.models import DatasetVersion, Split
-from evalapp.demo import recipes
+from evalapp.demo import training_settings
 from evalapp.demo.models import Demonstration, Track
 from evalapp.demo.recording import restore_first_run, restore_second_run
 from evalapp.demo.release_gate import ask_release_gate, take_release_gate
@@ -71,8 +71,8 @@ def register_models(demonstration: Demonstration) -> None:
     if base is None:
         base = register_base(
             project=project,
-            name=recipes.BASE_NAME,
-            folder=recipes.base_folder(),
+            name=training_settings.BASE_NAME,
+            folder=training_settings.base_folder(),
             label="Base",
             by=engineer,
         )
@@ -82,8 +82,8 @@ def register_models(demonstration: Demonstration) -> None:
             project=project,
             base=base,
             label="Prompt",
-            system_prompt=recipes.PROMPT_SYSTEM,
-            prompt_template=recipes.PROMPT_TEMPLATE,
+            system_prompt=training_settings.PROMPT_SYSTEM,
+            prompt_template=training_settings.PROMPT_TEMPLATE,
             by=engineer,
         )
     _remember(demonstration, base=base.pk, prompt=prompt.pk)
@@ -99,7 +99,7 @@ def train_first(demonstration: Demonstration) -> Job | None:
         dataset_version=first_data(demonstration.project),
         base=_model(demonstration, "base"),
         name="v1",
-        hyperparameters=recipes.FIRST_TRAINING,
+        hyperparameters=training_settings.FIRST_TRAINING,
         by=person("engineer"),
     )
     _remember(demonstration, first_training=run.pk)
@@ -116,7 +116,7 @@ def generate_first(demonstration: Demonstration) -> Job | None:
         dataset_version=first_data(demonstration.project),
         splits=[Split.FEEDBACK, Split.TEST],
         candidates=[_model(demonstration, "base"), _model(demonstration, "prompt"), v1],
-        sampling=recipes.SAMPLING,
+        sampling=training_settings.SAMPLING,
         name="base, prompt, v1",
         by=person("engineer"),
     )
@@ -151,7 +151,7 @@ def _open_review(
             candidates=[_model(demonstration, candidate) for candidate in candidates],
             overlap=len(simulated_users()),
             reviewers=list(simulated_users().values()),
-            seed=recipes.REVIEW_SEED,
+            seed=training_settings.REVIEW_SEED,
         ),
         by=person("manager"),
         is_recorded=demonstration.track == Track.RECORDED,
@@ -210,7 +210,7 @@ def train_second(demonstration: Demonstration) -> Job | None:
         base=_model(demonstration, "base"),
         continued_from=_model(demonstration, "v1"),
         name="v2",
-        hyperparameters=recipes.SECOND_TRAINING,
+        hyperparameters=training_settings.SECOND_TRAINING,
         by=person("engineer"),
     )
     _remember(demonstration, second_training=run.pk)
@@ -228,7 +228,7 @@ def generate_second(demonstration: Demonstration) -> Job | None:
         dataset_version=first_data(demonstration.project),
         splits=[Split.TEST],
         candidates=[v2],
-        sampling=recipes.SAMPLING,
+        sampling=training_settings.SAMPLING,
         name="v2",
         by=person("engineer"),
     )
@@ -279,7 +279,7 @@ def _invite(demonstration: Demonstration) -> None:
             reviewers=people,
             instructions="Five are the goal; go on as long as you like. Every review lands at once in the "
             "comparison, which the owner, the manager and the engineer can open.",
-            seed=recipes.REVIEW_SEED,
+            seed=training_settings.REVIEW_SEED,
         ),
         by=person("manager"),
         invites_visitors=True,
@@ -337,7 +337,11 @@ def _advance_once(demonstration_id: int) -> bool:
         demonstration.position += 1
     if demonstration.position >= len(STEPS):
         demonstration.finished_at = timezone.now()
-    elif demonstration.track == Track.LIVE and demonstration.position == 0 and not recipes.base_is_there():
+    elif (
+        demonstration.track == Track.LIVE
+        and demonstration.position == 0
+        and not training_settings.base_is_there()
+    ):
         return False
     else:
         demonstration.job = STEPS[demonstration.position].start(demonstration)

@@ -1,4 +1,4 @@
-"""What `manage.py up` runs beside the servers: the web, two workers, and the clock."""
+"""What `manage.py up` runs beside the servers: the web, two workers, and the scheduler."""
 
 import os
 import signal
@@ -57,7 +57,7 @@ def model_worker(environment: Environment, machine: str = "evalapp") -> Program:
 
 
 def beat(environment: Environment) -> Program:
-    """The clock: rings the demonstration, and finds lost jobs and lapsed places itself."""
+    """The scheduler: notifies the demonstration, and finds lost jobs and lapsed places itself."""
     return Program(
         name=BEAT,
         command=(

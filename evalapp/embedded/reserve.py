@@ -9,7 +9,7 @@ import os
 from pathlib import Path
 
 from evalapp.env import Environment
-from run_directory.room import free_bytes
+from run_directory.disk_space import free_bytes
 
 PARTS = 4
 PART_BYTES = 16 * 2**20  # a segment of the write-ahead log

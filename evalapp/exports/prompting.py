@@ -5,7 +5,7 @@ from typing import Any
 from django.db.models import Count
 
 from evalapp.campaigns.models import Campaign, Purpose
-from evalapp.core.marks import marked
+from evalapp.core.simulated_mark import marked
 from evalapp.exports.models import Export, RowKind
 from evalapp.exports.queries import accepted_rows, reviewed_outputs
 from evalapp.registry.models import STANDING_KINDS, ModelKind, ModelVersion

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple, Protocol
 
 from evalapp.analysis.scores import CampaignScores
 from evalapp.campaigns.models import CampaignCandidate
-from evalapp.core.figures import MINUS, as_text
+from evalapp.core.number_format import MINUS, as_text
 from evalapp.gates.conditions import AGAINST_CHAMPION, TOTAL, Condition, ConditionKind
 from evalapp.gates.lineage import CleanCheck
 from evalapp.gates.models import GateVerdict

@@ -2,7 +2,7 @@
 
 from evalapp.campaigns.models import Campaign, CampaignState
 from evalapp.campaigns.queries import cost_of_draft
-from evalapp.core.figures import as_text
+from evalapp.core.number_format import as_text
 from evalapp.gates.conditions import Condition, ConditionKind
 from evalapp.gates.measuring import scale_of
 from evalapp.gates.models import CampaignGate

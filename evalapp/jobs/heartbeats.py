@@ -1,4 +1,4 @@
-"""When each worker and the clock were last heard. One that stands still, frozen or stuck, is seen by its silence.
+"""When each worker and the scheduler were last heard. One that stands still, frozen or stuck, is seen by its silence.
 
 Kept in the broker: it is news, and nothing depends on it.
 """
@@ -12,7 +12,7 @@ from django.conf import settings
 
 logger = logging.getLogger(__name__)
 
-CLOCK = "beat"
+SCHEDULER = "beat"
 SILENT_SECONDS = 20.0
 """A worker is heard every two seconds; after so long a silence something is wrong."""
 
@@ -21,7 +21,7 @@ _FORGET_SECONDS = 24 * 3600
 
 
 class Heartbeat(NamedTuple):
-    """A worker by Celery's name for it, ``queue@machine``, or the clock."""
+    """A worker by Celery's name for it, ``queue@machine``, or the scheduler."""
 
     name: str
     age: float

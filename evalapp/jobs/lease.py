@@ -14,7 +14,7 @@ from django.db import connection, transaction
 from django.db.models import Case, F, Value, When
 from django.db.models.functions import Coalesce, Now
 
-from evalapp.core.away import DATABASE_AWAY
+from evalapp.core.outages import DATABASE_OUTAGES
 from evalapp.jobs.models import ACTIVE_STATES, Job, JobEvent, JobState
 
 logger = logging.getLogger(__name__)
@@ -119,7 +119,7 @@ class LeaseKeeper(threading.Thread):
                 self._beat(report)
             else:
                 self._look()
-        except DATABASE_AWAY as error:
+        except DATABASE_OUTAGES as error:
             # Nobody can take the job over while the database is away, so trying again is safe.
             logger.warning("Job %s: heartbeat failed, trying again: %s", self.job.pk, error)
             self._give_back(report)

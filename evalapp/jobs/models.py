@@ -31,12 +31,12 @@ FINAL_STATES = [JobState.SUCCEEDED, JobState.FAILED, JobState.DEAD, JobState.CAN
 
 
 class Job(BaseModel):
-    """Any long work. The row is the job; a Celery message only rings the bell.
+    """Any long work. The row is the job; a Celery message only notifies the workers.
 
     ``task`` is the registered Celery task that carries it out; ``attempt`` fences every write of a
     worker that lost its lease. ``lost_attempts`` counts the attempts in a row that ended without a verdict
     (leases that expired, programs that were killed) and came no farther than those before them.
-    ``bell_rung_at`` is when the last message was published. Whose turn it is, is told by ``priority``,
+    ``notified_at`` is when the last message was published. Whose turn it is, is told by ``priority``,
     ``queued_at`` (since when it waits), ``claimed_at`` (when its latest attempt began) and ``keeps_turn`` (it had
     begun and was interrupted by nobody's wish); see evalapp/jobs/turns.py. ``paused_by`` asked for the pause.
     ``left_by`` are the machines that lack what the job needs and left it to others: when each looked last, and what
@@ -59,7 +59,7 @@ class Job(BaseModel):
     paused_by = models.ForeignKey(User, null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
     attempt = models.PositiveIntegerField(default=0)
     lost_attempts = models.PositiveSmallIntegerField(default=0)
-    bell_rung_at = models.DateTimeField(null=True, blank=True)
+    notified_at = models.DateTimeField(null=True, blank=True)
     worker = models.CharField(max_length=120, blank=True)
     device = models.CharField(max_length=60, blank=True)
     lease_expires_at = models.DateTimeField(null=True, blank=True)

@@ -13,9 +13,9 @@ from django.utils import timezone
 from evalapp.accounts.models import Project, User
 from evalapp.audit.services import record
 from evalapp.core.errors import ConflictError
-from evalapp.jobs.bell import ring_on_commit
 from evalapp.jobs.lease import lease_end
 from evalapp.jobs.models import ACTIVE_STATES, Job, JobEvent, JobState, Priority
+from evalapp.jobs.notifications import notify_on_commit
 
 RETRYABLE_STATES = [JobState.FAILED, JobState.DEAD, JobState.CANCELLED]
 WAITING_STATES = [JobState.QUEUED, JobState.PAUSED]
@@ -44,11 +44,11 @@ def create_job(
         queue=queue,
         params=params or {},
         created_by=by,
-        bell_rung_at=Now(),
+        notified_at=Now(),
     )
-    job.refresh_from_db(fields=["bell_rung_at", "queued_at"])
+    job.refresh_from_db(fields=["notified_at", "queued_at"])
     record("job.created", by=by, obj=job, project=project, data={"task": task})
-    ring_on_commit(queue)
+    notify_on_commit(queue)
     return job
 
 
@@ -93,7 +93,7 @@ def retry_job(*, job: Job, by: User | None) -> None:
         stage="",
         progress_done=0,
         eta_seconds=None,
-        bell_rung_at=Now(),
+        notified_at=Now(),
     )
     job.refresh_from_db()
     if not queued:
@@ -101,7 +101,7 @@ def retry_job(*, job: Job, by: User | None) -> None:
         raise ConflictError(message)
     _log(job, "Queued again; it goes on from its last checkpoint, where there is one.")
     record("job.retried", by=by, obj=job, project=job.project)
-    ring_on_commit(job.queue)
+    notify_on_commit(job.queue)
 
 
 @transaction.atomic
@@ -134,8 +134,8 @@ def resume_job(*, job: Job, by: User | None) -> None:
     Raises ConflictError when it is not paused.
     """
     one, asked = Job.objects.filter(pk=job.pk), {"pause_requested_at": None, "paused_by": None}
-    if one.filter(state=JobState.PAUSED).update(state=JobState.QUEUED, bell_rung_at=Now(), **asked):
-        ring_on_commit(job.queue)
+    if one.filter(state=JobState.PAUSED).update(state=JobState.QUEUED, notified_at=Now(), **asked):
+        notify_on_commit(job.queue)
     # Its attempt ends all the same, since its program may have been told already; it is then queued again.
     elif not one.filter(state=JobState.PAUSING).update(state=JobState.RUNNING, **asked):
         job.refresh_from_db()
@@ -164,7 +164,7 @@ def set_priority(*, job: Job, priority: Priority, by: User | None) -> None:
 
 
 def reap_lost_jobs() -> None:
-    """Queue again every job whose worker fell silent, and ring for those whose message was lost.
+    """Queue again every job whose worker fell silent, and notify for those whose message was lost.
 
     Safe to run anywhere, any number of times at once: every change is one conditional UPDATE.
     """
@@ -203,10 +203,10 @@ def end_lost_attempt(job: Job, *, why: str, only_expired: bool = False) -> bool:
     ):
         text = f"{why}, {limit} times in a row; given up."
     elif mine.update(
-        state=JobState.QUEUED, bell_rung_at=Now(), keeps_turn=True, **{**ended, "finished_at": None}
+        state=JobState.QUEUED, notified_at=Now(), keeps_turn=True, **{**ended, "finished_at": None}
     ):
         text = f"{why}; queued again, it goes on from its last checkpoint, where there is one."
-        ring_on_commit(job.queue)
+        notify_on_commit(job.queue)
     else:
         return False
     _log(job, text, level="warning")
@@ -226,7 +226,7 @@ def put_back(
         _log(job, f"{why}; the job had been asked to stop, so it is cancelled.")
     elif mine.filter(state=JobState.PAUSING).update(state=JobState.PAUSED, **ended):
         _log(job, "Paused; what was done is saved.")
-    elif mine.update(state=JobState.QUEUED, bell_rung_at=None, keeps_turn=True, **ended):
+    elif mine.update(state=JobState.QUEUED, notified_at=None, keeps_turn=True, **ended):
         _log(job, f"{why}; {then}.")
 
 
@@ -239,13 +239,13 @@ def leave_to_others(job: Job, *, why: str) -> None:
     host = socket.gethostname()
     is_news = job.left_by.get(host, {}).get("why") != why
     left_by = {**job.left_by, host: {"at": timezone.now().isoformat(), "why": why}}
-    waiting: dict[str, Any] = {"state": JobState.QUEUED, "keeps_turn": True, "bell_rung_at": None}
+    waiting: dict[str, Any] = {"state": JobState.QUEUED, "keeps_turn": True, "notified_at": None}
     mine = Job.objects.filter(pk=job.pk, attempt=job.attempt, state__in=WORKING_STATES)
     if not mine.update(**waiting, left_by=left_by, lease_expires_at=None):
         put_back(job, why=why.rstrip("."))
         return
-    # This worker is still busy with the job, so the message is another's: one that is idle need not wait for the clock.
-    ring_on_commit(job.queue)
+    # This worker is still busy with the job, so the message is another's: one that is idle need not wait for the scheduler.
+    notify_on_commit(job.queue)
     if is_news:
         _log(job, f"{why} It waits for a worker that has it.", level="warning")
 
@@ -254,15 +254,15 @@ def _ring_again() -> None:
     """Publish anew for jobs that waited too long: soon where the queue is idle, seldom where it is busy."""
     busy = set(Job.objects.filter(state__in=ACTIVE_STATES).values_list("queue", flat=True))
     idle_for, busy_for = (timedelta(seconds=seconds) for seconds in settings.JOB_RING_AGAIN_SECONDS)
-    never = Q(bell_rung_at=None) | Q(bell_rung_at__gt=Now())  # the latter where the clock went back since
-    silent = Q(bell_rung_at__lt=Now() - idle_for) | never
-    long_silent = Q(bell_rung_at__lt=Now() - busy_for) | never
+    never = Q(notified_at=None) | Q(notified_at__gt=Now())  # the latter where the clock went back since
+    silent = Q(notified_at__lt=Now() - idle_for) | never
+    long_silent = Q(notified_at__lt=Now() - busy_for) | never
     waiting = Job.objects.filter(state=JobState.QUEUED)
     for job in waiting.filter((~Q(queue__in=busy) & silent) | long_silent).order_by("pk"):
         with transaction.atomic():
-            again = waiting.filter(pk=job.pk, bell_rung_at=job.bell_rung_at)
-            if again.update(bell_rung_at=Now()):
-                ring_on_commit(job.queue)
+            again = waiting.filter(pk=job.pk, notified_at=job.notified_at)
+            if again.update(notified_at=Now()):
+                notify_on_commit(job.queue)
 
 
 def _while_waiting(job: Job) -> str:

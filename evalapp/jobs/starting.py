@@ -1,17 +1,17 @@
-"""What a worker does when it hears the bell: the job whose turn it is, to its end."""
+"""What a worker does when it is notified: the job whose turn it is, to its end."""
 
 from evalapp.celery import app
 from evalapp.jobs import attempts, devices, queries
-from evalapp.jobs.bell import ring
 from evalapp.jobs.lease import worker_name
 from evalapp.jobs.models import Job
+from evalapp.jobs.notifications import notify
 
 _MOST_TRIES = 100
 """Others may claim what was chosen here; each loss means that one of them has found work."""
 
 
 def start_next_of(queue: str) -> None:
-    """Carry out the queue's next job, and ring for those that wait behind it.
+    """Carry out the queue's next job, and notify for those that wait behind it.
 
     Does nothing where none waits, or where every device of this machine is in use. What a worker of this machine was
     at when it was killed goes on first, and does not wait for its lease to run out.
@@ -25,7 +25,7 @@ def start_next_of(queue: str) -> None:
         if _was_begun_here(job):
             break
     if queries.next_job(queue) is not None:
-        ring(queue)
+        notify(queue)
 
 
 def _has_room(job: Job) -> bool:

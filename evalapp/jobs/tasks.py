@@ -1,7 +1,7 @@
 from celery import shared_task
 
 from evalapp.jobs import attempts, heartbeats, services  # noqa: F401  # the heartbeats are noted wherever tasks are
-from evalapp.jobs.bell import START_NEXT_TASK
+from evalapp.jobs.notifications import START_NEXT_TASK
 from evalapp.jobs.starting import start_next_of
 
 

@@ -19,8 +19,8 @@ from typing import Any
 from django.db import connection, transaction
 from django.db.models.functions import Now
 
-from evalapp.core.away import AWAY, is_disk_full
 from evalapp.core.errors import NotHereError, ProblemError
+from evalapp.core.outages import AWAY, is_disk_full
 from evalapp.core.storage import NO_ROOM
 from evalapp.jobs import attempts
 from evalapp.jobs.lease import LeaseKeeper, LeaseLost, Report, claim, lease_end, not_stored, write_report

@@ -6,7 +6,7 @@ from itertools import permutations
 from evalapp.accounts.models import User
 from evalapp.campaigns.comparisons import arranged
 from evalapp.campaigns.models import Assignment, Campaign, Comparison, Item, Purpose
-from evalapp.core.marks import marked
+from evalapp.core.simulated_mark import marked
 from evalapp.judgements.checks import verdict_by_name
 from evalapp.judgements.models import Judgement
 from evalapp.judgements.queries import verdict_of

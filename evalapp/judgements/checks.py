@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from evalapp.campaigns.models import Campaign, ItemOutput, Method, Purpose
-from evalapp.core.marks import marked
+from evalapp.core.simulated_mark import marked
 from evalapp.judgements.models import Choice, GoldVerdict, Judgement, KnownOutcome
 from evalapp.judgements.queries import order_words, verdict_of
 from evalapp.judgements.verdicts import Verdict

@@ -5,8 +5,8 @@ from django.db.models.functions import Greatest, Least
 
 from evalapp.accounts.models import User
 from evalapp.campaigns.models import Assignment, Campaign, Comparison, Item, Purpose, purpose_field
-from evalapp.core.marks import marked
 from evalapp.core.models import BaseModel
+from evalapp.core.simulated_mark import marked
 from evalapp.datasets.models import Example
 from evalapp.registry.models import ModelVersion
 from evalapp.reviews.models import ENDS_ONE_WAY, BaseChangeRequest

@@ -15,7 +15,7 @@ from evalapp.accounts.models import User
 from evalapp.campaigns.comparisons import arranged
 from evalapp.campaigns.models import Campaign, CampaignReviewer
 from evalapp.core.errors import MissingError
-from evalapp.core.marks import marked
+from evalapp.core.simulated_mark import marked
 from evalapp.judgements.models import Judgement, JudgementRevision
 from evalapp.judgements.verdicts import Verdict, read_verdict
 from evalapp.reviews.queries import (

@@ -96,7 +96,7 @@ class Migration(migrations.Migration):
                 ('pause_requested_at', models.DateTimeField(blank=True, null=True)),
                 ('attempt', models.PositiveIntegerField(default=0)),
                 ('lost_attempts', models.PositiveSmallIntegerField(default=0)),
-                ('bell_rung_at', models.DateTimeField(blank=True, null=True)),
+                ('notified_at', models.DateTimeField(blank=True, null=True)),
                 ('worker', models.CharField(blank=True, max_length=120)),
                 ('device', models.CharField(blank=True, max_length=60)),
                 ('lease_expires_at', models.DateTimeField(blank=True, null=True)),

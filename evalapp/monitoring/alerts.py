@@ -12,7 +12,7 @@ from django.urls import reverse
 
 from evalapp.accounts.models import User
 from evalapp.accounts.permissions import PERMISSIONS, Permission
-from evalapp.core.figures import as_percent, as_text
+from evalapp.core.number_format import as_percent, as_text
 from evalapp.monitoring.following import Followed
 from evalapp.monitoring.models import (
     Alert,

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 from evalapp.charts.chart import Chart
 from evalapp.charts.theme import Spec
-from evalapp.core.figures import as_percent, as_text
+from evalapp.core.number_format import as_percent, as_text
 from evalapp.monitoring.following import NOT_ENOUGH, Followed, is_enough
 from evalapp.monitoring.models import WeeklyMetric
 

@@ -13,7 +13,7 @@ from django.utils.dateparse import parse_datetime
 from evalapp.accounts.models import User
 from evalapp.audit.services import record
 from evalapp.core.errors import MOST_PROBLEMS, InvalidError
-from evalapp.datasets.csv_files import Use, read_csv, read_header, usual_mapping
+from evalapp.datasets.csv_files import Use, default_mapping, read_csv, read_header
 from evalapp.datasets.files import HEAD_BYTES, JSONL, recognise
 from evalapp.datasets.formats import FileProblemError, Layout, Reading, read_jsonl, reading_of
 from evalapp.datasets.models import Split
@@ -93,7 +93,7 @@ def read_events(file: BinaryIO, name: str) -> Iterator[Reading]:
         kept = (Use.PROMPT, Use.SYSTEM, Use.CONTEXT)
         mapping = {
             column: use if use in kept else Use.METADATA
-            for column, use in usual_mapping(header.columns).items()
+            for column, use in default_mapping(header.columns).items()
         }
     except FileProblemError as error:
         raise EventsError([str(error)]) from error

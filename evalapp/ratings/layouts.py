@@ -42,7 +42,7 @@ class Use(StrEnum):
 
 MANY = (Use.SCORE, Use.REFERENCE, Use.IGNORE)
 _TASK_USES = (Use.ITEM, Use.CANDIDATE, Use.PROMPT, Use.ANSWER, Use.REFERENCE, Use.CONTEXT, Use.IGNORE)
-_USUAL: Mapping[str, Use] = {
+_DEFAULT: Mapping[str, Use] = {
     **dict.fromkeys(("item", "item_id", "id", "example", "row", "row_number", "question_id"), Use.ITEM),
     **dict.fromkeys(("candidate", "model", "system", "model_name", "model_version"), Use.CANDIDATE),
     **dict.fromkeys(
@@ -62,7 +62,7 @@ _USUAL: Mapping[str, Use] = {
 }
 
 
-def usual_mapping(
+def default_mapping(
     columns: Sequence[str], file_format: str, first: Mapping[str, Any] | None = None
 ) -> dict[str, str]:
     """A guess by the columns' names, and by the ``first`` row where "time" may mean a moment or a length:
@@ -72,7 +72,7 @@ def usual_mapping(
     allowed = _TASK_USES if file_format in (LABEL_STUDIO, ARGILLA) else tuple(Use)
     mapping: dict[str, str] = {}
     for column in columns:
-        use = _USUAL.get(column.strip().casefold().replace(" ", "_"), Use.IGNORE)
+        use = _DEFAULT.get(column.strip().casefold().replace(" ", "_"), Use.IGNORE)
         taken = use not in MANY and use in mapping.values()
         mapping[column] = Use.IGNORE if taken or use not in allowed else use
     for column, taken_for in mapping.items():
@@ -81,7 +81,7 @@ def usual_mapping(
             mapping[column] = Use.SUBMITTED
     if file_format in (CSV, FLAT) and Use.CRITERION not in mapping.values():
         for column, taken_for in mapping.items():
-            if taken_for in (Use.IGNORE, Use.VALUE) and column.strip().casefold() not in _USUAL:
+            if taken_for in (Use.IGNORE, Use.VALUE) and column.strip().casefold() not in _DEFAULT:
                 mapping[column] = Use.SCORE
     return mapping
 

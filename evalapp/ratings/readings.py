@@ -13,7 +13,7 @@ from evalapp.datasets.json_lists import starts_list
 from evalapp.datasets.rows import FieldProblem
 from evalapp.ratings.flat_files import read_flat_lines, read_table
 from evalapp.ratings.json_rows import Numbered, json_lines, json_list
-from evalapp.ratings.layouts import ARGILLA, CSV, FLAT, LABEL_STUDIO, NESTED, FileLayout, usual_mapping
+from evalapp.ratings.layouts import ARGILLA, CSV, FLAT, LABEL_STUDIO, NESTED, FileLayout, default_mapping
 from evalapp.ratings.nested_files import is_nested, read_nested
 from evalapp.ratings.records import Reading
 from evalapp.ratings.task_files import data_of, read_tasks
@@ -27,7 +27,7 @@ def first_layout(name: str, stream: BinaryIO) -> FileLayout:
         header = read_header(stream)
         lines = csv.reader(head.decode(errors="replace").splitlines(), delimiter=header.delimiter)
         first_row = dict(zip(header.columns, next(islice(lines, 1, None), ()), strict=False))
-        return FileLayout(CSV, header.delimiter, usual_mapping(header.columns, CSV, first_row))
+        return FileLayout(CSV, header.delimiter, default_mapping(header.columns, CSV, first_row))
     is_list = starts_list(head)
     numbered: Iterator[Numbered] = json_list(stream) if is_list else json_lines(stream)
     first = next((found for _, found in numbered), None)
@@ -36,9 +36,9 @@ def first_layout(name: str, stream: BinaryIO) -> FileLayout:
     if isinstance(first, FieldProblem):
         raise FileProblemError(f"The first row cannot be read: {first.problem} {first.mend}")
     if isinstance(first.get("annotations", first.get("completions")), list):
-        return FileLayout(LABEL_STUDIO, mapping=usual_mapping(list(data_of(first)), LABEL_STUDIO))
+        return FileLayout(LABEL_STUDIO, mapping=default_mapping(list(data_of(first)), LABEL_STUDIO))
     if isinstance(first.get("responses"), dict) and isinstance(first.get("fields"), dict):
-        return FileLayout(ARGILLA, mapping=usual_mapping(list(data_of(first)), ARGILLA))
+        return FileLayout(ARGILLA, mapping=default_mapping(list(data_of(first)), ARGILLA))
     if is_list:
         raise FileProblemError(
             "The list holds neither Label Studio's tasks with their annotations nor Argilla's records with their "
@@ -46,7 +46,7 @@ def first_layout(name: str, stream: BinaryIO) -> FileLayout:
         )
     if is_nested(first):
         return FileLayout(NESTED)
-    return FileLayout(FLAT, mapping=usual_mapping(list(first), FLAT, first))
+    return FileLayout(FLAT, mapping=default_mapping(list(first), FLAT, first))
 
 
 def readings(

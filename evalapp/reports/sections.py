@@ -31,7 +31,7 @@ from evalapp.analysis.shown import Shown
 from evalapp.analysis.unblinding import Unblinding
 from evalapp.campaigns.models import Campaign, Method
 from evalapp.charts.lines import MOST_ON_A_SHEET
-from evalapp.core.figures import as_text
+from evalapp.core.number_format import as_text
 from evalapp.core.tables import Cell, Column, Table
 from evalapp.reports.document import Block, listing, notice, paragraph, picture, table
 from evalapp.rubrics.models import Criterion, CriterionKind

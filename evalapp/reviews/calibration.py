@@ -14,7 +14,7 @@ from typing import NamedTuple
 from evalapp.accounts.models import User
 from evalapp.campaigns.models import Assignment, AssignmentState, Campaign, CampaignReviewer, Item, Purpose
 from evalapp.core.errors import MissingError
-from evalapp.core.marks import marked
+from evalapp.core.simulated_mark import marked
 from evalapp.reviews.models import Review
 from evalapp.reviews.pseudonyms import shown_names
 from evalapp.reviews.queries import answers_in_words

@@ -15,7 +15,7 @@ from evalapp.accounts.review_keys import OF_COMPARING, REVIEW_KEYS, keys_of, let
 from evalapp.campaigns.allocation import NoWork, NoWorkReason
 from evalapp.campaigns.models import Campaign, CampaignReviewer
 from evalapp.campaigns.quotas import quota_of
-from evalapp.core.marks import marked
+from evalapp.core.simulated_mark import marked
 from evalapp.reviews.answers import ReviewAnswers, criteria_of
 from evalapp.reviews.closing import is_asked
 from evalapp.reviews.drafts import answers_in

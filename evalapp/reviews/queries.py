@@ -22,7 +22,7 @@ from evalapp.campaigns.models import (
     Purpose,
 )
 from evalapp.core.errors import MissingError, NotAllowedError
-from evalapp.core.joined import JoinedRows
+from evalapp.core.joins import JoinedRows
 from evalapp.core.prepared import first_row
 from evalapp.reviews.answers import ReviewAnswers
 from evalapp.reviews.models import Review

@@ -27,7 +27,7 @@ from training.spec import (
     TRAINING_LIMITS,
     LoraParameters,
     TrainingSpec,
-    usual_rate,
+    default_rate,
 )
 
 
@@ -101,9 +101,9 @@ class TrainingForm(forms.Form):
     )
     learning_rate = forms.FloatField(
         **within(TRAINING_LIMITS, "learning_rate"), required=False, label="Learning rate",
-        help_text=f"Empty: {usual_rate('lora', 'sft'):g} for SFT, {usual_rate('lora', 'sft', rank=LARGE_RANK):g} from 8 "
-        f"billion parameters or rank {LARGE_RANK} upwards, {usual_rate('lora', 'dpo'):g} for DPO and KTO; full "
-        f"fine-tuning {usual_rate('full', 'sft'):g} and {usual_rate('full', 'dpo'):g}.",
+        help_text=f"Empty: {default_rate('lora', 'sft'):g} for SFT, {default_rate('lora', 'sft', rank=LARGE_RANK):g} from 8 "
+        f"billion parameters or rank {LARGE_RANK} upwards, {default_rate('lora', 'dpo'):g} for DPO and KTO; full "
+        f"fine-tuning {default_rate('full', 'sft'):g} and {default_rate('full', 'dpo'):g}.",
     )  # fmt: skip
     loss_on = forms.ChoiceField(
         choices=LOSS_ON, initial=TRAINING["loss_on"], label="Loss on (SFT)",

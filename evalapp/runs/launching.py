@@ -88,7 +88,7 @@ def _on_cluster(
     on_tick: Callable[[], None],
     ray: RaySettings,
 ) -> int:
-    words = [ray.python, "-m", "run_directory.carried", program]
+    words = [ray.python, "-m", "run_directory.remote_program", program]
     saved = saved_run(place.folder)
     if saved is None:
         words += ["--folder", str(place.folder)]

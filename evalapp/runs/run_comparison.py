@@ -13,7 +13,7 @@ from evalapp.runs.axes import AXES, written
 from evalapp.runs.models import Run, RunKind, TrainingPoint
 from evalapp.runs.queries import runs_of
 from evalapp.templatetags.durations import duration
-from training.spec import usual_rate
+from training.spec import default_rate
 
 FEWEST, MOST = 2, 8
 OFFERED = 40
@@ -136,17 +136,17 @@ def _settings(runs: Sequence[Run]) -> list[Difference]:
 
 def _flat(run: Run) -> dict[str, Any]:
     own = {name: value for name, value in run.spec.items() if name not in _OUR_OWN}
-    own["learning_rate"] = own.get("learning_rate") or run.result.get("learning_rate") or _usual_rate(run)
+    own["learning_rate"] = own.get("learning_rate") or run.result.get("learning_rate") or _default_rate(run)
     return {**own, **{f"lora.{name}": value for name, value in run.spec.get("lora", {}).items()}}
 
 
-def _usual_rate(run: Run) -> float | None:
+def _default_rate(run: Run) -> float | None:
     """The rate of a training that chose none and has no result to say it."""
     if "method" not in run.spec or "objective" not in run.spec:
         return None
     lora = run.continued_from.config if run.continued_from else run.spec.get("lora", {})
     parameters = run.base.config.get("parameters") if run.base else None
-    return usual_rate(
+    return default_rate(
         run.spec["method"],
         run.spec["objective"],
         rank=int(lora.get("rank") or 0),

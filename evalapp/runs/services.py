@@ -16,7 +16,7 @@ from evalapp.datasets.queries import TRAINING_SPLITS
 from evalapp.jobs.models import Job, JobState
 from evalapp.jobs.services import create_job
 from evalapp.registry.models import STANDING_KINDS, ModelKind, ModelVersion
-from evalapp.runs import inputs, possible
+from evalapp.runs import inputs, settings_checks
 from evalapp.runs.answers import REFUSED, ImportedAnswer, MatchedAnswer, matched
 from evalapp.runs.batch_files import batch_lines
 from evalapp.runs.contamination_guard import is_quick, refuse_contamination
@@ -24,7 +24,7 @@ from evalapp.runs.directory import candidate_specs
 from evalapp.runs.ingest import most_reasons
 from evalapp.runs.model_programs import why_not_runnable
 from evalapp.runs.models import Output, Run, RunCandidate, RunKind
-from evalapp.runs.room import require_room
+from evalapp.runs.run_limits import require_room
 from evalapp.runs.shards import checked_shards
 from evalapp.runs.signals import outputs_stored
 from evalapp.runs.training_rows import LACKS, training_examples
@@ -142,7 +142,7 @@ def checked_training(
         )
     rows = sum(dataset_version.counts.get(split, 0) for split in TRAINING_SPLITS)
     spec = _training_spec(hyperparameters, continued_from=continued_from, rows=rows)
-    possible.require_possible_training(spec, base)
+    settings_checks.require_possible_training(spec, base)
     _require_something_to_learn(dataset_version, spec.objective)
     return spec
 
@@ -183,7 +183,7 @@ def batch_file(
     if _shared_base(project, candidates) is not None or len(candidates) > 1:
         _refuse("candidates", "A batch file asks one API model. Choose one such candidate.")
     samples, settings_of_run, _ = _parted(sampling)
-    possible.require_schema(settings_of_run)
+    settings_checks.require_schema(settings_of_run)
     return batch_lines(
         dataset_version,
         splits=splits,
@@ -214,7 +214,7 @@ def start_generation(
     rows = _rows_of(dataset_version, splits)
     base = _shared_base(project, candidates)
     samples, settings_of_run, around = _parted(sampling)
-    possible.require_schema(settings_of_run)
+    settings_checks.require_schema(settings_of_run)
     with transaction.atomic():
         job = queue_run(
             project,
@@ -269,7 +269,7 @@ def import_outputs(
     if candidate.project_id != project.pk:
         _refuse("candidate", "Choose a candidate of this project.")
     answers = matched(rows, dataset_version)
-    job = queue_run(project, IMPORT_WORK, f"Import of {name}", by, ring=False)
+    job = queue_run(project, IMPORT_WORK, f"Import of {name}", by, notifies=False)
     Job.objects.filter(pk=job.pk).update(
         state=JobState.SUCCEEDED,
         started_at=Now(),
@@ -328,11 +328,11 @@ def queue_run(
     title: str,
     by: User | None,
     *,
-    ring: bool = True,
+    notifies: bool = True,
     queue: str = "models",
     **params: Any,
 ) -> Job:
-    if not ring:
+    if not notifies:
         return Job.objects.create(project=project, task=task, title=title[:200], created_by=by, params=params)
     require_room(project)
     if queue == "models" and (problem := why_not_runnable()):
@@ -359,7 +359,7 @@ def _training_spec(
     try:
         return TrainingSpec.from_dict({**hyperparameters, **fixed}, where="Settings")
     except RecordError as error:
-        raise possible.refused_settings(error) from error
+        raise settings_checks.refused_settings(error) from error
 
 
 def _generation_spec(
@@ -375,8 +375,8 @@ def _generation_spec(
     try:
         checked = GenerationSpec.from_dict(spec, where="Settings")
     except RecordError as error:
-        raise possible.refused_settings(error) from error
-    possible.require_possible_generation(checked, run.base)
+        raise settings_checks.refused_settings(error) from error
+    settings_checks.require_possible_generation(checked, run.base)
     return checked
 
 
@@ -398,7 +398,7 @@ def _sampling(settings_of_run: dict[str, Any]) -> SamplingParameters:
     try:
         return SamplingParameters.from_dict(settings_of_run, where="Settings")
     except RecordError as error:
-        raise possible.refused_settings(error) from error
+        raise settings_checks.refused_settings(error) from error
 
 
 def _endpoint_spec(run: Run, sampling: dict[str, Any], *, rows: int) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from evalapp.registry.models import ModelVersion
 from evalapp.runs.axes import applied, combinations_of, in_words, ordered
 from evalapp.runs.contamination_guard import is_quick, refuse_contamination
 from evalapp.runs.models import Run, RunKind, Sweep
-from evalapp.runs.room import require_room
+from evalapp.runs.run_limits import require_room
 from evalapp.runs.services import (
     TRAINING_TASK,
     checked_training,

@@ -14,8 +14,8 @@ from evalapp.accounts.access import MemberRequest, project_view
 from evalapp.accounts.permissions import Permission
 from evalapp.core.errors import ProblemError
 from evalapp.core.http import get_or_missing, show_problem
-from evalapp.core.marks import marked
 from evalapp.core.paging import keyset_page
+from evalapp.core.simulated_mark import marked
 from evalapp.core.uploads import takes_imports
 from evalapp.datasets.row_ids import row_ids_of
 from evalapp.jobs.queries import latest_events

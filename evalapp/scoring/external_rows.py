@@ -17,7 +17,7 @@ LONGEST_LINE = 64 * 2**10
 # Sums of many values of this size are still numbers, and no score needs more.
 LARGEST_VALUE = 1e12
 FIELDS = ("output", "item", "row", "candidate", "sample", "value")
-USUAL_NAMES = {
+DEFAULT_NAMES = {
     "output_id": "output",
     "item_id": "item",
     "score": "value",
@@ -103,7 +103,7 @@ def _named_twice(names: Iterable[str], item_field: str) -> str:
 
 def _field(name: str, item_field: str) -> str:
     bare = name.strip().lower()
-    bare = USUAL_NAMES.get(bare, bare)
+    bare = DEFAULT_NAMES.get(bare, bare)
     return "item" if bare not in FIELDS and name.strip() == item_field else bare
 
 

@@ -17,7 +17,7 @@ WEEK = 7
 
 # A silence says nothing before there is a rhythm that it could break.
 LEAST_FOR_RHYTHM = 5
-USUAL_SILENCE = timedelta(days=2)
+DEFAULT_SILENCE = timedelta(days=2)
 SHORTEST_SILENCE = timedelta(hours=12)
 LONGEST_SILENCE = timedelta(days=7)
 
@@ -98,5 +98,5 @@ def silence_allowed(longest_pause: timedelta | None, events: int) -> timedelta:
     with fewer than 5 events to judge by.
     """
     if longest_pause is None or events < LEAST_FOR_RHYTHM:
-        return USUAL_SILENCE
+        return DEFAULT_SILENCE
     return min(max(2 * longest_pause, SHORTEST_SILENCE), LONGEST_SILENCE)

@@ -19,8 +19,8 @@ from django.utils.safestring import SafeString, mark_safe
 
 from evalapp.charts.diverging import segments as diverging_segments
 from evalapp.charts.theme import themed
-from evalapp.core.figures import as_number, as_percent, as_text, digits_of_interval
-from evalapp.core.marks import marked as in_marked_words
+from evalapp.core.number_format import as_number, as_percent, as_text, digits_of_interval
+from evalapp.core.simulated_mark import marked as in_marked_words
 
 register = template.Library()
 # A page has dozens of each, and the same ones again when it is asked for again.

@@ -15,7 +15,7 @@ from django.utils.text import capfirst, slugify
 from markdown_it import MarkdownIt
 
 from evalapp.campaigns.models import Campaign
-from evalapp.core.figures import as_percent
+from evalapp.core.number_format import as_percent
 from evalapp.measure import Measure
 from evalapp.metrics.registry import METRICS
 from evalapp.ratings.queries import imported_records

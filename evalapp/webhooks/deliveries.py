@@ -1,6 +1,6 @@
-"""Sending: the row is the delivery, a message only rings the bell.
+"""Sending: the row is the delivery, a message only notifies the workers.
 
-The clock looks for what is due and rings; a worker then takes one delivery after another, each by one
+The scheduler looks for what is due and notifies; a worker then takes one delivery after another, each by one
 conditional UPDATE, sends it outside of any transaction and notes what came of it. A worker that dies
 leaves a row that is due again a minute later: so a receiver may get one twice, never none, and tells
 it by its id.
@@ -60,8 +60,8 @@ class Outcome(NamedTuple):
     """No further attempt can help."""
 
 
-def ring_if_due() -> None:
-    """Ring for a worker where something is due and no worker is at it. The clock's duty; two quick queries."""
+def notify_if_due() -> None:
+    """Notify a worker where something is due and no worker is at it. Run by the scheduler; two quick queries."""
     now = timezone.now()
     if not _due().exists():
         return

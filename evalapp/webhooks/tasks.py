@@ -3,10 +3,10 @@ from celery import shared_task
 from evalapp.webhooks import deliveries
 
 
-@shared_task(name="evalapp.webhooks.tasks.ring_if_due")
-def ring_if_due() -> None:
-    """Carried out by the clock itself."""
-    deliveries.ring_if_due()
+@shared_task(name="evalapp.webhooks.tasks.notify_if_due")
+def notify_if_due() -> None:
+    """Carried out by the scheduler itself."""
+    deliveries.notify_if_due()
 
 
 @shared_task(name=deliveries.DELIVER_TASK)

@@ -131,7 +131,7 @@ def test_sign_in_leads_only_to_pages_of_ours(target: str, person: User) -> None:
 def test_every_door_is_a_page_of_ours_without_inline_style(path: str, db: None) -> None:
     response = Client().get(path)
     assert response.status_code == 200
-    assert 'class="door"' in response.text
+    assert 'class="sign-in"' in response.text
     assert "style=" not in response.text and "<style" not in response.text
 
 

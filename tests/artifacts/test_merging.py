@@ -9,7 +9,7 @@ import pytest
 from django.urls import reverse
 
 from evalapp.accounts.models import Project, User
-from evalapp.artifacts.merging import USUAL_PROMPTS, start_merge
+from evalapp.artifacts.merging import DEFAULT_PROMPTS, start_merge
 from evalapp.artifacts.models import MergedExport
 from evalapp.artifacts.tasks import merge
 from evalapp.audit.models import AuditEvent
@@ -82,7 +82,7 @@ def test_the_prompts_are_those_of_the_training_and_the_weights_those_that_were_r
         folder=make_adapter_folder(tmp_path / "f", fill=5),
         by=engineer,
     )
-    assert spec_of(merged(foreign, engineer)).prompts == USUAL_PROMPTS
+    assert spec_of(merged(foreign, engineer)).prompts == DEFAULT_PROMPTS
 
 
 def test_two_clicks_are_one_merge_and_a_failed_one_is_no_answer(

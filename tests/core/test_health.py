@@ -75,7 +75,7 @@ def test_a_disk_that_takes_no_writes_is_told_and_leaves_the_pages_readable(
         raise OSError(28, "No space left on device")
 
     assert client.get("/healthz").json()["disk"]["writes"] is True
-    monkeypatch.setattr(health.room, "check_writes", refuse)
+    monkeypatch.setattr(health.disk_space, "check_writes", refuse)
     answer = client.get("/healthz")
     assert (answer.status_code, answer.json()["healthy"]) == (200, True)
     assert answer.json()["disk"]["writes"] is False

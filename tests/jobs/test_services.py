@@ -7,7 +7,7 @@ from django.utils import timezone
 from evalapp.accounts.models import Project, User
 from evalapp.audit.models import AuditEvent
 from evalapp.core.errors import ConflictError
-from evalapp.jobs import bell
+from evalapp.jobs import notifications
 from evalapp.jobs.lease import claim
 from evalapp.jobs.models import Job, JobState
 from evalapp.jobs.services import create_job, reap_lost_jobs, request_cancel, retry_job
@@ -24,7 +24,7 @@ def rung(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, list[str], str]]:
     def send_task(name: str, *, args: list[str], queue: str, **options: object) -> None:
         messages.append((name, args, queue))
 
-    monkeypatch.setattr(bell.app, "send_task", send_task)
+    monkeypatch.setattr(notifications.app, "send_task", send_task)
     return messages
 
 
@@ -47,7 +47,7 @@ def test_the_message_is_published_on_commit_and_the_write_audited(
         job = create_job(project=project, task=TASK, title="Work", by=engineer, queue="models")
         assert rung == []
 
-    assert rung == [(bell.START_NEXT_TASK, ["models"], "models")]
+    assert rung == [(notifications.START_NEXT_TASK, ["models"], "models")]
     event = AuditEvent.objects.get(action="job.created")
     assert (event.actor_id, event.project_id, event.object_id) == (engineer.pk, project.pk, job.pk)
 
@@ -58,7 +58,7 @@ def test_a_broker_that_is_away_loses_nothing(
     def send_task(*args: object, **options: object) -> None:
         raise ConnectionRefusedError
 
-    monkeypatch.setattr(bell.app, "send_task", send_task)
+    monkeypatch.setattr(notifications.app, "send_task", send_task)
     with django_capture_on_commit_callbacks(execute=True):
         job = create_job(project=project, task=TASK, title="Work", by=engineer)
 
@@ -100,7 +100,7 @@ def test_a_lost_job_is_queued_again_and_rung(
 
     job.refresh_from_db()
     assert (job.state, job.lost_attempts, job.lease_expires_at) == (JobState.QUEUED, 1, None)
-    assert rung == [(bell.START_NEXT_TASK, ["default"], "default")]
+    assert rung == [(notifications.START_NEXT_TASK, ["default"], "default")]
 
 
 def test_a_job_lost_three_times_is_dead(project: Project, engineer: User) -> None:
@@ -140,7 +140,7 @@ def test_a_lost_message_is_published_again(
     queue_is_busy: bool,
     rings: int,
 ) -> None:
-    make_job(project, engineer, bell_rung_at=timezone.now() - timedelta(seconds=waited))
+    make_job(project, engineer, notified_at=timezone.now() - timedelta(seconds=waited))
     if queue_is_busy:
         claim(make_job(project, engineer).pk, task=TASK)
 
@@ -173,7 +173,7 @@ def test_after_the_databases_clock_went_back_a_lost_job_is_found_and_a_waiting_o
     tomorrow = timezone.now() + timedelta(days=1)
     with django_capture_on_commit_callbacks(execute=True):
         lost = make_job(project, engineer)
-        waiting = make_job(project, engineer, queue="models", bell_rung_at=tomorrow)
+        waiting = make_job(project, engineer, queue="models", notified_at=tomorrow)
     claim(lost.pk, task=TASK)
     Job.objects.filter(pk=lost.pk).update(lease_expires_at=tomorrow)
     rung.clear()
@@ -184,5 +184,5 @@ def test_after_the_databases_clock_went_back_a_lost_job_is_found_and_a_waiting_o
     assert lost.lease_expires_at is not None
     assert lost.lease_expires_at <= timezone.now() + timedelta(seconds=settings.JOB_LEASE_SECONDS)
     assert [args for _, args, _ in rung] == [["models"]]
-    assert waiting.bell_rung_at is not None
-    assert waiting.bell_rung_at <= timezone.now()
+    assert waiting.notified_at is not None
+    assert waiting.notified_at <= timezone.now()

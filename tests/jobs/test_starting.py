@@ -43,7 +43,7 @@ def begun() -> Iterator[list[str]]:
 @pytest.fixture(autouse=True)
 def rung(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     queues: list[str] = []
-    monkeypatch.setattr(starting, "ring", queues.append)
+    monkeypatch.setattr(starting, "notify", queues.append)
     return queues
 
 
@@ -86,7 +86,7 @@ def test_a_job_of_another_queue_or_unknown_task_or_paused_is_left_alone(
     assert begun == ["last"]
 
 
-def test_a_job_that_another_worker_claims_first_costs_no_ring(
+def test_a_job_that_another_worker_claims_first_costs_no_notification(
     project: Project, engineer: User, begun: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     taken, mine = (queued(project, engineer, title) for title in ("taken", "mine"))

@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from evalapp.accounts.models import Project, User
 from evalapp.core.errors import InvalidError, NotHereError
-from evalapp.jobs import bell, lease, queries
+from evalapp.jobs import lease, notifications, queries
 from evalapp.jobs.models import Job, JobEvent, JobState
 from evalapp.jobs.services import create_job, reap_lost_jobs, request_cancel
 from evalapp.jobs.work import AttemptLost, LeaseLost, NoDeviceFree, Work, carry_out
@@ -92,7 +92,7 @@ def test_a_job_that_is_left_to_others_rings_for_them_at_once(
     job: Job, monkeypatch: pytest.MonkeyPatch, django_capture_on_commit_callbacks
 ) -> None:
     rung: list[str] = []
-    monkeypatch.setattr(bell.app, "send_task", lambda *_, queue, **__: rung.append(queue))
+    monkeypatch.setattr(notifications.app, "send_task", lambda *_, queue, **__: rung.append(queue))
 
     def work(work: Work) -> None:
         raise NotHereError("This machine lacks the base.")

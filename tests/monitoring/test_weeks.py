@@ -14,8 +14,8 @@ from evalapp.audit.models import AuditEvent
 from evalapp.campaigns.models import Campaign
 from evalapp.celery import DUTIES, app
 from evalapp.core.errors import ConflictError, InvalidError
-from evalapp.jobs.clock import Clock
 from evalapp.jobs.models import Job, JobState
+from evalapp.jobs.scheduler import JobScheduler
 from evalapp.monitoring import weeks
 from evalapp.monitoring.evaluation import evaluate_due_weeks
 from evalapp.monitoring.models import WEEK, ProductionEvent, Stream, WeeklySample, WeeklySampleState
@@ -54,9 +54,9 @@ def test_two_clocks_open_each_week_once(project: Project, reviewer: User) -> Non
 @pytest.mark.django_db
 def test_the_clock_itself_opens_weeks(project: Project, reviewer: User, tmp_path, monkeypatch) -> None:
     app.loader.import_default_modules()
-    monkeypatch.setattr("evalapp.jobs.clock.close_old_connections", lambda: None)
+    monkeypatch.setattr("evalapp.jobs.scheduler.close_old_connections", lambda: None)
     stream = make_stream(project, [reviewer])
-    clock: PersistentScheduler = Clock(app, schedule_filename=str(tmp_path / "schedule"))
+    clock: PersistentScheduler = JobScheduler(app, schedule_filename=str(tmp_path / "schedule"))
     assert "open-due-weeks" in DUTIES
     clock.apply_entry(clock.schedule["open-due-weeks"])
     clock.apply_entry(clock.schedule["open-due-weeks"])

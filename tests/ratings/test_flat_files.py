@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from evalapp.ratings.layouts import CSV, FLAT, FileLayout, usual_mapping
+from evalapp.ratings.layouts import CSV, FLAT, FileLayout, default_mapping
 from evalapp.ratings.readings import first_layout, readings
 from evalapp.ratings.records import Reading, Record
 from tests.ratings.files import COLUMNS, json_lines, rating, table
@@ -127,7 +127,9 @@ def test_other_texts_of_the_same_name_are_told() -> None:
     ],
 )
 def test_broken_rows_are_told_and_raise_nothing(content: bytes) -> None:
-    layout = FileLayout(CSV, ",", usual_mapping(["item", "candidate", "reviewer", "criterion", "value"], CSV))
+    layout = FileLayout(
+        CSV, ",", default_mapping(["item", "candidate", "reviewer", "criterion", "value"], CSV)
+    )
     found = list(readings(BytesIO(content), layout))
     assert [len(reading.refusals) for reading in found] == [1]
 

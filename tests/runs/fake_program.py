@@ -21,7 +21,7 @@ from run_directory.files import sha256_of, write_whole
 from run_directory.program import drop_torn_line
 from tests.registry.handmade import make_adapter_folder, make_base_folder
 from training.merge_spec import MergeSpec
-from training.spec import MODEL_MAKERS, TrainingSpec, usual_rate
+from training.spec import MODEL_MAKERS, TrainingSpec, default_rate
 
 DEVICE = {"kind": "cpu", "name": "Abacus", "dtype": "fp32", "threads": 2, "reason": "there is no other"}
 ENGINE = {"name": "transformers", "version": "0", "reason": "it is the only one"}
@@ -334,7 +334,7 @@ def drawn(spec: TrainingSpec) -> list[str]:
 
 
 def rate_of(spec: TrainingSpec) -> float:
-    return spec.learning_rate or usual_rate(spec.method, spec.objective, rank=spec.lora.rank)
+    return spec.learning_rate or default_rate(spec.method, spec.objective, rank=spec.lora.rank)
 
 
 def validation_loss(spec: TrainingSpec) -> float:

@@ -104,7 +104,7 @@ def test_a_machine_without_the_base_leaves_the_run_to_one_that_has_it(
 ) -> None:  # fmt: skip
     settings.HOME = tmp_path
     rung: list[str] = []
-    monkeypatch.setattr(starting, "ring", rung.append)
+    monkeypatch.setattr(starting, "notify", rung.append)
     registered = Path(base.path)
     second = Machine(
         tmp_path / "second", registered, store, settings.MODEL_PYTHON, behaviour={"do": "succeed"}

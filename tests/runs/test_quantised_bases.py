@@ -21,7 +21,7 @@ from tests.api.conftest import program_of
 from tests.cast import client_of
 from tests.registry.handmade import LAYER, make_adapter_folder, make_base_folder, write_safetensors
 from tests.runs.conftest import Behave
-from tests.runs.test_possible import alone
+from tests.runs.test_settings_checks import alone
 from tests.runs.test_views import training_form
 
 __all__ = ["alone"]

@@ -11,7 +11,7 @@ from evalapp.jobs.models import Job
 from evalapp.registry.folders import folder_of
 from evalapp.registry.models import ModelVersion
 from evalapp.registry.services import register_adapter, register_base, register_imported
-from evalapp.runs import room
+from evalapp.runs import run_limits
 from evalapp.runs.contamination_guard import ContaminatedError
 from evalapp.runs.directory import folder_for, prepare_training
 from evalapp.runs.models import Run
@@ -176,7 +176,7 @@ def test_a_project_cannot_pile_up_runs(
     project: Project, engineer: User, version: DatasetVersion, base: ModelVersion, behave: Behave,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
-    monkeypatch.setattr(room, "MOST_UNFINISHED_RUNS", 2)
+    monkeypatch.setattr(run_limits, "MOST_UNFINISHED_RUNS", 2)
     for _ in range(2):
         generate(project, engineer, version, [base])
     with pytest.raises(ConflictError, match="2 runs"):

@@ -19,7 +19,7 @@ from evalapp.jobs.services import reap_lost_jobs, request_cancel
 from evalapp.registry.models import ModelVersion
 from evalapp.runs.models import Run
 from evalapp.runs.services import start_generation
-from evalapp.runs.sharing import HELP_TASK
+from evalapp.runs.shard_workers import HELP_TASK
 from evalapp.runs.tasks import carry_out_generation, carry_out_help
 from tests.runs.conftest import Behave
 from tests.runs.test_killed_worker import start, wait_until

@@ -11,7 +11,7 @@ from evalapp.core.errors import ConflictError, InvalidError
 from evalapp.datasets.models import DatasetVersion
 from evalapp.jobs.models import Job, JobState
 from evalapp.registry.models import ModelVersion
-from evalapp.runs import room
+from evalapp.runs import run_limits
 from evalapp.runs.models import Run, Sweep
 from evalapp.runs.sweep_results import sweep_table
 from evalapp.runs.sweeps import cancel_sweep, start_sweep
@@ -104,7 +104,7 @@ def test_all_or_none_are_started(start: StartSweep, monkeypatch: pytest.MonkeyPa
         start({"epochs": [1.0, -1.0]})
     with pytest.raises(InvalidError, match="60 letters at most"):
         start({"seed": [1, 2]}, name="x" * 61)
-    monkeypatch.setattr(room, "MOST_UNFINISHED_RUNS", 3)
+    monkeypatch.setattr(run_limits, "MOST_UNFINISHED_RUNS", 3)
     start({"seed": [1, 2]})
     with pytest.raises(ConflictError, match=r"2 runs of this project wait .* these would be 2 more; 3 may"):
         start({"seed": [1, 2]})

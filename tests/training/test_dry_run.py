@@ -226,7 +226,7 @@ def test_sample_answers_are_named_where_they_take_a_large_part_of_the_time(
 
 def test_the_batches_that_are_tried_lie_across_all_that_the_training_has(base: Path) -> None:
     lengths = [*range(1, 81), 500]
-    chosen = trial.usual_batches(lengths, make_spec(base, rows=81))
+    chosen = trial.typical_batches(lengths, make_spec(base, rows=81))
     assert all(len(set(batch)) == 4 for batch in chosen)
     warming, short, middle, long = (4 * max(lengths[row] for row in batch) for batch in chosen)
     assert warming == middle

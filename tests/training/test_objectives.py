@@ -12,7 +12,7 @@ from training.data import prepare
 from training.encoding import IGNORED, encode_answers, encode_judgements, encode_pairs
 from training.kto import class_weights, in_batches
 from training.loop import begin
-from training.spec import JudgedRow, LoraParameters, PreferenceRow, TrainingRow, TrainingSpec, usual_rate
+from training.spec import JudgedRow, LoraParameters, PreferenceRow, TrainingRow, TrainingSpec, default_rate
 
 
 @pytest.fixture(scope="module")
@@ -188,7 +188,7 @@ def test_settings_that_do_not_go_together_are_refused(fields: dict[str, Any], sa
 def test_the_learning_rate_suits_the_method_the_objective_and_the_size(
     method: str, objective: str, size: dict[str, int], rate: float
 ) -> None:
-    assert usual_rate(method, objective, **size) == rate
+    assert default_rate(method, objective, **size) == rate
 
 
 @pytest.mark.parametrize(

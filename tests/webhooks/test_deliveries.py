@@ -19,8 +19,8 @@ from evalapp.webhooks.deliveries import (
     claim_due,
     deliver_due,
     note_outcome,
+    notify_if_due,
     remove_old_deliveries,
-    ring_if_due,
 )
 from evalapp.webhooks.models import DeliveryState, WebhookDelivery, WebhookEndpoint
 from evalapp.webhooks.services import enable_endpoint, redeliver, send_test
@@ -208,19 +208,19 @@ def test_what_was_deleted_is_not_told_of(endpoint, receiver):
 def test_the_clock_rings_where_something_is_due_and_nobody_is_at_it(endpoint, manager, monkeypatch):
     rung = []
     monkeypatch.setattr(app, "send_task", lambda name, **options: rung.append(name))
-    ring_if_due()
+    notify_if_due()
     assert rung == []
     delivery = send_test(endpoint=endpoint, by=manager)
-    ring_if_due()
+    notify_if_due()
     assert rung == ["evalapp.webhooks.tasks.deliver_due"]
     claim_due()
     send_test(endpoint=endpoint, by=manager)
-    ring_if_due()
+    notify_if_due()
     assert len(rung) == 1
     make_due(delivery)
-    ring_if_due()
+    notify_if_due()
     assert len(rung) == 2
-    assert "ring-for-webhooks" in DUTIES
+    assert "notify-webhooks" in DUTIES
 
 
 def test_a_broker_that_is_away_is_no_failure(delivery, monkeypatch):
@@ -228,7 +228,7 @@ def test_a_broker_that_is_away_is_no_failure(delivery, monkeypatch):
         raise OSError("away")
 
     monkeypatch.setattr(app, "send_task", away)
-    ring_if_due()
+    notify_if_due()
 
 
 def test_what_was_settled_a_month_ago_is_forgotten(delivery, endpoint, manager, receiver):

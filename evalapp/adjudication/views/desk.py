@@ -17,7 +17,7 @@ from evalapp.accounts.permissions import Permission
 from evalapp.accounts.review_keys import keys_of
 from evalapp.adjudication.disagreements import (
     APART_CHOICES,
-    USUAL_APART,
+    DEFAULT_APART,
     DisputedComparison,
     DisputedOutput,
     Worklist,
@@ -56,12 +56,12 @@ PER_PAGE = 50
 
 def _apart(request: HttpRequest) -> int:
     text = request.GET.get("apart", "")
-    return int(text) if text in map(str, APART_CHOICES) else USUAL_APART
+    return int(text) if text in map(str, APART_CHOICES) else DEFAULT_APART
 
 
 def _with_apart(name: str, campaign: Campaign, apart: int, *more: int, **query: Any) -> str:
     address = reverse(name, args=[campaign.project.slug, campaign.pk, *more])
-    if apart != USUAL_APART:
+    if apart != DEFAULT_APART:
         query["apart"] = apart
     return f"{address}?{urlencode(query)}" if query else address
 

@@ -7,7 +7,7 @@ from django.urls import reverse
 from evalapp.accounts.access import MemberRequest
 from evalapp.accounts.models import User
 from evalapp.adjudication.change_requests import JUDGEMENTS, REVIEWS
-from evalapp.adjudication.disagreements import USUAL_APART
+from evalapp.adjudication.disagreements import DEFAULT_APART
 from evalapp.adjudication.discussion import Names, thread_of
 from evalapp.adjudication.models import Appeal
 from evalapp.adjudication.rights import why_not_adjudicate
@@ -67,7 +67,7 @@ def sides_context(task: ComparisonTask) -> dict[str, Any]:
 
 
 def desk_context(
-    request: MemberRequest, campaign: Campaign, subject: Subject, *, apart: int = USUAL_APART
+    request: MemberRequest, campaign: Campaign, subject: Subject, *, apart: int = DEFAULT_APART
 ) -> dict[str, Any]:
     """What those who decide see of a subject: the source, what people said of it, and its discussion."""
     names = Names(campaign, reader=request.user, to_reviewer=False)

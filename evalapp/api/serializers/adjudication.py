@@ -3,7 +3,7 @@ from typing import Any
 from rest_framework import serializers
 
 from evalapp.adjudication.appeals import against_words, subject_of
-from evalapp.adjudication.disagreements import APART_CHOICES, USUAL_APART
+from evalapp.adjudication.disagreements import APART_CHOICES, DEFAULT_APART
 from evalapp.adjudication.models import Adjudication, Appeal, Outcome
 from evalapp.api.fields import Body, Flag, Id, List, Paging, Text, Whole
 from evalapp.campaigns.models import Comparison, ItemOutput
@@ -18,7 +18,7 @@ class DisagreementQuery(Paging):
     apart = serializers.ChoiceField(
         choices=APART_CHOICES,
         required=False,
-        default=USUAL_APART,
+        default=DEFAULT_APART,
         help_text="Points on a scale of 1 to 5, to which others are stretched; else any difference counts.",
     )
     state = serializers.ChoiceField(choices=STATES, required=False, default="open")

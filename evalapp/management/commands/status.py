@@ -20,7 +20,7 @@ from evalapp.env import Environment, environment
 from evalapp.jobs import heartbeats
 from evalapp.jobs.queries import oldest_waits
 from evalapp.templatetags.durations import duration
-from run_directory import room
+from run_directory import disk_space
 
 _MEGABYTE = 10**6
 
@@ -29,7 +29,7 @@ _MEGABYTE = 10**6
 class Status:
     """One look at the installation. Memory in bytes (PSS); `queues` is None while the broker is away.
 
-    `silent_for` are the seconds since each worker and the clock were last heard, `oldest_waits` those that the job
+    `silent_for` are the seconds since each worker and the scheduler were last heard, `oldest_waits` those that the job
     which has waited longest has, by queue; `disk` what may still be written in the home, and what refuses it.
     """
 
@@ -104,11 +104,11 @@ def _oldest_waits() -> dict[str, float]:
 
 def _disk(wanted: Environment) -> dict[str, Any]:
     try:
-        room.check_writes(wanted.home)
+        disk_space.check_writes(wanted.home)
         refusal = ""
     except OSError as error:
         refusal = what_failed(error)
-    free = room.free_bytes(wanted.home) if wanted.home.exists() else None
+    free = disk_space.free_bytes(wanted.home) if wanted.home.exists() else None
     return {"free_bytes": free, "refusal": refusal}
 
 

@@ -21,7 +21,7 @@ from evalapp.env import Environment, environment
 
 
 class Command(BaseCommand):
-    help = "Start PostgreSQL, Valkey, the web, the workers and the clock, and keep them running."
+    help = "Start PostgreSQL, Valkey, the web, the workers and the scheduler, and keep them running."
     requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:

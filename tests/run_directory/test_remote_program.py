@@ -29,7 +29,7 @@ class Node:
     def carry(self, program: str, save: int) -> "subprocess.CompletedProcess[str]":
         words = [program, "--store", self.store.url, "--key", "7", "--save", str(save)]
         return subprocess.run(
-            [sys.executable, "-m", "run_directory.carried", *words],
+            [sys.executable, "-m", "run_directory.remote_program", *words],
             cwd=ROOT, env={**os.environ, "EVALAPP_HOME": str(self.home), "EVALAPP_MODEL_FOLDERS": ""},
             capture_output=True, text=True, timeout=300, check=False,
         )  # fmt: skip

@@ -1,4 +1,4 @@
-"""The clock: rings for what is periodic, and carries out the duties itself."""
+"""The scheduler: notifies for what is periodic, and carries out the duties itself."""
 
 import json
 import logging
@@ -18,12 +18,12 @@ from evalapp.jobs import heartbeats
 logger = logging.getLogger(__name__)
 
 
-class Clock(Scheduler):
+class JobScheduler(Scheduler):
     """Celery's scheduler, in whose own process the duties are done.
 
     As a message a duty would wait in the queue behind the very jobs whose loss it finds, and be lost with
     the broker. One that fails is logged and done again in its turn. When each was last due is kept in the file
-    ``schedule_filename``, for what is due once a night; where it cannot be written the clock goes on without.
+    ``schedule_filename``, for what is due once a night; where it cannot be written the scheduler goes on without.
     """
 
     def __init__(self, *args: Any, schedule_filename: str, **kwargs: Any) -> None:
@@ -45,11 +45,13 @@ class Clock(Scheduler):
         try:
             write_whole(self._file, json.dumps(last_runs).encode())
         except OSError as error:
-            logger.warning("%s cannot be written, and the clock goes on without it: %s", self._file, error)
+            logger.warning(
+                "%s cannot be written, and the scheduler goes on without it: %s", self._file, error
+            )
 
     def tick(self, *args: Any, **kwargs: Any) -> float:
         self._follow_the_system()
-        heartbeats.heard(heartbeats.CLOCK)
+        heartbeats.heard(heartbeats.SCHEDULER)
         return float(super().tick(*args, **kwargs))
 
     def apply_entry(self, entry: ScheduleEntry, producer: kombu.Producer | None = None) -> None:

@@ -2,11 +2,11 @@
 
 from collections.abc import Collection
 
-from evalapp.datasets.csv_files import USUAL_NAMES, Use
+from evalapp.datasets.csv_files import DEFAULT_NAMES, Use
 from evalapp.datasets.rows import ExampleRow
 
 
-def overlooked_reference(rows: Collection[ExampleRow]) -> str:
+def missed_reference_field(rows: Collection[ExampleRow]) -> str:
     """A field that is named as if it held the reference answer, where none of these rows has one; or ""."""
     if any(row.references for row in rows):
         return ""
@@ -14,6 +14,6 @@ def overlooked_reference(rows: Collection[ExampleRow]) -> str:
         name
         for row in rows
         for name, value in row.metadata.items()
-        if value and USUAL_NAMES.get(name.strip().lower()) == Use.REFERENCE
+        if value and DEFAULT_NAMES.get(name.strip().lower()) == Use.REFERENCE
     )
     return next(names, "")

@@ -5,14 +5,14 @@ import psycopg.errors
 import redis.exceptions
 from django.db import InterfaceError, OperationalError
 
-DATABASE_AWAY = (
+DATABASE_OUTAGES = (
     OperationalError,
     InterfaceError,
     # What Django does not translate: COPY raises the driver's own.
     psycopg.OperationalError,
     psycopg.InterfaceError,
 )
-AWAY = (*DATABASE_AWAY, redis.exceptions.ConnectionError, redis.exceptions.TimeoutError)
+AWAY = (*DATABASE_OUTAGES, redis.exceptions.ConnectionError, redis.exceptions.TimeoutError)
 """Nobody's fault and soon over: the same request or attempt may be made again. But ask `is_disk_full` first."""
 
 

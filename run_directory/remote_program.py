@@ -1,4 +1,4 @@
-"""`python -m run_directory.carried`: a model program on a machine that has neither web nor database.
+"""`python -m run_directory.remote_program`: a model program on a machine that has neither web nor database.
 
 A cluster's node runs it. With a store it fetches the run directory and what that reads, keeps the store up to
 date while the program works, and ends with the program's exit code; without one the folder is on a file system
@@ -71,7 +71,7 @@ def _carried(wanted: argparse.Namespace, stop: _Stop) -> int:
 
 
 def _parsed(arguments: list[str]) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m run_directory.carried", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m run_directory.remote_program", description=__doc__)
     parser.add_argument("program", choices=["training", "training.dry_run", "inference"])
     place = parser.add_mutually_exclusive_group(required=True)
     place.add_argument("--folder", type=Path, help="the run directory, where all machines share it")

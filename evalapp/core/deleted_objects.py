@@ -7,7 +7,7 @@ from django.db import DatabaseError, IntegrityError
 from evalapp.core.errors import ConflictError
 
 
-class GoneError(ConflictError):
+class DeletedError(ConflictError):
     """What this belongs to was deleted while it was on its way (409)."""
 
     code = "deleted_meanwhile"

@@ -17,7 +17,7 @@ _ROLES = {
 _PREFERENCE = ("chosen", "rejected")
 
 
-class UsualFormatError(Exception):
+class ExternalFormatError(Exception):
     """A row in one of these formats that cannot be read; ``problem`` says why."""
 
     def __init__(self, name: str, problem: str, mend: str) -> None:
@@ -29,7 +29,7 @@ def put_into_own_fields(fields: dict[str, Any]) -> Callable[[str], str]:
     """Rename a row's fields in place; from the name of a field here to what the file calls it.
 
     A row that has ``messages`` or ``prompt`` is in this product's own words, but for preferences.
-    Raises UsualFormatError.
+    Raises ExternalFormatError.
     """
     named: dict[str, str] = {}
     is_own = "messages" in fields or "prompt" in fields
@@ -50,7 +50,7 @@ def put_into_own_fields(fields: dict[str, Any]) -> Callable[[str], str]:
 def _share_gpt(fields: dict[str, Any]) -> dict[str, str]:
     turns = fields.pop("conversations")
     if not isinstance(turns, list) or not turns:
-        raise UsualFormatError(
+        raise ExternalFormatError(
             "conversations", "This must be a list of turns.", 'Write [{"from": "human", "value": "…"}].'
         )
     fields["messages"] = [_turn(turn, f"conversations[{n}]") for n, turn in enumerate(turns, start=1)]
@@ -65,10 +65,10 @@ def _turn(turn: Any, name: str) -> dict[str, Any]:
     if isinstance(turn, dict) and turn.keys() == {"role", "content"}:
         return turn
     if not isinstance(turn, dict) or "from" not in turn or "value" not in turn:
-        raise UsualFormatError(name, "This is no turn.", 'Write {"from": "human", "value": "…"}.')
+        raise ExternalFormatError(name, "This is no turn.", 'Write {"from": "human", "value": "…"}.')
     role = _ROLES.get(str(turn["from"]).lower())
     if role is None:
-        raise UsualFormatError(
+        raise ExternalFormatError(
             f"{name}.from",
             f"The speaker “{str(turn['from'])[:40]}” is not supported.",
             "Only what system, human and gpt say can be reviewed; leave such rows out.",
@@ -83,7 +83,7 @@ def _alpaca(fields: dict[str, Any]) -> dict[str, str]:
     elif isinstance(instruction, str) and isinstance(more, str):
         text = f"{instruction}\n\n{more}"
     else:
-        raise UsualFormatError("input", "This is not text.", "Put text in double quotes.")
+        raise ExternalFormatError("input", "This is not text.", "Put text in double quotes.")
     earlier = fields.pop("history", None) or []
     fields["messages"] = [*_history(earlier), {"role": "user", "content": text}]
     if "output" in fields and "completion" not in fields:
@@ -95,7 +95,7 @@ def _history(earlier: Any) -> list[dict[str, Any]]:
     if not isinstance(earlier, list) or not all(
         isinstance(exchange, list) and len(exchange) == 2 for exchange in earlier
     ):
-        raise UsualFormatError(
+        raise ExternalFormatError(
             "history", "This must be a list of earlier exchanges.", 'Write [["question", "answer"]].'
         )
     return [
@@ -117,7 +117,7 @@ def _shared_beginning(fields: dict[str, Any]) -> list[Any]:
     """The prompt of two whole conversations; what is left of each is its answer."""
     chosen, rejected = (fields[name] for name in _PREFERENCE)
     if not (isinstance(chosen, list) and isinstance(rejected, list)) or chosen[:-1] != rejected[:-1]:
-        raise UsualFormatError(
+        raise ExternalFormatError(
             "chosen",
             "There is no prompt, and chosen and rejected are not two conversations that differ in their last turn.",
             "Give the prompt in a field of its own.",
@@ -131,7 +131,7 @@ def _rated(fields: dict[str, Any]) -> dict[str, str]:
     if "completion" not in fields:
         messages = fields.get("messages")
         if not isinstance(messages, list) or len(messages) < 2:
-            raise UsualFormatError("label", "There is no answer that it judges.", "Give the completion.")
+            raise ExternalFormatError("label", "There is no answer that it judges.", "Give the completion.")
         # LLaMA-Factory judges the closing turn.
         fields["completion"] = [messages.pop()]
     fields["rated"] = [
@@ -150,4 +150,4 @@ def _answer(value: Any, name: str) -> Any:
             return turn["content"]
     elif not isinstance(value, list):
         return value
-    raise UsualFormatError(name, "This must be one answer of the assistant.", "Write its text.")
+    raise ExternalFormatError(name, "This must be one answer of the assistant.", "Write its text.")

@@ -11,13 +11,13 @@ from django.db import transaction
 from evalapp.jobs.models import Job, JobState
 from evalapp.jobs.services import create_job
 from evalapp.jobs.work import JobCancelled, Work
-from evalapp.runs.carrying import FolderLocked, generate, no_report, run_carried_out, run_of
 from evalapp.runs.directory import prepare_shard, shard_folder
 from evalapp.runs.ingest import take_in_generation
-from evalapp.runs.joined import joined
 from evalapp.runs.launching import begun
 from evalapp.runs.models import Run, RunShard
 from evalapp.runs.relay import Relay
+from evalapp.runs.run_execution import FolderLocked, execute_run, generate, no_report, run_of
+from evalapp.runs.shard_merge import joined
 from evalapp.runs.shards import (
     finish_shard,
     helpers_of,
@@ -125,7 +125,7 @@ def _answer(work: Work, run: Run, shard: RunShard, relay: Relay) -> None:
         place = begun(work, folder, shard.takes)
         prepare_shard(run, shard.number, run.shards.count())
         try:
-            result = run_carried_out(work, run, "inference", GenerationResult, place, relay=relay)
+            result = execute_run(work, run, "inference", GenerationResult, place, relay=relay)
         except FolderLocked:
             # The program of a worker that was killed on this machine ends within half a minute.
             work.rest(_LOCKED_SECONDS)

@@ -65,7 +65,7 @@ def train(work: Work) -> dict[str, Any]:
     _require_clean(work, run)
     place = begun(work, folder_for(run), work.job.attempt)
     _save_spec(run, prepare_training(run).to_dict())
-    result = run_carried_out(work, run, "training", TrainingResult, place)
+    result = execute_run(work, run, "training", TrainingResult, place)
     if result.report is None:
         raise no_report(place.folder)
     work.enter("Registering what was trained")
@@ -79,7 +79,7 @@ def dry_run(work: Work) -> dict[str, Any]:
     leaks = compared_with_evaluation(run.dataset_version)
     place = begun(work, folder_for(run), work.job.attempt)
     _save_spec(run, prepare_training(run).to_dict())
-    result = run_carried_out(work, run, "training.dry_run", DryRunResult, place)
+    result = execute_run(work, run, "training.dry_run", DryRunResult, place)
     if result.report is None:
         raise no_report(place.folder)
     return take_in_look(work, run, result.report, leaks)
@@ -90,7 +90,7 @@ def generate(work: Work) -> dict[str, Any]:
     run = run_of(work.job)
     place = begun(work, folder_for(run), work.job.attempt)
     _save_spec(run, prepare_generation(run).to_dict())
-    result = run_carried_out(work, run, "inference", GenerationResult, place)
+    result = execute_run(work, run, "inference", GenerationResult, place)
     if result.report is None:
         raise no_report(place.folder)
     return take_in_generation(work, run, result.report)
@@ -140,17 +140,17 @@ def _save_spec(run: Run, spec: dict[str, Any]) -> None:
     run.save(update_fields=["spec"])
 
 
-def run_carried_out(
+def execute_run(
     work: Work, run: Run, program: str, result_type: type[Result], place: Place, *, relay: Relay | None = None
 ) -> Result:
-    """Run a run's program on its directory, wherever that is; see ``carried_out``."""
+    """Run a run's program on its directory, wherever that is; see ``execute_program``."""
     relay = relay or Relay(work, run, place.folder)
     launch = partial(launched, work, run, program, place)
     watch = MemoryWatch(work, run, relay.told)
-    return carried_out(work, relay, program, result_type, memory=watch, launch=launch)
+    return execute_program(work, relay, program, result_type, memory=watch, launch=launch)
 
 
-def carried_out(
+def execute_program(
     work: Work,
     relay: ProgramRelay,
     program: str,
