@@ -287,7 +287,7 @@ SPECTACULAR_SETTINGS = {
         "RunKind": "evalapp.runs.models.RunKind",
         "CriterionKind": "evalapp.rubrics.models.CriterionKind",
         "RowKind": "evalapp.exports.models.RowKind",
-        "ManyDecisions": "evalapp.api.serializers.exports.MANY_DECISIONS",
+        "ManyDecisions": "evalapp.exports.api.exports.MANY_DECISIONS",
         "NoWorkReason": "evalapp.campaigns.allocation.NoWorkReason",
         "Verdict": "evalapp.decisions.models.DecisionVerdict",
         "RowDecision": "evalapp.exports.models.RowDecision",
@@ -303,8 +303,8 @@ SPECTACULAR_SETTINGS = {
         "ParserKind": "evalapp.scoring.models.ParserKind",
         "AnalysisKind": "evalapp.analysis.models.AnalysisKind",
         "ArtifactKind": "evalapp.artifacts.models.ArtifactKind",
-        "GateConditionKind": "evalapp.api.serializers.gates.KINDS",
-        "GateConditionState": "evalapp.api.serializers.gates.STATES",
+        "GateConditionKind": "evalapp.gates.api.KINDS",
+        "GateConditionState": "evalapp.gates.api.STATES",
     },
 }
 

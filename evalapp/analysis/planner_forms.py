@@ -13,6 +13,7 @@ from evalapp.stats.planning import Design, Spread
 
 MOST_ITEMS = 100_000
 MOST_REVIEWERS = 1_000
+MOST_AIMS = 100
 LARGEST = 1_000_000
 PARTS = ("item", "reviewer", "rest")
 KINDS = [

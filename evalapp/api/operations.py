@@ -1,5 +1,6 @@
 """How an operation is written: one declaration that is checked, and that the OpenAPI schema shows.
 
+    @route("runs/", "api_runs")
     class RunList(ProjectView):
         required_permission = Permission.VIEW_RUNS
 
@@ -19,6 +20,7 @@ from typing import Any, ClassVar, NamedTuple, TypeVar, cast
 
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponseBase
+from django.urls import URLPattern, path
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiResponse, extend_schema
 from rest_framework import serializers
@@ -42,13 +44,16 @@ from evalapp.core.uploads import takes_imports
 READING = ("GET", "HEAD")
 Handler = Callable[..., object]
 Row = TypeVar("Row", bound=Model)
+View = TypeVar("View", bound="ApiView")
 AnySerializer = type[serializers.Serializer[Any]]
+ROUTES: list[URLPattern] = []
+"""Where the operations of all modules that are imported so far are served."""
 
 
 class ProblemDetailSerializer(serializers.Serializer[Any]):
     code = serializers.CharField(help_text="Stable, for programs.")
     message = serializers.CharField(help_text="What was wrong, where, and how to mend it.")
-    fields = serializers.DictField(  # type: ignore[assignment]  # the name is the API's own
+    fields = serializers.DictField(
         child=serializers.ListField(child=serializers.CharField()), help_text="Messages by field."
     )
 
@@ -95,6 +100,7 @@ class ApiView(APIView):
 
     required_permission: ClassVar[Permission | None] = None
     post_permission: ClassVar[Permission | None] = None
+    prefix: ClassVar[str] = ""
     http_method_names = ["get", "head", "post", "put", "delete"]
     content_negotiation_class = JSONAlways
     pagination_class: ClassVar[type[KeysetPagination]] = KeysetPagination
@@ -173,7 +179,9 @@ class ApiView(APIView):
 
 
 class ProjectView(ApiView):
-    """A route with ``slug``: 404 for who is no member, 403 for a member without the permission."""
+    """A route inside a project: 404 for who is no member, 403 for a member without the permission."""
+
+    prefix = "projects/<slug:slug>/"
 
     project: Project
     membership: Membership
@@ -184,6 +192,16 @@ class ProjectView(ApiView):
         assert needed is not None
         self.membership = membership_for(request.user, kwargs["slug"], needed)
         self.project = self.membership.project
+
+
+def route(address: str, name: str) -> Callable[[type[View]], type[View]]:
+    """Serve an ApiView at this address under /api/v1/, a ProjectView at this address of its project."""
+
+    def registered(view: type[View]) -> type[View]:
+        ROUTES.append(path(f"{view.prefix}{address}", view.as_view(), name=name))
+        return view
+
+    return registered
 
 
 def operation(

@@ -1,182 +1,30 @@
-"""URLs of the machine API, version 1. Names begin with ``api_``."""
+"""URLs of operations on reviews, part of `evalapp.api_urls`."""
 
-from django.urls import URLPattern, path, re_path
+from django.urls import URLPattern, path
 
-from evalapp.api.model_urls import model_urls
-from evalapp.api.schema import SchemaView, no_such_url
 from evalapp.api.views import (
-    accounts,
     adjudication,
     analysis,
     campaigns,
     change_requests,
-    classification,
     comparison_adjudications,
-    contamination,
-    corrections,
-    datasets,
-    decisions,
     desk,
     discussions,
-    evidence,
-    exports,
-    external_metrics,
-    finder,
-    gates,
     gold_verdicts,
-    jobs,
     judgements,
-    llm_judges,
-    monitoring,
-    plans,
-    queues,
-    ratings,
-    reports,
-    reviewer_agreement,
     reviews,
-    rubric_files,
-    rubrics,
-    saved_views,
-    scoring,
-    tuning,
-    webhooks,
 )
 
 _PROJECT = "projects/<slug:slug>"
-_DATASET = f"{_PROJECT}/datasets/<int:dataset_id>"
-_VERSION = f"{_DATASET}/versions/<int:number>"
-_IMPORT = f"{_DATASET}/imports/<int:import_id>"
-_RUBRIC = f"{_PROJECT}/rubrics/<int:rubric_id>"
-_JOB = f"{_PROJECT}/jobs/<int:job_id>"
 _CAMPAIGN = f"{_PROJECT}/campaigns/<int:campaign_id>"
-_RATINGS = f"{_PROJECT}/ratings-imports"
-_EXPORT = f"{_PROJECT}/exports/<int:export_id>"
-_JUDGE = f"{_PROJECT}/judges/<int:judge_id>"
-_EXTERNAL = f"{_PROJECT}/external-metrics"
-_REPORT = f"{_PROJECT}/reports/<int:report_id>"
-_STREAM = f"{_PROJECT}/streams/<int:stream_id>"
-_WEBHOOK = f"{_PROJECT}/webhooks/<int:webhook_id>"
 _TASK = "reviews/<uuid:key>/<int:slot>"
 _COMPARISON = "judgements/<uuid:key>/<int:slot>"
 
 urlpatterns: list[URLPattern] = [
-    path("schema/", SchemaView.as_view(), name="api_schema"),
-    path("me/", accounts.Me.as_view(), name="api_me"),
-    path("projects/", accounts.ProjectList.as_view(), name="api_projects"),
-    path(f"{_PROJECT}/", accounts.ProjectDetail.as_view(), name="api_project"),
-    path(f"{_PROJECT}/settings/", accounts.ProjectSettings.as_view(), name="api_project_settings"),
-    path(f"{_PROJECT}/members/", accounts.MemberList.as_view(), name="api_members"),
-    path(f"{_PROJECT}/members/<int:person_id>/", accounts.MemberDetail.as_view(), name="api_member"),
-    path(f"{_PROJECT}/members/me/", accounts.OwnMembership.as_view(), name="api_own_membership"),
-    path(f"{_PROJECT}/invitations/", accounts.InvitationList.as_view(), name="api_invitations"),
-    path(
-        f"{_PROJECT}/invitations/<int:invitation_id>/",
-        accounts.InvitationDetail.as_view(),
-        name="api_invitation",
-    ),
-    path(f"{_PROJECT}/audit/", accounts.AuditList.as_view(), name="api_audit"),
-    path(f"{_PROJECT}/datasets/", datasets.DatasetList.as_view(), name="api_datasets"),
-    path(f"{_DATASET}/", datasets.DatasetDetail.as_view(), name="api_dataset"),
-    path(f"{_DATASET}/versions/", datasets.VersionList.as_view(), name="api_dataset_versions"),
-    path(f"{_VERSION}/", datasets.VersionDetail.as_view(), name="api_dataset_version"),
-    path(
-        f"{_VERSION}/contamination/", contamination.Contamination.as_view(), name="api_dataset_contamination"
-    ),
-    path(f"{_VERSION}/examples/", datasets.ExampleList.as_view(), name="api_examples"),
-    path(f"{_DATASET}/imports/", datasets.ImportList.as_view(), name="api_imports"),
-    path(f"{_IMPORT}/", datasets.ImportDetail.as_view(), name="api_import"),
-    path(f"{_IMPORT}/start/", datasets.ImportStart.as_view(), name="api_import_start"),
-    path(f"{_PROJECT}/rubrics/", rubrics.RubricList.as_view(), name="api_rubrics"),
-    path(f"{_PROJECT}/rubrics/templates/", rubrics.RubricTemplates.as_view(), name="api_rubric_templates"),
-    path(f"{_PROJECT}/rubrics/yaml/", rubric_files.RubricImport.as_view(), name="api_rubric_import"),
-    path(f"{_RUBRIC}/", rubrics.RubricDetail.as_view(), name="api_rubric"),
-    path(f"{_RUBRIC}/versions/", rubrics.RubricVersionList.as_view(), name="api_rubric_versions"),
-    path(
-        f"{_RUBRIC}/versions/<int:number>/", rubrics.RubricVersionDetail.as_view(), name="api_rubric_version"
-    ),
-    path(
-        f"{_RUBRIC}/versions/<int:number>/yaml/",
-        rubric_files.RubricFile.as_view(),
-        name="api_rubric_file",
-    ),
-    path(f"{_RUBRIC}/link/", rubric_files.RubricLink.as_view(), name="api_rubric_link"),
-    *model_urls,
-    path(f"{_PROJECT}/jobs/", jobs.JobList.as_view(), name="api_jobs"),
-    path(f"{_JOB}/", jobs.JobDetail.as_view(), name="api_job"),
-    path(f"{_JOB}/events/", jobs.JobEvents.as_view(), name="api_job_events"),
-    path(f"{_JOB}/cancel/", jobs.JobCancel.as_view(), name="api_job_cancel"),
-    path(f"{_JOB}/pause/", jobs.JobPause.as_view(), name="api_job_pause"),
-    path(f"{_JOB}/resume/", jobs.JobResume.as_view(), name="api_job_resume"),
-    path(f"{_JOB}/priority/", jobs.JobPriority.as_view(), name="api_job_priority"),
-    path(f"{_PROJECT}/queue/", queues.QueueList.as_view(), name="api_queue"),
-    path(f"{_JOB}/retry/", jobs.JobRetry.as_view(), name="api_job_retry"),
-    path(f"{_PROJECT}/rules/", scoring.RuleList.as_view(), name="api_rules"),
-    path(f"{_PROJECT}/rules/<int:rule_id>/", scoring.RuleDetail.as_view(), name="api_rule"),
-    path(f"{_PROJECT}/judges/", llm_judges.JudgeList.as_view(), name="api_judges"),
-    path(f"{_JUDGE}/", llm_judges.JudgeDetail.as_view(), name="api_judge"),
-    path(
-        f"{_JUDGE}/campaigns/<int:campaign_id>/",
-        llm_judges.JudgeCampaign.as_view(),
-        name="api_judge_campaign",
-    ),
-    path(
-        f"{_JUDGE}/campaigns/<int:campaign_id>/again/",
-        llm_judges.JudgeAgain.as_view(),
-        name="api_judge_again",
-    ),
-    path(f"{_EXTERNAL}/", external_metrics.ExternalMetricList.as_view(), name="api_external_metrics"),
-    path(
-        f"{_EXTERNAL}/<int:metric_id>/",
-        external_metrics.ExternalMetricDetail.as_view(),
-        name="api_external_metric",
-    ),
-    path(
-        f"{_EXTERNAL}/<int:metric_id>/scores/",
-        external_metrics.ExternalScores.as_view(),
-        name="api_external_scores",
-    ),
-    path(
-        f"{_EXTERNAL}/<int:metric_id>/file/",
-        external_metrics.ExternalScoreFile.as_view(),
-        name="api_external_score_file",
-    ),
-    path(f"{_PROJECT}/campaigns/", campaigns.CampaignList.as_view(), name="api_campaigns"),
-    path(f"{_CAMPAIGN}/", campaigns.CampaignDetail.as_view(), name="api_campaign"),
-    path(f"{_PROJECT}/campaigns/cost/", campaigns.DesignCost.as_view(), name="api_design_cost"),
-    path(f"{_CAMPAIGN}/cost/", campaigns.CampaignCost.as_view(), name="api_campaign_cost"),
-    path(f"{_CAMPAIGN}/open/", campaigns.CampaignOpen.as_view(), name="api_campaign_open"),
-    path(f"{_CAMPAIGN}/pause/", campaigns.CampaignPause.as_view(), name="api_campaign_pause"),
-    path(f"{_CAMPAIGN}/resume/", campaigns.CampaignResume.as_view(), name="api_campaign_resume"),
-    path(f"{_CAMPAIGN}/close/", campaigns.CampaignClose.as_view(), name="api_campaign_close"),
-    path(f"{_CAMPAIGN}/reviewers/", campaigns.CampaignReviewers.as_view(), name="api_campaign_reviewers"),
-    path(
-        f"{_CAMPAIGN}/reviewers/<int:person_id>/",
-        campaigns.CampaignReviewerDetail.as_view(),
-        name="api_campaign_reviewer",
-    ),
-    path(
-        f"{_CAMPAIGN}/reviewers/<int:person_id>/quota/",
-        campaigns.CampaignQuota.as_view(),
-        name="api_campaign_quota",
-    ),
-    path(
-        f"{_CAMPAIGN}/reviewers/<int:person_id>/release/",
-        campaigns.CampaignRelease.as_view(),
-        name="api_campaign_release",
-    ),
-    path(f"{_CAMPAIGN}/deadline/", campaigns.CampaignDeadline.as_view(), name="api_campaign_deadline"),
-    path(f"{_CAMPAIGN}/reassign/", campaigns.CampaignReassign.as_view(), name="api_campaign_reassign"),
-    path(f"{_CAMPAIGN}/items/", campaigns.CampaignItems.as_view(), name="api_campaign_items"),
     path(
         f"{_CAMPAIGN}/assignments/",
         campaigns.CampaignAddAssignments.as_view(),
         name="api_campaign_add_assignments",
-    ),
-    path(f"{_CAMPAIGN}/gold/", campaigns.CampaignGold.as_view(), name="api_campaign_gold"),
-    path(
-        f"{_CAMPAIGN}/gold/<int:answer>/",
-        campaigns.CampaignGoldAnswer.as_view(),
-        name="api_campaign_gold_answer",
     ),
     path(
         f"{_CAMPAIGN}/gold-verdicts/<int:verdict>/",
@@ -209,73 +57,7 @@ urlpatterns: list[URLPattern] = [
     path(
         f"{_CAMPAIGN}/flags/<int:flag_id>/resolve/", campaigns.FlagResolve.as_view(), name="api_flag_resolve"
     ),
-    path(f"{_CAMPAIGN}/comparison/", analysis.ComparisonDetail.as_view(), name="api_comparison"),
-    path(f"{_CAMPAIGN}/differences/", analysis.DifferenceList.as_view(), name="api_differences"),
-    path(f"{_CAMPAIGN}/agreement/", analysis.AgreementDetail.as_view(), name="api_agreement"),
     path(f"{_CAMPAIGN}/quality/", analysis.QualityDetail.as_view(), name="api_quality"),
-    path(
-        f"{_CAMPAIGN}/analysis/corrections/", corrections.CorrectionDetail.as_view(), name="api_corrections"
-    ),
-    path(
-        f"{_CAMPAIGN}/analysis/classification/",
-        classification.ClassificationList.as_view(),
-        name="api_classification",
-    ),
-    path(f"{_DATASET}/label-parser/", classification.LabelParserDetail.as_view(), name="api_label_parser"),
-    path(f"{_CAMPAIGN}/analysis/metric-trust/", evidence.MetricTrustList.as_view(), name="api_metric_trust"),
-    path(
-        f"{_CAMPAIGN}/analysis/prediction-powered/",
-        evidence.PredictionPoweredList.as_view(),
-        name="api_prediction_powered",
-    ),
-    path(f"{_CAMPAIGN}/analysis/plan/", plans.CampaignPlan.as_view(), name="api_campaign_plan"),
-    path(
-        f"{_CAMPAIGN}/analysis/agreement/",
-        reviewer_agreement.CriterionAgreementList.as_view(),
-        name="api_criterion_agreement",
-    ),
-    path(
-        f"{_CAMPAIGN}/analysis/agreement/reviewers/",
-        reviewer_agreement.ReviewerAgreementList.as_view(),
-        name="api_reviewer_agreement",
-    ),
-    path(
-        f"{_CAMPAIGN}/analysis/agreement/pairs/",
-        reviewer_agreement.PairAgreementList.as_view(),
-        name="api_pair_agreement",
-    ),
-    path(
-        f"{_CAMPAIGN}/analysis/agreement/confusion/",
-        reviewer_agreement.ConfusionDetail.as_view(),
-        name="api_confusion",
-    ),
-    path(
-        f"{_CAMPAIGN}/analysis/agreement/levels/",
-        reviewer_agreement.ConfusedLevelsList.as_view(),
-        name="api_confused_levels",
-    ),
-    path(f"{_CAMPAIGN}/analysis/reversals/", reviewer_agreement.ReversalList.as_view(), name="api_reversals"),
-    path(f"{_PROJECT}/analysis/tuning/", tuning.TuningOrPrompt.as_view(), name="api_tuning"),
-    path(f"{_PROJECT}/views/", saved_views.SavedViewList.as_view(), name="api_saved_views"),
-    path(f"{_PROJECT}/views/<int:view_id>/", saved_views.SavedViewDetail.as_view(), name="api_saved_view"),
-    path(f"{_PROJECT}/models/prices/", saved_views.TokenPriceList.as_view(), name="api_token_prices"),
-    path(
-        f"{_PROJECT}/models/prices/machine/",
-        saved_views.MachinePriceDetail.as_view(),
-        name="api_machine_price",
-    ),
-    path(
-        f"{_PROJECT}/models/prices/<int:price_id>/",
-        saved_views.TokenPriceDetail.as_view(),
-        name="api_token_price",
-    ),
-    path(
-        f"{_CAMPAIGN}/analysis/computations/",
-        analysis.AnalysisCompute.as_view(),
-        name="api_analysis_compute",
-    ),
-    path(f"{_CAMPAIGN}/analysis/severity/", evidence.SeverityDetail.as_view(), name="api_severity"),
-    path(f"{_CAMPAIGN}/cases/", analysis.CaseList.as_view(), name="api_cases"),
     path(f"{_CAMPAIGN}/cases/<int:item_id>/", analysis.CaseDetail.as_view(), name="api_case"),
     path(f"{_CAMPAIGN}/disagreements/", adjudication.DisagreementList.as_view(), name="api_disagreements"),
     path(f"{_CAMPAIGN}/adjudications/", adjudication.AdjudicationList.as_view(), name="api_adjudications"),
@@ -333,92 +115,6 @@ urlpatterns: list[URLPattern] = [
         name="api_judgement_change_request_withdraw",
     ),
     path(f"{_CAMPAIGN}/judgements/apart/", judgements.VerdictsApartList.as_view(), name="api_verdicts_apart"),
-    path(f"{_RATINGS}/", ratings.RatingsImportList.as_view(), name="api_ratings_imports"),
-    path(f"{_RATINGS}/<int:import_id>/", ratings.RatingsImportDetail.as_view(), name="api_ratings_import"),
-    path(
-        f"{_RATINGS}/<int:import_id>/problems/",
-        ratings.RatingsProblemList.as_view(),
-        name="api_ratings_problems",
-    ),
-    path(
-        f"{_RATINGS}/<int:import_id>/check/",
-        ratings.RatingsImportCheck.as_view(),
-        name="api_ratings_import_check",
-    ),
-    path(
-        f"{_RATINGS}/<int:import_id>/start/",
-        ratings.RatingsImportStart.as_view(),
-        name="api_ratings_import_start",
-    ),
-    path(
-        f"{_CAMPAIGN}/label-studio/tasks/",
-        ratings.LabelStudioTasks.as_view(),
-        name="api_label_studio_tasks",
-    ),
-    path(
-        f"{_CAMPAIGN}/label-studio/config/",
-        ratings.LabelStudioConfig.as_view(),
-        name="api_label_studio_config",
-    ),
-    path(f"{_CAMPAIGN}/reports/", reports.CampaignReports.as_view(), name="api_campaign_reports"),
-    path(f"{_REPORT}/", reports.ReportDetail.as_view(), name="api_report"),
-    path(f"{_REPORT}/files/<str:name>/", reports.ReportFile.as_view(), name="api_report_file"),
-    path(f"{_PROJECT}/exports/", exports.ExportList.as_view(), name="api_exports"),
-    path(f"{_EXPORT}/", exports.ExportDetail.as_view(), name="api_export"),
-    path(f"{_EXPORT}/rows/", exports.ExportRows.as_view(), name="api_export_rows"),
-    path(f"{_EXPORT}/rows/decide/", exports.ExportDecisions.as_view(), name="api_export_decide"),
-    path(
-        f"{_EXPORT}/rows/<int:row_id>/decision/",
-        exports.ExportRowDecision.as_view(),
-        name="api_export_row_decide",
-    ),
-    path(f"{_EXPORT}/finish/", exports.ExportFinish.as_view(), name="api_export_finish"),
-    path(f"{_EXPORT}/files/<str:name>/", exports.ExportFile.as_view(), name="api_export_file"),
-    path(f"{_PROJECT}/decisions/", decisions.DecisionList.as_view(), name="api_decisions"),
-    path(
-        f"{_PROJECT}/decisions/<int:decision_id>/dossier/",
-        decisions.DecisionDossier.as_view(),
-        name="api_decision_dossier",
-    ),
-    path(f"{_PROJECT}/gates/", gates.GateList.as_view(), name="api_gates"),
-    path(f"{_PROJECT}/gates/<int:gate_id>/", gates.GateDetail.as_view(), name="api_gate"),
-    path(f"{_CAMPAIGN}/gate/", gates.CampaignGateDetail.as_view(), name="api_campaign_gate"),
-    path(f"{_CAMPAIGN}/gate/apply/", gates.CampaignGateApply.as_view(), name="api_campaign_gate_apply"),
-    path(
-        f"{_CAMPAIGN}/gate/evaluations/",
-        gates.CampaignGateEvaluations.as_view(),
-        name="api_campaign_gate_evaluations",
-    ),
-    path(f"{_CAMPAIGN}/finder/", finder.FinderDetail.as_view(), name="api_finder"),
-    path(f"{_PROJECT}/streams/", monitoring.StreamList.as_view(), name="api_streams"),
-    path(f"{_STREAM}/", monitoring.StreamDetail.as_view(), name="api_stream"),
-    path(f"{_STREAM}/end/", monitoring.StreamEnd.as_view(), name="api_stream_end"),
-    path(f"{_STREAM}/events/", monitoring.StreamEvents.as_view(), name="api_stream_events"),
-    path(f"{_STREAM}/weeks/", monitoring.StreamWeeks.as_view(), name="api_stream_weeks"),
-    path(f"{_STREAM}/metrics/", monitoring.StreamMetrics.as_view(), name="api_stream_metrics"),
-    path(f"{_STREAM}/alerts/", monitoring.StreamAlerts.as_view(), name="api_stream_alerts"),
-    path(
-        f"{_STREAM}/alerts/<int:alert_id>/acknowledge/",
-        monitoring.AlertAcknowledge.as_view(),
-        name="api_alert_acknowledge",
-    ),
-    path(f"{_STREAM}/proposals/", monitoring.StreamProposals.as_view(), name="api_stream_proposals"),
-    path(
-        f"{_PROJECT}/reviews/<int:review_id>/lineage/",
-        decisions.ReviewLineage.as_view(),
-        name="api_review_lineage",
-    ),
-    path(f"{_PROJECT}/webhooks/", webhooks.WebhookList.as_view(), name="api_webhooks"),
-    path(f"{_WEBHOOK}/", webhooks.WebhookDetail.as_view(), name="api_webhook"),
-    path(f"{_WEBHOOK}/secret/", webhooks.WebhookSecret.as_view(), name="api_webhook_secret"),
-    path(f"{_WEBHOOK}/enable/", webhooks.WebhookEnable.as_view(), name="api_webhook_enable"),
-    path(f"{_WEBHOOK}/disable/", webhooks.WebhookDisable.as_view(), name="api_webhook_disable"),
-    path(f"{_WEBHOOK}/deliveries/", webhooks.WebhookDeliveries.as_view(), name="api_webhook_deliveries"),
-    path(
-        f"{_WEBHOOK}/deliveries/<int:delivery_id>/redeliver/",
-        webhooks.WebhookRedelivery.as_view(),
-        name="api_webhook_redeliver",
-    ),
     path("reviews/", reviews.SeatList.as_view(), name="api_my_campaigns"),
     path("reviews/submitted/", reviews.SubmittedList.as_view(), name="api_my_reviews"),
     path(
@@ -469,5 +165,4 @@ urlpatterns: list[URLPattern] = [
     path(f"{_COMPARISON}/skip/", judgements.SkipComparison.as_view(), name="api_my_comparison_skip"),
     path(f"{_COMPARISON}/flag/", judgements.FlagComparison.as_view(), name="api_my_comparison_flag"),
     path(f"{_TASK}/flag/", reviews.FlagTask.as_view(), name="api_my_flag"),
-    re_path(r"^.*$", no_such_url, name="api_missing"),
 ]

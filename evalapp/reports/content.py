@@ -13,11 +13,11 @@ from evalapp.analysis.pairs import PairResults
 from evalapp.analysis.reversals import find_reversals
 from evalapp.analysis.shown import Shown
 from evalapp.analysis.unblinding import unblinding_of
+from evalapp.campaigns.imported_records import imported_records
 from evalapp.campaigns.models import CampaignState
 from evalapp.charts.forest import ForestLine, says_of_means
 from evalapp.dossier import canonical, digest, digest_of_reviews
 from evalapp.gates.manifest import review_lines
-from evalapp.ratings.queries import imported_records
 from evalapp.reports import sections
 from evalapp.reports.decided import gate_section, moment, signatures_section, since_words, verdict_words
 from evalapp.reports.definitions import definitions

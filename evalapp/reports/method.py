@@ -8,9 +8,9 @@ from evalapp.analysis import agreement, differences
 from evalapp.analysis.comparison import Comparison
 from evalapp.analysis.pairs import PairResults, PairRow, StrengthRow
 from evalapp.analysis.shown import Shown
+from evalapp.campaigns.imported_records import imported_records
 from evalapp.campaigns.models import Campaign, ItemChoice, Method
 from evalapp.measure import Measure
-from evalapp.ratings.queries import imported_records
 from evalapp.stats.correlation import RESAMPLED_KENDALL
 
 SOFTWARE = (

@@ -14,11 +14,11 @@ from django.utils.safestring import SafeString, mark_safe
 from django.utils.text import capfirst, slugify
 from markdown_it import MarkdownIt
 
+from evalapp.campaigns.imported_records import imported_records
 from evalapp.campaigns.models import Campaign
 from evalapp.core.number_format import as_percent
 from evalapp.measure import Measure
 from evalapp.metrics.registry import METRICS
-from evalapp.ratings.queries import imported_records
 from evalapp.rubrics.models import Criterion, CriterionKind
 from evalapp.templatetags.components import interval, number, plus_minus, share
 

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from pytest_django import DjangoDbBlocker
 
 from evalapp.accounts.models import User
-from evalapp.api.urls import urlpatterns
+from evalapp.api_urls import urlpatterns
 from tests.access_objects import make_world
 from tests.access_urls import kwargs_of
 from tests.api.conftest import Program

@@ -255,7 +255,7 @@ def test_a_lost_database_is_503_with_a_time_to_wait(
         raise OperationalError("the connection is lost")
 
     program = program_for(owner)
-    monkeypatch.setattr("evalapp.api.views.accounts.open_project", lost)
+    monkeypatch.setattr("evalapp.decisions.api.projects.open_project", lost)
     answer = program.post("projects/", {"name": "New"})
     assert problem_in(answer, 503)["code"] == "unavailable"
     assert answer["Retry-After"] == "2"
@@ -268,7 +268,7 @@ def test_a_fault_of_ours_is_json_without_its_trace(
         raise RuntimeError("secret words")
 
     secret = program_for(owner).secret
-    monkeypatch.setattr("evalapp.api.views.accounts.open_project", broken)
+    monkeypatch.setattr("evalapp.decisions.api.projects.open_project", broken)
     browser = Client(raise_request_exception=False)
     answer = browser.post(
         "/api/v1/projects/",

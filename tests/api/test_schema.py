@@ -10,7 +10,7 @@ from drf_spectacular.drainage import GENERATOR_STATS
 from drf_spectacular.generators import SchemaGenerator
 from drf_spectacular.validation import validate_schema
 
-from evalapp.api.urls import urlpatterns
+from evalapp.api_urls import urlpatterns
 from tests.api.conftest import problem_in
 
 

@@ -11,10 +11,10 @@ from django.conf import settings as django_settings
 from django.urls import reverse
 
 from evalapp.accounts.models import Project, User
-from evalapp.api.serializers.runs import SAMPLING_SHAPE
 from evalapp.core.errors import InvalidError
 from evalapp.datasets.models import DatasetVersion
 from evalapp.registry.models import ModelVersion
+from evalapp.runs.api.generation import SAMPLING_SHAPE
 from evalapp.runs.models import Run
 from evalapp.runs.services import start_generation, start_training
 from inference.spec import GenerationSpec, SamplingParameters

@@ -7,9 +7,9 @@ from rest_framework import serializers
 
 from evalapp.analysis.case import CaseReview
 from evalapp.analysis.compared_case import CaseComparison
-from evalapp.api.serializers.common import MessageSerializer
 from evalapp.api.serializers.comparison_adjudications import StatedSerializer
 from evalapp.api.serializers.judgements import JudgementSerializer
+from evalapp.datasets.api import MessageSerializer
 
 
 class CaseMarkSerializer(serializers.Serializer[Any]):

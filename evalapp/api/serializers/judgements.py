@@ -6,10 +6,10 @@ from typing import Any
 
 from rest_framework import serializers
 
-from evalapp.api.fields import Body, Fields, Flag, List, Number, Paging, Shown, Text, Whole
-from evalapp.api.serializers.analysis import SCORE_SOURCES, ReviewerTypeQuery
-from evalapp.api.serializers.common import MeasureSerializer, MessageSerializer
+from evalapp.analysis.api.shared import SCORE_SOURCES, ReviewerTypeQuery
+from evalapp.api.fields import Body, Fields, Flag, List, MeasureSerializer, Number, Paging, Shown, Text, Whole
 from evalapp.api.serializers.reviews import NoWorkSerializer, ReviewProgressSerializer
+from evalapp.datasets.api import MessageSerializer
 from evalapp.judgements.gold import OUTCOMES
 from evalapp.judgements.models import Choice, GoldVerdict
 from evalapp.reviews.answers import MOST_SECONDS

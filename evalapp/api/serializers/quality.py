@@ -4,9 +4,11 @@ from typing import Any
 
 from rest_framework import serializers
 
-from evalapp.api.fields import Body, List, Whole
-from evalapp.api.serializers.analysis import AgreementRowSerializer, CaseRowSerializer
-from evalapp.api.serializers.common import MeasureSerializer, MessageSerializer
+from evalapp.analysis.api.agreement import AgreementRowSerializer
+from evalapp.analysis.api.cases import CaseRowSerializer
+from evalapp.analysis.api.shared import SampledItemsSerializer
+from evalapp.api.fields import Body, List, MeasureSerializer, Whole
+from evalapp.datasets.api import MessageSerializer
 
 
 class AgreementSoFarSerializer(AgreementRowSerializer):
@@ -62,13 +64,6 @@ class UnblindingSerializer(serializers.Serializer[Any]):
     declined = serializers.IntegerField()
     sure = serializers.IntegerField()
     sure_right = serializers.IntegerField()
-
-
-class SampledItemsSerializer(serializers.Serializer[Any]):
-    """So many items drawn at random of those reviewed so far; the same ones until others are."""
-
-    items = serializers.IntegerField()
-    of_items = serializers.IntegerField()
 
 
 class QualitySerializer(serializers.Serializer[Any]):

@@ -5,12 +5,12 @@ from typing import Any
 from rest_framework import serializers
 
 from evalapp.api.fields import Body, Fields, Number, Text, Whole
-from evalapp.api.serializers.common import MessageSerializer
-from evalapp.api.serializers.rubrics import CriterionSerializer
 from evalapp.campaigns.allocation import NoWorkReason
 from evalapp.campaigns.models import CampaignState, Method
+from evalapp.datasets.api import MessageSerializer
 from evalapp.reviews.answers import LONGEST_SKIP_REASON, MOST_SECONDS
 from evalapp.reviews.flags import LONGEST_NOTE
+from evalapp.rubrics.api import CriterionSerializer
 
 
 class ReviewProgressSerializer(serializers.Serializer[Any]):

@@ -7,6 +7,7 @@ from typing import ClassVar
 
 from evalapp.accounts.permissions import Permission
 from evalapp.adjudication.change_requests import JUDGEMENTS, REVIEWS, ChangeRequestDesk
+from evalapp.analysis.api.shared import AnalysisView
 from evalapp.api.operations import ApiView, chosen, operation
 from evalapp.api.serializers.change_requests import (
     ChangeRequestBody,
@@ -15,7 +16,6 @@ from evalapp.api.serializers.change_requests import (
     JudgementChangeRequestSerializer,
     OwnChangeRequestSerializer,
 )
-from evalapp.api.views.analysis import AnalysisView
 from evalapp.campaigns.models import Campaign
 from evalapp.core.http import get_or_missing
 from evalapp.judgements.models import JudgementChangeRequest

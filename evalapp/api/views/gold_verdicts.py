@@ -2,9 +2,9 @@ from rest_framework.response import Response
 
 from evalapp.accounts.permissions import Permission
 from evalapp.api.operations import named, operation
-from evalapp.api.serializers.campaigns import StoredSerializer
 from evalapp.api.serializers.judgements import GoldVerdictsBody, GoldVerdictSerializer
-from evalapp.api.views.campaigns import CampaignView
+from evalapp.campaigns.api.campaigns import CampaignView
+from evalapp.campaigns.api.gold import StoredSerializer
 from evalapp.campaigns.gold import remove_known
 from evalapp.core.http import get_or_missing
 from evalapp.judgements.gold import VerdictRow, set_gold_verdicts

@@ -4,6 +4,7 @@ from typing import Any
 from uuid import UUID
 
 from evalapp.accounts.permissions import Permission
+from evalapp.analysis.api.shared import AnalysisView
 from evalapp.analysis.models import ScoreSource
 from evalapp.analysis.pair_lists import as_lines
 from evalapp.analysis.pairs import Judged, Judgements, load_judgements, pair_results
@@ -24,7 +25,6 @@ from evalapp.api.serializers.judgements import (
     VerdictsApartSerializer,
 )
 from evalapp.api.serializers.reviews import FlagBody, SavedDraftSerializer, SkipBody
-from evalapp.api.views.analysis import AnalysisView
 from evalapp.api.views.reviews import no_work_body
 from evalapp.campaigns.allocation import NextReview, next_review
 from evalapp.campaigns.models import CampaignState

@@ -1,0 +1,329 @@
+"""How far people agree: all of them, one with another, level by level."""
+
+from typing import Any
+
+from rest_framework import serializers
+
+from evalapp.analysis.agreement import agreement_rows, correlation_rows
+from evalapp.analysis.api.shared import METRIC_WORDS, AnalysisView, ViewQuery, not_computed
+from evalapp.analysis.choosing import chosen_criterion, chosen_pair
+from evalapp.analysis.kept_agreement import agreement_shown
+from evalapp.analysis.models import AnalysisKind
+from evalapp.analysis.reversals import FoundReversal, find_reversals
+from evalapp.analysis.reviewer_agreement import (
+    AgreementOn,
+    LevelsToClarify,
+    PairAgreement,
+    Panel,
+    ReviewerAgreement,
+    why_no_pair,
+)
+from evalapp.api.fields import MeasureSerializer, Paging
+from evalapp.api.operations import operation, route
+from evalapp.core.errors import InvalidError
+from evalapp.metrics.registry import HEADLINE_METRIC
+from evalapp.reviews.pseudonyms import ReviewerNames
+from evalapp.rubrics.models import Criterion
+
+
+class AgreementRowSerializer(serializers.Serializer[Any]):
+    criterion = serializers.CharField(source="criterion.key")
+    alpha = MeasureSerializer()
+    exact = MeasureSerializer()
+    within_one = MeasureSerializer(allow_null=True)
+
+
+class CorrelationRowSerializer(serializers.Serializer[Any]):
+    """Spearman over all outputs, ``within_item``, and ``between`` the candidates' means (from 4 candidates on);
+    Kendall's tau-b and Pearson over all outputs; ``pairs``: the share of an item's pairs of outputs of which the
+    metric says what people say.
+    """
+
+    criterion = serializers.CharField(source="criterion.key")
+    spearman = MeasureSerializer()
+    within_item = MeasureSerializer()
+    between = MeasureSerializer()
+    kendall = MeasureSerializer()
+    pearson = MeasureSerializer()
+    pairs = MeasureSerializer()
+
+
+class AgreementSerializer(serializers.Serializer[Any]):
+    """How far reviewers agree, and how far a metric follows them."""
+
+    metric = serializers.CharField()
+    agreement = AgreementRowSerializer(many=True)
+    correlations = CorrelationRowSerializer(many=True)
+
+
+class AgreementQuery(ViewQuery):
+    metric = serializers.CharField(
+        max_length=40, required=False, default=HEADLINE_METRIC, help_text=METRIC_WORDS
+    )
+
+
+class AgreementMeasuresSerializer(serializers.Serializer[Any]):
+    """Every measure of agreement; the signature holds the seed and how the interval was made."""
+
+    alpha = MeasureSerializer()
+    kappa = MeasureSerializer()
+    ac2 = MeasureSerializer()
+    icc_1 = MeasureSerializer()
+    icc_2_1 = MeasureSerializer()
+    icc_2_k = MeasureSerializer()
+    exact = MeasureSerializer()
+    within_one = MeasureSerializer()
+
+
+class CriterionAgreementSerializer(serializers.Serializer[Any]):
+    """The whole panel on one criterion; ``kappa`` is the mean over its pairs."""
+
+    criterion = serializers.CharField(source="criterion.key")
+    scores = serializers.IntegerField()
+    measures = AgreementMeasuresSerializer()
+
+
+class ReviewerAgreementSerializer(serializers.Serializer[Any]):
+    """One reviewer beside the others, on what they share."""
+
+    reviewer = serializers.IntegerField(source="number", help_text="The pseudonym's number.")
+    name = serializers.CharField()
+    measures = AgreementMeasuresSerializer()
+
+
+class PairAgreementSerializer(serializers.Serializer[Any]):
+    """Two reviewers, by their pseudonyms' numbers."""
+
+    first = serializers.IntegerField()
+    second = serializers.IntegerField()
+    first_name = serializers.CharField()
+    second_name = serializers.CharField()
+    measures = AgreementMeasuresSerializer()
+
+
+class ConfusionSerializer(serializers.Serializer[Any]):
+    """``counts[i][j]``: outputs that the first gave ``levels[i]`` and the second ``levels[j]``."""
+
+    first = serializers.IntegerField()
+    second = serializers.IntegerField()
+    items = serializers.IntegerField()
+    levels = serializers.ListField(child=serializers.IntegerField())
+    counts = serializers.ListField(child=serializers.ListField(child=serializers.IntegerField()))
+
+
+class ConfusedLevelsSerializer(serializers.Serializer[Any]):
+    """Two neighbouring levels that reviewers are not shown to tell apart: the share of pairs of scores that
+    differ reaches what chance would give.
+    """
+
+    lower = serializers.IntegerField(source="found.lower")
+    upper = serializers.IntegerField(source="found.upper")
+    lower_description = serializers.CharField(allow_blank=True)
+    upper_description = serializers.CharField(allow_blank=True)
+    pairs = serializers.IntegerField(source="found.pairs")
+    apart = serializers.IntegerField(source="found.apart")
+    share = MeasureSerializer(source="found.share")
+    by_chance = serializers.FloatField(source="found.by_chance")
+    items = serializers.SerializerMethodField(
+        help_text="Items with an output that splits people, first ones."
+    )
+
+    def get_items(self, row: Any) -> list[int]:
+        return [item for _, item, _ in row.item_outputs]
+
+
+class StratumSerializer(serializers.Serializer[Any]):
+    stratum = serializers.CharField(source="name")
+    items = serializers.IntegerField()
+    difference = serializers.FloatField()
+    p = MeasureSerializer()
+
+
+class ReversalSerializer(serializers.Serializer[Any]):
+    """``higher`` less ``lower`` is above 0 overall, and below it where the ``strata`` say."""
+
+    criterion = serializers.CharField(source="criterion.key")
+    higher = serializers.IntegerField(source="higher.pk")
+    lower = serializers.IntegerField(source="lower.pk")
+    field = serializers.CharField()
+    kind = serializers.ChoiceField(choices=["stratum", "most", "all"], source="reversal.kind")
+    overall = serializers.FloatField()
+    items = serializers.IntegerField(source="reversal.stratified.items")
+    adjusted_p = serializers.FloatField(source="reversal.adjusted_p", allow_null=True)
+    strata = StratumSerializer(many=True, source="reversal.telling")
+    sentence = serializers.CharField()
+    view = serializers.CharField(source="query", help_text="The surest stratum as a filter.")
+
+
+class OfCriterionQuery(ViewQuery):
+    criterion = serializers.CharField(
+        max_length=40, required=False, default="", help_text="Its key; the first scale where it is left out."
+    )
+
+
+class OfCriterionPage(Paging, OfCriterionQuery):
+    pass
+
+
+class AgreementPage(Paging, ViewQuery):
+    pass
+
+
+class ConfusionQuery(OfCriterionQuery):
+    first = serializers.IntegerField(
+        min_value=1, required=False, help_text="A pseudonym's number; the first two reviewers without both."
+    )
+    second = serializers.IntegerField(min_value=1, required=False, help_text="A pseudonym's number.")
+
+
+class ReversalQuery(Paging, ViewQuery):
+    pass
+
+
+@route("campaigns/<int:campaign_id>/agreement/", "api_agreement")
+class AgreementDetail(AnalysisView):
+    @operation("Read how far people agree", query=AgreementQuery, result=AgreementSerializer)
+    def get(self, campaign_id: int) -> object:
+        """Krippendorff's alpha and shares of equal answers; correlation of a metric with people."""
+        if (found := self.stored_comparison(campaign_id)) is not None:
+            name = self.query["metric"]
+            metric = next((each for each in found.comparison.metrics if each.name == name), None)
+            correlations = found.chosen(metric=metric).correlations
+            return {"metric": name, "agreement": found.stored.agreement, "correlations": correlations}
+        scores = self.filtered(campaign_id).scores
+        described = scores.metric_named(self.query["metric"])
+        return {
+            "metric": described.name,
+            "agreement": agreement_rows(scores),
+            "correlations": correlation_rows(scores, described),
+        }
+
+
+class PanelView(AnalysisView):
+    def panel(self, campaign_id: int) -> Panel:
+        """What the URL filters to. Raises InvalidError where a job has not computed it yet."""
+        view = self.view(campaign_id)
+        panel = agreement_shown(view, reviewer_type=self.reviewer_type(), reader_id=self.person.pk).panel
+        if panel is None:
+            raise not_computed(AnalysisKind.AGREEMENT)
+        return panel
+
+
+class OfCriterionView(PanelView):
+    names: ReviewerNames
+
+    def chosen(self, campaign_id: int) -> tuple[Panel, Criterion]:
+        panel = self.panel(campaign_id)
+        self.names = panel.names
+        criterion = chosen_criterion(panel.criteria, self.query["criterion"])
+        if criterion is None:
+            message = "This campaign's rubric has no criterion with levels."
+            raise InvalidError(message, fields={"criterion": [message]})
+        return panel, criterion
+
+
+@route("campaigns/<int:campaign_id>/analysis/agreement/", "api_criterion_agreement")
+class CriterionAgreementList(PanelView):
+    @operation(
+        "Read agreement by criterion", query=AgreementPage, result=CriterionAgreementSerializer, paged=True
+    )
+    def get(self, campaign_id: int) -> object:
+        """The base overlap alone: reviews that were added because people differed are left out.
+
+        Of a campaign with more than 20,000 scores all lists of agreement are what computations/ was last asked for;
+        it tells when that was.
+        """
+        panel = self.panel(campaign_id)
+        return self.page(panel.criteria, dress=lambda chosen: [panel.overall(each) for each in chosen])
+
+    def key_of(self, row: Criterion | AgreementOn) -> str:
+        return row.key if isinstance(row, Criterion) else row.criterion.key
+
+
+@route("campaigns/<int:campaign_id>/analysis/agreement/reviewers/", "api_reviewer_agreement")
+class ReviewerAgreementList(OfCriterionView):
+    @operation(
+        "Read each reviewer's agreement with the others",
+        query=OfCriterionPage,
+        result=ReviewerAgreementSerializer,
+        paged=True,
+    )
+    def get(self, campaign_id: int) -> object:
+        """On the outputs that they share with somebody; an output counts once however many others there are."""
+        panel, criterion = self.chosen(campaign_id)
+        return self.page(panel.reviewers(criterion))
+
+    def key_of(self, row: ReviewerAgreement) -> str:
+        return str(row.number)
+
+
+@route("campaigns/<int:campaign_id>/analysis/agreement/pairs/", "api_pair_agreement")
+class PairAgreementList(OfCriterionView):
+    @operation(
+        "Read the agreement of pairs", query=OfCriterionPage, result=PairAgreementSerializer, paged=True
+    )
+    def get(self, campaign_id: int) -> object:
+        """Every two reviewers with a score on the criterion, on the outputs both scored."""
+        panel, criterion = self.chosen(campaign_id)
+
+        def measured(pairs: list[tuple[int, int]]) -> list[PairAgreement]:
+            panel.prepare(criterion, pairs)
+            return [panel.pair(criterion, pair) for pair in pairs]
+
+        return self.page(panel.pairs(criterion), dress=measured)
+
+    def key_of(self, row: tuple[int, int]) -> str:
+        # By number: a URL must not tell who somebody is.
+        first, second = (self.names.numbers[person] for person in row)
+        return f"{first}.{second}"
+
+
+@route("campaigns/<int:campaign_id>/analysis/agreement/confusion/", "api_confusion")
+class ConfusionDetail(OfCriterionView):
+    @operation("Read two reviewers' confusion table", query=ConfusionQuery, result=ConfusionSerializer)
+    def get(self, campaign_id: int) -> object:
+        """How often the first gave each level where the second gave each."""
+        panel, criterion = self.chosen(campaign_id)
+        asked = (str(self.query.get(name, "")) for name in ("first", "second"))
+        pair = chosen_pair(panel, criterion, *asked)
+        if pair is None:
+            raise InvalidError(f"{why_no_pair(panel, criterion)}.")
+        agreement = panel.pair(criterion, pair)
+        found = agreement.confusion
+        if found is None:
+            message = f"The scale of {criterion.name} is too wide for a table of levels."
+            raise InvalidError(message, fields={"criterion": [message]})
+        return {
+            "first": agreement.first,
+            "second": agreement.second,
+            "items": found.items,
+            "levels": [int(level) for level in found.levels],
+            "counts": found.counts,
+        }
+
+
+@route("campaigns/<int:campaign_id>/analysis/agreement/levels/", "api_confused_levels")
+class ConfusedLevelsList(OfCriterionView):
+    @operation("List levels to clarify", query=OfCriterionPage, result=ConfusedLevelsSerializer, paged=True)
+    def get(self, campaign_id: int) -> object:
+        """Neighbouring levels that reviewers are not shown to tell apart, those with most pairs apart first."""
+        panel, criterion = self.chosen(campaign_id)
+        return self.page(panel.clarify(criterion))
+
+    def key_of(self, row: LevelsToClarify) -> str:
+        return f"{row.found.lower:g}"
+
+
+@route("campaigns/<int:campaign_id>/analysis/reversals/", "api_reversals")
+class ReversalList(AnalysisView):
+    @operation("List reversals inside strata", query=ReversalQuery, result=ReversalSerializer, paged=True)
+    def get(self, campaign_id: int) -> object:
+        """Where two candidates' difference points the other way for some value of a metadata field."""
+        if (stored := self.stored_comparison(campaign_id)) is None:
+            return self.page(find_reversals(self.filtered(campaign_id).scores).found)
+        if stored.standing.computed_at is None:
+            raise not_computed(AnalysisKind.COMPARISON)
+        return self.page(stored.stored.reversals.found)
+
+    def key_of(self, row: FoundReversal) -> str:
+        return f"{row.criterion.key}.{row.higher.pk}.{row.lower.pk}.{row.field}"

@@ -1,0 +1,265 @@
+"""Candidates compared, all together and in pairs."""
+
+from typing import Any
+
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import serializers
+
+from evalapp.analysis.adjudicated import with_adjudicated
+from evalapp.analysis.api.shared import (
+    REVIEWER_TYPES,
+    SCORE_SOURCES,
+    AnalysisView,
+    CoverageSerializer,
+    StandingSerializer,
+    ViewQuery,
+)
+from evalapp.analysis.comparison import CandidateRow, HumanCell, compare
+from evalapp.analysis.differences import ComparedPair, compare_pairs, find_contradiction
+from evalapp.analysis.kept_comparison import LargeComparison
+from evalapp.analysis.usage import usage_of
+from evalapp.api.fields import MeasureSerializer, Paging
+from evalapp.api.operations import operation, route
+from evalapp.campaigns.imported_records import imported_records
+from evalapp.campaigns.queries import is_reviewing_blind
+from evalapp.core.errors import MissingError
+
+
+class DesignSerializer(serializers.Serializer[Any]):
+    """What the numbers rest on."""
+
+    items = serializers.IntegerField()
+    reviewers = serializers.IntegerField()
+    reviews = serializers.IntegerField()
+    assignments_submitted = serializers.IntegerField(
+        allow_null=True, help_text="null of a large campaign of which nothing is computed yet"
+    )
+    assignments_total = serializers.IntegerField()
+    is_simulated = serializers.BooleanField()
+    is_mixed = serializers.BooleanField()
+
+
+class ImportedRecordsSerializer(serializers.Serializer[Any]):
+    read = serializers.IntegerField()
+    left_out = serializers.IntegerField(help_text="Refused at import: what they said is in no figure.")
+
+
+class HumanCellSerializer(serializers.Serializer[Any]):
+    """One criterion of one candidate. Yes/no: ``mean`` is the share of items most reviewers said yes to."""
+
+    criterion = serializers.CharField(source="criterion.key")
+    mean = MeasureSerializer()
+    low_share = MeasureSerializer(allow_null=True)
+    counts = serializers.SerializerMethodField()
+    not_applicable = serializers.IntegerField()
+
+    def get_counts(self, cell: HumanCell) -> dict[str, int]:
+        """Answers by level."""
+        return {str(level): count for level, count in cell.counts.items()}
+
+
+class RuleShareSerializer(serializers.Serializer[Any]):
+    rule = serializers.IntegerField()
+    kept = MeasureSerializer()
+
+
+class TagCountSerializer(serializers.Serializer[Any]):
+    tag = serializers.IntegerField(source="tag_id")
+    label = serializers.CharField()
+    count = serializers.IntegerField()
+    share = MeasureSerializer()
+
+
+class CandidateRowSerializer(serializers.Serializer[Any]):
+    """``candidate`` is the id that filters cases; ``metrics`` and ``corpus`` go by the metric's name."""
+
+    candidate = serializers.IntegerField(source="candidate.pk")
+    model_version = serializers.IntegerField(source="candidate.model_version_id")
+    label = serializers.CharField()
+    human = HumanCellSerializer(many=True)
+    total = MeasureSerializer()
+    metrics = serializers.DictField(child=MeasureSerializer())
+    corpus = serializers.DictField(child=MeasureSerializer())
+    rules = serializers.SerializerMethodField()
+    tags = TagCountSerializer(many=True)
+
+    @extend_schema_field(RuleShareSerializer(many=True))
+    def get_rules(self, row: CandidateRow) -> Any:
+        shares = [{"rule": rule, "kept": measure} for rule, measure in row.rules.items()]
+        return RuleShareSerializer(shares, many=True).data
+
+
+class UsageSerializer(serializers.Serializer[Any]):
+    """Tokens and seconds of an answer, and what 1,000 answers cost in ``currency`` at the price that is set."""
+
+    candidate = serializers.IntegerField(source="candidate.pk")
+    prompt_tokens = MeasureSerializer()
+    completion_tokens = MeasureSerializer()
+    seconds = MeasureSerializer(help_text="Of answers made here the share of their batch.")
+    cost_per_thousand = MeasureSerializer(source="cost")
+    currency = serializers.CharField(allow_blank=True)
+
+
+class ContradictionSerializer(serializers.Serializer[Any]):
+    """The metric puts one candidate first, and people significantly prefer another on ``criterion``."""
+
+    metric = serializers.CharField(source="metric.name")
+    metric_first = serializers.IntegerField(source="metric_first.candidate.pk")
+    people_first = serializers.IntegerField(source="people_first.candidate.pk")
+    criterion = serializers.CharField(source="cell.criterion.key")
+    mean_of_metric_first = MeasureSerializer(source="cell.mean")
+    mean_of_people_first = MeasureSerializer(source="best.mean")
+
+
+class ComparisonSerializer(serializers.Serializer[Any]):
+    """Every number with its interval, what it rests on, or why there is none."""
+
+    campaign = serializers.IntegerField()
+    reviewer_type = serializers.ChoiceField(choices=REVIEWER_TYPES)
+    score_source = serializers.ChoiceField(choices=SCORE_SOURCES)
+    adjudicated = serializers.IntegerField(help_text="How many answers of outputs are decided.")
+    is_reviewing = serializers.BooleanField(
+        help_text="You still review this campaign blind; its results and cases show what you should not know."
+    )
+    design = DesignSerializer()
+    records = ImportedRecordsSerializer(
+        allow_null=True,
+        help_text="Of the file that the reviews were imported from; null where they were given here.",
+    )
+    rubric_version = serializers.IntegerField(help_text="The version's id.")
+    coverage = CoverageSerializer(
+        allow_null=True, help_text="What a filtered view, which is exploratory, keeps; null for the whole."
+    )
+    candidates = CandidateRowSerializer(many=True)
+    usage = UsageSerializer(many=True)
+    contradiction = ContradictionSerializer(allow_null=True)
+    standing = StandingSerializer(
+        allow_null=True, help_text="Null where everything was computed for this answer."
+    )
+
+
+class RecordSerializer(serializers.Serializer[Any]):
+    """Pairs of one reviewer's two scores of one item, counted; shares are means over items. Won: rated better,
+    which is lower on a scale where lower is better, and in the share of answers that are not wanted.
+    """
+
+    won = serializers.IntegerField()
+    tied = serializers.IntegerField()
+    lost = serializers.IntegerField()
+    win = MeasureSerializer()
+    tie = MeasureSerializer()
+    loss = MeasureSerializer()
+
+
+class DifferenceSerializer(serializers.Serializer[Any]):
+    """A candidate less the reference on one criterion; ``adjusted_p`` is Holm's over the table.
+
+    With ``is_total`` it is of the weighted total, on 1–5; of a criterion without a mean, of the share of its
+    counted answers.
+    """
+
+    criterion = serializers.CharField(source="criterion.key")
+    is_total = serializers.BooleanField()
+    candidate = serializers.IntegerField(source="challenger.candidate.pk")
+    difference = MeasureSerializer(source="difference.difference")
+    p_model = MeasureSerializer(source="difference.p_model")
+    p_permutation = MeasureSerializer(source="difference.p_permutation")
+    superiority = MeasureSerializer(
+        help_text="Chance that the candidate is rated better, ties counting half; lower is better where the rubric says so."
+    )
+    adjusted_p = serializers.FloatField(allow_null=True)
+    is_significant = serializers.BooleanField()
+    record = RecordSerializer()
+
+
+class ComparisonQuery(ViewQuery):
+    score_source = serializers.ChoiceField(
+        choices=SCORE_SOURCES,
+        required=False,
+        default="original",
+        help_text="“adjudicated”: what was decided stands in place of the mean that reviewers differ on.",
+    )
+
+
+class DifferenceQuery(Paging, ViewQuery):
+    against = serializers.IntegerField(
+        min_value=1,
+        max_value=2**63 - 1,
+        required=False,
+        help_text="Candidate that the others are compared with; the campaign's first where it is left out.",
+    )
+
+
+@route("campaigns/<int:campaign_id>/comparison/", "api_comparison")
+class ComparisonDetail(AnalysisView):
+    @operation("Compare a campaign's candidates", query=ComparisonQuery, result=ComparisonSerializer)
+    def get(self, campaign_id: int) -> object:
+        """Human means per criterion with 95% intervals over items and reviewers, beside the metrics.
+
+        Of a campaign with more than 20,000 scores the counts are of now, and all else as ``standing`` says; of a
+        filtered view of it the counts, too, once compute/ was asked for it.
+        """
+        if (found := self.stored_comparison(campaign_id, self.query["score_source"])) is not None:
+            return self._stored(found)
+        scores, coverage, _ = self.filtered(campaign_id)
+        adjudicated, count = with_adjudicated(scores)
+        if self.query["score_source"] == "adjudicated":
+            scores = adjudicated
+        comparison = compare(scores)
+        return {
+            "campaign": campaign_id,
+            "reviewer_type": self.reviewer_type(),
+            "score_source": self.query["score_source"],
+            "adjudicated": count,
+            "is_reviewing": is_reviewing_blind(scores.campaign, self.person),
+            "design": comparison.design,
+            "records": imported_records(scores.campaign),
+            "rubric_version": scores.campaign.rubric_version_id,
+            "coverage": coverage,
+            "usage": usage_of(scores),
+            "candidates": comparison.rows,
+            "contradiction": find_contradiction(scores, comparison),
+            "standing": None,
+        }
+
+    def _stored(self, found: LargeComparison) -> dict[str, Any]:
+        campaign = found.campaign
+        return {
+            "campaign": campaign.pk,
+            "reviewer_type": self.reviewer_type(),
+            "score_source": self.query["score_source"],
+            "adjudicated": found.stored.decided,
+            "is_reviewing": is_reviewing_blind(campaign, self.person),
+            "design": found.comparison.design,
+            "records": imported_records(campaign),
+            "rubric_version": campaign.rubric_version_id,
+            "coverage": found.stored.coverage,
+            "usage": found.stored.usage,
+            "candidates": found.comparison.rows,
+            "contradiction": found.stored.contradiction,
+            "standing": found.standing,
+        }
+
+
+@route("campaigns/<int:campaign_id>/differences/", "api_differences")
+class DifferenceList(AnalysisView):
+    @operation("Compare candidates in pairs", query=DifferenceQuery, result=DifferenceSerializer, paged=True)
+    def get(self, campaign_id: int) -> object:
+        """Every other candidate less ``against``, paired by item and reviewer, with wins, ties and losses."""
+        against = self.query.get("against")
+        if (found := self.stored_comparison(campaign_id)) is not None:
+            chosen = next((row for row in found.comparison.rows if against in (None, row.candidate.pk)), None)
+            if chosen is None:
+                raise MissingError("There is no such candidate in this comparison.")
+            return self.page(found.chosen(reference=chosen).differences.pairs)
+        scores = self.filtered(campaign_id).scores
+        comparison = compare(scores)
+        candidates = (row for row in comparison.rows if against in (None, row.candidate.pk))
+        reference = next(candidates, None)
+        if reference is None:
+            raise MissingError("There is no such candidate in this comparison.")
+        return self.page(compare_pairs(scores, comparison, reference, everything=True))
+
+    def key_of(self, row: ComparedPair) -> str:
+        of = "" if row.is_total else row.criterion.key
+        return f"{of}.{row.challenger.candidate.pk}"

@@ -1,0 +1,57 @@
+"""What is computed of a large campaign, and asking for it."""
+
+from rest_framework import serializers
+
+from evalapp.analysis.api.shared import REVIEWER_TYPES, SCORE_SOURCES, AnalysisView, StandingSerializer
+from evalapp.analysis.keeping import Standing, Wanted, standings, start_analysis, view_of
+from evalapp.analysis.models import AnalysisKind
+from evalapp.api.fields import Body, Paging, Text
+from evalapp.api.operations import operation, route
+from evalapp.jobs.api import JobSerializer
+
+
+class ComputedAnalysisSerializer(StandingSerializer):
+    """A stored analysis by what it is of, as computations/ is asked for it."""
+
+    kind = serializers.ChoiceField(choices=AnalysisKind.choices, source="wanted.kind")
+    reviewer_type = serializers.ChoiceField(choices=REVIEWER_TYPES, source="wanted.reviewer_type")
+    score_source = serializers.ChoiceField(choices=SCORE_SOURCES, source="wanted.score_source")
+    view = serializers.CharField(source="wanted.view", allow_blank=True)
+
+
+class ComputeBody(Body):
+    kind = serializers.ChoiceField(choices=AnalysisKind.choices)
+    reviewer_type = serializers.ChoiceField(choices=REVIEWER_TYPES, required=False, default="all")
+    score_source = serializers.ChoiceField(choices=SCORE_SOURCES, required=False, default="original")
+    view = Text(
+        max_length=4_000,
+        required=False,
+        allow_blank=True,
+        default="",
+        help_text="A filter as the comparison's URL has it: split=test&reviewers=2. Empty for the whole.",
+    )
+
+
+@route("campaigns/<int:campaign_id>/analysis/computations/", "api_analysis_compute")
+class AnalysisCompute(AnalysisView):
+    @operation(
+        "List what is computed of a large campaign",
+        query=Paging,
+        result=ComputedAnalysisSerializer,
+        paged=True,
+    )
+    def get(self, campaign_id: int) -> object:
+        """Every analysis that is stored or being computed: from when it is, and how much has come in since."""
+        return self.page(standings(self.campaign(campaign_id)))
+
+    def key_of(self, row: Standing) -> str:
+        return ".".join(row.wanted)
+
+    @operation("Compute an analysis of a large campaign", body=ComputeBody, result=JobSerializer, status=202)
+    def post(self, campaign_id: int) -> object:
+        """A job; one that computes the same already is answered instead. Its result stands in the analysis."""
+        campaign, given = self.campaign(campaign_id), self.body()
+        reviewer_type = given["reviewer_type"] if self.project.is_demonstration else "all"
+        view = view_of(campaign, given["view"]).view
+        wanted = Wanted(AnalysisKind(given["kind"]), reviewer_type, given["score_source"], view)
+        return start_analysis(campaign=campaign, wanted=wanted, by=self.person)

@@ -1,0 +1,102 @@
+"""Cases found by what was said about them."""
+
+from typing import Any
+
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import serializers
+
+from evalapp.accounts.permissions import Permission
+from evalapp.analysis.api.shared import METRIC_WORDS, AnalysisView, CoverageSerializer, ViewQuery
+from evalapp.analysis.case_lists import cases_at
+from evalapp.analysis.finder import Finder, MetricSide, ScoreSide, finder_from
+from evalapp.analysis.picked import pick_found
+from evalapp.analysis.scores import CampaignScores
+from evalapp.api.operations import operation, route
+from evalapp.campaigns.api.campaigns import CampaignSerializer
+from evalapp.campaigns.queries import campaigns_of
+from evalapp.core.errors import InvalidError
+from evalapp.core.http import get_or_missing
+
+
+class FinderQuery(ViewQuery):
+    """A metric's condition and a criterion's, as the page of the finder has them in its URL."""
+
+    find = serializers.CharField(max_length=40, required=False, help_text=f"Needed. {METRIC_WORDS}")
+    find_is = serializers.ChoiceField(
+        choices=[side.value for side in MetricSide],
+        required=False,
+        default=MetricSide.TOP.value,
+        help_text="Its highest or lowest tenth, or a value.",
+    )
+    find_value = serializers.FloatField(required=False)
+    criterion = serializers.CharField(required=False, max_length=40, help_text="The key of a scale; needed.")
+    score_is = serializers.ChoiceField(
+        choices=[side.value for side in ScoreSide], required=False, default=ScoreSide.AT_MOST.value
+    )
+    score = serializers.IntegerField(
+        required=False, help_text="At least two reviewers each gave this or beyond; needed."
+    )
+    candidate = serializers.IntegerField(required=False, min_value=1)
+    reviewer = serializers.IntegerField(required=False, min_value=1, help_text="A pseudonym's number.")
+
+
+class FoundSerializer(serializers.Serializer[Any]):
+    """``expected`` by chance: by_metric × by_people / outputs. ``reason``: why nothing can be found."""
+
+    words = serializers.CharField()
+    count = serializers.IntegerField()
+    expected = serializers.FloatField()
+    outputs = serializers.IntegerField()
+    by_metric = serializers.IntegerField()
+    by_people = serializers.IntegerField()
+    reason = serializers.CharField()
+    coverage = CoverageSerializer(
+        allow_null=True, help_text="How much of the campaign a filter leaves; null for the whole."
+    )
+    cases = serializers.SerializerMethodField()
+
+    @extend_schema_field(serializers.ListField(child=serializers.IntegerField()))
+    def get_cases(self, found: Any) -> list[int]:
+        """The items, in the order of the list of cases."""
+        return list(found["cases"])
+
+
+@route("campaigns/<int:campaign_id>/finder/", "api_finder")
+class FinderDetail(AnalysisView):
+    required_permission = Permission.VIEW_ANALYSIS
+    post_permission = Permission.EDIT_CAMPAIGNS
+
+    @operation("Find where a metric and people disagree", query=FinderQuery, result=FoundSerializer)
+    def get(self, campaign_id: int) -> object:
+        """How many outputs of the view meet both conditions, what chance would give, and their items."""
+        cases = cases_at(self.view(campaign_id), {}, reviewer_type=self.reviewer_type())
+        wanted, url = self._wanted(cases.scores)
+        found = cases.found(wanted)
+        names = ("count", "expected", "outputs", "by_metric", "by_people", "reason")
+        return {
+            "words": wanted.describe(),
+            **{name: getattr(found, name) for name in names},
+            "coverage": cases.coverage,
+            "cases": cases.with_filters_of(url).items(),
+        }
+
+    @operation("Make a campaign over what is found", query=FinderQuery, result=CampaignSerializer, status=201)
+    def post(self, campaign_id: int) -> object:
+        """A draft, marked as picked: its items never enter a candidate's mean."""
+        view = self.view(campaign_id)
+        cases = cases_at(view, {}, reviewer_type=self.reviewer_type())
+        wanted, _ = self._wanted(cases.scores)
+        self.body()
+        picked = pick_found(wanted=wanted, found=cases.found(wanted), view=view, by=self.person)
+        return get_or_missing(campaigns_of(self.project), pk=picked.pk)
+
+    def _wanted(self, scores: CampaignScores) -> tuple[Finder, dict[str, str]]:
+        given: dict[str, Any] = self.query
+        # Looked for after the campaign, so that a foreign one is not there whatever else is sent.
+        if missing := [name for name in ("find", "criterion", "score") if name not in given]:
+            message = f"The URL lacks {', '.join(missing)}."
+            raise InvalidError(message, fields={name: ["This parameter is needed."] for name in missing})
+        url = {name: str(value) for name, value in given.items() if name not in ("reviewer_type", "view")}
+        wanted = finder_from(scores, url)
+        assert wanted is not None
+        return wanted, url

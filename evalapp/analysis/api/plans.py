@@ -1,0 +1,155 @@
+"""How likely a design is to show what is expected, from a campaign's own variances."""
+
+from typing import Any
+
+from rest_framework import serializers
+
+from evalapp.analysis.api.shared import AnalysisView, SampledItemsSerializer
+from evalapp.analysis.planner import design_of_campaign, detectable, plan, variances_of
+from evalapp.analysis.planner_forms import MOST_AIMS, PARTS, PlanForm
+from evalapp.analysis.sampled import sampled_scores
+from evalapp.analysis.scores import CampaignScores
+from evalapp.api.fields import Body, List, MeasureSerializer, Number, Text, Whole
+from evalapp.api.operations import operation, route
+from evalapp.core.errors import InvalidError
+
+
+class SpreadSerializer(serializers.Serializer[Any]):
+    """Standard deviations between items, between reviewers, and of the rest."""
+
+    item = serializers.FloatField()
+    reviewer = serializers.FloatField()
+    rest = serializers.FloatField()
+
+
+class VarianceSerializer(serializers.Serializer[Any]):
+    spread = SpreadSerializer(allow_null=True)
+    reason = serializers.CharField(help_text="Why it is not known; empty where it is.")
+    note = serializers.CharField()
+
+
+class CriterionVarianceSerializer(serializers.Serializer[Any]):
+    """Of ``scores`` where a floor is planned, of paired ``differences`` where a difference is."""
+
+    criterion = serializers.CharField(source="criterion.key")
+    scores = VarianceSerializer()
+    differences = VarianceSerializer()
+
+
+class PlannedDesignSerializer(serializers.Serializer[Any]):
+    items = serializers.IntegerField()
+    reviewers = serializers.IntegerField()
+    overlap = serializers.IntegerField(source="each", help_text="Reviewers of each item.")
+
+
+class DetectableSerializer(serializers.Serializer[Any]):
+    """The smallest true ``difference`` (two-sided 5%) and ``distance`` from a floor by a gate's bound (one-sided 5%)
+    that the campaign finds with 80% power.
+    """
+
+    criterion = serializers.CharField(source="criterion.key")
+    difference = MeasureSerializer()
+    distance = MeasureSerializer()
+
+
+class DetectionSerializer(serializers.Serializer[Any]):
+    """``design`` is the campaign's once all reviews are in; null with fewer than two items. ``sample``: the items that
+    the variances are from; null where they are from all.
+    """
+
+    design = PlannedDesignSerializer(allow_null=True)
+    variances = CriterionVarianceSerializer(many=True)
+    sample = SampledItemsSerializer(allow_null=True)
+    detectable = DetectableSerializer(many=True)
+
+
+class AimBody(Body):
+    criterion = Text(max_length=40, help_text="Key of a scale of the campaign's rubric.")
+    kind = serializers.ChoiceField(choices=["difference", "floor"])
+    expected = Number(help_text="The difference, or the mean, that you believe is there.")
+    bound = Number(
+        required=False,
+        default=None,
+        allow_null=True,
+        help_text="How much worse is still as good; or the floor.",
+    )
+    champion = Number(
+        required=False,
+        default=None,
+        allow_null=True,
+        help_text="The champion's mean, for a margin; the mean of the campaign's first candidate without it.",
+    )
+    item = Number(required=False, default=None, allow_null=True, help_text="Instead of the campaign's own.")
+    reviewer = Number(required=False, default=None, allow_null=True)
+    rest = Number(required=False, default=None, allow_null=True)
+
+
+class PlanBody(Body):
+    items = Whole()
+    reviewers = Whole()
+    overlap = Whole(required=False, default=None, allow_null=True, help_text="Every reviewer without it.")
+    level = Number(required=False, default=0.05, help_text="Chance of a false release of each, one-sided.")
+    aims = List(child=AimBody(), min_length=1, max_length=MOST_AIMS)
+
+
+class PlannedAimSerializer(serializers.Serializer[Any]):
+    criterion = serializers.CharField(source="aim.key")
+    kind = serializers.CharField(source="aim.kind")
+    power = MeasureSerializer()
+
+
+class PlanSerializer(serializers.Serializer[Any]):
+    """``joint``: the chance that every aim passes; ``items`` for 80% of it with these reviewers."""
+
+    aims = PlannedAimSerializer(many=True)
+    joint = MeasureSerializer()
+    items = MeasureSerializer()
+
+
+@route("campaigns/<int:campaign_id>/analysis/plan/", "api_campaign_plan")
+class CampaignPlan(AnalysisView):
+    @operation("Read what a campaign can detect", result=DetectionSerializer)
+    def get(self, campaign_id: int) -> object:
+        """Its variances by criterion, and the smallest difference that its design finds with 80% power. Of a
+        campaign with more than 20,000 scores the variances are those of a ``sample`` of its items.
+        """
+        campaign = self.campaign(campaign_id)
+        scores, sample = sampled_scores(campaign)
+        variances = variances_of(scores)
+        design = design_of_campaign(campaign)
+        return {
+            "design": design,
+            "variances": variances,
+            "sample": sample,
+            "detectable": detectable(variances, design) if design is not None else [],
+        }
+
+    @operation("Plan a design", body=PlanBody, result=PlanSerializer)
+    def post(self, campaign_id: int) -> object:
+        """Power of each aim and of all together; nothing is kept."""
+        scores = sampled_scores(self.campaign(campaign_id)).scores
+        given = self.body()
+        form = PlanForm(
+            _as_form(scores, given),
+            criteria=scores.scales,
+            variances={each.criterion.key: each for each in variances_of(scores)},
+        )
+        if not form.is_valid():
+            fields = {name: [str(text) for text in texts] for name, texts in form.errors.items()}
+            first = next(iter(fields.items()))
+            raise InvalidError(f"{first[0]}: {first[1][0]}", fields=fields)
+        return plan(form.aims, form.design, level=form.cleaned_data["level"])
+
+
+def _as_form(scores: CampaignScores, given: dict[str, Any]) -> dict[str, Any]:
+    """The page's own fields, so that both refuse the same."""
+    known = [criterion.key for criterion in scores.scales]
+    data = {name: given[name] for name in ("items", "reviewers", "overlap", "level")}
+    for aim in given["aims"]:
+        key = aim["criterion"]
+        if key not in known or f"{key}-kind" in data:
+            problem = "is there twice" if key in known else "is no scale of this campaign"
+            message = f"“{key}” {problem}. Its scales: {', '.join(known) or 'none'}."
+            raise InvalidError(message, fields={"aims": [message]})
+        data |= {f"{key}-{name}": aim[name] for name in ("kind", "expected", "bound", "champion", *PARTS)}
+    return data

@@ -1,0 +1,128 @@
+"""What the analyses share: the filters of their URLs, and what says how fresh a stored one is."""
+
+from typing import Any
+
+from django.http import QueryDict
+from rest_framework import serializers
+
+from evalapp.accounts.permissions import Permission
+from evalapp.analysis.filtered_scores import FilteredScores, load_filtered
+from evalapp.analysis.filters import ComparisonFilter, is_filter, read_filter
+from evalapp.analysis.keeping import Wanted, is_large
+from evalapp.analysis.kept_comparison import LargeComparison, large_comparison
+from evalapp.analysis.models import AnalysisKind
+from evalapp.api.fields import Query
+from evalapp.api.operations import ProjectView
+from evalapp.campaigns.models import Campaign, CampaignState
+from evalapp.core.errors import InvalidError
+from evalapp.core.http import get_or_missing
+
+METRIC_WORDS = "A metric's name in the comparison, such as rougeL or external:7."
+REVIEWER_TYPES = ("all", "human", "simulated")
+SCORE_SOURCES = ("original", "adjudicated")
+
+
+class CoverageSerializer(serializers.Serializer[Any]):
+    """How much of the campaign a filter leaves."""
+
+    items = serializers.IntegerField()
+    of_items = serializers.IntegerField()
+    reviews = serializers.IntegerField()
+    of_reviews = serializers.IntegerField()
+
+
+class StandingSerializer(serializers.Serializer[Any]):
+    """How far stored figures are behind; ``computed_at`` is null where a job has not computed any yet."""
+
+    computed_at = serializers.DateTimeField(allow_null=True)
+    reviews_since = serializers.IntegerField()
+    changes_since = serializers.IntegerField(help_text="Reviews that were stored, amended or deleted since.")
+    is_being_computed = serializers.BooleanField()
+
+
+class ReviewerTypeQuery(Query):
+    reviewer_type = serializers.ChoiceField(
+        choices=REVIEWER_TYPES,
+        required=False,
+        default="all",
+        help_text="A choice in demonstration projects alone.",
+    )
+
+
+class ViewQuery(ReviewerTypeQuery):
+    """What a page's URL filters by, read into ``view``. Metadata fields are given as ``field.NAME=value``."""
+
+    candidates = serializers.ListField(
+        child=serializers.IntegerField(),
+        required=False,
+        help_text="Candidates, compared on the items they share. Example metadata: field.NAME=value.",
+    )
+    split = serializers.ListField(child=serializers.CharField(), required=False, help_text="Items of it.")
+    reviewers = serializers.ListField(
+        child=serializers.IntegerField(), required=False, help_text="Reviewers, by their pseudonyms' numbers."
+    )
+    since = serializers.DateField(required=False, help_text="Reviews from this day on, UTC.")
+    until = serializers.DateField(required=False, help_text="Reviews up to this day, UTC.")
+    rubric = serializers.IntegerField(required=False, help_text="The campaign's rubric version.")
+
+    def to_internal_value(self, data: Any) -> dict[str, Any]:
+        rest, view = QueryDict(mutable=True), QueryDict(mutable=True)
+        for name in data:
+            (view if is_filter(name) else rest).setlist(name, data.getlist(name))
+        return {**super().to_internal_value(rest), "view": view}
+
+
+class SampledItemsSerializer(serializers.Serializer[Any]):
+    """So many items drawn at random of those reviewed so far; the same ones until others are."""
+
+    items = serializers.IntegerField()
+    of_items = serializers.IntegerField()
+
+
+def not_computed(kind: AnalysisKind) -> InvalidError:
+    """A list of which a job has not computed anything yet; where to ask for it."""
+    return InvalidError(
+        "This has not been computed yet of so large a campaign. Ask for it at analysis/computations/ with the kind "
+        f"“{kind}”."
+    )
+
+
+def require_no_problem(wanted: ComparisonFilter) -> ComparisonFilter:
+    """The filter. Raises InvalidError where it names what is not there."""
+    if wanted.problems:
+        fields: dict[str, list[str]] = {}
+        for problem in wanted.problems:
+            fields.setdefault(problem.part or "non_field_errors", []).append(problem.message)
+        raise InvalidError("The filter names what is not there; see beside each part.", fields=fields)
+    return wanted
+
+
+class AnalysisView(ProjectView):
+    required_permission = Permission.VIEW_ANALYSIS
+
+    def campaign(self, campaign_id: int) -> Campaign:
+        """Of a draft there is nothing to compare, so it is not there."""
+        opened = self.project.campaigns.exclude(state=CampaignState.DRAFT)
+        return get_or_missing(opened.select_related("project", "rubric_version"), pk=campaign_id)
+
+    def reviewer_type(self) -> str:
+        """Whose reviews count; a choice only where simulated ones are read at all."""
+        return str(self.query["reviewer_type"]) if self.project.is_demonstration else "all"
+
+    def view(self, campaign_id: int) -> ComparisonFilter:
+        """What the URL filters to. Raises InvalidError for what is not there."""
+        return require_no_problem(read_filter(self.campaign(campaign_id), self.query["view"]))
+
+    def filtered(self, campaign_id: int) -> FilteredScores:
+        """The scores of the view that the URL filters to."""
+        return load_filtered(self.view(campaign_id), reviewer_type=self.reviewer_type())
+
+    def stored_comparison(self, campaign_id: int, score_source: str = "original") -> LargeComparison | None:
+        """What is stored of a campaign that is too large to compute while a program waits, or of a view of it;
+        None where it is not so large.
+        """
+        view = self.view(campaign_id)
+        if not is_large(view.campaign, reviewer_type=self.reviewer_type()):
+            return None
+        wanted = Wanted(AnalysisKind.COMPARISON, self.reviewer_type(), score_source, view.view)
+        return large_comparison(view.campaign, wanted, reader_id=self.person.pk)

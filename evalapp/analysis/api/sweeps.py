@@ -1,0 +1,84 @@
+"""The learning curve of a sweep."""
+
+from typing import Any
+
+from rest_framework import serializers
+
+from evalapp.analysis.sweep_curve import learning_curve
+from evalapp.analysis.sweep_measures import measure_choices, values_of
+from evalapp.api.fields import Query
+from evalapp.api.operations import operation, route
+from evalapp.core.errors import InvalidError
+from evalapp.runs.api.sweeps import SweepView
+
+
+class CurveQuery(Query):
+    by = serializers.CharField(
+        required=False, default="validation_loss", max_length=120, help_text="Key of one of `measures`."
+    )
+
+
+class MeasureChoiceSerializer(serializers.Serializer[Any]):
+    key = serializers.CharField()
+    label = serializers.CharField(source="words")
+    lower_is_better = serializers.BooleanField()
+
+
+class CurvePointSerializer(serializers.Serializer[Any]):
+    share = serializers.FloatField()
+    examples = serializers.FloatField(help_text="Mean over the trainings.")
+    mean = serializers.FloatField()
+    low = serializers.FloatField()
+    high = serializers.FloatField()
+    trainings = serializers.IntegerField(source="runs")
+    steps = serializers.FloatField(allow_null=True, help_text="Optimiser steps, the mean over the trainings.")
+    improving = serializers.IntegerField(
+        help_text="Trainings whose validation loss was the lowest at their last step."
+    )
+
+
+class GainSerializer(serializers.Serializer[Any]):
+    """Positive is better, whichever way the measure runs."""
+
+    before = serializers.FloatField(source="before.examples")
+    after = serializers.FloatField(source="after.examples")
+    total = serializers.FloatField()
+    per_doubling = serializers.FloatField()
+    standard_error = serializers.FloatField(allow_null=True, help_text="Of total; null with one seed.")
+    may_be_steps = serializers.BooleanField(
+        help_text="More steps may have bought it: after had more, and before was improving at the end of its own."
+    )
+
+
+class CourseSerializer(serializers.Serializer[Any]):
+    settings = serializers.CharField(source="words", help_text="The other settings that differ, if any.")
+    points = CurvePointSerializer(many=True)
+    gains = GainSerializer(many=True)
+
+
+class LearningCurveSerializer(serializers.Serializer[Any]):
+    """``answer`` says in words whether more examples would help."""
+
+    measure = MeasureChoiceSerializer(source="curve.measure")
+    measures = MeasureChoiceSerializer(many=True, help_text="What the curve can be drawn of.")
+    answer = serializers.ListField(child=serializers.CharField(), source="curve.answer")
+    curves = CourseSerializer(many=True, source="curve.courses")
+
+
+@route("sweeps/<int:sweep_id>/curve/", "api_sweep_curve")
+class SweepCurve(SweepView):
+    @operation("Read a sweep's learning curve", query=CurveQuery, result=LearningCurveSerializer)
+    def get(self, sweep_id: int) -> object:
+        """A measure against the number of examples, what each growth bought, and what that says about more of them."""
+        told = self.told(sweep_id)
+        sweep, table = told["sweep"], told["table"]
+        choices = measure_choices(sweep, self.person)
+        by = self.query["by"]
+        measure = choices.chosen(by)
+        if measure.key != by:
+            message = (
+                f"This sweep has no measure {by!r}. It has {', '.join(each.key for each in choices.choices)}."
+            )
+            raise InvalidError(message, fields={"by": [message]})
+        curve = learning_curve(table, measure, values_of(measure, sweep, table))
+        return {"curve": curve, "measures": choices.choices}

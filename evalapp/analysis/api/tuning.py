@@ -1,0 +1,181 @@
+"""Whether tuning was worth it, or a prompt does."""
+
+from typing import Any
+
+from rest_framework import serializers
+
+from evalapp.analysis.api.comparison import DifferenceSerializer, UsageSerializer
+from evalapp.analysis.api.shared import (
+    AnalysisView,
+    CoverageSerializer,
+    StandingSerializer,
+    ViewQuery,
+    require_no_problem,
+)
+from evalapp.analysis.tuning import campaigns_between, chosen_campaign, chosen_tuned, contest_filter
+from evalapp.analysis.tuning_answer import Verdict
+from evalapp.analysis.tuning_evidence import Evidence, Spent, evidence_of
+from evalapp.analysis.tuning_steps import steps_to_answer
+from evalapp.api.fields import MeasureSerializer
+from evalapp.api.operations import operation, route
+
+
+class TuningQuery(ViewQuery):
+    candidate = serializers.CharField(
+        required=False,
+        default="",
+        max_length=20,
+        help_text="Id of a tuned model version; else one is proposed.",
+    )
+    campaign = serializers.CharField(
+        required=False,
+        default="",
+        max_length=20,
+        help_text="Where it is held against a prompt; else the most reviewed.",
+    )
+
+
+class TuningAnswerSerializer(serializers.Serializer[Any]):
+    """``more_reviews`` of each candidate would decide an open one, if the difference stays; null where that is not
+    to be expected.
+    """
+
+    verdict = serializers.ChoiceField(choices=[each.value for each in Verdict])
+    words = serializers.CharField()
+    more_reviews = serializers.IntegerField(allow_null=True)
+
+
+class ContestantSerializer(serializers.Serializer[Any]):
+    id = serializers.IntegerField(source="pk", help_text="In the campaign.")
+    model_version = serializers.IntegerField(source="model_version_id")
+    label = serializers.CharField(source="model_version.label")
+    kind = serializers.CharField(source="model_version.kind")
+
+
+class TriesSerializer(serializers.Serializer[Any]):
+    """Which of the prompts tried on the base this is."""
+
+    number = serializers.IntegerField()
+    of = serializers.IntegerField()
+
+
+class MetricDifferenceSerializer(serializers.Serializer[Any]):
+    """``difference`` is of the same items; null of a large campaign, where it is not computed."""
+
+    metric = serializers.CharField(source="metric.name")
+    tuned = MeasureSerializer()
+    other = MeasureSerializer()
+    difference = MeasureSerializer(allow_null=True)
+
+
+class AgainstSerializer(serializers.Serializer[Any]):
+    """The tuned candidate less this one."""
+
+    candidate = ContestantSerializer(source="row.candidate")
+    tries = TriesSerializer(source="named_tries", allow_null=True)
+    differences = DifferenceSerializer(source="pairs", many=True)
+    metrics = MetricDifferenceSerializer(many=True)
+
+
+class DecodingDifferenceSerializer(serializers.Serializer[Any]):
+    setting = serializers.CharField()
+    values = serializers.ListField(
+        child=serializers.CharField(allow_blank=True), help_text="By candidate, in order."
+    )
+
+
+class DecodingSerializer(serializers.Serializer[Any]):
+    """Whether the answers were decoded alike; ``unknown`` names candidates whose outputs were imported."""
+
+    is_same = serializers.BooleanField()
+    differences = DecodingDifferenceSerializer(many=True)
+    unknown = serializers.ListField(child=serializers.IntegerField())
+    shared = serializers.CharField()
+
+
+class EarnedBackSerializer(serializers.Serializer[Any]):
+    """``answers`` after which the training has cost less than this prompt; null where it never does."""
+
+    candidate = serializers.IntegerField()
+    answers = serializers.IntegerField(allow_null=True)
+
+
+class TrainingCostSerializer(serializers.Serializer[Any]):
+    seconds = serializers.FloatField()
+    trainings = serializers.IntegerField()
+    cost = serializers.FloatField(allow_null=True)
+    currency = serializers.CharField(allow_blank=True)
+    unknown = serializers.CharField(allow_blank=True)
+    earned_back = EarnedBackSerializer(many=True)
+
+
+class TuningStepSerializer(serializers.Serializer[Any]):
+    text = serializers.CharField()
+    is_done = serializers.BooleanField()
+
+
+class TuningSerializer(serializers.Serializer[Any]):
+    """``steps`` say what is left to do where there is no answer yet; everything else is null or empty then."""
+
+    candidate = ContestantSerializer(allow_null=True)
+    campaign = serializers.IntegerField(allow_null=True)
+    answer = TuningAnswerSerializer(allow_null=True)
+    against = AgainstSerializer(many=True)
+    usage = UsageSerializer(many=True)
+    decoding = DecodingSerializer(allow_null=True)
+    training = TrainingCostSerializer(allow_null=True)
+    coverage = CoverageSerializer(allow_null=True)
+    standing = StandingSerializer(allow_null=True)
+    steps = TuningStepSerializer(many=True)
+
+
+@route("analysis/tuning/", "api_tuning")
+class TuningOrPrompt(AnalysisView):
+    @operation("Ask whether tuning is better than a prompt", query=TuningQuery, result=TuningSerializer)
+    def get(self) -> object:
+        """A tuned candidate less each prompt over its base, on the items that they share in one campaign: by
+        criterion and in total with intervals, by metric, and what each costs; with the answer in words, and what is
+        left to do where there is none.
+        """
+        tuned = chosen_tuned(self.project, self.query["candidate"])
+        campaigns = list(campaigns_between(tuned)) if tuned is not None else []
+        campaign = chosen_campaign(campaigns, self.query["campaign"])
+        found: Evidence | None = None
+        if tuned is not None and campaign is not None:
+            wanted = require_no_problem(contest_filter(campaign, tuned, self.query["view"]))
+            found = evidence_of(wanted, tuned, reviewer_type=self.reviewer_type(), reader_id=self.person.pk)
+        contest = found.contest if found is not None else None
+        return {
+            "campaign": campaign.pk if campaign is not None else None,
+            "candidate": contest.tuned.candidate if contest is not None else None,
+            "answer": contest.answer._asdict() if contest is not None else None,
+            "against": contest.against if contest is not None else [],
+            "usage": found.usage if found is not None and contest is not None else [],
+            **_spent(found.spent if found is not None else None),
+            "coverage": found.coverage if found is not None else None,
+            "standing": found.standing if found is not None else None,
+            "steps": steps_to_answer(self.project, tuned) if contest is None else [],
+        }
+
+
+def _spent(spent: Spent | None) -> dict[str, Any]:
+    if spent is None:
+        return {"decoding": None, "training": None}
+    decoding = spent.decoding
+    return {
+        "decoding": {
+            "is_same": decoding.is_same,
+            "differences": [
+                {"setting": each.name, "values": [value for _, value in each.values]}
+                for each in decoding.differences
+            ],
+            "unknown": [each.pk for each in decoding.unknown],
+            "shared": decoding.shared,
+        },
+        "training": {
+            **spent.training._asdict(),
+            "earned_back": [
+                {"candidate": each.candidate.pk, "answers": each.answers} for each in spent.earned_back
+            ],
+        },
+    }

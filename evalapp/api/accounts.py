@@ -1,0 +1,231 @@
+"""What the machinery stands on, as operations: people, projects, members, invitations, and the audit."""
+
+from typing import Any
+
+from django.urls import reverse
+from rest_framework import serializers
+from rest_framework.response import Response
+
+from evalapp.accounts.invitations import invite, revoke_invitation
+from evalapp.accounts.models import Invitation, Membership, Project, Role
+from evalapp.accounts.permissions import PERMISSIONS, Permission
+from evalapp.accounts.queries import open_invitations
+from evalapp.accounts.services import change_role, remove_member, update_project
+from evalapp.api.fields import Body, Flag, Paging, Shown, Text
+from evalapp.api.operations import ApiView, ProjectView, operation, route
+from evalapp.audit.models import AuditEvent
+from evalapp.audit.queries import events_of
+from evalapp.core.http import get_or_missing
+
+
+class ProjectSerializer(Shown):
+    class Meta:
+        model = Project
+        fields = ("slug", "name", "description", "is_demonstration", "created_at")
+
+
+class ProjectBody(Body):
+    name = Text(max_length=120)
+    description = Text(max_length=2_000, allow_blank=True, default="")
+
+
+class ProjectSettingsSerializer(Shown):
+    class Meta:
+        model = Project
+        fields = ("name", "description", "shows_reviewer_names")
+
+
+class ProjectSettingsBody(ProjectBody):
+    description = Text(max_length=2_000, allow_blank=True)
+    shows_reviewer_names = Flag(
+        help_text="Show reviewers by name: to each other in discussions, and to managers. Else pseudonyms."
+    )
+
+
+class MyMembershipSerializer(serializers.Serializer[Any]):
+    project = ProjectSerializer()
+    role = serializers.ChoiceField(choices=Role.choices)
+    may = serializers.SerializerMethodField(help_text="Names of the permissions that the role has.")
+
+    def get_may(self, membership: Membership) -> list[str]:
+        permissions = PERMISSIONS.get(membership.role, frozenset())
+        return [permission.name for permission in Permission if permission in permissions]
+
+
+class MeSerializer(serializers.Serializer[Any]):
+    """The person whose token this is."""
+
+    id = serializers.IntegerField(source="pk")
+    email = serializers.EmailField()
+    name = serializers.CharField(allow_blank=True)
+    memberships = MyMembershipSerializer(many=True, source="projects_of_person")
+
+
+class MemberSerializer(serializers.Serializer[Any]):
+    """A member; ``person`` is the id that campaigns take for a reviewer."""
+
+    person = serializers.IntegerField(source="user_id")
+    email = serializers.EmailField(source="user.email")
+    name = serializers.CharField(source="user.name", allow_blank=True)
+    role = serializers.ChoiceField(choices=Role.choices)
+    is_simulated = serializers.BooleanField(source="user.is_simulated")
+
+
+class RoleBody(Body):
+    role = serializers.ChoiceField(choices=Role.choices)
+
+
+class InvitationBody(Body):
+    email = Text(max_length=254)
+    role = serializers.ChoiceField(choices=Role.choices)
+
+
+class InvitationSerializer(Shown):
+    class Meta:
+        model = Invitation
+        fields = ("id", "email", "role", "expires_at", "created_at")
+
+
+class MadeInvitationSerializer(serializers.Serializer[Any]):
+    """``link`` lets whoever has it in, as the role says, until it is used, withdrawn or out of date."""
+
+    invitation = InvitationSerializer()
+    link = serializers.CharField()
+
+
+class AuditQuery(Paging):
+    actor = serializers.IntegerField(min_value=1, required=False, default=None)
+    object_type = serializers.CharField(max_length=40, required=False, default="")
+    object = serializers.IntegerField(min_value=1, required=False, default=None)
+    action = serializers.CharField(
+        max_length=60, required=False, default="", help_text="“member.” takes all of its kind."
+    )
+
+
+class AuditEventSerializer(Shown):
+    class Meta:
+        model = AuditEvent
+        fields = (
+            "id", "at", "actor_id", "actor_label", "action", "object_type", "object_id", "object_label", "data",
+        )  # fmt: skip
+
+
+@route("me/", "api_me")
+class Me(ApiView):
+    @operation("Who am I", result=MeSerializer)
+    def get(self) -> object:
+        """The person whose token this is, and their projects."""
+        memberships = self.person.memberships.select_related("project").order_by("project__name", "pk")
+        self.person.projects_of_person = list(memberships)  # type: ignore[attr-defined]  # for the serializer
+        return self.person
+
+
+@route("", "api_project")
+class ProjectDetail(ProjectView):
+    required_permission = Permission.VIEW_HOME
+
+    @operation("Read a project", result=ProjectSerializer)
+    def get(self) -> object:
+        return self.project
+
+
+@route("settings/", "api_project_settings")
+class ProjectSettings(ProjectView):
+    required_permission = Permission.MANAGE_MEMBERS
+
+    @operation("Read a project's settings", result=ProjectSettingsSerializer)
+    def get(self) -> object:
+        return self.project
+
+    @operation("Change a project's settings", body=ProjectSettingsBody, result=ProjectSettingsSerializer)
+    def put(self) -> object:
+        """All of them together, as the page of settings sends them."""
+        return update_project(project=self.project, by=self.person, **self.body())
+
+
+@route("members/", "api_members")
+class MemberList(ProjectView):
+    required_permission = Permission.MANAGE_MEMBERS
+
+    @operation("List the members", result=MemberSerializer, paged=True)
+    def get(self) -> object:
+        return self.page(self.project.memberships.select_related("user"))
+
+
+@route("members/<int:person_id>/", "api_member")
+class MemberDetail(ProjectView):
+    required_permission = Permission.MANAGE_MEMBERS
+
+    def member(self, person_id: int) -> Membership:
+        members = self.project.memberships.select_related("user", "project")
+        return get_or_missing(members, user=person_id)
+
+    @operation("Change a member's role", body=RoleBody, result=MemberSerializer)
+    def put(self, person_id: int) -> object:
+        """403 where your role gives neither the old nor the new one; 409 for the last owner."""
+        membership = self.member(person_id)
+        return change_role(membership=membership, role=self.body()["role"], by=self.person)
+
+    @operation("Remove a member", status=204)
+    def delete(self, person_id: int) -> object:
+        """They leave the project's campaigns; what they wrote stays. 409 for the last owner."""
+        remove_member(membership=self.member(person_id), by=self.person)
+        return Response(status=204)
+
+
+@route("members/me/", "api_own_membership")
+class OwnMembership(ProjectView):
+    # Every role has it, and anyone may leave.
+    required_permission = Permission.REVIEW
+
+    @operation("Leave a project", status=204)
+    def delete(self) -> object:
+        """You leave its campaigns; what you wrote stays. 409 for the last owner."""
+        remove_member(membership=self.membership, by=self.person)
+        return Response(status=204)
+
+
+@route("invitations/", "api_invitations")
+class InvitationList(ProjectView):
+    required_permission = Permission.MANAGE_MEMBERS
+
+    @operation("List open invitations", result=InvitationSerializer, paged=True)
+    def get(self) -> object:
+        return self.page(open_invitations(self.project))
+
+    @operation("Invite somebody", body=InvitationBody, result=MadeInvitationSerializer, status=201)
+    def post(self) -> object:
+        """The link is told this once; an older open one for the same address is void."""
+        made = invite(project=self.project, by=self.person, **self.body())
+        link = self.request.build_absolute_uri(reverse("invitation_accept", args=[made.token]))
+        return {"invitation": made.invitation, "link": link}
+
+
+@route("invitations/<int:invitation_id>/", "api_invitation")
+class InvitationDetail(ProjectView):
+    required_permission = Permission.MANAGE_MEMBERS
+
+    @operation("Withdraw an invitation", status=204)
+    def delete(self, invitation_id: int) -> object:
+        """409 where it has been used or withdrawn already."""
+        invitations = self.project.invitations.select_related("project")
+        revoke_invitation(invitation=get_or_missing(invitations, pk=invitation_id), by=self.person)
+        return Response(status=204)
+
+
+@route("audit/", "api_audit")
+class AuditList(ProjectView):
+    required_permission = Permission.VIEW_AUDIT
+
+    @operation("Read the audit", query=AuditQuery, result=AuditEventSerializer, paged=True)
+    def get(self) -> object:
+        """Every write in the project, latest first; nobody can change or delete one."""
+        return self.page(
+            events_of(
+                self.project.pk,
+                actor_id=self.query["actor"],
+                object_type=self.query["object_type"],
+                object_id=self.query["object"],
+                action=self.query["action"],
+            )
+        )

@@ -1,0 +1,328 @@
+"""Campaigns: their design, its cost, and their state."""
+
+from collections.abc import Callable
+from typing import Any, ClassVar
+
+from django.db.models import Prefetch, QuerySet
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import serializers
+from rest_framework.response import Response
+
+from evalapp.accounts.permissions import Permission
+from evalapp.api.errors import invalid
+from evalapp.api.fields import Body, Flag, Id, List, Shown, Text, Whole
+from evalapp.api.operations import ProjectView, chosen, chosen_all, operation, route
+from evalapp.campaigns import services
+from evalapp.campaigns.design import (
+    LEASE_MINUTES,
+    LONGEST_INSTRUCTIONS,
+    MOST_CALIBRATION_ITEMS,
+    MOST_CANDIDATES,
+    MOST_CHECK_SHARE,
+    MOST_OVERLAP,
+    CampaignDesign,
+    problems_of,
+    require_sound,
+)
+from evalapp.campaigns.models import (
+    Campaign,
+    CampaignCandidate,
+    CampaignReviewer,
+    Distribution,
+    ItemChoice,
+    Method,
+)
+from evalapp.campaigns.queries import (
+    Cost,
+    campaigns_of,
+    cost_of_design,
+    cost_of_draft,
+    possible_reviewers,
+    usable_datasets,
+)
+from evalapp.core.errors import InvalidError
+from evalapp.core.http import get_or_missing
+from evalapp.datasets.models import Split
+from evalapp.registry.queries import versions_of
+from evalapp.rubrics.models import RubricVersion
+
+
+class CampaignCandidateSerializer(Shown):
+    """``id`` names the candidate in this campaign's comparison and cases."""
+
+    model_version = serializers.IntegerField(source="model_version_id")
+    label = serializers.CharField(source="model_version.label")
+
+    class Meta:
+        model = CampaignCandidate
+        fields = ("id", "model_version", "label", "position")
+
+
+class CampaignSerializer(Shown):
+    """``key`` is the campaign's name in the URLs of its reviewers."""
+
+    rubric_version = serializers.IntegerField(source="rubric_version_id")
+    dataset_version = serializers.IntegerField(source="dataset_version_id")
+    baseline = serializers.IntegerField(source="baseline_id", allow_null=True)
+    candidates = serializers.SerializerMethodField()
+    reviews_done = serializers.IntegerField()
+    people = serializers.IntegerField()
+    is_overdue = serializers.BooleanField()
+
+    class Meta:
+        model = Campaign
+        fields = (
+            "id", "key", "name", "state", "rubric_version", "dataset_version", "split", "method", "baseline", "candidates", "overlap",
+            "instructions", "lease_minutes", "shows_reference", "allows_corrections", "is_blind",
+            "leaves_out_incomplete", "seed", "deadline", "items_total", "reviews_total", "reviews_done", "people",
+            "is_simulated", "is_recorded", "created_at", "opened_at", "closed_at", "item_choice", "items_wanted",
+            "stratify_by", "overlap_share", "overlap_more", "distribution", "quota", "is_overdue", "gold_share",
+            "repeat_share", "calibration_items", "picked_because",
+        )  # fmt: skip
+
+    @extend_schema_field(CampaignCandidateSerializer(many=True))
+    def get_candidates(self, campaign: Campaign) -> Any:
+        return CampaignCandidateSerializer(campaign.candidates.all(), many=True).data
+
+
+class CampaignBody(Body):
+    name = Text(max_length=120)
+    rubric_version = Id()
+    dataset_version = Id()
+    split = serializers.ChoiceField(choices=Split.choices)
+    candidates = List(
+        child=Id(),
+        min_length=1,
+        max_length=MOST_CANDIDATES,
+        help_text="Ids of model versions, in their order.",
+        error_messages={"min_length": "Choose at least one candidate."},
+    )
+    reviewers = List(
+        child=Id(),
+        min_length=1,
+        max_length=1_000,
+        help_text="Members' `person` ids.",
+        error_messages={"min_length": "Choose at least one reviewer."},
+    )
+    overlap = Whole(min_value=1, max_value=MOST_OVERLAP, help_text="Reviewers of each item.")
+    instructions = Text(max_length=LONGEST_INSTRUCTIONS, allow_blank=True, default="")
+    lease_minutes = Whole(min_value=LEASE_MINUTES.start, max_value=LEASE_MINUTES.stop - 1, default=30)
+    shows_reference = Flag(default=False)
+    allows_corrections = Flag(default=True)
+    is_blind = Flag(default=True)
+    leaves_out_incomplete = Flag(default=False)
+    seed = Whole(required=False, allow_null=True, default=None)
+    deadline = serializers.DateTimeField(required=False, allow_null=True, default=None)
+    item_choice = serializers.ChoiceField(choices=ItemChoice.choices, default=ItemChoice.ALL)
+    items_wanted = Whole(
+        min_value=1, required=False, allow_null=True, default=None, help_text="Null with `all`."
+    )
+    stratify_by = Text(
+        max_length=100,
+        allow_blank=True,
+        default="",
+        help_text="With `stratified`: the metadata field to stratify by.",
+    )
+    overlap_share = Whole(max_value=99, default=0, help_text="Percent of the items that get `overlap_more`.")
+    overlap_more = Whole(min_value=2, max_value=MOST_OVERLAP, required=False, allow_null=True, default=None)
+    distribution = serializers.ChoiceField(choices=Distribution.choices, default=Distribution.SHARED)
+    quota = Whole(
+        min_value=1,
+        required=False,
+        allow_null=True,
+        default=None,
+        help_text="The most items that one person is handed.",
+    )
+    method = serializers.ChoiceField(
+        choices=Method.choices,
+        default=Method.POINTWISE,
+        help_text="What reviewers do: rate each answer, compare two, or rank three to five.",
+    )
+    baseline = Id(
+        required=False,
+        allow_null=True,
+        default=None,
+        help_text="In pairs: the candidate that every other is compared with; null compares all with all.",
+    )
+    gold_share = Whole(max_value=MOST_CHECK_SHARE, default=0, help_text="Percent of a person's items.")
+    repeat_share = Whole(max_value=MOST_CHECK_SHARE, default=0, help_text="Percent of a person's items.")
+    calibration_items = Whole(
+        max_value=MOST_CALIBRATION_ITEMS, default=0, help_text="What everybody rates before admission."
+    )
+
+
+class DrawnStratumSerializer(serializers.Serializer[Any]):
+    value = serializers.CharField()
+    items = serializers.IntegerField(help_text="Chosen of it.")
+    examples = serializers.IntegerField(help_text="There are of it.")
+
+
+class CostSerializer(serializers.Serializer[Any]):
+    """What a design asks of people, at 90 seconds a review (an assumption). ``checks``: about how many
+    reviews gold, repeats and calibration ask for beside ``reviews``. ``share``: reviews of each person.
+    """
+
+    items = serializers.IntegerField()
+    reviews = serializers.IntegerField()
+    checks = serializers.IntegerField()
+    seconds = serializers.IntegerField()
+    people = serializers.IntegerField()
+    share = serializers.IntegerField()
+    share_seconds = serializers.IntegerField()
+    left_out = serializers.IntegerField(help_text="Examples that lack an answer of a candidate.")
+    not_chosen = serializers.IntegerField(help_text="Examples that could be added later.")
+    is_over_quota = serializers.BooleanField(help_text="Whether the quota leaves some work undone.")
+    strata = serializers.SerializerMethodField()
+
+    @extend_schema_field(DrawnStratumSerializer(many=True))
+    def get_strata(self, cost: Cost) -> list[dict[str, object]]:
+        return [dict(zip(("value", "items", "examples"), stratum, strict=True)) for stratum in cost.strata]
+
+
+class CampaignView(ProjectView):
+    required_permission = Permission.VIEW_CAMPAIGNS
+    post_permission = Permission.EDIT_CAMPAIGNS
+
+    def campaigns(self) -> QuerySet[Campaign]:
+        candidates = CampaignCandidate.objects.select_related("model_version").order_by("position")
+        return campaigns_of(self.project).prefetch_related(Prefetch("candidates", queryset=candidates))
+
+    def campaign(self, campaign_id: int) -> Campaign:
+        return get_or_missing(self.campaigns(), pk=campaign_id)
+
+    def campaign_reviewer(self, campaign_id: int, person_id: int) -> CampaignReviewer:
+        campaign_reviewers = CampaignReviewer.objects.select_related("user", "campaign__project")
+        return get_or_missing(campaign_reviewers, campaign=self.campaign(campaign_id), user=person_id)
+
+    def design(self, draft: Campaign | None = None) -> CampaignDesign:
+        """The body's design, its ids looked up in this project; ``draft``: whose design it replaces.
+
+        Raises InvalidError naming every field that cannot be read or cannot stay.
+        """
+        values, problems = self.body_so_far()
+        versions = versions_of(self.project)
+        rubrics = RubricVersion.objects.filter(rubric__project=self.project).select_related("rubric")
+        sources: dict[str, tuple[Callable[..., Any], QuerySet[Any], str]] = {
+            "rubric_version": (chosen, rubrics, "rubric version with id"),
+            "dataset_version": (chosen, usable_datasets(self.project), "dataset version with id"),
+            "candidates": (chosen_all, versions, "candidate with id"),
+            "reviewers": (chosen_all, possible_reviewers(self.project), "reviewer with id"),
+            "baseline": (chosen, versions, "candidate with id"),
+        }
+        for name, (look_up, rows, what) in sources.items():
+            if values.get(name) is None:
+                continue
+            try:
+                values[name] = look_up(rows, values[name], name, what)
+            except InvalidError as error:
+                problems |= error.fields
+        if problems:
+            unread = {name.partition(".")[0] for name in problems}
+            blank: dict[str, Any] = dict.fromkeys(CampaignBody().fields)
+            design = CampaignDesign(**{**blank, **values})
+            raise invalid(problems | problems_of(design, self.project, draft=draft, unread=unread))
+        return CampaignDesign(**values)
+
+
+@route("campaigns/", "api_campaigns")
+class CampaignList(CampaignView):
+    @operation("List campaigns", result=CampaignSerializer, paged=True)
+    def get(self) -> object:
+        return self.page(self.campaigns())
+
+    @operation("Design a campaign", body=CampaignBody, result=CampaignSerializer, status=201)
+    def post(self) -> object:
+        """A draft; nothing is handed out until it is opened."""
+        made = services.create_campaign(project=self.project, design=self.design(), by=self.person)
+        return self.campaign(made.pk)
+
+
+@route("campaigns/<int:campaign_id>/", "api_campaign")
+class CampaignDetail(CampaignView):
+    @operation("Read a campaign", result=CampaignSerializer)
+    def get(self, campaign_id: int) -> object:
+        return self.campaign(campaign_id)
+
+    @operation("Edit a draft", body=CampaignBody, result=CampaignSerializer)
+    def put(self, campaign_id: int) -> object:
+        """The whole design anew; without a `seed` it keeps its own. 409 once it has been opened."""
+        campaign = self.campaign(campaign_id)
+        services.edit_campaign(campaign=campaign, design=self.design(campaign), by=self.person)
+        return self.campaign(campaign_id)
+
+    @operation("Discard a draft", status=204)
+    def delete(self, campaign_id: int) -> object:
+        """409 once it has been opened: what people rated stays."""
+        services.discard_campaign(campaign=self.campaign(campaign_id), by=self.person)
+        return Response(status=204)
+
+
+@route("campaigns/cost/", "api_design_cost")
+class DesignCost(CampaignView):
+    required_permission = Permission.EDIT_CAMPAIGNS
+
+    @operation("Ask what a design costs", body=CampaignBody, result=CostSerializer)
+    def post(self) -> object:
+        """Reviews, hours and each person's share; nothing is made."""
+        design = self.design()
+        require_sound(design, self.project)
+        return cost_of_design(design)
+
+
+@route("campaigns/<int:campaign_id>/cost/", "api_campaign_cost")
+class CampaignCost(CampaignView):
+    @operation("Read what a draft costs", result=CostSerializer)
+    def get(self, campaign_id: int) -> object:
+        """As it stands, the gold items known so far left out."""
+        return cost_of_draft(self.campaign(campaign_id))
+
+
+class CampaignMove(CampaignView):
+    """A change of state; the subclasses name the service."""
+
+    service: ClassVar[Callable[..., Campaign]]
+
+    def moved(self, campaign_id: int) -> Campaign:
+        campaign = self.campaign(campaign_id)
+        self.body()
+        type(self).service(campaign=campaign, by=self.person)
+        return self.campaign(campaign_id)
+
+
+@route("campaigns/<int:campaign_id>/open/", "api_campaign_open")
+class CampaignOpen(CampaignMove):
+    service = services.open_campaign
+
+    @operation("Open a campaign", result=CampaignSerializer)
+    def post(self, campaign_id: int) -> object:
+        """Freezes the rubric, and makes an assignment for every review that is wanted."""
+        return self.moved(campaign_id)
+
+
+@route("campaigns/<int:campaign_id>/pause/", "api_campaign_pause")
+class CampaignPause(CampaignMove):
+    service = services.pause_campaign
+
+    @operation("Pause a campaign", result=CampaignSerializer)
+    def post(self, campaign_id: int) -> object:
+        """Nothing more is handed out; what is on a screen may still be submitted."""
+        return self.moved(campaign_id)
+
+
+@route("campaigns/<int:campaign_id>/resume/", "api_campaign_resume")
+class CampaignResume(CampaignMove):
+    service = services.resume_campaign
+
+    @operation("Resume a campaign", result=CampaignSerializer)
+    def post(self, campaign_id: int) -> object:
+        return self.moved(campaign_id)
+
+
+@route("campaigns/<int:campaign_id>/close/", "api_campaign_close")
+class CampaignClose(CampaignMove):
+    service = services.close_campaign
+
+    @operation("Close a campaign", result=CampaignSerializer)
+    def post(self, campaign_id: int) -> object:
+        """From here on nothing is submitted or amended."""
+        return self.moved(campaign_id)

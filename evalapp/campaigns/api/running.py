@@ -1,0 +1,161 @@
+"""A running campaign: its items, reviewers, deadline, and who does what."""
+
+from typing import Any
+
+from rest_framework import serializers
+from rest_framework.response import Response
+
+from evalapp.api.fields import Body, Id, List, Paging, Whole
+from evalapp.api.operations import chosen, chosen_all, operation, route
+from evalapp.campaigns import services
+from evalapp.campaigns.api.campaigns import CampaignSerializer, CampaignView
+from evalapp.campaigns.models import Item
+from evalapp.campaigns.queries import ITEM_LISTS, items_in_list, items_with_progress, possible_reviewers
+from evalapp.campaigns.running import add_items, reassign, release_claimed, set_deadline, set_quota
+
+
+class DeadlineBody(Body):
+    deadline = serializers.DateTimeField(allow_null=True, help_text="Null for none.")
+
+
+class QuotaBody(Body):
+    quota = Whole(min_value=1, allow_null=True, help_text="Null: as the campaign says.")
+
+
+class QuotaSerializer(serializers.Serializer[Any]):
+    person = serializers.IntegerField(source="user_id")
+    quota = serializers.IntegerField(allow_null=True)
+
+
+class ReassignBody(Body):
+    source = Id(allow_null=True, help_text="Whose work moves; null: the shared queue.")
+    target = Id(allow_null=True, help_text="Who gets it; null: anybody.")
+    most = Whole(min_value=1, required=False, allow_null=True, default=None, help_text="Null: all.")
+
+
+class MovedSerializer(serializers.Serializer[Any]):
+    moved = serializers.IntegerField(
+        allow_null=True, help_text="How many; null unless the project shows reviewers' names."
+    )
+
+
+class ReleasedSerializer(serializers.Serializer[Any]):
+    released = serializers.IntegerField(
+        allow_null=True, help_text="How many items; null unless the project shows reviewers' names."
+    )
+
+
+class AddItemsBody(Body):
+    items = Whole(min_value=1, required=False, allow_null=True, default=None, help_text="Null: all left.")
+
+
+class ReviewersBody(Body):
+    reviewers = List(child=Id(), min_length=1, max_length=1_000)
+
+
+class ItemListQuery(Paging):
+    list = serializers.ChoiceField(choices=sorted(ITEM_LISTS), required=False, default="")
+
+
+class CampaignItemSerializer(serializers.Serializer[Any]):
+    """``submitted`` and ``in_progress`` count assignments, of ``overlap``; ``skipped`` are reasons, and name nobody."""
+
+    id = serializers.IntegerField()
+    row_number = serializers.IntegerField(source="example.row_number")
+    overlap = serializers.IntegerField()
+    submitted = serializers.IntegerField()
+    in_progress = serializers.IntegerField()
+    reviews_done = serializers.IntegerField()
+    skipped = serializers.SerializerMethodField()
+
+    def get_skipped(self, item: Item) -> list[str]:
+        return [skip.reason for skip in item.skips_given]  # type: ignore[attr-defined]  # annotated by the query
+
+
+class AddedSerializer(serializers.Serializer[Any]):
+    added = serializers.IntegerField()
+
+
+@route("campaigns/<int:campaign_id>/reviewers/", "api_campaign_reviewers")
+class CampaignReviewers(CampaignView):
+    @operation("Add reviewers", body=ReviewersBody, result=AddedSerializer)
+    def post(self, campaign_id: int) -> object:
+        """More people share the same work; the number of assignments stays."""
+        campaign = self.campaign(campaign_id)
+        people = chosen_all(
+            possible_reviewers(self.project), self.body()["reviewers"], "reviewers", "reviewer with id"
+        )
+        return {"added": services.add_reviewers(campaign=campaign, reviewers=people, by=self.person)}
+
+
+@route("campaigns/<int:campaign_id>/reviewers/<int:person_id>/", "api_campaign_reviewer")
+class CampaignReviewerDetail(CampaignView):
+    @operation("Let a reviewer leave", status=204)
+    def delete(self, campaign_id: int, person_id: int) -> object:
+        """Their assignments in progress go to others, what they submitted stays. 409 where they have left already."""
+        services.remove_reviewer(
+            campaign_reviewer=self.campaign_reviewer(campaign_id, person_id), by=self.person
+        )
+        return Response(status=204)
+
+
+@route("campaigns/<int:campaign_id>/deadline/", "api_campaign_deadline")
+class CampaignDeadline(CampaignView):
+    @operation("Move the deadline", body=DeadlineBody, result=CampaignSerializer)
+    def post(self, campaign_id: int) -> object:
+        """After it nothing new is handed out. 409 unless the campaign runs."""
+        set_deadline(campaign=self.campaign(campaign_id), deadline=self.body()["deadline"], by=self.person)
+        return self.campaign(campaign_id)
+
+
+@route("campaigns/<int:campaign_id>/reviewers/<int:person_id>/quota/", "api_campaign_quota")
+class CampaignQuota(CampaignView):
+    @operation("Set a reviewer's quota", body=QuotaBody, result=QuotaSerializer)
+    def post(self, campaign_id: int, person_id: int) -> object:
+        """The most items that this person is handed; what they have stays."""
+        campaign_reviewer = self.campaign_reviewer(campaign_id, person_id)
+        return set_quota(campaign_reviewer=campaign_reviewer, quota=self.body()["quota"], by=self.person)
+
+
+@route("campaigns/<int:campaign_id>/reviewers/<int:person_id>/release/", "api_campaign_release")
+class CampaignRelease(CampaignView):
+    @operation("Release a reviewer's assignments", result=ReleasedSerializer)
+    def post(self, campaign_id: int, person_id: int) -> object:
+        """It goes to others; what they submitted of it stays. 409 unless the campaign runs."""
+        released = release_claimed(
+            campaign_reviewer=self.campaign_reviewer(campaign_id, person_id), by=self.person
+        )
+        # How many somebody had tells which number of the progress they are.
+        return {"released": released if self.project.shows_reviewer_names else None}
+
+
+@route("campaigns/<int:campaign_id>/reassign/", "api_campaign_reassign")
+class CampaignReassign(CampaignView):
+    @operation("Reassign work", body=ReassignBody, result=MovedSerializer)
+    def post(self, campaign_id: int) -> object:
+        """Moves what nobody has begun, the last in their order first; nobody gets an item twice."""
+        campaign = self.campaign(campaign_id)
+        values = self.body()
+        people = possible_reviewers(self.project)
+        for name in ("source", "target"):
+            if values[name] is not None:
+                values[name] = chosen(people, values[name], name, "reviewer with id")
+        moved = reassign(campaign=campaign, by=self.person, **values)
+        # How much somebody had left tells which number of the progress they are.
+        return {"moved": moved if self.project.shows_reviewer_names else None}
+
+
+@route("campaigns/<int:campaign_id>/items/", "api_campaign_items")
+class CampaignItems(CampaignView):
+    order = ("id",)
+
+    @operation("List a campaign's items", query=ItemListQuery, result=CampaignItemSerializer, paged=True)
+    def get(self, campaign_id: int) -> object:
+        """How far each item is, and why somebody would not judge it; gold and calibration items are left out."""
+        return self.page(items_in_list(items_with_progress(self.campaign(campaign_id)), self.query["list"]))
+
+    @operation("Add items", body=AddItemsBody, result=AddedSerializer)
+    def post(self, campaign_id: int) -> object:
+        """Further examples that were not chosen, by the campaign's own draw; they come last."""
+        campaign = self.campaign(campaign_id)
+        return {"added": add_items(campaign=campaign, wanted=self.body()["items"], by=self.person)}

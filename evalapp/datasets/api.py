@@ -1,0 +1,314 @@
+"""Datasets, their versions and rows, and the imports that make them."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import serializers
+from rest_framework.response import Response
+
+from evalapp.accounts.permissions import Permission
+from evalapp.api.errors import invalid
+from evalapp.api.fields import (
+    Body,
+    CreatedByField,
+    Fields,
+    Flag,
+    Id,
+    List,
+    Number,
+    Paging,
+    Shown,
+    Text,
+    Whole,
+)
+from evalapp.api.operations import ProjectView, chosen, operation, route
+from evalapp.core.errors import InvalidError
+from evalapp.core.http import get_or_missing
+from evalapp.datasets import queries, services
+from evalapp.datasets.csv_files import DELIMITERS, Use
+from evalapp.datasets.formats import Layout, reading_of
+from evalapp.datasets.models import Dataset, DatasetImport, DatasetVersion, Example, Split
+from evalapp.datasets.options import LONGEST_FIELD_NAME, LONGEST_NOTE, ImportOptions
+from evalapp.datasets.rows import ROLES, ExampleRow
+from evalapp.datasets.uploads import RefusingUploadHandler
+from evalapp.jobs.api import JobSerializer
+
+
+class MessageSerializer(serializers.Serializer[Any]):
+    role = serializers.ChoiceField(choices=ROLES)
+    content = serializers.CharField()
+
+
+MOST_INLINE_ROWS = 10_000
+
+
+class DatasetVersionSerializer(Shown):
+    """Immutable. ``counts`` is rows by split; ``content_hash`` covers every row in order."""
+
+    dataset = serializers.IntegerField(source="dataset_id")
+    parent = serializers.IntegerField(source="parent_id", allow_null=True)
+    counts = serializers.DictField(child=serializers.IntegerField())
+    created_by = CreatedByField()
+
+    class Meta:
+        model = DatasetVersion
+        fields = (
+            "id", "dataset", "number", "parent", "content_hash", "counts", "skipped_rows", "note", "source",
+            "is_simulated", "is_recorded", "created_by", "created_at",
+        )  # fmt: skip
+
+
+class DatasetSerializer(Shown):
+    """``latest`` is the newest version, or null before the first."""
+
+    latest = serializers.SerializerMethodField()
+    created_by = CreatedByField()
+
+    class Meta:
+        model = Dataset
+        fields = ("id", "name", "description", "latest", "created_by", "created_at")
+
+    @extend_schema_field(DatasetVersionSerializer(allow_null=True))
+    def get_latest(self, dataset: Dataset) -> Any:
+        versions = list(dataset.versions.all())
+        return DatasetVersionSerializer(versions[0]).data if versions else None
+
+
+class DatasetBody(Body):
+    name = Text(max_length=120)
+    description = Text(max_length=2_000, allow_blank=True, default="")
+
+
+class VersionBody(Body):
+    rows = List(
+        child=Fields(),
+        min_length=1,
+        max_length=MOST_INLINE_ROWS,
+        help_text="Rows as the lines of a JSONL file: `messages` (or `prompt` and `completion`), `references`, "
+        "`split`, `context`, `label`, `metadata`, `group`, `chosen` and `rejected`; or Alpaca and ShareGPT.",
+    )
+    parent = Id(
+        required=False, allow_null=True, default=None, help_text="Id of the version it was made from."
+    )
+    note = Text(max_length=LONGEST_NOTE, allow_blank=True, default="")
+
+
+class ExampleSerializer(Shown):
+    """A row. References of the test split are withheld: it is held out, so that nothing is trained on it."""
+
+    messages = MessageSerializer(many=True)
+    references = serializers.SerializerMethodField()
+    metadata = serializers.DictField()
+
+    class Meta:
+        model = Example
+        fields = (
+            "id", "row_number", "split", "messages", "references", "label", "context", "metadata", "group_key",
+            "prompt_hash", "content_hash",
+        )  # fmt: skip
+
+    def get_references(self, example: Example) -> list[str]:
+        return [] if example.split == Split.TEST else list(example.references)
+
+
+class ExampleQuery(Paging):
+    split = serializers.ChoiceField(choices=Split.choices, required=False, default="")
+
+
+class RowErrorSerializer(serializers.Serializer[Any]):
+    row = serializers.IntegerField()
+    field = serializers.CharField()
+    problem = serializers.CharField()
+    mend = serializers.CharField(allow_blank=True)
+
+
+class DatasetImportSerializer(Shown):
+    """An uploaded file. It waits until it is started; ``options`` are what its content suggests."""
+
+    dataset = serializers.IntegerField(source="dataset_id")
+    options = serializers.DictField()
+    row_errors = RowErrorSerializer(many=True)
+    job = JobSerializer(allow_null=True)
+    version = DatasetVersionSerializer(allow_null=True)
+
+    class Meta:
+        model = DatasetImport
+        fields = (
+            "id", "dataset", "file_name", "size_bytes", "options", "job", "version", "rows_read", "bad_rows",
+            "errors_found", "row_errors", "created_at",
+        )  # fmt: skip
+
+
+class UploadBody(Body):
+    file = serializers.FileField(help_text="JSONL or CSV with a header row, in UTF-8.")
+
+
+class ImportBody(Body):
+    """What is left out stays as the upload's ``options`` have it."""
+
+    delimiter = serializers.ChoiceField(choices=list(DELIMITERS), required=False)
+    mapping = serializers.DictField(
+        child=serializers.ChoiceField(choices=[use.value for use in Use]),
+        required=False,
+        help_text="For CSV: column → use.",
+    )
+    split_field = Text(max_length=LONGEST_FIELD_NAME, required=False)
+    shares = serializers.DictField(
+        child=Number(min_value=0, max_value=1_000_000),
+        required=False,
+        allow_null=True,
+        help_text="Split → share; null reads the split from each row.",
+    )
+    seed = Whole(required=False)
+    group_field = Text(max_length=LONGEST_FIELD_NAME, required=False)
+    skips_invalid = Flag(required=False)
+    note = Text(max_length=LONGEST_NOTE, allow_blank=True, required=False)
+
+
+class DatasetView(ProjectView):
+    required_permission = Permission.VIEW_DATA
+    post_permission = Permission.EDIT_DATA
+
+    def dataset(self, dataset_id: int) -> Dataset:
+        return get_or_missing(queries.datasets_of(self.project).select_related("created_by"), pk=dataset_id)
+
+    def version(self, dataset_id: int, number: int) -> DatasetVersion:
+        return get_or_missing(queries.version_of(self.project), dataset_id=dataset_id, number=number)
+
+    def dataset_import(self, dataset_id: int, import_id: int) -> DatasetImport:
+        imports = self.dataset(dataset_id).imports.select_related("job__created_by", "version__created_by")
+        return get_or_missing(imports, pk=import_id)
+
+
+@route("datasets/", "api_datasets")
+class DatasetList(DatasetView):
+    order = ("name",)
+
+    @operation("List datasets", result=DatasetSerializer, paged=True)
+    def get(self) -> object:
+        return self.page(queries.datasets_of(self.project).select_related("created_by"))
+
+    @operation("Make a dataset", body=DatasetBody, result=DatasetSerializer, status=201)
+    def post(self) -> object:
+        """Versions follow, from rows in the request or from an uploaded file."""
+        return services.create_dataset(project=self.project, by=self.person, **self.body())
+
+
+@route("datasets/<int:dataset_id>/", "api_dataset")
+class DatasetDetail(DatasetView):
+    @operation("Read a dataset", result=DatasetSerializer)
+    def get(self, dataset_id: int) -> object:
+        return self.dataset(dataset_id)
+
+
+@route("datasets/<int:dataset_id>/versions/", "api_dataset_versions")
+class VersionList(DatasetView):
+    order = ("-number",)
+
+    @operation("List a dataset's versions", result=DatasetVersionSerializer, paged=True)
+    def get(self, dataset_id: int) -> object:
+        return self.page(queries.versions_of(self.dataset(dataset_id)))
+
+    @operation("Make a version from rows", body=VersionBody, result=DatasetVersionSerializer, status=201)
+    def post(self, dataset_id: int) -> object:
+        """All rows or none; a bad row is named with its field. For more rows than fit a body, upload a file."""
+        dataset = self.dataset(dataset_id)
+        values = self.body()
+        parent = None
+        if values["parent"] is not None:
+            parent = chosen(
+                queries.versions_of(dataset), values["parent"], "parent", "version of this dataset with id"
+            )
+        return services.create_version(
+            dataset=dataset,
+            rows=rows_from(values["rows"]),
+            by=self.person,
+            parent=parent,
+            note=values["note"],
+            source="API",
+        )
+
+
+def rows_from(objects: Sequence[dict[str, Any]]) -> list[ExampleRow]:
+    """The rows that these objects describe, read as a file's lines are. Raises InvalidError naming each bad field."""
+    rows: list[ExampleRow] = []
+    fields: dict[str, list[str]] = {}
+    for position, given in enumerate(objects):
+        reading = reading_of(position + 1, lambda given=given: dict(given), Layout())  # type: ignore[misc]  # binds the row
+        if reading.row is not None:
+            rows.append(reading.row)
+        for problem in reading.problems:
+            name = f"rows.{position}.{problem.field}"
+            fields.setdefault(name, []).append(f"{problem.problem} {problem.mend}")
+    if fields:
+        raise invalid(fields)
+    return rows
+
+
+@route("datasets/<int:dataset_id>/versions/<int:number>/", "api_dataset_version")
+class VersionDetail(DatasetView):
+    @operation("Read a version", result=DatasetVersionSerializer)
+    def get(self, dataset_id: int, number: int) -> object:
+        """Counts by split and the content's hash."""
+        return self.version(dataset_id, number)
+
+
+@route("datasets/<int:dataset_id>/versions/<int:number>/examples/", "api_examples")
+class ExampleList(DatasetView):
+    order = ("row_number",)
+
+    @operation("List a version's rows", query=ExampleQuery, result=ExampleSerializer, paged=True)
+    def get(self, dataset_id: int, number: int) -> object:
+        """In the order of their numbers. References of the held-out test split are withheld."""
+        version = self.version(dataset_id, number)
+        split = self.query["split"]
+        return self.page(queries.examples_of(version, [split] if split else None))
+
+
+@route("datasets/<int:dataset_id>/imports/", "api_imports")
+class ImportList(DatasetView):
+    @operation("List open imports", result=DatasetImportSerializer, paged=True)
+    def get(self, dataset_id: int) -> object:
+        """Uploads that have not become a version: waiting, running or failed."""
+        return self.page(queries.open_imports(self.dataset(dataset_id)).select_related("version"))
+
+    @operation("Upload a file", body=UploadBody, result=DatasetImportSerializer, status=201, upload=True)
+    def post(self, dataset_id: int) -> object:
+        """The file is kept until its import is started or discarded. ``options`` of the answer are guessed
+        from its content; start the import with them, or with others.
+        """
+        dataset = self.dataset(dataset_id)
+        refusing = RefusingUploadHandler(self.request)
+        self.request._request.upload_handlers.insert(0, refusing)
+        given = self.request.data
+        if refusing.problem:
+            raise InvalidError(refusing.problem, fields={"file": [refusing.problem]})
+        del given
+        return services.receive_upload(dataset=dataset, upload=self.body()["file"], by=self.person)
+
+
+@route("datasets/<int:dataset_id>/imports/<int:import_id>/", "api_import")
+class ImportDetail(DatasetView):
+    @operation("Read an import", result=DatasetImportSerializer)
+    def get(self, dataset_id: int, import_id: int) -> object:
+        """Its job, and after a failure every bad row (the first 1,000) with what to do."""
+        return self.dataset_import(dataset_id, import_id)
+
+    @operation("Discard an import", status=204)
+    def delete(self, dataset_id: int, import_id: int) -> object:
+        """The uploaded file is deleted. 409 while it runs, and when it has become a version."""
+        services.discard_import(dataset_import=self.dataset_import(dataset_id, import_id), by=self.person)
+        return Response(status=204)
+
+
+@route("datasets/<int:dataset_id>/imports/<int:import_id>/start/", "api_import_start")
+class ImportStart(DatasetView):
+    @operation("Start an import", body=ImportBody, result=DatasetImportSerializer, status=202)
+    def post(self, dataset_id: int, import_id: int) -> object:
+        """Queues the job that makes the version. After a failure it can be started again."""
+        found = self.dataset_import(dataset_id, import_id)
+        options = replace(ImportOptions(**found.options), **self.body())
+        services.start_import(dataset_import=found, options=options, by=self.person)
+        return found

@@ -1,0 +1,87 @@
+"""What people corrected in the answers."""
+
+from typing import Any
+
+from rest_framework import serializers
+
+from evalapp.accounts.permissions import Permission
+from evalapp.analysis.api.shared import AnalysisView
+from evalapp.analysis.scores import load_scores
+from evalapp.api.fields import MeasureSerializer, Query
+from evalapp.api.operations import operation, route
+from evalapp.core.errors import InvalidError
+from evalapp.exports.correction_report import correction_report
+from evalapp.exports.correction_scoring import start_measuring
+from evalapp.jobs.api import JobSerializer
+
+
+class CandidateEditsSerializer(serializers.Serializer[Any]):
+    """``rate``: words changed per 100 words of the accepted correction, over the corrected outputs."""
+
+    candidate = serializers.IntegerField(source="candidate.pk")
+    label = serializers.CharField(source="candidate.model_version.label")
+    corrected = MeasureSerializer(help_text="Share of the reviewed outputs with an accepted correction.")
+    rate = MeasureSerializer()
+
+
+class MetricFindingSerializer(serializers.Serializer[Any]):
+    """Spearman with people against the references, against the corrections, and against the corrections of
+    ``others`` than the output itself.
+    """
+
+    metric = serializers.CharField(source="metric.name")
+    references = MeasureSerializer()
+    corrections = MeasureSerializer()
+    others = MeasureSerializer()
+    gain = MeasureSerializer()
+    finding = serializers.ChoiceField(choices=["follows", "stale", "blind", "open"])
+    sentence = serializers.CharField()
+
+
+class CorrectionReportSerializer(serializers.Serializer[Any]):
+    """``unmeasured`` outputs wait for a POST. ``findings`` are empty without a scale, and for too many outputs."""
+
+    accepted = serializers.SerializerMethodField()
+    waiting = serializers.IntegerField(source="corrections.waiting", help_text="Not decided on.")
+    rejected = serializers.IntegerField(source="corrections.rejected")
+    unmeasured = serializers.IntegerField()
+    criterion = serializers.CharField(source="criterion.key", allow_null=True, default=None)
+    ceiling = MeasureSerializer(allow_null=True)
+    candidates = CandidateEditsSerializer(many=True)
+    findings = MetricFindingSerializer(many=True)
+    caution = serializers.CharField(
+        help_text="Why “blind” and “stale” are told with reserve: few corrections, or picked ones; else empty."
+    )
+
+    def get_accepted(self, report: Any) -> int:
+        return len(report.corrections.accepted)
+
+
+class CorrectionQuery(Query):
+    criterion = serializers.CharField(
+        max_length=40, required=False, help_text="A scale's key; the first scale where it is left out."
+    )
+
+
+@route("campaigns/<int:campaign_id>/analysis/corrections/", "api_corrections")
+class CorrectionDetail(AnalysisView):
+    required_permission = Permission.VIEW_ANALYSIS
+    post_permission = Permission.START_RUNS
+
+    @operation("Read what corrections say", query=CorrectionQuery, result=CorrectionReportSerializer)
+    def get(self, campaign_id: int) -> object:
+        """Edit rates, and each metric against the corrections: blind metric or stale reference."""
+        scores = load_scores(self.campaign(campaign_id))
+        wanted = self.query.get("criterion")
+        scales = {criterion.key: criterion for criterion in scores.scales}
+        if wanted is not None and wanted not in scales:
+            message = f"There is no scale “{wanted}”. Known: {', '.join(scales) or 'none'}."
+            raise InvalidError(message, fields={"criterion": [message]})
+        return correction_report(scores, scales[wanted] if wanted else next(iter(scales.values()), None))
+
+    @operation("Measure corrections", result=JobSerializer, status=202)
+    def post(self, campaign_id: int) -> object:
+        """Measures what is not measured yet. 400 where no correction is accepted."""
+        campaign = self.campaign(campaign_id)
+        self.body()
+        return start_measuring(campaign=campaign, by=self.person)

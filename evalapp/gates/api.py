@@ -1,0 +1,318 @@
+"""Gates, the gate of a campaign, and its evaluations."""
+
+from typing import Any
+
+from rest_framework import serializers
+
+from evalapp.accounts.permissions import Permission
+from evalapp.api.fields import Body, CreatedByField, Id, List, MeasureSerializer, Number, Shown, Text, Whole
+from evalapp.api.operations import Answer, ProjectView, chosen, operation, route
+from evalapp.campaigns.models import Campaign
+from evalapp.core.errors import ConflictError
+from evalapp.core.http import get_or_missing
+from evalapp.core.names import LONGEST_NAME
+from evalapp.gates.conditions import (
+    LARGEST_COUNT,
+    MOST_CHALLENGERS,
+    MOST_CONDITIONS,
+    TOTAL,
+    Condition,
+    ConditionKind,
+)
+from evalapp.gates.evaluation import evaluate_gate
+from evalapp.gates.models import CampaignGate, Gate, GateEvaluation, GateVerdict
+from evalapp.gates.queries import applied_gates, candidate_named, evaluations_of, gates_of, last_evaluation
+from evalapp.gates.services import GatePlan, apply_gate, save_gate
+from evalapp.gates.waiting import waiting_of
+from evalapp.registry.queries import versions_of
+from evalapp.rubrics.models import Criterion
+
+KINDS = [kind.value for kind in ConditionKind]
+STATES = ("met", "not_met", "undecided")
+LEVEL_DIGITS = 12
+
+
+class GateConditionSerializer(serializers.Serializer[Any]):
+    """``threshold``: a mean, a share from 0 to 1, a margin in points, or a count."""
+
+    kind = serializers.ChoiceField(choices=KINDS)
+    criterion = serializers.CharField(help_text=f"A criterion's key, or “{TOTAL}”; empty where it has none.")
+    name = serializers.CharField()
+    threshold = serializers.FloatField(allow_null=True)
+    at_most = serializers.IntegerField(allow_null=True, help_text="What counts as a low score.")
+
+
+class GateSerializer(Shown):
+    """``alpha`` is one-sided, over all evaluations of all challengers on one test version."""
+
+    rubric = serializers.IntegerField(source="rubric_id")
+    conditions = GateConditionSerializer(many=True)
+    created_by = CreatedByField()
+
+    class Meta:
+        model = Gate
+        fields = (
+            "id", "name", "version", "rubric", "alpha", "planned_reviews", "challengers", "conditions", "body_hash", "frozen_at",
+            "created_by", "created_at",
+        )  # fmt: skip
+
+
+class GateConditionBody(Body):
+    kind = serializers.ChoiceField(choices=KINDS)
+    criterion = Text(
+        max_length=40, allow_blank=True, default="", help_text=f"A criterion's key, or “{TOTAL}”."
+    )
+    threshold = Number(required=False, default=None, allow_null=True)
+    at_most = Whole(required=False, default=None, allow_null=True, max_value=100)
+
+    @staticmethod
+    def condition_of(values: dict[str, Any], criteria: dict[str, Criterion]) -> Condition:
+        """With the criterion's name, as people read it."""
+        key = values["criterion"]
+        known = criteria.get(key)
+        name = "Total" if key == TOTAL else known.name if known is not None else key
+        return Condition(ConditionKind(values["kind"]), key, name, values["threshold"], values["at_most"])
+
+
+class GateBody(Body):
+    name = Text(max_length=LONGEST_NAME)
+    rubric = Id()
+    conditions = List(child=GateConditionBody(), max_length=MOST_CONDITIONS)
+    alpha = Number(default=0.05, min_value=0.0001, max_value=0.2)
+    planned_reviews = Whole(
+        default=None,
+        allow_null=True,
+        min_value=1,
+        max_value=LARGEST_COUNT,
+        help_text="Of each candidate; evaluations spend most of the budget there. null: what its campaign plans.",
+    )
+    challengers = Whole(default=5, min_value=1, max_value=MOST_CHALLENGERS)
+
+
+class ApplyGateBody(Body):
+    gate = Id()
+    champion = Id(
+        required=False,
+        default=None,
+        allow_null=True,
+        help_text="Id of a model version; null: the champion now.",
+    )
+
+
+class EvaluateGateBody(Body):
+    candidate = Text(
+        max_length=80,
+        allow_blank=True,
+        default="",
+        help_text="Its label; without one, the newest tuned candidate.",
+    )
+
+
+class ResultSerializer(serializers.Serializer[Any]):
+    """What became of a condition, and why."""
+
+    condition = GateConditionSerializer()
+    words = serializers.CharField()
+    state = serializers.ChoiceField(choices=STATES)
+    reason = serializers.CharField()
+    measure = MeasureSerializer(allow_null=True)
+    more_reviews = serializers.IntegerField(allow_null=True)
+
+
+class EvaluationSerializer(Shown):
+    """A recorded evaluation. ``number`` and ``challenger`` are its numbers in the ledger of the tested split, ``share`` what was
+    in of the ``planned`` reviews of the candidate; null where
+    it is exploratory or simulated. ``more_reviews`` of the candidate would show what is open.
+    """
+
+    candidate = serializers.IntegerField(source="candidate_id")
+    label = serializers.CharField(source="candidate.label")
+    results = ResultSerializer(many=True)
+    level = serializers.SerializerMethodField()
+    items = serializers.SerializerMethodField()
+    reviewers = serializers.SerializerMethodField()
+    reviews = serializers.SerializerMethodField()
+    why_beside_ledger = serializers.SerializerMethodField()
+    evaluated_by = serializers.CharField(allow_null=True)
+
+    class Meta:
+        model = GateEvaluation
+        fields = (
+            "id", "candidate", "label", "verdict", "results", "level", "number", "challenger", "planned", "share", "is_exploratory",
+            "is_simulated", "why_beside_ledger", "more_reviews", "items", "reviewers", "reviews", "reviews_digest",
+            "body_hash", "evaluated_at", "evaluated_by",
+        )  # fmt: skip
+
+    def get_level(self, evaluation: GateEvaluation) -> float:
+        # The hashed record keeps every digit; here 0.050000000000000044 would only be read as a mistake.
+        return float(f"{evaluation.level:.{LEVEL_DIGITS}g}")
+
+    def get_items(self, evaluation: GateEvaluation) -> int:
+        return int(evaluation.record["items"])
+
+    def get_reviewers(self, evaluation: GateEvaluation) -> int:
+        return int(evaluation.record["reviewers"])
+
+    def get_reviews(self, evaluation: GateEvaluation) -> int:
+        return int(evaluation.record["reviews"])
+
+    def get_why_beside_ledger(self, evaluation: GateEvaluation) -> str:
+        """Why the evaluation is not on the ledger; empty where it is."""
+        return str(evaluation.record["why_beside_ledger"])
+
+
+class AppliedGateSerializer(Shown):
+    gate = GateSerializer()
+    champion = serializers.IntegerField(source="champion_id", allow_null=True)
+
+    class Meta:
+        model = CampaignGate
+        fields = ("id", "gate", "champion", "is_exploratory", "created_at")
+
+
+class CampaignGateSerializer(serializers.Serializer[Any]):
+    """The campaign's gate with its last recorded evaluation; null where there is none. ``verdict`` is for continuous delivery:
+    not yet before the first review, and where the evaluation is exploratory or simulated, whatever the verdict of its own
+    figures is (``evaluation``); ``reason`` says which. Before the first review ``more_reviews`` of each candidate are
+    planned.
+    """
+
+    verdict = serializers.ChoiceField(choices=GateVerdict.choices, allow_null=True)
+    more_reviews = serializers.IntegerField(
+        allow_null=True, help_text="Of the candidate, for what is open; null where unknown, or nothing is."
+    )
+    reason = serializers.CharField(help_text="Why it is not yet whatever the numbers say; empty otherwise.")
+    campaign_gate = AppliedGateSerializer(allow_null=True)
+    evaluation = EvaluationSerializer(allow_null=True)
+
+
+@route("gates/", "api_gates")
+class GateList(ProjectView):
+    required_permission = Permission.VIEW_ANALYSIS
+    post_permission = Permission.EDIT_CAMPAIGNS
+
+    @operation("List gates", result=GateSerializer, paged=True)
+    def get(self) -> object:
+        """Each version a row, newest first."""
+        return self.page(gates_of(self.project))
+
+    @operation("Save a gate", body=GateBody, result=GateSerializer, status=201)
+    def post(self) -> object:
+        """A new name makes a gate. A name that is there changes it: in place while it is applied to no campaign,
+        else as the next version.
+        """
+        values = self.body()
+        rubric = chosen(self.project.rubrics.all(), values["rubric"], "rubric", "rubric with id")
+        latest = rubric.versions.order_by("-number").first()
+        criteria = {each.key: each for each in latest.criteria.all()} if latest is not None else {}
+        plan = GatePlan(
+            **{
+                **values,
+                "rubric": rubric,
+                "conditions": [
+                    GateConditionBody.condition_of(each, criteria) for each in values["conditions"]
+                ],
+            }
+        )
+        gate = self.project.gates.filter(name=" ".join(plan.name.split())).order_by("-version").first()
+        return save_gate(project=self.project, plan=plan, by=self.person, gate=gate)
+
+
+@route("gates/<int:gate_id>/", "api_gate")
+class GateDetail(ProjectView):
+    required_permission = Permission.VIEW_ANALYSIS
+
+    @operation("Read a gate", result=GateSerializer)
+    def get(self, gate_id: int) -> object:
+        return get_or_missing(gates_of(self.project), pk=gate_id)
+
+
+class CampaignGateView(ProjectView):
+    required_permission = Permission.VIEW_ANALYSIS
+
+    def campaign(self, campaign_id: int) -> Campaign:
+        campaigns = self.project.campaigns.select_related(
+            "project", "rubric_version", "dataset_version__dataset"
+        )
+        return get_or_missing(campaigns, pk=campaign_id)
+
+
+@route("campaigns/<int:campaign_id>/gate/", "api_campaign_gate")
+class CampaignGateDetail(CampaignGateView):
+    post_permission = Permission.DECIDE
+
+    @operation("Read a campaign's gate", result=CampaignGateSerializer)
+    def get(self, campaign_id: int) -> object:
+        """With its last recorded evaluation; not yet before the first review and where nobody can sign it. Reading spends nothing, and says nothing
+        new.
+        """
+        campaign_gate = next(iter(applied_gates(self.campaign(campaign_id))), None)
+        return _shown(campaign_gate, last_evaluation(campaign_gate) if campaign_gate is not None else None)
+
+    @operation(
+        "Evaluate a gate",
+        body=EvaluateGateBody,
+        result=CampaignGateSerializer,
+        status=201,
+        also={
+            200: "No review has come in since the last evaluation, which stands; or none at all, which is not yet and is not "
+            "recorded."
+        },
+    )
+    def post(self, campaign_id: int) -> object:
+        """A recorded evaluation, which spends false-release budget: release, do not release, or not yet."""
+        campaign = self.campaign(campaign_id)
+        values = self.body()
+        campaign_gate = next(iter(applied_gates(campaign)), None)
+        if campaign_gate is None:
+            raise ConflictError(f"{campaign} has no gate to evaluate. Apply one first.")
+        candidate = candidate_named(campaign_gate, values["candidate"])
+        if waiting_of(campaign_gate):
+            return Answer(_shown(campaign_gate, None), 200)
+        found = evaluate_gate(campaign_gate=campaign_gate, candidate=candidate, by=self.person)
+        return Answer(_shown(campaign_gate, found.evaluation), 201 if found.is_new else 200)
+
+
+def _shown(campaign_gate: CampaignGate | None, evaluation: GateEvaluation | None) -> dict[str, Any]:
+    waiting = waiting_of(campaign_gate) if campaign_gate is not None and evaluation is None else None
+    if waiting is not None:
+        told = {"verdict": GateVerdict.NOT_YET, "more_reviews": waiting.more_reviews, "reason": waiting.words}
+    elif evaluation is not None:
+        told = {
+            "verdict": evaluation.verdict_for_delivery,
+            "more_reviews": evaluation.more_reviews,
+            "reason": evaluation.why_not_signed,
+        }
+    else:
+        told = {"verdict": None, "more_reviews": None, "reason": ""}
+    return {**told, "campaign_gate": campaign_gate, "evaluation": evaluation}
+
+
+@route("campaigns/<int:campaign_id>/gate/apply/", "api_campaign_gate_apply")
+class CampaignGateApply(CampaignGateView):
+    required_permission = Permission.EDIT_CAMPAIGNS
+
+    @operation("Apply a gate to a campaign", body=ApplyGateBody, result=AppliedGateSerializer, status=201)
+    def post(self, campaign_id: int) -> object:
+        """Before the first review it is the campaign's own; afterwards it is exploratory."""
+        campaign = self.campaign(campaign_id)
+        values = self.body()
+        gate = chosen(gates_of(self.project), values["gate"], "gate", "gate with id")
+        champion = None
+        if values["champion"] is not None:
+            versions = versions_of(self.project)
+            champion = chosen(versions, values["champion"], "champion", "candidate with id")
+        campaign_gate = apply_gate(campaign=campaign, gate=gate, champion=champion, by=self.person)
+        campaign_gate.gate.refresh_from_db()
+        return campaign_gate
+
+
+@route("campaigns/<int:campaign_id>/gate/evaluations/", "api_campaign_gate_evaluations")
+class CampaignGateEvaluations(CampaignGateView):
+    @operation("List the evaluations of a campaign's gate", result=EvaluationSerializer, paged=True)
+    def get(self, campaign_id: int) -> object:
+        """Newest first; of the gate applied before the first review, else of an exploratory one."""
+        campaign_gate = next(iter(applied_gates(self.campaign(campaign_id))), None)
+        return self.page(
+            evaluations_of(campaign_gate) if campaign_gate is not None else GateEvaluation.objects.none()
+        )

@@ -1,0 +1,214 @@
+"""Imports of ratings that people gave in other systems, and reviews as files of such a system."""
+
+from dataclasses import replace
+
+from django.http import HttpResponse, StreamingHttpResponse
+from rest_framework import serializers
+from rest_framework.response import Response
+
+from evalapp.accounts.permissions import Permission
+from evalapp.api.fields import Body, CreatedByField, Fields, Flag, Id, Shown, Text
+from evalapp.api.operations import ProjectView, operation, route
+from evalapp.campaigns.models import Campaign
+from evalapp.core.errors import InvalidError
+from evalapp.core.http import get_or_missing
+from evalapp.datasets.csv_files import DELIMITERS
+from evalapp.datasets.uploads import RefusingUploadHandler
+from evalapp.jobs.api import JobSerializer
+from evalapp.ratings import queries, services
+from evalapp.ratings.label_studio import json_of_tasks, labeling_config
+from evalapp.ratings.layouts import Use
+from evalapp.ratings.models import RatingsImport, RatingsProblem
+from evalapp.ratings.options import BY_FIELD, BY_PROMPT, BY_ROW, MAKE, RECORD, REFUSE, RatingsOptions
+
+
+class RatingsProblemSerializer(Shown):
+    """``is_refusal``: the record was not imported for it; else it was, and this says how it differs."""
+
+    class Meta:
+        model = RatingsProblem
+        fields = ("row", "field", "problem", "mend", "is_refusal")
+
+
+class RatingsImportSerializer(Shown):
+    """An uploaded file of ratings. It waits until it is checked or started; ``options`` are what its content
+    suggests, and ``census`` what it speaks of, after the first reading.
+    """
+
+    options = serializers.DictField()
+    census = serializers.DictField()
+    job = JobSerializer(allow_null=True)
+    campaign = serializers.IntegerField(source="campaign_id", allow_null=True)
+    created_by = CreatedByField()
+
+    class Meta:
+        model = RatingsImport
+        fields = (
+            "id", "file_name", "size_bytes", "content_hash", "options", "census", "job", "campaign", "records_read",
+            "records_imported", "records_refused", "problems_found", "spans_missing", "created_by", "created_at",
+        )  # fmt: skip
+
+
+class RatingsUploadBody(Body):
+    file = serializers.FileField(
+        help_text="CSV or JSONL with ratings, or the JSON export of Label Studio or Argilla, in UTF-8."
+    )
+
+
+class RatingsImportBody(Body):
+    """What is left out stays as the upload's ``options`` have it."""
+
+    name = Text(max_length=120, required=False, help_text="Of the campaign.")
+    delimiter = serializers.ChoiceField(choices=list(DELIMITERS), required=False)
+    mapping = serializers.DictField(
+        child=serializers.ChoiceField(choices=[use.value for use in Use]),
+        required=False,
+        help_text="Column, or field of a task's data → use.",
+    )
+    rubric_version = Id(
+        required=False, allow_null=True, help_text="Id; null makes a rubric from the file's values."
+    )
+    criteria = serializers.DictField(
+        child=Fields(),
+        required=False,
+        help_text="Criterion of the file → {`use`: key of the rubric's criterion, or `-` to leave it out} or, for a "
+        "rubric made from the file, {`kind`, `minimum`, `maximum`, `lower_is_better`}.",
+    )
+    candidates = serializers.DictField(
+        child=serializers.IntegerField(min_value=0),
+        required=False,
+        help_text="Name in the file → id of a model version, 0 for a new one.",
+    )
+    reviewers = serializers.DictField(
+        child=serializers.IntegerField(min_value=0),
+        required=False,
+        help_text="Name in the file → id of a member, 0 for a recorded reviewer.",
+    )
+    unknown_candidates = serializers.ChoiceField(choices=[MAKE, REFUSE], required=False)
+    unknown_reviewers = serializers.ChoiceField(choices=[RECORD, REFUSE], required=False)
+    dataset_version = Id(
+        required=False,
+        allow_null=True,
+        help_text="Id of the version whose rows are the items; null: in the file.",
+    )
+    items_by = serializers.ChoiceField(choices=[BY_ROW, BY_PROMPT, BY_FIELD], required=False)
+    item_field = Text(max_length=200, required=False)
+    is_blind = Flag(required=False)
+    skips_invalid = Flag(required=False, help_text="Import without the records that cannot be used.")
+
+
+class RatingsView(ProjectView):
+    required_permission = Permission.VIEW_CAMPAIGNS
+    post_permission = Permission.EDIT_CAMPAIGNS
+
+    def ratings_import(self, import_id: int) -> RatingsImport:
+        return get_or_missing(queries.ratings_imports_of(self.project), pk=import_id)
+
+    def start(self, import_id: int, *, checks_only: bool) -> RatingsImport:
+        found = self.ratings_import(import_id)
+        options = replace(RatingsOptions(**found.options), **self.body())
+        services.start_ratings_import(
+            ratings_import=found, options=options, by=self.person, checks_only=checks_only
+        )
+        return found
+
+
+@route("ratings-imports/", "api_ratings_imports")
+class RatingsImportList(RatingsView):
+    @operation("List imports of ratings", result=RatingsImportSerializer, paged=True)
+    def get(self) -> object:
+        """Latest first: those that became a campaign, and those that wait, run or failed."""
+        return self.page(queries.ratings_imports_of(self.project))
+
+    @operation(
+        "Upload ratings", body=RatingsUploadBody, result=RatingsImportSerializer, status=201, upload=True
+    )
+    def post(self) -> object:
+        """The file is kept until its import is started or discarded. 409 for exactly the content of a file
+        that is imported already.
+        """
+        refusing = RefusingUploadHandler(self.request)
+        self.request._request.upload_handlers.insert(0, refusing)
+        given = self.request.data
+        if refusing.problem:
+            raise InvalidError(refusing.problem, fields={"file": [refusing.problem]})
+        del given
+        return services.receive_ratings(project=self.project, upload=self.body()["file"], by=self.person)
+
+
+@route("ratings-imports/<int:import_id>/", "api_ratings_import")
+class RatingsImportDetail(RatingsView):
+    @operation("Read an import of ratings", result=RatingsImportSerializer)
+    def get(self, import_id: int) -> object:
+        """Its job, what it speaks of, and the campaign that it became."""
+        return self.ratings_import(import_id)
+
+    @operation("Discard an import of ratings", status=204)
+    def delete(self, import_id: int) -> object:
+        """The uploaded file is deleted. 409 while it runs, and when it has become a campaign."""
+        services.discard_ratings_import(ratings_import=self.ratings_import(import_id), by=self.person)
+        return Response(status=204)
+
+
+@route("ratings-imports/<int:import_id>/problems/", "api_ratings_problems")
+class RatingsProblemList(RatingsView):
+    order = ("id",)
+
+    @operation("List problems of ratings", result=RatingsProblemSerializer, paged=True)
+    def get(self, import_id: int) -> object:
+        """What was refused and why, and what was read otherwise than it stands there, in the file's order."""
+        return self.page(queries.problems_of(self.ratings_import(import_id)))
+
+
+@route("ratings-imports/<int:import_id>/check/", "api_ratings_import_check")
+class RatingsImportCheck(RatingsView):
+    @operation("Check ratings", body=RatingsImportBody, result=RatingsImportSerializer, status=202)
+    def post(self, import_id: int) -> object:
+        """Queues a job that reads the whole file as an import would, tells every problem and stores nothing."""
+        return self.start(import_id, checks_only=True)
+
+
+@route("ratings-imports/<int:import_id>/start/", "api_ratings_import_start")
+class RatingsImportStart(RatingsView):
+    @operation("Import ratings", body=RatingsImportBody, result=RatingsImportSerializer, status=202)
+    def post(self, import_id: int) -> object:
+        """Queues the job that makes the closed campaign: all of it or nothing. It can be started again after a
+        failure.
+        """
+        return self.start(import_id, checks_only=False)
+
+
+class LabelStudioView(ProjectView):
+    required_permission = Permission.VIEW_ANALYSIS
+
+    def campaign(self, campaign_id: int) -> Campaign:
+        return get_or_missing(self.project.campaigns.select_related("rubric_version"), pk=campaign_id)
+
+
+@route("campaigns/<int:campaign_id>/label-studio/tasks/", "api_label_studio_tasks")
+class LabelStudioTasks(LabelStudioView):
+    @operation("Download reviews for Label Studio", binary=True)
+    def get(self, campaign_id: int) -> object:
+        """A task for each answer with its reviews as annotations, as one JSON list. Reviewers are told apart by
+        their pseudonyms.
+        """
+        tasks = json_of_tasks(self.campaign(campaign_id))
+        return _attachment(StreamingHttpResponse(tasks), "label-studio.json")
+
+
+@route("campaigns/<int:campaign_id>/label-studio/config/", "api_label_studio_config")
+class LabelStudioConfig(LabelStudioView):
+    @operation("Download the labeling interface", binary=True)
+    def get(self, campaign_id: int) -> object:
+        """Label Studio's XML for the campaign's rubric; make a project with it before importing the tasks."""
+        config = labeling_config(self.campaign(campaign_id).rubric_version)
+        return _attachment(HttpResponse(config), "label-studio.xml")
+
+
+def _attachment(
+    response: HttpResponse | StreamingHttpResponse, name: str
+) -> HttpResponse | StreamingHttpResponse:
+    response["Content-Type"] = "application/octet-stream"
+    response["Content-Disposition"] = f'attachment; filename="{name}"'
+    response["X-Content-Type-Options"] = "nosniff"
+    return response

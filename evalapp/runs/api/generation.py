@@ -1,0 +1,216 @@
+"""Generated and imported outputs."""
+
+import json
+from typing import Any
+
+from django.http import StreamingHttpResponse
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import serializers
+
+from evalapp.api.fields import Body, Fields, Id, List, Text, Whole
+from evalapp.api.operations import chosen, chosen_all, operation, route
+from evalapp.core.errors import InvalidError
+from evalapp.datasets.models import Split
+from evalapp.datasets.row_ids import row_ids_of
+from evalapp.registry import queries as registry
+from evalapp.registry.models import EXTERNAL_KINDS, ModelVersion
+from evalapp.runs import services
+from evalapp.runs.answers import LONGEST_ANSWER, LONGEST_REASONING, MOST_BYTES, ImportedAnswer, read_answers
+from evalapp.runs.api.runs import RunSerializer, RunView, without_own
+from evalapp.runs.models import Run
+from evalapp.runs.shards import MOST_SHARDS
+
+MOST_INLINE_ANSWERS = 10_000
+_FORMATS = ["auto", "bf16", "fp32"]
+SAMPLING_SHAPE: dict[str, Any] = {
+    "type": "object",
+    "additionalProperties": False,
+    "properties": {
+        "max_tokens": {"type": "integer", "minimum": 1, "default": 512},
+        "temperature": {
+            "type": "number",
+            "minimum": 0,
+            "maximum": 10,
+            "default": 0,
+            "description": "0: greedy.",
+        },
+        "top_p": {"type": "number", "exclusiveMinimum": 0, "maximum": 1, "default": 1},
+        "top_k": {"type": "integer", "minimum": 0, "default": 0, "description": "0: all tokens."},
+        "repetition_penalty": {"type": "number", "exclusiveMinimum": 0, "maximum": 10, "default": 1},
+        "stop": {
+            "type": "array",
+            "items": {"type": "string", "minLength": 1},
+            "description": "Texts that end an answer; they are cut off it.",
+        },
+        "seed": {"type": "integer", "minimum": 0, "maximum": 2**32 - 1, "default": 42},
+        "json_schema": {
+            "oneOf": [
+                {"type": "object", "additionalProperties": True},
+                {"type": "string", "description": "The same as text."},
+                {"type": "null"},
+            ],
+            "description": "A JSON schema (2020-12) that every answer follows that ends by itself; one that is cut at "
+            "max_tokens (finish_reason length) is no whole JSON. vLLM and endpoints support it; transformers does not.",
+        },
+        "engine": {"type": "string", "enum": ["auto", "vllm", "vllm-cpu", "transformers"], "default": "auto"},
+        "batch_size": {
+            "type": ["integer", "null"],
+            "minimum": 1,
+            "description": "Null: what suits the engine.",
+        },
+        "dtype": {"type": "string", "enum": _FORMATS, "default": "auto"},
+        "device": {"type": "string", "enum": ["auto", "cpu", "cuda"], "default": "auto"},
+        "threads": {"type": ["integer", "null"], "minimum": 1, "description": "Null: every core."},
+        "prefix_caching": {"type": "boolean", "default": True},
+        "shards": {
+            "type": "integer",
+            "minimum": 1,
+            "maximum": MOST_SHARDS,
+            "default": 1,
+            "description": "Parts to split the rows into, for as many workers as are free.",
+        },
+    },
+}
+"""What a generation may be asked for, beside its candidates and rows."""
+
+
+@extend_schema_field(SAMPLING_SHAPE)
+class Sampling(Fields):
+    """Settings of a generation; a schema given as an object is kept as the text of it."""
+
+    def to_internal_value(self, data: Any) -> dict[str, Any]:
+        values = super().to_internal_value(data)
+        if isinstance(schema := values.get("json_schema"), dict):
+            values["json_schema"] = json.dumps(schema, ensure_ascii=False)
+        return values
+
+
+class BatchFileBody(Body):
+    dataset_version = Id()
+    splits = List(child=serializers.ChoiceField(choices=Split.choices), min_length=1, max_length=4)
+    candidates = List(child=Id(), min_length=1, max_length=50)
+    sampling = Sampling(default=dict, help_text="API models take the sampling's own, up to json_schema.")
+    samples = Whole(min_value=1, max_value=32, default=1, help_text="Answers to each row.")
+
+    def validate_sampling(self, values: dict[str, Any]) -> dict[str, Any]:
+        return without_own(values, ("samples",))
+
+
+class GenerationBody(BatchFileBody):
+    name = Text(max_length=120)
+
+
+class AnswerBody(Body):
+    """The row by ``item`` (its id in the rows' metadata), ``prompt`` or ``row`` (its number in the dataset version);
+    where several are given they must name the same. ``row`` alone is refused where the rows have ids.
+    """
+
+    text = Text(max_length=LONGEST_ANSWER)
+    reasoning = Text(
+        max_length=LONGEST_REASONING,
+        required=False,
+        allow_blank=True,
+        default="",
+        help_text="What the model thought before it; a <think> part of the text becomes this, too.",
+    )
+    item = Text(max_length=1_000, required=False, allow_blank=True, default="")
+    row = Whole(min_value=1, required=False, allow_null=True, default=None)
+    prompt = Text(max_length=1_000_000, required=False, allow_null=True, default=None)
+    sample = Whole(max_value=32_767, default=0)
+
+
+class OutputsBody(Body):
+    dataset_version = Id()
+    candidate = Id(help_text="Id of a model version of kind imported or endpoint.")
+    name = Text(max_length=120)
+    rows = List(child=AnswerBody(), min_length=1, max_length=MOST_INLINE_ANSWERS)
+
+
+class OutputsUploadBody(Body):
+    dataset_version = serializers.IntegerField(min_value=1, max_value=2**63 - 1)
+    candidate = serializers.IntegerField(min_value=1, max_value=2**63 - 1)
+    name = serializers.CharField(max_length=120)
+    file = serializers.FileField(
+        help_text="JSONL or CSV with “item”, “prompt” or “row”, and “text”; or the output of an OpenAI batch."
+    )
+
+
+@route("runs/generation/", "api_run_generation")
+class GenerationStart(RunView):
+    @operation("Generate outputs", body=GenerationBody, result=RunSerializer, status=202)
+    def post(self) -> object:
+        """Every candidate answers every row of the splits; all stand on one base, or all are API models."""
+        run = services.start_generation(project=self.project, by=self.person, **self.asked())
+        return self.run(run.pk)
+
+    def asked(self) -> dict[str, Any]:
+        values = self.body()
+        values["dataset_version"] = self.dataset_version(values["dataset_version"])
+        candidates = registry.candidates_of(self.project)
+        values["candidates"] = chosen_all(
+            candidates, values["candidates"], "candidates", "candidate that can answer"
+        )
+        values["sampling"] = {**values["sampling"], "samples": values.pop("samples")}
+        return values
+
+
+@route("runs/generation/batch-file/", "api_batch_file")
+class BatchFile(GenerationStart):
+    @operation("Make a batch file", body=BatchFileBody, binary=True)
+    def post(self) -> object:
+        """The questions of such a generation to one API model, as OpenAI's batch interface takes
+        them. Its output is uploaded as that candidate's answers.
+        """
+        lines = services.batch_file(project=self.project, **self.asked())
+        return StreamingHttpResponse(lines, content_type="application/octet-stream")
+
+
+@route("runs/outputs/", "api_run_import")
+class OutputsImport(RunView):
+    @operation("Import outputs", body=OutputsBody, result=RunSerializer, status=201)
+    def post(self) -> object:
+        """Imported outputs: all of them, or none. They are scored by themselves afterwards."""
+        values = self.body()
+        rows = [
+            ImportedAnswer(
+                text=row["text"],
+                reasoning=row["reasoning"],
+                item=row["item"],
+                example_row=row["row"],
+                prompt=row["prompt"],
+                sample=row["sample"],
+                place=f"rows.{position}",
+            )
+            for position, row in enumerate(values.pop("rows"))
+        ]
+        return self.imported(values, rows)
+
+    def imported(self, values: dict[str, Any], rows: Any) -> Run:
+        run = services.import_outputs(
+            project=self.project,
+            dataset_version=self.dataset_version(values["dataset_version"]),
+            candidate=self._imported_candidate(values["candidate"]),
+            rows=rows,
+            name=values["name"],
+            by=self.person,
+        )
+        return self.run(run.pk)
+
+    def _imported_candidate(self, pk: int) -> ModelVersion:
+        imported = registry.versions_of(self.project).filter(kind__in=EXTERNAL_KINDS)
+        return chosen(imported, pk, "candidate", "imported candidate with the id")
+
+
+@route("runs/outputs/upload/", "api_run_upload")
+class OutputsUpload(OutputsImport):
+    @operation("Upload answers", body=OutputsUploadBody, result=RunSerializer, status=201, upload=True)
+    def post(self) -> object:
+        """The same from a JSONL or CSV file."""
+        values = self.body()
+        file = values.pop("file")
+        if file.size > MOST_BYTES:
+            message = f"The file has {file.size:,} bytes; the limit is {MOST_BYTES:,}. Split it."
+            raise InvalidError(message, fields={"file": [message]})
+        version = self.dataset_version(values["dataset_version"])
+        id_field = row_ids_of(version.examples.all()).field
+        return self.imported(values, read_answers(file.file, file.name, id_field=id_field))

@@ -1,0 +1,69 @@
+"""The queues of all workers."""
+
+from typing import Any
+
+from rest_framework import serializers
+
+from evalapp.accounts.permissions import Permission
+from evalapp.api.operations import ProjectView, operation, route
+from evalapp.embedded.programs import QUEUES
+from evalapp.jobs.api import JobSerializer
+from evalapp.runs.queue_page import queue_view
+
+
+class QueueEntrySerializer(serializers.Serializer[Any]):
+    job = JobSerializer()
+    run = serializers.IntegerField(source="run.pk", allow_null=True, default=None, help_text="The job's run.")
+
+
+class PlaceSerializer(serializers.Serializer[Any]):
+    """A waiting job, and what starts before it as things stand."""
+
+    job = JobSerializer(source="entry.job")
+    run = serializers.IntegerField(source="entry.run.pk", allow_null=True, default=None)
+    number = serializers.IntegerField(
+        allow_null=True, help_text="From 1, over all projects; null far behind."
+    )
+    own_ahead = serializers.IntegerField()
+    others_ahead = serializers.IntegerField()
+    why = serializers.CharField()
+
+
+class HeartbeatSerializer(serializers.Serializer[Any]):
+    """A worker, and when it was last heard."""
+
+    name = serializers.CharField()
+    age = serializers.FloatField(help_text="Seconds since it was last heard; it is, every two.")
+    is_silent = serializers.BooleanField(
+        help_text="After 20 seconds: it stands still, or its machine is gone."
+    )
+
+
+class QueueSerializer(serializers.Serializer[Any]):
+    name = serializers.CharField()
+    running = QueueEntrySerializer(many=True)
+    running_elsewhere = serializers.IntegerField(help_text="Jobs of other projects.")
+    queued = PlaceSerializer(many=True, help_text="In the order in which they start as things stand.")
+    queued_elsewhere = serializers.IntegerField(help_text="Jobs of other projects.")
+    paused = QueueEntrySerializer(many=True)
+    workers = HeartbeatSerializer(many=True)
+    oldest_waits = serializers.DurationField(
+        allow_null=True, help_text="Of the job, of whichever project, that has waited longest."
+    )
+
+
+class QueuesSerializer(serializers.Serializer[Any]):
+    queues = QueueSerializer(many=True)
+
+
+@route("queue/", "api_queue")
+class QueueList(ProjectView):
+    required_permission = Permission.VIEW_RUNS
+    post_permission = Permission.START_RUNS
+
+    @operation("Read the queues", result=QueuesSerializer)
+    def get(self) -> object:
+        """What goes on, what waits for what and why, and what is paused. `models` holds trainings and generations,
+        one at a time on each GPU; `default` everything else. Jobs of other projects are counted, never named.
+        """
+        return {"queues": [queue_view(self.project, name) for name in reversed(QUEUES)]}

@@ -1,0 +1,200 @@
+"""Runs of every kind, and what their answers took."""
+
+from typing import Any
+
+from rest_framework import serializers
+
+from evalapp.accounts.permissions import Permission
+from evalapp.api.fields import CreatedByField, Paging, Shown
+from evalapp.api.operations import ProjectView, chosen, operation, route
+from evalapp.core.http import get_or_missing
+from evalapp.datasets.models import DatasetVersion
+from evalapp.jobs.api import JobSerializer
+from evalapp.registry import queries as registry
+from evalapp.runs import queries
+from evalapp.runs.models import Output, Run, RunCandidate, RunKind, RunShard
+from evalapp.runs.shortage import start_with_half_batch
+from evalapp.runs.usage import candidate_usage
+
+
+class RunCandidateSerializer(Shown):
+    model_version = serializers.IntegerField(source="model_version_id")
+    label = serializers.CharField(source="model_version.label")
+
+    class Meta:
+        model = RunCandidate
+        fields = ("model_version", "label")
+
+
+class RunShardSerializer(Shown):
+    """A part of a generation whose rows are split: ``done`` of ``outputs`` answers are there."""
+
+    worker = serializers.CharField(source="holder.worker", default="")
+
+    class Meta:
+        model = RunShard
+        fields = ("number", "outputs", "done", "worker", "finished_at")
+
+
+class RunSerializer(Shown):
+    """``rows`` says what became of every row: ``in`` = ``used`` (kept whole) + ``truncated`` + ``dropped``; of a training
+    also how many of these were there to ``train`` on and for ``validation``, and how many rows of the version had nothing
+    for its objective and were ``passed_over`` (``passed_over_validation`` of them were to validate; where these were all
+    such rows, ``draws_validation``); of kto, whether ``judged_by`` "ratings" (with ``unrated_pairs`` passed over) or the
+    sides of "pairs". ``rows_read`` is how many of the first at
+    least one step read: fewer where the training ended before one pass; null before its end, and where none is trained.
+    ``engine_reason`` says why this engine and device.
+    """
+
+    job = JobSerializer()
+    dataset_version = serializers.IntegerField(source="dataset_version_id")
+    base = serializers.IntegerField(source="base_id", allow_null=True)
+    continued_from = serializers.IntegerField(source="continued_from_id", allow_null=True)
+    sweep = serializers.IntegerField(source="sweep_id", allow_null=True)
+    produced = serializers.IntegerField(source="produced_id", allow_null=True)
+    contamination_decision = serializers.IntegerField(source="contamination_decision_id", allow_null=True)
+    candidates = RunCandidateSerializer(many=True)
+    shards = RunShardSerializer(many=True)
+    splits = serializers.ListField(child=serializers.CharField())
+    rows = serializers.DictField()
+    rows_read = serializers.IntegerField(allow_null=True)
+    result = serializers.DictField()
+    settings = serializers.SerializerMethodField()
+    created_by = CreatedByField()
+
+    class Meta:
+        model = Run
+        fields = (
+            "id", "kind", "name", "job", "dataset_version", "splits", "base", "continued_from", "sweep",
+            "produced", "contamination_decision", "candidates", "shards",
+            "settings", "rows", "rows_read", "result", "engine", "device", "engine_reason", "is_simulated",
+            "is_recorded", "created_by", "created_at",
+        )  # fmt: skip
+
+    def get_settings(self, run: Run) -> dict[str, Any]:
+        """The stored specification without the server's own folders."""
+        hidden = ("base_folder", "continue_from", "candidates")
+        return {name: value for name, value in run.spec.items() if name not in hidden}
+
+
+class RunQuery(Paging):
+    kind = serializers.ChoiceField(choices=RunKind.choices, required=False, default="")
+
+
+def without_own(values: dict[str, Any], own: tuple[str, ...]) -> dict[str, Any]:
+    """The settings, if none of them is the product's to set."""
+    if given := [name for name in own if name in values]:
+        raise serializers.ValidationError(f"{given[0]} cannot be set here.")
+    return values
+
+
+class OutputSerializer(Shown):
+    """``text`` is the answer alone; ``reasoning`` what the model thought before it, neither reviewed nor scored."""
+
+    example = serializers.IntegerField(source="example_id")
+    row_number = serializers.IntegerField(source="example.row_number")
+    split = serializers.CharField(source="example.split")
+    candidate = serializers.IntegerField(source="candidate_id")
+
+    class Meta:
+        model = Output
+        fields = (
+            "id", "example", "row_number", "split", "candidate", "sample_index", "text", "reasoning", "finish_reason",
+            "prompt_tokens", "completion_tokens", "seconds",
+        )  # fmt: skip
+
+
+class CandidateUsageSerializer(serializers.Serializer[Any]):
+    """Means over a candidate's answers; ``cost`` is of all of them, null without a price or counted tokens."""
+
+    candidate = serializers.IntegerField(source="candidate.pk")
+    answers = serializers.IntegerField()
+    refused = serializers.IntegerField()
+    cut = serializers.IntegerField(help_text="Answers that ended at the longest length.")
+    cut_reasoning = serializers.IntegerField(
+        help_text="Those of them that were cut while the model still reasoned, so that there is no answer."
+    )
+    prompt_tokens = serializers.FloatField(allow_null=True)
+    completion_tokens = serializers.FloatField(allow_null=True)
+    seconds = serializers.FloatField(allow_null=True)
+    slow_seconds = serializers.FloatField(allow_null=True, help_text="95% of the answers took at most that.")
+    cost = serializers.DecimalField(max_digits=20, decimal_places=6, allow_null=True)
+    currency = serializers.CharField(allow_blank=True)
+
+
+class RunUsageSerializer(serializers.Serializer[Any]):
+    candidates = CandidateUsageSerializer(many=True)
+
+
+class OutputQuery(Paging):
+    candidate = serializers.IntegerField(required=False, min_value=1, max_value=2**63 - 1)
+
+
+class RunView(ProjectView):
+    required_permission = Permission.VIEW_RUNS
+    post_permission = Permission.START_RUNS
+
+    def run(self, run_id: int) -> Run:
+        return get_or_missing(queries.runs_of(self.project), pk=run_id)
+
+    def dataset_version(self, pk: int) -> DatasetVersion:
+        versions = queries.ready_versions(self.project)
+        return chosen(versions, pk, "dataset_version", "ready dataset version with id")
+
+    def asked_training(self) -> dict[str, Any]:
+        """The body with what its ids name."""
+        values = self.body()
+        continued_from = values.pop("continued_from")
+        values["dataset_version"] = self.dataset_version(values["dataset_version"])
+        values["base"] = chosen(registry.bases_of(self.project), values["base"], "base", "base model")
+        if continued_from is not None:
+            adapters = registry.adapters_of(self.project)
+            values["continued_from"] = chosen(adapters, continued_from, "continued_from", "adapter")
+        return values
+
+
+@route("runs/", "api_runs")
+class RunList(RunView):
+    @operation("List runs", query=RunQuery, result=RunSerializer, paged=True)
+    def get(self) -> object:
+        return self.page(queries.runs_of(self.project, kind=self.query["kind"]))
+
+
+@route("runs/<int:run_id>/", "api_run")
+class RunDetail(RunView):
+    @operation("Read a run", result=RunSerializer)
+    def get(self, run_id: int) -> object:
+        """What became of its rows, its engine and why, its job's progress, and what it made."""
+        return self.run(run_id)
+
+
+@route("runs/<int:run_id>/half-batch/", "api_run_half_batch")
+class RunHalfBatch(RunView):
+    @operation("Try a run again with half the batch", result=RunSerializer, status=202)
+    def post(self, run_id: int) -> object:
+        """A run of its own, begun anew, for one whose memory was not enough: at most half the rows at a time, and a
+        training's `accumulation_steps` raised so that its effective batch stays. 409 for any other run.
+        """
+        run = self.run(run_id)
+        self.body()
+        return self.run(start_with_half_batch(run=run, by=self.person).pk)
+
+
+@route("runs/<int:run_id>/outputs/", "api_run_outputs")
+class RunOutputs(RunView):
+    order = ("example_id", "id")
+
+    @operation("List a run's answers", query=OutputQuery, result=OutputSerializer, paged=True)
+    def get(self, run_id: int) -> object:
+        run = self.run(run_id)
+        outputs = queries.outputs_of(run)
+        candidate = self.query.get("candidate")
+        return self.page(outputs.filter(candidate=candidate) if candidate else outputs)
+
+
+@route("runs/<int:run_id>/usage/", "api_run_usage")
+class RunUsage(RunView):
+    @operation("Read what a run's candidates took", result=RunUsageSerializer)
+    def get(self, run_id: int) -> object:
+        """Tokens, seconds and cost of each candidate's answers."""
+        return {"candidates": candidate_usage(self.run(run_id))}

@@ -1,0 +1,104 @@
+"""Trainings and dry runs."""
+
+from typing import Any
+
+from rest_framework import serializers
+
+from evalapp.api.fields import Body, Fields, Id, Shown, Text
+from evalapp.api.operations import operation, route
+from evalapp.core.http import get_or_missing
+from evalapp.runs import services
+from evalapp.runs.api.runs import RunSerializer, RunView, without_own
+from evalapp.runs.models import DrawnRows, SampleAnswer, TrainingPoint
+
+
+class TrainingBody(Body):
+    dataset_version = Id()
+    base = Id(help_text="Id of a model version of kind base.")
+    name = Text(max_length=120)
+    hyperparameters = Fields(default=dict, help_text="Fields of docs/run-directory.md's training settings.")
+    continued_from = Id(required=False, allow_null=True, default=None)
+
+    own_folders = ("base_folder", "continue_from", "rows", "data_sha256")
+
+    def validate_hyperparameters(self, values: dict[str, Any]) -> dict[str, Any]:
+        return without_own(values, self.own_folders)
+
+
+class TrainingPointSerializer(Shown):
+    values = serializers.DictField()
+
+    class Meta:
+        model = TrainingPoint
+        fields = ("step", "values")
+
+
+class SampleAnswerSerializer(Shown):
+    """``row`` is the row's id in the run directory, ``row_number`` its number in the dataset version."""
+
+    row_number = serializers.IntegerField(source="example.row_number")
+
+    class Meta:
+        model = SampleAnswer
+        fields = ("id", "step", "position", "row", "row_number", "text", "is_whole")
+
+
+class DrawnRowsSerializer(Shown):
+    """Ids of the rows in the run directory: "row-12" was made of row 12 of the dataset version."""
+
+    rows = serializers.ListField(child=serializers.CharField())
+
+    class Meta:
+        model = DrawnRows
+        fields = ("rows",)
+
+
+@route("runs/training/", "api_run_training")
+class TrainingStart(RunView):
+    @operation("New training", body=TrainingBody, result=RunSerializer, status=202)
+    def post(self) -> object:
+        """LoRA on the version's training rows, from a base or continuing an adapter. Refused where a
+        training row stands in an evaluation split (409 contaminated), until an owner has decided on those rows.
+        """
+        run = services.start_training(project=self.project, by=self.person, **self.asked_training())
+        return self.run(run.pk)
+
+
+@route("runs/training/dry-run/", "api_dry_run")
+class DryRunStart(RunView):
+    @operation("Start a dry run", body=TrainingBody, result=RunSerializer, status=202)
+    def post(self) -> object:
+        """What a training with this body would be, in the run's `result` once its job has succeeded: tokens of
+        three rows with those that are trained on, lengths, what is cut or dropped, the trainable share, time and
+        memory from a few batches, and rows that leak (`leaks`). No weights are made.
+        """
+        run = services.start_dry_run(project=self.project, by=self.person, **self.asked_training())
+        return self.run(run.pk)
+
+
+@route("runs/<int:run_id>/points/", "api_run_points")
+class RunPoints(RunView):
+    order = ("step",)
+
+    @operation("List a training's points", result=TrainingPointSerializer, paged=True)
+    def get(self, run_id: int) -> object:
+        """Loss, learning rate and the like by step."""
+        return self.page(self.run(run_id).points.all())
+
+
+@route("runs/<int:run_id>/samples/", "api_run_samples")
+class RunSamples(RunView):
+    order = ("step", "position")
+
+    @operation("List a training's sample answers", result=SampleAnswerSerializer, paged=True)
+    def get(self, run_id: int) -> object:
+        """What the model answered to the same few prompts held out, at each evaluation so far."""
+        return self.page(self.run(run_id).sample_answers.select_related("example"))
+
+
+@route("runs/<int:run_id>/drawn-rows/", "api_run_drawn_rows")
+class RunDrawnRows(RunView):
+    @operation("Read the rows a training drew", result=DrawnRowsSerializer)
+    def get(self, run_id: int) -> object:
+        """There once a training that took a share of its rows has ended; 404 for others, which took them all."""
+        return get_or_missing(DrawnRows.objects.filter(run=self.run(run_id)))

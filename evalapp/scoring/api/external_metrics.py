@@ -1,0 +1,184 @@
+"""Scores computed elsewhere, for machines that compute them."""
+
+from typing import Any
+
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import serializers
+from rest_framework.response import Response
+
+from evalapp.accounts.permissions import Permission
+from evalapp.api.fields import Body, Flag, Id, List, Number, Shown, Text, Whole
+from evalapp.api.operations import ProjectView, chosen, operation, route
+from evalapp.core.errors import InvalidError
+from evalapp.core.http import get_or_missing
+from evalapp.runs.models import Run
+from evalapp.scoring import external
+from evalapp.scoring.external import LONGEST_NAME, LONGEST_SOURCE, StoredScores
+from evalapp.scoring.external_rows import LONGEST_ITEM, MOST_BYTES, MOST_SCORES, GivenScore, read_scores, told
+from evalapp.scoring.models import Better, ExternalMetric, MetricResult
+from evalapp.scoring.score_join import item_field_of
+
+_ITEM_FIELD = "The rows' metadata field that “item” names; left out: their ids (“item”, “id” or the like)."
+_CHECKS_ONLY = "Store nothing; tell what would be joined by what, and what cannot be."
+
+
+class ExternalMetricSerializer(Shown):
+    """``metric`` is its name in a comparison: never one of the product's own."""
+
+    class Meta:
+        model = ExternalMetric
+        fields = ("id", "metric", "name", "better", "smallest", "largest", "source", "created_at")
+
+
+class ExternalMetricBody(Body):
+    name = Text(max_length=LONGEST_NAME)
+    better = serializers.ChoiceField(choices=Better.choices)
+    smallest = Number(required=False, allow_null=True, default=None, help_text="Of its scale.")
+    largest = Number(required=False, allow_null=True, default=None, help_text="Of its scale.")
+    source = Text(max_length=LONGEST_SOURCE, required=False, allow_blank=True, default="")
+
+
+class ScoreBody(Body):
+    """The output by its id, or by the candidate's label and the row: ``item``, its value of the metadata field
+    ``item_field``, or ``row``, its number in the run's dataset version, where the rows have no ids.
+    """
+
+    value = Number()
+    output = Id(required=False)
+    item = Text(max_length=LONGEST_ITEM, required=False)
+    row = Whole(min_value=1, required=False)
+    candidate = Text(max_length=80, required=False)
+    sample = Whole(required=False, default=0)
+
+
+class ScoresBody(Body):
+    run = Id(required=False, help_text="Needed where scores name item or row, and candidate.")
+    item_field = Text(max_length=200, required=False, default="", allow_blank=True, help_text=_ITEM_FIELD)
+    checks_only = Flag(required=False, default=False, help_text=_CHECKS_ONLY)
+    scores = List(child=ScoreBody(), min_length=1, max_length=MOST_SCORES)
+
+
+class ScoreFileBody(Body):
+    run = serializers.IntegerField(required=False, min_value=1, help_text="As above.")
+    item_field = serializers.CharField(
+        max_length=200, required=False, default="", allow_blank=True, help_text=_ITEM_FIELD
+    )
+    checks_only = serializers.BooleanField(required=False, default=False, help_text=_CHECKS_ONLY)
+    file = serializers.FileField(help_text="JSONL or CSV with the same fields, in UTF-8.")
+
+
+class StoredScoresSerializer(serializers.Serializer[Any]):
+    added = serializers.IntegerField()
+    changed = serializers.IntegerField(help_text="Another value stood there.")
+    unchanged = serializers.IntegerField()
+    joined_by = serializers.DictField(
+        child=serializers.IntegerField(),
+        help_text="How many were joined by “output id”, by a metadata field (its name) or by “row number”.",
+    )
+    without_score = serializers.IntegerField(
+        allow_null=True, help_text="Outputs of the run that no score names; null without a run."
+    )
+    problems = serializers.SerializerMethodField(help_text="Scores that cannot be used; empty once stored.")
+
+    @extend_schema_field(serializers.ListField(child=serializers.CharField()))
+    def get_problems(self, stored: StoredScores) -> list[str]:
+        return told(stored.problems)
+
+
+class ExternalScoreSerializer(serializers.Serializer[Any]):
+    output = serializers.IntegerField(source="output_id")
+    value = serializers.FloatField()
+
+
+class ExternalView(ProjectView):
+    required_permission = Permission.VIEW_ANALYSIS
+    post_permission = Permission.START_RUNS
+
+    def metric(self, metric_id: int) -> ExternalMetric:
+        return get_or_missing(external.external_metrics_of(self.project), pk=metric_id)
+
+    def named_run(self, pk: int | None) -> Run | None:
+        return None if pk is None else chosen(self.project.runs.all(), pk, "run", "run with the id")
+
+
+@route("external-metrics/", "api_external_metrics")
+class ExternalMetricList(ExternalView):
+    @operation("List external metrics", result=ExternalMetricSerializer, paged=True)
+    def get(self) -> object:
+        return self.page(external.external_metrics_of(self.project))
+
+    @operation(
+        "Make an external metric", body=ExternalMetricBody, result=ExternalMetricSerializer, status=201
+    )
+    def post(self) -> object:
+        """400 for a name of the product's own metrics, 409 for one that is there."""
+        return external.create_external_metric(project=self.project, by=self.person, **self.body())
+
+
+@route("external-metrics/<int:metric_id>/", "api_external_metric")
+class ExternalMetricDetail(ExternalView):
+    @operation("Read an external metric", result=ExternalMetricSerializer)
+    def get(self, metric_id: int) -> object:
+        return self.metric(metric_id)
+
+    @operation("Delete an external metric", status=204)
+    def delete(self, metric_id: int) -> object:
+        """Its scores go with it."""
+        external.delete_external_metric(metric=self.metric(metric_id), by=self.person)
+        return Response(status=204)
+
+
+@route("external-metrics/<int:metric_id>/scores/", "api_external_scores")
+class ExternalScores(ExternalView):
+    order = ("output_id",)
+
+    @operation("List external scores", result=ExternalScoreSerializer, paged=True)
+    def get(self, metric_id: int) -> object:
+        return self.page(MetricResult.objects.filter(metric=self.metric(metric_id).metric))
+
+    @operation("Store external scores", body=ScoresBody, result=StoredScoresSerializer)
+    def post(self, metric_id: int) -> object:
+        """All or none; a score that an output has already is replaced, and the same again changes nothing.
+
+        400 for scores that name their row by number alone where the rows have ids.
+        """
+        metric = self.metric(metric_id)
+        values = self.body()
+        run = self.named_run(values.get("run"))
+        scores = (
+            GivenScore(place=f"scores.{position}", **each) for position, each in enumerate(values["scores"])
+        )
+        return external.store_scores(
+            metric=metric,
+            scores=scores,
+            run=run,
+            item_field=item_field_of(run, values["item_field"]),
+            checks_only=values["checks_only"],
+            by=self.person,
+            field="scores",
+        )
+
+
+@route("external-metrics/<int:metric_id>/file/", "api_external_score_file")
+class ExternalScoreFile(ExternalView):
+    required_permission = Permission.START_RUNS
+
+    @operation("Upload external scores", body=ScoreFileBody, result=StoredScoresSerializer, upload=True)
+    def post(self, metric_id: int) -> object:
+        """The same from a JSONL or CSV file."""
+        metric = self.metric(metric_id)
+        values = self.body()
+        file = values["file"]
+        if file.size > MOST_BYTES:
+            message = f"The file has {file.size:,} bytes; the limit is {MOST_BYTES:,}. Split it."
+            raise InvalidError(message, fields={"file": [message]})
+        run = self.named_run(values.get("run"))
+        item_field = item_field_of(run, values["item_field"])
+        return external.store_scores(
+            metric=metric,
+            scores=read_scores(file.file, file.name, item_field=item_field),
+            run=run,
+            item_field=item_field,
+            checks_only=values["checks_only"],
+            by=self.person,
+        )
