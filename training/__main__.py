@@ -15,7 +15,7 @@ class Training:
 
     def work(self, directory: RunDirectory) -> tuple[str, TrainingReport | None]:
         # Imports torch and its kin, which a refused command line need not wait for.
-        from training.recipes import train
+        from training.program import train
 
         return train(directory)
 

@@ -131,8 +131,6 @@ class RunCallback(TrainerCallback):
             seconds=self.earlier_seconds + time.monotonic() - self.run.begun.started,
             peak_memory_bytes=peak_memory_bytes(torch, self.run.device),
             memory_limit_bytes=self.memory_limit,
-            preferred_share=logs.get("rewards/accuracies"),
-            margin=logs.get("rewards/margins"),
         )
         self.directory.events.write(
             "progress",
@@ -140,6 +138,7 @@ class RunCallback(TrainerCallback):
             step=state.global_step,
             total=self.total,
             **progress.to_dict(),
+            **{curve.key: logs.get(curve.logged_as) for curve in self.run.begun.objective.curves},
         )
         self.last_step.keep_random_state()
         if control.should_evaluate:

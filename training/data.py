@@ -1,6 +1,6 @@
 """Rows of data.jsonl → what a trainer reads, with an account of every row.
 
-The same for every objective; how a row becomes tokens is in `training.encoding`.
+The same for every objective; each says how its rows become tokens.
 """
 
 import math
@@ -16,7 +16,8 @@ from run_directory.program import Refusal
 from run_directory.protocol import DATA_FILE
 from run_directory.records import require
 from training.encoding import EncodedRow
-from training.spec import DataRow, DroppedRow, RowAccount, TrainingSpec
+from training.rows import DataRow
+from training.spec import DroppedRow, RowAccount, TrainingSpec
 
 LENGTH_STEP = 128
 SMALLEST_VALIDATION = 32

@@ -26,7 +26,7 @@ def dry_run(directory: RunDirectory) -> tuple[str, DryRunReport]:
     # Import torch and its kin, which a refused command line need not wait for.
     from training.loop import PACKAGES, load
     from training.methods import held_memory, parameter_counts
-    from training.recipes import prepared_run
+    from training.program import prepared_run
     from training.rendering import shown_rows
     from training.row_lengths import length_bins
 
@@ -58,7 +58,7 @@ def dry_run(directory: RunDirectory) -> tuple[str, DryRunReport]:
         method=run.spec.method,
         objective=run.spec.objective,
         learning_rate=run.begun.rate,
-        class_weights=run.class_weights,
+        set_by_rows=run.set_by_rows,
         rows=run.data.account,
         max_length=run.data.max_length,
         context=base.context,

@@ -8,11 +8,8 @@ from typing import Literal
 
 from run_directory.protocol import Device, Outcome
 from run_directory.records import Record
-from training.spec import ClassWeights, Method, Objective, RowAccount
-
-SequenceName = Literal["conversation", "chosen", "rejected", "good", "bad"]
-"""What of a row a sequence is: all of it (sft), an answer of a pair (dpo), or a judged answer (kto)."""
-
+from training.rows import SequenceName
+from training.spec import Method, RowAccount
 
 MUCH_SAMPLING = 0.25
 """A share of the time for sample answers from which it is worth saying."""
@@ -97,8 +94,8 @@ class Estimate(Record):
     step_seconds: float
     """Of one optimiser step on batches of the usual length."""
     preparing_seconds: float
-    """Reading the rows, loading the base, making the trainer and warming up, as measured; for dpo and kto also one
-    pass with the model as it starts."""
+    """Reading the rows, loading the base, making the trainer and warming up, as measured; with an objective that
+    has a reference also one pass with the model as it starts."""
     training_seconds: float
     evaluating_seconds: float
     """On the rows held out."""
@@ -150,10 +147,10 @@ class Memory(Record):
 @dataclass(frozen=True, kw_only=True)
 class DryRunReport(Record):
     method: Method
-    objective: Objective
+    objective: str
     learning_rate: float
-    class_weights: ClassWeights | None
-    """For kto."""
+    set_by_rows: dict[str, float]
+    """As in a training's report."""
     rows: RowAccount
     """Where every row would go."""
     max_length: int

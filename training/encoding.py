@@ -12,8 +12,7 @@ from typing import Any, Literal, Protocol
 
 from run_directory.program import Refusal
 from run_directory.protocol import DATA_FILE, Message
-from training.dry_run_report import SequenceName
-from training.spec import DataRow, JudgedRow, PreferenceRow, TrainingRow
+from training.rows import DataRow, JudgedRow, PreferenceRow, SequenceName, TrainingRow
 
 IGNORED = -100
 """The label of a token that the loss does not count."""
@@ -65,7 +64,7 @@ class MaskedTokens:
 
 @dataclass(frozen=True)
 class EncodedAnswers:
-    """For sft: a conversation with a label for each token."""
+    """A conversation with a label for each token."""
 
     row: TrainingRow
     tokens: list[int]
@@ -98,7 +97,7 @@ class EncodedAnswers:
 
 @dataclass(frozen=True)
 class EncodedPair:
-    """For dpo: a prompt with a better and a worse answer."""
+    """A prompt with a better and a worse answer."""
 
     row: PreferenceRow
     prompt: list[int]
@@ -137,7 +136,7 @@ class EncodedPair:
 
 @dataclass(frozen=True)
 class EncodedJudgement:
-    """For kto: a prompt with an answer and whether it is one to give."""
+    """A prompt with an answer and whether it is one to give."""
 
     row: JudgedRow
     prompt: list[int]

@@ -1,9 +1,9 @@
-"""What every recipe does around its trainer: open, load, train to the end, publish, report."""
+"""What is done around every trainer: open, load, train to the end, publish, report."""
 
 import math
 import shutil
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,9 +34,11 @@ from training.methods import (
     load_trainable,
     parameter_counts,
 )
+from training.objectives import objective_of
+from training.objectives.objective import Objective
 from training.processes import from_the_first, meet, share_of
 from training.publishing import publish_adapter, publish_model
-from training.spec import MODEL_MAKERS, ClassWeights, TrainingReport, TrainingSpec, default_rate
+from training.spec import MODEL_MAKERS, TrainingReport, TrainingSpec
 
 PACKAGES = (
     "torch",
@@ -69,11 +71,15 @@ class Begun:
 
     @property
     def rate(self) -> float:
-        """The learning rate: the spec's, else the usual one."""
+        """The learning rate: the spec's, else the default."""
         if self.spec.learning_rate is not None:
             return self.spec.learning_rate
         rank = self.continued_from.rank if self.continued_from else self.spec.lora.rank
-        return default_rate(self.spec.method, self.spec.objective, rank=rank, parameters=self.base.parameters)
+        return self.objective.learning_rate(self.spec.method, rank=rank, parameters=self.base.parameters)
+
+    @property
+    def objective(self) -> Objective:
+        return objective_of(self.spec.objective)
 
 
 @dataclass(frozen=True)
@@ -83,8 +89,8 @@ class PreparedRun:
     begun: Begun
     tokenizer: Any
     data: TrainingData
-    class_weights: ClassWeights | None
-    """For kto."""
+    set_by_rows: dict[str, float]
+    """What the objective took from the rows."""
 
 
 @dataclass(frozen=True)
@@ -150,7 +156,7 @@ def load(prepared: PreparedRun) -> LoadedRun:
         begun,
         prepared.tokenizer,
         data,
-        prepared.class_weights,
+        prepared.set_by_rows,
         device,
         model,
         total_steps(spec, len(data.train)),
@@ -242,7 +248,7 @@ def arguments(run: LoadedRun) -> dict[str, Any]:
         "max_grad_norm": spec.max_gradient_norm,
         "seed": spec.seed,
         "data_seed": spec.seed,
-        # Else each trainer's own way: kto draws its batches itself.
+        # Else each trainer's own way: some objectives draw the batches themselves.
         **({"train_sampling_strategy": "sequential"} if run.is_in_order else {}),
         "use_cpu": run.device.kind == "cpu",
         # An adapter's base is loaded in its dtype and the adapter stays in fp32, so autocast has nothing to add;
@@ -263,11 +269,11 @@ def arguments(run: LoadedRun) -> dict[str, Any]:
     }
 
 
-def as_dataset(rows: list[dict[str, Any]]) -> Any:
+def as_dataset(rows: Sequence[dict[str, Any]]) -> Any:
     """The rows as trainers take them; None for none."""
     from datasets import Dataset
 
-    return Dataset.from_list(rows) if rows else None
+    return Dataset.from_list(list(rows)) if rows else None
 
 
 def steps_per_epoch(spec: TrainingSpec, rows: int) -> int:
@@ -330,7 +336,7 @@ def _published(run: LoadedRun, resumed_from: int | None, parameters: tuple[int, 
         method=spec.method,
         objective=spec.objective,
         learning_rate=run.begun.rate,
-        class_weights=run.class_weights,
+        set_by_rows=run.set_by_rows,
         rows=run.data.account,
         max_length=run.data.max_length,
         steps=step_of(final),

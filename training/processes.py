@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from run_directory.program import Refusal
 from run_directory.protocol import SPEC_FILE, Device
 from run_directory.ranks import own_rank
+from training import objectives
 from training.spec import TrainingSpec, is_shareable
 
 _PATIENCE_SECONDS = 1800
@@ -35,7 +36,8 @@ def share_of(spec: TrainingSpec, processes: int) -> Share:
     if not is_shareable(spec.method, spec.objective):
         raise Refusal(
             f"{SPEC_FILE}: the method {spec.method} with the objective {spec.objective} is trained by one process, and "
-            f"{processes} were started; start one, or use sft with a method other than qlora"
+            f"{processes} were started; start one, or use {objectives.labels_of(each for each in objectives.OBJECTIVES if each.is_shareable)} with a "
+            "method other than qlora"
         )
     rows = spec.batch_size * spec.accumulation_steps
     if rows % processes:

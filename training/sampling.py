@@ -12,7 +12,8 @@ from run_directory.bases import known_end_tokens
 from run_directory.program import Interruption
 from training.encoding import encode_prompts
 from training.loop import LoadedRun
-from training.spec import DataRow, SampleAnswer, SampleAnswers
+from training.rows import DataRow
+from training.spec import SampleAnswer, SampleAnswers
 
 
 class SamplePrompt(NamedTuple):

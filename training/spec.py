@@ -1,23 +1,18 @@
-"""spec.json, data.jsonl and result.json of a training run. Standard library only."""
+"""spec.json and result.json of a training run. Standard library only; `training.rows` has the lines of data.jsonl."""
 
 from dataclasses import dataclass, field
 from typing import Literal
 
 from run_directory.adapters import HIGHEST_ALPHA, HIGHEST_RANK
-from run_directory.protocol import Device, Message, Outcome
+from run_directory.protocol import Device, Outcome
 from run_directory.records import Record, require, require_within
+from training.objectives import OBJECTIVES, find_objective, objective_of
 
 Method = Literal["lora", "rslora", "dora", "qlora", "full"]
 """What is trained: lora, rslora and qlora make an adapter; dora and full a full model."""
-Objective = Literal["sft", "dpo", "kto"]
-"""What it is trained for: the answers themselves, the better of two, or the good ones and not the bad."""
 
 MODEL_MAKERS: frozenset[Method] = frozenset({"dora", "full"})
 """Methods whose weights no engine takes as an adapter, so that they end in a full model."""
-
-LARGE_RANK = 64
-LARGE_MODEL = 8_000_000_000
-"""Weights of a base. From here upwards, or from `LARGE_RANK`, an adapter learns the answers at half the rate."""
 
 MOST_EPOCHS = 1_000
 MOST_SAMPLE_PROMPTS = 20
@@ -44,30 +39,11 @@ TRAINING_LIMITS = {
 }
 """The least and the most of each number, both allowed: beyond them a training can only fail, or would never end."""
 
-_RATES: dict[str, float] = {
-    "adapter sft": 2e-4,
-    "large adapter sft": 1e-4,
-    "adapter preference": 5e-6,
-    "full sft": 2e-5,
-    "full preference": 1e-6,
-}
-
-
-def default_rate(method: str, objective: str, *, rank: int = 0, parameters: int = 0) -> float:
-    """The learning rate that suits a method and an objective where none is chosen.
-
-    For an adapter's sft also its rank and the base's weights count.
-    """
-    if objective != "sft":
-        return _RATES["full preference" if method == "full" else "adapter preference"]
-    if method == "full":
-        return _RATES["full sft"]
-    return _RATES["large adapter sft" if rank >= LARGE_RANK or parameters >= LARGE_MODEL else "adapter sft"]
-
 
 def is_shareable(method: object, objective: object) -> bool:
     """Whether several processes can train it together."""
-    return objective == "sft" and method != "qlora"
+    found = find_objective(objective)
+    return found is not None and found.is_shareable and method != "qlora"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,17 +70,17 @@ class TrainingSpec(Record):
 
     format: Literal[1] = 1
     method: Method = "lora"
-    objective: Objective = "sft"
-    """Decides what the lines of data.jsonl are: TrainingRow, PreferenceRow (dpo) or JudgedRow (kto)."""
+    objective: str = OBJECTIVES[0].key
+    """The key of one of `training.objectives`. It decides what the lines of data.jsonl are."""
     loss_on: Literal["completion", "assistant"] = "completion"
-    """For sft: the closing answer alone, or every assistant turn of the conversation."""
+    """The closing answer alone, or every assistant turn of the conversation, where the objective uses it."""
     beta: float = 0.1
-    """For dpo and kto: how closely the model is held to the one it started as."""
+    """How closely the model is held to the one it started as, where the objective uses it."""
     base_folder: str
     """A model in transformers' layout, weights as safetensors, with tokenizer and chat template."""
     continue_from: str | None = None
     """An adapter folder whose weights are trained further; it decides the LoRA shape. None: anew.
-    For dpo and kto the model is held to that adapter."""
+    An objective that holds the model to the one it starts as holds it to that adapter."""
     rows: int
     """Lines of data.jsonl; a file with another count is refused."""
     data_sha256: str | None = None
@@ -112,7 +88,7 @@ class TrainingSpec(Record):
 
     lora: LoraParameters = field(default_factory=LoraParameters)
     learning_rate: float | None = None
-    """None: the `default_rate`."""
+    """None: the objective's own for the method."""
     schedule: Literal["cosine", "linear", "constant"] = "cosine"
     warmup_share: float = 0.03
     """Share of all steps in which the learning rate rises from zero."""
@@ -126,7 +102,7 @@ class TrainingSpec(Record):
     accumulation_steps: int = 2
     """Forward passes in one optimiser step; the effective batch is the product."""
     max_length: int | None = None
-    """Tokens of prompt and completion (dpo: the longer answer). None: the data's 99th percentile rounded up to a multiple of
+    """Tokens of prompt and completion (of a pair the longer answer). None: the data's 99th percentile rounded up to a multiple of
     128, at most the model's context."""
     validation_share: float = 0.05
     """Share of the rows held out, whole groups at a time, between 32 and 500 rows but at most a fifth.
@@ -158,16 +134,7 @@ class TrainingSpec(Record):
         require(self.rows >= 1, where, "rows: there is nothing to train on")
         require_within(self, TRAINING_LIMITS, where)
         require(0 < self.beta <= 10, where, f"beta {self.beta} is not above 0 and at most 10")
-        require(
-            self.objective == "sft" or self.loss_on == "completion",
-            where,
-            f'loss_on "assistant" is for objective "sft"; {self.objective} compares closing answers',
-        )
-        require(
-            self.objective != "kto" or self.batch_size >= 2,
-            where,
-            "batch_size: kto compares each row with another of its batch, so it needs at least 2",
-        )
+        objective_of(self.objective, f"{where}: objective").check(self, where)
         require(
             self.continue_from is None or self.method not in MODEL_MAKERS,
             where,
@@ -181,65 +148,6 @@ class TrainingSpec(Record):
         )
         require(0 <= self.validation_share < 1, where, "validation_share is not between 0 and 1")
         require(0 < self.data_share <= 1, where, f"data_share {self.data_share} is not above 0 and at most 1")
-
-
-@dataclass(frozen=True, kw_only=True)
-class DataRow(Record):
-    """What every line of data.jsonl has."""
-
-    id: str
-    prompt: tuple[Message, ...]
-    """The history; the last turn is the user's."""
-    group: str | None = None
-    """Rows of one source share a group and stay on one side of the validation split."""
-    split: Literal["train", "validation"] | None = None
-    """Given for one row, it must be given for all."""
-
-    def check(self, where: str) -> None:
-        require(self.id, where, "id is empty")
-        require(self.prompt and self.prompt[-1].role == "user", where, "the prompt must end with a user turn")
-
-
-@dataclass(frozen=True, kw_only=True)
-class TrainingRow(DataRow):
-    """A line of data.jsonl for sft: a conversation, and the answer to learn."""
-
-    completion: tuple[Message, ...]
-    """One assistant turn: the only tokens that the loss counts, unless it counts every assistant turn."""
-
-    def check(self, where: str) -> None:
-        super().check(where)
-        _require_answer(self.completion, where, "completion")
-
-
-@dataclass(frozen=True, kw_only=True)
-class PreferenceRow(DataRow):
-    """A line of data.jsonl for dpo: a conversation with two answers, the better one first."""
-
-    chosen: tuple[Message, ...]
-    rejected: tuple[Message, ...]
-
-    def check(self, where: str) -> None:
-        super().check(where)
-        _require_answer(self.chosen, where, "chosen answer")
-        _require_answer(self.rejected, where, "rejected answer")
-
-
-@dataclass(frozen=True, kw_only=True)
-class JudgedRow(DataRow):
-    """A line of data.jsonl for kto: a conversation with an answer that is good, or is not."""
-
-    completion: tuple[Message, ...]
-    label: bool
-    """Whether the answer is one to give."""
-
-    def check(self, where: str) -> None:
-        super().check(where)
-        _require_answer(self.completion, where, "completion")
-
-
-def _require_answer(turns: tuple[Message, ...], where: str, name: str) -> None:
-    require(len(turns) == 1 and turns[0].role == "assistant", where, f"the {name} must be one assistant turn")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -280,24 +188,14 @@ class StepLoss(Record):
 
 
 @dataclass(frozen=True, kw_only=True)
-class ClassWeights(Record):
-    """kto's weights, so that both kinds of answers count the same however many there are of each."""
-
-    desirable_rows: int
-    undesirable_rows: int
-    desirable: float
-    undesirable: float
-
-
-@dataclass(frozen=True, kw_only=True)
 class TrainingReport(Record):
     """What a finished training was and did."""
 
     method: Method
-    objective: Objective
+    objective: str
     learning_rate: float
-    class_weights: ClassWeights | None
-    """For kto."""
+    set_by_rows: dict[str, float]
+    """What the objective took from the rows, such as the weights of their kinds; empty for most."""
     rows: RowAccount
     max_length: int
     steps: int
@@ -355,7 +253,7 @@ class TrainingResult(Record):
 
 @dataclass(frozen=True, kw_only=True)
 class TrainingProgress(Record):
-    """`fields` of a training run's progress events; the step and total are optimiser steps."""
+    """`fields` of a training run's progress events, beside the objective's curves; the step and total are optimiser steps."""
 
     loss: float
     learning_rate: float
@@ -372,10 +270,6 @@ class TrainingProgress(Record):
     """As in the report: the most that this attempt has held."""
     memory_limit_bytes: int | None
     """What the device has, or what this process may use of it; None where that is unknown."""
-    preferred_share: float | None = None
-    """dpo: share of the step's pairs in which the training has moved towards the chosen answer."""
-    margin: float | None = None
-    """dpo and kto: how much further it has moved towards good answers than towards the others, times beta."""
 
 
 @dataclass(frozen=True, kw_only=True)

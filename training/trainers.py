@@ -1,22 +1,58 @@
-"""TRL's preference trainers on rows that are encoded, cut and accounted for already.
+"""The objective's trainer over rows that are encoded, cut and accounted for already.
 
 TRL would encode them itself, and rows whose prompt fills its max_length would vanish without a word.
 """
 
 from typing import Any
 
-from trl import DPOTrainer, KTOTrainer
-
 from run_directory.program import Interruption
+from run_directory.ranks import own_rank
+from training.loop import LoadedRun, arguments, as_dataset
+from training.processes import in_several
 
 
-class _OnPreparedRows:
-    """Takes rows as they are, and compares with the model as it is at the start.
+def make_trainer(run: LoadedRun, callback: Any) -> Any:
+    """The objective's trainer over the run's rows."""
+    objective, spec = run.begun.objective, run.spec
+    trainer, its_arguments = objective.trainer()
+    more: dict[str, Any] = {}
+    settings = objective.trainer_settings(spec, run.set_by_rows)
+    if own_rank().count > 1:
+        trainer = in_several(trainer)
+    if objective.has_reference:
+        trainer = with_reference(trainer)
+        more["interruption"] = run.directory.interruption
+        settings["precompute_ref_log_probs"] = True
+    train, validation = (
+        as_dataset(objective.arranged(rows, spec.batch_size, seed=None if run.is_in_order else spec.seed))
+        for rows in (run.data.train, run.data.validation)
+    )
+    return trainer(
+        **more,
+        model=run.model,
+        args=its_arguments(**arguments(run), **settings),
+        train_dataset=train,
+        eval_dataset=validation,
+        processing_class=run.tokenizer,
+        callbacks=[callback],
+    )
+
+
+def with_reference(trainer: type) -> type:
+    """A class of TRL's preference trainers that takes rows as they are, and compares with the model as it is at the
+    start.
 
     The log-probabilities of that model are computed once, before the first step: no second model is kept
     in memory, and a checkpoint holds only what is trained.
     """
 
+    class WithReference(_WithReference, trainer):
+        pass
+
+    return WithReference
+
+
+class _WithReference:
     def __init__(self, *, interruption: Interruption, **settings: Any) -> None:
         self._interruption = interruption
         super().__init__(**settings)
@@ -31,11 +67,3 @@ class _OnPreparedRows:
     def compute_ref_log_probs(self, model: Any, inputs: Any) -> Any:
         self._interruption.check()
         return super().compute_ref_log_probs(model, inputs)  # type: ignore[misc]  # the trainer's
-
-
-class PairTrainer(_OnPreparedRows, DPOTrainer):
-    """Rows have `prompt_ids`, `chosen_ids` and `rejected_ids`."""
-
-
-class JudgementTrainer(_OnPreparedRows, KTOTrainer):
-    """Rows have `prompt_ids`, `completion_ids`, `label` and `KL_completion_ids`."""

@@ -18,9 +18,9 @@ from run_directory.protocol import CHECKPOINTS_FOLDER
 from training.checkpoints import evaluation_interval, mark_complete
 from training.dry_run_report import Estimate, TimedBatches, Trial
 from training.loop import LoadedRun, exact_trainer
-from training.recipes import make_trainer
 from training.sampling import Sampler
 from training.spec import MODEL_MAKERS, TrainingSpec
+from training.trainers import make_trainer
 
 BATCHES = 3
 """Of the longest rows; the first of them warms up."""
@@ -217,7 +217,7 @@ def estimate(run: LoadedRun, trial: Trial, *, loaded_seconds: float, model_secon
     # The best weights are written at most at each evaluation.
     savings = math.ceil(run.steps / spec.checkpoint_steps) + evaluations
     preparing = loaded_seconds + trial.building_seconds + trial.warming_seconds
-    if spec.objective != "sft":
+    if run.begun.objective.has_reference:
         preparing += evaluation + _pass_seconds(trial, data.train_lengths, spec)
     return Estimate(
         steps=run.steps,

@@ -37,7 +37,6 @@ _SETTINGS = (
     ("loss_on", "loss on"), ("beta", "beta"), ("patience", "patience of early stopping"), ("validation_share", "share to hold out"),
     ("seed", "seed"), ("dtype", "number format asked for"),
 )  # fmt: skip
-_ONLY_PREFERENCES = frozenset({"beta"})
 _ONLY_VALIDATED = frozenset({"patience", "validation_share"})
 
 
@@ -228,10 +227,10 @@ def _reasons(reasons: dict[str, Any]) -> str:
 def _training(origin: Origin) -> Iterator[str]:
     training = origin.training
     assert training is not None
-    spec, result = training.spec, training.result
+    result = training.result
     yield "## Training"
     yield f"{training.method_name}."
-    yield table(("setting", "value"), _settings(spec, result))
+    yield table(("setting", "value"), _settings(training))
     losses = origin.losses
     passes = counted(f"{result.get('epochs', 0):.3g}", "pass")
     said = [f"{counted(int(result.get('steps', 0)), 'step')}, {passes} through the rows"]
@@ -259,7 +258,9 @@ def _hours(result: dict[str, Any]) -> str:
     return f"for {seconds / 60:,.1f} minutes, with " if seconds else "with "
 
 
-def _settings(spec: dict[str, Any], result: dict[str, Any]) -> Iterable[Sequence[str]]:
+def _settings(training: Run) -> Iterable[Sequence[str]]:
+    spec, result, objective = training.spec, training.result, training.objective
+    uses = {"beta": objective.uses_beta, "loss_on": objective.uses_loss_on} if objective is not None else {}
     lora = spec.get("lora", {})
     if spec.get("method") != "full":
         modules = lora.get("target_modules", "")
@@ -269,7 +270,7 @@ def _settings(spec: dict[str, Any], result: dict[str, Any]) -> Iterable[Sequence
         yield "layers", escaped(modules if isinstance(modules, str) else joined(list(modules)))
     for name, words in _SETTINGS:
         value = result.get(name) if name == "learning_rate" else spec.get(name)
-        if value is None or (name in _ONLY_PREFERENCES and spec.get("objective") == "sft"):
+        if value is None or not uses.get(name, True):
             continue
         # Where nothing is held out, what would follow from it has no effect.
         is_idle = name in _ONLY_VALIDATED and result.get("rows", {}).get("validation") == 0 and value

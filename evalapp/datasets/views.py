@@ -22,6 +22,8 @@ from evalapp.datasets.importing import column_samples, preview
 from evalapp.datasets.models import Dataset, DatasetImport, DatasetVersion, Split
 from evalapp.datasets.reference_hints import missed_reference_field
 from evalapp.datasets.uploads import RefusingUploadHandler
+from training.objectives import labels_of, learning_from
+from training.rows import JudgedRow, PreferenceRow
 
 STATION = "data"
 
@@ -85,7 +87,13 @@ def _upload(request: MemberRequest, dataset: Dataset, refusing: RefusingUploadHa
             show_problem(form, error)
         else:
             return redirect("dataset_import", request.project.slug, dataset.pk, dataset_import.pk)
-    context = {"station": STATION, "dataset": dataset, "form": form}
+    context = {
+        "station": STATION,
+        "dataset": dataset,
+        "form": form,
+        "pairs_for": labels_of(learning_from(PreferenceRow)),
+        "labels_for": labels_of(learning_from(JudgedRow)),
+    }
     status = 400 if request.method == "POST" else 200
     return render(request, "datasets/dataset_upload.html", context, status=status)
 

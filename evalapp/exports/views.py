@@ -27,6 +27,8 @@ from evalapp.exports.services import decide_all, decide_row, pairs_of, propose_r
 from evalapp.exports.writing import open_file
 from evalapp.runs.prompt_forms import PromptForm
 from evalapp.runs.prompt_views import prompt_page
+from training.objectives import labels_of, learning_from
+from training.rows import JudgedRow
 
 
 def _export_or_missing(request: MemberRequest, export_id: int) -> Export:
@@ -157,6 +159,7 @@ def export_row(request: MemberRequest, export_id: int, row_id: int) -> HttpRespo
             "form": form,
             "is_open": is_open(export),
             "pairs": pairs_of(row).count() if row.kind == RowKind.SFT else 0,
+            "learnt_by": labels_of(learning_from(JudgedRow)),
             "is_own": row.review is not None and row.review.reviewer_id == request.user.pk,
         },
         status=400 if form.is_bound else 200,

@@ -68,7 +68,7 @@ AXES: dict[str, Axis] = {
     "warmup_share": Axis("Warm-up share", float, _number),
     "weight_decay": Axis("Weight decay", float, _number),
     "max_length": Axis("Longest row in tokens", int, str, changes_loss=True),
-    "beta": Axis("Beta (DPO, KTO)", float, _number, changes_loss=True),
+    "beta": Axis("Beta", float, _number, changes_loss=True),
     SHARE: Axis("Share of the data", _read_share, lambda value: f"{100 * value:g}%"),
     SEED: Axis("Seed", int, str),
 }

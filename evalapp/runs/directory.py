@@ -20,6 +20,7 @@ from inference.spec import Candidate, GenerationRow, GenerationSpec
 from run_directory.files import sync_folder, write_whole
 from run_directory.protocol import DATA_FILE, SPEC_FILE, Message
 from run_directory.records import Record
+from training.objectives import objective_of
 from training.spec import TrainingSpec
 
 
@@ -34,7 +35,9 @@ def prepare_training(run: Run) -> TrainingSpec:
     if (folder / SPEC_FILE).exists():
         return TrainingSpec.from_json((folder / SPEC_FILE).read_bytes(), where=SPEC_FILE)
     spec = TrainingSpec.from_dict(run.spec)
-    rows, sha256 = _write_lines(folder / DATA_FILE, training_rows(run.dataset_version, spec.objective))
+    rows, sha256 = _write_lines(
+        folder / DATA_FILE, training_rows(run.dataset_version, objective_of(spec.objective))
+    )
     spec = replace(spec, rows=rows, data_sha256=sha256)
     write_whole(folder / SPEC_FILE, spec.to_json().encode())
     return spec

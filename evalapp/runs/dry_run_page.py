@@ -8,7 +8,8 @@ from evalapp.runs.advice import advice
 from evalapp.runs.contamination_guard import covering_decision
 from evalapp.runs.models import Run
 from run_directory.records import RecordError
-from training.dry_run_report import DryRunReport, Estimate, LengthBin, SequenceName, ShownRow
+from training.dry_run_report import DryRunReport, Estimate, LengthBin, ShownRow
+from training.rows import SequenceName
 
 NAMES: dict[SequenceName, str] = {
     "conversation": "",

@@ -14,21 +14,16 @@ from evalapp.registry.models import EXTERNAL_KINDS, ModelVersion
 from evalapp.registry.quantized import why_not_trainable
 from evalapp.runs import queries
 from evalapp.runs.answers import MOST_BYTES
-from evalapp.runs.methods import METHODS, OBJECTIVES
+from evalapp.runs.methods import METHODS
 from evalapp.runs.models import Run
 from evalapp.runs.run_comparison import ABSCISSAE
 from evalapp.runs.services import MOST_SAMPLES
 from evalapp.runs.shards import MOST_SHARDS
 from inference.spec import GENERATION_LIMITS, SAMPLING_LIMITS, GenerationSpec, SamplingParameters
-from training.spec import (
-    LARGE_RANK,
-    LORA_LIMITS,
-    MOST_EPOCHS,
-    TRAINING_LIMITS,
-    LoraParameters,
-    TrainingSpec,
-    default_rate,
-)
+from training import objectives
+from training.objectives import labels_of
+from training.rows import TrainingRow
+from training.spec import LORA_LIMITS, MOST_EPOCHS, TRAINING_LIMITS, LoraParameters, TrainingSpec
 
 
 def defaults_of(spec: type) -> dict[str, Any]:
@@ -75,7 +70,7 @@ class TrainingForm(forms.Form):
 
     name = forms.CharField(max_length=120, label="Name", help_text="Also the label of what it makes.")
     objective = forms.ChoiceField(
-        choices=[(key, words.choice) for key, words in OBJECTIVES.items()],
+        choices=lambda: [(each.key, f"{each.label}: {each.purpose}") for each in objectives.OBJECTIVES],
         initial=TRAINING["objective"], label="Objective", widget=forms.RadioSelect,
     )  # fmt: skip
     method = forms.ChoiceField(
@@ -84,8 +79,8 @@ class TrainingForm(forms.Form):
     )  # fmt: skip
     dataset_version = RowField(
         queryset=DatasetVersion.objects.none(), label="Dataset version", empty_label=None,
-        help_text="Its training rows; the held-out test rows and the feedback rows are never trained on. DPO and KTO take "
-        "the pairs and ratings that an export of feedback or an import has put there.", name_of=name_of_dataset_version)  # fmt: skip
+        help_text="Its training rows; the held-out test rows and the feedback rows are never trained on.",
+        name_of=name_of_dataset_version)  # fmt: skip
     base = RowField(
         queryset=ModelVersion.objects.none(),
         label="Base model",
@@ -100,17 +95,14 @@ class TrainingForm(forms.Form):
         min_value=0.01, max_value=MOST_EPOCHS, initial=TRAINING["epochs"], label="Epochs"
     )
     learning_rate = forms.FloatField(
-        **within(TRAINING_LIMITS, "learning_rate"), required=False, label="Learning rate",
-        help_text=f"Empty: {default_rate('lora', 'sft'):g} for SFT, {default_rate('lora', 'sft', rank=LARGE_RANK):g} from 8 "
-        f"billion parameters or rank {LARGE_RANK} upwards, {default_rate('lora', 'dpo'):g} for DPO and KTO; full "
-        f"fine-tuning {default_rate('full', 'sft'):g} and {default_rate('full', 'dpo'):g}.",
-    )  # fmt: skip
+        **within(TRAINING_LIMITS, "learning_rate"), required=False, label="Learning rate"
+    )
     loss_on = forms.ChoiceField(
-        choices=LOSS_ON, initial=TRAINING["loss_on"], label="Loss on (SFT)",
+        choices=LOSS_ON, initial=TRAINING["loss_on"], label="Loss on",
         help_text="Every turn needs a chat template that leaves earlier answers as they were.",
     )  # fmt: skip
     beta = forms.FloatField(
-        min_value=0.001, max_value=10, initial=TRAINING["beta"], label="Beta (DPO, KTO)",
+        min_value=0.001, max_value=10, initial=TRAINING["beta"], label="Beta",
         help_text="How closely the model is held to the one it starts as.",
     )  # fmt: skip
     rank = forms.IntegerField(**within(LORA_LIMITS, "rank"), initial=LORA["rank"], label="LoRA rank")
@@ -189,6 +181,24 @@ class TrainingForm(forms.Form):
         row_field(self, "dataset_version").queryset = queries.trainable_versions(project)
         row_field(self, "base").queryset = registry.bases_of(project)
         row_field(self, "continued_from").queryset = registry.adapters_of(project)
+        self._tell_of_objectives()
+
+    def _tell_of_objectives(self) -> None:
+        """Say beside each setting what an objective makes of it."""
+        known, fields = objectives.OBJECTIVES, self.fields
+        others = labels_of(each for each in known if each.row_type is not TrainingRow)
+        fields[
+            "dataset_version"
+        ].help_text += (
+            f" {others} take the pairs and ratings that an export of feedback or an import has put there."
+        )
+        rates = ", ".join(f"{each.label} {each.learning_rates}" for each in known)
+        fields["learning_rate"].help_text = f"Empty: {rates}."
+        fields["loss_on"].label = f"Loss on ({labels_of(each for each in known if each.uses_loss_on)})"
+        fields["beta"].label = f"Beta ({labels_of(each for each in known if each.uses_beta)})"
+        for objective in known:
+            for name, limit in objective.limits.items():
+                fields[name].help_text += f" {objective.label}: from {limit.least:g} to {limit.most:,g}."
 
     def clean_base(self) -> Any:
         base = self.cleaned_data["base"]

@@ -25,7 +25,8 @@ from run_directory.protocol import ADAPTER_FOLDER, MODEL_FOLDER, OUTPUTS_FILE, D
 from run_directory.records import RecordError
 from run_directory.words import counted
 from training.dry_run_report import DryRunReport
-from training.spec import Objective, RowAccount, TrainingReport
+from training.objectives import objective_of
+from training.spec import RowAccount, TrainingReport
 
 BATCH = 1000
 _LONGEST_LABEL = 80
@@ -93,7 +94,7 @@ def take_in_training(work: Work, run: Run, report: TrainingReport) -> dict[str, 
                 f"What was trained in {folder_for(run)} is not what result.json speaks of. Nothing was taken in; "
                 "start the training again."
             )
-        run.rows = account_of(run, report.rows, report.objective)
+        run.rows = account_of(run, report.rows)
         # With the rows that also evaluate, where an owner let it go on in spite of them.
         leaks = {name: found for name, found in run.result.items() if name == "leaks"}
         run.result = {**_shortened(report.to_dict()), **leaks}
@@ -110,7 +111,7 @@ def take_in_training(work: Work, run: Run, report: TrainingReport) -> dict[str, 
 def take_in_look(work: Work, run: Run, report: DryRunReport, leaks: ContaminationReport) -> dict[str, Any]:
     """Store what was found before a training; repeating it after a kill changes nothing."""
     with transaction.atomic():
-        run.rows = account_of(run, report.rows, report.objective)
+        run.rows = account_of(run, report.rows)
         run.result = {
             **_shortened(report.to_dict()),
             "leaks": leaks_of(run.dataset_version, leaks),
@@ -121,7 +122,7 @@ def take_in_look(work: Work, run: Run, report: DryRunReport, leaks: Contaminatio
     return {}
 
 
-def account_of(run: Run, account: RowAccount, objective: Objective) -> dict[str, Any]:
+def account_of(run: Run, account: RowAccount) -> dict[str, Any]:
     """What becomes of a training's rows, for ``Run.rows``."""
     return {
         "in": account.given,
@@ -131,7 +132,7 @@ def account_of(run: Run, account: RowAccount, objective: Objective) -> dict[str,
         "reasons": dict(Counter(row.reason for row in account.dropped_rows)),
         "train": account.train,
         "validation": account.validation,
-        **left_out(run.dataset_version, objective),
+        **left_out(run.dataset_version, objective_of(run.spec["objective"])),
     }
 
 

@@ -1,8 +1,8 @@
-"""The methods and objectives of training in words: what each is, and when to use it."""
+"""The methods of training in words: what each is, and when to use it."""
 
 from typing import NamedTuple
 
-from training.spec import Method, Objective
+from training.spec import Method
 
 
 class Words(NamedTuple):
@@ -30,18 +30,8 @@ METHODS: dict[Method, Words] = {
     ),
 }
 
-OBJECTIVES: dict[Objective, Words] = {
-    "sft": Words("SFT", "learn the given answers. First of all, and whenever there are good answers."),
-    "dpo": Words(
-        "DPO", "prefer the better of two answers. After SFT, with pairs from corrections or comparisons."
-    ),
-    "kto": Words(
-        "KTO", "prefer answers rated good to those rated bad. When there are ratings, but few pairs."
-    ),
-}
 
-
-def name_of(names: dict[Method, Words] | dict[Objective, Words], key: object) -> str:
+def method_name_of(key: object) -> str:
     """The name, also of a key that another version of the product wrote."""
-    words = dict[object, Words](names.items()).get(key)
+    words = dict[object, Words](METHODS.items()).get(key)
     return words.name if words else str(key or "")

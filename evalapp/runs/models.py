@@ -7,9 +7,11 @@ from evalapp.core.models import BaseModel
 from evalapp.datasets.models import DatasetVersion, Example
 from evalapp.jobs.models import Job
 from evalapp.registry.models import ModelVersion
-from evalapp.runs.methods import METHODS, OBJECTIVES, name_of
+from evalapp.runs.methods import method_name_of
 from evalapp.runs.row_words import left_out_sentences
 from run_directory.words import counted
+from training.objectives import find_objective
+from training.objectives.objective import Objective
 
 
 class RunKind(models.TextChoices):
@@ -131,8 +133,16 @@ class Run(BaseModel):
         """What a training trains, and what for, in words; empty for runs that have answers."""
         if self.kind not in TRAINING_KINDS:
             return ""
-        method = name_of(METHODS, self.spec.get("method"))
-        return f"{method} by {name_of(OBJECTIVES, self.spec.get('objective'))}"
+        return f"{method_name_of(self.spec.get('method'))} by {self.objective_label}"
+
+    @property
+    def objective(self) -> Objective | None:
+        """What a training is for; None for an objective that another version of the product wrote."""
+        return find_objective(self.spec.get("objective"))
+
+    @property
+    def objective_label(self) -> str:
+        return self.objective.label if self.objective else str(self.spec.get("objective") or "")
 
     @property
     def hyperparameters(self) -> dict[str, Any]:
@@ -178,7 +188,7 @@ class Run(BaseModel):
     @property
     def left_out(self) -> list[str]:
         """What is to be said of the version's rows that a training did not take."""
-        return list(left_out_sentences(self.rows, self.method_name))
+        return list(left_out_sentences(self.rows, self.method_name, self.objective_label))
 
     @property
     def not_drawn(self) -> int:

@@ -120,7 +120,7 @@ class Relay(ProgramRelay):
             message = f"The program accounts for its rows in a form that cannot be read: {error}."
             raise GarbageError(message) from error
         with transaction.atomic():
-            self._run.rows = account_of(self._run, account, self._run.spec.get("objective", "sft"))
+            self._run.rows = account_of(self._run, account)
             self._run.save(update_fields=["rows"])
             self._work.fence()
 

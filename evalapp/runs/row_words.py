@@ -6,7 +6,7 @@ from typing import Any
 from run_directory.words import counted
 
 
-def left_out_sentences(rows: Mapping[str, Any], method_name: str) -> Iterator[str]:
+def left_out_sentences(rows: Mapping[str, Any], method_name: str, objective_label: str) -> Iterator[str]:
     """``rows`` is ``Run.rows``; an older run's says less, and nothing that it does not say is told."""
     passed_over = int(rows.get("passed_over", 0))
     if passed_over:
@@ -15,7 +15,7 @@ def left_out_sentences(rows: Mapping[str, Any], method_name: str) -> Iterator[st
     if unrated := rows.get("unrated_pairs"):
         yield (
             f"{unrated:,} of these {'has' if unrated == 1 else 'have'} pairs but no rated answer. Where answers of a version "
-            "are rated, KTO learns from these alone, since a pair’s worse answer need not be a bad one."
+            f"are rated, {objective_label} learns from these alone, since a pair’s worse answer need not be a bad one."
         )
     if rows.get("judged_by") == "pairs":
         yield (

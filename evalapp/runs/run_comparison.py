@@ -13,7 +13,6 @@ from evalapp.runs.axes import AXES, written
 from evalapp.runs.models import Run, RunKind, TrainingPoint
 from evalapp.runs.queries import runs_of
 from evalapp.templatetags.durations import duration
-from training.spec import default_rate
 
 FEWEST, MOST = 2, 8
 OFFERED = 40
@@ -142,13 +141,12 @@ def _flat(run: Run) -> dict[str, Any]:
 
 def _default_rate(run: Run) -> float | None:
     """The rate of a training that chose none and has no result to say it."""
-    if "method" not in run.spec or "objective" not in run.spec:
+    if run.objective is None or "method" not in run.spec:
         return None
     lora = run.continued_from.config if run.continued_from else run.spec.get("lora", {})
     parameters = run.base.config.get("parameters") if run.base else None
-    return default_rate(
+    return run.objective.learning_rate(
         run.spec["method"],
-        run.spec["objective"],
         rank=int(lora.get("rank") or 0),
         parameters=int(parameters or 0),
     )

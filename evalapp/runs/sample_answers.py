@@ -8,7 +8,8 @@ from evalapp.datasets.queries import TRAINING_SPLITS, examples_of
 from evalapp.runs.models import Run, SampleAnswer
 from evalapp.runs.training_rows import data_row_of, row_number_of
 from run_directory.records import RecordError
-from training.spec import JudgedRow, PreferenceRow, SampleAnswers, TrainingRow
+from training.rows import JudgedRow, PreferenceRow, TrainingRow
+from training.spec import SampleAnswers
 
 
 class ShownSample(NamedTuple):
@@ -67,7 +68,7 @@ def shown_samples(run: Run) -> list[ShownSample]:
 
 def _reference(example: Example, row: str, run: Run) -> tuple[str, str]:
     """The answer that the row has, and what it is."""
-    match data_row_of(example, row, run.spec.get("objective", "sft")):
+    match data_row_of(example, row, run.objective) if run.objective else None:
         case TrainingRow(completion=turns):
             return turns[0].content, "Reference"
         case PreferenceRow(chosen=turns):

@@ -27,10 +27,11 @@ from evalapp.runs.models import Output, Run, RunCandidate, RunKind
 from evalapp.runs.run_limits import require_room
 from evalapp.runs.shards import checked_shards
 from evalapp.runs.signals import outputs_stored
-from evalapp.runs.training_rows import LACKS, training_examples
+from evalapp.runs.training_rows import too_few_rows
 from inference.spec import GenerationSpec, SamplingParameters
 from run_directory.records import RecordError
-from training.spec import MODEL_MAKERS, Objective, TrainingSpec
+from training.objectives import objective_of
+from training.spec import MODEL_MAKERS, TrainingSpec
 
 TRAINING_TASK = "evalapp.runs.tasks.carry_out_training"
 DRY_RUN_TASK = "evalapp.runs.tasks.carry_out_dry_run"
@@ -143,7 +144,8 @@ def checked_training(
     rows = sum(dataset_version.counts.get(split, 0) for split in TRAINING_SPLITS)
     spec = _training_spec(hyperparameters, continued_from=continued_from, rows=rows)
     settings_checks.require_possible_training(spec, base)
-    _require_something_to_learn(dataset_version, spec.objective)
+    if reason := too_few_rows(dataset_version, objective_of(spec.objective)):
+        _refuse("dataset_version", reason)
     return spec
 
 
@@ -451,15 +453,6 @@ def _rows_of(version: DatasetVersion, splits: Sequence[str]) -> int:
     if not rows:
         _refuse("splits", f"{version} has no rows in the chosen splits. Choose one that has.")
     return rows
-
-
-def _require_something_to_learn(version: DatasetVersion, objective: Objective) -> None:
-    if not training_examples(version, objective).filter(split=Split.TRAIN).exists():
-        _refuse(
-            "dataset_version",
-            f"The training rows of {version} have {LACKS[objective]}. Choose a version that an export of feedback made, "
-            "or import one.",
-        )
 
 
 def _require_ready(project: Project, version: DatasetVersion) -> None:

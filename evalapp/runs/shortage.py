@@ -19,9 +19,6 @@ from run_directory.memory import (
 )
 from run_directory.records import RecordError
 
-_FEWEST_ROWS = {"kto": 2}
-"""Kto compares each row with another of its batch."""
-
 
 class MemoryWatch:
     """Call ``tick`` while the program lives: the kernel kills without a word what has taken too much memory.
@@ -92,7 +89,8 @@ def half_batch(run: Run) -> dict[str, int] | None:
     if run.kind == RunKind.GENERATION:
         return {"batch_size": shortage.batch_size // 2} if shortage.batch_size > 1 else None
     effective = shortage.batch_size * (shortage.accumulation_steps or 1)
-    fewest = _FEWEST_ROWS.get(str(run.spec.get("objective")), 1)
+    limit = run.objective.limits.get("batch_size") if run.objective else None
+    fewest = int(limit.least) if limit else 1
     for rows in range(shortage.batch_size // 2, fewest - 1, -1):
         if effective % rows == 0:
             return {"batch_size": rows, "accumulation_steps": effective // rows}

@@ -1,24 +1,19 @@
 """What each objective learns from a dataset version: its lines of data.jsonl."""
 
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.db.models import Q, QuerySet
 
 from evalapp.datasets.models import DatasetVersion, Example, Split
 from evalapp.datasets.queries import TRAINING_SPLITS, examples_of
 from run_directory.protocol import Message
-from training.spec import DataRow, JudgedRow, Objective, PreferenceRow, TrainingRow
+from training.objectives.objective import Objective
+from training.rows import DataRow, JudgedRow, PreferenceRow, TrainingRow
 
 Common = dict[str, object]
 
 _HAS_PAIRS, _IS_RATED = ~Q(pairs=[]), ~Q(rated=[])
-LACKS: dict[Objective, str] = {
-    "sft": "no answer to learn",
-    "dpo": "no pair of a better and a worse answer",
-    "kto": "no answer that is rated good or bad",
-}
-"""What a row lacks that has nothing for an objective, in words."""
 
 
 def training_examples(version: DatasetVersion, objective: Objective) -> QuerySet[Example]:
@@ -26,12 +21,28 @@ def training_examples(version: DatasetVersion, objective: Objective) -> QuerySet
     return examples_of(version, TRAINING_SPLITS).filter(_takes_part(version, objective))
 
 
+def too_few_rows(version: DatasetVersion, objective: Objective) -> str:
+    """Why the version has not enough for the objective to train on; empty where it has."""
+    row_type, fewest = objective.row_type, objective.fewest_rows
+    examples = training_examples(version, objective).filter(split=Split.TRAIN)[:fewest]
+    found = sum(1 for example in examples for _ in _rows_of(example, objective))
+    if found >= fewest:
+        return ""
+    has = f"{found} {row_type.noun if found == 1 else row_type.plural}" if found else f"no {row_type.noun}"
+    needs = f", and {objective.label} needs at least {fewest}" if found else ""
+    return (
+        f"The training rows of {version} have {has}{needs}. Choose a version that an export of feedback made, or import "
+        "one."
+    )
+
+
 def left_out(version: DatasetVersion, objective: Objective) -> dict[str, Any]:
     """What became of the training and validation rows that have nothing for the objective, for ``Run.rows``.
 
     ``passed_over`` are those rows, ``passed_over_validation`` those of them that were to validate, and
-    ``draws_validation`` says that these were all of the version's, so that training rows are held out instead. Of kto
-    also ``judged_by``: "ratings", with the rows passed over whose pairs nobody rated as ``unrated_pairs``, or "pairs".
+    ``draws_validation`` says that these were all of the version's, so that training rows are held out instead. Of
+    judged answers also ``judged_by``: "ratings", with the rows passed over whose pairs nobody rated as
+    ``unrated_pairs``, or "pairs".
     """
     rest = examples_of(version, TRAINING_SPLITS).exclude(_takes_part(version, objective))
     validation = rest.filter(split=Split.VALIDATION).count()
@@ -40,7 +51,7 @@ def left_out(version: DatasetVersion, objective: Objective) -> dict[str, Any]:
         "passed_over_validation": validation,
         "draws_validation": bool(validation) and not _holds_validation(version, objective),
     }
-    if objective != "kto":
+    if objective.row_type is not JudgedRow:
         return found
     if not _has_ratings(version):
         return {**found, "judged_by": "pairs"}
@@ -48,11 +59,19 @@ def left_out(version: DatasetVersion, objective: Objective) -> dict[str, Any]:
 
 
 def _takes_part(version: DatasetVersion, objective: Objective) -> Q:
-    if objective == "sft":
-        # A row without any answer is the program's to drop and to name.
-        return ~Q(references=[]) | ~(_HAS_PAIRS | _IS_RATED)
-    if objective == "dpo":
-        return _HAS_PAIRS
+    return _SOURCES[objective.row_type].takes_part(version)
+
+
+def _has_answer(version: DatasetVersion) -> Q:
+    # A row without any answer is the program's to drop and to name.
+    return ~Q(references=[]) | ~(_HAS_PAIRS | _IS_RATED)
+
+
+def _has_pairs(version: DatasetVersion) -> Q:
+    return _HAS_PAIRS
+
+
+def _is_judged(version: DatasetVersion) -> Q:
     # The worse answer of a pair is not a bad one, nor the better one good: where people have said which answers are,
     # the sides of pairs would overrule them.
     return _IS_RATED if _has_ratings(version) else _HAS_PAIRS
@@ -70,15 +89,19 @@ def training_rows(version: DatasetVersion, objective: Objective) -> Iterator[Dat
     """Rows as the program reads them; those of one prompt stay on one side of the validation split."""
     # The program splits by itself unless the version has rows to validate this objective on.
     is_marked = _holds_validation(version, objective)
-    rows_of = _ROWS[objective]
+    is_single = _SOURCES[objective.row_type].is_single
     fields = ("row_number", "split", "messages", "references", "group_key", "pairs", "rated")
     for example in training_examples(version, objective).only(*fields).iterator(chunk_size=1000):
-        common: Common = {
-            "prompt": messages_of(example),
-            "group": example.group_key or (row_key(example.row_number) if objective != "sft" else None),
-            "split": example.split if is_marked else None,
-        }
-        yield from rows_of(example, common)
+        yield from _rows_of(
+            example,
+            objective,
+            group=example.group_key or (None if is_single else row_key(example.row_number)),
+            split=example.split if is_marked else None,
+        )
+
+
+def _rows_of(example: Example, objective: Objective, **common: object) -> Iterator[DataRow]:
+    return _SOURCES[objective.row_type].rows(example, {"prompt": messages_of(example), **common})
 
 
 def row_key(row_number: int) -> str:
@@ -94,8 +117,7 @@ def row_number_of(key: str) -> int | None:
 
 def data_row_of(example: Example, key: str, objective: Objective) -> DataRow | None:
     """What the run directory has of an example under the name; None where it has nothing."""
-    common: Common = {"prompt": messages_of(example)}
-    return next((row for row in _ROWS[objective](example, common) if row.id == key), None)
+    return next((row for row in _rows_of(example, objective) if row.id == key), None)
 
 
 def messages_of(example: Example) -> tuple[Message, ...]:
@@ -134,10 +156,18 @@ def _judgements(example: Example, common: Common) -> Iterator[DataRow]:
         )
 
 
-_ROWS: dict[Objective, Callable[[Example, Common], Iterator[DataRow]]] = {
-    "sft": _answers,
-    "dpo": _pairs,
-    "kto": _judgements,
+class _Source(NamedTuple):
+    """Where rows of a kind come from; ``is_single`` where an example has one at most."""
+
+    takes_part: Callable[[DatasetVersion], Q]
+    rows: Callable[[Example, Common], Iterator[DataRow]]
+    is_single: bool = False
+
+
+_SOURCES: dict[type[DataRow], _Source] = {
+    TrainingRow: _Source(_has_answer, _answers, is_single=True),
+    PreferenceRow: _Source(_has_pairs, _pairs),
+    JudgedRow: _Source(_is_judged, _judgements),
 }
 
 

@@ -261,6 +261,7 @@ def _loss_context(run: Run) -> dict[str, Any]:
         return {"points": [], "chart": None, "figures": []}
     points = queries.points_of(run)
     return {
+        "curves": run.objective.curves if run.objective else (),
         "points": points,
         "chart": loss_chart([(point.step, point.values) for point in points]),
         "figures": latest_figures(points, run.job),

@@ -5,6 +5,7 @@ from tests.run_directory.tiny import ROOT
 
 FOR_THE_WEB = (
     "training.spec",
+    "training.objectives",
     "inference.spec",
     "run_directory.protocol",
     "run_directory.program",

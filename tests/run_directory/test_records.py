@@ -6,7 +6,8 @@ import pytest
 
 from inference.spec import Candidate, GenerationRow, GenerationSpec, SamplingParameters
 from run_directory.records import RecordError, parse_json
-from training.spec import LoraParameters, TrainingRow, TrainingSpec
+from training.rows import TrainingRow
+from training.spec import LoraParameters, TrainingSpec
 
 TRAINING = {"base_folder": "/models/base", "rows": 3}
 GENERATION = {

@@ -21,7 +21,8 @@ from run_directory.files import sha256_of, write_whole
 from run_directory.program import drop_torn_line
 from tests.registry.handmade import make_adapter_folder, make_base_folder
 from training.merge_spec import MergeSpec
-from training.spec import MODEL_MAKERS, TrainingSpec, default_rate
+from training.objectives import objective_of
+from training.spec import MODEL_MAKERS, TrainingSpec
 
 DEVICE = {"kind": "cpu", "name": "Abacus", "dtype": "fp32", "threads": 2, "reason": "there is no other"}
 ENGINE = {"name": "transformers", "version": "0", "reason": "it is the only one"}
@@ -188,7 +189,7 @@ def train(folder: Path, behaviour: dict) -> dict:
         "method": spec.method,
         "objective": spec.objective,
         "learning_rate": rate_of(spec),
-        "class_weights": None,
+        "set_by_rows": {},
         "rows": account(spec),
         "max_length": 128,
         "steps": 4,
@@ -238,7 +239,7 @@ def dry_run(folder: Path, behaviour: dict) -> dict:
         "method": spec.method,
         "objective": spec.objective,
         "learning_rate": rate_of(spec),
-        "class_weights": None,
+        "set_by_rows": {},
         "rows": account(spec),
         "max_length": 128,
         "context": 512,
@@ -334,7 +335,7 @@ def drawn(spec: TrainingSpec) -> list[str]:
 
 
 def rate_of(spec: TrainingSpec) -> float:
-    return spec.learning_rate or default_rate(spec.method, spec.objective, rank=spec.lora.rank)
+    return spec.learning_rate or objective_of(spec.objective).learning_rate(spec.method, rank=spec.lora.rank)
 
 
 def validation_loss(spec: TrainingSpec) -> float:

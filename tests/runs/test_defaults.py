@@ -7,7 +7,8 @@ import pytest
 
 from evalapp.accounts.models import Project
 from evalapp.runs.forms import TrainingForm
-from training.spec import LoraParameters, TrainingSpec, default_rate
+from training.objectives import OBJECTIVES
+from training.spec import LoraParameters, TrainingSpec
 
 DESIGNED: dict[str, Any] = {
     "method": "lora", "objective": "sft", "loss_on": "completion", "beta": 0.1,
@@ -25,11 +26,7 @@ def test_the_program_has_the_designed_defaults() -> None:
     found = defaults_of(TrainingSpec)
     assert {name: found[name] for name in DESIGNED} == DESIGNED
     assert defaults_of(LoraParameters) == {**LORA, "target_modules": "all-linear"}
-    assert (default_rate("lora", "sft"), default_rate("lora", "dpo"), default_rate("lora", "kto")) == (
-        2e-4,
-        5e-6,
-        5e-6,
-    )
+    assert [each.learning_rate("lora") for each in OBJECTIVES] == [2e-4, 5e-6, 5e-6]
 
 
 @pytest.mark.django_db

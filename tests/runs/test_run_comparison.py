@@ -52,7 +52,7 @@ def test_losses_and_the_settings_that_differ(two: list[Run], project: Project) -
     assert compared.lacking == []
 
 
-def test_a_cancelled_training_tells_how_far_it_came_and_its_usual_rate(
+def test_a_cancelled_training_tells_how_far_it_came_and_its_default_rate(
     two: list[Run], project: Project
 ) -> None:
     """It has no result, and its points are there; the rate that both left out is one rate."""

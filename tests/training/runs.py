@@ -4,7 +4,9 @@ from pathlib import Path
 from typing import Any
 
 from tests.run_directory.tiny import opened, write_run
-from training.recipes import train as train_in
+from training.objectives import objective_of
+from training.program import train as train_in
+from training.rows import JudgedRow, PreferenceRow, TrainingRow
 from training.spec import TrainingReport, TrainingSpec
 
 STEPS = 8
@@ -24,7 +26,7 @@ def rows(count: int = 24) -> list[dict[str, Any]]:
 
 
 def pairs(count: int = 24) -> list[dict[str, Any]]:
-    """Rows for dpo."""
+    """The same with a worse answer beside each."""
     return [
         {
             "id": row["id"],
@@ -37,7 +39,7 @@ def pairs(count: int = 24) -> list[dict[str, Any]]:
 
 
 def judgements(count: int = 24) -> list[dict[str, Any]]:
-    """Rows for kto: two good answers to one bad one."""
+    """Two good answers to one bad one."""
     return [
         {
             "id": pair["id"],
@@ -49,7 +51,11 @@ def judgements(count: int = 24) -> list[dict[str, Any]]:
     ]
 
 
-ROWS = {"sft": rows, "dpo": pairs, "kto": judgements}
+_ROWS = {TrainingRow: rows, PreferenceRow: pairs, JudgedRow: judgements}
+
+
+def rows_for(objective: str, count: int = 24) -> list[dict[str, Any]]:
+    return _ROWS[objective_of(objective).row_type](count)
 
 
 def make_spec(base: Path, **fields: Any) -> TrainingSpec:
@@ -70,5 +76,5 @@ def make_spec(base: Path, **fields: Any) -> TrainingSpec:
 
 
 def train(folder: Path, spec: TrainingSpec, given: list[dict[str, Any]] | None = None) -> TrainingReport:
-    write_run(folder, spec, given if given is not None else ROWS[spec.objective](spec.rows))
+    write_run(folder, spec, given if given is not None else rows_for(spec.objective, spec.rows))
     return train_in(opened(folder))[1]

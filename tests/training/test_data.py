@@ -12,7 +12,8 @@ from run_directory.records import RecordError
 from training.data import TrainingData, chosen_max_length, read_rows, validation_ids
 from training.data import prepare as prepare_encoded
 from training.encoding import IGNORED, encode_answers
-from training.spec import TrainingRow, TrainingSpec
+from training.rows import TrainingRow
+from training.spec import TrainingSpec
 
 
 def row(name: str, prompt: str = "Hello", answer: str = "You save 300.", **fields: Any) -> TrainingRow:

@@ -8,7 +8,7 @@ import pytest
 
 from run_directory.protocol import ExitCode
 from tests.run_directory.tiny import events_of, opened, run, write_run
-from tests.training.runs import ROWS, make_spec, rows
+from tests.training.runs import make_spec, rows, rows_for
 from tests.training.runs import train as train_in
 from training import trial
 from training.dry_run import dry_run
@@ -84,7 +84,7 @@ def test_the_program_leaves_a_report_and_no_weights_and_the_training_follows(
 def test_what_is_trained_on_is_the_answer_and_its_end(
     base: Path, tmp_path: Path, objective: str, trained_on: list[str]
 ) -> None:
-    found = dry_run_report(tmp_path / "run", base, ROWS[objective](24), objective=objective)
+    found = dry_run_report(tmp_path / "run", base, rows_for(objective), objective=objective)
     first = found.shown_rows[0]
     assert (first.id, text_of(first, "trained")) == ("row-0", trained_on)
     prompt = "<|im_start|>user\nSummarise client 0.<|im_end|>\n<|im_start|>assistant\n"

@@ -66,7 +66,7 @@ def test_every_method_trains_in_bf16(base: Path, tmp_path: Path, method: str, ob
 def test_resumed_from_a_checkpoint_it_goes_on_where_it_was(base: Path, tmp_path: Path, method: str) -> None:
     import shutil
 
-    from training.recipes import train as train_in
+    from training.program import train as train_in
 
     folder = tmp_path / "run"
     whole = train(folder, on_gpu(base, method=method, dtype="fp32"))

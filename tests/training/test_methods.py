@@ -16,7 +16,7 @@ from run_directory.files import sha256_of
 from run_directory.program import Refusal
 from tests.run_directory.tiny import events_of, make_adapter, opened, write_run
 from tests.training.runs import make_spec, pairs, train
-from training.recipes import train as train_in
+from training.program import train as train_in
 from training.spec import TrainingReport
 
 STEPS = 6
@@ -45,8 +45,8 @@ KNOWN_LOSSES = {
 
 Finished = Callable[[str, str], tuple[Path, TrainingReport]]
 
-EVERY_RECIPE = [
-    pytest.param(*recipe, marks=needs_bitsandbytes if recipe[1] == "qlora" else ()) for recipe in KNOWN_LOSSES
+EVERY_COMBINATION = [
+    pytest.param(*each, marks=needs_bitsandbytes if each[1] == "qlora" else ()) for each in KNOWN_LOSSES
 ]
 
 
@@ -68,14 +68,14 @@ def finished(base: Path, tmp_path_factory: pytest.TempPathFactory) -> Finished:
     return run
 
 
-@pytest.mark.parametrize(("objective", "method"), EVERY_RECIPE)
+@pytest.mark.parametrize(("objective", "method"), EVERY_COMBINATION)
 def test_the_losses_are_the_known_ones(finished: Finished, objective: str, method: str) -> None:
     _, report = finished(objective, method)
     assert (report.method, report.objective) == (method, objective)
     assert [step.loss for step in report.losses] == pytest.approx(KNOWN_LOSSES[objective, method], rel=1e-3)
 
 
-@pytest.mark.parametrize(("objective", "method"), EVERY_RECIPE)
+@pytest.mark.parametrize(("objective", "method"), EVERY_COMBINATION)
 def test_resumed_from_a_checkpoint_it_has_the_same_losses_and_the_same_weights(
     finished: Finished, tmp_path: Path, objective: str, method: str
 ) -> None:
@@ -190,10 +190,12 @@ def test_dpo_from_an_adapter_is_held_to_that_adapter_and_not_to_the_base(base: P
 
 def test_kto_weighs_the_rarer_kind_so_that_both_count_the_same(finished: Finished) -> None:
     _, report = finished("kto", "lora")
-    weights = report.class_weights
-    assert weights is not None
-    assert (weights.desirable_rows, weights.undesirable_rows) == (16, 8)
-    assert (weights.desirable, weights.undesirable) == (1, 2)
+    assert report.set_by_rows == {
+        "desirable_rows": 16,
+        "undesirable_rows": 8,
+        "desirable_weight": 1,
+        "undesirable_weight": 2,
+    }
 
 
 def test_an_adapter_is_continued_by_the_method_that_scales_it_alike(
@@ -207,9 +209,9 @@ def test_an_adapter_is_continued_by_the_method_that_scales_it_alike(
 
 
 def test_rows_that_the_trainer_loses_end_the_run(base: Path, tmp_path: Path, monkeypatch: Any) -> None:
-    from training.trainers import PairTrainer
-
-    monkeypatch.setattr(PairTrainer, "_prepare_dataset", lambda self, rows, *_: rows.select(range(3)))
+    monkeypatch.setattr(
+        "training.trainers._WithReference._prepare_dataset", lambda self, rows, *_: rows.select(range(3))
+    )
     with pytest.raises(RuntimeError, match="holds 3 of 24 rows"):
         train(tmp_path / "run", spec_of(base, "dpo", "lora"))
 

@@ -10,9 +10,11 @@ from run_directory.records import RecordError
 from tests.run_directory.tiny import opened, write_run
 from training.data import prepare
 from training.encoding import IGNORED, encode_answers, encode_judgements, encode_pairs
-from training.kto import class_weights, in_batches
 from training.loop import begin
-from training.spec import JudgedRow, LoraParameters, PreferenceRow, TrainingRow, TrainingSpec, default_rate
+from training.objectives import objective_of
+from training.objectives.kto import KahnemanTverskyOptimisation
+from training.rows import JudgedRow, PreferenceRow, TrainingRow
+from training.spec import LoraParameters, TrainingSpec
 
 
 @pytest.fixture(scope="module")
@@ -134,33 +136,41 @@ def test_every_judged_answer_is_used_cut_or_dropped_and_named(tokenizer: Any) ->
 
 def test_each_row_of_a_kto_batch_is_compared_with_another_of_its_batch(tokenizer: Any) -> None:
     rows = [row.cut(99) for row in encode_judgements([judged(n, label=n < 3) for n in range(7)], tokenizer)]
-    drawn = in_batches(rows, 3, seed=1)
+    drawn = KahnemanTverskyOptimisation().arranged(rows, 3, seed=1)
     answers = [row["completion_ids"] for row in drawn]
     others = [row["KL_completion_ids"] for row in drawn]
     assert sorted(answers) == sorted(row["completion_ids"] for row in rows)
     assert others[:6] == [answers[2], answers[0], answers[1], answers[5], answers[3], answers[4]]
     # Alone in the last batch, it is compared with a row of the batch before, never with itself.
     assert others[6] == answers[5]
-    assert drawn == in_batches(rows, 3, seed=1) != in_batches(rows, 3, seed=2)
+    assert (
+        drawn
+        == KahnemanTverskyOptimisation().arranged(rows, 3, seed=1)
+        != KahnemanTverskyOptimisation().arranged(rows, 3, seed=2)
+    )
 
 
 @pytest.mark.parametrize(("good", "bad", "weights"), [(9, 3, (1, 3)), (2, 5, (2.5, 1)), (4, 4, (1, 1))])
 def test_the_rarer_kind_weighs_more(good: int, bad: int, weights: tuple[float, float]) -> None:
-    found = class_weights([{"label": True}] * good + [{"label": False}] * bad)
-    assert (found.desirable, found.undesirable) == weights
+    found = KahnemanTverskyOptimisation().set_by_rows([{"label": True}] * good + [{"label": False}] * bad)
+    assert (found["desirable_weight"], found["undesirable_weight"]) == weights
 
 
 @pytest.mark.parametrize(("label", "kind"), [(True, "bad"), (False, "good")])
 def test_kto_without_one_of_the_kinds_is_refused(label: bool, kind: str) -> None:
     with pytest.raises(Refusal, match=f"none of the 2 rows to train on has a {kind} one"):
-        class_weights([{"label": label}] * 2)
+        KahnemanTverskyOptimisation().set_by_rows([{"label": label}] * 2)
 
 
 @pytest.mark.parametrize(
     ("fields", "said"),
     [
-        ({"objective": "kto", "batch_size": 1}, "kto compares each row with another of its batch"),
-        ({"objective": "dpo", "loss_on": "assistant"}, 'loss_on "assistant" is for objective "sft"'),
+        (
+            {"objective": "kto", "batch_size": 1},
+            "batch_size 1 is not between 2 and 4,096: kto compares each row with another",
+        ),
+        ({"objective": "ppo"}, "objective: 'ppo' is not one of 'sft', 'dpo', 'kto'"),
+        ({"objective": "dpo", "loss_on": "assistant"}, 'loss_on "assistant" is not for the objective dpo'),
         ({"method": "dora", "continue_from": "/a"}, "the method dora makes a full model"),
         ({"method": "full", "continue_from": "/a"}, "the method full makes a full model"),
         ({"method": "sft"}, "method: 'sft' is not one of 'lora', 'rslora', 'dora', 'qlora', 'full'"),
@@ -188,13 +198,13 @@ def test_settings_that_do_not_go_together_are_refused(fields: dict[str, Any], sa
 def test_the_learning_rate_suits_the_method_the_objective_and_the_size(
     method: str, objective: str, size: dict[str, int], rate: float
 ) -> None:
-    assert default_rate(method, objective, **size) == rate
+    assert objective_of(objective).learning_rate(method, **size) == rate
 
 
 @pytest.mark.parametrize(
     ("fields", "rate"), [({}, 2e-4), ({"lora": LoraParameters(rank=64)}, 1e-4), ({"learning_rate": 0.1}, 0.1)]
 )
-def test_a_training_takes_the_usual_rate_unless_one_is_chosen(
+def test_a_training_takes_the_default_rate_unless_one_is_chosen(
     base: Path, tmp_path: Path, fields: dict[str, Any], rate: float
 ) -> None:
     spec = TrainingSpec(base_folder=str(base), rows=1, **fields)

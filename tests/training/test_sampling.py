@@ -10,10 +10,11 @@ import pytest
 
 from run_directory.protocol import ExitCode
 from tests.run_directory.tiny import events_of, run, start, wait_for, write_run
-from tests.training.runs import ROWS, make_spec, train
+from tests.training.runs import judgements, make_spec, rows, train
 from training import callbacks
+from training.rows import JudgedRow, TrainingRow
 from training.sampling import Sampler, chosen_prompts
-from training.spec import JudgedRow, SampleAnswers, TrainingReport, TrainingRow
+from training.spec import SampleAnswers, TrainingReport
 
 HELD_OUT = {"validation_share": 0.2, "evaluations": 4, "patience": None, "sample_tokens": 8}
 
@@ -43,7 +44,7 @@ def test_the_losses_are_the_same_with_and_without(base: Path, tmp_path: Path, ob
 
 
 def test_the_prompts_are_those_of_rows_held_out_and_their_answers_change(base: Path, tmp_path: Path) -> None:
-    given = [{**row, "split": "validation" if n < 4 else "train"} for n, row in enumerate(ROWS["sft"](24))]
+    given = [{**row, "split": "validation" if n < 4 else "train"} for n, row in enumerate(rows(24))]
     train(tmp_path / "run", make_spec(base, **HELD_OUT), given)
     found = samples_in(tmp_path / "run")
     names = [[answer.row for answer in each.answers] for each in found.values()]
@@ -58,7 +59,7 @@ def test_the_prompts_are_those_of_rows_held_out_and_their_answers_change(base: P
 def test_killed_and_started_again_it_has_the_answers_of_every_evaluation(base: Path, tmp_path: Path) -> None:
     spec = make_spec(base, **HELD_OUT)
     train(tmp_path / "whole", spec)
-    folder = write_run(tmp_path / "run", spec, ROWS["sft"](24))
+    folder = write_run(tmp_path / "run", spec, rows(24))
     with start("training", folder) as process:
         wait_for(process, "5/8")
         process.kill()
@@ -73,15 +74,15 @@ def test_trainings_with_other_seeds_ask_the_same_prompts_each_once(
     from transformers import AutoTokenizer
 
     tokenizer = AutoTokenizer.from_pretrained(base)
-    rows = [TrainingRow.from_dict(row) for row in ROWS["sft"](12)]
-    first = chosen_prompts(rows, tokenizer, count=3, longest=400)
-    assert chosen_prompts(rows[::-1], tokenizer, count=3, longest=400) == first
+    read = [TrainingRow.from_dict(row) for row in rows(12)]
+    first = chosen_prompts(read, tokenizer, count=3, longest=400)
+    assert chosen_prompts(read[::-1], tokenizer, count=3, longest=400) == first
     assert len({prompt.row for prompt in first}) == 3
     # Two answers to one prompt, as kto has them, are asked once.
-    twice = [JudgedRow.from_dict({**row, "id": f"{row['id']}.{n}"}) for row in ROWS["kto"](2) for n in (1, 2)]
+    twice = [JudgedRow.from_dict({**row, "id": f"{row['id']}.{n}"}) for row in judgements(2) for n in (1, 2)]
     assert len(chosen_prompts(twice, tokenizer, count=3, longest=400)) == 2
-    assert chosen_prompts(rows, tokenizer, count=3, longest=5) == []
-    assert chosen_prompts(rows, tokenizer, count=0, longest=400) == []
+    assert chosen_prompts(read, tokenizer, count=3, longest=5) == []
+    assert chosen_prompts(read, tokenizer, count=0, longest=400) == []
 
 
 @pytest.mark.parametrize("fields", [{"method": "full"}, {"gradient_checkpointing": True}, {"method": "dora"}])

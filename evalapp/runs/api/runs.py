@@ -40,7 +40,7 @@ class RunSerializer(Shown):
     """``rows`` says what became of every row: ``in`` = ``used`` (kept whole) + ``truncated`` + ``dropped``; of a training
     also how many of these were there to ``train`` on and for ``validation``, and how many rows of the version had nothing
     for its objective and were ``passed_over`` (``passed_over_validation`` of them were to validate; where these were all
-    such rows, ``draws_validation``); of kto, whether ``judged_by`` "ratings" (with ``unrated_pairs`` passed over) or the
+    such rows, ``draws_validation``); of judged answers, whether ``judged_by`` "ratings" (with ``unrated_pairs`` passed over) or the
     sides of "pairs". ``rows_read`` is how many of the first at
     least one step read: fewer where the training ended before one pass; null before its end, and where none is trained.
     ``engine_reason`` says why this engine and device.

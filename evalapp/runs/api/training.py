@@ -1,14 +1,13 @@
 """Trainings and dry runs."""
 
-from typing import Any
-
 from rest_framework import serializers
 
-from evalapp.api.fields import Body, Fields, Id, Shown, Text
+from evalapp.api.fields import Body, Id, Shown, Text
 from evalapp.api.operations import operation, route
 from evalapp.core.http import get_or_missing
 from evalapp.runs import services
-from evalapp.runs.api.runs import RunSerializer, RunView, without_own
+from evalapp.runs.api.runs import RunSerializer, RunView
+from evalapp.runs.api.training_settings import TrainingSettings
 from evalapp.runs.models import DrawnRows, SampleAnswer, TrainingPoint
 
 
@@ -16,13 +15,8 @@ class TrainingBody(Body):
     dataset_version = Id()
     base = Id(help_text="Id of a model version of kind base.")
     name = Text(max_length=120)
-    hyperparameters = Fields(default=dict, help_text="Fields of docs/run-directory.md's training settings.")
+    hyperparameters = TrainingSettings(default=dict)
     continued_from = Id(required=False, allow_null=True, default=None)
-
-    own_folders = ("base_folder", "continue_from", "rows", "data_sha256")
-
-    def validate_hyperparameters(self, values: dict[str, Any]) -> dict[str, Any]:
-        return without_own(values, self.own_folders)
 
 
 class TrainingPointSerializer(Shown):
