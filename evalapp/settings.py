@@ -275,6 +275,7 @@ SPECTACULAR_SETTINGS = {
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",
         "evalapp.api.schema.group_by_subject",
+        "evalapp.api.examples.with_examples",
     ],
     "ENUM_NAME_OVERRIDES": {
         "Role": "evalapp.accounts.models.Role",

@@ -9,7 +9,10 @@ from django.urls import URLPattern
 from drf_spectacular.drainage import GENERATOR_STATS
 from drf_spectacular.generators import SchemaGenerator
 from drf_spectacular.validation import validate_schema
+from jsonschema import Draft202012Validator
 
+from evalapp.api.examples import NoExampleError, with_examples
+from evalapp.api.operations import Operation
 from evalapp.api_urls import urlpatterns
 from tests.api.conftest import problem_in
 
@@ -61,6 +64,61 @@ def test_every_operation_has_words_a_token_and_the_shape_of_its_errors(schema: d
         assert good, name
     identifiers = [described["operationId"] for _, described in _operations(schema)]
     assert len(set(identifiers)) == len(identifiers)
+
+
+def _contents(described: dict[str, Any]) -> list[dict[str, Any]]:
+    bodies = [described.get("requestBody", {}), *described["responses"].values()]
+    return [
+        content
+        for body in bodies
+        for media_type, content in body.get("content", {}).items()
+        if media_type != "application/octet-stream"
+    ]
+
+
+def _example(schema: dict[str, Any], content: dict[str, Any]) -> Any:
+    name = content["examples"]["example"]["$ref"].rpartition("/")[2]
+    return schema["components"]["examples"][name]["value"]
+
+
+def test_every_request_and_every_answer_has_an_example_that_its_schema_admits(schema: dict[str, Any]) -> None:
+    for name, described in _operations(schema):
+        for content in _contents(described):
+            admits = Draft202012Validator({**content["schema"], "components": schema["components"]})
+            problems = [error.message for error in admits.iter_errors(_example(schema, content))]
+            assert problems == [], name
+
+
+def _declared() -> list[tuple[str, str, Operation]]:
+    handlers = [
+        (_address(pattern), method, getattr(pattern.callback.cls, method, None))
+        for pattern in urlpatterns
+        if hasattr(pattern.callback, "cls")
+        for method in pattern.callback.cls.http_method_names
+    ]
+    return [(path, method, each.operation) for path, method, each in handlers if hasattr(each, "operation")]
+
+
+def test_an_operation_takes_the_example_of_its_request(schema: dict[str, Any]) -> None:
+    taken = 0
+    for path, method, operation in _declared():
+        described = schema["paths"][path][method]
+        if "requestBody" in described and not operation.upload:
+            given = operation.body(data=_example(schema, _contents(described)[0]))
+            assert given.is_valid(), (path, given.errors)
+            taken += 1
+    assert taken >= 80
+
+
+def test_an_operation_with_a_field_that_has_no_example_is_refused(schema: dict[str, Any]) -> None:
+    unknown = {"type": "object", "properties": {"riddle": {"type": "string"}}}
+    content = {"application/json": {"schema": {"$ref": "#/components/schemas/RiddleBody"}}}
+    result = {
+        "paths": {"/api/v1/riddles/": {"patch": {"requestBody": {"content": content}, "responses": {}}}},
+        "components": {"schemas": {"RiddleBody": unknown}},
+    }
+    with pytest.raises(NoExampleError, match=r"RiddleBody\.riddle has no example"):
+        with_examples(result, None, None, True)
 
 
 def test_every_list_has_the_parameters_of_paging(schema: dict[str, Any]) -> None:
