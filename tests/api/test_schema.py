@@ -2,17 +2,18 @@
 
 import re
 from typing import Any
+from uuid import UUID
 
 import pytest
 from django.test import Client
-from django.urls import URLPattern
+from django.urls import URLPattern, resolve, reverse
 from drf_spectacular.drainage import GENERATOR_STATS
 from drf_spectacular.generators import SchemaGenerator
 from drf_spectacular.validation import validate_schema
 from jsonschema import Draft202012Validator
 
 from evalapp.api.examples import NoExampleError, with_examples
-from evalapp.api.operations import Operation
+from evalapp.api.operations import ApiView, Operation
 from evalapp.api_urls import urlpatterns
 from tests.api.conftest import problem_in
 
@@ -43,6 +44,28 @@ def test_every_route_is_in_it_with_the_methods_that_it_takes(schema: dict[str, A
     }
     described = {path: set(methods) - {"parameters"} for path, methods in schema["paths"].items()}
     assert described == offered
+
+
+def test_every_class_with_operations_has_its_route() -> None:
+    routed = {getattr(pattern.callback, "cls", None) for pattern in urlpatterns}
+    declaring: set[type[ApiView]] = set()
+    waiting = ApiView.__subclasses__()
+    while waiting:
+        view = waiting.pop()
+        waiting += view.__subclasses__()
+        if any(hasattr(each, "operation") for each in vars(view).values()):
+            declaring.add(view)
+    assert {view for view in declaring if view.__module__.startswith("evalapp.")} - routed == set()
+
+
+def test_no_route_hides_another() -> None:
+    """They stand in the order of their modules' names."""
+    values = {"slug": "a", "uuid": UUID(int=0), "int": 1, "str": "a"}
+    for pattern in urlpatterns:
+        converters = re.findall(r"<(\w+):(\w+)>", str(pattern.pattern))
+        if pattern.name not in ("api_schema", "api_missing"):
+            address = reverse(str(pattern.name), kwargs={name: values[kind] for kind, name in converters})
+            assert resolve(address).url_name == pattern.name
 
 
 def _operations(schema: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
