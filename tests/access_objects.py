@@ -267,7 +267,7 @@ def _results(world: SimpleNamespace) -> None:
     world.export = Export.objects.create(project=world.project, campaign=world.campaign, name="Proposed rows")
     world.export_row = ExportRow.objects.create(
         export=world.export,
-        kind="sft",
+        kind="answer",
         example=world.example,
         review=world.review,
         rejected_output=world.output,

@@ -24,7 +24,6 @@ PROMPT_TEMPLATE = "{prompt}"
 
 FIRST_TRAINING: dict[str, Any] = {
     "method": "lora",
-    "objective": "sft",
     "lora": {"rank": 16, "alpha": 32, "dropout": 0.05},
     "learning_rate": 1e-3,
     "schedule": "cosine",

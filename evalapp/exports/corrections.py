@@ -103,7 +103,7 @@ def _latest_decisions(campaign: Campaign) -> dict[int, _Decided]:
     rows = (
         ExportRow.objects.filter(
             export__campaign=campaign,
-            kind=RowKind.SFT,
+            kind=RowKind.ANSWER,
             review__isnull=False,
             is_included=True,
             review__correction__isnull=False,

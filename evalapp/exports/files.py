@@ -52,7 +52,7 @@ def write_lines(folder: Path, name: str, lines: Iterable[str], *, headers: int =
     return WrittenFile(name, rows - headers, digest.hexdigest(), size)
 
 
-def sft_lines(rows: Iterable[ExportRow]) -> Iterator[str]:
+def answer_lines(rows: Iterable[ExportRow]) -> Iterator[str]:
     """Conversational prompt and completion, the canonical training row."""
     for row in rows:
         yield _json_line(
@@ -78,7 +78,7 @@ def preference_lines(rows: Iterable[ExportRow]) -> Iterator[str]:
         )
 
 
-def kto_lines(rows: Iterable[ExportRow]) -> Iterator[str]:
+def rated_lines(rows: Iterable[ExportRow]) -> Iterator[str]:
     """Single answers with whether each is one to give."""
     for row in rows:
         yield _json_line(

@@ -20,9 +20,9 @@ class ProposedRowsForm(forms.Form):
     name = forms.CharField(
         max_length=120, required=False, help_text="Left empty, it is named after the campaign."
     )
-    sft_floor = forms.FloatField(
+    answer_floor = forms.FloatField(
         label="Minimum mean score",
-        initial=SelectionRules.sft_floor,
+        initial=SelectionRules.answer_floor,
         min_value=1,
         max_value=5,
         help_text="Of an output that becomes a training answer, on a scale of 1 to 5. A correction always goes first.",
@@ -49,7 +49,7 @@ class ProposedRowsForm(forms.Form):
 
     def rules(self) -> SelectionRules:
         return SelectionRules(
-            sft_floor=self.cleaned_data["sft_floor"], pair_gap=self.cleaned_data["pair_gap"]
+            answer_floor=self.cleaned_data["answer_floor"], pair_gap=self.cleaned_data["pair_gap"]
         )
 
 

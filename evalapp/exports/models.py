@@ -55,7 +55,7 @@ class Export(BaseModel):
 
 
 class RowKind(models.TextChoices):
-    SFT = "sft", "Training answer"
+    ANSWER = "answer", "Training answer"
     PREFERENCE = "preference", "Preference pair"
     RATED = "rated", "Rated answer"
 

@@ -79,7 +79,7 @@ def _rows(export: Export) -> list[int]:
     """Rows of the export's version that hold corrections, of the answers rated lowest first."""
     means = {each.output_id: each.mean for each in reviewed_outputs(export.campaign)}
     written = (
-        accepted_rows(export, RowKind.SFT)
+        accepted_rows(export, RowKind.ANSWER)
         .filter(review__isnull=False, training_example__version=export.dataset_version_id)
         .select_related("training_example")
     )

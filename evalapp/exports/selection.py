@@ -1,6 +1,6 @@
 """Which feedback becomes training data, and why: pure rules, one reason a row.
 
-Sources of the rules: corrections first, then outputs rated at or above ``sft_floor``; preference
+Sources of the rules: corrections first, then outputs rated at or above ``answer_floor``; preference
 pairs need the same prompt, a gap of at least ``pair_gap`` between means and a chosen mean of at
 least ``pair_floor``; ties are dropped. Means are on a scale of 1 to 5, to which other ranges are
 stretched.
@@ -18,12 +18,12 @@ from evalapp.exports.models import RowKind
 
 @dataclass(frozen=True)
 class SelectionRules:
-    sft_floor: float = 4.5
+    answer_floor: float = 4.5
     pair_gap: float = 1.0
     pair_floor: float = 4.0
 
     def __post_init__(self) -> None:
-        for name in ("sft_floor", "pair_floor"):
+        for name in ("answer_floor", "pair_floor"):
             if not 1 <= getattr(self, name) <= 5:
                 raise InvalidError(
                     f"{name.replace('_', ' ')} must lie between 1 and 5.", fields={name: ["Between 1 and 5."]}
@@ -135,7 +135,7 @@ def _correction_rows(
         if included:
             seen.add(same)
         yield SelectedRow(
-            kind=RowKind.SFT,
+            kind=RowKind.ANSWER,
             example_id=correction.example_id,
             chosen_text=text,
             is_included=included,
@@ -166,15 +166,15 @@ def _output_rows(
             reason = SIMULATED_OUT
         elif output.failed_on:
             reason = f"A reviewer failed it on “{output.failed_on}”, which is critical"
-        elif output.mean < rules.sft_floor:
-            reason = f"Mean {output.mean:.1f} is under {rules.sft_floor:g}"
+        elif output.mean < rules.answer_floor:
+            reason = f"Mean {output.mean:.1f} is under {rules.answer_floor:g}"
         elif output.example_id in corrected:
             reason = "The prompt has a correction, which goes first"
         else:
             plural = "" if output.reviews == 1 else "s"
             included, reason = True, f"Mean {output.mean:.1f} of {output.reviews} review{plural}"
         yield SelectedRow(
-            kind=RowKind.SFT,
+            kind=RowKind.ANSWER,
             example_id=output.example_id,
             chosen_text=output.text,
             is_included=included,
@@ -217,7 +217,7 @@ def _pair_rows(
 
 
 def _rated_rows(outputs: Iterable[ReviewedOutput], *, admits_simulated: bool) -> Iterator[SelectedRow]:
-    """Answers judged alone, as KTO learns them."""
+    """Answers judged alone."""
     for output in outputs:
         good = is_good(output, admits_simulated=admits_simulated)
         plural = "" if output.reviews == 1 else "s"

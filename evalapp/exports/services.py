@@ -144,7 +144,7 @@ def decide_row(*, row: ExportRow, decision: str, by: User, text: str = "") -> No
         changed = ExportRow.objects.filter(pk=row.pk, is_included=True).update(**decided)
         if _changes_the_answer(row, decision):
             pairs_of(row).update(**decided)
-        if row.kind == RowKind.SFT and RowDecision.REJECTED in (decision, row.decision):
+        if row.kind == RowKind.ANSWER and RowDecision.REJECTED in (decision, row.decision):
             back = decided if decision == RowDecision.REJECTED else _UNDECIDED
             _same_rated_good(row).update(**back)
         if not changed:
@@ -162,7 +162,7 @@ def decide_row(*, row: ExportRow, decision: str, by: User, text: str = "") -> No
 def _changes_the_answer(row: ExportRow, decision: str) -> bool:
     """An answer that is edited or rejected, or was so before, is that in its preference pairs as well."""
     changing = (RowDecision.EDITED, RowDecision.REJECTED)
-    return row.kind == RowKind.SFT and (decision in changing or row.decision in changing)
+    return row.kind == RowKind.ANSWER and (decision in changing or row.decision in changing)
 
 
 def pairs_of(row: ExportRow) -> QuerySet[ExportRow]:

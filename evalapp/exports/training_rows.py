@@ -12,7 +12,7 @@ from evalapp.exports.models import Export, ExportRow
 
 
 def training_rows(
-    export: Export, sft: Sequence[ExportRow], pairs: Sequence[ExportRow], rated: Sequence[ExportRow]
+    export: Export, answers: Sequence[ExportRow], pairs: Sequence[ExportRow], rated: Sequence[ExportRow]
 ) -> Iterator[ExampleRow]:
     """A row for each accepted answer; the preferences about its prompt stand in the prompt's first row.
 
@@ -23,7 +23,7 @@ def training_rows(
         preferences[row.example_id].add_pair(row)
     for row in rated:
         preferences[row.example_id].add_rated(row)
-    for row in sft:
+    for row in answers:
         found = preferences.pop(row.example_id, _Preferences())
         yield found.row(row.example, export, first=row)
     for found in preferences.values():

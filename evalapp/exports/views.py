@@ -158,7 +158,7 @@ def export_row(request: MemberRequest, export_id: int, row_id: int) -> HttpRespo
             "is_reviewing": is_reviewing_blind(export.campaign, request.user),
             "form": form,
             "is_open": is_open(export),
-            "pairs": pairs_of(row).count() if row.kind == RowKind.SFT else 0,
+            "pairs": pairs_of(row).count() if row.kind == RowKind.ANSWER else 0,
             "learnt_by": labels_of(learning_from(JudgedRow)),
             "is_own": row.review is not None and row.review.reviewer_id == request.user.pk,
         },

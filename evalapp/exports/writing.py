@@ -18,10 +18,10 @@ from evalapp.datasets.rows import ExampleRow
 from evalapp.datasets.services import create_version
 from evalapp.exports.files import (
     WrittenFile,
-    kto_lines,
+    answer_lines,
     preference_lines,
+    rated_lines,
     rating_lines,
-    sft_lines,
     write_lines,
 )
 from evalapp.exports.models import Export, ExportRow, ExportState, RowKind
@@ -55,11 +55,11 @@ def write_export(work: Work) -> dict[str, Any]:
     )
     if export.state == ExportState.DONE:
         return {"dataset_version": export.dataset_version_id}
-    sft = list(accepted_rows(export, RowKind.SFT))
+    answers = list(accepted_rows(export, RowKind.ANSWER))
     pairs = list(accepted_rows(export, RowKind.PREFERENCE))
     rated = list(accepted_rows(export, RowKind.RATED))
     work.progress(0, 4, "Writing files")
-    written = _write_files(export, sft, pairs, rated)
+    written = _write_files(export, answers, pairs, rated)
     work.raise_if_cancelled()
     work.progress(2, 4, "Making the dataset version")
     parent = DatasetVersion.objects.get(pk=params["parent_version"])
@@ -67,7 +67,7 @@ def write_export(work: Work) -> dict[str, Any]:
         version = create_version(
             dataset=parent.dataset,
             rows=chain(
-                training_rows(export, sft, pairs, rated),
+                training_rows(export, answers, pairs, rated),
                 _kept_rows(parent, export, keeps_training_rows=params["keeps_training_rows"]),
             ),
             by=work.job.created_by,
@@ -91,24 +91,24 @@ def write_export(work: Work) -> dict[str, Any]:
             project=export.project,
             data={
                 "dataset_version": version.pk,
-                "sft": len(sft),
+                "answer": len(answers),
                 "preference": len(pairs),
-                "kto": len(rated),
+                "rated": len(rated),
             },
         )
         work.fence()
     work.progress(4, 4, "Done")
-    return {"dataset_version": version.pk, "sft_rows": len(sft), "preference_rows": len(pairs)}
+    return {"dataset_version": version.pk, "answer_rows": len(answers), "preference_rows": len(pairs)}
 
 
 def _write_files(
-    export: Export, sft: list[ExportRow], pairs: list[ExportRow], rated: list[ExportRow]
+    export: Export, answers: list[ExportRow], pairs: list[ExportRow], rated: list[ExportRow]
 ) -> list[WrittenFile]:
     folder = export_folder(export)
     written = [
-        write_lines(folder, "sft.jsonl", sft_lines(sft)),
+        write_lines(folder, "answers.jsonl", answer_lines(answers)),
         write_lines(folder, "preference.jsonl", preference_lines(pairs)),
-        write_lines(folder, "kto.jsonl", kto_lines(rated)),
+        write_lines(folder, "rated.jsonl", rated_lines(rated)),
         write_lines(folder, "ratings.csv", _rating_lines(export), headers=1),
     ]
     manifest = json.dumps(

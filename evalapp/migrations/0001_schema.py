@@ -1317,7 +1317,7 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.BigAutoField(primary_key=True, serialize=False)),
                 ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('kind', models.CharField(choices=[('sft', 'Training answer'), ('preference', 'Preference pair'), ('rated', 'Rated answer')], max_length=10)),
+                ('kind', models.CharField(choices=[('answer', 'Training answer'), ('preference', 'Preference pair'), ('rated', 'Rated answer')], max_length=10)),
                 ('chosen_text', models.TextField()),
                 ('edited_text', models.TextField(blank=True)),
                 ('is_included', models.BooleanField()),

@@ -243,8 +243,8 @@ def test_a_file_that_left_the_disk_is_told(
     campaign = make_campaign(project, [reviewer])
     review_all(campaign, reviewer, {})
     export = make_proposed_rows(campaign, owner)
-    type(export).objects.filter(pk=export.pk).update(state="done", files=[{"name": "sft.jsonl"}])
-    answer = program_for(owner).get(f"projects/{project.slug}/exports/{export.pk}/files/sft.jsonl/")
+    type(export).objects.filter(pk=export.pk).update(state="done", files=[{"name": "answers.jsonl"}])
+    answer = program_for(owner).get(f"projects/{project.slug}/exports/{export.pk}/files/answers.jsonl/")
     assert "not on this server's disk" in problem_in(answer, 404)["message"]
 
 

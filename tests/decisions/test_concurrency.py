@@ -117,7 +117,7 @@ def test_a_gate_that_waits_for_a_decision_is_held_against_the_champion_it_makes(
 def test_eight_posts_propose_rows_once_and_the_others_are_told() -> None:
     campaign, manager = reviewed()
     address = f"/projects/{campaign.project.slug}/export/new/"
-    form = {"campaign": campaign.pk, "name": "Corrections", "sft_floor": 4, "pair_gap": 1, "pair_floor": 3}
+    form = {"campaign": campaign.pk, "name": "Corrections", "answer_floor": 4, "pair_gap": 1, "pair_floor": 3}
 
     responses = at_once(8, lambda _: client_of(manager).post(address, form))
 

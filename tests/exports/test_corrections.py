@@ -60,7 +60,7 @@ def campaign(project: Project, reviewer: User, other_reviewer: User) -> Campaign
 
 def accept(campaign: Campaign, by: User, *, decision: str = "accepted", text: str = "") -> None:
     export = make_proposed_rows(campaign, by)
-    for row in export.rows.filter(kind=RowKind.SFT, is_included=True, rejected_output__isnull=False):
+    for row in export.rows.filter(kind=RowKind.ANSWER, is_included=True, rejected_output__isnull=False):
         decide_row(row=row, decision=decision, by=by, text=text)
 
 
@@ -83,7 +83,7 @@ def test_only_what_somebody_else_accepted_counts(campaign: Campaign, manager: Us
         start_measuring(campaign=campaign, by=manager)
 
     export = make_proposed_rows(campaign, manager)
-    rows = list(export.rows.filter(kind=RowKind.SFT, rejected_output__isnull=False).order_by("pk"))
+    rows = list(export.rows.filter(kind=RowKind.ANSWER, rejected_output__isnull=False).order_by("pk"))
     decide_row(row=rows[0], decision="accepted", by=manager)
     decide_row(row=rows[1], decision="edited", by=manager, text="As edited.")
     decide_row(row=rows[2], decision="rejected", by=manager)
@@ -172,7 +172,7 @@ def test_corrections_that_the_finder_picked_are_said_to_be_and_temper_what_is_fo
     found = [output.item_output_id for output in load_scores(campaign).outputs]
     because = "ROUGE-L in its highest tenth"
     export = propose_rows(campaign=campaign, by=manager, name="Found", only=found, picked_because=because)
-    rows = export.rows.filter(kind=RowKind.SFT, is_included=True, rejected_output__isnull=False)
+    rows = export.rows.filter(kind=RowKind.ANSWER, is_included=True, rejected_output__isnull=False)
     for row in rows:
         decide_row(row=row, decision="accepted", by=manager)
     report = measured(campaign)
@@ -207,7 +207,7 @@ def test_other_corrections_are_measured_anew_and_the_same_are_kept(campaign: Cam
     job.refresh_from_db()
     assert job.result == {"outputs": 2 * ROWS, "measured": 0, "kept": 2 * ROWS}
 
-    row = campaign.exports.get().rows.filter(kind=RowKind.SFT, rejected_output__isnull=False).first()
+    row = campaign.exports.get().rows.filter(kind=RowKind.ANSWER, rejected_output__isnull=False).first()
     assert row is not None
     decide_row(row=row, decision="edited", by=manager, text="Quite another text.")
     # Both candidates' outputs to that example.
@@ -322,7 +322,7 @@ def test_the_page_asks_the_database_as_often_for_many_as_for_few(
 ) -> None:
     address = reverse("campaign_corrections", args=[project.slug, campaign.pk])
     export = make_proposed_rows(campaign, manager)
-    rows = list(export.rows.filter(kind=RowKind.SFT, rejected_output__isnull=False))
+    rows = list(export.rows.filter(kind=RowKind.ANSWER, rejected_output__isnull=False))
     browser, counts = client_of(manager), []
     for given in (rows[:1], rows[1:]):
         for row in given:

@@ -89,16 +89,16 @@ def test_the_tray_holds_every_row_with_its_reason(campaign: Campaign, manager: U
 
     included = export.rows.filter(is_included=True).values_list("kind", "reason")
     assert sorted(included) == [
+        ("answer", "Correction by a reviewer"),
+        ("answer", "Correction by a reviewer"),
+        ("answer", "Correction by a reviewer"),
+        ("answer", "Mean 5.0 of 2 reviews"),
         ("preference", "Correction preferred to its output"),
         ("preference", "Correction preferred to its output"),
         ("preference", "Correction preferred to its output"),
         ("preference", "Means 5.0 and 1.5"),
         ("rated", "Bad: mean 1.5 of 2 reviews"),
         ("rated", "Good: mean 5.0 of 2 reviews"),
-        ("sft", "Correction by a reviewer"),
-        ("sft", "Correction by a reviewer"),
-        ("sft", "Correction by a reviewer"),
-        ("sft", "Mean 5.0 of 2 reviews"),
     ]
     assert not export.rows.filter(reason="").exists()
     assert row_counts(export)._asdict() == {
@@ -208,7 +208,7 @@ def test_the_author_of_a_correction_does_not_decide_on_it(campaign: Campaign, en
 
 
 def test_decisions_keep_both_texts_and_are_audited(campaign: Campaign, manager: User) -> None:
-    row = make_proposed_rows(campaign, manager).rows.filter(review__isnull=False, kind=RowKind.SFT)[0]
+    row = make_proposed_rows(campaign, manager).rows.filter(review__isnull=False, kind=RowKind.ANSWER)[0]
     before = row.chosen_text
 
     decide_row(row=row, decision="edited", by=manager, text=" Edited. ")
@@ -243,7 +243,7 @@ def test_the_row_says_that_an_answer_is_needed_and_that_its_pair_goes_with_it(
     campaign: Campaign, manager: User
 ) -> None:
     export = make_proposed_rows(campaign, manager)
-    row = export.rows.filter(review__isnull=False, kind=RowKind.SFT)[0]
+    row = export.rows.filter(review__isnull=False, kind=RowKind.ANSWER)[0]
     pair = export.rows.get(review=row.review_id, kind=RowKind.PREFERENCE)
     browser = client_of(manager)
     address = f"/projects/{campaign.project.slug}/export/{export.pk}/rows/{row.pk}/"
@@ -266,7 +266,7 @@ def test_files_are_whole_counted_and_hashed(campaign: Campaign, manager: User, r
 
     folder = export_folder(export)
     assert sorted(path.name for path in folder.iterdir()) == [
-        "kto.jsonl", "manifest.json", "preference.jsonl", "ratings.csv", "sft.jsonl",
+        "answers.jsonl", "manifest.json", "preference.jsonl", "rated.jsonl", "ratings.csv",
     ]  # fmt: skip
     listed = {entry["name"]: entry for entry in export.files}
     for path in folder.iterdir():
@@ -274,20 +274,20 @@ def test_files_are_whole_counted_and_hashed(campaign: Campaign, manager: User, r
         assert (listed[path.name]["sha256"], listed[path.name]["size"]) == (
             hashlib.sha256(data).hexdigest(), len(data),
         )  # fmt: skip
-    sft = [json.loads(line) for line in (folder / "sft.jsonl").read_text().splitlines()]
+    answers = [json.loads(line) for line in (folder / "answers.jsonl").read_text().splitlines()]
     pairs = [json.loads(line) for line in (folder / "preference.jsonl").read_text().splitlines()]
     ratings = list(csv.DictReader(io.StringIO((folder / "ratings.csv").read_text())))
-    assert [listed[f"{name}"]["rows"] for name in ("sft.jsonl", "preference.jsonl", "ratings.csv")] == [
-        len(sft), len(pairs), len(ratings),
+    assert [listed[f"{name}"]["rows"] for name in ("answers.jsonl", "preference.jsonl", "ratings.csv")] == [
+        len(answers), len(pairs), len(ratings),
     ]  # fmt: skip
     # 16 reviews of 5 criteria.
-    assert (len(sft), len(pairs), len(ratings)) == (4, 4, 80)
-    judged = [json.loads(line) for line in (folder / "kto.jsonl").read_text().splitlines()]
-    assert listed["kto.jsonl"]["rows"] == len(judged)
+    assert (len(answers), len(pairs), len(ratings)) == (4, 4, 80)
+    judged = [json.loads(line) for line in (folder / "rated.jsonl").read_text().splitlines()]
+    assert listed["rated.jsonl"]["rows"] == len(judged)
     of_row_4 = [line["label"] for line in judged if line["prompt"][0]["content"] == "Summarise portfolio 4."]
     assert sorted(of_row_4) == [False, True]
-    assert sft[0]["prompt"] == [{"role": "user", "content": "Summarise portfolio 1."}]
-    assert sft[0]["completion"] == [{"role": "assistant", "content": BETTER.format(n=1)}]
+    assert answers[0]["prompt"] == [{"role": "user", "content": "Summarise portfolio 1."}]
+    assert answers[0]["completion"] == [{"role": "assistant", "content": BETTER.format(n=1)}]
     assert pairs[0]["chosen"][0]["content"] == BETTER.format(n=1)
     assert pairs[0]["rejected"][0]["content"] == "Portfolio 1 holds 60% shares and pays 1% a year."
     assert {row["correction"] for row in ratings} == {
@@ -325,7 +325,7 @@ def test_rated_answers_teach_beside_the_accepted_ones_unless_somebody_rejected_t
     campaign: Campaign, manager: User
 ) -> None:
     export = make_proposed_rows(campaign, manager)
-    [good] = export.rows.filter(kind=RowKind.SFT, is_included=True, review__isnull=True)
+    [good] = export.rows.filter(kind=RowKind.ANSWER, is_included=True, review__isnull=True)
     decide_row(row=good, decision="rejected", by=manager)
     decide_all(export=export, decision="accepted", by=manager)
     _write(export, manager)
@@ -399,9 +399,11 @@ def test_a_writer_killed_half_way_leaves_a_tray_that_can_be_written_again(
     assert (export.state, export.files, export.dataset_version) == (ExportState.WRITING, [], None)
 
     # The rows may be decided on again, and the next writing takes them as they are then.
-    decide_row(row=export.rows.filter(kind=RowKind.SFT, is_included=True)[0], decision="rejected", by=manager)
+    decide_row(
+        row=export.rows.filter(kind=RowKind.ANSWER, is_included=True)[0], decision="rejected", by=manager
+    )
     assert _write(export, manager).state == JobState.SUCCEEDED
-    assert {entry["name"]: entry["rows"] for entry in export.files}["sft.jsonl"] == 3
+    assert {entry["name"]: entry["rows"] for entry in export.files}["answers.jsonl"] == 3
     assert campaign.dataset_version.dataset.versions.count() == 2
 
 
@@ -416,7 +418,7 @@ def test_lineage_from_a_rating_to_the_adapter_and_back(
     forward = review_lineage(project, review.pk)
     back = model_lineage(project, adapter.pk)
 
-    assert {row.kind for row in forward.rows} == {"sft", "preference"}
+    assert {row.kind for row in forward.rows} == {"answer", "preference"}
     assert [run.produced for run in forward.runs] == [adapter]
     assert [step.version.label for step in back.steps] == ["v2", "Base"]
     assert back.steps[0].exports == [export]
@@ -431,7 +433,7 @@ def test_lineage_survives_a_later_export_that_keeps_the_rows(
     project: Project, campaign: Campaign, manager: User, reviewer: User
 ) -> None:
     first = _exported(campaign, manager)
-    row = first.rows.filter(kind=RowKind.SFT, review__isnull=False)[0]
+    row = first.rows.filter(kind=RowKind.ANSWER, review__isnull=False)[0]
     second = make_proposed_rows(campaign, manager)
     decide_all(export=second, decision="accepted", by=manager)
     start = start_export(
@@ -457,9 +459,9 @@ def test_a_file_that_is_no_more_is_told_with_the_way_out(
 ) -> None:
     export = _exported(campaign, manager)
     folder = export_folder(export)
-    (folder / "sft.jsonl").unlink()
+    (folder / "answers.jsonl").unlink()
     if instead == "a folder":
-        (folder / "sft.jsonl").mkdir()
+        (folder / "answers.jsonl").mkdir()
     elif instead == "a file for its folder":
         folder.rename(folder.with_name("elsewhere"))
         folder.write_text("")
@@ -467,9 +469,9 @@ def test_a_file_that_is_no_more_is_told_with_the_way_out(
     slug = export.project.slug
     browser = client_of(manager)
 
-    page = browser.get(f"/projects/{slug}/export/{export.pk}/files/sft.jsonl")
+    page = browser.get(f"/projects/{slug}/export/{export.pk}/files/answers.jsonl")
     told = browser.get(
-        f"/api/v1/projects/{slug}/exports/{export.pk}/files/sft.jsonl/",
+        f"/api/v1/projects/{slug}/exports/{export.pk}/files/answers.jsonl/",
         headers={"Authorization": f"Bearer {secret}"},
     )
 

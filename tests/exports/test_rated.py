@@ -40,7 +40,7 @@ def rated_rows(export: Export) -> list[ExportRow]:
 
 
 def judged(export: Export) -> list[dict]:  # type: ignore[type-arg]
-    return [json.loads(line) for line in (export_folder(export) / "kto.jsonl").read_text().splitlines()]
+    return [json.loads(line) for line in (export_folder(export) / "rated.jsonl").read_text().splitlines()]
 
 
 def written(export: Export, by: User) -> Export:
@@ -78,7 +78,7 @@ def test_a_rejected_training_answer_is_not_learned_as_a_good_one_either(
     export = make_proposed_rows(campaign, manager)
     bad, good, *_ = rated_rows(export)
     answer = export.rows.select_related("review", "export__project").get(
-        kind=RowKind.SFT, chosen_output=good.chosen_output_id
+        kind=RowKind.ANSWER, chosen_output=good.chosen_output_id
     )
 
     def decisions() -> list[str]:

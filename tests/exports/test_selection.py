@@ -49,14 +49,14 @@ def rows(
     ],
 )
 def test_a_correction(given: GivenCorrection, is_included: bool, reason: str) -> None:
-    [row] = rows([], [given], kind=RowKind.SFT)
+    [row] = rows([], [given], kind=RowKind.ANSWER)
     assert (row.is_included, row.reason, row.review_id) == (is_included, reason, 1)
     [pair] = rows([], [given], kind=RowKind.PREFERENCE)
     assert (pair.is_included, pair.rejected_output_id, pair.review_id) == (is_included, 10, 1)
 
 
 def test_the_same_text_by_two_reviewers_is_taken_once() -> None:
-    found = rows([], [correction("New  text."), correction("New text.", review=2)], kind=RowKind.SFT)
+    found = rows([], [correction("New  text."), correction("New text.", review=2)], kind=RowKind.ANSWER)
     assert [(row.review_id, row.is_included) for row in found] == [(1, True), (2, False)]
     assert found[1].reason == "Another reviewer wrote the same text"
 
@@ -73,7 +73,7 @@ def test_the_same_text_by_two_reviewers_is_taken_once() -> None:
     ],
 )
 def test_a_rated_output(rated: ReviewedOutput, is_included: bool, reason: str) -> None:
-    [row] = rows([rated], [], kind=RowKind.SFT)
+    [row] = rows([rated], [], kind=RowKind.ANSWER)
     assert (row.is_included, row.reason, row.chosen_output_id) == (is_included, reason, 1)
 
 
@@ -100,7 +100,7 @@ def test_an_answer_is_good_or_bad_at_the_ends_of_the_scale_alone(
 
 
 def test_a_correction_goes_before_a_well_rated_output() -> None:
-    found = rows([output(1, 5.0)], [correction("New.")], kind=RowKind.SFT)
+    found = rows([output(1, 5.0)], [correction("New.")], kind=RowKind.ANSWER)
     assert [(row.is_included, row.reason) for row in found] == [
         (True, "Correction by a reviewer"),
         (False, "The prompt has a correction, which goes first"),
@@ -151,12 +151,17 @@ def test_a_correction_that_repeats_the_better_answer_is_one_pair() -> None:
 
 def test_a_demonstration_admits_simulated_feedback() -> None:
     found = rows(
-        [output(1, 5.0, simulated=True)], [correction("New.", simulated=True)], kind=RowKind.SFT, admits=True
+        [output(1, 5.0, simulated=True)],
+        [correction("New.", simulated=True)],
+        kind=RowKind.ANSWER,
+        admits=True,
     )
     assert [row.is_included for row in found] == [True, False]
 
 
-@pytest.mark.parametrize("rules", [{"sft_floor": 0.5}, {"pair_floor": 6}, {"pair_gap": 0}, {"pair_gap": 4.5}])
+@pytest.mark.parametrize(
+    "rules", [{"answer_floor": 0.5}, {"pair_floor": 6}, {"pair_gap": 0}, {"pair_gap": 4.5}]
+)
 def test_rules_outside_the_scale_are_refused(rules: dict[str, float]) -> None:
     with pytest.raises(InvalidError) as refused:
         SelectionRules(**rules)

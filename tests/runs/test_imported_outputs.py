@@ -106,7 +106,7 @@ def test_answers_from_a_file_are_scored_reviewed_compared_and_exported(
     assert [numbers[label, "ROUGE-L"] for label in ("Vendor A", "Vendor B")] == [1, 0]
 
     browser.post(reverse("export_new", args=[project.slug]), {
-        "campaign": campaign.pk, "name": "Mended", "sft_floor": "4.5", "pair_gap": "1",
+        "campaign": campaign.pk, "name": "Mended", "answer_floor": "4.5", "pair_gap": "1",
     })  # fmt: skip
     export = Export.objects.get()
     browser.post(reverse("export_accept_all", args=[project.slug, export.pk]))
@@ -114,7 +114,7 @@ def test_answers_from_a_file_are_scored_reviewed_compared_and_exported(
     export.refresh_from_db()
     write_export(export.job_id)
     export.refresh_from_db()
-    file = browser.get(reverse("export_file", args=[project.slug, export.pk, "sft.jsonl"]))
+    file = browser.get(reverse("export_file", args=[project.slug, export.pk, "answers.jsonl"]))
     (row,) = (json.loads(line) for line in b"".join(file.streaming_content).decode().splitlines())
     assert row["completion"][0]["content"] == MENDED
     assert export.dataset_version is not None

@@ -91,7 +91,7 @@ class ExportRowQuery(Paging):
 class ExportBody(Body):
     campaign = Id()
     name = Text(max_length=120, allow_blank=True, default="")
-    sft_floor = Number(min_value=1, max_value=5, default=SelectionRules.sft_floor)
+    answer_floor = Number(min_value=1, max_value=5, default=SelectionRules.answer_floor)
     pair_gap = Number(min_value=0.01, max_value=4, default=SelectionRules.pair_gap)
     pair_floor = Number(min_value=1, max_value=5, default=SelectionRules.pair_floor)
 
@@ -146,7 +146,7 @@ class ExportList(ExportView):
         campaigns = self.project.campaigns.select_related("project", "rubric_version")
         campaign = chosen(campaigns, values["campaign"], "campaign", "campaign with id")
         rules = SelectionRules(
-            sft_floor=values["sft_floor"], pair_gap=values["pair_gap"], pair_floor=values["pair_floor"]
+            answer_floor=values["answer_floor"], pair_gap=values["pair_gap"], pair_floor=values["pair_floor"]
         )
         export = propose_rows(campaign=campaign, by=self.person, name=values["name"], rules=rules)
         return self.detail(export.pk)

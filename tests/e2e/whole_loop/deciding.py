@@ -159,7 +159,7 @@ def finish_export(engineer: Person, texts: list[str]) -> None:
     expect(engineer.page.get_by_role("heading", name="Created files")).to_be_visible(timeout=60_000)
     engineer.sees(f"{DATASET} v2")
     with engineer.page.expect_download() as started:
-        engineer.follow("sft.jsonl")
+        engineer.follow("answers.jsonl")
     lines = started.value.path().read_text().splitlines()
     said = [json.loads(line)["completion"][0]["content"] for line in lines]
     assert sorted(said) == sorted(texts)
