@@ -244,9 +244,7 @@ def database_times(campaign: Any) -> Figures:
                 campaign_reviewer = campaign_reviewer_for(user, campaign.key)
                 found = next_review(campaign_reviewer=campaign_reviewer)
                 assert isinstance(found, NextReview), found
-                task_for(
-                    item_output_id=found.item_output_id, campaign=campaign_reviewer.campaign, reviewer=user
-                )
+                task_for(item_output_id=found.subject_id, campaign=campaign_reviewer.campaign, reviewer=user)
             times.append(sum(spent))
             transaction.set_rollback(True)
     values = sorted(times)

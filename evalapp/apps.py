@@ -10,7 +10,6 @@ class EvalappConfig(AppConfig):
         import evalapp.campaigns.receivers
         import evalapp.core.checks
         import evalapp.decisions.receivers
-        import evalapp.judgements.receivers
         import evalapp.monitoring.receivers
         import evalapp.reviews.receivers
         import evalapp.scoring.receivers  # noqa: F401 - importing them connects and registers them

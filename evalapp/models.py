@@ -30,13 +30,6 @@ from evalapp.demo.models import Demonstration
 from evalapp.exports.models import Export, ExportRow
 from evalapp.gates.models import CampaignGate, Gate, GateEvaluation, Ledger
 from evalapp.jobs.models import Job, JobEvent
-from evalapp.judgements.models import (
-    GoldVerdict,
-    Judgement,
-    JudgementChangeRequest,
-    JudgementDraft,
-    JudgementRevision,
-)
 from evalapp.llm_judges.models import LLMJudge, LLMScore
 from evalapp.monitoring.models import (
     Alert,
@@ -66,6 +59,7 @@ from evalapp.reviews.models import (
     SpanAnswer,
     TextAnswer,
 )
+from evalapp.reviews.preferences.models import GoldPreference, Preference
 from evalapp.rubrics.models import Criterion, ReasonTag, Rubric, RubricVersion
 from evalapp.runs.models import (
     ContaminationDecision,
@@ -120,17 +114,13 @@ __all__ = [
     "Gate",
     "GateEvaluation",
     "GoldAnswer",
-    "GoldVerdict",
+    "GoldPreference",
     "HubDownload",
     "Invitation",
     "Item",
     "ItemOutput",
     "Job",
     "JobEvent",
-    "Judgement",
-    "JudgementChangeRequest",
-    "JudgementDraft",
-    "JudgementRevision",
     "LLMJudge",
     "LLMScore",
     "LabelParser",
@@ -144,6 +134,7 @@ __all__ = [
     "ModelVersion",
     "OneTimeLink",
     "Output",
+    "Preference",
     "ProductionEvent",
     "Project",
     "RatingsImport",

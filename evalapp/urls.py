@@ -11,7 +11,6 @@ urlpatterns = [
     path("healthz", healthz, name="healthz"),
     # First, because addresses are tried in order and these are asked for most.
     path("", include("evalapp.reviews.urls")),
-    path("", include("evalapp.judgements.urls")),
     path("api/v1/", include("evalapp.api_urls")),
     path("", include("evalapp.accounts.urls")),
     path("", include("evalapp.jobs.urls")),

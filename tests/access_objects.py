@@ -193,7 +193,7 @@ def _campaign(world: SimpleNamespace) -> None:
         campaign=world.campaign, example=world.example, criterion=world.criterion, value=4
     )
     CalibrationNote.objects.create(item=world.item, author=world.user, text="I see it otherwise.")
-    Draft.objects.create(reviewer=world.user, item_output=other, body={})
+    Draft.objects.create(campaign=world.campaign, reviewer=world.user, item_output=other, body={})
     Skip.objects.create(
         campaign=world.campaign, item=world.item, reviewer=world.project.created_by, reason="my own client"
     )

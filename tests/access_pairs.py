@@ -22,13 +22,8 @@ from evalapp.campaigns.models import (
     Item,
     ItemOutput,
 )
-from evalapp.judgements.models import (
-    GoldVerdict,
-    Judgement,
-    JudgementChangeRequest,
-    JudgementDraft,
-    JudgementRevision,
-)
+from evalapp.reviews.models import ChangeRequest, Draft, Review, ReviewRevision
+from evalapp.reviews.preferences.models import GoldPreference, Preference
 
 
 def add_pairs(world: SimpleNamespace) -> None:
@@ -73,29 +68,28 @@ def add_pairs(world: SimpleNamespace) -> None:
         outputs_total=2,
         reviews_done=1,
     )
-    JudgementDraft.objects.create(reviewer=world.user, comparison=held, outputs=outputs, body={})
-    judgement = Judgement.objects.create(
+    Draft.objects.create(campaign=world.pairs, reviewer=world.user, comparison=held, outputs=outputs, body={})
+    review = Review.objects.create(
         campaign=world.pairs,
         assignment=world.pair_assignment,
         comparison=judged,
         reviewer=world.user,
         client_id=uuid.uuid4(),
         body_hash="0" * 64,
-        outputs=outputs,
-        choice="a",
     )
-    JudgementRevision.objects.create(judgement=judgement, revision=1, body={})
-    world.judgement = judgement
+    Preference.objects.create(review=review, outputs=outputs, choice="a")
+    ReviewRevision.objects.create(review=review, revision=1, body={})
+    world.pair_review = review
     world.comparison = judged
     _add_disputes(world)
 
 
 def _add_disputes(world: SimpleNamespace) -> None:
     """Change requests, decisions, discussions and what is known of what was judged."""
-    judgement, judged, outputs = world.judgement, world.comparison, world.judgement.outputs
+    review, judged, outputs = world.pair_review, world.comparison, world.pair_review.preference.outputs
     sender = User.objects.create_user(f"{uuid.uuid4().hex}@cast.example", name="Sender")
-    world.judgement_change_request = JudgementChangeRequest.objects.create(
-        judgement=judgement, revision=1, reason="Look at the second again.", requested_by=sender
+    world.pair_change_request = ChangeRequest.objects.create(
+        review=review, revision=1, reason="Look at the second again.", requested_by=sender
     )
     decision = {"reason": "Clearer.", "decided_by": sender, "decided_at": timezone.now()}
     said = {"outputs": outputs, "choice": "b", **decision}
@@ -107,7 +101,7 @@ def _add_disputes(world: SimpleNamespace) -> None:
         campaign=world.pairs, comparison=judged, author=sender, text="Why the first?"
     )
     first, second = world.pairs.candidates.order_by("position")
-    world.gold_verdict = GoldVerdict.objects.create(
+    world.gold_preference = GoldPreference.objects.create(
         campaign=world.pairs,
         example=world.example,
         candidate=first.model_version,

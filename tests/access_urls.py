@@ -19,7 +19,7 @@ KWARGS: dict[str, Kwarg] = {
     "run_id": lambda world: world.run.pk,
     "sweep_id": lambda world: world.sweep.pk,
     "person_id": lambda world: world.user.pk,
-    "verdict": lambda world: world.gold_verdict.pk,
+    "preference": lambda world: world.gold_preference.pk,
     "answer": lambda world: world.gold_answer.pk,
     "campaign_id": lambda world: world.campaign.pk,
     "item_id": lambda world: world.item.pk,
@@ -31,7 +31,6 @@ KWARGS: dict[str, Kwarg] = {
     "report_id": lambda world: world.report.pk,
     "row_id": lambda world: world.export_row.pk,
     "review_id": lambda world: world.review.pk,
-    "given_id": lambda world: world.review.pk,
     "webhook_id": lambda world: world.endpoint.pk,
     "delivery_id": lambda world: world.delivery.pk,
     "invitation_id": lambda world: world.invitation.pk,
@@ -101,55 +100,21 @@ ROUTE_KWARGS: dict[str, dict[str, Kwarg]] = {
         for name in ("review_discussion", "review_appeal", "api_my_discussion", "api_my_appeals")
     },
     **{
-        name: {"key": lambda world: world.pair_assignment.key, "slot": lambda world: 1}
-        for name in (
-            *("judgement_discussion", "judgement_appeal"),
-            *("api_my_comparison_discussion", "api_my_comparison_appeals"),
-        )
-    },
-    **{
-        name: {"key": lambda world: world.pairs.key}
-        for name in (
-            *("judgement_next", "judgement_undo"),
-            *("api_my_next_comparison", "api_my_judgement_undo"),
-        )
-    },
-    **{
-        name: {"key": lambda world: world.pair_assignment.key}
-        for name in (
-            *("judgement_task", "judgement_draft", "judgement_skip", "judgement_flag"),
-            *("api_my_comparison", "api_my_verdict_draft", "api_my_comparison_skip"),
-            "api_my_comparison_flag",
-        )
-    },
-    **{
         name: {"campaign_id": lambda world: world.pairs.pk}
         for name in (
             "pair_results",
-            "judgement_list",
-            "judgement_file",
-            "verdicts_apart",
-            "api_campaign_gold_verdicts",
+            "preference_list",
+            "preference_file",
+            "differing_preferences",
+            "api_campaign_gold_preferences",
         )
     },
     **{
         name: {"campaign_id": lambda world: world.pairs.pk}
         for name in (
-            *("judgement_change_requests", "api_judgement_change_requests"),
             *("adjudication_comparison", "comparison_discussion", "api_disputed_comparisons"),
             *("api_compared", "api_comparison_discussion", "api_comparison_adjudications"),
         )
-    },
-    "judgement_change_request": {
-        "campaign_id": lambda world: world.pairs.pk,
-        "given_id": lambda world: world.judgement.pk,
-    },
-    **{
-        name: {
-            "campaign_id": lambda world: world.pairs.pk,
-            "change_request_id": lambda world: world.judgement_change_request.pk,
-        }
-        for name in ("judgement_change_request_withdraw", "api_judgement_change_request_withdraw")
     },
     "review_flag": {"key": lambda world: world.assignment.key},
     "flag_resolve": {"pk": lambda world: world.campaign.pk},

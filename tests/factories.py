@@ -171,7 +171,7 @@ def walk(campaign: Campaign, reviewer: User) -> Iterator[tuple[Assignment, ItemO
         yield (
             assignment,
             ItemOutput.objects.select_related("candidate__model_version", "item__example", "output").get(
-                pk=offered.item_output_id
+                pk=offered.subject_id
             ),
         )
 

@@ -9,14 +9,14 @@ from evalapp.accounts.models import Project, User
 from evalapp.adjudication.models import Adjudication, Appeal, ComparisonAdjudication, Outcome
 from evalapp.adjudication.rights import adjudicators_of, has_given, why_not_adjudicate
 from evalapp.adjudication.services import AdjudicatedScore, adjudicate, adjudicate_comparison
-from evalapp.adjudication.subjects import Subject, given_about, subject_given
+from evalapp.adjudication.subjects import Subject, reviews_about
 from evalapp.audit.services import record
 from evalapp.campaigns.models import Campaign
 from evalapp.core.errors import ConflictError, InvalidError, MissingError, NotAllowedError, StaleError
-from evalapp.judgements.models import Judgement, JudgementChangeRequest
-from evalapp.judgements.verdicts import Verdict
 from evalapp.reviews.change_requests import withdraw_change_request
 from evalapp.reviews.models import ChangeRequest, Review
+from evalapp.reviews.preferences.answers import PreferenceAnswers
+from evalapp.reviews.queries import NOT_YOURS
 from evalapp.reviews.words import checked_words
 
 # What an appeal is against, as forms and programs say it: the request, or the decision, of a review with the
@@ -25,21 +25,20 @@ REQUEST, DECISION = "request", "decision:"
 COMPARISON_DECISION = "decision"
 ANSWERED = "This appeal is answered already. Open it again to read the answer."
 
-Given = Review | Judgement
-NewValue = int | str | Verdict | None
+NewValue = int | str | PreferenceAnswers | None
 
 
-def appeal(*, given: Given, against: str, reason: str, by: User, revision: int | None = None) -> Appeal:
-    """Appeal against what was asked or decided about one's own review or judgement: `REQUEST`, or `DECISION`
-    and the criterion's key, of a judgement `COMPARISON_DECISION`. Raises MissingError where there is no such thing, StaleError
+def appeal(*, review: Review, against: str, reason: str, by: User, revision: int | None = None) -> Appeal:
+    """Appeal against what was asked or decided about one's own review: `REQUEST`, or `DECISION`
+    and the criterion's key, of a comparison `COMPARISON_DECISION`. Raises MissingError where there is no such thing, StaleError
     where it is not the ``revision`` any more that they read, else as `appeal_change_request`.
     """
     if against == REQUEST:
-        change_request = given.change_requests.filter(resolved_at=None).first()
+        change_request = review.change_requests.filter(resolved_at=None).first()
         if change_request is None:
             raise MissingError("No changes are requested, so there is nothing to appeal against.")
         return appeal_change_request(change_request=change_request, by=by, reason=reason)
-    decision = _decision_about(given, against)
+    decision = _decision_about(review, against)
     if decision is None:
         raise MissingError("Nothing is decided on this, so there is nothing to appeal against.")
     if revision not in (None, decision.revision):
@@ -50,44 +49,43 @@ def appeal(*, given: Given, against: str, reason: str, by: User, revision: int |
     return appeal_decision(decision=decision, by=by, reason=reason)
 
 
-def _decision_about(given: Given, against: str) -> Adjudication | ComparisonAdjudication | None:
-    if isinstance(given, Judgement):
+def _decision_about(review: Review, against: str) -> Adjudication | ComparisonAdjudication | None:
+    if review.comparison_id is not None:
         if against != COMPARISON_DECISION:
             return None
         about_comparisons = ComparisonAdjudication.objects.select_related("campaign__project", "comparison")
-        return about_comparisons.filter(comparison=given.comparison_id).first()
+        return about_comparisons.filter(comparison=review.comparison_id).first()
     decisions = Adjudication.objects.select_related("criterion", "campaign__project", "item_output")
     key = against.removeprefix(DECISION)
-    return decisions.filter(item_output=given.item_output_id, criterion__key=key).first()
+    return decisions.filter(item_output=review.item_output_id, criterion__key=key).first()
 
 
-def appeal_change_request(
-    *, change_request: ChangeRequest | JudgementChangeRequest, by: User, reason: str
-) -> Appeal:
-    """Changes to their own review or judgement were requested and they stand by it.
+def appeal_change_request(*, change_request: ChangeRequest, by: User, reason: str) -> Appeal:
+    """Changes to their own review were requested and they stand by it.
 
     Raises InvalidError without a reason, MissingError for another's, ConflictError once it is settled, or
     where they appealed already.
     """
-    given = change_request.given
-    if given.reviewer_id != by.pk:
-        raise MissingError("There is no such review or judgement, or it is not yours.")
+    review = change_request.review
+    if review.reviewer_id != by.pk:
+        raise MissingError(NOT_YOURS)
     if change_request.resolved_at is not None:
         raise ConflictError("This is settled already: you resubmitted it, or the request was withdrawn.")
-    new = Appeal(campaign=given.campaign, appellant=by, decided_by=change_request.requested_by)
-    if isinstance(change_request, JudgementChangeRequest):
-        new.judgement_change_request = change_request
-    else:
-        new.change_request = change_request
+    new = Appeal(
+        campaign=review.campaign,
+        appellant=by,
+        decided_by=change_request.requested_by,
+        change_request=change_request,
+    )
     return _open(new, reason)
 
 
 def appeal_decision(*, decision: Adjudication | ComparisonAdjudication, by: User, reason: str) -> Appeal:
-    """Something that they reviewed or judged was decided on, and they do not agree. Raises as
+    """Something that they reviewed was decided on, and they do not agree. Raises as
     `appeal_change_request`.
     """
     if not has_given(by, subject_of_decision(decision)):
-        raise MissingError("There is no such decision about anything that you reviewed or judged.")
+        raise MissingError("There is no such decision about anything that you reviewed.")
     new = Appeal(
         campaign=decision.campaign,
         appellant=by,
@@ -127,8 +125,8 @@ def _open(appeal: Appeal, reason: str) -> Appeal:
 def against_words(appeal: Appeal) -> str:
     """What an appeal is about, in a few words. Reads the adjudication's criterion."""
     against = appeal.against
-    if isinstance(against, ChangeRequest | JudgementChangeRequest):
-        return f"sending back the {against.about}"
+    if isinstance(against, ChangeRequest):
+        return "the request for changes to the review"
     return f"the decision on {against.topic}"
 
 
@@ -139,23 +137,21 @@ def subject_of_decision(decision: Adjudication | ComparisonAdjudication) -> Subj
 def subject_of(appeal: Appeal) -> Subject:
     """The output or the comparison that the appeal is about."""
     against = appeal.against
-    if isinstance(against, JudgementChangeRequest):
-        return against.judgement.comparison
     if isinstance(against, ChangeRequest):
-        return against.review.item_output
+        return against.review.subject
     return subject_of_decision(against)
 
 
 def why_not_answer(*, person: User, appeal: Appeal, project: Project) -> str:
     """Why this person may not answer the appeal, in a sentence; empty where they may.
 
-    Nobody answers about what they reviewed or judged; who decided answers only where there is nobody else.
+    Nobody answers about what they reviewed; who decided answers only where there is nobody else.
     """
     subject = subject_of(appeal)
     reason = why_not_adjudicate(person=person, campaign=appeal.campaign, subject=subject)
     if reason or appeal.decided_by_id != person.pk:
         return reason
-    reviewers = given_about(subject).values("reviewer")
+    reviewers = reviews_about(subject).values("reviewer")
     others = adjudicators_of(project).exclude(pk=person.pk).exclude(pk__in=reviewers)
     return (
         "The appeal is against what you decided, so somebody else has to answer." if others.exists() else ""
@@ -164,7 +160,7 @@ def why_not_answer(*, person: User, appeal: Appeal, project: Project) -> str:
 
 def answer_appeal(*, appeal: Appeal, by: User, outcome: str, answer: str, value: NewValue = None) -> Appeal:
     """Uphold what was decided, or change it: a change request is withdrawn, a decision revised to ``value``, which
-    of a comparison is a verdict in its own order.
+    of a comparison is a preference in its own order.
 
     Raises InvalidError (fields ``outcome``, ``answer``, and ``value`` or ``choice`` or ``ranks``),
     NotAllowedError as `why_not_answer`, ConflictError where it is answered already.
@@ -197,9 +193,9 @@ def answer_appeal(*, appeal: Appeal, by: User, outcome: str, answer: str, value:
 
 def _change(appeal: Appeal, by: User, answer: str, value: NewValue) -> None:
     against = appeal.against
-    if isinstance(against, ChangeRequest | JudgementChangeRequest):
+    if isinstance(against, ChangeRequest):
         # The reviewer may have resubmitted meanwhile; then there is nothing left to withdraw.
-        if type(against).objects.filter(pk=against.pk, resolved_at=None).exists():
+        if ChangeRequest.objects.filter(pk=against.pk, resolved_at=None).exists():
             withdraw_change_request(change_request=against, by=by)
     elif isinstance(against, ComparisonAdjudication):
         _adjudicate_comparison_anew(
@@ -212,7 +208,7 @@ def _change(appeal: Appeal, by: User, answer: str, value: NewValue) -> None:
 
 def _adjudicate_anew(decision: Adjudication, by: User, answer: str, value: NewValue) -> None:
     present = "na" if decision.value is None else decision.value
-    if value is None or isinstance(value, Verdict) or value == present:
+    if value is None or isinstance(value, PreferenceAnswers) or value == present:
         raise _nothing_new(decision, "value")
     key = decision.criterion.key
     scores = {key: AdjudicatedScore(value, answer, decision.revision)}
@@ -226,12 +222,15 @@ def _adjudicate_anew(decision: Adjudication, by: User, answer: str, value: NewVa
 def _adjudicate_comparison_anew(
     adjudication: ComparisonAdjudication, by: User, answer: str, value: NewValue
 ) -> None:
-    if not isinstance(value, Verdict) or value.fingerprint() == adjudication.verdict.fingerprint():
+    if (
+        not isinstance(value, PreferenceAnswers)
+        or value.fingerprint() == adjudication.preference.fingerprint()
+    ):
         raise _nothing_new(adjudication, "choice" if adjudication.choice else "ranks")
     adjudicate_comparison(
         campaign=adjudication.campaign,
         comparison=adjudication.comparison,
-        verdict=value,
+        preference=value,
         reason=answer,
         revision=adjudication.revision,
         by=by,
@@ -249,13 +248,14 @@ def appeals_of(campaign: Campaign) -> QuerySet[Appeal]:
     return appeals.annotate(waits=Case(When(answered_at=None, then=1), default=0))
 
 
-def own_appeals(given: Given, person: User) -> QuerySet[Appeal]:
+def own_appeals(review: Review, person: User) -> QuerySet[Appeal]:
     """The person's own about what they submitted: a change request, or what was decided on its subject."""
-    subject = subject_given(given)
-    if isinstance(given, Judgement):
-        about = Q(judgement_change_request__judgement=given) | Q(comparison_adjudication__comparison=subject)
-    else:
-        about = Q(change_request__review=given) | Q(adjudication__item_output=subject)
+    decided = (
+        Q(comparison_adjudication__comparison=review.comparison_id)
+        if review.comparison_id is not None
+        else Q(adjudication__item_output=review.item_output_id)
+    )
+    about = Q(change_request__review=review) | decided
     return with_subject(Appeal.objects.filter(about, appellant=person))
 
 
@@ -271,6 +271,6 @@ def with_subject(appeals: QuerySet[Appeal]) -> QuerySet[Appeal]:
         "adjudication__criterion",
         "adjudication__item_output",
         "change_request__review__item_output",
+        "change_request__review__comparison",
         "comparison_adjudication__comparison",
-        "judgement_change_request__judgement__comparison",
     )

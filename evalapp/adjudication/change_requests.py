@@ -1,7 +1,6 @@
-"""Where changes to something submitted are requested: what differs from kind to kind, for pages and the API."""
+"""Where changes to a submitted review are requested: what the pages and the API read of it."""
 
-from abc import ABC, abstractmethod
-from typing import Any, ClassVar
+from typing import Any
 
 from django.db.models import QuerySet
 from django.urls import reverse
@@ -9,90 +8,43 @@ from django.urls import reverse
 from evalapp.accounts.models import User
 from evalapp.adjudication.rights import require_done, require_may_read
 from evalapp.campaigns.models import Campaign, Purpose
-from evalapp.core.errors import MissingError
-from evalapp.judgements.checks import candidate_names, verdict_by_name
-from evalapp.judgements.models import Judgement, JudgementChangeRequest
-from evalapp.judgements.queries import verdict_of
-from evalapp.reviews.models import BaseChangeRequest, ChangeRequest
+from evalapp.reviews.kinds import kind_of
+from evalapp.reviews.models import Review
+from evalapp.reviews.preferences.checks import candidate_names, preference_by_name
+from evalapp.reviews.preferences.tasks import preference_of
 
 
-class ChangeRequestDesk(ABC):
-    """One kind. ``listed``, ``withdrawal`` and ``source`` name addresses: the last is where one
-    finds something to request changes to, and ``source_words`` what a link to it says. ``said`` is the template of
-    what was submitted.
-    """
-
-    kind: ClassVar[type[BaseChangeRequest]]
-    listed: ClassVar[str]
-    withdrawal: ClassVar[str]
-    source: ClassVar[str]
-    source_words: ClassVar[str]
-    said: ClassVar[str]
-
-    @abstractmethod
-    def require(self, person: User, campaign: Campaign, given: Any = None) -> None:
-        """Raises MissingError where the campaign has nothing of this kind, NotAllowedError for who may not see
-        it, or the one that is ``given``.
-        """
-
-    @abstractmethod
-    def given(self, campaign: Campaign) -> QuerySet[Any]:
-        """What changes may be requested to, with all that ``said`` shows."""
-
-    def shown(self, campaign: Campaign, given: Any) -> dict[str, Any]:
-        """What ``said`` shows beside what was ``given``."""
-        return {}
-
-    def case(self, campaign: Campaign, given: Any) -> str:
-        """Where on the page of its case it stands."""
-        address = reverse("case_detail", args=[campaign.project.slug, campaign.pk, given.item.pk])
-        return f"{address}#{self.kind.about}-{given.pk}"
-
-
-class ReviewDesk(ChangeRequestDesk):
-    kind = ChangeRequest
-    listed = "change_request_list"
-    withdrawal = "change_request_withdraw"
-    source = "case_list"
-    source_words = "See the cases"
-    said = "adjudication/said.html"
-
-    def given(self, campaign: Campaign) -> QuerySet[Any]:
-        return (
-            campaign.reviews.filter(purpose=Purpose.REVIEW)
-            .select_related("item_output__item__example", "item_output__output", "reviewer")
-            .prefetch_related("scores__criterion", "texts__criterion")
-        )
-
-    def require(self, person: User, campaign: Campaign, given: Any = None) -> None:
-        if given is not None:
-            require_may_read(person=person, campaign=campaign, subject=given.item_output)
-
-
-class JudgementDesk(ChangeRequestDesk):
-    kind = JudgementChangeRequest
-    listed = "judgement_change_requests"
-    withdrawal = "judgement_change_request_withdraw"
-    source = "verdicts_apart"
-    source_words = "See where verdicts differ"
-    said = "judgements/said.html"
-
-    def require(self, person: User, campaign: Campaign, given: Any = None) -> None:
-        if not campaign.compares:
-            raise MissingError("This campaign rates answers one by one: request changes to its reviews.")
+def require_reader(person: User, campaign: Campaign, review: Review | None = None) -> None:
+    """NotAllowedError for who may not see what was said in the campaign's comparisons, or the ``review``."""
+    if campaign.compares:
         require_done(campaign, person)
-
-    def given(self, campaign: Campaign) -> QuerySet[Any]:
-        judgements = campaign.judgements.filter(purpose=Purpose.REVIEW)
-        return judgements.select_related("comparison__item__example", "reviewer")
-
-    def shown(self, campaign: Campaign, given: Judgement) -> dict[str, Any]:
-        names = candidate_names(campaign)
-        entries = given.item.outputs.select_related("candidate")
-        owners = {entry.pk: entry.candidate.model_version_id for entry in entries}
-        letters = [names[owners[pk]] for pk in given.outputs]
-        return {"verdict": verdict_by_name(verdict_of(given), letters)}
+    elif review is not None:
+        require_may_read(person=person, campaign=campaign, subject=review.subject)
 
 
-REVIEWS = ReviewDesk()
-JUDGEMENTS = JudgementDesk()
+def reviews_to_change(campaign: Campaign) -> QuerySet[Review]:
+    """The reviews to which changes may be requested, with all that a page shows of them."""
+    reviews = kind_of(campaign).with_answers(campaign.reviews.filter(purpose=Purpose.REVIEW))
+    of_it = ("comparison",) if campaign.compares else ("item_output__output",)
+    return reviews.select_related(*of_it, "assignment__item__example", "reviewer")
+
+
+def said_context(campaign: Campaign, review: Review) -> dict[str, Any]:
+    """The template of what a review says, and what it shows."""
+    if not campaign.compares:
+        return {"said": "reviews/said.html", "review": review}
+    names = candidate_names(campaign)
+    entries = review.assignment.item.outputs.select_related("candidate")
+    owners = {entry.pk: entry.candidate.model_version_id for entry in entries}
+    shown = [names[owners[pk]] for pk in review.preference.outputs]
+    return {
+        "said": "reviews/preferences/said.html",
+        "review": review,
+        "preference": preference_by_name(preference_of(review), shown),
+    }
+
+
+def case_of(campaign: Campaign, review: Review) -> str:
+    """Where on the page of its case a review stands. Reads its assignment."""
+    address = reverse("case_detail", args=[campaign.project.slug, campaign.pk, review.assignment.item_id])
+    return f"{address}#review-{review.pk}"

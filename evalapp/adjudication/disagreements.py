@@ -9,9 +9,8 @@ from django.utils.text import Truncator
 
 from evalapp.adjudication.models import Adjudication
 from evalapp.campaigns.models import Campaign, Comparison, ItemOutput, Purpose
-from evalapp.judgements.apart import Apart, GivenVerdict, given_verdicts, told_apart
-from evalapp.judgements.models import Judgement
-from evalapp.reviews.models import Score
+from evalapp.reviews.models import Review, Score
+from evalapp.reviews.preferences.distance import Apart, GivenPreference, given_preferences, told_apart
 from evalapp.rubrics.models import Criterion, CriterionKind
 
 APART_CHOICES = (1, 2, 3, 4)
@@ -61,9 +60,9 @@ class DisputedOutput(NamedTuple):
 
 
 class DisputedComparison(NamedTuple):
-    """A comparison on which verdicts differ; as `Apart`, with whether it is adjudicated."""
+    """A comparison on which preferences differ; as `Apart`, with whether it is adjudicated."""
 
-    apart: Apart[GivenVerdict]
+    apart: Apart[GivenPreference]
     is_adjudicated: bool
 
     @property
@@ -119,14 +118,14 @@ def rated_criteria(campaign: Campaign) -> list[Criterion]:
 
 
 def disputed_comparisons(campaign: Campaign) -> Worklist[DisputedComparison]:
-    """Every comparison on which at least two verdicts differ. Simulated ones count as in `worklist_of`."""
+    """Every comparison on which at least two preferences differ. Simulated ones count as in `worklist_of`."""
     decided = set(campaign.comparison_adjudications.values_list("comparison_id", flat=True))
-    found = told_apart(given_verdicts(_counted(campaign.judgements.all(), campaign)))
+    found = told_apart(given_preferences(_counted(campaign.reviews.all(), campaign)))
     return Worklist([DisputedComparison(each, each.comparison_id in decided) for each in found])
 
 
-def _counted(judgements: QuerySet[Judgement], campaign: Campaign) -> QuerySet[Judgement]:
-    return judgements if campaign.project.is_demonstration else judgements.filter(is_simulated=False)
+def _counted(reviews: QuerySet[Review], campaign: Campaign) -> QuerySet[Review]:
+    return reviews if campaign.project.is_demonstration else reviews.filter(is_simulated=False)
 
 
 def worklist_of(campaign: Campaign, *, apart: int = DEFAULT_APART) -> Worklist[DisputedOutput]:

@@ -1,6 +1,6 @@
 """The discussion of an output, or of compared answers: its thread, who may write, and under what names.
 
-A reviewer sees it only after submitting their own review or judgement, or it would tell them what others think.
+A reviewer sees it only after submitting their own review, or it would tell them what others think.
 """
 
 from typing import NamedTuple

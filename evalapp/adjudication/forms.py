@@ -5,10 +5,10 @@ from django.http import QueryDict
 
 from evalapp.adjudication.models import Adjudication, ComparisonAdjudication, Outcome
 from evalapp.adjudication.services import AdjudicatedScore
-from evalapp.judgements.forms import verdict_from_form
-from evalapp.judgements.models import Choice
-from evalapp.judgements.queries import LETTERS
-from evalapp.judgements.verdicts import Verdict
+from evalapp.reviews.forms import preference_from_form
+from evalapp.reviews.preferences.answers import PreferenceAnswers
+from evalapp.reviews.preferences.models import Choice
+from evalapp.reviews.preferences.tasks import LETTERS
 from evalapp.reviews.words import LONGEST_MESSAGE, LONGEST_REASON
 from evalapp.rubrics.fields import NOT_APPLICABLE
 from evalapp.rubrics.models import Criterion
@@ -36,7 +36,7 @@ class MessageForm(forms.Form):
 
 
 class AppealForm(forms.Form):
-    """``against``: "request"; "decision:" and the key of the criterion; or "decision", of a judgement.
+    """``against``: "request"; "decision:" and the key of the criterion; or "decision", of a comparison.
     ``revision``: of the decision that was read.
     """
 
@@ -49,7 +49,7 @@ AS_DECIDED = ("", "as it was decided")
 
 
 class AnswerForm(forms.Form):
-    """The answer to an appeal; against a decision it can give another value, or another verdict."""
+    """The answer to an appeal; against a decision it can give another value, or another preference."""
 
     outcome = forms.ChoiceField(label="Outcome", choices=Outcome.choices, widget=forms.RadioSelect)
     answer = _words("Your answer", help_text="The reviewer reads this.")
@@ -63,7 +63,7 @@ class AnswerForm(forms.Form):
         if isinstance(decision, Adjudication):
             self._add("value", "The new value", _levels(decision.criterion))
         elif decision is not None and decision.ranks is None:
-            self._add("choice", "The new verdict", Choice.choices)
+            self._add("choice", "The new preference", Choice.choices)
         elif decision is not None:
             ranks = [(str(rank), str(rank)) for rank in range(1, len(decision.outputs) + 1)]
             for position, letter in enumerate(LETTERS[: len(ranks)]):
@@ -80,18 +80,18 @@ class AnswerForm(forms.Form):
             choices=[AS_DECIDED, *choices],
         )
 
-    def value_given(self) -> int | str | Verdict | None:
+    def value_given(self) -> int | str | PreferenceAnswers | None:
         if isinstance(self.decision, ComparisonAdjudication):
-            return self._verdict(self.decision)
+            return self._preference(self.decision)
         return read_level(self.cleaned_data.get("value", ""))
 
-    def _verdict(self, adjudication: ComparisonAdjudication) -> Verdict:
+    def _preference(self, adjudication: ComparisonAdjudication) -> PreferenceAnswers:
         """What is left "as it was decided" stays so."""
-        given = verdict_from_form(self._sent, outputs=len(adjudication.outputs))
+        given = preference_from_form(self._sent, outputs=len(adjudication.outputs))
         if adjudication.ranks is None:
-            return Verdict(given.choice or adjudication.choice)
+            return PreferenceAnswers(given.choice or adjudication.choice)
         ranks = zip(given.ranks or adjudication.ranks, adjudication.ranks, strict=True)
-        return Verdict("", [new or decided for new, decided in ranks])
+        return PreferenceAnswers("", [new or decided for new, decided in ranks])
 
 
 def _levels(criterion: Criterion) -> list[tuple[str, str]]:

@@ -9,15 +9,10 @@ from django.db.models import F, Q
 from evalapp.accounts.models import User
 from evalapp.campaigns.models import Campaign, Comparison, ItemOutput
 from evalapp.core.models import BaseModel
-from evalapp.judgements.models import (
-    CHOICE_OR_RANKS,
-    RANKS_ARE_AN_ORDER,
-    JudgementChangeRequest,
-    StatedVerdict,
-)
-from evalapp.judgements.queries import order_words
-from evalapp.judgements.verdicts import Verdict
 from evalapp.reviews.models import ChangeRequest
+from evalapp.reviews.preferences.answers import PreferenceAnswers
+from evalapp.reviews.preferences.models import CHOICE_OR_RANKS, RANKS_ARE_AN_ORDER, StatedPreference
+from evalapp.reviews.preferences.tasks import preference_words
 from evalapp.rubrics.models import Criterion
 
 
@@ -118,10 +113,10 @@ class AdjudicationRevision(Decided):
         return "N/A" if self.value is None else self.adjudication.criterion.level_words(self.value)
 
 
-class ComparisonAdjudication(StatedVerdict, Decided):
-    """What was decided where verdicts on the same answers differ, beside the judgements, never in their place.
+class ComparisonAdjudication(StatedPreference, Decided):
+    """What was decided where preferences on the same answers differ, beside the reviews, never in their place.
 
-    ``outputs``: in the comparison's own order. Who judged the comparison cannot have decided it; the database
+    ``outputs``: in the comparison's own order. Who reviewed the comparison cannot have decided it; the database
     refuses that too.
     """
 
@@ -145,14 +140,14 @@ class ComparisonAdjudication(StatedVerdict, Decided):
         return f"comparison adjudication {self.pk}"
 
     @property
-    def verdict(self) -> Verdict:
+    def preference(self) -> PreferenceAnswers:
         """Of its ``outputs`` in their order."""
-        return Verdict(self.choice, self.ranks)
+        return PreferenceAnswers(self.choice, self.ranks)
 
     @property
     def words(self) -> str:
-        """The verdict as people read it, by the letters of the comparison's own order."""
-        return order_words(self.verdict)
+        """The preference as people read it, by the letters of the comparison's own order."""
+        return preference_words(self.preference)
 
     @property
     def topic(self) -> str:
@@ -163,7 +158,7 @@ class ComparisonAdjudication(StatedVerdict, Decided):
         return {"comparison": self.comparison_id, "value": self.choice or self.ranks}
 
 
-class ComparisonAdjudicationRevision(StatedVerdict, Decided):
+class ComparisonAdjudicationRevision(StatedPreference, Decided):
     """What a comparison's adjudication said before it was revised, by whom and why."""
 
     adjudication = models.ForeignKey(
@@ -184,7 +179,7 @@ class ComparisonAdjudicationRevision(StatedVerdict, Decided):
     @property
     def words(self) -> str:
         """As of the adjudication."""
-        return order_words(Verdict(self.choice, self.ranks))
+        return preference_words(PreferenceAnswers(self.choice, self.ranks))
 
 
 class DiscussionMessage(BaseModel):
@@ -220,14 +215,14 @@ class Outcome(models.TextChoices):
     CHANGED = "changed", "Changed"
 
 
-AGAINST = ("change_request", "adjudication", "judgement_change_request", "comparison_adjudication")
+AGAINST = ("change_request", "adjudication", "comparison_adjudication")
 """What an appeal can be against, by its field."""
 _AGAINST_ONE = reduce(or_, (Q(**{f"{name}__isnull": name != one for name in AGAINST}) for one in AGAINST))
 
 
 class Appeal(BaseModel):
     """A reviewer does not agree with a change request, or with what was decided about an
-    output they reviewed or a comparison they judged. ``decided_by``: who had done so. ``revision``: of the
+    output or a comparison that they reviewed. ``decided_by``: who had done so. ``revision``: of the
     decision; what it was revised to since can be appealed anew.
     """
 
@@ -238,9 +233,6 @@ class Appeal(BaseModel):
     )
     adjudication = models.ForeignKey(
         Adjudication, null=True, on_delete=models.CASCADE, related_name="appeals"
-    )
-    judgement_change_request = models.ForeignKey(
-        JudgementChangeRequest, null=True, on_delete=models.CASCADE, related_name="appeals"
     )
     comparison_adjudication = models.ForeignKey(
         ComparisonAdjudication, null=True, on_delete=models.CASCADE, related_name="appeals"
@@ -258,9 +250,6 @@ class Appeal(BaseModel):
             models.UniqueConstraint(fields=["change_request"], name="appeal_once_per_change_request"),
             models.UniqueConstraint(
                 fields=["adjudication", "revision", "appellant"], name="appeal_once_per_adjudication"
-            ),
-            models.UniqueConstraint(
-                fields=["judgement_change_request"], name="appeal_once_per_judgement_change_request"
             ),
             models.UniqueConstraint(
                 fields=["comparison_adjudication", "revision", "appellant"],
@@ -281,14 +270,9 @@ class Appeal(BaseModel):
         return f"appeal {self.pk}"
 
     @property
-    def against(self) -> ChangeRequest | Adjudication | JudgementChangeRequest | ComparisonAdjudication:
+    def against(self) -> ChangeRequest | Adjudication | ComparisonAdjudication:
         """The request or the decision that it is against."""
-        found = (
-            self.change_request
-            or self.adjudication
-            or self.judgement_change_request
-            or self.comparison_adjudication
-        )
+        found = self.change_request or self.adjudication or self.comparison_adjudication
         assert found is not None
         return found
 

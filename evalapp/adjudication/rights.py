@@ -4,7 +4,7 @@ from django.db.models import Q, QuerySet
 
 from evalapp.accounts.models import Project, User
 from evalapp.accounts.permissions import PERMISSIONS, Permission
-from evalapp.adjudication.subjects import Subject, given_about
+from evalapp.adjudication.subjects import Subject, reviews_about
 from evalapp.campaigns.models import Campaign, CampaignState, Comparison
 from evalapp.campaigns.queries import is_reviewing
 from evalapp.core.errors import NotAllowedError
@@ -22,7 +22,7 @@ STILL_REVIEWING = (
 
 def has_given(person: User, subject: Subject) -> bool:
     """Whether they reviewed the output, or judged the comparison."""
-    return given_about(subject).filter(reviewer=person).exists()
+    return reviews_about(subject).filter(reviewer=person).exists()
 
 
 def why_not_adjudicate(*, person: User, campaign: Campaign, subject: Subject) -> str:

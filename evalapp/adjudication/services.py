@@ -14,10 +14,9 @@ from evalapp.adjudication.rights import require_may_adjudicate
 from evalapp.audit.services import record
 from evalapp.campaigns.models import Campaign, Comparison, ItemOutput, Purpose
 from evalapp.core.errors import ConflictError, InvalidError, StaleError
-from evalapp.judgements.apart import given_verdicts
-from evalapp.judgements.models import Judgement
-from evalapp.judgements.verdicts import Verdict, check_verdict
-from evalapp.reviews.models import Score
+from evalapp.reviews.models import Review, Score
+from evalapp.reviews.preferences.answers import PreferenceAnswers, check_preference
+from evalapp.reviews.preferences.distance import given_preferences
 from evalapp.reviews.words import checked_words
 from evalapp.rubrics.fields import NOT_APPLICABLE
 from evalapp.rubrics.models import Criterion
@@ -91,26 +90,34 @@ def _decide(
 
 
 def adjudicate_comparison(
-    *, campaign: Campaign, comparison: Comparison, verdict: Verdict, reason: str, revision: int = 0, by: User
+    *,
+    campaign: Campaign,
+    comparison: Comparison,
+    preference: PreferenceAnswers,
+    reason: str,
+    revision: int = 0,
+    by: User,
 ) -> ComparisonAdjudication:
-    """Decide a comparison on which verdicts differ; ``verdict`` is of its outputs in its own order.
+    """Decide a comparison on which preferences differ; ``preference`` is of its outputs in its own order.
 
     What a score said before is kept; one that changes nothing writes nothing. ``revision`` is the one that it
     replaces, 0 for the first. Raises InvalidError with fields ``choice``, ``ranks`` and ``reason``,
-    NotAllowedError for who judged it or still reviews in the campaign, ConflictError where verdicts do not
+    NotAllowedError for who judged it or still reviews in the campaign, ConflictError where preferences do not
     differ, StaleError where somebody else decided meanwhile.
     """
     require_may_adjudicate(person=by, campaign=campaign, subject=comparison)
     _raise_if_any(
-        _refused(check_verdict, verdict, outputs=len(comparison.outputs))
+        _refused(check_preference, preference, outputs=len(comparison.outputs))
         | _refused(checked_words, reason, field="reason", missing=WHY)
     )
     new = ComparisonAdjudication(
         campaign=campaign,
         comparison=comparison,
         outputs=comparison.outputs,
-        choice=verdict.choice,
-        ranks=cast(list[int], list(verdict.ranks)) if verdict.ranks else None,  # checked: none is missing
+        choice=preference.choice,
+        ranks=cast(list[int], list(preference.ranks))
+        if preference.ranks
+        else None,  # checked: none is missing
         reason=checked_words(reason, field="reason", missing=WHY),
     )
     with transaction.atomic():
@@ -167,8 +174,8 @@ def _first(decision: Decision, by: User) -> Decision:
 
 def _is_disputed(decision: Adjudication | ComparisonAdjudication) -> bool:
     if isinstance(decision, ComparisonAdjudication):
-        verdicts = given_verdicts(Judgement.objects.filter(comparison=decision.comparison))
-        return len({each.turned.fingerprint() for each in verdicts}) > 1
+        preferences = given_preferences(Review.objects.filter(comparison=decision.comparison))
+        return len({each.turned.fingerprint() for each in preferences}) > 1
     given = Score.objects.filter(
         review__item_output=decision.item_output,
         review__purpose=Purpose.REVIEW,

@@ -17,10 +17,9 @@ from evalapp.adjudication.models import (
 )
 from evalapp.adjudication.subjects import as_field
 from evalapp.campaigns.models import Campaign, Comparison, ItemOutput, Purpose
-from evalapp.judgements.models import Judgement
-from evalapp.judgements.queries import order_words, verdict_of
-from evalapp.judgements.verdicts import Verdict
 from evalapp.reviews.models import Review, Score
+from evalapp.reviews.preferences.answers import PreferenceAnswers
+from evalapp.reviews.preferences.tasks import preference_of, preference_words
 from evalapp.reviews.queries import answers_in_words
 from evalapp.rubrics.models import Criterion
 
@@ -68,30 +67,32 @@ def decisions_about(item_outputs: Iterable[ItemOutput]) -> dict[int, list[Adjudi
     return found
 
 
-class StatedVerdictLine(NamedTuple):
-    """One reviewer's judgement of a comparison; ``verdict`` is of the comparison's own order."""
+class StatedPreferenceLine(NamedTuple):
+    """One reviewer's review of a comparison; ``preference`` is of the comparison's own order."""
 
-    judgement: Judgement
+    review: Review
     name: str
-    verdict: Verdict
+    preference: PreferenceAnswers
 
     @property
     def words(self) -> str:
-        return order_words(self.verdict)
+        return preference_words(self.preference)
 
 
-def verdicts_beside_each_other(
+def preferences_beside_each_other(
     campaign: Campaign, comparison: Comparison, names: Names
-) -> list[StatedVerdictLine]:
-    """Every judgement of the comparison, each turned into its own order."""
-    given = comparison.judgements.filter(purpose=Purpose.REVIEW).select_related("reviewer").order_by("pk")
+) -> list[StatedPreferenceLine]:
+    """Every review of the comparison, each turned into its own order."""
+    given = comparison.reviews.filter(purpose=Purpose.REVIEW).select_related("reviewer", "preference")
     if not campaign.project.is_demonstration:
         given = given.filter(is_simulated=False)
     return [
-        StatedVerdictLine(
-            each, names.of(each.reviewer), verdict_of(each).turned(each.outputs, comparison.outputs)
+        StatedPreferenceLine(
+            each,
+            names.of(each.reviewer),
+            preference_of(each).turned(each.preference.outputs, comparison.outputs),
         )
-        for each in given
+        for each in given.order_by("pk")
     ]
 
 

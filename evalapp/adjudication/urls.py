@@ -1,12 +1,8 @@
 from django.urls import path
 
-from evalapp.adjudication.change_requests import JUDGEMENTS, REVIEWS
 from evalapp.adjudication.views import appeals, change_requests, desk, discussions
 
-_REVIEWS = {"desk": REVIEWS}
-_JUDGEMENTS = {"desk": JUDGEMENTS}
 _CAMPAIGN = "projects/<slug:slug>/compare/<int:campaign_id>"
-_JUDGED = "judgements/<uuid:key>/<int:slot>"
 _MINE = "reviews/<uuid:key>/<int:slot>"
 
 urlpatterns = [
@@ -20,38 +16,17 @@ urlpatterns = [
     path(
         f"{_CAMPAIGN}/adjudication/change-requests/",
         change_requests.change_request_list,
-        _REVIEWS,
-        "change_request_list",
+        name="change_request_list",
     ),
     path(
         f"{_CAMPAIGN}/adjudication/change-requests/<int:change_request_id>/withdraw/",
         change_requests.change_request_withdraw,
-        _REVIEWS,
-        "change_request_withdraw",
+        name="change_request_withdraw",
     ),
     path(
-        f"{_CAMPAIGN}/reviews/<int:given_id>/request-changes/",
+        f"{_CAMPAIGN}/reviews/<int:review_id>/request-changes/",
         change_requests.change_request_new,
-        _REVIEWS,
-        "change_request_new",
-    ),
-    path(
-        f"{_CAMPAIGN}/judgements/<int:given_id>/request-changes/",
-        change_requests.change_request_new,
-        _JUDGEMENTS,
-        "judgement_change_request",
-    ),
-    path(
-        f"{_CAMPAIGN}/judgements/change-requests/",
-        change_requests.change_request_list,
-        _JUDGEMENTS,
-        "judgement_change_requests",
-    ),
-    path(
-        f"{_CAMPAIGN}/judgements/change-requests/<int:change_request_id>/withdraw/",
-        change_requests.change_request_withdraw,
-        _JUDGEMENTS,
-        "judgement_change_request_withdraw",
+        name="change_request_new",
     ),
     path(
         f"{_CAMPAIGN}/adjudication/comparisons/<int:comparison_id>/",
@@ -72,6 +47,4 @@ urlpatterns = [
     ),
     path(f"{_MINE}/discussion/", discussions.review_discussion, name="review_discussion"),
     path(f"{_MINE}/appeal/", discussions.review_appeal, name="review_appeal"),
-    path(f"{_JUDGED}/discussion/", discussions.judgement_discussion, name="judgement_discussion"),
-    path(f"{_JUDGED}/appeal/", discussions.judgement_appeal, name="judgement_appeal"),
 ]

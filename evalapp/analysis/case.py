@@ -115,10 +115,10 @@ def load_case(campaign: Campaign, item_id: int, *, reader_id: int, walk: Sequenc
         .prefetch_related("output__metric_results")
         .order_by("candidate__position")
     )
-    waiting = waiting_among(reviews, ChangeRequest)
+    waiting = waiting_among(reviews)
     for review in reviews:
         name = names.of(review.reviewer_id)
-        by_output.setdefault(review.item_output_id, []).append(
+        by_output.setdefault(review.subject_id, []).append(
             _case_review(review, name)._replace(change_request=waiting.get(review.pk))
         )
     rules = list(campaign.project.rule_checks.filter(is_active=True))
@@ -162,7 +162,7 @@ def _neighbours(item: Item, walk: Sequence[int] | None) -> tuple[int | None, int
 
 def _case_review(review: Review, name: str) -> CaseReview:
     correction = getattr(review, "correction", None)
-    text = review.item_output.output.text
+    text = review.rated.output.text
     answers = [
         *((score.criterion, score.words) for score in review.scores.all()),
         *((given.criterion, given.text) for given in review.texts.all()),

@@ -167,7 +167,7 @@ def hollow_words(pairs: Sequence[ComparedPair]) -> str:
 
 def strengths_chart(judged: PairResults) -> Chart | None:
     """How strong each candidate is, strongest first; None where no strength is defined."""
-    labels = labels_of(judged.judgements.candidates)
+    labels = labels_of(judged.preferences.candidates)
     lines = [
         ForestLine("Strength", labels[row.candidate.pk], labels[row.candidate.pk], row.strength)
         for row in judged.strengths

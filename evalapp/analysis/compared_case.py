@@ -5,11 +5,11 @@ from typing import NamedTuple
 from evalapp.accounts.models import User
 from evalapp.adjudication.models import ComparisonAdjudication
 from evalapp.adjudication.side_by_side import comparison_adjudications_about, message_counts
-from evalapp.analysis.pair_lists import JudgementLine, lines_of_item
+from evalapp.analysis.pair_lists import PreferenceLine, lines_of_item
 from evalapp.campaigns.models import Campaign, Comparison
-from evalapp.judgements.checks import candidate_names, verdict_by_name
-from evalapp.judgements.queries import verdict_of
-from evalapp.judgements.verdicts import Verdict
+from evalapp.reviews.preferences.answers import PreferenceAnswers
+from evalapp.reviews.preferences.checks import candidate_names, preference_by_name
+from evalapp.reviews.preferences.tasks import preference_of
 
 
 class CaseComparison(NamedTuple):
@@ -20,24 +20,24 @@ class CaseComparison(NamedTuple):
     comparison: Comparison
     names: list[str]
     adjudication: ComparisonAdjudication | None
-    adjudicated: Verdict | None
+    adjudicated: PreferenceAnswers | None
     messages: int
-    lines: list[JudgementLine]
+    lines: list[PreferenceLine]
     is_own: bool
 
     @property
-    def verdict(self) -> str:
+    def preference(self) -> str:
         """What was decided, by the names; empty where nothing was."""
-        return verdict_by_name(self.adjudicated, self.names) if self.adjudicated else ""
+        return preference_by_name(self.adjudicated, self.names) if self.adjudicated else ""
 
     @property
     def is_disputed(self) -> bool:
-        """Whether verdicts differ, or that was decided."""
+        """Whether preferences differ, or that was decided."""
         said = set()
         for line in self.lines:
-            own = line.judgement
-            verdict = verdict_of(own).turned(own.outputs, self.comparison.outputs)
-            said.add((verdict.choice, tuple(verdict.ranks or ())))
+            own = line.review
+            preference = preference_of(own).turned(own.preference.outputs, self.comparison.outputs)
+            said.add((preference.choice, tuple(preference.ranks or ())))
         return self.adjudication is not None or len(said) > 1
 
 
@@ -46,7 +46,7 @@ def comparisons_of_item(campaign: Campaign, item_id: int, *, reader: User) -> li
     lines = lines_of_item(campaign, item_id) if campaign.compares else []
     if not lines:
         return []
-    judged = {line.judgement.comparison_id for line in lines}
+    judged = {line.review.subject_id for line in lines}
     compared = list(Comparison.objects.filter(item=item_id, pk__in=judged).order_by("number"))
     decisions, messages, names = (
         comparison_adjudications_about(compared),
@@ -65,12 +65,12 @@ def comparisons_of_item(campaign: Campaign, item_id: int, *, reader: User) -> li
                 comparison,
                 shown,
                 adjudication,
-                adjudication.verdict.turned(adjudication.outputs, comparison.outputs)
+                adjudication.preference.turned(adjudication.outputs, comparison.outputs)
                 if adjudication
                 else None,
                 messages.get(comparison.pk, 0),
-                own := [line for line in lines if line.judgement.comparison_id == comparison.pk],
-                any(line.judgement.reviewer_id == reader.pk for line in own),
+                own := [line for line in lines if line.review.subject_id == comparison.pk],
+                any(line.review.reviewer_id == reader.pk for line in own),
             )
         )
     return found

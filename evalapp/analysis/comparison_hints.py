@@ -1,4 +1,4 @@
-"""Hints about reviewers who compare answers: one side or one verdict throughout, and other verdicts than the rest.
+"""Hints about reviewers who compare answers: one side or one preference throughout, and other preferences than the rest.
 
 The counterparts of the hints about ratings; what both have in common (speed, progress, gold, repeats) is theirs.
 """
@@ -23,9 +23,9 @@ from evalapp.analysis.hints import (
     off_gold,
     too_fast,
 )
-from evalapp.analysis.pairs import Judged, duels_told_by
-from evalapp.judgements.models import Choice
+from evalapp.analysis.pairs import PreferenceRow, duels_told_by
 from evalapp.measure import Measure
+from evalapp.reviews.preferences.models import Choice
 from evalapp.stats.pairs import first_side_share
 from evalapp.stats.panel import Apartness, apartness
 from evalapp.stats.proportions import wilson
@@ -37,29 +37,29 @@ NOTABLE_SIDE = 0.15
 UNDECIDED = {Choice.TIE: "equally good", Choice.BOTH_BAD: "both bad"}
 
 
-class ReviewerVerdicts(NamedTuple):
-    """One reviewer's verdicts. ``first_side``: of the preferences, the share for the answer that stood first, its
+class ReviewerPreferences(NamedTuple):
+    """One reviewer's preferences. ``first_side``: of the preferences, the share for the answer that stood first, its
     interval over items. ``seconds``: median of active seconds of the latest timed ones, None without any.
     ``ties`` and ``both_bad`` are 0 in rankings.
     """
 
     reviewer_id: int
     number: int
-    verdicts: int
+    preferences: int
     ties: int
     both_bad: int
     first_side: Measure
     seconds: float | None
 
 
-def verdicts_by_reviewer(quality: Quality) -> list[ReviewerVerdicts]:
+def preferences_by_reviewer(quality: Quality) -> list[ReviewerPreferences]:
     """Everybody who compared anything, in the order of their numbers."""
     found = []
     for reviewer_id, rows in _by_reviewer(quality).items():
         choices = Counter(row.choice for row in rows)
         reading = quality.reading.get(reviewer_id)
         found.append(
-            ReviewerVerdicts(
+            ReviewerPreferences(
                 reviewer_id,
                 quality.number(reviewer_id),
                 len(rows),
@@ -72,9 +72,9 @@ def verdicts_by_reviewer(quality: Quality) -> list[ReviewerVerdicts]:
     return sorted(found, key=lambda each: each.number)
 
 
-def _by_reviewer(quality: Quality) -> dict[int, list[Judged]]:
-    found: dict[int, list[Judged]] = defaultdict(list)
-    for row in quality.judgements.rows if quality.judgements else ():
+def _by_reviewer(quality: Quality) -> dict[int, list[PreferenceRow]]:
+    found: dict[int, list[PreferenceRow]] = defaultdict(list)
+    for row in quality.preferences.rows if quality.preferences else ():
         found[row.reviewer_id].append(row)
     return found
 
@@ -104,7 +104,7 @@ def one_side(quality: Quality) -> Iterator[Hint]:
         )
 
 
-def _side_words(share: Measure, rows: Sequence[Judged], *, is_first: bool) -> str:
+def _side_words(share: Measure, rows: Sequence[PreferenceRow], *, is_first: bool) -> str:
     value, low, high = share.value or 0.0, share.low or 0.0, share.high or 0.0
     if not is_first:
         value, low, high = 1 - value, 1 - high, 1 - low
@@ -121,7 +121,7 @@ def _side_words(share: Measure, rows: Sequence[Judged], *, is_first: bool) -> st
     )
 
 
-def same_verdict(quality: Quality) -> Iterator[Hint]:
+def same_preference(quality: Quality) -> Iterator[Hint]:
     """Who calls nearly all answers equally good, or both bad, where others prefer one."""
     given = _by_reviewer(quality)
     for reviewer_id, own in given.items():
@@ -151,9 +151,9 @@ def same_verdict(quality: Quality) -> Iterator[Hint]:
             )
 
 
-def other_verdicts(quality: Quality) -> Iterator[Hint]:
-    """Whose verdicts differ from the co-reviewers' more often than those differ from one another."""
-    rows = quality.judgements.rows if quality.judgements else []
+def other_preferences(quality: Quality) -> Iterator[Hint]:
+    """Whose preferences differ from the co-reviewers' more often than those differ from one another."""
+    rows = quality.preferences.rows if quality.preferences else []
     if not rows:
         return
     ratings = Ratings.from_columns(
@@ -161,7 +161,7 @@ def other_verdicts(quality: Quality) -> Iterator[Hint]:
         [row.reviewer_id for row in rows],
         [_as_code(row) for row in rows],
     )
-    words = "another answer first than" if rows[0].ranks is not None else "another verdict than"
+    words = "another answer first than" if rows[0].ranks is not None else "another preference than"
     panel = cast(dict[int, Apartness], apartness(ratings, tolerance=0.0, level=LEVEL))
     for reviewer_id, (own, rest) in panel.items():
         if own.value is None or rest.value is None or own.low is None:
@@ -179,8 +179,8 @@ def other_verdicts(quality: Quality) -> Iterator[Hint]:
         )
 
 
-def _as_code(row: Judged) -> float:
-    """The same number for the same verdict, on whichever side the answers stood: the candidate that was put first,
+def _as_code(row: PreferenceRow) -> float:
+    """The same number for the same preference, on whichever side the answers stood: the candidate that was put first,
     or, below 0, that none was.
     """
     if row.best is not None:
@@ -192,8 +192,8 @@ HINTS_OF_COMPARISONS: list[HintFunction] = [
     behind,
     too_fast,
     one_side,
-    same_verdict,
-    other_verdicts,
+    same_preference,
+    other_preferences,
     off_gold,
     drifting,
     at_odds,

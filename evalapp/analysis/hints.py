@@ -13,13 +13,13 @@ from typing import Any, NamedTuple, cast
 
 from django.utils import timezone
 
-from evalapp.analysis.pairs import Judgements
+from evalapp.analysis.pairs import Preferences
 from evalapp.analysis.reading import Reading
 from evalapp.analysis.scores import Answer, CampaignScores
 from evalapp.campaigns.models import CampaignState
-from evalapp.judgements.checks import ComparisonChecks
 from evalapp.measure import Measure
 from evalapp.reviews.checks import ReviewerChecks
+from evalapp.reviews.preferences.checks import ComparisonChecks
 from evalapp.reviews.progress import TeamMember, TeamProgress
 from evalapp.rubrics.models import Criterion, CriterionKind
 from evalapp.stats.panel import Apartness, apartness, concentration
@@ -69,17 +69,17 @@ class Hint(NamedTuple):
 
 @dataclass(frozen=True)
 class Quality:
-    """All that hints are made from; ``judgements`` where answers are compared."""
+    """All that hints are made from; ``preferences`` where answers are compared."""
 
     scores: CampaignScores
     team: TeamProgress
     reading: dict[int, Reading]
     checks: Sequence[Checks] = ()
-    judgements: Judgements | None = None
+    preferences: Preferences | None = None
 
     @property
     def numbers(self) -> Mapping[int, int]:
-        return self.scores.numbers if self.judgements is None else self.judgements.numbers
+        return self.scores.numbers if self.preferences is None else self.preferences.numbers
 
     def number(self, reviewer_id: int) -> int:
         return self.numbers[reviewer_id]
@@ -151,7 +151,7 @@ def too_fast(quality: Quality) -> Iterator[Hint]:
         if own.reviews < LEAST_REVIEWS:
             continue
         texts = "the answer, and of its context where it was new"
-        if quality.judgements is not None:
+        if quality.preferences is not None:
             texts = "answers and context that were new"
         evidence = _faster_than_others(own, others) or _faster_than_reading(own, texts)
         if evidence:
@@ -360,7 +360,7 @@ def drifting(quality: Quality) -> Iterator[Hint]:
 
 def at_odds(quality: Quality) -> Iterator[Hint]:
     """Who answers the same question about the same output otherwise the second time, more than the others do;
-    or gives another verdict on the same answers.
+    or gives another preference on the same answers.
     """
     for each, sentence in _surely_less(quality, lambda checks: (checks.close, checks.compared)):
         evidence = f"{each.close_words} in {sentence}"

@@ -20,7 +20,7 @@ from evalapp.analysis.kept_severity import severity_shown
 from evalapp.analysis.marks import CandidateMarks, marks_by_candidate
 from evalapp.analysis.metric_trust import CriterionTrust
 from evalapp.analysis.models import AnalysisKind, ScoreSource
-from evalapp.analysis.pairs import PairResults, load_judgements, pair_results
+from evalapp.analysis.pairs import PairResults, load_preferences, pair_results
 from evalapp.analysis.prediction_powered import PredictionPoweredMean
 from evalapp.analysis.reviewer_agreement import Panel
 from evalapp.analysis.scores import CampaignScores
@@ -139,8 +139,8 @@ class PageTables(TableSource):
     def judged(self) -> PairResults | None:  # type: ignore[override]  # calculated when asked for
         if not self.view.campaign.compares:
             return None
-        judgements = load_judgements(self.view.campaign, reviewer_type=self.reviewer_type)
-        return pair_results(judgements, score_source=self._score_source) if judgements.rows else None
+        preferences = load_preferences(self.view.campaign, reviewer_type=self.reviewer_type)
+        return pair_results(preferences, score_source=self._score_source) if preferences.rows else None
 
     @property
     def note(self) -> str:

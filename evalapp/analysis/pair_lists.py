@@ -1,19 +1,19 @@
-"""The judgements behind a number: lists of them, and the file that leaves the product."""
+"""The preferences behind a number: lists of them, and the file that leaves the product."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
 from evalapp.adjudication.models import ComparisonAdjudication
-from evalapp.analysis.pairs import CHUNK, Judged, Judgements, load_judgements
+from evalapp.analysis.pairs import CHUNK, PreferenceRow, Preferences, load_preferences
 from evalapp.campaigns.models import Campaign, CampaignCandidate
 from evalapp.core.errors import MissingError
 from evalapp.core.simulated_mark import marked
 from evalapp.core.spreadsheets import csv_line
-from evalapp.judgements.checks import verdict_by_name
-from evalapp.judgements.models import Judgement
-from evalapp.judgements.queries import LETTERS
-from evalapp.judgements.verdicts import Verdict
+from evalapp.reviews.models import Review
+from evalapp.reviews.preferences.answers import PreferenceAnswers
+from evalapp.reviews.preferences.checks import preference_by_name
+from evalapp.reviews.preferences.tasks import LETTERS
 
 FILTER_PARTS = ("first", "second", "outcome", "side", "best", "reviewer")
 """What `pair_filter` reads of an address."""
@@ -28,7 +28,7 @@ SIDES = {"first": "for the answer shown first", "other": "for an answer shown la
 
 @dataclass(frozen=True)
 class PairFilter:
-    """Which judgements: every part given must hold. ``outcome`` is told from ``first``'s side; ``side``:
+    """Which preferences: every part given must hold. ``outcome`` is told from ``first``'s side; ``side``:
     those for the answer that stood first, or for another; ``best``: that put this candidate first.
     """
 
@@ -48,9 +48,9 @@ class PairFilter:
             f"{_label(self.best)} put first" if self.best else "",
             f"by reviewer {self.reviewer}" if self.reviewer else "",
         ]
-        return " · ".join(part for part in parts if part) or "all judgements"
+        return " · ".join(part for part in parts if part) or "all preferences"
 
-    def admits(self, row: Judged, numbers: Mapping[int, int]) -> bool:
+    def admits(self, row: PreferenceRow, numbers: Mapping[int, int]) -> bool:
         if self.reviewer is not None and numbers[row.reviewer_id] != self.reviewer:
             return False
         if self.best is not None and row.best != self.best.pk:
@@ -83,16 +83,16 @@ def _label(candidate: CampaignCandidate) -> str:
     return marked(candidate.model_version.label, candidate.model_version)
 
 
-def pair_filter(judgements: Judgements, query: Mapping[str, str]) -> PairFilter:
+def pair_filter(preferences: Preferences, query: Mapping[str, str]) -> PairFilter:
     """Read a filter from an address. A part that names nothing of this campaign is 404."""
     outcome, side = query.get("outcome", ""), query.get("side", "")
     wanted = PairFilter(
-        first=_candidate(judgements, query.get("first", "")),
-        second=_candidate(judgements, query.get("second", "")),
+        first=_candidate(preferences, query.get("first", "")),
+        second=_candidate(preferences, query.get("second", "")),
         outcome=outcome,
         side=side,
-        best=_candidate(judgements, query.get("best", "")),
-        reviewer=_reviewer(judgements, query.get("reviewer", "")),
+        best=_candidate(preferences, query.get("best", "")),
+        reviewer=_reviewer(preferences, query.get("reviewer", "")),
     )
     has_pair = wanted.first is not None and wanted.second is not None
     if (outcome and (outcome not in OUTCOMES or not has_pair)) or (side and side not in SIDES):
@@ -100,94 +100,96 @@ def pair_filter(judgements: Judgements, query: Mapping[str, str]) -> PairFilter:
     return wanted
 
 
-def _candidate(judgements: Judgements, text: str) -> CampaignCandidate | None:
+def _candidate(preferences: Preferences, text: str) -> CampaignCandidate | None:
     if not text:
         return None
-    for candidate in judgements.candidates:
+    for candidate in preferences.candidates:
         if str(candidate.pk) == text:
             return candidate
     raise MissingError("There is no such candidate in this campaign.")
 
 
-def _reviewer(judgements: Judgements, text: str) -> int | None:
+def _reviewer(preferences: Preferences, text: str) -> int | None:
     if not text:
         return None
-    for number in judgements.numbers.values():
+    for number in preferences.numbers.values():
         if str(number) == text:
             return number
     raise MissingError("There is no such reviewer in this campaign.")
 
 
-class JudgementLine(NamedTuple):
-    """A judgement as lists show it; ``shown`` are labels as they stood on the screen, A first."""
+class PreferenceLine(NamedTuple):
+    """A review as lists show it; ``shown`` are labels as they stood on the screen, A first."""
 
-    judgement: Judgement
+    review: Review
     reviewer: int
     shown: list[CampaignCandidate]
-    verdict: str
+    preference: str
 
     @property
     def letters(self) -> list[tuple[str, CampaignCandidate]]:
         return list(zip(LETTERS, self.shown, strict=False))
 
 
-def find_judgements(judgements: Judgements, wanted: PairFilter) -> list[Judged]:
+def find_preferences(preferences: Preferences, wanted: PairFilter) -> list[PreferenceRow]:
     """Those that the filter picks, latest first."""
-    return [row for row in reversed(judgements.rows) if wanted.admits(row, judgements.numbers)]
+    return [row for row in reversed(preferences.rows) if wanted.admits(row, preferences.numbers)]
 
 
-def as_lines(judgements: Judgements, rows: Sequence[Judged]) -> list[JudgementLine]:
+def as_lines(preferences: Preferences, rows: Sequence[PreferenceRow]) -> list[PreferenceLine]:
     """The rows with what a list shows of them, read for these rows only."""
-    candidates = {candidate.pk: candidate for candidate in judgements.candidates}
-    stored = Judgement.objects.select_related("comparison__item__example", "reviewer").in_bulk(
+    candidates = {candidate.pk: candidate for candidate in preferences.candidates}
+    stored = Review.objects.select_related("comparison__item__example", "reviewer", "preference").in_bulk(
         [row.pk for row in rows]
     )
     lines = []
     for row in rows:
         shown = [candidates[pk] for pk in row.shown]
-        number = judgements.numbers[row.reviewer_id]
+        number = preferences.numbers[row.reviewer_id]
         lines.append(
-            JudgementLine(
+            PreferenceLine(
                 stored[row.pk],
                 number,
                 shown,
-                verdict_by_name(Verdict(row.choice, row.ranks), [_label(each) for each in shown]),
+                preference_by_name(
+                    PreferenceAnswers(row.choice, row.ranks), [_label(each) for each in shown]
+                ),
             )
         )
     return lines
 
 
-def lines_of_item(campaign: Campaign, item_id: int) -> list[JudgementLine]:
+def lines_of_item(campaign: Campaign, item_id: int) -> list[PreferenceLine]:
     """What was said of one item's outputs, as its case shows it."""
-    judgements = load_judgements(campaign, item_id=item_id)
-    return as_lines(judgements, judgements.rows)
+    preferences = load_preferences(campaign, item_id=item_id)
+    return as_lines(preferences, preferences.rows)
 
 
 COLUMNS = [
-    "judgement", "item", "row", "reviewer", "choice", "preferred",
+    "review", "item", "row", "reviewer", "choice", "preferred",
     *(f"shown_{letter.lower()}" for letter in LETTERS), *(f"rank_{letter.lower()}" for letter in LETTERS),
     "comment", "seconds_active", "revision", "submitted_at", "reviewers",
     "adjudicated",
 ]  # fmt: skip
 
 
-def judgement_csv(judgements: Judgements) -> Iterator[str]:
-    """The header, then one line a judgement: reviewers by pseudonym, answers as they stood on the screen.
-    What was adjudicated stands beside each judgement that it is about.
+def preference_csv(preferences: Preferences) -> Iterator[str]:
+    """The header, then one line a review: reviewers by pseudonym, answers as they stood on the screen.
+    What was adjudicated stands beside each review that it is about.
     """
     yield csv_line(COLUMNS)
-    decided = {each.comparison_id: each for each in judgements.campaign.comparison_adjudications.all()}
-    for start in range(0, len(judgements.rows), CHUNK):
-        rows = judgements.rows[start : start + CHUNK]
-        for row, line in zip(rows, as_lines(judgements, rows), strict=True):
+    decided = {each.comparison_id: each for each in preferences.campaign.comparison_adjudications.all()}
+    for start in range(0, len(preferences.rows), CHUNK):
+        rows = preferences.rows[start : start + CHUNK]
+        for row, line in zip(rows, as_lines(preferences, rows), strict=True):
             labels = [candidate.model_version.label for candidate in line.shown]
             names = {candidate.pk: candidate.model_version.label for candidate in line.shown}
-            said = line.judgement
+            said = line.review
             yield csv_line(
                 [
                     row.pk,
                     row.item_id,
-                    said.comparison.item.example.row_number,
+                    said.compared.item.example.row_number,
                     f"Reviewer {line.reviewer}",
                     row.choice,
                     names.get(row.best, "") if row.best is not None else "",
@@ -203,10 +205,12 @@ def judgement_csv(judgements: Judgements) -> Iterator[str]:
             )
 
 
-def _adjudicated(adjudication: ComparisonAdjudication | None, said: Judgement, labels: Sequence[str]) -> str:
+def _adjudicated(adjudication: ComparisonAdjudication | None, said: Review, labels: Sequence[str]) -> str:
     if adjudication is None:
         return ""
-    return verdict_by_name(adjudication.verdict.turned(adjudication.outputs, said.outputs), labels)
+    return preference_by_name(
+        adjudication.preference.turned(adjudication.outputs, said.preference.outputs), labels
+    )
 
 
 def _filled(values: Sequence[object]) -> list[object]:

@@ -66,7 +66,7 @@ def strengths_table(judged: PairResults, labels: dict[int, str]) -> Table:
 def checks_table(judged: PairResults) -> Table:
     columns = [
         Column("The answer shown first wins", "share", is_measure=True, anchor="position-effect"),
-        Column("The same verdict", "share", is_measure=True, anchor="agreement-of-comparisons"),
+        Column("The same preference", "share", is_measure=True, anchor="agreement-of-comparisons"),
         Column(
             "Krippendorff's alpha, both orientations",
             "figure",

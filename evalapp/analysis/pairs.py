@@ -12,11 +12,11 @@ from evalapp.adjudication.models import ComparisonAdjudication
 from evalapp.analysis.differences import SEED
 from evalapp.analysis.models import ScoreSource
 from evalapp.campaigns.models import Campaign, CampaignCandidate, ItemOutput, Method, Purpose
-from evalapp.judgements.duels import POINTS, duels_of
-from evalapp.judgements.models import Choice
-from evalapp.judgements.verdicts import Verdict
 from evalapp.measure import Measure
-from evalapp.stats.pair_agreement import preference_alpha, same_verdict_share
+from evalapp.reviews.preferences.answers import PreferenceAnswers
+from evalapp.reviews.preferences.duels import POINTS, duels_of
+from evalapp.reviews.preferences.models import Choice
+from evalapp.stats.pair_agreement import preference_alpha, same_preference_share
 from evalapp.stats.pairs import Duel, both_bad_share, bradley_terry, first_side_share, win_share
 from evalapp.stats.ratings import Ratings
 from evalapp.stats.scores import candidate_score
@@ -25,9 +25,9 @@ REPLICATES = 500
 CHUNK = 5_000
 
 
-class Judged(NamedTuple):
-    """One judgement; ``shown`` are candidates' ids as they stood on the screen, A first. ``is_added``: by
-    somebody who was added because verdicts differed.
+class PreferenceRow(NamedTuple):
+    """One review; ``shown`` are candidates' ids as they stood on the screen, A first. ``is_added``: by
+    somebody who was added because preferences differed.
     """
 
     pk: int
@@ -54,12 +54,12 @@ class Judged(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Judgements:
-    """A campaign's judgements; ``numbers`` gives each reviewer the number of their pseudonym."""
+class Preferences:
+    """A campaign's preferences; ``numbers`` gives each reviewer the number of their pseudonym."""
 
     campaign: Campaign
     candidates: list[CampaignCandidate]
-    rows: list[Judged]
+    rows: list[PreferenceRow]
     numbers: dict[int, int]
 
     @property
@@ -67,21 +67,19 @@ class Judgements:
         return any(row.is_simulated for row in self.rows)
 
 
-def load_judgements(
+def load_preferences(
     campaign: Campaign, *, reviewer_type: str = "all", item_id: int | None = None
-) -> Judgements:
-    """Read a campaign's judgements, or those of one item. ``reviewer_type`` is "all", "human" or "simulated".
+) -> Preferences:
+    """Read a campaign's preferences, or those of one item. ``reviewer_type`` is "all", "human" or "simulated".
 
     Outside a demonstration project simulated ones are never read. What checks reviewers is left out: repeats
     always, gold and calibration unless it is their item that is asked for.
     """
     if not campaign.project.is_demonstration:
         reviewer_type = "human"
-    firsts = (
-        campaign.judgements.order_by().values_list("reviewer").annotate(first=Min("pk")).order_by("first")
-    )
+    firsts = campaign.reviews.order_by().values_list("reviewer").annotate(first=Min("pk")).order_by("first")
     entries = ItemOutput.objects.filter(item__campaign=campaign)
-    stored = campaign.judgements.order_by("pk")
+    stored = campaign.reviews.filter(comparison__isnull=False).order_by("pk")
     if item_id is None:
         stored = stored.filter(purpose=Purpose.REVIEW)
     else:
@@ -91,9 +89,10 @@ def load_judgements(
         stored = stored.filter(is_simulated=reviewer_type == "simulated")
     owner = dict(entries.values_list("pk", "candidate").iterator(CHUNK))
     columns = (
-        "pk", "comparison__item", "comparison", "reviewer", "outputs", "choice", "ranks", "is_simulated", "assignment__is_added",
+        "pk", "comparison__item", "comparison", "reviewer", "preference__outputs", "preference__choice",
+        "preference__ranks", "is_simulated", "assignment__is_added",
     )  # fmt: skip
-    return Judgements(
+    return Preferences(
         campaign=campaign,
         candidates=list(campaign.candidates.select_related("model_version").order_by("position")),
         rows=[_judged(row, owner) for row in stored.values_list(*columns).iterator(CHUNK)],
@@ -101,16 +100,16 @@ def load_judgements(
     )
 
 
-def _judged(row: tuple[Any, ...], owner: dict[int, int]) -> Judged:
+def _judged(row: tuple[Any, ...], owner: dict[int, int]) -> PreferenceRow:
     pk, item, comparison, reviewer, outputs, choice, ranks, is_simulated, is_added = row
     shown = tuple(owner[output] for output in outputs)
     given = tuple(ranks) if ranks is not None else None
-    return Judged(pk, item, comparison, reviewer, shown, choice, given, is_simulated, is_added)
+    return PreferenceRow(pk, item, comparison, reviewer, shown, choice, given, is_simulated, is_added)
 
 
 @dataclass(frozen=True)
 class PairRow:
-    """``first`` against ``second``: counts of judgements, and the share of wins of ``first``."""
+    """``first`` against ``second``: counts of preferences, and the share of wins of ``first``."""
 
     first: CampaignCandidate
     second: CampaignCandidate
@@ -152,13 +151,13 @@ class StrengthRow:
 
 @dataclass(frozen=True)
 class PairResults:
-    """All that the page of results shows. ``first_side``: of the verdicts for one of two, the share for
+    """All that the page of results shows. ``first_side``: of the preferences for one of two, the share for
     the answer that stood before the other; ``first_side_counts``: for it, and for the other. ``adjudicated``:
     how many of the comparisons are decided on. ``values``: whether pairs and strengths have those decisions in the
-    place of what reviewers gave; ``judgements``, sides and agreement are always of what they gave.
+    place of what reviewers gave; ``preferences``, sides and agreement are always of what they gave.
     """
 
-    judgements: Judgements
+    preferences: Preferences
     score_source: ScoreSource
     pairs: list[PairRow]
     strengths: list[StrengthRow]
@@ -170,20 +169,20 @@ class PairResults:
 
     @property
     def is_ranking(self) -> bool:
-        return self.judgements.campaign.method == Method.RANKING
+        return self.preferences.campaign.method == Method.RANKING
 
     @property
     def reviewers(self) -> int:
-        return len({row.reviewer_id for row in self.judgements.rows})
+        return len({row.reviewer_id for row in self.preferences.rows})
 
     @property
     def items(self) -> int:
-        return len({row.item_id for row in self.judgements.rows})
+        return len({row.item_id for row in self.preferences.rows})
 
     def as_dict(self) -> dict[str, Any]:
         """The figures as plain JSON; candidates by their ids in the campaign."""
         return {
-            "judgements": len(self.judgements.rows),
+            "preferences": len(self.preferences.rows),
             "pairs": [
                 {
                     "first": row.first.pk,
@@ -212,35 +211,37 @@ class PairResults:
         return -self.span
 
 
-def pair_results(judgements: Judgements, *, score_source: ScoreSource = ScoreSource.ORIGINAL) -> PairResults:
+def pair_results(
+    preferences: Preferences, *, score_source: ScoreSource = ScoreSource.ORIGINAL
+) -> PairResults:
     """Shares, strengths, the effect of a side and agreement, each with its interval."""
-    adjudications = _adjudications_of(judgements)
+    adjudications = _adjudications_of(preferences)
     counted = (
-        _with_adjudications(judgements, adjudications)
+        _with_adjudications(preferences, adjudications)
         if score_source == ScoreSource.ADJUDICATED
-        else judgements
+        else preferences
     )
-    duels = duels_told_by(judgements.rows)
+    duels = duels_told_by(preferences.rows)
     decided = Counter(duel.points for duel in duels if duel.points in (0.0, 1.0))
-    # Of the verdicts that the design asked for, without those added because people differed.
-    designed = duels_told_by(row for row in judgements.rows if not row.is_added)
+    # Of the preferences that the design asked for, without those added because people differed.
+    designed = duels_told_by(row for row in preferences.rows if not row.is_added)
     return PairResults(
-        judgements=judgements,
+        preferences=preferences,
         score_source=score_source,
         pairs=_pair_rows(counted.candidates, duels_told_by(counted.rows)),
         strengths=_strength_rows(counted, duels_told_by(counted.rows)),
         first_side=first_side_share(duels),
         first_side_counts=(decided[1.0], decided[0.0]),
         alpha=preference_alpha(designed, seed=SEED, replicates=REPLICATES),
-        exact=same_verdict_share(designed, seed=SEED, replicates=REPLICATES),
+        exact=same_preference_share(designed, seed=SEED, replicates=REPLICATES),
         adjudicated=len(adjudications),
     )
 
 
-def _adjudications_of(judgements: Judgements) -> dict[int, ComparisonAdjudication]:
-    """What was decided on comparisons of which there are judgements here, by comparison."""
-    judged = {row.comparison_id for row in judgements.rows}
-    adjudications = judgements.campaign.comparison_adjudications.all()
+def _adjudications_of(preferences: Preferences) -> dict[int, ComparisonAdjudication]:
+    """What was decided on comparisons of which there are preferences here, by comparison."""
+    judged = {row.comparison_id for row in preferences.rows}
+    adjudications = preferences.campaign.comparison_adjudications.all()
     return {
         adjudication.comparison_id: adjudication
         for adjudication in adjudications
@@ -249,26 +250,26 @@ def _adjudications_of(judgements: Judgements) -> dict[int, ComparisonAdjudicatio
 
 
 def _with_adjudications(
-    judgements: Judgements, adjudications: Mapping[int, ComparisonAdjudication]
-) -> Judgements:
-    """Every verdict on a decided comparison becomes what was decided, so that it weighs as before."""
+    preferences: Preferences, adjudications: Mapping[int, ComparisonAdjudication]
+) -> Preferences:
+    """Every preference on a decided comparison becomes what was decided, so that it weighs as before."""
     outputs = {output for adjudication in adjudications.values() for output in adjudication.outputs}
     owner = dict(ItemOutput.objects.filter(pk__in=outputs).values_list("pk", "candidate"))
 
-    def decided(row: Judged) -> Judged:
+    def decided(row: PreferenceRow) -> PreferenceRow:
         adjudication = adjudications.get(row.comparison_id)
         if adjudication is None:
             return row
-        told: Verdict = adjudication.verdict.turned(
+        told: PreferenceAnswers = adjudication.preference.turned(
             [owner[output] for output in adjudication.outputs], row.shown
         )
         ranks = None if told.ranks is None else tuple(rank for rank in told.ranks if rank is not None)
         return row._replace(choice=told.choice, ranks=ranks)
 
-    return replace(judgements, rows=[decided(row) for row in judgements.rows])
+    return replace(preferences, rows=[decided(row) for row in preferences.rows])
 
 
-def duels_told_by(rows: Iterable[Judged]) -> list[Duel]:
+def duels_told_by(rows: Iterable[PreferenceRow]) -> list[Duel]:
     """Every two answers of each row, whoever stood first coming first."""
     return [
         Duel(row.item_id, row.reviewer_id, first, second, points)
@@ -310,30 +311,30 @@ def _pair_rows(candidates: Sequence[CampaignCandidate], duels: Iterable[Duel]) -
     return rows
 
 
-def _strength_rows(judgements: Judgements, duels: Sequence[Duel]) -> list[StrengthRow]:
+def _strength_rows(preferences: Preferences, duels: Sequence[Duel]) -> list[StrengthRow]:
     """Strongest first; where there are no strengths, in the candidates' order."""
-    ids = [candidate.pk for candidate in judgements.candidates]
+    ids = [candidate.pk for candidate in preferences.candidates]
     strengths = bradley_terry(duels, ids)
-    best = Counter(row.best for row in judgements.rows)
+    best = Counter(row.best for row in preferences.rows)
     rows = [
         StrengthRow(
             candidate,
             strengths[candidate.pk],
-            _mean_rank(judgements, candidate.pk),
+            _mean_rank(preferences, candidate.pk),
             best[candidate.pk],
         )
-        for candidate in judgements.candidates
+        for candidate in preferences.candidates
     ]
     return sorted(rows, key=lambda row: -(row.strength.value or 0.0))
 
 
-def _mean_rank(judgements: Judgements, candidate_id: int) -> Measure | None:
-    if judgements.campaign.method != Method.RANKING:
+def _mean_rank(preferences: Preferences, candidate_id: int) -> Measure | None:
+    if preferences.campaign.method != Method.RANKING:
         return None
     ranked = [
         (row.item_id, row.reviewer_id, float(row.ranks[row.shown.index(candidate_id)]))
-        for row in judgements.rows
+        for row in preferences.rows
         if row.ranks is not None
     ]
     columns = tuple(zip(*ranked, strict=True)) if ranked else ((), (), ())
-    return candidate_score(Ratings.from_columns(*columns), bounds=(1, len(judgements.candidates)))
+    return candidate_score(Ratings.from_columns(*columns), bounds=(1, len(preferences.candidates)))

@@ -7,16 +7,20 @@ from django.db.models import Max
 
 from evalapp.analysis.agreement import AgreementRow, agreement_rows
 from evalapp.analysis.cases import CaseFilter, CaseRow, find_cases, with_excerpts
-from evalapp.analysis.comparison_hints import HINTS_OF_COMPARISONS, ReviewerVerdicts, verdicts_by_reviewer
+from evalapp.analysis.comparison_hints import (
+    HINTS_OF_COMPARISONS,
+    ReviewerPreferences,
+    preferences_by_reviewer,
+)
 from evalapp.analysis.hints import Checks, Hint, Quality, hints_of
-from evalapp.analysis.pairs import load_judgements
+from evalapp.analysis.pairs import load_preferences
 from evalapp.analysis.reading import reading_times
 from evalapp.analysis.sampled import SampledItems, sampled_scores
 from evalapp.analysis.scores import CampaignScores
 from evalapp.analysis.unblinding import Unblinding, unblinding_of
 from evalapp.campaigns.models import MANY_LAPSES, Assignment, AssignmentState, Campaign
 from evalapp.campaigns.queries import is_reviewing_blind
-from evalapp.judgements.checks import ComparisonChecks, checks_of
+from evalapp.reviews.preferences.checks import ComparisonChecks, checks_of
 from evalapp.reviews.progress import TeamProgress, team_progress
 
 # With fewer outputs that two people rated, an agreement is chance.
@@ -53,14 +57,14 @@ class NamedChecks(NamedTuple):
     checks: ComparisonChecks
 
 
-class NamedVerdicts(NamedTuple):
+class NamedPreferences(NamedTuple):
     name: str
-    given: ReviewerVerdicts
+    given: ReviewerPreferences
 
 
 class CampaignQuality(NamedTuple):
     """``unblinding`` is None also for a reader who still reviews here blind. ``compared``: where answers are
-    compared and reviewers checked, how each does on that; ``verdicts``: what each said there. ``sample``: the items that agreement, differences and
+    compared and reviewers checked, how each does on that; ``preferences``: what each said there. ``sample``: the items that agreement, differences and
     hints about scores are of; None where they are of all.
     """
 
@@ -75,7 +79,7 @@ class CampaignQuality(NamedTuple):
     unblinding: Unblinding | None
     is_reviewing: bool
     compared: list[NamedChecks]
-    verdicts: list[NamedVerdicts]
+    preferences: list[NamedPreferences]
 
     @property
     def is_early(self) -> bool:
@@ -102,8 +106,8 @@ def quality_of(campaign: Campaign, *, reader: int) -> CampaignQuality:
     team = team_progress(campaign, reader_id=reader)
     differing = find_cases(scores, CaseFilter(differ=True))
     checks = _checks(campaign)
-    judgements = load_judgements(campaign) if campaign.compares else None
-    quality = Quality(scores, team, reading_times(campaign), checks, judgements)
+    preferences = load_preferences(campaign) if campaign.compares else None
+    quality = Quality(scores, team, reading_times(campaign), checks, preferences)
     hints = hints_of(quality, HINTS_OF_COMPARISONS if campaign.compares else None)
     person = campaign.reviewers.filter(user=reader).select_related("user").first()
     is_reviewing = person is not None and is_reviewing_blind(campaign, person.user)
@@ -123,8 +127,9 @@ def quality_of(campaign: Campaign, *, reader: int) -> CampaignQuality:
             for each in checks
             if isinstance(each, ComparisonChecks)
         ],
-        verdicts=[
-            NamedVerdicts(team.names.of(each.reviewer_id), each) for each in verdicts_by_reviewer(quality)
+        preferences=[
+            NamedPreferences(team.names.of(each.reviewer_id), each)
+            for each in preferences_by_reviewer(quality)
         ],
     )
 

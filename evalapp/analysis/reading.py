@@ -38,13 +38,14 @@ _REVIEWS = """
 """
 # Of three answers compared by twos each is met twice.
 _COMPARISONS = """
-    SELECT judgement.reviewer_id, judgement.seconds_active AS seconds, read.words, read.new_words,
+    SELECT review.reviewer_id, review.seconds_active AS seconds, read.words, read.new_words,
            CASE WHEN example.context = '' OR EXISTS (
-               SELECT 1 FROM evalapp_judgement earlier
-               WHERE earlier.assignment_id = judgement.assignment_id AND earlier.id < judgement.id
+               SELECT 1 FROM evalapp_review earlier
+               WHERE earlier.assignment_id = review.assignment_id AND earlier.id < review.id
            ) THEN 0 ELSE 1 + length(example.context) - length(replace(example.context, ' ', '')) END AS context_words
-    FROM evalapp_judgement judgement
-    JOIN evalapp_comparison comparison ON comparison.id = judgement.comparison_id
+    FROM evalapp_review review
+    JOIN evalapp_preference preference ON preference.review_id = review.id
+    JOIN evalapp_comparison comparison ON comparison.id = review.comparison_id
     JOIN evalapp_item item ON item.id = comparison.item_id
     JOIN evalapp_example example ON example.id = item.example_id
     CROSS JOIN LATERAL (
@@ -52,17 +53,18 @@ _COMPARISONS = """
                coalesce(sum(each.words) FILTER (WHERE NOT each.is_known), 0) AS new_words
         FROM (
             SELECT cardinality(regexp_split_to_array(btrim(output.text), '\\s+')) AS words, EXISTS (
-                SELECT 1 FROM evalapp_judgement earlier
-                WHERE earlier.assignment_id = judgement.assignment_id AND earlier.id < judgement.id
-                  AND item_output.id = ANY(earlier.outputs)
+                SELECT 1 FROM evalapp_review earlier
+                JOIN evalapp_preference said ON said.review_id = earlier.id
+                WHERE earlier.assignment_id = review.assignment_id AND earlier.id < review.id
+                  AND item_output.id = ANY(said.outputs)
             ) AS is_known
             FROM evalapp_itemoutput item_output JOIN evalapp_output output ON output.id = item_output.output_id
-            WHERE item_output.id = ANY(judgement.outputs)
+            WHERE item_output.id = ANY(preference.outputs)
         ) AS each
     ) AS read
-    WHERE judgement.campaign_id = campaign_reviewer.campaign_id AND judgement.reviewer_id = campaign_reviewer.user_id
-      AND judgement.purpose = 'review' AND judgement.seconds_active >= 0.001
-    ORDER BY judgement.id DESC LIMIT %(latest)s
+    WHERE review.campaign_id = campaign_reviewer.campaign_id AND review.reviewer_id = campaign_reviewer.user_id
+      AND review.purpose = 'review' AND review.seconds_active >= 0.001
+    ORDER BY review.id DESC LIMIT %(latest)s
 """
 _READING_OF_REVIEWS = _READING.format(latest=_REVIEWS)
 _READING_OF_COMPARISONS = _READING.format(latest=_COMPARISONS)

@@ -13,7 +13,7 @@ from evalapp.analysis.comparison import NOBODY, CandidateRow, Comparison, Review
 from evalapp.analysis.differences import ComparedPair, compare_pairs
 from evalapp.analysis.marks import CandidateMarks, marks_by_candidate
 from evalapp.analysis.metric_trust import CriterionTrust, metric_trust
-from evalapp.analysis.pairs import PairResults, load_judgements, pair_results
+from evalapp.analysis.pairs import PairResults, load_preferences, pair_results
 from evalapp.analysis.prediction_powered import PredictionPoweredMean, prediction_powered_means
 from evalapp.analysis.reviewer_agreement import ComputedPanel, Panel
 from evalapp.analysis.scores import CampaignScores
@@ -177,5 +177,5 @@ class Shown(TableSource):
         campaign = self.originals.campaign
         if not campaign.compares:
             return None
-        judgements = load_judgements(campaign, reviewer_type=self.reviewer_type)
-        return pair_results(judgements) if judgements.rows else None
+        preferences = load_preferences(campaign, reviewer_type=self.reviewer_type)
+        return pair_results(preferences) if preferences.rows else None

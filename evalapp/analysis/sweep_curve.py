@@ -56,7 +56,7 @@ NOT_YET = "Nothing can be said yet: no training of this sweep has ended with thi
 
 
 def _answer(course: Course, measure: MeasureChoice) -> str:
-    said = _verdict(course, measure)
+    said = _preference(course, measure)
     return (
         f"{course.words[:1].upper()}{course.words[1:]}: {said[:1].lower()}{said[1:]}"
         if course.words
@@ -64,7 +64,7 @@ def _answer(course: Course, measure: MeasureChoice) -> str:
     )
 
 
-def _verdict(course: Course, measure: MeasureChoice) -> str:
+def _preference(course: Course, measure: MeasureChoice) -> str:
     if not course.gains:
         sizes = listed([f"{point.examples:,.0f}" for point in course.points])
         return (

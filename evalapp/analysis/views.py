@@ -53,7 +53,7 @@ from evalapp.rubrics.models import Criterion, CriterionKind
 NOTES = Path(settings.BASE_DIR) / "docs" / "measures.md"
 REVIEWER_TYPES = {"all": "Everybody", "human": "People only", "simulated": "Simulated only"}
 CASES_PER_PAGE = 50
-# Kept by every submission, of a review or of a judgement.
+# Kept by every submission, of a review or of a review.
 _REVIEWS_DONE = (
     CampaignReviewer.objects.filter(campaign=OuterRef("pk"))
     .order_by()
@@ -325,7 +325,7 @@ def case_detail(request: MemberRequest, campaign_id: int, item_id: int) -> HttpR
         "station": "compare",
         "campaign": campaign,
         "case": case,
-        "judged": sorted(judged, key=lambda line: line.judgement.pk),
+        "judged": sorted(judged, key=lambda line: line.review.pk),
         "compared": compared,
         "list_query": query,
         "listed": listed or {},

@@ -10,15 +10,14 @@ from evalapp.api.views import (
     comparison_adjudications,
     desk,
     discussions,
-    gold_verdicts,
-    judgements,
+    gold_preferences,
+    preferences,
     reviews,
 )
 
 _PROJECT = "projects/<slug:slug>"
 _CAMPAIGN = f"{_PROJECT}/campaigns/<int:campaign_id>"
 _TASK = "reviews/<uuid:key>/<int:slot>"
-_COMPARISON = "judgements/<uuid:key>/<int:slot>"
 
 urlpatterns: list[URLPattern] = [
     path(
@@ -27,14 +26,14 @@ urlpatterns: list[URLPattern] = [
         name="api_campaign_add_assignments",
     ),
     path(
-        f"{_CAMPAIGN}/gold-verdicts/<int:verdict>/",
-        gold_verdicts.CampaignGoldVerdict.as_view(),
-        name="api_campaign_gold_verdict",
+        f"{_CAMPAIGN}/gold-preferences/<int:preference>/",
+        gold_preferences.CampaignGoldPreference.as_view(),
+        name="api_campaign_gold_preference",
     ),
     path(
-        f"{_CAMPAIGN}/gold-verdicts/",
-        gold_verdicts.CampaignGoldVerdicts.as_view(),
-        name="api_campaign_gold_verdicts",
+        f"{_CAMPAIGN}/gold-preferences/",
+        gold_preferences.CampaignGoldPreferences.as_view(),
+        name="api_campaign_gold_preferences",
     ),
     path(f"{_CAMPAIGN}/checks/", campaigns.CampaignChecks.as_view(), name="api_campaign_checks"),
     path(
@@ -102,19 +101,13 @@ urlpatterns: list[URLPattern] = [
         comparison_adjudications.ComparisonAdjudicationList.as_view(),
         name="api_comparison_adjudications",
     ),
-    path(f"{_CAMPAIGN}/pairs/", judgements.PairResultsDetail.as_view(), name="api_pair_results"),
-    path(f"{_CAMPAIGN}/judgements/", judgements.JudgementList.as_view(), name="api_judgements"),
+    path(f"{_CAMPAIGN}/pairs/", preferences.PairResultsDetail.as_view(), name="api_pair_results"),
+    path(f"{_CAMPAIGN}/preferences/", preferences.PreferenceList.as_view(), name="api_preferences"),
     path(
-        f"{_CAMPAIGN}/judgements/change-requests/",
-        change_requests.JudgementChangeRequestList.as_view(),
-        name="api_judgement_change_requests",
+        f"{_CAMPAIGN}/preferences/differing/",
+        preferences.DifferingPreferencesList.as_view(),
+        name="api_differing_preferences",
     ),
-    path(
-        f"{_CAMPAIGN}/judgements/change-requests/<int:change_request_id>/withdraw/",
-        change_requests.JudgementChangeRequestWithdrawal.as_view(),
-        name="api_judgement_change_request_withdraw",
-    ),
-    path(f"{_CAMPAIGN}/judgements/apart/", judgements.VerdictsApartList.as_view(), name="api_verdicts_apart"),
     path("reviews/", reviews.SeatList.as_view(), name="api_my_campaigns"),
     path("reviews/submitted/", reviews.SubmittedList.as_view(), name="api_my_reviews"),
     path(
@@ -133,36 +126,10 @@ urlpatterns: list[URLPattern] = [
         desk.OwnCalibrationNotes.as_view(),
         name="api_my_calibration_notes",
     ),
-    path("judgements/campaigns/<uuid:key>/undo/", desk.UndoJudgement.as_view(), name="api_my_judgement_undo"),
     path(f"{_TASK}/", reviews.TaskDetail.as_view(), name="api_my_task"),
     path(f"{_TASK}/draft/", reviews.DraftDetail.as_view(), name="api_my_draft"),
     path(f"{_TASK}/skip/", reviews.SkipTask.as_view(), name="api_my_skip"),
     path(f"{_TASK}/discussion/", discussions.OwnDiscussion.as_view(), name="api_my_discussion"),
     path(f"{_TASK}/appeals/", discussions.OwnAppeals.as_view(), name="api_my_appeals"),
-    path("judgements/submitted/", judgements.MyJudgementList.as_view(), name="api_my_judgements"),
-    path(
-        "judgements/change-requests/",
-        change_requests.OwnJudgementChangeRequests.as_view(),
-        name="api_my_judgement_change_requests",
-    ),
-    path(
-        "judgements/campaigns/<uuid:key>/next/",
-        judgements.NextComparison.as_view(),
-        name="api_my_next_comparison",
-    ),
-    path(
-        f"{_COMPARISON}/discussion/",
-        discussions.OwnComparisonDiscussion.as_view(),
-        name="api_my_comparison_discussion",
-    ),
-    path(
-        f"{_COMPARISON}/appeals/",
-        discussions.OwnJudgementAppeals.as_view(),
-        name="api_my_comparison_appeals",
-    ),
-    path(f"{_COMPARISON}/", judgements.ComparisonDetail.as_view(), name="api_my_comparison"),
-    path(f"{_COMPARISON}/draft/", judgements.VerdictDraftDetail.as_view(), name="api_my_verdict_draft"),
-    path(f"{_COMPARISON}/skip/", judgements.SkipComparison.as_view(), name="api_my_comparison_skip"),
-    path(f"{_COMPARISON}/flag/", judgements.FlagComparison.as_view(), name="api_my_comparison_flag"),
     path(f"{_TASK}/flag/", reviews.FlagTask.as_view(), name="api_my_flag"),
 ]

@@ -6,7 +6,7 @@ from evalapp.accounts.models import User
 from evalapp.analysis.campaign_comparison import comparison_of
 from evalapp.analysis.comparison import CandidateRow, Comparison
 from evalapp.analysis.keeping import Standing
-from evalapp.analysis.pairs import load_judgements, pair_results
+from evalapp.analysis.pairs import load_preferences, pair_results
 from evalapp.audit.models import AuditEvent
 from evalapp.audit.queries import events_of
 from evalapp.campaigns.models import Campaign, CampaignState
@@ -131,7 +131,7 @@ def _of_campaign(campaign: Campaign, version: ModelVersion, reader: User | None)
 
 def _preferences(campaign: Campaign, version: ModelVersion) -> list[Preference]:
     found = []
-    for pair in pair_results(load_judgements(campaign)).pairs:
+    for pair in pair_results(load_preferences(campaign)).pairs:
         first, second = pair.first.model_version, pair.second.model_version
         if version.pk == first.pk:
             found.append(Preference(second.label, pair.wins, pair.losses, pair.ties))

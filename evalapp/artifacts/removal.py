@@ -181,7 +181,7 @@ def _move_away(kind: ArtifactKind, row: SetAside) -> Path:
     root, folder = root_of(kind), root_of(kind) / row.path
     going = root / f"{GOING}{row.pk}"
     if folder.exists():
-        # Judged again: since it was set aside, a link may have been put in its place.
+        # Checked again: since it was set aside, a link may have been put in its place.
         folder = folder_at(kind, row.path)
         if not folder.resolve().is_relative_to(root.resolve()):
             raise ConflictError(f"{folder} leads out of {root}, so it was not removed.")

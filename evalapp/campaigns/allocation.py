@@ -138,7 +138,7 @@ class NextReview(NamedTuple):
     slot: int
 
     @property
-    def item_output_id(self) -> int:
+    def subject_id(self) -> int:
         return self.assignment.outputs_order[self.slot]
 
 

@@ -123,8 +123,8 @@ def insert_check_items(*, campaign: Campaign) -> None:
 
 
 def known_answers(campaign: Campaign) -> QuerySet[Any]:
-    """What is known of its gold: answers to criteria, or verdicts where answers are compared."""
-    return campaign.gold_verdicts.all() if campaign.compares else campaign.gold_answers.all()
+    """What is known of its gold: answers to criteria, or preferences where answers are compared."""
+    return campaign.gold_preferences.all() if campaign.compares else campaign.gold_answers.all()
 
 
 def gold_examples(campaign: Campaign) -> int:
@@ -147,16 +147,16 @@ def _require_gold(campaign: Campaign) -> None:
 
 
 def _require_compared(campaign: Campaign) -> None:
-    """The design may be another than the one that the verdicts were entered for."""
+    """The design may be another than the one that the preferences were entered for."""
     compared = set_side_by_side(campaign)
     is_ranking = campaign.method == Method.RANKING
-    for candidate, against in campaign.gold_verdicts.values_list("candidate", "against"):
+    for candidate, against in campaign.gold_preferences.values_list("candidate", "against"):
         is_met = (
             any(candidate in each for each in compared) if is_ranking else {candidate, against} in compared
         )
         if not is_met or is_ranking != (against is None):
             raise InvalidError(
-                "Some known verdicts are of candidates that this design does not compare. Take them off the list "
+                "Some known preferences are of candidates that this design does not compare. Take them off the list "
                 "of gold, or edit the design."
             )
 
@@ -261,17 +261,16 @@ def _insert(campaign: Campaign, wanted: Sequence[CheckAssignment]) -> int:
 
 
 def plan_repeat(*, assignment: Assignment, campaign_reviewer: CampaignReviewer) -> bool:
-    """Have the reviewer meet an assignment's item once more, where the draw says so; call it when a review or a
-    judgement of the assignment is stored, in its transaction. Only of an assignment that is complete, and all theirs.
+    """Have the reviewer meet an assignment's item once more, where the draw says so; call it when a review
+    of the assignment is stored, in its transaction. Only of an assignment that is complete, and all theirs.
 
-    Compared answers stand in another arrangement then, two of them the other way round: so a verdict that
+    Compared answers stand in another arrangement then, two of them the other way round: so a preference that
     keeps to a side is told from one that keeps to an answer.
     """
     campaign = assignment.campaign
     if not campaign.repeat_share or assignment.purpose != Purpose.REVIEW:
         return False
-    given = assignment.judgements if campaign.compares else assignment.reviews
-    if given.filter(reviewer=campaign_reviewer.user_id).count() < assignment.outputs_total:
+    if assignment.reviews.filter(reviewer=campaign_reviewer.user_id).count() < assignment.outputs_total:
         return False
     reviews_done = CampaignReviewer.objects.values_list("reviews_done", flat=True).get(
         pk=campaign_reviewer.pk
@@ -318,9 +317,7 @@ def make_repeats_due(*, campaign: Campaign, campaign_reviewer: CampaignReviewer)
     waiting = campaign.assignments.filter(
         assigned_to=campaign_reviewer.user_id, state=AssignmentState.AVAILABLE, purpose=Purpose.REPEAT
     )
-    given = (campaign.judgements if campaign.compares else campaign.reviews).filter(
-        reviewer=campaign_reviewer.user_id
-    )
+    given = campaign.reviews.filter(reviewer=campaign_reviewer.user_id)
     ripe = []
     for assignment in waiting.order_by("rank")[:_COUNTED]:
         latest = given.filter(assignment__item=assignment.item_id).aggregate(latest=Max("pk"))["latest"]

@@ -199,7 +199,7 @@ def insert_comparisons(*, campaign: Campaign) -> None:
 
 def arrange_comparisons(*, campaign: Campaign) -> int:
     """Make the comparisons of a launched campaign's items and give each of its assignments its own; how many
-    judgements that asks for. Call it in the launch's transaction, after items, outputs and assignments, and
+    reviews that asks for. Call it in the launch's transaction, after items, outputs and assignments, and
     before the assignments that check reviewers, which bring their own arrangement (`checks`).
     """
     insert_comparisons(campaign=campaign)

@@ -62,7 +62,7 @@ TO_BE_TAKEN_OVER = f"""
                     < (coalesce(p.claimed_at, '-infinity'), p.id))
     AND NOT EXISTS (SELECT 1 FROM evalapp_draft d
                     WHERE d.reviewer_id = p.reviewer_id AND d.item_output_id = ANY(p.outputs_order))
-    AND NOT EXISTS (SELECT 1 FROM evalapp_judgementdraft d JOIN evalapp_comparison c ON c.id = d.comparison_id
+    AND NOT EXISTS (SELECT 1 FROM evalapp_draft d JOIN evalapp_comparison c ON c.id = d.comparison_id
                     WHERE d.reviewer_id = p.reviewer_id AND c.item_id = p.item_id)
 """
 

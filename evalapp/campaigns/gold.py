@@ -94,7 +94,9 @@ def set_gold(*, campaign: Campaign, rows: Sequence[GoldRow], by: User | None) ->
     """
     locked = locked_for_gold(campaign)
     if locked.compares:
-        raise ConflictError(f"“{campaign}” compares answers: its gold is verdicts, not answers to criteria.")
+        raise ConflictError(
+            f"“{campaign}” compares answers: its gold is preferences, not answers to criteria."
+        )
     reader = _Reader(locked, rows)
     answers = [answer for row in rows if (answer := reader.answer(row)) is not None]
     require_all_stay(reader.problems, of=len(rows))
@@ -163,7 +165,7 @@ class Known(Protocol):
 
 @transaction.atomic
 def remove_known(*, known: Known, by: User | None) -> None:
-    """Take a known answer, or verdict, off the list. Of an open campaign the example stays a gold item.
+    """Take a known answer, or preference, off the list. Of an open campaign the example stays a gold item.
     Raises MissingError where it is gone already.
     """
     campaign = known.campaign

@@ -186,7 +186,7 @@ class Campaign(BaseModel):
 
     @property
     def compares(self) -> bool:
-        """Outputs are judged against each other (`Judgement`), not rated one by one (`Review`)."""
+        """Outputs are compared with each other, not rated one by one."""
         return self.method != Method.POINTWISE
 
 

@@ -13,19 +13,14 @@ from django.utils import timezone
 from evalapp.accounts.models import Project
 from evalapp.campaigns.models import MANY_LAPSES, Assignment, AssignmentState, Campaign, CampaignState
 from evalapp.decisions.inbox_entries import InboxEntry
-from evalapp.judgements.models import Judgement
 from evalapp.reviews.models import Review
 from evalapp.reviews.progress import campaign_forecast, recent_days
 from evalapp.stats.pace import SHORTEST_SILENCE, silence_allowed
 from evalapp.templatetags.durations import duration
 
 SHOWN_OF_A_KIND = 3
-# A campaign takes reviews or judgements, never both.
-_LATEST_REVIEW = Coalesce(
-    *(
-        Subquery(model.objects.filter(campaign=OuterRef("pk")).order_by("-id").values("submitted_at")[:1])
-        for model in (Review, Judgement)
-    )
+_LATEST_REVIEW = Subquery(
+    Review.objects.filter(campaign=OuterRef("pk")).order_by("-id").values("submitted_at")[:1]
 )
 
 RHYTHM = timedelta(days=56)
@@ -41,10 +36,7 @@ FROM (
                OVER (PARTITION BY silent.id ORDER BY latest.submitted_at) AS pause
     FROM unnest(%(campaigns)s::bigint[], %(since)s::timestamptz[]) AS silent (id, since)
     CROSS JOIN LATERAL (
-        SELECT review.submitted_at FROM (
-            SELECT campaign_id, submitted_at FROM evalapp_review
-            UNION ALL SELECT campaign_id, submitted_at FROM evalapp_judgement
-        ) AS review
+        SELECT review.submitted_at FROM evalapp_review review
         WHERE review.campaign_id = silent.id AND review.submitted_at >= silent.since
         ORDER BY review.submitted_at DESC LIMIT %(most)s
     ) AS latest

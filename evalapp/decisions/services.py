@@ -8,7 +8,7 @@ from evalapp.accounts.queries import may_create_project
 from evalapp.accounts.services import create_project as create_bare_project
 from evalapp.analysis.campaign_comparison import CampaignComparison, comparison_of
 from evalapp.analysis.comparison import CandidateRow, Comparison
-from evalapp.analysis.pairs import PairResults, load_judgements, pair_results
+from evalapp.analysis.pairs import PairResults, load_preferences, pair_results
 from evalapp.audit.services import record
 from evalapp.campaigns.models import Campaign, CampaignState
 from evalapp.core.errors import ConflictError, InvalidError, NotAllowedError
@@ -76,7 +76,7 @@ def decide(
     found = comparison_of(campaign)
     comparison = found.comparison
     row = _row_of(comparison, campaign, candidate)
-    judged = pair_results(load_judgements(campaign)) if campaign.compares else None
+    judged = pair_results(load_preferences(campaign)) if campaign.compares else None
     _require_evidence(found, judged, has_evaluation=evaluation is not None)
     said = {
         "candidate": candidate,
@@ -101,7 +101,7 @@ def decide(
         return standing
     require_seen(standing if evaluation is None else signed_before(evaluation), replaces)
     # A signed evaluation rests on people's reviews alone.
-    is_simulated = comparison.design.is_simulated or bool(judged and judged.judgements.is_simulated)
+    is_simulated = comparison.design.is_simulated or bool(judged and judged.preferences.is_simulated)
     is_simulated = is_simulated and evaluation is None
     return _recorded(
         Decision(project=campaign.project, campaign=campaign, is_simulated=is_simulated, **said), by=by
@@ -149,7 +149,7 @@ def _require_sound(*, campaign: Campaign, verdict: str, note: str) -> None:
 def _require_evidence(found: CampaignComparison, judged: PairResults | None, *, has_evaluation: bool) -> None:
     """An evaluation of a gate has numbers of its own, so signing it does not wait for those of the comparison."""
     name = found.campaign.name
-    if not found.comparison.design.reviews and not (judged and judged.judgements.rows):
+    if not found.comparison.design.reviews and not (judged and judged.preferences.rows):
         raise InvalidError(f"{name} has no review yet; a decision needs evidence.")
     if not has_evaluation and not found.is_computed:
         raise ConflictError(

@@ -9,7 +9,7 @@ from evalapp.accounts.models import Membership, Role
 from evalapp.accounts.permissions import Permission
 from evalapp.analysis.campaign_comparison import comparison_of
 from evalapp.analysis.next_step import next_step_after
-from evalapp.analysis.pairs import load_judgements, pair_results
+from evalapp.analysis.pairs import load_preferences, pair_results
 from evalapp.campaigns.models import Campaign
 from evalapp.campaigns.queries import is_reviewing_blind
 from evalapp.core.errors import ConflictError, InvalidError, ProblemError
@@ -157,7 +157,7 @@ def decision_new(request: MemberRequest, campaign_id: int) -> HttpResponse:
         "comparison": found.comparison,
         "standing": found.standing,
         "is_computed": found.is_computed,
-        "results": pair_results(load_judgements(campaign)) if campaign.compares else None,
+        "results": pair_results(load_preferences(campaign)) if campaign.compares else None,
         "is_reviewing": is_reviewing_blind(campaign, request.user),
         "form": form,
         "gate": gate,

@@ -22,6 +22,7 @@ from evalapp.exports.queries import decidable_rows
 from evalapp.exports.services import decide_row
 from evalapp.jobs.work import Work
 from evalapp.reviews.answers import ReviewAnswers
+from evalapp.reviews.queries import Stand
 from evalapp.reviews.services import submit_at
 from evalapp.rubrics.models import Criterion, CriterionKind
 
@@ -70,18 +71,17 @@ def _review_one(
     criteria: list[Criterion],
     examples: dict[str, DemoExample],
 ) -> None:
-    entry = ItemOutput.objects.select_related("output__example").get(pk=upcoming.item_output_id)
+    entry = ItemOutput.objects.select_related("output__example").get(pk=upcoming.subject_id)
     example = examples[entry.output.example.metadata["key"]]
     text = entry.output.text
     said = review(
         reviewer, text, facts=example.facts, reference=example.formal, seed=training_settings.REVIEW_SEED
     )
+    assignment = Assignment.objects.select_related("campaign__project", "campaign__rubric_version").get(
+        pk=upcoming.assignment.id
+    )
     submit_at(
-        campaign_reviewer=campaign_reviewer,
-        assignment=Assignment.objects.select_related("campaign__project", "campaign__rubric_version").get(
-            pk=upcoming.assignment.id
-        ),
-        slot=upcoming.slot,
+        stand=Stand(assignment, upcoming.slot, campaign_reviewer),
         client_id=uuid.uuid5(
             NAMESPACE, f"{upcoming.assignment.key}:{upcoming.slot}:{campaign_reviewer.user_id}"
         ),

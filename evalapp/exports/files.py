@@ -111,7 +111,7 @@ def rating_lines(
     for review in reviews:
         name = names.of(review.reviewer_id)
         correction = getattr(review, "correction", None)
-        example = review.item_output.item.example
+        example = review.rated.item.example
         tags: dict[int, list[str]] = {}
         for given in review.tags.all():
             tags.setdefault(given.tag.criterion_id, []).append(given.tag.label)
@@ -126,7 +126,7 @@ def rating_lines(
                 [
                     example.row_number,
                     example.split,
-                    review.item_output.candidate.model_version.label,
+                    review.rated.candidate.model_version.label,
                     name,
                     int(review.is_simulated),
                     criterion.key,
@@ -138,7 +138,7 @@ def rating_lines(
                     round(review.seconds_active, 1),
                     review.submitted_at.isoformat(),
                     _json(marks[criterion.pk][1]) if criterion.pk in marks else "",
-                    _adjudicated((decided or {}).get((review.item_output_id, criterion.pk))),
+                    _adjudicated((decided or {}).get((review.subject_id, criterion.pk))),
                 ]
             )
 
@@ -146,7 +146,7 @@ def rating_lines(
 def _marks(review: Review) -> dict[int, tuple[Criterion, list[dict[str, Any]]]]:
     """By span criterion: its marks in reading order, each with its label in words and what it stands on."""
     spans = spans_of(review)
-    text = review.item_output.output.text if spans else ""
+    text = review.rated.output.text if spans else ""
     criteria = {each.criterion.key: each.criterion for each in review.spans.all()}
     return {
         criterion.pk: (

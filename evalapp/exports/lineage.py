@@ -43,7 +43,7 @@ def review_lineage(project: Project, review_id: int) -> ReviewLineage:
         Review.objects.select_related(
             "campaign", "item_output__item__example", "item_output__candidate__model_version", "correction"
         )
-        .filter(pk=review_id, campaign__project=project)
+        .filter(pk=review_id, campaign__project=project, item_output__isnull=False)
         .first()
     )
     if review is None:

@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 
-from evalapp.analysis.pairs import Judgements
+from evalapp.analysis.pairs import Preferences
 from evalapp.campaigns.models import Campaign, ItemOutput
 from evalapp.exports.models import RowKind
 from evalapp.exports.selection import SIMULATED_OUT, SelectedRow
@@ -12,14 +12,14 @@ from evalapp.runs.models import Output
 _Votes = dict[tuple[int, int, int], list[float | None]]
 
 
-def preferred_rows(judgements: Judgements, *, admits_simulated: bool) -> Iterator[SelectedRow]:
+def preferred_rows(preferences: Preferences, *, admits_simulated: bool) -> Iterator[SelectedRow]:
     """For every two answers of an item that were compared: the preferred one against the other.
 
-    In with more than half of all verdicts for one of them, ties and "both bad" counted as well; out with
-    the reason else. Simulated verdicts do not vote unless they are admitted.
+    In with more than half of all preferences for one of them, ties and "both bad" counted as well; out with
+    the reason else. Simulated preferences do not vote unless they are admitted.
     """
-    votes, simulated = _votes(judgements)
-    outputs = _outputs(judgements.campaign)
+    votes, simulated = _votes(preferences)
+    outputs = _outputs(preferences.campaign)
     for item_id, first, second in sorted({*votes, *simulated}):
         own = list(votes.get((item_id, first, second), ()))
         if admits_simulated:
@@ -48,11 +48,11 @@ def _decided(most: int, own: list[float | None]) -> tuple[bool, str]:
     return (True, said) if 2 * most > len(own) else (False, f"{said}: no majority")
 
 
-def _votes(judgements: Judgements) -> tuple[_Votes, _Votes]:
+def _votes(preferences: Preferences) -> tuple[_Votes, _Votes]:
     """By item and pair of candidates (the lower id first): what the first got; people's, and simulated."""
     human: _Votes = defaultdict(list)
     simulated: _Votes = defaultdict(list)
-    for row in judgements.rows:
+    for row in preferences.rows:
         for one, other, points in row.duels():
             first, second = min(one, other), max(one, other)
             told = points if points is None or one == first else 1 - points

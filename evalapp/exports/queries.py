@@ -185,10 +185,10 @@ def given_corrections(campaign: Campaign) -> list[GivenCorrection]:
     return [
         GivenCorrection(
             review_id=correction.review_id,
-            output_id=correction.review.item_output.output_id,
-            example_id=correction.review.item_output.item.example_id,
+            output_id=correction.review.rated.output_id,
+            example_id=correction.review.rated.item.example_id,
             text=correction.text,
-            corrected_text=correction.review.item_output.output.text,
+            corrected_text=correction.review.rated.output.text,
             is_simulated=correction.review.is_simulated,
         )
         for correction in corrections.iterator(chunk_size=2000)
@@ -197,7 +197,7 @@ def given_corrections(campaign: Campaign) -> list[GivenCorrection]:
 
 def ratings_of(campaign: Campaign) -> QuerySet[Review]:
     """Every review that may leave the product: simulated ones from a demonstration only."""
-    reviews = campaign.reviews.filter(purpose=Purpose.REVIEW)
+    reviews = campaign.reviews.filter(purpose=Purpose.REVIEW, item_output__isnull=False)
     if not campaign.project.is_demonstration:
         reviews = reviews.filter(is_simulated=False)
     return (

@@ -7,7 +7,7 @@ from django.db.models import QuerySet
 from django.utils import timezone
 
 from evalapp.accounts.models import User
-from evalapp.analysis.pairs import load_judgements
+from evalapp.analysis.pairs import load_preferences
 from evalapp.audit.services import record
 from evalapp.campaigns.models import Campaign, ItemOutput
 from evalapp.core.errors import ConflictError, InvalidError, NotAllowedError
@@ -99,11 +99,11 @@ def _feedback_of(
     """The rows of a campaign's feedback, and whether simulated reviews are in them."""
     admits_simulated = campaign.project.is_demonstration
     if campaign.compares:
-        judgements = load_judgements(campaign)
-        if not judgements.rows:
-            raise InvalidError(f"“{campaign.name}” has no judgement yet; there is nothing to export.")
-        rows = preferred_rows(judgements, admits_simulated=admits_simulated)
-        return rows, admits_simulated and judgements.is_simulated
+        preferences = load_preferences(campaign)
+        if not preferences.rows:
+            raise InvalidError(f"“{campaign.name}” has no review yet; there is nothing to export.")
+        rows = preferred_rows(preferences, admits_simulated=admits_simulated)
+        return rows, admits_simulated and preferences.is_simulated
     outputs = reviewed_outputs(campaign)
     if not any(output.reviews for output in outputs):
         raise InvalidError(f"“{campaign.name}” has no submitted review yet; there is nothing to export.")

@@ -24,13 +24,18 @@ def review_lines(campaign: Campaign, *, is_simulated: bool) -> list[str]:
 def _records(campaign: Campaign, *, is_simulated: bool) -> Iterator[dict[str, Any]]:
     numbers = pseudonym_numbers([campaign])[campaign.pk]
     reviews = (
-        Review.objects.filter(campaign=campaign, purpose=Purpose.REVIEW, is_simulated=is_simulated)
+        Review.objects.filter(
+            campaign=campaign,
+            purpose=Purpose.REVIEW,
+            is_simulated=is_simulated,
+            item_output__isnull=False,
+        )
         .select_related("item_output__item__example", "item_output__candidate__model_version", "correction")
         .prefetch_related(*ANSWERS, "revisions")
         .order_by("pk")
     )
     for review in reviews.iterator(_CHUNK):
-        output = review.item_output
+        output = review.rated
         about = {
             "review": review.pk,
             "item": output.item_id,

@@ -34,7 +34,7 @@ class Job(BaseModel):
     """Any long work. The row is the job; a Celery message only notifies the workers.
 
     ``task`` is the registered Celery task that carries it out; ``attempt`` fences every write of a
-    worker that lost its lease. ``lost_attempts`` counts the attempts in a row that ended without a verdict
+    worker that lost its lease. ``lost_attempts`` counts the attempts in a row that ended without an outcome
     (leases that expired, programs that were killed) and came no farther than those before them.
     ``notified_at`` is when the last message was published. Whose turn it is, is told by ``priority``,
     ``queued_at`` (since when it waits), ``claimed_at`` (when its latest attempt began) and ``keeps_turn`` (it had

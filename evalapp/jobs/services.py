@@ -180,7 +180,7 @@ def reap_lost_jobs() -> None:
 
 
 def end_lost_attempt(job: Job, *, why: str, only_expired: bool = False) -> bool:
-    """End ``job.attempt`` without a verdict: queued again, cancelled when that was asked, or dead.
+    """End ``job.attempt`` without an outcome: queued again, cancelled when that was asked, or dead.
 
     ``why`` is half a sentence for the log. Returns False when the attempt was no longer the current one.
     Call it in a transaction.
@@ -216,7 +216,7 @@ def end_lost_attempt(job: Job, *, why: str, only_expired: bool = False) -> bool:
 def put_back(
     job: Job, *, why: str, then: str = "what was done is saved, and the next start goes on from it"
 ) -> None:
-    """End an attempt that saved its work without a verdict: queued again, paused or cancelled, as was asked.
+    """End an attempt that saved its work without an outcome: queued again, paused or cancelled, as was asked.
 
     ``why`` is half a sentence for the log, and ``then`` its other half where the job is queued again. It counts as no loss. Call it in a transaction, with the lease in hand.
     """

@@ -67,7 +67,7 @@ class NoDeviceFree(Exception):
 
 
 class AttemptLost(Exception):
-    """The attempt ended without a verdict (a killed program): queue the job again, or give it up."""
+    """The attempt ended without an outcome (a killed program): queue the job again, or give it up."""
 
 
 class Work:
@@ -249,22 +249,22 @@ def _attempt(  # noqa: PLR0911 - one return for each way to end
         return _ended(JobState.CANCELLED)
     except JobPaused:
         # Told to go on in the meantime, it is queued again.
-        return _without_verdict(put_back, "Told to go on while it was pausing")
+        return _without_outcome(put_back, "Told to go on while it was pausing")
     except NoDeviceFree:
         begun_nothing = partial(put_back, then="nothing was begun, and it waits for one")
-        return _without_verdict(begun_nothing, "Every device of this machine was in use")
+        return _without_outcome(begun_nothing, "Every device of this machine was in use")
     except WorkerStopping:
-        return _without_verdict(put_back, "The product was stopped")
+        return _without_outcome(put_back, "The product was stopped")
     except AttemptLost as error:
-        return _without_verdict(end_lost_attempt, str(error))
+        return _without_outcome(end_lost_attempt, str(error))
     except AWAY as error:
         if is_disk_full(error):
             logger.exception("Job %s: the database has no room", work.job.pk)
             return _ended(JobState.FAILED, error=DATABASE_FULL)
         logger.warning("Job %s: the database or the broker went away: %s", work.job.pk, error)
-        return _without_verdict(end_lost_attempt, "The database went away")
+        return _without_outcome(end_lost_attempt, "The database went away")
     except NotHereError as error:
-        return _without_verdict(leave_to_others, error.message)
+        return _without_outcome(leave_to_others, error.message)
     except ProblemError as error:
         work.log(error.message, level="error", data={"fields": error.fields} if error.fields else None)
         return _ended(JobState.FAILED, error=error.message)
@@ -293,7 +293,7 @@ def _ended(state: JobState, **fields: Any) -> Ending:
     return write
 
 
-def _without_verdict(end: Callable[..., object], why: str) -> Ending:
+def _without_outcome(end: Callable[..., object], why: str) -> Ending:
     """Write what the attempt has said, then end it by a service of `evalapp.jobs.services`."""
 
     def write(job: Job, report: Report) -> None:

@@ -387,6 +387,25 @@ class Migration(migrations.Migration):
             ],
         ),
         migrations.CreateModel(
+            name='Appeal',
+            fields=[
+                ('id', models.BigAutoField(primary_key=True, serialize=False)),
+                ('created_at', models.DateTimeField(auto_now_add=True)),
+                ('revision', models.PositiveIntegerField(default=1)),
+                ('reason', models.TextField()),
+                ('outcome', models.CharField(blank=True, choices=[('upheld', 'Upheld: it stands'), ('changed', 'Changed')], max_length=8)),
+                ('answer', models.TextField(blank=True)),
+                ('answered_at', models.DateTimeField(blank=True, null=True)),
+                ('adjudication', models.ForeignKey(null=True, on_delete=django.db.models.deletion.CASCADE, related_name='appeals', to='evalapp.adjudication')),
+                ('answered_by', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
+                ('appellant', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
+                ('decided_by', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
+                ('campaign', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='appeals', to='evalapp.campaign')),
+                ('change_request', models.ForeignKey(null=True, on_delete=django.db.models.deletion.CASCADE, related_name='appeals', to='evalapp.changerequest')),
+                ('comparison_adjudication', models.ForeignKey(null=True, on_delete=django.db.models.deletion.CASCADE, related_name='appeals', to='evalapp.comparisonadjudication')),
+            ],
+        ),
+        migrations.CreateModel(
             name='ComparisonAdjudicationRevision',
             fields=[
                 ('id', models.BigAutoField(primary_key=True, serialize=False)),
@@ -616,11 +635,14 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.BigAutoField(primary_key=True, serialize=False)),
                 ('created_at', models.DateTimeField(auto_now_add=True)),
+                ('outputs', django.contrib.postgres.fields.ArrayField(base_field=models.BigIntegerField(), blank=True, null=True, size=None)),
                 ('body', models.JSONField()),
                 ('revision', models.PositiveIntegerField(default=1)),
                 ('saved_at', models.DateTimeField(auto_now=True)),
+                ('campaign', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='evalapp.campaign')),
+                ('comparison', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.CASCADE, related_name='drafts', to='evalapp.comparison')),
                 ('reviewer', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('item_output', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='drafts', to='evalapp.itemoutput')),
+                ('item_output', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.CASCADE, related_name='drafts', to='evalapp.itemoutput')),
             ],
         ),
         migrations.CreateModel(
@@ -700,87 +722,6 @@ class Migration(migrations.Migration):
                 ('text', models.TextField()),
                 ('data', models.JSONField(default=dict)),
                 ('job', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='events', to='evalapp.job')),
-            ],
-        ),
-        migrations.CreateModel(
-            name='Judgement',
-            fields=[
-                ('id', models.BigAutoField(primary_key=True, serialize=False)),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('outputs', django.contrib.postgres.fields.ArrayField(base_field=models.BigIntegerField(), size=None)),
-                ('choice', models.CharField(blank=True, choices=[('a', 'A is better'), ('b', 'B is better'), ('tie', 'Equally good'), ('both_bad', 'Both bad')], max_length=8)),
-                ('ranks', django.contrib.postgres.fields.ArrayField(base_field=models.SmallIntegerField(), blank=True, null=True, size=None)),
-                ('client_id', models.UUIDField(unique=True)),
-                ('body_hash', models.CharField(max_length=64)),
-                ('revision', models.PositiveIntegerField(default=1)),
-                ('purpose', models.CharField(choices=[('review', 'Review'), ('gold', 'Gold'), ('repeat', 'Repeat'), ('calibration', 'Calibration')], db_default='review', default='review', max_length=11)),
-                ('comment', models.TextField(blank=True)),
-                ('seconds_active', models.FloatField(default=0)),
-                ('is_simulated', models.BooleanField(default=False)),
-                ('submitted_at', models.DateTimeField(auto_now_add=True)),
-                ('revised_at', models.DateTimeField(blank=True, null=True)),
-                ('assignment', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='judgements', to='evalapp.assignment')),
-                ('campaign', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='judgements', to='evalapp.campaign')),
-                ('comparison', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='judgements', to='evalapp.comparison')),
-                ('reviewer', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='judgements', to=settings.AUTH_USER_MODEL)),
-            ],
-        ),
-        migrations.CreateModel(
-            name='JudgementChangeRequest',
-            fields=[
-                ('id', models.BigAutoField(primary_key=True, serialize=False)),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('revision', models.PositiveIntegerField()),
-                ('reason', models.TextField()),
-                ('resubmitted_revision', models.PositiveIntegerField(blank=True, null=True)),
-                ('is_withdrawn', models.BooleanField(default=False)),
-                ('resolved_at', models.DateTimeField(blank=True, null=True)),
-                ('judgement', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='change_requests', to='evalapp.judgement')),
-                ('requested_by', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
-            ],
-        ),
-        migrations.CreateModel(
-            name='Appeal',
-            fields=[
-                ('id', models.BigAutoField(primary_key=True, serialize=False)),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('revision', models.PositiveIntegerField(default=1)),
-                ('reason', models.TextField()),
-                ('outcome', models.CharField(blank=True, choices=[('upheld', 'Upheld: it stands'), ('changed', 'Changed')], max_length=8)),
-                ('answer', models.TextField(blank=True)),
-                ('answered_at', models.DateTimeField(blank=True, null=True)),
-                ('adjudication', models.ForeignKey(null=True, on_delete=django.db.models.deletion.CASCADE, related_name='appeals', to='evalapp.adjudication')),
-                ('answered_by', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('appellant', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('decided_by', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('campaign', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='appeals', to='evalapp.campaign')),
-                ('change_request', models.ForeignKey(null=True, on_delete=django.db.models.deletion.CASCADE, related_name='appeals', to='evalapp.changerequest')),
-                ('comparison_adjudication', models.ForeignKey(null=True, on_delete=django.db.models.deletion.CASCADE, related_name='appeals', to='evalapp.comparisonadjudication')),
-                ('judgement_change_request', models.ForeignKey(null=True, on_delete=django.db.models.deletion.CASCADE, related_name='appeals', to='evalapp.judgementchangerequest')),
-            ],
-        ),
-        migrations.CreateModel(
-            name='JudgementDraft',
-            fields=[
-                ('id', models.BigAutoField(primary_key=True, serialize=False)),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('outputs', django.contrib.postgres.fields.ArrayField(base_field=models.BigIntegerField(), size=None)),
-                ('body', models.JSONField()),
-                ('revision', models.PositiveIntegerField(default=1)),
-                ('saved_at', models.DateTimeField(auto_now=True)),
-                ('comparison', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='drafts', to='evalapp.comparison')),
-                ('reviewer', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to=settings.AUTH_USER_MODEL)),
-            ],
-        ),
-        migrations.CreateModel(
-            name='JudgementRevision',
-            fields=[
-                ('id', models.BigAutoField(primary_key=True, serialize=False)),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('revision', models.PositiveIntegerField()),
-                ('body', models.JSONField()),
-                ('judgement', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='revisions', to='evalapp.judgement')),
-                ('replaced_by', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
             ],
         ),
         migrations.CreateModel(
@@ -877,13 +818,13 @@ class Migration(migrations.Migration):
             field=models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='continued', to='evalapp.modelversion'),
         ),
         migrations.CreateModel(
-            name='GoldVerdict',
+            name='GoldPreference',
             fields=[
                 ('id', models.BigAutoField(primary_key=True, serialize=False)),
                 ('created_at', models.DateTimeField(auto_now_add=True)),
                 ('outcome', models.CharField(choices=[('better', 'Better'), ('tie', 'Equally good'), ('both_bad', 'Both bad')], default='better', max_length=8)),
                 ('admits_tie', models.BooleanField(default=False)),
-                ('campaign', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='gold_verdicts', to='evalapp.campaign')),
+                ('campaign', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='gold_preferences', to='evalapp.campaign')),
                 ('example', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='evalapp.example')),
                 ('against', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='evalapp.modelversion')),
                 ('candidate', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='evalapp.modelversion')),
@@ -1308,8 +1249,20 @@ class Migration(migrations.Migration):
                 ('revised_at', models.DateTimeField(blank=True, null=True)),
                 ('assignment', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='reviews', to='evalapp.assignment')),
                 ('campaign', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='reviews', to='evalapp.campaign')),
-                ('item_output', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='reviews', to='evalapp.itemoutput')),
+                ('comparison', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.CASCADE, related_name='reviews', to='evalapp.comparison')),
+                ('item_output', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.CASCADE, related_name='reviews', to='evalapp.itemoutput')),
                 ('reviewer', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='reviews', to=settings.AUTH_USER_MODEL)),
+            ],
+        ),
+        migrations.CreateModel(
+            name='Preference',
+            fields=[
+                ('id', models.BigAutoField(primary_key=True, serialize=False)),
+                ('created_at', models.DateTimeField(auto_now_add=True)),
+                ('outputs', django.contrib.postgres.fields.ArrayField(base_field=models.BigIntegerField(), size=None)),
+                ('choice', models.CharField(blank=True, choices=[('a', 'A is better'), ('b', 'B is better'), ('tie', 'Equally good'), ('both_bad', 'Both bad')], max_length=8)),
+                ('ranks', django.contrib.postgres.fields.ArrayField(base_field=models.SmallIntegerField(), blank=True, null=True, size=None)),
+                ('review', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, related_name='preference', to='evalapp.review')),
             ],
         ),
         migrations.CreateModel(
@@ -1826,6 +1779,30 @@ class Migration(migrations.Migration):
             model_name='comparisonadjudication',
             constraint=models.CheckConstraint(condition=models.Q(('ranks__isnull', True), models.Q(('ranks__contains', [1, 2, 3]), ('ranks__len', 3)), models.Q(('ranks__contains', [1, 2, 3, 4]), ('ranks__len', 4)), models.Q(('ranks__contains', [1, 2, 3, 4, 5]), ('ranks__len', 5)), _connector='OR'), name='comparison_adjudication_ranks_are_an_order'),
         ),
+        migrations.AddIndex(
+            model_name='appeal',
+            index=models.Index(condition=models.Q(('answered_at__isnull', True)), fields=['campaign'], name='appeal_waiting'),
+        ),
+        migrations.AddConstraint(
+            model_name='appeal',
+            constraint=models.UniqueConstraint(fields=('change_request',), name='appeal_once_per_change_request'),
+        ),
+        migrations.AddConstraint(
+            model_name='appeal',
+            constraint=models.UniqueConstraint(fields=('adjudication', 'revision', 'appellant'), name='appeal_once_per_adjudication'),
+        ),
+        migrations.AddConstraint(
+            model_name='appeal',
+            constraint=models.UniqueConstraint(fields=('comparison_adjudication', 'revision', 'appellant'), name='appeal_once_per_comparison_adjudication'),
+        ),
+        migrations.AddConstraint(
+            model_name='appeal',
+            constraint=models.CheckConstraint(condition=models.Q(models.Q(('adjudication__isnull', True), ('change_request__isnull', False), ('comparison_adjudication__isnull', True)), models.Q(('adjudication__isnull', False), ('change_request__isnull', True), ('comparison_adjudication__isnull', True)), models.Q(('adjudication__isnull', True), ('change_request__isnull', True), ('comparison_adjudication__isnull', False)), _connector='OR'), name='appeal_against_one_thing'),
+        ),
+        migrations.AddConstraint(
+            model_name='appeal',
+            constraint=models.CheckConstraint(condition=models.Q(models.Q(('answered_at__isnull', True), ('answered_by__isnull', True), ('outcome', '')), models.Q(('answered_at__isnull', False), ('answered_by__isnull', False), ('outcome__in', ['upheld', 'changed'])), _connector='OR'), name='appeal_answer_is_whole'),
+        ),
         migrations.AddConstraint(
             model_name='comparisonadjudicationrevision',
             constraint=models.UniqueConstraint(fields=('adjudication', 'revision'), name='comparison_adjudication_revision_once'),
@@ -1932,7 +1909,15 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='draft',
-            constraint=models.UniqueConstraint(fields=('reviewer', 'item_output'), name='draft_once'),
+            constraint=models.UniqueConstraint(fields=('reviewer', 'item_output'), name='draft_once_per_output'),
+        ),
+        migrations.AddConstraint(
+            model_name='draft',
+            constraint=models.UniqueConstraint(fields=('reviewer', 'comparison'), name='draft_once_per_comparison'),
+        ),
+        migrations.AddConstraint(
+            model_name='draft',
+            constraint=models.CheckConstraint(condition=models.Q(models.Q(('comparison__isnull', True), ('item_output__isnull', False), ('outputs__isnull', True)), models.Q(('comparison__isnull', False), ('item_output__isnull', True), ('outputs__isnull', False)), _connector='OR'), name='draft_of_output_or_comparison'),
         ),
         migrations.AddIndex(
             model_name='discussionmessage',
@@ -1986,74 +1971,6 @@ class Migration(migrations.Migration):
             model_name='jobevent',
             index=models.Index(fields=['job', 'id'], name='job_event_order'),
         ),
-        migrations.AddIndex(
-            model_name='judgement',
-            index=models.Index(fields=['campaign', 'reviewer', '-id'], name='judgement_mine'),
-        ),
-        migrations.AddConstraint(
-            model_name='judgement',
-            constraint=models.UniqueConstraint(fields=('assignment', 'comparison'), name='judgement_once_per_assignment'),
-        ),
-        migrations.AddConstraint(
-            model_name='judgement',
-            constraint=models.UniqueConstraint(condition=models.Q(('purpose', 'repeat'), _negated=True), fields=('reviewer', 'comparison'), name='judgement_once_per_reviewer'),
-        ),
-        migrations.AddConstraint(
-            model_name='judgement',
-            constraint=models.CheckConstraint(condition=models.Q(('seconds_active__gte', 0)), name='judgement_time_not_negative'),
-        ),
-        migrations.AddConstraint(
-            model_name='judgement',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('choice__in', ['a', 'b', 'tie', 'both_bad']), ('outputs__len', 2), ('ranks__isnull', True)), models.Q(('choice', ''), ('outputs__len__gte', 3), ('ranks__len', models.F('outputs__len'))), _connector='OR'), name='judgement_choice_or_ranks'),
-        ),
-        migrations.AddConstraint(
-            model_name='judgement',
-            constraint=models.CheckConstraint(condition=models.Q(('ranks__isnull', True), models.Q(('ranks__contains', [1, 2, 3]), ('ranks__len', 3)), models.Q(('ranks__contains', [1, 2, 3, 4]), ('ranks__len', 4)), models.Q(('ranks__contains', [1, 2, 3, 4, 5]), ('ranks__len', 5)), _connector='OR'), name='judgement_ranks_are_an_order'),
-        ),
-        migrations.AddConstraint(
-            model_name='judgementchangerequest',
-            constraint=models.UniqueConstraint(condition=models.Q(('resolved_at__isnull', True)), fields=('judgement',), name='judgement_change_request_one_open'),
-        ),
-        migrations.AddConstraint(
-            model_name='judgementchangerequest',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('is_withdrawn', False), ('resolved_at__isnull', True), ('resubmitted_revision__isnull', True)), models.Q(('is_withdrawn', False), ('resolved_at__isnull', False), ('resubmitted_revision__isnull', False)), models.Q(('is_withdrawn', True), ('resolved_at__isnull', False), ('resubmitted_revision__isnull', True)), _connector='OR'), name='judgement_change_request_ends_one_way'),
-        ),
-        migrations.AddIndex(
-            model_name='appeal',
-            index=models.Index(condition=models.Q(('answered_at__isnull', True)), fields=['campaign'], name='appeal_waiting'),
-        ),
-        migrations.AddConstraint(
-            model_name='appeal',
-            constraint=models.UniqueConstraint(fields=('change_request',), name='appeal_once_per_change_request'),
-        ),
-        migrations.AddConstraint(
-            model_name='appeal',
-            constraint=models.UniqueConstraint(fields=('adjudication', 'revision', 'appellant'), name='appeal_once_per_adjudication'),
-        ),
-        migrations.AddConstraint(
-            model_name='appeal',
-            constraint=models.UniqueConstraint(fields=('judgement_change_request',), name='appeal_once_per_judgement_change_request'),
-        ),
-        migrations.AddConstraint(
-            model_name='appeal',
-            constraint=models.UniqueConstraint(fields=('comparison_adjudication', 'revision', 'appellant'), name='appeal_once_per_comparison_adjudication'),
-        ),
-        migrations.AddConstraint(
-            model_name='appeal',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('adjudication__isnull', True), ('change_request__isnull', False), ('comparison_adjudication__isnull', True), ('judgement_change_request__isnull', True)), models.Q(('adjudication__isnull', False), ('change_request__isnull', True), ('comparison_adjudication__isnull', True), ('judgement_change_request__isnull', True)), models.Q(('adjudication__isnull', True), ('change_request__isnull', True), ('comparison_adjudication__isnull', True), ('judgement_change_request__isnull', False)), models.Q(('adjudication__isnull', True), ('change_request__isnull', True), ('comparison_adjudication__isnull', False), ('judgement_change_request__isnull', True)), _connector='OR'), name='appeal_against_one_thing'),
-        ),
-        migrations.AddConstraint(
-            model_name='appeal',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('answered_at__isnull', True), ('answered_by__isnull', True), ('outcome', '')), models.Q(('answered_at__isnull', False), ('answered_by__isnull', False), ('outcome__in', ['upheld', 'changed'])), _connector='OR'), name='appeal_answer_is_whole'),
-        ),
-        migrations.AddConstraint(
-            model_name='judgementdraft',
-            constraint=models.UniqueConstraint(fields=('reviewer', 'comparison'), name='judgement_draft_once'),
-        ),
-        migrations.AddConstraint(
-            model_name='judgementrevision',
-            constraint=models.UniqueConstraint(fields=('judgement', 'revision'), name='judgement_revision_once'),
-        ),
         migrations.AddConstraint(
             model_name='labelparser',
             constraint=models.CheckConstraint(condition=models.Q(('kind__in', ['exact', 'first_line', 'pattern', 'json_field'])), name='label_parser_known_kind'),
@@ -2071,24 +1988,24 @@ class Migration(migrations.Migration):
             constraint=models.UniqueConstraint(fields=('dataset_version', 'split'), name='ledger_of_split'),
         ),
         migrations.AddConstraint(
-            model_name='goldverdict',
-            constraint=models.UniqueConstraint(models.F('campaign'), models.F('example'), django.db.models.functions.comparison.Least('candidate', 'against'), django.db.models.functions.comparison.Greatest('candidate', 'against'), condition=models.Q(('against__isnull', False)), name='gold_verdict_once_per_pair'),
+            model_name='goldpreference',
+            constraint=models.UniqueConstraint(models.F('campaign'), models.F('example'), django.db.models.functions.comparison.Least('candidate', 'against'), django.db.models.functions.comparison.Greatest('candidate', 'against'), condition=models.Q(('against__isnull', False)), name='gold_preference_once_per_pair'),
         ),
         migrations.AddConstraint(
-            model_name='goldverdict',
-            constraint=models.UniqueConstraint(condition=models.Q(('against__isnull', True)), fields=('campaign', 'example'), name='gold_verdict_once_per_ranking'),
+            model_name='goldpreference',
+            constraint=models.UniqueConstraint(condition=models.Q(('against__isnull', True)), fields=('campaign', 'example'), name='gold_preference_once_per_ranking'),
         ),
         migrations.AddConstraint(
-            model_name='goldverdict',
-            constraint=models.CheckConstraint(condition=models.Q(('against__isnull', True), models.Q(('against', models.F('candidate')), _negated=True), _connector='OR'), name='gold_verdict_of_two'),
+            model_name='goldpreference',
+            constraint=models.CheckConstraint(condition=models.Q(('against__isnull', True), models.Q(('against', models.F('candidate')), _negated=True), _connector='OR'), name='gold_preference_of_two'),
         ),
         migrations.AddConstraint(
-            model_name='goldverdict',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('against__isnull', False), ('outcome__in', ['better', 'tie', 'both_bad'])), models.Q(('against__isnull', True), ('outcome', 'better')), _connector='OR'), name='gold_verdict_outcome'),
+            model_name='goldpreference',
+            constraint=models.CheckConstraint(condition=models.Q(models.Q(('against__isnull', False), ('outcome__in', ['better', 'tie', 'both_bad'])), models.Q(('against__isnull', True), ('outcome', 'better')), _connector='OR'), name='gold_preference_outcome'),
         ),
         migrations.AddConstraint(
-            model_name='goldverdict',
-            constraint=models.CheckConstraint(condition=models.Q(('admits_tie', False), models.Q(('against__isnull', False), ('outcome', 'better')), _connector='OR'), name='gold_verdict_tie_of_better'),
+            model_name='goldpreference',
+            constraint=models.CheckConstraint(condition=models.Q(('admits_tie', False), models.Q(('against__isnull', False), ('outcome', 'better')), _connector='OR'), name='gold_preference_tie_of_better'),
         ),
         migrations.AddConstraint(
             model_name='goldanswer',
@@ -2388,7 +2305,27 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='review',
+            constraint=models.UniqueConstraint(fields=('assignment', 'comparison'), name='review_once_per_assignment_and_comparison'),
+        ),
+        migrations.AddConstraint(
+            model_name='review',
+            constraint=models.UniqueConstraint(condition=models.Q(('purpose', 'repeat'), _negated=True), fields=('reviewer', 'comparison'), name='review_once_per_reviewer_and_comparison'),
+        ),
+        migrations.AddConstraint(
+            model_name='review',
+            constraint=models.CheckConstraint(condition=models.Q(models.Q(('comparison__isnull', True), ('item_output__isnull', False)), models.Q(('comparison__isnull', False), ('item_output__isnull', True)), _connector='OR'), name='review_of_output_or_comparison'),
+        ),
+        migrations.AddConstraint(
+            model_name='review',
             constraint=models.CheckConstraint(condition=models.Q(('seconds_active__gte', 0)), name='review_time_not_negative'),
+        ),
+        migrations.AddConstraint(
+            model_name='preference',
+            constraint=models.CheckConstraint(condition=models.Q(models.Q(('choice__in', ['a', 'b', 'tie', 'both_bad']), ('outputs__len', 2), ('ranks__isnull', True)), models.Q(('choice', ''), ('outputs__len__gte', 3), ('ranks__len', models.F('outputs__len'))), _connector='OR'), name='preference_choice_or_ranks'),
+        ),
+        migrations.AddConstraint(
+            model_name='preference',
+            constraint=models.CheckConstraint(condition=models.Q(('ranks__isnull', True), models.Q(('ranks__contains', [1, 2, 3]), ('ranks__len', 3)), models.Q(('ranks__contains', [1, 2, 3, 4]), ('ranks__len', 4)), models.Q(('ranks__contains', [1, 2, 3, 4, 5]), ('ranks__len', 5)), _connector='OR'), name='preference_ranks_are_an_order'),
         ),
         migrations.AddIndex(
             model_name='exportrow',
@@ -2688,7 +2625,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='webhookendpoint',
-            constraint=models.CheckConstraint(condition=models.Q(('events__contained_by', ['review.submitted', 'judgement.submitted', 'item.completed', 'campaign.opened', 'campaign.completed', 'campaign.closed', 'alert.raised']), ('events__len__gte', 1)), name='webhook_known_events'),
+            constraint=models.CheckConstraint(condition=models.Q(('events__contained_by', ['review.submitted', 'item.completed', 'campaign.opened', 'campaign.completed', 'campaign.closed', 'alert.raised']), ('events__len__gte', 1)), name='webhook_known_events'),
         ),
         migrations.AddConstraint(
             model_name='webhookendpoint',

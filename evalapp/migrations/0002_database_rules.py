@@ -138,13 +138,13 @@ CREATE TRIGGER adjudication_not_ones_own BEFORE INSERT OR UPDATE ON evalapp_adju
     FOR EACH ROW EXECUTE FUNCTION evalapp_refuse_own_adjudication();
 """
 
-# Nobody decides about a comparison that they judged themselves.
+# Nobody decides about a comparison that they reviewed themselves.
 NO_COMPARISON_ADJUDICATION_OF_ONES_OWN = """
 CREATE FUNCTION evalapp_refuse_own_comparison_adjudication() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-    IF EXISTS (SELECT 1 FROM evalapp_judgement
+    IF EXISTS (SELECT 1 FROM evalapp_review
                WHERE comparison_id = NEW.comparison_id AND reviewer_id = NEW.decided_by_id) THEN
-        RAISE EXCEPTION 'who judged a comparison does not adjudicate it' USING ERRCODE = 'restrict_violation';
+        RAISE EXCEPTION 'who reviewed a comparison does not adjudicate it' USING ERRCODE = 'restrict_violation';
     END IF;
     RETURN NEW;
 END $$;
@@ -301,7 +301,7 @@ BEGIN
                    WHERE project_id = NEW.project_id AND disabled_at IS NULL) THEN
         RETURN NULL;
     END IF;
-    IF NEW.action IN ('review.submitted', 'judgement.submitted') THEN
+    IF NEW.action = 'review.submitted' THEN
         PERFORM evalapp_webhook_tell(NEW.project_id, NEW.action,
             jsonb_build_object('campaign', NEW.data -> 'campaign', NEW.object_type, NEW.object_id));
     ELSE
@@ -311,7 +311,7 @@ BEGIN
     RETURN NULL;
 END $$;
 CREATE TRIGGER webhook_audited AFTER INSERT ON evalapp_auditevent FOR EACH ROW
-    WHEN (NEW.action IN ('review.submitted', 'judgement.submitted', 'campaign.opened', 'campaign.closed'))
+    WHEN (NEW.action IN ('review.submitted', 'campaign.opened', 'campaign.closed'))
     EXECUTE FUNCTION evalapp_webhook_audited();
 """
 

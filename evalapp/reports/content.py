@@ -80,7 +80,7 @@ def content_of(report: Report, *, progress: Progress) -> Content:
     document.section("What was asked", sections.rubric_section(campaign))
     document.section("Candidates", sections.candidates_section(shown))
     document.section("Data", [facts(told_digests)])
-    is_simulated = comparison.design.is_simulated or bool(judged and judged.judgements.is_simulated)
+    is_simulated = comparison.design.is_simulated or bool(judged and judged.preferences.is_simulated)
     return Content(document, data_digest, is_simulated)
 
 
@@ -254,7 +254,7 @@ def _digests(report: Report, judged: PairResults | None) -> tuple[str, list[tupl
             if campaign.project.is_demonstration and reviewer_type != "human"
             else []
         ),
-        "judgements": [canonical(row._asdict()) for row in judged.judgements.rows] if judged else [],
+        "preferences": [canonical(row._asdict()) for row in judged.preferences.rows] if judged else [],
     }
     parts = {name: digest_of_reviews(given) for name, given in lines.items() if given}
     version = campaign.dataset_version
@@ -263,7 +263,7 @@ def _digests(report: Report, judged: PairResults | None) -> tuple[str, list[tupl
     words = {
         "people": "SHA-256 of the reviews, as a gate's evaluation names it",
         "simulated": "SHA-256 of the simulated reviews",
-        "judgements": "SHA-256 of the judgements",
+        "preferences": "SHA-256 of the preferences",
     }
     told = [(f"{words[name]} ({len(lines[name])} records)", found) for name, found in parts.items()]
     return whole, [

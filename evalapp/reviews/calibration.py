@@ -1,7 +1,7 @@
 """Reads of the calibration round: what everybody gave to the same items, side by side.
 
 `Round` is the same whether a campaign rates answers or compares them; `RatedRound` and, where answers are
-compared, `judgements.calibration.ComparedRound` know what was given.
+compared, `preferences.calibration.ComparedRound` know what was given.
 """
 
 from abc import ABC, abstractmethod
@@ -64,7 +64,7 @@ class CalibrationItem(NamedTuple):
 
 class Calibrating(NamedTuple):
     """How far somebody is. ``distance``: how far their scale scores lie from the median of the others', on
-    average, or what share of the others' verdicts differ from theirs; None where nothing can be compared.
+    average, or what share of the others' preferences differ from theirs; None where nothing can be compared.
     """
 
     campaign_reviewer: CampaignReviewer
@@ -159,10 +159,10 @@ class RatedRound(Round):
             "scores__criterion", "tags__tag", "texts", "spans__criterion"
         )
         for review in reviews.order_by("pk"):
-            self._given[review.item_output_id].append(self._of(review))
+            self._given[review.subject_id].append(self._of(review))
 
     def _of(self, review: Review) -> Given:
-        words = answers_in_words(review, review.item_output.output.text)
+        words = answers_in_words(review, review.rated.output.text)
         said = {criterion: [words[criterion]] for criterion in self._criteria if criterion in words}
         for given in review.tags.all():
             said.setdefault(given.tag.criterion_id, []).append(given.tag.label)
@@ -197,8 +197,7 @@ def names_in_round(campaign: Campaign, reader: User, *, is_manager: bool) -> dic
     if is_manager:
         names = shown_names(campaign)
         return {person: names.of(person) for person in people}
-    given = campaign.judgements if campaign.compares else campaign.reviews
-    firsts = given.filter(purpose=Purpose.CALIBRATION).order_by("pk")
+    firsts = campaign.reviews.filter(purpose=Purpose.CALIBRATION).order_by("pk")
     order = dict.fromkeys([*firsts.values_list("reviewer", flat=True), *people])
     numbered = {person: f"Reviewer {number}" for number, person in enumerate(order, start=1)}
     return {**numbered, reader.pk: "You"}

@@ -112,7 +112,7 @@ def _gold_results(campaign: Campaign) -> dict[int, tuple[list[bool], list[GoldMi
     golds: dict[int, list[bool]] = defaultdict(list)
     misses: dict[int, list[GoldMiss]] = defaultdict(list)
     for score in scores:
-        entry = score.review.item_output
+        entry = score.review.rated
         answers = known.get((entry.item.example_id, score.criterion_id), {})
         # What is known of this candidate's answer goes before what holds for every one.
         right = answers.get(entry.candidate.model_version_id, answers.get(None))
@@ -150,7 +150,7 @@ def _repeat_results(campaign: Campaign) -> dict[int, list[tuple[bool, bool, Self
     pairs: dict[int, list[tuple[bool, bool, SelfDifference]]] = defaultdict(list)
     for repeat in repeats:
         before = firsts.get((repeat.reviewer_id, repeat.item_output_id), {})
-        item = repeat.item_output.item
+        item = repeat.rated.item
         for score in repeat.scores.all():
             first = before.get(score.criterion_id)
             if first is None:

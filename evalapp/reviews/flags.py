@@ -11,7 +11,7 @@ from evalapp.core.errors import ConflictError, InvalidError, MissingError
 from evalapp.core.names import has_visible
 from evalapp.core.strict_json import bad_character
 from evalapp.reviews.models import Flag
-from evalapp.reviews.queries import Stand, has_submitted
+from evalapp.reviews.queries import Stand, own_reviews
 
 LONGEST_NOTE = 500
 
@@ -36,7 +36,7 @@ def flag_item(*, stand: Stand, by: User, note: str) -> Flag:
     if len(note) > LONGEST_NOTE or not has_visible(note) or bad_character(note):
         message = f"Say what is wrong with the item, in at most {LONGEST_NOTE} characters."
         raise InvalidError(message, fields={"note": [message]})
-    if stand.campaign_reviewer.user_id != by.pk or not (stand.is_claimed or has_submitted(stand)):
+    if stand.campaign_reviewer.user_id != by.pk or not (stand.is_claimed or own_reviews(stand).exists()):
         raise MissingError("There is no such review work, or it is not yours.")
     assignment = stand.assignment
     with connection.cursor() as cursor:

@@ -21,6 +21,7 @@ from evalapp.reviews.answers import (
     read_client_id,
     read_seconds,
 )
+from evalapp.reviews.preferences.answers import PreferenceAnswers, read_preference
 from evalapp.reviews.spans import Span, read_spans, span_from_quote
 from evalapp.rubrics.fields import QuotedField
 
@@ -83,6 +84,29 @@ def read_review(request: HttpRequest, criteria: list[RubricCriterion]) -> Submis
     return read_submission(
         request, from_json=read_answers, from_form=lambda form: answers_from_form(form, criteria)
     )
+
+
+def read_preference_request(request: HttpRequest, *, outputs: int) -> Submission[PreferenceAnswers]:
+    """`read_submission` of a preference among so many outputs."""
+    return read_submission(
+        request, from_json=read_preference, from_form=lambda form: preference_from_form(form, outputs=outputs)
+    )
+
+
+def preference_from_form(form: QueryDict, *, outputs: int) -> PreferenceAnswers:
+    """A radio group ``choice``, or a radio group ``rank-<position>`` for each of more than two answers."""
+    ranks = [_rank(str(form.get(f"rank-{position}", ""))) for position in range(outputs)]
+    return read_preference(
+        {
+            "choice": form.get("choice", ""),
+            "ranks": ranks if outputs > 2 else None,
+            "comment": str(form.get("comment", "")).replace("\r\n", "\n"),
+        }
+    )
+
+
+def _rank(text: str) -> int | None:
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else None
 
 
 def answers_from_form(form: QueryDict, criteria: list[RubricCriterion]) -> ReviewAnswers:

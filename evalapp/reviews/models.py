@@ -1,5 +1,4 @@
-from typing import Any, ClassVar
-
+from django.contrib.postgres.fields import ArrayField
 from django.contrib.postgres.indexes import BrinIndex
 from django.db import models
 from django.db.models import F, Q
@@ -9,6 +8,7 @@ from evalapp.campaigns.models import (
     Assignment,
     Campaign,
     CampaignCandidate,
+    Comparison,
     Item,
     ItemOutput,
     Purpose,
@@ -17,9 +17,20 @@ from evalapp.campaigns.models import (
 from evalapp.core.models import BaseModel
 from evalapp.rubrics.models import Criterion, CriterionKind, ReasonTag
 
+OF_ONE = Q(item_output__isnull=False, comparison__isnull=True) | Q(
+    item_output__isnull=True, comparison__isnull=False
+)
+"""A review, and a draft of one, is of an output or of a comparison."""
+
+
+def subject_field(campaign: Campaign) -> str:
+    """The field of a campaign's reviews, and of drafts of them, that says what they are of."""
+    return "comparison" if campaign.compares else "item_output"
+
 
 class Review(BaseModel):
-    """A submitted review of one output at one assignment; an edit is a new revision of it.
+    """A submitted review of one output, or of one comparison of outputs, at one assignment; an edit is a new
+    revision of it. What it says lies in its scores and texts, or in its preference.
 
     ``client_id`` is the client's UUID of the first submission and ``body_hash`` its content, so that a
     replay is told from a conflict. ``seconds_active`` excludes idle time and hidden tabs. ``purpose`` is
@@ -28,7 +39,12 @@ class Review(BaseModel):
 
     campaign = models.ForeignKey(Campaign, on_delete=models.CASCADE, related_name="reviews")
     assignment = models.ForeignKey(Assignment, on_delete=models.CASCADE, related_name="reviews")
-    item_output = models.ForeignKey(ItemOutput, on_delete=models.CASCADE, related_name="reviews")
+    item_output = models.ForeignKey(
+        ItemOutput, null=True, blank=True, on_delete=models.CASCADE, related_name="reviews"
+    )
+    comparison = models.ForeignKey(
+        Comparison, null=True, blank=True, on_delete=models.CASCADE, related_name="reviews"
+    )
     reviewer = models.ForeignKey(User, on_delete=models.PROTECT, related_name="reviews")
     client_id = models.UUIDField(unique=True)
     body_hash = models.CharField(max_length=64)
@@ -50,6 +66,15 @@ class Review(BaseModel):
                 condition=~Q(purpose=Purpose.REPEAT),
                 name="review_once_per_reviewer_and_output",
             ),
+            models.UniqueConstraint(
+                fields=["assignment", "comparison"], name="review_once_per_assignment_and_comparison"
+            ),
+            models.UniqueConstraint(
+                fields=["reviewer", "comparison"],
+                condition=~Q(purpose=Purpose.REPEAT),
+                name="review_once_per_reviewer_and_comparison",
+            ),
+            models.CheckConstraint(condition=OF_ONE, name="review_of_output_or_comparison"),
             models.CheckConstraint(condition=Q(seconds_active__gte=0), name="review_time_not_negative"),
         ]
         indexes = [
@@ -63,13 +88,34 @@ class Review(BaseModel):
         return f"review {self.pk}"
 
     @property
+    def rated(self) -> ItemOutput:
+        """The output of a review that rates one."""
+        assert self.item_output is not None
+        return self.item_output
+
+    @property
+    def compared(self) -> Comparison:
+        """The comparison of a review that states a preference."""
+        assert self.comparison is not None
+        return self.comparison
+
+    @property
+    def subject(self) -> ItemOutput | Comparison:
+        """What was reviewed."""
+        return self.compared if self.item_output_id is None else self.rated
+
+    @property
+    def subject_id(self) -> int:
+        return self.item_output_id or self.comparison_id or 0
+
+    @property
     def item(self) -> Item:
-        return self.item_output.item
+        return self.subject.item
 
     @property
     def slot(self) -> int:
-        """Where at its assignment the output was. Reads the assignment."""
-        return self.assignment.outputs_order.index(self.item_output_id)
+        """Where at its assignment its subject was. Reads the assignment."""
+        return self.assignment.outputs_order.index(self.subject_id)
 
 
 class Score(models.Model):
@@ -195,17 +241,33 @@ class ReviewRevision(BaseModel):
 class Draft(BaseModel):
     """What a reviewer has typed and not submitted. It outlives a lease, so nothing typed is lost.
 
-    ``revision`` grows with every save, so that a second tab cannot write over the first unseen.
+    ``revision`` grows with every save, so that a second tab cannot write over the first unseen. ``outputs``:
+    of a comparison, how they stood then; an assignment that is claimed anew may have them the other way round.
     """
 
     reviewer = models.ForeignKey(User, on_delete=models.CASCADE, related_name="+")
-    item_output = models.ForeignKey(ItemOutput, on_delete=models.CASCADE, related_name="drafts")
+    campaign = models.ForeignKey(Campaign, on_delete=models.CASCADE, related_name="+")
+    item_output = models.ForeignKey(
+        ItemOutput, null=True, blank=True, on_delete=models.CASCADE, related_name="drafts"
+    )
+    comparison = models.ForeignKey(
+        Comparison, null=True, blank=True, on_delete=models.CASCADE, related_name="drafts"
+    )
+    outputs = ArrayField(models.BigIntegerField(), null=True, blank=True)
     body = models.JSONField()
     revision = models.PositiveIntegerField(default=1)
     saved_at = models.DateTimeField(auto_now=True)
 
     class Meta:
-        constraints = [models.UniqueConstraint(fields=["reviewer", "item_output"], name="draft_once")]
+        constraints = [
+            models.UniqueConstraint(fields=["reviewer", "item_output"], name="draft_once_per_output"),
+            models.UniqueConstraint(fields=["reviewer", "comparison"], name="draft_once_per_comparison"),
+            models.CheckConstraint(
+                condition=Q(item_output__isnull=False, comparison__isnull=True, outputs__isnull=True)
+                | Q(item_output__isnull=True, comparison__isnull=False, outputs__isnull=False),
+                name="draft_of_output_or_comparison",
+            ),
+        ]
 
     def __str__(self) -> str:
         return f"draft {self.pk}"
@@ -242,20 +304,14 @@ class ClosingAnswer(BaseModel):
         return self.get_belief_display()
 
 
-class BaseChangeRequest(BaseModel):
-    """Changes requested to something submitted, with a reason; it counts as it is until they amend it.
+class ChangeRequest(BaseModel):
+    """Changes requested to a submitted review, with a reason; it counts as it is until its author amends it.
 
     ``revision`` is the one it is about. It ends by being resubmitted (``resubmitted_revision``) or withdrawn;
-    nothing of it is deleted. Each kind says of itself: ``about``, the field of what is to be changed and its
-    name to people; ``path``, from there to the item; ``listed``, where its reviewer finds it; ``subject``,
-    what it is about, which can be adjudicated instead.
+    nothing of it is deleted.
     """
 
-    about: ClassVar[str]
-    path: ClassVar[str]
-    listed: ClassVar[str]
-    subject: ClassVar[str]
-
+    review = models.ForeignKey(Review, on_delete=models.CASCADE, related_name="change_requests")
     revision = models.PositiveIntegerField()
     reason = models.TextField()
     requested_by = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+")
@@ -264,12 +320,22 @@ class BaseChangeRequest(BaseModel):
     resolved_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
-        abstract = True
+        constraints = [
+            models.UniqueConstraint(
+                fields=["review"],
+                condition=Q(resolved_at__isnull=True),
+                name="change_request_one_open_per_review",
+            ),
+            models.CheckConstraint(
+                condition=Q(resolved_at__isnull=True, resubmitted_revision__isnull=True, is_withdrawn=False)
+                | Q(resolved_at__isnull=False, resubmitted_revision__isnull=False, is_withdrawn=False)
+                | Q(resolved_at__isnull=False, resubmitted_revision__isnull=True, is_withdrawn=True),
+                name="change_request_ends_one_way",
+            ),
+        ]
 
-    @property
-    def given(self) -> Any:
-        """What is to be changed."""
-        return getattr(self, self.about)
+    def __str__(self) -> str:
+        return f"change request to review {self.review_id}"
 
     @property
     def state(self) -> str:
@@ -277,38 +343,6 @@ class BaseChangeRequest(BaseModel):
         if self.resolved_at is None:
             return "changes_requested"
         return "withdrawn" if self.is_withdrawn else "resubmitted"
-
-
-ENDS_ONE_WAY = (
-    Q(resolved_at__isnull=True, resubmitted_revision__isnull=True, is_withdrawn=False)
-    | Q(resolved_at__isnull=False, resubmitted_revision__isnull=False, is_withdrawn=False)
-    | Q(resolved_at__isnull=False, resubmitted_revision__isnull=True, is_withdrawn=True)
-)
-"""How a change request may stand: open, resubmitted, or withdrawn."""
-
-
-class ChangeRequest(BaseChangeRequest):
-    """A change request to a submitted review."""
-
-    about = "review"
-    path = "item_output__item"
-    listed = "My submitted"
-    subject = "output"
-
-    review = models.ForeignKey(Review, on_delete=models.CASCADE, related_name="change_requests")
-
-    class Meta:
-        constraints = [
-            models.UniqueConstraint(
-                fields=["review"],
-                condition=Q(resolved_at__isnull=True),
-                name="change_request_one_open_per_review",
-            ),
-            models.CheckConstraint(condition=ENDS_ONE_WAY, name="change_request_ends_one_way"),
-        ]
-
-    def __str__(self) -> str:
-        return f"change request to review {self.review_id}"
 
 
 class Flag(BaseModel):

@@ -4,28 +4,23 @@ from collections.abc import Container, Mapping, Sequence
 from datetime import datetime
 from functools import cache, lru_cache
 from typing import Any
-from uuid import uuid4
 
 from django.template.loader import render_to_string
 from django.urls import reverse
-from django.utils.crypto import salted_hmac
 
 from evalapp.accounts.models import User
-from evalapp.accounts.review_keys import OF_COMPARING, REVIEW_KEYS, keys_of, letters_of
+from evalapp.accounts.review_keys import REVIEW_KEYS, letters_of
 from evalapp.campaigns.allocation import NoWork, NoWorkReason
-from evalapp.campaigns.models import Campaign, CampaignReviewer
+from evalapp.campaigns.models import CampaignReviewer
 from evalapp.campaigns.quotas import quota_of
-from evalapp.core.simulated_mark import marked
 from evalapp.reviews.answers import ReviewAnswers, criteria_of
 from evalapp.reviews.closing import is_asked
-from evalapp.reviews.drafts import answers_in
 from evalapp.reviews.forms import SkipForm
 from evalapp.reviews.models import Review
-from evalapp.reviews.queries import Stand, Task
+from evalapp.reviews.queries import Stand
 from evalapp.reviews.spans import ShownSpan, Span, shown_spans, span_fields
 from evalapp.rubrics.fields import NOT_APPLICABLE, QuotedField
 from evalapp.rubrics.models import CriterionKind, RubricVersion
-from evalapp.templatetags.text import render_markdown
 
 NO_WORK_WORDS = {
     NoWorkReason.NOT_OPEN: ("Not open yet", "This campaign has not been opened. Its manager will open it."),
@@ -97,37 +92,6 @@ def review_url(review: Review) -> str:
     return task_url(review.assignment.key, review.slot)
 
 
-def source_html(task: Task) -> str:
-    """The left pane: prompt, context and, where the campaign shows it, the reference."""
-    return render_to_string("reviews/source.html", {"task": task})
-
-
-def task_payload(
-    *,
-    url: str,
-    task: Task,
-    campaign_reviewer: CampaignReviewer,
-    answers: ReviewAnswers | None = None,
-    revision: int = 0,
-) -> dict[str, Any]:
-    """An output as the page's script takes it. ``answers`` and ``revision``: of a submitted review."""
-    return {
-        "url": url,
-        "client_id": str(uuid4()),
-        "revision": revision,
-        "source_html": source_html(task),
-        "answer_html": render_markdown(task.answer),
-        "answer_text": task.answer,
-        "candidate": marked(task.candidate_label, task),
-        "answers": answers.as_dict() if answers else None,
-        "draft": task.draft,
-        "draft_seconds": (task.draft or {}).get("seconds_active"),
-        "draft_revision": task.draft_revision,
-        "draft_saved_at": _iso(task.draft_saved_at),
-        "progress": progress_payload(campaign_reviewer),
-    }
-
-
 def progress_payload(campaign_reviewer: CampaignReviewer, no_work: NoWork | None = None) -> dict[str, Any]:
     """Mine and of how many, everyone's, and my median; ``campaign_reviewer`` comes from `with_progress`.
 
@@ -178,24 +142,7 @@ def goes_on_at_will(campaign_reviewer: CampaignReviewer) -> bool:
     return campaign.invites_visitors and VISITORS_GOAL <= mine < most and not is_all_done
 
 
-def page_config(
-    *, campaign: Campaign, user: User, task: dict[str, Any], fields: Mapping[str, Sequence[str]] | None = None
-) -> dict[str, Any]:
-    """What the page's script needs to know; it holds no secret and no id."""
-    return {
-        "task": task,
-        "next_url": reverse("review_next", args=[campaign.key]),
-        "undo_url": reverse("review_undo", args=[campaign.key]),
-        "keys_url": reverse("review_keys"),
-        "keys": keys_of(user, without=OF_COMPARING),
-        # Drafts of two people on one browser must not meet; the real id stays here.
-        "reviewer": salted_hmac("evalapp.reviews.drafts", str(user.pk)).hexdigest()[:16],
-        "allows_corrections": campaign.allows_corrections,
-        "errors": dict(fields or {}),
-    }
-
-
-def key_rows(user: User, *, without: Container[str] = OF_COMPARING) -> list[dict[str, str]]:
+def key_rows(user: User, *, without: Container[str]) -> list[dict[str, str]]:
     """The single-letter keys and what they do, for the list of keys."""
     letters = letters_of(user, without=without)
     return [
@@ -262,13 +209,6 @@ def _render_rubric(
 def skip_fields_html() -> str:
     """The fields of the skip dialog, which are the same for everybody."""
     return render_to_string("reviews/skip_fields.html", {"form": SkipForm()})
-
-
-def shown_answers(task: Task, submitted: ReviewAnswers | None) -> ReviewAnswers | None:
-    """What the form starts with: what was submitted, else the draft, else nothing."""
-    if submitted is not None:
-        return submitted
-    return answers_in(task.draft) if task.draft else None
 
 
 def marks_of(

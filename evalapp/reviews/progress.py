@@ -20,11 +20,8 @@ LONGEST_DAYS = 10 * 365
 _COUNTS = """
 SELECT review.campaign_id, review.reviewer_id,
        floor(extract(epoch FROM (%(now)s - review.submitted_at)) / 86400)::int AS day, count(*)
-FROM (
-    SELECT campaign_id, reviewer_id, submitted_at FROM evalapp_review WHERE purpose = 'review'
-    UNION ALL SELECT campaign_id, reviewer_id, submitted_at FROM evalapp_judgement WHERE purpose = 'review'
-) AS review
-WHERE review.campaign_id = ANY(%(campaigns)s)
+FROM evalapp_review review
+WHERE review.campaign_id = ANY(%(campaigns)s) AND review.purpose = 'review'
   AND review.submitted_at > %(since)s AND review.submitted_at <= %(now)s
 GROUP BY 1, 2, 3
 """

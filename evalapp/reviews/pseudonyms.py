@@ -7,16 +7,14 @@ from django.db.models import Min
 
 from evalapp.accounts.models import User
 from evalapp.campaigns.models import Campaign
-from evalapp.reviews.models import ReviewCount
+from evalapp.reviews.models import Review, ReviewCount
 
 NOT_BEGUN = "Not begun yet"
 READER = "You"
 
 
 def pseudonym_numbers(campaigns: Iterable[Campaign]) -> dict[int, dict[int, int]]:
-    """By campaign: each reviewer's number, in order of their first review there, or of their first judgement
-    where answers are compared. Who has none has no number.
-    """
+    """By campaign: each reviewer's number, in order of their first review there. Who has none has no number."""
     campaigns = list(campaigns)
     numbers: dict[int, dict[int, int]] = {campaign.pk: {} for campaign in campaigns}
     firsts = (
@@ -26,14 +24,14 @@ def pseudonym_numbers(campaigns: Iterable[Campaign]) -> dict[int, dict[int, int]
         .order_by("first")
     )
     comparing = [campaign.pk for campaign in campaigns if campaign.compares]
-    judged = (
-        Campaign.objects.filter(pk__in=comparing, judgements__isnull=False)
-        .order_by()
-        .values_list("pk", "judgements__reviewer_id")
-        .annotate(first=Min("judgements__pk"))
+    # The counts of reviews are kept of ratings alone.
+    compared = (
+        Review.objects.filter(campaign__in=comparing)
+        .values_list("campaign_id", "reviewer_id")
+        .annotate(first=Min("pk"))
         .order_by("first")
     )
-    for campaign_id, reviewer_id, _ in [*firsts, *(judged if comparing else ())]:
+    for campaign_id, reviewer_id, _ in [*firsts, *(compared if comparing else ())]:
         numbers[campaign_id][reviewer_id] = len(numbers[campaign_id]) + 1
     return numbers
 

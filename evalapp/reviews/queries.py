@@ -25,7 +25,7 @@ from evalapp.core.errors import MissingError, NotAllowedError
 from evalapp.core.joins import JoinedRows
 from evalapp.core.prepared import first_row
 from evalapp.reviews.answers import ReviewAnswers
-from evalapp.reviews.models import Review
+from evalapp.reviews.models import Review, subject_field
 from evalapp.reviews.spans import Span, shown_spans
 from evalapp.rubrics.fields import NOT_APPLICABLE
 from evalapp.rubrics.models import RubricVersion
@@ -33,7 +33,7 @@ from evalapp.rubrics.models import RubricVersion
 ANSWERS = ("scores__criterion", "tags__tag__criterion", "texts__criterion", "spans__criterion")
 """What to prefetch of reviews whose answers are read."""
 REVIEWING_ROLES = [role for role, permissions in PERMISSIONS.items() if Permission.REVIEW in permissions]
-_NOT_YOURS = "There is no such review work, or it is not yours."
+NOT_YOURS = "There is no such review work, or it is not yours."
 
 # Of the reviewer's latest 30, so that it follows their pace and costs the same at any size.
 _MEDIAN_SQL = """
@@ -44,10 +44,6 @@ _MEDIAN_SQL = """
     ORDER BY r.id DESC LIMIT 30) AS latest)
 """
 _MEDIAN_SECONDS = RawSQL(_MEDIAN_SQL, [])  # noqa: S611 - a constant without parameters
-_JUDGEMENTS_SQL = _MEDIAN_SQL.replace("evalapp_review r", "evalapp_judgement r")
-_MEDIAN_OF_JUDGEMENTS = RawSQL(_JUDGEMENTS_SQL, [])  # noqa: S611 - likewise
-# Only the branch that holds is read.
-_MEDIAN_BY_METHOD = f"CASE campaign.method WHEN 'pointwise' THEN {_MEDIAN_SQL} ELSE {_JUDGEMENTS_SQL} END"
 
 
 def campaign_reviewers_of(user: User) -> QuerySet[CampaignReviewer]:
@@ -126,7 +122,7 @@ def campaign_reviewer_for(user: User, campaign_key: UUID) -> CampaignReviewer:
     """The person as campaign reviewer, with progress; MissingError where they are none."""
     campaign_reviewers = _campaign_reviewer_rows()
     row = first_row(
-        f"SELECT {campaign_reviewers.columns}, {_EVERYONE}, {_MEDIAN_BY_METHOD} {_SEATS_FROM} {_SEATS_WHERE}"
+        f"SELECT {campaign_reviewers.columns}, {_EVERYONE}, {_MEDIAN_SQL} {_SEATS_FROM} {_SEATS_WHERE}"
         " AND campaign.key = %(key)s",
         {"user": user.pk, "roles": REVIEWING_ROLES, "key": campaign_key},
     )
@@ -153,7 +149,7 @@ def campaign_reviewer_again(campaign_reviewer: CampaignReviewer) -> CampaignRevi
     """
     campaign_reviewers = _again_rows()
     row = _first(
-        f"SELECT {campaign_reviewers.columns}, {_EVERYONE}, {_MEDIAN_BY_METHOD}, campaign.state {_AGAIN_FROM}"
+        f"SELECT {campaign_reviewers.columns}, {_EVERYONE}, {_MEDIAN_SQL}, campaign.state {_AGAIN_FROM}"
         " WHERE evalapp_campaignreviewer.id = %(campaign_reviewer)s AND left_at IS NULL",
         {"campaign_reviewer": campaign_reviewer.pk},
     )
@@ -180,13 +176,13 @@ class TakenOffError(NotAllowedError):
 def _refusal(campaign_reviewers: QuerySet[CampaignReviewer]) -> MissingError | TakenOffError:
     """Why the person is no campaign reviewer. Whoever was one is told that it ended, which is all that they learn."""
     left_at = campaign_reviewers.exclude(left_at=None).values_list("left_at", flat=True).first()
-    return TakenOffError(left_at) if left_at is not None else MissingError(_NOT_YOURS)
+    return TakenOffError(left_at) if left_at is not None else MissingError(NOT_YOURS)
 
 
 def _first(statement: str, parameters: dict[str, Any]) -> Sequence[Any]:
     row = first_row(statement, parameters)
     if row is None:
-        raise MissingError(_NOT_YOURS)
+        raise MissingError(NOT_YOURS)
     return row
 
 
@@ -198,7 +194,8 @@ class Stand(NamedTuple):
     campaign_reviewer: CampaignReviewer
 
     @property
-    def item_output_id(self) -> int:
+    def subject_id(self) -> int:
+        """The output, or the comparison, that the slot asks about."""
         return self.assignment.outputs_order[self.slot]
 
     @property
@@ -214,14 +211,12 @@ class Stand(NamedTuple):
         return self.is_claimed and self.slot in self.assignment.open_slots
 
 
-def stand_at(
-    user: User, assignment_key: UUID, slot: int, *, compares: bool = False, has_left: bool = False
-) -> Stand:
+def stand_at(user: User, assignment_key: UUID, slot: int, *, has_left: bool = False) -> Stand:
     """The assignment and the person as its campaign reviewer, in one read; MissingError where either is not, or the
     assignment was never theirs: its texts are then not for them to see, nor its work theirs to do.
 
-    A slot is an output, unless the campaign ``compares``: that has addresses of its own. TakenOffError where
-    the reviewer has left; ``has_left`` asks for such a one, of which only the reviewer's own text is theirs.
+    TakenOffError where the reviewer has left; ``has_left`` asks for such a one, of which only the reviewer's own text
+    is theirs.
     """
     stands = _stand_rows()
     row = first_row(
@@ -233,11 +228,11 @@ def stand_at(
     if row is None:
         raise _refusal(CampaignReviewer.objects.filter(user=user, campaign__assignments__key=assignment_key))
     (assignment, campaign, project, rubric_version), (campaign_reviewer_id, left_at) = stands.models_of(row)
-    if not 0 <= slot < assignment.outputs_total or campaign.compares != compares:
-        raise MissingError(_NOT_YOURS)
-    _require_offered(user, assignment, slot, compares=compares)
+    if not 0 <= slot < assignment.outputs_total:
+        raise MissingError(NOT_YOURS)
     campaign.project, campaign.rubric_version = project, rubric_version
     assignment.campaign = campaign
+    _require_offered(user, assignment, slot)
     # A campaign reviewer's row of which the assignment's read knows all that a submission needs.
     return Stand(
         assignment,
@@ -246,59 +241,36 @@ def stand_at(
     )
 
 
-def left_stand(
-    taken_off: TakenOffError, user: User, assignment_key: UUID, slot: int, *, compares: bool = False
-) -> Stand:
+def left_stand(taken_off: TakenOffError, user: User, assignment_key: UUID, slot: int) -> Stand:
     """Where the person stood who has left the campaign; of it only their own text is theirs. Raises ``taken_off``
     where the assignment was never theirs.
     """
     try:
-        return stand_at(user, assignment_key, slot, compares=compares, has_left=True)
+        return stand_at(user, assignment_key, slot, has_left=True)
     except MissingError:
         raise taken_off from None
 
 
 _OF_THEIRS_HERE = """
-SELECT EXISTS (SELECT 1 FROM {given} WHERE assignment_id = %(assignment)s AND reviewer_id = %(user)s)
-    OR EXISTS (SELECT 1 FROM {draft} WHERE {shown}_id = %(shown)s AND reviewer_id = %(user)s)
+SELECT EXISTS (SELECT 1 FROM evalapp_review WHERE assignment_id = %(assignment)s AND reviewer_id = %(user)s)
+    OR EXISTS (SELECT 1 FROM evalapp_draft WHERE {subject}_id = %(subject)s AND reviewer_id = %(user)s)
 """
-_REVIEWED_HERE = _OF_THEIRS_HERE.format(given="evalapp_review", draft="evalapp_draft", shown="item_output")
-_JUDGED_HERE = _OF_THEIRS_HERE.format(
-    given="evalapp_judgement", draft="evalapp_judgementdraft", shown="comparison"
-)
 
 
-def _require_offered(user: User, assignment: Assignment, slot: int, *, compares: bool) -> None:
+def _require_offered(user: User, assignment: Assignment, slot: int) -> None:
     if user.pk in (assignment.reviewer_id, assignment.last_reviewer_id):
         return
-    keys = {"assignment": assignment.pk, "shown": assignment.outputs_order[slot], "user": user.pk}
-    if _first(_JUDGED_HERE if compares else _REVIEWED_HERE, keys) != (True,):
-        raise MissingError(_NOT_YOURS)
+    keys = {"assignment": assignment.pk, "subject": assignment.outputs_order[slot], "user": user.pk}
+    if _first(_OF_THEIRS_HERE.format(subject=subject_field(assignment.campaign)), keys) != (True,):
+        raise MissingError(NOT_YOURS)
 
 
-def own_review(stand: Stand) -> Review | None:
-    """What this person submitted here."""
-    return (
-        Review.objects.filter(
-            assignment=stand.assignment,
-            item_output=stand.item_output_id,
-            reviewer=stand.campaign_reviewer.user_id,
-        )
-        .select_related("correction")
-        .prefetch_related(*ANSWERS)
-        .first()
+def own_reviews(stand: Stand) -> QuerySet[Review]:
+    """What this person submitted of what the slot asks about: one review, or none."""
+    of_it = {subject_field(stand.assignment.campaign): stand.subject_id}
+    return Review.objects.filter(
+        assignment=stand.assignment, reviewer=stand.campaign_reviewer.user_id, **of_it
     )
-
-
-def has_submitted(stand: Stand) -> bool:
-    """Whether this person submitted what the slot asks for, a review or a judgement."""
-    shown = (
-        {"comparison": stand.item_output_id}
-        if stand.assignment.campaign.compares
-        else {"item_output": stand.item_output_id}
-    )
-    given = stand.assignment.judgements if stand.assignment.campaign.compares else stand.assignment.reviews
-    return given.filter(reviewer=stand.campaign_reviewer.user_id, **shown).exists()
 
 
 class Task(NamedTuple):
@@ -316,6 +288,10 @@ class Task(NamedTuple):
     draft: dict[str, Any] | None
     draft_revision: int
     draft_saved_at: datetime | None
+
+    @property
+    def draft_seconds(self) -> float | None:
+        return (self.draft or {}).get("seconds_active")
 
 
 _TASK = """
@@ -395,20 +371,13 @@ def answers_in_words(review: Review, text: str) -> dict[int, str]:
 
 
 def submitted_by(user: User) -> QuerySet[Review]:
-    """The person's reviews with what the list of them shows; page it by ``-id``."""
-    return (
-        Review.objects.filter(reviewer=user, campaign__reviewers__in=campaign_reviewers_of(user).values("pk"))
-        .select_related(
-            "campaign__project",
-            "campaign__rubric_version",
-            "assignment",
-            "item_output__item__example",
-            "item_output__output",
-            "correction",
-        )
-        .prefetch_related("scores__criterion", "spans__criterion")
-        .order_by("-id")
+    """The person's reviews of every kind, with where they were given; page them by ``-id``."""
+    mine = Review.objects.filter(
+        reviewer=user, campaign__reviewers__in=campaign_reviewers_of(user).values("pk")
     )
+    return mine.select_related(
+        "campaign__project", "campaign__rubric_version", "assignment__item__example"
+    ).order_by("-id")
 
 
 class PersonProgress(NamedTuple):
@@ -426,7 +395,7 @@ def progress_by_person(campaign: Campaign) -> list[PersonProgress]:
     """How each reviewer gets on, most reviews first; three reads whatever the size of the team."""
     campaign_reviewers = list(
         campaign.reviewers.select_related("user")
-        .annotate(median_seconds=_MEDIAN_OF_JUDGEMENTS if campaign.compares else _MEDIAN_SECONDS)
+        .annotate(median_seconds=_MEDIAN_SECONDS)
         .order_by("-reviews_done", "user__name", "id")
     )
     in_progress = dict(
@@ -439,9 +408,7 @@ def progress_by_person(campaign: Campaign) -> list[PersonProgress]:
     )
     times = {
         row["reviewer"]: row
-        for row in (
-            (campaign.judgements if campaign.compares else campaign.reviews).filter(purpose=Purpose.REVIEW)
-        )
+        for row in campaign.reviews.filter(purpose=Purpose.REVIEW)
         .values("reviewer")
         .annotate(last_at=Max("submitted_at"), mean=Avg("seconds_active"))
         .order_by()

@@ -1,7 +1,7 @@
-"""What a reviewer's desk is answered, whatever lies on it: an answer to rate, or answers to compare."""
+"""What a reviewer's desk is answered, whatever the kind of its reviews."""
 
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, JsonResponse
@@ -13,17 +13,10 @@ from evalapp.campaigns.models import CampaignReviewer
 from evalapp.reviews.ahead import ahead_of
 from evalapp.reviews.flags import flag_item
 from evalapp.reviews.forms import SkipForm, is_json, json_body
+from evalapp.reviews.models import Review
 from evalapp.reviews.presentation import NO_WORK_WORDS, closing_url, no_work_payload, progress_payload
 from evalapp.reviews.queries import Stand
 from evalapp.reviews.services import KeptDraft
-
-
-class Submitted(Protocol):
-    """A stored review or judgement."""
-
-    revision: Any
-    submitted_at: Any
-    revised_at: Any
 
 
 def nothing_comes(request: HttpRequest, campaign_reviewer: CampaignReviewer, found: NoWork) -> HttpResponse:
@@ -48,7 +41,7 @@ def nothing_comes(request: HttpRequest, campaign_reviewer: CampaignReviewer, fou
 
 def submitted(
     request: HttpRequest,
-    stored: Submitted,
+    stored: Review,
     *,
     is_replay: bool,
     campaign_reviewer: Callable[[], CampaignReviewer],
@@ -82,12 +75,11 @@ def skip_reason(request: HttpRequest) -> str:
     return SkipForm(request.POST).reason_given()
 
 
-def skipped(request: HttpRequest, stand: Stand, *, then: str) -> HttpResponse:
-    """``then`` names the page of what comes next."""
+def skipped(request: HttpRequest, stand: Stand) -> HttpResponse:
     if is_json(request):
         return JsonResponse({"skipped": True})
     messages.success(request, "Skipped. It goes to another reviewer and is not offered to you again.")
-    return redirect(then, key=stand.assignment.campaign.key)
+    return redirect("review_next", key=stand.assignment.campaign.key)
 
 
 def flagged(request: HttpRequest, stand: Stand) -> HttpResponse:

@@ -1,5 +1,5 @@
-"""A review and what it says, each written by one statement: its scores, tags, texts, spans and correction,
-and the end of the draft they came from.
+"""A review and what it says, each written by one statement: its scores, tags, texts, spans and correction, or its
+preference, and the end of the draft they came from.
 """
 
 # ruff: noqa: S608 - SQL is put together from constants of this code; every value is a parameter
@@ -12,16 +12,19 @@ from django.utils import timezone
 from evalapp.core.prepared import prepared_cursor
 from evalapp.reviews.answers import CheckedAnswers
 from evalapp.reviews.models import Review
+from evalapp.reviews.preferences.answers import PreferenceAnswers
 from evalapp.reviews.spans import CheckedSpan
 
 _SPAN_COLUMNS = ("span_criteria", "span_labels", "span_starts", "span_ends", "span_comments")
 
 _REVIEW = """
 review AS (
-    INSERT INTO evalapp_review (created_at, submitted_at, campaign_id, assignment_id, item_output_id, reviewer_id,
-                                client_id, body_hash, revision, purpose, comment, seconds_active, is_simulated)
-    VALUES (%(now)s, %(now)s, %(campaign)s, %(assignment)s, %(item_output)s, %(reviewer)s,
-            %(client_id)s, %(body_hash)s, 1, %(purpose)s, %(comment)s, %(seconds_active)s, %(is_simulated)s)
+    INSERT INTO evalapp_review (created_at, submitted_at, campaign_id, assignment_id, item_output_id,
+                                comparison_id, reviewer_id, client_id, body_hash, revision, purpose, comment,
+                                seconds_active, is_simulated)
+    VALUES (%(now)s, %(now)s, %(campaign)s, %(assignment)s, %(item_output)s::bigint, %(comparison)s::bigint,
+            %(reviewer)s, %(client_id)s, %(body_hash)s, 1, %(purpose)s, %(comment)s, %(seconds_active)s,
+            %(is_simulated)s)
     RETURNING id
 )
 """
@@ -45,23 +48,43 @@ scores AS (
     SELECT review.id, %(correction)s::text, now() FROM review WHERE %(correction)s::text IS NOT NULL
 )
 """
-_STORE = f"""
+_STORE_RATING = f"""
 WITH {_REVIEW}, {_ANSWERS}, ended AS (
     DELETE FROM evalapp_draft WHERE reviewer_id = %(reviewer)s AND item_output_id = %(item_output)s
+)
+SELECT id FROM review
+"""
+_STORE_PREFERENCE = f"""
+WITH {_REVIEW}, preference AS (
+    INSERT INTO evalapp_preference (review_id, created_at, outputs, choice, ranks)
+    SELECT review.id, %(now)s, %(outputs)s::bigint[], %(choice)s::text, %(ranks)s::smallint[] FROM review
+), ended AS (
+    DELETE FROM evalapp_draft WHERE reviewer_id = %(reviewer)s AND comparison_id = %(comparison)s
 )
 SELECT id FROM review
 """
 _REPLACE = f"WITH review AS (SELECT %(review)s::bigint AS id), {_ANSWERS} SELECT id FROM review"
 
 
-def store_review(review: Review, checked: CheckedAnswers) -> Review:
-    """Store a new review, with its answers; its draft ends. Raises IntegrityError as ``create`` would."""
+def store_rating(review: Review, checked: CheckedAnswers) -> None:
+    """Store a new review of an output, with its answers; its draft ends. Raises IntegrityError as ``create`` would."""
+    _store(_STORE_RATING, review, _answers(checked))
+
+
+def store_preference(review: Review, answers: PreferenceAnswers, outputs: list[int]) -> None:
+    """`store_rating` for a review of a comparison; ``outputs``: as they stood on the screen."""
+    said = {"outputs": outputs, "choice": str(answers.choice), "ranks": answers.ranks}
+    _store(_STORE_PREFERENCE, review, said)
+
+
+def _store(statement: str, review: Review, answers: dict[str, Any]) -> None:
     review.created_at = review.submitted_at = timezone.now()
     parameters: dict[str, Any] = {
         "now": review.submitted_at,
         "campaign": review.campaign_id,
         "assignment": review.assignment_id,
         "item_output": review.item_output_id,
+        "comparison": review.comparison_id,
         "reviewer": review.reviewer_id,
         "client_id": review.client_id,
         "body_hash": review.body_hash,
@@ -71,10 +94,9 @@ def store_review(review: Review, checked: CheckedAnswers) -> Review:
         "is_simulated": review.is_simulated,
     }
     with prepared_cursor() as cursor:
-        cursor.execute(_STORE, {**parameters, **_answers(checked)})
+        cursor.execute(statement, {**parameters, **answers})
         (review.pk,) = cursor.fetchone()
     review._state.adding, review._state.db = False, "default"
-    return review
 
 
 def store_answers(review: Review, checked: CheckedAnswers) -> None:

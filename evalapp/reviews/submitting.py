@@ -1,35 +1,28 @@
-"""A submission is stored exactly once, whether it rates an answer or compares answers.
+"""A review is stored exactly once, whatever its kind.
 
-What it says is a `Submission`'s; that a replay finds what is stored, that a lost lease or a closed campaign
-keeps the text, and that a late one counts while the assignment is available, is the same for all and stands here.
+A replay finds what is stored, a lost lease or a closed campaign keeps the text, and a late one counts while the
+assignment is available.
 """
 
-from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import Any, ClassVar, Generic, Protocol, TypeVar, cast
+from typing import Any
 from uuid import UUID
 
 from django.db import IntegrityError, transaction
-from django.db.models import Model
 
+from evalapp.audit.services import record
 from evalapp.campaigns.allocation import fill_slot, lock_open_campaign, take_again
 from evalapp.campaigns.checks import plan_repeat
-from evalapp.campaigns.models import Assignment, AssignmentState, Campaign, CampaignReviewer, CampaignState
+from evalapp.campaigns.models import Assignment, AssignmentState, Campaign, CampaignState
 from evalapp.core.errors import ConflictError, InvalidError
+from evalapp.reviews.drafts import DraftOf, draft_body, keep_text
+from evalapp.reviews.kinds import kind_of
+from evalapp.reviews.models import Review
+from evalapp.reviews.queries import Stand
 
 RUNNING = (CampaignState.OPEN, CampaignState.PAUSED)
 NOT_COUNTED = ", so this is not counted. Your text is kept."
 NOT_CHANGED = ", so its reviews cannot be changed any more."
-
-
-class Kept(Protocol):
-    """A submission as it lies in its table."""
-
-    body_hash: Any
-    client_id: Any
-
-
-Stored = TypeVar("Stored", bound=Kept)
 
 
 class LeaseLostError(ConflictError):
@@ -49,42 +42,63 @@ class CampaignClosedError(ConflictError):
 
 
 @dataclass(frozen=True)
-class Submission(ABC, Generic[Stored]):
-    """What one reviewer says at one slot of an assignment that they hold.
+class Submission:
+    """What one reviewer says at a slot that they hold; ``checked`` by the kind of the campaign's reviews."""
 
-    Its words: ``another`` is what a second, different one has, ``listed`` where the first is found, ``unit``
-    what is submitted and ``claimed`` what is assigned to the reviewer.
-    """
-
-    another: ClassVar[str]
-    listed: ClassVar[str]
-    unit: ClassVar[str]
-    claimed: ClassVar[str]
-    model: ClassVar[type[Model]]
-
-    campaign_reviewer: CampaignReviewer
-    assignment: Assignment
-    slot: int
+    stand: Stand
     client_id: UUID
+    checked: Any
     seconds_active: float
     is_simulated: bool
 
     @property
-    @abstractmethod
-    def shown(self) -> dict[str, int]:
-        """What the slot shows, as a filter of ``model``."""
+    def subject(self) -> dict[str, int]:
+        """What is reviewed, as a filter of reviews."""
+        return {f"{kind_of(self.stand.assignment.campaign).subject}_id": self.stand.subject_id}
 
-    @abstractmethod
+    @property
     def fingerprint(self) -> str:
         """Tells a replay from another submission of the same."""
+        return str(self.checked.answers.fingerprint())
 
-    @abstractmethod
-    def store(self) -> Stored:
+    def store(self) -> Review:
         """Write it, its audit event and the end of its draft; the slot is filled, a transaction is open."""
+        assignment, person = self.stand.assignment, self.stand.campaign_reviewer.user
+        campaign = assignment.campaign
+        kind = kind_of(campaign)
+        review = Review(
+            campaign=campaign,
+            assignment=assignment,
+            reviewer=person,
+            purpose=assignment.purpose,
+            client_id=self.client_id,
+            body_hash=self.fingerprint,
+            comment=self.checked.answers.comment,
+            seconds_active=self.seconds_active,
+            is_simulated=self.is_simulated,
+            **self.subject,
+        )
+        kind.store(review, self.checked)
+        where = {"campaign": campaign.pk, "assignment": assignment.pk, kind.subject: self.stand.subject_id}
+        record("review.submitted", by=person, obj=review, project=campaign.project, data=where)
+        return review
 
-    @abstractmethod
     def keep(self) -> None:
         """Keep what was refused as the reviewer's draft."""
+        keep_answers(self.stand, self.checked.answers)
+
+
+def draft_of_stand(stand: Stand) -> DraftOf:
+    campaign = stand.assignment.campaign
+    kind = kind_of(campaign)
+    outputs = kind.outputs_at(stand)
+    return DraftOf(stand.campaign_reviewer.user, campaign.pk, kind.subject, stand.subject_id, outputs)
+
+
+def keep_answers(stand: Stand, answers: Any) -> None:
+    """Keep answers that were refused as the reviewer's draft, whatever draft there was."""
+    storable = kind_of(stand.assignment.campaign).storable(answers)
+    keep_text(draft_of_stand(stand), draft_body(storable.as_dict(), 0.0))
 
 
 def require_demonstration(campaign: Campaign, *, is_simulated: bool) -> None:
@@ -93,13 +107,13 @@ def require_demonstration(campaign: Campaign, *, is_simulated: bool) -> None:
         raise InvalidError("Simulated reviews are for demonstration projects only; this is none.")
 
 
-def submit_once(submission: Submission[Stored]) -> tuple[Stored, bool]:
+def submit_once(submission: Submission) -> tuple[Review, bool]:
     """Store it, or find what was stored of it before; whether it was such a replay.
 
     Raises ConflictError where another submission of the same is stored, LeaseLostError where the assignment went
     to somebody else, CampaignClosedError; in the last two cases the text is kept as a draft.
     """
-    assignment, campaign_reviewer = submission.assignment, submission.campaign_reviewer
+    assignment, campaign_reviewer = submission.stand.assignment, submission.stand.campaign_reviewer
     try:
         with transaction.atomic():
             lock_open_campaign(assignment.campaign_id)
@@ -123,12 +137,12 @@ def submit_once(submission: Submission[Stored]) -> tuple[Stored, bool]:
     campaign = Campaign.objects.only("state", "closed_at").get(pk=assignment.campaign_id)
     if campaign.state not in RUNNING:
         raise CampaignClosedError(campaign, NOT_COUNTED)
-    raise _lease_lost(submission)
+    raise _lease_lost()
 
 
-def _fill(submission: Submission[Stored]) -> bool:
+def _fill(submission: Submission) -> bool:
     """Fill the slot. A late submission counts if nobody has taken the assignment since its lease ran out."""
-    assignment, slot, campaign_reviewer = submission.assignment, submission.slot, submission.campaign_reviewer
+    assignment, slot, campaign_reviewer = submission.stand
     seconds = submission.seconds_active
     if fill_slot(assignment=assignment, slot=slot, reviewer=campaign_reviewer.user, seconds_active=seconds):
         return True
@@ -146,40 +160,39 @@ def _fill(submission: Submission[Stored]) -> bool:
     )
 
 
-def _stored(submission: Submission[Stored]) -> Stored | None:
+def _stored(submission: Submission) -> Review | None:
     """What stands in the way: of the same submission first, else of the same output or comparison."""
-    given = submission.model._default_manager.select_related("assignment")
+    given = Review.objects.select_related("assignment")
     by_client = given.filter(client_id=submission.client_id).first()
-    found = by_client or given.filter(assignment=submission.assignment, **submission.shown).first()
-    return cast("Stored | None", found)
+    return by_client or given.filter(assignment=submission.stand.assignment, **submission.subject).first()
 
 
-def _replay_or_refuse(stored: Stored, submission: Submission[Stored]) -> tuple[Stored, bool]:
+def _replay_or_refuse(stored: Review, submission: Submission) -> tuple[Review, bool]:
     asked = {
-        "assignment_id": submission.assignment.pk,
-        "reviewer_id": submission.campaign_reviewer.user_id,
-        **submission.shown,
+        "assignment_id": submission.stand.assignment.pk,
+        "reviewer_id": submission.stand.campaign_reviewer.user_id,
+        **submission.subject,
     }
     facts = {name: getattr(stored, name) for name in asked}
     if facts == asked:
-        if stored.body_hash == submission.fingerprint():
+        if stored.body_hash == submission.fingerprint:
             return stored, True
         raise ConflictError(
-            f"You have submitted this one already, with {submission.another}; the first is kept. "
-            f"Open it under “{submission.listed}” to change it.",
+            "You have submitted this one already, with other answers; the first is kept. "
+            "Open it under “My submitted” to change it.",
             code="already_submitted",
         )
     if stored.client_id == submission.client_id:
         raise ConflictError(
-            f"This client_id belongs to another submission. Make a new one for each {submission.unit}.",
+            "This client_id belongs to another submission. Make a new one for each review.",
             code="client_id_reused",
         )
     submission.keep()
-    raise _lease_lost(submission)
+    raise _lease_lost()
 
 
-def _lease_lost(submission: Submission[Stored]) -> LeaseLostError:
+def _lease_lost() -> LeaseLostError:
     return LeaseLostError(
-        f"This {submission.claimed} is no longer assigned to you: the lease ran out, or somebody else has it. So this "
-        "was not counted. Your text is kept; go on with the next one."
+        "This item is no longer assigned to you: the lease ran out, or somebody else has it. So this was not counted. "
+        "Your text is kept; go on with the next one."
     )

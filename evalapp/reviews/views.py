@@ -19,51 +19,41 @@ from evalapp.core.errors import InvalidError, MissingError, ProblemError
 from evalapp.core.http import get_or_missing, problem_body
 from evalapp.core.paging import keyset_page
 from evalapp.reviews.ahead import showing
-from evalapp.reviews.answers import ReviewAnswers, criteria_of, read_answers, read_seconds
+from evalapp.reviews.answers import read_seconds
 from evalapp.reviews.change_requests import waiting_among, waits_for_reviewer
 from evalapp.reviews.closing import is_asked
+from evalapp.reviews.desks import DESKS, desk_of
+from evalapp.reviews.desks.payload import page_config, task_payload
 from evalapp.reviews.drafts import DraftConflictError
 from evalapp.reviews.flags import flags_of, resolve_flag
 from evalapp.reviews.forms import (
     Submission,
     is_json,
     json_body,
-    quoted_in,
-    read_review,
     read_revision,
-    with_quoted,
 )
-from evalapp.reviews.models import ChangeRequest, Review
+from evalapp.reviews.kinds import kind_of
+from evalapp.reviews.models import Review
 from evalapp.reviews.presentation import (
-    given_rows,
     goes_on_at_will,
-    has_spans,
     key_rows,
-    marks_of,
-    page_config,
     progress_payload,
     review_url,
-    rubric_html,
-    shown_answers,
     skip_fields_html,
-    task_payload,
     task_url,
 )
 from evalapp.reviews.progress import team_progress
 from evalapp.reviews.queries import (
+    NOT_YOURS,
     Stand,
     TakenOffError,
-    Task,
-    answers_of,
     campaign_reviewer_again,
     campaign_reviewer_for,
     campaign_reviewers_of,
     left_stand,
-    own_review,
-    spans_of,
+    own_reviews,
     stand_at,
     submitted_by,
-    task_for,
     with_progress,
 )
 from evalapp.reviews.responses import (
@@ -76,7 +66,6 @@ from evalapp.reviews.responses import (
     submitted,
 )
 from evalapp.reviews.services import amend_review, keep_draft, keep_of_left, skip_item, submit_at, undo_last
-from evalapp.rubrics.fields import QuotedField
 
 _RUNNING = (CampaignState.OPEN, CampaignState.PAUSED)
 
@@ -131,16 +120,18 @@ def _order_at_home(campaign: Campaign, progress: dict[str, Any], *, has_work: bo
 def review_submitted(request: HttpRequest) -> HttpResponse:
     """What this person submitted, latest first; each can be opened, and changed until the end."""
     page = keyset_page(submitted_by(_user(request)), request)
-    waiting = waiting_among(page.rows, ChangeRequest)
+    waiting = waiting_among(page.rows)
+    said: dict[int, dict[str, Any]] = {}
+    for desk in DESKS:
+        said |= desk.said_context([each for each in page.rows if desk_of(each.campaign) is desk])
     rows = [
         {
             "review": review,
             "url": review_url(review),
             "is_open": review.campaign.state in _RUNNING,
             "has_change_request": review.pk in waiting,
-            "marks": marks_of(
-                review.campaign.rubric_version, spans_of(review), review.item_output.output.text
-            ),
+            "said_page": desk_of(review.campaign).said,
+            "said": said[review.pk],
         }
         for review in page.rows
     ]
@@ -150,34 +141,28 @@ def review_submitted(request: HttpRequest) -> HttpResponse:
 @require_safe
 @signed_in_view
 def review_next(request: HttpRequest, key: UUID) -> HttpResponse:
-    """The next output: the page itself, or its content for a script that fetches ahead."""
+    """What comes next: the page itself, or its content for a script that fetches ahead."""
     campaign_reviewer = campaign_reviewer_for(_user(request), key)
-    if campaign_reviewer.campaign.compares:
-        return redirect("judgement_next", key=key)
     found = next_review(campaign_reviewer=campaign_reviewer, showing=showing(request))
     if not isinstance(found, NextReview):
         return nothing_comes(request, campaign_reviewer, found)
     if is_json(request):
         return JsonResponse(_assigned(campaign_reviewer, found))
-    task = task_for(
-        item_output_id=found.item_output_id,
+    task, url = _assigned_task(campaign_reviewer, found), task_url(found.assignment.key, found.slot)
+    return _render_task(request, campaign_reviewer=campaign_reviewer, task=task, url=url)
+
+
+def _assigned_task(campaign_reviewer: CampaignReviewer, found: NextReview) -> Any:
+    return kind_of(campaign_reviewer.campaign).task(
+        assignment_key=found.assignment.key,
+        subject_id=found.subject_id,
         campaign=campaign_reviewer.campaign,
         reviewer=campaign_reviewer.user,
-    )
-    return _render_task(
-        request,
-        campaign_reviewer=campaign_reviewer,
-        task=task,
-        url=task_url(found.assignment.key, found.slot),
     )
 
 
 def _assigned(campaign_reviewer: CampaignReviewer, found: NextReview) -> dict[str, Any]:
-    task = task_for(
-        item_output_id=found.item_output_id,
-        campaign=campaign_reviewer.campaign,
-        reviewer=campaign_reviewer.user,
-    )
+    task = _assigned_task(campaign_reviewer, found)
     return task_payload(
         url=task_url(found.assignment.key, found.slot), task=task, campaign_reviewer=campaign_reviewer
     )
@@ -187,23 +172,17 @@ def _render_task(
     request: HttpRequest,
     *,
     campaign_reviewer: CampaignReviewer,
-    task: Task,
+    task: Any,
     url: str,
     review: Review | None = None,
-    given: ReviewAnswers | None = None,
+    given: Any = None,
     problem: ProblemError | None = None,
 ) -> HttpResponse:
-    campaign = campaign_reviewer.campaign
-    submitted = answers_of(review) if review else None
-    answers = given or shown_answers(task, submitted)
+    campaign, user = campaign_reviewer.campaign, campaign_reviewer.user
+    desk = desk_of(campaign)
+    answers = given or (desk.kind.answers_of(review) if review else desk.draft_of(task))
+    payload = task_payload(url=url, task=task, campaign_reviewer=campaign_reviewer, review=review)
     errors: Mapping[str, Sequence[str]] = problem.fields if problem else {}
-    payload = task_payload(
-        url=url,
-        task=task,
-        campaign_reviewer=campaign_reviewer,
-        answers=submitted,
-        revision=review.revision if review else 0,
-    )
     context = {
         "campaign_reviewer": campaign_reviewer,
         "campaign": campaign,
@@ -213,55 +192,47 @@ def _render_task(
         "change_request": waits_for_reviewer(review) if review else None,
         "is_editable": campaign.state in _RUNNING,
         "answers": answers,
-        "rubric": rubric_html(
-            campaign.rubric_version,
-            answers=answers,
-            errors=errors,
-            output_text=task.answer,
-            quoted=quoted_in(request.POST, criteria_of(campaign.rubric_version)) if problem else None,
-        ),
-        "has_spans": has_spans(campaign.rubric_version),
         "errors": errors,
         "problem": problem,
         "skip_fields": skip_fields_html(),
         "skip_url": f"{url}skip/",
-        "keys": key_rows(campaign_reviewer.user),
-        "config": page_config(campaign=campaign, user=campaign_reviewer.user, task=payload, fields=errors),
+        "keys": key_rows(user, without=desk.unused_keys(campaign)),
+        "config": page_config(campaign=campaign, user=user, task=payload, fields=errors),
+        **desk.context(
+            request, campaign=campaign, task=task, payload=payload, answers=answers, problem=problem
+        ),
     }
-    status = problem.status if problem else 200
-    return render(request, "reviews/task.html", context, status=status)
+    return render(request, desk.page, context, status=problem.status if problem else 200)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @signed_in_view
 def review_task(request: HttpRequest, key: UUID, slot: int) -> HttpResponse:
-    """One output at its own address: open, or submitted by this person before."""
+    """What is to be reviewed at its own URL: open, or submitted by this person before."""
     try:
         stand = stand_at(_user(request), key, slot)
     except TakenOffError as taken_off:
         return _taken_off(request, key, slot, taken_off)
     if request.method == "POST":
         return _submit(request, stand)
-    review = None if stand.is_open else own_review(stand)
+    kind = kind_of(stand.assignment.campaign)
+    review = None if stand.is_open else kind.own_review(stand)
     if review is None and not stand.is_open:
         return _not_claimed(request, stand)
+    return _show(request, stand, review=review)
+
+
+def _show(request: HttpRequest, stand: Stand, **shown: Any) -> HttpResponse:
     campaign_reviewer = campaign_reviewer_for(_user(request), stand.assignment.campaign.key)
-    task = task_for(
-        item_output_id=stand.item_output_id,
-        campaign=campaign_reviewer.campaign,
-        reviewer=campaign_reviewer.user,
-    )
-    return _render_task(
-        request, campaign_reviewer=campaign_reviewer, task=task, url=request.path, review=review
-    )
+    task = kind_of(campaign_reviewer.campaign).task_at(stand)
+    return _render_task(request, campaign_reviewer=campaign_reviewer, task=task, url=request.path, **shown)
 
 
 def _taken_off(request: HttpRequest, key: UUID, slot: int, taken_off: TakenOffError) -> HttpResponse:
-    """What they still submit is kept as their draft; its address shows them their own text alone."""
+    """What they still submit is kept as their draft; its URL shows them their own text alone."""
     stand = left_stand(taken_off, _user(request), key, slot)
     if request.method == "POST":
-        given = read_review(request, criteria_of(stand.assignment.campaign.rubric_version)).answers
-        kept = keep_of_left(stand, given)
+        kept = keep_of_left(stand, desk_of(stand.assignment.campaign).read(request, stand).answers)
         if is_json(request):
             raise kept
     return _not_claimed(request, stand)
@@ -270,29 +241,26 @@ def _taken_off(request: HttpRequest, key: UUID, slot: int, taken_off: TakenOffEr
 def _not_claimed(request: HttpRequest, stand: Stand) -> HttpResponse:
     """Not theirs any more: their own text, and why it is not; else as if it did not exist."""
     campaign = stand.assignment.campaign
-    task = task_for(
-        item_output_id=stand.item_output_id, campaign=campaign, reviewer=stand.campaign_reviewer.user
-    )
-    if task.draft is None and campaign.state != CampaignState.CLOSED and not stand.campaign_reviewer.left_at:
-        raise MissingError("There is no such review work, or it is not yours.")
-    answers = shown_answers(task, None)
+    desk = desk_of(campaign)
+    task = desk.kind.task_at(stand)
+    draft = desk.draft_of(task)
+    if draft is None and campaign.state != CampaignState.CLOSED and not stand.campaign_reviewer.left_at:
+        raise MissingError(NOT_YOURS)
     context = {
         "campaign_reviewer": stand.campaign_reviewer,
-        "draft": answers,
-        "given": given_rows(campaign.rubric_version, answers) if answers else [],
-        "marks": marks_of(campaign.rubric_version, answers.spans, task.answer) if answers else [],
+        "draft": draft,
         "station": "reviews",
+        **desk.kept_context(campaign, task, draft),
     }
-    return render(request, "reviews/kept.html", context, status=409)
+    return render(request, desk.kept_page, context, status=409)
 
 
 def _submit(request: HttpRequest, stand: Stand) -> HttpResponse:
-    submission: Submission[ReviewAnswers] | None = None
+    submission: Submission[Any] | None = None
     try:
-        criteria = criteria_of(stand.assignment.campaign.rubric_version)
-        submission = read_review(request, criteria)
-        if quoted := quoted_in(request.POST, criteria):
-            submission = _with_marks(stand, submission, quoted)
+        desk = desk_of(stand.assignment.campaign)
+        submission = desk.read(request, stand)
+        submission = desk.completed(submission, request, stand)
         if request.POST.get("action") == "mark":
             return _show_again(request, stand, submission)
         review, is_replay = _store(stand, submission)
@@ -307,62 +275,30 @@ def _submit(request: HttpRequest, stand: Stand) -> HttpResponse:
     return redirect("review_next", key=stand.assignment.campaign.key)
 
 
-def _with_marks(
-    stand: Stand, submission: Submission[ReviewAnswers], quoted: Mapping[str, QuotedField]
-) -> Submission[ReviewAnswers]:
-    campaign = stand.assignment.campaign
-    task = task_for(
-        item_output_id=stand.item_output_id, campaign=campaign, reviewer=stand.campaign_reviewer.user
-    )
-    return submission._replace(answers=with_quoted(submission.answers, quoted, task.answer))
-
-
-def _store(stand: Stand, submission: Submission[ReviewAnswers]) -> tuple[Review, bool]:
+def _store(stand: Stand, submission: Submission[Any]) -> tuple[Review, bool]:
+    user = stand.campaign_reviewer.user
     if submission.revision:
-        review = own_review(stand)
+        review = own_reviews(stand).first()
         if review is None:
-            raise MissingError("There is no such review, or it is not yours.")
-        amended = amend_review(
-            review=review,
-            by=stand.campaign_reviewer.user,
-            answers=submission.answers,
-            revision=submission.revision,
-        )
-        return amended, False
+            raise MissingError(NOT_YOURS)
+        answers, revision = submission.answers, submission.revision
+        return amend_review(review=review, by=user, answers=answers, revision=revision), False
     result = submit_at(
-        campaign_reviewer=stand.campaign_reviewer,
-        assignment=stand.assignment,
-        slot=stand.slot,
+        stand=stand,
         client_id=submission.client_id,
         answers=submission.answers,
         seconds_active=submission.seconds_active,
-        is_simulated=stand.campaign_reviewer.user.is_simulated,
+        is_simulated=user.is_simulated,
     )
     return result.review, result.is_replay
 
 
 def _show_again(
-    request: HttpRequest,
-    stand: Stand,
-    submission: Submission[ReviewAnswers],
-    error: ProblemError | None = None,
+    request: HttpRequest, stand: Stand, submission: Submission[Any], error: ProblemError | None = None
 ) -> HttpResponse:
-    campaign_reviewer = campaign_reviewer_for(_user(request), stand.assignment.campaign.key)
-    task = task_for(
-        item_output_id=stand.item_output_id,
-        campaign=campaign_reviewer.campaign,
-        reviewer=campaign_reviewer.user,
-    )
-    review = own_review(stand) if submission.revision else None
-    return _render_task(
-        request,
-        campaign_reviewer=campaign_reviewer,
-        task=task,
-        url=request.path,
-        review=review,
-        given=submission.answers,
-        problem=error,
-    )
+    kind = kind_of(stand.assignment.campaign)
+    review = kind.own_review(stand) if submission.revision else None
+    return _show(request, stand, review=review, given=submission.answers, problem=error)
 
 
 @require_POST
@@ -371,15 +307,17 @@ def review_draft(request: HttpRequest, key: UUID, slot: int) -> HttpResponse:
     """Keep what is typed, and the lease alive."""
     stand = stand_at(_user(request), key, slot)
     body = json_body(request)
+    kind = kind_of(stand.assignment.campaign)
     try:
         kept = keep_draft(
             stand=stand,
-            answers=read_answers(body.get("answers")),
+            answers=kind.read(body.get("answers")),
             seconds_active=read_seconds(body.get("seconds_active", 0)),
             revision=read_revision(body.get("revision", 0)),
         )
     except DraftConflictError as error:
-        conflict = {"draft": error.draft.body, "draft_revision": error.draft.revision}
+        newer = kind.draft_body(error.draft, stand)
+        conflict = {"draft": newer, "draft_revision": error.draft.revision}
         return JsonResponse({**problem_body(error), **conflict}, status=error.status)
     return draft_kept(kept)
 
@@ -389,7 +327,7 @@ def review_draft(request: HttpRequest, key: UUID, slot: int) -> HttpResponse:
 def review_skip(request: HttpRequest, key: UUID, slot: int) -> HttpResponse:
     stand = stand_at(_user(request), key, slot)
     skip_item(reviewer=_user(request), assignment=stand.assignment, reason=skip_reason(request))
-    return skipped(request, stand, then="review_next")
+    return skipped(request, stand)
 
 
 @require_POST

@@ -1,4 +1,4 @@
-"""One attempt of a training, a dry run, or a generation: directory, program, verdict, ingest."""
+"""One attempt of a training, a dry run, or a generation: directory, program, outcome, ingest."""
 
 import hashlib
 import signal

@@ -1,7 +1,7 @@
 """Agreement of reviewers who compare answers, the same in whatever order the candidates are listed.
 
 "The first is better" has no meaning that two pairs of candidates share: which of them is first is an accident of
-a list. So every verdict counts in both orientations, as "the one is better" and as "the other is worse".
+a list. So every preference counts in both orientations, as "the one is better" and as "the other is worse".
 """
 
 from collections import Counter, defaultdict
@@ -29,13 +29,13 @@ TIE, BOTH_BAD = "tie", "both bad"
 def preference_alpha(
     duels: Sequence[Duel], *, seed: int = 0, replicates: int = DEFAULT_REPLICATES, level: float = 0.95
 ) -> Measure:
-    """Krippendorff's alpha of verdicts on pairs, each verdict counted in both orientations.
+    """Krippendorff's alpha of preferences on pairs, each preference counted in both orientations.
 
-    Two verdicts on the same two candidates of an item agree where they prefer the same one, or are both a tie, or
+    Two preferences on the same two candidates of an item agree where they prefer the same one, or are both a tie, or
     both "both bad". By chance two preferences agree in half of the cases, whichever candidate wins how often; ties
     and "both bad" as often as they are given. Without those, and with every reviewer on every pair, it is Kendall's
     coefficient of agreement u, for rankings the mean of Kendall's tau over every two reviewers. ``n`` counts items
-    with two verdicts on the same two candidates. The interval resamples whole items, with all their pairs: for this
+    with two preferences on the same two candidates. The interval resamples whole items, with all their pairs: for this
     panel.
     Sources: Krippendorff (2011); Kendall and Babington Smith (1940); Ehrenberg (1952).
     """
@@ -46,15 +46,15 @@ def preference_alpha(
     return _over_items(_agreement_counts(duels), _alpha, name, seed=seed, replicates=replicates, level=level)
 
 
-def same_verdict_share(
+def same_preference_share(
     duels: Sequence[Duel], *, seed: int = 0, replicates: int = DEFAULT_REPLICATES, level: float = 0.95
 ) -> Measure:
-    """Of every two verdicts on the same two candidates, the share that says the same: a mean over items.
+    """Of every two preferences on the same two candidates, the share that says the same: a mean over items.
 
     Not corrected for chance. ``n`` and the interval are as of `preference_alpha`.
     """
     require_level(level)
-    name = signature("same-verdict-share", bootstrap=replicates, seed=seed, level=level)
+    name = signature("same-preference-share", bootstrap=replicates, seed=seed, level=level)
     if reason := _cannot_agree(duels):
         return Measure.undefined(reason, signature=name)
     shares = np.array(list(agreeing_shares(duels).values()))
@@ -68,7 +68,7 @@ def _cannot_agree(duels: Sequence[Duel]) -> str:
     given = Counter((duel.item, duel.reviewer, frozenset((duel.first, duel.second))) for duel in duels)
     if max(given.values()) > 1:
         raise ValueError(
-            "a reviewer gave two verdicts on the same two answers: agreement between reviewers takes one each; "
+            "a reviewer gave two preferences on the same two answers: agreement between reviewers takes one each; "
             "hidden repeats belong to the intra-rater measure"
         )
     if len({duel.reviewer for duel in duels}) < 2:
@@ -77,7 +77,7 @@ def _cannot_agree(duels: Sequence[Duel]) -> str:
 
 
 def _by_pair(duels: Iterable[Duel]) -> dict[tuple[Hashable, frozenset[Hashable]], list[Hashable]]:
-    """By item and two candidates: each verdict as who is better, a tie, or both bad."""
+    """By item and two candidates: each preference as who is better, a tie, or both bad."""
     found: dict[tuple[Hashable, frozenset[Hashable]], list[Hashable]] = defaultdict(list)
     for duel in duels:
         if duel.points in (0.0, 1.0):
@@ -89,7 +89,7 @@ def _by_pair(duels: Iterable[Duel]) -> dict[tuple[Hashable, frozenset[Hashable]]
 
 
 def _agreement_counts(duels: Iterable[Duel]) -> Array:
-    """One row an item with two verdicts on one pair: its disagreement, its verdicts, and how many of those prefer
+    """One row an item with two preferences on one pair: its disagreement, its preferences, and how many of those prefer
     one, are a tie, or call both bad. No column knows which candidate stands first.
     """
     rows: dict[Hashable, Array] = {}
@@ -106,12 +106,12 @@ def _agreement_counts(duels: Iterable[Duel]) -> Array:
 
 
 def _alpha(sums: Array) -> Array:
-    unequal, verdicts, preferences, ties, bad = sums.T
-    # Two preferences of different pairs agree in one of the two orientations, so half of them count as alike.
-    alike = preferences * (preferences - 1) / 2 + ties * (ties - 1) + bad * (bad - 1)
-    expected = verdicts * (verdicts - 1) - alike
+    unequal, given, one_better, ties, bad = sums.T
+    # Two that prefer one of different pairs agree in one of the two orientations, so half of them count as alike.
+    alike = one_better * (one_better - 1) / 2 + ties * (ties - 1) + bad * (bad - 1)
+    expected = given * (given - 1) - alike
     expected[expected <= 0] = np.nan
-    result: Array = 1 - (verdicts - 1) * unequal / expected
+    result: Array = 1 - (given - 1) * unequal / expected
     return result
 
 

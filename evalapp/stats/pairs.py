@@ -1,8 +1,8 @@
 """Answers compared in pairs: shares of wins, the effect of a side, and Bradley–Terry strengths.
 
-A *duel* is one reviewer's verdict on two candidates of one item. ``points`` is what the first of them
+A *duel* is one reviewer's preference on two candidates of one item. ``points`` is what the first of them
 got: 1 for a win, 0 for a loss, 0.5 for a tie, None where both were called bad. A tie counts half to
-each; verdicts of "both bad" say nothing of which is better and are left out and counted.
+each; preferences of "both bad" say nothing of which is better and are left out and counted.
 """
 
 from collections.abc import Hashable, Iterable, Sequence
@@ -42,21 +42,21 @@ def win_share(duels: Sequence[Duel], *, level: float = 0.95) -> Measure:
     """Share of wins of the first candidate over the second, a tie counting half.
 
     Every duel is of the same two, in the same order. Mean over items; ``n`` counts items. The interval is
-    Wilson's at the number of independent verdicts that would give the same standard error over items, so
-    verdicts of one item that agree count once. It speaks of new items and these reviewers.
+    Wilson's at the number of independent preferences that would give the same standard error over items, so
+    preferences of one item that agree count once. It speaks of new items and these reviewers.
     """
     name = signature("win-share", ties="half", interval="wilson-items", level=level)
     return _share(duels, [duel.points for duel in duels], name, level)
 
 
 def both_bad_share(duels: Sequence[Duel], *, level: float = 0.95) -> Measure:
-    """Share of verdicts that call both bad, with the same interval as `win_share`."""
+    """Share of preferences that call both bad, with the same interval as `win_share`."""
     name = signature("both-bad-share", interval="wilson-items", level=level)
     return _share(duels, [float(duel.points is None) for duel in duels], name, level)
 
 
 def first_side_share(duels: Sequence[Duel], *, level: float = 0.95) -> Measure:
-    """Of the verdicts for one of the two: the share for the candidate that stood first on the screen.
+    """Of the preferences for one of the two: the share for the candidate that stood first on the screen.
 
     Each duel has as ``first`` whoever stood there. With balanced sides 0.5 says that standing first
     neither helps nor harms, whichever candidate is better. ``n`` counts items.
@@ -67,7 +67,7 @@ def first_side_share(duels: Sequence[Duel], *, level: float = 0.95) -> Measure:
 
 
 def agreeing_shares(duels: Iterable[Duel]) -> dict[Hashable, float]:
-    """By item: of every two verdicts on the same two candidates, the share that says the same.
+    """By item: of every two preferences on the same two candidates, the share that says the same.
 
     An item of which nobody else judged the same two has none.
     """
@@ -78,8 +78,8 @@ def agreeing_shares(duels: Iterable[Duel]) -> dict[Hashable, float]:
         winner = duel.first if duel.points == 1 else duel.second
         same.append(winner if duel.points in (0.0, 1.0) else duel.points)
     agreeing: dict[Hashable, list[int]] = {}
-    for (item, _), verdicts in said.items():
-        for one, other in combinations(verdicts, 2):
+    for (item, _), preferences in said.items():
+        for one, other in combinations(preferences, 2):
             agreeing.setdefault(item, []).append(one == other)
     return {item: sum(same) / len(same) for item, same in agreeing.items()}
 
@@ -94,19 +94,19 @@ def _share(duels: Sequence[Duel], values: Sequence[float | None], name: str, lev
         return Measure.undefined(NO_DUELS, signature=name)
     means = np.array([sum(own) / len(own) for own in by_item.values()])
     share = float(means.mean())
-    effective = _effective_verdicts(means, sum(map(len, by_item.values())), level)
+    effective = _effective_preferences(means, sum(map(len, by_item.values())), level)
     low, high = wilson_interval(share * effective, effective, level=level)
     return Measure(value=share, n=means.size, low=low, high=high, signature=name, note=FOR_THIS_PANEL)
 
 
-def _effective_verdicts(means: Array, verdicts: int, level: float) -> float:
-    """How many independent verdicts are worth what these items are (Korn and Graubard 1998)."""
+def _effective_preferences(means: Array, preferences: int, level: float) -> float:
+    """How many independent preferences are worth what these items are (Korn and Graubard 1998)."""
     share, items = float(means.mean()), means.size
     spread = float(means.var(ddof=1)) / items if items > 1 else 0.0
     if spread == 0:
         return float(items)
     ratio = NormalDist().inv_cdf(0.5 + level / 2) / student_quantile(level, items - 1)
-    return min(max(share * (1 - share) / spread * ratio**2, 1.0), float(verdicts))
+    return min(max(share * (1 - share) / spread * ratio**2, 1.0), float(preferences))
 
 
 def bradley_terry(
@@ -117,7 +117,7 @@ def bradley_terry(
     A candidate beats another with probability 1 / (1 + exp(its strength less its own)). Most
     likely strengths with half a win to either side of each compared pair. The interval is Student's over items, from
     the larger of two variances: what the items' own scores of the likelihood make (White's sandwich), and what as many
-    independent verdicts would (the inverse information), because a candidate that wins nearly everything looks the same
+    independent preferences would (the inverse information), because a candidate that wins nearly everything looks the same
     on every item. ``n`` counts items. Undefined while the comparisons do not link all candidates.
     Source: Bradley and Terry (1952); ties count half.
     """

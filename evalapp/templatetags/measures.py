@@ -94,16 +94,16 @@ def view_query(context: template.Context) -> str:
 
 @register.simple_tag(takes_context=True)
 def hint_cases(context: template.Context, campaign: Any, hint: Any) -> str:
-    """The list of the cases behind a hint about a reviewer; of the judgements, where answers are compared."""
+    """The list of the cases behind a hint about a reviewer; of the preferences, where answers are compared."""
     if campaign.compares:
-        return judgements_url(context, campaign, **hint.cases)
+        return preferences_url(context, campaign, **hint.cases)
     return str(cases_url(context, campaign, **hint.cases))
 
 
 @register.simple_tag(takes_context=True)
-def judgements_url(context: template.Context, campaign: Any, **filters: Any) -> str:
-    """The list of exactly the judgements behind a number; whose judgements count is carried along."""
-    address = reverse("judgement_list", args=[campaign.project.slug, campaign.pk])
+def preferences_url(context: template.Context, campaign: Any, **filters: Any) -> str:
+    """The list of exactly the preferences behind a number; whose preferences count is carried along."""
+    address = reverse("preference_list", args=[campaign.project.slug, campaign.pk])
     if context.get("reviewer_type", "all") != "all":
         filters["reviewer_type"] = context["reviewer_type"]
     return f"{address}?{urlencode(filters)}" if filters else address

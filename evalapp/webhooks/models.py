@@ -10,7 +10,6 @@ from evalapp.core.outgoing import origin_of
 
 class WebhookEvent(models.TextChoices):
     REVIEW_SUBMITTED = "review.submitted", "A review is submitted"
-    JUDGEMENT_SUBMITTED = "judgement.submitted", "A comparison is submitted"
     ITEM_COMPLETED = "item.completed", "An item has all its reviews"
     CAMPAIGN_OPENED = "campaign.opened", "A campaign is launched"
     CAMPAIGN_COMPLETED = "campaign.completed", "A campaign has all its reviews"

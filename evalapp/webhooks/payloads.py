@@ -10,9 +10,9 @@ from typing import Any
 from django.urls import reverse
 
 from evalapp.campaigns.models import Campaign, Method
-from evalapp.judgements.models import Judgement
+from evalapp.reviews.kinds import kind_of
 from evalapp.reviews.models import Review
-from evalapp.reviews.queries import ANSWERS, answers_of
+from evalapp.reviews.queries import answers_of
 from evalapp.webhooks.models import TEST_EVENT, WebhookDelivery, WebhookEndpoint
 
 
@@ -43,24 +43,12 @@ def body_of(delivery: WebhookDelivery) -> str | None:
         return None
     told["campaign"] = _campaign(endpoint, campaign)
     if "review" in facts:
-        review = (
-            Review.objects.select_related("assignment", "correction")
-            .prefetch_related(*ANSWERS)
-            .filter(pk=facts["review"], campaign=campaign)
-            .first()
-        )
+        reviews = kind_of(campaign).with_answers(campaign.reviews.select_related("assignment"))
+        review = reviews.filter(pk=facts["review"]).first()
         if review is None:
             return None
-        told["review"] = {**_submitted(review), **_answers(endpoint, review)}
+        told["review"] = {**_submitted(review), **_answers(endpoint, campaign, review)}
         told["item"] = _item(endpoint, campaign, review.assignment.item_id)
-    elif "judgement" in facts:
-        judgement = campaign.judgements.select_related("assignment").filter(pk=facts["judgement"]).first()
-        if judgement is None:
-            return None
-        # Not what was chosen: "the first" says nothing without who stood there, and that is blind.
-        said = {"comment": judgement.comment} if endpoint.includes_text else {}
-        told["judgement"] = {**_submitted(judgement), **said}
-        told["item"] = _item(endpoint, campaign, judgement.assignment.item_id)
     elif "item" in facts:
         told["item"] = _item(endpoint, campaign, facts["item"])
     return json.dumps(told, ensure_ascii=False)
@@ -81,11 +69,11 @@ def _campaign(endpoint: WebhookEndpoint, campaign: Campaign) -> dict[str, Any]:
 def _item(endpoint: WebhookEndpoint, campaign: Campaign, item_id: int) -> dict[str, Any]:
     place: tuple[str, *tuple[object, ...]] = ("case_detail", endpoint.project.slug, campaign.pk, item_id)
     if campaign.method != Method.POINTWISE:
-        place = ("judgement_list", endpoint.project.slug, campaign.pk)
+        place = ("preference_list", endpoint.project.slug, campaign.pk)
     return {"id": item_id, "link": _link(endpoint, *place)}
 
 
-def _submitted(work: Review | Judgement) -> dict[str, Any]:
+def _submitted(work: Review) -> dict[str, Any]:
     return {
         "id": work.pk,
         "submitted_at": work.submitted_at.isoformat(),
@@ -94,8 +82,11 @@ def _submitted(work: Review | Judgement) -> dict[str, Any]:
     }
 
 
-def _answers(endpoint: WebhookEndpoint, review: Review) -> dict[str, Any]:
-    return {"answers": answers_of(review).as_dict()} if endpoint.includes_text else {}
+def _answers(endpoint: WebhookEndpoint, campaign: Campaign, review: Review) -> dict[str, Any]:
+    if not endpoint.includes_text:
+        return {}
+    # Not what was chosen: "the first" says nothing without who stood there, and that is blind.
+    return {"comment": review.comment} if campaign.compares else {"answers": answers_of(review).as_dict()}
 
 
 def _link(endpoint: WebhookEndpoint, route: str, *arguments: object) -> str:

@@ -1,6 +1,6 @@
-// The desk where verdicts differ, by keyboard: figures give the verdict as on the page that compares answers.
+// The desk where preferences differ, by keyboard: figures give the preference as on the page that compares answers.
 
-import { PairVerdict, RankVerdict } from "./judgement-verdict.js";
+import { PairPreference, RankPreference } from "./preference-answer.js";
 import { listenForKeys, showKeys } from "./review-keys.js";
 
 const desk = document.querySelector("[data-desk]");
@@ -13,16 +13,16 @@ showKeys(document, keys);
 if (form) {
   const reason = form.querySelector("[name=reason]");
   const isPair = Boolean(form.querySelector("[data-choices]"));
-  const verdict = new (isPair ? PairVerdict : RankVerdict)(desk, () => {});
-  verdict.write(verdict.read());
-  // A figure gives the verdict and its reason comes next, as on the desk of ratings; of a ranking once it is whole.
+  const preference = new (isPair ? PairPreference : RankPreference)(desk, () => {});
+  preference.write(preference.read());
+  // A figure gives the preference and its reason comes next, as on the desk of ratings; of a ranking once it is whole.
   const score = (value) => {
-    const isGiven = verdict.score(value);
-    if (isGiven && !verdict.missing) reason.focus();
+    const isGiven = preference.score(value);
+    if (isGiven && !preference.missing) reason.focus();
     return isGiven;
   };
-  // Out of the reason to the verdict as long as that is open, else to the button.
-  const goOn = () => (verdict.missing ? verdict.focusCurrent() : form.querySelector(".desk-submit button").focus());
+  // Out of the reason to the preference as long as that is open, else to the button.
+  const goOn = () => (preference.missing ? preference.focusCurrent() : form.querySelector(".desk-submit button").focus());
   listenForKeys({
     actions: {
       submit: () => form.requestSubmit(),
@@ -34,6 +34,6 @@ if (form) {
   });
   // What was refused is mended first.
   if (form.querySelector(".field-bad")) reason.focus();
-  else verdict.focusFirst();
+  else preference.focusFirst();
 }
 desk.dataset.ready = "";

@@ -1,6 +1,6 @@
 // What the answer has from the facts, marked on demand: names, figures and dates that stand in both, and the
 // answer's figures that stand in neither request nor facts. Marks are the browser's own highlights, so that
-// the text stays as it is. It compares writing, not meaning: a pointer for the eye, no verdict.
+// the text stays as it is. It compares writing, not meaning: a pointer for the eye, nothing more.
 
 const FIGURE = /\p{Sc}?\p{Nd}+(?:[.,:/’']\p{Nd}+)*(?:\s?%)?/gu;
 const NAME = /(?<![\p{L}\p{N}])\p{Lu}[\p{L}\p{M}’'-]{2,}/gu;

@@ -16,9 +16,9 @@ export function ratingInWords({ scores = {}, tags = {}, texts = {}, spans = {}, 
 
 const VERDICTS = { a: "A is better", b: "B is better", tie: "Tie", both_bad: "Both bad" };
 
-export function verdictInWords({ choice, ranks, comment }) {
+export function preferenceInWords({ choice, ranks, comment }) {
   const lines = [];
-  if (choice) lines.push(`Verdict: ${VERDICTS[choice] ?? choice}`);
+  if (choice) lines.push(`Preference: ${VERDICTS[choice] ?? choice}`);
   const given = (ranks ?? []).map((rank, position) => rank && `${"ABCDE"[position]} ${rank}`).filter(Boolean);
   if (given.length) lines.push(`Ranks: ${given.join(", ")}`);
   if (comment) lines.push(`Reason: ${comment}`);

@@ -136,7 +136,9 @@ def test_sign_ins_tokens_and_drafts_go_with_a_persons_data(
     client_for: ClientFor, reviewer: User, other_reviewer: User, project: Project
 ) -> None:
     world = make_world(project, reviewer=reviewer)
-    Draft.objects.create(reviewer=other_reviewer, item_output=world.item_output, body={})
+    Draft.objects.create(
+        campaign=world.campaign, reviewer=other_reviewer, item_output=world.item_output, body={}
+    )
     EmailAddress.objects.create(user=reviewer, email=reviewer.email)
     reviewer.name, reviewer.email = "Somebody Unlike", "somebody.unlike@cast.example"
     reviewer.set_password("a quiet harbour 9")

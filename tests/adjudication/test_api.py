@@ -103,7 +103,10 @@ def test_change_request_resubmit_and_appeal(
     assert f"reviews/{row['assignment']}/{row['slot']}" == task
     assert row["reason"] == WHY
     appealed = mine.post(f"{task}/appeals/", {"against": "request", "reason": "It is right."})
-    assert (appealed.status_code, appealed.json()["against"]) == (201, "sending back the review")
+    assert (appealed.status_code, appealed.json()["against"]) == (
+        201,
+        "the request for changes to the review",
+    )
     (waiting,) = office.get(f"{base}/appeals/").json()["results"]
     assert (waiting["appellant"], waiting["item_output"]) == ("Reviewer 1", disputed.pk)
     answer = {"outcome": "upheld", "answer": "Please do."}

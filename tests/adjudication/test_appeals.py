@@ -112,8 +112,8 @@ def test_what_was_decided_anew_is_read_before_it_is_appealed(
 def test_against_a_change_request(
     campaign: Campaign, review: Review, manager: User, owner: User, reviewer: User
 ) -> None:
-    sent = request_changes(given=review, by=manager, reason="Look again.")
-    appeal(given=review, against=REQUEST, reason=WHY, by=reviewer)
+    sent = request_changes(review=review, by=manager, reason="Look again.")
+    appeal(review=review, against=REQUEST, reason=WHY, by=reviewer)
     with pytest.raises(NotAllowedError):
         answer_appeal(appeal=stored(campaign), by=manager, outcome="upheld", answer="No.")
 
@@ -127,12 +127,12 @@ def test_against_a_change_request(
 def test_upheld_changes_nothing(
     campaign: Campaign, review: Review, decision: Adjudication, owner: User, reviewer: User
 ) -> None:
-    appeal(given=review, against=f"{DECISION}tone", reason=WHY, by=reviewer)
+    appeal(review=review, against=f"{DECISION}tone", reason=WHY, by=reviewer)
     answer_appeal(appeal=stored(campaign), by=owner, outcome="upheld", answer="Read it again, please.")
     decision.refresh_from_db()
     assert (decision.value, decision.revision) == (4, 1)
     with pytest.raises(ConflictError, match="already"):
-        appeal(given=review, against=f"{DECISION}tone", reason="Still.", by=reviewer)
+        appeal(review=review, against=f"{DECISION}tone", reason="Still.", by=reviewer)
     # What it is revised to later can be appealed anew.
     adjudicate(
         campaign=campaign,
@@ -140,14 +140,14 @@ def test_upheld_changes_nothing(
         scores={"tone": AdjudicatedScore(5, "Better than I thought.", 1)},
         by=owner,
     )
-    appeal(given=review, against=f"{DECISION}tone", reason="Even less.", by=reviewer)
+    appeal(review=review, against=f"{DECISION}tone", reason="Even less.", by=reviewer)
     assert Appeal.objects.filter(answered_at=None).count() == 1
 
 
 def test_the_only_adjudicator_answers_themselves(
     campaign: Campaign, review: Review, decision: Adjudication, owner: User, manager: User, reviewer: User
 ) -> None:
-    appeal(given=review, against=f"{DECISION}tone", reason=WHY, by=reviewer)
+    appeal(review=review, against=f"{DECISION}tone", reason=WHY, by=reviewer)
     Membership.objects.filter(user=owner).update(role="engineer")
     answered = answer_appeal(
         appeal=stored(campaign), by=manager, outcome="upheld", answer="There is nobody else."
@@ -158,7 +158,7 @@ def test_the_only_adjudicator_answers_themselves(
 def test_nobody_answers_about_their_own(
     campaign: Campaign, review: Review, decision: Adjudication, reviewer: User, other_reviewer: User
 ) -> None:
-    appeal(given=review, against=f"{DECISION}tone", reason=WHY, by=reviewer)
+    appeal(review=review, against=f"{DECISION}tone", reason=WHY, by=reviewer)
     Membership.objects.filter(user__in=[reviewer, other_reviewer]).update(role="manager")
     for person in (reviewer, other_reviewer):
         with pytest.raises(NotAllowedError):
@@ -184,7 +184,7 @@ def test_an_answer_is_whole_or_nothing(
     given: dict,
     field: str,
 ) -> None:
-    appeal(given=review, against=f"{DECISION}tone", reason=WHY, by=reviewer)
+    appeal(review=review, against=f"{DECISION}tone", reason=WHY, by=reviewer)
     with pytest.raises(InvalidError) as refused:
         answer_appeal(appeal=stored(campaign), by=owner, **given)
     assert list(refused.value.fields) == [field]
@@ -196,12 +196,12 @@ def test_an_answer_is_whole_or_nothing(
 def test_what_cannot_be_appealed(review: Review, manager: User, reviewer: User, other_reviewer: User) -> None:
     for against in (REQUEST, f"{DECISION}tone", "x" * 40):
         with pytest.raises(MissingError):
-            appeal(given=review, against=against, reason=WHY, by=reviewer)
-    sent = request_changes(given=review, by=manager, reason="Look again.")
+            appeal(review=review, against=against, reason=WHY, by=reviewer)
+    sent = request_changes(review=review, by=manager, reason="Look again.")
     with pytest.raises(InvalidError):
-        appeal(given=review, against=REQUEST, reason=" ", by=reviewer)
+        appeal(review=review, against=REQUEST, reason=" ", by=reviewer)
     with pytest.raises(MissingError):
-        appeal(given=review, against=REQUEST, reason=WHY, by=other_reviewer)
+        appeal(review=review, against=REQUEST, reason=WHY, by=other_reviewer)
     place = f"{review_url(review)}appeal/"
     answer = client_of(reviewer).post(place, {"against": "request", "reason": ""})
     assert answer.status_code == 400
@@ -229,7 +229,7 @@ def test_lists_take_as_many_queries_for_three_as_for_one(
 
     counts = []
     for review in Review.objects.filter(reviewer=reviewer).select_related("campaign__project")[:3]:
-        request_changes(given=review, by=manager, reason="Look again.")
-        appeal(given=review, against=REQUEST, reason=WHY, by=reviewer)
+        request_changes(review=review, by=manager, reason="Look again.")
+        appeal(review=review, against=REQUEST, reason=WHY, by=reviewer)
         counts.append(queries())
     assert len(set(counts)) == 1

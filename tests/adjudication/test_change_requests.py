@@ -82,7 +82,7 @@ def test_the_whole_way(campaign: Campaign, review: Review, manager: User, review
 def test_a_resubmission_that_changes_nothing_is_none(
     campaign: Campaign, review: Review, manager: User, reviewer: User
 ) -> None:
-    request_changes(given=review, by=manager, reason=WHY)
+    request_changes(review=review, by=manager, reason=WHY)
     with pytest.raises(InvalidError, match="Nothing is changed yet"):
         amend(review, reviewer, tone=1)
     assert ChangeRequest.objects.get().state == "changes_requested"
@@ -102,7 +102,7 @@ def test_a_resubmission_that_changes_nothing_is_none(
 def test_it_can_be_withdrawn_once(
     campaign: Campaign, review: Review, manager: User, owner: User, reviewer: User
 ) -> None:
-    sent = request_changes(given=review, by=manager, reason=WHY)
+    sent = request_changes(review=review, by=manager, reason=WHY)
     place = address(campaign, f"adjudication/change-requests/{sent.pk}/withdraw/")
 
     assert client_of(owner).post(place).status_code == 302
@@ -114,13 +114,13 @@ def test_it_can_be_withdrawn_once(
     with pytest.raises(ConflictError):
         withdraw_change_request(change_request=sent, by=manager)
     # And then changes can be requested anew.
-    assert request_changes(given=review, by=manager, reason="Another reason.").state == "changes_requested"
+    assert request_changes(review=review, by=manager, reason="Another reason.").state == "changes_requested"
 
 
 def test_one_at_a_time(review: Review, manager: User, owner: User) -> None:
-    request_changes(given=review, by=manager, reason=WHY)
+    request_changes(review=review, by=manager, reason=WHY)
     with pytest.raises(ConflictError, match="requested already"):
-        request_changes(given=review, by=owner, reason="Once more.")
+        request_changes(review=review, by=owner, reason="Once more.")
     with pytest.raises(IntegrityError), transaction.atomic():
         ChangeRequest.objects.create(review=review, revision=1, reason="x", requested_by=owner)
     with pytest.raises(IntegrityError), transaction.atomic():
@@ -130,7 +130,7 @@ def test_one_at_a_time(review: Review, manager: User, owner: User) -> None:
 @pytest.mark.parametrize("reason", ["", " \n ", "\u200b", "x" * 2001, "a\x00b", "\ud800"])
 def test_a_reason_is_needed_and_can_be_stored(review: Review, manager: User, reason: str) -> None:
     with pytest.raises(InvalidError) as refused:
-        request_changes(given=review, by=manager, reason=reason)
+        request_changes(review=review, by=manager, reason=reason)
     assert list(refused.value.fields) == ["reason"]
     place = address(review.campaign, f"reviews/{review.pk}/request-changes/")
     if reason.isascii():
@@ -140,11 +140,11 @@ def test_a_reason_is_needed_and_can_be_stored(review: Review, manager: User, rea
 
 def test_it_works_while_the_campaign_runs_alone(campaign: Campaign, review: Review, manager: User) -> None:
     pause_campaign(campaign=campaign, by=manager)
-    sent = request_changes(given=review, by=manager, reason=WHY)
+    sent = request_changes(review=review, by=manager, reason=WHY)
     withdraw_change_request(change_request=sent, by=manager)
     close_campaign(campaign=campaign, by=manager)
     with pytest.raises(ConflictError, match="closed"):
-        request_changes(given=review, by=manager, reason=WHY)
+        request_changes(review=review, by=manager, reason=WHY)
     answer = client_of(manager).post(
         address(campaign, f"reviews/{review.pk}/request-changes/"), {"reason": WHY}
     )
@@ -155,7 +155,7 @@ def test_it_works_while_the_campaign_runs_alone(campaign: Campaign, review: Revi
 def test_what_was_not_answered_before_the_end_is_said(
     campaign: Campaign, review: Review, manager: User, reviewer: User
 ) -> None:
-    request_changes(given=review, by=manager, reason=WHY)
+    request_changes(review=review, by=manager, reason=WHY)
     close_campaign(campaign=campaign, by=manager)
     assert "Not answered" in client_of(manager).get(address(campaign, "adjudication/change-requests/")).text
     assert "Changes requested" not in client_of(reviewer).get("/reviews/").text
@@ -166,22 +166,22 @@ def test_not_to_oneself_nor_to_somebody_who_cannot_amend(
     campaign: Campaign, review: Review, manager: User, reviewer: User
 ) -> None:
     with pytest.raises(NotAllowedError):
-        request_changes(given=review, by=reviewer, reason=WHY)
+        request_changes(review=review, by=reviewer, reason=WHY)
     campaign_reviewer = CampaignReviewer.objects.select_related("campaign__project", "user").get(
         campaign=campaign, user=reviewer
     )
     remove_reviewer(campaign_reviewer=campaign_reviewer, by=manager)
     with pytest.raises(ConflictError, match="left the campaign"):
-        request_changes(given=review, by=manager, reason=WHY)
+        request_changes(review=review, by=manager, reason=WHY)
     review.is_simulated = True
     with pytest.raises(ConflictError, match="simulated"):
-        request_changes(given=review, by=manager, reason=WHY)
+        request_changes(review=review, by=manager, reason=WHY)
 
 
 def test_pages_of_the_reviewer_name_nobody(
     campaign: Campaign, review: Review, manager: User, reviewer: User, other_reviewer: User
 ) -> None:
-    request_changes(given=review, by=manager, reason=WHY)
+    request_changes(review=review, by=manager, reason=WHY)
     name_distinctly(manager, other_reviewer)
     for place in ("/reviews/", "/reviews/submitted/", review_url(review), f"{review_url(review)}discussion/"):
         text = client_of(reviewer).get(place).text
@@ -201,9 +201,9 @@ def test_lists_take_as_many_queries_for_three_as_for_one(
         return len(captured)
 
     first, *others = Review.objects.filter(reviewer=reviewer).select_related("campaign__project")[:3]
-    request_changes(given=first, by=manager, reason=WHY)
+    request_changes(review=first, by=manager, reason=WHY)
     places = [(manager, address(campaign, "adjudication/change-requests/")), (reviewer, "/reviews/")]
     one = [queries(*place) for place in places]
     for review in others:
-        request_changes(given=review, by=manager, reason=WHY)
+        request_changes(review=review, by=manager, reason=WHY)
     assert [queries(*place) for place in places] == one

@@ -40,7 +40,7 @@ def test_one_request_and_one_end_of_it(
 ) -> None:
     review = Review.objects.select_related("campaign__project").get(item_output=disputed, reviewer=reviewer)
     found = at_once(
-        CLIENTS, lambda number: request_changes(given=review, by=manager, reason=f"Reason {number}.")
+        CLIENTS, lambda number: request_changes(review=review, by=manager, reason=f"Reason {number}.")
     )
     assert outcomes(found) == (1, {ConflictError})
     sent = ChangeRequest.objects.select_related("review__campaign__project").get()
@@ -50,9 +50,9 @@ def test_one_request_and_one_end_of_it(
 
 def test_one_appeal_and_one_answer(disputed: ItemOutput, manager: User, owner: User, reviewer: User) -> None:
     review = Review.objects.select_related("campaign__project").get(item_output=disputed, reviewer=reviewer)
-    request_changes(given=review, by=manager, reason="Look again.")
+    request_changes(review=review, by=manager, reason="Look again.")
     found = at_once(
-        CLIENTS, lambda _: appeal(given=review, against=REQUEST, reason="It is right.", by=reviewer)
+        CLIENTS, lambda _: appeal(review=review, against=REQUEST, reason="It is right.", by=reviewer)
     )
     assert outcomes(found) == (1, {ConflictError})
 

@@ -4,8 +4,8 @@ from typing import Any
 
 from evalapp.analysis.hints import Checks, Quality, at_odds, drifting, keeps_to_a_side, off_gold
 from evalapp.campaigns.models import CampaignReviewer
-from evalapp.judgements.checks import ComparisonChecks, Repeat
 from evalapp.reviews.checks import ReviewerChecks
+from evalapp.reviews.preferences.checks import ComparisonChecks, Repeat
 
 
 def checks(person: int, golds: list[bool], *, close: int = 0, compared: int = 0) -> ReviewerChecks:
@@ -90,8 +90,8 @@ def test_who_keeps_to_a_side_is_told_and_who_keeps_to_answers_is_not() -> None:
     assert ranked.evidence.startswith("The same ranks for the same positions again in 90%")
 
 
-def test_another_verdict_the_second_time_is_told_in_its_own_words() -> None:
+def test_another_preference_the_second_time_is_told_in_its_own_words() -> None:
     (hint,) = at_odds(quality(compared(1, 6, 18), compared(2, 23, 1)))
-    assert hint.evidence.startswith("The same verdict again in 25% of 24")
+    assert hint.evidence.startswith("The same preference again in 25% of 24")
     (ranked,) = at_odds(quality(compared(1, 6, 18, is_ranking=True), compared(2, 23, 1, is_ranking=True)))
     assert ranked.evidence.startswith("The same order again, or one pair turned, in 25% of 24")

@@ -1,4 +1,4 @@
-"""Hints about reviewers who compare answers, each with its figures and the judgements behind it."""
+"""Hints about reviewers who compare answers, each with its figures and the preferences behind it."""
 
 from collections.abc import Callable
 
@@ -9,13 +9,13 @@ from evalapp.analysis.hints import Hint
 from evalapp.analysis.quality import quality_of
 from evalapp.analysis.reading import reading_times
 from evalapp.campaigns.models import Campaign
-from evalapp.judgements.models import Judgement
-from evalapp.judgements.queries import stand_task
-from evalapp.judgements.verdicts import Verdict
+from evalapp.reviews.kinds import PREFERENCE
+from evalapp.reviews.models import Review
+from evalapp.reviews.preferences.answers import PreferenceAnswers
 from tests.api.conftest import program_of
 from tests.cast import client_of
 from tests.factories import make_campaign
-from tests.judgements.conftest import again, claim, judge
+from tests.reviews.preferences.conftest import again, claim, judge
 
 pytestmark = pytest.mark.django_db
 ROWS = 24
@@ -25,7 +25,7 @@ TEXTS = {
     "third": "A third answer to {n}, which is rather long and has nothing to add.",
 }
 
-Rule = Callable[[list[str]], Verdict]
+Rule = Callable[[list[str]], PreferenceAnswers]
 
 
 def judge_by(campaign: Campaign, person: User, rule: Rule, *, seconds: float = 30.0) -> None:
@@ -34,23 +34,23 @@ def judge_by(campaign: Campaign, person: User, rule: Rule, *, seconds: float = 3
             stand = claim(campaign, person)
         except AssertionError:
             return
-        texts = [answer.text for answer in stand_task(stand).answers]
+        texts = [answer.text for answer in PREFERENCE.task_at(stand).answers]
         judge(campaign, person, rule(texts), stand=again(stand), seconds=seconds)
 
 
-def prefers_new(texts: list[str]) -> Verdict:
+def prefers_new(texts: list[str]) -> PreferenceAnswers:
     """The new answer, but for every fourth row the old one."""
     row = int(texts[0].split(" to ")[1].split()[0].strip(","))
     wanted = "old" if row % 4 == 0 else "new"
-    return Verdict("a" if f" {wanted} " in texts[0] else "b")
+    return PreferenceAnswers("a" if f" {wanted} " in texts[0] else "b")
 
 
 def turned(rule: Rule) -> Rule:
-    return lambda texts: Verdict("b" if rule(texts).choice == "a" else "a")
+    return lambda texts: PreferenceAnswers("b" if rule(texts).choice == "a" else "a")
 
 
 def ranks_by(*words: str) -> Rule:
-    return lambda texts: Verdict(
+    return lambda texts: PreferenceAnswers(
         "", [next(n for n, word in enumerate(words, 1) if f" {word} " in text) for text in texts]
     )
 
@@ -86,7 +86,7 @@ def test_people_who_agree_give_no_hint(
 def test_whoever_always_says_a_within_a_second_is_told_with_share_and_speed(
     panel: Callable[..., list[Hint]], pairs: Campaign, reviewer: User, manager: User
 ) -> None:
-    hints = {hint.kind: hint for hint in panel(reviewer, lambda _: Verdict("a"), seconds=1.0)}
+    hints = {hint.kind: hint for hint in panel(reviewer, lambda _: PreferenceAnswers("a"), seconds=1.0)}
     assert {hint.reviewer_id for hint in hints.values()} == {reviewer.pk}
     side, fast = hints["one_side"], hints["too_fast"]
     assert side.title == "The same side throughout"
@@ -96,21 +96,21 @@ def test_whoever_always_says_a_within_a_second_is_told_with_share_and_speed(
     page = client_of(manager).get(f"/projects/{project}/campaigns/{pairs.pk}/quality/").text
     assert "Nobody is behind" not in page
     number = side.cases["reviewer"]
-    address = f"/projects/{project}/compare/{pairs.pk}/judgements/?reviewer={number}&amp;side=first"
+    address = f"/projects/{project}/compare/{pairs.pk}/preferences/?reviewer={number}&amp;side=first"
     assert address in page
     cases = client_of(manager).get(address.replace("&amp;", "&"))
     assert cases.context["page"].paginator.count == ROWS
     told = program_of(manager).get(f"projects/{project}/campaigns/{pairs.pk}/quality/").json()
-    shares = {each["reviewer"]: each["first_side"]["value"] for each in told["verdicts"]}
+    shares = {each["reviewer"]: each["first_side"]["value"] for each in told["preferences"]}
     assert shares[f"Reviewer {number}"] == 1.0
     # Near half for each of the two who look at the answer.
     assert all(0.3 < share < 0.7 for name, share in shares.items() if name != f"Reviewer {number}")
-    assert {each["seconds"] for each in told["verdicts"]} == {1.0, 30.0}
+    assert {each["seconds"] for each in told["preferences"]} == {1.0, 30.0}
     assert "one_side" in {hint["kind"] for hint in told["hints"]}
 
 
 def test_the_second_side_is_told_as_such(panel: Callable[..., list[Hint]], reviewer: User) -> None:
-    (side,) = [hint for hint in panel(reviewer, lambda _: Verdict("b")) if hint.kind == "one_side"]
+    (side,) = [hint for hint in panel(reviewer, lambda _: PreferenceAnswers("b")) if hint.kind == "one_side"]
     assert side.evidence.startswith("“B is better” in 24 of 24 preferences (")
     assert side.cases["side"] == "other"
 
@@ -119,7 +119,9 @@ def test_the_second_side_is_told_as_such(panel: Callable[..., list[Hint]], revie
 def test_whoever_prefers_nothing_throughout_is_told_against_the_others(
     choice: str, words: str, panel: Callable[..., list[Hint]], reviewer: User
 ) -> None:
-    (same,) = [hint for hint in panel(reviewer, lambda _: Verdict(choice)) if hint.kind == "same_answer"]
+    (same,) = [
+        hint for hint in panel(reviewer, lambda _: PreferenceAnswers(choice)) if hint.kind == "same_answer"
+    ]
     assert same.reviewer_id == reviewer.pk
     assert f"“{words}” in 24 of 24 comparisons; others said so in 0 of 48" in same.evidence
 
@@ -129,7 +131,9 @@ def test_whoever_judges_otherwise_is_told_and_not_those_who_agree(
 ) -> None:
     (other,) = panel(reviewer, turned(prefers_new))
     assert (other.kind, other.reviewer_id) == ("disagreement", reviewer.pk)
-    assert "Another verdict than a co-reviewer's 100% of the time on 24 shared comparisons" in other.evidence
+    assert (
+        "Another preference than a co-reviewer's 100% of the time on 24 shared comparisons" in other.evidence
+    )
     assert "the others among themselves 0% on 24." in other.evidence
 
 
@@ -140,7 +144,7 @@ def test_rankings_have_the_same_hints(
     campaign = make_campaign(project, people, rows=ROWS, texts=TEXTS, method="ranking")
     for person in (other_reviewer, engineer):
         judge_by(campaign, person, ranks_by("new", "old", "third"))
-    judge_by(campaign, reviewer, lambda texts: Verdict("", [1, 2, 3]), seconds=1.0)
+    judge_by(campaign, reviewer, lambda texts: PreferenceAnswers("", [1, 2, 3]), seconds=1.0)
     found = quality_of(campaign, reader=manager.pk)
     hints = {each.hint.kind: each.hint for each in found.hints}
     assert set(hints) == {"one_side", "too_fast", "disagreement"}
@@ -153,8 +157,8 @@ def test_rankings_have_the_same_hints(
 
 def test_an_answer_met_again_is_not_new_to_the_reader(project: Project, reviewer: User) -> None:
     campaign = make_campaign(project, [reviewer], rows=1, texts=TEXTS, method="pairwise")
-    judge_by(campaign, reviewer, lambda _: Verdict("a"), seconds=60.0)
-    assert Judgement.objects.count() == 3
+    judge_by(campaign, reviewer, lambda _: PreferenceAnswers("a"), seconds=60.0)
+    assert Review.objects.count() == 3
     (reading,) = reading_times(campaign).values()
     words = sorted(len(text.split()) for text in TEXTS.values())
     # Per minute: two answers and the context with the first comparison, the third answer with the second, none after.

@@ -11,12 +11,12 @@ from django.utils.html import strip_tags
 
 from evalapp.accounts.models import Project, User
 from evalapp.campaigns.models import Campaign, ItemOutput
-from evalapp.judgements.queries import stand_task
-from evalapp.judgements.verdicts import Verdict
+from evalapp.reviews.kinds import PREFERENCE
+from evalapp.reviews.preferences.answers import PreferenceAnswers
 from tests.api.conftest import program_of
 from tests.cast import client_of
 from tests.factories import make_campaign, make_candidates, run_scoring
-from tests.judgements.conftest import again, claim, judge
+from tests.reviews.preferences.conftest import again, claim, judge
 
 pytestmark = pytest.mark.django_db
 WORDS = ("amber", "birch", "cedar")
@@ -34,22 +34,22 @@ def compared(project: Project, people: list[User], method: str) -> Campaign:
                 stand = claim(campaign, person)
             except AssertionError:
                 break
-            shown = [answer.text for answer in stand_task(stand).answers]
+            shown = [answer.text for answer in PREFERENCE.task_at(stand).answers]
             liked = [WORDS.index(text.split()[1]) + dice.gauss(0, 1) for text in shown]
-            judge(campaign, person, _verdict(liked, method, dice), stand=again(stand))
+            judge(campaign, person, _preference(liked, method, dice), stand=again(stand))
     return campaign
 
 
-def _verdict(liked: list[float], method: str, dice: random.Random) -> Verdict:
+def _preference(liked: list[float], method: str, dice: random.Random) -> PreferenceAnswers:
     if method == "ranking":
-        return Verdict("", [1 + sum(other < own for other in liked) for own in liked])
+        return PreferenceAnswers("", [1 + sum(other < own for other in liked) for own in liked])
     if dice.random() < 0.2:
-        return Verdict(dice.choice(["tie", "both_bad"]))
-    return Verdict("a" if liked[0] < liked[1] else "b")
+        return PreferenceAnswers(dice.choice(["tie", "both_bad"]))
+    return PreferenceAnswers("a" if liked[0] < liked[1] else "b")
 
 
 def list_candidates_as(campaign: Campaign, order: tuple[str, ...]) -> None:
-    """List the same candidates, with the same outputs and judgements, in another order."""
+    """List the same candidates, with the same outputs and preferences, in another order."""
     listed = {each.model_version.label: each for each in campaign.candidates.select_related("model_version")}
     spare = make_candidates(campaign.project, [f"spare {uuid4()}" for _ in order])
     entries = [

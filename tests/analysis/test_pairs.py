@@ -1,4 +1,4 @@
-"""Results of campaigns whose answers are compared, and the judgements behind each number."""
+"""Results of campaigns whose answers are compared, and the preferences behind each number."""
 
 import csv
 import io
@@ -9,23 +9,23 @@ from django.test.utils import CaptureQueriesContext
 
 from evalapp.accounts.models import Project, User
 from evalapp.analysis.charts import strengths_chart
-from evalapp.analysis.pair_lists import as_lines, find_judgements, lines_of_item, pair_filter
-from evalapp.analysis.pairs import Judged, load_judgements, pair_results
-from evalapp.analysis.verdicts_apart import verdicts_apart
+from evalapp.analysis.differing_preferences import differing_preferences
+from evalapp.analysis.pair_lists import as_lines, find_preferences, lines_of_item, pair_filter
+from evalapp.analysis.pairs import PreferenceRow, load_preferences, pair_results
 from evalapp.campaigns.models import Campaign, ItemOutput
 from evalapp.campaigns.services import close_campaign
 from evalapp.core.errors import MissingError
 from evalapp.decisions.services import decide
 from evalapp.exports.models import ExportRow
 from evalapp.exports.services import propose_rows
-from evalapp.judgements.apart import distance
-from evalapp.judgements.models import Judgement
-from evalapp.judgements.queries import stand_task
-from evalapp.judgements.verdicts import Verdict
+from evalapp.reviews.kinds import PREFERENCE
+from evalapp.reviews.models import Review
+from evalapp.reviews.preferences.answers import PreferenceAnswers
+from evalapp.reviews.preferences.distance import distance
 from tests.api.conftest import program_of
 from tests.cast import client_of
 from tests.factories import make_campaign
-from tests.judgements.conftest import again, claim, judge
+from tests.reviews.preferences.conftest import again, claim, judge
 
 pytestmark = pytest.mark.django_db
 TEXTS = {"old": "The old answer to {n}.", "new": "The new answer to {n}.", "third": "A third one to {n}."}
@@ -39,21 +39,21 @@ def pairs_campaign(project: Project, people: list[User], *, rows: int = 6, name:
 
 
 def judge_by(campaign: Campaign, person: User, rule, *, count: int | None = None) -> None:
-    """Judge what the person is offered: ``rule(texts)`` gives the verdict, told by the words of the answers."""
+    """Judge what the person is offered: ``rule(texts)`` gives the preference, told by the words of the answers."""
     done = 0
     while count is None or done < count:
         try:
             stand = claim(campaign, person)
         except AssertionError:
             return
-        texts = [answer.text for answer in stand_task(stand).answers]
+        texts = [answer.text for answer in PREFERENCE.task_at(stand).answers]
         judge(campaign, person, rule(texts), stand=again(stand))
         done += 1
 
 
 def prefers(word: str, comment: str = ""):
     """Whichever side it stands on."""
-    return lambda texts: Verdict("a" if word in texts[0] else "b", None, comment)
+    return lambda texts: PreferenceAnswers("a" if word in texts[0] else "b", None, comment)
 
 
 @pytest.fixture
@@ -62,7 +62,7 @@ def campaign(project: Project, reviewer: User, other_reviewer: User) -> Campaign
 
 
 def results_of(campaign: Campaign):
-    return pair_results(load_judgements(Campaign.objects.select_related("project").get(pk=campaign.pk)))
+    return pair_results(load_preferences(Campaign.objects.select_related("project").get(pk=campaign.pk)))
 
 
 def test_wins_are_counted_by_candidate_whatever_side_they_stood_on(
@@ -70,15 +70,15 @@ def test_wins_are_counted_by_candidate_whatever_side_they_stood_on(
 ) -> None:
     judge_by(campaign, reviewer, prefers("new"))
     judge_by(campaign, other_reviewer, prefers("old"), count=2)
-    judge_by(campaign, other_reviewer, lambda _: Verdict("tie"), count=1)
-    judge_by(campaign, other_reviewer, lambda _: Verdict("both_bad"), count=1)
+    judge_by(campaign, other_reviewer, lambda _: PreferenceAnswers("tie"), count=1)
+    judge_by(campaign, other_reviewer, lambda _: PreferenceAnswers("both_bad"), count=1)
     results = results_of(campaign)
     (pair,) = results.pairs
     assert pair.first.model_version.label.startswith("old")
     assert (pair.wins, pair.losses, pair.ties, pair.both_bad) == (2, 6, 1, 1)
     assert pair.total == 10
     by_item: dict[int, list[float]] = {}
-    for row in results.judgements.rows:
+    for row in results.preferences.rows:
         for first, _, points in row.duels():
             if points is not None:
                 told = points if first == pair.first.pk else 1 - points
@@ -97,8 +97,8 @@ def test_wins_are_counted_by_candidate_whatever_side_they_stood_on(
 def test_a_reviewer_who_always_takes_the_first_shows_as_an_effect_of_the_side(
     campaign: Campaign, reviewer: User, other_reviewer: User
 ) -> None:
-    judge_by(campaign, reviewer, lambda _: Verdict("a"))
-    judge_by(campaign, other_reviewer, lambda _: Verdict("a"))
+    judge_by(campaign, reviewer, lambda _: PreferenceAnswers("a"))
+    judge_by(campaign, other_reviewer, lambda _: PreferenceAnswers("a"))
     results = results_of(campaign)
     assert (results.first_side.value, results.first_side_counts) == (1.0, (12, 0))
     # The sides are balanced, so neither candidate gains by it.
@@ -116,7 +116,7 @@ def test_a_ranking_tells_every_pair_and_a_mean_rank(
 
     def rule(texts):
         found = [next(rank for rank, word in enumerate(order, 1) if word in text) for text in texts]
-        return Verdict("", found)
+        return PreferenceAnswers("", found)
 
     for person in (reviewer, other_reviewer):
         judge_by(campaign, person, rule)
@@ -131,20 +131,20 @@ def test_a_ranking_tells_every_pair_and_a_mean_rank(
     assert "positions in turn" in page and "a tie counts half" not in page
 
 
-def test_each_number_leads_to_exactly_its_judgements(
+def test_each_number_leads_to_exactly_its_preferences(
     campaign: Campaign, reviewer: User, other_reviewer: User
 ) -> None:
     judge_by(campaign, reviewer, prefers("new"))
     judge_by(campaign, other_reviewer, prefers("old"), count=2)
-    judge_by(campaign, other_reviewer, lambda _: Verdict("tie"), count=1)
-    judge_by(campaign, other_reviewer, lambda _: Verdict("both_bad"), count=1)
-    judgements = load_judgements(campaign)
-    results = pair_results(judgements)
+    judge_by(campaign, other_reviewer, lambda _: PreferenceAnswers("tie"), count=1)
+    judge_by(campaign, other_reviewer, lambda _: PreferenceAnswers("both_bad"), count=1)
+    preferences = load_preferences(campaign)
+    results = pair_results(preferences)
     (pair,) = results.pairs
     both = {"first": str(pair.first.pk), "second": str(pair.second.pk)}
 
     def count(**query: str) -> int:
-        return len(find_judgements(judgements, pair_filter(judgements, query)))
+        return len(find_preferences(preferences, pair_filter(preferences, query)))
 
     assert count() == 10
     assert count(**both) == pair.total
@@ -172,7 +172,7 @@ def test_each_number_leads_to_exactly_its_judgements(
 )
 def test_a_filter_that_names_nothing_is_not_there(campaign: Campaign, query: dict[str, str]) -> None:
     with pytest.raises(MissingError):
-        pair_filter(load_judgements(campaign), query)
+        pair_filter(load_preferences(campaign), query)
 
 
 def test_pseudonyms_are_the_same_on_every_page(
@@ -181,26 +181,28 @@ def test_pseudonyms_are_the_same_on_every_page(
     judge_by(campaign, other_reviewer, prefers("new"), count=1)
     judge_by(campaign, reviewer, prefers("new"))
     judge_by(campaign, other_reviewer, prefers("old"))
-    everything = load_judgements(campaign)
+    everything = load_preferences(campaign)
     assert everything.numbers == {other_reviewer.pk: 1, reviewer.pk: 2}
-    told = {line.judgement.pk: line.reviewer for line in as_lines(everything, everything.rows)}
+    told = {line.review.pk: line.reviewer for line in as_lines(everything, everything.rows)}
     for item in campaign.items.all():
         for line in lines_of_item(campaign, item.pk):
-            assert told.pop(line.judgement.pk) == line.reviewer
+            assert told.pop(line.review.pk) == line.reviewer
     assert told == {}
 
 
-def test_lines_tell_the_verdict_by_name_and_how_the_answers_stood(campaign: Campaign, reviewer: User) -> None:
+def test_lines_tell_the_preference_by_name_and_how_the_answers_stood(
+    campaign: Campaign, reviewer: User
+) -> None:
     judge_by(campaign, reviewer, prefers("new", "Clearer."), count=1)
-    judgements = load_judgements(campaign)
-    (line,) = as_lines(judgements, judgements.rows)
-    assert line.verdict == "new of Pairs is better"
+    preferences = load_preferences(campaign)
+    (line,) = as_lines(preferences, preferences.rows)
+    assert line.preference == "new of Pairs is better"
     owner = dict(ItemOutput.objects.values_list("pk", "candidate"))
-    assert [each.pk for each in line.shown] == [owner[pk] for pk in line.judgement.outputs]
-    assert lines_of_item(campaign, line.judgement.comparison.item_id) == [line]
+    assert [each.pk for each in line.shown] == [owner[pk] for pk in line.review.preference.outputs]
+    assert lines_of_item(campaign, line.review.comparison.item_id) == [line]
 
 
-PAGES = ["compare/{campaign}/pairs/", "compare/{campaign}/judgements/", "compare/{campaign}/judgements.csv"]
+PAGES = ["compare/{campaign}/pairs/", "compare/{campaign}/preferences/", "compare/{campaign}/preferences.csv"]
 
 
 @pytest.mark.parametrize("page", PAGES)
@@ -230,7 +232,7 @@ def test_the_results_page_shows_shares_strengths_and_sides(
     judge_by(campaign, reviewer, prefers("new"))
     judge_by(campaign, other_reviewer, prefers("new"), count=5)
     html = client_of(manager).get(f"/projects/{campaign.project.slug}/compare/{campaign.pk}/pairs/").text
-    assert "11 of 12 judgements so far, on 6 of 6 items, by 2 reviewers" in " ".join(html.split())
+    assert "11 of 12 preferences so far, on 6 of 6 items, by 2 reviewers" in " ".join(html.split())
     for words in ("Who is preferred to whom", "Strength of each candidate", "What the position does"):
         assert words in html
     # People first, metrics below.
@@ -244,7 +246,7 @@ def test_the_chart_calls_nobody_strongest_where_all_are_equal(
 ) -> None:
     judge_by(campaign, reviewer, prefers("new"))
     judge_by(campaign, other_reviewer, prefers("old"))
-    chart = strengths_chart(pair_results(load_judgements(campaign)))
+    chart = strengths_chart(pair_results(load_preferences(campaign)))
     assert chart is not None and chart.says.startswith("No candidate is stronger than another, 0.0")
 
 
@@ -274,7 +276,7 @@ def test_the_file_names_candidates_as_shown_and_reviewers_by_pseudonym(
     campaign: Campaign, reviewer: User, manager: User
 ) -> None:
     judge_by(campaign, reviewer, prefers("new", "=SUM(A1)"), count=2)
-    address = f"/projects/{campaign.project.slug}/compare/{campaign.pk}/judgements.csv"
+    address = f"/projects/{campaign.project.slug}/compare/{campaign.pk}/preferences.csv"
     text = client_of(manager).get(address).text
     rows = list(csv.DictReader(io.StringIO(text)))
     assert len(rows) == 2
@@ -292,7 +294,7 @@ def test_the_other_pages_say_what_applies_and_lead_to_the_results(
     judge_by(campaign, reviewer, prefers("new", "Because."), count=3)
     project, client = campaign.project, client_of(manager)
     results = f"/projects/{project.slug}/compare/{campaign.pk}/pairs/"
-    item = Judgement.objects.latest("pk").comparison.item_id
+    item = Review.objects.latest("pk").comparison.item_id
     close_campaign(campaign=campaign, by=None)
     for address in (
         f"/projects/{project.slug}/",
@@ -321,14 +323,14 @@ def test_a_campaign_under_way_does_not_stall_in_the_inbox(
     assert "has had no review for" not in client_of(manager).get(address).text
 
 
-def test_a_decision_stands_on_the_judgements(campaign: Campaign, reviewer: User, manager: User) -> None:
+def test_a_decision_stands_on_the_preferences(campaign: Campaign, reviewer: User, manager: User) -> None:
     judge_by(campaign, reviewer, prefers("new"))
     candidate = campaign.candidates.get(position=1).model_version
     decision = decide(campaign=campaign, candidate=candidate, verdict="not_yet", note="", by=manager)
     (pair,) = decision.evidence["pairs"]["pairs"]
     assert (pair["wins"], pair["losses"]) == (0, 6)
     page = client_of(manager).get(f"/projects/{campaign.project.slug}/compare/{campaign.pk}/decide/").text
-    assert "6 judgements by 1 reviewer" in page and "Record the decision" in page
+    assert "6 preferences by 1 reviewer" in page and "Record the decision" in page
 
 
 def test_preferences_of_a_majority_become_training_pairs(
@@ -361,7 +363,7 @@ def test_who_still_compares_blind_is_warned(
         assert "You review this campaign blind" not in client_of(owner).get(address).text
 
 
-def test_verdicts_that_differ_are_listed_the_most_different_first(
+def test_preferences_that_differ_are_listed_the_most_different_first(
     project: Project, reviewer: User, other_reviewer: User, manager: User, engineer: User
 ) -> None:
     campaign = pairs_campaign(project, [reviewer, other_reviewer], rows=3)
@@ -369,10 +371,10 @@ def test_verdicts_that_differ_are_listed_the_most_different_first(
     numbers = dict(campaign.items.values_list("pk", "example__row_number"))
 
     def says(position: int):
-        def rule(texts: list[str]) -> Verdict:
+        def rule(texts: list[str]) -> PreferenceAnswers:
             row = next(row for row, pk in rows.items() if any(text.endswith(f"{row}.") for text in texts))
             said = answers[str(row)][position]
-            return Verdict("tie") if said == "tie" else prefers(said)(texts)
+            return PreferenceAnswers("tie") if said == "tie" else prefers(said)(texts)
 
         return rule
 
@@ -384,16 +386,16 @@ def test_verdicts_that_differ_are_listed_the_most_different_first(
     }
     judge_by(campaign, reviewer, says(0))
     judge_by(campaign, other_reviewer, says(1))
-    judgements = load_judgements(campaign)
-    found = verdicts_apart(judgements)
+    preferences = load_preferences(campaign)
+    found = differing_preferences(preferences)
     assert [(each.rows[0].item_id, each.farthest) for each in found] == [
         (rows[first], 1.0),
         (rows[first + 1], 0.5),
     ]
     assert {numbers[each.rows[0].item_id] for each in found} == {1, 2}
-    address = f"/projects/{project.slug}/compare/{campaign.pk}/judgements/apart/"
+    address = f"/projects/{project.slug}/compare/{campaign.pk}/preferences/differing/"
     page = client_of(manager).get(address).text
-    assert "2 comparisons with different verdicts" in page
+    assert "2 comparisons with different preferences" in page
     assert "new of Pairs is better" in page and "old of Pairs is better" in page and "Equally good" in page
     assert reviewer.email not in page
     # One click away from the quality, the results and the campaign.
@@ -409,28 +411,28 @@ def test_verdicts_that_differ_are_listed_the_most_different_first(
         not in client_of(manager).get(f"/projects/{project.slug}/campaigns/{campaign.pk}/quality/").text
     )
     program = program_of(manager)
-    listed = program.get(f"projects/{project.slug}/campaigns/{campaign.pk}/judgements/apart/").json()[
+    listed = program.get(f"projects/{project.slug}/campaigns/{campaign.pk}/preferences/differing/").json()[
         "results"
     ]
-    assert [(each["farthest"], len(each["judgements"])) for each in listed] == [(1.0, 2), (0.5, 2)]
+    assert [(each["farthest"], len(each["reviews"])) for each in listed] == [(1.0, 2), (0.5, 2)]
     refused = program.get(f"projects/{project.slug}/campaigns/{campaign.pk}/disagreements/")
     assert refused.status_code == 404 and "comparisons/disputed/" in refused.text
 
 
 def test_orders_of_rankings_lie_apart_by_the_pairs_told_the_other_way_round() -> None:
-    def ranked(*ranks: int) -> Judged:
-        return Judged(1, 1, 1, 1, (10, 20, 30), "", ranks, False, False)
+    def ranked(*ranks: int) -> PreferenceRow:
+        return PreferenceRow(1, 1, 1, 1, (10, 20, 30), "", ranks, False, False)
 
     assert distance(ranked(1, 2, 3), ranked(3, 2, 1)) == 1
     assert distance(ranked(1, 2, 3), ranked(2, 1, 3)) == pytest.approx(1 / 3)
-    pair = Judged(1, 1, 1, 1, (20, 10), "a", None, False, False)
-    # The same answer from the other side is the same verdict.
+    pair = PreferenceRow(1, 1, 1, 1, (20, 10), "a", None, False, False)
+    # The same answer from the other side is the same preference.
     assert distance(pair, pair._replace(shown=(10, 20), choice="b")) == 0
     assert distance(pair, pair._replace(choice="both_bad")) == 0.5
     assert distance(pair._replace(choice="tie"), pair._replace(choice="both_bad")) == 0.5
 
 
-def test_the_list_of_different_verdicts_reads_the_same_for_one_and_for_three(
+def test_the_list_of_different_preferences_reads_the_same_for_one_and_for_three(
     project: Project, reviewer: User, other_reviewer: User, manager: User
 ) -> None:
     queries = []
@@ -442,7 +444,9 @@ def test_the_list_of_different_verdicts_reads_the_same_for_one_and_for_three(
         with CaptureQueriesContext(
             connection,
         ) as captured:
-            page = client_of(manager).get(f"/projects/{project.slug}/compare/{campaign.pk}/judgements/apart/")
+            page = client_of(manager).get(
+                f"/projects/{project.slug}/compare/{campaign.pk}/preferences/differing/"
+            )
         assert f"{rows} comparison" in page.text
         queries.append(len(captured))
     assert queries[0] == queries[1]

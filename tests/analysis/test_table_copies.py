@@ -14,9 +14,9 @@ from evalapp.analysis.named_tables import TABLES
 from evalapp.analysis.scores import load_scores
 from evalapp.campaigns.models import Campaign
 from evalapp.core.tables import Column, Table, csv_lines
-from evalapp.judgements.verdicts import Verdict
 from evalapp.measure import Measure
 from evalapp.registry.prices import set_price
+from evalapp.reviews.preferences.answers import PreferenceAnswers
 from evalapp.runs.models import Output
 from tests.analysis.test_pairs import judge_by, pairs_campaign, prefers
 from tests.cast import client_of
@@ -190,17 +190,19 @@ def test_a_pair_of_which_both_are_bad_everywhere_was_judged_on_all_its_items(
     project: Project, reviewer: User, manager: User
 ) -> None:
     campaign = pairs_campaign(project, [reviewer])
-    judge_by(campaign, reviewer, lambda _: Verdict("both_bad"))
+    judge_by(campaign, reviewer, lambda _: PreferenceAnswers("both_bad"))
     (row,) = records(campaign, manager, "pairs")
     assert (row["Both bad"], row["Share of both bad"], row["Share of both bad n"]) == ("6", "1.0", "6")
     page = client_of(manager).get(f"/projects/{project.slug}/compare/{campaign.pk}/pairs/").content.decode()
     assert re.search(r'data-label="Items">6<', page)
 
 
-def test_a_ranking_has_ranks_and_no_verdict_on_both(project: Project, reviewer: User, manager: User) -> None:
+def test_a_ranking_has_ranks_and_no_preference_on_both(
+    project: Project, reviewer: User, manager: User
+) -> None:
     labels = ("old", "new", "third")
     campaign = pairs_campaign(project, [reviewer], method="ranking", labels=labels, rows=2)
-    judge_by(campaign, reviewer, lambda _: Verdict(ranks=(1, 2, 3)))
+    judge_by(campaign, reviewer, lambda _: PreferenceAnswers(ranks=(1, 2, 3)))
     assert "Mean rank" in records(campaign, manager, "strengths")[0]
     assert not {"Equal", "Both bad", "Share of both bad"} & set(records(campaign, manager, "pairs")[0])
 

@@ -9,9 +9,9 @@ from evalapp.accounts.models import Project, User
 from evalapp.campaigns.models import Campaign
 from tests.api.conftest import Program, problem_in
 from tests.factories import answers, make_campaign, review_all
-from tests.judgements.checking import by_position, judge_on, make_checked
-from tests.judgements.conftest import CLEARER, judge
 from tests.reviews.conftest import make_open_campaign
+from tests.reviews.preferences.checking import by_position, judge_on, make_checked
+from tests.reviews.preferences.conftest import CLEARER, judge
 
 pytestmark = pytest.mark.django_db
 
@@ -44,12 +44,12 @@ def test_the_last_judgement_is_found(
 ) -> None:
     campaign = make_open_campaign(project, [reviewer, other_reviewer], rows=4, overlap=2, method="pairwise")
     program = program_for(reviewer)
-    undo = f"judgements/campaigns/{campaign.key}/undo/"
+    undo = f"reviews/campaigns/{campaign.key}/undo/"
     problem_in(program.post(undo), 404)
     judge(campaign, reviewer, CLEARER)
     found = program.post(undo).json()
     assert (found["answers"]["choice"], found["answers"]["comment"]) == ("a", "Clearer.")
-    assert found == program.get("judgements/submitted/").json()["results"][0]
+    assert found == program.get("reviews/submitted/").json()["results"][0]
 
 
 def test_keys_are_switched_off_and_remapped_and_kept_by_the_profile(

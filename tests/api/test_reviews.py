@@ -299,7 +299,7 @@ def test_names_are_shown_only_where_a_campaign_is_not_blind(
     project: Project, reviewer: User, program: Program
 ) -> None:
     shown = make_campaign(project, [reviewer], rows=1, is_blind=False, name="Open eyes")
-    assert next_task(program, shown)["task"]["candidate"] in ("formal", "plain")
+    assert next_task(program, shown)["task"]["shown"][0]["candidate"] in ("formal", "plain")
     texts = {"one": "An answer.", "two": "Another answer."}
     blind = make_campaign(project, [reviewer], rows=1, name="Blind", texts=texts)
-    assert next_task(program, blind)["task"]["candidate"] == ""
+    assert next_task(program, blind)["task"]["shown"][0]["candidate"] == ""

@@ -21,9 +21,9 @@ from evalapp.core.strict_json import read_json
 from evalapp.datasets.formats import MOST_FIELDS, object_of
 from evalapp.datasets.models import Dataset
 from evalapp.datasets.rows import FieldProblem
-from evalapp.judgements.verdicts import read_verdict
 from evalapp.reviews.answers import ReviewAnswers, check_answers, criteria_of, read_answers
 from evalapp.reviews.models import Draft, Review
+from evalapp.reviews.preferences.answers import read_preference
 from evalapp.rubrics.interchange import read_yaml
 from tests.api.conftest import Program, problem_in, program_of
 from tests.cast import client_of
@@ -120,7 +120,7 @@ def test_no_more_is_looked_at_after_the_last_problem_that_is_told(campaign: Camp
     assert looked_at == MOST_PROBLEMS
 
 
-@pytest.mark.parametrize("read", [read_answers, read_verdict], ids=lambda each: each.__name__)
+@pytest.mark.parametrize("read", [read_answers, read_preference], ids=lambda each: each.__name__)
 def test_what_is_read_before_the_rubric_is_told_shortly(read: Callable[[object], object]) -> None:
     with pytest.raises(InvalidError) as refused:
         read({"x" * 1_000 + str(number): 1 for number in range(WITHIN)})
@@ -230,7 +230,7 @@ def test_what_was_sent_is_not_repeated_at_length(project: Project, owner: User) 
     assert len(json.dumps(problem)) < LONGEST_ANSWER
     bodies = [
         (f"projects/{project.slug}/webhooks/", {"url": "https://example.org", "events": [long]}),
-        (f"projects/{project.slug}/decisions/", {"campaign": 1, "candidate": 1, "verdict": long}),
+        (f"projects/{project.slug}/decisions/", {"campaign": 1, "candidate": 1, "preference": long}),
         (f"projects/{project.slug}/rubrics/", {"name": "A", "criteria": [{"name": "A", "kind": long}]}),
     ]
     for address, body in bodies:

@@ -129,7 +129,7 @@ def review_everything(spy: Spy, world: SimpleNamespace, *, at_most: int = 20) ->
 
 def judge_everything(spy: Spy, campaign: Campaign, *, at_most: int) -> None:
     """What a reviewer does where answers are compared, gold, repeats and calibration among it."""
-    start = reverse("judgement_next", args=[campaign.key])
+    start = reverse("review_next", args=[campaign.key])
     for number in range(at_most):
         # The API counts requests.
         cache.clear()
@@ -138,7 +138,7 @@ def judge_everything(spy: Spy, campaign: Campaign, *, at_most: int) -> None:
             break
         url = task["url"]
         assignment, slot = url.strip("/").split("/")[1:]
-        by_api = reverse("api_my_comparison", args=[assignment, slot])
+        by_api = reverse("api_my_task", args=[assignment, slot])
         spy.ask("GET", url)
         spy.ask("GET", by_api)
         spy.ask("GET", f"{start}?assignment={assignment}&slot={slot}", as_json=True)
@@ -149,10 +149,10 @@ def judge_everything(spy: Spy, campaign: Campaign, *, at_most: int) -> None:
         said, otherwise = (
             ({"choice": "a"}, {"choice": "b"}) if is_pair else ({"ranks": [1, 2, 3]}, {"ranks": [3, 2, 1]})
         )
-        # What peers wrote and what was decided is not there before their own verdict is.
+        # What peers wrote and what was decided is not there before their own preference is.
         for address in (
             f"{url}discussion/",
-            reverse("api_my_comparison_discussion", args=[assignment, slot]),
+            reverse("api_my_discussion", args=[assignment, slot]),
         ):
             spy.ask("GET", address)
             spy.ask("POST", address, {"text": "Mine"})
@@ -166,9 +166,9 @@ def judge_everything(spy: Spy, campaign: Campaign, *, at_most: int) -> None:
             spy.ask("POST", url, {**given, "answers": otherwise, "revision": 0}, as_json=True)
         spy.ask("GET", url)
     spy.ask("GET", start)
-    for name in ("review_home", "judgement_submitted", "api_my_judgements"):
+    for name in ("review_home", "review_submitted", "api_my_preferences"):
         spy.ask("GET", reverse(name))
-    for name in ("review_calibration", "judgement_undo"):
+    for name in ("review_calibration", "review_undo"):
         for method in ("GET", "POST"):
             spy.ask(method, reverse(name, args=[campaign.key]))
 

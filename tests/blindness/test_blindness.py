@@ -15,7 +15,9 @@ from scipy.stats import binomtest, mannwhitneyu
 from evalapp.accounts.models import Project, User
 from evalapp.campaigns import opening
 from evalapp.campaigns.models import Assignment, Purpose
-from evalapp.reviews import presentation, queries, views
+from evalapp.reviews import queries, views
+from evalapp.reviews.desks import payload
+from evalapp.reviews.kinds import rating
 from evalapp.reviews.models import Review
 from evalapp.runs.models import Output
 from tests.blindness.spy import Spy, ask_every_address, judge_everything, review_everything
@@ -49,7 +51,7 @@ def what_leaks(spy: Spy, world: SimpleNamespace) -> list[str]:
     for heard in spy.heard:
         assert heard.status < 500, heard
         # Elsewhere a reviewer reads of themselves and of their projects, and when those were made.
-        is_of_work = "/reviews/" in heard.asked or "/judgements/" in heard.asked
+        is_of_work = "/reviews/" in heard.asked
         fields = fields_in(heard.text) if is_of_work else []
         leaks = leaks_in(heard.text, own_ids=own) + [f"field {name}" for name in fields]
         found += [f"{heard.asked} ({heard.status}): {leak}" for leak in leaks]
@@ -114,7 +116,7 @@ def test_checks_of_comparisons_are_found_in_no_answer(
         judge_everything(spy, world.campaign, at_most=5)
         world.campaign.reviewers.update(admitted_at=timezone.now())
         judge_everything(spy, world.campaign, at_most=32)
-        mine = world.campaign.judgements.filter(reviewer=reviewer)
+        mine = world.campaign.reviews.filter(reviewer=reviewer)
         # Of each kind, so that silence means something.
         assert set(mine.values_list("purpose", flat=True)) == {*Purpose.values}
         assert what_leaks(spy, world) == []
@@ -133,11 +135,11 @@ def _names_the_model(monkeypatch: pytest.MonkeyPatch) -> None:
         )
         return whole(**given)._replace(candidate_label=label)
 
-    monkeypatch.setattr(views, "task_for", task_for)
+    monkeypatch.setattr(rating, "task_for", task_for)
 
 
 def _sends_the_output_s_id(monkeypatch: pytest.MonkeyPatch) -> None:
-    whole = presentation.page_config
+    whole = payload.page_config
 
     def page_config(**given: Any) -> dict[str, Any]:
         key = given["task"]["url"].split("/")[2]
@@ -147,12 +149,12 @@ def _sends_the_output_s_id(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def _shows_a_peer_s_comment(monkeypatch: pytest.MonkeyPatch) -> None:
-    whole = presentation.source_html
+    whole = payload.render_to_string
 
-    def source_html(task: Any) -> str:
-        return whole(task) + Review.objects.exclude(comment="").earliest("id").comment
+    def source_html(*given: Any) -> str:
+        return whole(*given) + Review.objects.exclude(comment="").earliest("id").comment
 
-    monkeypatch.setattr(presentation, "source_html", source_html)
+    monkeypatch.setattr(payload, "render_to_string", source_html)
 
 
 def _says_when_an_answer_was_made(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -178,13 +180,13 @@ def test_a_broken_blinding_is_found(
 
 def test_a_secret_without_a_mark_is_found(world: SimpleNamespace, monkeypatch: pytest.MonkeyPatch) -> None:
     """A peer's score as nothing but the width of a space."""
-    whole = presentation.source_html
+    whole = payload.render_to_string
 
-    def source_html(task: Any) -> str:
+    def source_html(*given: Any) -> str:
         low = Review.objects.filter(scores__criterion__key="accuracy", scores__value__lte=2).exists()
-        return whole(task) + (" " if low else "  ")
+        return whole(*given) + (" " if low else "  ")
 
-    monkeypatch.setattr(presentation, "source_html", source_html)
+    monkeypatch.setattr(payload, "render_to_string", source_html)
     first = journey(world, at_most=1)
     second = journey(world, in_other_circumstances=True, at_most=1)
     assert what_leaks(first, world) == []

@@ -36,21 +36,12 @@ from evalapp.campaigns.services import open_campaign
 from evalapp.datasets.models import Dataset
 from evalapp.exports.models import Export
 from evalapp.jobs.models import Job, JobEvent
-from evalapp.judgements.gold import VerdictRow, set_gold_verdicts
-from evalapp.judgements.queries import judging_stand
-from evalapp.judgements.services import submit_judgement
-from evalapp.judgements.verdicts import Verdict
 from evalapp.registry.models import Model, ModelVersion
-from evalapp.reviews.models import (
-    Correction,
-    Draft,
-    Review,
-    ReviewRevision,
-    ReviewTag,
-    Score,
-    TextAnswer,
-)
-from evalapp.reviews.services import amend_review, skip_item
+from evalapp.reviews.models import Correction, Draft, Review, ReviewRevision, ReviewTag, Score, TextAnswer
+from evalapp.reviews.preferences.answers import PreferenceAnswers
+from evalapp.reviews.preferences.gold import GoldPreferenceRow, set_gold_preferences
+from evalapp.reviews.queries import stand_at
+from evalapp.reviews.services import amend_review, skip_item, submit_at
 from evalapp.rubrics.drafts import CriterionDraft
 from evalapp.rubrics.services import create_rubric, save_version
 from evalapp.rubrics.templates.summaries import SUMMARIES
@@ -179,8 +170,8 @@ def make_comparing_world(project: Project, reviewer: User, peer: User, *, method
     )
     first, second = (each.model_version.label for each in draft.candidates.all()[:2])
     pair = {"against": second, "outcome": "better"} if method == "pairwise" else {}
-    rows = [VerdictRow(f"line {row}", str(row), first, **pair) for row in (1, 2, 3)]
-    set_gold_verdicts(campaign=draft, rows=rows, by=None)
+    rows = [GoldPreferenceRow(f"line {row}", str(row), first, **pair) for row in (1, 2, 3)]
+    set_gold_preferences(campaign=draft, rows=rows, by=None)
     campaign = open_campaign(campaign=draft, by=None)
     User.objects.filter(pk=peer.pk).update(name=f"{CANARY} peer")
     campaign.reviewers.filter(user=peer).update(admitted_at=timezone.now())
@@ -188,11 +179,15 @@ def make_comparing_world(project: Project, reviewer: User, peer: User, *, method
         "campaign__rubric_version", "campaign__project", "user"
     )
     while isinstance(found := next_review(campaign_reviewer=campaign_reviewers.get(user=peer)), NextReview):
-        stand = judging_stand(peer, found.assignment.key, found.slot)
+        stand = stand_at(peer, found.assignment.key, found.slot)
         # What is said in the round is there to be read by those who are done with it.
         comment = "" if stand.assignment.purpose == Purpose.CALIBRATION else f"{CANARY} comment"
-        said = Verdict("", [2, 1, 3], comment) if method == "ranking" else Verdict("b", None, comment)
-        submit_judgement(stand=stand, client_id=uuid4(), verdict=said, seconds_active=PEER_SECONDS)
+        said = (
+            PreferenceAnswers("", [2, 1, 3], comment)
+            if method == "ranking"
+            else PreferenceAnswers("b", None, comment)
+        )
+        submit_at(stand=stand, client_id=uuid4(), answers=said, seconds_active=PEER_SECONDS)
     for comparison in Comparison.objects.filter(item__campaign=campaign):
         DiscussionMessage.objects.create(
             campaign=campaign, comparison=comparison, author=peer, text=f"{CANARY} message"
@@ -251,7 +246,10 @@ def _say(campaign: Campaign, peer: User, third: User) -> None:
     amend_review(review=changed, by=peer, answers=replace(said, comment=f"{CANARY} afterthought"), revision=1)
     assignment, entry = next(walk(campaign, third))
     Draft.objects.create(
-        reviewer=third, item_output=entry, body=replace(said, comment=f"{CANARY} draft").as_dict()
+        campaign=campaign,
+        reviewer=third,
+        item_output=entry,
+        body=replace(said, comment=f"{CANARY} draft").as_dict(),
     )
     other = (
         Assignment.objects.filter(campaign=campaign, state="in_progress", reviewer=third)

@@ -43,7 +43,7 @@ def walk(campaign, user):
     """Review until there is no more; the (item, output) pairs in order, and why it ended."""
     seen = []
     while isinstance(upcoming := next_for(campaign, user), NextReview):
-        seen.append((upcoming.assignment.item_id, upcoming.item_output_id))
+        seen.append((upcoming.assignment.item_id, upcoming.subject_id))
         fill(campaign, user, upcoming)
     return seen, upcoming
 

@@ -20,10 +20,9 @@ from evalapp.campaigns.models import Assignment, AssignmentState, Campaign
 from evalapp.campaigns.running import release_claimed
 from evalapp.campaigns.services import close_campaign
 from evalapp.core.errors import ConflictError
-from evalapp.judgements.drafts import save_draft as save_judgement_draft
-from evalapp.judgements.verdicts import Verdict
-from evalapp.reviews.drafts import save_draft
+from evalapp.reviews.drafts import DraftOf, save_draft
 from evalapp.reviews.models import Draft, Review
+from evalapp.reviews.preferences.answers import PreferenceAnswers
 from evalapp.reviews.submitting import LeaseLostError
 from tests.api.conftest import problem_in, program_of
 from tests.campaigns.making import make_open_campaign, make_team
@@ -75,7 +74,7 @@ def test_what_is_reviewed_or_drafted_in_part_and_the_first_of_a_hand_are_taken_f
     held = fill_claims(campaign, first)
     fill(campaign, first, NextReview(held[4], 0))
     save_draft(
-        reviewer=first, item_output_id=held[3].outputs_order[1], answers=GOOD, seconds_active=1, revision=0
+        DraftOf(first, campaign.pk, "item_output", held[3].outputs_order[1], None), GOOD.as_dict(), revision=0
     )
     got = []
     while isinstance(found := next_for(campaign, second), NextReview):
@@ -93,10 +92,8 @@ def test_a_drafted_comparison_is_taken_from_nobody() -> None:
     campaign, (first, second) = made(2, rows=2, candidates=3, method="pairwise")
     held = fill_claims(campaign, first)
     assert len(held) == 2
-    stand = {"reviewer": first, "seconds_active": 1.0, "revision": 0}
-    save_judgement_draft(
-        comparison_id=held[1].outputs_order[2], outputs=[1, 2], verdict=Verdict(comment="B, bec"), **stand
-    )
+    of = DraftOf(first, campaign.pk, "comparison", held[1].outputs_order[2], [1, 2])
+    save_draft(of, PreferenceAnswers(comment="B, bec").as_dict(), revision=0)
     assert next_for(campaign, second).reason == NoWorkReason.ALL_TAKEN
 
 

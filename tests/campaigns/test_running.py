@@ -17,16 +17,16 @@ from evalapp.campaigns.models import Assignment, AssignmentState, Campaign, Camp
 from evalapp.campaigns.running import add_assignments, add_items, reassign, set_deadline, set_quota
 from evalapp.campaigns.services import close_campaign, give_back, remove_reviewer
 from evalapp.core.errors import ConflictError, InvalidError
-from evalapp.judgements.verdicts import Verdict
 from evalapp.reviews.differing import items_that_differ
+from evalapp.reviews.preferences.answers import PreferenceAnswers
 from tests.api.conftest import problem_in, program_of
 from tests.at_once import at_once
 from tests.campaigns.making import make_open_campaign, make_team
 from tests.campaigns.test_allocation import campaign_reviewer_of, fill, lapse, next_for, walk
 from tests.cast import client_of
 from tests.factories import answers
-from tests.judgements.conftest import judge
 from tests.reviews.conftest import submit
+from tests.reviews.preferences.conftest import judge
 
 pytestmark = pytest.mark.django_db
 
@@ -285,7 +285,7 @@ def test_reviewers_are_added_once_where_many_press_at_once(method: str) -> None:
     for number, person in enumerate(people[:2]):
         if method == "pairwise":
             # The second of an item is shown the sides the other way round.
-            judge(campaign, person, Verdict("a", None, ""))
+            judge(campaign, person, PreferenceAnswers("a", None, ""))
             continue
         said = answers(tone=2 if number else 5)
         review_by_item(campaign, person, {campaign.items.get().pk: said})

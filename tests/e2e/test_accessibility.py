@@ -14,6 +14,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.urls import resolve, reverse
+from evalapp.preferences import preferences
 from playwright.sync_api import Page
 
 from evalapp.accounts.invitations import invite
@@ -28,12 +29,11 @@ from evalapp.campaigns.services import close_campaign
 from evalapp.core.static_build import build_browser_bundle
 from evalapp.gates.evaluation import evaluate_gate
 from evalapp.gates.services import apply_gate
-from evalapp.judgements import verdicts
-from evalapp.judgements.models import Judgement
 from evalapp.monitoring.alerts import raise_alerts
 from evalapp.registry.endpoints import register_endpoint_model
 from evalapp.registry.models import Endpoint
 from evalapp.reviews.change_requests import request_changes
+from evalapp.reviews.models import Review
 from evalapp.reviews.services import submit_review
 from tests.access_objects import make_world
 from tests.access_table import ACCESS
@@ -53,8 +53,8 @@ from tests.factories import (
     walk,
 )
 from tests.gates.making import make_gate
-from tests.judgements.conftest import judge_all
 from tests.monitoring.making import evaluated_weeks, make_stream, sampled_week
+from tests.reviews.preferences.conftest import judge_all
 from tests.test_access import ROUTES
 
 pytestmark = [pytest.mark.e2e, pytest.mark.django_db(transaction=True)]
@@ -83,7 +83,7 @@ NO_PAGES = {
     "decision_dossier": "a file of records",
     "export_file": "a file of the export",
     "export_prompt": "the form of prompt_new once an export is finished; tests/exports/test_prompting.py opens it",
-    "judgement_file": "a CSV file",
+    "preference_file": "a CSV file",
     "report_file": "a file of the report",
     "ratings_problems": "a CSV file",
     "adjudication_next": "leads on to the next disagreement, or to their list",
@@ -129,7 +129,7 @@ def filled(project: Project, reviewer: User, engineer: User, manager: User, sett
         compared = make_campaign(
             project, [reviewer, engineer], rows=3, texts=texts, method=method, name=method.title()
         )
-        _dispute_verdicts(compared, reviewer, engineer, manager)
+        _dispute_preferences(compared, reviewer, engineer, manager)
     make_flag(campaign, reviewer)
     asked = Endpoint.objects.create(project=project, name="House server", url="https://models.example/v1")
     register_endpoint_model(
@@ -159,26 +159,36 @@ def _dispute(campaign: Campaign, reviewer: User, engineer: User, manager: User) 
     )
     decided = {"clarity": AdjudicatedScore(2, "Two sentences are hard to follow.")}
     adjudicate(campaign=campaign, item_output=entry, scores=decided, by=manager)
-    request_changes(given=given.review, by=manager, reason="Look at the tone again.")
-    appeal(given=given.review, against=REQUEST, reason="It is friendly.", by=reviewer)
+    request_changes(review=given.review, by=manager, reason="Look at the tone again.")
+    appeal(review=given.review, against=REQUEST, reason="It is friendly.", by=reviewer)
     write_message(campaign=campaign, subject=entry, by=manager, text="Which sentence?")
 
 
-def _dispute_verdicts(campaign: Campaign, reviewer: User, engineer: User, manager: User) -> None:
-    """Verdicts on every comparison differ; one is decided, discussed and appealed, and changes requested to one."""
+def _dispute_preferences(campaign: Campaign, reviewer: User, engineer: User, manager: User) -> None:
+    """Preferences on every comparison differ; one is decided, discussed and appealed, and changes requested to one."""
     is_pair = campaign.method == "pairwise"
-    judge_all(campaign, engineer, verdicts.Verdict("a") if is_pair else verdicts.Verdict("", [2, 1, 3]))
-    judge_all(campaign, reviewer, verdicts.Verdict("b") if is_pair else verdicts.Verdict("", [1, 2, 3]))
-    given, other = campaign.judgements.select_related("comparison").filter(reviewer=reviewer)[:2]
+    judge_all(
+        campaign,
+        engineer,
+        preferences.PreferenceAnswers("a") if is_pair else preferences.PreferenceAnswers("", [2, 1, 3]),
+    )
+    judge_all(
+        campaign,
+        reviewer,
+        preferences.PreferenceAnswers("b") if is_pair else preferences.PreferenceAnswers("", [1, 2, 3]),
+    )
+    given, other = campaign.reviews.select_related("comparison").filter(reviewer=reviewer)[:2]
     adjudicate_comparison(
         campaign=campaign,
         comparison=given.comparison,
-        verdict=verdicts.Verdict("tie") if is_pair else verdicts.Verdict("", [3, 2, 1]),
+        preference=preferences.PreferenceAnswers("tie")
+        if is_pair
+        else preferences.PreferenceAnswers("", [3, 2, 1]),
         reason="Both leave the date out.",
         by=manager,
     )
-    appeal(given=given, against=COMPARISON_DECISION, reason="The first has it.", by=reviewer)
-    request_changes(given=other, by=manager, reason="Read both again.")
+    appeal(review=given, against=COMPARISON_DECISION, reason="The first has it.", by=reviewer)
+    request_changes(review=other, by=manager, reason="Read both again.")
     write_message(campaign=campaign, subject=given.comparison, by=manager, text="Which date?")
 
 
@@ -190,7 +200,7 @@ def pages_of_disputes(project: Project) -> list[str]:
         found += [
             reverse("adjudication_list", args=address),
             reverse("appeal_list", args=address),
-            reverse("judgement_change_requests", args=address),
+            reverse("change_request_list", args=address),
             reverse("adjudication_comparison", args=[*address, adjudication.comparison_id]),
             reverse("comparison_discussion", args=[*address, adjudication.comparison_id]),
             reverse("appeal_detail", args=[*address, adjudication.appeals.get().pk]),
@@ -322,8 +332,8 @@ def test_axe_finds_nothing_for_those_who_run_it(
         for campaign in filled.campaigns.exclude(method="pointwise")
     ]
     more += pages_of_disputes(filled)
-    judged = Judgement.objects.filter(campaign__project=filled).latest("pk")
-    more.append(reverse("judgement_change_request", args=[filled.slug, judged.campaign_id, judged.pk]))
+    judged = Review.objects.filter(campaign__project=filled).latest("pk")
+    more.append(reverse("change_request_new", args=[filled.slug, judged.campaign_id, judged.pk]))
     seen = {name_of(address) for address in [*addresses, *more]} | {"account_login", "account_reset_password"}
     second = make_project("Second", owner=owner, reviewer=make_user("second reviewer"))
     rest, others = rest_of_pages(second, owner, seen)
@@ -351,12 +361,12 @@ def test_axe_finds_nothing_for_a_reviewer(
     addresses, found = pages_from(page, base, ["/reviews/", "/projects/"])
     assert {"review_home", "review_submitted", "review_next"} <= {name_of(address) for address in addresses}
     more = [
-        f"/judgements/campaigns/{compared.key}/" for compared in filled.campaigns.exclude(method="pointwise")
+        f"/reviews/campaigns/{compared.key}/" for compared in filled.campaigns.exclude(method="pointwise")
     ]
-    mine = Judgement.objects.select_related("assignment").filter(
+    mine = Review.objects.select_related("assignment").filter(
         comparison__adjudications__isnull=False, reviewer=reviewer
     )
-    more += [reverse("judgement_discussion", args=[each.assignment.key, each.slot]) for each in mine]
+    more += [reverse("review_discussion", args=[each.assignment.key, each.slot]) for each in mine]
     found += [each for address in more for each in findings(page, base + address)]
     # What else a reviewer meets: somebody else's address, an end, a closed campaign.
     found += findings(page, f"{base}/projects/{filled.slug}/members/")

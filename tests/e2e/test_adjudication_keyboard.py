@@ -4,10 +4,10 @@ import pytest
 from playwright.sync_api import expect
 
 from evalapp.adjudication.models import Adjudication, ComparisonAdjudication
-from evalapp.judgements.verdicts import Verdict
+from evalapp.reviews.preferences.answers import PreferenceAnswers
 from tests.campaigns.making import make_open_campaign
 from tests.factories import YES_NO, answers, make_campaign, review_all
-from tests.judgements.conftest import judge_all
+from tests.reviews.preferences.conftest import judge_all
 
 pytestmark = [pytest.mark.e2e, pytest.mark.django_db(transaction=True)]
 
@@ -101,20 +101,22 @@ def test_it_is_left_for_later_by_its_key(start):
 
 
 @pytest.mark.parametrize("method", ["pairwise", "ranking"])
-def test_verdicts_that_differ_are_decided_by_keyboard_alone(
+def test_preferences_that_differ_are_decided_by_keyboard_alone(
     method, page, live_server, sign_in, project, manager, reviewer, other_reviewer
 ):
     is_pair = method == "pairwise"
     people, count = [reviewer, other_reviewer], 2 if is_pair else 3
     campaign = make_open_campaign(project, people, rows=2, candidates=count, overlap=2, method=method)
-    judge_all(campaign, reviewer, Verdict("a") if is_pair else Verdict("", [1, 2, 3]))
-    judge_all(campaign, other_reviewer, Verdict("b") if is_pair else Verdict("", [3, 2, 1]))
+    judge_all(campaign, reviewer, PreferenceAnswers("a") if is_pair else PreferenceAnswers("", [1, 2, 3]))
+    judge_all(
+        campaign, other_reviewer, PreferenceAnswers("b") if is_pair else PreferenceAnswers("", [3, 2, 1])
+    )
     sign_in(manager)
     problems = []
     page.on("pageerror", lambda error: problems.append(str(error)))
     page.goto(f"{live_server.url}/projects/{project.slug}/compare/{campaign.pk}/adjudication/next/")
     ready(page)
-    # Figures give the verdict, then its reason; Esc leads out of it.
+    # Figures give the preference, then its reason; Esc leads out of it.
     first = page.url
     press(page, *(["2"] if is_pair else ["2", "1", "3"]))
     assert page.evaluate("document.activeElement.name") == "reason"
@@ -123,7 +125,7 @@ def test_verdicts_that_differ_are_decided_by_keyboard_alone(
     expect(page.locator(".lede")).to_contain_text("1 of 2 disagreements decided")
     ready(page)
     assert page.url != first
-    # What is missing is said, and the verdict stays.
+    # What is missing is said, and the preference stays.
     press(page, "1") if is_pair else press(page, "1", "2", "3")
     press(page, "Control+Enter")
     expect(page.get_by_role("alert")).to_contain_text("Say why")

@@ -11,10 +11,10 @@ from evalapp.campaigns.models import Campaign
 from evalapp.decisions.saved_views import save_view
 from evalapp.gates.evaluation import evaluate_gate
 from evalapp.gates.services import apply_gate
-from evalapp.judgements.verdicts import Verdict
 from evalapp.monitoring.alerts import raise_alerts
 from evalapp.monitoring.models import Stream
 from evalapp.registry.models import ModelVersion
+from evalapp.reviews.preferences.answers import PreferenceAnswers
 from tests.analysis.segments import make_segmented, review_with_reversal
 from tests.analysis.test_pair_order import compared
 from tests.artifacts.conftest import adapter
@@ -31,9 +31,9 @@ from tests.factories import (
     run_scoring,
 )
 from tests.gates.making import make_gate
-from tests.judgements.conftest import judge, judge_all
 from tests.monitoring.making import evaluated_weeks, make_stream, sampled_week
 from tests.registry.conftest import base, model_folders
+from tests.reviews.preferences.conftest import judge, judge_all
 from tests.runs.conftest import behave, training, version
 
 __all__ = ["adapter", "base", "behave", "model_folders", "training", "version"]
@@ -164,8 +164,8 @@ def test_results_of_compared_answers_fit_on_a_phone(
     sign_in(manager)
     results, managed = f"compare/{campaign.pk}", f"campaigns/{campaign.pk}"
     for path in (
-        *(f"{results}/pairs/", f"{results}/judgements/", f"{results}/judgements/apart/"),
-        f"{results}/judgements/change-requests/",
+        *(f"{results}/pairs/", f"{results}/preferences/", f"{results}/preferences/differing/"),
+        f"{results}/adjudication/change-requests/",
         *(f"{managed}/checks/", f"{managed}/calibration/", f"{managed}/quality/"),
     ):
         phone.goto(f"{live_server.url}/projects/{project.slug}/{path}")
@@ -173,7 +173,7 @@ def test_results_of_compared_answers_fit_on_a_phone(
         assert phone.evaluate(CELLS_OUT_OF_SIGHT) == [], path
 
 
-def test_the_desk_of_verdicts_that_differ_fits_on_a_phone(
+def test_the_desk_of_preferences_that_differ_fits_on_a_phone(
     phone: Page,
     project: Project,
     manager: User,
@@ -185,8 +185,10 @@ def test_the_desk_of_verdicts_that_differ_fits_on_a_phone(
     campaign = make_open_campaign(
         project, [reviewer, other_reviewer], rows=1, candidates=5, overlap=2, method="ranking"
     )
-    judge_all(campaign, reviewer, Verdict("", [1, 2, 3, 4, 5]), "A reason of some words. " * 8)
-    judge_all(campaign, other_reviewer, Verdict("", [5, 4, 3, 2, 1]), "another-one-without-a-space" * 4)
+    judge_all(campaign, reviewer, PreferenceAnswers("", [1, 2, 3, 4, 5]), "A reason of some words. " * 8)
+    judge_all(
+        campaign, other_reviewer, PreferenceAnswers("", [5, 4, 3, 2, 1]), "another-one-without-a-space" * 4
+    )
     sign_in(manager)
     for path in ("adjudication/", "adjudication/next/"):
         phone.goto(f"{live_server.url}/projects/{project.slug}/compare/{campaign.pk}/{path}")

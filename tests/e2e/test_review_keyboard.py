@@ -340,7 +340,7 @@ def test_what_changes_were_requested_to_and_is_submitted_again_is_not_asked_for_
         expect(page.locator("[data-progress=mine]")).to_have_text(str(number + 1))
         say(page, "Saved")
     review = Review.objects.first()
-    request_changes(given=review, by=campaign.created_by, reason="Look at the tone again.")
+    request_changes(review=review, by=campaign.created_by, reason="Look at the tone again.")
     page.goto(f"{page.url.split('/reviews/')[0]}{review_url(review)}")
     page.wait_for_selector("[data-review][data-ready]")
     expect(page.locator("[data-notices]")).to_contain_text("Look at the tone again.")

@@ -156,7 +156,7 @@ def test_a_late_writer_is_fenced(job: Job) -> None:
     "error",
     [AttemptLost("The program was killed"), OperationalError("gone"), psycopg.OperationalError("in a COPY")],
 )
-def test_an_attempt_without_a_verdict_is_repeated_and_given_up_after_three(
+def test_an_attempt_without_a_preference_is_repeated_and_given_up_after_three(
     job: Job, error: Exception
 ) -> None:
     states = []

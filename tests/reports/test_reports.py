@@ -26,12 +26,12 @@ from evalapp.decisions.left_files import files_of
 from evalapp.decisions.services import decide
 from evalapp.gates.evaluation import evaluate_gate
 from evalapp.jobs.models import JobState
-from evalapp.judgements.verdicts import Verdict
 from evalapp.registry.models import ModelVersion
 from evalapp.reports.models import Report, ReportState
 from evalapp.reports.services import start_report
 from evalapp.reports.tasks import write_report
 from evalapp.reports.writing import report_folder
+from evalapp.reviews.preferences.answers import PreferenceAnswers
 from evalapp.reviews.services import amend_review
 from tests.analysis.segments import make_segmented, review_with_reversal
 from tests.analysis.test_pairs import judge_by, pairs_campaign, prefers
@@ -355,7 +355,7 @@ def test_a_report_of_rankings_speaks_of_no_ties(
     campaign = pairs_campaign(
         project, [reviewer, other_reviewer], method="ranking", labels=("old", "new", "third"), rows=4
     )
-    judge_by(campaign, reviewer, lambda texts: Verdict("", list(range(1, len(texts) + 1))))
+    judge_by(campaign, reviewer, lambda texts: PreferenceAnswers("", list(range(1, len(texts) + 1))))
     words = words_of(page_of(made(campaign, manager)))
     assert "Shares of wins are of the pairs that each ranking tells, without ties" in words
     assert "were asked to put the answers in order; the rubric told them what to look at" in words
@@ -379,7 +379,7 @@ def test_a_campaign_that_compares_tells_who_is_preferred(
         r"an average candidate \(bradley-terry\|[^)]*\)\. The share for the answer shown first", words
     )
     assert re.search(
-        r"The answer shown first wins The same verdict Krippendorff's alpha, both orientations \d+% \(\d+% to \d+%\)",
+        r"The answer shown first wins The same preference Krippendorff's alpha, both orientations \d+% \(\d+% to \d+%\)",
         words,
     )
     assert "were asked to say which of two answers is better" in words
@@ -387,7 +387,7 @@ def test_a_campaign_that_compares_tells_who_is_preferred(
     assert "Share of both bad" in words and "Mean rank" not in words
     for defined in ("Win share", "Position effect", "Agreement of comparisons"):
         assert f"{defined} " in words[words.index("What the figures are") :]
-    assert "SHA-256 of the judgements (6 records)" in words
+    assert "SHA-256 of the preferences (6 records)" in words
     assert "What people say" not in words
 
 

@@ -43,7 +43,7 @@ def submit(campaign, user, upcoming=None, *, answers=GOOD, client_id=None, **opt
     return submit_review(
         reviewer=user,
         assignment=assignment_of(upcoming),
-        item_output=ItemOutput.objects.get(pk=upcoming.item_output_id),
+        item_output=ItemOutput.objects.get(pk=upcoming.subject_id),
         client_id=client_id or uuid4(),
         answers=answers,
         seconds_active=options.pop("seconds_active", 12.5),

@@ -5,15 +5,13 @@ from uuid import UUID, uuid4
 
 from evalapp.accounts.models import Project, User
 from evalapp.campaigns.models import Campaign
-from evalapp.judgements.models import JudgementDraft
-from evalapp.judgements.services import undo_last_judgement
-from evalapp.judgements.verdicts import Verdict
 from evalapp.reviews.answers import ReviewAnswers
 from evalapp.reviews.models import Draft
+from evalapp.reviews.preferences.answers import PreferenceAnswers
 from evalapp.reviews.services import undo_last
 from tests.campaigns.making import make_open_campaign
-from tests.judgements import conftest as comparing
 from tests.reviews import conftest as rating
+from tests.reviews.preferences import conftest as comparing
 
 
 class RatingDesk:
@@ -43,13 +41,13 @@ class RatingDesk:
 
 
 class ComparingDesk:
-    drafts = JudgementDraft.objects
+    drafts = Draft.objects
 
     def __init__(self, project: Project, people: list[User], **options: Any) -> None:
         self.campaign: Campaign = make_open_campaign(
             project, people, candidates=3, method="pairwise", **options
         )
-        self.given: Any = self.campaign.judgements
+        self.given: Any = self.campaign.reviews
 
     def take(self, person: User) -> Any:
         return comparing.claim(self.campaign, person)
@@ -61,10 +59,12 @@ class ComparingDesk:
         self, person: User, claimed: Any = None, *, said: str = "Once.", client_id: UUID | None = None
     ) -> Any:
         stand = comparing.again(claimed or self.take(person))
-        verdict = Verdict("a", None, said)
-        result = comparing.judge(self.campaign, person, verdict, stand=stand, client_id=client_id or uuid4())
-        return result.judgement, result.is_replay
+        preference = PreferenceAnswers("a", None, said)
+        result = comparing.judge(
+            self.campaign, person, preference, stand=stand, client_id=client_id or uuid4()
+        )
+        return result.review, result.is_replay
 
     def undo(self, person: User) -> Any:
         self.campaign.refresh_from_db()
-        return undo_last_judgement(reviewer=person, campaign=self.campaign)
+        return undo_last(reviewer=person, campaign=self.campaign)

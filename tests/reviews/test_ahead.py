@@ -3,11 +3,11 @@
 import pytest
 
 from evalapp.campaigns.models import Campaign, CampaignReviewer, CampaignState
-from evalapp.judgements.verdicts import Verdict
 from evalapp.reviews.models import Review
+from evalapp.reviews.preferences.answers import PreferenceAnswers
 from tests.campaigns.making import make_open_campaign
-from tests.judgements.conftest import body as verdict_body
 from tests.reviews.conftest import body, post
+from tests.reviews.preferences.conftest import body as preference_body
 
 pytestmark = pytest.mark.django_db
 JSON = {"Accept": "application/json"}
@@ -23,12 +23,12 @@ def fetch(client, start, on_screen=None):
     return client.get(f"{start}{query}", headers=JSON).json()
 
 
-@pytest.mark.parametrize("kind", ["reviews", "judgements"])
+@pytest.mark.parametrize("kind", ["reviews", "preferences"])
 def test_it_is_what_fetching_ahead_would_give(project, reviewer, other_reviewer, client_for, kind):
-    options = {"method": "pairwise"} if kind == "judgements" else {}
+    options = {"method": "pairwise"} if kind == "preferences" else {}
     campaign = make_open_campaign(project, [reviewer, other_reviewer], rows=4, candidates=2, **options)
-    given = body if kind == "reviews" else lambda: verdict_body(Verdict("a"))
-    client, start = client_for(reviewer), f"/{kind}/campaigns/{campaign.key}/"
+    given = body if kind == "reviews" else lambda: preference_body(PreferenceAnswers("a"))
+    client, start = client_for(reviewer), f"/reviews/campaigns/{campaign.key}/"
     on_screen = fetch(client, start)
     shown_meanwhile = fetch(client, start, on_screen)
     seen = [on_screen["url"], shown_meanwhile["url"]]

@@ -11,14 +11,14 @@ from evalapp.audit.models import AuditEvent
 from evalapp.campaigns.models import Assignment, AssignmentState, Campaign, Method
 from evalapp.core.errors import ConflictError
 from evalapp.decisions.inbox import inbox_of
-from evalapp.judgements.verdicts import Verdict
 from evalapp.reviews.flags import resolve_flag
 from evalapp.reviews.models import Flag
+from evalapp.reviews.preferences.answers import PreferenceAnswers
 from tests.api.conftest import program_of
 from tests.campaigns.making import make_open_campaign
 from tests.cast import client_of
-from tests.judgements import conftest as compared
 from tests.reviews import conftest as rated
+from tests.reviews.preferences import conftest as compared
 
 pytestmark = pytest.mark.django_db
 NOTE = "The facts are of another <b>client</b>."
@@ -95,7 +95,7 @@ def test_nobody_flags_what_they_neither_hold_nor_reviewed(
     assignment = Assignment.objects.filter(state=AssignmentState.AVAILABLE).first()
     for person in (reviewer, other_reviewer):
         answer = client_of(person).post(
-            f"/{'judgements' if campaign.compares else 'reviews'}/{assignment.key}/0/flag/",
+            f"/{'preferences' if campaign.compares else 'reviews'}/{assignment.key}/0/flag/",
             {"note": NOTE},
             content_type="application/json",
         )
@@ -108,7 +108,11 @@ def test_what_was_submitted_can_still_be_flagged(campaign: Campaign, reviewer: U
     while Assignment.objects.filter(state=AssignmentState.IN_PROGRESS).exists():
         if campaign.compares:
             stand = compared.claim(campaign, reviewer)
-            given = Verdict("a") if campaign.method == Method.PAIRWISE else Verdict("", [2, 1, 3])
+            given = (
+                PreferenceAnswers("a")
+                if campaign.method == Method.PAIRWISE
+                else PreferenceAnswers("", [2, 1, 3])
+            )
             compared.judge(campaign, reviewer, given, stand=stand)
         else:
             rated.submit(campaign, reviewer)

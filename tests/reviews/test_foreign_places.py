@@ -8,12 +8,11 @@ from django.utils import timezone
 
 from evalapp.campaigns.leases import return_lapsed_assignments
 from evalapp.campaigns.models import Assignment, AssignmentState
-from evalapp.judgements.models import Judgement
 from evalapp.reviews.models import Draft, Review
 from tests.campaigns.making import make_open_campaign
-from tests.judgements.conftest import claim as claim_comparison
-from tests.judgements.conftest import url_of as comparison_url
 from tests.reviews.conftest import body, claim, post, submit, url_of
+from tests.reviews.preferences.conftest import claim as claim_comparison
+from tests.reviews.preferences.conftest import url_of as comparison_url
 
 pytestmark = pytest.mark.django_db
 FORMS = [
@@ -40,7 +39,7 @@ def test_a_form_shows_nothing_of_somebody_elses_comparison(project, reviewer, ot
     address = comparison_url(claim_comparison(campaign, reviewer))
     assert client_for(other_reviewer).post(address, {"client_id": str(uuid4())}).status_code == 404
     assert client_for(reviewer).post(address, {"client_id": str(uuid4())}).status_code == 400
-    assert not Judgement.objects.exists()
+    assert not Review.objects.exists()
 
 
 @pytest.mark.parametrize("action", ["", "draft/", "skip/", "flag/"])

@@ -103,7 +103,7 @@ def test_a_correction_equal_to_the_answer_is_none(campaign, reviewer):
     upcoming = claim(campaign, reviewer)
     from evalapp.campaigns.models import ItemOutput
 
-    text = ItemOutput.objects.get(pk=upcoming.item_output_id).output.text
+    text = ItemOutput.objects.get(pk=upcoming.subject_id).output.text
     submit(campaign, reviewer, upcoming, answers=ReviewAnswers(GOOD.scores, correction=f"{text}\r\n"))
     assert not Correction.objects.exists()
 

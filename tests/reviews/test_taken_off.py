@@ -5,12 +5,11 @@ import json
 import pytest
 
 from evalapp.campaigns.services import remove_reviewer
-from evalapp.judgements.models import JudgementDraft
 from evalapp.reviews.models import Draft
 from tests.api.conftest import problem_in, program_of
 from tests.cast import client_of
-from tests.judgements import conftest as comparing
 from tests.reviews import conftest as rating
+from tests.reviews.preferences import conftest as comparing
 
 pytestmark = pytest.mark.django_db
 
@@ -25,7 +24,7 @@ def taken_off(request, project, manager, reviewer, other_reviewer):
     kind = comparing if method else rating
     held = kind.claim(campaign, reviewer)
     remove_reviewer(campaign_reviewer=rating.campaign_reviewer_of(campaign, reviewer), by=manager)
-    return kind.url_of(held), kind.body(), JudgementDraft if method else Draft, campaign
+    return kind.url_of(held), kind.body(), Draft, campaign
 
 
 def test_the_refusal_says_so_and_the_text_stays_with_its_author(taken_off, reviewer, other_reviewer):

@@ -70,7 +70,7 @@ def review_everything(campaign: Campaign, reviewer: User) -> None:
     is_corrected = False
     for _ in range(4):
         upcoming = claim(campaign, reviewer)
-        text = ItemOutput.objects.get(pk=upcoming.item_output_id).output.text
+        text = ItemOutput.objects.get(pk=upcoming.subject_id).output.text
         tone = 2 if text in FAR else 4
         scores = {
             "accuracy": 4,

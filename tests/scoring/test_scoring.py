@@ -63,12 +63,12 @@ def test_a_rule_added_later_is_applied_by_scoring_again(campaign: Campaign, proj
 
     run_scoring(campaign)
 
-    verdicts = dict(
+    preferences = dict(
         MetricResult.objects.filter(metric=rule.metric, output__example__row_number=1).values_list(
             "output__candidate__label", "value"
         )
     )
-    assert verdicts == {"formal": 0.0, "plain": 1.0}
+    assert preferences == {"formal": 0.0, "plain": 1.0}
     assert MetricResult.objects.filter(output__run=run).count() == before + 6
 
 

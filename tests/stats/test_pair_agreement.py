@@ -6,7 +6,7 @@ from krippendorff import alpha as krippendorff_of_counts
 from scipy.stats import kendalltau
 
 from evalapp.stats.agreement import NO_OVERLAP, NO_VARIATION, ONE_REVIEWER
-from evalapp.stats.pair_agreement import preference_alpha, same_verdict_share
+from evalapp.stats.pair_agreement import preference_alpha, same_preference_share
 from evalapp.stats.pairs import NO_DUELS, Duel
 
 NAMES = ("ant", "bee", "cat")
@@ -36,7 +36,7 @@ def told(measure) -> tuple:
     return (measure.value, measure.low, measure.high, measure.n, measure.note)
 
 
-@pytest.mark.parametrize("measured", [preference_alpha, same_verdict_share])
+@pytest.mark.parametrize("measured", [preference_alpha, same_preference_share])
 def test_agreement_is_the_same_in_whatever_order_the_candidates_are_listed(measured) -> None:
     ranks = rankings()
     found = {told(measured(told_by_twos(ranks, order), replicates=200)) for order in permutations(NAMES)}
@@ -65,7 +65,7 @@ def test_of_complete_pairs_it_is_kendalls_coefficient_of_agreement() -> None:
     assert preference_alpha(duels, replicates=50).value == pytest.approx(u)
 
 
-def test_with_ties_and_both_bad_it_is_krippendorffs_alpha_of_verdicts_in_both_orientations() -> None:
+def test_with_ties_and_both_bad_it_is_krippendorffs_alpha_of_preferences_in_both_orientations() -> None:
     generator = np.random.default_rng(8)
     codes = generator.choice(4, size=(4000, 3), p=[0.5, 0.2, 0.2, 0.1])
     points = {0: 1.0, 1: 0.0, 2: 0.5, 3: None}
@@ -86,7 +86,7 @@ def test_with_ties_and_both_bad_it_is_krippendorffs_alpha_of_verdicts_in_both_or
         value_counts=counts.reshape(8000, 4), level_of_measurement="nominal", value_domain=range(4)
     )
     found = preference_alpha(duels, replicates=50)
-    # The two differ by a verdict's pairing with its own mirror image alone, one in the number of verdicts.
+    # The two differ by a preference's pairing with its own mirror image alone, one in the number of preferences.
     assert found.value == pytest.approx(oracle, abs=2e-4)
     assert 0.2 < found.value < 0.5
 
@@ -129,13 +129,13 @@ def test_the_interval_holds_the_true_agreement() -> None:
     assert held / 200 > 0.89
 
 
-@pytest.mark.parametrize("measured", [preference_alpha, same_verdict_share])
+@pytest.mark.parametrize("measured", [preference_alpha, same_preference_share])
 def test_what_cannot_be_told_says_why(measured) -> None:
     assert measured([]).reason == NO_DUELS
     assert measured([Duel(1, "r", "x", "y", 1.0), Duel(2, "r", "x", "y", 1.0)]).reason == ONE_REVIEWER
     apart = [Duel(1, "r", "x", "y", 1.0), Duel(1, "s", "x", "z", 1.0)]
     assert measured(apart).reason == NO_OVERLAP
-    with pytest.raises(ValueError, match="two verdicts on the same two answers"):
+    with pytest.raises(ValueError, match="two preferences on the same two answers"):
         measured([Duel(1, "r", "x", "y", 1.0), Duel(1, "r", "y", "x", 1.0)])
 
 
@@ -145,4 +145,4 @@ def test_where_all_prefer_the_same_it_is_perfect_and_where_all_are_ties_it_has_n
 
     assert preference_alpha(given(1.0)).value == 1
     assert preference_alpha(given(0.5)).reason == NO_VARIATION
-    assert same_verdict_share(given(0.5)).value == 1
+    assert same_preference_share(given(0.5)).value == 1

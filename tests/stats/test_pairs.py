@@ -45,7 +45,7 @@ def test_reviewers_who_say_the_same_of_an_item_do_not_count_as_many():
     assert alike.low < low < high < alike.high
 
 
-def test_without_a_verdict_there_is_no_share():
+def test_without_a_preference_there_is_no_share():
     assert win_share([]).reason == NO_DUELS
     assert win_share(duels_of([(None, None)])).reason == NO_DUELS
 
@@ -118,7 +118,7 @@ def test_the_interval_over_items_holds_the_truth(truth, items, least):
     assert np.mean(held) >= least
 
 
-def test_verdicts_of_one_item_that_agree_count_once():
+def test_preferences_of_one_item_that_agree_count_once():
     alone = bradley_terry(_round_robin(items=30), range(4))
     copied = bradley_terry([duel for duel in _round_robin(items=30) for _ in range(5)], range(4))
     assert copied[0].half_width > 0.8 * alone[0].half_width
@@ -141,7 +141,7 @@ def test_candidates_that_nothing_links_have_no_strengths():
     assert bradley_terry(duels_of([(1, 0)]), ["new", "old", "third"])["third"].reason == NO_CHAIN
 
 
-def test_the_interval_of_a_share_holds_the_truth_also_where_verdicts_of_an_item_agree():
+def test_the_interval_of_a_share_holds_the_truth_also_where_preferences_of_an_item_agree():
     generator = np.random.default_rng(11)
     held = 0
     for _ in range(300):
@@ -153,7 +153,7 @@ def test_the_interval_of_a_share_holds_the_truth_also_where_verdicts_of_an_item_
     assert held / 300 > 0.92
 
 
-def test_agreeing_verdicts_are_counted_by_item_whatever_the_side() -> None:
+def test_agreeing_preferences_are_counted_by_item_whatever_the_side() -> None:
     duels = [
         Duel("one", 1, "x", "y", 1.0),
         Duel("one", 2, "y", "x", 0.0),
@@ -164,5 +164,5 @@ def test_agreeing_verdicts_are_counted_by_item_whatever_the_side() -> None:
         Duel("two", 2, "x", "y", None),
         Duel("alone", 1, "x", "y", 1.0),
     ]
-    # Of x and y one in three pairs of verdicts agrees; of x and z the only one does.
+    # Of x and y one in three pairs of preferences agrees; of x and z the only one does.
     assert agreeing_shares(duels) == {"one": 2 / 4, "two": 0.0}

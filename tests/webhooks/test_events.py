@@ -14,7 +14,7 @@ from evalapp.reviews.services import submit_review
 from evalapp.webhooks.deliveries import deliver_due
 from evalapp.webhooks.models import WebhookDelivery
 from tests.factories import answers, make_campaign, review_all, tagged, walk
-from tests.judgements.conftest import CLEARER, judge
+from tests.reviews.preferences.conftest import CLEARER, judge
 from tests.webhooks.conftest import register
 
 
@@ -130,11 +130,11 @@ def test_a_comparison_is_told_of_without_what_was_chosen(project, manager, revie
         project, [reviewer], rows=1, texts={"hidden-a": "One.", "hidden-b": "Two."}, method="pairwise"
     )
     judge(campaign, reviewer, CLEARER)
-    assert told()[-3:] == ["item.completed", "campaign.completed", "judgement.submitted"]
+    assert told()[-3:] == ["item.completed", "campaign.completed", "review.submitted"]
     deliver_due()
     body = json.loads(receiver.calls[-1].body)
-    assert set(body["judgement"]) == {"id", "submitted_at", "seconds_active", "is_simulated", "comment"}
-    assert body["item"]["link"].endswith(f"/compare/{campaign.pk}/judgements/")
+    assert set(body["review"]) == {"id", "submitted_at", "seconds_active", "is_simulated", "comment"}
+    assert body["item"]["link"].endswith(f"/compare/{campaign.pk}/preferences/")
     assert "hidden" not in receiver.calls[-1].body.decode()
 
 

@@ -1,4 +1,4 @@
-"""Pages by which changes to something submitted are requested; the URL says of which ``desk``."""
+"""Pages by which changes to submitted reviews are requested."""
 
 from typing import Any
 
@@ -10,7 +10,12 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from evalapp.accounts.access import MemberRequest, project_view
 from evalapp.accounts.permissions import Permission
-from evalapp.adjudication.change_requests import ChangeRequestDesk
+from evalapp.adjudication.change_requests import (
+    case_of,
+    require_reader,
+    reviews_to_change,
+    said_context,
+)
 from evalapp.adjudication.discussion import Names
 from evalapp.adjudication.forms import ChangeRequestForm
 from evalapp.adjudication.rights import is_running
@@ -28,98 +33,82 @@ from evalapp.reviews.change_requests import (
 )
 
 
-def _campaign(request: MemberRequest, campaign_id: int, desk: ChangeRequestDesk) -> Campaign:
+def _campaign(request: MemberRequest, campaign_id: int) -> Campaign:
     campaign = campaign_or_missing(request, campaign_id)
-    desk.require(request.user, campaign)
+    require_reader(request.user, campaign)
     return campaign
 
 
-def _context(campaign: Campaign, desk: ChangeRequestDesk) -> dict[str, Any]:
-    return {
-        "station": "compare",
-        "campaign": campaign,
-        "noun": desk.kind.about,
-        "is_running": is_running(campaign),
-    }
+def _context(campaign: Campaign) -> dict[str, Any]:
+    return {"station": "compare", "campaign": campaign, "is_running": is_running(campaign)}
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @project_view(Permission.ADJUDICATE)
-def change_request_new(
-    request: MemberRequest, campaign_id: int, given_id: int, desk: ChangeRequestDesk
-) -> HttpResponse:
+def change_request_new(request: MemberRequest, campaign_id: int, review_id: int) -> HttpResponse:
     """Ask a reviewer to look again at what they submitted."""
-    campaign = _campaign(request, campaign_id, desk)
-    given = get_or_missing(desk.given(campaign), pk=given_id)
-    desk.require(request.user, campaign, given)
+    campaign = _campaign(request, campaign_id)
+    review = get_or_missing(reviews_to_change(campaign), pk=review_id)
+    require_reader(request.user, campaign, review)
     form = ChangeRequestForm(request.POST or None)
     status = 200
     if request.method == "POST":
         status = 400
         if form.is_valid():
             try:
-                request_changes(given=given, by=request.user, **form.cleaned_data)
+                request_changes(review=review, by=request.user, **form.cleaned_data)
             except ProblemError as error:
                 show_problem(form, error)
                 status = error.status
             else:
                 messages.success(
-                    request,
-                    f"Changes requested. The {desk.kind.about} counts as it is until the reviewer changes it.",
+                    request, "Changes requested. The review counts as it is until the reviewer changes it."
                 )
-                return redirect(desk.case(campaign, given))
+                return redirect(case_of(campaign, review))
     context = {
-        **_context(campaign, desk),
-        **desk.shown(campaign, given),
-        "given": given,
-        "said": desk.said,
-        "name": Names(campaign, reader=request.user, to_reviewer=False).of(given.reviewer),
+        **_context(campaign),
+        **said_context(campaign, review),
+        "name": Names(campaign, reader=request.user, to_reviewer=False).of(review.reviewer),
         "form": form,
-        "closed": closed_words(desk.kind),
-        "case_href": desk.case(campaign, given),
+        "closed": closed_words(campaign),
+        "case_href": case_of(campaign, review),
     }
     return render(request, "adjudication/request_changes.html", context, status=status)
 
 
 @require_safe
 @project_view(Permission.ADJUDICATE)
-def change_request_list(request: MemberRequest, campaign_id: int, desk: ChangeRequestDesk) -> HttpResponse:
+def change_request_list(request: MemberRequest, campaign_id: int) -> HttpResponse:
     """The campaign's change requests, and what came of them."""
-    campaign = _campaign(request, campaign_id, desk)
-    page = keyset_page(change_requests_of(campaign, desk.kind), request, order=WAITING_FIRST)
+    campaign = _campaign(request, campaign_id)
+    page = keyset_page(change_requests_of(campaign), request, order=WAITING_FIRST)
     names = Names(campaign, reader=request.user, to_reviewer=False)
     address = [campaign.project.slug, campaign.pk]
     context = {
-        **_context(campaign, desk),
+        **_context(campaign),
         "page": page,
         "rows": [
             {
                 "change_request": each,
-                "reviewer": names.of(each.given.reviewer),
+                "reviewer": names.of(each.review.reviewer),
                 "by": names.of(each.requested_by),
-                "href": desk.case(campaign, each.given),
-                "withdraw_href": reverse(desk.withdrawal, args=[*address, each.pk]),
+                "href": case_of(campaign, each.review),
+                "withdraw_href": reverse("change_request_withdraw", args=[*address, each.pk]),
             }
             for each in page.rows
         ],
-        "none": (
-            f"No changes are requested. A case shows all its {desk.kind.about}s; request changes to one "
-            "there."
-        ),
-        "source_href": reverse(desk.source, args=address),
-        "source_words": desk.source_words,
-        "tabs": tabs_of(campaign, desk.listed),
+        "source_href": reverse("differing_preferences" if campaign.compares else "case_list", args=address),
+        "source_words": "See where preferences differ" if campaign.compares else "See the cases",
+        "tabs": tabs_of(campaign, "change_request_list"),
     }
     return render(request, "adjudication/change_requests.html", context)
 
 
 @require_POST
 @project_view(Permission.ADJUDICATE)
-def change_request_withdraw(
-    request: MemberRequest, campaign_id: int, change_request_id: int, desk: ChangeRequestDesk
-) -> HttpResponse:
-    campaign = _campaign(request, campaign_id, desk)
-    change_request = get_or_missing(change_requests_of(campaign, desk.kind), pk=change_request_id)
+def change_request_withdraw(request: MemberRequest, campaign_id: int, change_request_id: int) -> HttpResponse:
+    campaign = _campaign(request, campaign_id)
+    change_request = get_or_missing(change_requests_of(campaign), pk=change_request_id)
     withdraw_change_request(change_request=change_request, by=request.user)
-    messages.success(request, f"Withdrawn. The {desk.kind.about} stands as it was submitted.")
-    return redirect(desk.listed, request.project.slug, campaign.pk)
+    messages.success(request, "Withdrawn. The review stands as it was submitted.")
+    return redirect("change_request_list", request.project.slug, campaign.pk)

@@ -41,10 +41,10 @@ from evalapp.adjudication.views.shared import (
 from evalapp.campaigns.models import Campaign, ItemOutput
 from evalapp.campaigns.queries import is_reviewing
 from evalapp.core.errors import InvalidError, ProblemError
-from evalapp.judgements.forms import verdict_from_form
-from evalapp.judgements.presentation import choice_rows, side_rows, sides_of
-from evalapp.judgements.queries import order_words
-from evalapp.judgements.verdicts import Verdict
+from evalapp.reviews.desks.preference import choice_rows, side_rows, sides_of
+from evalapp.reviews.forms import preference_from_form
+from evalapp.reviews.preferences.answers import PreferenceAnswers
+from evalapp.reviews.preferences.tasks import preference_words
 from evalapp.reviews.pseudonyms import ReviewerNames, shown_names
 from evalapp.rubrics.drafts import draft_of
 from evalapp.rubrics.fields import NOT_APPLICABLE
@@ -136,7 +136,7 @@ def _differences(
 ) -> list[tuple[str, str, bool]]:
     """What or who, the answers in words, and whether that alone is decided."""
     if isinstance(row, DisputedComparison):
-        return [(names.of(each.reviewer_id), order_words(each.turned), False) for each in row.apart.rows]
+        return [(names.of(each.reviewer_id), preference_words(each.turned), False) for each in row.apart.rows]
     return [(each.criterion.name, each.words, each.is_decided) for each in row.disagreements]
 
 
@@ -242,22 +242,24 @@ def _rating_fields(
 @require_http_methods(["GET", "HEAD", "POST"])
 @project_view(Permission.ADJUDICATE)
 def adjudication_comparison(request: MemberRequest, campaign_id: int, comparison_id: int) -> HttpResponse:
-    """One comparison: what its judges said side by side, and a verdict beside theirs."""
+    """One comparison: what its judges said side by side, and a preference beside theirs."""
     campaign = campaign_or_missing(request, campaign_id)
     comparison = comparison_or_missing(campaign, comparison_id)
     require_may_read(person=request.user, campaign=campaign, subject=comparison)
     problem: ProblemError | None = None
     adjudication = comparison_adjudications_about([comparison]).get(comparison.pk)
-    verdict, reason = (adjudication.verdict, adjudication.reason) if adjudication else (Verdict(), "")
+    preference, reason = (
+        (adjudication.preference, adjudication.reason) if adjudication else (PreferenceAnswers(), "")
+    )
     if request.method == "POST":
         reason = request.POST.get("reason", "")
         revision = read_level(request.POST.get("revision", "0"))
         try:
-            verdict = verdict_from_form(request.POST, outputs=len(comparison.outputs))
+            preference = preference_from_form(request.POST, outputs=len(comparison.outputs))
             decided = adjudicate_comparison(
                 campaign=campaign,
                 comparison=comparison,
-                verdict=verdict,
+                preference=preference,
                 reason=reason,
                 revision=revision if isinstance(revision, int) else 0,
                 by=request.user,
@@ -271,8 +273,8 @@ def adjudication_comparison(request: MemberRequest, campaign_id: int, comparison
     context = _desk(request, campaign, comparison, worklist, problem)
     task = context["task"]
     context |= {
-        "sides": side_rows(task, sides_of(task), verdict),
-        "choices": choice_rows(verdict),
+        "sides": side_rows(task, sides_of(task), preference),
+        "choices": choice_rows(preference),
         "adjudication": adjudication,
         "reason": reason,
         "is_disputed": adjudication is not None

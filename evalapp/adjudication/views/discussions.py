@@ -1,5 +1,5 @@
 """The discussion of an output or of compared answers, by two doors: of those who decide, and of those who
-reviewed or judged it.
+reviewed it.
 """
 
 from collections.abc import Mapping
@@ -14,13 +14,13 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from evalapp.accounts.access import MemberRequest, person_of, project_view, signed_in_view
 from evalapp.accounts.permissions import Permission
-from evalapp.adjudication.appeals import COMPARISON_DECISION, DECISION, REQUEST, Given, appeal, with_subject
+from evalapp.adjudication.appeals import COMPARISON_DECISION, DECISION, REQUEST, appeal, with_subject
 from evalapp.adjudication.discussion import Names, thread_of, write_message
 from evalapp.adjudication.forms import AppealForm, MessageForm
 from evalapp.adjudication.models import Adjudication, Appeal, ComparisonAdjudication
 from evalapp.adjudication.rights import require_may_read
 from evalapp.adjudication.side_by_side import comparison_adjudications_about, decisions_about
-from evalapp.adjudication.subjects import Subject, subject_given
+from evalapp.adjudication.subjects import Subject
 from evalapp.adjudication.views.shared import (
     address_of,
     campaign_or_missing,
@@ -32,12 +32,11 @@ from evalapp.adjudication.views.shared import (
 from evalapp.campaigns.models import Campaign, Comparison, ItemOutput
 from evalapp.core.errors import MissingError, ProblemError
 from evalapp.core.http import show_problem
-from evalapp.judgements.models import Judgement
-from evalapp.judgements.presentation import judgement_url
-from evalapp.judgements.queries import judging_stand, order_words, own_judgement, stand_task, verdict_of
+from evalapp.reviews.kinds import PREFERENCE, kind_of
 from evalapp.reviews.models import Review
+from evalapp.reviews.preferences.tasks import preference_of, preference_words
 from evalapp.reviews.presentation import task_url
-from evalapp.reviews.queries import own_review, stand_at
+from evalapp.reviews.queries import stand_at
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -85,67 +84,48 @@ class _Own:
     of `source_context`, of compared answers as they stood for this person.
     """
 
-    given: Given
+    review: Review
+    subject: Subject
     address: str
     source: Mapping[str, Any]
-
-    @property
-    def subject(self) -> Subject:
-        return subject_given(self.given)
 
     @property
     def discussion(self) -> str:
         return f"{self.address}discussion/"
 
 
-def _reviewed_or_missing(request: HttpRequest, key: UUID, slot: int) -> _Own:
+def _own_or_missing(request: HttpRequest, key: UUID, slot: int) -> _Own:
     """The person's own submitted review; before it, nothing of what others say is there."""
     stand = stand_at(person_of(request), key, slot)
-    review = own_review(stand)
+    campaign = stand.assignment.campaign
+    kind = kind_of(campaign)
+    review = kind.own_review(stand)
     if review is None:
-        raise MissingError("The discussion opens when you have submitted your own review of this answer.")
-    review.campaign = stand.assignment.campaign
-    source = source_context(review.campaign, subject_given(review), person_of(request))
-    return _Own(review, task_url(stand.assignment.key, stand.slot), source)
-
-
-def _judged_or_missing(request: HttpRequest, key: UUID, slot: int) -> _Own:
-    """The person's own judgement; before it, as `_reviewed_or_missing`."""
-    stand = judging_stand(person_of(request), key, slot)
-    judgement = own_judgement(stand)
-    if judgement is None:
-        raise MissingError("The discussion opens when you have submitted your own verdict on these answers.")
-    judgement.campaign = stand.assignment.campaign
-    url = judgement_url(stand.assignment.key, stand.slot)
-    return _Own(judgement, url, sides_context(stand_task(stand)))
+        raise MissingError("The discussion opens when you have submitted your own review of this.")
+    review.campaign = campaign
+    subject: Subject = (
+        Comparison(pk=stand.subject_id) if campaign.compares else ItemOutput(pk=stand.subject_id)
+    )
+    source = (
+        sides_context(PREFERENCE.task_at(stand))
+        if campaign.compares
+        else source_context(campaign, subject, person_of(request))
+    )
+    return _Own(review, subject, task_url(stand.assignment.key, stand.slot), source)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @signed_in_view
 def review_discussion(request: HttpRequest, key: UUID, slot: int) -> HttpResponse:
     """The door of who reviewed it: requests and decisions about it, and the thread."""
-    return _discuss(request, _reviewed_or_missing(request, key, slot))
-
-
-@require_http_methods(["GET", "HEAD", "POST"])
-@signed_in_view
-def judgement_discussion(request: HttpRequest, key: UUID, slot: int) -> HttpResponse:
-    """As `review_discussion`, of who judged a comparison."""
-    return _discuss(request, _judged_or_missing(request, key, slot))
+    return _discuss(request, _own_or_missing(request, key, slot))
 
 
 @require_POST
 @signed_in_view
 def review_appeal(request: HttpRequest, key: UUID, slot: int) -> HttpResponse:
     """Say that a request or a decision about one's own review is wrong."""
-    return _appeal(request, _reviewed_or_missing(request, key, slot))
-
-
-@require_POST
-@signed_in_view
-def judgement_appeal(request: HttpRequest, key: UUID, slot: int) -> HttpResponse:
-    """As `review_appeal`, about one's own judgement."""
-    return _appeal(request, _judged_or_missing(request, key, slot))
+    return _appeal(request, _own_or_missing(request, key, slot))
 
 
 def _discuss(request: HttpRequest, own: _Own) -> HttpResponse:
@@ -153,7 +133,7 @@ def _discuss(request: HttpRequest, own: _Own) -> HttpResponse:
     if request.method == "POST" and form.is_valid():
         try:
             write_message(
-                campaign=own.given.campaign, subject=own.subject, by=person_of(request), **form.cleaned_data
+                campaign=own.review.campaign, subject=own.subject, by=person_of(request), **form.cleaned_data
             )
         except ProblemError as error:
             show_problem(form, error)
@@ -167,7 +147,7 @@ def _appeal(request: HttpRequest, own: _Own) -> HttpResponse:
     status = 400
     if form.is_valid():
         try:
-            appeal(given=own.given, by=person_of(request), **form.cleaned_data)
+            appeal(review=own.review, by=person_of(request), **form.cleaned_data)
         except ProblemError as error:
             show_problem(form, error)
             status = error.status
@@ -185,17 +165,16 @@ def _show(
     appeal_form: AppealForm | None = None,
     status: int = 200,
 ) -> HttpResponse:
-    campaign, person = own.given.campaign, person_of(request)
+    campaign, person = own.review.campaign, person_of(request)
     names = Names(campaign, reader=person, to_reviewer=True)
     context = {
         "station": "reviews",
         "campaign": campaign,
         **own.source,
-        "noun": "comparison" if isinstance(own.given, Judgement) else "review",
         "own_href": own.address,
         "message_address": own.discussion,
         "appeal_address": f"{own.address}appeal/",
-        "requests": _requests(own.given, appeal_form),
+        "requests": _requests(own.review, appeal_form),
         "decisions": _decisions(own, person.pk, appeal_form),
         "thread": thread_of(own.subject, names),
         "form": form,
@@ -217,8 +196,8 @@ def _form_for(against: str, given: AppealForm | None, *, revision: int | None = 
     return AppealForm(initial=initial, auto_id=f"id_{against.replace(':', '_')}_%s")
 
 
-def _requests(own: Given, form: AppealForm | None) -> list[dict[str, Any]]:
-    requests = own.change_requests.prefetch_related("appeals").order_by("-pk")
+def _requests(review: Review, form: AppealForm | None) -> list[dict[str, Any]]:
+    requests = review.change_requests.prefetch_related("appeals").order_by("-pk")
     return [
         {
             "change_request": each,
@@ -240,11 +219,9 @@ class _Told(NamedTuple):
 
 
 def _decisions(own: _Own, person_id: int, form: AppealForm | None) -> list[dict[str, Any]]:
-    is_judgement = isinstance(own.given, Judgement)
-    told = (
-        _comparison_adjudication(own.given) if isinstance(own.given, Judgement) else _adjudications(own.given)
-    )
-    field = "comparison_adjudication" if is_judgement else "adjudication"
+    compares = isinstance(own.subject, Comparison)
+    told = _comparison_adjudication(own.review) if compares else _adjudications(own.review)
+    field = "comparison_adjudication" if compares else "adjudication"
     about = {f"{field}__in": [each.decision.pk for each in told]}
     mine = with_subject(Appeal.objects.filter(appellant=person_id, **about)).order_by("revision")
     latest = {getattr(each, f"{field}_id"): each for each in mine}
@@ -273,16 +250,16 @@ def _adjudications(review: Review) -> list[_Told]:
             each.words,
             mine.get(each.criterion_id, "–"),
         )
-        for each in decisions_about([ItemOutput(pk=review.item_output_id)])[review.item_output_id]
+        for each in decisions_about([ItemOutput(pk=review.subject_id)])[review.subject_id]
     ]
 
 
-def _comparison_adjudication(judgement: Judgement) -> list[_Told]:
+def _comparison_adjudication(review: Review) -> list[_Told]:
     """By the letters under which this person saw the answers."""
-    adjudication = comparison_adjudications_about([Comparison(pk=judgement.comparison_id)]).get(
-        judgement.comparison_id
-    )
+    about = comparison_adjudications_about([Comparison(pk=review.subject_id)])
+    adjudication = about.get(review.subject_id)
     if adjudication is None:
         return []
-    words = order_words(adjudication.verdict.turned(adjudication.outputs, judgement.outputs))
-    return [_Told(adjudication, COMPARISON_DECISION, "Verdict", words, order_words(verdict_of(judgement)))]
+    decided = adjudication.preference.turned(adjudication.outputs, review.preference.outputs)
+    mine = preference_words(preference_of(review))
+    return [_Told(adjudication, COMPARISON_DECISION, "Preference", preference_words(decided), mine)]

@@ -6,20 +6,19 @@ from django.urls import reverse
 
 from evalapp.accounts.access import MemberRequest
 from evalapp.accounts.models import User
-from evalapp.adjudication.change_requests import JUDGEMENTS, REVIEWS
 from evalapp.adjudication.disagreements import DEFAULT_APART
 from evalapp.adjudication.discussion import Names, thread_of
 from evalapp.adjudication.models import Appeal
 from evalapp.adjudication.rights import why_not_adjudicate
-from evalapp.adjudication.side_by_side import reviews_beside_each_other, verdicts_beside_each_other
+from evalapp.adjudication.side_by_side import preferences_beside_each_other, reviews_beside_each_other
 from evalapp.adjudication.subjects import Subject, rated_outputs
 from evalapp.campaigns.models import Campaign, CampaignState, Comparison, ItemOutput
 from evalapp.core.errors import MissingError
 from evalapp.core.http import get_or_missing
-from evalapp.judgements.presentation import side_rows, sides_of
-from evalapp.judgements.queries import ComparisonTask, answers_side_by_side
-from evalapp.judgements.verdicts import Verdict
 from evalapp.reviews.change_requests import change_requests_of
+from evalapp.reviews.desks.preference import side_rows, sides_of
+from evalapp.reviews.preferences.answers import PreferenceAnswers
+from evalapp.reviews.preferences.tasks import ComparisonTask, answers_side_by_side
 from evalapp.reviews.queries import task_for
 
 
@@ -62,7 +61,7 @@ def source_context(campaign: Campaign, subject: Subject, reader: User) -> dict[s
 
 def sides_context(task: ComparisonTask) -> dict[str, Any]:
     """`source_context` of answers in the order of the task."""
-    sides = side_rows(task, sides_of(task), Verdict())
+    sides = side_rows(task, sides_of(task), PreferenceAnswers())
     return {"task": task, "sides": sides, "source_template": "adjudication/answers.html"}
 
 
@@ -73,8 +72,8 @@ def desk_context(
     names = Names(campaign, reader=request.user, to_reviewer=False)
     said: dict[str, Any] = (
         {
-            "said_template": "adjudication/verdicts_table.html",
-            "lines": verdicts_beside_each_other(campaign, subject, names),
+            "said_template": "adjudication/preferences_table.html",
+            "lines": preferences_beside_each_other(campaign, subject, names),
         }
         if isinstance(subject, Comparison)
         else {
@@ -97,12 +96,11 @@ def desk_context(
 def tabs_of(campaign: Campaign, current: str) -> list[dict[str, Any]]:
     """Disagreements, change requests, appeals; with how many wait."""
     address = [campaign.project.slug, campaign.pk]
-    desk = JUDGEMENTS if campaign.compares else REVIEWS
-    open_requests = change_requests_of(campaign, desk.kind).filter(resolved_at=None).count()
+    open_requests = change_requests_of(campaign).filter(resolved_at=None).count()
     appeals = Appeal.objects.filter(campaign=campaign, answered_at=None).count()
     labels = {
         "adjudication_list": "Disagreements",
-        desk.listed: f"Change requests ({open_requests})" if open_requests else "Change requests",
+        "change_request_list": f"Change requests ({open_requests})" if open_requests else "Change requests",
         "appeal_list": f"Appeals ({appeals})" if appeals else "Appeals",
     }
     return [

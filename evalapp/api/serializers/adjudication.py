@@ -7,11 +7,12 @@ from evalapp.adjudication.disagreements import APART_CHOICES, DEFAULT_APART
 from evalapp.adjudication.models import Adjudication, Appeal, Outcome
 from evalapp.api.fields import Body, Flag, Id, List, Paging, Text, Whole
 from evalapp.campaigns.models import Comparison, ItemOutput
-from evalapp.judgements.models import Choice
+from evalapp.reviews.preferences.models import Choice
 from evalapp.reviews.words import LONGEST_MESSAGE, LONGEST_REASON
 
 REASON = "The reviewers read it."
 STATES = ("open", "decided", "all")
+RANKS = "For each of the outputs its rank, 1 for the best; null of a pair."
 
 
 class DisagreementQuery(Paging):
@@ -127,7 +128,7 @@ class AppealAnswerBody(Body):
     value = Whole(min_value=-32_768, max_value=32_767, allow_null=True, default=None)
     not_applicable = Flag(default=False)
     choice = serializers.ChoiceField(
-        choices=Choice.choices, allow_blank=True, default="", help_text="The new verdict on a pair."
+        choices=Choice.choices, allow_blank=True, default="", help_text="The new preference on a pair."
     )
     ranks = List(
         child=Whole(min_value=1, max_value=5),
@@ -139,7 +140,7 @@ class AppealAnswerBody(Body):
 
 
 class OwnAppealSerializer(serializers.Serializer[Any]):
-    """My appeal about a review or judgement of mine. ``outcome`` is empty until it is answered."""
+    """My appeal about a review of mine. ``outcome`` is empty until it is answered."""
 
     against = serializers.SerializerMethodField()
     reason = serializers.CharField()
@@ -156,7 +157,7 @@ class OwnAppealSerializer(serializers.Serializer[Any]):
 class AppealBody(Body):
     against = Text(
         max_length=60,
-        help_text="“request” (the change request), or “decision:” and the criterion; of a judgement “decision”.",
+        help_text="“request” (the change request), or “decision:” and the criterion; of a comparison “decision”.",
     )
     reason = Text(max_length=LONGEST_REASON)
     revision = Whole(
@@ -186,11 +187,26 @@ class OwnDecisionSerializer(serializers.Serializer[Any]):
     decided_at = serializers.DateTimeField()
 
 
+class OwnComparisonAdjudicationSerializer(serializers.Serializer[Any]):
+    """What was decided about answers that I compared, by the letters under which I saw them."""
+
+    choice = serializers.CharField(source="preference.choice", allow_blank=True)
+    ranks = serializers.ListField(
+        source="preference.ranks", child=serializers.IntegerField(), allow_null=True, help_text=RANKS
+    )
+    reason = serializers.CharField(source="adjudication.reason")
+    revision = serializers.IntegerField(source="adjudication.revision")
+    decided_at = serializers.DateTimeField(source="adjudication.decided_at")
+
+
 class OwnDiscussionSerializer(serializers.Serializer[Any]):
-    """What is said and decided about an answer that I reviewed; nothing before I have."""
+    """What is said and decided about what I reviewed; nothing before I have. ``decisions`` are of a rating,
+    ``adjudication`` of a comparison.
+    """
 
     messages = ThreadMessageSerializer(many=True)
     decisions = OwnDecisionSerializer(many=True)
+    adjudication = OwnComparisonAdjudicationSerializer(allow_null=True)
 
 
 class ThreadMessageBody(Body):

@@ -20,7 +20,7 @@ class AddAssignmentsBody(Body):
         min_value=0,
         max_value=99,
         required=False,
-        help_text="The most percent of verdicts on the same two answers that say the same.",
+        help_text="The most percent of preferences on the same two answers that say the same.",
     )
     more = Whole(min_value=1, max_value=MOST_OVERLAP, default=1, help_text="Reviewers added to each item.")
 
@@ -74,7 +74,7 @@ class CalibratingSerializer(NamedSerializer):
     distance = serializers.FloatField(
         allow_null=True,
         help_text="Levels from the median of the others, on average; where answers are compared, the share of the "
-        "others' verdicts that differ.",
+        "others' preferences that differ.",
     )
 
     def get_is_admitted(self, each: Any) -> bool:

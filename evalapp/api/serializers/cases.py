@@ -8,7 +8,7 @@ from rest_framework import serializers
 from evalapp.analysis.case import CaseReview
 from evalapp.analysis.compared_case import CaseComparison
 from evalapp.api.serializers.comparison_adjudications import StatedSerializer
-from evalapp.api.serializers.judgements import JudgementSerializer
+from evalapp.api.serializers.preferences import GivenPreferenceSerializer
 from evalapp.datasets.api import MessageSerializer
 
 
@@ -76,7 +76,7 @@ class CaseOutputSerializer(serializers.Serializer[Any]):
 
 
 class CaseComparisonAdjudicationSerializer(StatedSerializer):
-    """What was decided where verdicts differ, in the order of the comparison's ``outputs``; it stands beside them."""
+    """What was decided where preferences differ, in the order of the comparison's ``outputs``; it stands beside them."""
 
     reason = serializers.CharField(source="adjudication.reason")
 
@@ -88,7 +88,7 @@ class CaseComparisonSerializer(serializers.Serializer[Any]):
         source="comparison.pk", help_text="What decisions and discussions name."
     )
     outputs = serializers.ListField(source="comparison.outputs", child=serializers.IntegerField())
-    judgements = JudgementSerializer(source="lines", many=True)
+    reviews = GivenPreferenceSerializer(source="lines", many=True)
     adjudication = serializers.SerializerMethodField()
 
     @extend_schema_field(CaseComparisonAdjudicationSerializer(allow_null=True))

@@ -8,8 +8,11 @@ from evalapp.reviews.words import LONGEST_REASON
 STATES = ("changes_requested", "resubmitted", "withdrawn")
 
 
-class _BaseChangeRequestSerializer(serializers.Serializer[Any]):
+class ChangeRequestSerializer(serializers.Serializer[Any]):
+    """A change request to a review. ``state``: changes_requested, resubmitted or withdrawn; it counts all the time."""
+
     id = serializers.IntegerField()
+    review = serializers.IntegerField(source="review_id")
     revision = serializers.IntegerField()
     reason = serializers.CharField()
     state = serializers.ChoiceField(choices=STATES)
@@ -18,36 +21,17 @@ class _BaseChangeRequestSerializer(serializers.Serializer[Any]):
     resubmitted_revision = serializers.IntegerField(allow_null=True)
 
 
-class ChangeRequestSerializer(_BaseChangeRequestSerializer):
-    """A change request to a review. ``state``: changes_requested, resubmitted or withdrawn; it counts all the time."""
-
-    review = serializers.IntegerField(source="review_id")
-
-
-class JudgementChangeRequestSerializer(_BaseChangeRequestSerializer):
-    """A change request to a judgement. ``state``: changes_requested, resubmitted or withdrawn; it counts all the time."""
-
-    judgement = serializers.IntegerField(source="judgement_id")
-
-
-class _ChangeRequestBody(Body):
-    reason = Text(max_length=LONGEST_REASON, help_text="The reviewer reads it.")
-
-
-class ChangeRequestBody(_ChangeRequestBody):
+class ChangeRequestBody(Body):
     review = Id()
-
-
-class JudgementChangeRequestBody(_ChangeRequestBody):
-    judgement = Id()
+    reason = Text(max_length=LONGEST_REASON, help_text="The reviewer reads it.")
 
 
 class OwnChangeRequestSerializer(serializers.Serializer[Any]):
     """What I submitted and am asked to look at again: amend it at its assignment and slot."""
 
-    campaign = serializers.UUIDField(source="given.campaign.key")
-    assignment = serializers.UUIDField(source="given.assignment.key")
-    slot = serializers.IntegerField(source="given.slot")
-    revision = serializers.IntegerField(source="given.revision")
+    campaign = serializers.UUIDField(source="review.campaign.key")
+    assignment = serializers.UUIDField(source="review.assignment.key")
+    slot = serializers.IntegerField(source="review.slot")
+    revision = serializers.IntegerField(source="review.revision")
     reason = serializers.CharField()
     created_at = serializers.DateTimeField()

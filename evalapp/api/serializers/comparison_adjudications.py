@@ -4,11 +4,9 @@ from rest_framework import serializers
 
 from evalapp.adjudication.models import ComparisonAdjudication
 from evalapp.api.fields import Body, Id, List, Paging, Text, Whole
-from evalapp.api.serializers.adjudication import REASON, STATES, ThreadMessageSerializer
-from evalapp.judgements.models import Choice
+from evalapp.api.serializers.adjudication import RANKS, REASON, STATES
+from evalapp.reviews.preferences.models import Choice
 from evalapp.reviews.words import LONGEST_REASON
-
-RANKS = "For each of the outputs its rank, 1 for the best; null of a pair."
 
 
 class DisputedQuery(Paging):
@@ -16,20 +14,20 @@ class DisputedQuery(Paging):
 
 
 class DisputedComparisonSerializer(serializers.Serializer[Any]):
-    """``farthest``: of the two most different verdicts, from 0 (the same) to 1 (the opposite preference)."""
+    """``farthest``: of the two most different preferences, from 0 (the same) to 1 (the opposite preference)."""
 
     comparison = serializers.IntegerField(source="subject_id")
     farthest = serializers.FloatField(source="apart.farthest")
-    verdicts = serializers.SerializerMethodField()
+    preferences = serializers.SerializerMethodField()
     is_decided = serializers.BooleanField(source="is_adjudicated")
     is_own = serializers.SerializerMethodField()
 
-    def get_verdicts(self, row: Any) -> int:
+    def get_preferences(self, row: Any) -> int:
         """How many there are."""
         return len(row.apart.rows)
 
     def get_is_own(self, row: Any) -> bool:
-        """You judged it, so somebody else has to decide."""
+        """You reviewed it, so somebody else has to decide."""
         return row.subject_id in self.context["view"].own
 
 
@@ -46,7 +44,7 @@ class ComparisonAdjudicationRevisionSerializer(StatedSerializer):
 
 
 class ComparisonAdjudicationSerializer(ComparisonAdjudicationRevisionSerializer):
-    """What was decided beside the judgements. ``earlier``: what it said before, the latest first."""
+    """What was decided beside the reviews. ``earlier``: what it said before, the latest first."""
 
     id = serializers.IntegerField()
     comparison = serializers.IntegerField(source="comparison_id")
@@ -58,22 +56,22 @@ class ComparisonAdjudicationSerializer(ComparisonAdjudicationRevisionSerializer)
         return [dict(ComparisonAdjudicationRevisionSerializer(each).data) for each in revisions]
 
 
-class StatedVerdictSerializer(StatedSerializer):
-    """One reviewer's verdict, in the order of the comparison's ``outputs``."""
+class StatedPreferenceSerializer(StatedSerializer):
+    """One reviewer's preference, in the order of the comparison's ``outputs``."""
 
     reviewer = serializers.CharField(source="name")
-    choice = serializers.CharField(source="verdict.choice", allow_blank=True)
+    choice = serializers.CharField(source="preference.choice", allow_blank=True)
     ranks = serializers.ListField(
-        source="verdict.ranks", child=serializers.IntegerField(), allow_null=True, help_text=RANKS
+        source="preference.ranks", child=serializers.IntegerField(), allow_null=True, help_text=RANKS
     )
-    comment = serializers.CharField(source="judgement.comment", allow_blank=True)
+    comment = serializers.CharField(source="review.comment", allow_blank=True)
 
 
 class ComparedSerializer(serializers.Serializer[Any]):
     comparison = serializers.IntegerField(source="comparison.pk")
     item = serializers.IntegerField(source="comparison.item_id")
     outputs = serializers.ListField(source="comparison.outputs", child=serializers.IntegerField())
-    verdicts = StatedVerdictSerializer(many=True)
+    preferences = StatedPreferenceSerializer(many=True)
     adjudication = ComparisonAdjudicationSerializer(allow_null=True)
 
 
@@ -90,22 +88,3 @@ class ComparisonAdjudicationBody(Body):
     )
     reason = Text(max_length=LONGEST_REASON, help_text=REASON)
     revision = Whole(default=0, help_text="Of the decision that it replaces; 0: the first.")
-
-
-class OwnComparisonAdjudicationSerializer(serializers.Serializer[Any]):
-    """What was decided about answers that I compared, by the letters under which I saw them."""
-
-    choice = serializers.CharField(source="verdict.choice", allow_blank=True)
-    ranks = serializers.ListField(
-        source="verdict.ranks", child=serializers.IntegerField(), allow_null=True, help_text=RANKS
-    )
-    reason = serializers.CharField(source="adjudication.reason")
-    revision = serializers.IntegerField(source="adjudication.revision")
-    decided_at = serializers.DateTimeField(source="adjudication.decided_at")
-
-
-class OwnComparisonDiscussionSerializer(serializers.Serializer[Any]):
-    """What is said and decided about answers that I compared; nothing before I have."""
-
-    messages = ThreadMessageSerializer(many=True)
-    adjudication = OwnComparisonAdjudicationSerializer(allow_null=True)

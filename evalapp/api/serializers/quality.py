@@ -24,7 +24,7 @@ class AgreementSoFarSerializer(AgreementRowSerializer):
 
 class HintSerializer(serializers.Serializer[Any]):
     """Something to look at; nothing follows from it by itself. ``cases`` are parameters of the list of cases,
-    or, where answers are compared, of the page of judgements.
+    or, where answers are compared, of the page of preferences.
     """
 
     kind = serializers.CharField(source="hint.kind")
@@ -34,11 +34,11 @@ class HintSerializer(serializers.Serializer[Any]):
     cases = serializers.DictField(source="hint.cases")
 
 
-class ReviewerVerdictsSerializer(serializers.Serializer[Any]):
+class ReviewerPreferencesSerializer(serializers.Serializer[Any]):
     """``first_side``: of a reviewer's preferences, the share for the answer that stood first; 0.5 is expected."""
 
     reviewer = serializers.CharField(source="name", help_text="As they are called on the pages.")
-    verdicts = serializers.IntegerField(source="given.verdicts")
+    preferences = serializers.IntegerField(source="given.preferences")
     ties = serializers.IntegerField(source="given.ties")
     both_bad = serializers.IntegerField(source="given.both_bad")
     first_side = MeasureSerializer(source="given.first_side")
@@ -80,8 +80,8 @@ class QualitySerializer(serializers.Serializer[Any]):
     differing = CaseRowSerializer(many=True, help_text="The outputs on which reviewers differ most.")
     differing_total = serializers.IntegerField()
     hints = HintSerializer(many=True)
-    verdicts = ReviewerVerdictsSerializer(
-        many=True, help_text="Where answers are compared: each reviewer's verdicts."
+    preferences = ReviewerPreferencesSerializer(
+        many=True, help_text="Where answers are compared: each reviewer's preferences."
     )
     left_items = LeftItemSerializer(many=True)
     unblinding = UnblindingSerializer(allow_null=True)

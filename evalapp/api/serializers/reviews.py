@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from drf_spectacular.utils import PolymorphicProxySerializer, extend_schema_field
 from rest_framework import serializers
 
 from evalapp.api.fields import Body, Fields, Number, Text, Whole
@@ -10,6 +11,7 @@ from evalapp.campaigns.models import CampaignState, Method
 from evalapp.datasets.api import MessageSerializer
 from evalapp.reviews.answers import LONGEST_SKIP_REASON, MOST_SECONDS
 from evalapp.reviews.flags import LONGEST_NOTE
+from evalapp.reviews.preferences.models import Choice
 from evalapp.rubrics.api import CriterionSerializer
 
 
@@ -32,7 +34,7 @@ class SeatSerializer(serializers.Serializer[Any]):
     method = serializers.ChoiceField(
         source="campaign.method",
         choices=Method.choices,
-        help_text="Where it is not pointwise, the work is under judgements/.",
+        help_text="Pointwise: each answer is rated. Else answers are compared, two by two or in a ranking.",
     )
     state = serializers.ChoiceField(source="campaign.state", choices=CampaignState.choices)
     deadline = serializers.DateTimeField(source="campaign.deadline", allow_null=True)
@@ -73,15 +75,48 @@ class AnswersSerializer(serializers.Serializer[Any]):
     correction = serializers.CharField(allow_null=True)
 
 
+class PreferenceSerializer(serializers.Serializer[Any]):
+    """``choice``: of two answers, A the first; empty for a ranking. ``ranks``: of each answer in the order
+    shown, 1 for the best; null for two.
+    """
+
+    choice = serializers.ChoiceField(choices=Choice.choices, allow_blank=True)
+    ranks = serializers.ListField(child=serializers.IntegerField(allow_null=True), allow_null=True)
+    comment = serializers.CharField(allow_blank=True)
+
+
+@extend_schema_field(
+    PolymorphicProxySerializer(
+        component_name="ReviewAnswers",
+        serializers=[AnswersSerializer, PreferenceSerializer],
+        resource_type_field_name=None,
+    )
+)
+class AnswersField(serializers.Field[Any, Any, Any, Any]):
+    """The answers of a review, by the kind of its campaign's reviews."""
+
+    def to_representation(self, value: Any) -> Any:
+        shape = PreferenceSerializer if "choice" in value else AnswersSerializer
+        return dict(shape(value).data)
+
+
 class DraftSerializer(serializers.Serializer[Any]):
     revision = serializers.IntegerField()
     saved_at = serializers.DateTimeField()
-    answers = AnswersSerializer()
+    answers = AnswersField()
+
+
+class ShownAnswerSerializer(serializers.Serializer[Any]):
+    """``candidate`` is empty where the campaign is blind."""
+
+    letter = serializers.CharField()
+    answer = serializers.CharField(allow_blank=True)
+    candidate = serializers.CharField(allow_blank=True)
 
 
 class TaskSerializer(serializers.Serializer[Any]):
-    """An output to review. ``assignment`` and ``slot`` are its URL; ``candidate`` is empty where the
-    campaign is blind. ``revision`` is that of my review of it, 0 before the first.
+    """What to review: one answer to rate, or those to compare. ``assignment`` and ``slot`` are its URL;
+    ``revision`` is that of my review of it, 0 before the first.
     """
 
     assignment = serializers.UUIDField()
@@ -89,11 +124,10 @@ class TaskSerializer(serializers.Serializer[Any]):
     messages = MessageSerializer(many=True)
     context = serializers.CharField(allow_blank=True)
     reference = serializers.CharField(allow_blank=True)
-    answer = serializers.CharField(allow_blank=True)
-    candidate = serializers.CharField(allow_blank=True)
+    shown = ShownAnswerSerializer(many=True, help_text="The answers as they stand, A first.")
     draft = DraftSerializer(allow_null=True)
     revision = serializers.IntegerField()
-    answers = AnswersSerializer(allow_null=True)
+    answers = AnswersField(allow_null=True)
 
 
 class NoWorkSerializer(serializers.Serializer[Any]):
@@ -121,7 +155,7 @@ class ReviewSerializer(serializers.Serializer[Any]):
     revision = serializers.IntegerField()
     submitted_at = serializers.DateTimeField()
     revised_at = serializers.DateTimeField(allow_null=True)
-    answers = AnswersSerializer()
+    answers = AnswersField()
     is_replay = serializers.BooleanField()
 
 
@@ -132,9 +166,11 @@ class SavedDraftSerializer(serializers.Serializer[Any]):
 
 
 ANSWERS_HELP = (
-    '{"scores": {criterion: level or "na"}, "tags": {criterion: [reason]}, "texts": {criterion: text}, '
+    'Of a rating {"scores": {criterion: level or "na"}, "tags": {criterion: [reason]}, "texts": {criterion: text}, '
     '"spans": {criterion: [{"label": number, "start": offset, "end": offset, "comment": text}]}, '
-    '"comment": text, "correction": text or null}'
+    '"comment": text, "correction": text or null}. Of two answers that are compared '
+    '{"choice": "a", "b", "tie" or "both_bad", "comment": text}, of more {"ranks": [rank of each answer in the '
+    'order shown, 1 for the best], "comment": text}.'
 )
 
 

@@ -24,8 +24,8 @@ from evalapp.api.serializers.adjudication import (
 from evalapp.campaigns.models import Campaign, CampaignState, Comparison
 from evalapp.core.errors import InvalidError, MissingError
 from evalapp.core.http import get_or_missing
-from evalapp.judgements.verdicts import Verdict
 from evalapp.reviews.change_requests import WAITING_FIRST
+from evalapp.reviews.preferences.answers import PreferenceAnswers
 from evalapp.rubrics.fields import NOT_APPLICABLE
 
 
@@ -57,7 +57,7 @@ def _value(values: dict[str, Any]) -> int | str | None:
 
 def _new_value(appeal: Appeal, values: dict[str, Any]) -> NewValue:
     if isinstance(appeal.against, ComparisonAdjudication):
-        return Verdict(values["choice"], values["ranks"])
+        return PreferenceAnswers(values["choice"], values["ranks"])
     return _value(values)
 
 

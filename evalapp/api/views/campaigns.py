@@ -20,13 +20,13 @@ from evalapp.campaigns.queries import assignment_counts
 from evalapp.campaigns.running import add_assignments
 from evalapp.core.errors import InvalidError
 from evalapp.core.http import get_or_missing
-from evalapp.judgements.calibration import people_in_round
-from evalapp.judgements.checks import checks_of
-from evalapp.judgements.differing import items_judged_apart
 from evalapp.reviews.admission import admit_by_name, admit_by_number
 from evalapp.reviews.differing import comparable_criteria, items_that_differ
 from evalapp.reviews.flags import flags_of, resolve_flag
 from evalapp.reviews.named import under_names
+from evalapp.reviews.preferences.calibration import people_in_round
+from evalapp.reviews.preferences.checks import checks_of
+from evalapp.reviews.preferences.differing import items_with_differing_preferences
 from evalapp.reviews.progress import team_progress
 from evalapp.rubrics.models import Criterion
 
@@ -34,13 +34,13 @@ from evalapp.rubrics.models import Criterion
 class CampaignAddAssignments(CampaignView):
     @operation("Add reviewers where they differ", body=AddAssignmentsBody, result=AddedToSerializer)
     def post(self, campaign_id: int) -> object:
-        """More reviewers for each item whose answers to a criterion lie apart, or whose verdicts differ."""
+        """More reviewers for each item whose answers to a criterion lie apart, or whose preferences differ."""
         campaign = self.campaign(campaign_id)
         values = self.body()
         wanted = {"agreement"} if campaign.compares else {"criterion", "least"}
         _require_only(values, wanted, of={"criterion", "least", "agreement"})
         if campaign.compares:
-            differing = partial(items_judged_apart, campaign, most=values["agreement"] / 100)
+            differing = partial(items_with_differing_preferences, campaign, most=values["agreement"] / 100)
         else:
             criterion = _criterion(campaign, values["criterion"])
             differing = partial(items_that_differ, campaign, criterion, least=values["least"])

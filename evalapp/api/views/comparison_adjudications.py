@@ -1,4 +1,4 @@
-"""Where verdicts on the same answers differ, by machine: found, read, and adjudicated."""
+"""Where preferences on the same answers differ, by machine: found, read, and adjudicated."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ from evalapp.accounts.permissions import Permission
 from evalapp.adjudication.disagreements import DisputedComparison, disputed_comparisons
 from evalapp.adjudication.rights import require_may_read
 from evalapp.adjudication.services import adjudicate_comparison
-from evalapp.adjudication.side_by_side import comparison_adjudications_about, verdicts_beside_each_other
+from evalapp.adjudication.side_by_side import comparison_adjudications_about, preferences_beside_each_other
 from evalapp.adjudication.subjects import given_by
 from evalapp.api.operations import chosen, operation
 from evalapp.api.serializers.comparison_adjudications import (
@@ -18,7 +18,7 @@ from evalapp.api.serializers.comparison_adjudications import (
 )
 from evalapp.api.views.adjudication import DisputeView
 from evalapp.campaigns.models import Comparison
-from evalapp.judgements.verdicts import Verdict
+from evalapp.reviews.preferences.answers import PreferenceAnswers
 
 
 class DisputedComparisonList(DisputeView):
@@ -28,7 +28,7 @@ class DisputedComparisonList(DisputeView):
         "List disputed comparisons", query=DisputedQuery, result=DisputedComparisonSerializer, paged=True
     )
     def get(self, campaign_id: int) -> object:
-        """Comparisons on which verdicts differ, the most different first. Empty for a campaign that rates answers."""
+        """Comparisons on which preferences differ, the most different first. Empty for a campaign that rates answers."""
         campaign = self.campaign(campaign_id)
         self.own = given_by(self.person, campaign)
         return self.page(disputed_comparisons(campaign).chosen(self.query["state"]))
@@ -40,13 +40,13 @@ class DisputedComparisonList(DisputeView):
 class ComparedDetail(DisputeView):
     @operation("Read what was said of compared answers", result=ComparedSerializer)
     def get(self, campaign_id: int, comparison_id: int) -> object:
-        """Every verdict turned into one order, that of ``outputs``; and what was decided beside them."""
+        """Every preference turned into one order, that of ``outputs``; and what was decided beside them."""
         comparison = self.comparison(campaign_id, comparison_id)
         campaign = comparison.item.campaign
         require_may_read(person=self.person, campaign=campaign, subject=comparison)
         return {
             "comparison": comparison,
-            "verdicts": verdicts_beside_each_other(campaign, comparison, self.names),
+            "preferences": preferences_beside_each_other(campaign, comparison, self.names),
             "adjudication": comparison_adjudications_about([comparison]).get(comparison.pk),
         }
 
@@ -57,7 +57,7 @@ class ComparisonAdjudicationList(DisputeView):
 
     @operation("List decisions on comparisons", result=ComparisonAdjudicationSerializer, paged=True)
     def get(self, campaign_id: int) -> object:
-        """Beside the judgements, never over them; latest first."""
+        """Beside the reviews, never over them; latest first."""
         adjudications = self.campaign(campaign_id).comparison_adjudications.select_related("decided_by")
         return self.page(adjudications.prefetch_related("revisions__decided_by"))
 
@@ -75,7 +75,7 @@ class ComparisonAdjudicationList(DisputeView):
         return adjudicate_comparison(
             campaign=campaign,
             comparison=chosen(compared, values["comparison"], "comparison", "comparison with id"),
-            verdict=Verdict(values["choice"], values["ranks"]),
+            preference=PreferenceAnswers(values["choice"], values["ranks"]),
             reason=values["reason"],
             revision=values["revision"],
             by=self.person,

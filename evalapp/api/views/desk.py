@@ -15,18 +15,14 @@ from evalapp.api.serializers.desk import (
     ReviewKeysBody,
     ReviewKeysSerializer,
 )
-from evalapp.api.serializers.judgements import MyJudgementSerializer
 from evalapp.api.serializers.reviews import ReviewSerializer
-from evalapp.api.views.judgements import shown_judgement
 from evalapp.api.views.reviews import ReviewView, shown_review
 from evalapp.campaigns.calibration import add_note
 from evalapp.campaigns.models import CampaignReviewer
 from evalapp.core.errors import ConflictError, InvalidError, MissingError
 from evalapp.core.http import field_errors
-from evalapp.judgements.calibration import round_of
-from evalapp.judgements.queries import judging_campaign_reviewer
-from evalapp.judgements.services import undo_last_judgement
 from evalapp.reviews.calibration import item_in_round, own_round_is_done
+from evalapp.reviews.preferences.calibration import round_of
 from evalapp.reviews.services import undo_last
 
 
@@ -36,18 +32,9 @@ class UndoReview(ReviewView):
         """Nothing that was acknowledged is taken away: amend what this names. 404 before my first."""
         campaign_reviewer = self.campaign_reviewer(key)
         self.body()
-        return shown_review(undo_last(reviewer=campaign_reviewer.user, campaign=campaign_reviewer.campaign))
-
-
-class UndoJudgement(ApiView):
-    @operation("Find my last judgement to change it", body=Nothing, result=MyJudgementSerializer)
-    def post(self, key: UUID) -> object:
-        """Nothing that was acknowledged is taken away: amend what this names. 404 before my first."""
-        campaign_reviewer = judging_campaign_reviewer(self.person, key)
-        self.body()
-        return shown_judgement(
-            undo_last_judgement(reviewer=campaign_reviewer.user, campaign=campaign_reviewer.campaign)
-        )
+        latest = undo_last(reviewer=campaign_reviewer.user, campaign=campaign_reviewer.campaign)
+        latest.campaign = campaign_reviewer.campaign
+        return shown_review(latest)
 
 
 class ReviewKeys(ApiView):

@@ -1,4 +1,4 @@
-"""Reviewing by machine: the services of the review page, and what a reviewer sees from `task_for` alone."""
+"""Reviewing by machine, whatever the kind of the campaign's reviews: the services of the review page."""
 
 from typing import Any
 from uuid import UUID
@@ -20,9 +20,9 @@ from evalapp.api.serializers.reviews import (
     TaskSerializer,
 )
 from evalapp.campaigns.allocation import NextReview, NoWork, next_review
-from evalapp.campaigns.models import CampaignReviewer, CampaignState
+from evalapp.campaigns.models import Campaign, CampaignReviewer, CampaignState
 from evalapp.core.errors import ConflictError, MissingError
-from evalapp.reviews.answers import ReviewAnswers, criteria_of, read_answers, read_client_id, read_seconds
+from evalapp.reviews.answers import criteria_of, read_client_id, read_seconds
 from evalapp.reviews.closing import (
     CLOSING_QUESTION,
     answer_closing,
@@ -30,23 +30,21 @@ from evalapp.reviews.closing import (
     decline_closing,
     is_asked,
 )
-from evalapp.reviews.drafts import answers_in
+from evalapp.reviews.desks import desk_of
 from evalapp.reviews.flags import flag_item
+from evalapp.reviews.kinds import KINDS, kind_of
 from evalapp.reviews.models import Review
 from evalapp.reviews.presentation import NO_WORK_WORDS, progress_payload
 from evalapp.reviews.queries import (
-    ANSWERS,
+    NOT_YOURS,
     Stand,
     TakenOffError,
-    Task,
-    answers_of,
     campaign_reviewer_for,
     campaign_reviewers_of,
     left_stand,
-    own_review,
+    own_reviews,
     stand_at,
     submitted_by,
-    task_for,
     with_progress,
 )
 from evalapp.reviews.services import amend_review, keep_draft, keep_of_left, skip_item, submit_at
@@ -67,7 +65,11 @@ class ReviewView(ApiView):
             return self.stand(key, slot)
         except TakenOffError as taken_off:
             left = left_stand(taken_off, self.person, key, slot)
-            raise keep_of_left(left, read_answers(self.body()["answers"])) from None
+            raise keep_of_left(left, self.answers(left)) from None
+
+    def answers(self, stand: Stand) -> Any:
+        """What was sent, read by the kind of the campaign's reviews."""
+        return kind_of(stand.assignment.campaign).read(self.body()["answers"])
 
 
 class SeatList(ReviewView):
@@ -96,16 +98,11 @@ class SeatDetail(ReviewView):
 
 
 class NextTask(ReviewView):
-    @operation("Get the next output to review", body=Nothing, result=NextSerializer)
+    @operation("Get what to review next", body=Nothing, result=NextSerializer)
     def post(self, key: UUID) -> object:
         """Claims an assignment where that is needed. The answer is the same until something is submitted."""
         campaign_reviewer = self.campaign_reviewer(key)
         self.body()
-        if campaign_reviewer.campaign.compares:
-            raise ConflictError(
-                "This campaign compares answers. Ask for its next comparison under judgements/.",
-                code="compares",
-            )
         found = next_review(campaign_reviewer=campaign_reviewer)
         if not isinstance(found, NextReview):
             return {
@@ -114,12 +111,15 @@ class NextTask(ReviewView):
                 "progress": progress_payload(campaign_reviewer, found),
             }
         progress = progress_payload(campaign_reviewer)
-        task = task_for(
-            item_output_id=found.item_output_id,
-            campaign=campaign_reviewer.campaign,
+        campaign = campaign_reviewer.campaign
+        task = kind_of(campaign).task(
+            assignment_key=found.assignment.key,
+            subject_id=found.subject_id,
+            campaign=campaign,
             reviewer=campaign_reviewer.user,
         )
-        return {"task": _task(found.assignment.key, found.slot, task), "no_work": None, "progress": progress}
+        shown = _task(campaign, found.assignment.key, found.slot, task)
+        return {"task": shown, "no_work": None, "progress": progress}
 
 
 def no_work_body(found: NoWork, campaign_reviewer: CampaignReviewer) -> dict[str, Any]:
@@ -150,49 +150,50 @@ class ClosingQuestion(ReviewView):
         return None
 
 
-def _task(assignment: UUID, slot: int, task: Task, review: Review | None = None) -> dict[str, Any]:
-    draft = None
-    if task.draft is not None:
-        draft = {
-            "revision": task.draft_revision,
-            "saved_at": task.draft_saved_at,
-            "answers": answers_in(task.draft).as_dict(),
-        }
+def _task(
+    campaign: Campaign, assignment: UUID, slot: int, task: Any, review: Review | None = None
+) -> dict[str, Any]:
+    desk = desk_of(campaign)
+    answers = desk.draft_of(task)
+    draft = answers and {
+        "revision": task.draft_revision,
+        "saved_at": task.draft_saved_at,
+        "answers": answers.as_dict(),
+    }
     return {
         "assignment": assignment,
         "slot": slot,
         "messages": task.messages,
         "context": task.context,
         "reference": task.reference,
-        "answer": task.answer,
-        "candidate": task.candidate_label,
+        "shown": desk.answers_shown(task),
         "draft": draft,
         "revision": review.revision if review else 0,
-        "answers": answers_of(review).as_dict() if review else None,
+        "answers": desk.kind.answers_of(review).as_dict() if review else None,
     }
 
 
 class TaskDetail(ReviewView):
-    @operation("Read an output that I review", result=TaskSerializer)
+    @operation("Read what I review", result=TaskSerializer)
     def get(self, key: UUID, slot: int) -> object:
         """One that I hold, or have reviewed. 409 where the campaign is closed (``campaign_closed``), and for
         one that went to somebody else, while my draft is kept (``lease_lost``).
         """
         stand = self.stand(key, slot)
-        review = None if stand.is_open else own_review(stand)
-        task = task_for(
-            item_output_id=stand.item_output_id, campaign=stand.assignment.campaign, reviewer=self.person
-        )
+        campaign = stand.assignment.campaign
+        kind = kind_of(campaign)
+        review = None if stand.is_open else kind.own_review(stand)
+        task = _task(campaign, stand.assignment.key, stand.slot, kind.task_at(stand), review)
         if review is None and not stand.is_open:
-            if stand.assignment.campaign.state == CampaignState.CLOSED:
-                raise CampaignClosedError(stand.assignment.campaign, NOT_COUNTED if task.draft else ".")
-            if task.draft is None:
-                raise MissingError("There is no such review work, or it is not yours.")
+            if campaign.state == CampaignState.CLOSED:
+                raise CampaignClosedError(campaign, NOT_COUNTED if task["draft"] else ".")
+            if task["draft"] is None:
+                raise MissingError(NOT_YOURS)
             raise ConflictError(
                 "Somebody else has taken this one since; what you wrote is kept as your draft.",
                 code="lease_lost",
             )
-        return _task(stand.assignment.key, stand.slot, task, review)
+        return task
 
     @operation(
         "Submit a review",
@@ -209,15 +210,13 @@ class TaskDetail(ReviewView):
         stand = self.stand_to_submit(key, slot)
         values = self.body()
         result = submit_at(
-            campaign_reviewer=stand.campaign_reviewer,
-            assignment=stand.assignment,
-            slot=stand.slot,
+            stand=stand,
             client_id=read_client_id(values["client_id"]),
-            answers=read_answers(values["answers"]),
+            answers=self.answers(stand),
             seconds_active=read_seconds(values["seconds_active"]),
             is_simulated=self.person.is_simulated,
         )
-        shown = _review(stand.assignment.campaign.key, stand.assignment.key, stand.slot, result.review)
+        shown = _review(stand, result.review)
         shown["is_replay"] = result.is_replay
         return Answer(shown, 200 if result.is_replay else 201)
 
@@ -225,46 +224,29 @@ class TaskDetail(ReviewView):
     def put(self, key: UUID, slot: int) -> object:
         """Until the campaign closes; what it said before is kept. 412 where ``revision`` is not the latest."""
         stand = self.stand_to_submit(key, slot)
-        review = own_review(stand)
+        review = own_reviews(stand).first()
         if review is None:
-            raise MissingError("There is no such review, or it is not yours.")
-        values = self.body()
-        amended = amend_review(
-            review=review,
-            by=self.person,
-            answers=read_answers(values["answers"]),
-            revision=values["revision"],
-        )
-        return _review(stand.assignment.campaign.key, stand.assignment.key, stand.slot, amended)
+            raise MissingError(NOT_YOURS)
+        revision = self.body()["revision"]
+        amended = amend_review(review=review, by=self.person, answers=self.answers(stand), revision=revision)
+        return _review(stand, amended)
 
 
-def _review(campaign: UUID, assignment: UUID, slot: int, review: Review) -> dict[str, Any]:
+def _review(stand: Stand, review: Review) -> dict[str, Any]:
     """My own review; read anew, because a service leaves what it replaced in the row's caches."""
-    stored = Review.objects.select_related("correction").prefetch_related(*ANSWERS).get(pk=review.pk)
-    return _shown(campaign, assignment, slot, stored, answers_of(stored))
-
-
-def _shown(
-    campaign: UUID, assignment: UUID, slot: int, review: Review, answers: ReviewAnswers
-) -> dict[str, Any]:
-    return {
-        "campaign": campaign,
-        "assignment": assignment,
-        "slot": slot,
-        "client_id": review.client_id,
-        "revision": review.revision,
-        "submitted_at": review.submitted_at,
-        "revised_at": review.revised_at,
-        "answers": answers.as_dict(),
-        "is_replay": False,
-    }
+    kind = kind_of(stand.assignment.campaign)
+    stored = kind.with_answers(Review.objects.filter(pk=review.pk)).get()
+    stored.campaign, stored.assignment = stand.assignment.campaign, stand.assignment
+    return shown_review(stored)
 
 
 class SubmittedList(ReviewView):
     @operation("List what I submitted", result=ReviewSerializer, paged=True)
     def get(self) -> object:
         """Latest first."""
-        reviews = submitted_by(self.person).prefetch_related(*ANSWERS)
+        reviews = submitted_by(self.person)
+        for kind in KINDS:
+            reviews = kind.with_answers(reviews)
         return self.page(reviews, dress=_shown_rows)
 
 
@@ -273,9 +255,18 @@ def _shown_rows(reviews: list[Review]) -> list[dict[str, Any]]:
 
 
 def shown_review(review: Review) -> dict[str, Any]:
-    """A review of the person's own; select ``campaign`` and ``assignment``, prefetch `ANSWERS`."""
-    slot = review.slot
-    return _shown(review.campaign.key, review.assignment.key, slot, review, answers_of(review))
+    """A review of the person's own, with its answers; select ``campaign`` and ``assignment``."""
+    return {
+        "campaign": review.campaign.key,
+        "assignment": review.assignment.key,
+        "slot": review.slot,
+        "client_id": review.client_id,
+        "revision": review.revision,
+        "submitted_at": review.submitted_at,
+        "revised_at": review.revised_at,
+        "answers": kind_of(review.campaign).answers_of(review).as_dict(),
+        "is_replay": False,
+    }
 
 
 class DraftDetail(ReviewView):
@@ -288,7 +279,7 @@ class DraftDetail(ReviewView):
         values = self.body()
         return keep_draft(
             stand=stand,
-            answers=read_answers(values["answers"]),
+            answers=self.answers(stand),
             seconds_active=read_seconds(values["seconds_active"]),
             revision=values["revision"],
         )

@@ -1,0 +1,144 @@
+"""The page on which a running campaign is given more items, or more reviewers where they differ, whether it
+rates answers or compares them.
+"""
+
+from typing import Any
+
+from django import forms
+from django.contrib import messages
+from django.http import HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_http_methods
+
+from evalapp.accounts.access import MemberRequest, project_view
+from evalapp.accounts.permissions import Permission
+from evalapp.campaigns.design import MOST_OVERLAP
+from evalapp.campaigns.models import Campaign
+from evalapp.campaigns.opening import strata_of_campaign
+from evalapp.campaigns.queries import campaigns_of
+from evalapp.campaigns.running import RUNNING, add_assignments, add_items
+from evalapp.core.errors import InvalidError, ProblemError
+from evalapp.core.form_fields import RowField, row_field
+from evalapp.core.http import get_or_missing, show_problem
+from evalapp.reviews.differing import comparable_criteria, items_that_differ
+from evalapp.reviews.preferences.differing import items_with_differing_preferences
+from evalapp.rubrics.models import Criterion
+
+
+class AddItemsForm(forms.Form):
+    items = forms.IntegerField(
+        required=False, min_value=1, label="How many items", help_text="Empty for all that are left."
+    )
+
+
+def _name_of(criterion: Criterion) -> str:
+    return criterion.name
+
+
+class AddAssignmentsForm(forms.Form):
+    """More reviewers for the items on which people differ: ``where`` is the field that says how far."""
+
+    where = ""
+    more = forms.IntegerField(
+        min_value=1, max_value=MOST_OVERLAP, initial=1, label="Further reviewers for each item"
+    )
+    field_order = ("criterion", "least", "agreement", "more")
+
+    def __init__(self, *args: Any, campaign: Campaign, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.campaign = campaign
+
+    def differing(self) -> set[int]:
+        """The items on which people differ as far as the form says."""
+        raise NotImplementedError
+
+
+class WhereScoresDifferForm(AddAssignmentsForm):
+    where = "least"
+    criterion = RowField(Criterion.objects.none(), empty_label=None, name_of=_name_of)
+    least = forms.IntegerField(
+        min_value=1,
+        initial=2,
+        label="Where the answers lie at least so far apart",
+        help_text="In levels; 1 for yes or no. Of a category any two different answers count.",
+    )
+
+    def __init__(self, *args: Any, campaign: Campaign, **kwargs: Any) -> None:
+        super().__init__(*args, campaign=campaign, **kwargs)
+        chosen = [criterion.pk for criterion in comparable_criteria(campaign)]
+        row_field(self, "criterion").queryset = Criterion.objects.filter(pk__in=chosen).order_by("position")
+
+    def differing(self) -> set[int]:
+        return items_that_differ(
+            self.campaign, self.cleaned_data["criterion"], least=self.cleaned_data["least"]
+        )
+
+
+class WherePreferencesDifferForm(AddAssignmentsForm):
+    where = "agreement"
+    agreement = forms.IntegerField(
+        min_value=0,
+        max_value=99,
+        initial=50,
+        label="Where at most so many percent of the preferences agree",
+        help_text="Of every two people’s preferences on the same two answers of an item: how many say the same.",
+    )
+
+    def differing(self) -> set[int]:
+        return items_with_differing_preferences(self.campaign, most=self.cleaned_data["agreement"] / 100)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@project_view(Permission.EDIT_CAMPAIGNS)
+def campaign_additions(request: MemberRequest, pk: int) -> HttpResponse:
+    """More items, or more reviewers where they differ; ``show`` counts those items first."""
+    campaign = get_or_missing(campaigns_of(request.project), pk=pk)
+    asked = request.POST.get("add", "")
+    items_form = AddItemsForm(request.POST if asked == "items" else None)
+    form_of = WherePreferencesDifferForm if campaign.compares else WhereScoresDifferForm
+    assignments_form = form_of(request.POST if asked in ("assignments", "show") else None, campaign=campaign)
+    context: dict[str, Any] = {
+        "campaign": campaign,
+        "items_form": items_form,
+        "assignments_form": assignments_form,
+        "left": sum(strata_of_campaign(campaign).values()),
+        "is_running": campaign.state in RUNNING,
+        "station": "campaigns",
+    }
+    status = 200
+    if request.method == "POST":
+        form: forms.Form = items_form if asked == "items" else assignments_form
+        status = 400
+        if form.is_valid():
+            try:
+                said = _add_items(request, campaign, items_form) if asked == "items" else ""
+                if asked == "assignments":
+                    said = _add_assignments(request, campaign, assignments_form)
+            except ProblemError as error:
+                show_problem(form, error)
+                status = error.status
+            else:
+                if said:
+                    messages.success(request, said)
+                    return redirect("campaign_additions", slug=request.project.slug, pk=pk)
+                context["differing"] = len(assignments_form.differing())
+                status = 200
+    return render(request, "reviews/additions.html", context, status=status)
+
+
+def _add_items(request: MemberRequest, campaign: Campaign, form: AddItemsForm) -> str:
+    added = add_items(campaign=campaign, wanted=form.cleaned_data["items"], by=request.user)
+    return f"{added:,} item{'s' if added > 1 else ''} added; they come after what is there."
+
+
+def _add_assignments(request: MemberRequest, campaign: Campaign, form: AddAssignmentsForm) -> str:
+    more = form.cleaned_data["more"]
+    added = add_assignments(campaign=campaign, differing=form.differing, more=more, by=request.user)
+    if not added.differing:
+        message = (
+            "On no item do people differ so far, or those where they do wait for reviewers added before."
+        )
+        raise InvalidError(message, fields={form.where: [message]})
+    left = added.differing - added.items
+    left_out = f" {left:,} need more people than review here." if left else ""
+    return f"{added.items:,} of {added.differing:,} items go to more reviewers.{left_out}"

@@ -1,0 +1,55 @@
+"""What the script of a desk takes: a slot as JSON, and its configuration."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+from uuid import uuid4
+
+from django.template.loader import render_to_string
+from django.urls import reverse
+from django.utils.crypto import salted_hmac
+
+from evalapp.accounts.models import User
+from evalapp.accounts.review_keys import keys_of
+from evalapp.campaigns.models import Campaign, CampaignReviewer
+from evalapp.reviews.desks import desk_of
+from evalapp.reviews.models import Review
+from evalapp.reviews.presentation import progress_payload
+
+
+def task_payload(
+    *, url: str, task: Any, campaign_reviewer: CampaignReviewer, review: Review | None = None
+) -> dict[str, Any]:
+    """A slot as the page's script takes it; ``review``: what was submitted there before, with its answers."""
+    desk = desk_of(campaign_reviewer.campaign)
+    draft, saved_at = desk.draft_of(task), task.draft_saved_at
+    return {
+        "url": url,
+        "client_id": str(uuid4()),
+        "revision": review.revision if review else 0,
+        "source_html": render_to_string("reviews/source.html", {"task": task}),
+        **desk.shown(task),
+        "answers": desk.kind.answers_of(review).as_dict() if review else None,
+        "draft": draft.as_dict() if draft is not None else None,
+        "draft_seconds": task.draft_seconds,
+        "draft_revision": task.draft_revision,
+        "draft_saved_at": saved_at.isoformat() if saved_at else None,
+        "progress": progress_payload(campaign_reviewer),
+    }
+
+
+def page_config(
+    *, campaign: Campaign, user: User, task: dict[str, Any], fields: Mapping[str, Sequence[str]] | None = None
+) -> dict[str, Any]:
+    """What the page's script needs to know; it holds no secret and no id."""
+    desk = desk_of(campaign)
+    return {
+        "task": task,
+        "next_url": reverse("review_next", args=[campaign.key]),
+        "undo_url": reverse("review_undo", args=[campaign.key]),
+        "keys_url": reverse("review_keys"),
+        "keys": keys_of(user, without=desk.unused_keys(campaign)),
+        # Drafts of two people on one browser must not meet; the real id stays here.
+        "reviewer": salted_hmac("evalapp.reviews.drafts", str(user.pk)).hexdigest()[:16],
+        **desk.config(campaign),
+        "errors": dict(fields or {}),
+    }

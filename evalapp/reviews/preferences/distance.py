@@ -1,0 +1,112 @@
+"""How far preferences on the same answers lie apart, and where they do."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from itertools import combinations
+from statistics import fmean
+from typing import Generic, NamedTuple, Protocol, TypeVar
+
+from django.db.models import QuerySet
+
+from evalapp.campaigns.models import Purpose
+from evalapp.reviews.models import Review
+from evalapp.reviews.preferences.answers import PreferenceAnswers
+from evalapp.reviews.preferences.duels import duels_of
+
+CHUNK = 5_000
+# A tie, or both bad, beside a preference: between the same and the opposite.
+_HALF = 0.5
+
+
+class Told(Protocol):
+    """A preference with what it is of; ``duels`` are as of `reviews.preferences.duels`."""
+
+    @property
+    def comparison_id(self) -> int: ...
+
+    def duels(self) -> Iterator[tuple[int, int, float | None]]: ...
+
+
+Row = TypeVar("Row", bound=Told)
+
+
+class Apart(NamedTuple, Generic[Row]):
+    """Preferences on the same answers. ``farthest``: of the two most different, from 0 (the same) to 1 (the
+    opposite); ``mean``: of all two.
+    """
+
+    comparison_id: int
+    rows: list[Row]
+    farthest: float
+    mean: float
+
+
+def told_apart(rows: Iterable[Row]) -> list[Apart[Row]]:
+    """Every comparison with two preferences that differ, the most different first."""
+    by_comparison: dict[int, list[Row]] = defaultdict(list)
+    for row in rows:
+        by_comparison[row.comparison_id].append(row)
+    found = []
+    for comparison, given in by_comparison.items():
+        distances = [distance(one, other) for one, other in combinations(given, 2)]
+        if distances and max(distances) > 0:
+            found.append(Apart(comparison, given, max(distances), fmean(distances)))
+    return sorted(found, key=lambda each: (-each.farthest, -each.mean, each.comparison_id))
+
+
+def distance(one: Told, other: Told) -> float:
+    """How far two preferences on the same answers lie apart: the mean over every two of the answers of 0 for the
+    same, 1 for the opposite preference, ½ for a preference beside a tie or "both bad", or those beside each other.
+    """
+    points, others = _points(one), _points(other)
+    return fmean(_between(points[pair], others[pair]) for pair in points)
+
+
+def _points(row: Told) -> dict[tuple[int, int], float | None]:
+    """By two answers, the lower id first: what that one got; None is "both bad"."""
+    found: dict[tuple[int, int], float | None] = {}
+    for first, second, points in row.duels():
+        if first < second or points is None:
+            found[min(first, second), max(first, second)] = points
+        else:
+            found[second, first] = 1 - points
+    return found
+
+
+def _between(one: float | None, other: float | None) -> float:
+    if one is None or other is None:
+        return 0.0 if one is other else _HALF
+    return abs(one - other)
+
+
+class GivenPreference(NamedTuple):
+    """What a review of a comparison says, as it was given; ``own_order``: the comparison's outputs in its own order."""
+
+    comparison_id: int
+    reviewer_id: int
+    outputs: list[int]
+    choice: str
+    ranks: list[int] | None
+    own_order: list[int]
+
+    @property
+    def turned(self) -> PreferenceAnswers:
+        """In the comparison's own order."""
+        return PreferenceAnswers(self.choice, self.ranks).turned(self.outputs, self.own_order)
+
+    def duels(self) -> Iterator[tuple[int, int, float | None]]:
+        return duels_of(self.outputs, self.choice, self.ranks)
+
+
+def given_preferences(reviews: QuerySet[Review]) -> list[GivenPreference]:
+    """Those of reviews alone, in the order in which they were given."""
+    columns = (
+        "comparison",
+        "reviewer",
+        "preference__outputs",
+        "preference__choice",
+        "preference__ranks",
+        "comparison__outputs",
+    )
+    given = reviews.filter(purpose=Purpose.REVIEW).order_by("pk")
+    return [GivenPreference(*row) for row in given.values_list(*columns).iterator(CHUNK)]

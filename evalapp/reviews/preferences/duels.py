@@ -1,0 +1,22 @@
+"""A preference told by twos: what each answer got against each other."""
+
+from collections.abc import Iterator, Sequence
+from itertools import combinations
+from typing import TypeVar
+
+from evalapp.reviews.preferences.models import Choice
+
+Shown = TypeVar("Shown")
+
+POINTS = {Choice.A: 1.0, Choice.B: 0.0, Choice.TIE: 0.5, Choice.BOTH_BAD: None}
+
+
+def duels_of(
+    shown: Sequence[Shown], choice: str, ranks: Sequence[int] | None
+) -> Iterator[tuple[Shown, Shown, float | None]]:
+    """Every two of what was shown, with what the one that stood first got; a ranking tells them all."""
+    if ranks is None:
+        yield shown[0], shown[1], POINTS[Choice(choice)]
+        return
+    for one, other in combinations(range(len(shown)), 2):
+        yield shown[one], shown[other], float(ranks[one] < ranks[other])

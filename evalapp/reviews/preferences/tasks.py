@@ -1,0 +1,122 @@
+"""What a reviewer sees of a comparison. What a blind reviewer may see of an output is decided by
+`reviews.queries.task_for` alone; here its tasks are only put side by side.
+"""
+
+import json
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from django.db import connection
+
+from evalapp.accounts.models import User
+from evalapp.campaigns.comparisons import arranged
+from evalapp.campaigns.models import Campaign
+from evalapp.core.errors import MissingError
+from evalapp.core.simulated_mark import marked
+from evalapp.reviews.models import Review
+from evalapp.reviews.preferences.answers import PreferenceAnswers, read_preference
+from evalapp.reviews.preferences.models import Choice
+from evalapp.reviews.queries import NOT_YOURS, Task, task_for
+
+LETTERS = "ABCDE"
+
+_SHOWN = """
+SELECT comparison.outputs, assignment.arrangement, draft.outputs, draft.body, draft.revision, draft.saved_at
+FROM evalapp_assignment assignment
+JOIN evalapp_comparison comparison ON comparison.item_id = assignment.item_id
+LEFT JOIN evalapp_draft draft ON draft.comparison_id = comparison.id AND draft.reviewer_id = %(user)s
+WHERE assignment.key = %(assignment)s AND assignment.campaign_id = %(campaign)s AND comparison.id = %(comparison)s
+"""
+
+
+class ShownAnswer(NamedTuple):
+    """One of the answers; ``letter`` is all that a blind reviewer learns of whose it is."""
+
+    letter: str
+    text: str
+    candidate_label: str
+    is_simulated: bool
+
+    @property
+    def candidate(self) -> str:
+        return marked(self.candidate_label, self)
+
+
+class ComparisonTask(NamedTuple):
+    """All that a reviewer sees of a comparison; no id, run or peer has a field.
+
+    ``outputs`` (ItemOutput ids as shown) is for the services and never leaves the server.
+    """
+
+    messages: list[dict[str, str]]
+    context: str
+    reference: str
+    answers: list[ShownAnswer]
+    outputs: list[int]
+    draft: PreferenceAnswers | None = None
+    draft_seconds: float = 0.0
+    draft_revision: int = 0
+    draft_saved_at: datetime | None = None
+
+    @property
+    def is_pair(self) -> bool:
+        return len(self.answers) == 2
+
+
+def comparison_task(
+    *, assignment_key: UUID, comparison_id: int, campaign: Campaign, reviewer: User
+) -> ComparisonTask:
+    """The outputs as they stand at this assignment, their example, and the reviewer's own draft."""
+    keys: dict[str, Any] = {
+        "user": reviewer.pk,
+        "assignment": assignment_key,
+        "campaign": campaign.pk,
+        "comparison": comparison_id,
+    }
+    with connection.cursor() as database:
+        database.execute(_SHOWN, keys)
+        row = database.fetchone()
+    if row is None:
+        raise MissingError(NOT_YOURS)
+    outputs, arrangement, was, body, revision, saved_at = row
+    shown = arranged(outputs, arrangement)
+    draft = json.loads(body) if body is not None else None
+    seconds = draft.pop("seconds_active", 0.0) if draft else 0.0
+    return answers_side_by_side(shown, campaign=campaign, reader=reviewer)._replace(
+        draft=read_preference(draft).turned(was, shown) if draft is not None else None,
+        draft_seconds=seconds,
+        draft_revision=revision or 0,
+        draft_saved_at=saved_at,
+    )
+
+
+def answers_side_by_side(outputs: Sequence[int], *, campaign: Campaign, reader: User) -> ComparisonTask:
+    """The outputs (ids of ItemOutput) in this order, and their example, as the reader may see them."""
+    tasks = [task_for(item_output_id=pk, campaign=campaign, reviewer=reader) for pk in outputs]
+    return ComparisonTask(
+        messages=tasks[0].messages,
+        context=tasks[0].context,
+        reference=tasks[0].reference,
+        answers=[_answer(*each) for each in zip(LETTERS, tasks, strict=False)],
+        outputs=list(outputs),
+    )
+
+
+def _answer(letter: str, task: Task) -> ShownAnswer:
+    return ShownAnswer(letter, task.answer, task.candidate_label, task.is_simulated)
+
+
+def preference_of(review: Review) -> PreferenceAnswers:
+    """What the review says now, of its preference's ``outputs`` in their order. Select ``preference``."""
+    said = review.preference
+    return PreferenceAnswers(said.choice, said.ranks, review.comment)
+
+
+def preference_words(answers: PreferenceAnswers, letters: Sequence[str] = LETTERS) -> str:
+    """The preference in a few words: "A is better", or the letters from best to last."""
+    if answers.ranks is None:
+        return Choice(answers.choice).label if answers.choice else ""
+    ranked = sorted(zip(answers.ranks, letters, strict=False), key=lambda each: each[0] or 0)
+    return " › ".join(letter for _, letter in ranked)
