@@ -7,7 +7,6 @@ from django.urls import URLPattern, path, re_path
 
 from evalapp.api.operations import ROUTES
 from evalapp.api.schema import SchemaView, no_such_url
-from evalapp.api.urls import urlpatterns as of_reviews
 
 SOURCE = Path(__file__).parent
 for found in sorted([*SOURCE.glob("*/api.py"), *SOURCE.glob("*/api/*.py"), SOURCE / "api/accounts.py"]):
@@ -16,6 +15,5 @@ for found in sorted([*SOURCE.glob("*/api.py"), *SOURCE.glob("*/api/*.py"), SOURC
 urlpatterns: list[URLPattern] = [
     path("schema/", SchemaView.as_view(), name="api_schema"),
     *ROUTES,
-    *of_reviews,
     re_path(r"^.*$", no_such_url, name="api_missing"),
 ]

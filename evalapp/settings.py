@@ -298,7 +298,7 @@ SPECTACULAR_SETTINGS = {
         "ProposalState": "evalapp.monitoring.models.ProposalState",
         "DeliveryState": "evalapp.webhooks.models.DeliveryState",
         "OutcomeEnum": "evalapp.adjudication.models.Outcome",
-        "ChangeRequestState": "evalapp.api.serializers.change_requests.STATES",
+        "ChangeRequestState": "evalapp.adjudication.api.change_requests.STATES",
         "KnownOutcome": "evalapp.reviews.preferences.models.KnownOutcome",
         "GivenOutcome": "evalapp.reviews.preferences.gold.OUTCOMES",
         "ParserKind": "evalapp.scoring.models.ParserKind",

@@ -221,7 +221,6 @@ ACCESS: dict[str, Access] = {
     "preference_list": both(P.VIEW_ANALYSIS),
     "preference_file": both(P.VIEW_ANALYSIS),
     "differing_preferences": both(P.VIEW_ANALYSIS),
-    "api_change_request_list": both(P.ADJUDICATE),
     "api_change_request_withdraw": both(P.ADJUDICATE),
     # exports
     "label_parser": Access(P.VIEW_ANALYSIS, P.EDIT_DATA),

@@ -166,7 +166,7 @@ def judge_everything(spy: Spy, campaign: Campaign, *, at_most: int) -> None:
             spy.ask("POST", url, {**given, "answers": otherwise, "revision": 0}, as_json=True)
         spy.ask("GET", url)
     spy.ask("GET", start)
-    for name in ("review_home", "review_submitted", "api_my_preferences"):
+    for name in ("review_home", "review_submitted", "api_my_reviews"):
         spy.ask("GET", reverse(name))
     for name in ("review_calibration", "review_undo"):
         for method in ("GET", "POST"):

@@ -1,16 +1,130 @@
-"""The cases behind a number."""
+"""The cases behind a number, and all that was said about one item."""
 
 from typing import Any
 
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
+from evalapp.adjudication.api.comparisons import StatedSerializer
+from evalapp.analysis.api.preferences import GivenPreferenceSerializer
 from evalapp.analysis.api.shared import METRIC_WORDS, AnalysisView, ViewQuery
+from evalapp.analysis.case import CaseReview, load_case
 from evalapp.analysis.case_lists import CaseList as CaseSequence
 from evalapp.analysis.case_lists import cases_at
 from evalapp.analysis.cases import LONGEST_NUMBER, CaseRow
+from evalapp.analysis.compared_case import CaseComparison, comparisons_of_item
 from evalapp.api.fields import Paging
 from evalapp.api.operations import operation, route
+from evalapp.campaigns.queries import is_reviewing_blind
+from evalapp.datasets.api import MessageSerializer
 from evalapp.rubrics.models import Criterion
+
+
+class CaseMarkSerializer(serializers.Serializer[Any]):
+    """A stretch of the output that was marked, in code points of its text."""
+
+    criterion = serializers.CharField(source="criterion.key")
+    label = serializers.CharField()
+    start = serializers.IntegerField(source="span.start")
+    end = serializers.IntegerField(source="span.end")
+    text = serializers.CharField(source="quote")
+    comment = serializers.CharField(source="span.comment", allow_blank=True)
+
+
+class CaseReviewSerializer(serializers.Serializer[Any]):
+    review = serializers.IntegerField(source="review.pk")
+    reviewer = serializers.CharField(source="name", help_text="A pseudonym, or “You”.")
+    is_simulated = serializers.BooleanField(source="review.is_simulated")
+    has_change_request = serializers.SerializerMethodField()
+    answers = serializers.SerializerMethodField()
+    tags = serializers.ListField(child=serializers.CharField())
+    comment = serializers.CharField(source="review.comment", allow_blank=True)
+    correction = serializers.SerializerMethodField()
+    marks = CaseMarkSerializer(many=True)
+
+    def get_has_change_request(self, given: CaseReview) -> bool:
+        """It waits for its reviewer, who was asked to look at it again."""
+        return given.change_request is not None
+
+    def get_answers(self, given: CaseReview) -> dict[str, str]:
+        """By criterion."""
+        return {criterion.key: answer for criterion, answer in given.answers}
+
+    def get_correction(self, given: CaseReview) -> str | None:
+        correction = getattr(given.review, "correction", None)
+        return correction.text if correction else None
+
+
+class CaseMetricSerializer(serializers.Serializer[Any]):
+    label = serializers.CharField()
+    value = serializers.FloatField(allow_null=True)
+    reason = serializers.CharField(allow_blank=True)
+    spans = serializers.ListField(child=serializers.CharField())
+    is_rule = serializers.BooleanField()
+
+
+class CaseDecisionSerializer(serializers.Serializer[Any]):
+    """What was decided where reviewers differ; it stands beside their reviews. ``value`` null is N/A."""
+
+    criterion = serializers.CharField(source="criterion.key")
+    value = serializers.IntegerField(allow_null=True)
+    reason = serializers.CharField()
+
+
+class CaseOutputSerializer(serializers.Serializer[Any]):
+    item_output = serializers.IntegerField(
+        source="entry.pk", help_text="What decisions and discussions name."
+    )
+    candidate = serializers.IntegerField(source="candidate.pk")
+    label = serializers.CharField(source="candidate.model_version.label")
+    text = serializers.CharField(source="entry.output.text", allow_blank=True)
+    reviews = CaseReviewSerializer(many=True)
+    metrics = CaseMetricSerializer(many=True)
+    decisions = CaseDecisionSerializer(many=True)
+
+
+class CaseComparisonAdjudicationSerializer(StatedSerializer):
+    """What was decided where preferences differ, in the order of the comparison's ``outputs``; it stands beside them."""
+
+    reason = serializers.CharField(source="adjudication.reason")
+
+
+class CaseComparisonSerializer(serializers.Serializer[Any]):
+    """Answers that were compared. ``adjudication`` is null where nothing was decided."""
+
+    comparison = serializers.IntegerField(
+        source="comparison.pk", help_text="What decisions and discussions name."
+    )
+    outputs = serializers.ListField(source="comparison.outputs", child=serializers.IntegerField())
+    reviews = GivenPreferenceSerializer(source="lines", many=True)
+    adjudication = serializers.SerializerMethodField()
+
+    @extend_schema_field(CaseComparisonAdjudicationSerializer(allow_null=True))
+    def get_adjudication(self, compared: CaseComparison) -> Any:
+        if compared.adjudication is None or compared.adjudicated is None:
+            return None
+        shown = {
+            "choice": compared.adjudicated.choice,
+            "ranks": compared.adjudicated.ranks,
+            "adjudication": compared.adjudication,
+        }
+        return CaseComparisonAdjudicationSerializer(shown).data
+
+
+class CaseSerializer(serializers.Serializer[Any]):
+    """All that was said about one item."""
+
+    item = serializers.IntegerField(source="case.item.pk")
+    row_number = serializers.IntegerField(source="case.item.example.row_number")
+    messages = MessageSerializer(many=True, source="case.item.example.messages")
+    context = serializers.CharField(source="case.item.example.context", allow_blank=True)
+    outputs = CaseOutputSerializer(source="case.outputs", many=True)
+    comparisons = CaseComparisonSerializer(
+        many=True, help_text="Where answers are compared: those of this item that somebody judged."
+    )
+    is_reviewing = serializers.BooleanField(
+        help_text="You still review this campaign blind; what stands here shows what you should not know."
+    )
 
 
 class CaseQuery(Paging, ViewQuery):
@@ -104,3 +218,18 @@ class CaseList(AnalysisView):
         }
         flags = {name: "1" for name in _FLAGS if self.query[name]}
         return {**{name: str(value) for name, value in given.items()}, **flags}
+
+
+@route("campaigns/<int:campaign_id>/cases/<int:item_id>/", "api_case")
+class CaseDetail(AnalysisView):
+    @operation("Read a case", result=CaseSerializer)
+    def get(self, campaign_id: int, item_id: int) -> object:
+        """Prompt, candidates, scores, reasons, corrections and metrics of one item, what reviewers preferred, and
+        what was decided beside them. Reviewers by pseudonym, unless the project shows names.
+        """
+        campaign = self.campaign(campaign_id)
+        return {
+            "case": load_case(campaign, item_id, reader_id=self.person.pk),
+            "comparisons": comparisons_of_item(campaign, item_id, reader=self.person),
+            "is_reviewing": is_reviewing_blind(campaign, self.person),
+        }

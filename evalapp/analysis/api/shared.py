@@ -5,17 +5,14 @@ from typing import Any
 from django.http import QueryDict
 from rest_framework import serializers
 
-from evalapp.accounts.permissions import Permission
 from evalapp.analysis.filtered_scores import FilteredScores, load_filtered
 from evalapp.analysis.filters import ComparisonFilter, is_filter, read_filter
 from evalapp.analysis.keeping import Wanted, is_large
 from evalapp.analysis.kept_comparison import LargeComparison, large_comparison
 from evalapp.analysis.models import AnalysisKind
 from evalapp.api.fields import Query
-from evalapp.api.operations import ProjectView
-from evalapp.campaigns.models import Campaign, CampaignState
+from evalapp.campaigns.api.campaigns import OpenedCampaignView
 from evalapp.core.errors import InvalidError
-from evalapp.core.http import get_or_missing
 
 METRIC_WORDS = "A metric's name in the comparison, such as rougeL or external:7."
 REVIEWER_TYPES = ("all", "human", "simulated")
@@ -97,14 +94,7 @@ def require_no_problem(wanted: ComparisonFilter) -> ComparisonFilter:
     return wanted
 
 
-class AnalysisView(ProjectView):
-    required_permission = Permission.VIEW_ANALYSIS
-
-    def campaign(self, campaign_id: int) -> Campaign:
-        """Of a draft there is nothing to compare, so it is not there."""
-        opened = self.project.campaigns.exclude(state=CampaignState.DRAFT)
-        return get_or_missing(opened.select_related("project", "rubric_version"), pk=campaign_id)
-
+class AnalysisView(OpenedCampaignView):
     def reviewer_type(self) -> str:
         """Whose reviews count; a choice only where simulated ones are read at all."""
         return str(self.query["reviewer_type"]) if self.project.is_demonstration else "all"

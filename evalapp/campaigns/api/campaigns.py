@@ -28,6 +28,7 @@ from evalapp.campaigns.models import (
     Campaign,
     CampaignCandidate,
     CampaignReviewer,
+    CampaignState,
     Distribution,
     ItemChoice,
     Method,
@@ -222,6 +223,17 @@ class CampaignView(ProjectView):
             design = CampaignDesign(**{**blank, **values})
             raise invalid(problems | problems_of(design, self.project, draft=draft, unread=unread))
         return CampaignDesign(**values)
+
+
+class OpenedCampaignView(ProjectView):
+    """What there is of a campaign only once it is open."""
+
+    required_permission = Permission.VIEW_ANALYSIS
+
+    def campaign(self, campaign_id: int) -> Campaign:
+        """A draft is not there."""
+        opened = self.project.campaigns.exclude(state=CampaignState.DRAFT)
+        return get_or_missing(opened.select_related("project", "rubric_version"), pk=campaign_id)
 
 
 @route("campaigns/", "api_campaigns")

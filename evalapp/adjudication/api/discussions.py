@@ -1,28 +1,72 @@
-"""Discussions by machine: of those who decide, and of who submitted something, with their appeals."""
+"""Discussions: of those who decide, and of who submitted something."""
 
 from typing import Any
 from uuid import UUID
 
-from evalapp.adjudication.appeals import appeal, own_appeals
+from rest_framework import serializers
+
+from evalapp.adjudication.api.adjudications import RANKS, DisputeView
 from evalapp.adjudication.discussion import Names, thread_of, write_message
 from evalapp.adjudication.rights import require_may_read
 from evalapp.adjudication.side_by_side import comparison_adjudications_about, decisions_about
 from evalapp.adjudication.subjects import Subject, rated_outputs
-from evalapp.api.operations import ApiView, operation
-from evalapp.api.serializers.adjudication import (
-    AppealBody,
-    DiscussionSerializer,
-    OwnAppealSerializer,
-    OwnDiscussionSerializer,
-    ThreadMessageBody,
-)
-from evalapp.api.views.adjudication import DisputeView
+from evalapp.api.fields import Body, Text
+from evalapp.api.operations import ApiView, operation, route
 from evalapp.campaigns.models import Comparison, ItemOutput
 from evalapp.core.errors import MissingError
 from evalapp.core.http import get_or_missing
 from evalapp.reviews.kinds import kind_of
 from evalapp.reviews.models import Review
 from evalapp.reviews.queries import stand_at
+from evalapp.reviews.words import LONGEST_MESSAGE
+
+
+class ThreadMessageSerializer(serializers.Serializer[Any]):
+    """``author``: “You”, a pseudonym, or a name where the reader may see it."""
+
+    author = serializers.CharField(source="name")
+    text = serializers.CharField(source="message.text")
+    created_at = serializers.DateTimeField(source="message.created_at")
+
+
+class DiscussionSerializer(serializers.Serializer[Any]):
+    messages = ThreadMessageSerializer(many=True)
+
+
+class OwnDecisionSerializer(serializers.Serializer[Any]):
+    """What was decided about an answer that I reviewed. ``value`` null is N/A."""
+
+    criterion = serializers.CharField(source="criterion.key")
+    value = serializers.IntegerField(allow_null=True)
+    reason = serializers.CharField()
+    revision = serializers.IntegerField()
+    decided_at = serializers.DateTimeField()
+
+
+class OwnComparisonAdjudicationSerializer(serializers.Serializer[Any]):
+    """What was decided about answers that I compared, by the letters under which I saw them."""
+
+    choice = serializers.CharField(source="preference.choice", allow_blank=True)
+    ranks = serializers.ListField(
+        source="preference.ranks", child=serializers.IntegerField(), allow_null=True, help_text=RANKS
+    )
+    reason = serializers.CharField(source="adjudication.reason")
+    revision = serializers.IntegerField(source="adjudication.revision")
+    decided_at = serializers.DateTimeField(source="adjudication.decided_at")
+
+
+class OwnDiscussionSerializer(serializers.Serializer[Any]):
+    """What is said and decided about what I reviewed; nothing before I have. ``decisions`` are of a rating,
+    ``adjudication`` of a comparison.
+    """
+
+    messages = ThreadMessageSerializer(many=True)
+    decisions = OwnDecisionSerializer(many=True)
+    adjudication = OwnComparisonAdjudicationSerializer(allow_null=True)
+
+
+class ThreadMessageBody(Body):
+    text = Text(max_length=LONGEST_MESSAGE, help_text="Markdown.")
 
 
 class DiscussionView(DisputeView):
@@ -37,6 +81,7 @@ class DiscussionView(DisputeView):
         return {"messages": thread_of(subject, self.names)}
 
 
+@route("campaigns/<int:campaign_id>/outputs/<int:item_output_id>/discussion/", "api_discussion")
 class Discussion(DiscussionView):
     @operation("Read the discussion of an output", result=DiscussionSerializer)
     def get(self, campaign_id: int, item_output_id: int) -> object:
@@ -54,6 +99,7 @@ class Discussion(DiscussionView):
         return found
 
 
+@route("campaigns/<int:campaign_id>/comparisons/<int:comparison_id>/discussion/", "api_comparison_discussion")
 class ComparisonDiscussion(DiscussionView):
     @operation("Read the discussion of compared answers", result=DiscussionSerializer)
     def get(self, campaign_id: int, comparison_id: int) -> object:
@@ -86,6 +132,7 @@ def _subject(review: Review) -> Subject:
     return kind(pk=review.subject_id)
 
 
+@route("reviews/<uuid:key>/<int:slot>/discussion/", "api_my_discussion")
 class OwnDiscussion(OwnReviewView):
     @operation("Read the discussion of what I reviewed", result=OwnDiscussionSerializer)
     def get(self, key: UUID, slot: int) -> object:
@@ -119,15 +166,3 @@ class OwnDiscussion(OwnReviewView):
                 "preference": adjudication.preference.turned(adjudication.outputs, review.preference.outputs),
             }
         return shown
-
-
-class OwnAppeals(OwnReviewView):
-    @operation("List my appeals about a review", result=OwnAppealSerializer, paged=True)
-    def get(self, key: UUID, slot: int) -> object:
-        """Latest first, with their answers."""
-        return self.page(own_appeals(self.review(key, slot), self.person))
-
-    @operation("Appeal", body=AppealBody, result=OwnAppealSerializer, status=201)
-    def post(self, key: UUID, slot: int) -> object:
-        """Against a change request, or against what was decided. Somebody else than who decided answers."""
-        return appeal(review=self.review(key, slot), by=self.person, **self.body())

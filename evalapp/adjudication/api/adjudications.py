@@ -1,41 +1,98 @@
-"""Review of reviews by machine: disagreements, decisions, appeals, discussions."""
+"""Where reviewers differ, and what was decided."""
 
 from typing import Any
 
 from django.db.models import QuerySet
+from rest_framework import serializers
 
 from evalapp.accounts.permissions import Permission
-from evalapp.adjudication.appeals import NewValue, answer_appeal, appeals_of, subject_of
-from evalapp.adjudication.disagreements import Disagreement, worklist_of
+from evalapp.adjudication.disagreements import APART_CHOICES, DEFAULT_APART, Disagreement, worklist_of
 from evalapp.adjudication.discussion import Names
-from evalapp.adjudication.models import Adjudication, Appeal, ComparisonAdjudication
-from evalapp.adjudication.rights import require_may_read
+from evalapp.adjudication.models import Adjudication
 from evalapp.adjudication.services import AdjudicatedScore, adjudicate
 from evalapp.adjudication.subjects import given_by, rated_outputs
-from evalapp.api.operations import ProjectView, chosen, operation
-from evalapp.api.serializers.adjudication import (
-    AdjudicationBody,
-    AdjudicationSerializer,
-    AppealAnswerBody,
-    AppealSerializer,
-    DisagreementQuery,
-    DisagreementSerializer,
-)
-from evalapp.campaigns.models import Campaign, CampaignState, Comparison
+from evalapp.api.fields import Body, Flag, Id, Paging, Text, Whole
+from evalapp.api.operations import chosen, operation, route
+from evalapp.campaigns.api.campaigns import OpenedCampaignView
+from evalapp.campaigns.models import Campaign, Comparison
 from evalapp.core.errors import InvalidError, MissingError
 from evalapp.core.http import get_or_missing
-from evalapp.reviews.change_requests import WAITING_FIRST
-from evalapp.reviews.preferences.answers import PreferenceAnswers
+from evalapp.reviews.words import LONGEST_REASON
 from evalapp.rubrics.fields import NOT_APPLICABLE
 
+REASON = "The reviewers read it."
+STATES = ("open", "decided", "all")
+RANKS = "For each of the outputs its rank, 1 for the best; null of a pair."
 
-class DisputeView(ProjectView):
+
+class DisagreementQuery(Paging):
+    apart = serializers.ChoiceField(
+        choices=APART_CHOICES,
+        required=False,
+        default=DEFAULT_APART,
+        help_text="Points on a scale of 1 to 5, to which others are stretched; else any difference counts.",
+    )
+    state = serializers.ChoiceField(choices=STATES, required=False, default="open")
+
+
+class DisagreementSerializer(serializers.Serializer[Any]):
+    """A criterion of one output on which reviewers differ."""
+
+    item_output = serializers.IntegerField(source="item_output_id")
+    criterion = serializers.CharField(source="criterion.key")
+    low = serializers.IntegerField()
+    high = serializers.IntegerField()
+    answers = serializers.IntegerField(help_text="How many reviewers gave a level; N/A is left out.")
+    is_decided = serializers.BooleanField()
+    is_own = serializers.SerializerMethodField()
+
+    def get_is_own(self, row: Any) -> bool:
+        """You reviewed it, so somebody else has to decide."""
+        return row.item_output_id in self.context["view"].own
+
+
+class AdjudicationRevisionSerializer(serializers.Serializer[Any]):
+    revision = serializers.IntegerField()
+    value = serializers.IntegerField(allow_null=True)
+    reason = serializers.CharField()
+    decided_by = serializers.CharField()
+    decided_at = serializers.DateTimeField()
+
+
+class AdjudicationSerializer(serializers.Serializer[Any]):
+    """What was decided beside the reviews. ``value`` null is N/A; ``earlier``: what it said before."""
+
+    id = serializers.IntegerField()
+    item_output = serializers.IntegerField(source="item_output_id")
+    criterion = serializers.CharField(source="criterion.key")
+    value = serializers.IntegerField(allow_null=True)
+    reason = serializers.CharField()
+    revision = serializers.IntegerField()
+    decided_by = serializers.CharField()
+    decided_at = serializers.DateTimeField()
+    earlier = serializers.SerializerMethodField()
+
+    def get_earlier(self, decision: Adjudication) -> list[dict[str, Any]]:
+        """Latest first."""
+        revisions = sorted(decision.revisions.all(), key=lambda each: -each.revision)
+        return [dict(AdjudicationRevisionSerializer(each).data) for each in revisions]
+
+
+class AdjudicationBody(Body):
+    item_output = Id()
+    criterion = Text(max_length=40)
+    value = Whole(min_value=-32_768, max_value=32_767, allow_null=True, default=None)
+    not_applicable = Flag(default=False, help_text="Decide on N/A; leave ``value`` out.")
+    reason = Text(max_length=LONGEST_REASON, help_text=REASON)
+    revision = Whole(default=0, help_text="Of the decision that it replaces; 0: the first.")
+
+
+class DisputeView(OpenedCampaignView):
     required_permission = Permission.ADJUDICATE
     names: Names
 
     def campaign(self, campaign_id: int) -> Campaign:
-        opened = self.project.campaigns.exclude(state=CampaignState.DRAFT)
-        found = get_or_missing(opened.select_related("project", "rubric_version"), pk=campaign_id)
+        found = super().campaign(campaign_id)
         self.names = Names(found, reader=self.person, to_reviewer=False)
         return found
 
@@ -47,7 +104,7 @@ class DisputeView(ProjectView):
         return found
 
 
-def _value(values: dict[str, Any]) -> int | str | None:
+def given_value(values: dict[str, Any]) -> int | str | None:
     if values["not_applicable"] and values["value"] is not None:
         message = "Give a value or say that it is not applicable, not both."
         raise InvalidError(message, fields={"value": [message]})
@@ -55,12 +112,7 @@ def _value(values: dict[str, Any]) -> int | str | None:
     return NOT_APPLICABLE if values["not_applicable"] else value
 
 
-def _new_value(appeal: Appeal, values: dict[str, Any]) -> NewValue:
-    if isinstance(appeal.against, ComparisonAdjudication):
-        return PreferenceAnswers(values["choice"], values["ranks"])
-    return _value(values)
-
-
+@route("campaigns/<int:campaign_id>/disagreements/", "api_disagreements")
 class DisagreementList(DisputeView):
     own: set[int]
 
@@ -82,6 +134,7 @@ class DisagreementList(DisputeView):
         return f"{row.item_output_id}.{row.criterion.key}"
 
 
+@route("campaigns/<int:campaign_id>/adjudications/", "api_adjudications")
 class AdjudicationList(DisputeView):
     required_permission = Permission.VIEW_ANALYSIS
     post_permission = Permission.ADJUDICATE
@@ -98,7 +151,7 @@ class AdjudicationList(DisputeView):
         values = self.body()
         item_output = chosen(rated_outputs(campaign), values["item_output"], "item_output", "output with id")
         key = values["criterion"]
-        score = AdjudicatedScore(_value(values), values["reason"], values["revision"])
+        score = AdjudicatedScore(given_value(values), values["reason"], values["revision"])
         try:
             (decision,) = adjudicate(
                 campaign=campaign, item_output=item_output, scores={key: score}, by=self.person
@@ -113,32 +166,3 @@ def _decisions() -> QuerySet[Adjudication]:
     return Adjudication.objects.select_related("criterion", "decided_by").prefetch_related(
         "revisions__decided_by"
     )
-
-
-class AppealList(DisputeView):
-    order = WAITING_FIRST
-
-    @operation("List appeals", result=AppealSerializer, paged=True)
-    def get(self, campaign_id: int) -> object:
-        """Those that wait for an answer first."""
-        return self.page(appeals_of(self.campaign(campaign_id)))
-
-
-class AppealAnswer(DisputeView):
-    @operation("Answer an appeal", body=AppealAnswerBody, result=AppealSerializer)
-    def post(self, campaign_id: int, appeal_id: int) -> object:
-        """Not by who decided it, where somebody else can. “changed” withdraws the request, or revises the
-        decision to ``value``, of a comparison to ``choice`` or ``ranks``.
-        """
-        appeals = appeals_of(self.campaign(campaign_id))
-        found = get_or_missing(appeals, pk=appeal_id)
-        require_may_read(person=self.person, campaign=found.campaign, subject=subject_of(found))
-        values = self.body()
-        answer_appeal(
-            appeal=found,
-            by=self.person,
-            outcome=values["outcome"],
-            answer=values["answer"],
-            value=_new_value(found, values),
-        )
-        return appeals.get(pk=found.pk)

@@ -1,4 +1,4 @@
-"""The quality of a campaign while it runs, and the closing question of its reviewers."""
+"""The quality of a campaign while it runs."""
 
 from typing import Any
 
@@ -6,9 +6,11 @@ from rest_framework import serializers
 
 from evalapp.analysis.api.agreement import AgreementRowSerializer
 from evalapp.analysis.api.cases import CaseRowSerializer
-from evalapp.analysis.api.shared import SampledItemsSerializer
-from evalapp.api.fields import Body, List, MeasureSerializer, Whole
-from evalapp.datasets.api import MessageSerializer
+from evalapp.analysis.api.shared import AnalysisView, SampledItemsSerializer
+from evalapp.analysis.quality import quality_of
+from evalapp.api.fields import MeasureSerializer
+from evalapp.api.operations import operation, route
+from evalapp.rubrics.models import Criterion
 
 
 class AgreementSoFarSerializer(AgreementRowSerializer):
@@ -87,31 +89,13 @@ class QualitySerializer(serializers.Serializer[Any]):
     unblinding = UnblindingSerializer(allow_null=True)
 
 
-class ClosingTextSerializer(serializers.Serializer[Any]):
-    assignment = serializers.UUIDField(source="output.assignment_key")
-    slot = serializers.IntegerField(source="output.slot")
-    messages = MessageSerializer(many=True, source="task.messages")
-    answer = serializers.CharField(source="task.answer", allow_blank=True)
+@route("campaigns/<int:campaign_id>/quality/", "api_quality")
+class QualityDetail(AnalysisView):
+    criteria: list[Criterion]
 
-
-class ClosingSerializer(serializers.Serializer[Any]):
-    """``texts`` is empty where nothing is asked: your part is not done, or you have answered."""
-
-    question = serializers.CharField()
-    texts = ClosingTextSerializer(many=True)
-
-
-class BeliefBody(Body):
-    assignment = serializers.UUIDField()
-    slot = Whole()
-    belief = Whole(
-        min_value=-2,
-        max_value=2,
-        help_text="2: the tuned model, sure; 1: a guess; 0: cannot tell; -1: another, a guess; -2: sure.",
-    )
-
-
-class ClosingBody(Body):
-    """No beliefs at all: the question is left out, and not asked again."""
-
-    beliefs = List(child=BeliefBody(), max_length=100)
+    @operation("Read a campaign's quality so far", result=QualitySerializer)
+    def get(self, campaign_id: int) -> object:
+        """Agreement, where reviewers differ most, hints about reviewers, and the unblinding index."""
+        quality = quality_of(self.campaign(campaign_id), reader=self.person.pk)
+        self.criteria = quality.scores.criteria
+        return quality

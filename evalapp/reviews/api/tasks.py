@@ -1,55 +1,165 @@
-"""Reviewing by machine, whatever the kind of the campaign's reviews: the services of the review page."""
+"""What is given to a reviewer to review, and what they make of it. Nothing here names a candidate of a blind campaign,
+an output, a run or a peer.
+"""
 
 from typing import Any
 from uuid import UUID
 
-from evalapp.api.fields import Nothing
-from evalapp.api.operations import Answer, ApiView, operation
-from evalapp.api.serializers.quality import ClosingBody, ClosingSerializer
-from evalapp.api.serializers.reviews import (
-    AmendmentBody,
-    DraftBody,
-    FlagBody,
-    NextSerializer,
-    ReviewSerializer,
-    SavedDraftSerializer,
-    SeatDetailSerializer,
-    SeatSerializer,
-    SkipBody,
-    SubmissionBody,
-    TaskSerializer,
-)
-from evalapp.campaigns.allocation import NextReview, NoWork, next_review
+from drf_spectacular.utils import PolymorphicProxySerializer, extend_schema_field
+from rest_framework import serializers
+
+from evalapp.api.fields import Body, Fields, Nothing, Number, Text, Whole
+from evalapp.api.operations import Answer, ApiView, operation, route
 from evalapp.campaigns.models import Campaign, CampaignReviewer, CampaignState
 from evalapp.core.errors import ConflictError, MissingError
-from evalapp.reviews.answers import criteria_of, read_client_id, read_seconds
-from evalapp.reviews.closing import (
-    CLOSING_QUESTION,
-    answer_closing,
-    closing_questions,
-    decline_closing,
-    is_asked,
-)
+from evalapp.datasets.api import MessageSerializer
+from evalapp.reviews.answers import LONGEST_SKIP_REASON, MOST_SECONDS, read_client_id, read_seconds
 from evalapp.reviews.desks import desk_of
-from evalapp.reviews.flags import flag_item
 from evalapp.reviews.kinds import KINDS, kind_of
 from evalapp.reviews.models import Review
-from evalapp.reviews.presentation import NO_WORK_WORDS, progress_payload
+from evalapp.reviews.preferences.models import Choice
 from evalapp.reviews.queries import (
     NOT_YOURS,
     Stand,
     TakenOffError,
     campaign_reviewer_for,
-    campaign_reviewers_of,
     left_stand,
     own_reviews,
     stand_at,
     submitted_by,
-    with_progress,
 )
-from evalapp.reviews.services import amend_review, keep_draft, keep_of_left, skip_item, submit_at
+from evalapp.reviews.services import amend_review, keep_draft, keep_of_left, skip_item, submit_at, undo_last
 from evalapp.reviews.submitting import NOT_COUNTED, CampaignClosedError
-from evalapp.rubrics.drafts import draft_of
+
+
+class SpanSerializer(serializers.Serializer[Any]):
+    """A marked stretch. ``label`` counts the criterion's options from 1; ``start`` and ``end`` (behind the last)
+    count Unicode code points of the task's ``answer``.
+    """
+
+    label = serializers.IntegerField()
+    start = serializers.IntegerField()
+    end = serializers.IntegerField()
+    comment = serializers.CharField(allow_blank=True)
+
+
+class AnswersSerializer(serializers.Serializer[Any]):
+    """``scores``: criterion → level (yes/no: 1/0; of a category the option's place, from 1) or "na".
+    ``tags``: criterion → its reasons. ``texts``: text criterion → what was written. ``spans``: span criterion →
+    what was marked; "na" among the scores: nothing to mark.
+    """
+
+    scores = serializers.DictField()
+    texts = serializers.DictField(child=serializers.CharField(), default=dict)
+    spans = serializers.DictField(child=serializers.ListField(child=SpanSerializer()), default=dict)
+    tags = serializers.DictField(child=serializers.ListField(child=serializers.CharField()))
+    comment = serializers.CharField(allow_blank=True)
+    correction = serializers.CharField(allow_null=True)
+
+
+class PreferenceSerializer(serializers.Serializer[Any]):
+    """``choice``: of two answers, A the first; empty for a ranking. ``ranks``: of each answer in the order
+    shown, 1 for the best; null for two.
+    """
+
+    choice = serializers.ChoiceField(choices=Choice.choices, allow_blank=True)
+    ranks = serializers.ListField(child=serializers.IntegerField(allow_null=True), allow_null=True)
+    comment = serializers.CharField(allow_blank=True)
+
+
+@extend_schema_field(
+    PolymorphicProxySerializer(
+        component_name="ReviewAnswers",
+        serializers=[AnswersSerializer, PreferenceSerializer],
+        resource_type_field_name=None,
+    )
+)
+class AnswersField(serializers.Field[Any, Any, Any, Any]):
+    """The answers of a review, by the kind of its campaign's reviews."""
+
+    def to_representation(self, value: Any) -> Any:
+        shape = PreferenceSerializer if "choice" in value else AnswersSerializer
+        return dict(shape(value).data)
+
+
+class DraftSerializer(serializers.Serializer[Any]):
+    revision = serializers.IntegerField()
+    saved_at = serializers.DateTimeField()
+    answers = AnswersField()
+
+
+class ShownAnswerSerializer(serializers.Serializer[Any]):
+    """``candidate`` is empty where the campaign is blind."""
+
+    letter = serializers.CharField()
+    answer = serializers.CharField(allow_blank=True)
+    candidate = serializers.CharField(allow_blank=True)
+
+
+class TaskSerializer(serializers.Serializer[Any]):
+    """What to review: one answer to rate, or those to compare. ``assignment`` and ``slot`` are its URL;
+    ``revision`` is that of my review of it, 0 before the first.
+    """
+
+    assignment = serializers.UUIDField()
+    slot = serializers.IntegerField()
+    messages = MessageSerializer(many=True)
+    context = serializers.CharField(allow_blank=True)
+    reference = serializers.CharField(allow_blank=True)
+    shown = ShownAnswerSerializer(many=True, help_text="The answers as they stand, A first.")
+    draft = DraftSerializer(allow_null=True)
+    revision = serializers.IntegerField()
+    answers = AnswersField(allow_null=True)
+
+
+class ReviewSerializer(serializers.Serializer[Any]):
+    """My review. ``is_replay``: this submission had been stored before; nothing was written now."""
+
+    campaign = serializers.UUIDField()
+    assignment = serializers.UUIDField()
+    slot = serializers.IntegerField()
+    client_id = serializers.UUIDField()
+    revision = serializers.IntegerField()
+    submitted_at = serializers.DateTimeField()
+    revised_at = serializers.DateTimeField(allow_null=True)
+    answers = AnswersField()
+    is_replay = serializers.BooleanField()
+
+
+class SavedDraftSerializer(serializers.Serializer[Any]):
+    revision = serializers.IntegerField()
+    saved_at = serializers.DateTimeField()
+    is_claimed = serializers.BooleanField(help_text="Whether the assignment is still mine.")
+
+
+ANSWERS_HELP = (
+    'Of a rating {"scores": {criterion: level or "na"}, "tags": {criterion: [reason]}, "texts": {criterion: text}, '
+    '"spans": {criterion: [{"label": number, "start": offset, "end": offset, "comment": text}]}, '
+    '"comment": text, "correction": text or null}. Of two answers that are compared '
+    '{"choice": "a", "b", "tie" or "both_bad", "comment": text}, of more {"ranks": [rank of each answer in the '
+    'order shown, 1 for the best], "comment": text}.'
+)
+
+
+class SubmissionBody(Body):
+    client_id = Text(max_length=64, help_text="A UUID of yours, the same for every repetition.")
+    answers = Fields(help_text=ANSWERS_HELP)
+    seconds_active = Number(min_value=0, max_value=MOST_SECONDS, default=0.0)
+
+
+class AmendmentBody(Body):
+    answers = Fields(help_text=ANSWERS_HELP)
+    revision = Whole(min_value=1, help_text="The revision that the change is based on.")
+
+
+class DraftBody(Body):
+    answers = Fields(help_text=ANSWERS_HELP)
+    seconds_active = Number(min_value=0, max_value=MOST_SECONDS, default=0.0)
+    revision = Whole(default=0, help_text="The draft it grew from; 0: none.")
+
+
+class SkipBody(Body):
+    reason = Text(max_length=LONGEST_SKIP_REASON)
 
 
 class ReviewView(ApiView):
@@ -72,85 +182,7 @@ class ReviewView(ApiView):
         return kind_of(stand.assignment.campaign).read(self.body()["answers"])
 
 
-class SeatList(ReviewView):
-    @operation("List my campaigns", result=SeatSerializer, paged=True)
-    def get(self) -> object:
-        """Campaigns in which I review, with how far I am."""
-        return self.page(with_progress(campaign_reviewers_of(self.person)), dress=_with_progress_shown)
-
-
-def _with_progress_shown(campaign_reviewers: list[CampaignReviewer]) -> list[CampaignReviewer]:
-    for campaign_reviewer in campaign_reviewers:
-        campaign_reviewer.shown_progress = progress_payload(campaign_reviewer)  # type: ignore[attr-defined]  # read by the serializer
-    return campaign_reviewers
-
-
-class SeatDetail(ReviewView):
-    @operation("Read a campaign of mine", result=SeatDetailSerializer)
-    def get(self, key: UUID) -> object:
-        """Instructions, and the rubric with the keys that answers use."""
-        campaign_reviewer = self.campaign_reviewer(key)
-        criteria = [
-            draft_of(each.criterion) for each in criteria_of(campaign_reviewer.campaign.rubric_version)
-        ]
-        campaign_reviewer.criteria = criteria  # type: ignore[attr-defined]  # read by the serializer
-        return _with_progress_shown([campaign_reviewer])[0]
-
-
-class NextTask(ReviewView):
-    @operation("Get what to review next", body=Nothing, result=NextSerializer)
-    def post(self, key: UUID) -> object:
-        """Claims an assignment where that is needed. The answer is the same until something is submitted."""
-        campaign_reviewer = self.campaign_reviewer(key)
-        self.body()
-        found = next_review(campaign_reviewer=campaign_reviewer)
-        if not isinstance(found, NextReview):
-            return {
-                "task": None,
-                "no_work": no_work_body(found, campaign_reviewer),
-                "progress": progress_payload(campaign_reviewer, found),
-            }
-        progress = progress_payload(campaign_reviewer)
-        campaign = campaign_reviewer.campaign
-        task = kind_of(campaign).task(
-            assignment_key=found.assignment.key,
-            subject_id=found.subject_id,
-            campaign=campaign,
-            reviewer=campaign_reviewer.user,
-        )
-        shown = _task(campaign, found.assignment.key, found.slot, task)
-        return {"task": shown, "no_work": None, "progress": progress}
-
-
-def no_work_body(found: NoWork, campaign_reviewer: CampaignReviewer) -> dict[str, Any]:
-    _, text = NO_WORK_WORDS[found.reason]
-    return {
-        "reason": found.reason,
-        "text": text,
-        "come_back_at": found.come_back_at,
-        "closing_question": is_asked(campaign_reviewer),
-    }
-
-
-class ClosingQuestion(ReviewView):
-    @operation("Read the closing question", result=ClosingSerializer)
-    def get(self, key: UUID) -> object:
-        """Asked once, after a blind campaign is closed. What is asked depends on nothing that is hidden."""
-        return {"question": CLOSING_QUESTION, "texts": closing_questions(self.campaign_reviewer(key))}
-
-    @operation("Answer the closing question", body=ClosingBody, status=204)
-    def post(self, key: UUID) -> object:
-        """Once and for all; nobody is told whether a guess was right. 409 where nothing is asked."""
-        campaign_reviewer = self.campaign_reviewer(key)
-        beliefs = {(each["assignment"], each["slot"]): each["belief"] for each in self.body()["beliefs"]}
-        if beliefs:
-            answer_closing(campaign_reviewer=campaign_reviewer, beliefs=beliefs)
-        else:
-            decline_closing(campaign_reviewer=campaign_reviewer)
-        return None
-
-
-def _task(
+def shown_task(
     campaign: Campaign, assignment: UUID, slot: int, task: Any, review: Review | None = None
 ) -> dict[str, Any]:
     desk = desk_of(campaign)
@@ -173,6 +205,7 @@ def _task(
     }
 
 
+@route("reviews/<uuid:key>/<int:slot>/", "api_my_task")
 class TaskDetail(ReviewView):
     @operation("Read what I review", result=TaskSerializer)
     def get(self, key: UUID, slot: int) -> object:
@@ -183,7 +216,7 @@ class TaskDetail(ReviewView):
         campaign = stand.assignment.campaign
         kind = kind_of(campaign)
         review = None if stand.is_open else kind.own_review(stand)
-        task = _task(campaign, stand.assignment.key, stand.slot, kind.task_at(stand), review)
+        task = shown_task(campaign, stand.assignment.key, stand.slot, kind.task_at(stand), review)
         if review is None and not stand.is_open:
             if campaign.state == CampaignState.CLOSED:
                 raise CampaignClosedError(campaign, NOT_COUNTED if task["draft"] else ".")
@@ -240,6 +273,7 @@ def _review(stand: Stand, review: Review) -> dict[str, Any]:
     return shown_review(stored)
 
 
+@route("reviews/submitted/", "api_my_reviews")
 class SubmittedList(ReviewView):
     @operation("List what I submitted", result=ReviewSerializer, paged=True)
     def get(self) -> object:
@@ -269,6 +303,7 @@ def shown_review(review: Review) -> dict[str, Any]:
     }
 
 
+@route("reviews/<uuid:key>/<int:slot>/draft/", "api_my_draft")
 class DraftDetail(ReviewView):
     @operation("Save a draft", body=DraftBody, result=SavedDraftSerializer)
     def put(self, key: UUID, slot: int) -> object:
@@ -285,6 +320,7 @@ class DraftDetail(ReviewView):
         )
 
 
+@route("reviews/<uuid:key>/<int:slot>/skip/", "api_my_skip")
 class SkipTask(ReviewView):
     @operation("Skip an item", body=SkipBody, status=204)
     def post(self, key: UUID, slot: int) -> object:
@@ -294,9 +330,13 @@ class SkipTask(ReviewView):
         return None
 
 
-class FlagTask(ReviewView):
-    @operation("Flag an item", body=FlagBody, status=204)
-    def post(self, key: UUID, slot: int) -> object:
-        """Tells the manager that something is wrong with it; the item stays yours. Once more: another note."""
-        flag_item(stand=self.stand(key, slot), by=self.person, note=self.body()["note"])
-        return None
+@route("reviews/campaigns/<uuid:key>/undo/", "api_my_undo")
+class UndoReview(ReviewView):
+    @operation("Find my last review to change it", body=Nothing, result=ReviewSerializer)
+    def post(self, key: UUID) -> object:
+        """Nothing that was acknowledged is taken away: amend what this names. 404 before my first."""
+        campaign_reviewer = self.campaign_reviewer(key)
+        self.body()
+        latest = undo_last(reviewer=campaign_reviewer.user, campaign=campaign_reviewer.campaign)
+        latest.campaign = campaign_reviewer.campaign
+        return shown_review(latest)

@@ -1,10 +1,23 @@
+"""How far a campaign is, and more reviewers where they differ."""
+
+from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 from rest_framework import serializers
 
 from evalapp.api.fields import Body, MeasureSerializer, Text, Whole
-from evalapp.campaigns.design import MOST_CALIBRATION_ITEMS, MOST_OVERLAP
-from evalapp.reviews.progress import TeamMember
+from evalapp.api.operations import operation, route
+from evalapp.campaigns.api.campaigns import CampaignView
+from evalapp.campaigns.design import MOST_OVERLAP
+from evalapp.campaigns.models import Campaign
+from evalapp.campaigns.queries import assignment_counts
+from evalapp.campaigns.running import add_assignments
+from evalapp.core.errors import InvalidError
+from evalapp.reviews.differing import comparable_criteria, items_that_differ
+from evalapp.reviews.preferences.differing import items_with_differing_preferences
+from evalapp.reviews.progress import TeamMember, team_progress
+from evalapp.rubrics.models import Criterion
 
 
 class AddAssignmentsBody(Body):
@@ -23,70 +36,6 @@ class AddAssignmentsBody(Body):
         help_text="The most percent of preferences on the same two answers that say the same.",
     )
     more = Whole(min_value=1, max_value=MOST_OVERLAP, default=1, help_text="Reviewers added to each item.")
-
-
-class NamedSerializer(serializers.Serializer[Any]):
-    """A finding under its reviewer's name. ``reviewer`` is the number by which cases are filtered, null before
-    the first review; ``person`` is null and ``name`` reads "Reviewer 2" unless the project shows names.
-    """
-
-    reviewer = serializers.IntegerField(source="number", allow_null=True)
-    person = serializers.IntegerField(allow_null=True)
-    name = serializers.CharField()
-
-    def to_representation(self, pair: Any) -> dict[str, Any]:
-        who, found = pair
-        names = {"reviewer": who.number, "person": who.person, "name": who.name}
-        own = {name: field for name, field in self.fields.items() if name not in names}
-        values = {name: field.get_attribute(found) for name, field in own.items()}
-        told = {
-            name: None if value is None else own[name].to_representation(value)
-            for name, value in values.items()
-        }
-        return names | told
-
-
-class ReviewerChecksSerializer(NamedSerializer):
-    """``gold_right`` of ``gold_answered``; of ``repeats_compared`` answers so many are the same, or close.
-
-    Where answers are compared, ``sides_kept`` of ``sides_compared`` repeats keep to the position on the screen
-    instead of the answer, and ``mean_tau`` says how alike a person's two orders of the same answers are.
-    """
-
-    gold_right = serializers.IntegerField(source="hits")
-    gold_answered = serializers.IntegerField(source="answered")
-    repeats_compared = serializers.IntegerField(source="compared")
-    repeats_equal = serializers.IntegerField(source="equal")
-    repeats_close = serializers.IntegerField(source="close")
-    sides_kept = serializers.IntegerField(default=None, allow_null=True)
-    sides_compared = serializers.IntegerField(default=None, allow_null=True)
-    mean_tau = serializers.FloatField(source="tau.value", default=None, allow_null=True)
-
-
-class ChecksSerializer(serializers.Serializer[Any]):
-    people = ReviewerChecksSerializer(many=True)
-
-
-class CalibratingSerializer(NamedSerializer):
-    is_admitted = serializers.SerializerMethodField()
-    items_done = serializers.IntegerField(source="done")
-    items_wanted = serializers.IntegerField(source="wanted")
-    distance = serializers.FloatField(
-        allow_null=True,
-        help_text="Levels from the median of the others, on average; where answers are compared, the share of the "
-        "others' preferences that differ.",
-    )
-
-    def get_is_admitted(self, each: Any) -> bool:
-        return each.campaign_reviewer.admitted_at is not None
-
-
-class CalibrationSerializer(serializers.Serializer[Any]):
-    people = CalibratingSerializer(many=True)
-
-
-class RoundBody(Body):
-    items = Whole(min_value=1, max_value=MOST_CALIBRATION_ITEMS)
 
 
 class AddedToSerializer(serializers.Serializer[Any]):
@@ -156,3 +105,56 @@ class ProgressSerializer(serializers.Serializer[Any]):
     forecast = ForecastSerializer(
         allow_null=True, help_text="Null unless the campaign is open with reviews left."
     )
+
+
+@route("campaigns/<int:campaign_id>/assignments/", "api_campaign_add_assignments")
+class CampaignAddAssignments(CampaignView):
+    @operation("Add reviewers where they differ", body=AddAssignmentsBody, result=AddedToSerializer)
+    def post(self, campaign_id: int) -> object:
+        """More reviewers for each item whose answers to a criterion lie apart, or whose preferences differ."""
+        campaign = self.campaign(campaign_id)
+        values = self.body()
+        wanted = {"agreement"} if campaign.compares else {"criterion", "least"}
+        _require_only(values, wanted, of={"criterion", "least", "agreement"})
+        if campaign.compares:
+            differing = partial(items_with_differing_preferences, campaign, most=values["agreement"] / 100)
+        else:
+            criterion = _criterion(campaign, values["criterion"])
+            differing = partial(items_that_differ, campaign, criterion, least=values["least"])
+        added = add_assignments(campaign=campaign, differing=differing, more=values["more"], by=self.person)
+        return {"differing": added.differing, "added": added.items}
+
+
+def _require_only(values: Mapping[str, object], wanted: set[str], *, of: set[str]) -> None:
+    """InvalidError for a field of ``of`` that the campaign's method needs and lacks, or cannot use."""
+    problems = {name: ["This campaign's method needs it."] for name in sorted(wanted - values.keys())}
+    for name in sorted((of - wanted) & values.keys()):
+        problems[name] = ["This campaign's method has no use for it. Leave it out."]
+    if problems:
+        named = ", ".join(sorted(wanted))
+        raise InvalidError(f"Say where people differ by {named}.", fields=problems)
+
+
+def _criterion(campaign: Campaign, key: str) -> Criterion:
+    criteria = {criterion.key: criterion for criterion in comparable_criteria(campaign)}
+    if key not in criteria:
+        message = f"There is no criterion “{key}” to compare. Known: {', '.join(criteria)}."
+        raise InvalidError(message, fields={"criterion": [message]})
+    return criteria[key]
+
+
+@route("campaigns/<int:campaign_id>/progress/", "api_campaign_progress")
+class CampaignProgress(CampaignView):
+    @operation("Read a campaign's progress", result=ProgressSerializer)
+    def get(self, campaign_id: int) -> object:
+        """Assignments, how each reviewer gets on, with active seconds a review, and when the last one will be in."""
+        campaign = self.campaign(campaign_id)
+        team = team_progress(campaign, reader_id=self.person.pk)
+        return {
+            "reviews_done": team.done,
+            "reviews_total": campaign.reviews_total,
+            "items_total": campaign.items_total,
+            "assignments": assignment_counts(campaign),
+            "people": team.members,
+            "forecast": team.forecast,
+        }

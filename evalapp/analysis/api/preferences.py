@@ -1,13 +1,19 @@
-"""Preferences as those who evaluate see them."""
+"""Who is preferred to whom, the preferences behind it, and where they differ."""
 
 from typing import Any
 
 from rest_framework import serializers
 
-from evalapp.analysis.api.shared import SCORE_SOURCES, ReviewerTypeQuery
-from evalapp.api.fields import Body, Flag, List, MeasureSerializer, Paging, Shown, Text, Whole
-from evalapp.reviews.preferences.gold import OUTCOMES
-from evalapp.reviews.preferences.models import GoldPreference
+from evalapp.accounts.permissions import Permission
+from evalapp.analysis.api.shared import SCORE_SOURCES, AnalysisView, ReviewerTypeQuery
+from evalapp.analysis.differing_preferences import differing_preferences, with_lines
+from evalapp.analysis.models import ScoreSource
+from evalapp.analysis.pair_lists import as_lines
+from evalapp.analysis.pairs import PreferenceRow, Preferences, load_preferences, pair_results
+from evalapp.api.fields import MeasureSerializer, Paging
+from evalapp.api.operations import operation, route
+from evalapp.campaigns.queries import is_reviewing_blind
+from evalapp.reviews.preferences.distance import Apart
 
 
 class PreferenceQuery(Paging, ReviewerTypeQuery):
@@ -103,33 +109,73 @@ class PairResultsSerializer(serializers.Serializer[Any]):
     )
 
 
-class GoldPreferenceBody(Body):
-    """Of a ranking only ``row`` and ``candidate``, the best of all."""
+class PairsView(AnalysisView):
+    def preferences(self, campaign_id: int) -> Preferences:
+        campaign = self.campaign(campaign_id)
+        return load_preferences(campaign, reviewer_type=self.reviewer_type())
 
-    row = Whole(min_value=1, help_text="The row's number in the dataset version.")
-    candidate = Text(max_length=200, help_text="A candidate's label.")
-    against = Text(max_length=200, allow_blank=True, default="", help_text="The other's label.")
-    outcome = serializers.ChoiceField(
-        choices=OUTCOMES,
-        allow_blank=True,
-        default="",
-        help_text="How the candidate's answer does against the other's.",
+
+@route("campaigns/<int:campaign_id>/pairs/", "api_pair_results")
+class PairResultsDetail(PairsView):
+    required_permission = Permission.VIEW_ANALYSIS
+
+    @operation("Read who is preferred to whom", query=PairResultsQuery, result=PairResultsSerializer)
+    def get(self, campaign_id: int) -> object:
+        """Of a campaign that compares answers: shares of wins, strengths, the effect of standing first. Empty
+        for one that rates them one by one.
+        """
+        preferences = self.preferences(campaign_id)
+        results = pair_results(preferences, score_source=ScoreSource(self.query["score_source"]))
+        return {
+            "campaign": campaign_id,
+            "reviewer_type": self.reviewer_type(),
+            "score_source": results.score_source,
+            "is_reviewing": is_reviewing_blind(preferences.campaign, self.person),
+            "method": preferences.campaign.method,
+            "preferences": len(preferences.rows),
+            "items": results.items,
+            "reviewers": results.reviewers,
+            "pairs": results.pairs,
+            "strengths": results.strengths,
+            "first_side": results.first_side,
+            "alpha": results.alpha,
+            "agreement": results.exact,
+            "adjudicated": results.adjudicated,
+        }
+
+
+@route("campaigns/<int:campaign_id>/preferences/", "api_preferences")
+class PreferenceList(PairsView):
+    required_permission = Permission.VIEW_ANALYSIS
+
+    @operation(
+        "List a campaign's preferences", query=PreferenceQuery, result=GivenPreferenceSerializer, paged=True
     )
-    tie_counts = Flag(default=False, help_text="Where one is better: whether a tie is right, too.")
+    def get(self, campaign_id: int) -> object:
+        """In the order in which they were given; reviewers are pseudonyms."""
+        preferences = self.preferences(campaign_id)
+        return self.page(preferences.rows, dress=lambda rows: as_lines(preferences, rows))
+
+    def key_of(self, row: PreferenceRow) -> str:
+        return str(row.pk)
 
 
-class GoldPreferencesBody(Body):
-    preferences = List(child=GoldPreferenceBody(), min_length=1, max_length=1_000)
+@route("campaigns/<int:campaign_id>/preferences/differing/", "api_differing_preferences")
+class DifferingPreferencesList(PairsView):
+    required_permission = Permission.VIEW_ANALYSIS
 
+    @operation(
+        "List where preferences differ",
+        query=PreferenceQuery,
+        result=DifferingPreferencesSerializer,
+        paged=True,
+    )
+    def get(self, campaign_id: int) -> object:
+        """Comparisons with different preferences, the most different first. Empty for a campaign that rates answers."""
+        preferences = self.preferences(campaign_id)
+        return self.page(
+            differing_preferences(preferences), dress=lambda rows: with_lines(preferences, list(rows))
+        )
 
-class GoldPreferenceSerializer(Shown):
-    """``against`` is empty for a ranking, of which the best candidate is known."""
-
-    row = serializers.IntegerField(source="example.row_number")
-    candidate = serializers.CharField(source="candidate.label")
-    against = serializers.CharField(source="against.label", default="")
-    tie_counts = serializers.BooleanField(source="admits_tie")
-
-    class Meta:
-        model = GoldPreference
-        fields = ("id", "row", "candidate", "against", "outcome", "tie_counts")
+    def key_of(self, row: Apart[PreferenceRow]) -> str:
+        return str(row.comparison_id)

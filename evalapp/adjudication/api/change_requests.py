@@ -1,14 +1,14 @@
-"""Change requests in the API: request changes, see what came of it, and what I am asked to change."""
+"""Change requests: request changes, see what came of it, and what I am asked to change."""
+
+from typing import Any
+
+from rest_framework import serializers
 
 from evalapp.accounts.permissions import Permission
 from evalapp.adjudication.change_requests import require_reader, reviews_to_change
-from evalapp.analysis.api.shared import AnalysisView
-from evalapp.api.operations import ApiView, chosen, operation
-from evalapp.api.serializers.change_requests import (
-    ChangeRequestBody,
-    ChangeRequestSerializer,
-    OwnChangeRequestSerializer,
-)
+from evalapp.api.fields import Body, Id, Text
+from evalapp.api.operations import ApiView, chosen, operation, route
+from evalapp.campaigns.api.campaigns import OpenedCampaignView
 from evalapp.campaigns.models import Campaign
 from evalapp.core.http import get_or_missing
 from evalapp.reviews.change_requests import (
@@ -18,9 +18,41 @@ from evalapp.reviews.change_requests import (
     request_changes,
     withdraw_change_request,
 )
+from evalapp.reviews.words import LONGEST_REASON
+
+STATES = ("changes_requested", "resubmitted", "withdrawn")
 
 
-class ChangeRequestView(AnalysisView):
+class ChangeRequestSerializer(serializers.Serializer[Any]):
+    """A change request to a review. ``state``: changes_requested, resubmitted or withdrawn; it counts all the time."""
+
+    id = serializers.IntegerField()
+    review = serializers.IntegerField(source="review_id")
+    revision = serializers.IntegerField()
+    reason = serializers.CharField()
+    state = serializers.ChoiceField(choices=STATES)
+    created_at = serializers.DateTimeField()
+    resolved_at = serializers.DateTimeField(allow_null=True)
+    resubmitted_revision = serializers.IntegerField(allow_null=True)
+
+
+class ChangeRequestBody(Body):
+    review = Id()
+    reason = Text(max_length=LONGEST_REASON, help_text="The reviewer reads it.")
+
+
+class OwnChangeRequestSerializer(serializers.Serializer[Any]):
+    """What I submitted and am asked to look at again: amend it at its assignment and slot."""
+
+    campaign = serializers.UUIDField(source="review.campaign.key")
+    assignment = serializers.UUIDField(source="review.assignment.key")
+    slot = serializers.IntegerField(source="review.slot")
+    revision = serializers.IntegerField(source="review.revision")
+    reason = serializers.CharField()
+    created_at = serializers.DateTimeField()
+
+
+class ChangeRequestView(OpenedCampaignView):
     required_permission = Permission.ADJUDICATE
     order = WAITING_FIRST
 
@@ -30,6 +62,7 @@ class ChangeRequestView(AnalysisView):
         return campaign
 
 
+@route("campaigns/<int:campaign_id>/change-requests/", "api_change_requests")
 class ChangeRequestList(ChangeRequestView):
     @operation("List change requests", result=ChangeRequestSerializer, paged=True)
     def get(self, campaign_id: int) -> object:
@@ -48,6 +81,10 @@ class ChangeRequestList(ChangeRequestView):
         return request_changes(review=review, by=self.person, reason=values["reason"])
 
 
+@route(
+    "campaigns/<int:campaign_id>/change-requests/<int:change_request_id>/withdraw/",
+    "api_change_request_withdraw",
+)
 class ChangeRequestWithdrawal(ChangeRequestView):
     @operation("Withdraw a change request", status=204)
     def post(self, campaign_id: int, change_request_id: int) -> object:
@@ -59,6 +96,7 @@ class ChangeRequestWithdrawal(ChangeRequestView):
         return None
 
 
+@route("reviews/change-requests/", "api_my_change_requests")
 class OwnChangeRequests(ApiView):
     order = ("id",)
 
