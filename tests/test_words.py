@@ -31,6 +31,7 @@ REPLACED = {
     r"waiting for somebody": "to do",
     r"what the reviews are worth": "review quality",
     r"weekly draws?": "weekly sample",
+    r"judgements?": "review, preference",
 }
 OLD = re.compile(r"\b(" + "|".join(REPLACED) + r")\b", re.IGNORECASE)
 # Where an old word is the right one.

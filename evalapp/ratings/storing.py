@@ -114,7 +114,7 @@ FROM ratings_entry n, ratings_person p, evalapp_review v
 WHERE n.item = r.item AND n.candidate = r.candidate AND p.reviewer = r.reviewer
   AND v.reviewer_id = p.user_id AND v.item_output_id = n.item_output_id;
 """
-_SEATS = """
+_CAMPAIGN_REVIEWERS = """
 UPDATE evalapp_campaignreviewer s SET reviews_done = t.n, seconds_active = t.seconds
 FROM (SELECT reviewer_id, count(*) AS n, sum(seconds_active) AS seconds FROM evalapp_review
       WHERE campaign_id = %(campaign)s GROUP BY reviewer_id) AS t
@@ -400,7 +400,7 @@ class Storing:
         )
 
     def _finish(self, campaign: Campaign) -> None:
-        _execute(_SEATS, {"campaign": campaign.pk})
+        _execute(_CAMPAIGN_REVIEWERS, {"campaign": campaign.pk})
         campaign.items_total = _one("SELECT count(*) FROM ratings_used")
         campaign.reviews_total = _one("SELECT count(*) FROM ratings_review")
         campaign.overlap = max(

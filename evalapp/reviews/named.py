@@ -7,12 +7,12 @@ from evalapp.campaigns.models import Campaign, CampaignReviewer
 from evalapp.reviews.pseudonyms import shown_names
 
 
-class OfSeat(Protocol):
+class OfCampaignReviewer(Protocol):
     @property
     def campaign_reviewer(self) -> CampaignReviewer: ...
 
 
-Found = TypeVar("Found", bound=OfSeat)
+Found = TypeVar("Found", bound=OfCampaignReviewer)
 
 
 class Named(NamedTuple):

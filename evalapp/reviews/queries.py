@@ -84,19 +84,19 @@ def with_progress(campaign_reviewers: QuerySet[CampaignReviewer]) -> QuerySet[Ca
 
 
 # The rule of `campaign_reviewers_of`, for the two reads that every click makes.
-_SEATS_FROM = """
+_REVIEWERS_FROM = """
 FROM evalapp_campaignreviewer
 JOIN evalapp_campaign campaign ON campaign.id = evalapp_campaignreviewer.campaign_id
 JOIN evalapp_project project ON project.id = campaign.project_id
 JOIN evalapp_rubricversion rubric_version ON rubric_version.id = campaign.rubric_version_id
 """
-_SEATS_WHERE = """
+_REVIEWERS_WHERE = """
 WHERE evalapp_campaignreviewer.user_id = %(user)s AND evalapp_campaignreviewer.left_at IS NULL
   AND campaign.state <> 'draft'
   AND EXISTS (SELECT 1 FROM evalapp_membership m WHERE m.project_id = campaign.project_id
               AND m.user_id = evalapp_campaignreviewer.user_id AND m.role = ANY(%(roles)s))
 """
-_LEFT_SEATS_WHERE = _SEATS_WHERE.replace("left_at IS NULL", "left_at IS NOT NULL")
+_WHO_LEFT = _REVIEWERS_WHERE.replace("left_at IS NULL", "left_at IS NOT NULL")
 _EVERYONE = """
 (SELECT sum(everyone.reviews_done + everyone.checks_done) FROM evalapp_campaignreviewer everyone
  WHERE everyone.campaign_id = campaign.id)
@@ -122,7 +122,7 @@ def campaign_reviewer_for(user: User, campaign_key: UUID) -> CampaignReviewer:
     """The person as campaign reviewer, with progress; MissingError where they are none."""
     campaign_reviewers = _campaign_reviewer_rows()
     row = first_row(
-        f"SELECT {campaign_reviewers.columns}, {_EVERYONE}, {_MEDIAN_SQL} {_SEATS_FROM} {_SEATS_WHERE}"
+        f"SELECT {campaign_reviewers.columns}, {_EVERYONE}, {_MEDIAN_SQL} {_REVIEWERS_FROM} {_REVIEWERS_WHERE}"
         " AND campaign.key = %(key)s",
         {"user": user.pk, "roles": REVIEWING_ROLES, "key": campaign_key},
     )
@@ -220,9 +220,9 @@ def stand_at(user: User, assignment_key: UUID, slot: int, *, has_left: bool = Fa
     """
     stands = _stand_rows()
     row = first_row(
-        f"SELECT {stands.columns}, evalapp_campaignreviewer.id, evalapp_campaignreviewer.left_at {_SEATS_FROM}"
+        f"SELECT {stands.columns}, evalapp_campaignreviewer.id, evalapp_campaignreviewer.left_at {_REVIEWERS_FROM}"
         " JOIN evalapp_assignment assignment ON assignment.campaign_id = campaign.id"
-        f" {_LEFT_SEATS_WHERE if has_left else _SEATS_WHERE} AND assignment.key = %(key)s",
+        f" {_WHO_LEFT if has_left else _REVIEWERS_WHERE} AND assignment.key = %(key)s",
         {"user": user.pk, "roles": REVIEWING_ROLES, "key": assignment_key},
     )
     if row is None:

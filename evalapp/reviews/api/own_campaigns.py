@@ -1,4 +1,4 @@
-"""The campaigns that a reviewer has a seat in: how far they are, what is next, and the closing question."""
+"""The campaigns in which a person reviews: how far they are, what is next, and the closing question."""
 
 from typing import Any
 from uuid import UUID
@@ -36,7 +36,7 @@ class ReviewProgressSerializer(serializers.Serializer[Any]):
     median_seconds = serializers.FloatField(allow_null=True, help_text="Of my latest 30.")
 
 
-class SeatSerializer(serializers.Serializer[Any]):
+class OwnCampaignSerializer(serializers.Serializer[Any]):
     """A campaign in which I review."""
 
     campaign = serializers.UUIDField(source="campaign.key")
@@ -52,7 +52,7 @@ class SeatSerializer(serializers.Serializer[Any]):
     progress = ReviewProgressSerializer(source="shown_progress")
 
 
-class SeatDetailSerializer(SeatSerializer):
+class OwnCampaignDetailSerializer(OwnCampaignSerializer):
     instructions = serializers.CharField(source="campaign.instructions", allow_blank=True)
     rubric_instructions = serializers.CharField(
         source="campaign.rubric_version.instructions", allow_blank=True
@@ -107,8 +107,8 @@ class ClosingBody(Body):
 
 
 @route("reviews/", "api_my_campaigns")
-class SeatList(ReviewView):
-    @operation("List my campaigns", result=SeatSerializer, paged=True)
+class OwnCampaignList(ReviewView):
+    @operation("List my campaigns", result=OwnCampaignSerializer, paged=True)
     def get(self) -> object:
         """Campaigns in which I review, with how far I am."""
         return self.page(with_progress(campaign_reviewers_of(self.person)), dress=_with_progress_shown)
@@ -121,8 +121,8 @@ def _with_progress_shown(campaign_reviewers: list[CampaignReviewer]) -> list[Cam
 
 
 @route("reviews/campaigns/<uuid:key>/", "api_my_campaign")
-class SeatDetail(ReviewView):
-    @operation("Read a campaign of mine", result=SeatDetailSerializer)
+class OwnCampaignDetail(ReviewView):
+    @operation("Read a campaign of mine", result=OwnCampaignDetailSerializer)
     def get(self, key: UUID) -> object:
         """Instructions, and the rubric with the keys that answers use."""
         campaign_reviewer = self.campaign_reviewer(key)
