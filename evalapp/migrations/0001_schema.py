@@ -1249,7 +1249,7 @@ class Migration(migrations.Migration):
                 ('revised_at', models.DateTimeField(blank=True, null=True)),
                 ('assignment', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='reviews', to='evalapp.assignment')),
                 ('campaign', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='reviews', to='evalapp.campaign')),
-                ('comparison', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.CASCADE, related_name='reviews', to='evalapp.comparison')),
+                ('comparison', models.ForeignKey(blank=True, db_index=False, null=True, on_delete=django.db.models.deletion.CASCADE, related_name='reviews', to='evalapp.comparison')),
                 ('item_output', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.CASCADE, related_name='reviews', to='evalapp.itemoutput')),
                 ('reviewer', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='reviews', to=settings.AUTH_USER_MODEL)),
             ],
@@ -2293,6 +2293,10 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name='review',
+            index=models.Index(condition=models.Q(('comparison__isnull', False)), fields=['comparison'], name='review_of_comparison'),
+        ),
+        migrations.AddIndex(
+            model_name='review',
             index=django.contrib.postgres.indexes.BrinIndex(autosummarize=True, fields=['submitted_at'], name='review_when'),
         ),
         migrations.AddConstraint(
@@ -2305,11 +2309,11 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='review',
-            constraint=models.UniqueConstraint(fields=('assignment', 'comparison'), name='review_once_per_assignment_and_comparison'),
+            constraint=models.UniqueConstraint(condition=models.Q(('comparison__isnull', False)), fields=('assignment', 'comparison'), name='review_once_per_assignment_and_comparison'),
         ),
         migrations.AddConstraint(
             model_name='review',
-            constraint=models.UniqueConstraint(condition=models.Q(('purpose', 'repeat'), _negated=True), fields=('reviewer', 'comparison'), name='review_once_per_reviewer_and_comparison'),
+            constraint=models.UniqueConstraint(condition=models.Q(('comparison__isnull', False), models.Q(('purpose', 'repeat'), _negated=True)), fields=('reviewer', 'comparison'), name='review_once_per_reviewer_and_comparison'),
         ),
         migrations.AddConstraint(
             model_name='review',

@@ -43,7 +43,12 @@ class Review(BaseModel):
         ItemOutput, null=True, blank=True, on_delete=models.CASCADE, related_name="reviews"
     )
     comparison = models.ForeignKey(
-        Comparison, null=True, blank=True, on_delete=models.CASCADE, related_name="reviews"
+        Comparison,
+        null=True,
+        blank=True,
+        on_delete=models.CASCADE,
+        related_name="reviews",
+        db_index=False,
     )
     reviewer = models.ForeignKey(User, on_delete=models.PROTECT, related_name="reviews")
     client_id = models.UUIDField(unique=True)
@@ -66,12 +71,15 @@ class Review(BaseModel):
                 condition=~Q(purpose=Purpose.REPEAT),
                 name="review_once_per_reviewer_and_output",
             ),
+            # Ratings, of which there are millions, stand in none of the indexes of comparisons.
             models.UniqueConstraint(
-                fields=["assignment", "comparison"], name="review_once_per_assignment_and_comparison"
+                fields=["assignment", "comparison"],
+                condition=Q(comparison__isnull=False),
+                name="review_once_per_assignment_and_comparison",
             ),
             models.UniqueConstraint(
                 fields=["reviewer", "comparison"],
-                condition=~Q(purpose=Purpose.REPEAT),
+                condition=Q(comparison__isnull=False) & ~Q(purpose=Purpose.REPEAT),
                 name="review_once_per_reviewer_and_comparison",
             ),
             models.CheckConstraint(condition=OF_ONE, name="review_of_output_or_comparison"),
@@ -80,6 +88,9 @@ class Review(BaseModel):
         indexes = [
             models.Index(fields=["campaign", "reviewer", "-id"], name="review_mine"),
             models.Index(fields=["item_output"], name="review_of_output"),
+            models.Index(
+                fields=["comparison"], condition=Q(comparison__isnull=False), name="review_of_comparison"
+            ),
             # Rows arrive in the order of their time, so a summary per block of them finds the last days.
             BrinIndex(fields=["submitted_at"], autosummarize=True, name="review_when"),
         ]
