@@ -13,7 +13,7 @@ ADJUDICATING_ROLES = [
     role for role, permissions in PERMISSIONS.items() if Permission.ADJUDICATE in permissions
 ]
 OWN_OUTPUT = "You reviewed this output yourself, so somebody else has to decide about it."
-OWN_COMPARISON = "You judged this comparison yourself, so somebody else has to decide about it."
+OWN_COMPARISON = "You reviewed this comparison yourself, so somebody else has to decide about it."
 STILL_REVIEWING = (
     "You still review in this campaign, and what stands here shows how others rated what you may be given. "
     "Come back when every review is in, or when the campaign is closed."
@@ -21,7 +21,7 @@ STILL_REVIEWING = (
 
 
 def has_given(person: User, subject: Subject) -> bool:
-    """Whether they reviewed the output, or judged the comparison."""
+    """Whether they reviewed the output or the comparison."""
     return reviews_about(subject).filter(reviewer=person).exists()
 
 

@@ -17,7 +17,6 @@ from evalapp.reviews.answers import ReviewAnswers, criteria_of
 from evalapp.reviews.closing import is_asked
 from evalapp.reviews.forms import SkipForm
 from evalapp.reviews.models import Review
-from evalapp.reviews.queries import Stand
 from evalapp.reviews.spans import ShownSpan, Span, shown_spans, span_fields
 from evalapp.rubrics.fields import NOT_APPLICABLE, QuotedField
 from evalapp.rubrics.models import CriterionKind, RubricVersion
@@ -240,14 +239,6 @@ def given_rows(version: RubricVersion, answers: ReviewAnswers) -> list[tuple[str
 def has_spans(version: RubricVersion) -> bool:
     """Whether the rubric asks for marks in the answer."""
     return any(each.criterion.kind == CriterionKind.SPANS for each in criteria_of(version))
-
-
-def stand_url(stand: Stand) -> str:
-    return task_url(stand.assignment.key, stand.slot)
-
-
-def score_words(value: object) -> str:
-    return "N/A" if value is None or value == NOT_APPLICABLE else str(value)
 
 
 def _iso(when: datetime | None) -> str | None:

@@ -160,16 +160,15 @@ def _to_next(request: MemberRequest, campaign: Campaign, after: int | None) -> H
     found = worklist.next_open(after=after, without=given_by(request.user, campaign))
     if found is None or is_reviewing(campaign, request.user):
         if found is None:
-            messages.info(request, _nothing_left(worklist, campaign))
+            messages.info(request, _nothing_left(worklist))
         return redirect(_with_apart("adjudication_list", campaign, apart))
     return redirect(_desk_address(campaign, found, apart))
 
 
-def _nothing_left(worklist: Worklist[Any], campaign: Campaign) -> str:
+def _nothing_left(worklist: Worklist[Any]) -> str:
     if worklist.decided == worklist.total:
         return "Every disagreement here is decided."
-    verb = "judged" if campaign.compares else "reviewed"
-    return f"Nothing else is left for you: what is open here you {verb} yourself, or have in front of you."
+    return "Nothing else is left for you: what is open here you reviewed yourself, or have in front of you."
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

@@ -294,7 +294,7 @@ def test_who_gets_there(disputed, request, reviewer) -> None:
 def test_nobody_rules_on_what_they_judged(disputed, reviewer, owner) -> None:
     campaign = disputed.campaign
     campaign.project.memberships.filter(user=reviewer).update(role="manager")
-    with pytest.raises(NotAllowedError, match="judged this comparison yourself"):
+    with pytest.raises(NotAllowedError, match="reviewed this comparison yourself"):
         decide(disputed, reviewer)
     client = client_of(reviewer)
     page = client.get(desk_of(disputed))
