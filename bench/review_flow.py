@@ -12,7 +12,6 @@ import http.client
 import json
 import os
 import re
-import secrets
 import shutil
 import statistics
 import subprocess
@@ -24,8 +23,9 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import urlsplit
 
+from bench.databases import temporary_database
 from bench.ports import free_port
 
 PORT = free_port()
@@ -94,17 +94,9 @@ def _own_servers() -> Iterator[None]:
 
 @contextmanager
 def _copied_database(template: str) -> Iterator[None]:
-    import psycopg
-
-    parts = urlsplit(template)
-    copy = f"bench_{secrets.token_hex(6)}"
-    with psycopg.connect(urlunsplit(parts._replace(path="/postgres")), autocommit=True) as server:
-        server.execute(f'CREATE DATABASE "{copy}" TEMPLATE "{parts.path.removeprefix("/")}"')
-        os.environ["DATABASE_URL"] = urlunsplit(parts._replace(path=f"/{copy}"))
-        try:
-            yield
-        finally:
-            server.execute(f'DROP DATABASE "{copy}" WITH (FORCE)')
+    with temporary_database(template, template=urlsplit(template).path.removeprefix("/")) as url:
+        os.environ["DATABASE_URL"] = url
+        yield
 
 
 @contextmanager

@@ -84,7 +84,12 @@ def test_people_who_agree_give_no_hint(
 
 
 def test_whoever_always_says_a_within_a_second_is_told_with_share_and_speed(
-    panel: Callable[..., list[Hint]], pairs: Campaign, reviewer: User, manager: User
+    panel: Callable[..., list[Hint]],
+    pairs: Campaign,
+    reviewer: User,
+    other_reviewer: User,
+    engineer: User,
+    manager: User,
 ) -> None:
     hints = {hint.kind: hint for hint in panel(reviewer, lambda _: PreferenceAnswers("a"), seconds=1.0)}
     assert {hint.reviewer_id for hint in hints.values()} == {reviewer.pk}
@@ -103,8 +108,12 @@ def test_whoever_always_says_a_within_a_second_is_told_with_share_and_speed(
     told = program_of(manager).get(f"projects/{project}/campaigns/{pairs.pk}/quality/").json()
     shares = {each["reviewer"]: each["first_side"]["value"] for each in told["preferences"]}
     assert shares[f"Reviewer {number}"] == 1.0
-    # Near half for each of the two who look at the answer.
-    assert all(0.3 < share < 0.7 for name, share in shares.items() if name != f"Reviewer {number}")
+    # Of the two who look at the answer as often as the one they preferred stood on the first side.
+    others = [
+        Review.objects.filter(assignment__reviewer=person, preference__choice="a").count() / ROWS
+        for person in (other_reviewer, engineer)
+    ]
+    assert sorted(shares.values()) == sorted([1.0, *others])
     assert {each["seconds"] for each in told["preferences"]} == {1.0, 30.0}
     assert "one_side" in {hint["kind"] for hint in told["hints"]}
 

@@ -5,9 +5,8 @@ import re
 import subprocess
 import sys
 from pathlib import Path
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import urlsplit
 
-import psycopg
 import pytest
 from django.db import connection
 
@@ -61,16 +60,9 @@ def test_one_with_servers_comes_to_its_figure(name: str, django_db_setup: None) 
     connection.close()
     if getattr(connection, "pool", None):
         connection.close_pool()
-    parts = urlsplit(os.environ["DATABASE_URL"])
-    template = connection.settings_dict["NAME"]
-    # A database is copied only while nobody is connected to it, threads that earlier tests left among them.
-    with psycopg.connect(urlunsplit(parts._replace(path="/postgres")), autocommit=True) as server:
-        ended = """
-            SELECT pg_terminate_backend(pid, 30000) FROM pg_stat_activity
-            WHERE datname = %s AND backend_type = 'client backend'
-        """
-        server.execute(ended, [template])
-    template = urlunsplit(parts._replace(path=f"/{template}"))
+    template = (
+        urlsplit(os.environ["DATABASE_URL"])._replace(path=f"/{connection.settings_dict['NAME']}").geturl()
+    )
     assert re.search(figure, said_by(name, *arguments, BENCH_DATABASE_TEMPLATE=template))
 
 

@@ -3,12 +3,11 @@
 import os
 import subprocess
 import sys
-import uuid
 from collections.abc import Iterator
-from urllib.parse import urlsplit
 
-import psycopg
 import pytest
+
+from bench.databases import temporary_database
 
 MIGRATE_TWICE = """
 import django
@@ -43,12 +42,8 @@ print(refusal())
 
 @pytest.fixture
 def new_database() -> Iterator[str]:
-    server = os.environ["DATABASE_URL"]
-    name = f"migrations_{uuid.uuid4().hex}"
-    with psycopg.connect(server, autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name}")
-        yield urlsplit(server)._replace(path=f"/{name}").geturl()
-        connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+    with temporary_database(os.environ["DATABASE_URL"]) as url:
+        yield url
 
 
 def test_a_new_database_is_current_and_one_of_another_release_is_refused(new_database: str) -> None:

@@ -13,6 +13,7 @@ import psycopg
 import pytest
 from django.db import connection
 
+from bench.databases import temporary_database
 from evalapp.accounts.models import Project
 from evalapp.embedded import restores
 from evalapp.embedded.backups import back_up
@@ -75,20 +76,14 @@ def test_a_backup_goes_into_an_older_postgresql_and_back(environment: Environmen
         opened.execute("UPDATE evalapp_project SET name = 'of the older'")
 
     back_up(environment, tmp_path / "older.tar")
-    with psycopg.connect(os.environ["DATABASE_URL"], autocommit=True) as opened:
-        opened.execute("CREATE DATABASE from_older")
-    try:
-        connection.close()
-        returned = source.replace(f"/{connection.settings_dict['NAME']}?", "/from_older?")
+    connection.close()
+    with temporary_database(os.environ["DATABASE_URL"]) as returned:
         again = read_environment({"EVALAPP_HOME": str(tmp_path / "again"), "DATABASE_URL": returned})
         restores.restore(again, tmp_path / "older.tar")
         assert schema(returned) == before
         with psycopg.connect(returned) as opened:
             row = opened.execute("SELECT name FROM evalapp_project WHERE slug = 'kept'").fetchone()
         assert row == ("of the older",)
-    finally:
-        with psycopg.connect(os.environ["DATABASE_URL"], autocommit=True) as opened:
-            opened.execute("DROP DATABASE from_older WITH (FORCE)")
 
 
 def called_with(process: psutil.Process) -> tuple[str, list[str]]:

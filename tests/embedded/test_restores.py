@@ -6,15 +6,14 @@ import signal
 import subprocess
 import sys
 import tarfile
-import uuid
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import psycopg
 import pytest
 
+from bench.databases import temporary_database
 from evalapp.embedded import restores
 from evalapp.embedded.archive import write_backup
 from evalapp.embedded.backups import back_up
@@ -32,17 +31,11 @@ OLD, NEW = "before", "in the backup"
 @pytest.fixture
 def environment(tmp_path: Path) -> Iterator[Environment]:
     """An installation that holds OLD in its database and in its files."""
-    server = os.environ["DATABASE_URL"]
-    name = f"restores_{uuid.uuid4().hex}"
-    with psycopg.connect(server, autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name}")
-    url = urlsplit(server)._replace(path=f"/{name}").geturl()
-    made = read_environment({"EVALAPP_HOME": str(tmp_path / "home"), "DATABASE_URL": url})
-    made.secret_key()
-    fill(made, OLD)
-    yield made
-    with psycopg.connect(server, autocommit=True) as connection:
-        connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+    with temporary_database(os.environ["DATABASE_URL"]) as url:
+        made = read_environment({"EVALAPP_HOME": str(tmp_path / "home"), "DATABASE_URL": url})
+        made.secret_key()
+        fill(made, OLD)
+        yield made
 
 
 @pytest.fixture

@@ -5,13 +5,11 @@ import signal
 import socket
 import subprocess
 import sys
-import uuid
 from collections.abc import Iterator
-from urllib.parse import urlsplit
 
-import psycopg
 import pytest
 
+from bench.databases import cut_connections, temporary_database
 from evalapp.embedded import sole_use
 from evalapp.embedded.problems import ServiceProblem
 from evalapp.embedded.sole_use import SoleUse
@@ -22,12 +20,8 @@ from tests.installations import Installation, eventually
 @pytest.fixture
 def address() -> Iterator[str]:
     """A database of its own on the server of the test run."""
-    server, name = os.environ["DATABASE_URL"], f"sole_use_{uuid.uuid4().hex}"
-    with psycopg.connect(server, autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name}")
-    yield urlsplit(server)._replace(path=f"/{name}").geturl()
-    with psycopg.connect(server, autocommit=True) as connection:
-        connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+    with temporary_database(os.environ["DATABASE_URL"]) as url:
+        yield url
 
 
 @pytest.fixture(autouse=True)
@@ -45,15 +39,6 @@ def first(address: str) -> Iterator[SoleUse]:
     made.take()
     yield made
     made.release()
-
-
-def cut_connections(address: str) -> None:
-    """As a restart of the database does."""
-    with psycopg.connect(address, autocommit=True) as connection:
-        connection.execute(
-            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
-            " WHERE datname = current_database() AND pid <> pg_backend_pid()"
-        )
 
 
 def refusal(other: SoleUse) -> str:

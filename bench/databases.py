@@ -1,0 +1,39 @@
+"""Databases that live as long as a benchmark or a test."""
+
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from urllib.parse import urlsplit
+
+import psycopg
+
+_CLIENTS = """
+    SELECT pg_terminate_backend(pid, 30000) FROM pg_stat_activity
+    WHERE datname = %s AND backend_type = 'client backend' AND pid <> pg_backend_pid()
+"""
+
+
+@contextmanager
+def temporary_database(server: str, *, template: str = "template1") -> Iterator[str]:
+    """The URL of a new database on the server of the URL ``server``, a copy of the database ``template``.
+
+    Whoever is still connected to ``template`` at the start, or to the new one at the end, is cut off.
+    """
+    name = f"temporary_{uuid.uuid4().hex}"
+    at_server = urlsplit(server)._replace(path="/postgres").geturl()
+    with psycopg.connect(at_server, autocommit=True) as connection:
+        connection.execute(_CLIENTS, [template])
+        connection.execute(f'CREATE DATABASE {name} TEMPLATE "{template}"')
+    try:
+        yield urlsplit(server)._replace(path=f"/{name}").geturl()
+    finally:
+        with psycopg.connect(at_server, autocommit=True) as connection:
+            # Not WITH (FORCE): that is refused to anyone but a superuser while autovacuum is at work there.
+            connection.execute(_CLIENTS, [name])
+            connection.execute(f"DROP DATABASE {name}")
+
+
+def cut_connections(url: str) -> None:
+    """End every other client's connection to the database, as a restart of the server does."""
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(_CLIENTS, [connection.info.dbname])
