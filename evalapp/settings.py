@@ -286,7 +286,7 @@ SPECTACULAR_SETTINGS = {
         "ExportState": "evalapp.exports.models.ExportState",
         "ModelKind": "evalapp.registry.models.ModelKind",
         "RunKind": "evalapp.runs.models.RunKind",
-        "CriterionKind": "evalapp.rubrics.models.CriterionKind",
+        "CriterionKind": "evalapp.rubrics.kinds.choices",
         "RowKind": "evalapp.exports.models.RowKind",
         "ManyDecisions": "evalapp.exports.api.exports.MANY_DECISIONS",
         "NoWorkReason": "evalapp.campaigns.allocation.NoWorkReason",

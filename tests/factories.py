@@ -24,7 +24,7 @@ from evalapp.registry.services import register_imported
 from evalapp.reviews.answers import ReviewAnswers
 from evalapp.reviews.models import Flag, Review
 from evalapp.reviews.services import submit_review
-from evalapp.rubrics.models import CriterionKind, RubricVersion
+from evalapp.rubrics.models import RubricVersion
 from evalapp.rubrics.services import create_rubric, save_version
 from evalapp.rubrics.templates.summaries import SUMMARIES
 from evalapp.runs.models import Output, Run, RunCandidate, RunKind
@@ -106,10 +106,7 @@ def make_outputs(
 def make_rubric(project: Project, name: str = "House rubric") -> RubricVersion:
     """Accuracy, clarity, tone and personalization on 1–5 or N/A, and a critical yes/no."""
     rubric = create_rubric(project=project, name=name, by=None)
-    criteria = [
-        replace(draft, allows_not_applicable=draft.kind == CriterionKind.SCALE)
-        for draft in SUMMARIES.criteria
-    ]
+    criteria = [replace(draft, allows_not_applicable=draft.rules.has_mean) for draft in SUMMARIES.criteria]
     return save_version(rubric=rubric, criteria=criteria, by=None)
 
 

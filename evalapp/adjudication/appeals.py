@@ -13,6 +13,7 @@ from evalapp.adjudication.subjects import Subject, reviews_about
 from evalapp.audit.services import record
 from evalapp.campaigns.models import Campaign
 from evalapp.core.errors import ConflictError, InvalidError, MissingError, NotAllowedError, StaleError
+from evalapp.reviews.answers import Answer
 from evalapp.reviews.change_requests import withdraw_change_request
 from evalapp.reviews.models import ChangeRequest, Review
 from evalapp.reviews.preferences.answers import PreferenceAnswers
@@ -25,7 +26,7 @@ REQUEST, DECISION = "request", "decision:"
 COMPARISON_DECISION = "decision"
 ANSWERED = "This appeal is answered already. Open it again to read the answer."
 
-NewValue = int | str | PreferenceAnswers | None
+NewValue = Answer | PreferenceAnswers | None
 
 
 def appeal(*, review: Review, against: str, reason: str, by: User, revision: int | None = None) -> Appeal:

@@ -11,7 +11,7 @@ from evalapp.adjudication.models import Adjudication
 from evalapp.campaigns.models import Campaign, Comparison, ItemOutput, Purpose
 from evalapp.reviews.models import Review, Score
 from evalapp.reviews.preferences.distance import Apart, GivenPreference, given_preferences, told_apart
-from evalapp.rubrics.models import Criterion, CriterionKind
+from evalapp.rubrics.models import Criterion
 
 APART_CHOICES = (1, 2, 3, 4)
 DEFAULT_APART = 2
@@ -35,9 +35,7 @@ class Disagreement(NamedTuple):
     @property
     def words(self) -> str:
         """The lowest and the highest answer: “1 to 4”, “no and yes”."""
-        joiner = "to" if self.criterion.kind == CriterionKind.SCALE else "and"
-        low, high = (self.criterion.level_words(level) for level in (self.low, self.high))
-        return f"{low} {joiner} {high}"
+        return self.criterion.rules.answer_between(self.low, self.high)
 
 
 class DisputedOutput(NamedTuple):
@@ -182,15 +180,11 @@ def _counted_scores(campaign: Campaign) -> QuerySet[Score]:
 
 def least_spread(criterion: Criterion, apart: int) -> int:
     """From which difference of the criterion's own levels on answers ``apart`` are a disagreement."""
-    if criterion.kind != CriterionKind.SCALE:
-        return 1
-    return max(1, math.ceil(apart * (criterion.maximum - criterion.minimum) / 4))
+    return max(1, math.ceil(apart * criterion.rules.span / 4))
 
 
 def _distance(criterion: Criterion, spread: int) -> float:
-    if criterion.kind != CriterionKind.SCALE:
-        return 4.0
-    return 4 * spread / (criterion.maximum - criterion.minimum)
+    return 4 * criterion.rules.apart(spread)
 
 
 def excerpts_of(campaign: Campaign, subject_ids: Sequence[int]) -> dict[int, str]:

@@ -5,7 +5,8 @@ from django.http import QueryDict
 
 from evalapp.adjudication.models import Adjudication, ComparisonAdjudication, Outcome
 from evalapp.adjudication.services import AdjudicatedScore
-from evalapp.reviews.forms import preference_from_form
+from evalapp.reviews.answers import Answer
+from evalapp.reviews.forms import number_in, preference_from_form
 from evalapp.reviews.preferences.answers import PreferenceAnswers
 from evalapp.reviews.preferences.models import Choice
 from evalapp.reviews.preferences.tasks import LETTERS
@@ -80,7 +81,7 @@ class AnswerForm(forms.Form):
             choices=[AS_DECIDED, *choices],
         )
 
-    def value_given(self) -> int | str | PreferenceAnswers | None:
+    def value_given(self) -> Answer | PreferenceAnswers | None:
         if isinstance(self.decision, ComparisonAdjudication):
             return self._preference(self.decision)
         return read_level(self.cleaned_data.get("value", ""))
@@ -95,16 +96,15 @@ class AnswerForm(forms.Form):
 
 
 def _levels(criterion: Criterion) -> list[tuple[str, str]]:
-    levels = [(str(level), criterion.level_words(level)) for level in criterion.levels]
+    levels = [
+        (str(criterion.rules.number(level)), criterion.level_words(level)) for level in criterion.levels
+    ]
     return [*levels, (NOT_APPLICABLE, "N/A")] if criterion.allows_not_applicable else levels
 
 
-def read_level(text: str) -> int | str | None:
-    """A level, "na", or None where nothing was chosen; what is neither stays as it is, to be refused."""
-    if not text:
-        return None
-    digits = text.removeprefix("-")
-    return int(text) if digits.isascii() and digits.isdigit() and len(digits) < 10 else text
+def read_level(text: str) -> Answer | None:
+    """A number, "na", or None where nothing was chosen; what is neither stays as it is, to be refused."""
+    return number_in(text) if text else None
 
 
 def adjudicated_scores_from(form: QueryDict, criteria: Iterable[Criterion]) -> dict[str, AdjudicatedScore]:

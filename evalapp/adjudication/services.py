@@ -14,6 +14,7 @@ from evalapp.adjudication.rights import require_may_adjudicate
 from evalapp.audit.services import record
 from evalapp.campaigns.models import Campaign, Comparison, ItemOutput, Purpose
 from evalapp.core.errors import ConflictError, InvalidError, StaleError
+from evalapp.reviews.answers import Answer
 from evalapp.reviews.models import Review, Score
 from evalapp.reviews.preferences.answers import PreferenceAnswers, check_preference
 from evalapp.reviews.preferences.distance import given_preferences
@@ -30,7 +31,7 @@ class AdjudicatedScore:
     ``revision``: of the decision that it replaces, 0 for the first.
     """
 
-    value: int | str | None
+    value: Answer | None
     reason: str
     revision: int = 0
 
@@ -66,7 +67,7 @@ def _problems(criterion: Criterion, score: AdjudicatedScore) -> dict[str, list[s
     elif value == NOT_APPLICABLE:
         if not criterion.allows_not_applicable:
             found[name] = [f"{criterion.name} cannot be “not applicable”. Give it a value."]
-    elif isinstance(value, bool) or not isinstance(value, int) or value not in criterion.levels:
+    elif criterion.rules.level_of(value) not in criterion.levels:
         allowed = f"{criterion.level_words(criterion.minimum)} to {criterion.level_words(criterion.maximum)}"
         found[name] = [f"{criterion.name} is {allowed}."]
     return found | _refused(checked_words, score.reason, field=f"{criterion.key}.reason", missing=WHY)
@@ -75,7 +76,7 @@ def _problems(criterion: Criterion, score: AdjudicatedScore) -> dict[str, list[s
 def _decide(
     campaign: Campaign, item_output: ItemOutput, criterion: Criterion, score: AdjudicatedScore, by: User
 ) -> Adjudication:
-    value = None if score.value == NOT_APPLICABLE else int(score.value or 0)
+    value = None if score.value == NOT_APPLICABLE else criterion.rules.level_of(score.value)
     new = Adjudication(
         campaign=campaign,
         item_output=item_output,

@@ -8,8 +8,8 @@ from evalapp.analysis.differences import SEED
 from evalapp.analysis.scores import CampaignScores
 from evalapp.measure import Measure, one_reason, signature
 from evalapp.metrics.metric import MetricDescription
-from evalapp.rubrics.drafts import MOST_BUTTONS
-from evalapp.rubrics.models import Criterion, CriterionKind
+from evalapp.rubrics.limits import MOST_BUTTONS
+from evalapp.rubrics.models import Criterion
 from evalapp.stats.agreement import krippendorff_alpha, percent_agreement
 from evalapp.stats.correlation import METHODS, segment_correlation, system_correlation
 from evalapp.stats.pair_ranking import pairwise_accuracy
@@ -50,16 +50,15 @@ def agreement_rows(scores: CampaignScores) -> list[AgreementRow]:
     rows = []
     for criterion in scores.criteria:
         ratings = scores.ratings(criterion, as_designed=True)
-        is_scale = criterion.kind == CriterionKind.SCALE
         within = percent_agreement(ratings, within=1.0, seed=SEED, replicates=REPLICATES)
         rows.append(
             AgreementRow(
                 criterion,
                 krippendorff_alpha(
-                    ratings, scale="ordinal" if is_scale else "nominal", seed=SEED, replicates=REPLICATES
+                    ratings, scale=criterion.rules.agreement_scale, seed=SEED, replicates=REPLICATES
                 ),
                 percent_agreement(ratings, seed=SEED, replicates=REPLICATES),
-                within if is_scale and len(criterion.levels) <= MOST_BUTTONS else None,
+                within if criterion.rules.has_mean and len(criterion.levels) <= MOST_BUTTONS else None,
             )
         )
     return rows

@@ -23,7 +23,7 @@ from evalapp.analysis.filters import ComparisonFilter
 from evalapp.analysis.finder import DECILE, Finder, Found, MetricSide, ScoreSide, why_nothing
 from evalapp.analysis.label_cells import LabelCell
 from evalapp.metrics.metric import MetricDescription
-from evalapp.rubrics.models import Criterion, CriterionKind
+from evalapp.rubrics.models import Criterion
 from evalapp.scoring.labels import LABEL
 from evalapp.scoring.models import LabelParser
 
@@ -341,12 +341,11 @@ class CaseQuery:
             return rank, f"{join} {joins}"
         if wanted.metric is not None:
             return self._metric_rank(wanted.metric)
-        scales = [each for each in self.criteria if each.kind == CriterionKind.SCALE]
+        scales = [each for each in self.criteria if each.rules.has_mean]
         criterion = wanted.criterion or (scales[0] if scales else None)
         if criterion is None:
             return "NULL::float8", ""
-        is_share = criterion.kind != CriterionKind.SCALE and criterion.undesired != 0
-        sign = "-" if is_share else ""
+        sign = "-" if criterion.rules.shows_high_first else ""
         return f"{sign}mean.mean", f"LEFT JOIN ({self._means(criterion)}) mean ON mean.id = o.id"
 
     def _metric_rank(self, metric: MetricDescription) -> tuple[str, str]:
@@ -365,8 +364,9 @@ class CaseQuery:
 
     def _means(self, criterion: Criterion, more: str = "") -> str:
         """Each output's mean, of a criterion without one the share of its counted levels; ``more`` columns."""
-        value = "s.value"
-        if criterion.kind != CriterionKind.SCALE:
+        step = criterion.rules.number(1)
+        value = "s.value" if step == 1 else f"s.value * {self._value(step)}"
+        if not criterion.rules.has_mean:
             if not criterion.counted_levels:
                 return "SELECT NULL::bigint AS id, NULL::float8 AS mean"
             value = f"(s.value = ANY({self._value(sorted(criterion.counted_levels))}))::int"
@@ -378,13 +378,13 @@ class CaseQuery:
     def _spreads(self, criterion: Criterion) -> str:
         """As `CampaignScores.output_spreads`, as a share of the scale."""
         scored = self._scored(criterion)
-        if criterion.kind == CriterionKind.CATEGORY:
+        if not criterion.rules.has_order:
             return (
                 "SELECT id, 1 - max(times)::float8 / sum(times)::float8 AS spread FROM ("
                 f"SELECT r.item_output_id AS id, count(*) AS times {scored} GROUP BY r.item_output_id, s.value"
                 ") level GROUP BY id HAVING sum(times) > 1"
             )
-        span = self._value(criterion.maximum - criterion.minimum)
+        span = self._value(criterion.rules.span)
         return (
             f"SELECT r.item_output_id AS id, stddev_samp(s.value)::float8 / {span} AS spread {scored} "
             "GROUP BY r.item_output_id HAVING count(*) > 1"

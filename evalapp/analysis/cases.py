@@ -17,7 +17,7 @@ from evalapp.core.errors import MissingError
 from evalapp.core.simulated_mark import marked
 from evalapp.metrics.metric import MetricDescription
 from evalapp.metrics.registry import COMPARED_METRICS, HEADLINE_METRIC
-from evalapp.rubrics.models import Criterion, CriterionKind, ReasonTag
+from evalapp.rubrics.models import Criterion, ReasonTag
 from evalapp.scoring.models import RuleCheck
 
 Choice = TypeVar("Choice")
@@ -250,8 +250,7 @@ def _ranks(scores: CampaignScores, wanted: CaseFilter) -> dict[int, float]:
         return {
             item_output_id: -spread for item_output_id, spread in scores.output_spreads(criterion).items()
         }
-    is_share = criterion.kind != CriterionKind.SCALE and criterion.undesired != 0
-    sign = -1 if is_share else 1
+    sign = -1 if criterion.rules.shows_high_first else 1
     return {item_output_id: sign * mean for item_output_id, mean in scores.output_means(criterion).items()}
 
 

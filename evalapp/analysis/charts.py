@@ -28,7 +28,7 @@ from evalapp.charts.heat_map import PairAgreement, agreement_heat_map
 from evalapp.charts.lines import CHARACTER, parted
 from evalapp.core.simulated_mark import marked
 from evalapp.metrics.metric import MetricDescription
-from evalapp.rubrics.models import Criterion, CriterionKind
+from evalapp.rubrics.models import Criterion
 from evalapp.stats.agreement import quadratic_kappa
 
 # More are slow to work out while a page waits, and nobody reads them.
@@ -56,7 +56,7 @@ def ratings_charts(comparison: Comparison, *, most: int | None = None) -> list[C
         )
         for position, criterion in enumerate(comparison.criteria)
         for row in comparison.rows
-        if (cell := row.human[position]).is_scale and cell.criterion == criterion
+        if (cell := row.human[position]).criterion.rules.has_mean and cell.criterion == criterion
     ]
     if not any(line.total for line in lines):
         return []
@@ -65,7 +65,11 @@ def ratings_charts(comparison: Comparison, *, most: int | None = None) -> list[C
 
 def _directed(criterion: Criterion) -> str:
     """A scale's name, with the level that is best where nobody would guess it."""
-    return f"{criterion.name} ({criterion.minimum} is best)" if criterion.lower_is_better else criterion.name
+    return (
+        f"{criterion.name} ({criterion.level_words(criterion.minimum)} is best)"
+        if criterion.lower_is_better
+        else criterion.name
+    )
 
 
 def means_charts(comparison: Comparison, *, most: int | None = None) -> list[Panel]:
@@ -74,7 +78,7 @@ def means_charts(comparison: Comparison, *, most: int | None = None) -> list[Pan
     """
     labels = labels_of([row.candidate for row in comparison.rows])
     panels = []
-    present = [each for each in comparison.criteria if each.kind == CriterionKind.SCALE]
+    present = [each for each in comparison.criteria if each.rules.has_mean]
     for of in dict.fromkeys(map(_axis_of, present)):
         scales = [each for each in present if _axis_of(each) == of]
         lines = [
@@ -84,7 +88,7 @@ def means_charts(comparison: Comparison, *, most: int | None = None) -> list[Pan
             if (cell := row.cell(criterion.key)) is not None
         ]
         if any(line.measure.defined for line in lines):
-            domain = scales[0].drawn_range
+            domain = scales[0].rules.drawn_range
             axis = Axis(f"Mean with its 95% interval, on {of}", list(labels.values()), domain)
             panels += [
                 Panel(of, forest(part, axis, says=says_of_means(part), names_one=len(part) < len(lines)))
@@ -95,7 +99,7 @@ def means_charts(comparison: Comparison, *, most: int | None = None) -> list[Pan
 
 def _axis_of(criterion: Criterion) -> str:
     """What one axis can hold: the scales of a range and direction, or the shares of a direction."""
-    if criterion.kind == CriterionKind.SCALE:
+    if criterion.rules.has_mean:
         return criterion.axis_label
     return f"{SHARES}, lower is better" if criterion.is_less_better else SHARES
 
@@ -300,7 +304,7 @@ def _scatter(
     legend = alt.Legend(
         columns=alt.ExprRef(f"max(1, floor({room} / {width}))"), labelLimit=alt.ExprRef(f"{room} - 30")
     )
-    levels = alt.Scale(domain=[criterion.minimum, criterion.maximum], reverse=criterion.lower_is_better)
+    levels = alt.Scale(domain=list(criterion.rules.range), reverse=criterion.lower_is_better)
     better = ", lower is better" if criterion.lower_is_better else ""
     return (
         alt.Chart(alt.InlineData(values=points))

@@ -9,7 +9,7 @@ from evalapp.core.errors import InvalidError
 from evalapp.metrics.metric import MetricDescription
 from evalapp.metrics.registry import HEADLINE_METRIC
 from evalapp.registry.models import ModelAlias
-from evalapp.rubrics.models import Criterion, CriterionKind
+from evalapp.rubrics.models import Criterion
 
 
 def chosen_scale(scales: list[Criterion], key: str, contradiction: Contradiction | None) -> Criterion | None:
@@ -52,7 +52,7 @@ def chosen_criterion(criteria: Sequence[Criterion], key: str) -> Criterion | Non
                 f"This campaign’s rubric has no criterion “{key[:60]}” with levels; it has {known}."
             )
         return named
-    scales = [each for each in criteria if each.kind == CriterionKind.SCALE]
+    scales = [each for each in criteria if each.rules.has_mean]
     return next(iter([*scales, *criteria]), None)
 
 

@@ -9,15 +9,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
-import numpy as np
-
 from evalapp.analysis.picked import why_no_means
 from evalapp.analysis.scores import CampaignScores, ReviewedOutput
 from evalapp.campaigns.models import AssignmentState, CampaignCandidate
 from evalapp.measure import Measure, signature
 from evalapp.metrics.metric import MetricDescription
-from evalapp.rubrics.drafts import MOST_BUTTONS
-from evalapp.rubrics.models import Criterion, CriterionKind
+from evalapp.rubrics.limits import MOST_BUTTONS
+from evalapp.rubrics.models import Criterion
 from evalapp.scoring.models import RuleCheck
 from evalapp.stats.proportions import wilson
 from evalapp.stats.ratings import Ratings
@@ -51,28 +49,21 @@ class HumanCell:
     not_applicable: int
 
     @property
-    def is_scale(self) -> bool:
-        return self.criterion.kind == CriterionKind.SCALE
-
-    @property
-    def is_category(self) -> bool:
-        return self.criterion.kind == CriterionKind.CATEGORY
-
-    @property
     def binned(self) -> dict[str, int]:
         """``counts`` for a drawing: by level, those of a wide scale in ten bins of neighbouring levels. The best
         comes last.
         """
-        levels = list(self.counts)
+        levels, words = list(self.counts), self.criterion.rules.words
         if self.criterion.lower_is_better:
             levels.reverse()
         if len(levels) <= MOST_BUTTONS:
-            return {str(level): self.counts[level] for level in levels}
+            return {words(level): self.counts[level] for level in levels}
         bins: dict[int, list[int]] = {}
         for position, level in enumerate(levels):
             bins.setdefault(position * BINS // len(levels), []).append(level)
         return {
-            f"{min(each)}–{max(each)}": sum(self.counts[level] for level in each) for each in bins.values()
+            f"{words(min(each))}–{words(max(each))}": sum(self.counts[level] for level in each)
+            for each in bins.values()
         }
 
     @property
@@ -192,16 +183,14 @@ def _row(
 
 def human_cell(scores: CampaignScores, criterion: Criterion, candidate: CampaignCandidate) -> HumanCell:
     ratings = scores.ratings(criterion, candidate)
-    is_scale = criterion.kind == CriterionKind.SCALE
+    rules = criterion.rules
     mean = (
-        candidate_score(ratings, bounds=(criterion.minimum, criterion.maximum))
-        if is_scale
+        candidate_score(scores.numbers_given(criterion, candidate), bounds=rules.range)
+        if rules.has_mean
         else _share_counted(scores, criterion, candidate)
     )
     low = (
-        share_of_low_scores(ratings, at_most=criterion.low_threshold)
-        if is_scale and criterion.low_threshold is not None
-        else None
+        share_of_low_scores(ratings, at_most=rules.low_threshold) if rules.low_threshold is not None else None
     )
     counts = distribution(ratings, levels=[float(level) for level in criterion.levels])
     given = {(answer.item_output_id, answer.value) for answer in scores.answers_to(criterion, candidate)}
@@ -301,10 +290,7 @@ def reviewer_rows(scores: CampaignScores, reader_id: int) -> list[ReviewerRow]:
         means = []
         for criterion in scores.criteria:
             values = [a.value for a in mine if a.criterion_id == criterion.pk and a.value is not None]
-            if criterion.kind != CriterionKind.SCALE:
-                counted = criterion.counted_levels
-                values = [int(value in counted) for value in values] if counted else []
-            means.append(float(np.mean(values)) if values else None)
+            means.append(criterion.rules.figure(values))
         rows.append(
             ReviewerRow(
                 name=replace(scores.names, reader_id=reader_id).of(reviewer_id),

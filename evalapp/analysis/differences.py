@@ -9,7 +9,8 @@ from evalapp.campaigns.models import CampaignCandidate
 from evalapp.measure import Measure
 from evalapp.metrics.metric import MetricDescription
 from evalapp.metrics.registry import COMPARED_METRICS, HEADLINE_METRIC
-from evalapp.rubrics.models import Criterion, CriterionKind
+from evalapp.rubrics.kinds.scale import Scale
+from evalapp.rubrics.models import Criterion
 from evalapp.stats.differences import Difference, holm, paired_difference
 from evalapp.stats.ratings import Ratings
 from evalapp.stats.wins import WinsTiesLosses, wins_ties_losses
@@ -20,7 +21,7 @@ SIGNIFICANT = 0.05
 # On a scale of 1 to 5; less than half a point is no story.
 NOTABLE_GAP = 0.5
 # The weighted mean of a review's scales, in tables that have a row a criterion. It weighs nothing in itself.
-TOTAL = Criterion(key="total", name="Total", kind=CriterionKind.SCALE, minimum=1, maximum=5, weight=0)
+TOTAL = Criterion(key="total", name="Total", kind=Scale.name, minimum=1, maximum=5, weight=0)
 
 
 @dataclass(frozen=True)
@@ -52,7 +53,7 @@ class ComparedPair:
     @property
     def is_share(self) -> bool:
         """Whether two shares were subtracted: of a criterion without a mean."""
-        return self.criterion.kind != CriterionKind.SCALE
+        return not self.criterion.rules.has_mean
 
     @property
     def is_significant(self) -> bool:
@@ -64,12 +65,12 @@ class ComparedPair:
         return self.difference.p_model.reason if self.difference.difference.defined else ""
 
     @property
-    def span(self) -> int:
+    def span(self) -> float:
         """The largest difference that the scale allows."""
         return _span_of(self.criterion)
 
     @property
-    def drawn_span(self) -> int:
+    def drawn_span(self) -> float:
         """``span`` below 0 where lower is better: drawn from its negative to itself, better stands at the right."""
         return -self.span if self.criterion.is_less_better else self.span
 
@@ -163,18 +164,19 @@ def compare_pairs(
     ]
 
 
-def _span_of(criterion: Criterion) -> int:
+def _span_of(criterion: Criterion) -> float:
     """The largest difference of means, or of shares where the criterion is no scale."""
-    return criterion.maximum - criterion.minimum if criterion.kind == CriterionKind.SCALE else 1
+    low, high = criterion.rules.range
+    return high - low
 
 
 def compared_ratings(scores: CampaignScores, criterion: Criterion, candidate: CampaignCandidate) -> Ratings:
     """What is subtracted of a candidate on a criterion: its scores, its totals, or its counted answers."""
     if criterion is TOTAL:
         return scores.totals(candidate)
-    if criterion.kind != CriterionKind.SCALE:
+    if not criterion.rules.has_mean:
         return scores.marks(criterion, candidate)
-    return scores.ratings(criterion, candidate)
+    return scores.numbers_given(criterion, candidate)
 
 
 def find_contradiction(scores: CampaignScores, comparison: Comparison) -> Contradiction | None:

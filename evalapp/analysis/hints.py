@@ -21,7 +21,7 @@ from evalapp.measure import Measure
 from evalapp.reviews.checks import ReviewerChecks
 from evalapp.reviews.preferences.checks import ComparisonChecks
 from evalapp.reviews.progress import TeamMember, TeamProgress
-from evalapp.rubrics.models import Criterion, CriterionKind
+from evalapp.rubrics.models import Criterion
 from evalapp.stats.panel import Apartness, apartness, concentration
 from evalapp.stats.proportions import wilson
 from evalapp.stats.ratings import Ratings
@@ -302,8 +302,8 @@ def _without(ratings: Ratings, reviewer_id: int) -> Ratings:
 def disagreement(quality: Quality) -> Iterator[Hint]:
     """Whose answers are far from the co-reviewers' more often than those are from one another."""
     for criterion in quality.scores.criteria:
-        is_scale = criterion.kind == CriterionKind.SCALE
-        tolerance = FAR * (criterion.maximum - criterion.minimum) if is_scale else 0.0
+        rules = criterion.rules
+        tolerance = FAR * rules.span if rules.has_mean else 0.0
         ratings = quality.scores.ratings(criterion)
         if not len(ratings):
             continue
@@ -315,7 +315,7 @@ def disagreement(quality: Quality) -> Iterator[Hint]:
             is_notable = own.value - rest.value >= NOTABLE_APARTNESS and own.low > rest.value
             if own.n < LEAST_SHARED or rest.n < LEAST_SHARED or not is_notable:
                 continue
-            words = "far from" if is_scale else "other than"
+            words = "far from" if rules.has_mean else "other than"
             yield Hint(
                 "disagreement",
                 "Disagrees",

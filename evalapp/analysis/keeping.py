@@ -27,7 +27,8 @@ from evalapp.jobs.work import Work
 from evalapp.reviews.counts import CampaignCounts, data_version, of_reviewer_type, scores_given
 from evalapp.reviews.models import ScoreCount
 from evalapp.reviews.pseudonyms import ReviewerNames
-from evalapp.rubrics.models import NOT_LEVELS, Criterion
+from evalapp.rubrics.kinds import answered_by
+from evalapp.rubrics.models import Criterion
 
 COMPUTE_TASK = "evalapp.analysis.tasks.compute"
 # What a page computes while its reader waits: about a second.
@@ -113,7 +114,7 @@ def subjects_of(campaign: Campaign) -> Subjects:
     criteria = Criterion.objects.filter(version=campaign.rubric_version_id)
     return Subjects.of(
         candidates.order_by("position"),
-        criteria.exclude(kind__in=NOT_LEVELS).order_by("position"),
+        criteria.filter(kind__in=answered_by("level")).order_by("position"),
         campaign.project.rule_checks.all(),
     )
 

@@ -24,7 +24,7 @@ from evalapp.metrics.metric import MetricDescription
 from evalapp.metrics.registry import HEADLINE_METRIC
 from evalapp.reviews.counts import CampaignCounts, campaign_counts
 from evalapp.reviews.pseudonyms import ReviewerNames, shown_names
-from evalapp.rubrics.models import Criterion, CriterionKind
+from evalapp.rubrics.models import Criterion
 
 
 class ShownMetrics:
@@ -59,7 +59,7 @@ class ShownMetrics:
 
     @property
     def scales(self) -> list[Criterion]:
-        return [each for each in self._subjects.criteria.values() if each.kind == CriterionKind.SCALE]
+        return [each for each in self._subjects.criteria.values() if each.rules.has_mean]
 
     @property
     def has_answers(self) -> bool:

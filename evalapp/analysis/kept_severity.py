@@ -15,7 +15,7 @@ from evalapp.campaigns.models import Campaign
 from evalapp.reviews.counts import campaign_counts, of_reviewer_type
 from evalapp.reviews.models import ScoreCount
 from evalapp.reviews.pseudonyms import ReviewerNames, shown_names
-from evalapp.rubrics.models import CriterionKind
+from evalapp.rubrics.kinds import with_mean
 
 
 class ShownSeverity(NamedTuple):
@@ -63,7 +63,7 @@ def scale_scores(campaign: Campaign, *, reviewer_type: str) -> int:
     rows = ScoreCount.objects.filter(
         of_reviewer_type(campaign, reviewer_type), campaign=campaign, is_not_applicable=False
     )
-    scales = rows.filter(criterion__kind=CriterionKind.SCALE)
+    scales = rows.filter(criterion__kind__in=with_mean())
     return int(scales.aggregate(total=Sum("scores"))["total"] or 0)
 
 

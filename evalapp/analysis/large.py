@@ -44,7 +44,7 @@ from evalapp.measure import Measure, signature
 from evalapp.metrics.metric import MetricDescription
 from evalapp.reviews.counts import CampaignCounts
 from evalapp.reviews.pseudonyms import ReviewerNames
-from evalapp.rubrics.models import Criterion, CriterionKind
+from evalapp.rubrics.models import Criterion
 
 NOT_COMPUTED = "not computed yet"
 # As many points as an eye can tell apart, and a page can carry.
@@ -260,7 +260,7 @@ def nothing_stored(
         return Measure.undefined(NOT_COMPUTED, signature=signature(name))
 
     def cell(criterion: Criterion) -> HumanCell:
-        has_low = criterion.kind == CriterionKind.SCALE and criterion.low_threshold is not None
+        has_low = criterion.rules.low_threshold is not None
         low_share = unknown("share-of-low-scores") if has_low else None
         return HumanCell(criterion, unknown("candidate-score"), low_share, {}, {}, 0)
 
@@ -325,11 +325,4 @@ def _mean(counts: CampaignCounts, reviewer_id: int, criterion: Criterion) -> flo
         for value, times in counts.of_reviewer(reviewer_id, criterion.pk).items()
         if value is not None
     }
-    if criterion.kind != CriterionKind.SCALE:
-        counted = criterion.counted_levels
-        given = {value: times for value, times in given.items() if counted}
-        total = sum(times for value, times in given.items() if value in counted)
-    else:
-        total = sum(value * times for value, times in given.items())
-    answers = sum(given.values())
-    return total / answers if answers else None
+    return criterion.rules.figure_of_counts(given)

@@ -8,7 +8,8 @@ from evalapp.analysis.scores import CampaignScores
 from evalapp.campaigns.models import CampaignCandidate, Purpose
 from evalapp.measure import Measure
 from evalapp.reviews.models import Review, SpanAnswer
-from evalapp.rubrics.models import Criterion, CriterionKind
+from evalapp.rubrics.kinds import answered_by
+from evalapp.rubrics.models import Criterion
 from evalapp.stats.proportions import wilson
 
 
@@ -36,7 +37,7 @@ def marks_by_candidate(
     """
     campaign = scores.campaign
     criteria = list(
-        Criterion.objects.filter(version=campaign.rubric_version_id, kind=CriterionKind.SPANS).order_by(
+        Criterion.objects.filter(version=campaign.rubric_version_id, kind__in=answered_by("marks")).order_by(
             "position"
         )
     )

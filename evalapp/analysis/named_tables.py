@@ -17,7 +17,7 @@ from evalapp.core.errors import MissingError
 from evalapp.core.tables import Cell, Column, Table
 from evalapp.measure import Measure
 from evalapp.metrics.registry import COMPARED_METRICS
-from evalapp.rubrics.models import Criterion, CriterionKind
+from evalapp.rubrics.models import Criterion
 
 OVER_BOTH = "Means over items with 95% intervals over items and reviewers."
 CANDIDATE = Column("Candidate")
@@ -42,10 +42,10 @@ def people_table(shown: TableSource) -> Table:
     columns = [CANDIDATE]
     for criterion in shown.comparison.criteria:
         columns.append(_human_column(criterion))
-        if criterion.kind == CriterionKind.SCALE and criterion.low_threshold is not None:
+        if (low := criterion.rules.low_threshold) is not None:
             columns.append(
                 Column(
-                    f"{criterion.name}: scores of {criterion.low_threshold} or less",
+                    f"{criterion.name}: scores of {criterion.level_words(low)} or less",
                     "share",
                     is_measure=True,
                     anchor="low-scores",
@@ -57,16 +57,15 @@ def people_table(shown: TableSource) -> Table:
         cells: list[Cell] = [shown.label(row)]
         for cell in row.human:
             cells.append(cell.mean)
-            if cell.is_scale and cell.criterion.low_threshold is not None:
+            if cell.criterion.rules.low_threshold is not None:
                 cells.append(cell.low_share)
         rows.append([*cells, row.total])
     return Table("people", "What people say", columns, rows, OVER_BOTH)
 
 
 def _human_column(criterion: Criterion) -> Column:
-    is_scale = criterion.kind == CriterionKind.SCALE
     label = f"{criterion.name} ({criterion.axis_label})" if criterion.axis_label else criterion.name
-    return Column(label, "figure" if is_scale else "share", is_measure=True, anchor="candidate-score")
+    return Column(label, criterion.rules.column, is_measure=True, anchor="candidate-score")
 
 
 def ratings_table(shown: TableSource) -> Table:
@@ -226,7 +225,7 @@ def reviewers_table(shown: TableSource) -> Table:
     columns = [
         Column("Reviewer"),
         Column("Outputs", "count"),
-        *(Column(each.name, "figure" if each.kind == CriterionKind.SCALE else "share") for each in criteria),
+        *(Column(each.name, each.rules.column) for each in criteria),
     ]
     return Table("reviewers", "By reviewer", columns, rows)
 

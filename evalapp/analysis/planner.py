@@ -114,7 +114,7 @@ def variances_of(scores: CampaignScores) -> list[CriterionVariance]:
         return [CriterionVariance(criterion, unknown, unknown) for criterion in scores.scales]
     found = []
     for criterion in scores.scales:
-        by_candidate = [scores.ratings(criterion, candidate) for candidate in scores.candidates]
+        by_candidate = [scores.numbers_given(criterion, candidate) for candidate in scores.candidates]
         pairs = [paired_scores(each, by_candidate[0]) for each in by_candidate[1:]]
         means = [_mean(each) for each in by_candidate]
         known = [mean for mean in means if mean is not None]
@@ -185,7 +185,7 @@ def _distance(variance: CriterionVariance, design: Design) -> Measure:
     spread, mean = variance.scores.spread, variance.mean
     if spread is None or mean is None:
         return Measure.undefined(variance.scores.reason, signature=signature("smallest-distance"))
-    smallest, largest = variance.criterion.minimum, variance.criterion.maximum
+    smallest, largest = variance.criterion.rules.range
     place = Place(mean=mean, smallest=smallest, largest=largest)
     return smallest_distance(Requirement(distance=0, spread=spread, place=place), design, seed=SEED)
 

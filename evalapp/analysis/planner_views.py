@@ -18,7 +18,8 @@ from evalapp.campaigns.models import Campaign, CampaignCandidate, CampaignState,
 from evalapp.core.errors import MissingError
 from evalapp.core.tables import Table
 from evalapp.reviews.models import Review
-from evalapp.rubrics.models import CriterionKind, RubricVersion
+from evalapp.rubrics.kinds import with_mean
+from evalapp.rubrics.models import RubricVersion
 
 
 @require_safe
@@ -105,7 +106,7 @@ def _source(
 
 
 def _planned(request: MemberRequest, campaign: Campaign | None, version: RubricVersion) -> dict[str, Any]:
-    criteria = list(version.criteria.filter(kind=CriterionKind.SCALE).order_by("position"))
+    criteria = list(version.criteria.filter(kind__in=with_mean()).order_by("position"))
     found = sampled_scores(campaign) if campaign is not None else None
     variances = variances_of(found.scores) if found is not None else []
     design = design_of_campaign(campaign) if campaign is not None else None

@@ -64,9 +64,9 @@ def prediction_powered_means(
         values |= {("beyond", position): each for position, each in enumerate(beyond.get(candidate.pk, []))}
         for criterion in scores.scales:
             mean = prediction_powered_mean(
-                scores.ratings(criterion, candidate),
+                scores.numbers_given(criterion, candidate),
                 values,
-                bounds=(criterion.minimum, criterion.maximum),
+                bounds=criterion.rules.range,
             )
             found.append(PredictionPoweredMean(candidate, criterion, mean, in_words(mean)))
     return found

@@ -10,7 +10,7 @@ from evalapp.analysis.example_fields import example_fields, values_by_item
 from evalapp.analysis.filters import FIELD
 from evalapp.analysis.scores import CampaignScores
 from evalapp.campaigns.models import CampaignCandidate
-from evalapp.rubrics.models import Criterion, CriterionKind
+from evalapp.rubrics.models import Criterion
 from evalapp.stats.ratings import Ratings
 from evalapp.stats.strata import LEAST_ITEMS, Reversal, Stratified, reversals, sides_of, stratify
 
@@ -74,9 +74,8 @@ class FoundReversal(NamedTuple):
         """Its name, with what is counted and which way is better where nobody would guess it."""
         if self.criterion is TOTAL:
             return self.criterion.name
-        is_scale = self.criterion.kind == CriterionKind.SCALE
         told = [
-            "" if is_scale else self.criterion.axis_label,
+            "" if self.criterion.rules.has_mean else self.criterion.axis_label,
             "lower is better" if self.criterion.is_less_better else "",
         ]
         words = ", ".join(filter(None, told))

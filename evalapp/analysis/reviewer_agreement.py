@@ -10,8 +10,8 @@ from evalapp.analysis.scores import CampaignScores
 from evalapp.core.number_format import as_text
 from evalapp.measure import Measure, one_reason, signature
 from evalapp.reviews.pseudonyms import ReviewerNames
-from evalapp.rubrics.drafts import MOST_BUTTONS
-from evalapp.rubrics.models import Criterion, CriterionKind
+from evalapp.rubrics.limits import MOST_BUTTONS
+from evalapp.rubrics.models import Criterion
 from evalapp.stats.against_others import AgainstOthers, against_others, mean_kappa
 from evalapp.stats.agreement import gwet_ac2, krippendorff_alpha, percent_agreement, quadratic_kappa
 from evalapp.stats.coincidences import Coincidences, coincidences
@@ -231,7 +231,7 @@ class ComputedPanel(Panel):
         return _one(self._shared(criterion, pair), criterion, measure, pair)
 
     def clarify(self, criterion: Criterion) -> list[LevelsToClarify]:
-        if criterion.kind != CriterionKind.SCALE or not _has_steps(criterion):
+        if not criterion.rules.has_mean or not _has_steps(criterion):
             return []
         levels = [float(level) for level in criterion.levels]
         confused = [
@@ -319,7 +319,7 @@ def matrix_in_words(rows: list[MatrixRow], measure: str) -> str:
 
 
 def _is_ordered(criterion: Criterion) -> bool:
-    return criterion.kind == CriterionKind.SCALE
+    return criterion.rules.has_mean
 
 
 def _has_steps(criterion: Criterion) -> bool:

@@ -1,10 +1,9 @@
 """A campaign's answers as plain columns: what every table and chart of the analysis starts from."""
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Collection, Container, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from statistics import stdev
 from typing import NamedTuple, TypeVar
 
 from django.db.models import Count, F, QuerySet
@@ -16,7 +15,8 @@ from evalapp.metrics.metric import MetricDescription
 from evalapp.metrics.registry import COMPARED_METRICS
 from evalapp.reviews.models import Review, ReviewTag, Score
 from evalapp.reviews.pseudonyms import ReviewerNames, pseudonym_numbers, shown_names
-from evalapp.rubrics.models import NOT_LEVELS, Criterion, CriterionKind
+from evalapp.rubrics.kinds import answered_by
+from evalapp.rubrics.models import Criterion
 from evalapp.scoring.models import CorpusMetric, MetricResult, RuleCheck
 from evalapp.stats.ratings import Ratings
 from evalapp.stats.scores import weighted_total
@@ -102,7 +102,7 @@ class CampaignScores:
 
     @property
     def scales(self) -> list[Criterion]:
-        return [criterion for criterion in self.criteria if criterion.kind == CriterionKind.SCALE]
+        return [criterion for criterion in self.criteria if criterion.rules.has_mean]
 
     @cached_property
     def _by_cell(self) -> dict[tuple[int, int], list[Answer]]:
@@ -138,6 +138,15 @@ class CampaignScores:
             [_counted(answer.value, counted) for answer in chosen],
         )
 
+    def numbers_given(self, criterion: Criterion, candidate: CampaignCandidate) -> Ratings:
+        """`ratings` of a candidate in the numbers that the levels stand for: what a mean is formed of."""
+        chosen, number = self.answers_to(criterion, candidate), criterion.rules.number
+        return Ratings.from_columns(
+            [answer.item_id for answer in chosen],
+            [answer.reviewer_id for answer in chosen],
+            [None if answer.value is None else number(answer.value) for answer in chosen],
+        )
+
     def marks(self, criterion: Criterion, candidate: CampaignCandidate | None = None) -> Ratings:
         """`ratings` of a criterion without a mean: 1 where the answer is one of its counted levels, else 0."""
         return self.ratings(criterion, candidate, counted=criterion.counted_levels)
@@ -159,24 +168,17 @@ class CampaignScores:
         """Mean answer per item output, N/A excluded; without a scale the share of the counted levels, where
         there are any.
         """
-        counted = None if criterion.kind == CriterionKind.SCALE else criterion.counted_levels
-        if counted is not None and not counted:
-            return {}
-        values = self._by_output(criterion)
-        return {
-            item_output_id: sum(_counted(value, counted) or 0 for value in given) / len(given)
-            for item_output_id, given in values.items()
-        }
+        rules = criterion.rules
+        figures = ((pk, rules.figure(given)) for pk, given in self._by_output(criterion).items())
+        return {item_output_id: figure for item_output_id, figure in figures if figure is not None}
 
     def output_spreads(self, criterion: Criterion) -> dict[int, float]:
         """How far apart the answers are, per item output that at least two reviewers answered: standard
         deviation, for a category the share that is not the most frequent answer. N/A is left out.
         """
-        is_category = criterion.kind == CriterionKind.CATEGORY
+        rules = criterion.rules
         return {
-            item_output_id: 1 - Counter(given).most_common(1)[0][1] / len(given)
-            if is_category
-            else stdev(given)
+            item_output_id: rules.spread(given)
             for item_output_id, given in self._by_output(criterion).items()
             if len(given) > 1
         }
@@ -185,7 +187,7 @@ class CampaignScores:
         """`output_spreads` on the criterion where each output's is widest, as a share of the scale."""
         widest: dict[int, float] = {}
         for criterion in self.criteria:
-            span = 1 if criterion.kind == CriterionKind.CATEGORY else criterion.maximum - criterion.minimum
+            span = criterion.rules.span
             for item_output_id, spread in self.output_spreads(criterion).items():
                 widest[item_output_id] = max(widest.get(item_output_id, 0.0), spread / span)
         return widest
@@ -270,7 +272,7 @@ def load_many(
         for criterion in Criterion.objects.filter(
             version__in={campaign.rubric_version_id for campaign in campaigns}
         )
-        .exclude(kind__in=NOT_LEVELS)
+        .filter(kind__in=answered_by("level"))
         .order_by("version_id", "position")
     )
     if item_outputs is not None:

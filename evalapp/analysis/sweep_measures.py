@@ -12,7 +12,8 @@ from evalapp.campaigns.queries import is_reviewing_blind
 from evalapp.jobs.models import JobState
 from evalapp.metrics.metric import MetricDescription
 from evalapp.metrics.registry import COMPARED_METRICS
-from evalapp.rubrics.models import NOT_LEVELS, Criterion
+from evalapp.rubrics.kinds import answered_by
+from evalapp.rubrics.models import Criterion
 from evalapp.runs.models import Run, RunKind, Sweep
 from evalapp.runs.sweep_results import SweepTable
 from evalapp.scoring.models import MetricResult
@@ -136,7 +137,7 @@ def _campaigns(sweep: Sweep) -> Sequence[Campaign]:
 
 def _criteria(campaign: Campaign) -> Sequence[Criterion]:
     criteria = Criterion.objects.filter(version=campaign.rubric_version_id)
-    return list(criteria.exclude(kind__in=NOT_LEVELS).order_by("position"))
+    return list(criteria.filter(kind__in=answered_by("level")).order_by("position"))
 
 
 def _human_means(campaign: Campaign, key: str) -> Mapping[int, float]:

@@ -8,7 +8,6 @@ from typing import NamedTuple
 from evalapp.analysis.comparison import CandidateRow
 from evalapp.analysis.differences import SIGNIFICANT, ComparedPair
 from evalapp.core.number_format import as_text
-from evalapp.rubrics.models import CriterionKind
 from evalapp.stats.differences import holm
 
 MOST_TIMES = 20
@@ -133,7 +132,7 @@ def _leads(held: Sequence[Held]) -> list[_Lead]:
 def _headline(pairs: Sequence[ComparedPair]) -> ComparedPair | None:
     """What is answered on: the total, else the only scale, else the first share; None where it has no value."""
     total = [pair for pair in pairs if pair.is_total]
-    scales = [pair for pair in pairs if pair.criterion.kind == CriterionKind.SCALE]
+    scales = [pair for pair in pairs if pair.criterion.rules.has_mean]
     chosen = next(iter([*total, *scales, *pairs]), None)
     return chosen if chosen is not None and chosen.difference.difference.defined else None
 

@@ -12,7 +12,7 @@ from typing import NamedTuple
 from evalapp.analysis.differences import PERMUTATIONS, SEED
 from evalapp.analysis.scores import CampaignScores, load_many, stretched
 from evalapp.campaigns.models import Campaign, CampaignState
-from evalapp.rubrics.models import Criterion, CriterionKind, RubricVersion
+from evalapp.rubrics.models import Criterion, RubricVersion
 from evalapp.stats.differences import Difference, paired_difference
 from evalapp.stats.ratings import Ratings
 
@@ -104,7 +104,7 @@ def link_versions(before: RubricVersion, after: RubricVersion) -> VersionLink:
         for version in (before, after)
     ]
     scales = [
-        {each.key: each for each in version.criteria.all() if each.kind == CriterionKind.SCALE}
+        {each.key: each for each in version.criteria.all() if each.rules.has_mean}
         for version in (before, after)
     ]
     shared = [key for key in scales[0] if key in scales[1]]

@@ -48,7 +48,7 @@ from evalapp.core.http import get_or_missing
 from evalapp.core.paging import keyset_page
 from evalapp.metrics.metric import MetricDescription
 from evalapp.reviews.pseudonyms import shown_names
-from evalapp.rubrics.models import Criterion, CriterionKind
+from evalapp.rubrics.models import Criterion
 
 NOTES = Path(settings.BASE_DIR) / "docs" / "measures.md"
 REVIEWER_TYPES = {"all": "Everybody", "human": "People only", "simulated": "Simulated only"}
@@ -204,7 +204,7 @@ def _large_context(
     wanted = Wanted(AnalysisKind.COMPARISON, reviewer_type, score_source, chosen.view)
     found = large_comparison(campaign, wanted, reader_id=request.user.pk)
     comparison, contradiction = found.comparison, found.stored.contradiction
-    scales = [each for each in comparison.criteria if each.kind == CriterionKind.SCALE]
+    scales = [each for each in comparison.criteria if each.rules.has_mean]
     criterion = chosen_scale(scales, request.GET.get("criterion", ""), contradiction)
     metric = chosen_metric(comparison, request.GET.get("metric", ""))
     reference = chosen_reference(comparison, request.GET.get("against", ""), contradiction)

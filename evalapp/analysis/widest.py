@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from evalapp.analysis.scores import CampaignScores
-from evalapp.rubrics.models import Criterion, CriterionKind
+from evalapp.rubrics.models import Criterion
 
 
 class Difference(NamedTuple):
@@ -29,7 +29,7 @@ def widest_differences(
     """
     widest: dict[int, tuple[float, Criterion]] = {}
     for criterion in scores.criteria if criteria is None else criteria:
-        span = 1 if criterion.kind == CriterionKind.CATEGORY else criterion.maximum - criterion.minimum
+        span = criterion.rules.span
         for output, spread in scores.output_spreads(criterion).items():
             if spread > 0 and spread / span > widest.get(output, (0.0, criterion))[0]:
                 widest[output] = (spread / span, criterion)

@@ -199,7 +199,7 @@ class _Reader:
         """The row's answer; None, and a problem more, where it cannot stay."""
         example = self.examples.get(int(row.row)) if is_number(row.row) else None
         criterion = self._criterion(row.criterion)
-        value = _level(criterion, row.value) if criterion else None
+        value = criterion.rules.level_said(row.value) if criterion else None
         problem = self._problem(row, example, criterion, value)
         candidate = self.candidates.get(row.candidate)
         if problem is None and example is not None and criterion is not None and value is not None:
@@ -241,17 +241,8 @@ def is_number(text: str) -> bool:
     return text.isascii() and text.isdigit() and len(text) < 10
 
 
-def _level(criterion: Criterion, text: str) -> int | None:
-    """A level by its number or its words."""
-    wanted = text.strip().lower()
-    for level in criterion.levels:
-        if wanted in (str(level), criterion.level_words(level).lower()):
-            return level
-    return None
-
-
 def _answers_of(criterion: Criterion) -> str:
     levels = criterion.levels
     if len(levels) > 8:
-        return f"its levels are {levels[0]} to {levels[-1]}"
+        return f"its levels are {criterion.rules.allowed}"
     return f"its answers are {', '.join(criterion.level_words(level) for level in levels)}"

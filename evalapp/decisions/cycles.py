@@ -135,7 +135,7 @@ def progress_of(cycles: list[CycleRow]) -> Progress | None:
     if not cycles:
         return None
     story = next((cycle.contradiction for cycle in cycles if cycle.contradiction), None)
-    scales = [criterion for criterion in cycles[0].comparison.criteria if criterion.kind == "scale"]
+    scales = [criterion for criterion in cycles[0].comparison.criteria if criterion.rules.has_mean]
     criterion = story.cell.criterion if story else (scales[0] if scales else None)
     if criterion is None:
         return None

@@ -24,7 +24,7 @@ from evalapp.jobs.work import Work
 from evalapp.reviews.answers import ReviewAnswers
 from evalapp.reviews.queries import Stand
 from evalapp.reviews.services import submit_at
-from evalapp.rubrics.models import Criterion, CriterionKind
+from evalapp.rubrics.models import Criterion
 
 NAMESPACE = uuid.UUID("5d9f2f4e-0c5b-4b53-9a8a-2f1a3d6f7c10")
 SECONDS_A_WORD = 0.25
@@ -95,7 +95,7 @@ def _answers(said: SimulatedReview, criteria: list[Criterion]) -> ReviewAnswers:
     scores: dict[str, int] = {}
     tags: dict[str, list[str]] = {}
     for criterion in criteria:
-        if criterion.kind == CriterionKind.YES_NO:
+        if criterion.key not in said.scores:
             scores[criterion.key] = int(said.material_error)
             continue
         scores[criterion.key] = said.scores[criterion.key]

@@ -15,7 +15,7 @@ from evalapp.reviews.models import Review, Score
 from evalapp.reviews.pseudonyms import ReviewerNames
 from evalapp.reviews.queries import spans_of
 from evalapp.reviews.spans import shown_spans
-from evalapp.rubrics.models import Criterion, CriterionKind
+from evalapp.rubrics.models import Criterion
 
 
 class WrittenFile(NamedTuple):
@@ -164,19 +164,14 @@ def _json(value: object) -> str:
     return json.dumps(value, ensure_ascii=False)
 
 
-def _value(score: Score) -> int | str:
-    """A number, but a category's option in words: its number means nothing outside its rubric version."""
-    if score.value is None:
-        return ""
-    return score.words if score.criterion.kind == CriterionKind.CATEGORY else score.value
+def _value(score: Score) -> float | str:
+    return "" if score.value is None else score.criterion.rules.exported(score.value)
 
 
-def _adjudicated(decision: Adjudication | None) -> int | str:
+def _adjudicated(decision: Adjudication | None) -> float | str:
     if decision is None:
         return ""
-    if decision.value is None or decision.criterion.kind == CriterionKind.CATEGORY:
-        return decision.words
-    return decision.value
+    return decision.words if decision.value is None else decision.criterion.rules.exported(decision.value)
 
 
 def answer_text(row: ExportRow) -> str:

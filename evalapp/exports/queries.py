@@ -11,7 +11,8 @@ from evalapp.exports.models import Export, ExportRow, ExportState, RowDecision, 
 from evalapp.exports.selection import GivenCorrection, ReviewedOutput
 from evalapp.jobs.models import JobState
 from evalapp.reviews.models import Correction, Review, Score
-from evalapp.rubrics.models import Criterion, CriterionKind
+from evalapp.rubrics.kinds import with_mean
+from evalapp.rubrics.models import Criterion
 from evalapp.runs.models import Run, RunKind
 from evalapp.stats.scores import weighted_total
 
@@ -156,7 +157,7 @@ def _weighted_means(campaign: Campaign) -> dict[int, float]:
     """By item output: the weighted mean over scale criteria of the reviewers' means, on 1–5."""
     criteria = {
         criterion.pk: criterion
-        for criterion in Criterion.objects.filter(version=campaign.rubric_version, kind=CriterionKind.SCALE)
+        for criterion in Criterion.objects.filter(version=campaign.rubric_version, kind__in=with_mean())
     }
     weights: dict[Hashable, float] = {pk: float(criterion.weight) for pk, criterion in criteria.items()}
     per_criterion = (

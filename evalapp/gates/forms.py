@@ -17,7 +17,7 @@ from evalapp.gates.conditions import (
 from evalapp.gates.models import Gate
 from evalapp.gates.services import GatePlan
 from evalapp.registry.models import ModelVersion
-from evalapp.rubrics.models import Criterion, CriterionKind, Rubric
+from evalapp.rubrics.models import Criterion, Rubric
 
 AGAINST = (
     ("", "no condition"),
@@ -69,13 +69,13 @@ class GateForm(forms.Form):
             self._add_fields(key, criterion)
 
     def _keyed(self) -> list[tuple[str, Criterion | None]]:
-        scales = [each for each in self.criteria if each.kind == CriterionKind.SCALE]
+        scales = [each for each in self.criteria if each.rules.has_mean]
         total = [(TOTAL, None)] if len(scales) > 1 else []
         return [*((each.key, each) for each in self.criteria), *total]
 
     def _add_fields(self, key: str, criterion: Criterion | None) -> None:
-        if criterion is None or criterion.kind == CriterionKind.SCALE:
-            low, high = (criterion.minimum, criterion.maximum) if criterion else (1, 5)
+        if criterion is None or criterion.rules.has_mean:
+            low, high = criterion.rules.range if criterion else (1, 5)
             self.fields[f"floor-{key}"] = _number("Lower bound of the mean at least", low, high)
             self.fields[f"against-{key}"] = forms.ChoiceField(
                 label="Against the champion", choices=AGAINST, required=False
@@ -85,7 +85,7 @@ class GateForm(forms.Form):
             )
         if criterion is None:
             return
-        if criterion.kind == CriterionKind.SCALE:
+        if criterion.rules.has_mean:
             self.fields[f"low-{key}"] = _number(
                 f"Share of scores ≤ {_low_of(criterion)} at most, in percent", 0, PERCENT, hint="Upper bound."
             )

@@ -12,7 +12,7 @@ from evalapp.gates.conditions import AGAINST_CHAMPION, TOTAL, Condition, Conditi
 from evalapp.gates.lineage import CleanCheck
 from evalapp.gates.models import GateVerdict
 from evalapp.measure import Measure
-from evalapp.rubrics.models import Criterion, CriterionKind
+from evalapp.rubrics.models import Criterion
 from evalapp.stats.bounds import difference_bounds, items_to_reach, mean_bounds, share_bounds
 from evalapp.stats.ratings import Ratings
 
@@ -102,9 +102,7 @@ def unusable(condition: Condition, criterion: Criterion | None) -> str:
         if not criterion.failing_levels:
             return f"the rubric does not say which answers to “{criterion.name}” fail"
         return ""
-    return (
-        "" if criterion.kind == CriterionKind.SCALE else f"“{criterion.name}” is no scale, so it has no mean"
-    )
+    return "" if criterion.rules.has_mean else f"“{criterion.name}” is no scale, so it has no mean"
 
 
 def _ratings(inputs: Inputs, condition: Condition, entry: CampaignCandidate) -> Ratings:
@@ -112,14 +110,15 @@ def _ratings(inputs: Inputs, condition: Condition, entry: CampaignCandidate) -> 
         return inputs.scores.totals(entry)
     criterion = criterion_of(inputs.scores, condition)
     assert criterion is not None
-    return inputs.scores.ratings(criterion, entry)
+    return inputs.scores.numbers_given(criterion, entry)
 
 
 def scale_of(condition: Condition, criterion: Criterion | None) -> tuple[float, float]:
     """The ends of the scale that the condition's mean lies on."""
     if condition.criterion == TOTAL or criterion is None:
         return 1.0, 5.0
-    return float(criterion.minimum), float(criterion.maximum)
+    low, high = criterion.rules.range
+    return float(low), float(high)
 
 
 def _on_scores(evaluation: Callable[[Condition, Inputs], Result]) -> Callable[[Condition, Inputs], Result]:

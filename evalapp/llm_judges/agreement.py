@@ -11,7 +11,7 @@ from evalapp.analysis.scores import CampaignScores
 from evalapp.campaigns.models import CampaignCandidate
 from evalapp.llm_judges.models import LLMJudge, LLMScore, LLMScoreState
 from evalapp.measure import Measure
-from evalapp.rubrics.models import Criterion, CriterionKind
+from evalapp.rubrics.models import Criterion
 from evalapp.stats.against_others import beside_panel
 from evalapp.stats.ceiling import expected_ceiling
 from evalapp.stats.correlation import segment_correlation
@@ -122,8 +122,7 @@ def judge_agreement(judge: LLMJudge, scores: CampaignScores) -> JudgeAgreement:
         if output.output_id in llm_scores and (value := llm_scores[output.output_id].value) is not None
     }
     judged = [(pk, JUDGE, value) for pk, value in said.items() if pk in by_output]
-    is_scale = criterion.kind == CriterionKind.SCALE
-    has_order = criterion.kind != CriterionKind.CATEGORY
+    has_order = criterion.rules.has_order
     beside = beside_panel(
         _ratings([*answers, *judged]),
         JUDGE,
@@ -133,7 +132,7 @@ def judge_agreement(judge: LLMJudge, scores: CampaignScores) -> JudgeAgreement:
         replicates=REPLICATES,
     )
     correlation = ceiling = None
-    if is_scale:
+    if criterion.rules.has_mean:
         means = scores.output_means(criterion)
         correlation = segment_correlation(
             [output.item_id for output in scores.outputs],

@@ -3,7 +3,8 @@ from django.db.models import QuerySet
 from evalapp.accounts.models import Project
 from evalapp.campaigns.models import Campaign, CampaignState, Method
 from evalapp.llm_judges.models import LLMJudge, LLMScore, LLMScoreState
-from evalapp.rubrics.models import NOT_LEVELS, Criterion
+from evalapp.rubrics.kinds import answered_by
+from evalapp.rubrics.models import Criterion
 
 
 def judges_of(project: Project) -> QuerySet[LLMJudge]:
@@ -14,7 +15,7 @@ def askable_criteria(project: Project) -> QuerySet[Criterion]:
     """Criteria with levels of versions that are in use, the latest first."""
     return (
         Criterion.objects.filter(version__rubric__project=project, version__frozen_at__isnull=False)
-        .exclude(kind__in=NOT_LEVELS)
+        .filter(kind__in=answered_by("level"))
         .select_related("version__rubric")
         .order_by("-version_id", "position")
     )

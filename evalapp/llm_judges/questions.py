@@ -5,7 +5,7 @@ import re
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from evalapp.rubrics.models import Criterion, CriterionKind
+from evalapp.rubrics.models import Criterion
 
 PLACES = ("prompt", "context", "reference", "answer")
 """What a prompt may name in braces; ``answer`` must be there."""
@@ -97,16 +97,8 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _level(given: Any, criterion: Criterion) -> ParsedAnswer | None:
-    if isinstance(given, bool):
-        return ParsedAnswer(int(given)) if criterion.kind == CriterionKind.YES_NO else None
-    if isinstance(given, int):
-        return ParsedAnswer(given) if given in criterion.levels else None
-    if not isinstance(given, str):
-        return None
-    word = given.strip().casefold()
-    if criterion.allows_not_applicable and word in _NOT_APPLICABLE:
+    is_word = isinstance(given, str) and given.strip().casefold() in _NOT_APPLICABLE
+    if criterion.allows_not_applicable and is_word:
         return ParsedAnswer(None)
-    by_word = {str(level): level for level in criterion.levels}
-    by_word |= {criterion.level_words(level).casefold(): level for level in criterion.levels}
-    level = by_word.get(word)
+    level = criterion.rules.level_said(given)
     return None if level is None else ParsedAnswer(level)

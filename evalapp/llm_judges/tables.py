@@ -8,7 +8,6 @@ from evalapp.core.errors import MissingError
 from evalapp.core.tables import Cell, Column, Table
 from evalapp.llm_judges.agreement import JudgeAgreement
 from evalapp.llm_judges.models import LLMJudge
-from evalapp.rubrics.models import CriterionKind
 
 
 class Judged(NamedTuple):
@@ -57,10 +56,9 @@ def candidates_table(judged: Judged) -> Table | None:
     rows: list[list[Cell]] = [
         [labels[each.candidate.pk], each.people, each.judge, each.gap, each.outputs] for each in found
     ]
-    is_share = judged.judge.criterion.kind != CriterionKind.SCALE
 
     def mean(label: str) -> Column:
-        return Column(label, "share" if is_share else "figure", is_measure=True, anchor="llm-judge")
+        return Column(label, judged.judge.criterion.rules.column, is_measure=True, anchor="llm-judge")
 
     columns = [
         Column("Candidate"),

@@ -15,7 +15,7 @@ from evalapp.campaigns.services import close_campaign
 from evalapp.monitoring.alerts import raise_alerts
 from evalapp.monitoring.models import SampledOutput, WeeklyMetric, WeeklySample, WeeklySampleState
 from evalapp.reviews.models import Review, SpanAnswer
-from evalapp.rubrics.models import Criterion, CriterionKind
+from evalapp.rubrics.models import Criterion
 from evalapp.stats.ratings import Ratings
 from evalapp.stats.weighted import Weighted, weighted_score, weighted_share
 
@@ -74,7 +74,7 @@ def metrics_of(week: WeeklySample) -> list[WeeklyMetric]:
     weights = _weights(week)
     found = [_mean(week, scores, criterion, weights) for criterion in scores.scales]
     error = _error_criterion(week)
-    if error is not None and error.kind != CriterionKind.SCALE:
+    if error is not None and not error.rules.has_mean:
         found.append(_rate(week, scores, error, weights))
     return found
 
@@ -99,15 +99,15 @@ def _error_criterion(week: WeeklySample) -> Criterion | None:
 def _mean(
     week: WeeklySample, scores: CampaignScores, criterion: Criterion, weights: Mapping[Hashable, float]
 ) -> WeeklyMetric:
-    ratings = scores.ratings(criterion, scores.candidates[0])
-    found = weighted_score(ratings, weights, bounds=(criterion.minimum, criterion.maximum))
+    ratings = scores.numbers_given(criterion, scores.candidates[0])
+    found = weighted_score(ratings, weights, bounds=criterion.rules.range)
     return _metric(week, criterion, found, len(ratings), is_rate=False)
 
 
 def _rate(
     week: WeeklySample, scores: CampaignScores, criterion: Criterion, weights: Mapping[Hashable, float]
 ) -> WeeklyMetric:
-    if criterion.kind == CriterionKind.SPANS:
+    if criterion.rules.answered_by == "marks":
         ratings = _marked(week, criterion)
     else:
         counted = criterion.failing_levels

@@ -11,8 +11,8 @@ from evalapp.campaigns.queries import possible_reviewers
 from evalapp.core.form_fields import RowsField, choice_field, row_field
 from evalapp.monitoring.importing import MOST_BYTES
 from evalapp.monitoring.models import Stream
-from evalapp.monitoring.services import LONGEST_STREAM_NAME, MOST_PER_WEEK, StreamPlan, finds_errors
-from evalapp.rubrics.models import Criterion, CriterionKind, RubricVersion
+from evalapp.monitoring.services import LONGEST_STREAM_NAME, MOST_PER_WEEK, StreamPlan
+from evalapp.rubrics.models import Criterion, RubricVersion
 
 LOCAL_TIME = "%Y-%m-%dT%H:%M"
 PERCENT = 100
@@ -83,10 +83,10 @@ class StreamForm(forms.Form):
         initial = _initial(stream) if stream is not None else {"next_sample_at": next_monday(timezone.now())}
         super().__init__(data, initial=initial)
         row_field(self, "reviewers").queryset = possible_reviewers(project)
-        errors = [(each.key, each.name) for each in self.criteria if finds_errors(each)]
+        errors = [(each.key, each.name) for each in self.criteria if each.rules.finds_errors]
         choice_field(self, "error_criterion").choices = [("", "None"), *errors]
         if stream is None and errors:
-            critical = [each.key for each in self.criteria if each.is_critical and finds_errors(each)]
+            critical = [each.key for each in self.criteria if each.is_critical and each.rules.finds_errors]
             self.initial["error_criterion"] = (critical or [errors[0][0]])[0]
         if stream is not None:
             self.fields["next_sample_at"].label = "End of the next week"
@@ -95,7 +95,7 @@ class StreamForm(forms.Form):
 
     def _thresholds(self) -> Iterator[Criterion]:
         for criterion in self.criteria:
-            if criterion.kind == CriterionKind.SCALE or finds_errors(criterion):
+            if criterion.rules.has_mean or criterion.rules.finds_errors:
                 yield criterion
 
     @property
@@ -119,7 +119,7 @@ class StreamForm(forms.Form):
             value = values.pop(f"threshold-{criterion.key}")
             if value is None:
                 continue
-            is_rate = criterion.kind != CriterionKind.SCALE
+            is_rate = not criterion.rules.has_mean
             if is_rate and criterion.key != values["error_criterion"]:
                 continue
             thresholds[criterion.key] = round(value / PERCENT, 8) if is_rate else value
@@ -131,8 +131,8 @@ class StreamForm(forms.Form):
 
 
 def _threshold(criterion: Criterion) -> forms.FloatField:
-    is_rate = criterion.kind != CriterionKind.SCALE
-    low, high = (0, PERCENT) if is_rate else (criterion.minimum, criterion.maximum)
+    is_rate = not criterion.rules.has_mean
+    low, high = (0, PERCENT) if is_rate else criterion.rules.range
     side = "over" if criterion.lower_is_better else "under"
     label = f"{criterion.name}: {'rate over, in percent' if is_rate else f'mean {side}'}"
     return forms.FloatField(

@@ -30,7 +30,7 @@ from evalapp.monitoring.models import (
     WeeklySampleState,
 )
 from evalapp.registry.services import register_imported
-from evalapp.rubrics.models import Criterion, CriterionKind, RubricVersion
+from evalapp.rubrics.models import RubricVersion
 
 LONGEST_STREAM_NAME = 80
 MOST_PER_WEEK = 1_000
@@ -61,13 +61,6 @@ class StreamPlan:
     thresholds: Mapping[str, float] = field(default_factory=dict)
     baseline_weeks: int = 12
     seed: int | None = None
-
-
-def finds_errors(criterion: Criterion) -> bool:
-    """Whether the criterion can say that an output has a material error: some answer or mark is undesired."""
-    if criterion.kind == CriterionKind.SPANS:
-        return any(option["is_undesired"] for option in criterion.options)
-    return criterion.kind != CriterionKind.SCALE and bool(criterion.failing_levels)
 
 
 @transaction.atomic
@@ -224,14 +217,14 @@ def _draw_problems(plan: StreamPlan, project: Project, stream: Stream | None) ->
 
 def _criterion_problems(plan: StreamPlan) -> Iterator[Problem]:
     criteria = {each.key: each for each in plan.rubric_version.criteria.all()}
-    if not any(each.kind == CriterionKind.SCALE for each in criteria.values()) and not plan.error_criterion:
+    if not any(each.rules.has_mean for each in criteria.values()) and not plan.error_criterion:
         message = (
             "The rubric has no scale, so there is no mean to monitor. Name the question that finds errors."
         )
         yield "error_criterion", message
     if plan.error_criterion:
         named = criteria.get(plan.error_criterion)
-        if named is None or not finds_errors(named):
+        if named is None or not named.rules.finds_errors:
             message = (
                 f"“{plan.error_criterion}” finds no errors in this rubric: it takes a yes/no question or options, "
                 "one of them undesired, or marks."
@@ -240,10 +233,10 @@ def _criterion_problems(plan: StreamPlan) -> Iterator[Problem]:
     for key, threshold in plan.thresholds.items():
         criterion = criteria.get(key)
         is_rate = key == plan.error_criterion
-        if criterion is None or (criterion.kind != CriterionKind.SCALE and not is_rate):
+        if criterion is None or (not criterion.rules.has_mean and not is_rate):
             yield f"threshold-{key}", f"The rubric has no scale “{key}”."
             continue
-        low, high = (0, 1) if is_rate else (criterion.minimum, criterion.maximum)
+        low, high = (0, 1) if is_rate else criterion.rules.range
         if not low <= threshold <= high:
             yield f"threshold-{key}", f"The threshold lies between {low} and {high}."
 

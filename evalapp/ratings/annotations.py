@@ -14,7 +14,7 @@ from evalapp.ratings.records import (
     storable,
 )
 from evalapp.ratings.spans import code_points, spans_of
-from evalapp.rubrics.drafts import HIGHEST_LEVEL
+from evalapp.rubrics.limits import HIGHEST_LEVEL
 
 NOT_APPLICABLE_SUFFIX = "-na"
 REASONS_SUFFIX = "-reasons"

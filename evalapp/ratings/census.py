@@ -10,7 +10,9 @@ from evalapp.datasets.formats import FileProblemError
 from evalapp.ratings.nested_files import RANKED
 from evalapp.ratings.records import Reading, ScaleEnds
 from evalapp.ratings.values import Census, suggested
-from evalapp.rubrics.drafts import LONGEST_NAME, MOST_OPTIONS, CriterionDraft, OptionDraft
+from evalapp.rubrics.drafts import CriterionDraft
+from evalapp.rubrics.kinds.base import Option
+from evalapp.rubrics.limits import LONGEST_NAME, MOST_OPTIONS
 
 MOST_REVIEWERS = 1_000
 # A campaign compares fewer; this tells a column of texts from one of names.
@@ -114,7 +116,7 @@ def draft_from(described: Mapping[str, Any]) -> CriterionDraft:
         kind=described["kind"],
         minimum=described["minimum"],
         maximum=described["maximum"],
-        options=tuple(OptionDraft(label) for label in described["options"]),
+        options=tuple(Option(label) for label in described["options"]),
         weight=Decimal(described["weight"]),
         is_required=described["is_required"],
         allows_not_applicable=described["allows_not_applicable"],

@@ -13,7 +13,9 @@ from evalapp.ratings.models import RatingsImport
 from evalapp.ratings.options import BY_FIELD, BY_PROMPT, BY_ROW, LEFT_OUT, RatingsOptions
 from evalapp.ratings.plan import suggested_drafts
 from evalapp.registry.models import ModelVersion
-from evalapp.rubrics.models import Criterion, CriterionKind, RubricVersion
+from evalapp.rubrics import kinds
+from evalapp.rubrics.kinds import with_mean
+from evalapp.rubrics.models import Criterion, RubricVersion
 
 USES = [
     (Use.ITEM.value, "Item"),
@@ -36,13 +38,6 @@ USES = [
 _TASK_USES = {
     *(Use.ITEM, Use.CANDIDATE, Use.PROMPT, Use.ANSWER, Use.REFERENCE, Use.CONTEXT, Use.IGNORE),
 }
-KINDS = [
-    (CriterionKind.SCALE.value, "Scale"),
-    (CriterionKind.YES_NO.value, "Yes / no"),
-    (CriterionKind.CATEGORY.value, "Category"),
-    (CriterionKind.TEXT.value, "Text"),
-    (LEFT_OUT, "Leave out"),
-]
 # What no slug of a criterion is.
 AS_NAMED = "="
 # More names than these follow the rule for names that nobody mapped.
@@ -168,7 +163,14 @@ class RatingsForm(forms.Form):
             name, draft = described["name"], drafts.get(described["name"])
             shown = ", ".join(described["values"])
             self.fields[f"criterion_{number}_kind"] = forms.ChoiceField(
-                choices=[each for each in KINDS if each[0] != CriterionKind.CATEGORY or described["options"]],
+                choices=[
+                    *(
+                        (kind.name, kind.label)
+                        for kind in kinds.KINDS
+                        if kind.reads_values and (described["options"] or not kind.has_options)
+                    ),
+                    (LEFT_OUT, "Leave out"),
+                ],
                 label=name,
                 initial=draft.kind if draft else LEFT_OUT,
                 help_text=f"{described['count']:,} values: {shown}",
@@ -225,7 +227,7 @@ class RatingsForm(forms.Form):
         given = super().clean() or self.cleaned_data
         for number in range(len(self._census.get("criteria", []))):
             kind, field = given.get(f"criterion_{number}_kind"), f"criterion_{number}_lower_is_better"
-            if given.get(field) and kind not in (CriterionKind.SCALE, LEFT_OUT):
+            if given.get(field) and kind not in (*with_mean(), LEFT_OUT):
                 self.add_error(field, "Only a scale has a lower end that could be better.")
         return given
 
@@ -272,7 +274,7 @@ class RatingsForm(forms.Form):
                 chosen[described["name"]] = {"use": LEFT_OUT}
             elif own["kind"]:
                 bounds = {name: own[name] for name in ("minimum", "maximum") if own[name] is not None}
-                is_scale = own["kind"] == CriterionKind.SCALE
+                is_scale = own["kind"] in with_mean()
                 of_scale = bounds | {"lower_is_better": own["lower_is_better"]}
                 chosen[described["name"]] = {"kind": own["kind"], **(of_scale if is_scale else {})}
             elif own["use"] not in (None, AS_NAMED):

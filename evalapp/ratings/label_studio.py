@@ -17,7 +17,7 @@ from evalapp.ratings.annotations import COMMENT, CORRECTION, NOT_APPLICABLE_SUFF
 from evalapp.ratings.spans import utf16_units
 from evalapp.reviews.models import Review
 from evalapp.reviews.pseudonyms import ReviewerNames, shown_names
-from evalapp.rubrics.models import Criterion, CriterionKind, RubricVersion
+from evalapp.rubrics.models import Criterion, RubricVersion
 
 ANSWER = "answer"
 _DATA = ("item", "candidate", "prompt", "context", "reference", ANSWER)
@@ -32,9 +32,7 @@ def control_of(criterion: Criterion) -> str:
 
 
 def _has_stars(criterion: Criterion) -> bool:
-    return (
-        criterion.kind == CriterionKind.SCALE and criterion.minimum == 1 and criterion.maximum <= _MOST_STARS
-    )
+    return criterion.rules.has_mean and criterion.minimum == 1 and criterion.maximum <= _MOST_STARS
 
 
 def labeling_config(version: RubricVersion) -> str:
@@ -64,15 +62,15 @@ def labeling_config(version: RubricVersion) -> str:
 def _controls(criterion: Criterion) -> Iterator[str]:
     name = control_of(criterion)
     common = f'name={quoteattr(name)} toName="{ANSWER}"'
-    if criterion.kind == CriterionKind.SPANS:
+    if criterion.rules.answered_by == "marks":
         yield f"<Labels {common}>"
         yield from (f"  <Label value={quoteattr(option['label'])}/>" for option in criterion.options)
         yield "</Labels>"
-    elif criterion.kind == CriterionKind.TEXT:
+    elif criterion.rules.answered_by == "words":
         yield f'<TextArea {common} rows="3" maxSubmissions="1"/>'
     elif _has_stars(criterion):
         yield f'<Rating {common} maxRating="{criterion.maximum}"/>'
-    elif criterion.kind == CriterionKind.SCALE:
+    elif criterion.rules.has_mean:
         yield f'<Number {common} min="{criterion.minimum}" max="{criterion.maximum}"/>'
     else:
         yield from _choices(name, [criterion.level_words(level) for level in criterion.levels])
@@ -181,7 +179,7 @@ def _of_criterion(criterion: Criterion | None) -> dict[str, Any]:
     if criterion is None:
         return {}
     told: dict[str, Any] = {"criterion": criterion.name}
-    if criterion.kind == CriterionKind.SCALE:
+    if criterion.rules.has_mean:
         told["scale"] = [criterion.minimum, criterion.maximum]
     if criterion.lower_is_better:
         told["lower_is_better"] = True
@@ -196,7 +194,7 @@ def _results(review: Review, answer: str, criteria: list[Criterion]) -> Iterator
         reasons.setdefault(given.tag.criterion_id, []).append(given.tag.label)
     for criterion in criteria:
         name = control_of(criterion)
-        if criterion.kind == CriterionKind.SPANS:
+        if criterion.rules.answered_by == "marks":
             yield from _marks(review, answer, criterion)
         elif criterion.pk in texts:
             yield _Said(name, "textarea", {"text": [texts[criterion.pk]]}, criterion=criterion)
@@ -214,7 +212,7 @@ def _results(review: Review, answer: str, criteria: list[Criterion]) -> Iterator
 def _score(name: str, criterion: Criterion, value: int | None) -> _Said:
     if value is None:
         return _Said(f"{name}{NOT_APPLICABLE_SUFFIX}", "choices", {"choices": ["N/A"]})
-    if criterion.kind == CriterionKind.SCALE:
+    if criterion.rules.has_mean:
         kind = "rating" if _has_stars(criterion) else "number"
         return _Said(name, kind, {kind: value})
     return _Said(name, "choices", {"choices": [criterion.level_words(value)]})

@@ -11,7 +11,6 @@ from evalapp.datasets.rows import ExampleRow, FieldProblem
 from evalapp.ratings.json_rows import json_lines
 from evalapp.ratings.records import (
     LONGEST_COMMENT,
-    RawValue,
     Reading,
     Record,
     RecordProblemError,
@@ -27,6 +26,7 @@ from evalapp.ratings.records import (
     text_of,
 )
 from evalapp.ratings.spans import spans_of
+from evalapp.rubrics.kinds.values import RawValue
 
 ITEM = ("id", "item", "item_id", "question_id")
 PROMPT = ("messages", "prompt", "question", "input", "instruction", "query")

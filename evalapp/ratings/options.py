@@ -7,12 +7,12 @@ from typing import Any
 from evalapp.core.errors import InvalidError
 from evalapp.core.names import checked_name
 from evalapp.ratings.layouts import FileLayout
-from evalapp.rubrics.models import CriterionKind
+from evalapp.rubrics import kinds
+from evalapp.rubrics.kinds.scale import Scale
 
 LEFT_OUT = "-"
 MAKE, RECORD, REFUSE = "make", "record", "refuse"
 BY_ROW, BY_PROMPT, BY_FIELD = "row", "prompt", "field"
-_CHANGEABLE = (CriterionKind.SCALE.value, CriterionKind.YES_NO.value, CriterionKind.TEXT.value)
 
 
 @dataclass(frozen=True)
@@ -82,7 +82,7 @@ class RatingsOptions:
         if not 0 < len(self.item_field) <= 200 or "\x00" in self.item_field:
             fields["item_field"] = ["A field's name has 1 to 200 characters."]
         for criterion, chosen in self.criteria.items():
-            kind = chosen.get("kind", CriterionKind.SCALE)
+            kind = chosen.get("kind", Scale.name)
             whole = all(
                 isinstance(chosen.get(bound, 0), int) and abs(chosen.get(bound, 0)) <= 10_000
                 for bound in ("minimum", "maximum")
@@ -94,8 +94,11 @@ class RatingsOptions:
             elif not isinstance(chosen.get("lower_is_better", False), bool):
                 message = f"“{criterion[:60]}”: “lower_is_better” is true or false."
                 fields.setdefault("criteria", []).append(message)
-            elif kind not in (*_CHANGEABLE, CriterionKind.CATEGORY.value) or not whole:
-                message = f"“{criterion[:60]}”: use one of {', '.join(_CHANGEABLE)}, with whole bounds."
+            elif kind not in [each.name for each in kinds.KINDS if each.reads_values] or not whole:
+                without_options = [
+                    each.name for each in kinds.KINDS if each.reads_values and not each.has_options
+                ]
+                message = f"“{criterion[:60]}”: use one of {', '.join(without_options)}, with whole bounds."
                 fields.setdefault("criteria", []).append(message)
         if fields:
             raise InvalidError(next(iter(fields.values()))[0], fields=fields)

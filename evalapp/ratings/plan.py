@@ -16,11 +16,14 @@ from evalapp.datasets.row_ids import row_ids_of
 from evalapp.ratings.census import UNNAMED_LABEL, draft_from
 from evalapp.ratings.models import RecordedReviewer
 from evalapp.ratings.options import BY_ROW, LEFT_OUT, MAKE, RECORD, RatingsOptions
-from evalapp.ratings.records import RawValue
-from evalapp.ratings.values import Level, directed, reader_of
+from evalapp.ratings.values import directed, reader_of
 from evalapp.registry.models import ModelVersion
-from evalapp.rubrics.drafts import CriterionDraft, OptionDraft, drafts_of, range_of, with_keys
-from evalapp.rubrics.models import CriterionKind, RubricVersion
+from evalapp.rubrics.drafts import CriterionDraft, drafts_of, with_keys
+from evalapp.rubrics.kinds import fixed_by
+from evalapp.rubrics.kinds.base import Option
+from evalapp.rubrics.kinds.spans import Spans
+from evalapp.rubrics.kinds.values import Level, RawValue
+from evalapp.rubrics.models import RubricVersion
 from evalapp.rubrics.problems import draft_problems
 
 
@@ -103,14 +106,14 @@ def suggested_drafts(options: RatingsOptions, census: Mapping[str, Any]) -> dict
         draft = draft_from(described)
         kind = chosen.get("kind", draft.kind)
         if kind != draft.kind:
-            fixed: dict[str, Any] = dict(range_of(kind, ()))
+            fixed: dict[str, Any] = dict(fixed_by(kind, ()))
             draft = replace(draft, kind=kind, options=(), lower_is_better=False, **fixed)
-            if kind == CriterionKind.TEXT:
+            if not draft.rules.takes_not_applicable:
                 draft = replace(draft, allows_not_applicable=False, is_required=False)
         is_reversed = chosen.get("lower_is_better", draft.lower_is_better)
         if is_reversed != draft.lower_is_better:
             draft = directed(draft, lower_is_better=is_reversed)
-        if kind == CriterionKind.SCALE:
+        if draft.rules.has_mean:
             bounds = {name: chosen[name] for name in ("minimum", "maximum") if name in chosen}
             if bounds and (bounds.get("minimum"), bounds.get("maximum")) != (draft.minimum, draft.maximum):
                 draft = replace(draft, **bounds, low_threshold=None)
@@ -154,7 +157,7 @@ def _plan_criteria(
     plan.span_labels = {
         option.label.strip().casefold(): (slot, level)
         for slot, draft in enumerate(plan.criteria)
-        if draft.is_spans
+        if draft.rules.answered_by == "marks"
         for level, option in enumerate(draft.options, start=1)
     }
     if len(plan.span_labels) == 1:
@@ -170,13 +173,9 @@ def _span_draft(census: Mapping[str, Any], drafts: Iterable[CriterionDraft]) -> 
     name = next(
         name for name in ("Marks", "Marks in the answer", "Marks of the file") if name.casefold() not in taken
     )
-    options = tuple(OptionDraft(label) for label in labels.values())
-    fixed: dict[str, Any] = dict(range_of(CriterionKind.SPANS, options))
-    return [
-        CriterionDraft(
-            name, CriterionKind.SPANS, options=options, is_required=False, weight=Decimal(0), **fixed
-        )
-    ]
+    options = tuple(Option(label) for label in labels.values())
+    fixed: dict[str, Any] = dict(Spans.fixed(options))
+    return [CriterionDraft(name, Spans.name, options=options, is_required=False, weight=Decimal(0), **fixed)]
 
 
 def _plan_candidates(

@@ -9,14 +9,13 @@ from evalapp.core.names import has_visible
 from evalapp.datasets.formats import Layout, reading_of
 from evalapp.datasets.models import Split
 from evalapp.datasets.rows import ExampleRow, FieldProblem
+from evalapp.rubrics.kinds.values import RawValue
 
 LONGEST_NAME = 120
 LONGEST_COMMENT = 20_000
 LONGEST_TEXT = 200_000
 MOST_SECONDS = 24 * 3600.0
 MOST_SPANS = 200
-
-RawValue = int | float | bool | str
 
 
 class SpanMark(NamedTuple):

@@ -14,7 +14,7 @@ from evalapp.datasets.rows import ExampleRow, FieldProblem, serialise
 from evalapp.ratings.plan import Plan
 from evalapp.ratings.problem_log import ProblemLog
 from evalapp.ratings.records import Reading, Record, Texts
-from evalapp.ratings.values import ValueProblemError
+from evalapp.rubrics.kinds.values import ValueProblemError
 
 BATCH_ROWS = 5_000
 

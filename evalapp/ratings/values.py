@@ -1,83 +1,32 @@
 """Values of criteria as files write them: what criterion they suggest, and what level each is. Pure."""
 
-import re
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from decimal import Decimal
-from typing import Any, NamedTuple
+from typing import Any
 
-from evalapp.core.names import has_visible
-from evalapp.ratings.records import LONGEST_COMMENT, RawValue, ScaleEnds
-from evalapp.rubrics.drafts import (
-    HIGHEST_LEVEL,
-    LONGEST_NAME,
-    LONGEST_TAG,
-    MOST_OPTIONS,
-    CriterionDraft,
-    OptionDraft,
+from evalapp.ratings.records import ScaleEnds
+from evalapp.rubrics.drafts import CriterionDraft
+from evalapp.rubrics.kinds.base import CriterionKind, Option
+from evalapp.rubrics.kinds.category import Category
+from evalapp.rubrics.kinds.text import Text
+from evalapp.rubrics.kinds.values import (
+    Level,
+    RawValue,
+    ValueProblemError,
+    is_decimal,
+    is_not_applicable,
+    whole_number,
+    yes_or_no,
 )
-from evalapp.rubrics.models import CriterionKind
+from evalapp.rubrics.kinds.yes_no import YesNo
+from evalapp.rubrics.limits import HIGHEST_LEVEL, LONGEST_NAME, LONGEST_TAG, MOST_OPTIONS
 
 # Beyond these a criterion's values are words of their own, not answers to choose from.
 MOST_DISTINCT = 1_000
-_NOT_APPLICABLE = frozenset({"na", "n/a", "n.a.", "not applicable", "none applicable"})
-_YES = frozenset({"yes", "true", "y"})
-_NO = frozenset({"no", "false", "n"})
-_WHOLE = re.compile(r"[+-]?\d{1,9}(?:\.0{1,9})?")
-_NUMBER = re.compile(r"[+-]?\d{1,9}[.,]\d{1,18}")
 _NEARLY_ALL = 0.8
 _RANGES = ((1, 5), (0, 5), (1, 7), (1, 10), (0, 10), (0, HIGHEST_LEVEL))
-
-
-class Level(NamedTuple):
-    """A value as a review keeps it: a level, N/A (no level, no words), or words."""
-
-    value: int | None = None
-    words: str | None = None
-
-    @property
-    def is_not_applicable(self) -> bool:
-        return self.value is None and self.words is None
-
-
-class ValueProblemError(Exception):
-    """A value that the criterion cannot have."""
-
-    def __init__(self, problem: str, mend: str) -> None:
-        super().__init__(problem)
-        self.problem, self.mend = problem, mend
-
-
-def is_not_applicable(raw: RawValue) -> bool:
-    return isinstance(raw, str) and raw.strip().casefold() in _NOT_APPLICABLE
-
-
-def whole_number(raw: RawValue) -> int | None:
-    """The whole number that a value is, however it is written (4, "4", 4.0), or None."""
-    if isinstance(raw, bool):
-        return None
-    if isinstance(raw, int):
-        return raw
-    if isinstance(raw, float):
-        return int(raw) if raw.is_integer() and abs(raw) < 10**9 else None
-    text = raw.strip()
-    return int(float(text)) if text.isascii() and _WHOLE.fullmatch(text) else None
-
-
-def yes_or_no(raw: RawValue) -> int | None:
-    if isinstance(raw, bool):
-        return int(raw)
-    if isinstance(raw, str):
-        word = raw.strip().casefold()
-        return 1 if word in _YES else 0 if word in _NO else None
-    return None
-
-
-def is_decimal(raw: RawValue) -> bool:
-    if isinstance(raw, float):
-        return not raw.is_integer()
-    return isinstance(raw, str) and _NUMBER.fullmatch(raw.strip()) is not None and whole_number(raw) is None
 
 
 class Census:
@@ -127,23 +76,18 @@ def suggested(
         return CriterionDraft(minimum=1, maximum=5, **common)
     if given and not census.has_more:
         if all(whole_number(raw) in (0, 1) or yes_or_no(raw) is not None for raw in given):
-            return CriterionDraft(
-                kind=CriterionKind.YES_NO, minimum=0, maximum=1, low_threshold=None, **common
-            )
+            return _made(YesNo, **common)
         if low_high := _range_of({raw: census.values[raw] for raw in given}, is_ranked=is_ranked):
             low, high = low_high
             return directed(CriterionDraft(minimum=low, maximum=high, **common), lower_is_better=is_ranked)
         if options := _options_of(given, census.count):
-            return CriterionDraft(
-                kind=CriterionKind.CATEGORY,
-                minimum=1,
-                maximum=len(options),
-                low_threshold=None,
-                options=options,
-                **common,
-            )
+            return _made(Category, options=options, **common)
     common |= {"allows_not_applicable": False, "is_required": False}
-    return CriterionDraft(kind=CriterionKind.TEXT, minimum=0, maximum=1, low_threshold=None, **common)
+    return _made(Text, **common)
+
+
+def _made(kind: type[CriterionKind], *, options: Sequence[Option] = (), **fields: Any) -> CriterionDraft:
+    return CriterionDraft(kind=kind.name, options=options, **kind.fixed(options), **fields)  # type: ignore[arg-type]  # a kind fixes fields of one type
 
 
 def directed(draft: CriterionDraft, *, lower_is_better: bool) -> CriterionDraft:
@@ -182,7 +126,7 @@ def _range_of(counts: Mapping[RawValue, int], *, is_ranked: bool) -> tuple[int, 
     return best if held[best] else None
 
 
-def _options_of(given: Sequence[RawValue], count: int) -> tuple[OptionDraft, ...]:
+def _options_of(given: Sequence[RawValue], count: int) -> tuple[Option, ...]:
     labels = {str(raw).strip() for raw in given}
     folded = {label.casefold() for label in labels}
     if not 2 <= len(folded) <= MOST_OPTIONS or len(folded) < len(labels) or count < 2 * len(labels):
@@ -191,22 +135,17 @@ def _options_of(given: Sequence[RawValue], count: int) -> tuple[OptionDraft, ...
         return ()
     if any(not label or len(label) > LONGEST_TAG for label in labels):
         return ()
-    return tuple(OptionDraft(label) for label in sorted(labels, key=str.casefold))
+    return tuple(Option(label) for label in sorted(labels, key=str.casefold))
 
 
 def reader_of(draft: CriterionDraft) -> Callable[[RawValue], Level]:
     """What a value is as an answer to this criterion; raises ValueProblemError. Remembers what it has read."""
-    read = {
-        CriterionKind.YES_NO: _read_yes_no,
-        CriterionKind.CATEGORY: _category_reader(draft),
-        CriterionKind.TEXT: _read_text,
-        CriterionKind.SPANS: _read_spans,
-    }.get(CriterionKind(draft.kind), _read_scale)
+    read = draft.rules.value_reader()
+    if draft.rules.answered_by == "words":
+        return read
     known: dict[RawValue, Level] = {}
 
     def level_of(raw: RawValue) -> Level:
-        if draft.is_text:
-            return read(draft, raw)
         key: RawValue = ("yes" if raw else "no") if isinstance(raw, bool) else raw
         found = known.get(key)
         if found is None:
@@ -217,66 +156,9 @@ def reader_of(draft: CriterionDraft) -> Callable[[RawValue], Level]:
                     )
                 found = Level()
             else:
-                found = read(draft, raw)
+                found = read(raw)
             if len(known) < MOST_DISTINCT:
                 known[key] = found
         return found
 
     return level_of
-
-
-def _read_yes_no(draft: CriterionDraft, raw: RawValue) -> Level:
-    word, number = yes_or_no(raw), whole_number(raw)
-    if word is not None or number in (0, 1):
-        return Level(number if word is None else word)
-    raise ValueProblemError(f"“{_shown(raw)}” is neither yes nor no.", "Write yes or no, or 1 or 0.")
-
-
-def _read_scale(draft: CriterionDraft, raw: RawValue) -> Level:
-    number = whole_number(raw)
-    scale = f"{draft.minimum} to {draft.maximum}"
-    if number is None:
-        mend = f"{draft.name} takes whole numbers from {scale}."
-        if is_decimal(raw):
-            mend += " Decimals cannot be kept: multiply them to whole numbers, as 0–100 for percent."
-        raise ValueProblemError(f"“{_shown(raw)}” is no whole number.", mend)
-    if not draft.minimum <= number <= draft.maximum:
-        raise ValueProblemError(
-            f"{number} is outside the scale of {draft.name}, {scale}.",
-            "Correct the value, or widen the scale.",
-        )
-    return Level(number)
-
-
-def _category_reader(draft: CriterionDraft) -> Callable[[CriterionDraft, RawValue], Level]:
-    levels: Mapping[str, int] = {
-        option.label.strip().casefold(): level for level, option in enumerate(draft.options, start=1)
-    }
-
-    def read(draft: CriterionDraft, raw: RawValue) -> Level:
-        text = ("yes" if raw else "no") if isinstance(raw, bool) else str(raw).strip()
-        level = levels.get(text.casefold())
-        if level is None:
-            shown = ", ".join(option.label for option in draft.options)
-            raise ValueProblemError(f"“{_shown(raw)}” is no option of {draft.name}.", f"Use one of {shown}.")
-        return Level(level)
-
-    return read
-
-
-def _read_text(draft: CriterionDraft, raw: RawValue) -> Level:
-    text = str(raw).strip()
-    if not has_visible(text) or len(text) > LONGEST_COMMENT:
-        mend = f"{draft.name} takes 1 to {LONGEST_COMMENT:,} characters."
-        raise ValueProblemError("The text is empty or too long.", mend)
-    return Level(words=text)
-
-
-def _read_spans(draft: CriterionDraft, raw: RawValue) -> Level:
-    mend = "Give its marks as spans, with their words and labels."
-    raise ValueProblemError(f"{draft.name} is answered by marks in the answer, not by a value.", mend)
-
-
-def _shown(raw: RawValue) -> str:
-    text = str(raw)
-    return text if len(text) <= 40 else f"{text[:39]}…"

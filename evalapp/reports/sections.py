@@ -34,7 +34,7 @@ from evalapp.charts.lines import MOST_ON_A_SHEET
 from evalapp.core.number_format import as_text
 from evalapp.core.tables import Cell, Column, Table
 from evalapp.reports.document import Block, listing, notice, paragraph, picture, table
-from evalapp.rubrics.models import Criterion, CriterionKind
+from evalapp.rubrics.models import Criterion
 
 # A heat map a criterion, as long as they fit.
 MOST_HEAT_MAPS = 4
@@ -55,7 +55,7 @@ def people_section(shown: Shown) -> Iterator[Block | None]:
                 cell.not_applicable,
             ]
             for cell in row.human
-            if cell.is_scale
+            if cell.criterion.rules.has_mean
         ]
         rows.append([label, "Total (1–5)", row.total, None, None])
     columns = [
@@ -79,7 +79,7 @@ def _shares(shown: Shown) -> Table:
         [shown.label(row), cell.criterion.name, cell.criterion.axis_label, cell.mean, cell.not_applicable]
         for row in shown.comparison.rows
         for cell in row.human
-        if not cell.is_scale
+        if not cell.criterion.rules.has_mean
     ]
     columns = [
         CANDIDATE,
@@ -209,12 +209,12 @@ def rubric_section(campaign: Campaign) -> Iterator[Block | None]:
         )
     rows: list[list[Cell]] = []
     for criterion in campaign.rubric_version.criteria.order_by("position"):
-        is_scale = criterion.kind == CriterionKind.SCALE
+        rules = criterion.rules
         rows.append(
             [
                 criterion.name,
-                f"{criterion.get_kind_display()}{f', {criterion.axis_label}' if is_scale else ''}",
-                as_text(float(criterion.weight), digits=2) if is_scale else "",
+                rules.label_with_range,
+                as_text(float(criterion.weight), digits=2) if rules.has_mean else "",
                 "yes" if criterion.is_critical else "",
             ]
         )

@@ -17,7 +17,7 @@ from evalapp.core.names import has_visible
 from evalapp.core.strict_json import bad_character
 from evalapp.reviews.spans import CheckedSpan, Span, as_body, checked_spans, read_spans
 from evalapp.rubrics.fields import NOT_APPLICABLE
-from evalapp.rubrics.models import Criterion, CriterionKind, RubricVersion
+from evalapp.rubrics.models import Criterion, RubricVersion
 
 LONGEST_COMMENT = 20_000
 LONGEST_CORRECTION = 200_000
@@ -25,7 +25,7 @@ LONGEST_SKIP_REASON = 200
 MOST_SECONDS = 24 * 3600.0
 _BEYOND_ANY_LEVEL = 2**31
 
-Answer = int | str
+Answer = float | str
 
 
 @dataclass(frozen=True)
@@ -218,18 +218,15 @@ def _checked_score(criterion: Criterion, answers: ReviewAnswers, problems: _Prob
         if not criterion.allows_not_applicable:
             problems.add(name, f"{criterion.name} cannot be “not applicable”. Give it a score.")
         return CheckedScore(criterion.pk, None, True, criterion.minimum, criterion.maximum)
-    if isinstance(answer, bool) or not isinstance(answer, int):
-        problems.add(name, f"{criterion.name} needs a whole number, or “na”.")
+    rules = criterion.rules
+    level = rules.level_of(answer)
+    if level is None:
+        problems.add(name, f"{criterion.name} needs a {rules.number_called}, or “na”.")
         return None
-    if not criterion.minimum <= answer <= criterion.maximum:
-        allowed = (
-            "yes (1) or no (0)"
-            if criterion.kind == CriterionKind.YES_NO
-            else f"{criterion.minimum} to {criterion.maximum}"
-        )
-        problems.add(name, f"{criterion.name} is {allowed}; {_shown(answer)} is outside.")
+    if not criterion.minimum <= level <= criterion.maximum:
+        problems.add(name, f"{criterion.name} is {rules.allowed}; {_shown(answer)} is outside.")
         return None
-    return CheckedScore(criterion.pk, answer, False, criterion.minimum, criterion.maximum)
+    return CheckedScore(criterion.pk, level, False, criterion.minimum, criterion.maximum)
 
 
 def _checked_tags(
@@ -254,12 +251,12 @@ def _checked_texts(
 ) -> dict[int, str]:
     """By criterion id: what was written. Only text criteria take words, and they take nothing else."""
     for key, text in answers.texts.items():
-        if key not in known or known[key].criterion.kind != CriterionKind.TEXT:
+        if key not in known or known[key].criterion.rules.answered_by != "words":
             problems.add(f"texts.{_shown(key)}", f"“{_shown(key)}” is no text criterion of this rubric.")
         _check_text(f"texts.{_shown(key)}", text, LONGEST_COMMENT, problems)
     texts = {}
     for key, each in known.items():
-        if each.criterion.kind != CriterionKind.TEXT:
+        if each.criterion.rules.answered_by != "words":
             continue
         if key in answers.scores:
             problems.add(f"scores.{key}", f"{each.criterion.name} is answered in words: send it in texts.")

@@ -18,7 +18,7 @@ from evalapp.core.simulated_mark import marked
 from evalapp.reviews.models import Review
 from evalapp.reviews.pseudonyms import shown_names
 from evalapp.reviews.queries import answers_in_words
-from evalapp.rubrics.models import CriterionKind
+from evalapp.rubrics.kinds import with_mean
 
 LETTERS = "ABCDEFGHIJKLMNOP"
 
@@ -235,7 +235,7 @@ def score_distances(campaign: Campaign) -> dict[int, float]:
     given: dict[tuple[int, int], dict[int, int]] = defaultdict(dict)
     reviews = campaign.reviews.filter(
         purpose=Purpose.CALIBRATION,
-        scores__criterion__kind=CriterionKind.SCALE,
+        scores__criterion__kind__in=with_mean(),
         scores__value__isnull=False,
     )
     values = reviews.values_list("item_output", "scores__criterion", "reviewer", "scores__value")

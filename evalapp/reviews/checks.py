@@ -8,7 +8,6 @@ from typing import NamedTuple
 from evalapp.campaigns.models import Campaign, CampaignReviewer, Purpose
 from evalapp.measure import Measure
 from evalapp.reviews.models import Review, Score
-from evalapp.rubrics.models import CriterionKind
 from evalapp.stats.proportions import wilson
 
 
@@ -157,7 +156,7 @@ def _repeat_results(campaign: Campaign) -> dict[int, list[tuple[bool, bool, Self
                 continue
             equal = first.value == score.value
             is_near = (
-                score.criterion.kind == CriterionKind.SCALE
+                score.criterion.rules.has_mean
                 and first.value is not None
                 and score.value is not None
                 and abs(first.value - score.value) <= 1

@@ -4,14 +4,13 @@ from django.db.models import Count, Max, Min
 
 from evalapp.campaigns.models import AssignmentState, Campaign, Purpose
 from evalapp.reviews.models import Score
-from evalapp.rubrics.models import Criterion, CriterionKind
+from evalapp.rubrics.kinds import answered_by
+from evalapp.rubrics.models import Criterion
 
 
 def comparable_criteria(campaign: Campaign) -> list[Criterion]:
     """The rubric's criteria of which two answers can differ by a number, or at all."""
-    criteria = campaign.rubric_version.criteria.filter(
-        kind__in=[CriterionKind.SCALE, CriterionKind.YES_NO, CriterionKind.CATEGORY]
-    )
+    criteria = campaign.rubric_version.criteria.filter(kind__in=answered_by("level"))
     return list(criteria.order_by("position"))
 
 
@@ -24,7 +23,7 @@ def items_that_differ(campaign: Campaign, criterion: Criterion, *, least: int) -
         review__campaign=campaign, review__purpose=Purpose.REVIEW, criterion=criterion, value__isnull=False
     )
     by_output = scores.values("review__item_output", "review__item_output__item").order_by()
-    if criterion.kind == CriterionKind.CATEGORY:
+    if not criterion.rules.has_order:
         differing = by_output.annotate(apart=Count("value", distinct=True) - 1).filter(apart__gt=0)
     else:
         differing = by_output.annotate(apart=Max("value") - Min("value")).filter(apart__gte=least)

@@ -1,5 +1,6 @@
 """What comes in: a plain form, or JSON from the page's own script."""
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any, Generic, NamedTuple, TypeVar
@@ -26,6 +27,7 @@ from evalapp.reviews.spans import Span, read_spans, span_from_quote
 from evalapp.rubrics.fields import QuotedField
 
 _DEEPEST = 8
+_DECIMAL = re.compile(r"-?[0-9]{1,9}\.[0-9]{1,9}")
 Said = TypeVar("Said")
 
 
@@ -121,7 +123,7 @@ def answers_from_form(form: QueryDict, criteria: list[RubricCriterion]) -> Revie
     for name in form:
         kind, _, key = name.partition("-")
         if kind == "criterion" and (given := str(form[name]).strip()):
-            scores[key] = _whole(given)
+            scores[key] = number_in(given)
         elif kind == "span" and key in known:
             marks[key] = [_mark(value) for value in form.getlist(name)]
         elif kind == "tag" and key in known:
@@ -188,6 +190,11 @@ def with_quoted(answers: ReviewAnswers, quoted: Mapping[str, QuotedField], text:
 def _whole(text: str) -> Answer:
     digits = text.removeprefix("-")
     return int(text) if digits.isascii() and digits.isdigit() and len(digits) < 10 else text
+
+
+def number_in(text: str) -> Answer:
+    """A whole or a decimal number; what is neither stays as it is, to be refused."""
+    return float(text) if _DECIMAL.fullmatch(text) else _whole(text)
 
 
 def _form_seconds(text: str) -> float:

@@ -15,7 +15,7 @@ from evalapp.campaigns.models import (
     purpose_field,
 )
 from evalapp.core.models import BaseModel
-from evalapp.rubrics.models import Criterion, CriterionKind, ReasonTag
+from evalapp.rubrics.models import Criterion, ReasonTag
 
 OF_ONE = Q(item_output__isnull=False, comparison__isnull=True) | Q(
     item_output__isnull=True, comparison__isnull=False
@@ -163,7 +163,7 @@ class Score(models.Model):
     def words(self) -> str:
         """The answer as people read it: a level, yes or no, an option, N/A. Reads the criterion."""
         if self.value is None:
-            return "nothing to mark" if self.criterion.kind == CriterionKind.SPANS else "N/A"
+            return self.criterion.rules.not_applicable_words()
         return self.criterion.level_words(self.value)
 
 

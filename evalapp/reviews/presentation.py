@@ -19,7 +19,7 @@ from evalapp.reviews.forms import SkipForm
 from evalapp.reviews.models import Review
 from evalapp.reviews.spans import ShownSpan, Span, shown_spans, span_fields
 from evalapp.rubrics.fields import NOT_APPLICABLE, QuotedField
-from evalapp.rubrics.models import CriterionKind, RubricVersion
+from evalapp.rubrics.models import RubricVersion
 
 NO_WORK_WORDS = {
     NoWorkReason.NOT_OPEN: ("Not open yet", "This campaign has not been opened. Its manager will open it."),
@@ -227,10 +227,11 @@ def given_rows(version: RubricVersion, answers: ReviewAnswers) -> list[tuple[str
     rows = []
     for each in criteria_of(version):
         score, text = answers.scores.get(each.key), answers.texts.get(each.key, "")
+        level = each.criterion.rules.level_of(score)
         if score == NOT_APPLICABLE:
             rows.append((each.criterion.name, "N/A"))
-        elif isinstance(score, int) and score in each.criterion.levels:
-            rows.append((each.criterion.name, each.criterion.level_words(score)))
+        elif level is not None and level in each.criterion.levels:
+            rows.append((each.criterion.name, each.criterion.level_words(level)))
         elif text:
             rows.append((each.criterion.name, text))
     return rows
@@ -238,7 +239,7 @@ def given_rows(version: RubricVersion, answers: ReviewAnswers) -> list[tuple[str
 
 def has_spans(version: RubricVersion) -> bool:
     """Whether the rubric asks for marks in the answer."""
-    return any(each.criterion.kind == CriterionKind.SPANS for each in criteria_of(version))
+    return any(each.criterion.rules.answered_by == "marks" for each in criteria_of(version))
 
 
 def _iso(when: datetime | None) -> str | None:

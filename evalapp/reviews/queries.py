@@ -335,7 +335,9 @@ def answers_of(review: Review) -> ReviewAnswers:
     for each in review.tags.all():
         tags.setdefault(each.tag.criterion.key, []).append(each.tag.key)
     scores = {
-        score.criterion.key: NOT_APPLICABLE if score.value is None else score.value
+        score.criterion.key: NOT_APPLICABLE
+        if score.value is None
+        else score.criterion.rules.number(score.value)
         for score in review.scores.all()
     }
     correction = getattr(review, "correction", None)

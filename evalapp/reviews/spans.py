@@ -12,7 +12,7 @@ from typing import Any, NamedTuple, Protocol
 from evalapp.core.errors import InvalidError
 from evalapp.core.strict_json import bad_character
 from evalapp.rubrics.fields import NOT_APPLICABLE, SpanField
-from evalapp.rubrics.models import Criterion, CriterionKind
+from evalapp.rubrics.models import Criterion
 
 MOST_SPANS = 200
 LONGEST_SPAN_COMMENT = 1_000
@@ -114,12 +114,12 @@ def checked_spans(
     reported under ``spans.<criterion>``.
     """
     for key in answers.spans:
-        if key not in criteria or criteria[key].kind != CriterionKind.SPANS:
+        if key not in criteria or criteria[key].rules.answered_by != "marks":
             report(f"spans.{_shown(key)}", f"“{_shown(key)}” is no span criterion of this rubric.")
     rows: list[CheckedSpan] = []
     nothing: list[Criterion] = []
     for key, criterion in criteria.items():
-        if criterion.kind != CriterionKind.SPANS or key not in asked:
+        if criterion.rules.answered_by != "marks" or key not in asked:
             continue
         spans = answers.spans.get(key, ())
         for problem in _problems(criterion, spans, length):

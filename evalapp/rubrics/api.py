@@ -13,7 +13,12 @@ from evalapp.api.fields import Body, CreatedByField, Flag, List, Number, Shown, 
 from evalapp.api.operations import ProjectView, operation, route
 from evalapp.core.http import get_or_missing
 from evalapp.rubrics import queries, services
-from evalapp.rubrics.drafts import (
+from evalapp.rubrics.drafts import Condition, CriterionDraft, TagDraft, draft_of
+from evalapp.rubrics.interchange import LARGEST_FILE
+from evalapp.rubrics.kinds import choices, fixed_by
+from evalapp.rubrics.kinds.base import Option
+from evalapp.rubrics.kinds.scale import Scale
+from evalapp.rubrics.limits import (
     HIGHEST_LEVEL,
     LONGEST_EXAMPLE,
     LONGEST_HELP,
@@ -26,19 +31,19 @@ from evalapp.rubrics.drafts import (
     MOST_CRITERIA,
     MOST_OPTIONS,
     MOST_TAGS,
-    Condition,
-    CriterionDraft,
-    OptionDraft,
-    TagDraft,
-    draft_of,
-    range_of,
 )
-from evalapp.rubrics.interchange import LARGEST_FILE
-from evalapp.rubrics.models import CriterionKind, Rubric, RubricVersion
+from evalapp.rubrics.models import Rubric, RubricVersion
 from evalapp.rubrics.problems import hints
 from evalapp.rubrics.queries import yaml_of
 from evalapp.rubrics.services import fingerprint
 from evalapp.rubrics.templates import TEMPLATES
+
+
+class KindField(serializers.ChoiceField):
+    """One of the kinds that there are."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(choices=choices(), **kwargs)
 
 
 class TagSerializer(serializers.Serializer[Any]):
@@ -64,7 +69,7 @@ class CriterionSerializer(serializers.Serializer[Any]):
 
     key = serializers.CharField(allow_blank=True)
     name = serializers.CharField()
-    kind = serializers.ChoiceField(choices=CriterionKind.choices)
+    kind = KindField()
     help_text = serializers.CharField(allow_blank=True)
     minimum = serializers.IntegerField()
     maximum = serializers.IntegerField()
@@ -174,7 +179,7 @@ class ConditionBody(Body):
 
 class CriterionBody(Body):
     name = Text(max_length=LONGEST_NAME)
-    kind = serializers.ChoiceField(choices=CriterionKind.choices, default=CriterionKind.SCALE)
+    kind = KindField(default=Scale.name)
     key = Text(max_length=LONGEST_KEY, allow_blank=True, default="")
     help_text = Text(max_length=LONGEST_HELP, allow_blank=True, default="")
     minimum = Whole(min_value=LOWEST_LEVEL, max_value=HIGHEST_LEVEL, required=False)
@@ -199,10 +204,10 @@ class CriterionBody(Body):
         """The criterion that checked values describe; the kind settles the levels of all but scales."""
         fields = {**values, "weight": Decimal(str(values["weight"]))}
         fields["tags"] = tuple(TagDraft(**tag) for tag in values.get("tags", ()))
-        fields["options"] = tuple(OptionDraft(**option) for option in values.get("options", ()))
+        fields["options"] = tuple(Option(**option) for option in values.get("options", ()))
         if condition := values.get("visible_if"):
             fields["visible_if"] = Condition(condition["criterion"], tuple(condition["values"]))
-        return CriterionDraft(**{**range_of(values["kind"], fields["options"]), **fields})
+        return CriterionDraft(**{**fixed_by(values["kind"], fields["options"]), **fields})
 
 
 class RubricVersionBody(Body):

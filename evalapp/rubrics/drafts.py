@@ -7,27 +7,12 @@ from typing import Any, NamedTuple
 
 from django.utils.text import slugify
 
-from evalapp.rubrics.models import NOT_LEVELS, Criterion, CriterionKind, RubricVersion
-
-MOST_CRITERIA = 30
-MOST_TAGS = 20
-LOWEST_LEVEL = -10
-HIGHEST_LEVEL = 100
-MOST_LEVELS = 101
-MOST_BUTTONS = 11
-"""A scale of more levels is answered by typing the number."""
-_TEXTS_OF_WIDE_SCALE = 10
-MOST_OPTIONS = 20
-HIGHEST_WEIGHT = Decimal(100)
-LONGEST_NAME = 80
-LONGEST_KEY = 40
-LONGEST_TAG = 60
-LONGEST_LEVEL_DESCRIPTION = 500
-LONGEST_EXAMPLE = 4_000
-LONGEST_HELP = 2_000
-LONGEST_DESCRIPTION = 2_000
-LONGEST_INSTRUCTIONS = 20_000
-YES, NO = 1, 0
+from evalapp.rubrics import kinds
+from evalapp.rubrics.kinds import rules_of
+from evalapp.rubrics.kinds.base import CriterionKind, Option
+from evalapp.rubrics.kinds.scale import Scale
+from evalapp.rubrics.limits import LONGEST_KEY
+from evalapp.rubrics.models import Criterion, RubricVersion
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,16 +21,6 @@ class TagDraft:
 
     label: str
     key: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class OptionDraft:
-    """One answer of a category criterion, or a label of spans. An undesired answer asks for reasons, as a
-    low score does.
-    """
-
-    label: str
-    is_undesired: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +41,7 @@ class CriterionDraft:
     """
 
     name: str
-    kind: str = CriterionKind.SCALE
+    kind: str = Scale.name
     key: str = ""
     help_text: str = ""
     minimum: int = 1
@@ -80,86 +55,21 @@ class CriterionDraft:
     undesired: int | None = None
     lower_is_better: bool = False
     tags: Sequence[TagDraft] = ()
-    options: Sequence[OptionDraft] = ()
+    options: Sequence[Option] = ()
     examples: Mapping[str, str] = field(default_factory=dict)
     visible_if: Condition | None = None
 
     @property
-    def is_yes_no(self) -> bool:
-        return self.kind == CriterionKind.YES_NO
-
-    @property
-    def is_category(self) -> bool:
-        return self.kind == CriterionKind.CATEGORY
-
-    @property
-    def is_text(self) -> bool:
-        return self.kind == CriterionKind.TEXT
-
-    @property
-    def is_spans(self) -> bool:
-        return self.kind == CriterionKind.SPANS
-
-    @property
-    def is_rated(self) -> bool:
-        """Whether it is answered by a level; a text and spans are not."""
-        return self.kind not in NOT_LEVELS
-
-    @property
-    def is_scale(self) -> bool:
-        return self.kind == CriterionKind.SCALE
-
-    @property
-    def is_wide(self) -> bool:
-        """A scale of so many levels that its answer is a number typed in."""
-        return self.is_scale and self.maximum - self.minimum >= MOST_BUTTONS
-
-    @property
-    def levels(self) -> list[int]:
-        """Values in the order they are offered: a scale from its lowest, yes before no."""
-        if not self.is_rated:
-            return []
-        return [YES, NO] if self.is_yes_no else list(range(self.minimum, self.maximum + 1))
-
-    @property
-    def text_levels(self) -> list[int]:
-        """The levels that a text can be written for: all, but of a wide scale every tenth part and those
-        that have one.
-        """
-        if not self.is_wide:
-            return self.levels
-        parts = range(_TEXTS_OF_WIDE_SCALE + 1)
-        width = self.maximum - self.minimum
-        steps = {self.minimum + round(part * width / _TEXTS_OF_WIDE_SCALE) for part in parts}
-        return [
-            level
-            for level in self.levels
-            if level in steps or self.level_description(level) or self.example(level)
-        ]
-
-    def level_key(self, level: int) -> str:
-        """The name of a level in ``level_descriptions`` and ``examples``."""
-        return level_key_of(level, is_yes_no=self.is_yes_no)
-
-    def level_label(self, level: int) -> str:
-        """What stands on a level: its number, Yes or No, or the option."""
-        if self.is_category:
-            return self.options[level - 1].label if level <= len(self.options) else ""
-        return self.level_key(level).capitalize()
+    def rules(self) -> CriterionKind:
+        """What its kind decides; of a kind that is none, until it is refused, a scale's."""
+        known = self.kind in (kind.name for kind in kinds.KINDS)
+        return rules_of(self.kind if known else Scale.name, self)
 
     def level_description(self, level: int) -> str:
-        return self.level_descriptions.get(self.level_key(level), "")
+        return self.level_descriptions.get(self.rules.level_key(level), "")
 
     def example(self, level: int) -> str:
-        return self.examples.get(self.level_key(level), "")
-
-    def is_low(self, level: int) -> bool:
-        """Whether this value asks for reasons."""
-        if self.is_yes_no:
-            return level == self.undesired
-        if self.is_category:
-            return level <= len(self.options) and self.options[level - 1].is_undesired
-        return self.low_threshold is not None and level <= self.low_threshold
+        return self.examples.get(self.rules.level_key(level), "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,24 +90,6 @@ class DraftProblem(NamedTuple):
     message: str
 
 
-def level_key_of(level: int, *, is_yes_no: bool) -> str:
-    """The name of a level in ``level_descriptions``."""
-    if is_yes_no:
-        return "yes" if level == YES else "no"
-    return str(level)
-
-
-def range_of(kind: str, options: Sequence[OptionDraft]) -> dict[str, int | None]:
-    """The fields in which a kind leaves no choice; nothing for a scale."""
-    if kind == CriterionKind.YES_NO:
-        return {"minimum": NO, "maximum": YES, "low_threshold": None}
-    if kind == CriterionKind.CATEGORY:
-        return {"minimum": 1, "maximum": len(options), "low_threshold": None}
-    if kind in NOT_LEVELS:
-        return {"minimum": 0, "maximum": 1, "low_threshold": None}
-    return {}
-
-
 def draft_of(criterion: Criterion) -> CriterionDraft:
     """A stored criterion as a draft; reads its reason tags."""
     return CriterionDraft(
@@ -216,7 +108,7 @@ def draft_of(criterion: Criterion) -> CriterionDraft:
         undesired=criterion.undesired,
         lower_is_better=criterion.lower_is_better,
         tags=tuple(TagDraft(tag.label, tag.key) for tag in criterion.reason_tags.all()),
-        options=tuple(OptionDraft(**option) for option in criterion.options),
+        options=tuple(Option(**option) for option in criterion.options),
         examples=dict(criterion.examples),
         visible_if=_condition(criterion.visible_if),
     )

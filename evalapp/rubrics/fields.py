@@ -25,9 +25,11 @@ class NumberField(NamedTuple):
     """The answer to a wide scale, typed in; reasons are asked at ``low`` and under (empty: never)."""
 
     value: str
-    minimum: int
-    maximum: int
+    minimum: float
+    maximum: float
     low: str
+    step: str
+    called: str
 
 
 class SpanField(NamedTuple):
@@ -82,6 +84,8 @@ class CriterionFields(NamedTuple):
     levels: list[LevelField]
     tags: list[TagField]
     kind: str
+    control: str
+    shows_keys: bool
     is_required: bool
     is_critical: bool
     depends_on: str
@@ -91,6 +95,11 @@ class CriterionFields(NamedTuple):
     labels: Sequence[LabelField] = ()
     spans: Sequence[SpanField] = ()
     quoted: QuotedField | None = None
+
+    @property
+    def template(self) -> str:
+        """The form of the answer."""
+        return f"rubrics/controls/{self.control}.html"
 
     @property
     def has_examples(self) -> bool:
@@ -109,24 +118,24 @@ def fields_of(
     ``answer``: {"value": a level, "na" or None, "tags": keys of the reasons given, "text": words, "spans":
     `SpanField`s, "quoted": a `QuotedField`}. ``prefix`` is put before the names, for pages that show a criterion more than once.
     """
-    given = answer or {}
+    given, rules = answer or {}, draft.rules
     value = given.get("value")
     chosen = "" if value is None else str(value)
     tags = set(given.get("tags") or ())
     levels = [
         LevelField(
             value=str(level),
-            label=draft.level_label(level),
+            label=rules.level_label(level),
             text=draft.level_description(level),
             is_checked=str(level) == chosen,
-            is_low=draft.is_low(level),
+            is_low=rules.is_low(level),
             example=draft.example(level),
         )
-        for level in draft.text_levels
-        if not draft.is_wide or draft.level_description(level) or draft.example(level)
+        for level in rules.described_levels
+        if not rules.is_typed or draft.level_description(level) or draft.example(level)
     ]
     if draft.allows_not_applicable:
-        label, text = ("Nothing to mark", "") if draft.is_spans else ("N/A", "Does not apply here")
+        label, text = rules.not_applicable
         levels.append(LevelField(NOT_APPLICABLE, label, text, chosen == NOT_APPLICABLE, is_low=False))
     return CriterionFields(
         key=draft.key,
@@ -139,16 +148,18 @@ def fields_of(
         levels=levels,
         tags=[TagField(tag.key, tag.label, tag.key in tags) for tag in draft.tags],
         kind=draft.kind,
+        control=rules.control,
+        shows_keys=rules.shows_keys,
         is_required=draft.is_required,
         is_critical=draft.is_critical,
         depends_on=draft.visible_if.criterion if draft.visible_if else "",
         depends_values=" ".join(map(str, draft.visible_if.values)) if draft.visible_if else "",
         errors=list(errors),
-        number=_number_field(draft, chosen) if draft.is_wide else None,
+        number=_number_field(draft, chosen) if rules.is_typed else None,
         labels=[
             LabelField(number, option.label, option.is_undesired)
             for number, option in enumerate(draft.options, start=1)
-            if draft.is_spans
+            if rules.answered_by == "marks"
         ],
         spans=tuple(given.get("spans") or ()),
         quoted=given.get("quoted"),
@@ -156,5 +167,13 @@ def fields_of(
 
 
 def _number_field(draft: CriterionDraft, chosen: str) -> NumberField:
-    low = "" if draft.low_threshold is None else str(draft.low_threshold)
-    return NumberField("" if chosen == NOT_APPLICABLE else chosen, draft.minimum, draft.maximum, low)
+    rules = draft.rules
+    low = "" if rules.low_threshold is None else str(rules.number(rules.low_threshold))
+    return NumberField(
+        value="" if chosen == NOT_APPLICABLE else chosen,
+        minimum=rules.number(draft.minimum),
+        maximum=rules.number(draft.maximum),
+        low=low,
+        step=rules.step,
+        called=rules.number_called,
+    )

@@ -5,13 +5,8 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from evalapp.core.errors import InvalidError
 from evalapp.core.names import checked_name
-from evalapp.rubrics.drafts import (
-    LONGEST_DESCRIPTION,
-    LONGEST_INSTRUCTIONS,
-    DraftProblem,
-    RubricDraft,
-    with_keys,
-)
+from evalapp.rubrics.drafts import DraftProblem, RubricDraft, with_keys
+from evalapp.rubrics.limits import LONGEST_DESCRIPTION, LONGEST_INSTRUCTIONS
 from evalapp.rubrics.problems import draft_problems, unkept_character
 
 _RANGE = {"minimum", "maximum", "level_descriptions", "examples", "low_threshold"}

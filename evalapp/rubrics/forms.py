@@ -13,24 +13,18 @@ from django import forms
 from django.http import QueryDict
 
 from evalapp.core.errors import InvalidError
-from evalapp.rubrics.drafts import (
+from evalapp.rubrics import kinds
+from evalapp.rubrics.drafts import Condition, CriterionDraft, DraftProblem, TagDraft, with_keys
+from evalapp.rubrics.kinds.base import CriterionKind, Option
+from evalapp.rubrics.kinds.scale import Scale
+from evalapp.rubrics.limits import (
     HIGHEST_LEVEL,
     LONGEST_DESCRIPTION,
     LOWEST_LEVEL,
     MOST_CRITERIA,
     MOST_LEVELS,
     MOST_OPTIONS,
-    NO,
-    YES,
-    Condition,
-    CriterionDraft,
-    DraftProblem,
-    OptionDraft,
-    TagDraft,
-    range_of,
-    with_keys,
 )
-from evalapp.rubrics.models import CriterionKind
 from evalapp.rubrics.templates import TEMPLATES
 
 
@@ -104,17 +98,17 @@ class CriterionForm:
 
     @property
     def level_descriptions(self) -> list[LevelField]:
-        if not 0 < len(self.draft.levels) <= max(MOST_LEVELS, MOST_OPTIONS):
+        if not 0 < len(self.draft.rules.levels) <= max(MOST_LEVELS, MOST_OPTIONS):
             return []
         return [
             LevelField(
                 f"{self.prefix}-description-{level}",
-                self.draft.level_label(level),
+                self.draft.rules.level_label(level),
                 self.draft.level_description(level),
                 f"{self.prefix}-example-{level}",
                 self.draft.example(level),
             )
-            for level in self.draft.text_levels
+            for level in self.draft.rules.described_levels
         ]
 
     @property
@@ -155,6 +149,11 @@ class BuilderForm:
     def drafts(self) -> list[CriterionDraft]:
         return [criterion.draft for criterion in self.criteria]
 
+    @property
+    def additions(self) -> list[tuple[str, str]]:
+        """The kinds a criterion can be added of, with what the button says."""
+        return [(kind.name, kind.new_one) for kind in kinds.KINDS]
+
     def show_conditions(self) -> None:
         """Say of each criterion which earlier ones it could depend on."""
         keyed = with_keys(self.drafts)
@@ -166,12 +165,16 @@ class BuilderForm:
                     before.name,
                     condition is not None and condition.criterion == before.key,
                     [
-                        (level, before.level_label(level), level in (condition.values if condition else ()))
-                        for level in before.levels
+                        (
+                            level,
+                            before.rules.level_label(level),
+                            level in (condition.values if condition else ()),
+                        )
+                        for level in before.rules.offered_levels
                     ],
                 )
                 for position, before in enumerate(keyed[: criterion.position])
-                if before.name and before.is_rated and not before.is_wide
+                if before.name and not before.rules.not_to_depend_on
             ]
             if condition is not None and not any(each.is_chosen for each in criterion.earlier):
                 message = "What this depended on is not above it any more, so it would always be asked."
@@ -247,92 +250,85 @@ def _read_conditions(data: QueryDict, form: BuilderForm) -> None:
         if place is None or not 0 <= place < len(keyed):
             continue
         levels = map(_integer, data.getlist(f"{criterion.prefix}-depends_value"))
-        known = set(keyed[place].levels)
+        known = set(keyed[place].rules.levels)
         values = tuple(sorted({level for level in levels if level is not None and level in known}))
         condition = Condition(keyed[place].key, values)
         criterion.draft = replace(criterion.draft, visible_if=condition)
 
 
-def _new_draft(kind: str) -> CriterionDraft:
-    if kind == "yes-no":
-        return CriterionDraft(
-            name="", kind=CriterionKind.YES_NO, minimum=NO, maximum=YES, low_threshold=None, undesired=YES
-        )
-    if kind == "text":
-        return CriterionDraft(
-            name="", kind=CriterionKind.TEXT, minimum=0, maximum=1, low_threshold=None, is_required=False
-        )
-    if kind == "spans":
-        return CriterionDraft(
-            name="",
-            kind=CriterionKind.SPANS,
-            minimum=0,
-            maximum=1,
-            low_threshold=None,
-            allows_not_applicable=True,
-        )
-    if kind == "category":
-        return CriterionDraft(name="", kind=CriterionKind.CATEGORY, minimum=1, maximum=0, low_threshold=None)
-    return CriterionDraft(name="")
+def _kind(name: str) -> type[CriterionKind]:
+    """The kind of that name; a scale for a name that is no kind's, which is refused when it is saved."""
+    return next((kind for kind in kinds.KINDS if kind.name == name), Scale)
 
 
-def _read_criterion(data: QueryDict, position: int) -> tuple[CriterionDraft, list[DraftProblem]]:
-    prefix = f"criteria-{position}"
-    problems: list[DraftProblem] = []
+def _new_draft(name: str) -> CriterionDraft:
+    kind = _kind(name)
+    fields: dict[str, Any] = {**kind.fixed(()), **kind.usual}
+    return CriterionDraft(name="", kind=kind.name, **fields)
 
-    def text(name: str) -> str:
-        return data.get(f"{prefix}-{name}", "").replace("\r\n", "\n")
 
-    def number(name: str, otherwise: int) -> int:
-        value = _integer(text(name))
+class _PostedCriterion:
+    """One criterion's fields as they were posted; what is no number is remembered as a problem."""
+
+    def __init__(self, data: QueryDict, position: int) -> None:
+        self._data, self._position = data, position
+        self.problems: list[DraftProblem] = []
+
+    def text(self, name: str) -> str:
+        return self._data.get(f"criteria-{self._position}-{name}", "").replace("\r\n", "\n")
+
+    def refuse(self, name: str, message: str) -> None:
+        self.problems.append(DraftProblem(self._position, name, message))
+
+    def number(self, name: str, otherwise: int) -> int:
+        value = _integer(self.text(name))
         if value is None:
-            problems.append(DraftProblem(position, name, "Write a whole number."))
+            self.refuse(name, "Write a whole number.")
             return otherwise
         return value
 
-    is_yes_no = text("kind") == CriterionKind.YES_NO
-    has_options = text("kind") in (CriterionKind.CATEGORY, CriterionKind.SPANS)
-    is_scale = not (is_yes_no or has_options or text("kind") == CriterionKind.TEXT)
-    options = _read_options(text("options")) if has_options else ()
-    ranged = range_of(text("kind"), options)
+    @property
+    def options(self) -> tuple[Option, ...]:
+        """One a line, the undesired ones after a "!"."""
+        lines = [line.strip() for line in self.text("options").splitlines() if line.strip()]
+        return tuple(Option(line.removeprefix("!").strip(), line.startswith("!")) for line in lines)
+
+    @property
+    def weight(self) -> Decimal:
+        try:
+            return Decimal(self.text("weight").strip() or "1")
+        except InvalidOperation:
+            self.refuse("weight", "Write a number, for instance 1 or 0.5.")
+            return Decimal(1)
+
+
+def _read_criterion(data: QueryDict, position: int) -> tuple[CriterionDraft, list[DraftProblem]]:
+    posted = _PostedCriterion(data, position)
+    text = posted.text
     draft = CriterionDraft(
         name=text("name").strip(),
-        kind=text("kind") or CriterionKind.SCALE,
+        kind=text("kind") or Scale.name,
         key=text("key"),
         help_text=text("help_text").strip(),
-        minimum=number("minimum", 1) if is_scale else ranged["minimum"] or 0,
-        maximum=number("maximum", 5) if is_scale else ranged["maximum"] or 0,
         is_required=bool(text("is_required")),
         allows_not_applicable=bool(text("allows_not_applicable")),
         is_critical=bool(text("is_critical")),
-        low_threshold=number("low_threshold", 1) if is_scale and text("low_threshold").strip() else None,
-        lower_is_better=is_scale and bool(text("lower_is_better")),
-        undesired={"yes": YES, "no": NO}.get(text("undesired")) if is_yes_no else None,
         tags=_read_tags(text("tags"), text("tag_keys")),
-        options=options,
+        **_kind(text("kind")).read_fields(posted),
+        weight=posted.weight,
     )
-    try:
-        weight = Decimal(text("weight").strip() or "1")
-    except InvalidOperation:
-        weight = Decimal(1)
-        problems.append(DraftProblem(position, "weight", "Write a number, for instance 1 or 0.5."))
     level_descriptions, examples = (
-        _read_texts(data, f"{prefix}-{name}", draft) for name in ("description", "example")
+        _read_texts(data, f"criteria-{position}-{name}", draft) for name in ("description", "example")
     )
-    return replace(draft, weight=weight, level_descriptions=level_descriptions, examples=examples), problems
+    return replace(draft, level_descriptions=level_descriptions, examples=examples), posted.problems
 
 
 def _read_texts(data: Mapping[str, Any], prefix: str, draft: CriterionDraft) -> dict[str, str]:
     """The texts of the levels that the criterion has now; those of levels it lost go."""
-    if not draft.is_yes_no and not 0 < draft.maximum - draft.minimum < HIGHEST_LEVEL - LOWEST_LEVEL:
+    if not 0 < draft.maximum - draft.minimum < HIGHEST_LEVEL - LOWEST_LEVEL:
         return {}
-    given = {level: str(data.get(f"{prefix}-{level}", "")).strip() for level in draft.levels}
-    return {draft.level_key(level): text.replace("\r\n", "\n") for level, text in given.items() if text}
-
-
-def _read_options(text: str) -> tuple[OptionDraft, ...]:
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
-    return tuple(OptionDraft(line.removeprefix("!").strip(), line.startswith("!")) for line in lines)
+    given = {level: str(data.get(f"{prefix}-{level}", "")).strip() for level in draft.rules.levels}
+    return {draft.rules.level_key(level): text.replace("\r\n", "\n") for level, text in given.items() if text}
 
 
 def _read_tags(labels: str, keys: str) -> tuple[TagDraft, ...]:

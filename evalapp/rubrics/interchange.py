@@ -13,21 +13,12 @@ from typing import Any
 import yaml
 
 from evalapp.core.errors import MOST_PROBLEMS, InvalidError
-from evalapp.rubrics.drafts import (
-    MOST_CRITERIA,
-    MOST_LEVELS,
-    MOST_OPTIONS,
-    MOST_TAGS,
-    NO,
-    YES,
-    Condition,
-    CriterionDraft,
-    OptionDraft,
-    RubricDraft,
-    TagDraft,
-    range_of,
-)
+from evalapp.rubrics.drafts import Condition, CriterionDraft, RubricDraft, TagDraft
 from evalapp.rubrics.file_problems import problems_beyond, told_place
+from evalapp.rubrics.kinds import fixed_by
+from evalapp.rubrics.kinds.base import Option
+from evalapp.rubrics.kinds.yes_no import NO, YES
+from evalapp.rubrics.limits import MOST_CRITERIA, MOST_LEVELS, MOST_OPTIONS, MOST_TAGS
 from evalapp.rubrics.problems import unkept_character
 
 FORMAT = 1
@@ -263,7 +254,7 @@ class _Reader:
         for name, entry in values.items():
             if name in _READERS:
                 read[name] = _READERS[name](self, entry, f"{place}.{name}")
-        ranged = range_of(read.get("kind", ""), read.get("options", ()))
+        ranged = fixed_by(read.get("kind", ""), read.get("options", ()))
         if read.get("lower_is_better"):
             # Its low answers are the good ones, so reasons are asked at none unless the file says so.
             ranged = {**ranged, "low_threshold": None}
@@ -282,7 +273,7 @@ class _Reader:
         self.refuse(place, "The undesired answer is yes, no, or null for neither.")
         return None
 
-    def options(self, value: object, place: str) -> tuple[OptionDraft, ...]:
+    def options(self, value: object, place: str) -> tuple[Option, ...]:
         """Each a text, or ``{label: …, is_undesired: true}``."""
         read = []
         for number, entry in enumerate(self.short(value, place, MOST_OPTIONS, "options"), start=1):
@@ -291,9 +282,9 @@ class _Reader:
                 self.refuse_unknown(entry, ("label", "is_undesired"), where)
                 label = self.text(entry.get("label"), f"{where}.label")
                 is_undesired = self.flag(entry.get("is_undesired", False), f"{where}.is_undesired")
-                read.append(OptionDraft(label, is_undesired))
+                read.append(Option(label, is_undesired))
             else:
-                read.append(OptionDraft(self.text(entry, where)))
+                read.append(Option(self.text(entry, where)))
         return tuple(read)
 
     def condition(self, value: object, place: str) -> Condition | None:
@@ -349,7 +340,7 @@ _DEFAULTS: Mapping[str, Any] = {
 
 
 def _described(draft: CriterionDraft) -> dict[str, Any]:
-    usual = {**_DEFAULTS, **range_of(draft.kind, draft.options)}
+    usual = {**_DEFAULTS, **fixed_by(draft.kind, draft.options)}
     described: dict[str, Any] = {"name": draft.name, "key": draft.key, "kind": str(draft.kind)}
     for name in ("help_text", "minimum", "maximum"):
         if getattr(draft, name) != usual[name]:
@@ -361,9 +352,7 @@ def _described(draft: CriterionDraft) -> dict[str, Any]:
         ]
     for name in ("level_descriptions", "examples"):
         if texts := getattr(draft, name):
-            described[name] = {
-                level if draft.is_yes_no else int(level): text for level, text in texts.items()
-            }
+            described[name] = {draft.rules.level_from_key(level): text for level, text in texts.items()}
     if draft.weight != usual["weight"]:
         described["weight"] = float(draft.weight)
     for name in ("is_required", "allows_not_applicable", "is_critical", "low_threshold", "lower_is_better"):

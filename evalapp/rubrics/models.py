@@ -2,6 +2,10 @@ from django.db import models
 
 from evalapp.accounts.models import Project, User
 from evalapp.core.models import BaseModel
+from evalapp.rubrics.kinds import choices, rules_of
+from evalapp.rubrics.kinds.base import CriterionKind
+from evalapp.rubrics.kinds.scale import Scale
+from evalapp.rubrics.kinds.yes_no import YesNo
 
 
 class Rubric(BaseModel):
@@ -33,18 +37,6 @@ class RubricVersion(BaseModel):
         return f"{self.rubric.name} v{self.number}"
 
 
-class CriterionKind(models.TextChoices):
-    SCALE = "scale", "Scale"
-    YES_NO = "yes_no", "Yes / no"
-    CATEGORY = "category", "Category"
-    TEXT = "text", "Text"
-    SPANS = "spans", "Span labels"
-
-
-NOT_LEVELS = (CriterionKind.TEXT, CriterionKind.SPANS)
-"""Kinds that are answered in words or by marks in the answer: they have no levels and no mean."""
-
-
 class Criterion(BaseModel):
     """One question of a rubric.
 
@@ -62,7 +54,7 @@ class Criterion(BaseModel):
     key = models.SlugField(max_length=40)
     name = models.CharField(max_length=80)
     help_text = models.TextField(blank=True)
-    kind = models.CharField(max_length=10, choices=CriterionKind.choices)
+    kind = models.CharField(max_length=10, choices=choices())
     minimum = models.SmallIntegerField(default=1)
     maximum = models.SmallIntegerField(default=5)
     level_descriptions = models.JSONField(default=dict)
@@ -89,12 +81,12 @@ class Criterion(BaseModel):
             ),
             models.CheckConstraint(condition=models.Q(weight__gte=0), name="criterion_weight"),
             models.CheckConstraint(
-                condition=~models.Q(kind=CriterionKind.YES_NO) | models.Q(minimum=0, maximum=1),
+                condition=~models.Q(kind=YesNo.name) | models.Q(minimum=0, maximum=1),
                 name="criterion_yes_no_range",
             ),
             models.CheckConstraint(
                 condition=models.Q(lower_is_better=False)
-                | models.Q(kind=CriterionKind.SCALE, weight=0, low_threshold__isnull=True, is_critical=False),
+                | models.Q(kind=Scale.name, weight=0, low_threshold__isnull=True, is_critical=False),
                 name="criterion_lower_is_better",
             ),
         ]
@@ -103,64 +95,44 @@ class Criterion(BaseModel):
         return self.name
 
     @property
+    def rules(self) -> CriterionKind:
+        """What its kind decides."""
+        return rules_of(self.kind, self)
+
+    @property
     def is_rated(self) -> bool:
         """Whether its answers are levels, which can be counted; a text's are words, spans are marks."""
-        return self.kind not in NOT_LEVELS
+        return self.rules.has_levels
 
     @property
     def levels(self) -> list[int]:
-        return list(range(self.minimum, self.maximum + 1)) if self.is_rated else []
+        return self.rules.levels
 
     @property
     def counted_levels(self) -> frozenset[int]:
         """The answers whose share stands for a criterion that has no mean: yes, or the undesired options."""
-        if self.kind == CriterionKind.YES_NO:
-            return frozenset({1})
-        return frozenset(
-            level for level, option in enumerate(self.options, start=1) if option["is_undesired"]
-        )
+        return self.rules.counted_levels
 
     @property
     def failing_levels(self) -> frozenset[int]:
         """The answers that fail an output on a critical criterion: undesired ones, on a scale the low ones."""
-        if self.kind == CriterionKind.CATEGORY:
-            return self.counted_levels
-        if self.kind == CriterionKind.YES_NO:
-            return frozenset() if self.undesired is None else frozenset({self.undesired})
-        if not self.is_rated:
-            return frozenset()
-        threshold = self.minimum if self.low_threshold is None else self.low_threshold
-        return frozenset(range(self.minimum, threshold + 1))
+        return self.rules.failing_levels
 
     @property
     def is_less_better(self) -> bool:
         """Whether the lower figure is the better one: of such a scale, or of the share of undesired answers."""
-        if self.kind == CriterionKind.SCALE:
-            return self.lower_is_better
-        return bool(self.counted_levels & self.failing_levels)
+        return self.rules.is_less_better
 
     @property
     def axis_label(self) -> str:
         """What a figure of this criterion is: its range, with the direction where it is not the usual one; or
         whose share.
         """
-        if self.kind == CriterionKind.SCALE:
-            return f"{self.minimum}–{self.maximum}{', lower is better' if self.lower_is_better else ''}"
-        return "share yes" if self.kind == CriterionKind.YES_NO else "share not wanted"
-
-    @property
-    def drawn_range(self) -> tuple[int, int]:
-        """The ends of a scale as it is drawn: what is better stands at the right, or above."""
-        ends = (self.minimum, self.maximum)
-        return ends[::-1] if self.lower_is_better else ends
+        return self.rules.axis_label
 
     def level_words(self, level: int) -> str:
         """An answer as people read it: the level, yes or no, the option."""
-        if self.kind == CriterionKind.YES_NO:
-            return "yes" if level else "no"
-        if self.kind == CriterionKind.CATEGORY and 0 < level <= len(self.options):
-            return str(self.options[level - 1]["label"])
-        return str(level)
+        return self.rules.words(level)
 
 
 class ReasonTag(BaseModel):

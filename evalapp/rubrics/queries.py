@@ -69,50 +69,24 @@ def _described(draft: CriterionDraft, all_drafts: Mapping[str, CriterionDraft]) 
     described = {
         "name": draft.name,
         "help": draft.help_text or "none",
-        "kind": kind_words(draft),
+        "kind": draft.rules.in_words,
         "weight": f"{draft.weight.normalize():f}",
         "required": _yes(draft.is_required),
         "undesired options": ", ".join(each.label for each in draft.options if each.is_undesired) or "none",
         "N/A allowed": _yes(draft.allows_not_applicable),
         "critical": _yes(draft.is_critical),
         "lower is better": _yes(draft.lower_is_better),
-        "reasons asked at": low_words(draft) or "never",
+        "reasons asked at": draft.rules.low_in_words or "never",
         "asked": condition_words(draft, all_drafts),
         "reasons": ", ".join(tag.label for tag in draft.tags) or "none",
     }
-    for level in draft.text_levels:
-        name = _level_words(draft, level)
+    for level in draft.rules.described_levels:
+        name = draft.rules.level_in_words(level)
         if text := draft.level_description(level):
             described[f"level {name}"] = text
         if text := draft.example(level):
             described[f"example of {name}"] = text
     return described
-
-
-def low_words(draft: CriterionDraft) -> str:
-    """The answers that reasons are asked at: "1, 2", "yes"; empty where there is none."""
-    if draft.is_wide:
-        return "" if draft.low_threshold is None else f"{draft.low_threshold} and under"
-    return ", ".join(_level_words(draft, level) for level in draft.levels if draft.is_low(level))
-
-
-def _level_words(draft: CriterionDraft, level: int) -> str:
-    """A level within a sentence: an option has a name, which stays as it was given."""
-    label = draft.level_label(level)
-    return label if draft.is_category else label.lower()
-
-
-def kind_words(draft: CriterionDraft) -> str:
-    """The kind with its range or options, for people."""
-    if draft.is_yes_no:
-        return "yes/no"
-    if draft.is_text:
-        return "text"
-    if draft.is_spans:
-        return f"marks: {', '.join(option.label for option in draft.options)}"
-    if draft.is_category:
-        return f"one of {', '.join(option.label for option in draft.options)}"
-    return f"scale {draft.minimum} to {draft.maximum}{', lower is better' if draft.lower_is_better else ''}"
 
 
 def condition_words(draft: CriterionDraft, all_drafts: Mapping[str, CriterionDraft]) -> str:
@@ -121,7 +95,7 @@ def condition_words(draft: CriterionDraft, all_drafts: Mapping[str, CriterionDra
         return "always"
     of = all_drafts.get(draft.visible_if.criterion)
     values = draft.visible_if.values
-    answers = " or ".join(of.level_label(value).lower() if of else str(value) for value in values)
+    answers = " or ".join(of.rules.level_label(value).lower() if of else str(value) for value in values)
     return f"where {of.name if of else draft.visible_if.criterion} is {answers}"
 
 

@@ -13,14 +13,9 @@ from evalapp.accounts.models import Project, User
 from evalapp.audit.services import record
 from evalapp.core.errors import ConflictError, InvalidError, StaleError
 from evalapp.core.names import checked_name
-from evalapp.rubrics.drafts import (
-    LONGEST_INSTRUCTIONS,
-    CriterionDraft,
-    DraftProblem,
-    drafts_of,
-    with_keys,
-)
+from evalapp.rubrics.drafts import CriterionDraft, DraftProblem, drafts_of, with_keys
 from evalapp.rubrics.interchange import read_yaml
+from evalapp.rubrics.limits import LONGEST_INSTRUCTIONS
 from evalapp.rubrics.models import Criterion, ReasonTag, Rubric, RubricVersion
 from evalapp.rubrics.problems import draft_problems
 from evalapp.rubrics.templates import TEMPLATES

@@ -19,7 +19,7 @@ from evalapp.campaigns.models import Campaign
 from evalapp.core.number_format import as_percent
 from evalapp.measure import Measure
 from evalapp.metrics.registry import METRICS
-from evalapp.rubrics.models import Criterion, CriterionKind
+from evalapp.rubrics.models import Criterion
 from evalapp.templatetags.components import interval, number, plus_minus, share
 
 register = template.Library()
@@ -67,7 +67,7 @@ def reviewer_mean(
 ) -> SafeString:
     """A reviewer's mean, or share, as the link to the outputs behind it; a dash where there is none."""
     cases = str(cases_url(context, campaign, reviewer=reviewer, criterion=criterion.key))
-    return _reviewer_mean(cases, mean, criterion.kind == CriterionKind.SCALE)
+    return _reviewer_mean(cases, mean, criterion.rules.has_mean)
 
 
 # Of a panel there are hundreds of cells, for each of which a template's conditions take longer than its figure.
@@ -166,9 +166,7 @@ def human_mean(cell: Any, href: str = "") -> SafeString:
 @register.simple_tag
 def mean_of(measure: Measure, criterion: Criterion, href: str = "") -> SafeString:
     """A criterion's mean with its interval on its own axis, in percent where it is a share; or why there is none."""
-    if criterion.kind == CriterionKind.SCALE:
-        return _mean(measure, criterion.drawn_range, href)
-    return _mean(measure, (0, 1), href, is_share=True)
+    return _mean(measure, criterion.rules.drawn_range, href, is_share=not criterion.rules.has_mean)
 
 
 def _mean(measure: Measure, axis: tuple[float, float], href: str, *, is_share: bool = False) -> SafeString:

@@ -7,7 +7,7 @@ from evalapp.rubrics.drafts import CriterionDraft, draft_of, drafts_of
 from evalapp.rubrics.fields import fields_of
 from evalapp.rubrics.models import Criterion, RubricVersion
 from evalapp.rubrics.problems import hints
-from evalapp.rubrics.queries import condition_words, kind_words, low_words
+from evalapp.rubrics.queries import condition_words
 
 register = template.Library()
 
@@ -58,13 +58,13 @@ def asked(draft: CriterionDraft, all_criteria: Sequence[Criterion | CriterionDra
 @register.filter
 def kind_in_words(draft: CriterionDraft) -> str:
     """The kind with its range or options: ``{{ draft|kind_in_words }}``."""
-    return kind_words(draft)
+    return draft.rules.in_words
 
 
 @register.filter
 def low_levels(draft: CriterionDraft) -> str:
     """The answers that reasons are asked at: ``{{ draft|low_levels }}``."""
-    return low_words(draft)
+    return draft.rules.low_in_words
 
 
 def _draft(criterion: Criterion | CriterionDraft) -> CriterionDraft:

@@ -38,8 +38,7 @@ if (form) {
 
   // Out of a reason to the first criterion that is still open, else to the button.
   const goOn = () => {
-    const isOpen = (each) => !each.querySelector("input:checked") && !each.querySelector("input[type=number]")?.value;
-    const open = rubric.criteria.find(isOpen);
+    const open = rubric.criteria.find((each) => !rubric.isAnswered(each));
     if (open) rubric.focus(open);
     else form.querySelector(".desk-submit button").focus();
   };

@@ -1,9 +1,16 @@
 // The rubric's form: which criterion is current, scores, reasons, and the answers in it.
 
+import * as choice from "./controls/choice.js";
+import * as marks from "./controls/marks.js";
+import * as number from "./controls/number.js";
+import * as words from "./controls/words.js";
+
 const REASON_KEYS = "adfgjklopqwxyzbim";
 
-const isRated = (criterion) => criterion.querySelector(".levels :is(input[type=radio], input[type=number])") !== null;
-const numberIn = (criterion) => criterion?.querySelector(".levels input[type=number]");
+// How each criterion is answered, by what its kind calls it.
+const CONTROLS = { choice, marks, number, words };
+const of = (criterion) => CONTROLS[criterion.dataset.control];
+const isRated = (criterion) => of(criterion).isRated;
 
 export class Rubric {
   constructor(element, { commandKeys, onChange }) {
@@ -38,7 +45,7 @@ export class Rubric {
     const focused = document.activeElement?.closest?.("[data-criterion]");
     if (focused && this.element.contains(focused)) return focused;
     const rated = this.criteria.filter(isRated);
-    return rated.find((each) => !this.#chosen(each)) ?? rated.at(-1);
+    return rated.find((each) => !of(each).isAnswered(each)) ?? rated.at(-1);
   }
 
   // Back to scoring from wherever somebody wrote; from a text of the rubric on to what follows it.
@@ -52,13 +59,13 @@ export class Rubric {
   // Where a new answer begins, wherever the focus of the one before it was.
   focusFirst() {
     const rated = this.criteria.filter(isRated);
-    const first = rated.find((each) => !this.#chosen(each)) ?? rated[0];
+    const first = rated.find((each) => !of(each).isAnswered(each)) ?? rated[0];
     // On a phone the rubric stands below the answer, which is to be read before it is scored.
     this.focus(first, { scroll: first !== this.criteria[0] });
   }
 
   focus(criterion, { scroll = true } = {}) {
-    const target = this.#chosen(criterion) ?? criterion?.querySelector("input[type=radio], input[type=number], textarea, [data-mark-open]");
+    const target = criterion && (of(criterion).chosen(criterion) ?? of(criterion).first(criterion));
     target?.focus({ preventScroll: true });
     if (scroll) criterion?.scrollIntoView({ block: "nearest" });
     this.#mark();
@@ -67,13 +74,7 @@ export class Rubric {
   // Score the current criterion; true when the value exists in it.
   score(value) {
     const criterion = this.current;
-    const number = numberIn(criterion);
-    if (number && value !== "na") {
-      // The figure goes into the field, as the first of the number.
-      if (!this.locked && document.activeElement !== number) number.select();
-      return false;
-    }
-    const input = [...criterion.querySelectorAll(".levels input:not([type=number], :disabled)")].find((each) => each.value === value);
+    const input = of(criterion).answerOf(criterion, value, this.locked);
     if (!input || this.locked || this.element.closest("[hidden]")) return false;
     input.checked = true;
     input.dispatchEvent(new Event("change", { bubbles: true }));
@@ -94,17 +95,16 @@ export class Rubric {
   }
 
   missing() {
-    const isWrong = (each) => numberIn(each)?.validity.valid === false;
-    return this.criteria.filter((each) => isWrong(each) || (each.querySelector("[data-required]") && !this.#isAnswered(each)));
+    return this.criteria.filter((each) => of(each).isWrong(each) || (each.querySelector("[data-required]") && !of(each).isAnswered(each)));
+  }
+
+  isAnswered(criterion) {
+    return of(criterion).isAnswered(criterion);
   }
 
   // What a criterion among the missing waits for, in words.
   wanted(criterion) {
-    const number = numberIn(criterion);
-    if (number) return `Type a whole number from ${number.min} to ${number.max}.`;
-    if (criterion.querySelector("[data-spans]"))
-      return criterion.querySelector(".levels") ? "Highlight something in the answer, or say that there is nothing to mark." : "Highlight something in the answer.";
-    return criterion.querySelector("textarea") ? "Write a few words." : "Give it a score.";
+    return of(criterion).wanted(criterion);
   }
 
   nameOf(key) {
@@ -114,37 +114,26 @@ export class Rubric {
 
   lock(locked) {
     this.locked = locked;
-    for (const number of this.element.querySelectorAll(".levels input[type=number]")) number.readOnly = locked;
+    for (const criterion of this.#all) of(criterion).lock(criterion, locked);
     this.element.classList.toggle("is-locked", locked);
   }
 
   read() {
-    const scores = {};
-    const tags = {};
-    const texts = {};
+    const answers = { scores: {}, tags: {}, texts: {} };
     for (const criterion of this.criteria) {
       const key = criterion.dataset.criterion;
-      const chosen = this.#chosen(criterion);
-      if (chosen) scores[key] = chosen.value === "na" ? "na" : Number(chosen.value);
-      const words = criterion.querySelector("textarea")?.value;
-      if (words?.trim()) texts[key] = words;
+      for (const [part, given] of Object.entries(of(criterion).read(criterion))) answers[part][key] = given;
       const given = [...criterion.querySelectorAll(".reason input:checked")].map((each) => each.value);
       // Reasons belong to a low score; raising it takes them back.
-      if (given.length && this.#isLow(criterion)) tags[key] = given;
+      if (given.length && of(criterion).isLow(criterion)) answers.tags[key] = given;
     }
-    return { scores, tags, texts };
+    return answers;
   }
 
   write({ scores = {}, tags = {}, texts = {} } = {}) {
     for (const criterion of this.#all) {
       const key = criterion.dataset.criterion;
-      const value = scores[key] === undefined ? null : String(scores[key]);
-      for (const input of criterion.querySelectorAll(".levels input"))
-        if (input.type === "number") input.value = value === "na" ? "" : (value ?? "");
-        else input.checked = input.value === value;
-      this.#followNumber(criterion);
-      const words = criterion.querySelector("textarea");
-      if (words) words.value = texts[key] ?? "";
+      of(criterion).write(criterion, { scores: scores[key], texts: texts[key] });
       const given = new Set(tags[key] ?? []);
       for (const input of criterion.querySelectorAll(".reason input")) input.checked = given.has(input.value);
       criterion.classList.remove("field-bad");
@@ -170,29 +159,7 @@ export class Rubric {
   // What to answer after it; a text that need not be written does not stand in the way of figures.
   #following(criterion) {
     const after = this.criteria.slice(this.criteria.indexOf(criterion) + 1);
-    return after.find((each) => isRated(each) || each.querySelector("textarea[data-required], [data-spans][data-required]"));
-  }
-
-  #isAnswered(criterion) {
-    return Boolean(
-      this.#chosen(criterion) || criterion?.querySelector("textarea")?.value.trim() || criterion?.querySelector("[data-span-list] li"),
-    );
-  }
-
-  #chosen(criterion) {
-    return criterion?.querySelector(".levels input:checked") ?? (numberIn(criterion)?.value ? numberIn(criterion) : null);
-  }
-
-  // A number is low by its size, any other answer by where it stands.
-  #isLow(criterion) {
-    const low = numberIn(criterion)?.closest("[data-low]").dataset.low;
-    const chosen = this.#chosen(criterion);
-    if (low === undefined) return Boolean(chosen?.closest(".level-low"));
-    return low !== "" && chosen?.type === "number" && Number(chosen.value) <= Number(low);
-  }
-
-  #followNumber(criterion) {
-    if (numberIn(criterion)) criterion.toggleAttribute("data-high", !this.#isLow(criterion));
+    return after.find((each) => isRated(each) || each.querySelector("[data-required]"));
   }
 
   // Enter ends a number, and goes on to what follows.
@@ -208,13 +175,8 @@ export class Rubric {
     const criterion = event.target.closest("[data-criterion]");
     criterion.classList.remove("field-bad");
     for (const old of criterion.querySelectorAll(".field-error")) old.remove();
-    const number = event.target.closest(".levels") ? numberIn(criterion) : null;
-    if (number && event.target === number && number.value) for (const other of criterion.querySelectorAll(".levels input:checked")) other.checked = false;
-    else if (number && event.target.checked) number.value = "";
-    // A number may be half typed; its reasons are asked for once it is left.
-    if (event.target.type === "radio" || (number && event.type === "change")) {
-      this.#followNumber(criterion);
-      this.#offerReasons(this.#isLow(criterion) ? criterion : null);
+    if (of(criterion).changed(criterion, event)) {
+      this.#offerReasons(of(criterion).isLow(criterion) ? criterion : null);
       this.#ask();
     }
     this.onChange();
@@ -233,7 +195,7 @@ export class Rubric {
       const { dependsOn, dependsValues } = criterion.dataset;
       if (!dependsOn) continue;
       const before = this.#all.find((each) => each.dataset.criterion === dependsOn);
-      const given = before.hidden ? null : this.#chosen(before)?.value;
+      const given = before.hidden ? null : of(before).chosen(before)?.value;
       criterion.hidden = !dependsValues.split(" ").includes(given);
       criterion.disabled = criterion.hidden;
     }

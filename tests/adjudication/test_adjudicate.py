@@ -25,7 +25,8 @@ from evalapp.reviews.answers import ReviewAnswers
 from evalapp.reviews.models import Score
 from evalapp.reviews.pseudonyms import shown_names
 from evalapp.reviews.spans import Span
-from evalapp.rubrics.drafts import CriterionDraft, OptionDraft
+from evalapp.rubrics.drafts import CriterionDraft
+from evalapp.rubrics.kinds.base import Option
 from evalapp.rubrics.services import create_rubric, save_version
 from tests.adjudication.conftest import address, name_distinctly, output_of
 from tests.cast import client_of
@@ -335,7 +336,7 @@ def test_the_desk_shows_marks_and_takes_numbers(
             CriterionDraft(name="Worth", minimum=0, maximum=100, low_threshold=None),
             CriterionDraft(
                 name="Facts", kind="spans", minimum=0, maximum=1, low_threshold=None, is_required=False,
-                options=(OptionDraft("invented"),),
+                options=(Option("invented"),),
             ),
         ],
         by=manager,

@@ -5,7 +5,8 @@ from playwright.sync_api import expect
 
 from evalapp.reviews.models import Review
 from evalapp.reviews.queries import answers_of
-from evalapp.rubrics.drafts import Condition, CriterionDraft, OptionDraft
+from evalapp.rubrics.drafts import Condition, CriterionDraft
+from evalapp.rubrics.kinds.base import Option
 from evalapp.rubrics.services import create_rubric, save_version
 from tests.campaigns.making import make_team
 from tests.factories import make_campaign
@@ -27,7 +28,7 @@ def desk(page, live_server, sign_in):
                 minimum=1,
                 maximum=2,
                 low_threshold=None,
-                options=(OptionDraft("too formal"), OptionDraft("rude", True)),
+                options=(Option("too formal"), Option("rude", True)),
                 visible_if=Condition("tone", (1, 2)),
             ),
             CriterionDraft(

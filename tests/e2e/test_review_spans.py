@@ -9,7 +9,8 @@ from playwright.sync_api import expect
 from evalapp.reviews.models import Draft, Review
 from evalapp.reviews.queries import answers_of
 from evalapp.reviews.spans import Span
-from evalapp.rubrics.drafts import CriterionDraft, OptionDraft
+from evalapp.rubrics.drafts import CriterionDraft
+from evalapp.rubrics.kinds.base import Option
 from evalapp.rubrics.services import create_rubric, save_version
 from tests.campaigns.making import make_team
 from tests.e2e.test_accessibility import RULES
@@ -23,7 +24,7 @@ TEXT = "👩‍👩‍👧‍👦 one\r\n𝒳 two e\u0301t\u00e9\r\nשלום ע�
 
 def make_desk(page, live_server, sign_in, text=TEXT, **fields):
     project, (person,) = make_team(1)
-    labels = (OptionDraft("invented", is_undesired=True), OptionDraft("well said"))
+    labels = (Option("invented", is_undesired=True), Option("well said"))
     version = save_version(
         rubric=create_rubric(project=project, name="Marks", by=project.created_by),
         criteria=[

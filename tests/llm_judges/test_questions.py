@@ -3,15 +3,15 @@
 import pytest
 
 from evalapp.llm_judges.questions import default_prompt, filled, parsed, prompt_problem
-from evalapp.rubrics.models import Criterion, CriterionKind
+from evalapp.rubrics.models import Criterion
 
 SCALE = Criterion(
-    key="tone", name="Tone", kind=CriterionKind.SCALE, minimum=1, maximum=5, level_descriptions={"1": "Cold.", "5": "Warm."},
+    key="tone", name="Tone", kind="scale", minimum=1, maximum=5, level_descriptions={"1": "Cold.", "5": "Warm."},
     allows_not_applicable=True,
 )  # fmt: skip
-YES_NO = Criterion(key="error", name="Error", kind=CriterionKind.YES_NO, minimum=0, maximum=1)
+YES_NO = Criterion(key="error", name="Error", kind="yes_no", minimum=0, maximum=1)
 CATEGORY = Criterion(
-    key="kind", name="Kind", kind=CriterionKind.CATEGORY, minimum=1, maximum=2,
+    key="kind", name="Kind", kind="category", minimum=1, maximum=2,
     options=[{"label": "Advice", "is_undesired": False}, {"label": "Chatter", "is_undesired": True}],
 )  # fmt: skip
 

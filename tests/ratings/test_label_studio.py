@@ -13,7 +13,8 @@ from evalapp.campaigns.models import Campaign
 from evalapp.ratings.label_studio import json_of_tasks, labeling_config, tasks_of
 from evalapp.reviews.answers import ReviewAnswers
 from evalapp.reviews.models import Correction, Review, SpanAnswer
-from evalapp.rubrics.drafts import CriterionDraft, OptionDraft
+from evalapp.rubrics.drafts import CriterionDraft
+from evalapp.rubrics.kinds.base import Option
 from evalapp.rubrics.services import create_rubric, save_version
 from tests.factories import GOOD, answers, corrected, make_campaign, review_all, tagged
 from tests.ratings.files import carried_out, imported, json_lines, received
@@ -85,7 +86,7 @@ def test_the_interface_has_a_control_for_every_result(campaign: Campaign) -> Non
 
 def test_every_kind_of_criterion_has_its_control(project: Project) -> None:
     rubric = create_rubric(project=project, name="Kinds", by=None)
-    options = (OptionDraft('a "b" <c>'), OptionDraft("d & e"))
+    options = (Option('a "b" <c>'), Option("d & e"))
     version = save_version(
         rubric=rubric,
         by=None,

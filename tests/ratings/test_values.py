@@ -5,9 +5,10 @@ from decimal import Decimal
 
 import pytest
 
-from evalapp.ratings.records import RawValue
-from evalapp.ratings.values import Census, Level, ValueProblemError, reader_of, suggested
-from evalapp.rubrics.drafts import CriterionDraft, OptionDraft
+from evalapp.ratings.values import Census, reader_of, suggested
+from evalapp.rubrics.drafts import CriterionDraft
+from evalapp.rubrics.kinds.base import Option
+from evalapp.rubrics.kinds.values import Level, RawValue, ValueProblemError
 
 
 def draft(values: Sequence[RawValue], *, is_ranked: bool = False, records: int = 0) -> CriterionDraft:
@@ -81,7 +82,7 @@ def test_yes_and_one_are_not_confused_with_true() -> None:
 
 
 def test_a_category_reads_its_options_in_any_case() -> None:
-    options = (OptionDraft("Off topic"), OptionDraft("Fine"))
+    options = (Option("Off topic"), Option("Fine"))
     category = reader_of(CriterionDraft("Kind", kind="category", maximum=2, options=options))
     assert category("fine ") == Level(2)
     with pytest.raises(ValueProblemError, match="no option"):

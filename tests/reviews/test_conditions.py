@@ -13,14 +13,15 @@ from evalapp.reviews.forms import answers_from_form
 from evalapp.reviews.models import Review, Score
 from evalapp.reviews.queries import answers_of
 from evalapp.reviews.services import submit_review
-from evalapp.rubrics.drafts import Condition, CriterionDraft, OptionDraft, TagDraft
+from evalapp.rubrics.drafts import Condition, CriterionDraft, TagDraft
+from evalapp.rubrics.kinds.base import Option
 from evalapp.rubrics.models import RubricVersion
 from evalapp.rubrics.services import create_rubric, save_version
 from tests.factories import make_campaign, walk
 
 pytestmark = pytest.mark.django_db
 
-OPTIONS = (OptionDraft("none"), OptionDraft("wrong figure", True), OptionDraft("invented", True))
+OPTIONS = (Option("none"), Option("wrong figure", True), Option("invented", True))
 
 
 @pytest.fixture

@@ -26,7 +26,8 @@ from evalapp.reviews.models import Draft, Review, SpanAnswer
 from evalapp.reviews.queries import answers_of
 from evalapp.reviews.services import amend_review, submit_review
 from evalapp.reviews.spans import LONGEST_SPAN_COMMENT, MOST_SPANS, Span, span_from_quote
-from evalapp.rubrics.drafts import Condition, CriterionDraft, OptionDraft
+from evalapp.rubrics.drafts import Condition, CriterionDraft
+from evalapp.rubrics.kinds.base import Option
 from evalapp.rubrics.models import RubricVersion
 from evalapp.rubrics.services import create_rubric, save_version
 from tests.api.conftest import program_of
@@ -39,7 +40,7 @@ pytestmark = pytest.mark.django_db
 TEXT = "👩‍👩‍👧‍👦 e\u0301t\u00e9 שלום\r\nDear you."
 FAMILY = Span(0, 7, 1)
 JSON = {"accept": "application/json"}
-LABELS = (OptionDraft("invented", is_undesired=True), OptionDraft("well said"))
+LABELS = (Option("invented", is_undesired=True), Option("well said"))
 
 
 def spans_draft(name: str, **fields: object) -> CriterionDraft:

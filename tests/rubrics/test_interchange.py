@@ -11,17 +11,11 @@ from django.urls import reverse
 
 from evalapp.accounts.models import Project, User
 from evalapp.core.errors import InvalidError
-from evalapp.rubrics.drafts import (
-    Condition,
-    CriterionDraft,
-    OptionDraft,
-    RubricDraft,
-    TagDraft,
-    drafts_of,
-    with_keys,
-)
+from evalapp.rubrics.drafts import Condition, CriterionDraft, RubricDraft, TagDraft, drafts_of, with_keys
 from evalapp.rubrics.interchange import LARGEST_FILE, read_yaml, write_yaml
-from evalapp.rubrics.models import CriterionKind, Rubric
+from evalapp.rubrics.kinds import KINDS
+from evalapp.rubrics.kinds.base import Option
+from evalapp.rubrics.models import Rubric
 from evalapp.rubrics.problems import draft_problems, hints
 from evalapp.rubrics.services import fingerprint, import_rubric
 from evalapp.rubrics.templates import TEMPLATES
@@ -82,7 +76,7 @@ def test_every_setting_survives_the_file() -> None:
                 minimum=1,
                 maximum=3,
                 low_threshold=None,
-                options=(OptionDraft("none"), OptionDraft("yes", True), OptionDraft("1")),
+                options=(Option("none"), Option("yes", True), Option("1")),
                 level_descriptions={"1": "All right."},
                 visible_if=Condition("error", (1,)),
             ),
@@ -213,7 +207,7 @@ def test_the_sample_has_every_kind_and_can_be_brought_as_it_is(
     rubric = import_rubric(project=project, content=sample.content, by=manager)
 
     criteria = drafts_of(rubric.versions.get())
-    assert {draft.kind for draft in criteria} == set(CriterionKind.values)
+    assert {draft.kind for draft in criteria} == {kind.name for kind in KINDS}
     assert any(draft.visible_if for draft in criteria)
     assert any(draft.tags for draft in criteria)
     assert any(draft.examples for draft in criteria)

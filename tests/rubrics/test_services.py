@@ -6,9 +6,9 @@ from django.db import IntegrityError, connection, transaction
 from evalapp.accounts.models import Project, User
 from evalapp.audit.models import AuditEvent
 from evalapp.core.errors import ConflictError, InvalidError, StaleError
-from evalapp.rubrics.drafts import Condition, CriterionDraft, OptionDraft, TagDraft, drafts_of
+from evalapp.rubrics.drafts import Condition, CriterionDraft, TagDraft, drafts_of
+from evalapp.rubrics.kinds.base import Option
 from evalapp.rubrics.models import Criterion, Rubric, RubricVersion
-from evalapp.rubrics.queries import low_words
 from evalapp.rubrics.services import (
     RubricProblemError,
     add_default_rubric,
@@ -35,7 +35,7 @@ def a_question(name: str = "Any error", **fields: object) -> CriterionDraft:
 
 
 def a_category(name: str = "Kind", *labels: str, **fields: object) -> CriterionDraft:
-    options = tuple(OptionDraft(label.removeprefix("!"), label.startswith("!")) for label in labels)
+    options = tuple(Option(label.removeprefix("!"), label.startswith("!")) for label in labels)
     given = {"kind": "category", "minimum": 1, "maximum": len(labels), "low_threshold": None, **fields}
     return CriterionDraft(**{"name": name, "options": options, **given})
 
@@ -163,7 +163,7 @@ def test_an_edit_of_what_somebody_else_changed_is_refused(rubric: Rubric, manage
         ([a_scale("a\x00b")], "criteria.0.name", "NUL"),
         ([a_scale(examples={"6": "x"})], "criteria.0.examples", "no level 6"),
         ([a_scale(examples={"1": "x" * 4_001})], "criteria.0.examples", "at most 4,000"),
-        ([a_scale(options=(OptionDraft("x"),))], "criteria.0.options", "Only a category"),
+        ([a_scale(options=(Option("x"),))], "criteria.0.options", "Only a category"),
         ([a_category("Kind", "one")], "criteria.0.options", "2 to 20 options"),
         ([a_category("Kind", "one", "One")], "criteria.0.options", "twice"),
         ([a_category("Kind", "one", " ")], "criteria.0.options", "1 to 60"),
@@ -260,5 +260,5 @@ def test_a_project_with_a_used_rubric_can_still_be_deleted(rubric: Rubric, manag
 
 
 def test_options_keep_their_names_in_a_sentence() -> None:
-    assert low_words(a_category("Kind", "Fine", "!GDPR breach", "!PII")) == "GDPR breach, PII"
-    assert low_words(a_question(undesired=1)) == "yes"
+    assert a_category("Kind", "Fine", "!GDPR breach", "!PII").rules.low_in_words == "GDPR breach, PII"
+    assert a_question(undesired=1).rules.low_in_words == "yes"

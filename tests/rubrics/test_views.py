@@ -8,7 +8,8 @@ from django.urls import reverse
 from django.utils.html import strip_tags
 
 from evalapp.accounts.models import Project, User
-from evalapp.rubrics.drafts import Condition, CriterionDraft, OptionDraft, drafts_of
+from evalapp.rubrics.drafts import Condition, CriterionDraft, drafts_of
+from evalapp.rubrics.kinds.base import Option
 from evalapp.rubrics.models import Rubric, RubricVersion
 from evalapp.rubrics.services import add_default_rubric, create_rubric, fingerprint, freeze, save_version
 
@@ -222,7 +223,7 @@ def test_the_preview_of_marks_has_the_button_of_the_form(
     project: Project, manager: User, client_for: ClientFor
 ) -> None:
     rubric = create_rubric(project=project, name="Marks", by=manager)
-    labels = (OptionDraft("invented"), OptionDraft("well said"))
+    labels = (Option("invented"), Option("well said"))
     spans = CriterionDraft(
         name="Facts", kind="spans", minimum=0, maximum=1, low_threshold=None, options=labels
     )

@@ -6,10 +6,11 @@ import pytest
 from django.urls import reverse
 
 from evalapp.accounts.models import Project, User
-from evalapp.rubrics.drafts import Condition, CriterionDraft, OptionDraft, RubricDraft, drafts_of
+from evalapp.rubrics.drafts import Condition, CriterionDraft, RubricDraft, drafts_of
 from evalapp.rubrics.fields import fields_of
 from evalapp.rubrics.forms import form_of
 from evalapp.rubrics.interchange import read_yaml, write_yaml
+from evalapp.rubrics.kinds.base import Option
 from evalapp.rubrics.problems import draft_problems, hints
 from evalapp.rubrics.queries import changes
 from evalapp.rubrics.services import create_rubric, save_version
@@ -32,7 +33,7 @@ MARKS = CriterionDraft(
     maximum=1,
     low_threshold=None,
     allows_not_applicable=True,
-    options=(OptionDraft("invented", is_undesired=True), OptionDraft("well said")),
+    options=(Option("invented", is_undesired=True), Option("well said")),
 )
 
 
@@ -45,7 +46,7 @@ def test_a_scale_has_up_to_101_levels() -> None:
     assert fields(replace(PERCENT, minimum=-10)) == [(0, "maximum")]
     assert fields(replace(PERCENT, maximum=101)) == [(0, "maximum"), (0, "maximum")]
     assert fields(replace(PERCENT, level_descriptions={"101": "Beyond."})) == [(0, "level_descriptions")]
-    assert not replace(PERCENT, maximum=10).is_wide
+    assert not replace(PERCENT, maximum=10).rules.is_typed
 
 
 def test_its_texts_are_asked_for_in_tenths_and_where_there_is_one() -> None:
@@ -69,7 +70,7 @@ def test_missing_texts_of_several_levels_are_told_in_the_plural() -> None:
 
 def test_it_is_a_number_with_a_legend() -> None:
     field = fields_of(PERCENT, answer={"value": 7})
-    assert field.number == ("7", 0, 100, "20")
+    assert field.number == ("7", 0, 100, "20", "1", "whole number")
     assert [(level.label, level.text) for level in field.levels] == [("0", "Useless."), ("85", "Fine.")]
     assert fields_of(PERCENT, answer={"value": "na"}).number[0] == ""
 
@@ -85,9 +86,9 @@ def test_nothing_depends_on_a_number_or_on_marks() -> None:
     ("change", "field"),
     [
         ({"options": ()}, "options"),
-        ({"options": (OptionDraft("a"), OptionDraft(" A "))}, "options"),
-        ({"options": (OptionDraft("x" * 61),)}, "options"),
-        ({"options": tuple(OptionDraft(str(n)) for n in range(21))}, "options"),
+        ({"options": (Option("a"), Option(" A "))}, "options"),
+        ({"options": (Option("x" * 61),)}, "options"),
+        ({"options": tuple(Option(str(n)) for n in range(21))}, "options"),
         ({"is_critical": True}, "is_critical"),
         ({"low_threshold": 1}, "low_threshold"),
         ({"level_descriptions": {"1": "text"}}, "level_descriptions"),
@@ -108,7 +109,7 @@ def test_marks_alone_are_no_rubric_and_should_allow_for_nothing_to_mark() -> Non
 def test_a_file_brings_both_back_and_a_change_of_labels_is_told() -> None:
     rubric = RubricDraft("Both", "", "", (PERCENT, MARKS))
     assert read_yaml(write_yaml(rubric).encode()) == rubric
-    other = replace(MARKS, options=(OptionDraft("invented"), OptionDraft("kind")))
+    other = replace(MARKS, options=(Option("invented"), Option("kind")))
     assert [(change.what, change.after) for change in changes([MARKS], [other])] == [
         ("Facts: kind", "marks: invented, kind"),
         ("Facts: undesired options", "none"),

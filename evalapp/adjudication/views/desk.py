@@ -294,7 +294,7 @@ def _fields(
     draft = replace(draft_of(criterion), tags=(), visible_if=None, is_required=True, is_critical=False)
     value: object = None
     if decision is not None:
-        value = NOT_APPLICABLE if decision.value is None else decision.value
+        value = NOT_APPLICABLE if decision.value is None else criterion.rules.number(decision.value)
     reason = decision.reason if decision else ""
     if request.method == "POST":
         value = request.POST.get(f"criterion-{criterion.key}", value)

@@ -55,7 +55,8 @@ class HumanCellSerializer(serializers.Serializer[Any]):
 
     def get_counts(self, cell: HumanCell) -> dict[str, int]:
         """Answers by level."""
-        return {str(level): count for level, count in cell.counts.items()}
+        number = cell.criterion.rules.number
+        return {str(number(level)): count for level, count in cell.counts.items()}
 
 
 class RuleShareSerializer(serializers.Serializer[Any]):

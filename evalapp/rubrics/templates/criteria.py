@@ -2,8 +2,8 @@
 
 from decimal import Decimal
 
-from evalapp.rubrics.drafts import NO, YES, CriterionDraft, TagDraft
-from evalapp.rubrics.models import CriterionKind
+from evalapp.rubrics.drafts import CriterionDraft, TagDraft
+from evalapp.rubrics.kinds.yes_no import NO, YES, YesNo
 
 
 def scale(
@@ -31,7 +31,7 @@ def fault(name: str, help_text: str, *, yes: str, no: str, tags: tuple[str, ...]
     """A critical question: yes fails the whole answer."""
     return CriterionDraft(
         name=name,
-        kind=CriterionKind.YES_NO,
+        kind=YesNo.name,
         minimum=NO,
         maximum=YES,
         help_text=help_text,

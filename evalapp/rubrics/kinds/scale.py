@@ -1,0 +1,182 @@
+"""A scale: levels in order, of which a mean is formed."""
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+from evalapp.rubrics.kinds.base import CriterionKind, Option, Posted, Problem
+from evalapp.rubrics.kinds.values import Level, RawValue, ValueProblemError, is_decimal, shown, whole_number
+from evalapp.rubrics.limits import HIGHEST_LEVEL, LOWEST_LEVEL, MOST_BUTTONS, MOST_LEVELS
+
+_TEXTS_OF_WIDE_SCALE = 10
+
+
+class Scale(CriterionKind):
+    name = "scale"
+    label = "Scale"
+    new_one = "a scale"
+    has_mean = True
+    cell_template = "analysis/kinds/scale.html"
+    editor_fields = "rubrics/kinds/scale.html"
+
+    @classmethod
+    def fixed(cls, _options: Sequence[Option]) -> dict[str, int | None]:
+        return {}
+
+    @classmethod
+    def read_fields(cls, posted: Posted) -> dict[str, Any]:
+        has_low = bool(posted.text("low_threshold").strip())
+        return {
+            "minimum": posted.number("minimum", 1),
+            "maximum": posted.number("maximum", 5),
+            "low_threshold": posted.number("low_threshold", 1) if has_low else None,
+            "lower_is_better": bool(posted.text("lower_is_better")),
+        }
+
+    @property
+    def shows_keys(self) -> bool:
+        """The levels are the keys."""
+        return False
+
+    @property
+    def is_typed(self) -> bool:
+        return self.criterion.maximum - self.criterion.minimum >= MOST_BUTTONS
+
+    @property
+    def not_to_depend_on(self) -> str:
+        return f"has more than {MOST_BUTTONS} levels" if self.is_typed else ""
+
+    @property
+    def described_levels(self) -> list[int]:
+        """All; of a wide scale every tenth part and those that have a text."""
+        if not self.is_typed:
+            return self.levels
+        lowest, width = self.criterion.minimum, self.criterion.maximum - self.criterion.minimum
+        parts = range(_TEXTS_OF_WIDE_SCALE + 1)
+        steps = {lowest + round(part * width / _TEXTS_OF_WIDE_SCALE) for part in parts}
+        described, examples = self.criterion.level_descriptions, self.criterion.examples
+        written = {key for texts in (described, examples) for key, text in texts.items() if text}
+        return [level for level in self.levels if level in steps or self.level_key(level) in written]
+
+    @property
+    def low_threshold(self) -> int | None:
+        return self.criterion.low_threshold
+
+    def is_low(self, level: int) -> bool:
+        return self.low_threshold is not None and level <= self.low_threshold
+
+    @property
+    def failing_levels(self) -> frozenset[int]:
+        """The low ones; the lowest where none is called low."""
+        lowest = self.criterion.minimum
+        threshold = lowest if self.low_threshold is None else self.low_threshold
+        return frozenset(range(lowest, threshold + 1))
+
+    @property
+    def finds_errors(self) -> bool:
+        """A low score is no error."""
+        return False
+
+    @property
+    def is_less_better(self) -> bool:
+        return self.criterion.lower_is_better
+
+    @property
+    def shows_high_first(self) -> bool:
+        return False
+
+    @property
+    def axis_label(self) -> str:
+        """Its range, with the direction where it is not the usual one."""
+        direction = ", lower is better" if self.criterion.lower_is_better else ""
+        lowest, highest = self.range
+        return f"{lowest}–{highest}{direction}"
+
+    @property
+    def range(self) -> tuple[float, float]:
+        return (self.number(self.criterion.minimum), self.number(self.criterion.maximum))
+
+    @property
+    def drawn_range(self) -> tuple[float, float]:
+        low, high = self.range
+        return (high, low) if self.criterion.lower_is_better else (low, high)
+
+    @property
+    def span(self) -> int:
+        return self.criterion.maximum - self.criterion.minimum
+
+    def apart(self, difference: int) -> float:
+        return difference / self.span
+
+    @property
+    def in_words(self) -> str:
+        direction = ", lower is better" if self.criterion.lower_is_better else ""
+        return f"{self.title} {self.allowed}{direction}"
+
+    @property
+    def label_with_range(self) -> str:
+        return f"{self.label}, {self.axis_label}"
+
+    def answer_between(self, low: int, high: int) -> str:
+        return f"{self.words(low)} to {self.words(high)}"
+
+    @property
+    def levels_in_words(self) -> str:
+        return f"levels {self.allowed}" if self.is_typed else super().levels_in_words
+
+    @property
+    def low_in_words(self) -> str:
+        if not self.is_typed:
+            return super().low_in_words
+        return "" if self.low_threshold is None else f"{self.words(self.low_threshold)} and under"
+
+    def value_reader(self) -> Callable[[RawValue], Level]:
+        return self._read_value
+
+    def _read_value(self, raw: RawValue) -> Level:
+        number = whole_number(raw)
+        if number is None:
+            mend = f"{self.criterion.name} takes whole numbers from {self.allowed}."
+            if is_decimal(raw):
+                mend += " Decimals cannot be kept: multiply them to whole numbers, as 0–100 for percent."
+            raise ValueProblemError(f"“{shown(raw)}” is no whole number.", mend)
+        if not self.criterion.minimum <= number <= self.criterion.maximum:
+            raise ValueProblemError(
+                f"{number} is outside the scale of {self.criterion.name}, {self.allowed}.",
+                "Correct the value, or widen the scale.",
+            )
+        return Level(number)
+
+    def problems(self) -> Iterator[Problem]:
+        lowest, highest = self.criterion.minimum, self.criterion.maximum
+        if not self._is_ranged:
+            yield "maximum", "The highest level must be above the lowest."
+            return
+        if lowest < LOWEST_LEVEL or highest > HIGHEST_LEVEL:
+            yield "maximum", f"Levels lie between {LOWEST_LEVEL} and {HIGHEST_LEVEL}."
+        if highest - lowest + 1 > MOST_LEVELS:
+            yield "maximum", f"A scale has at most {MOST_LEVELS} levels; take fewer, or wider steps."
+            return
+        if self.low_threshold is not None and not lowest <= self.low_threshold < highest:
+            message = (
+                f"Reasons can be asked at {lowest} to {highest - 1} and under; leave it empty for never."
+            )
+            yield "low_threshold", message
+
+    def hints(self) -> Iterator[Problem]:
+        ends = [self.criterion.minimum, self.criterion.maximum]
+        named = ends if self.is_typed else self.levels
+        texts = self.criterion.level_descriptions
+        missing = [level for level in named if not texts.get(self.level_key(level), "").strip()]
+        if missing:
+            lacks = "Level {} has no text" if len(missing) == 1 else "Levels {} have no text"
+            lacking = lacks.format(", ".join(map(self.words, missing)))
+            message = f"{lacking}: reviewers agree more when each level says what it means."
+            yield "level_descriptions", message
+        if self.is_typed:
+            typed = f"{len(self.levels)} levels are typed as a number"
+            yield "maximum", f"{typed}; few people tell so many apart. 5 to 7 agree best."
+        elif len(self.levels) % 2 == 0 and not self.criterion.help_text.strip():
+            yield (
+                "maximum",
+                "An even number of levels has no middle: reviewers must take a side. Say in the help why.",
+            )

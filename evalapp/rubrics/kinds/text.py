@@ -1,0 +1,44 @@
+"""A text: answered in words, which are stored as they are and form no figure."""
+
+from collections.abc import Callable, Iterator
+
+from evalapp.core.names import has_visible
+from evalapp.rubrics.kinds.base import CriterionKind, Problem
+from evalapp.rubrics.kinds.values import Level, RawValue, ValueProblemError
+from evalapp.rubrics.limits import LONGEST_WORDS
+
+
+class Text(CriterionKind):
+    name = "text"
+    label = "Text"
+    new_one = "a text"
+    answered_by = "words"
+    takes_not_applicable = False
+    usual = {"is_required": False, "allows_not_applicable": False}
+    no_reasons = "A text has no low answer to give reasons for. Remove them."
+
+    @property
+    def control(self) -> str:
+        return "words"
+
+    @property
+    def not_to_depend_on(self) -> str:
+        return "is answered in words"
+
+    def value_reader(self) -> Callable[[RawValue], Level]:
+        return self._read_value
+
+    def _read_value(self, raw: RawValue) -> Level:
+        text = str(raw).strip()
+        if not has_visible(text) or len(text) > LONGEST_WORDS:
+            mend = f"{self.criterion.name} takes 1 to {LONGEST_WORDS:,} characters."
+            raise ValueProblemError("The text is empty or too long.", mend)
+        return Level(words=text)
+
+    def problems(self) -> Iterator[Problem]:
+        if self.criterion.is_critical:
+            yield "is_critical", "A text cannot fail an answer by itself. Ask a yes/no question beside it."
+        if self.criterion.allows_not_applicable:
+            yield "allows_not_applicable", "A text that need not be written is optional: leave Required off."
+        if self.criterion.low_threshold is not None:
+            yield "low_threshold", "A text has no levels that reasons could be asked at. Leave it empty."

@@ -1,0 +1,69 @@
+"""A criterion's values as files and models write them, before a kind has made levels of them. Pure."""
+
+import re
+from typing import NamedTuple
+
+RawValue = str | int | float | bool
+
+_NOT_APPLICABLE = frozenset({"na", "n/a", "n.a.", "not applicable", "none applicable"})
+_YES = frozenset({"yes", "true", "y"})
+_NO = frozenset({"no", "false", "n"})
+_WHOLE = re.compile(r"[+-]?\d{1,9}(?:\.0{1,9})?")
+_NUMBER = re.compile(r"[+-]?\d{1,9}[.,]\d{1,18}")
+_LONGEST_SHOWN = 40
+
+
+class Level(NamedTuple):
+    """A value as a review keeps it: a level, N/A (no level, no words), or words."""
+
+    value: int | None = None
+    words: str | None = None
+
+    @property
+    def is_not_applicable(self) -> bool:
+        return self.value is None and self.words is None
+
+
+class ValueProblemError(Exception):
+    """A value that the criterion cannot have."""
+
+    def __init__(self, problem: str, mend: str) -> None:
+        super().__init__(problem)
+        self.problem, self.mend = problem, mend
+
+
+def is_not_applicable(raw: RawValue) -> bool:
+    return isinstance(raw, str) and raw.strip().casefold() in _NOT_APPLICABLE
+
+
+def whole_number(raw: RawValue) -> int | None:
+    """The whole number that a value is, however it is written (4, "4", 4.0), or None."""
+    if isinstance(raw, bool):
+        return None
+    if isinstance(raw, int):
+        return raw
+    if isinstance(raw, float):
+        return int(raw) if raw.is_integer() and abs(raw) < 10**9 else None
+    text = raw.strip()
+    return int(float(text)) if text.isascii() and _WHOLE.fullmatch(text) else None
+
+
+def yes_or_no(raw: RawValue) -> int | None:
+    if isinstance(raw, bool):
+        return int(raw)
+    if isinstance(raw, str):
+        word = raw.strip().casefold()
+        return 1 if word in _YES else 0 if word in _NO else None
+    return None
+
+
+def is_decimal(raw: RawValue) -> bool:
+    if isinstance(raw, float):
+        return not raw.is_integer()
+    return isinstance(raw, str) and _NUMBER.fullmatch(raw.strip()) is not None and whole_number(raw) is None
+
+
+def shown(raw: RawValue) -> str:
+    """A value in a message, short."""
+    text = str(raw)
+    return text if len(text) <= _LONGEST_SHOWN else f"{text[: _LONGEST_SHOWN - 1]}…"

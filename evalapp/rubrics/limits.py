@@ -1,0 +1,23 @@
+"""What a rubric and its criteria can hold at most."""
+
+from decimal import Decimal
+
+MOST_CRITERIA = 30
+MOST_TAGS = 20
+LOWEST_LEVEL = -10
+HIGHEST_LEVEL = 100
+MOST_LEVELS = 101
+MOST_BUTTONS = 11
+"""A scale of more levels is answered by typing the number."""
+MOST_OPTIONS = 20
+HIGHEST_WEIGHT = Decimal(100)
+LONGEST_NAME = 80
+LONGEST_KEY = 40
+LONGEST_TAG = 60
+LONGEST_LEVEL_DESCRIPTION = 500
+LONGEST_EXAMPLE = 4_000
+LONGEST_HELP = 2_000
+LONGEST_DESCRIPTION = 2_000
+LONGEST_INSTRUCTIONS = 20_000
+LONGEST_WORDS = 20_000
+"""Of an answer in words, and of a comment."""
