@@ -106,7 +106,7 @@ def measure(options: argparse.Namespace, home: Path) -> bool:
     mended = mend_counts(campaign=campaign)
     said = "as the counts that were kept" if mended.is_sound else f"but the counts differ: {mended}"
     print(f"counted anew in {time.monotonic() - began:.1f} s, {said}", flush=True)
-    address = f"/projects/{campaign.project.slug}/compare/{campaign.pk}/"
+    address = f"/projects/{campaign.project.slug}/results/{campaign.pk}/"
     times = {}
     with web_server(home, PORT):
         times["counts alone"] = look(address, cookie, options.looks, "are not computed yet")

@@ -32,6 +32,7 @@ REPLACED = {
     r"what the reviews are worth": "review quality",
     r"weekly draws?": "weekly sample",
     r"judgements?": "review, preference",
+    r"(see|back to|go to|again from|page of) the comparisons?": "results",
 }
 OLD = re.compile(r"\b(" + "|".join(REPLACED) + r")\b", re.IGNORECASE)
 # Where an old word is the right one.

@@ -72,7 +72,7 @@ def campaign_agreement(request: MemberRequest, campaign_id: int) -> HttpResponse
     measure = chosen_measure(request.GET.get("measure", ""))
     rows = [panel.overall(each) for each in criteria] if panel else []
     context = {
-        "station": "compare",
+        "station": "results",
         "campaign": campaign,
         "standing": found.standing,
         "filter_form": filter_form_of(request, view, names=names, coverage=found.coverage),

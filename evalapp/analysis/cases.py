@@ -137,9 +137,9 @@ def filter_from(scores: CampaignScores, query: Mapping[str, str]) -> CaseFilter:
     )
     of_answers = wanted.low or wanted.not_applicable or wanted.disagreement or wanted.gave
     if (wanted.level is not None or of_answers) and wanted.criterion is None:
-        raise MissingError("The filter names no criterion. Open the list again from the comparison.")
+        raise MissingError("The filter names no criterion. Open the list again from the results.")
     if (wanted.low or wanted.disagreement) and wanted.criterion not in scores.scales:
-        raise MissingError("Only a scale has low scores. Open the list again from the comparison.")
+        raise MissingError("Only a scale has low scores. Open the list again from the results.")
     return wanted
 
 
@@ -148,7 +148,7 @@ def _number(query: Mapping[str, str], name: str) -> int | None:
     if not text:
         return None
     if not text.isdecimal() or len(text) > LONGEST_NUMBER:
-        raise MissingError(f"The filter “{name}” holds no number. Open the list again from the comparison.")
+        raise MissingError(f"The filter “{name}” holds no number. Open the list again from the results.")
     return int(text)
 
 

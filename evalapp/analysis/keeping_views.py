@@ -18,7 +18,7 @@ from evalapp.core.errors import InvalidError
 from evalapp.core.http import field_errors
 
 _PAGES = {
-    AnalysisKind.COMPARISON: "comparison_detail",
+    AnalysisKind.COMPARISON: "result_detail",
     AnalysisKind.SEVERITY: "campaign_severity",
     AnalysisKind.AGREEMENT: "campaign_agreement",
     AnalysisKind.METRICS: "campaign_metrics",

@@ -35,7 +35,7 @@ def campaign_metrics(request: MemberRequest, campaign_id: int) -> HttpResponse:
     metric = shown.metric(request.GET.get("metric", ""))
     prediction_powered = shown.means_with(metric) if metric and shown.has_answers else []
     context = {
-        "station": "compare",
+        "station": "results",
         "campaign": campaign,
         "standing": shown.standing,
         "filter_form": filter_form_of(request, view, names=shown.names, coverage=shown.coverage),

@@ -30,7 +30,7 @@ def campaign_severity(request: MemberRequest, campaign_id: int) -> HttpResponse:
         return filter_refused(request, view)
     found = severity_shown(view, reviewer_type=reviewer_type, reader_id=request.user.pk)
     context = {
-        "station": "compare",
+        "station": "results",
         "campaign": campaign,
         "severity": found.severity,
         "standing": found.standing,

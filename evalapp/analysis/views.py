@@ -91,7 +91,7 @@ def filter_refused(request: MemberRequest, wanted: ComparisonFilter) -> HttpResp
     """The page that says what is wrong with an address's filter, with the form to choose another; 400."""
     names = shown_names(wanted.campaign, reader_id=request.user.pk)
     context = {
-        "station": "compare",
+        "station": "results",
         "campaign": wanted.campaign,
         "filter_form": filter_form_of(request, wanted, names=names),
     }
@@ -100,7 +100,7 @@ def filter_refused(request: MemberRequest, wanted: ComparisonFilter) -> HttpResp
 
 @require_safe
 @project_view(Permission.VIEW_ANALYSIS)
-def comparison_list(request: MemberRequest) -> HttpResponse:
+def result_list(request: MemberRequest) -> HttpResponse:
     campaigns = (
         request.project.campaigns.exclude(state=CampaignState.DRAFT)
         .select_related("dataset_version__dataset", "rubric_version__rubric")
@@ -108,7 +108,7 @@ def comparison_list(request: MemberRequest) -> HttpResponse:
     )
     listing = filter_list(request.project, campaigns, request.GET)
     context = {
-        "station": "compare",
+        "station": "results",
         "page": keyset_page(listing.campaigns, request),
         "listing": listing,
     }
@@ -117,7 +117,7 @@ def comparison_list(request: MemberRequest) -> HttpResponse:
 
 @require_safe
 @project_view(Permission.VIEW_ANALYSIS)
-def comparison_detail(request: MemberRequest, campaign_id: int) -> HttpResponse:
+def result_detail(request: MemberRequest, campaign_id: int) -> HttpResponse:
     campaign = campaign_or_missing(request, campaign_id)
     if campaign.compares:
         return redirect_kept(request, "pair_results", request.project.slug, campaign_id)
@@ -141,7 +141,7 @@ def comparison_detail(request: MemberRequest, campaign_id: int) -> HttpResponse:
     reference = chosen_reference(comparison, request.GET.get("against", ""), contradiction)
     pairs = compare_pairs(scores, comparison, reference, everything=True) if reference else []
     context = {
-        "station": "compare",
+        "station": "results",
         "campaign": campaign,
         "standing": None,
         "drawn_of": 0,
@@ -212,7 +212,7 @@ def _large_context(
     differences, against = shown.differences, shown.against
     is_reviewing = is_reviewing_blind(campaign, request.user)
     return {
-        "station": "compare",
+        "station": "results",
         "campaign": campaign,
         "standing": found.standing,
         "is_uncomputed_view": bool(chosen.view) and found.standing.computed_at is None,
@@ -293,7 +293,7 @@ def case_list(request: MemberRequest, campaign_id: int) -> HttpResponse:
         request,
         "analysis/cases.html",
         {
-            "station": "compare",
+            "station": "results",
             "campaign": campaign,
             "wanted": cases.wanted,
             "view_words": view.describe(),
@@ -322,7 +322,7 @@ def case_detail(request: MemberRequest, campaign_id: int, item_id: int) -> HttpR
     compared = comparisons_of_item(campaign, item_id, reader=request.user)
     judged = [line for each in compared for line in each.lines]
     context = {
-        "station": "compare",
+        "station": "results",
         "campaign": campaign,
         "case": case,
         "judged": sorted(judged, key=lambda line: line.review.pk),

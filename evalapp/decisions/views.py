@@ -152,7 +152,7 @@ def decision_new(request: MemberRequest, campaign_id: int) -> HttpResponse:
             )
             return redirect("project_home", request.project.slug)
     context = {
-        "station": "compare",
+        "station": "results",
         "campaign": campaign,
         "comparison": found.comparison,
         "standing": found.standing,

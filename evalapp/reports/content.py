@@ -158,9 +158,7 @@ def _in_short(shown: Shown, contradiction: Contradiction | None, view: str) -> l
         ]
     if turned.more:
         fields = ", ".join(inside.field for inside in turned.folded)
-        found.append(
-            paragraph(f"And {turned.more} more, inside {fields}: the page of the comparison has them all.")
-        )
+        found.append(paragraph(f"And {turned.more} more, inside {fields}: the results page has them all."))
     if not comparison.design.reviews and not campaign.compares:
         found.append(notice("No review has been submitted yet; there is nothing that people say."))
     return found

@@ -12,9 +12,7 @@ class RuleForm(forms.Form):
 
     title: ClassVar[str] = ""
     explanation: ClassVar[str] = ""
-    name = forms.CharField(
-        max_length=80, help_text="Heads a column of the comparison, such as “plain words”."
-    )
+    name = forms.CharField(max_length=80, help_text="Heads a column of the results, such as “plain words”.")
 
     def params(self) -> dict[str, Any]:
         return {key: value for key, value in self.cleaned_data.items() if key != "name" and value is not None}

@@ -58,7 +58,7 @@ def panel_of(scores: CampaignScores) -> ComputedPanel:
 
 
 def url_of(campaign: Campaign, query: str = "") -> str:
-    return f"/projects/{campaign.project.slug}/compare/{campaign.pk}/agreement/{f'?{query}' if query else ''}"
+    return f"/projects/{campaign.project.slug}/results/{campaign.pk}/agreement/{f'?{query}' if query else ''}"
 
 
 def test_the_panels_measures_are_those_of_the_comparison_and_more(scores: CampaignScores) -> None:
@@ -132,11 +132,11 @@ def test_every_count_opens_its_outputs(campaign: Campaign, manager: User, scores
     assert (
         "Reviewer 1 gave 3, Reviewer 2 gave 4"
         in browser.get(
-            f"/projects/{campaign.project.slug}/compare/{campaign.pk}/cases/?criterion=tone&gave=1:3,2:4"
+            f"/projects/{campaign.project.slug}/results/{campaign.pk}/cases/?criterion=tone&gave=1:3,2:4"
         ).text
     )
     for odd in ("9:3", "x", "1:3,", "1", "99999999999:1"):
-        address = f"/projects/{campaign.project.slug}/compare/{campaign.pk}/cases/?criterion=tone&gave={odd}"
+        address = f"/projects/{campaign.project.slug}/results/{campaign.pk}/cases/?criterion=tone&gave={odd}"
         assert browser.get(address).status_code == 404
 
 
@@ -151,7 +151,7 @@ def test_the_page_says_what_to_do_under_pseudonyms(
     Project.objects.filter(pk=campaign.project_id).update(shows_reviewer_names=True)
     assert str(other_reviewer) in client_of(manager).get(url_of(campaign)).text
     for address in (
-        f"/projects/{campaign.project.slug}/compare/{campaign.pk}/",
+        f"/projects/{campaign.project.slug}/results/{campaign.pk}/",
         f"/projects/{campaign.project.slug}/campaigns/{campaign.pk}/quality/",
     ):
         assert url_of(campaign) in client_of(manager).get(address).text
@@ -185,7 +185,7 @@ def test_nobody_one_reviewer_and_no_overlap_say_so(
     # Once for the whole table, of eight measures a criterion.
     assert one.count("Agreement is undefined on every criterion: one reviewer.") == 1
     assert "One reviewer" not in one
-    comparison = client_of(manager).get(f"/projects/{project.slug}/compare/{campaign.pk}/").text
+    comparison = client_of(manager).get(f"/projects/{project.slug}/results/{campaign.pk}/").text
     assert "One reviewer</span>" not in comparison
 
 

@@ -57,7 +57,7 @@ def computed(campaign: Campaign, wanted: Wanted = COMPARISON, by: User | None = 
 
 
 def url_of(campaign: Campaign, page: str = "") -> str:
-    return f"/projects/{campaign.project.slug}/compare/{campaign.pk}/{page}"
+    return f"/projects/{campaign.project.slug}/results/{campaign.pk}/{page}"
 
 
 def test_what_is_stored_is_what_a_request_would_compute(campaign: Campaign, reviewer: User) -> None:

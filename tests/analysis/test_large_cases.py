@@ -56,7 +56,7 @@ def campaign(
 
 
 def url_of(campaign: Campaign, page: str) -> str:
-    return f"/projects/{campaign.project.slug}/compare/{campaign.pk}/{page}"
+    return f"/projects/{campaign.project.slug}/results/{campaign.pk}/{page}"
 
 
 def filters_of(campaign: Campaign) -> list[str]:

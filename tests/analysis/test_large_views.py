@@ -48,7 +48,7 @@ def computed(campaign: Campaign, kind: AnalysisKind = AnalysisKind.COMPARISON, v
 
 
 def url_of(campaign: Campaign, page: str = "") -> str:
-    return f"/projects/{campaign.project.slug}/compare/{campaign.pk}/{page}"
+    return f"/projects/{campaign.project.slug}/results/{campaign.pk}/{page}"
 
 
 def scores_of(campaign: Campaign, query: str):

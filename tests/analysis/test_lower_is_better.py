@@ -144,7 +144,7 @@ def test_better_wins_where_lower_is_better(
     told = {row["criterion"]: row for row in program_of(manager).get(path).json()["results"]}
     assert told["place"]["record"]["won"] == 2 * ROWS
     assert told["place"]["superiority"]["value"] == 1
-    page = client_of(manager).get(f"/projects/{campaign.project.slug}/compare/{campaign.pk}/").text
+    page = client_of(manager).get(f"/projects/{campaign.project.slug}/results/{campaign.pk}/").text
     assert re.search(r"67 (± \d+|.*\)) points", strip_tags(page))
 
 
@@ -219,7 +219,7 @@ def test_the_best_level_stands_at_the_right_of_the_bars_in_its_colour(comparison
 
 
 def test_pages_say_the_direction_and_draw_means_the_same_way(campaign: Campaign, manager: User) -> None:
-    page = client_of(manager).get(f"/projects/{campaign.project.slug}/compare/{campaign.pk}/").text
+    page = client_of(manager).get(f"/projects/{campaign.project.slug}/results/{campaign.pk}/").text
     assert 'Place <span class="axis-label">1–3, lower is better</span>' in page
     assert "Place, lower is better" in page
     # The mean of "formal" is 3, the worst: its dot lies at the left end.
@@ -300,5 +300,5 @@ def test_the_finder_asks_for_the_worse_end(project: Project, reviewer: User, man
         by=None,
     )
     campaign = make_campaign(project, [reviewer], rows=2, rubric_version=places)
-    page = client_of(manager).get(f"/projects/{project.slug}/compare/{campaign.pk}/finder/").context
+    page = client_of(manager).get(f"/projects/{project.slug}/results/{campaign.pk}/finder/").context
     assert (page["chosen"]["score_is"], page["chosen"]["score"]) == ("at_least", "3")

@@ -73,7 +73,7 @@ def reviewed(campaign: Campaign, reviewer: User, other_reviewer: User) -> Campai
 
 
 def url_of(campaign: Campaign) -> str:
-    return f"/projects/{campaign.project.slug}/compare/{campaign.pk}/metrics/"
+    return f"/projects/{campaign.project.slug}/results/{campaign.pk}/metrics/"
 
 
 def api_of(campaign: Campaign, part: str) -> str:
@@ -123,7 +123,7 @@ def test_the_page_says_words_and_both_means(reviewed: Campaign, manager: User) -
     assert "It takes for granted that the reviewed items were drawn at random" in page.text
     assert "Reviews alone" in page.text and "With ROUGE-L" in page.text
     assert "/tables/prediction_powered.csv" in page.text
-    comparison = client_of(manager).get(f"/projects/{reviewed.project.slug}/compare/{reviewed.pk}/")
+    comparison = client_of(manager).get(f"/projects/{reviewed.project.slug}/results/{reviewed.pk}/")
     assert url_of(reviewed) in comparison.text
 
 

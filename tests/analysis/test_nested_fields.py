@@ -59,7 +59,7 @@ def test_a_comparison_and_its_cases_are_filtered_by_it(
     campaign: Campaign, manager: User, monkeypatch: pytest.MonkeyPatch, large: bool
 ) -> None:
     browser = client_of(manager)
-    address = f"/projects/{campaign.project.slug}/compare/{campaign.pk}/"
+    address = f"/projects/{campaign.project.slug}/results/{campaign.pk}/"
     page = browser.get(f"{address}?field.client.segment=institutional").text
     assert "a filtered view of 12 of 36 items" in page
     if large:

@@ -50,7 +50,7 @@ def test_the_stratum_is_named_with_its_numbers(campaign: Campaign) -> None:
 
 
 def test_the_page_and_the_api_say_it_and_lead_to_the_items(campaign: Campaign, manager: User) -> None:
-    path = f"/projects/{campaign.project.slug}/compare/{campaign.pk}/"
+    path = f"/projects/{campaign.project.slug}/results/{campaign.pk}/"
     page = client_of(manager).get(path).text
     assert "The overall difference is not the same everywhere" in page
     assert "institutional 2.00 below (12 items)" in page
@@ -77,7 +77,7 @@ def test_no_difference_and_no_field_are_said(
     plain = make_campaign(project, panel, rows=2, name="No fields", texts={"x": "X {n}", "y": "Y {n}"})
     for person in panel:
         review_all(plain, person, {})
-    page = client_of(manager).get(f"/projects/{project.slug}/compare/{plain.pk}/").text
+    page = client_of(manager).get(f"/projects/{project.slug}/results/{plain.pk}/").text
     assert "were not looked for: no field of the examples has 2 to 12 values." in page
     assert find_reversals(load_scores(plain)).found == []
 
@@ -87,7 +87,7 @@ def test_of_a_large_campaign_a_job_finds_the_same(
 ) -> None:
     monkeypatch.setattr(keeping, "MOST_AT_REQUEST", 10)
     path = f"projects/{campaign.project.slug}/campaigns/{campaign.pk}/analysis/reversals/"
-    page = f"/projects/{campaign.project.slug}/compare/{campaign.pk}/"
+    page = f"/projects/{campaign.project.slug}/results/{campaign.pk}/"
     assert "were not looked for: not computed yet." in client_of(manager).get(page).text
     assert "kind “comparison”" in program_of(manager).get(path).text
     computed(campaign)
@@ -106,7 +106,7 @@ def test_strata_that_are_too_small_to_look_at_are_named(
     found = find_reversals(load_scores(campaign))
     # Nine institutional rows, and nothing to compare the eighteen others with.
     assert (found.fields, found.left_out) == (["region"], ("segment",))
-    page = client_of(manager).get(f"/projects/{campaign.project.slug}/compare/{campaign.pk}/").text
+    page = client_of(manager).get(f"/projects/{campaign.project.slug}/results/{campaign.pk}/").text
     assert "Too few items to look at: segment." in page
 
 
@@ -116,7 +116,7 @@ def test_where_every_field_has_strata_too_small_nothing_is_said_to_be_clear(
     campaign = make_segmented(project, panel, rows=12)
     review_with_reversal(campaign, panel, rows=12)
     reason = "no field has two values with 10 items or more of two candidates"
-    page = client_of(manager).get(f"/projects/{campaign.project.slug}/compare/{campaign.pk}/").text
+    page = client_of(manager).get(f"/projects/{campaign.project.slug}/results/{campaign.pk}/").text
     assert f"were not looked for: {reason}." in page
 
 
@@ -139,14 +139,14 @@ def test_fields_that_divide_alike_are_one_and_those_of_a_candidate_none(
         ("total", "segment", ("segment_code",)),
     ]
     assert told.of_candidates == ("published.Plain.rank",)
-    page = client_of(manager).get(f"/projects/{campaign.project.slug}/compare/{campaign.pk}/").text
+    page = client_of(manager).get(f"/projects/{campaign.project.slug}/results/{campaign.pk}/").text
     assert "named after a candidate, so that they tell of its answer: published.Plain.rank." in page
     assert "segment_code divides the items alike" in page
 
 
 def test_many_are_folded_by_field(campaign: Campaign, manager: User, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("evalapp.analysis.reversals.MOST_TOLD", 1)
-    page = client_of(manager).get(f"/projects/{campaign.project.slug}/compare/{campaign.pk}/").text
+    page = client_of(manager).get(f"/projects/{campaign.project.slug}/results/{campaign.pk}/").text
     before, after = page.split("<summary>1 more</summary>")
     assert "Tone: overall" in before and "Total: overall" not in before
     assert "Total: overall" in after and after.count("Inside segment") == 1

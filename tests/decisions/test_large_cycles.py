@@ -63,7 +63,7 @@ def computed(campaign: Campaign) -> None:
 
 
 def form_of(campaign: Campaign) -> str:
-    return f"/projects/{campaign.project.slug}/compare/{campaign.pk}/decide/"
+    return f"/projects/{campaign.project.slug}/results/{campaign.pk}/decide/"
 
 
 def decided(campaign: Campaign, by: User) -> Decision:

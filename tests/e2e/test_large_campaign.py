@@ -53,7 +53,7 @@ def test_a_manager_has_the_figures_computed_by_keyboard(
     reviewer: User,
 ) -> None:
     sign_in(manager)
-    address = f"{live_server.url}/projects/{campaign.project.slug}/compare/{campaign.pk}/{name}"
+    address = f"{live_server.url}/projects/{campaign.project.slug}/results/{campaign.pk}/{name}"
     page.goto(address)
     expect(page.get_by_text("are not computed yet")).to_be_visible()
     assert_sound(page, address)

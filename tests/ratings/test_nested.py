@@ -89,7 +89,7 @@ def test_it_is_imported_whole_and_its_means_are_the_published_ones(
     assert (criteria["ranks: overall"].minimum, criteria["ranks: overall"].maximum) == (1, 3)
     assert criteria["ranks: overall"].weight == 0
 
-    page = client_for(manager).get(f"/projects/{project.slug}/compare/{campaign.pk}/")
+    page = client_for(manager).get(f"/projects/{project.slug}/results/{campaign.pk}/")
     assert page.status_code == 200
     # Its metadata has the published ranks of each system, in whose strata every difference turns round.
     told = find_reversals(load_scores(campaign))

@@ -93,7 +93,7 @@ def words_of(page: str) -> str:
 
 def test_one_click_makes_a_page_and_a_pdf(reviewed: Campaign, manager: User) -> None:
     client = client_of(manager)
-    comparison = f"/projects/{reviewed.project.slug}/compare/{reviewed.pk}/"
+    comparison = f"/projects/{reviewed.project.slug}/results/{reviewed.pk}/"
     assert f'action="{comparison}reports/"' in client.get(comparison).content.decode()
 
     answer = client.post(f"{comparison}reports/")
@@ -124,7 +124,7 @@ def test_a_report_of_a_filtered_comparison_is_of_that_view_and_says_so(
     Project.objects.update(shows_reviewer_names=True)
     User.objects.filter(pk=reviewer.pk).update(name="Someone Unlike")
     client = client_of(manager)
-    start = f"/projects/{reviewed.project.slug}/compare/{reviewed.pk}/"
+    start = f"/projects/{reviewed.project.slug}/results/{reviewed.pk}/"
     query = urlencode({"field.segment": "retail & private", "reviewers": 1})
     form = client.get(f"{start}?{query}").text
     assert "Report on this view" in form
@@ -368,9 +368,9 @@ def test_a_campaign_that_compares_tells_who_is_preferred(
     judge_by(campaign, reviewer, prefers("new"))
     report = made(campaign, manager)
     results = (
-        client_of(manager).get(f"/projects/{project.slug}/compare/{campaign.pk}/pairs/").content.decode()
+        client_of(manager).get(f"/projects/{project.slug}/results/{campaign.pk}/pairs/").content.decode()
     )
-    assert f'action="/projects/{project.slug}/compare/{campaign.pk}/reports/"' in results
+    assert f'action="/projects/{project.slug}/results/{campaign.pk}/reports/"' in results
     words = words_of(page_of(report))
     assert "What people prefer" in words and "Who is preferred to whom" in words
     # Each figure has the signature of its own measure, its own unit and its definition.
@@ -485,7 +485,7 @@ def test_programs_make_and_fetch_reports(reviewed: Campaign, manager: User) -> N
 
 def test_the_list_takes_as_many_queries_for_three_as_for_one(reviewed: Campaign, manager: User) -> None:
     client = client_of(manager)
-    address = f"/projects/{reviewed.project.slug}/compare/{reviewed.pk}/reports/"
+    address = f"/projects/{reviewed.project.slug}/results/{reviewed.pk}/reports/"
     counts = []
     for wanted in (1, 3):
         while reviewed.reports.count() < wanted:

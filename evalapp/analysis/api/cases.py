@@ -195,7 +195,7 @@ class CaseList(AnalysisView):
 
     @operation("List the cases behind a number", query=CaseQuery, result=CaseRowSerializer, paged=True)
     def get(self, campaign_id: int) -> object:
-        """The filters are those of the comparison's numbers."""
+        """The filters are those of the results' numbers."""
         found = cases_at(self.view(campaign_id), self._as_address(), reviewer_type=self.reviewer_type())
         self.criteria = found.scores.criteria
         return self.page(found)

@@ -28,7 +28,7 @@ class ComputeBody(Body):
         required=False,
         allow_blank=True,
         default="",
-        help_text="A filter as the comparison's URL has it: split=test&reviewers=2. Empty for the whole.",
+        help_text="A filter as the URL of the results has it: split=test&reviewers=2. Empty for the whole.",
     )
 
 

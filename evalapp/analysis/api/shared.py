@@ -14,7 +14,7 @@ from evalapp.api.fields import Query
 from evalapp.campaigns.api.campaigns import OpenedCampaignView
 from evalapp.core.errors import InvalidError
 
-METRIC_WORDS = "A metric's name in the comparison, such as rougeL or external:7."
+METRIC_WORDS = "A metric's name in the results, such as rougeL or external:7."
 REVIEWER_TYPES = ("all", "human", "simulated")
 SCORE_SOURCES = ("original", "adjudicated")
 
