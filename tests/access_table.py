@@ -440,7 +440,7 @@ ACCESS: dict[str, Access] = {
     "api_pair_agreement": both(P.VIEW_ANALYSIS),
     "api_confusion": both(P.VIEW_ANALYSIS),
     "api_confused_levels": both(P.VIEW_ANALYSIS),
-    "api_reversals": both(P.VIEW_ANALYSIS),
+    "api_simpson": both(P.VIEW_ANALYSIS),
     "api_tuning": both(P.VIEW_ANALYSIS),
     "api_saved_views": both(P.VIEW_ANALYSIS),
     "api_saved_view": both(P.VIEW_ANALYSIS),

@@ -32,6 +32,7 @@ REPLACED = {
     r"what the reviews are worth": "review quality",
     r"weekly draws?": "weekly sample",
     r"judgements?": "review, preference",
+    r"reversals?|simpson.s trap": "Simpson's paradox check",
     r"(see|back to|go to|again from|page of) the comparisons?": "results",
 }
 OLD = re.compile(r"\b(" + "|".join(REPLACED) + r")\b", re.IGNORECASE)

@@ -34,8 +34,8 @@ from evalapp.analysis.figures import Subjects, as_json, from_json
 from evalapp.analysis.filtered_scores import FilterCoverage, FilteredScores, SharedPart, shared_part
 from evalapp.analysis.marks import CandidateMarks, marks_by_candidate
 from evalapp.analysis.models import ScoreSource
-from evalapp.analysis.reversals import Reversals, find_reversals
 from evalapp.analysis.scores import CampaignScores
+from evalapp.analysis.simpson import SimpsonCheck, check_simpson
 from evalapp.analysis.unblinding import Unblinding, unblinding_of
 from evalapp.analysis.usage import Usage, usage_of
 from evalapp.campaigns.models import Campaign, CampaignCandidate
@@ -50,7 +50,7 @@ NOT_COMPUTED = "not computed yet"
 # As many points as an eye can tell apart, and a page can carry.
 POINTS_DRAWN = 200
 
-_NOT_LOOKED_FOR = Reversals([], [], NOT_COMPUTED)
+_NOT_TESTED = SimpsonCheck([], [], NOT_COMPUTED)
 
 Step = Callable[[int, int, str], None]
 
@@ -74,7 +74,7 @@ class StoredComparison(NamedTuple):
     coverage: FilterCoverage | None
     reviewers: list[ReviewerRow]
     ratings_chart: Chart | None
-    reversals: Reversals
+    simpson: SimpsonCheck
 
 
 class StoredDifferences(NamedTuple):
@@ -144,8 +144,8 @@ def comparison_parts(
     for metric in comparison.metrics:
         stage(f"People against {metric.label}")
         yield correlations_part(metric), {"rows": as_json(correlation_rows(shown, metric), names_rows=True)}
-    stage("Reversals inside strata")
-    reversals = find_reversals(shown)
+    stage("Simpson's paradox check")
+    simpson = check_simpson(shown)
     for_all = StoredComparison(
         comparison=comparison,
         contradiction=find_contradiction(shown, comparison),
@@ -158,7 +158,7 @@ def comparison_parts(
         coverage=filtered.coverage,
         reviewers=reviewer_rows(scores, NOBODY),
         ratings_chart=ratings_chart(comparison),
-        reversals=reversals,
+        simpson=simpson,
     )
     yield "", _tuple_as_json(for_all)
     drawn = _some_outputs(shown)
@@ -270,7 +270,7 @@ def nothing_stored(
     ]
     design = Design(campaign.items_total, 0, 0, None, campaign.assignments_total, False, False)
     comparison = Comparison(design, rows, list(criteria), [], [], [])
-    return StoredComparison(comparison, None, [], [], None, 0, [], None, None, [], None, _NOT_LOOKED_FOR)
+    return StoredComparison(comparison, None, [], [], None, 0, [], None, None, [], None, _NOT_TESTED)
 
 
 def with_counts(

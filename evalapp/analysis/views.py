@@ -35,8 +35,8 @@ from evalapp.analysis.listing import filter_list
 from evalapp.analysis.marks import marks_by_candidate
 from evalapp.analysis.models import AnalysisKind
 from evalapp.analysis.next_step import next_step_after
-from evalapp.analysis.reversals import find_reversals
 from evalapp.analysis.scores import CampaignScores
+from evalapp.analysis.simpson import check_simpson
 from evalapp.analysis.tables import comparison_lines
 from evalapp.analysis.unblinding import unblinding_of
 from evalapp.analysis.usage import usage_of
@@ -153,7 +153,7 @@ def result_detail(request: MemberRequest, campaign_id: int) -> HttpResponse:
         "pairs": pairs,
         "filter_form": filter_form_of(request, wanted, names=originals.names, coverage=filtered.coverage),
         "shared": None if wanted.candidates else shared_part(originals),
-        "reversals": find_reversals(scores),
+        "simpson": check_simpson(scores),
         "usage": usage_of(originals),
         "agreement": agreement_rows(originals),
         "reviewers": reviewer_rows(originals, request.user.pk),
@@ -229,7 +229,7 @@ def _large_context(
             candidates=found.subjects.candidates.values(),
         ),
         "shared": None if chosen.candidates else found.stored.shared,
-        "reversals": found.stored.reversals,
+        "simpson": found.stored.simpson,
         "usage": found.stored.usage,
         "agreement": found.stored.agreement,
         "reviewers": found.reviewers,

@@ -10,8 +10,8 @@ from evalapp.analysis.comparison import compare
 from evalapp.analysis.differences import Contradiction, find_contradiction
 from evalapp.analysis.filtered_scores import FilterCoverage, load_filtered, shared_part
 from evalapp.analysis.pairs import PairResults
-from evalapp.analysis.reversals import find_reversals
 from evalapp.analysis.shown import Shown
+from evalapp.analysis.simpson import check_simpson
 from evalapp.analysis.unblinding import unblinding_of
 from evalapp.campaigns.imported_records import imported_records
 from evalapp.campaigns.models import CampaignState
@@ -150,10 +150,10 @@ def _in_short(shown: Shown, contradiction: Contradiction | None, view: str) -> l
     found.append(paragraph(says_of_means(totals)))
     if contradiction is not None:
         found.append(paragraph(_contradiction(contradiction)))
-    turned = find_reversals(shown.originals)
+    turned = check_simpson(shown.originals)
     if turned.found:
         found += [
-            notice("The overall difference is not the same everywhere."),
+            notice("Simpson’s paradox check: a difference changes direction inside subgroups."),
             listing([each.sentence for inside in turned.first for each in inside.found]),
         ]
     if turned.more:

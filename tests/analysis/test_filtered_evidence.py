@@ -16,7 +16,7 @@ from evalapp.analysis.severity import severity_of
 from evalapp.campaigns.models import Campaign
 from evalapp.exports.models import Export
 from evalapp.metrics.registry import METRICS
-from tests.analysis.segments import make_segmented, review_with_reversal
+from tests.analysis.segments import make_segmented, review_with_paradox
 from tests.api.conftest import problem_in, program_of
 from tests.cast import client_of
 from tests.factories import run_scoring
@@ -42,7 +42,7 @@ FINDER = "find=rougeL&find_is=at_least&find_value=0&criterion=tone&score_is=at_m
 @pytest.fixture
 def campaign(project: Project, reviewer: User, other_reviewer: User) -> Campaign:
     campaign = make_segmented(project, [reviewer, other_reviewer], rows=ROWS)
-    review_with_reversal(campaign, [reviewer, other_reviewer], rows=ROWS)
+    review_with_paradox(campaign, [reviewer, other_reviewer], rows=ROWS)
     run_scoring(campaign)
     return campaign
 

@@ -15,7 +15,7 @@ from evalapp.analysis.tasks import compute
 from evalapp.campaigns.models import Campaign
 from evalapp.core.errors import InvalidError
 from evalapp.jobs.models import JobState
-from tests.analysis.segments import make_segmented, review_with_reversal
+from tests.analysis.segments import make_segmented, review_with_paradox
 from tests.api.conftest import problem_in, program_of
 from tests.cast import client_of
 from tests.factories import run_scoring
@@ -35,7 +35,7 @@ def everything_is_large(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def campaign(project: Project, reviewer: User, other_reviewer: User) -> Campaign:
     campaign = make_segmented(project, [reviewer, other_reviewer], rows=ROWS)
-    review_with_reversal(campaign, [reviewer, other_reviewer], rows=ROWS)
+    review_with_paradox(campaign, [reviewer, other_reviewer], rows=ROWS)
     run_scoring(campaign)
     return campaign
 

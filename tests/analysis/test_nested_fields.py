@@ -1,4 +1,4 @@
-"""Metadata inside metadata is filtered by, and looked at for reversals, as the keys at the top are."""
+"""Metadata inside metadata is filtered by, and tested for Simpson's paradox, as the keys at the top are."""
 
 from typing import Any
 
@@ -7,10 +7,10 @@ import pytest
 from evalapp.accounts.models import Project, User
 from evalapp.analysis import keeping
 from evalapp.analysis.example_fields import example_fields
-from evalapp.analysis.reversals import find_reversals
 from evalapp.analysis.scores import load_scores
+from evalapp.analysis.simpson import check_simpson
 from evalapp.campaigns.models import Campaign
-from tests.analysis.segments import make_segmented, review_with_reversal, segment_of
+from tests.analysis.segments import make_segmented, review_with_paradox, segment_of
 from tests.cast import client_of
 
 pytestmark = pytest.mark.django_db
@@ -36,7 +36,7 @@ def nested(row: int) -> dict[str, Any]:
 def campaign(project: Project, reviewer: User, other_reviewer: User) -> Campaign:
     panel = [reviewer, other_reviewer]
     campaign = make_segmented(project, panel, rows=ROWS, fields=nested)
-    review_with_reversal(campaign, panel, rows=ROWS)
+    review_with_paradox(campaign, panel, rows=ROWS)
     return campaign
 
 
@@ -73,6 +73,6 @@ def test_a_comparison_and_its_cases_are_filtered_by_it(
     assert "client.segment" in refused.text
 
 
-def test_a_reversal_inside_a_nested_field_is_found(campaign: Campaign) -> None:
-    found = find_reversals(load_scores(campaign)).found
+def test_a_paradox_inside_a_nested_field_is_found(campaign: Campaign) -> None:
+    found = check_simpson(load_scores(campaign)).found
     assert {each.field for each in found} == {"client.segment"}

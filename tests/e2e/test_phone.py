@@ -15,7 +15,7 @@ from evalapp.monitoring.alerts import raise_alerts
 from evalapp.monitoring.models import Stream
 from evalapp.registry.models import ModelVersion
 from evalapp.reviews.preferences.answers import PreferenceAnswers
-from tests.analysis.segments import make_segmented, review_with_reversal
+from tests.analysis.segments import make_segmented, review_with_paradox
 from tests.analysis.test_pair_order import compared
 from tests.artifacts.conftest import adapter
 from tests.artifacts.test_merging import merged
@@ -233,7 +233,7 @@ def test_comparisons_filters_and_agreement_fit_on_a_phone(
 ) -> None:
     campaign = make_segmented(project, [reviewer, engineer], rows=12)
     run_scoring(campaign)
-    review_with_reversal(campaign, [reviewer, engineer], rows=12)
+    review_with_paradox(campaign, [reviewer, engineer], rows=12)
     save_view(
         campaign=campaign, name="One segment", query="field.segment=institutional", is_shared=True, by=manager
     )

@@ -33,7 +33,7 @@ from evalapp.reports.tasks import write_report
 from evalapp.reports.writing import report_folder
 from evalapp.reviews.preferences.answers import PreferenceAnswers
 from evalapp.reviews.services import amend_review
-from tests.analysis.segments import make_segmented, review_with_reversal
+from tests.analysis.segments import make_segmented, review_with_paradox
 from tests.analysis.test_pairs import judge_by, pairs_campaign, prefers
 from tests.api.conftest import program_of
 from tests.cast import client_of
@@ -120,7 +120,7 @@ def test_a_report_of_a_filtered_comparison_is_of_that_view_and_says_so(
     project: Project, manager: User, reviewer: User, other_reviewer: User
 ) -> None:
     reviewed = make_segmented(project, [reviewer, other_reviewer], rows=9)
-    review_with_reversal(reviewed, [reviewer, other_reviewer], rows=9)
+    review_with_paradox(reviewed, [reviewer, other_reviewer], rows=9)
     Project.objects.update(shows_reviewer_names=True)
     User.objects.filter(pk=reviewer.pk).update(name="Someone Unlike")
     client = client_of(manager)
@@ -331,15 +331,15 @@ def test_limits_are_said_where_they_apply(
     assert "Simulated" not in words
 
 
-def test_a_reversal_is_said_in_short(
+def test_simpsons_paradox_is_said_in_short(
     project: Project, reviewer: User, other_reviewer: User, manager: User
 ) -> None:
     panel = [reviewer, other_reviewer]
     campaign = make_segmented(project, panel, rows=36)
-    review_with_reversal(campaign, panel, rows=36)
+    review_with_paradox(campaign, panel, rows=36)
     words = words_of(page_of(made(campaign, manager)))
     in_short = words[words.index("In short") : words.index("What people say")]
-    assert "The overall difference is not the same everywhere." in in_short
+    assert "Simpson’s paradox check: a difference changes direction inside subgroups." in in_short
     assert "but not for every segment: institutional 2.00 below (12 items)" in in_short
 
 

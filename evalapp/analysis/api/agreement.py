@@ -9,7 +9,6 @@ from evalapp.analysis.api.shared import METRIC_WORDS, AnalysisView, ViewQuery, n
 from evalapp.analysis.choosing import chosen_criterion, chosen_pair
 from evalapp.analysis.kept_agreement import agreement_shown
 from evalapp.analysis.models import AnalysisKind
-from evalapp.analysis.reversals import FoundReversal, find_reversals
 from evalapp.analysis.reviewer_agreement import (
     AgreementOn,
     LevelsToClarify,
@@ -18,6 +17,7 @@ from evalapp.analysis.reviewer_agreement import (
     ReviewerAgreement,
     why_no_pair,
 )
+from evalapp.analysis.simpson import FoundParadox, check_simpson
 from evalapp.api.fields import MeasureSerializer, Paging
 from evalapp.api.operations import operation, route
 from evalapp.core.errors import InvalidError
@@ -139,18 +139,18 @@ class StratumSerializer(serializers.Serializer[Any]):
     p = MeasureSerializer()
 
 
-class ReversalSerializer(serializers.Serializer[Any]):
+class ParadoxSerializer(serializers.Serializer[Any]):
     """``higher`` less ``lower`` is above 0 overall, and below it where the ``strata`` say."""
 
     criterion = serializers.CharField(source="criterion.key")
     higher = serializers.IntegerField(source="higher.pk")
     lower = serializers.IntegerField(source="lower.pk")
     field = serializers.CharField()
-    kind = serializers.ChoiceField(choices=["stratum", "most", "all"], source="reversal.kind")
+    kind = serializers.ChoiceField(choices=["stratum", "most", "all"], source="paradox.kind")
     overall = serializers.FloatField()
-    items = serializers.IntegerField(source="reversal.stratified.items")
-    adjusted_p = serializers.FloatField(source="reversal.adjusted_p", allow_null=True)
-    strata = StratumSerializer(many=True, source="reversal.telling")
+    items = serializers.IntegerField(source="paradox.stratified.items")
+    adjusted_p = serializers.FloatField(source="paradox.adjusted_p", allow_null=True)
+    strata = StratumSerializer(many=True, source="paradox.telling")
     sentence = serializers.CharField()
     view = serializers.CharField(source="query", help_text="The surest stratum as a filter.")
 
@@ -176,7 +176,7 @@ class ConfusionQuery(OfCriterionQuery):
     second = serializers.IntegerField(min_value=1, required=False, help_text="A pseudonym's number.")
 
 
-class ReversalQuery(Paging, ViewQuery):
+class SimpsonQuery(Paging, ViewQuery):
     pass
 
 
@@ -314,16 +314,16 @@ class ConfusedLevelsList(OfCriterionView):
         return f"{row.found.lower:g}"
 
 
-@route("campaigns/<int:campaign_id>/analysis/reversals/", "api_reversals")
-class ReversalList(AnalysisView):
-    @operation("List reversals inside strata", query=ReversalQuery, result=ReversalSerializer, paged=True)
+@route("campaigns/<int:campaign_id>/analysis/simpson/", "api_simpson")
+class SimpsonList(AnalysisView):
+    @operation("Read the Simpson's paradox check", query=SimpsonQuery, result=ParadoxSerializer, paged=True)
     def get(self, campaign_id: int) -> object:
         """Where two candidates' difference points the other way for some value of a metadata field."""
         if (stored := self.stored_comparison(campaign_id)) is None:
-            return self.page(find_reversals(self.filtered(campaign_id).scores).found)
+            return self.page(check_simpson(self.filtered(campaign_id).scores).found)
         if stored.standing.computed_at is None:
             raise not_computed(AnalysisKind.COMPARISON)
-        return self.page(stored.stored.reversals.found)
+        return self.page(stored.stored.simpson.found)
 
-    def key_of(self, row: FoundReversal) -> str:
+    def key_of(self, row: FoundParadox) -> str:
         return f"{row.criterion.key}.{row.higher.pk}.{row.lower.pk}.{row.field}"
