@@ -179,7 +179,7 @@ def differences_table(shown: TableSource, *, has_shares: bool = True) -> Table |
             pair.name,
             _with_what_was_not_tested(pair),
             pair.adjusted_p,
-            pair.superiority,
+            pair.win_rate,
             *((pair.record.won, pair.record.tied, pair.record.lost) if pair.record else (None, None, None)),
             *((pair.record.win, pair.record.tie, pair.record.loss) if pair.record else (None, None, None)),
         ]
@@ -190,7 +190,7 @@ def differences_table(shown: TableSource, *, has_shares: bool = True) -> Table |
         CRITERION,
         Column("Difference", "figure", is_measure=True, anchor="paired-difference"),
         Column("p (Holm)", "p", anchor="many-comparisons"),
-        Column("Rated better", "share", is_measure=True, anchor="superiority"),
+        Column("Win rate (ties count half)", "share", is_measure=True, anchor="win-rate"),
         Column("Won", "count"),
         Column("Tied", "count"),
         Column("Lost", "count"),

@@ -164,8 +164,8 @@ class DifferenceSerializer(serializers.Serializer[Any]):
     difference = MeasureSerializer(source="difference.difference")
     p_model = MeasureSerializer(source="difference.p_model")
     p_permutation = MeasureSerializer(source="difference.p_permutation")
-    superiority = MeasureSerializer(
-        help_text="Chance that the candidate is rated better, ties counting half; lower is better where the rubric says so."
+    win_rate = MeasureSerializer(
+        help_text="Of the candidate; ties count half, and lower wins where the rubric says that lower is better."
     )
     adjusted_p = serializers.FloatField(allow_null=True)
     is_significant = serializers.BooleanField()
