@@ -32,6 +32,8 @@ REPLACED = {
     r"what the reviews are worth": "review quality",
     r"weekly draws?": "weekly sample",
     r"judgements?": "review, preference",
+    r"what .{1,40} can detect": "statistical power",
+    r"told from none|chance alone would": "not significant",
     r"probability of superiority": "win rate",
     r"reversals?|simpson.s trap": "Simpson's paradox check",
     r"(see|back to|go to|again from|page of) the comparisons?": "results",

@@ -238,8 +238,8 @@ def agreement_table(shown: TableSource) -> Table:
     columns = [
         CRITERION,
         Column("Krippendorff's alpha", "figure", is_measure=True, anchor="krippendorffs-alpha"),
-        Column("Equal", "share", is_measure=True, anchor="percent-agreement"),
-        Column("Within 1", "share", is_measure=True, anchor="percent-agreement"),
+        Column("Exact agreement", "share", is_measure=True, anchor="exact-agreement-within-1"),
+        Column("Within 1", "share", is_measure=True, anchor="exact-agreement-within-1"),
     ]
     return Table(
         "agreement",

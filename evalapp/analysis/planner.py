@@ -166,7 +166,7 @@ def design_of_campaign(campaign: Campaign) -> Design | None:
 
 
 def detectable(variances: Sequence[CriterionVariance], design: Design) -> list[Detectable]:
-    """What the design can tell on each criterion."""
+    """The smallest difference and distance that the design finds on each criterion."""
     return [
         Detectable(each.criterion, _difference(each, design), _distance(each, design)) for each in variances
     ]

@@ -146,7 +146,7 @@ def test_the_page_says_what_to_do_under_pseudonyms(
     page = client_of(manager).get(url_of(campaign, "criterion=tone&measure=kappa")).text
     assert "Reviewer 2" in page and str(other_reviewer) not in page and other_reviewer.email not in page
     assert "What to do about it" in page
-    assert "are told apart:" in page
+    assert "apart significantly better than chance:" in page
     assert "Kappa is highest between Reviewer 1 and Reviewer 2" in page
     Project.objects.filter(pk=campaign.project_id).update(shows_reviewer_names=True)
     assert str(other_reviewer) in client_of(manager).get(url_of(campaign)).text
@@ -208,7 +208,7 @@ def test_reviewers_without_a_common_output_are_told_what_to_do(project: Project,
     campaign = imported(project, manager, table(*rows)).campaign
     page = client_of(manager).get(url_of(campaign)).text
     assert "No output has scores of two reviewers" in page and "set the overlap of a campaign" in page
-    assert "better than chance would" not in page
+    assert "significantly better than chance.</p>" not in page
     # Of the panel, of the matrix, and of the pair: once each, not in every cell of theirs.
     assert page.count("the two reviewers share no item") == 2
     assert "The two reviewers share no item" not in page

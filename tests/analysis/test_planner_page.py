@@ -89,7 +89,7 @@ def test_what_a_campaign_can_detect_follows_from_its_variances_and_design(
     assert found["accuracy"].difference.reason == "no variation" and found["accuracy"].distance.defined
     assert found["clarity"].distance.reason == "no variation"
     page = client_of(manager).get(url_of(reviewed.project), {"campaign": reviewed.pk})
-    assert page.status_code == 200 and "What “Spring round” can detect" in page.text
+    assert page.status_code == 200 and "Statistical power of “Spring round”" in page.text
     detail = client_of(manager).get(f"/projects/{reviewed.project.slug}/campaigns/{reviewed.pk}/")
     assert f"{url_of(reviewed.project)}?campaign={reviewed.pk}" in detail.text
 

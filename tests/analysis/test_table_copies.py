@@ -138,9 +138,9 @@ def test_tables_of_agreement_are_those_of_the_chosen_criterion_measure_and_peopl
     for name in ("panel", "beside-others", "matrix", "confusion"):
         assert escape(address(campaign, name, "csv", chosen)) in text
     (tone,) = [row for row in records(campaign, manager, "panel") if row["Criterion"] == "Tone"]
-    assert (tone["Equal"], tone["Scores"]) == ("1.0", "24")
+    assert (tone["Exact agreement"], tone["Scores"]) == ("1.0", "24")
     beside = records(campaign, manager, "beside-others", chosen)
-    assert [(row["Reviewer"], row["Equal"]) for row in beside] == [
+    assert [(row["Reviewer"], row["Exact agreement"]) for row in beside] == [
         ("Reviewer 1", "1.0"),
         ("Reviewer 2", "1.0"),
     ]

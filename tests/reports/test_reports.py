@@ -199,7 +199,7 @@ def test_the_page_has_every_part_with_the_figures_of_the_comparison(
     assert f"{formal.tags[0].label} 4 50% (" in words
     assert "8 items × 2 candidates × 2 reviewers · 32 of 32 reviews, by 2 · blind · reference hidden" in words
     # Each figure with its definition, without the marks of its source.
-    assert re.search(r"Krippendorff.s alpha [^*`\[]+ Percent agreement", words)
+    assert re.search(r"Krippendorff.s alpha [^*`\[]+ Exact agreement, within 1", words)
     # How it was made: seeds, tests, versions.
     assert "adjusted by Holm over all 6 comparisons" in words and "seed 20260000" in words
     assert "numpy " in words and "SHA-256" in words
