@@ -317,10 +317,10 @@ class CaseQuery:
         ]
         if cell.true is not None:
             conditions.append(f"m.detail->>'true' = {self._value(cell.true)}")
-        if cell.said is not None:
-            conditions.append(f"m.detail->>'said' = {self._value(cell.said)}")
-        if cell.unsaid:
-            conditions.append("m.detail->>'said' IS NULL")
+        if cell.predicted is not None:
+            conditions.append(f"m.detail->>'predicted' = {self._value(cell.predicted)}")
+        if cell.unparsed:
+            conditions.append("m.detail->>'predicted' IS NULL")
         return self._metric(LABEL, " AND ".join(conditions))
 
     def _rank(self) -> tuple[str, str]:

@@ -45,8 +45,8 @@ PAGE_PARTS = frozenset(
         "reviewer",
         "gave",
         "true",
-        "said",
-        "unsaid",
+        "predicted",
+        "unparsed",
     }
 )
 MOST_NAMED = 8

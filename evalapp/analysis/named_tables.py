@@ -84,7 +84,7 @@ def metrics_table(shown: TableSource) -> Table | None:
     comparison = shown.comparison
     if not comparison.metrics:
         return None
-    labels, usage = shown.said_labels, {each.candidate.pk: each for each in shown.usage}
+    labels, usage = shown.label_scores, {each.candidate.pk: each for each in shown.usage}
     has_currency = any(each.currency for each in usage.values())
     columns = [
         CANDIDATE,

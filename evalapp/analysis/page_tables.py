@@ -89,7 +89,7 @@ class PageTables(TableSource):
         )
 
     @property
-    def said_labels(self) -> dict[int, list[Measure]]:
+    def label_scores(self) -> dict[int, list[Measure]]:
         """Of a large campaign they are on the page of labels alone."""
         return {} if self.large else label_columns(self._originals)
 

@@ -54,8 +54,8 @@ class TableSource(ABC):
 
     @property
     @abstractmethod
-    def said_labels(self) -> dict[int, list[Measure]]:
-        """F1 of the labels that candidates said, by a candidate's id in the campaign; empty where none are read."""
+    def label_scores(self) -> dict[int, list[Measure]]:
+        """F1 of the predicted labels, by a candidate's id in the campaign; empty where none are read."""
 
     @property
     @abstractmethod
@@ -134,7 +134,7 @@ class Shown(TableSource):
         return marks_by_candidate(self.originals, reviewer_type=self.reviewer_type, among=self.reviews)
 
     @cached_property
-    def said_labels(self) -> dict[int, list[Measure]]:
+    def label_scores(self) -> dict[int, list[Measure]]:
         return label_columns(self.originals)
 
     @cached_property

@@ -152,8 +152,12 @@ class CaseQuery(Paging, ViewQuery):
         help_text="Where people gave the criterion these levels: “1:4,3:5” is Reviewer 1's 4 beside Reviewer 3's 5.",
     )
     true = serializers.CharField(required=False, max_length=200, help_text="The example's label.")
-    said = serializers.CharField(required=False, max_length=200, help_text="The label that the output says.")
-    unsaid = serializers.BooleanField(required=False, default=False, help_text="The output says no label.")
+    predicted = serializers.CharField(
+        required=False, max_length=200, help_text="The output's predicted label."
+    )
+    unparsed = serializers.BooleanField(
+        required=False, default=False, help_text="No label was found in the output."
+    )
 
 
 class CaseRowSerializer(serializers.Serializer[Any]):
@@ -186,7 +190,7 @@ class CaseRowSerializer(serializers.Serializer[Any]):
         return {criterion.key: mean for criterion, mean in zip(criteria, row.means, strict=True)}
 
 
-_FLAGS = ("low", "na", "differ", "broken", "unsaid")
+_FLAGS = ("low", "na", "differ", "broken", "unparsed")
 
 
 @route("campaigns/<int:campaign_id>/cases/", "api_cases")
