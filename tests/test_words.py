@@ -34,6 +34,7 @@ REPLACED = {
     r"judgements?": "review, preference",
     r"what .{1,40} can detect": "statistical power",
     r"told from none|chance alone would": "not significant",
+    r"rules? kept|rules? broken|keeps? each rule": "passed, failed",
     r"unsaid|labels? said|without a label said": "predicted label, unparsed",
     r"probability of superiority": "win rate",
     r"reversals?|simpson.s trap": "Simpson's paradox check",

@@ -255,7 +255,7 @@ class CaseQuery:
                 f"WHERE r.item_output_id = o.id AND t.tag_id = {self._value(wanted.tag.pk)} AND {self._reviews})"
             )
         if wanted.rule is not None:
-            admitted = [0.0] if wanted.broken else [0.0, 1.0]
+            admitted = [0.0] if wanted.failed else [0.0, 1.0]
             current = f"m.signature = {self._value(wanted.rule.signature)}"
             conditions.append(
                 self._metric(wanted.rule.metric, f"{current} AND m.value = ANY({self._value(admitted)})")

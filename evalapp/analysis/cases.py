@@ -25,7 +25,7 @@ Choice = TypeVar("Choice")
 LONGEST_NUMBER = 18
 LONGEST_EXCERPT = 160
 FILTER_PARTS = (
-    "candidate", "criterion", "level", "low", "na", "differ", "tag", "rule", "broken", "metric", "disagreement",
+    "candidate", "criterion", "level", "low", "na", "differ", "tag", "rule", "failed", "metric", "disagreement",
     "reviewer", "gave", *FINDER_PARTS, *LABEL_PARTS,
 )  # fmt: skip
 """What `filter_from` reads of an address."""
@@ -38,10 +38,11 @@ class CaseFilter:
     ``differ`` without a criterion: where reviewers gave different answers to any, widest first.
     ``criterion`` alone: outputs with a score on it; with ``level``: where a reviewer gave that level,
     ``low``: a low one, ``not_applicable``: N/A, ``differ``: where reviewers gave different answers, those
-    farthest apart first, ``disagreement``: where the metric is high and people low. ``metric``: outputs it is defined for. ``rule``: outputs judged by it, with ``broken`` those that
-    broke it. ``reviewer`` (a pseudonym's number): what they reviewed; ``reviewer_name`` is what they are
-    called. ``gave``: where each of these people gave the criterion this level. ``finder``: what the
-    disagreement finder finds. ``labels``: a cell of the confusion matrix.
+    farthest apart first, ``disagreement``: where the metric is high and people low. ``metric``: outputs it is
+    defined for. ``rule``: outputs checked by it, with ``failed`` those that failed. ``reviewer`` (a pseudonym's
+    number): what they reviewed; ``reviewer_name`` is what they are called. ``gave``: where each of these people
+    gave the criterion this level. ``finder``: what the disagreement finder finds. ``labels``: a cell of the
+    confusion matrix.
     """
 
     candidate: CampaignCandidate | None = None
@@ -52,7 +53,7 @@ class CaseFilter:
     differ: bool = False
     tag: ReasonTag | None = None
     rule: RuleCheck | None = None
-    broken: bool = False
+    failed: bool = False
     metric: MetricDescription | None = None
     disagreement: MetricDescription | None = None
     reviewer: int | None = None
@@ -67,7 +68,7 @@ class CaseFilter:
             self._of_candidate(),
             self.finder.describe() if self.finder else self._of_criterion(),
             f"reason “{self.tag.label}”" if self.tag else "",
-            f"rule “{self.rule.name}” {'broken' if self.broken else 'judged'}" if self.rule else "",
+            f"rule “{self.rule.name}” {'failed' if self.failed else 'checked'}" if self.rule else "",
             f"{self.metric.label} defined" if self.metric else "",
             f"reviewed by {self.reviewer_name}" if self.reviewer else "",
             gave_words(self.gave, self.criterion),
@@ -124,7 +125,7 @@ def filter_from(scores: CampaignScores, query: Mapping[str, str]) -> CaseFilter:
         differ=query.get("differ") == "1",
         tag=_named(_tags_of(scores) if tag is not None else [], "reason", tag, lambda each: each.pk),
         rule=_named(scores.rules, "rule", rule, lambda each: each.pk),
-        broken=query.get("broken") == "1",
+        failed=query.get("failed") == "1",
         metric=_named(scores.metrics.values(), "metric", metric or None, lambda each: each.name),
         disagreement=_named(scores.metrics.values(), "metric", disagreement or None, lambda each: each.name),
         reviewer=_named(scores.numbers.values(), "reviewer", reviewer, lambda each: each),
@@ -278,9 +279,9 @@ def _chosen_outputs(scores: CampaignScores, wanted: CaseFilter) -> set[int]:
         chosen &= {tag.item_output_id for tag in scores.tags if tag.tag_id == wanted.tag.pk}
     if wanted.rule is not None:
         name = wanted.rule.metric
-        judged = {output.item_output_id: output.metrics.get(name) for output in scores.outputs}
-        admitted = (0.0,) if wanted.broken else (0.0, 1.0)
-        chosen &= {item_output_id for item_output_id, value in judged.items() if value in admitted}
+        checked = {output.item_output_id: output.metrics.get(name) for output in scores.outputs}
+        admitted = (0.0,) if wanted.failed else (0.0, 1.0)
+        chosen &= {item_output_id for item_output_id, value in checked.items() if value in admitted}
     if wanted.metric is not None:
         name = wanted.metric.name
         chosen &= {output.item_output_id for output in scores.outputs if name in output.metrics}

@@ -28,8 +28,8 @@ class PredictedLabel(NamedTuple):
 
 @dataclass(frozen=True)
 class CandidateLabels:
-    """``unparsed``: outputs without a predicted label. ``missing``: without a label of the example, or not read by the
-    parser as it is now.
+    """``unparsed``: outputs without a predicted label. ``missing``: without a label of the example, or not read
+    by the parser as it is now.
     """
 
     candidate: CampaignCandidate

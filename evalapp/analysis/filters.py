@@ -40,7 +40,7 @@ PAGE_PARTS = frozenset(
         "differ",
         "tag",
         "rule",
-        "broken",
+        "failed",
         "disagreement",
         "reviewer",
         "gave",

@@ -13,7 +13,7 @@ LABEL_PARTS = ("true", "predicted", "unparsed")
 
 @dataclass(frozen=True)
 class LabelCell:
-    """``true``: the example's label; ``predicted``: the output's. None: any. ``unparsed``: no predicted label."""
+    """``true``: the example's label; ``predicted``: the output's; None: any. ``unparsed``: without one."""
 
     true: str | None
     predicted: str | None

@@ -129,9 +129,7 @@ def rules_table(shown: TableSource) -> Table | None:
     rows: list[list[Cell]] = [
         [shown.label(row), *(row.rules[rule.pk] for rule in rules)] for row in shown.comparison.rows
     ]
-    return Table(
-        "rules", "Rules kept", columns, rows, "Share of outputs that keep the rule, Wilson's intervals."
-    )
+    return Table("rules", "Rule checks", columns, rows, "Share of outputs that pass, Wilson's intervals.")
 
 
 def reasons_table(shown: TableSource) -> Table:

@@ -1,4 +1,4 @@
-"""Simpson's paradox check: where the difference of two candidates turns round inside the values of a metadata field."""
+"""Simpson's paradox check: where two candidates' difference turns round inside values of a metadata field."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import groupby

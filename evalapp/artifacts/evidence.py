@@ -43,7 +43,7 @@ class CampaignEvidence(NamedTuple):
 
     @property
     def metrics(self) -> list["NamedMeasure"]:
-        """The automatic figures of the version, rules as shares that keep them."""
+        """The automatic figures of the version, rule checks as shares that pass."""
         if self.row is None or self.comparison is None:
             return []
         labels = {metric.name: metric.label for metric in self.comparison.metrics}
@@ -58,7 +58,7 @@ class CampaignEvidence(NamedTuple):
                 for name, each in self.row.corpus.items()
             ),
             *(
-                NamedMeasure(f"Keeps “{rules[pk]}”", measure, is_share=True)
+                NamedMeasure(f"Passes “{rules[pk]}”", measure, is_share=True)
                 for pk, measure in self.row.rules.items()
             ),
         ]

@@ -28,7 +28,7 @@ _Codes = npt.NDArray[np.int64]
 
 
 class ClassScore(NamedTuple):
-    """One label. ``support`` counts outputs whose true label it is, ``predicted`` those whose predicted label it is."""
+    """One label. ``support`` counts outputs whose true label it is, ``predicted`` those predicted to have it."""
 
     label: str | None
     precision: float

@@ -56,7 +56,7 @@ def test_filters_pick_exactly_their_outputs(project: Project, manager: User, cam
     assert _rows(client, campaign, of_formal + "tone&differ=1") == [("formal", n) for n in (2, 1, 3)]
     # Lowest mean first: row 1 has 1.5, row 2 has 3, row 4 has 4, row 3 has 4.5.
     assert _rows(client, campaign, of_formal + "tone") == [("formal", n) for n in (1, 2, 4, 3)]
-    assert sorted(_rows(client, campaign, f"rule={rule.pk}&broken=1")) == [("formal", n) for n in range(1, 5)]
+    assert sorted(_rows(client, campaign, f"rule={rule.pk}&failed=1")) == [("formal", n) for n in range(1, 5)]
     assert sorted(_rows(client, campaign, f"rule={rule.pk}")) == sorted(every)
     # The formal answers are the references and take the top quarter; two people rate row 1 low.
     assert _rows(client, campaign, "criterion=tone&disagreement=rougeL") == [("formal", 1)]
@@ -205,7 +205,7 @@ def test_shares_are_shown_in_percent_wherever_they_stand(
         return " ".join(re.sub("<[^>]+>", " ", client.get(address + path).content.decode()).split())
 
     comparison, cases = words(""), words(f"cases/?criterion={YES_NO}")
-    # One of four formal outputs was called wrong by one of its two reviewers; none keeps the rule.
+    # One of four formal outputs was called wrong by one of its two reviewers; none passes the rule check.
     assert re.search(r"12% \(\d%–\d\d%\)", comparison)
     assert "0% (0%–49%)" in comparison and "100% (51%–100%)" in comparison
     assert "0–1" not in comparison

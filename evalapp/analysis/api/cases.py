@@ -140,7 +140,9 @@ class CaseQuery(Paging, ViewQuery):
     )
     tag = serializers.IntegerField(required=False, min_value=1)
     rule = serializers.IntegerField(required=False, min_value=1)
-    broken = serializers.BooleanField(required=False, default=False, help_text="The rule is broken.")
+    failed = serializers.BooleanField(
+        required=False, default=False, help_text="The output fails the rule check."
+    )
     metric = serializers.CharField(max_length=40, required=False, help_text=METRIC_WORDS)
     disagreement = serializers.CharField(
         max_length=40, required=False, help_text="The metric is high and people rate it low."
@@ -190,7 +192,7 @@ class CaseRowSerializer(serializers.Serializer[Any]):
         return {criterion.key: mean for criterion, mean in zip(criteria, row.means, strict=True)}
 
 
-_FLAGS = ("low", "na", "differ", "broken", "unparsed")
+_FLAGS = ("low", "na", "differ", "failed", "unparsed")
 
 
 @route("campaigns/<int:campaign_id>/cases/", "api_cases")

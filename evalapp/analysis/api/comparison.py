@@ -60,7 +60,7 @@ class HumanCellSerializer(serializers.Serializer[Any]):
 
 class RuleShareSerializer(serializers.Serializer[Any]):
     rule = serializers.IntegerField()
-    kept = MeasureSerializer()
+    passed = MeasureSerializer()
 
 
 class TagCountSerializer(serializers.Serializer[Any]):
@@ -85,7 +85,7 @@ class CandidateRowSerializer(serializers.Serializer[Any]):
 
     @extend_schema_field(RuleShareSerializer(many=True))
     def get_rules(self, row: CandidateRow) -> Any:
-        shares = [{"rule": rule, "kept": measure} for rule, measure in row.rules.items()]
+        shares = [{"rule": rule, "passed": measure} for rule, measure in row.rules.items()]
         return RuleShareSerializer(shares, many=True).data
 
 
@@ -165,7 +165,7 @@ class DifferenceSerializer(serializers.Serializer[Any]):
     p_model = MeasureSerializer(source="difference.p_model")
     p_permutation = MeasureSerializer(source="difference.p_permutation")
     win_rate = MeasureSerializer(
-        help_text="Of the candidate; ties count half, and lower wins where the rubric says that lower is better."
+        help_text="Of the candidate; ties count half, and lower wins where lower is better."
     )
     adjusted_p = serializers.FloatField(allow_null=True)
     is_significant = serializers.BooleanField()
