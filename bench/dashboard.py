@@ -128,12 +128,12 @@ def measure(options: argparse.Namespace, home: Path) -> bool:
 
 def computed(campaign: Any, kind: str) -> None:
     """An analysis's job, done in this process; says how long it took and how much memory."""
-    from evalapp.analysis.keeping import Wanted, start_analysis
+    from evalapp.analysis.keeping import AnalysisRequest, start_analysis
     from evalapp.analysis.models import AnalysisKind
     from evalapp.analysis.tasks import compute
 
     began, worked = time.monotonic(), time.process_time()
-    job = start_analysis(campaign=campaign, wanted=Wanted(AnalysisKind(kind)), by=None)
+    job = start_analysis(campaign=campaign, request=AnalysisRequest(AnalysisKind(kind)), by=None)
     compute(job.pk)
     job.refresh_from_db()
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024

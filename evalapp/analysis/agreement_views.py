@@ -74,7 +74,7 @@ def campaign_agreement(request: MemberRequest, campaign_id: int) -> HttpResponse
     context = {
         "station": "results",
         "campaign": campaign,
-        "standing": found.standing,
+        "freshness": found.freshness,
         "filter_form": filter_form_of(request, view, names=names, coverage=found.coverage),
         "criteria": criteria,
         "panel_cells": [

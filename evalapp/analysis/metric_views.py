@@ -37,7 +37,7 @@ def campaign_metrics(request: MemberRequest, campaign_id: int) -> HttpResponse:
     context = {
         "station": "results",
         "campaign": campaign,
-        "standing": shown.standing,
+        "freshness": shown.freshness,
         "filter_form": filter_form_of(request, view, names=shown.names, coverage=shown.coverage),
         "unweighted": [each.name for each in shown.scales if not has_direction(each)],
         "trust": shown.trust if metric and shown.has_answers else [],

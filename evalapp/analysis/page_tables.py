@@ -12,7 +12,7 @@ from evalapp.analysis.comparison import NOBODY, CandidateRow, Comparison, Review
 from evalapp.analysis.differences import ComparedPair, Contradiction, compare_pairs, find_contradiction
 from evalapp.analysis.filtered_scores import FilteredScores, load_filtered
 from evalapp.analysis.filters import ComparisonFilter
-from evalapp.analysis.keeping import Standing, Wanted, is_large
+from evalapp.analysis.keeping import AnalysisRequest, Freshness, is_large
 from evalapp.analysis.kept_agreement import agreement_shown
 from evalapp.analysis.kept_comparison import LargeComparison, large_comparison
 from evalapp.analysis.kept_metrics import ShownMetrics
@@ -43,7 +43,7 @@ class PageTables(TableSource):
 
     def __init__(self, view: ComparisonFilter, *, reviewer_type: str, asked: Asked) -> None:
         self.view, self.reviewer_type, self.asked = view, reviewer_type, asked
-        self.standing: Standing | None = None
+        self.freshness: Freshness | None = None
         """How recent the stored figures are that a table was made of."""
 
     @cached_property
@@ -51,9 +51,11 @@ class PageTables(TableSource):
         """What is stored of a large campaign."""
         if not is_large(self.view.campaign, reviewer_type=self.reviewer_type):
             return None
-        wanted = Wanted(AnalysisKind.COMPARISON, self.reviewer_type, self._score_source, self.view.view)
+        wanted = AnalysisRequest(
+            AnalysisKind.COMPARISON, self.reviewer_type, self._score_source, self.view.view
+        )
         found = large_comparison(self.view.campaign, wanted, reader_id=NOBODY)
-        self.standing = found.standing
+        self.freshness = found.freshness
         return found
 
     @cached_property
@@ -126,13 +128,13 @@ class PageTables(TableSource):
     @cached_property
     def severity(self) -> CampaignSeverity:
         found = severity_shown(self.view, reviewer_type=self.reviewer_type, reader_id=NOBODY)
-        self.standing = found.standing
+        self.freshness = found.freshness
         return found.severity
 
     @cached_property
     def panel(self) -> Panel:
         found = agreement_shown(self.view, reviewer_type=self.reviewer_type, reader_id=NOBODY)
-        self.standing = found.standing
+        self.freshness = found.freshness
         return _computed(found.panel)
 
     @cached_property
@@ -146,8 +148,8 @@ class PageTables(TableSource):
     def note(self) -> str:
         """What has to be said with a table that leaves the page: of when it is, and that it is filtered."""
         as_of = ""
-        if self.standing is not None and self.standing.computed_at is not None:
-            as_of = f"As of {self.standing.computed_at:%-d %B %Y, %H:%M} UTC."
+        if self.freshness is not None and self.freshness.computed_at is not None:
+            as_of = f"As of {self.freshness.computed_at:%-d %B %Y, %H:%M} UTC."
         return " ".join(filter(None, [as_of, FILTERED if self.view.is_filtered else ""]))
 
     @property
@@ -166,7 +168,7 @@ class PageTables(TableSource):
     @cached_property
     def _metrics(self) -> ShownMetrics:
         found = ShownMetrics(self.view, reviewer_type=self.reviewer_type, reader_id=NOBODY)
-        self.standing = found.standing
+        self.freshness = found.freshness
         return found
 
     @cached_property

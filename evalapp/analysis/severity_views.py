@@ -33,7 +33,7 @@ def campaign_severity(request: MemberRequest, campaign_id: int) -> HttpResponse:
         "station": "results",
         "campaign": campaign,
         "severity": found.severity,
-        "standing": found.standing,
+        "freshness": found.freshness,
         "filter_form": filter_form_of(request, view, names=found.names, coverage=found.coverage),
         "has_simulated": found.has_simulated,
         "reviewer_type": reviewer_type,

@@ -88,7 +88,7 @@ def _evidence(
     return {
         "comparison": found.comparison,
         "contest": contest,
-        "standing": found.standing,
+        "freshness": found.freshness,
         "spent": found.spent,
         "usage": found.usage,
         "filter_form": filter_form_of(request, wanted, names=names, coverage=found.coverage),

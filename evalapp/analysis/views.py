@@ -28,7 +28,7 @@ from evalapp.analysis.disagreements import find_disagreements
 from evalapp.analysis.filter_form import filter_form_of, filter_part
 from evalapp.analysis.filtered_scores import load_filtered, shared_part
 from evalapp.analysis.filters import ComparisonFilter, read_filter
-from evalapp.analysis.keeping import Wanted, is_large
+from evalapp.analysis.keeping import AnalysisRequest, is_large
 from evalapp.analysis.kept_comparison import large_comparison
 from evalapp.analysis.large import POINTS_DRAWN
 from evalapp.analysis.listing import filter_list
@@ -143,7 +143,7 @@ def result_detail(request: MemberRequest, campaign_id: int) -> HttpResponse:
     context = {
         "station": "results",
         "campaign": campaign,
-        "standing": None,
+        "freshness": None,
         "drawn_of": 0,
         "comparison": comparison,
         "contradiction": contradiction,
@@ -201,7 +201,7 @@ def _large_context(
 ) -> dict[str, Any]:
     """The same page of a large campaign: the figures that a job has stored, of the whole with counts of now."""
     score_source = "adjudicated" if request.GET.get("score_source") == "adjudicated" else "original"
-    wanted = Wanted(AnalysisKind.COMPARISON, reviewer_type, score_source, chosen.view)
+    wanted = AnalysisRequest(AnalysisKind.COMPARISON, reviewer_type, score_source, chosen.view)
     found = large_comparison(campaign, wanted, reader_id=request.user.pk)
     comparison, contradiction = found.comparison, found.stored.contradiction
     scales = [each for each in comparison.criteria if each.kind == CriterionKind.SCALE]
@@ -214,8 +214,8 @@ def _large_context(
     return {
         "station": "results",
         "campaign": campaign,
-        "standing": found.standing,
-        "is_uncomputed_view": bool(chosen.view) and found.standing.computed_at is None,
+        "freshness": found.freshness,
+        "is_uncomputed_view": bool(chosen.view) and found.freshness.computed_at is None,
         "comparison": comparison,
         "contradiction": contradiction,
         "scales": scales,
@@ -264,7 +264,7 @@ def comparison_csv(request: MemberRequest, campaign_id: int) -> HttpResponse:
         return filter_refused(request, wanted)
     reviewer_type = chosen_reviewer_type(request)
     if is_large(campaign, reviewer_type=reviewer_type):
-        kept = Wanted(AnalysisKind.COMPARISON, reviewer_type, view=wanted.view)
+        kept = AnalysisRequest(AnalysisKind.COMPARISON, reviewer_type, view=wanted.view)
         found = large_comparison(campaign, kept, reader_id=request.user.pk)
         lines = comparison_lines(found.comparison, usage=found.stored.usage)
     else:

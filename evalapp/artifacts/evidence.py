@@ -5,7 +5,7 @@ from typing import NamedTuple
 from evalapp.accounts.models import User
 from evalapp.analysis.campaign_comparison import comparison_of
 from evalapp.analysis.comparison import CandidateRow, Comparison
-from evalapp.analysis.keeping import Standing
+from evalapp.analysis.keeping import Freshness
 from evalapp.analysis.pairs import load_preferences, pair_results
 from evalapp.audit.models import AuditEvent
 from evalapp.audit.queries import events_of
@@ -31,7 +31,7 @@ class Preference(NamedTuple):
 
 class CampaignEvidence(NamedTuple):
     """``row`` and ``comparison`` are None, and ``preferences`` empty, where the reader still reviews here blind.
-    ``standing`` says how far a large campaign's figures are behind.
+    ``freshness`` says how far a large campaign's figures are behind.
     """
 
     campaign: Campaign
@@ -39,7 +39,7 @@ class CampaignEvidence(NamedTuple):
     row: CandidateRow | None
     preferences: list[Preference]
     is_withheld: bool
-    standing: Standing | None = None
+    freshness: Freshness | None = None
 
     @property
     def metrics(self) -> list["NamedMeasure"]:
@@ -126,7 +126,7 @@ def _of_campaign(campaign: Campaign, version: ModelVersion, reader: User | None)
     found = comparison_of(campaign)
     rows = found.comparison.rows
     row = next((row for row in rows if row.candidate.model_version_id == version.pk), None)
-    return CampaignEvidence(campaign, found.comparison, row, [], is_withheld=False, standing=found.standing)
+    return CampaignEvidence(campaign, found.comparison, row, [], is_withheld=False, freshness=found.freshness)
 
 
 def _preferences(campaign: Campaign, version: ModelVersion) -> list[Preference]:

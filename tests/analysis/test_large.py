@@ -15,7 +15,7 @@ from evalapp.analysis.charts import agreement_chart
 from evalapp.analysis.comparison import compare, reviewer_rows
 from evalapp.analysis.differences import compare_pairs, find_contradiction
 from evalapp.analysis.figures import OutdatedError, Subjects, as_json, from_json
-from evalapp.analysis.keeping import Wanted, refresh_analyses, start_analysis, subjects_of
+from evalapp.analysis.keeping import AnalysisRequest, refresh_analyses, start_analysis, subjects_of
 from evalapp.analysis.kept_comparison import large_comparison
 from evalapp.analysis.models import AnalysisKind, StoredAnalysis
 from evalapp.analysis.scores import load_scores
@@ -30,7 +30,7 @@ from tests.factories import answers, make_campaign, review_all, run_scoring
 
 pytestmark = pytest.mark.django_db
 
-COMPARISON = Wanted(AnalysisKind.COMPARISON)
+COMPARISON = AnalysisRequest(AnalysisKind.COMPARISON)
 ROWS = 12
 
 
@@ -48,8 +48,8 @@ def campaign(project: Project, reviewer: User, other_reviewer: User) -> Campaign
     return campaign
 
 
-def computed(campaign: Campaign, wanted: Wanted = COMPARISON, by: User | None = None) -> Job:
-    job = start_analysis(campaign=campaign, wanted=wanted, by=by)
+def computed(campaign: Campaign, wanted: AnalysisRequest = COMPARISON, by: User | None = None) -> Job:
+    job = start_analysis(campaign=campaign, request=wanted, by=by)
     compute(job.pk)
     job.refresh_from_db()
     assert job.state == JobState.SUCCEEDED, job.error
@@ -156,14 +156,14 @@ def test_a_table_and_programs_get_the_same_figures(campaign: Campaign, manager: 
     path = f"projects/{campaign.project.slug}/campaigns/{campaign.pk}/"
     program = program_of(manager)
     nothing = program.get(path + "comparison/").json()
-    assert nothing["standing"]["computed_at"] is None
+    assert nothing["freshness"]["computed_at"] is None
     assert nothing["candidates"][0]["human"][0]["mean"]["reason"] == "not computed yet"
     answer = program.post(path + "analysis/computations/", {"kind": "comparison"})
     assert answer.status_code == 202 and answer.json()["is_over"] is False
     compute(answer.json()["id"])
     told = program.get(path + "comparison/").json()
     expected = compare(load_scores(campaign))
-    assert told["standing"]["reviews_since"] == 0
+    assert told["freshness"]["reviews_since"] == 0
     assert [each["mean"]["value"] for each in told["candidates"][0]["human"]] == [
         cell.mean.value for cell in expected.rows[0].human
     ]
@@ -178,7 +178,7 @@ def test_adjudicated_values_are_computed_when_they_are_asked_for(campaign: Campa
     computed(campaign)
     page = client_of(manager).get(url_of(campaign), {"score_source": "adjudicated"}).text
     assert "are not computed yet" in page
-    computed(campaign, Wanted(AnalysisKind.COMPARISON, "all", "adjudicated"))
+    computed(campaign, AnalysisRequest(AnalysisKind.COMPARISON, "all", "adjudicated"))
     assert StoredAnalysis.objects.filter(part="").count() == 2
     assert (
         "no review has come in since"
@@ -193,7 +193,7 @@ def test_severity_is_fitted_by_a_job_and_shown_under_pseudonyms(
     browser = client_of(manager)
     page = browser.get(url_of(campaign, "severity/")).text
     assert "has not been fitted yet to the 192 scores" in page and "Compute them" in page
-    job = computed(campaign, Wanted(AnalysisKind.SEVERITY), by=manager)
+    job = computed(campaign, AnalysisRequest(AnalysisKind.SEVERITY), by=manager)
     assert job.progress_total and job.stage == "Fitting the model"
     page = browser.get(url_of(campaign, "severity/")).text
     assert "Reviewer 1" in page and "Reviewer 2" in page and str(other_reviewer) not in page
@@ -204,7 +204,7 @@ def test_severity_is_fitted_by_a_job_and_shown_under_pseudonyms(
 
     path = f"projects/{campaign.project.slug}/campaigns/{campaign.pk}/analysis/severity/"
     told = program_of(manager).get(path).json()
-    assert told["standing"]["reviews_since"] == 0 and len(told["reviewers"]) == 2
+    assert told["freshness"]["reviews_since"] == 0 and len(told["reviewers"]) == 2
     assert set(told["reviewers"][0]["by_criterion"]) == {"accuracy", "clarity", "tone", "personalization"}
 
 
@@ -212,8 +212,8 @@ def test_severity_stops_when_it_is_cancelled(
     campaign: Campaign, reviewer: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     review_all(campaign, reviewer, said(-1))
-    wanted = Wanted(AnalysisKind.SEVERITY)
-    job = start_analysis(campaign=campaign, wanted=wanted, by=None)
+    wanted = AnalysisRequest(AnalysisKind.SEVERITY)
+    job = start_analysis(campaign=campaign, request=wanted, by=None)
     rounds = []
 
     def progress(self: Work, done: int, total: int | None = None, stage: str | None = None) -> None:
@@ -233,7 +233,7 @@ def test_too_many_scores_for_the_model_say_so(
     campaign: Campaign, manager: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(severity, "MOST_FITTED", 50)
-    computed(campaign, Wanted(AnalysisKind.SEVERITY))
+    computed(campaign, AnalysisRequest(AnalysisKind.SEVERITY))
     page = client_of(manager).get(url_of(campaign, "severity/")).text
     assert "has 96 scores, and the model is fitted to 50 at most" in page
 
@@ -259,7 +259,7 @@ def test_the_clock_computes_the_first_time_and_when_enough_has_changed(
 
 
 def test_a_failed_computation_is_not_repeated_by_the_clock(campaign: Campaign) -> None:
-    job = start_analysis(campaign=campaign, wanted=COMPARISON, by=None)
+    job = start_analysis(campaign=campaign, request=COMPARISON, by=None)
     Job.objects.filter(pk=job.pk).update(state=JobState.FAILED, error="Broken", finished_at=timezone.now())
     refresh_analyses()
     assert campaign.project.jobs.filter(task=keeping.COMPUTE_TASK).count() == 1

@@ -9,7 +9,7 @@ from django.test.utils import CaptureQueriesContext
 from evalapp.accounts.models import Project, User
 from evalapp.analysis import keeping, severity
 from evalapp.analysis.filters import read_filter
-from evalapp.analysis.keeping import Wanted, standings
+from evalapp.analysis.keeping import AnalysisRequest, stored_freshness
 from evalapp.analysis.kept_agreement import agreement_shown
 from evalapp.analysis.metric_trust import metric_trust
 from evalapp.analysis.models import AnalysisKind, StoredAnalysis
@@ -28,9 +28,9 @@ from tests.factories import answers, make_campaign, review_all, run_scoring
 
 pytestmark = pytest.mark.django_db
 
-AGREEMENT, OF_METRICS = Wanted(AnalysisKind.AGREEMENT), Wanted(AnalysisKind.METRICS)
+AGREEMENT, OF_METRICS = AnalysisRequest(AnalysisKind.AGREEMENT), AnalysisRequest(AnalysisKind.METRICS)
 ROWS = 12
-ALL_KINDS = [Wanted(kind) for kind in AnalysisKind]
+ALL_KINDS = [AnalysisRequest(kind) for kind in AnalysisKind]
 
 
 @pytest.fixture
@@ -115,7 +115,7 @@ def test_agreement_stops_when_it_is_cancelled_and_stores_nothing(
     from evalapp.analysis.tasks import compute
     from evalapp.jobs.work import Work
 
-    job = keeping.start_analysis(campaign=large, wanted=AGREEMENT, by=None)
+    job = keeping.start_analysis(campaign=large, request=AGREEMENT, by=None)
     heard = []
 
     def progress(self: Work, done: int, total: int | None = None, stage: str | None = None) -> None:
@@ -146,8 +146,8 @@ def test_programs_read_the_stored_agreement_and_learn_where_to_ask(large: Campai
         True,
     )
     computed(large, AGREEMENT)
-    (standing,) = program.get(base + "computations/").json()["results"]
-    assert (standing["reviews_since"], standing["is_being_computed"]) == (0, False)
+    (freshness,) = program.get(base + "computations/").json()["results"]
+    assert (freshness["reviews_since"], freshness["is_being_computed"]) == (0, False)
     scores = load_scores(large)
     now = ComputedPanel(scores, scores.names)
     tone = next(each for each in now.criteria if each.key == "tone")
@@ -217,4 +217,4 @@ def test_more_reviewers_take_no_more_queries(large: Campaign, manager: User) -> 
     with CaptureQueriesContext(connection) as queries:
         browser.get(page)
     assert len(queries) <= 24
-    assert [each.wanted for each in standings(large)] == [AGREEMENT]
+    assert [each.request for each in stored_freshness(large)] == [AGREEMENT]

@@ -8,7 +8,7 @@ from evalapp.analysis import keeping, severity
 from evalapp.analysis.comparison import compare
 from evalapp.analysis.filtered_scores import load_filtered
 from evalapp.analysis.filters import read_filter
-from evalapp.analysis.keeping import Wanted, refresh_analyses, start_analysis, view_of
+from evalapp.analysis.keeping import AnalysisRequest, refresh_analyses, start_analysis, view_of
 from evalapp.analysis.models import AnalysisKind, StoredAnalysis
 from evalapp.analysis.severity import severity_of
 from evalapp.analysis.tasks import compute
@@ -41,7 +41,7 @@ def campaign(project: Project, reviewer: User, other_reviewer: User) -> Campaign
 
 
 def computed(campaign: Campaign, kind: AnalysisKind = AnalysisKind.COMPARISON, view: str = "") -> None:
-    job = start_analysis(campaign=campaign, wanted=Wanted(kind, view=view), by=None)
+    job = start_analysis(campaign=campaign, request=AnalysisRequest(kind, view=view), by=None)
     compute(job.pk)
     job.refresh_from_db()
     assert job.state == JobState.SUCCEEDED, job.error
@@ -92,7 +92,7 @@ def test_what_is_stored_of_a_view_is_what_a_request_would_compute(campaign: Camp
     # The order in which an address names its filters does not matter.
     both = f"split=feedback&{INSTITUTIONAL}"
     computed(campaign, view=view_of(campaign, both).view)
-    assert program.get(f"{path}comparison/?{INSTITUTIONAL}&split=feedback").json()["standing"]["computed_at"]
+    assert program.get(f"{path}comparison/?{INSTITUTIONAL}&split=feedback").json()["freshness"]["computed_at"]
 
 
 def test_the_charts_of_a_large_campaign_are_drawn(campaign: Campaign, manager: User) -> None:

@@ -5,7 +5,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from evalapp.accounts.models import Project, User
-from evalapp.analysis.keeping import Wanted
+from evalapp.analysis.keeping import AnalysisRequest
 from evalapp.analysis.metric_trust import metric_trust
 from evalapp.analysis.models import AnalysisKind
 from evalapp.analysis.prediction_powered import PredictionPoweredMean, prediction_powered_means
@@ -186,7 +186,7 @@ def test_many_outputs_are_compared_with_every_metric_by_a_job(
     assert "of so many outputs is not computed yet" in before and "Reviews alone" in before
     refused = program_of(manager).get(api_of(reviewed, "metric-trust"))
     assert refused.status_code == 400 and "kind “metrics”" in refused.text
-    computed(reviewed, Wanted(AnalysisKind.METRICS))
+    computed(reviewed, AnalysisRequest(AnalysisKind.METRICS))
     after = browser.get(url_of(reviewed)).text
     scores = load_scores(reviewed)
     for each in metric_trust(scores):

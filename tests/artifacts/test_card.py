@@ -9,7 +9,7 @@ from huggingface_hub import ModelCard
 
 from evalapp.accounts.models import Project, User
 from evalapp.analysis import keeping
-from evalapp.analysis.keeping import Wanted, start_analysis
+from evalapp.analysis.keeping import AnalysisRequest, start_analysis
 from evalapp.analysis.models import AnalysisKind
 from evalapp.analysis.tasks import compute
 from evalapp.artifacts.card import card_of
@@ -144,7 +144,7 @@ def test_figures_of_a_large_campaign_are_told_with_their_age(
     card = card_of(plain, reader=None)
     assert "undefined: not computed yet" in card and as_of not in card
     assert nobody not in card, "its figures are missing, not its reviews"
-    compute(start_analysis(campaign=reviewed, wanted=Wanted(AnalysisKind.COMPARISON), by=None).pk)
+    compute(start_analysis(campaign=reviewed, request=AnalysisRequest(AnalysisKind.COMPARISON), by=None).pk)
     reviewed.stored_analyses.update(reviews=12)
     card = card_of(plain, reader=None)
     assert "| Tone | 5.000 |" in card and as_of in card and "; 4 of these reviews came in later." in card

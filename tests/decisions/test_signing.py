@@ -79,7 +79,7 @@ def test_signing_a_look_waits_for_no_comparison(
     evaluation = evaluated(campaign_gate, reviewer, engineer)
     monkeypatch.setattr(keeping, "MOST_AT_REQUEST", 10)
     decision = sign(evaluation, manager)
-    assert decision.evidence["standing"]["computed_at"] is None
+    assert decision.evidence["freshness"]["computed_at"] is None
     assert decision.evidence["total"]["reason"] == "not computed yet"
     assert decision.seal
 

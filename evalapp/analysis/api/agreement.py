@@ -321,7 +321,7 @@ class SimpsonList(AnalysisView):
         """Where two candidates' difference points the other way for some value of a metadata field."""
         if (stored := self.stored_comparison(campaign_id)) is None:
             return self.page(check_simpson(self.filtered(campaign_id).scores).found)
-        if stored.standing.computed_at is None:
+        if stored.freshness.computed_at is None:
             raise not_computed(AnalysisKind.COMPARISON)
         return self.page(stored.stored.simpson.found)
 

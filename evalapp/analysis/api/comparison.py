@@ -11,7 +11,7 @@ from evalapp.analysis.api.shared import (
     SCORE_SOURCES,
     AnalysisView,
     CoverageSerializer,
-    StandingSerializer,
+    FreshnessSerializer,
     ViewQuery,
 )
 from evalapp.analysis.comparison import CandidateRow, HumanCell, compare
@@ -133,7 +133,7 @@ class ComparisonSerializer(serializers.Serializer[Any]):
     candidates = CandidateRowSerializer(many=True)
     usage = UsageSerializer(many=True)
     contradiction = ContradictionSerializer(allow_null=True)
-    standing = StandingSerializer(
+    freshness = FreshnessSerializer(
         allow_null=True, help_text="Null where everything was computed for this answer."
     )
 
@@ -196,7 +196,7 @@ class ComparisonDetail(AnalysisView):
     def get(self, campaign_id: int) -> object:
         """Human means per criterion with 95% intervals over items and reviewers, beside the metrics.
 
-        Of a campaign with more than 20,000 scores the counts are of now, and all else as ``standing`` says; of a
+        Of a campaign with more than 20,000 scores the counts are of now, and all else as ``freshness`` says; of a
         filtered view of it the counts, too, once compute/ was asked for it.
         """
         if (found := self.stored_comparison(campaign_id, self.query["score_source"])) is not None:
@@ -219,7 +219,7 @@ class ComparisonDetail(AnalysisView):
             "usage": usage_of(scores),
             "candidates": comparison.rows,
             "contradiction": find_contradiction(scores, comparison),
-            "standing": None,
+            "freshness": None,
         }
 
     def _stored(self, found: LargeComparison) -> dict[str, Any]:
@@ -237,7 +237,7 @@ class ComparisonDetail(AnalysisView):
             "usage": found.stored.usage,
             "candidates": found.comparison.rows,
             "contradiction": found.stored.contradiction,
-            "standing": found.standing,
+            "freshness": found.freshness,
         }
 
 

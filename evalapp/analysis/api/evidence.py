@@ -9,7 +9,7 @@ from evalapp.analysis.api.shared import (
     METRIC_WORDS,
     AnalysisView,
     CoverageSerializer,
-    StandingSerializer,
+    FreshnessSerializer,
     ViewQuery,
     not_computed,
 )
@@ -84,7 +84,7 @@ class SeveritySerializer(serializers.Serializer[Any]):
     candidate_groups = serializers.ListField(child=serializers.ListField(child=serializers.CharField()))
     candidates = AdjustedCandidateSerializer(many=True)
     reviewers = ReviewerSeveritySerializer(many=True)
-    standing = StandingSerializer(
+    freshness = FreshnessSerializer(
         allow_null=True, help_text="Null where the model was fitted for this answer."
     )
     coverage = CoverageSerializer(
@@ -162,13 +162,13 @@ class SeverityDetail(AnalysisView):
         """Candidates as if every reviewer had scored all their answers, and how severe each reviewer is.
 
         Where nothing can be fitted the lists are empty and ``reason`` says why. More than 3,000 scores are
-        fitted by a job, and the figures are as ``standing`` says.
+        fitted by a job, and the figures are as ``freshness`` says.
         """
         view = self.view(campaign_id)
         self.criterion_keys = dict(view.campaign.rubric_version.criteria.values_list("pk", "key"))
         found = severity_shown(view, reviewer_type=self.reviewer_type(), reader_id=self.person.pk)
         shown = {name: getattr(found.severity, name) for name in (*CampaignSeverity._fields, "is_connected")}
-        return {**shown, "standing": found.standing, "coverage": found.coverage}
+        return {**shown, "freshness": found.freshness, "coverage": found.coverage}
 
 
 class MetricsView(AnalysisView):
