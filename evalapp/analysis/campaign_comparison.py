@@ -6,10 +6,10 @@ from functools import cached_property
 
 from evalapp.analysis.comparison import NOBODY, Comparison, compare
 from evalapp.analysis.differences import Contradiction, find_contradiction
-from evalapp.analysis.keeping import AnalysisRequest, Freshness, large_among
-from evalapp.analysis.kept_comparison import large_comparison
+from evalapp.analysis.large_comparison import large_comparison
 from evalapp.analysis.models import AnalysisKind
 from evalapp.analysis.scores import CampaignScores, load_many
+from evalapp.analysis.stored_results import AnalysisRequest, Freshness, large_among
 from evalapp.campaigns.models import Campaign
 
 

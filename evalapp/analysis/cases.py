@@ -8,10 +8,10 @@ from django.utils.text import Truncator
 
 from evalapp.analysis.disagreements import find_disagreements, is_poor, poor_words
 from evalapp.analysis.finder import FINDER_PARTS, Finder, find, finder_from
-from evalapp.analysis.given_levels import Gave, gave_words, outputs_given, read_gave
 from evalapp.analysis.label_cells import LABEL_PARTS, LabelCell, label_cell_from, outputs_in
+from evalapp.analysis.level_filter import Gave, gave_words, outputs_given, read_gave
+from evalapp.analysis.reviewer_differences import Difference, widest_differences
 from evalapp.analysis.scores import Answer, CampaignScores, ReviewedOutput
-from evalapp.analysis.widest import Difference, widest_differences
 from evalapp.campaigns.models import CampaignCandidate, ItemOutput
 from evalapp.core.errors import MissingError
 from evalapp.core.simulated_mark import marked

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from evalapp.analysis.picked import why_no_means
+from evalapp.analysis.finder_campaign import why_no_means
 from evalapp.analysis.scores import CampaignScores, ReviewedOutput
 from evalapp.campaigns.models import AssignmentState, CampaignCandidate
 from evalapp.measure import Measure, signature

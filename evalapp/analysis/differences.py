@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 
 from evalapp.analysis.comparison import CandidateRow, Comparison, HumanCell
-from evalapp.analysis.picked import why_no_means
+from evalapp.analysis.finder_campaign import why_no_means
 from evalapp.analysis.scores import CampaignScores
 from evalapp.campaigns.models import CampaignCandidate
 from evalapp.measure import Measure

@@ -24,7 +24,6 @@ from evalapp.analysis.comparison import (
 from evalapp.analysis.differences import TOTAL, ComparedPair, Contradiction
 from evalapp.analysis.disagreements import DisagreementCount
 from evalapp.analysis.filtered_scores import FilterCoverage, SharedPart
-from evalapp.analysis.marks import CandidateMarks, MarkCount
 from evalapp.analysis.metric_trust import CriterionTrust, MetricTrust
 from evalapp.analysis.prediction_powered import PredictionPoweredMean
 from evalapp.analysis.reviewer_agreement import (
@@ -35,6 +34,7 @@ from evalapp.analysis.reviewer_agreement import (
 )
 from evalapp.analysis.severity import AdjustedCandidate, CampaignSeverity, ReviewerSeverity
 from evalapp.analysis.simpson import FoundParadox, SimpsonCheck
+from evalapp.analysis.span_counts import CandidateMarks, MarkCount
 from evalapp.analysis.unblinding import Unblinding
 from evalapp.analysis.usage import Usage
 from evalapp.campaigns.models import CampaignCandidate

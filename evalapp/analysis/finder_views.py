@@ -23,7 +23,7 @@ from evalapp.analysis.finder import (
     finder_from,
     ties_in_words,
 )
-from evalapp.analysis.picked import pick_found
+from evalapp.analysis.finder_campaign import pick_found
 from evalapp.analysis.scores import CampaignScores
 from evalapp.analysis.views import (
     CASES_PER_PAGE,

@@ -12,7 +12,7 @@ from evalapp.analysis.agreement_tables import (
 from evalapp.analysis.classification import LABEL_COLUMNS
 from evalapp.analysis.differences import ComparedPair
 from evalapp.analysis.pair_tables import pairs_table, strengths_table
-from evalapp.analysis.shown import TableSource
+from evalapp.analysis.table_sources import TableSource
 from evalapp.core.errors import MissingError
 from evalapp.core.tables import Cell, Column, Table
 from evalapp.measure import Measure

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Literal, NamedTuple
 
 from evalapp.analysis.differences import SEED
-from evalapp.analysis.picked import why_no_means
+from evalapp.analysis.finder_campaign import why_no_means
 from evalapp.analysis.scores import CampaignScores
 from evalapp.campaigns.models import Campaign
 from evalapp.measure import Measure, signature

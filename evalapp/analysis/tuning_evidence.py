@@ -5,11 +5,11 @@ from typing import NamedTuple
 from evalapp.analysis.comparison import Comparison, compare
 from evalapp.analysis.filtered_scores import FilterCoverage, load_filtered
 from evalapp.analysis.filters import ComparisonFilter
-from evalapp.analysis.keeping import AnalysisRequest, Freshness, is_large
-from evalapp.analysis.kept_comparison import large_comparison
+from evalapp.analysis.large_comparison import large_comparison
 from evalapp.analysis.models import AnalysisKind
+from evalapp.analysis.stored_results import AnalysisRequest, Freshness, is_large
 from evalapp.analysis.tuning import Contest, contest_of, pairs_from
-from evalapp.analysis.tuning_spent import (
+from evalapp.analysis.tuning_cost import (
     Decoding,
     EarnedBack,
     TrainingCost,

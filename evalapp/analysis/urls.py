@@ -4,12 +4,12 @@ from evalapp.analysis import (
     agreement_views,
     classification_views,
     finder_views,
-    keeping_views,
     metric_views,
     planner_views,
     preference_views,
     quality_views,
     severity_views,
+    stored_result_views,
     sweep_views,
     table_views,
     tuning_views,
@@ -75,7 +75,7 @@ urlpatterns = [
     ),
     path(
         "projects/<slug:slug>/results/<int:campaign_id>/compute/",
-        keeping_views.analysis_compute,
+        stored_result_views.analysis_compute,
         name="analysis_compute",
     ),
     path(

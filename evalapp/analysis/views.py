@@ -13,7 +13,7 @@ from django.views.decorators.http import require_safe
 
 from evalapp.accounts.access import MemberRequest, project_view, signed_in_view
 from evalapp.accounts.permissions import Permission
-from evalapp.analysis.adjudicated import with_adjudicated
+from evalapp.analysis.adjudicated_scores import with_adjudicated
 from evalapp.analysis.agreement import agreement_rows, correlation_rows
 from evalapp.analysis.case import load_case
 from evalapp.analysis.case_lists import cases_at
@@ -28,15 +28,15 @@ from evalapp.analysis.disagreements import find_disagreements
 from evalapp.analysis.filter_form import filter_form_of, filter_part
 from evalapp.analysis.filtered_scores import load_filtered, shared_part
 from evalapp.analysis.filters import ComparisonFilter, read_filter
-from evalapp.analysis.keeping import AnalysisRequest, is_large
-from evalapp.analysis.kept_comparison import large_comparison
-from evalapp.analysis.large import POINTS_DRAWN
+from evalapp.analysis.large_comparison import large_comparison
 from evalapp.analysis.listing import filter_list
-from evalapp.analysis.marks import marks_by_candidate
 from evalapp.analysis.models import AnalysisKind
 from evalapp.analysis.next_step import next_step_after
 from evalapp.analysis.scores import CampaignScores
 from evalapp.analysis.simpson import check_simpson
+from evalapp.analysis.span_counts import marks_by_candidate
+from evalapp.analysis.stored_comparison import POINTS_DRAWN
+from evalapp.analysis.stored_results import AnalysisRequest, is_large
 from evalapp.analysis.tables import comparison_lines
 from evalapp.analysis.unblinding import unblinding_of
 from evalapp.analysis.usage import usage_of

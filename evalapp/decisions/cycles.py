@@ -7,7 +7,7 @@ from evalapp.accounts.models import Project
 from evalapp.analysis.campaign_comparison import CampaignComparison, comparisons_of
 from evalapp.analysis.comparison import CandidateRow, Comparison, HumanCell
 from evalapp.analysis.differences import Contradiction
-from evalapp.analysis.keeping import Freshness
+from evalapp.analysis.stored_results import Freshness
 from evalapp.campaigns.models import Campaign, CampaignState
 from evalapp.datasets.models import DatasetVersion
 from evalapp.decisions.models import Decision

@@ -9,16 +9,16 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from evalapp.accounts.models import Project, User
-from evalapp.analysis import keeping, severity
+from evalapp.analysis import severity, stored_results
 from evalapp.analysis.agreement import correlation_rows
 from evalapp.analysis.charts import agreement_chart
 from evalapp.analysis.comparison import compare, reviewer_rows
 from evalapp.analysis.differences import compare_pairs, find_contradiction
 from evalapp.analysis.figures import OutdatedError, Subjects, as_json, from_json
-from evalapp.analysis.keeping import AnalysisRequest, refresh_analyses, start_analysis, subjects_of
-from evalapp.analysis.kept_comparison import large_comparison
+from evalapp.analysis.large_comparison import large_comparison
 from evalapp.analysis.models import AnalysisKind, StoredAnalysis
 from evalapp.analysis.scores import load_scores
+from evalapp.analysis.stored_results import AnalysisRequest, refresh_analyses, start_analysis, subjects_of
 from evalapp.analysis.tasks import compute
 from evalapp.campaigns.models import Campaign
 from evalapp.jobs.models import Job, JobState
@@ -36,7 +36,7 @@ ROWS = 12
 
 @pytest.fixture(autouse=True)
 def everything_is_large(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(keeping, "MOST_AT_REQUEST", 10)
+    monkeypatch.setattr(stored_results, "MOST_AT_REQUEST", 10)
     monkeypatch.setattr(severity, "MOST_RATINGS", 10)
 
 
@@ -103,7 +103,7 @@ def test_the_page_says_how_many_reviews_ago_and_computes_on_demand(
     waiting = browser.get(url_of(campaign)).text
     assert "waits for its turn" in waiting and "Compute them" not in waiting
     browser.post(url_of(campaign, "compute/"), {"kind": "comparison"})
-    (job,) = campaign.project.jobs.filter(task=keeping.COMPUTE_TASK)
+    (job,) = campaign.project.jobs.filter(task=stored_results.COMPUTE_TASK)
     compute(job.pk)
     assert "no review has come in since" in browser.get(url_of(campaign)).text
 
@@ -130,7 +130,7 @@ def test_metric_and_criterion_are_chosen_on_the_stored_page(campaign: Campaign, 
 def test_few_points_of_many_outputs_are_drawn_and_said(
     campaign: Campaign, manager: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("evalapp.analysis.large.POINTS_DRAWN", 5)
+    monkeypatch.setattr("evalapp.analysis.stored_comparison.POINTS_DRAWN", 5)
     monkeypatch.setattr("evalapp.analysis.views.POINTS_DRAWN", 5)
     computed(campaign)
     assert f"5 of {2 * ROWS} outputs are drawn" in client_of(manager).get(url_of(campaign)).text
@@ -241,7 +241,7 @@ def test_too_many_scores_for_the_model_say_so(
 def test_the_clock_computes_the_first_time_and_when_enough_has_changed(
     campaign: Campaign, reviewer: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    jobs = campaign.project.jobs.filter(task=keeping.COMPUTE_TASK)
+    jobs = campaign.project.jobs.filter(task=stored_results.COMPUTE_TASK)
     refresh_analyses()
     refresh_analyses()
     assert jobs.count() == 1
@@ -249,7 +249,7 @@ def test_the_clock_computes_the_first_time_and_when_enough_has_changed(
     refresh_analyses()
     assert jobs.count() == 1
 
-    monkeypatch.setattr(keeping, "LEAST_CHANGES", 5)
+    monkeypatch.setattr(stored_results, "LEAST_CHANGES", 5)
     review_all(campaign, reviewer, said(-1))
     refresh_analyses()
     assert jobs.count() == 1, "not again within minutes"
@@ -262,7 +262,7 @@ def test_a_failed_computation_is_not_repeated_by_the_clock(campaign: Campaign) -
     job = start_analysis(campaign=campaign, request=COMPARISON, by=None)
     Job.objects.filter(pk=job.pk).update(state=JobState.FAILED, error="Broken", finished_at=timezone.now())
     refresh_analyses()
-    assert campaign.project.jobs.filter(task=keeping.COMPUTE_TASK).count() == 1
+    assert campaign.project.jobs.filter(task=stored_results.COMPUTE_TASK).count() == 1
 
 
 def test_figures_of_another_release_or_of_what_is_gone_count_as_not_computed(
@@ -292,7 +292,7 @@ def test_what_is_no_figure_is_not_stored_unseen() -> None:
 def test_a_small_campaign_is_computed_at_the_request_as_ever(
     project: Project, reviewer: User, manager: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(keeping, "MOST_AT_REQUEST", 10_000)
+    monkeypatch.setattr(stored_results, "MOST_AT_REQUEST", 10_000)
     small = make_campaign(project, [reviewer], rows=2, name="Small")
     review_all(small, reviewer, {"formal": answers(tone=2)})
     page = client_of(manager).get(url_of(small)).text

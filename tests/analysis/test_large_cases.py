@@ -9,7 +9,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from evalapp.accounts.models import Project, User
-from evalapp.analysis import case_lists, keeping
+from evalapp.analysis import case_lists, stored_results
 from evalapp.analysis.finder import find, finder_from
 from evalapp.analysis.scores import load_scores
 from evalapp.campaigns.models import Assignment, Campaign
@@ -96,7 +96,7 @@ def make_large(monkeypatch: pytest.MonkeyPatch) -> None:
     def never(*_: object, **__: object) -> None:
         raise AssertionError("every score was read at the request")
 
-    monkeypatch.setattr(keeping, "MOST_AT_REQUEST", 10)
+    monkeypatch.setattr(stored_results, "MOST_AT_REQUEST", 10)
     monkeypatch.setattr(case_lists, "load_filtered", never)
 
 

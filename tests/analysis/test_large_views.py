@@ -4,13 +4,13 @@ import pytest
 from django.http import QueryDict
 
 from evalapp.accounts.models import Project, User
-from evalapp.analysis import keeping, severity
+from evalapp.analysis import severity, stored_results
 from evalapp.analysis.comparison import compare
 from evalapp.analysis.filtered_scores import load_filtered
 from evalapp.analysis.filters import read_filter
-from evalapp.analysis.keeping import AnalysisRequest, refresh_analyses, start_analysis, view_of
 from evalapp.analysis.models import AnalysisKind, StoredAnalysis
 from evalapp.analysis.severity import severity_of
+from evalapp.analysis.stored_results import AnalysisRequest, refresh_analyses, start_analysis, view_of
 from evalapp.analysis.tasks import compute
 from evalapp.campaigns.models import Campaign
 from evalapp.core.errors import InvalidError
@@ -28,7 +28,7 @@ INSTITUTIONAL = "field.segment=institutional"
 
 @pytest.fixture(autouse=True)
 def everything_is_large(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(keeping, "MOST_AT_REQUEST", 10)
+    monkeypatch.setattr(stored_results, "MOST_AT_REQUEST", 10)
     monkeypatch.setattr(severity, "MOST_RATINGS", 10)
 
 
@@ -64,7 +64,7 @@ def test_a_view_is_asked_for_computed_and_shown_on_its_own_page(campaign: Campai
     asked = browser.post(url_of(campaign, "compute/"), {"kind": "comparison", "view": INSTITUTIONAL})
     assert (asked.status_code, asked["Location"]) == (302, f"{url_of(campaign)}?{INSTITUTIONAL}")
     assert "waits for its turn" in browser.get(asked["Location"]).text
-    (job,) = campaign.project.jobs.filter(task=keeping.COMPUTE_TASK)
+    (job,) = campaign.project.jobs.filter(task=stored_results.COMPUTE_TASK)
     assert job.title == "Compare Segments, a filtered view"
     compute(job.pk)
     page = browser.get(asked["Location"]).text
@@ -126,14 +126,14 @@ def test_the_clock_leaves_views_to_those_who_look(campaign: Campaign, reviewer: 
     computed(campaign, view=INSTITUTIONAL)
     StoredAnalysis.objects.update(changes=-10_000)
     refresh_analyses()
-    going = campaign.project.jobs.filter(task=keeping.COMPUTE_TASK, state=JobState.QUEUED)
+    going = campaign.project.jobs.filter(task=stored_results.COMPUTE_TASK, state=JobState.QUEUED)
     assert [job.params["view"] for job in going] == [""]
 
 
 def test_the_views_that_were_computed_last_are_kept(
     campaign: Campaign, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(keeping, "MOST_VIEWS", 2)
+    monkeypatch.setattr(stored_results, "MOST_VIEWS", 2)
     computed(campaign)
     for client in (1, 2, 3):
         computed(campaign, view=f"field.client={client}")
@@ -147,4 +147,4 @@ def test_a_view_of_what_is_not_there_is_no_job(campaign: Campaign, manager: User
     path = f"projects/{campaign.project.slug}/campaigns/{campaign.pk}/analysis/computations/"
     refused = program_of(manager).post(path, {"kind": "comparison", "view": "reviewers=99"})
     assert "There is no reviewer 99" in problem_in(refused, 400)["message"]
-    assert not campaign.project.jobs.filter(task=keeping.COMPUTE_TASK).exists()
+    assert not campaign.project.jobs.filter(task=stored_results.COMPUTE_TASK).exists()

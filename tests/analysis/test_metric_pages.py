@@ -5,11 +5,11 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from evalapp.accounts.models import Project, User
-from evalapp.analysis.keeping import AnalysisRequest
 from evalapp.analysis.metric_trust import metric_trust
 from evalapp.analysis.models import AnalysisKind
 from evalapp.analysis.prediction_powered import PredictionPoweredMean, prediction_powered_means
 from evalapp.analysis.scores import load_scores
+from evalapp.analysis.stored_results import AnalysisRequest
 from evalapp.campaigns.models import Campaign, CampaignCandidate
 from evalapp.measure import Measure
 from evalapp.metrics.registry import METRICS

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from evalapp.accounts.models import Project, User
-from evalapp.analysis import keeping
+from evalapp.analysis import stored_results
 from evalapp.analysis.example_fields import example_fields
 from evalapp.analysis.scores import load_scores
 from evalapp.analysis.simpson import check_simpson
@@ -63,7 +63,7 @@ def test_a_comparison_and_its_cases_are_filtered_by_it(
     page = browser.get(f"{address}?field.client.segment=institutional").text
     assert "a filtered view of 12 of 36 items" in page
     if large:
-        monkeypatch.setattr(keeping, "MOST_AT_REQUEST", 10)
+        monkeypatch.setattr(stored_results, "MOST_AT_REQUEST", 10)
     cases = browser.get(f"{address}cases/?field.client.segment=institutional&field.client.desk.floor=1")
     assert cases.context["page"].paginator.count == 2 * 6
     dotted = browser.get(f"{address}cases/?field.a.b=dotted")

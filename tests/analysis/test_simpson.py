@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import pytest
 
 from evalapp.accounts.models import Project, User
-from evalapp.analysis import keeping
+from evalapp.analysis import stored_results
 from evalapp.analysis.scores import load_scores
 from evalapp.analysis.simpson import check_simpson
 from evalapp.campaigns.models import Campaign
@@ -85,7 +85,7 @@ def test_no_difference_and_no_field_are_said(
 def test_of_a_large_campaign_a_job_finds_the_same(
     campaign: Campaign, manager: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(keeping, "MOST_AT_REQUEST", 10)
+    monkeypatch.setattr(stored_results, "MOST_AT_REQUEST", 10)
     path = f"projects/{campaign.project.slug}/campaigns/{campaign.pk}/analysis/simpson/"
     page = f"/projects/{campaign.project.slug}/results/{campaign.pk}/"
     assert "not tested (not computed yet)." in client_of(manager).get(page).text

@@ -6,13 +6,13 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from evalapp.accounts.models import Project, User
-from evalapp.analysis import keeping
+from evalapp.analysis import stored_results
 from evalapp.analysis.campaign_comparison import comparisons_of
 from evalapp.analysis.comparison import compare
 from evalapp.analysis.differences import find_contradiction
-from evalapp.analysis.keeping import AnalysisRequest, start_analysis
 from evalapp.analysis.models import AnalysisKind
 from evalapp.analysis.scores import load_scores
+from evalapp.analysis.stored_results import AnalysisRequest, start_analysis
 from evalapp.analysis.tasks import compute
 from evalapp.campaigns.models import Campaign
 from evalapp.core.errors import ConflictError
@@ -35,7 +35,7 @@ SAID = {
 
 @pytest.fixture(autouse=True)
 def everything_is_large(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(keeping, "MOST_AT_REQUEST", 10)
+    monkeypatch.setattr(stored_results, "MOST_AT_REQUEST", 10)
 
 
 @pytest.fixture

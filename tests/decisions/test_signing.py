@@ -8,7 +8,7 @@ import pytest
 from django.db import IntegrityError, transaction
 
 from evalapp.accounts.models import Project, User
-from evalapp.analysis import keeping
+from evalapp.analysis import stored_results
 from evalapp.core.errors import ConflictError, InvalidError, NotAllowedError
 from evalapp.decisions.dossiers import dossier_lines
 from evalapp.decisions.models import Decision
@@ -77,7 +77,7 @@ def test_signing_a_look_waits_for_no_comparison(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     evaluation = evaluated(campaign_gate, reviewer, engineer)
-    monkeypatch.setattr(keeping, "MOST_AT_REQUEST", 10)
+    monkeypatch.setattr(stored_results, "MOST_AT_REQUEST", 10)
     decision = sign(evaluation, manager)
     assert decision.evidence["freshness"]["computed_at"] is None
     assert decision.evidence["total"]["reason"] == "not computed yet"

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 
 from evalapp.accounts.models import Project, User
 from evalapp.analysis.comparison import compare
-from evalapp.analysis.marks import marks_by_candidate
 from evalapp.analysis.scores import load_scores
+from evalapp.analysis.span_counts import marks_by_candidate
 from evalapp.campaigns.models import Campaign
 from evalapp.core.errors import InvalidError
 from evalapp.exports.files import rating_lines

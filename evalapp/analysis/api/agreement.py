@@ -5,9 +5,9 @@ from typing import Any
 from rest_framework import serializers
 
 from evalapp.analysis.agreement import agreement_rows, correlation_rows
+from evalapp.analysis.agreement_result import agreement_result
 from evalapp.analysis.api.shared import METRIC_WORDS, AnalysisView, ViewQuery, not_computed
 from evalapp.analysis.choosing import chosen_criterion, chosen_pair
-from evalapp.analysis.kept_agreement import agreement_shown
 from evalapp.analysis.models import AnalysisKind
 from evalapp.analysis.reviewer_agreement import (
     AgreementOn,
@@ -203,7 +203,7 @@ class PanelView(AnalysisView):
     def panel(self, campaign_id: int) -> Panel:
         """What the URL filters to. Raises InvalidError where a job has not computed it yet."""
         view = self.view(campaign_id)
-        panel = agreement_shown(view, reviewer_type=self.reviewer_type(), reader_id=self.person.pk).panel
+        panel = agreement_result(view, reviewer_type=self.reviewer_type(), reader_id=self.person.pk).panel
         if panel is None:
             raise not_computed(AnalysisKind.AGREEMENT)
         return panel

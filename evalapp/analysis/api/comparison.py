@@ -5,7 +5,7 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from evalapp.analysis.adjudicated import with_adjudicated
+from evalapp.analysis.adjudicated_scores import with_adjudicated
 from evalapp.analysis.api.shared import (
     REVIEWER_TYPES,
     SCORE_SOURCES,
@@ -16,7 +16,7 @@ from evalapp.analysis.api.shared import (
 )
 from evalapp.analysis.comparison import CandidateRow, HumanCell, compare
 from evalapp.analysis.differences import ComparedPair, compare_pairs, find_contradiction
-from evalapp.analysis.kept_comparison import LargeComparison
+from evalapp.analysis.large_comparison import LargeComparison
 from evalapp.analysis.usage import usage_of
 from evalapp.api.fields import MeasureSerializer, Paging
 from evalapp.api.operations import operation, route

@@ -3,8 +3,14 @@
 from rest_framework import serializers
 
 from evalapp.analysis.api.shared import REVIEWER_TYPES, SCORE_SOURCES, AnalysisView, FreshnessSerializer
-from evalapp.analysis.keeping import AnalysisRequest, Freshness, start_analysis, stored_freshness, view_of
 from evalapp.analysis.models import AnalysisKind
+from evalapp.analysis.stored_results import (
+    AnalysisRequest,
+    Freshness,
+    start_analysis,
+    stored_freshness,
+    view_of,
+)
 from evalapp.api.fields import Body, Paging, Text
 from evalapp.api.operations import operation, route
 from evalapp.jobs.api import JobSerializer

@@ -5,9 +5,9 @@ from typing import Any
 from rest_framework import serializers
 
 from evalapp.analysis.api.shared import AnalysisView, SampledItemsSerializer
+from evalapp.analysis.item_sample import sampled_scores
 from evalapp.analysis.planner import design_of_campaign, detectable, plan, variances_of
 from evalapp.analysis.planner_forms import MOST_AIMS, PARTS, PlanForm
-from evalapp.analysis.sampled import sampled_scores
 from evalapp.analysis.scores import CampaignScores
 from evalapp.api.fields import Body, List, MeasureSerializer, Number, Text, Whole
 from evalapp.api.operations import operation, route

@@ -7,9 +7,9 @@ from rest_framework import serializers
 
 from evalapp.analysis.filtered_scores import FilteredScores, load_filtered
 from evalapp.analysis.filters import ComparisonFilter, is_filter, read_filter
-from evalapp.analysis.keeping import AnalysisRequest, is_large
-from evalapp.analysis.kept_comparison import LargeComparison, large_comparison
+from evalapp.analysis.large_comparison import LargeComparison, large_comparison
 from evalapp.analysis.models import AnalysisKind
+from evalapp.analysis.stored_results import AnalysisRequest, is_large
 from evalapp.api.fields import Query
 from evalapp.campaigns.api.campaigns import OpenedCampaignView
 from evalapp.core.errors import InvalidError

@@ -7,7 +7,11 @@ from evalapp.analysis import metric_trust
 from evalapp.analysis.figures import OutdatedError, from_json
 from evalapp.analysis.filtered_scores import FilterCoverage, FilteredScores, load_filtered
 from evalapp.analysis.filters import ComparisonFilter
-from evalapp.analysis.keeping import (
+from evalapp.analysis.metric_trust import CriterionTrust, computed_metrics
+from evalapp.analysis.models import AnalysisKind, StoredAnalysis
+from evalapp.analysis.prediction_powered import PredictionPoweredMean, prediction_powered_means
+from evalapp.analysis.scores import CampaignScores, metric_named
+from evalapp.analysis.stored_results import (
     AnalysisRequest,
     Freshness,
     figures_of,
@@ -16,10 +20,6 @@ from evalapp.analysis.keeping import (
     stored_of,
     subjects_of,
 )
-from evalapp.analysis.metric_trust import CriterionTrust, computed_metrics
-from evalapp.analysis.models import AnalysisKind, StoredAnalysis
-from evalapp.analysis.prediction_powered import PredictionPoweredMean, prediction_powered_means
-from evalapp.analysis.scores import CampaignScores, metric_named
 from evalapp.metrics.metric import MetricDescription
 from evalapp.metrics.registry import HEADLINE_METRIC
 from evalapp.reviews.counts import CampaignCounts, campaign_counts
@@ -27,7 +27,7 @@ from evalapp.reviews.pseudonyms import ReviewerNames, shown_names
 from evalapp.rubrics.models import Criterion, CriterionKind
 
 
-class ShownMetrics:
+class MetricsResult:
     """Worked out as it is asked for. ``reviewer_type`` as in `load_scores`.
 
     What every metric says of every criterion is stored where there are more than `metric_trust.MOST_OUTPUTS`

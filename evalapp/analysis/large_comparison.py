@@ -4,7 +4,18 @@ from dataclasses import dataclass, replace
 
 from evalapp.analysis.comparison import CandidateRow, Comparison, ReviewerRow
 from evalapp.analysis.figures import OutdatedError, Subjects
-from evalapp.analysis.keeping import (
+from evalapp.analysis.models import ScoreSource, StoredAnalysis
+from evalapp.analysis.stored_comparison import (
+    PageParts,
+    StoredComparison,
+    StoredParts,
+    chosen_in,
+    counted_reviewers,
+    nothing_stored,
+    stored_comparison,
+    with_counts,
+)
+from evalapp.analysis.stored_results import (
     AnalysisRequest,
     Freshness,
     figures_of,
@@ -12,17 +23,6 @@ from evalapp.analysis.keeping import (
     stored_of,
     subjects_of,
 )
-from evalapp.analysis.large import (
-    Asked,
-    Chosen,
-    StoredComparison,
-    chosen_in,
-    counted_reviewers,
-    nothing_stored,
-    stored_comparison,
-    with_counts,
-)
-from evalapp.analysis.models import ScoreSource, StoredAnalysis
 from evalapp.campaigns.models import Campaign
 from evalapp.metrics.metric import MetricDescription
 from evalapp.reviews.counts import campaign_counts
@@ -53,9 +53,9 @@ class LargeComparison:
         reference: CandidateRow | None = None,
         criterion: Criterion | None = None,
         metric: MetricDescription | None = None,
-    ) -> Chosen:
+    ) -> StoredParts:
         """What is stored of these, in one read; nothing where nothing is."""
-        asked = Asked(reference, criterion, metric)
+        asked = PageParts(reference, criterion, metric)
         figures = {}
         if self.row is not None:
             figures = figures_of(self.campaign, self.request, *asked.parts.values())

@@ -11,8 +11,8 @@ from django.views.decorators.http import require_POST
 
 from evalapp.accounts.access import MemberRequest, project_view
 from evalapp.accounts.permissions import Permission
-from evalapp.analysis.keeping import AnalysisRequest, start_analysis, view_of
 from evalapp.analysis.models import AnalysisKind, ReviewerType, ScoreSource
+from evalapp.analysis.stored_results import AnalysisRequest, start_analysis, view_of
 from evalapp.analysis.views import campaign_or_missing
 from evalapp.core.errors import InvalidError
 from evalapp.core.http import field_errors

@@ -5,7 +5,10 @@ from typing import NamedTuple
 from evalapp.analysis.figures import OutdatedError, from_json
 from evalapp.analysis.filtered_scores import FilterCoverage, load_filtered
 from evalapp.analysis.filters import ComparisonFilter
-from evalapp.analysis.keeping import (
+from evalapp.analysis.models import AnalysisKind
+from evalapp.analysis.reviewer_agreement import ComputedPanel, Panel
+from evalapp.analysis.stored_agreement import StoredPanel
+from evalapp.analysis.stored_results import (
     AnalysisRequest,
     Freshness,
     figures_of,
@@ -14,14 +17,11 @@ from evalapp.analysis.keeping import (
     stored_of,
     subjects_of,
 )
-from evalapp.analysis.large_agreement import StoredPanel
-from evalapp.analysis.models import AnalysisKind
-from evalapp.analysis.reviewer_agreement import ComputedPanel, Panel
 from evalapp.reviews.counts import campaign_counts
 from evalapp.reviews.pseudonyms import shown_names
 
 
-class ShownAgreement(NamedTuple):
+class AgreementResult(NamedTuple):
     """``panel`` is None where a job has not computed any yet. ``freshness`` is None where it was worked out just
     now; ``coverage`` where nothing is filtered, and of a view that nothing is stored of.
     """
@@ -32,14 +32,14 @@ class ShownAgreement(NamedTuple):
     has_simulated: bool
 
 
-def agreement_shown(view: ComparisonFilter, *, reviewer_type: str, reader_id: int | None) -> ShownAgreement:
+def agreement_result(view: ComparisonFilter, *, reviewer_type: str, reader_id: int | None) -> AgreementResult:
     """``reviewer_type`` as in `load_scores`. ``reader_id`` None: nobody is called "You"."""
     campaign = view.campaign
     if not is_large(campaign, reviewer_type=reviewer_type):
         scores, coverage, _ = load_filtered(view, reviewer_type=reviewer_type)
         names = shown_names(campaign, numbers=scores.numbers, reader_id=reader_id)
         is_simulated = any(answer.is_simulated for answer in scores.answers)
-        return ShownAgreement(ComputedPanel(scores, names), None, coverage, is_simulated)
+        return AgreementResult(ComputedPanel(scores, names), None, coverage, is_simulated)
     request = AnalysisRequest(AnalysisKind.AGREEMENT, reviewer_type, view=view.view)
     subjects, stored = subjects_of(campaign), stored_of(campaign, request)
     panel = coverage = None
@@ -56,4 +56,4 @@ def agreement_shown(view: ComparisonFilter, *, reviewer_type: str, reader_id: in
             panel = stored = None
     counts = campaign_counts(campaign, reviewer_type=reviewer_type)
     freshness = freshness_of(campaign, request, stored, counts)
-    return ShownAgreement(panel, freshness, coverage, True in counts.simulated)
+    return AgreementResult(panel, freshness, coverage, True in counts.simulated)

@@ -13,11 +13,11 @@ from evalapp.accounts.models import User
 from evalapp.analysis.figures import Subjects, as_json, format_number
 from evalapp.analysis.filtered_scores import load_filtered
 from evalapp.analysis.filters import ComparisonFilter, read_filter
-from evalapp.analysis.large import AgainstMetric, StoredComparison, comparison_parts
-from evalapp.analysis.large_agreement import agreement_parts
-from evalapp.analysis.large_metrics import metrics_parts
 from evalapp.analysis.models import AnalysisKind, ReviewerType, ScoreSource, StoredAnalysis
 from evalapp.analysis.severity import severity_of
+from evalapp.analysis.stored_agreement import agreement_parts
+from evalapp.analysis.stored_comparison import AgainstMetric, StoredComparison, comparison_parts
+from evalapp.analysis.stored_metrics import metrics_parts
 from evalapp.campaigns.models import Campaign, CampaignCandidate, CampaignState
 from evalapp.charts.chart import Chart
 from evalapp.core.errors import InvalidError
