@@ -14,7 +14,7 @@ from evalapp.rubrics.models import Criterion, CriterionKind
 from evalapp.stats.ratings import Ratings
 from evalapp.stats.strata import LEAST_ITEMS, Paradox, Stratified, paradoxes, sides_of, stratify
 
-# A field with more values is a name or a number; its strata would be single items.
+# A field with more values is a name or a number; its subgroups would be single items.
 MOST_STRATA = 12
 # So many are read; a page folds the others, and a report counts them.
 MOST_TOLD = 5
@@ -22,7 +22,7 @@ _MOST_NAMED = 3
 
 
 class FoundParadox(NamedTuple):
-    """``higher`` has the higher mean overall; inside the telling strata ``lower`` has. ``alike`` are other fields that
+    """``higher`` has the higher mean overall; inside the telling subgroups ``lower`` has. ``alike`` are other fields that
     divide the items just as ``field`` does.
     """
 
@@ -39,7 +39,7 @@ class FoundParadox(NamedTuple):
 
     @property
     def query(self) -> str:
-        """The filter of the surest stratum, as a part of an address."""
+        """The filter of the surest subgroup, as a part of an address."""
         chosen = [("candidates", candidate.pk) for candidate in (self.higher, self.lower)]
         return urlencode([*chosen, (FIELD + self.field, self.paradox.telling[0].name)])
 
@@ -53,7 +53,7 @@ class FoundParadox(NamedTuple):
         inside = ", ".join(
             f"{each.name} {abs(each.difference):.2f} below ({each.items} items)" for each in telling
         )
-        if self.paradox.kind == "stratum":
+        if self.paradox.kind == "subgroup":
             p = self.paradox.adjusted_p or 0.0
             sure = "p < 0.001" if p < 0.001 else f"p = {p:.3f}"
             where = (

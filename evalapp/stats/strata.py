@@ -14,7 +14,7 @@ from evalapp.stats.ratings import Ratings
 from evalapp.stats.resampling import Array, require_level
 
 Key = TypeVar("Key", bound=Hashable)
-Kind = Literal["stratum", "most", "all"]
+Kind = Literal["subgroup", "most", "all"]
 
 LEAST_ITEMS = 10
 # A difference of rounding points nowhere.
@@ -61,7 +61,7 @@ class Stratified:
 
 
 class Paradox(NamedTuple):
-    """``kind``: a stratum points the other way significantly ("stratum"), more than half of them do although
+    """``kind``: a stratum points the other way significantly ("subgroup"), more than half of them do although
     the whole is significant ("most"), or every one does because the mixes of items differ ("all").
     The last is the paradox in its strict sense. ``telling`` are the strata that say so, the surest first.
     """
@@ -154,7 +154,7 @@ def paradoxes(found: Mapping[Key, Stratified], *, level: float = 0.95) -> dict[K
             continue
         significant = tuple(each for each in opposite if inside[key, each.name] < alpha)
         if significant:
-            result[key] = Paradox("stratum", stratified, significant, inside[key, significant[0].name])
+            result[key] = Paradox("subgroup", stratified, significant, inside[key, significant[0].name])
         elif len(opposite) == len(stratified.strata) and mixes[key] < alpha:
             result[key] = Paradox("all", stratified, tuple(opposite), None)
         elif 2 * len(opposite) > len(stratified.strata) and wholes[key] < alpha:

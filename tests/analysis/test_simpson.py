@@ -33,7 +33,7 @@ def campaign(project: Project, panel: Sequence[User]) -> Campaign:
 
 def test_the_stratum_is_named_with_its_numbers(campaign: Campaign) -> None:
     found = check_simpson(load_scores(campaign))
-    # The client's number has 36 values: those are names, not strata.
+    # The client's number has 36 values: those are names, not subgroups.
     assert found.fields == ["region", "segment"]
     assert [(each.criterion.key, each.field) for each in found.found] == [
         ("tone", "segment"),
@@ -59,13 +59,13 @@ def test_the_page_and_the_api_say_it_and_lead_to_the_items(campaign: Campaign, m
         .get(f"projects/{campaign.project.slug}/campaigns/{campaign.pk}/analysis/simpson/")
         .json()["results"]
     )
-    assert [(row["criterion"], row["kind"], row["strata"][0]["stratum"]) for row in told] == [
-        ("tone", "stratum", "institutional"),
-        ("total", "stratum", "institutional"),
+    assert [(row["criterion"], row["kind"], row["subgroups"][0]["subgroup"]) for row in told] == [
+        ("tone", "subgroup", "institutional"),
+        ("total", "subgroup", "institutional"),
     ]
     inside = client_of(manager).get(f"{path}?{told[0]['view']}").text
     assert "a filtered view of 12 of 36 items" in inside
-    # Inside one stratum there is nothing to turn round.
+    # Inside one subgroup there is nothing to turn round.
     assert "changes direction inside" not in inside
 
 

@@ -67,7 +67,7 @@ def test_berkeley_is_told_with_its_numbers() -> None:
 
     told = paradoxes({"admitted": found})["admitted"]
 
-    assert told.kind == "stratum"
+    assert told.kind == "subgroup"
     assert [each.name for each in told.telling] == ["A"]
     assert told.adjusted_p is not None and told.adjusted_p < 0.001
 
@@ -101,7 +101,7 @@ def test_a_stratum_that_prefers_the_other_is_told_in_a_paired_design() -> None:
 
     told = paradoxes({"tone": found})["tone"]
 
-    assert (told.kind, [each.name for each in told.telling]) == ("stratum", ["institutional"])
+    assert (told.kind, [each.name for each in told.telling]) == ("subgroup", ["institutional"])
     assert told.telling[0].items == 20
 
 

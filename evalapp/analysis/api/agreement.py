@@ -132,27 +132,27 @@ class ConfusedLevelsSerializer(serializers.Serializer[Any]):
         return [item for _, item, _ in row.item_outputs]
 
 
-class StratumSerializer(serializers.Serializer[Any]):
-    stratum = serializers.CharField(source="name")
+class SubgroupSerializer(serializers.Serializer[Any]):
+    subgroup = serializers.CharField(source="name")
     items = serializers.IntegerField()
     difference = serializers.FloatField()
     p = MeasureSerializer()
 
 
 class ParadoxSerializer(serializers.Serializer[Any]):
-    """``higher`` less ``lower`` is above 0 overall, and below it where the ``strata`` say."""
+    """``higher`` less ``lower`` is above 0 overall, and below it in the ``subgroups``."""
 
     criterion = serializers.CharField(source="criterion.key")
     higher = serializers.IntegerField(source="higher.pk")
     lower = serializers.IntegerField(source="lower.pk")
     field = serializers.CharField()
-    kind = serializers.ChoiceField(choices=["stratum", "most", "all"], source="paradox.kind")
+    kind = serializers.ChoiceField(choices=["subgroup", "most", "all"], source="paradox.kind")
     overall = serializers.FloatField()
     items = serializers.IntegerField(source="paradox.stratified.items")
     adjusted_p = serializers.FloatField(source="paradox.adjusted_p", allow_null=True)
-    strata = StratumSerializer(many=True, source="paradox.telling")
+    subgroups = SubgroupSerializer(many=True, source="paradox.telling")
     sentence = serializers.CharField()
-    view = serializers.CharField(source="query", help_text="The surest stratum as a filter.")
+    view = serializers.CharField(source="query", help_text="The surest subgroup as a filter.")
 
 
 class OfCriterionQuery(ViewQuery):
