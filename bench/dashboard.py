@@ -106,7 +106,7 @@ def measure(options: argparse.Namespace, home: Path) -> bool:
     mended = mend_counts(campaign=campaign)
     said = "as the counts that were kept" if mended.is_sound else f"but the counts differ: {mended}"
     print(f"counted anew in {time.monotonic() - began:.1f} s, {said}", flush=True)
-    address = f"/projects/{campaign.project.slug}/compare/{campaign.pk}/"
+    address = f"/projects/{campaign.project.slug}/results/{campaign.pk}/"
     times = {}
     with web_server(home, PORT):
         times["counts alone"] = look(address, cookie, options.looks, "are not computed yet")
@@ -128,12 +128,12 @@ def measure(options: argparse.Namespace, home: Path) -> bool:
 
 def computed(campaign: Any, kind: str) -> None:
     """An analysis's job, done in this process; says how long it took and how much memory."""
-    from evalapp.analysis.keeping import Wanted, start_analysis
     from evalapp.analysis.models import AnalysisKind
+    from evalapp.analysis.stored_results import AnalysisRequest, start_analysis
     from evalapp.analysis.tasks import compute
 
     began, worked = time.monotonic(), time.process_time()
-    job = start_analysis(campaign=campaign, wanted=Wanted(AnalysisKind(kind)), by=None)
+    job = start_analysis(campaign=campaign, request=AnalysisRequest(AnalysisKind(kind)), by=None)
     compute(job.pk)
     job.refresh_from_db()
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024

@@ -32,6 +32,13 @@ REPLACED = {
     r"what the reviews are worth": "review quality",
     r"weekly draws?": "weekly sample",
     r"judgements?": "review, preference",
+    r"what .{1,40} can detect": "statistical power",
+    r"told from none|chance alone would": "not significant",
+    r"rules? kept|rules? broken|keeps? each rule": "passed, failed",
+    r"unsaid|labels? said|without a label said": "predicted label, unparsed",
+    r"probability of superiority": "win rate",
+    r"reversals?|simpson.s trap": "Simpson's paradox check",
+    r"(see|back to|go to|again from|page of) the comparisons?": "results",
 }
 OLD = re.compile(r"\b(" + "|".join(REPLACED) + r")\b", re.IGNORECASE)
 # Where an old word is the right one.

@@ -2,7 +2,7 @@ from django.urls import path
 
 from evalapp.adjudication.views import appeals, change_requests, desk, discussions
 
-_CAMPAIGN = "projects/<slug:slug>/compare/<int:campaign_id>"
+_CAMPAIGN = "projects/<slug:slug>/results/<int:campaign_id>"
 _MINE = "reviews/<uuid:key>/<int:slot>"
 
 urlpatterns = [

@@ -2,7 +2,7 @@
 
 from evalapp.analysis.choosing import chosen_criterion, chosen_measure, chosen_pair
 from evalapp.analysis.reviewer_agreement import ANCHORS, MEASURES, MOST_REVIEWERS, SHARES, Panel
-from evalapp.analysis.shown import Asked
+from evalapp.analysis.table_sources import TableQuery
 from evalapp.core.tables import Cell, Column, Table
 from evalapp.rubrics.models import Criterion
 
@@ -30,7 +30,7 @@ def panel_table(panel: Panel) -> Table | None:
     return Table("panel", "Agreement by criterion", columns, rows, BASE_OVERLAP)
 
 
-def beside_others_table(panel: Panel, asked: Asked) -> Table | None:
+def beside_others_table(panel: Panel, asked: TableQuery) -> Table | None:
     """Each reviewer beside the others on the chosen criterion."""
     criterion = _criterion(panel, asked)
     if criterion is None:
@@ -44,7 +44,7 @@ def beside_others_table(panel: Panel, asked: Asked) -> Table | None:
     return Table("beside-others", title, columns, rows, BASE_OVERLAP)
 
 
-def matrix_table(panel: Panel, asked: Asked) -> Table | None:
+def matrix_table(panel: Panel, asked: TableQuery) -> Table | None:
     """The chosen measure of every two reviewers."""
     criterion = _criterion(panel, asked)
     if criterion is None or len(panel.people(criterion)) > MOST_REVIEWERS:
@@ -57,7 +57,7 @@ def matrix_table(panel: Panel, asked: Asked) -> Table | None:
     return Table("matrix", title, columns, rows, BASE_OVERLAP)
 
 
-def confusion_table(panel: Panel, asked: Asked) -> Table | None:
+def confusion_table(panel: Panel, asked: TableQuery) -> Table | None:
     """How often the first of two people gave each level where the second gave each."""
     criterion = _criterion(panel, asked)
     chosen = criterion and chosen_pair(panel, criterion, asked.get("first", ""), asked.get("second", ""))
@@ -74,5 +74,5 @@ def confusion_table(panel: Panel, asked: Asked) -> Table | None:
     return Table("confusion", title, columns, rows, f"Counts of outputs. {BASE_OVERLAP}")
 
 
-def _criterion(panel: Panel, asked: Asked) -> Criterion | None:
+def _criterion(panel: Panel, asked: TableQuery) -> Criterion | None:
     return chosen_criterion(panel.criteria, asked.get("criterion", ""))

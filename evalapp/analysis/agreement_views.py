@@ -9,10 +9,10 @@ from django.views.decorators.http import require_safe
 
 from evalapp.accounts.access import MemberRequest, project_view
 from evalapp.accounts.permissions import Permission
+from evalapp.analysis.agreement_result import agreement_result
 from evalapp.analysis.choosing import chosen_criterion, chosen_measure, chosen_pair
 from evalapp.analysis.filter_form import filter_form_of
 from evalapp.analysis.filters import read_filter
-from evalapp.analysis.kept_agreement import agreement_shown
 from evalapp.analysis.reviewer_agreement import (
     ANCHORS,
     MEASURES,
@@ -64,7 +64,7 @@ def campaign_agreement(request: MemberRequest, campaign_id: int) -> HttpResponse
     view = read_filter(campaign, request.GET)
     if view.problems:
         return filter_refused(request, view)
-    found = agreement_shown(view, reviewer_type=reviewer_type, reader_id=request.user.pk)
+    found = agreement_result(view, reviewer_type=reviewer_type, reader_id=request.user.pk)
     panel = found.panel
     names = panel.names if panel else shown_names(campaign, reader_id=request.user.pk)
     criteria = panel.criteria if panel else []
@@ -72,9 +72,9 @@ def campaign_agreement(request: MemberRequest, campaign_id: int) -> HttpResponse
     measure = chosen_measure(request.GET.get("measure", ""))
     rows = [panel.overall(each) for each in criteria] if panel else []
     context = {
-        "station": "compare",
+        "station": "results",
         "campaign": campaign,
-        "standing": found.standing,
+        "freshness": found.freshness,
         "filter_form": filter_form_of(request, view, names=names, coverage=found.coverage),
         "criteria": criteria,
         "panel_cells": [

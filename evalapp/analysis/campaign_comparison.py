@@ -6,22 +6,22 @@ from functools import cached_property
 
 from evalapp.analysis.comparison import NOBODY, Comparison, compare
 from evalapp.analysis.differences import Contradiction, find_contradiction
-from evalapp.analysis.keeping import Standing, Wanted, large_among
-from evalapp.analysis.kept_comparison import large_comparison
+from evalapp.analysis.large_comparison import large_comparison
 from evalapp.analysis.models import AnalysisKind
 from evalapp.analysis.scores import CampaignScores, load_many
+from evalapp.analysis.stored_results import AnalysisRequest, Freshness, large_among
 from evalapp.campaigns.models import Campaign
 
 
 @dataclass(frozen=True)
 class CampaignComparison:
-    """``standing`` says how far a large campaign's figures are behind, beside counts of now; it is None where all
+    """``freshness`` says how far a large campaign's figures are behind, beside counts of now; it is None where all
     was worked out just now.
     """
 
     campaign: Campaign
     comparison: Comparison
-    standing: Standing | None
+    freshness: Freshness | None
     find: Callable[[], Contradiction | None]
 
     @cached_property
@@ -32,7 +32,7 @@ class CampaignComparison:
     @property
     def is_computed(self) -> bool:
         """False where a job has yet to compute the figures: each then says so."""
-        return self.standing is None or self.standing.computed_at is not None
+        return self.freshness is None or self.freshness.computed_at is not None
 
 
 def comparison_of(campaign: Campaign) -> CampaignComparison:
@@ -62,5 +62,5 @@ def _worked_out(scores: CampaignScores) -> CampaignComparison:
 
 def _as_stored(campaign: Campaign) -> CampaignComparison:
     # No reviewer is named in what these pages show, so nobody is "you".
-    found = large_comparison(campaign, Wanted(AnalysisKind.COMPARISON), reader_id=NOBODY)
-    return CampaignComparison(campaign, found.comparison, found.standing, lambda: found.stored.contradiction)
+    found = large_comparison(campaign, AnalysisRequest(AnalysisKind.COMPARISON), reader_id=NOBODY)
+    return CampaignComparison(campaign, found.comparison, found.freshness, lambda: found.stored.contradiction)

@@ -18,9 +18,9 @@ from evalapp.analysis.cases import (
 from evalapp.analysis.filtered_scores import FilterCoverage, load_filtered, reviews_of
 from evalapp.analysis.filters import ComparisonFilter
 from evalapp.analysis.finder import Finder, Found, find
-from evalapp.analysis.keeping import is_large
 from evalapp.analysis.metric_trust import computed_metrics
 from evalapp.analysis.scores import CampaignScores, load_scores
+from evalapp.analysis.stored_results import is_large
 from evalapp.metrics.metric import MetricDescription
 
 READ_AT_ONCE = 100

@@ -255,7 +255,7 @@ class CaseQuery:
                 f"WHERE r.item_output_id = o.id AND t.tag_id = {self._value(wanted.tag.pk)} AND {self._reviews})"
             )
         if wanted.rule is not None:
-            admitted = [0.0] if wanted.broken else [0.0, 1.0]
+            admitted = [0.0] if wanted.failed else [0.0, 1.0]
             current = f"m.signature = {self._value(wanted.rule.signature)}"
             conditions.append(
                 self._metric(wanted.rule.metric, f"{current} AND m.value = ANY({self._value(admitted)})")
@@ -317,10 +317,10 @@ class CaseQuery:
         ]
         if cell.true is not None:
             conditions.append(f"m.detail->>'true' = {self._value(cell.true)}")
-        if cell.said is not None:
-            conditions.append(f"m.detail->>'said' = {self._value(cell.said)}")
-        if cell.unsaid:
-            conditions.append("m.detail->>'said' IS NULL")
+        if cell.predicted is not None:
+            conditions.append(f"m.detail->>'predicted' = {self._value(cell.predicted)}")
+        if cell.unparsed:
+            conditions.append("m.detail->>'predicted' IS NULL")
         return self._metric(LABEL, " AND ".join(conditions))
 
     def _rank(self) -> tuple[str, str]:

@@ -8,10 +8,10 @@ from django.utils.text import Truncator
 
 from evalapp.analysis.disagreements import find_disagreements, is_poor, poor_words
 from evalapp.analysis.finder import FINDER_PARTS, Finder, find, finder_from
-from evalapp.analysis.given_levels import Gave, gave_words, outputs_given, read_gave
 from evalapp.analysis.label_cells import LABEL_PARTS, LabelCell, label_cell_from, outputs_in
+from evalapp.analysis.level_filter import Gave, gave_words, outputs_given, read_gave
+from evalapp.analysis.reviewer_differences import Difference, widest_differences
 from evalapp.analysis.scores import Answer, CampaignScores, ReviewedOutput
-from evalapp.analysis.widest import Difference, widest_differences
 from evalapp.campaigns.models import CampaignCandidate, ItemOutput
 from evalapp.core.errors import MissingError
 from evalapp.core.simulated_mark import marked
@@ -25,7 +25,7 @@ Choice = TypeVar("Choice")
 LONGEST_NUMBER = 18
 LONGEST_EXCERPT = 160
 FILTER_PARTS = (
-    "candidate", "criterion", "level", "low", "na", "differ", "tag", "rule", "broken", "metric", "disagreement",
+    "candidate", "criterion", "level", "low", "na", "differ", "tag", "rule", "failed", "metric", "disagreement",
     "reviewer", "gave", *FINDER_PARTS, *LABEL_PARTS,
 )  # fmt: skip
 """What `filter_from` reads of an address."""
@@ -38,10 +38,11 @@ class CaseFilter:
     ``differ`` without a criterion: where reviewers gave different answers to any, widest first.
     ``criterion`` alone: outputs with a score on it; with ``level``: where a reviewer gave that level,
     ``low``: a low one, ``not_applicable``: N/A, ``differ``: where reviewers gave different answers, those
-    farthest apart first, ``disagreement``: where the metric is high and people low. ``metric``: outputs it is defined for. ``rule``: outputs judged by it, with ``broken`` those that
-    broke it. ``reviewer`` (a pseudonym's number): what they reviewed; ``reviewer_name`` is what they are
-    called. ``gave``: where each of these people gave the criterion this level. ``finder``: what the
-    disagreement finder finds. ``labels``: a cell of the confusion matrix.
+    farthest apart first, ``disagreement``: where the metric is high and people low. ``metric``: outputs it is
+    defined for. ``rule``: outputs checked by it, with ``failed`` those that failed. ``reviewer`` (a pseudonym's
+    number): what they reviewed; ``reviewer_name`` is what they are called. ``gave``: where each of these people
+    gave the criterion this level. ``finder``: what the disagreement finder finds. ``labels``: a cell of the
+    confusion matrix.
     """
 
     candidate: CampaignCandidate | None = None
@@ -52,7 +53,7 @@ class CaseFilter:
     differ: bool = False
     tag: ReasonTag | None = None
     rule: RuleCheck | None = None
-    broken: bool = False
+    failed: bool = False
     metric: MetricDescription | None = None
     disagreement: MetricDescription | None = None
     reviewer: int | None = None
@@ -67,7 +68,7 @@ class CaseFilter:
             self._of_candidate(),
             self.finder.describe() if self.finder else self._of_criterion(),
             f"reason “{self.tag.label}”" if self.tag else "",
-            f"rule “{self.rule.name}” {'broken' if self.broken else 'judged'}" if self.rule else "",
+            f"rule “{self.rule.name}” {'failed' if self.failed else 'checked'}" if self.rule else "",
             f"{self.metric.label} defined" if self.metric else "",
             f"reviewed by {self.reviewer_name}" if self.reviewer else "",
             gave_words(self.gave, self.criterion),
@@ -124,7 +125,7 @@ def filter_from(scores: CampaignScores, query: Mapping[str, str]) -> CaseFilter:
         differ=query.get("differ") == "1",
         tag=_named(_tags_of(scores) if tag is not None else [], "reason", tag, lambda each: each.pk),
         rule=_named(scores.rules, "rule", rule, lambda each: each.pk),
-        broken=query.get("broken") == "1",
+        failed=query.get("failed") == "1",
         metric=_named(scores.metrics.values(), "metric", metric or None, lambda each: each.name),
         disagreement=_named(scores.metrics.values(), "metric", disagreement or None, lambda each: each.name),
         reviewer=_named(scores.numbers.values(), "reviewer", reviewer, lambda each: each),
@@ -137,9 +138,9 @@ def filter_from(scores: CampaignScores, query: Mapping[str, str]) -> CaseFilter:
     )
     of_answers = wanted.low or wanted.not_applicable or wanted.disagreement or wanted.gave
     if (wanted.level is not None or of_answers) and wanted.criterion is None:
-        raise MissingError("The filter names no criterion. Open the list again from the comparison.")
+        raise MissingError("The filter names no criterion. Open the list again from the results.")
     if (wanted.low or wanted.disagreement) and wanted.criterion not in scores.scales:
-        raise MissingError("Only a scale has low scores. Open the list again from the comparison.")
+        raise MissingError("Only a scale has low scores. Open the list again from the results.")
     return wanted
 
 
@@ -148,7 +149,7 @@ def _number(query: Mapping[str, str], name: str) -> int | None:
     if not text:
         return None
     if not text.isdecimal() or len(text) > LONGEST_NUMBER:
-        raise MissingError(f"The filter “{name}” holds no number. Open the list again from the comparison.")
+        raise MissingError(f"The filter “{name}” holds no number. Open the list again from the results.")
     return int(text)
 
 
@@ -277,9 +278,9 @@ def _chosen_outputs(scores: CampaignScores, wanted: CaseFilter) -> set[int]:
         chosen &= {tag.item_output_id for tag in scores.tags if tag.tag_id == wanted.tag.pk}
     if wanted.rule is not None:
         name = wanted.rule.metric
-        judged = {output.item_output_id: output.metrics.get(name) for output in scores.outputs}
-        admitted = (0.0,) if wanted.broken else (0.0, 1.0)
-        chosen &= {item_output_id for item_output_id, value in judged.items() if value in admitted}
+        checked = {output.item_output_id: output.metrics.get(name) for output in scores.outputs}
+        admitted = (0.0,) if wanted.failed else (0.0, 1.0)
+        chosen &= {item_output_id for item_output_id, value in checked.items() if value in admitted}
     if wanted.metric is not None:
         name = wanted.metric.name
         chosen &= {output.item_output_id for output in scores.outputs if name in output.metrics}

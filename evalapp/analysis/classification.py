@@ -1,4 +1,4 @@
-"""F1 of the labels that candidates said against the examples' own, in a campaign."""
+"""F1 of the labels that candidates predicted against the examples' own, in a campaign."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,18 +18,18 @@ from evalapp.stats.classification import Classification, classify
 LABEL_COLUMNS = ("Macro F1", "Weighted F1", "Micro F1")
 
 
-class SaidLabel(NamedTuple):
-    """An output's true label, and the one that it says, if it says one."""
+class PredictedLabel(NamedTuple):
+    """An output's true label, and the predicted one; None where the output is unparsed."""
 
     item_id: int
     true: str
-    said: str | None
+    predicted: str | None
 
 
 @dataclass(frozen=True)
 class CandidateLabels:
-    """``unparsed``: outputs that say no label. ``missing``: without a label of the example, or not read by the
-    parser as it is now.
+    """``unparsed``: outputs without a predicted label. ``missing``: without a label of the example, or not read
+    by the parser as it is now.
     """
 
     candidate: CampaignCandidate
@@ -44,7 +44,7 @@ class CandidateLabels:
 
     @property
     def rows(self) -> list[tuple[str, list[tuple[str | None, int]]]]:
-        """The confusion matrix: each true label with the counts of the labels said, None for no label."""
+        """The confusion matrix: each true label with the counts of the predicted ones, None for unparsed."""
         labels = self.found.labels
         return [
             (true, list(zip(labels, counts, strict=True)))
@@ -67,26 +67,26 @@ def classification_of(scores: CampaignScores) -> list[CandidateLabels]:
     parser = parser_of(scores)
     if parser is None:
         return []
-    said = said_labels(scores, parser)
+    predicted = predicted_labels(scores, parser)
     found = []
     for candidate in scores.candidates:
         outputs = scores.outputs_of(candidate)
-        labels = [said[output.output_id] for output in outputs if output.output_id in said]
+        labels = [predicted[output.output_id] for output in outputs if output.output_id in predicted]
         result = classify(
             [each.item_id for each in labels],
             [each.true for each in labels],
-            [each.said for each in labels],
+            [each.predicted for each in labels],
             labels=parser.labels,
             seed=SEED,
             replicates=REPLICATES,
         )
-        unparsed = sum(each.said is None for each in labels)
+        unparsed = sum(each.predicted is None for each in labels)
         found.append(CandidateLabels(candidate, result, unparsed, len(outputs) - len(labels)))
     return found
 
 
 def has_labels(scores: CampaignScores, labels: Mapping[str, str]) -> bool:
-    """Whether some output has each of these as its "true" label, or as the one that it "said"."""
+    """Whether some output has each of these as its "true" label, or as its "predicted" one."""
     parser = parser_of(scores)
     read = _read(scores, parser) if parser is not None else MetricResult.objects.none()
     return all(read.filter(**{f"detail__{name}": label}).exists() for name, label in labels.items())
@@ -99,7 +99,9 @@ def _read(scores: CampaignScores, parser: LabelParser) -> QuerySet[MetricResult]
     )
 
 
-def said_labels(scores: CampaignScores, parser: LabelParser | None = None) -> Mapping[int, SaidLabel]:
+def predicted_labels(
+    scores: CampaignScores, parser: LabelParser | None = None
+) -> Mapping[int, PredictedLabel]:
     """What was read of each output, by its id; ``parser`` saves finding the dataset's. Nothing without one."""
     parser = parser or parser_of(scores)
     if parser is None:
@@ -107,7 +109,7 @@ def said_labels(scores: CampaignScores, parser: LabelParser | None = None) -> Ma
     items = {output.output_id: output.item_id for output in scores.outputs}
     rows = _read(scores, parser).values_list("output_id", "detail")
     return {
-        output_id: SaidLabel(items[output_id], detail["true"], detail["said"])
+        output_id: PredictedLabel(items[output_id], detail["true"], detail["predicted"])
         for output_id, detail in rows.iterator(chunk_size=5_000)
         if output_id in items
     }

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
-from evalapp.analysis.picked import why_no_means
+from evalapp.analysis.finder_campaign import why_no_means
 from evalapp.analysis.scores import CampaignScores, ReviewedOutput
 from evalapp.campaigns.models import AssignmentState, CampaignCandidate
 from evalapp.measure import Measure, signature
@@ -242,16 +242,16 @@ def metric_mean(outputs: Iterable[ReviewedOutput], metric: MetricDescription) ->
 
 
 def rule_share(outputs: Iterable[ReviewedOutput], rule: RuleCheck) -> Measure:
-    """Share of a candidate's judged outputs that keep a rule, with Wilson's interval."""
+    """Share of a candidate's checked outputs that pass a rule check, with Wilson's interval."""
     found = list(outputs)
-    kept = [output.metrics[rule.metric] for output in found if rule.metric in output.metrics]
-    if not kept:
+    passed = [output.metrics[rule.metric] for output in found if rule.metric in output.metrics]
+    if not passed:
         reasons = Counter(output.undefined.get(rule.metric, NOT_SCORED) for output in found)
         reason = reasons.most_common(1)[0][0] if found else "no outputs"
         return Measure.undefined(reason, signature=rule.signature)
-    share = wilson(int(sum(kept)), len(kept), name=rule.signature)
-    missing = len(found) - len(kept)
-    return replace(share, note=f"not judged for {missing} of {len(found)} outputs" if missing else "")
+    share = wilson(int(sum(passed)), len(passed), name=rule.signature)
+    missing = len(found) - len(passed)
+    return replace(share, note=f"not checked for {missing} of {len(found)} outputs" if missing else "")
 
 
 def _tags(scores: CampaignScores, candidate: CampaignCandidate) -> list[TagCount]:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 
 from evalapp.analysis.comparison import CandidateRow, Comparison, HumanCell
-from evalapp.analysis.picked import why_no_means
+from evalapp.analysis.finder_campaign import why_no_means
 from evalapp.analysis.scores import CampaignScores
 from evalapp.campaigns.models import CampaignCandidate
 from evalapp.measure import Measure
@@ -75,9 +75,9 @@ class ComparedPair:
         return -self.span if self.criterion.is_less_better else self.span
 
     @property
-    def superiority(self) -> Measure:
-        """Chance that the candidate is rated better than the reference, ties counting half."""
-        higher = self.difference.superiority
+    def win_rate(self) -> Measure:
+        """Of the candidate against the reference; ties count half."""
+        higher = self.difference.win_rate
         if higher.value is None or not self.criterion.is_less_better:
             return higher
         low = None if higher.high is None else 1 - higher.high

@@ -24,10 +24,8 @@ from evalapp.analysis.comparison import (
 from evalapp.analysis.differences import TOTAL, ComparedPair, Contradiction
 from evalapp.analysis.disagreements import DisagreementCount
 from evalapp.analysis.filtered_scores import FilterCoverage, SharedPart
-from evalapp.analysis.marks import CandidateMarks, MarkCount
 from evalapp.analysis.metric_trust import CriterionTrust, MetricTrust
 from evalapp.analysis.prediction_powered import PredictionPoweredMean
-from evalapp.analysis.reversals import FoundReversal, Reversals
 from evalapp.analysis.reviewer_agreement import (
     AgreementOn,
     LevelsToClarify,
@@ -35,6 +33,8 @@ from evalapp.analysis.reviewer_agreement import (
     ReviewerAgreement,
 )
 from evalapp.analysis.severity import AdjustedCandidate, CampaignSeverity, ReviewerSeverity
+from evalapp.analysis.simpson import FoundParadox, SimpsonCheck
+from evalapp.analysis.span_counts import CandidateMarks, MarkCount
 from evalapp.analysis.unblinding import Unblinding
 from evalapp.analysis.usage import Usage
 from evalapp.campaigns.models import CampaignCandidate
@@ -50,7 +50,7 @@ from evalapp.stats.confusion import ConfusedLevels, Confusion
 from evalapp.stats.differences import Difference
 from evalapp.stats.prediction_powered import PredictionPowered
 from evalapp.stats.severity import Adjusted, Severity
-from evalapp.stats.strata import Reversal, Stratified, Stratum
+from evalapp.stats.strata import Paradox, Stratified, Stratum
 from evalapp.stats.wins import WinsTiesLosses
 
 KIND = "$"
@@ -70,7 +70,7 @@ CLASSES: tuple[type[Any], ...] = (
         LevelsToClarify,
     ),
     *(CriterionTrust, MetricTrust, PredictionPoweredMean, PredictionPowered),
-    *(Reversals, FoundReversal, Reversal, Stratified, Stratum),
+    *(SimpsonCheck, FoundParadox, Paradox, Stratified, Stratum),
     *(AdjustedCandidate, ReviewerSeverity, CampaignSeverity, MetricDescription),
 )
 

@@ -40,13 +40,13 @@ PAGE_PARTS = frozenset(
         "differ",
         "tag",
         "rule",
-        "broken",
+        "failed",
         "disagreement",
         "reviewer",
         "gave",
         "true",
-        "said",
-        "unsaid",
+        "predicted",
+        "unparsed",
     }
 )
 MOST_NAMED = 8

@@ -23,7 +23,7 @@ from evalapp.analysis.finder import (
     finder_from,
     ties_in_words,
 )
-from evalapp.analysis.picked import pick_found
+from evalapp.analysis.finder_campaign import pick_found
 from evalapp.analysis.scores import CampaignScores
 from evalapp.analysis.views import (
     CASES_PER_PAGE,
@@ -63,7 +63,7 @@ def _render(
     found = cases.found(wanted) if wanted is not None else None
     page = Paginator(cases if wanted is not None else [], CASES_PER_PAGE).get_page(request.GET.get("page"))
     context = {
-        "station": "compare",
+        "station": "results",
         "campaign": campaign,
         "filter_form": filter_form_of(request, view, names=scores.names, coverage=cases.coverage),
         "wanted": wanted,
@@ -130,7 +130,7 @@ def finder_campaign(request: MemberRequest, campaign_id: int) -> HttpResponse:
     try:
         wanted = finder_from(cases.scores, request.GET.dict())
         if wanted is None:
-            raise InvalidError("The URL has no finder. Open it again from the comparison.")
+            raise InvalidError("The URL has no finder. Open it again from the results.")
         picked = pick_found(wanted=wanted, found=cases.found(wanted), view=view, by=request.user)
     except ProblemError as error:
         return _render(request, view, error)

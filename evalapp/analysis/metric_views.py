@@ -8,8 +8,8 @@ from evalapp.accounts.access import MemberRequest, project_view
 from evalapp.accounts.permissions import Permission
 from evalapp.analysis.filter_form import filter_form_of
 from evalapp.analysis.filters import read_filter
-from evalapp.analysis.kept_metrics import ShownMetrics
 from evalapp.analysis.metric_trust import has_direction
+from evalapp.analysis.metrics_result import MetricsResult
 from evalapp.analysis.prediction_powered import why_none_gain
 from evalapp.analysis.views import (
     REVIEWER_TYPES,
@@ -31,13 +31,13 @@ def campaign_metrics(request: MemberRequest, campaign_id: int) -> HttpResponse:
     view = read_filter(campaign, request.GET)
     if view.problems:
         return filter_refused(request, view)
-    shown = ShownMetrics(view, reviewer_type=reviewer_type, reader_id=request.user.pk)
+    shown = MetricsResult(view, reviewer_type=reviewer_type, reader_id=request.user.pk)
     metric = shown.metric(request.GET.get("metric", ""))
     prediction_powered = shown.means_with(metric) if metric and shown.has_answers else []
     context = {
-        "station": "compare",
+        "station": "results",
         "campaign": campaign,
-        "standing": shown.standing,
+        "freshness": shown.freshness,
         "filter_form": filter_form_of(request, view, names=shown.names, coverage=shown.coverage),
         "unweighted": [each.name for each in shown.scales if not has_direction(each)],
         "trust": shown.trust if metric and shown.has_answers else [],

@@ -12,7 +12,7 @@ from evalapp.analysis.agreement_tables import (
 from evalapp.analysis.classification import LABEL_COLUMNS
 from evalapp.analysis.differences import ComparedPair
 from evalapp.analysis.pair_tables import pairs_table, strengths_table
-from evalapp.analysis.shown import TableSource
+from evalapp.analysis.table_sources import TableSource
 from evalapp.core.errors import MissingError
 from evalapp.core.tables import Cell, Column, Table
 from evalapp.measure import Measure
@@ -83,7 +83,7 @@ def metrics_table(shown: TableSource) -> Table | None:
     comparison = shown.comparison
     if not comparison.metrics:
         return None
-    labels, usage = shown.said_labels, {each.candidate.pk: each for each in shown.usage}
+    labels, usage = shown.label_scores, {each.candidate.pk: each for each in shown.usage}
     has_currency = any(each.currency for each in usage.values())
     columns = [
         CANDIDATE,
@@ -128,9 +128,7 @@ def rules_table(shown: TableSource) -> Table | None:
     rows: list[list[Cell]] = [
         [shown.label(row), *(row.rules[rule.pk] for rule in rules)] for row in shown.comparison.rows
     ]
-    return Table(
-        "rules", "Rules kept", columns, rows, "Share of outputs that keep the rule, Wilson's intervals."
-    )
+    return Table("rules", "Rule checks", columns, rows, "Share of outputs that pass, Wilson's intervals.")
 
 
 def reasons_table(shown: TableSource) -> Table:
@@ -178,7 +176,7 @@ def differences_table(shown: TableSource, *, has_shares: bool = True) -> Table |
             pair.name,
             _with_what_was_not_tested(pair),
             pair.adjusted_p,
-            pair.superiority,
+            pair.win_rate,
             *((pair.record.won, pair.record.tied, pair.record.lost) if pair.record else (None, None, None)),
             *((pair.record.win, pair.record.tie, pair.record.loss) if pair.record else (None, None, None)),
         ]
@@ -189,7 +187,7 @@ def differences_table(shown: TableSource, *, has_shares: bool = True) -> Table |
         CRITERION,
         Column("Difference", "figure", is_measure=True, anchor="paired-difference"),
         Column("p (Holm)", "p", anchor="many-comparisons"),
-        Column("Rated better", "share", is_measure=True, anchor="superiority"),
+        Column("Win rate (ties count half)", "share", is_measure=True, anchor="win-rate"),
         Column("Won", "count"),
         Column("Tied", "count"),
         Column("Lost", "count"),
@@ -237,8 +235,8 @@ def agreement_table(shown: TableSource) -> Table:
     columns = [
         CRITERION,
         Column("Krippendorff's alpha", "figure", is_measure=True, anchor="krippendorffs-alpha"),
-        Column("Equal", "share", is_measure=True, anchor="percent-agreement"),
-        Column("Within 1", "share", is_measure=True, anchor="percent-agreement"),
+        Column("Exact agreement", "share", is_measure=True, anchor="exact-agreement-within-1"),
+        Column("Within 1", "share", is_measure=True, anchor="exact-agreement-within-1"),
     ]
     return Table(
         "agreement",

@@ -3,8 +3,9 @@
 from functools import cached_property
 from typing import TypeVar
 
-from evalapp.analysis.adjudicated import with_adjudicated
+from evalapp.analysis.adjudicated_scores import with_adjudicated
 from evalapp.analysis.agreement import AgreementRow, CorrelationRow, agreement_rows, correlation_rows
+from evalapp.analysis.agreement_result import agreement_result
 from evalapp.analysis.charts import labels_of
 from evalapp.analysis.choosing import chosen_metric, chosen_reference
 from evalapp.analysis.classification import label_columns
@@ -12,20 +13,19 @@ from evalapp.analysis.comparison import NOBODY, CandidateRow, Comparison, Review
 from evalapp.analysis.differences import ComparedPair, Contradiction, compare_pairs, find_contradiction
 from evalapp.analysis.filtered_scores import FilteredScores, load_filtered
 from evalapp.analysis.filters import ComparisonFilter
-from evalapp.analysis.keeping import Standing, Wanted, is_large
-from evalapp.analysis.kept_agreement import agreement_shown
-from evalapp.analysis.kept_comparison import LargeComparison, large_comparison
-from evalapp.analysis.kept_metrics import ShownMetrics
-from evalapp.analysis.kept_severity import severity_shown
-from evalapp.analysis.marks import CandidateMarks, marks_by_candidate
+from evalapp.analysis.large_comparison import LargeComparison, large_comparison
 from evalapp.analysis.metric_trust import CriterionTrust
+from evalapp.analysis.metrics_result import MetricsResult
 from evalapp.analysis.models import AnalysisKind, ScoreSource
 from evalapp.analysis.pairs import PairResults, load_preferences, pair_results
 from evalapp.analysis.prediction_powered import PredictionPoweredMean
 from evalapp.analysis.reviewer_agreement import Panel
 from evalapp.analysis.scores import CampaignScores
 from evalapp.analysis.severity import CampaignSeverity
-from evalapp.analysis.shown import Asked, TableSource
+from evalapp.analysis.severity_result import severity_result
+from evalapp.analysis.span_counts import CandidateMarks, marks_by_candidate
+from evalapp.analysis.stored_results import AnalysisRequest, Freshness, is_large
+from evalapp.analysis.table_sources import TableQuery, TableSource
 from evalapp.analysis.usage import Usage, usage_of
 from evalapp.core.errors import MissingError
 from evalapp.measure import Measure
@@ -41,9 +41,9 @@ class PageTables(TableSource):
     Raises MissingError for what a job has not computed yet.
     """
 
-    def __init__(self, view: ComparisonFilter, *, reviewer_type: str, asked: Asked) -> None:
+    def __init__(self, view: ComparisonFilter, *, reviewer_type: str, asked: TableQuery) -> None:
         self.view, self.reviewer_type, self.asked = view, reviewer_type, asked
-        self.standing: Standing | None = None
+        self.freshness: Freshness | None = None
         """How recent the stored figures are that a table was made of."""
 
     @cached_property
@@ -51,9 +51,11 @@ class PageTables(TableSource):
         """What is stored of a large campaign."""
         if not is_large(self.view.campaign, reviewer_type=self.reviewer_type):
             return None
-        wanted = Wanted(AnalysisKind.COMPARISON, self.reviewer_type, self._score_source, self.view.view)
+        wanted = AnalysisRequest(
+            AnalysisKind.COMPARISON, self.reviewer_type, self._score_source, self.view.view
+        )
         found = large_comparison(self.view.campaign, wanted, reader_id=NOBODY)
-        self.standing = found.standing
+        self.freshness = found.freshness
         return found
 
     @cached_property
@@ -89,7 +91,7 @@ class PageTables(TableSource):
         )
 
     @property
-    def said_labels(self) -> dict[int, list[Measure]]:
+    def label_scores(self) -> dict[int, list[Measure]]:
         """Of a large campaign they are on the page of labels alone."""
         return {} if self.large else label_columns(self._originals)
 
@@ -125,14 +127,14 @@ class PageTables(TableSource):
 
     @cached_property
     def severity(self) -> CampaignSeverity:
-        found = severity_shown(self.view, reviewer_type=self.reviewer_type, reader_id=NOBODY)
-        self.standing = found.standing
+        found = severity_result(self.view, reviewer_type=self.reviewer_type, reader_id=NOBODY)
+        self.freshness = found.freshness
         return found.severity
 
     @cached_property
     def panel(self) -> Panel:
-        found = agreement_shown(self.view, reviewer_type=self.reviewer_type, reader_id=NOBODY)
-        self.standing = found.standing
+        found = agreement_result(self.view, reviewer_type=self.reviewer_type, reader_id=NOBODY)
+        self.freshness = found.freshness
         return _computed(found.panel)
 
     @cached_property
@@ -146,8 +148,8 @@ class PageTables(TableSource):
     def note(self) -> str:
         """What has to be said with a table that leaves the page: of when it is, and that it is filtered."""
         as_of = ""
-        if self.standing is not None and self.standing.computed_at is not None:
-            as_of = f"As of {self.standing.computed_at:%-d %B %Y, %H:%M} UTC."
+        if self.freshness is not None and self.freshness.computed_at is not None:
+            as_of = f"As of {self.freshness.computed_at:%-d %B %Y, %H:%M} UTC."
         return " ".join(filter(None, [as_of, FILTERED if self.view.is_filtered else ""]))
 
     @property
@@ -164,9 +166,9 @@ class PageTables(TableSource):
         )
 
     @cached_property
-    def _metrics(self) -> ShownMetrics:
-        found = ShownMetrics(self.view, reviewer_type=self.reviewer_type, reader_id=NOBODY)
-        self.standing = found.standing
+    def _metrics(self) -> MetricsResult:
+        found = MetricsResult(self.view, reviewer_type=self.reviewer_type, reader_id=NOBODY)
+        self.freshness = found.freshness
         return found
 
     @cached_property

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Literal, NamedTuple
 
 from evalapp.analysis.differences import SEED
-from evalapp.analysis.picked import why_no_means
+from evalapp.analysis.finder_campaign import why_no_means
 from evalapp.analysis.scores import CampaignScores
 from evalapp.campaigns.models import Campaign
 from evalapp.measure import Measure, signature
@@ -166,7 +166,7 @@ def design_of_campaign(campaign: Campaign) -> Design | None:
 
 
 def detectable(variances: Sequence[CriterionVariance], design: Design) -> list[Detectable]:
-    """What the design can tell on each criterion."""
+    """The smallest difference and distance that the design finds on each criterion."""
     return [
         Detectable(each.criterion, _difference(each, design), _distance(each, design)) for each in variances
     ]

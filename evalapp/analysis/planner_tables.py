@@ -10,7 +10,7 @@ CRITERION = Column("Criterion")
 
 
 def detectable_table(context: Mapping[str, Any]) -> Table | None:
-    """What the campaign can detect."""
+    """The smallest difference and distance that the campaign finds with 80% power."""
     found = context.get("detectable")
     if not found:
         return None
@@ -21,7 +21,7 @@ def detectable_table(context: Mapping[str, Any]) -> Table | None:
         Column("Distance from a floor", "figure", is_measure=True, anchor="planner"),
     ]
     note = "The smallest found with 80% power: a difference two-sided at 5%, a distance by a gate's bound, one-sided at 5%."
-    return Table("detectable", f"What “{context['campaign'].name}” can detect", columns, rows, note)
+    return Table("detectable", f"Statistical power of “{context['campaign'].name}”", columns, rows, note)
 
 
 def power_table(context: Mapping[str, Any]) -> Table | None:

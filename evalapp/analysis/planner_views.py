@@ -9,10 +9,10 @@ from django.views.decorators.http import require_safe
 
 from evalapp.accounts.access import MemberRequest, project_view
 from evalapp.accounts.permissions import Permission
+from evalapp.analysis.item_sample import sampled_scores
 from evalapp.analysis.planner import Plan, design_of_campaign, detectable, plan, variances_of
 from evalapp.analysis.planner_forms import PlanForm
 from evalapp.analysis.planner_tables import PLAN_TABLES
-from evalapp.analysis.sampled import sampled_scores
 from evalapp.analysis.table_views import as_csv, as_markdown
 from evalapp.campaigns.models import Campaign, CampaignCandidate, CampaignState, Method, Purpose
 from evalapp.core.errors import MissingError
@@ -73,7 +73,7 @@ def _context(request: MemberRequest) -> dict[str, Any]:
     )
     campaign, version = _source(request, list(campaigns), list(versions))
     context: dict[str, Any] = {
-        "station": "compare",
+        "station": "results",
         "campaigns": campaigns,
         "versions": versions,
         "campaign": campaign,

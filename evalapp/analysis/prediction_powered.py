@@ -3,7 +3,7 @@
 from collections.abc import Hashable, Sequence
 from typing import NamedTuple
 
-from evalapp.analysis.picked import why_no_means
+from evalapp.analysis.finder_campaign import why_no_means
 from evalapp.analysis.scores import CampaignScores
 from evalapp.campaigns.models import CampaignCandidate
 from evalapp.metrics.metric import MetricDescription

@@ -13,9 +13,9 @@ from evalapp.analysis.comparison_hints import (
     preferences_by_reviewer,
 )
 from evalapp.analysis.hints import Checks, Hint, Quality, hints_of
+from evalapp.analysis.item_sample import SampledItems, sampled_scores
 from evalapp.analysis.pairs import load_preferences
 from evalapp.analysis.reading import reading_times
-from evalapp.analysis.sampled import SampledItems, sampled_scores
 from evalapp.analysis.scores import CampaignScores
 from evalapp.analysis.unblinding import Unblinding, unblinding_of
 from evalapp.campaigns.models import MANY_LAPSES, Assignment, AssignmentState, Campaign

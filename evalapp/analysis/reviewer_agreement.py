@@ -34,7 +34,7 @@ MEASURES = {
     "icc_1": "ICC(1)",
     "icc_2_1": "ICC(2,1)",
     "icc_2_k": "ICC(2,k)",
-    "exact": "Equal",
+    "exact": "Exact agreement",
     "within_one": "Within 1",
 }
 SHARES = ("exact", "within_one")
@@ -46,8 +46,8 @@ ANCHORS = {
     "icc_1": "intraclass-correlation",
     "icc_2_1": "intraclass-correlation",
     "icc_2_k": "intraclass-correlation",
-    "exact": "percent-agreement",
-    "within_one": "percent-agreement",
+    "exact": "exact-agreement-within-1",
+    "within_one": "exact-agreement-within-1",
 }
 
 

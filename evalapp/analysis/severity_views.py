@@ -8,7 +8,7 @@ from evalapp.accounts.access import MemberRequest, project_view
 from evalapp.accounts.permissions import Permission
 from evalapp.analysis.filter_form import filter_form_of
 from evalapp.analysis.filters import read_filter
-from evalapp.analysis.kept_severity import severity_shown
+from evalapp.analysis.severity_result import severity_result
 from evalapp.analysis.views import (
     REVIEWER_TYPES,
     campaign_or_missing,
@@ -28,12 +28,12 @@ def campaign_severity(request: MemberRequest, campaign_id: int) -> HttpResponse:
     view = read_filter(campaign, request.GET)
     if view.problems:
         return filter_refused(request, view)
-    found = severity_shown(view, reviewer_type=reviewer_type, reader_id=request.user.pk)
+    found = severity_result(view, reviewer_type=reviewer_type, reader_id=request.user.pk)
     context = {
-        "station": "compare",
+        "station": "results",
         "campaign": campaign,
         "severity": found.severity,
-        "standing": found.standing,
+        "freshness": found.freshness,
         "filter_form": filter_form_of(request, view, names=found.names, coverage=found.coverage),
         "has_simulated": found.has_simulated,
         "reviewer_type": reviewer_type,

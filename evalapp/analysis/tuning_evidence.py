@@ -5,11 +5,11 @@ from typing import NamedTuple
 from evalapp.analysis.comparison import Comparison, compare
 from evalapp.analysis.filtered_scores import FilterCoverage, load_filtered
 from evalapp.analysis.filters import ComparisonFilter
-from evalapp.analysis.keeping import Standing, Wanted, is_large
-from evalapp.analysis.kept_comparison import large_comparison
+from evalapp.analysis.large_comparison import large_comparison
 from evalapp.analysis.models import AnalysisKind
+from evalapp.analysis.stored_results import AnalysisRequest, Freshness, is_large
 from evalapp.analysis.tuning import Contest, contest_of, pairs_from
-from evalapp.analysis.tuning_spent import (
+from evalapp.analysis.tuning_cost import (
     Decoding,
     EarnedBack,
     TrainingCost,
@@ -31,7 +31,7 @@ class Spent(NamedTuple):
 
 class Evidence(NamedTuple):
     """``contest`` and ``spent`` are None where nobody has rated yet, or a job has to compute it first, which
-    ``standing`` then says.
+    ``freshness`` then says.
     """
 
     comparison: Comparison
@@ -39,7 +39,7 @@ class Evidence(NamedTuple):
     usage: list[Usage]
     spent: Spent | None
     coverage: FilterCoverage | None
-    standing: Standing | None
+    freshness: Freshness | None
 
 
 def evidence_of(
@@ -47,13 +47,13 @@ def evidence_of(
 ) -> Evidence:
     """``wanted`` as `contest_filter` makes it. Of a large campaign it is what a job has stored of this view."""
     contest = None
-    standing = None
+    freshness = None
     if is_large(wanted.campaign, reviewer_type=reviewer_type):
-        view = Wanted(AnalysisKind.COMPARISON, reviewer_type, view=wanted.view)
+        view = AnalysisRequest(AnalysisKind.COMPARISON, reviewer_type, view=wanted.view)
         found = large_comparison(wanted.campaign, view, reader_id=reader_id)
         comparison, usage, coverage = found.comparison, found.stored.usage, found.stored.coverage
-        standing = found.standing
-        if standing.computed_at is not None:
+        freshness = found.freshness
+        if freshness.computed_at is not None:
             contest = contest_of(comparison, tuned, lambda row: found.chosen(reference=row).differences.pairs)
     else:
         filtered = load_filtered(wanted, reviewer_type=reviewer_type)
@@ -62,7 +62,7 @@ def evidence_of(
             pairs_of = pairs_from(filtered.scores, comparison)
             contest = contest_of(comparison, tuned, pairs_of, filtered.scores)
     spent = None if contest is None else _spent(wanted, contest, usage)
-    return Evidence(comparison, contest, usage, spent, coverage, standing)
+    return Evidence(comparison, contest, usage, spent, coverage, freshness)
 
 
 def _spent(wanted: ComparisonFilter, contest: Contest, usage: list[Usage]) -> Spent:

@@ -49,7 +49,7 @@ def tuning(request: MemberRequest) -> HttpResponse:
     campaigns = list(campaigns_between(tuned, prompt)) if tuned is not None else []
     campaign = chosen_campaign(campaigns, request.GET.get("campaign", ""))
     context: dict[str, Any] = {
-        "station": "compare",
+        "station": "results",
         "tuned": tuned,
         "said_prompt": prompt,
         "imported": imported if len(imported) > 1 and (prompt or tuned is None) else [],
@@ -88,7 +88,7 @@ def _evidence(
     return {
         "comparison": found.comparison,
         "contest": contest,
-        "standing": found.standing,
+        "freshness": found.freshness,
         "spent": found.spent,
         "usage": found.usage,
         "filter_form": filter_form_of(request, wanted, names=names, coverage=found.coverage),

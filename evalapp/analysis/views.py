@@ -13,7 +13,7 @@ from django.views.decorators.http import require_safe
 
 from evalapp.accounts.access import MemberRequest, project_view, signed_in_view
 from evalapp.accounts.permissions import Permission
-from evalapp.analysis.adjudicated import with_adjudicated
+from evalapp.analysis.adjudicated_scores import with_adjudicated
 from evalapp.analysis.agreement import agreement_rows, correlation_rows
 from evalapp.analysis.case import load_case
 from evalapp.analysis.case_lists import cases_at
@@ -28,15 +28,15 @@ from evalapp.analysis.disagreements import find_disagreements
 from evalapp.analysis.filter_form import filter_form_of, filter_part
 from evalapp.analysis.filtered_scores import load_filtered, shared_part
 from evalapp.analysis.filters import ComparisonFilter, read_filter
-from evalapp.analysis.keeping import Wanted, is_large
-from evalapp.analysis.kept_comparison import large_comparison
-from evalapp.analysis.large import POINTS_DRAWN
+from evalapp.analysis.large_comparison import large_comparison
 from evalapp.analysis.listing import filter_list
-from evalapp.analysis.marks import marks_by_candidate
 from evalapp.analysis.models import AnalysisKind
 from evalapp.analysis.next_step import next_step_after
-from evalapp.analysis.reversals import find_reversals
 from evalapp.analysis.scores import CampaignScores
+from evalapp.analysis.simpson import check_simpson
+from evalapp.analysis.span_counts import marks_by_candidate
+from evalapp.analysis.stored_comparison import POINTS_DRAWN
+from evalapp.analysis.stored_results import AnalysisRequest, is_large
 from evalapp.analysis.tables import comparison_lines
 from evalapp.analysis.unblinding import unblinding_of
 from evalapp.analysis.usage import usage_of
@@ -91,7 +91,7 @@ def filter_refused(request: MemberRequest, wanted: ComparisonFilter) -> HttpResp
     """The page that says what is wrong with an address's filter, with the form to choose another; 400."""
     names = shown_names(wanted.campaign, reader_id=request.user.pk)
     context = {
-        "station": "compare",
+        "station": "results",
         "campaign": wanted.campaign,
         "filter_form": filter_form_of(request, wanted, names=names),
     }
@@ -100,7 +100,7 @@ def filter_refused(request: MemberRequest, wanted: ComparisonFilter) -> HttpResp
 
 @require_safe
 @project_view(Permission.VIEW_ANALYSIS)
-def comparison_list(request: MemberRequest) -> HttpResponse:
+def result_list(request: MemberRequest) -> HttpResponse:
     campaigns = (
         request.project.campaigns.exclude(state=CampaignState.DRAFT)
         .select_related("dataset_version__dataset", "rubric_version__rubric")
@@ -108,7 +108,7 @@ def comparison_list(request: MemberRequest) -> HttpResponse:
     )
     listing = filter_list(request.project, campaigns, request.GET)
     context = {
-        "station": "compare",
+        "station": "results",
         "page": keyset_page(listing.campaigns, request),
         "listing": listing,
     }
@@ -117,7 +117,7 @@ def comparison_list(request: MemberRequest) -> HttpResponse:
 
 @require_safe
 @project_view(Permission.VIEW_ANALYSIS)
-def comparison_detail(request: MemberRequest, campaign_id: int) -> HttpResponse:
+def result_detail(request: MemberRequest, campaign_id: int) -> HttpResponse:
     campaign = campaign_or_missing(request, campaign_id)
     if campaign.compares:
         return redirect_kept(request, "pair_results", request.project.slug, campaign_id)
@@ -141,9 +141,9 @@ def comparison_detail(request: MemberRequest, campaign_id: int) -> HttpResponse:
     reference = chosen_reference(comparison, request.GET.get("against", ""), contradiction)
     pairs = compare_pairs(scores, comparison, reference, everything=True) if reference else []
     context = {
-        "station": "compare",
+        "station": "results",
         "campaign": campaign,
-        "standing": None,
+        "freshness": None,
         "drawn_of": 0,
         "comparison": comparison,
         "contradiction": contradiction,
@@ -153,7 +153,7 @@ def comparison_detail(request: MemberRequest, campaign_id: int) -> HttpResponse:
         "pairs": pairs,
         "filter_form": filter_form_of(request, wanted, names=originals.names, coverage=filtered.coverage),
         "shared": None if wanted.candidates else shared_part(originals),
-        "reversals": find_reversals(scores),
+        "simpson": check_simpson(scores),
         "usage": usage_of(originals),
         "agreement": agreement_rows(originals),
         "reviewers": reviewer_rows(originals, request.user.pk),
@@ -201,7 +201,7 @@ def _large_context(
 ) -> dict[str, Any]:
     """The same page of a large campaign: the figures that a job has stored, of the whole with counts of now."""
     score_source = "adjudicated" if request.GET.get("score_source") == "adjudicated" else "original"
-    wanted = Wanted(AnalysisKind.COMPARISON, reviewer_type, score_source, chosen.view)
+    wanted = AnalysisRequest(AnalysisKind.COMPARISON, reviewer_type, score_source, chosen.view)
     found = large_comparison(campaign, wanted, reader_id=request.user.pk)
     comparison, contradiction = found.comparison, found.stored.contradiction
     scales = [each for each in comparison.criteria if each.rules.has_mean]
@@ -212,10 +212,10 @@ def _large_context(
     differences, against = shown.differences, shown.against
     is_reviewing = is_reviewing_blind(campaign, request.user)
     return {
-        "station": "compare",
+        "station": "results",
         "campaign": campaign,
-        "standing": found.standing,
-        "is_uncomputed_view": bool(chosen.view) and found.standing.computed_at is None,
+        "freshness": found.freshness,
+        "is_uncomputed_view": bool(chosen.view) and found.freshness.computed_at is None,
         "comparison": comparison,
         "contradiction": contradiction,
         "scales": scales,
@@ -229,7 +229,7 @@ def _large_context(
             candidates=found.subjects.candidates.values(),
         ),
         "shared": None if chosen.candidates else found.stored.shared,
-        "reversals": found.stored.reversals,
+        "simpson": found.stored.simpson,
         "usage": found.stored.usage,
         "agreement": found.stored.agreement,
         "reviewers": found.reviewers,
@@ -264,7 +264,7 @@ def comparison_csv(request: MemberRequest, campaign_id: int) -> HttpResponse:
         return filter_refused(request, wanted)
     reviewer_type = chosen_reviewer_type(request)
     if is_large(campaign, reviewer_type=reviewer_type):
-        kept = Wanted(AnalysisKind.COMPARISON, reviewer_type, view=wanted.view)
+        kept = AnalysisRequest(AnalysisKind.COMPARISON, reviewer_type, view=wanted.view)
         found = large_comparison(campaign, kept, reader_id=request.user.pk)
         lines = comparison_lines(found.comparison, usage=found.stored.usage)
     else:
@@ -293,7 +293,7 @@ def case_list(request: MemberRequest, campaign_id: int) -> HttpResponse:
         request,
         "analysis/cases.html",
         {
-            "station": "compare",
+            "station": "results",
             "campaign": campaign,
             "wanted": cases.wanted,
             "view_words": view.describe(),
@@ -322,7 +322,7 @@ def case_detail(request: MemberRequest, campaign_id: int, item_id: int) -> HttpR
     compared = comparisons_of_item(campaign, item_id, reader=request.user)
     judged = [line for each in compared for line in each.lines]
     context = {
-        "station": "compare",
+        "station": "results",
         "campaign": campaign,
         "case": case,
         "judged": sorted(judged, key=lambda line: line.review.pk),

@@ -219,7 +219,7 @@ TEXTS: Mapping[str, str | list[str]] = {
     "stage": "training",
     "stop": "\n\n",
     "stratify_by": "segment",
-    "stratum": "segment: retail",
+    "subgroup": "institutional",
     "system_prompt": "You answer customers of an insurer.",
     "tags": "wrong_amount",
     "template": "letters",

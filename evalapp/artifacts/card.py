@@ -336,7 +336,7 @@ def _unknowns(origin: Origin, evidence: Evidence) -> Iterator[str]:
         )
     reviewed = [each for each in evidence.campaigns if each.row is not None and each.row.total.defined]
     # Whose figures a job has yet to compute was rated all the same.
-    reviewed += [each for each in evidence.campaigns if each.standing and not each.standing.computed_at]
+    reviewed += [each for each in evidence.campaigns if each.freshness and not each.freshness.computed_at]
     if not reviewed and not evidence.withheld:
         yield "How people rate its answers: nobody has rated them on a scale here."
     if evidence.withheld:

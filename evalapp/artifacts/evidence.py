@@ -5,8 +5,8 @@ from typing import NamedTuple
 from evalapp.accounts.models import User
 from evalapp.analysis.campaign_comparison import comparison_of
 from evalapp.analysis.comparison import CandidateRow, Comparison
-from evalapp.analysis.keeping import Standing
 from evalapp.analysis.pairs import load_preferences, pair_results
+from evalapp.analysis.stored_results import Freshness
 from evalapp.audit.models import AuditEvent
 from evalapp.audit.queries import events_of
 from evalapp.campaigns.models import Campaign, CampaignState
@@ -31,7 +31,7 @@ class Preference(NamedTuple):
 
 class CampaignEvidence(NamedTuple):
     """``row`` and ``comparison`` are None, and ``preferences`` empty, where the reader still reviews here blind.
-    ``standing`` says how far a large campaign's figures are behind.
+    ``freshness`` says how far a large campaign's figures are behind.
     """
 
     campaign: Campaign
@@ -39,11 +39,11 @@ class CampaignEvidence(NamedTuple):
     row: CandidateRow | None
     preferences: list[Preference]
     is_withheld: bool
-    standing: Standing | None = None
+    freshness: Freshness | None = None
 
     @property
     def metrics(self) -> list["NamedMeasure"]:
-        """The automatic figures of the version, rules as shares that keep them."""
+        """The automatic figures of the version, rule checks as shares that pass."""
         if self.row is None or self.comparison is None:
             return []
         labels = {metric.name: metric.label for metric in self.comparison.metrics}
@@ -58,7 +58,7 @@ class CampaignEvidence(NamedTuple):
                 for name, each in self.row.corpus.items()
             ),
             *(
-                NamedMeasure(f"Keeps “{rules[pk]}”", measure, is_share=True)
+                NamedMeasure(f"Passes “{rules[pk]}”", measure, is_share=True)
                 for pk, measure in self.row.rules.items()
             ),
         ]
@@ -126,7 +126,7 @@ def _of_campaign(campaign: Campaign, version: ModelVersion, reader: User | None)
     found = comparison_of(campaign)
     rows = found.comparison.rows
     row = next((row for row in rows if row.candidate.model_version_id == version.pk), None)
-    return CampaignEvidence(campaign, found.comparison, row, [], is_withheld=False, standing=found.standing)
+    return CampaignEvidence(campaign, found.comparison, row, [], is_withheld=False, freshness=found.freshness)
 
 
 def _preferences(campaign: Campaign, version: ModelVersion) -> list[Preference]:

@@ -7,7 +7,7 @@ from evalapp.accounts.models import Project
 from evalapp.analysis.campaign_comparison import CampaignComparison, comparisons_of
 from evalapp.analysis.comparison import CandidateRow, Comparison, HumanCell
 from evalapp.analysis.differences import Contradiction
-from evalapp.analysis.keeping import Standing
+from evalapp.analysis.stored_results import Freshness
 from evalapp.campaigns.models import Campaign, CampaignState
 from evalapp.datasets.models import DatasetVersion
 from evalapp.decisions.models import Decision
@@ -25,7 +25,7 @@ class CycleRow(NamedTuple):
 
     ``row`` is the comparison's row of the candidate that the cycle is about (the newest tuned one);
     ``training`` is the run that made it, None where it was imported; ``data`` what it was trained
-    on, else what was reviewed. ``export`` is the newest. ``standing`` as in `CampaignComparison`.
+    on, else what was reviewed. ``export`` is the newest. ``freshness`` as in `CampaignComparison`.
     """
 
     number: int
@@ -37,7 +37,7 @@ class CycleRow(NamedTuple):
     decision: Decision | None
     export: Export | None
     comparison: Comparison
-    standing: Standing | None
+    freshness: Freshness | None
 
     @property
     def training_rows(self) -> int:
@@ -90,7 +90,7 @@ def _cycle(number: int, found: CampaignComparison, trainings: dict[int, Run]) ->
         decision=max(campaign.decisions.all(), key=lambda decision: decision.pk, default=None),
         export=max(campaign.exports.all(), key=lambda export: export.pk, default=None),
         comparison=found.comparison,
-        standing=found.standing,
+        freshness=found.freshness,
     )
 
 

@@ -22,7 +22,7 @@ from evalapp.gates.models import GateEvaluation
 from evalapp.registry.forms import AliasForm
 from evalapp.registry.queries import versions_of
 
-STATION = {"station": "compare"}
+STATION = {"station": "results"}
 
 
 def _decision(request: MemberRequest, decision_id: int) -> Decision:

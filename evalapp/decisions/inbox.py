@@ -85,7 +85,7 @@ def _mended_counts(project: Project) -> list[InboxEntry]:
         InboxEntry(
             "counts",
             f"{name}: its counts differed from a recount and were mended; tell your administrator",
-            reverse("comparison_detail", args=[project.slug, campaign_id]),
+            reverse("result_detail", args=[project.slug, campaign_id]),
         )
         for campaign_id, name in list(names.items())[-3:]
     ]

@@ -19,7 +19,7 @@ class Decision(BaseModel):
     """What was decided on a campaign's candidate, by whom, on which numbers. Never changed: a later
     decision is a new row, and the newest one stands.
 
-    ``evidence`` holds the measures as they were shown when it was made; of a large campaign with their ``standing``,
+    ``evidence`` holds the measures as they were shown when it was made; of a large campaign with their ``freshness``,
     since a job had computed them earlier. With an ``evaluation`` it signs a
     gate's verdict; ``seal`` is then the hash that ends its dossier.
     """
@@ -51,7 +51,7 @@ class Decision(BaseModel):
     @property
     def computed_at(self) -> datetime | None:
         """When a job had computed its measures; None where they were of its own moment."""
-        computed_at = self.evidence.get("standing", {}).get("computed_at")
+        computed_at = self.evidence.get("freshness", {}).get("computed_at")
         return datetime.fromisoformat(computed_at) if computed_at else None
 
 

@@ -24,14 +24,14 @@ def _view_or_missing(request: MemberRequest, view_id: int) -> SavedView:
 
 def address_of(view: SavedView) -> str:
     """The comparison that the view shows."""
-    return f"{reverse('comparison_detail', args=[view.project.slug, view.campaign_id])}?{view.query}"
+    return f"{reverse('result_detail', args=[view.project.slug, view.campaign_id])}?{view.query}"
 
 
 @require_safe
 @project_view(Permission.VIEW_ANALYSIS)
 def saved_view_list(request: MemberRequest) -> HttpResponse:
     page = keyset_page(views_for(request.user, request.project), request)
-    return render(request, "decisions/saved_views.html", {"station": "compare", "page": page})
+    return render(request, "decisions/saved_views.html", {"station": "results", "page": page})
 
 
 @require_POST
@@ -67,7 +67,7 @@ def saved_view_edit(request: MemberRequest, view_id: int) -> HttpResponse:
             messages.success(request, "The view is saved.")
             return redirect("saved_view_list", request.project.slug)
     context = {
-        "station": "compare",
+        "station": "results",
         "view": view,
         "form": form,
         "may_change": may_change(view, request.user),

@@ -174,7 +174,7 @@ def _holds(standing: Decision, said: dict[str, Any]) -> bool:
 
 def _evidence(found: CampaignComparison, row: CandidateRow, judged: PairResults | None) -> dict[str, Any]:
     """What the decision stands on, as the database gives it back."""
-    comparison, standing = found.comparison, found.standing
+    comparison, freshness = found.comparison, found.freshness
     evidence: dict[str, Any] = {
         "design": comparison.design._asdict(),
         "human": {cell.criterion.key: cell.mean.as_dict() for cell in row.human},
@@ -184,12 +184,12 @@ def _evidence(found: CampaignComparison, row: CandidateRow, judged: PairResults 
     }
     if judged is not None:
         evidence["pairs"] = judged.as_dict()
-    if standing is not None:
+    if freshness is not None:
         # The design is counted now, the other figures are of then.
-        computed_at = standing.computed_at
-        evidence["standing"] = {
+        computed_at = freshness.computed_at
+        evidence["freshness"] = {
             "computed_at": computed_at.isoformat() if computed_at is not None else None,
-            "reviews_since": standing.reviews_since,
-            "changes_since": standing.changes_since,
+            "reviews_since": freshness.reviews_since,
+            "changes_since": freshness.changes_since,
         }
     return cast(dict[str, Any], json.loads(json.dumps(evidence)))

@@ -11,7 +11,7 @@ urlpatterns = [
     path("projects/<slug:slug>/models/<int:version_id>/alias/", gate_views.model_alias, name="model_alias"),
     path("projects/<slug:slug>/views/", saved_view_pages.saved_view_list, name="saved_view_list"),
     path(
-        "projects/<slug:slug>/compare/<int:campaign_id>/views/new/",
+        "projects/<slug:slug>/results/<int:campaign_id>/views/new/",
         saved_view_pages.saved_view_new,
         name="saved_view_new",
     ),
@@ -28,7 +28,7 @@ urlpatterns = [
         saved_view_pages.saved_view_delete,
         name="saved_view_delete",
     ),
-    path("projects/<slug:slug>/compare/<int:campaign_id>/decide/", views.decision_new, name="decision_new"),
+    path("projects/<slug:slug>/results/<int:campaign_id>/decide/", views.decision_new, name="decision_new"),
     path(
         "projects/<slug:slug>/decisions/<int:decision_id>/",
         gate_views.decision_detail,

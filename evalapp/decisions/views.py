@@ -152,10 +152,10 @@ def decision_new(request: MemberRequest, campaign_id: int) -> HttpResponse:
             )
             return redirect("project_home", request.project.slug)
     context = {
-        "station": "compare",
+        "station": "results",
         "campaign": campaign,
         "comparison": found.comparison,
-        "standing": found.standing,
+        "freshness": found.freshness,
         "is_computed": found.is_computed,
         "results": pair_results(load_preferences(campaign)) if campaign.compares else None,
         "is_reviewing": is_reviewing_blind(campaign, request.user),

@@ -1,6 +1,6 @@
 """The old register: what an adviser's form letter says about a client.
 
-It keeps every house-style rule broken: formal words, no next step, and "the stated objective" in
+It fails every house-style rule check: formal words, no next step, and "the stated objective" in
 place of the client's goal.
 """
 

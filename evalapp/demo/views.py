@@ -15,7 +15,7 @@ from evalapp.runs.model_programs import why_not_runnable
 PAGES = {
     "training": "run_detail",
     "generation": "run_detail",
-    "campaign": "comparison_detail",
+    "campaign": "result_detail",
     "export": "export_detail",
 }
 

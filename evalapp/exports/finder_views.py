@@ -31,7 +31,7 @@ def finder_propose(request: MemberRequest, campaign_id: int) -> HttpResponse:
     cases = cases_at(view, {}, reviewer_type=chosen_reviewer_type(request))
     wanted = finder_from(cases.scores, request.GET.dict())
     if wanted is None:
-        raise InvalidError("The URL names no finder. Open it again from the comparison.")
+        raise InvalidError("The URL names no finder. Open it again from the results.")
     found = cases.found(wanted)
     if not found.count:
         raise InvalidError("No output meets both conditions, so there is nothing to export. Widen them.")

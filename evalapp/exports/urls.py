@@ -6,7 +6,7 @@ urlpatterns = [
     path("projects/<slug:slug>/export/", views.export_list, name="export_list"),
     path("projects/<slug:slug>/export/new/", views.export_new, name="export_new"),
     path(
-        "projects/<slug:slug>/compare/<int:campaign_id>/finder/export/",
+        "projects/<slug:slug>/results/<int:campaign_id>/finder/export/",
         finder_views.finder_propose,
         name="finder_propose",
     ),
@@ -29,12 +29,12 @@ urlpatterns = [
     ),
     path("projects/<slug:slug>/lineage/models/<int:version_id>/", views.lineage_model, name="lineage_model"),
     path(
-        "projects/<slug:slug>/compare/<int:campaign_id>/corrections/",
+        "projects/<slug:slug>/results/<int:campaign_id>/corrections/",
         correction_views.campaign_corrections,
         name="campaign_corrections",
     ),
     path(
-        "projects/<slug:slug>/compare/<int:campaign_id>/corrections/measure/",
+        "projects/<slug:slug>/results/<int:campaign_id>/corrections/measure/",
         correction_views.corrections_measure,
         name="corrections_measure",
     ),

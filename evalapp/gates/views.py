@@ -29,7 +29,7 @@ from evalapp.gates.services import apply_gate, save_gate
 from evalapp.gates.waiting import waiting_of
 from evalapp.rubrics.models import Rubric
 
-STATION = {"station": "compare"}
+STATION = {"station": "results"}
 MOST_SHOWN = 50
 
 

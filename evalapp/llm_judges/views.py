@@ -22,7 +22,7 @@ from evalapp.llm_judges.forms import JudgeForm, KeyForm
 from evalapp.llm_judges.models import LLMJudge
 from evalapp.llm_judges.tables import Judged, judge_table
 
-STATION = "compare"
+STATION = "results"
 SHOWN_UNUSABLE = 50
 
 

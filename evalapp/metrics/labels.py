@@ -1,4 +1,4 @@
-"""The label that a text says, by a declared parser. What it does not say is no label, never a guess."""
+"""The predicted label of a text, by a declared parser; a text without one is unparsed, never guessed."""
 
 import json
 from collections.abc import Iterable, Sequence
@@ -87,11 +87,11 @@ class LabelParser:
         return self._labels.get(self.folded(label))
 
     def parse(self, output: str) -> str | None:
-        """The label that the output says, or None where it says none of the set."""
-        said = self._said(well_formed(output))
-        return None if said is None else self.known(said)
+        """The predicted label, or None where the output has none of the set."""
+        found = self._found(well_formed(output))
+        return None if found is None else self.known(found)
 
-    def _said(self, output: str) -> str | None:
+    def _found(self, output: str) -> str | None:
         if self._kind == "exact":
             return output
         if self._kind == "first_line":
@@ -112,7 +112,7 @@ def _json_field(output: str, field: str) -> str | None:
         value = json.loads(output)
     except (ValueError, RecursionError):
         return None
-    said = value.get(field) if isinstance(value, dict) else None
-    if isinstance(said, bool):
-        return "true" if said else "false"
-    return str(said) if isinstance(said, str | int) else None
+    found = value.get(field) if isinstance(value, dict) else None
+    if isinstance(found, bool):
+        return "true" if found else "false"
+    return str(found) if isinstance(found, str | int) else None

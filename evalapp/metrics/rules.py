@@ -2,7 +2,7 @@
 
 A rule is a frozen value. Its constructor refuses a definition that cannot work, saying what is
 wrong and how to mend it; ``check`` never raises for a text. A verdict is passed, failed, or not
-judged with the reason (a field the example lacks), and points at the spans it rests on.
+checked with the reason (a field the example lacks), and points at the spans it rests on.
 """
 
 import re
@@ -45,7 +45,7 @@ class RuleError(ValueError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
-    """``passed`` is None when the rule could not be judged; ``reason`` says why, or why it failed.
+    """``passed`` is None when the rule could not be checked; ``reason`` says why, or why it failed.
 
     ``spans`` are the parts of the output found, at most 100 of them.
     """
@@ -190,7 +190,7 @@ class MatchesPattern(Rule):
     The syntax is RE2's: without look-around and back-references, and in return every pattern
     takes time linear in the text, so no pattern can stall a worker and a verdict never depends
     on how busy the machine is. Letters of any script are \p{L}; \w and \b know ASCII.
-    Not judged where a large pattern meets a very long text.
+    Not checked where a large pattern meets a very long text.
     """
 
     kind: ClassVar[str] = "pattern"
@@ -299,7 +299,7 @@ class MentionsField(Rule):
     """Passes when the output names the value of one of the example's fields.
 
     Case and spacing are forgiven; a value that is one number is found however it is written
-    (£450,000 for 450k). Not judged when the example lacks the field, or its value is empty or longer
+    (£450,000 for 450k). Not checked when the example lacks the field, or its value is empty or longer
     than a phrase may be.
     """
 
@@ -350,7 +350,7 @@ def _same_number(output: str, value: str) -> Iterator[Span]:
 class NoUnsupportedNumbers(Rule):
     """Passes when every number and date of the output occurs in the context, prompt or fields.
 
-    Not judged when the example has no context: a question holds few of the numbers that its right answer has.
+    Not checked when the example has no context: a question holds few of the numbers that its right answer has.
     """
 
     kind: ClassVar[str] = "no_unsupported_numbers"

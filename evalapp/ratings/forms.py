@@ -83,7 +83,7 @@ class RatingsForm(forms.Form):
     is_blind = forms.BooleanField(
         required=False,
         label="Reviewers did not know which model had answered",
-        help_text="The comparison says so, or says that models were shown.",
+        help_text="The results say so, or say that models were shown.",
     )
     skips_invalid = forms.BooleanField(
         required=False,

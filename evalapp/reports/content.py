@@ -4,14 +4,14 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import NamedTuple
 
-from evalapp.analysis.adjudicated import with_adjudicated
+from evalapp.analysis.adjudicated_scores import with_adjudicated
 from evalapp.analysis.choosing import chosen_metric, chosen_reference
 from evalapp.analysis.comparison import compare
 from evalapp.analysis.differences import Contradiction, find_contradiction
 from evalapp.analysis.filtered_scores import FilterCoverage, load_filtered, shared_part
 from evalapp.analysis.pairs import PairResults
-from evalapp.analysis.reversals import find_reversals
-from evalapp.analysis.shown import Shown
+from evalapp.analysis.simpson import check_simpson
+from evalapp.analysis.table_sources import LiveTables
 from evalapp.analysis.unblinding import unblinding_of
 from evalapp.campaigns.imported_records import imported_records
 from evalapp.campaigns.models import CampaignState
@@ -50,7 +50,7 @@ def content_of(report: Report, *, progress: Progress) -> Content:
     progress(1, "Comparing the candidates")
     comparison = compare(originals)
     contradiction = find_contradiction(originals, comparison)
-    shown = Shown(
+    shown = LiveTables(
         originals,
         originals=originals,
         reviewer_type=report.reviewer_type,
@@ -84,7 +84,7 @@ def content_of(report: Report, *, progress: Progress) -> Content:
     return Content(document, data_digest, is_simulated)
 
 
-def _found(document: Document, shown: Shown, contradiction: Contradiction | None) -> None:
+def _found(document: Document, shown: LiveTables, contradiction: Contradiction | None) -> None:
     if shown.judged is not None:
         document.section("What people prefer", sections.pairs_section(shown, shown.judged))
     if shown.comparison.design.reviews:
@@ -109,7 +109,7 @@ def _made(report: Report) -> str:
     return f"Report {report.pk}, asked for on {moment(report.created_at)}"
 
 
-def _in_short(shown: Shown, contradiction: Contradiction | None, view: str) -> list[Block | None]:
+def _in_short(shown: LiveTables, contradiction: Contradiction | None, view: str) -> list[Block | None]:
     """What somebody reads who reads one page."""
     campaign, comparison = shown.originals.campaign, shown.comparison
     found: list[Block | None] = []
@@ -150,17 +150,15 @@ def _in_short(shown: Shown, contradiction: Contradiction | None, view: str) -> l
     found.append(paragraph(says_of_means(totals)))
     if contradiction is not None:
         found.append(paragraph(_contradiction(contradiction)))
-    turned = find_reversals(shown.originals)
+    turned = check_simpson(shown.originals)
     if turned.found:
         found += [
-            notice("The overall difference is not the same everywhere."),
+            notice("Simpson’s paradox check: a difference changes direction inside subgroups."),
             listing([each.sentence for inside in turned.first for each in inside.found]),
         ]
     if turned.more:
         fields = ", ".join(inside.field for inside in turned.folded)
-        found.append(
-            paragraph(f"And {turned.more} more, inside {fields}: the page of the comparison has them all.")
-        )
+        found.append(paragraph(f"And {turned.more} more, inside {fields}: the results page has them all."))
     if not comparison.design.reviews and not campaign.compares:
         found.append(notice("No review has been submitted yet; there is nothing that people say."))
     return found
@@ -173,7 +171,7 @@ def _contradiction(found: Contradiction) -> str:
     )
 
 
-def limits(shown: Shown, view: str) -> list[str]:
+def limits(shown: LiveTables, view: str) -> list[str]:
     """What a reader must not read into the figures, as far as it applies here."""
     campaign, design = shown.originals.campaign, shown.comparison.design
     judged = shown.judged
@@ -234,7 +232,7 @@ def limits(shown: Shown, view: str) -> list[str]:
     return [*found, *_adjudicated(shown), *([blinding] if blinding else [])]
 
 
-def _adjudicated(shown: Shown) -> list[str]:
+def _adjudicated(shown: LiveTables) -> list[str]:
     decided = with_adjudicated(shown.originals).decided
     adjudicated = shown.judged.adjudicated if shown.judged else 0
     return [

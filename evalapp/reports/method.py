@@ -7,7 +7,7 @@ from importlib import metadata
 from evalapp.analysis import agreement, differences
 from evalapp.analysis.comparison import Comparison
 from evalapp.analysis.pairs import PairResults, PairRow, StrengthRow
-from evalapp.analysis.shown import Shown
+from evalapp.analysis.table_sources import LiveTables
 from evalapp.campaigns.imported_records import imported_records
 from evalapp.campaigns.models import Campaign, ItemChoice, Method
 from evalapp.measure import Measure
@@ -59,7 +59,7 @@ def _size(items: int, candidates: int, overlap: str) -> str:
     return " × ".join(f"{number} {noun}{'' if str(number) == '1' else 's'}" for number, noun in counted)
 
 
-def method_paragraphs(shown: Shown) -> list[str]:
+def method_paragraphs(shown: LiveTables) -> list[str]:
     judged = shown.judged
     campaign, comparison = shown.originals.campaign, shown.comparison
     told = [_items(campaign, comparison), _reviewing(campaign)]
@@ -127,7 +127,7 @@ def _of_means(comparison: Comparison) -> str:
     )
 
 
-def _of_differences(shown: Shown) -> str:
+def _of_differences(shown: LiveTables) -> str:
     if shown.reference is None or not shown.pairs:
         return ""
     found = next((pair for pair in shown.pairs if pair.difference.difference.defined), None)
@@ -139,7 +139,7 @@ def _of_differences(shown: Shown) -> str:
     )
 
 
-def _of_agreement(shown: Shown) -> str:
+def _of_agreement(shown: LiveTables) -> str:
     return (
         "Agreement is Krippendorff's alpha, ordinal for scales and nominal otherwise, over outputs with two ratings or "
         f"more; its intervals are percentile bootstraps over outputs with {agreement.REPLICATES} replicates, seed "

@@ -27,7 +27,7 @@ from evalapp.analysis.named_tables import (
 )
 from evalapp.analysis.pair_tables import checks_table, pairs_table, strengths_table
 from evalapp.analysis.pairs import PairResults
-from evalapp.analysis.shown import Shown
+from evalapp.analysis.table_sources import LiveTables
 from evalapp.analysis.unblinding import Unblinding
 from evalapp.campaigns.models import Campaign, Method
 from evalapp.charts.lines import MOST_ON_A_SHEET
@@ -41,7 +41,7 @@ MOST_HEAT_MAPS = 4
 SHORT_HASH = 16
 
 
-def people_section(shown: Shown) -> Iterator[Block | None]:
+def people_section(shown: LiveTables) -> Iterator[Block | None]:
     """Means a line each, because a rubric of many criteria is wider than paper."""
     rows: list[list[Cell]] = []
     for row in shown.comparison.rows:
@@ -74,7 +74,7 @@ def people_section(shown: Shown) -> Iterator[Block | None]:
     yield table(_shares(shown))
 
 
-def _shares(shown: Shown) -> Table:
+def _shares(shown: LiveTables) -> Table:
     rows: list[list[Cell]] = [
         [shown.label(row), cell.criterion.name, cell.criterion.axis_label, cell.mean, cell.not_applicable]
         for row in shown.comparison.rows
@@ -92,7 +92,7 @@ def _shares(shown: Shown) -> Table:
     return Table("shares", "Questions without a scale", columns, rows, note)
 
 
-def differences_section(shown: Shown) -> Iterator[Block | None]:
+def differences_section(shown: LiveTables) -> Iterator[Block | None]:
     yield table(differences_table(shown, has_shares=False))
     if shown.reference is not None:
         rows = shown.comparison.rows
@@ -101,7 +101,7 @@ def differences_section(shown: Shown) -> Iterator[Block | None]:
             yield picture(caption, panel.chart)
 
 
-def agreement_section(shown: Shown) -> Iterator[Block | None]:
+def agreement_section(shown: LiveTables) -> Iterator[Block | None]:
     reasons = {row.reason for row in shown.agreement}
     if len(reasons) == 1 and (reason := reasons.pop()):
         yield paragraph(f"Agreement is undefined on every criterion: {reason}.")
@@ -114,7 +114,7 @@ def agreement_section(shown: Shown) -> Iterator[Block | None]:
         )
 
 
-def metrics_section(shown: Shown, contradiction: Contradiction | None) -> Iterator[Block | None]:
+def metrics_section(shown: LiveTables, contradiction: Contradiction | None) -> Iterator[Block | None]:
     """Metrics, and people against the one that the page opens on."""
     rows: list[list[Cell]] = [
         [shown.label(row), metric.label, row.metrics[metric.name]]
@@ -140,13 +140,13 @@ def metrics_section(shown: Shown, contradiction: Contradiction | None) -> Iterat
     )
 
 
-def _told_criterion(shown: Shown, contradiction: Contradiction | None) -> Criterion | None:
+def _told_criterion(shown: LiveTables, contradiction: Contradiction | None) -> Criterion | None:
     if contradiction is not None:
         return contradiction.cell.criterion
     return shown.scores.scales[0] if shown.scores.scales else None
 
 
-def severity_section(shown: Shown) -> Iterator[Block | None]:
+def severity_section(shown: LiveTables) -> Iterator[Block | None]:
     severity = shown.severity
     if severity.reason:
         yield paragraph(severity.reason)
@@ -164,12 +164,12 @@ def severity_section(shown: Shown) -> Iterator[Block | None]:
     yield table(severities_table(shown))
 
 
-def reasons_section(shown: Shown) -> Iterator[Block | None]:
+def reasons_section(shown: LiveTables) -> Iterator[Block | None]:
     yield table(reasons_table(shown))
     yield table(marks_table(shown))
 
 
-def pairs_section(shown: Shown, judged: PairResults) -> Iterator[Block | None]:
+def pairs_section(shown: LiveTables, judged: PairResults) -> Iterator[Block | None]:
     """Who is preferred to whom, where answers were compared."""
     yield table(pairs_table(judged, shown.labels))
     yield table(strengths_table(judged, shown.labels))
@@ -177,7 +177,7 @@ def pairs_section(shown: Shown, judged: PairResults) -> Iterator[Block | None]:
     yield table(checks_table(judged))
 
 
-def candidates_section(shown: Shown) -> Iterator[Block | None]:
+def candidates_section(shown: LiveTables) -> Iterator[Block | None]:
     rows: list[list[Cell]] = [
         [
             shown.labels[each.pk],

@@ -4,7 +4,7 @@ from evalapp.reports import views
 
 urlpatterns = [
     path(
-        "projects/<slug:slug>/compare/<int:campaign_id>/reports/",
+        "projects/<slug:slug>/results/<int:campaign_id>/reports/",
         views.campaign_reports,
         name="campaign_reports",
     ),

@@ -17,7 +17,7 @@ from evalapp.scoring.external_rows import read_scores
 from evalapp.scoring.models import ExternalMetric
 from evalapp.scoring.score_join import JoinedLine, item_field_of
 
-STATION = "compare"
+STATION = "results"
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

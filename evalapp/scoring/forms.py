@@ -12,9 +12,7 @@ class RuleForm(forms.Form):
 
     title: ClassVar[str] = ""
     explanation: ClassVar[str] = ""
-    name = forms.CharField(
-        max_length=80, help_text="Heads a column of the comparison, such as “plain words”."
-    )
+    name = forms.CharField(max_length=80, help_text="Heads a column of the results, such as “plain words”.")
 
     def params(self) -> dict[str, Any]:
         return {key: value for key, value in self.cleaned_data.items() if key != "name" and value is not None}
@@ -42,17 +40,17 @@ class PhrasesForm(RuleForm):
 
 class ContainsForm(PhrasesForm):
     title = "Contains"
-    explanation = "Kept when the output holds at least one of the phrases."
+    explanation = "Passed when the output holds at least one of the phrases."
 
 
 class MustNotContainForm(PhrasesForm):
     title = "Must not contain"
-    explanation = "Kept when the output holds none of the phrases."
+    explanation = "Passed when the output holds none of the phrases."
 
 
 class PatternForm(RuleForm):
     title = "Pattern"
-    explanation = "Kept when a regular expression (RE2's syntax) matches, or when it does not."
+    explanation = "Passed when a regular expression (RE2's syntax) matches, or when it does not."
     pattern = forms.CharField(strip=False, help_text=r"For instance: next step(:| is to) \w+")
     must_match = forms.BooleanField(required=False, initial=True, label="It must match")
     ignore_case = forms.BooleanField(required=False, initial=True, label="Capitals make no difference")
@@ -60,7 +58,7 @@ class PatternForm(RuleForm):
 
 class LengthForm(RuleForm):
     title = "Length"
-    explanation = "Kept when the output's length lies in the range, ends included."
+    explanation = "Passed when the output's length lies in the range, ends included."
     minimum = forms.IntegerField(required=False, min_value=0)
     maximum = forms.IntegerField(required=False, min_value=0)
     unit = forms.ChoiceField(choices=[("words", "Words"), ("characters", "Characters")])
@@ -69,7 +67,7 @@ class LengthForm(RuleForm):
 class MentionsFieldForm(RuleForm):
     title = "Must mention a field"
     explanation = (
-        "Kept when the output names the value of a field of its example. Not judged without the field."
+        "Passed when the output names the value of a field of its example. Not checked without the field."
     )
     field = forms.CharField(help_text="A field of the examples' metadata, such as goal.")
 
@@ -77,7 +75,7 @@ class MentionsFieldForm(RuleForm):
 class NoUnsupportedNumbersForm(RuleForm):
     title = "No unsupported numbers"
     explanation = (
-        "Kept when every number and date of the output occurs in the prompt, the context or the fields."
+        "Passed when every number and date of the output occurs in the prompt, the context or the fields."
     )
 
 

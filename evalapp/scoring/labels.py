@@ -102,17 +102,17 @@ class LabelReader:
         )
 
     def result(self, output: Output) -> MetricResult:
-        """``output.example`` must be loaded. A true label outside of the set counts as itself, never said."""
+        """``output.example`` must be loaded. A true label outside of the set counts as itself, never predicted."""
         true = output.example.label
         truth = self._parser.known(true) or true
-        said = self._parser.parse(output.text)
+        predicted = self._parser.parse(output.text)
         return MetricResult(
             output=output,
             metric=LABEL,
             signature=self.signature,
-            value=float(said == truth) if true else None,
+            value=float(predicted == truth) if true else None,
             reason="" if true else NO_TRUE_LABEL,
-            detail={"true": truth, "said": said} if true else {},
+            detail={"true": truth, "predicted": predicted} if true else {},
         )
 
 

@@ -160,7 +160,7 @@ class LabelParser(BaseModel):
 
 class MetricResult(models.Model):
     """One metric of one output: a value, or why it is undefined. ``metric`` is a name such as
-    "rougeL", "rule:<id>" for a rule check (1 kept, 0 broken, ``detail`` lists what broke it), or
+    "rougeL", "rule:<id>" for a rule check (1 passed, 0 failed, ``detail`` lists what failed), or
     "external:<id>" for a score computed elsewhere, or "label" (1 the true label, 0 another or none;
     ``detail`` has the true and the said one).
     """

@@ -156,7 +156,7 @@ def _rule_result(output: Output, row: Row, rule_check: RuleCheck, rule: Rule) ->
         metric=rule_check.metric,
         signature=rule_check.signature,
         value=None if finding.passed is None else float(finding.passed),
-        reason=(finding.reason or "not judged")[:120] if finding.passed is None else "",
+        reason=(finding.reason or "not checked")[:120] if finding.passed is None else "",
         detail={"spans": spans, "count": len(finding.spans), "why": finding.reason},
     )
 

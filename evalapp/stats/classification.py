@@ -18,7 +18,7 @@ from evalapp.stats.resampling import (
 )
 
 UNPARSED = None
-"""What stands for an output that says no label: a class of its own, and always wrong."""
+"""What stands for an output without a predicted label: a class of its own, and always wrong."""
 KINDS = ("macro", "weighted", "micro")
 NO_OUTPUTS = "no output of an example with a label"
 ONE_ITEM = Interval(None, None, "no interval: one item")
@@ -28,7 +28,7 @@ _Codes = npt.NDArray[np.int64]
 
 
 class ClassScore(NamedTuple):
-    """One label. ``support`` counts outputs whose true label it is, ``predicted`` those that say it."""
+    """One label. ``support`` counts outputs whose true label it is, ``predicted`` those predicted to have it."""
 
     label: str | None
     precision: float
@@ -40,8 +40,8 @@ class ClassScore(NamedTuple):
 
 @dataclass(frozen=True)
 class Classification:
-    """``labels``: the declared ones in their order, less those that nobody has or says, then None where an
-    output says no label. ``matrix``: counts, true label by row and said label by column.
+    """``labels``: the declared ones in their order, less those that are neither true nor predicted, then
+    None for unparsed outputs. ``matrix``: counts, true label by row and predicted label by column.
     """
 
     labels: list[str | None]
@@ -55,7 +55,7 @@ class Classification:
 def classify(
     items: Sequence[Hashable],
     truth: Sequence[str],
-    said: Sequence[str | None],
+    predictions: Sequence[str | None],
     *,
     labels: Sequence[str] = (),
     seed: int = 0,
@@ -63,18 +63,18 @@ def classify(
     level: float = 0.95,
 ) -> Classification:
     """One entry per output. F1 as in scikit-learn with zero_division=0: macro is the plain mean over the
-    labels that anybody has or says (no label among them), weighted the mean by support, micro the share
+    labels that are true or predicted (unparsed among them), weighted the mean by support, micro the share
     that is right (accuracy). Intervals resample whole items; ``n`` counts outputs.
     """
     require_level(level)
-    if not len(items) == len(truth) == len(said):
-        raise ValueError(f"columns differ in length: {len(items)}, {len(truth)}, {len(said)}")
-    present: set[str | None] = {*truth, *said}
+    if not len(items) == len(truth) == len(predictions):
+        raise ValueError(f"columns differ in length: {len(items)}, {len(truth)}, {len(predictions)}")
+    present: set[str | None] = {*truth, *predictions}
     order = [*dict.fromkeys([*labels, *sorted(each for each in present if each is not None)]), UNPARSED]
     names = [label for label in order if label in present]
     codes = {label: code for code, label in enumerate(names)}
     true = np.array([codes[label] for label in truth], dtype=np.int64)
-    predicted = np.array([codes[label] for label in said], dtype=np.int64)
+    predicted = np.array([codes[label] for label in predictions], dtype=np.int64)
     size = len(names)
     matrix = np.zeros((size, size), dtype=np.int64)
     np.add.at(matrix, (true, predicted), 1)
@@ -110,10 +110,10 @@ def classify(
 
 
 class _Counts(NamedTuple):
-    """Items × labels: outputs that have the label, that say it, and that do both."""
+    """Items × labels: outputs whose true label it is, whose predicted label it is, and both."""
 
     true: Array
-    said: Array
+    predicted: Array
     right: Array
 
 
@@ -128,8 +128,8 @@ def _counts(item: _Codes, items: int, true: _Codes, predicted: _Codes, size: int
 
 def _scores(weights: Array, counts: _Counts) -> dict[str, Array]:
     """Each mean F1 when item j occurs ``weights[b, j]`` times."""
-    true, said, right = (weights @ table for table in counts)
-    both = true + said
+    true, predicted, right = (weights @ table for table in counts)
+    both = true + predicted
     f1 = np.divide(2 * right, both, out=np.zeros_like(both), where=both > 0)
     total = true.sum(axis=1)
     return {

@@ -22,14 +22,14 @@ class Difference:
     new reviewers, so a reviewer's own liking for one candidate widens it.
     ``p_model``: two-sided, from the same model: no difference for new items and reviewers.
     ``p_permutation``: two-sided, items' signs flipped: no difference for this panel.
-    ``superiority``: chance that the challenger is scored higher, ties counting half.
+    ``win_rate``: of the challenger, where higher wins; ties count half.
     ``n`` of each counts items with at least one pair.
     """
 
     difference: Measure
     p_model: Measure
     p_permutation: Measure
-    superiority: Measure
+    win_rate: Measure
 
 
 def paired_difference(
@@ -58,7 +58,7 @@ def paired_difference(
             difference=Measure.undefined(NO_PAIRS, signature=signature("paired-difference", level=level)),
             p_model=Measure.undefined(NO_PAIRS, signature=model_name),
             p_permutation=Measure.undefined(NO_PAIRS, signature=permutation_name),
-            superiority=Measure.undefined(NO_PAIRS, signature=signature("superiority", level=level)),
+            win_rate=Measure.undefined(NO_PAIRS, signature=signature("win-rate", level=level)),
         )
     bounds = None if span is None else (-span, span)
     wins = pairs.with_scores((np.sign(pairs.score) + 1) / 2)
@@ -66,7 +66,7 @@ def paired_difference(
         difference=_renamed(candidate_score(pairs, level=level, bounds=bounds), "paired-difference", level),
         p_model=_model_p(pairs, model_name),
         p_permutation=_permutation_p(pairs, permutations, seed, permutation_name),
-        superiority=_renamed(candidate_score(wins, level=level, bounds=(0, 1)), "superiority", level),
+        win_rate=_renamed(candidate_score(wins, level=level, bounds=(0, 1)), "win-rate", level),
     )
 
 

@@ -31,7 +31,7 @@ STILL = 3e-3
 #: say that their severities are known to be equal: a gamma prior of shape 1.5 and rate 0 on the standard deviation
 #: (Chung, Rabe-Hesketh, Dorie, Gelman and Liu 2013, whose shape is 2), a weight of half a reviewer in the update.
 AWAY_FROM_NONE = 0.5
-#: A standard deviation of 0.01 of the scale's quarter cannot be told from none.
+#: A standard deviation of 0.01 of the scale's quarter counts as 0.
 LEAST_VARIANCE = 1e-4
 MOST_VARIANCE = 1e3
 RIDGE = 1e-4

@@ -19,7 +19,7 @@ from evalapp.stats.resampling import Array
 #: An evaluation that adds less than this share of the planned reviews is too soon: it gets no level, and what it
 #: would have spent is left for the next.
 LEAST_STEP = 0.002
-#: Chances under this cannot be told from none, and no p value of a review gets there.
+#: Chances under this count as 0; no p value of a review gets there.
 NEXT_TO_NOTHING = 1e-9
 POINTS = 1201
 FAR = 8.0

@@ -1,4 +1,4 @@
-"""Simpson's reversal: a difference between two candidates that points the other way inside strata."""
+"""Simpson's paradox: a difference between two candidates that points the other way inside strata."""
 
 import math
 from collections import Counter
@@ -14,7 +14,7 @@ from evalapp.stats.ratings import Ratings
 from evalapp.stats.resampling import Array, require_level
 
 Key = TypeVar("Key", bound=Hashable)
-Kind = Literal["stratum", "most", "all"]
+Kind = Literal["subgroup", "most", "all"]
 
 LEAST_ITEMS = 10
 # A difference of rounding points nowhere.
@@ -25,7 +25,7 @@ class Stratum(NamedTuple):
     """Challenger minus reference on the items of one stratum; ``items`` counts the smaller side's.
 
     ``p``: two-sided, for new items rated by this panel. A reviewer's own liking for one candidate is alike
-    in every stratum, so it makes no reversal, and widening for it would hide those that there are.
+    in every stratum, so it turns no difference round, and widening for it would hide those that there are.
     """
 
     name: str
@@ -60,10 +60,10 @@ class Stratified:
         ]
 
 
-class Reversal(NamedTuple):
-    """``kind``: a stratum points the other way significantly ("stratum"), more than half of them do although
+class Paradox(NamedTuple):
+    """``kind``: a stratum points the other way significantly ("subgroup"), more than half of them do although
     the whole is significant ("most"), or every one does because the mixes of items differ ("all").
-    ``telling`` are the strata that say so, the surest first.
+    The last is the paradox in its strict sense. ``telling`` are the strata that say so, the surest first.
     """
 
     kind: Kind
@@ -130,7 +130,7 @@ def stratify(
     )
 
 
-def reversals(found: Mapping[Key, Stratified], *, level: float = 0.95) -> dict[Key, Reversal]:
+def paradoxes(found: Mapping[Key, Stratified], *, level: float = 0.95) -> dict[Key, Paradox]:
     """Those of a family of comparisons in which the strata contradict the whole.
 
     One of three has to hold, so that noise does not cry: a stratum that points the other way has a p under
@@ -146,7 +146,7 @@ def reversals(found: Mapping[Key, Stratified], *, level: float = 0.95) -> dict[K
     )
     wholes = _adjusted({key: found[key].p.value for key in keys})
     mixes = _adjusted({key: found[key].mix_p for key in keys})
-    result: dict[Key, Reversal] = {}
+    result: dict[Key, Paradox] = {}
     for key in keys:
         stratified = found[key]
         opposite = sorted(stratified.opposite, key=lambda each: inside[key, each.name])
@@ -154,11 +154,11 @@ def reversals(found: Mapping[Key, Stratified], *, level: float = 0.95) -> dict[K
             continue
         significant = tuple(each for each in opposite if inside[key, each.name] < alpha)
         if significant:
-            result[key] = Reversal("stratum", stratified, significant, inside[key, significant[0].name])
+            result[key] = Paradox("subgroup", stratified, significant, inside[key, significant[0].name])
         elif len(opposite) == len(stratified.strata) and mixes[key] < alpha:
-            result[key] = Reversal("all", stratified, tuple(opposite), None)
+            result[key] = Paradox("all", stratified, tuple(opposite), None)
         elif 2 * len(opposite) > len(stratified.strata) and wholes[key] < alpha:
-            result[key] = Reversal("most", stratified, tuple(opposite), wholes[key])
+            result[key] = Paradox("most", stratified, tuple(opposite), wholes[key])
     return result
 
 

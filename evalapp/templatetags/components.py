@@ -371,7 +371,7 @@ STATIONS = (
     Station("models", "Models", "models/", "VIEW_MODELS"),
     Station("runs", "Runs", "runs/", "VIEW_RUNS"),
     Station("campaigns", "Campaigns", "campaigns/", "VIEW_CAMPAIGNS"),
-    Station("compare", "Compare", "compare/", "VIEW_ANALYSIS"),
+    Station("results", "Results", "results/", "VIEW_ANALYSIS"),
     Station("export", "Export", "export/", "VIEW_EXPORTS"),
     Station("monitor", "Monitor", "monitor/", "VIEW_ANALYSIS"),
 )

@@ -29,7 +29,7 @@ def output_of(campaign: Campaign, label: str, row: int = 1) -> ItemOutput:
 
 
 def address(campaign: Campaign, rest: str = "") -> str:
-    return f"/projects/{campaign.project.slug}/compare/{campaign.pk}/{rest}"
+    return f"/projects/{campaign.project.slug}/results/{campaign.pk}/{rest}"
 
 
 def name_distinctly(*people: User) -> None:

@@ -13,7 +13,7 @@ from evalapp.accounts.models import Membership, Project, User
 from evalapp.adjudication.disagreements import worklist_of
 from evalapp.adjudication.models import Adjudication
 from evalapp.adjudication.services import AdjudicatedScore, adjudicate
-from evalapp.analysis.adjudicated import with_adjudicated
+from evalapp.analysis.adjudicated_scores import with_adjudicated
 from evalapp.analysis.comparison import compare
 from evalapp.analysis.scores import load_scores
 from evalapp.audit.models import AuditEvent

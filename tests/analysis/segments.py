@@ -63,7 +63,7 @@ def make_segmented(
     return open_campaign(campaign=campaign, by=project.created_by)
 
 
-def review_with_reversal(campaign: Campaign, reviewers: Sequence[User], *, rows: int) -> None:
+def review_with_paradox(campaign: Campaign, reviewers: Sequence[User], *, rows: int) -> None:
     """Retail clients are served better by "plain", institutional ones clearly by "formal"."""
     for turn, reviewer in enumerate(reviewers):
         said = {}

@@ -58,7 +58,7 @@ def panel_of(scores: CampaignScores) -> ComputedPanel:
 
 
 def url_of(campaign: Campaign, query: str = "") -> str:
-    return f"/projects/{campaign.project.slug}/compare/{campaign.pk}/agreement/{f'?{query}' if query else ''}"
+    return f"/projects/{campaign.project.slug}/results/{campaign.pk}/agreement/{f'?{query}' if query else ''}"
 
 
 def test_the_panels_measures_are_those_of_the_comparison_and_more(scores: CampaignScores) -> None:
@@ -132,11 +132,11 @@ def test_every_count_opens_its_outputs(campaign: Campaign, manager: User, scores
     assert (
         "Reviewer 1 gave 3, Reviewer 2 gave 4"
         in browser.get(
-            f"/projects/{campaign.project.slug}/compare/{campaign.pk}/cases/?criterion=tone&gave=1:3,2:4"
+            f"/projects/{campaign.project.slug}/results/{campaign.pk}/cases/?criterion=tone&gave=1:3,2:4"
         ).text
     )
     for odd in ("9:3", "x", "1:3,", "1", "99999999999:1"):
-        address = f"/projects/{campaign.project.slug}/compare/{campaign.pk}/cases/?criterion=tone&gave={odd}"
+        address = f"/projects/{campaign.project.slug}/results/{campaign.pk}/cases/?criterion=tone&gave={odd}"
         assert browser.get(address).status_code == 404
 
 
@@ -146,12 +146,12 @@ def test_the_page_says_what_to_do_under_pseudonyms(
     page = client_of(manager).get(url_of(campaign, "criterion=tone&measure=kappa")).text
     assert "Reviewer 2" in page and str(other_reviewer) not in page and other_reviewer.email not in page
     assert "What to do about it" in page
-    assert "are told apart:" in page
+    assert "apart significantly better than chance:" in page
     assert "Kappa is highest between Reviewer 1 and Reviewer 2" in page
     Project.objects.filter(pk=campaign.project_id).update(shows_reviewer_names=True)
     assert str(other_reviewer) in client_of(manager).get(url_of(campaign)).text
     for address in (
-        f"/projects/{campaign.project.slug}/compare/{campaign.pk}/",
+        f"/projects/{campaign.project.slug}/results/{campaign.pk}/",
         f"/projects/{campaign.project.slug}/campaigns/{campaign.pk}/quality/",
     ):
         assert url_of(campaign) in client_of(manager).get(address).text
@@ -185,7 +185,7 @@ def test_nobody_one_reviewer_and_no_overlap_say_so(
     # Once for the whole table, of eight measures a criterion.
     assert one.count("Agreement is undefined on every criterion: one reviewer.") == 1
     assert "One reviewer" not in one
-    comparison = client_of(manager).get(f"/projects/{project.slug}/compare/{campaign.pk}/").text
+    comparison = client_of(manager).get(f"/projects/{project.slug}/results/{campaign.pk}/").text
     assert "One reviewer</span>" not in comparison
 
 
@@ -208,7 +208,7 @@ def test_reviewers_without_a_common_output_are_told_what_to_do(project: Project,
     campaign = imported(project, manager, table(*rows)).campaign
     page = client_of(manager).get(url_of(campaign)).text
     assert "No output has scores of two reviewers" in page and "set the overlap of a campaign" in page
-    assert "better than chance would" not in page
+    assert "significantly better than chance.</p>" not in page
     # Of the panel, of the matrix, and of the pair: once each, not in every cell of theirs.
     assert page.count("the two reviewers share no item") == 2
     assert "The two reviewers share no item" not in page

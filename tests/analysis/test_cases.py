@@ -33,7 +33,7 @@ def campaign(project: Project, manager: User, reviewer: User, other_reviewer: Us
 
 def _rows(client: Client, campaign: Campaign, query: str) -> list[tuple[str, int]]:
     """Label and row number of the outputs on the list."""
-    page = client.get(f"/projects/{campaign.project.slug}/compare/{campaign.pk}/cases/?{query}")
+    page = client.get(f"/projects/{campaign.project.slug}/results/{campaign.pk}/cases/?{query}")
     assert page.status_code == 200, query
     numbers = dict(campaign.items.values_list("pk", "example__row_number"))
     return [(row.candidate.model_version.label, numbers[row.item_id]) for row in page.context["rows"]]
@@ -56,7 +56,7 @@ def test_filters_pick_exactly_their_outputs(project: Project, manager: User, cam
     assert _rows(client, campaign, of_formal + "tone&differ=1") == [("formal", n) for n in (2, 1, 3)]
     # Lowest mean first: row 1 has 1.5, row 2 has 3, row 4 has 4, row 3 has 4.5.
     assert _rows(client, campaign, of_formal + "tone") == [("formal", n) for n in (1, 2, 4, 3)]
-    assert sorted(_rows(client, campaign, f"rule={rule.pk}&broken=1")) == [("formal", n) for n in range(1, 5)]
+    assert sorted(_rows(client, campaign, f"rule={rule.pk}&failed=1")) == [("formal", n) for n in range(1, 5)]
     assert sorted(_rows(client, campaign, f"rule={rule.pk}")) == sorted(every)
     # The formal answers are the references and take the top quarter; two people rate row 1 low.
     assert _rows(client, campaign, "criterion=tone&disagreement=rougeL") == [("formal", 1)]
@@ -69,15 +69,15 @@ def test_a_reason_leads_to_the_outputs_that_got_it(project: Project, manager: Us
     review_all(campaign, reviewer, {("formal", 2): tagged(answers(tone=2), tone=[tag.key])})
 
     assert _rows(client_of(manager), campaign, f"tag={tag.pk}") == [("formal", 2)]
-    page = client_of(manager).get(f"/projects/{project.slug}/compare/{campaign.pk}/")
+    page = client_of(manager).get(f"/projects/{project.slug}/results/{campaign.pk}/")
     [count] = page.context["comparison"].rows[0].tags
     assert (count.label, count.count, count.share.n) == ("too formal", 1, 2)
 
 
 def test_every_link_of_the_comparison_opens(project: Project, manager: User, campaign: Campaign) -> None:
     client = client_of(manager)
-    page = client.get(f"/projects/{project.slug}/compare/{campaign.pk}/").content.decode()
-    cases = f"/projects/{project.slug}/compare/{campaign.pk}/cases/"
+    page = client.get(f"/projects/{project.slug}/results/{campaign.pk}/").content.decode()
+    cases = f"/projects/{project.slug}/results/{campaign.pk}/cases/"
     links = sorted({unescape(link) for link in re.findall(r'href="([^"]+)"', page) if link.startswith(cases)})
     notes = client.get("/measures/").content.decode()
     anchors = set(re.findall(r'href="/measures/#([^"]+)"', page))
@@ -100,13 +100,13 @@ def test_a_filter_that_names_nothing_here_is_missing(
     project: Project, manager: User, reviewer: User, query: str
 ) -> None:
     campaign = make_campaign(project, [reviewer], rows=1)
-    page = client_of(manager).get(f"/projects/{project.slug}/compare/{campaign.pk}/cases/?{query}")
+    page = client_of(manager).get(f"/projects/{project.slug}/results/{campaign.pk}/cases/?{query}")
     assert page.status_code == 404
 
 
 def test_a_nul_in_the_address_is_refused(project: Project, manager: User, reviewer: User) -> None:
     campaign = make_campaign(project, [reviewer], rows=1)
-    address = f"/projects/{project.slug}/compare/{campaign.pk}/cases/?criterion=%00"
+    address = f"/projects/{project.slug}/results/{campaign.pk}/cases/?criterion=%00"
     assert client_of(manager).get(address).status_code in (400, 404)
 
 
@@ -117,14 +117,14 @@ def test_ids_of_other_projects_are_missing(
     own = make_campaign(project, [reviewer], rows=1)
     draft = make_campaign(project, [reviewer], rows=1, name="Draft", texts={"other": "A {n}."})
     Campaign.objects.filter(pk=draft.pk).update(state=CampaignState.DRAFT)
-    client, base = client_of(manager), f"/projects/{project.slug}/compare"
+    client, base = client_of(manager), f"/projects/{project.slug}/results"
     item, foreign_candidate = foreign.items.get(), foreign.candidates.first()
 
     for address in (
         f"{base}/{foreign.pk}/", f"{base}/{foreign.pk}/cases/", f"{base}/{foreign.pk}/table.csv",
         f"{base}/{foreign.pk}/cases/{item.pk}/", f"{base}/{own.pk}/cases/{item.pk}/",
         f"{base}/{own.pk}/cases/?candidate={foreign_candidate.pk}", f"{base}/{draft.pk}/",
-        f"/projects/{other_project.slug}/compare/{foreign.pk}/",
+        f"/projects/{other_project.slug}/results/{foreign.pk}/",
     ):  # fmt: skip
         assert client.get(address).status_code == 404, address
 
@@ -137,7 +137,7 @@ def test_a_case_shows_all_that_was_said_under_pseudonyms(
     said = corrected(answers(tone=2), "Portfolio 1 holds 60% bonds.", "Mixed up <b>bonds</b>.")
     review_all(campaign, other_reviewer, {"formal": said})
     review_all(campaign, reviewer, {"formal": answers(tone=5)})
-    address = f"/projects/{project.slug}/compare/{campaign.pk}/cases/{campaign.items.get().pk}/"
+    address = f"/projects/{project.slug}/results/{campaign.pk}/cases/{campaign.items.get().pk}/"
 
     page = client_of(manager).get(address)
 
@@ -164,7 +164,7 @@ def test_pseudonyms_are_the_same_on_every_page_and_under_every_filter(
     campaign = make_campaign(project, [reviewer, other_reviewer], rows=2)
     review_all(campaign, other_reviewer, {})
     review_all(campaign, reviewer, {})
-    client, base = client_of(manager), f"/projects/{project.slug}/compare/{campaign.pk}"
+    client, base = client_of(manager), f"/projects/{project.slug}/results/{campaign.pk}"
 
     comparison = client.get(f"{base}/").context["reviewers"]
     case = client.get(f"{base}/cases/{campaign.items.first().pk}/").context["case"]
@@ -178,7 +178,7 @@ def test_who_still_reviews_blind_is_warned_before_looking(
     project: Project, engineer: User, manager: User
 ) -> None:
     campaign = make_campaign(project, [engineer], rows=1)
-    address = f"/projects/{project.slug}/compare/{campaign.pk}/"
+    address = f"/projects/{project.slug}/results/{campaign.pk}/"
 
     assert "You review this campaign blind" in client_of(engineer).get(address).content.decode()
     assert "You review this campaign blind" not in client_of(manager).get(address).content.decode()
@@ -199,13 +199,13 @@ def test_an_amended_review_shows_what_it_says_now(project: Project, manager: Use
 def test_shares_are_shown_in_percent_wherever_they_stand(
     project: Project, manager: User, campaign: Campaign
 ) -> None:
-    client, address = client_of(manager), f"/projects/{project.slug}/compare/{campaign.pk}/"
+    client, address = client_of(manager), f"/projects/{project.slug}/results/{campaign.pk}/"
 
     def words(path: str) -> str:
         return " ".join(re.sub("<[^>]+>", " ", client.get(address + path).content.decode()).split())
 
     comparison, cases = words(""), words(f"cases/?criterion={YES_NO}")
-    # One of four formal outputs was called wrong by one of its two reviewers; none keeps the rule.
+    # One of four formal outputs was called wrong by one of its two reviewers; none passes the rule check.
     assert re.search(r"12% \(\d%–\d\d%\)", comparison)
     assert "0% (0%–49%)" in comparison and "100% (51%–100%)" in comparison
     assert "0–1" not in comparison
@@ -225,7 +225,7 @@ def _case_links(client: Client, address: str) -> dict[str, str]:
 def test_a_row_opens_its_candidate_and_the_neighbours_are_those_of_the_list(
     project: Project, manager: User, campaign: Campaign
 ) -> None:
-    client, base = client_of(manager), f"/projects/{project.slug}/compare/{campaign.pk}/cases/"
+    client, base = client_of(manager), f"/projects/{project.slug}/results/{campaign.pk}/cases/"
     formal, plain = campaign.candidates.order_by("position")
     items = dict(campaign.items.values_list("example__row_number", "pk"))
     query = f"?candidate={formal.pk}&criterion=tone"
@@ -253,7 +253,7 @@ def test_a_row_opens_its_candidate_and_the_neighbours_are_those_of_the_list(
 
 def test_a_cut_output_ends_in_an_ellipsis(project: Project, manager: User, reviewer: User) -> None:
     campaign = make_campaign(project, [reviewer], rows=1, texts={"long": "word " * 60, "short": "A  {n}."})
-    page = client_of(manager).get(f"/projects/{project.slug}/compare/{campaign.pk}/cases/")
+    page = client_of(manager).get(f"/projects/{project.slug}/results/{campaign.pk}/cases/")
     long, short = (row.excerpt for row in page.context["rows"])
     assert long == ("word " * 60)[:159] + "…"
     assert short == "A 1."

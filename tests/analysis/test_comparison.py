@@ -80,7 +80,7 @@ def test_a_metric_ranks_candidates_from_four_on_and_says_why_not_before(
         assert tone["between"]["value"] == (None if reason else 1.0)
         assert tone["pairs"]["reason"] == "neither more nor less of the metric is better"
         assert tone["kendall"]["value"] == tone["pearson"]["value"] == 1.0
-        page = client_of(manager).get(f"/projects/{project.slug}/compare/{campaign.pk}/?metric=words")
+        page = client_of(manager).get(f"/projects/{project.slug}/results/{campaign.pk}/?metric=words")
         assert ("Fewer than 4 candidates" in page.text) == bool(reason)
         assert "Pairs ranked alike" in page.text
 

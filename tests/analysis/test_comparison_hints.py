@@ -101,7 +101,7 @@ def test_whoever_always_says_a_within_a_second_is_told_with_share_and_speed(
     page = client_of(manager).get(f"/projects/{project}/campaigns/{pairs.pk}/quality/").text
     assert "Nobody is behind" not in page
     number = side.cases["reviewer"]
-    address = f"/projects/{project}/compare/{pairs.pk}/preferences/?reviewer={number}&amp;side=first"
+    address = f"/projects/{project}/results/{pairs.pk}/preferences/?reviewer={number}&amp;side=first"
     assert address in page
     cases = client_of(manager).get(address.replace("&amp;", "&"))
     assert cases.context["page"].paginator.count == ROWS

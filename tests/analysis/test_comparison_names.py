@@ -32,7 +32,7 @@ def test_an_abbreviation_is_not_written_small(
         review_all(
             campaign, person, said | {("plain", n): answers(tone=5 if n % 3 else 4) for n in range(1, 9)}
         )
-    address = f"/projects/{project.slug}/compare/{campaign.pk}/"
+    address = f"/projects/{project.slug}/results/{campaign.pk}/"
 
     def words(part: str) -> str:
         page = client_of(manager).get(address + part)

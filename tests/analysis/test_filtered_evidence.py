@@ -16,7 +16,7 @@ from evalapp.analysis.severity import severity_of
 from evalapp.campaigns.models import Campaign
 from evalapp.exports.models import Export
 from evalapp.metrics.registry import METRICS
-from tests.analysis.segments import make_segmented, review_with_reversal
+from tests.analysis.segments import make_segmented, review_with_paradox
 from tests.api.conftest import problem_in, program_of
 from tests.cast import client_of
 from tests.factories import run_scoring
@@ -42,7 +42,7 @@ FINDER = "find=rougeL&find_is=at_least&find_value=0&criterion=tone&score_is=at_m
 @pytest.fixture
 def campaign(project: Project, reviewer: User, other_reviewer: User) -> Campaign:
     campaign = make_segmented(project, [reviewer, other_reviewer], rows=ROWS)
-    review_with_reversal(campaign, [reviewer, other_reviewer], rows=ROWS)
+    review_with_paradox(campaign, [reviewer, other_reviewer], rows=ROWS)
     run_scoring(campaign)
     return campaign
 
@@ -54,7 +54,7 @@ def view(campaign: Campaign) -> CampaignScores:
 
 
 def page(campaign: Campaign, reader: User, name: str, query: str = "") -> str:
-    address = f"/projects/{campaign.project.slug}/compare/{campaign.pk}/{name}/"
+    address = f"/projects/{campaign.project.slug}/results/{campaign.pk}/{name}/"
     return client_of(reader).get(f"{address}?{query}").text
 
 
@@ -75,7 +75,7 @@ def test_a_page_says_how_much_of_the_campaign_it_is_of(campaign: Campaign, manag
 def test_what_is_not_there_is_refused_and_never_everything(
     campaign: Campaign, manager: User, name: str
 ) -> None:
-    address = f"/projects/{campaign.project.slug}/compare/{campaign.pk}/{name}/?field.segment=none"
+    address = f"/projects/{campaign.project.slug}/results/{campaign.pk}/{name}/?field.segment=none"
     refused = client_of(manager).get(address)
     assert refused.status_code == 400 and "No example has “none” in “segment”" in refused.text
 
@@ -151,11 +151,11 @@ def test_a_metric_tightens_a_view_by_the_views_own_outputs_alone(campaign: Campa
 def test_the_comparison_leads_to_the_same_view(campaign: Campaign, manager: User) -> None:
     text = (
         client_of(manager)
-        .get(f"/projects/{campaign.project.slug}/compare/{campaign.pk}/?{INSTITUTIONAL}")
+        .get(f"/projects/{campaign.project.slug}/results/{campaign.pk}/?{INSTITUTIONAL}")
         .text
     )
     for name in PAGES:
-        assert re.search(rf'/compare/{campaign.pk}/{name}/\?[^"]*{re.escape(INSTITUTIONAL)}', text), name
+        assert re.search(rf'/results/{campaign.pk}/{name}/\?[^"]*{re.escape(INSTITUTIONAL)}', text), name
     (form,) = re.findall(
         r'<form class="in-line" method="get" action="#against-metric">.*?</form>', text, re.DOTALL
     )
@@ -192,14 +192,14 @@ def test_what_the_finder_does_next_stays_in_the_view(campaign: Campaign, manager
     assert {step for step, _ in steps} == {"campaign", "export", "cases"}
     for _, following in steps:
         assert "find=rougeL" in following and INSTITUTIONAL in following
-    cases = f"/projects/{campaign.project.slug}/compare/{campaign.pk}/cases/?{FINDER}&{INSTITUTIONAL}"
+    cases = f"/projects/{campaign.project.slug}/results/{campaign.pk}/cases/?{FINDER}&{INSTITUTIONAL}"
     assert len(client_of(manager).get(cases).context["rows"]) == 4
 
 
 def test_a_campaign_and_proposed_rows_from_the_finder_are_of_the_view(
     campaign: Campaign, manager: User
 ) -> None:
-    start = f"/projects/{campaign.project.slug}/compare/{campaign.pk}/finder"
+    start = f"/projects/{campaign.project.slug}/results/{campaign.pk}/finder"
     browser = client_of(manager)
     assert browser.post(f"{start}/campaign/?{FINDER}&{INSTITUTIONAL}").status_code == 302
     picked = Campaign.objects.get(picked_examples__isnull=False)

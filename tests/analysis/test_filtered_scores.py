@@ -59,7 +59,7 @@ def problems(campaign: Campaign, query: str) -> dict[str, str]:
 
 
 def address(campaign: Campaign, query: str = "", page: str = "") -> str:
-    return f"/projects/{campaign.project.slug}/compare/{campaign.pk}/{page}{f'?{query}' if query else ''}"
+    return f"/projects/{campaign.project.slug}/results/{campaign.pk}/{page}{f'?{query}' if query else ''}"
 
 
 def tone(found: FilteredScores, row: int = 0) -> float | None:
@@ -200,7 +200,7 @@ def test_the_page_says_exploratory_and_its_numbers_lead_to_the_items_in_view(
     assert "field.segment=institutional&amp;reviewers=1" in page.text
     # A chip takes its own filter back and leaves the other.
     assert (
-        f'href="/projects/{campaign.project.slug}/compare/{campaign.pk}/?reviewer_type=all&amp;reviewers=1"'
+        f'href="/projects/{campaign.project.slug}/results/{campaign.pk}/?reviewer_type=all&amp;reviewers=1"'
         in page.text
     )
     candidate = campaign.candidates.first()
@@ -270,7 +270,7 @@ def test_the_list_is_filtered_by_a_rubric_version(
     campaign: Campaign, project: Project, manager: User, reviewer: User
 ) -> None:
     other = make_campaign(project, [reviewer], rows=1, name="Other", texts={"x": "X"})
-    listing = f"/projects/{project.slug}/compare/"
+    listing = f"/projects/{project.slug}/results/"
     page = client_of(manager).get(listing, {"rubric": other.rubric_version_id})
     assert "Other</a>" in page.text and "Segments</a>" not in page.text
     assert client_of(manager).get(listing, {"rubric": "9" * 30}).status_code == 400
@@ -318,5 +318,5 @@ def test_candidates_without_a_common_item_are_said_to_tell_nothing_of_each_other
         for person in ("Mara", "Ole")
     ]
     campaign = imported(project, manager, table(*rows)).campaign
-    page = client_of(manager).get(f"/projects/{project.slug}/compare/{campaign.pk}/").text
+    page = client_of(manager).get(f"/projects/{project.slug}/results/{campaign.pk}/").text
     assert "No item was rated for both, so nothing here tells which of them is better" in page

@@ -108,7 +108,7 @@ def test_equal_values_at_a_tenths_end_are_all_in_it_and_the_page_says_how_many(
     campaign: Campaign, manager: User
 ) -> None:
     both = [(label, row) for label in ("formal", "plain") for row in range(1, 11)]
-    address = f"/projects/{campaign.project.slug}/compare/{campaign.pk}/finder/?{QUERY}"
+    address = f"/projects/{campaign.project.slug}/results/{campaign.pk}/finder/?{QUERY}"
     assert "equal values" not in text_of(client_of(manager).get(address))
 
     set_metric(campaign, {each: 0.9 if each[1] <= 4 else 0.1 for each in both})
@@ -145,7 +145,7 @@ QUERY = f"find={NAME}&find_is=top&criterion=tone&score_is=at_most&score=2"
 
 def test_the_page_shows_the_list_and_what_chance_would_give(campaign: Campaign, manager: User) -> None:
     browser = client_of(manager)
-    start = f"/projects/{campaign.project.slug}/compare/{campaign.pk}/"
+    start = f"/projects/{campaign.project.slug}/results/{campaign.pk}/"
     page = text_of(browser.get(f"{start}finder/?{QUERY}"))
     assert "1 output; 0.2 expected by chance" in page and "2 × 2 / 20" in page
     answer = browser.get(f"{start}cases/?{QUERY}")
@@ -169,7 +169,7 @@ def test_the_list_becomes_a_campaign_whose_items_tell_no_mean(
     campaign: Campaign, manager: User, reviewer: User, other_reviewer: User
 ) -> None:
     browser = client_of(manager)
-    start = f"/projects/{campaign.project.slug}/compare/{campaign.pk}/"
+    start = f"/projects/{campaign.project.slug}/results/{campaign.pk}/"
     answer = browser.post(f"{start}finder/campaign/?{QUERY}", follow=True)
     picked = Campaign.objects.get(name="Picked from Spring round")
     page = text_of(answer)
@@ -186,10 +186,10 @@ def test_the_list_becomes_a_campaign_whose_items_tell_no_mean(
         assert {cell.mean.value for cell in row.human} == {None}
     assert comparison.rows[0].human[0].counts[4] == 2, "what was said is there"
     assert compare_pairs(scores, comparison, comparison.rows[0]) == []
-    page = text_of(browser.get(f"/projects/{picked.project.slug}/compare/{picked.pk}/"))
+    page = text_of(browser.get(f"/projects/{picked.project.slug}/results/{picked.pk}/"))
     assert "no mean, difference, gate or decision is told of them" in page
     for part in ("severity", "metrics"):
-        address = f"/projects/{picked.project.slug}/compare/{picked.pk}/{part}/"
+        address = f"/projects/{picked.project.slug}/results/{picked.pk}/{part}/"
         assert "Picked items." in text_of(browser.get(address))
     close_campaign(campaign=picked, by=manager)
     home = text_of(browser.get(f"/projects/{picked.project.slug}/"))
@@ -211,7 +211,7 @@ def test_the_list_becomes_a_campaign_whose_items_tell_no_mean(
 def test_an_edit_keeps_the_picked_items(campaign: Campaign, manager: User, reviewer: User) -> None:
     browser = client_of(manager)
     start = f"/projects/{campaign.project.slug}"
-    browser.post(f"{start}/compare/{campaign.pk}/finder/campaign/?{QUERY}")
+    browser.post(f"{start}/results/{campaign.pk}/finder/campaign/?{QUERY}")
     picked = Campaign.objects.get(name="Picked from Spring round")
     sent = {
         "name": "Tone, looked at again",
@@ -240,7 +240,7 @@ def test_the_list_becomes_training_data_but_never_of_a_held_out_split(
     project: Project, campaign: Campaign, manager: User, reviewer: User, other_reviewer: User
 ) -> None:
     browser = client_of(manager)
-    start = f"/projects/{project.slug}/compare"
+    start = f"/projects/{project.slug}/results"
     answer = browser.post(f"{start}/{campaign.pk}/finder/export/?{QUERY}")
     export = Export.objects.get()
     assert answer["Location"] == f"/projects/{project.slug}/export/{export.pk}/"

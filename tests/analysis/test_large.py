@@ -9,16 +9,16 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from evalapp.accounts.models import Project, User
-from evalapp.analysis import keeping, severity
+from evalapp.analysis import severity, stored_results
 from evalapp.analysis.agreement import correlation_rows
 from evalapp.analysis.charts import agreement_chart
 from evalapp.analysis.comparison import compare, reviewer_rows
 from evalapp.analysis.differences import compare_pairs, find_contradiction
 from evalapp.analysis.figures import OutdatedError, Subjects, as_json, from_json
-from evalapp.analysis.keeping import Wanted, refresh_analyses, start_analysis, subjects_of
-from evalapp.analysis.kept_comparison import large_comparison
+from evalapp.analysis.large_comparison import large_comparison
 from evalapp.analysis.models import AnalysisKind, StoredAnalysis
 from evalapp.analysis.scores import load_scores
+from evalapp.analysis.stored_results import AnalysisRequest, refresh_analyses, start_analysis, subjects_of
 from evalapp.analysis.tasks import compute
 from evalapp.campaigns.models import Campaign
 from evalapp.jobs.models import Job, JobState
@@ -30,13 +30,13 @@ from tests.factories import answers, make_campaign, review_all, run_scoring
 
 pytestmark = pytest.mark.django_db
 
-COMPARISON = Wanted(AnalysisKind.COMPARISON)
+COMPARISON = AnalysisRequest(AnalysisKind.COMPARISON)
 ROWS = 12
 
 
 @pytest.fixture(autouse=True)
 def everything_is_large(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(keeping, "MOST_AT_REQUEST", 10)
+    monkeypatch.setattr(stored_results, "MOST_AT_REQUEST", 10)
     monkeypatch.setattr(severity, "MOST_RATINGS", 10)
 
 
@@ -48,8 +48,8 @@ def campaign(project: Project, reviewer: User, other_reviewer: User) -> Campaign
     return campaign
 
 
-def computed(campaign: Campaign, wanted: Wanted = COMPARISON, by: User | None = None) -> Job:
-    job = start_analysis(campaign=campaign, wanted=wanted, by=by)
+def computed(campaign: Campaign, wanted: AnalysisRequest = COMPARISON, by: User | None = None) -> Job:
+    job = start_analysis(campaign=campaign, request=wanted, by=by)
     compute(job.pk)
     job.refresh_from_db()
     assert job.state == JobState.SUCCEEDED, job.error
@@ -57,7 +57,7 @@ def computed(campaign: Campaign, wanted: Wanted = COMPARISON, by: User | None = 
 
 
 def url_of(campaign: Campaign, page: str = "") -> str:
-    return f"/projects/{campaign.project.slug}/compare/{campaign.pk}/{page}"
+    return f"/projects/{campaign.project.slug}/results/{campaign.pk}/{page}"
 
 
 def test_what_is_stored_is_what_a_request_would_compute(campaign: Campaign, reviewer: User) -> None:
@@ -103,7 +103,7 @@ def test_the_page_says_how_many_reviews_ago_and_computes_on_demand(
     waiting = browser.get(url_of(campaign)).text
     assert "waits for its turn" in waiting and "Compute them" not in waiting
     browser.post(url_of(campaign, "compute/"), {"kind": "comparison"})
-    (job,) = campaign.project.jobs.filter(task=keeping.COMPUTE_TASK)
+    (job,) = campaign.project.jobs.filter(task=stored_results.COMPUTE_TASK)
     compute(job.pk)
     assert "no review has come in since" in browser.get(url_of(campaign)).text
 
@@ -130,7 +130,7 @@ def test_metric_and_criterion_are_chosen_on_the_stored_page(campaign: Campaign, 
 def test_few_points_of_many_outputs_are_drawn_and_said(
     campaign: Campaign, manager: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("evalapp.analysis.large.POINTS_DRAWN", 5)
+    monkeypatch.setattr("evalapp.analysis.stored_comparison.POINTS_DRAWN", 5)
     monkeypatch.setattr("evalapp.analysis.views.POINTS_DRAWN", 5)
     computed(campaign)
     assert f"5 of {2 * ROWS} outputs are drawn" in client_of(manager).get(url_of(campaign)).text
@@ -156,14 +156,14 @@ def test_a_table_and_programs_get_the_same_figures(campaign: Campaign, manager: 
     path = f"projects/{campaign.project.slug}/campaigns/{campaign.pk}/"
     program = program_of(manager)
     nothing = program.get(path + "comparison/").json()
-    assert nothing["standing"]["computed_at"] is None
+    assert nothing["freshness"]["computed_at"] is None
     assert nothing["candidates"][0]["human"][0]["mean"]["reason"] == "not computed yet"
     answer = program.post(path + "analysis/computations/", {"kind": "comparison"})
     assert answer.status_code == 202 and answer.json()["is_over"] is False
     compute(answer.json()["id"])
     told = program.get(path + "comparison/").json()
     expected = compare(load_scores(campaign))
-    assert told["standing"]["reviews_since"] == 0
+    assert told["freshness"]["reviews_since"] == 0
     assert [each["mean"]["value"] for each in told["candidates"][0]["human"]] == [
         cell.mean.value for cell in expected.rows[0].human
     ]
@@ -178,7 +178,7 @@ def test_adjudicated_values_are_computed_when_they_are_asked_for(campaign: Campa
     computed(campaign)
     page = client_of(manager).get(url_of(campaign), {"score_source": "adjudicated"}).text
     assert "are not computed yet" in page
-    computed(campaign, Wanted(AnalysisKind.COMPARISON, "all", "adjudicated"))
+    computed(campaign, AnalysisRequest(AnalysisKind.COMPARISON, "all", "adjudicated"))
     assert StoredAnalysis.objects.filter(part="").count() == 2
     assert (
         "no review has come in since"
@@ -193,7 +193,7 @@ def test_severity_is_fitted_by_a_job_and_shown_under_pseudonyms(
     browser = client_of(manager)
     page = browser.get(url_of(campaign, "severity/")).text
     assert "has not been fitted yet to the 192 scores" in page and "Compute them" in page
-    job = computed(campaign, Wanted(AnalysisKind.SEVERITY), by=manager)
+    job = computed(campaign, AnalysisRequest(AnalysisKind.SEVERITY), by=manager)
     assert job.progress_total and job.stage == "Fitting the model"
     page = browser.get(url_of(campaign, "severity/")).text
     assert "Reviewer 1" in page and "Reviewer 2" in page and str(other_reviewer) not in page
@@ -204,7 +204,7 @@ def test_severity_is_fitted_by_a_job_and_shown_under_pseudonyms(
 
     path = f"projects/{campaign.project.slug}/campaigns/{campaign.pk}/analysis/severity/"
     told = program_of(manager).get(path).json()
-    assert told["standing"]["reviews_since"] == 0 and len(told["reviewers"]) == 2
+    assert told["freshness"]["reviews_since"] == 0 and len(told["reviewers"]) == 2
     assert set(told["reviewers"][0]["by_criterion"]) == {"accuracy", "clarity", "tone", "personalization"}
 
 
@@ -212,8 +212,8 @@ def test_severity_stops_when_it_is_cancelled(
     campaign: Campaign, reviewer: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     review_all(campaign, reviewer, said(-1))
-    wanted = Wanted(AnalysisKind.SEVERITY)
-    job = start_analysis(campaign=campaign, wanted=wanted, by=None)
+    wanted = AnalysisRequest(AnalysisKind.SEVERITY)
+    job = start_analysis(campaign=campaign, request=wanted, by=None)
     rounds = []
 
     def progress(self: Work, done: int, total: int | None = None, stage: str | None = None) -> None:
@@ -233,7 +233,7 @@ def test_too_many_scores_for_the_model_say_so(
     campaign: Campaign, manager: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(severity, "MOST_FITTED", 50)
-    computed(campaign, Wanted(AnalysisKind.SEVERITY))
+    computed(campaign, AnalysisRequest(AnalysisKind.SEVERITY))
     page = client_of(manager).get(url_of(campaign, "severity/")).text
     assert "has 96 scores, and the model is fitted to 50 at most" in page
 
@@ -241,7 +241,7 @@ def test_too_many_scores_for_the_model_say_so(
 def test_the_clock_computes_the_first_time_and_when_enough_has_changed(
     campaign: Campaign, reviewer: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    jobs = campaign.project.jobs.filter(task=keeping.COMPUTE_TASK)
+    jobs = campaign.project.jobs.filter(task=stored_results.COMPUTE_TASK)
     refresh_analyses()
     refresh_analyses()
     assert jobs.count() == 1
@@ -249,7 +249,7 @@ def test_the_clock_computes_the_first_time_and_when_enough_has_changed(
     refresh_analyses()
     assert jobs.count() == 1
 
-    monkeypatch.setattr(keeping, "LEAST_CHANGES", 5)
+    monkeypatch.setattr(stored_results, "LEAST_CHANGES", 5)
     review_all(campaign, reviewer, said(-1))
     refresh_analyses()
     assert jobs.count() == 1, "not again within minutes"
@@ -259,10 +259,10 @@ def test_the_clock_computes_the_first_time_and_when_enough_has_changed(
 
 
 def test_a_failed_computation_is_not_repeated_by_the_clock(campaign: Campaign) -> None:
-    job = start_analysis(campaign=campaign, wanted=COMPARISON, by=None)
+    job = start_analysis(campaign=campaign, request=COMPARISON, by=None)
     Job.objects.filter(pk=job.pk).update(state=JobState.FAILED, error="Broken", finished_at=timezone.now())
     refresh_analyses()
-    assert campaign.project.jobs.filter(task=keeping.COMPUTE_TASK).count() == 1
+    assert campaign.project.jobs.filter(task=stored_results.COMPUTE_TASK).count() == 1
 
 
 def test_figures_of_another_release_or_of_what_is_gone_count_as_not_computed(
@@ -292,7 +292,7 @@ def test_what_is_no_figure_is_not_stored_unseen() -> None:
 def test_a_small_campaign_is_computed_at_the_request_as_ever(
     project: Project, reviewer: User, manager: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(keeping, "MOST_AT_REQUEST", 10_000)
+    monkeypatch.setattr(stored_results, "MOST_AT_REQUEST", 10_000)
     small = make_campaign(project, [reviewer], rows=2, name="Small")
     review_all(small, reviewer, {"formal": answers(tone=2)})
     page = client_of(manager).get(url_of(small)).text

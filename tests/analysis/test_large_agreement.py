@@ -7,16 +7,16 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from evalapp.accounts.models import Project, User
-from evalapp.analysis import keeping, severity
+from evalapp.analysis import severity, stored_results
+from evalapp.analysis.agreement_result import agreement_result
 from evalapp.analysis.filters import read_filter
-from evalapp.analysis.keeping import Wanted, standings
-from evalapp.analysis.kept_agreement import agreement_shown
 from evalapp.analysis.metric_trust import metric_trust
 from evalapp.analysis.models import AnalysisKind, StoredAnalysis
 from evalapp.analysis.named_tables import TABLES
 from evalapp.analysis.prediction_powered import prediction_powered_means
 from evalapp.analysis.reviewer_agreement import ComputedPanel
 from evalapp.analysis.scores import load_scores
+from evalapp.analysis.stored_results import AnalysisRequest, stored_freshness
 from evalapp.campaigns.models import Campaign
 from evalapp.jobs.models import JobState
 from evalapp.metrics.registry import METRICS
@@ -28,9 +28,9 @@ from tests.factories import answers, make_campaign, review_all, run_scoring
 
 pytestmark = pytest.mark.django_db
 
-AGREEMENT, OF_METRICS = Wanted(AnalysisKind.AGREEMENT), Wanted(AnalysisKind.METRICS)
+AGREEMENT, OF_METRICS = AnalysisRequest(AnalysisKind.AGREEMENT), AnalysisRequest(AnalysisKind.METRICS)
 ROWS = 12
-ALL_KINDS = [Wanted(kind) for kind in AnalysisKind]
+ALL_KINDS = [AnalysisRequest(kind) for kind in AnalysisKind]
 
 
 @pytest.fixture
@@ -58,7 +58,7 @@ def campaign(project: Project, panel_of_three: list[User]) -> Campaign:
 @pytest.fixture
 def large(campaign: Campaign, monkeypatch: pytest.MonkeyPatch) -> Campaign:
     """The same campaign, where a request computes next to nothing."""
-    monkeypatch.setattr(keeping, "MOST_AT_REQUEST", 10)
+    monkeypatch.setattr(stored_results, "MOST_AT_REQUEST", 10)
     monkeypatch.setattr(severity, "MOST_RATINGS", 10)
     monkeypatch.setattr("evalapp.analysis.metric_trust.MOST_OUTPUTS", 5)
     return campaign
@@ -66,7 +66,7 @@ def large(campaign: Campaign, monkeypatch: pytest.MonkeyPatch) -> Campaign:
 
 def test_the_stored_panel_is_the_one_that_a_request_would_work_out(large: Campaign, manager: User) -> None:
     computed(large, AGREEMENT)
-    found = agreement_shown(read_filter(large, {}), reviewer_type="all", reader_id=None).panel  # type: ignore[arg-type]
+    found = agreement_result(read_filter(large, {}), reviewer_type="all", reader_id=None).panel  # type: ignore[arg-type]
     assert found is not None
     scores = load_scores(large)
     now = ComputedPanel(scores, scores.names)
@@ -115,7 +115,7 @@ def test_agreement_stops_when_it_is_cancelled_and_stores_nothing(
     from evalapp.analysis.tasks import compute
     from evalapp.jobs.work import Work
 
-    job = keeping.start_analysis(campaign=large, wanted=AGREEMENT, by=None)
+    job = stored_results.start_analysis(campaign=large, request=AGREEMENT, by=None)
     heard = []
 
     def progress(self: Work, done: int, total: int | None = None, stage: str | None = None) -> None:
@@ -146,8 +146,8 @@ def test_programs_read_the_stored_agreement_and_learn_where_to_ask(large: Campai
         True,
     )
     computed(large, AGREEMENT)
-    (standing,) = program.get(base + "computations/").json()["results"]
-    assert (standing["reviews_since"], standing["is_being_computed"]) == (0, False)
+    (freshness,) = program.get(base + "computations/").json()["results"]
+    assert (freshness["reviews_since"], freshness["is_being_computed"]) == (0, False)
     scores = load_scores(large)
     now = ComputedPanel(scores, scores.names)
     tone = next(each for each in now.criteria if each.key == "tone")
@@ -188,7 +188,7 @@ def test_every_table_is_copied_from_what_is_stored(
     names = [name for name in TABLES if name not in ("marks", "rules", "pairs", "strengths")]
     before = {name: browser.get(url_of(campaign, f"tables/{name}.csv")).text for name in names}
     large: Campaign = campaign
-    monkeypatch.setattr(keeping, "MOST_AT_REQUEST", 10)
+    monkeypatch.setattr(stored_results, "MOST_AT_REQUEST", 10)
     monkeypatch.setattr(severity, "MOST_RATINGS", 10)
     monkeypatch.setattr("evalapp.analysis.metric_trust.MOST_OUTPUTS", 5)
     missing = browser.get(url_of(large, "tables/matrix.csv"))
@@ -199,7 +199,7 @@ def test_every_table_is_copied_from_what_is_stored(
     def never(*_: object, **__: object) -> None:
         raise AssertionError("every score was read at the request")
 
-    for module in ("filtered_scores", "page_tables", "kept_agreement", "kept_metrics", "kept_severity"):
+    for module in ("filtered_scores", "page_tables", "agreement_result", "metrics_result", "severity_result"):
         monkeypatch.setattr(
             f"evalapp.analysis.{module}.{'load_scores' if module == 'filtered_scores' else 'load_filtered'}",
             never,
@@ -217,4 +217,4 @@ def test_more_reviewers_take_no_more_queries(large: Campaign, manager: User) -> 
     with CaptureQueriesContext(connection) as queries:
         browser.get(page)
     assert len(queries) <= 24
-    assert [each.wanted for each in standings(large)] == [AGREEMENT]
+    assert [each.request for each in stored_freshness(large)] == [AGREEMENT]

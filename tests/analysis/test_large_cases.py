@@ -9,7 +9,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from evalapp.accounts.models import Project, User
-from evalapp.analysis import case_lists, keeping
+from evalapp.analysis import case_lists, stored_results
 from evalapp.analysis.finder import find, finder_from
 from evalapp.analysis.scores import load_scores
 from evalapp.campaigns.models import Assignment, Campaign
@@ -56,7 +56,7 @@ def campaign(
 
 
 def url_of(campaign: Campaign, page: str) -> str:
-    return f"/projects/{campaign.project.slug}/compare/{campaign.pk}/{page}"
+    return f"/projects/{campaign.project.slug}/results/{campaign.pk}/{page}"
 
 
 def filters_of(campaign: Campaign) -> list[str]:
@@ -69,7 +69,7 @@ def filters_of(campaign: Campaign) -> list[str]:
         "", f"candidate={formal.pk}", "criterion=tone", "criterion=tone&level=2", "criterion=tone&low=1",
         "criterion=clarity&na=1", "criterion=tone&differ=1", "differ=1", f"criterion={YES_NO}&level=1",
         f"criterion={YES_NO}", f"criterion={YES_NO}&differ=1", f"tag={tag.pk}", f"rule={rule.pk}",
-        f"rule={rule.pk}&broken=1", "metric=words", "metric=rougeL", "reviewer=3", "reviewer=1&criterion=accuracy",
+        f"rule={rule.pk}&failed=1", "metric=words", "metric=rougeL", "reviewer=3", "reviewer=1&criterion=accuracy",
         "criterion=tone&gave=1:2", "criterion=tone&gave=1:3,2:3", "criterion=tone&gave=3:1",
         "criterion=tone&disagreement=words", "criterion=tone&disagreement=rougeL", "differ=1&metric=words",
         finder, f"{finder.replace('score=2', 'score=3')}&find_is=bottom", f"{finder}&find_is=at_least&find_value=3",
@@ -96,7 +96,7 @@ def make_large(monkeypatch: pytest.MonkeyPatch) -> None:
     def never(*_: object, **__: object) -> None:
         raise AssertionError("every score was read at the request")
 
-    monkeypatch.setattr(keeping, "MOST_AT_REQUEST", 10)
+    monkeypatch.setattr(stored_results, "MOST_AT_REQUEST", 10)
     monkeypatch.setattr(case_lists, "load_filtered", never)
 
 

@@ -4,18 +4,18 @@ import pytest
 from django.http import QueryDict
 
 from evalapp.accounts.models import Project, User
-from evalapp.analysis import keeping, severity
+from evalapp.analysis import severity, stored_results
 from evalapp.analysis.comparison import compare
 from evalapp.analysis.filtered_scores import load_filtered
 from evalapp.analysis.filters import read_filter
-from evalapp.analysis.keeping import Wanted, refresh_analyses, start_analysis, view_of
 from evalapp.analysis.models import AnalysisKind, StoredAnalysis
 from evalapp.analysis.severity import severity_of
+from evalapp.analysis.stored_results import AnalysisRequest, refresh_analyses, start_analysis, view_of
 from evalapp.analysis.tasks import compute
 from evalapp.campaigns.models import Campaign
 from evalapp.core.errors import InvalidError
 from evalapp.jobs.models import JobState
-from tests.analysis.segments import make_segmented, review_with_reversal
+from tests.analysis.segments import make_segmented, review_with_paradox
 from tests.api.conftest import problem_in, program_of
 from tests.cast import client_of
 from tests.factories import run_scoring
@@ -28,27 +28,27 @@ INSTITUTIONAL = "field.segment=institutional"
 
 @pytest.fixture(autouse=True)
 def everything_is_large(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(keeping, "MOST_AT_REQUEST", 10)
+    monkeypatch.setattr(stored_results, "MOST_AT_REQUEST", 10)
     monkeypatch.setattr(severity, "MOST_RATINGS", 10)
 
 
 @pytest.fixture
 def campaign(project: Project, reviewer: User, other_reviewer: User) -> Campaign:
     campaign = make_segmented(project, [reviewer, other_reviewer], rows=ROWS)
-    review_with_reversal(campaign, [reviewer, other_reviewer], rows=ROWS)
+    review_with_paradox(campaign, [reviewer, other_reviewer], rows=ROWS)
     run_scoring(campaign)
     return campaign
 
 
 def computed(campaign: Campaign, kind: AnalysisKind = AnalysisKind.COMPARISON, view: str = "") -> None:
-    job = start_analysis(campaign=campaign, wanted=Wanted(kind, view=view), by=None)
+    job = start_analysis(campaign=campaign, request=AnalysisRequest(kind, view=view), by=None)
     compute(job.pk)
     job.refresh_from_db()
     assert job.state == JobState.SUCCEEDED, job.error
 
 
 def url_of(campaign: Campaign, page: str = "") -> str:
-    return f"/projects/{campaign.project.slug}/compare/{campaign.pk}/{page}"
+    return f"/projects/{campaign.project.slug}/results/{campaign.pk}/{page}"
 
 
 def scores_of(campaign: Campaign, query: str):
@@ -64,7 +64,7 @@ def test_a_view_is_asked_for_computed_and_shown_on_its_own_page(campaign: Campai
     asked = browser.post(url_of(campaign, "compute/"), {"kind": "comparison", "view": INSTITUTIONAL})
     assert (asked.status_code, asked["Location"]) == (302, f"{url_of(campaign)}?{INSTITUTIONAL}")
     assert "waits for its turn" in browser.get(asked["Location"]).text
-    (job,) = campaign.project.jobs.filter(task=keeping.COMPUTE_TASK)
+    (job,) = campaign.project.jobs.filter(task=stored_results.COMPUTE_TASK)
     assert job.title == "Compare Segments, a filtered view"
     compute(job.pk)
     page = browser.get(asked["Location"]).text
@@ -92,7 +92,7 @@ def test_what_is_stored_of_a_view_is_what_a_request_would_compute(campaign: Camp
     # The order in which an address names its filters does not matter.
     both = f"split=feedback&{INSTITUTIONAL}"
     computed(campaign, view=view_of(campaign, both).view)
-    assert program.get(f"{path}comparison/?{INSTITUTIONAL}&split=feedback").json()["standing"]["computed_at"]
+    assert program.get(f"{path}comparison/?{INSTITUTIONAL}&split=feedback").json()["freshness"]["computed_at"]
 
 
 def test_the_charts_of_a_large_campaign_are_drawn(campaign: Campaign, manager: User) -> None:
@@ -126,14 +126,14 @@ def test_the_clock_leaves_views_to_those_who_look(campaign: Campaign, reviewer: 
     computed(campaign, view=INSTITUTIONAL)
     StoredAnalysis.objects.update(changes=-10_000)
     refresh_analyses()
-    going = campaign.project.jobs.filter(task=keeping.COMPUTE_TASK, state=JobState.QUEUED)
+    going = campaign.project.jobs.filter(task=stored_results.COMPUTE_TASK, state=JobState.QUEUED)
     assert [job.params["view"] for job in going] == [""]
 
 
 def test_the_views_that_were_computed_last_are_kept(
     campaign: Campaign, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(keeping, "MOST_VIEWS", 2)
+    monkeypatch.setattr(stored_results, "MOST_VIEWS", 2)
     computed(campaign)
     for client in (1, 2, 3):
         computed(campaign, view=f"field.client={client}")
@@ -147,4 +147,4 @@ def test_a_view_of_what_is_not_there_is_no_job(campaign: Campaign, manager: User
     path = f"projects/{campaign.project.slug}/campaigns/{campaign.pk}/analysis/computations/"
     refused = program_of(manager).post(path, {"kind": "comparison", "view": "reviewers=99"})
     assert "There is no reviewer 99" in problem_in(refused, 400)["message"]
-    assert not campaign.project.jobs.filter(task=keeping.COMPUTE_TASK).exists()
+    assert not campaign.project.jobs.filter(task=stored_results.COMPUTE_TASK).exists()

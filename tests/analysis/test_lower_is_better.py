@@ -139,12 +139,12 @@ def test_better_wins_where_lower_is_better(
     assert place.difference.difference.value is not None and place.difference.difference.value < 0
     assert place.record is not None
     assert (place.record.won, place.record.tied, place.record.lost) == (2 * ROWS, 0, 0)
-    assert place.superiority.value == 1
+    assert place.win_rate.value == 1
     path = f"projects/{campaign.project.slug}/campaigns/{campaign.pk}/differences/"
     told = {row["criterion"]: row for row in program_of(manager).get(path).json()["results"]}
     assert told["place"]["record"]["won"] == 2 * ROWS
-    assert told["place"]["superiority"]["value"] == 1
-    page = client_of(manager).get(f"/projects/{campaign.project.slug}/compare/{campaign.pk}/").text
+    assert told["place"]["win_rate"]["value"] == 1
+    page = client_of(manager).get(f"/projects/{campaign.project.slug}/results/{campaign.pk}/").text
     assert re.search(r"67 (± \d+|.*\)) points", strip_tags(page))
 
 
@@ -174,7 +174,7 @@ def test_fewer_undesired_answers_win_and_stand_at_the_right(
     assert pair.name == "Error, share yes, lower is better"
     assert pair.difference.difference.value == pytest.approx(-0.75)
     assert pair.record is not None and (pair.record.won, pair.record.tied, pair.record.lost) == (6, 2, 0)
-    assert pair.superiority.value == pytest.approx(0.75 + 0.25 / 2)
+    assert pair.win_rate.value == pytest.approx(0.75 + 0.25 / 2)
     panels = differences_charts(pairs, comparison.rows[0], comparison.rows)
     assert panels[-1].of == "shares, lower is better"
     assert axis_of(panels[-1].chart.spec)["reverse"]
@@ -219,7 +219,7 @@ def test_the_best_level_stands_at_the_right_of_the_bars_in_its_colour(comparison
 
 
 def test_pages_say_the_direction_and_draw_means_the_same_way(campaign: Campaign, manager: User) -> None:
-    page = client_of(manager).get(f"/projects/{campaign.project.slug}/compare/{campaign.pk}/").text
+    page = client_of(manager).get(f"/projects/{campaign.project.slug}/results/{campaign.pk}/").text
     assert 'Place <span class="axis-label">1–3, lower is better</span>' in page
     assert "Place, lower is better" in page
     # The mean of "formal" is 3, the worst: its dot lies at the left end.
@@ -300,5 +300,5 @@ def test_the_finder_asks_for_the_worse_end(project: Project, reviewer: User, man
         by=None,
     )
     campaign = make_campaign(project, [reviewer], rows=2, rubric_version=places)
-    page = client_of(manager).get(f"/projects/{project.slug}/compare/{campaign.pk}/finder/").context
+    page = client_of(manager).get(f"/projects/{project.slug}/results/{campaign.pk}/finder/").context
     assert (page["chosen"]["score_is"], page["chosen"]["score"]) == ("at_least", "3")

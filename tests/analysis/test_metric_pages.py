@@ -5,11 +5,11 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from evalapp.accounts.models import Project, User
-from evalapp.analysis.keeping import Wanted
 from evalapp.analysis.metric_trust import metric_trust
 from evalapp.analysis.models import AnalysisKind
 from evalapp.analysis.prediction_powered import PredictionPoweredMean, prediction_powered_means
 from evalapp.analysis.scores import load_scores
+from evalapp.analysis.stored_results import AnalysisRequest
 from evalapp.campaigns.models import Campaign, CampaignCandidate
 from evalapp.measure import Measure
 from evalapp.metrics.registry import METRICS
@@ -73,7 +73,7 @@ def reviewed(campaign: Campaign, reviewer: User, other_reviewer: User) -> Campai
 
 
 def url_of(campaign: Campaign) -> str:
-    return f"/projects/{campaign.project.slug}/compare/{campaign.pk}/metrics/"
+    return f"/projects/{campaign.project.slug}/results/{campaign.pk}/metrics/"
 
 
 def api_of(campaign: Campaign, part: str) -> str:
@@ -123,7 +123,7 @@ def test_the_page_says_words_and_both_means(reviewed: Campaign, manager: User) -
     assert "It takes for granted that the reviewed items were drawn at random" in page.text
     assert "Reviews alone" in page.text and "With ROUGE-L" in page.text
     assert "/tables/prediction_powered.csv" in page.text
-    comparison = client_of(manager).get(f"/projects/{reviewed.project.slug}/compare/{reviewed.pk}/")
+    comparison = client_of(manager).get(f"/projects/{reviewed.project.slug}/results/{reviewed.pk}/")
     assert url_of(reviewed) in comparison.text
 
 
@@ -186,7 +186,7 @@ def test_many_outputs_are_compared_with_every_metric_by_a_job(
     assert "of so many outputs is not computed yet" in before and "Reviews alone" in before
     refused = program_of(manager).get(api_of(reviewed, "metric-trust"))
     assert refused.status_code == 400 and "kind “metrics”" in refused.text
-    computed(reviewed, Wanted(AnalysisKind.METRICS))
+    computed(reviewed, AnalysisRequest(AnalysisKind.METRICS))
     after = browser.get(url_of(reviewed)).text
     scores = load_scores(reviewed)
     for each in metric_trust(scores):

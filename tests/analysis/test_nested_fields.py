@@ -1,16 +1,16 @@
-"""Metadata inside metadata is filtered by, and looked at for reversals, as the keys at the top are."""
+"""Metadata inside metadata is filtered by, and tested for Simpson's paradox, as the keys at the top are."""
 
 from typing import Any
 
 import pytest
 
 from evalapp.accounts.models import Project, User
-from evalapp.analysis import keeping
+from evalapp.analysis import stored_results
 from evalapp.analysis.example_fields import example_fields
-from evalapp.analysis.reversals import find_reversals
 from evalapp.analysis.scores import load_scores
+from evalapp.analysis.simpson import check_simpson
 from evalapp.campaigns.models import Campaign
-from tests.analysis.segments import make_segmented, review_with_reversal, segment_of
+from tests.analysis.segments import make_segmented, review_with_paradox, segment_of
 from tests.cast import client_of
 
 pytestmark = pytest.mark.django_db
@@ -36,7 +36,7 @@ def nested(row: int) -> dict[str, Any]:
 def campaign(project: Project, reviewer: User, other_reviewer: User) -> Campaign:
     panel = [reviewer, other_reviewer]
     campaign = make_segmented(project, panel, rows=ROWS, fields=nested)
-    review_with_reversal(campaign, panel, rows=ROWS)
+    review_with_paradox(campaign, panel, rows=ROWS)
     return campaign
 
 
@@ -59,11 +59,11 @@ def test_a_comparison_and_its_cases_are_filtered_by_it(
     campaign: Campaign, manager: User, monkeypatch: pytest.MonkeyPatch, large: bool
 ) -> None:
     browser = client_of(manager)
-    address = f"/projects/{campaign.project.slug}/compare/{campaign.pk}/"
+    address = f"/projects/{campaign.project.slug}/results/{campaign.pk}/"
     page = browser.get(f"{address}?field.client.segment=institutional").text
     assert "a filtered view of 12 of 36 items" in page
     if large:
-        monkeypatch.setattr(keeping, "MOST_AT_REQUEST", 10)
+        monkeypatch.setattr(stored_results, "MOST_AT_REQUEST", 10)
     cases = browser.get(f"{address}cases/?field.client.segment=institutional&field.client.desk.floor=1")
     assert cases.context["page"].paginator.count == 2 * 6
     dotted = browser.get(f"{address}cases/?field.a.b=dotted")
@@ -73,6 +73,6 @@ def test_a_comparison_and_its_cases_are_filtered_by_it(
     assert "client.segment" in refused.text
 
 
-def test_a_reversal_inside_a_nested_field_is_found(campaign: Campaign) -> None:
-    found = find_reversals(load_scores(campaign)).found
+def test_a_paradox_inside_a_nested_field_is_found(campaign: Campaign) -> None:
+    found = check_simpson(load_scores(campaign)).found
     assert {each.field for each in found} == {"client.segment"}

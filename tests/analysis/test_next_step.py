@@ -24,7 +24,7 @@ def primary(page: str) -> list[str]:
 
 
 def compare_page(campaign: Campaign, person: User) -> str:
-    return client_of(person).get(f"/projects/{campaign.project.slug}/compare/{campaign.pk}/").text
+    return client_of(person).get(f"/projects/{campaign.project.slug}/results/{campaign.pk}/").text
 
 
 def test_training_is_proposed_for_corrections_alone_and_not_after_they_are_exported(

@@ -44,7 +44,7 @@ def read(campaign: Campaign, manager: User) -> Callable[[str], str]:
     """The words of a page under the campaign's comparison."""
 
     def words(part: str) -> str:
-        address = f"/projects/{campaign.project.slug}/compare/{campaign.pk}/{part}"
+        address = f"/projects/{campaign.project.slug}/results/{campaign.pk}/{part}"
         page = client_of(manager).get(address)
         assert page.status_code == 200
         text = re.sub(r"<(script|style).*?</\\1>", " ", page.text, flags=re.DOTALL)
@@ -88,7 +88,7 @@ def test_where_nothing_but_na_was_given_nobody_says_that_nothing_was(
     for person in (reviewer, other_reviewer):
         nothing = answers(tone="na", accuracy="na", clarity="na", personalization="na")
         review_all(campaign, person, {"formal": nothing, "plain": nothing})
-    address = f"/projects/{project.slug}/compare/{campaign.pk}/"
+    address = f"/projects/{project.slug}/results/{campaign.pk}/"
     severity = client_of(manager).get(f"{address}severity/").text
     assert "Every answer is N/A." in severity and "Nobody has given a score yet" not in severity
     agreement = client_of(manager).get(f"{address}agreement/").text

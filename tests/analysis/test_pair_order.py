@@ -76,7 +76,7 @@ def figures_of(campaign: Campaign, manager: User) -> dict[str, Any]:
     for pair in told["pairs"]:
         ends = (labels[pair["first"]], labels[pair["second"]])
         found[" ".join(sorted(ends))] = pair_from(pair, is_turned=ends[0] > ends[1])
-    page = client_of(manager).get(f"/projects/{project}/compare/{campaign.pk}/pairs/").text
+    page = client_of(manager).get(f"/projects/{project}/results/{campaign.pk}/pairs/").text
     found["page"] = page_figures(page)
     return found
 

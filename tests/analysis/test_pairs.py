@@ -127,7 +127,7 @@ def test_a_ranking_tells_every_pair_and_a_mean_rank(
     assert [row.mean_rank.value for row in results.strengths] == [1, 2, 3]
     assert {(pair.wins, pair.losses) for pair in results.pairs} == {(0, 8), (8, 0)}
     assert results.exact.value == 1.0
-    page = client_of(manager).get(f"/projects/{project.slug}/compare/{campaign.pk}/pairs/").text
+    page = client_of(manager).get(f"/projects/{project.slug}/results/{campaign.pk}/pairs/").text
     assert "positions in turn" in page and "a tie counts half" not in page
 
 
@@ -202,7 +202,7 @@ def test_lines_tell_the_preference_by_name_and_how_the_answers_stood(
     assert lines_of_item(campaign, line.review.comparison.item_id) == [line]
 
 
-PAGES = ["compare/{campaign}/pairs/", "compare/{campaign}/preferences/", "compare/{campaign}/preferences.csv"]
+PAGES = ["results/{campaign}/pairs/", "results/{campaign}/preferences/", "results/{campaign}/preferences.csv"]
 
 
 @pytest.mark.parametrize("page", PAGES)
@@ -231,7 +231,7 @@ def test_the_results_page_shows_shares_strengths_and_sides(
 ) -> None:
     judge_by(campaign, reviewer, prefers("new"))
     judge_by(campaign, other_reviewer, prefers("new"), count=5)
-    html = client_of(manager).get(f"/projects/{campaign.project.slug}/compare/{campaign.pk}/pairs/").text
+    html = client_of(manager).get(f"/projects/{campaign.project.slug}/results/{campaign.pk}/pairs/").text
     assert "11 of 12 preferences so far, on 6 of 6 items, by 2 reviewers" in " ".join(html.split())
     for words in ("Who is preferred to whom", "Strength of each candidate", "What the position does"):
         assert words in html
@@ -276,7 +276,7 @@ def test_the_file_names_candidates_as_shown_and_reviewers_by_pseudonym(
     campaign: Campaign, reviewer: User, manager: User
 ) -> None:
     judge_by(campaign, reviewer, prefers("new", "=SUM(A1)"), count=2)
-    address = f"/projects/{campaign.project.slug}/compare/{campaign.pk}/preferences.csv"
+    address = f"/projects/{campaign.project.slug}/results/{campaign.pk}/preferences.csv"
     text = client_of(manager).get(address).text
     rows = list(csv.DictReader(io.StringIO(text)))
     assert len(rows) == 2
@@ -293,24 +293,24 @@ def test_the_other_pages_say_what_applies_and_lead_to_the_results(
 ) -> None:
     judge_by(campaign, reviewer, prefers("new", "Because."), count=3)
     project, client = campaign.project, client_of(manager)
-    results = f"/projects/{project.slug}/compare/{campaign.pk}/pairs/"
+    results = f"/projects/{project.slug}/results/{campaign.pk}/pairs/"
     item = Review.objects.latest("pk").comparison.item_id
     close_campaign(campaign=campaign, by=None)
     for address in (
         f"/projects/{project.slug}/",
-        f"/projects/{project.slug}/compare/",
+        f"/projects/{project.slug}/results/",
         f"/projects/{project.slug}/campaigns/{campaign.pk}/",
     ):
         page = client.get(address)
         assert (page.status_code, results in page.text) == (200, True), address
-    compare = client.get(f"/projects/{project.slug}/compare/{campaign.pk}/?reviewer_type=human")
+    compare = client.get(f"/projects/{project.slug}/results/{campaign.pk}/?reviewer_type=human")
     assert (compare.status_code, compare.url) == (302, f"{results}?reviewer_type=human")
     for part in ("cases/", "table.csv", "decide/"):
-        assert client.get(f"/projects/{project.slug}/compare/{campaign.pk}/{part}").status_code == 200
+        assert client.get(f"/projects/{project.slug}/results/{campaign.pk}/{part}").status_code == 200
     assert client.get(f"/projects/{project.slug}/campaigns/{campaign.pk}/items/").status_code == 200
-    case = client.get(f"/projects/{project.slug}/compare/{campaign.pk}/cases/{item}/").text
+    case = client.get(f"/projects/{project.slug}/results/{campaign.pk}/cases/{item}/").text
     assert "What reviewers preferred" in case and "Because." in case and "is better" in case
-    assert "3</td>" in client.get(f"/projects/{project.slug}/compare/").text
+    assert "3</td>" in client.get(f"/projects/{project.slug}/results/").text
 
 
 def test_a_campaign_under_way_does_not_stall_in_the_inbox(
@@ -329,7 +329,7 @@ def test_a_decision_stands_on_the_preferences(campaign: Campaign, reviewer: User
     decision = decide(campaign=campaign, candidate=candidate, verdict="not_yet", note="", by=manager)
     (pair,) = decision.evidence["pairs"]["pairs"]
     assert (pair["wins"], pair["losses"]) == (0, 6)
-    page = client_of(manager).get(f"/projects/{campaign.project.slug}/compare/{campaign.pk}/decide/").text
+    page = client_of(manager).get(f"/projects/{campaign.project.slug}/results/{campaign.pk}/decide/").text
     assert "6 preferences by 1 reviewer" in page and "Record the decision" in page
 
 
@@ -393,7 +393,7 @@ def test_preferences_that_differ_are_listed_the_most_different_first(
         (rows[first + 1], 0.5),
     ]
     assert {numbers[each.rows[0].item_id] for each in found} == {1, 2}
-    address = f"/projects/{project.slug}/compare/{campaign.pk}/preferences/differing/"
+    address = f"/projects/{project.slug}/results/{campaign.pk}/preferences/differing/"
     page = client_of(manager).get(address).text
     assert "2 comparisons with different preferences" in page
     assert "new of Pairs is better" in page and "old of Pairs is better" in page and "Equally good" in page
@@ -401,7 +401,7 @@ def test_preferences_that_differ_are_listed_the_most_different_first(
     # One click away from the quality, the results and the campaign.
     for near in (
         f"campaigns/{campaign.pk}/quality/",
-        f"compare/{campaign.pk}/pairs/",
+        f"results/{campaign.pk}/pairs/",
         f"campaigns/{campaign.pk}/",
     ):
         assert address in client_of(manager).get(f"/projects/{project.slug}/{near}").text
@@ -445,7 +445,7 @@ def test_the_list_of_different_preferences_reads_the_same_for_one_and_for_three(
             connection,
         ) as captured:
             page = client_of(manager).get(
-                f"/projects/{project.slug}/compare/{campaign.pk}/preferences/differing/"
+                f"/projects/{project.slug}/results/{campaign.pk}/preferences/differing/"
             )
         assert f"{rows} comparison" in page.text
         queries.append(len(captured))

@@ -37,7 +37,7 @@ def test_a_demonstration_shows_both_apart_and_marks_them(
         5.0,
         1.0,
     ]
-    page = client_of(manager).get(f"/projects/{project.slug}/compare/{campaign.pk}/")
+    page = client_of(manager).get(f"/projects/{project.slug}/results/{campaign.pk}/")
     assert page.context["comparison"].design.is_mixed
     text = page.content.decode()
     assert "Simulated" in text
@@ -62,7 +62,7 @@ def test_elsewhere_simulated_reviews_are_never_read(
     assert [given.review.reviewer_id for output in case.outputs for given in output.reviews] == [
         reviewer.pk
     ] * 2
-    page = client_of(manager).get(f"/projects/{project.slug}/compare/{campaign.pk}/?reviewer_type=simulated")
+    page = client_of(manager).get(f"/projects/{project.slug}/results/{campaign.pk}/?reviewer_type=simulated")
     assert page.context["reviewer_type"] == "all"
     assert page.context["reviewer_type_choices"] == []
     assert Review.objects.filter(is_simulated=True).count() == 4

@@ -10,7 +10,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils.html import escape
 
 from evalapp.accounts.models import Project, User
-from evalapp.analysis import keeping, sampled
+from evalapp.analysis import item_sample, stored_results
 from evalapp.analysis.planner import (
     FAR,
     NO_INTERVAL,
@@ -89,7 +89,7 @@ def test_what_a_campaign_can_detect_follows_from_its_variances_and_design(
     assert found["accuracy"].difference.reason == "no variation" and found["accuracy"].distance.defined
     assert found["clarity"].distance.reason == "no variation"
     page = client_of(manager).get(url_of(reviewed.project), {"campaign": reviewed.pk})
-    assert page.status_code == 200 and "What “Spring round” can detect" in page.text
+    assert page.status_code == 200 and "Statistical power of “Spring round”" in page.text
     detail = client_of(manager).get(f"/projects/{reviewed.project.slug}/campaigns/{reviewed.pk}/")
     assert f"{url_of(reviewed.project)}?campaign={reviewed.pk}" in detail.text
 
@@ -346,8 +346,8 @@ def test_a_large_campaign_is_planned_from_some_of_its_items(
     assert "drawn at random" not in client_of(manager).get(address).text
     assert program.get(api_of(reviewed)).json()["sample"] is None
     # Half of what there is.
-    monkeypatch.setattr(keeping, "MOST_AT_REQUEST", len(load_scores(reviewed).answers) // 2)
-    monkeypatch.setattr(sampled, "LEAST_ITEMS", 2)
+    monkeypatch.setattr(stored_results, "MOST_AT_REQUEST", len(load_scores(reviewed).answers) // 2)
+    monkeypatch.setattr(item_sample, "LEAST_ITEMS", 2)
     told = f"From {ROWS // 2} of the {ROWS} items reviewed so far, drawn at random."
     assert told in client_of(manager).get(address).text
     table = client_of(manager).get(f"{url_of(reviewed.project)}tables/variances.md?campaign={reviewed.pk}")

@@ -88,7 +88,7 @@ def test_severity_is_told_with_its_interval_and_leads_to_its_cases(
     )
     page = client_of(manager).get(f"/projects/{project.slug}/campaigns/{campaign.pk}/quality/")
     number = load_scores(campaign).numbers[reviewer.pk]
-    address = f"/projects/{project.slug}/compare/{campaign.pk}/cases/?reviewer={number}&amp;criterion=tone&amp;differ=1"
+    address = f"/projects/{project.slug}/results/{campaign.pk}/cases/?reviewer={number}&amp;criterion=tone&amp;differ=1"
     assert address in page.text and "Severe" in page.text
     cases = client_of(manager).get(address.replace("&amp;", "&"))
     assert cases.status_code == 200 and cases.context["page"].paginator.count > 10
@@ -178,7 +178,7 @@ def test_between_two_reviewers_nobody_is_called_severe(
     )
     assert "Between two, nobody can tell which is severe." in found.hint.evidence
     page = client_of(manager).get(f"/projects/{project.slug}/campaigns/{campaign.pk}/quality/")
-    cases = f"/projects/{project.slug}/compare/{campaign.pk}/cases/?criterion=tone&amp;differ=1"
+    cases = f"/projects/{project.slug}/results/{campaign.pk}/cases/?criterion=tone&amp;differ=1"
     assert cases in page.text
     assert "Severe" not in page.text.replace("Severity", "")
 
@@ -262,7 +262,7 @@ def test_agreement_is_early_until_ten_outputs_have_two_reviews(
     page = client_of(manager).get(f"/projects/{project.slug}/campaigns/{enough.pk}/").text
     address = f"/projects/{project.slug}/campaigns/{enough.pk}/quality/"
     assert f'hx-get="{address}"' in page and f'href="{address}"' in page
-    assert f'href="/projects/{project.slug}/compare/{enough.pk}/cases/?differ=1"' in page
+    assert f'href="/projects/{project.slug}/results/{enough.pk}/cases/?differ=1"' in page
 
 
 def test_nothing_is_offered_where_nobody_can_differ(
@@ -282,7 +282,7 @@ def test_outputs_on_which_reviewers_differ_come_widest_first_on_any_criterion(
     quality = quality_of(campaign, reader=manager.pk)
     labels = [row.candidate.model_version.label for row in quality.differing]
     assert labels == ["plain", "formal"] and quality.differing_total == 2
-    page = client_of(manager).get(f"/projects/{project.slug}/compare/{campaign.pk}/cases/?differ=1")
+    page = client_of(manager).get(f"/projects/{project.slug}/results/{campaign.pk}/cases/?differ=1")
     assert page.context["page"].paginator.count == 2
     assert "2 outputs: reviewers differ, most first." in page.text
     # On what, and how far.
@@ -297,7 +297,7 @@ def test_outputs_on_which_reviewers_differ_come_widest_first_on_any_criterion(
     first = listed.json()["results"][0]
     assert (first["differ_on"], first["answers"]) == ("tone", [1, 4])
     home = client_of(manager).get(f"/projects/{project.slug}/").text
-    assert f"/compare/{campaign.pk}/cases/?differ=1" in home
+    assert f"/results/{campaign.pk}/cases/?differ=1" in home
 
 
 def test_items_taken_and_left_again_are_listed(
@@ -338,7 +338,7 @@ def test_the_unblinding_index_is_told_once_somebody_was_asked_after_the_end(
     )
     assert (found.answers, found.reviewers, found.sure) == (6, 1, 6)
     assert found.sure_right == found.indices.tuned.n
-    for path in (f"compare/{campaign.pk}/", f"campaigns/{campaign.pk}/quality/"):
+    for path in (f"results/{campaign.pk}/", f"campaigns/{campaign.pk}/quality/"):
         page = client_of(manager).get(f"/projects/{project.slug}/{path}").text
         assert "Unblinding index" in page and "6 guesses by 1 reviewer" in page
 

@@ -54,7 +54,7 @@ def found(scores: CampaignScores) -> CampaignSeverity:
 
 
 def url_of(campaign: Campaign) -> str:
-    return f"/projects/{campaign.project.slug}/compare/{campaign.pk}/severity/"
+    return f"/projects/{campaign.project.slug}/results/{campaign.pk}/severity/"
 
 
 def test_a_full_table_is_adjusted_to_its_raw_means_and_the_severe_one_is_named(
@@ -105,7 +105,7 @@ def test_the_page_says_it_all_under_pseudonyms(
     assert "standard error" in page.text and "raw" in page.text
     assert "common items link every reviewer and every candidate" in page.text
     for address in (
-        f"/projects/{reviewed.project.slug}/compare/{reviewed.pk}/",
+        f"/projects/{reviewed.project.slug}/results/{reviewed.pk}/",
         f"/projects/{reviewed.project.slug}/campaigns/{reviewed.pk}/quality/",
     ):
         assert url_of(reviewed) in client_of(manager).get(address).text

@@ -58,7 +58,7 @@ def rows_with(text: str, page: str) -> list[str]:
 def test_each_table_of_the_comparison_marks_the_candidate(
     reviewer_type: str, campaign: Campaign, project: Project, manager: User
 ) -> None:
-    page = page_of(manager, project, f"compare/{campaign.pk}/?reviewer_type={reviewer_type}")
+    page = page_of(manager, project, f"results/{campaign.pk}/?reviewer_type={reviewer_type}")
     plain = rows_with("plain", page)
     # People, metrics, rules, reasons, and the difference on four criteria, the total and a share.
     assert len(plain) == 10
@@ -71,9 +71,9 @@ def test_each_table_of_the_comparison_marks_the_candidate(
 
 
 def test_cases_and_items_are_marked(campaign: Campaign, project: Project, manager: User) -> None:
-    cases = rows_with("plain", page_of(manager, project, f"compare/{campaign.pk}/cases/"))
+    cases = rows_with("plain", page_of(manager, project, f"results/{campaign.pk}/cases/"))
     case = rows_with(
-        "plain", page_of(manager, project, f"compare/{campaign.pk}/cases/{campaign.items.first().pk}/")
+        "plain", page_of(manager, project, f"results/{campaign.pk}/cases/{campaign.items.first().pk}/")
     )
     assert len(cases) == 3 and all(CHIP in row for row in cases)
     assert len(case) == 1 and CHIP in case[0]
@@ -103,7 +103,7 @@ def test_choices_say_it_in_words(campaign: Campaign, project: Project, engineer:
     assert re.search(r"plain · Imported outputs \(simulated\)\s*</label>", design)
     assert not re.search(r"formal · Imported outputs \(simulated\)", design)
     assert re.search(r"Robot \(simulated\)\s*</label>", design)
-    assert "plain (simulated)</option>" in page_of(manager, project, f"compare/{campaign.pk}/decide/")
+    assert "plain (simulated)</option>" in page_of(manager, project, f"results/{campaign.pk}/decide/")
 
 
 def test_jobs_of_marked_runs_are_marked(project: Project, engineer: User) -> None:

@@ -40,7 +40,7 @@ def campaign(project: Project, reviewer: User, other_reviewer: User) -> Campaign
 
 
 def address(campaign: Campaign, name: str, form: str, query: str = "") -> str:
-    return f"/projects/{campaign.project.slug}/compare/{campaign.pk}/tables/{name}.{form}{query}"
+    return f"/projects/{campaign.project.slug}/results/{campaign.pk}/tables/{name}.{form}{query}"
 
 
 def records(campaign: Campaign, person: User, name: str, query: str = "") -> list[dict[str, str]]:
@@ -88,7 +88,7 @@ def test_the_choices_of_the_page_are_kept(campaign: Campaign, manager: User) -> 
     rows = records(campaign, manager, "differences", f"?against={plain.pk}")
     assert {row["Candidate"] for row in rows} == {"formal"}
     page = client_of(manager).get(
-        f"/projects/{campaign.project.slug}/compare/{campaign.pk}/?against={plain.pk}"
+        f"/projects/{campaign.project.slug}/results/{campaign.pk}/?against={plain.pk}"
     )
     assert f"/tables/differences.csv?against={plain.pk}" in page.content.decode()
 
@@ -100,7 +100,7 @@ def test_the_copied_metrics_have_every_column_of_the_page(campaign: Campaign, ma
     set_price(
         project=campaign.project, model_version=None, input_price=Decimal(1), output_price=Decimal(2), currency="EUR", by=manager
     )  # fmt: skip
-    page = client_of(manager).get(f"/projects/{campaign.project.slug}/compare/{campaign.pk}/").text
+    page = client_of(manager).get(f"/projects/{campaign.project.slug}/results/{campaign.pk}/").text
     (head,) = re.findall(r'<table class="table comparison metrics-table">.*?</thead>', page, flags=re.DOTALL)
     heads = [
         strip_tags(each).replace(", whole set", " of the whole set")
@@ -120,7 +120,7 @@ def test_every_table_offered_on_a_page_can_be_taken(campaign: Campaign, manager:
     client = client_of(manager)
     offered: set[str] = set()
     for page in ("", "severity/", "metrics/", "agreement/?criterion=tone"):
-        text = client.get(f"/projects/{campaign.project.slug}/compare/{campaign.pk}/{page}").content.decode()
+        text = client.get(f"/projects/{campaign.project.slug}/results/{campaign.pk}/{page}").content.decode()
         for link in re.findall(r'href="([^"]+/tables/[^"]+)"', text):
             assert client.get(link).status_code == 200, link
             offered.add(link.rpartition("/")[2].partition(".")[0])
@@ -132,15 +132,15 @@ def test_every_table_offered_on_a_page_can_be_taken(campaign: Campaign, manager:
 def test_tables_of_agreement_are_those_of_the_chosen_criterion_measure_and_people(
     campaign: Campaign, manager: User
 ) -> None:
-    page = f"/projects/{campaign.project.slug}/compare/{campaign.pk}/agreement/"
+    page = f"/projects/{campaign.project.slug}/results/{campaign.pk}/agreement/"
     chosen = "?criterion=tone&measure=exact&first=1&second=2"
     text = client_of(manager).get(page + chosen).content.decode()
     for name in ("panel", "beside-others", "matrix", "confusion"):
         assert escape(address(campaign, name, "csv", chosen)) in text
     (tone,) = [row for row in records(campaign, manager, "panel") if row["Criterion"] == "Tone"]
-    assert (tone["Equal"], tone["Scores"]) == ("1.0", "24")
+    assert (tone["Exact agreement"], tone["Scores"]) == ("1.0", "24")
     beside = records(campaign, manager, "beside-others", chosen)
-    assert [(row["Reviewer"], row["Equal"]) for row in beside] == [
+    assert [(row["Reviewer"], row["Exact agreement"]) for row in beside] == [
         ("Reviewer 1", "1.0"),
         ("Reviewer 2", "1.0"),
     ]
@@ -177,7 +177,7 @@ def test_who_is_preferred_can_be_taken(
 ) -> None:
     campaign = pairs_campaign(project, [reviewer, other_reviewer])
     judge_by(campaign, reviewer, prefers("new"))
-    page = client_of(manager).get(f"/projects/{campaign.project.slug}/compare/{campaign.pk}/pairs/")
+    page = client_of(manager).get(f"/projects/{campaign.project.slug}/results/{campaign.pk}/pairs/")
     for name in ("pairs", "strengths"):
         assert address(campaign, name, "csv") in page.content.decode()
     (row,) = records(campaign, manager, "pairs")
@@ -193,7 +193,7 @@ def test_a_pair_of_which_both_are_bad_everywhere_was_judged_on_all_its_items(
     judge_by(campaign, reviewer, lambda _: PreferenceAnswers("both_bad"))
     (row,) = records(campaign, manager, "pairs")
     assert (row["Both bad"], row["Share of both bad"], row["Share of both bad n"]) == ("6", "1.0", "6")
-    page = client_of(manager).get(f"/projects/{project.slug}/compare/{campaign.pk}/pairs/").content.decode()
+    page = client_of(manager).get(f"/projects/{project.slug}/results/{campaign.pk}/pairs/").content.decode()
     assert re.search(r'data-label="Items">6<', page)
 
 
@@ -231,7 +231,7 @@ def test_a_difference_that_cannot_be_tested_says_so_wherever_it_stands(
     tone = next(row for row in records(campaign, manager, "differences") if row["Criterion"] == "Tone")
     assert (tone["Difference"], tone["p (Holm)"]) == ("1.0", "")
     assert tone["Difference note"].endswith("not tested: no variation")
-    page = client_of(manager).get(f"/projects/{project.slug}/compare/{campaign.pk}/").content.decode()
+    page = client_of(manager).get(f"/projects/{project.slug}/results/{campaign.pk}/").content.decode()
     words = " ".join(strip_tags(page).split())
     assert "is significant." not in words
     assert "Not tested: no variation" in words and "or is not tested" in words

@@ -12,8 +12,8 @@ from evalapp.campaigns.services import close_campaign
 from tests.cast import client_of
 from tests.factories import make_campaign, make_proposed_rows, review_all, run_scoring
 
-PAGES = ["compare/", "compare/{campaign}/", "compare/{campaign}/table.csv", "compare/{campaign}/cases/",
-         "compare/{campaign}/cases/{item}/"]  # fmt: skip
+PAGES = ["results/", "results/{campaign}/", "results/{campaign}/table.csv", "results/{campaign}/cases/",
+         "results/{campaign}/cases/{item}/"]  # fmt: skip
 
 
 @pytest.mark.parametrize("page", PAGES)
@@ -46,7 +46,7 @@ def test_the_list_takes_as_many_queries_for_three_as_for_one(
     project: Project, manager: User, reviewer: User
 ) -> None:
     make_campaign(project, [reviewer], rows=1, name="First")
-    address = f"/projects/{project.slug}/compare/"
+    address = f"/projects/{project.slug}/results/"
     one = _queries(manager, address)
     for name in ("Second", "Third"):
         make_campaign(project, [reviewer], rows=1, name=name, texts={f"{name} model": "A {n}."})
@@ -69,12 +69,12 @@ def test_comparison_and_cases_take_as_many_queries_for_three_candidates_as_for_o
         review_all(large, person, {})
     for page in ("", "cases/"):
         counts = [
-            _queries(manager, f"/projects/{project.slug}/compare/{c.pk}/{page}") for c in (small, large)
+            _queries(manager, f"/projects/{project.slug}/results/{c.pk}/{page}") for c in (small, large)
         ]
         assert counts[0] == counts[1], page
     item_small, item_large = small.items.first(), large.items.first()
     counts = [
-        _queries(manager, f"/projects/{project.slug}/compare/{c.pk}/cases/{i.pk}/")
+        _queries(manager, f"/projects/{project.slug}/results/{c.pk}/cases/{i.pk}/")
         for c, i in ((small, item_small), (large, item_large))
     ]
     assert counts[0] == counts[1]
@@ -82,7 +82,7 @@ def test_comparison_and_cases_take_as_many_queries_for_three_candidates_as_for_o
 
 def test_an_odd_choice_in_the_address_falls_back(project: Project, manager: User, reviewer: User) -> None:
     campaign = make_campaign(project, [reviewer], rows=1)
-    address = f"/projects/{project.slug}/compare/{campaign.pk}/"
+    address = f"/projects/{project.slug}/results/{campaign.pk}/"
     for query in (
         "criterion=x&metric=y&against=z&reviewer_type=q",
         "against=99999999999999999999",
@@ -96,11 +96,11 @@ def test_counts_are_shown_whole(project: Project, manager: User, reviewer: User)
     campaign = make_campaign(project, [reviewer], rows=1, texts={"one": "Three plain words"})
     run_scoring(campaign)
     candidate = campaign.candidates.get()
-    address = f"/projects/{project.slug}/compare/{campaign.pk}/cases/"
+    address = f"/projects/{project.slug}/results/{campaign.pk}/cases/"
     case = client_of(manager).get(f"{address}{campaign.items.get().pk}/").content.decode()
     cases = client_of(manager).get(f"{address}?candidate={candidate.pk}&metric=words").content.decode()
 
-    page = client_of(manager).get(f"/projects/{project.slug}/compare/{campaign.pk}/?metric=words").text
+    page = client_of(manager).get(f"/projects/{project.slug}/results/{campaign.pk}/?metric=words").text
 
     assert re.search(r'metric=words" title="[^"]*"><span class="number">3</span></a>', page)
     assert '<dt>Words</dt>\n                <dd><span class="number">3</span></dd>' in case
@@ -113,7 +113,7 @@ def test_who_still_reviews_blind_is_warned_on_every_page_of_results(
     campaign = make_campaign(project, [manager, reviewer], rows=1)
     review_all(campaign, reviewer, {})
     export = make_proposed_rows(campaign, owner)
-    results = f"/projects/{project.slug}/compare/{campaign.pk}/"
+    results = f"/projects/{project.slug}/results/{campaign.pk}/"
     export_page = f"/projects/{project.slug}/export/{export.pk}/"
     case = f"{results}cases/{campaign.items.get().pk}/"
     row = f"{export_page}rows/{export.rows.latest('pk').pk}/"

@@ -55,5 +55,5 @@ def test_agreement_is_a_measure_and_one_level_is_no_step(campaign: Campaign) -> 
 
 
 def test_the_page_shows_the_bins(campaign: Campaign, manager: User) -> None:
-    page = client_of(manager).get(f"/projects/{campaign.project.slug}/compare/{campaign.pk}/")
+    page = client_of(manager).get(f"/projects/{campaign.project.slug}/results/{campaign.pk}/")
     assert "91–100: 2" in page.content.decode()

@@ -8,9 +8,9 @@ from django.urls import reverse
 from huggingface_hub import ModelCard
 
 from evalapp.accounts.models import Project, User
-from evalapp.analysis import keeping
-from evalapp.analysis.keeping import Wanted, start_analysis
+from evalapp.analysis import stored_results
 from evalapp.analysis.models import AnalysisKind
+from evalapp.analysis.stored_results import AnalysisRequest, start_analysis
 from evalapp.analysis.tasks import compute
 from evalapp.artifacts.card import card_of
 from evalapp.artifacts.evidence import evidence_of
@@ -138,13 +138,13 @@ def test_figures_of_a_large_campaign_are_told_with_their_age(
     monkeypatch: pytest.MonkeyPatch,
     client_for: ClientFor,
 ) -> None:
-    monkeypatch.setattr(keeping, "MOST_AT_REQUEST", 10)
+    monkeypatch.setattr(stored_results, "MOST_AT_REQUEST", 10)
     plain = ModelVersion.objects.get(label="plain")
     nobody, as_of = "nobody has rated them", "The figures are as of"
     card = card_of(plain, reader=None)
     assert "undefined: not computed yet" in card and as_of not in card
     assert nobody not in card, "its figures are missing, not its reviews"
-    compute(start_analysis(campaign=reviewed, wanted=Wanted(AnalysisKind.COMPARISON), by=None).pk)
+    compute(start_analysis(campaign=reviewed, request=AnalysisRequest(AnalysisKind.COMPARISON), by=None).pk)
     reviewed.stored_analyses.update(reviews=12)
     card = card_of(plain, reader=None)
     assert "| Tone | 5.000 |" in card and as_of in card and "; 4 of these reviews came in later." in card

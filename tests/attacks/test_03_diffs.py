@@ -76,7 +76,7 @@ def test_the_case_page_shows_every_correction(
     review_all(campaign, reviewer, {(output.candidate.model_version.label, 1): said})
 
     page = client_of(manager).get(
-        f"/projects/{project.slug}/compare/{campaign.pk}/cases/{campaign.items.get().pk}/"
+        f"/projects/{project.slug}/results/{campaign.pk}/cases/{campaign.items.get().pk}/"
     )
 
     assert page.status_code == 200

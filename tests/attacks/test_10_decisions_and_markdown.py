@@ -59,7 +59,7 @@ def test_who_has_seen_a_decision_may_replace_it(
 ) -> None:
     campaign = _reviewed(project, reviewer)
     plain = _candidate(campaign, "plain")
-    address = f"/projects/{project.slug}/compare/{campaign.pk}/decide/"
+    address = f"/projects/{project.slug}/results/{campaign.pk}/decide/"
     late = client_of(owner)
     assert late.get(address).status_code == 200
     first = decide(campaign=campaign, candidate=plain, verdict="release", note="", by=manager)

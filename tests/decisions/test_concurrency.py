@@ -51,7 +51,7 @@ def reviewed() -> tuple[Campaign, User]:
 def test_eight_posts_of_one_decision_record_it_once() -> None:
     campaign, manager = reviewed()
     plain = campaign.candidates.get(model_version__label="plain").model_version
-    address = f"/projects/{campaign.project.slug}/compare/{campaign.pk}/decide/"
+    address = f"/projects/{campaign.project.slug}/results/{campaign.pk}/decide/"
     form = {"candidate": plain.pk, "verdict": "release", "note": "Tone."}
 
     responses = at_once(8, lambda _: client_of(manager).post(address, form))

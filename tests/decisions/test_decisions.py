@@ -136,7 +136,7 @@ def test_the_home_says_what_people_and_rouge_disagree_on(campaign: Campaign, man
 
     page = client_of(manager).get(f"/projects/{campaign.project.slug}/").content.decode()
     assert "ROUGE-L ranks" in page
-    assert f'href="/projects/{campaign.project.slug}/compare/{campaign.pk}/' in page
+    assert f'href="/projects/{campaign.project.slug}/results/{campaign.pk}/' in page
 
 
 def test_a_cycle_is_about_its_newest_tuned_candidate_and_what_trained_it(

@@ -6,13 +6,13 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from evalapp.accounts.models import Project, User
-from evalapp.analysis import keeping
+from evalapp.analysis import stored_results
 from evalapp.analysis.campaign_comparison import comparisons_of
 from evalapp.analysis.comparison import compare
 from evalapp.analysis.differences import find_contradiction
-from evalapp.analysis.keeping import Wanted, start_analysis
 from evalapp.analysis.models import AnalysisKind
 from evalapp.analysis.scores import load_scores
+from evalapp.analysis.stored_results import AnalysisRequest, start_analysis
 from evalapp.analysis.tasks import compute
 from evalapp.campaigns.models import Campaign
 from evalapp.core.errors import ConflictError
@@ -35,7 +35,7 @@ SAID = {
 
 @pytest.fixture(autouse=True)
 def everything_is_large(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(keeping, "MOST_AT_REQUEST", 10)
+    monkeypatch.setattr(stored_results, "MOST_AT_REQUEST", 10)
 
 
 @pytest.fixture
@@ -56,14 +56,14 @@ def small(project: Project, reviewer: User) -> Campaign:
 
 
 def computed(campaign: Campaign) -> None:
-    job = start_analysis(campaign=campaign, wanted=Wanted(AnalysisKind.COMPARISON), by=None)
+    job = start_analysis(campaign=campaign, request=AnalysisRequest(AnalysisKind.COMPARISON), by=None)
     compute(job.pk)
     job.refresh_from_db()
     assert job.state == JobState.SUCCEEDED, job.error
 
 
 def form_of(campaign: Campaign) -> str:
-    return f"/projects/{campaign.project.slug}/compare/{campaign.pk}/decide/"
+    return f"/projects/{campaign.project.slug}/results/{campaign.pk}/decide/"
 
 
 def decided(campaign: Campaign, by: User) -> Decision:
@@ -120,7 +120,7 @@ def test_small_campaigns_are_worked_out_beside_a_large_one(campaign: Campaign, s
     found = comparisons_of([small, campaign])
     assert [each.campaign for each in found] == [small, campaign]
     assert [each.is_computed for each in found] == [True, False]
-    assert found[0].standing is None and found[0].comparison == compare(load_scores(small))
+    assert found[0].freshness is None and found[0].comparison == compare(load_scores(small))
     assert comparisons_of([]) == []
 
 
@@ -148,16 +148,16 @@ def test_a_decision_keeps_how_far_its_figures_are_behind(
     evidence = decision.evidence
     assert evidence["human"]["tone"]["value"] == then.cell("tone").mean.value
     assert evidence["design"]["reviews"] == 4 * ROWS
-    assert evidence["standing"]["reviews_since"] == 2 * ROWS
+    assert evidence["freshness"]["reviews_since"] == 2 * ROWS
     assert decision.computed_at == campaign.stored_analyses.get(part="").computed_at
     page = client_of(manager).get(f"/projects/{campaign.project.slug}/decisions/{decision.pk}/").text
     assert "on results as of" in page and f"{2 * ROWS} reviews before it" in page
     assert decided(campaign, manager) == decision, "the same numbers, so the same decision"
 
 
-def test_a_decision_on_figures_of_its_moment_has_no_standing(small: Campaign, manager: User) -> None:
+def test_a_decision_on_figures_of_its_moment_has_no_freshness(small: Campaign, manager: User) -> None:
     one = small.candidates.get().model_version
     decision = decide(campaign=small, candidate=one, verdict="not_yet", note="", by=manager)
-    assert "standing" not in decision.evidence and decision.computed_at is None
+    assert "freshness" not in decision.evidence and decision.computed_at is None
     page = client_of(manager).get(f"/projects/{small.project.slug}/decisions/{decision.pk}/").text
     assert "on the numbers of its moment" in page

@@ -35,17 +35,17 @@ def saved(campaign: Campaign, by: User, name: str = "Institutional", *, shared: 
 def test_a_view_is_saved_from_the_page_and_opens_as_it_was(campaign: Campaign, manager: User) -> None:
     browser = client_of(manager)
     base = f"/projects/{campaign.project.slug}"
-    page = browser.get(f"{base}/compare/{campaign.pk}/?{QUERY}&page=3")
+    page = browser.get(f"{base}/results/{campaign.pk}/?{QUERY}&page=3")
     assert "Save this view" in page.text
-    assert "Save this view" not in browser.get(f"{base}/compare/{campaign.pk}/").text
+    assert "Save this view" not in browser.get(f"{base}/results/{campaign.pk}/").text
     answer = browser.post(
-        f"{base}/compare/{campaign.pk}/views/new/",
+        f"{base}/results/{campaign.pk}/views/new/",
         {"name": "Institutional", "query": f"{QUERY}&page=3", "is_shared": "on"},
     )
     view = SavedView.objects.get()
     # What is no filter and no way of reading the page is not kept.
     assert (view.query, view.is_shared, view.owner) == (QUERY, True, manager)
-    assert answer["Location"] == f"{base}/compare/{campaign.pk}/?{QUERY}"
+    assert answer["Location"] == f"{base}/results/{campaign.pk}/?{QUERY}"
     opened = browser.get(f"{base}/views/{view.pk}/", follow=True)
     assert "a filtered view of 1 of 3 items" in opened.text
     assert ">Institutional<" in opened.text.replace("</a>", "<")

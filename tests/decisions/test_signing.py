@@ -8,7 +8,7 @@ import pytest
 from django.db import IntegrityError, transaction
 
 from evalapp.accounts.models import Project, User
-from evalapp.analysis import keeping
+from evalapp.analysis import stored_results
 from evalapp.core.errors import ConflictError, InvalidError, NotAllowedError
 from evalapp.decisions.dossiers import dossier_lines
 from evalapp.decisions.models import Decision
@@ -77,9 +77,9 @@ def test_signing_a_look_waits_for_no_comparison(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     evaluation = evaluated(campaign_gate, reviewer, engineer)
-    monkeypatch.setattr(keeping, "MOST_AT_REQUEST", 10)
+    monkeypatch.setattr(stored_results, "MOST_AT_REQUEST", 10)
     decision = sign(evaluation, manager)
-    assert decision.evidence["standing"]["computed_at"] is None
+    assert decision.evidence["freshness"]["computed_at"] is None
     assert decision.evidence["total"]["reason"] == "not computed yet"
     assert decision.seal
 
@@ -164,7 +164,7 @@ def test_nothing_ships_round_the_gate_by_a_campaign_that_has_none(
     with pytest.raises(ConflictError, match="This project decides by the gate “Gate of Gated"):
         decide(verdict="release", **said)  # type: ignore[arg-type]
     page = client_of(manager).post(
-        f"/projects/{project.slug}/compare/{beside.pk}/decide/",
+        f"/projects/{project.slug}/results/{beside.pk}/decide/",
         {"candidate": candidate.model_version_id, "verdict": "release", "note": ""},
     )
     assert (page.status_code, "decides by the gate “Gate of Gated" in page.text) == (400, True)
@@ -188,7 +188,7 @@ def test_the_form_offers_what_can_be_decided_and_leads_to_the_gate_that_forbids_
     review_all(beside, reviewer, {})
     review_all(campaign_gate.campaign, reviewer, {})
     for campaign in (beside, campaign_gate.campaign):
-        page = client_of(manager).get(f"/projects/{project.slug}/compare/{campaign.pk}/decide/").text
+        page = client_of(manager).get(f"/projects/{project.slug}/results/{campaign.pk}/decide/").text
         assert 'value="not_yet"' in page and 'value="release"' not in page
         assert (
             f'href="/projects/{project.slug}/campaigns/{campaign_gate.campaign_id}/gate/">See the gate'
@@ -197,10 +197,10 @@ def test_the_form_offers_what_can_be_decided_and_leads_to_the_gate_that_forbids_
         assert "champion." not in page
     assert (
         "which Gated applied before its first review"
-        in client_of(manager).get(f"/projects/{project.slug}/compare/{beside.pk}/decide/").text
+        in client_of(manager).get(f"/projects/{project.slug}/results/{beside.pk}/decide/").text
     )
     campaign_gate.delete()
-    page = client_of(manager).get(f"/projects/{project.slug}/compare/{beside.pk}/decide/").text
+    page = client_of(manager).get(f"/projects/{project.slug}/results/{beside.pk}/decide/").text
     assert 'value="release"' in page and "See the gate" not in page
 
 

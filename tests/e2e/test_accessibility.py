@@ -326,7 +326,7 @@ def test_axe_finds_nothing_for_those_who_run_it(
     addresses, found_there = pages_from(page, base, ["/projects/", f"/projects/{filled.slug}/", "/reviews/"])
     # Two kinds of comparisons have their results at addresses of one form.
     more = [
-        f"/projects/{filled.slug}/compare/{campaign.pk}/pairs/"
+        f"/projects/{filled.slug}/results/{campaign.pk}/pairs/"
         for campaign in filled.campaigns.exclude(method="pointwise")
     ]
     more += pages_of_disputes(filled)

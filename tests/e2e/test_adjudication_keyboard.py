@@ -22,7 +22,7 @@ def start(page, live_server, sign_in, project, manager, reviewer, other_reviewer
     sign_in(manager)
     problems = []
     page.on("pageerror", lambda error: problems.append(str(error)))
-    page.goto(f"{live_server.url}/projects/{project.slug}/compare/{campaign.pk}/adjudication/")
+    page.goto(f"{live_server.url}/projects/{project.slug}/results/{campaign.pk}/adjudication/")
     yield page
     assert problems == []
 
@@ -114,7 +114,7 @@ def test_preferences_that_differ_are_decided_by_keyboard_alone(
     sign_in(manager)
     problems = []
     page.on("pageerror", lambda error: problems.append(str(error)))
-    page.goto(f"{live_server.url}/projects/{project.slug}/compare/{campaign.pk}/adjudication/next/")
+    page.goto(f"{live_server.url}/projects/{project.slug}/results/{campaign.pk}/adjudication/next/")
     ready(page)
     # Figures give the preference, then its reason; Esc leads out of it.
     first = page.url

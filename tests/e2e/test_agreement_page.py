@@ -36,7 +36,7 @@ def test_no_measure_of_agreement_is_out_of_sight_on_a_laptop(
     for width in (1280, 1400):
         page.set_viewport_size({"width": width, "height": 900})
         page.goto(
-            f"{live_server.url}/projects/{project.slug}/compare/{campaign.pk}/agreement/?criterion=tone"
+            f"{live_server.url}/projects/{project.slug}/results/{campaign.pk}/agreement/?criterion=tone"
         )
         expect(page.get_by_role("heading", name="By criterion")).to_be_visible()
         assert page.evaluate(CUT) == [], width

@@ -154,7 +154,7 @@ def test_every_chart_of_the_pages_can_be_read(
     show(page, live_server.url, theme=theme, width=width, settings=settings)
     sign_in(manager)
     seen = []
-    for name, key in (("comparison_detail", campaign.pk), ("stream_detail", stream.pk)):
+    for name, key in (("result_detail", campaign.pk), ("stream_detail", stream.pk)):
         page.goto(live_server.url + reverse(name, args=[project.slug, key]))
         expect(page.locator("figure[data-chart] .chart-drawing svg").first).to_be_visible()
         page.wait_for_load_state("networkidle")

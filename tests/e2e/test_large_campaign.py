@@ -8,7 +8,7 @@ from django.conf import settings
 from playwright.sync_api import Page, expect
 
 from evalapp.accounts.models import Project, User
-from evalapp.analysis import keeping, severity
+from evalapp.analysis import severity, stored_results
 from evalapp.analysis.tasks import compute
 from evalapp.campaigns.models import Campaign
 from evalapp.core.static_build import build_browser_bundle
@@ -25,7 +25,7 @@ LOOKS = [("light", 1400), ("dark", 1400), ("light", 390), ("dark", 390)]
 def campaign(
     project: Project, reviewer: User, other_reviewer: User, monkeypatch: pytest.MonkeyPatch
 ) -> Campaign:
-    monkeypatch.setattr(keeping, "MOST_AT_REQUEST", 10)
+    monkeypatch.setattr(stored_results, "MOST_AT_REQUEST", 10)
     monkeypatch.setattr(severity, "MOST_RATINGS", 10)
     build_browser_bundle(settings.HOME / "build")
     campaign = make_campaign(project, [reviewer, other_reviewer], rows=12)
@@ -53,7 +53,7 @@ def test_a_manager_has_the_figures_computed_by_keyboard(
     reviewer: User,
 ) -> None:
     sign_in(manager)
-    address = f"{live_server.url}/projects/{campaign.project.slug}/compare/{campaign.pk}/{name}"
+    address = f"{live_server.url}/projects/{campaign.project.slug}/results/{campaign.pk}/{name}"
     page.goto(address)
     expect(page.get_by_text("are not computed yet")).to_be_visible()
     assert_sound(page, address)
@@ -64,7 +64,7 @@ def test_a_manager_has_the_figures_computed_by_keyboard(
     expect(page.get_by_text("waits for its turn")).to_be_visible()
     assert_sound(page, address)
 
-    (job,) = campaign.project.jobs.filter(task=keeping.COMPUTE_TASK)
+    (job,) = campaign.project.jobs.filter(task=stored_results.COMPUTE_TASK)
     page.goto(address)
     compute(job.pk)
     # The bar asks how far it is, and the page comes again by itself when the job has ended.

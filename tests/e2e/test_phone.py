@@ -15,7 +15,7 @@ from evalapp.monitoring.alerts import raise_alerts
 from evalapp.monitoring.models import Stream
 from evalapp.registry.models import ModelVersion
 from evalapp.reviews.preferences.answers import PreferenceAnswers
-from tests.analysis.segments import make_segmented, review_with_reversal
+from tests.analysis.segments import make_segmented, review_with_paradox
 from tests.analysis.test_pair_order import compared
 from tests.artifacts.conftest import adapter
 from tests.artifacts.test_merging import merged
@@ -100,14 +100,14 @@ def test_every_column_is_in_sight(
         "webhooks/": {"State", "Events", "Waiting", "Given up", "Last delivered"},
         f"webhooks/{webhook.pk}/": {"State", "Answer", "Attempts", "Happened", "Next attempt"},
         f"webhooks/{webhook.pk}/deliveries/{given_up.pk}/": {"Answer", "Result", "Seconds"},
-        f"compare/{gated.pk}/adjudication/": {"Differ on", "State"},
+        f"results/{gated.pk}/adjudication/": {"Differ on", "State"},
         f"campaigns/{gated.pk}/gate/": {"State", "Figure", "Why"},
         f"campaigns/{gated.pk}/flags/": {"Item", "What is wrong", "Flagged"},
         "monitor/": {"State", "Events", "Last event", "Weeks evaluated", "Next sample"},
         f"monitor/{watched.pk}/": alerts | weeks,
         f"monitor/{watched.pk}/weeks/1/": {"Answer", "Model", "At", "Inclusion probability"},
         f"export/{export.pk}/": {"Kind", "In?", "Reason", "Decision"},
-        f"compare/{gated.pk}/severity/": {"Total", *scales, "Severity", "Standard error", "Infit", "Scores"},
+        f"results/{gated.pk}/severity/": {"Total", *scales, "Severity", "Standard error", "Infit", "Scores"},
     }
     for path, labels in expected.items():
         phone.goto(f"{live_server.url}/projects/{project.slug}/{path}")
@@ -162,7 +162,7 @@ def test_results_of_compared_answers_fit_on_a_phone(
     judge(campaign, reviewer)
     judge(campaign, reviewer)
     sign_in(manager)
-    results, managed = f"compare/{campaign.pk}", f"campaigns/{campaign.pk}"
+    results, managed = f"results/{campaign.pk}", f"campaigns/{campaign.pk}"
     for path in (
         *(f"{results}/pairs/", f"{results}/preferences/", f"{results}/preferences/differing/"),
         f"{results}/adjudication/change-requests/",
@@ -191,7 +191,7 @@ def test_the_desk_of_preferences_that_differ_fits_on_a_phone(
     )
     sign_in(manager)
     for path in ("adjudication/", "adjudication/next/"):
-        phone.goto(f"{live_server.url}/projects/{project.slug}/compare/{campaign.pk}/{path}")
+        phone.goto(f"{live_server.url}/projects/{project.slug}/results/{campaign.pk}/{path}")
         assert phone.evaluate("document.documentElement.scrollWidth") == 390, path
         assert phone.evaluate(CELLS_OUT_OF_SIGHT) == [], path
 
@@ -233,12 +233,12 @@ def test_comparisons_filters_and_agreement_fit_on_a_phone(
 ) -> None:
     campaign = make_segmented(project, [reviewer, engineer], rows=12)
     run_scoring(campaign)
-    review_with_reversal(campaign, [reviewer, engineer], rows=12)
+    review_with_paradox(campaign, [reviewer, engineer], rows=12)
     save_view(
         campaign=campaign, name="One segment", query="field.segment=institutional", is_shared=True, by=manager
     )
     sign_in(manager)
-    compared = f"compare/{campaign.pk}"
+    compared = f"results/{campaign.pk}"
     for path in (
         *(f"{compared}/", f"{compared}/?field.segment=institutional&reviewers=1", f"{compared}/?reviewers=9"),
         *(f"{compared}/agreement/?criterion=tone", "views/", "models/prices/"),
@@ -263,7 +263,7 @@ def test_results_of_comparisons_are_not_wider_than_a_phone(
     campaign = compared(project, [reviewer, other_reviewer, engineer], method)
     run_scoring(campaign)
     sign_in(manager)
-    for path in (f"compare/{campaign.pk}/pairs/", f"campaigns/{campaign.pk}/quality/"):
+    for path in (f"results/{campaign.pk}/pairs/", f"campaigns/{campaign.pk}/quality/"):
         phone.goto(f"{live_server.url}/projects/{project.slug}/{path}")
         assert phone.evaluate("document.documentElement.scrollWidth") == 390, path
         assert phone.evaluate(CELLS_OUT_OF_SIGHT) == []

@@ -53,8 +53,8 @@ def test_a_manager_brings_a_table_by_keyboard_alone(
     page.wait_for_selector(".job-progress")
     work_off(project)
     page.reload()
-    page.get_by_role("link", name="Compare", exact=True).first.press("Enter")
-    page.wait_for_url("**/compare/**")
+    page.get_by_role("link", name="See the results", exact=True).press("Enter")
+    page.wait_for_url("**/results/**")
 
     campaign = project.campaigns.get()
     assert (campaign.name, campaign.is_blind, campaign.reviews_total) == ("Spring, by hand", True, 8)

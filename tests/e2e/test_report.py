@@ -51,7 +51,7 @@ def test_a_report_is_made_kept_and_read_offline(
     build_browser_bundle(settings.HOME / "build")
     page.emulate_media(color_scheme=theme)
     sign_in(manager)
-    comparison = f"{live_server.url}/projects/{campaign.project.slug}/compare/{campaign.pk}/"
+    comparison = f"{live_server.url}/projects/{campaign.project.slug}/results/{campaign.pk}/"
     assert findings(page, f"{comparison}reports/") == []
     assert findings(page, comparison) == []
     page.get_by_role("button", name="Report", exact=True).press("Enter")

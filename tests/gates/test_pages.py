@@ -123,7 +123,7 @@ def test_a_campaign_takes_looks_and_says_so(
 
 
 def _compare(campaign: Campaign) -> list[str]:
-    start = f"/projects/{campaign.project.slug}/compare/{campaign.pk}/"
+    start = f"/projects/{campaign.project.slug}/results/{campaign.pk}/"
     return [start, f"{start}decide/"]
 
 

@@ -255,7 +255,7 @@ def test_it_is_held_against_people_and_told_beside_them_alone(
     assert Score.objects.count() == scores
     assert (
         "Tone judge"
-        not in client_of(manager).get(reverse("comparison_detail", args=[project.slug, campaign.pk])).text
+        not in client_of(manager).get(reverse("result_detail", args=[project.slug, campaign.pk])).text
     )
     assert not any("judge" in column for column in RATING_COLUMNS)
 

@@ -64,7 +64,7 @@ def test_a_metric_of_one_more_file_is_scored_compared_explained_and_exported(
     run_scoring(campaign)
     review_all(campaign, reviewer, {})
     client = client_of(project.created_by)
-    results = f"/projects/{project.slug}/compare/{campaign.pk}/"
+    results = f"/projects/{project.slug}/results/{campaign.pk}/"
     page = client.get(results).content.decode()
     assert 'href="/measures/#length"' in page and "Vowels" in page
     assert "Vowels" in client.get(f"{results}metrics/").content.decode()

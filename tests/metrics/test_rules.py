@@ -94,7 +94,7 @@ def test_mentions_field_finds_the_value(value: str, output: str, passed: bool) -
     assert judge(MentionsField(name="x", field="goal"), output, fields={"goal": value}) is passed
 
 
-def test_a_field_the_example_lacks_is_not_judged() -> None:
+def test_a_field_the_example_lacks_is_not_checked() -> None:
     verdict = MentionsField(name="x", field="goal").check(Row(output="text", fields={"goal": " "}))
     assert (verdict.passed, verdict.reason) == (None, "the example has no field “goal”")
 
@@ -191,7 +191,7 @@ def _time_of(work: Callable[[], object]) -> float:
     return time.thread_time() - start
 
 
-def test_a_value_too_long_to_look_for_is_not_judged() -> None:
+def test_a_value_too_long_to_look_for_is_not_checked() -> None:
     verdict = MentionsField(name="x", field="goal").check(
         Row(output="a" * 1000, fields={"goal": "a" * 1_000_000})
     )
@@ -204,7 +204,7 @@ def test_a_reason_quotes_the_beginning_of_a_long_text() -> None:
     assert verdict.reason == f"“{'b' * 80}…” is not mentioned"
 
 
-def test_a_pattern_too_large_for_a_very_long_text_is_not_judged() -> None:
+def test_a_pattern_too_large_for_a_very_long_text_is_not_checked() -> None:
     rule = MatchesPattern(name="x", pattern="|".join(f"a[ab]{{{900 - n}}}c" for n in range(100)))
     assert judge(rule, "ab" * 100) is False
     verdict = rule.check(Row(output="ab" * 100_000))

@@ -227,7 +227,7 @@ def test_an_existing_rubric_is_used_and_unknown_criteria_are_told(project: Proje
     campaign = ratings_import.campaign
     words = "1 of 3 records of the file were left out at import"
     browser, office = client_of(manager), program_of(manager)
-    for page in (f"compare/{campaign.pk}/", f"campaigns/{campaign.pk}/"):
+    for page in (f"results/{campaign.pk}/", f"campaigns/{campaign.pk}/"):
         assert words in browser.get(f"/projects/{project.slug}/{page}").text
     read = office.get(f"projects/{project.slug}/campaigns/{campaign.pk}/comparison/").json()
     assert read["records"] == {"read": 3, "left_out": 1}
@@ -431,5 +431,5 @@ def test_a_criterion_that_nobody_could_answer_is_kept(
     tone = campaign.rubric_version.criteria.get(name="Tone")
     assert (tone.kind, tone.minimum, tone.maximum, tone.allows_not_applicable) == ("scale", 1, 5, True)
     assert tone.scores.filter(is_not_applicable=True).count() == 4
-    page = client_of(manager).get(f"/projects/{project.slug}/compare/{campaign.pk}/").text
+    page = client_of(manager).get(f"/projects/{project.slug}/results/{campaign.pk}/").text
     assert "Tone" in page and "N/A" in page

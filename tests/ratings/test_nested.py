@@ -8,8 +8,8 @@ import pytest
 from django.test import Client
 
 from evalapp.accounts.models import Project, User
-from evalapp.analysis.reversals import find_reversals
 from evalapp.analysis.scores import load_scores
+from evalapp.analysis.simpson import check_simpson
 from evalapp.core.errors import ConflictError
 from evalapp.datasets.models import Example
 from evalapp.ratings.models import RatingsImport
@@ -89,10 +89,10 @@ def test_it_is_imported_whole_and_its_means_are_the_published_ones(
     assert (criteria["ranks: overall"].minimum, criteria["ranks: overall"].maximum) == (1, 3)
     assert criteria["ranks: overall"].weight == 0
 
-    page = client_for(manager).get(f"/projects/{project.slug}/compare/{campaign.pk}/")
+    page = client_for(manager).get(f"/projects/{project.slug}/results/{campaign.pk}/")
     assert page.status_code == 200
     # Its metadata has the published ranks of each system, in whose strata every difference turns round.
-    told = find_reversals(load_scores(campaign))
+    told = check_simpson(load_scores(campaign))
     assert told.found == []
     assert "published_means.bart.overall-ranking" in told.of_candidates
 

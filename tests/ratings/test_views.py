@@ -61,7 +61,7 @@ def test_a_file_is_uploaded_checked_and_imported_through_the_pages(office: Clien
     assert (campaign.name, campaign.is_blind, campaign.is_imported) == ("Spring", True, True)
     for name in (
         "campaign_detail",
-        "comparison_detail",
+        "result_detail",
         "campaign_items",
         "campaign_progress",
         "campaign_quality",

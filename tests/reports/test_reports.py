@@ -33,7 +33,7 @@ from evalapp.reports.tasks import write_report
 from evalapp.reports.writing import report_folder
 from evalapp.reviews.preferences.answers import PreferenceAnswers
 from evalapp.reviews.services import amend_review
-from tests.analysis.segments import make_segmented, review_with_reversal
+from tests.analysis.segments import make_segmented, review_with_paradox
 from tests.analysis.test_pairs import judge_by, pairs_campaign, prefers
 from tests.api.conftest import program_of
 from tests.cast import client_of
@@ -93,7 +93,7 @@ def words_of(page: str) -> str:
 
 def test_one_click_makes_a_page_and_a_pdf(reviewed: Campaign, manager: User) -> None:
     client = client_of(manager)
-    comparison = f"/projects/{reviewed.project.slug}/compare/{reviewed.pk}/"
+    comparison = f"/projects/{reviewed.project.slug}/results/{reviewed.pk}/"
     assert f'action="{comparison}reports/"' in client.get(comparison).content.decode()
 
     answer = client.post(f"{comparison}reports/")
@@ -120,11 +120,11 @@ def test_a_report_of_a_filtered_comparison_is_of_that_view_and_says_so(
     project: Project, manager: User, reviewer: User, other_reviewer: User
 ) -> None:
     reviewed = make_segmented(project, [reviewer, other_reviewer], rows=9)
-    review_with_reversal(reviewed, [reviewer, other_reviewer], rows=9)
+    review_with_paradox(reviewed, [reviewer, other_reviewer], rows=9)
     Project.objects.update(shows_reviewer_names=True)
     User.objects.filter(pk=reviewer.pk).update(name="Someone Unlike")
     client = client_of(manager)
-    start = f"/projects/{reviewed.project.slug}/compare/{reviewed.pk}/"
+    start = f"/projects/{reviewed.project.slug}/results/{reviewed.pk}/"
     query = urlencode({"field.segment": "retail & private", "reviewers": 1})
     form = client.get(f"{start}?{query}").text
     assert "Report on this view" in form
@@ -199,7 +199,7 @@ def test_the_page_has_every_part_with_the_figures_of_the_comparison(
     assert f"{formal.tags[0].label} 4 50% (" in words
     assert "8 items × 2 candidates × 2 reviewers · 32 of 32 reviews, by 2 · blind · reference hidden" in words
     # Each figure with its definition, without the marks of its source.
-    assert re.search(r"Krippendorff.s alpha [^*`\[]+ Percent agreement", words)
+    assert re.search(r"Krippendorff.s alpha [^*`\[]+ Exact agreement, within 1", words)
     # How it was made: seeds, tests, versions.
     assert "adjusted by Holm over all 6 comparisons" in words and "seed 20260000" in words
     assert "numpy " in words and "SHA-256" in words
@@ -331,15 +331,15 @@ def test_limits_are_said_where_they_apply(
     assert "Simulated" not in words
 
 
-def test_a_reversal_is_said_in_short(
+def test_simpsons_paradox_is_said_in_short(
     project: Project, reviewer: User, other_reviewer: User, manager: User
 ) -> None:
     panel = [reviewer, other_reviewer]
     campaign = make_segmented(project, panel, rows=36)
-    review_with_reversal(campaign, panel, rows=36)
+    review_with_paradox(campaign, panel, rows=36)
     words = words_of(page_of(made(campaign, manager)))
     in_short = words[words.index("In short") : words.index("What people say")]
-    assert "The overall difference is not the same everywhere." in in_short
+    assert "Simpson’s paradox check: a difference changes direction inside subgroups." in in_short
     assert "but not for every segment: institutional 2.00 below (12 items)" in in_short
 
 
@@ -368,9 +368,9 @@ def test_a_campaign_that_compares_tells_who_is_preferred(
     judge_by(campaign, reviewer, prefers("new"))
     report = made(campaign, manager)
     results = (
-        client_of(manager).get(f"/projects/{project.slug}/compare/{campaign.pk}/pairs/").content.decode()
+        client_of(manager).get(f"/projects/{project.slug}/results/{campaign.pk}/pairs/").content.decode()
     )
-    assert f'action="/projects/{project.slug}/compare/{campaign.pk}/reports/"' in results
+    assert f'action="/projects/{project.slug}/results/{campaign.pk}/reports/"' in results
     words = words_of(page_of(report))
     assert "What people prefer" in words and "Who is preferred to whom" in words
     # Each figure has the signature of its own measure, its own unit and its definition.
@@ -485,7 +485,7 @@ def test_programs_make_and_fetch_reports(reviewed: Campaign, manager: User) -> N
 
 def test_the_list_takes_as_many_queries_for_three_as_for_one(reviewed: Campaign, manager: User) -> None:
     client = client_of(manager)
-    address = f"/projects/{reviewed.project.slug}/compare/{reviewed.pk}/reports/"
+    address = f"/projects/{reviewed.project.slug}/results/{reviewed.pk}/reports/"
     counts = []
     for wanted in (1, 3):
         while reviewed.reports.count() < wanted:

@@ -59,7 +59,7 @@ def test_a_flag_reaches_the_manager_and_the_item_stays(
     assert "another &lt;b&gt;client&lt;/b&gt;." in page
     assert reviewer.name not in page
     case = client_of(manager).get(
-        f"/projects/{campaign.project.slug}/compare/{campaign.pk}/cases/{stored.item_id}/"
+        f"/projects/{campaign.project.slug}/results/{campaign.pk}/cases/{stored.item_id}/"
     )
     assert "A reviewer flagged this item" in case.content.decode()
 

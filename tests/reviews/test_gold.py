@@ -48,7 +48,7 @@ def test_gold_results_lead_to_the_items() -> None:
     assert owner is not None
     page = client_of(owner).get(f"/projects/{campaign.project.slug}/campaigns/{campaign.pk}/checks/").text
     assert "100%" in page
-    case = f"/projects/{campaign.project.slug}/compare/{campaign.pk}/cases/{mine.misses[0].item_id}/"
+    case = f"/projects/{campaign.project.slug}/results/{campaign.pk}/cases/{mine.misses[0].item_id}/"
     assert client_of(owner).get(case).status_code == 200
 
 

@@ -54,11 +54,11 @@ def pages(campaign: Campaign, project: Project, manager: User) -> Iterable[tuple
         f"campaigns/{campaign.pk}/progress/",
         f"campaigns/{campaign.pk}/quality/",
         f"campaigns/{campaign.pk}/items/",
-        f"compare/{campaign.pk}/",
-        f"compare/{campaign.pk}/table.csv",
-        f"compare/{campaign.pk}/cases/?reviewer=1",
-        f"compare/{campaign.pk}/cases/?differ=1",
-        f"compare/{campaign.pk}/cases/{item.pk}/",
+        f"results/{campaign.pk}/",
+        f"results/{campaign.pk}/table.csv",
+        f"results/{campaign.pk}/cases/?reviewer=1",
+        f"results/{campaign.pk}/cases/?differ=1",
+        f"results/{campaign.pk}/cases/{item.pk}/",
         f"export/{export.pk}/",
         f"export/{export.pk}/rows/{row.pk}/",
         f"lineage/reviews/{row.review_id}/",
@@ -94,10 +94,10 @@ def test_names_stand_there_if_the_project_says_so(
     seen = dict(pages(campaign, project, manager))
     for path in (
         f"campaigns/{campaign.pk}/progress/",
-        f"compare/{campaign.pk}/",
+        f"results/{campaign.pk}/",
         "api progress/",
         "csv",
-        f"compare/{campaign.pk}/cases/?reviewer=1",
+        f"results/{campaign.pk}/cases/?reviewer=1",
     ):
         assert NAMES[1] in seen[path], path
 

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 
 from evalapp.accounts.models import Project, User
 from evalapp.analysis.comparison import compare
-from evalapp.analysis.marks import marks_by_candidate
 from evalapp.analysis.scores import load_scores
+from evalapp.analysis.span_counts import marks_by_candidate
 from evalapp.campaigns.models import Campaign
 from evalapp.core.errors import InvalidError
 from evalapp.exports.files import rating_lines
@@ -288,7 +288,7 @@ def test_the_case_my_submitted_and_the_files_show_what_was_marked(
     item = campaign.items.get(example__row_number=1)
     base = f"/projects/{campaign.project.slug}"
 
-    case = client_of(manager).get(f"{base}/compare/{campaign.pk}/cases/{item.pk}/").content.decode()
+    case = client_of(manager).get(f"{base}/results/{campaign.pk}/cases/{item.pk}/").content.decode()
     assert "👩‍👩‍👧‍👦</q>" in case
     assert "=who &lt;b&gt;?" in case
     api = program_of(manager).get(f"/api/v1{base}/campaigns/{campaign.pk}/cases/{item.pk}/").json()
@@ -315,10 +315,10 @@ def test_the_case_my_submitted_and_the_files_show_what_was_marked(
     assert row.counts[0].share.n == 3
     output = item.outputs.get()
     beside = (
-        client_of(manager).get(f"{base}/compare/{campaign.pk}/adjudication/{output.pk}/").content.decode()
+        client_of(manager).get(f"{base}/results/{campaign.pk}/adjudication/{output.pk}/").content.decode()
     )
     assert "invented: “👩‍👩‍👧‍👦” =who &lt;b&gt;?; well said: “" in beside
-    comparison = client_of(manager).get(f"{base}/compare/{campaign.pk}/").content.decode()
+    comparison = client_of(manager).get(f"{base}/results/{campaign.pk}/").content.decode()
     assert "What reviewers marked in the answers" in comparison
 
 

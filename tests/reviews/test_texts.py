@@ -116,7 +116,7 @@ def test_words_are_stored_amended_shown_and_exported_but_not_counted(
     lines = "".join(rating_lines(ratings_of(campaign), scores.names))
     assert "why,'=Too formal <b>," in lines
     page = client_of(manager).get(
-        f"/projects/{campaign.project.slug}/compare/{campaign.pk}/cases/{output.item_id}/"
+        f"/projects/{campaign.project.slug}/results/{campaign.pk}/cases/{output.item_id}/"
     )
     assert "=Too formal &lt;b&gt;" in page.content.decode()
 

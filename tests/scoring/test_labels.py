@@ -154,16 +154,16 @@ def test_the_pages_declare_show_and_delete(
     run_scoring(campaign)
 
     page = browser.get(labels).text
-    assert "no label" in page and "Not read: the example has no label" in page
+    assert "unparsed" in page and "Not read: the example has no label" in page
     assert "No example of" not in browser.get(parser).text
     assert "Macro F1" in page
-    compared = browser.get(reverse("comparison_detail", args=[project.slug, campaign.pk])).text
+    compared = browser.get(reverse("result_detail", args=[project.slug, campaign.pk])).text
     assert "Macro F1" in compared
     assert labels in compared
 
     gone = browser.post(parser, {"action": "delete"}, follow=True)
     assert "The label parser and the labels it read are deleted." in gone.text
-    assert "Macro F1" not in browser.get(reverse("comparison_detail", args=[project.slug, campaign.pk])).text
+    assert "Macro F1" not in browser.get(reverse("result_detail", args=[project.slug, campaign.pk])).text
 
 
 def test_every_count_of_the_confusion_matrix_leads_to_its_outputs(
@@ -177,11 +177,11 @@ def test_every_count_of_the_confusion_matrix_leads_to_its_outputs(
     start = reverse("case_list", args=[project.slug, campaign.pk])
     numbers = dict(campaign.items.values_list("pk", "example__row_number"))
     cells = {
-        "true=Mixed&said=Negative": [4],
-        "true=Negative&said=Negative": [2],
-        "true=Negative&unsaid=1": [5],
-        "true=Positive&said=Positive": [1, 3],
-        "unsaid=1": [5],
+        "true=Mixed&predicted=Negative": [4],
+        "true=Negative&predicted=Negative": [2],
+        "true=Negative&unparsed=1": [5],
+        "true=Positive&predicted=Positive": [1, 3],
+        "unparsed=1": [5],
     }
     for query, rows in cells.items():
         address = f"{start}?candidate={tuned.pk}&{query}"
@@ -192,14 +192,17 @@ def test_every_count_of_the_confusion_matrix_leads_to_its_outputs(
             f"/api/v1/projects/{project.slug}/campaigns/{campaign.pk}/cases/?candidate={tuned.pk}&{query}"
         )
         assert sorted(numbers[row["item"]] for row in told.json()["results"]) == rows, query
-    assert "truly “Mixed”, “Negative” said" in browser.get(f"{start}?true=Mixed&said=Negative").text
+    assert (
+        "true label “Mixed”, predicted label “Negative”"
+        in browser.get(f"{start}?true=Mixed&predicted=Negative").text
+    )
     # From the list to a case, and on along the list.
     item = campaign.items.get(example__row_number=1)
     case = browser.get(
         reverse("case_detail", args=[project.slug, campaign.pk, item.pk]) + "?true=Positive"
     ).text
     assert "true=Positive" in case
-    assert browser.get(f"{start}?said=Elsewhere").status_code == 404
+    assert browser.get(f"{start}?predicted=Elsewhere").status_code == 404
 
 
 def test_the_api_does_the_same(

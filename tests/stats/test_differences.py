@@ -18,7 +18,7 @@ def test_difference_is_over_pairs_of_one_reviewer_on_one_item() -> None:
     champion = Ratings.from_columns(["a", "a", "b", "d"], ["r", "s", "s", "r"], [3, 3, 5, 1])
     found = paired_difference(challenger, champion, seed=1)
     assert (found.difference.value, found.difference.n) == (1.5, 1)
-    assert found.superiority.value == 1.0
+    assert found.win_rate.value == 1.0
 
 
 def test_severity_cancels_within_a_reviewer() -> None:
@@ -29,9 +29,9 @@ def test_severity_cancels_within_a_reviewer() -> None:
     assert found.p_permutation.value == pytest.approx(1 / 10_001)
 
 
-def test_ties_count_half_towards_superiority() -> None:
+def test_ties_count_half_towards_the_win_rate() -> None:
     challenger, champion = Ratings.from_table([[3, 4], [3, 2]]), Ratings.from_table([[3, 3], [4, 2]])
-    assert paired_difference(challenger, champion, seed=1).superiority.value == pytest.approx(0.5)
+    assert paired_difference(challenger, champion, seed=1).win_rate.value == pytest.approx(0.5)
 
 
 def test_nothing_shared_is_undefined_with_the_reason() -> None:
@@ -42,7 +42,7 @@ def test_nothing_shared_is_undefined_with_the_reason() -> None:
         found.difference.reason,
         found.p_model.reason,
         found.p_permutation.reason,
-        found.superiority.reason,
+        found.win_rate.reason,
     }
     assert reasons == {"no reviewer scored both candidates on the same item"}
 

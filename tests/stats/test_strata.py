@@ -1,4 +1,4 @@
-"""Simpson's reversal: known examples, and silence on noise."""
+"""Simpson's paradox: known examples, and silence on noise."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -8,7 +8,7 @@ import pytest
 
 from evalapp.stats import strata as of_strata
 from evalapp.stats.ratings import Ratings
-from evalapp.stats.strata import Stratified, reversals, sides_of
+from evalapp.stats.strata import Stratified, paradoxes, sides_of
 
 
 def stratify(one: Ratings, other: Ratings, strata: dict[Any, str], **options: int) -> Stratified | None:
@@ -65,9 +65,9 @@ def test_berkeley_is_told_with_its_numbers() -> None:
     # The two shares of department A: z = 4.1 by hand.
     assert by_name["A"].p.value == pytest.approx(1.6e-6, rel=2)
 
-    told = reversals({"admitted": found})["admitted"]
+    told = paradoxes({"admitted": found})["admitted"]
 
-    assert told.kind == "stratum"
+    assert told.kind == "subgroup"
     assert [each.name for each in told.telling] == ["A"]
     assert told.adjusted_p is not None and told.adjusted_p < 0.001
 
@@ -78,7 +78,7 @@ def test_kidney_stones_reverse_in_every_stratum_though_none_is_significant() -> 
     assert [round(each.difference, 3) for each in found.strata] == [0.043, 0.064]
     assert found.mix_p < 1e-9
 
-    told = reversals({"cured": found})["cured"]
+    told = paradoxes({"cured": found})["cured"]
 
     assert (told.kind, told.adjusted_p) == ("all", None)
     assert {each.name for each in told.telling} == {"large", "small"}
@@ -99,9 +99,9 @@ def test_a_stratum_that_prefers_the_other_is_told_in_a_paired_design() -> None:
     assert found.mix_p == 1.0
     assert found.overall > 0
 
-    told = reversals({"tone": found})["tone"]
+    told = paradoxes({"tone": found})["tone"]
 
-    assert (told.kind, [each.name for each in told.telling]) == ("stratum", ["institutional"])
+    assert (told.kind, [each.name for each in told.telling]) == ("subgroup", ["institutional"])
     assert told.telling[0].items == 20
 
 
@@ -111,7 +111,7 @@ def test_strata_with_few_items_take_no_part() -> None:
     assert stratify(scores, scores, strata) is None
     found = stratify(scores, scores, strata, least_items=5)
     assert found is not None and found.left_out == ()
-    assert reversals({"equal": found}) == {}
+    assert paradoxes({"equal": found}) == {}
     strata |= {24: "tiny"}
     assert stratify(scores, scores, strata, least_items=4).left_out == ("tiny",)  # type: ignore[union-attr]
 
@@ -122,7 +122,7 @@ def test_one_reviewer_is_a_panel_too() -> None:
     found = stratify(scores, other, {item: str(item % 2) for item in range(40)})
     assert found is not None
     assert found.p.n == 40 and found.p.value is not None
-    assert reversals({"x": found}) == {}
+    assert paradoxes({"x": found}) == {}
 
 
 def test_a_difference_without_any_variation_is_as_sure_as_coins_that_all_fall_one_way() -> None:
@@ -132,14 +132,14 @@ def test_a_difference_without_any_variation_is_as_sure_as_coins_that_all_fall_on
     found = stratify(challenger, reference, strata)
     assert found is not None
     assert {each.name: each.p.value for each in found.strata} == {"a": 2.0**-19, "b": 2.0**-9}
-    told = reversals({"tone": found})["tone"]
+    told = paradoxes({"tone": found})["tone"]
     assert [each.name for each in told.telling] == ["b"]
 
 
 def test_nothing_to_compare() -> None:
     empty = Ratings.from_table([])
     assert stratify(empty, empty, {}) is None
-    assert reversals({}) == {}
+    assert paradoxes({}) == {}
 
 
 def test_a_whole_comparison_page_of_noise_cries_at_most_as_often_as_its_level() -> None:
@@ -164,7 +164,7 @@ def test_a_whole_comparison_page_of_noise_cries_at_most_as_often_as_its_level() 
                     found = stratify(scores[one], scores[other], strata)
                     if found is not None:
                         family[criterion, one, other] = found
-        cried += bool(reversals(family))
+        cried += bool(paradoxes(family))
     # 5% of 120 pages are 6; 11 or more would come by chance less than once in forty times.
     assert cried <= 10
 
@@ -193,6 +193,6 @@ def test_unequal_mixes_and_reviewers_likings_do_not_cry() -> None:
             for one in range(3)
             for other in range(one)
         }
-        cried += bool(reversals({key: each for key, each in found.items() if each is not None}))
+        cried += bool(paradoxes({key: each for key, each in found.items() if each is not None}))
     # 5% of 40 pages are 2.
     assert cried <= 4

@@ -134,7 +134,7 @@ def test_a_comparison_is_told_of_without_what_was_chosen(project, manager, revie
     deliver_due()
     body = json.loads(receiver.calls[-1].body)
     assert set(body["review"]) == {"id", "submitted_at", "seconds_active", "is_simulated", "comment"}
-    assert body["item"]["link"].endswith(f"/compare/{campaign.pk}/preferences/")
+    assert body["item"]["link"].endswith(f"/results/{campaign.pk}/preferences/")
     assert "hidden" not in receiver.calls[-1].body.decode()
 
 
@@ -147,7 +147,7 @@ def test_links_lead_to_the_pages_of_the_site_as_its_manager_sees_it(project, rev
     item = bodies["item.completed"]["item"]
     base = f"https://evalapp.example/projects/{project.slug}"
     assert bodies["campaign.completed"]["campaign"]["link"] == f"{base}/campaigns/{campaign.pk}/"
-    assert item["link"] == f"{base}/compare/{campaign.pk}/cases/{item['id']}/"
+    assert item["link"] == f"{base}/results/{campaign.pk}/cases/{item['id']}/"
     assert "answers" not in bodies["review.submitted"]["review"]
 
 

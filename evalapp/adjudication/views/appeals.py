@@ -32,7 +32,7 @@ def appeal_list(request: MemberRequest, campaign_id: int) -> HttpResponse:
     page = keyset_page(appeals_of(campaign), request, order=WAITING_FIRST)
     names = Names(campaign, reader=request.user, to_reviewer=False)
     context = {
-        "station": "compare",
+        "station": "results",
         "campaign": campaign,
         "page": page,
         "rows": [

@@ -40,7 +40,7 @@ def _campaign(request: MemberRequest, campaign_id: int) -> Campaign:
 
 
 def _context(campaign: Campaign) -> dict[str, Any]:
-    return {"station": "compare", "campaign": campaign, "is_running": is_running(campaign)}
+    return {"station": "results", "campaign": campaign, "is_running": is_running(campaign)}
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

@@ -77,7 +77,7 @@ def adjudication_list(request: MemberRequest, campaign_id: int) -> HttpResponse:
     # The rows are in memory already, so pages by number cost nothing here.
     page = Paginator(worklist.chosen(shown), PER_PAGE).get_page(request.GET.get("page"))
     context = {
-        "station": "compare",
+        "station": "results",
         "campaign": campaign,
         "worklist": worklist,
         "page": page,

@@ -67,7 +67,7 @@ def _office(request: MemberRequest, campaign: Campaign, subject: Subject) -> Htt
         else:
             return redirect(own_address)
     context = {
-        "station": "compare",
+        "station": "results",
         "campaign": campaign,
         "item": subject.item,
         **source_context(campaign, subject, request.user),

@@ -82,7 +82,7 @@ def desk_context(
         }
     )
     return {
-        "station": "compare",
+        "station": "results",
         "campaign": campaign,
         "item": subject.item,
         "refusal": why_not_adjudicate(person=request.user, campaign=campaign, subject=subject),

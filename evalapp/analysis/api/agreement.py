@@ -5,11 +5,10 @@ from typing import Any
 from rest_framework import serializers
 
 from evalapp.analysis.agreement import agreement_rows, correlation_rows
+from evalapp.analysis.agreement_result import agreement_result
 from evalapp.analysis.api.shared import METRIC_WORDS, AnalysisView, ViewQuery, not_computed
 from evalapp.analysis.choosing import chosen_criterion, chosen_pair
-from evalapp.analysis.kept_agreement import agreement_shown
 from evalapp.analysis.models import AnalysisKind
-from evalapp.analysis.reversals import FoundReversal, find_reversals
 from evalapp.analysis.reviewer_agreement import (
     AgreementOn,
     LevelsToClarify,
@@ -18,6 +17,7 @@ from evalapp.analysis.reviewer_agreement import (
     ReviewerAgreement,
     why_no_pair,
 )
+from evalapp.analysis.simpson import FoundParadox, check_simpson
 from evalapp.api.fields import MeasureSerializer, Paging
 from evalapp.api.operations import operation, route
 from evalapp.core.errors import InvalidError
@@ -132,27 +132,27 @@ class ConfusedLevelsSerializer(serializers.Serializer[Any]):
         return [item for _, item, _ in row.item_outputs]
 
 
-class StratumSerializer(serializers.Serializer[Any]):
-    stratum = serializers.CharField(source="name")
+class SubgroupSerializer(serializers.Serializer[Any]):
+    subgroup = serializers.CharField(source="name")
     items = serializers.IntegerField()
     difference = serializers.FloatField()
     p = MeasureSerializer()
 
 
-class ReversalSerializer(serializers.Serializer[Any]):
-    """``higher`` less ``lower`` is above 0 overall, and below it where the ``strata`` say."""
+class ParadoxSerializer(serializers.Serializer[Any]):
+    """``higher`` less ``lower`` is above 0 overall, and below it in the ``subgroups``."""
 
     criterion = serializers.CharField(source="criterion.key")
     higher = serializers.IntegerField(source="higher.pk")
     lower = serializers.IntegerField(source="lower.pk")
     field = serializers.CharField()
-    kind = serializers.ChoiceField(choices=["stratum", "most", "all"], source="reversal.kind")
+    kind = serializers.ChoiceField(choices=["subgroup", "most", "all"], source="paradox.kind")
     overall = serializers.FloatField()
-    items = serializers.IntegerField(source="reversal.stratified.items")
-    adjusted_p = serializers.FloatField(source="reversal.adjusted_p", allow_null=True)
-    strata = StratumSerializer(many=True, source="reversal.telling")
+    items = serializers.IntegerField(source="paradox.stratified.items")
+    adjusted_p = serializers.FloatField(source="paradox.adjusted_p", allow_null=True)
+    subgroups = SubgroupSerializer(many=True, source="paradox.telling")
     sentence = serializers.CharField()
-    view = serializers.CharField(source="query", help_text="The surest stratum as a filter.")
+    view = serializers.CharField(source="query", help_text="The surest subgroup as a filter.")
 
 
 class OfCriterionQuery(ViewQuery):
@@ -176,7 +176,7 @@ class ConfusionQuery(OfCriterionQuery):
     second = serializers.IntegerField(min_value=1, required=False, help_text="A pseudonym's number.")
 
 
-class ReversalQuery(Paging, ViewQuery):
+class SimpsonQuery(Paging, ViewQuery):
     pass
 
 
@@ -203,7 +203,7 @@ class PanelView(AnalysisView):
     def panel(self, campaign_id: int) -> Panel:
         """What the URL filters to. Raises InvalidError where a job has not computed it yet."""
         view = self.view(campaign_id)
-        panel = agreement_shown(view, reviewer_type=self.reviewer_type(), reader_id=self.person.pk).panel
+        panel = agreement_result(view, reviewer_type=self.reviewer_type(), reader_id=self.person.pk).panel
         if panel is None:
             raise not_computed(AnalysisKind.AGREEMENT)
         return panel
@@ -314,16 +314,16 @@ class ConfusedLevelsList(OfCriterionView):
         return f"{row.found.lower:g}"
 
 
-@route("campaigns/<int:campaign_id>/analysis/reversals/", "api_reversals")
-class ReversalList(AnalysisView):
-    @operation("List reversals inside strata", query=ReversalQuery, result=ReversalSerializer, paged=True)
+@route("campaigns/<int:campaign_id>/analysis/simpson/", "api_simpson")
+class SimpsonList(AnalysisView):
+    @operation("Read the Simpson's paradox check", query=SimpsonQuery, result=ParadoxSerializer, paged=True)
     def get(self, campaign_id: int) -> object:
         """Where two candidates' difference points the other way for some value of a metadata field."""
         if (stored := self.stored_comparison(campaign_id)) is None:
-            return self.page(find_reversals(self.filtered(campaign_id).scores).found)
-        if stored.standing.computed_at is None:
+            return self.page(check_simpson(self.filtered(campaign_id).scores).found)
+        if stored.freshness.computed_at is None:
             raise not_computed(AnalysisKind.COMPARISON)
-        return self.page(stored.stored.reversals.found)
+        return self.page(stored.stored.simpson.found)
 
-    def key_of(self, row: FoundReversal) -> str:
+    def key_of(self, row: FoundParadox) -> str:
         return f"{row.criterion.key}.{row.higher.pk}.{row.lower.pk}.{row.field}"

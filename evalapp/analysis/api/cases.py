@@ -140,7 +140,9 @@ class CaseQuery(Paging, ViewQuery):
     )
     tag = serializers.IntegerField(required=False, min_value=1)
     rule = serializers.IntegerField(required=False, min_value=1)
-    broken = serializers.BooleanField(required=False, default=False, help_text="The rule is broken.")
+    failed = serializers.BooleanField(
+        required=False, default=False, help_text="The output fails the rule check."
+    )
     metric = serializers.CharField(max_length=40, required=False, help_text=METRIC_WORDS)
     disagreement = serializers.CharField(
         max_length=40, required=False, help_text="The metric is high and people rate it low."
@@ -152,8 +154,12 @@ class CaseQuery(Paging, ViewQuery):
         help_text="Where people gave the criterion these levels: “1:4,3:5” is Reviewer 1's 4 beside Reviewer 3's 5.",
     )
     true = serializers.CharField(required=False, max_length=200, help_text="The example's label.")
-    said = serializers.CharField(required=False, max_length=200, help_text="The label that the output says.")
-    unsaid = serializers.BooleanField(required=False, default=False, help_text="The output says no label.")
+    predicted = serializers.CharField(
+        required=False, max_length=200, help_text="The output's predicted label."
+    )
+    unparsed = serializers.BooleanField(
+        required=False, default=False, help_text="No label was found in the output."
+    )
 
 
 class CaseRowSerializer(serializers.Serializer[Any]):
@@ -186,7 +192,7 @@ class CaseRowSerializer(serializers.Serializer[Any]):
         return {criterion.key: mean for criterion, mean in zip(criteria, row.means, strict=True)}
 
 
-_FLAGS = ("low", "na", "differ", "broken", "unsaid")
+_FLAGS = ("low", "na", "differ", "failed", "unparsed")
 
 
 @route("campaigns/<int:campaign_id>/cases/", "api_cases")
@@ -195,7 +201,7 @@ class CaseList(AnalysisView):
 
     @operation("List the cases behind a number", query=CaseQuery, result=CaseRowSerializer, paged=True)
     def get(self, campaign_id: int) -> object:
-        """The filters are those of the comparison's numbers."""
+        """The filters are those of the results' numbers."""
         found = cases_at(self.view(campaign_id), self._as_address(), reviewer_type=self.reviewer_type())
         self.criteria = found.scores.criteria
         return self.page(found)

@@ -17,12 +17,12 @@ class ClassScoreSerializer(serializers.Serializer[Any]):
     recall = serializers.FloatField()
     f1 = serializers.FloatField()
     support = serializers.IntegerField(help_text="Outputs whose true label it is.")
-    predicted = serializers.IntegerField(help_text="Outputs that say it.")
+    predicted = serializers.IntegerField(help_text="Outputs whose predicted label it is.")
 
 
 class CandidateLabelsSerializer(serializers.Serializer[Any]):
-    """``matrix``: counts with the true label by row and the said one by column, in the order of ``labels``, where
-    null stands for outputs that say no label.
+    """``matrix``: counts with the true label by row and the predicted one by column, in the order of ``labels``,
+    where null stands for unparsed outputs.
     """
 
     candidate = serializers.IntegerField(source="candidate.pk")
@@ -35,7 +35,7 @@ class CandidateLabelsSerializer(serializers.Serializer[Any]):
         child=serializers.ListField(child=serializers.IntegerField()), source="found.matrix"
     )
     classes = ClassScoreSerializer(many=True, source="found.classes")
-    unparsed = serializers.IntegerField(help_text="Outputs that say no label; they count as wrong.")
+    unparsed = serializers.IntegerField(help_text="Outputs without a predicted label; they count as wrong.")
     missing = serializers.IntegerField(help_text="Outputs without a true label, or not read yet.")
 
 

@@ -5,18 +5,18 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from evalapp.analysis.adjudicated import with_adjudicated
+from evalapp.analysis.adjudicated_scores import with_adjudicated
 from evalapp.analysis.api.shared import (
     REVIEWER_TYPES,
     SCORE_SOURCES,
     AnalysisView,
     CoverageSerializer,
-    StandingSerializer,
+    FreshnessSerializer,
     ViewQuery,
 )
 from evalapp.analysis.comparison import CandidateRow, HumanCell, compare
 from evalapp.analysis.differences import ComparedPair, compare_pairs, find_contradiction
-from evalapp.analysis.kept_comparison import LargeComparison
+from evalapp.analysis.large_comparison import LargeComparison
 from evalapp.analysis.usage import usage_of
 from evalapp.api.fields import MeasureSerializer, Paging
 from evalapp.api.operations import operation, route
@@ -61,7 +61,7 @@ class HumanCellSerializer(serializers.Serializer[Any]):
 
 class RuleShareSerializer(serializers.Serializer[Any]):
     rule = serializers.IntegerField()
-    kept = MeasureSerializer()
+    passed = MeasureSerializer()
 
 
 class TagCountSerializer(serializers.Serializer[Any]):
@@ -86,7 +86,7 @@ class CandidateRowSerializer(serializers.Serializer[Any]):
 
     @extend_schema_field(RuleShareSerializer(many=True))
     def get_rules(self, row: CandidateRow) -> Any:
-        shares = [{"rule": rule, "kept": measure} for rule, measure in row.rules.items()]
+        shares = [{"rule": rule, "passed": measure} for rule, measure in row.rules.items()]
         return RuleShareSerializer(shares, many=True).data
 
 
@@ -134,7 +134,7 @@ class ComparisonSerializer(serializers.Serializer[Any]):
     candidates = CandidateRowSerializer(many=True)
     usage = UsageSerializer(many=True)
     contradiction = ContradictionSerializer(allow_null=True)
-    standing = StandingSerializer(
+    freshness = FreshnessSerializer(
         allow_null=True, help_text="Null where everything was computed for this answer."
     )
 
@@ -165,8 +165,8 @@ class DifferenceSerializer(serializers.Serializer[Any]):
     difference = MeasureSerializer(source="difference.difference")
     p_model = MeasureSerializer(source="difference.p_model")
     p_permutation = MeasureSerializer(source="difference.p_permutation")
-    superiority = MeasureSerializer(
-        help_text="Chance that the candidate is rated better, ties counting half; lower is better where the rubric says so."
+    win_rate = MeasureSerializer(
+        help_text="Of the candidate; ties count half, and lower wins where lower is better."
     )
     adjusted_p = serializers.FloatField(allow_null=True)
     is_significant = serializers.BooleanField()
@@ -197,7 +197,7 @@ class ComparisonDetail(AnalysisView):
     def get(self, campaign_id: int) -> object:
         """Human means per criterion with 95% intervals over items and reviewers, beside the metrics.
 
-        Of a campaign with more than 20,000 scores the counts are of now, and all else as ``standing`` says; of a
+        Of a campaign with more than 20,000 scores the counts are of now, and all else as ``freshness`` says; of a
         filtered view of it the counts, too, once compute/ was asked for it.
         """
         if (found := self.stored_comparison(campaign_id, self.query["score_source"])) is not None:
@@ -220,7 +220,7 @@ class ComparisonDetail(AnalysisView):
             "usage": usage_of(scores),
             "candidates": comparison.rows,
             "contradiction": find_contradiction(scores, comparison),
-            "standing": None,
+            "freshness": None,
         }
 
     def _stored(self, found: LargeComparison) -> dict[str, Any]:
@@ -238,7 +238,7 @@ class ComparisonDetail(AnalysisView):
             "usage": found.stored.usage,
             "candidates": found.comparison.rows,
             "contradiction": found.stored.contradiction,
-            "standing": found.standing,
+            "freshness": found.freshness,
         }
 
 

@@ -2,21 +2,27 @@
 
 from rest_framework import serializers
 
-from evalapp.analysis.api.shared import REVIEWER_TYPES, SCORE_SOURCES, AnalysisView, StandingSerializer
-from evalapp.analysis.keeping import Standing, Wanted, standings, start_analysis, view_of
+from evalapp.analysis.api.shared import REVIEWER_TYPES, SCORE_SOURCES, AnalysisView, FreshnessSerializer
 from evalapp.analysis.models import AnalysisKind
+from evalapp.analysis.stored_results import (
+    AnalysisRequest,
+    Freshness,
+    start_analysis,
+    stored_freshness,
+    view_of,
+)
 from evalapp.api.fields import Body, Paging, Text
 from evalapp.api.operations import operation, route
 from evalapp.jobs.api import JobSerializer
 
 
-class ComputedAnalysisSerializer(StandingSerializer):
+class ComputedAnalysisSerializer(FreshnessSerializer):
     """A stored analysis by what it is of, as computations/ is asked for it."""
 
-    kind = serializers.ChoiceField(choices=AnalysisKind.choices, source="wanted.kind")
-    reviewer_type = serializers.ChoiceField(choices=REVIEWER_TYPES, source="wanted.reviewer_type")
-    score_source = serializers.ChoiceField(choices=SCORE_SOURCES, source="wanted.score_source")
-    view = serializers.CharField(source="wanted.view", allow_blank=True)
+    kind = serializers.ChoiceField(choices=AnalysisKind.choices, source="request.kind")
+    reviewer_type = serializers.ChoiceField(choices=REVIEWER_TYPES, source="request.reviewer_type")
+    score_source = serializers.ChoiceField(choices=SCORE_SOURCES, source="request.score_source")
+    view = serializers.CharField(source="request.view", allow_blank=True)
 
 
 class ComputeBody(Body):
@@ -28,7 +34,7 @@ class ComputeBody(Body):
         required=False,
         allow_blank=True,
         default="",
-        help_text="A filter as the comparison's URL has it: split=test&reviewers=2. Empty for the whole.",
+        help_text="A filter as the URL of the results has it: split=test&reviewers=2. Empty for the whole.",
     )
 
 
@@ -42,10 +48,10 @@ class AnalysisCompute(AnalysisView):
     )
     def get(self, campaign_id: int) -> object:
         """Every analysis that is stored or being computed: from when it is, and how much has come in since."""
-        return self.page(standings(self.campaign(campaign_id)))
+        return self.page(stored_freshness(self.campaign(campaign_id)))
 
-    def key_of(self, row: Standing) -> str:
-        return ".".join(row.wanted)
+    def key_of(self, row: Freshness) -> str:
+        return ".".join(row.request)
 
     @operation("Compute an analysis of a large campaign", body=ComputeBody, result=JobSerializer, status=202)
     def post(self, campaign_id: int) -> object:
@@ -53,5 +59,5 @@ class AnalysisCompute(AnalysisView):
         campaign, given = self.campaign(campaign_id), self.body()
         reviewer_type = given["reviewer_type"] if self.project.is_demonstration else "all"
         view = view_of(campaign, given["view"]).view
-        wanted = Wanted(AnalysisKind(given["kind"]), reviewer_type, given["score_source"], view)
-        return start_analysis(campaign=campaign, wanted=wanted, by=self.person)
+        wanted = AnalysisRequest(AnalysisKind(given["kind"]), reviewer_type, given["score_source"], view)
+        return start_analysis(campaign=campaign, request=wanted, by=self.person)

@@ -9,16 +9,16 @@ from evalapp.analysis.api.shared import (
     METRIC_WORDS,
     AnalysisView,
     CoverageSerializer,
-    StandingSerializer,
+    FreshnessSerializer,
     ViewQuery,
     not_computed,
 )
-from evalapp.analysis.kept_metrics import ShownMetrics
-from evalapp.analysis.kept_severity import severity_shown
 from evalapp.analysis.metric_trust import CriterionTrust
+from evalapp.analysis.metrics_result import MetricsResult
 from evalapp.analysis.models import AnalysisKind
 from evalapp.analysis.prediction_powered import PredictionPoweredMean
 from evalapp.analysis.severity import AdjustedCandidate, CampaignSeverity, ReviewerSeverity
+from evalapp.analysis.severity_result import severity_result
 from evalapp.api.fields import MeasureSerializer, Paging
 from evalapp.api.operations import operation, route
 from evalapp.metrics.registry import HEADLINE_METRIC
@@ -84,7 +84,7 @@ class SeveritySerializer(serializers.Serializer[Any]):
     candidate_groups = serializers.ListField(child=serializers.ListField(child=serializers.CharField()))
     candidates = AdjustedCandidateSerializer(many=True)
     reviewers = ReviewerSeveritySerializer(many=True)
-    standing = StandingSerializer(
+    freshness = FreshnessSerializer(
         allow_null=True, help_text="Null where the model was fitted for this answer."
     )
     coverage = CoverageSerializer(
@@ -162,18 +162,18 @@ class SeverityDetail(AnalysisView):
         """Candidates as if every reviewer had scored all their answers, and how severe each reviewer is.
 
         Where nothing can be fitted the lists are empty and ``reason`` says why. More than 3,000 scores are
-        fitted by a job, and the figures are as ``standing`` says.
+        fitted by a job, and the figures are as ``freshness`` says.
         """
         view = self.view(campaign_id)
         self.criterion_keys = dict(view.campaign.rubric_version.criteria.values_list("pk", "key"))
-        found = severity_shown(view, reviewer_type=self.reviewer_type(), reader_id=self.person.pk)
+        found = severity_result(view, reviewer_type=self.reviewer_type(), reader_id=self.person.pk)
         shown = {name: getattr(found.severity, name) for name in (*CampaignSeverity._fields, "is_connected")}
-        return {**shown, "standing": found.standing, "coverage": found.coverage}
+        return {**shown, "freshness": found.freshness, "coverage": found.coverage}
 
 
 class MetricsView(AnalysisView):
-    def shown_metrics(self, campaign_id: int) -> ShownMetrics:
-        return ShownMetrics(
+    def metrics_result(self, campaign_id: int) -> MetricsResult:
+        return MetricsResult(
             self.view(campaign_id), reviewer_type=self.reviewer_type(), reader_id=self.person.pk
         )
 
@@ -194,7 +194,7 @@ class MetricTrustList(MetricsView):
 
         Of more than 500 outputs it is what computations/ was last asked for.
         """
-        return self.page(_computed(self.shown_metrics(campaign_id).trust))
+        return self.page(_computed(self.metrics_result(campaign_id).trust))
 
     def key_of(self, row: CriterionTrust) -> str:
         return row.criterion.key
@@ -214,7 +214,7 @@ class PredictionPoweredList(MetricsView):
         Of a filtered view the metric counts on the view's own outputs alone. Of a campaign with more than 20,000
         scores it is what computations/ was last asked for.
         """
-        shown = self.shown_metrics(campaign_id)
+        shown = self.metrics_result(campaign_id)
         _computed(shown.metrics if shown.is_computed else None)
         return self.page(_computed(shown.means_with(shown.metric_named(self.query["metric"]))))
 

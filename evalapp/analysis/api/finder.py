@@ -9,7 +9,7 @@ from evalapp.accounts.permissions import Permission
 from evalapp.analysis.api.shared import METRIC_WORDS, AnalysisView, CoverageSerializer, ViewQuery
 from evalapp.analysis.case_lists import cases_at
 from evalapp.analysis.finder import Finder, MetricSide, ScoreSide, finder_from
-from evalapp.analysis.picked import pick_found
+from evalapp.analysis.finder_campaign import pick_found
 from evalapp.analysis.scores import CampaignScores
 from evalapp.api.operations import operation, route
 from evalapp.campaigns.api.campaigns import CampaignSerializer

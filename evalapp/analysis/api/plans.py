@@ -5,9 +5,9 @@ from typing import Any
 from rest_framework import serializers
 
 from evalapp.analysis.api.shared import AnalysisView, SampledItemsSerializer
+from evalapp.analysis.item_sample import sampled_scores
 from evalapp.analysis.planner import design_of_campaign, detectable, plan, variances_of
 from evalapp.analysis.planner_forms import MOST_AIMS, PARTS, PlanForm
-from evalapp.analysis.sampled import sampled_scores
 from evalapp.analysis.scores import CampaignScores
 from evalapp.api.fields import Body, List, MeasureSerializer, Number, Text, Whole
 from evalapp.api.operations import operation, route
@@ -52,7 +52,7 @@ class DetectableSerializer(serializers.Serializer[Any]):
     distance = MeasureSerializer()
 
 
-class DetectionSerializer(serializers.Serializer[Any]):
+class StatisticalPowerSerializer(serializers.Serializer[Any]):
     """``design`` is the campaign's once all reviews are in; null with fewer than two items. ``sample``: the items that
     the variances are from; null where they are from all.
     """
@@ -108,7 +108,7 @@ class PlanSerializer(serializers.Serializer[Any]):
 
 @route("campaigns/<int:campaign_id>/analysis/plan/", "api_campaign_plan")
 class CampaignPlan(AnalysisView):
-    @operation("Read what a campaign can detect", result=DetectionSerializer)
+    @operation("Read a campaign's statistical power", result=StatisticalPowerSerializer)
     def get(self, campaign_id: int) -> object:
         """Its variances by criterion, and the smallest difference that its design finds with 80% power. Of a
         campaign with more than 20,000 scores the variances are those of a ``sample`` of its items.

@@ -7,14 +7,14 @@ from rest_framework import serializers
 
 from evalapp.analysis.filtered_scores import FilteredScores, load_filtered
 from evalapp.analysis.filters import ComparisonFilter, is_filter, read_filter
-from evalapp.analysis.keeping import Wanted, is_large
-from evalapp.analysis.kept_comparison import LargeComparison, large_comparison
+from evalapp.analysis.large_comparison import LargeComparison, large_comparison
 from evalapp.analysis.models import AnalysisKind
+from evalapp.analysis.stored_results import AnalysisRequest, is_large
 from evalapp.api.fields import Query
 from evalapp.campaigns.api.campaigns import OpenedCampaignView
 from evalapp.core.errors import InvalidError
 
-METRIC_WORDS = "A metric's name in the comparison, such as rougeL or external:7."
+METRIC_WORDS = "A metric's name in the results, such as rougeL or external:7."
 REVIEWER_TYPES = ("all", "human", "simulated")
 SCORE_SOURCES = ("original", "adjudicated")
 
@@ -28,7 +28,7 @@ class CoverageSerializer(serializers.Serializer[Any]):
     of_reviews = serializers.IntegerField()
 
 
-class StandingSerializer(serializers.Serializer[Any]):
+class FreshnessSerializer(serializers.Serializer[Any]):
     """How far stored figures are behind; ``computed_at`` is null where a job has not computed any yet."""
 
     computed_at = serializers.DateTimeField(allow_null=True)
@@ -114,5 +114,5 @@ class AnalysisView(OpenedCampaignView):
         view = self.view(campaign_id)
         if not is_large(view.campaign, reviewer_type=self.reviewer_type()):
             return None
-        wanted = Wanted(AnalysisKind.COMPARISON, self.reviewer_type(), score_source, view.view)
+        wanted = AnalysisRequest(AnalysisKind.COMPARISON, self.reviewer_type(), score_source, view.view)
         return large_comparison(view.campaign, wanted, reader_id=self.person.pk)

@@ -8,7 +8,7 @@ from evalapp.analysis.api.comparison import DifferenceSerializer, UsageSerialize
 from evalapp.analysis.api.shared import (
     AnalysisView,
     CoverageSerializer,
-    StandingSerializer,
+    FreshnessSerializer,
     ViewQuery,
     require_no_problem,
 )
@@ -125,7 +125,7 @@ class TuningSerializer(serializers.Serializer[Any]):
     decoding = DecodingSerializer(allow_null=True)
     training = TrainingCostSerializer(allow_null=True)
     coverage = CoverageSerializer(allow_null=True)
-    standing = StandingSerializer(allow_null=True)
+    freshness = FreshnessSerializer(allow_null=True)
     steps = TuningStepSerializer(many=True)
 
 
@@ -153,7 +153,7 @@ class TuningOrPrompt(AnalysisView):
             "usage": found.usage if found is not None and contest is not None else [],
             **_spent(found.spent if found is not None else None),
             "coverage": found.coverage if found is not None else None,
-            "standing": found.standing if found is not None else None,
+            "freshness": found.freshness if found is not None else None,
             "steps": steps_to_answer(self.project, tuned) if contest is None else [],
         }
 

@@ -19,7 +19,7 @@ from evalapp.registry.queries import versions_of
 
 class DecisionSerializer(Shown):
     """``evidence`` holds the measures as they stood when it was made; of a campaign with more than 20,000 scores those
-    that a job had stored, with their ``standing``: when that was, and how many reviews and changes before.
+    that a job had stored, with their ``freshness``: when that was, and how many reviews and changes before.
     """
 
     campaign = serializers.IntegerField(source="campaign_id")

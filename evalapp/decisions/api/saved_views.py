@@ -24,7 +24,7 @@ class SavedViewSerializer(Shown):
 class SavedViewBody(Body):
     campaign = Id()
     name = Text(max_length=80)
-    query = Text(max_length=4_000, help_text="As in the comparison's URL: “with=3&field.segment=retail”.")
+    query = Text(max_length=4_000, help_text="As in the URL of the results: “with=3&field.segment=retail”.")
     is_shared = Flag(default=False)
 
 

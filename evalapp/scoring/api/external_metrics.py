@@ -23,7 +23,7 @@ _CHECKS_ONLY = "Store nothing; tell what would be joined by what, and what canno
 
 
 class ExternalMetricSerializer(Shown):
-    """``metric`` is its name in a comparison: never one of the product's own."""
+    """``metric`` is its name in the results: never one of the product's own."""
 
     class Meta:
         model = ExternalMetric

@@ -25,7 +25,7 @@ def _figure(cell: Locator) -> tuple[float, int, str]:
 
 def read_cases(engineer: Person, ratings: list[Rating]) -> None:
     """Every case holds what was given to its answers, and tells who wrote them, which ratings then know."""
-    engineer.station("Compare")
+    engineer.station("Results")
     engineer.follow(CAMPAIGN)
     _open_first_case(engineer)
     for position in range(len(RATED)):
@@ -57,7 +57,7 @@ def _read_output(output: Locator, prompt: str, ratings: list[Rating]) -> None:
 
 def compare(manager: Person, ratings: list[Rating]) -> None:
     """People beside metrics; every mean is the mean of what was given, and leads to its cases."""
-    manager.station("Compare")
+    manager.station("Results")
     manager.row(CAMPAIGN, "feedback", "Open", str(2 * REVIEWS))
     manager.follow(CAMPAIGN)
     manager.sees(
@@ -114,7 +114,7 @@ def decide(manager: Person) -> None:
 
 def propose_rows(engineer: Person, *, own: str, others: list[str]) -> None:
     """Every row in or out with its reason; a correction of one's own is for somebody else."""
-    engineer.station("Compare")
+    engineer.station("Results")
     engineer.follow(CAMPAIGN)
     engineer.follow("Train the next version from these corrections")
     engineer.press("Propose rows")
@@ -182,7 +182,7 @@ def choose_what_to_train_on(engineer: Person) -> None:
 
 def walk_the_lineage(engineer: Person, rating: Rating) -> None:
     """From a rating to the adapter that it trained, and back to the rating."""
-    engineer.station("Compare")
+    engineer.station("Results")
     engineer.follow(CAMPAIGN)
     _open_first_case(engineer)
     prompt = engineer.page.locator(".case-prompt .prose").first

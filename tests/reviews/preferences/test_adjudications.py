@@ -73,7 +73,7 @@ def test_page_interface_and_copied_table_have_the_switch_to_adjudicated_comparis
     disputed, manager
 ) -> None:
     campaign, project = disputed.campaign, disputed.campaign.project.slug
-    page = f"/projects/{project}/compare/{campaign.pk}/pairs/"
+    page = f"/projects/{project}/results/{campaign.pk}/pairs/"
     browser, program = client_of(manager), program_of(manager)
     assert "adjudicated comparison" not in browser.get(page).text
     decide(disputed, manager)
@@ -92,7 +92,7 @@ def test_page_interface_and_copied_table_have_the_switch_to_adjudicated_comparis
         program.get(f"projects/{project}/campaigns/{campaign.pk}/pairs/").json()["score_source"] == "original"
     )
     copied = browser.get(
-        f"/projects/{project}/compare/{campaign.pk}/tables/pairs.md?score_source=adjudicated"
+        f"/projects/{project}/results/{campaign.pk}/tables/pairs.md?score_source=adjudicated"
     ).text
     assert "With 1 adjudicated comparison." in copied
 
@@ -363,7 +363,7 @@ def test_answers_that_are_compared_are_not_discussed_or_decided_one_by_one(dispu
         office.get(discussion),
         office.post(discussion, {"text": "Nobody would read this."}),
         program_of(manager).post(
-            f"/api/v1{discussion.replace('/compare/', '/campaigns/')}", {"text": "Nor this."}
+            f"/api/v1{discussion.replace('/results/', '/campaigns/')}", {"text": "Nor this."}
         ),
     )
     assert [each.status_code for each in answers] == [404] * 4

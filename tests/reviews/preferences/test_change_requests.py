@@ -28,7 +28,7 @@ def review(campaign, reviewer) -> Review:
 
 
 def test_changes_are_requested_seen_by_its_reviewer_and_resubmitted(review, campaign, reviewer, manager):
-    base = f"/projects/{campaign.project.slug}/compare/{campaign.pk}/"
+    base = f"/projects/{campaign.project.slug}/results/{campaign.pk}/"
     office, mine = client_of(manager), client_of(reviewer)
     address = f"{base}reviews/{review.pk}/request-changes/"
     case = f"{base}cases/{review.comparison.item_id}/"
@@ -85,7 +85,7 @@ def test_a_resubmission_that_changes_nothing_is_none(review, reviewer, manager):
 
 def test_a_request_is_withdrawn_once(review, campaign, manager):
     sent = request_changes(review=review, by=manager, reason="Look again.")
-    address = f"/projects/{campaign.project.slug}/compare/{campaign.pk}/adjudication/change-requests/{sent.pk}/withdraw/"
+    address = f"/projects/{campaign.project.slug}/results/{campaign.pk}/adjudication/change-requests/{sent.pk}/withdraw/"
     office = client_of(manager)
     assert "Withdrawn." in office.post(address, follow=True).text
     assert office.post(address).status_code == 409
@@ -108,7 +108,7 @@ def test_nobody_sends_back_their_own_nor_after_the_end(review, campaign, reviewe
 
 def test_who_still_judges_here_neither_reads_nor_sends_back(review, campaign, other_reviewer, manager):
     campaign.project.memberships.filter(user=other_reviewer).update(role="manager")
-    base = f"/projects/{campaign.project.slug}/compare/{campaign.pk}/"
+    base = f"/projects/{campaign.project.slug}/results/{campaign.pk}/"
     requests = f"{base}adjudication/change-requests/"
     for address in (f"{base}reviews/{review.pk}/request-changes/", requests):
         assert client_of(other_reviewer).get(address).status_code == 403
@@ -144,7 +144,7 @@ def test_programs_do_the_same(review, campaign, reviewer, manager):
 
 
 def test_the_list_reads_the_same_for_one_and_for_three(campaign, reviewer, manager):
-    address = f"/projects/{campaign.project.slug}/compare/{campaign.pk}/adjudication/change-requests/"
+    address = f"/projects/{campaign.project.slug}/results/{campaign.pk}/adjudication/change-requests/"
     queries = []
     for count in (1, 2):
         for _ in range(count):

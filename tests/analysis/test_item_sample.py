@@ -5,8 +5,8 @@ from collections import Counter
 import pytest
 
 from evalapp.accounts.models import Project, User
-from evalapp.analysis import keeping, sampled
-from evalapp.analysis.sampled import SampledItems, sampled_scores
+from evalapp.analysis import item_sample, stored_results
+from evalapp.analysis.item_sample import SampledItems, sampled_scores
 from evalapp.analysis.scores import load_scores
 from evalapp.campaigns.models import Campaign
 from tests.analysis.test_severity_page import said
@@ -29,8 +29,8 @@ def campaign(project: Project, reviewer: User, other_reviewer: User) -> Campaign
 
 @pytest.fixture
 def a_third_at_most(campaign: Campaign, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(keeping, "MOST_AT_REQUEST", len(load_scores(campaign).answers) // 3)
-    monkeypatch.setattr(sampled, "LEAST_ITEMS", 2)
+    monkeypatch.setattr(stored_results, "MOST_AT_REQUEST", len(load_scores(campaign).answers) // 3)
+    monkeypatch.setattr(item_sample, "LEAST_ITEMS", 2)
 
 
 def test_all_scores_are_read_where_they_are_few(campaign: Campaign) -> None:
@@ -52,7 +52,7 @@ def test_a_drawn_item_keeps_all_its_scores(campaign: Campaign) -> None:
 
 @pytest.mark.usefixtures("a_third_at_most")
 def test_too_few_items_to_draw_from_are_all_read(campaign: Campaign, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sampled, "LEAST_ITEMS", ROWS)
+    monkeypatch.setattr(item_sample, "LEAST_ITEMS", ROWS)
     scores, sample = sampled_scores(campaign)
     assert sample is None and scores.answers == load_scores(campaign).answers
 

@@ -1,15 +1,15 @@
-"""A reversal inside strata is said on the comparison, with its numbers and a way to the items."""
+"""Simpson's paradox is shown with the results, with its numbers and a way to the items."""
 
 from collections.abc import Sequence
 
 import pytest
 
 from evalapp.accounts.models import Project, User
-from evalapp.analysis import keeping
-from evalapp.analysis.reversals import find_reversals
+from evalapp.analysis import stored_results
 from evalapp.analysis.scores import load_scores
+from evalapp.analysis.simpson import check_simpson
 from evalapp.campaigns.models import Campaign
-from tests.analysis.segments import INSTITUTIONAL, make_segmented, review_with_reversal, segment_of
+from tests.analysis.segments import INSTITUTIONAL, make_segmented, review_with_paradox, segment_of
 from tests.analysis.test_large import computed
 from tests.api.conftest import program_of
 from tests.cast import client_of
@@ -27,13 +27,13 @@ def panel(reviewer: User, other_reviewer: User) -> Sequence[User]:
 @pytest.fixture
 def campaign(project: Project, panel: Sequence[User]) -> Campaign:
     campaign = make_segmented(project, panel, rows=ROWS)
-    review_with_reversal(campaign, panel, rows=ROWS)
+    review_with_paradox(campaign, panel, rows=ROWS)
     return campaign
 
 
 def test_the_stratum_is_named_with_its_numbers(campaign: Campaign) -> None:
-    found = find_reversals(load_scores(campaign))
-    # The client's number has 36 values: those are names, not strata.
+    found = check_simpson(load_scores(campaign))
+    # The client's number has 36 values: those are names, not subgroups.
     assert found.fields == ["region", "segment"]
     assert [(each.criterion.key, each.field) for each in found.found] == [
         ("tone", "segment"),
@@ -50,23 +50,23 @@ def test_the_stratum_is_named_with_its_numbers(campaign: Campaign) -> None:
 
 
 def test_the_page_and_the_api_say_it_and_lead_to_the_items(campaign: Campaign, manager: User) -> None:
-    path = f"/projects/{campaign.project.slug}/compare/{campaign.pk}/"
+    path = f"/projects/{campaign.project.slug}/results/{campaign.pk}/"
     page = client_of(manager).get(path).text
-    assert "The overall difference is not the same everywhere" in page
+    assert "a difference changes direction inside subgroups" in page
     assert "institutional 2.00 below (12 items)" in page
     told = (
         program_of(manager)
-        .get(f"projects/{campaign.project.slug}/campaigns/{campaign.pk}/analysis/reversals/")
+        .get(f"projects/{campaign.project.slug}/campaigns/{campaign.pk}/analysis/simpson/")
         .json()["results"]
     )
-    assert [(row["criterion"], row["kind"], row["strata"][0]["stratum"]) for row in told] == [
-        ("tone", "stratum", "institutional"),
-        ("total", "stratum", "institutional"),
+    assert [(row["criterion"], row["kind"], row["subgroups"][0]["subgroup"]) for row in told] == [
+        ("tone", "subgroup", "institutional"),
+        ("total", "subgroup", "institutional"),
     ]
     inside = client_of(manager).get(f"{path}?{told[0]['view']}").text
     assert "a filtered view of 12 of 36 items" in inside
-    # Inside one stratum there is nothing to turn round.
-    assert "not the same everywhere" not in inside
+    # Inside one subgroup there is nothing to turn round.
+    assert "changes direction inside" not in inside
 
 
 def test_no_difference_and_no_field_are_said(
@@ -77,24 +77,24 @@ def test_no_difference_and_no_field_are_said(
     plain = make_campaign(project, panel, rows=2, name="No fields", texts={"x": "X {n}", "y": "Y {n}"})
     for person in panel:
         review_all(plain, person, {})
-    page = client_of(manager).get(f"/projects/{project.slug}/compare/{plain.pk}/").text
-    assert "were not looked for: no field of the examples has 2 to 12 values." in page
-    assert find_reversals(load_scores(plain)).found == []
+    page = client_of(manager).get(f"/projects/{project.slug}/results/{plain.pk}/").text
+    assert "Simpson’s paradox check</a>: not tested (no field of the examples has 2 to 12 values)." in page
+    assert check_simpson(load_scores(plain)).found == []
 
 
 def test_of_a_large_campaign_a_job_finds_the_same(
     campaign: Campaign, manager: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(keeping, "MOST_AT_REQUEST", 10)
-    path = f"projects/{campaign.project.slug}/campaigns/{campaign.pk}/analysis/reversals/"
-    page = f"/projects/{campaign.project.slug}/compare/{campaign.pk}/"
-    assert "were not looked for: not computed yet." in client_of(manager).get(page).text
+    monkeypatch.setattr(stored_results, "MOST_AT_REQUEST", 10)
+    path = f"projects/{campaign.project.slug}/campaigns/{campaign.pk}/analysis/simpson/"
+    page = f"/projects/{campaign.project.slug}/results/{campaign.pk}/"
+    assert "not tested (not computed yet)." in client_of(manager).get(page).text
     assert "kind “comparison”" in program_of(manager).get(path).text
     computed(campaign)
     assert "institutional 2.00 below (12 items)" in client_of(manager).get(page).text
     told = program_of(manager).get(path).json()["results"]
     assert [row["sentence"] for row in told] == [
-        each.sentence for each in find_reversals(load_scores(campaign)).found
+        each.sentence for each in check_simpson(load_scores(campaign)).found
     ]
 
 
@@ -102,22 +102,22 @@ def test_strata_that_are_too_small_to_look_at_are_named(
     project: Project, panel: Sequence[User], manager: User
 ) -> None:
     campaign = make_segmented(project, panel, rows=27)
-    review_with_reversal(campaign, panel, rows=27)
-    found = find_reversals(load_scores(campaign))
+    review_with_paradox(campaign, panel, rows=27)
+    found = check_simpson(load_scores(campaign))
     # Nine institutional rows, and nothing to compare the eighteen others with.
     assert (found.fields, found.left_out) == (["region"], ("segment",))
-    page = client_of(manager).get(f"/projects/{campaign.project.slug}/compare/{campaign.pk}/").text
-    assert "Too few items to look at: segment." in page
+    page = client_of(manager).get(f"/projects/{campaign.project.slug}/results/{campaign.pk}/").text
+    assert "Too few items to test: segment." in page
 
 
 def test_where_every_field_has_strata_too_small_nothing_is_said_to_be_clear(
     project: Project, panel: Sequence[User], manager: User
 ) -> None:
     campaign = make_segmented(project, panel, rows=12)
-    review_with_reversal(campaign, panel, rows=12)
+    review_with_paradox(campaign, panel, rows=12)
     reason = "no field has two values with 10 items or more of two candidates"
-    page = client_of(manager).get(f"/projects/{campaign.project.slug}/compare/{campaign.pk}/").text
-    assert f"were not looked for: {reason}." in page
+    page = client_of(manager).get(f"/projects/{campaign.project.slug}/results/{campaign.pk}/").text
+    assert f"not tested ({reason})." in page
 
 
 def test_fields_that_divide_alike_are_one_and_those_of_a_candidate_none(
@@ -132,27 +132,27 @@ def test_fields_that_divide_alike_are_one_and_those_of_a_candidate_none(
         }
 
     campaign = make_segmented(project, panel, rows=ROWS, fields=fields)
-    review_with_reversal(campaign, panel, rows=ROWS)
-    told = find_reversals(load_scores(campaign))
+    review_with_paradox(campaign, panel, rows=ROWS)
+    told = check_simpson(load_scores(campaign))
     assert [(each.criterion.key, each.field, each.alike) for each in told.found] == [
         ("tone", "segment", ("segment_code",)),
         ("total", "segment", ("segment_code",)),
     ]
     assert told.of_candidates == ("published.Plain.rank",)
-    page = client_of(manager).get(f"/projects/{campaign.project.slug}/compare/{campaign.pk}/").text
+    page = client_of(manager).get(f"/projects/{campaign.project.slug}/results/{campaign.pk}/").text
     assert "named after a candidate, so that they tell of its answer: published.Plain.rank." in page
     assert "segment_code divides the items alike" in page
 
 
 def test_many_are_folded_by_field(campaign: Campaign, manager: User, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("evalapp.analysis.reversals.MOST_TOLD", 1)
-    page = client_of(manager).get(f"/projects/{campaign.project.slug}/compare/{campaign.pk}/").text
+    monkeypatch.setattr("evalapp.analysis.simpson.MOST_TOLD", 1)
+    page = client_of(manager).get(f"/projects/{campaign.project.slug}/results/{campaign.pk}/").text
     before, after = page.split("<summary>1 more</summary>")
     assert "Tone: overall" in before and "Total: overall" not in before
     assert "Total: overall" in after and after.count("Inside segment") == 1
 
 
-def test_a_reversal_says_which_way_is_better(campaign: Campaign) -> None:
-    told = find_reversals(load_scores(campaign)).found[0]
+def test_a_paradox_says_which_way_is_better(campaign: Campaign) -> None:
+    told = check_simpson(load_scores(campaign)).found[0]
     told.criterion.lower_is_better = True
     assert told.sentence.startswith("Tone (lower is better): overall plain is 0.67 above formal")

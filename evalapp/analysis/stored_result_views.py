@@ -11,14 +11,14 @@ from django.views.decorators.http import require_POST
 
 from evalapp.accounts.access import MemberRequest, project_view
 from evalapp.accounts.permissions import Permission
-from evalapp.analysis.keeping import Wanted, start_analysis, view_of
 from evalapp.analysis.models import AnalysisKind, ReviewerType, ScoreSource
+from evalapp.analysis.stored_results import AnalysisRequest, start_analysis, view_of
 from evalapp.analysis.views import campaign_or_missing
 from evalapp.core.errors import InvalidError
 from evalapp.core.http import field_errors
 
 _PAGES = {
-    AnalysisKind.COMPARISON: "comparison_detail",
+    AnalysisKind.COMPARISON: "result_detail",
     AnalysisKind.SEVERITY: "campaign_severity",
     AnalysisKind.AGREEMENT: "campaign_agreement",
     AnalysisKind.METRICS: "campaign_metrics",
@@ -43,13 +43,13 @@ def analysis_compute(request: MemberRequest, campaign_id: int) -> HttpResponse:
     reviewer_type = form.cleaned_data["reviewer_type"] if request.project.is_demonstration else ""
     score_source = form.cleaned_data["score_source"]
     view = view_of(campaign, form.cleaned_data["view"]).view
-    wanted = Wanted(
+    wanted = AnalysisRequest(
         AnalysisKind(form.cleaned_data["kind"]),
         reviewer_type or ReviewerType.ALL,
         score_source or ScoreSource.ORIGINAL,
         view,
     )
-    start_analysis(campaign=campaign, wanted=wanted, by=request.user)
+    start_analysis(campaign=campaign, request=wanted, by=request.user)
     messages.success(request, "Asked for. The page shows the new figures when they are there.")
     address = reverse(_PAGES[wanted.kind], args=[request.project.slug, campaign.pk])
     chosen = {

@@ -8,9 +8,16 @@ from evalapp.analysis import severity
 from evalapp.analysis.figures import OutdatedError, from_json
 from evalapp.analysis.filtered_scores import FilterCoverage, load_filtered
 from evalapp.analysis.filters import ComparisonFilter
-from evalapp.analysis.keeping import Standing, Wanted, is_large, standing_of, stored_of, subjects_of
 from evalapp.analysis.models import AnalysisKind, StoredAnalysis
 from evalapp.analysis.severity import CampaignSeverity, facet_ratings, severity_of
+from evalapp.analysis.stored_results import (
+    AnalysisRequest,
+    Freshness,
+    freshness_of,
+    is_large,
+    stored_of,
+    subjects_of,
+)
 from evalapp.campaigns.models import Campaign
 from evalapp.reviews.counts import campaign_counts, of_reviewer_type
 from evalapp.reviews.models import ScoreCount
@@ -18,19 +25,19 @@ from evalapp.reviews.pseudonyms import ReviewerNames, shown_names
 from evalapp.rubrics.kinds import with_mean
 
 
-class ShownSeverity(NamedTuple):
-    """``standing`` is None where the model was fitted just now; ``coverage`` where nothing is filtered, and of a view
+class SeverityResult(NamedTuple):
+    """``freshness`` is None where the model was fitted just now; ``coverage`` where nothing is filtered, and of a view
     that nothing is stored of.
     """
 
     severity: CampaignSeverity
-    standing: Standing | None
+    freshness: Freshness | None
     has_simulated: bool
     names: ReviewerNames
     coverage: FilterCoverage | None
 
 
-def severity_shown(view: ComparisonFilter, *, reviewer_type: str, reader_id: int) -> ShownSeverity:
+def severity_result(view: ComparisonFilter, *, reviewer_type: str, reader_id: int) -> SeverityResult:
     """``reviewer_type`` as in `load_scores`. Where there are more scores than a reader waits for, what is stored."""
     campaign = view.campaign
     ratings = scale_scores(campaign, reviewer_type=reviewer_type)
@@ -42,20 +49,20 @@ def severity_shown(view: ComparisonFilter, *, reviewer_type: str, reader_id: int
         if ratings <= severity.MOST_RATINGS:
             names = shown_names(campaign, numbers=scores.numbers, reader_id=reader_id)
             is_simulated = any(answer.is_simulated for answer in scores.answers)
-            return ShownSeverity(severity_of(scores, names=names), None, is_simulated, names, coverage)
-    wanted = Wanted(AnalysisKind.SEVERITY, reviewer_type, view=view.view)
+            return SeverityResult(severity_of(scores, names=names), None, is_simulated, names, coverage)
+    request = AnalysisRequest(AnalysisKind.SEVERITY, reviewer_type, view=view.view)
     names = shown_names(campaign, reader_id=reader_id)
-    stored = stored_of(campaign, wanted)
+    stored = stored_of(campaign, request)
     found = _read(campaign, stored, names) if stored else None
     counts = campaign_counts(campaign, reviewer_type=reviewer_type)
-    standing = standing_of(campaign, wanted, stored if found is not None else None, counts)
+    freshness = freshness_of(campaign, request, stored if found is not None else None, counts)
     if found is None or stored is None:
         of = "this view" if view.view else f"the {ratings:,} scores of this campaign"
         reason = f"The model has not been fitted yet to {of}."
         unfitted = CampaignSeverity(ratings, reason, [], [], [], [], [], "", [], [])
-        return ShownSeverity(unfitted, standing, True in counts.simulated, names, None)
+        return SeverityResult(unfitted, freshness, True in counts.simulated, names, None)
     coverage = from_json(stored.figures["coverage"], subjects_of(campaign))
-    return ShownSeverity(found, standing, True in counts.simulated, names, coverage)
+    return SeverityResult(found, freshness, True in counts.simulated, names, coverage)
 
 
 def scale_scores(campaign: Campaign, *, reviewer_type: str) -> int:

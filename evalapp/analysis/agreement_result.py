@@ -5,48 +5,48 @@ from typing import NamedTuple
 from evalapp.analysis.figures import OutdatedError, from_json
 from evalapp.analysis.filtered_scores import FilterCoverage, load_filtered
 from evalapp.analysis.filters import ComparisonFilter
-from evalapp.analysis.keeping import (
-    Standing,
-    Wanted,
+from evalapp.analysis.models import AnalysisKind
+from evalapp.analysis.reviewer_agreement import ComputedPanel, Panel
+from evalapp.analysis.stored_agreement import StoredPanel
+from evalapp.analysis.stored_results import (
+    AnalysisRequest,
+    Freshness,
     figures_of,
+    freshness_of,
     is_large,
-    standing_of,
     stored_of,
     subjects_of,
 )
-from evalapp.analysis.large_agreement import StoredPanel
-from evalapp.analysis.models import AnalysisKind
-from evalapp.analysis.reviewer_agreement import ComputedPanel, Panel
 from evalapp.reviews.counts import campaign_counts
 from evalapp.reviews.pseudonyms import shown_names
 
 
-class ShownAgreement(NamedTuple):
-    """``panel`` is None where a job has not computed any yet. ``standing`` is None where it was worked out just
+class AgreementResult(NamedTuple):
+    """``panel`` is None where a job has not computed any yet. ``freshness`` is None where it was worked out just
     now; ``coverage`` where nothing is filtered, and of a view that nothing is stored of.
     """
 
     panel: Panel | None
-    standing: Standing | None
+    freshness: Freshness | None
     coverage: FilterCoverage | None
     has_simulated: bool
 
 
-def agreement_shown(view: ComparisonFilter, *, reviewer_type: str, reader_id: int | None) -> ShownAgreement:
+def agreement_result(view: ComparisonFilter, *, reviewer_type: str, reader_id: int | None) -> AgreementResult:
     """``reviewer_type`` as in `load_scores`. ``reader_id`` None: nobody is called "You"."""
     campaign = view.campaign
     if not is_large(campaign, reviewer_type=reviewer_type):
         scores, coverage, _ = load_filtered(view, reviewer_type=reviewer_type)
         names = shown_names(campaign, numbers=scores.numbers, reader_id=reader_id)
         is_simulated = any(answer.is_simulated for answer in scores.answers)
-        return ShownAgreement(ComputedPanel(scores, names), None, coverage, is_simulated)
-    wanted = Wanted(AnalysisKind.AGREEMENT, reviewer_type, view=view.view)
-    subjects, stored = subjects_of(campaign), stored_of(campaign, wanted)
+        return AgreementResult(ComputedPanel(scores, names), None, coverage, is_simulated)
+    request = AnalysisRequest(AnalysisKind.AGREEMENT, reviewer_type, view=view.view)
+    subjects, stored = subjects_of(campaign), stored_of(campaign, request)
     panel = coverage = None
     if stored is not None:
         names = shown_names(campaign, reader_id=reader_id)
         panel = StoredPanel(
-            stored.figures, subjects, names, lambda parts: figures_of(campaign, wanted, *parts)
+            stored.figures, subjects, names, lambda parts: figures_of(campaign, request, *parts)
         )
         try:
             coverage = from_json(stored.figures["coverage"], subjects)
@@ -55,5 +55,5 @@ def agreement_shown(view: ComparisonFilter, *, reviewer_type: str, reader_id: in
         except (OutdatedError, KeyError):
             panel = stored = None
     counts = campaign_counts(campaign, reviewer_type=reviewer_type)
-    standing = standing_of(campaign, wanted, stored, counts)
-    return ShownAgreement(panel, standing, coverage, True in counts.simulated)
+    freshness = freshness_of(campaign, request, stored, counts)
+    return AgreementResult(panel, freshness, coverage, True in counts.simulated)

@@ -7,19 +7,19 @@ from evalapp.analysis import metric_trust
 from evalapp.analysis.figures import OutdatedError, from_json
 from evalapp.analysis.filtered_scores import FilterCoverage, FilteredScores, load_filtered
 from evalapp.analysis.filters import ComparisonFilter
-from evalapp.analysis.keeping import (
-    Standing,
-    Wanted,
-    figures_of,
-    is_large,
-    standing_of,
-    stored_of,
-    subjects_of,
-)
 from evalapp.analysis.metric_trust import CriterionTrust, computed_metrics
 from evalapp.analysis.models import AnalysisKind, StoredAnalysis
 from evalapp.analysis.prediction_powered import PredictionPoweredMean, prediction_powered_means
 from evalapp.analysis.scores import CampaignScores, metric_named
+from evalapp.analysis.stored_results import (
+    AnalysisRequest,
+    Freshness,
+    figures_of,
+    freshness_of,
+    is_large,
+    stored_of,
+    subjects_of,
+)
 from evalapp.metrics.metric import MetricDescription
 from evalapp.metrics.registry import HEADLINE_METRIC
 from evalapp.reviews.counts import CampaignCounts, campaign_counts
@@ -27,7 +27,7 @@ from evalapp.reviews.pseudonyms import ReviewerNames, shown_names
 from evalapp.rubrics.models import Criterion
 
 
-class ShownMetrics:
+class MetricsResult:
     """Worked out as it is asked for. ``reviewer_type`` as in `load_scores`.
 
     What every metric says of every criterion is stored where there are more than `metric_trust.MOST_OUTPUTS`
@@ -37,16 +37,18 @@ class ShownMetrics:
     def __init__(self, view: ComparisonFilter, *, reviewer_type: str, reader_id: int | None) -> None:
         self.view, self.reviewer_type, self.reader_id = view, reviewer_type, reader_id
         self.campaign = view.campaign
-        self.wanted = Wanted(AnalysisKind.METRICS, reviewer_type, view=view.view)
+        self.request = AnalysisRequest(AnalysisKind.METRICS, reviewer_type, view=view.view)
         self.is_large = is_large(self.campaign, reviewer_type=reviewer_type)
         self._subjects = subjects_of(self.campaign)
 
     @cached_property
-    def standing(self) -> Standing | None:
+    def freshness(self) -> Freshness | None:
         """None where everything was worked out just now."""
         if not self._is_stored:
             return None
-        return standing_of(self.campaign, self.wanted, self._stored if self._figures else None, self._counts)
+        return freshness_of(
+            self.campaign, self.request, self._stored if self._figures else None, self._counts
+        )
 
     @property
     def is_computed(self) -> bool:
@@ -87,8 +89,8 @@ class ShownMetrics:
     def metric(self, name: str) -> MetricDescription | None:
         """As asked, else the one that leads everywhere, else the first that is computed."""
         by_name = {metric.name: metric for metric in self.metrics}
-        wanted = (name, HEADLINE_METRIC, *by_name)
-        return next((by_name[each] for each in wanted if each in by_name), None)
+        names = (name, HEADLINE_METRIC, *by_name)
+        return next((by_name[each] for each in names if each in by_name), None)
 
     def metric_named(self, name: str) -> MetricDescription:
         """Raises InvalidError for a name that is no metric here."""
@@ -105,7 +107,7 @@ class ShownMetrics:
         """The prediction-powered means of the metric; None where a job has not computed them yet."""
         if not self.is_large:
             return prediction_powered_means(self._scores, metric, is_view=self.view.is_filtered)
-        figures = figures_of(self.campaign, self.wanted, metric.name).get(metric.name)
+        figures = figures_of(self.campaign, self.request, metric.name).get(metric.name)
         try:
             found: list[PredictionPoweredMean] | None = figures and from_json(
                 figures["prediction_powered"], self._subjects
@@ -132,7 +134,7 @@ class ShownMetrics:
 
     @cached_property
     def _stored(self) -> StoredAnalysis | None:
-        return stored_of(self.campaign, self.wanted)
+        return stored_of(self.campaign, self.request)
 
     @cached_property
     def _figures(self) -> dict[str, Any]:

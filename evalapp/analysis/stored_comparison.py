@@ -2,7 +2,7 @@
 
 How often each level was given, by whom, and how many reviews there are is read from the counts that the
 database keeps. What counts cannot tell (intervals over items and reviewers, paired differences, agreement,
-correlations) a job computes (`evalapp.analysis.keeping`).
+correlations) a job computes (`evalapp.analysis.stored_results`).
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -10,7 +10,7 @@ from dataclasses import replace
 from random import Random
 from typing import Any, NamedTuple
 
-from evalapp.analysis.adjudicated import with_adjudicated
+from evalapp.analysis.adjudicated_scores import with_adjudicated
 from evalapp.analysis.agreement import AgreementRow, CorrelationRow, agreement_rows, correlation_rows
 from evalapp.analysis.charts import (
     agreement_chart,
@@ -32,10 +32,10 @@ from evalapp.analysis.differences import SEED, ComparedPair, Contradiction, comp
 from evalapp.analysis.disagreements import DisagreementCount, find_disagreements
 from evalapp.analysis.figures import Subjects, as_json, from_json
 from evalapp.analysis.filtered_scores import FilterCoverage, FilteredScores, SharedPart, shared_part
-from evalapp.analysis.marks import CandidateMarks, marks_by_candidate
 from evalapp.analysis.models import ScoreSource
-from evalapp.analysis.reversals import Reversals, find_reversals
 from evalapp.analysis.scores import CampaignScores
+from evalapp.analysis.simpson import SimpsonCheck, check_simpson
+from evalapp.analysis.span_counts import CandidateMarks, marks_by_candidate
 from evalapp.analysis.unblinding import Unblinding, unblinding_of
 from evalapp.analysis.usage import Usage, usage_of
 from evalapp.campaigns.models import Campaign, CampaignCandidate
@@ -50,7 +50,7 @@ NOT_COMPUTED = "not computed yet"
 # As many points as an eye can tell apart, and a page can carry.
 POINTS_DRAWN = 200
 
-_NOT_LOOKED_FOR = Reversals([], [], NOT_COMPUTED)
+_NOT_TESTED = SimpsonCheck([], [], NOT_COMPUTED)
 
 Step = Callable[[int, int, str], None]
 
@@ -59,7 +59,7 @@ class StoredComparison(NamedTuple):
     """What every reader of the page sees. ``decided`` as in `with_adjudicated`; ``coverage`` by a view.
     ``reviewers`` are called by their numbers.
 
-    What a page shows of one candidate, criterion or metric stands in a part of its own (`Chosen`): reading all
+    What a page shows of one candidate, criterion or metric stands in a part of its own (`StoredParts`): reading all
     takes longer than the rest of a page. Charts are stored as they are drawn, for the same reason.
     """
 
@@ -74,7 +74,7 @@ class StoredComparison(NamedTuple):
     coverage: FilterCoverage | None
     reviewers: list[ReviewerRow]
     ratings_chart: Chart | None
-    reversals: Reversals
+    simpson: SimpsonCheck
 
 
 class StoredDifferences(NamedTuple):
@@ -92,7 +92,7 @@ class AgainstMetric(NamedTuple):
     outputs: int
 
 
-class Chosen(NamedTuple):
+class StoredParts(NamedTuple):
     """What is stored of the candidate, the criterion and the metric that a page is asked for; empty, or None, where
     nothing is. The chart of agreement calls reviewers by their numbers.
     """
@@ -144,8 +144,8 @@ def comparison_parts(
     for metric in comparison.metrics:
         stage(f"People against {metric.label}")
         yield correlations_part(metric), {"rows": as_json(correlation_rows(shown, metric), names_rows=True)}
-    stage("Reversals inside strata")
-    reversals = find_reversals(shown)
+    stage("Simpson's paradox check")
+    simpson = check_simpson(shown)
     for_all = StoredComparison(
         comparison=comparison,
         contradiction=find_contradiction(shown, comparison),
@@ -158,7 +158,7 @@ def comparison_parts(
         coverage=filtered.coverage,
         reviewers=reviewer_rows(scores, NOBODY),
         ratings_chart=ratings_chart(comparison),
-        reversals=reversals,
+        simpson=simpson,
     )
     yield "", _tuple_as_json(for_all)
     drawn = _some_outputs(shown)
@@ -207,7 +207,7 @@ def stored_comparison(figures: dict[str, Any], subjects: Subjects) -> StoredComp
     return StoredComparison(comparison, **{name: from_json(figures[name], known) for name in names})
 
 
-class Asked(NamedTuple):
+class PageParts(NamedTuple):
     """The candidate that the others are held against (a row of the comparison), the criterion and the metric of a
     page; None where it has none.
     """
@@ -218,7 +218,7 @@ class Asked(NamedTuple):
 
     @property
     def parts(self) -> dict[str, str]:
-        """The names of what is stored of these, by the field of `Chosen` that it is for."""
+        """The names of what is stored of these, by the field of `StoredParts` that it is for."""
         found = {}
         if self.reference is not None:
             found["differences"] = differences_part(self.reference)
@@ -231,7 +231,9 @@ class Asked(NamedTuple):
         return found
 
 
-def chosen_in(figures: dict[str, Any], subjects: Subjects, comparison: Comparison, asked: Asked) -> Chosen:
+def chosen_in(
+    figures: dict[str, Any], subjects: Subjects, comparison: Comparison, asked: PageParts
+) -> StoredParts:
     """``figures`` by part, of those that are stored. Raises `OutdatedError` as `from_json`."""
     known = _with_rows(subjects, comparison)
     stored = {
@@ -239,7 +241,7 @@ def chosen_in(figures: dict[str, Any], subjects: Subjects, comparison: Compariso
         for field, part in asked.parts.items()
         if part in figures
     }
-    return Chosen(
+    return StoredParts(
         differences=StoredDifferences(**stored.get("differences", {"pairs": [], "charts": []})),
         against=AgainstMetric(**stored["against"]) if "against" in stored else None,
         correlations=stored.get("correlations", {}).get("rows", []),
@@ -270,7 +272,7 @@ def nothing_stored(
     ]
     design = Design(campaign.items_total, 0, 0, None, campaign.assignments_total, False, False)
     comparison = Comparison(design, rows, list(criteria), [], [], [])
-    return StoredComparison(comparison, None, [], [], None, 0, [], None, None, [], None, _NOT_LOOKED_FOR)
+    return StoredComparison(comparison, None, [], [], None, 0, [], None, None, [], None, _NOT_TESTED)
 
 
 def with_counts(

@@ -13,11 +13,11 @@ from evalapp.accounts.models import User
 from evalapp.analysis.figures import Subjects, as_json, format_number
 from evalapp.analysis.filtered_scores import load_filtered
 from evalapp.analysis.filters import ComparisonFilter, read_filter
-from evalapp.analysis.large import AgainstMetric, StoredComparison, comparison_parts
-from evalapp.analysis.large_agreement import agreement_parts
-from evalapp.analysis.large_metrics import metrics_parts
 from evalapp.analysis.models import AnalysisKind, ReviewerType, ScoreSource, StoredAnalysis
 from evalapp.analysis.severity import severity_of
+from evalapp.analysis.stored_agreement import agreement_parts
+from evalapp.analysis.stored_comparison import AgainstMetric, StoredComparison, comparison_parts
+from evalapp.analysis.stored_metrics import metrics_parts
 from evalapp.campaigns.models import Campaign, CampaignCandidate, CampaignState
 from evalapp.charts.chart import Chart
 from evalapp.core.errors import InvalidError
@@ -41,7 +41,7 @@ MOST_VIEWS = 20
 FORMAT = format_number([StoredComparison, AgainstMetric, Chart])
 
 
-class Wanted(NamedTuple):
+class AnalysisRequest(NamedTuple):
     """One analysis of a campaign: which, whose reviews, with which values, and of which view
     (`ComparisonFilter.view`; empty for the whole).
     """
@@ -69,14 +69,14 @@ _SUBJECTS: dict[AnalysisKind, str] = {
 }
 
 
-class Standing(NamedTuple):
+class Freshness(NamedTuple):
     """How far the stored figures are behind. ``computed_at`` is None where there are none that can be read.
 
     ``reviews_since`` and ``changes_since`` count what has come in since; ``job`` is the newest that computes
     them, unless it has succeeded.
     """
 
-    wanted: Wanted
+    request: AnalysisRequest
     computed_at: datetime | None
     reviews_since: int
     changes_since: int
@@ -85,9 +85,9 @@ class Standing(NamedTuple):
     @property
     def subject(self) -> str:
         """What the figures are of, as a sentence begins; it goes on with "are"."""
-        if self.wanted.view and self.wanted.kind != AnalysisKind.SEVERITY:
+        if self.request.view and self.request.kind != AnalysisKind.SEVERITY:
             return "The figures of this view"
-        return _SUBJECTS[self.wanted.kind]
+        return _SUBJECTS[self.request.kind]
 
     @property
     def is_being_computed(self) -> bool:
@@ -119,33 +119,33 @@ def subjects_of(campaign: Campaign) -> Subjects:
     )
 
 
-def stored_of(campaign: Campaign, wanted: Wanted) -> StoredAnalysis | None:
+def stored_of(campaign: Campaign, request: AnalysisRequest) -> StoredAnalysis | None:
     """The stored part for all readers, where there is one of this release's format."""
-    return campaign.stored_analyses.filter(**wanted.where, format=FORMAT, part="").first()
+    return campaign.stored_analyses.filter(**request.where, format=FORMAT, part="").first()
 
 
-def figures_of(campaign: Campaign, wanted: Wanted, *parts: str) -> dict[str, Any]:
+def figures_of(campaign: Campaign, request: AnalysisRequest, *parts: str) -> dict[str, Any]:
     """The figures of other parts by name, of those that are stored."""
-    rows = campaign.stored_analyses.filter(**wanted.where, format=FORMAT, part__in=parts)
+    rows = campaign.stored_analyses.filter(**request.where, format=FORMAT, part__in=parts)
     return dict(rows.values_list("part", "figures"))
 
 
-def standing_of(
-    campaign: Campaign, wanted: Wanted, stored: StoredAnalysis | None, counts: CampaignCounts
-) -> Standing:
+def freshness_of(
+    campaign: Campaign, request: AnalysisRequest, stored: StoredAnalysis | None, counts: CampaignCounts
+) -> Freshness:
     """``stored``: the part for all readers, where there is one; ``counts``: those of now."""
     changes, reviews = counts.changes, counts.reviews
-    job = newest_job(campaign, wanted)
+    job = newest_job(campaign, request)
     if job is not None and job.state == JobState.SUCCEEDED:
         job = None
     if stored is None:
-        return Standing(wanted, None, reviews, changes, job)
-    return Standing(
-        wanted, stored.computed_at, max(reviews - stored.reviews, 0), changes - stored.changes, job
+        return Freshness(request, None, reviews, changes, job)
+    return Freshness(
+        request, stored.computed_at, max(reviews - stored.reviews, 0), changes - stored.changes, job
     )
 
 
-def standings(campaign: Campaign) -> list[Standing]:
+def stored_freshness(campaign: Campaign) -> list[Freshness]:
     """Of every analysis of the campaign that is stored or being computed, the latest stored first."""
     rows = (
         campaign.stored_analyses.filter(part="", format=FORMAT)
@@ -153,59 +153,59 @@ def standings(campaign: Campaign) -> list[Standing]:
         .order_by("-computed_at", "-id")
     )
     jobs = campaign.project.jobs.filter(task=COMPUTE_TASK, params__campaign=campaign.pk)
-    going = {_wanted_by(job): job for job in jobs.exclude(state__in=FINAL_STATES)}
+    going = {_request_of(job): job for job in jobs.exclude(state__in=FINAL_STATES)}
     versions = {
         reviewer_type: data_version(campaign, reviewer_type=reviewer_type)
         for reviewer_type in ReviewerType.values
     }
     found = []
     for row in rows:
-        wanted = Wanted(AnalysisKind(row.kind), row.reviewer_type, row.score_source, row.view)
+        request = AnalysisRequest(AnalysisKind(row.kind), row.reviewer_type, row.score_source, row.view)
         changes, reviews = versions[row.reviewer_type]
         since = (max(reviews - row.reviews, 0), changes - row.changes)
-        found.append(Standing(wanted, row.computed_at, *since, going.pop(wanted, None)))
-    for wanted, job in going.items():
-        changes, reviews = versions[wanted.reviewer_type]
-        found.append(Standing(wanted, None, reviews, changes, job))
+        found.append(Freshness(request, row.computed_at, *since, going.pop(request, None)))
+    for request, job in going.items():
+        changes, reviews = versions[request.reviewer_type]
+        found.append(Freshness(request, None, reviews, changes, job))
     return found
 
 
-def newest_job(campaign: Campaign, wanted: Wanted) -> Job | None:
-    return _jobs_of(campaign, wanted).select_related("created_by").order_by("-id").first()
+def newest_job(campaign: Campaign, request: AnalysisRequest) -> Job | None:
+    return _jobs_of(campaign, request).select_related("created_by").order_by("-id").first()
 
 
-def _jobs_of(campaign: Campaign, wanted: Wanted) -> QuerySet[Job]:
-    return campaign.project.jobs.filter(task=COMPUTE_TASK, params__contains=_params(campaign, wanted))
+def _jobs_of(campaign: Campaign, request: AnalysisRequest) -> QuerySet[Job]:
+    return campaign.project.jobs.filter(task=COMPUTE_TASK, params__contains=_params(campaign, request))
 
 
-def _params(campaign: Campaign, wanted: Wanted) -> dict[str, Any]:
+def _params(campaign: Campaign, request: AnalysisRequest) -> dict[str, Any]:
     return {
         "campaign": campaign.pk,
-        "kind": str(wanted.kind),
-        "reviewer_type": str(wanted.reviewer_type),
-        "score_source": str(wanted.score_source),
-        "view": wanted.view,
+        "kind": str(request.kind),
+        "reviewer_type": str(request.reviewer_type),
+        "score_source": str(request.score_source),
+        "view": request.view,
     }
 
 
-def _wanted_by(job: Job) -> Wanted:
+def _request_of(job: Job) -> AnalysisRequest:
     params = job.params
     # A job that an earlier release queued knows no view.
-    return Wanted(
+    return AnalysisRequest(
         AnalysisKind(params["kind"]), params["reviewer_type"], params["score_source"], params.get("view", "")
     )
 
 
 def view_of(campaign: Campaign, query: str) -> ComparisonFilter:
     """The filter that a part of an address asks for. Raises InvalidError for what is not there."""
-    wanted = read_filter(campaign, QueryDict(query))
-    if wanted.problems:
-        raise InvalidError(" ".join(each.message for each in wanted.problems))
-    return wanted
+    found = read_filter(campaign, QueryDict(query))
+    if found.problems:
+        raise InvalidError(" ".join(each.message for each in found.problems))
+    return found
 
 
 @transaction.atomic
-def start_analysis(*, campaign: Campaign, wanted: Wanted, by: User | None) -> Job:
+def start_analysis(*, campaign: Campaign, request: AnalysisRequest, by: User | None) -> Job:
     """Queue the computation; one that waits or goes on already is returned instead.
 
     Raises InvalidError for a draft, which has nothing to analyse.
@@ -214,33 +214,33 @@ def start_analysis(*, campaign: Campaign, wanted: Wanted, by: User | None) -> Jo
         raise InvalidError(f"{campaign.name} has not been opened, so there is nothing to analyse.")
     # Two who ask at one moment come one after the other; submissions go on.
     Campaign.objects.select_for_update(no_key=True).get(pk=campaign.pk)
-    going = _jobs_of(campaign, wanted).exclude(state__in=FINAL_STATES).first()
+    going = _jobs_of(campaign, request).exclude(state__in=FINAL_STATES).first()
     if going is not None:
         return going
     return create_job(
         project=campaign.project,
         task=COMPUTE_TASK,
-        title=f"{_TITLES[wanted.kind]} {campaign.name}{', a filtered view' if wanted.view else ''}",
+        title=f"{_TITLES[request.kind]} {campaign.name}{', a filtered view' if request.view else ''}",
         by=by,
-        params=_params(campaign, wanted),
+        params=_params(campaign, request),
     )
 
 
 def compute(work: Work) -> dict[str, Any]:
     """The job: read the campaign's reviews, compute every part, and store all of them at once."""
     campaigns = Campaign.objects.select_related("project", "rubric_version")
-    campaign, wanted = campaigns.get(pk=work.job.params["campaign"]), _wanted_by(work.job)
+    campaign, request = campaigns.get(pk=work.job.params["campaign"]), _request_of(work.job)
     work.enter("Reading the reviews")
     # Before the reviews are read: what comes in between is counted as not yet computed.
-    changes, reviews = data_version(campaign, reviewer_type=wanted.reviewer_type)
-    parts = list(_PARTS[wanted.kind](campaign, wanted, work))
+    changes, reviews = data_version(campaign, reviewer_type=request.reviewer_type)
+    parts = list(_PARTS[request.kind](campaign, request, work))
     computed_at = timezone.now()
     with transaction.atomic():
-        campaign.stored_analyses.filter(**wanted.where).delete()
+        campaign.stored_analyses.filter(**request.where).delete()
         StoredAnalysis.objects.bulk_create(
             StoredAnalysis(
                 campaign=campaign,
-                **wanted.where,
+                **request.where,
                 part=name,
                 format=FORMAT,
                 changes=changes,
@@ -259,20 +259,20 @@ def _forget_views(campaign: Campaign) -> None:
     """Keep the views that were computed last: anybody may think of another, so they grow without end."""
     views = campaign.stored_analyses.exclude(view="").filter(part="").order_by("-computed_at", "-id")
     for row in views.defer("figures")[MOST_VIEWS:]:
-        old = Wanted(AnalysisKind(row.kind), row.reviewer_type, row.score_source, row.view)
+        old = AnalysisRequest(AnalysisKind(row.kind), row.reviewer_type, row.score_source, row.view)
         campaign.stored_analyses.filter(**old.where).delete()
 
 
-def _comparison(campaign: Campaign, wanted: Wanted, work: Work) -> Iterator[tuple[str, Any]]:
-    filtered = load_filtered(view_of(campaign, wanted.view), reviewer_type=wanted.reviewer_type)
+def _comparison(campaign: Campaign, request: AnalysisRequest, work: Work) -> Iterator[tuple[str, Any]]:
+    filtered = load_filtered(view_of(campaign, request.view), reviewer_type=request.reviewer_type)
     work.raise_if_cancelled()
     return comparison_parts(
-        filtered, reviewer_type=wanted.reviewer_type, score_source=wanted.score_source, step=work.progress
+        filtered, reviewer_type=request.reviewer_type, score_source=request.score_source, step=work.progress
     )
 
 
-def _severity(campaign: Campaign, wanted: Wanted, work: Work) -> Iterator[tuple[str, Any]]:
-    filtered = load_filtered(view_of(campaign, wanted.view), reviewer_type=wanted.reviewer_type)
+def _severity(campaign: Campaign, request: AnalysisRequest, work: Work) -> Iterator[tuple[str, Any]]:
+    filtered = load_filtered(view_of(campaign, request.view), reviewer_type=request.reviewer_type)
     scores = filtered.scores
 
     def fitted(rounds: int, most: int) -> None:
@@ -283,19 +283,19 @@ def _severity(campaign: Campaign, wanted: Wanted, work: Work) -> Iterator[tuple[
     yield "", {"severity": as_json(found), "coverage": as_json(filtered.coverage)}
 
 
-def _agreement(campaign: Campaign, wanted: Wanted, work: Work) -> Iterator[tuple[str, Any]]:
-    filtered = load_filtered(view_of(campaign, wanted.view), reviewer_type=wanted.reviewer_type)
+def _agreement(campaign: Campaign, request: AnalysisRequest, work: Work) -> Iterator[tuple[str, Any]]:
+    filtered = load_filtered(view_of(campaign, request.view), reviewer_type=request.reviewer_type)
     work.raise_if_cancelled()
     return agreement_parts(filtered, step=work.progress)
 
 
-def _metrics(campaign: Campaign, wanted: Wanted, work: Work) -> Iterator[tuple[str, Any]]:
-    filtered = load_filtered(view_of(campaign, wanted.view), reviewer_type=wanted.reviewer_type)
+def _metrics(campaign: Campaign, request: AnalysisRequest, work: Work) -> Iterator[tuple[str, Any]]:
+    filtered = load_filtered(view_of(campaign, request.view), reviewer_type=request.reviewer_type)
     work.raise_if_cancelled()
     return metrics_parts(filtered, step=work.progress)
 
 
-_PARTS: dict[AnalysisKind, Callable[[Campaign, Wanted, Work], Iterable[tuple[str, Any]]]] = {
+_PARTS: dict[AnalysisKind, Callable[[Campaign, AnalysisRequest, Work], Iterable[tuple[str, Any]]]] = {
     AnalysisKind.COMPARISON: _comparison,
     AnalysisKind.SEVERITY: _severity,
     AnalysisKind.AGREEMENT: _agreement,
@@ -312,8 +312,8 @@ _TITLES: dict[AnalysisKind, str] = {
 def refresh_analyses() -> None:
     """Queue anew what the reviews have left behind, and the first comparison of a campaign grown large."""
     for campaign in _reviewed_campaigns():
-        for wanted in _outdated(campaign):
-            start_analysis(campaign=campaign, wanted=wanted, by=None)
+        for request in _outdated(campaign):
+            start_analysis(campaign=campaign, request=request, by=None)
 
 
 def _reviewed_campaigns() -> list[Campaign]:
@@ -325,8 +325,8 @@ def _reviewed_campaigns() -> list[Campaign]:
     return list(campaigns.filter(pk__in=grown.values("campaign").union(stored)))
 
 
-def _outdated(campaign: Campaign) -> Iterator[Wanted]:
-    first = Wanted(AnalysisKind.COMPARISON)
+def _outdated(campaign: Campaign) -> Iterator[AnalysisRequest]:
+    first = AnalysisRequest(AnalysisKind.COMPARISON)
     # A view is computed when somebody asks for it.
     rows = list(campaign.stored_analyses.filter(part="", view="").defer("figures"))
     if is_large(campaign) and not any(row.format == FORMAT for row in rows if row.kind == first.kind):
@@ -335,15 +335,15 @@ def _outdated(campaign: Campaign) -> Iterator[Wanted]:
         changes, reviews = data_version(campaign, reviewer_type=row.reviewer_type)
         moved = changes - row.changes
         rested = timezone.now() - row.computed_at >= LEAST_PAUSE
-        wanted = Wanted(AnalysisKind(row.kind), row.reviewer_type, row.score_source)
+        request = AnalysisRequest(AnalysisKind(row.kind), row.reviewer_type, row.score_source)
         is_behind = moved >= max(LEAST_CHANGES, LEAST_SHARE * reviews)
-        if row.format == FORMAT and is_behind and rested and not _tried(campaign, wanted):
-            yield wanted
+        if row.format == FORMAT and is_behind and rested and not _tried(campaign, request):
+            yield request
 
 
-def _tried(campaign: Campaign, wanted: Wanted) -> bool:
+def _tried(campaign: Campaign, request: AnalysisRequest) -> bool:
     """Whether it is going on, or has failed of late: a failure is for people to look at, not to repeat."""
-    job = newest_job(campaign, wanted)
+    job = newest_job(campaign, request)
     if job is None or job.state == JobState.SUCCEEDED:
         return False
     return job.finished_at is None or timezone.now() - job.finished_at < timedelta(days=1)

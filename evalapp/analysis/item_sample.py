@@ -5,7 +5,7 @@ waits for it.
 from random import Random
 from typing import NamedTuple
 
-from evalapp.analysis import keeping
+from evalapp.analysis import stored_results
 from evalapp.analysis.differences import SEED
 from evalapp.analysis.scores import CampaignScores, load_scores
 from evalapp.campaigns.models import Assignment, Campaign, ItemOutput, Purpose
@@ -34,17 +34,17 @@ class SampledScores(NamedTuple):
 
 
 def sampled_scores(campaign: Campaign) -> SampledScores:
-    """All scores, or of a large campaign those of as many items as have about `keeping.MOST_AT_REQUEST`.
+    """All scores, or of a large campaign those of as many items as have about `stored_results.MOST_AT_REQUEST`.
 
     Every item has the same chance, and keeps all its scores: what is worked out within items stays as it is. The
     same items are drawn until others are reviewed.
     """
     given = scores_given(campaign)
-    if given <= keeping.MOST_AT_REQUEST:
+    if given <= stored_results.MOST_AT_REQUEST:
         return SampledScores(load_scores(campaign), None)
     reviewed = Assignment.objects.filter(campaign=campaign, purpose=Purpose.REVIEW, reviews_done__gt=0)
     items = sorted(set(reviewed.order_by().values_list("item_id", flat=True)))
-    number = min(max(len(items) * keeping.MOST_AT_REQUEST // given, LEAST_ITEMS), len(items))
+    number = min(max(len(items) * stored_results.MOST_AT_REQUEST // given, LEAST_ITEMS), len(items))
     if number == len(items):
         # Few items, each with very many scores.
         return SampledScores(load_scores(campaign), None)

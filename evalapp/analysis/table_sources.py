@@ -11,19 +11,19 @@ from evalapp.analysis.charts import labels_of
 from evalapp.analysis.classification import label_columns
 from evalapp.analysis.comparison import NOBODY, CandidateRow, Comparison, ReviewerRow, compare, reviewer_rows
 from evalapp.analysis.differences import ComparedPair, compare_pairs
-from evalapp.analysis.marks import CandidateMarks, marks_by_candidate
 from evalapp.analysis.metric_trust import CriterionTrust, metric_trust
 from evalapp.analysis.pairs import PairResults, load_preferences, pair_results
 from evalapp.analysis.prediction_powered import PredictionPoweredMean, prediction_powered_means
 from evalapp.analysis.reviewer_agreement import ComputedPanel, Panel
 from evalapp.analysis.scores import CampaignScores
 from evalapp.analysis.severity import CampaignSeverity, severity_of
+from evalapp.analysis.span_counts import CandidateMarks, marks_by_candidate
 from evalapp.analysis.usage import Usage, usage_of
 from evalapp.measure import Measure
 from evalapp.metrics.metric import MetricDescription
 from evalapp.reviews.models import Review
 
-Asked = Mapping[str, str]
+TableQuery = Mapping[str, str]
 """An address: what a table is chosen by beyond the reference and the metric."""
 
 
@@ -35,7 +35,7 @@ class TableSource(ABC):
     comparison: Comparison
     reference: CandidateRow | None
     metric: MetricDescription | None
-    asked: Asked = {}
+    asked: TableQuery = {}
     judged: PairResults | None = None
 
     @property
@@ -54,8 +54,8 @@ class TableSource(ABC):
 
     @property
     @abstractmethod
-    def said_labels(self) -> dict[int, list[Measure]]:
-        """F1 of the labels that candidates said, by a candidate's id in the campaign; empty where none are read."""
+    def label_scores(self) -> dict[int, list[Measure]]:
+        """F1 of the predicted labels, by a candidate's id in the campaign; empty where none are read."""
 
     @property
     @abstractmethod
@@ -95,7 +95,7 @@ class TableSource(ABC):
         return self.labels[row.candidate.pk]
 
 
-class Shown(TableSource):
+class LiveTables(TableSource):
     """Of the scores.
 
     ``originals`` are as reviewers gave them, ``scores`` those that means are taken of; ``reviews`` is None where all
@@ -112,7 +112,7 @@ class Shown(TableSource):
         reference: CandidateRow | None = None,
         metric: MetricDescription | None = None,
         reviews: QuerySet[Review] | None = None,
-        asked: Asked | None = None,
+        asked: TableQuery | None = None,
     ) -> None:
         self.scores, self.originals, self.reviewer_type = scores, originals, reviewer_type
         self.comparison = comparison or compare(scores)
@@ -134,7 +134,7 @@ class Shown(TableSource):
         return marks_by_candidate(self.originals, reviewer_type=self.reviewer_type, among=self.reviews)
 
     @cached_property
-    def said_labels(self) -> dict[int, list[Measure]]:
+    def label_scores(self) -> dict[int, list[Measure]]:
         return label_columns(self.originals)
 
     @cached_property

@@ -1,4 +1,4 @@
-"""Where the difference of two candidates turns round inside the values of a metadata field."""
+"""Simpson's paradox check: where two candidates' difference turns round inside values of a metadata field."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import groupby
@@ -12,17 +12,17 @@ from evalapp.analysis.scores import CampaignScores
 from evalapp.campaigns.models import CampaignCandidate
 from evalapp.rubrics.models import Criterion
 from evalapp.stats.ratings import Ratings
-from evalapp.stats.strata import LEAST_ITEMS, Reversal, Stratified, reversals, sides_of, stratify
+from evalapp.stats.strata import LEAST_ITEMS, Paradox, Stratified, paradoxes, sides_of, stratify
 
-# A field with more values is a name or a number; its strata would be single items.
+# A field with more values is a name or a number; its subgroups would be single items.
 MOST_STRATA = 12
 # So many are read; a page folds the others, and a report counts them.
 MOST_TOLD = 5
 _MOST_NAMED = 3
 
 
-class FoundReversal(NamedTuple):
-    """``higher`` has the higher mean overall; inside the telling strata ``lower`` has. ``alike`` are other fields that
+class FoundParadox(NamedTuple):
+    """``higher`` has the higher mean overall; inside the telling subgroups ``lower`` has. ``alike`` are other fields that
     divide the items just as ``field`` does.
     """
 
@@ -30,31 +30,31 @@ class FoundReversal(NamedTuple):
     higher: CampaignCandidate
     lower: CampaignCandidate
     field: str
-    reversal: Reversal
+    paradox: Paradox
     alike: tuple[str, ...] = ()
 
     @property
     def overall(self) -> float:
-        return abs(self.reversal.stratified.overall)
+        return abs(self.paradox.stratified.overall)
 
     @property
     def query(self) -> str:
-        """The filter of the surest stratum, as a part of an address."""
+        """The filter of the surest subgroup, as a part of an address."""
         chosen = [("candidates", candidate.pk) for candidate in (self.higher, self.lower)]
-        return urlencode([*chosen, (FIELD + self.field, self.reversal.telling[0].name)])
+        return urlencode([*chosen, (FIELD + self.field, self.paradox.telling[0].name)])
 
     @property
     def sentence(self) -> str:
         """What is found, with its numbers."""
-        stratified, telling = self.reversal.stratified, self.reversal.telling
+        stratified, telling = self.paradox.stratified, self.paradox.telling
         higher, lower = (each.model_version.label for each in (self.higher, self.lower))
         name = self._criterion_in_words
         whole = f"{name}: overall {higher} is {self.overall:.2f} above {lower} ({stratified.items} items)"
         inside = ", ".join(
             f"{each.name} {abs(each.difference):.2f} below ({each.items} items)" for each in telling
         )
-        if self.reversal.kind == "stratum":
-            p = self.reversal.adjusted_p or 0.0
+        if self.paradox.kind == "subgroup":
+            p = self.paradox.adjusted_p or 0.0
             sure = "p < 0.001" if p < 0.001 else f"p = {p:.3f}"
             where = (
                 f"for no {self.field}"
@@ -62,7 +62,7 @@ class FoundReversal(NamedTuple):
                 else f"not for every {self.field}"
             )
             return f"{whole}, but {where}: {inside}; {sure} for these reviewers, after Holm’s adjustment."
-        if self.reversal.kind == "all":
+        if self.paradox.kind == "all":
             return (
                 f"{whole}, but it is below for every {self.field} with {LEAST_ITEMS} items or more: {inside}. "
                 f"The two were rated on different mixes of {self.field}, which makes the overall difference."
@@ -87,16 +87,16 @@ class Inside(NamedTuple):
 
     field: str
     alike: tuple[str, ...]
-    found: list[FoundReversal]
+    found: list[FoundParadox]
 
 
-class Reversals(NamedTuple):
-    """``found`` goes by fields, that of the surest first. ``fields`` were looked at; ``reason`` says why none was,
-    where none was. ``left_out`` are values of these, and other fields, with too few items to look at;
+class SimpsonCheck(NamedTuple):
+    """``found`` goes by fields, that of the surest first. ``fields`` were tested; ``reason`` says why none was,
+    where none was. ``left_out`` are values of these, and other fields, with too few items to test;
     ``of_candidates`` fields that tell of an answer and not of its item.
     """
 
-    found: list[FoundReversal]
+    found: list[FoundParadox]
     fields: list[str]
     reason: str
     left_out: tuple[str, ...] = ()
@@ -118,61 +118,61 @@ class Reversals(NamedTuple):
 
     @property
     def notes(self) -> str:
-        """What was not looked at, and why; nothing where all was."""
+        """What was not tested, and why; nothing where all was."""
         told = []
         if self.left_out:
-            told.append(f"Too few items to look at: {', '.join(self.left_out)}.")
+            told.append(f"Too few items to test: {', '.join(self.left_out)}.")
         if self.of_candidates:
             names = [*self.of_candidates[:_MOST_NAMED]]
             if len(self.of_candidates) > len(names):
                 names.append(f"{len(self.of_candidates) - len(names)} more")
             told.append(
-                f"Not looked at, because named after a candidate, so that they tell of its answer: {', '.join(names)}."
+                f"Not tested, because named after a candidate, so that they tell of its answer: {', '.join(names)}."
             )
         return " ".join(told)
 
 
-def _by_field(found: Iterable[FoundReversal]) -> list[Inside]:
+def _by_field(found: Iterable[FoundParadox]) -> list[Inside]:
     return [
         Inside(field, alike, list(inside))
         for (field, alike), inside in groupby(found, lambda each: (each.field, each.alike))
     ]
 
 
-def find_reversals(scores: CampaignScores) -> Reversals:
+def check_simpson(scores: CampaignScores) -> SimpsonCheck:
     """Every pair of candidates on every criterion and the total, inside every field of few values.
 
     Fields that divide the items alike are one. A field whose path names a candidate is left out: it tells of that
     candidate's answer, or of what was said of it, and inside strata made of what came out any difference turns.
     """
     if len(scores.candidates) < 2 or not scores.answers:
-        return Reversals([], [], "there are no two candidates with scores")
+        return SimpsonCheck([], [], "there are no two candidates with scores")
     few = [each.name for each in example_fields(scores.campaign) if 2 <= each.distinct <= MOST_STRATA]
     of_candidates = tuple(name for name in few if _names_candidate(name, scores.candidates))
     names = [name for name in few if name not in of_candidates]
     if not names:
         reason = f"no {'other ' if of_candidates else ''}field of the examples has 2 to {MOST_STRATA} values"
-        return Reversals([], [], reason, (), of_candidates)
+        return SimpsonCheck([], [], reason, (), of_candidates)
     strata = values_by_item(scores.campaign, names)
     alike = _alike(strata)
     family = _stratified(scores, {name: strata[name] for name in alike})
-    looked_at = [name for name in alike if any(key[-1] == name for key in family)]
-    if not looked_at:
+    tested = [name for name in alike if any(key[-1] == name for key in family)]
+    if not tested:
         reason = f"no field has two values with {LEAST_ITEMS} items or more of two candidates"
-        return Reversals([], [], reason, tuple(names), of_candidates)
-    told = reversals(family)
+        return SimpsonCheck([], [], reason, tuple(names), of_candidates)
+    told = paradoxes(family)
     surest: dict[str, float] = {}
-    for key, reversal in told.items():
-        p = reversal.adjusted_p or 0.0
+    for key, paradox in told.items():
+        p = paradox.adjusted_p or 0.0
         surest[key[-1]] = min(p, surest.get(key[-1], p))
     found = [
-        _found(scores, key, reversal, alike[key[-1]])
-        for key, reversal in sorted(
+        _found(scores, key, paradox, alike[key[-1]])
+        for key, paradox in sorted(
             told.items(), key=lambda each: (surest[each[0][-1]], each[0][-1], each[1].adjusted_p or 0.0)
         )
     ]
-    looked_at = [each for name in looked_at for each in (name, *alike[name])]
-    return Reversals(found, looked_at, "", _left_out(family, list(alike)), of_candidates)
+    tested = [each for name in tested for each in (name, *alike[name])]
+    return SimpsonCheck(found, tested, "", _left_out(family, list(alike)), of_candidates)
 
 
 def _names_candidate(field: str, candidates: Iterable[CampaignCandidate]) -> bool:
@@ -201,15 +201,15 @@ def _alike(strata: Mapping[str, Mapping[int, str]]) -> dict[str, tuple[str, ...]
 
 
 def _left_out(family: Mapping["_Key", Stratified], names: Sequence[str]) -> tuple[str, ...]:
-    """What nobody looked at in some comparison for want of items."""
+    """What was not tested for some pair of candidates for want of items."""
     left_out: dict[str, set[str]] = {name: set() for name in names}
     for (*_, name), stratified in family.items():
         left_out[name].update(stratified.left_out)
-    looked_at = {key[-1] for key in family}
+    tested = {key[-1] for key in family}
     return tuple(
         each
         for name, values in left_out.items()
-        for each in ([name] if name not in looked_at else [f"{name} {value}" for value in sorted(values)])
+        for each in ([name] if name not in tested else [f"{name} {value}" for value in sorted(values)])
     )
 
 
@@ -239,8 +239,8 @@ def _stratified(scores: CampaignScores, strata: Mapping[str, Mapping[int, str]])
     return family
 
 
-def _found(scores: CampaignScores, key: _Key, reversal: Reversal, alike: tuple[str, ...]) -> FoundReversal:
+def _found(scores: CampaignScores, key: _Key, paradox: Paradox, alike: tuple[str, ...]) -> FoundParadox:
     place, one, other, name = key
     pair = (scores.candidates[one], scores.candidates[other])
-    higher, lower = pair if reversal.stratified.overall > 0 else pair[::-1]
-    return FoundReversal(_criteria(scores)[place], higher, lower, name, reversal, alike)
+    higher, lower = pair if paradox.stratified.overall > 0 else pair[::-1]
+    return FoundParadox(_criteria(scores)[place], higher, lower, name, paradox, alike)
