@@ -5,7 +5,8 @@
 Each campaign is on a server of its own, filled by SQL; the two are measured in turn. Two figures each:
 what the database takes for one "next" (all its statements, one client), and the whole request through
 gunicorn with 8 clients as the page's script works. A round is 144 reviews, because the small campaign has
-200 assignments left; what it did is taken back afterwards. Figure to reach: the large at most 1.5 × the small.
+200 assignments left; what it did is taken back afterwards. Figure to reach: the large at most 1.5 × the
+small.
 """
 
 import argparse
@@ -26,7 +27,8 @@ CLIENTS = 8
 EACH, LOOKS = 18, 200
 SIDES = ("small", "large")
 
-# What `prepare` made of one row is made again for the others, so that the campaign's own launch does the rest.
+# What `prepare` made of one row is made again for the others, so that the campaign's own launch does the
+# rest.
 _EXAMPLES = """
 INSERT INTO evalapp_example (version_id, row_number, split, messages, "references", label, context, metadata,
                              group_key, prompt_hash, content_hash, provenance, pairs, rated)
@@ -47,19 +49,22 @@ UPDATE evalapp_assignment p SET state = 'submitted', open_slots = '{}', reviews_
 WHERE p.campaign_id = %(campaign)s AND p.rank <= %(until)s
 """
 _FREE = """
-UPDATE evalapp_assignment SET state = 'available', reviewer_id = NULL, lease_expires_at = NULL, open_slots = '{0}',
+UPDATE evalapp_assignment SET state = 'available', reviewer_id = NULL, lease_expires_at = NULL, open_slots =
+    '{0}',
     reviews_done = 0
 WHERE campaign_id = %(campaign)s AND rank > %(until)s AND state <> 'available'
 """
 _REVIEWS = """
-INSERT INTO evalapp_review (campaign_id, assignment_id, item_output_id, reviewer_id, client_id, body_hash, revision,
+INSERT INTO evalapp_review (campaign_id, assignment_id, item_output_id, reviewer_id, client_id, body_hash,
+    revision,
                             comment, seconds_active, is_simulated, submitted_at, created_at)
 SELECT p.campaign_id, p.id, p.outputs_order[1], p.reviewer_id, gen_random_uuid(), '', 1, '', 20, false,
        now() - interval '1 day', now() - interval '1 day'
 FROM evalapp_assignment p WHERE p.campaign_id = %(campaign)s AND p.state = 'submitted' ORDER BY p.rank
 """
 _SEATS = """
-UPDATE evalapp_campaignreviewer r SET cursor = %(until)s, recent_items = '{}', seconds_active = 20 * done.n, reviews_done = done.n
+UPDATE evalapp_campaignreviewer r SET cursor = %(until)s, recent_items = '{}', seconds_active = 20 * done.n,
+    reviews_done = done.n
 FROM (SELECT reviewer_id, count(*) AS n FROM evalapp_assignment
       WHERE campaign_id = %(campaign)s AND state = 'submitted' GROUP BY reviewer_id) done
 WHERE r.campaign_id = %(campaign)s AND r.user_id = done.reviewer_id
@@ -98,13 +103,15 @@ def main() -> None:
         database = {side.name: Medians(side.rounds) for side in sides}
     ratios = {
         **{
-            f"next in the database, {what}": database["large"](f"next_{what}")
-            / database["small"](f"next_{what}")
+            f"next in the database, {what}": (
+                database["large"](f"next_{what}") / database["small"](f"next_{what}")
+            )
             for what in ("median", "p95")
         },
         **{
-            f"{kind}, whole request, {what}": whole["large"](f"{kind}_{what}")
-            / whole["small"](f"{kind}_{what}")
+            f"{kind}, whole request, {what}": (
+                whole["large"](f"{kind}_{what}") / whole["small"](f"{kind}_{what}")
+            )
             for kind in ("next", "submit")
             for what in ("median", "p95")
         },

@@ -2,12 +2,12 @@
 
     python -m bench.dashboard [--ratings 1000000] [--looks 40] [--without-job] [--all-pages]
 
-Fills a campaign by SQL: three candidates, three reviewers an item out of thirty, five criteria, two metrics; the
-counts that pages read are kept by the database meanwhile, as ever. Then the page is asked for through gunicorn,
-before and after a job has computed what counts cannot tell, and everything is counted anew. Figures to reach:
-the whole request 50 ms at 1,000,000 ratings and 100 ms at 10,000,000 (median), and not one count that differs.
-With --all-pages also how long the jobs of agreement and of metrics take with how much memory, and the requests for
-their pages, a copied table and lists of cases; nothing is wanted of those.
+Fills a campaign by SQL: three candidates, three reviewers an item out of thirty, five criteria, two metrics;
+the counts that pages read are kept by the database meanwhile, as ever. Then the page is asked for through
+gunicorn, before and after a job has computed what counts cannot tell, and everything is counted anew. Figures
+to reach: the whole request 50 ms at 1,000,000 ratings and 100 ms at 10,000,000 (median), and not one count
+that differs. With --all-pages also how long the jobs of agreement and of metrics take with how much memory,
+and the requests for their pages, a copied table and lists of cases; nothing is wanted of those.
 """
 
 import argparse
@@ -45,7 +45,8 @@ UPDATE evalapp_assignment SET state = 'submitted', open_slots = '{}', reviews_do
 WHERE campaign_id = %(campaign)s
 """
 _REVIEWS = """
-INSERT INTO evalapp_review (campaign_id, assignment_id, item_output_id, reviewer_id, client_id, body_hash, revision,
+INSERT INTO evalapp_review (campaign_id, assignment_id, item_output_id, reviewer_id, client_id, body_hash,
+    revision,
                             comment, seconds_active, is_simulated, submitted_at, created_at)
 SELECT p.campaign_id, p.id, output, p.reviewer_id, gen_random_uuid(), '', 1, '', 20, false, now(), now()
 FROM evalapp_assignment p, unnest(p.outputs_order) AS output
@@ -138,8 +139,8 @@ def computed(campaign: Any, kind: str) -> None:
     job.refresh_from_db()
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     print(
-        f"the job of {kind} took {time.monotonic() - began:.0f} s, {time.process_time() - worked:.0f} s of them at work: {job.get_state_display()} {job.error}; "
-        f"peak memory so far {peak:,.0f} MB",
+        f"the job of {kind} took {time.monotonic() - began:.0f} s, {time.process_time() - worked:.0f} s of"
+        f" them at work: {job.get_state_display()} {job.error}; peak memory so far {peak:,.0f} MB",
         flush=True,
     )
 
@@ -147,7 +148,7 @@ def computed(campaign: Any, kind: str) -> None:
 def look_at_other_pages(campaign: Any, address: str, cookie: str) -> None:
     computed(campaign, "agreement")
     computed(campaign, "metrics")
-    (first, *_) = campaign.items.order_by("pk").values_list("pk", flat=True)[:1]
+    first, *_ = campaign.items.order_by("pk").values_list("pk", flat=True)[:1]
     pages = {
         "agreement": ("agreement/", "no review has come in since"),
         "metrics and people": ("metrics/", "no review has come in since"),

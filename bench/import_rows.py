@@ -43,7 +43,8 @@ def measure(rows: int, home: Path) -> None:
     median, bare = statistics.median(imports), statistics.median(copies)
     print(f"rows {rows:,} of {file.stat().st_size / rows:.0f} bytes, median of {ROUNDS}")
     print(
-        f"import {median:.2f} s = {rows / median:,.0f} rows/s (each: {', '.join(f'{s:.2f}' for s in imports)})"
+        f"import {median:.2f} s = {rows / median:,.0f} rows/s (each:"
+        f" {', '.join(f'{s:.2f}' for s in imports)})"
     )
     print(f"peak memory {peak:.0f} MB")
     print(f"ratio to a bare COPY of the same rows: {median / bare:.1f} (bare {bare:.2f} s)")

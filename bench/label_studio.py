@@ -3,9 +3,9 @@
     python -m bench.label_studio FOLDER --set-up      once: installs the peer (about 1 GB), some minutes
     python -m bench.label_studio FOLDER [--rounds 5] [--seconds 20] [--clients 8] [--tasks 10000]
 
-The peer: label-studio 1.23.2 with gunicorn (2 processes of 4 threads) in a virtual environment of its own, on a
-durable PostgreSQL of the same binaries and settings as ours, reached like ours by a socket; a project with two
-ratings, a choice and a text, overlap 3, and tasks of about 190 words. A review there is GET
+The peer: label-studio 1.23.2 with gunicorn (2 processes of 4 threads) in a virtual environment of its own, on
+a durable PostgreSQL of the same binaries and settings as ours, reached like ours by a socket; a project with
+two ratings, a choice and a text, overlap 3, and tasks of about 190 words. A review there is GET
 /api/projects/N/next and POST /api/tasks/N/annotations/ with a token, which is less than its page asks for.
 Ours: what our page's script asks for (`bench.review_flow`, *script*), with sessions and CSRF: one request,
 which submits and brings the content after the next. Its seconds are compared with each of the peer's two.
@@ -59,7 +59,10 @@ import json, sys
 from organizations.models import Organization
 from rest_framework.authtoken.models import Token
 from users.models import User
-people = [User.objects.create_user(f"reviewer{n}@bench.example", password=sys.argv[1]) for n in range(int(sys.argv[2]))]
+people = [
+    User.objects.create_user(f"reviewer{n}@bench.example", password=sys.argv[1])
+    for n in range(int(sys.argv[2]))
+]
 organization = Organization.create_organization(created_by=people[0], title="Bench")
 for person in people:
     if person != people[0]:
@@ -90,7 +93,8 @@ def main() -> None:
         (serve_peer if options.side == "peer" else serve_ours)(options)
     elif not _python(options.folder).exists():
         print(
-            f"Skipped: Label Studio is not installed in {options.folder}. Install it with --set-up (about 1 GB)."
+            f"Skipped: Label Studio is not installed in {options.folder}. Install it with --set-up (about 1"
+            " GB)."
         )
     else:
         sys.exit(0 if compare(options) else 1)
@@ -115,7 +119,8 @@ def compare(options: argparse.Namespace) -> bool:
     rate = ours.median("rate") / peer.median("rate")
     shares = {kind: ours.median(f"{kind}_p95") / peer.median(f"{kind}_p95") for kind in ("next", "submit")}
     print(
-        f"medians of {options.rounds} rounds, {options.clients} clients, {options.tasks:,} tasks; ours / peer:"
+        f"medians of {options.rounds} rounds, {options.clients} clients, {options.tasks:,} tasks; ours /"
+        " peer:"
     )
     for name, unit in (
         ("rate", "reviews/s"),

@@ -3,8 +3,9 @@
     python -m bench.review_flow [--clients 8] [--items 10000] [--seconds 20]
 
 Two runs on the same server, one after the other: *pages* opens the next page and then submits, as
-without a script; *script* works as the page's script does: the answer to a submission brings the next content ahead, so that
-a review is one request. A review of *pages* is one of each. Figures to reach with 8 clients: 100 reviews/s, p95 of each request 100 ms.
+without a script; *script* works as the page's script does: the answer to a submission brings the next content
+ahead, so that a review is one request. A review of *pages* is one of each. Figures to reach with 8 clients:
+100 reviews/s, p95 of each request 100 ms.
 """
 
 import argparse
@@ -50,8 +51,8 @@ def main() -> None:
 def installation(port: int) -> Iterator[Path]:
     """A home of its own with its database and broker, durable, and this process set up for it.
 
-    Where BENCH_DATABASE_TEMPLATE names a database (by its URL: migrated, empty, used by nobody), a copy of it and the
-    broker at REDIS_URL take the place of both, in no time and with no figure that means anything.
+    Where BENCH_DATABASE_TEMPLATE names a database (by its URL: migrated, empty, used by nobody), a copy of it
+    and the broker at REDIS_URL take the place of both, in no time and with no figure that means anything.
     """
     home = Path(tempfile.mkdtemp(prefix="evalapp-bench-", dir="/tmp"))
     os.environ["EVALAPP_HOME"] = str(home)

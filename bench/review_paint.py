@@ -3,8 +3,8 @@
     python -m bench.review_paint [--reviews 100]
 
 The time runs from the key that submits (the browser's own time stamp of it) to the first frame after the one
-that shows the next answer. The server is gunicorn with a durable PostgreSQL; the reviewer waits until the next
-answer has been fetched, which takes less than reading one. Figure to reach: p95 100 ms.
+that shows the next answer. The server is gunicorn with a durable PostgreSQL; the reviewer waits until the
+next answer has been fetched, which takes less than reading one. Figure to reach: p95 100 ms.
 """
 
 import argparse
@@ -28,7 +28,8 @@ _WATCH = """() => {
         const words = document.querySelector("[data-answer]").textContent;
         const note = () => window.painted.push(performance.now() - began);
         const look = () => {
-            const isNext = location.pathname !== at && document.querySelector("[data-answer]").textContent !== words;
+            const isNext = location.pathname !== at
+              && document.querySelector("[data-answer]").textContent !== words;
             if (!isNext) return requestAnimationFrame(look);
             requestAnimationFrame(() => {
                 const channel = new MessageChannel();

@@ -92,8 +92,8 @@ def main() -> int:
         print(f"round {round_number}: rouge-score {slow:.3f} s, ours {quick:.4f} s, ratio {slow / quick:.0f}")
     ratio = statistics.median(ratios)
     print(
-        f"{options.pairs} pairs of {options.words} words, {options.threads} thread(s): median ratio {ratio:.0f} "
-        f"(at least {LEAST_RATIO:.0f}), unequal scores {unequal}"
+        f"{options.pairs} pairs of {options.words} words, {options.threads} thread(s): median ratio"
+        f" {ratio:.0f} (at least {LEAST_RATIO:.0f}), unequal scores {unequal}"
     )
     pace = seconds(lambda: scorer.corpus(rows)) / options.pairs * 100_000
     print(

@@ -1,7 +1,7 @@
 """Two servers that are measured in turn, each in a process of its own.
 
-A side is a module that calls `serve_side` with what it can do; it waits at its standard input for "go SECONDS"
-and answers with one line of figures. So both are up all the time, and only one is under load.
+A side is a module that calls `serve_side` with what it can do; it waits at its standard input for "go
+SECONDS" and answers with one line of figures. So both are up all the time, and only one is under load.
 """
 
 import json

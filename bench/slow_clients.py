@@ -2,10 +2,10 @@
 
     python -m bench.slow_clients [--clients 200] [--seconds 10]
 
-Four crowds, one after the other, none of them signed in: *headers* sends its request a byte at a time, *body* sends a
-form so, *reading* takes a long answer a few bytes at a time, *idle* keeps its connection after an answer. A client that is
-cut off comes back at once. Meanwhile `/healthz` is asked again and again, each time on a new connection. Figure to reach
-beside 200 clients: p95 of the answer 200 ms.
+Four crowds, one after the other, none of them signed in: *headers* sends its request a byte at a time, *body*
+sends a form so, *reading* takes a long answer a few bytes at a time, *idle* keeps its connection after an
+answer. A client that is cut off comes back at once. Meanwhile `/healthz` is asked again and again, each time
+on a new connection. Figure to reach beside 200 clients: p95 of the answer 200 ms.
 """
 
 import argparse
@@ -49,7 +49,8 @@ def measure(port: int, clients: int, seconds: float) -> bool:
         median = 1000 * times[len(times) // 2] if times else float("inf")
         beside = f"{people.came} connections of {clients} clients, {name}" if name else "nobody"
         print(
-            f"beside {beside}: {len(times)} answers, {unanswered} without, median {median:.1f} ms, p95 {p95:.1f} ms"
+            f"beside {beside}: {len(times)} answers, {unanswered} without, median {median:.1f} ms, p95"
+            f" {p95:.1f} ms"
         )
         good &= p95 <= REACH_MS
     return good
@@ -79,7 +80,9 @@ def ask_health(port: int, seconds: float) -> tuple[list[float], int]:
 
 
 class Crowd:
-    """Slow clients of one kind, in an event loop on a thread of their own; `came` counts their connections."""
+    """Slow clients of one kind, in an event loop on a thread of their own; `came` counts
+    their connections.
+    """
 
     def __init__(self, port: int, kind: str, size: int) -> None:
         self.came = 0

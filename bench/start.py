@@ -46,8 +46,8 @@ def main() -> int:
         print(f"first {firsts[-1]:.1f} s, next {nexts[-1]:.1f} s, web {memories[-1]:.0f} MB", flush=True)
     first, again, memory = map(statistics.median, (firsts, nexts, memories))
     print(
-        f"medians of {options.rounds}: first page {first:.1f} s (at most {FIRST_SECONDS:.0f}), "
-        f"next time {again:.1f} s (at most {NEXT_SECONDS:.0f}), web {memory:.0f} MB (at most {WEB_MEGABYTES:.0f})"
+        f"medians of {options.rounds}: first page {first:.1f} s (at most {FIRST_SECONDS:.0f}), next time"
+        f" {again:.1f} s (at most {NEXT_SECONDS:.0f}), web {memory:.0f} MB (at most {WEB_MEGABYTES:.0f})"
     )
     return 0 if first <= FIRST_SECONDS and again <= NEXT_SECONDS and memory <= WEB_MEGABYTES else 1
 

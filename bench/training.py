@@ -2,10 +2,11 @@
 
     python -m bench.training [--base FOLDER] [--objective sft] [--rounds 5] [--steps 24] [--batch 4]
 
-Both train LoRA on the same rows of the small real model, in processes of their own, with the same batch, number
-format, threads, environment, checkpoints and a log of every step. Counted are tokens a second between the log of the first step,
-which warms up, and of the last; the whole process, with reading, encoding, checks and publishing, is told beside it.
-Exits 1 when the median of the rounds' ratios is below 0.95. Skipped where the models' packages are not installed.
+Both train LoRA on the same rows of the small real model, in processes of their own, with the same batch,
+number format, threads, environment, checkpoints and a log of every step. Counted are tokens a second between
+the log of the first step, which warms up, and of the last; the whole process, with reading, encoding, checks
+and publishing, is told beside it. Exits 1 when the median of the rounds' ratios is below 0.95. Skipped where
+the models' packages are not installed.
 """
 
 import argparse
@@ -50,8 +51,8 @@ def main() -> int:
     if find_spec("trl") is None:
         print("The models' packages are not installed here, so there is nothing to compare: skipped.")
         return 0
-    # As our program sets it. Threads that spin while they wait take a shared machine's cores from each other, and the
-    # bare loop would be measured at a quarter of its pace.
+    # As our program sets it. Threads that spin while they wait take a shared machine's cores from each other,
+    # and the bare loop would be measured at a quarter of its pace.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     work = Path(tempfile.mkdtemp(prefix="evalapp-bench-", dir="/tmp"))
     try:
@@ -69,8 +70,9 @@ def main() -> int:
         for field in (0, 1)
     )
     print(
-        f"{options.objective}, {options.steps} steps of {options.batch} rows, medians of {options.rounds} rounds: "
-        f"{ratio:.3f} of bare TRL's tokens/s (at least {LEAST_RATIO}); the whole process takes {whole:.2f} of its time"
+        f"{options.objective}, {options.steps} steps of {options.batch} rows, medians of {options.rounds}"
+        f" rounds: {ratio:.3f} of bare TRL's tokens/s (at least {LEAST_RATIO}); the whole process takes"
+        f" {whole:.2f} of its time"
     )
     return 0 if ratio >= LEAST_RATIO else 1
 

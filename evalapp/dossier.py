@@ -4,13 +4,14 @@
 
 The file is JSON Lines. Each line is a record ``{"number", "kind", "previous", "body", "hash"}``; ``previous``
 is the hash of the record before it, and ``hash`` covers the four others. Records also vouch for each other:
-the evaluation names the hashes of the gate, the data, the candidates and all reviews, the decision that of the
-evaluation, and the last record counts the others; what two of them say, they have to say alike, and the states of
-the conditions must be such as the scores allow. The hash of the last record is the seal, which the decision's page
-shows: give it by ``--seal``, and not even a chain made anew passes. Without it the file is unsealed: whoever holds it
-could have rewritten it.
+the evaluation names the hashes of the gate, the data, the candidates and all reviews, the decision that of
+the evaluation, and the last record counts the others; what two of them say, they have to say alike, and the
+states of the conditions must be such as the scores allow. The hash of the last record is the seal, which the
+decision's page shows: give it by ``--seal``, and not even a chain made anew passes. Without it the file is
+unsealed: whoever holds it could have rewritten it.
 
-The check needs Python alone: neither Django nor a database, so that this file can be handed over with a dossier.
+The check needs Python alone: neither Django nor a database, so that this file can be handed over with a
+dossier.
 """
 
 import argparse
@@ -244,7 +245,8 @@ class _Entered:
         for name, found in (("reviews", self.reviews), ("items", self.items), ("reviewers", self.reviewers)):
             if evaluation.get(name) != len(found):
                 raise BrokenError(
-                    f"it counts {_quoted(evaluation.get(name))} {name}, and the records before it hold {len(found)}"
+                    f"it counts {_quoted(evaluation.get(name))} {name}, and the records before it hold"
+                    f" {len(found)}"
                 )
         if evaluation["candidate_reviews"] > len(self.reviews):
             raise BrokenError("it counts more reviews of its candidate than there are")
@@ -270,7 +272,9 @@ def _require_of_its_gate(evaluation: Record, gate: Record) -> None:
 
 
 def _require_concluded(evaluation: Record) -> None:
-    """The verdict follows from what became of the conditions; one that is undecided at the last evaluation counts as failed."""
+    """The verdict follows from what became of the conditions; one that is undecided at the last evaluation
+    counts as failed.
+    """
     verdict, share = evaluation.get("verdict"), evaluation.get("share")
     if verdict not in VERDICTS:
         raise BrokenError(f"there is no verdict “{_quoted(verdict)}”")
@@ -288,9 +292,9 @@ def _require_concluded(evaluation: Record) -> None:
 
 
 def _require_states(evaluation: Record, scored: list[Record]) -> None:
-    """A condition's state must be one that the scores allow: bounds lie around an estimate, so that what holds is
-    reached by the estimate and what failed is not. Conditions on totals and failing levels need the rubric, which a
-    dossier does not hold.
+    """A condition's state must be one that the scores allow: bounds lie around an estimate, so that what
+    holds is reached by the estimate and what failed is not. Conditions on totals and failing levels need the
+    rubric, which a dossier does not hold.
     """
     label = _the_one(evaluation, "candidate").get("label")
     champions = [each.get("label") for each in evaluation["candidates"] if each.get("role") == "champion"]
@@ -312,8 +316,8 @@ def _require_states(evaluation: Record, scored: list[Record]) -> None:
 def _estimates(
     condition: Record, scored: list[Record], label: str, champion: str = ""
 ) -> tuple[list[float], bool]:
-    """What the scores come to, over items and over reviews (a condition may rest on either), and whether more of it is
-    wanted; none where they say nothing of the condition.
+    """What the scores come to, over items and over reviews (a condition may rest on either), and whether more
+    of it is wanted; none where they say nothing of the condition.
     """
     kind, key = condition.get("kind"), condition.get("criterion")
     own = [each for each in scored if each.get("candidate") == label]
@@ -358,7 +362,9 @@ def _the_one(evaluation: Record, role: str) -> Record:
 
 
 def _quoted(value: object) -> str:
-    """As it can be shown in a sentence: no line ends, nothing that a terminal obeys, not longer than a line."""
+    """As it can be shown in a sentence: no line ends, nothing that a terminal obeys, not
+    longer than a line.
+    """
     shown = "".join(each if each.isprintable() else "�" for each in str(value)[: _LONGEST_QUOTE + 1])
     return shown if len(shown) <= _LONGEST_QUOTE else f"{shown[:_LONGEST_QUOTE]}…"
 
@@ -383,8 +389,9 @@ def check(lines: Iterable[str], *, seal: str = "") -> Checked:
         return Checked(f"Record {reader.number + 1}: the dossier ends before its seal; records are missing.")
     if seal and reader.previous != seal.strip().lower():
         return Checked(
-            f"Record {reader.number} (seal): its hash is {reader.previous}, not the seal that you gave. "
-            "The chain holds in itself: either the seal was mistyped or is another file's, or the chain was made anew."
+            f"Record {reader.number} (seal): its hash is {reader.previous}, not the seal that you gave. The"
+            " chain holds in itself: either the seal was mistyped or is another file's, or the chain was"
+            " made anew."
         )
     return Checked("", reader.number, reader.count, reader.previous, reader.told)
 
@@ -401,8 +408,8 @@ def _no_number(name: str) -> None:
 
 
 def main(arguments: list[str]) -> int:
-    """0: the chain holds and ends in the given seal. 1: it does not hold, and where. 2: there is no such file.
-    3: unsealed: it holds in itself, and nothing was given to compare it with.
+    """0: the chain holds and ends in the given seal. 1: it does not hold, and where. 2: there is no such
+    file. 3: unsealed: it holds in itself, and nothing was given to compare it with.
     """
     parser = argparse.ArgumentParser(
         prog="python -m evalapp.dossier", description="Check a decision's dossier without any server."

@@ -40,7 +40,7 @@ LONGEST_SOCKET_PATH = 100
 SECRET_KEY_CHARACTERS = 64
 SHORTEST_SECRET_KEY = 32
 
-# Per process; a web process has four threads that work and eight that may wait for a slow client, a worker one.
+# Per process: a web process has four threads at work and eight that wait for slow clients, a worker has one.
 POOL_SIZE = 14
 CONNECT_TIMEOUT_SECONDS = 5
 RECONNECT_SECONDS = 4
@@ -363,7 +363,7 @@ def _passwords(read: _Reader, sign_on: SignOnSettings | None) -> bool:
     allowed = read.one("EVALAPP_PASSWORDS", _truth, True)
     if not allowed and sign_on is None:
         raise EnvironmentProblem(
-            "EVALAPP_PASSWORDS=off without EVALAPP_OIDC_ISSUER: nobody could sign in. Set the issuer, or leave passwords on."
+            "EVALAPP_PASSWORDS=off without EVALAPP_OIDC_ISSUER: nobody could sign in. Set the issuer."
         )
     return allowed
 

@@ -8,7 +8,9 @@ _PORTS = {"smtp": 587, "smtps": 465, "smtp+plain": 25}
 
 @dataclass(frozen=True)
 class MailSettings:
-    """A mail server and whom its mail is from. ``starts_tls``: encrypted after a greeting; ``is_tls``: at once."""
+    """A mail server and whom its mail is from. ``starts_tls``: encrypted after a greeting; ``is_tls``: at
+    once.
+    """
 
     host: str
     port: int

@@ -26,7 +26,9 @@ def issuer_in(text: str) -> str:
 
 
 def secret_in(text: str) -> str:
-    """The client's secret out of the file of this path. Raises ValueError for one that is missing, empty or open."""
+    """The client's secret out of the file of this path. Raises ValueError for one that is missing, empty or
+    open.
+    """
     path = Path(text).expanduser().absolute()
     try:
         mode = path.stat().st_mode

@@ -104,8 +104,8 @@ class Measure:
 def one_reason(measures: Iterable[Measure | None], *, but: Collection[str] = ()) -> str:
     """Why all of them are undefined, where they have one reason, so that it can be said once; "" otherwise.
 
-    Reasons in ``but`` are not asked: "no order" of one measure is not why the others are undefined. None, which has
-    no meaning there, is not asked either.
+    Reasons in ``but`` are not asked: "no order" of one measure is not why the others are undefined. None,
+    which has no meaning there, is not asked either.
     """
     asked = [each for each in measures if each is not None and each.reason not in but]
     reasons = {each.reason for each in asked}

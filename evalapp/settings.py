@@ -229,7 +229,8 @@ ARTIFACTS_FOLDER = HOME / "artifacts"
 ARTIFACT_STORE = ENVIRONMENT.machines.store
 RAY = ENVIRONMENT.machines.ray
 BUNDLED_MODEL_FOLDER = HOME / "models" / "SmolLM2-135M-Instruct"
-# Models come from this hub into this folder; the token is the program's that downloads, and stands nowhere else.
+# Models come from this hub into this folder; the token is the program's that downloads, and stands nowhere
+# else.
 HUB_FOLDER = HOME / "models" / "hub"
 HUB_URL = ENVIRONMENT.hub_url
 HUB_TOKEN = ENVIRONMENT.hub_token
@@ -243,7 +244,8 @@ JOB_MAX_LOST_ATTEMPTS = 3
 JOB_RING_AGAIN_SECONDS = (15, 120)
 # A machine that lacks a job's base leaves the job to others, and looks again after so long.
 JOB_LOOK_AGAIN_SECONDS = 600
-# What waits for servers of others, perhaps for long; one more at a time would keep imports and exports waiting.
+# What waits for servers of others, perhaps for long; one more at a time would keep imports and exports
+# waiting.
 PATIENT_TASKS = {
     "evalapp.runs.tasks.carry_out_asking",
     "evalapp.artifacts.tasks.import_from_hub",

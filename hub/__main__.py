@@ -19,10 +19,11 @@ class Hub:
 
 
 def main(arguments: list[str]) -> int:
-    # Read when the library is imported. Its fast transfers would go past the guard; the rest would leave files of
-    # its own outside the run directory.
+    # Read when the library is imported. Its fast transfers would go past the guard; the rest would leave
+    # files of its own outside the run directory.
     os.environ.update(
-        {"HF_HUB_OFFLINE": "0", "HF_HUB_DISABLE_TELEMETRY": "1", "HF_HUB_DISABLE_XET": "1", "TOKENIZERS_PARALLELISM": "false"}
+        {"HF_HUB_OFFLINE": "0", "HF_HUB_DISABLE_TELEMETRY": "1", "HF_HUB_DISABLE_XET": "1",
+        "TOKENIZERS_PARALLELISM": "false"}
     )  # fmt: skip
     if arguments and Path(arguments[0]).is_dir():
         os.environ["HF_HOME"] = str(Path(arguments[0]).resolve() / ".hub")

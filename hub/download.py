@@ -116,8 +116,8 @@ def _info(spec: HubSpec, parts: Path) -> ModelInfo:
         )
     except (json.JSONDecodeError, KeyError, TypeError) as error:
         raise Refusal(
-            f"{spec.hub} answered something that is no hub's answer, perhaps the page of a proxy or a sign-in; open the "
-            "address from this machine and see"
+            f"{spec.hub} answered something that is no hub's answer, perhaps the page of a proxy or a"
+            " sign-in; open the address from this machine and see"
         ) from error
     if not info.sha:
         raise Refusal(f"{spec.hub} names no commit of {spec.repository}; it may be no hub, or an old one")
@@ -126,7 +126,9 @@ def _info(spec: HubSpec, parts: Path) -> ModelInfo:
 
 
 def _wanted(info: ModelInfo, spec: HubSpec) -> tuple[list[RepoSibling], list[RepoSibling]]:
-    """Files of the settings and of the weights. Raises Refusal where there are no safetensors, or no config."""
+    """Files of the settings and of the weights. Raises Refusal where there are no
+    safetensors, or no config.
+    """
     there = [file for file in info.siblings or [] if PurePosixPath(file.rfilename).name == file.rfilename]
     settings = [file for file in there if file.rfilename in SETTINGS]
     weights = [
@@ -141,8 +143,8 @@ def _wanted(info: ModelInfo, spec: HubSpec) -> tuple[list[RepoSibling], list[Rep
         pickles = sorted(name for name in names if PurePosixPath(name).suffix.lower() in PICKLE_SUFFIXES)
         if pickles:
             raise Refusal(
-                f"{spec.repository} has its weights as a pickle ({shown(pickles[0])}), which can run any code when it "
-                "is opened, so it was not downloaded; choose a revision or a copy with safetensors"
+                f"{spec.repository} has its weights as a pickle ({shown(pickles[0])}), which can run any code"
+                " when it is opened, so it was not downloaded; choose a revision or a copy with safetensors"
             )
         raise Refusal(
             f"{spec.repository} has no safetensors weights at {shown(spec.revision)}; choose another model"
@@ -162,8 +164,8 @@ def _require_room(folder: Path, parts: Path, files: list[RepoSibling]) -> None:
     free = shutil.disk_usage(folder).free
     if needed - there + _SPARE > free:
         raise Refusal(
-            f"the model has {needed / 10**9:.1f} GB, and the disk of the run directory has {free / 10**9:.1f} GB free; make room, "
-            "then try again"
+            f"the model has {needed / 10**9:.1f} GB, and the disk of the run directory has {free / 10**9:.1f}"
+            " GB free; make room, then try again"
         )
 
 
@@ -212,13 +214,15 @@ def _fetch(spec: HubSpec, info: ModelInfo, files: list[RepoSibling], parts: Path
             bar.done_bytes += path.stat().st_size
             continue
         hf_hub_download(
-            spec.repository, file.rfilename, revision=info.sha, endpoint=spec.hub, local_dir=parts, token=_token(),
+            spec.repository, file.rfilename, revision=info.sha, endpoint=spec.hub, local_dir=parts,
+            token=_token(),
             tqdm_class=bar,
         )  # fmt: skip
         if not _is_whole(path, file):
             path.unlink()
             raise Refusal(
-                f"{file.rfilename} came in another form than {spec.hub} promised (its size or SHA-256 differs); try again"
+                f"{file.rfilename} came in another form than {spec.hub} promised (its size or SHA-256"
+                " differs); try again"
             )
     bar.tell()
 
@@ -247,12 +251,14 @@ def _check_architecture(parts: Path) -> None:
     except (OSError, ValueError, KeyError, TypeError) as error:
         first = (str(error).strip().splitlines() or ["no reason given"])[0][:200]
         raise Refusal(
-            f"config.json asks for an architecture that {known} does not know by itself, and code of a repository is "
-            f"never run ({first}); choose a model that transformers knows, or update transformers"
+            f"config.json asks for an architecture that {known} does not know by itself, and code of a"
+            f" repository is never run ({first}); choose a model that transformers knows, or update"
+            " transformers"
         ) from error
     if config.model_type not in MODEL_FOR_CAUSAL_LM_MAPPING_NAMES:
         raise Refusal(
-            f"the model is of type {shown(config.model_type)}, which {known} has no text generation for; choose another"
+            f"the model is of type {shown(config.model_type)}, which {known} has no text generation for;"
+            " choose another"
         )
 
 
@@ -289,8 +295,8 @@ def _told(spec: HubSpec, *, has_token: bool) -> Iterator[None]:
         yield
     except GatedRepoError as error:
         raise Refusal(
-            f"{name} is gated: its owner admits people one by one. It was asked for with {token}; ask for admission on "
-            f"{hub}/{name} with that account, then try again"
+            f"{name} is gated: its owner admits people one by one. It was asked for with {token}; ask for"
+            f" admission on {hub}/{name} with that account, then try again"
         ) from error
     except DisabledRepoError as error:
         raise Refusal(f"{hub} has closed {name} to everybody; choose another model") from error
@@ -300,28 +306,31 @@ def _told(spec: HubSpec, *, has_token: bool) -> Iterator[None]:
         ) from error
     except RepositoryNotFoundError as error:
         raise Refusal(
-            f"{hub} has no model {name}, or it is private. It was asked for with {token}; compare the spelling with the "
-            "model's page"
+            f"{hub} has no model {name}, or it is private. It was asked for with {token}; compare the"
+            " spelling with the model's page"
         ) from error
     except HfHubHTTPError as error:
         raise Refusal(_status_words(hub, error.response.status_code, token)) from error
     except (httpx2.TransportError, ConnectionError) as error:
         raise Refusal(
-            f"{hub} cannot be reached ({_first(error)}); nothing half-done was kept in the registry: try again, and it "
-            "goes on from what has come"
+            f"{hub} cannot be reached ({_first(error)}); nothing half-done was kept in the registry: try"
+            " again, and it goes on from what has come"
         ) from error
     except OSError as error:
         if isinstance(error, UnusableModelError) or error.strerror is None:
             raise Refusal(f"{hub} did not answer as a hub does ({_first(error)}); try again") from error
         raise Refusal(
-            f"{error.strerror} while the model was written to {PARTS_FOLDER} in the run directory; make room, then try again: "
-            "it goes on from what has come"
+            f"{error.strerror} while the model was written to {PARTS_FOLDER} in the run directory; make room,"
+            " then try again: it goes on from what has come"
         ) from error
 
 
 def _status_words(hub: str, status: int, token: str) -> str:
     if status in (401, 403):
-        return f"{hub} refuses access (status {status}). It was asked with {token}; see that it is right and not expired"
+        return (
+            f"{hub} refuses access (status {status}). It was asked with {token}; see that it is right and not"
+            " expired"
+        )
     if status == 429:
         return f"{hub} asks for a pause (status 429); try again in a few minutes"
     return f"{hub} answered with status {status}; try again later, and see whether it is a hub at all"

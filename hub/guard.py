@@ -16,7 +16,9 @@ _SECONDS = 30.0
 
 
 class _JudgedBackend(httpcore2.NetworkBackend):
-    """Resolves a name once and connects to an address that was judged; what the name says later does not matter."""
+    """Resolves a name once and connects to an address that was judged; what the name says later does not
+    matter.
+    """
 
     def __init__(self, allowed: OutgoingPolicy) -> None:
         self._allowed = allowed
@@ -40,9 +42,9 @@ class _JudgedBackend(httpcore2.NetworkBackend):
             # All of them: a name that is public and private at once is not to be trusted with a choice.
             if refusal := self._allowed.refusal_of(name, ipaddress.ip_address(place)):
                 raise Refusal(
-                    f"{refusal}, so nothing was asked there; the operator names the hosts that may be reached in "
-                    "EVALAPP_OUTGOING_ALLOWED (a hub leads to others for its files: huggingface.co, *.huggingface.co "
-                    "and *.hf.co)"
+                    f"{refusal}, so nothing was asked there; the operator names the hosts that may be reached"
+                    " in EVALAPP_OUTGOING_ALLOWED (a hub leads to others for its files: huggingface.co,"
+                    " *.huggingface.co and *.hf.co)"
                 )
         problem: Exception = httpcore2.ConnectError(f"{name} has no address")
         for place in dict.fromkeys(places):

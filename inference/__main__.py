@@ -30,7 +30,9 @@ def main(arguments: list[str]) -> int:
 
 
 def _start_again_for_vllm(arguments: list[str]) -> None:
-    """Replace this process by itself with what vLLM needs from the start: a preloaded library, bound cores."""
+    """Replace this process by itself with what vLLM needs from the start: a preloaded
+    library, bound cores.
+    """
     if _STARTED_AGAIN in os.environ:
         return
     parsed = parse_arguments(Inference.name, arguments)

@@ -118,8 +118,8 @@ def _prepare(directory: RunDirectory) -> _Prepared:
     earlier = directory.events.last_fields("stage", name="generation")
     if earlier is not None and earlier["engine"]["name"] != engine.name:
         raise Refusal(
-            f"this run was begun with the engine {earlier['engine']['name']}, and {engine.name} would continue it: "
-            "answers of two engines do not belong together; start a new run"
+            f"this run was begun with the engine {earlier['engine']['name']}, and {engine.name} would"
+            " continue it: answers of two engines do not belong together; start a new run"
         )
     batch_size = spec.batch_size or BATCH_SIZES[engine.name, device.kind]
     directory.interruption.check()
@@ -139,8 +139,9 @@ def _adapter(candidate: Candidate, folder: Path, base: Base) -> Adapter:
     adapter = check_adapter(folder, base)
     if candidate.adapter_sha256 not in (None, adapter.sha256):
         raise Refusal(
-            f"candidate {candidate.key!r}: the adapter in {adapter.folder} has the SHA-256 {adapter.sha256}, the spec "
-            f"says {candidate.adapter_sha256}; it is another adapter than the one that was asked for"
+            f"candidate {candidate.key!r}: the adapter in {adapter.folder} has the SHA-256 {adapter.sha256},"
+            f" the spec says {candidate.adapter_sha256}; it is another adapter than the one that was"
+            " asked for"
         )
     return adapter
 
@@ -212,9 +213,11 @@ def _output(batch: Batch, prompt: Prompt, answer: Generated | None, base: Base, 
         text=said.answer,
         reasoning=said.reasoning,
         finish_reason=answer.finish_reason if answer else "refused",
-        refusal=None
-        if answer
-        else f"the prompt has {len(prompt.tokens)} tokens, the model's context {base.context}",
+        refusal=(
+            None
+            if answer
+            else f"the prompt has {len(prompt.tokens)} tokens, the model's context {base.context}"
+        ),
         prompt_tokens=len(prompt.tokens),
         completion_tokens=answer.completion_tokens if answer else 0,
         seconds=seconds,
@@ -240,8 +243,8 @@ def _load(directory: RunDirectory, run: _Prepared) -> Load:
     if needed > run.base.context:
         directory.events.write(
             "warning",
-            f"Prompt and answer may need {needed} tokens, the model's context has {run.base.context}: answers to the "
-            "longest prompts may be cut off before max_tokens.",
+            f"Prompt and answer may need {needed} tokens, the model's context has {run.base.context}: answers"
+            " to the longest prompts may be cut off before max_tokens.",
             name="context",
             needed=needed,
             context=run.base.context,

@@ -41,8 +41,8 @@ def read_rows(folder: Path, spec: GenerationSpec) -> list[GenerationRow]:
 
 
 def conversation(candidate: Candidate, messages: Sequence[Message]) -> list[dict[str, Any]]:
-    """The turns as the candidate is asked them: its system prompt first, then its examples, its template around
-    the last.
+    """The turns as the candidate is asked them: its system prompt first, then its examples, its template
+    around the last.
     """
     turns = [turn.to_dict() for turn in messages]
     if candidate.system_prompt is not None:
@@ -75,8 +75,8 @@ def encode(rows: Sequence[GenerationRow], candidate: Candidate, tokenizer: Any) 
             )
         except TemplateError as error:
             raise Refusal(
-                f"{DATA_FILE} example {row.example!r}, candidate {candidate.key!r}: the base's chat template refuses "
-                f"the conversation: {error}"
+                f"{DATA_FILE} example {row.example!r}, candidate {candidate.key!r}: the base's chat template"
+                f" refuses the conversation: {error}"
             ) from error
     tokens = tokenizer(texts, add_special_tokens=False)["input_ids"]
     return [

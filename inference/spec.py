@@ -89,7 +89,9 @@ class SamplingParameters(Record):
     """Texts that end an answer; they are cut off it."""
     seed: int = 42
     json_schema: str | None = None
-    """A JSON schema that every answer follows, unless `max_tokens` cuts it off; transformers alone cannot hold it."""
+    """A JSON schema that every answer follows, unless `max_tokens` cuts it off; transformers alone cannot
+    hold it.
+    """
 
     def check(self, where: str) -> None:
         if self.json_schema is not None:
@@ -133,7 +135,9 @@ class GenerationSpec(Record):
     threads: int | None = None
     """CPU threads. None: every core this process may use."""
     prefix_caching: bool = True
-    """Read what prompts begin alike with, a system prompt or examples, once for all of them. vLLM alone can."""
+    """Read what prompts begin alike with, a system prompt or examples, once for all of them.
+    vLLM alone can.
+    """
 
     def check(self, where: str) -> None:
         require(self.rows >= 1, where, "rows: there is nothing to answer")
@@ -180,7 +184,9 @@ class Output(Record):
     prompt_tokens: int
     completion_tokens: int
     seconds: float
-    """Its share of the wall time since the rows before it were written; over a run they add up to the whole."""
+    """Its share of the wall time since the rows before it were written; over a run they add
+    up to the whole.
+    """
     batch: int
     """Number of the batch in the run's fixed plan; a batch is in the file whole once the program ends."""
 
@@ -238,7 +244,9 @@ class GenerationReport(Record):
     seconds: float
     """Wall time over all attempts, loading included, waiting between them not."""
     peak_memory_bytes: int
-    """Resident memory on the CPU; on a GPU allocated memory, or with vLLM what all processes hold of it at the end."""
+    """Resident memory on the CPU; on a GPU allocated memory, or with vLLM what all processes hold of it at
+    the end.
+    """
 
 
 @dataclass(frozen=True, kw_only=True)

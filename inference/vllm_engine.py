@@ -66,9 +66,9 @@ class VllmGenerator:
     def answers(self, batches: Iterable[Asked]) -> Iterator[list[list[Generated]]]:
         """See Generator. Every row has a random generator of its own.
 
-        While the last rows of a batch are answered those of the next ones are begun: an engine that waits for the
-        end of each batch stands half empty. Only rows of one adapter, or of none, are under way together: vLLM 0.32
-        on the CPU was seen to answer the base's rows with the adapter of others beside them.
+        While the last rows of a batch are answered those of the next ones are begun: an engine that waits for
+        the end of each batch stands half empty. Only rows of one adapter, or of none, are under way together:
+        vLLM 0.32 on the CPU was seen to answer the base's rows with the adapter of others beside them.
         """
         coming = iter(batches)
         following = next(coming, None)

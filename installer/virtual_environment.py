@@ -83,8 +83,9 @@ class VirtualEnvironment:
         if made.returncode:
             shutil.rmtree(self.folder, ignore_errors=True)
             raise InstallationProblem(
-                f"{sys.executable} cannot make a virtual environment: {(made.stderr or made.stdout).strip()}\n"
-                "On Debian and Ubuntu, `apt install python3-venv` brings what is missing."
+                f"{sys.executable} cannot make a virtual environment:"
+                f" {(made.stderr or made.stdout).strip()}\nOn Debian and Ubuntu, `apt install python3-venv`"
+                " brings what is missing."
             )
 
     def _remove(self) -> None:

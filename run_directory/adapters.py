@@ -134,8 +134,8 @@ def check_adapter(folder: Path | str, base: Base) -> Adapter:
         lora = check_fit(folder, read_header(folder / WEIGHTS_FILE), base)
         if (name := not_finite_in(folder / WEIGHTS_FILE)) is not None:
             raise UnusableModelError(
-                f"{folder / WEIGHTS_FILE}: {shown(name)} holds an infinity or what is no number, so no answer could be made "
-                "with it: its training diverged. Train it again with a lower learning rate"
+                f"{folder / WEIGHTS_FILE}: {shown(name)} holds an infinity or what is no number, so no answer"
+                " could be made with it: its training diverged. Train it again with a lower learning rate"
             )
         sha256 = sha256_of(folder / WEIGHTS_FILE)
         manifest = _checked_manifest(folder, sha256, base)
@@ -163,8 +163,8 @@ def check_files(folder: Path) -> None:
             return
         if pickles := pickles_in(folder):
             raise UnusableModelError(
-                f"{folder} has its weights as a pickle ({shown(pickles[0])}), which can run any code when it is "
-                "opened, so it was not; save the adapter as safetensors where you trust it"
+                f"{folder} has its weights as a pickle ({shown(pickles[0])}), which can run any code when it"
+                " is opened, so it was not; save the adapter as safetensors where you trust it"
             )
     raise UnusableModelError(f"{folder} has no {WEIGHTS_FILE}; save the adapter again")
 
@@ -189,8 +189,8 @@ def _checked_config(folder: Path) -> PlainLora:
         )
     if config.get("init_lora_weights", True) not in _PLAIN_STARTS:
         raise UnusableModelError(
-            f"{where}: init_lora_weights={shown(config['init_lora_weights'])} changes the base's own weights; "
-            "convert it to a plain LoRA with peft's path_initial_model_for_weight_conversion"
+            f"{where}: init_lora_weights={shown(config['init_lora_weights'])} changes the base's own weights;"
+            " convert it to a plain LoRA with peft's path_initial_model_for_weight_conversion"
         )
     try:
         return PlainLora.from_dict(
@@ -260,7 +260,7 @@ def _checked_manifest(folder: Path, sha256: str, base: Base) -> Manifest | None:
         )
     if manifest.chat_template_sha256 != base.chat_template_sha256:
         raise UnusableModelError(
-            f"{folder}: the adapter was trained with another chat template than {base.folder} has now, so its prompts "
-            "would look unfamiliar; restore that template or train again"
+            f"{folder}: the adapter was trained with another chat template than {base.folder} has now, so its"
+            " prompts would look unfamiliar; restore that template or train again"
         )
     return manifest

@@ -91,15 +91,15 @@ def check_base(folder: Path | str) -> Base:
 
 
 def check_weights(base: Base) -> None:
-    """Raises UnusableModelError where a weight is infinite or no number: such a base answers with garbage and says
-    nothing of it. Reads every file, at about a second for a gigabyte.
+    """Raises UnusableModelError where a weight is infinite or no number: such a base answers with garbage and
+    says nothing of it. Reads every file, at about a second for a gigabyte.
     """
     with reading(base.folder):
         for file in _weights_files(base.folder):
             if (name := not_finite_in(file)) is not None:
                 raise UnusableModelError(
-                    f"{file}: {shown(name)} holds an infinity or what is no number, so neither an answer nor a training "
-                    "could come of it; copy or download the model again"
+                    f"{file}: {shown(name)} holds an infinity or what is no number, so neither an answer nor"
+                    " a training could come of it; copy or download the model again"
                 )
 
 
@@ -131,7 +131,8 @@ def _config_text(folder: Path) -> bytes:
     if (folder / "adapter_config.json").exists():
         # transformers would load the base that this file names in place of the one that was checked.
         raise UnusableModelError(
-            f"{folder} holds an adapter (adapter_config.json) beside the base; move the adapter to a folder of its own"
+            f"{folder} holds an adapter (adapter_config.json) beside the base; move the adapter to a folder"
+            " of its own"
         )
     return read_bytes(folder / "config.json")
 
@@ -166,8 +167,8 @@ def _weights_files(folder: Path) -> list[Path]:
         return [single]
     if pickles := pickles_in(folder):
         raise UnusableModelError(
-            f"{folder} has its weights as a pickle ({shown(pickles[0])}), which can run any code when it is opened, "
-            "so it was not; convert it to safetensors where you trust it"
+            f"{folder} has its weights as a pickle ({shown(pickles[0])}), which can run any code when it is"
+            " opened, so it was not; convert it to safetensors where you trust it"
         )
     raise UnusableModelError(
         f"{folder} has no model.safetensors; save the model with transformers' save_pretrained"
@@ -193,7 +194,8 @@ def _shards(folder: Path, index: Path, single: Path) -> list[Path]:
     if names != [single.name] and single.exists():
         # transformers would open the one, vLLM the others.
         raise UnusableModelError(
-            f"{folder} has {single.name}, and {index.name} names other files; leave only those that belong to the model"
+            f"{folder} has {single.name}, and {index.name} names other files; leave only those that belong to"
+            " the model"
         )
     return [folder / name for name in names]
 
@@ -221,7 +223,8 @@ def _check_tokenizer(folder: Path) -> None:
         with opened(path) as file:
             if os.fstat(file.fileno()).st_size > _MOST_TOKENIZER_BYTES:
                 raise UnusableModelError(
-                    f"{path.name} has more than {_MOST_TOKENIZER_BYTES:,} bytes, which no tokenizer needs; copy it again"
+                    f"{path.name} has more than {_MOST_TOKENIZER_BYTES:,} bytes, which no tokenizer needs;"
+                    " copy it again"
                 )
 
 
@@ -255,13 +258,14 @@ def _chat_template(folder: Path) -> str:
         found = named[-1].get("template") if named else None
     if not isinstance(found, str) or not found:
         raise UnusableModelError(
-            f"{folder} has no chat template (chat_template.jinja, or chat_template in tokenizer_config.json), so "
-            "conversations cannot be put into the model's form; give the template that the model was tuned with, as a file "
-            "chat_template.jinja"
+            f"{folder} has no chat template (chat_template.jinja, or chat_template in tokenizer_config.json),"
+            " so conversations cannot be put into the model's form; give the template that the model was"
+            " tuned with, as a file chat_template.jinja"
         )
     if _SURROGATE.search(found):
         raise UnusableModelError(
-            f"chat_template in {settings.name} holds half of a surrogate pair, which is no character; remove it"
+            f"chat_template in {settings.name} holds half of a surrogate pair, which is no character;"
+            " remove it"
         )
     return found
 
@@ -285,8 +289,8 @@ def _context(config: dict[str, object]) -> int:
                 continue
             if type(found) is not int or not 1 <= found <= _LONGEST_CONTEXT:
                 raise UnusableModelError(
-                    f"config.json: {name} is {shown(found)}, not a whole number from 1 to {_LONGEST_CONTEXT:,}; "
-                    "copy it from the model's source"
+                    f"config.json: {name} is {shown(found)}, not a whole number from 1 to"
+                    f" {_LONGEST_CONTEXT:,}; copy it from the model's source"
                 )
             return found
     raise UnusableModelError("config.json does not give the model's context (max_position_embeddings)")

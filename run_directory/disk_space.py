@@ -1,5 +1,5 @@
-"""A full disk: how it is recognised, what a person is told, and room set aside for the last words. Standard library
-only.
+"""A full disk: how it is recognised, what a person is told, and room set aside for the last words. Standard
+library only.
 """
 
 import errno
@@ -28,11 +28,13 @@ def is_disk_full(error: BaseException, folder: Path) -> bool:
 
 
 def no_room(folder: Path, *, what: str, needed: int | None, kept: str) -> str:
-    """The sentence: ``what`` could not be written; ``kept`` says what is there and what the next start does with it."""
+    """The sentence: ``what`` could not be written; ``kept`` says what is there and what the next start does
+    with it.
+    """
     needs = f" and needs about {_megabytes(needed)}" if needed else ""
     return (
-        f"the disk that holds {folder} is full: {what} could not be written{needs}, where {_megabytes(free_bytes(folder))} "
-        f"is left. Make room on that disk, then start again: {kept}"
+        f"the disk that holds {folder} is full: {what} could not be written{needs}, where"
+        f" {_megabytes(free_bytes(folder))} is left. Make room on that disk, then start again: {kept}"
     )
 
 

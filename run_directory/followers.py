@@ -1,6 +1,7 @@
 """The life of every process but the first, where several work together: the same work, and not a word of it.
 
-The first process has the lock, the events and the result, listens to the parent, and tells the others when to stop.
+The first process has the lock, the events and the result, listens to the parent, and tells the others when to
+stop.
 """
 
 import json

@@ -60,7 +60,9 @@ class Described(NamedTuple):
     fingerprint: str
     """Empty where no base there could be used."""
     settings: Mapping[str, str]
-    """As `Base.settings` has them; of a base that was registered before one of them was kept, only the others."""
+    """As `Base.settings` has them; of a base that was registered before one of them was kept, only the
+    others.
+    """
 
 
 class Choice(NamedTuple):
@@ -74,7 +76,9 @@ class Choice(NamedTuple):
 def chosen_base(
     wanted: Described, folders: Iterable[Path], look: Callable[[Path], Described] | None = None
 ) -> Choice:
-    """The first folder with this base: its weights, and the settings, tokenizer and template that were kept of it."""
+    """The first folder with this base: its weights, and the settings, tokenizer and template that were kept
+    of it.
+    """
     unlike = ""
     for folder in folders:
         found = (look or described)(folder)

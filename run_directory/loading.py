@@ -38,8 +38,8 @@ def load_four_bit_model(base: Base, device: Device) -> Any:
 
     if find_spec("bitsandbytes") is None:
         raise Refusal(
-            "the method qlora needs the library bitsandbytes, which is not installed here; install it (pip install "
-            "bitsandbytes), or use the method lora"
+            "the method qlora needs the library bitsandbytes, which is not installed here; install it (pip"
+            " install bitsandbytes), or use the method lora"
         )
     four_bit = BitsAndBytesConfig(
         load_in_4bit=True,
@@ -49,8 +49,9 @@ def load_four_bit_model(base: Base, device: Device) -> Any:
     )
     model = _loaded(base, device, quantization_config=four_bit, device_map={"": device.kind})
     for module in model.modules():
-        # On a CPU with bf16 instructions bitsandbytes lays the weights out anew at the first pass without gradients (an
-        # evaluation, a reference), for a product that passes no gradient on; what is then trained has wrong ones.
+        # On a CPU with bf16 instructions bitsandbytes lays the weights out anew at the first pass without
+        # gradients (an evaluation, a reference), for a product that passes no gradient on; what is then
+        # trained has wrong ones.
         if hasattr(module, "support_avx512bf16_for_cpu"):
             module.support_avx512bf16_for_cpu = False
     return model

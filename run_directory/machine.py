@@ -30,8 +30,8 @@ def set_environment() -> None:
     os.environ.update(
         {"HF_HUB_OFFLINE": "1", "HF_HUB_DISABLE_TELEMETRY": "1", "TOKENIZERS_PARALLELISM": "false"}
     )
-    # A trainer that sees several GPUs spreads each batch over all of them, and the batch is then another than the
-    # spec's. Whoever wants more than one starts a process for each, as torchrun does.
+    # A trainer that sees several GPUs spreads each batch over all of them, and the batch is then another than
+    # the spec's. Whoever wants more than one starts a process for each, as torchrun does.
     if "LOCAL_RANK" not in os.environ:
         os.environ.setdefault("CUDA_VISIBLE_DEVICES", "0")
     # OpenMP threads that spin while they wait take the cores from the web processes, and from each other:
@@ -49,8 +49,8 @@ def chosen_device(
 ) -> Device:
     """The device for a spec's wishes, with the reason in words; sets torch's threads.
 
-    Of several processes each takes a GPU of its own, or its part of the cores. Raises Refusal when a GPU is demanded
-    and there is none, or fewer than processes.
+    Of several processes each takes a GPU of its own, or its part of the cores. Raises Refusal when a GPU is
+    demanded and there is none, or fewer than processes.
     """
     has_gpu = bool(torch.cuda.is_available())
     if device == "cuda" and not has_gpu:
@@ -83,8 +83,8 @@ def chosen_device(
 def _take_own_gpu(torch: Any, rank: Rank) -> None:
     if rank.on_this_machine >= torch.cuda.device_count():
         raise Refusal(
-            f"{rank.count} processes were started, and torch sees {torch.cuda.device_count()} GPUs here; start as many as "
-            "there are GPUs"
+            f"{rank.count} processes were started, and torch sees {torch.cuda.device_count()} GPUs here;"
+            " start as many as there are GPUs"
         )
     torch.cuda.set_device(rank.on_this_machine)
 

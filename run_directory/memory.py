@@ -69,14 +69,19 @@ def levers(program: Literal["training", "inference"]) -> str:
     """What to do about it, what costs least first."""
     if program == "training":
         return (
-            "In this order: half the rows at a time with twice the accumulation_steps, which trains the same; a smaller "
-            "max_length; gradient_checkpointing, which takes more time, or the method qlora"
+            "In this order: half the rows at a time with twice the accumulation_steps, which trains the same;"
+            " a smaller max_length; gradient_checkpointing, which takes more time, or the method qlora"
         )
-    return "In this order: half the batch_size; a smaller max_tokens; a smaller base, or a device with more memory"
+    return (
+        "In this order: half the batch_size; a smaller max_tokens; a smaller base, or a device with more"
+        " memory"
+    )
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """Whether the machine or the GPU had no room; torch and vLLM, which tell it in their ways, may not be there."""
+    """Whether the machine or the GPU had no room; torch and vLLM, which tell it in their ways, may not be
+    there.
+    """
     if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
         return True
     return isinstance(error, RuntimeError | ValueError) and any(said in str(error) for said in _COMPLAINTS)
@@ -106,7 +111,9 @@ def machine_memory_bytes() -> int | None:
 
 
 def memory_kills() -> int | None:
-    """How many processes this machine's kernel has killed for want of memory since it started; None if untold."""
+    """How many processes this machine's kernel has killed for want of memory since it started; None if
+    untold.
+    """
     try:
         text = Path("/proc/vmstat").read_text(encoding="ascii")
     except OSError:

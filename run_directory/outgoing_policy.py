@@ -1,4 +1,6 @@
-"""What may be reached from here, by name and by address: pure, so that the environment is checked by it, too."""
+"""What may be reached from here, by name and by address: pure, so that the environment is
+checked by it, too.
+"""
 
 import ipaddress
 from collections.abc import Sequence

@@ -74,7 +74,9 @@ class Interruption:
         self._end = threading.Lock()
 
     def listen(self, parent_pipe: int | None, leave: Callable[[Outcome, str], int]) -> None:
-        """Listen for the signals, and watch the pipe when there is one. ``leave`` writes how the program ended."""
+        """Listen for the signals, and watch the pipe when there is one. ``leave`` writes how the program
+        ended.
+        """
         self._leave = leave
         reading, writing = os.pipe()
         os.set_blocking(writing, False)
@@ -93,7 +95,9 @@ class Interruption:
 
     @contextmanager
     def saved_by(self, save: Callable[[], None]) -> Iterator[None]:
-        """While this lasts, ``save`` is called, in another thread, before the process ends beside the work."""
+        """While this lasts, ``save`` is called, in another thread, before the process ends
+        beside the work.
+        """
         self._save = save
         try:
             yield
@@ -141,8 +145,8 @@ class Interruption:
         except Exception as error:  # noqa: BLE001  # the process ends here, and the sentence must be true
             traceback.print_exception(error)
             return (
-                f"Stopped {why}; its latest state could not be saved ({_first_line(error)}), so the next start goes on "
-                "from the last checkpoint, where there is one."
+                f"Stopped {why}; its latest state could not be saved ({_first_line(error)}), so the next"
+                " start goes on from the last checkpoint, where there is one."
             )
         return f"Stopped {why}; the work so far is saved, and the next start goes on from it."
 
@@ -180,8 +184,8 @@ class Events:
             self._console = os.open(os.devnull, os.O_WRONLY)
 
     def seconds_of_earlier_attempts(self, program: str) -> float:
-        """Wall time of the program's earlier attempts, each from its first event to its last; another program, such as
-        a dry run, may have run in the folder, too.
+        """Wall time of the program's earlier attempts, each from its first event to its last; another
+        program, such as a dry run, may have run in the folder, too.
         """
         total, previous, is_own = 0.0, None, False
         for event in self.past:
@@ -214,7 +218,9 @@ class RunDirectory:
         self.interruption = interruption
 
     def place(self, named: str) -> Path:
-        """A folder that the spec names: an absolute one, or one in the run directory with its links followed."""
+        """A folder that the spec names: an absolute one, or one in the run directory with its
+        links followed.
+        """
         return Path(named) if Path(named).is_absolute() else (self.folder / named).resolve()
 
 
@@ -239,15 +245,20 @@ class Program(Protocol):
 def parse_arguments(
     name: str, arguments: list[str], *, more: Callable[[argparse.ArgumentParser], None] | None = None
 ) -> argparse.Namespace:
-    """`run_dir`, `parent_pipe` and the options that `more` adds; leaves the process with status 2 when they make no
-    sense.
+    """`run_dir`, `parent_pipe` and the options that `more` adds; leaves the process with status 2 when they
+    make no sense.
     """
     parser = argparse.ArgumentParser(
         prog=f"python -m {name}",
-        description="Works in a run directory, which it goes on with where an earlier start was stopped. "
-        "docs/run-directory.md says what spec.json and data.jsonl hold, and what is left there.",
-        epilog="Exit status: 0 succeeded, 1 unexpected error, 2 wrong command line, 3 the input cannot be used (result.json "
-        "says why), 4 stopped when asked, 5 another program works in the folder, 6 the parent is gone.",
+        description=(
+            "Works in a run directory, which it goes on with where an earlier start was stopped. "
+            "docs/run-directory.md says what spec.json and data.jsonl hold, and what is left there."
+        ),
+        epilog=(
+            "Exit status: 0 succeeded, 1 unexpected error, 2 wrong command line, 3 the input cannot be used"
+            " (result.json says why), 4 stopped when asked, 5 another program works in the folder, 6 the"
+            " parent is gone."
+        ),
     )
     parser.add_argument(
         "run_dir",
@@ -271,12 +282,13 @@ def parse_arguments(
             os.fstat(parsed.parent_pipe)
         except OSError:
             parser.error(
-                f"--parent-pipe {parsed.parent_pipe} is not an open file descriptor; the parent must pass it on"
+                f"--parent-pipe {parsed.parent_pipe} is not an open file descriptor; the parent must pass"
+                " it on"
             )
     if why := _why_not_writable(parsed.run_dir):
         parser.error(
-            f"{parsed.run_dir} cannot be written into ({why}), and that is where everything goes that is made; copy it "
-            "to a folder where you may write"
+            f"{parsed.run_dir} cannot be written into ({why}), and that is where everything goes that is"
+            " made; copy it to a folder where you may write"
         )
     return parsed
 

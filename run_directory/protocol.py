@@ -123,7 +123,9 @@ class MadeFrom(Record):
 
     format: Literal[1]
     rows: int
-    """Rows to train on, cut ones included, validation rows not; what ends before one pass does not read them all."""
+    """Rows to train on, cut ones included, validation rows not; what ends before one pass does not read them
+    all.
+    """
     files: dict[str, str]
     """SHA-256 by file name, manifest.json left out."""
     base_fingerprint: str

@@ -43,8 +43,9 @@ def why_not_trainable(method: str) -> str:
     if not method:
         return ""
     return (
-        f"has quantised weights ({in_words(method)}), which can be neither trained nor merged with an adapter; take the "
-        "model before it was quantised (the method qlora rounds that to 4 bits by itself while it trains)"
+        f"has quantised weights ({in_words(method)}), which can be neither trained nor merged with an"
+        " adapter; take the model before it was quantised (the method qlora rounds that to 4 bits by itself"
+        " while it trains)"
     )
 
 
@@ -53,9 +54,9 @@ def why_not_registrable(method: str) -> str:
     if not method or method in VLLM_READS:
         return ""
     return (
-        f"has quantised weights ({in_words(method)}), which none of the programs here reads; take the model before it was "
-        f"quantised, or a copy in {', '.join(each.upper() for each in VLLM_READS)}, or serve it elsewhere and register it "
-        "as an endpoint"
+        f"has quantised weights ({in_words(method)}), which none of the programs here reads; take the model"
+        f" before it was quantised, or a copy in {', '.join(each.upper() for each in VLLM_READS)}, or serve"
+        " it elsewhere and register it as an endpoint"
     )
 
 
@@ -64,6 +65,6 @@ def why_not_answering(method: str) -> str:
     if not method:
         return ""
     return (
-        f"has quantised weights ({in_words(method)}), from which only vLLM on a GPU answers; choose that engine on a "
-        "machine with a GPU, or serve the model elsewhere and register its endpoint"
+        f"has quantised weights ({in_words(method)}), from which only vLLM on a GPU answers; choose that"
+        " engine on a machine with a GPU, or serve the model elsewhere and register its endpoint"
     )

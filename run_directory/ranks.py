@@ -33,7 +33,9 @@ def own_rank() -> Rank:
 
 
 def die_with_parent() -> None:
-    """Be killed when the process that started this one ends, however it ends: nothing is left holding a GPU."""
+    """Be killed when the process that started this one ends, however it ends: nothing is left
+    holding a GPU.
+    """
     parent = os.getppid()
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent:
@@ -42,8 +44,8 @@ def die_with_parent() -> None:
 
 
 def first_process(folder: Path, *, parent: int) -> int | None:
-    """The process id of the first of the processes that ``parent`` has started on a run directory; None before it
-    has begun there, and when it is gone.
+    """The process id of the first of the processes that ``parent`` has started on a run directory; None
+    before it has begun there, and when it is gone.
     """
     try:
         process_id = int((folder / LOCK_FILE).read_text(encoding="ascii"))

@@ -6,7 +6,9 @@ OPENING, CLOSING = "<think>", "</think>"
 
 
 class Parted(NamedTuple):
-    """``reasoning`` is empty where the model gave none. ``answer`` is empty where it was cut while it thought."""
+    """``reasoning`` is empty where the model gave none. ``answer`` is empty where it was cut while it
+    thought.
+    """
 
     reasoning: str
     answer: str
@@ -15,9 +17,9 @@ class Parted(NamedTuple):
 def parted(text: str, *, is_open: bool = False) -> Parted:
     """The text with its leading ``<think>`` part taken off.
 
-    ``is_open``: the prompt ended with ``<think>``, so that the text begins inside of it; one that never closes
-    it is reasoning to its end. A text that closes a part which it did not open is taken as begun inside of it,
-    too: its prompt was written elsewhere. A text without a part is the answer as it stands.
+    ``is_open``: the prompt ended with ``<think>``, so that the text begins inside of it; one that never
+    closes it is reasoning to its end. A text that closes a part which it did not open is taken as begun
+    inside of it, too: its prompt was written elsewhere. A text without a part is the answer as it stands.
     """
     begun = text.lstrip()
     opens = begun.startswith(OPENING)

@@ -52,7 +52,8 @@ class Record:
         fields = {field.name: field for field in dataclasses.fields(cls)}  # type: ignore[arg-type]  # subclasses are dataclasses
         if unknown := sorted(set(value) - set(fields)):
             raise RecordError(
-                f"{where}: unknown field {', '.join(map(repr, unknown))}; the known fields are {', '.join(fields)}"
+                f"{where}: unknown field {', '.join(map(repr, unknown))}; the known fields are"
+                f" {', '.join(fields)}"
             )
         if missing := [
             name for name, field in fields.items() if name not in value and not _has_default(field)
@@ -115,7 +116,9 @@ def require(condition: object, where: str, message: str) -> None:
 
 
 def require_within(record: Record, limits: Mapping[str, tuple[float, float]], where: str) -> None:
-    """Raise RecordError for the first number of a record that lies outside its limits, both of which are allowed."""
+    """Raise RecordError for the first number of a record that lies outside its limits, both of which are
+    allowed.
+    """
     for name, (least, most) in limits.items():
         value = getattr(record, name)
         require(

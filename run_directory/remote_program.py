@@ -1,8 +1,8 @@
 """`python -m run_directory.remote_program`: a model program on a machine that has neither web nor database.
 
 A cluster's node runs it. With a store it fetches the run directory and what that reads, keeps the store up to
-date while the program works, and ends with the program's exit code; without one the folder is on a file system
-that all machines share.
+date while the program works, and ends with the program's exit code; without one the folder is on a file
+system that all machines share.
 """
 
 import argparse
@@ -149,9 +149,9 @@ def _base(wanted: Input, home: Path) -> Path:
     )
     if found.folder is None:
         raise CannotRun(
-            f"The base “{wanted.name}” is in no model folder of {os.uname().nodename} ({', '.join(map(str, roots))}): "
-            f"copy the folder {wanted.folder} of the machine that has it there, or name its folder in "
-            f"EVALAPP_MODEL_FOLDERS. {found.unlike}".rstrip()
+            f"The base “{wanted.name}” is in no model folder of {os.uname().nodename}"
+            f" ({', '.join(map(str, roots))}): copy the folder {wanted.folder} of the machine that has it"
+            f" there, or name its folder in EVALAPP_MODEL_FOLDERS. {found.unlike}".rstrip()
         )
     return found.folder
 

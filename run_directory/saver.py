@@ -68,7 +68,9 @@ class RunSaver:
         self._latest, self._progress = save, progress
 
     def remove_dropped(self) -> None:
-        """Remove objects that the newest save names no more; only for who holds the job's lease for certain."""
+        """Remove objects that the newest save names no more; only for who holds the job's
+        lease for certain.
+        """
         dropped, self._dropped = self._dropped, set()
         self._run.remove(frozenset(dropped), manifests_before=self._attempt)
 

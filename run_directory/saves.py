@@ -154,7 +154,8 @@ class SavedRun:
         if taken.stat().st_size != part.size or sha256_of(taken) != part.sha256:
             taken.unlink()
             raise StoreError(
-                f"{self.store.url}/{self._place}/objects/{part.object} is not what was stored (its SHA-256 differs)."
+                f"{self.store.url}/{self._place}/objects/{part.object} is not what was stored (its SHA-256"
+                " differs)."
             )
         if Path(target).stat().st_size == 0:
             taken.replace(target)

@@ -32,8 +32,8 @@ def check_url(url: str) -> str:
         raise ValueError("write s3://bucket/prefix, or file:///folder for a folder that all machines see")
     if parts.scheme == "s3" and (not parts.hostname or "@" in parts.netloc or parts.query):
         raise ValueError(
-            "write s3://bucket/prefix; keys and endpoint go into AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and "
-            "AWS_ENDPOINT_URL"
+            "write s3://bucket/prefix; keys and endpoint go into AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and"
+            " AWS_ENDPOINT_URL"
         )
     if parts.scheme == "file" and (parts.netloc or parts.path in ("", "/")):
         raise ValueError("write file:///folder, three slashes and the folder's whole path")
@@ -140,7 +140,8 @@ def _file_system(url: str, *, is_folder: bool) -> tuple[Any, str]:
     except ImportError as error:
         library = "fsspec" if is_folder else "s3fs"
         raise StoreError(
-            f"The store {url} needs the library {library}, which is not installed here: .venv/bin/pip install {library}."
+            f"The store {url} needs the library {library}, which is not installed here: .venv/bin/pip install"
+            f" {library}."
         ) from error
     return files, str(root).rstrip("/")
 

@@ -99,8 +99,8 @@ def described_tree(folder: Path) -> StoredTree:
 def _compare(path: Path, file: StoredFile, where: str) -> None:
     if path.stat().st_size != file.size or sha256_of(path) != file.sha256:
         raise StoreError(
-            f"{where} is not the file that was stored (its SHA-256 differs), so it is not used. Restore it from the "
-            "bucket's earlier versions, or make it again."
+            f"{where} is not the file that was stored (its SHA-256 differs), so it is not used. Restore it"
+            " from the bucket's earlier versions, or make it again."
         )
 
 

@@ -27,7 +27,8 @@ _BITS = (
 _CHECKED = ("F32", "BF16", "F16")
 _BLOCK = 2**20
 """Of a length that a number of any type divides."""
-# The exponent of F16 is in its highest byte, that of F32 and BF16 in the highest and the first bit of the next.
+# The exponent of F16 is in its highest byte, that of F32 and BF16 in the highest and the first bit of the
+# next.
 _TOPS_OF_F16 = tuple(bytes([top]) for top in range(256) if top & 0x7C == 0x7C)
 _HAS_OTHER_BITS = bytes(byte & 0x7F == 0x7F for byte in range(256))
 _HAS_LOWEST_BIT = bytes(byte >= 0x80 for byte in range(256))
@@ -41,7 +42,9 @@ class Tensor:
 
 
 def read_header(path: Path) -> dict[str, Tensor]:
-    """Tensors by name, in the order in which they fill the file. Raises UnusableModelError for a file that is cut short or is no safetensors."""
+    """Tensors by name, in the order in which they fill the file. Raises UnusableModelError for a file that is
+    cut short or is no safetensors.
+    """
     with reading(path), opened(path) as file:
         return tensors_in(file, size=os.fstat(file.fileno()).st_size, name=path.name)
 
@@ -85,7 +88,8 @@ def tensors_in(file: IO[bytes], *, size: int, name: str) -> dict[str, Tensor]:
 def not_finite_in(path: Path) -> str | None:
     """The first tensor of a file that holds an infinity or no number; None where all are finite.
 
-    Of the types F32, BF16 and F16; of others all are taken for finite. Raises UnusableModelError as `read_header` does.
+    Of the types F32, BF16 and F16; of others all are taken for finite. Raises UnusableModelError as
+    `read_header` does.
     """
     tensors = read_header(path)
     with reading(path), opened(path) as file:
@@ -106,7 +110,9 @@ def not_finite_in(path: Path) -> str | None:
 
 
 def _is_finite(block: bytes, dtype: str) -> bool:
-    """Whether no number of the block has an exponent of ones, told by its bytes: many times faster than one by one."""
+    """Whether no number of the block has an exponent of ones, told by its bytes: many times faster than one
+    by one.
+    """
     width = _BITS[dtype] // 8
     highest = block[width - 1 :: width]
     if dtype == "F16":

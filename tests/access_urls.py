@@ -1,7 +1,7 @@
 """Which row of `tests.access_objects.make_world` every address speaks of.
 
-A package adds the name that its addresses use for a row to `KWARGS`, or to `ROUTE_KWARGS` where two packages use
-one name for different things.
+A package adds the name that its addresses use for a row to `KWARGS`, or to `ROUTE_KWARGS` where two packages
+use one name for different things.
 """
 
 from collections.abc import Callable

@@ -30,7 +30,8 @@ def until_somebody_waits() -> None:
     with connection.cursor() as database:
         for _ in range(1000):
             database.execute(
-                "SELECT count(*) FROM pg_locks WHERE NOT granted AND pg_backend_pid() = ANY(pg_blocking_pids(pid))"
+                "SELECT count(*) FROM pg_locks WHERE NOT granted AND pg_backend_pid() ="
+                " ANY(pg_blocking_pids(pid))"
             )
             if database.fetchone()[0]:
                 return

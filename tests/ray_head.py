@@ -32,7 +32,8 @@ class RayHead(NamedTuple):
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self.process.pid, 9)
         self.process.wait()
-        # Ray's processes leave the group that started them, and some rename themselves; all have the variable.
+        # Ray's processes leave the group that started them, and some rename themselves; all have the
+        # variable.
         eventually(lambda: not self._end_the_rest(), 30, "all of Ray's processes are gone")
 
     def _end_the_rest(self) -> list[int]:
@@ -47,8 +48,8 @@ class RayHead(NamedTuple):
 def running_head(
     home: Path, *, gpus: int = 0, agent_port: int = 0, variables: Mapping[str, str] | None = None
 ) -> Iterator[RayHead]:
-    """A head that answers; with ``agent_port`` 0 its job agent takes a free port, and not the one that every head
-    takes by default.
+    """A head that answers; with ``agent_port`` 0 its job agent takes a free port, and not the one that every
+    head takes by default.
     """
     # Sockets below it: the path must be short.
     temporary = Path(tempfile.mkdtemp(prefix="ray-", dir="/tmp"))

@@ -21,7 +21,9 @@ SOURCE = Path(evalapp.__file__).parent
 
 
 def layers() -> list[set[str]]:
-    """The packages as `.importlinter` orders them, lowest first; those of one layer may not point at each other."""
+    """The packages as `.importlinter` orders them, lowest first; those of one layer may not point at each
+    other.
+    """
     contracts = ConfigParser()
     contracts.read(REPOSITORY / ".importlinter", encoding="utf-8")
     named = contracts["importlinter:contract:layers"]["layers"].split("\n")

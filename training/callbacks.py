@@ -115,8 +115,8 @@ class RunCallback(TrainerCallback):
             return
         if not math.isfinite(logs["loss"]) or not math.isfinite(logs["grad_norm"]):
             raise Refusal(
-                f"the loss or its gradient is no longer a number at step {state.global_step}: the training has "
-                "diverged; use a lower learning_rate, or fp32"
+                f"the loss or its gradient is no longer a number at step {state.global_step}: the training"
+                " has diverged; use a lower learning_rate, or fp32"
             )
         seconds = time.monotonic() - self.started
         eta = seconds / (state.global_step - self.first_step) * (self.total - state.global_step)

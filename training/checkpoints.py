@@ -122,8 +122,8 @@ def history_in(checkpoint: Path) -> History:
 class LastStep:
     """The state after the last whole step, which a stop saves while the next step is in the middle.
 
-    Until the optimiser steps, a step changes no weight; only its random draws must be taken back. ``begin`` and
-    ``end`` enclose what does change the state: the optimiser's step up to its log, and a checkpoint.
+    Until the optimiser steps, a step changes no weight; only its random draws must be taken back. ``begin``
+    and ``end`` enclose what does change the state: the optimiser's step up to its log, and a checkpoint.
     """
 
     def __init__(self, trainer: Any) -> None:
@@ -185,7 +185,9 @@ class LastStep:
 
 
 def save_best(model: Any, run: Path) -> None:
-    """Keep what was trained, the adapter or the full model, as the best so far; the folder is replaced whole."""
+    """Keep what was trained, the adapter or the full model, as the best so far; the folder is
+    replaced whole.
+    """
     best = run / CHECKPOINTS_FOLDER / BEST_FOLDER
     fresh = best.with_suffix(".new")
     shutil.rmtree(fresh, ignore_errors=True)

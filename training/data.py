@@ -117,7 +117,9 @@ def prepare(encoded: Sequence[EncodedRow], spec: TrainingSpec, context: int) -> 
 
 
 def chosen_max_length(lengths: Sequence[int], wanted: int | None, context: int) -> int:
-    """Tokens that a row may have: as wanted, else the 99th percentile rounded up to 128; at most `context`."""
+    """Tokens that a row may have: as wanted, else the 99th percentile rounded up to 128; at
+    most `context`.
+    """
     if wanted is not None:
         if wanted > context:
             raise Refusal(

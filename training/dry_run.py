@@ -1,4 +1,5 @@
-"""`python -m training.dry_run RUN_DIR`: what a training would be, before it starts; see docs/run-directory.md.
+"""`python -m training.dry_run RUN_DIR`: what a training would be, before it starts; see
+docs/run-directory.md.
 
 It takes the spec and the rows of a training, and leaves result.json alone: no weights.
 """

@@ -54,7 +54,9 @@ class LengthBin(Record):
 
 @dataclass(frozen=True, kw_only=True)
 class TimedBatches(Record):
-    """Batches that were run for the clock, and thrown away; one before them, which warms up, is not counted."""
+    """Batches that were run for the clock, and thrown away; one before them, which warms up,
+    is not counted.
+    """
 
     batches: int
     tokens: float
@@ -82,8 +84,9 @@ class Trial(Record):
     sampling_seconds: float = 0.0
     """Of the answers to the sample prompts, once."""
     updating_seconds: float = 0.0
-    """What the optimiser takes of a usual batch's time; a training has it once a step, however many batches it
-    accumulates."""
+    """What the optimiser takes of a usual batch's time; a training has it once a step, however many batches
+    it accumulates.
+    """
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,8 +97,9 @@ class Estimate(Record):
     step_seconds: float
     """Of one optimiser step on batches of the usual length."""
     preparing_seconds: float
-    """Reading the rows, loading the base, making the trainer and warming up, as measured; with an objective that
-    has a reference also one pass with the model as it starts."""
+    """Reading the rows, loading the base, making the trainer and warming up, as measured; with an objective
+    that has a reference also one pass with the model as it starts.
+    """
     training_seconds: float
     evaluating_seconds: float
     """On the rows held out."""
@@ -121,8 +125,8 @@ class Estimate(Record):
         if share < MUCH_SAMPLING:
             return ()
         sentence = (
-            f"About {5 * round(20 * share)}% of the time are sample answers; fewer prompts, shorter answers or rarer "
-            "evaluations shorten it."
+            f"About {5 * round(20 * share)}% of the time are sample answers; fewer prompts, shorter answers"
+            " or rarer evaluations shorten it."
         )
         return (sentence,)
 

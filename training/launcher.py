@@ -1,7 +1,7 @@
 """Several processes train together on this machine, one on each GPU, started and watched by torchrun's agent.
 
-This process is the agent: it writes nothing while the first of the processes lives, hands on the wish to stop to
-it alone, and says why the run ended where one of the others has brought it down.
+This process is the agent: it writes nothing while the first of the processes lives, hands on the wish to stop
+to it alone, and says why the run ended where one of the others has brought it down.
 """
 
 import hashlib
@@ -81,7 +81,9 @@ def _reason(failure: Any) -> str:
 
 
 class _Wish:
-    """Hands SIGTERM and SIGINT on to the first process, and again until it has ended: it may not listen yet."""
+    """Hands SIGTERM and SIGINT on to the first process, and again until it has ended: it may
+    not listen yet.
+    """
 
     def __init__(self, folder: Path) -> None:
         self.was_asked = False

@@ -212,8 +212,8 @@ def train_and_publish(run: LoadedRun, make_trainer: MakeTrainer) -> tuple[str, T
     if report.steps < run.steps:
         patience = counted(run.spec.patience or 0, "evaluation")
         said += (
-            f" It stopped early, before the {run.steps:,} steps that were planned, because the validation loss had not "
-            f"fallen further for {patience}."
+            f" It stopped early, before the {run.steps:,} steps that were planned, because the validation"
+            f" loss had not fallen further for {patience}."
         )
     return said, report
 
@@ -251,8 +251,8 @@ def arguments(run: LoadedRun) -> dict[str, Any]:
         # Else each trainer's own way: some objectives draw the batches themselves.
         **({"train_sampling_strategy": "sequential"} if run.is_in_order else {}),
         "use_cpu": run.device.kind == "cpu",
-        # An adapter's base is loaded in its dtype and the adapter stays in fp32, so autocast has nothing to add;
-        # a model that is trained whole is in fp32.
+        # An adapter's base is loaded in its dtype and the adapter stays in fp32, so autocast has nothing to
+        # add; a model that is trained whole is in fp32.
         "bf16": spec.method == "full" and run.device.dtype == "bf16",
         "gradient_checkpointing": spec.gradient_checkpointing,
         # The rows are cut already: no trainer may cut or drop any.
@@ -396,8 +396,8 @@ def _warn_about(data: TrainingData, spec: TrainingSpec, directory: RunDirectory)
     if spec.validation_share and not account.validation:
         directory.events.write(
             "warning",
-            "No row is held out to validate on, because there are too few: no validation loss is measured, nothing stops "
-            "the training early, and the last step is kept.",
+            "No row is held out to validate on, because there are too few: no validation loss is measured,"
+            " nothing stops the training early, and the last step is kept.",
             name="no_validation",
         )
     useless = [row for row in account.dropped_rows if row.reason != "not_drawn"]
@@ -411,8 +411,8 @@ def _warn_about(data: TrainingData, spec: TrainingSpec, directory: RunDirectory)
     if account.truncated:
         directory.events.write(
             "warning",
-            f"{account.truncated} of {account.given} rows are longer than {data.max_length} tokens; the end of their "
-            "answers is cut off.",
+            f"{account.truncated} of {account.given} rows are longer than {data.max_length} tokens; the end"
+            " of their answers is cut off.",
             name="truncated_rows",
             ids=list(account.truncated_ids[:100]),
         )
@@ -426,7 +426,7 @@ def _warn_about(data: TrainingData, spec: TrainingSpec, directory: RunDirectory)
     if not data.ends_turns:
         directory.events.write(
             "warning",
-            "The chat template does not end every answer with the end-of-sequence token, so the model may not "
-            "learn to stop.",
+            "The chat template does not end every answer with the end-of-sequence token, so the model may not"
+            " learn to stop.",
             name="no_end_of_turn",
         )

@@ -1,7 +1,8 @@
 """`python -m training.merge RUN_DIR`: an adapter and its base as one model; see docs/run-directory.md.
 
 The model is put together on the CPU and in fp32, rounded once, written, opened again from its files and
-compared with the adapter on its base: what cannot be told from a good model by its files is told by its answers.
+compared with the adapter on its base: what cannot be told from a good model by its files is told by its
+answers.
 """
 
 import sys
@@ -74,7 +75,10 @@ def merge(directory: RunDirectory) -> tuple[str, MergeReport]:
         peak_memory_bytes=peak_memory_bytes(torch, device),
     )
     return (
-        f"Merged in {dtype}; the next token is the same at {check.same_next_token:,} of {check.positions:,} places.",
+        (
+            f"Merged in {dtype}; the next token is the same at {check.same_next_token:,} of"
+            f" {check.positions:,} places."
+        ),
         report,
     )
 
@@ -90,8 +94,8 @@ def _checked(spec: MergeSpec) -> tuple[Base, Adapter]:
     base = check_base(spec.base_folder)
     if base.fingerprint != spec.base_fingerprint:
         raise Refusal(
-            f"the base in {base.folder} has other weights than the adapter's base had when it was registered; "
-            "put those back, or register the base anew"
+            f"the base in {base.folder} has other weights than the adapter's base had when it was registered;"
+            " put those back, or register the base anew"
         )
     require_plain_weights(base)
     check_weights(base)
@@ -146,9 +150,9 @@ def _compared(written: Base, device: Device, prompts: Any, expected: list[Any]) 
     )
     if not check.mean_distance <= MOST_DISTANCE:
         raise Refusal(
-            f"the merged model does not answer as the adapter on its base does: over {check.positions:,} tokens their "
-            f"probabilities are {check.mean_distance:.3f} apart, where {MOST_DISTANCE} is the most; export the adapter "
-            'itself, or merge with dtype "fp32"'
+            f"the merged model does not answer as the adapter on its base does: over {check.positions:,}"
+            f" tokens their probabilities are {check.mean_distance:.3f} apart, where {MOST_DISTANCE} is the"
+            ' most; export the adapter itself, or merge with dtype "fp32"'
         )
     return check
 
@@ -158,8 +162,8 @@ def _format_of(base: Base) -> Literal["bf16", "fp16", "fp32"]:
     counted = Counter(tensor.dtype for tensor in base.tensors.values() if tensor.dtype in _FORMATS)
     if not counted:
         raise Refusal(
-            f"the weights of {base.folder} are in none of the formats {', '.join(_FORMATS)}; an adapter is not merged "
-            "into rounded weights"
+            f"the weights of {base.folder} are in none of the formats {', '.join(_FORMATS)}; an adapter is"
+            " not merged into rounded weights"
         )
     return _FORMATS[counted.most_common(1)[0][0]]
 

@@ -20,13 +20,15 @@ def check_continuation(spec: TrainingSpec, adapter: Adapter) -> None:
     wanted = "rslora" if spec.method == "rslora" else "lora"
     if found != wanted:
         raise Refusal(
-            f"continue_from: the adapter in {adapter.folder} is scaled as {found}, which the method {spec.method} would "
-            f"read otherwise; choose the method {found}, or begin a new adapter"
+            f"continue_from: the adapter in {adapter.folder} is scaled as {found}, which the method"
+            f" {spec.method} would read otherwise; choose the method {found}, or begin a new adapter"
         )
 
 
 def check_targets(spec: TrainingSpec, base: Base) -> None:
-    """Raises Refusal where a layer that is to be adapted is none of the base's: it would not be trained, or nothing would."""
+    """Raises Refusal where a layer that is to be adapted is none of the base's: it would not be trained, or
+    nothing would.
+    """
     modules = spec.lora.target_modules
     if isinstance(modules, str) or spec.method == "full" or spec.continue_from:
         return
@@ -35,8 +37,8 @@ def check_targets(spec: TrainingSpec, base: Base) -> None:
         if not any(layer == module or layer.endswith(f".{module}") for layer in layers):
             there = sorted({layer.rpartition(".")[2] for layer in layers} - {"lm_head", "embed_tokens"})
             raise Refusal(
-                f"lora: target_modules names {shown(module)}, and no layer of the base {base.folder.name} is called so; "
-                f"its layers are {', '.join(there[:20])}"
+                f"lora: target_modules names {shown(module)}, and no layer of the base {base.folder.name} is"
+                f" called so; its layers are {', '.join(there[:20])}"
             )
 
 

@@ -1,7 +1,7 @@
 """Several processes that train one model together: each takes its part of every step's rows.
 
-A step has the rows that it has with one process, and the loss is the mean over all their tokens, so the result is
-that of one process up to the order in which numbers are added up, and to dropout's draws.
+A step has the rows that it has with one process, and the loss is the mean over all their tokens, so the
+result is that of one process up to the order in which numbers are added up, and to dropout's draws.
 """
 
 import math
@@ -16,7 +16,9 @@ from training import objectives
 from training.spec import TrainingSpec, is_shareable
 
 _PATIENCE_SECONDS = 1800
-"""How long one process waits for another: the first one writes checkpoints and asks for sample answers alone."""
+"""How long one process waits for another: the first one writes checkpoints and asks for sample
+answers alone.
+"""
 
 
 class Share(NamedTuple):
@@ -35,9 +37,10 @@ def share_of(spec: TrainingSpec, processes: int) -> Share:
         return Share(spec.batch_size, spec.accumulation_steps)
     if not is_shareable(spec.method, spec.objective):
         raise Refusal(
-            f"{SPEC_FILE}: the method {spec.method} with the objective {spec.objective} is trained by one process, and "
-            f"{processes} were started; start one, or use {objectives.labels_of(each for each in objectives.OBJECTIVES if each.is_shareable)} with a "
-            "method other than qlora"
+            f"{SPEC_FILE}: the method {spec.method} with the objective {spec.objective} is trained by one"
+            f" process, and {processes} were started; start one, or use"
+            f" {objectives.labels_of(each for each in objectives.OBJECTIVES if each.is_shareable)} with a"
+            " method other than qlora"
         )
     rows = spec.batch_size * spec.accumulation_steps
     if rows % processes:
@@ -85,7 +88,9 @@ def is_any(answer: bool, device: Device) -> bool:
 
 
 def draw_for_step(seed: int, step: int) -> None:
-    """Make the draws of a step (dropout's) follow from the seed, the step and the process: a restart draws the same."""
+    """Make the draws of a step (dropout's) follow from the seed, the step and the process: a restart draws
+    the same.
+    """
     import torch
 
     rank = own_rank()
@@ -95,8 +100,8 @@ def draw_for_step(seed: int, step: int) -> None:
 class PaddedOrder:
     """The order of one process's sampler, each pass filled up with what counts for nothing.
 
-    So no row comes twice to make the parts even. ``current_pass`` is asked at the beginning of each: after a restart in
-    the middle of one nobody tells a sampler of several processes which it is.
+    So no row comes twice to make the parts even. ``current_pass`` is asked at the beginning of each: after a
+    restart in the middle of one nobody tells a sampler of several processes which it is.
     """
 
     def __init__(self, order: Any, *, rows: int, padded: int, current_pass: Callable[[], int]) -> None:

@@ -31,7 +31,9 @@ _READING_FILES = (
 
 
 def publish_adapter(source: Path, run: Path, made_from: dict[str, Any], base_name: str) -> Manifest:
-    """Make the run's adapter folder from a folder that peft saved. Raises Refusal for weights that are not finite."""
+    """Make the run's adapter folder from a folder that peft saved. Raises Refusal for weights that are not
+    finite.
+    """
     _require_finite(not_finite_in(source / WEIGHTS_FILE))
     fresh = fresh_folder(run, ADAPTER_FOLDER)
     shutil.copyfile(source / WEIGHTS_FILE, fresh / WEIGHTS_FILE)
@@ -63,13 +65,15 @@ def _require_finite(name: str | None) -> None:
     # The loss of the last step was taken before its weights were changed, so it tells nothing of them.
     if name is not None:
         raise Refusal(
-            f"the training has diverged: its weights in {name} hold an infinity or what is no number, so nothing is "
-            "kept of it; use a lower learning_rate or weight_decay, or fp32"
+            f"the training has diverged: its weights in {name} hold an infinity or what is no number, so"
+            " nothing is kept of it; use a lower learning_rate or weight_decay, or fp32"
         )
 
 
 def write_model(model: Any, base: Base, fresh: Path) -> dict[str, str]:
-    """Write a model in memory and what its base has beside the weights; the SHA-256 of each file by its name."""
+    """Write a model in memory and what its base has beside the weights; the SHA-256 of each
+    file by its name.
+    """
     model.save_pretrained(fresh, max_shard_size=LARGEST_FILE)
     for name in _READING_FILES:
         if (base.folder / name).is_file():

@@ -9,7 +9,9 @@ MOST_BINS = 24
 
 
 def length_bins(lengths: Sequence[int]) -> tuple[LengthBin, ...]:
-    """Rows by length in bins of one round width (1, 2 or 5 times a power of ten), from zero to the longest."""
+    """Rows by length in bins of one round width (1, 2 or 5 times a power of ten), from zero
+    to the longest.
+    """
     longest = max(lengths)
     width = _round_width(longest / MOST_BINS)
     counts = [0] * (longest // width + 1)

@@ -73,8 +73,8 @@ class Sampler:
 def chosen_prompts(
     rows: Sequence[DataRow], tokenizer: Any, *, count: int, longest: int
 ) -> list[SamplePrompt]:
-    """The first of the rows in an order that depends on their ids alone, so that trainings with other seeds ask
-    the same; of rows with one prompt the first, and none that is longer than ``longest`` tokens.
+    """The first of the rows in an order that depends on their ids alone, so that trainings with other seeds
+    ask the same; of rows with one prompt the first, and none that is longer than ``longest`` tokens.
     """
     if count == 0:
         return []

@@ -1,4 +1,6 @@
-"""spec.json and result.json of a training run. Standard library only; `training.rows` has the lines of data.jsonl."""
+"""spec.json and result.json of a training run. Standard library only; `training.rows` has the lines of
+data.jsonl.
+"""
 
 from dataclasses import dataclass, field
 from typing import Literal
@@ -37,7 +39,9 @@ TRAINING_LIMITS = {
     "seed": (0, 2**32 - 1),
     "validation_seed": (0, 2**32 - 1),
 }
-"""The least and the most of each number, both allowed: beyond them a training can only fail, or would never end."""
+"""The least and the most of each number, both allowed: beyond them a training can only fail, or would never
+end.
+"""
 
 
 def is_shareable(method: object, objective: object) -> bool:
@@ -102,22 +106,26 @@ class TrainingSpec(Record):
     accumulation_steps: int = 2
     """Forward passes in one optimiser step; the effective batch is the product."""
     max_length: int | None = None
-    """Tokens of prompt and completion (of a pair the longer answer). None: the data's 99th percentile rounded up to a multiple of
-    128, at most the model's context."""
+    """Tokens of prompt and completion (of a pair the longer answer). None: the data's 99th percentile rounded
+    up to a multiple of 128, at most the model's context.
+    """
     validation_share: float = 0.05
     """Share of the rows held out, whole groups at a time, between 32 and 500 rows but at most a fifth.
     Ignored when rows of data.jsonl are marked; 0 holds none out."""
     validation_seed: int | None = None
     """Seed of that draw. None: `seed`. Trainings that are compared need the same."""
     data_share: float = 1.0
-    """Share of the rows to train on that are drawn with the seed, whole groups at a time; a smaller share lies inside
-    a larger one. The others are dropped as not_drawn. What is held out stays the same."""
+    """Share of the rows to train on that are drawn with the seed, whole groups at a time; a smaller share
+    lies inside a larger one. The others are dropped as not_drawn. What is held out stays the same.
+    """
     patience: int | None = 3
     """Evaluations without a better validation loss after which training stops. None: never."""
     evaluations: int = 10
     """Evaluations over the whole run, evenly spaced, the last at the end."""
     sample_prompts: int = 3
-    """Prompts of the rows held out that the model answers at each evaluation, so that a person sees it learn."""
+    """Prompts of the rows held out that the model answers at each evaluation, so that a person
+    sees it learn.
+    """
     sample_tokens: int = 64
     """Tokens of such an answer, at most."""
     seed: int = 42
@@ -154,8 +162,9 @@ class TrainingSpec(Record):
 class DroppedRow(Record):
     id: str
     reason: Literal["prompt_too_long", "empty_completion", "same_answers", "not_drawn"]
-    """same_answers: a pair whose answers are the same, at the latest once they are cut to the length. not_drawn: only a
-    share of the rows was to be trained on, and this is not of it."""
+    """same_answers: a pair whose answers are the same, at the latest once they are cut to the length.
+    not_drawn: only a share of the rows was to be trained on, and this is not of it.
+    """
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -253,7 +262,9 @@ class TrainingResult(Record):
 
 @dataclass(frozen=True, kw_only=True)
 class TrainingProgress(Record):
-    """`fields` of a training run's progress events, beside the objective's curves; the step and total are optimiser steps."""
+    """`fields` of a training run's progress events, beside the objective's curves; the step and total are
+    optimiser steps.
+    """
 
     loss: float
     learning_rate: float

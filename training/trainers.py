@@ -39,8 +39,8 @@ def make_trainer(run: LoadedRun, callback: Any) -> Any:
 
 
 def with_reference(trainer: type) -> type:
-    """A class of TRL's preference trainers that takes rows as they are, and compares with the model as it is at the
-    start.
+    """A class of TRL's preference trainers that takes rows as they are, and compares with the model as it is
+    at the start.
 
     The log-probabilities of that model are computed once, before the first step: no second model is kept
     in memory, and a checkpoint holds only what is trained.
@@ -56,8 +56,8 @@ class _WithReference:
     def __init__(self, *, interruption: Interruption, **settings: Any) -> None:
         self._interruption = interruption
         super().__init__(**settings)
-        # TRL's copy of an adapter, from which it computed them. A checkpoint with two adapters would be resumed
-        # with the weights of neither.
+        # TRL's copy of an adapter, from which it computed them. A checkpoint with two adapters would be
+        # resumed with the weights of neither.
         if "ref" in getattr(self.model, "peft_config", {}):  # type: ignore[attr-defined]  # the trainer's
             self.model.delete_adapter("ref")  # type: ignore[attr-defined]  # the trainer's
 

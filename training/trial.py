@@ -33,8 +33,8 @@ STEP_OVER_PASS = 3
 
 
 class Clock(TrainerCallback):
-    """Takes the time of each step, from the end of the one before, of the optimiser in it, and of a checkpoint
-    after the last.
+    """Takes the time of each step, from the end of the one before, of the optimiser in it, and of a
+    checkpoint after the last.
     """
 
     def __init__(self, run: LoadedRun) -> None:
@@ -125,8 +125,8 @@ def tried(run: LoadedRun) -> Trial | None:
 
 
 class _Timed(NamedTuple):
-    """Batches trained on and evaluated; seconds of the first batch, of making the trainer, of a checkpoint and of
-    the optimiser in a batch.
+    """Batches trained on and evaluated; seconds of the first batch, of making the trainer, of a checkpoint
+    and of the optimiser in a batch.
     """
 
     trained: TimedBatches

@@ -52,7 +52,9 @@ def _who_may(permission: Permission) -> str:
 
 
 def opens_for(view: View, whom: Permission | str | None) -> View:
-    """Note on a view whom it opens for, as the table of all views in the tests reads it; None: who is signed in."""
+    """Note on a view whom it opens for, as the table of all views in the tests reads it; None: who is signed
+    in.
+    """
     view.required_permission = whom  # type: ignore[attr-defined]  # a function may bear any attribute
     return view
 

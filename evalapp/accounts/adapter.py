@@ -17,7 +17,9 @@ class ClosedSignUpAdapter(DefaultAccountAdapter):
 
     @transaction.atomic
     def set_password(self, user: User, password: str) -> None:
-        """Store the password and void the links that would set another. ConflictError once the data is deleted."""
+        """Store the password and void the links that would set another. ConflictError once the data is
+        deleted.
+        """
         lock_person(user)
         user.set_password(password)
         user.save(update_fields=["password"])

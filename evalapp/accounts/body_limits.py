@@ -21,8 +21,8 @@ class BodyLimitsMiddleware:
     """Refuse a body over the limit before anything reads it, keeps it in memory or writes it to the disk.
 
     Nobody signed in: UNASKED_BODY_BYTES. Else `DATA_UPLOAD_MAX_MEMORY_SIZE`, and for a form with files at an
-    address of imports `IMPORT_MAX_BYTES` from who may write there; the others get the refusal of its view. An address
-    of the API that is asked without a valid token refuses by itself, unread.
+    address of imports `IMPORT_MAX_BYTES` from who may write there; the others get the refusal of its view. An
+    address of the API that is asked without a valid token refuses by itself, unread.
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:

@@ -34,7 +34,10 @@ class ProjectSettingsForm(ProjectForm):
     shows_reviewer_names = forms.BooleanField(
         required=False,
         label="Show reviewers by name",
-        help_text="To each other in discussions, and to managers. Off: “Reviewer 2”, the same on every page of a campaign.",
+        help_text=(
+            "To each other in discussions, and to managers. Off: “Reviewer 2”, the same on every page of a"
+            " campaign."
+        ),
     )
 
 

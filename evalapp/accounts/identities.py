@@ -64,8 +64,8 @@ def admit(identity: Identity) -> User:
     elif SocialAccount.objects.filter(provider=PROVIDER, user=user).exists():
         # An address that was given to a new colleague must not open the former's account.
         raise SignOnRefusedError(
-            f"The account of {email} belongs to another identity of {provider_name()}. If it is yours, too, sign in "
-            "the way you did before and unlink that one in your profile, or ask the site admin."
+            f"The account of {email} belongs to another identity of {provider_name()}. If it is yours, too,"
+            " sign in the way you did before and unlink that one in your profile, or ask the site admin."
         )
     user = lock_person(_open(user))
     verify_email(user, how=_HOW)
@@ -107,12 +107,13 @@ def _open(user: User) -> User:
 def _verified_email(identity: Identity) -> str:
     if not identity.email:
         raise SignOnRefusedError(
-            f"{provider_name()} does not say what your e-mail address is, so it is not known who you are here. "
-            "Ask its administrator to share the address with this product."
+            f"{provider_name()} does not say what your e-mail address is, so it is not known who you are"
+            " here. Ask its administrator to share the address with this product."
         )
     if not identity.is_email_verified:
         raise SignOnRefusedError(
-            f"{provider_name()} has not verified your address {identity.email}. Verify it there, then sign in again."
+            f"{provider_name()} has not verified your address {identity.email}. Verify it there, then sign in"
+            " again."
         )
     try:
         return checked_email(identity.email)
@@ -125,8 +126,8 @@ def _new_person(identity: Identity, email: str) -> User:
     domains = settings.SIGN_ON.signup_domains if settings.SIGN_ON else ()
     if not invited and email.rpartition("@")[2] not in domains:
         raise SignOnRefusedError(
-            f"Accounts are made by invitation, and none is open for {email}. Ask an owner or a manager of your "
-            "project to invite this address."
+            f"Accounts are made by invitation, and none is open for {email}. Ask an owner or a manager of"
+            " your project to invite this address."
         )
     try:
         name = checked_name(identity.name, of="yourself")

@@ -53,8 +53,10 @@ def mail_invitations(made: Sequence[NewInvitation], *, links: Sequence[str], by:
         LinkMail(
             email=each.invitation.email,
             subject=f"Invitation to {each.invitation.project}",
-            words=f"{by} invites you to “{each.invitation.project}” as {each.invitation.get_role_display().lower()}. "
-            "The link works once and for seven days.",
+            words=(
+                f"{by} invites you to “{each.invitation.project}” as"
+                f" {each.invitation.get_role_display().lower()}. The link works once and for seven days."
+            ),
             link=link,
         )
         for each, link in zip(made, links, strict=True)

@@ -30,7 +30,8 @@ class NewInvitation(NamedTuple):
 
 @transaction.atomic
 def invite(*, project: Project, email: str, role: str, by: User, is_mailed: bool = False) -> NewInvitation:
-    """An invitation for one email, beside those that are open for it; the first that is used voids the others.
+    """An invitation for one email, beside those that are open for it; the first that is used voids the
+    others.
 
     ``is_mailed``: the link goes to that email and is shown to nobody. Raises NotAllowedError where ``by`` may
     not give the role; ConflictError where the email belongs to a member, InvalidError for one that
@@ -63,8 +64,8 @@ def invite(*, project: Project, email: str, role: str, by: User, is_mailed: bool
 
 @transaction.atomic
 def revoke_invitation(*, invitation: Invitation, by: User) -> None:
-    """Void an open link. Raises NotAllowedError where ``by`` may not take its role, ConflictError where it has
-    been used already.
+    """Void an open link. Raises NotAllowedError where ``by`` may not take its role, ConflictError where it
+    has been used already.
     """
     lock_members([invitation.project_id])
     require_grant(invitation.project, by, invitation.role)
@@ -100,8 +101,8 @@ def accept_as_new_person(*, invitation: Invitation, name: str, password: str) ->
 
 
 def claimed_by(invitation: Invitation) -> User | None:
-    """The account that whoever opens this link takes over: one of the same email, made by a copied link, where
-    this one was mailed and thereby shows whose the email is.
+    """The account that whoever opens this link takes over: one of the same email, made by a copied link,
+    where this one was mailed and thereby shows whose the email is.
     """
     if not invitation.is_mailed:
         return None

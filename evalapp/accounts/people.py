@@ -78,10 +78,10 @@ def create_reset_link(*, membership: Membership, by: Membership) -> str:
 def anonymise_person(*, user: User, by: User) -> User:
     """Delete a person's data; what they rated and wrote stays, as "Former member 12"'s.
 
-    Name, address, password, keys, tokens, sign-ins, drafts, memberships, parts in campaigns and open invitations (to
-    them and by them) go, and the audit calls them by the new label. Only the person and the site admin may; once more changes
-    nothing. Raises NotAllowedError for others, ConflictError where a project would be left without an
-    owner.
+    Name, address, password, keys, tokens, sign-ins, drafts, memberships, parts in campaigns and open
+    invitations (to them and by them) go, and the audit calls them by the new label. Only the person and the
+    site admin may; once more changes nothing. Raises NotAllowedError for others, ConflictError where a
+    project would be left without an owner.
     """
     if user.pk != by.pk and not by.is_superuser:
         raise NotAllowedError("Only the person themselves or the site admin may delete a person's data.")
@@ -146,5 +146,6 @@ def _require_no_sole_ownership(user: User) -> None:
         others = project.memberships.filter(role=Role.OWNER, user__is_active=True).exclude(user=user)
         if not others.exists():
             raise ConflictError(
-                f"{user} is the last owner of “{project}”. Make somebody else an owner of it or delete it first."
+                f"{user} is the last owner of “{project}”. Make somebody else an owner of it or delete it"
+                " first."
             )

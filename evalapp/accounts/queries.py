@@ -17,8 +17,8 @@ _OF_ROLES = ("member.added", "member.role_changed", "member.removed", "member.le
 
 
 def may_create_project(user: User, memberships: Iterable[Membership] | None = None) -> bool:
-    """The site admin, and whoever already owns a project: others ask one of them. ``memberships`` are the user's,
-    where they have been read.
+    """The site admin, and whoever already owns a project: others ask one of them. ``memberships`` are the
+    user's, where they have been read.
 
     The first owner of an installation is made by ``manage.py create_owner``.
     """

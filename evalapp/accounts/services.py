@@ -128,8 +128,8 @@ def change_role(*, membership: Membership, role: str, by: User) -> Membership:
 
 @transaction.atomic
 def remove_member(*, membership: Membership, by: User) -> None:
-    """End a membership and the person's part in campaigns: what they had in progress goes to others, what they
-    wrote stays. Their open invitations are withdrawn. Anyone may leave by themselves.
+    """End a membership and the person's part in campaigns: what they had in progress goes to others, what
+    they wrote stays. Their open invitations are withdrawn. Anyone may leave by themselves.
 
     Raises ConflictError where the project would be left without an owner.
     """
@@ -217,8 +217,8 @@ def require_own_account(user: User, *, project: Project, role: str) -> None:
         if own_role is not None and may_grant(own_role, role):
             return
     raise NotAllowedError(
-        f"The email {user.email} is not verified: the password was set by a link that somebody copied, who may "
-        f"know it. An account in a second project needs a verified email. {how_to_verify()}"
+        f"The email {user.email} is not verified: the password was set by a link that somebody copied, who"
+        f" may know it. An account in a second project needs a verified email. {how_to_verify()}"
     )
 
 

@@ -197,8 +197,8 @@ class SignOnAdapter(DefaultSocialAccountAdapter):
             raise ImmediateHttpResponse(redirect("account_login"))
         logger.warning("A sign-on failed: %s", exception or error)
         message = (
-            f"{provider_name()} sent an answer that does not belong to a sign-in begun here, or came too late. "
-            "Go back and try once more; if it stays so, tell the site admin."
+            f"{provider_name()} sent an answer that does not belong to a sign-in begun here, or came too"
+            " late. Go back and try once more; if it stays so, tell the site admin."
         )
         raise ImmediateHttpResponse(refusal(request, message, status=401))
 

@@ -31,8 +31,9 @@ NewValue = Answer | PreferenceAnswers | None
 
 def appeal(*, review: Review, against: str, reason: str, by: User, revision: int | None = None) -> Appeal:
     """Appeal against what was asked or decided about one's own review: `REQUEST`, or `DECISION`
-    and the criterion's key, of a comparison `COMPARISON_DECISION`. Raises MissingError where there is no such thing, StaleError
-    where it is not the ``revision`` any more that they read, else as `appeal_change_request`.
+    and the criterion's key, of a comparison `COMPARISON_DECISION`. Raises MissingError where there is no such
+    thing, StaleError where it is not the ``revision`` any more that they read, else as
+    `appeal_change_request`.
     """
     if against == REQUEST:
         change_request = review.change_requests.filter(resolved_at=None).first()
@@ -44,8 +45,8 @@ def appeal(*, review: Review, against: str, reason: str, by: User, revision: int
         raise MissingError("Nothing is decided on this, so there is nothing to appeal against.")
     if revision not in (None, decision.revision):
         raise StaleError(
-            "This was decided anew since you opened the page. Read what is decided now, and appeal against that if "
-            "you still want to."
+            "This was decided anew since you opened the page. Read what is decided now, and appeal against"
+            " that if you still want to."
         )
     return appeal_decision(decision=decision, by=by, reason=reason)
 
@@ -160,8 +161,8 @@ def why_not_answer(*, person: User, appeal: Appeal, project: Project) -> str:
 
 
 def answer_appeal(*, appeal: Appeal, by: User, outcome: str, answer: str, value: NewValue = None) -> Appeal:
-    """Uphold what was decided, or change it: a change request is withdrawn, a decision revised to ``value``, which
-    of a comparison is a preference in its own order.
+    """Uphold what was decided, or change it: a change request is withdrawn, a decision revised to ``value``,
+    which of a comparison is a preference in its own order.
 
     Raises InvalidError (fields ``outcome``, ``answer``, and ``value`` or ``choice`` or ``ranks``),
     NotAllowedError as `why_not_answer`, ConflictError where it is answered already.

@@ -100,7 +100,9 @@ class Worklist(NamedTuple, Generic[Row]):
     def next_open(
         self, *, after: int | None = None, without: set[int] | frozenset[int] = frozenset()
     ) -> int | None:
-        """The next subject with something to decide, in the list's order behind ``after``, then from its start."""
+        """The next subject with something to decide, in the list's order behind ``after``, then from its
+        start.
+        """
         ids = [each.subject_id for each in self.rows]
         start = ids.index(after) + 1 if after in ids else 0
         for each in (*self.rows[start:], *self.rows[:start]):

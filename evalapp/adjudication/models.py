@@ -114,10 +114,11 @@ class AdjudicationRevision(Decided):
 
 
 class ComparisonAdjudication(StatedPreference, Decided):
-    """What was decided where preferences on the same answers differ, beside the reviews, never in their place.
+    """What was decided where preferences on the same answers differ, beside the reviews, never in their
+    place.
 
-    ``outputs``: in the comparison's own order. Who reviewed the comparison cannot have decided it; the database
-    refuses that too.
+    ``outputs``: in the comparison's own order. Who reviewed the comparison cannot have decided it; the
+    database refuses that too.
     """
 
     IDENTITY = ("comparison",)
@@ -287,7 +288,9 @@ class Appeal(BaseModel):
     ) -> (
         "Adjudication | AdjudicationRevision | ComparisonAdjudication | ComparisonAdjudicationRevision | None"
     ):
-        """What was decided as it was appealed against, whatever it was changed to since. Reads the revisions."""
+        """What was decided as it was appealed against, whatever it was changed to since. Reads
+        the revisions.
+        """
         decision = self.decision
         if decision is None or decision.revision == self.revision:
             return decision

@@ -41,7 +41,9 @@ def require_may_adjudicate(*, person: User, campaign: Campaign, subject: Subject
 
 
 def require_may_read(*, person: User, campaign: Campaign, subject: Subject) -> None:
-    """An adjudicator who reviews here sees what others said of a subject once they have said it themselves."""
+    """An adjudicator who reviews here sees what others said of a subject once they have said
+    it themselves.
+    """
     if not has_given(person, subject):
         require_done(campaign, person)
 

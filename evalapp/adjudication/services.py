@@ -42,8 +42,9 @@ def adjudicate(
     """Decide criteria (by key) of one output, all or none; what a decision said before is kept.
 
     A score that changes nothing writes nothing. Raises InvalidError with fields ``<key>.value`` and
-    ``<key>.reason`` (``criterion`` for an unknown one), NotAllowedError for who reviewed the output or still reviews in the campaign,
-    ConflictError where reviewers do not differ, StaleError where somebody else decided meanwhile.
+    ``<key>.reason`` (``criterion`` for an unknown one), NotAllowedError for who reviewed the output or still
+    reviews in the campaign, ConflictError where reviewers do not differ, StaleError where somebody else
+    decided meanwhile.
     """
     require_may_adjudicate(person=by, campaign=campaign, subject=item_output)
     criteria = {each.key: each for each in Criterion.objects.filter(version=campaign.rubric_version_id)}
@@ -116,9 +117,9 @@ def adjudicate_comparison(
         comparison=comparison,
         outputs=comparison.outputs,
         choice=preference.choice,
-        ranks=cast(list[int], list(preference.ranks))
-        if preference.ranks
-        else None,  # checked: none is missing
+        ranks=(
+            cast(list[int], list(preference.ranks)) if preference.ranks else None
+        ),  # checked: none is missing
         reason=checked_words(reason, field="reason", missing=WHY),
     )
     with transaction.atomic():
@@ -144,7 +145,9 @@ Decision = TypeVar("Decision", Adjudication, ComparisonAdjudication)
 
 
 def _settle(new: Decision, revision: int, by: User) -> Decision:
-    """Store what ``new`` says: as the first decision of its kind, or as the next revision of what is there."""
+    """Store what ``new`` says: as the first decision of its kind, or as the next revision of
+    what is there.
+    """
     about = {name: getattr(new, name) for name in new.IDENTITY}
     stored = type(new).objects.select_for_update(of=("self",)).filter(**about).first()
     if stored is None:

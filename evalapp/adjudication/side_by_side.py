@@ -1,4 +1,6 @@
-"""What stands beside an output and its reviews: decisions, requests, messages. Read for one page at a time."""
+"""What stands beside an output and its reviews: decisions, requests, messages. Read for one
+page at a time.
+"""
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence

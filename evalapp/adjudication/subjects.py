@@ -22,8 +22,8 @@ def reviews_about(subject: Subject) -> QuerySet[Review]:
 
 
 def rated_outputs(campaign: Campaign) -> QuerySet[ItemOutput]:
-    """What people may differ on one by one: of a campaign that compares, nothing, and nobody would read what is
-    written there.
+    """What people may differ on one by one: of a campaign that compares, nothing, and nobody would read what
+    is written there.
     """
     outputs = ItemOutput.objects.filter(item__campaign=campaign)
     return outputs.none() if campaign.compares else outputs

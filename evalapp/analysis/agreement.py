@@ -32,8 +32,9 @@ class AgreementRow(NamedTuple):
 
 
 class CorrelationRow(NamedTuple):
-    """A criterion against a metric: Spearman over all outputs, within items and between the candidates' means;
-    Kendall's tau-b and Pearson over all outputs; the share of an item's pairs of which both say the same.
+    """A criterion against a metric: Spearman over all outputs, within items and between the candidates'
+    means; Kendall's tau-b and Pearson over all outputs; the share of an item's pairs of which both say the
+    same.
     """
 
     criterion: Criterion

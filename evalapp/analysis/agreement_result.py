@@ -22,8 +22,8 @@ from evalapp.reviews.pseudonyms import shown_names
 
 
 class AgreementResult(NamedTuple):
-    """``panel`` is None where a job has not computed any yet. ``freshness`` is None where it was worked out just
-    now; ``coverage`` where nothing is filtered, and of a view that nothing is stored of.
+    """``panel`` is None where a job has not computed any yet. ``freshness`` is None where it was worked out
+    just now; ``coverage`` where nothing is filtered, and of a view that nothing is stored of.
     """
 
     panel: Panel | None

@@ -1,4 +1,6 @@
-"""A campaign's comparison as any page asks for it: worked out at once, or of a large campaign as a job stored it."""
+"""A campaign's comparison as any page asks for it: worked out at once, or of a large campaign as a job stored
+it.
+"""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -15,8 +17,8 @@ from evalapp.campaigns.models import Campaign
 
 @dataclass(frozen=True)
 class CampaignComparison:
-    """``freshness`` says how far a large campaign's figures are behind, beside counts of now; it is None where all
-    was worked out just now.
+    """``freshness`` says how far a large campaign's figures are behind, beside counts of now; it is None
+    where all was worked out just now.
     """
 
     campaign: Campaign
@@ -42,8 +44,8 @@ def comparison_of(campaign: Campaign) -> CampaignComparison:
 
 
 def comparisons_of(campaigns: Sequence[Campaign]) -> list[CampaignComparison]:
-    """Of campaigns of one project, in their order. The small ones are read together; of a large one only counts and
-    stored figures are read, so that no page waits for its scores.
+    """Of campaigns of one project, in their order. The small ones are read together; of a large one only
+    counts and stored figures are read, so that no page waits for its scores.
     """
     large = large_among(campaigns)
     loaded = load_many([campaign for campaign in campaigns if campaign.pk not in large])

@@ -35,7 +35,9 @@ class CaseReview(NamedTuple):
 
 
 class CaseFlag(NamedTuple):
-    """``name`` is what `shown_names` calls the reviewer, or nobody's where they have submitted nothing yet."""
+    """``name`` is what `shown_names` calls the reviewer, or nobody's where they have
+    submitted nothing yet.
+    """
 
     flag: Flag
     name: str
@@ -53,7 +55,9 @@ class CaseMetric(NamedTuple):
 
 
 class CaseOutput(NamedTuple):
-    """``decisions``: what was decided where its reviewers differ; ``messages``: how many its discussion has."""
+    """``decisions``: what was decided where its reviewers differ; ``messages``: how many its
+    discussion has.
+    """
 
     entry: ItemOutput
     candidate: CampaignCandidate

@@ -1,4 +1,6 @@
-"""Lists of cases as pages and programs go through them: of scores in memory, or of a large campaign's database."""
+"""Lists of cases as pages and programs go through them: of scores in memory, or of a large campaign's
+database.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -28,8 +30,8 @@ READ_AT_ONCE = 100
 
 
 class CaseList(Sequence[CaseRow]):
-    """The outputs of a view that an address picks, in their order. ``scores`` are those of the view, and say what there
-    is to choose of.
+    """The outputs of a view that an address picks, in their order. ``scores`` are those of the view, and say
+    what there is to choose of.
     """
 
     def __init__(
@@ -80,8 +82,8 @@ class CaseList(Sequence[CaseRow]):
         return keys.index((item_id, candidate_id)) + 1 if (item_id, candidate_id) in keys else None
 
     def around(self, item_id: int) -> dict[int, int]:
-        """An item and its neighbours, in the list's order, each with the candidate of its first output there; nothing
-        where it is not in the list.
+        """An item and its neighbours, in the list's order, each with the candidate of its first output there;
+        nothing where it is not in the list.
         """
         listed = items_in_order(self._found)
         if item_id not in listed:
@@ -184,7 +186,9 @@ class LargeCaseList(CaseList):
 
 
 def cases_at(view: ComparisonFilter, query: Mapping[str, str], *, reviewer_type: str) -> CaseList:
-    """The cases that a URL asks for. ``reviewer_type`` as in `load_scores`. MissingError for a part that names nothing."""
+    """The cases that a URL asks for. ``reviewer_type`` as in `load_scores`. MissingError for a part that
+    names nothing.
+    """
     if is_large(view.campaign, reviewer_type=reviewer_type):
         return LargeCaseList(view, query, reviewer_type=reviewer_type)
     filtered = load_filtered(view, reviewer_type=reviewer_type)

@@ -1,7 +1,7 @@
 """A list of cases asked of the database: for campaigns of which a request cannot read every score.
 
-It picks the outputs that `evalapp.analysis.cases.find_cases` picks of scores in memory, in the same order, and
-gives as many of them as a page shows.
+It picks the outputs that `evalapp.analysis.cases.find_cases` picks of scores in memory, in the same order,
+and gives as many of them as a page shows.
 
 Whatever a person, a URL or a row says goes into a statement as a parameter (`CaseQuery._value`).
 """
@@ -37,8 +37,8 @@ class CaseKey(NamedTuple):
 
 
 class CaseQuery:
-    """``reviewer_type`` as in `load_scores`; ``criteria`` are the campaign's, in their order; ``people_by_number``: who a
-    filter's reviewer is.
+    """``reviewer_type`` as in `load_scores`; ``criteria`` are the campaign's, in their order;
+    ``people_by_number``: who a filter's reviewer is.
     """
 
     def __init__(
@@ -56,7 +56,9 @@ class CaseQuery:
         self._values: dict[str, Any] = {"campaign": view.campaign.pk}
 
     def beginning(self, size: int) -> tuple[list[CaseKey], int]:
-        """The first ``size`` outputs of the list, and how many there are: together, for each takes as long as both."""
+        """The first ``size`` outputs of the list, and how many there are: together, for each takes as long as
+        both.
+        """
         rows = self._rows(
             "SELECT id, item_id, candidate_id, (SELECT count(*) FROM chosen) FROM ordered "
             f"WHERE place <= {self._value(size)} ORDER BY place"
@@ -80,8 +82,8 @@ class CaseQuery:
         return int(rows[0][0]) if rows else None
 
     def around(self, item_id: int) -> dict[int, int]:
-        """An item and its neighbours in the list, in its order, each with the candidate of its first output there;
-        nothing where it is not in the list.
+        """An item and its neighbours in the list, in its order, each with the candidate of its first output
+        there; nothing where it is not in the list.
         """
         rows = self._rows(
             ", firsts AS (SELECT DISTINCT ON (item_id) item_id, candidate_id, place FROM ordered "
@@ -102,13 +104,12 @@ class CaseQuery:
         """The names of the metrics that some output in view has a value of."""
         # A step from one name to the next: there are few names, and as many results as outputs of each.
         statement = (
-            "WITH RECURSIVE names AS ("
-            "(SELECT metric FROM evalapp_metricresult WHERE value IS NOT NULL ORDER BY metric LIMIT 1) UNION ALL "
-            "SELECT (SELECT m.metric FROM evalapp_metricresult m WHERE m.value IS NOT NULL AND m.metric > names.metric "
-            "ORDER BY m.metric LIMIT 1) FROM names WHERE names.metric IS NOT NULL), "
-            f"{self._outputs} SELECT metric FROM names WHERE metric IS NOT NULL AND EXISTS (SELECT 1 FROM outputs o "
-            "JOIN evalapp_metricresult m ON m.output_id = o.output_id AND m.metric = names.metric "
-            "WHERE m.value IS NOT NULL)"
+            "WITH RECURSIVE names AS ((SELECT metric FROM evalapp_metricresult WHERE value IS NOT NULL ORDER"
+            " BY metric LIMIT 1) UNION ALL SELECT (SELECT m.metric FROM evalapp_metricresult m WHERE m.value"
+            " IS NOT NULL AND m.metric > names.metric ORDER BY m.metric LIMIT 1) FROM names WHERE"
+            f" names.metric IS NOT NULL), {self._outputs} SELECT metric FROM names WHERE metric IS NOT NULL"
+            " AND EXISTS (SELECT 1 FROM outputs o JOIN evalapp_metricresult m ON m.output_id = o.output_id"
+            " AND m.metric = names.metric WHERE m.value IS NOT NULL)"
         )
         return {name for (name,) in self._run(statement)}
 
@@ -159,7 +160,8 @@ class CaseQuery:
             of = f" AND o.candidate_id = {self._value(finder.candidate.pk)}" if finder.candidate else ""
             twice = self._means(finder.criterion) + f" HAVING count(*) >= {LEAST_AGREEING}"
             rows = self._run(
-                f"WITH {self._outputs} SELECT 1 FROM outputs o JOIN ({twice}) twice ON twice.id = o.id{of} LIMIT 1"
+                f"WITH {self._outputs} SELECT 1 FROM outputs o JOIN ({twice}) twice ON twice.id = o.id{of}"
+                " LIMIT 1"
             )
             reason = why_nothing(finder, is_scored_twice=bool(rows))
         return Found(set(ids or ()), outputs, by_metric, by_people, reason)
@@ -214,31 +216,33 @@ class CaseQuery:
         if self.view.filters_reviews or (chosen and self._is_answered):
             of_each = [f"other.candidate_id = {self._value(each)}" for each in chosen]
             conditions += [self._item_has(each) for each in of_each or ["true"]]
-        # Joined as one statement the planner expects one row where there are half a million, and takes minutes on end.
+        # Joined as one statement the planner expects one row where there are half a million, and takes
+        # minutes on end.
         return (
-            "outputs AS MATERIALIZED (SELECT o.id, o.item_id, o.candidate_id, o.output_id FROM evalapp_item i "
-            "JOIN evalapp_itemoutput o ON o.item_id = i.id JOIN evalapp_example e ON e.id = i.example_id "
-            f"WHERE {' AND '.join(conditions)})"
+            "outputs AS MATERIALIZED (SELECT o.id, o.item_id, o.candidate_id, o.output_id FROM evalapp_item"
+            " i JOIN evalapp_itemoutput o ON o.item_id = i.id JOIN evalapp_example e ON e.id = i.example_id"
+            f" WHERE {' AND '.join(conditions)})"
         )
 
     @property
     def _is_answered(self) -> bool:
-        """Whether anybody whose reviews count gave a score to a candidate in view: where nobody did, no item is left
-        out for it.
+        """Whether anybody whose reviews count gave a score to a candidate in view: where nobody did, no item
+        is left out for it.
         """
         chosen = [candidate.pk for candidate in self.view.candidates]
         of = f"AND other.candidate_id = ANY({self._value(chosen)})" if chosen else ""
         return bool(
             self._run(
-                "SELECT 1 FROM evalapp_review r JOIN evalapp_score s ON s.review_id = r.id JOIN evalapp_itemoutput other "
-                f"ON other.id = r.item_output_id WHERE {self._reviews} {of} LIMIT 1"
+                "SELECT 1 FROM evalapp_review r JOIN evalapp_score s ON s.review_id = r.id JOIN"
+                f" evalapp_itemoutput other ON other.id = r.item_output_id WHERE {self._reviews} {of} LIMIT 1"
             )
         )
 
     def _item_has(self, condition: str) -> str:
         return (
-            "EXISTS (SELECT 1 FROM evalapp_itemoutput other JOIN evalapp_review r ON r.item_output_id = other.id "
-            f"JOIN evalapp_score s ON s.review_id = r.id WHERE other.item_id = i.id AND {condition} AND {self._reviews})"
+            "EXISTS (SELECT 1 FROM evalapp_itemoutput other JOIN evalapp_review r ON r.item_output_id ="
+            f" other.id JOIN evalapp_score s ON s.review_id = r.id WHERE other.item_id = i.id AND {condition}"
+            f" AND {self._reviews})"
         )
 
     @property
@@ -251,8 +255,8 @@ class CaseQuery:
             conditions += self._of_criterion(wanted.criterion)
         if wanted.tag is not None:
             conditions.append(
-                "EXISTS (SELECT 1 FROM evalapp_review r JOIN evalapp_reviewtag t ON t.review_id = r.id "
-                f"WHERE r.item_output_id = o.id AND t.tag_id = {self._value(wanted.tag.pk)} AND {self._reviews})"
+                "EXISTS (SELECT 1 FROM evalapp_review r JOIN evalapp_reviewtag t ON t.review_id = r.id WHERE"
+                f" r.item_output_id = o.id AND t.tag_id = {self._value(wanted.tag.pk)} AND {self._reviews})"
             )
         if wanted.rule is not None:
             admitted = [0.0] if wanted.failed else [0.0, 1.0]
@@ -330,8 +334,8 @@ class CaseQuery:
             of = self.criteria if wanted.criterion is None else [wanted.criterion]
             spreads = " UNION ALL ".join(self._spreads(each) for each in of)
             join = (
-                f"{'LEFT ' if wanted.criterion else ''}JOIN (SELECT id, max(spread) AS spread FROM ({spreads}) each "
-                "GROUP BY id) spread ON spread.id = o.id"
+                f"{'LEFT ' if wanted.criterion else ''}JOIN (SELECT id, max(spread) AS spread FROM"
+                f" ({spreads}) each GROUP BY id) spread ON spread.id = o.id"
             )
             if wanted.criterion is None:
                 join += " AND spread.spread > 0"
@@ -363,7 +367,9 @@ class CaseQuery:
         )
 
     def _means(self, criterion: Criterion, more: str = "") -> str:
-        """Each output's mean, of a criterion without one the share of its counted levels; ``more`` columns."""
+        """Each output's mean, of a criterion without one the share of its counted levels;
+        ``more`` columns.
+        """
         step = criterion.rules.number(1)
         value = "s.value" if step == 1 else f"s.value * {self._value(step)}"
         if not criterion.rules.has_mean:
@@ -380,9 +386,9 @@ class CaseQuery:
         scored = self._scored(criterion)
         if not criterion.rules.has_order:
             return (
-                "SELECT id, 1 - max(times)::float8 / sum(times)::float8 AS spread FROM ("
-                f"SELECT r.item_output_id AS id, count(*) AS times {scored} GROUP BY r.item_output_id, s.value"
-                ") level GROUP BY id HAVING sum(times) > 1"
+                "SELECT id, 1 - max(times)::float8 / sum(times)::float8 AS spread FROM (SELECT"
+                f" r.item_output_id AS id, count(*) AS times {scored} GROUP BY r.item_output_id, s.value)"
+                " level GROUP BY id HAVING sum(times) > 1"
             )
         span = self._value(criterion.rules.span)
         return (
@@ -395,12 +401,11 @@ class CaseQuery:
         sign = "-" if metric.better == "lower" else ""
         low_votes = f", count(*) FILTER (WHERE {_poor(criterion, 's.value')}) AS votes"
         return (
-            "WITH rated AS (SELECT told.id, mean.mean, mean.votes, "
-            f"{sign}m.value AS metric FROM outputs told JOIN ({self._means(criterion, low_votes)}) mean "
-            "ON mean.id = told.id JOIN evalapp_metricresult m ON m.output_id = told.output_id "
-            f"AND m.metric = {self._value(metric.name)} AND m.value IS NOT NULL) "
-            f"SELECT id FROM rated WHERE {_poor(criterion, 'mean')} AND votes >= {LEAST_AGREEING} AND metric >= "
-            f"(SELECT percentile_cont({1 - TOP_SHARE}) WITHIN GROUP (ORDER BY metric) FROM rated)"
+            f"WITH rated AS (SELECT told.id, mean.mean, mean.votes, {sign}m.value AS metric FROM outputs told"
+            f" JOIN ({self._means(criterion, low_votes)}) mean ON mean.id = told.id JOIN evalapp_metricresult"
+            f" m ON m.output_id = told.output_id AND m.metric = {self._value(metric.name)} AND m.value IS NOT"
+            f" NULL) SELECT id FROM rated WHERE {_poor(criterion, 'mean')} AND votes >= {LEAST_AGREEING} AND"
+            f" metric >= (SELECT percentile_cont({1 - TOP_SHARE}) WITHIN GROUP (ORDER BY metric) FROM rated)"
         )
 
     def _finder(self, finder: Finder) -> str:
@@ -415,13 +420,12 @@ class CaseQuery:
         more = f", count(*) AS scores, count(*) FILTER (WHERE {such}) AS agreeing, {by_person} AS theirs"
         candidate = f" AND o.candidate_id = {self._value(finder.candidate.pk)}" if finder.candidate else ""
         return (
-            "WITH rated AS (SELECT o.id, mean.*, m.value AS metric FROM outputs o "
-            f"JOIN (SELECT id AS rated_id, mean, scores, agreeing, theirs FROM ({self._means(finder.criterion, more)}) "
-            "each) mean ON mean.rated_id = o.id JOIN evalapp_metricresult m ON m.output_id = o.output_id "
-            f"AND m.metric = {self._value(finder.metric.name)} AND m.value IS NOT NULL "
-            f"WHERE mean.scores >= {LEAST_AGREEING}{candidate}), "
-            f"told AS (SELECT id, metric {self._side(finder)} AS by_metric, agreeing >= {LEAST_AGREEING} AND theirs "
-            f"AND mean {compare} {score} AS by_people FROM rated)"
+            "WITH rated AS (SELECT o.id, mean.*, m.value AS metric FROM outputs o JOIN (SELECT id AS"
+            f" rated_id, mean, scores, agreeing, theirs FROM ({self._means(finder.criterion, more)}) each)"
+            " mean ON mean.rated_id = o.id JOIN evalapp_metricresult m ON m.output_id = o.output_id AND"
+            f" m.metric = {self._value(finder.metric.name)} AND m.value IS NOT NULL WHERE mean.scores >="
+            f" {LEAST_AGREEING}{candidate}), told AS (SELECT id, metric {self._side(finder)} AS by_metric,"
+            f" agreeing >= {LEAST_AGREEING} AND theirs AND mean {compare} {score} AS by_people FROM rated)"
         )
 
     def _side(self, finder: Finder) -> str:

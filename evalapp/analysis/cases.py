@@ -25,7 +25,8 @@ Choice = TypeVar("Choice")
 LONGEST_NUMBER = 18
 LONGEST_EXCERPT = 160
 FILTER_PARTS = (
-    "candidate", "criterion", "level", "low", "na", "differ", "tag", "rule", "failed", "metric", "disagreement",
+    "candidate", "criterion", "level", "low", "na", "differ", "tag", "rule", "failed", "metric",
+    "disagreement",
     "reviewer", "gave", *FINDER_PARTS, *LABEL_PARTS,
 )  # fmt: skip
 """What `filter_from` reads of an address."""
@@ -39,10 +40,10 @@ class CaseFilter:
     ``criterion`` alone: outputs with a score on it; with ``level``: where a reviewer gave that level,
     ``low``: a low one, ``not_applicable``: N/A, ``differ``: where reviewers gave different answers, those
     farthest apart first, ``disagreement``: where the metric is high and people low. ``metric``: outputs it is
-    defined for. ``rule``: outputs checked by it, with ``failed`` those that failed. ``reviewer`` (a pseudonym's
-    number): what they reviewed; ``reviewer_name`` is what they are called. ``gave``: where each of these people
-    gave the criterion this level. ``finder``: what the disagreement finder finds. ``labels``: a cell of the
-    confusion matrix.
+    defined for. ``rule``: outputs checked by it, with ``failed`` those that failed. ``reviewer`` (a
+    pseudonym's number): what they reviewed; ``reviewer_name`` is what they are called. ``gave``: where each
+    of these people gave the criterion this level. ``finder``: what the disagreement finder finds. ``labels``:
+    a cell of the confusion matrix.
     """
 
     candidate: CampaignCandidate | None = None
@@ -226,7 +227,9 @@ def _beginning(text: str) -> str:
 
 
 def items_in_order(rows: Iterable[CaseRow]) -> dict[int, int]:
-    """The items of a list in its order, each with the candidate of the first of its outputs there, by their ids."""
+    """The items of a list in its order, each with the candidate of the first of its outputs there, by their
+    ids.
+    """
     found: dict[int, int] = {}
     for row in rows:
         found.setdefault(row.item_id, row.candidate.pk)

@@ -40,7 +40,9 @@ LEAST_PART = 0.1
 
 
 def ratings_chart(comparison: Comparison) -> Chart | None:
-    """How often each level was given, a bar a candidate and scale criterion; None where there is no rating."""
+    """How often each level was given, a bar a candidate and scale criterion; None where
+    there is no rating.
+    """
     return next(iter(ratings_charts(comparison)), None)
 
 
@@ -73,8 +75,8 @@ def _directed(criterion: Criterion) -> str:
 
 
 def means_charts(comparison: Comparison, *, most: int | None = None) -> list[Panel]:
-    """Candidates' means on scale criteria with their intervals, a panel a range and ``most`` lines; none where none
-    is defined.
+    """Candidates' means on scale criteria with their intervals, a panel a range and ``most`` lines; none
+    where none is defined.
     """
     labels = labels_of([row.candidate for row in comparison.rows])
     panels = []
@@ -113,10 +115,10 @@ def differences_charts(
 ) -> list[Panel]:
     """Each candidate less the reference, hollow where it is not significant; ``rows`` are all candidates.
 
-    A panel for each range, with an axis in its own points. All panels show the same part of their ranges, so one
-    length is one share of the scale everywhere: half a point of 1–5 is drawn as long as 1.25 points of 0–10. Where
-    lower is better the axis runs down, so that right is better on every scale. A range of more than ``most`` lines
-    has several panels.
+    A panel for each range, with an axis in its own points. All panels show the same part of their ranges, so
+    one length is one share of the scale everywhere: half a point of 1–5 is drawn as long as 1.25 points of
+    0–10. Where lower is better the axis runs down, so that right is better on every scale. A range of more
+    than ``most`` lines has several panels.
     """
     labels = labels_of([row.candidate for row in rows])
     name = labels[reference.candidate.pk]
@@ -185,11 +187,14 @@ def strengths_chart(judged: PairResults) -> Chart | None:
         told = f"No candidate is stronger than another, {in_words(first.measure)}"
     elif not is_apart(last.measure, first.measure):
         told = (
-            f"The strengths lie between {in_words(last.measure)} of {last.label} and {in_words(first.measure)} of "
-            f"{first.label}{overlap_of(last.measure, first.measure)}"
+            f"The strengths lie between {in_words(last.measure)} of {last.label} and"
+            f" {in_words(first.measure)} of {first.label}{overlap_of(last.measure, first.measure)}"
         )
     else:
-        told = f"Strongest is {first.label}, {in_words(first.measure)}, weakest {last.label}, {in_words(last.measure)}"
+        told = (
+            f"Strongest is {first.label}, {in_words(first.measure)}, weakest {last.label},"
+            f" {in_words(last.measure)}"
+        )
     return forest(lines, axis, says=f"{told}; 0 is an average candidate.")
 
 
@@ -248,10 +253,12 @@ def human_against_metric(scores: CampaignScores, criterion: Criterion, metric: M
             "metric": _figure(output.metrics[metric.name], metric),
             "people": round(means[output.item_output_id], 3),
             "candidate": labels[output.candidate_id],
-            "href": reverse(
-                "case_detail", args=[scores.campaign.project.slug, scores.campaign.pk, output.item_id]
-            )
-            + f"#candidate-{output.candidate_id}",
+            "href": (
+                reverse(
+                    "case_detail", args=[scores.campaign.project.slug, scores.campaign.pk, output.item_id]
+                )
+                + f"#candidate-{output.candidate_id}"
+            ),
         }
         for output in scores.outputs
         if metric.name in output.metrics and output.item_output_id in means
@@ -284,7 +291,10 @@ def _quarters(points: Sequence[Mapping[str, Any]], criterion: Criterion, metric:
         return f"{count} with both {metric.label} and {criterion.name}: too few to tell how they go together."
     ranked = sorted(points, key=lambda point: float(point["metric"]))
     if ranked[0]["metric"] == ranked[-1]["metric"]:
-        return f"All {len(points)} outputs have the same {metric.label}, so it cannot tell any two of them apart."
+        return (
+            f"All {len(points)} outputs have the same {metric.label}, so it cannot tell any two of them"
+            " apart."
+        )
     low, high = (fmean(point["people"] for point in part) for part in (ranked[:quarter], ranked[-quarter:]))
     return (
         f"Of {len(points)} outputs, people give the quarter with the highest {metric.label} {high:.2f} on "

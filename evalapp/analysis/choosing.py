@@ -76,7 +76,8 @@ def chosen_pair(panel: Panel, criterion: Criterion, first: str, second: str) -> 
         if number not in present:
             known = ", ".join(sorted(present, key=int)) or "nobody"
             raise InvalidError(
-                f"No reviewer “{number[:20]}” has scored {criterion.name} here; there are the numbers {known}."
+                f"No reviewer “{number[:20]}” has scored {criterion.name} here; there are the numbers"
+                f" {known}."
             )
     if first == second:
         raise InvalidError("Choose two different reviewers.")

@@ -28,8 +28,8 @@ class PredictedLabel(NamedTuple):
 
 @dataclass(frozen=True)
 class CandidateLabels:
-    """``unparsed``: outputs without a predicted label. ``missing``: without a label of the example, or not read
-    by the parser as it is now.
+    """``unparsed``: outputs without a predicted label. ``missing``: without a label of the example, or not
+    read by the parser as it is now.
     """
 
     candidate: CampaignCandidate
@@ -102,7 +102,9 @@ def _read(scores: CampaignScores, parser: LabelParser) -> QuerySet[MetricResult]
 def predicted_labels(
     scores: CampaignScores, parser: LabelParser | None = None
 ) -> Mapping[int, PredictedLabel]:
-    """What was read of each output, by its id; ``parser`` saves finding the dataset's. Nothing without one."""
+    """What was read of each output, by its id; ``parser`` saves finding the dataset's.
+    Nothing without one.
+    """
     parser = parser or parser_of(scores)
     if parser is None:
         return {}

@@ -13,8 +13,8 @@ from evalapp.reviews.preferences.tasks import preference_of
 
 
 class CaseComparison(NamedTuple):
-    """``names`` are those of the compared candidates, ``adjudicated`` what was decided, in the comparison's own order.
-    ``is_own``: the reader judged it, so somebody else decides.
+    """``names`` are those of the compared candidates, ``adjudicated`` what was decided, in the comparison's
+    own order. ``is_own``: the reader judged it, so somebody else decides.
     """
 
     comparison: Comparison

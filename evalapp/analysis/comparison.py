@@ -37,8 +37,8 @@ NOBODY = 0
 class HumanCell:
     """One criterion of one candidate: mean with crossed interval, low share, counts per level.
 
-    For yes/no, ``mean`` is the mean over items of the share of reviewers who said yes (for a category: chose an
-    undesired option). ``outputs_with`` counts the outputs that at least one reviewer gave a level.
+    For yes/no, ``mean`` is the mean over items of the share of reviewers who said yes (for a category: chose
+    an undesired option). ``outputs_with`` counts the outputs that at least one reviewer gave a level.
     """
 
     criterion: Criterion
@@ -50,8 +50,8 @@ class HumanCell:
 
     @property
     def binned(self) -> dict[str, int]:
-        """``counts`` for a drawing: by level, those of a wide scale in ten bins of neighbouring levels. The best
-        comes last.
+        """``counts`` for a drawing: by level, those of a wide scale in ten bins of neighbouring levels. The
+        best comes last.
         """
         levels, words = list(self.counts), self.criterion.rules.words
         if self.criterion.lower_is_better:
@@ -108,8 +108,9 @@ class CandidateRow:
 
 
 class Design(NamedTuple):
-    """What the numbers rest on. ``is_mixed``: people and simulated reviewers together. ``assignments_submitted`` is None
-    of a large campaign of which nothing is computed yet: counting assignments takes as long as it has many.
+    """What the numbers rest on. ``is_mixed``: people and simulated reviewers together.
+    ``assignments_submitted`` is None of a large campaign of which nothing is computed yet: counting
+    assignments takes as long as it has many.
     """
 
     items: int

@@ -1,6 +1,8 @@
-"""Hints about reviewers who compare answers: one side or one preference throughout, and other preferences than the rest.
+"""Hints about reviewers who compare answers: one side or one preference throughout, and other preferences
+than the rest.
 
-The counterparts of the hints about ratings; what both have in common (speed, progress, gold, repeats) is theirs.
+The counterparts of the hints about ratings; what both have in common (speed, progress, gold, repeats) is
+theirs.
 """
 
 from collections import Counter, defaultdict
@@ -31,16 +33,17 @@ from evalapp.stats.panel import Apartness, apartness
 from evalapp.stats.proportions import wilson
 from evalapp.stats.ratings import Ratings
 
-# The sides are balanced, so half of the preferences are for the answer shown first, however the candidates differ.
+# The sides are balanced, so half of the preferences are for the answer shown first, however the candidates
+# differ.
 EVEN = 0.5
 NOTABLE_SIDE = 0.15
 UNDECIDED = {Choice.TIE: "equally good", Choice.BOTH_BAD: "both bad"}
 
 
 class ReviewerPreferences(NamedTuple):
-    """One reviewer's preferences. ``first_side``: of the preferences, the share for the answer that stood first, its
-    interval over items. ``seconds``: median of active seconds of the latest timed ones, None without any.
-    ``ties`` and ``both_bad`` are 0 in rankings.
+    """One reviewer's preferences. ``first_side``: of the preferences, the share for the answer that stood
+    first, its interval over items. ``seconds``: median of active seconds of the latest timed ones, None
+    without any. ``ties`` and ``both_bad`` are 0 in rankings.
     """
 
     reviewer_id: int
@@ -116,8 +119,8 @@ def _side_words(share: Measure, rows: Sequence[PreferenceRow], *, is_first: bool
         times = sum(row.choice == (Choice.A if is_first else Choice.B) for row in rows)
         what = f"“{letter} is better” in {times} of {len(rows)} preferences"
     return (
-        f"{what[0].upper()}{what[1:]} ({low:.0%}–{high:.0%} over items, 99%); sides are balanced, so 50% is expected "
-        "whichever candidate is better."
+        f"{what[0].upper()}{what[1:]} ({low:.0%}–{high:.0%} over items, 99%); sides are balanced, so 50% is"
+        " expected whichever candidate is better."
     )
 
 
@@ -173,15 +176,16 @@ def other_preferences(quality: Quality) -> Iterator[Hint]:
             "disagreement",
             "Disagrees",
             reviewer_id,
-            f"{words[0].upper()}{words[1:]} a co-reviewer's {own.value:.0%} of the time on {own.n} shared comparisons "
-            f"({own.low:.0%}–{own.high:.0%}, 99%); the others among themselves {rest.value:.0%} on {rest.n}.",
+            f"{words[0].upper()}{words[1:]} a co-reviewer's {own.value:.0%} of the time on {own.n} shared"
+            f" comparisons ({own.low:.0%}–{own.high:.0%}, 99%); the others among themselves {rest.value:.0%}"
+            f" on {rest.n}.",
             {"reviewer": quality.number(reviewer_id)},
         )
 
 
 def _as_code(row: PreferenceRow) -> float:
-    """The same number for the same preference, on whichever side the answers stood: the candidate that was put first,
-    or, below 0, that none was.
+    """The same number for the same preference, on whichever side the answers stood: the candidate that was
+    put first, or, below 0, that none was.
     """
     if row.best is not None:
         return float(row.best)

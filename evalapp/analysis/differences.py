@@ -26,8 +26,8 @@ TOTAL = Criterion(key="total", name="Total", kind=Scale.name, minimum=1, maximum
 
 @dataclass(frozen=True)
 class ComparedPair:
-    """A candidate minus the reference on one criterion, with Holm's adjustment over the table. ``record``: won where
-    the candidate is rated better, which is lower where less is better.
+    """A candidate minus the reference on one criterion, with Holm's adjustment over the table. ``record``:
+    won where the candidate is rated better, which is lower where less is better.
     """
 
     criterion: Criterion
@@ -43,8 +43,8 @@ class ComparedPair:
 
     @property
     def name(self) -> str:
-        """What differs, in words: for a criterion without a mean, the share of its counted answers; the direction
-        where lower is better.
+        """What differs, in words: for a criterion without a mean, the share of its counted answers; the
+        direction where lower is better.
         """
         direction = ", lower is better" if self.criterion.is_less_better else ""
         share = f", {self.criterion.axis_label}" if self.is_share else ""
@@ -61,7 +61,9 @@ class ComparedPair:
 
     @property
     def untested(self) -> str:
-        """Why a difference that is defined has no p; empty where it has one. It is no finding of "no difference"."""
+        """Why a difference that is defined has no p; empty where it has one. It is no finding of "no
+        difference".
+        """
         return self.difference.p_model.reason if self.difference.difference.defined else ""
 
     @property
@@ -71,7 +73,9 @@ class ComparedPair:
 
     @property
     def drawn_span(self) -> float:
-        """``span`` below 0 where lower is better: drawn from its negative to itself, better stands at the right."""
+        """``span`` below 0 where lower is better: drawn from its negative to itself, better stands at the
+        right.
+        """
         return -self.span if self.criterion.is_less_better else self.span
 
     @property
@@ -114,8 +118,8 @@ class Contradiction:
 def compare_pairs(
     scores: CampaignScores, comparison: Comparison, reference: CandidateRow, *, everything: bool = False
 ) -> list[ComparedPair]:
-    """Every other candidate against the reference on every scale criterion, Holm over the table; nothing where
-    the items were picked for their scores.
+    """Every other candidate against the reference on every scale criterion, Holm over the table; nothing
+    where the items were picked for their scores.
 
     ``everything``: on the total and the shares of criteria without a mean, too, with wins, ties and losses.
     """

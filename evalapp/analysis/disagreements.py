@@ -33,7 +33,9 @@ class DisagreementCount:
 
 
 def poor_threshold(criterion: Criterion) -> int:
-    """The last level that counts as low, or where lower is better as high; the worst where the rubric names none."""
+    """The last level that counts as low, or where lower is better as high; the worst where the rubric names
+    none.
+    """
     if criterion.lower_is_better:
         return criterion.maximum
     return criterion.minimum if criterion.low_threshold is None else criterion.low_threshold
@@ -53,8 +55,9 @@ def poor_words(criterion: Criterion) -> str:
 def find_disagreements(
     scores: CampaignScores, criterion: Criterion, metric: MetricDescription
 ) -> Disagreements:
-    """Metric in the campaign's best quarter, mean at or under the low threshold (of a scale where lower is better:
-    the highest level), and at least two reviewers who each rate it that low. A metric where less is better is taken from its low end.
+    """Metric in the campaign's best quarter, mean at or under the low threshold (of a scale where lower is
+    better: the highest level), and at least two reviewers who each rate it that low. A metric where less is
+    better is taken from its low end.
     """
     means = scores.output_means(criterion)
     sign = -1 if metric.better == "lower" else 1

@@ -16,7 +16,8 @@ MOST_VALUES = 30
 
 _FIELDS = """
 WITH RECURSIVE found AS (
-    SELECT i.id AS item, each.key, each.value, strpos(each.key, '.') = 0 AND jsonb_typeof(each.value) = 'object' AS goes_on
+    SELECT i.id AS item, each.key, each.value, strpos(each.key, '.') = 0
+        AND jsonb_typeof(each.value) = 'object' AS goes_on
     FROM evalapp_item i JOIN evalapp_example e ON e.id = i.example_id
     CROSS JOIN LATERAL jsonb_each(
         CASE WHEN jsonb_typeof(e.metadata) = 'object' THEN e.metadata ELSE '{}' END) AS each
@@ -43,7 +44,9 @@ class FieldValue(NamedTuple):
 
 
 class ExampleField(NamedTuple):
-    """A key of the examples' metadata, or what leads to one inside others: "client.region". ``values`` are the first ``MOST_VALUES`` of its ``distinct`` ones."""
+    """A key of the examples' metadata, or what leads to one inside others: "client.region". ``values`` are
+    the first ``MOST_VALUES`` of its ``distinct`` ones.
+    """
 
     name: str
     values: tuple[FieldValue, ...]
@@ -59,7 +62,8 @@ def example_fields(campaign: Campaign) -> list[ExampleField]:
     return list(_fields_of(campaign.pk, campaign.items_total))
 
 
-# Items are added, never changed, and examples are never edited; of many items this is the slowest read of a page.
+# Items are added, never changed, and examples are never edited; of many items this is the slowest read of a
+# page.
 @lru_cache(maxsize=256)
 def _fields_of(campaign_id: int, items: int) -> tuple[ExampleField, ...]:
     """``items`` is the campaign's number of items, by which a larger campaign is another one."""

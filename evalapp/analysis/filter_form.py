@@ -38,7 +38,9 @@ class Chip(NamedTuple):
 
 
 class OfferedField(NamedTuple):
-    """A metadata field of the form: ``values`` with whether each is chosen, or ``typed`` where they are many."""
+    """A metadata field of the form: ``values`` with whether each is chosen, or ``typed`` where
+    they are many.
+    """
 
     part: str
     name: str

@@ -33,8 +33,8 @@ class FilteredScores(NamedTuple):
 def load_filtered(wanted: ComparisonFilter, *, reviewer_type: str = "all") -> FilteredScores:
     """`load_scores` of the filter's campaign, less what the filter leaves out.
 
-    Chosen candidates are compared on the items that each of them has a score on; where reviews are chosen, the
-    items that have one of them are in view. Whole-set metrics are left
+    Chosen candidates are compared on the items that each of them has a score on; where reviews are chosen,
+    the items that have one of them are in view. Whole-set metrics are left
     out, as they speak of outputs that are not in the view.
     """
     everything = load_scores(wanted.campaign, reviewer_type=reviewer_type)

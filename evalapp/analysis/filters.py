@@ -4,8 +4,8 @@
     &field.segment=retail       items whose example has this value (several of one field: any of them)
     &split=test                 items of this split
     &reviewers=2&reviewers=4    reviews by these reviewers, named by their pseudonyms' numbers
-    &since=2026-05-01           reviews submitted on this day or later (``until``: on this day or earlier), UTC
-    &rubric=2                   the rubric version; a campaign has one, so another says where to look
+    &since=2026-05-01           reviews submitted on this day or later (``until``: on this day or earlier),
+    UTC &rubric=2                   the rubric version; a campaign has one, so another says where to look
 
 Whatever names nothing of the campaign is a problem in words, never ignored and never everything.
 """
@@ -51,7 +51,8 @@ PAGE_PARTS = frozenset(
 )
 MOST_NAMED = 8
 MOST_CHOICES = 200
-# Below what the web server takes (`evalapp.embedded.web_server`) by what a page's links add: a path, a criterion.
+# Below what the web server takes (`evalapp.embedded.web_server`) by what a page's links add: a path, a
+# criterion.
 LONGEST_QUERY = 7_400
 
 
@@ -122,7 +123,9 @@ class ComparisonFilter:
 
     @property
     def told(self) -> str:
-        """The end of a sentence about what was found here: " (segment: retail)"; empty where nothing is chosen."""
+        """The end of a sentence about what was found here: " (segment: retail)"; empty where nothing is
+        chosen.
+        """
         return f" ({self.describe()})" if self.choices else ""
 
     def item_ids(self) -> set[int] | None:
@@ -148,7 +151,9 @@ class _Reading:
     problems: list[FilterProblem] = field(default_factory=list)
 
     def given(self, part: str) -> list[str]:
-        """The distinct values of a parameter, without empty ones, which a form sends for what is not chosen."""
+        """The distinct values of a parameter, without empty ones, which a form sends for what
+        is not chosen.
+        """
         return list(dict.fromkeys(value for value in self.query.getlist(part) if value != ""))
 
     def choose(self, part: str, value: str, words: str) -> None:
@@ -300,8 +305,8 @@ def _rubric(reading: _Reading) -> None:
         else:
             reading.refuse(
                 "rubric",
-                f"This campaign was reviewed by {version}, not by version {_cut(value)}. The list of comparisons "
-                "can be filtered by version.",
+                f"This campaign was reviewed by {version}, not by version {_cut(value)}. The list of"
+                " comparisons can be filtered by version.",
             )
 
 

@@ -1,4 +1,6 @@
-"""The disagreement finder: outputs on which a metric and people say different things, as a filter in an address."""
+"""The disagreement finder: outputs on which a metric and people say different things, as a filter in an
+address.
+"""
 
 import math
 from collections import Counter
@@ -43,8 +45,8 @@ SCORE_SIDES = {ScoreSide.AT_MOST: "at most", ScoreSide.AT_LEAST: "at least"}
 
 @dataclass(frozen=True)
 class Finder:
-    """What is looked for. ``value`` is None for a tenth. ``candidate`` and ``reviewer`` (a pseudonym's number)
-    None: any; a reviewer is one of those who gave such a score.
+    """What is looked for. ``value`` is None for a tenth. ``candidate`` and ``reviewer`` (a pseudonym's
+    number) None: any; a reviewer is one of those who gave such a score.
     """
 
     metric: MetricDescription
@@ -67,7 +69,8 @@ class Finder:
 @dataclass(frozen=True)
 class Found:
     """``by_metric`` of ``outputs`` meet the metric's condition, ``by_people`` the criterion's; were the two
-    unrelated, ``expected`` would meet both: by_metric × by_people / outputs. ``reason``: why nothing can be found.
+    unrelated, ``expected`` would meet both: by_metric × by_people / outputs. ``reason``: why nothing can be
+    found.
     """
 
     item_output_ids: set[int]
@@ -99,8 +102,8 @@ def ties_in_words(wanted: Finder, found: Found) -> str:
     if found.by_metric == found.outputs:
         return f"Nine in ten outputs or more have the same {label}, so all count as its {_end(wanted)} tenth."
     return (
-        f"A tenth of {found.outputs:,} outputs would be {found.tenth:,}; {found.by_metric:,} count, because equal "
-        f"values of {label} stand on the same side of its end."
+        f"A tenth of {found.outputs:,} outputs would be {found.tenth:,}; {found.by_metric:,} count, because"
+        f" equal values of {label} stand on the same side of its end."
     )
 
 
@@ -109,7 +112,9 @@ def _end(wanted: Finder) -> str:
 
 
 def finder_from(scores: CampaignScores, query: Mapping[str, str]) -> Finder | None:
-    """Read a finder from an address; None where it names no metric. MissingError for a part that cannot be."""
+    """Read a finder from an address; None where it names no metric. MissingError for a part
+    that cannot be.
+    """
     if not query.get("find"):
         return None
     metric = scores.metrics.get(query["find"])
@@ -139,7 +144,8 @@ def finder_from(scores: CampaignScores, query: Mapping[str, str]) -> Finder | No
 
 
 def find(scores: CampaignScores, wanted: Finder) -> Found:
-    """Outputs, of those that the metric is defined for and that two reviewers scored, which meet both conditions.
+    """Outputs, of those that the metric is defined for and that two reviewers scored, which meet both
+    conditions.
 
     People meet theirs where the output's mean does and at least two reviewers each give such a score. A tenth
     is one of those outputs; equal values stand on the same side of its end, so that it may hold more.

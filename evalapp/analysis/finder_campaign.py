@@ -1,7 +1,8 @@
 """Campaigns whose items were picked for what was said of them: what they can tell, and how they are made.
 
-Whoever looks at the worst answers finds bad ones, and at a second look they come out better than at the first.
-So nothing here is a mean of a candidate; what reviewers write of single answers is as good as anywhere.
+Whoever looks at the worst answers finds bad ones, and at a second look they come out better than at the
+first. So nothing here is a mean of a candidate; what reviewers write of single answers is as good as
+anywhere.
 """
 
 from django.db import transaction
@@ -30,11 +31,11 @@ def why_no_means(scores: CampaignScores) -> str:
 
 @transaction.atomic
 def pick_found(*, wanted: Finder, found: Found, view: ComparisonFilter, by: User | None) -> Campaign:
-    """A draft over the items of what the finder found in a view of a campaign, designed as that campaign was and
-    marked as picked.
+    """A draft over the items of what the finder found in a view of a campaign, designed as that campaign was
+    and marked as picked.
 
-    Its people are those of the source who may still review; edit the draft for others. Raises InvalidError where
-    nothing is picked, or nobody is there to review.
+    Its people are those of the source who may still review; edit the draft for others. Raises InvalidError
+    where nothing is picked, or nobody is there to review.
     """
     source = view.campaign
     because = f"{wanted.describe()}, in {source}{view.told}"[:_LONGEST_REASON]

@@ -1,8 +1,8 @@
 """Hints about reviewers, each with its figures and the cases behind it. A hint asks somebody to look; nothing
 follows from one by itself.
 
-`HINTS` is the list of everything that is looked for in ratings: add a function of `Quality` there to look for more;
-`comparison_hints` has that of comparisons.
+`HINTS` is the list of everything that is looked for in ratings: add a function of `Quality` there to look for
+more; `comparison_hints` has that of comparisons.
 """
 
 from collections import Counter
@@ -177,9 +177,9 @@ def _faster_than_reading(own: Reading, texts: str) -> str:
     if own.words_per_minute <= MOST_WORDS_PER_MINUTE:
         return ""
     return (
-        f"{own.words_per_minute:,.0f} words a minute of {texts} (median of "
-        f"the latest {own.reviews} reviews, {own.seconds:.1f} active seconds each). Silent reading takes about 240, "
-        f"and beyond {MOST_WORDS_PER_MINUTE} a text is skimmed at most."
+        f"{own.words_per_minute:,.0f} words a minute of {texts} (median of the latest {own.reviews} reviews,"
+        f" {own.seconds:.1f} active seconds each). Silent reading takes about 240, and beyond"
+        f" {MOST_WORDS_PER_MINUTE} a text is skimmed at most."
     )
 
 
@@ -220,10 +220,14 @@ def _sameness(
         return None
     usual = concentration([float(value or 0) for value in others.elements()])
     entropy = usual.entropy if usual else 0.0
-    return level, (
-        f"{criterion.name}: “{criterion.level_words(level)}” in {round(len(own) * (found.share.value or 0))} of "
-        f"{len(own)} answers; others gave it in {others[level]} of {others.total()} about the same outputs "
-        f"(entropy {found.entropy:.2f} against {entropy:.2f} bits)."
+    return (
+        level,
+        (
+            f"{criterion.name}: “{criterion.level_words(level)}” in"
+            f" {round(len(own) * (found.share.value or 0))} of {len(own)} answers; others gave it in"
+            f" {others[level]} of {others.total()} about the same outputs (entropy {found.entropy:.2f}"
+            f" against {entropy:.2f} bits)."
+        ),
     )
 
 
@@ -241,8 +245,8 @@ def severity(quality: Quality) -> Iterator[Hint]:
             cases = {"criterion": criterion.key, "differ": 1}
             if other_id is not None:
                 evidence = (
-                    f"{criterion.name}: these two differ by {abs(value):.1f}, the first being higher, {on} Between "
-                    "two, nobody can tell which is severe."
+                    f"{criterion.name}: these two differ by {abs(value):.1f}, the first being higher, {on}"
+                    " Between two, nobody can tell which is severe."
                 )
                 yield Hint("severity", "Apart", reviewer_id, evidence, cases, other_id=other_id)
                 continue
@@ -250,7 +254,8 @@ def severity(quality: Quality) -> Iterator[Hint]:
                 "severity",
                 "Lenient" if value > 0 else "Severe",
                 reviewer_id,
-                f"{criterion.name}: {abs(value):.1f} {'above' if value > 0 else 'below'} the co-reviewers {on}",
+                f"{criterion.name}: {abs(value):.1f} {'above' if value > 0 else 'below'} the co-reviewers"
+                f" {on}",
                 {"reviewer": quality.number(reviewer_id), **cases},
             )
 
@@ -320,9 +325,9 @@ def disagreement(quality: Quality) -> Iterator[Hint]:
                 "disagreement",
                 "Disagrees",
                 reviewer,
-                f"{criterion.name}: {words} a co-reviewer's answer {own.value:.0%} of the time on {own.n} shared "
-                f"outputs ({own.low:.0%}–{own.high:.0%}, 99%); the others among themselves {rest.value:.0%} "
-                f"on {rest.n}.",
+                f"{criterion.name}: {words} a co-reviewer's answer {own.value:.0%} of the time on {own.n}"
+                f" shared outputs ({own.low:.0%}–{own.high:.0%}, 99%); the others among themselves"
+                f" {rest.value:.0%} on {rest.n}.",
                 {
                     "reviewer": quality.number(reviewer),
                     "criterion": criterion.key,
@@ -350,8 +355,8 @@ def drifting(quality: Quality) -> Iterator[Hint]:
             continue
         if after.high < before.value and after.value < before.low:
             evidence = (
-                f"Of the first {len(early)} gold answers {before.value:.0%} were right, of the latest {len(late)} "
-                f"{after.value:.0%} (at most {after.high:.0%}, 99%)."
+                f"Of the first {len(early)} gold answers {before.value:.0%} were right, of the latest"
+                f" {len(late)} {after.value:.0%} (at most {after.high:.0%}, 99%)."
             )
             yield Hint(
                 "drifting", "Drifts on gold", each.campaign_reviewer.user_id, evidence, {}, is_of_checks=True
@@ -383,7 +388,10 @@ def _surely_less(
         if own.high < others.value:
             yield (
                 each,
-                f"{own.value:.0%} of {n} (at most {own.high:.0%}, 99%); the others in {others.value:.0%} of {others.n}.",
+                (
+                    f"{own.value:.0%} of {n} (at most {own.high:.0%}, 99%); the others in {others.value:.0%}"
+                    f" of {others.n}."
+                ),
             )
 
 
@@ -397,8 +405,8 @@ def keeps_to_a_side(quality: Quality) -> Iterator[Hint]:
             continue
         what = "The same ranks for the same positions" if each.is_ranking else "The same side"
         evidence = (
-            f"{what} again in {share.value:.0%} of {share.n} repeats in which the answers had changed places (at "
-            f"least {share.low:.0%}, 99%)."
+            f"{what} again in {share.value:.0%} of {share.n} repeats in which the answers had changed places"
+            f" (at least {share.low:.0%}, 99%)."
         )
         yield Hint(
             "keeps_side", "Keeps to a side", each.campaign_reviewer.user_id, evidence, {}, is_of_checks=True
@@ -420,8 +428,8 @@ HINTS: list[HintFunction] = [
 
 
 def hints_of(quality: Quality, looks: Sequence[HintFunction] | None = None) -> list[Hint]:
-    """Every hint, those about one reviewer together in the order of their numbers. ``looks``: what to look for,
-    `HINTS` unless said.
+    """Every hint, those about one reviewer together in the order of their numbers. ``looks``: what to look
+    for, `HINTS` unless said.
     """
     found = [hint for look in looks or HINTS for hint in look(quality)]
     return sorted(found, key=lambda hint: quality.numbers.get(hint.reviewer_id, len(found) + 1))

@@ -1,5 +1,5 @@
-"""The scores of some items of a large campaign, drawn at random, where a page needs scores themselves and a reader
-waits for it.
+"""The scores of some items of a large campaign, drawn at random, where a page needs scores themselves and a
+reader waits for it.
 """
 
 from random import Random
@@ -34,10 +34,11 @@ class SampledScores(NamedTuple):
 
 
 def sampled_scores(campaign: Campaign) -> SampledScores:
-    """All scores, or of a large campaign those of as many items as have about `stored_results.MOST_AT_REQUEST`.
+    """All scores, or of a large campaign those of as many items as have about
+    `stored_results.MOST_AT_REQUEST`.
 
-    Every item has the same chance, and keeps all its scores: what is worked out within items stays as it is. The
-    same items are drawn until others are reviewed.
+    Every item has the same chance, and keeps all its scores: what is worked out within items stays as it is.
+    The same items are drawn until others are reviewed.
     """
     given = scores_given(campaign)
     if given <= stored_results.MOST_AT_REQUEST:

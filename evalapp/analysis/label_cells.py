@@ -29,7 +29,9 @@ class LabelCell:
 
 
 def label_cell_from(scores: CampaignScores, query: Mapping[str, str]) -> LabelCell | None:
-    """Read a cell from an address; None where it names no label. MissingError for a label that no output has."""
+    """Read a cell from an address; None where it names no label. MissingError for a label that
+    no output has.
+    """
     true, predicted, unparsed = (
         query.get("true") or None,
         query.get("predicted") or None,

@@ -32,7 +32,8 @@ from evalapp.rubrics.models import Criterion
 
 @dataclass(frozen=True)
 class LargeComparison:
-    """``comparison`` has the counts of now, ``stored`` all else as of ``freshness``; ``reviewers`` are of now.
+    """``comparison`` has the counts of now, ``stored`` all else as of ``freshness``; ``reviewers`` are of
+    now.
 
     The counts that the database keeps are of the whole, so of a view all is as of ``freshness``.
     """

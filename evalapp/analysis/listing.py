@@ -21,7 +21,9 @@ class ListFilter(NamedTuple):
 
 
 class Listing(NamedTuple):
-    """``filters``: one chip for each rubric version and split that some campaign has, where there are several."""
+    """``filters``: one chip for each rubric version and split that some campaign has, where there are
+    several.
+    """
 
     campaigns: QuerySet[Campaign]
     filters: list[ListFilter]

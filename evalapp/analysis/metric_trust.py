@@ -28,8 +28,8 @@ MOST_OUTPUTS = 500
 class MetricTrust(NamedTuple):
     """A metric against a criterion. ``correlation``: Spearman over all outputs, the sign turned where less of
     the metric is better, so that above 0 is the right way. ``ceiling``: the highest to be expected of any
-    metric. ``sentence`` says the verdict with both. ``inside``: the same among one candidate's outputs, None of a
-    single candidate: a metric that only knows who wrote an answer has it at 0.
+    metric. ``sentence`` says the verdict with both. ``inside``: the same among one candidate's outputs, None
+    of a single candidate: a metric that only knows who wrote an answer has it at 0.
     """
 
     metric: MetricDescription
@@ -69,8 +69,8 @@ def directed(scores: CampaignScores) -> tuple[list[Criterion], list[MetricDescri
 def metric_trust(
     scores: CampaignScores, step: Callable[[str], None] = lambda _: None
 ) -> list[CriterionTrust]:
-    """Every scale criterion that has a good direction against every metric that has one. ``step`` hears what is
-    begun: each criterion's ceiling, then each metric.
+    """Every scale criterion that has a good direction against every metric that has one. ``step`` hears what
+    is begun: each criterion's ceiling, then each metric.
 
     Of a scale without a weight nobody has said which end is better, unless the rubric says that lower is.
     """
@@ -113,7 +113,9 @@ def _right_way(value: float | None, metric: MetricDescription) -> float | None:
 def inside_candidates(
     outputs: Sequence[ReviewedOutput], human: Sequence[float | None], metric: Sequence[float | None]
 ) -> Measure | None:
-    """Spearman of both sides less their candidate's mean; None of a single candidate, where it is the same."""
+    """Spearman of both sides less their candidate's mean; None of a single candidate, where
+    it is the same.
+    """
     pairs = [
         (output.item_id, output.candidate_id, said, value)
         for output, said, value in zip(outputs, human, metric, strict=True)
@@ -153,8 +155,8 @@ def trust_of(
 ) -> MetricTrust:
     """The verdict on one metric for the criterion called ``name``.
 
-    It rests on the lower end of the interval as a share of the ceiling (of 1 where that is undefined): 0.7 and
-    more *follows* people, 0.3 and more is a *hint*, over 0 *weak*. An interval with 0 inside is *unsure*,
+    It rests on the lower end of the interval as a share of the ceiling (of 1 where that is undefined): 0.7
+    and more *follows* people, 0.3 and more is a *hint*, over 0 *weak*. An interval with 0 inside is *unsure*,
     one below 0 *against*, none at all *unknown*. What is not shown ``inside`` candidates is a hint at most.
     """
     verdict = _verdict(correlation, ceiling)
@@ -163,8 +165,8 @@ def trust_of(
         return MetricTrust(metric, correlation, ceiling, verdict, sentence, inside)
     verdict = "hint" if verdict == "follows" else verdict
     sentence = (
-        f"{_sentence(name, metric, correlation, ceiling, verdict)} It tells candidates apart; that it tells one "
-        f"candidate's better answers from its worse ones is not shown ({_told(inside)})."
+        f"{_sentence(name, metric, correlation, ceiling, verdict)} It tells candidates apart; that it tells"
+        f" one candidate's better answers from its worse ones is not shown ({_told(inside)})."
     )
     return MetricTrust(metric, correlation, ceiling, verdict, sentence, inside)
 
@@ -239,7 +241,10 @@ def advice(name: str, trusts: Sequence[MetricTrust]) -> str:
             f"For {name} trust {best.metric.label}{of}: it follows people nearly as far as can be.{warning}"
         )
     if best.verdict == "hint" and not _is_shown(best.inside):
-        return f"For {name} ask people; {best.metric.label}{of} tells candidates apart, not their answers.{warning}"
+        return (
+            f"For {name} ask people; {best.metric.label}{of} tells candidates apart, not their"
+            f" answers.{warning}"
+        )
     if best.verdict == "hint":
         return f"For {name} ask people; {best.metric.label}{of} is a hint for what to look at.{warning}"
     return f"For {name} trust no metric: ask people.{warning}"

@@ -29,8 +29,8 @@ class StoredAnalysis(BaseModel):
     """Figures of a large campaign as a job computed them, kept until it computes them anew.
 
     ``view`` is the filter (`evalapp.analysis.filters.ComparisonFilter.view`), empty for the
-    whole. ``part`` is empty for what every reader of the page sees, else what a part is of: a criterion and a metric,
-    a criterion and a reviewer by their number, a metric.
+    whole. ``part`` is empty for what every reader of the page sees, else what a part is of: a criterion and a
+    metric, a criterion and a reviewer by their number, a metric.
     ``changes`` and ``reviews`` are those of the campaign that the figures rest on (see
     `evalapp.reviews.models.ReviewCount`), so that a page can say how many reviews ago that was. ``figures``
     is read by `evalapp.analysis.figures`, if ``format`` is its own.

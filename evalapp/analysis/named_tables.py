@@ -90,7 +90,8 @@ def metrics_table(shown: TableSource) -> Table | None:
         *(Column(each.label, "figure", is_measure=True, anchor=each.anchor) for each in comparison.metrics),
         *(
             Column(
-                f"{COMPARED_METRICS[name].label if name in COMPARED_METRICS else name.upper()} of the whole set",
+                f"{COMPARED_METRICS[name].label if name in COMPARED_METRICS else name.upper()} of the"
+                " whole set",
                 "figure",
                 is_measure=True,
             )

@@ -8,8 +8,8 @@ from evalapp.reviews.models import Correction
 
 
 class NextStep(NamedTuple):
-    """``trains``: corrections wait for the next training set, which nobody has begun. ``decides``: else, whether a
-    decision is still to be recorded. Neither while reviews still come in.
+    """``trains``: corrections wait for the next training set, which nobody has begun. ``decides``: else,
+    whether a decision is still to be recorded. Neither while reviews still come in.
     """
 
     trains: bool

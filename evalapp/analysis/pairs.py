@@ -70,7 +70,8 @@ class Preferences:
 def load_preferences(
     campaign: Campaign, *, reviewer_type: str = "all", item_id: int | None = None
 ) -> Preferences:
-    """Read a campaign's preferences, or those of one item. ``reviewer_type`` is "all", "human" or "simulated".
+    """Read a campaign's preferences, or those of one item. ``reviewer_type`` is "all", "human" or
+    "simulated".
 
     Outside a demonstration project simulated ones are never read. What checks reviewers is left out: repeats
     always, gold and calibration unless it is their item that is asked for.
@@ -126,7 +127,9 @@ class PairRow:
 
     @property
     def items(self) -> int:
-        """On how many items they were judged; the share of wins leaves out those of which both are bad alone."""
+        """On how many items they were judged; the share of wins leaves out those of which both
+        are bad alone.
+        """
         return self.bad_share.n
 
     @property
@@ -153,8 +156,8 @@ class StrengthRow:
 class PairResults:
     """All that the page of results shows. ``first_side``: of the preferences for one of two, the share for
     the answer that stood before the other; ``first_side_counts``: for it, and for the other. ``adjudicated``:
-    how many of the comparisons are decided on. ``values``: whether pairs and strengths have those decisions in the
-    place of what reviewers gave; ``preferences``, sides and agreement are always of what they gave.
+    how many of the comparisons are decided on. ``values``: whether pairs and strengths have those decisions
+    in the place of what reviewers gave; ``preferences``, sides and agreement are always of what they gave.
     """
 
     preferences: Preferences

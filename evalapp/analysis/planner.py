@@ -42,8 +42,9 @@ class Variance(NamedTuple):
 
 
 class CriterionVariance(NamedTuple):
-    """Of ``scores`` where a floor is planned, of paired ``differences`` where a difference is. ``champion``: the
-    mean of the candidate that the others are compared with, ``mean``: of all candidates; None where nobody scored.
+    """Of ``scores`` where a floor is planned, of paired ``differences`` where a difference is. ``champion``:
+    the mean of the candidate that the others are compared with, ``mean``: of all candidates; None where
+    nobody scored.
     """
 
     criterion: Criterion
@@ -54,8 +55,8 @@ class CriterionVariance(NamedTuple):
 
 
 class Detectable(NamedTuple):
-    """The smallest true difference between two candidates (two-sided 5%), and distance of the candidates' mean from
-    a floor by a gate's bound (one-sided 5%), that a design finds with 80% power.
+    """The smallest true difference between two candidates (two-sided 5%), and distance of the candidates'
+    mean from a floor by a gate's bound (one-sided 5%), that a design finds with 80% power.
     """
 
     criterion: Criterion
@@ -65,7 +66,8 @@ class Detectable(NamedTuple):
 
 class Aim(NamedTuple):
     """``expected`` difference against ``bound`` as the margin (how much worse is still as good), or expected
-    mean against ``bound`` as the floor. ``ends`` of the scale; ``champion``: its mean, None where it is not known.
+    mean against ``bound`` as the floor. ``ends`` of the scale; ``champion``: its mean, None where it is not
+    known.
     """
 
     key: str
@@ -100,7 +102,9 @@ class PlannedAim(NamedTuple):
 
 
 class Plan(NamedTuple):
-    """``joint``: the chance that every aim passes; ``items``: for 80% of it, as this many reviewers do them."""
+    """``joint``: the chance that every aim passes; ``items``: for 80% of it, as this many
+    reviewers do them.
+    """
 
     aims: list[PlannedAim]
     joint: Measure
@@ -156,7 +160,9 @@ def _pooled(groups: Iterable[Ratings], *, nothing: str = "no scores") -> Varianc
 
 
 def design_of_campaign(campaign: Campaign) -> Design | None:
-    """The campaign as it will be once all reviews are in; None with fewer than 2 items or without a reviewer."""
+    """The campaign as it will be once all reviews are in; None with fewer than 2 items or
+    without a reviewer.
+    """
     reviewers = campaign.reviewers.count()
     if campaign.items_total < 2 or not reviewers:
         return None

@@ -20,7 +20,10 @@ def detectable_table(context: Mapping[str, Any]) -> Table | None:
         Column("Difference", "figure", is_measure=True, anchor="planner"),
         Column("Distance from a floor", "figure", is_measure=True, anchor="planner"),
     ]
-    note = "The smallest found with 80% power: a difference two-sided at 5%, a distance by a gate's bound, one-sided at 5%."
+    note = (
+        "The smallest found with 80% power: a difference two-sided at 5%, a distance by a gate's bound,"
+        " one-sided at 5%."
+    )
     return Table("detectable", f"Statistical power of “{context['campaign'].name}”", columns, rows, note)
 
 

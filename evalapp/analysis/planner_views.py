@@ -87,8 +87,8 @@ def _context(request: MemberRequest) -> dict[str, Any]:
 def _source(
     request: MemberRequest, campaigns: list[Campaign], versions: list[RubricVersion]
 ) -> tuple[Campaign | None, RubricVersion | None]:
-    """Where criteria and variances come from: as asked for, else the first campaign (the newest with reviews of two
-    candidates, which alone has all variances), else the newest rubric.
+    """Where criteria and variances come from: as asked for, else the first campaign (the newest with reviews
+    of two candidates, which alone has all variances), else the newest rubric.
     """
     source = request.GET.get("source", "")
     if asked := request.GET.get("campaign", ""):

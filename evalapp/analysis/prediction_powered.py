@@ -50,8 +50,8 @@ def prediction_powered_means(
     """Every scale criterion of every candidate, by candidate; over new items and new reviewers.
 
     The metric's other values are those of the campaign's outputs without a review and, of the runs that
-    the candidate's outputs came from, of the outputs to other examples of the same split. ``is_view``: the scores
-    are filtered, so that other examples are not what the view is of, and count nothing.
+    the candidate's outputs came from, of the outputs to other examples of the same split. ``is_view``: the
+    scores are filtered, so that other examples are not what the view is of, and count nothing.
     """
     if why_no_means(scores):
         return []
@@ -73,8 +73,8 @@ def prediction_powered_means(
 
 
 def why_none_gain(means: Sequence[PredictionPoweredMean]) -> str:
-    """The one reason for which the metric tightens none of the means; empty where it tightens some, or there are
-    several reasons.
+    """The one reason for which the metric tightens none of the means; empty where it tightens some, or there
+    are several reasons.
     """
     reasons = {each.found.mean.reason for each in means}
     return reasons.pop() if len(reasons) == 1 else ""

@@ -64,8 +64,8 @@ class NamedPreferences(NamedTuple):
 
 class CampaignQuality(NamedTuple):
     """``unblinding`` is None also for a reader who still reviews here blind. ``compared``: where answers are
-    compared and reviewers checked, how each does on that; ``preferences``: what each said there. ``sample``: the items that agreement, differences and
-    hints about scores are of; None where they are of all.
+    compared and reviewers checked, how each does on that; ``preferences``: what each said there. ``sample``:
+    the items that agreement, differences and hints about scores are of; None where they are of all.
     """
 
     scores: CampaignScores
@@ -146,7 +146,9 @@ def _checks(campaign: Campaign) -> Sequence[Checks]:
 
 
 def left_items(campaign: Campaign) -> list[LeftItem]:
-    """Items not yet complete with an assignment whose lease ran out at least 3 times, the most often left first."""
+    """Items not yet complete with an assignment whose lease ran out at least 3 times, the most often left
+    first.
+    """
     assignments = (
         Assignment.objects.filter(campaign=campaign, lapses__gte=MANY_LAPSES)
         .exclude(state=AssignmentState.SUBMITTED)

@@ -8,8 +8,8 @@ from evalapp.campaigns.models import Campaign
 
 READ_OF_EACH = 100
 
-# Less than a millisecond is no time that anybody took, and nothing to divide by. Counting spaces takes a fraction of
-# the time that splitting long contexts into words would.
+# Less than a millisecond is no time that anybody took, and nothing to divide by. Counting spaces takes a
+# fraction of the time that splitting long contexts into words would.
 _READING = """
 SELECT each.reviewer_id, count(*),
        percentile_cont(0.5) WITHIN GROUP (ORDER BY each.seconds),
@@ -19,20 +19,24 @@ FROM evalapp_campaignreviewer campaign_reviewer CROSS JOIN LATERAL ({latest}) AS
 WHERE campaign_reviewer.campaign_id = %(campaign)s GROUP BY each.reviewer_id
 """
 
-# A reviewer meets the answers of an item one after another and its context with each: it is new with the first alone.
+# A reviewer meets the answers of an item one after another and its context with each: it is new with the
+# first alone.
 _REVIEWS = """
     SELECT review.reviewer_id, review.seconds_active AS seconds, said.words, said.words AS new_words,
            CASE WHEN example.context = '' OR EXISTS (
                SELECT 1 FROM evalapp_review earlier
                WHERE earlier.assignment_id = review.assignment_id AND earlier.id < review.id
-           ) THEN 0 ELSE 1 + length(example.context) - length(replace(example.context, ' ', '')) END AS context_words
+           ) THEN 0 ELSE 1 + length(example.context) - length(replace(example.context, ' ', '')) END
+               AS context_words
     FROM evalapp_review review
     JOIN evalapp_itemoutput item_output ON item_output.id = review.item_output_id
     JOIN evalapp_item item ON item.id = item_output.item_id
     JOIN evalapp_example example ON example.id = item.example_id
     JOIN evalapp_output output ON output.id = item_output.output_id
-    CROSS JOIN LATERAL (SELECT cardinality(regexp_split_to_array(btrim(output.text), '\\s+')) AS words) AS said
-    WHERE review.campaign_id = campaign_reviewer.campaign_id AND review.reviewer_id = campaign_reviewer.user_id
+    CROSS JOIN LATERAL (SELECT cardinality(regexp_split_to_array(btrim(output.text), '\\s+')) AS words)
+        AS said
+    WHERE review.campaign_id = campaign_reviewer.campaign_id
+        AND review.reviewer_id = campaign_reviewer.user_id
       AND review.purpose = 'review' AND review.seconds_active >= 0.001
     ORDER BY review.id DESC LIMIT %(latest)s
 """
@@ -42,7 +46,8 @@ _COMPARISONS = """
            CASE WHEN example.context = '' OR EXISTS (
                SELECT 1 FROM evalapp_review earlier
                WHERE earlier.assignment_id = review.assignment_id AND earlier.id < review.id
-           ) THEN 0 ELSE 1 + length(example.context) - length(replace(example.context, ' ', '')) END AS context_words
+           ) THEN 0 ELSE 1 + length(example.context) - length(replace(example.context, ' ', '')) END
+               AS context_words
     FROM evalapp_review review
     JOIN evalapp_preference preference ON preference.review_id = review.id
     JOIN evalapp_comparison comparison ON comparison.id = review.comparison_id
@@ -58,11 +63,13 @@ _COMPARISONS = """
                 WHERE earlier.assignment_id = review.assignment_id AND earlier.id < review.id
                   AND item_output.id = ANY(said.outputs)
             ) AS is_known
-            FROM evalapp_itemoutput item_output JOIN evalapp_output output ON output.id = item_output.output_id
+            FROM evalapp_itemoutput item_output JOIN evalapp_output output
+                ON output.id = item_output.output_id
             WHERE item_output.id = ANY(preference.outputs)
         ) AS each
     ) AS read
-    WHERE review.campaign_id = campaign_reviewer.campaign_id AND review.reviewer_id = campaign_reviewer.user_id
+    WHERE review.campaign_id = campaign_reviewer.campaign_id
+        AND review.reviewer_id = campaign_reviewer.user_id
       AND review.purpose = 'review' AND review.seconds_active >= 0.001
     ORDER BY review.id DESC LIMIT %(latest)s
 """
@@ -71,8 +78,9 @@ _READING_OF_COMPARISONS = _READING.format(latest=_COMPARISONS)
 
 
 class Reading(NamedTuple):
-    """Of a reviewer's latest 100 timed reviews or comparisons: medians of active seconds, of those per word of the
-    answer (of all answers compared), and of the words a minute that were new to them, context and answers.
+    """Of a reviewer's latest 100 timed reviews or comparisons: medians of active seconds, of those per word
+    of the answer (of all answers compared), and of the words a minute that were new to them, context and
+    answers.
     """
 
     reviews: int

@@ -97,7 +97,8 @@ class MatrixRow(NamedTuple):
 
 
 class LevelsToClarify(NamedTuple):
-    """Two neighbouring levels that people take for one another, with their level descriptions as the rubric has them.
+    """Two neighbouring levels that people take for one another, with their level descriptions as the rubric
+    has them.
 
     ``lower`` and ``upper`` are level words. Of the ``splits`` outputs on which reviewers split,
     ``item_outputs`` are the first: output, item and candidate by their ids.
@@ -154,7 +155,9 @@ class Panel(ABC):
         return found
 
     def matrix(self, criterion: Criterion, measure: str) -> list[MatrixRow]:
-        """One measure of every pair, as a square table that mirrors itself; empty for fewer than two people."""
+        """One measure of every pair, as a square table that mirrors itself; empty for fewer
+        than two people.
+        """
         found: dict[tuple[int, int], Measure] = {}
         pairs = self.pairs(criterion)
         self.prepare(criterion, pairs)
@@ -280,8 +283,8 @@ def pair_agreement(
 
 
 def reason_of(measures: AgainstOthers) -> str:
-    """Why all of them are undefined, where it is one reason; "" otherwise. That answers have no order, or a scale no
-    steps, leaves some undefined whoever scored.
+    """Why all of them are undefined, where it is one reason; "" otherwise. That answers have no order, or a
+    scale no steps, leaves some undefined whoever scored.
     """
     return one_reason(measures, but=(NO_ORDER, TOO_FINE))
 

@@ -24,8 +24,8 @@ class Difference(NamedTuple):
 def widest_differences(
     scores: CampaignScores, criteria: Iterable[Criterion] | None = None
 ) -> dict[int, Difference]:
-    """By item output: the criterion, of these or of all, on which its answers lie farthest apart as a share of
-    the scale; the first such in the rubric. None where nobody differs.
+    """By item output: the criterion, of these or of all, on which its answers lie farthest apart as a share
+    of the scale; the first such in the rubric. None where nobody differs.
     """
     widest: dict[int, tuple[float, Criterion]] = {}
     for criterion in scores.criteria if criteria is None else criteria:

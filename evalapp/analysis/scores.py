@@ -68,10 +68,10 @@ class ReviewedOutput(NamedTuple):
 class CampaignScores:
     """Everything said about a campaign's outputs, by people and by metrics.
 
-    ``candidates`` and ``criteria`` (those that are rated) are in their order on every page; ``rules`` are the project's rules
-    in use. ``corpus`` holds whole-set metrics by candidate; ``assignments`` counts assignments by state.
-    ``names`` says how each reviewer is called, the same on every page and file. ``external`` are the
-    project's scores from elsewhere.
+    ``candidates`` and ``criteria`` (those that are rated) are in their order on every page; ``rules`` are the
+    project's rules in use. ``corpus`` holds whole-set metrics by candidate; ``assignments`` counts
+    assignments by state. ``names`` says how each reviewer is called, the same on every page and file.
+    ``external`` are the project's scores from elsewhere.
     """
 
     campaign: Campaign
@@ -148,7 +148,9 @@ class CampaignScores:
         )
 
     def marks(self, criterion: Criterion, candidate: CampaignCandidate | None = None) -> Ratings:
-        """`ratings` of a criterion without a mean: 1 where the answer is one of its counted levels, else 0."""
+        """`ratings` of a criterion without a mean: 1 where the answer is one of its counted
+        levels, else 0.
+        """
         return self.ratings(criterion, candidate, counted=criterion.counted_levels)
 
     def totals(self, candidate: CampaignCandidate) -> Ratings:
@@ -235,8 +237,8 @@ def load_scores(
     reviews: QuerySet[Review] | None = None,
     outputs: Collection[int] | None = None,
 ) -> CampaignScores:
-    """Read a campaign's answers. ``reviewer_type`` is "all", "human" or "simulated"; ``reviews``: of these alone;
-    ``outputs``: about these item outputs alone.
+    """Read a campaign's answers. ``reviewer_type`` is "all", "human" or "simulated"; ``reviews``: of these
+    alone; ``outputs``: about these item outputs alone.
 
     Outside a demonstration project simulated answers are never read.
     """
@@ -263,17 +265,19 @@ def load_many(
         reviewer_type = "human"
     candidates = _grouped(
         (candidate.campaign_id, candidate)
-        for candidate in CampaignCandidate.objects.filter(campaign__in=ids)
-        .select_related("model_version")
-        .order_by("campaign_id", "position")
+        for candidate in (
+            CampaignCandidate.objects.filter(campaign__in=ids)
+            .select_related("model_version")
+            .order_by("campaign_id", "position")
+        )
     )
     criteria = _grouped(
         (criterion.version_id, criterion)
-        for criterion in Criterion.objects.filter(
-            version__in={campaign.rubric_version_id for campaign in campaigns}
+        for criterion in (
+            Criterion.objects.filter(version__in={campaign.rubric_version_id for campaign in campaigns})
+            .filter(kind__in=answered_by("level"))
+            .order_by("version_id", "position")
         )
-        .filter(kind__in=answered_by("level"))
-        .order_by("version_id", "position")
     )
     if item_outputs is not None:
         among = Review.objects.all() if reviews is None else reviews

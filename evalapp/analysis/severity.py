@@ -1,4 +1,6 @@
-"""A campaign's reviewers as severe as they are, and its candidates as if an average reviewer had scored all."""
+"""A campaign's reviewers as severe as they are, and its candidates as if an average reviewer
+had scored all.
+"""
 
 from collections.abc import Hashable
 from typing import NamedTuple
@@ -47,8 +49,8 @@ class CampaignSeverity(NamedTuple):
     """``ratings`` scores on scale criteria. Where they are more than ``MOST_FITTED``, or there are none,
     there is nothing else and ``reason`` says why. ``reviewer_groups`` and ``candidate_groups``: who can be
     compared with whom, as they are called; one group each is well. ``note``: a caution about the whole.
-    ``unscored``: scale criteria that nobody gave a score on, which are left out; ``unvaried``: those on which every
-    score is the same, beside others that vary: they are undefined, and no part of totals.
+    ``unscored``: scale criteria that nobody gave a score on, which are left out; ``unvaried``: those on which
+    every score is the same, beside others that vary: they are undefined, and no part of totals.
     """
 
     ratings: int

@@ -26,8 +26,8 @@ from evalapp.rubrics.kinds import with_mean
 
 
 class SeverityResult(NamedTuple):
-    """``freshness`` is None where the model was fitted just now; ``coverage`` where nothing is filtered, and of a view
-    that nothing is stored of.
+    """``freshness`` is None where the model was fitted just now; ``coverage`` where nothing is filtered, and
+    of a view that nothing is stored of.
     """
 
     severity: CampaignSeverity
@@ -38,7 +38,9 @@ class SeverityResult(NamedTuple):
 
 
 def severity_result(view: ComparisonFilter, *, reviewer_type: str, reader_id: int) -> SeverityResult:
-    """``reviewer_type`` as in `load_scores`. Where there are more scores than a reader waits for, what is stored."""
+    """``reviewer_type`` as in `load_scores`. Where there are more scores than a reader waits for, what is
+    stored.
+    """
     campaign = view.campaign
     ratings = scale_scores(campaign, reviewer_type=reviewer_type)
     if ratings <= severity.MOST_RATINGS or (

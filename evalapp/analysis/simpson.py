@@ -22,8 +22,8 @@ _MOST_NAMED = 3
 
 
 class FoundParadox(NamedTuple):
-    """``higher`` has the higher mean overall; inside the telling subgroups ``lower`` has. ``alike`` are other fields that
-    divide the items just as ``field`` does.
+    """``higher`` has the higher mean overall; inside the telling subgroups ``lower`` has. ``alike`` are other
+    fields that divide the items just as ``field`` does.
     """
 
     criterion: Criterion
@@ -64,10 +64,13 @@ class FoundParadox(NamedTuple):
             return f"{whole}, but {where}: {inside}; {sure} for these reviewers, after Holm’s adjustment."
         if self.paradox.kind == "all":
             return (
-                f"{whole}, but it is below for every {self.field} with {LEAST_ITEMS} items or more: {inside}. "
-                f"The two were rated on different mixes of {self.field}, which makes the overall difference."
+                f"{whole}, but it is below for every {self.field} with {LEAST_ITEMS} items or more: {inside}."
+                f" The two were rated on different mixes of {self.field}, which makes the overall difference."
             )
-        return f"{whole}, but it is below for {len(telling)} of {len(stratified.strata)} values of {self.field}: {inside}."
+        return (
+            f"{whole}, but it is below for {len(telling)} of {len(stratified.strata)} values of {self.field}:"
+            f" {inside}."
+        )
 
     @property
     def _criterion_in_words(self) -> str:
@@ -91,8 +94,8 @@ class Inside(NamedTuple):
 
 
 class SimpsonCheck(NamedTuple):
-    """``found`` goes by fields, that of the surest first. ``fields`` were tested; ``reason`` says why none was,
-    where none was. ``left_out`` are values of these, and other fields, with too few items to test;
+    """``found`` goes by fields, that of the surest first. ``fields`` were tested; ``reason`` says why none
+    was, where none was. ``left_out`` are values of these, and other fields, with too few items to test;
     ``of_candidates`` fields that tell of an answer and not of its item.
     """
 
@@ -127,7 +130,8 @@ class SimpsonCheck(NamedTuple):
             if len(self.of_candidates) > len(names):
                 names.append(f"{len(self.of_candidates) - len(names)} more")
             told.append(
-                f"Not tested, because named after a candidate, so that they tell of its answer: {', '.join(names)}."
+                "Not tested, because named after a candidate, so that they tell of its answer:"
+                f" {', '.join(names)}."
             )
         return " ".join(told)
 
@@ -142,8 +146,9 @@ def _by_field(found: Iterable[FoundParadox]) -> list[Inside]:
 def check_simpson(scores: CampaignScores) -> SimpsonCheck:
     """Every pair of candidates on every criterion and the total, inside every field of few values.
 
-    Fields that divide the items alike are one. A field whose path names a candidate is left out: it tells of that
-    candidate's answer, or of what was said of it, and inside strata made of what came out any difference turns.
+    Fields that divide the items alike are one. A field whose path names a candidate is left out: it tells of
+    that candidate's answer, or of what was said of it, and inside strata made of what came out any difference
+    turns.
     """
     if len(scores.candidates) < 2 or not scores.answers:
         return SimpsonCheck([], [], "there are no two candidates with scores")

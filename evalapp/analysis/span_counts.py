@@ -14,7 +14,9 @@ from evalapp.stats.proportions import wilson
 
 
 class MarkCount(NamedTuple):
-    """``outputs`` of the candidate carry the label, by ``marks`` in all; ``share`` is among those reviewed."""
+    """``outputs`` of the candidate carry the label, by ``marks`` in all; ``share`` is among
+    those reviewed.
+    """
 
     criterion: Criterion
     label: str
@@ -32,8 +34,8 @@ class CandidateMarks(NamedTuple):
 def marks_by_candidate(
     scores: CampaignScores, *, reviewer_type: str = "all", among: QuerySet[Review] | None = None
 ) -> list[CandidateMarks]:
-    """Every label of every span criterion for each candidate, in the rubric's order; nothing for a rubric that
-    asks for no marks. ``reviewer_type`` as in `load_scores`; ``among``: of these reviews alone.
+    """Every label of every span criterion for each candidate, in the rubric's order; nothing for a rubric
+    that asks for no marks. ``reviewer_type`` as in `load_scores`; ``among``: of these reviews alone.
     """
     campaign = scores.campaign
     criteria = list(
@@ -55,10 +57,12 @@ def marks_by_candidate(
     )
     given = {
         (candidate, criterion, label): (outputs, marks)
-        for candidate, criterion, label, outputs, marks in SpanAnswer.objects.filter(review__in=reviews)
-        .values_list("review__item_output__candidate", "criterion", "label")
-        .annotate(outputs=Count("review__item_output", distinct=True), marks=Count("id"))
-        .order_by()
+        for candidate, criterion, label, outputs, marks in (
+            SpanAnswer.objects.filter(review__in=reviews)
+            .values_list("review__item_output__candidate", "criterion", "label")
+            .annotate(outputs=Count("review__item_output", distinct=True), marks=Count("id"))
+            .order_by()
+        )
     }
     return [
         CandidateMarks(

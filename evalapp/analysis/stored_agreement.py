@@ -1,8 +1,8 @@
 """How far the reviewers of a large campaign agree: what a job stores, part by part, and how it is read back.
 
 Nothing is sampled: two reviewers' scores of any number of outputs are a table of levels by levels, and the
-panel's are as many sums (`evalapp.stats.coincidences`). Stored are reviewers' numbers; what a reader sees them
-called is decided when it is read.
+panel's are as many sums (`evalapp.stats.coincidences`). Stored are reviewers' numbers; what a reader sees
+them called is decided when it is read.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping

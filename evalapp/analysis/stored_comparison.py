@@ -59,8 +59,9 @@ class StoredComparison(NamedTuple):
     """What every reader of the page sees. ``decided`` as in `with_adjudicated`; ``coverage`` by a view.
     ``reviewers`` are called by their numbers.
 
-    What a page shows of one candidate, criterion or metric stands in a part of its own (`StoredParts`): reading all
-    takes longer than the rest of a page. Charts are stored as they are drawn, for the same reason.
+    What a page shows of one candidate, criterion or metric stands in a part of its own (`StoredParts`):
+    reading all takes longer than the rest of a page. Charts are stored as they are drawn, for the same
+    reason.
     """
 
     comparison: Comparison
@@ -93,8 +94,8 @@ class AgainstMetric(NamedTuple):
 
 
 class StoredParts(NamedTuple):
-    """What is stored of the candidate, the criterion and the metric that a page is asked for; empty, or None, where
-    nothing is. The chart of agreement calls reviewers by their numbers.
+    """What is stored of the candidate, the criterion and the metric that a page is asked for; empty, or None,
+    where nothing is. The chart of agreement calls reviewers by their numbers.
     """
 
     differences: StoredDifferences
@@ -208,8 +209,8 @@ def stored_comparison(figures: dict[str, Any], subjects: Subjects) -> StoredComp
 
 
 class PageParts(NamedTuple):
-    """The candidate that the others are held against (a row of the comparison), the criterion and the metric of a
-    page; None where it has none.
+    """The candidate that the others are held against (a row of the comparison), the criterion and the metric
+    of a page; None where it has none.
     """
 
     reference: CandidateRow | None = None

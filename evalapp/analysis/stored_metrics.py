@@ -12,7 +12,8 @@ Step = Callable[[int, int, str], None]
 
 
 def metrics_parts(filtered: FilteredScores, *, step: Step) -> Iterator[tuple[str, Any]]:
-    """Every part to be stored, as JSON: the one named "" is for all, another has the prediction-powered means of its metric.
+    """Every part to be stored, as JSON: the one named "" is for all, another has the prediction-powered means
+    of its metric.
 
     ``step`` hears done, total and stage.
     """

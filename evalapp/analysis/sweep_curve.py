@@ -25,8 +25,8 @@ class Course(NamedTuple):
 
 
 class LearningCurve(NamedTuple):
-    """``answer`` are sentences on whether more examples would help, one for each course; ``chart`` is None below two
-    points.
+    """``answer`` are sentences on whether more examples would help, one for each course; ``chart`` is None
+    below two points.
     """
 
     measure: MeasureChoice
@@ -68,8 +68,8 @@ def _preference(course: Course, measure: MeasureChoice) -> str:
     if not course.gains:
         sizes = listed([f"{point.examples:,.0f}" for point in course.points])
         return (
-            f"Nothing can be said about more examples: this measure is known for one size of the data so far ({sizes.rstrip('.')} "
-            "examples), and a curve needs two that clearly differ."
+            "Nothing can be said about more examples: this measure is known for one size of the data so far"
+            f" ({sizes.rstrip('.')} examples), and a curve needs two that clearly differ."
         )
     last = course.gains[-1]
     parts = [_opening(last, measure), _what_happened(last, measure), _steps_instead(last)]
@@ -108,11 +108,14 @@ def _what_happened(last: Gain, measure: MeasureChoice) -> str:
         chance = f", {word} what differs by seed (about ±{2 * last.standard_error:.2g})"
     name = measure.label.lower() if measure.key in LOSSES else measure.label
     return (
-        f"from {before.examples:,.0f} to {after.examples:,.0f} the {name} {moved} from {_figure(before.mean)} to "
-        f"{_figure(after.mean)}, {_figure(abs(last.per_doubling))} {'better' if last.total > 0 else 'worse'} for each "
-        f"doubling{chance}."
+        f"from {before.examples:,.0f} to {after.examples:,.0f} the {name} {moved} from {_figure(before.mean)}"
+        f" to {_figure(after.mean)}, {_figure(abs(last.per_doubling))}"
+        f" {'better' if last.total > 0 else 'worse'} for each doubling{chance}."
         if moved != "stayed"
-        else f"from {before.examples:,.0f} to {after.examples:,.0f} the {name} stayed at {_figure(after.mean)}{chance}."
+        else (
+            f"from {before.examples:,.0f} to {after.examples:,.0f} the {name} stayed at"
+            f" {_figure(after.mean)}{chance}."
+        )
     )
 
 
@@ -123,9 +126,10 @@ def _steps_instead(last: Gain) -> str:
     before, after = last.before, last.after
     which = "all" if before.improving == before.runs else f"{before.improving} of {before.runs}"
     return (
-        f"But the larger share took more optimiser steps as well ({after.steps or 0:,.0f} and not {before.steps or 0:,.0f}), and of "
-        f"the smaller one’s trainings {which} had their lowest validation loss at the last step: more steps may be what "
-        "helped. A sweep of the same shares with the same number of steps (max steps) shows it."
+        f"But the larger share took more optimiser steps as well ({after.steps or 0:,.0f} and not"
+        f" {before.steps or 0:,.0f}), and of the smaller one’s trainings {which} had their lowest validation"
+        " loss at the last step: more steps may be what helped. A sweep of the same shares with the same"
+        " number of steps (max steps) shows it."
     )
 
 
@@ -140,8 +144,8 @@ def _trend(before: Gain, last: Gain) -> str:
     doublings = math.log2(last.after.examples / last.before.examples)
     coming = last.per_doubling * ratio ** max(1.0, doublings)
     return (
-        f"{told}: the gain shrinks. If it goes on so, doubling to {2 * last.after.examples:,.0f} would buy about "
-        f"{_figure(coming)}."
+        f"{told}: the gain shrinks. If it goes on so, doubling to {2 * last.after.examples:,.0f} would buy"
+        f" about {_figure(coming)}."
     )
 
 
@@ -164,7 +168,8 @@ def _chart(courses: list[Course], measure: MeasureChoice) -> Chart | None:
     if sum(len(curve.points) for curve in curves) < 2:
         return None
     parts = [
-        f"{curve.label[:1].upper()}{curve.label[1:]}: {', '.join(f'{_figure(point.y)} with {point.x:,.0f} examples' for point in curve.points)}"
+        f"{curve.label[:1].upper()}{curve.label[1:]}:"
+        f" {', '.join(f'{_figure(point.y)} with {point.x:,.0f} examples' for point in curve.points)}"
         for curve in curves
     ]
     return spread_curves(curves, x="Examples trained on", y=measure.label, says=listed(parts))

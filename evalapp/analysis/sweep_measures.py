@@ -1,4 +1,6 @@
-"""What the trainings of a sweep can be compared by: their losses, metrics of their answers, people's scores."""
+"""What the trainings of a sweep can be compared by: their losses, metrics of their answers,
+people's scores.
+"""
 
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
@@ -25,7 +27,9 @@ LOSSES = {"validation_loss": "Validation loss", "training_loss": "Training loss"
 
 
 class MeasureChoice(NamedTuple):
-    """A measure of a sweep's trainings; ``of`` says where it comes from, empty for the trainings themselves."""
+    """A measure of a sweep's trainings; ``of`` says where it comes from, empty for the
+    trainings themselves.
+    """
 
     key: str
     label: str
@@ -49,7 +53,9 @@ class MeasureChoices(NamedTuple):
 
 
 def measure_choices(sweep: Sweep, reader: User) -> MeasureChoices:
-    """Losses always; metrics and scores where two candidates of the sweep at least have them in one run or campaign."""
+    """Losses always; metrics and scores where two candidates of the sweep at least have them in one run or
+    campaign.
+    """
     choices = [MeasureChoice(key, label, lower_is_better=True) for key, label in LOSSES.items()]
     for run in _generations(sweep):
         choices += [

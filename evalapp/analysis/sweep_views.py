@@ -48,7 +48,9 @@ def sweep_detail(request: MemberRequest, sweep_id: int) -> HttpResponse:
 @require_safe
 @project_view(Permission.VIEW_RUNS)
 def sweep_progress(request: MemberRequest, sweep_id: int) -> HttpResponse:
-    """The partial with the table, which asks for itself while trainings go on; when one ends, the page is read anew."""
+    """The partial with the table, which asks for itself while trainings go on; when one ends, the page is
+    read anew.
+    """
     sweep = _sweep(request, sweep_id)
     table = sweep_table(sweep)
     response = render(request, "analysis/sweep_runs.html", {"sweep": sweep, "table": table})
@@ -81,9 +83,11 @@ def _next(request: MemberRequest, sweep: Sweep, table: SweepTable) -> dict[str, 
         "answer_all": _generation(slug, sweep, together) if len(together) > 1 else "",
         "answer_best": _generation(slug, sweep, [best.run.produced]) if best and best.run.produced else "",
         "together": len(together),
-        "overlay": f"{reverse('run_compare', args=[slug])}?{urlencode([('run', row.run.pk) for row in drawn])}"
-        if len(drawn) >= FEWEST
-        else "",
+        "overlay": (
+            f"{reverse('run_compare', args=[slug])}?{urlencode([('run', row.run.pk) for row in drawn])}"
+            if len(drawn) >= FEWEST
+            else ""
+        ),
         "overlaid": len(drawn) if len(drawn) < len(begun) else 0,
         "shares_address": f"{reverse('sweep_new', args=[slug])}?{urlencode(shares)}" if shares else "",
     }

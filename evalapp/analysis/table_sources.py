@@ -28,8 +28,8 @@ TableQuery = Mapping[str, str]
 
 
 class TableSource(ABC):
-    """Figures for tables. ``reference`` and ``metric`` are None where there is none. Nobody is called "you": a table
-    is read by others, too.
+    """Figures for tables. ``reference`` and ``metric`` are None where there is none. Nobody is called "you":
+    a table is read by others, too.
     """
 
     comparison: Comparison
@@ -98,8 +98,8 @@ class TableSource(ABC):
 class LiveTables(TableSource):
     """Of the scores.
 
-    ``originals`` are as reviewers gave them, ``scores`` those that means are taken of; ``reviews`` is None where all
-    count.
+    ``originals`` are as reviewers gave them, ``scores`` those that means are taken of; ``reviews`` is None
+    where all count.
     """
 
     def __init__(

@@ -1,4 +1,6 @@
-"""A table of the analysis pages by its name, to be copied: as CSV or as Markdown, of exactly what is shown."""
+"""A table of the analysis pages by its name, to be copied: as CSV or as Markdown, of exactly
+what is shown.
+"""
 
 from dataclasses import replace
 

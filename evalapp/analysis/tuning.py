@@ -51,8 +51,8 @@ def prompts_over_base_of(tuned: ModelVersion) -> QuerySet[ModelVersion]:
 
 
 def imported_candidates(project: Project) -> QuerySet[ModelVersion]:
-    """Candidates whose answers came from elsewhere and were put to people beside others, newest first. What they
-    were made of is not known here, so somebody has to say which was tuned and which is a prompt.
+    """Candidates whose answers came from elsewhere and were put to people beside others, newest first. What
+    they were made of is not known here, so somebody has to say which was tuned and which is a prompt.
     """
     reviewed = CampaignCandidate.objects.filter(
         campaign__project=project, campaign__picked_because="", campaign__method=Method.POINTWISE
@@ -70,9 +70,9 @@ def said_to_be(project: Project, tuned: str, prompt: str) -> tuple[ModelVersion,
 
 
 def campaigns_between(tuned: ModelVersion, prompt: ModelVersion | None = None) -> QuerySet[Campaign]:
-    """Campaigns that hold the tuned candidate against a prompt over its base, or against the one that is said to be a
-    prompt, the most reviewed first, with ``review_count``. Items that were picked for their scores say nothing of
-    candidates.
+    """Campaigns that hold the tuned candidate against a prompt over its base, or against the one that is said
+    to be a prompt, the most reviewed first, with ``review_count``. Items that were picked for their scores
+    say nothing of candidates.
     """
     prompts = ModelVersion.objects.filter(pk=prompt.pk) if prompt else prompts_over_base_of(tuned)
     with_prompt = CampaignCandidate.objects.filter(model_version__in=prompts.order_by().values("pk")).values(
@@ -125,8 +125,8 @@ def chosen_campaign(campaigns: Sequence[Campaign], asked: str) -> Campaign | Non
 def contest_filter(
     campaign: Campaign, tuned: ModelVersion, query: QueryDict, prompt: ModelVersion | None = None
 ) -> ComparisonFilter:
-    """The address's filter with the tuned candidate among its candidates; where it names none ("candidates"), the base and
-    all prompts over it, or what is said to be the ``prompt``, are held against it.
+    """The address's filter with the tuned candidate among its candidates; where it names none ("candidates"),
+    the base and all prompts over it, or what is said to be the ``prompt``, are held against it.
     """
     entries = list(campaign.candidates.select_related("model_version").order_by("position"))
     baselines = [
@@ -160,8 +160,8 @@ class MetricDifference(NamedTuple):
 
 @dataclass(frozen=True)
 class Against:
-    """The tuned candidate less one baseline. ``tries``: which of the prompts tried on the base it is, and of how
-    many; None for the base itself.
+    """The tuned candidate less one baseline. ``tries``: which of the prompts tried on the base it is, and of
+    how many; None for the base itself.
     """
 
     row: CandidateRow
@@ -199,8 +199,8 @@ class Contest:
 def contest_of(
     comparison: Comparison, tuned: ModelVersion, pairs_of: PairsOf, scores: CampaignScores | None = None
 ) -> Contest | None:
-    """The tuned candidate against each other candidate of the comparison; None where it is not there itself, or
-    nobody to hold against it.
+    """The tuned candidate against each other candidate of the comparison; None where it is not there itself,
+    or nobody to hold against it.
 
     ``pairs_of`` gives what the others are less the row it is called with. Without ``scores``, which a large
     campaign's page does not read, what the items' metrics differ by is left out.

@@ -1,4 +1,6 @@
-"""The answer to “is tuning better than a good prompt?” in words: yes, no, or not decided and what that would take."""
+"""The answer to “is tuning better than a good prompt?” in words: yes, no, or not decided and what that would
+take.
+"""
 
 from collections.abc import Sequence
 from enum import StrEnum
@@ -25,8 +27,8 @@ class Verdict(StrEnum):
 
 
 class Answer(NamedTuple):
-    """``words`` are sentences. ``more_reviews`` of each candidate would decide an open one, if the difference stays;
-    None where that is not to be expected, or nothing is open.
+    """``words`` are sentences. ``more_reviews`` of each candidate would decide an open one, if the difference
+    stays; None where that is not to be expected, or nothing is open.
     """
 
     verdict: Verdict
@@ -55,8 +57,8 @@ class _Lead(NamedTuple):
 
 
 def answer_of(tuned: CandidateRow, held: Sequence[Held], *, raters: str = "People") -> Answer:
-    """``raters`` rated. On the total, or the rubric's only scale: better than every baseline, worse than one, or not decided. p is
-    adjusted over the baselines (Holm).
+    """``raters`` rated. On the total, or the rubric's only scale: better than every baseline, worse than one,
+    or not decided. p is adjusted over the baselines (Holm).
     """
     leads = _leads(held)
     if not leads:
@@ -66,7 +68,10 @@ def answer_of(tuned: CandidateRow, held: Sequence[Held], *, raters: str = "Peopl
     beaten = [lead for lead in leads if _is_shown(lead) and lead.value < 0]
     if beaten:
         worst = min(beaten, key=lambda lead: lead.value)
-        words = f"{raters} rate “{worst.row.label}” better than “{tuned.label}”, by {_told(worst, flipped=True)} {on}."
+        words = (
+            f"{raters} rate “{worst.row.label}” better than “{tuned.label}”, by {_told(worst, flipped=True)}"
+            f" {on}."
+        )
         return Answer(Verdict.WORSE, words)
     if all(_is_shown(lead) for lead in leads):
         than = f"“{closest.row.label}”" if len(leads) == 1 else f"each of the {len(leads)} prompts"
@@ -93,19 +98,24 @@ def _open(tuned: CandidateRow, lead: _Lead, on: str, baselines: int) -> Answer:
         why = lead.pair.difference.p_model.reason or lead.pair.difference.difference.note
         return Answer(Verdict.OPEN, f"{words}. The difference is not tested: {why}.")
     if lead.value:
-        words += f", which is not significant ({'p' if baselines == 1 else 'Holm-adjusted p'} = {as_text(lead.p, digits=2)})"
+        words += (
+            f", which is not significant ({'p' if baselines == 1 else 'Holm-adjusted p'} ="
+            f" {as_text(lead.p, digits=2)})"
+        )
     words += "."
     more = _more_reviews(lead, baselines)
     if more is not None:
         return Answer(
             Verdict.OPEN,
-            f"{words} About {more:,} more review{'' if more == 1 else 's'} of each would decide it, if the difference stays.",
+            f"{words} About {more:,} more review{'' if more == 1 else 's'} of each would decide it, if the"
+            " difference stays.",
             more,
         )
     bound = _points(max(abs(lead.low), abs(lead.high)), lead.pair)
     return Answer(
         Verdict.OPEN,
-        f"{words} More reviews alone are not expected to tell them apart: neither is better by more than {bound}.",
+        f"{words} More reviews alone are not expected to tell them apart: neither is better by more than"
+        f" {bound}.",
     )
 
 
@@ -130,7 +140,9 @@ def _leads(held: Sequence[Held]) -> list[_Lead]:
 
 
 def _headline(pairs: Sequence[ComparedPair]) -> ComparedPair | None:
-    """What is answered on: the total, else the only scale, else the first share; None where it has no value."""
+    """What is answered on: the total, else the only scale, else the first share; None where
+    it has no value.
+    """
     total = [pair for pair in pairs if pair.is_total]
     scales = [pair for pair in pairs if pair.criterion.rules.has_mean]
     chosen = next(iter([*total, *scales, *pairs]), None)
@@ -142,7 +154,9 @@ def _is_shown(lead: _Lead) -> bool:
 
 
 def _more_reviews(lead: _Lead, baselines: int) -> int | None:
-    """Reviews of each candidate beyond those of the pairs there are: a difference's error shrinks with their root."""
+    """Reviews of each candidate beyond those of the pairs there are: a difference's error shrinks with their
+    root.
+    """
     p, record = lead.pair.difference.p_model.value, lead.pair.record
     if p is None or p >= 1 or record is None:
         return None

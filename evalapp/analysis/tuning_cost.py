@@ -1,4 +1,6 @@
-"""What holds a tuned candidate and a prompt apart beside their quality: how they were decoded, and what they cost."""
+"""What holds a tuned candidate and a prompt apart beside their quality: how they were decoded, and what they
+cost.
+"""
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -35,8 +37,8 @@ class DecodingDifference(NamedTuple):
 
 
 class Decoding(NamedTuple):
-    """How the compared answers were made. ``unknown``: candidates whose outputs were imported. ``shared``: the
-    settings that all others have in common, in words.
+    """How the compared answers were made. ``unknown``: candidates whose outputs were imported. ``shared``:
+    the settings that all others have in common, in words.
     """
 
     differences: list[DecodingDifference]
@@ -60,8 +62,8 @@ class TrainingCost(NamedTuple):
 
 
 class EarnedBack(NamedTuple):
-    """``answers`` after which a training has cost less than a prompt's longer questions; None where its answers cost as
-    much as the prompt's, or more.
+    """``answers`` after which a training has cost less than a prompt's longer questions; None where its
+    answers cost as much as the prompt's, or more.
     """
 
     candidate: CampaignCandidate

@@ -45,7 +45,9 @@ class Evidence(NamedTuple):
 def evidence_of(
     wanted: ComparisonFilter, tuned: ModelVersion, *, reviewer_type: str, reader_id: int
 ) -> Evidence:
-    """``wanted`` as `contest_filter` makes it. Of a large campaign it is what a job has stored of this view."""
+    """``wanted`` as `contest_filter` makes it. Of a large campaign it is what a job has
+    stored of this view.
+    """
     contest = None
     freshness = None
     if is_large(wanted.campaign, reviewer_type=reviewer_type):

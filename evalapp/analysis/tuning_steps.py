@@ -34,7 +34,9 @@ class SharedRows(NamedTuple):
 
 
 def steps_to_answer(project: Project, tuned: ModelVersion | None) -> list[Step]:
-    """In their order: a tuned candidate, a prompt, answers of both to the same rows, a campaign, its reviews."""
+    """In their order: a tuned candidate, a prompt, answers of both to the same rows, a
+    campaign, its reviews.
+    """
     if tuned is None or tuned.base is None:
         href = reverse("training_new", args=[project.slug])
         train = Step(
@@ -63,8 +65,8 @@ def steps_to_answer(project: Project, tuned: ModelVersion | None) -> list[Step]:
 
 
 def shared_rows(tuned: ModelVersion, prompts: list[ModelVersion]) -> SharedRows | None:
-    """Where the tuned candidate and a prompt have answered the same held-out rows: of the latest prompt, the split
-    with the most rows.
+    """Where the tuned candidate and a prompt have answered the same held-out rows: of the latest prompt, the
+    split with the most rows.
     """
     done = Output.objects.filter(run__job__state=JobState.SUCCEEDED, example__split__in=HELD_OUT)
     own = set(done.filter(candidate=tuned).values_list("example", flat=True))

@@ -35,9 +35,10 @@ MOST_OFFERED = 200
 @require_safe
 @project_view(Permission.VIEW_ANALYSIS)
 def tuning(request: MemberRequest) -> HttpResponse:
-    """``candidate`` names a tuned model version, ``campaign`` where it is compared, ``with`` others of it to hold
-    against it; what is left out is proposed. ``prompt`` names an imported candidate that
-    is said to be a prompt; ``candidate`` is then one that is said to be tuned. Parts that filter a comparison filter it here as well.
+    """``candidate`` names a tuned model version, ``campaign`` where it is compared, ``with`` others of it to
+    hold against it; what is left out is proposed. ``prompt`` names an imported candidate that
+    is said to be a prompt; ``candidate`` is then one that is said to be tuned. Parts that filter a comparison
+    filter it here as well.
     """
     asked, prompt = request.GET.get("candidate", ""), None
     imported = list(imported_candidates(request.project)[:MOST_OFFERED])

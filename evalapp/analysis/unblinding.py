@@ -37,7 +37,9 @@ class Unblinding(NamedTuple):
 
 
 def unblinding_of(campaign: Campaign) -> Unblinding | None:
-    """What reviewers believed of the origin of outputs; None while nobody has been asked, or if nothing was blind."""
+    """What reviewers believed of the origin of outputs; None while nobody has been asked, or if nothing was
+    blind.
+    """
     if not campaign.is_blind:
         return None
     ended = campaign.reviewers.filter(closing_at__isnull=False).count()

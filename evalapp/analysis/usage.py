@@ -20,8 +20,9 @@ ANSWERS_A_COST = 1_000
 
 
 class Usage(NamedTuple):
-    """Means over a candidate's outputs, one an item; ``cost`` is of 1,000 answers in ``currency``. ``seconds`` an
-    answer took: of one asked at an address until it had come, of others its share of its batch.
+    """Means over a candidate's outputs, one an item; ``cost`` is of 1,000 answers in ``currency``.
+    ``seconds`` an answer took: of one asked at an address until it had come, of others its share of its
+    batch.
     """
 
     candidate: CampaignCandidate

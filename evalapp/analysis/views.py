@@ -199,7 +199,9 @@ def reviewer_type_choices(request: MemberRequest, reviewer_type: str) -> list[di
 def _large_context(
     request: MemberRequest, campaign: Campaign, reviewer_type: str, chosen: ComparisonFilter
 ) -> dict[str, Any]:
-    """The same page of a large campaign: the figures that a job has stored, of the whole with counts of now."""
+    """The same page of a large campaign: the figures that a job has stored, of the whole with
+    counts of now.
+    """
     score_source = "adjudicated" if request.GET.get("score_source") == "adjudicated" else "original"
     wanted = AnalysisRequest(AnalysisKind.COMPARISON, reviewer_type, score_source, chosen.view)
     found = large_comparison(campaign, wanted, reader_id=request.user.pk)
@@ -335,7 +337,9 @@ def case_detail(request: MemberRequest, campaign_id: int, item_id: int) -> HttpR
 
 
 def list_query(request: MemberRequest) -> str:
-    """The part of an address that says which list of cases is walked, and of which view: "?low=1&split=test"."""
+    """The part of an address that says which list of cases is walked, and of which view:
+    "?low=1&split=test".
+    """
     kept = {name: request.GET[name] for name in (*FILTER_PARTS, "reviewer_type") if request.GET.get(name)}
     parts = [part for part in (urlencode(kept), filter_part(request.GET)) if part]
     return f"?{'&'.join(parts)}" if parts else ""
@@ -352,7 +356,9 @@ def _listed_items(request: MemberRequest, campaign: Campaign, item_id: int) -> d
 @require_safe
 @project_view(Permission.VIEW_ANALYSIS)
 def rubric_link(request: MemberRequest, rubric_id: int) -> HttpResponse:
-    """Two versions of a rubric on the outputs that the same people scored under both; the latest two first."""
+    """Two versions of a rubric on the outputs that the same people scored under both; the
+    latest two first.
+    """
     rubric = get_or_missing(request.project.rubrics.all(), pk=rubric_id)
     versions = list(rubric.versions.filter(frozen_at__isnull=False).order_by("number"))
     by_number = {str(version.number): version for version in versions}

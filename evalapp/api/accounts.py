@@ -106,7 +106,8 @@ class AuditEventSerializer(Shown):
     class Meta:
         model = AuditEvent
         fields = (
-            "id", "at", "actor_id", "actor_label", "action", "object_type", "object_id", "object_label", "data",
+            "id", "at", "actor_id", "actor_label", "action", "object_type", "object_id", "object_label",
+            "data",
         )  # fmt: skip
 
 

@@ -1,4 +1,6 @@
-"""``Authorization: Bearer eva_…``: a person's token, and nothing else (a browser's session is no key here)."""
+"""``Authorization: Bearer eva_…``: a person's token, and nothing else (a browser's session
+is no key here).
+"""
 
 from rest_framework.authentication import BaseAuthentication, get_authorization_header
 from rest_framework.exceptions import AuthenticationFailed, Throttled

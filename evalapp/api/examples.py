@@ -1,4 +1,6 @@
-"""An example of every request and answer in the OpenAPI document, put together from one value for each field."""
+"""An example of every request and answer in the OpenAPI document, put together from one value
+for each field.
+"""
 
 from collections.abc import Mapping
 from typing import Any

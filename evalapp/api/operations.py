@@ -141,8 +141,8 @@ class ApiView(APIView):
         return cast(dict[str, Any], given.validated_data)
 
     def body_so_far(self) -> tuple[dict[str, Any], dict[str, list[str]]]:
-        """The body's fields that can be read, and the problems of the others. Raises ValidationError (400) where
-        no field is at fault.
+        """The body's fields that can be read, and the problems of the others. Raises ValidationError (400)
+        where no field is at fault.
         """
         given = self._operation.body(data=self.request.data)
         if given.is_valid():

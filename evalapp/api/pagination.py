@@ -18,7 +18,9 @@ class KeysetPagination(BasePagination):
     next_after = ""
 
     def paginate_queryset(self, queryset: Any, request: Request, view: Any = None) -> list[Any]:
-        """Needs ``view.query`` (read already) and ``view.order``; a sequence needs ``view.key_of`` instead."""
+        """Needs ``view.query`` (read already) and ``view.order``; a sequence needs
+        ``view.key_of`` instead.
+        """
         size = view.query["limit"]
         self.request = request
         if isinstance(queryset, Sequence):

@@ -11,7 +11,9 @@ from evalapp.core.strict_json import read_json
 
 
 class StrictJSONParser(BaseParser):
-    """UTF-8 JSON without repeated names, NaN, infinities, NUL, lone surrogates, or numbers too long to keep."""
+    """UTF-8 JSON without repeated names, NaN, infinities, NUL, lone surrogates, or numbers
+    too long to keep.
+    """
 
     media_type = "application/json"
 

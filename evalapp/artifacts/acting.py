@@ -10,7 +10,9 @@ ACTS = {"set_aside": "set aside", "keep": "kept", "remove": "removed"}
 
 
 def do(act: str, artifact: Artifact, *, by: User | None) -> None:
-    """``set_aside``, ``keep`` or ``remove`` it. Raises as those do; ConflictError for what is not set aside."""
+    """``set_aside``, ``keep`` or ``remove`` it. Raises as those do; ConflictError for what is
+    not set aside.
+    """
     if act == "set_aside":
         removal.set_aside(kind=artifact.kind, path=artifact.path, by=by)
         return

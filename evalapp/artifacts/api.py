@@ -87,7 +87,8 @@ class MergedExportSerializer(Shown):
     class Meta:
         model = MergedExport
         fields = (
-            "id", "model_version", "dtype", "is_there", "size_bytes", "result", "removed_at", "job", "created_by",
+            "id", "model_version", "dtype", "is_there", "size_bytes", "result", "removed_at", "job",
+            "created_by",
             "created_at",
         )  # fmt: skip
 
@@ -230,8 +231,8 @@ class MergeStart(ArtifactView):
 
     @operation("Merge an adapter into its base", body=MergeBody, result=MergedExportSerializer, status=202)
     def post(self, version_id: int) -> object:
-        """Queues the job; ask for the merged export again until ``is_there``, or its job is over. One that is there
-        in this format, or on its way, is the answer to another request for it.
+        """Queues the job; ask for the merged export again until ``is_there``, or its job is over. One that is
+        there in this format, or on its way, is the answer to another request for it.
         """
         version = self.version(version_id)
         found = merging.start_merge(version=version, by=self.person, **self.body())
@@ -294,8 +295,8 @@ class HubDownloadList(ArtifactView):
 
     @operation("Import a model from Hugging Face", body=HubBody, result=HubDownloadSerializer, status=202)
     def post(self) -> object:
-        """Queues the job that downloads one commit and registers it as a base. A token is the operator's to set
-        (EVALAPP_HF_TOKEN), and no request takes one.
+        """Queues the job that downloads one commit and registers it as a base. A token is the operator's to
+        set (EVALAPP_HF_TOKEN), and no request takes one.
         """
         found = start_download(project=self.project, by=self.person, **self.body())
         return get_or_missing(hub_downloads_of(self.project), pk=found.pk)
@@ -313,7 +314,9 @@ class HubDownloadDetail(ArtifactView):
 class ArtifactList(ArtifactView):
     @operation("List artifacts on the disk", query=ArtifactQuery, result=ArtifactSerializer, paged=True)
     def get(self) -> object:
-        """The project's weights, run directories and merged exports, largest first, and why each is needed."""
+        """The project's weights, run directories and merged exports, largest first, and why
+        each is needed.
+        """
         kind = self.query["kind"]
         return self.page(artifacts(project=self.project, kinds=[ArtifactKind(kind)] if kind else ()))
 
@@ -344,7 +347,9 @@ class ArtifactSetAside(ArtifactAct):
 
     @operation("Set an artifact aside", body=ArtifactBody, result=ArtifactSerializer)
     def post(self) -> object:
-        """The first of two steps: nothing new uses it, and after a week it may be removed. 409 where it is needed."""
+        """The first of two steps: nothing new uses it, and after a week it may be removed. 409 where it is
+        needed.
+        """
         return self._do()
 
 
@@ -364,5 +369,7 @@ class ArtifactRemove(ArtifactAct):
 
     @operation("Remove an artifact", body=ArtifactBody, result=ArtifactSerializer)
     def post(self) -> object:
-        """The second step, for good. 409 before its day, and where something needs it by now: then it is kept."""
+        """The second step, for good. 409 before its day, and where something needs it by now: then it is
+        kept.
+        """
         return self._do()

@@ -32,16 +32,21 @@ _METHOD_TAGS = {
 }
 _SETTINGS = (
     ("learning_rate", "learning rate"), ("schedule", "schedule"), ("warmup_share", "warm-up share"),
-    ("weight_decay", "weight decay"), ("max_gradient_norm", "largest gradient norm"), ("batch_size", "rows a forward pass"),
-    ("accumulation_steps", "forward passes a step"), ("epochs", "epochs asked for"), ("max_steps", "steps asked for"),
-    ("loss_on", "loss on"), ("beta", "beta"), ("patience", "patience of early stopping"), ("validation_share", "share to hold out"),
+    ("weight_decay", "weight decay"), ("max_gradient_norm", "largest gradient norm"), ("batch_size",
+    "rows a forward pass"),
+    ("accumulation_steps", "forward passes a step"), ("epochs", "epochs asked for"), ("max_steps",
+    "steps asked for"),
+    ("loss_on", "loss on"), ("beta", "beta"), ("patience", "patience of early stopping"), ("validation_share",
+    "share to hold out"),
     ("seed", "seed"), ("dtype", "number format asked for"),
 )  # fmt: skip
 _ONLY_VALIDATED = frozenset({"patience", "validation_share"})
 
 
 def card_of(version: ModelVersion, *, reader: User | None, merged: MergedExport | None = None) -> str:
-    """The whole README.md as ``reader`` may see it. ``merged``: that of a merged export, not of the adapter."""
+    """The whole README.md as ``reader`` may see it. ``merged``: that of a merged export, not
+    of the adapter.
+    """
     origin, evidence = origin_of(version), evidence_of(version, reader=reader)
     front = yaml.safe_dump(
         _metadata(origin, evidence, merged), sort_keys=False, allow_unicode=True, width=110
@@ -119,7 +124,8 @@ def _marks(version: ModelVersion) -> str:
         said.append("**Simulated:** reviews of simulated reviewers went into this version.")
     if version.is_recorded:
         said.append(
-            "**Recorded:** this version was recorded in another installation and imported with its outputs, without its weights."
+            "**Recorded:** this version was recorded in another installation and imported with its outputs,"
+            " without its weights."
         )
     return "\n>\n".join(f"> {line}" for line in said)
 
@@ -133,7 +139,8 @@ def _lineage(origin: Origin) -> Iterator[str]:
     ]
     if version.base is not None:
         lines.append(
-            f"on {escaped(version.base.model.name)}, {escaped(version.base.label)} ({code(version.base.content_hash)})"
+            f"on {escaped(version.base.model.name)}, {escaped(version.base.label)}"
+            f" ({code(version.base.content_hash)})"
         )
     hub = origin.hub
     if hub:
@@ -174,13 +181,14 @@ def _data(training: Run) -> Iterator[str]:
     yield "## Training data"
     version = training.dataset_version
     rows = training.rows
-    yield (f"{escaped(version)} ({code(version.content_hash)}), {_counts(version)}. {_provenance(version)}")
+    yield f"{escaped(version)} ({code(version.content_hash)}), {_counts(version)}. {_provenance(version)}"
     said = " ".join(training.left_out)
     yield (
-        f"Of {rows.get('in', 0):,} rows, {rows.get('used', 0):,} were kept whole, {rows.get('truncated', 0):,} cut at the "
-        f"end and {rows.get('dropped', 0):,} dropped{_reasons(rows.get('reasons', {}))}. "
-        f"{rows.get('train', 0):,} were there to train on, {rows.get('validation', 0):,} held out to choose the step. "
-        f"{_read(training)}" + (f" {said}" if said else "")
+        f"Of {rows.get('in', 0):,} rows, {rows.get('used', 0):,} were kept whole,"
+        f" {rows.get('truncated', 0):,} cut at the end and {rows.get('dropped', 0):,}"
+        f" dropped{_reasons(rows.get('reasons', {}))}. {rows.get('train', 0):,} were there to train on,"
+        f" {rows.get('validation', 0):,} held out to choose the step. {_read(training)}"
+        + (f" {said}" if said else "")
     )
 
 
@@ -194,9 +202,9 @@ def _read(training: Run) -> str:
 
 def _allowed(decision: ContaminationDecision) -> str:
     return (
-        f"A training on {escaped(decision.dataset_version)} went on although {len(decision.training_rows):,} of its rows "
-        f"also evaluate, by an owner's decision of {decision.created_at:%d %B %Y}: “{escaped(decision.reason)}”. A score on "
-        "these rows measures memory."
+        f"A training on {escaped(decision.dataset_version)} went on although {len(decision.training_rows):,}"
+        f" of its rows also evaluate, by an owner's decision of {decision.created_at:%d %B %Y}:"
+        f" “{escaped(decision.reason)}”. A score on these rows measures memory."
     )
 
 
@@ -250,7 +258,10 @@ def _training(origin: Origin) -> Iterator[str]:
         )
     yield "### Environment"
     packages = [f"{escaped(name)} {escaped(version)}" for name, version in result.get("packages", {}).items()]
-    yield f"Ran on {escaped(training.device) or 'a device that is not recorded'}, {_hours(result)}{joined(packages) or 'versions not recorded'}."
+    yield (
+        f"Ran on {escaped(training.device) or 'a device that is not recorded'},"
+        f" {_hours(result)}{joined(packages) or 'versions not recorded'}."
+    )
 
 
 def _hours(result: dict[str, Any]) -> str:
@@ -285,10 +296,11 @@ def _files(version: ModelVersion, merged: MergedExport | None) -> Iterator[str]:
         check = report["compared"]
         yield "## Merged weights"
         yield (
-            f"Adapter {code(version.content_hash)} merged into base {code(report['base_fingerprint'])}, in {report['dtype']}. "
-            f"The written model was opened again and compared with the adapter on its base over {check['positions']:,} "
-            f"tokens of {check['prompts']} prompts: the likeliest next token is the same at {check['same_next_token']:,}; "
-            f"the mean distance of the probabilities is {check['mean_distance']:.2g} (total variation)."
+            f"Adapter {code(version.content_hash)} merged into base {code(report['base_fingerprint'])}, in"
+            f" {report['dtype']}. The written model was opened again and compared with the adapter on its"
+            f" base over {check['positions']:,} tokens of {check['prompts']} prompts: the likeliest next"
+            f" token is the same at {check['same_next_token']:,}; the mean distance of the probabilities is"
+            f" {check['mean_distance']:.2g} (total variation)."
         )
         rows = [(code(name), code(sha256)) for name, sha256 in report["files"].items()]
         yield table(("file", "SHA-256"), rows)
@@ -331,8 +343,8 @@ def _unknowns(origin: Origin, evidence: Evidence) -> Iterator[str]:
             yield "Under which licence this version is given: nobody has said it here."
     if origin.training is not None and origin.training.spec.get("method") == "qlora":
         yield (
-            "How it answers over the 4-bit base that it was trained on: here it is evaluated, and merged, over the base's "
-            "own weights."
+            "How it answers over the 4-bit base that it was trained on: here it is evaluated, and merged,"
+            " over the base's own weights."
         )
     reviewed = [each for each in evidence.campaigns if each.row is not None and each.row.total.defined]
     # Whose figures a job has yet to compute was rated all the same.
@@ -340,8 +352,14 @@ def _unknowns(origin: Origin, evidence: Evidence) -> Iterator[str]:
     if not reviewed and not evidence.withheld:
         yield "How people rate its answers: nobody has rated them on a scale here."
     if evidence.withheld:
-        yield f"The results of {evidence.withheld} campaign(s) that the reader of this card still reviews blind are left out."
+        yield (
+            f"The results of {evidence.withheld} campaign(s) that the reader of this card still reviews blind"
+            " are left out."
+        )
     if evidence.more:
         yield f"{evidence.more} older campaign(s) are left out of this card."
     yield "How it answers what is unlike the evaluation's prompts; nothing here was measured on them."
-    yield "Whether it is safe or fair for a given use; nothing here measures that unless a criterion above does."
+    yield (
+        "Whether it is safe or fair for a given use; nothing here measures that unless a criterion above"
+        " does."
+    )

@@ -70,7 +70,10 @@ def _campaign(each: CampaignEvidence) -> Iterator[str]:
     campaign = each.campaign
     if each.is_withheld or (each.row is None and not each.preferences):
         return
-    yield f"### Campaign “{escaped(campaign.name)}” on {escaped(campaign.dataset_version)}, {escaped(campaign.split)}"
+    yield (
+        f"### Campaign “{escaped(campaign.name)}” on {escaped(campaign.dataset_version)},"
+        f" {escaped(campaign.split)}"
+    )
     if each.preferences:
         won = [
             (escaped(one.other), str(one.wins), str(one.losses), str(one.ties)) for one in each.preferences
@@ -83,7 +86,8 @@ def _campaign(each: CampaignEvidence) -> Iterator[str]:
     who = "simulated reviewers" if design.is_simulated and not design.is_mixed else "reviewers"
     mixed = ", people and simulated ones together" if design.is_mixed else ""
     yield (
-        f"{design.items:,} items, {design.reviewers:,} {who}{mixed}, {design.reviews:,} reviews of all candidates"
+        f"{design.items:,} items, {design.reviewers:,} {who}{mixed}, {design.reviews:,} reviews of all"
+        " candidates"
         + (
             "."
             if submitted is None
@@ -134,8 +138,10 @@ def _evaluation(evaluation: GateEvaluation) -> str:
         ]
     )
     return (
-        f"{evaluation.evaluated_at:%d %B %Y}: the gate {escaped(evaluation.campaign_gate.gate)} says “{evaluation.get_verdict_display().lower()}” in "
-        f"“{escaped(evaluation.campaign_gate.campaign.name)}”{f' ({kinds})' if kinds else ''}; record {code(evaluation.body_hash)}"
+        f"{evaluation.evaluated_at:%d %B %Y}: the gate {escaped(evaluation.campaign_gate.gate)} says"
+        f" “{evaluation.get_verdict_display().lower()}” in"
+        f" “{escaped(evaluation.campaign_gate.campaign.name)}”{f' ({kinds})' if kinds else ''}; record"
+        f" {code(evaluation.body_hash)}"
     )
 
 

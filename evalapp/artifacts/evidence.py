@@ -30,8 +30,8 @@ class Preference(NamedTuple):
 
 
 class CampaignEvidence(NamedTuple):
-    """``row`` and ``comparison`` are None, and ``preferences`` empty, where the reader still reviews here blind.
-    ``freshness`` says how far a large campaign's figures are behind.
+    """``row`` and ``comparison`` are None, and ``preferences`` empty, where the reader still reviews here
+    blind. ``freshness`` says how far a large campaign's figures are behind.
     """
 
     campaign: Campaign

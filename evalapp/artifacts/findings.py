@@ -77,7 +77,8 @@ def artifacts(*, project: Project | None = None, kinds: Sequence[ArtifactKind] =
                 needs = ("it was written within the last day, perhaps by work that goes on",)
             found.append(
                 Artifact(
-                    kind, path, owner.title, size.size_bytes, size.freed_bytes, used_at, needs, owner.project_ids,
+                    kind, path, owner.title, size.size_bytes, size.freed_bytes, used_at, needs,
+                    owner.project_ids,
                     owner.version, aside.get((kind, path)),
                 )
             )  # fmt: skip
@@ -87,7 +88,9 @@ def artifacts(*, project: Project | None = None, kinds: Sequence[ArtifactKind] =
 def owners_of(
     kind: ArtifactKind, paths: Sequence[str], *, project: Project | None = None
 ) -> dict[str, _Owners]:
-    """Whose each path is and why it is needed. ``project``: whose reader it is; others' reasons are not told."""
+    """Whose each path is and why it is needed. ``project``: whose reader it is; others'
+    reasons are not told.
+    """
     if kind == ArtifactKind.MERGED:
         return {path: _of_merge(path) for path in paths}
     if kind in (ArtifactKind.RUN, ArtifactKind.CHECKPOINTS):
@@ -175,7 +178,10 @@ def why_job_needs(job: Job) -> tuple[str, ...]:
     assert job.finished_at is not None
     if timezone.now() - job.finished_at < timedelta(days=RETRY_DAYS):
         return (
-            f"its job {job.get_state_display().lower()} less than {RETRY_DAYS} days ago and can be tried again from here",
+            (
+                f"its job {job.get_state_display().lower()} less than {RETRY_DAYS} days ago and can be tried"
+                " again from here"
+            ),
         )
     return ()
 

@@ -60,10 +60,12 @@ def start_download(
     chat_template: str = "",
     by: User | None,
 ) -> HubDownload:
-    """Queue the download of one commit of a hub's model. ``name``: how people call it here, else as the hub does.
+    """Queue the download of one commit of a hub's model. ``name``: how people call it here, else as the hub
+    does.
 
-    The same model asked for while it is on its way is the answer, once. Raises InvalidError for what is no name of a model or no template, and where the hub may not be reached from
-    here; ConflictError where the project has a model of this name.
+    The same model asked for while it is on its way is the answer, once. Raises InvalidError for what is no
+    name of a model or no template, and where the hub may not be reached from here; ConflictError where the
+    project has a model of this name.
     """
     name = checked_name(name or repository, of="the model")
     _checked_spec(repository.strip(), revision.strip() or "main", checked_template(chat_template))
@@ -147,7 +149,9 @@ def _downloaded(work: Work, download: HubDownload, folder: Path) -> dict[str, An
 
 @contextmanager
 def _without_places(download: HubDownload, folder: Path) -> Iterator[None]:
-    """Name the model, not where the server keeps it, in whatever goes wrong: who asks for one sees no server's folders."""
+    """Name the model, not where the server keeps it, in whatever goes wrong: who asks for one sees no
+    server's folders.
+    """
 
     def told(text: str) -> str:
         for place in (folder / MODEL_FOLDER, folder / PARTS_FOLDER):
@@ -177,7 +181,8 @@ def _register(work: Work, download: HubDownload, run: Path, report: HubReport) -
             f"{bad[0]} in {target} is not the file that was downloaded. Remove the folder, then try again."
         )
     origin = {
-        "repository": report.repository, "revision": download.revision, "commit": report.commit, "hub": download.hub, "license": report.license,
+        "repository": report.repository, "revision": download.revision, "commit": report.commit,
+        "hub": download.hub, "license": report.license,
         "gave_template": report.gave_template,
     }  # fmt: skip
     with transaction.atomic():
@@ -192,7 +197,9 @@ def _register(work: Work, download: HubDownload, run: Path, report: HubReport) -
 
 
 def _place_of(download: HubDownload, report: HubReport) -> Path:
-    """One folder for a commit, whichever projects have it; another for each template that was given with it."""
+    """One folder for a commit, whichever projects have it; another for each template that was
+    given with it.
+    """
     name = report.commit[:12]
     if report.gave_template:
         name += f"-{hashlib.sha256(download.chat_template.encode()).hexdigest()[:8]}"
@@ -204,7 +211,9 @@ def _folder_name(repository: str) -> str:
 
 
 def _label_of(download: HubDownload, report: HubReport) -> str:
-    """The repository and the revision as it was asked for; without the owner's name where there is no room for it."""
+    """The repository and the revision as it was asked for; without the owner's name where there is no room
+    for it.
+    """
     revision = download.revision
     # Of a commit the beginning tells enough; the whole stands with its origin.
     shown = revision[:12] if revision == report.commit else revision

@@ -45,9 +45,11 @@ _LONGEST_PROMPT = 4_000
 
 @transaction.atomic
 def start_merge(*, version: ModelVersion, by: User | None, dtype: str = MergeFormat.BASE) -> MergedExport:
-    """Queue the merging of an adapter into its base. One that is under way, or there, in this format is the answer.
+    """Queue the merging of an adapter into its base. One that is under way, or there, in this format is the
+    answer.
 
-    Raises InvalidError for a version that is no adapter or has no weights here, and where no model program runs.
+    Raises InvalidError for a version that is no adapter or has no weights here, and where no model program
+    runs.
     """
     _require_mergeable(version, dtype)
     # Two clicks at once are one merge.
@@ -137,8 +139,8 @@ def _spec_of(merged: MergedExport) -> MergeSpec:
         raise InvalidError(message) from error
     if fingerprint != version.base.content_hash:
         raise InvalidError(
-            f"The base in {base} has other weights than when it was registered, so nothing is merged into it. Put "
-            "those back, or register the base anew."
+            f"The base in {base} has other weights than when it was registered, so nothing is merged into it."
+            " Put those back, or register the base anew."
         )
     return MergeSpec(
         base_folder=str(base),

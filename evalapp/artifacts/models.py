@@ -16,7 +16,8 @@ class MergeFormat(models.TextChoices):
 class MergedExport(BaseModel):
     """An adapter merged into its base, as one model to take along.
 
-    ``folder`` (below the artifacts) and ``result`` (`training.merge_spec.MergeReport`) are there once it is done.
+    ``folder`` (below the artifacts) and ``result`` (`training.merge_spec.MergeReport`) are there once it is
+    done.
     """
 
     project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="merged_exports")
@@ -88,8 +89,9 @@ class ArtifactKind(models.TextChoices):
 class SetAside(BaseModel):
     """Files that nothing needed when somebody set them aside: the first of two steps of their removal.
 
-    ``path`` lies below the root of ``kind`` (`evalapp.artifacts.places`). From ``removable_at`` on they may be removed,
-    if nothing needs them by then either. They belong to no project: several may have the same weights.
+    ``path`` lies below the root of ``kind`` (`evalapp.artifacts.places`). From ``removable_at`` on they may
+    be removed, if nothing needs them by then either. They belong to no project: several may have the same
+    weights.
     """
 
     kind = models.CharField(max_length=12, choices=ArtifactKind.choices)

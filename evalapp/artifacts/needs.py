@@ -1,4 +1,6 @@
-"""Why artifacts are needed: asked of every foreign key that leads to a version, so that a new one counts by itself."""
+"""Why artifacts are needed: asked of every foreign key that leads to a version, so that a new one counts by
+itself.
+"""
 
 from collections import defaultdict
 from collections.abc import Iterable
@@ -9,7 +11,8 @@ from evalapp.registry.models import ModelVersion
 
 Reasons = dict[int, list[str]]
 
-# What speaks of a version without needing its weights: where it came from, what can be made of it, what it costs.
+# What speaks of a version without needing its weights: where it came from, what can be made of it, what it
+# costs.
 _NO_NEED = frozenset(
     {
         ("Run", "produced"),
@@ -33,7 +36,9 @@ _WORDS = {
 
 
 def needs_of(versions: Iterable[ModelVersion]) -> Reasons:
-    """For each version's id: why its weights are needed, as phrases; an empty list where nothing needs them."""
+    """For each version's id: why its weights are needed, as phrases; an empty list where
+    nothing needs them.
+    """
     ids = {version.pk: version for version in versions}
     found: Reasons = defaultdict(list)
     for version in ids.values():

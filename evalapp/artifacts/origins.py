@@ -28,7 +28,9 @@ class Origin:
 
     @property
     def hub(self) -> dict[str, Any]:
-        """What is known of the hub that the base came from: repository, commit, licence; empty for a folder."""
+        """What is known of the hub that the base came from: repository, commit, licence;
+        empty for a folder.
+        """
         base = self.version
         while base.base is not None:
             base = base.base
@@ -66,8 +68,8 @@ def contamination_words(training: Run) -> str:
     version = training.dataset_version
     if not is_quick(version):
         return (
-            f"Not computed for this card: {version} has too many training rows for it. The comparison was made when the "
-            "training started; its log has the result."
+            f"Not computed for this card: {version} has too many training rows for it. The comparison was"
+            " made when the training started; its log has the result."
         )
     report = compared_with_evaluation(version)
     if not report.evaluation_rows:
@@ -76,7 +78,8 @@ def contamination_words(training: Run) -> str:
     if report.is_refused:
         return f"Training rows stand in an evaluation split, so scores there may measure memory: {said}"
     clean = (
-        f"Of the {report.evaluation_rows:,} different rows of the evaluation splits none has its prompt in the "
-        f"{report.training_rows:,} training rows (exact prompt, or half of its runs of 8 words in one row)."
+        f"Of the {report.evaluation_rows:,} different rows of the evaluation splits none has its prompt in"
+        f" the {report.training_rows:,} training rows (exact prompt, or half of its runs of 8 words in one"
+        " row)."
     )
     return f"{clean} {said}".strip()

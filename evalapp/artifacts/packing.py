@@ -1,4 +1,6 @@
-"""What of a version can be taken along: its adapter, its full model, or a merged one, with its card and hashes."""
+"""What of a version can be taken along: its adapter, its full model, or a merged one, with its card and
+hashes.
+"""
 
 from pathlib import Path
 from typing import NamedTuple
@@ -45,7 +47,9 @@ def why_not_exportable(version: ModelVersion) -> str:
 
 
 def files_of(version: ModelVersion, merged: MergedExport | None = None) -> list[PackedFile]:
-    """The weights' files, by name. Raises ConflictError where there are none, MissingError where they have gone."""
+    """The weights' files, by name. Raises ConflictError where there are none, MissingError where they have
+    gone.
+    """
     if merged is not None:
         if not merged.is_there:
             raise ConflictError("This merge has no files: it is not done, or they were removed. Merge again.")
@@ -88,7 +92,9 @@ def file_named(version: ModelVersion, name: str, merged: MergedExport | None = N
 def entries_of(
     version: ModelVersion, *, reader: User | None, merged: MergedExport | None = None
 ) -> list[Entry]:
-    """What an archive of it holds: the card, and the weights. Raises as ``files_of`` where these are not there."""
+    """What an archive of it holds: the card, and the weights. Raises as ``files_of`` where these are not
+    there.
+    """
     weights = [Entry(file.name, file.path) for file in files_of(version, merged)]
     card = card_of(version, reader=reader, merged=merged).encode()
     return [Entry(CARD_FILE, card), *weights]

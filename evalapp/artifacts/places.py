@@ -1,4 +1,6 @@
-"""The folders of the product's own that hold artifacts, and what lies in them. Nothing outside them is ever touched."""
+"""The folders of the product's own that hold artifacts, and what lies in them. Nothing outside them is ever
+touched.
+"""
 
 import os
 from collections.abc import Iterator
@@ -71,7 +73,9 @@ def folder_at(kind: ArtifactKind, path: str) -> Path:
 
 
 def size_of(folder: Path, *, without: str = "") -> Size:
-    """Of all files below, links not followed; what goes away meanwhile does not count. ``without``: a folder in it."""
+    """Of all files below, links not followed; what goes away meanwhile does not count. ``without``: a folder
+    in it.
+    """
     size = freed = 0
     changed = _changed(folder)
     for parent, folders, files in os.walk(folder):

@@ -1,7 +1,9 @@
-"""The two steps of removing what nothing needs: set aside, and after some days removed, if nothing needs it then.
+"""The two steps of removing what nothing needs: set aside, and after some days removed, if nothing needs it
+then.
 
 A version's row is locked while its needs are counted: what refers to it must hold the row's key to do so, and
-therefore comes before, and counts, or after, and finds a version that is set aside. Rows outlive their weights.
+therefore comes before, and counts, or after, and finds a version that is set aside. Rows outlive their
+weights.
 """
 
 import shutil
@@ -69,14 +71,16 @@ def keep(*, row: SetAside, by: User | None) -> None:
 def remove(*, row: SetAside, by: User | None) -> None:
     """The second step: the files go, for good. What somebody needs by now is kept, and no longer set aside.
 
-    Raises ConflictError before its day, MissingError where they are gone already, NeededError where they are kept.
+    Raises ConflictError before its day, MissingError where they are gone already, NeededError where they are
+    kept.
     """
     with transaction.atomic():
         row = _standing(row)
         kind = ArtifactKind(row.kind)
         if timezone.now() < row.removable_at:
             raise ConflictError(
-                f"This was set aside on {row.created_at:%d %B %Y} and may be removed from {row.removable_at:%d %B %Y} on."
+                f"This was set aside on {row.created_at:%d %B %Y} and may be removed from"
+                f" {row.removable_at:%d %B %Y} on."
             )
         versions = _locked(kind, row.path)
         reason = _why_kept(kind, row)
@@ -99,8 +103,8 @@ def remove(*, row: SetAside, by: User | None) -> None:
 def sweep() -> None:
     """Delete what an interrupted removal left on its way out; what was not removed after all goes back.
 
-    Several may do so at once, and beside a removal: what one is at is left to it. Raises the first error once all
-    that can be finished is.
+    Several may do so at once, and beside a removal: what one is at is left to it. Raises the first error once
+    all that can be finished is.
     """
     problems: list[Exception] = []
     for kind in ArtifactKind:

@@ -1,4 +1,6 @@
-"""Large files on their way out: an archive that is packed while it is sent, and a file that goes on where it broke."""
+"""Large files on their way out: an archive that is packed while it is sent, and a file that goes on where it
+broke.
+"""
 
 import hashlib
 import re
@@ -48,7 +50,8 @@ class _Outlet:
 
 
 def zip_blocks(entries: Sequence[Entry], *, folder: str) -> Iterator[bytes]:
-    """The archive in pieces of about a megabyte, all in one folder; last the SHA-256 of each file as it was packed.
+    """The archive in pieces of about a megabyte, all in one folder; last the SHA-256 of each file as it was
+    packed.
 
     Not compressed: weights hardly shrink, and it would take minutes.
     """

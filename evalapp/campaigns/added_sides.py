@@ -1,8 +1,8 @@
 """On which side answers stand at the assignments that a comparing campaign is given while it runs.
 
-Assignments that are in progress or submitted keep their sides. An added one takes those that its item has had least, and
-of these the ones that its answers have had least over the campaign. So every answer stands at each position
-equally often in every item (a difference of 1 at most), as at the launch.
+Assignments that are in progress or submitted keep their sides. An added one takes those that its item has had
+least, and of these the ones that its answers have had least over the campaign. So every answer stands at each
+position equally often in every item (a difference of 1 at most), as at the launch.
 """
 
 import random

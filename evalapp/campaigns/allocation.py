@@ -74,9 +74,9 @@ _FIRST_FREE = """
     ORDER BY p.rank LIMIT 1 FOR UPDATE OF p SKIP LOCKED
 """
 
-# The transaction does not wait for the disk. Where the power fails within the next second, the assignment is available again
-# and no review is lost: what is submitted of it is written behind the claim, and waits for both.
-# Three walks, each along an index of its own: assignments of other people are never stepped over.
+# The transaction does not wait for the disk. Where the power fails within the next second, the assignment is
+# available again and no review is lost: what is submitted of it is written behind the claim, and waits for
+# both. Three walks, each along an index of its own: assignments of other people are never stepped over.
 CLAIM = f"""
 WITH claim_limit AS MATERIALIZED ({CLAIM_LIMIT}
 ), due AS ({_FIRST_FREE.format(whose=_CHECK, eligible=ELIGIBLE)}
@@ -184,10 +184,11 @@ class NoWork(NamedTuple):
 def next_review(
     *, campaign_reviewer: CampaignReviewer, showing: tuple[UUID, int] | None = None
 ) -> NextReview | NoWork:
-    """The next output for this reviewer, or why there is none. Claims an assignment while fewer than the most are claimed.
+    """The next output for this reviewer, or why there is none. Claims an assignment while fewer than the most
+    are claimed.
 
-    ``campaign_reviewer`` comes with its campaign. ``showing`` is the assignment and slot on the screen, for a prefetch:
-    it is not offered again, and counts as the latest. The answer is the same until something is
+    ``campaign_reviewer`` comes with its campaign. ``showing`` is the assignment and slot on the screen, for a
+    prefetch: it is not offered again, and counts as the latest. The answer is the same until something is
     submitted, so reloading a page does not shuffle the work.
     """
     campaign = campaign_reviewer.campaign
@@ -217,8 +218,8 @@ def claimed_assignments(campaign_reviewer: CampaignReviewer) -> list[ClaimedAssi
 
 
 def claim_assignment(*, campaign_reviewer: CampaignReviewer) -> list[ClaimedAssignment]:
-    """Claim one more assignment, or none where nothing is available to this reviewer, they have their fair share or
-    the quota leaves no room for another. Who has none takes over what somebody else has not begun.
+    """Claim one more assignment, or none where nothing is available to this reviewer, they have their fair
+    share or the quota leaves no room for another. Who has none takes over what somebody else has not begun.
 
     Available assignments behind the reviewer's cursor (returned ones) come when those before it are used up.
     """
@@ -343,7 +344,8 @@ SELECT EXISTS (SELECT 1 FROM evalapp_assignment p WHERE p.campaign_id = %(campai
     (SELECT min(p.lease_expires_at) FROM evalapp_assignment p
      WHERE p.campaign_id = %(campaign)s AND p.state = 'in_progress' AND {ELIGIBLE} AND p.purpose = 'review'
        AND ({FOR_ANYBODY} OR {_FOR_ONE} OR p.reviews_done > 0)),
-    EXISTS (SELECT 1 FROM evalapp_assignment p WHERE p.campaign_id = %(campaign)s AND p.state IN ('available', 'in_progress')
+    EXISTS (SELECT 1 FROM evalapp_assignment p WHERE p.campaign_id = %(campaign)s
+        AND p.state IN ('available', 'in_progress')
             AND p.assigned_to_id <> %(user)s AND p.purpose = 'review')
 """
 

@@ -68,9 +68,11 @@ _COMPARISONS = """
     FROM evalapp_comparison c WHERE c.item_id = wanted.item_id
 """
 _ASSIGNMENTS = """
-INSERT INTO evalapp_assignment (item_id, campaign_id, number, key, rank, state, assigned_to_id, is_added, purpose,
+INSERT INTO evalapp_assignment (item_id, campaign_id, number, key, rank, state, assigned_to_id, is_added,
+    purpose,
                            arrangement, outputs_order, open_slots, outputs_total, reviews_done, created_at)
-SELECT item_id, %(campaign)s, number, gen_random_uuid(), due, 'available', person, false, purpose, arrangement,
+SELECT item_id, %(campaign)s, number, gen_random_uuid(), due, 'available', person, false, purpose,
+    arrangement,
        outputs, ARRAY(SELECT generate_series(0, cardinality(outputs) - 1)), cardinality(outputs), 0, now()
 FROM (
     SELECT wanted.*, ({outputs}) AS outputs
@@ -84,8 +86,8 @@ ON CONFLICT DO NOTHING
 
 
 class CheckAssignment(NamedTuple):
-    """An assignment that is to be made. ``due``: after so many ordinary items of the person. ``arrangement``: as
-    of a `Assignment`, where answers are compared.
+    """An assignment that is to be made. ``due``: after so many ordinary items of the person. ``arrangement``:
+    as of a `Assignment`, where answers are compared.
     """
 
     item_id: int
@@ -135,8 +137,8 @@ def gold_examples(campaign: Campaign) -> int:
 def _require_gold(campaign: Campaign) -> None:
     if not known_answers(campaign).exists():
         raise InvalidError(
-            f"{campaign.gold_share}% of the work is to be gold, but no answer is known yet. Enter some on the "
-            "page of gold, or set the share to 0."
+            f"{campaign.gold_share}% of the work is to be gold, but no answer is known yet. Enter some on the"
+            " page of gold, or set the share to 0."
         )
     if campaign.compares:
         _require_compared(campaign)
@@ -156,8 +158,8 @@ def _require_compared(campaign: Campaign) -> None:
         )
         if not is_met or is_ranking != (against is None):
             raise InvalidError(
-                "Some known preferences are of candidates that this design does not compare. Take them off the list "
-                "of gold, or edit the design."
+                "Some known preferences are of candidates that this design does not compare. Take them off"
+                " the list of gold, or edit the design."
             )
 
 
@@ -184,7 +186,9 @@ def add_calibration_items(*, campaign: Campaign, wanted: int) -> list[int]:
 
 
 def insert_checks(*, campaign: Campaign) -> int:
-    """Make the gold and calibration assignments that the campaign reviewers lack; how many. Again for who comes later."""
+    """Make the gold and calibration assignments that the campaign reviewers lack; how many. Again for who
+    comes later.
+    """
     items = list(
         campaign.items.exclude(purpose=Purpose.REVIEW)
         .order_by("example__row_number")
@@ -226,8 +230,8 @@ def _assignments_for(
 
 
 def _turned(campaign: Campaign, wanted: Sequence[CheckAssignment]) -> list[CheckAssignment]:
-    """The assignments with compared answers turned: by a draw of the item's, and by one from reviewer to reviewer, so that
-    no answer keeps to a position.
+    """The assignments with compared answers turned: by a draw of the item's, and by one from reviewer to
+    reviewer, so that no answer keeps to a position.
     """
     width = arrangements_of(campaign)
     items = campaign.items.exclude(purpose=Purpose.REVIEW)

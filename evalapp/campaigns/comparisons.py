@@ -1,9 +1,9 @@
 """Comparisons instead of single outputs: which outputs of an item meet, and on which side each stands.
 
-`opening.make_assignments` lays out items and assignments as for any campaign; then `arrange_comparisons` gives
-each assignment the item's comparisons. Sides are random and balanced at once: who begins is drawn from the
-campaign's seed, and from assignment to assignment the order turns by one, so that every output stands at each
-position equally often (a difference of 1 at most) in every item, and over the whole campaign.
+`opening.make_assignments` lays out items and assignments as for any campaign; then `arrange_comparisons`
+gives each assignment the item's comparisons. Sides are random and balanced at once: who begins is drawn from
+the campaign's seed, and from assignment to assignment the order turns by one, so that every output stands at
+each position equally often (a difference of 1 at most) in every item, and over the whole campaign.
 """
 
 import hashlib
@@ -39,7 +39,8 @@ ORDER BY i.id, pair.number
 _RANKINGS = """
 WITH item AS (
     SELECT i.id, CASE i.purpose WHEN 'review' THEN '' ELSE i.purpose || ':' END || (row_number() OVER (
-            PARTITION BY i.purpose ORDER BY md5(%(seed)s || ':item:' || e.row_number)) - 1) / %(width)s AS drawn
+            PARTITION BY i.purpose ORDER BY md5(%(seed)s || ':item:' || e.row_number)) - 1) / %(width)s
+                AS drawn
     FROM evalapp_item i JOIN evalapp_example e ON e.id = i.example_id
     WHERE i.campaign_id = %(campaign)s
 )
@@ -134,7 +135,10 @@ def method_problem(method: str, candidates: Sequence[int], baseline: int | None)
     if method == Method.RANKING and count not in RANKED:
         return (
             "candidates",
-            f"To put answers in order, choose {RANKED.start} to {RANKED.stop - 1} candidates; {count} chosen.",
+            (
+                f"To put answers in order, choose {RANKED.start} to {RANKED.stop - 1} candidates; {count}"
+                " chosen."
+            ),
         )
     if baseline is None:
         return None

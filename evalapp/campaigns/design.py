@@ -227,8 +227,9 @@ def _check_answers(problems: _Problems, design: CampaignDesign) -> None:
     if not coverage.complete:
         problems.refuse(
             "candidates",
-            f"No {design.split} example of {design.dataset_version} has an answer of every chosen candidate, so "
-            "there would be nothing to review. Generate or import the answers first, or choose another split.",
+            f"No {design.split} example of {design.dataset_version} has an answer of every chosen candidate,"
+            " so there would be nothing to review. Generate or import the answers first, or choose another"
+            " split.",
         )
     elif problems.has_none_of("item_choice", "items_wanted", "stratify_by", "calibration_items"):
         _check_size(problems, design, coverage.complete)
@@ -316,8 +317,9 @@ def _check_size(problems: _Problems, design: CampaignDesign, complete: int) -> N
     if assignments > people * min(design.quota, wanted):
         problems.refuse(
             "quota",
-            f"{people} people with at most {design.quota:,} items each do {people * min(design.quota, wanted):,} "
-            f"assignments; the design needs {assignments:,}. Raise the quota, choose more people, or fewer items.",
+            f"{people} people with at most {design.quota:,} items each do"
+            f" {people * min(design.quota, wanted):,} assignments; the design needs {assignments:,}. Raise"
+            " the quota, choose more people, or fewer items.",
         )
 
 
@@ -335,13 +337,14 @@ def _check_strata(problems: _Problems, design: CampaignDesign, wanted: int) -> N
     elif len(strata) > MOST_STRATA:
         problems.refuse(
             "stratify_by",
-            f"“{design.stratify_by}” has more than {MOST_STRATA} different values. Choose a field with fewer.",
+            f"“{design.stratify_by}” has more than {MOST_STRATA} different values. Choose a field with"
+            " fewer.",
         )
     elif len(strata) > wanted:
         problems.refuse(
             "items_wanted",
-            f"“{design.stratify_by}” has {len(strata)} different values, and each gives at least one item. Choose "
-            f"at least {len(strata)} items, or another field.",
+            f"“{design.stratify_by}” has {len(strata)} different values, and each gives at least one item."
+            f" Choose at least {len(strata)} items, or another field.",
         )
 
 

@@ -1,6 +1,7 @@
 """Who is to review what, where a campaign's assignments are assigned: pure arithmetic, seeded.
 
-People are numbered in the order of their rows as campaign reviewers, so that a seed gives the same in any database.
+People are numbered in the order of their rows as campaign reviewers, so that a seed gives the same in any
+database.
 """
 
 import heapq

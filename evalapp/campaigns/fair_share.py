@@ -1,7 +1,7 @@
 """How many assignments one reviewer may claim while others wait, and what goes to whoever has none.
 
-A reviewer claims at most a fair share of what is left, so that near the end nobody keeps work that somebody else
-could do. Of what was claimed when more was left, what is not started goes to whoever has nothing.
+A reviewer claims at most a fair share of what is left, so that near the end nobody keeps work that somebody
+else could do. Of what was claimed when more was left, what is not started goes to whoever has nothing.
 """
 
 # ruff: noqa: S608 - SQL is put together from constants of this code; every value is a parameter
@@ -18,12 +18,14 @@ MOST_CLAIMED = 5
 # With one output an item there is nothing to interleave; one assignment is on screen, one is prefetched.
 MOST_CLAIMED_OF_SINGLE_OUTPUTS = 2
 
-# Of the campaign reviewers, which are few: no assignment is counted while there is plenty. Assigned work is somebody's already, so
-# nobody keeps it from others.
+# Of the campaign reviewers, which are few: no assignment is counted while there is plenty. Assigned work is
+# somebody's already, so nobody keeps it from others.
 CLAIM_LIMIT = """
     SELECT (SELECT count(*) FROM evalapp_assignment h
-            WHERE h.reviewer_id = %(user)s AND h.campaign_id = %(campaign)s AND h.state = 'in_progress') AS claimed,
-        CASE WHEN %(is_manual)s OR remaining.assignments >= %(most_claimed)s * remaining.people THEN %(most_claimed)s
+            WHERE h.reviewer_id = %(user)s AND h.campaign_id = %(campaign)s
+                AND h.state = 'in_progress') AS claimed,
+        CASE WHEN %(is_manual)s OR remaining.assignments >= %(most_claimed)s * remaining.people
+            THEN %(most_claimed)s
         ELSE greatest(1, least(%(most_claimed)s, remaining.assignments / (
             SELECT 1 + count(DISTINCT reviewer_id) FROM evalapp_assignment
             WHERE campaign_id = %(campaign)s AND state = 'in_progress' AND reviewer_id <> %(user)s)))
@@ -34,9 +36,9 @@ CLAIM_LIMIT = """
 """
 
 # Scalar subqueries and not NOT EXISTS: the planner may turn the latter into a hash join, which reads all
-# finished work before it offers one assignment; these are two index look-ups for each assignment on offer. And
-# "<> 1", not IS NULL, which the planner takes to be rare: it would then sort all free assignments instead of
-# walking them in order to the first that fits.
+# finished work before it offers one assignment; these are two index look-ups for each assignment on offer.
+# And "<> 1", not IS NULL, which the planner takes to be rare: it would then sort all free assignments instead
+# of walking them in order to the first that fits.
 ELIGIBLE = """
     coalesce((SELECT 1 FROM evalapp_assignment mine
               WHERE mine.item_id = p.item_id AND mine.reviewer_id = %(user)s
@@ -118,19 +120,20 @@ class ClaimLimit(NamedTuple):
 def claim_limit_of(parameters: Mapping[str, Any]) -> ClaimLimit:
     """What the reviewer of a claim's parameters has and may have; their row as campaign reviewer is locked.
 
-    Its most is `most_claimed`, or what is left of the campaign's work divided by those who are at work on it, at
-    least 1. Who has claimed something is at work, and so is who asks.
+    Its most is `most_claimed`, or what is left of the campaign's work divided by those who are at work on it,
+    at least 1. Who has claimed something is at work, and so is who asks.
     """
     claimed, most = first_row(CLAIM_LIMIT, parameters) or (0, 1)
     return ClaimLimit(claimed, most)
 
 
 def take_over(parameters: dict[str, Any]) -> list[tuple[Any, ...]]:
-    """Give a reviewer who has nothing an assignment that another has claimed and not started; its row, or none.
+    """Give a reviewer who has nothing an assignment that another has claimed and not started; its row, or
+    none.
 
-    ``parameters`` as for a claim; the reviewer's own row is locked. The other reviewer's row is locked as well, so
-    that they submit nothing meanwhile: which assignment is their first is then read anew. Neither lock is
-    waited for.
+    ``parameters`` as for a claim; the reviewer's own row is locked. The other reviewer's row is locked as
+    well, so that they submit nothing meanwhile: which assignment is their first is then read anew. Neither
+    lock is waited for.
     """
     with connection.cursor() as database:
         database.execute(_REVIEWER_WITH_MOST, parameters)

@@ -92,7 +92,9 @@ class CampaignForm(forms.Form):
         initial=Method.POINTWISE,
         label="What reviewers do",
         widget=forms.RadioSelect,
-        help_text="Compared answers stand side by side, their sides in turn. The rubric is then shown as a guide.",
+        help_text=(
+            "Compared answers stand side by side, their sides in turn. The rubric is then shown as a guide."
+        ),
     )
     baseline = RowField(
         ModelVersion.objects.none(),
@@ -118,7 +120,9 @@ class CampaignForm(forms.Form):
         required=False,
         max_length=100,
         label="Stratify by",
-        help_text="A metadata field of the examples, such as topic. Each of its values gives at least one item.",
+        help_text=(
+            "A metadata field of the examples, such as topic. Each of its values gives at least one item."
+        ),
     )
     reviewers = RowsField(
         User.objects.none(),
@@ -137,7 +141,9 @@ class CampaignForm(forms.Form):
         min_value=1,
         max_value=99,
         label="Share of items with more reviewers, in percent",
-        help_text="Say 1 reviewer for each item and 3 for 20 percent of them: agreement at a fraction of the cost.",
+        help_text=(
+            "Say 1 reviewer for each item and 3 for 20 percent of them: agreement at a fraction of the cost."
+        ),
     )
     overlap_more = forms.IntegerField(
         required=False, min_value=2, max_value=MOST_OVERLAP, label="Reviewers for each item of that share"
@@ -148,7 +154,9 @@ class CampaignForm(forms.Form):
         initial=Distribution.SHARED,
         widget=forms.RadioSelect,
         label="Distribution of items",
-        help_text="Manual assignment divides the items evenly at the launch. Items not started can be reassigned.",
+        help_text=(
+            "Manual assignment divides the items evenly at the launch. Items not started can be reassigned."
+        ),
     )
     quota = forms.IntegerField(
         required=False,
@@ -161,23 +169,29 @@ class CampaignForm(forms.Form):
         min_value=0,
         max_value=MOST_CHECK_SHARE,
         label="Gold items for each reviewer, in percent",
-        help_text="Examples whose right answers you know; they look like any other. Enter the answers before you "
-        "open the campaign.",
+        help_text=(
+            "Examples whose right answers you know; they look like any other. Enter the answers before you "
+            "open the campaign."
+        ),
     )
     repeat_share = forms.IntegerField(
         required=False,
         min_value=0,
         max_value=MOST_CHECK_SHARE,
         label="Hidden repeats, in percent",
-        help_text="Items that a reviewer meets once more, later and in another order; of two answers, each on the "
-        "other side.",
+        help_text=(
+            "Items that a reviewer meets once more, later and in another order; of two answers, each on the "
+            "other side."
+        ),
     )
     calibration_items = forms.IntegerField(
         required=False,
         min_value=0,
         max_value=MOST_CALIBRATION_ITEMS,
         label="Items of a calibration round",
-        help_text="All reviewers rate these first, then see each other's answers. You admit each to the rest.",
+        help_text=(
+            "All reviewers rate these first, then see each other's answers. You admit each to the rest."
+        ),
     )
     is_blind = forms.BooleanField(
         required=False, initial=True, label="Blind: reviewers do not see which model wrote an answer"
@@ -266,7 +280,9 @@ class CampaignForm(forms.Form):
         return version
 
     def design(self) -> CampaignDesign:
-        """The form's design, candidates in the order of their making; None for a field that cannot be read."""
+        """The form's design, candidates in the order of their making; None for a field that
+        cannot be read.
+        """
         given: dict[str, Any] = {name: self.cleaned_data.get(name) for name in self.fields}
         given["candidates"] = sorted(given["candidates"] or (), key=lambda candidate: candidate.pk)
         given["item_choice"] = given["item_choice"] or ItemChoice.ALL

@@ -6,7 +6,9 @@ from evalapp.campaigns.models import Campaign
 
 
 class ImportedRecords(NamedTuple):
-    """How many records the file of an imported campaign had, and how many of them were left out as refused."""
+    """How many records the file of an imported campaign had, and how many of them were left
+    out as refused.
+    """
 
     read: int
     left_out: int

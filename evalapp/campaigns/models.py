@@ -56,17 +56,17 @@ def purpose_field() -> "models.CharField[str, str]":
 class Campaign(BaseModel):
     """A review of candidates' outputs against one rubric version. ``key`` is what reviewers' addresses show.
     ``overlap``: how many reviewers rate each item. ``lease_minutes``: how long an assignment is kept without
-    activity. ``seed``: order of items and of outputs inside an assignment. ``leaves_out_incomplete``: examples that
-    lack a candidate's output are left out instead of stopping the launch. ``items_total`` and
+    activity. ``seed``: order of items and of outputs inside an assignment. ``leaves_out_incomplete``:
+    examples that lack a candidate's output are left out instead of stopping the launch. ``items_total`` and
     ``reviews_total`` are what the launch made. ``invites_visitors``: an open campaign of the demonstration,
     which never finishes the automatic part. ``is_simulated``: at least one of its reviews is by a simulated
     reviewer.
 
     ``items_wanted`` of the examples are chosen by the seed, by ``item_choice`` (with ``stratify_by``, a key
     of their metadata). ``overlap_share`` percent of the items are rated by ``overlap_more`` reviewers.
-    ``quota``: the most items that one person is handed, unless they have a quota of their own. ``assignments_total``
-    are the assignments behind ``reviews_total``; every assignment asks for the same number of reviews. ``baseline``: in
-    a pairwise campaign, the candidate that every other is compared with; None compares all with all.
+    ``quota``: the most items that one person is handed, unless they have a quota of their own.
+    ``assignments_total`` are those behind ``reviews_total``; each asks for the same number of reviews.
+    ``baseline``: in a pairwise campaign, what every other candidate is compared with; None: all with all.
 
     ``gold_share`` and ``repeat_share``: percent of a person's items that check them, by known answers or by
     what they said before; ``calibration_items``: how many everybody rates before they are admitted.
@@ -323,18 +323,18 @@ class Assignment(BaseModel):
     """One item given to one reviewer: a row that exists from the launch, so the quota is exact.
 
     ``key`` stands in a reviewer's URL. ``rank`` is the seeded random order in which assignments are given
-    out. ``outputs_order``: the item's ItemOutput ids in this assignment's seeded order; a URL names a position
-    in it (a *slot*, from 0), so it tells nothing about the candidate. ``open_slots`` are the slots without a
-    review; ``reviews_done`` counts the others. While available, it goes to ``assigned_to`` only, or to anybody
-    where that is empty. ``is_added``: made later because the ratings of its item differed, so agreement, which
-    is about the items as designed, leaves it out. ``lapses`` counts the leases that ran out. ``last_reviewer``
-    had it until it became available again; ``claimed_at`` is when the latest reviewer claimed it.
+    out. ``outputs_order``: the item's ItemOutput ids in this assignment's seeded order; a URL names a
+    position in it (a *slot*, from 0), so it tells nothing about the candidate. ``open_slots`` are the slots
+    without a review; ``reviews_done`` counts the others. While available, it goes to ``assigned_to`` only, or
+    to anybody where that is empty. ``is_added``: made later because the ratings of its item differed, so
+    agreement, which is about the items as designed, leaves it out. ``lapses`` counts the leases that ran out.
+    ``last_reviewer`` had it until it became available again; ``claimed_at`` is when it was last claimed.
 
     Where the campaign ``compares``, ``outputs_order`` holds ids of the item's Comparisons instead, and
     ``arrangement`` says how far each one's outputs are turned on the screen (`comparisons.arranged`).
 
     A repeat is a second assignment of one item to one person; nothing that a reviewer gets tells it, or gold,
-    from other work. Of an assignment that checks, ``rank`` says after how many of the person's items it is due.
+    from other work. Of an assignment that checks, ``rank`` is the number of the person's items it follows.
     """
 
     item = models.ForeignKey(Item, on_delete=models.CASCADE, related_name="assignments")
@@ -454,8 +454,8 @@ class Skip(BaseModel):
 
 
 class GoldAnswer(BaseModel):
-    """What is known of an example's answers: the right ``value`` of a criterion, and how far a reviewer may be
-    from it. Without a ``candidate`` it holds for every candidate's answer.
+    """What is known of an example's answers: the right ``value`` of a criterion, and how far a reviewer may
+    be from it. Without a ``candidate`` it holds for every candidate's answer.
     """
 
     campaign = models.ForeignKey(Campaign, on_delete=models.CASCADE, related_name="gold_answers")

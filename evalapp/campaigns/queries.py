@@ -125,7 +125,9 @@ def assignment_counts(campaign: Campaign) -> AssignmentCounts:
 
 
 def is_reviewing_blind(campaign: Campaign, person: User) -> bool:
-    """Whether the person still reviews here blind, and so should not look at what the pages of results show."""
+    """Whether the person still reviews here blind, and so should not look at what the pages
+    of results show.
+    """
     return campaign.is_blind and is_reviewing(campaign, person)
 
 
@@ -138,8 +140,8 @@ def is_reviewing(campaign: Campaign, person: User) -> bool:
 
 
 def waiting_for_admission(project: Project) -> list[tuple[int, str, int]]:
-    """Of running campaigns, the latest first: id, name, and how many have given all of their calibration and are
-    not admitted.
+    """Of running campaigns, the latest first: id, name, and how many have given all of their calibration and
+    are not admitted.
     """
     round_of = Assignment.objects.filter(
         campaign=OuterRef("campaign"), assigned_to=OuterRef("user"), purpose=Purpose.CALIBRATION
@@ -162,8 +164,9 @@ def waiting_for_admission(project: Project) -> list[tuple[int, str, int]]:
 
 
 def reviewers_with_assignments(campaign: Campaign) -> QuerySet[CampaignReviewer]:
-    """Campaign reviewers with ``in_progress``, ``assignments_submitted`` and ``waiting`` (assigned, not started) assignments, most reviews
-    first; by name where the project keeps names apart from what people did.
+    """Campaign reviewers with ``in_progress``, ``assignments_submitted`` and ``waiting`` (assigned, not
+    started) assignments, most reviews first; by name where the project keeps names apart from what people
+    did.
     """
     assignments = Assignment.objects.filter(
         campaign=OuterRef("campaign"), reviewer=OuterRef("user"), purpose=Purpose.REVIEW
@@ -199,8 +202,8 @@ def waiting_for_anybody(campaign: Campaign) -> int:
 
 
 def items_with_progress(campaign: Campaign) -> QuerySet[Item]:
-    """Items with ``submitted``, ``in_progress`` and ``reviews_done``, and the ``skips_given`` of people who would not
-    judge them; page them by ``id``.
+    """Items with ``submitted``, ``in_progress`` and ``reviews_done``, and the ``skips_given`` of people who
+    would not judge them; page them by ``id``.
     """
     counted = Q(assignments__purpose=Purpose.REVIEW)
     return (
@@ -223,8 +226,8 @@ def items_with_progress(campaign: Campaign) -> QuerySet[Item]:
 
 
 def items_in_list(items: QuerySet[Item], name: str) -> QuerySet[Item]:
-    """Those of the ``items`` with an assignment that is available or in progress, or that somebody skipped; ``name`` is one of
-    `ITEM_LISTS`, or "" for all.
+    """Those of the ``items`` with an assignment that is available or in progress, or that somebody skipped;
+    ``name`` is one of `ITEM_LISTS`, or "" for all.
     """
     if not name:
         return items
@@ -261,8 +264,9 @@ def usable_datasets(project: Project) -> QuerySet[DatasetVersion]:
 
 
 def answered_data(project: Project) -> tuple[int, str] | None:
-    """The newest usable dataset version that candidates have answered, and its split for a campaign: test, else
-    feedback, else validation; None where there is none. Test is also what stands where only training rows were answered.
+    """The newest usable dataset version that candidates have answered, and its split for a campaign: test,
+    else feedback, else validation; None where there is none. Test is also what stands where only training
+    rows were answered.
     """
     runs = Run.objects.filter(
         project=project,

@@ -14,7 +14,8 @@ def quota_of(campaign_reviewer: CampaignReviewer) -> int | None:
 
 def has_room(campaign_reviewer: CampaignReviewer) -> bool:
     """Whether another assignment fits the reviewer's quota, with all that is in progress. Of a locked row, so
-    that two tabs cannot both find room. An assignment left half-way counts by its reviews; checks do not count.
+    that two tabs cannot both find room. An assignment left half-way counts by its reviews; checks do not
+    count.
     """
     quota, each = quota_of(campaign_reviewer), campaign_reviewer.campaign.reviews_per_assignment
     if quota is None:

@@ -15,7 +15,8 @@ NEAREST = 4
 
 def repeat_position(share: int, nth: int, *, seed: str) -> int:
     """Which of a person's items, counted from 1, is the ``nth`` to be repeated (from 0): one in every stretch
-    of 100/share, and not among its last ones where it is long, so that the repeat still comes in a short work.
+    of 100/share, and not among its last ones where it is long, so that the repeat still comes in a short
+    work.
     """
     stretch = 100 / share
     drawn = stretch - NEAREST if stretch > 2 * NEAREST else stretch
@@ -54,10 +55,11 @@ def checks_expected(
     calibration_items: int,
     gold_items: int | None = None,
 ) -> int:
-    """About how many items check reviewers who share so many assignments, all together: gold, repeats and calibration.
+    """About how many items check reviewers who share so many assignments, all together: gold, repeats and
+    calibration.
 
-    The one figure of a design, of what an opened campaign expects and of every reviewer's progress. ``gold_items``:
-    how many gold items there are for everybody; None before they are chosen.
+    The one figure of a design, of what an opened campaign expects and of every reviewer's progress.
+    ``gold_items``: how many gold items there are for everybody; None before they are chosen.
     """
     gold = round(assignments * gold_share / 100)
     if gold_items is not None:

@@ -34,7 +34,8 @@ RUNNING = (CampaignState.OPEN, CampaignState.PAUSED)
 _REASSIGN = """
 WITH movable AS (
     SELECT p.id FROM evalapp_assignment p
-    WHERE p.campaign_id = %(campaign)s AND p.state = 'available' AND p.reviews_done = 0 AND p.purpose = 'review'
+    WHERE p.campaign_id = %(campaign)s AND p.state = 'available' AND p.reviews_done = 0
+        AND p.purpose = 'review'
       AND p.assigned_to_id IS NOT DISTINCT FROM %(source)s::bigint
       AND (%(target)s::bigint IS NULL OR NOT EXISTS (
             SELECT 1 FROM evalapp_assignment theirs WHERE theirs.item_id = p.item_id
@@ -115,11 +116,11 @@ def set_quota(*, campaign_reviewer: CampaignReviewer, quota: int | None, by: Use
 
 @transaction.atomic
 def release_claimed(*, campaign_reviewer: CampaignReviewer, by: User | None) -> int:
-    """Give what a reviewer has in progress back to everybody; how many items. What they submitted of it stays, and what they
-    still submit counts while nobody has the item; else its text is kept.
+    """Give what a reviewer has in progress back to everybody; how many items. What they submitted of it
+    stays, and what they still submit counts while nobody has the item; else its text is kept.
 
-    An item of which they reviewed a part is not offered to them again. One that they are submitting at this very
-    moment stays. Raises ConflictError unless the campaign runs.
+    An item of which they reviewed a part is not offered to them again. One that they are submitting at this
+    very moment stays. Raises ConflictError unless the campaign runs.
     """
     campaign = campaign_reviewer.campaign
     if not Campaign.objects.filter(pk=campaign.pk, state__in=RUNNING).exists():
@@ -158,8 +159,8 @@ def reassign(
 ) -> int:
     """Give assignments that nobody has begun to somebody else; how many moved.
 
-    ``source`` and ``target`` None stand for the shared queue. At most ``most`` move (None: all that can), those
-    that the source would reach last; an item that the target has, or skipped, stays, and so does what
+    ``source`` and ``target`` None stand for the shared queue. At most ``most`` move (None: all that can),
+    those that the source would reach last; an item that the target has, or skipped, stays, and so does what
     is in progress. Raises InvalidError for people who do not review here, or a full quota.
     """
     locked = lock_running(campaign, "work can be reassigned")
@@ -191,7 +192,9 @@ def reassign(
 
 
 def _room_of(campaign: Campaign, target: User) -> int | None:
-    """How many assignments the target's quota still takes. Raises InvalidError where none, or they do not review here."""
+    """How many assignments the target's quota still takes. Raises InvalidError where none, or they do not
+    review here.
+    """
     # Locked, so that no claim of theirs at the same moment takes another assignment of an item they get.
     campaign_reviewer = (
         campaign.reviewers.select_for_update(of=("self",)).filter(user=target, left_at=None).first()
@@ -242,8 +245,8 @@ def _why_not_so_many(campaign: Campaign, strata: int, left: int) -> str:
         return "Every example that all candidates have answered is in this campaign already."
     if strata > 1:
         return (
-            f"{left:,} examples are left, in {strata} values of “{campaign.stratify_by}”. Add between {strata} "
-            f"and {left:,}, so that each value is there."
+            f"{left:,} examples are left, in {strata} values of “{campaign.stratify_by}”. Add between"
+            f" {strata} and {left:,}, so that each value is there."
         )
     return f"{left:,} examples are left. Add between 1 and {left:,}."
 

@@ -112,7 +112,10 @@ def campaign_release(request: MemberRequest, pk: int, campaign_reviewer: int) ->
         # How many somebody had tells which number of the progress page they are.
         words = f"The items of {person.user} are available to others."
     elif released:
-        words = f"{released:,} item{'s' if released > 1 else ''} of {person.user} go{'' if released > 1 else 'es'} to others."
+        words = (
+            f"{released:,} item{'s' if released > 1 else ''} of {person.user}"
+            f" go{'' if released > 1 else 'es'} to others."
+        )
     else:
         words = f"{person.user} has no item in progress now."
     messages.success(request, words)

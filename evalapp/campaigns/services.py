@@ -101,7 +101,10 @@ def _name_is_free(design: CampaignDesign) -> Iterator[None]:
         with transaction.atomic():
             yield
     except IntegrityError as error:
-        message = f"This project has a campaign named “{' '.join(design.name.split())}” already. Choose another name."
+        message = (
+            f"This project has a campaign named “{' '.join(design.name.split())}” already. Choose another"
+            " name."
+        )
         raise ConflictError(message, fields={"name": [message]}) from error
 
 
@@ -198,8 +201,8 @@ def _require_people(campaign: Campaign) -> None:
     )
     if room < assignments:
         raise InvalidError(
-            f"The {len(campaign_reviewers)} reviewers can take {room:,} assignments; the design needs {assignments:,}. Raise a quota, "
-            "add people, or choose fewer items."
+            f"The {len(campaign_reviewers)} reviewers can take {room:,} assignments; the design needs"
+            f" {assignments:,}. Raise a quota, add people, or choose fewer items."
         )
 
 

@@ -15,17 +15,21 @@ SELECT r.id FROM evalapp_campaignreviewer r
 WHERE r.id = ANY(%(campaign_reviewers)s) AND (
     EXISTS (SELECT 1 FROM evalapp_assignment p
             WHERE p.reviewer_id = %(user)s AND p.campaign_id = r.campaign_id AND p.state = 'in_progress')
-    OR EXISTS (SELECT 1 FROM evalapp_assignment p WHERE p.campaign_id = r.campaign_id AND p.state = 'available'
+    OR EXISTS (SELECT 1 FROM evalapp_assignment p WHERE p.campaign_id = r.campaign_id
+        AND p.state = 'available'
                AND {FOR_ANYBODY} AND {ELIGIBLE})
-    OR EXISTS (SELECT 1 FROM evalapp_assignment p WHERE p.campaign_id = r.campaign_id AND p.state = 'available'
-               AND p.assigned_to_id = %(user)s AND (p.purpose = 'calibration' OR p.purpose = 'review' AND {_IS_ADMITTED})
+    OR EXISTS (SELECT 1 FROM evalapp_assignment p WHERE p.campaign_id = r.campaign_id
+        AND p.state = 'available'
+               AND p.assigned_to_id = %(user)s AND (p.purpose = 'calibration' OR p.purpose = 'review'
+                   AND {_IS_ADMITTED})
                AND {ELIGIBLE})
     OR EXISTS (SELECT 1 FROM evalapp_assignment p WHERE {TO_BE_TAKEN_OVER}))
 """.replace("%(campaign)s", "r.campaign_id").replace("%(admitted)s", _IS_ADMITTED)  # noqa: S608 - constants only
 
 
 def campaign_reviewers_with_work(campaign_reviewers: Sequence[CampaignReviewer]) -> set[int]:
-    """The campaigns of one person (as campaign reviewers) where something is in progress or can be claimed now; one read for all.
+    """The campaigns of one person (as campaign reviewers) where something is in progress or can be claimed
+    now; one read for all.
 
     Quotas are not asked, and what checks a reviewer comes between other work.
     """

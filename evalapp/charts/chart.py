@@ -13,8 +13,8 @@ MOST_SAID = 4
 
 
 class Chart(NamedTuple):
-    """``spec`` is a Vega-Lite specification without a configuration, which is the theme's; ``says`` is the text
-    alternative; ``columns`` and ``rows`` are for readers without the drawing.
+    """``spec`` is a Vega-Lite specification without a configuration, which is the theme's; ``says`` is the
+    text alternative; ``columns`` and ``rows`` are for readers without the drawing.
     """
 
     spec: Spec

@@ -1,4 +1,6 @@
-"""Lines of figures over a number: losses of several trainings, and a measure against the number of examples."""
+"""Lines of figures over a number: losses of several trainings, and a measure against the
+number of examples.
+"""
 
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -35,8 +37,8 @@ class SpreadCurve(NamedTuple):
 
 
 def overlaid_curves(curves: Sequence[Curve], *, x: str, y: str, says: str, marks: bool) -> Chart:
-    """The curves in one frame, colours and shapes in the order given. ``x`` and ``y`` name the axes; ``marks``
-    draws every point, for curves of few; otherwise the last alone.
+    """The curves in one frame, colours and shapes in the order given. ``x`` and ``y`` name the axes;
+    ``marks`` draws every point, for curves of few; otherwise the last alone.
     """
     import altair as alt
 

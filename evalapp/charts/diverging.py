@@ -18,8 +18,8 @@ class Segment(NamedTuple):
 
 
 class RatingLine(NamedTuple):
-    """A bar: ``counts`` by level, lowest first, each with its name; highest first where ``is_lower_better``, so
-    that what is better stands at the right, and in its colour, on every bar.
+    """A bar: ``counts`` by level, lowest first, each with its name; highest first where ``is_lower_better``,
+    so that what is better stands at the right, and in its colour, on every bar.
     """
 
     group: str
@@ -49,8 +49,8 @@ def segments(counts: Sequence[int]) -> list[Segment]:
 
 
 def diverging_bars(lines: Sequence[RatingLine], *, names_one: bool = False) -> Chart:
-    """A bar a line, those of one group together; the table has every level's count. ``names_one``: a single group is
-    named, too.
+    """A bar a line, those of one group together; the table has every level's count. ``names_one``: a single
+    group is named, too.
     """
     import altair as alt
 

@@ -6,8 +6,8 @@ from typing import Any
 from evalapp.charts.chart import Chart
 from evalapp.charts.theme import Scheme, Spec, resolved
 
-# Of the whole drawing, names and marks: on a page of paper or a screen, and on a phone, where a wide one shrunk
-# to fit could not be read.
+# Of the whole drawing, names and marks: on a page of paper or a screen, and on a phone, where a wide one
+# shrunk to fit could not be read.
 WIDTH, PHONE_WIDTH = 780, 340
 
 # The parts of a specification that are worked out when it is drawn.

@@ -27,8 +27,8 @@ class ForestLine(NamedTuple):
 
 
 class Axis(NamedTuple):
-    """``candidates`` are all there are, in their order everywhere; ``domain``: its ends from left to right, the
-    larger first where it runs down; ``reference``: where the dashed line is.
+    """``candidates`` are all there are, in their order everywhere; ``domain``: its ends from left to right,
+    the larger first where it runs down; ``reference``: where the dashed line is.
     ``is_share``: figures are differences of shares, told in percentage points.
     """
 
@@ -43,7 +43,8 @@ def forest(
     lines: Sequence[ForestLine], axis: Axis, *, says: str, longest: int = 0, names_one: bool = False
 ) -> Chart:
     """A line an estimate; one that is undefined has its reason in the table and no mark. ``longest`` as in
-    `Labels.axis`: the chart is one of several, so that a single group is named, too, as it is with ``names_one``.
+    `Labels.axis`: the chart is one of several, so that a single group is named, too, as it is with
+    ``names_one``.
     """
     import altair as alt
 
@@ -116,8 +117,8 @@ def _mark(line: ForestLine, *, is_share: bool) -> dict[str, Any]:
 
 
 def in_words(measure: Measure, *, is_share: bool = False) -> str:
-    """The figure with its interval, "4.2 (3.9 to 4.5)", a difference of shares "42 percentage points (39 to 45)";
-    or why there is none.
+    """The figure with its interval, "4.2 (3.9 to 4.5)", a difference of shares "42 percentage points (39 to
+    45)"; or why there is none.
     """
     if measure.value is None:
         return measure.reason[:1].upper() + measure.reason[1:]
@@ -138,8 +139,8 @@ def says_of_differences(lines: Sequence[ForestLine], reference: str, *, is_share
     """Which differences are marked, how many are not significant, and which were not tested and why."""
     marked = [line for line in lines if line.is_marked and line.measure.value is not None]
     told = [
-        f"on {line.group} {line.label} is {'higher' if (line.measure.value or 0) > 0 else 'lower'} than {reference} by "
-        f"{in_words(_positive(line.measure), is_share=is_share)}"
+        f"on {line.group} {line.label} is {'higher' if (line.measure.value or 0) > 0 else 'lower'} than"
+        f" {reference} by {in_words(_positive(line.measure), is_share=is_share)}"
         for line in marked
     ]
     defined = [line for line in lines if line.measure.value is not None]
@@ -163,7 +164,9 @@ def says_of_differences(lines: Sequence[ForestLine], reference: str, *, is_share
 
 
 def says_of_means(lines: Sequence[ForestLine]) -> str:
-    """Who is highest and who lowest, group by group; where their intervals cannot tell, from where to where."""
+    """Who is highest and who lowest, group by group; where their intervals cannot tell, from
+    where to where.
+    """
     told = []
     for group in dict.fromkeys(line.group for line in lines):
         known = [line for line in lines if line.group == group and line.measure.value is not None]
@@ -179,8 +182,8 @@ def says_of_means(lines: Sequence[ForestLine]) -> str:
             told.append(f"{group}: {highest.label} has a mean of {in_words(highest.measure)}")
         elif is_apart(lowest.measure, highest.measure):
             told.append(
-                f"{group}: {highest.label} has the highest mean, {in_words(highest.measure)}, {lowest.label} the "
-                f"lowest, {in_words(lowest.measure)}"
+                f"{group}: {highest.label} has the highest mean, {in_words(highest.measure)}, {lowest.label}"
+                f" the lowest, {in_words(lowest.measure)}"
             )
         else:
             told.append(
@@ -191,7 +194,9 @@ def says_of_means(lines: Sequence[ForestLine]) -> str:
 
 
 def is_apart(lower: Measure, higher: Measure) -> bool:
-    """Whether both have an interval and the two do not meet. Where they do, only a test of the difference can tell."""
+    """Whether both have an interval and the two do not meet. Where they do, only a test of the difference can
+    tell.
+    """
     return lower.high is not None and higher.low is not None and lower.high < higher.low
 
 

@@ -10,7 +10,9 @@ from evalapp.measure import Measure
 
 CELL = 34
 TINT = 0.55
-"""How much of a rating's colour lies over the page, so that the figure in the cell can be read in either theme."""
+"""How much of a rating's colour lies over the page, so that the figure in the cell can be read in either
+theme.
+"""
 
 
 class PairAgreement(NamedTuple):

@@ -23,8 +23,8 @@ class Cut(NamedTuple):
 
 
 def histogram(bins: Sequence[Bin], cut: Cut, *, size: str, counted: str, says: str) -> Chart:
-    """A bar a bin, those that lie wholly beyond the cut in the colour of loss. ``size`` and ``counted`` name the
-    axes: "Tokens", "Rows".
+    """A bar a bin, those that lie wholly beyond the cut in the colour of loss. ``size`` and ``counted`` name
+    the axes: "Tokens", "Rows".
     """
     import altair as alt
 

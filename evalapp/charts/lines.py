@@ -10,7 +10,8 @@ if TYPE_CHECKING:
 LINE_HEIGHT = 24
 # Where a label may take two lines.
 TALL_LINE_HEIGHT = 30
-# As wide as a name needs, a quarter of a page at most and not half of a phone, so that the marks are seen, too.
+# As wide as a name needs, a quarter of a page at most and not half of a phone, so that the marks are seen,
+# too.
 LONGEST_LABEL = "min(260, 0.46 * (containerSize()[0] || 780))"
 # Of a label's characters at its size, in pixels; a little more than the mean.
 CHARACTER = 6.6
@@ -36,8 +37,8 @@ Line = TypeVar("Line", bound=Grouped)
 
 
 class Labels(NamedTuple):
-    """``keys`` place the lines; ``order`` has those of the headings, too. A key is a place, a space and what is
-    shown. ``names`` tell each line by itself: "Tone: v1".
+    """``keys`` place the lines; ``order`` has those of the headings, too. A key is a place, a space and what
+    is shown. ``names`` tell each line by itself: "Tone: v1".
     """
 
     keys: list[str]
@@ -51,7 +52,9 @@ class Labels(NamedTuple):
         return len(self.order) * (TALL_LINE_HEIGHT if has_breaks else LINE_HEIGHT)
 
     def axis(self, altair: Any, *, longest: int = 0) -> "alt.Y":
-        """``longest``: as much room as so many characters take, that charts below one another share their edges."""
+        """``longest``: as much room as so many characters take, that charts below one another share their
+        edges.
+        """
         least = f"min({CHARACTER * longest}, {LONGEST_LABEL})"
         axis: alt.Y = altair.Y(
             "line:N",

@@ -21,7 +21,9 @@ _GIVEN_ID = re.compile(r"[\w-]{8,64}", re.ASCII)
 
 
 class AccessLogMiddleware:
-    """Writes the line, and gives every answer the id of its request. Outermost: nothing is answered without it."""
+    """Writes the line, and gives every answer the id of its request. Outermost: nothing is answered without
+    it.
+    """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response

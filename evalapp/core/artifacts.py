@@ -70,8 +70,8 @@ def telling_of_the_store() -> Iterator[None]:
         yield
     except StoreError as error:
         message = (
-            f"{error} Nothing half-done was kept. Try again when it can be reached; EVALAPP_ARTIFACTS names it, and "
-            "its keys come from this process's environment."
+            f"{error} Nothing half-done was kept. Try again when it can be reached; EVALAPP_ARTIFACTS names"
+            " it, and its keys come from this process's environment."
         )
         raise StoreAwayError(message) from error
 

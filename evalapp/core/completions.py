@@ -1,4 +1,6 @@
-"""Chat completions of an OpenAI-compatible endpoint, asked through the guard that judges every outgoing request."""
+"""Chat completions of an OpenAI-compatible endpoint, asked through the guard that judges every outgoing
+request.
+"""
 
 import email.utils
 import json
@@ -35,10 +37,10 @@ class CompletionError(Exception):
 
 
 class Completion(NamedTuple):
-    """``text`` is the model's answer; ``model`` what the endpoint says answered. Token counts are None where the
-    endpoint told none. ``finish_reason`` is the endpoint's own word, "" where there was none. ``reasoning`` is what
-    the model thought before the answer, in a field of its own or a leading ``<think>`` part; where it was cut
-    meanwhile, the text is empty.
+    """``text`` is the model's answer; ``model`` what the endpoint says answered. Token counts are None where
+    the endpoint told none. ``finish_reason`` is the endpoint's own word, "" where there was none.
+    ``reasoning`` is what the model thought before the answer, in a field of its own or a leading ``<think>``
+    part; where it was cut meanwhile, the text is empty.
     """
 
     text: str
@@ -92,7 +94,8 @@ def completion_of(text: str, *, secret: str = "") -> Completion:
         content = message["content"]
         reasoning = _reasoning(message)
     except (ValueError, RecursionError, LookupError, TypeError) as error:
-        # A page in HTML is what a proxy in trouble sends, and it may be gone when the question is asked again.
+        # A page in HTML is what a proxy in trouble sends, and it may be gone when the question is asked
+        # again.
         raise CompletionError(
             f"The endpoint does not answer as chat completions do: {without_secret(text, secret)}",
             is_passing=True,

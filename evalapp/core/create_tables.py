@@ -10,9 +10,9 @@ from django.db.migrations.state import ProjectState
 class CreateTables(Operation):
     """Create the table of every model that `operations` declare.
 
-    Applied one by one, Django builds the class of every related model anew after each operation: 25 s for a hundred
-    models, of which the statements take one. Here the classes are built once, from the state that all operations
-    leave. The app must have no model before. It cannot be undone.
+    Applied one by one, Django builds the class of every related model anew after each operation: 25 s for a
+    hundred models, of which the statements take one. Here the classes are built once, from the state that all
+    operations leave. The app must have no model before. It cannot be undone.
     """
 
     reversible = False

@@ -12,8 +12,8 @@ class ProblemError(Exception):
     """Something the caller can mend.
 
     ``message`` is one sentence or two: what was wrong, where, how to mend it.
-    ``fields`` maps a field's name to its own messages, of which MOST_PROBLEMS are kept; names and messages are cut,
-    since they may repeat what somebody sent.  ``code`` is stable for machines.
+    ``fields`` maps a field's name to its own messages, of which MOST_PROBLEMS are kept; names and messages
+    are cut, since they may repeat what somebody sent.  ``code`` is stable for machines.
     """
 
     status = 400
@@ -34,7 +34,9 @@ class InvalidError(ProblemError):
 
 
 class NotHereError(InvalidError):
-    """What is asked for may be on another machine, not on this one (400); a job that needs it is left to a worker there."""
+    """What is asked for may be on another machine, not on this one (400); a job that needs it is left to a
+    worker there.
+    """
 
 
 class NotAllowedError(ProblemError):

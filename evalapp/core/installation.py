@@ -1,6 +1,7 @@
 """What the machines of one installation must agree on, told by the one that serves the pages.
 
-A worker of another release, or with other folders and no store, would take a run and lose it; so it asks first.
+A worker of another release, or with other folders and no store, would take a run and lose it; so it asks
+first.
 """
 
 import hashlib
@@ -17,7 +18,9 @@ _PACKAGES = ("evalapp", "inference", "run_directory", "training")
 
 
 class Installation(NamedTuple):
-    """``source`` names the release, ``home`` the folder with runs and artifacts, ``store`` what machines share."""
+    """``source`` names the release, ``home`` the folder with runs and artifacts, ``store`` what machines
+    share.
+    """
 
     source: str
     home: str
@@ -50,24 +53,25 @@ def disagreements() -> Iterator[str]:
     here, there = this_machine(), announced()
     if there is None:
         yield (
-            "No evalapp has been started with this DATABASE_URL and REDIS_URL: start `manage.py up` with the same two "
-            "on the machine with the pages first."
+            "No evalapp has been started with this DATABASE_URL and REDIS_URL: start `manage.py up` with the"
+            " same two on the machine with the pages first."
         )
         return
     if here.source != there.source:
         yield (
-            "This machine has another release than the one with the pages: check out the same commit on both and "
-            "restart both."
+            "This machine has another release than the one with the pages: check out the same commit on both"
+            " and restart both."
         )
     if here.store != there.store:
         yield (
-            f"EVALAPP_ARTIFACTS is {_shown(here.store)} here and {_shown(there.store)} on the machine with the pages: "
-            "set the same on both."
+            f"EVALAPP_ARTIFACTS is {_shown(here.store)} here and {_shown(there.store)} on the machine with"
+            " the pages: set the same on both."
         )
     elif not here.store and here.home != there.home:
         yield (
-            f"EVALAPP_HOME ({settings.HOME}) is another folder than that of the machine with the pages, and there is no "
-            "store between them: set EVALAPP_ARTIFACTS on both, or let both use one folder of a shared file system."
+            f"EVALAPP_HOME ({settings.HOME}) is another folder than that of the machine with the pages, and"
+            " there is no store between them: set EVALAPP_ARTIFACTS on both, or let both use one folder of a"
+            " shared file system."
         )
 
 

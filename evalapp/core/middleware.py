@@ -24,12 +24,13 @@ CROSSED_MESSAGE = (
     "Nothing you sent was stored: send it again in a few seconds."
 )
 SLOW_MESSAGE = (
-    f"The database took longer than {STATEMENT_SECONDS} s over this, and the request was ended. Nothing you sent was "
-    "stored. Try it again later or ask for less at once; if it stays so, tell whoever runs this site: the log has it."
+    f"The database took longer than {STATEMENT_SECONDS} s over this, and the request was ended. Nothing you"
+    " sent was stored. Try it again later or ask for less at once; if it stays so, tell whoever runs this"
+    " site: the log has it."
 )
 LOCKED_MESSAGE = (
-    f"Somebody else has kept the same things locked for more than {LOCK_SECONDS} s, and the request was ended. "
-    "Nothing you sent was stored: send it again in a minute."
+    f"Somebody else has kept the same things locked for more than {LOCK_SECONDS} s, and the request was"
+    " ended. Nothing you sent was stored: send it again in a minute."
 )
 
 
@@ -93,8 +94,8 @@ class PrivatePagesMiddleware:
 
 
 class RequestLimitsMiddleware:
-    """Refuse what no view could read, before anything looks at it. How large a body may be is decided once it is
-    known who sends it (`evalapp.accounts.body_limits`).
+    """Refuse what no view could read, before anything looks at it. How large a body may be is decided once it
+    is known who sends it (`evalapp.accounts.body_limits`).
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
@@ -124,7 +125,10 @@ class WrongMethodMiddleware:
         if not isinstance(response, HttpResponseNotAllowed) or response.content:
             return response
         if request.method in ("GET", "HEAD"):
-            message = "This page accepts POST requests only. Go back to the page with the button and press it there."
+            message = (
+                "This page accepts POST requests only. Go back to the page with the button and press it"
+                " there."
+            )
         else:
             message = "This page accepts GET requests only. Open it as a page."
         answer = problem_response(request, WrongMethodError(message), back=_way_up(request.path))

@@ -13,7 +13,9 @@ DATABASE_OUTAGES = (
     psycopg.InterfaceError,
 )
 AWAY = (*DATABASE_OUTAGES, redis.exceptions.ConnectionError, redis.exceptions.TimeoutError)
-"""Nobody's fault and soon over: the same request or attempt may be made again. But ask `is_disk_full` first."""
+"""Nobody's fault and soon over: the same request or attempt may be made again. But ask
+`is_disk_full` first.
+"""
 
 
 def is_disk_full(exception: BaseException) -> bool:

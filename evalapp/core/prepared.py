@@ -22,7 +22,8 @@ def prepared_cursor() -> Iterator[CursorWrapper]:
     Raises OperationalError where a migration has changed a type since: the connection is closed then,
     and the same again runs on a new one.
     """
-    # Django's `connection` finds the thread's anew at every attribute, and this is the way of every statement.
+    # Django's `connection` finds the thread's anew at every attribute, and this is the way of every
+    # statement.
     database: Any = connections[DEFAULT_DB_ALIAS]
     database.ensure_connection()
     cursor = psycopg.Cursor(database.connection)

@@ -1,4 +1,6 @@
-"""API keys at rest: encrypted under the installation's secret key, so a copy of the database opens nothing."""
+"""API keys at rest: encrypted under the installation's secret key, so a copy of the database
+opens nothing.
+"""
 
 import base64
 
@@ -42,5 +44,6 @@ def opened(purpose: str, owner: object, text: str, *, name: str) -> str:
         return _box(purpose, owner).decrypt(text.encode()).decode()
     except InvalidToken as error:
         raise OtherSecretKeyError(
-            f"The API key of “{name}” was saved under another secret key of this installation. Enter it again."
+            f"The API key of “{name}” was saved under another secret key of this installation. Enter it"
+            " again."
         ) from error

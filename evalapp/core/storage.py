@@ -45,8 +45,8 @@ def storage_problem(exception: Exception) -> ProblemError | None:
         )
     elif (folder := _own_folder(exception)) and (exception.errno in UNUSABLE or not folder.is_dir()):
         problem = FolderUnusableError(
-            f"The server cannot write to its folder {folder} ({exception.strerror}), so nothing was stored. Ask "
-            "the administrator to make it a folder that evalapp may write to, then send it again."
+            f"The server cannot write to its folder {folder} ({exception.strerror}), so nothing was stored."
+            " Ask the administrator to make it a folder that evalapp may write to, then send it again."
         )
     if problem is not None:
         logger.error("A file could not be written: %s", exception, exc_info=exception)

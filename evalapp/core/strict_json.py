@@ -16,9 +16,9 @@ MOST_DIGITS = 18
 
 
 def read_json(content: bytes, *, any_text: bool = False) -> Any:
-    """The value in a JSON text: without repeated names, NaN, infinities, NUL, lone surrogates, or numbers too long
-    to keep, and with as many fields in one object as a form may have. Raises InvalidError that says what is wrong and
-    where. ``any_text``: texts may hold NUL and lone surrogates, for callers who take these out.
+    """The value in a JSON text: without repeated names, NaN, infinities, NUL, lone surrogates, or numbers too
+    long to keep, and with as many fields in one object as a form may have. Raises InvalidError that says what
+    is wrong and where. ``any_text``: texts may hold NUL and lone surrogates, for callers who take these out.
     """
     try:
         value = _decoder.decode(content.decode())

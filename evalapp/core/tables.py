@@ -1,4 +1,6 @@
-"""Tables that leave a page: one set of rows, as CSV for a spreadsheet, as Markdown and as words for a document."""
+"""Tables that leave a page: one set of rows, as CSV for a spreadsheet, as Markdown and as words for a
+document.
+"""
 
 import re
 from collections.abc import Iterator

@@ -10,13 +10,16 @@ from django.http import HttpResponse
 
 
 def takes_imports(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
-    """Mark a view of a project whose forms may be as large as `IMPORT_MAX_BYTES`, from who may write there."""
+    """Mark a view of a project whose forms may be as large as `IMPORT_MAX_BYTES`, from who
+    may write there.
+    """
     view.takes_imports = True  # type: ignore[attr-defined]  # a function may bear any attribute
     return view
 
 
 class YieldingUploadHandler(TemporaryFileUploadHandler):
-    """Streams into a temporary file, as Django's own does, and gives its room back where it cannot be written.
+    """Streams into a temporary file, as Django's own does, and gives its room back where it cannot be
+    written.
 
     Django leaves that file to the garbage collector: on a full disk it would stand in the way of the next,
     smaller upload.

@@ -34,8 +34,8 @@ class SessionLostError(ProblemError):
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
     message = (
-        "This form belongs to a session that has ended or to another sign-in. "
-        "Open the page again, sign in if asked, and send it once more; what you typed is kept in your browser."
+        "This form belongs to a session that has ended or to another sign-in. Open the page again, sign in if"
+        " asked, and send it once more; what you typed is kept in your browser."
     )
     return problem_response(request, SessionLostError(message))
 

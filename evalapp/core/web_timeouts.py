@@ -1,4 +1,6 @@
-"""How long the database may take over one statement of a web request. Jobs and commands have no such limit."""
+"""How long the database may take over one statement of a web request. Jobs and commands have
+no such limit.
+"""
 
 from typing import Any
 
@@ -12,8 +14,8 @@ LOCK_SECONDS = 10
 class WebConnection(psycopg.Connection[Any]):
     """A connection on which a statement, or a wait for somebody else's lock, ends after a time.
 
-    Not behind a pooler such as PgBouncer: there the setting would stay with a connection that others, jobs among
-    them, are given next.
+    Not behind a pooler such as PgBouncer: there the setting would stay with a connection that others, jobs
+    among them, are given next.
     """
 
     @classmethod
@@ -44,6 +46,8 @@ def _set_timeouts(connection: psycopg.Connection[Any]) -> None:
 
 
 def allow_long_statements() -> None:
-    """For what a person has asked for and takes its time: no limit for statements until the transaction ends."""
+    """For what a person has asked for and takes its time: no limit for statements until the
+    transaction ends.
+    """
     with transaction.get_connection().cursor() as cursor:
         cursor.execute("SET LOCAL statement_timeout = 0")

@@ -6,8 +6,8 @@ from typing import NamedTuple
 from rapidfuzz.distance import Indel
 
 MOST_PAIRS = 25_000_000
-"""Words of one text times words of the other, without what is equal at both ends, that are compared at most: 5,000 by
-5,000 take about 5 ms and 4 MB, whatever the words are. Kept results would save nothing.
+"""Words of one text times words of the other, without what is equal at both ends, that are compared at most:
+5,000 by 5,000 take about 5 ms and 4 MB, whatever the words are. Kept results would save nothing.
 """
 SAME, REMOVED, ADDED = "same", "removed", "added"
 
@@ -20,8 +20,8 @@ class WordChange(NamedTuple):
 
 
 class WordChanges(NamedTuple):
-    """In reading order. ``is_too_long``: the texts were not compared beyond what is equal at both ends; all between
-    is one removed and one added run.
+    """In reading order. ``is_too_long``: the texts were not compared beyond what is equal at both ends; all
+    between is one removed and one added run.
     """
 
     changes: list[WordChange]

@@ -86,8 +86,11 @@ class VersionBody(Body):
         child=Fields(),
         min_length=1,
         max_length=MOST_INLINE_ROWS,
-        help_text="Rows as the lines of a JSONL file: `messages` (or `prompt` and `completion`), `references`, "
-        "`split`, `context`, `label`, `metadata`, `group`, `chosen` and `rejected`; or Alpaca and ShareGPT.",
+        help_text=(
+            "Rows as the lines of a JSONL file: `messages` (or `prompt` and `completion`), `references`,"
+            " `split`, `context`, `label`, `metadata`, `group`, `chosen` and `rejected`; or Alpaca and"
+            " ShareGPT."
+        ),
     )
     parent = Id(
         required=False, allow_null=True, default=None, help_text="Id of the version it was made from."
@@ -105,7 +108,8 @@ class ExampleSerializer(Shown):
     class Meta:
         model = Example
         fields = (
-            "id", "row_number", "split", "messages", "references", "label", "context", "metadata", "group_key",
+            "id", "row_number", "split", "messages", "references", "label", "context", "metadata",
+            "group_key",
             "prompt_hash", "content_hash",
         )  # fmt: skip
 
@@ -213,7 +217,9 @@ class VersionList(DatasetView):
 
     @operation("Make a version from rows", body=VersionBody, result=DatasetVersionSerializer, status=201)
     def post(self, dataset_id: int) -> object:
-        """All rows or none; a bad row is named with its field. For more rows than fit a body, upload a file."""
+        """All rows or none; a bad row is named with its field. For more rows than fit a body,
+        upload a file.
+        """
         dataset = self.dataset(dataset_id)
         values = self.body()
         parent = None
@@ -232,7 +238,9 @@ class VersionList(DatasetView):
 
 
 def rows_from(objects: Sequence[dict[str, Any]]) -> list[ExampleRow]:
-    """The rows that these objects describe, read as a file's lines are. Raises InvalidError naming each bad field."""
+    """The rows that these objects describe, read as a file's lines are. Raises InvalidError naming each bad
+    field.
+    """
     rows: list[ExampleRow] = []
     fields: dict[str, list[str]] = {}
     for position, given in enumerate(objects):

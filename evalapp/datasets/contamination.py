@@ -44,8 +44,8 @@ class HasPrompt(Protocol):
 
 class Match(NamedTuple):
     """``training_row`` and ``evaluation_row`` are row numbers; ``share`` is the contained share.
-    ``evaluation_hash`` is the evaluation row's ``prompt_hash`` and ``evaluation_version`` the key of the dataset
-    version that it was read from, None for a row of none: row numbers of other versions repeat.
+    ``evaluation_hash`` is the evaluation row's ``prompt_hash`` and ``evaluation_version`` the key of the
+    dataset version that it was read from, None for a row of none: row numbers of other versions repeat.
     """
 
     training_row: int
@@ -62,7 +62,9 @@ class Match(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class ContaminationReport:
-    """Matches by kind, each pair in one kind only: the worst. ``names`` are those of the evaluation rows' versions."""
+    """Matches by kind, each pair in one kind only: the worst. ``names`` are those of the evaluation rows'
+    versions.
+    """
 
     exact: list[Match]
     contained: list[Match]
@@ -86,8 +88,8 @@ class ContaminationReport:
         return sorted({match.training_row for match in self.refused})
 
     def with_held_out(self, other: "ContaminationReport", *, repeated: int) -> "ContaminationReport":
-        """The report and one on the same training data and other evaluation rows, as one. ``repeated`` of the other's
-        rows evaluate in this one, too: they are counted, and what they have met is told, once.
+        """The report and one on the same training data and other evaluation rows, as one. ``repeated`` of the
+        other's rows evaluate in this one, too: they are counted, and what they have met is told, once.
         """
         merged: list[list[Match]] = []
         told: set[tuple[int, str]] = set()
@@ -254,7 +256,9 @@ class _EvaluationIndex:
 
 
 def _own_words(row: HasPrompt) -> tuple[list[str], list[list[str]]]:
-    """The words of the prompt without system messages, and of each answer that is learned from or expected."""
+    """The words of the prompt without system messages, and of each answer that is learned
+    from or expected.
+    """
     messages: Iterable[Mapping[str, str]] = row.messages
     prompt = [
         word for message in messages if message["role"] != "system" for word in _words(message["content"])

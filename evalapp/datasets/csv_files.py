@@ -271,5 +271,6 @@ def _unclosed(what: str) -> FieldProblem:
     return FieldProblem(
         "row",
         f"{what}: from here on the rows cannot be told apart.",
-        "Close the quote (a quote inside a cell is written twice), or upload the whole file if it was cut off.",
+        "Close the quote (a quote inside a cell is written twice), or upload the whole file if it was cut"
+        " off.",
     )

@@ -119,7 +119,8 @@ def _shared_beginning(fields: dict[str, Any]) -> list[Any]:
     if not (isinstance(chosen, list) and isinstance(rejected, list)) or chosen[:-1] != rejected[:-1]:
         raise ExternalFormatError(
             "chosen",
-            "There is no prompt, and chosen and rejected are not two conversations that differ in their last turn.",
+            "There is no prompt, and chosen and rejected are not two conversations that differ in their last"
+            " turn.",
             "Give the prompt in a field of its own.",
         )
     fields["chosen"], fields["rejected"] = chosen[-1:], rejected[-1:]

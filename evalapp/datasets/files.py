@@ -38,7 +38,8 @@ def format_by_name(name: str) -> str:
 
 
 def recognise(name: str, head: bytes) -> str:
-    """``jsonl`` (objects of JSON, one a line or in one list) or ``csv``, when the name and the first bytes agree.
+    """``jsonl`` (objects of JSON, one a line or in one list) or ``csv``, when the name and the first bytes
+    agree.
 
     Raises FileProblemError saying what the file is instead, and what to do.
     """

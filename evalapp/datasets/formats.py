@@ -50,8 +50,8 @@ EXAMPLE = '{"prompt": "…", "completion": "…"}'
 @dataclass(frozen=True, slots=True)
 class Layout:
     """How fields of a file become a row: the split rule, the field that names the group, and a row as it is
-    shown to who wrote another. ``takes_tools``: rows that offer tools are taken, and these kept as metadata, because
-    the answer was given already.
+    shown to who wrote another. ``takes_tools``: rows that offer tools are taken, and these kept as metadata,
+    because the answer was given already.
     """
 
     split_rule: SplitRule = field(default_factory=ByField)
@@ -69,8 +69,8 @@ class _RowError(Exception):
 def read_jsonl(
     stream: BinaryIO, layout: Layout, *, read: Callable[[int], None] | None = None
 ) -> Iterator[Reading]:
-    """Rows of a JSONL file, or of one JSON list, whose members are counted from 1; empty lines are passed over.
-    ``read`` gets the bytes of each line. The stream is one that can be sought in.
+    """Rows of a JSONL file, or of one JSON list, whose members are counted from 1; empty lines are passed
+    over. ``read`` gets the bytes of each line. The stream is one that can be sought in.
     """
     begin = stream.tell()
     is_list = starts_list(stream.read(_HEAD_BYTES))
@@ -109,8 +109,8 @@ def build_row(fields: dict[str, Any], layout: Layout) -> ExampleRow:
 
     ``messages`` (a closing assistant turn becomes the first reference), or ``prompt`` (text or messages)
     with ``completion``; ``references``, ``label``, ``context``, ``metadata``, ``pairs``, ``rated`` as in
-    ``ExampleRow``; or what ``external_formats`` knows. Fields that are not known are kept in the metadata, but for
-    ``tools``, which would have to reach the model.
+    ``ExampleRow``; or what ``external_formats`` knows. Fields that are not known are kept in the metadata,
+    but for ``tools``, which would have to reach the model.
     """
     rule = layout.split_rule
     try:
@@ -157,7 +157,9 @@ def build_row(fields: dict[str, Any], layout: Layout) -> ExampleRow:
 
 
 def _refuse_tools(fields: dict[str, Any]) -> None:
-    """What a row offers to be called would change its answer, and neither a training nor a generation passes it on."""
+    """What a row offers to be called would change its answer, and neither a training nor a generation passes
+    it on.
+    """
     for name in _OFFERED:
         offered = fields.get(name)
         if isinstance(offered, str):
@@ -165,9 +167,10 @@ def _refuse_tools(fields: dict[str, Any]) -> None:
         if offered:
             raise _RowError(
                 name,
-                "The row offers tools, which are not passed to the model in training or generation, so its answer would "
-                "be another one.",
-                "Leave the row out, or remove the field; to keep it for people to read, put it into the row's metadata.",
+                "The row offers tools, which are not passed to the model in training or generation, so its"
+                " answer would be another one.",
+                "Leave the row out, or remove the field; to keep it for people to read, put it into the row's"
+                " metadata.",
             )
         fields.pop(name, None)
 

@@ -33,7 +33,10 @@ class DatasetForm(forms.Form):
 class UploadForm(forms.Form):
     file = forms.FileField(
         label="File",
-        help_text="JSONL or one JSON list (OpenAI messages, prompt and completion, Alpaca, ShareGPT, pairs), or CSV with a header row; UTF-8.",
+        help_text=(
+            "JSONL or one JSON list (OpenAI messages, prompt and completion, Alpaca, ShareGPT, pairs), or CSV"
+            " with a header row; UTF-8."
+        ),
         widget=forms.ClearableFileInput(attrs={"accept": ACCEPTED}),
         error_messages={
             "required": "Choose a file to upload.",
@@ -72,7 +75,9 @@ class ImportForm(forms.Form):
     skips_invalid = forms.BooleanField(
         required=False,
         label="Skip invalid rows",
-        help_text="They are counted on the version. Otherwise one bad row stops the import, and all are listed.",
+        help_text=(
+            "They are counted on the version. Otherwise one bad row stops the import, and all are listed."
+        ),
     )
     note = forms.CharField(
         required=False, max_length=LONGEST_NOTE, widget=forms.Textarea(attrs={"rows": 2}), label="Note"

@@ -1,4 +1,6 @@
-"""The members of a JSON list that is a whole file, as a stream. Pure; nothing else of the product is known here."""
+"""The members of a JSON list that is a whole file, as a stream. Pure; nothing else of the product is known
+here.
+"""
 
 import re
 from collections.abc import Callable, Iterator
@@ -29,8 +31,8 @@ def list_members(stream: BinaryIO, read: Callable[[int], None] | None = None) ->
             return
         if len(scan.buffer) > 2 * LARGEST_ROW_BYTES:
             raise BrokenListError(
-                f"A member of the list is larger than {LARGEST_ROW_BYTES >> 20} MiB. Shorten it, or look for a "
-                "missing quote."
+                f"A member of the list is larger than {LARGEST_ROW_BYTES >> 20} MiB. Shorten it, or look for"
+                " a missing quote."
             )
         chunk = _chunk(stream, read)
         if not chunk:

@@ -46,9 +46,9 @@ def open_imports(dataset: Dataset) -> QuerySet[DatasetImport]:
 
 
 def evaluation_examples(version: DatasetVersion) -> QuerySet[Example]:
-    """What must not be trained on with this version: its own test and feedback rows, the test rows of every version
-    of the project (held-out test rows stay so in later versions), and what is held out for validation or open for
-    feedback in the newest version of each other dataset.
+    """What must not be trained on with this version: its own test and feedback rows, the test rows of every
+    version of the project (held-out test rows stay so in later versions), and what is held out for validation
+    or open for feedback in the newest version of each other dataset.
     """
     same_project = Q(
         version__dataset__project_id=version.dataset.project_id, version__state=VersionState.READY

@@ -15,9 +15,9 @@ _MOST_FIELDS = 20
 
 
 class RowIds(NamedTuple):
-    """``field``: the metadata field that is called like an id ("item", "id", "key", "…_id", "…_number"), "" where there
-    is none; a text or a number that happens to differ in every row is none. ``is_unique``: whether it names each
-    row alone. Without that, it can still tell that a file means another row.
+    """``field``: the metadata field that is called like an id ("item", "id", "key", "…_id", "…_number"), ""
+    where there is none; a text or a number that happens to differ in every row is none. ``is_unique``:
+    whether it names each row alone. Without that, it can still tell that a file means another row.
     """
 
     field: str

@@ -55,15 +55,16 @@ def _require_no_gate(*, version: ModelVersion, crowns: bool) -> None:
     if not others.exists() and _may_be_first(version):
         return
     raise ConflictError(
-        f"This project decides by {gate}: {version.label} becomes champion when somebody signs an evaluation of a "
-        "gate that says “release”. By hand, only one that was champion before is set again; and where there is "
-        "no champion yet, a base, a prompt, or an API model or imported outputs that no gate decides on."
+        f"This project decides by {gate}: {version.label} becomes champion when somebody signs an evaluation"
+        " of a gate that says “release”. By hand, only one that was champion before is set again; and where"
+        " there is no champion yet, a base, a prompt, or an API model or imported outputs that no gate"
+        " decides on."
     )
 
 
 def _may_be_first(version: ModelVersion) -> bool:
-    """Whether nobody trained it, as far as is known here: of API models and imported outputs it is not, so they may not
-    be what a gate decides on. What a gate compares the others with is not.
+    """Whether nobody trained it, as far as is known here: of API models and imported outputs it is not, so
+    they may not be what a gate decides on. What a gate compares the others with is not.
     """
     if version.kind not in EXTERNAL_KINDS:
         return not version.is_tuned

@@ -52,8 +52,8 @@ class CycleRow(NamedTuple):
 
 
 def cycles_of(project: Project) -> list[CycleRow]:
-    """The project's cycles, newest first, at most 12; a cycle is a campaign that has been opened, over items that
-    were not picked for their scores, and no week of a watched stream.
+    """The project's cycles, newest first, at most 12; a cycle is a campaign that has been opened, over items
+    that were not picked for their scores, and no week of a watched stream.
     """
     launched = project.campaigns.exclude(state=CampaignState.DRAFT).filter(
         invites_visitors=False, picked_because="", weekly_sample=None
@@ -129,8 +129,8 @@ class Progress(NamedTuple):
 def progress_of(cycles: list[CycleRow]) -> Progress | None:
     """The criterion of the latest contradiction (else the first scale) over the cycles that have it.
 
-    Of the dataset that was reviewed twice last: how other work is rated is no progress of this. None where none
-    was. The figures stand beside each other; campaigns are not subtracted.
+    Of the dataset that was reviewed twice last: how other work is rated is no progress of this. None where
+    none was. The figures stand beside each other; campaigns are not subtracted.
     """
     if not cycles:
         return None

@@ -58,7 +58,8 @@ def delete_project(*, project: Project, typed_name: str, by: User) -> None:
             if not isinstance(error.__cause__, _IN_THE_WAY):
                 raise
     raise ConflictError(
-        f"Others are at work in “{project}”, so nothing was deleted. Try again in a moment, or ask them to pause."
+        f"Others are at work in “{project}”, so nothing was deleted. Try again in a moment, or ask them to"
+        " pause."
     )
 
 

@@ -14,8 +14,8 @@ from evalapp.campaigns.queries import (
 
 
 def first_steps(project: Project, *, role: str) -> list[Step]:
-    """In their order: data, rubric, candidates' answers, reviewers, gate, campaign. A step that the role may not
-    take leads nowhere.
+    """In their order: data, rubric, candidates' answers, reviewers, gate, campaign. A step that the role may
+    not take leads nowhere.
     """
     draft = project.campaigns.filter(state="draft").order_by("-pk").first()
     steps = [
@@ -49,7 +49,8 @@ def first_steps(project: Project, *, role: str) -> list[Step]:
         ),
         _step(
             project,
-            "Gate: what a candidate must reach to be released, set before the first review. It can be left out.",
+            "Gate: what a candidate must reach to be released, set before the first review. It can be left"
+            " out.",
             project.gates.exists(),
             ("gate_new", "Set a gate", Permission.EDIT_CAMPAIGNS),
             ("gate_list", "Gates", Permission.VIEW_ANALYSIS),

@@ -1,4 +1,6 @@
-"""What waits for somebody: decisions, proposed rows, campaigns that stall, runs that failed, work under way."""
+"""What waits for somebody: decisions, proposed rows, campaigns that stall, runs that failed,
+work under way.
+"""
 
 from datetime import timedelta
 from typing import cast
@@ -76,7 +78,9 @@ def _of_packages_above(project: Project) -> list[InboxEntry]:
 
 
 def _mended_counts(project: Project) -> list[InboxEntry]:
-    """Campaigns whose kept counts a recount has put right of late: something wrote past the database's rules."""
+    """Campaigns whose kept counts a recount has put right of late: something wrote past the
+    database's rules.
+    """
     recent = events_of(project.pk, object_type="campaign", action=COUNTS_MENDED)
     names = dict(
         recent.filter(at__gte=timezone.now() - RECENT).order_by("id").values_list("object_id", "object_label")

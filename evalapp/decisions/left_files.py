@@ -39,7 +39,8 @@ def files_of(project: Project) -> dict[str, list[str]]:
     ]
     # Where `reports.writing.report_folder` keeps them; that package is above this one.
     reports = [f"reports/{pk}" for pk in project.reports.values_list("pk", flat=True)]
-    # Likewise those of `artifacts.merging`; a model of a hub stays for other projects, and for whoever cleans up.
+    # Likewise those of `artifacts.merging`; a model of a hub stays for other projects, and for whoever cleans
+    # up.
     merged = [f"merged/{pk}" for pk in project.merged_exports.values_list("pk", flat=True)]
     programs = [
         *project.merged_exports.values_list("job_id", flat=True),

@@ -19,8 +19,8 @@ class Decision(BaseModel):
     """What was decided on a campaign's candidate, by whom, on which numbers. Never changed: a later
     decision is a new row, and the newest one stands.
 
-    ``evidence`` holds the measures as they were shown when it was made; of a large campaign with their ``freshness``,
-    since a job had computed them earlier. With an ``evaluation`` it signs a
+    ``evidence`` holds the measures as they were shown when it was made; of a large campaign with their
+    ``freshness``, since a job had computed them earlier. With an ``evaluation`` it signs a
     gate's verdict; ``seal`` is then the hash that ends its dossier.
     """
 

@@ -1,4 +1,6 @@
-"""What became of the reviews since an evaluation of a gate: its verdict is sealed, and people go on reviewing."""
+"""What became of the reviews since an evaluation of a gate: its verdict is sealed, and people go on
+reviewing.
+"""
 
 import json
 from typing import NamedTuple

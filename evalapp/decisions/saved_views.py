@@ -39,7 +39,8 @@ def may_change(view: SavedView, person: User) -> bool:
 @transaction.atomic
 def save_view(*, campaign: Campaign, name: str, query: str, is_shared: bool, by: User) -> SavedView:
     """Keep what an address chooses. Raises InvalidError where it chooses nothing or something that is not
-    there, or where the campaign compares answers, ConflictError where the name is taken: among one's own private views, or among the shared ones.
+    there, or where the campaign compares answers, ConflictError where the name is taken: among one's own
+    private views, or among the shared ones.
     """
     name = checked_name(name, of="the view", longest=80)
     if campaign.compares:

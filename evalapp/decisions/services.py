@@ -64,13 +64,13 @@ def decide(
     """Record a decision on a candidate with the numbers as they stand. "Release" makes it the champion.
 
     With ``evaluation`` it signs a gate's verdict (`signing.require_signable` says what is refused); nothing
-    is released without one where a campaign of the project has a gate, and deciding otherwise than it says needs a note.
-    One decision at a time: what is decided already, an evaluation or else the campaign, is decided anew only by who has seen
-    that: ``replaces`` is the id of its newest decision, else ConflictError. The same once more, by the same person on the same numbers, is the decision that
-    stands already.
-    Of a large campaign the numbers are those that a job has stored, and the evidence keeps how far they are behind;
-    where nothing is stored, ConflictError, unless an evaluation is signed, which has numbers of its own.
-    Simulated reviews decide nothing outside a demonstration: there they are never read.
+    is released without one where a campaign of the project has a gate, and deciding otherwise than it says
+    needs a note. One decision at a time: what is decided already, an evaluation or else the campaign, is
+    decided anew only by who has seen that: ``replaces`` is the id of its newest decision, else ConflictError.
+    The same once more, by the same person on the same numbers, is the decision that stands already.
+    Of a large campaign the numbers are those that a job has stored, and the evidence keeps how far they are
+    behind; where nothing is stored, ConflictError, unless an evaluation is signed, which has numbers of its
+    own. Simulated reviews decide nothing outside a demonstration: there they are never read.
     """
     _require_sound(campaign=campaign, verdict=verdict, note=note)
     found = comparison_of(campaign)
@@ -86,8 +86,8 @@ def decide(
         "decided_by": by,
         "evaluation_id": evaluation.pk if evaluation is not None else None,
     }
-    # The project's row serialises decisions and applications of gates: none comes in after it is looked for here,
-    # and the newest decision is what this one is compared with.
+    # The project's row serialises decisions and applications of gates: none comes in after it is looked for
+    # here, and the newest decision is what this one is compared with.
     Project.objects.select_for_update(no_key=True).get(pk=campaign.project_id)
     if evaluation is None:
         require_no_gate(campaign=campaign, verdict=verdict)
@@ -109,7 +109,9 @@ def decide(
 
 
 def _recorded(decision: Decision, *, by: User) -> Decision:
-    """The decision kept and audited, sealed where it signs an evaluation, and carried out where it releases."""
+    """The decision kept and audited, sealed where it signs an evaluation, and carried out
+    where it releases.
+    """
     decision.save()
     if decision.evaluation_id is not None:
         decision.seal = seal_of(decision)
@@ -138,8 +140,8 @@ def _require_sound(*, campaign: Campaign, verdict: str, note: str) -> None:
         raise InvalidError("The campaign has not been opened, so there is nothing to decide on.")
     if campaign.picked_because:
         raise InvalidError(
-            f"The items of {campaign.name} were picked for their scores, so they decide on no candidate. Decide on a "
-            "campaign whose items were drawn."
+            f"The items of {campaign.name} were picked for their scores, so they decide on no candidate."
+            " Decide on a campaign whose items were drawn."
         )
     if len(note) > MAX_NOTE or "\x00" in note:
         message = f"The note takes at most {MAX_NOTE:,} characters, none of them NUL."
@@ -147,14 +149,16 @@ def _require_sound(*, campaign: Campaign, verdict: str, note: str) -> None:
 
 
 def _require_evidence(found: CampaignComparison, judged: PairResults | None, *, has_evaluation: bool) -> None:
-    """An evaluation of a gate has numbers of its own, so signing it does not wait for those of the comparison."""
+    """An evaluation of a gate has numbers of its own, so signing it does not wait for those of the
+    comparison.
+    """
     name = found.campaign.name
     if not found.comparison.design.reviews and not (judged and judged.preferences.rows):
         raise InvalidError(f"{name} has no review yet; a decision needs evidence.")
     if not has_evaluation and not found.is_computed:
         raise ConflictError(
-            f"The results of {name} are not calculated yet, so a decision would keep none. Have them calculated on its "
-            "comparison, then decide."
+            f"The results of {name} are not calculated yet, so a decision would keep none. Have them"
+            " calculated on its comparison, then decide."
         )
 
 

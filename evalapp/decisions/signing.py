@@ -11,7 +11,9 @@ from evalapp.registry.models import ModelVersion
 
 
 def trainer_of(candidate: ModelVersion) -> User | None:
-    """Who started the training run of the candidate; of an adapter that came from elsewhere, who imported it."""
+    """Who started the training run of the candidate; of an adapter that came from elsewhere,
+    who imported it.
+    """
     run = training_of(candidate)
     if run is not None:
         return run.created_by
@@ -34,8 +36,9 @@ def why_not_signed_by(evaluation: GateEvaluation, person: User) -> str:
 def require_signable(
     *, evaluation: GateEvaluation, campaign: Campaign, candidate: ModelVersion, verdict: str, by: User
 ) -> None:
-    """Raises InvalidError for an evaluation at something else or one that is not signed, NotAllowedError for who
-    trained the candidate, ConflictError for an evaluation that is not the newest, or a release of what did not pass.
+    """Raises InvalidError for an evaluation at something else or one that is not signed, NotAllowedError for
+    who trained the candidate, ConflictError for an evaluation that is not the newest, or a release of what
+    did not pass.
     """
     if evaluation.campaign_gate.campaign_id != campaign.pk or evaluation.candidate_id != candidate.pk:
         message = "This evaluation belongs to another candidate or campaign."
@@ -50,7 +53,8 @@ def require_signable(
         raise ConflictError("There is a newer evaluation of this candidate; sign that one.")
     if verdict == DecisionVerdict.RELEASE and evaluation.verdict != GateVerdict.RELEASE:
         raise ConflictError(
-            f"The gate says “{evaluation.get_verdict_display().lower()}”, so it cannot be signed as “release”."
+            f"The gate says “{evaluation.get_verdict_display().lower()}”, so it cannot be signed as"
+            " “release”."
         )
 
 
@@ -61,9 +65,9 @@ def signed_before(evaluation: GateEvaluation) -> Decision | None:
 
 
 def require_seen(standing: Decision | None, replaces: int | None) -> None:
-    """Raises ConflictError where a decision stands on what is decided, an evaluation or a campaign without one, and
-    ``replaces`` is not its id: whoever decides otherwise has to know. Call it under the project's lock, so that no other
-    is made meanwhile.
+    """Raises ConflictError where a decision stands on what is decided, an evaluation or a campaign without
+    one, and ``replaces`` is not its id: whoever decides otherwise has to know. Call it under the project's
+    lock, so that no other is made meanwhile.
     """
     if standing is None or standing.pk == replaces:
         return
@@ -71,25 +75,32 @@ def require_seen(standing: Decision | None, replaces: int | None) -> None:
     verdict = standing.get_verdict_display().lower()
     if standing.evaluation_id is None:
         raise ConflictError(
-            f"{who} has decided “{verdict}” on {standing.candidate.label} of this campaign (decision {standing.pk}). Nothing "
-            "of yours was recorded; read it, and decide again if yours replaces it."
+            f"{who} has decided “{verdict}” on {standing.candidate.label} of this campaign (decision"
+            f" {standing.pk}). Nothing of yours was recorded; read it, and decide again if yours replaces it."
         )
     raise ConflictError(
-        f"{who} has signed “{verdict}” on this evaluation (decision {standing.pk}). Nothing of yours was recorded; read it, and "
-        "sign again if yours replaces it."
+        f"{who} has signed “{verdict}” on this evaluation (decision {standing.pk}). Nothing of yours was"
+        " recorded; read it, and sign again if yours replaces it."
     )
 
 
 def binding_gate(campaign: Campaign) -> CampaignGate | None:
-    """The gate past which nothing of the campaign is released: its own, else that by which its project decides."""
+    """The gate past which nothing of the campaign is released: its own, else that by which its project
+    decides.
+    """
     own = campaign.applied_gates.filter(is_exploratory=False).select_related("gate", "campaign").first()
     return own or deciding_gate(campaign.project_id)
 
 
 def why_not_released(campaign: Campaign, campaign_gate: CampaignGate) -> str:
-    """Why nothing of the campaign is released without a signed evaluation, and what can be done, as a sentence."""
+    """Why nothing of the campaign is released without a signed evaluation, and what can be done, as a
+    sentence.
+    """
     if campaign_gate.campaign_id == campaign.pk:
-        return f"{campaign} has the gate “{campaign_gate.gate}”: a candidate is released by signing an evaluation that says “release”."
+        return (
+            f"{campaign} has the gate “{campaign_gate.gate}”: a candidate is released by signing an"
+            " evaluation that says “release”."
+        )
     late = campaign.applied_gates.filter(is_exploratory=True).select_related("gate").first()
     own = (
         "has no gate"
@@ -97,9 +108,9 @@ def why_not_released(campaign: Campaign, campaign_gate: CampaignGate) -> str:
         else f"applied “{late.gate}” after its first review, so it is exploratory"
     )
     return (
-        f"This project decides by the gate “{campaign_gate.gate}” (campaign {campaign_gate.campaign.name}), and {campaign} "
-        f"{own}: a candidate is released by signing an evaluation that says “release”. Sign one of a campaign with a "
-        "gate, or decide here “not yet” or “do not release”."
+        f"This project decides by the gate “{campaign_gate.gate}” (campaign {campaign_gate.campaign.name}),"
+        f" and {campaign} {own}: a candidate is released by signing an evaluation that says “release”. Sign"
+        " one of a campaign with a gate, or decide here “not yet” or “do not release”."
     )
 
 

@@ -117,7 +117,8 @@ class ClientFacts:
             "years": f"Time left: {self.years} years",
             "risk": f"Risk profile: {self.risk}",
             "money": (
-                f"Portfolio: {self.money(self.value)}, {self.shares}% shares, {self.bonds}% bonds, {self.cash}% cash"
+                f"Portfolio: {self.money(self.value)}, {self.shares}% shares, {self.bonds}% bonds,"
+                f" {self.cash}% cash"
             ),
             "point": f"Open point: {self.fill_point(OPEN_POINTS[self.point].note)}",
         } | optional
@@ -130,7 +131,9 @@ class ClientFacts:
 
 
 def draw_facts(random: Random, *, client: tuple[str, str], goal: str) -> ClientFacts:
-    """Draw one client's life and portfolio; name and goal are given so that the caller can keep them apart."""
+    """Draw one client's life and portfolio; name and goal are given so that the caller can
+    keep them apart.
+    """
     segment = random.choice(SEGMENTS)
     risk = random.choice(RISK_PROFILES)
     shares = random.randint(*SHARES_OF_RISK[risk])

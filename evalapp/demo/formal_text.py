@@ -12,28 +12,28 @@ from evalapp.demo.open_points import OPEN_POINTS
 
 VALUATION = (
     (
-        "The client's portfolio carries a current valuation of {value}, with an allocation of {shares} to equities, "
-        "{bonds} to fixed income and {cash} to liquidity."
+        "The client's portfolio carries a current valuation of {value}, with an allocation of {shares} to"
+        " equities, {bonds} to fixed income and {cash} to liquidity."
     ),
     (
-        "As at the reporting date, assets under management amount to {value}, of which {shares} is allocated to equities, "
-        "{bonds} to fixed income and {cash} to liquid instruments."
+        "As at the reporting date, assets under management amount to {value}, of which {shares} is allocated"
+        " to equities, {bonds} to fixed income and {cash} to liquid instruments."
     ),
     (
-        "The aggregate valuation stands at {value}; the strategic allocation comprises {shares} equities, {bonds} fixed "
-        "income and {cash} liquidity."
+        "The aggregate valuation stands at {value}; the strategic allocation comprises {shares} equities,"
+        " {bonds} fixed income and {cash} liquidity."
     ),
     (
-        "With a valuation of {value}, the portfolio comprises equities ({shares}), fixed income ({bonds}) and "
-        "liquidity ({cash})."
+        "With a valuation of {value}, the portfolio comprises equities ({shares}), fixed income ({bonds}) and"
+        " liquidity ({cash})."
     ),
     (
-        "The mandate's valuation amounts to {value}, with equities at {shares}, fixed income at {bonds} and liquidity "
-        "at {cash}."
+        "The mandate's valuation amounts to {value}, with equities at {shares}, fixed income at {bonds} and"
+        " liquidity at {cash}."
     ),
     (
-        "Total assets of {value} are held under the mandate, whereof {shares} equities, {bonds} fixed income and {cash} "
-        "liquid assets."
+        "Total assets of {value} are held under the mandate, whereof {shares} equities, {bonds} fixed income"
+        " and {cash} liquid assets."
     ),
 )
 MANDATE = (
@@ -41,9 +41,18 @@ MANDATE = (
     "This allocation is commensurate with the client's {risk} risk profile over a horizon of {years} years.",
     "In accordance with the {risk} risk profile, an investment horizon of {years} years is assumed.",
     "The stated objective is pursued over a horizon of {years} years under a {risk} risk tolerance.",
-    "Having regard to the {risk} risk tolerance and the horizon of {years} years, the strategy is deemed appropriate.",
-    "Suitability is confirmed with respect to the {risk} risk profile and the {years} year investment horizon.",
-    "The {risk} risk tolerance documented for the client is reflected in the strategy, the horizon being {years} years.",
+    (
+        "Having regard to the {risk} risk tolerance and the horizon of {years} years, the strategy is deemed"
+        " appropriate."
+    ),
+    (
+        "Suitability is confirmed with respect to the {risk} risk profile and the {years} year investment"
+        " horizon."
+    ),
+    (
+        "The {risk} risk tolerance documented for the client is reflected in the strategy, the horizon being"
+        " {years} years."
+    ),
 )
 GAIN = (
     "A positive performance of {result} was recorded over the reporting period.",

@@ -172,7 +172,8 @@ def _version(
 
 
 def _restore_training(
-    recording: dict[str, Any], name: str, title: str, data: DatasetVersion, produced: ModelVersion, *, by: User,
+    recording: dict[str, Any], name: str, title: str, data: DatasetVersion, produced: ModelVersion, *,
+    by: User,
     **fields: Any,
 ) -> Run:  # fmt: skip
     kept = recording[name]
@@ -188,7 +189,8 @@ def _restore_training(
 
 
 def _restore_generation(
-    recording: dict[str, Any], name: str, title: str, data: DatasetVersion, candidates: dict[str, ModelVersion], *,
+    recording: dict[str, Any], name: str, title: str, data: DatasetVersion, candidates: dict[str,
+    ModelVersion], *,
     by: User, **fields: Any,
 ) -> Run:  # fmt: skip
     kept = recording[name]
@@ -214,7 +216,8 @@ def _outputs(
 ) -> Iterable[Output]:
     for row_number, text, finish_reason, prompt_tokens, completion_tokens, seconds in kept:
         yield Output(
-            run=run, example_id=examples[row_number], candidate=version, text=text, finish_reason=finish_reason,
+            run=run, example_id=examples[row_number], candidate=version, text=text,
+            finish_reason=finish_reason,
             prompt_tokens=prompt_tokens, completion_tokens=completion_tokens, seconds=seconds,
         )  # fmt: skip
 

@@ -1,4 +1,6 @@
-"""The demonstration's gate: what “good enough” means there, applied before the first review and evaluated after the last."""
+"""The demonstration's gate: what “good enough” means there, applied before the first review and evaluated
+after the last.
+"""
 
 from evalapp.accounts.models import Project, User
 from evalapp.campaigns.models import Campaign
@@ -11,8 +13,8 @@ from evalapp.registry.models import ModelVersion
 from evalapp.rubrics.models import Rubric
 
 GATE_NAME = "Release"
-# By the keys of the rubric template for summaries. One failed answer in four is the least that 20 items can rule out
-# at the level that one of five candidates may spend.
+# By the keys of the rubric template for summaries. One failed answer in four is the least that 20 items can
+# rule out at the level that one of five candidates may spend.
 CONDITIONS = (
     Condition(ConditionKind.FLOOR, "tone", "Tone", 3.5),
     Condition(ConditionKind.FLOOR, "clarity", "Clarity", 3.0),
@@ -38,8 +40,8 @@ def take_release_gate(*, campaign: Campaign, champion: ModelVersion, by: User) -
 
 
 def ask_release_gate(*, campaign: Campaign, candidate: ModelVersion, by: User) -> GateEvaluation | None:
-    """A recorded evaluation of the candidate; None where the campaign has no gate. Of simulated reviews it is marked as
-    such, spends nothing and is never signed.
+    """A recorded evaluation of the candidate; None where the campaign has no gate. Of simulated reviews it is
+    marked as such, spends nothing and is never signed.
     """
     campaign_gate = next(iter(applied_gates(campaign)), None)
     return (

@@ -15,7 +15,9 @@ _CHAT_TEMPLATE = 48
 
 
 def estimated_tokens(prompt: str, answer: str) -> int:
-    """Tokens of prompt and answer with the chat template: figures are read digit by digit, long words in parts."""
+    """Tokens of prompt and answer with the chat template: figures are read digit by digit, long words in
+    parts.
+    """
     words = figures = 0.0
     for piece in _PIECE.findall(f"{prompt} {answer}"):
         if piece[0].isalpha():

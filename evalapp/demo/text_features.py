@@ -34,7 +34,9 @@ class TextFeatures:
     mix_confused: bool
     """Shares, bonds and cash are given one another's percentages."""
     numbers_missing: float
-    """Share, 0 to 1, of the portfolio's four numbers (amount, shares, bonds, cash) that are not in the text."""
+    """Share, 0 to 1, of the portfolio's four numbers (amount, shares, bonds, cash) that are
+    not in the text.
+    """
     formal_words: int
     addresses_reader: bool
     names_client: bool
@@ -82,7 +84,9 @@ def read_text(text: str, facts: ClientFacts) -> TextFeatures:
 
 
 def _confuses_mix(sentence: str, facts: ClientFacts) -> bool:
-    """Whether a sentence that lists all three parts with three percentages pairs them wrongly, read in order."""
+    """Whether a sentence that lists all three parts with three percentages pairs them wrongly,
+    read in order.
+    """
     places = {name: match.start() for name, pattern in _PARTS.items() if (match := pattern.search(sentence))}
     percents = _PERCENT.findall(sentence)
     if len(places) < len(_PARTS) or len(percents) != len(_PARTS):

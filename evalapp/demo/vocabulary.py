@@ -51,11 +51,11 @@ _GIVEN_NAMES = (
 )
 GIVEN_NAMES = tuple(_GIVEN_NAMES.split())
 _FAMILY_NAMES = (
-    "Abel Adeyemi Almeida Aydin Bakker Banerjee Berg Brandt Castro Cohen Costa Dahl Demir Diaz Dubois Eriksen "
-    "Farkas Ferrari Fischer Gallo Grant Haddad Hansen Hoffmann Horvat Ito Jansen Kaya Keller Khan Kovac Kruger "
-    "Larsen Laurent Lind Lopez Mbeki Meier Mendes Moreau Moretti Nagy Nakata Novak Okafor Olsen Osei Park Petrov "
-    "Quinn Ricci Rojas Rossi Sato Schmid Silva Singh Sokol Stein Tanaka Thorne Toth Ueda Varga Vogel Wagner Weiss "
-    "Wolff Yilmaz Zeman Ziegler"
+    "Abel Adeyemi Almeida Aydin Bakker Banerjee Berg Brandt Castro Cohen Costa Dahl Demir Diaz Dubois Eriksen"
+    " Farkas Ferrari Fischer Gallo Grant Haddad Hansen Hoffmann Horvat Ito Jansen Kaya Keller Khan Kovac"
+    " Kruger Larsen Laurent Lind Lopez Mbeki Meier Mendes Moreau Moretti Nagy Nakata Novak Okafor Olsen Osei"
+    " Park Petrov Quinn Ricci Rojas Rossi Sato Schmid Silva Singh Sokol Stein Tanaka Thorne Toth Ueda Varga"
+    " Vogel Wagner Weiss Wolff Yilmaz Zeman Ziegler"
 )
 FAMILY_NAMES = tuple(_FAMILY_NAMES.split())
 

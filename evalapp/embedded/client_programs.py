@@ -19,8 +19,8 @@ _STOP = (StopStep(signal.SIGINT, 5), StopStep(signal.SIGTERM, 5))
 def run_client_program(name: str, *arguments: str, database_url: str = "") -> None:
     """Run `pg_dump`, `pg_restore` or `psql`; it ends when this process does, however that ends.
 
-    `database_url` is where it connects to, if it does. Its password goes by the environment: every user of the
-    machine may read what a process was called with. Raises ServiceProblem with what the program said.
+    `database_url` is where it connects to, if it does. Its password goes by the environment: every user of
+    the machine may read what a process was called with. Raises ServiceProblem with what the program said.
     """
     connection, variables = _connection(database_url) if database_url else ((), {})
     program = Program(
@@ -50,8 +50,9 @@ def _connection(database_url: str) -> tuple[tuple[str, ...], Mapping[str, str]]:
     secret = {option.keyword.decode() for option in pq.Conninfo.get_defaults() if option.dispchar == b"*"}
     if visible := sorted(secret & parameters.keys()):
         raise ServiceProblem(
-            f"DATABASE_URL holds {' and '.join(visible)}, which PostgreSQL's programs take only where every user of"
-            " this machine could read it: use a key without a password, or a service file (?service=NAME)."
+            f"DATABASE_URL holds {' and '.join(visible)}, which PostgreSQL's programs take only where every"
+            " user of this machine could read it: use a key without a password, or a service file"
+            " (?service=NAME)."
         )
     variables = {} if password is None else {"PGPASSWORD": str(password)}
     return (f"--dbname={conninfo.make_conninfo(**parameters)}",), variables

@@ -11,13 +11,16 @@ OLDEST_MAJOR = 15
 
 
 def check_database_version(environment: Environment) -> None:
-    """Raise ServiceProblem where the database is of a PostgreSQL that the product cannot use; it must answer."""
+    """Raise ServiceProblem where the database is of a PostgreSQL that the product cannot use;
+    it must answer.
+    """
     if environment.embedded_postgres:
         return
     with psycopg.connect(environment.database_url, connect_timeout=5) as connection:
         major = connection.info.server_version // 10_000
     if major < OLDEST_MAJOR:
         raise ServiceProblem(
-            f"The database in DATABASE_URL is a PostgreSQL {major}, and evalapp needs PostgreSQL {OLDEST_MAJOR} to"
-            f" {POSTGRES_MAJOR}: bring the server to one of them, or unset DATABASE_URL for the embedded one."
+            f"The database in DATABASE_URL is a PostgreSQL {major}, and evalapp needs PostgreSQL"
+            f" {OLDEST_MAJOR} to {POSTGRES_MAJOR}: bring the server to one of them, or unset DATABASE_URL for"
+            " the embedded one."
         )

@@ -10,8 +10,8 @@ _SECRET = re.compile(
     r"|password(?:/|%2F)reset(?:/|%2F)key(?:/|%2F)[0-9A-Za-z]+-)[\w%~.:=-]{12,}",
     re.IGNORECASE,
 )
-# What PostgreSQL adds to a refusal, such as "Failing row contains (…)": what people wrote and scored. It may go over
-# several lines, and in a text for programmers its line breaks are written out.
+# What PostgreSQL adds to a refusal, such as "Failing row contains (…)": what people wrote and scored. It may
+# go over several lines, and in a text for programmers its line breaks are written out.
 _DETAILS = re.compile(
     r"(\n|\\n)(DETAIL|CONTEXT): .*?(?=\n\nThe above exception|\n\nDuring handling of|\Z)", re.DOTALL
 )

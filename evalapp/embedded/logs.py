@@ -22,7 +22,8 @@ _TAIL_BYTES = 8192
 def open_log(folder: Path, name: str) -> IO[bytes]:
     """The log of one program, opened to append, readable by its owner alone.
 
-    Where the disk has no room for a new one what the program says is lost: that is no reason for it not to run.
+    Where the disk has no room for a new one what the program says is lost: that is no reason for it not to
+    run.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)

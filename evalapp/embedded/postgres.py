@@ -54,8 +54,8 @@ _SETTINGS = {
     "idle_in_transaction_session_timeout": "10min",
 }
 
-# Statements and the details of errors hold what people wrote and scored: "Failing row contains (…)". The log is
-# read by other people than those, and kept elsewhere.
+# Statements and the details of errors hold what people wrote and scored: "Failing row contains (…)". The log
+# is read by other people than those, and kept elsewhere.
 _NO_CONTENT_IN_THE_LOG = {
     "log_statement": "none",
     "log_duration": "off",

@@ -18,8 +18,8 @@ _STAMP = ".collected"
 def migrate() -> bool:
     """Bring the schema to this release; whether there was anything to do.
 
-    Raises ServiceProblem where a newer release wrote the database, since going back would lose data, and where a
-    development version from before the first release did, which has no upgrade.
+    Raises ServiceProblem where a newer release wrote the database, since going back would lose data, and
+    where a development version from before the first release did, which has no upgrade.
     """
     connection = connections["default"]
     try:
@@ -83,7 +83,7 @@ def _refused(executor: MigrationExecutor, name: str) -> str:
             " start that release, or restore a backup that this one made."
         )
     return (
-        f"The database was written by a development version from before the first release (it holds the migration"
-        f" {name}), and this version cannot upgrade it. Start that version to export what you need, then start this"
-        " one with an empty EVALAPP_HOME or an empty database."
+        "The database was written by a development version from before the first release (it holds the"
+        f" migration {name}), and this version cannot upgrade it. Start that version to export what you need,"
+        " then start this one with an empty EVALAPP_HOME or an empty database."
     )

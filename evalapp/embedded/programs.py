@@ -38,13 +38,15 @@ def web() -> Program:
 
 
 def default_worker() -> Program:
-    """Imports, scoring, exports: short jobs, three at a time, of which two at most wait for somebody else's server."""
+    """Imports, scoring, exports: short jobs, three at a time, of which two at most wait for somebody else's
+    server.
+    """
     return _worker(DEFAULT_WORKER, queue="default", concurrency=3, niceness=5, stop=_STOP_WORKER)
 
 
 def model_worker(environment: Environment, machine: str = "evalapp") -> Program:
-    """Training and generation: one at a time on each GPU, or on the CPU, and never ahead of the pages. ``machine``
-    tells workers apart.
+    """Training and generation: one at a time on each GPU, or on the CPU, and never ahead of the pages.
+    ``machine`` tells workers apart.
     """
     return _worker(
         MODEL_WORKER,

@@ -1,7 +1,7 @@
 """Room kept for the embedded PostgreSQL, for when the disk has none left.
 
-A server that runs reads on beside a full disk. One that was killed needs a few megabytes to recover, and would stay
-away until somebody makes room.
+A server that runs reads on beside a full disk. One that was killed needs a few megabytes to recover, and
+would stay away until somebody makes room.
 """
 
 import contextlib

@@ -218,8 +218,8 @@ def _check_places(environment: Environment) -> None:
     for path in (environment.home / name for name in _places(environment)):
         if path.is_symlink() or path.is_mount():
             raise ServiceProblem(
-                f"{path} is a {'link' if path.is_symlink() else 'mount point'}, which a restore cannot replace"
-                " whole: take it away, restore, then move the restored folder to where it should be."
+                f"{path} is a {'link' if path.is_symlink() else 'mount point'}, which a restore cannot"
+                " replace whole: take it away, restore, then move the restored folder to where it should be."
             )
 
 
@@ -242,8 +242,8 @@ def _check_release(manifest: Manifest) -> None:
     folder = REPOSITORY / "evalapp" / "migrations"
     if manifest.migration and not (folder / f"{manifest.migration}.py").exists():
         raise UnusableBackupError(
-            f"it holds the migration {manifest.migration}, which this release does not have: a newer release or a"
-            " development version from before the first release made it. Restore it with that version."
+            f"it holds the migration {manifest.migration}, which this release does not have: a newer release"
+            " or a development version from before the first release made it. Restore it with that version."
         )
 
 

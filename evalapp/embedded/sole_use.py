@@ -1,7 +1,9 @@
-"""One `manage.py up` for each database of yours; a second would take jobs whose files lie in the first one's home.
+"""One `manage.py up` for each database of yours; a second would take jobs whose files lie in the first one's
+home.
 
-The one that runs holds a lock in the database, so the server itself gives it back when that process or its machine
-dies. Who holds it is told by the last statement of the very connection that does, which nothing can leave behind.
+The one that runs holds a lock in the database, so the server itself gives it back when that process or its
+machine dies. Who holds it is told by the last statement of the very connection that does, which nothing can
+leave behind.
 """
 
 import contextlib
@@ -23,8 +25,9 @@ from evalapp.env import Environment
 _LOCK = 7_306_512_095  # any number that nothing else in the database locks
 _MARK = "evalapp is served by "
 _TRY_AGAIN_SECONDS = 5.0
-# A transaction that stays open: through PgBouncer a session may be shared, a transaction never. It has no snapshot,
-# so it keeps nothing from being cleaned up. A machine that lost its network gives the lock back within half a minute.
+# A transaction that stays open: through PgBouncer a session may be shared, a transaction never. It has no
+# snapshot, so it keeps nothing from being cleaned up. A machine that lost its network gives the lock back
+# within half a minute.
 _SETTINGS = {
     "idle_in_transaction_session_timeout": "0",
     "transaction_timeout": "0",
@@ -36,7 +39,9 @@ _KEEPALIVES: dict[str, Any] = {"keepalives_idle": 10, "keepalives_interval": 5, 
 
 
 class SoleUse:
-    """The lock of one `manage.py up` on a database that is not its own supervisor's; `pause` as for PostgresServer."""
+    """The lock of one `manage.py up` on a database that is not its own supervisor's; `pause` as for
+    PostgresServer.
+    """
 
     def __init__(self, environment: Environment, *, pause: Callable[[float], None] = time.sleep) -> None:
         self._environment = environment
@@ -51,8 +56,8 @@ class SoleUse:
         self._try_at = 0.0
 
     def take(self) -> None:
-        """Raises ServiceProblem, naming the other, where another one serves this database; psycopg's own errors
-        where it does not answer.
+        """Raises ServiceProblem, naming the other, where another one serves this database; psycopg's own
+        errors where it does not answer.
         """
         # A server needs a moment to see that the one before has died.
         deadline = time.monotonic() + _TRY_AGAIN_SECONDS
@@ -135,6 +140,6 @@ def _told(holder: dict[str, object]) -> str:
         else "another `manage.py up`"
     )
     return (
-        f"The database in DATABASE_URL is served by {named}: stop that one first, or give this one a database of its"
-        " own. A machine that shall train and generate for it runs `manage.py work`."
+        f"The database in DATABASE_URL is served by {named}: stop that one first, or give this one a database"
+        " of its own. A machine that shall train and generate for it runs `manage.py work`."
     )

@@ -65,7 +65,9 @@ def process_memory(pid: int) -> int:
 
 
 def is_frozen(pid: int) -> bool:
-    """Whether the process, or one below it, was stopped by a signal and does nothing until it is told to go on."""
+    """Whether the process, or one below it, was stopped by a signal and does nothing until it is told to go
+    on.
+    """
     return any(_status(member) == psutil.STATUS_STOPPED for member in _members(pid))
 
 

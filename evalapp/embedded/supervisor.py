@@ -174,8 +174,8 @@ class Supervisor:
     def _give_reserve(self) -> None:
         if reserve.give(self._environment):
             self._report(
-                f"The disk of {self._environment.postgres_folder} is full: PostgreSQL starts with room that was kept for"
-                " that. Pages can be read, little can be stored: make room."
+                f"The disk of {self._environment.postgres_folder} is full: PostgreSQL starts with room that"
+                " was kept for that. Pages can be read, little can be stored: make room."
             )
 
     def _respawn_postgres(self) -> Child:

@@ -151,7 +151,9 @@ class Outgoing:
             self._wake()
 
     def push(self) -> bool:
-        """Send what the client takes now; whether all of it has left. Raises OSError where the client is gone."""
+        """Send what the client takes now; whether all of it has left. Raises OSError where the client is
+        gone.
+        """
         with self._changed:
             done = self._send()
             self._changed.notify_all()
@@ -230,10 +232,11 @@ class Phase(Enum):
 
 
 class Connection:
-    """One client. The event loop owns it; while it is AT_WORK, ``incoming`` and the parser belong to a thread.
+    """One client. The event loop owns it; while it is AT_WORK, ``incoming`` and the parser belong to a
+    thread.
 
-    ``client``, ``server`` and ``sock`` are what Gunicorn calls the addresses of both sides and the place where
-    an answer is written.
+    ``client``, ``server`` and ``sock`` are what Gunicorn calls the addresses of both sides and the place
+    where an answer is written.
     """
 
     def __init__(self, stream: socket.socket, client: Any, server: Any) -> None:

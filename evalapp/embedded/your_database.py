@@ -12,7 +12,8 @@ from evalapp.env import Environment
 
 _CONNECT_SECONDS = 5
 _PREPARED = "SELECT 1"
-# A session that somebody else has prepared the same in, one that has not, and a pooler that knows no transactions.
+# A session that somebody else has prepared the same in, one that has not, and a pooler that knows no
+# transactions.
 _LOST = (
     psycopg.errors.DuplicatePreparedStatement,
     psycopg.errors.InvalidSqlStatementName,
@@ -21,8 +22,8 @@ _LOST = (
 
 
 def check_your_database(environment: Environment) -> None:
-    """Raise ServiceProblem where a pooler in between loses prepared statements, or where the role may not make and
-    change the product's tables. The database must answer.
+    """Raise ServiceProblem where a pooler in between loses prepared statements, or where the role may not
+    make and change the product's tables. The database must answer.
     """
     if environment.embedded_postgres:
         return
@@ -37,7 +38,9 @@ def reason_of(error: BaseException) -> str:
 
 
 def _check_prepared_statements(environment: Environment) -> None:
-    """Prepare the same on two connections of which the second one, where they share, has the first one's session."""
+    """Prepare the same on two connections of which the second one, where they share, has the first one's
+    session.
+    """
     try:
         with _connection(environment) as first, _connection(environment) as second:
             for connection in (first, second, first):
@@ -50,9 +53,9 @@ def _check_prepared_statements(environment: Environment) -> None:
                     first.execute(_PREPARED, prepare=True)
     except _LOST as error:
         raise ServiceProblem(
-            f"The database in DATABASE_URL loses prepared statements ({reason_of(error)}), as PgBouncer does between"
-            " transactions: set max_prepared_statements in its configuration (PgBouncer 1.21 or later), or"
-            " pool_mode = session, or name the server itself in DATABASE_URL."
+            f"The database in DATABASE_URL loses prepared statements ({reason_of(error)}), as PgBouncer does"
+            " between transactions: set max_prepared_statements in its configuration (PgBouncer 1.21 or"
+            " later), or pool_mode = session, or name the server itself in DATABASE_URL."
         ) from error
 
 
@@ -64,8 +67,10 @@ def _check_rights(connection: psycopg.Connection[Any]) -> None:
     ) or (connection.info.user, connection.info.dbname, False)
     if not may_make:
         raise ServiceProblem(
-            f"The role {role} in DATABASE_URL may not make tables in the database {database}: it is not its owner."
-            f' As an administrator of the server run: ALTER DATABASE "{database}" OWNER TO "{role}"; and in that'
+            f"The role {role} in DATABASE_URL may not make tables in the database {database}: it is not its"
+            " owner."
+            f' As an administrator of the server run: ALTER DATABASE "{database}" OWNER TO "{role}"; and in'
+            " that"
             f' database: GRANT CREATE, USAGE ON SCHEMA public TO "{role}";'
         )
     foreign = _one(
@@ -78,8 +83,10 @@ def _check_rights(connection: psycopg.Connection[Any]) -> None:
     if foreign:
         table, owner = foreign
         raise ServiceProblem(
-            f"The role {role} in DATABASE_URL is not the owner of the table {table} in the database {database}, which"
-            f" belongs to {owner}, so a new release could not change it. Name {owner} in DATABASE_URL, or as an"
+            f"The role {role} in DATABASE_URL is not the owner of the table {table} in the database"
+            f" {database}, which"
+            f" belongs to {owner}, so a new release could not change it. Name {owner} in DATABASE_URL, or"
+            " as an"
             f' administrator run in that database: REASSIGN OWNED BY "{owner}" TO "{role}";'
         )
 

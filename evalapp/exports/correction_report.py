@@ -1,4 +1,6 @@
-"""What accepted corrections say: how much had to be changed, and whether a metric is blind or its reference stale."""
+"""What accepted corrections say: how much had to be changed, and whether a metric is blind or its reference
+stale.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -34,7 +36,8 @@ Finding = Literal["follows", "stale", "blind", "open"]
 MOST_OUTPUTS = 1_000
 # Fewer that were measured without their own corrections say nothing.
 FEWEST_OTHERS = 10
-# Corrected examples from which on "blind" and "stale" are said without reserve: with fewer a correlation may lie
+# Corrected examples from which on "blind" and "stale" are said without reserve: with fewer a correlation may
+# lie
 # 0.4 and more from where it would settle.
 ENOUGH_EXAMPLES = 30
 
@@ -53,8 +56,8 @@ class CandidateEdits:
 class MetricFinding(NamedTuple):
     """A metric against the references and against the corrections, on the same outputs.
 
-    ``others``: less the output's own corrections. ``gain``: how much better the corrections make it. ``sentence``
-    tells the finding with reserve where the report has a caution.
+    ``others``: less the output's own corrections. ``gain``: how much better the corrections make it.
+    ``sentence`` tells the finding with reserve where the report has a caution.
     """
 
     metric: MetricDescription
@@ -68,8 +71,9 @@ class MetricFinding(NamedTuple):
 
 @dataclass(frozen=True)
 class CorrectionReport:
-    """``unmeasured``: outputs whose results are missing, or stand for other corrections than now. ``caution``: why
-    no metric is called blind and no reference stale without reserve yet; "" where nothing speaks against it.
+    """``unmeasured``: outputs whose results are missing, or stand for other corrections than now.
+    ``caution``: why no metric is called blind and no reference stale without reserve yet; "" where nothing
+    speaks against it.
     """
 
     corrections: Corrections
@@ -127,19 +131,21 @@ def correction_report(scores: CampaignScores, criterion: Criterion | None) -> Co
 
 
 def caution_of(corrections: Corrections) -> str:
-    """Why what the corrections show is not settled: there are few, or they were picked and not drawn at random."""
+    """Why what the corrections show is not settled: there are few, or they were picked and not drawn at
+    random.
+    """
     told = []
     examples, accepted, picked = len(corrections.by_example), len(corrections.accepted), corrections.picked
     if examples < ENOUGH_EXAMPLES:
         told.append(
-            f"Few corrections: of {examples} example{'' if examples == 1 else 's'}; from {ENOUGH_EXAMPLES} on these "
-            "words are said without reserve."
+            f"Few corrections: of {examples} example{'' if examples == 1 else 's'}; from {ENOUGH_EXAMPLES} on"
+            " these words are said without reserve."
         )
     if picked:
         of = f"{picked} of the {accepted} accepted corrections are" if accepted > 1 else "The correction is"
         told.append(
-            f"{of} of outputs that the disagreement finder picked for what a metric and people say of them, not of "
-            "outputs drawn at random: among those a metric looks blinder than it is among all."
+            f"{of} of outputs that the disagreement finder picked for what a metric and people say of them,"
+            " not of outputs drawn at random: among those a metric looks blinder than it is among all."
         )
     return " ".join(told)
 
@@ -298,15 +304,18 @@ def sentence_of(
     so_far: int | None,
     apart: str = "",
 ) -> str:
-    """What is found, in words. ``so_far``: on how many outputs, where that is told with reserve. ``is_hint``: what
-    follows people is a hint at them and no more. ``apart``: why a metric that follows nobody is not called blind.
+    """What is found, in words. ``so_far``: on how many outputs, where that is told with reserve. ``is_hint``:
+    what follows people is a hint at them and no more. ``apart``: why a metric that follows nobody is not
+    called blind.
     """
     label = metric.label
     own = (
         ""
         if has_others
-        else " Each answer's own correction is among its references and stays close to it, so part of this is the "
-        "edit itself."
+        else (
+            " Each answer's own correction is among its references and stays close to it, so part of this is"
+            " the edit itself."
+        )
     )
     follows = f"is a hint at {name}, no more," if is_hint else f"follows people on {name}"
     reserve = f"on {so_far} outputs it" if so_far is not None else "it"
@@ -316,8 +325,8 @@ def sentence_of(
     if finding == "stale":
         may = "may be" if so_far is not None else "are"
         return (
-            f"The references {may} stale for {label} on {name}: {reserve} {'is a hint' if is_hint else 'follows people'} "
-            f"against what they would have said.{own}"
+            f"The references {may} stale for {label} on {name}: {reserve}"
+            f" {'is a hint' if is_hint else 'follows people'} against what they would have said.{own}"
         )
     if so_far is not None and finding == "blind":
         return (
@@ -326,14 +335,18 @@ def sentence_of(
         )
     if finding == "open" and apart:
         return (
-            f"{label} does not follow people on {name} even against what they would have said; whether that is the "
-            f"metric's fault cannot be told: {apart}."
+            f"{label} does not follow people on {name} even against what they would have said; whether that"
+            f" is the metric's fault cannot be told: {apart}."
         )
     return {
-        "blind": f"{label} is blind to {name}: it does not follow people even against what they would have "
-        "said, so better references will not help.",
-        "open": f"Whether {label} is blind to {name} or its references are stale cannot be told from these "
-        "corrections yet.",
+        "blind": (
+            f"{label} is blind to {name}: it does not follow people even against what they would have "
+            "said, so better references will not help."
+        ),
+        "open": (
+            f"Whether {label} is blind to {name} or its references are stale cannot be told from these "
+            "corrections yet."
+        ),
     }[finding]
 
 

@@ -1,4 +1,6 @@
-"""The job that measures a campaign's accepted corrections: how much they changed, and the metrics against them."""
+"""The job that measures a campaign's accepted corrections: how much they changed, and the metrics against
+them.
+"""
 
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -51,8 +53,8 @@ def start_measuring(*, campaign: Campaign, by: User | None) -> Job:
         return going
     if not corrections_of(campaign).accepted:
         raise InvalidError(
-            f"No correction of “{campaign.name}” is accepted yet. Propose rows from the campaign's feedback under "
-            "Export and accept the good ones first."
+            f"No correction of “{campaign.name}” is accepted yet. Propose rows from the campaign's feedback"
+            " under Export and accept the good ones first."
         )
     return create_job(
         project=campaign.project,

@@ -11,8 +11,8 @@ from evalapp.reviews.models import Correction
 
 
 class AcceptedCorrection(NamedTuple):
-    """``text`` is what was accepted: the author's, or as it was edited. ``is_picked``: only because the finder picked
-    its output for what a metric and people said of it.
+    """``text`` is what was accepted: the author's, or as it was edited. ``is_picked``: only because the
+    finder picked its output for what a metric and people said of it.
     """
 
     review_id: int

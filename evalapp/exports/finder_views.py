@@ -53,8 +53,11 @@ def _told(outputs: int, counts: RowCounts) -> str:
     of = f"the feedback on {outputs:,} output{'' if outputs == 1 else 's'}"
     left_out = f"{counts.left_out:,} left out, each with its reason"
     if counts.included:
-        return f"Rows are proposed from {of}: {counts.included:,} row{'' if counts.included == 1 else 's'} in, {left_out}."
+        return (
+            f"Rows are proposed from {of}: {counts.included:,} row{'' if counts.included == 1 else 's'} in,"
+            f" {left_out}."
+        )
     return (
-        f"Rows are proposed from {of}, but none can be trained on as it is: {left_out}. Where answers are poor, "
-        "have them corrected first: start a campaign over these items."
+        f"Rows are proposed from {of}, but none can be trained on as it is: {left_out}. Where answers are"
+        " poor, have them corrected first: start a campaign over these items."
     )

@@ -15,7 +15,9 @@ class ProposedRowsForm(forms.Form):
 
     campaign = RowField(
         Campaign.objects.none(),
-        help_text="Campaigns over the feedback or training split. A test split is held out and never exported.",
+        help_text=(
+            "Campaigns over the feedback or training split. A test split is held out and never exported."
+        ),
     )
     name = forms.CharField(
         max_length=120, required=False, help_text="Left empty, it is named after the campaign."
@@ -25,7 +27,10 @@ class ProposedRowsForm(forms.Form):
         initial=SelectionRules.answer_floor,
         min_value=1,
         max_value=5,
-        help_text="Of an output that becomes a training answer, on a scale of 1 to 5. A correction always goes first.",
+        help_text=(
+            "Of an output that becomes a training answer, on a scale of 1 to 5. A correction always goes"
+            " first."
+        ),
     )
     pair_gap = forms.FloatField(
         label="Minimum gap of a preference pair",
@@ -72,6 +77,8 @@ class FinishForm(forms.Form):
     keeps_training_rows = forms.BooleanField(
         required=False,
         label="Keep the training rows of the version that was reviewed",
-        help_text="Otherwise the new version trains on the feedback alone, for instance to continue an adapter.",
+        help_text=(
+            "Otherwise the new version trains on the feedback alone, for instance to continue an adapter."
+        ),
     )
     note = forms.CharField(required=False, max_length=500, label="Note on the new version")

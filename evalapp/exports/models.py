@@ -19,7 +19,8 @@ class Export(BaseModel):
     """Feedback on its way into files and a new dataset version. While it is open, rows are
     accepted, edited or rejected; once done it does not change. A writing whose job ended without
     success is open again (see ``queries.open_for_decisions``). ``files`` lists name,
-    rows, SHA-256. ``settings`` has the rules rows were selected by and, of rows of some outputs alone, which and why.
+    rows, SHA-256. ``settings`` has the rules rows were selected by and, of rows of some outputs alone, which
+    and why.
     """
 
     project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="exports")
@@ -71,8 +72,8 @@ class ExportRow(BaseModel):
     """A proposed row, in or out with its reason.
 
     ``chosen_text`` is the correction (or a well-rated output); ``rejected_output`` the output it
-    corrects. ``review`` is the correction's, so that a rating leads to the adapter it trained. A rated answer is an
-    output that its ratings alone make one to give or to avoid, which ``is_good`` tells.
+    corrects. ``review`` is the correction's, so that a rating leads to the adapter it trained. A rated answer
+    is an output that its ratings alone make one to give or to avoid, which ``is_good`` tells.
     """
 
     export = models.ForeignKey(Export, on_delete=models.CASCADE, related_name="rows")

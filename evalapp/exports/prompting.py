@@ -19,9 +19,9 @@ LONGEST_LABEL = 80
 def prompt_from(export: Export) -> dict[str, Any]:
     """First values of the form of a new prompt.
 
-    Its words are those of the newest prompt that the campaign reviewed, with the reasons that most answers were
-    marked with; its examples are accepted corrections, now training rows of the export's version: those of the
-    answers that were rated lowest.
+    Its words are those of the newest prompt that the campaign reviewed, with the reasons that most answers
+    were marked with; its examples are accepted corrections, now training rows of the export's version: those
+    of the answers that were rated lowest.
     """
     earlier = _earlier(export.campaign)
     words = [earlier.system_prompt] if earlier is not None and earlier.system_prompt else []

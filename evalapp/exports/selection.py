@@ -91,8 +91,8 @@ def select_rows(
     *,
     admits_simulated: bool,
 ) -> Iterator[SelectedRow]:
-    """Every correction, every candidate pair, and every rated output, to be learned as it is and as one that is good
-    or bad: each in or out with its reason.
+    """Every correction, every candidate pair, and every rated output, to be learned as it is and as one that
+    is good or bad: each in or out with its reason.
     """
     written = list(_correction_rows(corrections, admits_simulated=admits_simulated))
     yield from written

@@ -43,7 +43,8 @@ def propose_rows(
     picked_because: str = "",
 ) -> Export:
     """Propose rows from a campaign's feedback: each row in or out with its reason. ``only``: of these outputs
-    (ids of ItemOutput), for campaigns that rate answers one by one; ``picked_because`` says what they were looked for by.
+    (ids of ItemOutput), for campaigns that rate answers one by one; ``picked_because`` says what they were
+    looked for by.
 
     Refuses campaigns over a held-out split (test, validation): rows of an evaluation set must never be
     trained on. Simulated feedback is in only in a demonstration project, and marks the export. Raises
@@ -51,8 +52,9 @@ def propose_rows(
     """
     if campaign.split not in EXPORTABLE_SPLITS:
         raise InvalidError(
-            f"“{campaign.name}” reviewed the {campaign.get_split_display().lower()} split, which is held out: training "
-            "on it would spoil every later evaluation. Review the feedback split to collect training data."
+            f"“{campaign.name}” reviewed the {campaign.get_split_display().lower()} split, which is held out:"
+            " training on it would spoil every later evaluation. Review the feedback split to collect"
+            " training data."
         )
     rules = rules or SelectionRules()
     selected, is_simulated = _feedback_of(campaign, rules, only)
@@ -121,8 +123,8 @@ def decide_row(*, row: ExportRow, decision: str, by: User, text: str = "") -> No
 
     ``text`` is the edited answer; the author's own stays beside it. Deciding again replaces the
     decision, and "pending" takes it back. To edit or reject a training answer does so in its preference
-    pairs too, and to reject it also where it stands as one that is rated good. A rated answer is taken as it was
-    given, so it is not edited.
+    pairs too, and to reject it also where it stands as one that is rated good. A rated answer is taken as it
+    was given, so it is not edited.
     """
     decision = _known_decision(decision)
     if decision == RowDecision.EDITED and row.kind == RowKind.RATED:

@@ -52,7 +52,8 @@ class GateSerializer(Shown):
     class Meta:
         model = Gate
         fields = (
-            "id", "name", "version", "rubric", "alpha", "planned_reviews", "challengers", "conditions", "body_hash", "frozen_at",
+            "id", "name", "version", "rubric", "alpha", "planned_reviews", "challengers", "conditions",
+            "body_hash", "frozen_at",
             "created_by", "created_at",
         )  # fmt: skip
 
@@ -84,7 +85,9 @@ class GateBody(Body):
         allow_null=True,
         min_value=1,
         max_value=LARGEST_COUNT,
-        help_text="Of each candidate; evaluations spend most of the budget there. null: what its campaign plans.",
+        help_text=(
+            "Of each candidate; evaluations spend most of the budget there. null: what its campaign plans."
+        ),
     )
     challengers = Whole(default=5, min_value=1, max_value=MOST_CHALLENGERS)
 
@@ -120,8 +123,8 @@ class ResultSerializer(serializers.Serializer[Any]):
 
 
 class EvaluationSerializer(Shown):
-    """A recorded evaluation. ``number`` and ``challenger`` are its numbers in the ledger of the tested split, ``share`` what was
-    in of the ``planned`` reviews of the candidate; null where
+    """A recorded evaluation. ``number`` and ``challenger`` are its numbers in the ledger of the tested split,
+    ``share`` what was in of the ``planned`` reviews of the candidate; null where
     it is exploratory or simulated. ``more_reviews`` of the candidate would show what is open.
     """
 
@@ -138,8 +141,10 @@ class EvaluationSerializer(Shown):
     class Meta:
         model = GateEvaluation
         fields = (
-            "id", "candidate", "label", "verdict", "results", "level", "number", "challenger", "planned", "share", "is_exploratory",
-            "is_simulated", "why_beside_ledger", "more_reviews", "items", "reviewers", "reviews", "reviews_digest",
+            "id", "candidate", "label", "verdict", "results", "level", "number", "challenger", "planned",
+            "share", "is_exploratory",
+            "is_simulated", "why_beside_ledger", "more_reviews", "items", "reviewers", "reviews",
+            "reviews_digest",
             "body_hash", "evaluated_at", "evaluated_by",
         )  # fmt: skip
 
@@ -171,10 +176,10 @@ class AppliedGateSerializer(Shown):
 
 
 class CampaignGateSerializer(serializers.Serializer[Any]):
-    """The campaign's gate with its last recorded evaluation; null where there is none. ``verdict`` is for continuous delivery:
-    not yet before the first review, and where the evaluation is exploratory or simulated, whatever the verdict of its own
-    figures is (``evaluation``); ``reason`` says which. Before the first review ``more_reviews`` of each candidate are
-    planned.
+    """The campaign's gate with its last recorded evaluation; null where there is none. ``verdict`` is for
+    continuous delivery: not yet before the first review, and where the evaluation is exploratory or
+    simulated, whatever the verdict of its own figures is (``evaluation``); ``reason`` says which. Before the
+    first review ``more_reviews`` of each candidate are planned.
     """
 
     verdict = serializers.ChoiceField(choices=GateVerdict.choices, allow_null=True)
@@ -198,8 +203,8 @@ class GateList(ProjectView):
 
     @operation("Save a gate", body=GateBody, result=GateSerializer, status=201)
     def post(self) -> object:
-        """A new name makes a gate. A name that is there changes it: in place while it is applied to no campaign,
-        else as the next version.
+        """A new name makes a gate. A name that is there changes it: in place while it is applied to no
+        campaign, else as the next version.
         """
         values = self.body()
         rubric = chosen(self.project.rubrics.all(), values["rubric"], "rubric", "rubric with id")
@@ -243,8 +248,8 @@ class CampaignGateDetail(CampaignGateView):
 
     @operation("Read a campaign's gate", result=CampaignGateSerializer)
     def get(self, campaign_id: int) -> object:
-        """With its last recorded evaluation; not yet before the first review and where nobody can sign it. Reading spends nothing, and says nothing
-        new.
+        """With its last recorded evaluation; not yet before the first review and where nobody can sign it.
+        Reading spends nothing, and says nothing new.
         """
         campaign_gate = next(iter(applied_gates(self.campaign(campaign_id))), None)
         return _shown(campaign_gate, last_evaluation(campaign_gate) if campaign_gate is not None else None)
@@ -255,8 +260,10 @@ class CampaignGateDetail(CampaignGateView):
         result=CampaignGateSerializer,
         status=201,
         also={
-            200: "No review has come in since the last evaluation, which stands; or none at all, which is not yet and is not "
-            "recorded."
+            200: (
+                "No review has come in since the last evaluation, which stands; or none at all, which is not"
+                " yet and is not recorded."
+            )
         },
     )
     def post(self, campaign_id: int) -> object:

@@ -1,4 +1,6 @@
-"""A recorded evaluation of a gate: its conditions on the reviews so far, at the level that the budget allows."""
+"""A recorded evaluation of a gate: its conditions on the reviews so far, at the level that the
+budget allows.
+"""
 
 import json
 from dataclasses import dataclass
@@ -40,7 +42,9 @@ DEVELOPMENT = (Split.TRAIN, Split.VALIDATION)
 
 @dataclass(frozen=True)
 class LedgerEntry:
-    """Where an evaluation stands: on a ledger with its numbers, or beside it. ``why``: why it is beside it."""
+    """Where an evaluation stands: on a ledger with its numbers, or beside it. ``why``: why
+    it is beside it.
+    """
 
     level: float
     ledger: Ledger | None = None
@@ -50,7 +54,9 @@ class LedgerEntry:
     share: float | None = None
     why: str = ""
     end_level: float | None = None
-    """At the planned end, if no other evaluation comes before it; None beside the ledger, where every evaluation has ``level``."""
+    """At the planned end, if no other evaluation comes before it; None beside the ledger, where every
+    evaluation has ``level``.
+    """
 
     @property
     def is_last(self) -> bool:
@@ -82,7 +88,9 @@ class _Evidence:
 
 
 class RecordedEvaluation(NamedTuple):
-    """``is_new``: False where nothing has come in since the last evaluation, which then stands and spends nothing."""
+    """``is_new``: False where nothing has come in since the last evaluation, which then stands and spends
+    nothing.
+    """
 
     evaluation: GateEvaluation
     is_new: bool
@@ -208,13 +216,13 @@ def _ledger_entry(campaign_gate: CampaignGate, candidate: ModelVersion, evidence
 def _spent(candidate: ModelVersion, ledger: Ledger, planned: int, *, is_over: bool) -> ConflictError:
     if is_over:
         return ConflictError(
-            f"The false-release budget for {candidate.label} on {ledger} was spent at the planned end, {planned:,} reviews of it; "
-            "the last verdict stands. Test the next version on fresh examples.",
+            f"The false-release budget for {candidate.label} on {ledger} was spent at the planned end,"
+            f" {planned:,} reviews of it; the last verdict stands. Test the next version on fresh examples.",
             code="budget_spent",
         )
     return ConflictError(
-        f"There are no more reviews of {candidate.label} than at the last evaluation, so there is no budget for another. "
-        "Evaluate again when some have come in.",
+        f"There are no more reviews of {candidate.label} than at the last evaluation, so there is no budget"
+        " for another. Evaluate again when some have come in.",
         code="no_more_reviews",
     )
 
@@ -232,8 +240,8 @@ def _locked_ledger(campaign_gate: CampaignGate) -> Ledger:
 def challengers_of(ledger: Ledger) -> dict[tuple[int, int], int]:
     """The candidates that were evaluated on the ledger and the campaign of it, each with its number there.
 
-    A second campaign of a candidate is another test of it: its reviews are no continuation of the first one's, which is
-    what the spending of the budget takes for granted, so it has a part of its own.
+    A second campaign of a candidate is another test of it: its reviews are no continuation of the first
+    one's, which is what the spending of the budget takes for granted, so it has a part of its own.
     """
     evaluations = ledger.evaluations.order_by("challenger").distinct()
     found = evaluations.values_list("candidate", "campaign_gate__campaign", "challenger")

@@ -28,7 +28,9 @@ PERCENT = 100
 
 
 class GateForm(forms.Form):
-    """A gate over a rubric's latest criteria: a group of fields each; a field left empty adds no condition."""
+    """A gate over a rubric's latest criteria: a group of fields each; a field left empty
+    adds no condition.
+    """
 
     name = forms.CharField(max_length=LONGEST_NAME)
     alpha = forms.FloatField(
@@ -37,11 +39,15 @@ class GateForm(forms.Form):
         min_value=0.01,
         max_value=20,
         widget=forms.NumberInput(attrs={"step": "any"}),
-        help_text="The chance of releasing a candidate that does not deserve it, over all evaluations of all candidates.",
+        help_text=(
+            "The chance of releasing a candidate that does not deserve it, over all evaluations of all"
+            " candidates."
+        ),
     )
     planned_reviews = forms.IntegerField(
         label="Planned reviews of a candidate", required=False, min_value=1, max_value=LARGEST_COUNT,
-        help_text="Each evaluation spends a part of the budget, most of it at this number. Empty: the number that the campaign plans.",
+        help_text="Each evaluation spends a part of the budget, most of it at this number. Empty: the number "
+        "that the campaign plans.",
     )  # fmt: skip
     challengers = forms.IntegerField(
         label="Candidates per test version", initial=5, min_value=1, max_value=MOST_CHALLENGERS,
@@ -90,9 +96,9 @@ class GateForm(forms.Form):
                 f"Share of scores ≤ {_low_of(criterion)} at most, in percent", 0, PERCENT, hint="Upper bound."
             )
         elif criterion.failing_levels:
+            levels = "” or “".join(criterion.level_words(each) for each in sorted(criterion.failing_levels))
             self.fields[f"veto-{key}"] = _number(
-                f"Rate of “{'” or “'.join(criterion.level_words(each) for each in sorted(criterion.failing_levels))}” "
-                "at most, in percent",
+                f"Rate of “{levels}” at most, in percent",
                 0,
                 PERCENT,
                 hint="Upper bound: 0 of 60 shows only that it is under 4.9%.",

@@ -26,8 +26,8 @@ class TrainingData(NamedTuple):
 
 
 class CleanCheck(NamedTuple):
-    """``is_clean`` None: nobody can say. ``words`` is the finding as a sentence. ``allowed`` names the owners'
-    decisions by which the candidate was trained on rows that evaluate, tested here or not.
+    """``is_clean`` None: nobody can say. ``words`` is the finding as a sentence. ``allowed`` names the
+    owners' decisions by which the candidate was trained on rows that evaluate, tested here or not.
     """
 
     is_clean: bool | None
@@ -107,7 +107,10 @@ def _compared(campaign: Campaign, data: TrainingData) -> tuple[bool | None, str]
     more = f" {shared:,} share a run of 13 words with one, which is reported only." if shared else ""
     return (
         True,
-        f"None of the {report.evaluation_rows:,} tested prompts stands in the {report.training_rows:,} rows.{more}",
+        (
+            f"None of the {report.evaluation_rows:,} tested prompts stands in the {report.training_rows:,}"
+            f" rows.{more}"
+        ),
     )
 
 

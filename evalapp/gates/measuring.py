@@ -22,9 +22,9 @@ MOST_REVIEWS = 1_000_000
 
 @dataclass(frozen=True)
 class Result:
-    """``state``: met, not met (shown to be false), or undecided. ``more_reviews`` of the candidate would show an
-    open one if its estimate stays: on a ledger those left to the planned end; None where that is not to be expected, or
-    not a matter of reviews.
+    """``state``: met, not met (shown to be false), or undecided. ``more_reviews`` of the candidate would show
+    an open one if its estimate stays: on a ledger those left to the planned end; None where that is not to be
+    expected, or not a matter of reviews.
     """
 
     condition: Condition
@@ -54,9 +54,10 @@ class Outcome(NamedTuple):
 
 class Inputs(NamedTuple):
     """What conditions are measured on. ``level`` is one-sided, for each condition (all have to hold, so the
-    test of all is at the same level: an intersection–union test). ``is_last``: no evaluation is left after this.
-    ``end_level`` is that of an evaluation at the planned end, which is ``remaining`` reviews of the candidate away: an early
-    evaluation has hardly any of the level, so what is needed is not to be told from its own.
+    test of all is at the same level: an intersection–union test). ``is_last``: no evaluation is left after
+    this. ``end_level`` is that of an evaluation at the planned end, which is ``remaining`` reviews of the
+    candidate away: an early evaluation has hardly any of the level, so what is needed is not to be told from
+    its own.
     """
 
     scores: CampaignScores
@@ -70,8 +71,8 @@ class Inputs(NamedTuple):
 
 
 def measure(conditions: list[Condition], inputs: Inputs) -> Outcome:
-    """All conditions and the verdict: release if all are met, do not release if one is shown to be false or none is
-    left to show it, else not yet.
+    """All conditions and the verdict: release if all are met, do not release if one is shown to be false or
+    none is left to show it, else not yet.
     """
     results = [_ON[each.kind](each, inputs) for each in conditions]
     undecided = [result for result in results if result.state == UNDECIDED]
@@ -209,7 +210,10 @@ def _above(
         low = bounds(inputs.end_level, times).low
         return low is not None and (low > threshold or (low == threshold and not is_strict))
 
-    reason = f"The {what} is {_figure(found.value)}, and its lower bound, {_figure(found.low)}, does not reach {limit} yet."
+    reason = (
+        f"The {what} is {_figure(found.value)}, and its lower bound, {_figure(found.low)}, does not reach"
+        f" {limit} yet."
+    )
     return _open_yet(Result(condition, UNDECIDED, reason, found), ratings, is_reached, inputs)
 
 
@@ -284,12 +288,15 @@ def _percent(share: float) -> str:
 def _open_yet(
     result: Result, ratings: Ratings, is_reached: Callable[[float], bool], inputs: Inputs
 ) -> Result:
-    """The open result with the reviews of the candidate that would show it at the planned end, or why none would.
-    ``is_reached``: on so many times as many items.
+    """The open result with the reviews of the candidate that would show it at the planned end, or why none
+    would. ``is_reached``: on so many times as many items.
     """
     times = items_to_reach(is_reached, most=MOST_REVIEWS / len(ratings))
     if times is None:
-        words = "More reviews by these reviewers are not expected to show it, because how they differ stays; more reviewers may."
+        words = (
+            "More reviews by these reviewers are not expected to show it, because how they differ stays; more"
+            " reviewers may."
+        )
         return replace(result, reason=f"{result.reason} {words}")
     items = len(ratings.items)
     more = max(round((math.ceil(items * times) - items) * len(ratings) / items), 1)
@@ -298,8 +305,8 @@ def _open_yet(
     if not inputs.remaining:
         return replace(result, more_reviews=more)
     words = (
-        f"The {inputs.remaining:,} reviews that are left of the plan are not expected to be enough, about {more:,} would "
-        "be, and no budget is left after them: plan a larger test on other examples."
+        f"The {inputs.remaining:,} reviews that are left of the plan are not expected to be enough, about"
+        f" {more:,} would be, and no budget is left after them: plan a larger test on other examples."
     )
     return replace(result, reason=f"{result.reason} {words}")
 

@@ -81,7 +81,8 @@ class CampaignGate(BaseModel):
 
 
 class Ledger(BaseModel):
-    """How the false-release budget is spent on the examples of one dataset version and split, whatever the campaign or gate.
+    """How the false-release budget is spent on the examples of one dataset version and split, whatever the
+    campaign or gate.
 
     The first gate evaluated on them sets the plan. ``spent_at``: a candidate more than planned was evaluated,
     so the split is development data from then on.
@@ -101,13 +102,14 @@ class Ledger(BaseModel):
 
 
 class GateEvaluation(BaseModel):
-    """A recorded evaluation: the verdict of a gate on a candidate on the reviews of that moment. Never changed.
+    """A recorded evaluation: the verdict of a gate on a candidate on the reviews of that moment. Never
+    changed.
 
-    ``record`` is the whole of it, as ``body_hash`` covers it and the dossier holds it; the other columns repeat
-    parts of it for queries. ``reviews`` holds the canonical text of each review's revisions, a line each, as
-    ``reviews_digest`` covers them. One on the ledger has its ``challenger`` and evaluation ``number`` there,
-    and ``share``: of the ``planned`` reviews of the candidate, those that were in. An exploratory or simulated one
-    has none of these and is at the plain level.
+    ``record`` is the whole of it, as ``body_hash`` covers it and the dossier holds it; the other columns
+    repeat parts of it for queries. ``reviews`` holds the canonical text of each review's revisions, a line
+    each, as ``reviews_digest`` covers them. One on the ledger has its ``challenger`` and evaluation
+    ``number`` there, and ``share``: of the ``planned`` reviews of the candidate, those that were in. An
+    exploratory or simulated one has none of these and is at the plain level.
     """
 
     campaign_gate = models.ForeignKey(CampaignGate, on_delete=models.CASCADE, related_name="evaluations")
@@ -170,7 +172,9 @@ class GateEvaluation(BaseModel):
 
     @property
     def verdict_for_delivery(self) -> str:
-        """What continuous delivery may act on: not yet, whatever the numbers say, where nobody can sign it."""
+        """What continuous delivery may act on: not yet, whatever the numbers say, where
+        nobody can sign it.
+        """
         return self.verdict if self.may_be_signed else GateVerdict.NOT_YET.value
 
     @property
@@ -180,7 +184,7 @@ class GateEvaluation(BaseModel):
             return "Nobody but simulated reviewers has rated here, and what they say decides nothing."
         if self.is_exploratory:
             return (
-                f"This evaluation is exploratory, because {self.record['why_beside_ledger']}; it is not signed. "
-                "Test on fresh examples, with the gate applied before the first review."
+                f"This evaluation is exploratory, because {self.record['why_beside_ledger']}; it is not"
+                " signed. Test on fresh examples, with the gate applied before the first review."
             )
         return ""

@@ -35,8 +35,9 @@ def applied_gates(campaign: Campaign) -> list[CampaignGate]:
 
 
 def deciding_gate(project_id: int) -> CampaignGate | None:
-    """The gate by which the project decides, the newest that was applied to a campaign before its first review; None
-    where none did. From then on nothing is released past a gate, whatever campaign it was rated in.
+    """The gate by which the project decides, the newest that was applied to a campaign before its first
+    review; None where none did. From then on nothing is released past a gate, whatever campaign it was rated
+    in.
     """
     return (
         CampaignGate.objects.filter(campaign__project=project_id, is_exploratory=False)
@@ -118,7 +119,9 @@ def choices_of(campaign_gate: CampaignGate) -> list[ModelVersion]:
 
 
 def candidate_named(campaign_gate: CampaignGate, label: str) -> ModelVersion:
-    """The candidate of this label, or without one the only likely one. Raises InvalidError naming the choices."""
+    """The candidate of this label, or without one the only likely one. Raises InvalidError naming the
+    choices.
+    """
     choices = choices_of(campaign_gate)
     named = ", ".join(version.label for version in choices)
     if label:

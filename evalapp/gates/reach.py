@@ -1,4 +1,6 @@
-"""The conditions of a gate that its campaign cannot show, however good a candidate is: told while both can be changed."""
+"""The conditions of a gate that its campaign cannot show, however good a candidate is: told while both can be
+changed.
+"""
 
 from evalapp.campaigns.models import Campaign, CampaignState
 from evalapp.campaigns.queries import cost_of_draft
@@ -15,8 +17,9 @@ RATES = (ConditionKind.LOW_SHARE, ConditionKind.VETO)
 
 
 def out_of_reach(campaign_gate: CampaignGate) -> list[str]:
-    """A sentence for each condition that no result could meet: too few items for a rate or a floor, or fewer items or
-    reviewers than are required. One evaluation at the planned end is taken for granted, which has the most level.
+    """A sentence for each condition that no result could meet: too few items for a rate or a floor, or fewer
+    items or reviewers than are required. One evaluation at the planned end is taken for granted, which has
+    the most level.
     """
     level, items = _level(campaign_gate), _items(campaign_gate.campaign)
     reviewers = campaign_gate.campaign.reviewers.count()
@@ -44,8 +47,8 @@ def _why_no_floor(condition: Condition, criterion: Criterion | None, *, level: f
         "no number of items shows the end of the scale" if wanted is None else f"it takes {wanted:,} items"
     )
     return (
-        f"{condition.words}. Even where every score is the best there is, {items:,} items show only a mean of at least "
-        f"{as_text(best, digits=2)}; {takes}."
+        f"{condition.words}. Even where every score is the best there is, {items:,} items show only a mean of"
+        f" at least {as_text(best, digits=2)}; {takes}."
     )
 
 

@@ -45,7 +45,8 @@ class GatePlan:
 
 @transaction.atomic
 def save_gate(*, project: Project, plan: GatePlan, by: User | None, gate: Gate | None = None) -> Gate:
-    """Store a new gate, or with ``gate`` an edit: into it while it is applied to no campaign, else as the next version.
+    """Store a new gate, or with ``gate`` an edit: into it while it is applied to no campaign, else as the
+    next version.
 
     Nothing changes where it says the same already. Raises InvalidError naming every field that is wrong,
     ConflictError for a name that is taken, or an edit of a version that is not the latest.
@@ -119,10 +120,11 @@ def _require_usable(conditions: Sequence[Condition], criteria: dict[str, Criteri
 def apply_gate(
     *, campaign: Campaign, gate: Gate, by: User | None, champion: ModelVersion | None = None
 ) -> CampaignGate:
-    """Apply a gate to a campaign, which freezes it. ``champion`` None: the candidate that is the champion now.
+    """Apply a gate to a campaign, which freezes it. ``champion`` None: the candidate that is the champion
+    now.
 
-    Before the first review it is the campaign's gate, in place of one that was applied earlier; afterwards it is
-    exploratory beside it. Raises InvalidError where the campaign's rubric or candidates do not fit,
+    Before the first review it is the campaign's gate, in place of one that was applied earlier; afterwards it
+    is exploratory beside it. Raises InvalidError where the campaign's rubric or candidates do not fit,
     ConflictError where it is applied already.
     """
     if campaign.compares:
@@ -163,8 +165,8 @@ def _champion(campaign: Campaign, wanted: ModelVersion | None) -> ModelVersion:
         found = next((each for each in candidates if each.pk == wanted.pk), None)
     if found is None:
         message = (
-            "This gate compares a candidate with the champion, and the campaign has no champion among its candidates. "
-            "Choose which candidate is the champion here."
+            "This gate compares a candidate with the champion, and the campaign has no champion among its"
+            " candidates. Choose which candidate is the champion here."
             if wanted is None
             else f"{wanted.label} is not a candidate of {campaign}."
         )

@@ -106,7 +106,9 @@ def _campaign(request: MemberRequest, campaign_id: int) -> Campaign:
 @require_safe
 @project_view(Permission.VIEW_ANALYSIS)
 def campaign_gate(request: MemberRequest, campaign_id: int) -> HttpResponse:
-    """The recorded verdicts of the campaign's gates; evaluating is a request of its own, because it spends."""
+    """The recorded verdicts of the campaign's gates; evaluating is a request of its own,
+    because it spends.
+    """
     return _render(request, _campaign(request, campaign_id))
 
 

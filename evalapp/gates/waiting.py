@@ -24,12 +24,16 @@ class Waiting(NamedTuple):
 
 
 def planned_reviews(campaign_gate: CampaignGate) -> int:
-    """Of a candidate, at which most of the budget is spent: the number of the gate, else what the campaign plans."""
+    """Of a candidate, at which most of the budget is spent: the number of the gate, else what the campaign
+    plans.
+    """
     return max(campaign_gate.gate.planned_reviews or campaign_gate.campaign.assignments_total or 0, 1)
 
 
 def waiting_of(campaign_gate: CampaignGate) -> Waiting | None:
-    """None once there is a review that an evaluation would rest on, and where none will come: of a draft, or closed."""
+    """None once there is a review that an evaluation would rest on, and where none will come: of a draft, or
+    closed.
+    """
     campaign = campaign_gate.campaign
     if campaign.state not in _REVIEWING:
         return None

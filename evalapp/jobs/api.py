@@ -42,14 +42,19 @@ class JobSerializer(Shown):
     percent = serializers.IntegerField(allow_null=True)
     lacks = serializers.ListField(
         child=serializers.CharField(),
-        help_text="Of a waiting job: what keeps which machine from it, a sentence for each; another machine may take it.",
+        help_text=(
+            "Of a waiting job: what keeps which machine from it, a sentence for each; another machine may"
+            " take it."
+        ),
     )
 
     class Meta:
         model = Job
         fields = (
-            "id", "title", "queue", "priority", "state", "is_over", "stage", "progress_done", "progress_total", "percent",
-            "eta_seconds", "attempt", "lost_attempts", "error", "lacks", "result", "created_by", "created_at", "started_at",
+            "id", "title", "queue", "priority", "state", "is_over", "stage", "progress_done",
+            "progress_total", "percent",
+            "eta_seconds", "attempt", "lost_attempts", "error", "lacks", "result", "created_by", "created_at",
+            "started_at",
             "finished_at", "queued_at", "claimed_at", "device", "paused_by", "pause_requested_at",
         )  # fmt: skip
 
@@ -143,7 +148,9 @@ class JobPriority(JobView):
 
     @operation("Set a waiting job's priority", body=PriorityBody, result=JobSerializer)
     def post(self, job_id: int) -> object:
-        """It orders the project's own jobs and takes no turn from another project. 409 once the job has begun."""
+        """It orders the project's own jobs and takes no turn from another project. 409 once the job has
+        begun.
+        """
         job = self.job(job_id)
         services.set_priority(job=job, priority=self.body()["priority"], by=self.person)
         return job

@@ -1,8 +1,9 @@
-"""The sign of a job that is being carried out: a file that its worker's process locks, for as long as it lives.
+"""The sign of a job that is being carried out: a file that its worker's process locks, for as long as it
+lives.
 
-The kernel lets go of the lock however the process ends. So whoever shares the folder and the host's name knows at once
-that an attempt's worker is dead, where everyone else waits for its lease; and a worker that lives is never taken for
-dead, whatever its name and number are.
+The kernel lets go of the lock however the process ends. So whoever shares the folder and the host's name
+knows at once that an attempt's worker is dead, where everyone else waits for its lease; and a worker that
+lives is never taken for dead, whatever its name and number are.
 """
 
 import contextlib
@@ -33,7 +34,9 @@ def shown(job: Job) -> Iterator[None]:
 
 
 def give_back_those_of_dead_workers() -> None:
-    """Queue again what a dead worker of this machine was carrying out, before anything else takes its turn."""
+    """Queue again what a dead worker of this machine was carrying out, before anything else
+    takes its turn.
+    """
     here = Job.objects.filter(state__in=ACTIVE_STATES, worker__startswith=f"{socket.gethostname()}:")
     for job in here.order_by("pk"):
         if _is_dead(_sign(job)):
@@ -63,7 +66,9 @@ def _locked(sign: Path) -> int | None:
 
 
 def _is_dead(sign: Path) -> bool:
-    """Whether nobody holds the sign any more; False where there is none, as of a machine with a folder of its own."""
+    """Whether nobody holds the sign any more; False where there is none, as of a machine with a folder of its
+    own.
+    """
     try:
         lock = os.open(sign, os.O_RDWR)
     except OSError:

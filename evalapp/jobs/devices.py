@@ -1,4 +1,5 @@
-"""One run a device: each GPU of this machine, or group of them, or its CPU, is held by one model program at a time.
+"""One run a device: each GPU of this machine, or group of them, or its CPU, is held by one model program at a
+time.
 
 What holds is the kernel's lock on a file, which the program inherits: however its worker ends, the device is
 free when the program is gone, and not before.

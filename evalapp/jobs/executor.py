@@ -64,10 +64,10 @@ def run_program(
 
     Standard input is the leash; both output streams are appended to ``console``. ``on_tick`` is called
     about twice a second and once after the end; when it raises, the program is killed and the error goes
-    on. Where a device is several GPUs, a shareable program is told to start a process for each (``--processes``), and any
-    other sees the first. Raises JobCancelled, JobPaused or WorkerStopping after a stop that was asked for, LeaseLost when
-    another attempt took over, NoDeviceFree when every device here is in use and
-    the program needs one.
+    on. Where a device is several GPUs, a shareable program is told to start a process for each
+    (``--processes``), and any other sees the first. Raises JobCancelled, JobPaused or WorkerStopping after a
+    stop that was asked for, LeaseLost when another attempt took over, NoDeviceFree when every device here is
+    in use and the program needs one.
     """
     end_previous_program(work)
     if not needs_device:

@@ -1,4 +1,5 @@
-"""When each worker and the scheduler were last heard. One that stands still, frozen or stuck, is seen by its silence.
+"""When each worker and the scheduler were last heard. One that stands still, frozen or stuck, is seen by its
+silence.
 
 Kept in the broker: it is news, and nothing depends on it.
 """

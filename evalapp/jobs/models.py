@@ -37,10 +37,10 @@ class Job(BaseModel):
     worker that lost its lease. ``lost_attempts`` counts the attempts in a row that ended without an outcome
     (leases that expired, programs that were killed) and came no farther than those before them.
     ``notified_at`` is when the last message was published. Whose turn it is, is told by ``priority``,
-    ``queued_at`` (since when it waits), ``claimed_at`` (when its latest attempt began) and ``keeps_turn`` (it had
-    begun and was interrupted by nobody's wish); see evalapp/jobs/turns.py. ``paused_by`` asked for the pause.
-    ``left_by`` are the machines that lack what the job needs and left it to others: when each looked last, and what
-    it lacks, by the machine's name.
+    ``queued_at`` (since when it waits), ``claimed_at`` (when its latest attempt began) and ``keeps_turn`` (it
+    had begun and was interrupted by nobody's wish); see evalapp/jobs/turns.py. ``paused_by`` asked for the
+    pause. ``left_by`` are the machines that lack what the job needs and left it to others: when each looked
+    last, and what it lacks, by the machine's name.
     """
 
     project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="jobs")

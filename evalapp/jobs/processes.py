@@ -35,8 +35,9 @@ def process_state(process_id: int) -> ProcessState | None:
 def kill_group(leader: int, started: float, *, seconds: float, patience: float = 0.0) -> bool:
     """Kill the process group that ``leader`` began at ``started``; whether it is gone in time.
 
-    ``patience`` are the seconds in which it may first end by itself. The group is ended even when its leader is gone
-    already. A number that now belongs to a process of another start is left alone: it is somebody else's.
+    ``patience`` are the seconds in which it may first end by itself. The group is ended even when its leader
+    is gone already. A number that now belongs to a process of another start is left alone: it is somebody
+    else's.
     """
     until = time.monotonic() + patience
     # Its parent is dead, and nobody else is told when a process ends: so it is looked at.

@@ -47,7 +47,9 @@ def latest_events(job: Job, *, count: int = SHOWN_EVENTS) -> list[JobEvent]:
 
 
 def next_job(queue: str) -> Job | None:
-    """The job of the queue that starts next here; None where none waits that a worker of this machine can do."""
+    """The job of the queue that starts next here; None where none waits that a worker of this
+    machine can do.
+    """
     # A job may be of another version of the product, with tasks of its own.
     known = set(app.tasks)
     patient = Job.objects.filter(queue=queue, state__in=ACTIVE_STATES, task__in=settings.PATIENT_TASKS)

@@ -1,4 +1,6 @@
-"""A Ray cluster as its Jobs API (REST) shows it, so that neither web nor worker needs the library, or its version."""
+"""A Ray cluster as its Jobs API (REST) shows it, so that neither web nor worker needs the library, or its
+version.
+"""
 
 import hashlib
 import io
@@ -55,7 +57,9 @@ class RayJob(NamedTuple):
 
     @property
     def has_waited_too_long(self) -> bool:
-        """Whether Ray gave it up before its start: the cluster had no room for RAY_JOB_START_TIMEOUT_SECONDS."""
+        """Whether Ray gave it up before its start: the cluster had no room for
+        RAY_JOB_START_TIMEOUT_SECONDS.
+        """
         return self.error_type == "JOB_SUPERVISOR_ACTOR_START_TIMEOUT"
 
 
@@ -96,10 +100,10 @@ class RayCluster:
         while not self._is_taken(job):
             if time.monotonic() > deadline:
                 raise ClusterError(
-                    f"The Ray cluster at {self._url} answers, but its head has no job agent, so it takes no jobs. "
-                    "Most often another Ray on that machine has the agent's port (52365): end it, or start the head with "
-                    "--dashboard-agent-listen-port=PORT; dashboard_agent.log of the head says more. Then start the run "
-                    "again."
+                    f"The Ray cluster at {self._url} answers, but its head has no job agent, so it takes no"
+                    " jobs. Most often another Ray on that machine has the agent's port (52365): end it, or"
+                    " start the head with --dashboard-agent-listen-port=PORT; dashboard_agent.log of the"
+                    " head says more. Then start the run again."
                 )
             rest(_AGENT_POLL_SECONDS)
             if self.job(name) is not None:
@@ -148,8 +152,8 @@ class RayCluster:
             answer = self._http.request(method, f"{self._url}{path}", body=body, timeout=timeout)
         except urllib3.exceptions.HTTPError as error:
             raise ClusterError(
-                f"The Ray cluster at {self._url} does not answer ({type(error).__name__}). Start it, open its port "
-                "to this machine, or correct RAY_ADDRESS; then start the run again."
+                f"The Ray cluster at {self._url} does not answer ({type(error).__name__}). Start it, open its"
+                " port to this machine, or correct RAY_ADDRESS; then start the run again."
             ) from error
         if answer.status not in allowed:
             raise self._refused(method, path, answer)

@@ -35,8 +35,9 @@ def run_on_cluster(
 ) -> int:
     """Run ``command`` on the cluster to its end and return its exit status, as ``executor.run_program`` does.
 
-    A job that finds no room is submitted again for as long as it takes. What a job that failed has said is appended
-    to ``console``. Raises ClusterError when the job cannot be submitted, AttemptLost when it breaks off.
+    A job that finds no room is submitted again for as long as it takes. What a job that failed has said is
+    appended to ``console``. Raises ClusterError when the job cannot be submitted, AttemptLost when it breaks
+    off.
     """
     cluster = RayCluster(_ray().url)
     while True:
@@ -131,7 +132,10 @@ def _status(work: Work, cluster: RayCluster, job: RayJob, console: Path) -> int:
     if status != 0:
         work.raise_if_cancelled()
         if job.status == "FAILED" and job.exit_code is None:
-            message = f"The Ray cluster broke off the job {job.name}: {' '.join(job.message.split())[:_SHOWN].rstrip('.')}"
+            message = (
+                f"The Ray cluster broke off the job {job.name}:"
+                f" {' '.join(job.message.split())[:_SHOWN].rstrip('.')}"
+            )
             raise AttemptLost(message)
         said = "\n".join(text for text in (cluster.log(job.name), job.message) if text)
         with console.open("a", encoding="utf-8") as file:

@@ -22,8 +22,9 @@ class JobScheduler(Scheduler):
     """Celery's scheduler, in whose own process the duties are done.
 
     As a message a duty would wait in the queue behind the very jobs whose loss it finds, and be lost with
-    the broker. One that fails is logged and done again in its turn. When each was last due is kept in the file
-    ``schedule_filename``, for what is due once a night; where it cannot be written the scheduler goes on without.
+    the broker. One that fails is logged and done again in its turn. When each was last due is kept in the
+    file ``schedule_filename``, for what is due once a night; where it cannot be written the scheduler goes on
+    without.
     """
 
     def __init__(self, *args: Any, schedule_filename: str, **kwargs: Any) -> None:

@@ -97,7 +97,10 @@ def retry_job(*, job: Job, by: User | None) -> None:
     )
     job.refresh_from_db()
     if not queued:
-        message = f"This job is {job.get_state_display().lower()}; only one that failed or was cancelled is tried again."
+        message = (
+            f"This job is {job.get_state_display().lower()}; only one that failed or was cancelled is tried"
+            " again."
+        )
         raise ConflictError(message)
     _log(job, "Queued again; it goes on from its last checkpoint, where there is one.")
     record("job.retried", by=by, obj=job, project=job.project)
@@ -149,7 +152,9 @@ def resume_job(*, job: Job, by: User | None) -> None:
 
 @transaction.atomic
 def set_priority(*, job: Job, priority: Priority, by: User | None) -> None:
-    """Give a waiting job another place among its project's own; raises ConflictError once it has begun or is over."""
+    """Give a waiting job another place among its project's own; raises ConflictError once it has begun or is
+    over.
+    """
     before = job.get_priority_display().lower()
     if not Job.objects.filter(pk=job.pk, state__in=WAITING_STATES).update(priority=priority):
         job.refresh_from_db()
@@ -218,7 +223,8 @@ def put_back(
 ) -> None:
     """End an attempt that saved its work without an outcome: queued again, paused or cancelled, as was asked.
 
-    ``why`` is half a sentence for the log, and ``then`` its other half where the job is queued again. It counts as no loss. Call it in a transaction, with the lease in hand.
+    ``why`` is half a sentence for the log, and ``then`` its other half where the job is queued again. It
+    counts as no loss. Call it in a transaction, with the lease in hand.
     """
     mine = Job.objects.filter(pk=job.pk, attempt=job.attempt, state__in=ACTIVE_STATES)
     ended: dict[str, Any] = {"lease_expires_at": None, "process_id": None, "process_started": None}
@@ -231,10 +237,11 @@ def put_back(
 
 
 def leave_to_others(job: Job, *, why: str) -> None:
-    """End an attempt on a machine that lacks what the job needs: queued again, and passed over here for a while.
+    """End an attempt on a machine that lacks what the job needs: queued again, and passed over here for a
+    while.
 
-    ``why`` is the sentence for the page and, when it is news, the log. Call it in a transaction, with the lease in
-    hand.
+    ``why`` is the sentence for the page and, when it is news, the log. Call it in a transaction, with the
+    lease in hand.
     """
     host = socket.gethostname()
     is_news = job.left_by.get(host, {}).get("why") != why
@@ -244,7 +251,8 @@ def leave_to_others(job: Job, *, why: str) -> None:
     if not mine.update(**waiting, left_by=left_by, lease_expires_at=None):
         put_back(job, why=why.rstrip("."))
         return
-    # This worker is still busy with the job, so the message is another's: one that is idle need not wait for the scheduler.
+    # This worker is still busy with the job, so the message is another's: one that is idle need not wait for
+    # the scheduler.
     notify_on_commit(job.queue)
     if is_news:
         _log(job, f"{why} It waits for a worker that has it.", level="warning")

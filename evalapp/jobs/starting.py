@@ -13,8 +13,8 @@ _MOST_TRIES = 100
 def start_next_of(queue: str) -> None:
     """Carry out the queue's next job, and notify for those that wait behind it.
 
-    Does nothing where none waits, or where every device of this machine is in use. What a worker of this machine was
-    at when it was killed goes on first, and does not wait for its lease to run out.
+    Does nothing where none waits, or where every device of this machine is in use. What a worker of this
+    machine was at when it was killed goes on first, and does not wait for its lease to run out.
     """
     attempts.give_back_those_of_dead_workers()
     for _ in range(_MOST_TRIES):

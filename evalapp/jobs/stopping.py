@@ -34,7 +34,8 @@ def _tell_the_pool(**_: Any) -> None:
 
 @worker_init.connect
 def _outlive_no_supervisor(**_: Any) -> None:
-    # Celery's end can wait for ever for a broker that went with the supervisor, and nobody is left to kill it.
+    # Celery's end can wait for ever for a broker that went with the supervisor, and nobody is left to kill
+    # it.
     supervisor = os.environ.get(SUPERVISOR_VARIABLE, "")
     if supervisor.isdecimal() and os.getpgrp() == os.getpid():
         threading.Thread(target=_end_with, args=(int(supervisor),), daemon=True).start()

@@ -21,7 +21,9 @@ class Waiting(NamedTuple):
     queued_at: datetime
     keeps_turn: bool
     left_by: Mapping[str, Mapping[str, str]] = {}
-    """The machines that lack what it needs; it has no place in the order of those that any machine could start."""
+    """The machines that lack what it needs; it has no place in the order of those that any machine could
+    start.
+    """
 
 
 @dataclass(frozen=True)
@@ -40,10 +42,11 @@ def next_of(waiting: Iterable[Waiting], standing: Standing) -> Waiting | None:
 def in_turn(
     waiting: Iterable[Waiting], standing: Standing, *, ending: Iterable[int], most: int
 ) -> list[Waiting]:
-    """The next ``most`` jobs in the order in which they would start if nothing more came and none was changed.
+    """The next ``most`` jobs in the order in which they would start if nothing more came and none was
+    changed.
 
-    ``ending`` are the projects of the jobs that go on, in the order in which they are thought to end. Each end
-    lets the next job start.
+    ``ending`` are the projects of the jobs that go on, in the order in which they are thought to end. Each
+    end lets the next job start.
     """
     left, order = list(waiting), list[Waiting]()
     running, served_at = Counter(standing.running), dict(standing.served_at)

@@ -44,8 +44,8 @@ DATABASE_FULL = (
     "disk that holds it, then start this again."
 )
 NO_ROOM_FOR_FILES = (
-    "The disk of EVALAPP_HOME is full. Nothing half-done was kept: ask the administrator to make room on it, then "
-    "start this again."
+    "The disk of EVALAPP_HOME is full. Nothing half-done was kept: ask the administrator to make room on it,"
+    " then start this again."
 )
 logger = logging.getLogger(__name__)
 
@@ -209,8 +209,8 @@ def carry_out(job_id: int, attempt_work: Callable[[Work], dict[str, Any] | None]
     """Do a job, if it is queued: a doubled message, or one for a cancelled job, does nothing.
 
     Whatever ``attempt_work`` does, the row ends in the state that tells it: succeeded with the returned
-    result, failed with a ProblemError's message or a plain sentence, cancelled, or queued again; a NotHereError leaves it
-    to other machines.
+    result, failed with a ProblemError's message or a plain sentence, cancelled, or queued again; a
+    NotHereError leaves it to other machines.
     """
     job = claim(job_id, task=task)
     if job is None:
@@ -309,7 +309,8 @@ def _nothing(job: Job, report: Report) -> None:
 
 
 def _write_ending(job: Job, report: Report, ending: Ending) -> None:
-    """Write how the attempt ended: without its last report where the database refuses that, else as a failure.
+    """Write how the attempt ended: without its last report where the database refuses that, else as a
+    failure.
 
     An attempt without an ending would be repeated, and its silence blamed on its worker.
     """

@@ -23,8 +23,9 @@ JUDGE = "judge"
 
 
 class JudgedCandidate(NamedTuple):
-    """Means over the outputs that both people and the judge gave a level, on the criterion's own scale; ``gap``
-    is the judge's less the people's. Intervals over outputs, for this panel and this judge; n counts outputs.
+    """Means over the outputs that both people and the judge gave a level, on the criterion's own scale;
+    ``gap`` is the judge's less the people's. Intervals over outputs, for this panel and this judge; n counts
+    outputs.
     """
 
     candidate: CampaignCandidate
@@ -36,10 +37,10 @@ class JudgedCandidate(NamedTuple):
 
 @dataclass(frozen=True)
 class JudgeAgreement:
-    """``alpha`` and ``kappa``: the judge with a person; ``people_alpha`` and ``people_kappa``: two people with each
-    other, which is as far as they agree themselves; the gaps are the judge's less the people's. All six are of the
-    outputs that the judge and at least two people answered, and of every person's answer there.
-    ``correlation``: the judge with the mean of people, and ``ceiling`` what could be expected of any.
+    """``alpha`` and ``kappa``: the judge with a person; ``people_alpha`` and ``people_kappa``: two people
+    with each other, which is as far as they agree themselves; the gaps are the judge's less the people's. All
+    six are of the outputs that the judge and at least two people answered, and of every person's answer
+    there. ``correlation``: the judge with the mean of people, and ``ceiling`` what could be expected of any.
     Without levels in order only the alphas are told. ``candidates`` is empty where nobody has rated.
     """
 
@@ -81,8 +82,8 @@ class JudgeAgreement:
             return "Nothing shows that the judge agrees with people beyond chance."
         if gap.low > 0:
             return (
-                "The judge agrees with a person more than two people agree with each other, who differ a lot: it is "
-                "steadier than one of them, which does not make it right."
+                "The judge agrees with a person more than two people agree with each other, who differ a lot:"
+                " it is steadier than one of them, which does not make it right."
             )
         return "The judge agrees with a person about as two people do, as far as these outputs show."
 

@@ -72,8 +72,8 @@ class JudgedCandidateSerializer(serializers.Serializer[Any]):
 
 
 class JudgeAgreementSerializer(serializers.Serializer[Any]):
-    """``alpha`` and ``kappa``: the judge with a person; beside them two people with each other, and the judge's less
-    the people's. All are of the outputs that the judge and at least two people answered.
+    """``alpha`` and ``kappa``: the judge with a person; beside them two people with each other, and the
+    judge's less the people's. All are of the outputs that the judge and at least two people answered.
     """
 
     outputs = serializers.IntegerField()

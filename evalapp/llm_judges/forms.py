@@ -42,8 +42,10 @@ class JudgeForm(forms.Form):
         strip=False,
         max_length=LONGEST_PROMPT + 2_000,
         widget=forms.Textarea(attrs={"rows": 8}),
-        help_text="Leave empty for the criterion’s own words and levels. {prompt}, {context}, {reference} and "
-        "{answer} stand for the texts.",
+        help_text=(
+            "Leave empty for the criterion’s own words and levels. {prompt}, {context}, {reference} and "
+            "{answer} stand for the texts."
+        ),
     )
 
     def __init__(self, *args: Any, project: Project, **options: Any) -> None:

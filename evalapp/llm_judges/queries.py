@@ -22,7 +22,9 @@ def askable_criteria(project: Project) -> QuerySet[Criterion]:
 
 
 def campaigns_of(judge: LLMJudge) -> QuerySet[Campaign]:
-    """Those that were opened with the judge's rubric version and rate outputs one by one, the latest first."""
+    """Those that were opened with the judge's rubric version and rate outputs one by one,
+    the latest first.
+    """
     return (
         judge.project.campaigns.filter(rubric_version=judge.criterion.version_id, method=Method.POINTWISE)
         .exclude(state=CampaignState.DRAFT)

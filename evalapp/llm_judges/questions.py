@@ -49,7 +49,10 @@ def default_prompt(criterion: Criterion) -> str:
         "Answer to be judged:",
         "{answer}",
         "",
-        'Reply with one JSON object and nothing else: {"score": LEVEL}, where LEVEL is one of the levels above.',
+        (
+            'Reply with one JSON object and nothing else: {"score": LEVEL}, where LEVEL is one of the levels'
+            " above."
+        ),
     ]
     return "\n".join(lines)
 

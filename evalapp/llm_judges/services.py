@@ -139,7 +139,8 @@ def start_judging(*, judge: LLMJudge, campaign: Campaign, by: User | None) -> Jo
     """Ask about every output of a campaign that it has not answered about yet.
 
     One that waits or runs for this campaign is returned instead. Raises InvalidError for a campaign of
-    another rubric version or one that compares answers, ConflictError while it is asked about another campaign.
+    another rubric version or one that compares answers, ConflictError while it is asked about another
+    campaign.
     """
     if not campaigns_of(judge).filter(pk=campaign.pk).exists():
         raise _refused(

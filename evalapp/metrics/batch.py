@@ -67,8 +67,8 @@ class Tally:
 class Scorer:
     """Scores outputs with a chosen set of metrics, named as in METRICS.
 
-    Raises ValueError for an unknown name, naming the known ones. ``tokenizer`` and ``stemmer`` concern ROUGE; a
-    tokenizer other than "english" turns the stemmer off.
+    Raises ValueError for an unknown name, naming the known ones. ``tokenizer`` and ``stemmer`` concern ROUGE;
+    a tokenizer other than "english" turns the stemmer off.
     """
 
     def __init__(

@@ -44,7 +44,9 @@ class MetricDescription:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
-    """How a pass computes. ``stemmer`` (Porter) and ``tokenizer`` concern ROUGE, ``remove_articles`` answers."""
+    """How a pass computes. ``stemmer`` (Porter) and ``tokenizer`` concern ROUGE,
+    ``remove_articles`` answers.
+    """
 
     stemmer: bool = True
     tokenizer: Tokenizer = "english"
@@ -74,7 +76,8 @@ class Engine(ABC):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Metric(MetricDescription):
-    """An automatic metric. Declare it in a module of `evalapp.metrics.automatic`, in a list called ``METRICS``.
+    """An automatic metric. Declare it in a module of `evalapp.metrics.automatic`, in a list called
+    ``METRICS``.
 
     ``order``: where it stands among the others in tables and files, lowest first.
     ``is_scored``: whether a scoring run computes it for every output.

@@ -1,4 +1,6 @@
-"""Every automatic metric, found where it is declared: add one by adding its module to `evalapp.metrics.automatic`."""
+"""Every automatic metric, found where it is declared: add one by adding its module to
+`evalapp.metrics.automatic`.
+"""
 
 from collections.abc import Iterator, Mapping
 from importlib import import_module

@@ -350,7 +350,8 @@ def _same_number(output: str, value: str) -> Iterator[Span]:
 class NoUnsupportedNumbers(Rule):
     """Passes when every number and date of the output occurs in the context, prompt or fields.
 
-    Not checked when the example has no context: a question holds few of the numbers that its right answer has.
+    Not checked when the example has no context: a question holds few of the numbers that its right answer
+    has.
     """
 
     kind: ClassVar[str] = "no_unsupported_numbers"

@@ -1,4 +1,6 @@
-"""What an evaluated week says: alerts, sent once each by webhook and by e-mail, and the proposal to train again."""
+"""What an evaluated week says: alerts, sent once each by webhook and by e-mail, and the proposal to train
+again.
+"""
 
 import logging
 import smtplib
@@ -136,8 +138,8 @@ def _propose(alert: Alert) -> None:
 def send_due_mail() -> int:
     """Send what waits, by one worker at a time; how many went.
 
-    One whose server cannot be reached waits for the next turn, five times at most. So does one whose worker died
-    while it sent: it may arrive twice, and is never lost without a word.
+    One whose server cannot be reached waits for the next turn, five times at most. So does one whose worker
+    died while it sent: it may arrive twice, and is never lost without a word.
     """
     going = Alert.objects.filter(mail_state__in=_GOING).select_related("stream__project", "weekly_sample")
     return sum(_claim(alert) and _send_once(alert) for alert in going.order_by("pk")[:100])
@@ -147,8 +149,8 @@ def send_due_mail() -> int:
 def _claim(alert: Alert) -> bool:
     """Count an attempt, unless another worker is at it or has been since the alert was read.
 
-    The lock is that of a transaction, which ends with a worker that is killed. A time limit instead of it would send
-    slow mail twice.
+    The lock is that of a transaction, which ends with a worker that is killed. A time limit instead of it
+    would send slow mail twice.
     """
     if not _locked(alert, "SELECT pg_try_advisory_xact_lock(%s, %s)"):
         return False

@@ -49,8 +49,10 @@ class StreamSerializer(Shown):
     class Meta:
         model = Stream
         fields = (
-            "id", "name", "description", "rubric_version", "dataset", "candidate", "outputs_per_week", "overlap",
-            "stratify_by", "seed", "error_criterion", "thresholds", "baseline_weeks", "next_sample_at", "paused_at",
+            "id", "name", "description", "rubric_version", "dataset", "candidate", "outputs_per_week",
+            "overlap",
+            "stratify_by", "seed", "error_criterion", "thresholds", "baseline_weeks", "next_sample_at",
+            "paused_at",
             "ended_at", "events", "created_by", "created_at",
         )  # fmt: skip
 
@@ -79,8 +81,10 @@ class ProductionEventsBody(Body):
         child=Fields(),
         min_length=1,
         max_length=MOST_ROWS_IN_A_REQUEST,
-        help_text="Objects with “id”, “prompt” (or “messages”) and “output”; “context”, “model_version”, “at” and "
-        "fields of your own, by which a sample can be stratified.",
+        help_text=(
+            "Objects with “id”, “prompt” (or “messages”) and “output”; “context”, “model_version”, “at” and "
+            "fields of your own, by which a sample can be stratified."
+        ),
     )
 
 
@@ -88,7 +92,10 @@ class ImportedSerializer(serializers.Serializer[Any]):
     stored = serializers.IntegerField(help_text="New.")
     known = serializers.IntegerField(help_text="Here already, just the same.")
     not_reviewed = serializers.IntegerField(
-        help_text="Of those stored: lie before the first week or in a week that is sampled already, and will not be reviewed."
+        help_text=(
+            "Of those stored: lie before the first week or in a week that is sampled already, and will not be"
+            " reviewed."
+        )
     )
 
 
@@ -98,7 +105,8 @@ class WeekSerializer(Shown):
     class Meta:
         model = WeeklySample
         fields = (
-            "number", "begins_at", "ends_at", "state", "population", "size", "note", "campaign", "evaluated_at",
+            "number", "begins_at", "ends_at", "state", "population", "size", "note", "campaign",
+            "evaluated_at",
         )  # fmt: skip
 
 
@@ -109,8 +117,8 @@ class WeeklyMetricQuery(Paging):
 
 
 class WeeklyMetricSerializer(Shown):
-    """A criterion's metric of one evaluated week; ``value`` null where ``reason`` says why. ``is_enough``: from 30
-    reviews on.
+    """A criterion's metric of one evaluated week; ``value`` null where ``reason`` says why. ``is_enough``:
+    from 30 reviews on.
     """
 
     week = serializers.IntegerField(source="weekly_sample.number")
@@ -120,7 +128,8 @@ class WeeklyMetricSerializer(Shown):
     class Meta:
         model = WeeklyMetric
         fields = (
-            "week", "ends_at", "criterion_key", "criterion_name", "is_rate", "lower_is_better", "value", "low", "high", "error",
+            "week", "ends_at", "criterion_key", "criterion_name", "is_rate", "lower_is_better", "value",
+            "low", "high", "error",
             "reviews", "items", "is_enough", "reason", "note", "signature",
         )  # fmt: skip
 
@@ -135,13 +144,16 @@ class AlertSerializer(Shown):
     class Meta:
         model = Alert
         fields = (
-            "id", "week", "criterion_key", "criterion_name", "cause", "value", "limit", "message", "mail_state", "mail_note",
+            "id", "week", "criterion_key", "criterion_name", "cause", "value", "limit", "message",
+            "mail_state", "mail_note",
             "acknowledged_at", "acknowledged_by", "created_at",
         )  # fmt: skip
 
 
 class ProposalSerializer(Shown):
-    """``weeks``: the weeks in which the version's training rows were reviewed, [{"week", "rows"}]; once accepted."""
+    """``weeks``: the weeks in which the version's training rows were reviewed, [{"week", "rows"}]; once
+    accepted.
+    """
 
     alert = serializers.IntegerField(source="alert_id")
     dataset_version = serializers.IntegerField(source="dataset_version_id", allow_null=True)
@@ -210,8 +222,8 @@ class StreamEnd(StreamView):
 
     @operation("End a stream", result=StreamSerializer)
     def post(self, stream_id: int) -> object:
-        """No more weeks are sampled and no events taken in; what is in review goes on, and everything is kept. There
-        is no way back.
+        """No more weeks are sampled and no events taken in; what is in review goes on, and everything is
+        kept. There is no way back.
         """
         stream = self.stream(stream_id)
         self.body()

@@ -89,7 +89,8 @@ def _without_chart(metric: WeeklyMetric) -> str:
 def _cells(followed: Followed, row: dict[str, Any]) -> list[Any]:
     figure = partial(_figure, followed)
     return [
-        row["week"], row["ended"], figure(row["value"]), row["interval"], row["reviews"], figure(row["smoothed"]),
+        row["week"], row["ended"], figure(row["value"]), row["interval"], row["reviews"],
+        figure(row["smoothed"]),
         figure(row["limit"]), row["state"],
     ]  # fmt: skip
 

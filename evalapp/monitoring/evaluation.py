@@ -68,7 +68,9 @@ def evaluate(week: WeeklySample) -> bool:
 
 
 def metrics_of(week: WeeklySample) -> list[WeeklyMetric]:
-    """The week's metrics, not stored: the mean of each scale, and the material-error rate where one is asked."""
+    """The week's metrics, not stored: the mean of each scale, and the material-error rate
+    where one is asked.
+    """
     assert week.campaign is not None
     scores = load_scores(week.campaign)
     weights = _weights(week)

@@ -24,8 +24,8 @@ class Feedback(NamedTuple):
 
 
 def feedback_for(proposal: RetrainProposal) -> list[Feedback]:
-    """What the proposal can be accepted for, newest first: versions that exports of its stream's weeks made, with
-    rows of the week that alerted or of a later one, and none from anywhere else.
+    """What the proposal can be accepted for, newest first: versions that exports of its stream's weeks made,
+    with rows of the week that alerted or of a later one, and none from anywhere else.
     """
     stream, alerted = proposal.stream, proposal.alert.weekly_sample.number
     weeks = dict(

@@ -11,10 +11,10 @@ NOT_ENOUGH = "not enough data"
 
 
 class Followed(NamedTuple):
-    """A criterion's weeks, in order. ``smoothed``: the exponentially weighted mean of the weeks with at least 30
-    reviews (None before the first), which stays where it was in the others; from the first week that ``chart``
-    tests it is the average that is compared with its limit, which starts from the baseline. ``chart``: None where
-    ``reason`` says why none can be made.
+    """A criterion's weeks, in order. ``smoothed``: the exponentially weighted mean of the weeks with at least
+    30 reviews (None before the first), which stays where it was in the others; from the first week that
+    ``chart`` tests it is the average that is compared with its limit, which starts from the baseline.
+    ``chart``: None where ``reason`` says why none can be made.
     """
 
     metrics: list[WeeklyMetric]
@@ -48,7 +48,9 @@ class Followed(NamedTuple):
 
     @property
     def is_week_past(self) -> bool:
-        """A week as bad as that need not wait until the smoothed value, which goes a fifth of the way, follows."""
+        """A week as bad as that need not wait until the smoothed value, which goes a fifth of the way,
+        follows.
+        """
         return self._is_past(self.last.low if self.last.more_is_worse else self.last.high)
 
     def _is_past(self, value: float | None) -> bool:
@@ -62,7 +64,9 @@ class Followed(NamedTuple):
 
     @property
     def state(self) -> str:
-        """Of the last week: not enough data, threshold, drift, baseline or steady; steady only where tested."""
+        """Of the last week: not enough data, threshold, drift, baseline or steady; steady
+        only where tested.
+        """
         if not self.is_enough:
             return NOT_ENOUGH
         if self.is_past_threshold:
@@ -108,8 +112,8 @@ def _smoothed(metrics: Sequence[WeeklyMetric], chart: ControlChart | None) -> li
 
 
 def _deviation(metrics: Sequence[WeeklyMetric], baseline_weeks: int) -> float | None:
-    """Standard deviation of one review, such that it gives back the weeks' own errors: these hold what outputs
-    with several reviews and unequal weights cost. None where no week varies.
+    """Standard deviation of one review, such that it gives back the weeks' own errors: these hold what
+    outputs with several reviews and unequal weights cost. None where no week varies.
 
     From the baseline's weeks, and on to the first that varies: weeks that are tested must not widen their own
     limit, nor move that of weeks before them.

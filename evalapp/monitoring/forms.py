@@ -27,7 +27,9 @@ def next_monday(now: dt.datetime) -> dt.datetime:
 
 
 class StreamForm(forms.Form):
-    """The plan of a stream over one rubric version's criteria; a threshold that is left empty alerts of nothing."""
+    """The plan of a stream over one rubric version's criteria; a threshold that is left empty alerts of
+    nothing.
+    """
 
     name = forms.CharField(max_length=LONGEST_STREAM_NAME)
     description = forms.CharField(required=False, max_length=2_000, widget=forms.Textarea(attrs={"rows": 2}))
@@ -36,13 +38,18 @@ class StreamForm(forms.Form):
         max_value=MOST_PER_WEEK,
         initial=50,
         label="Outputs per week",
-        help_text="A random sample of the week's events. Fewer than 30 reviews a week are not enough for an alert.",
+        help_text=(
+            "A random sample of the week's events. Fewer than 30 reviews a week are not enough for an alert."
+        ),
     )
     stratify_by = forms.CharField(
         required=False,
         max_length=100,
         label="Stratify by",
-        help_text="A field of the events, such as topic: each of its values gives at least one output. Empty: a simple random sample.",
+        help_text=(
+            "A field of the events, such as topic: each of its values gives at least one output. Empty: a"
+            " simple random sample."
+        ),
     )
     reviewers = RowsField(
         User.objects.none(),
@@ -54,8 +61,10 @@ class StreamForm(forms.Form):
         widget=forms.DateTimeInput(attrs={"type": "datetime-local"}, format=LOCAL_TIME),
         input_formats=[LOCAL_TIME],
         label="End of the first week",
-        help_text="UTC. The seven days before are sampled then, and every seven days after that. Where the time has "
-        "passed, the weeks since then are sampled at once.",
+        help_text=(
+            "UTC. The seven days before are sampled then, and every seven days after that. Where the time has"
+            " passed, the weeks since then are sampled at once."
+        ),
     )
     error_criterion = forms.ChoiceField(
         required=False,
@@ -146,7 +155,8 @@ def _threshold(criterion: Criterion) -> forms.FloatField:
 
 def _initial(stream: Stream) -> dict[str, Any]:
     own = (
-        "name", "description", "outputs_per_week", "stratify_by", "overlap", "next_sample_at", "error_criterion",
+        "name", "description", "outputs_per_week", "stratify_by", "overlap", "next_sample_at",
+        "error_criterion",
         "baseline_weeks",
     )  # fmt: skip
     found: dict[str, Any] = {name: getattr(stream, name) for name in own}

@@ -53,8 +53,8 @@ class EventsError(InvalidError):
 
 
 class Imported(NamedTuple):
-    """``stored`` are new; ``known`` were here already, just the same. Of those stored ``not_reviewed`` lie in no week
-    that is still to be sampled.
+    """``stored`` are new; ``known`` were here already, just the same. Of those stored ``not_reviewed`` lie in
+    no week that is still to be sampled.
     """
 
     stored: int
@@ -64,15 +64,18 @@ class Imported(NamedTuple):
     @property
     def message(self) -> str:
         def counted(count: int, verb: str) -> str:
-            return f"{count:,} event{'' if count == 1 else 's'} {verb if count == 1 else verb.replace('is', 'are')}"
+            return (
+                f"{count:,} event{'' if count == 1 else 's'}"
+                f" {verb if count == 1 else verb.replace('is', 'are')}"
+            )
 
         told = [f"{counted(self.stored, 'is')} stored."]
         if self.known:
             told.append(f"{self.known:,} {'was' if self.known == 1 else 'were'} here already.")
         if self.not_reviewed:
             told.append(
-                f"{self.not_reviewed:,} of them {'lies' if self.not_reviewed == 1 else 'lie'} before the first week or "
-                "in a week that is sampled already, and will not be reviewed."
+                f"{self.not_reviewed:,} of them {'lies' if self.not_reviewed == 1 else 'lie'} before the"
+                " first week or in a week that is sampled already, and will not be reviewed."
             )
         return " ".join(told)
 
@@ -157,8 +160,8 @@ def _new(
         chunk = stream.events.filter(external_id__in=ids[start : start + _BATCH])
         here |= dict(chunk.values_list("external_id", "content_hash"))
     problems += [
-        f"Row {places[external_id]}, id: “{external_id}” is here already with another content. What was imported "
-        "stays as it is; give the changed event an id of its own."
+        f"Row {places[external_id]}, id: “{external_id}” is here already with another content. What was"
+        " imported stays as it is; give the changed event an id of its own."
         for external_id, content_hash in here.items()
         if found[external_id].content_hash != content_hash
     ]

@@ -17,12 +17,13 @@ WEEK = dt.timedelta(days=7)
 class Stream(BaseModel):
     """Answers of a system in production, of which people review some every week.
 
-    ``next_sample_at`` ends the running week: then ``outputs_per_week`` of its outputs are sampled by ``seed``, in
-    proportion by ``stratify_by`` where there is one, and go to the people of ``reviewers``, ``overlap`` to each.
-    ``thresholds``: criterion's key → the mean (the rate, for ``error_criterion``) past which it alerts. ``error_criterion`` is the key of the question that
-    finds material errors; empty: none. ``dataset`` and ``candidate`` hold what was sampled, so that it is reviewed,
-    exported and walked through like any other. ``site``: scheme and host as the manager sees it, for links.
-    One that has ended is paused for good.
+    ``next_sample_at`` ends the running week: then ``outputs_per_week`` of its outputs are sampled by
+    ``seed``, in proportion by ``stratify_by`` where there is one, and go to the people of ``reviewers``,
+    ``overlap`` to each. ``thresholds``: criterion's key → the mean (the rate, for ``error_criterion``) past
+    which it alerts. ``error_criterion`` is the key of the question that finds material errors; empty: none.
+    ``dataset`` and ``candidate`` hold what was sampled, so that it is reviewed, exported and walked through
+    like any other. ``site``: scheme and host as the manager sees it, for links. One that has ended is paused
+    for good.
     """
 
     project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="streams")
@@ -82,10 +83,12 @@ class StreamReviewer(models.Model):
 
 
 class ProductionEvent(BaseModel):
-    """An answer that users got. ``external_id`` is what its own system calls it: imported twice, it is there once.
+    """An answer that users got. ``external_id`` is what its own system calls it: imported twice, it is there
+    once.
 
-    ``messages`` as in Example. ``model_version`` is what production calls the model. ``strata``: fields by which
-    a sample can be stratified. ``content_hash`` tells a repetition from another answer under the same id.
+    ``messages`` as in Example. ``model_version`` is what production calls the model. ``strata``: fields by
+    which a sample can be stratified. ``content_hash`` tells a repetition from another answer under the same
+    id.
     """
 
     stream = models.ForeignKey(Stream, on_delete=models.CASCADE, related_name="events")
@@ -172,7 +175,9 @@ class WeeklySample(BaseModel):
 
 
 class SampledOutput(BaseModel):
-    """An output that a weekly sample holds, with how likely that was; its weight in the week is one over it."""
+    """An output that a weekly sample holds, with how likely that was; its weight in the week
+    is one over it.
+    """
 
     weekly_sample = models.ForeignKey(WeeklySample, on_delete=models.CASCADE, related_name="samples")
     production_event = models.OneToOneField(ProductionEvent, on_delete=models.PROTECT, related_name="sample")
@@ -250,10 +255,11 @@ class MailState(models.TextChoices):
 
 
 class Alert(BaseModel):
-    """A criterion that turned to the worse in a week. While it waits for somebody, no other of its kind is raised.
+    """A criterion that turned to the worse in a week. While it waits for somebody, no other of its kind is
+    raised.
 
-    ``value`` is the smoothed mean or rate, ``limit`` what it went past. ``mail_state``: what became of the e-mail
-    to those who decide; ``mail_note`` to how many, or why not.
+    ``value`` is the smoothed mean or rate, ``limit`` what it went past. ``mail_state``: what became of the
+    e-mail to those who decide; ``mail_note`` to how many, or why not.
     """
 
     stream = models.ForeignKey(Stream, on_delete=models.CASCADE, related_name="alerts")
@@ -304,8 +310,8 @@ class ProposalState(models.TextChoices):
 class RetrainProposal(BaseModel):
     """What an alert proposes: to train again on what reviewers said. A person accepts it, or says why not.
 
-    ``dataset_version``: the feedback it was accepted for; ``weeks``: [{"week": number, "rows": int}], the weeks of the
-    stream in which its training rows were reviewed. A stream has one to decide at a time.
+    ``dataset_version``: the feedback it was accepted for; ``weeks``: [{"week": number, "rows": int}], the
+    weeks of the stream in which its training rows were reviewed. A stream has one to decide at a time.
     """
 
     stream = models.ForeignKey(Stream, on_delete=models.CASCADE, related_name="proposals")

@@ -52,7 +52,9 @@ def proposals_of(stream: Stream) -> QuerySet[RetrainProposal]:
 
 
 def followed_criteria(stream: Stream, *, up_to: WeeklySample | None = None) -> list[Followed]:
-    """Every criterion that the latest evaluated week (up to one, where it is given) has a metric of, with its series."""
+    """Every criterion that the latest evaluated week (up to one, where it is given) has a metric of, with its
+    series.
+    """
     metrics = WeeklyMetric.objects.filter(
         weekly_sample__stream=stream, weekly_sample__state=WeeklySampleState.EVALUATED
     ).select_related("weekly_sample")

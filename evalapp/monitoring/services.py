@@ -35,7 +35,9 @@ from evalapp.rubrics.models import RubricVersion
 LONGEST_STREAM_NAME = 80
 MOST_PER_WEEK = 1_000
 FARTHEST = 26 * WEEK
-"""How far from now a week that is sampled may end: production that has run for a while can be looked back on."""
+"""How far from now a week that is sampled may end: production that has run for a while can be
+looked back on.
+"""
 _SEED_BITS = 31
 ENDED_BEFORE = "The stream was ended before this week was sampled."
 BASELINE_WEEKS = range(8, 53)
@@ -67,8 +69,8 @@ class StreamPlan:
 def create_stream(*, project: Project, plan: StreamPlan, site: str, by: User | None) -> Stream:
     """A stream with a dataset and a candidate of its own, which hold what will be sampled.
 
-    ``site``: this installation as its users see it, for links in e-mails. Raises InvalidError naming every field
-    that cannot stay, ConflictError for a taken name.
+    ``site``: this installation as its users see it, for links in e-mails. Raises InvalidError naming every
+    field that cannot stay, ConflictError for a taken name.
     """
     lock_members([project.pk])
     _require_sound(plan, project)
@@ -97,8 +99,8 @@ def create_stream(*, project: Project, plan: StreamPlan, site: str, by: User | N
 
 
 def lock_going(stream: Stream) -> Stream:
-    """Lock its row for this transaction, so that it is neither changed nor fed by others. ConflictError once it has
-    ended.
+    """Lock its row for this transaction, so that it is neither changed nor fed by others. ConflictError once
+    it has ended.
     """
     locked = Stream.objects.select_for_update(no_key=True).get(pk=stream.pk)
     if locked.ended_at is not None:
@@ -110,7 +112,9 @@ def lock_going(stream: Stream) -> Stream:
 
 @transaction.atomic
 def change_stream(*, stream: Stream, plan: StreamPlan, by: User | None) -> Stream:
-    """Give a stream another plan, from its next week on. Raises as `create_stream`, ConflictError once it has ended."""
+    """Give a stream another plan, from its next week on. Raises as `create_stream`, ConflictError once it has
+    ended.
+    """
     lock_members([stream.project_id])
     lock_going(stream)
     _require_sound(plan, stream.project, stream=stream)
@@ -226,8 +230,8 @@ def _criterion_problems(plan: StreamPlan) -> Iterator[Problem]:
         named = criteria.get(plan.error_criterion)
         if named is None or not named.rules.finds_errors:
             message = (
-                f"“{plan.error_criterion}” finds no errors in this rubric: it takes a yes/no question or options, "
-                "one of them undesired, or marks."
+                f"“{plan.error_criterion}” finds no errors in this rubric: it takes a yes/no question or"
+                " options, one of them undesired, or marks."
             )
             yield "error_criterion", message
     for key, threshold in plan.thresholds.items():
@@ -242,7 +246,9 @@ def _criterion_problems(plan: StreamPlan) -> Iterator[Problem]:
 
 
 def pause_stream(*, stream: Stream, by: User | None) -> None:
-    """Sample no more weeks; what is in review goes on. Raises ConflictError where it is paused, or has ended."""
+    """Sample no more weeks; what is in review goes on. Raises ConflictError where it is
+    paused, or has ended.
+    """
     with transaction.atomic():
         lock_going(stream)
         if not Stream.objects.filter(pk=stream.pk, paused_at=None).update(paused_at=Now()):
@@ -251,8 +257,8 @@ def pause_stream(*, stream: Stream, by: User | None) -> None:
 
 
 def resume_stream(*, stream: Stream, by: User | None) -> None:
-    """Go on with the week that runs now; the weeks of the pause are not sampled. ConflictError where it runs, or has
-    ended.
+    """Go on with the week that runs now; the weeks of the pause are not sampled. ConflictError where it runs,
+    or has ended.
     """
     with transaction.atomic():
         locked = lock_going(stream)
@@ -281,7 +287,9 @@ def end_stream(*, stream: Stream, by: User | None) -> None:
 
 @transaction.atomic
 def acknowledge(*, alert: Alert, by: User) -> None:
-    """Say that somebody looks after it; from now on the same may alert again. ConflictError where it is done."""
+    """Say that somebody looks after it; from now on the same may alert again. ConflictError
+    where it is done.
+    """
     waiting = Alert.objects.filter(pk=alert.pk, acknowledged_at=None)
     if not waiting.update(acknowledged_at=Now(), acknowledged_by=by):
         raise ConflictError("This alert has been acknowledged already.")
@@ -292,17 +300,19 @@ def acknowledge(*, alert: Alert, by: User) -> None:
 def accept_proposal(
     *, proposal: RetrainProposal, by: User, dataset_version: int | None = None
 ) -> DatasetVersion:
-    """Decide to train again on rows that were reviewed in the proposal's stream, and keep which weeks they are of; the
-    training itself is started by its own page. ``dataset_version``: the one that was shown, else the newest.
+    """Decide to train again on rows that were reviewed in the proposal's stream, and keep which weeks they
+    are of; the training itself is started by its own page. ``dataset_version``: the one that was shown, else
+    the newest.
 
-    Raises ConflictError where it is decided, no feedback of the week that alerted or a later one has been exported
-    yet, or the version that was shown cannot be taken.
+    Raises ConflictError where it is decided, no feedback of the week that alerted or a later one has been
+    exported yet, or the version that was shown cannot be taken.
     """
     possible = feedback_for(proposal)
     if not possible:
         raise ConflictError(
-            f"There is no dataset version from feedback of “{proposal.stream}” since {proposal.alert.weekly_sample} to train "
-            "on yet. Export the corrections of that week first, then accept."
+            f"There is no dataset version from feedback of “{proposal.stream}” since"
+            f" {proposal.alert.weekly_sample} to train on yet. Export the corrections of that week first,"
+            " then accept."
         )
     shown = (each for each in possible if dataset_version in (None, each.version.pk))
     chosen = next(shown, None)

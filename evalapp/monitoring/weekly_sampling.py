@@ -17,8 +17,8 @@ class Candidate(NamedTuple):
 
 
 class RandomSample(NamedTuple):
-    """``probabilities``: output's id → how likely it was to be sampled, above 0, at most 1. ``note``: what differs
-    from the plan.
+    """``probabilities``: output's id → how likely it was to be sampled, above 0, at most 1. ``note``: what
+    differs from the plan.
     """
 
     probabilities: dict[int, float]
@@ -28,8 +28,8 @@ class RandomSample(NamedTuple):
 def draw_sample(population: Sequence[Candidate], wanted: int, *, seed: int, week: int) -> RandomSample:
     """``wanted`` outputs (all, where there are fewer), each as likely as the others of its stratum.
 
-    With one stratum it is a simple random sample. Each stratum gives at least one; where there are more strata
-    than outputs are wanted, or more than a field should have, the sample is simple, and says so.
+    With one stratum it is a simple random sample. Each stratum gives at least one; where there are more
+    strata than outputs are wanted, or more than a field should have, the sample is simple, and says so.
     """
     ordered = sorted(population, key=lambda each: each.external_id)
     if len(ordered) <= wanted:

@@ -1,7 +1,7 @@
 """A stream's weeks: opened by the scheduler once each, also late, and sampled by a worker into a campaign.
 
-The scheduler only writes rows: the week, whose end is unique in its stream, and the job that samples it. So two
-schedulers, or one that ran twice, open one week, and a week whose end passed while the server was down is
+The scheduler only writes rows: the week, whose end is unique in its stream, and the job that samples it. So
+two schedulers, or one that ran twice, open one week, and a week whose end passed while the server was down is
 opened when it is back.
 """
 
@@ -43,7 +43,9 @@ from evalapp.runs.services import import_outputs
 
 SAMPLE_TASK = "evalapp.monitoring.tasks.sample_week"
 MOST_AT_ONCE = 60
-"""Weeks of one stream that one turn of the scheduler opens: more than a year of them, after a long absence."""
+"""Weeks of one stream that one turn of the scheduler opens: more than a year of them, after
+a long absence.
+"""
 LATE = 4 * WEEK
 """An empty week is sampled after all when outputs of it come in so long after its end."""
 QUIET = dt.timedelta(hours=1)
@@ -52,7 +54,9 @@ _NAMES_TRIED = 20
 
 
 def open_due_weeks() -> int:
-    """Open every week that is over, and those empty ones whose outputs came late; how many. Run by the scheduler."""
+    """Open every week that is over, and those empty ones whose outputs came late; how many. Run by the
+    scheduler.
+    """
     opened = 0
     due = Stream.objects.filter(paused_at=None, next_sample_at__lte=Now()).order_by("pk")
     for pk in due.values_list("pk", flat=True):
@@ -121,8 +125,8 @@ def _queue(week: WeeklySample, stream: Stream) -> None:
 
 @transaction.atomic
 def sample_now(*, stream: Stream, by: User | None) -> None:
-    """Sample an empty week once more, or one whose job failed, at once. Raises ConflictError without one, or once
-    the stream has ended.
+    """Sample an empty week once more, or one whose job failed, at once. Raises ConflictError without one, or
+    once the stream has ended.
     """
     lock_going(stream)
     waiting = stream.weekly_samples.select_for_update(of=("self",)).select_related("job").order_by("-number")
@@ -140,7 +144,9 @@ def sample_now(*, stream: Stream, by: User | None) -> None:
 
 
 def carry_out_sample(work: Work) -> dict[str, Any]:
-    """WeeklySample the job's week and open its campaign, in one transaction; nothing where that is done already."""
+    """WeeklySample the job's week and open its campaign, in one transaction; nothing where that is done
+    already.
+    """
     week = WeeklySample.objects.select_related(
         "stream__project", "stream__dataset", "stream__candidate", "stream__rubric_version__rubric"
     ).get(pk=work.job.params["weekly_sample"])

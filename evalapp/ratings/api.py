@@ -44,8 +44,10 @@ class RatingsImportSerializer(Shown):
     class Meta:
         model = RatingsImport
         fields = (
-            "id", "file_name", "size_bytes", "content_hash", "options", "census", "job", "campaign", "records_read",
-            "records_imported", "records_refused", "problems_found", "spans_missing", "created_by", "created_at",
+            "id", "file_name", "size_bytes", "content_hash", "options", "census", "job", "campaign",
+            "records_read",
+            "records_imported", "records_refused", "problems_found", "spans_missing", "created_by",
+            "created_at",
         )  # fmt: skip
 
 
@@ -71,8 +73,10 @@ class RatingsImportBody(Body):
     criteria = serializers.DictField(
         child=Fields(),
         required=False,
-        help_text="Criterion of the file → {`use`: key of the rubric's criterion, or `-` to leave it out} or, for a "
-        "rubric made from the file, {`kind`, `minimum`, `maximum`, `lower_is_better`}.",
+        help_text=(
+            "Criterion of the file → {`use`: key of the rubric's criterion, or `-` to leave it out} or, for a"
+            " rubric made from the file, {`kind`, `minimum`, `maximum`, `lower_is_better`}."
+        ),
     )
     candidates = serializers.DictField(
         child=serializers.IntegerField(min_value=0),
@@ -164,7 +168,9 @@ class RatingsProblemList(RatingsView):
 class RatingsImportCheck(RatingsView):
     @operation("Check ratings", body=RatingsImportBody, result=RatingsImportSerializer, status=202)
     def post(self, import_id: int) -> object:
-        """Queues a job that reads the whole file as an import would, tells every problem and stores nothing."""
+        """Queues a job that reads the whole file as an import would, tells every problem and
+        stores nothing.
+        """
         return self.start(import_id, checks_only=True)
 
 
@@ -172,8 +178,8 @@ class RatingsImportCheck(RatingsView):
 class RatingsImportStart(RatingsView):
     @operation("Import ratings", body=RatingsImportBody, result=RatingsImportSerializer, status=202)
     def post(self, import_id: int) -> object:
-        """Queues the job that makes the closed campaign: all of it or nothing. It can be started again after a
-        failure.
+        """Queues the job that makes the closed campaign: all of it or nothing. It can be started again after
+        a failure.
         """
         return self.start(import_id, checks_only=False)
 
@@ -189,8 +195,8 @@ class LabelStudioView(ProjectView):
 class LabelStudioTasks(LabelStudioView):
     @operation("Download reviews for Label Studio", binary=True)
     def get(self, campaign_id: int) -> object:
-        """A task for each answer with its reviews as annotations, as one JSON list. Reviewers are told apart by
-        their pseudonyms.
+        """A task for each answer with its reviews as annotations, as one JSON list. Reviewers are told apart
+        by their pseudonyms.
         """
         tasks = json_of_tasks(self.campaign(campaign_id))
         return _attachment(StreamingHttpResponse(tasks), "label-studio.json")

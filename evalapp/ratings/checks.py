@@ -1,4 +1,6 @@
-"""What only the whole file shows: duplicates, contradictions, texts that are missing, spans that are nowhere."""
+"""What only the whole file shows: duplicates, contradictions, texts that are missing, spans
+that are nowhere.
+"""
 
 import json
 from collections.abc import Iterator
@@ -103,7 +105,8 @@ ORDER BY pair.item, pair.candidate, o.id DESC
 _SAME_ANSWERS = """
 UPDATE ratings_answer a SET output_id = (
     SELECT o.id FROM evalapp_output o
-    WHERE o.candidate_id = c.version AND o.example_id = e.example_id AND o.sample_index = 0 AND o.text = a.answer
+    WHERE o.candidate_id = c.version AND o.example_id = e.example_id AND o.sample_index = 0
+        AND o.text = a.answer
     ORDER BY o.id DESC LIMIT 1)
 FROM ratings_example e, unnest(%(slots)s::int[], %(versions)s::bigint[]) AS c(candidate, version)
 WHERE a.output_id IS NULL AND e.item = a.item AND e.found = 1 AND c.candidate = a.candidate
@@ -219,8 +222,8 @@ def _find_answers(plan: Plan, log: ProblemLog) -> None:
 
 
 def _locate_spans(plan: Plan, log: ProblemLog) -> None:
-    """Look for every marked part in its answer; those that are not there keep their words, and are told. Which
-    criterion and label each is stays empty where the rubric has none for it.
+    """Look for every marked part in its answer; those that are not there keep their words, and are told.
+    Which criterion and label each is stays empty where the rubric has none for it.
     """
     buffer = CopyBuffer("ratings_span", "record, start_at, end_at, label, words, comment, criterion, level")
     last = 0

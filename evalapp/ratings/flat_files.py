@@ -147,7 +147,9 @@ class _Rows:
         return values
 
     def _named(self, fields: Fields) -> str:
-        """A name for an item that has none of its own: the beginning of its prompt, and what tells it apart."""
+        """A name for an item that has none of its own: the beginning of its prompt, and what
+        tells it apart.
+        """
         prompt = self._get(fields, Use.PROMPT)
         text = " ".join(prompt.split()) if isinstance(prompt, str) else json.dumps(prompt)
         digest = hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()[:8]

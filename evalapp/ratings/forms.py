@@ -72,7 +72,10 @@ class RatingsForm(forms.Form):
         required=False,
         label="Prompts and answers",
         empty_label="They are in the file",
-        help_text="With a dataset version, items are its rows, and answers that the file lacks are looked for there.",
+        help_text=(
+            "With a dataset version, items are its rows, and answers that the file lacks are looked for"
+            " there."
+        ),
     )
     items_by = forms.ChoiceField(
         label="An item is named by",
@@ -219,7 +222,9 @@ class RatingsForm(forms.Form):
 
     @property
     def criterion_rows(self) -> list[list[forms.BoundField]]:
-        """The fields of each criterion: its use, or its kind with its lowest and highest level and its direction."""
+        """The fields of each criterion: its use, or its kind with its lowest and highest level and its
+        direction.
+        """
         numbers = range(len(self._census.get("criteria", [])))
         return [self._bound(f"criterion_{number}_") for number in numbers]
 

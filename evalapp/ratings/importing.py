@@ -108,7 +108,9 @@ def _take_census(work: Work, ratings_import: RatingsImport, options: RatingsOpti
 
 
 def _read_and_store(work: Work, ratings_import: RatingsImport, options: RatingsOptions) -> Campaign | None:
-    """The campaign; None where the job was only to check. Problems are kept in both cases, and in a failure."""
+    """The campaign; None where the job was only to check. Problems are kept in both cases,
+    and in a failure.
+    """
     log = ProblemLog()
     campaign: Campaign | None = None
     try:
@@ -194,9 +196,9 @@ def _read_problems(
 def _refusal(ratings_import: RatingsImport, log: ProblemLog) -> InvalidError:
     row, problem = log.first
     return InvalidError(
-        f"{ratings_import.records_refused:,} of {ratings_import.records_read:,} records cannot be used, so nothing "
-        f"was imported. The first is in row {row:,}, {problem.field}: {problem.problem} {problem.mend} "
-        "Mend the file, change the mapping, or import it without these records.",
+        f"{ratings_import.records_refused:,} of {ratings_import.records_read:,} records cannot be used, so"
+        f" nothing was imported. The first is in row {row:,}, {problem.field}: {problem.problem}"
+        f" {problem.mend} Mend the file, change the mapping, or import it without these records.",
         code="invalid_records",
     )
 

@@ -1,4 +1,6 @@
-"""INSERT … SELECT for models: what a statement does not name gets the model's default, as it would in Python."""
+"""INSERT … SELECT for models: what a statement does not name gets the model's default, as it
+would in Python.
+"""
 
 from collections.abc import Mapping
 from typing import Any

@@ -1,4 +1,6 @@
-"""What the fields of a file are for: uses of columns, guessed from their names, and the file's layout. Pure."""
+"""What the fields of a file are for: uses of columns, guessed from their names, and the
+file's layout. Pure.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field

@@ -1,4 +1,6 @@
-"""Staged spans (``ratings_span``) into marks of reviews, and those without a place into words. In a transaction."""
+"""Staged spans (``ratings_span``) into marks of reviews, and those without a place into words. In a
+transaction.
+"""
 
 from django.db import connection
 

@@ -21,10 +21,10 @@ class RatingsOptions:
 
     ``rubric_version`` None: a rubric is made from the file. ``criteria``: criterion of the file → {"use":
     key of the rubric's criterion, "" for the one of that name, or "-" to leave it out; "kind", "minimum",
-    "maximum", "lower_is_better": for a rubric made from the file, instead of what its values suggest}. ``candidates``: name →
-    id of a model version; ``reviewers``: e-mail or name → id of a member, 0 for a recorded reviewer. Who is
-    not named there is found by label, e-mail address or name; else as ``unknown_…`` says.
-    ``dataset_version`` None: the texts are in the file; else items are its rows, found ``items_by`` row
+    "maximum", "lower_is_better": for a rubric made from the file, instead of what its values suggest}.
+    ``candidates``: name → id of a model version; ``reviewers``: e-mail or name → id of a member, 0 for a
+    recorded reviewer. Who is not named there is found by label, e-mail address or name; else as ``unknown_…``
+    says. ``dataset_version`` None: the texts are in the file; else items are its rows, found ``items_by`` row
     number, prompt, or the metadata field ``item_field``.
     """
 

@@ -89,8 +89,8 @@ def _material(
             problems["dataset_version"] = ["This project has no such dataset version that is ready."]
         elif options.items_by == BY_ROW and (ids := row_ids_of(data.examples.all())).is_unique:
             problem = (
-                f"The rows of {data} have ids, in the metadata field “{ids.field}”; row numbers of a file in another "
-                "order would name wrong rows. Name items by that field, or by their prompts."
+                f"The rows of {data} have ids, in the metadata field “{ids.field}”; row numbers of a file in"
+                " another order would name wrong rows. Name items by that field, or by their prompts."
             )
             problems["items_by"] = [problem]
     return rubric, data

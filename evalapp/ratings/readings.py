@@ -41,8 +41,8 @@ def first_layout(name: str, stream: BinaryIO) -> FileLayout:
         return FileLayout(ARGILLA, mapping=default_mapping(list(data_of(first)), ARGILLA))
     if is_list:
         raise FileProblemError(
-            "The list holds neither Label Studio's tasks with their annotations nor Argilla's records with their "
-            "responses. Export the project as JSON, or write one object a line."
+            "The list holds neither Label Studio's tasks with their annotations nor Argilla's records with"
+            " their responses. Export the project as JSON, or write one object a line."
         )
     if is_nested(first):
         return FileLayout(NESTED)

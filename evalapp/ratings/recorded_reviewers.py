@@ -10,7 +10,9 @@ from evalapp.ratings.models import RecordedReviewer
 
 
 def record_reviewer(*, project: Project, name: str, by: User | None) -> User:
-    """The account that stands for somebody whom a file names: nobody can sign in to it or be invited to it."""
+    """The account that stands for somebody whom a file names: nobody can sign in to it or be
+    invited to it.
+    """
     user = User(
         email=f"recorded-{get_random_string(16).lower()}@{FORMER_DOMAIN}",
         name=checked_name(name, of="the reviewer"),

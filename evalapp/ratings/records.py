@@ -43,8 +43,8 @@ class ScaleEnds(NamedTuple):
 class Record:
     """What one reviewer said about one answer, or a part of that: one row, one nested review, one annotation.
 
-    ``place`` is put before the names of fields in messages ("reviews[3]."). ``values``: criterion → value. ``scales``: criterion
-    → its levels and direction, where the file says so.
+    ``place`` is put before the names of fields in messages ("reviews[3]."). ``values``: criterion → value.
+    ``scales``: criterion → its levels and direction, where the file says so.
     """
 
     row: int
@@ -74,7 +74,9 @@ class Texts:
 
 
 class Refusal(NamedTuple):
-    """A record that cannot be read. ``record``: what of it can be, so that its other problems are told too."""
+    """A record that cannot be read. ``record``: what of it can be, so that its other
+    problems are told too.
+    """
 
     problems: Sequence[FieldProblem]
     record: Record | None = None
@@ -105,7 +107,9 @@ def refused(row: int, *problems: FieldProblem) -> Reading:
 
 
 def name_of(value: Any, name: str, *, what: str) -> str:
-    """A name in a file (of an item, a candidate, a reviewer), which may be a number. Raises RecordProblemError."""
+    """A name in a file (of an item, a candidate, a reviewer), which may be a number. Raises
+    RecordProblemError.
+    """
     if isinstance(value, int) and not isinstance(value, bool):
         return str(value)
     if not isinstance(value, str):
@@ -189,8 +193,8 @@ def moment_of(value: Any, name: str) -> datetime | None:
 
 
 def example_of(row: int, fields: Mapping[str, Any]) -> tuple[ExampleRow | None, list[FieldProblem]]:
-    """The dataset row that these fields (``prompt`` or ``messages``, ``references``, ``context``, ``metadata``)
-    make; or what is wrong with them. Reviewed rows belong to the feedback split.
+    """The dataset row that these fields (``prompt`` or ``messages``, ``references``, ``context``,
+    ``metadata``) make; or what is wrong with them. Reviewed rows belong to the feedback split.
     """
     reading = reading_of(row, lambda: {**fields, "split": Split.FEEDBACK.value}, Layout())
     return reading.row, reading.problems

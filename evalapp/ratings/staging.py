@@ -20,7 +20,8 @@ BATCH_ROWS = 5_000
 
 # They go with the transaction; but one that lies in another goes only with that.
 _TABLES = """
-DROP TABLE IF EXISTS pg_temp.ratings_item, pg_temp.ratings_prompt, pg_temp.ratings_answer, pg_temp.ratings_value,
+DROP TABLE IF EXISTS pg_temp.ratings_item, pg_temp.ratings_prompt, pg_temp.ratings_answer,
+    pg_temp.ratings_value,
     pg_temp.ratings_refused, pg_temp.ratings_span, pg_temp.ratings_example, pg_temp.ratings_used,
     pg_temp.ratings_candidate, pg_temp.ratings_person, pg_temp.ratings_criterion, pg_temp.ratings_entry,
     pg_temp.ratings_review;
@@ -33,7 +34,8 @@ CREATE TEMPORARY TABLE ratings_value (record int, line int, place text, item int
     criterion int, level smallint, words text, seconds float, submitted_at timestamptz, comment text,
     correction text, spans text) ON COMMIT DROP;
 CREATE TEMPORARY TABLE ratings_refused (record int) ON COMMIT DROP;
-CREATE TEMPORARY TABLE ratings_span (record int, start_at int, end_at int, label text, words text, comment text,
+CREATE TEMPORARY TABLE ratings_span (record int, start_at int, end_at int, label text, words text,
+    comment text,
     criterion int, level int)
     ON COMMIT DROP;
 """
@@ -148,7 +150,8 @@ class Stage:
                 return FieldProblem(
                     name,
                     f"“{name}” has another answer to item “{texts.item}” earlier in the file.",
-                    "Each candidate has one answer to an item: give the other answer, or the item, another name.",
+                    "Each candidate has one answer to an item: give the other answer, or the item, another"
+                    " name.",
                 )
         return None
 
@@ -204,8 +207,8 @@ class Stage:
         return problems
 
     def _problems_of(self, record: Record) -> list[FieldProblem]:
-        """What else is wrong with a record that cannot be used anyway. Names that no other record has were not
-        counted, so nothing is known of them; an empty one has been told.
+        """What else is wrong with a record that cannot be used anyway. Names that no other record has were
+        not counted, so nothing is known of them; an empty one has been told.
         """
         refused = (self._plan.candidate_names.refused, self._plan.reviewer_names.refused)
         names = zip((record.candidate, record.reviewer), refused, ("candidate", "reviewer"), strict=True)

@@ -93,7 +93,8 @@ JOIN evalapp_itemoutput io ON io.item_id = i.id AND io.candidate_id = c.entry_id
 _REVIEWS = """
 CREATE TEMPORARY TABLE ratings_review ON COMMIT DROP AS
 SELECT v.item, v.candidate, v.reviewer, min(v.record) AS first,
-    CASE WHEN min(v.seconds) = max(v.seconds) THEN max(v.seconds) ELSE coalesce(sum(v.seconds), 0) END AS seconds,
+    CASE WHEN min(v.seconds) = max(v.seconds) THEN max(v.seconds)
+        ELSE coalesce(sum(v.seconds), 0) END AS seconds,
     max(v.submitted_at) AS submitted_at, max(v.correction) AS correction,
     coalesce(string_agg(DISTINCT v.comment, E'\\n'), '') AS comment
 FROM ratings_value v GROUP BY v.item, v.candidate, v.reviewer
@@ -176,9 +177,11 @@ class Storing:
 
     def _candidates(self) -> list[ModelVersion]:
         return [
-            register_imported(project=self._project, label=each, by=self._by)
-            if isinstance(each, str)
-            else each
+            (
+                register_imported(project=self._project, label=each, by=self._by)
+                if isinstance(each, str)
+                else each
+            )
             for each in self._plan.candidates
         ]
 
@@ -356,15 +359,17 @@ class Storing:
                 "item_output_id": "n.item_output_id",
                 "reviewer_id": "p.user_id",
                 "client_id": "gen_random_uuid()",
-                "body_hash": "encode(sha256(convert_to(concat_ws(':', 'ratings', %(import)s::text, "
-                "r.first::text), 'UTF8')), 'hex')",
+                "body_hash": (
+                    "encode(sha256(convert_to(concat_ws(':', 'ratings', %(import)s::text, "
+                    "r.first::text), 'UTF8')), 'hex')"
+                ),
                 "comment": "r.comment",
                 "seconds_active": "coalesce(r.seconds, 0)",
                 "submitted_at": "coalesce(r.submitted_at, now())",
             },
-            "ratings_review r JOIN ratings_person p ON p.reviewer = r.reviewer "
-            "JOIN ratings_entry n ON n.item = r.item AND n.candidate = r.candidate "
-            "JOIN evalapp_assignment pl ON pl.item_id = n.item_id AND pl.reviewer_id = p.user_id ORDER BY r.first",
+            "ratings_review r JOIN ratings_person p ON p.reviewer = r.reviewer JOIN ratings_entry n ON n.item"
+            " = r.item AND n.candidate = r.candidate JOIN evalapp_assignment pl ON pl.item_id = n.item_id AND"
+            " pl.reviewer_id = p.user_id ORDER BY r.first",
             own,
         )
         _execute(_REVIEW_IDS)

@@ -2,7 +2,8 @@
 
 Label Studio: {"id": 1, "data": {…}, "annotations": [{"completed_by": 5, "lead_time": 12.5, "result": [
 {"from_name": "accuracy", "to_name": "answer", "type": "rating", "value": {"rating": 4}}]}]}.
-Argilla: {"id": "…", "fields": {…}, "metadata": {…}, "responses": {"accuracy": [{"value": 4, "user_id": "…"}]}}.
+Argilla: {"id": "…", "fields": {…}, "metadata": {…}, "responses": {"accuracy": [{"value": 4, "user_id":
+"…"}]}}.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -29,7 +30,9 @@ from evalapp.ratings.spans import spans_of
 
 
 class _Task(NamedTuple):
-    """``answers``: field → text; with a field for the candidate there is one, else each field is a candidate."""
+    """``answers``: field → text; with a field for the candidate there is one, else each field
+    is a candidate.
+    """
 
     row: int
     item: str

@@ -58,8 +58,8 @@ def suggested(
     """The criterion that the values look like: yes/no, a scale, a category or words.
 
     ``records``: in how many it could have been answered; one answered everywhere is required.
-    ``is_ranked``: its values are places in an order, so 1 is the best and they count nothing in a total. ``scale``: its levels
-    and direction, where the file says so.
+    ``is_ranked``: its values are places in an order, so 1 is the best and they count nothing in a total.
+    ``scale``: its levels and direction, where the file says so.
     """
     given = [raw for raw in census.values if not is_not_applicable(raw)]
     common: dict[str, Any] = {
@@ -91,7 +91,9 @@ def _made(kind: type[CriterionKind], *, options: Sequence[Option] = (), **fields
 
 
 def directed(draft: CriterionDraft, *, lower_is_better: bool) -> CriterionDraft:
-    """The scale with its best level at that end. Where lower is better it weighs nothing and no level is a low one."""
+    """The scale with its best level at that end. Where lower is better it weighs nothing and no level is a
+    low one.
+    """
     if lower_is_better:
         return replace(draft, lower_is_better=True, weight=Decimal(0), low_threshold=None)
     threshold = 2 if (draft.minimum, draft.maximum) in ((1, 5), (0, 5)) else None
@@ -139,7 +141,9 @@ def _options_of(given: Sequence[RawValue], count: int) -> tuple[Option, ...]:
 
 
 def reader_of(draft: CriterionDraft) -> Callable[[RawValue], Level]:
-    """What a value is as an answer to this criterion; raises ValueProblemError. Remembers what it has read."""
+    """What a value is as an answer to this criterion; raises ValueProblemError. Remembers
+    what it has read.
+    """
     read = draft.rules.value_reader()
     if draft.rules.answered_by == "words":
         return read

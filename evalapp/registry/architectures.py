@@ -18,13 +18,16 @@ _QUESTION_SECONDS = 30
 
 
 def why_unknown(model_type: str) -> str:
-    """A sentence where the library has no text generation for this architecture; empty where it has, or nobody knows."""
+    """A sentence where the library has no text generation for this architecture; empty where it has, or
+    nobody knows.
+    """
     known = _known(str(settings.MODEL_PYTHON))
     if not known or model_type in known:
         return ""
     return (
-        f"config.json: model_type is “{model_type}”, which the library of the model programs here (transformers) has no "
-        "text generation for. Choose a model of an architecture that it knows, or update transformers."
+        f"config.json: model_type is “{model_type}”, which the library of the model programs here"
+        " (transformers) has no text generation for. Choose a model of an architecture that it knows, or"
+        " update transformers."
     )
 
 

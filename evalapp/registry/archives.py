@@ -84,8 +84,8 @@ class _DirectoryReader:
         )
         if len(content) > MOST_DIRECTORY_BYTES:
             raise _refused(
-                f"The archive's list of files is longer than {MOST_DIRECTORY_BYTES:,} bytes; an adapter has a "
-                "handful of files. Pack only its folder."
+                f"The archive's list of files is longer than {MOST_DIRECTORY_BYTES:,} bytes; an adapter has a"
+                " handful of files. Pack only its folder."
             )
         return content
 
@@ -117,7 +117,8 @@ def _checked_entries(listed: list[zipfile.ZipInfo]) -> dict[str, zipfile.ZipInfo
     folders = sorted({str(_path_of(entry).parent) for entry in wanted})
     if len(folders) > 1:
         raise _refused(
-            f"The archive holds adapter files in several folders ({shown(folders)}). Pack one adapter at a time."
+            f"The archive holds adapter files in several folders ({shown(folders)}). Pack one adapter at a"
+            " time."
         )
     found = {_path_of(entry).name: entry for entry in wanted}
     if len(found) < len(wanted):

@@ -33,11 +33,15 @@ def checked_template(text: str, *, field: str = "chat_template") -> str:
     try:
         names = meta.find_undeclared_variables(environment.parse(plain))
     except RecursionError as error:
-        message = "The template is nested too deeply, or one of its expressions is too long, to be read. Simplify it."
+        message = (
+            "The template is nested too deeply, or one of its expressions is too long, to be read."
+            " Simplify it."
+        )
         raise _refused(message, field) from error
     except TemplateSyntaxError as error:
         raise _refused(
-            f"The template cannot be read: line {error.lineno}: {error.message}. Give the file chat_template.jinja, or the "
+            f"The template cannot be read: line {error.lineno}: {error.message}. Give the file "
+            f"chat_template.jinja, or the "
             "text of chat_template in tokenizer_config.json.", field,
         ) from error  # fmt: skip
     except ValueError as error:  # jinja2 reads a number as Python does
@@ -46,7 +50,8 @@ def checked_template(text: str, *, field: str = "chat_template") -> str:
         ) from error
     if "messages" not in names:
         raise _refused(
-            "The template does not use “messages”, so it would write the same text for every conversation. Give the "
+            "The template does not use “messages”, so it would write the same text for every conversation. "
+            "Give the "
             "one that the model was tuned with.", field,
         )  # fmt: skip
     return text

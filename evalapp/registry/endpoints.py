@@ -83,8 +83,8 @@ def delete_endpoint(*, endpoint: Endpoint, by: User) -> None:
             endpoint.delete()
     except ProtectedError as error:
         raise ConflictError(
-            f"Candidates of “{endpoint.name}” are in the registry, so its endpoint stays. Where its key should go, "
-            "enter another one."
+            f"Candidates of “{endpoint.name}” are in the registry, so its endpoint stays. Where its key"
+            " should go, enter another one."
         ) from error
 
 

@@ -35,7 +35,9 @@ class ModelFolder(NamedTuple):
 
 
 def allowed_folders() -> list[Path]:
-    """The administrator's folders (EVALAPP_MODEL_FOLDERS), the bundled model's, and those that come from a hub."""
+    """The administrator's folders (EVALAPP_MODEL_FOLDERS), the bundled model's, and those that come from a
+    hub.
+    """
     own = (settings.BUNDLED_MODEL_FOLDER, settings.HUB_FOLDER)
     return [_real(folder) for folder in (*settings.MODEL_FOLDERS, *own)]
 
@@ -62,7 +64,8 @@ def checked_folder(folder: Path | str) -> Path:
     for count, path in enumerate(_entries(resolved), start=1):
         if count > _MOST_ENTRIES:
             raise _refused(
-                f"The folder {resolved} holds more than {_MOST_ENTRIES:,} files. Choose the folder of one model."
+                f"The folder {resolved} holds more than {_MOST_ENTRIES:,} files. Choose the folder of one"
+                " model."
             )
         _check_entry(path, allowed)
     return resolved
@@ -79,17 +82,17 @@ def adapters_on_disk() -> list[ModelFolder]:
 
 
 def folder_of(version: ModelVersion) -> Path:
-    """The folder with a version's own weights on this machine: a base's in a model folder, what was trained in
-    the artifacts, where it is fetched from the store when another machine made it.
+    """The folder with a version's own weights on this machine: a base's in a model folder, what was trained
+    in the artifacts, where it is fetched from the store when another machine made it.
 
-    Raises InvalidError for a kind without weights and where they were removed, NotHereError for a base that this
-    machine does not have and another may; StoreAwayError.
+    Raises InvalidError for a kind without weights and where they were removed, NotHereError for a base that
+    this machine does not have and another may; StoreAwayError.
     """
     if version.weights_removed_at is not None:
         when = f"{version.weights_removed_at:%d %B %Y}"
         message = (
-            f"The weights of “{version.label}” were removed on {when}, because nothing needed them. Train it again, or "
-            "choose another version."
+            f"The weights of “{version.label}” were removed on {when}, because nothing needed them. Train it"
+            " again, or choose another version."
         )
         raise InvalidError(message)
     if version.kind == ModelKind.BASE:
@@ -111,9 +114,9 @@ def _base_folder(version: ModelVersion) -> Path:
         return chosen.folder
     names = ", ".join(str(each) for each in settings.MODEL_FOLDERS)
     message = (
-        f"{socket.gethostname()} has no folder of the base “{version.model.name}”: none in {names} has the fingerprint "
-        f"{version.content_hash[:12]}…. Copy the folder {registered} of the machine that has it there, or name its "
-        f"folder in EVALAPP_MODEL_FOLDERS of that machine. {chosen.unlike}".rstrip()
+        f"{socket.gethostname()} has no folder of the base “{version.model.name}”: none in {names} has the"
+        f" fingerprint {version.content_hash[:12]}…. Copy the folder {registered} of the machine that has it"
+        f" there, or name its folder in EVALAPP_MODEL_FOLDERS of that machine. {chosen.unlike}".rstrip()
     )
     raise NotHereError(message)
 
@@ -187,9 +190,9 @@ def _check_entry(path: Path, allowed: list[Path]) -> None:
         return
     if path.is_symlink() and not _is_within(_real(path), allowed):
         raise _refused(
-            f"{shown(str(path))} is a link to {shown(str(_real(path)))}, which is in no folder that models are "
-            "taken from. Copy the file itself, or ask the administrator to name the folder that holds both in "
-            "EVALAPP_MODEL_FOLDERS."
+            f"{shown(str(path))} is a link to {shown(str(_real(path)))}, which is in no folder that models"
+            " are taken from. Copy the file itself, or ask the administrator to name the folder that holds"
+            " both in EVALAPP_MODEL_FOLDERS."
         )
     if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
         raise _refused(

@@ -23,7 +23,8 @@ class Model(BaseModel):
 
 
 class Endpoint(BaseModel):
-    """An OpenAI-compatible endpoint whose models answer as candidates: a team's own server, or a commercial one.
+    """An OpenAI-compatible endpoint whose models answer as candidates: a team's own server, or a commercial
+    one.
 
     ``sealed_key`` is its API key, encrypted by `evalapp.registry.endpoints`; empty where it needs none.
     ``parallel`` is how many requests may be under way at once.
@@ -203,7 +204,9 @@ class TokenPrice(BaseModel):
 
 
 class MachinePrice(BaseModel):
-    """What an hour of the machine costs on which a project's models are trained, in ``currency`` (three letters)."""
+    """What an hour of the machine costs on which a project's models are trained, in ``currency`` (three
+    letters).
+    """
 
     project = models.OneToOneField(Project, on_delete=models.CASCADE, related_name="machine_price")
     hour_price = models.DecimalField(max_digits=13, decimal_places=6)

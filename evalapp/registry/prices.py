@@ -1,4 +1,6 @@
-"""What a million tokens and an hour of training cost: a project's prices, and those of a version where they differ."""
+"""What a million tokens and an hour of training cost: a project's prices, and those of a version where they
+differ.
+"""
 
 from decimal import Decimal
 

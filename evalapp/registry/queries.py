@@ -29,8 +29,8 @@ def candidates_of(project: Project) -> QuerySet[ModelVersion]:
 
 
 def _with_weights(project: Project) -> QuerySet[ModelVersion]:
-    # What was recorded keeps its answers and its lineage; its weights are not shipped. Nor are those of what was
-    # set aside to be relied on.
+    # What was recorded keeps its answers and its lineage; its weights are not shipped. Nor are those of what
+    # was set aside to be relied on.
     return versions_of(project).filter(is_recorded=False, set_aside_at=None)
 
 

@@ -33,7 +33,9 @@ IMPORTED_MODEL_NAME = "Imported outputs"
 
 
 class FewShot(NamedTuple):
-    """Examples that a prompt shows: rows of a dataset version's training split, and their turns as they are said."""
+    """Examples that a prompt shows: rows of a dataset version's training split, and their turns as they are
+    said.
+    """
 
     dataset_version: int
     name: str
@@ -54,12 +56,14 @@ def register_base(
 ) -> ModelVersion:
     """Register a base model that lies in an allowed folder; its files stay where they are.
 
-    Quantised weights that vLLM reads are taken for answers alone: nothing is trained on them or merged into them.
+    Quantised weights that vLLM reads are taken for answers alone: nothing is trained on them or merged into
+    them.
 
-    ``chat_template`` stands in for one that the folder lacks, or takes the place of its own: in a folder of ours,
-    beside links to its files. ``facts``: what else is known of it, for its ``config``.
+    ``chat_template`` stands in for one that the folder lacks, or takes the place of its own: in a folder of
+    ours, beside links to its files. ``facts``: what else is known of it, for its ``config``.
     Raises InvalidError when the folder is not allowed or cannot be used (no safetensors, tokenizer or
-    chat template, an unknown architecture or way of quantising, damage), ConflictError when the project has a model of this name.
+    chat template, an unknown architecture or way of quantising, damage), ConflictError when the project has a
+    model of this name.
     """
     name = checked_name(name, of="the model")
     path = checked_folder(folder)
@@ -101,8 +105,8 @@ def register_prompt(
     by: User | None,
     examples: FewShot | None = None,
 ) -> ModelVersion:
-    """Register other words around the prompt of a base: a system prompt, a template with {prompt}, examples, or
-    several of these.
+    """Register other words around the prompt of a base: a system prompt, a template with {prompt}, examples,
+    or several of these.
 
     Raises InvalidError when there are none or the template lacks {prompt}.
     """
@@ -257,7 +261,9 @@ def checked_words(
 
 
 def add_version(model: Model, *, by: User | None, label: str, kind: str, **fields: Any) -> ModelVersion:
-    """The model's next version. Raises ConflictError where it has one of this label. Call it in a transaction."""
+    """The model's next version. Raises ConflictError where it has one of this label. Call it in a
+    transaction.
+    """
     label = checked_name(label, of="the version", field="label", longest=80)
     locked = Model.objects.select_for_update().select_related("project").get(pk=model.pk)
     if locked.versions.filter(label=label).exists():

@@ -72,7 +72,9 @@ def _answered(
     form: forms.Form,
     register: Callable[[dict[str, Any]], ModelVersion],
 ) -> HttpResponse:
-    """The form's page, or after a good post the new version's page; a service's refusal stands in the form."""
+    """The form's page, or after a good post the new version's page; a service's refusal
+    stands in the form.
+    """
     if request.method == "POST" and form.is_valid():
         try:
             version = register(form.cleaned_data)

@@ -36,7 +36,8 @@ class ReportSerializer(Shown):
     class Meta:
         model = Report
         fields = (
-            "id", "campaign", "state", "reviewer_type", "view", "view_words", "files", "data_digest", "is_simulated", "job", "created_by",
+            "id", "campaign", "state", "reviewer_type", "view", "view_words", "files", "data_digest",
+            "is_simulated", "job", "created_by",
             "created_at", "finished_at",
         )  # fmt: skip
 
@@ -75,8 +76,8 @@ class CampaignReports(ReportView):
 
     @operation("Make a report", body=ReportBody, result=ReportSerializer, status=202)
     def post(self, campaign_id: int) -> object:
-        """Queues the job that writes it; ask for the report again until its state is “done”. One that is being
-        written already is the answer to another request for it.
+        """Queues the job that writes it; ask for the report again until its state is “done”. One that is
+        being written already is the answer to another request for it.
         """
         campaign = self.campaign(campaign_id)
         report = start_report(campaign=campaign, by=self.person, **self.body())

@@ -33,7 +33,9 @@ REVIEWER_TYPES = {"all": "", "human": "people's reviews alone", "simulated": "si
 
 
 class Content(NamedTuple):
-    """``data_digest`` covers all that the figures rest on; ``is_simulated``: simulated reviews are among it."""
+    """``data_digest`` covers all that the figures rest on; ``is_simulated``: simulated
+    reviews are among it.
+    """
 
     document: Document
     data_digest: str
@@ -102,7 +104,10 @@ def _view_words(report: Report, coverage: FilterCoverage | None) -> str:
     words = "; ".join(part for part in parts if part)
     if coverage is None:
         return words
-    return f"{words} ({coverage.items} of {coverage.of_items} items, {coverage.reviews} of {coverage.of_reviews} reviews)"
+    return (
+        f"{words} ({coverage.items} of {coverage.of_items} items, {coverage.reviews} of {coverage.of_reviews}"
+        " reviews)"
+    )
 
 
 def _made(report: Report) -> str:
@@ -120,8 +125,8 @@ def _in_short(shown: LiveTables, contradiction: Contradiction | None, view: str)
     if view:
         found.append(
             notice(
-                f"A filtered view: {view}. It was chosen afterwards, so it is exploratory. Gates, decisions and "
-                "signatures below are of the whole campaign."
+                f"A filtered view: {view}. It was chosen afterwards, so it is exploratory. Gates, decisions"
+                " and signatures below are of the whole campaign."
             )
         )
     campaign_gate = campaign.applied_gates.order_by("is_exploratory", "-id").first()
@@ -166,8 +171,9 @@ def _in_short(shown: LiveTables, contradiction: Contradiction | None, view: str)
 
 def _contradiction(found: Contradiction) -> str:
     return (
-        f"{found.metric.label} puts {found.metric_first.label} first; people rate {found.people_first.label} higher on "
-        f"{found.cell.criterion.name}: {found.best.mean.value:.1f} against {found.cell.mean.value:.1f}."
+        f"{found.metric.label} puts {found.metric_first.label} first; people rate {found.people_first.label}"
+        f" higher on {found.cell.criterion.name}: {found.best.mean.value:.1f} against"
+        f" {found.cell.mean.value:.1f}."
     )
 
 
@@ -201,8 +207,9 @@ def limits(shown: LiveTables, view: str) -> list[str]:
         (
             apart is not None,
             (
-                f"Not all candidates were rated on the same items ({apart.shared or 'none' if apart else 0} shared by "
-                "all), so that means side by side may differ by their items; differences are over shared items alone."
+                f"Not all candidates were rated on the same items ({apart.shared or 'none' if apart else 0}"
+                " shared by all), so that means side by side may differ by their items; differences are over"
+                " shared items alone."
             ),
         ),
         (not campaign.is_blind, "Reviewers saw which model wrote what."),
@@ -236,7 +243,8 @@ def _adjudicated(shown: LiveTables) -> list[str]:
     decided = with_adjudicated(shown.originals).decided
     adjudicated = shown.judged.adjudicated if shown.judged else 0
     return [
-        f"{count} {what}{' was' if count == 1 else 's were'} adjudicated; the figures are of what reviewers gave."
+        f"{count} {what}{' was' if count == 1 else 's were'} adjudicated; the figures are of what reviewers"
+        " gave."
         for count, what in ((decided, "answer"), (adjudicated, "comparison"))
         if count
     ]

@@ -1,4 +1,6 @@
-"""The part of a report on gates and decisions: conditions and verdicts as they are recorded, and who signed."""
+"""The part of a report on gates and decisions: conditions and verdicts as they are recorded,
+and who signed.
+"""
 
 import datetime as dt
 from collections.abc import Iterator
@@ -45,8 +47,9 @@ def _gate(campaign_gate: CampaignGate) -> Iterator[Block | None]:
         else ""
     )
     yield paragraph(
-        f"{gate}, applied {when} ({moment(campaign_gate.created_at)}). False-release budget (one-sided) {gate.alpha:g} for all evaluations at up to "
-        f"{gate.challengers} candidates on one test version.{champion} SHA-256 of the gate: {gate.body_hash}."
+        f"{gate}, applied {when} ({moment(campaign_gate.created_at)}). False-release budget (one-sided)"
+        f" {gate.alpha:g} for all evaluations at up to {gate.challengers} candidates on one test"
+        f" version.{champion} SHA-256 of the gate: {gate.body_hash}."
     )
     latest: dict[int, GateEvaluation] = {}
     for evaluation in evaluations_of(campaign_gate):
@@ -66,20 +69,25 @@ def verdict_words(evaluation: GateEvaluation) -> str:
     # None is failed, and yet it is not released: the plan is over.
     is_over = evaluation.verdict == GateVerdict.DO_NOT_RELEASE and NOT_MET not in states
     told = [
-        f"{states.count(state)} not shown by the planned {record['planned']} reviews"
-        if is_over and state == UNDECIDED
-        else f"{states.count(state)} {STATES[state]}"
+        (
+            f"{states.count(state)} not shown by the planned {record['planned']} reviews"
+            if is_over and state == UNDECIDED
+            else f"{states.count(state)} {STATES[state]}"
+        )
         for state in STATES
         if states.count(state)
     ]
     words = (
-        f"{evaluation.candidate}: {evaluation.get_verdict_display().lower()}. Of {len(states)} "
-        f"condition{'' if len(states) == 1 else 's'} {', '.join(told)}; {record['reviews']} reviews of {record['items']} "
-        f"items by {record['reviewers']} reviewer{'' if record['reviewers'] == 1 else 's'}, "
-        f"{moment(evaluation.evaluated_at)}."
+        f"{evaluation.candidate}: {evaluation.get_verdict_display().lower()}. Of {len(states)}"
+        f" condition{'' if len(states) == 1 else 's'} {', '.join(told)}; {record['reviews']} reviews of"
+        f" {record['items']} items by {record['reviewers']}"
+        f" reviewer{'' if record['reviewers'] == 1 else 's'}, {moment(evaluation.evaluated_at)}."
     )
     if evaluation.more_reviews:
-        words += f" About {evaluation.more_reviews} more reviews of it would show them, if the estimates stay as they are."
+        words += (
+            f" About {evaluation.more_reviews} more reviews of it would show them, if the estimates stay as"
+            " they are."
+        )
     if evaluation.is_simulated:
         words += " Nobody but simulated reviewers has rated; this decides nothing."
     elif evaluation.is_exploratory:
@@ -88,15 +96,18 @@ def verdict_words(evaluation: GateEvaluation) -> str:
 
 
 def since_words(evaluation: GateEvaluation) -> str:
-    """That reviews changed after the evaluation, where they did; the report's figures are of the reviews of now."""
+    """That reviews changed after the evaluation, where they did; the report's figures are of the reviews of
+    now.
+    """
     changed = review_changes_since(evaluation).words
     if not changed:
         return ""
     sealed = evaluation.decisions.exclude(seal="").exists()
     when = "the verdict was sealed" if sealed else "this evaluation"
     return (
-        f"Reviews changed after {when}: {changed}. What the gate says of {evaluation.candidate} rests on the reviews as "
-        f"they were on {moment(evaluation.evaluated_at)}; the other numbers here are of the current reviews."
+        f"Reviews changed after {when}: {changed}. What the gate says of {evaluation.candidate} rests on the"
+        f" reviews as they were on {moment(evaluation.evaluated_at)}; the other numbers here are of the"
+        " current reviews."
     )
 
 
@@ -108,8 +119,8 @@ def _conditions(evaluation: GateEvaluation) -> Table:
     columns = [Column("Condition"), Column("State"), Column("Estimate"), Column("Why")]
     number = f", evaluation {evaluation.number}" if evaluation.number else ""
     note = (
-        f"Each condition one-sided at {evaluation.level:.2g}{number}. SHA-256 of the evaluation: {evaluation.body_hash}; of the "
-        f"reviews it rests on: {evaluation.reviews_digest}."
+        f"Each condition one-sided at {evaluation.level:.2g}{number}. SHA-256 of the evaluation:"
+        f" {evaluation.body_hash}; of the reviews it rests on: {evaluation.reviews_digest}."
     )
     return Table("gate", f"Conditions, {evaluation.candidate}", columns, rows, note)
 
@@ -147,10 +158,12 @@ def _signature(decision: Decision) -> Block | None:
             ("Seal of its dossier", decision.seal or "none: it signs no evaluation of a gate"),
             (
                 "Dossier",
-                f"decision {decision.pk} of the project {decision.project.slug}; checked by "
-                "python -m evalapp.dossier FILE --seal SEAL"
-                if decision.seal
-                else "",
+                (
+                    f"decision {decision.pk} of the project {decision.project.slug}; checked by "
+                    "python -m evalapp.dossier FILE --seal SEAL"
+                    if decision.seal
+                    else ""
+                ),
             ),
         ]
     )

@@ -1,4 +1,6 @@
-"""What the figures of a report are: the paragraphs of `docs/measures.md` on those that it shows, as plain text."""
+"""What the figures of a report are: the paragraphs of `docs/measures.md` on those that it shows, as plain
+text.
+"""
 
 import re
 from collections.abc import Container

@@ -1,7 +1,7 @@
 """A report as plain blocks: what it says, apart from how a page or a sheet of paper shows it.
 
-Everything in a block is data. `page.py` and `paper.py` set the same document, and neither takes a word of it for
-markup.
+Everything in a block is data. `page.py` and `paper.py` set the same document, and neither takes a word of it
+for markup.
 """
 
 from collections.abc import Iterable

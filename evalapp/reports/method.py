@@ -34,9 +34,11 @@ def banner(campaign: Campaign, comparison: Comparison, *, view: str) -> str:
     )
     parts = [
         _size(design.items, len(comparison.rows), overlap),
-        ""
-        if campaign.compares
-        else f"{design.reviews} of {campaign.reviews_total} reviews, by {design.reviewers}",
+        (
+            ""
+            if campaign.compares
+            else f"{design.reviews} of {campaign.reviews_total} reviews, by {design.reviewers}"
+        ),
         "blind" if campaign.is_blind else "models shown",
         "" if campaign.is_imported else f"reference {'shown' if campaign.shows_reference else 'hidden'}",
         f"{campaign.dataset_version}, {campaign.get_split_display().lower()}",
@@ -69,8 +71,8 @@ def method_paragraphs(shown: LiveTables) -> list[str]:
         told += [_of_means(comparison), _of_differences(shown), _of_agreement(shown)]
         if not shown.severity.reason:
             told.append(
-                "Severity-adjusted scores come from a many-facet ordinal model (item, candidate, reviewer, criterion) "
-                "fitted to all scale criteria together with the rubric's weights."
+                "Severity-adjusted scores come from a many-facet ordinal model (item, candidate, reviewer,"
+                " criterion) fitted to all scale criteria together with the rubric's weights."
             )
     told.append(_software())
     return [text for text in told if text]
@@ -121,9 +123,9 @@ def _reviewing(campaign: Campaign) -> str:
 def _of_means(comparison: Comparison) -> str:
     mean = next((row.total for row in comparison.rows if row.total.defined), None)
     return (
-        "A candidate's score is the mean over items of item means; N/A is left out and counted. Intervals are at 95%, "
-        "over items and reviewers crossed, so that they speak of new items and new reviewers"
-        f"{_signed(mean)}. Shares of low scores and of outputs have Wilson's intervals."
+        "A candidate's score is the mean over items of item means; N/A is left out and counted. Intervals"
+        " are at 95%, over items and reviewers crossed, so that they speak of new items and new"
+        f" reviewers{_signed(mean)}. Shares of low scores and of outputs have Wilson's intervals."
     )
 
 
@@ -132,24 +134,24 @@ def _of_differences(shown: LiveTables) -> str:
         return ""
     found = next((pair for pair in shown.pairs if pair.difference.difference.defined), None)
     return (
-        f"Differences from {shown.label(shown.reference)} are paired by item and blocked by reviewer; p is two-sided, "
-        f"adjusted by Holm over all {len(shown.pairs)} comparisons; a difference is called significant under "
-        f"{differences.SIGNIFICANT:g}. Permutations: {differences.PERMUTATIONS:,}, seed {differences.SEED}"
-        f"{_signed(found.difference.difference if found else None)}."
+        f"Differences from {shown.label(shown.reference)} are paired by item and blocked by reviewer; p is"
+        f" two-sided, adjusted by Holm over all {len(shown.pairs)} comparisons; a difference is called"
+        f" significant under {differences.SIGNIFICANT:g}. Permutations: {differences.PERMUTATIONS:,}, seed"
+        f" {differences.SEED}{_signed(found.difference.difference if found else None)}."
     )
 
 
 def _of_agreement(shown: LiveTables) -> str:
     return (
-        "Agreement is Krippendorff's alpha, ordinal for scales and nominal otherwise, over outputs with two ratings or "
-        f"more; its intervals are percentile bootstraps over outputs with {agreement.REPLICATES} replicates, seed "
-        f"{differences.SEED}."
+        "Agreement is Krippendorff's alpha, ordinal for scales and nominal otherwise, over outputs with two"
+        f" ratings or more; its intervals are percentile bootstraps over outputs with {agreement.REPLICATES}"
+        f" replicates, seed {differences.SEED}."
         + (
-            f" Correlations with {shown.metric.label} are Spearman's over all outputs, within items and between "
-            "candidates, and Kendall's tau-b and Pearson's over all outputs; pairs ranked alike are an accuracy with "
-            "tie calibration. Their intervals are clustered by item, with as many replicates and the same seed; those "
-            "within items are Student's t over items, and Kendall's of more than "
-            f"{RESAMPLED_KENDALL} outputs come from the items' influences."
+            f" Correlations with {shown.metric.label} are Spearman's over all outputs, within items and"
+            " between candidates, and Kendall's tau-b and Pearson's over all outputs; pairs ranked alike are"
+            " an accuracy with tie calibration. Their intervals are clustered by item, with as many"
+            " replicates and the same seed; those within items are Student's t over items, and Kendall's of"
+            f" more than {RESAMPLED_KENDALL} outputs come from the items' influences."
             if shown.metric is not None
             else ""
         )
@@ -161,11 +163,12 @@ def _of_pairs(judged: PairResults) -> str:
     if judged.is_ranking:
         counted = "are of the pairs that each ranking tells, without ties"
     return (
-        f"Shares of wins {counted}{_signed(_first(judged.pairs, 'share'))}; strengths "
-        f"are Bradley–Terry's, 0 being an average candidate{_signed(_first(judged.strengths, 'strength'))}. The share for "
-        f"the answer shown first is of the verdicts for one of two{_signed(judged.first_side)}. Intervals of all three "
-        f"are over items and speak of these reviewers. Agreement is Krippendorff's alpha of verdicts counted in both "
-        f"orientations, so that the order of the candidates has no part in it{_signed(judged.alpha)}."
+        f"Shares of wins {counted}{_signed(_first(judged.pairs, 'share'))}; strengths are Bradley–Terry's, 0"
+        f" being an average candidate{_signed(_first(judged.strengths, 'strength'))}. The share for the"
+        f" answer shown first is of the verdicts for one of two{_signed(judged.first_side)}. Intervals of all"
+        " three are over items and speak of these reviewers. Agreement is Krippendorff's alpha of verdicts"
+        " counted in both orientations, so that the order of the candidates has no part in"
+        f" it{_signed(judged.alpha)}."
     )
 
 

@@ -1,4 +1,6 @@
-"""A report as one HTML file: styles and pictures inside, nothing fetched, and whole tables on A4 and Letter."""
+"""A report as one HTML file: styles and pictures inside, nothing fetched, and whole tables on
+A4 and Letter.
+"""
 
 from pathlib import Path
 
@@ -17,7 +19,10 @@ def as_page(document: Document) -> str:
     """The whole file. What people wrote is escaped by the template; drawings are our own."""
     styles = "\n".join((STYLES / name).read_text(encoding="utf-8") for name in SHEETS)
     blocks = [_shown(block) for block in document.blocks]
-    context = {"document": {**document.as_dict(), "blocks": blocks}, "styles": mark_safe(styles)}  # noqa: S308 - made here, of escaped parts
+    context = {
+        "document": {**document.as_dict(), "blocks": blocks},
+        "styles": mark_safe(styles),  # noqa: S308 - made here, of escaped parts
+    }
     return render_to_string("reports/file.html", context)
 
 

@@ -88,7 +88,10 @@ def _shares(shown: LiveTables) -> Table:
         Column("Share", "share", is_measure=True, anchor="shares"),
         Column("N/A", "count"),
     ]
-    note = "Mean over items of the share of reviewers who said so, with its 95% interval over items and reviewers."
+    note = (
+        "Mean over items of the share of reviewers who said so, with its 95% interval over items and"
+        " reviewers."
+    )
     return Table("shares", "Questions without a scale", columns, rows, note)
 
 
@@ -134,9 +137,9 @@ def metrics_section(shown: LiveTables, contradiction: Contradiction | None) -> I
     )
     found = find_disagreements(shown.scores, criterion, shown.metric)
     yield paragraph(
-        f"{found.count} output{'' if found.count == 1 else 's'} with {shown.metric.label} in its {shown.metric.good_end} quarter "
-        f"{'is' if found.count == 1 else 'are'} rated low on {criterion.name} by at least two reviewers; chance would "
-        f"give {as_text(found.expected, digits=1)}."
+        f"{found.count} output{'' if found.count == 1 else 's'} with {shown.metric.label} in its"
+        f" {shown.metric.good_end} quarter {'is' if found.count == 1 else 'are'} rated low on"
+        f" {criterion.name} by at least two reviewers; chance would give {as_text(found.expected, digits=1)}."
     )
 
 
@@ -156,7 +159,8 @@ def severity_section(shown: LiveTables) -> Iterator[Block | None]:
             [*severity.reviewer_groups] if len(severity.reviewer_groups) > 1 else [*severity.candidate_groups]
         )
         yield notice(
-            "Not everybody is linked by common items, so what would compare one group with another is undefined."
+            "Not everybody is linked by common items, so what would compare one group with another is"
+            " undefined."
         )
         yield listing([f"Group {number}: {', '.join(group)}" for number, group in enumerate(groups, start=1)])
     yield notice(severity.note[:1].upper() + severity.note[1:])
@@ -230,4 +234,7 @@ def blinding_words(unblinding: Unblinding | None) -> str:
         False: "There is no sign that reviewers could tell the tuned model",
         None: "Whether reviewers could tell the tuned model cannot be said",
     }[unblinding.could_tell]
-    return f"{words}: blinding index {as_text(unblinding.indices.overall.value, digits=2)} over {unblinding.answers} answers."
+    return (
+        f"{words}: blinding index {as_text(unblinding.indices.overall.value, digits=2)} over"
+        f" {unblinding.answers} answers."
+    )

@@ -16,11 +16,11 @@ TASK = "evalapp.reports.tasks.write_report"
 
 @transaction.atomic
 def start_report(*, campaign: Campaign, by: User, reviewer_type: str = "all", view: str = "") -> Report:
-    """Queue a report on what has been said by the time that it is written. ``reviewer_type`` as in `load_scores`;
-    ``view``: the part of a comparison's address that filters it.
+    """Queue a report on what has been said by the time that it is written. ``reviewer_type`` as in
+    `load_scores`; ``view``: the part of a comparison's address that filters it.
 
-    One that is still being written for the same people and view stands in for another. Raises ConflictError for a
-    campaign that has not been opened, InvalidError for a view that it does not have.
+    One that is still being written for the same people and view stands in for another. Raises ConflictError
+    for a campaign that has not been opened, InvalidError for a view that it does not have.
     """
     if campaign.state == CampaignState.DRAFT:
         raise ConflictError(f"{campaign} has not been opened, so there is nothing to report.")

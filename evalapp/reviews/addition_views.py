@@ -81,7 +81,9 @@ class WherePreferencesDifferForm(AddAssignmentsForm):
         max_value=99,
         initial=50,
         label="Where at most so many percent of the preferences agree",
-        help_text="Of every two people’s preferences on the same two answers of an item: how many say the same.",
+        help_text=(
+            "Of every two people’s preferences on the same two answers of an item: how many say the same."
+        ),
     )
 
     def differing(self) -> set[int]:

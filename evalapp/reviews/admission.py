@@ -21,8 +21,9 @@ def admit_by_name(*, campaign_reviewer: CampaignReviewer, by: User | None) -> No
         or campaign_reviewer.user_id in pseudonym_numbers([campaign])[campaign.pk]
     ):
         raise ConflictError(
-            f"{campaign_reviewer.user} cannot be admitted by name: they have begun the round, have been admitted, or have left. "
-            "This project does not show reviewers by name, so admit them by their number in the calibration."
+            f"{campaign_reviewer.user} cannot be admitted by name: they have begun the round, have been"
+            " admitted, or have left. This project does not show reviewers by name, so admit them by their"
+            " number in the calibration."
         )
     admit(campaign_reviewer=campaign_reviewer, by=by)
 

@@ -27,8 +27,8 @@ def ahead_of(
     campaign_reviewer_of: Callable[[], CampaignReviewer],
     payload_of: Callable[[CampaignReviewer, NextReview], dict[str, Any]],
 ) -> dict[str, Any]:
-    """``{"ahead": task, "is_shown_taken": bool}`` for the answer to a submission that asks for it (``?ahead``),
-    else nothing. The second says whether what the page shows meanwhile went to somebody else.
+    """``{"ahead": task, "is_shown_taken": bool}`` for the answer to a submission that asks for it
+    (``?ahead``), else nothing. The second says whether what the page shows meanwhile went to somebody else.
 
     None where nothing comes or it cannot be told: the submission is stored, and its answer says so.
     """

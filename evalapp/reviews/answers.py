@@ -112,7 +112,9 @@ def _read_criteria(version_id: int) -> list[RubricCriterion]:
 
 
 class _Problems:
-    """Collects every problem, so that a person mends them all at once; at MOST_PROBLEMS no more is looked at."""
+    """Collects every problem, so that a person mends them all at once; at MOST_PROBLEMS no
+    more is looked at.
+    """
 
     def __init__(self) -> None:
         self.fields: dict[str, list[str]] = {}
@@ -140,9 +142,9 @@ def check_answers(
 ) -> CheckedAnswers:
     """The answers as rows, or InvalidError with every field that cannot stay.
 
-    Fields are named ``scores.<criterion>``, ``tags.<criterion>``, ``texts.<criterion>``, ``spans.<criterion>``,
-    ``comment`` and ``correction``. Marks are checked against ``output_text`` where it is given.
-    A correction equal to the answer is none.
+    Fields are named ``scores.<criterion>``, ``tags.<criterion>``, ``texts.<criterion>``,
+    ``spans.<criterion>``, ``comment`` and ``correction``. Marks are checked against ``output_text`` where it
+    is given. A correction equal to the answer is none.
     """
     problems = _Problems()
     known = {each.key: each for each in criteria}

@@ -142,7 +142,9 @@ class Round(ABC):
 
     @abstractmethod
     def parts(self, item: Item, assignment: Assignment | None) -> list[CalibrationPart]:
-        """What was asked of the item: as it stood at a reader's assignment, or for a manager as it was made."""
+        """What was asked of the item: as it stood at a reader's assignment, or for a manager
+        as it was made.
+        """
 
 
 class RatedRound(Round):
@@ -192,7 +194,9 @@ def notes_on(item: Item, names: Mapping[int, str]) -> list[Note]:
 
 
 def names_in_round(campaign: Campaign, reader: User, *, is_manager: bool) -> dict[int, str]:
-    """For a manager what the campaign's other pages call them; for a reviewer numbers, by who was first to rate."""
+    """For a manager what the campaign's other pages call them; for a reviewer numbers, by who was first to
+    rate.
+    """
     people = list(campaign.reviewers.values_list("user", flat=True))
     if is_manager:
         names = shown_names(campaign)
@@ -224,9 +228,9 @@ def calibrating(campaign: Campaign, distances: Mapping[int, float]) -> list[Cali
             len(assignments[campaign_reviewer.user_id]),
             distances.get(campaign_reviewer.user_id),
         )
-        for campaign_reviewer in campaign.reviewers.filter(left_at=None)
-        .select_related("user")
-        .order_by("user__name", "pk")
+        for campaign_reviewer in (
+            campaign.reviewers.filter(left_at=None).select_related("user").order_by("user__name", "pk")
+        )
     ]
 
 

@@ -26,7 +26,10 @@ WAITING_FIRST = ("-waits", "-id")
 def closed_words(campaign: Campaign) -> str:
     """Why no changes to the campaign's reviews can be requested any more."""
     subject = "comparison" if campaign.compares else "output"
-    return f"This campaign is closed, so its reviews cannot be changed any more. Adjudicate the {subject} instead."
+    return (
+        f"This campaign is closed, so its reviews cannot be changed any more. Adjudicate the {subject}"
+        " instead."
+    )
 
 
 def request_changes(*, review: Review, by: User, reason: str) -> ChangeRequest:
@@ -48,8 +51,8 @@ def request_changes(*, review: Review, by: User, reason: str) -> ChangeRequest:
         if not isinstance(error.__cause__, UniqueViolation):
             raise
         raise ConflictError(
-            "Changes to this review are requested already and wait for its reviewer. Withdraw that request first to "
-            "give another reason."
+            "Changes to this review are requested already and wait for its reviewer. Withdraw that request"
+            " first to give another reason."
         ) from error
 
 
@@ -112,8 +115,8 @@ def require_changed(review: Review) -> None:
     """An edit that changes nothing answers no request: InvalidError where one waits."""
     if waits_for_reviewer(review):
         raise InvalidError(
-            "Nothing is changed yet. Changes to this review were requested: change it and submit it again, or open its "
-            "discussion and appeal if it is right as it stands."
+            "Nothing is changed yet. Changes to this review were requested: change it and submit it again, or"
+            " open its discussion and appeal if it is right as it stands."
         )
 
 

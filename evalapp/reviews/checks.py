@@ -79,7 +79,9 @@ class ReviewerChecks(GoldChecks):
 
 
 def checks_by_reviewer(campaign: Campaign) -> list[ReviewerChecks]:
-    """Everybody's, in the order of the campaign reviewers; a handful of reads whatever the size of the team."""
+    """Everybody's, in the order of the campaign reviewers; a handful of reads whatever the
+    size of the team.
+    """
     gold, repeats = _gold_results(campaign), _repeat_results(campaign)
     found = []
     for campaign_reviewer in campaign.reviewers.select_related("user").order_by("pk"):

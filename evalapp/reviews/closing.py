@@ -44,7 +44,9 @@ class ClosingQuestion(NamedTuple):
 
 
 def asked_outputs(campaign_reviewer: CampaignReviewer) -> list[ClosingOutput]:
-    """Up to six of the outputs that this person reviewed, drawn by the campaign's seed whatever wrote them."""
+    """Up to six of the outputs that this person reviewed, drawn by the campaign's seed
+    whatever wrote them.
+    """
     reviewed = Review.objects.filter(
         campaign=campaign_reviewer.campaign, reviewer=campaign_reviewer.user, purpose=Purpose.REVIEW
     ).values_list("assignment__key", "assignment__outputs_order", "item_output_id")
@@ -64,8 +66,8 @@ def asked_outputs(campaign_reviewer: CampaignReviewer) -> list[ClosingOutput]:
 
 
 def is_asked(campaign_reviewer: CampaignReviewer) -> bool:
-    """Whether the closing question waits for this reviewer: of a blind campaign, for 30 days from its end, whoever
-    reviewed in it. Not where their role shows them the results, from which they can know.
+    """Whether the closing question waits for this reviewer: of a blind campaign, for 30 days from its end,
+    whoever reviewed in it. Not where their role shows them the results, from which they can know.
     """
     campaign = campaign_reviewer.campaign
     if campaign.state != CampaignState.CLOSED or not campaign.is_blind:
@@ -150,8 +152,8 @@ def decline_closing(*, campaign_reviewer: CampaignReviewer) -> None:
 def _end_question(campaign_reviewer: CampaignReviewer) -> None:
     if not is_asked(campaign_reviewer):
         raise ConflictError(
-            "The closing question is asked once, within 30 days after the campaign is closed: you have answered "
-            "it already, or it is not asked now.",
+            "The closing question is asked once, within 30 days after the campaign is closed: you have"
+            " answered it already, or it is not asked now.",
             code="not_asked",
         )
     waiting = CampaignReviewer.objects.filter(pk=campaign_reviewer.pk, closing_at=None, left_at=None)

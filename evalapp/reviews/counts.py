@@ -173,7 +173,8 @@ WITH counted AS (
 ), mended AS (
     INSERT INTO evalapp_reviewcount AS kept
         (campaign_id, candidate_id, reviewer_id, purpose, is_simulated, reviews, changes, first_review)
-    SELECT campaign_id, candidate_id, reviewer_id, purpose, is_simulated, missing, abs(missing) + 1, first_review
+    SELECT campaign_id, candidate_id, reviewer_id, purpose, is_simulated, missing, abs(missing) + 1,
+        first_review
     FROM different
     ON CONFLICT (campaign_id, candidate_id, reviewer_id, purpose, is_simulated) DO UPDATE
     SET reviews = kept.reviews + EXCLUDED.reviews, changes = kept.changes + EXCLUDED.changes,
@@ -199,7 +200,8 @@ WITH counted AS (
 ), mended AS (
     INSERT INTO evalapp_scorecount AS kept
         (campaign_id, candidate_id, criterion_id, reviewer_id, is_simulated, is_not_applicable, value, scores)
-    SELECT campaign_id, candidate_id, criterion_id, reviewer_id, is_simulated, is_not_applicable, value, missing
+    SELECT campaign_id, candidate_id, criterion_id, reviewer_id, is_simulated, is_not_applicable, value,
+        missing
     FROM different
     ON CONFLICT (campaign_id, candidate_id, criterion_id, reviewer_id, is_simulated, is_not_applicable, value)
     DO UPDATE SET scores = kept.scores + EXCLUDED.scores

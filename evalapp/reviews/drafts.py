@@ -37,8 +37,10 @@ class DraftConflictError(StaleError):
 
 # Nothing is kept of somebody whose data is deleted: a deletion under way is waited for.
 _KEEP = """
-INSERT INTO evalapp_draft (reviewer_id, campaign_id, {subject}_id, outputs, body, revision, saved_at, created_at)
-SELECT id, %(campaign)s::bigint, %(subject)s::bigint, %(outputs)s::bigint[], %(body)s::jsonb, 1, now(), now() FROM evalapp_user
+INSERT INTO evalapp_draft (reviewer_id, campaign_id, {subject}_id, outputs, body, revision, saved_at,
+    created_at)
+SELECT id, %(campaign)s::bigint, %(subject)s::bigint, %(outputs)s::bigint[], %(body)s::jsonb, 1, now(), now()
+    FROM evalapp_user
 WHERE id = %(reviewer)s AND anonymised_at IS NULL FOR KEY SHARE
 ON CONFLICT (reviewer_id, {subject}_id) DO UPDATE
 SET outputs = excluded.outputs, body = excluded.body, saved_at = now()
@@ -51,8 +53,8 @@ RETURNING revision, saved_at
 
 
 class DraftOf(NamedTuple):
-    """Whose draft, in which campaign, and of what: ``subject`` is "item_output" or "comparison"; ``outputs``: of a comparison, how
-    they stand on the screen.
+    """Whose draft, in which campaign, and of what: ``subject`` is "item_output" or "comparison"; ``outputs``:
+    of a comparison, how they stand on the screen.
     """
 
     reviewer: User
@@ -63,8 +65,8 @@ class DraftOf(NamedTuple):
 
 
 def save_draft(of: DraftOf, body: dict[str, Any], *, revision: int) -> SavedDraft:
-    """Keep what grew from ``revision`` (0: none). The same one again, because its answer was lost on the way, is
-    saved already. Raises DraftConflictError where another tab saved since.
+    """Keep what grew from ``revision`` (0: none). The same one again, because its answer was lost on the way,
+    is saved already. Raises DraftConflictError where another tab saved since.
     """
     with connection.cursor() as cursor:
         cursor.execute((_KEEP + _SAVE).format(subject=of.subject), {**_row(of, body), "revision": revision})
@@ -126,8 +128,8 @@ def check_preference_draft(answers: PreferenceAnswers) -> None:
 
 def _too_long(limits: str) -> InvalidError:
     return InvalidError(
-        f"This draft is too long to be kept on the server ({limits}). Your browser keeps it; shorten it before you "
-        "submit."
+        f"This draft is too long to be kept on the server ({limits}). Your browser keeps it; shorten it"
+        " before you submit."
     )
 
 

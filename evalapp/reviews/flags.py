@@ -29,8 +29,8 @@ RETURNING id
 def flag_item(*, stand: Stand, by: User, note: str) -> Flag:
     """Open a flag on the item, or say something else in the one that is open.
 
-    Only for an item that the reviewer holds or has submitted, rated or compared: MissingError else, and InvalidError for a
-    note that says nothing or is too long.
+    Only for an item that the reviewer holds or has submitted, rated or compared: MissingError else, and
+    InvalidError for a note that says nothing or is too long.
     """
     note = note.strip()
     if len(note) > LONGEST_NOTE or not has_visible(note) or bad_character(note):

@@ -253,7 +253,8 @@ class Draft(BaseModel):
     """What a reviewer has typed and not submitted. It outlives a lease, so nothing typed is lost.
 
     ``revision`` grows with every save, so that a second tab cannot write over the first unseen. ``outputs``:
-    of a comparison, how they stood then; an assignment that is claimed anew may have them the other way round.
+    of a comparison, how they stood then; an assignment that is claimed anew may have them the other way
+    round.
     """
 
     reviewer = models.ForeignKey(User, on_delete=models.CASCADE, related_name="+")

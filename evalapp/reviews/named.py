@@ -16,8 +16,8 @@ Found = TypeVar("Found", bound=OfCampaignReviewer)
 
 
 class Named(NamedTuple):
-    """``number`` is the pseudonym's, None before the first review. ``person`` is None where pseudonyms hold, so
-    that no page or program puts a person beside what they did.
+    """``number`` is the pseudonym's, None before the first review. ``person`` is None where pseudonyms hold,
+    so that no page or program puts a person beside what they did.
     """
 
     number: int | None

@@ -30,11 +30,17 @@ NO_WORK_WORDS = {
     NoWorkReason.CLOSED: ("Closed", "This campaign is closed. Thank you: everything you submitted is kept."),
     NoWorkReason.DEADLINE_PASSED: (
         "The deadline has passed",
-        "Nothing new is handed out. What you have submitted and drafted is kept; the manager can move the deadline.",
+        (
+            "Nothing new is handed out. What you have submitted and drafted is kept; the manager can move the"
+            " deadline."
+        ),
     ),
     NoWorkReason.QUOTA_REACHED: (
         "Your share is done",
-        "You have reviewed as many items as the manager has set for one person. Thank you. Others do the rest.",
+        (
+            "You have reviewed as many items as the manager has set for one person. Thank you. Others do the"
+            " rest."
+        ),
     ),
     NoWorkReason.ASSIGNED_TO_OTHERS: (
         "Your part is done",
@@ -42,12 +48,18 @@ NO_WORK_WORDS = {
     ),
     NoWorkReason.NOT_ADMITTED: (
         "The calibration round is done",
-        "Look at the others' answers and talk about them. The campaign's items come when the manager admits you.",
+        (
+            "Look at the others' answers and talk about them. The campaign's items come when the manager"
+            " admits you."
+        ),
     ),
     NoWorkReason.ALL_DONE: ("All done", "Every review of this campaign is in. Thank you."),
     NoWorkReason.ALL_TAKEN: (
         "Nothing available right now",
-        "Other reviewers are at work on what is left. When one skips an item, or leaves it too long, it comes to you.",
+        (
+            "Other reviewers are at work on what is left. When one skips an item, or leaves it too long, it"
+            " comes to you."
+        ),
     ),
     NoWorkReason.NOTHING_LEFT_FOR_YOU: (
         "Your part is done",
@@ -159,8 +171,8 @@ def rubric_html(
     output_text: str = "",
     quoted: Mapping[str, QuotedField] | None = None,
 ) -> str:
-    """The rubric's form; ``output_text`` is what its marks stand on, ``quoted`` words that could not be marked,
-    by criterion. The empty one of a frozen version is rendered once per process.
+    """The rubric's form; ``output_text`` is what its marks stand on, ``quoted`` words that could not be
+    marked, by criterion. The empty one of a frozen version is rendered once per process.
     """
     if answers is None and not errors and version.frozen_at is not None:
         return _empty_rubric_html(version.pk)

@@ -62,7 +62,8 @@ def recent_days(campaigns: Sequence[Campaign], *, now: datetime | None = None) -
 
 
 class CampaignForecast(NamedTuple):
-    """When the last review will be in, at the pace of the last days. Dates are None where they cannot be told.
+    """When the last review will be in, at the pace of the last days. Dates are None where they cannot be
+    told.
 
     ``late_by``: from the deadline to ``done_at``; negative where it will be early, None without a deadline.
     """

@@ -14,7 +14,9 @@ READER = "You"
 
 
 def pseudonym_numbers(campaigns: Iterable[Campaign]) -> dict[int, dict[int, int]]:
-    """By campaign: each reviewer's number, in order of their first review there. Who has none has no number."""
+    """By campaign: each reviewer's number, in order of their first review there. Who has none
+    has no number.
+    """
     campaigns = list(campaigns)
     numbers: dict[int, dict[int, int]] = {campaign.pk: {} for campaign in campaigns}
     firsts = (
@@ -59,7 +61,9 @@ class ReviewerNames:
 def shown_names(
     campaign: Campaign, *, numbers: Mapping[int, int] | None = None, reader_id: int | None = None
 ) -> ReviewerNames:
-    """How the campaign's reviewers are called on pages, in the API and in files; ``reader_id`` reads "You"."""
+    """How the campaign's reviewers are called on pages, in the API and in files;
+    ``reader_id`` reads "You".
+    """
     if numbers is None:
         numbers = pseudonym_numbers([campaign])[campaign.pk]
     if not campaign.project.shows_reviewer_names:

@@ -59,9 +59,10 @@ def campaign_reviewers_of(user: User) -> QuerySet[CampaignReviewer]:
 
 
 def with_progress(campaign_reviewers: QuerySet[CampaignReviewer]) -> QuerySet[CampaignReviewer]:
-    """Adds ``campaign_done`` (reviews of everyone, checks too: a reviewer cannot tell them), ``median_seconds`` (of
-    this person's latest 30) and ``is_all_done``: all that is asked of anybody is reviewed, and this person has
-    nothing. A repeat may be left that is too near to its first time ever to come.
+    """Adds ``campaign_done`` (reviews of everyone, checks too: a reviewer cannot tell them),
+    ``median_seconds`` (of this person's latest 30) and ``is_all_done``: all that is asked of anybody is
+    reviewed, and this person has nothing. A repeat may be left that is too near to its first time ever to
+    come.
     """
     everyone = (
         CampaignReviewer.objects.filter(campaign=OuterRef("campaign"))
@@ -122,8 +123,8 @@ def campaign_reviewer_for(user: User, campaign_key: UUID) -> CampaignReviewer:
     """The person as campaign reviewer, with progress; MissingError where they are none."""
     campaign_reviewers = _campaign_reviewer_rows()
     row = first_row(
-        f"SELECT {campaign_reviewers.columns}, {_EVERYONE}, {_MEDIAN_SQL} {_REVIEWERS_FROM} {_REVIEWERS_WHERE}"
-        " AND campaign.key = %(key)s",
+        f"SELECT {campaign_reviewers.columns}, {_EVERYONE}, {_MEDIAN_SQL} {_REVIEWERS_FROM}"
+        f" {_REVIEWERS_WHERE} AND campaign.key = %(key)s",
         {"user": user.pk, "roles": REVIEWING_ROLES, "key": campaign_key},
     )
     if row is None:
@@ -144,8 +145,9 @@ def _again_rows() -> JoinedRows:
 
 
 def campaign_reviewer_again(campaign_reviewer: CampaignReviewer) -> CampaignReviewer:
-    """`campaign_reviewer_for` after something was submitted, for a row that this request has read and authorised: with progress,
-    and the same campaign in its state of now. MissingError where they have left meanwhile.
+    """`campaign_reviewer_for` after something was submitted, for a row that this request has read and
+    authorised: with progress, and the same campaign in its state of now. MissingError where they have left
+    meanwhile.
     """
     campaign_reviewers = _again_rows()
     row = _first(
@@ -168,13 +170,15 @@ class TakenOffError(NotAllowedError):
     def __init__(self, left_at: datetime, *, is_kept: bool = False) -> None:
         kept = " What you sent is kept as your draft." if is_kept else ""
         super().__init__(
-            f"You were taken off this campaign on {left_at:%-d %B %Y at %H:%M} UTC. Nothing more of it comes to "
-            f"you; what you submitted before counts.{kept} Ask its manager if this is a mistake."
+            f"You were taken off this campaign on {left_at:%-d %B %Y at %H:%M} UTC. Nothing more of it comes"
+            f" to you; what you submitted before counts.{kept} Ask its manager if this is a mistake."
         )
 
 
 def _refusal(campaign_reviewers: QuerySet[CampaignReviewer]) -> MissingError | TakenOffError:
-    """Why the person is no campaign reviewer. Whoever was one is told that it ended, which is all that they learn."""
+    """Why the person is no campaign reviewer. Whoever was one is told that it ended, which is all that they
+    learn.
+    """
     left_at = campaign_reviewers.exclude(left_at=None).values_list("left_at", flat=True).first()
     return TakenOffError(left_at) if left_at is not None else MissingError(NOT_YOURS)
 
@@ -212,16 +216,16 @@ class Stand(NamedTuple):
 
 
 def stand_at(user: User, assignment_key: UUID, slot: int, *, has_left: bool = False) -> Stand:
-    """The assignment and the person as its campaign reviewer, in one read; MissingError where either is not, or the
-    assignment was never theirs: its texts are then not for them to see, nor its work theirs to do.
+    """The assignment and the person as its campaign reviewer, in one read; MissingError where either is not,
+    or the assignment was never theirs: its texts are then not for them to see, nor its work theirs to do.
 
-    TakenOffError where the reviewer has left; ``has_left`` asks for such a one, of which only the reviewer's own text
-    is theirs.
+    TakenOffError where the reviewer has left; ``has_left`` asks for such a one, of which only the reviewer's
+    own text is theirs.
     """
     stands = _stand_rows()
     row = first_row(
-        f"SELECT {stands.columns}, evalapp_campaignreviewer.id, evalapp_campaignreviewer.left_at {_REVIEWERS_FROM}"
-        " JOIN evalapp_assignment assignment ON assignment.campaign_id = campaign.id"
+        f"SELECT {stands.columns}, evalapp_campaignreviewer.id, evalapp_campaignreviewer.left_at"
+        f" {_REVIEWERS_FROM} JOIN evalapp_assignment assignment ON assignment.campaign_id = campaign.id"
         f" {_WHO_LEFT if has_left else _REVIEWERS_WHERE} AND assignment.key = %(key)s",
         {"user": user.pk, "roles": REVIEWING_ROLES, "key": assignment_key},
     )
@@ -242,8 +246,8 @@ def stand_at(user: User, assignment_key: UUID, slot: int, *, has_left: bool = Fa
 
 
 def left_stand(taken_off: TakenOffError, user: User, assignment_key: UUID, slot: int) -> Stand:
-    """Where the person stood who has left the campaign; of it only their own text is theirs. Raises ``taken_off``
-    where the assignment was never theirs.
+    """Where the person stood who has left the campaign; of it only their own text is theirs. Raises
+    ``taken_off`` where the assignment was never theirs.
     """
     try:
         return stand_at(user, assignment_key, slot, has_left=True)
@@ -335,9 +339,9 @@ def answers_of(review: Review) -> ReviewAnswers:
     for each in review.tags.all():
         tags.setdefault(each.tag.criterion.key, []).append(each.tag.key)
     scores = {
-        score.criterion.key: NOT_APPLICABLE
-        if score.value is None
-        else score.criterion.rules.number(score.value)
+        score.criterion.key: (
+            NOT_APPLICABLE if score.value is None else score.criterion.rules.number(score.value)
+        )
         for score in review.scores.all()
     }
     correction = getattr(review, "correction", None)
@@ -410,10 +414,12 @@ def progress_by_person(campaign: Campaign) -> list[PersonProgress]:
     )
     times = {
         row["reviewer"]: row
-        for row in campaign.reviews.filter(purpose=Purpose.REVIEW)
-        .values("reviewer")
-        .annotate(last_at=Max("submitted_at"), mean=Avg("seconds_active"))
-        .order_by()
+        for row in (
+            campaign.reviews.filter(purpose=Purpose.REVIEW)
+            .values("reviewer")
+            .annotate(last_at=Max("submitted_at"), mean=Avg("seconds_active"))
+            .order_by()
+        )
     }
     people = []
     for campaign_reviewer in campaign_reviewers:

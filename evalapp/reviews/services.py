@@ -1,7 +1,7 @@
 """Writes of reviews: exactly once, whole, audited.
 
-One submission is one transaction: the assignment's slot, the reviewer's count, the review with what it says, the
-audit event, and the end of its draft. A replay finds the stored review.
+One submission is one transaction: the assignment's slot, the reviewer's count, the review with what it says,
+the audit event, and the end of its draft. A replay finds the stored review.
 """
 
 from dataclasses import dataclass
@@ -90,9 +90,9 @@ def submit_at(
     """Store a review of what an assignment asks for at a slot, for a campaign reviewer who has been read and
     authorised; ``answers`` are of the kind of the campaign's reviews.
 
-    Raises InvalidError (fields named as the kind's ``check`` names them), ConflictError where another review of it is
-    stored, LeaseLostError where the assignment went to somebody else, CampaignClosedError; in the last three cases the
-    text is kept as a draft.
+    Raises InvalidError (fields named as the kind's ``check`` names them), ConflictError where another review
+    of it is stored, LeaseLostError where the assignment went to somebody else, CampaignClosedError; in the
+    last three cases the text is kept as a draft.
     """
     campaign = stand.assignment.campaign
     require_demonstration(campaign, is_simulated=is_simulated)
@@ -105,9 +105,10 @@ def amend_review(*, review: Review, by: User, answers: Any, revision: int) -> Re
     """Replace what a review says; what it said before stays as a revision.
 
     ``revision`` is the one that the edit is based on. An edit that changes nothing stores nothing, and
-    neither does the same edit once more, because its answer was lost on the way. It answers an open change request;
-    InvalidError where it changes nothing of one. Raises StaleError where another edit has replaced the revision,
-    CampaignClosedError after the end, InvalidError as the kind's ``check``, MissingError for another's.
+    neither does the same edit once more, because its answer was lost on the way. It answers an open change
+    request; InvalidError where it changes nothing of one. Raises StaleError where another edit has replaced
+    the revision, CampaignClosedError after the end, InvalidError as the kind's ``check``, MissingError for
+    another's.
     """
     if review.reviewer_id != by.pk:
         raise MissingError(NOT_YOURS)
@@ -201,11 +202,12 @@ class KeptDraft(NamedTuple):
 
 
 def keep_draft(*, stand: Stand, answers: Any, seconds_active: float, revision: int) -> KeptDraft:
-    """Keep what the reviewer works on, and the assignment theirs. ``revision`` is the draft it grew from (0: none).
+    """Keep what the reviewer works on, and the assignment theirs. ``revision`` is the draft it grew from (0:
+    none).
 
-    Raises CampaignClosedError after the end, with the draft kept; with nothing kept ConflictError for one that is
-    submitted or went to somebody else, InvalidError for one that is too long, DraftConflictError where another tab
-    saved since.
+    Raises CampaignClosedError after the end, with the draft kept; with nothing kept ConflictError for one
+    that is submitted or went to somebody else, InvalidError for one that is too long, DraftConflictError
+    where another tab saved since.
     """
     campaign = stand.assignment.campaign
     is_closed = campaign.state == CampaignState.CLOSED

@@ -1,5 +1,5 @@
-"""A review and what it says, each written by one statement: its scores, tags, texts, spans and correction, or its
-preference, and the end of the draft they came from.
+"""A review and what it says, each written by one statement: its scores, tags, texts, spans and correction, or
+its preference, and the end of the draft they came from.
 """
 
 # ruff: noqa: S608 - SQL is put together from constants of this code; every value is a parameter
@@ -67,7 +67,9 @@ _REPLACE = f"WITH review AS (SELECT %(review)s::bigint AS id), {_ANSWERS} SELECT
 
 
 def store_rating(review: Review, checked: CheckedAnswers) -> None:
-    """Store a new review of an output, with its answers; its draft ends. Raises IntegrityError as ``create`` would."""
+    """Store a new review of an output, with its answers; its draft ends. Raises IntegrityError as ``create``
+    would.
+    """
     _store(_STORE_RATING, review, _answers(checked))
 
 

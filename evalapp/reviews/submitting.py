@@ -1,7 +1,7 @@
 """A review is stored exactly once, whatever its kind.
 
-A replay finds what is stored, a lost lease or a closed campaign keeps the text, and a late one counts while the
-assignment is available.
+A replay finds what is stored, a lost lease or a closed campaign keeps the text, and a late one counts while
+the assignment is available.
 """
 
 from dataclasses import dataclass
@@ -110,8 +110,8 @@ def require_demonstration(campaign: Campaign, *, is_simulated: bool) -> None:
 def submit_once(submission: Submission) -> tuple[Review, bool]:
     """Store it, or find what was stored of it before; whether it was such a replay.
 
-    Raises ConflictError where another submission of the same is stored, LeaseLostError where the assignment went
-    to somebody else, CampaignClosedError; in the last two cases the text is kept as a draft.
+    Raises ConflictError where another submission of the same is stored, LeaseLostError where the assignment
+    went to somebody else, CampaignClosedError; in the last two cases the text is kept as a draft.
     """
     assignment, campaign_reviewer = submission.stand.assignment, submission.stand.campaign_reviewer
     try:
@@ -193,6 +193,6 @@ def _replay_or_refuse(stored: Review, submission: Submission) -> tuple[Review, b
 
 def _lease_lost() -> LeaseLostError:
     return LeaseLostError(
-        "This item is no longer assigned to you: the lease ran out, or somebody else has it. So this was not counted. "
-        "Your text is kept; go on with the next one."
+        "This item is no longer assigned to you: the lease ran out, or somebody else has it. So this was not"
+        " counted. Your text is kept; go on with the next one."
     )

@@ -62,8 +62,8 @@ class ConditionSerializer(serializers.Serializer[Any]):
 
 
 class CriterionSerializer(serializers.Serializer[Any]):
-    """One question. ``level_descriptions`` says what each level means ("1" … "5", or "yes" and "no"), ``examples``
-    gives an answer that deserves it. A category's levels are its ``options``, counted from 1.
+    """One question. ``level_descriptions`` says what each level means ("1" … "5", or "yes" and "no"),
+    ``examples`` gives an answer that deserves it. A category's levels are its ``options``, counted from 1.
     ``visible_if``: asked only where that earlier criterion was answered with one of these levels.
     """
 
@@ -105,7 +105,8 @@ class RubricHintSerializer(serializers.Serializer[Any]):
 
 class RubricVersionSerializer(Shown):
     """``fingerprint`` is what an edit is based on (``based_on``); ``hints`` say what makes ratings worse
-    though it can be saved, such as levels without a text. ``criterion_ids``: by key, for who asks of one criterion.
+    though it can be saved, such as levels without a text. ``criterion_ids``: by key, for who asks of one
+    criterion.
     """
 
     rubric = serializers.IntegerField(source="rubric_id")
@@ -118,7 +119,8 @@ class RubricVersionSerializer(Shown):
     class Meta:
         model = RubricVersion
         fields = (
-            "id", "rubric", "number", "instructions", "criteria", "criterion_ids", "fingerprint", "hints", "frozen_at", "created_by",
+            "id", "rubric", "number", "instructions", "criteria", "criterion_ids", "fingerprint", "hints",
+            "frozen_at", "created_by",
             "created_at",
         )  # fmt: skip
 

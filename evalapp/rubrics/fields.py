@@ -9,8 +9,8 @@ NOT_APPLICABLE = "na"
 
 
 class LevelField(NamedTuple):
-    """One answer: ``value`` is what the form sends, ``label`` what stands on it, ``text`` its level description,
-    ``example`` an answer that deserves it.
+    """One answer: ``value`` is what the form sends, ``label`` what stands on it, ``text`` its level
+    description, ``example`` an answer that deserves it.
     """
 
     value: str
@@ -66,9 +66,9 @@ class TagField(NamedTuple):
 
 
 class CriterionFields(NamedTuple):
-    """A fieldset: the radio group ``name`` and the check boxes ``tag_name``, or the text area ``text_name``, or
-    the ``spans`` of an answer and the ``labels`` they carry. A wide scale has a ``number`` instead of buttons;
-    its ``levels`` are the legend.
+    """A fieldset: the radio group ``name`` and the check boxes ``tag_name``, or the text area ``text_name``,
+    or the ``spans`` of an answer and the ``labels`` they carry. A wide scale has a ``number`` instead of
+    buttons; its ``levels`` are the legend.
 
     ``depends_on`` and ``depends_values`` (spaces between): asked only where that criterion has one of
     these values.
@@ -116,7 +116,8 @@ def fields_of(
     """The fieldset of a criterion.
 
     ``answer``: {"value": a level, "na" or None, "tags": keys of the reasons given, "text": words, "spans":
-    `SpanField`s, "quoted": a `QuotedField`}. ``prefix`` is put before the names, for pages that show a criterion more than once.
+    `SpanField`s, "quoted": a `QuotedField`}. ``prefix`` is put before the names, for pages that show a
+    criterion more than once.
     """
     given, rules = answer or {}, draft.rules
     value = given.get("value")

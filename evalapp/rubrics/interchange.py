@@ -90,7 +90,8 @@ _Dumper.add_representer(str, _text_node)
 
 
 class _Loader(yaml.SafeLoader):
-    """Without aliases, by which a file of a few lines could grow without end, and without tags or double keys.
+    """Without aliases, by which a file of a few lines could grow without end, and without tags or double
+    keys.
 
     Words mean what they say, as in YAML 1.2: yes, no, on, off and dates are texts.
     """

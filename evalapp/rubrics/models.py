@@ -40,13 +40,15 @@ class RubricVersion(BaseModel):
 class Criterion(BaseModel):
     """One question of a rubric.
 
-    ``level_descriptions`` maps a level (as text: "1", or "yes"/"no") to what it means. Yes/no is stored as 1/0.
-    Reason tags are offered when a scale's value is at or under ``low_threshold`` (for yes/no: when the
-    answer is the undesired one, ``undesired``). A text is answered in words and has no levels. ``options`` are a category's answers, stored as 1, 2, …:
-    {"label", "is_undesired"}; of spans, which are marked in the output and have no levels either, the labels. ``examples`` maps levels, as ``level_descriptions``, to an answer that deserves it.
-    ``visible_if``: {"criterion": key, "values": levels}, asked only where that earlier criterion was
-    answered so; null: always. ``lower_is_better``: of a scale whose lowest level is the best, as 1 is of places in
-    an order; such a scale weighs nothing and has no low threshold, which all speak of its other end.
+    ``level_descriptions`` maps a level (as text: "1", or "yes"/"no") to what it means. Yes/no is stored as
+    1/0. Reason tags are offered when a scale's value is at or under ``low_threshold`` (for yes/no: when the
+    answer is the undesired one, ``undesired``). A text is answered in words and has no levels. ``options``
+    are a category's answers, stored as 1, 2, …: {"label", "is_undesired"}; of spans, which are marked in the
+    output and have no levels either, the labels. ``examples`` maps levels, as ``level_descriptions``, to an
+    answer that deserves it. ``visible_if``: {"criterion": key, "values": levels}, asked only where that
+    earlier criterion was answered so; null: always. ``lower_is_better``: of a scale whose lowest level is the
+    best, as 1 is of places in an order; such a scale weighs nothing and has no low threshold, which all speak
+    of its other end.
     """
 
     version = models.ForeignKey(RubricVersion, on_delete=models.CASCADE, related_name="criteria")
@@ -115,12 +117,16 @@ class Criterion(BaseModel):
 
     @property
     def failing_levels(self) -> frozenset[int]:
-        """The answers that fail an output on a critical criterion: undesired ones, on a scale the low ones."""
+        """The answers that fail an output on a critical criterion: undesired ones, on a
+        scale the low ones.
+        """
         return self.rules.failing_levels
 
     @property
     def is_less_better(self) -> bool:
-        """Whether the lower figure is the better one: of such a scale, or of the share of undesired answers."""
+        """Whether the lower figure is the better one: of such a scale, or of the share of
+        undesired answers.
+        """
         return self.rules.is_less_better
 
     @property

@@ -1,4 +1,6 @@
-"""All that can be wrong with a rubric's criteria, and what makes ratings worse though it can be saved. Pure."""
+"""All that can be wrong with a rubric's criteria, and what makes ratings worse though it can
+be saved. Pure.
+"""
 
 import re
 from collections import Counter
@@ -132,7 +134,9 @@ def _direction_problems(draft: CriterionDraft) -> Iterator[tuple[str, str]]:
 
 
 def _no_such_key(wanted: str, before: Sequence[CriterionDraft]) -> str:
-    """With the key that is meant, where a criterion's name was written, or capitals; else with those there are."""
+    """With the key that is meant, where a criterion's name was written, or capitals; else with those there
+    are.
+    """
     message = f"There is no criterion with the key “{wanted}” to depend on."
     meant = wanted.strip().casefold()
     for each in before:

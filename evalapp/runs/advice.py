@@ -28,8 +28,8 @@ QLORA = Source("Dettmers et al. 2023, QLoRA", "https://arxiv.org/abs/2305.14314"
 
 
 def advice(*, rows: int, method: Method, truncated: int, longest: int, context: int) -> list[Advice]:
-    """For a training on so many rows; ``truncated`` of all rows are cut, the longest has ``longest`` tokens, and
-    the base reads ``context``.
+    """For a training on so many rows; ``truncated`` of all rows are cut, the longest has ``longest`` tokens,
+    and the base reads ``context``.
     """
     return [*_on_cut_answers(truncated, longest, context), *_on_rows(rows), *_on_method(method)]
 
@@ -38,35 +38,41 @@ def _on_cut_answers(truncated: int, longest: int, context: int) -> Iterator[Advi
     if not truncated:
         return
     way = (
-        f"Set “Longest row in tokens” to {longest:,} to keep all, if the memory is enough, or shorten these rows."
+        f"Set “Longest row in tokens” to {longest:,} to keep all, if the memory is enough, or shorten these"
+        " rows."
         if longest <= context
-        else f"The base reads at most {context:,} tokens and the longest row has {longest:,}: shorten these rows, or "
-        "choose a base that reads more."
+        else (
+            f"The base reads at most {context:,} tokens and the longest row has {longest:,}: shorten these"
+            " rows, or choose a base that reads more."
+        )
     )
     yield Advice(
-        f"{truncated:,} {'row loses' if truncated == 1 else 'rows lose'} the end of an answer, so the model does not "
-        f"learn how it ends. {way}"
+        f"{truncated:,} {'row loses' if truncated == 1 else 'rows lose'} the end of an answer, so the model"
+        f" does not learn how it ends. {way}"
     )
 
 
 def _on_rows(rows: int) -> Iterator[Advice]:
-    curve = "Train on a quarter, on half and on all of the rows: if the score still rises at the end, more rows help."
+    curve = (
+        "Train on a quarter, on half and on all of the rows: if the score still rises at the end, more rows"
+        " help."
+    )
     if rows < FEW_ROWS:
         yield Advice(
-            f"{rows:,} rows are few. They can teach a form or a tone, hardly new knowledge, and the result hangs on "
-            f"which rows they are. {curve}",
+            f"{rows:,} rows are few. They can teach a form or a tone, hardly new knowledge, and the result"
+            f" hangs on which rows they are. {curve}",
             (LIMA,),
         )
     elif rows < ROWS_OFTEN_ASKED_FOR:
         yield Advice(
-            f"10,000 examples are often asked for; here are {rows:,}. LIMA came far with 1,000 chosen with care, at 65 "
-            f"billion parameters. Neither number is your task's. {curve}",
+            f"10,000 examples are often asked for; here are {rows:,}. LIMA came far with 1,000 chosen with"
+            f" care, at 65 billion parameters. Neither number is your task's. {curve}",
             (LIMA,),
         )
     else:
         yield Advice(
-            f"{rows:,} rows are more than many tasks need: LIMA came far with 1,000 chosen with care, at 65 billion "
-            f"parameters. {curve}",
+            f"{rows:,} rows are more than many tasks need: LIMA came far with 1,000 chosen with care, at 65"
+            f" billion parameters. {curve}",
             (LIMA,),
         )
 
@@ -74,21 +80,21 @@ def _on_rows(rows: int) -> Iterator[Advice]:
 def _on_method(method: Method) -> Iterator[Advice]:
     if method == "full":
         yield Advice(
-            "Full fine-tuning can learn more from much data, and forgets more of what the base could do. The LoRA "
-            "paper found an adapter on par on its tasks, at a small part of the memory. Train an adapter on the same "
-            "rows and compare the two before you keep the full model.",
+            "Full fine-tuning can learn more from much data, and forgets more of what the base could do. The"
+            " LoRA paper found an adapter on par on its tasks, at a small part of the memory. Train an"
+            " adapter on the same rows and compare the two before you keep the full model.",
             (LORA, LEARNS_LESS),
         )
         return
     yield Advice(
-        "An adapter is often said to come within 1–2% of full fine-tuning. It depends on the task: the LoRA paper "
-        "found it on par, a later comparison found it behind on code and mathematics with much data, and less "
-        "forgetful. If it falls short, raise the rank first, then compare with full fine-tuning.",
+        "An adapter is often said to come within 1–2% of full fine-tuning. It depends on the task: the LoRA"
+        " paper found it on par, a later comparison found it behind on code and mathematics with much data,"
+        " and less forgetful. If it falls short, raise the rank first, then compare with full fine-tuning.",
         (LORA, LEARNS_LESS),
     )
     if method == "qlora":
         yield Advice(
-            "The adapter learns beside a base rounded to 4 bits and answers beside the unrounded one. The QLoRA paper "
-            "found 4 bits as good as 16 in training; evaluate what will be served.",
+            "The adapter learns beside a base rounded to 4 bits and answers beside the unrounded one. The"
+            " QLoRA paper found 4 bits as good as 16 in training; evaluate what will be served.",
             (QLORA,),
         )

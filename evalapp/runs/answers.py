@@ -29,8 +29,8 @@ REFUSED = "refused"
 
 
 class ImportedAnswer(NamedTuple):
-    """One answer. Its row is named by ``item`` (the row's id, see `row_ids_of`), ``prompt`` or ``example_row``,
-    its number in the dataset version; where several are given they must name the same row.
+    """One answer. Its row is named by ``item`` (the row's id, see `row_ids_of`), ``prompt`` or
+    ``example_row``, its number in the dataset version; where several are given they must name the same row.
 
     ``place`` says where it stands in the file ("line 3"), for messages.
     """
@@ -40,7 +40,9 @@ class ImportedAnswer(NamedTuple):
     prompt: str | None = None
     item: str = ""
     is_row_certain: bool = False
-    """Whether the product itself wrote ``example_row``; otherwise it names a row only where rows have no ids."""
+    """Whether the product itself wrote ``example_row``; otherwise it names a row only where
+    rows have no ids.
+    """
     sample: int = 0
     place: str = ""
     finish_reason: str = ""
@@ -49,8 +51,9 @@ class ImportedAnswer(NamedTuple):
     prompt_tokens: int | None = None
     completion_tokens: int | None = None
     reasoning: str = ""
-    """What the model thought before its answer, where the file has it apart; a `<think>` part of the text is taken
-    off it when the answer is matched."""
+    """What the model thought before its answer, where the file has it apart; a `<think>` part of the text is
+    taken off it when the answer is matched.
+    """
     problem: str = ""
     """Why the row of the file holds no answer; the other fields then say nothing."""
 
@@ -188,7 +191,8 @@ class _Rows:
         if len(places) > 1:
             other = "row" if answer.item or not self._ids.field else self._ids.field
             raise ValueError(
-                f"its {self._said(answer)} stands in {len(places)} rows of {self._version}; give “{other}” as well"
+                f"its {self._said(answer)} stands in {len(places)} rows of {self._version}; give “{other}” as"
+                " well"
             )
         return places[0]
 
@@ -208,7 +212,8 @@ class _Rows:
     def _of_item(self, item: str) -> list[Place]:
         if not self._ids.field:
             raise ValueError(
-                f"names an item, but the rows of {self._version} have no ids in their metadata; give “prompt” or “row”"
+                f"names an item, but the rows of {self._version} have no ids in their metadata; give “prompt”"
+                " or “row”"
             )
         if item not in self._by_item:
             raise ValueError(f"no row of {self._version} has {item[:60]!r} as its {self._ids.field}")
@@ -218,14 +223,16 @@ class _Rows:
         places = self._by_prompt.get(_prompt_key(prompt), [])
         if not places:
             raise ValueError(
-                f"its prompt stands in no row of {self._version}; compare the whole text of the last user turn"
+                f"its prompt stands in no row of {self._version}; compare the whole text of the last user"
+                " turn"
             )
         return places
 
     def _by_number_alone(self) -> str:
         return (
-            f"names its row by number alone, but the rows of {self._version} have ids, in “{self._ids.field}”; add "
-            f"“item” with each row's {self._ids.field}, or “prompt”, and the number is checked against it"
+            f"names its row by number alone, but the rows of {self._version} have ids, in"
+            f" “{self._ids.field}”; add “item” with each row's {self._ids.field}, or “prompt”, and the number"
+            " is checked against it"
         )
 
 

@@ -17,9 +17,11 @@ MOST_RUNS = 20
 
 
 class Axis(NamedTuple):
-    """``read`` makes a value of what was written, and raises ValueError; ``write`` is its opposite, for people.
+    """``read`` makes a value of what was written, and raises ValueError; ``write`` is its opposite, for
+    people.
 
-    Where ``changes_loss``, trainings that differ in it have losses of different kinds, which cannot be compared.
+    Where ``changes_loss``, trainings that differ in it have losses of different kinds, which cannot be
+    compared.
     """
 
     label: str

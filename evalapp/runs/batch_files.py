@@ -38,7 +38,9 @@ def batch_lines(
     sampling: SamplingParameters,
     samples: int,
 ) -> Iterator[str]:
-    """The batch input for an API model, a line for each question; ``custom_id`` names the row, and the sample from the second on."""
+    """The batch input for an API model, a line for each question; ``custom_id`` names the row, and the sample
+    from the second on.
+    """
     words = words_of(candidate, key="candidate")
     for row in rows_to_answer(version, splits, samples=samples):
         line = {
@@ -55,8 +57,8 @@ def answer_of_line(fields: dict[str, Any]) -> BatchAnswer:
     named = _CUSTOM_ID.fullmatch(str(fields.get("custom_id")))
     if named is None:
         raise ValueError(
-            f"its custom_id is {str(fields.get('custom_id'))[:40]!r}, not “row-5” or “row-5.1”, as this page's batch "
-            "files write it"
+            f"its custom_id is {str(fields.get('custom_id'))[:40]!r}, not “row-5” or “row-5.1”, as this"
+            " page's batch files write it"
         )
     row, sample = int(named[1]), int(named[2] or 0)
     response = fields.get("response")

@@ -1,4 +1,6 @@
-"""An owner's recorded decision to train on rows that also evaluate: on exactly those, and said wherever it matters."""
+"""An owner's recorded decision to train on rows that also evaluate: on exactly those, and said wherever it
+matters.
+"""
 
 import hashlib
 import json
@@ -24,15 +26,15 @@ def allow_contamination(
 ) -> ContaminationDecision:
     """Let trainings on the version go on in spite of the rows that are known to evaluate as well.
 
-    ``rows_hash`` names those that the person was shown (`rows_hash_of`). Who may do so is the view's to check.
-    Raises InvalidError for a reason that says nothing, ConflictError where nothing is refused, where other rows
-    have been found since, or where these are decided on already.
+    ``rows_hash`` names those that the person was shown (`rows_hash_of`). Who may do so is the view's to
+    check. Raises InvalidError for a reason that says nothing, ConflictError where nothing is refused, where
+    other rows have been found since, or where these are decided on already.
     """
     reason = reason.strip()
     if not SHORTEST_REASON <= len(reason) <= LONGEST_REASON or "\x00" in reason:
         message = (
-            f"Say in {SHORTEST_REASON} to {LONGEST_REASON:,} characters why training on these rows is right: it is "
-            "shown wherever a score of what was trained is."
+            f"Say in {SHORTEST_REASON} to {LONGEST_REASON:,} characters why training on these rows is right:"
+            " it is shown wherever a score of what was trained is."
         )
         raise InvalidError(message, fields={"reason": [message]})
     found = known_leaks(version)
@@ -42,8 +44,8 @@ def allow_contamination(
         )
     if rows_hash != rows_hash_of(found.leaks["pairs"]):
         raise ConflictError(
-            "Other rows have been found since you opened the page, and a decision covers exactly the rows that were shown. "
-            "Read them and decide again."
+            "Other rows have been found since you opened the page, and a decision covers exactly the rows"
+            " that were shown. Read them and decide again."
         )
     with transaction.atomic():
         # Two owners at once record one decision.
@@ -86,7 +88,9 @@ def standing_decision(version: DatasetVersion, found: KnownLeaks | None) -> Cont
 
 
 def decisions_behind(version: ModelVersion) -> list[ContaminationDecision]:
-    """Decisions by which the version, what it was continued from or what it stands on was trained; newest first."""
+    """Decisions by which the version, what it was continued from or what it stands on was trained; newest
+    first.
+    """
     found: list[ContaminationDecision] = []
     current: ModelVersion | None = version
     while current is not None:

@@ -26,8 +26,8 @@ Content = tuple[str, str]
 
 
 class Allowed(NamedTuple):
-    """What a training may learn from: ``report`` of the comparison, and the ``decision`` by which it goes on where
-    that would refuse it.
+    """What a training may learn from: ``report`` of the comparison, and the ``decision`` by which it goes on
+    where that would refuse it.
     """
 
     report: ContaminationReport
@@ -42,9 +42,9 @@ class ContaminatedError(ConflictError):
     def __init__(self, version: DatasetVersion, report: ContaminationReport) -> None:
         self.report = report
         super().__init__(
-            f"Training on {version} was refused, because a score would then measure memory: "
-            f"{' '.join(report.refusal_sentences())} Make a version without these training rows, or let an owner of the "
-            "project decide on them on the version's page, “Contamination check”."
+            f"Training on {version} was refused, because a score would then measure memory:"
+            f" {' '.join(report.refusal_sentences())} Make a version without these training rows, or let an"
+            " owner of the project decide on them on the version's page, “Contamination check”."
         )
 
 
@@ -62,8 +62,8 @@ def refuse_contamination(version: DatasetVersion) -> Allowed:
 
 
 def compared_with_evaluation(version: DatasetVersion) -> ContaminationReport:
-    """The version's training rows against every row that evaluates, its own held-out validation rows too. Nothing is
-    learnt from those, so that several versions may be validated on the same ones.
+    """The version's training rows against every row that evaluates, its own held-out validation rows too.
+    Nothing is learnt from those, so that several versions may be validated on the same ones.
 
     The words of the project's prompt candidates prove nothing and are left out.
     """
@@ -86,7 +86,9 @@ def compared_with_evaluation(version: DatasetVersion) -> ContaminationReport:
 
 
 def _distinct(rows: Iterable[Example], seen: set[Content]) -> Iterator[Example]:
-    """Versions of a dataset repeat their rows; one of each is compared and told, and ``seen`` holds them all."""
+    """Versions of a dataset repeat their rows; one of each is compared and told, and ``seen``
+    holds them all.
+    """
     for row in rows:
         content = (row.prompt_hash, json.dumps(row.references))
         if content not in seen:
@@ -149,15 +151,17 @@ def leaks_of(version: DatasetVersion, report: ContaminationReport) -> dict[str, 
 
 
 class KnownLeaks(NamedTuple):
-    """``leaks`` as `leaks_of` tells them, and the ``run`` that found them; None where they were looked for now."""
+    """``leaks`` as `leaks_of` tells them, and the ``run`` that found them; None where they were looked for
+    now.
+    """
 
     leaks: dict[str, Any]
     run: Run | None
 
 
 def known_leaks(version: DatasetVersion) -> KnownLeaks | None:
-    """What is known while a person waits: compared now where that is quick, else what the version's latest dry run or
-    refused training has found; None where there is neither.
+    """What is known while a person waits: compared now where that is quick, else what the version's latest
+    dry run or refused training has found; None where there is neither.
     """
     if is_quick(version):
         return KnownLeaks(leaks_of(version, compared_with_evaluation(version)), None)

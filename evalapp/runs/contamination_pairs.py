@@ -1,4 +1,6 @@
-"""Where the rows of contamination pairs stand: pairs are stored by number and hash, people and programs ask of which data."""
+"""Where the rows of contamination pairs stand: pairs are stored by number and hash, people and programs ask
+of which data.
+"""
 
 from collections.abc import Collection
 from typing import Any
@@ -23,7 +25,8 @@ class MetRows:
             met, version__dataset__project=version.dataset.project_id, split__in=_EVALUATING
         ).select_related("version__dataset")
         self._named = {(each.version_id, *_place_of(each)): each for each in found} if pairs else {}
-        # What an earlier release stored names no version: the oldest of those that evaluate now is the likeliest.
+        # What an earlier release stored names no version: the oldest of those that evaluate now is the
+        # likeliest.
         self._nameless: dict[Place, Example] = {}
         if any(pair.get("evaluation_version") is None for pair in pairs):
             own = Q(version=version, split=Split.VALIDATION)
@@ -44,8 +47,8 @@ def _place_of(row: Example) -> Place:
 
 
 def named_pairs(version: DatasetVersion, pairs: list[Pair]) -> list[dict[str, Any]]:
-    """The pairs with the data of both sides: ``training_data`` and ``evaluation_data``, the latter None where its
-    version was deleted.
+    """The pairs with the data of both sides: ``training_data`` and ``evaluation_data``, the latter None where
+    its version was deleted.
     """
     met = MetRows(version, pairs)
     found = []

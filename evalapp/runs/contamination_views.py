@@ -32,7 +32,8 @@ class ReasonForm(forms.Form):
     reason = forms.CharField(
         max_length=LONGEST_REASON, label="Why training on these rows is right",
         widget=forms.Textarea(attrs={"rows": 4}),
-        help_text="Shown with your name on every training that goes on by it, on what it makes, and at the gate.",
+        help_text="Shown with your name on every training that goes on by it, on what it makes, and at the "
+        "gate.",
     )  # fmt: skip
     rows_hash = forms.CharField(widget=forms.HiddenInput)
 

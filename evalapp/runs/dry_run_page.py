@@ -68,8 +68,9 @@ def lengths_chart(report: DryRunReport) -> Chart:
     rows, cut = report.rows, report.max_length
     beyond = rows.truncated + sum(row.reason == "prompt_too_long" for row in rows.dropped_rows)
     says = (
-        f"Half of the rows have at most {report.median_length:,} tokens, the longest has {report.longest_length:,}. "
-        f"{beyond or 'None'} {'is' if beyond <= 1 else 'are'} longer than {cut:,}."
+        f"Half of the rows have at most {report.median_length:,} tokens, the longest has"
+        f" {report.longest_length:,}. {beyond or 'None'} {'is' if beyond <= 1 else 'are'} longer than"
+        f" {cut:,}."
     )
     return histogram(
         [_bin(each) for each in report.lengths],
@@ -121,7 +122,9 @@ def _parts(found: Estimate) -> list[tuple[str, float]]:
 
 
 def _memory_parts(report: DryRunReport) -> list[tuple[str, int]]:
-    """What stays whatever the batches are, and where they were tried what the longest of them needs beside it."""
+    """What stays whatever the batches are, and where they were tried what the longest of them needs beside
+    it.
+    """
     memory = report.memory
     parts = [
         ("The model’s weights", memory.weights),

@@ -57,7 +57,9 @@ class _Question(NamedTuple):
 
 
 class _Reply(NamedTuple):
-    """``completion``, or the ``problem`` that there is none; ``ends_run`` where no other question fares better."""
+    """``completion``, or the ``problem`` that there is none; ``ends_run`` where no other question fares
+    better.
+    """
 
     question: _Question
     seconds: float
@@ -178,8 +180,8 @@ class _Troubles:
             self._told.add(endpoint.pk)
         # Handed over, not written here: the threads never touch the database.
         self._work.log(
-            f"{endpoint.name}, {question.row.example}: {problem} It is asked again in {wait:.0f} s, {len(PAUSES)} times "
-            "at most.",
+            f"{endpoint.name}, {question.row.example}: {problem} It is asked again in {wait:.0f} s,"
+            f" {len(PAUSES)} times at most.",
             level="warning",
         )
 
@@ -213,8 +215,8 @@ def _ask(
 
 
 class _AnswerLog:
-    """outputs.jsonl: a line for each question that is settled. Failures are written once an answer follows, so
-    that a run which fails over them asks those questions again.
+    """outputs.jsonl: a line for each question that is settled. Failures are written once an answer follows,
+    so that a run which fails over them asks those questions again.
     """
 
     def __init__(self, path: Path) -> None:
@@ -242,8 +244,8 @@ class _AnswerLog:
                 raise InvalidError(f"{reply.problem} Mend that, then try again: what was answered is kept.")
             if len(self._failures) >= MOST_FAILURES_IN_ROW:
                 raise InvalidError(
-                    f"{len(self._failures)} questions in a row brought no answer; the last: {reply.problem} Mend "
-                    "that, then try again: what was answered is kept."
+                    f"{len(self._failures)} questions in a row brought no answer; the last: {reply.problem}"
+                    " Mend that, then try again: what was answered is kept."
                 )
         else:
             self._write([*self._failures, output])
@@ -268,7 +270,8 @@ class _AnswerLog:
                 ]
         except RecordError as error:
             raise InvalidError(
-                f"The answers of an earlier attempt cannot be read ({self.path.name}, {error}). Start a new run."
+                f"The answers of an earlier attempt cannot be read ({self.path.name}, {error}). Start a new"
+                " run."
             ) from error
 
 

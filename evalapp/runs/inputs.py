@@ -35,14 +35,15 @@ def link_inputs(run: Run, folder: Path) -> None:
 
 
 def require_bases(run: Run) -> None:
-    """Raises NotHereError where this machine lacks a base that the run reads and another may have it, InvalidError
-    where there is one folder for all and it is gone. What was trained is fetched later.
+    """Raises NotHereError where this machine lacks a base that the run reads and another may have it,
+    InvalidError where there is one folder for all and it is gone. What was trained is fetched later.
     """
     for version in _versions(run).values():
         if version.kind == ModelKind.BASE and not (folder := folder_of(version)).is_dir():
             message = (
-                f"{socket.gethostname()} has no folder {folder}, where the base “{version.model.name}” was registered. "
-                "Put it back or mount it there, or register the base anew from where it is now; then start again."
+                f"{socket.gethostname()} has no folder {folder}, where the base “{version.model.name}” was"
+                " registered. Put it back or mount it there, or register the base anew from where it is now;"
+                " then start again."
             )
             raise InvalidError(message)
 

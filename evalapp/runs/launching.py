@@ -112,7 +112,9 @@ def _on_cluster(
 
 
 def _gpus_and_processes(spec: dict[str, Any], program: str, ray: RaySettings) -> tuple[float, int]:
-    """What a program asks of the cluster, and by how many processes it works there, each with a GPU of its own."""
+    """What a program asks of the cluster, and by how many processes it works there, each with a GPU of its
+    own.
+    """
     if spec.get("device") == "cpu":
         return 0, 1
     if _is_shareable(spec, program):

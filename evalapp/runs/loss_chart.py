@@ -26,8 +26,8 @@ class Dot(NamedTuple):
 
 
 class LossChart(NamedTuple):
-    """``training`` is the ``points`` of a polyline; ``validation`` are dots with a line through them; ``says`` is
-    what the curves show, in words.
+    """``training`` is the ``points`` of a polyline; ``validation`` are dots with a line through them;
+    ``says`` is what the curves show, in words.
     """
 
     training: str

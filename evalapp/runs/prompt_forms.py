@@ -24,12 +24,13 @@ SAMPLE_PROMPT = "Summarise the client's portfolio in three sentences."
 
 
 class ShowingForm(WordsForm):
-    """Words around the prompt, and rows of a training split shown before it. A valid form with rows has them as
-    ``examples``.
+    """Words around the prompt, and rows of a training split shown before it. A valid form with rows has them
+    as ``examples``.
     """
 
     examples_version = RowField(
-        queryset=DatasetVersion.objects.none(), name_of=name_of_dataset_version, required=False, label="Examples from", empty_label="No examples",
+        queryset=DatasetVersion.objects.none(), name_of=name_of_dataset_version, required=False,
+        label="Examples from", empty_label="No examples",
         help_text="Rows of its training split are shown as question and answer before each question.",
     )  # fmt: skip
     example_rows = forms.CharField(
@@ -109,7 +110,10 @@ class PromptForm(ShowingForm):
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean()
         if not self.errors and not any(self.words.values()):
-            message = "Write a system prompt, a template, or choose examples; without any it would be the base itself."
+            message = (
+                "Write a system prompt, a template, or choose examples; without any it would be the base"
+                " itself."
+            )
             raise forms.ValidationError(message)
         return cleaned
 
@@ -121,7 +125,8 @@ class EndpointModelForm(ShowingForm):
     model = forms.CharField(max_length=LONGEST_MODEL, help_text="The endpoint's name for the model.")
     request = forms.JSONField(
         required=False, label="More fields of its requests", widget=forms.Textarea(attrs={"rows": 3}),
-        help_text="A JSON object, for instance {“reasoning_effort”: “low”}. A field that is null is left out, "
+        help_text="A JSON object, for instance {“reasoning_effort”: “low”}. A field that is null is left "
+        "out, "
         "for endpoints that do not take it.",
     )  # fmt: skip
 

@@ -125,7 +125,9 @@ def prompts_tried(project: Project) -> list[tuple[ModelVersion, int]]:
 
 
 def try_of(prompt: ModelVersion) -> tuple[int, int]:
-    """Which of the prompts tried on its base, or on its model at an endpoint, this one is, and of how many."""
+    """Which of the prompts tried on its base, or on its model at an endpoint, this one is,
+    and of how many.
+    """
     tried = ModelVersion.objects.filter(base=prompt.base_id, kind=ModelKind.PROMPT)
     if prompt.kind == ModelKind.ENDPOINT:
         same = ModelVersion.objects.filter(endpoint=prompt.endpoint_id, config__model=prompt.config["model"])

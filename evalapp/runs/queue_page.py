@@ -1,4 +1,6 @@
-"""What waits for what: the queues as one project sees them. Runs of other projects are counted, never named."""
+"""What waits for what: the queues as one project sees them. Runs of other projects are
+counted, never named.
+"""
 
 from collections.abc import Iterable
 from datetime import timedelta
@@ -34,7 +36,9 @@ class Place(NamedTuple):
 
     entry: Entry
     number: int | None
-    """From 1, over all projects; None behind MOST_PLACES, and where a machine has to be found that can do it."""
+    """From 1, over all projects; None behind MOST_PLACES, and where a machine has to be found
+    that can do it.
+    """
     own_ahead: int
     others_ahead: int
 
@@ -55,7 +59,10 @@ class Place(NamedTuple):
                 (self.own_ahead, f"{self.own_ahead} of this project"),
                 (
                     self.others_ahead,
-                    f"{self.others_ahead} of {'another project' if self.others_ahead == 1 else 'other projects'}",
+                    (
+                        f"{self.others_ahead} of"
+                        f" {'another project' if self.others_ahead == 1 else 'other projects'}"
+                    ),
                 ),
             )
             if count

@@ -96,8 +96,8 @@ class Relay(ProgramRelay):
         self._write_points()
 
     def _note_stage(self, event: Event) -> None:
-        # As soon as the program knows, not when it ends: a training on the wrong device is stopped early, and one that is
-        # stopped has its account.
+        # As soon as the program knows, not when it ends: a training on the wrong device is stopped early, and
+        # one that is stopped has its account.
         if self._run.kind == "training" and "rows" in event.fields:
             self._keep_account(event)
         if "device" not in event.fields:

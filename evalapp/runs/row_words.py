@@ -11,21 +11,25 @@ def left_out_sentences(rows: Mapping[str, Any], method_name: str, objective_labe
     passed_over = int(rows.get("passed_over", 0))
     if passed_over:
         has = "has" if passed_over == 1 else "have"
-        yield f"{_more(passed_over, rows.get('passed_over_validation'))} {has} nothing for {method_name} and took no part."
+        yield (
+            f"{_more(passed_over, rows.get('passed_over_validation'))} {has} nothing for {method_name} and"
+            " took no part."
+        )
     if unrated := rows.get("unrated_pairs"):
         yield (
-            f"{unrated:,} of these {'has' if unrated == 1 else 'have'} pairs but no rated answer. Where answers of a version "
-            f"are rated, {objective_label} learns from these alone, since a pair’s worse answer need not be a bad one."
+            f"{unrated:,} of these {'has' if unrated == 1 else 'have'} pairs but no rated answer. Where"
+            f" answers of a version are rated, {objective_label} learns from these alone, since a pair’s"
+            " worse answer need not be a bad one."
         )
     if rows.get("judged_by") == "pairs":
         yield (
-            "No answer of the version is rated, so the better answers of its pairs were taken as good and the worse ones "
-            "as bad."
+            "No answer of the version is rated, so the better answers of its pairs were taken as good and the"
+            " worse ones as bad."
         )
     if rows.get("draws_validation"):
         yield (
-            "The version’s own validation rows have nothing for this, so what is held out, if any, is drawn from its "
-            "training rows."
+            "The version’s own validation rows have nothing for this, so what is held out, if any, is drawn"
+            " from its training rows."
         )
 
 
@@ -34,4 +38,7 @@ def _more(passed_over: int, validation: int | None) -> str:
         return counted(passed_over, "more row")
     if validation in (0, passed_over):
         return counted(passed_over, "more validation row" if validation else "more training row")
-    return f"{counted(passed_over, 'more row')} ({passed_over - validation:,} for training, {validation:,} for validation)"
+    return (
+        f"{counted(passed_over, 'more row')} ({passed_over - validation:,} for training, {validation:,} for"
+        " validation)"
+    )

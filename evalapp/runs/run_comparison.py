@@ -45,7 +45,9 @@ class Difference(NamedTuple):
 
 
 class RunComparison(NamedTuple):
-    """``lacking`` are trainings without the chosen abscissa: earlier versions of the product did not write it."""
+    """``lacking`` are trainings without the chosen abscissa: earlier versions of the product did not write
+    it.
+    """
 
     runs: list[Run]
     labels: list[str]
@@ -56,8 +58,8 @@ class RunComparison(NamedTuple):
 
 
 def chosen_runs(project: Project, ids: Sequence[str]) -> list[Run]:
-    """The project's trainings with the ids, in that order. Raises InvalidError for ids that are none, and for fewer
-    than two or more than eight.
+    """The project's trainings with the ids, in that order. Raises InvalidError for ids that are none, and for
+    fewer than two or more than eight.
     """
     numbers = list(dict.fromkeys(int(each) for each in ids if each.isdecimal() and len(each) < 19))
     found = {run.pk: run for run in runs_of(project, kind=RunKind.TRAINING).filter(pk__in=numbers)}

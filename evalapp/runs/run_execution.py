@@ -40,8 +40,8 @@ CONSOLE_FILE = "console.log"
 """What a program says before it has opened its own log: a missing library, a wrong interpreter."""
 _LAST_WORDS = 600
 WHY_ALLOWED = (
-    "The training goes on with what is only this alike: passages that many texts share are no proof of memory. "
-    "Look at these rows if they should have nothing in common."
+    "The training goes on with what is only this alike: passages that many texts share are no proof of"
+    " memory. Look at these rows if they should have nothing in common."
 )
 
 
@@ -116,7 +116,9 @@ def run_of(job: Job) -> Run:
 
 
 def _require_clean(work: Work, run: Run) -> None:
-    """Raises ContaminatedError; the rows that it names stay with the run, so that an owner can decide on them."""
+    """Raises ContaminatedError; the rows that it names stay with the run, so that an owner can decide on
+    them.
+    """
     try:
         allowed = refuse_contamination(run.dataset_version)
     except ContaminatedError as error:

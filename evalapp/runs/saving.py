@@ -146,7 +146,7 @@ class Saving:
         if not self._has_warned:
             self._has_warned = True
             self._work.log(
-                f"{error} The run goes on and is saved as soon as the store answers; until then no other machine "
-                "could go on with it.",
+                f"{error} The run goes on and is saved as soon as the store answers; until then no other"
+                " machine could go on with it.",
                 level="warning",
             )

@@ -162,9 +162,11 @@ def fields_of_training(
         "base": base,
         "continued_from": continued_from,
         "spec": spec.to_dict(),
-        "is_simulated": dataset_version.is_simulated
-        or base.is_simulated
-        or bool(continued_from and continued_from.is_simulated),
+        "is_simulated": (
+            dataset_version.is_simulated
+            or base.is_simulated
+            or bool(continued_from and continued_from.is_simulated)
+        ),
     }
 
 
@@ -209,8 +211,8 @@ def start_generation(
 
     ``sampling`` are fields of ``inference.spec.SamplingParameters``, and ``samples`` (answers a row, 1).
     ``engine``, ``batch_size``, ``dtype``, ``device`` and ``prefix_caching`` may stand beside them; models at
-    endpoints, which need no model program here, take none of these. Raises InvalidError when the candidates do not share one
-    base, or for a setting that the program would refuse.
+    endpoints, which need no model program here, take none of these. Raises InvalidError when the candidates
+    do not share one base, or for a setting that the program would refuse.
     """
     _require_ready(project, dataset_version)
     rows = _rows_of(dataset_version, splits)
@@ -476,15 +478,15 @@ def _require_continuable(adapter: ModelVersion, base: ModelVersion, method: str)
     if method in MODEL_MAKERS:
         _refuse(
             "continued_from",
-            f"This method ends in a full model and cannot start from the adapter “{adapter.label}”. Choose the "
-            "adapter's own method, or begin anew.",
+            f"This method ends in a full model and cannot start from the adapter “{adapter.label}”. Choose"
+            " the adapter's own method, or begin anew.",
         )
     if (method == "rslora") != bool(adapter.config.get("rslora")):
         own = "rsLoRA" if adapter.config.get("rslora") else "LoRA or QLoRA"
         _refuse(
             "continued_from",
-            f"“{adapter.label}” would lose its strength by this method, which scales adapters otherwise. Choose {own}, "
-            "or begin anew.",
+            f"“{adapter.label}” would lose its strength by this method, which scales adapters otherwise."
+            f" Choose {own}, or begin anew.",
         )
 
 

@@ -51,8 +51,8 @@ def _outputs(run: Run, shard: RunShard, report: GenerationReport) -> Path:
                 saved.fetch(newest, growing_only=True)
     if not _is(path, report.outputs_sha256):
         raise GarbageError(
-            f"The answers of {shard} are not in {folder}, or are not those that its report speaks of. Nothing was taken "
-            "in; start the run again."
+            f"The answers of {shard} are not in {folder}, or are not those that its report speaks of. Nothing"
+            " was taken in; start the run again."
         )
     return path
 
@@ -65,8 +65,8 @@ def _require_alike(reports: Sequence[GenerationReport]) -> None:
     found = {(report.engine.name, report.base_fingerprint, report.chat_template_sha256) for report in reports}
     if len(found) > 1:
         raise GarbageError(
-            "The parts were answered by different engines or bases, so their answers do not belong together. Nothing was "
-            "taken in; start the run again on machines that have the same."
+            "The parts were answered by different engines or bases, so their answers do not belong together."
+            " Nothing was taken in; start the run again on machines that have the same."
         )
 
 

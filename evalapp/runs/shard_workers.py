@@ -66,7 +66,9 @@ def require_wanted(leader: Job) -> None:
 
 
 class ShardRelay(Relay):
-    """Counts a shard's answers; tells those of all shards as the job's progress, and asks for helpers once."""
+    """Counts a shard's answers; tells those of all shards as the job's progress, and asks
+    for helpers once.
+    """
 
     def __init__(self, work: Work, run: Run, shard: RunShard) -> None:
         super().__init__(work, run, shard_folder(run, shard.number))

@@ -1,4 +1,6 @@
-"""A run whose memory was not enough: how it is noticed from outside, what is known of it, and how to go on."""
+"""A run whose memory was not enough: how it is noticed from outside, what is known of it,
+and how to go on.
+"""
 
 import signal
 from collections.abc import Mapping

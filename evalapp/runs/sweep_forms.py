@@ -21,7 +21,8 @@ class SweepForm(TrainingForm):
     )  # fmt: skip
     shares = forms.CharField(
         max_length=300, required=False, label="Shares of the training rows",
-        help_text="“25%, 50%, 100%” makes a learning curve, which tells whether more examples would help. Smaller shares "
+        help_text="“25%, 50%, 100%” makes a learning curve, which tells whether more examples would help. "
+        "Smaller shares "
         "lie inside larger ones, no source is torn, and the rows held out stay the same.",
     )  # fmt: skip
     grid_1 = forms.ChoiceField(choices=[("", "–"), *GRID], required=False, label="A setting")

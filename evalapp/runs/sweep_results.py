@@ -11,13 +11,16 @@ from evalapp.runs.models import Run, RunKind, Sweep, TrainingPoint
 from evalapp.runs.queries import runs_of
 
 LAST_PART = 10
-"""The training loss is the mean of the last tenth of the steps, because that of one step is mostly its rows."""
+"""The training loss is the mean of the last tenth of the steps, because that of one step is
+mostly its rows.
+"""
 
 
 class SweepRun(NamedTuple):
-    """``values`` are those of the sweep's settings, in words. ``examples`` is how many rows it read, None before
-    its end; the losses, tokens and seconds are those so far. ``validation_loss`` is the lowest, whose weights are kept.
-    ``steps`` is how many it took, None before its end, and ``is_improving`` whether the lowest was its last.
+    """``values`` are those of the sweep's settings, in words. ``examples`` is how many rows it read, None
+    before its end; the losses, tokens and seconds are those so far. ``validation_loss`` is the lowest, whose
+    weights are kept. ``steps`` is how many it took, None before its end, and ``is_improving`` whether the
+    lowest was its last.
     """
 
     run: Run
@@ -87,8 +90,8 @@ def sweep_table(sweep: Sweep) -> SweepTable:
     why = ""
     if incomparable:
         why = (
-            f"None is marked as best: losses of trainings that differ in “{incomparable[0]}” are not of one kind. "
-            "Compare their answers."
+            f"None is marked as best: losses of trainings that differ in “{incomparable[0]}” are not of one"
+            " kind. Compare their answers."
         )
     else:
         rows = _with_best(rows)

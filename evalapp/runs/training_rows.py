@@ -31,8 +31,8 @@ def too_few_rows(version: DatasetVersion, objective: Objective) -> str:
     has = f"{found} {row_type.noun if found == 1 else row_type.plural}" if found else f"no {row_type.noun}"
     needs = f", and {objective.label} needs at least {fewest}" if found else ""
     return (
-        f"The training rows of {version} have {has}{needs}. Choose a version that an export of feedback made, or import "
-        "one."
+        f"The training rows of {version} have {has}{needs}. Choose a version that an export of feedback made,"
+        " or import one."
     )
 
 
@@ -40,9 +40,9 @@ def left_out(version: DatasetVersion, objective: Objective) -> dict[str, Any]:
     """What became of the training and validation rows that have nothing for the objective, for ``Run.rows``.
 
     ``passed_over`` are those rows, ``passed_over_validation`` those of them that were to validate, and
-    ``draws_validation`` says that these were all of the version's, so that training rows are held out instead. Of
-    judged answers also ``judged_by``: "ratings", with the rows passed over whose pairs nobody rated as
-    ``unrated_pairs``, or "pairs".
+    ``draws_validation`` says that these were all of the version's, so that training rows are held out
+    instead. Of judged answers also ``judged_by``: "ratings", with the rows passed over whose pairs nobody
+    rated as ``unrated_pairs``, or "pairs".
     """
     rest = examples_of(version, TRAINING_SPLITS).exclude(_takes_part(version, objective))
     validation = rest.filter(split=Split.VALIDATION).count()
@@ -72,8 +72,8 @@ def _has_pairs(version: DatasetVersion) -> Q:
 
 
 def _is_judged(version: DatasetVersion) -> Q:
-    # The worse answer of a pair is not a bad one, nor the better one good: where people have said which answers are,
-    # the sides of pairs would overrule them.
+    # The worse answer of a pair is not a bad one, nor the better one good: where people have said which
+    # answers are, the sides of pairs would overrule them.
     return _IS_RATED if _has_ratings(version) else _HAS_PAIRS
 
 
@@ -110,7 +110,9 @@ def row_key(row_number: int) -> str:
 
 
 def row_number_of(key: str) -> int | None:
-    """The number of the example that a row of the run directory was made of; None for a name of another form."""
+    """The number of the example that a row of the run directory was made of; None for a name
+    of another form.
+    """
     number = key.removeprefix("row-").partition(".")[0]
     return int(number) if key.startswith("row-") and number.isdecimal() and len(number) < 10 else None
 
@@ -144,7 +146,9 @@ def _pairs(example: Example, common: Common) -> Iterator[DataRow]:
 
 
 def _judgements(example: Example, common: Common) -> Iterator[DataRow]:
-    """The rated answers; of a row without any, which takes part where no row has one, both sides of its pairs."""
+    """The rated answers; of a row without any, which takes part where no row has one, both sides of its
+    pairs.
+    """
     rated = [(each["answer"], each["good"]) for each in example.rated]
     sides = [(pair[side], side == "chosen") for pair in example.pairs for side in ("chosen", "rejected")]
     for number, (answer, is_good) in enumerate(rated or sides, start=1):

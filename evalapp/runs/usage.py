@@ -14,8 +14,8 @@ REFUSED, CUT = "refused", "length"
 
 
 class CandidateUsage(NamedTuple):
-    """``answers`` are those given; means are over them. ``cut_reasoning``: of the ``cut``, those that were cut while
-    the model reasoned, so that there is no answer. ``slow_seconds``: 95% of them took at most that.
+    """``answers`` are those given; means are over them. ``cut_reasoning``: of the ``cut``, those that were
+    cut while the model reasoned, so that there is no answer. ``slow_seconds``: 95% of them took at most that.
     ``cost`` of all, in ``currency``; None where no price is set or tokens were not counted.
     """
 

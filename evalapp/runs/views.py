@@ -93,7 +93,9 @@ def run_loss(request: MemberRequest, run_id: int) -> HttpResponse:
 @require_safe
 @project_view(Permission.VIEW_RUNS)
 def run_samples(request: MemberRequest, run_id: int) -> HttpResponse:
-    """The partial with the sample answers; nothing (204) where none came after the step that ``after`` names."""
+    """The partial with the sample answers; nothing (204) where none came after the step that
+    ``after`` names.
+    """
     run = _run(request, run_id)
     context = _samples_context(run)
     if run.job.is_active and str(context["sampled_at"]) == request.GET.get("after"):

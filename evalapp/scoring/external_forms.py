@@ -52,6 +52,9 @@ class ScoresForm(forms.Form):
     def clean_file(self) -> Any:
         file = self.cleaned_data["file"]
         if file.size > MOST_BYTES:
-            message = f"The file has {file.size:,} bytes; the limit is {MOST_BYTES:,}. Split it: what is stored stays."
+            message = (
+                f"The file has {file.size:,} bytes; the limit is {MOST_BYTES:,}. Split it: what is stored"
+                " stays."
+            )
             raise forms.ValidationError(message)
         return file

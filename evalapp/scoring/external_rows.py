@@ -63,7 +63,8 @@ class ScoresError(InvalidError):
 
 
 def read_scores(file: BinaryIO, name: str, *, item_field: str = "") -> Iterator[GivenScore]:
-    """Scores of a .jsonl or .csv file with ``value`` and ``output``, or ``item`` or ``row`` and ``candidate``.
+    """Scores of a .jsonl or .csv file with ``value`` and ``output``, or ``item`` or ``row`` and
+    ``candidate``.
 
     A column that is called like ``item_field`` names the item, too.
     Raises ScoresError for a file that cannot be used as a whole.

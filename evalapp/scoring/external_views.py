@@ -47,7 +47,9 @@ def external_metric_list(request: MemberRequest) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 @project_view(Permission.VIEW_ANALYSIS, post=Permission.START_RUNS)
 def external_metric(request: MemberRequest, metric_id: int) -> HttpResponse:
-    """A metric with the runs that it scores; a POST adds a file of scores, whole or not at all, or only checks it."""
+    """A metric with the runs that it scores; a POST adds a file of scores, whole or not at all, or only
+    checks it.
+    """
     metric = _metric(request, metric_id)
     data, files = (request.POST, request.FILES) if request.method == "POST" else (None, None)
     form = ScoresForm(data, files, project=request.project)

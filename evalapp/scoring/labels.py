@@ -102,7 +102,9 @@ class LabelReader:
         )
 
     def result(self, output: Output) -> MetricResult:
-        """``output.example`` must be loaded. A true label outside of the set counts as itself, never predicted."""
+        """``output.example`` must be loaded. A true label outside of the set counts as itself, never
+        predicted.
+        """
         true = output.example.label
         truth = self._parser.known(true) or true
         predicted = self._parser.parse(output.text)

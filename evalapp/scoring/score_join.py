@@ -1,4 +1,6 @@
-"""Which output each given score belongs to: joined by the output's id, by an id of its row, or by the row's number."""
+"""Which output each given score belongs to: joined by the output's id, by an id of its row, or by the row's
+number.
+"""
 
 import math
 from collections import Counter
@@ -30,8 +32,8 @@ class JoinedLine(NamedTuple):
 
 class ScoreJoin(NamedTuple):
     """``values``: by the output's id. ``joined_by``: how many lines by "output id", by a metadata field
-    (its name) or by "row number". ``without_score``: outputs of the run that no line names; None without a run.
-    ``problems``: a sentence for each line that cannot be used. ``first``: the first lines that can.
+    (its name) or by "row number". ``without_score``: outputs of the run that no line names; None without a
+    run. ``problems``: a sentence for each line that cannot be used. ``first``: the first lines that can.
     """
 
     values: dict[int, float]
@@ -48,7 +50,8 @@ def examples_of(run: Run) -> QuerySet[Example]:
 
 
 def item_field_of(run: Run | None, wanted: str = "") -> str:
-    """The metadata field that ``item`` names: the wanted one, else what the rows are called by; "" where that is nothing.
+    """The metadata field that ``item`` names: the wanted one, else what the rows are called by; "" where that
+    is nothing.
 
     Raises InvalidError (``item_field``) for a field that no row of the run has, or without a run.
     """
@@ -127,9 +130,9 @@ def _first_by_order(given: list[GivenScore]) -> GivenScore | None:
 def _order_alone(line: GivenScore, index: "RunOutputs") -> str:
     name = index.id_field
     return (
-        f"{line.place}: names its row by number alone, but the rows of “{index.run.name}” have ids, in “{name}”; "
-        f"in a file of another order numbers would score wrong outputs. Add a column “item” with each row's {name}; "
-        "“row” is then checked against it."
+        f"{line.place}: names its row by number alone, but the rows of “{index.run.name}” have ids, in"
+        f" “{name}”; in a file of another order numbers would score wrong outputs. Add a column “item” with"
+        f" each row's {name}; “row” is then checked against it."
     )
 
 
@@ -188,7 +191,8 @@ class RunOutputs:
     def output_of_item(self, each: GivenScore, label: str) -> int:
         if not self.item_field:
             raise ValueError(
-                f"names an item, but the rows of “{self.run.name}” have no ids; say which metadata field names them"
+                f"names an item, but the rows of “{self.run.name}” have no ids; say which metadata field"
+                " names them"
             )
         found = self.by_item.get((each.item, label, each.sample), ())
         if not found:
@@ -198,8 +202,8 @@ class RunOutputs:
             )
         if len(found) > 1:
             raise ValueError(
-                f"{len(found):,} rows have the {self.item_field} {each.item[:60]!r}, so it names none of them; "
-                "give “row” as well, or choose a metadata field that differs in every row"
+                f"{len(found):,} rows have the {self.item_field} {each.item[:60]!r}, so it names none of"
+                " them; give “row” as well, or choose a metadata field that differs in every row"
             )
         return found[0]
 
@@ -256,7 +260,8 @@ def _output_of(each: GivenScore, known: set[int], index: RunOutputs | None) -> t
         raise ValueError("has neither “output” nor “item” nor “row”, so its output is unknown")
     if index is None:
         raise ValueError(
-            f"names {'an item' if each.item else 'a row'}, but no run is chosen; choose it, or name the output by its id"
+            f"names {'an item' if each.item else 'a row'}, but no run is chosen; choose it, or name the"
+            " output by its id"
         )
     label = index.label_of(each)
     if each.item and (each.row is None or index.names_one(each, label)):

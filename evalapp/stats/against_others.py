@@ -48,10 +48,11 @@ class AgainstOthers(NamedTuple):
 
 
 class BesidePanel(NamedTuple):
-    """A rater who is none of a panel with one of its members, and two members with each other, on the same items.
+    """A rater who is none of a panel with one of its members, and two members with each other, on the same
+    items.
 
-    ``n`` counts those items. The gaps are the rater's less the panel's, from the same resamples. No kappas where
-    the answers have no order.
+    ``n`` counts those items. The gaps are the rater's less the panel's, from the same resamples. No kappas
+    where the answers have no order.
     """
 
     alpha: Measure
@@ -136,10 +137,10 @@ def beside_panel(
 ) -> BesidePanel:
     """How far ``rater`` agrees with one of the others, and any two of the others with each other.
 
-    Both are of the items that ``rater`` and at least two others scored, take every score of those, and count an
-    item once however many others there are, so the two can be compared. Where no item has two others, the rater's
-    are of the items with one, and the others' are undefined. Alpha is ordinal, or nominal without an order; kappa
-    has quadratic weights, the panel's with the members' common margins.
+    Both are of the items that ``rater`` and at least two others scored, take every score of those, and count
+    an item once however many others there are, so the two can be compared. Where no item has two others, the
+    rater's are of the items with one, and the others' are undefined. Alpha is ordinal, or nominal without an
+    order; kappa has quadratic weights, the panel's with the members' common margins.
     """
     require_level(level)
     known = np.array(sorted(set(levels)), dtype=np.float64)

@@ -14,7 +14,9 @@ from evalapp.stats.scores import student_quantile
 
 
 class Guess(NamedTuple):
-    """What a reviewer believes of one output: ``said`` tuned (True), not tuned (False), or cannot tell (None)."""
+    """What a reviewer believes of one output: ``said`` tuned (True), not tuned (False), or cannot tell
+    (None).
+    """
 
     reviewer: Hashable
     is_tuned: bool

@@ -1,8 +1,8 @@
 """One-sided bounds for decisions: each end holds at the level ``alpha`` by itself.
 
-The bounds speak of new items and new reviewers (crossed), as everything that a decision rests on. With ``times`` each is
-what it would be on so many times as many items by the same reviewers, if they vary as these do: from that a gate tells
-how many more reviews it takes.
+The bounds speak of new items and new reviewers (crossed), as everything that a decision rests on. With
+``times`` each is what it would be on so many times as many items by the same reviewers, if they vary as these
+do: from that a gate tells how many more reviews it takes.
 """
 
 import math
@@ -30,11 +30,11 @@ def mean_bounds(
 ) -> Measure:
     """Mean over items of the item means, with a lower and an upper bound, each one-sided at ``alpha``.
 
-    Student's t on the crossed spread with careful degrees of freedom, moved further where the end of the scale
-    is near (`scale_ends.reach_below`), and cut at the ends. Where all scores are the same there is no spread:
-    then at most a share p of new items differs, p by Clopper and Pearson for none among these, and the bound
-    takes those to lie at the end of the scale. No bound is nearer to an end than that of as many items which all lie
-    there. ``n`` counts items. Undefined without scores.
+    Student's t on the crossed spread with careful degrees of freedom, moved further where the end of the
+    scale is near (`scale_ends.reach_below`), and cut at the ends. Where all scores are the same there is no
+    spread: then at most a share p of new items differs, p by Clopper and Pearson for none among these, and
+    the bound takes those to lie at the end of the scale. No bound is nearer to an end than that of as many
+    items which all lie there. ``n`` counts items. Undefined without scores.
     """
     require_alpha(alpha)
     label = signature(
@@ -60,7 +60,9 @@ def best_bound(items: float, *, alpha: float, smallest: float, largest: float) -
 
 
 def items_for_best(threshold: float, *, alpha: float, smallest: float, largest: float) -> int | None:
-    """How many items it takes until `best_bound` reaches the threshold; None for the end of the scale itself."""
+    """How many items it takes until `best_bound` reaches the threshold; None for the end of
+    the scale itself.
+    """
     share = (threshold - smallest) / (largest - smallest)
     if share >= 1:
         return None
@@ -110,8 +112,8 @@ def _bounds(
     label: str,
     times: float,
 ) -> Measure:
-    """``below``: how far under an estimate its lower bound lies, from it and Student's reach. The upper bound is
-    that of the scale turned round.
+    """``below``: how far under an estimate its lower bound lies, from it and Student's reach. The upper bound
+    is that of the scale turned round.
     """
     smallest, largest = ends
     value, items = float(ratings.item_means().mean()), len(ratings.items)
@@ -180,7 +182,8 @@ def clopper_pearson(successes: float, n: float, *, alpha: float) -> tuple[float,
 
 
 def items_to_reach(is_reached: Callable[[float], bool], *, most: float) -> float | None:
-    """How many times as many items it takes until ``is_reached`` (of ``times``, as bounds have it) holds, to 0.05%.
+    """How many times as many items it takes until ``is_reached`` (of ``times``, as bounds have it) holds, to
+    0.05%.
 
     None where ``most`` times are not enough.
     """

@@ -1,4 +1,6 @@
-"""Precision, recall and F1 of labels against the true ones, equal to scikit-learn, with bootstrap intervals."""
+"""Precision, recall and F1 of labels against the true ones, equal to scikit-learn, with
+bootstrap intervals.
+"""
 
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
@@ -28,7 +30,9 @@ _Codes = npt.NDArray[np.int64]
 
 
 class ClassScore(NamedTuple):
-    """One label. ``support`` counts outputs whose true label it is, ``predicted`` those predicted to have it."""
+    """One label. ``support`` counts outputs whose true label it is, ``predicted`` those
+    predicted to have it.
+    """
 
     label: str | None
     precision: float

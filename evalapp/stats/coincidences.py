@@ -1,4 +1,5 @@
-"""Every two scores of one item, counted: what agreement between pairs of reviewers rests on, however many items.
+"""Every two scores of one item, counted: what agreement between pairs of reviewers rests on, however many
+items.
 
 A table of items by reviewers is mostly empty where many people share the work, so nothing here builds one.
 """
@@ -18,7 +19,8 @@ Codes = npt.NDArray[np.int64]
 
 @dataclass(frozen=True, eq=False)
 class Coincidences:
-    """Cells by two reviewers (codes, ``first`` below ``second``) and the scores they gave, ``own`` and ``other``.
+    """Cells by two reviewers (codes, ``first`` below ``second``) and the scores they gave, ``own`` and
+    ``other``.
 
     Cells are ordered by their two reviewers. ``item`` and ``cell`` have one entry for every two scores of an
     item.

@@ -12,7 +12,9 @@ from evalapp.stats.resampling import require_level
 
 
 class Confusion(NamedTuple):
-    """``counts[i][j]``: items that the first gave level i and the second level j, over the items both scored."""
+    """``counts[i][j]``: items that the first gave level i and the second level j, over the
+    items both scored.
+    """
 
     levels: tuple[float, ...]
     counts: tuple[tuple[int, ...], ...]
@@ -23,7 +25,9 @@ class Confusion(NamedTuple):
 
 
 def confusion(ratings: Ratings, first: Hashable, second: Hashable, *, levels: Sequence[float]) -> Confusion:
-    """The table of two reviewers' levels. Raises ValueError for one reviewer named twice or a strange score."""
+    """The table of two reviewers' levels. Raises ValueError for one reviewer named twice or a
+    strange score.
+    """
     if first == second:
         raise ValueError("a confusion table compares two different reviewers")
     scale = sorted(set(levels))

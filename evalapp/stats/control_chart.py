@@ -38,8 +38,8 @@ class Week(NamedTuple):
 class Baseline(NamedTuple):
     """What is usual: the mean, and the standard deviation of weekly means beyond what few reviews explain.
 
-    ``deviation``: of one review; ``between``: of weeks of endless reviews. ``weeks``: how many it was estimated
-    from, None where it is known.
+    ``deviation``: of one review; ``between``: of weeks of endless reviews. ``weeks``: how many it was
+    estimated from, None where it is known.
     """
 
     mean: float
@@ -53,8 +53,8 @@ class Baseline(NamedTuple):
 
 
 class Point(NamedTuple):
-    """A week on the chart. ``average`` and ``limit`` are in units of the mean, None where the week has too few
-    reviews to be told; the average then stays where it was.
+    """A week on the chart. ``average`` and ``limit`` are in units of the mean, None where the week has too
+    few reviews to be told; the average then stays where it was.
     """
 
     state: State
@@ -88,10 +88,10 @@ def control_chart(
     """Follow a weekly mean; ``bad`` is the side that alarms: "low" for scores, "high" for an error rate.
 
     ``deviation``: standard deviation of one review. Without a known ``baseline`` it is estimated from the
-    first ``baseline_weeks`` weeks with at least 30 reviews, which are then not judged; until there are so many
-    (8 at least) nothing is. A week with fewer than 30 reviews is "not enough data" and moves nothing. The
-    average goes on after an alarm: what is restarted is for people to say. Raises ValueError for a mean or
-    deviation that is not finite.
+    first ``baseline_weeks`` weeks with at least 30 reviews, which are then not judged; until there are so
+    many (8 at least) nothing is. A week with fewer than 30 reviews is "not enough data" and moves nothing.
+    The average goes on after an alarm: what is restarted is for people to say. Raises ValueError for a mean
+    or deviation that is not finite.
     """
     if bad not in ("low", "high"):
         raise ValueError(f'the bad side is "low" or "high", not "{bad}"')

@@ -1,4 +1,6 @@
-"""Scores with all four facets: who gave which candidate's answer to which item how much on which criterion."""
+"""Scores with all four facets: who gave which candidate's answer to which item how much on
+which criterion.
+"""
 
 from collections.abc import Callable, Collection, Hashable, Sequence
 from dataclasses import dataclass, replace

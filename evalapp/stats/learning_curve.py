@@ -13,8 +13,9 @@ BEYOND_CHANCE = 2.0
 
 
 class Observation(NamedTuple):
-    """One training: which size it was meant to have, how many examples it had, and what came out. ``steps`` is how many
-    optimiser steps it took, and ``is_improving`` whether its validation loss was the lowest at the last of them.
+    """One training: which size it was meant to have, how many examples it had, and what came out. ``steps``
+    is how many optimiser steps it took, and ``is_improving`` whether its validation loss was the lowest at
+    the last of them.
     """
 
     share: float
@@ -25,8 +26,9 @@ class Observation(NamedTuple):
 
 
 class CurvePoint(NamedTuple):
-    """``low`` and ``high`` are the least and the greatest value of ``runs`` trainings of one size; ``improving`` of them
-    were at the end of their ``steps``, the mean, which is None where that is not known of all.
+    """``low`` and ``high`` are the least and the greatest value of ``runs`` trainings of one size;
+    ``improving`` of them were at the end of their ``steps``, the mean, which is None where that is not known
+    of all.
     """
 
     share: float
@@ -56,8 +58,8 @@ class Gain(NamedTuple):
 
     @property
     def may_be_steps(self) -> bool:
-        """Whether more optimiser steps may have bought it as well as more examples: the trainings of more examples took
-        more steps, and one of fewer examples was improving when its own were done.
+        """Whether more optimiser steps may have bought it as well as more examples: the trainings of more
+        examples took more steps, and one of fewer examples was improving when its own were done.
         """
         before, after = self.before.steps, self.after.steps
         took_more = before is not None and after is not None and after > before

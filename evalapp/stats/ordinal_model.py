@@ -27,9 +27,12 @@ STRETCH = 4.0
 MOST_ROUNDS = 150
 #: The fit has settled when no effect and no logarithm of a variance moves by more.
 STILL = 3e-3
-#: Keeps the reviewers' variance from being estimated as none, which few reviewers often give by chance and which would
-#: say that their severities are known to be equal: a gamma prior of shape 1.5 and rate 0 on the standard deviation
-#: (Chung, Rabe-Hesketh, Dorie, Gelman and Liu 2013, whose shape is 2), a weight of half a reviewer in the update.
+#: Keeps the reviewers' variance from being estimated as none, which few reviewers often give by chance and
+# which would
+#: say that their severities are known to be equal: a gamma prior of shape 1.5 and rate 0 on the standard
+# deviation
+#: (Chung, Rabe-Hesketh, Dorie, Gelman and Liu 2013, whose shape is 2), a weight of half a reviewer in the
+# update.
 AWAY_FROM_NONE = 0.5
 #: A standard deviation of 0.01 of the scale's quarter counts as 0.
 LEAST_VARIANCE = 1e-4

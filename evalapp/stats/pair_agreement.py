@@ -1,7 +1,8 @@
 """Agreement of reviewers who compare answers, the same in whatever order the candidates are listed.
 
-"The first is better" has no meaning that two pairs of candidates share: which of them is first is an accident of
-a list. So every preference counts in both orientations, as "the one is better" and as "the other is worse".
+"The first is better" has no meaning that two pairs of candidates share: which of them is first is an accident
+of a list. So every preference counts in both orientations, as "the one is better" and as "the other is
+worse".
 """
 
 from collections import Counter, defaultdict
@@ -31,12 +32,12 @@ def preference_alpha(
 ) -> Measure:
     """Krippendorff's alpha of preferences on pairs, each preference counted in both orientations.
 
-    Two preferences on the same two candidates of an item agree where they prefer the same one, or are both a tie, or
-    both "both bad". By chance two preferences agree in half of the cases, whichever candidate wins how often; ties
-    and "both bad" as often as they are given. Without those, and with every reviewer on every pair, it is Kendall's
-    coefficient of agreement u, for rankings the mean of Kendall's tau over every two reviewers. ``n`` counts items
-    with two preferences on the same two candidates. The interval resamples whole items, with all their pairs: for this
-    panel.
+    Two preferences on the same two candidates of an item agree where they prefer the same one, or are both a
+    tie, or both "both bad". By chance two preferences agree in half of the cases, whichever candidate wins
+    how often; ties and "both bad" as often as they are given. Without those, and with every reviewer on every
+    pair, it is Kendall's coefficient of agreement u, for rankings the mean of Kendall's tau over every two
+    reviewers. ``n`` counts items with two preferences on the same two candidates. The interval resamples
+    whole items, with all their pairs: for this panel.
     Sources: Krippendorff (2011); Kendall and Babington Smith (1940); Ehrenberg (1952).
     """
     require_level(level)
@@ -68,8 +69,8 @@ def _cannot_agree(duels: Sequence[Duel]) -> str:
     given = Counter((duel.item, duel.reviewer, frozenset((duel.first, duel.second))) for duel in duels)
     if max(given.values()) > 1:
         raise ValueError(
-            "a reviewer gave two preferences on the same two answers: agreement between reviewers takes one each; "
-            "hidden repeats belong to the intra-rater measure"
+            "a reviewer gave two preferences on the same two answers: agreement between reviewers takes one"
+            " each; hidden repeats belong to the intra-rater measure"
         )
     if len({duel.reviewer for duel in duels}) < 2:
         return ONE_REVIEWER
@@ -89,8 +90,8 @@ def _by_pair(duels: Iterable[Duel]) -> dict[tuple[Hashable, frozenset[Hashable]]
 
 
 def _agreement_counts(duels: Iterable[Duel]) -> Array:
-    """One row an item with two preferences on one pair: its disagreement, its preferences, and how many of those prefer
-    one, are a tie, or call both bad. No column knows which candidate stands first.
+    """One row an item with two preferences on one pair: its disagreement, its preferences, and how many of
+    those prefer one, are a tie, or call both bad. No column knows which candidate stands first.
     """
     rows: dict[Hashable, Array] = {}
     for (item, _), said in _by_pair(duels).items():
@@ -107,7 +108,8 @@ def _agreement_counts(duels: Iterable[Duel]) -> Array:
 
 def _alpha(sums: Array) -> Array:
     unequal, given, one_better, ties, bad = sums.T
-    # Two that prefer one of different pairs agree in one of the two orientations, so half of them count as alike.
+    # Two that prefer one of different pairs agree in one of the two orientations, so half of them count as
+    # alike.
     alike = one_better * (one_better - 1) / 2 + ties * (ties - 1) + bad * (bad - 1)
     expected = given * (given - 1) - alike
     expected[expected <= 0] = np.nan

@@ -37,13 +37,14 @@ def pairwise_accuracy(
     replicates: int = DEFAULT_REPLICATES,
     level: float = 0.95,
 ) -> Measure:
-    """Share of pairs of an item's outputs of which the metric says what people say: the one is better, or neither.
+    """Share of pairs of an item's outputs of which the metric says what people say: the one is better, or
+    neither.
 
-    More is better on both sides; an output with None is left out. A metric hardly ever gives two outputs the same
-    value, so it counts as saying "neither" up to a difference that is chosen to give the highest share (tie
-    calibration: Deutsch, Foster and Freitag 2023). The interval resamples items with that difference held; ``n``
-    counts pairs. The note says in what share of the pairs people say "neither", which is what a metric that always
-    says so would reach. Undefined without a pair.
+    More is better on both sides; an output with None is left out. A metric hardly ever gives two outputs the
+    same value, so it counts as saying "neither" up to a difference that is chosen to give the highest share
+    (tie calibration: Deutsch, Foster and Freitag 2023). The interval resamples items with that difference
+    held; ``n`` counts pairs. The note says in what share of the pairs people say "neither", which is what a
+    metric that always says so would reach. Undefined without a pair.
     """
     require_level(level)
     name = signature("pairwise-accuracy", bootstrap=replicates, seed=seed, level=level)
@@ -96,7 +97,9 @@ def _pairs_by_size(by_size: dict[int, list[tuple[int, list[tuple[float, float]]]
 
 
 def _best_margin(pairs: _Pairs, is_tied: npt.NDArray[np.bool_]) -> float:
-    """The difference of the metric up to which it is taken to say "neither"; the smallest of equally good ones."""
+    """The difference of the metric up to which it is taken to say "neither"; the smallest of equally good
+    ones.
+    """
     size = np.abs(pairs.metric)
     order = np.argsort(size, kind="stable")
     is_alike = (np.sign(pairs.human) == np.sign(pairs.metric)) & ~is_tied

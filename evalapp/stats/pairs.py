@@ -115,11 +115,11 @@ def bradley_terry(
     """Each candidate's log strength; their mean is 0, so 0 is an average one.
 
     A candidate beats another with probability 1 / (1 + exp(its strength less its own)). Most
-    likely strengths with half a win to either side of each compared pair. The interval is Student's over items, from
-    the larger of two variances: what the items' own scores of the likelihood make (White's sandwich), and what as many
-    independent preferences would (the inverse information), because a candidate that wins nearly everything looks the same
-    on every item. ``n`` counts items. Undefined while the comparisons do not link all candidates.
-    Source: Bradley and Terry (1952); ties count half.
+    likely strengths with half a win to either side of each compared pair. The interval is Student's over
+    items, from the larger of two variances: what the items' own scores of the likelihood make (White's
+    sandwich), and what as many independent preferences would (the inverse information), because a candidate
+    that wins nearly everything looks the same on every item. ``n`` counts items. Undefined while the
+    comparisons do not link all candidates. Source: Bradley and Terry (1952); ties count half.
     """
     require_level(level)
     name = signature("bradley-terry", prior=PRIOR, interval="clustered-student", level=level)

@@ -1,11 +1,12 @@
 """How many items and reviewers a decision needs, and what a design can tell.
 
-A *design* is items × reviewers × reviews per item. Scores (or paired differences, which are planned alike) vary
-between items, between reviewers and by the rest; the mean of a design has the variance
+A *design* is items × reviewers × reviews per item. Scores (or paired differences, which are planned alike)
+vary between items, between reviewers and by the rest; the mean of a design has the variance
 
     item / items + reviewer / reviewers + rest / (items · overlap)
 
-so more items help until the reviewers' part is what is left. ``level`` is the chance of a false finding, such as
+so more items help until the reviewers' part is what is left. ``level`` is the chance of a false finding, such
+as
 0.05. Powers are simulated with the standard errors and degrees of freedom that the analysis will come to
 (:func:`~evalapp.stats.scores.crossed_spread`).
 """
@@ -53,9 +54,9 @@ class Spread:
     def of(cls, parts: VarianceComponents) -> "Spread":
         """From this project's own scores; a variance that came out negative by chance is 0.
 
-        Where each item has one score, nothing tells the item from the rest and all of it counts as the item's,
-        so that the plan does not promise anything of more reviews an item. Where one person scored, the
-        reviewers' part is 0 for want of knowledge: assume one.
+        Where each item has one score, nothing tells the item from the rest and all of it counts as the
+        item's, so that the plan does not promise anything of more reviews an item. Where one person scored,
+        the reviewers' part is 0 for want of knowledge: assume one.
         """
         item, rest = max(parts.item, 0.0), max(parts.rest, 1e-12)
         if not parts.item_apart:
@@ -99,9 +100,10 @@ class Precision(NamedTuple):
 def precision(spread: Spread, design: Design, *, careful: bool = False) -> Precision:
     """What the analysis over new items and new reviewers will have.
 
-    With one reviewer the reviewers' part cannot be seen and the mean speaks of this panel: it is left out. With
-    one review an item nothing tells items from the rest, and the reviewers' means are all that is gone by.
-    ``careful``: with the degrees of freedom of a gate's bound (:func:`~evalapp.stats.bounds.mean_bounds`).
+    With one reviewer the reviewers' part cannot be seen and the mean speaks of this panel: it is left out.
+    With one review an item nothing tells items from the rest, and the reviewers' means are all that is gone
+    by. ``careful``: with the degrees of freedom of a gate's bound
+    (:func:`~evalapp.stats.bounds.mean_bounds`).
     """
     rest = spread.rest**2 / design.reviews
     of_items = spread.item**2 / design.items + rest
@@ -133,8 +135,9 @@ def smallest_difference(
 ) -> Measure:
     """The smallest true paired difference that the design finds with ``power``; ``n`` counts items.
 
-    ``level`` is the chance of a false finding, to either side where ``sides`` is 2. By seeded simulation of what the
-    analysis has to go by: it takes its variances from the scores themselves, and few reviewers tell theirs badly.
+    ``level`` is the chance of a false finding, to either side where ``sides`` is 2. By seeded simulation of
+    what the analysis has to go by: it takes its variances from the scores themselves, and few reviewers tell
+    theirs badly.
     """
     _require_share(level, "level")
     _require_share(power, "power")
@@ -150,10 +153,11 @@ def smallest_difference(
 
 
 def _found_precision(spread: Spread, design: Design, generator: np.random.Generator) -> tuple[Array, Array]:
-    """Standard errors and degrees of freedom that `evalapp.stats.scores.crossed_spread` comes to in `DRAWS` campaigns.
+    """Standard errors and degrees of freedom that `evalapp.stats.scores.crossed_spread` comes to in `DRAWS`
+    campaigns.
 
-    Each mean square of a full table is its expectation times a chi-square over its degrees; of a part of the table that
-    is close.
+    Each mean square of a full table is its expectation times a chi-square over its degrees; of a part of the
+    table that is close.
     """
 
     def drawn(expected: float, degrees: int) -> Array:
@@ -180,8 +184,8 @@ def _found_precision(spread: Spread, design: Design, generator: np.random.Genera
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
-    """Where on a scale something is expected: a candidate's ``mean``; or the ``difference`` of two candidates, of
-    whom ``mean`` is the middle.
+    """Where on a scale something is expected: a candidate's ``mean``; or the ``difference`` of two
+    candidates, of whom ``mean`` is the middle.
     """
 
     mean: float
@@ -228,7 +232,8 @@ def power_of_release(requirement: Requirement, design: Design, *, seed: int = 0)
 def smallest_distance(
     requirement: Requirement, design: Design, *, power: float = 0.8, seed: int = 0
 ) -> Measure:
-    """The smallest distance that passes with ``power``, in place of the requirement's own; ``n`` counts items.
+    """The smallest distance that passes with ``power``, in place of the requirement's own; ``n`` counts
+    items.
 
     Undefined with one reviewer.
     """
@@ -291,7 +296,8 @@ def items_for_joint_power(
 ) -> Measure:
     """Items for every criterion to pass together with ``power``; ``n`` is the answer too.
 
-    Undefined where no number of items does it: then the reviewers' part is too large and only more reviewers help.
+    Undefined where no number of items does it: then the reviewers' part is too large and only more reviewers
+    help.
     """
     _require_share(power, "power")
     start = Design(items=2, reviewers=reviewers, overlap=overlap)
@@ -350,8 +356,9 @@ def _best(place: Place, requirement: Requirement, design: Design) -> float:
 
 
 def _lows_of_mean(place: Place, error: float, noise: Array, reach: Array, *, alpha: float) -> Array:
-    """Lower bounds of a mean, whose spread shrinks towards the ends of its scale: estimates spread evenly on logits, so that a
-    sample which happens to be high has a small standard error as well. ``reach`` in standard errors.
+    """Lower bounds of a mean, whose spread shrinks towards the ends of its scale: estimates spread evenly on
+    logits, so that a sample which happens to be high has a small standard error as well. ``reach`` in
+    standard errors.
     """
     half = (place.largest - place.smallest) / 2
     d = (place.mean - place.smallest) / half - 1
@@ -367,8 +374,8 @@ def _lows_of_mean(place: Place, error: float, noise: Array, reach: Array, *, alp
 def _items(enough: Callable[[int], bool], name: str, note: str) -> Measure:
     """The smallest number of items found to be enough.
 
-    In steps of a quarter, then by halving: with few reviewers more items can cost power, because the reviewers'
-    few degrees of freedom weigh more the less the items vary.
+    In steps of a quarter, then by halving: with few reviewers more items can cost power, because the
+    reviewers' few degrees of freedom weigh more the less the items vary.
     """
     low, high = 1, 2
     while not enough(high):

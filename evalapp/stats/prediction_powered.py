@@ -34,8 +34,8 @@ NO_NARROWER = (
 )
 
 UNCERTAIN = (
-    f"The gain is uncertain: with fewer than {FEWEST_FOR_GAIN} reviewed items a metric that says nothing of people can "
-    "seem to help."
+    f"The gain is uncertain: with fewer than {FEWEST_FOR_GAIN} reviewed items a metric that says nothing of"
+    " people can seem to help."
 )
 
 ASSUMPTION = (
@@ -71,7 +71,9 @@ class PredictionPowered(NamedTuple):
 
     @property
     def is_no_narrower(self) -> bool:
-        """Whether the metric is worth more reviewed items, and yet leaves the interval as wide as it was, or wider."""
+        """Whether the metric is worth more reviewed items, and yet leaves the interval as wide as it was, or
+        wider.
+        """
         with_metric, alone = self.mean.half_width, self.classical.half_width
         if with_metric is None or alone is None or (self.gain.value or 1.0) - 1 < LEAST_WORTH:
             return False
@@ -122,9 +124,11 @@ def prediction_powered_mean(
         weight=Measure(value=found.weight, n=n, signature=signature("prediction-powered-weight")),
         correlation=Measure(value=found.correlation, n=n, signature=signature("pearson-reviewed-items")),
         gain=_ratio(found.classical_variance, found.variance, n, "prediction-powered-gain"),
-        most=Measure.undefined("the metric gives the scores exactly", n=n, signature=_most_name())
-        if most is None
-        else Measure(value=most, n=n, signature=_most_name()),
+        most=(
+            Measure.undefined("the metric gives the scores exactly", n=n, signature=_most_name())
+            if most is None
+            else Measure(value=most, n=n, signature=_most_name())
+        ),
         reviewed=n,
         unreviewed=int(others.size),
     )
@@ -141,8 +145,8 @@ def in_words(found: PredictionPowered) -> str:
     start = f"With r {correlation:.2f} between the metric and people over {found.reviewed} reviewed items, "
     if more < 1:
         return start + f"the metric of {found.unreviewed} more adds nothing to the reviews."
-    return start + (
-        f"the metric of {found.unreviewed} more is worth {more}% more reviewed items; "
+    return (
+        start + f"the metric of {found.unreviewed} more is worth {more}% more reviewed items; "
         f"a metric with this r can give {100 * ((found.most.value or 1) - 1):.0f}% at most."
         f"{f' {UNCERTAIN}' if found.is_uncertain else ''}"
         f"{f' {NO_NARROWER}' if found.is_no_narrower else ''}"

@@ -67,7 +67,9 @@ def bootstrap(statistic: WeightedStatistic, weights: Iterator[Array], *, level: 
 
 
 def too_few_items(items: int) -> str:
-    """Why so few items are not resampled, as the note of a figure without an interval; nothing where they are."""
+    """Why so few items are not resampled, as the note of a figure without an interval; nothing where they
+    are.
+    """
     if items == 1:
         return "no interval: one item"
     return f"no interval: {items} items are too few to resample" if items < FEWEST_UNITS else ""
@@ -80,8 +82,8 @@ def column_sums(
     values: Array | float,
     columns: int,
 ) -> Array:
-    """``weights @ table`` for a table (units × ``columns``) that has ``values`` at ``row`` and ``column``, and 0
-    elsewhere: for tables that are mostly 0 and would not fit into memory.
+    """``weights @ table`` for a table (units × ``columns``) that has ``values`` at ``row`` and ``column``,
+    and 0 elsewhere: for tables that are mostly 0 and would not fit into memory.
     """
     if not len(weights):
         return np.empty((0, columns))

@@ -2,14 +2,15 @@
 
 Near the top of a scale most answers are good and a few are bad, and a severe reviewer takes more away than a
 lenient one can add. A sample that happens to hold few of the bad then has a high mean and a small spread at
-once, and Student's lower bound lies above the truth more often than its level says: at 1% up to nine times too
-often where the mean is 4.7 of 5. What would show it, the skewness of the reviewers, cannot be seen in a handful
-of them. But the end of the scale is known, and effects that it bends are the smaller, and the more skewed, the
-nearer it is.
+once, and Student's lower bound lies above the truth more often than its level says: at 1% up to nine times
+too often where the mean is 4.7 of 5. What would show it, the skewness of the reviewers, cannot be seen in a
+handful of them. But the end of the scale is known, and effects that it bends are the smaller, and the more
+skewed, the nearer it is.
 
-Very near the end this goes too far: where nearly every score is the best there is, and Student's reach is longer than
-the way to the end, the stretched bound falls to the other end of the scale, though a single 4 among five hundred 5s says
-no such thing. There what is missing to the best score is a rare event, and its bound is that of a rare event.
+Very near the end this goes too far: where nearly every score is the best there is, and Student's reach is
+longer than the way to the end, the stretched bound falls to the other end of the scale, though a single 4
+among five hundred 5s says no such thing. There what is missing to the best score is a rare event, and its
+bound is that of a rare event.
 """
 
 from statistics import NormalDist
@@ -28,11 +29,11 @@ def reach_below(
 ) -> Array:
     """How far below ``place`` on the scale the bound lies that Student's t puts ``reach`` below it.
 
-    Student's bound is taken on y = d/√(1 − d²), where d is the place from −1 to 1 between the ends of the scale,
-    and turned back: y stretches the ends, so that what happens near them is about as likely to either side
-    (Hall 1992, removing skewness by transformation). Never nearer than Student's: below the middle it is
-    Student's. The bound stays above ``smallest`` unless ``reach`` alone goes beyond. At most `RARE_REACHES` times
-    `_rare_reach` at the one-sided level ``alpha``. Of one bound, or of many.
+    Student's bound is taken on y = d/√(1 − d²), where d is the place from −1 to 1 between the ends of the
+    scale, and turned back: y stretches the ends, so that what happens near them is about as likely to either
+    side (Hall 1992, removing skewness by transformation). Never nearer than Student's: below the middle it is
+    Student's. The bound stays above ``smallest`` unless ``reach`` alone goes beyond. At most `RARE_REACHES`
+    times `_rare_reach` at the one-sided level ``alpha``. Of one bound, or of many.
     """
     half = (largest - smallest) / 2
     d = (np.asarray(place, dtype=np.float64) - smallest) / half - 1
@@ -48,11 +49,13 @@ def reach_below(
 def _rare_reach(
     reach: float | Array, *, place: float | Array, smallest: float, largest: float, alpha: float
 ) -> Array:
-    """How far below ``place`` the bound lies if the share of the scale that is missing to its end is that of marks.
+    """How far below ``place`` the bound lies if the share of the scale that is missing to its end is that of
+    marks.
 
-    Byar's bound of a count that is rare (Breslow and Day 1987, within 2% of the exact one), at the effective number of
-    marks that Student's ``reach`` stands for (Korn and Graubard 1998), as `evalapp.stats.bounds.share_bounds` has it of
-    any rate. Infinite where the reach is not longer than the way to the end: there three times it is never the nearer.
+    Byar's bound of a count that is rare (Breslow and Day 1987, within 2% of the exact one), at the effective
+    number of marks that Student's ``reach`` stands for (Korn and Graubard 1998), as
+    `evalapp.stats.bounds.share_bounds` has it of any rate. Infinite where the reach is not longer than the
+    way to the end: there three times it is never the nearer.
     """
     span = largest - smallest
     missing, reaches = np.broadcast_arrays(
@@ -79,9 +82,10 @@ def difference_reach_below(
 ) -> Array:
     """`reach_below` for the difference of two candidates' means on one scale, whose mean is ``centre``.
 
-    Two candidates alike differ by as much to either side, wherever on the scale: down to a difference of 0 the
-    reach is Student's. The better of two is nearer the top and varies less than the other, so what is left of
-    the reach is bent at the place of the worse one; near the bottom, where all is turned round, of the better.
+    Two candidates alike differ by as much to either side, wherever on the scale: down to a difference of 0
+    the reach is Student's. The better of two is nearer the top and varies less than the other, so what is
+    left of the reach is bent at the place of the worse one; near the bottom, where all is turned round, of
+    the better.
     """
     straight = np.minimum(np.maximum(difference, 0.0), reach)
     apart = -np.minimum(difference, 0.0)

@@ -78,8 +78,8 @@ def weighted_total(scores: Mapping[Hashable, float | None], weights: Mapping[Has
 
 
 class Spread(NamedTuple):
-    """Standard error of a candidate score and its degrees of freedom. ``of_reviewers``: how much of the squared error
-    is how these reviewers differ, which no further score of theirs takes away.
+    """Standard error of a candidate score and its degrees of freedom. ``of_reviewers``: how much of the
+    squared error is how these reviewers differ, which no further score of theirs takes away.
     """
 
     error: float
@@ -147,8 +147,8 @@ def careful_degrees(of_reviewers: float, reviewers: float, *, variance: float, w
     """Degrees of freedom if the reviewers' part is as large as it is in one case of five.
 
     ``of_reviewers``: that part of ``variance``, on ``reviewers`` degrees; ``wobble``: the sum of the parts'
-    squares over their degrees. Where few reviewers agree by chance, Satterthwaite's formula takes the variance
-    for well known just when it is too small, and p values under 1% come up to five times too often.
+    squares over their degrees. Where few reviewers agree by chance, Satterthwaite's formula takes the
+    variance for well known just when it is too small, and p values under 1% come up to five times too often.
     """
     from scipy.special import chdtri
 

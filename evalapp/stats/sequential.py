@@ -1,9 +1,9 @@
 """Levels at which a gate stays honest when it is evaluated every week and when a test version is used again.
 
-Over the evaluations of one challenger the level is spent by the function of Lan and DeMets (1983) that behaves like
-O'Brien and Fleming's: next to nothing early, nearly all at the end, whenever the evaluations happen to fall. Over the
-challengers on one test version it is split, so that the chance of any false release on it stays under the level
-however many are tried.
+Over the evaluations of one challenger the level is spent by the function of Lan and DeMets (1983) that
+behaves like O'Brien and Fleming's: next to nothing early, nearly all at the end, whenever the evaluations
+happen to fall. Over the challengers on one test version it is split, so that the chance of any false release
+on it stays under the level however many are tried.
 """
 
 import math
@@ -16,7 +16,8 @@ import numpy as np
 from evalapp.measure import Measure, signature
 from evalapp.stats.resampling import Array
 
-#: An evaluation that adds less than this share of the planned reviews is too soon: it gets no level, and what it
+#: An evaluation that adds less than this share of the planned reviews is too soon: it gets no level, and what
+# it
 #: would have spent is left for the next.
 LEAST_STEP = 0.002
 #: Chances under this count as 0; no p value of a review gets there.
@@ -55,9 +56,10 @@ class Spending:
 def interim_level(spending: Spending, *, challenger: int, shares: Sequence[float]) -> Measure:
     """The level to use now: release if the one-sided p value is at or under it.
 
-    ``challenger``: its number on this test version, from 1. ``shares``: for every evaluation so far and this one the
-    reviews there were as a share of those planned, in order; beyond the plan counts as 1, and after an evaluation at
-    1 nothing is left. ``n`` counts evaluations. Undefined when this evaluation has no level, with the reason.
+    ``challenger``: its number on this test version, from 1. ``shares``: for every evaluation so far and this
+    one the reviews there were as a share of those planned, in order; beyond the plan counts as 1, and after
+    an evaluation at 1 nothing is left. ``n`` counts evaluations. Undefined when this evaluation has no level,
+    with the reason.
     """
     part = spending.for_challenger(challenger)
     name = signature(
@@ -89,7 +91,9 @@ def interim_level(spending: Spending, *, challenger: int, shares: Sequence[float
 
 
 def spent(level: float, share: float) -> float:
-    """How much of a one-sided ``level`` may be spent by that share of the plan: 2 - 2Φ(z(level/2) / √share)."""
+    """How much of a one-sided ``level`` may be spent by that share of the plan: 2 -
+    2Φ(z(level/2) / √share).
+    """
     if share <= 0:
         return 0.0
     normal = NormalDist()
@@ -101,9 +105,9 @@ def spent(level: float, share: float) -> float:
 def interim_levels(level: float, shares: Sequence[float]) -> list[float]:
     """The one-sided nominal level of each evaluation, 0 where an evaluation has none.
 
-    The chance of p at or under it at any of the evaluations is ``level`` by the end of the plan when the score's
-    increments between evaluations are independent (Armitage, McPherson and Rowe 1969), and less when evaluations share
-    more than that, such as the same few reviewers. Raises ValueError for shares that fall.
+    The chance of p at or under it at any of the evaluations is ``level`` by the end of the plan when the
+    score's increments between evaluations are independent (Armitage, McPherson and Rowe 1969), and less when
+    evaluations share more than that, such as the same few reviewers. Raises ValueError for shares that fall.
     """
     _require_rising(shares)
     levels: list[float] = []
@@ -132,7 +136,9 @@ def _require_rising(shares: Sequence[float]) -> None:
 
 
 class _Density:
-    """Where the score is (a Brownian motion over the share of the plan) if no evaluation has stopped it yet."""
+    """Where the score is (a Brownian motion over the share of the plan) if no evaluation has
+    stopped it yet.
+    """
 
     def __init__(self) -> None:
         self.share = 0.0

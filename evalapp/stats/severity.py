@@ -52,9 +52,9 @@ class SeverityModel(NamedTuple):
     """``scores`` by candidate and criterion; ``totals`` by candidate on 1–5 with the weights given.
 
     ``unvaried``: criteria on which every score is the same, beside others that vary; they teach nothing, are
-    undefined and take no part in totals. ``deviations``: standard deviation of each kind of effect, in units of the model: about a point of 1–5
-    seen from the middle of the scale. ``groups``: who can be compared with whom; more than one group of
-    reviewers or of candidates leaves what would compare them undefined.
+    undefined and take no part in totals. ``deviations``: standard deviation of each kind of effect, in units
+    of the model: about a point of 1–5 seen from the middle of the scale. ``groups``: who can be compared with
+    whom; more than one group of reviewers or of candidates leaves what would compare them undefined.
     """
 
     scores: dict[tuple[Hashable, Hashable], Adjusted]
@@ -79,9 +79,9 @@ def severity_model(
 
     ``scales``: lowest and highest level by criterion. ``weights`` by criterion for the totals, else equal; 0
     takes no part. ``progress`` is called with rounds done and most rounds. Everything is undefined with one
-    reviewer and where no criterion varies, a criterion that does not vary by itself; scores and severities are where no chain of common items
-    links the reviewers, scores alone where none links the candidates. Raises ValueError for a score outside
-    its scale and a criterion without one.
+    reviewer and where no criterion varies, a criterion that does not vary by itself; scores and severities
+    are where no chain of common items links the reviewers, scores alone where none links the candidates.
+    Raises ValueError for a score outside its scale and a criterion without one.
     """
     require_level(level)
     bounds = [_scale(scales, criterion) for criterion in ratings.criteria]
@@ -354,7 +354,9 @@ def _score(
     reason: str,
     level: float,
 ) -> Adjusted:
-    """Back from the stretched scale, on which ``expected`` and ``error`` are; cut at the ends of the scale."""
+    """Back from the stretched scale, on which ``expected`` and ``error`` are; cut at the
+    ends of the scale.
+    """
     name = _name("adjusted-score", level)
     items = int(table.items[candidate][share > 0].max(initial=0))
     if reason:

@@ -190,7 +190,9 @@ def _cells(ratings: Ratings) -> set[tuple[Hashable, Hashable]]:
 
 
 def _difference(parts: Sequence[Array]) -> tuple[float, Measure]:
-    """Mean and two-sided p over items: of one part of paired differences (Student), of two parts' means (Welch)."""
+    """Mean and two-sided p over items: of one part of paired differences (Student), of two parts' means
+    (Welch).
+    """
     n = min(part.size for part in parts)
     name = "paired-difference-p" if len(parts) == 1 else "mean-difference-p"
     value = float(parts[0].mean()) - sum(float(part.mean()) for part in parts[1:])

@@ -34,8 +34,8 @@ def weighted_score(
 ) -> Weighted:
     """Weighted mean of the item means, with Student's interval over items, for this panel.
 
-    ``weights`` by item label, each above 0. ``n`` counts items. Undefined without scores; no interval with one
-    item or no variation.
+    ``weights`` by item label, each above 0. ``n`` counts items. Undefined without scores; no interval with
+    one item or no variation.
     """
     require_level(level)
     name = signature("weighted-mean", interval="items", level=level)

@@ -1,4 +1,6 @@
-"""How often one candidate is scored above, as high as, and below another by the same reviewer on the same item."""
+"""How often one candidate is scored above, as high as, and below another by the same reviewer on the same
+item.
+"""
 
 from dataclasses import replace
 from typing import NamedTuple

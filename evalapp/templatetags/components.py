@@ -185,8 +185,8 @@ def plus_minus(
 ) -> SafeString:
     """A value with its interval: "4.2 ± 0.3" where that is even, "4.2 (3.6 to 4.4)" where it is not.
 
-    ``is_count``: a mean of whole numbers, which has decimals only where its interval gives it some: "134 ± 12", but
-    "3.4 ± 1.4".
+    ``is_count``: a mean of whole numbers, which has decimals only where its interval gives it some: "134 ±
+    12", but "3.4 ± 1.4".
     ``is_range``: a measure whose intervals are even only by chance, so that a column of it reads alike.
     """
     fallback = 0 if is_count else 2
@@ -296,7 +296,9 @@ def _candidate(number: int, label: str, href: str, is_simulated: bool) -> SafeSt
 
 @register.inclusion_tag("components/marked.html")
 def marked(thing: Any, href: str = "") -> dict[str, Any]:
-    """A model or dataset version, a job or a person by name, with the mark of simulated reviews if it has it."""
+    """A model or dataset version, a job or a person by name, with the mark of simulated
+    reviews if it has it.
+    """
     return {"thing": thing, "href": href}
 
 
@@ -351,9 +353,9 @@ def _bar(figures: tuple[int, ...], names: tuple[str, ...]) -> SafeString:
 
 _NO_RATINGS = mark_safe('<span class="soft">no ratings</span>')
 _BAR = (
-    '<svg class="rating-bar" viewBox="0 0 200 14" width="200" height="14" preserveAspectRatio="none" role="img" '
-    'aria-label="{0}"><title>{0}</title>{1}'
-    '<line class="rating-centre" x1="100" x2="100" y1="0" y2="14" /></svg>'
+    '<svg class="rating-bar" viewBox="0 0 200 14" width="200" height="14" preserveAspectRatio="none"'
+    ' role="img" aria-label="{0}"><title>{0}</title>{1}<line class="rating-centre" x1="100" x2="100" y1="0"'
+    ' y2="14" /></svg>'
 )
 _SEGMENT = '<rect class="rating-{}" x="{}" y="1" width="{}" height="12"><title>{}: {} ({}%)</title></rect>'
 

@@ -23,7 +23,9 @@ _SHARES = ("low_share", "veto")
 
 @register.inclusion_tag("gates/panel.html", takes_context=True)
 def gate_panel(context: template.Context, campaign: Campaign) -> dict[str, Any]:
-    """The campaign's gate and its last verdict, or the way to apply one; nothing where answers are compared."""
+    """The campaign's gate and its last verdict, or the way to apply one; nothing where
+    answers are compared.
+    """
     campaign_gate = [] if campaign.compares else applied_gates(campaign)
     first = campaign_gate[0] if campaign_gate else None
     evaluation = last_evaluation(first) if first is not None else None

@@ -70,7 +70,8 @@ def reviewer_mean(
     return _reviewer_mean(cases, mean, criterion.rules.has_mean)
 
 
-# Of a panel there are hundreds of cells, for each of which a template's conditions take longer than its figure.
+# Of a panel there are hundreds of cells, for each of which a template's conditions take longer than its
+# figure.
 @lru_cache(maxsize=4096)
 def _reviewer_mean(cases: str, mean: float | None, is_scale: bool) -> SafeString:
     if mean is None:
@@ -81,7 +82,9 @@ def _reviewer_mean(cases: str, mean: float | None, is_scale: bool) -> SafeString
 
 @register.simple_tag(takes_context=True)
 def view_query(context: template.Context) -> str:
-    """What another page of the same evidence needs to show the same view: "?reviewer_type=human&split=test", or nothing."""
+    """What another page of the same evidence needs to show the same view: "?reviewer_type=human&split=test",
+    or nothing.
+    """
     filter_form = context.get("filter_form")
     reviewer_type = context.get("reviewer_type", "all")
     parts = [
@@ -94,7 +97,9 @@ def view_query(context: template.Context) -> str:
 
 @register.simple_tag(takes_context=True)
 def hint_cases(context: template.Context, campaign: Any, hint: Any) -> str:
-    """The list of the cases behind a hint about a reviewer; of the preferences, where answers are compared."""
+    """The list of the cases behind a hint about a reviewer; of the preferences, where
+    answers are compared.
+    """
     if campaign.compares:
         return preferences_url(context, campaign, **hint.cases)
     return str(cases_url(context, campaign, **hint.cases))
@@ -130,7 +135,9 @@ def beside(criteria: Sequence[Criterion], means: Sequence[float | None]) -> Iter
 
 @register.filter
 def shared_reason(rows: Sequence[Any]) -> str:
-    """Why every row of a table is undefined, where it is one reason, so that it is said once; "" otherwise."""
+    """Why every row of a table is undefined, where it is one reason, so that it is said
+    once; "" otherwise.
+    """
     reasons = {row.reason for row in rows}
     return reasons.pop() if len(reasons) == 1 else ""
 
@@ -165,7 +172,9 @@ def human_mean(cell: Any, href: str = "") -> SafeString:
 
 @register.simple_tag
 def mean_of(measure: Measure, criterion: Criterion, href: str = "") -> SafeString:
-    """A criterion's mean with its interval on its own axis, in percent where it is a share; or why there is none."""
+    """A criterion's mean with its interval on its own axis, in percent where it is a share; or why there is
+    none.
+    """
     return _mean(measure, criterion.rules.drawn_range, href, is_share=not criterion.rules.has_mean)
 
 
@@ -235,8 +244,8 @@ def usage_of_candidate(usage: Sequence[Any], candidate: Any) -> Any:
 def signed_interval(
     measure: Measure, span: float, is_significant: bool, is_share: bool = False
 ) -> SafeString:
-    """A difference on an axis from -span to +span, which may run down; grey without significance. One of shares
-    (``is_share``) is told in percentage points.
+    """A difference on an axis from -span to +span, which may run down; grey without significance. One of
+    shares (``is_share``) is told in percentage points.
     """
     factor = 100 if is_share else 1
     value, low, high = (

@@ -39,7 +39,8 @@ def criterion_fields(
 def rubric_hints(
     criteria: Sequence[CriterionDraft] | RubricVersion, edit: str = "", of: str = ""
 ) -> dict[str, Any]:
-    """What makes ratings by these criteria worse, though it can be used: ``{% rubric_hints criteria edit %}``.
+    """What makes ratings by these criteria worse, though it can be used: ``{% rubric_hints criteria edit
+    %}``.
 
     ``edit``: where it can be mended, if the person may. ``of`` names the rubric where the page is about
     something else.

@@ -30,8 +30,8 @@ _CLEANER = nh3.Cleaner(
     link_rel="noopener noreferrer nofollow",
 )
 _MOST_CHARACTERS = 40_000
-# Reading takes time by the token, and each of these characters may begin one. A table makes cells of characters that are
-# not there, so its cells are counted.
+# Reading takes time by the token, and each of these characters may begin one. A table makes cells of
+# characters that are not there, so its cells are counted.
 _MOST_MARKS = 4_000
 _MARKS = re.compile(r"[\\`*_\[\]!<&|\n]")
 _MOST_CELLS = 3_000
@@ -57,8 +57,8 @@ def _is_too_much(source: str) -> bool:
 def render_markdown(text: str | None) -> SafeString:
     """Markdown as inert HTML: no raw HTML, no images, no script addresses; headings start at h3.
 
-    Text over 40,000 characters, with more than 4,000 marks or line ends, with tables of more than 3,000 cells, or nested
-    deeper than Markdown is read is shown as it is, whole.
+    Text over 40,000 characters, with more than 4,000 marks or line ends, with tables of more than 3,000
+    cells, or nested deeper than Markdown is read is shown as it is, whole.
     """
     source = text or ""
     if _is_too_much(source):

@@ -61,7 +61,9 @@ class Outcome(NamedTuple):
 
 
 def notify_if_due() -> None:
-    """Notify a worker where something is due and no worker is at it. Run by the scheduler; two quick queries."""
+    """Notify a worker where something is due and no worker is at it. Run by the scheduler; two
+    quick queries.
+    """
     now = timezone.now()
     if not _due().exists():
         return
@@ -141,7 +143,10 @@ def _problem_of(answer: Answer) -> str:
         return ""
     if answer.location:
         place = origin_of(answer.location) if "://" in answer.location else "another path"
-        return f"Answered {answer.status}, a redirect to {place}; redirects are not followed: register the URL itself"
+        return (
+            f"Answered {answer.status}, a redirect to {place}; redirects are not followed: register the URL"
+            " itself"
+        )
     return f"Answered {answer.status}; 200 to 299 say that it arrived"
 
 

@@ -120,7 +120,9 @@ def enable_endpoint(*, endpoint: WebhookEndpoint, by: User) -> None:
 
 @transaction.atomic
 def disable_endpoint(*, endpoint: WebhookEndpoint, by: User | None, because: str = "") -> None:
-    """Send nothing to it any more. Raises ConflictError where it is off. ``by`` None is the product itself."""
+    """Send nothing to it any more. Raises ConflictError where it is off. ``by`` None is the
+    product itself.
+    """
     reason = because or f"Switched off by {by}."
     enabled = WebhookEndpoint.objects.filter(pk=endpoint.pk, disabled_at=None)
     if not enabled.update(disabled_at=Now(), disabled_because=reason[:400]):

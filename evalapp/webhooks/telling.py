@@ -10,7 +10,9 @@ from evalapp.webhooks.models import WebhookEvent
 
 
 def tell(*, project: Project, event: WebhookEvent, facts: Mapping[str, object]) -> None:
-    """Write a delivery for each endpoint of the project that asked for the event, with the caller's transaction."""
+    """Write a delivery for each endpoint of the project that asked for the event, with the caller's
+    transaction.
+    """
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT evalapp_webhook_tell(%s, %s, %s::jsonb)", [project.pk, str(event), json.dumps(facts)]

@@ -60,7 +60,9 @@ def webhook_list(request: MemberRequest) -> HttpResponse:
 @never_cache
 @project_view(_SEEN, post=_MANAGED)
 def webhook_detail(request: MemberRequest, webhook_id: int) -> HttpResponse:
-    """An endpoint and its deliveries; a POST changes it, and shows the new secret where its URL is another."""
+    """An endpoint and its deliveries; a POST changes it, and shows the new secret where its
+    URL is another.
+    """
     endpoint = _endpoint(request, webhook_id)
     form = EndpointForm(request.POST if request.method == "POST" else None, endpoint=endpoint)
     if request.method == "POST" and form.is_valid():

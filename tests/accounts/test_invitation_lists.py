@@ -1,4 +1,6 @@
-"""People are invited by a list as it is copied from elsewhere: all of it, or none with what is wrong in each line."""
+"""People are invited by a list as it is copied from elsewhere: all of it, or none with what is wrong in each
+line.
+"""
 
 import re
 from collections.abc import Callable

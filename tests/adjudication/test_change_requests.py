@@ -1,4 +1,6 @@
-"""Changes to a review are requested with a reason, and it is amended and resubmitted; it counts all the time."""
+"""Changes to a review are requested with a reason, and it is amended and resubmitted; it
+counts all the time.
+"""
 
 import uuid
 from dataclasses import replace

@@ -90,7 +90,8 @@ def test_every_link_of_the_comparison_opens(project: Project, manager: User, cam
 @pytest.mark.parametrize(
     "query",
     [
-        "candidate=abc", "candidate=0", "candidate=999999", "candidate=99999999999999999999", "criterion=nothing",
+        "candidate=abc", "candidate=0", "candidate=999999", "candidate=99999999999999999999",
+        "criterion=nothing",
         "criterion=tone&level=99999999999999999999", "criterion=tone&level=-1", "level=1", "low=1", "na=1",
         "disagreement=rougeL", "disagreement=nothing&criterion=tone", f"criterion={YES_NO}&low=1", "rule=1e3",
         "tag=999999", "reviewer=99", "metric=nothing",

@@ -1,4 +1,6 @@
-"""The charts of a campaign: their marks are its candidates, reviewers and outputs, their words its figures."""
+"""The charts of a campaign: their marks are its candidates, reviewers and outputs, their
+words its figures.
+"""
 
 import re
 from xml.etree import ElementTree as ET
@@ -106,8 +108,8 @@ def test_every_output_has_a_point_that_opens_its_case_in_a_page_alone(scores: Ca
     assert "/cases/" in str(chart.spec) and "/cases/" not in as_svg(chart)
     # Each of the formal answers is the reference itself.
     assert chart.says.startswith(
-        "Of 16 outputs, people give the quarter with the highest ROUGE-L 1.50 on Tone on average, and the quarter "
-        "with the lowest 4."
+        "Of 16 outputs, people give the quarter with the highest ROUGE-L 1.50 on Tone on average, and the"
+        " quarter with the lowest 4."
     )
 
 

@@ -170,6 +170,7 @@ def test_an_answer_met_again_is_not_new_to_the_reader(project: Project, reviewer
     assert Review.objects.count() == 3
     (reading,) = reading_times(campaign).values()
     words = sorted(len(text.split()) for text in TEXTS.values())
-    # Per minute: two answers and the context with the first comparison, the third answer with the second, none after.
+    # Per minute: two answers and the context with the first comparison, the third answer with the second,
+    # none after.
     assert reading.reviews == 3 and reading.seconds == 60.0
     assert reading.words_per_minute in [float(each) for each in words]

@@ -1,4 +1,6 @@
-"""Severity, agreement, what metrics are worth and the finder follow the comparison's filter, on pages and by API."""
+"""Severity, agreement, what metrics are worth and the finder follow the comparison's filter, on pages and by
+API.
+"""
 
 import re
 
@@ -35,7 +37,8 @@ ANSWERS = (
     "agreement",
     "finder",
 )
-# In the segment of every third row both people give "plain" 2 or 3 for tone, and every output ROUGE-L's least.
+# In the segment of every third row both people give "plain" 2 or 3 for tone, and every output ROUGE-L's
+# least.
 FINDER = "find=rougeL&find_is=at_least&find_value=0&criterion=tone&score_is=at_most&score=3"
 
 
@@ -185,7 +188,8 @@ def test_the_finder_finds_in_the_view_beside_what_chance_gives_there(
 
 def test_what_the_finder_does_next_stays_in_the_view(campaign: Campaign, manager: User) -> None:
     text = page(campaign, manager, "finder", f"{FINDER}&{INSTITUTIONAL}")
-    # Finding something else, the cases, and the steps from here keep the filter; so does the finder when it changes.
+    # Finding something else, the cases, and the steps from here keep the filter; so does the finder when it
+    # changes.
     assert text.count('<input type="hidden" name="field.segment" value="institutional">') == 1
     assert '<input type="hidden" name="find_is" value="at_least">' in text
     steps = re.findall(r'(?:action|data-href)="[^"]*/(campaign|export|cases)/(?:\d+/)?\?([^"]*)"', text)

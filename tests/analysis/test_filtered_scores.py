@@ -248,10 +248,12 @@ def test_differences_have_the_total_the_shares_and_wins(campaign: Campaign, mana
     found = compare_pairs(scores, comparison, comparison.rows[0], everything=True)
     by_name = {pair.name: pair for pair in found}
     assert list(by_name) == [
-        "Accuracy", "Clarity", "Tone", "Personalization", "Total", "Material factual error, share yes, lower is better"
+        "Accuracy", "Clarity", "Tone", "Personalization", "Total",
+        "Material factual error, share yes, lower is better"
     ]  # fmt: skip
     record = by_name["Tone"].record
-    # "plain" has 4 throughout; "formal" 2 (four times), 5 (twice) by one reviewer, 1 (six times) by the other.
+    # "plain" has 4 throughout; "formal" 2 (four times), 5 (twice) by one reviewer, 1 (six times) by the
+    # other.
     assert record is not None and (record.won, record.tied, record.lost) == (10, 0, 2)
     # (4 − 2 + 4 − 1) / 2 on four rows, (4 − 5 + 4 − 1) / 2 on two; a quarter of it in the total.
     difference = (4 * 2.5 + 2 * 1) / 6

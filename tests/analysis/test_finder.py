@@ -1,4 +1,6 @@
-"""The disagreement finder finds exactly what it says, beside chance, and leads to a campaign or to training data."""
+"""The disagreement finder finds exactly what it says, beside chance, and leads to a campaign or to training
+data.
+"""
 
 import csv
 import io
@@ -52,7 +54,9 @@ def set_metric(campaign: Campaign, values: dict[tuple[str, int], float]) -> None
 
 @pytest.fixture
 def campaign(project: Project, reviewer: User, other_reviewer: User) -> Campaign:
-    """Ten rows: "formal" has a high metric on rows 1 and 2, where two people rate its tone low on row 1 and 3."""
+    """Ten rows: "formal" has a high metric on rows 1 and 2, where two people rate its tone low on row 1 and
+    3.
+    """
     campaign = make_campaign(project, [reviewer, other_reviewer], rows=10)
     low = answers(tone=1)
     review_all(

@@ -1,4 +1,6 @@
-"""Pages that need scores themselves take them, of a large campaign, from items drawn at random, and say so."""
+"""Pages that need scores themselves take them, of a large campaign, from items drawn at
+random, and say so.
+"""
 
 from collections import Counter
 

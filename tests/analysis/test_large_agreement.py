@@ -1,4 +1,6 @@
-"""Agreement, metrics and tables of large campaigns: a job stores what a request would have said, and says from when."""
+"""Agreement, metrics and tables of large campaigns: a job stores what a request would have said, and says
+from when.
+"""
 
 from typing import Any
 

@@ -1,4 +1,6 @@
-"""Lists of cases of large campaigns are asked of the database, and hold what lists of small ones hold, in their order."""
+"""Lists of cases of large campaigns are asked of the database, and hold what lists of small ones hold, in
+their order.
+"""
 
 import itertools
 from typing import Any
@@ -69,19 +71,27 @@ def filters_of(campaign: Campaign) -> list[str]:
         "", f"candidate={formal.pk}", "criterion=tone", "criterion=tone&level=2", "criterion=tone&low=1",
         "criterion=clarity&na=1", "criterion=tone&differ=1", "differ=1", f"criterion={YES_NO}&level=1",
         f"criterion={YES_NO}", f"criterion={YES_NO}&differ=1", f"tag={tag.pk}", f"rule={rule.pk}",
-        f"rule={rule.pk}&failed=1", "metric=words", "metric=rougeL", "reviewer=3", "reviewer=1&criterion=accuracy",
+        f"rule={rule.pk}&failed=1", "metric=words", "metric=rougeL", "reviewer=3",
+        "reviewer=1&criterion=accuracy",
         "criterion=tone&gave=1:2", "criterion=tone&gave=1:3,2:3", "criterion=tone&gave=3:1",
         "criterion=tone&disagreement=words", "criterion=tone&disagreement=rougeL", "differ=1&metric=words",
-        finder, f"{finder.replace('score=2', 'score=3')}&find_is=bottom", f"{finder}&find_is=at_least&find_value=3",
+        finder, f"{finder.replace('score=2', 'score=3')}&find_is=bottom",
+        f"{finder}&find_is=at_least&find_value=3",
         f"{finder}&find_is=at_most&find_value=900&score_is=at_least", f"{finder}&candidate={formal.pk}",
-        f"{finder}&find_is=at_least&find_value=1&reviewer=2", f"criterion=accuracy&low=1&candidate={plain.pk}&metric=words",
+        f"{finder}&find_is=at_least&find_value=1&reviewer=2",
+        f"criterion=accuracy&low=1&candidate={plain.pk}&metric=words",
     ]  # fmt: skip
     views = [
-        "field.segment=institutional", "split=feedback", "reviewers=1", "reviewers=1&reviewers=3", "reviewers=3&criterion=tone", "since=2001-01-01",
-        "until=2001-01-01&criterion=tone", f"candidates={plain.pk}", f"candidates={plain.pk}&candidates={formal.pk}&reviewers=3",
-        "reviewers=2&criterion=tone&differ=1", "field.segment=retail+%26+private&criterion=tone&low=1&reviewers=1&reviewers=2",
-        "until=2001-01-01", f"candidates={plain.pk}&until=2001-01-01", f"{finder}&field.segment=institutional",
-        f"{finder}&find_is=at_least&find_value=1&reviewers=1&reviewers=3", f"candidate={plain.pk}&candidates={plain.pk}&metric=words",
+        "field.segment=institutional", "split=feedback", "reviewers=1", "reviewers=1&reviewers=3",
+        "reviewers=3&criterion=tone", "since=2001-01-01",
+        "until=2001-01-01&criterion=tone", f"candidates={plain.pk}",
+        f"candidates={plain.pk}&candidates={formal.pk}&reviewers=3",
+        "reviewers=2&criterion=tone&differ=1",
+        "field.segment=retail+%26+private&criterion=tone&low=1&reviewers=1&reviewers=2",
+        "until=2001-01-01", f"candidates={plain.pk}&until=2001-01-01",
+        f"{finder}&field.segment=institutional",
+        f"{finder}&find_is=at_least&find_value=1&reviewers=1&reviewers=3",
+        f"candidate={plain.pk}&candidates={plain.pk}&metric=words",
     ]  # fmt: skip
     return [*alone, *views]
 
@@ -185,8 +195,10 @@ FOUND = "find=words&find_is=at_least&find_value=1&criterion=tone&score=3"
 @pytest.mark.parametrize(
     "view",
     [
-        "field.segment=institutional", "split=feedback", "reviewers=1&reviewers=3", "since=2001-01-01", "until=2001-01-01",
-        "field.segment=institutional&reviewers=1&reviewers=2&since=2001-01-01", "rubric=1", "candidates={plain}", "candidates={plain}&candidates={formal}&reviewers=3",
+        "field.segment=institutional", "split=feedback", "reviewers=1&reviewers=3", "since=2001-01-01",
+        "until=2001-01-01",
+        "field.segment=institutional&reviewers=1&reviewers=2&since=2001-01-01", "rubric=1",
+        "candidates={plain}", "candidates={plain}&candidates={formal}&reviewers=3",
     ],
 )  # fmt: skip
 def test_the_finder_keeps_the_filter(

@@ -64,7 +64,9 @@ def list_candidates_as(campaign: Campaign, order: tuple[str, ...]) -> None:
 
 
 def figures_of(campaign: Campaign, manager: User) -> dict[str, Any]:
-    """Every figure of API and page, by the candidates' labels; of a pair as told from the label that sorts first."""
+    """Every figure of API and page, by the candidates' labels; of a pair as told from the label that sorts
+    first.
+    """
     project = campaign.project.slug
     told = program_of(manager).get(f"projects/{project}/campaigns/{campaign.pk}/pairs/").json()
     labels = {each["candidate"]: each["label"] for each in told["strengths"]}

@@ -39,7 +39,9 @@ def pairs_campaign(project: Project, people: list[User], *, rows: int = 6, name:
 
 
 def judge_by(campaign: Campaign, person: User, rule, *, count: int | None = None) -> None:
-    """Judge what the person is offered: ``rule(texts)`` gives the preference, told by the words of the answers."""
+    """Judge what the person is offered: ``rule(texts)`` gives the preference, told by the words of the
+    answers.
+    """
     done = 0
     while count is None or done < count:
         try:

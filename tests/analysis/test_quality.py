@@ -88,7 +88,10 @@ def test_severity_is_told_with_its_interval_and_leads_to_its_cases(
     )
     page = client_of(manager).get(f"/projects/{project.slug}/campaigns/{campaign.pk}/quality/")
     number = load_scores(campaign).numbers[reviewer.pk]
-    address = f"/projects/{project.slug}/results/{campaign.pk}/cases/?reviewer={number}&amp;criterion=tone&amp;differ=1"
+    address = (
+        f"/projects/{project.slug}/results/{campaign.pk}/cases/"
+        f"?reviewer={number}&amp;criterion=tone&amp;differ=1"
+    )
     assert address in page.text and "Severe" in page.text
     cases = client_of(manager).get(address.replace("&amp;", "&"))
     assert cases.status_code == 200 and cases.context["page"].paginator.count > 10

@@ -90,8 +90,8 @@ def test_what_the_curve_says_of_more_examples() -> None:
     )
     assert "With one seed, how much of that is chance is unknown" in says
     assert (
-        "A doubling before that bought 0.5: the gain shrinks. If it goes on so, doubling to 800 would buy about 0.125."
-        in says
+        "A doubling before that bought 0.5: the gain shrinks. If it goes on so, doubling to 800 would buy"
+        " about 0.125." in says
     )
     assert "the gain does not shrink yet" in answer_to(2.0, 1.75, 1.5)
     assert answer_to(2.0, 1.5, 1.499).startswith("More of the same examples would change little")
@@ -152,7 +152,8 @@ def test_a_sweep_without_shares_says_that_it_cannot_tell(
     client_for: ClientFor,
 ) -> None:  # fmt: skip
     sweep = start_sweep(
-        project=project, dataset_version=version, base=base, name="Seeds", hyperparameters={}, axes={"seed": [1, 2]},
+        project=project, dataset_version=version, base=base, name="Seeds", hyperparameters={},
+        axes={"seed": [1, 2]},
         by=engineer,
     )  # fmt: skip
     client = client_for(engineer)
@@ -170,7 +171,8 @@ def test_a_sweep_without_shares_says_that_it_cannot_tell(
 def generation(sweep: Sweep, project: Project, engineer: User) -> Run:
     made = [run.produced for run in sweep.runs.select_related("produced").order_by("pk") if run.produced]
     run = start_generation(
-        project=project, dataset_version=sweep.dataset_version, splits=["feedback"], candidates=made, name="Answers",
+        project=project, dataset_version=sweep.dataset_version, splits=["feedback"], candidates=made,
+        name="Answers",
         sampling={}, by=engineer,
     )  # fmt: skip
     carry_out_generation(run.job_id)
@@ -204,7 +206,8 @@ def test_peoples_scores_are_a_choice_but_not_for_who_reviews_there_blind(
 
     made = [run.produced for run in sweep.runs.select_related("produced").order_by("pk") if run.produced]
     design = CampaignDesign(
-        name="Round", rubric_version=make_rubric(project), dataset_version=sweep.dataset_version, split="feedback",
+        name="Round", rubric_version=make_rubric(project), dataset_version=sweep.dataset_version,
+        split="feedback",
         candidates=made, overlap=2, reviewers=[reviewer, engineer],
     )  # fmt: skip
     campaign = open_campaign(campaign=create_campaign(project=project, design=design, by=manager), by=manager)

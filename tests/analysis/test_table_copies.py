@@ -98,7 +98,8 @@ def test_the_copied_metrics_have_every_column_of_the_page(campaign: Campaign, ma
         prompt_tokens=1000, completion_tokens=100, seconds=2
     )
     set_price(
-        project=campaign.project, model_version=None, input_price=Decimal(1), output_price=Decimal(2), currency="EUR", by=manager
+        project=campaign.project, model_version=None, input_price=Decimal(1), output_price=Decimal(2),
+        currency="EUR", by=manager
     )  # fmt: skip
     page = client_of(manager).get(f"/projects/{campaign.project.slug}/results/{campaign.pk}/").text
     (head,) = re.findall(r'<table class="table comparison metrics-table">.*?</thead>', page, flags=re.DOTALL)
@@ -125,7 +126,8 @@ def test_every_table_offered_on_a_page_can_be_taken(campaign: Campaign, manager:
             assert client.get(link).status_code == 200, link
             offered.add(link.rpartition("/")[2].partition(".")[0])
     # No rule and no span criterion here, and nothing is compared, so the page has no such table either.
-    # Every item is reviewed here, so no mean is prediction-powered: tests/analysis/test_metric_pages.py has that table.
+    # Every item is reviewed here, so no mean is prediction-powered: tests/analysis/test_metric_pages.py has
+    # that table.
     assert offered == set(TABLES) - {"rules", "marks", "pairs", "strengths", "prediction_powered"}
 
 

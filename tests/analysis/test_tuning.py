@@ -1,4 +1,6 @@
-"""Is tuning better than a good prompt: one page with the answer, its evidence, its price, and what is left to do."""
+"""Is tuning better than a good prompt: one page with the answer, its evidence, its price, and what is left to
+do.
+"""
 
 from collections.abc import Callable
 from decimal import Decimal
@@ -227,7 +229,8 @@ def test_decoding_that_differs_is_said(
     assert "all in one run" in shown
     other = Run.objects.create(
         project=run.project, kind=RunKind.GENERATION, name="Again", job=make_outputs_job(run), engine="vllm",
-        dataset_version=run.dataset_version, splits=run.splits, spec={"sampling": {**sampling, "temperature": 0.7}},
+        dataset_version=run.dataset_version, splits=run.splits, spec={"sampling": {**sampling,
+        "temperature": 0.7}},
     )  # fmt: skip
     Output.objects.filter(run=run, candidate=tuned).update(run=other)
     shown = page(client, campaign.project)

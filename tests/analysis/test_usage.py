@@ -42,7 +42,8 @@ def test_tokens_and_cost_are_means_over_items_at_the_price_that_is_set(
 
     project = campaign.project
     set_price(
-        project=project, model_version=None, input_price=Decimal("0.5"), output_price=Decimal(2), currency="usd", by=manager
+        project=project, model_version=None, input_price=Decimal("0.5"), output_price=Decimal(2),
+        currency="usd", by=manager
     )  # fmt: skip
     formal, plain = usage_of(load_scores(campaign))
     # (1000 × 0.5 + 150 × 2) / a million, a thousand times.
@@ -53,7 +54,8 @@ def test_tokens_and_cost_are_means_over_items_at_the_price_that_is_set(
     assert plain.cost.reason == NO_TOKENS and not plain.lacks_price
 
     set_price(
-        project=project, model_version=formal.candidate.model_version, input_price=Decimal(0), output_price=Decimal(4), currency="EUR", by=manager
+        project=project, model_version=formal.candidate.model_version, input_price=Decimal(0),
+        output_price=Decimal(4), currency="EUR", by=manager
     )  # fmt: skip
     assert usage_of(load_scores(campaign))[0].cost.value == pytest.approx(0.6)
 

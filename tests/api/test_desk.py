@@ -1,4 +1,6 @@
-"""What a reviewer's desk has beside its items, by machine: undo, keys, the calibration round; and the settings."""
+"""What a reviewer's desk has beside its items, by machine: undo, keys, the calibration round; and the
+settings.
+"""
 
 from collections.abc import Callable
 from typing import Any

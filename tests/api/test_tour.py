@@ -1,4 +1,6 @@
-"""docs/api-tour.md, snippet by snippet, as its reader would: bash and curl, real workers, a real tiny model."""
+"""docs/api-tour.md, snippet by snippet, as its reader would: bash and curl, real workers, a
+real tiny model.
+"""
 
 import os
 import re

@@ -1,4 +1,6 @@
-"""The model card says what is known, in the hub's format, and what is not; and nothing that somebody wrote becomes markup."""
+"""The model card says what is known, in the hub's format, and what is not; and nothing that somebody wrote
+becomes markup.
+"""
 
 import re
 from typing import Any
@@ -88,7 +90,8 @@ def test_a_base_of_a_hub_is_named_with_its_commit_and_its_licence_is_not_taken_o
     base: ModelVersion, adapter: ModelVersion
 ) -> None:
     base.config["hub"] = {
-        "repository": "house/tiny", "commit": "0123abcd", "hub": "https://huggingface.co", "license": "apache-2.0",
+        "repository": "house/tiny", "commit": "0123abcd", "hub": "https://huggingface.co",
+        "license": "apache-2.0",
     }  # fmt: skip
     base.save(update_fields=["config"])
     adapter.refresh_from_db()

@@ -48,7 +48,8 @@ def test_a_model_is_registered_as_a_base_with_its_commit(
     assert base is not None
     assert (base.model.name, base.label, base.kind) == ("Tiny", "house/tiny (main)", "base")
     assert base.config["hub"] == {
-        "repository": "house/tiny", "revision": "main", "commit": COMMIT, "hub": "https://hub.example", "license": "apache-2.0",
+        "repository": "house/tiny", "revision": "main", "commit": COMMIT, "hub": "https://hub.example",
+        "license": "apache-2.0",
         "gave_template": False,
     }  # fmt: skip
     assert Path(base.path) == Path(settings.HUB_FOLDER) / "house--tiny" / COMMIT[:12]

@@ -52,7 +52,8 @@ def test_a_merged_model_is_kept_with_its_hashes_and_taken_along(
     answer = browser.get(reverse("merged_archive", args=[project.slug, found.pk]))
     packed = zipfile.ZipFile(io.BytesIO(b"".join(answer.streaming_content)))
     assert sorted(packed.namelist()) == [
-        "v1-merged/README.md", "v1-merged/SHA256SUMS", "v1-merged/chat_template.jinja", "v1-merged/config.json",
+        "v1-merged/README.md", "v1-merged/SHA256SUMS", "v1-merged/chat_template.jinja",
+        "v1-merged/config.json",
         "v1-merged/manifest.json", "v1-merged/model.safetensors", "v1-merged/tokenizer.json",
     ]  # fmt: skip
     card = packed.read("v1-merged/README.md").decode()

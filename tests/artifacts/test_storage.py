@@ -87,10 +87,12 @@ def test_whatever_refers_to_a_version_needs_it(
     set_alias(version=adapter, alias="challenger", by=manager)
     assert needs(adapter) == ("it is the challenger",)
     start_generation(
-        project=project, dataset_version=version, splits=["test"], candidates=[adapter], sampling={}, name="A", by=engineer
+        project=project, dataset_version=version, splits=["test"], candidates=[adapter], sampling={},
+        name="A", by=engineer
     )  # fmt: skip
     further = register_adapter(
-        project=project, base=base, label="v2", folder=make_adapter_folder(tmp_path / "b", fill=4), by=engineer, parent=adapter
+        project=project, base=base, label="v2", folder=make_adapter_folder(tmp_path / "b", fill=4),
+        by=engineer, parent=adapter
     )  # fmt: skip
     assert set(needs(adapter)) == {
         "it is the challenger", "1 run has it as a candidate", "1 adapter was continued from it",
@@ -190,7 +192,8 @@ def test_the_same_weights_added_again_are_kept(
 
 
 def test_weights_that_two_projects_have_are_needed_while_one_needs_them(
-    project: Project, other_project: Project, engineer: User, stranger: User, base: ModelVersion, adapter: ModelVersion,
+    project: Project, other_project: Project, engineer: User, stranger: User, base: ModelVersion,
+    adapter: ModelVersion,
     client_for: ClientFor,
 ) -> None:  # fmt: skip
     from evalapp.registry.services import register_base

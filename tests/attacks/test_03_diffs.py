@@ -104,7 +104,8 @@ def test_the_browser_compares_bounded_parts(page: Page, words: int) -> None:
             const own = URL.createObjectURL(new Blob([source], { type: "text/javascript" }));
             const { diffWords, showDiff } = await import(own);
             const { parts, isTooLong } = diffWords(before, after);
-            const without = (kind) => parts.filter((each) => each[0] !== kind).map((each) => each[1]).join("");
+            const without = (kind) => parts.filter((each) => each[0] !== kind).map((each) => each[1])
+              .join("");
             const element = document.createElement("div");
             showDiff(element, before, after);
             return { sides: [without("new"), without("cut")], isTooLong, shown: element.textContent };

@@ -1,4 +1,6 @@
-"""A large body is refused before anything reads it, unless somebody who has signed in sends it where imports go."""
+"""A large body is refused before anything reads it, unless somebody who has signed in sends it where imports
+go.
+"""
 
 from io import BytesIO
 from typing import Any

@@ -61,7 +61,9 @@ def test_candidates_of_any_kinds_get_the_very_same_question(campaign: Campaign, 
 
 
 def test_what_is_asked_leaves_any_number_of_either_kind_unasked(campaign: Campaign, reviewer: User) -> None:
-    """From the kinds of the asked ones nothing follows for the others: no number of a kind is always asked."""
+    """From the kinds of the asked ones nothing follows for the others: no number of a kind
+    is always asked.
+    """
     close_campaign(campaign=campaign, by=None)
     first = campaign.candidates.order_by("position").first()
     assert first is not None

@@ -1,4 +1,6 @@
-"""Texts that a page or form reads as something else: whatever they hold, the answer says what is wrong with which."""
+"""Texts that a page or form reads as something else: whatever they hold, the answer says what is wrong with
+which.
+"""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager

@@ -37,7 +37,8 @@ def said_by(name: str, *arguments: str, **environment: str) -> str:
     """What a benchmark prints. It may miss its figure: the machine is shared, and the size is tiny."""
     done = subprocess.run(
         [sys.executable, "-m", f"bench.{name}", *arguments],
-        cwd=REPOSITORY, env={**os.environ, **environment}, capture_output=True, text=True, check=False, timeout=900,
+        cwd=REPOSITORY, env={**os.environ, **environment}, capture_output=True, text=True, check=False,
+        timeout=900,
     )  # fmt: skip
     assert done.returncode in (0, 1), done.stdout + done.stderr
     assert "Traceback" not in done.stderr, done.stdout + done.stderr

@@ -1,4 +1,6 @@
-"""While a project shows no names, what its reviewers did stands under numbers, on every page and in the API."""
+"""While a project shows no names, what its reviewers did stands under numbers, on every page
+and in the API.
+"""
 
 from collections.abc import Iterator
 from types import SimpleNamespace

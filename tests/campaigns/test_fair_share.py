@@ -1,4 +1,6 @@
-"""Nobody waits while somebody else holds what they have not begun, and nobody claims more than their share."""
+"""Nobody waits while somebody else holds what they have not begun, and nobody claims more
+than their share.
+"""
 
 import re
 from datetime import timedelta

@@ -78,8 +78,8 @@ REFUSED = [
     pytest.param(
         _no_answers,
         "candidates",
-        "No feedback example of Unanswered v1 has an answer of every chosen candidate, so there would be nothing "
-        "to review. Generate or import the answers first, or choose another split.",
+        "No feedback example of Unanswered v1 has an answer of every chosen candidate, so there would be"
+        " nothing to review. Generate or import the answers first, or choose another split.",
         id="no answers",
     ),
     pytest.param(_no_reviewers, "reviewers", "Choose at least one reviewer.", id="no reviewers"),
@@ -87,7 +87,8 @@ REFUSED = [
     pytest.param(
         _too_much_overlap,
         "overlap",
-        "2 reviewers per item need at least 2 people; 1 chosen. Choose more people or fewer reviewers per item.",
+        "2 reviewers per item need at least 2 people; 1 chosen. Choose more people or fewer reviewers per"
+        " item.",
         id="overlap above the number of reviewers",
     ),
     pytest.param(
@@ -148,7 +149,9 @@ def test_the_design_that_the_refused_ones_differ_from_is_made(
 
 
 def test_all_that_is_wrong_is_told_at_once(design: CampaignDesign, project: Project, manager: User) -> None:
-    """What cannot be read, what is not there and what cannot stay; nothing of what hangs on the unreadable."""
+    """What cannot be read, what is not there and what cannot stay; nothing of what hangs on
+    the unreadable.
+    """
     sent = as_sent(design)
     wrong = {
         **sent,

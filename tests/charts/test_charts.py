@@ -158,14 +158,17 @@ def test_every_colour_of_the_theme_is_a_token() -> None:
 
 
 def test_each_chart_says_what_is_seen() -> None:
-    assert samples.means().says == (
-        f"Tone: {HOSTILE} has the highest mean, 4.6 (4.4 to 4.8), Base the lowest, 2.9 (2.6 to 3.2)."
+    assert (
+        samples.means().says
+        == f"Tone: {HOSTILE} has the highest mean, 4.6 (4.4 to 4.8), Base the lowest, 2.9 (2.6 to 3.2)."
     )
     same = [ForestLine("Tone", name, name, samples.measured(3, 2, 4)) for name in ("Base", "v1")]
     assert says_of_means(same) == "Tone: all have the same mean, 3.0 (2.0 to 4.0)."
     near = [same[0], ForestLine("Tone", "v1", "v1", samples.measured(3.4, 2.4, 4.4))]
-    assert says_of_means(near) == (
-        "Tone: the means lie between 3.0 (2.0 to 4.0) of Base and 3.4 (2.4 to 4.4) of v1, whose intervals overlap."
+    assert (
+        says_of_means(near)
+        == "Tone: the means lie between 3.0 (2.0 to 4.0) of Base and 3.4 (2.4 to 4.4) of v1, whose intervals"
+        " overlap."
     )
     assert says_of_means(same[:1]) == "Tone: Base has a mean of 3.0 (2.0 to 4.0)."
     assert samples.ratings().says.startswith(
@@ -177,8 +180,9 @@ def test_each_chart_says_what_is_seen() -> None:
     assert says.startswith(f"On Tone {HOSTILE} is higher than Base by 1.7 (1.2 to 2.2); ")
     assert "on Accuracy v1 is lower than Base by 0.6 (0.2 to 1.0)" in says
     assert "1 of 3 is not significant" in says
-    assert samples.agreement().says == (
-        "Weighted kappa on Tone is highest between Reviewer 1 and Reviewer 2, 0.71, and lowest between "
+    assert (
+        samples.agreement().says
+        == "Weighted kappa on Tone is highest between Reviewer 1 and Reviewer 2, 0.71, and lowest between "
         "Reviewer 1 and Reviewer 3, −1.00."
     )
 
@@ -190,8 +194,9 @@ def test_what_was_not_tested_is_no_difference_that_was_not_found() -> None:
     open_ = ForestLine("Clarity", "v1", "v1", samples.measured(0.1, -1, 1), is_marked=False)
     marked = ForestLine("Accuracy", "v1", "v1", samples.measured(1, 0.5, 1.5))
     assert says_of_differences([untested], "Base") == "1 of 1 is not tested: no variation."
-    assert says_of_differences([untested, open_], "Base") == (
-        "No tested difference from Base is significant. 1 of 2 is not tested: no variation."
+    assert (
+        says_of_differences([untested, open_], "Base")
+        == "No tested difference from Base is significant. 1 of 2 is not tested: no variation."
     )
     assert says_of_differences([untested, marked, open_], "Base").endswith(
         "; 1 of 2 is not significant. 1 of 3 is not tested: no variation."
@@ -204,7 +209,8 @@ def test_the_sentence_is_on_the_drawing_and_every_figure_in_the_table(kind: str)
     assert chart.spec["description"] == chart.says
     assert "config" not in chart.spec
     assert all(len(row) == len(chart.columns) for row in chart.rows)
-    rows = {"ratings": 6, "differences": 4, "means": 2, "agreement": 3, "lengths": 3, "weekly": 12, "losses": 42,
+    rows = {"ratings": 6, "differences": 4, "means": 2, "agreement": 3, "lengths": 3, "weekly": 12,
+            "losses": 42,
             "learning": 4}  # fmt: skip
     assert len(chart.rows) == rows[kind]
 

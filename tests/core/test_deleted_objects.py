@@ -39,7 +39,9 @@ WRITES: list[tuple[str, dict[str, Any]]] = [
 
 @contextmanager
 def deleted_before_the_first_write(project: Project, by: User) -> Iterator[list[str]]:
-    """Delete the project, on another connection, when a request first writes or locks; what was then asked."""
+    """Delete the project, on another connection, when a request first writes or locks; what
+    was then asked.
+    """
     met: list[str] = []
 
     def delete() -> None:

@@ -37,7 +37,8 @@ def only_row(row: dict[str, Any]) -> ExampleRow:
     ("given", "messages", "references"),
     [
         ({"instruction": "Sum up.", "output": "Done."}, turns("Sum up."), ["Done."]),
-        ({"instruction": "Sum up.", "input": "Text.", "output": "Done."}, turns("Sum up.\n\nText."), ["Done."]),
+        ({"instruction": "Sum up.", "input": "Text.", "output": "Done."}, turns("Sum up.\n\nText."),
+        ["Done."]),
         (
             {"instruction": "R", "history": [["Q", "A"]], "output": "B", "system": "Kind."},
             [{"role": "system", "content": "Kind."}, *turns("Q", "A", "R")],

@@ -1,4 +1,6 @@
-"""A project with a large campaign: its home and its decisions read what a job has stored, never every score."""
+"""A project with a large campaign: its home and its decisions read what a job has stored,
+never every score.
+"""
 
 import pytest
 from django.db import connection

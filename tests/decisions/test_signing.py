@@ -1,4 +1,6 @@
-"""A gate's verdict is signed by somebody who did not train the candidate, and only through it one is released."""
+"""A gate's verdict is signed by somebody who did not train the candidate, and only through it one is
+released.
+"""
 
 import json
 from pathlib import Path
@@ -300,7 +302,8 @@ def test_what_is_decided_otherwise_than_the_gate_says_has_a_reason(
 ) -> None:
     evaluation = evaluated(campaign_gate, reviewer, engineer)
     said: dict[str, Any] = {
-        "campaign": campaign_gate.campaign, "candidate": evaluation.candidate, "by": manager, "evaluation": evaluation,
+        "campaign": campaign_gate.campaign, "candidate": evaluation.candidate, "by": manager,
+        "evaluation": evaluation,
     }  # fmt: skip
     with pytest.raises(
         InvalidError, match=r"The gate says release\. Say why you decide otherwise"

@@ -166,7 +166,8 @@ def test_a_gate_was_frozen_before_the_first_review_and_says_what_it_found(
         each["condition"] for each in evaluations_of(campaign_gate)[1].results if each["state"] == "not_met"
     ]
     assert "veto" in {each["kind"] for each in failed}, "a prompt alone invents figures"
-    # Nobody but simulated reviewers has rated: it is marked, spends nothing of the level and cannot be signed.
+    # Nobody but simulated reviewers has rated: it is marked, spends nothing of the level and cannot be
+    # signed.
     assert evaluation.is_simulated and not evaluation.may_be_signed
     assert not Ledger.objects.filter(dataset_version__dataset__project=project).exists()
     with pytest.raises(InvalidError, match="simulated reviewers"):

@@ -49,7 +49,10 @@ ROWS = [
     (2, "v1, formal texts", 2.3, 2.1, 2.5, [6, 8, 4, 2, 0], 0.41),
     (3, "v2, house style", 4.6, 4.4, 4.75, [0, 0, 2, 5, 13], 0.30),
 ]
-TEXT = "Your portfolio grew by **4.2%**. Next step:\n\n1. Move 5% into bonds.\n2. Call us before `1 July`.\n\n> Goal: the house."
+TEXT = (
+    "Your portfolio grew by **4.2%**. Next step:\n\n1. Move 5% into bonds.\n2. Call us before `1 July`.\n\n>"
+    " Goal: the house."
+)
 
 
 def _scatter() -> dict[str, object]:

@@ -18,17 +18,20 @@ _FOCUSED = """() => {
         return outline || (style.boxShadow !== "none" && style.boxShadow !== "");
     };
     const stands = [each, each.closest("label"), ...(each.labels ?? [])].filter(Boolean);
-    const box = stands.map((one) => one.getBoundingClientRect()).find((one) => one.width > 1 && one.height > 1);
+    const box = stands.map((one) => one.getBoundingClientRect()).find((one) => one.width > 1
+      && one.height > 1);
     const labelled = (each.getAttribute("aria-labelledby") ?? "").split(" ")
         .map((id) => document.getElementById(id)?.textContent ?? "").join(" ").trim();
     const legend = each.closest("fieldset")?.querySelector("legend")?.textContent ?? "";
-    const name = each.getAttribute("aria-label") || labelled || [...(each.labels ?? [])].map((one) => one.textContent).join(" ")
+    const name = each.getAttribute("aria-label") || labelled
+      || [...(each.labels ?? [])].map((one) => one.textContent).join(" ")
         || each.textContent || each.value || "";
     const even = (text) => text.replace(/\\s+/g, " ").trim();
     return {
         tag: each.tagName.toLowerCase(), type: each.type ?? "", name: even(name), group: even(legend),
         shows: stands.some(shows),
-        inSight: Boolean(box) && box.bottom > 0 && box.top < innerHeight && box.right > 0 && box.left < innerWidth,
+        inSight: Boolean(box) && box.bottom > 0 && box.top < innerHeight && box.right > 0
+          && box.left < innerWidth,
     };
 }"""
 

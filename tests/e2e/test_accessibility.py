@@ -82,7 +82,9 @@ NO_PAGES = {
     "planner_table_markdown": "a table as text",
     "decision_dossier": "a file of records",
     "export_file": "a file of the export",
-    "export_prompt": "the form of prompt_new once an export is finished; tests/exports/test_prompting.py opens it",
+    "export_prompt": (
+        "the form of prompt_new once an export is finished; tests/exports/test_prompting.py opens it"
+    ),
     "preference_file": "a CSV file",
     "report_file": "a file of the report",
     "ratings_problems": "a CSV file",
@@ -148,7 +150,9 @@ def _watch(project: Project, reviewer: User) -> None:
 
 
 def _dispute(campaign: Campaign, reviewer: User, engineer: User, manager: User) -> None:
-    """One of the reviewer's answers differs: changes are requested, it is appealed, decided on and discussed."""
+    """One of the reviewer's answers differs: changes are requested, it is appealed, decided on
+    and discussed.
+    """
     assignment, entry = next(walk(campaign, reviewer))
     given = submit_review(
         reviewer=reviewer,
@@ -165,7 +169,9 @@ def _dispute(campaign: Campaign, reviewer: User, engineer: User, manager: User) 
 
 
 def _dispute_preferences(campaign: Campaign, reviewer: User, engineer: User, manager: User) -> None:
-    """Preferences on every comparison differ; one is decided, discussed and appealed, and changes requested to one."""
+    """Preferences on every comparison differ; one is decided, discussed and appealed, and changes requested
+    to one.
+    """
     is_pair = campaign.method == "pairwise"
     judge_all(
         campaign,
@@ -208,8 +214,8 @@ def pages_of_disputes(project: Project) -> list[str]:
 
 
 def pages_from(page: Page, base: str, begin: list[str]) -> tuple[list[str], list[str]]:
-    """One address of each kind that can be reached by links, and what axe finds there; kinds differ in more than
-    numbers.
+    """One address of each kind that can be reached by links, and what axe finds there; kinds differ in more
+    than numbers.
     """
     kinds: dict[str, str] = {}
     found: list[str] = []
@@ -227,7 +233,8 @@ def pages_from(page: Page, base: str, begin: list[str]) -> tuple[list[str], list
 
 # Every chart is drawn, and what a page asks for by itself is there.
 SETTLED = """() => !document.querySelector(".htmx-request, [hx-trigger=load]:empty")
-  && [...document.querySelectorAll(".chart-drawing:not([hidden])")].every((drawing) => drawing.querySelector("svg"))"""
+  && [...document.querySelectorAll(".chart-drawing:not([hidden])")]
+    .every((drawing) => drawing.querySelector("svg"))"""
 
 
 def findings(page: Page, address: str) -> list[str]:

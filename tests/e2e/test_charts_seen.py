@@ -1,4 +1,5 @@
-"""Every chart of a filled project as its reader sees it: wide and on a phone, light and dark, with long names.
+"""Every chart of a filled project as its reader sees it: wide and on a phone, light and dark, with long
+names.
 
 Nothing is cut off, shortened, too small, too pale or on top of something else; the words, the table and the
 figure under the pointer are there.
@@ -54,7 +55,8 @@ FLAWS = """(svg, [least, contrast]) => {
     return (high + 0.05) / (low + 0.05);
   };
   let ground = svg;
-  while (ground && ["transparent", "rgba(0, 0, 0, 0)"].includes(getComputedStyle(ground).backgroundColor)) ground = ground.parentElement;
+  const clear = ["transparent", "rgba(0, 0, 0, 0)"];
+  while (ground && clear.includes(getComputedStyle(ground).backgroundColor)) ground = ground.parentElement;
   const surface = parse(getComputedStyle(ground ?? document.body).backgroundColor);
   const box = svg.getBoundingClientRect();
   const scale = box.width / (svg.viewBox.baseVal.width || box.width);
@@ -65,13 +67,15 @@ FLAWS = """(svg, [least, contrast]) => {
   const placed = texts.map((text) => {
     const at = text.getBoundingClientRect();
     const words = text.textContent;
-    if (at.left < box.left - 1 || at.right > box.right + 1 || at.top < box.top - 1 || at.bottom > box.bottom + 1)
+    if (at.left < box.left - 1 || at.right > box.right + 1 || at.top < box.top - 1
+      || at.bottom > box.bottom + 1)
       flaws.push(`cut off: ${words}`);
     if (words.endsWith("…")) flaws.push(`shortened: ${words}`);
     const size = parseFloat(getComputedStyle(text).fontSize) * scale;
     if (size < least) flaws.push(`${size.toFixed(1)} px: ${words}`);
     // Figures of a heat map lie on tinted cells, which tests/charts measures.
-    if (!text.closest(".mark-text.role-mark") && ratio(parse(getComputedStyle(text).fill), surface) < contrast)
+    if (!text.closest(".mark-text.role-mark")
+      && ratio(parse(getComputedStyle(text).fill), surface) < contrast)
       flaws.push(`pale: ${words}`);
     return [at, words];
   });
@@ -93,17 +97,19 @@ def campaign(
     settings.ARTIFACTS_FOLDER = tmp_path / "artifacts"
     rubric = create_rubric(project=project, name="Long names", by=None)
     criteria = [
-        replace(
-            draft,
-            name="Words that nobody needs",
-            key="clarity",
-            lower_is_better=True,
-            weight=Decimal(0),
-            low_threshold=None,
-            tags=(),
+        (
+            replace(
+                draft,
+                name="Words that nobody needs",
+                key="clarity",
+                lower_is_better=True,
+                weight=Decimal(0),
+                low_threshold=None,
+                tags=(),
+            )
+            if draft.name == "Clarity"
+            else draft
         )
-        if draft.name == "Clarity"
-        else draft
         for draft in SUMMARIES.criteria
     ]
     campaign = make_campaign(

@@ -55,7 +55,10 @@ def test_a_chart_is_drawn_in_the_theme_with_its_words(
     marks = figure.locator(f"svg .{mark}.role-mark path")
     expect(marks).to_have_count(count, timeout=20_000)
     if token is not None:
-        probe = f"Object.assign(document.body.appendChild(document.createElement('i')), {{style: 'color: var(--{token})'}})"
+        probe = (
+            "Object.assign(document.body.appendChild(document.createElement('i')), {style: 'color:"
+            f" var(--{token})'}})"
+        )
         assert marks.first.get_attribute("fill") == page.evaluate(f"getComputedStyle({probe}).color")
     ink = page.evaluate("getComputedStyle(document.body).color")
     assert figure.locator(".role-axis-label text").last.get_attribute("fill") in {ink, soft(page)}

@@ -1,4 +1,6 @@
-"""From a campaign to a signed gate, in a browser, without a script: write it, apply it, evaluate, sign, download."""
+"""From a campaign to a signed gate, in a browser, without a script: write it, apply it, evaluate, sign,
+download.
+"""
 
 from pathlib import Path
 from typing import Any

@@ -1,4 +1,6 @@
-"""A large campaign's pages in each of their states: before a job has computed anything, meanwhile, and after."""
+"""A large campaign's pages in each of their states: before a job has computed anything,
+meanwhile, and after.
+"""
 
 from collections.abc import Callable
 from typing import Any

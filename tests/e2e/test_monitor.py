@@ -1,4 +1,6 @@
-"""From production events to an alert and a retrain, in a browser: create, import, review, be alerted, decide."""
+"""From production events to an alert and a retrain, in a browser: create, import, review, be
+alerted, decide.
+"""
 
 import json
 from pathlib import Path

@@ -43,7 +43,10 @@ pytestmark = [pytest.mark.e2e, pytest.mark.django_db(transaction=True)]
 CELLS_OUT_OF_SIGHT = """[...document.querySelectorAll('.table-cards tbody :is(th, td)')]
     .filter(cell => cell.getBoundingClientRect().right > window.innerWidth)
     .map(cell => cell.textContent.trim())"""
-LABELS = "[...new Set([...document.querySelectorAll('.table-cards td[data-label]')].map(cell => cell.dataset.label))]"
+LABELS = (
+    "[...new Set([...document.querySelectorAll('.table-cards td[data-label]')].map(cell =>"
+    " cell.dataset.label))]"
+)
 
 
 @pytest.fixture
@@ -131,7 +134,10 @@ def test_what_is_taken_along_of_a_model_is_in_sight(
         assert phone.evaluate(CELLS_OUT_OF_SIGHT) == [], path
         assert labels <= set(phone.evaluate(LABELS)), path
         assert phone.evaluate("document.documentElement.scrollWidth") == 390, path
-        scrolling = "[...document.querySelectorAll('.table-wrap')].filter(each => each.scrollWidth > each.clientWidth).length"
+        scrolling = (
+            "[...document.querySelectorAll('.table-wrap')].filter(each => each.scrollWidth >"
+            " each.clientWidth).length"
+        )
         assert phone.evaluate(scrolling) == 0, path
 
 
@@ -140,13 +146,11 @@ def test_a_checkbox_stands_beside_its_words(
 ) -> None:
     sign_in(manager)
     phone.goto(f"{live_server.url}/projects/{project.slug}/campaigns/new/")
-    beside = phone.evaluate(
-        """[...document.querySelectorAll('.field-switch')].map(field => {
+    beside = phone.evaluate("""[...document.querySelectorAll('.field-switch')].map(field => {
             const box = field.querySelector('input').getBoundingClientRect();
             const words = field.querySelector('label').getBoundingClientRect();
             return box.right <= words.left && box.top >= words.top && box.bottom <= words.bottom;
-        })"""
-    )
+        })""")
     assert beside == [True] * 4
 
 

@@ -1,4 +1,6 @@
-"""A report in a browser: one click, the files appear by themselves, and the page is whole without a server."""
+"""A report in a browser: one click, the files appear by themselves, and the page is whole
+without a server.
+"""
 
 from collections.abc import Callable
 from pathlib import Path

@@ -18,7 +18,8 @@ from tests.factories import make_campaign
 
 pytestmark = [pytest.mark.e2e, pytest.mark.django_db(transaction=True)]
 
-# Each line is harder to count: joined figures, a letter beyond 16 bits, a combining accent, right-to-left words.
+# Each line is harder to count: joined figures, a letter beyond 16 bits, a combining accent, right-to-left
+# words.
 TEXT = "👩‍👩‍👧‍👦 one\r\n𝒳 two e\u0301t\u00e9\r\nשלום עולם three 🇩🇪 end"
 
 

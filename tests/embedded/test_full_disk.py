@@ -1,4 +1,6 @@
-"""A full disk ends nothing: pages stay readable whatever dies meanwhile, it is seen, and a backup elsewhere works."""
+"""A full disk ends nothing: pages stay readable whatever dies meanwhile, it is seen, and a backup elsewhere
+works.
+"""
 
 import contextlib
 import json

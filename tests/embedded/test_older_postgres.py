@@ -100,7 +100,8 @@ def test_no_process_shows_the_password_of_the_database(environment: Environment,
         holder.execute("LOCK TABLE held IN ACCESS EXCLUSIVE MODE")
 
         def look() -> dict[str, list[str]]:
-            # A connection of its own: what another sees of a waiting one is fixed at its transaction's first look.
+            # A connection of its own: what another sees of a waiting one is fixed at its transaction's first
+            # look.
             waiting = "SELECT count(*) FROM pg_locks WHERE NOT granted"
             try:
                 with psycopg.connect(environment.database_url, autocommit=True) as looker:

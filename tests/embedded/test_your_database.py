@@ -18,7 +18,9 @@ from tests.installations import temporary_installation
 
 
 class LosingConnection(psycopg.Connection[Any]):
-    """A connection whose session forgets between transactions what was prepared in it, as behind PgBouncer."""
+    """A connection whose session forgets between transactions what was prepared in it, as
+    behind PgBouncer.
+    """
 
     def transaction(self, *arguments: Any, **named: Any) -> AbstractContextManager[Any]:
         self.pgconn.exec_(b"DEALLOCATE ALL")

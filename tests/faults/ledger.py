@@ -18,45 +18,63 @@ SELECT r.client_id::text AS client_id, u.email AS reviewer, r.revision, r.commen
      JOIN evalapp_reasontag t ON t.id = g.tag_id JOIN evalapp_criterion k ON k.id = t.criterion_id
      WHERE g.review_id = r.id) AS tags,
     '/reviews/' || p.key || '/' || (array_position(p.outputs_order, r.item_output_id) - 1) || '/' AS address
-FROM evalapp_review r JOIN evalapp_user u ON u.id = r.reviewer_id JOIN evalapp_assignment p ON p.id = r.assignment_id
+FROM evalapp_review r JOIN evalapp_user u ON u.id = r.reviewer_id JOIN evalapp_assignment p
+    ON p.id = r.assignment_id
 """
 
 # Each counts what must not be there.
 _CONTRADICTIONS = {
-    "outputs reviewed more or less often than the overlap": """
+    "outputs reviewed more or less often than the overlap": (
+        """
         SELECT count(*) FROM (SELECT o.id FROM evalapp_itemoutput o
             JOIN evalapp_item i ON i.id = o.item_id JOIN evalapp_campaign c ON c.id = i.campaign_id
             LEFT JOIN evalapp_review r ON r.item_output_id = o.id
             GROUP BY o.id, i.overlap
-            HAVING count(r.id) <> i.overlap OR count(DISTINCT r.reviewer_id) <> i.overlap) wrong""",
-    "assignments that are not complete, or whose counts differ from their reviews": """
+            HAVING count(r.id) <> i.overlap OR count(DISTINCT r.reviewer_id) <> i.overlap) wrong"""
+    ),
+    "assignments that are not complete, or whose counts differ from their reviews": (
+        """
         SELECT count(*) FROM (SELECT p.id FROM evalapp_assignment p
             LEFT JOIN evalapp_review r ON r.assignment_id = p.id
             GROUP BY p.id HAVING p.state <> 'submitted' OR count(r.id) <> p.reviews_done
-                OR count(r.id) <> p.outputs_total OR bool_or(r.reviewer_id <> p.reviewer_id)) wrong""",
-    "items reviewed at two assignments by one reviewer": """
-        SELECT count(*) FROM (SELECT 1 FROM evalapp_review r JOIN evalapp_assignment p ON p.id = r.assignment_id
-            GROUP BY p.item_id, r.reviewer_id HAVING count(DISTINCT p.id) > 1) wrong""",
-    "reviewers whose counter differs from their reviews": """
+                OR count(r.id) <> p.outputs_total OR bool_or(r.reviewer_id <> p.reviewer_id)) wrong"""
+    ),
+    "items reviewed at two assignments by one reviewer": (
+        """
+        SELECT count(*) FROM (SELECT 1 FROM evalapp_review r JOIN evalapp_assignment p
+            ON p.id = r.assignment_id
+            GROUP BY p.item_id, r.reviewer_id HAVING count(DISTINCT p.id) > 1) wrong"""
+    ),
+    "reviewers whose counter differs from their reviews": (
+        """
         SELECT count(*) FROM (SELECT s.id FROM evalapp_campaignreviewer s
             LEFT JOIN evalapp_review r ON r.campaign_id = s.campaign_id AND r.reviewer_id = s.user_id
-            GROUP BY s.id HAVING count(r.id) <> s.reviews_done) wrong""",
-    "reviews without exactly one audit event of their submission": """
+            GROUP BY s.id HAVING count(r.id) <> s.reviews_done) wrong"""
+    ),
+    "reviews without exactly one audit event of their submission": (
+        """
         SELECT count(*) FROM (SELECT r.id FROM evalapp_review r
             LEFT JOIN evalapp_auditevent e ON e.object_type = 'review' AND e.object_id = r.id
                 AND e.action = 'review.submitted' AND e.actor_id = r.reviewer_id
-            GROUP BY r.id HAVING count(e.id) <> 1) wrong""",
-    "reviews whose amendments, revisions and audit events differ in number": """
+            GROUP BY r.id HAVING count(e.id) <> 1) wrong"""
+    ),
+    "reviews whose amendments, revisions and audit events differ in number": (
+        """
         SELECT count(*) FROM (SELECT r.id FROM evalapp_review r WHERE r.revision - 1 <>
             (SELECT count(*) FROM evalapp_reviewrevision v WHERE v.review_id = r.id) OR r.revision - 1 <>
             (SELECT count(*) FROM evalapp_auditevent e WHERE e.object_type = 'review'
-                AND e.object_id = r.id AND e.action = 'review.amended')) wrong""",
-    "audit events of reviews that are not there": """
+                AND e.object_id = r.id AND e.action = 'review.amended')) wrong"""
+    ),
+    "audit events of reviews that are not there": (
+        """
         SELECT count(*) FROM evalapp_auditevent e LEFT JOIN evalapp_review r ON r.id = e.object_id
-        WHERE e.object_type = 'review' AND r.id IS NULL""",
-    "drafts of outputs that their writer has submitted": """
+        WHERE e.object_type = 'review' AND r.id IS NULL"""
+    ),
+    "drafts of outputs that their writer has submitted": (
+        """
         SELECT count(*) FROM evalapp_draft d JOIN evalapp_review r
-            ON r.item_output_id = d.item_output_id AND r.reviewer_id = d.reviewer_id""",
+            ON r.item_output_id = d.item_output_id AND r.reviewer_id = d.reviewer_id"""
+    ),
 }
 
 _IMPORTS = """

@@ -22,8 +22,8 @@ _INTERNAL_ERROR = "Internal Server Error"
 
 
 class Storm:
-    """``think_seconds``: the mean pause of a reviewer between two reviews, until `finish`. ``over_seconds``: in which
-    every job must be over; only a run that has the machine to itself can hold a short time.
+    """``think_seconds``: the mean pause of a reviewer between two reviews, until `finish`. ``over_seconds``:
+    in which every job must be over; only a run that has the machine to itself can hold a short time.
     """
 
     def __init__(

@@ -104,8 +104,8 @@ def test_a_review_given_while_the_server_restarts_arrives_once_and_so_does_what_
     for key in ("Escape", "4", "3", "5", "4", "0", "Control+Enter"):
         page.keyboard.press(key)
     expect(state).to_contain_text("Not sent yet (1): will retry")
-    # The next answer was there already. What the state says of its draft may be said before, or after, what it
-    # says of the submission; so the answers of the server count.
+    # The next answer was there already. What the state says of its draft may be said before, or after, what
+    # it says of the submission; so the answers of the server count.
     kept: list[str] = []
     page.on("response", lambda each: kept.append(each.url) if each.ok and "/draft/" in each.url else None)
     page.keyboard.press("c")

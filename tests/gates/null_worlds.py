@@ -1,8 +1,8 @@
 """Campaigns of candidates that are exactly as good as a gate must not let through, drawn again and again.
 
 Items and reviewers are new every time, so what is counted is what a gate promises: of candidates at the very
-edge, how often one is released at any of the weekly evaluations, with several tried on one test version. Each evaluation is
-measured by the gate's own functions at the level that the ledger gives it.
+edge, how often one is released at any of the weekly evaluations, with several tried on one test version. Each
+evaluation is measured by the gate's own functions at the level that the ledger gives it.
 """
 
 from dataclasses import dataclass, replace
@@ -80,7 +80,9 @@ class RareDisaster:
 
 @dataclass(frozen=True)
 class Marks:
-    """Yes or no with the same rate for every item and reviewer; marks of one item, and of one reviewer, are alike."""
+    """Yes or no with the same rate for every item and reviewer; marks of one item, and of one reviewer, are
+    alike.
+    """
 
     rate: float
     alike: float = 0.3

@@ -1,4 +1,6 @@
-"""A gate freezes when a campaign takes it, and a campaign takes one before its first review or exploratory."""
+"""A gate freezes when a campaign takes it, and a campaign takes one before its first review
+or exploratory.
+"""
 
 import pytest
 from django.db import IntegrityError, transaction

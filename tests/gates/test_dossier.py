@@ -40,8 +40,8 @@ def bodies(
     decided: dict[str, Any] | None = None,
     **changes: Any,
 ) -> Bodies:
-    """A small dossier's contents; ``campaign_gate``, ``decided`` and ``changes`` replace the gate's, decision's and
-    evaluation's.
+    """A small dossier's contents; ``campaign_gate``, ``decided`` and ``changes`` replace the gate's,
+    decision's and evaluation's.
     """
     evaluation = {
         "gate": digest(GATE),

@@ -136,7 +136,9 @@ def test_a_candidate_more_than_planned_spends_the_version_also_from_another_camp
 def test_a_second_campaign_of_a_candidate_is_another_test_with_a_part_of_the_level_of_its_own(
     project: Project, reviewer: User, engineer: User, manager: User
 ) -> None:
-    """Going on with the evaluations of the first would release what is no better in 7 of 100 campaigns at a level of 5%."""
+    """Going on with the evaluations of the first would release what is no better in 7 of 100 campaigns at a
+    level of 5%.
+    """
     first = make_gated_campaign(project, [reviewer, engineer], challengers=2)
     campaign, gate, candidate = first.campaign, first.gate, tuned_of(first)
     review_all(campaign, reviewer, GOOD)
@@ -195,7 +197,8 @@ def test_no_gate_passes_in_silence_what_an_owner_let_be_trained_on_rows_that_eva
     dataset = create_dataset(project=project, name="Leaking", by=None)
     leaking = create_version(dataset=dataset, rows=iter([example_row(1, split="train")]), by=None)
     decision = ContaminationDecision.objects.create(
-        project=project, dataset_version=leaking, reason="It is public.", rows_hash="0" * 64, decided_by=owner,
+        project=project, dataset_version=leaking, reason="It is public.", rows_hash="0" * 64,
+        decided_by=owner,
         rows=[{"training_row": 1, "training_hash": "a", "evaluation_row": 1, "evaluation_hash": "b"}],
     )  # fmt: skip
     found = []

@@ -1,8 +1,8 @@
 """A whole gate on candidates at its very edge: how often is one released that should not be?
 
-Five challengers on one test version, twelve weekly evaluations of each, new items and new reviewers every time, through
-the gate's own conditions and the ledger's levels. The small run is part of every test run, the long one of
-`make verify`.
+Five challengers on one test version, twelve weekly evaluations of each, new items and new reviewers every
+time, through the gate's own conditions and the ledger's levels. The small run is part of every test run, the
+long one of `make verify`.
 """
 
 import pytest

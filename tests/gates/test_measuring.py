@@ -112,7 +112,8 @@ def test_an_early_look_tells_what_the_planned_end_needs_and_not_its_own_small_le
         return measure(conditions, inputs).results
 
     veto = Condition(ConditionKind.VETO, "error", "Error", 0.05)
-    # Enough for the level that is left for the end: what remains of the plan will do, and no less is promised.
+    # Enough for the level that is left for the end: what remains of the plan will do, and no less is
+    # promised.
     found = at_a_look([floor(4.8), veto], 96, tone=FIVES, error=[[0, 0]] * 60)
     assert [each.more_reviews for each in found] == [96, 96]
     (at_end,) = asked(floor(3.9), tone=ALIKE).results
@@ -123,8 +124,8 @@ def test_an_early_look_tells_what_the_planned_end_needs_and_not_its_own_small_le
     (few,) = at_a_look([floor(3.9)], 3, tone=ALIKE)
     assert few.more_reviews is None
     assert (
-        f"The 3 reviews that are left of the plan are not expected to be enough, about {at_end.more_reviews:,}"
-        in (few.reason)
+        "The 3 reviews that are left of the plan are not expected to be enough, about"
+        f" {at_end.more_reviews:,}" in (few.reason)
     )
 
 

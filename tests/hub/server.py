@@ -47,7 +47,8 @@ class Hub:
                 entry["lfs"] = {"sha256": sha256, "size": path.stat().st_size, "pointerSize": 134}
             siblings.append(entry)
         return {
-            "id": repository, "modelId": repository, "sha": COMMIT, "private": False, "gated": False, "downloads": 1,
+            "id": repository, "modelId": repository, "sha": COMMIT, "private": False, "gated": False,
+            "downloads": 1,
             "tags": [], "cardData": {"license": "apache-2.0"}, "siblings": siblings,
         }  # fmt: skip
 

@@ -113,7 +113,8 @@ def test_the_token_comes_from_the_environment_and_stands_in_no_file(hub: Hub, tm
 
     assert brought(hub, folder, token=hub.token).outcome == "succeeded"
     assert refused(hub, tmp_path / "other", token="hf_other").startswith(
-        f"{hub.url} has no model {REPOSITORY}, or it is private. It was asked for with the token of EVALAPP_HF_TOKEN"
+        f"{hub.url} has no model {REPOSITORY}, or it is private. It was asked for with the token of"
+        " EVALAPP_HF_TOKEN"
     )
     holding = [
         path for path in folder.rglob("*") if path.is_file() and hub.token.encode() in path.read_bytes()

@@ -96,12 +96,14 @@ def test_rows_of_two_adapters_or_of_none_are_never_in_the_engine_together(
     made.load.adapters = (one, other)
     batches = [
         asked(0, 3, 1), asked(1, 1, 1),
-        asked(2, 4, 1, adapter=one), asked(3, adapter=one), asked(4, adapter=other), asked(5, 2, 1, adapter=other),
+        asked(2, 4, 1, adapter=one), asked(3, adapter=one), asked(4, adapter=other), asked(5, 2, 1,
+        adapter=other),
     ]  # fmt: skip
     found = list(made.answers(batches))
     assert texts(found) == [["0-0", "0-1"], ["1-0", "1-1"], ["2-0", "2-1"], [], [], ["5-0", "5-1"]]
     assert made.engine.adapters == {
-        "0-0": None, "0-1": None, "1-0": None, "1-1": None, "2-0": "one", "2-1": "one", "5-0": "other", "5-1": "other"
+        "0-0": None, "0-1": None, "1-0": None, "1-1": None, "2-0": "one", "2-1": "one", "5-0": "other",
+        "5-1": "other"
     }  # fmt: skip
     assert not made.engine.mixed
 

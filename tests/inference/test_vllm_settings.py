@@ -1,4 +1,6 @@
-"""What a vLLM engine is started with and asked for each row; the engine itself is started by the tests marked vllm."""
+"""What a vLLM engine is started with and asked for each row; the engine itself is started by the tests marked
+vllm.
+"""
 
 import sys
 from types import ModuleType, SimpleNamespace
@@ -45,7 +47,8 @@ def test_every_sample_has_a_seed_of_its_own_and_every_setting_is_passed(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     sampling = SamplingParameters(
-        max_tokens=30, temperature=0.7, top_p=0.9, top_k=5, repetition_penalty=1.1, stop=("END", "\n\n"), seed=9,
+        max_tokens=30, temperature=0.7, top_p=0.9, top_k=5, repetition_penalty=1.1, stop=("END", "\n\n"),
+        seed=9,
         json_schema='{"type": "object"}',
     )  # fmt: skip
     first, second = (asked(sampling, sample, monkeypatch) for sample in (0, 1))

@@ -234,9 +234,9 @@ def test_it_is_held_against_people_and_told_beside_them_alone(
         review_all(campaign, person, said)
     by_text = {
         output.text: 1 + (output.example.row_number + (output.candidate.label == "plain")) % 5
-        for output in campaign.items.first()
-        .outputs.first()
-        .output.run.outputs.select_related("example", "candidate")
+        for output in (
+            campaign.items.first().outputs.first().output.run.outputs.select_related("example", "candidate")
+        )
     }
     chat.say = lambda question: next(
         str(level) for text, level in by_text.items() if f"\n{text}\n" in question
@@ -365,7 +365,8 @@ def test_a_declaration_that_cannot_be_used_names_its_field(
 ) -> None:
     good = {"criterion": judge.criterion, "name": "Another", "url": judge.url, "model": "m"}
     for field, value in (
-        ("model", " "), ("temperature", 3.0), ("prompt", "No place."), ("secret", "a b"), ("model_version", "x" * 101),
+        ("model", " "), ("temperature", 3.0), ("prompt", "No place."), ("secret", "a b"), ("model_version",
+        "x" * 101),
     ):  # fmt: skip
         with pytest.raises(InvalidError) as told:
             create_judge(project=project, by=manager, **{**good, field: value})  # type: ignore[arg-type]

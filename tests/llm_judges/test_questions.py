@@ -6,7 +6,8 @@ from evalapp.llm_judges.questions import default_prompt, filled, parsed, prompt_
 from evalapp.rubrics.models import Criterion
 
 SCALE = Criterion(
-    key="tone", name="Tone", kind="scale", minimum=1, maximum=5, level_descriptions={"1": "Cold.", "5": "Warm."},
+    key="tone", name="Tone", kind="scale", minimum=1, maximum=5, level_descriptions={"1": "Cold.",
+    "5": "Warm."},
     allows_not_applicable=True,
 )  # fmt: skip
 YES_NO = Criterion(key="error", name="Error", kind="yes_no", minimum=0, maximum=1)

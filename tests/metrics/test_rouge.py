@@ -17,10 +17,14 @@ from evalapp.metrics.automatic.rouge import (
 VARIANTS = ("rouge1", "rouge2", "rougeL", "rougeLsum")
 TRICKY = (
     "", " ", "\n\n", "a", "A", "the", "The the THE", "running runner runs ran", "dies lies skies skying",
-    "generalizations oscillators relational", "1,200 vs 1200", "3.14", "£1.2k", "naïve café", "İstanbul", "K kelvin",
-    "ﬁnance", "Straße", "ไทย", "你好世界", "Привет мир", "a\u0301e", "x\u00a0y", "tab\tand\nline", "a.b.c", "don't", "--", "\x00nul\x00",
-    "emoji 😀 here", "under_score", "a\nb\nc", "a\n\nb", "c\nb\na", "one two three four five six", "six five four three two one",
-    "sses ies ss s eed ed ing at bl iz", "happy sky by cry enjoy", "\r\nwindows\r\nlines", "\u2028sep\u2029", "ǅ ǆ", "ſlong s",
+    "generalizations oscillators relational", "1,200 vs 1200", "3.14", "£1.2k", "naïve café", "İstanbul",
+    "K kelvin",
+    "ﬁnance", "Straße", "ไทย", "你好世界", "Привет мир", "a\u0301e", "x\u00a0y", "tab\tand\nline", "a.b.c",
+    "don't", "--", "\x00nul\x00",
+    "emoji 😀 here", "under_score", "a\nb\nc", "a\n\nb", "c\nb\na", "one two three four five six",
+    "six five four three two one",
+    "sses ies ss s eed ed ing at bl iz", "happy sky by cry enjoy", "\r\nwindows\r\nlines", "\u2028sep\u2029",
+    "ǅ ǆ", "ſlong s",
 )  # fmt: skip
 SYLLABLES = "ing ed ness ation ly er est ies sses ful ment able ible al ance ence ous ive ize".split()  # noqa: SIM905
 

@@ -102,8 +102,8 @@ def evaluated_weeks(
     lower_is_better: bool = False,
     error: Sequence[float] | None = None,
 ) -> list[WeeklySample]:
-    """Evaluated weeks with these means as they were stored, each in a campaign of its own. ``error``: their standard
-    errors, else 0.12.
+    """Evaluated weeks with these means as they were stored, each in a campaign of its own. ``error``: their
+    standard errors, else 0.12.
     """
     last = stream.weekly_samples.select_related("campaign__dataset_version").last()
     data = last.campaign.dataset_version if last else make_version(stream.project, name=f"Data of {stream}")

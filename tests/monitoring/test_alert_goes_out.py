@@ -1,4 +1,6 @@
-"""A bad week, from its sample to a signed webhook at a real server, a mail at another, and a proposal to train again."""
+"""A bad week, from its sample to a signed webhook at a real server, a mail at another, and a proposal to
+train again.
+"""
 
 import json
 from collections.abc import Iterator

@@ -78,7 +78,9 @@ def test_equal_weights_are_the_plain_mean_and_share() -> None:
 
 
 def test_weights_undo_an_unequal_draw() -> None:
-    """A stratum of 100 of which 10 were sampled, and one of 10 of which 5 were: the mean is the population's."""
+    """A stratum of 100 of which 10 were sampled, and one of 10 of which 5 were: the mean is
+    the population's.
+    """
     ratings = Ratings.from_columns(range(15), ["a"] * 15, [4] * 5 + [5] * 5 + [1, 2, 1, 2, 1])
     weights = {item: 10.0 if item < 10 else 2.0 for item in range(15)}
     found = weighted_score(ratings, weights, bounds=(1, 5)).measure
@@ -163,7 +165,8 @@ def test_a_planted_drift_alarms_and_a_steady_stream_does_not(project: Project, r
 @pytest.mark.django_db
 def test_the_smoothed_line_is_the_average_that_the_limit_is_for(project: Project, reviewer: User) -> None:
     stream = make_stream(project, [reviewer], baseline_weeks=8)
-    # The first week lies off, and the smoothed value of the baseline's weeks ends elsewhere than the baseline's mean.
+    # The first week lies off, and the smoothed value of the baseline's weeks ends elsewhere than the
+    # baseline's mean.
     evaluated_weeks(stream, [4.2] * 6 + [3.9, 3.9, 3.75, None, 3.9])
     (tone,) = followed_criteria(stream)
     assert tone.chart is not None
@@ -235,8 +238,8 @@ def test_one_very_bad_week_alerts_though_the_smoothed_figure_is_still_well(
     metric = second.metrics.get()
     assert metric.high < 4.0
     assert (
-        f"the week's own mean of Tone is 3.20 ({metric.low:.2f} to {metric.high:.2f}), under the threshold of 4.00"
-        in alert.message
+        f"the week's own mean of Tone is 3.20 ({metric.low:.2f} to {metric.high:.2f}), under the threshold of"
+        " 4.00" in alert.message
     )
     Alert.objects.all().delete()
     # An interval that reaches over the threshold proves nothing.
@@ -255,9 +258,11 @@ def test_a_rate_alerts_on_its_upper_side(project: Project, reviewer: User) -> No
 def test_where_lower_is_better_a_rise_alerts_and_a_fall_does_not(project: Project, reviewer: User) -> None:
     drafts = [draft_of(each) for each in make_rubric(project).criteria.order_by("position")]
     turned = [
-        replace(each, lower_is_better=True, weight=Decimal(0), low_threshold=None)
-        if each.key == "tone"
-        else each
+        (
+            replace(each, lower_is_better=True, weight=Decimal(0), low_threshold=None)
+            if each.key == "tone"
+            else each
+        )
         for each in drafts
     ]
     rubric = save_version(

@@ -95,7 +95,10 @@ def test_a_file_of_either_kind_is_read(stream: Stream) -> None:
         ).stored
         == 2
     )
-    table = 'id,prompt,output,topic,at\nx1,"May I, please?","Yes.",loans,2026-01-31T14:05:00Z\nx2,Why?,Because.,funds,\n'
+    table = (
+        'id,prompt,output,topic,at\nx1,"May I,'
+        ' please?","Yes.",loans,2026-01-31T14:05:00Z\nx2,Why?,Because.,funds,\n'
+    )
     file = io.BytesIO(table.encode("utf-8-sig"))
     assert import_events(stream=stream, rows=read_events(file, "out.csv"), by=None).stored == 2
     stored = ProductionEvent.objects.get(external_id="x1")
@@ -140,9 +143,10 @@ def test_what_belongs_to_no_week_to_come_is_counted(stream: Stream) -> None:
     sampled_week(stream)
     late = send(stream, rows_of(1, now - dt.timedelta(days=3), first=90))
     assert late == Imported(1, 0, 1)
-    assert late.message == (
-        "1 event is stored. 1 of them lies before the first week or in a week that is sampled already, and will not be "
-        "reviewed."
+    assert (
+        late.message
+        == "1 event is stored. 1 of them lies before the first week or in a week that is sampled already, and"
+        " will not be reviewed."
     )
 
 

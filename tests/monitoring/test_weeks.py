@@ -1,4 +1,6 @@
-"""Weeks are opened once each, also late; what is sampled is reviewed as anything else, and says how likely it was."""
+"""Weeks are opened once each, also late; what is sampled is reviewed as anything else, and says how likely it
+was.
+"""
 
 import datetime as dt
 from threading import Event

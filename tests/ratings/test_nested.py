@@ -1,4 +1,6 @@
-"""Items with their answers and reviews go in as they are, and the means that come out are the published ones."""
+"""Items with their answers and reviews go in as they are, and the means that come out are the
+published ones.
+"""
 
 import os
 from collections.abc import Callable

@@ -205,7 +205,9 @@ def test_what_no_column_can_hold_is_refused_beside_the_folder(
 def test_only_a_folder_of_the_same_model_stands_in_for_one_that_is_not_here(
     model_folders: Path, register: Callable[[Path], ModelVersion], tmp_path: Path, settings: Any
 ) -> None:
-    """The weights alone are not the model: with another template it would have learned, silently, something else."""
+    """The weights alone are not the model: with another template it would have learned, silently, something
+    else.
+    """
     settings.ARTIFACT_STORE = f"file://{tmp_path}/store"
     version = register(make_base_folder(model_folders / "brought"))
     (model_folders / "brought").rename(tmp_path / "away")

@@ -75,7 +75,8 @@ def _table(heads: list[str], *, words: int = 1, reason: str = "") -> Block:
 
 
 CORRELATIONS = [
-    "Criterion", "Spearman, all outputs", "Spearman within items", "Spearman between candidates", "Kendall’s tau-b",
+    "Criterion", "Spearman, all outputs", "Spearman within items", "Spearman between candidates",
+    "Kendall’s tau-b",
     "Pearson", "Pairs ranked alike",
 ]  # fmt: skip
 
@@ -93,7 +94,8 @@ def test_a_hash_beside_a_long_name_stays_on_the_paper() -> None:
     [
         _table(CORRELATIONS),
         _table(CORRELATIONS, reason="The metric did not vary among the outputs of at least four candidates"),
-        _table(["First", "Second", "First preferred", "First better", "Second better", "Equal", "Both bad"], words=2),
+        _table(["First", "Second", "First preferred", "First better", "Second better", "Equal", "Both bad"],
+        words=2),
     ],
     ids=["six figures", "a reason among them", "two names"],
 )  # fmt: skip

@@ -211,8 +211,8 @@ def test_every_picture_has_its_words(reviewed: Campaign, manager: User) -> None:
     labels = re.findall(
         r'<div class="drawing" role="img" aria-label="([^"]+)"><div class="of-page"><svg', page
     )
-    # Means, levels, differences on the scales and of the shares, agreement on the one scale that varies, people
-    # against the metric.
+    # Means, levels, differences on the scales and of the shares, agreement on the one scale that varies,
+    # people against the metric.
     assert len(labels) == 6
     assert all(len(label) > 20 for label in labels)
 
@@ -379,7 +379,8 @@ def test_a_campaign_that_compares_tells_who_is_preferred(
         r"an average candidate \(bradley-terry\|[^)]*\)\. The share for the answer shown first", words
     )
     assert re.search(
-        r"The answer shown first wins The same preference Krippendorff's alpha, both orientations \d+% \(\d+% to \d+%\)",
+        r"The answer shown first wins The same preference Krippendorff's alpha, both orientations \d+% \(\d+%"
+        r" to \d+%\)",
         words,
     )
     assert "were asked to say which of two answers is better" in words

@@ -56,7 +56,10 @@ def test_calibration_comes_first_then_the_answers_then_the_work() -> None:
     campaign_reviewers = {
         campaign_reviewer.user_id: campaign_reviewer for campaign_reviewer in campaign.reviewers.all()
     }
-    admit = f"/projects/{campaign.project.slug}/campaigns/{campaign.pk}/reviewers/{campaign_reviewers[ann.pk].pk}/admit/"
+    admit = (
+        f"/projects/{campaign.project.slug}/campaigns/{campaign.pk}/reviewers/"
+        f"{campaign_reviewers[ann.pk].pk}/admit/"
+    )
     assert f"{ann.name} is admitted." in client_of(owner).post(admit, follow=True).text
     assert client_of(owner).post(admit).status_code == 409
     assert isinstance(next_for(campaign, ann), NextReview)

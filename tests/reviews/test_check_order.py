@@ -1,4 +1,6 @@
-"""What checks a reviewer comes in the order of ordinary work: its position among what is claimed tells nothing."""
+"""What checks a reviewer comes in the order of ordinary work: its position among what is claimed tells
+nothing.
+"""
 
 import pytest
 

@@ -1,4 +1,6 @@
-"""The database's own counts of reviews and scores are what a full recount says, whatever way a review came."""
+"""The database's own counts of reviews and scores are what a full recount says, whatever way
+a review came.
+"""
 
 from collections import Counter
 from pathlib import Path
@@ -190,7 +192,8 @@ def test_counts_are_exact_when_many_submit_amend_and_recount_at_once() -> None:
             amend_review(review=review, by=person, answers=said, revision=1)
 
     problems = [each for each in at_once(13, work) if each is not None]
-    # Two windows of one person share what is claimed, so a submission may find its assignment taken; nothing else fails.
+    # Two windows of one person share what is claimed, so a submission may find its assignment taken; nothing
+    # else fails.
     assert {type(each).__name__ for each in problems} <= {
         "ConflictError",
         "LeaseLostError",

@@ -1,4 +1,6 @@
-"""An assignment that was never somebody's is not theirs to see, to write at or to take, whatever they send."""
+"""An assignment that was never somebody's is not theirs to see, to write at or to take,
+whatever they send.
+"""
 
 from datetime import timedelta
 from uuid import uuid4

@@ -1,4 +1,6 @@
-"""What a reviewer's browser loads of scripts and styles, gzipped: at most 150 kB, with all that modules import."""
+"""What a reviewer's browser loads of scripts and styles, gzipped: at most 150 kB, with all that modules
+import.
+"""
 
 import gzip
 import re

@@ -204,7 +204,10 @@ def test_a_stale_change_is_412_over_http(campaign, reviewer, client_for):
         b'{"client_id": "8f14e45f-ceea-4e7a-9b3a-000000000000", "answers": {}, "seconds_active": -1}',
         b'{"client_id": "8f14e45f-ceea-4e7a-9b3a-000000000000", "answers": {}, "seconds_active": 1e999}',
         b'{"client_id": "8f14e45f-ceea-4e7a-9b3a-000000000000", "answers": {}, "revision": -1}',
-        b'{"client_id": "8f14e45f-ceea-4e7a-9b3a-000000000000", "answers": {"scores": {"\\u0000\\ud800": 1}}}',
+        (
+            b'{"client_id": "8f14e45f-ceea-4e7a-9b3a-000000000000", "answers": {"scores": {"\\u0000\\ud800":'
+            b" 1}}}"
+        ),
     ],
 )
 def test_a_body_that_is_no_review_is_400_in_json(campaign, reviewer, client_for, raw):

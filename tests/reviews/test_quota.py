@@ -1,4 +1,5 @@
-"""The quota is exact whoever works at once and whenever leases end, and "no more work" is said only when true.
+"""The quota is exact whoever works at once and whenever leases end, and "no more work" is said only when
+true.
 
 Fifty clients on real connections. `make test` has a small campaign, `make verify` one of a thousand items.
 """
@@ -143,7 +144,8 @@ def test_fifty_clients_fill_the_quota_exactly_while_leases_end_at_random(items: 
     ended = told[NoWorkReason.ALL_DONE] + told[NoWorkReason.NOTHING_LEFT_FOR_YOU]
     assert ended == CLIENTS
     print(
-        f"{len(Review.objects.all())} reviews, {sum(account.late for account in results)} late, told {dict(told)}"
+        f"{len(Review.objects.all())} reviews, {sum(account.late for account in results)} late, told"
+        f" {dict(told)}"
     )
 
 

@@ -1,4 +1,6 @@
-"""A submission is stored exactly once and nothing typed is lost, whether it rates an answer or compares answers."""
+"""A submission is stored exactly once and nothing typed is lost, whether it rates an answer or compares
+answers.
+"""
 
 from collections.abc import Callable
 from datetime import timedelta

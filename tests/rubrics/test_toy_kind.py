@@ -1,4 +1,6 @@
-"""A criterion kind is one class and one line: what a new one, of values of its own, is found in without another."""
+"""A criterion kind is one class and one line: what a new one, of values of its own, is found in without
+another.
+"""
 
 import csv
 import io

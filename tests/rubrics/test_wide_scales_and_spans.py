@@ -1,4 +1,6 @@
-"""Scales of many levels, and labels for marks: built, checked, previewed, told apart, taken along as a file."""
+"""Scales of many levels, and labels for marks: built, checked, previewed, told apart, taken
+along as a file.
+"""
 
 from dataclasses import replace
 

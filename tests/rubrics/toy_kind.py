@@ -1,4 +1,6 @@
-"""A criterion kind as somebody adds it: decimals from 0 to 10 in steps of a half, each stored as its number of steps."""
+"""A criterion kind as somebody adds it: decimals from 0 to 10 in steps of a half, each stored as its number
+of steps.
+"""
 
 from collections.abc import Sequence
 from typing import Any

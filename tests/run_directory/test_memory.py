@@ -19,8 +19,8 @@ from run_directory.memory import (
 GROUPS = Path("/sys/fs/cgroup/memory")
 
 VLLM = (
-    "To serve at least one request with the model's max seq len (4096), (2.5 GiB KV cache is needed, which is larger "
-    "than the available KV cache memory (1.0 GiB). Try increasing `gpu_memory_utilization`"
+    "To serve at least one request with the model's max seq len (4096), (2.5 GiB KV cache is needed, which is"
+    " larger than the available KV cache memory (1.0 GiB). Try increasing `gpu_memory_utilization`"
 )
 
 
@@ -33,9 +33,21 @@ class OutOfMemoryError(RuntimeError):
     [
         (MemoryError(), None),
         (OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB. GPU 0 has a total"), 2 * 2**30),
-        (RuntimeError("[enforce fail at a.cpp] DefaultCPUAllocator: can't allocate memory: you tried to allocate 8192 bytes. Error"), 8192),
+        (
+            RuntimeError(
+                "[enforce fail at a.cpp] DefaultCPUAllocator: can't allocate memory: "
+                "you tried to allocate 8192 bytes. Error"
+            ),
+            8192,
+        ),
         (ValueError(VLLM), 5 * 2**29),
-        (ValueError("Free memory on device cuda:0 (3.0/80.0 GiB) on startup is less than desired GPU memory utilization (0.9, 72.0 GiB)."), 72 * 2**30),
+        (
+            ValueError(
+                "Free memory on device cuda:0 (3.0/80.0 GiB) on startup is less than desired "
+                "GPU memory utilization (0.9, 72.0 GiB)."
+            ),
+            72 * 2**30,
+        ),
         (ValueError("No available memory for the cache blocks. Try increasing"), None),
     ],
 )  # fmt: skip
@@ -51,12 +63,14 @@ def test_other_errors_are_not_taken_for_it(error: Exception) -> None:
 
 def test_the_sentence_has_the_numbers() -> None:
     shortage = MemoryShortage(
-        device="NVIDIA H100", had_bytes=85 * 10**9, held_bytes=79 * 10**9, asked_bytes=2 * 10**9, batch_size=8,
+        device="NVIDIA H100", had_bytes=85 * 10**9, held_bytes=79 * 10**9, asked_bytes=2 * 10**9,
+        batch_size=8,
         accumulation_steps=2, length=4096,
     )  # fmt: skip
-    assert shortage.numbers == (
-        "the memory of NVIDIA H100 is not enough: it held 79.0 GB, asked for 2.0 GB more, may use 85.0 GB altogether, "
-        "with 8 rows at a time of up to 4,096 tokens"
+    assert (
+        shortage.numbers
+        == "the memory of NVIDIA H100 is not enough: it held 79.0 GB, asked for 2.0 GB more, may use 85.0 GB"
+        " altogether, with 8 rows at a time of up to 4,096 tokens"
     )
 
 
@@ -78,7 +92,10 @@ def test_a_kill_by_the_kernel_is_counted() -> None:
     try:
         (group / "memory.limit_in_bytes").write_text(str(64 * 2**20))
         before = memory_kills()
-        hungry = f"import os; open('{group}/cgroup.procs', 'w').write(str(os.getpid())); held = bytearray(2**28); print(len(held))"
+        hungry = (
+            f"import os; open('{group}/cgroup.procs', 'w').write(str(os.getpid())); held = bytearray(2**28);"
+            " print(len(held))"
+        )
         assert subprocess.run([sys.executable, "-c", hungry], check=False).returncode == -9
         after = memory_kills()
         assert before is not None and after is not None and after > before

@@ -1,4 +1,6 @@
-"""A program on a machine with neither web nor database: all it needs comes from the store and its model folders."""
+"""A program on a machine with neither web nor database: all it needs comes from the store and its model
+folders.
+"""
 
 import os
 import shutil

@@ -1,4 +1,5 @@
-"""Stands in for `python -m training|training.dry_run|inference RUN_DIR` at the process edge: same files, no model.
+"""Stands in for `python -m training|training.dry_run|inference RUN_DIR` at the process edge: same files, no
+model.
 
 What it does is told by `behaviour.json` beside the run directories: {"do": …}. Verified against the real
 programs by tests/runs/test_contract.py, which runs the same assertions with both.
@@ -53,8 +54,10 @@ def main() -> int:
     if do == "refuse":
         return finish(folder, program, "failed", 3, "spec.json: rank 7 is unlucky", None)
     if do in ("lack memory", "be killed for memory"):
-        shortage = {"device": "Abacus", "had_bytes": 16 * 10**9, "held_bytes": 15 * 10**9, "asked_bytes": 2 * 10**9,
-                    "batch_size": behaviour.get("batch_size", 8), "accumulation_steps": 2, "length": 512}  # fmt: skip
+        shortage = {"device": "Abacus", "had_bytes": 16 * 10**9, "held_bytes": 15 * 10**9,
+                    "asked_bytes": 2 * 10**9,
+                    "batch_size": behaviour.get("batch_size", 8), "accumulation_steps": 2,
+                    "length": 512}  # fmt: skip
         if do == "lack memory":
             event(folder, "warning", "Not enough memory on Abacus.", name="out_of_memory", **shortage)
             return finish(folder, program, "failed", 3, "the memory of Abacus is not enough", None)
@@ -72,7 +75,8 @@ def main() -> int:
     signal.signal(signal.SIGTERM, stop)
     try:
         work = {
-            "training": train, "training.dry_run": dry_run, "inference": generate, "training.merge": merge, "hub": download,
+            "training": train, "training.dry_run": dry_run, "inference": generate, "training.merge": merge,
+            "hub": download,
         }[program]  # fmt: skip
         report = work(folder, behaviour)
     except Stop:
@@ -276,15 +280,16 @@ def merge(folder: Path, behaviour: dict) -> dict:
         make_base_folder(folder / "model", fill=9)
     files = {path.name: sha256_of(path) for path in sorted((folder / "model").iterdir())}
     (folder / "model" / "manifest.json").write_text(json.dumps({"files": files}))
-    compared = {"prompts": len(spec.prompts), "positions": 120, "same_next_token": 119, "mean_distance": 0.004,
+    compared = {"prompts": len(spec.prompts), "positions": 120, "same_next_token": 119,
+                "mean_distance": 0.004,
                 "largest_distance": 0.2}  # fmt: skip
     return {
         "dtype": "fp32" if spec.dtype == "base" else spec.dtype,
         "files": files,
         "size_bytes": sum(path.stat().st_size for path in (folder / "model").iterdir()),
-        "fingerprint": "f"
-        if behaviour["do"] == "another model"
-        else check_base(folder / "model").fingerprint,
+        "fingerprint": (
+            "f" if behaviour["do"] == "another model" else check_base(folder / "model").fingerprint
+        ),
         "base_fingerprint": spec.base_fingerprint,
         "adapter_sha256": spec.adapter_sha256,
         "chat_template_sha256": "c",
@@ -359,7 +364,8 @@ def pause(folder: Path, behaviour: dict, number: int) -> None:
 
 
 def event(folder: Path, kind: str, message: str, step: int | None = None, total: int | None = None, **fields):
-    line = {"kind": kind, "time": "2026-01-01T00:00:00.000Z", "message": message, "step": step, "total": total,
+    line = {"kind": kind, "time": "2026-01-01T00:00:00.000Z", "message": message, "step": step,
+            "total": total,
             "fields": fields}  # fmt: skip
     with (folder / "events.jsonl").open("a") as events:
         events.write(json.dumps(line) + "\n")

@@ -323,7 +323,8 @@ def test_by_the_api(
     assert (found["is_known"], found["standing"], len(found["pairs"])) == (True, None, 1)
     (pair,) = found["pairs"]
     assert pair["training_data"] == {
-        "dataset": leaky.dataset_id, "name": "Leaky", "number": 1, "dataset_version": leaky.pk, "split": "train",
+        "dataset": leaky.dataset_id, "name": "Leaky", "number": 1, "dataset_version": leaky.pk,
+        "split": "train",
     }  # fmt: skip
     assert pair["evaluation_data"] == {
         "dataset": version.dataset_id, "name": "Questions", "number": 1, "dataset_version": version.pk,

@@ -239,9 +239,11 @@ def test_a_question_that_is_refused_is_counted_with_its_reason_and_the_others_an
     server.answer = lambda body: (
         Sent(status=400, body={"error": f"too long, says {SECRET}"})
         if body["messages"][-1]["content"].endswith("1")
-        else said("", finish="content_filter")
-        if body["messages"][-1]["content"].endswith("2")
-        else usual(body)
+        else (
+            said("", finish="content_filter")
+            if body["messages"][-1]["content"].endswith("2")
+            else usual(body)
+        )
     )
     run = carried_out(start())
     assert run.job.state == JobState.SUCCEEDED
@@ -418,7 +420,8 @@ def batch_of(browser: Client, project: Project, version: DatasetVersion, candida
     return browser.post(
         f"/projects/{project.slug}/runs/new/generation/",
         {
-            "name": "By batch", "dataset_version": version.pk, "splits": ["test"], "candidates": [candidate.pk],
+            "name": "By batch", "dataset_version": version.pk, "splits": ["test"],
+            "candidates": [candidate.pk],
             "max_tokens": 8, "temperature": 1, "samples": 2, "top_p": 1, "top_k": 0, "repetition_penalty": 1,
             "seed": 3, "engine": "auto", "dtype": "auto", "batch_file": "1",
         },

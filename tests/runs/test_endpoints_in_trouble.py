@@ -1,4 +1,6 @@
-"""An endpoint that stays in trouble: the run's page says what it does in one sentence, and nothing is lost."""
+"""An endpoint that stays in trouble: the run's page says what it does in one sentence, and
+nothing is lost.
+"""
 
 import threading
 from typing import Any
@@ -41,11 +43,17 @@ pytestmark = pytest.mark.django_db(transaction=True)
         ),
         (
             Sent(body=b"<html>Sign in to the proxy</html>"),
-            "The endpoint does not answer as chat completions do: &lt;html&gt;Sign in to the proxy&lt;/html&gt;",
+            (
+                "The endpoint does not answer as chat completions do: &lt;html&gt;Sign in to the"
+                " proxy&lt;/html&gt;"
+            ),
         ),
         (
             Sent(body=said("half an answer").body, cut_at=40),
-            "The endpoint began to answer, and the connection broke off. 40 characters of it came: {&quot;model&quot;",
+            (
+                "The endpoint began to answer, and the connection broke off. 40 characters of it came:"
+                " {&quot;model&quot;"
+            ),
         ),
         (
             Sent(body=said("half an answer").body, cut_at=40, is_chunked=True),

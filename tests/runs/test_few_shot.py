@@ -21,14 +21,16 @@ pytestmark = pytest.mark.django_db
 @pytest.fixture
 def shown(project, base, version, engineer) -> ModelVersion:
     return register_prompt(
-        project=project, base=base, label="Two examples", system_prompt="Be brief.", prompt_template="Q: {prompt}",
+        project=project, base=base, label="Two examples", system_prompt="Be brief.",
+        prompt_template="Q: {prompt}",
         examples=few_shot(version, [2, 1]), by=engineer,
     )  # fmt: skip
 
 
 def test_examples_stand_between_the_system_turn_and_the_question(project, version, shown, engineer, behave):
     run = start_generation(
-        project=project, dataset_version=version, splits=["test"], candidates=[shown], sampling={"max_tokens": 8},
+        project=project, dataset_version=version, splits=["test"], candidates=[shown],
+        sampling={"max_tokens": 8},
         name="Prompted", by=engineer,
     )  # fmt: skip
     (candidate,) = candidate_specs(run)
@@ -82,7 +84,8 @@ def test_other_examples_are_another_candidate_and_all_tries_are_counted(
     project, base, version, shown, engineer
 ):
     other = register_prompt(
-        project=project, base=base, label="One example", system_prompt="Be brief.", prompt_template="Q: {prompt}",
+        project=project, base=base, label="One example", system_prompt="Be brief.",
+        prompt_template="Q: {prompt}",
         examples=few_shot(version, [1]), by=engineer,
     )  # fmt: skip
     assert other.content_hash != shown.content_hash

@@ -64,13 +64,15 @@ def test_it_outlives_the_run_directory_and_goes_with_its_project(
 
 
 def test_it_answers_as_its_own_base_and_prompts_and_adapters_stand_on_it(
-    project: Project, engineer: User, version: DatasetVersion, base: ModelVersion, behave: Behave, tmp_path: Path
+    project: Project, engineer: User, version: DatasetVersion, base: ModelVersion, behave: Behave,
+    tmp_path: Path
 ) -> None:  # fmt: skip
     made = trained(project, engineer, version, base).produced
     assert made is not None
     assert list(bases_of(project)) == [base, made]
     prompt = register_prompt(
-        project=project, base=made, label="Prompted", system_prompt="Be brief.", prompt_template="", by=engineer
+        project=project, base=made, label="Prompted", system_prompt="Be brief.", prompt_template="",
+        by=engineer
     )  # fmt: skip
     adapter = register_adapter(
         project=project, base=made, label="v2", folder=make_adapter_folder(tmp_path / "a"), by=engineer
@@ -120,7 +122,8 @@ def test_what_trained_a_full_model_is_known_of_all_that_stands_on_it(
     ],
 )
 def test_an_adapter_is_trained_further_by_the_methods_that_can(
-    project: Project, engineer: User, version: DatasetVersion, base: ModelVersion, behave: Behave, tmp_path: Path,
+    project: Project, engineer: User, version: DatasetVersion, base: ModelVersion, behave: Behave,
+    tmp_path: Path,
     method: str, config: dict[str, bool], said: str,
 ) -> None:  # fmt: skip
     folder = make_adapter_folder(tmp_path / "a", **config)

@@ -1,4 +1,6 @@
-"""A base with quantised weights is decided on when it is registered: what can answer from it, and that nothing trains on it."""
+"""A base with quantised weights is decided on when it is registered: what can answer from it, and that
+nothing trains on it.
+"""
 
 import json
 from collections.abc import Callable
@@ -135,7 +137,8 @@ def test_it_answers_through_vllm_on_a_gpu_alone(
 
     def generate(**sampling: object) -> object:
         return start_generation(
-            project=project, dataset_version=version, splits=["test"], candidates=[quantised], sampling=sampling,
+            project=project, dataset_version=version, splits=["test"], candidates=[quantised],
+            sampling=sampling,
             name="Answers", by=engineer,
         )  # fmt: skip
 

@@ -88,7 +88,8 @@ def test_an_answer_to_no_row_of_the_run_is_refused(training: Run, behave: Behave
     ],
 )
 def test_the_reference_is_what_the_objective_learns_from(
-    project: Project, engineer: User, base: ModelVersion, behave: Behave, objective: str, row: str, reference: str,
+    project: Project, engineer: User, base: ModelVersion, behave: Behave, objective: str, row: str,
+    reference: str,
     name: str,
 ) -> None:  # fmt: skip
     pairs: list[Any] = [{"chosen": f"Better {n}.", "rejected": f"Worse {n}."} for n in ("one", "two")]

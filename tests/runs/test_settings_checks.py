@@ -1,4 +1,6 @@
-"""Settings that can only fail are refused when a run is asked for, and those that another machine may meet are not."""
+"""Settings that can only fail are refused when a run is asked for, and those that another machine may meet
+are not.
+"""
 
 import json
 from collections.abc import Callable

@@ -1,4 +1,6 @@
-"""A run whose memory was not enough says the numbers and what to do, and is tried again with half the batch."""
+"""A run whose memory was not enough says the numbers and what to do, and is tried again with
+half the batch.
+"""
 
 import os
 from collections.abc import Callable, Iterator

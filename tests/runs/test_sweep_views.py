@@ -101,7 +101,8 @@ def test_what_was_filled_in_for_one_training_goes_on_to_several(
 
 
 def test_cancel_ends_all_and_says_so(
-    project: Project, engineer: User, reviewer: User, version: DatasetVersion, base: ModelVersion, behave: Behave,
+    project: Project, engineer: User, reviewer: User, version: DatasetVersion, base: ModelVersion,
+    behave: Behave,
     client_for: ClientFor,
 ) -> None:  # fmt: skip
     client = client_for(engineer)

@@ -40,7 +40,8 @@ def test_tokens_seconds_and_cost_are_told_by_candidate(
     address = reverse("run_detail", args=[project.slug, run.pk])
     assert "Set a price" in client_for(engineer).get(address).content.decode()
     set_price(
-        project=project, model_version=None, input_price=Decimal(1), output_price=Decimal(2), currency="EUR", by=engineer
+        project=project, model_version=None, input_price=Decimal(1), output_price=Decimal(2), currency="EUR",
+        by=engineer
     )  # fmt: skip
     # 400 tokens of prompt at 1, 100 of answer at 2 a million.
     assert candidate_usage(run)[0].cost == Decimal("0.0006")

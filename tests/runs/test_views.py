@@ -34,7 +34,8 @@ def training_form(version: DatasetVersion, base: ModelVersion, **changes: object
 def generation_form(version: DatasetVersion, base: ModelVersion, **changes: object) -> dict[str, object]:
     return {
         "name": "Answers", "dataset_version": version.pk, "splits": ["test"], "candidates": [base.pk],
-        "max_tokens": 8, "temperature": "0", "samples": 1, "top_p": "1", "top_k": 0, "repetition_penalty": "1",
+        "max_tokens": 8, "temperature": "0", "samples": 1, "top_p": "1", "top_k": 0,
+        "repetition_penalty": "1",
         "stop": "END\nSTOP", "seed": 42, "engine": "auto", "batch_size": "", "dtype": "auto", **changes,
     }  # fmt: skip
 

@@ -1,4 +1,6 @@
-"""An objective of the tests, and the training program with it: `python -m tests.runs.toy_objective -m training RUN_DIR`."""
+"""An objective of the tests, and the training program with it: `python -m tests.runs.toy_objective -m
+training RUN_DIR`.
+"""
 
 import sys
 from collections.abc import Mapping, Sequence

@@ -93,7 +93,8 @@ def rows_of(campaign: Campaign) -> list[int]:
 def by_row(run: Run, values: dict[str, list[float]]) -> bytes:
     """A CSV file that names outputs by row and candidate."""
     given = [
-        f"{output.example.row_number},{output.candidate.label},{values[output.candidate.label][output.example.row_number - 1]}"
+        f"{output.example.row_number},{output.candidate.label},"
+        f"{values[output.candidate.label][output.example.row_number - 1]}"
         for output in run.outputs.select_related("example", "candidate")
     ]
     return ("row,candidate,value\n" + "\n".join(given) + "\n").encode()
@@ -159,7 +160,10 @@ def test_every_problem_of_a_file_is_told_at_once(
         "Row 11: names a row, but no run is chosen; choose it, or name the output by its id.",
         "Row 12: has neither “output” nor “item” nor “row”, so its output is unknown.",
         "Row 13: “output” is 'x', not a whole number.",
-        "Row 14: The row has 2 cells, the header 4. A cell that holds the delimiter or a line break must stand in double quotes.",
+        (
+            "Row 14: The row has 2 cells, the header 4. A cell that holds the delimiter or a line break must"
+            " stand in double quotes."
+        ),
     ]
 
 
@@ -187,7 +191,10 @@ def test_a_file_that_is_no_good_says_why(
 def test_a_row_is_found_in_the_chosen_run_alone(metric: ExternalMetric, run: Run) -> None:
     told = refused(metric, b"row,candidate,value\n1,nobody,1\n99,formal,1\n1,,1\n", run=run)
     assert told == [
-        "Row 2: the run “Answers” has no candidate 'nobody' that its label names alone; known: formal, plain.",
+        (
+            "Row 2: the run “Answers” has no candidate 'nobody' that its label names alone; known: formal,"
+            " plain."
+        ),
         "Row 3: formal has no output of sample 0 for row 99 in “Answers”.",
         "Row 4: names no candidate; the run “Answers” has 2.",
     ]

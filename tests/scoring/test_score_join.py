@@ -98,7 +98,10 @@ def test_a_row_number_beside_the_item_must_be_true(metric: ExternalMetric, run: 
     good, bad = "client-3,3,formal,0.5", "client-4,5,formal,0.5"
     told = refusals(metric, run, f"item,row,candidate,value\n{good}\n{bad}\n")
     assert told == [
-        "Row 3: says row '5', but the row of its output is '4'; correct the line, or leave the wrong column out."
+        (
+            "Row 3: says row '5', but the row of its output is '4'; correct the line, or leave the wrong "
+            "column out."
+        )
     ]
     pk = run.outputs.get(example__row_number=3, candidate__label="formal").pk
     told = refusals(metric, run, f"output,item,value\n{pk},client-4,0.5\n")

@@ -140,7 +140,8 @@ def test_a_judge_who_answers_as_one_of_them_agrees_as_far_as_they_do() -> None:
 
 
 def test_both_are_of_the_same_items_and_of_every_persons_score() -> None:
-    # Items 0 to 19 have three people, who agree on none; items 20 to 39 one alone, with whom the judge agrees.
+    # Items 0 to 19 have three people, who agree on none; items 20 to 39 one alone, with whom the judge
+    # agrees.
     rows = [(item, person, float(1 + (item + person) % 3)) for item in range(20) for person in range(3)]
     rows += [(item, "judge", 1.0) for item in range(20)]
     rows += [(item, who, 2.0) for item in range(20, 40) for who in (0, "judge")]

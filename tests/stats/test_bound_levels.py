@@ -1,4 +1,6 @@
-"""How often a lower bound lies above the true mean: at most as often as its level says, wherever on the scale."""
+"""How often a lower bound lies above the true mean: at most as often as its level says, wherever on the
+scale.
+"""
 
 import numpy as np
 import pytest
@@ -88,7 +90,8 @@ def test_the_level_is_held_all_over_the_scale(
     found = mean_above(world, items=items, reviewers=reviewers, overlap=overlap, draws=draws)
     told = ", ".join(f"{share:.1%} at {level:.1%}" for share, level in zip(found, LEVELS, strict=True))
     print(f"mean {mean}, {items} items, {reviewers} reviewers, overlap {overlap}, {shares}: {told}")
-    # Three standard errors; 5% may be 6.5% where severity alone is nearly half of what varies, at a mean of 4.8.
+    # Three standard errors; 5% may be 6.5% where severity alone is nearly half of what varies, at a mean of
+    # 4.8.
     for share, level, most in zip(found, LEVELS, (0.065, 0.01), strict=True):
         assert share <= most + 3 * np.sqrt(level * (1 - level) / draws)
 

@@ -86,7 +86,8 @@ def test_with_ties_and_both_bad_it_is_krippendorffs_alpha_of_preferences_in_both
         value_counts=counts.reshape(8000, 4), level_of_measurement="nominal", value_domain=range(4)
     )
     found = preference_alpha(duels, replicates=50)
-    # The two differ by a preference's pairing with its own mirror image alone, one in the number of preferences.
+    # The two differ by a preference's pairing with its own mirror image alone, one in the number of
+    # preferences.
     assert found.value == pytest.approx(oracle, abs=2e-4)
     assert 0.2 < found.value < 0.5
 

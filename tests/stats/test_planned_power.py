@@ -43,7 +43,9 @@ def dealt(design: Design) -> np.ndarray:
 
 
 def spread_of(draw: np.random.Generator, world: Crossed, other: Crossed | None = None) -> Spread:
-    """The true standard deviations of a world's scores, or of its differences to another, from large tables."""
+    """The true standard deviations of a world's scores, or of its differences to another,
+    from large tables.
+    """
     items, reviewers, tables = 400, 60, 30
     parts = np.zeros(3)
     for _ in range(tables):
@@ -60,7 +62,9 @@ def spread_of(draw: np.random.Generator, world: Crossed, other: Crossed | None =
 
 
 def reached(design: Design, worlds: list[Crossed], *, level: float, threshold: float, draws: int) -> float:
-    """How often a gate finds a mean over the threshold; of two worlds the first one's difference to the second."""
+    """How often a gate finds a mean over the threshold; of two worlds the first one's difference to the
+    second.
+    """
     draw, is_given, passed = np.random.default_rng(8), dealt(design), 0
     for _ in range(draws):
         effects = draw.normal(size=design.items), draw.normal(size=design.reviewers)

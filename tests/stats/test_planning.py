@@ -30,7 +30,9 @@ def test_known_values_of_the_paired_test(difference: float, items: int) -> None:
 
 
 def test_few_reviewers_find_less_than_their_standard_error_says() -> None:
-    """Three who do not differ about the difference cannot know it: by the standard error alone it would be 0.32."""
+    """Three who do not differ about the difference cannot know it: by the standard error alone it would be
+    0.32.
+    """
     spread = Spread(item=0.65, reviewer=0.0, rest=1.07)
     found = smallest_difference(spread, Design(items=80, reviewers=3))
     assert found.value == pytest.approx(0.36, abs=0.01)

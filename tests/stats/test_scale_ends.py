@@ -1,4 +1,6 @@
-"""Near the end of a scale a bound moves further out, by the transformation it is defined by, and never nearer."""
+"""Near the end of a scale a bound moves further out, by the transformation it is defined by, and never
+nearer.
+"""
 
 import math
 
@@ -58,7 +60,9 @@ def test_at_the_very_end_nothing_of_the_scale_is_left_out() -> None:
 
 @pytest.mark.parametrize("place", [4.2, 4.7, 4.9, 4.99, 4.998])
 def test_a_reach_longer_than_the_way_to_the_end_does_not_fall_to_the_other_end(place: float) -> None:
-    """What is missing to the end is a rare event: as many marks as Student's t at that level would need to see it."""
+    """What is missing to the end is a rare event: as many marks as Student's t at that level would need to
+    see it.
+    """
     missing = 5 - place
     found = [float(reach_below(missing * times, place=place, **ENDS)) for times in (1, 2, 4)]
     marks = norm.ppf(0.975) ** 2 / np.array([1, 4, 16]) * (1 - missing / 4) / (missing / 4)
@@ -71,7 +75,9 @@ def test_a_reach_longer_than_the_way_to_the_end_does_not_fall_to_the_other_end(p
 
 
 def test_nearly_only_the_best_answer_is_not_taken_for_nearly_the_worst() -> None:
-    """One 4 among five hundred 5s: Student's reach with one degree of freedom is 13 times the way to the end."""
+    """One 4 among five hundred 5s: Student's reach with one degree of freedom is 13 times the
+    way to the end.
+    """
     assert reach_below(0.0254, place=4.998, **ENDS) == pytest.approx(0.9, abs=0.1)
     assert bent(0.0254, 4.998) > 3.9
 

@@ -125,7 +125,8 @@ def test_a_character_of_several_tokens_is_written_as_one_piece(base: Path) -> No
 
 def test_lengths_fall_into_bins_of_a_round_width() -> None:
     assert length_bins([1, 2, 2]) == (
-        LengthBin(first=0, last=0, rows=0), LengthBin(first=1, last=1, rows=1), LengthBin(first=2, last=2, rows=2),
+        LengthBin(first=0, last=0, rows=0), LengthBin(first=1, last=1, rows=1), LengthBin(first=2, last=2,
+        rows=2),
     )  # fmt: skip
     found = length_bins([3, 499, 500, 999])
     assert {each.last - each.first + 1 for each in found} == {50}
@@ -175,7 +176,8 @@ def test_a_batch_takes_the_time_of_its_padded_tokens() -> None:
 
     # On the line through both kinds: half a second whatever the length, and 5 ms a token.
     assert seconds(150, longest=(200, 1.5)) == pytest.approx(1.25)
-    # A clock that says that longer is faster, or that a batch without tokens takes less than nothing, is wrong.
+    # A clock that says that longer is faster, or that a batch without tokens takes less than nothing, is
+    # wrong.
     assert seconds(150, longest=(200, 0.5)) == pytest.approx(1.0)
     assert seconds(150, longest=(200, 4.0)) == pytest.approx(1.5)
 

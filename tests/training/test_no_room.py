@@ -1,4 +1,6 @@
-"""The memory or the disk is not enough: the numbers are told, the last whole checkpoint stays, and it goes on."""
+"""The memory or the disk is not enough: the numbers are told, the last whole checkpoint stays, and it goes
+on.
+"""
 
 import os
 import subprocess
@@ -57,7 +59,8 @@ def test_a_disk_that_is_full_at_a_checkpoint_keeps_the_last_one_and_goes_on_when
         f"the disk that holds {folder} is full: a checkpoint or a result could not be written"
     )
     assert "needs about" in message and message.endswith(
-        "is left. Make room on that disk, then start again: it goes on from the checkpoint of step 3, which is whole"
+        "is left. Make room on that disk, then start again: it goes on from the checkpoint of step 3, which"
+        " is whole"
     )
     assert events_of(folder)[-1]["fields"]["outcome"] == "failed"
     kept = latest_checkpoint(folder)

@@ -59,9 +59,9 @@ def test_a_row_is_kept_as_long_as_its_first_answer_begins_before_the_cut(tokeniz
 
 
 REWRITES_HISTORY = (
-    "{% for message in messages %}<|im_start|>{{ message['role'] }}\n"
-    "{% if message['role'] == 'assistant' and not loop.last %}…{% else %}{{ message['content'] }}{% endif %}<|im_end|>\n"
-    "{% endfor %}{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
+    "{% for message in messages %}<|im_start|>{{ message['role'] }}\n{% if message['role'] == 'assistant' and"
+    " not loop.last %}…{% else %}{{ message['content'] }}{% endif %}<|im_end|>\n{% endfor %}{% if"
+    " add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
 )
 
 

@@ -57,7 +57,8 @@ def plain(report: dict[str, Any], name: str) -> list[Any]:
 
 @pytest.mark.parametrize(
     ("batch", "accumulation", "processes", "share"),
-    [(8, 2, 1, (8, 2)), (8, 2, 2, (8, 1)), (8, 2, 4, (4, 1)), (2, 3, 2, (1, 3)), (6, 2, 3, (4, 1)), (1, 8, 4, (1, 2))],
+    [(8, 2, 1, (8, 2)), (8, 2, 2, (8, 1)), (8, 2, 4, (4, 1)), (2, 3, 2, (1, 3)), (6, 2, 3, (4, 1)), (1, 8, 4,
+    (1, 2))],
 )  # fmt: skip
 def test_a_step_keeps_its_rows_and_no_pass_grows(
     batch: int, accumulation: int, processes: int, share: tuple[int, int]

@@ -113,8 +113,8 @@ def test_the_best_weights_on_validation_are_kept_and_training_stops_early(base: 
     assert report.steps == best.step + 2 < 30
     assert report.planned_steps == 30
     assert said.endswith(
-        "It stopped early, before the 30 steps that were planned, because the validation loss had not fallen further for "
-        "2 evaluations."
+        "It stopped early, before the 30 steps that were planned, because the validation loss had not fallen"
+        " further for 2 evaluations."
     )
     assert (report.rows.train, report.rows.validation) == (20, 4)
 

@@ -1,8 +1,8 @@
 """An engineer from a file to the champion and on, in a real browser, with the small real model.
 
-The file becomes a dataset version, a dry run says what a training would be, LoRA is trained and answers through the
-fastest engine that is installed, people review, the candidate is released and is the champion; what they corrected trains it
-further by DPO, and that adapter answers, too.
+The file becomes a dataset version, a dry run says what a training would be, LoRA is trained and answers
+through the fastest engine that is installed, people review, the candidate is released and is the champion;
+what they corrected trains it further by DPO, and that adapter answers, too.
 """
 
 import re

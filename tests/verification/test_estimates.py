@@ -1,8 +1,8 @@
 """The time that a dry run estimates, against the time that the training then takes.
 
-A dry run says what the machine was worth at its time. So there is one before the training and one after it: where both
-say the same, the training must take that time; where the machine has meanwhile become slower or faster, a time between
-the two.
+A dry run says what the machine was worth at its time. So there is one before the training and one after it:
+where both say the same, the training must take that time; where the machine has meanwhile become slower or
+faster, a time between the two.
 """
 
 import json
@@ -152,8 +152,8 @@ def test_a_training_takes_the_time_that_a_look_foretold(
     assert report is not None
     took = report.seconds
     print(
-        f"{name}: took {took:.1f} s, foretold {before:.1f} s before it ({before / took:.2f} of it) and {after:.1f} s "
-        f"after it ({after / took:.2f})"
+        f"{name}: took {took:.1f} s, foretold {before:.1f} s before it ({before / took:.2f} of it) and"
+        f" {after:.1f} s after it ({after / took:.2f})"
     )
     assert max(before, after) >= (1 - WITHIN) * took
     assert min(before, after) <= (1 + WITHIN) * took

@@ -68,7 +68,8 @@ def head(tmp_path_factory: pytest.TempPathFactory, tiny: Path, server: StoreServ
 
 @pytest.fixture
 def base(
-    project: Project, engineer: User, tiny: Path, tmp_path: Path, settings, head: RayHead, server: StoreServer,
+    project: Project, engineer: User, tiny: Path, tmp_path: Path, settings, head: RayHead,
+    server: StoreServer,
     monkeypatch: pytest.MonkeyPatch,
 ) -> ModelVersion:  # fmt: skip
     settings.MODEL_FOLDERS = [tmp_path / "models"]
@@ -93,8 +94,10 @@ class Runs:
         self._base = base
 
     def training(self, name: str, start=start_training, **settings: object) -> Run:
-        chosen = {"max_steps": 4, "batch_size": 2, "accumulation_steps": 1, "validation_share": 0.0, "threads": 1,
-                  "checkpoint_steps": 2, "dtype": "fp32", "device": "cpu", "lora": {"rank": 4}, **settings}  # fmt: skip
+        chosen = {"max_steps": 4, "batch_size": 2, "accumulation_steps": 1, "validation_share": 0.0,
+                  "threads": 1,
+                  "checkpoint_steps": 2, "dtype": "fp32", "device": "cpu", "lora": {"rank": 4},
+                  **settings}  # fmt: skip
         return start(base=self._base, name=name, hyperparameters=chosen, **self._common)
 
     def generation(self, candidates: list[ModelVersion], **settings: object) -> Run:

@@ -1,4 +1,6 @@
-"""Runs survive: a killed worker, a cancel, a pause and twenty kills, measured on the product as a person runs it."""
+"""Runs survive: a killed worker, a cancel, a pause and twenty kills, measured on the product as a person runs
+it.
+"""
 
 import json
 import os

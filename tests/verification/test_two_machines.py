@@ -117,7 +117,8 @@ def test_a_killed_training_goes_on_on_the_other_machine_and_either_answers_with_
     def training(name: str) -> Run:
         return start_training(
             project=project, dataset_version=version, base=base, name=name, by=engineer,
-            hyperparameters={"max_steps": 240, "batch_size": 2, "accumulation_steps": 1, "checkpoint_steps": 10,
+            hyperparameters={"max_steps": 240, "batch_size": 2, "accumulation_steps": 1,
+            "checkpoint_steps": 10,
                              "validation_share": 0.1, "evaluations": 4, "patience": None, "dtype": "fp32",
                              "device": "cpu", "threads": 1, "lora": {"rank": 4}},
         )  # fmt: skip

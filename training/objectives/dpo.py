@@ -1,5 +1,5 @@
-"""Direct preference optimisation (Rafailov et al. 2023): the chosen answer more likely, the rejected one less, against
-the model at the start.
+"""Direct preference optimisation (Rafailov et al. 2023): the chosen answer more likely, the rejected one
+less, against the model at the start.
 """
 
 from collections.abc import Mapping, Sequence

@@ -1,5 +1,5 @@
-"""Kahneman-Tversky optimisation (Ethayarajh et al. 2024): single answers, each good or bad, weighted so that both kinds
-count the same.
+"""Kahneman-Tversky optimisation (Ethayarajh et al. 2024): single answers, each good or bad, weighted so that
+both kinds count the same.
 """
 
 import random
@@ -44,8 +44,8 @@ class KahnemanTverskyOptimisation(Objective):
         if not desirable or not undesirable:
             kind = "good" if not desirable else "bad"
             raise Refusal(
-                f"{DATA_FILE}: kto learns from the difference between good and bad answers, and none of the {len(rows)} rows "
-                f"to train on has a {kind} one; add some, or use the objective sft"
+                f"{DATA_FILE}: kto learns from the difference between good and bad answers, and none of the"
+                f" {len(rows)} rows to train on has a {kind} one; add some, or use the objective sft"
             )
         return {
             "desirable_rows": desirable,
@@ -60,8 +60,8 @@ class KahnemanTverskyOptimisation(Objective):
         """The rows in a drawn order, or without a seed as they are, each with the answer of another row
         (`KL_completion_ids`).
 
-        With those the trainer estimates how far the model has moved on the whole. They come from the row's own
-        batch, so the order is the one of the training: its sampler must be sequential.
+        With those the trainer estimates how far the model has moved on the whole. They come from the row's
+        own batch, so the order is the one of the training: its sampler must be sequential.
         """
         order = list(rows)
         if seed is not None:

@@ -1,6 +1,7 @@
 """What a training objective declares.
 
-The web reads it too, so what it imports needs the standard library only; TRL is imported where a trainer is made.
+The web reads it too, so what it imports needs the standard library only; TRL is imported where a trainer is
+made.
 """
 
 from abc import ABC, abstractmethod
@@ -16,7 +17,9 @@ if TYPE_CHECKING:
 
 LARGE_RANK = 64
 LARGE_MODEL = 8_000_000_000
-"""Weights of a base. From here upwards, or from `LARGE_RANK`, an adapter learns at the rate for large ones."""
+"""Weights of a base. From here upwards, or from `LARGE_RANK`, an adapter learns at the rate
+for large ones.
+"""
 
 
 class Limit(NamedTuple):
@@ -37,7 +40,8 @@ class LearningRates(NamedTuple):
 
     def __str__(self) -> str:
         large = (
-            f"{self.large_adapter:g} from {LARGE_MODEL // 10**9} billion parameters or rank {LARGE_RANK} upwards, "
+            f"{self.large_adapter:g} from {LARGE_MODEL // 10**9} billion parameters or rank {LARGE_RANK}"
+            " upwards, "
             if self.large_adapter
             else ""
         )
@@ -75,7 +79,9 @@ class Objective(ABC):
     uses_beta: ClassVar[bool] = False
     uses_loss_on: ClassVar[bool] = False
     has_reference: ClassVar[bool] = False
-    """Whether the model is held to the one it starts as, whose log-probabilities are computed before the first step."""
+    """Whether the model is held to the one it starts as, whose log-probabilities are computed before the
+    first step.
+    """
     is_shareable: ClassVar[bool] = False
     """Whether several processes can train it together."""
 
@@ -92,14 +98,16 @@ class Objective(ABC):
         require(
             self.uses_loss_on or spec.loss_on == "completion",
             where,
-            f'loss_on "assistant" is not for the objective {self.key}, which learns from closing answers alone',
+            f'loss_on "assistant" is not for the objective {self.key}, which learns from closing answers'
+            " alone",
         )
         for name, limit in self.limits.items():
             value = getattr(spec, name)
             require(
                 value is None or limit.least <= value <= limit.most,
                 where,
-                f"{name} {value} is not between {limit.least:,} and {limit.most:,}: {self.key} {limit.reason}",
+                f"{name} {value} is not between {limit.least:,} and {limit.most:,}: {self.key}"
+                f" {limit.reason}",
             )
 
     @abstractmethod
@@ -107,7 +115,9 @@ class Objective(ABC):
         """The rows in tokens; ``rows`` are of its row type."""
 
     def set_by_rows(self, rows: Sequence[dict[str, Any]]) -> dict[str, float]:
-        """What follows from the rows to train on, for the report and for `trainer_settings`. Raises Refusal."""
+        """What follows from the rows to train on, for the report and for `trainer_settings`.
+        Raises Refusal.
+        """
         return {}
 
     def arranged(

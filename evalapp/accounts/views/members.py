@@ -44,7 +44,9 @@ def member_list(request: MemberRequest) -> HttpResponse:
 
 
 class Invited(NamedTuple):
-    """What became of one invitation: a ``link`` to pass on, or that it was mailed, or the ``problem`` with that."""
+    """What became of one invitation: a ``link`` to pass on, or that it was mailed, or the ``problem`` with
+    that.
+    """
 
     email: str
     link: str

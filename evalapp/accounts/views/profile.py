@@ -65,8 +65,8 @@ def email_verify(request: HttpRequest) -> HttpResponse:
         )
     link = request.build_absolute_uri(password_path(user, by=user, is_mailed=True))
     words = (
-        "Somebody, probably you, asked to verify this email. The link lets you choose a new password, once and within "
-        f"{PASSWORD_DAYS} days. It ends every earlier sign-in and API token of the account."
+        "Somebody, probably you, asked to verify this email. The link lets you choose a new password, once"
+        f" and within {PASSWORD_DAYS} days. It ends every earlier sign-in and API token of the account."
     )
     (problem,) = send_links([LinkMail(user.email, "Verify your email", words, link)])
     if problem:

@@ -1,4 +1,6 @@
-"""A project's settings. Its creation and its end are in `evalapp.decisions`, which knows all that is in it."""
+"""A project's settings. Its creation and its end are in `evalapp.decisions`, which knows all
+that is in it.
+"""
 
 from django.contrib import messages
 from django.http import HttpResponse

@@ -24,7 +24,9 @@ def sign_in(request: HttpRequest) -> HttpResponse:
 
 
 def attempted_email(request: HttpRequest, credentials: dict[str, Any] | None) -> str:
-    """Whose door was tried, however it was spelt: failures count by person and place. See AXES_USERNAME_CALLABLE."""
+    """Whose door was tried, however it was spelt: failures count by person and place. See
+    AXES_USERNAME_CALLABLE.
+    """
     given = credentials or {}
     return (
         str(given.get("email") or given.get("username") or request.POST.get("login", "")).strip().casefold()

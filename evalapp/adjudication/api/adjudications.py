@@ -122,7 +122,8 @@ class DisagreementList(DisputeView):
         campaign = self.campaign(campaign_id)
         if campaign.compares:
             raise MissingError(
-                "This campaign compares answers, so there are no scores to differ: see its “comparisons/disputed/”."
+                "This campaign compares answers, so there are no scores to differ: see its"
+                " “comparisons/disputed/”."
             )
         self.own = given_by(self.person, campaign)
         worklist = worklist_of(campaign, apart=int(self.query["apart"]))

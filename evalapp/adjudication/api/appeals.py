@@ -108,7 +108,9 @@ class OwnAppealSerializer(serializers.Serializer[Any]):
 class AppealBody(Body):
     against = Text(
         max_length=60,
-        help_text="“request” (the change request), or “decision:” and the criterion; of a comparison “decision”.",
+        help_text=(
+            "“request” (the change request), or “decision:” and the criterion; of a comparison “decision”."
+        ),
     )
     reason = Text(max_length=LONGEST_REASON)
     revision = Whole(

@@ -24,7 +24,9 @@ STATES = ("changes_requested", "resubmitted", "withdrawn")
 
 
 class ChangeRequestSerializer(serializers.Serializer[Any]):
-    """A change request to a review. ``state``: changes_requested, resubmitted or withdrawn; it counts all the time."""
+    """A change request to a review. ``state``: changes_requested, resubmitted or withdrawn; it counts all the
+    time.
+    """
 
     id = serializers.IntegerField()
     review = serializers.IntegerField(source="review_id")

@@ -25,7 +25,9 @@ class DisputedQuery(Paging):
 
 
 class DisputedComparisonSerializer(serializers.Serializer[Any]):
-    """``farthest``: of the two most different preferences, from 0 (the same) to 1 (the opposite preference)."""
+    """``farthest``: of the two most different preferences, from 0 (the same) to 1 (the
+    opposite preference).
+    """
 
     comparison = serializers.IntegerField(source="subject_id")
     farthest = serializers.FloatField(source="apart.farthest")
@@ -109,7 +111,9 @@ class DisputedComparisonList(DisputeView):
         "List disputed comparisons", query=DisputedQuery, result=DisputedComparisonSerializer, paged=True
     )
     def get(self, campaign_id: int) -> object:
-        """Comparisons on which preferences differ, the most different first. Empty for a campaign that rates answers."""
+        """Comparisons on which preferences differ, the most different first. Empty for a campaign that rates
+        answers.
+        """
         campaign = self.campaign(campaign_id)
         self.own = given_by(self.person, campaign)
         return self.page(disputed_comparisons(campaign).chosen(self.query["state"]))
@@ -151,7 +155,9 @@ class ComparisonAdjudicationList(DisputeView):
         status=201,
     )
     def post(self, campaign_id: int) -> object:
-        """Or revise a decision (give its ``revision``). Nobody decides on what they judged themselves: 403."""
+        """Or revise a decision (give its ``revision``). Nobody decides on what they judged
+        themselves: 403.
+        """
         campaign = self.campaign(campaign_id)
         values: dict[str, Any] = self.body()
         compared = Comparison.objects.filter(item__campaign=campaign)

@@ -136,8 +136,8 @@ def _subject(review: Review) -> Subject:
 class OwnDiscussion(OwnReviewView):
     @operation("Read the discussion of what I reviewed", result=OwnDiscussionSerializer)
     def get(self, key: UUID, slot: int) -> object:
-        """With what was decided about it; of compared answers by the letters under which I saw them. 404 before I
-        reviewed it.
+        """With what was decided about it; of compared answers by the letters under which I saw them. 404
+        before I reviewed it.
         """
         return self._shown(self.review(key, slot))
 

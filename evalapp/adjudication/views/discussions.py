@@ -80,8 +80,8 @@ def _office(request: MemberRequest, campaign: Campaign, subject: Subject) -> Htt
 
 @dataclass(frozen=True)
 class _Own:
-    """What somebody submitted, as their pages of its dispute show it. ``address`` is its own; ``source`` is as
-    of `source_context`, of compared answers as they stood for this person.
+    """What somebody submitted, as their pages of its dispute show it. ``address`` is its own; ``source`` is
+    as of `source_context`, of compared answers as they stood for this person.
     """
 
     review: Review
@@ -185,8 +185,8 @@ def _show(
 
 
 def _form_for(against: str, given: AppealForm | None, *, revision: int | None = None) -> AppealForm:
-    """The form that was sent, where it was about this; else one with ids of its own, which keeps the words that
-    were sent about an earlier ``revision``.
+    """The form that was sent, where it was about this; else one with ids of its own, which keeps the words
+    that were sent about an earlier ``revision``.
     """
     initial: dict[str, Any] = {"against": against, "revision": revision}
     if given is not None and given.data.get("against") == against:

@@ -34,9 +34,9 @@ class AgreementRowSerializer(serializers.Serializer[Any]):
 
 
 class CorrelationRowSerializer(serializers.Serializer[Any]):
-    """Spearman over all outputs, ``within_item``, and ``between`` the candidates' means (from 4 candidates on);
-    Kendall's tau-b and Pearson over all outputs; ``pairs``: the share of an item's pairs of outputs of which the
-    metric says what people say.
+    """Spearman over all outputs, ``within_item``, and ``between`` the candidates' means (from 4 candidates
+    on); Kendall's tau-b and Pearson over all outputs; ``pairs``: the share of an item's pairs of outputs of
+    which the metric says what people say.
     """
 
     criterion = serializers.CharField(source="criterion.key")
@@ -230,8 +230,8 @@ class CriterionAgreementList(PanelView):
     def get(self, campaign_id: int) -> object:
         """The base overlap alone: reviews that were added because people differed are left out.
 
-        Of a campaign with more than 20,000 scores all lists of agreement are what computations/ was last asked for;
-        it tells when that was.
+        Of a campaign with more than 20,000 scores all lists of agreement are what computations/ was last
+        asked for; it tells when that was.
         """
         panel = self.panel(campaign_id)
         return self.page(panel.criteria, dress=lambda chosen: [panel.overall(each) for each in chosen])
@@ -249,7 +249,9 @@ class ReviewerAgreementList(OfCriterionView):
         paged=True,
     )
     def get(self, campaign_id: int) -> object:
-        """On the outputs that they share with somebody; an output counts once however many others there are."""
+        """On the outputs that they share with somebody; an output counts once however many
+        others there are.
+        """
         panel, criterion = self.chosen(campaign_id)
         return self.page(panel.reviewers(criterion))
 
@@ -306,7 +308,9 @@ class ConfusionDetail(OfCriterionView):
 class ConfusedLevelsList(OfCriterionView):
     @operation("List levels to clarify", query=OfCriterionPage, result=ConfusedLevelsSerializer, paged=True)
     def get(self, campaign_id: int) -> object:
-        """Neighbouring levels that reviewers are not shown to tell apart, those with most pairs apart first."""
+        """Neighbouring levels that reviewers are not shown to tell apart, those with most
+        pairs apart first.
+        """
         panel, criterion = self.chosen(campaign_id)
         return self.page(panel.clarify(criterion))
 

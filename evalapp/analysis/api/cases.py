@@ -84,7 +84,9 @@ class CaseOutputSerializer(serializers.Serializer[Any]):
 
 
 class CaseComparisonAdjudicationSerializer(StatedSerializer):
-    """What was decided where preferences differ, in the order of the comparison's ``outputs``; it stands beside them."""
+    """What was decided where preferences differ, in the order of the comparison's ``outputs``; it stands
+    beside them.
+    """
 
     reason = serializers.CharField(source="adjudication.reason")
 
@@ -151,7 +153,9 @@ class CaseQuery(Paging, ViewQuery):
     gave = serializers.CharField(
         required=False,
         max_length=200,
-        help_text="Where people gave the criterion these levels: “1:4,3:5” is Reviewer 1's 4 beside Reviewer 3's 5.",
+        help_text=(
+            "Where people gave the criterion these levels: “1:4,3:5” is Reviewer 1's 4 beside Reviewer 3's 5."
+        ),
     )
     true = serializers.CharField(required=False, max_length=200, help_text="The example's label.")
     predicted = serializers.CharField(
@@ -230,8 +234,8 @@ class CaseList(AnalysisView):
 class CaseDetail(AnalysisView):
     @operation("Read a case", result=CaseSerializer)
     def get(self, campaign_id: int, item_id: int) -> object:
-        """Prompt, candidates, scores, reasons, corrections and metrics of one item, what reviewers preferred, and
-        what was decided beside them. Reviewers by pseudonym, unless the project shows names.
+        """Prompt, candidates, scores, reasons, corrections and metrics of one item, what reviewers preferred,
+        and what was decided beside them. Reviewers by pseudonym, unless the project shows names.
         """
         campaign = self.campaign(campaign_id)
         return {

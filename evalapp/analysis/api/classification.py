@@ -21,8 +21,8 @@ class ClassScoreSerializer(serializers.Serializer[Any]):
 
 
 class CandidateLabelsSerializer(serializers.Serializer[Any]):
-    """``matrix``: counts with the true label by row and the predicted one by column, in the order of ``labels``,
-    where null stands for unparsed outputs.
+    """``matrix``: counts with the true label by row and the predicted one by column, in the order of
+    ``labels``, where null stands for unparsed outputs.
     """
 
     candidate = serializers.IntegerField(source="candidate.pk")

@@ -91,7 +91,9 @@ class CandidateRowSerializer(serializers.Serializer[Any]):
 
 
 class UsageSerializer(serializers.Serializer[Any]):
-    """Tokens and seconds of an answer, and what 1,000 answers cost in ``currency`` at the price that is set."""
+    """Tokens and seconds of an answer, and what 1,000 answers cost in ``currency`` at the
+    price that is set.
+    """
 
     candidate = serializers.IntegerField(source="candidate.pk")
     prompt_tokens = MeasureSerializer()
@@ -140,8 +142,8 @@ class ComparisonSerializer(serializers.Serializer[Any]):
 
 
 class RecordSerializer(serializers.Serializer[Any]):
-    """Pairs of one reviewer's two scores of one item, counted; shares are means over items. Won: rated better,
-    which is lower on a scale where lower is better, and in the share of answers that are not wanted.
+    """Pairs of one reviewer's two scores of one item, counted; shares are means over items. Won: rated
+    better, which is lower on a scale where lower is better, and in the share of answers that are not wanted.
     """
 
     won = serializers.IntegerField()
@@ -197,8 +199,8 @@ class ComparisonDetail(AnalysisView):
     def get(self, campaign_id: int) -> object:
         """Human means per criterion with 95% intervals over items and reviewers, beside the metrics.
 
-        Of a campaign with more than 20,000 scores the counts are of now, and all else as ``freshness`` says; of a
-        filtered view of it the counts, too, once compute/ was asked for it.
+        Of a campaign with more than 20,000 scores the counts are of now, and all else as ``freshness`` says;
+        of a filtered view of it the counts, too, once compute/ was asked for it.
         """
         if (found := self.stored_comparison(campaign_id, self.query["score_source"])) is not None:
             return self._stored(found)

@@ -47,7 +47,9 @@ class AnalysisCompute(AnalysisView):
         paged=True,
     )
     def get(self, campaign_id: int) -> object:
-        """Every analysis that is stored or being computed: from when it is, and how much has come in since."""
+        """Every analysis that is stored or being computed: from when it is, and how much has
+        come in since.
+        """
         return self.page(stored_freshness(self.campaign(campaign_id)))
 
     def key_of(self, row: Freshness) -> str:
@@ -55,7 +57,9 @@ class AnalysisCompute(AnalysisView):
 
     @operation("Compute an analysis of a large campaign", body=ComputeBody, result=JobSerializer, status=202)
     def post(self, campaign_id: int) -> object:
-        """A job; one that computes the same already is answered instead. Its result stands in the analysis."""
+        """A job; one that computes the same already is answered instead. Its result stands
+        in the analysis.
+        """
         campaign, given = self.campaign(campaign_id), self.body()
         reviewer_type = given["reviewer_type"] if self.project.is_demonstration else "all"
         view = view_of(campaign, given["view"]).view

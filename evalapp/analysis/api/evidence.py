@@ -25,7 +25,9 @@ from evalapp.metrics.registry import HEADLINE_METRIC
 
 
 class AdjustedSerializer(serializers.Serializer[Any]):
-    """A score as if every reviewer had scored all; ``error`` is its standard error, ``raw`` the mean as given."""
+    """A score as if every reviewer had scored all; ``error`` is its standard error, ``raw`` the mean as
+    given.
+    """
 
     score = MeasureSerializer()
     error = serializers.FloatField(allow_null=True)
@@ -99,7 +101,9 @@ class SeveritySerializer(serializers.Serializer[Any]):
 
 
 class MetricTrustSerializer(serializers.Serializer[Any]):
-    """``correlation`` is Spearman's, turned where less of the metric is better, so above 0 is the right way."""
+    """``correlation`` is Spearman's, turned where less of the metric is better, so above 0 is
+    the right way.
+    """
 
     metric = serializers.CharField(source="metric.name")
     verdict = serializers.ChoiceField(choices=["follows", "hint", "weak", "unsure", "against", "unknown"])
@@ -107,7 +111,10 @@ class MetricTrustSerializer(serializers.Serializer[Any]):
     correlation = MeasureSerializer()
     inside = MeasureSerializer(
         allow_null=True,
-        help_text="The same among one candidate's outputs: both sides less their candidate's mean. Null of a single candidate.",
+        help_text=(
+            "The same among one candidate's outputs: both sides less their candidate's mean. Null of a single"
+            " candidate."
+        ),
     )
 
 
@@ -211,8 +218,8 @@ class PredictionPoweredList(MetricsView):
     def get(self, campaign_id: int) -> object:
         """Each candidate's mean on each scale from its reviews, alone and with the metric of all outputs.
 
-        Of a filtered view the metric counts on the view's own outputs alone. Of a campaign with more than 20,000
-        scores it is what computations/ was last asked for.
+        Of a filtered view the metric counts on the view's own outputs alone. Of a campaign with more than
+        20,000 scores it is what computations/ was last asked for.
         """
         shown = self.metrics_result(campaign_id)
         _computed(shown.metrics if shown.is_computed else None)

@@ -43,8 +43,8 @@ class PlannedDesignSerializer(serializers.Serializer[Any]):
 
 
 class DetectableSerializer(serializers.Serializer[Any]):
-    """The smallest true ``difference`` (two-sided 5%) and ``distance`` from a floor by a gate's bound (one-sided 5%)
-    that the campaign finds with 80% power.
+    """The smallest true ``difference`` (two-sided 5%) and ``distance`` from a floor by a gate's bound
+    (one-sided 5%) that the campaign finds with 80% power.
     """
 
     criterion = serializers.CharField(source="criterion.key")
@@ -53,8 +53,8 @@ class DetectableSerializer(serializers.Serializer[Any]):
 
 
 class StatisticalPowerSerializer(serializers.Serializer[Any]):
-    """``design`` is the campaign's once all reviews are in; null with fewer than two items. ``sample``: the items that
-    the variances are from; null where they are from all.
+    """``design`` is the campaign's once all reviews are in; null with fewer than two items. ``sample``: the
+    items that the variances are from; null where they are from all.
     """
 
     design = PlannedDesignSerializer(allow_null=True)

@@ -53,7 +53,9 @@ class PairResultsQuery(ReviewerTypeQuery):
 
 
 class DifferingPreferencesSerializer(serializers.Serializer[Any]):
-    """``farthest`` and ``mean``: distances of two preferences, from 0 (the same) to 1 (the opposite preference)."""
+    """``farthest`` and ``mean``: distances of two preferences, from 0 (the same) to 1 (the opposite
+    preference).
+    """
 
     comparison = serializers.IntegerField(source="apart.comparison_id")
     farthest = serializers.FloatField(source="apart.farthest")
@@ -102,10 +104,14 @@ class PairResultsSerializer(serializers.Serializer[Any]):
         help_text="Krippendorff's alpha of preferences counted in both orientations; n counts items."
     )
     agreement = MeasureSerializer(
-        help_text="Of every two preferences on the same two answers, the share that says the same; n counts items."
+        help_text=(
+            "Of every two preferences on the same two answers, the share that says the same; n counts items."
+        )
     )
     adjudicated = serializers.IntegerField(
-        help_text="How many comparisons are decided on; first_side, alpha and agreement are of what reviewers gave."
+        help_text=(
+            "How many comparisons are decided on; first_side, alpha and agreement are of what reviewers gave."
+        )
     )
 
 
@@ -171,7 +177,9 @@ class DifferingPreferencesList(PairsView):
         paged=True,
     )
     def get(self, campaign_id: int) -> object:
-        """Comparisons with different preferences, the most different first. Empty for a campaign that rates answers."""
+        """Comparisons with different preferences, the most different first. Empty for a campaign that rates
+        answers.
+        """
         preferences = self.preferences(campaign_id)
         return self.page(
             differing_preferences(preferences), dress=lambda rows: with_lines(preferences, list(rows))

@@ -37,7 +37,9 @@ class HintSerializer(serializers.Serializer[Any]):
 
 
 class ReviewerPreferencesSerializer(serializers.Serializer[Any]):
-    """``first_side``: of a reviewer's preferences, the share for the answer that stood first; 0.5 is expected."""
+    """``first_side``: of a reviewer's preferences, the share for the answer that stood first; 0.5 is
+    expected.
+    """
 
     reviewer = serializers.CharField(source="name", help_text="As they are called on the pages.")
     preferences = serializers.IntegerField(source="given.preferences")
@@ -76,7 +78,10 @@ class QualitySerializer(serializers.Serializer[Any]):
     )
     sample = SampledItemsSerializer(
         allow_null=True,
-        help_text="Of a large campaign, the items that agreement, differences and hints about scores are of; else null.",
+        help_text=(
+            "Of a large campaign, the items that agreement, differences and hints about scores are of; else"
+            " null."
+        ),
     )
     agreement = AgreementSoFarSerializer(many=True)
     differing = CaseRowSerializer(many=True, help_text="The outputs on which reviewers differ most.")

@@ -79,8 +79,8 @@ class SampledItemsSerializer(serializers.Serializer[Any]):
 def not_computed(kind: AnalysisKind) -> InvalidError:
     """A list of which a job has not computed anything yet; where to ask for it."""
     return InvalidError(
-        "This has not been computed yet of so large a campaign. Ask for it at analysis/computations/ with the kind "
-        f"“{kind}”."
+        "This has not been computed yet of so large a campaign. Ask for it at analysis/computations/ with"
+        f" the kind “{kind}”."
     )
 
 
@@ -108,8 +108,8 @@ class AnalysisView(OpenedCampaignView):
         return load_filtered(self.view(campaign_id), reviewer_type=self.reviewer_type())
 
     def stored_comparison(self, campaign_id: int, score_source: str = "original") -> LargeComparison | None:
-        """What is stored of a campaign that is too large to compute while a program waits, or of a view of it;
-        None where it is not so large.
+        """What is stored of a campaign that is too large to compute while a program waits, or of a view of
+        it; None where it is not so large.
         """
         view = self.view(campaign_id)
         if not is_large(view.campaign, reviewer_type=self.reviewer_type()):

@@ -46,7 +46,9 @@ class GainSerializer(serializers.Serializer[Any]):
     per_doubling = serializers.FloatField()
     standard_error = serializers.FloatField(allow_null=True, help_text="Of total; null with one seed.")
     may_be_steps = serializers.BooleanField(
-        help_text="More steps may have bought it: after had more, and before was improving at the end of its own."
+        help_text=(
+            "More steps may have bought it: after had more, and before was improving at the end of its own."
+        )
     )
 
 
@@ -69,7 +71,9 @@ class LearningCurveSerializer(serializers.Serializer[Any]):
 class SweepCurve(SweepView):
     @operation("Read a sweep's learning curve", query=CurveQuery, result=LearningCurveSerializer)
     def get(self, sweep_id: int) -> object:
-        """A measure against the number of examples, what each growth bought, and what that says about more of them."""
+        """A measure against the number of examples, what each growth bought, and what that says about more of
+        them.
+        """
         told = self.told(sweep_id)
         sweep, table = told["sweep"], told["table"]
         choices = measure_choices(sweep, self.person)

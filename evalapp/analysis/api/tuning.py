@@ -36,8 +36,8 @@ class TuningQuery(ViewQuery):
 
 
 class TuningAnswerSerializer(serializers.Serializer[Any]):
-    """``more_reviews`` of each candidate would decide an open one, if the difference stays; null where that is not
-    to be expected.
+    """``more_reviews`` of each candidate would decide an open one, if the difference stays; null where that
+    is not to be expected.
     """
 
     verdict = serializers.ChoiceField(choices=[each.value for each in Verdict])
@@ -115,7 +115,9 @@ class TuningStepSerializer(serializers.Serializer[Any]):
 
 
 class TuningSerializer(serializers.Serializer[Any]):
-    """``steps`` say what is left to do where there is no answer yet; everything else is null or empty then."""
+    """``steps`` say what is left to do where there is no answer yet; everything else is null
+    or empty then.
+    """
 
     candidate = ContestantSerializer(allow_null=True)
     campaign = serializers.IntegerField(allow_null=True)
@@ -134,8 +136,8 @@ class TuningOrPrompt(AnalysisView):
     @operation("Ask whether tuning is better than a prompt", query=TuningQuery, result=TuningSerializer)
     def get(self) -> object:
         """A tuned candidate less each prompt over its base, on the items that they share in one campaign: by
-        criterion and in total with intervals, by metric, and what each costs; with the answer in words, and what is
-        left to do where there is none.
+        criterion and in total with intervals, by metric, and what each costs; with the answer in words, and
+        what is left to do where there is none.
         """
         tuned = chosen_tuned(self.project, self.query["candidate"])
         campaigns = list(campaigns_between(tuned)) if tuned is not None else []

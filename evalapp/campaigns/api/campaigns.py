@@ -73,11 +73,15 @@ class CampaignSerializer(Shown):
     class Meta:
         model = Campaign
         fields = (
-            "id", "key", "name", "state", "rubric_version", "dataset_version", "split", "method", "baseline", "candidates", "overlap",
+            "id", "key", "name", "state", "rubric_version", "dataset_version", "split", "method", "baseline",
+            "candidates", "overlap",
             "instructions", "lease_minutes", "shows_reference", "allows_corrections", "is_blind",
-            "leaves_out_incomplete", "seed", "deadline", "items_total", "reviews_total", "reviews_done", "people",
-            "is_simulated", "is_recorded", "created_at", "opened_at", "closed_at", "item_choice", "items_wanted",
-            "stratify_by", "overlap_share", "overlap_more", "distribution", "quota", "is_overdue", "gold_share",
+            "leaves_out_incomplete", "seed", "deadline", "items_total", "reviews_total", "reviews_done",
+            "people",
+            "is_simulated", "is_recorded", "created_at", "opened_at", "closed_at", "item_choice",
+            "items_wanted",
+            "stratify_by", "overlap_share", "overlap_more", "distribution", "quota", "is_overdue",
+            "gold_share",
             "repeat_share", "calibration_items", "picked_because",
         )  # fmt: skip
 

@@ -58,7 +58,9 @@ class ItemListQuery(Paging):
 
 
 class CampaignItemSerializer(serializers.Serializer[Any]):
-    """``submitted`` and ``in_progress`` count assignments, of ``overlap``; ``skipped`` are reasons, and name nobody."""
+    """``submitted`` and ``in_progress`` count assignments, of ``overlap``; ``skipped`` are reasons, and name
+    nobody.
+    """
 
     id = serializers.IntegerField()
     row_number = serializers.IntegerField(source="example.row_number")
@@ -92,7 +94,9 @@ class CampaignReviewers(CampaignView):
 class CampaignReviewerDetail(CampaignView):
     @operation("Let a reviewer leave", status=204)
     def delete(self, campaign_id: int, person_id: int) -> object:
-        """Their assignments in progress go to others, what they submitted stays. 409 where they have left already."""
+        """Their assignments in progress go to others, what they submitted stays. 409 where they have left
+        already.
+        """
         services.remove_reviewer(
             campaign_reviewer=self.campaign_reviewer(campaign_id, person_id), by=self.person
         )
@@ -151,7 +155,9 @@ class CampaignItems(CampaignView):
 
     @operation("List a campaign's items", query=ItemListQuery, result=CampaignItemSerializer, paged=True)
     def get(self, campaign_id: int) -> object:
-        """How far each item is, and why somebody would not judge it; gold and calibration items are left out."""
+        """How far each item is, and why somebody would not judge it; gold and calibration
+        items are left out.
+        """
         return self.page(items_in_list(items_with_progress(self.campaign(campaign_id)), self.query["list"]))
 
     @operation("Add items", body=AddItemsBody, result=AddedSerializer)

@@ -18,8 +18,9 @@ from evalapp.registry.queries import versions_of
 
 
 class DecisionSerializer(Shown):
-    """``evidence`` holds the measures as they stood when it was made; of a campaign with more than 20,000 scores those
-    that a job had stored, with their ``freshness``: when that was, and how many reviews and changes before.
+    """``evidence`` holds the measures as they stood when it was made; of a campaign with more than 20,000
+    scores those that a job had stored, with their ``freshness``: when that was, and how many reviews and
+    changes before.
     """
 
     campaign = serializers.IntegerField(source="campaign_id")
@@ -36,7 +37,8 @@ class DecisionSerializer(Shown):
     class Meta:
         model = Decision
         fields = (
-            "id", "campaign", "candidate", "verdict", "note", "evidence", "is_simulated", "evaluation", "seal",
+            "id", "campaign", "candidate", "verdict", "note", "evidence", "is_simulated", "evaluation",
+            "seal",
             "decided_by", "created_at",
         )  # fmt: skip
 
@@ -56,8 +58,10 @@ class DecisionBody(Body):
         required=False,
         default=None,
         allow_null=True,
-        help_text="Id of the newest decision on the evaluation, or without one on the campaign; what is decided is not decided anew "
-        "without it (409).",
+        help_text=(
+            "Id of the newest decision on the evaluation, or without one on the campaign; what is decided is"
+            " not decided anew without it (409)."
+        ),
     )
 
 
@@ -77,9 +81,10 @@ class DecisionList(ProjectView):
     @operation("Decide on a candidate", body=DecisionBody, result=DecisionSerializer, status=201)
     def post(self) -> object:
         """With the numbers as they stand, which are kept. “release” makes the candidate the champion. With
-        ``evaluation`` it signs a gate's evaluation; who started the training of the candidate cannot (403). What is decided
-        already, the evaluation or else the campaign, takes the id of its newest decision as ``replaces`` (409). Of a campaign with more than 20,000 scores the
-        stored comparison is kept, which has to be there unless an evaluation is signed (409).
+        ``evaluation`` it signs a gate's evaluation; who started the training of the candidate cannot (403).
+        What is decided already, the evaluation or else the campaign, takes the id of its newest decision as
+        ``replaces`` (409). Of a campaign with more than 20,000 scores the stored comparison is kept, which
+        has to be there unless an evaluation is signed (409).
         """
         values = self.body()
         campaigns = self.project.campaigns.select_related("project", "rubric_version")
@@ -115,8 +120,8 @@ class ModelAliasDetail(ModelView):
     @operation("Set an alias", body=AliasBody, result=ModelVersionSerializer)
     def post(self, version_id: int) -> object:
         """champion, challenger, or "" for none. A project has one of each; it is taken from the other. The
-        champion is changed by who may decide. Where a campaign took a gate, one is made by signing it; only one
-        that was champion before is set again here, or a first one that is not tuned.
+        champion is changed by who may decide. Where a campaign took a gate, one is made by signing it; only
+        one that was champion before is set again here, or a first one that is not tuned.
         """
         version = self.version(version_id)
         set_alias_by_hand(version=version, alias=self.body()["alias"], by=self.person)

@@ -39,7 +39,9 @@ class MetricFindingSerializer(serializers.Serializer[Any]):
 
 
 class CorrectionReportSerializer(serializers.Serializer[Any]):
-    """``unmeasured`` outputs wait for a POST. ``findings`` are empty without a scale, and for too many outputs."""
+    """``unmeasured`` outputs wait for a POST. ``findings`` are empty without a scale, and for too many
+    outputs.
+    """
 
     accepted = serializers.SerializerMethodField()
     waiting = serializers.IntegerField(source="corrections.waiting", help_text="Not decided on.")
@@ -50,7 +52,9 @@ class CorrectionReportSerializer(serializers.Serializer[Any]):
     candidates = CandidateEditsSerializer(many=True)
     findings = MetricFindingSerializer(many=True)
     caution = serializers.CharField(
-        help_text="Why “blind” and “stale” are told with reserve: few corrections, or picked ones; else empty."
+        help_text=(
+            "Why “blind” and “stale” are told with reserve: few corrections, or picked ones; else empty."
+        )
     )
 
     def get_accepted(self, report: Any) -> int:

@@ -62,8 +62,8 @@ class ExportDetailSerializer(ExportSerializer):
 
 
 class ExportRowSerializer(Shown):
-    """A row, in or out with its ``reason``; the answer is ``edited_text``, else ``chosen_text``. ``is_good``: whether
-    a rated answer is one to give; null for other kinds.
+    """A row, in or out with its ``reason``; the answer is ``edited_text``, else ``chosen_text``. ``is_good``:
+    whether a rated answer is one to give; null for other kinds.
     """
 
     example = serializers.IntegerField(source="example_id")
@@ -75,7 +75,8 @@ class ExportRowSerializer(Shown):
     class Meta:
         model = ExportRow
         fields = (
-            "id", "kind", "is_good", "example", "review", "chosen_text", "edited_text", "rejected_text", "is_included",
+            "id", "kind", "is_good", "example", "review", "chosen_text", "edited_text", "rejected_text",
+            "is_included",
             "reason", "decision", "decided_by", "decided_at", "training_example",
         )  # fmt: skip
 

@@ -1,4 +1,6 @@
-"""`manage.py artifacts`: what lies on the disk, why it is needed, and the removal of what is not, in two steps."""
+"""`manage.py artifacts`: what lies on the disk, why it is needed, and the removal of what is not, in two
+steps.
+"""
 
 import json
 from typing import Any
@@ -14,9 +16,9 @@ from evalapp.core.errors import ProblemError
 
 class Command(BaseCommand):
     help = (
-        "List the weights, run directories and merged exports of all projects, and what belongs to none, with why each "
-        "is needed. With --set-aside, mark what nothing needs; a week later --remove takes it off the disk, unless "
-        "something needs it by then."
+        "List the weights, run directories and merged exports of all projects, and what belongs to none, with"
+        " why each is needed. With --set-aside, mark what nothing needs; a week later --remove takes it off"
+        " the disk, unless something needs it by then."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -83,7 +85,8 @@ def _key(artifact: Artifact) -> str:
 def _told(artifact: Artifact) -> dict[str, Any]:
     return {
         "artifact": _key(artifact), "title": artifact.title, "size_bytes": artifact.size_bytes,
-        "freed_bytes": artifact.freed_bytes, "used_at": artifact.used_at.isoformat(), "needs": list(artifact.needs),
+        "freed_bytes": artifact.freed_bytes, "used_at": artifact.used_at.isoformat(),
+        "needs": list(artifact.needs),
         "is_orphan": artifact.is_orphan,
         "removable_at": artifact.set_aside.removable_at.isoformat() if artifact.set_aside else None,
     }  # fmt: skip

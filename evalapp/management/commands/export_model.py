@@ -1,4 +1,6 @@
-"""`manage.py export_model VERSION FILE`: an adapter, a full model or a merged one as a zip with its card and hashes."""
+"""`manage.py export_model VERSION FILE`: an adapter, a full model or a merged one as a zip with its card and
+hashes.
+"""
 
 import time
 from pathlib import Path
@@ -18,8 +20,8 @@ _PAUSE = 1.0
 
 class Command(BaseCommand):
     help = (
-        "Write a tuned version with its model card and the SHA-256 of each file into a zip. With --merged, the adapter "
-        "is merged into its base first, by the model worker of the running product."
+        "Write a tuned version with its model card and the SHA-256 of each file into a zip. With --merged,"
+        " the adapter is merged into its base first, by the model worker of the running product."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:

@@ -30,8 +30,9 @@ class _BeforeFirst(NamedTuple):
 
 class Command(BaseCommand):
     help = (
-        "Evaluate the campaign's gate on a candidate, and record it. Exit code 0: release, 1: do not release, "
-        "2: not yet (also before the first review, and what is exploratory or simulated), 3: it could not be evaluated."
+        "Evaluate the campaign's gate on a candidate, and record it. Exit code 0: release, 1: do not release,"
+        " 2: not yet (also before the first review, and what is exploratory or simulated), 3: it could not be"
+        " evaluated."
     )
     # A check that fails would exit by 1.
     requires_system_checks: list[str] = []
@@ -78,7 +79,9 @@ class Command(BaseCommand):
             sys.exit(code)
 
     def _asked(self, options: dict[str, Any]) -> "GateEvaluation | _BeforeFirst":
-        """The evaluation, recorded now or before; nothing is recorded while the gate waits for its first review."""
+        """The evaluation, recorded now or before; nothing is recorded while the gate waits for its first
+        review.
+        """
         campaign = _campaign(options["campaign"])
         campaign_gate = next(iter(applied_gates(campaign)), None)
         if campaign_gate is None:

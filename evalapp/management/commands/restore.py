@@ -38,5 +38,6 @@ class Command(BaseCommand):
         except ServiceProblem as problem:
             raise CommandError(str(problem)) from problem
         self.stdout.write(
-            f"Restored the database and {len(manifest.members) - 1} files as of {manifest.made_at.isoformat()}."
+            f"Restored the database and {len(manifest.members) - 1} files as of"
+            f" {manifest.made_at.isoformat()}."
         )

@@ -29,8 +29,9 @@ _MEGABYTE = 10**6
 class Status:
     """One look at the installation. Memory in bytes (PSS); `queues` is None while the broker is away.
 
-    `silent_for` are the seconds since each worker and the scheduler were last heard, `oldest_waits` those that the job
-    which has waited longest has, by queue; `disk` what may still be written in the home, and what refuses it.
+    `silent_for` are the seconds since each worker and the scheduler were last heard, `oldest_waits` those
+    that the job which has waited longest has, by queue; `disk` what may still be written in the home, and
+    what refuses it.
     """
 
     home: str
@@ -146,7 +147,8 @@ def _lines(status: Status) -> list[str]:
     ]
     if status.disk["refusal"]:
         lines.append(
-            f"the disk of {status.home} takes no writes ({status.disk['refusal']}): make room. Pages can be read."
+            f"the disk of {status.home} takes no writes ({status.disk['refusal']}): make room. Pages can be"
+            " read."
         )
     if status.disk["free_bytes"] is not None:
         lines.append(f"disk: {status.disk['free_bytes'] / _MEGABYTE:,.0f} MB free")

@@ -87,7 +87,9 @@ def _one_shots(wanted: Environment, *, demonstration: bool, with_models: bool) -
         program=programs.bundled_model(wanted),
         before="Fetching and converting the small model, once (about 100 MB; a minute) …",
         after="The small model is ready.",
-        on_failure="The small model could not be made, so only imported answers and models of yours can be used.",
+        on_failure=(
+            "The small model could not be made, so only imported answers and models of yours can be used."
+        ),
     )
     if demonstration and wanted.bundled_model_folder.exists():
         yield _demonstration("The live part of the demonstration can run.")

@@ -1,4 +1,6 @@
-"""`manage.py work`: this machine trains and generates for an installation whose pages are served elsewhere."""
+"""`manage.py work`: this machine trains and generates for an installation whose pages are
+served elsewhere.
+"""
 
 import os
 import socket
@@ -24,8 +26,8 @@ from run_directory.store import StoreError
 
 class Command(BaseCommand):
     help = (
-        "Train and generate on this machine for an evalapp whose pages are served by another one. Needs the same "
-        "DATABASE_URL, REDIS_URL and EVALAPP_ARTIFACTS; docs/operations.md says more."
+        "Train and generate on this machine for an evalapp whose pages are served by another one. Needs the"
+        " same DATABASE_URL, REDIS_URL and EVALAPP_ARTIFACTS; docs/operations.md says more."
     )
     requires_system_checks: list[str] = []
 
@@ -48,8 +50,8 @@ def _problems(wanted: Environment) -> Iterator[str]:
     """What keeps this machine from working, as sentences; those that follow from the first are left out."""
     if wanted.embedded_postgres or wanted.embedded_valkey:
         yield (
-            "Set DATABASE_URL and REDIS_URL to the PostgreSQL and the Redis server that the machine with the pages "
-            "uses: the embedded ones listen to no network."
+            "Set DATABASE_URL and REDIS_URL to the PostgreSQL and the Redis server that the machine with the"
+            " pages uses: the embedded ones listen to no network."
         )
         return
     reasons = {
@@ -59,7 +61,8 @@ def _problems(wanted: Environment) -> Iterator[str]:
     silent = {name: reason for name, reason in reasons.items() if reason}
     for name, reason in silent.items():
         yield (
-            f"The {name} does not answer ({reason}): start it, open its port to this machine, or correct the address."
+            f"The {name} does not answer ({reason}): start it, open its port to this machine, or correct the"
+            " address."
         )
     if silent:
         return
@@ -72,8 +75,8 @@ def _problems(wanted: Environment) -> Iterator[str]:
     yield from disagreements()
     if not preparation.is_current():
         yield (
-            "The database has another schema than this release: check out the commit of the machine with the pages, "
-            "and let `manage.py up` there bring the database to it."
+            "The database has another schema than this release: check out the commit of the machine with the"
+            " pages, and let `manage.py up` there bring the database to it."
         )
     if problem := why_not_runnable():
         yield problem

@@ -82,7 +82,8 @@ METRICS = [
         name="exact_match", label="Exact match", better="higher", largest=1, needs="references",
         anchor="exact-match",
         engine=EachRow(
-            lambda row, options: exact_match(row.output, row.references, remove_articles=options.remove_articles)
+            lambda row, options: exact_match(row.output, row.references,
+            remove_articles=options.remove_articles)
         ),
         order=31, is_of_corrections=True,
     ),

@@ -13,7 +13,10 @@ MONTHS = (
 )  # fmt: skip
 _MONTH_NUMBER = {name[:3]: number for number, name in enumerate(MONTHS, start=1)}
 
-_MONTH = r"(?P<{0}>jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|sept?(?:ember)?|oct(?:ober)?|nov(?:ember)?|dec(?:ember)?)\.?"
+_MONTH = (
+    r"(?P<{0}>jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?"
+    r"|sept?(?:ember)?|oct(?:ober)?|nov(?:ember)?|dec(?:ember)?)\.?"
+)
 _YEAR = r"(?P<{0}>[12][0-9]{{3}})"
 _DAY = r"(?P<{0}>[0-3]?[0-9])(?:st|nd|rd|th)?"
 _DATE = re.compile(

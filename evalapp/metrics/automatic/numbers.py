@@ -222,7 +222,8 @@ def count_unsupported_numbers(row: Row, options: Options | None = None) -> Measu
 
 METRICS = [
     Metric(
-        name="unsupported_numbers", label="Unsupported numbers", better="lower", largest=None, needs="context",
+        name="unsupported_numbers", label="Unsupported numbers", better="lower", largest=None,
+        needs="context",
         anchor="unsupported-numbers", is_count=True, engine=EachRow(count_unsupported_numbers), order=50,
     ),
 ]  # fmt: skip

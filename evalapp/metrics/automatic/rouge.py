@@ -263,7 +263,8 @@ METRICS = [
     Metric(
         name=variant, label=f"ROUGE-{variant.removeprefix('rouge')}", better="higher", largest=1,
         needs="references", anchor="rouge", engine=_ENGINE, order=10 + position,
-        is_scored=variant != "rougeLsum", is_compared=variant != "rougeLsum", is_of_corrections=variant != "rougeLsum",
+        is_scored=variant != "rougeLsum", is_compared=variant != "rougeLsum",
+        is_of_corrections=variant != "rougeLsum",
     )
     for position, variant in enumerate(VARIANTS)
 ]  # fmt: skip

@@ -74,12 +74,14 @@ def _sequences(tokens: list[str], order: int) -> list[tuple[str, ...]]:
 
 METRICS = [
     Metric(
-        name="words", label="Words", better="none", largest=None, needs="nothing", anchor="length", is_count=True,
+        name="words", label="Words", better="none", largest=None, needs="nothing", anchor="length",
+        is_count=True,
         engine=EachRow(lambda row, _: length_words(row.output)), order=40,
     ),
     Metric(
         name="characters", label="Characters", better="none", largest=None, needs="nothing", anchor="length",
-        is_count=True, engine=EachRow(lambda row, _: length_characters(row.output)), order=41, is_compared=False,
+        is_count=True, engine=EachRow(lambda row, _: length_characters(row.output)), order=41,
+        is_compared=False,
     ),
     Metric(
         name="compression", label="Compression", better="none", largest=None, needs="context",
@@ -87,12 +89,14 @@ METRICS = [
         is_scored=False, is_compared=False,
     ),
     Metric(
-        name="repetition", label="Repetition", better="lower", largest=1, needs="nothing", anchor="repetition",
+        name="repetition", label="Repetition", better="lower", largest=1, needs="nothing",
+        anchor="repetition",
         engine=EachRow(lambda row, _: repetition(row.output)), order=43, is_compared=False,
     ),
     Metric(
         name="novel_bigrams", label="Novel bigrams", better="none", largest=1, needs="context",
-        anchor="novel-n-grams", engine=EachRow(lambda row, _: novel_ngrams(row.output, row.context)), order=44,
+        anchor="novel-n-grams", engine=EachRow(lambda row, _: novel_ngrams(row.output, row.context)),
+        order=44,
         is_scored=False, is_compared=False,
     ),
 ]  # fmt: skip

@@ -21,8 +21,8 @@ from evalapp.metrics.rows import Row, well_formed
 Name = Literal["bleu", "chrf", "ter"]
 
 MOST_TER_WORDS = 2_000
-"""Words of an output, and of what it is compared with, between which TER is counted at most: the search for moved
-words tries a thousand places, each in time that grows with the words.
+"""Words of an output, and of what it is compared with, between which TER is counted at most: the search for
+moved words tries a thousand places, each in time that grows with the words.
 """
 
 NAMES: Final[tuple[Name, ...]] = ("bleu", "chrf", "ter")
@@ -46,7 +46,8 @@ class SummedMetric:
         self._signatures: dict[int, str] = {}
 
     def score(self, output: str, references: Sequence[str]) -> Measure:
-        """Score one output; ``n`` counts references. Undefined without any, and TER of more than MOST_TER_WORDS.
+        """Score one output; ``n`` counts references. Undefined without any, and TER of more than
+        MOST_TER_WORDS.
 
         An empty output or reference scores 0 (TER: 100, and 0 when both are empty).
         """

@@ -28,7 +28,8 @@ class ModelVersionSerializer(Shown):
     class Meta:
         model = ModelVersion
         fields = (
-            "id", "model", "number", "label", "kind", "alias", "base", "parent", "endpoint", "system_prompt", "prompt_template",
+            "id", "model", "number", "label", "kind", "alias", "base", "parent", "endpoint", "system_prompt",
+            "prompt_template",
             "content_hash", "size_bytes", "config", "is_simulated", "is_recorded", "set_aside_at",
             "weights_removed_at", "created_by", "created_at",
         )  # fmt: skip

@@ -27,8 +27,10 @@ class CalibratingSerializer(NamedSerializer):
     items_wanted = serializers.IntegerField(source="wanted")
     distance = serializers.FloatField(
         allow_null=True,
-        help_text="Levels from the median of the others, on average; where answers are compared, the share of the "
-        "others' preferences that differ.",
+        help_text=(
+            "Levels from the median of the others, on average; where answers are compared, the share of the "
+            "others' preferences that differ."
+        ),
     )
 
     def get_is_admitted(self, each: Any) -> bool:

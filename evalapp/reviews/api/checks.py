@@ -19,8 +19,9 @@ from evalapp.reviews.preferences.models import GoldPreference
 
 
 class NamedSerializer(serializers.Serializer[Any]):
-    """A finding under its reviewer's name. ``reviewer`` is the number by which cases are filtered, null before
-    the first review; ``person`` is null and ``name`` reads "Reviewer 2" unless the project shows names.
+    """A finding under its reviewer's name. ``reviewer`` is the number by which cases are filtered, null
+    before the first review; ``person`` is null and ``name`` reads "Reviewer 2" unless the project shows
+    names.
     """
 
     reviewer = serializers.IntegerField(source="number", allow_null=True)
@@ -42,8 +43,9 @@ class NamedSerializer(serializers.Serializer[Any]):
 class ReviewerChecksSerializer(NamedSerializer):
     """``gold_right`` of ``gold_answered``; of ``repeats_compared`` answers so many are the same, or close.
 
-    Where answers are compared, ``sides_kept`` of ``sides_compared`` repeats keep to the position on the screen
-    instead of the answer, and ``mean_tau`` says how alike a person's two orders of the same answers are.
+    Where answers are compared, ``sides_kept`` of ``sides_compared`` repeats keep to the position on the
+    screen instead of the answer, and ``mean_tau`` says how alike a person's two orders of the same answers
+    are.
     """
 
     gold_right = serializers.IntegerField(source="hits")
@@ -110,7 +112,9 @@ class CampaignGoldPreferences(CampaignView):
 
     @operation("List known preferences", result=GoldPreferenceSerializer, paged=True)
     def get(self, campaign_id: int) -> object:
-        """Of a campaign that compares answers: what is known of its gold items, by which reviewers are checked."""
+        """Of a campaign that compares answers: what is known of its gold items, by which reviewers are
+        checked.
+        """
         preferences = self.campaign(campaign_id).gold_preferences
         return self.page(preferences.select_related("example", "candidate", "against"))
 

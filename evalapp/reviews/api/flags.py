@@ -31,7 +31,9 @@ class FlagSerializer(serializers.Serializer[Any]):
 class FlagTask(ReviewView):
     @operation("Flag an item", body=FlagBody, status=204)
     def post(self, key: UUID, slot: int) -> object:
-        """Tells the manager that something is wrong with it; the item stays yours. Once more: another note."""
+        """Tells the manager that something is wrong with it; the item stays yours. Once
+        more: another note.
+        """
         flag_item(stand=self.stand(key, slot), by=self.person, note=self.body()["note"])
         return None
 

@@ -17,7 +17,9 @@ _ACTIONS = ", ".join(key.action for key in REVIEW_KEYS)
 
 
 class ReviewKeysSerializer(serializers.Serializer[Any]):
-    """My single-letter keys, by action; while they are off the letters are kept. Scores are given by figures."""
+    """My single-letter keys, by action; while they are off the letters are kept. Scores are
+    given by figures.
+    """
 
     enabled = serializers.BooleanField()
     keys = serializers.DictField(child=serializers.CharField())
@@ -28,7 +30,9 @@ class ReviewKeysBody(Body):
     keys = Fields(
         child=Text(max_length=1),
         default=dict,
-        help_text=f"Letters by action, each once; an action that is not named keeps its own. Actions: {_ACTIONS}.",
+        help_text=(
+            f"Letters by action, each once; an action that is not named keeps its own. Actions: {_ACTIONS}."
+        ),
     )
 
 

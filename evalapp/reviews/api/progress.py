@@ -50,8 +50,8 @@ class AssignmentCountsSerializer(serializers.Serializer[Any]):
 
 
 class PersonProgressSerializer(serializers.Serializer[Any]):
-    """``reviewer`` is the number by which cases are filtered, null before the first review. ``person`` is null
-    and ``name`` reads "Reviewer 2" unless the project shows reviewers' names.
+    """``reviewer`` is the number by which cases are filtered, null before the first review. ``person`` is
+    null and ``name`` reads "Reviewer 2" unless the project shows reviewers' names.
     """
 
     reviewer = serializers.IntegerField(source="number", allow_null=True)
@@ -82,7 +82,9 @@ class PersonProgressSerializer(serializers.Serializer[Any]):
 
 
 class ForecastSerializer(serializers.Serializer[Any]):
-    """When the last review will be in, at the pace of the last days. A date is null where it cannot be told."""
+    """When the last review will be in, at the pace of the last days. A date is null where it
+    cannot be told.
+    """
 
     pace = MeasureSerializer(source="forecast.pace")
     days = MeasureSerializer(source="forecast.days")
@@ -111,7 +113,9 @@ class ProgressSerializer(serializers.Serializer[Any]):
 class CampaignAddAssignments(CampaignView):
     @operation("Add reviewers where they differ", body=AddAssignmentsBody, result=AddedToSerializer)
     def post(self, campaign_id: int) -> object:
-        """More reviewers for each item whose answers to a criterion lie apart, or whose preferences differ."""
+        """More reviewers for each item whose answers to a criterion lie apart, or whose
+        preferences differ.
+        """
         campaign = self.campaign(campaign_id)
         values = self.body()
         wanted = {"agreement"} if campaign.compares else {"criterion", "least"}
@@ -147,7 +151,9 @@ def _criterion(campaign: Campaign, key: str) -> Criterion:
 class CampaignProgress(CampaignView):
     @operation("Read a campaign's progress", result=ProgressSerializer)
     def get(self, campaign_id: int) -> object:
-        """Assignments, how each reviewer gets on, with active seconds a review, and when the last one will be in."""
+        """Assignments, how each reviewer gets on, with active seconds a review, and when the last one will be
+        in.
+        """
         campaign = self.campaign(campaign_id)
         team = team_progress(campaign, reader_id=self.person.pk)
         return {

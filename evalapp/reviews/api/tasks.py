@@ -1,5 +1,5 @@
-"""What is given to a reviewer to review, and what they make of it. Nothing here names a candidate of a blind campaign,
-an output, a run or a peer.
+"""What is given to a reviewer to review, and what they make of it. Nothing here names a candidate of a blind
+campaign, an output, a run or a peer.
 """
 
 from typing import Any
@@ -33,8 +33,8 @@ from evalapp.reviews.submitting import NOT_COUNTED, CampaignClosedError
 
 
 class SpanSerializer(serializers.Serializer[Any]):
-    """A marked stretch. ``label`` counts the criterion's options from 1; ``start`` and ``end`` (behind the last)
-    count Unicode code points of the task's ``answer``.
+    """A marked stretch. ``label`` counts the criterion's options from 1; ``start`` and ``end`` (behind the
+    last) count Unicode code points of the task's ``answer``.
     """
 
     label = serializers.IntegerField()
@@ -45,8 +45,8 @@ class SpanSerializer(serializers.Serializer[Any]):
 
 class AnswersSerializer(serializers.Serializer[Any]):
     """``scores``: criterion → level (yes/no: 1/0; of a category the option's place, from 1) or "na".
-    ``tags``: criterion → its reasons. ``texts``: text criterion → what was written. ``spans``: span criterion →
-    what was marked; "na" among the scores: nothing to mark.
+    ``tags``: criterion → its reasons. ``texts``: text criterion → what was written. ``spans``: span criterion
+    → what was marked; "na" among the scores: nothing to mark.
     """
 
     scores = serializers.DictField()
@@ -133,11 +133,11 @@ class SavedDraftSerializer(serializers.Serializer[Any]):
 
 
 ANSWERS_HELP = (
-    'Of a rating {"scores": {criterion: level or "na"}, "tags": {criterion: [reason]}, "texts": {criterion: text}, '
-    '"spans": {criterion: [{"label": number, "start": offset, "end": offset, "comment": text}]}, '
-    '"comment": text, "correction": text or null}. Of two answers that are compared '
-    '{"choice": "a", "b", "tie" or "both_bad", "comment": text}, of more {"ranks": [rank of each answer in the '
-    'order shown, 1 for the best], "comment": text}.'
+    'Of a rating {"scores": {criterion: level or "na"}, "tags": {criterion: [reason]}, "texts": {criterion:'
+    ' text}, "spans": {criterion: [{"label": number, "start": offset, "end": offset, "comment": text}]},'
+    ' "comment": text, "correction": text or null}. Of two answers that are compared {"choice": "a", "b",'
+    ' "tie" or "both_bad", "comment": text}, of more {"ranks": [rank of each answer in the order shown, 1 for'
+    ' the best], "comment": text}.'
 )
 
 
@@ -237,8 +237,8 @@ class TaskDetail(ReviewView):
     )
     def post(self, key: UUID, slot: int) -> object:
         """Exactly once: repeat it with the same ``client_id`` as often as you like. 409 where other answers
-        were stored first, or the assignment went to somebody else, 403 where you were taken off the campaign; your
-        text is then kept as a draft.
+        were stored first, or the assignment went to somebody else, 403 where you were taken off the campaign;
+        your text is then kept as a draft.
         """
         stand = self.stand_to_submit(key, slot)
         values = self.body()
@@ -255,7 +255,9 @@ class TaskDetail(ReviewView):
 
     @operation("Amend my review", body=AmendmentBody, result=ReviewSerializer)
     def put(self, key: UUID, slot: int) -> object:
-        """Until the campaign closes; what it said before is kept. 412 where ``revision`` is not the latest."""
+        """Until the campaign closes; what it said before is kept. 412 where ``revision`` is
+        not the latest.
+        """
         stand = self.stand_to_submit(key, slot)
         review = own_reviews(stand).first()
         if review is None:

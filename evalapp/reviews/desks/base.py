@@ -42,7 +42,9 @@ class Desk(ABC):
 
     @abstractmethod
     def answers_shown(self, task: Any) -> list[dict[str, str]]:
-        """``letter``, ``answer`` and ``candidate`` (empty where the campaign is blind) of each answer, A first."""
+        """``letter``, ``answer`` and ``candidate`` (empty where the campaign is blind) of each answer, A
+        first.
+        """
 
     @abstractmethod
     def shown(self, task: Any) -> dict[str, Any]:

@@ -48,8 +48,8 @@ Shown = TypeVar("Shown", bound=Task)
 
 
 class ReviewKind(ABC, Generic[Given, Valid, Shown]):
-    """What reviews of one kind ask and store. All else about a review is the same for every kind: who holds it,
-    that it is stored once, its revisions, drafts and change requests.
+    """What reviews of one kind ask and store. All else about a review is the same for every kind: who holds
+    it, that it is stored once, its revisions, drafts and change requests.
 
     ``subject``: the field of a `Review` and a `Draft` that says what is reviewed.
     """
@@ -86,7 +86,9 @@ class ReviewKind(ABC, Generic[Given, Valid, Shown]):
 
     @abstractmethod
     def check_draft(self, answers: Given) -> None:
-        """InvalidError for a draft that is too long to be kept; its answers may be incomplete or impossible."""
+        """InvalidError for a draft that is too long to be kept; its answers may be incomplete
+        or impossible.
+        """
 
     def outputs_at(self, stand: Stand) -> list[int] | None:
         """Of outputs that are compared: how they stand there."""

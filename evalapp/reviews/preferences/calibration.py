@@ -70,7 +70,9 @@ class ComparedRound(Round):
 
 
 def _as_stood(item: Item, assignment: Assignment | None) -> list[tuple[Comparison, list[int]]]:
-    """The item's comparisons with their outputs, as they stand at an assignment; without one as they were made."""
+    """The item's comparisons with their outputs, as they stand at an assignment; without one as they were
+    made.
+    """
     comparisons = {each.pk: each for each in item.comparisons.all()}
     if assignment is None:
         made = sorted(comparisons.values(), key=lambda each: each.number)
@@ -92,7 +94,9 @@ def people_in_round(campaign: Campaign) -> list[Calibrating]:
 
 
 def preference_distances(campaign: Campaign) -> dict[int, float]:
-    """By person: the mean share of the others' preferences on the same comparisons that differ from theirs."""
+    """By person: the mean share of the others' preferences on the same comparisons that
+    differ from theirs.
+    """
     given: dict[int, dict[int, PreferenceAnswers]] = defaultdict(dict)
     reviews = campaign.reviews.filter(purpose=Purpose.CALIBRATION).select_related("comparison", "preference")
     for review in reviews:

@@ -106,7 +106,9 @@ def checks_of(campaign: Campaign) -> Sequence[ReviewerChecks | ComparisonChecks]
 
 
 def comparison_checks(campaign: Campaign) -> list[ComparisonChecks]:
-    """Everybody's, in the order of the campaign reviewers; a handful of reads whatever the size of the team."""
+    """Everybody's, in the order of the campaign reviewers; a handful of reads whatever the
+    size of the team.
+    """
     names = candidate_names(campaign)
     golds, repeats = _gold_results(campaign, names), _repeat_results(campaign, names)
     found = []

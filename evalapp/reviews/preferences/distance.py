@@ -55,8 +55,9 @@ def told_apart(rows: Iterable[Row]) -> list[Apart[Row]]:
 
 
 def distance(one: Told, other: Told) -> float:
-    """How far two preferences on the same answers lie apart: the mean over every two of the answers of 0 for the
-    same, 1 for the opposite preference, ½ for a preference beside a tie or "both bad", or those beside each other.
+    """How far two preferences on the same answers lie apart: the mean over every two of the answers of 0 for
+    the same, 1 for the opposite preference, ½ for a preference beside a tie or "both bad", or those beside
+    each other.
     """
     points, others = _points(one), _points(other)
     return fmean(_between(points[pair], others[pair]) for pair in points)
@@ -80,7 +81,9 @@ def _between(one: float | None, other: float | None) -> float:
 
 
 class GivenPreference(NamedTuple):
-    """What a review of a comparison says, as it was given; ``own_order``: the comparison's outputs in its own order."""
+    """What a review of a comparison says, as it was given; ``own_order``: the comparison's outputs in its own
+    order.
+    """
 
     comparison_id: int
     reviewer_id: int

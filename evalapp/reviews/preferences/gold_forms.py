@@ -1,4 +1,6 @@
-"""What is known of gold as it is typed or uploaded: answers to criteria, or where answers are compared preferences."""
+"""What is known of gold as it is typed or uploaded: answers to criteria, or where answers are compared
+preferences.
+"""
 
 from abc import abstractmethod
 from collections.abc import Sequence

@@ -27,7 +27,8 @@ SELECT comparison.outputs, assignment.arrangement, draft.outputs, draft.body, dr
 FROM evalapp_assignment assignment
 JOIN evalapp_comparison comparison ON comparison.item_id = assignment.item_id
 LEFT JOIN evalapp_draft draft ON draft.comparison_id = comparison.id AND draft.reviewer_id = %(user)s
-WHERE assignment.key = %(assignment)s AND assignment.campaign_id = %(campaign)s AND comparison.id = %(comparison)s
+WHERE assignment.key = %(assignment)s AND assignment.campaign_id = %(campaign)s
+    AND comparison.id = %(comparison)s
 """
 
 

@@ -1,8 +1,8 @@
 """What a kind of criterion decides. Everybody else asks a criterion's kind to do the work, not what it is.
 
-A kind is bound to a criterion or to its draft (``criterion.rules``); what holds for all criteria of the kind is said
-by the class. An answer is stored as a level (a whole number between the criterion's ``minimum`` and ``maximum``), as
-words, or as marks in the output.
+A kind is bound to a criterion or to its draft (``criterion.rules``); what holds for all criteria of the kind
+is said by the class. An answer is stored as a level (a whole number between the criterion's ``minimum`` and
+``maximum``), as words, or as marks in the output.
 """
 
 from collections import Counter
@@ -159,7 +159,9 @@ class CriterionKind:
 
     @property
     def control(self) -> str:
-        """How a person answers: names the template in ``rubrics/controls`` and the module in ``js/controls``."""
+        """How a person answers: names the template in ``rubrics/controls`` and the module in
+        ``js/controls``.
+        """
         return "number" if self.is_typed else "choice"
 
     @property

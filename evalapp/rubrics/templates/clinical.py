@@ -3,10 +3,12 @@ from evalapp.rubrics.templates.criteria import fault, scale
 
 CLINICAL = RubricDraft(
     name="Discharge summaries",
-    description="Factual accuracy, completeness, safety and usability of a clinical summary against the record.",
+    description=(
+        "Factual accuracy, completeness, safety and usability of a clinical summary against the record."
+    ),
     instructions=(
-        "Compare with the record beside the text, line by line: diagnoses, medicines with dose, results, follow-up.\n\n"
-        "Judge as the colleague who takes over this patient tomorrow."
+        "Compare with the record beside the text, line by line: diagnoses, medicines with dose, results,"
+        " follow-up.\n\nJudge as the colleague who takes over this patient tomorrow."
     ),
     criteria=(
         scale(

@@ -3,7 +3,9 @@ from evalapp.rubrics.templates.criteria import fault, scale
 
 QUESTIONS = RubricDraft(
     name="Answers to questions",
-    description="Correctness, completeness, relevance and grounding of an answer in the documents it was given.",
+    description=(
+        "Correctness, completeness, relevance and grounding of an answer in the documents it was given."
+    ),
     instructions=(
         "Read the question first, then the documents beside it, then the answer.\n\n"
         "What you happen to know counts only for correctness; grounding is about the documents alone."

@@ -5,8 +5,8 @@ SUPPORT = RubricDraft(
     name="Support answers",
     description="Whether a reply solves the customer's problem, in our voice and within our rules.",
     instructions=(
-        "Judge the reply as if the customer read it now and could not ask back.\n\n"
-        "You know the product and its rules: a friendly reply that does not solve the problem is not a good one."
+        "Judge the reply as if the customer read it now and could not ask back.\n\nYou know the product and"
+        " its rules: a friendly reply that does not solve the problem is not a good one."
     ),
     criteria=(
         scale(

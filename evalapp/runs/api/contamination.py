@@ -21,8 +21,8 @@ from evalapp.runs.models import ContaminationDecision
 
 
 class ContaminationPairSerializer(serializers.Serializer[Any]):
-    """A training row and the evaluation row that it would teach: the hashes are of the training row's content and
-    of the evaluation row's prompt.
+    """A training row and the evaluation row that it would teach: the hashes are of the training row's content
+    and of the evaluation row's prompt.
     """
 
     kind = serializers.CharField(help_text="exact (the same prompt) or contained (of its 8-word sequences).")
@@ -71,8 +71,9 @@ class ContaminationDecisionSerializer(Shown):
 
 
 class ContaminationSerializer(serializers.Serializer[Any]):
-    """``is_known`` is false where the version is too large to be compared now and nothing has compared it yet.
-    ``rows_hash`` names ``pairs`` as a decision does; ``standing`` is the decision that covers them, or null.
+    """``is_known`` is false where the version is too large to be compared now and nothing has compared it
+    yet. ``rows_hash`` names ``pairs`` as a decision does; ``standing`` is the decision that covers them, or
+    null.
     """
 
     is_known = serializers.BooleanField()
@@ -122,8 +123,8 @@ class Contamination(DatasetView):
         status=201,
     )
     def post(self, dataset_id: int, number: int) -> object:
-        """An owner's, recorded for good: trainings on the version then go on in spite of exactly these rows. It is
-        told on what they make, and a gate still fails a candidate on rows that it was trained on.
+        """An owner's, recorded for good: trainings on the version then go on in spite of exactly these rows.
+        It is told on what they make, and a gate still fails a candidate on rows that it was trained on.
         """
         version = self.version(dataset_id, number)
         return allow_contamination(version=version, by=self.person, **self.body())

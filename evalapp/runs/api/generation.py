@@ -49,8 +49,11 @@ SAMPLING_SHAPE: dict[str, Any] = {
                 {"type": "string", "description": "The same as text."},
                 {"type": "null"},
             ],
-            "description": "A JSON schema (2020-12) that every answer follows that ends by itself; one that is cut at "
-            "max_tokens (finish_reason length) is no whole JSON. vLLM and endpoints support it; transformers does not.",
+            "description": (
+                "A JSON schema (2020-12) that every answer follows that ends by itself; one that is cut at"
+                " max_tokens (finish_reason length) is no whole JSON. vLLM and endpoints support it;"
+                " transformers does not."
+            ),
         },
         "engine": {"type": "string", "enum": ["auto", "vllm", "vllm-cpu", "transformers"], "default": "auto"},
         "batch_size": {
@@ -101,8 +104,9 @@ class GenerationBody(BatchFileBody):
 
 
 class AnswerBody(Body):
-    """The row by ``item`` (its id in the rows' metadata), ``prompt`` or ``row`` (its number in the dataset version);
-    where several are given they must name the same. ``row`` alone is refused where the rows have ids.
+    """The row by ``item`` (its id in the rows' metadata), ``prompt`` or ``row`` (its number in the dataset
+    version); where several are given they must name the same. ``row`` alone is refused where the rows have
+    ids.
     """
 
     text = Text(max_length=LONGEST_ANSWER)

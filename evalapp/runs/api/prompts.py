@@ -17,7 +17,9 @@ from evalapp.runs.queries import trainable_versions
 
 
 class ShowingBody(Body):
-    """``examples_version`` and ``example_rows`` (numbers) show rows of a training split before each question."""
+    """``examples_version`` and ``example_rows`` (numbers) show rows of a training split before
+    each question.
+    """
 
     examples_version = Id(required=False, allow_null=True, default=None)
     example_rows = List(child=Whole(min_value=1), required=False, default=list, max_length=MOST_EXAMPLES)
@@ -56,7 +58,9 @@ def examples_in(values: dict[str, Any], project: Project) -> FewShot | None:
 class PromptRegistration(ModelView):
     @operation("Register a prompt", body=PromptBody, result=ModelVersionSerializer, status=201)
     def post(self) -> object:
-        """Other words around the prompt of a base: a system prompt, a template with {prompt}, examples, or several."""
+        """Other words around the prompt of a base: a system prompt, a template with {prompt}, examples, or
+        several.
+        """
         values = self.body()
         base = self.base(values.pop("base"))
         examples = examples_in(values, self.project)
@@ -71,7 +75,9 @@ class EndpointModelRegistration(EndpointView):
 
     @operation("Register an API model", body=EndpointModelBody, result=ModelVersionSerializer, status=201)
     def post(self, endpoint_id: int) -> object:
-        """A candidate: the model as it is offered there, or in other words, with examples before each question."""
+        """A candidate: the model as it is offered there, or in other words, with examples before each
+        question.
+        """
         endpoint, values = self.endpoint(endpoint_id), self.body()
         examples = examples_in(values, self.project)
         return endpoints.register_endpoint_model(

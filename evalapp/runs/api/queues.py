@@ -63,7 +63,8 @@ class QueueList(ProjectView):
 
     @operation("Read the queues", result=QueuesSerializer)
     def get(self) -> object:
-        """What goes on, what waits for what and why, and what is paused. `models` holds trainings and generations,
-        one at a time on each GPU; `default` everything else. Jobs of other projects are counted, never named.
+        """What goes on, what waits for what and why, and what is paused. `models` holds trainings and
+        generations, one at a time on each GPU; `default` everything else. Jobs of other projects are counted,
+        never named.
         """
         return {"queues": [queue_view(self.project, name) for name in reversed(QUEUES)]}

@@ -37,13 +37,13 @@ class RunShardSerializer(Shown):
 
 
 class RunSerializer(Shown):
-    """``rows`` says what became of every row: ``in`` = ``used`` (kept whole) + ``truncated`` + ``dropped``; of a training
-    also how many of these were there to ``train`` on and for ``validation``, and how many rows of the version had nothing
-    for its objective and were ``passed_over`` (``passed_over_validation`` of them were to validate; where these were all
-    such rows, ``draws_validation``); of judged answers, whether ``judged_by`` "ratings" (with ``unrated_pairs`` passed over) or the
-    sides of "pairs". ``rows_read`` is how many of the first at
-    least one step read: fewer where the training ended before one pass; null before its end, and where none is trained.
-    ``engine_reason`` says why this engine and device.
+    """``rows`` says what became of every row: ``in`` = ``used`` (kept whole) + ``truncated`` + ``dropped``;
+    of a training also how many of these were there to ``train`` on and for ``validation``, and how many rows
+    of the version had nothing for its objective and were ``passed_over`` (``passed_over_validation`` of them
+    were to validate; where these were all such rows, ``draws_validation``); of judged answers, whether
+    ``judged_by`` "ratings" (with ``unrated_pairs`` passed over) or the sides of "pairs". ``rows_read`` is how
+    many of the first at least one step read: fewer where the training ended before one pass; null before its
+    end, and where none is trained. ``engine_reason`` says why this engine and device.
     """
 
     job = JobSerializer()
@@ -89,7 +89,9 @@ def without_own(values: dict[str, Any], own: tuple[str, ...]) -> dict[str, Any]:
 
 
 class OutputSerializer(Shown):
-    """``text`` is the answer alone; ``reasoning`` what the model thought before it, neither reviewed nor scored."""
+    """``text`` is the answer alone; ``reasoning`` what the model thought before it, neither reviewed nor
+    scored.
+    """
 
     example = serializers.IntegerField(source="example_id")
     row_number = serializers.IntegerField(source="example.row_number")
@@ -99,13 +101,16 @@ class OutputSerializer(Shown):
     class Meta:
         model = Output
         fields = (
-            "id", "example", "row_number", "split", "candidate", "sample_index", "text", "reasoning", "finish_reason",
+            "id", "example", "row_number", "split", "candidate", "sample_index", "text", "reasoning",
+            "finish_reason",
             "prompt_tokens", "completion_tokens", "seconds",
         )  # fmt: skip
 
 
 class CandidateUsageSerializer(serializers.Serializer[Any]):
-    """Means over a candidate's answers; ``cost`` is of all of them, null without a price or counted tokens."""
+    """Means over a candidate's answers; ``cost`` is of all of them, null without a price or
+    counted tokens.
+    """
 
     candidate = serializers.IntegerField(source="candidate.pk")
     answers = serializers.IntegerField()
@@ -172,8 +177,8 @@ class RunDetail(RunView):
 class RunHalfBatch(RunView):
     @operation("Try a run again with half the batch", result=RunSerializer, status=202)
     def post(self, run_id: int) -> object:
-        """A run of its own, begun anew, for one whose memory was not enough: at most half the rows at a time, and a
-        training's `accumulation_steps` raised so that its effective batch stays. 409 for any other run.
+        """A run of its own, begun anew, for one whose memory was not enough: at most half the rows at a time,
+        and a training's `accumulation_steps` raised so that its effective batch stays. 409 for any other run.
         """
         run = self.run(run_id)
         self.body()

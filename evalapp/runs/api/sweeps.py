@@ -23,8 +23,10 @@ class SweepBody(TrainingBody):
 
     name = Text(max_length=MOST_LETTERS)
     axes = Fields(
-        help_text="Lists of values by setting; every combination is trained, 20 at most: "
-        f"{', '.join(AXES)}. A data_share of 0.25 is a quarter of the rows."
+        help_text=(
+            "Lists of values by setting; every combination is trained, 20 at most: "
+            f"{', '.join(AXES)}. A data_share of 0.25 is a quarter of the rows."
+        )
     )
 
 
@@ -41,14 +43,15 @@ class SweepSerializer(Shown):
     class Meta:
         model = Sweep
         fields = (
-            "id", "name", "dataset_version", "base", "axes", "trainings", "over", "is_simulated", "created_by",
+            "id", "name", "dataset_version", "base", "axes", "trainings", "over", "is_simulated",
+            "created_by",
             "created_at",
         )  # fmt: skip
 
 
 class SweepRunSerializer(serializers.Serializer[Any]):
-    """A training of the sweep. ``validation_loss`` is the lowest so far, ``training_loss`` the mean of the last tenth of
-    the steps.
+    """A training of the sweep. ``validation_loss`` is the lowest so far, ``training_loss`` the mean of the
+    last tenth of the steps.
     """
 
     run = serializers.IntegerField(source="run.pk")
@@ -104,8 +107,8 @@ class SweepList(SweepView):
 
     @operation("Start a sweep", body=SweepBody, result=SweepSerializer, status=202)
     def post(self) -> object:
-        """A training for every combination of the values in `axes`: several seeds, a small grid, or shares of the data.
-        All are validated on the same rows. Refused as a training is, all of them or none.
+        """A training for every combination of the values in `axes`: several seeds, a small grid, or shares of
+        the data. All are validated on the same rows. Refused as a training is, all of them or none.
         """
         sweep = start_sweep(project=self.project, by=self.person, **self.asked_training())
         return self.sweep(sweep.pk)
@@ -115,7 +118,9 @@ class SweepList(SweepView):
 class SweepDetail(SweepView):
     @operation("Read a sweep", result=SweepTableSerializer)
     def get(self, sweep_id: int) -> object:
-        """Its trainings with their settings, losses and cost; the best by validation loss once two are done."""
+        """Its trainings with their settings, losses and cost; the best by validation loss
+        once two are done.
+        """
         return self.told(sweep_id)
 
 

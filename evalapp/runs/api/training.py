@@ -52,7 +52,8 @@ class TrainingStart(RunView):
     @operation("New training", body=TrainingBody, result=RunSerializer, status=202)
     def post(self) -> object:
         """LoRA on the version's training rows, from a base or continuing an adapter. Refused where a
-        training row stands in an evaluation split (409 contaminated), until an owner has decided on those rows.
+        training row stands in an evaluation split (409 contaminated), until an owner has decided on those
+        rows.
         """
         run = services.start_training(project=self.project, by=self.person, **self.asked_training())
         return self.run(run.pk)
@@ -62,9 +63,9 @@ class TrainingStart(RunView):
 class DryRunStart(RunView):
     @operation("Start a dry run", body=TrainingBody, result=RunSerializer, status=202)
     def post(self) -> object:
-        """What a training with this body would be, in the run's `result` once its job has succeeded: tokens of
-        three rows with those that are trained on, lengths, what is cut or dropped, the trainable share, time and
-        memory from a few batches, and rows that leak (`leaks`). No weights are made.
+        """What a training with this body would be, in the run's `result` once its job has succeeded: tokens
+        of three rows with those that are trained on, lengths, what is cut or dropped, the trainable share,
+        time and memory from a few batches, and rows that leak (`leaks`). No weights are made.
         """
         run = services.start_dry_run(project=self.project, by=self.person, **self.asked_training())
         return self.run(run.pk)
@@ -94,5 +95,7 @@ class RunSamples(RunView):
 class RunDrawnRows(RunView):
     @operation("Read the rows a training drew", result=DrawnRowsSerializer)
     def get(self, run_id: int) -> object:
-        """There once a training that took a share of its rows has ended; 404 for others, which took them all."""
+        """There once a training that took a share of its rows has ended; 404 for others, which
+        took them all.
+        """
         return get_or_missing(DrawnRows.objects.filter(run=self.run(run_id)))

@@ -39,8 +39,8 @@ class ExternalMetricBody(Body):
 
 
 class ScoreBody(Body):
-    """The output by its id, or by the candidate's label and the row: ``item``, its value of the metadata field
-    ``item_field``, or ``row``, its number in the run's dataset version, where the rows have no ids.
+    """The output by its id, or by the candidate's label and the row: ``item``, its value of the metadata
+    field ``item_field``, or ``row``, its number in the run's dataset version, where the rows have no ids.
     """
 
     value = Number()

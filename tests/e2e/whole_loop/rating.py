@@ -59,7 +59,8 @@ def launch(manager: Person, reviewers: tuple[Person, ...]) -> None:
     cost = f"{len(RATED)} items × {len(CANDIDATES)} candidates × {len(reviewers)} reviewers"
     manager.sees(
         f"{cost} = {REVIEWS * len(reviewers)} reviews",
-        f"Each of {len(reviewers)} people: about {len(RATED)} items × {len(CANDIDATES)} candidates = {REVIEWS} reviews",
+        f"Each of {len(reviewers)} people: about {len(RATED)} items × {len(CANDIDATES)} candidates ="
+        f" {REVIEWS} reviews",
     )
     manager.press("Save design")
     manager.is_at(CAMPAIGN)

@@ -63,7 +63,10 @@ def test_calibration_comes_first_then_the_preferences_then_the_work():
     campaign_reviewers = {
         campaign_reviewer.user_id: campaign_reviewer for campaign_reviewer in campaign.reviewers.all()
     }
-    admit = f"/projects/{campaign.project.slug}/campaigns/{campaign.pk}/reviewers/{campaign_reviewers[ann.pk].pk}/admit/"
+    admit = (
+        f"/projects/{campaign.project.slug}/campaigns/{campaign.pk}/reviewers/"
+        f"{campaign_reviewers[ann.pk].pk}/admit/"
+    )
     assert f"{ann.name} is admitted." in managing.post(admit, follow=True).text
     assert isinstance(next_for(campaign, ann), NextReview)
     assert next_for(campaign, bob).reason == NoWorkReason.NOT_ADMITTED

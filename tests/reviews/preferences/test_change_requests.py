@@ -85,7 +85,10 @@ def test_a_resubmission_that_changes_nothing_is_none(review, reviewer, manager):
 
 def test_a_request_is_withdrawn_once(review, campaign, manager):
     sent = request_changes(review=review, by=manager, reason="Look again.")
-    address = f"/projects/{campaign.project.slug}/results/{campaign.pk}/adjudication/change-requests/{sent.pk}/withdraw/"
+    address = (
+        f"/projects/{campaign.project.slug}/results/{campaign.pk}/adjudication/"
+        f"change-requests/{sent.pk}/withdraw/"
+    )
     office = client_of(manager)
     assert "Withdrawn." in office.post(address, follow=True).text
     assert office.post(address).status_code == 409
