@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django.forms import model_to_dict
 from django.urls import reverse
 from rest_framework import serializers
 from rest_framework.response import Response
@@ -139,9 +140,10 @@ class ProjectSettings(ProjectView):
         return self.project
 
     @operation("Change a project's settings", body=ProjectSettingsBody, result=ProjectSettingsSerializer)
-    def put(self) -> object:
-        """All of them together, as the page of settings sends them."""
-        return update_project(project=self.project, by=self.person, **self.body())
+    def patch(self) -> object:
+        """What is left out stays."""
+        current = model_to_dict(self.project, fields=ProjectSettingsBody().fields)
+        return update_project(project=self.project, by=self.person, **self.changes(current))
 
 
 @route("members/", "api_members")
@@ -162,10 +164,11 @@ class MemberDetail(ProjectView):
         return get_or_missing(members, user=person_id)
 
     @operation("Change a member's role", body=RoleBody, result=MemberSerializer)
-    def put(self, person_id: int) -> object:
+    def patch(self, person_id: int) -> object:
         """403 where your role gives neither the old nor the new one; 409 for the last owner."""
         membership = self.member(person_id)
-        return change_role(membership=membership, role=self.body()["role"], by=self.person)
+        role = self.changes({"role": membership.role})["role"]
+        return change_role(membership=membership, role=role, by=self.person)
 
     @operation("Remove a member", status=204)
     def delete(self, person_id: int) -> object:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 Schema = Mapping[str, Any]
+_PATCHED = "Patched"
 
 _HASH = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
 _SIGNATURE = "mean|version:1|interval:bootstrap|samples:2000|seed:0"
@@ -346,6 +347,11 @@ def with_examples(result: dict[str, Any], generator: Any, request: Any, public: 
     """A post-processing hook: every request and every answer has an example. Raises NoExampleError."""
     schemas = result["components"]["schemas"]
     examples = result["components"].setdefault("examples", {})
+    for name, schema in schemas.items():
+        if name.startswith(_PATCHED):
+            # What a PATCH leaves out stays as it is.
+            for field in schema["properties"].values():
+                field.pop("default", None)
     for methods in result["paths"].values():
         for described in methods.values():
             answers = described["responses"].values()
@@ -366,7 +372,7 @@ class _Maker:
         """A value that the schema admits."""
         if reference := schema.get("$ref"):
             name = reference.rpartition("/")[2]
-            return self.of(self._schemas[name], name, field)
+            return self.of(self._schemas[name], name.removeprefix(_PATCHED), field)
         for word in ("allOf", "oneOf", "anyOf"):
             if word in schema:
                 return self.of(schema[word][0], component, field)

@@ -101,7 +101,7 @@ class ApiView(APIView):
     required_permission: ClassVar[Permission | None] = None
     post_permission: ClassVar[Permission | None] = None
     prefix: ClassVar[str] = ""
-    http_method_names = ["get", "head", "post", "put", "delete"]
+    http_method_names = ["get", "head", "post", "put", "patch", "delete"]
     content_negotiation_class = JSONAlways
     pagination_class: ClassVar[type[KeysetPagination]] = KeysetPagination
     order: tuple[str, ...] = ("-id",)
@@ -140,14 +140,28 @@ class ApiView(APIView):
         given.is_valid(raise_exception=True)
         return cast(dict[str, Any], given.validated_data)
 
-    def body_so_far(self) -> tuple[dict[str, Any], dict[str, list[str]]]:
-        """The body's fields that can be read, and the problems of the others. Raises ValidationError (400)
-        where no field is at fault.
+    def changes(self, current: Mapping[str, Any]) -> dict[str, Any]:
+        """The body of a PATCH, checked: a field that is left out has its ``current`` value. Raises
+        ValidationError (400).
         """
-        given = self._operation.body(data=self.request.data)
+        given = self._operation.body(data=self._over(current))
+        given.is_valid(raise_exception=True)
+        return cast(dict[str, Any], given.validated_data)
+
+    def _over(self, current: Mapping[str, Any]) -> Any:
+        given = self.request.data
+        return {**current, **given} if isinstance(given, Mapping) else given
+
+    def body_so_far(
+        self, current: Mapping[str, Any] | None = None
+    ) -> tuple[dict[str, Any], dict[str, list[str]]]:
+        """The body's fields that can be read, those of a PATCH over ``current``, and the problems of the
+        others. Raises ValidationError (400) where no field is at fault.
+        """
+        data = self._over(current or {})
+        given = self._operation.body(data=data)
         if given.is_valid():
             return cast(dict[str, Any], given.validated_data), {}
-        data = self.request.data
         values, problems = given.read(data) if isinstance(data, Mapping) else ({}, {})
         if not problems:
             raise ValidationError(given.errors)

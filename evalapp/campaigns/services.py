@@ -29,6 +29,7 @@ from evalapp.campaigns.models import (
 from evalapp.campaigns.opening import coverage_of, make_assignments, strata_of_campaign
 from evalapp.core.errors import ConflictError, InvalidError
 from evalapp.core.web_timeouts import allow_long_statements
+from evalapp.registry.models import ModelVersion
 from evalapp.rubrics.services import freeze
 
 _SEED_BITS = 31
@@ -58,7 +59,8 @@ def create_campaign(
             is_recorded=is_recorded,
             created_by=by,
         )
-    _take_part(campaign, design)
+    _add_candidates(campaign, design.candidates)
+    _add_reviewers(campaign, design.reviewers)
     record("campaign.created", by=by, obj=campaign, project=project, data=design.in_audit())
     return campaign
 
@@ -77,9 +79,12 @@ def edit_campaign(*, campaign: Campaign, design: CampaignDesign, by: User | None
     if not changed:
         raise ConflictError(f"“{campaign}” is not a draft any more, so its design stays. Reload the page.")
     campaign.refresh_from_db()
-    campaign.candidates.all().delete()
     campaign.reviewers.all().delete()
-    _take_part(campaign, design)
+    _add_reviewers(campaign, design.reviewers)
+    before = campaign.candidates.order_by("position").values_list("model_version", flat=True)
+    if list(before) != [candidate.pk for candidate in design.candidates]:
+        campaign.candidates.all().delete()
+        _add_candidates(campaign, design.candidates)
     record("campaign.edited", by=by, obj=campaign, project=campaign.project, data=design.in_audit())
     return campaign
 
@@ -108,15 +113,14 @@ def _name_is_free(design: CampaignDesign) -> Iterator[None]:
         raise ConflictError(message, fields={"name": [message]}) from error
 
 
-def _take_part(campaign: Campaign, design: CampaignDesign) -> None:
+def _add_candidates(campaign: Campaign, candidates: Sequence[ModelVersion]) -> None:
     CampaignCandidate.objects.bulk_create(
         CampaignCandidate(campaign=campaign, model_version=candidate, position=position)
-        for position, candidate in enumerate(design.candidates)
+        for position, candidate in enumerate(candidates)
     )
-    _campaign_reviewer(campaign, design.reviewers)
 
 
-def _campaign_reviewer(campaign: Campaign, people: Iterable[User]) -> int:
+def _add_reviewers(campaign: Campaign, people: Iterable[User]) -> int:
     campaign_reviewers = [
         CampaignReviewer(campaign=campaign, user=person) for person in {p.pk: p for p in people}.values()
     ]
@@ -261,7 +265,7 @@ def add_reviewers(*, campaign: Campaign, reviewers: Collection[User], by: User |
         raise InvalidError(message, fields={"reviewers": [message]})
     present = set(campaign.reviewers.filter(left_at=None).values_list("user_id", flat=True))
     new = [person for person in reviewers if person.pk not in present]
-    _campaign_reviewer(campaign, new)
+    _add_reviewers(campaign, new)
     campaign.reviewers.filter(user__in=new).update(left_at=None)
     if campaign.state != CampaignState.DRAFT:
         insert_checks(campaign=campaign)

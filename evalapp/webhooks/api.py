@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django.forms import model_to_dict
 from rest_framework import serializers
 
 from evalapp.accounts.permissions import Permission
@@ -106,11 +107,14 @@ class WebhookDetail(WebhookView):
         return self.endpoint(webhook_id)
 
     @operation("Change a webhook", body=WebhookBody, result=WebhookSecretSerializer)
-    def put(self, webhook_id: int) -> object:
-        """Another URL gets a new secret, and the old one is void; else the secret is empty here."""
+    def patch(self, webhook_id: int) -> object:
+        """What is left out stays. Another URL gets a new secret, and the old one is void; else the secret is
+        empty here.
+        """
         endpoint = self.endpoint(webhook_id)
+        changed = self.changes(model_to_dict(endpoint, fields=WebhookBody().fields))
         site = site_of(self.request._request)
-        return services.change_endpoint(endpoint=endpoint, by=self.person, site=site, **self.body())
+        return services.change_endpoint(endpoint=endpoint, by=self.person, site=site, **changed)
 
     @operation("Delete a webhook", status=204)
     def delete(self, webhook_id: int) -> None:

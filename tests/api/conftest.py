@@ -34,6 +34,9 @@ class Program:
     def put(self, path: str, body: object, **options: Any) -> Any:
         return self.ask("PUT", path, json.dumps(body), **options)
 
+    def patch(self, path: str, body: object, **options: Any) -> Any:
+        return self.ask("PATCH", path, json.dumps(body), **options)
+
 
 def program_of(user: User | None) -> Program:
     return Program(create_api_token(user=user, name="Test", by=user).secret if user else "")

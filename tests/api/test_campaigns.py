@@ -113,7 +113,7 @@ def test_members_are_invited_given_roles_and_removed(
     assert (waiting["email"], "link" in waiting) == ("new@cast.example", False)
     assert program.ask("DELETE", f"{base}/invitations/{waiting['id']}/").status_code == 204
     problem_in(program.ask("DELETE", f"{base}/invitations/{waiting['id']}/"), 409)
-    changed = program.put(f"{base}/members/{reviewer.pk}/", {"role": "engineer"})
+    changed = program.patch(f"{base}/members/{reviewer.pk}/", {"role": "engineer"})
     assert changed.json()["role"] == "engineer"
     assert program.ask("DELETE", f"{base}/members/{reviewer.pk}/").status_code == 204
     problem_in(program.ask("DELETE", f"{base}/members/{owner.pk}/"), 409)

@@ -127,10 +127,10 @@ def test_who_may_changes_whether_reviewers_are_named(
     program = program_for(owner)
     before = program.get(address).json()
     assert before["shows_reviewer_names"] is False
-    after = program.put(address, {**before, "shows_reviewer_names": True}).json()
+    after = program.patch(address, {"shows_reviewer_names": True}).json()
     assert after == {**before, "shows_reviewer_names": True} == program.get(address).json()
     project.refresh_from_db()
     assert project.shows_reviewer_names
-    problem = problem_in(program.put(address, {**before, "shows_reviewer_names": "yes"}), 400)
+    problem = problem_in(program.patch(address, {"shows_reviewer_names": "yes"}), 400)
     assert "shows_reviewer_names" in problem["fields"]
-    problem_in(program_for(reviewer).put(address, after), 403)
+    problem_in(program_for(reviewer).patch(address, {"name": "Mine"}), 403)

@@ -38,7 +38,9 @@ def test_every_route_is_in_it_with_the_methods_that_it_takes(schema: dict[str, A
     own = [pattern for pattern in urlpatterns if pattern.name not in ("api_schema", "api_missing")]
     offered = {
         _address(pattern): {
-            method for method in ("get", "post", "put", "delete") if hasattr(pattern.callback.cls, method)
+            method
+            for method in ("get", "post", "put", "patch", "delete")
+            if hasattr(pattern.callback.cls, method)
         }
         for pattern in own
     }

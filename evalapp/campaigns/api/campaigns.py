@@ -38,6 +38,7 @@ from evalapp.campaigns.queries import (
     campaigns_of,
     cost_of_design,
     cost_of_draft,
+    design_of,
     possible_reviewers,
     usable_datasets,
 )
@@ -200,11 +201,12 @@ class CampaignView(ProjectView):
         return get_or_missing(campaign_reviewers, campaign=self.campaign(campaign_id), user=person_id)
 
     def design(self, draft: Campaign | None = None) -> CampaignDesign:
-        """The body's design, its ids looked up in this project; ``draft``: whose design it replaces.
+        """The body's design, its ids looked up in this project; ``draft``: whose design it changes.
 
         Raises InvalidError naming every field that cannot be read or cannot stay.
         """
-        values, problems = self.body_so_far()
+        current = design_of(draft) if draft else {}
+        values, problems = self.body_so_far({n: value for n, value in current.items() if value is not None})
         versions = versions_of(self.project)
         rubrics = RubricVersion.objects.filter(rubric__project=self.project).select_related("rubric")
         sources: dict[str, tuple[Callable[..., Any], QuerySet[Any], str]] = {
@@ -260,8 +262,8 @@ class CampaignDetail(CampaignView):
         return self.campaign(campaign_id)
 
     @operation("Edit a draft", body=CampaignBody, result=CampaignSerializer)
-    def put(self, campaign_id: int) -> object:
-        """The whole design anew; without a `seed` it keeps its own. 409 once it has been opened."""
+    def patch(self, campaign_id: int) -> object:
+        """What is left out stays. 409 once it has been opened."""
         campaign = self.campaign(campaign_id)
         services.edit_campaign(campaign=campaign, design=self.design(campaign), by=self.person)
         return self.campaign(campaign_id)

@@ -64,9 +64,11 @@ class SavedViewDetail(SavedViewRoutes):
         return self.view(view_id)
 
     @operation("Rename or share a view", body=SavedViewChange, result=SavedViewSerializer)
-    def put(self, view_id: int) -> object:
+    def patch(self, view_id: int) -> object:
+        """What is left out stays."""
         view = self.view(view_id)
-        return change_view(view=view, by=self.person, **self.body())
+        current = {"name": view.name, "is_shared": view.is_shared}
+        return change_view(view=view, by=self.person, **self.changes(current))
 
     @operation("Delete a saved view", status=204)
     def delete(self, view_id: int) -> None:

@@ -69,9 +69,11 @@ class EndpointDetail(EndpointView):
         return self.endpoint(endpoint_id)
 
     @operation("Change an endpoint", body=EndpointChangeBody, result=EndpointSerializer)
-    def put(self, endpoint_id: int) -> object:
-        """An empty secret keeps the key; of another endpoint it is entered again."""
-        endpoints.change_endpoint(endpoint=self.endpoint(endpoint_id), by=self.person, **self.body())
+    def patch(self, endpoint_id: int) -> object:
+        """What is left out stays; of another URL the API key is given again."""
+        endpoint = self.endpoint(endpoint_id)
+        current = {"url": endpoint.url, "parallel": endpoint.parallel}
+        endpoints.change_endpoint(endpoint=endpoint, by=self.person, **self.changes(current))
         return self.endpoint(endpoint_id)
 
     @operation("Delete an endpoint", status=204)

@@ -1,6 +1,7 @@
 """Rule checks, and scoring a run."""
 
 from django.db import transaction
+from django.forms import model_to_dict
 from rest_framework import serializers
 
 from evalapp.accounts.permissions import Permission
@@ -67,10 +68,10 @@ class RuleDetail(RuleView):
         return self.rule(rule_id)
 
     @operation("Change a rule check", body=RuleCheckChange, result=RuleCheckSerializer)
-    def put(self, rule_id: int) -> object:
-        """An inactive rule keeps its results and gets no new ones."""
+    def patch(self, rule_id: int) -> object:
+        """What is left out stays. An inactive rule keeps its results and gets no new ones."""
         rule = self.rule(rule_id)
-        values = self.body()
+        values = self.changes(model_to_dict(rule, fields=RuleCheckChange().fields))
         with transaction.atomic():
             save_rule_check(
                 project=self.project,
