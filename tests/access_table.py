@@ -144,6 +144,7 @@ ACCESS: dict[str, Access] = {
     "campaign_new": both(P.EDIT_CAMPAIGNS),
     "campaign_cost": both(P.EDIT_CAMPAIGNS),
     "campaign_detail": both(P.VIEW_CAMPAIGNS),
+    "campaign_design": both(P.VIEW_CAMPAIGNS),
     "campaign_edit": both(P.EDIT_CAMPAIGNS),
     "campaign_discard": both(P.EDIT_CAMPAIGNS),
     "campaign_items": both(P.VIEW_CAMPAIGNS),

@@ -135,7 +135,18 @@ ROUTE_KWARGS: dict[str, dict[str, Kwarg]] = {
             "campaign_reviewer": lambda world: world.campaign_reviewer.pk,
         }
         for name in (
-            *("detail", "edit", "discard", "items", "progress", "flags", "quality", "open", "pause"),
+            *(
+                "detail",
+                "design",
+                "edit",
+                "discard",
+                "items",
+                "progress",
+                "flags",
+                "quality",
+                "open",
+                "pause",
+            ),
             *("resume", "close"),
             *("reviewers_add", "reviewer_remove", "assignments", "quota", "release", "deadline", "additions"),
             "checks",

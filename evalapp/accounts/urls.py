@@ -43,19 +43,21 @@ urlpatterns = [
     path("profile/tokens/", profile.token_list, name="token_list"),
     path("profile/tokens/<int:pk>/revoke/", profile.token_revoke, name="token_revoke"),
     path("projects/<slug:slug>/settings/", project.project_settings, name="project_settings"),
-    path("projects/<slug:slug>/members/", members.member_list, name="member_list"),
-    path("projects/<slug:slug>/members/<int:pk>/role/", members.member_role, name="member_role"),
-    path("projects/<slug:slug>/members/<int:pk>/remove/", members.member_remove, name="member_remove"),
+    path("projects/<slug:slug>/settings/members/", members.member_list, name="member_list"),
+    path("projects/<slug:slug>/settings/members/<int:pk>/role/", members.member_role, name="member_role"),
     path(
-        "projects/<slug:slug>/members/<int:pk>/reset-link/",
+        "projects/<slug:slug>/settings/members/<int:pk>/remove/", members.member_remove, name="member_remove"
+    ),
+    path(
+        "projects/<slug:slug>/settings/members/<int:pk>/reset-link/",
         members.member_reset_link,
         name="member_reset_link",
     ),
     path(
-        "projects/<slug:slug>/invitations/<int:pk>/revoke/",
+        "projects/<slug:slug>/settings/invitations/<int:pk>/revoke/",
         members.invitation_revoke,
         name="invitation_revoke",
     ),
     path("audit/", audit.installation_audit, name="installation_audit"),
-    path("projects/<slug:slug>/audit/", audit.audit_list, name="audit_list"),
+    path("projects/<slug:slug>/settings/audit/", audit.audit_list, name="audit_list"),
 ]

@@ -24,7 +24,7 @@ urlpatterns = [
         name="change_request_withdraw",
     ),
     path(
-        f"{_CAMPAIGN}/reviews/<int:review_id>/request-changes/",
+        f"{_CAMPAIGN}/adjudication/reviews/<int:review_id>/request-changes/",
         change_requests.change_request_new,
         name="change_request_new",
     ),
@@ -34,14 +34,14 @@ urlpatterns = [
         name="adjudication_comparison",
     ),
     path(
-        f"{_CAMPAIGN}/comparisons/<int:comparison_id>/discussion/",
+        f"{_CAMPAIGN}/adjudication/comparisons/<int:comparison_id>/discussion/",
         discussions.comparison_discussion,
         name="comparison_discussion",
     ),
     path(f"{_CAMPAIGN}/adjudication/appeals/", appeals.appeal_list, name="appeal_list"),
     path(f"{_CAMPAIGN}/adjudication/appeals/<int:appeal_id>/", appeals.appeal_detail, name="appeal_detail"),
     path(
-        f"{_CAMPAIGN}/outputs/<int:item_output_id>/discussion/",
+        f"{_CAMPAIGN}/adjudication/<int:item_output_id>/discussion/",
         discussions.output_discussion,
         name="output_discussion",
     ),

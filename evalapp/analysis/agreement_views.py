@@ -72,7 +72,6 @@ def campaign_agreement(request: MemberRequest, campaign_id: int) -> HttpResponse
     measure = chosen_measure(request.GET.get("measure", ""))
     rows = [panel.overall(each) for each in criteria] if panel else []
     context = {
-        "station": "results",
         "campaign": campaign,
         "freshness": found.freshness,
         "filter_form": filter_form_of(request, view, names=names, coverage=found.coverage),

@@ -16,7 +16,6 @@ def campaign_classification(request: MemberRequest, campaign_id: int) -> HttpRes
     """F1 and the confusion matrix of every candidate."""
     campaign = campaign_or_missing(request, campaign_id)
     context = {
-        "station": "results",
         "campaign": campaign,
         "candidates": classification_of(load_scores(campaign)),
         "is_reviewing": is_reviewing_blind(campaign, request.user),

@@ -63,7 +63,6 @@ def _render(
     found = cases.found(wanted) if wanted is not None else None
     page = Paginator(cases if wanted is not None else [], CASES_PER_PAGE).get_page(request.GET.get("page"))
     context = {
-        "station": "results",
         "campaign": campaign,
         "filter_form": filter_form_of(request, view, names=scores.names, coverage=cases.coverage),
         "wanted": wanted,

@@ -37,7 +37,6 @@ def campaign_metrics(request: MemberRequest, campaign_id: int) -> HttpResponse:
     metric = shown.metric(request.GET.get("metric", ""))
     prediction_powered = shown.means_with(metric) if metric and shown.has_answers else []
     context = {
-        "station": "results",
         "campaign": campaign,
         "freshness": shown.freshness,
         "filter_form": filter_form_of(request, view, names=shown.names, coverage=shown.coverage),

@@ -73,7 +73,6 @@ def _context(request: MemberRequest) -> dict[str, Any]:
     )
     campaign, version = _source(request, list(campaigns), list(versions))
     context: dict[str, Any] = {
-        "station": "results",
         "campaigns": campaigns,
         "versions": versions,
         "campaign": campaign,

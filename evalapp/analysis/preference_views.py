@@ -45,7 +45,6 @@ def _loaded(request: MemberRequest, campaign_id: int) -> Preferences:
 def _context(request: MemberRequest, preferences: Preferences) -> dict[str, Any]:
     reviewer_type = chosen_reviewer_type(request)
     return {
-        "station": "results",
         "campaign": preferences.campaign,
         "preferences": preferences,
         "reviewer_type": reviewer_type,

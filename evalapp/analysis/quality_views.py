@@ -18,7 +18,6 @@ def campaign_quality(request: MemberRequest, pk: int) -> HttpResponse:
     opened = request.project.campaigns.exclude(state=CampaignState.DRAFT)
     campaign = get_or_missing(opened.select_related("project", "rubric_version"), pk=pk)
     context = {
-        "station": "campaigns",
         "campaign": campaign,
         "quality": quality_of(campaign, reader=request.user.pk),
     }

@@ -30,7 +30,6 @@ def campaign_severity(request: MemberRequest, campaign_id: int) -> HttpResponse:
         return filter_refused(request, view)
     found = severity_result(view, reviewer_type=reviewer_type, reader_id=request.user.pk)
     context = {
-        "station": "results",
         "campaign": campaign,
         "severity": found.severity,
         "freshness": found.freshness,

@@ -31,7 +31,6 @@ def sweep_detail(request: MemberRequest, sweep_id: int) -> HttpResponse:
     measure = choices.chosen(request.GET.get("by", ""))
     values = values_of(measure, sweep, table)
     context = {
-        "station": "runs",
         "sweep": sweep,
         "table": table,
         "choices": choices,

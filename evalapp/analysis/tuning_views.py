@@ -50,7 +50,6 @@ def tuning(request: MemberRequest) -> HttpResponse:
     campaigns = list(campaigns_between(tuned, prompt)) if tuned is not None else []
     campaign = chosen_campaign(campaigns, request.GET.get("campaign", ""))
     context: dict[str, Any] = {
-        "station": "results",
         "tuned": tuned,
         "said_prompt": prompt,
         "imported": imported if len(imported) > 1 and (prompt or tuned is None) else [],

@@ -19,7 +19,7 @@ from evalapp.analysis import (
 urlpatterns = [
     path("measures/", views.measure_notes, name="measure_notes"),
     path(
-        "projects/<slug:slug>/rubrics/<int:rubric_id>/links/",
+        "projects/<slug:slug>/campaigns/rubrics/<int:rubric_id>/links/",
         views.rubric_link,
         name="rubric_link",
     ),
@@ -34,14 +34,14 @@ urlpatterns = [
         sweep_views.sweep_progress,
         name="sweep_progress",
     ),
-    path("projects/<slug:slug>/plan/", planner_views.planner, name="planner"),
+    path("projects/<slug:slug>/campaigns/plan/", planner_views.planner, name="planner"),
     path(
-        "projects/<slug:slug>/plan/tables/<slug:name>.csv",
+        "projects/<slug:slug>/campaigns/plan/tables/<slug:name>.csv",
         planner_views.planner_table_csv,
         name="planner_table_csv",
     ),
     path(
-        "projects/<slug:slug>/plan/tables/<slug:name>.md",
+        "projects/<slug:slug>/campaigns/plan/tables/<slug:name>.md",
         planner_views.planner_table_markdown,
         name="planner_table_markdown",
     ),

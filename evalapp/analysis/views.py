@@ -91,7 +91,6 @@ def filter_refused(request: MemberRequest, wanted: ComparisonFilter) -> HttpResp
     """The page that says what is wrong with an address's filter, with the form to choose another; 400."""
     names = shown_names(wanted.campaign, reader_id=request.user.pk)
     context = {
-        "station": "results",
         "campaign": wanted.campaign,
         "filter_form": filter_form_of(request, wanted, names=names),
     }
@@ -108,7 +107,6 @@ def result_list(request: MemberRequest) -> HttpResponse:
     )
     listing = filter_list(request.project, campaigns, request.GET)
     context = {
-        "station": "results",
         "page": keyset_page(listing.campaigns, request),
         "listing": listing,
     }
@@ -141,7 +139,6 @@ def result_detail(request: MemberRequest, campaign_id: int) -> HttpResponse:
     reference = chosen_reference(comparison, request.GET.get("against", ""), contradiction)
     pairs = compare_pairs(scores, comparison, reference, everything=True) if reference else []
     context = {
-        "station": "results",
         "campaign": campaign,
         "freshness": None,
         "drawn_of": 0,
@@ -214,7 +211,6 @@ def _large_context(
     differences, against = shown.differences, shown.against
     is_reviewing = is_reviewing_blind(campaign, request.user)
     return {
-        "station": "results",
         "campaign": campaign,
         "freshness": found.freshness,
         "is_uncomputed_view": bool(chosen.view) and found.freshness.computed_at is None,
@@ -295,7 +291,6 @@ def case_list(request: MemberRequest, campaign_id: int) -> HttpResponse:
         request,
         "analysis/cases.html",
         {
-            "station": "results",
             "campaign": campaign,
             "wanted": cases.wanted,
             "view_words": view.describe(),
@@ -324,7 +319,6 @@ def case_detail(request: MemberRequest, campaign_id: int, item_id: int) -> HttpR
     compared = comparisons_of_item(campaign, item_id, reader=request.user)
     judged = [line for each in compared for line in each.lines]
     context = {
-        "station": "results",
         "campaign": campaign,
         "case": case,
         "judged": sorted(judged, key=lambda line: line.review.pk),
@@ -368,7 +362,7 @@ def rubric_link(request: MemberRequest, rubric_id: int) -> HttpResponse:
     link = None
     if before is not None and after is not None and before.number < after.number:
         link = link_versions(before, after)
-    context = {"station": "rubrics", "rubric": rubric, "versions": versions, "link": link, "margin": MARGIN}
+    context = {"rubric": rubric, "versions": versions, "link": link, "margin": MARGIN}
     return render(request, "analysis/rubric_link.html", context)
 
 

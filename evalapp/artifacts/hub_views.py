@@ -13,7 +13,6 @@ from evalapp.core.errors import ProblemError
 from evalapp.core.http import get_or_missing, show_problem
 from evalapp.jobs.queries import latest_events
 
-STATION = "models"
 _SHOWN = 10
 
 
@@ -33,7 +32,6 @@ def hub_new(request: MemberRequest) -> HttpResponse:
         else:
             return redirect("hub_download", request.project.slug, download.pk)
     context = {
-        "station": STATION,
         "form": form,
         "problem": why_not_reachable(),
         "downloads": hub_downloads_of(request.project).order_by("-pk")[:_SHOWN],
@@ -47,7 +45,6 @@ def hub_new(request: MemberRequest) -> HttpResponse:
 def hub_download(request: MemberRequest, download_id: int) -> HttpResponse:
     download = get_or_missing(hub_downloads_of(request.project), pk=download_id)
     context = {
-        "station": STATION,
         "download": download,
         "job": download.job,
         "events": latest_events(download.job),

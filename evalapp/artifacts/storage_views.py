@@ -39,7 +39,6 @@ def _page(request: HttpRequest, project: Project | None) -> HttpResponse:
     free = [each for each in found if not each.needs and each.set_aside is None]
     aside = [each for each in found if each.set_aside is not None]
     context = {
-        "station": "models",
         "found": found,
         "unneeded": free,
         "aside": aside,

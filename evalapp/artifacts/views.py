@@ -25,8 +25,6 @@ from evalapp.registry.queries import versions_of
 from evalapp.runs import queries as runs
 from evalapp.runs.contamination_decisions import decisions_behind
 
-STATION = "models"
-
 
 @require_safe
 @project_view(Permission.VIEW_MODELS)
@@ -36,7 +34,6 @@ def model_version(request: MemberRequest, version_id: int) -> HttpResponse:
     may_crown = allows(request.membership.role, Permission.DECIDE)
     origin = origin_of(version)
     context = {
-        "station": STATION,
         "version": version,
         "origin": origin,
         "training": origin.training,
@@ -60,7 +57,7 @@ def model_card(request: MemberRequest, version_id: int) -> HttpResponse:
     version = version_or_missing(request, version_id)
     card = card_of(version, reader=request.user)
     front = card.partition("\n---\n")[0].removeprefix("---\n")
-    context = {"station": STATION, "version": version, "body": body_of(card), "front": front}
+    context = {"version": version, "body": body_of(card), "front": front}
     return render(request, "artifacts/model_card.html", context)
 
 
@@ -101,7 +98,6 @@ def merge_start(request: MemberRequest, version_id: int) -> HttpResponse:
 def merged_export(request: MemberRequest, merged_id: int) -> HttpResponse:
     merged = merged_or_missing(request, merged_id)
     context = {
-        "station": STATION,
         "merged": merged,
         "version": merged.model_version,
         "job": merged.job,

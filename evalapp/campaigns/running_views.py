@@ -14,8 +14,6 @@ from evalapp.campaigns.running import RUNNING, reassign, release_claimed, set_de
 from evalapp.core.errors import InvalidError, ProblemError
 from evalapp.core.http import field_errors, get_or_missing, show_problem
 
-STATION = {"station": "campaigns"}
-
 
 def _campaign(request: MemberRequest, pk: int) -> Campaign:
     return get_or_missing(campaigns_of(request.project), pk=pk)
@@ -52,7 +50,6 @@ def campaign_assignments(request: MemberRequest, pk: int) -> HttpResponse:
         "campaign_reviewers": list(reviewers_with_assignments(campaign)),
         "for_anybody": waiting_for_anybody(campaign),
         "can_release": campaign.state in RUNNING,
-        **STATION,
     }
     return render(request, "campaigns/assignments.html", context, status=status)
 
@@ -83,9 +80,7 @@ def campaign_deadline(request: MemberRequest, pk: int) -> HttpResponse:
             else:
                 messages.success(request, "The deadline is moved.")
                 return redirect("campaign_detail", slug=request.project.slug, pk=pk)
-    return render(
-        request, "campaigns/deadline.html", {"campaign": campaign, "form": form, **STATION}, status=status
-    )
+    return render(request, "campaigns/deadline.html", {"campaign": campaign, "form": form}, status=status)
 
 
 @require_POST

@@ -7,6 +7,7 @@ urlpatterns = [
     path("projects/<slug:slug>/campaigns/new/", views.campaign_new, name="campaign_new"),
     path("projects/<slug:slug>/campaigns/new/cost/", views.campaign_cost, name="campaign_cost"),
     path("projects/<slug:slug>/campaigns/<int:pk>/", views.campaign_detail, name="campaign_detail"),
+    path("projects/<slug:slug>/campaigns/<int:pk>/design/", views.campaign_design, name="campaign_design"),
     path("projects/<slug:slug>/campaigns/<int:pk>/edit/", views.campaign_edit, name="campaign_edit"),
     path("projects/<slug:slug>/campaigns/<int:pk>/discard/", views.campaign_discard, name="campaign_discard"),
     path("projects/<slug:slug>/campaigns/<int:pk>/items/", views.campaign_items, name="campaign_items"),

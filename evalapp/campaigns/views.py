@@ -31,14 +31,12 @@ from evalapp.core.errors import InvalidError, ProblemError
 from evalapp.core.http import get_or_missing, show_problem
 from evalapp.core.paging import keyset_page
 
-STATION = {"station": "campaigns"}
-
 
 @require_safe
 @project_view(Permission.VIEW_CAMPAIGNS)
 def campaign_list(request: MemberRequest) -> HttpResponse:
     page = keyset_page(in_state_order(campaigns_of(request.project)), request, order=("state_order", "-id"))
-    return render(request, "campaigns/list.html", {"page": page, **STATION})
+    return render(request, "campaigns/list.html", {"page": page})
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -91,7 +89,7 @@ def _designed(
             found = problems_of(form.design(), request.project, draft=draft, unread=unread)
             for name, texts in found.items():
                 form.add_error(name, texts)
-    context |= {"form": form, "rubric_version": form.rating_rubric, **STATION}
+    context |= {"form": form, "rubric_version": form.rating_rubric}
     return render(request, "campaigns/new.html", context, status=status)
 
 
@@ -167,12 +165,23 @@ def _render_detail(
         "problem": problem,
         "is_running": campaign.state in (CampaignState.OPEN, CampaignState.PAUSED),
         "skips": campaign.skips.filter(is_lapse=False).count(),
-        **STATION,
     }
     if campaign.state == CampaignState.DRAFT:
         context["cost"] = cost_of_draft(campaign)
         context["rubric_version"] = None if campaign.compares else campaign.rubric_version
     return render(request, "campaigns/detail.html", context, status=problem.status if problem else 200)
+
+
+@require_safe
+@project_view(Permission.VIEW_CAMPAIGNS)
+def campaign_design(request: MemberRequest, pk: int) -> HttpResponse:
+    campaign = _campaign(request, pk)
+    context = {
+        "campaign": campaign,
+        "candidates": list(campaign.candidates.select_related("model_version__model")),
+        "is_running": campaign.state in (CampaignState.OPEN, CampaignState.PAUSED),
+    }
+    return render(request, "campaigns/design.html", context)
 
 
 @require_safe
@@ -188,7 +197,7 @@ def campaign_items(request: MemberRequest, pk: int) -> HttpResponse:
         {"label": label, "href": f"?list={name}" if name else "?", "on": chosen == name}
         for name, label in {"": "All", **ITEM_LISTS}.items()
     ]
-    context = {"campaign": campaign, "page": page, "filters": filters, "chosen": chosen, **STATION}
+    context = {"campaign": campaign, "page": page, "filters": filters, "chosen": chosen}
     return render(request, "campaigns/items.html", context)
 
 

@@ -25,14 +25,12 @@ from evalapp.datasets.uploads import RefusingUploadHandler
 from training.objectives import labels_of, learning_from
 from training.rows import JudgedRow, PreferenceRow
 
-STATION = "data"
-
 
 @require_safe
 @project_view(Permission.VIEW_DATA)
 def dataset_list(request: MemberRequest) -> HttpResponse:
     datasets = queries.datasets_of(request.project)
-    return render(request, "datasets/dataset_list.html", {"station": STATION, "datasets": datasets})
+    return render(request, "datasets/dataset_list.html", {"datasets": datasets})
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -47,7 +45,7 @@ def dataset_new(request: MemberRequest) -> HttpResponse:
         else:
             return redirect("dataset_upload", request.project.slug, dataset.pk)
     status = 400 if form.is_bound else 200
-    return render(request, "datasets/dataset_new.html", {"station": STATION, "form": form}, status=status)
+    return render(request, "datasets/dataset_new.html", {"form": form}, status=status)
 
 
 @require_safe
@@ -56,7 +54,7 @@ def dataset_detail(request: MemberRequest, dataset_id: int) -> HttpResponse:
     dataset = _dataset(request, dataset_id)
     page = keyset_page(queries.versions_of(dataset), request, order=("-number",))
     context = {"dataset": dataset, "page": page, "imports": queries.open_imports(dataset)[:20]}
-    return render(request, "datasets/dataset_detail.html", {"station": STATION, **context})
+    return render(request, "datasets/dataset_detail.html", context)
 
 
 # Exempt from the middleware's check only until the handlers are set: it would read the body first.
@@ -88,7 +86,6 @@ def _upload(request: MemberRequest, dataset: Dataset, refusing: RefusingUploadHa
         else:
             return redirect("dataset_import", request.project.slug, dataset.pk, dataset_import.pk)
     context = {
-        "station": STATION,
         "dataset": dataset,
         "form": form,
         "pairs_for": labels_of(learning_from(PreferenceRow)),
@@ -134,7 +131,7 @@ def _act_on_import(request: MemberRequest, dataset: Dataset, record: DatasetImpo
 def _import_page(
     request: MemberRequest, dataset: Dataset, record: DatasetImport, form: ImportForm, *, status: int = 200
 ) -> HttpResponse:
-    context: dict[str, Any] = {"station": STATION, "dataset": dataset, "record": record, "job": record.job}
+    context: dict[str, Any] = {"dataset": dataset, "record": record, "job": record.job}
     if record.job is None or record.job.is_over:
         context["form"] = form
         options = form.options() if form.is_bound and form.is_valid() else form.start
@@ -190,7 +187,7 @@ def dataset_version(request: MemberRequest, dataset_id: int, number: int) -> Htt
             (value, Split(value).label) for value in queries.DOWNLOADABLE_SPLITS if version.counts.get(value)
         ],
     }
-    return render(request, "datasets/dataset_version.html", {"station": STATION, **context})
+    return render(request, "datasets/dataset_version.html", context)
 
 
 @require_safe
@@ -214,7 +211,7 @@ def dataset_row(request: MemberRequest, dataset_id: int, number: int, row_number
         "previous": row_number - 1 if row_number > 1 else None,
         "next": row_number + 1 if row_number < sum(version.counts.values()) else None,
     }
-    return render(request, "datasets/dataset_row.html", {"station": STATION, **context})
+    return render(request, "datasets/dataset_row.html", context)
 
 
 @require_safe

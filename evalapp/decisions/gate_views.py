@@ -22,8 +22,6 @@ from evalapp.gates.models import GateEvaluation
 from evalapp.registry.forms import AliasForm
 from evalapp.registry.queries import versions_of
 
-STATION = {"station": "results"}
-
 
 def _decision(request: MemberRequest, decision_id: int) -> Decision:
     decisions = request.project.decisions.select_related(
@@ -45,7 +43,6 @@ def decision_detail(request: MemberRequest, decision_id: int) -> HttpResponse:
         "since": review_changes_since(decision.evaluation) if decision.evaluation is not None else None,
         "campaign": decision.campaign,
         "is_reviewing": is_reviewing_blind(decision.campaign, request.user),
-        **STATION,
     }
     return render(request, "decisions/decision.html", context)
 
@@ -104,7 +101,6 @@ def decision_sign(request: MemberRequest, evaluation_id: int) -> HttpResponse:
         "refusal": why_not_signed_by(evaluation, request.user),
         "trainer": trainer_of(evaluation.candidate),
         "is_reviewing": is_reviewing_blind(campaign, request.user),
-        **STATION,
     }
     return render(request, "decisions/sign.html", context, status=status)
 

@@ -31,7 +31,7 @@ def address_of(view: SavedView) -> str:
 @project_view(Permission.VIEW_ANALYSIS)
 def saved_view_list(request: MemberRequest) -> HttpResponse:
     page = keyset_page(views_for(request.user, request.project), request)
-    return render(request, "decisions/saved_views.html", {"station": "results", "page": page})
+    return render(request, "decisions/saved_views.html", {"page": page})
 
 
 @require_POST
@@ -67,7 +67,6 @@ def saved_view_edit(request: MemberRequest, view_id: int) -> HttpResponse:
             messages.success(request, "The view is saved.")
             return redirect("saved_view_list", request.project.slug)
     context = {
-        "station": "results",
         "view": view,
         "form": form,
         "may_change": may_change(view, request.user),

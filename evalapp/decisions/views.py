@@ -45,7 +45,7 @@ def home(request: HttpRequest) -> HttpResponse:
 @require_safe
 @signed_in_view
 def project_list(request: HttpRequest) -> HttpResponse:
-    return render(request, "decisions/projects.html", {"station": "home"})
+    return render(request, "decisions/projects.html")
 
 
 def _only_reviews(memberships: list[Membership]) -> bool:
@@ -78,7 +78,6 @@ def project_home(request: MemberRequest) -> HttpResponse:
         request,
         "decisions/home.html",
         {
-            "station": "home",
             "cycles": cycles,
             "steps": steps,
             "next_step": next((step for step in steps if not step.is_done and step.href), None),
@@ -112,7 +111,6 @@ def project_delete(request: MemberRequest) -> HttpResponse:
             return redirect("/")
     context = {
         "form": ProjectSettingsForm(initial=settings_of(project)),
-        "station": "settings",
         "delete_form": form,
         "waits_for_jobs": waits_for_jobs,
     }
@@ -152,7 +150,6 @@ def decision_new(request: MemberRequest, campaign_id: int) -> HttpResponse:
             )
             return redirect("project_home", request.project.slug)
     context = {
-        "station": "results",
         "campaign": campaign,
         "comparison": found.comparison,
         "freshness": found.freshness,

@@ -47,7 +47,6 @@ def demonstration(request: MemberRequest) -> HttpResponse:
         request,
         "demo/progress.html",
         {
-            "station": "home",
             "tracks": shown,
             "why_not_live": "" if any(each.track == Track.LIVE for each in tracks) else why_not_runnable(),
         },

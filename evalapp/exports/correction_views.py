@@ -24,7 +24,6 @@ def campaign_corrections(request: MemberRequest, campaign_id: int) -> HttpRespon
     criterion = next((each for each in scores.scales if each.key == wanted), first)
     report = correction_report(scores, criterion)
     context = {
-        "station": "results",
         "campaign": campaign,
         "report": report,
         "scales": scores.scales,

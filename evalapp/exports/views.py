@@ -42,7 +42,7 @@ def _export_or_missing(request: MemberRequest, export_id: int) -> Export:
 @project_view(Permission.VIEW_EXPORTS)
 def export_list(request: MemberRequest) -> HttpResponse:
     page = keyset_page(exports_of(request.project), request)
-    return render(request, "exports/list.html", {"station": "export", "page": page})
+    return render(request, "exports/list.html", {"page": page})
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -65,7 +65,7 @@ def export_new(request: MemberRequest) -> HttpResponse:
             status = error.status
         else:
             return redirect("export_detail", request.project.slug, export.pk)
-    return render(request, "exports/new.html", {"station": "export", "form": form}, status=status)
+    return render(request, "exports/new.html", {"form": form}, status=status)
 
 
 @require_safe
@@ -78,7 +78,6 @@ def export_detail(request: MemberRequest, export_id: int) -> HttpResponse:
         request,
         "exports/detail.html",
         {
-            "station": "export",
             "export": export,
             "counts": row_counts(export),
             "is_trained": is_trained(export),
@@ -152,7 +151,6 @@ def export_row(request: MemberRequest, export_id: int, row_id: int) -> HttpRespo
         request,
         "exports/row.html",
         {
-            "station": "export",
             "export": export,
             "row": row,
             "is_reviewing": is_reviewing_blind(export.campaign, request.user),
@@ -194,7 +192,7 @@ def lineage_review(request: MemberRequest, review_id: int) -> HttpResponse:
     return render(
         request,
         "exports/lineage_review.html",
-        {"station": "export", "lineage": review_lineage(request.project, review_id)},
+        {"lineage": review_lineage(request.project, review_id)},
     )
 
 
@@ -204,5 +202,5 @@ def lineage_model(request: MemberRequest, version_id: int) -> HttpResponse:
     return render(
         request,
         "exports/lineage_model.html",
-        {"station": "models", "lineage": model_lineage(request.project, version_id)},
+        {"lineage": model_lineage(request.project, version_id)},
     )

@@ -29,7 +29,6 @@ from evalapp.gates.services import apply_gate, save_gate
 from evalapp.gates.waiting import waiting_of
 from evalapp.rubrics.models import Rubric
 
-STATION = {"station": "results"}
 MOST_SHOWN = 50
 
 
@@ -37,7 +36,7 @@ MOST_SHOWN = 50
 @project_view(Permission.VIEW_ANALYSIS)
 def gate_list(request: MemberRequest) -> HttpResponse:
     page = keyset_page(gates_of(request.project), request)
-    context = {"page": page, "rubrics": _rubrics(request), **STATION}
+    context = {"page": page, "rubrics": _rubrics(request)}
     return render(request, "gates/list.html", context)
 
 
@@ -54,7 +53,7 @@ def gate_new(request: MemberRequest) -> HttpResponse:
     rubric = next((each for each in rubrics if str(each.pk) == request.GET.get("rubric")), None)
     rubric = rubric or (rubrics[0] if rubrics else None)
     if rubric is None:
-        return render(request, "gates/new.html", {"rubrics": [], "form": None, "gate": None, **STATION})
+        return render(request, "gates/new.html", {"rubrics": [], "form": None, "gate": None})
     form = GateForm(request.POST or None, rubric=rubric)
     return _saved(request, form, {"rubrics": rubrics, "rubric": rubric, "gate": None})
 
@@ -79,7 +78,7 @@ def _saved(request: MemberRequest, form: GateForm, context: dict[str, Any]) -> H
         else:
             messages.success(request, f"{gate} is saved. Applying it to a campaign freezes it.")
             return redirect("gate_detail", request.project.slug, gate.pk)
-    return render(request, "gates/new.html", {"form": form, **context, **STATION}, status=status)
+    return render(request, "gates/new.html", {"form": form, **context}, status=status)
 
 
 def _gate(request: MemberRequest, gate_id: int) -> Gate:
@@ -94,7 +93,6 @@ def gate_detail(request: MemberRequest, gate_id: int) -> HttpResponse:
         "gate": gate,
         "versions": request.project.gates.filter(name=gate.name).order_by("-version"),
         "applications": gate.applications.select_related("campaign").order_by("-id")[:MOST_SHOWN],
-        **STATION,
     }
     return render(request, "gates/detail.html", context)
 
@@ -131,7 +129,6 @@ def _render(
         "form": form or ApplyGateForm(campaign=campaign, project=request.project),
         "problem": problem,
         "is_reviewing": is_reviewing_blind(campaign, request.user),
-        **STATION,
     }
     return render(request, "gates/campaign.html", context, status=problem.status if problem else 200)
 

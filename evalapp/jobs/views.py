@@ -24,7 +24,7 @@ def job_list(request: MemberRequest) -> HttpResponse:
         {"label": label, "href": f"?state={key}" if key else "?", "on": key == state}
         for key, label in FILTERS
     ]
-    context = {"station": "runs", "page": page, "filters": filters, "state": state}
+    context = {"page": page, "filters": filters, "state": state}
     return render(request, "jobs/job_list.html", context)
 
 
@@ -32,7 +32,7 @@ def job_list(request: MemberRequest) -> HttpResponse:
 @project_view(Permission.VIEW_RUNS)
 def job_detail(request: MemberRequest, job_id: int) -> HttpResponse:
     job = _job(request, job_id)
-    context = {"station": "runs", "job": job, "events": queries.latest_events(job)}
+    context = {"job": job, "events": queries.latest_events(job)}
     return render(request, "jobs/job_detail.html", context)
 
 

@@ -2,11 +2,11 @@ from django.urls import path
 
 from evalapp.llm_judges import views
 
-_JUDGE = "projects/<slug:slug>/judges/<int:judge_id>/"
-_CAMPAIGN = f"{_JUDGE}campaigns/<int:campaign_id>/"
+_JUDGE = "projects/<slug:slug>/settings/llm-judges/<int:judge_id>/"
+_CAMPAIGN = "projects/<slug:slug>/results/<int:campaign_id>/llm-judges/<int:judge_id>/"
 
 urlpatterns = [
-    path("projects/<slug:slug>/judges/", views.judge_list, name="judge_list"),
+    path("projects/<slug:slug>/settings/llm-judges/", views.judge_list, name="judge_list"),
     path(_JUDGE, views.judge_detail, name="judge_detail"),
     path(f"{_JUDGE}key/", views.judge_key, name="judge_key"),
     path(f"{_JUDGE}delete/", views.judge_delete, name="judge_delete"),

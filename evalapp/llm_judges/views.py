@@ -22,7 +22,6 @@ from evalapp.llm_judges.forms import JudgeForm, KeyForm
 from evalapp.llm_judges.models import LLMJudge
 from evalapp.llm_judges.tables import Judged, judge_table
 
-STATION = "results"
 SHOWN_UNUSABLE = 50
 
 
@@ -41,7 +40,6 @@ def judge_list(request: MemberRequest) -> HttpResponse:
             messages.success(request, "Created. Choose a campaign to score next.")
             return redirect("judge_detail", request.project.slug, judge.pk)
     context = {
-        "station": STATION,
         "judges": list(queries.judges_of(request.project).order_by("name")),
         "form": form,
         "nothing_allowed": policy().is_closed,
@@ -91,7 +89,6 @@ def judge_campaign(request: MemberRequest, judge_id: int, campaign_id: int) -> H
     campaign = _campaign(judge, campaign_id)
     unusable = queries.unusable_scores(judge, campaign)
     context = {
-        "station": STATION,
         "judge": judge,
         "campaign": campaign,
         "found": judge_agreement(judge, load_scores(campaign)),
@@ -156,7 +153,6 @@ def _table(request: MemberRequest, judge_id: int, campaign_id: int, name: str) -
 
 def _detail(request: MemberRequest, judge: LLMJudge, form: KeyForm, *, status: int = 200) -> HttpResponse:
     context = {
-        "station": STATION,
         "judge": judge,
         "form": form,
         "campaigns": list(queries.campaigns_of(judge)),

@@ -38,7 +38,6 @@ from evalapp.rubrics.models import RubricVersion
 from evalapp.webhooks.models import WebhookEvent
 from evalapp.webhooks.views import site_of
 
-STATION = {"station": "monitor"}
 WEEKS_SHOWN = 12
 ALERTS_SHOWN = 20
 PROPOSALS_SHOWN = 10
@@ -51,7 +50,6 @@ def stream_list(request: MemberRequest) -> HttpResponse:
     context = {
         "page": keyset_page(streams_of(request.project), request),
         "has_rubric": usable_rubrics(request.project).exists(),
-        **STATION,
     }
     return render(request, "monitoring/list.html", context)
 
@@ -68,7 +66,7 @@ def stream_new(request: MemberRequest) -> HttpResponse:
     chosen = next((each for each in rubrics if str(each.pk) == request.GET.get("rubric")), None)
     chosen = chosen or (rubrics[0] if rubrics else None)
     if chosen is None:
-        return render(request, "monitoring/new.html", {"form": None, "stream": None, **STATION})
+        return render(request, "monitoring/new.html", {"form": None, "stream": None})
     form = StreamForm(request.POST or None, project=request.project, rubric_version=chosen)
     return _saved(request, form, rubrics, chosen, None)
 
@@ -109,7 +107,7 @@ def _saved(
         else:
             messages.success(request, f"Stream “{saved}” saved. It is sampled from its next week on.")
             return redirect("stream_detail", request.project.slug, saved.pk)
-    context = {"form": form, "rubrics": rubrics, "chosen": chosen, "stream": stream, **STATION}
+    context = {"form": form, "rubrics": rubrics, "chosen": chosen, "stream": stream}
     return render(request, "monitoring/new.html", context, status=status)
 
 
@@ -165,7 +163,6 @@ def _render(
         "sends_mail": settings.SENDS_MAIL,
         "problem": problem,
         "form": form or DismissForm(),
-        **STATION,
     }
     return render(request, "monitoring/detail.html", context, status=problem.status if problem else 200)
 
@@ -178,7 +175,7 @@ def stream_week(request: MemberRequest, stream_id: int, number: int) -> HttpResp
     week = get_or_missing(weeks_of(stream), number=number)
     samples = week.samples.select_related("production_event").order_by("id")
     page = keyset_page(samples, request, order=("id",), size=SAMPLES_ON_PAGE)
-    context = {"stream": stream, "week": week, "page": page, **STATION}
+    context = {"stream": stream, "week": week, "page": page}
     return render(request, "monitoring/week.html", context)
 
 
@@ -204,7 +201,7 @@ def stream_import(request: MemberRequest, stream_id: int) -> HttpResponse:
             tell = messages.warning if imported.not_reviewed else messages.success
             tell(request, imported.message)
             return redirect("stream_detail", request.project.slug, stream.pk)
-    context = {"stream": stream, "form": form, "problems": problems, **STATION}
+    context = {"stream": stream, "form": form, "problems": problems}
     return render(request, "monitoring/import.html", context, status=status)
 
 

@@ -23,7 +23,6 @@ from evalapp.ratings.label_studio import json_of_tasks, labeling_config
 from evalapp.ratings.layouts import FORMATS
 from evalapp.ratings.models import RatingsImport
 
-STATION = "campaigns"
 SHOWN_PROBLEMS = 500
 
 
@@ -31,7 +30,7 @@ SHOWN_PROBLEMS = 500
 @project_view(Permission.VIEW_CAMPAIGNS)
 def ratings_list(request: MemberRequest) -> HttpResponse:
     page = keyset_page(queries.ratings_imports_of(request.project), request)
-    return render(request, "ratings/list.html", {"station": STATION, "page": page})
+    return render(request, "ratings/list.html", {"page": page})
 
 
 # Exempt from the middleware's check only until the handlers are set: it would read the body first.
@@ -62,7 +61,7 @@ def _upload(request: MemberRequest, refusing: RefusingUploadHandler) -> HttpResp
         else:
             return redirect("ratings_import", request.project.slug, ratings_import.pk)
     status = 400 if request.method == "POST" else 200
-    return render(request, "ratings/upload.html", {"station": STATION, "form": form}, status=status)
+    return render(request, "ratings/upload.html", {"form": form}, status=status)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -101,7 +100,6 @@ def _page(
 ) -> HttpResponse:
     problems = list(queries.problems_of(record)[:SHOWN_PROBLEMS])
     context: dict[str, Any] = {
-        "station": STATION,
         "record": record,
         "job": record.job,
         "form": form,

@@ -15,8 +15,6 @@ from evalapp.registry import endpoints, queries
 from evalapp.registry.endpoint_forms import EndpointChangeForm, EndpointForm
 from evalapp.registry.models import Endpoint
 
-STATION = "models"
-
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @never_cache
@@ -33,7 +31,6 @@ def endpoint_list(request: MemberRequest) -> HttpResponse:
             messages.success(request, "Endpoint added. Add the models to use as candidates next.")
             return redirect("endpoint_detail", request.project.slug, made.pk)
     context = {
-        "station": STATION,
         "endpoints": list(queries.endpoints_of(request.project)),
         "form": form,
         "nothing_allowed": policy().is_closed,
@@ -60,7 +57,6 @@ def endpoint_detail(request: MemberRequest, endpoint_id: int) -> HttpResponse:
             messages.success(request, "Saved; the next run uses it.")
             return redirect("endpoint_detail", request.project.slug, endpoint.pk)
     context = {
-        "station": STATION,
         "endpoint": endpoint,
         "versions": list(endpoint.versions.order_by("number")),
         "form": form,

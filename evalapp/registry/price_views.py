@@ -75,7 +75,6 @@ def token_prices(request: MemberRequest) -> HttpResponse:
 def _price_page(request: MemberRequest, form: PriceForm, machine_form: MachinePriceForm) -> HttpResponse:
     prices = request.project.token_prices.select_related("model_version")
     context = {
-        "station": "models",
         "form": form,
         "prices": prices.order_by("model_version__label", "pk"),
         "machine_price": machine_price_of(request.project),

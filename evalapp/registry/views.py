@@ -17,14 +17,12 @@ from evalapp.registry import queries, services
 from evalapp.registry.forms import AdapterForm, BaseModelForm, ImportedForm
 from evalapp.registry.models import ModelVersion
 
-STATION = "models"
-
 
 @require_safe
 @project_view(Permission.VIEW_MODELS)
 def model_list(request: MemberRequest) -> HttpResponse:
     page = keyset_page(queries.models_of(request.project), request)
-    return render(request, "registry/model_list.html", {"station": STATION, "page": page})
+    return render(request, "registry/model_list.html", {"page": page})
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -88,4 +86,4 @@ def _answered(
 
 def _page(request: MemberRequest, template: str, form: forms.Form, **context: Any) -> HttpResponse:
     status = 400 if form.is_bound and form.errors else 200
-    return render(request, template, {"station": STATION, "form": form, **context}, status=status)
+    return render(request, template, {"form": form, **context}, status=status)

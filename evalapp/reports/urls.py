@@ -8,9 +8,9 @@ urlpatterns = [
         views.campaign_reports,
         name="campaign_reports",
     ),
-    path("projects/<slug:slug>/reports/<int:report_id>/", views.report_detail, name="report_detail"),
+    path("projects/<slug:slug>/results/reports/<int:report_id>/", views.report_detail, name="report_detail"),
     path(
-        "projects/<slug:slug>/reports/<int:report_id>/files/<str:name>",
+        "projects/<slug:slug>/results/reports/<int:report_id>/files/<str:name>",
         views.report_file,
         name="report_file",
     ),

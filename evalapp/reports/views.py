@@ -34,7 +34,6 @@ def campaign_reports(request: MemberRequest, campaign_id: int) -> HttpResponse:
         return redirect("report_detail", request.project.slug, report.pk)
     page = keyset_page(reports_of(request.project).filter(campaign=campaign), request)
     context = {
-        "station": "results",
         "campaign": campaign,
         "page": page,
         "is_reviewing": is_reviewing_blind(campaign, request.user),
@@ -47,7 +46,6 @@ def campaign_reports(request: MemberRequest, campaign_id: int) -> HttpResponse:
 def report_detail(request: MemberRequest, report_id: int) -> HttpResponse:
     report = _report(request, report_id)
     context = {
-        "station": "results",
         "report": report,
         "campaign": report.campaign,
         "is_reviewing": is_reviewing_blind(report.campaign, request.user),

@@ -105,7 +105,6 @@ def campaign_additions(request: MemberRequest, pk: int) -> HttpResponse:
         "assignments_form": assignments_form,
         "left": sum(strata_of_campaign(campaign).values()),
         "is_running": campaign.state in RUNNING,
-        "station": "campaigns",
     }
     status = 200
     if request.method == "POST":

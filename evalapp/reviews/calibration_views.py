@@ -54,7 +54,6 @@ def review_calibration(request: HttpRequest, key: UUID) -> HttpResponse:
         "is_done": is_done,
         "round": round_of(campaign, user, is_manager=False) if is_done else None,
         "problem": problem,
-        "station": "reviews",
     }
     status = problem.status if problem else 200
     return render(request, "reviews/calibration.html", context, status=status)
@@ -104,7 +103,6 @@ def campaign_calibration(request: MemberRequest, pk: int) -> HttpResponse:
         "is_running": campaign.state in RUNNING,
         "form": form,
         "problem": problem,
-        "station": "campaigns",
     }
     return render(request, "reviews/campaign_calibration.html", context, status=status)
 

@@ -56,7 +56,6 @@ def campaign_checks(request: MemberRequest, pk: int) -> HttpResponse:
         "known": list(known.order_by("example__row_number", *then, "pk")[:_SHOWN]),
         "known_total": known.count(),
         "people": under_names(campaign, checks_of(campaign)) if campaign.state != CampaignState.DRAFT else [],
-        "station": "campaigns",
     }
     return render(request, "reviews/checks.html", context, status=status)
 

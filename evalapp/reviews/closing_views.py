@@ -62,7 +62,6 @@ def review_closing(request: HttpRequest, key: UUID) -> HttpResponse:
         "question_text": CLOSING_QUESTION,
         "choices": Belief.choices,
         "problem": problem,
-        "station": "reviews",
     }
     return render(request, "reviews/closing.html", context, status=problem.status if problem else 200)
 

@@ -34,7 +34,6 @@ def nothing_comes(request: HttpRequest, campaign_reviewer: CampaignReviewer, fou
         "progress": progress,
         "closing_url": closing_url(campaign_reviewer),
         "out_of": f"of {progress['total']:,}",
-        "station": "reviews",
     }
     return render(request, "reviews/no_work.html", context)
 

@@ -105,7 +105,7 @@ def review_home(request: HttpRequest) -> HttpResponse:
     ]
     shown.sort(key=lambda each: _order_at_home(each[0].campaign, each[1], has_work=each[3]))
     asking = [campaign_reviewer for campaign_reviewer in ended if is_asked(campaign_reviewer)]
-    context = {"running": shown, "ended": ended, "asking": asking, "station": "reviews"}
+    context = {"running": shown, "ended": ended, "asking": asking}
     return render(request, "reviews/home.html", context)
 
 
@@ -135,7 +135,7 @@ def review_submitted(request: HttpRequest) -> HttpResponse:
         }
         for review in page.rows
     ]
-    return render(request, "reviews/submitted.html", {"page": page, "rows": rows, "station": "reviews"})
+    return render(request, "reviews/submitted.html", {"page": page, "rows": rows})
 
 
 @require_safe
@@ -249,7 +249,6 @@ def _not_claimed(request: HttpRequest, stand: Stand) -> HttpResponse:
     context = {
         "campaign_reviewer": stand.campaign_reviewer,
         "draft": draft,
-        "station": "reviews",
         **desk.kept_context(campaign, task, draft),
     }
     return render(request, desk.kept_page, context, status=409)
@@ -369,7 +368,7 @@ def campaign_progress(request: MemberRequest, pk: int) -> HttpResponse:
     campaigns = request.project.campaigns.select_related("project", "rubric_version__rubric")
     campaign = get_or_missing(campaigns, pk=pk)
     team = team_progress(campaign, reader_id=request.user.pk)
-    context = {"campaign": campaign, "team": team, "forecast": team.forecast, "station": "campaigns"}
+    context = {"campaign": campaign, "team": team, "forecast": team.forecast}
     return render(request, "reviews/progress.html", context)
 
 
@@ -387,7 +386,6 @@ def campaign_flags(request: MemberRequest, pk: int) -> HttpResponse:
             {"label": "Resolved", "href": "?show=resolved", "on": not is_open},
         ],
         "is_open": is_open,
-        "station": "campaigns",
     }
     return render(request, "reviews/flags.html", context)
 

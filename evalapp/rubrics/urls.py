@@ -2,7 +2,7 @@ from django.urls import path
 
 from evalapp.rubrics import views
 
-_RUBRICS = "projects/<slug:slug>/rubrics/"
+_RUBRICS = "projects/<slug:slug>/campaigns/rubrics/"
 _RUBRIC = f"{_RUBRICS}<int:rubric_id>/"
 
 urlpatterns = [

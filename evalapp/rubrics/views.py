@@ -18,14 +18,12 @@ from evalapp.rubrics.interchange import LARGEST_FILE
 from evalapp.rubrics.models import Rubric
 from evalapp.rubrics.problems import hints
 
-STATION = "rubrics"
-
 
 @require_safe
 @project_view(Permission.VIEW_RUBRICS)
 def rubric_list(request: MemberRequest) -> HttpResponse:
     rubrics = queries.rubrics_of(request.project)
-    return render(request, "rubrics/rubric_list.html", {"station": STATION, "rubrics": rubrics})
+    return render(request, "rubrics/rubric_list.html", {"rubrics": rubrics})
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -46,7 +44,7 @@ def rubric_new(request: MemberRequest) -> HttpResponse:
         else:
             return redirect("rubric_edit", request.project.slug, rubric.pk)
     status = 400 if form.is_bound else 200
-    return render(request, "rubrics/rubric_new.html", {"station": STATION, "form": form}, status=status)
+    return render(request, "rubrics/rubric_new.html", {"form": form}, status=status)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -71,7 +69,7 @@ def rubric_import(request: MemberRequest) -> HttpResponse:
         else:
             return redirect("rubric_detail", request.project.slug, rubric.pk)
     status = 400 if form.is_bound else 200
-    return render(request, "rubrics/rubric_import.html", {"station": STATION, "form": form}, status=status)
+    return render(request, "rubrics/rubric_import.html", {"form": form}, status=status)
 
 
 @require_safe
@@ -115,7 +113,6 @@ def rubric_detail(request: MemberRequest, rubric_id: int, number: int | None = N
         for version, earlier in zip(versions, [*versions[1:], None], strict=False)
     ]
     context = {
-        "station": STATION,
         "rubric": rubric,
         "version": shown,
         "criteria": drafts[shown.pk] if shown else [],
@@ -178,7 +175,7 @@ def rubric_rename(request: MemberRequest, rubric_id: int) -> HttpResponse:
             show_problem(form, error)
         else:
             return redirect("rubric_detail", request.project.slug, rubric.pk)
-    context = {"station": STATION, "rubric": rubric, "form": form}
+    context = {"rubric": rubric, "form": form}
     return render(request, "rubrics/rubric_rename.html", context, status=400 if form.is_bound else 200)
 
 
@@ -195,7 +192,6 @@ def _builder(
     form.show_conditions()
     latest = rubric.versions.order_by("-number").first()
     context: dict[str, Any] = {
-        "station": STATION,
         "rubric": rubric,
         "form": form,
         "problem": problem,

@@ -28,7 +28,6 @@ def run_compare(request: MemberRequest) -> HttpResponse:
     # A training that is compared can be left out, however old it is.
     offered += [run for run in (compared.runs if compared else []) if run not in offered]
     context = {
-        "station": "runs",
         "compared": compared,
         "problem": problem,
         "form": RunComparisonForm(runs=offered, initial={"run": ids, "x": x}),

@@ -77,7 +77,6 @@ def contamination(request: MemberRequest, dataset_id: int, number: int) -> HttpR
             )
             return redirect("contamination", request.project.slug, dataset_id, number)
     context: dict[str, Any] = {
-        "station": "data",
         "version": version,
         "dataset": version.dataset,
         "found": found,

@@ -17,8 +17,6 @@ from evalapp.registry.services import register_prompt
 from evalapp.runs import queries
 from evalapp.runs.prompt_forms import EndpointModelForm, PromptForm
 
-STATION = "models"
-
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @project_view(Permission.EDIT_MODELS)
@@ -73,11 +71,11 @@ def endpoint_model_new(request: MemberRequest, endpoint_id: int) -> HttpResponse
             else:
                 messages.success(request, f"Registered “{version.label}”.")
                 return redirect("model_version", slug=request.project.slug, version_id=version.pk)
-    context = {"station": STATION, "endpoint": endpoint, "form": form, "preview": preview}
+    context = {"endpoint": endpoint, "form": form, "preview": preview}
     return render(request, "runs/endpoint_model_new.html", context, status=400 if form.errors else 200)
 
 
 def prompt_page(request: MemberRequest, form: PromptForm, **context: Any) -> HttpResponse:
     """The form of a prompt, wherever its first values come from."""
-    context |= {"station": STATION, "form": form, "tried": queries.prompts_tried(request.project)}
+    context |= {"form": form, "tried": queries.prompts_tried(request.project)}
     return render(request, "runs/prompt_new.html", context, status=400 if form.errors else 200)

@@ -14,5 +14,5 @@ from evalapp.runs.queue_page import queue_view
 def run_queue(request: MemberRequest) -> HttpResponse:
     """What goes on, what waits for what and why, and what is paused."""
     queues = [queue_view(request.project, name) for name in reversed(QUEUES)]
-    context = {"station": "runs", "queues": queues, "priorities": Priority.choices}
+    context = {"queues": queues, "priorities": Priority.choices}
     return render(request, "runs/queue.html", context)

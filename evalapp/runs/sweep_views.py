@@ -15,14 +15,12 @@ from evalapp.runs.sweep_forms import SweepForm
 from evalapp.runs.sweeps import cancel_sweep, start_sweep
 from evalapp.runs.views import form_page, initial_training
 
-STATION = "runs"
-
 
 @require_safe
 @project_view(Permission.VIEW_RUNS)
 def sweep_list(request: MemberRequest) -> HttpResponse:
     page = keyset_page(queries.sweeps_of(request.project), request)
-    return render(request, "runs/sweep_list.html", {"station": STATION, "page": page})
+    return render(request, "runs/sweep_list.html", {"page": page})
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

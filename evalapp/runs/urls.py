@@ -12,7 +12,7 @@ from evalapp.runs import (
 urlpatterns = [
     path("projects/<slug:slug>/models/new/prompt/", prompt_views.prompt_new, name="prompt_new"),
     path(
-        "projects/<slug:slug>/models/endpoints/<int:endpoint_id>/candidates/new/",
+        "projects/<slug:slug>/settings/endpoints/<int:endpoint_id>/candidates/new/",
         prompt_views.endpoint_model_new,
         name="endpoint_model_new",
     ),

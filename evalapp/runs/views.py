@@ -34,7 +34,6 @@ from evalapp.runs.shortage import half_batch, start_with_half_batch
 from evalapp.runs.training_figures import latest_figures
 from evalapp.runs.usage import candidate_usage, cut_json
 
-STATION = "runs"
 OUTPUTS_ON_PAGE = 20
 
 
@@ -48,7 +47,6 @@ def run_list(request: MemberRequest) -> HttpResponse:
         {"label": label, "href": f"?kind={key}" if key else "?", "on": key == kind} for key, label in kinds
     ]
     context = {
-        "station": STATION,
         "page": page,
         "filters": filters,
         "kind": kind,
@@ -65,7 +63,6 @@ def run_detail(request: MemberRequest, run_id: int) -> HttpResponse:
         return _look_page(request, run)
     usage = candidate_usage(run) if run.kind not in TRAINING_KINDS else []
     context = {
-        "station": STATION,
         "run": run,
         "job": run.job,
         "events": latest_events(run.job),
@@ -117,7 +114,7 @@ def run_outputs(request: MemberRequest, run_id: int) -> HttpResponse:
         {"label": marked(each.label, each), "href": f"?candidate={each.pk}", "on": each == chosen}
         for each in candidates
     ]
-    context = {"station": STATION, "run": run, "page": page, "filters": filters}
+    context = {"run": run, "page": page, "filters": filters}
     return render(request, "runs/run_outputs.html", context)
 
 
@@ -244,7 +241,6 @@ def _batch_file(lines: Iterable[str]) -> HttpResponseBase:
 
 def _look_page(request: MemberRequest, run: Run) -> HttpResponse:
     context = {
-        "station": STATION,
         "run": run,
         "job": run.job,
         "events": latest_events(run.job),
@@ -302,5 +298,5 @@ def _started(request: MemberRequest, run: Run) -> HttpResponse:
 
 def form_page(request: MemberRequest, template: str, form: forms.Form, **context: Any) -> HttpResponse:
     status = 400 if form.is_bound and form.errors else 200
-    context |= {"station": STATION, "form": form, "problem": why_not_runnable()}
+    context |= {"form": form, "problem": why_not_runnable()}
     return render(request, template, context, status=status)

@@ -17,8 +17,6 @@ from evalapp.scoring.external_rows import read_scores
 from evalapp.scoring.models import ExternalMetric
 from evalapp.scoring.score_join import JoinedLine, item_field_of
 
-STATION = "results"
-
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @project_view(Permission.VIEW_ANALYSIS, post=Permission.START_RUNS)
@@ -36,7 +34,6 @@ def external_metric_list(request: MemberRequest) -> HttpResponse:
             messages.success(request, "Made. Upload its scores next.")
             return redirect("external_metric", request.project.slug, metric.pk)
     context = {
-        "station": STATION,
         "form": form,
         "metrics": list(external.external_metrics_of(request.project).order_by("name")),
     }
@@ -66,7 +63,6 @@ def external_metric(request: MemberRequest, metric_id: int) -> HttpResponse:
                 return redirect("external_metric", request.project.slug, metric.pk)
             checked = stored
     context = {
-        "station": STATION,
         "metric": metric,
         "form": form,
         "coverage": external.coverage_of(metric),

@@ -75,7 +75,6 @@ def label_parser(request: MemberRequest, dataset_id: int) -> HttpResponse:
             messages.success(request, "Saved. Score the runs below again to read their labels.")
             return redirect("label_parser", request.project.slug, dataset.pk)
     context = {
-        "station": "data",
         "dataset": dataset,
         "parser": parser,
         "form": form,

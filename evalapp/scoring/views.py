@@ -32,7 +32,6 @@ def rule_list(request: MemberRequest) -> HttpResponse:
         request,
         "scoring/rules.html",
         {
-            "station": "results",
             "rules": request.project.rule_checks.all(),
             "kinds": [(kind, form.title, form.explanation) for kind, form in FORMS.items()],
             "titles": {kind: form.title for kind, form in FORMS.items()},
@@ -75,7 +74,7 @@ def _edit(request: MemberRequest, kind: str, form: RuleForm, rule: RuleCheck | N
         else:
             messages.success(request, "The rule is saved. Score a run again to apply it to what is there.")
             return redirect("rule_list", request.project.slug)
-    context = {"station": "results", "form": form, "rule": rule}
+    context = {"form": form, "rule": rule}
     return render(request, "scoring/rule.html", context, status=400 if form.is_bound else 200)
 
 

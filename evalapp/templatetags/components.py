@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from functools import lru_cache
 from html import escape
-from typing import Any, NamedTuple
+from typing import Any
 
 from django import template
 from django.core.serializers.json import DjangoJSONEncoder
@@ -358,70 +358,6 @@ _BAR = (
     ' y2="14" /></svg>'
 )
 _SEGMENT = '<rect class="rating-{}" x="{}" y="1" width="{}" height="12"><title>{}: {} ({}%)</title></rect>'
-
-
-class Station(NamedTuple):
-    key: str
-    label: str
-    path: str
-    permission: str
-
-
-STATIONS = (
-    Station("data", "Data", "data/", "VIEW_DATA"),
-    Station("rubrics", "Rubrics", "rubrics/", "VIEW_RUBRICS"),
-    Station("models", "Models", "models/", "VIEW_MODELS"),
-    Station("runs", "Runs", "runs/", "VIEW_RUNS"),
-    Station("campaigns", "Campaigns", "campaigns/", "VIEW_CAMPAIGNS"),
-    Station("results", "Results", "results/", "VIEW_ANALYSIS"),
-    Station("export", "Export", "export/", "VIEW_EXPORTS"),
-    Station("monitor", "Monitor", "monitor/", "VIEW_ANALYSIS"),
-)
-OFFICE = (
-    Station("members", "Members", "members/", "MANAGE_MEMBERS"),
-    Station("webhooks", "Webhooks", "webhooks/", "VIEW_ANALYSIS"),
-    Station("audit", "Audit", "audit/", "VIEW_AUDIT"),
-    Station("settings", "Settings", "settings/", "MANAGE_MEMBERS"),
-)
-
-
-# More than these are found under "All projects".
-MOST_IN_SWITCHER = 12
-
-
-@register.inclusion_tag("components/rail.html", takes_context=True)
-def rail(context: template.Context) -> dict[str, Any]:
-    """The project switcher, and the loop's stations in order, as far as the person's role opens them."""
-    may = context.get("may") or set()
-    project = context.get("project")
-    station = context.get("station") or ""
-
-    def links(stations: Sequence[Station]) -> list[dict[str, Any]]:
-        if project is None:
-            return []
-        return [
-            {
-                "label": each.label,
-                "href": f"/projects/{project.slug}/{each.path}",
-                "current": each.key == station,
-            }
-            for each in stations
-            if each.permission in may
-        ]
-
-    # Who only reviews sees their reviews alone.
-    memberships = [each for each in context.get("my_memberships") or () if each.role != "reviewer"]
-    may_create = bool(context.get("may_create_project"))
-    return {
-        "project": project,
-        "station": station,
-        "may_home": "VIEW_HOME" in may,
-        "stations": links(STATIONS),
-        "office": links(OFFICE),
-        "memberships": memberships[:MOST_IN_SWITCHER],
-        "may_create": may_create,
-        "switches": bool(memberships) or may_create,
-    }
 
 
 @register.simple_tag

@@ -2,11 +2,11 @@ from django.urls import path
 
 from evalapp.webhooks import views
 
-_ENDPOINT = "projects/<slug:slug>/webhooks/<int:webhook_id>"
+_ENDPOINT = "projects/<slug:slug>/settings/webhooks/<int:webhook_id>"
 _DELIVERY = f"{_ENDPOINT}/deliveries/<int:delivery_id>"
 
 urlpatterns = [
-    path("projects/<slug:slug>/webhooks/", views.webhook_list, name="webhook_list"),
+    path("projects/<slug:slug>/settings/webhooks/", views.webhook_list, name="webhook_list"),
     path(f"{_ENDPOINT}/", views.webhook_detail, name="webhook_detail"),
     path(f"{_ENDPOINT}/secret/", views.webhook_secret, name="webhook_secret"),
     path(f"{_ENDPOINT}/enable/", views.webhook_enable, name="webhook_enable"),

@@ -47,7 +47,6 @@ def webhook_list(request: MemberRequest) -> HttpResponse:
             else:
                 form, status = EndpointForm(), 201
     context = {
-        "station": "webhooks",
         "endpoints": list(endpoints_of(request.project)),
         "form": form,
         "made": made,
@@ -133,7 +132,6 @@ def webhook_delivery(request: MemberRequest, webhook_id: int, delivery_id: int) 
     endpoint = _endpoint(request, webhook_id)
     delivery = _delivery(endpoint, delivery_id)
     context = {
-        "station": "webhooks",
         "endpoint": endpoint,
         "delivery": delivery,
         "attempts": list(delivery.log.order_by("id")),
@@ -169,7 +167,6 @@ def _detail(
 ) -> HttpResponse:
     chosen = request.GET.get("state", "")
     context = {
-        "station": "webhooks",
         "endpoint": endpoint,
         "form": form or EndpointForm(endpoint=endpoint),
         "secret": secret,

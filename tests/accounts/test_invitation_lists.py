@@ -21,7 +21,7 @@ CHOSEN = {"name": "New", "password1": "a quiet harbour 9", "password2": "a quiet
 
 def invite(client: Client, project: Project, emails: str, **more: str) -> Any:
     form = {"emails": emails, "role": "reviewer", **more}
-    return client.post(f"/projects/{project.slug}/members/", form)
+    return client.post(f"/projects/{project.slug}/settings/members/", form)
 
 
 def links_in(page: Any) -> dict[str, str]:

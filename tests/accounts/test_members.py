@@ -19,7 +19,7 @@ def membership(project: Project, user: User) -> Membership:
 
 
 def address(project: Project, rest: str = "") -> str:
-    return f"/projects/{project.slug}/members/{rest}"
+    return f"/projects/{project.slug}/settings/members/{rest}"
 
 
 def invitation_path(response: object) -> str:
@@ -155,7 +155,7 @@ def test_a_void_link_opens_nothing(how: str, client_for: ClientFor, manager: Use
     path = invitation_path(browser.post(address(project), {"emails": "new@example.org", "role": "reviewer"}))
     invitation = Invitation.objects.get()
     if how == "withdrawn":
-        browser.post(f"/projects/{project.slug}/invitations/{invitation.pk}/revoke/")
+        browser.post(f"/projects/{project.slug}/settings/invitations/{invitation.pk}/revoke/")
     else:
         Invitation.objects.update(expires_at=invitation.created_at)
     assert Client().get(path).status_code == 404
@@ -238,7 +238,7 @@ def test_the_site_admin_sees_no_project_by_that_alone(
     stranger.is_superuser = True
     stranger.save()
     assert client_for(stranger).get(address(project)).status_code == 404
-    assert client_for(stranger).get(f"/projects/{project.slug}/audit/").status_code == 404
+    assert client_for(stranger).get(f"/projects/{project.slug}/settings/audit/").status_code == 404
 
 
 @pytest.mark.parametrize("extra", [1, 4])
@@ -253,7 +253,7 @@ def test_the_list_costs_the_same_however_many_members(
         user = User.objects.create_user(f"more{number}@cast.example")
         Membership.objects.create(project=project, user=user, role=Role.REVIEWER)
     browser = client_for(owner)
-    with django_assert_num_queries(8):  # type: ignore[attr-defined]
+    with django_assert_num_queries(9):  # type: ignore[attr-defined]
         browser.get(address(project))
 
 
@@ -288,7 +288,7 @@ def test_a_manager_cannot_void_the_invitation_of_an_owner(
     client_for: ClientFor, owner: User, manager: User, project: Project
 ) -> None:
     invitation = invite(project=project, email="chief@example.org", role="owner", by=owner).invitation
-    page = client_for(manager).post(f"/projects/{project.slug}/invitations/{invitation.pk}/revoke/")
+    page = client_for(manager).post(f"/projects/{project.slug}/settings/invitations/{invitation.pk}/revoke/")
     assert (page.status_code, "may not give or take the role owner" in page.text) == (403, True)
     program = program_of(manager)
     invitations = f"/api/v1/projects/{project.slug}/invitations/"

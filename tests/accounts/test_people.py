@@ -182,7 +182,7 @@ def test_no_account_can_stand_in_the_way_of_a_deletion(
 ) -> None:
     taken = f"former-member-{reviewer.pk}@deleted.invalid"
     form = {"emails": taken.upper(), "role": "reviewer"}
-    refused = client_for(manager).post(f"/projects/{project.slug}/members/", form)
+    refused = client_for(manager).post(f"/projects/{project.slug}/settings/members/", form)
     assert refused.status_code == 400
     assert "stand for former members" in refused.text
     with pytest.raises(InvalidError, match="own address"):

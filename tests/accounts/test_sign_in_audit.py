@@ -126,7 +126,7 @@ def test_the_site_admin_reads_them_and_members_do_not(
     owner.save()
     page = client_for(owner).get("/audit/?action=person.").text
     assert PLACE in page and "&lt;script&gt;alert(1)" in page
-    assert PLACE not in client_for(owner).get(f"/projects/{project.slug}/audit/").text
+    assert PLACE not in client_for(owner).get(f"/projects/{project.slug}/settings/audit/").text
 
 
 def test_an_agent_of_any_length_and_character_is_kept_readable(person: User) -> None:

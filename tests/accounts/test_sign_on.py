@@ -379,7 +379,7 @@ def test_where_passwords_are_off_an_invitation_leads_to_the_provider(
     assert 'type="password"' not in page.text
     form = {"name": "New", "password1": PASSWORD, "password2": PASSWORD}
     assert Client().post(f"/invitations/{made.token}/", form).status_code == 403
-    members = client_for(owner).get(f"/projects/{project.slug}/members/").text
+    members = client_for(owner).get(f"/projects/{project.slug}/settings/members/").text
     assert "Password link" not in members
 
 

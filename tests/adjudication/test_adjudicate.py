@@ -171,7 +171,7 @@ def test_who_may_still_get_work_does_not_adjudicate(
     with pytest.raises(NotAllowedError, match="still review"):
         decide(output, manager)
     client = client_of(manager)
-    for page in (f"adjudication/{output.pk}/", f"outputs/{output.pk}/discussion/"):
+    for page in (f"adjudication/{output.pk}/", f"adjudication/{output.pk}/discussion/"):
         assert client.get(address(campaign, page)).status_code == 403
     assert f"adjudication/{output.pk}/" not in client.get(address(campaign, "adjudication/")).text
 
@@ -225,7 +225,7 @@ def test_the_desk_is_blind_and_under_pseudonyms(
     campaign: Campaign, disputed: ItemOutput, manager: User, reviewer: User, other_reviewer: User
 ) -> None:
     name_distinctly(reviewer, other_reviewer)
-    for place in (f"adjudication/{disputed.pk}/", "adjudication/", f"outputs/{disputed.pk}/discussion/"):
+    for place in (f"adjudication/{disputed.pk}/", "adjudication/", f"adjudication/{disputed.pk}/discussion/"):
         text = client_of(manager).get(address(campaign, place)).text
         assert "formal" not in re.sub(r"[Tt]oo.formal", "", text)
         for person in (reviewer, other_reviewer):

@@ -41,7 +41,9 @@ def amend(review: Review, by: User, tone: int) -> Review:
     return amend_review(review=review, by=by, answers=changed, revision=review.revision)
 
 
-@pytest.mark.parametrize("page", ["adjudication/change-requests/", "reviews/{review}/request-changes/"])
+@pytest.mark.parametrize(
+    "page", ["adjudication/change-requests/", "adjudication/reviews/{review}/request-changes/"]
+)
 def test_access(page: str, request: pytest.FixtureRequest, campaign: Campaign, review: Review) -> None:
     place = address(campaign, page.format(review=review.pk))
     expected = {"owner": 200, "manager": 200, "engineer": 403, "reviewer": 403, "stranger": 404}
@@ -53,7 +55,7 @@ def test_access(page: str, request: pytest.FixtureRequest, campaign: Campaign, r
 def test_the_whole_way(campaign: Campaign, review: Review, manager: User, reviewer: User) -> None:
     mine, theirs = client_of(reviewer), client_of(manager)
     case = theirs.get(address(campaign, f"cases/{review.item_output.item_id}/"))
-    place = address(campaign, f"reviews/{review.pk}/request-changes/")
+    place = address(campaign, f"adjudication/reviews/{review.pk}/request-changes/")
     assert place in case.text
 
     sent = theirs.post(place, {"reason": f"  {WHY} "})
@@ -134,7 +136,7 @@ def test_a_reason_is_needed_and_can_be_stored(review: Review, manager: User, rea
     with pytest.raises(InvalidError) as refused:
         request_changes(review=review, by=manager, reason=reason)
     assert list(refused.value.fields) == ["reason"]
-    place = address(review.campaign, f"reviews/{review.pk}/request-changes/")
+    place = address(review.campaign, f"adjudication/reviews/{review.pk}/request-changes/")
     if reason.isascii():
         assert client_of(manager).post(place, {"reason": reason}).status_code == 400
     assert not ChangeRequest.objects.exists()
@@ -148,7 +150,7 @@ def test_it_works_while_the_campaign_runs_alone(campaign: Campaign, review: Revi
     with pytest.raises(ConflictError, match="closed"):
         request_changes(review=review, by=manager, reason=WHY)
     answer = client_of(manager).post(
-        address(campaign, f"reviews/{review.pk}/request-changes/"), {"reason": WHY}
+        address(campaign, f"adjudication/reviews/{review.pk}/request-changes/"), {"reason": WHY}
     )
     assert answer.status_code == 409
     assert "This campaign is closed" in answer.text

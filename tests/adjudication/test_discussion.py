@@ -29,7 +29,7 @@ def own_page(item_output: ItemOutput, person: User) -> str:
 def test_access(
     campaign: Campaign, disputed: ItemOutput, request: pytest.FixtureRequest, reviewer: User
 ) -> None:
-    place = address(campaign, f"outputs/{disputed.pk}/discussion/")
+    place = address(campaign, f"adjudication/{disputed.pk}/discussion/")
     expected = {"owner": 200, "manager": 200, "engineer": 403, "reviewer": 403, "stranger": 404}
     found = {name: client_of(request.getfixturevalue(name)).get(place).status_code for name in expected}
     assert found == expected
@@ -45,7 +45,7 @@ def test_those_who_reviewed_and_those_who_decide_write(
 ) -> None:
     name_distinctly(reviewer, other_reviewer, manager)
     mine, theirs = own_page(disputed, reviewer), own_page(disputed, other_reviewer)
-    office = address(campaign, f"outputs/{disputed.pk}/discussion/")
+    office = address(campaign, f"adjudication/{disputed.pk}/discussion/")
     assert client_of(reviewer).post(mine, {"text": SECRET}).status_code == 302
     assert client_of(manager).post(office, {"text": "Which **line** two?"}).status_code == 302
 
@@ -123,7 +123,7 @@ def test_an_adjudicator_who_reviews_waits_for_their_own(
 ) -> None:
     campaign = make_campaign(project, [reviewer, manager], rows=1, texts={"one": "A {n}."})
     review_all(campaign, reviewer, {})
-    place = address(campaign, f"outputs/{output_of(campaign, 'one').pk}/discussion/")
+    place = address(campaign, f"adjudication/{output_of(campaign, 'one').pk}/discussion/")
     assert client_of(manager).get(place).status_code == 403
     assert client_of(manager).post(place, {"text": "x"}).status_code == 403
     review_all(campaign, manager, {})
@@ -132,7 +132,7 @@ def test_an_adjudicator_who_reviews_waits_for_their_own(
 
 @pytest.mark.parametrize("text", ["", "  ", "x" * 5001, "a\x00b"])
 def test_a_bad_message_is_refused(disputed: ItemOutput, reviewer: User, manager: User, text: str) -> None:
-    office = address(disputed.item.campaign, f"outputs/{disputed.pk}/discussion/")
+    office = address(disputed.item.campaign, f"adjudication/{disputed.pk}/discussion/")
     for person, place in ((reviewer, own_page(disputed, reviewer)), (manager, office)):
         answer = client_of(person).post(place, {"text": text})
         assert answer.status_code == 400

@@ -211,7 +211,7 @@ def test_a_campaign_and_proposed_rows_from_the_finder_are_of_the_view(
     examples = campaign.items.filter(example__row_number__in=rows).values_list("example", flat=True)
     assert sorted(picked.picked_examples or []) == sorted(examples)
     assert "in Segments (segment: institutional)" in picked.picked_because
-    assert browser.post(f"{start}/export/?{FINDER}&{INSTITUTIONAL}").status_code == 302
+    assert browser.post(f"{start}/proposed-rows/?{FINDER}&{INSTITUTIONAL}").status_code == 302
     assert set(Export.objects.get().rows.values_list("example__row_number", flat=True)) == set(rows)
     made = program_of(manager).post(
         f"projects/{campaign.project.slug}/campaigns/{campaign.pk}/finder/?{FINDER}&{INSTITUTIONAL}&candidates=0"

@@ -245,9 +245,9 @@ def test_the_list_becomes_training_data_but_never_of_a_held_out_split(
 ) -> None:
     browser = client_of(manager)
     start = f"/projects/{project.slug}/results"
-    answer = browser.post(f"{start}/{campaign.pk}/finder/export/?{QUERY}")
+    answer = browser.post(f"{start}/{campaign.pk}/finder/proposed-rows/?{QUERY}")
     export = Export.objects.get()
-    assert answer["Location"] == f"/projects/{project.slug}/export/{export.pk}/"
+    assert answer["Location"] == f"/projects/{project.slug}/data/proposed-rows/{export.pk}/"
     assert set(export.rows.filter(is_included=True).values_list("chosen_text", flat=True)) == {
         "You own 1. Call us."
     }
@@ -257,7 +257,9 @@ def test_the_list_becomes_training_data_but_never_of_a_held_out_split(
         r"\d rows? in, \d+ left out, each with its", page
     )
     _holds_what_was_found_and_leaves_the_rest(export, manager)
-    nothing = browser.post(f"{start}/{campaign.pk}/finder/export/?{QUERY.replace('score=2', 'score=1')}")
+    nothing = browser.post(
+        f"{start}/{campaign.pk}/finder/proposed-rows/?{QUERY.replace('score=2', 'score=1')}"
+    )
     assert nothing.status_code == 400 and "nothing to export" in text_of(nothing)
     held_out = make_campaign(
         project,
@@ -271,8 +273,8 @@ def test_the_list_becomes_training_data_but_never_of_a_held_out_split(
         review_all(held_out, person, {"a": answers(tone=1)})
     set_metric(held_out, {(label, row): 0.5 for label in ("a", "b") for row in (1, 2)})
     page = browser.get(f"{start}/{held_out.pk}/finder/?{QUERY}").content.decode()
-    assert "which is held out" in page and "finder/export/" not in page
-    refused = browser.post(f"{start}/{held_out.pk}/finder/export/?{QUERY}")
+    assert "which is held out" in page and "finder/proposed-rows/" not in page
+    refused = browser.post(f"{start}/{held_out.pk}/finder/proposed-rows/?{QUERY}")
     assert refused.status_code == 400 and Export.objects.count() == 1
 
 

@@ -238,7 +238,7 @@ def test_a_campaign_and_proposed_rows_of_a_large_view_hold_its_items_alone(
     assert browser.post(url_of(campaign, f"finder/campaign/?{filtered}")).status_code == 302
     picked = Campaign.objects.get(picked_examples__isnull=False)
     assert set(picked.picked_examples or []) == examples and "institutional" in picked.picked_because
-    assert browser.post(url_of(campaign, f"finder/export/?{filtered}")).status_code == 302
+    assert browser.post(url_of(campaign, f"finder/proposed-rows/?{filtered}")).status_code == 302
     assert set(Export.objects.get().rows.values_list("example", flat=True)) <= examples
     formal, plain = campaign.candidates.order_by("position")
     outside = browser.get(url_of(campaign, f"cases/?candidate={formal.pk}&candidates={plain.pk}"))

@@ -49,7 +49,7 @@ def test_training_is_proposed_for_corrections_alone_and_not_after_they_are_expor
     # Its page leads to a training of what it became, until there is one.
     became = make_version(project, name="With feedback")
     Export.objects.update(state="done", dataset_version=became)
-    exported = f"/projects/{project.slug}/export/{Export.objects.get().pk}/"
+    exported = f"/projects/{project.slug}/data/proposed-rows/{Export.objects.get().pk}/"
     assert primary(client_of(manager).get(exported).text) == ["Train the next version"]
     job = Job.objects.create(project=project, task="evalapp.runs.tasks.train", title="v2")
     Run.objects.create(

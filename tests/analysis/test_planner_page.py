@@ -53,7 +53,7 @@ def reviewed(campaign: Campaign, reviewer: User, other_reviewer: User) -> Campai
 
 
 def url_of(project: Project) -> str:
-    return f"/projects/{project.slug}/plan/"
+    return f"/projects/{project.slug}/campaigns/plan/"
 
 
 def api_of(campaign: Campaign) -> str:

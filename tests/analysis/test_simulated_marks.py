@@ -111,17 +111,17 @@ def test_jobs_of_marked_runs_are_marked(project: Project, engineer: User) -> Non
     run = Run.objects.get(produced=adapter)
     scoring = Job.objects.create(project=project, task="t", title="Score v2", params={"run": run.pk})
     Job.objects.create(project=project, task="t", title="Import", params={"run": "odd", "export": [1]})
-    assert CHIP not in page_of(engineer, project, "jobs/")
+    assert CHIP not in page_of(engineer, project, "runs/jobs/")
 
     Run.objects.filter(pk=run.pk).update(is_simulated=True)
-    listed = page_of(engineer, project, "jobs/")
+    listed = page_of(engineer, project, "runs/jobs/")
     assert [len(rows_with(title, listed)) for title in ("Score v2", "v2", "Import")] == [1, 1, 1]
     assert [CHIP in rows_with(title, listed)[0] for title in ("Score v2", "v2", "Import")] == [
         True,
         True,
         False,
     ]
-    assert CHIP in page_of(engineer, project, f"jobs/{scoring.pk}/")
+    assert CHIP in page_of(engineer, project, f"runs/jobs/{scoring.pk}/")
 
 
 def test_what_a_simulated_reviewer_did_is_marked_in_the_audit(
@@ -131,6 +131,6 @@ def test_what_a_simulated_reviewer_did_is_marked_in_the_audit(
     record("review.submitted", by=simulated, project=project)
     record("member.added", by=owner, obj=simulated, project=project)
     record("review.submitted", by=reviewer, project=project)
-    page = page_of(owner, project, "audit/")
+    page = page_of(owner, project, "settings/audit/")
     marked = [CHIP in row for row in re.findall(r"<tr>.*?</tr>", page, re.DOTALL)[1:]]
     assert marked == [False, True, True]

@@ -65,7 +65,7 @@ def test_the_page_shows_them_beside_the_metrics_and_says_where_to_set_a_price(
 ) -> None:
     page = client_of(manager).get(f"/projects/{campaign.project.slug}/results/{campaign.pk}/").text
     assert "Tokens, answer" in page and "No price is set" in page
-    assert f'href="/projects/{campaign.project.slug}/models/prices/">Set a price' in page
+    assert f'href="/projects/{campaign.project.slug}/settings/prices/">Set a price' in page
     told = (
         program_of(manager)
         .get(f"projects/{campaign.project.slug}/campaigns/{campaign.pk}/comparison/")
@@ -77,7 +77,7 @@ def test_the_page_shows_them_beside_the_metrics_and_says_where_to_set_a_price(
 
 def test_a_price_is_set_replaced_and_removed(campaign: Campaign, manager: User, engineer: User) -> None:
     project = campaign.project
-    page = f"/projects/{project.slug}/models/prices/"
+    page = f"/projects/{project.slug}/settings/prices/"
     version = campaign.candidates.all()[0].model_version
     body = {"model_version": version.pk, "input_price": "1.25", "output_price": "10", "currency": "eur"}
     assert client_of(engineer).post(page, body).status_code == 302
@@ -110,7 +110,7 @@ def test_an_odd_price_is_refused_at_its_field(
 ) -> None:
     project = campaign.project
     body = {"input_price": "1", "output_price": "1", "currency": "EUR", field: value}
-    page = client_of(manager).post(f"/projects/{project.slug}/models/prices/", body)
+    page = client_of(manager).post(f"/projects/{project.slug}/settings/prices/", body)
     assert page.status_code == 400
     assert f'id="id_{field}_error"' in page.text
     problem = problem_in(program_of(manager).put(f"projects/{project.slug}/models/prices/", body), 400)

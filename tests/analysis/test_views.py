@@ -114,7 +114,7 @@ def test_who_still_reviews_blind_is_warned_on_every_page_of_results(
     review_all(campaign, reviewer, {})
     export = make_proposed_rows(campaign, owner)
     results = f"/projects/{project.slug}/results/{campaign.pk}/"
-    export_page = f"/projects/{project.slug}/export/{export.pk}/"
+    export_page = f"/projects/{project.slug}/data/proposed-rows/{export.pk}/"
     case = f"{results}cases/{campaign.items.get().pk}/"
     row = f"{export_page}rows/{export.rows.latest('pk').pk}/"
     pages = [results, f"{results}cases/", case, f"{results}decide/", export_page, row]

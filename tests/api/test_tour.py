@@ -154,7 +154,9 @@ def make_token(browser: Client) -> str:
 def join_as_reviewer(owner: Client) -> Client:
     """Somebody follows an invitation that the owner made on the project's page."""
     slug = Project.objects.get().slug
-    page = owner.post(f"/projects/{slug}/members/", {"emails": "reviewer@example.org", "role": "reviewer"})
+    page = owner.post(
+        f"/projects/{slug}/settings/members/", {"emails": "reviewer@example.org", "role": "reviewer"}
+    )
     link = re.search(r"http://testserver(/invitations/[^\"]+)", page.text)
     assert link, page.text
     browser = Client()

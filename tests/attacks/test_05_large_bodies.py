@@ -78,7 +78,7 @@ def test_who_has_signed_in_sends_what_fits_into_memory(
     owner: User, project: Project, length: int, is_wanted: bool
 ) -> None:
     expected = (204, True) if is_wanted else (413, False)
-    answer = announce(f"/projects/{project.slug}/rubrics/new/", length, by=owner)
+    answer = announce(f"/projects/{project.slug}/campaigns/rubrics/new/", length, by=owner)
     assert (answer.status_code, answer.is_wanted) == expected
     token = program_of(owner).secret
     answer = announce(f"/api/v1/projects/{project.slug}/datasets/", length, "application/json", token=token)

@@ -37,7 +37,7 @@ def test_a_page_is_logged_with_its_reader(
     owner: User,
     project: Project,
 ) -> None:
-    path = f"/projects/{project.slug}/members/"
+    path = f"/projects/{project.slug}/settings/members/"
     page = client_for(owner).get(path)
     (line,) = lines(caplog)
     assert line == {

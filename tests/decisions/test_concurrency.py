@@ -116,7 +116,7 @@ def test_a_gate_that_waits_for_a_decision_is_held_against_the_champion_it_makes(
 
 def test_eight_posts_propose_rows_once_and_the_others_are_told() -> None:
     campaign, manager = reviewed()
-    address = f"/projects/{campaign.project.slug}/export/new/"
+    address = f"/projects/{campaign.project.slug}/data/proposed-rows/new/"
     form = {"campaign": campaign.pk, "name": "Corrections", "answer_floor": 4, "pair_gap": 1, "pair_floor": 3}
 
     responses = at_once(8, lambda _: client_of(manager).post(address, form))
@@ -173,7 +173,7 @@ def test_a_project_deleted_while_people_and_jobs_work_in_it_goes_once_and_whole(
     def work(number: int) -> Any:
         if number < 3:
             browser = client_of(owner)
-            return browser.post(f"/projects/{project.slug}/delete/", {"typed_name": project.name})
+            return browser.post(f"/projects/{project.slug}/settings/delete/", {"typed_name": project.name})
         if number < 7:
             return post(client_of(people[number - 3]), url_of(held[number - 3]), body())
         if number < 11:

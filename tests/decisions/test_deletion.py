@@ -38,7 +38,7 @@ OUTSIDE_PROJECTS = {"User", "OneTimeLink", "ApiToken", "AuditEvent", "LeftFiles"
 def test_a_project_goes_only_by_its_owner_and_its_typed_name(
     client_for: ClientFor, owner: User, manager: User, project: Project, other_project: Project
 ) -> None:
-    path = f"/projects/{project.slug}/delete/"
+    path = f"/projects/{project.slug}/settings/delete/"
     assert client_for(manager).post(path, {"typed_name": project.name}).status_code == 403
     assert client_for(owner).post(path, {"typed_name": "summaries"}).status_code == 400
     assert Project.objects.count() == 2
@@ -77,7 +77,7 @@ def test_deletion_takes_every_row_of_the_project_and_none_of_another(
 
     assert [name for name, count in counts(project).items() if not count] == []
     kept = counts(other_project)
-    client_for(owner).post(f"/projects/{project.slug}/delete/", {"typed_name": project.name})
+    client_for(owner).post(f"/projects/{project.slug}/settings/delete/", {"typed_name": project.name})
     connection.check_constraints()
     assert set(counts(project).values()) == {0}
     assert counts(other_project) == kept
@@ -93,13 +93,13 @@ def test_a_job_at_work_is_named_and_nothing_is_deleted(
         state=JobState.RUNNING,
         lease_expires_at=timezone.now() + timedelta(minutes=1),
     )
-    path, typed = f"/projects/{project.slug}/delete/", {"typed_name": project.name}
+    path, typed = f"/projects/{project.slug}/settings/delete/", {"typed_name": project.name}
 
     response = client_for(owner).post(path, typed)
 
     assert response.status_code == 409
     assert "“Training of v3” (running)" in response.text
-    assert f'href="/projects/{project.slug}/jobs/?state=active"' in response.text
+    assert f'href="/projects/{project.slug}/runs/jobs/?state=active"' in response.text
     assert Project.objects.filter(pk=project.pk).exists()
     assert not AuditEvent.objects.filter(action="project.deleted").exists()
 

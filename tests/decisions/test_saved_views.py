@@ -46,7 +46,7 @@ def test_a_view_is_saved_from_the_page_and_opens_as_it_was(campaign: Campaign, m
     # What is no filter and no way of reading the page is not kept.
     assert (view.query, view.is_shared, view.owner) == (QUERY, True, manager)
     assert answer["Location"] == f"{base}/results/{campaign.pk}/?{QUERY}"
-    opened = browser.get(f"{base}/views/{view.pk}/", follow=True)
+    opened = browser.get(f"{base}/results/views/{view.pk}/", follow=True)
     assert "a filtered view of 1 of 3 items" in opened.text
     assert ">Institutional<" in opened.text.replace("</a>", "<")
     event = AuditEvent.objects.get(action="saved_view.saved")
@@ -57,7 +57,7 @@ def test_a_private_view_is_its_owners_alone_and_a_shared_one_opens_for_the_proje
     campaign: Campaign, manager: User, engineer: User, owner: User
 ) -> None:
     private, shared = saved(campaign, engineer), saved(campaign, engineer, "For all", shared=True)
-    base = f"/projects/{campaign.project.slug}/views"
+    base = f"/projects/{campaign.project.slug}/results/views"
     for person, expected in ((engineer, 302), (manager, 404), (owner, 404)):
         assert client_of(person).get(f"{base}/{private.pk}/").status_code == expected
         assert client_of(person).get(f"{base}/{shared.pk}/").status_code == 302
@@ -73,7 +73,7 @@ def test_a_private_view_is_its_owners_alone_and_a_shared_one_opens_for_the_proje
 
 def test_rename_share_and_delete(campaign: Campaign, manager: User, engineer: User) -> None:
     view = saved(campaign, engineer)
-    base = f"/projects/{campaign.project.slug}/views/{view.pk}"
+    base = f"/projects/{campaign.project.slug}/results/views/{view.pk}"
     assert (
         client_of(engineer).post(f"{base}/edit/", {"name": "Large clients", "is_shared": "on"}).status_code
         == 302
@@ -96,7 +96,7 @@ def test_an_engineer_does_not_change_anothers_shared_view(
     view = saved(campaign, manager, shared=True)
     with pytest.raises(NotAllowedError):
         change_view(view=view, name="Mine now", is_shared=True, by=engineer)
-    base = f"/projects/{campaign.project.slug}/views/{view.pk}"
+    base = f"/projects/{campaign.project.slug}/results/views/{view.pk}"
     assert "can change it" in client_of(engineer).get(f"{base}/edit/").text
     assert client_of(engineer).post(f"{base}/delete/").status_code == 403
 
@@ -159,7 +159,7 @@ def test_private_views_go_with_their_owners_data(campaign: Campaign, engineer: U
 
 
 def test_the_list_takes_as_many_queries_for_three_as_for_one(campaign: Campaign, manager: User) -> None:
-    address = f"/projects/{campaign.project.slug}/views/"
+    address = f"/projects/{campaign.project.slug}/results/views/"
     browser = client_of(manager)
     counts = []
     for names in (["A"], ["B", "C"]):

@@ -90,7 +90,7 @@ def test_a_signed_look_is_signed_anew_only_by_who_has_seen_that(
     campaign_gate: CampaignGate, project: Project, reviewer: User, engineer: User, manager: User, owner: User
 ) -> None:
     evaluation = evaluated(campaign_gate, reviewer, engineer)
-    address = f"/projects/{project.slug}/gates/evaluations/{evaluation.pk}/sign/"
+    address = f"/projects/{project.slug}/results/gate-evaluations/{evaluation.pk}/sign/"
     browser = client_of(owner)
     assert "What is signed now replaces it" not in browser.get(address).text
     refusal = sign(evaluation, manager, "do_not_release")
@@ -127,7 +127,9 @@ def test_who_started_the_training_does_not_sign(
     evaluation = evaluated(campaign_gate, reviewer, engineer)
     with pytest.raises(NotAllowedError, match="You started the training of v1 Gated"):
         sign(evaluation, manager)
-    address = f"/projects/{campaign_gate.campaign.project.slug}/gates/evaluations/{evaluation.pk}/sign/"
+    address = (
+        f"/projects/{campaign_gate.campaign.project.slug}/results/gate-evaluations/{evaluation.pk}/sign/"
+    )
     page = client_of(manager).get(address).content.decode()
     assert "You started the training of v1 Gated" in page
     assert "Sign</button>" not in page
@@ -244,7 +246,7 @@ def test_the_dossier_is_downloaded_holds_and_ends_with_the_seal_on_the_page(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     decision = sign(evaluated(campaign_gate, reviewer, engineer), manager)
-    address = f"/projects/{campaign_gate.campaign.project.slug}/decisions/{decision.pk}/"
+    address = f"/projects/{campaign_gate.campaign.project.slug}/results/decisions/{decision.pk}/"
     page = client_of(engineer).get(address).content.decode()
     assert decision.seal in page
     assert "The one condition is met" in page
@@ -277,7 +279,7 @@ def test_a_decision_without_a_gate_has_no_dossier(
         note="",
         by=manager,
     )
-    address = f"/projects/{campaign_gate.campaign.project.slug}/decisions/{decision.pk}/"
+    address = f"/projects/{campaign_gate.campaign.project.slug}/results/decisions/{decision.pk}/"
     assert "without a gate" in client_of(manager).get(address).content.decode()
     assert client_of(manager).get(f"{address}dossier/").status_code == 409
 

@@ -137,7 +137,7 @@ def test_what_was_recorded_and_what_was_made_from_it_here_are_told_apart(
     client, day = client_of(person("owner")), f"{recorded_at():%-d %b %Y}"
     for place in ("runs/", "models/"):
         assert f">Recorded {day}</span>" in client.get(f"/projects/{project.slug}/{place}").text, place
-    for place in ("", "campaigns/", "results/", "export/"):
+    for place in ("", "campaigns/", "results/", "data/proposed-rows/"):
         page = client.get(f"/projects/{project.slug}/{place}").text
         assert ">From recorded answers</span>" in page and ">Recorded" not in page, place
 
@@ -213,7 +213,16 @@ def test_everything_simulated_is_marked(recorded: Demonstration):
 
 def test_every_page_of_the_demonstration_is_filled(recorded: Demonstration, project: Project):
     client = client_of(person("owner"))
-    for place in ("", "data/", "rubrics/", "models/", "runs/", "campaigns/", "results/", "export/"):
+    for place in (
+        "",
+        "data/",
+        "campaigns/rubrics/",
+        "models/",
+        "runs/",
+        "campaigns/",
+        "results/",
+        "data/proposed-rows/",
+    ):
         answer = client.get(f"/projects/{project.slug}/{place}", follow=True)
         assert answer.status_code == 200, place
     page = client.get(f"/projects/{project.slug}/demonstration/").content.decode()

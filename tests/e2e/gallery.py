@@ -39,7 +39,7 @@ GALLERY = """{% extends "base.html" %}{% load components text %}
 {% include "components/error.html" with text="The run’s log could not be read." href="?" %}
 {% include "components/copy.html" with id="link" label="Link" text="https://evalapp.example/invitations/abc" %}
 {% include "components/skeleton.html" %}
-{% include "components/tabs.html" with label="Parts" tabs=tabs %}
+{% include "components/page_tabs.html" with label="Parts" links=tabs parts=tabs open_tab="Items" %}
 {% endblock %}
 {% block scripts %}{% include "components/chart_scripts.html" %}{% endblock %}"""
 
@@ -96,7 +96,6 @@ def gallery(request: HttpRequest) -> HttpResponse:
         "points": [(0.31, 3), (0.41, 2)],
         "charts": {f"chart-{kind}": make() for kind, make in samples.ALL.items()},
         "form": form,
-        "station": "campaigns",
         "tabs": [
             {"label": "Items", "href": "#", "current": True},
             {"label": "Reviewers", "href": "#", "current": False},

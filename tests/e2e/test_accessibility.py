@@ -374,7 +374,7 @@ def test_axe_finds_nothing_for_a_reviewer(
     more += [reverse("review_discussion", args=[each.assignment.key, each.slot]) for each in mine]
     found += [each for address in more for each in findings(page, base + address)]
     # What else a reviewer meets: somebody else's address, an end, a closed campaign.
-    found += findings(page, f"{base}/projects/{filled.slug}/members/")
+    found += findings(page, f"{base}/projects/{filled.slug}/settings/members/")
     start = reverse("review_next", args=[campaign.key])
     review_all(campaign, reviewer, {})
     found += findings(page, base + start) + findings(page, f"{base}{reverse('review_submitted')}")

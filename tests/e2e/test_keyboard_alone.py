@@ -134,7 +134,7 @@ def _launch(keyboard: Keyboard, reviewer: User) -> None:
 def _review(keyboard: Keyboard) -> None:
     page = keyboard.page
     if "/reviews/" not in page.url:
-        keyboard.follow("^My reviews$")
+        keyboard.follow("^Review( |$)")
     keyboard.follow("Start reviewing")
     page.wait_for_selector("[data-review][data-ready]")
     for number in range(4):

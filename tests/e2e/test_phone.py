@@ -98,18 +98,18 @@ def test_every_column_is_in_sight(
     alerts, weeks = {"Cause", "Raised", "E-mail", "Acknowledged"}, {"State", "Sampled", "Tone", "Campaign"}
     expected = {
         "": {"Data", "Candidate", "ROUGE-L", *criteria, "Decision"},
-        "members/": {"Email", "Role", "Since"},
-        "audit/": {"When", "Who", "What", "On", "Details"},
-        "webhooks/": {"State", "Events", "Waiting", "Given up", "Last delivered"},
-        f"webhooks/{webhook.pk}/": {"State", "Answer", "Attempts", "Happened", "Next attempt"},
-        f"webhooks/{webhook.pk}/deliveries/{given_up.pk}/": {"Answer", "Result", "Seconds"},
+        "settings/members/": {"Email", "Role", "Since"},
+        "settings/audit/": {"When", "Who", "What", "On", "Details"},
+        "settings/webhooks/": {"State", "Events", "Waiting", "Given up", "Last delivered"},
+        f"settings/webhooks/{webhook.pk}/": {"State", "Answer", "Attempts", "Happened", "Next attempt"},
+        f"settings/webhooks/{webhook.pk}/deliveries/{given_up.pk}/": {"Answer", "Result", "Seconds"},
         f"results/{gated.pk}/adjudication/": {"Differ on", "State"},
         f"campaigns/{gated.pk}/gate/": {"State", "Figure", "Why"},
         f"campaigns/{gated.pk}/flags/": {"Item", "What is wrong", "Flagged"},
         "monitor/": {"State", "Events", "Last event", "Weeks evaluated", "Next sample"},
         f"monitor/{watched.pk}/": alerts | weeks,
         f"monitor/{watched.pk}/weeks/1/": {"Answer", "Model", "At", "Inclusion probability"},
-        f"export/{export.pk}/": {"Kind", "In?", "Reason", "Decision"},
+        f"data/proposed-rows/{export.pk}/": {"Kind", "In?", "Reason", "Decision"},
         f"results/{gated.pk}/severity/": {"Total", *scales, "Severity", "Standard error", "Infit", "Scores"},
     }
     for path, labels in expected.items():
@@ -245,7 +245,7 @@ def test_comparisons_filters_and_agreement_fit_on_a_phone(
     compared = f"results/{campaign.pk}"
     for path in (
         *(f"{compared}/", f"{compared}/?field.segment=institutional&reviewers=1", f"{compared}/?reviewers=9"),
-        *(f"{compared}/agreement/?criterion=tone", "views/", "models/prices/"),
+        *(f"{compared}/agreement/?criterion=tone", "results/views/", "settings/prices/"),
     ):
         phone.goto(f"{live_server.url}/projects/{project.slug}/{path}")
         assert phone.evaluate("document.documentElement.scrollWidth") == 390, path

@@ -28,12 +28,12 @@ def test_a_manager_comes_in_by_keyboard_and_lands_where_they_wanted(
     provider: Provider, project: Project, manager: User, live_server: Any, page: Page, complaints: list[str]
 ) -> None:
     provider.person |= {"email": manager.email, "name": manager.name}
-    page.goto(f"{live_server.url}/projects/{project.slug}/members/")
+    page.goto(f"{live_server.url}/projects/{project.slug}/settings/members/")
     link = page.get_by_role("link", name="Sign in with House ID")
     link.focus()
     page.keyboard.press("Enter")
     expect(page.get_by_role("heading", name="Members", exact=True)).to_be_visible()
-    assert page.url == f"{live_server.url}/projects/{project.slug}/members/"
+    assert page.url == f"{live_server.url}/projects/{project.slug}/settings/members/"
     assert complaints == []
 
 

@@ -62,7 +62,7 @@ def test_three_people_go_round_the_loop(running, browser, browser_context_args, 
         beginning.import_data(engineer, beginning.write_file(tmp_path))
         beginning.register_base(engineer)
         beginning.add_prompt(engineer)
-        engineer.station("Runs")
+        engineer.go_to("Runs")
         engineer.follow("New training")
         beginning.train(engineer, beginning.FIRST, rows=8, steps=4)
         beginning.generate(engineer)

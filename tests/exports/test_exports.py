@@ -246,7 +246,7 @@ def test_the_row_says_that_an_answer_is_needed_and_that_its_pair_goes_with_it(
     row = export.rows.filter(review__isnull=False, kind=RowKind.ANSWER)[0]
     pair = export.rows.get(review=row.review_id, kind=RowKind.PREFERENCE)
     browser = client_of(manager)
-    address = f"/projects/{campaign.project.slug}/export/{export.pk}/rows/{row.pk}/"
+    address = f"/projects/{campaign.project.slug}/data/proposed-rows/{export.pk}/rows/{row.pk}/"
 
     page = browser.get(address).text
     assert "Answer</label>" in page and "(optional)" not in page
@@ -469,7 +469,7 @@ def test_a_file_that_is_no_more_is_told_with_the_way_out(
     slug = export.project.slug
     browser = client_of(manager)
 
-    page = browser.get(f"/projects/{slug}/export/{export.pk}/files/answers.jsonl")
+    page = browser.get(f"/projects/{slug}/data/proposed-rows/{export.pk}/files/answers.jsonl")
     told = browser.get(
         f"/api/v1/projects/{slug}/exports/{export.pk}/files/answers.jsonl/",
         headers={"Authorization": f"Bearer {secret}"},
@@ -481,7 +481,7 @@ def test_a_file_that_is_no_more_is_told_with_the_way_out(
 
 
 def test_the_only_campaign_is_chosen_already(campaign: Campaign, manager: User, reviewer: User) -> None:
-    address = f"/projects/{campaign.project.slug}/export/new/"
+    address = f"/projects/{campaign.project.slug}/data/proposed-rows/new/"
     chosen = f'<option value="{campaign.pk}" selected>'
     assert chosen in client_of(manager).get(address).text
     make_campaign(campaign.project, [reviewer], name="Second round", texts={"other": "A {n}."})

@@ -71,7 +71,7 @@ def test_the_page_stores_nothing_and_opens_once_there_is_a_version(
     export: Export, campaign: Campaign, manager: User, client_for
 ) -> None:
     browser = client_for(manager)
-    site = f"/projects/{campaign.project.slug}/export"
+    site = f"/projects/{campaign.project.slug}/data/proposed-rows"
     detail = browser.get(f"{site}/{export.pk}/").text
     assert f"{site}/{export.pk}/prompt/" in detail
     page = browser.get(f"{site}/{export.pk}/prompt/").text

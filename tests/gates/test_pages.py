@@ -30,7 +30,7 @@ def text_of(answer: object) -> str:
 
 def test_a_gate_is_written_over_a_rubrics_criteria(project: Project, browser: Client) -> None:
     make_rubric(project)
-    address = f"/projects/{project.slug}/gates/new/"
+    address = f"/projects/{project.slug}/campaigns/gates/new/"
     page = text_of(browser.get(address))
     assert "Lower bound of the mean at least" in page and "Rate of “yes” at most" in page
     sent = {
@@ -46,7 +46,7 @@ def test_a_gate_is_written_over_a_rubrics_criteria(project: Project, browser: Cl
     }
     answer = browser.post(address, sent)
     gate = Gate.objects.get()
-    assert answer["Location"] == f"/projects/{project.slug}/gates/{gate.pk}/"
+    assert answer["Location"] == f"/projects/{project.slug}/campaigns/gates/{gate.pk}/"
     asked = {(each.kind, each.criterion, each.threshold) for each in gate.asked}
     assert asked == {
         (ConditionKind.FLOOR, "tone", 4.5),
@@ -60,7 +60,7 @@ def test_a_gate_is_written_over_a_rubrics_criteria(project: Project, browser: Cl
     page = text_of(browser.get(answer["Location"]))
     assert "Tone: upper bound of the share of scores ≤ 2 at most 10%" in page
     # The edit form says what is there, and saving it changes nothing.
-    edit = f"/projects/{project.slug}/gates/{gate.pk}/edit/"
+    edit = f"/projects/{project.slug}/campaigns/gates/{gate.pk}/edit/"
     assert 'value="4.5"' in browser.get(edit).content.decode()
     browser.post(edit, {key: value for key, value in sent.items() if key != "name"})
     assert Gate.objects.get().body_hash == gate.body_hash
@@ -83,13 +83,15 @@ def test_what_cannot_stand_comes_back_with_the_reason(
     project: Project, browser: Client, changes: dict[str, str], message: str
 ) -> None:
     make_rubric(project)
-    answer = browser.post(f"/projects/{project.slug}/gates/new/", {**PLAN, **changes})
+    answer = browser.post(f"/projects/{project.slug}/campaigns/gates/new/", {**PLAN, **changes})
     assert (answer.status_code, message in text_of(answer)) == (400, True)
     assert not Gate.objects.exists()
 
 
 def test_without_a_rubric_the_form_leads_to_them(project: Project, browser: Client) -> None:
-    assert "No rubric has criteria yet" in text_of(browser.get(f"/projects/{project.slug}/gates/new/"))
+    assert "No rubric has criteria yet" in text_of(
+        browser.get(f"/projects/{project.slug}/campaigns/gates/new/")
+    )
 
 
 def test_a_campaign_takes_looks_and_says_so(
@@ -138,8 +140,8 @@ def test_a_late_gate_says_that_it_explores_on_every_page(
     browser.post(f"{address}apply/", {"gate": gate.pk})
     browser.post(f"{address}evaluate/", {"candidate": "plain"})
     evaluation = GateEvaluation.objects.get()
-    sign = f"/projects/{project.slug}/gates/evaluations/{evaluation.pk}/sign/"
-    gates = f"/projects/{project.slug}/gates/{gate.pk}/"
+    sign = f"/projects/{project.slug}/results/gate-evaluations/{evaluation.pk}/sign/"
+    gates = f"/projects/{project.slug}/campaigns/gates/{gate.pk}/"
     for page in (
         address,
         gates,
@@ -168,8 +170,8 @@ def test_the_list_takes_as_many_queries_for_three_gates_as_for_one(
     rubric = make_rubric(project).rubric
     for number in range(count):
         make_gate(project, rubric=rubric, name=f"Gate {number}")
-    with django_assert_max_num_queries(8):  # type: ignore[operator]
-        page = text_of(browser.get(f"/projects/{project.slug}/gates/"))
+    with django_assert_max_num_queries(9):  # type: ignore[operator]
+        page = text_of(browser.get(f"/projects/{project.slug}/campaigns/gates/"))
     assert f"Gate {count - 1} v1" in page
 
 

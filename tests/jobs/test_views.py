@@ -58,7 +58,7 @@ def test_the_list_costs_the_same_for_any_number(
     for number in range(jobs):
         create_job(project=project, task=TASK, title=f"Job {number}", by=engineer)
     client = client_for(engineer)
-    with django_assert_max_num_queries(6):
+    with django_assert_max_num_queries(7):
         page = client.get(reverse("job_list", args=[project.slug]))
     assert [f"Job {number}" in page.content.decode() for number in range(jobs)] == [True] * jobs
 

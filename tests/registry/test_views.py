@@ -140,7 +140,7 @@ def test_the_list_costs_the_same_for_any_number(
     for number in range(models):
         register_imported(project=project, label=f"Answers {number}", by=engineer)
     client = client_for(engineer)
-    with django_assert_max_num_queries(7):
+    with django_assert_max_num_queries(8):
         page = client.get(reverse("model_list", args=[project.slug])).content.decode()
     assert [f"Answers {number}" in page for number in range(models)] == [True] * models
 

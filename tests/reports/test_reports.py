@@ -98,7 +98,7 @@ def test_one_click_makes_a_page_and_a_pdf(reviewed: Campaign, manager: User) -> 
 
     answer = client.post(f"{comparison}reports/")
     report = reviewed.reports.get()
-    assert answer["Location"] == f"/projects/{reviewed.project.slug}/reports/{report.pk}/"
+    assert answer["Location"] == f"/projects/{reviewed.project.slug}/results/reports/{report.pk}/"
     waiting = client.get(answer["Location"]).content.decode()
     assert "waits for its turn" in waiting and "report.pdf" not in waiting
 
@@ -304,7 +304,7 @@ def test_a_gate_and_its_signature_are_in_it(
     # The reviews that the evaluation rests on are those of the report.
     assert words.count(evaluation.reviews_digest) == 2
     assert "Reviews changed after" not in words
-    address = f"/projects/{project.slug}/decisions/{signed.pk}/"
+    address = f"/projects/{project.slug}/results/decisions/{signed.pk}/"
     assert "Reviews changed after" not in client_of(manager).get(address).text
 
     # The role is that of the moment of signing.
@@ -462,7 +462,7 @@ def test_a_deleted_project_takes_its_reports_along(
 def test_a_file_that_is_gone_or_was_never_there_is_said(reviewed: Campaign, manager: User) -> None:
     report = made(reviewed, manager)
     client = client_of(manager)
-    address = f"/projects/{reviewed.project.slug}/reports/{report.pk}/files/"
+    address = f"/projects/{reviewed.project.slug}/results/reports/{report.pk}/files/"
     assert client.get(f"{address}manifest.json").status_code == 404
     (report_folder(report) / "report.pdf").unlink()
     gone = client.get(f"{address}report.pdf")

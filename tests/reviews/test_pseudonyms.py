@@ -59,9 +59,9 @@ def pages(campaign: Campaign, project: Project, manager: User) -> Iterable[tuple
         f"results/{campaign.pk}/cases/?reviewer=1",
         f"results/{campaign.pk}/cases/?differ=1",
         f"results/{campaign.pk}/cases/{item.pk}/",
-        f"export/{export.pk}/",
-        f"export/{export.pk}/rows/{row.pk}/",
-        f"lineage/reviews/{row.review_id}/",
+        f"data/proposed-rows/{export.pk}/",
+        f"data/proposed-rows/{export.pk}/rows/{row.pk}/",
+        f"data/lineage/{row.review_id}/",
     ):
         answer = client.get(base + path)
         assert answer.status_code == 200, path

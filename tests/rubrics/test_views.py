@@ -62,7 +62,7 @@ def test_who_may_open_what(
     reviewer: User,
     stranger: User,
 ) -> None:
-    base = f"/projects/{project.slug}/rubrics/"
+    base = f"/projects/{project.slug}/campaigns/rubrics/"
     reading = [base, f"{base}{rubric.pk}/", f"{base}{rubric.pk}/v1/"]
     writing = [f"{base}new/", f"{base}{rubric.pk}/edit/", f"{base}{rubric.pk}/rename/"]
     for user, reads, writes in (

@@ -399,7 +399,7 @@ def test_the_pages_lead_from_an_address_to_a_started_run(
 ):
     settings.MODEL_PYTHON = "/no/python/at/all"
     browser = client_for(manager)
-    site = f"/projects/{project.slug}/models/endpoints/"
+    site = f"/projects/{project.slug}/settings/endpoints/"
     made = browser.post(
         site, {"name": "House", "url": server.url, "secret": SECRET, "parallel": 2}, follow=True
     )

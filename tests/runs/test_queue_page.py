@@ -148,7 +148,7 @@ def test_the_page_costs_the_same_for_any_number(
         queued(project, engineer, f"Run {number}")
     request_pause(job=queued(project, engineer, "paused"), by=engineer)
     client = client_for(engineer)
-    with django_assert_max_num_queries(16):
+    with django_assert_max_num_queries(17):
         page = client.get(reverse("run_queue", args=[project.slug])).content.decode()
     assert [f"Run {number}" in page for number in range(runs)] == [True] * runs
 

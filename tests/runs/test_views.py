@@ -177,7 +177,7 @@ def test_the_list_costs_the_same_for_any_number(
             name=f"Run {number}", by=engineer,
         )  # fmt: skip
     client = client_for(engineer)
-    with django_assert_max_num_queries(7):
+    with django_assert_max_num_queries(8):
         page = client.get(reverse("run_list", args=[project.slug])).content.decode()
     assert [f"Run {number}" in page for number in range(runs)] == [True] * runs
 

@@ -126,7 +126,7 @@ def test_a_phrase_that_cannot_be_seen_is_named_by_its_place(project: Project) ->
 
 def test_a_rule_is_made_changed_and_retired_in_the_browser(project: Project, manager: User) -> None:
     client = client_of(manager)
-    address = f"/projects/{project.slug}/rules/"
+    address = f"/projects/{project.slug}/settings/rule-checks/"
     page = client.get(address)
     assert page.status_code == 200
     answer = client.post(f"{address}new/contains/", {"name": "Names a goal", "texts": "goal\naim"})

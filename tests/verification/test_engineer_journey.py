@@ -63,13 +63,13 @@ def dry_run_first(engineer: Person, name: str) -> None:
 
 def release(manager: Person, label: str) -> None:
     """Decide, and find the champion among the models."""
-    manager.station("Cycles")
+    manager.go_to("Home")
     manager.follow(f"{rating.CAMPAIGN} is closed and waits for a decision")
     manager.choose("Candidate", label)
     manager.page.get_by_label("Release", exact=True).check()
     manager.fill("Note", "It says what to do next.")
     manager.press("Record the decision")
-    manager.station("Models")
+    manager.go_to("Models")
     manager.row(label, "Champion")
 
 
@@ -91,7 +91,7 @@ def test_an_engineer_goes_from_a_file_to_the_champion_and_on(
         beginning.register_base(engineer, rf"{bundled} \(comes with the product\)", "8,192 tokens")
         beginning.add_prompt(engineer)
 
-        engineer.station("Runs")
+        engineer.go_to("Runs")
         engineer.follow("New training")
         beginning.fill_training(engineer, beginning.FIRST, steps=STEPS, rate="0.001")
         dry_run_first(engineer, beginning.FIRST)
@@ -127,7 +127,7 @@ def test_an_engineer_goes_from_a_file_to_the_champion_and_on(
 
 def answer_again(engineer: Person, engine: str) -> None:
     """The adapter that DPO made further, beside the one that it began as, in one engine."""
-    engineer.station("Runs")
+    engineer.go_to("Runs")
     engineer.follow("Generate outputs")
     engineer.fill("Name", "Second answers")
     for label in (beginning.FIRST, beginning.SECOND):

@@ -145,7 +145,7 @@ def test_a_receiver_that_fails_for_long_is_switched_off_and_its_manager_hears_of
     assert "Answered 500" in endpoint.disabled_because
     assert AuditEvent.objects.filter(action="webhook.disabled", actor_id=None).count() == 1
     [entry] = [entry for entry in inbox_of(project) if entry.kind == "webhook"]
-    assert entry.href == f"/projects/{project.slug}/webhooks/{endpoint.pk}/"
+    assert entry.href == f"/projects/{project.slug}/settings/webhooks/{endpoint.pk}/"
     WebhookDelivery.objects.filter(pk=delivery.pk).update(state="waiting", next_attempt_at=timezone.now())
     assert deliver_due() == 0
     receiver.answer = 200

@@ -27,7 +27,7 @@ def body(URL, events=("campaign.completed",), **more):
 
 def test_an_endpoint_is_registered_and_its_secret_shown_once(project, manager, receiver, client_for):
     browser = client_for(manager)
-    path = f"/projects/{project.slug}/webhooks/"
+    path = f"/projects/{project.slug}/settings/webhooks/"
     page = browser.post(path, body(receiver.url, includes_text="on"))
     assert page.status_code == 201
     endpoint = WebhookEndpoint.objects.get()
@@ -64,7 +64,9 @@ def test_the_database_alone_does_not_hold_the_secret(endpoint, settings):
     ],
 )
 def test_bad_input_is_refused_beside_its_field(project, manager, receiver, client_for, change, said):
-    page = client_for(manager).post(f"/projects/{project.slug}/webhooks/", {**body(receiver.url), **change})
+    page = client_for(manager).post(
+        f"/projects/{project.slug}/settings/webhooks/", {**body(receiver.url), **change}
+    )
     assert page.status_code == 400
     assert said in page.text
     assert not WebhookEndpoint.objects.exists()
@@ -73,7 +75,7 @@ def test_bad_input_is_refused_beside_its_field(project, manager, receiver, clien
 def test_an_installation_that_sends_nothing_says_so(project, manager, client_for, settings):
     settings.OUTGOING_ALLOWED = ()
     browser = client_for(manager)
-    path = f"/projects/{project.slug}/webhooks/"
+    path = f"/projects/{project.slug}/settings/webhooks/"
     assert "sends nothing to other machines yet" in browser.get(path).text
     refused = browser.post(path, body("https://hooks.example/"))
     assert refused.status_code == 400
@@ -82,7 +84,7 @@ def test_an_installation_that_sends_nothing_says_so(project, manager, client_for
 
 def test_another_address_gets_another_secret(project, manager, endpoint, client_for):
     browser = client_for(manager)
-    path = f"/projects/{project.slug}/webhooks/{endpoint.pk}/"
+    path = f"/projects/{project.slug}/settings/webhooks/{endpoint.pk}/"
     old = secret_of(endpoint)
     assert browser.post(path, body(endpoint.url)).status_code == 302
     endpoint.refresh_from_db()
@@ -96,7 +98,7 @@ def test_another_address_gets_another_secret(project, manager, endpoint, client_
 
 def test_a_new_secret_voids_the_old_one(project, manager, endpoint, receiver, client_for):
     old = secret_of(endpoint)
-    page = client_for(manager).post(f"/projects/{project.slug}/webhooks/{endpoint.pk}/secret/")
+    page = client_for(manager).post(f"/projects/{project.slug}/settings/webhooks/{endpoint.pk}/secret/")
     endpoint.refresh_from_db()
     assert page.status_code == 201
     assert secret_of(endpoint) in page.text
@@ -143,7 +145,7 @@ def test_a_deleted_endpoint_takes_its_deliveries_along(project, manager, endpoin
     delivery = send_test(endpoint=endpoint, by=manager)
     deliver_due()
     browser = client_for(manager)
-    browser.post(f"/projects/{project.slug}/webhooks/{endpoint.pk}/delete/")
+    browser.post(f"/projects/{project.slug}/settings/webhooks/{endpoint.pk}/delete/")
     assert not WebhookEndpoint.objects.exists()
     assert not WebhookDelivery.objects.filter(pk=delivery.pk).exists()
     with pytest.raises(ConflictError, match="deleted"):
@@ -153,7 +155,7 @@ def test_a_deleted_endpoint_takes_its_deliveries_along(project, manager, endpoin
 def test_a_test_and_its_answer_are_seen(project, manager, endpoint, receiver, client_for):
     receiver.body = b"<script>alert(1)</script>"
     browser = client_for(manager)
-    path = f"/projects/{project.slug}/webhooks/{endpoint.pk}/"
+    path = f"/projects/{project.slug}/settings/webhooks/{endpoint.pk}/"
     page = browser.post(f"{path}test/", follow=True)
     assert "Nothing has been sent yet" in page.text
     deliver_due()
@@ -169,7 +171,7 @@ def test_an_engineer_sees_where_it_goes_and_no_path_that_may_hold_a_secret(
 ):
     browser = client_for(engineer)
     for path in ("", f"{endpoint.pk}/"):
-        text = browser.get(f"/projects/{project.slug}/webhooks/{path}").text
+        text = browser.get(f"/projects/{project.slug}/settings/webhooks/{path}").text
         assert endpoint.url.removesuffix("/hook") in text
         assert endpoint.url not in text
         assert "Delete…" not in text
@@ -179,7 +181,7 @@ def test_the_lists_ask_the_same_for_one_row_and_for_three(
     project, manager, endpoint, receiver, client_for, django_assert_num_queries
 ):
     browser = client_for(manager)
-    path = f"/projects/{project.slug}/webhooks/"
+    path = f"/projects/{project.slug}/settings/webhooks/"
     send_test(endpoint=endpoint, by=manager)
     deliver_due()
 
@@ -200,7 +202,7 @@ def test_the_lists_ask_the_same_for_one_row_and_for_three(
 
 
 def test_a_filter_that_finds_nothing_says_so(project, manager, endpoint, client_for):
-    page = client_for(manager).get(f"/projects/{project.slug}/webhooks/{endpoint.pk}/?state=failed")
+    page = client_for(manager).get(f"/projects/{project.slug}/settings/webhooks/{endpoint.pk}/?state=failed")
     assert "No delivery is in this state." in page.text
 
 

@@ -55,7 +55,6 @@ def _audit(request: HttpRequest, project_id: int | None) -> HttpResponse:
     page = keyset_page(events, request)
     labels = _labels_for(page.rows)
     context = {
-        "station": "audit",
         "page": page,
         "events": [(event, details_of(event, labels)) for event in page.rows],
         "simulated_people": simulated_among(_people_in(page.rows)),

@@ -66,7 +66,6 @@ def _page(request: MemberRequest, context: dict[str, object], status: int = 200)
         (role, Role(role).label) for role in Role.values if role in GRANTABLE[request.membership.role]
     ]
     whole = {
-        "station": "members",
         "rows": member_rows(request.project, viewer=request.membership),
         "invitations": open_invitations(request.project),
         "grantable": grantable,

@@ -23,7 +23,6 @@ def project_settings(request: MemberRequest) -> HttpResponse:
     status = 400 if form.errors else 200
     context = {
         "form": form,
-        "station": "settings",
         "delete_form": DeleteProjectForm(),
         "waits_for_jobs": False,
     }

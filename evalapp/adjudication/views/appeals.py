@@ -17,7 +17,7 @@ from evalapp.adjudication.discussion import Names
 from evalapp.adjudication.forms import AnswerForm
 from evalapp.adjudication.models import Appeal
 from evalapp.adjudication.rights import require_may_read
-from evalapp.adjudication.views.shared import campaign_or_missing, desk_context, tabs_of
+from evalapp.adjudication.views.shared import campaign_or_missing, desk_context, waiting_counts
 from evalapp.core.errors import ProblemError
 from evalapp.core.http import get_or_missing, show_problem
 from evalapp.core.paging import keyset_page
@@ -32,7 +32,6 @@ def appeal_list(request: MemberRequest, campaign_id: int) -> HttpResponse:
     page = keyset_page(appeals_of(campaign), request, order=WAITING_FIRST)
     names = Names(campaign, reader=request.user, to_reviewer=False)
     context = {
-        "station": "results",
         "campaign": campaign,
         "page": page,
         "rows": [
@@ -45,7 +44,7 @@ def appeal_list(request: MemberRequest, campaign_id: int) -> HttpResponse:
             }
             for each in page.rows
         ],
-        "tabs": tabs_of(campaign, "appeal_list"),
+        "tab_counts": waiting_counts(campaign),
     }
     return render(request, "adjudication/appeals.html", context)
 

@@ -19,7 +19,7 @@ from evalapp.adjudication.change_requests import (
 from evalapp.adjudication.discussion import Names
 from evalapp.adjudication.forms import ChangeRequestForm
 from evalapp.adjudication.rights import is_running
-from evalapp.adjudication.views.shared import campaign_or_missing, tabs_of
+from evalapp.adjudication.views.shared import campaign_or_missing, waiting_counts
 from evalapp.campaigns.models import Campaign
 from evalapp.core.errors import ProblemError
 from evalapp.core.http import get_or_missing, show_problem
@@ -40,7 +40,7 @@ def _campaign(request: MemberRequest, campaign_id: int) -> Campaign:
 
 
 def _context(campaign: Campaign) -> dict[str, Any]:
-    return {"station": "results", "campaign": campaign, "is_running": is_running(campaign)}
+    return {"campaign": campaign, "is_running": is_running(campaign)}
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -99,7 +99,7 @@ def change_request_list(request: MemberRequest, campaign_id: int) -> HttpRespons
         ],
         "source_href": reverse("differing_preferences" if campaign.compares else "case_list", args=address),
         "source_words": "See where preferences differ" if campaign.compares else "See the cases",
-        "tabs": tabs_of(campaign, "change_request_list"),
+        "tab_counts": waiting_counts(campaign),
     }
     return render(request, "adjudication/change_requests.html", context)
 

@@ -36,7 +36,7 @@ from evalapp.adjudication.views.shared import (
     comparison_or_missing,
     desk_context,
     output_or_missing,
-    tabs_of,
+    waiting_counts,
 )
 from evalapp.campaigns.models import Campaign, ItemOutput
 from evalapp.campaigns.queries import is_reviewing
@@ -77,7 +77,6 @@ def adjudication_list(request: MemberRequest, campaign_id: int) -> HttpResponse:
     # The rows are in memory already, so pages by number cost nothing here.
     page = Paginator(worklist.chosen(shown), PER_PAGE).get_page(request.GET.get("page"))
     context = {
-        "station": "results",
         "campaign": campaign,
         "worklist": worklist,
         "page": page,
@@ -101,7 +100,7 @@ def adjudication_list(request: MemberRequest, campaign_id: int) -> HttpResponse:
             }
             for key, label in SHOWN.items()
         ],
-        "tabs": tabs_of(campaign, "adjudication_list"),
+        "tab_counts": waiting_counts(campaign),
     }
     return render(request, "adjudication/list.html", context)
 

@@ -67,7 +67,6 @@ def _office(request: MemberRequest, campaign: Campaign, subject: Subject) -> Htt
         else:
             return redirect(own_address)
     context = {
-        "station": "results",
         "campaign": campaign,
         "item": subject.item,
         **source_context(campaign, subject, request.user),
@@ -168,7 +167,6 @@ def _show(
     campaign, person = own.review.campaign, person_of(request)
     names = Names(campaign, reader=person, to_reviewer=True)
     context = {
-        "station": "reviews",
         "campaign": campaign,
         **own.source,
         "own_href": own.address,

@@ -82,7 +82,6 @@ def desk_context(
         }
     )
     return {
-        "station": "results",
         "campaign": campaign,
         "item": subject.item,
         "refusal": why_not_adjudicate(person=request.user, campaign=campaign, subject=subject),
@@ -93,17 +92,9 @@ def desk_context(
     }
 
 
-def tabs_of(campaign: Campaign, current: str) -> list[dict[str, Any]]:
-    """Disagreements, change requests, appeals; with how many wait."""
-    address = [campaign.project.slug, campaign.pk]
-    open_requests = change_requests_of(campaign).filter(resolved_at=None).count()
-    appeals = Appeal.objects.filter(campaign=campaign, answered_at=None).count()
-    labels = {
-        "adjudication_list": "Disagreements",
-        "change_request_list": f"Change requests ({open_requests})" if open_requests else "Change requests",
-        "appeal_list": f"Appeals ({appeals})" if appeals else "Appeals",
+def waiting_counts(campaign: Campaign) -> dict[str, int]:
+    """How many wait behind a tab, by its path."""
+    return {
+        "adjudication/change-requests/": change_requests_of(campaign).filter(resolved_at=None).count(),
+        "adjudication/appeals/": Appeal.objects.filter(campaign=campaign, answered_at=None).count(),
     }
-    return [
-        {"label": label, "href": reverse(name, args=address), "current": name == current}
-        for name, label in labels.items()
-    ]

@@ -59,7 +59,7 @@ def open_the_first_account(owner: Person, link: str) -> None:
 
 def invite(owner: Person, guest: Person, role: str) -> None:
     """A link is made, copied from the page, and opened in the guest's own browser."""
-    owner.station("Members")
+    owner.go_to("Settings", "Members")
     owner.fill("Emails", guest.email)
     owner.page.get_by_label(re.compile(rf"{role}: ")).check()
     owner.press("Invite")
@@ -74,7 +74,7 @@ def invite(owner: Person, guest: Person, role: str) -> None:
 
 
 def import_data(engineer: Person, file: Path) -> None:
-    engineer.station("Data")
+    engineer.go_to("Data")
     engineer.follow("Make a dataset")
     engineer.fill("Name", DATASET)
     engineer.press("Make and upload a file")
@@ -86,13 +86,13 @@ def import_data(engineer: Person, file: Path) -> None:
     expect(engineer.page.get_by_label("Each row says its split")).to_be_checked()
     engineer.press(f"Import into {DATASET}")
     engineer.sees(f"{len(CLIENTS)} rows")
-    engineer.station("Data")
+    engineer.go_to("Data")
     counts = engineer.row(DATASET).locator("td").all_inner_texts()
     assert [text.strip() for text in counts[1:6]] == ["v1", "8", "0", "2", "3"]
 
 
 def register_base(engineer: Person, folder: str = "tiny", context: str = "512 tokens") -> None:
-    engineer.station("Models")
+    engineer.go_to("Models")
     engineer.follow("Register a base model")
     engineer.choose("Folder", f"^{folder}$")
     engineer.fill("Name", BASE)
@@ -102,7 +102,7 @@ def register_base(engineer: Person, folder: str = "tiny", context: str = "512 to
 
 
 def add_prompt(engineer: Person) -> None:
-    engineer.station("Models")
+    engineer.go_to("Models")
     engineer.follow("Add a prompt")
     engineer.fill("Label", PROMPTED)
     engineer.fill("System prompt", "Write plainly and name one next step.")
@@ -147,7 +147,7 @@ def generate(
     engineer: Person, name: str = ANSWERS, *, engine: str = "transformers", tokens: int = 12
 ) -> None:
     """Answers of every candidate to the rows that evaluate."""
-    engineer.station("Runs")
+    engineer.go_to("Runs")
     engineer.follow("Generate outputs")
     engineer.fill("Name", name)
     engineer.tick("Test (held out)")

@@ -25,7 +25,7 @@ def _figure(cell: Locator) -> tuple[float, int, str]:
 
 def read_cases(engineer: Person, ratings: list[Rating]) -> None:
     """Every case holds what was given to its answers, and tells who wrote them, which ratings then know."""
-    engineer.station("Results")
+    engineer.go_to("Results")
     engineer.follow(CAMPAIGN)
     _open_first_case(engineer)
     for position in range(len(RATED)):
@@ -57,7 +57,7 @@ def _read_output(output: Locator, prompt: str, ratings: list[Rating]) -> None:
 
 def compare(manager: Person, ratings: list[Rating]) -> None:
     """People beside metrics; every mean is the mean of what was given, and leads to its cases."""
-    manager.station("Results")
+    manager.go_to("Results")
     manager.row(CAMPAIGN, "feedback", "Open", str(2 * REVIEWS))
     manager.follow(CAMPAIGN)
     manager.sees(
@@ -90,7 +90,7 @@ def compare(manager: Person, ratings: list[Rating]) -> None:
 
 
 def close(manager: Person) -> None:
-    manager.station("Campaigns")
+    manager.go_to("Campaigns")
     manager.follow(CAMPAIGN)
     manager.follow("Close…")
     manager.press("Close the campaign")
@@ -99,13 +99,13 @@ def close(manager: Person) -> None:
 
 def decide(manager: Person) -> None:
     """From what waits on the home to the decision in the cycle's row."""
-    manager.station("Cycles")
+    manager.go_to("Home")
     manager.follow(f"{CAMPAIGN} is closed and waits for a decision")
     manager.choose("Candidate", FIRST)
     manager.page.get_by_label("Not yet").check()
     manager.fill("Note", VERDICT_NOTE)
     manager.press("Record the decision")
-    manager.station("Cycles")
+    manager.go_to("Home")
     row = manager.row(CAMPAIGN, f"{DATASET} v1", FIRST, "Not yet")
     expect(row).to_contain_text("8 training rows")
     expect(row.locator("a.figure").first).to_be_visible()
@@ -114,7 +114,7 @@ def decide(manager: Person) -> None:
 
 def propose_rows(engineer: Person, *, own: str, others: list[str]) -> None:
     """Every row in or out with its reason; a correction of one's own is for somebody else."""
-    engineer.station("Results")
+    engineer.go_to("Results")
     engineer.follow(CAMPAIGN)
     engineer.follow("Train the next version from these corrections")
     engineer.press("Propose rows")
@@ -130,21 +130,21 @@ def propose_rows(engineer: Person, *, own: str, others: list[str]) -> None:
 
 def accept_what_others_wrote(engineer: Person, text: str, *, mended: str) -> None:
     """Read one row, mend it, accept it; then the rest at once."""
-    engineer.station("Export")
+    engineer.go_to("Data", "Proposed rows")
     engineer.follow(f"Feedback of {CAMPAIGN}")
     engineer.follow("Training answers")
     engineer.follow(text)
     engineer.sees("The answer it corrects", "The better answer")
     engineer.fill("Answer", mended)
     engineer.press("Accept as it stands here")
-    engineer.station("Export")
+    engineer.go_to("Data", "Proposed rows")
     engineer.follow(f"Feedback of {CAMPAIGN}")
     engineer.press(re.compile(r"^Accept \d+ rows$"))
 
 
 def accept_rest(manager: Person) -> None:
     """Somebody else decides on what the engineer wrote."""
-    manager.station("Cycles")
+    manager.go_to("Home")
     manager.follow(re.compile(f"Feedback of {CAMPAIGN}: "))
     manager.press(re.compile(r"^Accept \d+ rows?$"))
     expect(manager.page.locator(".stat").filter(has_text="To decide")).to_contain_text("0")
@@ -152,7 +152,7 @@ def accept_rest(manager: Person) -> None:
 
 def finish_export(engineer: Person, texts: list[str]) -> None:
     """Files to take away, and a dataset version to train on."""
-    engineer.station("Export")
+    engineer.go_to("Data", "Proposed rows")
     engineer.follow(f"Feedback of {CAMPAIGN}")
     engineer.fill("Note on the new version", "First corrections")
     engineer.press("Write files and a dataset version")
@@ -170,7 +170,7 @@ def finish_export(engineer: Person, texts: list[str]) -> None:
 
 def choose_what_to_train_on(engineer: Person) -> None:
     """From the export to the next adapter's form, with its data chosen already."""
-    engineer.station("Export")
+    engineer.go_to("Data", "Proposed rows")
     engineer.follow(f"Feedback of {CAMPAIGN}")
     engineer.follow("Train the next version")
     engineer.is_at("New training")
@@ -182,7 +182,7 @@ def choose_what_to_train_on(engineer: Person) -> None:
 
 def walk_the_lineage(engineer: Person, rating: Rating) -> None:
     """From a rating to the adapter that it trained, and back to the rating."""
-    engineer.station("Results")
+    engineer.go_to("Results")
     engineer.follow(CAMPAIGN)
     _open_first_case(engineer)
     prompt = engineer.page.locator(".case-prompt .prose").first
@@ -212,7 +212,7 @@ def walk_the_lineage(engineer: Person, rating: Rating) -> None:
 
 def read_audit(manager: Person) -> None:
     """Every write of the round stands in the audit, by whom."""
-    manager.station("Audit")
+    manager.go_to("Settings", "Audit")
     for action, name in (
         ("Project created", "Manager"),
         ("Invitation accepted", "Reviewer"),

@@ -46,10 +46,12 @@ class Person:
         self.fill("Password", PASSWORD)
         self.press("Sign in")
 
-    def station(self, name: str) -> None:
-        """Go to a station of the loop by the rail."""
-        rail = self.page.get_by_role("navigation", name="Main")
-        rail.get_by_role("link", name=name, exact=True).click()
+    def go_to(self, entry: str, tab: str = "") -> None:
+        """By the navigation, and by a tab of the entry."""
+        for navigation, link in (("Main", entry), (entry, tab)):
+            if link:
+                place = self.page.get_by_role("navigation", name=navigation, exact=True)
+                place.get_by_role("link", name=link, exact=True).click()
 
     def follow(self, link: str | re.Pattern[str], *, within: Locator | None = None) -> None:
         """Click a link of the page's content."""

@@ -30,7 +30,7 @@ class Rating:
 
 def ask_in_own_words(manager: Person) -> None:
     """The rubric that is there from the start, with one question changed in the builder."""
-    manager.station("Rubrics")
+    manager.go_to("Campaigns", "Rubrics")
     manager.row(RUBRIC, "v1", "Draft", "5")
     manager.follow(RUBRIC)
     manager.follow("Edit criteria")
@@ -42,7 +42,7 @@ def ask_in_own_words(manager: Person) -> None:
 
 
 def launch(manager: Person, reviewers: tuple[Person, ...]) -> None:
-    manager.station("Runs")
+    manager.go_to("Runs")
     manager.follow(ANSWERS)
     manager.follow("Have the answers reviewed")
     # The run has said already what there is to review.
@@ -66,7 +66,7 @@ def launch(manager: Person, reviewers: tuple[Person, ...]) -> None:
     manager.is_at(CAMPAIGN)
     manager.press("Open the campaign")
     manager.sees("Blind", f"0 of {REVIEWS * len(reviewers)} reviews are in")
-    manager.station("Rubrics")
+    manager.go_to("Campaigns", "Rubrics")
     manager.row(RUBRIC, "v1", "In use")
 
 

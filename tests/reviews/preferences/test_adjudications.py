@@ -357,7 +357,7 @@ def test_those_who_judged_and_those_who_decide_talk(disputed, reviewer, other_re
 
 def test_answers_that_are_compared_are_not_discussed_or_decided_one_by_one(disputed, manager) -> None:
     office, one = client_of(manager), disputed.comparison.outputs[0]
-    discussion = address(disputed.campaign, f"outputs/{one}/discussion/")
+    discussion = address(disputed.campaign, f"adjudication/{one}/discussion/")
     answers = (
         office.get(address(disputed.campaign, f"adjudication/{one}/")),
         office.get(discussion),

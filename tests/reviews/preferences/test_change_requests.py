@@ -30,7 +30,7 @@ def review(campaign, reviewer) -> Review:
 def test_changes_are_requested_seen_by_its_reviewer_and_resubmitted(review, campaign, reviewer, manager):
     base = f"/projects/{campaign.project.slug}/results/{campaign.pk}/"
     office, mine = client_of(manager), client_of(reviewer)
-    address = f"{base}reviews/{review.pk}/request-changes/"
+    address = f"{base}adjudication/reviews/{review.pk}/request-changes/"
     case = f"{base}cases/{review.comparison.item_id}/"
     assert f'href="{address}"' in office.get(case).text
     form = office.get(address).text
@@ -113,7 +113,7 @@ def test_who_still_judges_here_neither_reads_nor_sends_back(review, campaign, ot
     campaign.project.memberships.filter(user=other_reviewer).update(role="manager")
     base = f"/projects/{campaign.project.slug}/results/{campaign.pk}/"
     requests = f"{base}adjudication/change-requests/"
-    for address in (f"{base}reviews/{review.pk}/request-changes/", requests):
+    for address in (f"{base}adjudication/reviews/{review.pk}/request-changes/", requests):
         assert client_of(other_reviewer).get(address).status_code == 403
         assert client_of(manager).get(address).status_code == 200
 

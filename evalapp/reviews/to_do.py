@@ -1,0 +1,15 @@
+"""How many reviews wait for a person."""
+
+from evalapp.accounts.models import User
+from evalapp.campaigns.models import CampaignState
+from evalapp.campaigns.work_left import campaign_reviewers_with_work
+from evalapp.reviews.presentation import progress_payload
+from evalapp.reviews.queries import campaign_reviewers_of
+
+
+def reviews_to_do(user: User) -> int:
+    """About the most that can still come to this person, in all open campaigns that have work for them now."""
+    campaign_reviewers = list(campaign_reviewers_of(user).filter(campaign__state=CampaignState.OPEN))
+    with_work = campaign_reviewers_with_work(campaign_reviewers)
+    progress = [progress_payload(each) for each in campaign_reviewers if each.pk in with_work]
+    return sum(max(0, each["mine_total"] - each["mine"]) for each in progress)

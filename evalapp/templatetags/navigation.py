@@ -1,0 +1,321 @@
+"""The product's doors: the entries of the navigation, and the tabs of what a page belongs to.
+
+The URL is the navigation: below a project its first part names the entry, and the longest path of a tab that it
+begins with names the tab. A link is shown to whoever the page behind it opens for.
+"""
+
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+from django import template
+from django.urls import resolve, reverse
+
+from evalapp.accounts.models import Role
+from evalapp.reviews.to_do import reviews_to_do
+
+register = template.Library()
+
+# More than these are found under "All projects".
+MOST_IN_SWITCHER = 12
+
+Condition = Callable[[Mapping[str, Any]], bool]
+
+
+class Page(NamedTuple):
+    """``path`` stands below its door or subject. ``when`` asks the page's context whether there is such a page;
+    with ``is_found_elsewhere`` it is a link only while it is open.
+    """
+
+    label: str
+    path: str
+    when: Condition | None = None
+    is_found_elsewhere: bool = False
+
+
+class Tab(NamedTuple):
+    label: str
+    pages: tuple[Page, ...]
+
+
+class Door(NamedTuple):
+    label: str
+    path: str
+    tabs: tuple[Tab, ...]
+
+
+class Subject(NamedTuple):
+    """What a page may be about, with tabs of its own; ``path`` is a pattern below the project."""
+
+    label: str
+    path: re.Pattern[str]
+    tabs: tuple[Tab, ...]
+
+
+class Link(NamedTuple):
+    label: str
+    href: str
+    current: bool
+
+
+def _tabs(*pages: Page) -> tuple[Tab, ...]:
+    return tuple(Tab(page.label, (page,)) for page in pages)
+
+
+def _campaign(holds: Callable[[Any], bool]) -> Condition:
+    return lambda context: bool(context.get("campaign")) and holds(context["campaign"])
+
+
+_COMPARES = _campaign(lambda campaign: campaign.compares)
+_RATES = _campaign(lambda campaign: not campaign.compares)
+_RUNS = _campaign(lambda campaign: campaign.state in ("open", "paused"))
+_IS_LAUNCHED = _campaign(lambda campaign: campaign.state != "draft")
+_CALIBRATES = _campaign(lambda campaign: campaign.calibration_items > 0)
+_MAY_DECIDE = _campaign(lambda campaign: not campaign.picked_because)
+
+
+def _has_outputs(context: Mapping[str, Any]) -> bool:
+    return bool(context.get("run")) and context["run"].kind not in ("training", "dry_run")
+
+
+DOORS = (
+    Door("Home", "", _tabs(Page("Home", ""))),
+    Door("Data", "data/", _tabs(Page("Datasets", ""), Page("Proposed rows", "proposed-rows/"))),
+    Door("Models", "models/", _tabs(Page("Models", ""))),
+    Door(
+        "Runs",
+        "runs/",
+        _tabs(
+            Page("Runs", ""),
+            Page("Sweeps", "sweeps/"),
+            Page("Compare trainings", "compare/"),
+            Page("Queue", "queue/"),
+            Page("Jobs", "jobs/"),
+        ),
+    ),
+    Door(
+        "Campaigns",
+        "campaigns/",
+        _tabs(
+            Page("Campaigns", ""),
+            Page("Rubrics", "rubrics/"),
+            Page("Gates", "gates/"),
+            Page("Imported ratings", "ratings/"),
+            Page("Planner", "plan/"),
+        ),
+    ),
+    Door(
+        "Results",
+        "results/",
+        _tabs(Page("Results", ""), Page("Tuning or prompt", "tuning/"), Page("Saved views", "views/")),
+    ),
+    Door("Monitor", "monitor/", _tabs(Page("Streams", ""))),
+    Door(
+        "Settings",
+        "settings/",
+        _tabs(
+            Page("Project and privacy", ""),
+            Page("Members", "members/"),
+            Page("Webhooks", "webhooks/"),
+            Page("Audit", "audit/"),
+            Page("Endpoints", "endpoints/"),
+            Page("Prices", "prices/"),
+            Page("Storage", "storage/"),
+            Page("Rule checks", "rule-checks/"),
+            Page("External metrics", "external-metrics/"),
+            Page("LLM judges", "llm-judges/"),
+        ),
+    ),
+)
+
+SUBJECTS = (
+    Subject(
+        "Dataset version",
+        re.compile(r"data/\d+/v\d+/"),
+        _tabs(Page("Rows", ""), Page("Contamination check", "contamination/")),
+    ),
+    Subject(
+        "Model version",
+        re.compile(r"models/\d+/"),
+        _tabs(Page("Overview", ""), Page("Lineage", "lineage/"), Page("Card", "card/")),
+    ),
+    Subject(
+        "Run",
+        re.compile(r"runs/\d+/"),
+        _tabs(Page("Overview", ""), Page("Outputs", "outputs/", _has_outputs)),
+    ),
+    Subject(
+        "Campaign",
+        re.compile(r"campaigns/\d+/"),
+        (
+            Tab("Progress", (Page("Progress", ""),)),
+            Tab("Items", (Page("Items", "items/"), Page("Flagged items", "flags/"))),
+            Tab(
+                "Reviewers",
+                (
+                    Page("Progress by reviewer", "progress/"),
+                    Page("Review quality", "quality/", _IS_LAUNCHED),
+                    Page("Quotas and assignments", "assignments/"),
+                    Page("Add items or reviewers", "additions/", _RUNS),
+                ),
+            ),
+            Tab(
+                "Design",
+                (
+                    Page("Design", "design/"),
+                    Page("Checks", "checks/"),
+                    Page("Calibration", "calibration/", _CALIBRATES),
+                    Page("Deadline", "deadline/", is_found_elsewhere=True),
+                    Page("Edit", "edit/", is_found_elsewhere=True),
+                ),
+            ),
+            Tab("Gate", (Page("Gate", "gate/"),)),
+        ),
+    ),
+    Subject(
+        "Results",
+        re.compile(r"results/\d+/"),
+        (
+            Tab("Summary", (Page("Summary", "", _RATES), Page("Summary", "pairs/", _COMPARES))),
+            Tab(
+                "Who is better",
+                (
+                    Page("Adjusted scores", "severity/", _RATES),
+                    Page("Preferences", "preferences/", _COMPARES),
+                    Page("Labels", "labels/", is_found_elsewhere=True),
+                ),
+            ),
+            Tab(
+                "Can I trust it",
+                (
+                    Page("Agreement", "agreement/", _RATES),
+                    Page("Metrics", "metrics/", _RATES),
+                    Page("Where preferences differ", "preferences/differing/", _COMPARES),
+                    Page("LLM judge", "llm-judges/", is_found_elsewhere=True),
+                ),
+            ),
+            Tab(
+                "What to fix",
+                (
+                    Page("Cases", "cases/", _RATES),
+                    Page("Corrections", "corrections/", _RATES),
+                    Page("Disagreement finder", "finder/", _RATES),
+                    Page("Disagreements", "adjudication/"),
+                    Page("Change requests", "adjudication/change-requests/"),
+                    Page("Appeals", "adjudication/appeals/"),
+                ),
+            ),
+            Tab("Decision", (Page("Decision", "decide/", _MAY_DECIDE), Page("Reports", "reports/"))),
+        ),
+    ),
+)
+
+
+@register.inclusion_tag("components/rail.html", takes_context=True)
+def rail(context: template.Context) -> dict[str, Any]:
+    """The project switcher and the entries that the person's role opens; nothing for who only reviews."""
+    project = context.get("project")
+    memberships = [each for each in context.get("my_memberships") or () if each.role != Role.REVIEWER]
+    may_create = bool(context.get("may_create_project"))
+    return {
+        "project": project,
+        "entries": _entries(context) if project else [],
+        "memberships": memberships[:MOST_IN_SWITCHER],
+        "may_create": may_create,
+        "switches": bool(memberships) or may_create,
+    }
+
+
+@register.inclusion_tag("components/page_tabs.html", takes_context=True)
+def page_tabs(context: template.Context) -> dict[str, Any]:
+    """The tabs of what the page belongs to, and the pages of the tab that is open where it has several."""
+    below = _path_below_project(context)
+    door = _door_of(below or "")
+    if below is None or not door.path:
+        return {}
+    label, start, tabs = door.label, door.path, door.tabs
+    for subject in SUBJECTS:
+        if found := subject.path.match(below):
+            label, start, tabs = subject.label, found[0], subject.tabs
+    shown = [(tab, pages) for tab in tabs if (pages := _pages(context, start, tab.pages, below))]
+    every = [page for _, pages in shown for page in pages]
+    fitting = [page for page in every if below.startswith(start + page.path)]
+    here = max(fitting or every[:1], key=lambda page: len(page.path), default=None)
+    address = _address_of(context)
+    links = [Link(tab.label, address(start + pages[0].path), here in pages) for tab, pages in shown]
+    counts = context.get("tab_counts") or {}
+    parts = [
+        Link(f"{page.label} ({counts[page.path]})" if counts.get(page.path) else page.label,
+             address(start + page.path), page is here)
+        for _, pages in shown if here in pages and len(pages) > 1 for page in pages
+    ]  # fmt: skip
+    open_tab = next((link.label for link in links if link.current), "")
+    return {"label": label, "links": links if len(links) > 1 else [], "open_tab": open_tab, "parts": parts}
+
+
+@register.inclusion_tag("components/review_link.html", takes_context=True)
+def review_link(context: template.Context) -> dict[str, Any]:
+    """The way to one's own reviews, with how many are to do: for who has any to do, and for who only reviews."""
+    user = context["user"]
+    to_do = reviews_to_do(user)
+    roles = {each.role for each in context.get("my_memberships") or ()}
+    request = context.get("request")
+    is_here = request is not None and request.path.startswith(reverse("review_home"))
+    return {
+        "to_do": to_do,
+        "is_here": is_here,
+        "is_shown": bool(to_do) or is_here or roles == {Role.REVIEWER},
+    }
+
+
+def _entries(context: template.Context) -> list[Link]:
+    below = _path_below_project(context)
+    here = None if below is None else _door_of(below)
+    address = _address_of(context)
+    links = []
+    for door in DOORS:
+        pages = [page for tab in door.tabs for page in _pages(context, door.path, tab.pages, "")]
+        if pages:
+            links.append(Link(door.label, address(door.path + pages[0].path), door is here))
+    return links
+
+
+def _path_below_project(context: template.Context) -> str | None:
+    """What the URL says after the project; None on pages of no project."""
+    request, project = context.get("request"), context.get("project")
+    if request is None or project is None:
+        return None
+    start = reverse("project_home", args=[project.slug])
+    return request.path.removeprefix(start) if request.path.startswith(start) else None
+
+
+def _door_of(below: str) -> Door:
+    return next((door for door in DOORS[1:] if below.startswith(door.path)), DOORS[0])
+
+
+def _address_of(context: template.Context) -> Callable[[str], str]:
+    start = reverse("project_home", args=[context["project"].slug])
+    return lambda below: start + below
+
+
+def _pages(context: template.Context, start: str, pages: Iterable[Page], below: str) -> Sequence[Page]:
+    """Those that are there, and open for this member."""
+    may = context.get("may") or ()
+    given = context.flatten()
+    return [
+        page
+        for page in pages
+        if (page.when is None or page.when(given))
+        and (not page.is_found_elsewhere or below.startswith(start + page.path))
+        and _permission_of(re.sub(r"\d+", "1", start) + page.path) in may
+    ]
+
+
+@lru_cache(maxsize=256)
+def _permission_of(below: str) -> str:
+    """The name of the permission that the view at a path below a project needs to be read."""
+    path = f"/projects/any/{below}"
+    if below.endswith("llm-judges/") and below.startswith("results/"):
+        path += "1/"
+    return str(resolve(path).func.required_permission.name)
