@@ -8,7 +8,7 @@ from evalapp.reviews.queries import campaign_reviewers_of
 
 
 def reviews_to_do(user: User) -> int:
-    """About the most that can still come to this person, in all open campaigns that have work for them now."""
+    """About the most that can still come to this person in the open campaigns with work for them now."""
     campaign_reviewers = list(campaign_reviewers_of(user).filter(campaign__state=CampaignState.OPEN))
     with_work = campaign_reviewers_with_work(campaign_reviewers)
     progress = [progress_payload(each) for each in campaign_reviewers if each.pk in with_work]

@@ -1,7 +1,7 @@
 """The product's doors: the entries of the navigation, and the tabs of what a page belongs to.
 
-The URL is the navigation: below a project its first part names the entry, and the longest path of a tab that it
-begins with names the tab. A link is shown to whoever the page behind it opens for.
+The URL is the navigation: below a project its first part names the entry, and the longest path of a tab that
+it begins with names the tab. A link is shown to whoever the page behind it opens for.
 """
 
 import re
@@ -24,8 +24,8 @@ Condition = Callable[[Mapping[str, Any]], bool]
 
 
 class Page(NamedTuple):
-    """``path`` stands below its door or subject. ``when`` asks the page's context whether there is such a page;
-    with ``is_found_elsewhere`` it is a link only while it is open.
+    """``path`` stands below its door or subject. ``when`` asks the page's context whether there is such a
+    page; with ``is_found_elsewhere`` it is a link only while it is open.
     """
 
     label: str
@@ -256,7 +256,7 @@ def page_tabs(context: template.Context) -> dict[str, Any]:
 
 @register.inclusion_tag("components/review_link.html", takes_context=True)
 def review_link(context: template.Context) -> dict[str, Any]:
-    """The way to one's own reviews, with how many are to do: for who has any to do, and for who only reviews."""
+    """The way to one's own reviews and how many are to do, for who has any to do and for who only reviews."""
     user = context["user"]
     to_do = reviews_to_do(user)
     roles = {each.role for each in context.get("my_memberships") or ()}

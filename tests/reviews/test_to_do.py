@@ -3,8 +3,8 @@
 from evalapp.accounts.models import Project, User
 from evalapp.campaigns.services import pause_campaign
 from evalapp.reviews.to_do import reviews_to_do
+from tests.factories import make_campaign
 from tests.reviews.conftest import submit
-from tests.closing_campaign import make_campaign
 
 
 def test_what_can_still_come_is_counted_until_the_campaign_pauses(
