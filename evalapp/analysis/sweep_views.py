@@ -76,7 +76,9 @@ def _next(request: MemberRequest, sweep: Sweep, table: SweepTable) -> dict[str, 
     )[:MOST]
     first = table.rows[0].run if table.rows else None
     shares = (
-        {"of": first.pk, "shares": "25%, 50%, 100%", "name": f"{sweep.name[:40]}: shares"} if first else {}
+        {"kind": "sweep", "of": first.pk, "shares": "25%, 50%, 100%", "name": f"{sweep.name[:40]}: shares"}
+        if first
+        else {}
     )
     return {
         "answer_all": _generation(slug, sweep, together) if len(together) > 1 else "",
@@ -88,11 +90,11 @@ def _next(request: MemberRequest, sweep: Sweep, table: SweepTable) -> dict[str, 
             else ""
         ),
         "overlaid": len(drawn) if len(drawn) < len(begun) else 0,
-        "shares_address": f"{reverse('sweep_new', args=[slug])}?{urlencode(shares)}" if shares else "",
+        "shares_address": f"{reverse('run_new', args=[slug])}?{urlencode(shares)}" if shares else "",
     }
 
 
 def _generation(slug: str, sweep: Sweep, versions: list[Any]) -> str:
     query = [("dataset_version", sweep.dataset_version_id), ("name", f"Answers of {sweep.name}")]
     query += [("candidates", version.pk) for version in versions]
-    return f"{reverse('generation_new', args=[slug])}?{urlencode(query)}"
+    return f"{reverse('run_new', args=[slug])}?kind=generation&{urlencode(query)}"

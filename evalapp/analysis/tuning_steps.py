@@ -38,7 +38,7 @@ def steps_to_answer(project: Project, tuned: ModelVersion | None) -> list[Step]:
     campaign, its reviews.
     """
     if tuned is None or tuned.base is None:
-        href = reverse("training_new", args=[project.slug])
+        href = f"{reverse('run_new', args=[project.slug])}?kind=training"
         train = Step(
             "Tune a model: nothing has been trained here yet.",
             False,
@@ -53,7 +53,8 @@ def steps_to_answer(project: Project, tuned: ModelVersion | None) -> list[Step]:
         tried = "1 prompt was" if len(prompts) == 1 else f"{len(prompts)} prompts were"
         steps.append(Step(f"{tried} tried on the same base.", True))
     else:
-        href = f"{reverse('prompt_new', args=[project.slug])}?{urlencode({'base': tuned.base_id})}"
+        query = urlencode({"source": "prompt", "base": tuned.base_id})
+        href = f"{reverse('model_new', args=[project.slug])}?{query}"
         text = (
             "Write the best prompt you can over the same base; a few examples from the training rows help it."
         )
@@ -91,7 +92,7 @@ def _answers(
     return Step(
         "Let both answer the same held-out rows in one run, so that they are decoded alike.",
         False,
-        f"{reverse('generation_new', args=[project.slug])}?{query}" if prompts else "",
+        f"{reverse('run_new', args=[project.slug])}?kind=generation&{query}" if prompts else "",
         "Generate answers",
         Permission.START_RUNS.name,
     )

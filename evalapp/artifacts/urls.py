@@ -1,13 +1,13 @@
 from django.urls import path
 
-from evalapp.artifacts import hub_views, storage_views, views
+from evalapp.artifacts import hub_views, new_model_views, storage_views, views
 
 _MODELS = "projects/<slug:slug>/models/"
 _VERSION = f"{_MODELS}<int:version_id>/"
 _MERGED = f"{_MODELS}merged/<int:merged_id>/"
 
 urlpatterns = [
-    path(f"{_MODELS}new/hub/", hub_views.hub_new, name="hub_new"),
+    path(f"{_MODELS}new/", new_model_views.model_new, name="model_new"),
     path(f"{_MODELS}hub/<int:download_id>/", hub_views.hub_download, name="hub_download"),
     path("projects/<slug:slug>/settings/storage/", storage_views.project_storage, name="project_storage"),
     path("storage/", storage_views.installation_storage, name="installation_storage"),

@@ -19,11 +19,6 @@ urlpatterns = [
         name="export_accept_all",
     ),
     path(
-        "projects/<slug:slug>/data/proposed-rows/<int:export_id>/prompt/",
-        views.export_prompt,
-        name="export_prompt",
-    ),
-    path(
         "projects/<slug:slug>/data/proposed-rows/<int:export_id>/finish/",
         views.export_finish,
         name="export_finish",

@@ -8,13 +8,12 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from evalapp.accounts.access import MemberRequest, project_view
 from evalapp.accounts.permissions import Permission
 from evalapp.campaigns.queries import is_reviewing_blind
-from evalapp.core.errors import ConflictError, MissingError, ProblemError
+from evalapp.core.errors import MissingError, ProblemError
 from evalapp.core.http import show_problem
 from evalapp.core.paging import keyset_page
 from evalapp.exports.forms import FinishForm, ProposedRowsForm, RowForm
 from evalapp.exports.lineage import model_lineage, review_lineage
 from evalapp.exports.models import Export, ExportRow, RowDecision, RowKind
-from evalapp.exports.prompting import prompt_from
 from evalapp.exports.queries import (
     decidable_rows,
     exports_of,
@@ -25,8 +24,6 @@ from evalapp.exports.queries import (
 )
 from evalapp.exports.services import decide_all, decide_row, pairs_of, propose_rows, start_export
 from evalapp.exports.writing import open_file
-from evalapp.runs.prompt_forms import PromptForm
-from evalapp.runs.prompt_views import prompt_page
 from training.objectives import labels_of, learning_from
 from training.rows import JudgedRow
 
@@ -90,17 +87,6 @@ def export_detail(request: MemberRequest, export_id: int) -> HttpResponse:
             "finish_form": FinishForm(),
         },
     )
-
-
-@require_safe
-@project_view(Permission.EDIT_MODELS)
-def export_prompt(request: MemberRequest, export_id: int) -> HttpResponse:
-    """The form of a new prompt, begun with what a finished export's feedback says."""
-    export = _export_or_missing(request, export_id)
-    if export.dataset_version is None:
-        raise ConflictError("This export has not become a dataset version yet. Finish it first.")
-    form = PromptForm(project=request.project, initial=prompt_from(export))
-    return prompt_page(request, form, export=export)
 
 
 @require_POST

@@ -271,7 +271,7 @@ def proposal_accept(request: MemberRequest, stream_id: int, proposal_id: int) ->
         "name": f"{stream}, retrained",
         **_champion(request),
     }
-    return redirect(f"{reverse('training_new', args=[request.project.slug])}?{urlencode(proposed)}")
+    return redirect(f"{reverse('run_new', args=[request.project.slug])}?kind=training&{urlencode(proposed)}")
 
 
 def _champion(request: MemberRequest) -> dict[str, int]:

@@ -6,9 +6,6 @@ _ENDPOINT = "projects/<slug:slug>/settings/endpoints/<int:endpoint_id>/"
 
 urlpatterns = [
     path("projects/<slug:slug>/models/", views.model_list, name="model_list"),
-    path("projects/<slug:slug>/models/new/base/", views.base_new, name="base_new"),
-    path("projects/<slug:slug>/models/new/adapter/", views.adapter_new, name="adapter_new"),
-    path("projects/<slug:slug>/models/new/imported/", views.imported_new, name="imported_new"),
     path("projects/<slug:slug>/settings/endpoints/", endpoint_views.endpoint_list, name="endpoint_list"),
     path(_ENDPOINT, endpoint_views.endpoint_detail, name="endpoint_detail"),
     path(f"{_ENDPOINT}delete/", endpoint_views.endpoint_delete, name="endpoint_delete"),

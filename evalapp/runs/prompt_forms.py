@@ -12,7 +12,7 @@ from evalapp.datasets.models import DatasetVersion
 from evalapp.registry import queries as registry
 from evalapp.registry.endpoints import LONGEST_MODEL
 from evalapp.registry.forms import WordsForm, name_of_base
-from evalapp.registry.models import ModelVersion
+from evalapp.registry.models import Endpoint, ModelVersion
 from evalapp.runs import queries
 from evalapp.runs.few_shot import few_shot, rows_named
 from evalapp.runs.forms import name_of_dataset_version
@@ -121,6 +121,12 @@ class PromptForm(ShowingForm):
 class EndpointModelForm(ShowingForm):
     """An API model, as it is or with other words and examples around the prompt."""
 
+    endpoint = RowField(
+        queryset=Endpoint.objects.none(),
+        name_of=lambda endpoint: endpoint.name,
+        label="Endpoint",
+        empty_label=None,
+    )
     label = forms.CharField(max_length=80, label="Label", help_text="What people call the candidate.")
     model = forms.CharField(max_length=LONGEST_MODEL, help_text="The endpoint's name for the model.")
     request = forms.JSONField(
@@ -131,6 +137,7 @@ class EndpointModelForm(ShowingForm):
     )  # fmt: skip
 
     field_order = (
+        "endpoint",
         "label",
         "model",
         "system_prompt",
@@ -140,6 +147,10 @@ class EndpointModelForm(ShowingForm):
         "request",
         "sample",
     )
+
+    def __init__(self, *args: Any, project: Project, **kwargs: Any) -> None:
+        super().__init__(*args, project=project, **kwargs)
+        row_field(self, "endpoint").queryset = registry.endpoints_of(project)
 
     def clean_request(self) -> dict[str, Any]:
         request = self.cleaned_data["request"]

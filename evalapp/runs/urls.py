@@ -3,19 +3,13 @@ from django.urls import path
 from evalapp.runs import (
     comparison_views,
     contamination_views,
-    prompt_views,
+    new_run_views,
     queue_views,
     sweep_views,
     views,
 )
 
 urlpatterns = [
-    path("projects/<slug:slug>/models/new/prompt/", prompt_views.prompt_new, name="prompt_new"),
-    path(
-        "projects/<slug:slug>/settings/endpoints/<int:endpoint_id>/candidates/new/",
-        prompt_views.endpoint_model_new,
-        name="endpoint_model_new",
-    ),
     path(
         "projects/<slug:slug>/data/<int:dataset_id>/v<int:number>/contamination/",
         contamination_views.contamination,
@@ -23,10 +17,7 @@ urlpatterns = [
     ),
     path("projects/<slug:slug>/runs/", views.run_list, name="run_list"),
     path("projects/<slug:slug>/runs/queue/", queue_views.run_queue, name="run_queue"),
-    path("projects/<slug:slug>/runs/new/training/", views.training_new, name="training_new"),
-    path("projects/<slug:slug>/runs/new/generation/", views.generation_new, name="generation_new"),
-    path("projects/<slug:slug>/runs/new/import/", views.outputs_import, name="outputs_import"),
-    path("projects/<slug:slug>/runs/new/sweep/", sweep_views.sweep_new, name="sweep_new"),
+    path("projects/<slug:slug>/runs/new/", new_run_views.run_new, name="run_new"),
     path("projects/<slug:slug>/runs/compare/", comparison_views.run_compare, name="run_compare"),
     path("projects/<slug:slug>/runs/sweeps/", sweep_views.sweep_list, name="sweep_list"),
     path(

@@ -94,10 +94,10 @@ def test_choices_say_it_in_words(campaign: Campaign, project: Project, engineer:
     adapter = make_adapter(project, "v2", dataset_version=version)
     ModelVersion.objects.filter(pk=adapter.pk).update(is_simulated=True)
 
-    training = page_of(engineer, project, "runs/new/training/")
+    training = page_of(engineer, project, "runs/new/?kind=training")
     assert re.search(r"Corrections v1 \([^)]*\) \(simulated\)</option>", training)
     assert "Base: v2 (simulated)</option>" in training
-    generation = page_of(engineer, project, "runs/new/generation/")
+    generation = page_of(engineer, project, "runs/new/?kind=generation")
     assert re.search(r"v2 \(LoRA, Base\) \(simulated\)\s*</label>", generation)
     design = page_of(manager, project, "campaigns/new/")
     assert re.search(r"plain · Imported outputs \(simulated\)\s*</label>", design)

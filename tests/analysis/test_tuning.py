@@ -2,6 +2,7 @@
 do.
 """
 
+import html
 from collections.abc import Callable
 from decimal import Decimal
 
@@ -31,6 +32,7 @@ from tests.factories import (
     review_all,
     run_scoring,
 )
+from tests.form_addresses import model_form, run_form
 
 pytestmark = pytest.mark.django_db
 ClientFor = Callable[[User | None], Client]
@@ -290,13 +292,13 @@ def test_what_to_do_next_where_nothing_is_reviewed(
     project: Project, engineer: User, manager: User, client_for: ClientFor, request: pytest.FixtureRequest
 ) -> None:
     client = client_for(manager)
-    assert reverse("training_new", args=[project.slug]) in page(client, project)
+    assert run_form(project, "training") in page(client, project)
     tuned = request.getfixturevalue("tuned")
-    assert f"{reverse('prompt_new', args=[project.slug])}?base={tuned.base_id}" in page(client, project)
+    assert html.escape(model_form(project, "prompt", base=tuned.base_id)) in page(client, project)
     prompt = request.getfixturevalue("prompt")
     shown = page(client, project)
     assert (
-        f"{reverse('generation_new', args=[project.slug])}?candidates={tuned.pk}&amp;candidates={prompt.pk}"
+        f"{html.escape(run_form(project, 'generation', candidates=tuned.pk))}&amp;candidates={prompt.pk}"
         in shown
     )
     version = request.getfixturevalue("version")

@@ -18,6 +18,7 @@ from evalapp.jobs import devices
 from evalapp.jobs.models import JobEvent, JobState
 from evalapp.registry.models import ModelVersion
 from hub.spec import HubReport
+from tests.form_addresses import model_form
 from tests.hub.server import COMMIT, serving
 from tests.registry.test_views import ClientFor
 from tests.run_directory.tiny import make_base
@@ -128,7 +129,7 @@ def test_nothing_is_asked_where_the_operator_opened_no_way_out(
         InvalidError, match=r"sends nothing to other machines.*name huggingface.co, \*\.huggingface\.co"
     ):
         start_download(project=project, repository="house/tiny", by=engineer)
-    address = reverse("hub_new", args=[project.slug])
+    address = model_form(project, "hub")
     assert "EVALAPP_OUTGOING_ALLOWED" in client_for(engineer).get(address).text
     answer = client_for(engineer).post(address, {"repository": "house/tiny"})
     assert answer.status_code == 400
@@ -218,9 +219,7 @@ def test_the_real_client_brings_the_tiny_model_from_a_hub_of_ours(
         server.models["house/tiny"] = make_base(tmp_path / "published")
         server.token = TOKEN
         settings.HUB_URL = server.url
-        answer = client_for(engineer).post(
-            reverse("hub_new", args=[project.slug]), {"repository": "house/tiny"}
-        )
+        answer = client_for(engineer).post(model_form(project, "hub"), {"repository": "house/tiny"})
         found = HubDownload.objects.get()
         assert answer["Location"] == reverse("hub_download", args=[project.slug, found.pk])
         import_from_hub(found.job_id)

@@ -135,7 +135,7 @@ def test_the_addresses_that_take_imports_are_these() -> None:
         if hasattr(pattern.callback, "takes_imports")
     }
     assert named == {
-        *("dataset_upload", "ratings_upload", "outputs_import", "stream_import", "adapter_new"),
+        *("dataset_upload", "ratings_upload", "run_new", "stream_import", "model_new"),
         *("external_metric", "campaign_checks"),
         *("api_imports", "api_ratings_imports", "api_run_upload", "api_model_adapter_upload"),
         "api_external_score_file",

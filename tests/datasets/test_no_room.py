@@ -14,6 +14,7 @@ from evalapp.accounts.models import Project, User
 from evalapp.datasets.models import Dataset, DatasetImport
 from tests.api.conftest import Program, problem_in, program_of
 from tests.datasets.files import questions, upload
+from tests.form_addresses import model_form, run_form
 from tests.registry.conftest import base, model_folders
 
 __all__ = ["base", "model_folders"]
@@ -97,10 +98,13 @@ def test_no_room_for_a_model_or_for_answers(
     content = questions(range(LARGE))
     program = program_of(engineer)
     with uploads_is_a_file(uploads) if is_unusable else no_file_grows():
-        for path, name in (("models/new/adapter", "archive"), ("runs/new/import", "file")):
-            client.get(f"/projects/{project.slug}/{path}/")
+        for path, name in (
+            (model_form(project, "adapter"), "archive"),
+            (run_form(project, "import"), "file"),
+        ):
+            client.get(path)
             form = {"csrfmiddlewaretoken": client.cookies["csrftoken"].value, name: upload(content)}
-            page = client.post(f"/projects/{project.slug}/{path}/", form)
+            page = client.post(path, form)
             assert page.status_code == 507, path
             assert "so nothing was stored" in page.text
         for path, name in (("models/adapter/upload", "archive"), ("runs/outputs/upload", "file")):

@@ -82,9 +82,6 @@ NO_PAGES = {
     "planner_table_markdown": "a table as text",
     "decision_dossier": "a file of records",
     "export_file": "a file of the export",
-    "export_prompt": (
-        "the form of prompt_new once an export is finished; tests/exports/test_prompting.py opens it"
-    ),
     "preference_file": "a CSV file",
     "report_file": "a file of the report",
     "ratings_problems": "a CSV file",

@@ -4,7 +4,6 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from django.urls import reverse
 from playwright.sync_api import Page, expect
 
 from evalapp.accounts.models import Project, User
@@ -13,6 +12,7 @@ from evalapp.registry.models import ModelVersion
 from evalapp.runs.models import Run, RunKind
 from evalapp.runs.tasks import carry_out_dry_run
 from tests.e2e.test_accessibility import LOOKS, findings, show
+from tests.form_addresses import run_form
 from tests.runs.conftest import Behave, base, behave, model_folders, version
 
 __all__ = ["base", "behave", "model_folders", "version"]
@@ -27,7 +27,7 @@ def test_an_engineer_looks_and_then_starts(
 ) -> None:  # fmt: skip
     show(page, live_server.url, theme=theme, width=width, settings=settings)
     sign_in(engineer)
-    page.goto(live_server.url + reverse("training_new", args=[project.slug]))
+    page.goto(live_server.url + run_form(project, "training"))
     page.get_by_label("Name", exact=True).fill("Spring")
     page.get_by_role("button", name="Dry run").click()
     expect(page.get_by_role("heading", name="Dry run: Spring")).to_be_visible()

@@ -1,5 +1,6 @@
 """A new prompt begun with what experts said: their commonest reasons, their best corrections."""
 
+import html
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from evalapp.exports.tasks import write_export
 from evalapp.registry.models import ModelKind, ModelVersion
 from evalapp.runs.few_shot import few_shot, rows_named
 from tests.factories import answers, corrected, make_campaign, make_proposed_rows, review_all, tagged
+from tests.form_addresses import model_form
 
 POOR = answers(accuracy=2, clarity=2, tone=1, personalization=1)
 FAIR = answers(accuracy=3, clarity=3, tone=3, personalization=3)
@@ -73,15 +75,17 @@ def test_the_page_stores_nothing_and_opens_once_there_is_a_version(
     browser = client_for(manager)
     site = f"/projects/{campaign.project.slug}/data/proposed-rows"
     detail = browser.get(f"{site}/{export.pk}/").text
-    assert f"{site}/{export.pk}/prompt/" in detail
-    page = browser.get(f"{site}/{export.pk}/prompt/").text
+    form = model_form(campaign.project, "prompt", export=export.pk)
+    assert html.escape(form) in detail
+    page = browser.get(form).text
     assert "Experts marked in earlier answers" in page
     assert "reasons that experts marked most" in page
     assert "Nothing is stored until you add it" in page
     assert not ModelVersion.objects.filter(kind=ModelKind.PROMPT).exists()
     Export.objects.filter(pk=export.pk).update(is_simulated=True)
-    page = browser.get(f"{site}/{export.pk}/prompt/").text
+    page = browser.get(form).text
     assert "Experts (simulated) marked in earlier answers" in page
     assert "chip-simulated" in page and "reasons that simulated reviewers marked most" in page
     export = make_proposed_rows(campaign, manager)
-    assert browser.get(f"{site}/{export.pk}/prompt/").status_code == 409
+    unfinished = model_form(campaign.project, "prompt", export=export.pk)
+    assert browser.get(unfinished).status_code == 409

@@ -20,6 +20,7 @@ from evalapp.monitoring.models import WEEK, RetrainProposal, Stream
 from evalapp.monitoring.services import acknowledge, dismiss_proposal
 from tests.cast import client_of
 from tests.factories import YES_NO, make_rubric
+from tests.form_addresses import run_form
 from tests.monitoring.making import evaluated_weeks, make_feedback, make_stream, rows_of, sampled_week
 
 pytestmark = pytest.mark.django_db
@@ -135,7 +136,7 @@ def test_an_alert_is_acknowledged_and_its_proposal_decided(
     wrong = browser.post(f"{address}proposals/{proposal.pk}/accept/", {"dataset_version": other.pk + 1})
     assert wrong.status_code == 409 and "accept what it shows" in text_of(wrong)
     accepted = browser.post(f"{address}proposals/{proposal.pk}/accept/", {"dataset_version": version.pk})
-    assert accepted["Location"].startswith(f"/projects/{project.slug}/runs/new/training/")
+    assert accepted["Location"].startswith(run_form(project, "training"))
     assert f"dataset_version={version.pk}" in accepted["Location"]
     form = browser.get(accepted["Location"]).content.decode()
     assert re.search(rf'<option value="{version.pk}" selected', form)

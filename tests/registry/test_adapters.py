@@ -15,6 +15,7 @@ from evalapp.registry.models import ModelVersion
 from evalapp.registry.services import register_adapter, register_adapter_folder
 from run_directory.adapters import check_adapter
 from run_directory.bases import check_base
+from tests.form_addresses import model_form
 from tests.registry.handmade import make_adapter_folder, write_safetensors
 
 
@@ -100,7 +101,7 @@ def test_a_full_disk_is_told_to_the_person_and_keeps_nothing(
 
     monkeypatch.setattr(adapters, "sync_tree", full)
     form = {"base": base.pk, "label": "v1", "folder": str(source)}
-    answer = client_for(engineer).post(f"/projects/{project.slug}/models/new/adapter/", form)
+    answer = client_for(engineer).post(model_form(project, "adapter"), form)
     assert answer.status_code == 507
     assert "make room in EVALAPP_HOME" in answer.text
     assert not list((tmp_path / "artifacts" / "adapters").iterdir())

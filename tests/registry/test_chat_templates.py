@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
-from django.urls import reverse
 
 from evalapp.accounts.models import Project, User
 from evalapp.core.errors import InvalidError
@@ -15,6 +14,7 @@ from evalapp.registry.chat_templates import checked_template
 from evalapp.registry.models import ModelVersion
 from evalapp.registry.services import register_base
 from run_directory.bases import check_base
+from tests.form_addresses import model_form
 from tests.registry.handmade import make_adapter_folder, make_base_folder
 from tests.registry.test_views import ClientFor
 
@@ -26,7 +26,7 @@ def test_a_folder_without_a_template_says_how_to_give_one_and_takes_it_with_the_
 ) -> None:
     folder = make_base_folder(model_folders / "bare")
     (folder / "chat_template.jinja").unlink()
-    address = reverse("base_new", args=[project.slug])
+    address = model_form(project, "base")
     browser = client_for(engineer)
     refused = browser.post(address, {"folder": str(folder), "name": "Bare"})
     assert refused.status_code == 400
@@ -96,9 +96,7 @@ def test_an_architecture_that_the_library_does_not_know_is_refused_at_the_regist
     (folder / "config.json").write_text(
         json.dumps({"model_type": "ours_alone", "max_position_embeddings": 512})
     )
-    answer = client_for(engineer).post(
-        reverse("base_new", args=[project.slug]), {"folder": str(folder), "name": "Odd"}
-    )
+    answer = client_for(engineer).post(model_form(project, "base"), {"folder": str(folder), "name": "Odd"})
     assert answer.status_code == 400
     assert "model_type is “ours_alone”, which the library of the model programs here" in answer.text
     assert not ModelVersion.objects.exists()
@@ -130,9 +128,7 @@ def test_other_folders_that_cannot_be_used_say_why_on_the_page(
 ) -> None:
     folder = make_base_folder(model_folders / "bad")
     make(folder)
-    answer = client_for(engineer).post(
-        reverse("base_new", args=[project.slug]), {"folder": str(folder), "name": "Bad"}
-    )
+    answer = client_for(engineer).post(model_form(project, "base"), {"folder": str(folder), "name": "Bad"})
     assert answer.status_code == 400
     assert said in answer.text.replace("&#x27;", "'")
     assert not ModelVersion.objects.exists()
@@ -143,7 +139,7 @@ def test_an_adapter_of_another_base_is_refused_on_the_page(
 ) -> None:
     folder = make_adapter_folder(model_folders / "adapter", width=16)
     form = {"base": base.pk, "label": "v1", "folder": str(folder)}
-    answer = client_for(engineer).post(reverse("adapter_new", args=[project.slug]), form)
+    answer = client_for(engineer).post(model_form(project, "adapter"), form)
     assert answer.status_code == 400
     assert "it was trained on another base" in answer.text
     assert ModelVersion.objects.count() == 1

@@ -6,13 +6,13 @@ from typing import Any
 
 import pytest
 from django.test import Client
-from django.urls import reverse
 
 from evalapp.accounts.models import Project, User
 from evalapp.core.errors import InvalidError, NotHereError
 from evalapp.registry import folders
 from evalapp.registry.models import ModelVersion
 from evalapp.registry.services import register_adapter_folder, register_base
+from tests.form_addresses import model_form
 from tests.registry.handmade import make_adapter_folder, make_base_folder
 
 ClientFor = Callable[[User | None], Client]
@@ -124,8 +124,8 @@ def test_a_name_that_is_no_utf_8_is_left_out_of_every_list(
     make_base_folder(model_folders / "small")
     client = client_for(engineer)
 
-    for name in ("base_new", "adapter_new"):
-        assert client.get(reverse(name, args=[project.slug])).status_code == 200
+    for source in ("base", "adapter"):
+        assert client.get(model_form(project, source)).status_code == 200
     assert [each.label for each in folders.bases_on_disk()] == ["small"]
 
 
@@ -195,7 +195,7 @@ def test_what_no_column_can_hold_is_refused_beside_the_folder(
     folder = make_base_folder(model_folders / "brought")
     (folder / name).write_bytes(content)
     answer = client_for(engineer).post(
-        reverse("base_new", args=[project.slug]), {"folder": str(folder), "name": "Brought"}
+        model_form(project, "base"), {"folder": str(folder), "name": "Brought"}
     )
     assert answer.status_code == 400
     assert name in answer.content.decode()

@@ -11,18 +11,19 @@ from django.urls import reverse
 from evalapp.accounts.models import Project, User
 from evalapp.registry.models import ModelKind, ModelVersion
 from evalapp.registry.services import register_imported
+from tests.form_addresses import model_form
 from tests.registry.handmade import make_adapter_folder, make_base_folder
 
 ClientFor = Callable[[User | None], Client]
-FORMS = ["base_new", "prompt_new", "adapter_new", "imported_new"]
+SOURCES = ["base", "hub", "adapter", "prompt", "endpoint", "imported"]
 
 
-@pytest.mark.parametrize("name", FORMS)
+@pytest.mark.parametrize("source", SOURCES)
 def test_who_may_register(
-    name: str, project: Project, engineer: User, reviewer: User, stranger: User, client_for: ClientFor
+    source: str, project: Project, engineer: User, reviewer: User, stranger: User, client_for: ClientFor
 ) -> None:
     people = {engineer: 200, reviewer: 403, stranger: 404, None: 302}
-    address = reverse(name, args=[project.slug])
+    address = model_form(project, source)
     assert {person: client_for(person).get(address).status_code for person in people} == people
     refused = {reviewer: 403, stranger: 404, None: 302}
     assert {person: client_for(person).post(address).status_code for person in refused} == refused
@@ -54,7 +55,7 @@ def test_a_version_of_another_project_is_not_there(
     assert client.get(reverse("model_version", args=[other_project.slug, base.pk])).status_code == 404
     assert client.post(reverse("model_alias", args=[other_project.slug, base.pk])).status_code == 404
     form = {"base": base.pk, "label": "Stolen", "system_prompt": "Hello"}
-    answer = client.post(reverse("prompt_new", args=[other_project.slug]), form)
+    answer = client.post(model_form(other_project, "prompt"), form)
     assert answer.status_code == 400
     assert not ModelVersion.objects.filter(kind=ModelKind.PROMPT).exists()
 
@@ -64,7 +65,7 @@ def test_a_base_is_chosen_from_what_lies_in_the_allowed_folders(
 ) -> None:
     folder = make_base_folder(model_folders / "family" / "small")
     client = client_for(engineer)
-    address = reverse("base_new", args=[project.slug])
+    address = model_form(project, "base")
     assert "family/small" in client.get(address).content.decode()
 
     answer = client.post(address, {"folder": str(folder), "name": "Small"}, follow=True)
@@ -87,13 +88,13 @@ def test_a_prompt_is_previewed_without_being_stored(
         "sample": "Summarise this.",
         "preview": "1",
     }
-    page = client_for(engineer).post(reverse("prompt_new", args=[project.slug]), form).content.decode()
+    page = client_for(engineer).post(model_form(project, "prompt"), form).content.decode()
     assert "Task: Summarise this.!" in page
     assert "Use &lt;b&gt;plain&lt;/b&gt; words." in page
     assert not ModelVersion.objects.filter(kind=ModelKind.PROMPT).exists()
 
     del form["preview"]
-    client_for(engineer).post(reverse("prompt_new", args=[project.slug]), form)
+    client_for(engineer).post(model_form(project, "prompt"), form)
     assert ModelVersion.objects.get(kind=ModelKind.PROMPT).prompt_template == "Task: {prompt}!"
 
 
@@ -101,7 +102,7 @@ def test_a_template_without_its_place_is_told_beside_the_field(
     base: ModelVersion, project: Project, engineer: User, client_for: ClientFor
 ) -> None:
     form = {"base": base.pk, "label": "Plain", "prompt_template": "No place"}
-    page = client_for(engineer).post(reverse("prompt_new", args=[project.slug]), form)
+    page = client_for(engineer).post(model_form(project, "prompt"), form)
     assert page.status_code == 400
     assert "exactly once" in page.content.decode()
 
@@ -114,7 +115,7 @@ def test_an_adapter_comes_as_a_zip(
         for path in make_adapter_folder(tmp_path / "adapter").iterdir():
             archive.write(path, path.name)
     client = client_for(engineer)
-    address = reverse("adapter_new", args=[project.slug])
+    address = model_form(project, "adapter")
     upload = SimpleUploadedFile("adapter.zip", packed.getvalue())
     answer = client.post(address, {"base": base.pk, "label": "v1", "archive": upload}, follow=True)
     assert "Registered “v1”." in answer.content.decode()
@@ -152,7 +153,7 @@ def test_an_empty_list_leads_to_the_first_base(
     monkeypatch.setattr("evalapp.runs.model_programs.why_not_runnable", lambda: "")
     page = client_for(engineer).get(reverse("model_list", args=[project.slug])).content.decode()
     assert "Register a base model first" in page
-    assert reverse("base_new", args=[project.slug]) in page
+    assert model_form(project, "base") in page
 
 
 def test_an_alias_is_set_from_the_version_page(
@@ -173,5 +174,4 @@ def test_without_the_model_programs_the_way_in_is_answers_made_elsewhere(
     models = browser.get(reverse("model_list", args=[project.slug])).text
     assert "their answers to the dataset, generated here or imported" in first
     assert "Start with imported outputs" in models and "Register a base model first" not in models
-    assert models.index("Add imported outputs") < models.index("Register a base model")
     assert "EVALAPP_MODEL_PYTHON" in models

@@ -18,6 +18,7 @@ from evalapp.runs.models import Run, RunKind
 from evalapp.runs.services import start_dry_run, start_training_of
 from evalapp.runs.tasks import carry_out_dry_run
 from tests.api.conftest import Program, program_for
+from tests.form_addresses import run_form
 from tests.runs.conftest import Behave, rows_of
 from tests.runs.test_views import training_form
 from training.dry_run_report import Estimate
@@ -56,7 +57,7 @@ def test_a_look_is_asked_for_in_the_form_and_followed_by_the_training(
 ) -> None:  # fmt: skip
     client = client_for(engineer)
     form = training_form(version, base, dry_run="1", epochs="3", max_length="96")
-    client.post(reverse("training_new", args=[project.slug]), form)
+    client.post(run_form(project, "training"), form)
     dry_run = Run.objects.select_related("project").get()
     assert dry_run.kind == RunKind.DRY_RUN
     assert "Start training" not in page_of(dry_run, client)
@@ -162,7 +163,7 @@ def test_a_batch_that_does_not_fit_leaves_the_rest_of_the_look(
 def test_the_form_begins_with_the_settings_of_a_look(
     dry_run: Run, project: Project, engineer: User, client_for: ClientFor
 ) -> None:
-    address = reverse("training_new", args=[project.slug])
+    address = run_form(project, "training")
     page = client_for(engineer).get(address, {"of": dry_run.pk}).content.decode()
     for field in ('name="name" value="v1"', 'name="epochs" value="3.0"', 'name="rank" value="2"'):
         assert field in page, field

@@ -31,6 +31,7 @@ from evalapp.runs.directory import folder_for
 from evalapp.runs.models import Run
 from evalapp.runs.services import start_generation
 from evalapp.runs.tasks import carry_out_asking
+from tests.form_addresses import model_form, run_form
 from tests.receiver import Receiver, receiving
 
 SECRET = "sk-nobody-may-see-this"
@@ -406,19 +407,22 @@ def test_the_pages_lead_from_an_address_to_a_started_run(
     endpoint = Endpoint.objects.get()
     assert made.redirect_chain[-1][0] == f"{site}{endpoint.pk}/"
     assert SECRET not in made.text
-    bad = browser.post(f"{site}{endpoint.pk}/candidates/new/", {"label": "A", "model": "m", "request": "[1]"})
+    form = model_form(project, "endpoint", endpoint=endpoint.pk)
+    assert f'<option value="{endpoint.pk}" selected>' in browser.get(form).text
+    asked = {"endpoint": endpoint.pk, "label": "A", "model": "m", "request": "[1]"}
+    bad = browser.post(form, asked)
     assert bad.status_code == 400
     assert "Write one JSON object" in bad.text
-    browser.post(f"{site}{endpoint.pk}/candidates/new/", {"label": "Asked", "model": "house-1"})
+    browser.post(form, {"endpoint": endpoint.pk, "label": "Asked", "model": "house-1"})
     candidate = ModelVersion.objects.get(label="Asked")
     assert "house-1" in browser.get(f"/projects/{project.slug}/models/{candidate.pk}/").text
-    page = browser.get(f"/projects/{project.slug}/runs/new/generation/?candidates={candidate.pk}")
+    page = browser.get(run_form(project, "generation", candidates=candidate.pk))
     assert '<button type="submit" class="button button-main">Generate outputs</button>' in page.text
 
 
 def batch_of(browser: Client, project: Project, version: DatasetVersion, candidate: ModelVersion) -> Any:
     return browser.post(
-        f"/projects/{project.slug}/runs/new/generation/",
+        run_form(project, "generation"),
         {
             "name": "By batch", "dataset_version": version.pk, "splits": ["test"],
             "candidates": [candidate.pk],
@@ -450,7 +454,7 @@ def test_a_batch_file_goes_out_and_its_answers_come_back(project, engineer, vers
     came.append({"custom_id": "row-9.1", "response": None, "error": {"code": "batch_expired"}})
     file = SimpleUploadedFile("out.jsonl", "\n".join(map(json.dumps, came)).encode())
     page = browser.post(
-        f"/projects/{project.slug}/runs/new/import/",
+        run_form(project, "import"),
         {"name": "Batch", "dataset_version": version.pk, "candidate": candidate.pk, "file": file},
         follow=True,
     )

@@ -17,6 +17,7 @@ from evalapp.runs.few_shot import few_shot
 from evalapp.runs.queries import try_of
 from evalapp.runs.services import batch_file
 from tests.api.conftest import problem_in, program_of
+from tests.form_addresses import model_form, run_form
 from tests.runs.test_endpoint_answers import (
     Sent,
     _loopback,
@@ -122,10 +123,10 @@ def test_answers_to_a_schema_that_were_cut_are_told_and_counted(
         "1 of these answers was cut at 8 tokens, so it is no whole JSON and does not follow the schema"
         in page
     )
-    form = client.get(reverse("generation_new", args=[project.slug])).content.decode()
+    form = client.get(run_form(project, "generation")).content.decode()
     assert "One truncated at “Max new tokens” is not complete JSON" in form
     asked = generation_form(version, candidate)
-    answer = client.post(reverse("generation_new", args=[project.slug]), asked, follow=True).content.decode()
+    answer = client.post(run_form(project, "generation"), asked, follow=True).content.decode()
     assert "waits for a worker; this page follows it" in answer
 
 
@@ -161,8 +162,14 @@ def test_the_page_and_the_api_register_a_prompt_with_examples_at_an_address(
     endpoint, engineer, version, client_for
 ):
     project, browser = endpoint.project, client_for(engineer)
-    form_url = reverse("endpoint_model_new", args=[project.slug, endpoint.pk])
-    form = {"label": "Shown", "model": "house-1", "examples_version": version.pk, "example_rows": "1, 3"}
+    form_url = model_form(project, "endpoint")
+    form = {
+        "endpoint": endpoint.pk,
+        "label": "Shown",
+        "model": "house-1",
+        "examples_version": version.pk,
+        "example_rows": "1, 3",
+    }
     page = browser.post(form_url, {**form, "sample": "And this?", "preview": "1"}).text
     assert page.index("train question 0") < page.index("train answer 2") < page.index("And this?</dd>")
     assert not ModelVersion.objects.exists()

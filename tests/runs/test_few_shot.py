@@ -1,7 +1,6 @@
 """Prompts that show examples: of the training split alone, as stored, before every question."""
 
 import pytest
-from django.urls import reverse
 
 from evalapp.core.errors import InvalidError
 from evalapp.gates.lineage import training_data_of
@@ -14,6 +13,7 @@ from evalapp.runs.services import start_generation
 from inference.prompts import conversation
 from inference.spec import Candidate
 from run_directory.protocol import Message
+from tests.form_addresses import model_form
 
 pytestmark = pytest.mark.django_db
 
@@ -101,7 +101,7 @@ def test_the_page_previews_what_the_model_gets_and_refuses_other_splits_beside_t
     project, base, version, engineer, client_for
 ):
     browser = client_for(engineer)
-    address = reverse("prompt_new", args=[project.slug])
+    address = model_form(project, "prompt")
     form = {"base": base.pk, "label": "Shown", "examples_version": version.pk, "example_rows": "1, 3"}
     page = browser.post(address, {**form, "sample": "And this?", "preview": "1"}).text
     assert page.index("train question 0") < page.index("train answer 2") < page.index("And this?</dd>")

@@ -19,6 +19,7 @@ from evalapp.registry.models import ModelVersion
 from evalapp.reviews.answers import ReviewAnswers
 from evalapp.rubrics.services import add_default_rubric
 from evalapp.scoring.tasks import score_run
+from tests.form_addresses import run_form
 from tests.reviews.conftest import claim, submit
 
 # Scoring is ordered when the import is committed.
@@ -40,7 +41,7 @@ def bring(client, project: Project, version: DatasetVersion, label: str, texts: 
     rows = [{"row": row, "text": text} for row, text in enumerate(texts, start=10)]
     file = SimpleUploadedFile("answers.jsonl", "".join(json.dumps(row) + "\n" for row in rows).encode())
     form = {"name": label, "dataset_version": version.pk, "candidate": "", "new_label": label, "file": file}
-    page = client.post(reverse("outputs_import", args=[project.slug]), form, follow=True)
+    page = client.post(run_form(project, "import"), form, follow=True)
     assert "Imported 2 answers." in page.text
 
 
@@ -90,7 +91,7 @@ def test_answers_from_a_file_are_scored_reviewed_compared_and_exported(
 ) -> None:
     browser, manages = client_for(engineer), client_for(manager)
     runs = browser.get(reverse("run_list", args=[project.slug])).text
-    assert "Import outputs" in runs and "New training" not in runs
+    assert "Import outputs" in runs and "?kind=import" in runs
     bring(browser, project, version, "Vendor A", NEAR)
     bring(browser, project, version, "Vendor B", FAR)
     scorings = Job.objects.filter(task="evalapp.scoring.tasks.score_run")

@@ -20,6 +20,7 @@ from evalapp.runs.directory import folder_for
 from evalapp.runs.models import Run
 from evalapp.runs.services import start_training
 from evalapp.runs.tasks import carry_out_training
+from tests.form_addresses import run_form
 from tests.runs.conftest import Behave, rows_of
 from tests.runs.test_views import training_form
 
@@ -188,7 +189,7 @@ def test_the_form_says_when_to_use_what_and_the_page_what_was_used(
     client_for: Callable[[User | None], Client],
 ) -> None:  # fmt: skip
     client = client_for(engineer)
-    address = reverse("training_new", args=[project.slug])
+    address = run_form(project, "training")
     form = client.get(address).content.decode()
     for words in ("When the base does not fit into memory", "After SFT, with pairs", "ends in a full model"):
         assert words in form
@@ -216,7 +217,7 @@ def test_kto_in_batches_of_one_stays_in_the_form(
     client_for: Callable[[User | None], Client],
 ) -> None:  # fmt: skip
     answer = client_for(engineer).post(
-        reverse("training_new", args=[project.slug]),
+        run_form(project, "training"),
         training_form(preferred, base, objective="kto", batch_size=1),
     )
     assert answer.status_code == 400

@@ -21,6 +21,7 @@ from run_directory.bases import check_base, check_settings, require_plain_weight
 from run_directory.model_files import UnusableModelError
 from tests.api.conftest import program_of
 from tests.cast import client_of
+from tests.form_addresses import run_form
 from tests.registry.handmade import LAYER, make_adapter_folder, make_base_folder, write_safetensors
 from tests.runs.conftest import Behave
 from tests.runs.test_settings_checks import alone
@@ -90,9 +91,7 @@ def test_nothing_is_trained_on_it(
         )  # fmt: skip
     assert refused.value.fields["base"][0].startswith(sentence)
 
-    form = client_of(engineer).post(
-        reverse("training_new", args=[project.slug]), training_form(version, quantised)
-    )
+    form = client_of(engineer).post(run_form(project, "training"), training_form(version, quantised))
     assert form.status_code == 400
     assert sentence in form.text
 

@@ -10,7 +10,6 @@ from typing import Any
 
 import pytest
 from django.conf import settings as django_settings
-from django.urls import reverse
 
 from evalapp.accounts.models import Project, User
 from evalapp.core.errors import InvalidError
@@ -21,6 +20,7 @@ from evalapp.runs.models import Run
 from evalapp.runs.services import start_generation, start_training
 from inference.spec import GenerationSpec, SamplingParameters
 from tests.api.conftest import Program, problem_in, program_for
+from tests.form_addresses import run_form
 from tests.runs.conftest import Behave
 from tests.runs.test_views import ClientFor, generation_form, training_form
 
@@ -163,12 +163,14 @@ def test_the_pages_say_it_beside_the_field(
     client = client_for(engineer)
 
     answer = client.post(
-        reverse("generation_new", args=[project.slug]), generation_form(version, base, engine="vllm")
+        run_form(project, "generation"),
+        generation_form(version, base, engine="vllm"),
     )
     assert answer.status_code == 400
     assert list(answer.context["form"].errors) == ["engine"]
     answer = client.post(
-        reverse("training_new", args=[project.slug]), training_form(version, base, max_length=10**6)
+        run_form(project, "training"),
+        training_form(version, base, max_length=10**6),
     )
     assert list(answer.context["form"].errors) == ["max_length"]
     assert "reads at most" in answer.content.decode()
@@ -226,7 +228,7 @@ def test_the_forms_limits_are_the_programs(
     project: Project, engineer: User, version: DatasetVersion, base: ModelVersion, client_for: ClientFor
 ) -> None:
     form = training_form(version, base) | {"max_steps": str(10**12), "alpha": str(10**12)}
-    page = client_for(engineer).post(reverse("training_new", args=[project.slug]), form)
+    page = client_for(engineer).post(run_form(project, "training"), form)
     assert page.status_code == 400
     assert list(page.context["form"].errors) == ["alpha", "max_steps"]
     assert "less than or equal to 10000000." in page.text and "less than or equal to 1000000." in page.text

@@ -21,6 +21,7 @@ from evalapp.runs.models import Run
 from evalapp.runs.services import start_generation
 from evalapp.runs.shard_workers import HELP_TASK
 from evalapp.runs.tasks import carry_out_generation, carry_out_help
+from tests.form_addresses import run_form
 from tests.runs.conftest import Behave
 from tests.runs.test_killed_worker import start, wait_until
 from tests.runs.test_machines import Machine
@@ -157,7 +158,7 @@ def test_the_page_and_the_api_show_the_parts(
     page = client.get(reverse("run_detail", args=[project.slug, run.pk])).content.decode()
     assert "The rows are split into 2 parts." in page
     assert "5 of 5" in page and "4 of 4" in page
-    form = client.get(reverse("generation_new", args=[project.slug])).content.decode()
+    form = client.get(run_form(project, "generation")).content.decode()
     assert "Free workers take one shard each" in form
     unsplit = begin(1, "Whole")
     assert (

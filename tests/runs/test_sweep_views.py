@@ -10,6 +10,7 @@ from evalapp.accounts.models import Project, User
 from evalapp.datasets.models import DatasetVersion
 from evalapp.registry.models import ModelVersion
 from evalapp.runs.models import Run, Sweep
+from tests.form_addresses import run_form
 from tests.runs.conftest import Behave
 from tests.runs.test_views import training_form
 
@@ -26,7 +27,7 @@ def sweep_form(version: DatasetVersion, base: ModelVersion, **changes: object) -
 def test_who_may_start_sweeps(
     project: Project, engineer: User, reviewer: User, stranger: User, behave: Behave, client_for: ClientFor
 ) -> None:
-    address = reverse("sweep_new", args=[project.slug])
+    address = run_form(project, "sweep")
     people = {engineer: 200, reviewer: 403, stranger: 404, None: 302}
     assert {person: client_for(person).get(address).status_code for person in people} == people
 
@@ -36,7 +37,7 @@ def test_a_preview_names_the_trainings_and_starts_none(
     client_for: ClientFor,
 ) -> None:  # fmt: skip
     client = client_for(engineer)
-    address = reverse("sweep_new", args=[project.slug])
+    address = run_form(project, "sweep")
     form = sweep_form(
         version, base, seeds="1, 2", shares="50%, 100%", grid_1="learning_rate", grid_1_values="1e-4 2e-4"
     )
@@ -77,9 +78,7 @@ def test_what_is_wrong_is_said_and_nothing_starts(
     changes: dict[str, object], says: str, project: Project, engineer: User, version: DatasetVersion,
     base: ModelVersion, behave: Behave, client_for: ClientFor,
 ) -> None:  # fmt: skip
-    answer = client_for(engineer).post(
-        reverse("sweep_new", args=[project.slug]), sweep_form(version, base, **changes)
-    )
+    answer = client_for(engineer).post(run_form(project, "sweep"), sweep_form(version, base, **changes))
     assert answer.status_code == 400
     assert says in answer.content.decode()
     assert not Sweep.objects.exists() and not Run.objects.exists()
@@ -90,11 +89,9 @@ def test_what_was_filled_in_for_one_training_goes_on_to_several(
     client_for: ClientFor,
 ) -> None:  # fmt: skip
     filled = training_form(version, base, name="Half <done>", rank=31, epochs="")
-    page = client_for(engineer).post(
-        reverse("training_new", args=[project.slug]), {**filled, "several": "1"}, follow=True
-    )
+    page = client_for(engineer).post(run_form(project, "training"), {**filled, "several": "1"}, follow=True)
     text = page.content.decode()
-    assert page.redirect_chain[-1][0].startswith(reverse("sweep_new", args=[project.slug]))
+    assert page.redirect_chain[-1][0].startswith(run_form(project, "sweep"))
     assert "csrf" not in page.redirect_chain[-1][0]
     assert 'value="31"' in text and 'value="Half &lt;done&gt;"' in text
     assert not Run.objects.exists()
@@ -106,7 +103,7 @@ def test_cancel_ends_all_and_says_so(
     client_for: ClientFor,
 ) -> None:  # fmt: skip
     client = client_for(engineer)
-    client.post(reverse("sweep_new", args=[project.slug]), sweep_form(version, base, seeds="1 2"))
+    client.post(run_form(project, "sweep"), sweep_form(version, base, seeds="1 2"))
     address = reverse("sweep_cancel", args=[project.slug, Sweep.objects.get().pk])
     assert client_for(reviewer).post(address).status_code == 403
     assert client.get(address).status_code == 405

@@ -19,6 +19,7 @@ from evalapp.registry.services import register_base
 from evalapp.runs.models import Run
 from evalapp.runs.tasks import carry_out_training
 from tests.api.conftest import Program, problem_in, program_for
+from tests.form_addresses import run_form
 from tests.run_directory.tiny import make_base
 from tests.runs.conftest import rows_of
 from tests.runs.test_views import training_form
@@ -55,7 +56,7 @@ def pairs(project: Project, by: User, count: int) -> DatasetVersion:
 def test_the_form_has_it_with_its_words_its_limits_and_what_it_refuses(
     project: Project, engineer: User, base: ModelVersion, client_for: ClientFor
 ) -> None:
-    client, address = client_for(engineer), reverse("training_new", args=[project.slug])
+    client, address = client_for(engineer), run_form(project, "training")
     form = client.get(address).content.decode()
     for words in (
         "Better: learn the better answer of each pair. In tests alone.",
@@ -87,7 +88,7 @@ def test_two_steps_on_a_tiny_model_are_on_the_runs_page_and_on_the_card(
     client = client_for(engineer)
     settings = {"objective": "better", "max_steps": 2, "batch_size": 2, "beta": "0.2", "validation_share": 0}
     client.post(
-        reverse("training_new", args=[project.slug]),
+        run_form(project, "training"),
         training_form(pairs(project, engineer, 5), base, **settings),
     )
     carry_out_training(Run.objects.get().job_id)

@@ -13,10 +13,11 @@ from evalapp.registry.models import ModelVersion
 from evalapp.runs.models import Output, Run
 from evalapp.runs.services import start_generation
 from evalapp.runs.tasks import carry_out_generation, carry_out_training
+from tests.form_addresses import run_form
 from tests.runs.conftest import Behave, rows_of
 
 ClientFor = Callable[[User | None], Client]
-FORMS = ["training_new", "generation_new", "outputs_import"]
+KINDS = ["training", "sweep", "generation", "import"]
 
 
 def training_form(version: DatasetVersion, base: ModelVersion, **changes: object) -> dict[str, object]:
@@ -40,12 +41,12 @@ def generation_form(version: DatasetVersion, base: ModelVersion, **changes: obje
     }  # fmt: skip
 
 
-@pytest.mark.parametrize("name", FORMS)
+@pytest.mark.parametrize("kind", KINDS)
 def test_who_may_start_runs(
-    name: str, project: Project, engineer: User, reviewer: User, stranger: User, behave: Behave,
+    kind: str, project: Project, engineer: User, reviewer: User, stranger: User, behave: Behave,
     client_for: ClientFor,
 ) -> None:  # fmt: skip
-    address = reverse(name, args=[project.slug])
+    address = run_form(project, kind)
     people = {engineer: 200, reviewer: 403, stranger: 404, None: 302}
     assert {person: client_for(person).get(address).status_code for person in people} == people
     refused = {reviewer: 403, stranger: 404, None: 302}
@@ -69,7 +70,7 @@ def test_a_training_is_started_and_followed(
     client_for: ClientFor,
 ) -> None:  # fmt: skip
     client = client_for(engineer)
-    address = reverse("training_new", args=[project.slug])
+    address = run_form(project, "training")
     assert "6 training, 3 test (held out), 2 feedback" in client.get(address).content.decode()
 
     answer = client.post(address, training_form(version, base), follow=True)
@@ -107,10 +108,10 @@ def test_a_refused_training_stays_in_its_form(
     leaky = create_version(dataset=dataset, rows=leaked, by=engineer)
     client = client_for(engineer)
 
-    answer = client.post(reverse("training_new", args=[project.slug]), training_form(leaky, base))
+    answer = client.post(run_form(project, "training"), training_form(leaky, base))
     assert answer.status_code == 400
     assert "has the same prompt as an evaluation row" in answer.content.decode()
-    bad = client.post(reverse("training_new", args=[project.slug]), training_form(version, base, rank=0))
+    bad = client.post(run_form(project, "training"), training_form(version, base, rank=0))
     assert 'details class="more" open' in bad.content.decode()
     assert not Run.objects.exists()
 
@@ -120,7 +121,7 @@ def test_a_generation_is_started_with_every_sampling_parameter_stored(
     client_for: ClientFor,
 ) -> None:  # fmt: skip
     client = client_for(engineer)
-    client.post(reverse("generation_new", args=[project.slug]), generation_form(version, base))
+    client.post(run_form(project, "generation"), generation_form(version, base))
     run = Run.objects.get()
     assert run.spec["sampling"] == {
         "max_tokens": 8, "temperature": 0.0, "top_p": 1.0, "top_k": 0, "repetition_penalty": 1.0,
@@ -151,7 +152,7 @@ def test_answers_are_imported_for_a_new_candidate(
     project: Project, engineer: User, version: DatasetVersion, client_for: ClientFor
 ) -> None:
     client = client_for(engineer)
-    address = reverse("outputs_import", args=[project.slug])
+    address = run_form(project, "import")
     form = {"name": "March", "dataset_version": version.pk, "candidate": "", "new_label": "Elsewhere"}
     bad = client.post(address, {**form, "file": SimpleUploadedFile("a.jsonl", b'{"row": 99, "text": "x"}')})
     assert bad.status_code == 400
@@ -191,9 +192,12 @@ def test_without_model_libraries_pages_say_how_to_get_them_and_nothing_breaks(
     python.chmod(0o755)
     settings.MODEL_PYTHON = python
     client = client_for(engineer)
-    for name in ("run_list", "training_new", "generation_new"):
-        assert "MODELS=1" in client.get(reverse(name, args=[project.slug])).content.decode()
-    answer = client.post(reverse("training_new", args=[project.slug]), training_form(version, base))
+    for address in (
+        reverse("run_list", args=[project.slug]),
+        *(run_form(project, each) for each in KINDS[:3]),
+    ):
+        assert "MODELS=1" in client.get(address).content.decode()
+    answer = client.post(run_form(project, "training"), training_form(version, base))
     assert answer.status_code == 400
     assert not Job.objects.exists()
 

@@ -91,8 +91,7 @@ def test_an_engineer_goes_from_a_file_to_the_champion_and_on(
         beginning.register_base(engineer, rf"{bundled} \(comes with the product\)", "8,192 tokens")
         beginning.add_prompt(engineer)
 
-        engineer.go_to("Runs")
-        engineer.follow("New training")
+        engineer.new_run("Training")
         beginning.fill_training(engineer, beginning.FIRST, steps=STEPS, rate="0.001")
         dry_run_first(engineer, beginning.FIRST)
         beginning.watch_training(engineer, beginning.FIRST, rows=8, steps=STEPS)
@@ -127,8 +126,7 @@ def test_an_engineer_goes_from_a_file_to_the_champion_and_on(
 
 def answer_again(engineer: Person, engine: str) -> None:
     """The adapter that DPO made further, beside the one that it began as, in one engine."""
-    engineer.go_to("Runs")
-    engineer.follow("Generate outputs")
+    engineer.new_run("Generation")
     engineer.fill("Name", "Second answers")
     for label in (beginning.FIRST, beginning.SECOND):
         engineer.tick(re.compile(rf"{label} \("))

@@ -92,23 +92,21 @@ def import_data(engineer: Person, file: Path) -> None:
 
 
 def register_base(engineer: Person, folder: str = "tiny", context: str = "512 tokens") -> None:
-    engineer.go_to("Models")
-    engineer.follow("Register a base model")
+    engineer.add_model("Base model")
     engineer.choose("Folder", f"^{folder}$")
     engineer.fill("Name", BASE)
-    engineer.press("Register")
+    engineer.press("Register base model")
     engineer.is_at("Base")
     engineer.sees(f"Base of {BASE}, version 1.", "llama", context)
 
 
 def add_prompt(engineer: Person) -> None:
-    engineer.go_to("Models")
-    engineer.follow("Add a prompt")
+    engineer.add_model("Prompt")
     engineer.fill("Label", PROMPTED)
     engineer.fill("System prompt", "Write plainly and name one next step.")
     engineer.press("Preview")
     engineer.sees("What the model gets")
-    engineer.press("Add the prompt")
+    engineer.press("Add prompt")
     engineer.is_at(PROMPTED)
 
 
@@ -147,8 +145,7 @@ def generate(
     engineer: Person, name: str = ANSWERS, *, engine: str = "transformers", tokens: int = 12
 ) -> None:
     """Answers of every candidate to the rows that evaluate."""
-    engineer.go_to("Runs")
-    engineer.follow("Generate outputs")
+    engineer.new_run("Generation")
     engineer.fill("Name", name)
     engineer.tick("Test (held out)")
     engineer.tick("Feedback")

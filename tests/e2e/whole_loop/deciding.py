@@ -173,7 +173,7 @@ def choose_what_to_train_on(engineer: Person) -> None:
     engineer.go_to("Data", "Proposed rows")
     engineer.follow(f"Feedback of {CAMPAIGN}")
     engineer.follow("Train the next version")
-    engineer.is_at("New training")
+    engineer.is_at("New run")
     expect(engineer.page.get_by_label("Dataset version").locator("option:checked")).to_contain_text(
         f"{DATASET} v2"
     )

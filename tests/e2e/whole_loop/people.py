@@ -53,6 +53,16 @@ class Person:
                 place = self.page.get_by_role("navigation", name=navigation, exact=True)
                 place.get_by_role("link", name=link, exact=True).click()
 
+    def add_model(self, source: str) -> None:
+        self.go_to("Models")
+        self.follow("Add model")
+        self.follow(source)
+
+    def new_run(self, kind: str) -> None:
+        self.go_to("Runs")
+        self.follow("New run")
+        self.follow(kind)
+
     def follow(self, link: str | re.Pattern[str], *, within: Locator | None = None) -> None:
         """Click a link of the page's content."""
         place = within if within is not None else self.page.locator("main")
