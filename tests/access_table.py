@@ -187,7 +187,7 @@ ACCESS: dict[str, Access] = {
     "campaign_admit": both(P.EDIT_CAMPAIGNS),
     "campaign_gold_remove": both(P.EDIT_CAMPAIGNS),
     # analysis
-    "measure_notes": both(SIGNED_IN),
+    **dict.fromkeys(("help_list", "help_topic"), both(SIGNED_IN)),
     "rubric_link": both(P.VIEW_ANALYSIS),
     "tuning": both(P.VIEW_ANALYSIS),
     "result_list": both(P.VIEW_ANALYSIS),

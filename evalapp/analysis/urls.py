@@ -4,6 +4,7 @@ from evalapp.analysis import (
     agreement_views,
     classification_views,
     finder_views,
+    help_views,
     metric_views,
     planner_views,
     preference_views,
@@ -17,7 +18,8 @@ from evalapp.analysis import (
 )
 
 urlpatterns = [
-    path("measures/", views.measure_notes, name="measure_notes"),
+    path("help/", help_views.help_list, name="help_list"),
+    path("help/<slug:key>/", help_views.help_topic, name="help_topic"),
     path(
         "projects/<slug:slug>/campaigns/rubrics/<int:rubric_id>/links/",
         views.rubric_link,

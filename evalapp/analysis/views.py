@@ -1,17 +1,15 @@
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
-from django.conf import settings
 from django.core.paginator import Paginator
 from django.db.models import OuterRef, Subquery, Sum
 from django.db.models.functions import Coalesce
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_safe
 
-from evalapp.accounts.access import MemberRequest, project_view, signed_in_view
+from evalapp.accounts.access import MemberRequest, project_view
 from evalapp.accounts.permissions import Permission
 from evalapp.analysis.adjudicated_scores import with_adjudicated
 from evalapp.analysis.agreement import agreement_rows, correlation_rows
@@ -50,7 +48,6 @@ from evalapp.metrics.metric import MetricDescription
 from evalapp.reviews.pseudonyms import shown_names
 from evalapp.rubrics.models import Criterion
 
-NOTES = Path(settings.BASE_DIR) / "docs" / "measures.md"
 REVIEWER_TYPES = {"all": "Everybody", "human": "People only", "simulated": "Simulated only"}
 CASES_PER_PAGE = 50
 # Kept by every submission, of a review or of a review.
@@ -364,10 +361,3 @@ def rubric_link(request: MemberRequest, rubric_id: int) -> HttpResponse:
         link = link_versions(before, after)
     context = {"rubric": rubric, "versions": versions, "link": link, "margin": MARGIN}
     return render(request, "analysis/rubric_link.html", context)
-
-
-@require_safe
-@signed_in_view
-def measure_notes(request: HttpRequest) -> HttpResponse:
-    """What every statistic is and how to read it: the documentation's own page."""
-    return render(request, "analysis/measures.html", {"notes": NOTES.read_text(encoding="utf-8")})

@@ -54,7 +54,7 @@ def start_measuring(*, campaign: Campaign, by: User | None) -> Job:
     if not corrections_of(campaign).accepted:
         raise InvalidError(
             f"No correction of “{campaign.name}” is accepted yet. Propose rows from the campaign's feedback"
-            " under Export and accept the good ones first."
+            " under Data, Proposed rows, and accept the good ones first."
         )
     return create_job(
         project=campaign.project,

@@ -5,11 +5,8 @@ text.
 import re
 from collections.abc import Container
 
-from django.utils.text import slugify
+from evalapp.analysis.help_topics import topics
 
-from evalapp.analysis.views import NOTES
-
-_SECTION = re.compile(r"^## (?P<title>.+)\n+(?P<text>[^\n]+)", re.MULTILINE)
 _LINK = re.compile(r"\[([^\]]+)\]\([^)]*\)")
 _EMPHASIS = re.compile(r"\*\*?|`")
 
@@ -17,9 +14,9 @@ _EMPHASIS = re.compile(r"\*\*?|`")
 def definitions(anchors: Container[str]) -> list[tuple[str, str]]:
     """Name and first paragraph of each measure whose anchor is asked for, in the order of the document."""
     return [
-        (section["title"], _plain(section["text"]))
-        for section in _SECTION.finditer(NOTES.read_text(encoding="utf-8"))
-        if slugify(section["title"]) in anchors
+        (topic.title, _plain(topic.summary))
+        for topic in topics().values()
+        if topic.group and topic.key in anchors
     ]
 
 

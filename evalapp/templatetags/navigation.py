@@ -133,7 +133,7 @@ SUBJECTS = (
     Subject(
         "Dataset version",
         re.compile(r"data/\d+/v\d+/"),
-        _tabs(Page("Rows", ""), Page("Contamination check", "contamination/")),
+        _tabs(Page("Health", "contamination/"), Page("Rows", "")),
     ),
     Subject(
         "Model version",
@@ -302,7 +302,7 @@ def _address_of(context: template.Context) -> Callable[[str], str]:
 def _pages(context: template.Context, start: str, pages: Iterable[Page], below: str) -> Sequence[Page]:
     """Those that are there, and open for this member."""
     may = context.get("may") or ()
-    given = context.flatten()
+    given = {str(name): value for name, value in context.flatten().items()}
     return [
         page
         for page in pages
@@ -318,4 +318,5 @@ def _permission_of(below: str) -> str:
     path = f"/projects/any/{below}"
     if below.endswith("llm-judges/") and below.startswith("results/"):
         path += "1/"
-    return str(resolve(path).func.required_permission.name)
+    view: Any = resolve(path).func
+    return str(view.required_permission.name)

@@ -8,6 +8,7 @@ from django.test.utils import CaptureQueriesContext
 
 from evalapp.accounts.models import Project, User
 from evalapp.accounts.tokens import create_api_token
+from evalapp.analysis.help_topics import NOTES, topics
 from evalapp.campaigns.services import close_campaign
 from tests.cast import client_of
 from tests.factories import make_campaign, make_proposed_rows, review_all, run_scoring
@@ -29,9 +30,24 @@ def test_access(page: str, request: pytest.FixtureRequest, project: Project, eng
     assert client_of(engineer).post(address).status_code == 405
 
 
-def test_the_notes_need_a_sign_in(stranger: User) -> None:
-    assert client_of(None).get("/measures/").status_code == 302
-    assert "<h2" in client_of(stranger).get("/measures/").content.decode()
+def test_the_help_lists_every_topic_and_each_has_a_page_that_leads_on(stranger: User) -> None:
+    assert client_of(None).get("/help/").status_code == 302
+    assert client_of(None).get("/help/rouge/").status_code == 302
+    browser = client_of(stranger)
+    listed = set(re.findall(r'href="/help/([\w-]+)/"', browser.get("/help/").text))
+    assert {key for key, topic in topics().items() if topic.group} <= listed
+    for key in listed:
+        page = browser.get(f"/help/{key}/")
+        assert page.status_code == 200, key
+        assert set(re.findall(r'href="/help/([\w-]+)/"', page.text)) <= topics().keys(), key
+    assert "Lin (2004)" in browser.get("/help/rouge/").text
+    assert browser.get("/help/no-such-topic/").status_code == 404
+
+
+def test_the_help_loses_nothing_of_the_document() -> None:
+    text = NOTES.read_text(encoding="utf-8")
+    kept = "".join(f"{topic.title}{topic.text}" for topic in topics().values())
+    assert re.sub(r"[#\s]", "", kept) == re.sub(r"[#\s]", "", text)
 
 
 def _queries(user: User, address: str) -> int:

@@ -80,6 +80,7 @@ def test_a_manager_makes_a_rubric_launches_compares_and_closes_and_a_reviewer_re
 
 def _make_rubric(keyboard: Keyboard) -> None:
     page = keyboard.page
+    keyboard.follow("^Campaigns$")
     keyboard.follow("^Rubrics$")
     keyboard.follow("New rubric")
     keyboard.fill("Name", "Two questions")

@@ -4,11 +4,10 @@ import re
 from pathlib import Path
 
 from django.conf import settings
-from django.utils.text import slugify
 
 import evalapp.analysis
 import evalapp.reports
-from evalapp.analysis.views import NOTES
+from evalapp.analysis.help_topics import topics
 from evalapp.reports.definitions import definitions
 
 
@@ -21,14 +20,11 @@ def test_definitions_are_plain_paragraphs_in_the_document_s_order() -> None:
 
 
 def test_every_paragraph_that_is_named_is_in_the_document() -> None:
-    titles = {
-        slugify(title) for title in re.findall(r"^#+ (.+)$", NOTES.read_text(encoding="utf-8"), re.MULTILINE)
-    }
     named = set()
     for package in (evalapp.analysis, evalapp.reports):
         for source in Path(package.__path__[0]).glob("*.py"):
             named |= set(re.findall(r'anchor="([\w-]+)"', source.read_text(encoding="utf-8")))
     for template in (Path(settings.BASE_DIR) / "templates").rglob("*.html"):
-        named |= set(re.findall(r'url "measure_notes" %}#([\w-]+)', template.read_text(encoding="utf-8")))
+        named |= set(re.findall(r'url "help_topic" "([\w-]+)"', template.read_text(encoding="utf-8")))
     assert len(named) > 20
-    assert named - titles == set()
+    assert named - topics().keys() == set()
