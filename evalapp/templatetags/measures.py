@@ -287,7 +287,7 @@ def copy_plan(context: template.Context, name: str) -> SafeString:
 def copy_judged(context: template.Context, judge: Any, campaign: Any, name: str) -> SafeString:
     """A table of `llm_judges.tables` to take along."""
     query = context["request"].GET.urlencode()
-    return _copies(query, "judge_table", judge.project.slug, judge.pk, campaign.pk, name)
+    return _copies(query, "judge_table", judge.project.slug, campaign.pk, judge.pk, name)
 
 
 @lru_cache(maxsize=512)

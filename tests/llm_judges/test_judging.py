@@ -181,7 +181,7 @@ def test_the_key_is_seen_nowhere_after_it_was_saved(
     pages = [
         browser.get(reverse("judge_list", args=[project.slug])).text,
         browser.get(reverse("judge_detail", args=[project.slug, judge.pk])).text,
-        browser.get(reverse("judge_campaign", args=[project.slug, judge.pk, campaign.pk])).text,
+        browser.get(reverse("judge_campaign", args=[project.slug, campaign.pk, judge.pk])).text,
         browser.get(reverse("audit_list", args=[project.slug])).text,
         program.get(f"projects/{project.slug}/judges/").text,
         program.get(f"projects/{project.slug}/judges/{judge.pk}/").text,
@@ -282,7 +282,7 @@ def test_it_is_held_against_people_and_told_beside_them_alone(
     assert (told["alpha"]["n"], told["people_alpha"]["n"], told["alpha_gap"]["n"]) == (12, 12, 12)
     assert told["alpha_gap"]["value"] == pytest.approx(told["alpha"]["value"] - 1)
     page = (
-        client_of(manager).get(reverse("judge_campaign", args=[project.slug, contrary.pk, campaign.pk])).text
+        client_of(manager).get(reverse("judge_campaign", args=[project.slug, campaign.pk, contrary.pk])).text
     )
     assert "On the 12 outputs that the judge and at least two people answered" in page
     assert "less than two people do" in found.sentence or "beyond chance" in found.sentence
@@ -306,7 +306,7 @@ def test_candidates_means_stand_with_intervals_on_the_page_and_in_the_api(
     assert (told["gap"]["value"], told["gap"]["n"]) == (pytest.approx(1), 6)
     assert (told["gap"]["low"], told["gap"]["high"]) == pytest.approx((0.061, 1.939), abs=1e-3)
 
-    page = client_of(manager).get(reverse("judge_campaign", args=[project.slug, judge.pk, campaign.pk])).text
+    page = client_of(manager).get(reverse("judge_campaign", args=[project.slug, campaign.pk, judge.pk])).text
     words = " ".join(strip_tags(page.replace("</td>", " </td>")).split())
     assert "3.0 ± 0.9 4.00 no interval: no variation 1.0 (0.1 to 1.9) 6" in words, words
 
@@ -318,7 +318,7 @@ def test_the_tables_of_its_page_are_taken_along(
     review_all(campaign, reviewer, people)
     chat.say = lambda question: "4" if "You own" in question else "3"
     asked(judge, campaign)
-    here = reverse("judge_campaign", args=[project.slug, judge.pk, campaign.pk])
+    here = reverse("judge_campaign", args=[project.slug, campaign.pk, judge.pk])
     browser = client_of(manager)
     page = browser.get(here).text
     for name in ("agreement", "candidates"):
@@ -345,7 +345,7 @@ def test_the_tables_of_its_page_are_taken_along(
 def test_who_reviews_blind_takes_no_table_of_it(
     judge: LLMJudge, campaign: Campaign, project: Project, manager: User, reviewer: User
 ) -> None:
-    here = reverse("judge_campaign", args=[project.slug, judge.pk, campaign.pk])
+    here = reverse("judge_campaign", args=[project.slug, campaign.pk, judge.pk])
     Membership.objects.filter(project=project, user=reviewer).update(role="engineer")
     assert client_of(reviewer).get(f"{here}tables/agreement.csv").status_code == 403
     empty = client_of(manager).get(f"{here}tables/candidates.md")
@@ -385,7 +385,7 @@ def test_a_campaign_of_another_rubric_is_not_asked_about(
     )
     with pytest.raises(InvalidError, match="the judge's criterion"):
         start_judging(judge=judge, campaign=other, by=manager)
-    endpoint = reverse("judge_campaign", args=[project.slug, judge.pk, other.pk])
+    endpoint = reverse("judge_campaign", args=[project.slug, other.pk, judge.pk])
     assert client_of(manager).get(endpoint).status_code == 404
 
 
@@ -434,7 +434,7 @@ def test_the_pages_declare_ask_and_show(
     made = browser.post(place, body, follow=True)
     assert "Created. Choose a campaign to score next." in made.text
     judge = project.llm_judges.get()
-    here = reverse("judge_campaign", args=[project.slug, judge.pk, campaign.pk])
+    here = reverse("judge_campaign", args=[project.slug, campaign.pk, judge.pk])
     assert f"Score {OUTPUTS} outputs" in browser.get(here).text
     browser.post(f"{here}start/")
     chat.say = lambda question: "Fine!"

@@ -279,7 +279,7 @@ def test_the_list_takes_as_many_queries_for_one_as_for_four(disputed, manager) -
 def test_who_gets_there(disputed, request, reviewer) -> None:
     campaign, pk = disputed.campaign, disputed.comparison.pk
     expected = {"owner": 200, "manager": 200, "engineer": 403, "reviewer": 403, "stranger": 404}
-    for place in (desk_of(disputed), address(campaign, f"comparisons/{pk}/discussion/")):
+    for place in (desk_of(disputed), address(campaign, f"adjudication/comparisons/{pk}/discussion/")):
         found = {name: client_of(request.getfixturevalue(name)).get(place).status_code for name in expected}
         assert found == expected
     expected = {"reviewer": 200, "other_reviewer": 404, "manager": 404, "stranger": 404}
@@ -327,7 +327,7 @@ def test_who_may_still_be_given_work_reads_and_rules_on_nothing(
         )
     for page in (
         f"adjudication/comparisons/{comparison.pk}/",
-        f"comparisons/{comparison.pk}/discussion/",
+        f"adjudication/comparisons/{comparison.pk}/discussion/",
     ):
         assert client_of(other_reviewer).get(address(campaign, page)).status_code == 403
         assert client_of(manager).get(address(campaign, page)).status_code == 200
@@ -338,7 +338,7 @@ def test_who_may_still_be_given_work_reads_and_rules_on_nothing(
 
 def test_those_who_judged_and_those_who_decide_talk(disputed, reviewer, other_reviewer, manager) -> None:
     name_distinctly(reviewer, other_reviewer, manager)
-    office = address(disputed.campaign, f"comparisons/{disputed.comparison.pk}/discussion/")
+    office = address(disputed.campaign, f"adjudication/comparisons/{disputed.comparison.pk}/discussion/")
     mine, theirs = client_of(reviewer), client_of(other_reviewer)
     assert mine.post(own_page(disputed.mine), {"text": "Which deadline?"}).status_code == 302
     assert client_of(manager).post(office, {"text": "That of **May**."}).status_code == 302
