@@ -72,16 +72,16 @@ def write_rows(path: Path, rows: int) -> None:
 
 def time_import(file: Path, number: int) -> float:
     from evalapp.accounts.models import Project, User
-    from evalapp.datasets.files import new_stored_name, stored_path
     from evalapp.datasets.models import DatasetImport
     from evalapp.datasets.options import ImportOptions
     from evalapp.datasets.services import create_dataset, start_import
     from evalapp.datasets.tasks import import_dataset
+    from evalapp.imports.files import new_stored_name, stored_path
 
     user = User.objects.create_user(f"engineer{number}@bench.example")
     project = Project.objects.create(name="Bench", slug=f"bench-{number}")
     dataset = create_dataset(project=project, name="Rows", by=user)
-    stored_name = new_stored_name("jsonl")
+    stored_name = new_stored_name()
     shutil.copy(file, stored_path(stored_name))
     received = DatasetImport.objects.create(
         dataset=dataset, file_name=file.name, stored_name=stored_name, size_bytes=file.stat().st_size

@@ -1,6 +1,5 @@
 """Gold: examples whose right answers a manager knows, to see how reviewers do on them."""
 
-import csv
 import io
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
@@ -12,6 +11,9 @@ from evalapp.accounts.models import User
 from evalapp.audit.services import record
 from evalapp.campaigns.models import Campaign, CampaignState, GoldAnswer, Purpose
 from evalapp.core.errors import ConflictError, InvalidError, MissingError
+from evalapp.imports.mapping import bare_name
+from evalapp.imports.problems import FileProblemError
+from evalapp.imports.source_rows import SourceRow, sniffed, source_rows
 from evalapp.rubrics.models import Criterion
 
 COLUMNS = ("row", "criterion", "value", "tolerance", "candidate")
@@ -43,33 +45,28 @@ def read_rows(data: bytes, *, columns: Sequence[str], needed: Sequence[str]) -> 
 
     Raises InvalidError for a file that is no such CSV.
     """
+    stream = io.BytesIO(data)
     try:
-        text = data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise _refused("The file is not UTF-8 text. Save it as CSV in UTF-8.") from error
-    if "\0" in text:
-        raise _refused("The file holds a NUL character, so it is no CSV.")
-    try:
-        reader = csv.DictReader(io.StringIO(text), strict=True)
-        names = {(name or "").strip().lower(): name for name in reader.fieldnames or ()}
-        if missing := [name for name in needed if name not in names]:
+        source = sniffed("known.csv", stream)
+        if missing := [name for name in needed if name not in map(bare_name, source.columns)]:
             raise _refused(
                 f"The first line lacks the column {', '.join(missing)}. Known: {', '.join(columns)}."
             )
-        rows = [
-            (
-                f"line {reader.line_num}",
-                *((each.get(names[name]) or "").strip() if name in names else "" for name in columns),
-            )
-            for each in reader
-        ]
-    except csv.Error as error:
-        raise _refused(f"Line {reader.line_num} cannot be read: {error}.") from error
+        rows = [_cells_of(row, columns) for row in source_rows(stream, source)]
+    except FileProblemError as error:
+        raise _refused(str(error)) from error
     if not rows:
         raise _refused("The file has no rows below its first line.")
     if len(rows) > MOST_ROWS:
         raise _refused(f"The file has {len(rows):,} rows; {MOST_ROWS:,} are the most.")
     return rows
+
+
+def _cells_of(row: SourceRow, columns: Sequence[str]) -> tuple[str, ...]:
+    if row.problem:
+        raise _refused(f"Line {row.number} cannot be read: {row.problem}")
+    given = {bare_name(column): cell.strip() for column, cell in row.fields.items()}
+    return (f"line {row.number}", *(given.get(name, "") for name in columns))
 
 
 def _refused(message: str) -> InvalidError:

@@ -3,7 +3,7 @@
 import json
 import math
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, NoReturn
 
 from django.conf import settings
@@ -28,6 +28,9 @@ def read_json(content: bytes, *, any_text: bool = False) -> Any:
         raise _refused(f"{error.msg} at line {error.lineno}, column {error.colno:,}.") from error
     except RecursionError as error:
         raise _too_deep() from error
+    except JsonProblemError as error:
+        message = f"The body is not JSON that can be used. {error}"
+        raise InvalidError(message, code="invalid_json") from error
     if problem := next(_problems(value, "", 1, any_text=any_text), ""):
         raise _refused(problem)
     return value
@@ -76,38 +79,56 @@ def bad_character(text: str) -> str:
     return ""
 
 
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    if len(pairs) > settings.DATA_UPLOAD_MAX_NUMBER_FIELDS:
-        most = settings.DATA_UPLOAD_MAX_NUMBER_FIELDS
-        raise _refused(f"one object has {len(pairs):,} fields; {most:,} is the limit. Send less at once.")
-    fields = dict(pairs)
-    if len(fields) != len(pairs):
-        # Counted in one pass: to count each name anew would keep a process busy for hours with one body.
-        twice = next(name for name, count in Counter(name for name, _ in pairs).items() if count > 1)
-        shown = twice[:40].encode("ascii", "backslashreplace").decode()
-        raise _refused(f"the field “{shown}” is there twice in one object. Keep the right one.")
-    return fields
+class JsonProblemError(Exception):
+    """What strict JSON refuses in a text that is JSON: in which ``field``, where one is meant, and how to
+    mend it.
+    """
+
+    def __init__(self, problem: str, mend: str, field: str = "") -> None:
+        super().__init__(f"{problem} {mend}")
+        self.problem, self.mend, self.field = problem, mend, field
 
 
-def _integer(text: str) -> int:
-    if len(text.lstrip("-")) > MOST_DIGITS:
-        digits = len(text.lstrip("-"))
-        raise _refused(f"the number {text[:12]}… has {digits:,} digits; {MOST_DIGITS} is the limit.")
-    return int(text)
+def strict_decoder(*, most_fields: Callable[[], int], largest: float) -> json.JSONDecoder:
+    """A decoder without repeated names, NaN, infinities, and numbers too long or large to be kept. It raises
+    JsonProblemError.
+    """
+
+    def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        if len(pairs) > most_fields():
+            problem = f"One object has {len(pairs):,} fields; {most_fields():,} is the limit."
+            raise JsonProblemError(problem, "Leave out those that nobody needs.")
+        fields = dict(pairs)
+        if len(fields) != len(pairs):
+            # Counted in one pass: to count each name anew would take hours with one object.
+            twice = next(name for name, count in Counter(name for name, _ in pairs).items() if count > 1)
+            shown = twice[:40].encode("ascii", "backslashreplace").decode().replace("\x00", "\\x00")
+            raise JsonProblemError(
+                f"The field “{shown}” is there twice in one object.", "Keep the right one.", shown
+            )
+        return fields
+
+    def integer(text: str) -> int:
+        if (digits := len(text.lstrip("-"))) > MOST_DIGITS:
+            problem = f"The number {text[:12]}… has {digits:,} digits; {MOST_DIGITS} is the limit."
+            raise JsonProblemError(problem, "Write it as text, in quotes.")
+        return int(text)
+
+    def real(text: str) -> float:
+        value = float(text)
+        if not abs(value) < largest:
+            raise JsonProblemError(
+                f"The number {text[:24]} is too large to be kept.", "Write it as text, in quotes."
+            )
+        # Adding zero turns -0.0, which the database does not keep, into 0.0.
+        return value + 0.0
+
+    def constant(text: str) -> NoReturn:
+        raise JsonProblemError(f"{text} is no JSON value.", "Leave the field out, or write null.")
+
+    return json.JSONDecoder(
+        object_pairs_hook=unique, parse_int=integer, parse_float=real, parse_constant=constant
+    )
 
 
-def _float(text: str) -> float:
-    value = float(text)
-    if not math.isfinite(value):
-        raise _refused(f"the number {text[:24]} is too large to be kept.")
-    # Adding zero turns -0.0, which the database does not keep, into 0.0.
-    return value + 0.0
-
-
-def _constant(text: str) -> NoReturn:
-    raise _refused(f"{text} is no JSON value. Leave the field out, or write null.")
-
-
-_decoder = json.JSONDecoder(
-    object_pairs_hook=_unique, parse_int=_integer, parse_float=_float, parse_constant=_constant
-)
+_decoder = strict_decoder(most_fields=lambda: settings.DATA_UPLOAD_MAX_NUMBER_FIELDS, largest=math.inf)

@@ -24,15 +24,16 @@ from evalapp.api.fields import (
     Whole,
 )
 from evalapp.api.operations import ProjectView, chosen, operation, route
-from evalapp.core.errors import InvalidError
 from evalapp.core.http import get_or_missing
 from evalapp.datasets import queries, services
-from evalapp.datasets.csv_files import DELIMITERS, Use
+from evalapp.datasets.columns import Use
 from evalapp.datasets.formats import Layout, reading_of
 from evalapp.datasets.models import Dataset, DatasetImport, DatasetVersion, Example, Split
 from evalapp.datasets.options import LONGEST_FIELD_NAME, LONGEST_NOTE, ImportOptions
 from evalapp.datasets.rows import ROLES, ExampleRow
-from evalapp.datasets.uploads import RefusingUploadHandler
+from evalapp.imports import flow
+from evalapp.imports.pages import ImportFile, require_usable
+from evalapp.imports.source_rows import DELIMITERS
 from evalapp.jobs.api import JobSerializer
 
 
@@ -146,7 +147,7 @@ class DatasetImportSerializer(Shown):
 
 
 class UploadBody(Body):
-    file = serializers.FileField(help_text="JSONL or CSV with a header row, in UTF-8.")
+    file = ImportFile(help_text="JSONL or CSV with a header row, in UTF-8.")
 
 
 class ImportBody(Body):
@@ -244,7 +245,7 @@ def rows_from(objects: Sequence[dict[str, Any]]) -> list[ExampleRow]:
     rows: list[ExampleRow] = []
     fields: dict[str, list[str]] = {}
     for position, given in enumerate(objects):
-        reading = reading_of(position + 1, lambda given=given: dict(given), Layout())  # type: ignore[misc]  # binds the row
+        reading = reading_of(position + 1, given, Layout())
         if reading.row is not None:
             rows.append(reading.row)
         for problem in reading.problems:
@@ -288,12 +289,7 @@ class ImportList(DatasetView):
         from its content; start the import with them, or with others.
         """
         dataset = self.dataset(dataset_id)
-        refusing = RefusingUploadHandler(self.request)
-        self.request._request.upload_handlers.insert(0, refusing)
-        given = self.request.data
-        if refusing.problem:
-            raise InvalidError(refusing.problem, fields={"file": [refusing.problem]})
-        del given
+        require_usable(self.request)
         return services.receive_upload(dataset=dataset, upload=self.body()["file"], by=self.person)
 
 
@@ -307,7 +303,7 @@ class ImportDetail(DatasetView):
     @operation("Discard an import", status=204)
     def delete(self, dataset_id: int, import_id: int) -> object:
         """The uploaded file is deleted. 409 while it runs, and when it has become a version."""
-        services.discard_import(dataset_import=self.dataset_import(dataset_id, import_id), by=self.person)
+        flow.discard(self.dataset_import(dataset_id, import_id), by=self.person)
         return Response(status=204)
 
 

@@ -5,32 +5,22 @@ FileProblemError (the file as a whole is not usable), and never holds more than 
 """
 
 import json
-from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, BinaryIO, NamedTuple, NoReturn
+from typing import Any, BinaryIO, NamedTuple
 
-from evalapp.datasets.external_formats import ExternalFormatError, put_into_own_fields
-from evalapp.datasets.json_lists import BrokenListError, list_members, starts_list
-from evalapp.datasets.rows import (
-    LARGEST_ROW_BYTES,
-    ExampleRow,
-    FieldProblem,
-    prompt_hash,
-    row_problems,
-)
-from evalapp.datasets.splits import ByField, SplitProblemError, SplitRule
+from evalapp.datasets.rows import ExampleRow, prompt_hash, row_problems
+from evalapp.datasets.splits import ByField, SplitRule
+from evalapp.imports.json_objects import EXAMPLE, json_objects
+from evalapp.imports.problems import FieldProblem, RowProblemError, bad_field, shown
 
-# The greatest number of digits that every reader of JSON keeps exactly.
-MOST_DIGITS = 18
-MOST_FIELDS = 500
-"""Columns of a table, and fields of one JSON object: pages show what each is for."""
-_HEAD_BYTES = 4096
+_ROLES = {
+    **dict.fromkeys(("human", "user"), "user"),
+    **dict.fromkeys(("gpt", "assistant", "chatgpt", "bing", "bard", "model"), "assistant"),
+    "system": "system",
+}
+_PREFERENCE = ("chosen", "rejected")
 _OFFERED = ("tools", "functions")
-
-
-class FileProblemError(Exception):
-    """The file as a whole cannot be read; the message says why and what to do."""
 
 
 class Reading(NamedTuple):
@@ -42,9 +32,6 @@ class Reading(NamedTuple):
     number: int
     row: ExampleRow | None
     problems: list[FieldProblem]
-
-
-EXAMPLE = '{"prompt": "…", "completion": "…"}'
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,63 +47,28 @@ class Layout:
     takes_tools: bool = False
 
 
-class _RowError(Exception):
-    def __init__(self, name: str, problem: str, mend: str) -> None:
-        super().__init__(problem)
-        self.problem = FieldProblem(name, problem, mend)
-
-
 def read_jsonl(
     stream: BinaryIO, layout: Layout, *, read: Callable[[int], None] | None = None
 ) -> Iterator[Reading]:
-    """Rows of a JSONL file, or of one JSON list, whose members are counted from 1; empty lines are passed
-    over. ``read`` gets the bytes of each line. The stream is one that can be sought in.
-    """
-    begin = stream.tell()
-    is_list = starts_list(stream.read(_HEAD_BYTES))
-    stream.seek(begin)
-    if is_list:
-        yield from _read_list(stream, layout, read)
-        return
-    number = 0
-    while line := stream.readline(LARGEST_ROW_BYTES + 1):
-        number += 1
-        size = len(line)
-        if size > LARGEST_ROW_BYTES:
-            size += _pass_over_line(stream, line)
-            yield Reading(number, None, [_row_too_large()])
-        elif content := line.strip():
-            if number == 1:
-                content = content.removeprefix(b"\xef\xbb\xbf")
-            yield _read_line(number, content, layout, is_cut=not line.endswith(b"\n"))
-        if read is not None:
-            read(size)
-
-
-def _read_list(stream: BinaryIO, layout: Layout, read: Callable[[int], None] | None) -> Iterator[Reading]:
-    try:
-        for number, content in enumerate(list_members(stream, read), start=1):
-            if len(content) > LARGEST_ROW_BYTES:
-                yield Reading(number, None, [_row_too_large()])
-            else:
-                yield _read_line(number, content, layout, is_cut=False)
-    except BrokenListError as error:
-        raise FileProblemError(str(error)) from error
+    """Rows of a JSONL file, or of one JSON list; see ``json_objects``."""
+    for number, found in json_objects(stream, read=read, example=layout.example):
+        if isinstance(found, FieldProblem):
+            yield Reading(number, None, [found])
+        else:
+            yield reading_of(number, found, layout)
 
 
 def build_row(fields: dict[str, Any], layout: Layout) -> ExampleRow:
-    """A row from the fields of a JSON object; takes the dictionary apart. Raises _RowError.
+    """A row from the fields of a JSON object; takes the dictionary apart, but nothing in it. Raises
+    RowProblemError.
 
     ``messages`` (a closing assistant turn becomes the first reference), or ``prompt`` (text or messages)
     with ``completion``; ``references``, ``label``, ``context``, ``metadata``, ``pairs``, ``rated`` as in
-    ``ExampleRow``; or what ``external_formats`` knows. Fields that are not known are kept in the metadata,
-    but for ``tools``, which would have to reach the model.
+    ``ExampleRow``; or what other tools write (``put_into_own_fields``). Fields that are not known are kept
+    in the metadata, but for ``tools``, which would have to reach the model.
     """
     rule = layout.split_rule
-    try:
-        put_into_own_fields(fields)
-    except ExternalFormatError as error:
-        raise _RowError(*error.problem) from error
+    put_into_own_fields(fields)
     if not layout.takes_tools:
         _refuse_tools(fields)
     preferences = {name: _preferences(fields.pop(name, None), name) for name in ("pairs", "rated")}
@@ -127,13 +79,14 @@ def build_row(fields: dict[str, Any], layout: Layout) -> ExampleRow:
     if metadata is None:
         metadata = {}
     elif not isinstance(metadata, dict):
-        raise _RowError("metadata", "This must be an object of fields.", 'Write {"field": "value"}.')
+        raise bad_field("metadata", "This must be an object of fields.", 'Write {"field": "value"}.')
+    metadata = dict(metadata)
     provenance = fields.pop("provenance", None)
     given_split = fields.pop(rule.name, metadata.get(rule.name)) if isinstance(rule, ByField) else None
     group = _short(fields.pop(layout.group_field, metadata.get(layout.group_field)), layout.group_field)
     for name, value in fields.items():
         if name in metadata:
-            raise _RowError(
+            raise bad_field(
                 name, "This field is in the row and in its metadata as well.", "Keep one of the two."
             )
         metadata[name] = value
@@ -151,7 +104,7 @@ def build_row(fields: dict[str, Any], layout: Layout) -> ExampleRow:
     )
     problems = row_problems(row)
     if problems:
-        raise _RowProblemsError(problems)
+        raise _BuiltRowError(*problems)
     split = rule.split_of(given_split, group or prompt_hash(messages))
     return replace(row, split=split)
 
@@ -165,7 +118,7 @@ def _refuse_tools(fields: dict[str, Any]) -> None:
         if isinstance(offered, str):
             offered = offered.strip().strip("[]{}").strip()
         if offered:
-            raise _RowError(
+            raise bad_field(
                 name,
                 "The row offers tools, which are not passed to the model in training or generation, so its"
                 " answer would be another one.",
@@ -175,31 +128,24 @@ def _refuse_tools(fields: dict[str, Any]) -> None:
         fields.pop(name, None)
 
 
-class _RowProblemsError(Exception):
-    def __init__(self, problems: list[FieldProblem]) -> None:
-        super().__init__()
-        self.problems = problems
+class _BuiltRowError(RowProblemError):
+    """What is wrong with a row once it is built, by the names of its own fields."""
 
 
 def reading_of(
-    number: int,
-    make_fields: Callable[[], dict[str, Any]],
-    layout: Layout,
-    *,
-    file_name_of: Callable[[str], str] = str,
+    number: int, fields: Mapping[str, Any], layout: Layout, *, file_name_of: Callable[[str], str] = str
 ) -> Reading:
-    """One row: parsed, built and checked; every way in which that can fail becomes problems.
+    """One row: built and checked; every way in which that can fail becomes problems.
 
     ``file_name_of`` turns the name of a JSON object's field into what the file calls it.
     """
     try:
-        return Reading(number, build_row(make_fields(), layout), [])
-    except _RowProblemsError as error:
-        # Read once more, because building a row takes its fields apart; bad rows are few.
-        names = _names_in_object(make_fields(), layout)
+        return Reading(number, build_row(dict(fields), layout), [])
+    except _BuiltRowError as error:
+        names = _names_in_object(dict(fields), layout)
         problems = [problem._replace(field=names(problem.field)) for problem in error.problems]
-    except (_RowError, SplitProblemError) as error:
-        problems = [error.problem]
+    except RowProblemError as error:
+        problems = list(error.problems)
     return Reading(
         number, None, [problem._replace(field=file_name_of(problem.field)) for problem in problems]
     )
@@ -239,91 +185,9 @@ def _names_in_object(fields: dict[str, Any], layout: Layout) -> Callable[[str], 
     return name_in_object
 
 
-def _read_line(number: int, content: bytes, layout: Layout, *, is_cut: bool) -> Reading:
-    return reading_of(number, lambda: _parse(content, is_cut=is_cut, example=layout.example), layout)
-
-
-def object_of(content: bytes, *, is_cut: bool = False) -> dict[str, Any] | FieldProblem:
-    """A line's JSON object, or what keeps it from being one. ``is_cut``: no line break ends the line."""
-    try:
-        return _parse(content, is_cut=is_cut, example=EXAMPLE)
-    except _RowError as error:
-        return error.problem
-
-
-def _parse(content: bytes, *, is_cut: bool, example: str) -> dict[str, Any]:
-    try:
-        text = content.decode()
-    except UnicodeDecodeError as error:
-        raise _RowError(
-            "row",
-            f"Byte {error.start + 1:,} of the line (0x{content[error.start]:02X}) is not UTF-8.",
-            "Save the file as UTF-8 (it may be Windows-1252 or Latin-1).",
-        ) from error
-    try:
-        value = _decoder.decode(text)
-    except json.JSONDecodeError as error:
-        mend = "Each line must be one whole JSON object."
-        if is_cut and (error.pos >= len(text) - 1 or "Unterminated" in error.msg):
-            mend = "The file may have been cut off here: save and upload it again, whole."
-        elif "Unterminated" in error.msg or "control character" in error.msg:
-            mend = 'A line break inside a text is written \\n, and a quote \\".'
-        said = error.msg.removesuffix(" at")
-        raise _RowError("row", f"Not JSON: {said} at column {error.colno:,}.", mend) from error
-    except RecursionError as error:
-        raise _RowError("row", "The row is nested too deeply to be read.", "Flatten it.") from error
-    if not isinstance(value, dict):
-        raise _RowError("row", "The line is JSON, but no object.", f"Write {example}.")
-    return value
-
-
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    if len(pairs) > MOST_FIELDS:
-        problem = f"An object in the row has {len(pairs):,} fields; {MOST_FIELDS} is the limit."
-        raise _RowError("row", problem, "Leave out those that nobody needs.")
-    fields = dict(pairs)
-    if len(fields) != len(pairs):
-        names = [name for name, _ in pairs]
-        # Counted in one pass: to count each name anew would keep a worker busy for hours with one line.
-        twice = next(name for name, count in Counter(names).items() if count > 1)
-        raise _RowError(
-            _printable(twice), "This field is there twice in the same object.", "Keep the right one."
-        )
-    return fields
-
-
-def _integer(text: str) -> int:
-    if len(text.lstrip("-")) > MOST_DIGITS:
-        raise _RowError(
-            "row",
-            f"The number {text[:12]}… has {len(text.lstrip('-')):,} digits; {MOST_DIGITS} is the limit.",
-            "Write it as text, in quotes.",
-        )
-    return int(text)
-
-
-def _float(text: str) -> float:
-    value = float(text)
-    if not abs(value) < 10**MOST_DIGITS:
-        raise _RowError(
-            "row", f"The number {text[:24]} is too large to be kept.", "Write it as text, in quotes."
-        )
-    # Adding zero turns -0.0, which the database does not keep, into 0.0.
-    return value + 0.0
-
-
-def _constant(text: str) -> NoReturn:
-    raise _RowError("row", f"{text} is no JSON value.", "Leave the field out, or write null.")
-
-
-_decoder = json.JSONDecoder(
-    object_pairs_hook=_unique, parse_int=_integer, parse_float=_float, parse_constant=_constant
-)
-
-
 def _prompt(fields: dict[str, Any]) -> tuple[list[dict[str, str]], list[str]]:
     if "messages" in fields and "prompt" in fields:
-        raise _RowError("prompt", "The row has both messages and prompt.", "Keep one of the two.")
+        raise bad_field("prompt", "The row has both messages and prompt.", "Keep one of the two.")
     if "messages" in fields:
         messages = _messages(fields.pop("messages"), "messages")
     elif "prompt" in fields:
@@ -333,13 +197,13 @@ def _prompt(fields: dict[str, Any]) -> tuple[list[dict[str, str]], list[str]]:
         else:
             messages = [{"role": "user", "content": prompt}]
     else:
-        found = ", ".join(_printable(name) for name in list(fields)[:6]) or "none"
-        raise _RowError(
+        found = ", ".join(shown(name) for name in list(fields)[:6]) or "none"
+        raise bad_field(
             "messages", f"There is neither messages nor prompt (fields found: {found}).", "Rename the field."
         )
     if (system := fields.pop("system", None)) not in (None, ""):
         if messages and messages[0].get("role") == "system":
-            raise _RowError("system", "The messages have a system message already.", "Keep one of the two.")
+            raise bad_field("system", "The messages have a system message already.", "Keep one of the two.")
         messages.insert(0, {"role": "system", "content": system})
     references = []
     if messages and messages[-1].get("role") == "assistant":
@@ -350,17 +214,17 @@ def _prompt(fields: dict[str, Any]) -> tuple[list[dict[str, str]], list[str]]:
 
 def _messages(value: Any, name: str) -> list[dict[str, str]]:
     if not isinstance(value, list):
-        raise _RowError(name, "This must be a list of messages.", 'Write [{"role": "user", "content": "…"}].')
+        raise bad_field(name, "This must be a list of messages.", 'Write [{"role": "user", "content": "…"}].')
     messages = []
     for number, message in enumerate(value, start=1):
         if not isinstance(message, dict) or "role" not in message or "content" not in message:
-            raise _RowError(
+            raise bad_field(
                 f"{name}[{number}]", "This is no message.", 'Write {"role": "user", "content": "…"}.'
             )
         if len(message) > 2:
             extra = next(key for key in message if key not in ("role", "content"))
-            raise _RowError(
-                f"{name}[{number}].{_printable(extra)}",
+            raise bad_field(
+                f"{name}[{number}].{shown(extra)}",
                 "This field of a message would be lost.",
                 "Only role and content are kept: remove it, or leave the row out.",
             )
@@ -375,7 +239,7 @@ def _joined_parts(parts: list[Any], name: str) -> str:
     texts = []
     for part in parts:
         if not isinstance(part, dict) or part.get("type") != "text" or not isinstance(part.get("text"), str):
-            raise _RowError(name, "A part of the content is not text.", "Only text can be reviewed.")
+            raise bad_field(name, "A part of the content is not text.", "Only text can be reviewed.")
         texts.append(part["text"])
     return "".join(texts)
 
@@ -385,7 +249,7 @@ def _references(fields: dict[str, Any]) -> Iterator[Any]:
     if isinstance(completion, list):
         turns = _messages(completion, "completion")
         if len(turns) != 1 or turns[0]["role"] != "assistant":
-            raise _RowError(
+            raise bad_field(
                 "completion", "The completion must be one message of the assistant.", "Write its text."
             )
         yield turns[0]["content"]
@@ -395,7 +259,7 @@ def _references(fields: dict[str, Any]) -> Iterator[Any]:
     if references is None:
         return
     if not isinstance(references, list):
-        raise _RowError("references", "This must be a list of texts.", 'Write ["first", "second"].')
+        raise bad_field("references", "This must be a list of texts.", 'Write ["first", "second"].')
     yield from references
 
 
@@ -403,7 +267,7 @@ def _preferences(value: Any, name: str) -> Sequence[Any]:
     if value is None:
         return ()
     if not isinstance(value, list):
-        raise _RowError(name, "This must be a list.", "Leave the field out where there is none.")
+        raise bad_field(name, "This must be a list.", "Leave the field out where there is none.")
     return value
 
 
@@ -414,29 +278,8 @@ def _short(value: Any, name: str) -> str:
     if isinstance(value, str):
         return value
     if isinstance(value, dict | list):
-        raise _RowError(name, "This must be a text or a number.", "Write one value.")
+        raise bad_field(name, "This must be a text or a number.", "Write one value.")
     return json.dumps(value)
-
-
-def _pass_over_line(stream: BinaryIO, line: bytes) -> int:
-    passed = 0
-    while line and not line.endswith(b"\n"):
-        line = stream.readline(2**20)
-        passed += len(line)
-    return passed
-
-
-def _row_too_large() -> FieldProblem:
-    return FieldProblem(
-        "row",
-        f"The row is larger than {LARGEST_ROW_BYTES / 2**20:.0f} MiB.",
-        "Shorten it, or look for a missing line break or closing quote.",
-    )
-
-
-def _printable(name: Any) -> str:
-    shown = str(name).encode("ascii", "backslashreplace").decode().replace("\x00", "\\x00")
-    return shown if len(shown) <= 40 else f"{shown[:39]}…"
 
 
 def example_as_object(example: Any) -> Mapping[str, Any]:
@@ -454,3 +297,135 @@ def example_as_object(example: Any) -> Mapping[str, Any]:
     # Metadata may hold a field named group; an empty group must not be filled from it.
     kept = {name: value for name, value in optional.items() if value or name in example.metadata}
     return {"split": example.split, "messages": list(example.messages), **kept}
+
+
+def put_into_own_fields(fields: dict[str, Any]) -> Callable[[str], str]:
+    """Rename in place the fields of a row as other tools write it: Alpaca, ShareGPT, preferences (TRL's and
+    LLaMA-Factory's: ``chosen`` and ``rejected`` beside a prompt or as whole conversations, and a
+    ``completion`` with a ``label`` or ``kto_tag`` that is true or false). Returns the way from the name
+    of a field here to what the file calls it.
+
+    A row that has ``messages`` or ``prompt`` is in this product's own words, but for preferences.
+    Raises RowProblemError.
+    """
+    named: dict[str, str] = {}
+    is_own = "messages" in fields or "prompt" in fields
+    if not is_own and "conversations" in fields:
+        named |= _share_gpt(fields)
+    elif not is_own and "instruction" in fields:
+        named |= _alpaca(fields)
+    if isinstance(fields.get("kto_tag"), bool) and "label" not in fields:
+        fields["label"] = fields.pop("kto_tag")
+        named["label"] = "kto_tag"
+    if all(name in fields for name in _PREFERENCE):
+        named |= _pair(fields)
+    elif isinstance(fields.get("label"), bool):
+        named |= _rated(fields)
+    return lambda name: named.get(name, name)
+
+
+def _share_gpt(fields: dict[str, Any]) -> dict[str, str]:
+    turns = fields.pop("conversations")
+    if not isinstance(turns, list) or not turns:
+        raise bad_field(
+            "conversations", "This must be a list of turns.", 'Write [{"from": "human", "value": "…"}].'
+        )
+    fields["messages"] = [_turn(turn, f"conversations[{n}]") for n, turn in enumerate(turns, start=1)]
+    named = {"messages": "conversations"}
+    for number in range(1, len(turns) + 1):
+        named[f"messages[{number}].content"] = f"conversations[{number}].value"
+        named[f"messages[{number}].role"] = f"conversations[{number}].from"
+    return named
+
+
+def _turn(turn: Any, name: str) -> dict[str, Any]:
+    if isinstance(turn, dict) and turn.keys() == {"role", "content"}:
+        return turn
+    if not isinstance(turn, dict) or "from" not in turn or "value" not in turn:
+        raise bad_field(name, "This is no turn.", 'Write {"from": "human", "value": "…"}.')
+    role = _ROLES.get(str(turn["from"]).lower())
+    if role is None:
+        raise bad_field(
+            f"{name}.from",
+            f"The speaker “{str(turn['from'])[:40]}” is not supported.",
+            "Only what system, human and gpt say can be reviewed; leave such rows out.",
+        )
+    return {"role": role, "content": turn["value"]}
+
+
+def _alpaca(fields: dict[str, Any]) -> dict[str, str]:
+    instruction, more = fields.pop("instruction"), fields.pop("input", "")
+    if more in (None, ""):
+        text = instruction
+    elif isinstance(instruction, str) and isinstance(more, str):
+        text = f"{instruction}\n\n{more}"
+    else:
+        raise bad_field("input", "This is not text.", "Put text in double quotes.")
+    earlier = fields.pop("history", None) or []
+    fields["messages"] = [*_history(earlier), {"role": "user", "content": text}]
+    if "output" in fields and "completion" not in fields:
+        fields["completion"] = fields.pop("output")
+    return {f"messages[{2 * len(earlier) + 1}].content": "instruction", "completion": "output"}
+
+
+def _history(earlier: Any) -> list[dict[str, Any]]:
+    if not isinstance(earlier, list) or not all(
+        isinstance(exchange, list) and len(exchange) == 2 for exchange in earlier
+    ):
+        raise bad_field(
+            "history", "This must be a list of earlier exchanges.", 'Write [["question", "answer"]].'
+        )
+    return [
+        {"role": role, "content": text}
+        for exchange in earlier
+        for role, text in zip(("user", "assistant"), exchange, strict=True)
+    ]
+
+
+def _pair(fields: dict[str, Any]) -> dict[str, str]:
+    if "messages" not in fields and "prompt" not in fields:
+        fields["messages"] = _shared_beginning(fields)
+    pair = {name: _answer(fields.pop(name), name) for name in _PREFERENCE}
+    fields["pairs"] = [*(fields.get("pairs") or ()), pair]
+    return {f"pairs[{len(fields['pairs'])}].{name}": name for name in _PREFERENCE}
+
+
+def _shared_beginning(fields: dict[str, Any]) -> list[Any]:
+    """The prompt of two whole conversations; what is left of each is its answer."""
+    chosen, rejected = (fields[name] for name in _PREFERENCE)
+    if not (isinstance(chosen, list) and isinstance(rejected, list)) or chosen[:-1] != rejected[:-1]:
+        raise bad_field(
+            "chosen",
+            "There is no prompt, and chosen and rejected are not two conversations that differ in their "
+            "last turn.",
+            "Give the prompt in a field of its own.",
+        )
+    fields["chosen"], fields["rejected"] = chosen[-1:], rejected[-1:]
+    return chosen[:-1]
+
+
+def _rated(fields: dict[str, Any]) -> dict[str, str]:
+    is_good = fields.pop("label")
+    if "completion" not in fields:
+        messages = fields.get("messages")
+        if not isinstance(messages, list) or len(messages) < 2:
+            raise bad_field("label", "There is no answer that it judges.", "Give the completion.")
+        # LLaMA-Factory judges the closing turn.
+        fields["messages"], fields["completion"] = messages[:-1], messages[-1:]
+    fields["rated"] = [
+        *(fields.get("rated") or ()),
+        {"answer": _answer(fields.pop("completion"), "completion"), "good": is_good},
+    ]
+    return {f"rated[{len(fields['rated'])}].answer": "completion"}
+
+
+def _answer(value: Any, name: str) -> Any:
+    """The text of an answer that is given as text or as the assistant's turn."""
+    turns = value if isinstance(value, list) else [value]
+    if len(turns) == 1 and isinstance(turns[0], dict):
+        turn = _turn(turns[0], name)
+        if turn["role"] == "assistant":
+            return turn["content"]
+    elif not isinstance(value, list):
+        return value
+    raise bad_field(name, "This must be one answer of the assistant.", "Write its text.")

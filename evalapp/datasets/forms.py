@@ -3,11 +3,13 @@ from typing import Any
 
 from django import forms
 
-from evalapp.datasets.csv_files import DELIMITERS, Use
-from evalapp.datasets.files import ACCEPTED, CSV
+from evalapp.datasets.columns import Use
 from evalapp.datasets.models import DatasetImport, Split
 from evalapp.datasets.options import LONGEST_FIELD_NAME, LONGEST_NOTE, ImportOptions
 from evalapp.datasets.splits import DEFAULT_SEED, DEFAULT_SHARES
+from evalapp.imports.files import ACCEPTED, CSV
+from evalapp.imports.pages import ImportFileField
+from evalapp.imports.source_rows import DELIMITERS
 
 USES = [
     (Use.PROMPT.value, "Prompt"),
@@ -31,17 +33,10 @@ class DatasetForm(forms.Form):
 
 
 class UploadForm(forms.Form):
-    file = forms.FileField(
-        label="File",
-        help_text=(
-            "JSONL or one JSON list (OpenAI messages, prompt and completion, Alpaca, ShareGPT, pairs), or CSV"
-            " with a header row; UTF-8."
-        ),
+    file = ImportFileField(
+        help_text="JSONL or one JSON list (OpenAI messages, prompt and completion, Alpaca, ShareGPT, pairs), "
+        "or CSV with a header row; UTF-8.",
         widget=forms.ClearableFileInput(attrs={"accept": ACCEPTED}),
-        error_messages={
-            "required": "Choose a file to upload.",
-            "empty": "The file is empty. Check that it was saved, and upload it again.",
-        },
     )
 
 

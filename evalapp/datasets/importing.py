@@ -8,18 +8,20 @@ from django.db import transaction
 from django.utils.text import Truncator
 
 from evalapp.core.errors import InvalidError
-from evalapp.datasets.csv_files import first_cells, mapping_problem, read_csv
-from evalapp.datasets.files import CSV, open_stored, stored_path
-from evalapp.datasets.formats import FileProblemError, Reading, read_jsonl
+from evalapp.datasets.columns import COLUMNS, read_csv
+from evalapp.datasets.formats import Reading, read_jsonl
 from evalapp.datasets.models import DatasetImport, DatasetVersion
 from evalapp.datasets.options import ImportOptions
 from evalapp.datasets.rows import ExampleRow
 from evalapp.datasets.services import write_version
+from evalapp.imports import flow
+from evalapp.imports.files import CSV, open_stored, stored_path
+from evalapp.imports.problems import FileProblemError, ProblemList
+from evalapp.imports.source_rows import first_cells
 from evalapp.jobs.work import Work
 
 # Errors beyond these are counted, not stored: the first ones tell what is wrong with a file.
 MOST_STORED_ERRORS = 1_000
-ROWS_BETWEEN_REPORTS = 2_000
 PREVIEW_ROWS = 8
 SAMPLE_ROWS = 3
 SAMPLE_LENGTH = 60
@@ -52,7 +54,7 @@ def preview(dataset_import: DatasetImport, options: ImportOptions) -> list[Readi
     """The file's first rows as they would be imported. Raises InvalidError for an unusable file, and for
     columns whose use is not settled yet.
     """
-    if options.file_format == CSV and (problem := mapping_problem(options.mapping)):
+    if options.file_format == CSV and (problem := COLUMNS.problem(options.mapping)):
         raise InvalidError(problem)
     try:
         with open_stored(dataset_import.stored_name) as stream:
@@ -68,48 +70,41 @@ class _Check:
     read for its errors alone, and then everything is refused.
     """
 
-    def __init__(self, *, skips_invalid: bool, report: Callable[[int], None]) -> None:
+    def __init__(self, *, skips_invalid: bool, progress: flow.Progress) -> None:
         self._skips_invalid = skips_invalid
-        self._report = report
+        self._progress = progress
         self.rows_read = 0
         self.bad_rows = 0
-        self.errors_found = 0
-        self.errors: list[dict[str, Any]] = []
+        self.problems = ProblemList(most=MOST_STORED_ERRORS)
 
     def good_rows(self, found: Iterable[Reading]) -> Iterator[ExampleRow]:
         for reading in found:
             self.rows_read += 1
-            if not self.rows_read % ROWS_BETWEEN_REPORTS:
-                self._report(self.rows_read)
+            self._progress.tell(self.rows_read)
             if reading.row is None:
-                self._note(reading)
+                self.bad_rows += 1
+                for problem in reading.problems:
+                    self.problems.add(reading.number, problem)
             elif self._skips_invalid or not self.bad_rows:
                 yield reading.row
         if self.bad_rows and not self._skips_invalid:
             raise _refusal(self)
 
-    def _note(self, reading: Reading) -> None:
-        self.bad_rows += 1
-        for problem in reading.problems:
-            self.errors_found += 1
-            if len(self.errors) < MOST_STORED_ERRORS:
-                self.errors.append({"row": reading.number, **problem._asdict()})
-
     def account(self) -> dict[str, Any]:
         return {
             "rows_read": self.rows_read,
             "bad_rows": self.bad_rows,
-            "errors_found": self.errors_found,
-            "row_errors": self.errors,
+            "errors_found": self.problems.found,
+            "row_errors": [{"row": each.place, **each.problem._asdict()} for each in self.problems.kept],
         }
 
 
 def _refusal(check: _Check) -> InvalidError:
-    first = check.errors[0]
-    where = "" if first["field"] == "row" else f", {first['field']}"
+    row, problem, _ = check.problems.kept[0]
+    where = "" if problem.field == "row" else f", {problem.field}"
     return InvalidError(
         f"{check.bad_rows:,} of {check.rows_read:,} rows cannot be used, so nothing was imported. "
-        f"The first is row {first['row']:,}{where}: {first['problem']} {first['mend']} "
+        f"The first is row {row:,}{where}: {problem.problem} {problem.mend} "
         "Mend the file, or import it without these rows.",
         code="invalid_rows",
     )
@@ -121,29 +116,17 @@ def import_rows(work: Work) -> dict[str, Any]:
     Repeating it after a version was made changes nothing. Raises InvalidError (bad rows, unusable file),
     SameContentError.
     """
-    dataset_import = (
-        DatasetImport.objects.select_related("dataset__project", "version").filter(job=work.job).first()
-    )
-    if dataset_import is None:
-        raise InvalidError("This import was discarded or started anew, so this job has nothing to do.")
+    dataset_import = flow.import_of(DatasetImport, work, "dataset__project")
     if dataset_import.version is not None:
         return _result(dataset_import.version)
     options = ImportOptions(**dataset_import.options)
-    passed = 0
-
-    def count(size: int) -> None:
-        nonlocal passed
-        passed += size
-
-    def report(rows: int) -> None:
-        work.progress(
-            min(passed, dataset_import.size_bytes), dataset_import.size_bytes, f"{rows:,} rows read"
-        )
-
-    check = _Check(skips_invalid=options.skips_invalid, report=report)
+    progress = flow.Progress(work, dataset_import, "{} rows read")
+    check = _Check(skips_invalid=options.skips_invalid, progress=progress)
     try:
         with open_stored(dataset_import.stored_name) as stream:
-            version = _write(dataset_import, options, work, check, readings(stream, options, read=count))
+            version = _write(
+                dataset_import, options, work, check, readings(stream, options, read=progress.read)
+            )
     except FileProblemError as error:
         raise InvalidError(str(error)) from error
     except InvalidError:

@@ -2,6 +2,8 @@ from django.db import models
 
 from evalapp.accounts.models import Project, User
 from evalapp.core.models import BaseModel
+from evalapp.imports.mapping import id_columns
+from evalapp.imports.models import FileImport
 from evalapp.jobs.models import Job
 
 
@@ -108,28 +110,31 @@ class Example(models.Model):
         return f"row {self.row_number}"
 
     @property
+    def own_id(self) -> str:
+        """What the row was called in its file, by the field of its metadata that is called like an id; or
+        "".
+        """
+        field = next(iter(id_columns(self.metadata)), "")
+        return str(self.metadata[field]) if isinstance(self.metadata.get(field), str | int) else ""
+
+    @property
     def prompt_text(self) -> str:
         """The last user turn, which is what a person reads first."""
         return str(self.messages[-1]["content"]) if self.messages else ""
 
 
-class DatasetImport(BaseModel):
+class DatasetImport(FileImport):
     """An uploaded file on its way to becoming a version.
 
-    Waits for its mapping while ``job`` is null. ``stored_name`` is the server's own name for the file
-    in the upload folder. ``options`` is what ``importing.ImportOptions`` reads. ``row_errors`` lists the
-    first errors as [{"row": int, "field": str, "problem": str, "mend": str}]; ``errors_found`` counts all
-    of them and ``bad_rows`` the rows that have any.
+    ``options`` is what ``options.ImportOptions`` reads. ``row_errors`` lists the first errors as [{"row":
+    int, "field": str, "problem": str, "mend": str}]; ``errors_found`` counts all of them and ``bad_rows``
+    the rows that have any.
     """
 
+    became = "version"
+    audited_as = "dataset"
+
     dataset = models.ForeignKey(Dataset, on_delete=models.CASCADE, related_name="imports")
-    file_name = models.CharField(max_length=200)
-    stored_name = models.CharField(max_length=80, unique=True)
-    size_bytes = models.BigIntegerField()
-    options = models.JSONField(default=dict)
-    job = models.OneToOneField(
-        Job, null=True, blank=True, on_delete=models.SET_NULL, related_name="dataset_import"
-    )
     version = models.OneToOneField(
         DatasetVersion, null=True, blank=True, on_delete=models.SET_NULL, related_name="dataset_import"
     )
@@ -137,10 +142,10 @@ class DatasetImport(BaseModel):
     bad_rows = models.BigIntegerField(default=0)
     errors_found = models.BigIntegerField(default=0)
     row_errors = models.JSONField(default=list)
-    created_by = models.ForeignKey(User, null=True, on_delete=models.SET_NULL, related_name="+")
 
     class Meta:
         indexes = [models.Index(fields=["dataset", "-id"], name="dataset_import_latest")]
 
-    def __str__(self) -> str:
-        return self.file_name
+    @property
+    def of_project(self) -> Project:
+        return self.dataset.project

@@ -1,38 +1,33 @@
 """What a person chooses for an import."""
 
-from dataclasses import asdict, dataclass, field
-from typing import Any
+from dataclasses import dataclass
 
 from evalapp.core.errors import InvalidError
-from evalapp.datasets.csv_files import DELIMITERS, Use, mapping_problem
-from evalapp.datasets.files import CSV, JSONL
+from evalapp.datasets.columns import COLUMNS, Use
 from evalapp.datasets.formats import Layout
 from evalapp.datasets.splits import DEFAULT_SEED, ByField, ByShares, SplitRule
+from evalapp.imports.files import CSV, JSONL
+from evalapp.imports.mapping import FileLayout
+from evalapp.imports.source_rows import DELIMITERS
 
 LONGEST_FIELD_NAME = 80
 LONGEST_NOTE = 2_000
 
 
 @dataclass(frozen=True)
-class ImportOptions:
+class ImportOptions(FileLayout):
     """What the person chose for a file; kept as JSON in ``DatasetImport.options``.
 
     ``shares`` None: the split is read from ``split_field``. ``mapping`` is column → use, for CSV.
     """
 
     file_format: str = JSONL
-    delimiter: str = ","
-    mapping: dict[str, str] = field(default_factory=dict)
     split_field: str = "split"
     shares: dict[str, float] | None = None
     seed: int = DEFAULT_SEED
     group_field: str = "group"
     skips_invalid: bool = False
     note: str = ""
-
-    def __post_init__(self) -> None:
-        # Kept as pairs, because the database does not keep the order of an object's fields.
-        object.__setattr__(self, "mapping", dict(self.mapping))
 
     @property
     def layout(self) -> Layout:
@@ -41,10 +36,6 @@ class ImportOptions:
             ByField(self.split_field) if self.shares is None else ByShares(self.shares, self.seed)
         )
         return Layout(rule, self.group_field)
-
-    def as_json(self) -> dict[str, Any]:
-        """As ``DatasetImport.options`` keeps it; ``ImportOptions(**options)`` reads it back."""
-        return {**asdict(self), "mapping": list(self.mapping.items())}
 
     def check(self) -> None:
         """Raises InvalidError naming each field that cannot be used."""
@@ -71,7 +62,7 @@ class ImportOptions:
         fields: dict[str, list[str]] = {}
         if self.delimiter not in DELIMITERS:
             fields["delimiter"] = ["Choose comma, semicolon, tab or bar."]
-        if problem := mapping_problem(self.mapping):
+        if problem := COLUMNS.problem(self.mapping):
             fields["mapping"] = [problem]
         if self.shares is None and Use.SPLIT not in self.mapping.values():
             fields["split_by"] = ["Say which column holds the split, or split by shares."]

@@ -1,16 +1,14 @@
 """The metadata field in which rows have ids of their own, so that nobody needs to rely on their order."""
 
-import re
 from typing import NamedTuple
 
 from django.db.models import Count, QuerySet
 from django.db.models.fields.json import KeyTextTransform
 
+from evalapp.core.errors import InvalidError
 from evalapp.datasets.models import Example
+from evalapp.imports.mapping import id_columns
 
-# In this order where several are unique: what imported ratings call it first.
-_DEFAULT = ("item", "id", "key", "uid", "uuid", "guid")
-_ENDS_LIKE_AN_ID = re.compile(r".*([_\-. ](id|key|number|no|nr|ref|reference)|Id|ID|Number)")
 _MOST_FIELDS = 20
 
 
@@ -27,7 +25,7 @@ class RowIds(NamedTuple):
 def row_ids_of(examples: QuerySet[Example]) -> RowIds:
     """What these rows are called by; of several such fields a unique one."""
     first = examples.order_by("row_number").values_list("metadata", flat=True).first() or {}
-    names = sorted((name for name in first if _is_called_like_an_id(name)), key=_rank)[:_MOST_FIELDS]
+    names = id_columns(first)[:_MOST_FIELDS]
     if not names:
         return RowIds("", is_unique=False)
     values = {f"value_{n}": KeyTextTransform(name, "metadata") for n, name in enumerate(names)}
@@ -38,10 +36,17 @@ def row_ids_of(examples: QuerySet[Example]) -> RowIds:
     return RowIds(names[distinct.index(most)], is_unique=most == found["rows"])
 
 
-def _is_called_like_an_id(name: str) -> bool:
-    return name.lower() in _DEFAULT or _ENDS_LIKE_AN_ID.fullmatch(name) is not None
-
-
-def _rank(name: str) -> tuple[int, str]:
-    bare = name.lower()
-    return (_DEFAULT.index(bare) if bare in _DEFAULT else len(_DEFAULT), name)
+def item_field_of(examples: QuerySet[Example], wanted: str, *, of: object) -> str:
+    """The metadata field that names an item in a file: the ``wanted`` one, else what the rows are called
+    by; "" where that is nothing. Raises InvalidError (``item_field``) for a field that no row has;
+    ``of`` says whose rows.
+    """
+    wanted = wanted.strip()
+    if not wanted:
+        return row_ids_of(examples).field
+    if not examples.filter(metadata__has_key=wanted).exists():
+        first = examples.order_by("row_number").values_list("metadata", flat=True).first() or {}
+        known = ", ".join(sorted(first))[:200] or "none"
+        message = f"No row of {of} has a metadata field “{wanted[:60]}”. Its first row has: {known}."
+        raise InvalidError(message, fields={"item_field": [message]})
+    return wanted

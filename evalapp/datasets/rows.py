@@ -6,13 +6,12 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, cast
 
-from evalapp.core.names import has_visible
 from evalapp.datasets.models import Split
+from evalapp.imports.problems import FieldProblem, is_fine, shown, text_problems
 
 # A field or a row beyond these is a mistake of the file, not a text a person could judge.
 LONGEST_TEXT = 1_000_000
 LONGEST_SHORT_TEXT = 200
-LARGEST_ROW_BYTES = 4 * 2**20
 DEEPEST_NESTING = 8
 
 ROLES = ("system", "user", "assistant")
@@ -39,17 +38,6 @@ class ExampleRow:
     provenance: Mapping[str, Any] = field(default_factory=dict)
     pairs: Sequence[Mapping[str, str]] = ()
     rated: Sequence[Mapping[str, Any]] = ()
-
-
-class FieldProblem(NamedTuple):
-    """What is wrong with one field of a row, and how to mend it; both are whole sentences."""
-
-    field: str
-    problem: str
-    mend: str
-
-    def __str__(self) -> str:
-        return f"{self.field}: {self.problem} {self.mend}".strip()
 
 
 class Serialised(NamedTuple):
@@ -105,7 +93,7 @@ def row_problems(row: ExampleRow) -> list[FieldProblem]:
     if row.split not in SPLITS:
         problems.append(
             FieldProblem(
-                "split", f"“{_shown(row.split)}” is no split.", f"Use one of {', '.join(Split.values)}."
+                "split", f"“{shown(row.split)}” is no split.", f"Use one of {', '.join(Split.values)}."
             )
         )
     for name, text, longest in (
@@ -113,9 +101,9 @@ def row_problems(row: ExampleRow) -> list[FieldProblem]:
         ("group", row.group_key, LONGEST_SHORT_TEXT),
         ("context", row.context, LONGEST_TEXT),
     ):
-        problems.extend(_text_problems(name, text, longest))
+        problems.extend(text_problems(name, text, longest))
     for number, reference in enumerate(row.references, start=1):
-        problems.extend(_text_problems(f"references[{number}]", reference, LONGEST_TEXT, needs_words=True))
+        problems.extend(text_problems(f"references[{number}]", reference, LONGEST_TEXT, needs_words=True))
     if row.pairs or row.rated:
         problems.extend(_preference_problems(row))
     for name, value in (("metadata", row.metadata), ("provenance", row.provenance)):
@@ -154,11 +142,11 @@ def _message_problems(messages: Any) -> Iterator[FieldProblem]:
         if role not in ROLES:
             yield FieldProblem(
                 f"{name}.role",
-                f"The role “{_shown(role)}” is not supported.",
+                f"The role “{shown(role)}” is not supported.",
                 "Only the text of system, user and assistant can be reviewed; leave such rows out.",
             )
             return
-        yield from _text_problems(
+        yield from text_problems(
             f"{name}.content", message.get("content"), LONGEST_TEXT, needs_words=role != "system"
         )
         if role == "system" and number == 1:
@@ -189,7 +177,7 @@ def _preference_problems(row: ExampleRow) -> Iterator[FieldProblem]:
                 yield FieldProblem(place, "This is no preference.", f"Write {' and '.join(sorted(parts))}.")
                 continue
             for part in sorted(parts - {"good"}):
-                yield from _text_problems(f"{place}.{part}", each[part], LONGEST_TEXT, needs_words=True)
+                yield from text_problems(f"{place}.{part}", each[part], LONGEST_TEXT, needs_words=True)
             if name == "pairs" and each["chosen"] == each["rejected"]:
                 yield FieldProblem(
                     f"{place}.rejected", "Both answers are the same text.", "Leave the pair out."
@@ -198,78 +186,12 @@ def _preference_problems(row: ExampleRow) -> Iterator[FieldProblem]:
                 yield FieldProblem(f"{place}.good", "This must be true or false.", "Write one of the two.")
 
 
-def _is_fine(text: Any, longest: int) -> bool:
-    """The quick look at a text: nearly all of a million rows need no other."""
-    if type(text) is not str or len(text) > longest or "\x00" in text:
-        return False
-    if text.isascii():
-        return True
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
-
-
-def _text_problems(
-    name: str, text: Any, longest: int, *, needs_words: bool = False
-) -> Sequence[FieldProblem]:
-    if _is_fine(text, longest) and (not needs_words or has_visible(text)):
-        return ()
-    return list(_text_problems_in_detail(name, text, longest, needs_words=needs_words))
-
-
-def _text_problems_in_detail(
-    name: str, text: Any, longest: int, *, needs_words: bool
-) -> Iterator[FieldProblem]:
-    if not isinstance(text, str):
-        kind = {dict: "an object", list: "a list", bool: "a truth value", type(None): "empty (null)"}.get(
-            type(text), "a number"
-        )
-        yield FieldProblem(name, f"This is {kind}, not text.", "Put text in double quotes.")
-        return
-    if len(text) > longest:
-        yield FieldProblem(
-            name,
-            f"The text has {len(text):,} characters; the limit is {longest:,}.",
-            "Shorten it, or look for a missing closing quote.",
-        )
-    if needs_words and _is_fine(text, longest) and not has_visible(text):
-        yield FieldProblem(name, "The text is empty.", "Write it, or leave the row out.")
-    if "\x00" in text:
-        yield _nul(name)
-    try:
-        text.encode()
-    except UnicodeEncodeError as error:
-        yield _not_a_character(name, text, error.start)
-
-
-def _nul(name: str) -> FieldProblem:
-    return FieldProblem(name, "The text holds a NUL character (U+0000).", "Remove it.")
-
-
-def _not_a_character(name: str, text: str, position: int) -> FieldProblem:
-    code = ord(text[position])
-    # Readers keep a byte that is no UTF-8 as U+DC80 to U+DCFF (Python's surrogateescape).
-    if 0xDC80 <= code <= 0xDCFF:
-        return FieldProblem(
-            name,
-            f"Character {position + 1:,} is the byte 0x{code - 0xDC00:02X}, which is not UTF-8.",
-            "Save the file as UTF-8 (it may be Windows-1252 or Latin-1).",
-        )
-    return FieldProblem(
-        name,
-        f"Character {position + 1:,} is half of a surrogate pair (U+{code:04X}), no character.",
-        "Remove it, or write both halves.",
-    )
-
-
 def _is_plain_field(key: Any, value: Any) -> bool:
-    if not _is_fine(key, LONGEST_SHORT_TEXT) or not key.strip():
+    if not is_fine(key, LONGEST_SHORT_TEXT) or not key.strip():
         return False
     if type(value) is int or type(value) is float:
         return abs(value) < 2**63
-    return value is None or type(value) is bool or _is_fine(value, LONGEST_TEXT)
+    return value is None or type(value) is bool or is_fine(value, LONGEST_TEXT)
 
 
 def _json_problems(name: str, value: Any, depth: int) -> Iterator[FieldProblem]:
@@ -278,7 +200,7 @@ def _json_problems(name: str, value: Any, depth: int) -> Iterator[FieldProblem]:
             name, f"The value is nested deeper than {DEEPEST_NESTING} levels.", "Flatten it to fields."
         )
     elif isinstance(value, str):
-        yield from _text_problems(name, value, LONGEST_TEXT)
+        yield from text_problems(name, value, LONGEST_TEXT)
     elif isinstance(value, (dict, Mapping)):
         for key, inner in value.items():
             if _is_plain_field(key, inner):
@@ -286,8 +208,8 @@ def _json_problems(name: str, value: Any, depth: int) -> Iterator[FieldProblem]:
             if not isinstance(key, str):
                 yield FieldProblem(name, f"The field name {key!r} is not text.", "Use text for field names.")
                 continue
-            yield from _text_problems(f"{name} field name", key, LONGEST_SHORT_TEXT, needs_words=True)
-            yield from _json_problems(f"{name}.{_shown(key)}", inner, depth + 1)
+            yield from text_problems(f"{name} field name", key, LONGEST_SHORT_TEXT, needs_words=True)
+            yield from _json_problems(f"{name}.{shown(key)}", inner, depth + 1)
     elif isinstance(value, list | tuple):
         for number, inner in enumerate(value, start=1):
             yield from _json_problems(f"{name}[{number}]", inner, depth + 1)
@@ -297,9 +219,3 @@ def _json_problems(name: str, value: Any, depth: int) -> Iterator[FieldProblem]:
         )
     elif value is not None and not isinstance(value, int | float):
         yield FieldProblem(name, f"A {type(value).__name__} cannot be stored.", "Use text or a number.")
-
-
-def _shown(text: object) -> str:
-    """A value inside a message: short, and printable whatever it holds."""
-    shown = str(text).encode("utf-8", "backslashreplace").decode().replace("\x00", "\\x00")
-    return shown if len(shown) <= 40 else f"{shown[:39]}…"

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from evalapp.datasets.models import Split
-from evalapp.datasets.rows import FieldProblem
+from evalapp.imports.problems import FieldProblem, RowProblemError
 
 DEFAULT_SEED = 42
 DEFAULT_SHARES: Mapping[str, float] = {Split.TRAIN: 85, Split.VALIDATION: 5, Split.TEST: 5, Split.FEEDBACK: 5}
@@ -25,14 +25,6 @@ SPLIT_NAMES: Mapping[str, str] = {
 }
 
 
-class SplitProblemError(Exception):
-    """The row does not say which split it belongs to; ``problem`` says why."""
-
-    def __init__(self, problem: FieldProblem) -> None:
-        super().__init__(str(problem))
-        self.problem = problem
-
-
 @dataclass(frozen=True, slots=True)
 class ByField:
     """The row says it itself, in the field ``name``."""
@@ -40,9 +32,9 @@ class ByField:
     name: str = "split"
 
     def split_of(self, given: Any, key: str) -> str:
-        """``given`` is the field's value, or None. Raises SplitProblemError."""
+        """``given`` is the field's value, or None. Raises RowProblemError."""
         if given is None or given == "":
-            raise SplitProblemError(
+            raise RowProblemError(
                 FieldProblem(
                     self.name,
                     "The row names no split.",
@@ -51,7 +43,7 @@ class ByField:
             )
         split = SPLIT_NAMES.get(given.strip().lower()) if isinstance(given, str) else None
         if split is None:
-            raise SplitProblemError(
+            raise RowProblemError(
                 FieldProblem(
                     self.name,
                     f"“{str(given)[:40].encode('ascii', 'backslashreplace').decode()}” is no split.",

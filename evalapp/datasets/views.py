@@ -5,8 +5,9 @@ from typing import Any
 from django.contrib import messages
 from django.http import HttpResponse, HttpResponseBase, StreamingHttpResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.utils.text import slugify
-from django.views.decorators.csrf import csrf_exempt, csrf_protect
+from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods, require_safe
 
 from evalapp.accounts.access import MemberRequest, project_view
@@ -14,14 +15,15 @@ from evalapp.accounts.permissions import Permission
 from evalapp.core.errors import InvalidError, MissingError, ProblemError
 from evalapp.core.http import get_or_missing, show_problem
 from evalapp.core.paging import keyset_page
-from evalapp.core.spreadsheets import csv_line
 from evalapp.core.uploads import takes_imports
 from evalapp.datasets import queries, services
+from evalapp.datasets.columns import missed_reference_field
 from evalapp.datasets.forms import DatasetForm, ImportForm, UploadForm
 from evalapp.datasets.importing import column_samples, preview
 from evalapp.datasets.models import Dataset, DatasetImport, DatasetVersion, Split
-from evalapp.datasets.reference_hints import missed_reference_field
-from evalapp.datasets.uploads import RefusingUploadHandler
+from evalapp.imports import flow
+from evalapp.imports.pages import problems_file, upload_page
+from evalapp.imports.problems import FieldProblem, RowProblem, folded
 from training.objectives import labels_of, learning_from
 from training.rows import JudgedRow, PreferenceRow
 
@@ -57,42 +59,25 @@ def dataset_detail(request: MemberRequest, dataset_id: int) -> HttpResponse:
     return render(request, "datasets/dataset_detail.html", context)
 
 
-# Exempt from the middleware's check only until the handlers are set: it would read the body first.
 @takes_imports
 @csrf_exempt
 @require_http_methods(["GET", "HEAD", "POST"])
 @project_view(Permission.EDIT_DATA)
 def dataset_upload(request: MemberRequest, dataset_id: int) -> HttpResponse:
     dataset = _dataset(request, dataset_id)
-    refusing = RefusingUploadHandler(request)
-    request.upload_handlers.insert(0, refusing)
-    return csrf_protect(_upload)(request, dataset, refusing)
-
-
-def _upload(request: MemberRequest, dataset: Dataset, refusing: RefusingUploadHandler) -> HttpResponse:
-    form = (
-        UploadForm(request.POST or None, request.FILES or None) if request.method == "POST" else UploadForm()
-    )
-    if refusing.problem:
-        form = UploadForm({})
-        form.errors["file"] = form.error_class([refusing.problem])
-    elif form.is_valid():
-        try:
-            dataset_import = services.receive_upload(
-                dataset=dataset, upload=form.cleaned_data["file"], by=request.user
-            )
-        except ProblemError as error:
-            show_problem(form, error)
-        else:
-            return redirect("dataset_import", request.project.slug, dataset.pk, dataset_import.pk)
     context = {
         "dataset": dataset,
-        "form": form,
         "pairs_for": labels_of(learning_from(PreferenceRow)),
         "labels_for": labels_of(learning_from(JudgedRow)),
     }
-    status = 400 if request.method == "POST" else 200
-    return render(request, "datasets/dataset_upload.html", context, status=status)
+    return upload_page(
+        request,
+        UploadForm,
+        "datasets/dataset_upload.html",
+        context,
+        receive=lambda file: services.receive_upload(dataset=dataset, upload=file, by=request.user),
+        then=lambda record: redirect("dataset_import", request.project.slug, dataset.pk, record.pk),
+    )
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -112,7 +97,7 @@ def dataset_import(request: MemberRequest, dataset_id: int, import_id: int) -> H
 def _act_on_import(request: MemberRequest, dataset: Dataset, record: DatasetImport) -> HttpResponse:
     action = request.POST.get("action")
     if action == "discard":
-        services.discard_import(dataset_import=record, by=request.user)
+        flow.discard(record, by=request.user)
         messages.success(request, f"“{record.file_name}” was discarded.")
         return redirect("dataset_detail", request.project.slug, dataset.pk)
     form = ImportForm(request.POST, dataset_import=record)
@@ -131,8 +116,18 @@ def _act_on_import(request: MemberRequest, dataset: Dataset, record: DatasetImpo
 def _import_page(
     request: MemberRequest, dataset: Dataset, record: DatasetImport, form: ImportForm, *, status: int = 200
 ) -> HttpResponse:
-    context: dict[str, Any] = {"dataset": dataset, "record": record, "job": record.job}
-    if record.job is None or record.job.is_over:
+    context: dict[str, Any] = {
+        "dataset": dataset,
+        "record": record,
+        "job": record.job,
+        "permission": Permission.EDIT_DATA.name,
+        "problems": folded(_problem_of(error) for error in record.row_errors) if record.is_open else [],
+        "found": record.errors_found,
+        "listed": len(record.row_errors),
+        "href": reverse("dataset_import_errors", args=[request.project.slug, dataset.pk, record.pk]),
+        "advice": "Mend the file and upload it again, or skip these rows below.",
+    }
+    if record.is_open:
         context["form"] = form
         options = form.options() if form.is_bound and form.is_valid() else form.start
         try:
@@ -146,18 +141,16 @@ def _import_page(
     return render(request, "datasets/dataset_import.html", context, status=status)
 
 
+def _problem_of(error: dict[str, Any]) -> RowProblem:
+    return RowProblem(error["row"], FieldProblem(error["field"], error["problem"], error["mend"]))
+
+
 @require_safe
 @project_view(Permission.VIEW_DATA)
-def dataset_import_errors(request: MemberRequest, dataset_id: int, import_id: int) -> HttpResponse:
-    """The stored row errors as CSV, safe to open in a spreadsheet."""
+def dataset_import_errors(request: MemberRequest, dataset_id: int, import_id: int) -> HttpResponseBase:
     record = get_or_missing(_dataset(request, dataset_id).imports.all(), pk=import_id)
-    response = HttpResponse(content_type="text/csv; charset=utf-8")
-    response["Content-Disposition"] = f'attachment; filename="import-{record.pk}-errors.csv"'
     columns = ("row", "field", "problem", "mend")
-    response.write(csv_line(columns))
-    for error in record.row_errors:
-        response.write(csv_line(error[name] for name in columns))
-    return response
+    return problems_file(record.row_errors, *columns, name=f"import-{record.pk}-errors.csv")
 
 
 @require_safe

@@ -60,8 +60,8 @@ def _failed_jobs(project: Project) -> list[InboxEntry]:
             state__in=[JobState.FAILED, JobState.DEAD], finished_at__gte=timezone.now() - RECENT
         )
         # An import that was started again, or given up, has left this job behind.
-        .exclude(task=IMPORT_TASK, dataset_import=None)
-        .exclude(task=RATINGS_IMPORT_TASK, ratings_import=None)
+        .exclude(task=IMPORT_TASK, datasetimport=None)
+        .exclude(task=RATINGS_IMPORT_TASK, ratingsimport=None)
         .order_by("-id")[:3]
     )
     return [

@@ -13,10 +13,10 @@ from django.db import transaction
 
 from evalapp.accounts.models import Project
 from evalapp.core.artifacts import StoreAwayError, remove_from_store
-from evalapp.datasets.files import upload_folder
 from evalapp.datasets.models import DatasetImport
 from evalapp.decisions.models import LeftFiles
 from evalapp.exports.writing import export_folder
+from evalapp.imports.files import upload_folder
 from evalapp.registry.models import TUNED_KINDS, ModelVersion
 from evalapp.runs.directory import folder_for, shard_folder
 from evalapp.runs.models import RunShard

@@ -9,6 +9,7 @@ from evalapp.accounts.models import Project, User
 from evalapp.campaigns.design import MOST_OVERLAP
 from evalapp.campaigns.queries import possible_reviewers
 from evalapp.core.form_fields import RowsField, choice_field, row_field
+from evalapp.imports.pages import ImportFileField
 from evalapp.monitoring.importing import MOST_BYTES
 from evalapp.monitoring.models import Stream
 from evalapp.monitoring.services import LONGEST_STREAM_NAME, MOST_PER_WEEK, StreamPlan
@@ -168,16 +169,10 @@ def _initial(stream: Stream) -> dict[str, Any]:
 
 
 class EventsForm(forms.Form):
-    file = forms.FileField(
-        label="File", help_text="JSONL or CSV. All rows are stored, or none where one has a problem."
+    file = ImportFileField(
+        most_bytes=MOST_BYTES,
+        help_text="JSONL or CSV. All rows are stored, or none where one has a problem.",
     )
-
-    def clean_file(self) -> Any:
-        file = self.cleaned_data["file"]
-        if file.size > MOST_BYTES:
-            message = f"The file has {file.size:,} bytes; the limit is {MOST_BYTES:,}. Split it."
-            raise forms.ValidationError(message)
-        return file
 
 
 class AcceptForm(forms.Form):

@@ -12,13 +12,14 @@ from django.utils.dateparse import parse_datetime
 
 from evalapp.accounts.models import User
 from evalapp.audit.services import record
-from evalapp.core.errors import MOST_PROBLEMS, InvalidError
-from evalapp.datasets.csv_files import Use, default_mapping, read_csv, read_header
-from evalapp.datasets.files import HEAD_BYTES, JSONL, recognise
-from evalapp.datasets.formats import FileProblemError, Layout, Reading, read_jsonl, reading_of
+from evalapp.datasets.columns import COLUMNS, Use, read_csv
+from evalapp.datasets.formats import Layout, Reading, read_jsonl, reading_of
 from evalapp.datasets.models import Split
 from evalapp.datasets.rows import ExampleRow
 from evalapp.datasets.splits import ByShares
+from evalapp.imports.files import CSV
+from evalapp.imports.problems import FieldProblem, FileProblemError, ImportProblemsError, ProblemList
+from evalapp.imports.source_rows import sniffed
 from evalapp.monitoring.models import WEEK, ProductionEvent, Stream, WeeklySampleState
 from evalapp.monitoring.services import lock_going
 from evalapp.runs.answers import LONGEST_ANSWER
@@ -39,17 +40,6 @@ _AHEAD = dt.timedelta(minutes=5)
 _LAYOUT = Layout(
     ByShares({Split.FEEDBACK: 1}), example='{"id": "…", "prompt": "…", "output": "…"}', takes_tools=True
 )
-
-
-class EventsError(InvalidError):
-    """Nothing was imported; ``problems`` has one sentence for each, and where it stands."""
-
-    def __init__(self, problems: Sequence[str]) -> None:
-        self.problems = list(problems)
-        more = f" There are {len(problems) - 1:,} more problems." if len(problems) > 1 else ""
-        super().__init__(
-            f"Nothing was imported. {problems[0]}{more}", fields={"file": list(problems[:MOST_PROBLEMS])}
-        )
 
 
 class Imported(NamedTuple):
@@ -83,41 +73,37 @@ class Imported(NamedTuple):
 def read_events(file: BinaryIO, name: str) -> Iterator[Reading]:
     """The rows of a .jsonl or .csv file; everything but the prompt and the context stands in their metadata.
 
-    Raises EventsError for a file that cannot be read.
+    Raises ImportProblemsError for a file that cannot be read.
     """
-    head = file.read(HEAD_BYTES)
-    file.seek(0)
     try:
-        if recognise(name, head) == JSONL:
+        source = sniffed(name, file)
+        if source.file_format != CSV:
             yield from read_jsonl(file, _LAYOUT)
             return
-        header = read_header(file)
-        file.seek(0)
         kept = (Use.PROMPT, Use.SYSTEM, Use.CONTEXT)
-        mapping = {
-            column: use if use in kept else Use.METADATA
-            for column, use in default_mapping(header.columns).items()
-        }
+        guess = COLUMNS.guess(source.columns)
+        mapping = {column: use if use in kept else Use.METADATA for column, use in guess.items()}
+        if Use.PROMPT not in mapping.values():
+            message = "No column is named “prompt”. Name the one that holds the question so."
+            raise FileProblemError(message)  # noqa: TRY301 - one place turns these into the import's error
+        yield from read_csv(file, _LAYOUT, mapping, source.delimiter)
     except FileProblemError as error:
-        raise EventsError([str(error)]) from error
-    if Use.PROMPT not in mapping.values():
-        raise EventsError(["No column is named “prompt”. Name the one that holds the question so."])
-    yield from read_csv(file, _LAYOUT, mapping, header.delimiter)
+        raise ImportProblemsError([str(error)]) from error
 
 
 def events_of_request(rows: Iterable[Mapping[str, Any]]) -> Iterator[Reading]:
     """The same of the objects of a request, numbered from 1."""
     for number, row in enumerate(rows, start=1):
-        yield reading_of(number, lambda row=row: json.loads(json.dumps(row)), _LAYOUT)  # type: ignore[misc]  # bound early
+        yield reading_of(number, row, _LAYOUT)
 
 
 def import_events(*, stream: Stream, rows: Iterable[Reading], by: User | None) -> Imported:
     """Store the events: all that are new, or, where a row has a problem, none.
 
     One that is here under its id is left alone where it is the same, and a problem where it is not. Raises
-    EventsError with every problem of every row, ConflictError once the stream has ended.
+    ImportProblemsError with every problem of every row, ConflictError once the stream has ended.
     """
-    problems: list[str] = []
+    problems = ProblemList()
     found: dict[str, ProductionEvent] = {}
     places: dict[str, int] = {}
     now = timezone.now()
@@ -125,25 +111,25 @@ def import_events(*, stream: Stream, rows: Iterable[Reading], by: User | None) -
     for reading in rows:
         count += 1
         if count > MOST_ROWS:
-            raise EventsError([f"There are more than {MOST_ROWS:,} rows. Import them in parts."])
+            raise ImportProblemsError([f"There are more than {MOST_ROWS:,} rows. Import them in parts."])
         output, wrong = _output(stream, reading, now)
         external_id = output.external_id if output is not None else ""
         if external_id and external_id in places:
-            wrong.append(
-                f"id: “{external_id}” stands in row {places[external_id]} already. Keep one of them."
-            )
-        problems += [f"Row {reading.number}, {each}" for each in wrong]
+            earlier = f"“{external_id}” stands in row {places[external_id]} already."
+            wrong.append(FieldProblem("id", earlier, "Keep one of them."))
+        for each in wrong:
+            problems.add(f"Row {reading.number}", each)
         if output is not None and not wrong:
             found[external_id] = output
         places.setdefault(external_id, reading.number)
     if not count:
-        raise EventsError(["There is no row. Each needs “id”, “prompt” and “output”."])
+        raise ImportProblemsError(["There is no row. Each needs “id”, “prompt” and “output”."])
     with transaction.atomic():
         # One import of a stream after the other, so that what is new is decided once.
         going = lock_going(stream)
         new = _new(stream, found, places, problems)
         if problems:
-            raise EventsError(problems)
+            raise problems.error()
         ProductionEvent.objects.bulk_create(new, batch_size=_BATCH)
         imported = Imported(len(new), len(found) - len(new), _never_drawn(going, new))
         record("stream.events_imported", by=by, obj=stream, project=stream.project, data=imported._asdict())
@@ -151,7 +137,7 @@ def import_events(*, stream: Stream, rows: Iterable[Reading], by: User | None) -
 
 
 def _new(
-    stream: Stream, found: Mapping[str, ProductionEvent], places: Mapping[str, int], problems: list[str]
+    stream: Stream, found: Mapping[str, ProductionEvent], places: Mapping[str, int], problems: ProblemList
 ) -> list[ProductionEvent]:
     """What is not here yet; adds a problem for each that is here with other content."""
     here: dict[str, str] = {}
@@ -159,12 +145,13 @@ def _new(
     for start in range(0, len(ids), _BATCH):
         chunk = stream.events.filter(external_id__in=ids[start : start + _BATCH])
         here |= dict(chunk.values_list("external_id", "content_hash"))
-    problems += [
-        f"Row {places[external_id]}, id: “{external_id}” is here already with another content. What was"
-        " imported stays as it is; give the changed event an id of its own."
-        for external_id, content_hash in here.items()
-        if found[external_id].content_hash != content_hash
-    ]
+    for external_id, content_hash in here.items():
+        if found[external_id].content_hash != content_hash:
+            problem = (
+                f"“{external_id}” is here already with another content. What was imported stays as it is."
+            )
+            mend = "Give the changed event an id of its own."
+            problems.add(f"Row {places[external_id]}", FieldProblem("id", problem, mend))
     return [output for external_id, output in found.items() if external_id not in here]
 
 
@@ -180,13 +167,15 @@ def _never_drawn(stream: Stream, outputs: Sequence[ProductionEvent]) -> int:
     return sum(not any(start <= timestamp < end for start, end in waiting) for timestamp in timestamps)
 
 
-def _output(stream: Stream, reading: Reading, now: dt.datetime) -> tuple[ProductionEvent | None, list[str]]:
+def _output(
+    stream: Stream, reading: Reading, now: dt.datetime
+) -> tuple[ProductionEvent | None, list[FieldProblem]]:
     """The row's output with its problems; None where there is nothing to go by."""
     if reading.row is None:
-        return None, [str(problem) for problem in reading.problems]
+        return None, list(reading.problems)
     row = reading.row
     fields = dict(row.metadata)
-    problems: list[str] = []
+    problems: list[FieldProblem] = []
     external_id = _text(fields, ID_FIELDS, LONGEST_ID, problems, needed=True)
     text = _text(fields, OUTPUT_FIELDS, LONGEST_ANSWER, problems, needed=True)
     version = _text(fields, VERSION_FIELDS, LONGEST_VERSION, problems)
@@ -195,7 +184,8 @@ def _output(stream: Stream, reading: Reading, now: dt.datetime) -> tuple[Product
     if isinstance(strata, dict):
         fields = {**fields, **strata}
     elif strata is not None:
-        problems.append('strata: This must be an object of fields. Write {"topic": "loans"}.')
+        problem = "This must be an object of fields."
+        problems.append(FieldProblem("strata", problem, 'Write {"topic": "loans"}.'))
     output = ProductionEvent(
         stream=stream,
         external_id=external_id,
@@ -212,7 +202,12 @@ def _output(stream: Stream, reading: Reading, now: dt.datetime) -> tuple[Product
 
 
 def _text(
-    fields: dict[str, Any], names: Sequence[str], longest: int, problems: list[str], *, needed: bool = False
+    fields: dict[str, Any],
+    names: Sequence[str],
+    longest: int,
+    problems: list[FieldProblem],
+    *,
+    needed: bool = False,
 ) -> str:
     """Take the first of the fields that is there out of them."""
     name = next((each for each in names if fields.get(each) not in (None, "")), names[0])
@@ -221,18 +216,21 @@ def _text(
         value = str(value)
     if value is None or (isinstance(value, str) and not value.strip()):
         if needed:
-            problems.append(f"{name}: There is none. Give each row one.")
+            problems.append(FieldProblem(name, "There is none.", "Give each row one."))
         return ""
     if not isinstance(value, str):
-        problems.append(f"{name}: This is no text. Put it in double quotes.")
+        problems.append(FieldProblem(name, "This is no text.", "Put it in double quotes."))
         return ""
     if len(value) > longest:
-        problems.append(f"{name}: It has {len(value):,} characters; the limit is {longest:,}. Shorten it.")
+        problem = f"It has {len(value):,} characters; the limit is {longest:,}."
+        problems.append(FieldProblem(name, problem, "Shorten it."))
         return value[:longest]
     return value
 
 
-def _timestamp(fields: dict[str, Any], now: dt.datetime, problems: list[str]) -> tuple[dt.datetime, bool]:
+def _timestamp(
+    fields: dict[str, Any], now: dt.datetime, problems: list[FieldProblem]
+) -> tuple[dt.datetime, bool]:
     """When the output was given (now, where the row does not say), and whether the row says."""
     name = next((each for each in TIMESTAMP_FIELDS if fields.get(each) not in (None, "")), "")
     if not name:
@@ -243,16 +241,17 @@ def _timestamp(fields: dict[str, Any], now: dt.datetime, problems: list[str]) ->
     except ValueError:
         timestamp = None
     if timestamp is None:
-        problems.append(f"{name}: “{str(value)[:40]}” is no timestamp. Write 2026-01-31T14:05:00Z.")
+        problem = f"“{str(value)[:40]}” is no timestamp."
+        problems.append(FieldProblem(name, problem, "Write 2026-01-31T14:05:00Z."))
         return now, False
     if timestamp.tzinfo is None:
         timestamp = timestamp.replace(tzinfo=dt.UTC)
     if timestamp > now + _AHEAD:
-        problems.append(
-            f"{name}: {timestamp.isoformat()} is in the future. Check the clock or the time zone."
-        )
+        problem = f"{timestamp.isoformat()} is in the future."
+        problems.append(FieldProblem(name, problem, "Check the clock or the time zone."))
     elif timestamp < _EARLIEST:
-        problems.append(f"{name}: “{value[:40]}” is before 1970. Check the clock or the year.")
+        problem = f"“{value[:40]}” is before 1970."
+        problems.append(FieldProblem(name, problem, "Check the clock or the year."))
     return timestamp, True
 
 

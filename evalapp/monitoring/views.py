@@ -19,11 +19,12 @@ from evalapp.core.errors import ProblemError
 from evalapp.core.http import get_or_missing, show_problem
 from evalapp.core.paging import keyset_page
 from evalapp.core.uploads import takes_imports
+from evalapp.imports.problems import ImportProblemsError
 from evalapp.monitoring import services
 from evalapp.monitoring.charts import weekly_chart
 from evalapp.monitoring.feedback import Feedback, feedback_for
 from evalapp.monitoring.forms import AcceptForm, DismissForm, EventsForm, StreamForm
-from evalapp.monitoring.importing import EventsError, import_events, read_events
+from evalapp.monitoring.importing import import_events, read_events
 from evalapp.monitoring.models import ProposalState, RetrainProposal, Stream, WeeklyMetric, WeeklySampleState
 from evalapp.monitoring.queries import (
     alerts_of,
@@ -187,21 +188,21 @@ def stream_import(request: MemberRequest, stream_id: int) -> HttpResponse:
     if request.method != "POST" and stream.ended_at is not None:
         return redirect("stream_detail", request.project.slug, stream.pk)
     form = EventsForm(request.POST, request.FILES) if request.method == "POST" else EventsForm()
-    problems: list[str] = []
     status = 400 if form.is_bound else 200
     if request.method == "POST" and form.is_valid():
         file = form.cleaned_data["file"]
         try:
             imported = import_events(stream=stream, rows=read_events(file.file, file.name), by=request.user)
-        except EventsError as error:
-            problems = error.problems
+        except ImportProblemsError as error:
+            show_problem(form, error)
+            form.add_error(None, "Nothing was imported.")
         except ProblemError as error:
             return _render(request, stream, problem=error)
         else:
             tell = messages.warning if imported.not_reviewed else messages.success
             tell(request, imported.message)
             return redirect("stream_detail", request.project.slug, stream.pk)
-    context = {"stream": stream, "form": form, "problems": problems}
+    context = {"stream": stream, "form": form}
     return render(request, "monitoring/import.html", context, status=status)
 
 

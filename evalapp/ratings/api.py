@@ -1,6 +1,7 @@
 """Imports of ratings that people gave in other systems, and reviews as files of such a system."""
 
 from dataclasses import replace
+from typing import Any
 
 from django.http import HttpResponse, StreamingHttpResponse
 from rest_framework import serializers
@@ -10,14 +11,14 @@ from evalapp.accounts.permissions import Permission
 from evalapp.api.fields import Body, CreatedByField, Fields, Flag, Id, Shown, Text
 from evalapp.api.operations import ProjectView, operation, route
 from evalapp.campaigns.models import Campaign
-from evalapp.core.errors import InvalidError
 from evalapp.core.http import get_or_missing
-from evalapp.datasets.csv_files import DELIMITERS
-from evalapp.datasets.uploads import RefusingUploadHandler
+from evalapp.imports import flow
+from evalapp.imports.pages import ImportFile, require_usable
+from evalapp.imports.source_rows import DELIMITERS
 from evalapp.jobs.api import JobSerializer
-from evalapp.ratings import queries, services
-from evalapp.ratings.label_studio import json_of_tasks, labeling_config
-from evalapp.ratings.layouts import Use
+from evalapp.ratings import formats, queries, services
+from evalapp.ratings.formats.base import Use
+from evalapp.ratings.label_studio_tasks import json_of_tasks, labeling_config
 from evalapp.ratings.models import RatingsImport, RatingsProblem
 from evalapp.ratings.options import BY_FIELD, BY_PROMPT, BY_ROW, MAKE, RECORD, REFUSE, RatingsOptions
 
@@ -30,11 +31,19 @@ class RatingsProblemSerializer(Shown):
         fields = ("row", "field", "problem", "mend", "is_refusal")
 
 
+class FileFormat(serializers.ChoiceField):
+    """One of the formats that are read."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(choices=formats.choices(), **options)
+
+
 class RatingsImportSerializer(Shown):
     """An uploaded file of ratings. It waits until it is checked or started; ``options`` are what its content
     suggests, and ``census`` what it speaks of, after the first reading.
     """
 
+    file_format = FileFormat()
     options = serializers.DictField()
     census = serializers.DictField()
     job = JobSerializer(allow_null=True)
@@ -44,16 +53,15 @@ class RatingsImportSerializer(Shown):
     class Meta:
         model = RatingsImport
         fields = (
-            "id", "file_name", "size_bytes", "content_hash", "options", "census", "job", "campaign",
-            "records_read",
-            "records_imported", "records_refused", "problems_found", "spans_missing", "created_by",
-            "created_at",
+            "id", "file_name", "file_format", "size_bytes", "content_hash", "options", "census", "job",
+            "campaign", "records_read", "records_imported", "records_refused", "problems_found",
+            "spans_missing", "created_by", "created_at",
         )  # fmt: skip
 
 
 class RatingsUploadBody(Body):
-    file = serializers.FileField(
-        help_text="CSV or JSONL with ratings, or the JSON export of Label Studio or Argilla, in UTF-8."
+    file = ImportFile(
+        help_text="In UTF-8, in one of the formats of `file_format`, which is found from its content."
     )
 
 
@@ -61,6 +69,9 @@ class RatingsImportBody(Body):
     """What is left out stays as the upload's ``options`` have it."""
 
     name = Text(max_length=120, required=False, help_text="Of the campaign.")
+    file_format = FileFormat(
+        required=False, help_text="Where the file is of another format than it looks like."
+    )
     delimiter = serializers.ChoiceField(choices=list(DELIMITERS), required=False)
     mapping = serializers.DictField(
         child=serializers.ChoiceField(choices=[use.value for use in Use]),
@@ -131,12 +142,7 @@ class RatingsImportList(RatingsView):
         """The file is kept until its import is started or discarded. 409 for exactly the content of a file
         that is imported already.
         """
-        refusing = RefusingUploadHandler(self.request)
-        self.request._request.upload_handlers.insert(0, refusing)
-        given = self.request.data
-        if refusing.problem:
-            raise InvalidError(refusing.problem, fields={"file": [refusing.problem]})
-        del given
+        require_usable(self.request)
         return services.receive_ratings(project=self.project, upload=self.body()["file"], by=self.person)
 
 
@@ -150,7 +156,7 @@ class RatingsImportDetail(RatingsView):
     @operation("Discard an import of ratings", status=204)
     def delete(self, import_id: int) -> object:
         """The uploaded file is deleted. 409 while it runs, and when it has become a campaign."""
-        services.discard_ratings_import(ratings_import=self.ratings_import(import_id), by=self.person)
+        flow.discard(self.ratings_import(import_id), by=self.person)
         return Response(status=204)
 
 

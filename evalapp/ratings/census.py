@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
-from evalapp.datasets.formats import FileProblemError
-from evalapp.ratings.nested_files import RANKED
+from evalapp.imports.problems import FileProblemError
+from evalapp.ratings.formats.nested import RANKED
 from evalapp.ratings.records import Reading, ScaleEnds
 from evalapp.ratings.values import Census, suggested
 from evalapp.rubrics.drafts import CriterionDraft

@@ -9,11 +9,10 @@ from typing import Any
 from django.db import connection
 
 from evalapp.datasets.models import DatasetVersion
-from evalapp.datasets.rows import FieldProblem
+from evalapp.imports.problems import FieldProblem, ProblemList
 from evalapp.ratings.census import UNNAMED_LABEL
 from evalapp.ratings.options import BY_FIELD, BY_PROMPT, RatingsOptions
 from evalapp.ratings.plan import Plan
-from evalapp.ratings.problem_log import ProblemLog
 from evalapp.ratings.records import SpanMark
 from evalapp.ratings.spans import Located, located
 from evalapp.ratings.staging import CopyBuffer
@@ -132,8 +131,9 @@ DELETE FROM ratings_value v WHERE EXISTS (SELECT 1 FROM ratings_refused r WHERE 
 """
 
 
-def check_stage(plan: Plan, options: RatingsOptions, log: ProblemLog) -> int:
-    """Find all that is wrong over the records in the tables, take those records out, and say how many.
+def check_stage(plan: Plan, options: RatingsOptions, log: ProblemList) -> tuple[int, int]:
+    """Find all that is wrong over the records in the tables, take those records out, and say how many, and
+    how many marked parts do not stand in their answers.
 
     Leaves ``ratings_example`` (item → example, for a dataset of the project), the outputs that are there
     already in ``ratings_answer``, and ``ratings_span``.
@@ -149,8 +149,7 @@ def check_stage(plan: Plan, options: RatingsOptions, log: ProblemLog) -> int:
         cursor.execute("SELECT count(DISTINCT record) FROM ratings_refused")
         refused = int(cursor.fetchone()[0])
         cursor.execute(_DROP_REFUSED)
-    _locate_spans(plan, log)
-    return refused
+    return refused, _locate_spans(plan, log)
 
 
 def _rows(statement: str, parameters: Any = None) -> Iterator[tuple[Any, ...]]:
@@ -165,7 +164,7 @@ def _label(plan: Plan, slot: int) -> str:
     return str(plan.candidates[slot])
 
 
-def _tell_duplicates(plan: Plan, log: ProblemLog) -> None:
+def _tell_duplicates(plan: Plan, log: ProblemList) -> None:
     for line, place, candidate, reviewer, criterion, item, earlier in _rows(_TELL_DUPLICATES):
         name = plan.criteria[criterion].name
         who = plan.reviewers[reviewer]
@@ -173,23 +172,23 @@ def _tell_duplicates(plan: Plan, log: ProblemLog) -> None:
         problem = (
             f"“{who}” rated {name} of the answer of “{_label(plan, candidate)}” to item “{item}” in {where}."
         )
-        log.refuse(line, FieldProblem(f"{place}{name}", problem, "Keep one of the two."))
+        log.add(line, FieldProblem(f"{place}{name}", problem, "Keep one of the two."))
 
 
-def _tell_corrections(log: ProblemLog) -> None:
+def _tell_corrections(log: ProblemList) -> None:
     for line, place, earlier in _rows(_CORRECTIONS):
         problem = f"The same reviewer corrected the same answer otherwise in row {earlier:,}."
-        log.refuse(line, FieldProblem(f"{place}correction", problem, "Keep one of the two."))
+        log.add(line, FieldProblem(f"{place}correction", problem, "Keep one of the two."))
 
 
-def _find_items(version: DatasetVersion | None, options: RatingsOptions, log: ProblemLog) -> None:
+def _find_items(version: DatasetVersion | None, options: RatingsOptions, log: ProblemList) -> None:
     with connection.cursor() as cursor:
         if version is None:
             cursor.execute(_NO_EXAMPLES)
             for line, name in _rows(_NO_PROMPT):
                 problem = f"The prompt of item “{name}” stands nowhere in the file."
                 mend = "Add its prompt to one of its rows, or choose the dataset version that holds it."
-                log.refuse(line, FieldProblem("prompt", problem, mend))
+                log.add(line, FieldProblem("prompt", problem, mend))
             cursor.execute(_REFUSE_NO_PROMPT)
             return
         found = {BY_FIELD: _FOUND_BY_FIELD, BY_PROMPT: _FOUND_BY_PROMPT}.get(options.items_by, _FOUND_BY_ROW)
@@ -201,11 +200,11 @@ def _find_items(version: DatasetVersion | None, options: RatingsOptions, log: Pr
         for line, name, count in _rows(_UNKNOWN_ITEMS):
             several = f"{count:,} rows of {version} have {what} “{name}”, so it names none of them."
             problem = several if count else f"{version} has no row with {what} “{name}”."
-            log.refuse(line, FieldProblem("item", problem, "Correct the item, or leave its rows out."))
+            log.add(line, FieldProblem("item", problem, "Correct the item, or leave its rows out."))
         cursor.execute(_REFUSE_UNKNOWN_ITEMS)
 
 
-def _find_answers(plan: Plan, log: ProblemLog) -> None:
+def _find_answers(plan: Plan, log: ProblemList) -> None:
     stored = {slot: each.pk for slot, each in enumerate(plan.candidates) if not isinstance(each, str)}
     with connection.cursor() as cursor:
         if plan.dataset_version is not None and stored:
@@ -217,16 +216,16 @@ def _find_answers(plan: Plan, log: ProblemLog) -> None:
         for line, item, candidate in _rows(_NO_ANSWER):
             problem = f"The answer of “{_label(plan, candidate)}” to item “{item}” stands nowhere."
             mend = "Add it to one of its rows, or map the candidate to one whose answers are here."
-            log.refuse(line, FieldProblem("answer", problem, mend))
+            log.add(line, FieldProblem("answer", problem, mend))
         cursor.execute(_REFUSE_NO_ANSWER)
 
 
-def _locate_spans(plan: Plan, log: ProblemLog) -> None:
+def _locate_spans(plan: Plan, log: ProblemList) -> int:
     """Look for every marked part in its answer; those that are not there keep their words, and are told.
     Which criterion and label each is stays empty where the rubric has none for it.
     """
     buffer = CopyBuffer("ratings_span", "record, start_at, end_at, label, words, comment, criterion, level")
-    last = 0
+    last = missing = 0
     while True:
         with connection.cursor() as cursor:
             cursor.execute(_SPANS, [last, _ROWS_AT_ONCE])
@@ -235,6 +234,7 @@ def _locate_spans(plan: Plan, log: ProblemLog) -> None:
             for fields in json.loads(spans):
                 found = located(answer, SpanMark(*fields))
                 if not found.is_found:
+                    missing += 1
                     _tell_missing(log, line, place, found)
                 words = found.mark.text or answer[found.start : found.end]
                 label = (found.mark.label or UNNAMED_LABEL).strip().casefold()
@@ -245,11 +245,12 @@ def _locate_spans(plan: Plan, log: ProblemLog) -> None:
         if len(rows) < _ROWS_AT_ONCE:
             break
     buffer.flush()
+    return missing
 
 
-def _tell_missing(log: ProblemLog, line: int, place: str, found: Located) -> None:
+def _tell_missing(log: ProblemList, line: int, place: str, found: Located) -> None:
     shown = found.mark.text if len(found.mark.text) <= 60 else f"{found.mark.text[:59]}…"
     problem = f"{found.problem}: “{shown}”." if shown else f"{found.problem}."
     mend = "It is kept as words, without a place in the answer."
     field = found.mark.field if found.mark.field.startswith(place) else f"{place}{found.mark.field}"
-    log.remark_on_span(line, FieldProblem(field, problem, mend))
+    log.add(line, FieldProblem(field, problem, mend), is_refusal=False)

@@ -6,9 +6,12 @@ from django import forms
 
 from evalapp.accounts.models import Project, User
 from evalapp.campaigns.queries import usable_rubrics
-from evalapp.datasets.csv_files import DELIMITERS
 from evalapp.datasets.models import DatasetVersion, VersionState
-from evalapp.ratings.layouts import ARGILLA, CSV, LABEL_STUDIO, MAPPED, Use
+from evalapp.imports.files import CSV
+from evalapp.imports.pages import ImportFileField
+from evalapp.imports.source_rows import DELIMITERS
+from evalapp.ratings import formats
+from evalapp.ratings.formats.base import Use
 from evalapp.ratings.models import RatingsImport
 from evalapp.ratings.options import BY_FIELD, BY_PROMPT, BY_ROW, LEFT_OUT, RatingsOptions
 from evalapp.ratings.plan import suggested_drafts
@@ -24,6 +27,7 @@ USES = [
     (Use.CRITERION.value, "Criterion"),
     (Use.VALUE.value, "Value of the criterion"),
     (Use.SCORE.value, "Score: the column is a criterion"),
+    (Use.CANDIDATE_SCORE.value, "Score: the column is a candidate"),
     (Use.COMMENT.value, "Comment"),
     (Use.CORRECTION.value, "Corrected answer"),
     (Use.SPANS.value, "Marked spans"),
@@ -35,9 +39,6 @@ USES = [
     (Use.CONTEXT.value, "Context (facts)"),
     (Use.IGNORE.value, "Leave out"),
 ]
-_TASK_USES = {
-    *(Use.ITEM, Use.CANDIDATE, Use.PROMPT, Use.ANSWER, Use.REFERENCE, Use.CONTEXT, Use.IGNORE),
-}
 # What no slug of a criterion is.
 AS_NAMED = "="
 # More names than these follow the rule for names that nobody mapped.
@@ -45,14 +46,12 @@ MOST_SHOWN = 100
 
 
 class RatingsUploadForm(forms.Form):
-    file = forms.FileField(
-        label="File",
-        help_text="CSV or JSONL with ratings, or the JSON export of Label Studio or Argilla, in UTF-8.",
-        error_messages={
-            "required": "Choose a file.",
-            "empty": "The file is empty. Check that it was saved, and upload it again.",
-        },
-    )
+    file = ImportFileField()
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        labels = [label for _, label in formats.choices()]
+        self.fields["file"].help_text = f"In UTF-8: {'; '.join(labels)}."
 
 
 class RatingsForm(forms.Form):
@@ -96,6 +95,7 @@ class RatingsForm(forms.Form):
 
     def __init__(self, data: Any = None, *, ratings_import: RatingsImport) -> None:
         self.start = RatingsOptions(**ratings_import.options)
+        self._format = formats.format_named(self.start.file_format)
         census = ratings_import.census
         self.is_counted = census.get("layout") == self.start.layout_json
         self._census: Mapping[str, Any] = census if self.is_counted else {}
@@ -116,12 +116,11 @@ class RatingsForm(forms.Form):
         return {name: getattr(self.start, name) for name in (*own, "is_blind", "skips_invalid")}
 
     def _add_columns(self) -> None:
-        is_tasks = self.start.file_format in (LABEL_STUDIO, ARGILLA)
-        uses = [(use, label) for use, label in USES if not is_tasks or use in _TASK_USES]
+        uses = [(use, label) for use, label in USES if self._format is None or use in self._format.uses]
         for number, column in enumerate(self.start.mapping):
             field = forms.ChoiceField(choices=uses, label=column, initial=self.start.mapping[column])
             self.fields[f"column_{number}"] = field
-        if self.start.file_format != CSV:
+        if self._format is None or self._format.source_format != CSV:
             del self.fields["delimiter"]
 
     def _add_choices(self) -> None:
@@ -243,7 +242,7 @@ class RatingsForm(forms.Form):
         options = replace(
             self.start,
             delimiter=values.get("delimiter") or self.start.delimiter,
-            mapping=mapping if self.start.file_format in MAPPED else {},
+            mapping=mapping,
             name=values["name"],
         )
         if not self.is_counted:

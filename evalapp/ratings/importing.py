@@ -1,6 +1,6 @@
 """An import of ratings from its file to its campaign: what the job does, and the preview before it."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from itertools import islice
 from typing import Any, NoReturn
 
@@ -8,23 +8,24 @@ from django.db import connection, transaction
 
 from evalapp.campaigns.models import Campaign
 from evalapp.core.errors import InvalidError, ProblemError
-from evalapp.datasets.files import open_stored, stored_path
-from evalapp.datasets.formats import FileProblemError
+from evalapp.imports import flow
+from evalapp.imports.files import open_stored, stored_path
+from evalapp.imports.problems import FileProblemError, ProblemList, RowProblem, printable
 from evalapp.jobs.work import Work
 from evalapp.ratings.census import census_of
 from evalapp.ratings.checks import check_stage
-from evalapp.ratings.models import RatingsImport
+from evalapp.ratings.formats import layout_problems, readings
+from evalapp.ratings.models import RatingsImport, RatingsProblem
 from evalapp.ratings.options import RatingsOptions
 from evalapp.ratings.plan import Plan, plan_of
-from evalapp.ratings.problem_log import ProblemLog
-from evalapp.ratings.readings import readings
 from evalapp.ratings.records import Reading
 from evalapp.ratings.services import require_new
 from evalapp.ratings.staging import Stage
 from evalapp.ratings.storing import Storing
 
-RECORDS_BETWEEN_REPORTS = 2_000
 PREVIEW_ROWS = 6
+_BATCH = 2_000
+_LONGEST_FIELD = 200
 
 
 class _Checked(Exception):
@@ -33,11 +34,11 @@ class _Checked(Exception):
 
 def preview(ratings_import: RatingsImport, options: RatingsOptions) -> list[Reading]:
     """The file's first rows as they are read. Raises InvalidError for a file that cannot be read so."""
-    if problems := options.layout.problems():
+    if problems := layout_problems(options):
         raise InvalidError(next(iter(problems.values()))[0], fields=problems)
     try:
         with open_stored(ratings_import.stored_name) as stream:
-            return list(islice(readings(stream, options.layout), PREVIEW_ROWS))
+            return list(islice(readings(stream, options), PREVIEW_ROWS))
     except FileProblemError as error:
         raise InvalidError(str(error)) from error
 
@@ -48,11 +49,7 @@ def import_ratings(work: Work) -> dict[str, Any]:
     With ``checks_only`` in its parameters it ends before storing. Repeating it after a campaign was made
     changes nothing. Raises InvalidError (bad records, names that stand for nothing, an unusable file).
     """
-    ratings_import = (
-        RatingsImport.objects.select_related("project", "campaign", "created_by").filter(job=work.job).first()
-    )
-    if ratings_import is None:
-        raise InvalidError("This import was discarded or started anew, so this job has nothing to do.")
+    ratings_import = flow.import_of(RatingsImport, work, "project", "created_by")
     if ratings_import.campaign is not None:
         return _result(ratings_import, ratings_import.campaign)
     options = RatingsOptions(**ratings_import.options)
@@ -67,40 +64,21 @@ def import_ratings(work: Work) -> dict[str, Any]:
     return _result(ratings_import, campaign)
 
 
-def _reporting(
-    work: Work, ratings_import: RatingsImport, stage: str
-) -> tuple[Callable[[int], None], Callable[[int], None]]:
-    """What counts the bytes passed, and what reports them with the records read so far."""
-    passed = 0
-
-    def count(size: int) -> None:
-        nonlocal passed
-        passed += size
-
-    def report(records: int) -> None:
-        done = min(passed, ratings_import.size_bytes)
-        work.progress(done, ratings_import.size_bytes, f"{stage}: {records:,} records")
-
-    return count, report
-
-
 def _take_census(work: Work, ratings_import: RatingsImport, options: RatingsOptions) -> None:
     """Count the file's names, unless that was done for the same layout."""
     if ratings_import.census.get("layout") == options.layout_json:
         return
-    count, report = _reporting(work, ratings_import, "Counting")
+    progress = flow.Progress(work, ratings_import, "Counting: {} records")
 
     def reported(found: Iterator[Reading]) -> Iterator[Reading]:
-        records = reported_at = 0
+        records = 0
         for reading in found:
             records += len(reading.records) + len(reading.refusals)
-            if records - reported_at >= RECORDS_BETWEEN_REPORTS:
-                reported_at = records
-                report(records)
+            progress.tell(records)
             yield reading
 
     with open_stored(ratings_import.stored_name) as stream:
-        census = census_of(reported(readings(stream, options.layout, read=count)))
+        census = census_of(reported(readings(stream, options, read=progress.read)))
     ratings_import.census = census.as_json(options.layout_json)
     with transaction.atomic():
         work.fence()
@@ -108,10 +86,10 @@ def _take_census(work: Work, ratings_import: RatingsImport, options: RatingsOpti
 
 
 def _read_and_store(work: Work, ratings_import: RatingsImport, options: RatingsOptions) -> Campaign | None:
-    """The campaign; None where the job was only to check. Problems are kept in both cases,
-    and in a failure.
+    """The campaign; None where the job was only to check. Problems are kept in both cases, and in a
+    failure.
     """
-    log = ProblemLog()
+    log = ProblemList()
     campaign: Campaign | None = None
     try:
         with transaction.atomic():
@@ -119,7 +97,7 @@ def _read_and_store(work: Work, ratings_import: RatingsImport, options: RatingsO
                 _take_turn(ratings_import)
             if not ratings_import.census["records"]:
                 # Of nothing no plan can be made; what is wrong with the records is what helps.
-                _read_problems(work, ratings_import, options, log)
+                _read_problems(ratings_import, options, log)
                 raise _refusal(ratings_import, log)
             plan = plan_of(ratings_import.project, options, ratings_import.census)
             _stage(work, ratings_import, options, plan, log)
@@ -161,40 +139,33 @@ def _undo() -> NoReturn:
 
 
 def _stage(
-    work: Work, ratings_import: RatingsImport, options: RatingsOptions, plan: Plan, log: ProblemLog
+    work: Work, ratings_import: RatingsImport, options: RatingsOptions, plan: Plan, log: ProblemList
 ) -> None:
-    count, report = _reporting(work, ratings_import, "Reading")
+    progress = flow.Progress(work, ratings_import, "Reading: {} records")
     stage = Stage(plan, log)
-    reported_at = 0
     with open_stored(ratings_import.stored_name) as stream:
-        for records in stage.take(readings(stream, options.layout, read=count)):
-            if records - reported_at >= RECORDS_BETWEEN_REPORTS:
-                reported_at = records
-                report(records)
+        for records in stage.take(readings(stream, options, read=progress.read)):
+            progress.tell(records)
     work.enter("Checking")
     work.raise_if_cancelled()
-    refused = check_stage(plan, options, log) + stage.records_refused
+    refused, ratings_import.spans_missing = check_stage(plan, options, log)
     ratings_import.records_read = stage.records_read
-    ratings_import.records_refused = refused
-    ratings_import.spans_missing = log.remarks_on_spans
+    ratings_import.records_refused = refused + stage.records_refused
     work.raise_if_cancelled()
 
 
-def _read_problems(
-    work: Work, ratings_import: RatingsImport, options: RatingsOptions, log: ProblemLog
-) -> None:
-    count, _ = _reporting(work, ratings_import, "Reading")
+def _read_problems(ratings_import: RatingsImport, options: RatingsOptions, log: ProblemList) -> None:
     with open_stored(ratings_import.stored_name) as stream:
-        for reading in readings(stream, options.layout, read=count):
+        for reading in readings(stream, options):
             for refusal in reading.refusals:
                 for problem in refusal.problems:
-                    log.refuse(reading.row, problem)
+                    log.add(reading.row, problem)
             ratings_import.records_read += len(reading.refusals)
     ratings_import.records_refused = ratings_import.records_read
 
 
-def _refusal(ratings_import: RatingsImport, log: ProblemLog) -> InvalidError:
-    row, problem = log.first
+def _refusal(ratings_import: RatingsImport, log: ProblemList) -> InvalidError:
+    row, problem, _ = min((each for each in log.kept if each.is_refusal), key=_row)
     return InvalidError(
         f"{ratings_import.records_refused:,} of {ratings_import.records_read:,} records cannot be used, so"
         f" nothing was imported. The first is in row {row:,}, {problem.field}: {problem.problem}"
@@ -203,8 +174,22 @@ def _refusal(ratings_import: RatingsImport, log: ProblemLog) -> InvalidError:
     )
 
 
-def _keep_account(ratings_import: RatingsImport, log: ProblemLog, campaign: Campaign | None) -> None:
-    log.store(ratings_import)
+def _keep_account(ratings_import: RatingsImport, log: ProblemList, campaign: Campaign | None) -> None:
+    ratings_import.problems.all().delete()
+    RatingsProblem.objects.bulk_create(
+        (
+            RatingsProblem(
+                ratings_import=ratings_import,
+                row=row,
+                field=problem.field[:_LONGEST_FIELD],
+                problem=printable(problem.problem),
+                mend=printable(problem.mend),
+                is_refusal=is_refusal,
+            )
+            for row, problem, is_refusal in sorted(log.kept, key=_row)
+        ),
+        batch_size=_BATCH,
+    )
     ratings_import.campaign = campaign
     ratings_import.problems_found = log.found
     imported = ratings_import.records_read - ratings_import.records_refused
@@ -227,3 +212,7 @@ def _result(ratings_import: RatingsImport, campaign: Campaign) -> dict[str, Any]
         "imported": ratings_import.records_imported,
         "refused": ratings_import.records_refused,
     }
+
+
+def _row(each: RowProblem) -> int:
+    return int(each.place)

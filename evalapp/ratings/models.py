@@ -3,7 +3,7 @@ from django.db import models
 from evalapp.accounts.models import Project, User
 from evalapp.campaigns.models import Campaign
 from evalapp.core.models import BaseModel
-from evalapp.jobs.models import Job
+from evalapp.imports.models import FileImport
 
 
 class RecordedReviewer(BaseModel):
@@ -20,7 +20,7 @@ class RecordedReviewer(BaseModel):
         return str(self.user)
 
 
-class RatingsImport(BaseModel):
+class RatingsImport(FileImport):
     """An uploaded file of ratings on its way to becoming a closed campaign.
 
     ``content_hash``: SHA-256 of the file; one file becomes one campaign of a project. ``options`` is what
@@ -30,16 +30,12 @@ class RatingsImport(BaseModel):
     stand in their answer.
     """
 
+    became = "campaign"
+    audited_as = "ratings"
+
     project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="ratings_imports")
-    file_name = models.CharField(max_length=200)
-    stored_name = models.CharField(max_length=80, unique=True)
-    size_bytes = models.BigIntegerField()
     content_hash = models.CharField(max_length=64)
-    options = models.JSONField(default=dict)
     census = models.JSONField(default=dict)
-    job = models.OneToOneField(
-        Job, null=True, blank=True, on_delete=models.SET_NULL, related_name="ratings_import"
-    )
     campaign = models.OneToOneField(
         Campaign, null=True, blank=True, on_delete=models.SET_NULL, related_name="ratings_import"
     )
@@ -48,7 +44,6 @@ class RatingsImport(BaseModel):
     records_refused = models.BigIntegerField(default=0)
     problems_found = models.BigIntegerField(default=0)
     spans_missing = models.BigIntegerField(default=0)
-    created_by = models.ForeignKey(User, null=True, on_delete=models.SET_NULL, related_name="+")
 
     class Meta:
         constraints = [
@@ -65,8 +60,13 @@ class RatingsImport(BaseModel):
         ]
         indexes = [models.Index(fields=["project", "-id"], name="ratings_import_latest")]
 
-    def __str__(self) -> str:
-        return self.file_name
+    @property
+    def of_project(self) -> Project:
+        return self.project
+
+    @property
+    def file_format(self) -> str:
+        return str(self.options.get("file_format", ""))
 
 
 class RatingsProblem(models.Model):

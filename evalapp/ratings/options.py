@@ -1,12 +1,13 @@
 """What a person chooses for an import of ratings."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any
 
 from evalapp.core.errors import InvalidError
 from evalapp.core.names import checked_name
-from evalapp.ratings.layouts import FileLayout
+from evalapp.imports.mapping import FileLayout
+from evalapp.ratings.formats import layout_problems
 from evalapp.rubrics import kinds
 from evalapp.rubrics.kinds.scale import Scale
 
@@ -16,7 +17,7 @@ BY_ROW, BY_PROMPT, BY_FIELD = "row", "prompt", "field"
 
 
 @dataclass(frozen=True)
-class RatingsOptions:
+class RatingsOptions(FileLayout):
     """The choices for one file; kept as JSON in ``RatingsImport.options``.
 
     ``rubric_version`` None: a rubric is made from the file. ``criteria``: criterion of the file → {"use":
@@ -28,9 +29,6 @@ class RatingsOptions:
     number, prompt, or the metadata field ``item_field``.
     """
 
-    file_format: str = ""
-    delimiter: str = ","
-    mapping: Mapping[str, str] = field(default_factory=dict)
     name: str = ""
     rubric_version: int | None = None
     criteria: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
@@ -44,30 +42,15 @@ class RatingsOptions:
     is_blind: bool = False
     skips_invalid: bool = False
 
-    def __post_init__(self) -> None:
-        # Kept as pairs, because the database does not keep the order of an object's fields.
-        object.__setattr__(self, "mapping", dict(self.mapping))
-
-    @property
-    def layout(self) -> FileLayout:
-        return FileLayout(self.file_format, self.delimiter, self.mapping)
-
     @property
     def layout_json(self) -> dict[str, Any]:
         """How the file is read; a census made by another layout says nothing about this one."""
-        return {
-            "file_format": self.file_format,
-            "delimiter": self.delimiter,
-            "mapping": [list(pair) for pair in self.mapping.items()],
-        }
-
-    def as_json(self) -> dict[str, Any]:
-        """As ``RatingsImport.options`` keeps it; ``RatingsOptions(**options)`` reads it back."""
-        return {**asdict(self), "mapping": list(self.mapping.items())}
+        mapping = [list(pair) for pair in self.mapping.items()]
+        return {"file_format": self.file_format, "delimiter": self.delimiter, "mapping": mapping}
 
     def check(self) -> None:
         """Raises InvalidError naming each field that cannot be used, whatever the file holds."""
-        fields = dict(self.layout.problems())
+        fields = layout_problems(self)
         try:
             checked_name(self.name, of="the campaign")
         except InvalidError as error:

@@ -8,7 +8,8 @@ from typing import Any, NamedTuple
 from evalapp.core.names import has_visible
 from evalapp.datasets.formats import Layout, reading_of
 from evalapp.datasets.models import Split
-from evalapp.datasets.rows import ExampleRow, FieldProblem
+from evalapp.datasets.rows import ExampleRow
+from evalapp.imports.problems import FieldProblem, RowProblemError, text_problems
 from evalapp.rubrics.kinds.values import RawValue
 
 LONGEST_NAME = 120
@@ -94,12 +95,12 @@ class Reading(NamedTuple):
     remarks: Sequence[FieldProblem] = ()
 
 
-class RecordProblemError(Exception):
-    """Why a record cannot be read; one problem or several. ``record``: what of it can be."""
+class RecordProblemError(RowProblemError):
+    """Why a record cannot be read. ``record``: what of it can be."""
 
     def __init__(self, *problems: FieldProblem, record: Record | None = None) -> None:
-        super().__init__(str(problems[0]))
-        self.problems, self.record = problems, record
+        super().__init__(*problems)
+        self.record = record
 
 
 def refused(row: int, *problems: FieldProblem) -> Reading:
@@ -127,17 +128,8 @@ def name_of(value: Any, name: str, *, what: str) -> str:
 
 def storable(text: str, name: str, longest: int = LONGEST_TEXT) -> str:
     """The text, where a database can keep it. Raises RecordProblemError."""
-    if len(text) > longest:
-        problem = f"The text has {len(text):,} characters; the limit is {longest:,}."
-        raise RecordProblemError(FieldProblem(name, problem, "Shorten it."))
-    if "\x00" in text:
-        raise RecordProblemError(FieldProblem(name, "The text holds a NUL character (U+0000).", "Remove it."))
-    if not text.isascii():
-        try:
-            text.encode()
-        except UnicodeEncodeError as error:
-            problem = f"Character {error.start + 1:,} cannot be read as UTF-8."
-            raise RecordProblemError(FieldProblem(name, problem, "Save the file as UTF-8.")) from error
+    if problems := text_problems(name, text, longest):
+        raise RecordProblemError(*problems)
     return text
 
 
@@ -196,5 +188,5 @@ def example_of(row: int, fields: Mapping[str, Any]) -> tuple[ExampleRow | None, 
     """The dataset row that these fields (``prompt`` or ``messages``, ``references``, ``context``,
     ``metadata``) make; or what is wrong with them. Reviewed rows belong to the feedback split.
     """
-    reading = reading_of(row, lambda: {**fields, "split": Split.FEEDBACK.value}, Layout())
+    reading = reading_of(row, {**fields, "split": Split.FEEDBACK.value}, Layout())
     return reading.row, reading.problems

@@ -7,7 +7,7 @@ import re
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from evalapp.datasets.rows import FieldProblem
+from evalapp.imports.problems import FieldProblem
 from evalapp.ratings.records import (
     LONGEST_COMMENT,
     MOST_SPANS,

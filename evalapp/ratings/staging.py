@@ -10,9 +10,9 @@ from typing import Any
 
 from django.db import connection
 
-from evalapp.datasets.rows import ExampleRow, FieldProblem, serialise
+from evalapp.datasets.rows import ExampleRow, serialise
+from evalapp.imports.problems import FieldProblem, ProblemList
 from evalapp.ratings.plan import Plan
-from evalapp.ratings.problem_log import ProblemLog
 from evalapp.ratings.records import Reading, Record, Texts
 from evalapp.rubrics.kinds.values import ValueProblemError
 
@@ -76,7 +76,7 @@ def _field(value: Any) -> str:
 class Stage:
     """Takes readings into the tables. ``records_read`` counts also those that were refused."""
 
-    def __init__(self, plan: Plan, log: ProblemLog) -> None:
+    def __init__(self, plan: Plan, log: ProblemList) -> None:
         self.records_read = 0
         self.records_refused = 0
         self._plan = plan
@@ -114,9 +114,9 @@ class Stage:
             self.records_refused += 1
             others = self._problems_of(refusal.record) if refusal.record is not None else []
             for problem in (*refusal.problems, *others):
-                self._log.refuse(reading.row, problem)
+                self._log.add(reading.row, problem)
         for remark in reading.remarks:
-            self._log.remark(reading.row, remark)
+            self._log.add(reading.row, remark, is_refusal=False)
         conflict = self._take_texts(reading.texts) if reading.texts is not None else None
         for record in reading.records:
             self.records_read += 1
@@ -124,7 +124,7 @@ class Stage:
             if problems:
                 self.records_refused += 1
                 for problem in problems:
-                    self._log.refuse(record.row, problem)
+                    self._log.add(record.row, problem)
 
     def _item(self, name: str, line: int) -> int:
         item = self._items.get(name)
@@ -227,7 +227,9 @@ class Stage:
             if name not in self._told:
                 self._told.add(name)
                 problem = f"“{name}” is left out, as chosen; so is every other value of it."
-                self._log.remark(record.row, FieldProblem(f"{record.place}{name}", problem, ""))
+                self._log.add(
+                    record.row, FieldProblem(f"{record.place}{name}", problem, ""), is_refusal=False
+                )
 
     def _values(
         self, record: Record, problems: list[FieldProblem]

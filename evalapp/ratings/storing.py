@@ -35,7 +35,7 @@ from evalapp.ratings.marks import keep_missing_spans_as_words, store_spans
 from evalapp.ratings.models import RatingsImport
 from evalapp.ratings.options import RatingsOptions
 from evalapp.ratings.plan import Plan
-from evalapp.ratings.recorded_reviewers import record_reviewer
+from evalapp.ratings.services import record_reviewer
 from evalapp.registry.models import ModelVersion
 from evalapp.registry.services import register_imported
 from evalapp.reviews.models import Correction, Review, Score, TextAnswer

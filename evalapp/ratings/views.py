@@ -1,10 +1,12 @@
 from typing import Any
 
 from django.contrib import messages
+from django.db.models import Case, Value, When
 from django.http import HttpResponse, HttpResponseBase, StreamingHttpResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.utils.text import slugify
-from django.views.decorators.csrf import csrf_exempt, csrf_protect
+from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods, require_safe
 
 from evalapp.accounts.access import MemberRequest, project_view
@@ -13,17 +15,18 @@ from evalapp.campaigns.models import Campaign
 from evalapp.core.errors import InvalidError, ProblemError
 from evalapp.core.http import get_or_missing, show_problem
 from evalapp.core.paging import keyset_page
-from evalapp.core.spreadsheets import csv_line
 from evalapp.core.uploads import takes_imports
-from evalapp.datasets.uploads import RefusingUploadHandler
-from evalapp.ratings import queries, services
+from evalapp.imports import flow
+from evalapp.imports.pages import problems_file, upload_page
+from evalapp.imports.problems import FieldProblem, RowProblem, folded
+from evalapp.ratings import formats, queries, services
 from evalapp.ratings.forms import RatingsForm, RatingsUploadForm
 from evalapp.ratings.importing import preview
-from evalapp.ratings.label_studio import json_of_tasks, labeling_config
-from evalapp.ratings.layouts import FORMATS
+from evalapp.ratings.label_studio_tasks import json_of_tasks, labeling_config
 from evalapp.ratings.models import RatingsImport
 
 SHOWN_PROBLEMS = 500
+READ_PROBLEMS = 5_000
 
 
 @require_safe
@@ -33,35 +36,19 @@ def ratings_list(request: MemberRequest) -> HttpResponse:
     return render(request, "ratings/list.html", {"page": page})
 
 
-# Exempt from the middleware's check only until the handlers are set: it would read the body first.
 @takes_imports
 @csrf_exempt
 @require_http_methods(["GET", "HEAD", "POST"])
 @project_view(Permission.EDIT_CAMPAIGNS)
 def ratings_upload(request: MemberRequest) -> HttpResponse:
-    refusing = RefusingUploadHandler(request)
-    request.upload_handlers.insert(0, refusing)
-    return csrf_protect(_upload)(request, refusing)
-
-
-def _upload(request: MemberRequest, refusing: RefusingUploadHandler) -> HttpResponse:
-    form = RatingsUploadForm()
-    if request.method == "POST":
-        form = RatingsUploadForm(request.POST, request.FILES)
-    if refusing.problem:
-        form = RatingsUploadForm({})
-        form.errors["file"] = form.error_class([refusing.problem])
-    elif form.is_bound and form.is_valid():
-        try:
-            ratings_import = services.receive_ratings(
-                project=request.project, upload=form.cleaned_data["file"], by=request.user
-            )
-        except ProblemError as error:
-            show_problem(form, error)
-        else:
-            return redirect("ratings_import", request.project.slug, ratings_import.pk)
-    status = 400 if request.method == "POST" else 200
-    return render(request, "ratings/upload.html", {"form": form}, status=status)
+    return upload_page(
+        request,
+        RatingsUploadForm,
+        "ratings/upload.html",
+        {"formats": formats.FORMATS},
+        receive=lambda file: services.receive_ratings(project=request.project, upload=file, by=request.user),
+        then=lambda record: redirect("ratings_import", request.project.slug, record.pk),
+    )
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -70,16 +57,13 @@ def ratings_import(request: MemberRequest, import_id: int) -> HttpResponse:
     record = _import(request, import_id)
     if request.method == "POST":
         return _act(request, record)
-    form = None
-    if record.campaign is None and (record.job is None or record.job.is_over):
-        form = RatingsForm(ratings_import=record)
-    return _page(request, record, form)
+    return _page(request, record, RatingsForm(ratings_import=record) if record.is_open else None)
 
 
 def _act(request: MemberRequest, record: RatingsImport) -> HttpResponse:
     action = request.POST.get("action")
     if action == "discard":
-        services.discard_ratings_import(ratings_import=record, by=request.user)
+        flow.discard(record, by=request.user)
         messages.success(request, f"“{record.file_name}” was discarded.")
         return redirect("ratings_list", request.project.slug)
     form = RatingsForm(request.POST, ratings_import=record)
@@ -98,13 +82,21 @@ def _act(request: MemberRequest, record: RatingsImport) -> HttpResponse:
 def _page(
     request: MemberRequest, record: RatingsImport, form: RatingsForm | None, *, status: int = 200
 ) -> HttpResponse:
-    problems = list(queries.problems_of(record)[:SHOWN_PROBLEMS])
+    kept = [
+        RowProblem(each.row, FieldProblem(each.field, each.problem, each.mend), each.is_refusal)
+        for each in queries.problems_of(record)[:READ_PROBLEMS]
+    ]
+    problems = folded(kept)[:SHOWN_PROBLEMS]
     context: dict[str, Any] = {
         "record": record,
         "job": record.job,
         "form": form,
         "problems": problems,
-        "file_format": FORMATS.get(record.options.get("file_format", ""), ""),
+        "permission": Permission.EDIT_CAMPAIGNS.name,
+        "found": record.problems_found,
+        "href": reverse("ratings_problems", args=[request.project.slug, record.pk]),
+        "listed": sum(each.problems for each in problems),
+        "file_format": dict(formats.choices()).get(record.file_format, ""),
         "usable": record.records_read - record.records_refused,
     }
     if form is not None and not form.is_counted:
@@ -118,19 +110,11 @@ def _page(
 @require_safe
 @project_view(Permission.VIEW_CAMPAIGNS)
 def ratings_problems(request: MemberRequest, import_id: int) -> HttpResponseBase:
-    """Every problem that is kept, as CSV, safe to open in a spreadsheet."""
     record = _import(request, import_id)
-    columns = ("row", "field", "problem", "mend", "left out")
-
-    def lines() -> Any:
-        yield csv_line(columns)
-        for each in queries.problems_of(record).iterator(chunk_size=2_000):
-            left_out = "yes" if each.is_refusal else "no"
-            yield csv_line((each.row, each.field, each.problem, each.mend, left_out))
-
-    response = StreamingHttpResponse(lines(), content_type="text/csv; charset=utf-8")
-    response["Content-Disposition"] = f'attachment; filename="ratings-{record.pk}-problems.csv"'
-    return response
+    left_out = Case(When(is_refusal=True, then=Value("yes")), default=Value("no"))
+    columns = ("row", "field", "problem", "mend", "left_out")
+    problems = queries.problems_of(record).annotate(left_out=left_out).values(*columns)
+    return problems_file(problems.iterator(2_000), *columns, name=f"ratings-{record.pk}-problems.csv")
 
 
 @require_safe

@@ -1,30 +1,34 @@
 """Imported outputs: read from a file, matched to examples, every bad row told."""
 
-import csv
 import hashlib
-import io
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, BinaryIO, NamedTuple
 
-from evalapp.core.errors import MOST_PROBLEMS, InvalidError
-from evalapp.datasets.files import HEAD_BYTES, JSONL, recognise, require_lines
-from evalapp.datasets.formats import FileProblemError
 from evalapp.datasets.models import DatasetVersion
 from evalapp.datasets.queries import examples_of
 from evalapp.datasets.row_ids import row_ids_of
+from evalapp.imports.mapping import Mapper
+from evalapp.imports.problems import FileProblemError, ImportProblemsError, ProblemList, text_problems
+from evalapp.imports.source_rows import SourceRow, sniffed, source_rows
 from evalapp.runs.batch_files import answer_of_line
 from run_directory.reasoning import parted
-from run_directory.records import RecordError, parse_json
 
 MOST_ROWS = 100_000
 MOST_BYTES = 200 * 2**20
 LONGEST_ANSWER = 200_000
 LONGEST_REASONING = 1_000_000
-LONGEST_LINE = 4 * 2**20
-TEXT_FIELDS = ("text", "output", "answer")
-ROW_FIELDS = ("row", "row_number")
-ITEM_FIELDS = ("item", "item_id")
-REASONING_FIELDS = ("reasoning", "reasoning_content")
+OUTPUTS = Mapper(
+    names={
+        **dict.fromkeys(("text", "output", "answer"), "text"),
+        **dict.fromkeys(("row", "row_number"), "row"),
+        **dict.fromkeys(("item", "item_id"), "item"),
+        **dict.fromkeys(("reasoning", "reasoning_content"), "reasoning"),
+        "prompt": "prompt",
+        "sample": "sample",
+    },
+    many=("",),
+    rest="",
+)
 REFUSED = "refused"
 
 
@@ -74,44 +78,35 @@ Place = tuple[int, str]
 """An example's id, and its split."""
 
 
-class AnswersError(InvalidError):
-    """Nothing was imported; ``problems`` has one sentence for each bad row, and where it stands."""
-
-    def __init__(self, problems: list[str]) -> None:
-        self.problems = problems
-        first = problems[0]
-        more = f" {len(problems) - 1:,} more rows have problems." if len(problems) > 1 else ""
-        super().__init__(f"Nothing was imported. {first}{more}", fields={"file": problems[:MOST_PROBLEMS]})
-
-
-def read_answers(file: BinaryIO, name: str, *, id_field: str = "") -> Iterator[ImportedAnswer]:
-    """Answers of a .jsonl or .csv file that can be read twice. Raises AnswersError for what cannot be used.
+def read_answers(
+    file: BinaryIO, name: str, *, id_field: str = "", candidate: str = ""
+) -> Iterator[ImportedAnswer]:
+    """Answers of a file that can be read twice. Raises ImportProblemsError for what cannot be used.
 
     Fields: ``item`` (the row's id; also called as ``id_field`` is), ``row`` (row number in the dataset
-    version) or ``prompt`` (the whole text of the last user turn); ``text``, ``output`` or ``answer``;
-    ``sample`` (from 0) where a row has several answers;
-    ``reasoning``, which a ``<think>`` part before the answer becomes, too.
-    Lines with a ``custom_id`` are those of an OpenAI batch's output.
+    version) or ``prompt`` (the whole text of the last user turn); ``text``, ``output`` or ``answer``, or,
+    in a file with an answer a candidate, the ``candidate``'s label; ``sample`` (from 0) where a row has
+    several answers; ``reasoning``, which a ``<think>`` part before the answer becomes, too. Lines with a
+    ``custom_id`` are those of an OpenAI batch's output.
     """
-    head = file.read(HEAD_BYTES)
-    file.seek(0)
     try:
-        file_format = recognise(name, head)
-        if file_format == JSONL:
-            require_lines(head)
+        source = sniffed(name, file)
+        mapper = OUTPUTS.with_names({id_field: "item", candidate: "text"})
+        for row in source_rows(file, source, example='{"row": 1, "text": "…"}'):
+            yield _answer(row, f"{source.place} {row.number}", mapper)
     except FileProblemError as error:
-        raise AnswersError([str(error)]) from error
-    items = (*ITEM_FIELDS, id_field.lower()) if id_field else ITEM_FIELDS
-    if file_format == JSONL:
-        return _read_jsonl(file, items)
-    return _read_csv(file, "\t" if name.lower().endswith(".tsv") else ",", items)
+        raise ImportProblemsError([str(error)]) from error
 
 
-def matched(answers: Iterable[ImportedAnswer], version: DatasetVersion) -> list[MatchedAnswer]:
-    """The answers with their examples. Raises AnswersError with every row that cannot be used."""
-    rows = _Rows(version)
+def matched(
+    answers: Iterable[ImportedAnswer], version: DatasetVersion, *, item_field: str = ""
+) -> list[MatchedAnswer]:
+    """The answers with their examples; ``item_field`` as ``item_field_of`` gives it, "" for the rows' ids.
+    Raises ImportProblemsError with every row that cannot be used.
+    """
+    rows = _Rows(version, item_field)
     found: list[MatchedAnswer] = []
-    problems: list[str] = []
+    problems = ProblemList()
     seen: dict[tuple[int, int], str] = {}
     for number, answer in enumerate(answers, start=1):
         place = answer.place or f"Answer {number}"
@@ -121,7 +116,7 @@ def matched(answers: Iterable[ImportedAnswer], version: DatasetVersion) -> list[
             _check_text(answer)
             _check_first(seen.get((example_id, answer.sample)))
         except ValueError as error:
-            problems.append(f"{place}: {error}.")
+            problems.add(place, f"{str(error).rstrip('.')}.")
             continue
         seen[example_id, answer.sample] = place
         found.append(
@@ -131,11 +126,13 @@ def matched(answers: Iterable[ImportedAnswer], version: DatasetVersion) -> list[
             )
         )
         if len(found) > MOST_ROWS:
-            raise AnswersError([f"The file has more than {MOST_ROWS:,} answers. Split it."])
+            raise ImportProblemsError([f"The file has more than {MOST_ROWS:,} answers. Split it."])
     if problems:
-        raise AnswersError(problems)
+        raise problems.error()
     if not found:
-        raise AnswersError(["The file holds no answers. Each needs “item”, “prompt” or “row”, and “text”."])
+        raise ImportProblemsError(
+            ["The file holds no answers. Each needs “item”, “prompt” or “row”, and “text”."]
+        )
     return found
 
 
@@ -153,10 +150,12 @@ def _with_reasoning_apart(answer: ImportedAnswer) -> ImportedAnswer:
 class _Rows:
     """The rows of a version by what may name them: number, id and prompt."""
 
-    def __init__(self, version: DatasetVersion) -> None:
+    def __init__(self, version: DatasetVersion, item_field: str) -> None:
         examples = examples_of(version)
         self._version = version
-        self._ids = row_ids_of(examples)
+        ids = row_ids_of(examples)
+        self._id_field = ids.field if ids.is_unique else ""
+        self._item_field = item_field or ids.field
         self._by_row: dict[int, Place] = {}
         self._by_item: dict[str, list[Place]] = {}
         self._by_prompt: dict[bytes, list[Place]] = {}
@@ -165,7 +164,7 @@ class _Rows:
             place = (example.pk, str(example.split))
             self._by_row[example.row_number] = place
             self._by_prompt.setdefault(_prompt_key(example.prompt_text), []).append(place)
-            if (item := example.metadata.get(self._ids.field)) is not None:
+            if (item := example.metadata.get(self._item_field)) is not None:
                 self._by_item.setdefault(str(item), []).append(place)
 
     def place_of(self, answer: ImportedAnswer) -> Place:
@@ -176,8 +175,8 @@ class _Rows:
             named = [self._of_item(answer.item)] if answer.item else []
             named += [self._of_prompt(answer.prompt)] if answer.prompt else []
         elif answer.example_row is None:
-            raise ValueError(f"has neither “{self._ids.field or 'row'}” nor “prompt”, so its row is unknown")
-        elif self._ids.is_unique and not answer.is_row_certain:
+            raise ValueError(f"has neither “{self._item_field or 'row'}” nor “prompt”, so its row is unknown")
+        elif self._id_field and not answer.is_row_certain:
             raise ValueError(self._by_number_alone())
         else:
             named = []
@@ -189,7 +188,7 @@ class _Rows:
                 f"what it says of its row ({self._said(answer)}) is of different rows of {self._version}"
             )
         if len(places) > 1:
-            other = "row" if answer.item or not self._ids.field else self._ids.field
+            other = "row" if answer.item or not self._item_field else self._item_field
             raise ValueError(
                 f"its {self._said(answer)} stands in {len(places)} rows of {self._version}; give “{other}” as"
                 " well"
@@ -198,7 +197,7 @@ class _Rows:
 
     def _said(self, answer: ImportedAnswer) -> str:
         said = {
-            f"{self._ids.field} {answer.item[:60]!r}": answer.item,
+            f"{self._item_field} {answer.item[:60]!r}": answer.item,
             "prompt": answer.prompt,
             f"row {answer.example_row}": answer.example_row is not None,
         }
@@ -210,13 +209,13 @@ class _Rows:
         return self._by_row[row]
 
     def _of_item(self, item: str) -> list[Place]:
-        if not self._ids.field:
+        if not self._item_field:
             raise ValueError(
                 f"names an item, but the rows of {self._version} have no ids in their metadata; give “prompt”"
                 " or “row”"
             )
         if item not in self._by_item:
-            raise ValueError(f"no row of {self._version} has {item[:60]!r} as its {self._ids.field}")
+            raise ValueError(f"no row of {self._version} has {item[:60]!r} as its {self._item_field}")
         return self._by_item[item]
 
     def _of_prompt(self, prompt: str) -> list[Place]:
@@ -230,9 +229,8 @@ class _Rows:
 
     def _by_number_alone(self) -> str:
         return (
-            f"names its row by number alone, but the rows of {self._version} have ids, in"
-            f" “{self._ids.field}”; add “item” with each row's {self._ids.field}, or “prompt”, and the number"
-            " is checked against it"
+            f"names its row by number alone, but the rows of {self._version} have ids, in “{self._id_field}”;"
+            f" add “item” with each row's {self._id_field}, or “prompt”, and the number is checked against it"
         )
 
 
@@ -246,81 +244,31 @@ def _check_text(answer: ImportedAnswer) -> None:
         return
     if not answer.text.strip() and not answer.reasoning:
         raise ValueError("the answer is empty")
-    if "\x00" in answer.text or "\x00" in answer.reasoning:
-        raise ValueError("the answer holds a NUL character; remove it")
-    if len(answer.text) > LONGEST_ANSWER:
-        raise ValueError(f"the answer has {len(answer.text):,} characters; the limit is {LONGEST_ANSWER:,}")
-    if len(answer.reasoning) > LONGEST_REASONING:
-        raise ValueError(
-            f"the reasoning has {len(answer.reasoning):,} characters; the limit is {LONGEST_REASONING:,}"
-        )
+    texts = (("answer", answer.text, LONGEST_ANSWER), ("reasoning", answer.reasoning, LONGEST_REASONING))
+    for name, text, longest in texts:
+        if problems := text_problems(name, text, longest):
+            raise ValueError(str(problems[0]))
     if not 0 <= answer.sample < 32768:
         raise ValueError("“sample” is not between 0 and 32767")
 
 
 def _prompt_key(text: str) -> bytes:
     """Names a prompt; line ends differ between systems and spreadsheets, nothing else may."""
-    return hashlib.sha256(text.replace("\r\n", "\n").strip().encode()).digest()
+    return hashlib.sha256(text.replace("\r\n", "\n").strip().encode("utf-8", "surrogatepass")).digest()
 
 
-def _read_jsonl(file: BinaryIO, items: tuple[str, ...]) -> Iterator[ImportedAnswer]:
-    number = 0
-    while line := file.readline(LONGEST_LINE + 1):
-        number += 1
-        place = f"Line {number}"
-        if len(line) > LONGEST_LINE:
-            raise AnswersError(
-                [f"{place} is longer than {LONGEST_LINE:,} bytes. Look for a missing line break."]
-            )
-        content = line.removeprefix(b"\xef\xbb\xbf").strip() if number == 1 else line.strip()
-        if not content:
-            continue
-        try:
-            value = parse_json(content, where="the line")
-        except RecordError as error:
-            yield ImportedAnswer(
-                text="", place=place, problem=f"{error}; each line must be one JSON object in UTF-8"
-            )
-            continue
-        yield _answer(value, place, items)
-
-
-def _read_csv(file: BinaryIO, delimiter: str, items: tuple[str, ...]) -> Iterator[ImportedAnswer]:
-    # The module's own limit (131,072 characters) is lower than an answer may be long.
-    csv.field_size_limit(LONGEST_LINE)
-    text = io.TextIOWrapper(file, encoding="utf-8-sig", newline="")
-    reader = csv.DictReader(text, delimiter=delimiter, strict=True)
+def _answer(row: SourceRow, place: str, mapper: Mapper) -> ImportedAnswer:
+    if row.problem:
+        return ImportedAnswer(text="", place=place, problem=str(row.problem))
     try:
-        for row in reader:
-            place = f"Line {reader.line_num}"
-            if None in row or None in row.values():
-                problem = "has another number of columns than the header; check its quotes"
-                yield ImportedAnswer(text="", place=place, problem=problem)
-                continue
-            fields = {name.strip().lower(): value for name, value in row.items() if value}
-            yield _answer(fields, place, items)
-    except UnicodeDecodeError as error:
-        message = f"After line {reader.line_num}: the file is not UTF-8. Save it as UTF-8."
-        raise AnswersError([message]) from error
-    except csv.Error as error:
-        raise AnswersError([f"After line {reader.line_num}: the file is no whole CSV ({error})."]) from error
-    finally:
-        # The file belongs to the caller; closing the wrapper would close it.
-        text.detach()
-
-
-def _answer(fields: object, place: str, items: tuple[str, ...]) -> ImportedAnswer:
-    try:
-        return _checked_answer(fields, place, items)
+        return _checked_answer(row.fields, place, mapper)
     except ValueError as error:
         return ImportedAnswer(text="", place=place, problem=str(error))
 
 
-def _checked_answer(fields: object, place: str, items: tuple[str, ...]) -> ImportedAnswer:
-    if not isinstance(fields, dict):
-        raise ValueError('is no JSON object; write {"row": 1, "text": "…"}')  # noqa: TRY004 - a row's problem
-    if "custom_id" in fields:
-        said = answer_of_line(fields)
+def _checked_answer(given: Mapping[str, Any], place: str, mapper: Mapper) -> ImportedAnswer:
+    if "custom_id" in given:
+        said = answer_of_line(dict(given))
         return ImportedAnswer(
             text=said.text,
             example_row=said.row,
@@ -333,26 +281,23 @@ def _checked_answer(fields: object, place: str, items: tuple[str, ...]) -> Impor
             completion_tokens=said.completion_tokens,
             reasoning=said.reasoning,
         )
-    text = next((fields[name] for name in TEXT_FIELDS if name in fields), "")
-    prompt = fields.get("prompt")
-    reasoning = next((fields[name] for name in REASONING_FIELDS if name in fields), None)
-    for name, value in (("answer", text), ("prompt", prompt), ("reasoning", reasoning)):
+    fields = mapper.fields(given)
+    for name in ("text", "prompt", "reasoning"):
+        value = fields.get(name)
         if value is not None and not isinstance(value, str):
             raise ValueError(f"the {name} is no text; put it in double quotes")
-        if value and not _is_unicode(value):
-            raise ValueError(f"the {name} holds half of a surrogate pair, which is no character; remove it")
-    row = next((fields[name] for name in ROW_FIELDS if name in fields), None)
-    item = next((value for name, value in fields.items() if name.lower() in items), None)
+    item = fields.get("item")
     if isinstance(item, dict | list | bool):
         raise ValueError("the item is neither text nor a number")  # noqa: TRY004 - a row's problem
+    row = fields.get("row")
     return ImportedAnswer(
-        text=text or "",
+        text=fields.get("text") or "",
         example_row=None if row is None else _whole(row, "row"),
-        prompt=prompt,
+        prompt=fields.get("prompt"),
         item="" if item is None else str(item),
         sample=_whole(fields.get("sample", 0), "sample"),
         place=place,
-        reasoning=reasoning or "",
+        reasoning=fields.get("reasoning") or "",
     )
 
 
@@ -361,11 +306,3 @@ def _whole(value: Any, name: str) -> int:
     if isinstance(value, bool) or not text.isascii() or not text.isdecimal() or len(text) > 9:
         raise ValueError(f"“{name}” is {text[:20]!r}, not a whole number")
     return int(text)
-
-
-def _is_unicode(text: str) -> bool:
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True

@@ -9,6 +9,7 @@ from django import forms
 from evalapp.accounts.models import Project
 from evalapp.core.form_fields import RowField, RowsField, choice_field, row_field
 from evalapp.datasets.models import DatasetVersion, Split
+from evalapp.imports.pages import ImportFileField
 from evalapp.registry import queries as registry
 from evalapp.registry.models import EXTERNAL_KINDS, ModelVersion
 from evalapp.registry.quantized import why_not_trainable
@@ -376,12 +377,16 @@ class OutputsForm(forms.Form):
         name_of=_name_of_model_version,
     )
     new_label = forms.CharField(max_length=80, required=False, label="New candidate’s label")
-    file = forms.FileField(
-        label="File",
-        help_text=(
-            "JSONL or CSV with “item” (the row’s id), “prompt” or “row” (its number), and “text”; or the"
-            " output of an OpenAI batch."
-        ),
+    item_field = forms.CharField(
+        max_length=200,
+        required=False,
+        label="Metadata field that names an item",
+        help_text="Leave empty to use the rows’ ids (“item”, “id” or the like).",
+    )
+    file = ImportFileField(
+        most_bytes=MOST_BYTES,
+        help_text="JSONL or CSV with “item” (the row’s id), “prompt” or “row” (its number), and “text” or a "
+        "column called like the candidate; or the output of an OpenAI batch.",
     )
 
     def __init__(self, *args: Any, project: Project, **kwargs: Any) -> None:
@@ -389,13 +394,6 @@ class OutputsForm(forms.Form):
         imported = registry.versions_of(project).filter(kind__in=EXTERNAL_KINDS).order_by("-pk")
         row_field(self, "dataset_version").queryset = queries.ready_versions(project)
         row_field(self, "candidate").queryset = imported
-
-    def clean_file(self) -> Any:
-        file = self.cleaned_data["file"]
-        if file.size > MOST_BYTES:
-            message = f"The file has {file.size:,} bytes; the limit is {MOST_BYTES:,}. Split it."
-            raise forms.ValidationError(message)
-        return file
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or {}

@@ -17,7 +17,7 @@ from evalapp.core.errors import ProblemError
 from evalapp.core.form_choice import FormChoice, answer_with_choice
 from evalapp.core.http import get_or_missing, show_problem
 from evalapp.core.uploads import takes_imports
-from evalapp.datasets.row_ids import row_ids_of
+from evalapp.datasets.row_ids import item_field_of
 from evalapp.registry import queries as registry
 from evalapp.registry.models import ModelKind
 from evalapp.registry.services import register_imported
@@ -130,15 +130,14 @@ def _import(request: MemberRequest) -> Answer:
                 candidate = values["candidate"] or register_imported(
                     project=request.project, label=values["new_label"], by=request.user
                 )
+                version, file = values["dataset_version"], values["file"]
+                item_field = item_field_of(version.examples.all(), values["item_field"], of=version)
                 run = services.import_outputs(
                     project=request.project,
-                    dataset_version=values["dataset_version"],
+                    dataset_version=version,
                     candidate=candidate,
-                    rows=read_answers(
-                        values["file"].file,
-                        values["file"].name,
-                        id_field=row_ids_of(values["dataset_version"].examples.all()).field,
-                    ),
+                    rows=read_answers(file.file, file.name, id_field=item_field, candidate=candidate.label),
+                    item_field=item_field,
                     name=values["name"],
                     by=request.user,
                 )

@@ -261,18 +261,20 @@ def import_outputs(
     rows: Iterable[ImportedAnswer],
     name: str,
     by: User | None,
+    item_field: str = "",
     is_recorded: bool = False,
     is_simulated: bool = False,
 ) -> Run:
-    """Store imported outputs: all of them, or none.
+    """Store imported outputs: all of them, or none. ``item_field``: the metadata field that ``item`` names,
+    "" for the rows' ids.
 
-    Raises AnswersError, which lists every bad row, when a row names no example of the version, names one
-    twice, or is empty.
+    Raises ImportProblemsError, which lists every bad row, when a row names no example of the version, names
+    one twice, or is empty.
     """
     _require_ready(project, dataset_version)
     if candidate.project_id != project.pk:
         _refuse("candidate", "Choose a candidate of this project.")
-    answers = matched(rows, dataset_version)
+    answers = matched(rows, dataset_version, item_field=item_field)
     job = queue_run(project, IMPORT_WORK, f"Import of {name}", by, notifies=False)
     Job.objects.filter(pk=job.pk).update(
         state=JobState.SUCCEEDED,

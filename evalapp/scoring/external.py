@@ -12,9 +12,10 @@ from evalapp.accounts.models import Project, User
 from evalapp.audit.services import record
 from evalapp.core.errors import ConflictError, InvalidError, MissingError
 from evalapp.core.names import checked_name
+from evalapp.imports.problems import ProblemList
 from evalapp.metrics.registry import METRICS
 from evalapp.runs.models import Output, Run
-from evalapp.scoring.external_rows import LARGEST_VALUE, GivenScore, ScoresError
+from evalapp.scoring.external_rows import LARGEST_VALUE, GivenScore
 from evalapp.scoring.models import Better, ExternalMetric, MetricResult
 from evalapp.scoring.score_join import JoinedLine, join_scores
 
@@ -39,7 +40,7 @@ class StoredScores(NamedTuple):
     unchanged: int
     joined_by: dict[str, int]
     without_score: int | None
-    problems: list[str]
+    problems: ProblemList
     first: list[JoinedLine]
 
     @property
@@ -146,9 +147,9 @@ def store_scores(
     """Keep a value for each output, all or none; one that stands there already is replaced.
 
     The same scores again change nothing. ``run``: whose outputs are meant where lines name item or row, and
-    candidate; ``item_field``: the metadata field that ``item`` names, as `item_field_of` gives it.
+    candidate; ``item_field``: the metadata field that ``item`` names, as `item_field_of_run` gives it.
     ``checks_only``: nothing is stored, and lines that cannot be used are told in ``problems``; otherwise
-    raises ScoresError with every one of them. MissingError where the metric was deleted meanwhile.
+    raises ImportProblemsError with every one of them. MissingError where the metric was deleted meanwhile.
     """
     if not ExternalMetric.objects.select_for_update().filter(pk=metric.pk).exists():
         raise MissingError(f"“{metric.name}” has been deleted. Make it anew to store its scores.")
@@ -161,7 +162,7 @@ def store_scores(
         field=field,
     )
     if joined.problems and not checks_only:
-        raise ScoresError(joined.problems, field=field)
+        raise joined.problems.error(field=field)
     found = joined.values
     stored = values_of(metric, found)
     added = [pk for pk in found if pk not in stored]

@@ -1,29 +1,30 @@
 """Scores computed elsewhere, read from a file line by line; reads no file twice."""
 
 import re
-from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any, BinaryIO, NamedTuple
 
-from evalapp.core.errors import MOST_PROBLEMS, InvalidError
-from evalapp.datasets.csv_files import read_cells, read_header
-from evalapp.datasets.files import CSV, HEAD_BYTES, recognise, require_lines
-from evalapp.datasets.formats import FileProblemError, object_of
-from evalapp.datasets.rows import FieldProblem
+from evalapp.imports.mapping import Mapper
+from evalapp.imports.problems import FileProblemError, ImportProblemsError
+from evalapp.imports.source_rows import sniffed, source_rows
 
 MOST_SCORES = 50_000
 MOST_BYTES = 20 * 2**20
 LONGEST_LINE = 64 * 2**10
 # Sums of many values of this size are still numbers, and no score needs more.
 LARGEST_VALUE = 1e12
-FIELDS = ("output", "item", "row", "candidate", "sample", "value")
-DEFAULT_NAMES = {
-    "output_id": "output",
-    "item_id": "item",
-    "score": "value",
-    "row_number": "row",
-    "example": "row",
-}
+SCORES = Mapper(
+    names={
+        **{name: name for name in ("output", "item", "row", "candidate", "sample", "value")},
+        "output_id": "output",
+        "item_id": "item",
+        "score": "value",
+        "row_number": "row",
+        "example": "row",
+    },
+    many=("",),
+    rest="",
+)
 _NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d{1,3})?", re.ASCII)
 LONGEST_ID = 18
 LONGEST_ITEM = 1_000
@@ -45,98 +46,46 @@ class GivenScore(NamedTuple):
     problem: str = ""
 
 
-def told(problems: list[str]) -> list[str]:
-    """The first of them, and how many there are beside these."""
-    if len(problems) <= MOST_PROBLEMS:
-        return problems
-    rest = len(problems) - MOST_PROBLEMS + 1
-    return [*problems[: MOST_PROBLEMS - 1], f"{rest:,} more lines have problems; mend these first."]
+def read_scores(
+    file: BinaryIO, name: str, *, item_field: str = "", candidates: Collection[str] = ()
+) -> Iterator[GivenScore]:
+    """Scores of a file with ``value`` and ``output``, or ``item`` or ``row`` and ``candidate``; or, without
+    ``value``, with a column for each of the ``candidates`` that is called like its label.
 
-
-class ScoresError(InvalidError):
-    """Nothing was stored; ``problems`` has one sentence for each bad line, and where it stands."""
-
-    def __init__(self, problems: list[str], *, field: str = "file") -> None:
-        self.problems = problems
-        more = f" {len(problems) - 1:,} more lines have problems." if len(problems) > 1 else ""
-        super().__init__(f"Nothing was stored. {problems[0]}{more}", fields={field: told(problems)})
-
-
-def read_scores(file: BinaryIO, name: str, *, item_field: str = "") -> Iterator[GivenScore]:
-    """Scores of a .jsonl or .csv file with ``value`` and ``output``, or ``item`` or ``row`` and
-    ``candidate``.
-
-    A column that is called like ``item_field`` names the item, too.
-    Raises ScoresError for a file that cannot be used as a whole.
+    A column that is called like ``item_field`` names the item, too. Raises ImportProblemsError for a file
+    that cannot be used as a whole.
     """
-    head = file.read(HEAD_BYTES)
-    file.seek(0)
+    mapper = SCORES.with_names({item_field: "item"})
     try:
-        if recognise(name, head) != CSV:
-            require_lines(head)
-            return _read_jsonl(file, item_field)
-        header = read_header(file)
-        file.seek(0)
-        return _read_csv(file, header.delimiter, _known_columns(header.columns, item_field))
+        source = sniffed(name, file)
+        if source.columns:
+            _require_columns(source.columns, mapper, candidates)
+        for row in source_rows(file, source, longest=LONGEST_LINE):
+            place = f"{source.place} {row.number}"
+            twice = mapper.twice(row.fields)
+            if problem := str(row.problem or "") or (twice and f"{twice}; keep one."):
+                yield GivenScore(place, problem=problem)
+                continue
+            fields = mapper.fields(row.fields)
+            labels = [label for label in row.fields if label in candidates] if "value" not in fields else []
+            if not labels:
+                yield given_score(fields, place)
+            for label in labels:
+                if row.fields[label] not in (None, ""):
+                    given = {**fields, "candidate": label, "value": row.fields[label]}
+                    yield given_score(given, f"{place}, {label}")
     except FileProblemError as error:
-        raise ScoresError([str(error)]) from error
+        raise ImportProblemsError([str(error)]) from error
 
 
-def _known_columns(columns: list[str], item_field: str) -> list[str]:
-    known = [_field(column, item_field) for column in columns]
-    if twice := _named_twice(columns, item_field):
-        raise ScoresError([f"{twice}. Keep one of the columns."])
-    if "value" not in known:
-        raise ScoresError([f"No column is named “value” (found: {', '.join(columns)[:200]}). Rename yours."])
-    return known
-
-
-def _named_twice(names: Iterable[str], item_field: str) -> str:
-    """Which two names mean the same field, or ""."""
-    names = list(names)
-    counts = Counter(_field(name, item_field) for name in names)
-    for field in FIELDS:
-        if counts[field] > 1:
-            same = " and ".join(f"“{name}”" for name in names if _field(name, item_field) == field)
-            return f"{same} both name the {field}"
-    return ""
-
-
-def _field(name: str, item_field: str) -> str:
-    bare = name.strip().lower()
-    bare = DEFAULT_NAMES.get(bare, bare)
-    return "item" if bare not in FIELDS and name.strip() == item_field else bare
-
-
-def _read_csv(file: BinaryIO, delimiter: str, fields: list[str]) -> Iterator[GivenScore]:
-    for number, cells, problem in read_cells(file, delimiter):
-        place = f"Row {number}"
-        if problem is not None:
-            yield GivenScore(place, problem=f"{problem.problem} {problem.mend}")
-            continue
-        given = {
-            field: cell.strip() for field, cell in zip(fields, cells, strict=True) if field in FIELDS and cell
-        }
-        yield given_score(given, place)
-
-
-def _read_jsonl(file: BinaryIO, item_field: str) -> Iterator[GivenScore]:
-    number = 0
-    while line := file.readline(LONGEST_LINE + 1):
-        number += 1
-        place = f"Line {number}"
-        if len(line) > LONGEST_LINE:
-            raise ScoresError([f"{place} is longer than {LONGEST_LINE:,} bytes. Write one score a line."])
-        content = line.removeprefix(b"\xef\xbb\xbf").strip() if number == 1 else line.strip()
-        if not content:
-            continue
-        found = object_of(content, is_cut=not line.endswith(b"\n"))
-        if isinstance(found, FieldProblem):
-            yield GivenScore(place, problem=str(found))
-        elif twice := _named_twice(found, item_field):
-            yield GivenScore(place, problem=f"{twice}; keep one.")
-        else:
-            yield given_score({_field(name, item_field): value for name, value in found.items()}, place)
+def _require_columns(columns: list[str], mapper: Mapper, candidates: Collection[str]) -> None:
+    if twice := mapper.twice(columns):
+        raise ImportProblemsError([f"{twice}. Keep one of the columns."])
+    if "value" not in map(mapper.use_of, columns) and not set(columns) & set(candidates):
+        found = ", ".join(columns)[:200]
+        raise ImportProblemsError(
+            [f"No column is named “value”, and none like a candidate (found: {found}). Rename yours."]
+        )
 
 
 def given_score(fields: Mapping[str, Any], place: str) -> GivenScore:
@@ -160,7 +109,7 @@ def _item(given: Any) -> str:
     if given is None or given == "":
         return ""
     if isinstance(given, bool) or not isinstance(given, str | int):
-        raise ValueError("“item” is neither text nor a whole number; write the row's id as it is stored")  # noqa: TRY004 - likewise
+        raise ValueError("“item” is neither text nor a whole number; write the row's id as it is stored")  # noqa: TRY004 - a row's problem
     if len(text := str(given)) > LONGEST_ITEM:
         raise ValueError(f"“item” has more than {LONGEST_ITEM:,} characters")
     return text
@@ -178,7 +127,7 @@ def _value(given: Any) -> float:
     if isinstance(given, str) and _NUMBER.fullmatch(given):
         given = float(given)
     if isinstance(given, bool) or not isinstance(given, int | float):
-        raise ValueError(f"the value {str(given)[:30]!r} is no number; write one such as 0.83")  # noqa: TRY004 - likewise
+        raise ValueError(f"the value {str(given)[:30]!r} is no number; write one such as 0.83")  # noqa: TRY004 - a row's problem
     # Adding zero turns -0.0 into 0.0.
     return float(given) + 0.0
 

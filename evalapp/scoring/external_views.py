@@ -12,10 +12,10 @@ from evalapp.core.http import get_or_missing, show_problem
 from evalapp.core.uploads import takes_imports
 from evalapp.runs.models import Output
 from evalapp.scoring import external
-from evalapp.scoring.external_forms import ExternalMetricForm, ScoresForm
 from evalapp.scoring.external_rows import read_scores
+from evalapp.scoring.forms import ExternalMetricForm, ScoresForm
 from evalapp.scoring.models import ExternalMetric
-from evalapp.scoring.score_join import JoinedLine, item_field_of
+from evalapp.scoring.score_join import JoinedLine, item_field_of_run, labels_of
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -79,10 +79,10 @@ def _store(
     request: MemberRequest, metric: ExternalMetric, form: ScoresForm, *, checks_only: bool
 ) -> external.StoredScores:
     file, run = form.cleaned_data["file"], form.cleaned_data["run"]
-    item_field = item_field_of(run, form.cleaned_data["item_field"])
+    item_field = item_field_of_run(run, form.cleaned_data["item_field"])
     return external.store_scores(
         metric=metric,
-        scores=read_scores(file.file, file.name, item_field=item_field),
+        scores=read_scores(file.file, file.name, item_field=item_field, candidates=labels_of(run)),
         run=run,
         item_field=item_field,
         checks_only=checks_only,

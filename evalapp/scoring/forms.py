@@ -1,10 +1,18 @@
-"""A form for each kind of rule check; ``params`` is what the rule is stored as."""
+"""Forms of external metrics and their files, and one for each kind of rule check (``params``: as it is
+stored).
+"""
 
 from typing import Any, ClassVar
 
 from django import forms
 
-from evalapp.scoring.models import RuleCheck
+from evalapp.accounts.models import Project
+from evalapp.core.form_fields import row_field
+from evalapp.imports.pages import ImportFileField
+from evalapp.runs.models import TRAINING_KINDS, Run
+from evalapp.scoring.external import LONGEST_NAME, LONGEST_SOURCE
+from evalapp.scoring.external_rows import MOST_BYTES
+from evalapp.scoring.models import Better, RuleCheck
 
 
 class RuleForm(forms.Form):
@@ -87,3 +95,45 @@ FORMS: dict[str, type[RuleForm]] = {
     "mentions_field": MentionsFieldForm,
     "no_unsupported_numbers": NoUnsupportedNumbersForm,
 }
+
+
+class ExternalMetricForm(forms.Form):
+    """A score that is computed elsewhere."""
+
+    name = forms.CharField(max_length=LONGEST_NAME, help_text="Heads a column, with “(external)” behind it.")
+    better = forms.ChoiceField(choices=Better.choices, label="Which way is better")
+    smallest = forms.FloatField(required=False, help_text="Of its scale; leave empty where there is none.")
+    largest = forms.FloatField(required=False, help_text="Likewise.")
+    source = forms.CharField(
+        max_length=LONGEST_SOURCE,
+        required=False,
+        label="How it is made",
+        help_text="Program, version, options: what somebody needs to compute it again.",
+    )
+
+
+class ScoresForm(forms.Form):
+    """A file of scores."""
+
+    run = forms.ModelChoiceField(
+        queryset=Run.objects.none(),
+        required=False,
+        empty_label="Any; the lines name outputs by id",
+        label="Outputs of",
+        help_text="Needed where lines name item or row, and candidate.",
+    )
+    item_field = forms.CharField(
+        max_length=200,
+        required=False,
+        label="Metadata field that names an item",
+        help_text="Leave empty to use the rows' ids (“item”, “id” or the like).",
+    )
+    file = ImportFileField(
+        most_bytes=MOST_BYTES,
+        help_text="JSONL or CSV with “value” and “output”, or “item” and “candidate”; or with “item” and a "
+        "column for each candidate.",
+    )
+
+    def __init__(self, *args: Any, project: Project, **options: Any) -> None:
+        super().__init__(*args, **options)
+        row_field(self, "run").queryset = project.runs.exclude(kind__in=TRAINING_KINDS).order_by("-pk")

@@ -13,9 +13,10 @@ from django.db.models.fields.json import KeyTextTransform
 
 from evalapp.core.errors import InvalidError
 from evalapp.datasets.models import Example
-from evalapp.datasets.row_ids import row_ids_of
+from evalapp.datasets.row_ids import item_field_of, row_ids_of
+from evalapp.imports.problems import ImportProblemsError, ProblemList
 from evalapp.runs.models import Output, Run
-from evalapp.scoring.external_rows import LARGEST_VALUE, MOST_SCORES, GivenScore, ScoresError
+from evalapp.scoring.external_rows import LARGEST_VALUE, MOST_SCORES, GivenScore
 
 SHOWN_LINES = 5
 OUTPUT_ID, ROW_NUMBER = "output id", "row number"
@@ -32,14 +33,14 @@ class JoinedLine(NamedTuple):
 
 class ScoreJoin(NamedTuple):
     """``values``: by the output's id. ``joined_by``: how many lines by "output id", by a metadata field
-    (its name) or by "row number". ``without_score``: outputs of the run that no line names; None without a
-    run. ``problems``: a sentence for each line that cannot be used. ``first``: the first lines that can.
+    (its name) or by "row number". ``without_score``: outputs of the run that no line names; None without
+    a run. ``problems``: of each line that cannot be used. ``first``: the first lines that can.
     """
 
     values: dict[int, float]
     joined_by: dict[str, int]
     without_score: int | None
-    problems: list[str]
+    problems: ProblemList
     first: list[JoinedLine]
 
 
@@ -49,30 +50,21 @@ def examples_of(run: Run) -> QuerySet[Example]:
     return rows.filter(split__in=run.splits) if run.splits else rows
 
 
-def item_field_of(run: Run | None, wanted: str = "") -> str:
-    """The metadata field that ``item`` names: the wanted one, else what the rows are called by; "" where that
-    is nothing.
+def labels_of(run: Run | None) -> set[str]:
+    """What the columns of a file with one for each candidate are called."""
+    return set(run.candidates.values_list("model_version__label", flat=True)) if run is not None else set()
 
-    Raises InvalidError (``item_field``) for a field that no row of the run has, or without a run.
+
+def item_field_of_run(run: Run | None, wanted: str = "") -> str:
+    """The metadata field that ``item`` names; see ``item_field_of``. Raises InvalidError (``item_field``)
+    without a run.
     """
-    wanted = wanted.strip()
-    if run is None:
-        if wanted:
-            raise _refused("Choose the run whose rows have this metadata field.")
-        return ""
-    if not wanted:
-        return row_ids_of(examples_of(run)).field
-    if not examples_of(run).filter(metadata__has_key=wanted).exists():
-        first = examples_of(run).order_by("row_number").values_list("metadata", flat=True).first() or {}
-        known = ", ".join(sorted(first))[:200] or "none"
-        raise _refused(
-            f"No row of “{run.name}” has a metadata field “{wanted[:60]}”. Its first row has: {known}."
-        )
-    return wanted
-
-
-def _refused(message: str) -> InvalidError:
-    return InvalidError(message, fields={"item_field": [message]})
+    if run is not None:
+        return item_field_of(examples_of(run), wanted, of=f"“{run.name}”")
+    if wanted.strip():
+        message = "Choose the run whose rows have this metadata field."
+        raise InvalidError(message, fields={"item_field": [message]})
+    return ""
 
 
 def join_scores(
@@ -87,7 +79,8 @@ def join_scores(
     """Find the output of each score. ``refusal_of`` says what is wrong with a value, or "".
 
     ``run`` is the one whose outputs ``item``, ``row`` and ``candidate`` name; ``item_field`` as
-    `item_field_of` gives it. Raises ScoresError for more scores than are taken at once.
+    `item_field_of_run` gives it. Raises ImportProblemsError for no scores, and for more scores than are
+    taken at once.
     """
     given = list(_limited(scores, field))
     index = RunOutputs.of(run, item_field) if run is not None else None
@@ -95,10 +88,10 @@ def join_scores(
     values: dict[int, float] = {}
     places: dict[int, str] = {}
     joined_by: Counter[str] = Counter()
-    problems: list[str] = []
+    problems = ProblemList()
     first: list[JoinedLine] = []
     if index is not None and index.id_field and (line := _first_by_order(given)):
-        problems.append(_order_alone(line, index))
+        problems.add(line.place, _order_alone(index))
         given = [each for each in given if not _is_by_order(each)]
     for each in given:
         try:
@@ -106,7 +99,7 @@ def join_scores(
             _require_first(places.get(output))
             _require_usable(each.value, refusal_of)
         except ValueError as error:
-            problems.append(f"{each.place}: {str(error).rstrip('.')}.")
+            problems.add(each.place, f"{str(error).rstrip('.')}.")
             continue
         places[output] = each.place
         values[output] = each.value
@@ -114,7 +107,9 @@ def join_scores(
         if len(first) < SHOWN_LINES:
             first.append(JoinedLine(each.place, output, each.value))
     if not values and not problems:
-        problems.append("There is no score. Each needs “value”, and “output”, “item” or “row”.")
+        raise ImportProblemsError(
+            ["There is no score. Each needs “value”, and “output”, “item” or “row”."], field=field
+        )
     without = len(index.facts.keys() - values.keys()) if index is not None else None
     return ScoreJoin(values, dict(joined_by), without, problems, first)
 
@@ -127,12 +122,12 @@ def _first_by_order(given: list[GivenScore]) -> GivenScore | None:
     return next(filter(_is_by_order, given), None)
 
 
-def _order_alone(line: GivenScore, index: "RunOutputs") -> str:
+def _order_alone(index: "RunOutputs") -> str:
     name = index.id_field
     return (
-        f"{line.place}: names its row by number alone, but the rows of “{index.run.name}” have ids, in"
-        f" “{name}”; in a file of another order numbers would score wrong outputs. Add a column “item” with"
-        f" each row's {name}; “row” is then checked against it."
+        f"names its row by number alone, but the rows of “{index.run.name}” have ids, in “{name}”; "
+        f"in a file of another order numbers would score wrong outputs. Add a column “item” with each row's "
+        f"{name}; “row” is then checked against it."
     )
 
 
@@ -220,7 +215,7 @@ def _limited(scores: Iterable[GivenScore], field: str) -> Iterable[GivenScore]:
     for number, each in enumerate(scores, start=1):
         if number > MOST_SCORES:
             message = f"There are more than {MOST_SCORES:,} scores. Split them: what is stored stays."
-            raise ScoresError([message], field=field)
+            raise ImportProblemsError([message], field=field)
         yield each
 
 

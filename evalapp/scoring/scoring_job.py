@@ -20,8 +20,7 @@ from evalapp.metrics.rules import Finding, Rule
 from evalapp.runs.models import Output, Run
 from evalapp.scoring.labels import LabelReader, reader_for
 from evalapp.scoring.models import CorpusMetric, MetricResult, RuleCheck
-from evalapp.scoring.rows import metric_row
-from evalapp.scoring.rules import read_rule
+from evalapp.scoring.services import read_rule
 
 logger = logging.getLogger(__name__)
 
@@ -219,3 +218,17 @@ def _check_sample(work: Work, run: Run, scorer: Scorer) -> dict[str, Any]:
         "differences": list(check.differences),
         "oracle": check.oracle,
     }
+
+
+def metric_row(output: Output) -> Row:
+    """``output.example`` must be loaded. Metadata values become text; nested ones are left out."""
+    example = output.example
+    return Row(
+        output=output.text,
+        references=tuple(str(reference) for reference in example.references),
+        context=example.context,
+        prompt="\n".join(str(message["content"]) for message in example.messages),
+        fields={
+            key: str(value) for key, value in example.metadata.items() if isinstance(value, str | int | float)
+        },
+    )

@@ -6,12 +6,12 @@ from django.db.models import Max
 from evalapp.accounts.models import Project, User
 from evalapp.audit.services import record
 from evalapp.core.errors import InvalidError
-from evalapp.core.names import checked_name
+from evalapp.core.names import checked_name, has_visible
 from evalapp.jobs.models import Job, JobState
 from evalapp.jobs.services import create_job
+from evalapp.metrics.rules import Rule, RuleError, rule_from_dict
 from evalapp.runs.models import Run
 from evalapp.scoring.models import RuleCheck
-from evalapp.scoring.rules import read_rule
 
 SCORE_TASK = "evalapp.scoring.tasks.score_run"
 
@@ -77,3 +77,24 @@ def set_rule_active(*, rule_check: RuleCheck, is_active: bool, by: User) -> None
     rule_check.save(update_fields=["is_active"])
     action = "rule_check.activated" if is_active else "rule_check.retired"
     record(action, by=by, obj=rule_check, project=rule_check.project)
+
+
+def read_rule(name: str, kind: str, params: dict[str, Any]) -> Rule:
+    """The rule a definition describes. Raises InvalidError naming the field that is wrong."""
+    for field in ("name", "kind"):
+        if field in params:
+            message = f"“{field}” stands beside the params, not among them."
+            raise InvalidError(message, fields={field: [message]})
+    for field, value in params.items():
+        for number, text in enumerate(value if isinstance(value, list) else [value], start=1):
+            if isinstance(text, str) and not has_visible(text):
+                which = f"Text {number}" if isinstance(value, list) else "The text"
+                message = f"{which} holds nothing that can be seen; write what is to be looked for."
+                raise InvalidError(message, fields={field: [message]})
+    try:
+        return rule_from_dict({**params, "kind": kind, "name": name})
+    except RuleError as error:
+        field = error.field or "params"
+        raise InvalidError(
+            f"{str(error)[:1].upper()}{str(error)[1:]}.", fields={field: [str(error)]}
+        ) from error

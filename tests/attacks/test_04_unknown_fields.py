@@ -18,9 +18,9 @@ from evalapp.api.fields import Body, List, Nothing, Text
 from evalapp.campaigns.models import Campaign
 from evalapp.core.errors import MOST_PROBLEMS, InvalidError
 from evalapp.core.strict_json import read_json
-from evalapp.datasets.formats import MOST_FIELDS, object_of
 from evalapp.datasets.models import Dataset
-from evalapp.datasets.rows import FieldProblem
+from evalapp.imports.json_objects import MOST_FIELDS, object_of
+from evalapp.imports.problems import FieldProblem
 from evalapp.reviews.answers import ReviewAnswers, check_answers, criteria_of, read_answers
 from evalapp.reviews.models import Draft, Review
 from evalapp.reviews.preferences.answers import read_preference

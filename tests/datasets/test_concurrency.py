@@ -8,9 +8,10 @@ import pytest
 
 from evalapp.accounts.models import Project, User
 from evalapp.audit.models import AuditEvent
-from evalapp.datasets.files import stored_path
 from evalapp.datasets.models import Dataset, DatasetImport
-from evalapp.datasets.services import create_dataset, discard_import, receive_upload
+from evalapp.datasets.services import create_dataset, receive_upload
+from evalapp.imports.files import stored_path
+from evalapp.imports.flow import discard
 from evalapp.jobs.models import Job
 from tests.api.conftest import program_of
 from tests.at_once import at_once
@@ -70,7 +71,7 @@ def test_uploads_and_discards_of_eight_at_once_are_all_served(uploads: Path) -> 
 
     def work(number: int) -> None:
         for _ in range(5):
-            discard_import(dataset_import=received(dataset, engineer), by=engineer)
+            discard(received(dataset, engineer), by=engineer)
 
     assert at_once(8, work) == [None] * 8
     assert list(uploads.iterdir()) == []

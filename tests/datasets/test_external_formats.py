@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
-from evalapp.datasets.formats import FileProblemError, Layout, example_as_object, read_jsonl
+from evalapp.datasets.formats import Layout, example_as_object, read_jsonl
 from evalapp.datasets.rows import ExampleRow, serialise
 from evalapp.datasets.splits import ByShares
+from evalapp.imports.problems import FileProblemError
 
 USER, ASSISTANT = "user", "assistant"
 PAIR = {"chosen": "Good.", "rejected": "Bad."}

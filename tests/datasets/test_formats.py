@@ -7,9 +7,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from evalapp.datasets.csv_files import default_mapping, read_csv, read_header
-from evalapp.datasets.formats import FileProblemError, Layout, Reading, example_as_object, read_jsonl
-from evalapp.datasets.rows import LARGEST_ROW_BYTES, ExampleRow, row_problems, serialise
+from evalapp.datasets.columns import COLUMNS, read_csv
+from evalapp.datasets.formats import Layout, Reading, example_as_object, read_jsonl
+from evalapp.datasets.rows import ExampleRow, row_problems, serialise
+from evalapp.imports.json_objects import LARGEST_ROW_BYTES
+from evalapp.imports.problems import FileProblemError
+from evalapp.imports.source_rows import read_header
 from tests.datasets.files import jsonl, question, stream
 
 
@@ -20,7 +23,7 @@ def read(content: bytes, layout: Layout | None = None) -> list[Reading]:
 def read_table(content: bytes, mapping: dict[str, str] | None = None) -> list[Reading]:
     header = read_header(stream(content))
     return list(
-        read_csv(stream(content), Layout(), mapping or default_mapping(header.columns), header.delimiter)
+        read_csv(stream(content), Layout(), mapping or COLUMNS.guess(header.columns), header.delimiter)
     )
 
 

@@ -11,8 +11,9 @@ from evalapp.core.errors import ConflictError, InvalidError
 from evalapp.datasets.importing import MOST_STORED_ERRORS, preview
 from evalapp.datasets.models import Dataset, DatasetImport, DatasetVersion, Example
 from evalapp.datasets.options import ImportOptions
-from evalapp.datasets.services import discard_import, receive_upload, start_import
+from evalapp.datasets.services import receive_upload, start_import
 from evalapp.datasets.tasks import import_dataset
+from evalapp.imports.flow import discard
 from evalapp.jobs.models import Job, JobState
 from evalapp.jobs.services import request_cancel
 from tests.datasets.files import jsonl, question, questions, upload
@@ -236,11 +237,11 @@ def test_an_import_is_started_once_at_a_time_and_discarded_when_it_is_not_runnin
 
     with pytest.raises(ConflictError, match="running already"):
         start_import(dataset_import=received, options=options, by=engineer)
-    with pytest.raises(ConflictError, match="Cancel it first"):
-        discard_import(dataset_import=received, by=engineer)
+    with pytest.raises(ConflictError, match="cancel it first"):
+        discard(received, by=engineer)
     request_cancel(job=job, by=engineer)
     with django_capture_on_commit_callbacks(execute=True):
-        discard_import(dataset_import=received, by=engineer)
+        discard(received, by=engineer)
 
     assert list(uploads.iterdir()) == []
     assert not DatasetImport.objects.exists()

@@ -191,7 +191,7 @@ def test_row_errors_are_shown_with_row_field_and_mending(
     assert "Use one of train, validation, test, feedback." in page
     errors = client.get(f"{sent.url}errors.csv")
     assert errors["Content-Disposition"].startswith("attachment")
-    assert errors.content.decode().splitlines()[1].startswith("2,split,")
+    assert errors.getvalue().decode().splitlines()[1].startswith("2,split,")
 
     client.post(
         sent.url, {"action": "start", "split_by": "field", "split_field": "split", "skips_invalid": "on"}

@@ -8,7 +8,8 @@ import pytest
 from django.utils import timezone
 
 from evalapp.accounts.models import Project, User
-from evalapp.monitoring.importing import EventsError, Imported, events_of_request, import_events, read_events
+from evalapp.imports.problems import ImportProblemsError
+from evalapp.monitoring.importing import Imported, events_of_request, import_events, read_events
 from evalapp.monitoring.models import WEEK, ProductionEvent, Stream, WeeklySampleState
 from evalapp.monitoring.weeks import open_due_weeks
 from tests.at_once import at_once
@@ -60,7 +61,7 @@ def test_every_problem_is_told_at_once_and_nothing_is_stored(stream: Stream) -> 
         {"id": "k", "prompt": "Why?", "output": "Because.", "timestamp": "1969-12-31T23:59:59Z"},
         {"id": "l", "prompt": "Why?", "output": "Because.", "at": "9999-12-31T23:59:59-14:00"},
     ]
-    with pytest.raises(EventsError) as caught:
+    with pytest.raises(ImportProblemsError) as caught:
         send(stream, rows)
     told = "\n".join(caught.value.problems)
     for number, words in {
@@ -80,7 +81,7 @@ def test_every_problem_is_told_at_once_and_nothing_is_stored(stream: Stream) -> 
         15: "timestamp: “1969-12-31T23:59:59Z” is before 1970",
         16: "is in the future",
     }.items():
-        assert any(line.startswith(f"Row {number},") and words in line for line in told.split("\n")), (
+        assert any(line.startswith(f"Row {number}:") and words in line for line in told.split("\n")), (
             number,
             told,
         )
@@ -122,7 +123,7 @@ def test_a_file_of_either_kind_is_read(stream: Stream) -> None:
 def test_a_file_that_cannot_be_used_is_refused_with_a_sentence(
     stream: Stream, content: bytes, name: str, words: str
 ) -> None:
-    with pytest.raises(EventsError) as caught:
+    with pytest.raises(ImportProblemsError) as caught:
         import_events(stream=stream, rows=read_events(io.BytesIO(content), name), by=None)
     assert words in caught.value.message
 
@@ -158,5 +159,5 @@ def test_a_week_that_waits_for_its_outputs_still_takes_them(stream: Stream) -> N
 
 def test_a_line_of_another_form_is_told_the_fields_of_an_output(stream: Stream) -> None:
     file = io.BytesIO(b'{"id": "1", "prompt": "Why?", "output": "Because."}\n[1]\n')
-    with pytest.raises(EventsError, match=r'Row 2, row: .* Write \{"id": "…", "prompt"'):
+    with pytest.raises(ImportProblemsError, match=r'Row 2: .* Write \{"id": "…", "prompt"'):
         import_events(stream=stream, rows=read_events(file, "out.jsonl"), by=None)

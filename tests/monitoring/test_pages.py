@@ -78,8 +78,8 @@ def test_a_file_is_imported_or_every_problem_shown(project: Project, browser: Cl
     bad = good + '\n{"id": "x", "prompt": "Why?"}\n{"prompt": "<script>", "output": "y"}'
     answer = browser.post(address, {"file": SimpleUploadedFile("out.jsonl", bad.encode())})
     page = text_of(answer)
-    assert answer.status_code == 400 and "2 problems" in page
-    assert "Row 4, output: There is none." in page and "Row 5, id: There is none." in page
+    assert answer.status_code == 400 and "Nothing was imported." in page
+    assert "Row 4: output: There is none." in page and "Row 5: id: There is none." in page
     assert stream.events.count() == 0
     answer = browser.post(address, {"file": SimpleUploadedFile("out.jsonl", good.encode())}, follow=True)
     page = text_of(answer)

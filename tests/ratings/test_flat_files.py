@@ -6,14 +6,15 @@ from typing import Any
 
 import pytest
 
-from evalapp.ratings.layouts import CSV, FLAT, FileLayout, default_mapping
-from evalapp.ratings.readings import first_layout, readings
+from evalapp.imports.mapping import FileLayout
+from evalapp.ratings.formats import layout_problems, readings, recognised
+from evalapp.ratings.formats.flat import Lines, Table
 from evalapp.ratings.records import Reading, Record
 from tests.ratings.files import COLUMNS, json_lines, rating, table
 
 
 def read(content: bytes, name: str = "a.csv") -> list[Reading]:
-    return list(readings(BytesIO(content), first_layout(name, BytesIO(content))))
+    return list(readings(BytesIO(content), recognised(name, BytesIO(content))))
 
 
 def records(content: bytes, name: str = "a.csv") -> list[Record]:
@@ -128,7 +129,9 @@ def test_other_texts_of_the_same_name_are_told() -> None:
 )
 def test_broken_rows_are_told_and_raise_nothing(content: bytes) -> None:
     layout = FileLayout(
-        CSV, ",", default_mapping(["item", "candidate", "reviewer", "criterion", "value"], CSV)
+        Table.name,
+        ",",
+        Table().guess(dict.fromkeys(["item", "candidate", "reviewer", "criterion", "value"], "")),
     )
     found = list(readings(BytesIO(content), layout))
     assert [len(reading.refusals) for reading in found] == [1]
@@ -153,4 +156,31 @@ def test_values_that_are_none_are_told(value: Any) -> None:
     ],
 )
 def test_a_mapping_that_lacks_something_says_what(mapping: dict[str, str], message: str) -> None:
-    assert message in FileLayout(FLAT, mapping=mapping).problems()["mapping"][0]
+    assert message in layout_problems(FileLayout(Lines.name, mapping=mapping))["mapping"][0]
+
+
+def test_a_table_may_have_a_column_for_each_candidate() -> None:
+    content = (
+        b"item,reviewer,criterion,seconds,base,tuned v2\n1,Mara,Tone,30,4,5\n1,Ole,Tone,,2,\n2,Ole,Tone,,,\n"
+    )
+    layout = recognised("wide.csv", BytesIO(content))
+    assert [column for column, use in layout.mapping.items() if use == "candidate_score"] == [
+        "base",
+        "tuned v2",
+    ]
+    assert layout_problems(layout) == {}
+
+    found = list(readings(BytesIO(content), layout))
+
+    assert [
+        (each.item, each.candidate, each.reviewer, each.values, each.seconds)
+        for reading in found
+        for each in reading.records
+    ] == [
+        ("1", "base", "Mara", [("Tone", "4")], 15.0),
+        ("1", "tuned v2", "Mara", [("Tone", "5")], 15.0),
+        ("1", "base", "Ole", [("Tone", "2")], None),
+    ]
+    assert [refusal.problems[0].problem for refusal in found[2].refusals] == ["There is no rating."]
+    beside = {**layout.mapping, "seconds": "correction"}
+    assert "no correction beside them" in layout_problems(FileLayout(Table.name, ",", beside))["mapping"][0]

@@ -19,11 +19,12 @@ from evalapp.campaigns.models import Assignment, Campaign, CampaignState
 from evalapp.core.errors import ConflictError
 from evalapp.datasets.models import DatasetVersion, Example
 from evalapp.decisions.deletion import delete_project
+from evalapp.imports.flow import discard
 from evalapp.jobs.models import Job, JobState
 from evalapp.jobs.services import request_cancel
 from evalapp.ratings.models import RatingsImport, RecordedReviewer
 from evalapp.ratings.options import RatingsOptions
-from evalapp.ratings.services import discard_ratings_import, start_ratings_import
+from evalapp.ratings.services import start_ratings_import
 from evalapp.ratings.tasks import import_ratings
 from evalapp.reports.content import content_of
 from evalapp.reports.services import start_report
@@ -78,7 +79,7 @@ def test_a_table_becomes_a_closed_campaign_that_can_be_compared(
     assert set(Output.objects.values_list("text", flat=True)) == {
         f"Answer {item} of {candidate}." for item in (1, 2) for candidate in ("base", "tuned")
     }
-    assert not list(uploads.glob("ratings-*"))
+    assert not list(uploads.glob("import-*"))
     assert AuditEvent.objects.filter(action="campaign.imported", actor_id=manager.pk).count() == 1
 
 
@@ -167,14 +168,14 @@ def test_a_deleted_project_takes_its_recorded_reviewers_along(
     imported(project, manager, ratings())
     waiting = received(project, manager, ratings(items=3))
     people = User.objects.count()
-    assert list(uploads.glob("ratings-*"))
+    assert list(uploads.glob("import-*"))
 
     with TestCase.captureOnCommitCallbacks(execute=True):
         delete_project(project=project, typed_name=project.name, by=owner)
 
     assert User.objects.count() == people - 2
     assert not RatingsImport.objects.filter(pk=waiting.pk).exists()
-    assert not list(uploads.glob("ratings-*"))
+    assert not list(uploads.glob("import-*"))
 
 
 def test_a_recorded_reviewer_s_name_can_be_deleted(project: Project, manager: User) -> None:
@@ -353,7 +354,7 @@ def test_a_discarded_upload_is_gone(project: Project, manager: User, uploads: Pa
 
     with pytest.raises(IntegrityError), transaction.atomic():
         RatingsImport.objects.filter(pk=ratings_import.pk).update(stored_name=None)
-    discard_ratings_import(ratings_import=ratings_import, by=manager)
+    discard(ratings_import, by=manager)
 
     assert not RatingsImport.objects.exists()
 

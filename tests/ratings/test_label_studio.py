@@ -10,7 +10,7 @@ import pytest
 from evalapp.accounts.models import Project, User
 from evalapp.analysis.scores import load_scores
 from evalapp.campaigns.models import Campaign
-from evalapp.ratings.label_studio import json_of_tasks, labeling_config, tasks_of
+from evalapp.ratings.label_studio_tasks import json_of_tasks, labeling_config, tasks_of
 from evalapp.reviews.answers import ReviewAnswers
 from evalapp.reviews.models import Correction, Review, SpanAnswer
 from evalapp.rubrics.drafts import CriterionDraft

@@ -149,7 +149,7 @@ def test_unknown_people_and_candidates_can_be_refused(project: Project, manager:
         (b"PK\x03\x04rest", "a.csv", "is a zip file or an Excel workbook"),
         (b"a,b\n1,2\n", "a.txt", "ends in .txt"),
         (b"[1, 2]", "a.json", "holds no objects"),
-        (b'[{"x": 1}]', "a.json", "neither Label Studio"),
+        (b'[{"x": 1}]', "a.json", "none of the formats that are read: Label Studio"),
         (b'[{"annotations": [], "data": {"text": "cut', "a.json", "was cut off"),
         (b'{"item": 1', "a.jsonl", "The first row cannot be read: Not JSON"),
     ],

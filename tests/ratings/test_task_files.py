@@ -6,10 +6,11 @@ from typing import Any
 
 import pytest
 
-from evalapp.datasets.formats import FileProblemError
-from evalapp.ratings.json_rows import json_list
-from evalapp.ratings.layouts import ARGILLA, LABEL_STUDIO
-from evalapp.ratings.readings import first_layout, readings
+from evalapp.imports.json_objects import json_objects
+from evalapp.imports.problems import FileProblemError
+from evalapp.ratings.formats import readings, recognised
+from evalapp.ratings.formats.argilla import Argilla
+from evalapp.ratings.formats.label_studio import LabelStudio
 from evalapp.ratings.records import Reading
 
 ANSWER = "Pay 🙂 today."
@@ -33,7 +34,7 @@ def annotation(*results: dict[str, Any], by: Any = 5, **fields: Any) -> dict[str
 
 def read(*tasks: Any) -> list[Reading]:
     content = json.dumps(tasks, ensure_ascii=False).encode()
-    return list(readings(BytesIO(content), first_layout("a.json", BytesIO(content))))
+    return list(readings(BytesIO(content), recognised("a.json", BytesIO(content))))
 
 
 def test_every_kind_of_result_is_read() -> None:
@@ -87,9 +88,9 @@ def test_each_answer_of_a_task_is_a_candidate_where_no_field_names_one() -> None
         ],
     }
     content = json.dumps([given]).encode()
-    layout = first_layout("a.json", BytesIO(content))
-    assert layout.file_format == LABEL_STUDIO
-    mapped = type(layout)(LABEL_STUDIO, mapping={**layout.mapping, "other": "answer"})
+    layout = recognised("a.json", BytesIO(content))
+    assert layout.file_format == LabelStudio.name
+    mapped = type(layout)(LabelStudio.name, mapping={**layout.mapping, "other": "answer"})
 
     (reading,) = readings(BytesIO(content), mapped)
 
@@ -142,8 +143,8 @@ def test_argilla_s_records_are_read_by_user() -> None:
         },
     }
     content = json.dumps([given]).encode()
-    layout = first_layout("a.json", BytesIO(content))
-    assert layout.file_format == ARGILLA
+    layout = recognised("a.json", BytesIO(content))
+    assert layout.file_format == Argilla.name
 
     (reading,) = readings(BytesIO(content), layout)
 
@@ -157,22 +158,22 @@ def test_argilla_s_records_are_read_by_user() -> None:
 def test_a_list_is_read_member_by_member_whatever_arrives_at_once(
     size: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("evalapp.datasets.json_lists._CHUNK", size)
+    monkeypatch.setattr("evalapp.imports.json_objects._CHUNK", size)
     members = [{"a": 'a "quoted" [bracket] \\'}, {"b": {"c": [1, {"d": "}"}]}}, {"e": "🙂"}]
     content = b"\xef\xbb\xbf" * (size > 3) + json.dumps(members, ensure_ascii=False, indent=1).encode()
 
-    assert [found for _, found in json_list(BytesIO(content))] == members
+    assert [found for _, found in json_objects(BytesIO(content))] == members
 
 
-@pytest.mark.parametrize("content", [b'[{"a": 1}', b'[{"a": "', b"[", b"{}"])
+@pytest.mark.parametrize("content", [b'[{"a": 1}', b'[{"a": "', b"["])
 def test_a_list_without_an_end_is_told(content: bytes) -> None:
     with pytest.raises(FileProblemError):
-        list(json_list(BytesIO(content)))
+        list(json_objects(BytesIO(content)))
 
 
 @pytest.mark.parametrize("content", [b'[{"a": NaN}]', b'[{"a": 1, "a": 2}]', b'[{"a": 1e999}]', b"[{a}]"])
 def test_a_member_that_is_no_json_is_told_and_the_rest_is_read(content: bytes) -> None:
-    found = list(json_list(BytesIO(content[:-1] + b', {"b": 1}]')))
+    found = list(json_objects(BytesIO(content[:-1] + b', {"b": 1}]')))
     assert len(found) == 2
     assert found[1] == (2, {"b": 1})
     assert not isinstance(found[0][1], dict)

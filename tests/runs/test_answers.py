@@ -6,9 +6,10 @@ import pytest
 
 from evalapp.accounts.models import Project, User
 from evalapp.datasets.models import DatasetVersion
+from evalapp.imports.problems import ImportProblemsError
 from evalapp.registry.models import ModelVersion
 from evalapp.registry.services import register_imported
-from evalapp.runs.answers import AnswersError, ImportedAnswer, read_answers
+from evalapp.runs.answers import ImportedAnswer, read_answers
 from evalapp.runs.models import Output, Run
 from evalapp.runs.queries import outputs_for
 from evalapp.runs.services import import_outputs
@@ -76,7 +77,7 @@ def test_every_bad_row_is_told_and_nothing_is_stored(bring) -> None:
 [1]
 not json
 """
-    with pytest.raises(AnswersError) as caught:
+    with pytest.raises(ImportProblemsError) as caught:
         bring(content)
     told = {text.split(":")[0]: text for text in caught.value.problems}
     assert list(told) == [f"Line {number}" for number in range(2, 15)]
@@ -99,22 +100,22 @@ not json
         (b"row,text\n", "a.csv", "holds no answers"),
         (b"x", "a.xlsx", "ends in .xlsx"),
         ("row,text\n7,é\n".encode("latin-1"), "a.csv", "not UTF-8"),
-        (b'row,text\n7,"open', "a.csv", "no whole CSV"),
-        (b"row,text\n7,a,b\n", "a.csv", "another number of columns"),
+        (b'row,text\n7,"open', "a.csv", "A double quote is opened"),
+        (b"row,text\n7,a,b\n", "a.csv", "The row has 3 cells, the header 2"),
         (b"row,text\n7,a\x00b\n", "a.csv", "NUL"),
         ('{"row": 7, "text": "é"}'.encode("utf-16"), "a.jsonl", "UTF-8"),
-        (b'{"row": 7, "text": "' + b"a" * 5_000_000, "a.jsonl", "longer than"),
+        (b'{"row": 7, "text": "' + b"a" * 5_000_000, "a.jsonl", "larger than"),
         (b'{"row":' + b"[" * 100_000, "a.jsonl", "nested too deeply"),
         (b"\x1f\x8b\x08rest", "a.jsonl", "compressed \\(gzip\\)"),
         (
             b'{"row": 1' + b"0" * 5_000 + b', "text": "x"}',
             "a.jsonl",
-            "Line 1: the line: a number has 5,001 digits",
+            "Line 1: The number 10+… has 5,001 digits",
         ),
     ],
 )
 def test_a_file_that_cannot_be_read_says_why(bring, content: bytes, name: str, said: str) -> None:
-    with pytest.raises(AnswersError, match=said):
+    with pytest.raises(ImportProblemsError, match=said):
         bring(content, name)
     assert not Run.objects.exists()
 
@@ -128,7 +129,7 @@ def test_an_ambiguous_prompt_asks_for_the_row(
     dataset = create_dataset(project=project, name="Twins", by=engineer)
     version = create_version(dataset=dataset, rows=rows_of("test", 1) * 2, by=engineer)
     rows = [ImportedAnswer(text="x", prompt="test question 0")]
-    with pytest.raises(AnswersError, match="stands in 2 rows"):
+    with pytest.raises(ImportProblemsError, match="stands in 2 rows"):
         import_outputs(
             project=project, dataset_version=version, candidate=candidate, rows=rows, name="x", by=engineer
         )
@@ -174,7 +175,7 @@ def test_answers_in_any_order_find_their_rows_by_id(bring_claims, content: bytes
     ],
 )
 def test_an_answer_whose_row_is_not_certain_is_refused(bring_claims, line: bytes, said: str) -> None:
-    with pytest.raises(AnswersError, match=said):
+    with pytest.raises(ImportProblemsError, match=said):
         bring_claims(line)
     assert not Output.objects.exists()
 
@@ -202,7 +203,7 @@ def test_a_column_that_several_rows_share_tells_that_another_row_is_meant(
             project=project, dataset_version=version, candidate=candidate, rows=rows, name="Claims", by=None
         )
 
-    with pytest.raises(AnswersError, match=said):
+    with pytest.raises(ImportProblemsError, match=said):
         bring(line)
     run = bring(
         b'{"row": 2, "claim_number": "C-1", "text": "two"}\n{"claim_number": "C-2", "text": "three"}\n'
@@ -214,5 +215,36 @@ def test_a_column_that_several_rows_share_tells_that_another_row_is_meant(
 
 
 def test_an_item_of_rows_without_ids_is_refused(bring) -> None:
-    with pytest.raises(AnswersError, match="have no ids in their metadata"):
+    with pytest.raises(ImportProblemsError, match="have no ids in their metadata"):
         bring(b'{"item": "c-1", "text": "x"}')
+
+
+def test_any_metadata_field_can_name_the_rows_and_a_column_the_candidate(
+    project: Project, candidate: ModelVersion
+) -> None:
+    version = make_version(project, rows=3, train=0, metadata=lambda n: {"id": "same", "headline": f"h {n}"})
+    content = b"item;elsewhere;other\nh 3;three;no\nh 1;one;no\n"
+    rows = read_answers(io.BytesIO(content), "wide.csv", id_field="headline", candidate=candidate.label)
+    run = import_outputs(
+        project=project,
+        dataset_version=version,
+        candidate=candidate,
+        rows=rows,
+        item_field="headline",
+        name="Wide",
+        by=None,
+    )
+    assert {output.example.row_number: output.text for output in run.outputs.all()} == {1: "one", 3: "three"}
+
+
+def test_a_json_list_is_read_as_lines_are(bring) -> None:
+    run = bring(b'[{"row": 7, "text": "seven"},\n {"row": 8, "text": "eight"}]', "answers.json")
+    assert run.outputs.count() == 2
+
+
+def test_the_same_problem_of_many_rows_is_told_once(bring) -> None:
+    with pytest.raises(ImportProblemsError) as caught:
+        bring(b"".join(b'{"row": %d, "text": "x"}\n' % row for row in range(900, 960)))
+    (told,) = caught.value.fields["file"]
+    assert told.startswith("60 rows like this: ") and told.endswith("(Line 1, Line 2, Line 3 and 57 more)")
+    assert "has no row 900" in told

@@ -15,6 +15,7 @@ from django.urls import reverse
 from evalapp.accounts.models import Project, User
 from evalapp.core.errors import ConflictError, InvalidError
 from evalapp.datasets.models import DatasetVersion
+from evalapp.imports.problems import ImportProblemsError
 from evalapp.jobs import lease
 from evalapp.jobs.models import JobState
 from evalapp.jobs.services import request_cancel, retry_job
@@ -26,7 +27,7 @@ from evalapp.registry.endpoints import (
 )
 from evalapp.registry.models import Endpoint, ModelVersion
 from evalapp.runs import endpoint_answers
-from evalapp.runs.answers import AnswersError, matched, read_answers
+from evalapp.runs.answers import matched, read_answers
 from evalapp.runs.directory import folder_for
 from evalapp.runs.models import Run
 from evalapp.runs.services import start_generation
@@ -480,7 +481,7 @@ def test_a_batch_file_goes_out_and_its_answers_come_back(project, engineer, vers
 def test_a_line_of_another_batch_is_told_by_its_place(project, engineer, version, candidate):
     lines = [{"custom_id": "request-1", "response": {"status_code": 200, "body": said("x").body}}]
     file = io.BytesIO("\n".join(map(json.dumps, lines)).encode())
-    with pytest.raises(AnswersError, match="Line 1: its custom_id is 'request-1', not “row-5”"):
+    with pytest.raises(ImportProblemsError, match="Line 1: its custom_id is 'request-1', not “row-5”"):
         matched(read_answers(file, "out.jsonl"), version)
 
 

@@ -20,11 +20,12 @@ from evalapp.analysis.scores import load_scores
 from evalapp.audit.models import AuditEvent
 from evalapp.campaigns.models import Campaign
 from evalapp.core.errors import ConflictError, InvalidError
+from evalapp.imports.problems import ImportProblemsError
 from evalapp.runs.models import Output, Run
 from evalapp.scoring.external import create_external_metric, delete_external_metric, store_scores
-from evalapp.scoring.external_rows import ScoresError, read_scores
+from evalapp.scoring.external_rows import read_scores
 from evalapp.scoring.models import ExternalMetric, MetricResult
-from evalapp.scoring.score_join import item_field_of
+from evalapp.scoring.score_join import item_field_of_run
 from tests.api.conftest import program_of
 from tests.cast import client_of
 from tests.factories import answers, make_campaign, make_outputs, make_version, review_all, run_scoring
@@ -65,7 +66,7 @@ def stored(
     run: Run | None = None,
     item_field: str = "",
 ) -> tuple[int, int, int]:
-    item_field = item_field_of(run, item_field)
+    item_field = item_field_of_run(run, item_field)
     result = store_scores(
         metric=metric,
         scores=read_scores(io.BytesIO(content), name, item_field=item_field),
@@ -79,7 +80,7 @@ def stored(
 def refused(
     metric: ExternalMetric, content: bytes, *, name: str = "scores.csv", run: Run | None = None
 ) -> list[str]:
-    with pytest.raises(ScoresError) as told:
+    with pytest.raises(ImportProblemsError) as told:
         stored(metric, content, name=name, run=run)
     assert not MetricResult.objects.filter(metric=metric.metric).exists()
     return told.value.problems
@@ -170,11 +171,15 @@ def test_every_problem_of_a_file_is_told_at_once(
 @pytest.mark.parametrize(
     ("name", "content", "start"),
     [
-        ("s.jsonl", b'{"output": 1, "value": NaN}\n', "Line 1: row: NaN is no JSON value."),
+        ("s.jsonl", b'{"output": 1, "value": NaN}\n', "Line 1: NaN is no JSON value."),
         ("s.jsonl", b'{"output": 1, "value": true}\n', "Line 1: the value 'True' is no number"),
-        ("s.jsonl", b'{"output": 1, "output": 1, "value": 1}\n', "Line 1: output: This field is there twice"),
+        (
+            "s.jsonl",
+            b'{"output": 1, "output": 1, "value": 1}\n',
+            "Line 1: output: The field “output” is there twice",
+        ),
         ("s.jsonl", b'{"output": 1, "candidate": 3, "value": 1}\n', "Line 1: “candidate” is no text"),
-        ("s.jsonl", b'{"output": 1, "va\xfflue": 1}\n', "Line 1: row: Byte 18 of the line"),
+        ("s.jsonl", b'{"output": 1, "va\xfflue": 1}\n', "Line 1: Byte 18 of the line"),
         ("s.csv", b"output,worth\n1,2\n", "No column is named “value”"),
         ("s.csv", b"output,value,score\n1,2,3\n", "“value” and “score” both name the value."),
         ("s.csv", b"", "The file is empty."),

@@ -12,11 +12,12 @@ from django.urls import reverse
 
 from evalapp.accounts.models import Project, User
 from evalapp.core.errors import InvalidError
+from evalapp.imports.problems import ImportProblemsError
 from evalapp.runs.models import Run
 from evalapp.scoring.external import StoredScores, create_external_metric, store_scores
-from evalapp.scoring.external_rows import ScoresError, read_scores
+from evalapp.scoring.external_rows import read_scores
 from evalapp.scoring.models import ExternalMetric, MetricResult
-from evalapp.scoring.score_join import item_field_of
+from evalapp.scoring.score_join import item_field_of_run, labels_of
 from tests.api.conftest import program_of
 from tests.cast import client_of
 from tests.factories import make_candidates, make_outputs, make_version
@@ -45,13 +46,14 @@ def metric(project: Project) -> ExternalMetric:
 def store(
     metric: ExternalMetric, run: Run | None, content: str, *, item_field: str = "", name: str = "s.csv"
 ) -> StoredScores:
-    field = item_field_of(run, item_field)
-    scores = read_scores(io.BytesIO(content.encode()), name, item_field=field)
+    field = item_field_of_run(run, item_field)
+    file = io.BytesIO(content.encode())
+    scores = read_scores(file, name, item_field=field, candidates=labels_of(run))
     return store_scores(metric=metric, scores=scores, run=run, item_field=field, by=None)
 
 
 def refusals(metric: ExternalMetric, run: Run, content: str, **options: Any) -> list[str]:
-    with pytest.raises(ScoresError) as told:
+    with pytest.raises(ImportProblemsError) as told:
         store(metric, run, content, **options)
     assert not MetricResult.objects.exists()
     return told.value.problems
@@ -131,6 +133,30 @@ def test_any_metadata_field_can_join(
     assert by_row_and_label(metric) == WANTED
 
 
+@pytest.mark.parametrize("name", ["s.csv", "s.jsonl", "s.json"])
+def test_a_file_may_have_a_column_for_each_candidate(metric: ExternalMetric, run: Run, name: str) -> None:
+    rows = [
+        {"item": f"client-{row}", "plain": WANTED[row, "plain"], "formal": WANTED[row, "formal"], "note": ""}
+        for row in range(ROWS, 0, -1)
+    ]
+    content = "\n".join(map(json.dumps, rows)) if name == "s.jsonl" else json.dumps(rows)
+    if name == "s.csv":
+        content = "\n".join([";".join(rows[0]), *(";".join(map(str, row.values())) for row in rows)])
+    stored = store(metric, run, content, name=name)
+    assert by_row_and_label(metric) == WANTED
+    assert stored.joined_by == {"item": 2 * ROWS}
+    told = refusals_of_the_same(metric, run, "item,plain,other\nclient-99,0.5,1\n")
+    assert told == [
+        "Row 2, plain: plain has no output of sample 0 for a row whose item is 'client-99' in “Answers”."
+    ]
+
+
+def refusals_of_the_same(metric: ExternalMetric, run: Run, content: str) -> list[str]:
+    with pytest.raises(ImportProblemsError) as told:
+        store(metric, run, content)
+    return told.value.problems
+
+
 def test_a_column_that_several_rows_share_tells_that_another_row_is_meant(
     project: Project, metric: ExternalMetric
 ) -> None:
@@ -156,7 +182,7 @@ def test_ids_of_json_lines_are_numbers_as_well(project: Project, metric: Externa
 
 
 def store_problems(metric: ExternalMetric, run: Run, content: str) -> list[str]:
-    with pytest.raises(ScoresError) as told:
+    with pytest.raises(ImportProblemsError) as told:
         store(metric, run, content, name="s.jsonl")
     return told.value.problems
 
@@ -176,7 +202,7 @@ def test_what_names_no_row_or_several_is_told(metric: ExternalMetric, run: Run) 
     (told,) = refusals(metric, run, "segment,candidate,value\nsegment 1,formal,1\n", item_field="segment")
     assert told.startswith(f"Row 2: {ROWS // 2} rows have the segment 'segment 1', so it names none of them")
     with pytest.raises(InvalidError) as refused:
-        item_field_of(run, "headline")
+        item_field_of_run(run, "headline")
     assert "Its first row has: item, segment." in refused.value.fields["item_field"][0]
 
 

@@ -9,9 +9,9 @@ from rest_framework import serializers
 
 from evalapp.api.fields import Body, Fields, Id, List, Text, Whole
 from evalapp.api.operations import chosen, chosen_all, operation, route
-from evalapp.core.errors import InvalidError
 from evalapp.datasets.models import Split
-from evalapp.datasets.row_ids import row_ids_of
+from evalapp.datasets.row_ids import item_field_of
+from evalapp.imports.pages import ImportFile
 from evalapp.registry import queries as registry
 from evalapp.registry.models import EXTERNAL_KINDS, ModelVersion
 from evalapp.runs import services
@@ -21,6 +21,7 @@ from evalapp.runs.models import Run
 from evalapp.runs.shards import MOST_SHARDS
 
 MOST_INLINE_ANSWERS = 10_000
+_ITEM_FIELD = "The rows' metadata field that “item” names; left out: their ids (“item”, “id” or the like)."
 _FORMATS = ["auto", "bf16", "fp32"]
 SAMPLING_SHAPE: dict[str, Any] = {
     "type": "object",
@@ -127,6 +128,7 @@ class OutputsBody(Body):
     dataset_version = Id()
     candidate = Id(help_text="Id of a model version of kind imported or endpoint.")
     name = Text(max_length=120)
+    item_field = Text(max_length=200, required=False, default="", allow_blank=True, help_text=_ITEM_FIELD)
     rows = List(child=AnswerBody(), min_length=1, max_length=MOST_INLINE_ANSWERS)
 
 
@@ -134,8 +136,13 @@ class OutputsUploadBody(Body):
     dataset_version = serializers.IntegerField(min_value=1, max_value=2**63 - 1)
     candidate = serializers.IntegerField(min_value=1, max_value=2**63 - 1)
     name = serializers.CharField(max_length=120)
-    file = serializers.FileField(
-        help_text="JSONL or CSV with “item”, “prompt” or “row”, and “text”; or the output of an OpenAI batch."
+    item_field = serializers.CharField(
+        max_length=200, required=False, default="", allow_blank=True, help_text=_ITEM_FIELD
+    )
+    file = ImportFile(
+        most_bytes=MOST_BYTES,
+        help_text="JSONL or CSV with “item”, “prompt” or “row”, and “text” or a column called like the "
+        "candidate; or the output of an OpenAI batch.",
     )
 
 
@@ -175,6 +182,8 @@ class OutputsImport(RunView):
     def post(self) -> object:
         """Imported outputs: all of them, or none. They are scored by themselves afterwards."""
         values = self.body()
+        version = self.dataset_version(values["dataset_version"])
+        values["item_field"] = item_field_of(version.examples.all(), values["item_field"], of=version)
         rows = [
             ImportedAnswer(
                 text=row["text"],
@@ -195,6 +204,7 @@ class OutputsImport(RunView):
             dataset_version=self.dataset_version(values["dataset_version"]),
             candidate=self._imported_candidate(values["candidate"]),
             rows=rows,
+            item_field=values["item_field"],
             name=values["name"],
             by=self.person,
         )
@@ -212,9 +222,8 @@ class OutputsUpload(OutputsImport):
         """The same from a JSONL or CSV file."""
         values = self.body()
         file = values.pop("file")
-        if file.size > MOST_BYTES:
-            message = f"The file has {file.size:,} bytes; the limit is {MOST_BYTES:,}. Split it."
-            raise InvalidError(message, fields={"file": [message]})
         version = self.dataset_version(values["dataset_version"])
-        id_field = row_ids_of(version.examples.all()).field
-        return self.imported(values, read_answers(file.file, file.name, id_field=id_field))
+        values["item_field"] = item_field_of(version.examples.all(), values["item_field"], of=version)
+        candidate = self._imported_candidate(values["candidate"])
+        rows = read_answers(file.file, file.name, id_field=values["item_field"], candidate=candidate.label)
+        return self.imported(values, rows)

@@ -9,14 +9,14 @@ from rest_framework.response import Response
 from evalapp.accounts.permissions import Permission
 from evalapp.api.fields import Body, Flag, Id, List, Number, Shown, Text, Whole
 from evalapp.api.operations import ProjectView, chosen, operation, route
-from evalapp.core.errors import InvalidError
 from evalapp.core.http import get_or_missing
+from evalapp.imports.pages import ImportFile
 from evalapp.runs.models import Run
 from evalapp.scoring import external
 from evalapp.scoring.external import LONGEST_NAME, LONGEST_SOURCE, StoredScores
-from evalapp.scoring.external_rows import LONGEST_ITEM, MOST_BYTES, MOST_SCORES, GivenScore, read_scores, told
+from evalapp.scoring.external_rows import LONGEST_ITEM, MOST_BYTES, MOST_SCORES, GivenScore, read_scores
 from evalapp.scoring.models import Better, ExternalMetric, MetricResult
-from evalapp.scoring.score_join import item_field_of
+from evalapp.scoring.score_join import item_field_of_run, labels_of
 
 _ITEM_FIELD = "The rows' metadata field that “item” names; left out: their ids (“item”, “id” or the like)."
 _CHECKS_ONLY = "Store nothing; tell what would be joined by what, and what cannot be."
@@ -64,7 +64,11 @@ class ScoreFileBody(Body):
         max_length=200, required=False, default="", allow_blank=True, help_text=_ITEM_FIELD
     )
     checks_only = serializers.BooleanField(required=False, default=False, help_text=_CHECKS_ONLY)
-    file = serializers.FileField(help_text="JSONL or CSV with the same fields, in UTF-8.")
+    file = ImportFile(
+        most_bytes=MOST_BYTES,
+        help_text="JSONL or CSV with the same fields, in UTF-8; or, in place of candidate and value, a "
+        "column for each candidate of the run.",
+    )
 
 
 class StoredScoresSerializer(serializers.Serializer[Any]):
@@ -82,7 +86,7 @@ class StoredScoresSerializer(serializers.Serializer[Any]):
 
     @extend_schema_field(serializers.ListField(child=serializers.CharField()))
     def get_problems(self, stored: StoredScores) -> list[str]:
-        return told(stored.problems)
+        return stored.problems.told()
 
 
 class ExternalScoreSerializer(serializers.Serializer[Any]):
@@ -152,7 +156,7 @@ class ExternalScores(ExternalView):
             metric=metric,
             scores=scores,
             run=run,
-            item_field=item_field_of(run, values["item_field"]),
+            item_field=item_field_of_run(run, values["item_field"]),
             checks_only=values["checks_only"],
             by=self.person,
             field="scores",
@@ -169,14 +173,11 @@ class ExternalScoreFile(ExternalView):
         metric = self.metric(metric_id)
         values = self.body()
         file = values["file"]
-        if file.size > MOST_BYTES:
-            message = f"The file has {file.size:,} bytes; the limit is {MOST_BYTES:,}. Split it."
-            raise InvalidError(message, fields={"file": [message]})
         run = self.named_run(values.get("run"))
-        item_field = item_field_of(run, values["item_field"])
+        item_field = item_field_of_run(run, values["item_field"])
         return external.store_scores(
             metric=metric,
-            scores=read_scores(file.file, file.name, item_field=item_field),
+            scores=read_scores(file.file, file.name, item_field=item_field, candidates=labels_of(run)),
             run=run,
             item_field=item_field,
             checks_only=values["checks_only"],

@@ -3,13 +3,15 @@
 import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
-from typing import Any, BinaryIO
+from typing import Any
 
-from evalapp.datasets.csv_files import read_cells, read_header
-from evalapp.datasets.rows import FieldProblem
-from evalapp.ratings.json_rows import json_lines
-from evalapp.ratings.layouts import FileLayout, Use
+from evalapp.imports.files import CSV
+from evalapp.imports.mapping import FileLayout, Mapper, bare_name
+from evalapp.imports.problems import FieldProblem
+from evalapp.imports.source_rows import Source, SourceRow
+from evalapp.ratings.formats.base import NAMES, RatingsFormat, Use
 from evalapp.ratings.records import (
     LONGEST_COMMENT,
     Reading,
@@ -22,6 +24,7 @@ from evalapp.ratings.records import (
     example_of,
     moment_of,
     name_of,
+    refused,
     seconds_of,
     storable,
     text_of,
@@ -30,33 +33,94 @@ from evalapp.ratings.spans import spans_of
 
 Fields = Mapping[str, Any]
 _NAMED = (Use.ITEM, Use.CANDIDATE, Use.REVIEWER, Use.CRITERION)
+_OF_ONE_ANSWER = (Use.ANSWER, Use.CORRECTION, Use.SPANS)
 _MOST_REMEMBERED = 10_000
 
 
-def read_table(
-    stream: BinaryIO, layout: FileLayout, *, read: Callable[[int], None] | None = None
-) -> Iterator[Reading]:
-    """The rows of a CSV file. Raises FileProblemError where it has no usable header."""
-    columns = read_header(stream, layout.delimiter).columns
-    stream.seek(0)
-    rows = _Rows(layout.mapping)
-    for number, cells, problem in read_cells(stream, layout.delimiter, read=read):
-        if problem is not None:
-            yield Reading(number, refusals=(Refusal((problem,)),))
-        else:
-            yield rows.reading_of(number, dict(zip(columns, cells, strict=True)))
+FLAT = Mapper(
+    names=NAMES,
+    many=(Use.SCORE, Use.CANDIDATE_SCORE, Use.REFERENCE, Use.IGNORE),
+    rest=Use.IGNORE,
+    needed=[
+        ((Use.REVIEWER,), "Say which column names the reviewer."),
+        ((Use.ITEM, Use.PROMPT), "Say which column names the item, or holds its prompt."),
+        (
+            (Use.CANDIDATE, Use.CANDIDATE_SCORE),
+            "Say which column names the candidate whose answer was rated, or which are the candidates.",
+        ),
+    ],
+)
 
 
-def read_flat_lines(
-    stream: BinaryIO, layout: FileLayout, *, read: Callable[[int], None] | None = None
-) -> Iterator[Reading]:
-    """The lines of a JSONL file with an object a row."""
-    rows = _Rows(layout.mapping)
-    for number, found in json_lines(stream, read=read):
-        if isinstance(found, FieldProblem):
-            yield Reading(number, refusals=(Refusal((found,)),))
-        else:
-            yield rows.reading_of(number, found)
+class Lines(RatingsFormat):
+    name = "flat"
+    label = "JSONL, a rating a line"
+    example = (
+        '{"item": "1", "candidate": "base", "reviewer": "mara@example.org", "criterion": "accuracy", '
+        '"value": 4, "prompt": "What is due?", "answer": "The form."}'
+    )
+    advice = "The fields of a table, in an object a line."
+    mapper = FLAT
+
+    def suits(self, source: Source, first: Fields) -> bool:
+        return not source.is_list
+
+    def guess(self, first: Fields) -> dict[str, str]:
+        """A table without a column for the criterion has a column for each, and one without a column for
+        the candidate likewise, so what is left over is taken for scores there; "time" is a moment or a
+        length as the first row says.
+        """
+        mapping = super().guess(first)
+        for column, use in mapping.items():
+            is_moment = use == Use.SECONDS and "-" in str(first.get(column, ""))[1:]
+            if is_moment and Use.SUBMITTED not in mapping.values():
+                mapping[column] = Use.SUBMITTED
+        uses = set(mapping.values())
+        rest = Use.SCORE if Use.CRITERION not in uses else Use.CANDIDATE_SCORE
+        if Use.CRITERION not in uses or not {Use.CANDIDATE, Use.VALUE} & uses:
+            unknown = (column for column, use in mapping.items() if use == Use.IGNORE)
+            mapping |= dict.fromkeys((each for each in unknown if bare_name(each) not in NAMES), rest.value)
+        return mapping
+
+    def problem(self, mapping: Mapping[str, str]) -> str:
+        uses = set(mapping.values())
+        if problem := super().problem(mapping):
+            return problem
+        if Use.CANDIDATE_SCORE in uses:
+            beside = sorted(uses & {*_OF_ONE_ANSWER, Use.CANDIDATE, Use.VALUE, Use.SCORE})
+            if beside:
+                return (
+                    f"Columns are the candidates, so there can be no {beside[0]} beside them; leave it out."
+                )
+            return "" if Use.CRITERION in uses else "Say which column names the criterion."
+        if Use.SCORE not in uses and not {Use.CRITERION, Use.VALUE} <= uses:
+            return (
+                "Say which columns hold the ratings: one for the criterion with one for its value, or a "
+                "score column for each criterion."
+            )
+        if Use.SCORE in uses and Use.CRITERION in uses:
+            return (
+                "A column names the criterion, so there can be no score columns beside it; leave those out."
+            )
+        return ""
+
+    def of_rows(self, rows: Iterator[SourceRow], layout: FileLayout) -> Iterator[Reading]:
+        reader = _Rows(layout.mapping)
+        for number, fields, problem in rows:
+            yield refused(number, problem) if problem else reader.reading_of(number, fields)
+
+
+class Table(Lines):
+    name = "csv"
+    label = "Table (CSV), a rating a row"
+    example = """item,candidate,reviewer,criterion,value,seconds,comment,prompt,answer
+1,base,mara@example.org,accuracy,4,31,,"What is due?","The form."
+1,base,mara@example.org,tone,2,,too formal,,"""
+    advice = "Texts need to stand only once. A table with a column for each criterion works too."
+    source_format = CSV
+
+    def suits(self, source: Source, first: Fields) -> bool:
+        return True
 
 
 class _Rows:
@@ -66,6 +130,7 @@ class _Rows:
 
     def __init__(self, mapping: Mapping[str, str]) -> None:
         self._columns = {use: column for column, use in mapping.items() if use != Use.IGNORE}
+        self._candidates = [column for column, use in mapping.items() if use == Use.CANDIDATE_SCORE]
         self._scores = [column for column, use in mapping.items() if use == Use.SCORE]
         self._references = [column for column, use in mapping.items() if use == Use.REFERENCE]
         # Names repeat from row to row: each is looked at once.
@@ -84,8 +149,18 @@ class _Rows:
         except RecordProblemError as error:
             problems.extend(error.problems)
         if record is None or problems:
-            return Reading(row, refusals=(Refusal(problems, record),))
-        return Reading(row, texts, (record,))
+            return Reading(row, refusals=(Refusal(problems, None if self._candidates else record),))
+        return Reading(row, texts, self._by_candidate(record) if self._candidates else (record,))
+
+    def _by_candidate(self, record: Record) -> list[Record]:
+        """A row of a table with a column for each candidate: its values are theirs, its seconds went to all
+        of them.
+        """
+        seconds = None if record.seconds is None else record.seconds / len(record.values)
+        return [
+            replace(record, candidate=candidate, values=[(record.candidate, value)], seconds=seconds)
+            for candidate, value in record.values
+        ]
 
     def _get(self, fields: Fields, use: Use) -> Any:
         column = self._columns.get(use)
@@ -95,7 +170,9 @@ class _Rows:
         """What can be read of the row; what cannot is told in ``problems``."""
         has_item = Use.ITEM in self._columns
         item = self._name(Use.ITEM, fields, problems) if has_item else self._named(fields)
-        candidate = self._name(Use.CANDIDATE, fields, problems)
+        # Where columns are the candidates, one name serves all of a row's values: that of the criterion.
+        named = Use.CRITERION if self._candidates else Use.CANDIDATE
+        candidate = self._name(named, fields, problems)
         reviewer = self._name(Use.REVIEWER, fields, problems)
         said: dict[str, Any] = {}
         for use, column, read in self._said:
@@ -107,7 +184,7 @@ class _Rows:
             except RecordProblemError as error:
                 problems.extend(error.problems)
         values = self._values(fields, problems)
-        if not (values or said.keys() & _WORDS or problems):
+        if not (values or problems or (said.keys() & _WORDS and not self._candidates)):
             name = self._columns.get(Use.VALUE, "row")
             problems.append(FieldProblem(name, "There is no rating.", "Write the value, or remove the row."))
         return Record(row, item, candidate, reviewer, values, **said)
@@ -128,14 +205,15 @@ class _Rows:
         return name
 
     def _values(self, fields: Fields, problems: list[FieldProblem]) -> Sequence[tuple[str, Any]]:
-        if not self._scores:
+        columns = self._candidates or self._scores
+        if not columns:
             value = self._get(fields, Use.VALUE)
             if value is None or value == "":
                 return ()
             criterion = self._name(Use.CRITERION, fields, problems)
             given = [(criterion, value, self._columns[Use.VALUE])]
         else:
-            given = [(column, fields.get(column), column) for column in self._scores]
+            given = [(column, fields.get(column), column) for column in columns]
         values: list[tuple[str, Any]] = []
         for criterion, value, column in given:
             if value is None or value == "":

@@ -1,5 +1,5 @@
 """A campaign as Label Studio reads it: a task for each answer, its reviews as annotations, and the interface
-that they fit. What ``annotations`` reads back.
+that they fit. What ``formats.label_studio`` reads back.
 
 Reviewers are told apart by their pseudonyms, in the remarks (``meta``) of results: Label Studio takes no
 annotator that it does not know.
@@ -13,7 +13,7 @@ from xml.sax.saxutils import quoteattr
 from django.db.models import Prefetch
 
 from evalapp.campaigns.models import Campaign, ItemOutput, Purpose
-from evalapp.ratings.annotations import COMMENT, CORRECTION, NOT_APPLICABLE_SUFFIX, REASONS_SUFFIX
+from evalapp.ratings.formats.label_studio import COMMENT, CORRECTION, NOT_APPLICABLE_SUFFIX, REASONS_SUFFIX
 from evalapp.ratings.spans import utf16_units
 from evalapp.reviews.models import Review
 from evalapp.reviews.pseudonyms import ReviewerNames, shown_names

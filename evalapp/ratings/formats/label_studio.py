@@ -1,16 +1,30 @@
-"""One annotation of Label Studio: its list of results as values, words and spans of the answers. Pure."""
+"""Label Studio's tasks with their annotations: lists of results as values, words and spans of the answers.
+Pure.
 
-from collections.abc import Mapping, Sequence
+{"id": 1, "data": {…}, "annotations": [{"completed_by": 5, "lead_time": 12.5, "result": [
+{"from_name": "accuracy", "to_name": "answer", "type": "rating", "value": {"rating": 4}}]}]}.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from evalapp.datasets.rows import FieldProblem
+from evalapp.imports.problems import FieldProblem
+from evalapp.imports.source_rows import Source
+from evalapp.ratings.formats.tasks import Task, TaskFormat
 from evalapp.ratings.records import (
     LONGEST_COMMENT,
+    Reading,
+    Record,
     RecordProblemError,
+    Refusal,
     ScaleEnds,
     SpanMark,
+    Texts,
+    moment_of,
     name_of,
+    refused,
+    seconds_of,
     storable,
 )
 from evalapp.ratings.spans import code_points, spans_of
@@ -192,3 +206,68 @@ def _span(value: Mapping[str, Any], kind: str, control: str, name: str, answer: 
         given |= {"start": whole[0], "end": whole[1]}
     mark = spans_of([given], name)[0]
     return mark._replace(field=name)
+
+
+class LabelStudio(TaskFormat):
+    name = "label_studio"
+    label = "Label Studio, exported as JSON"
+    advice = "In Label Studio, export the project as JSON (not JSON-MIN, which leaves out who said what)."
+
+    def suits(self, source: Source, first: Mapping[str, Any]) -> bool:
+        return isinstance(first.get("annotations", first.get("completions")), list)
+
+    def fields(self, row: Mapping[str, Any]) -> Mapping[str, Any]:
+        data = row.get("data")
+        return data if isinstance(data, dict) else {}
+
+    def said(self, given: Mapping[str, Any], task: Task, texts: Texts) -> Reading:
+        annotations = given.get("annotations", given.get("completions"))
+        if not isinstance(annotations, list):
+            problem = "The task has no annotations."
+            mend = "Export the project as JSON (not as JSON-MIN, which leaves out who said what)."
+            return refused(task.row, FieldProblem("annotations", problem, mend))
+        records: list[Record] = []
+        refusals: list[Refusal] = []
+        remarks: list[FieldProblem] = []
+        for number, each in enumerate(annotations, start=1):
+            place = f"annotations[{number}]"
+            try:
+                annotation = annotation_of(each, place, task.answers)
+                remarks.extend(annotation.remarks)
+                if not annotation.is_skipped:
+                    records.extend(_records(annotation, each, task, place))
+            except RecordProblemError as error:
+                refusals.append(Refusal(error.problems))
+        return Reading(task.row, texts, records, refusals, remarks)
+
+
+def _records(annotation: Annotation, given: Mapping[str, Any], task: Task, place: str) -> Iterator[Record]:
+    """One record for each answer that the annotation speaks of; what names none goes to the only one."""
+    seconds = seconds_of(given.get("lead_time"), f"{place}.lead_time")
+    submitted = moment_of(given.get("created_at"), f"{place}.created_at")
+    targets = list(annotation.said)
+    if not targets:
+        raise RecordProblemError(
+            FieldProblem(place, "The annotation says nothing that is read.", "Rate it, or remove it.")
+        )
+    for target in targets:
+        said = annotation.said[target]
+        candidate = task.candidate_for(target)
+        if candidate is None:
+            known = ", ".join(task.candidates)
+            problem = f"“{target[:60]}” is none of the answers ({known})."
+            raise RecordProblemError(FieldProblem(f"{place}.result", problem, "Map the field that it names."))
+        yield Record(
+            row=task.row,
+            item=task.item,
+            candidate=candidate,
+            reviewer=annotation.reviewer,
+            values=said.values,
+            seconds=None if seconds is None else seconds / len(targets),
+            submitted_at=submitted,
+            comment="\n".join(said.comments),
+            correction=said.correction,
+            spans=said.spans,
+            place=f"{place}.",
+            scales=said.scales,
+        )

@@ -1,14 +1,23 @@
-"""CSV files into rows, by a mapping of columns. Pure; the same promises as ``formats``."""
+"""The rows of an upload, whatever its kind: a table with a header row (CSV), JSON Lines, or one JSON list.
+Pure.
+"""
 
 import csv
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from enum import StrEnum
+from collections.abc import Callable, Iterator
 from itertools import islice
 from typing import Any, BinaryIO, NamedTuple
 
-from evalapp.datasets.formats import MOST_FIELDS, FileProblemError, Layout, Reading, reading_of
-from evalapp.datasets.rows import LARGEST_ROW_BYTES, FieldProblem
-from evalapp.datasets.splits import ByField
+from evalapp.imports.files import CSV, HEAD_BYTES, recognise
+from evalapp.imports.json_objects import (
+    EXAMPLE,
+    LARGEST_ROW_BYTES,
+    MARK,
+    MOST_FIELDS,
+    Read,
+    json_objects,
+    starts_list,
+)
+from evalapp.imports.problems import FieldProblem, FileProblemError, is_fine
 
 DELIMITERS = {",": "Comma", ";": "Semicolon", "\t": "Tab", "|": "Bar"}
 
@@ -16,58 +25,69 @@ DELIMITERS = {",": "Comma", ";": "Semicolon", "\t": "Tab", "|": "Bar"}
 csv.field_size_limit(LARGEST_ROW_BYTES * 2)
 
 
-class Use(StrEnum):
-    """What a column is for."""
+class Source(NamedTuple):
+    """How a file is read. ``columns`` are those of a table; ``is_list``: its JSON is one list."""
 
-    PROMPT = "prompt"
-    SYSTEM = "system"
-    REFERENCE = "reference"
-    CONTEXT = "context"
-    LABEL = "label"
-    SPLIT = "split"
-    GROUP = "group"
-    METADATA = "metadata"
-    IGNORE = "ignore"
+    file_format: str
+    delimiter: str = ""
+    columns: list[str] = []
+    is_list: bool = False
+
+    @property
+    def place(self) -> str:
+        """What a row of it is called in messages."""
+        return "Row" if self.file_format == CSV else "Line"
 
 
-ONE_COLUMN_ONLY = (Use.PROMPT, Use.SYSTEM, Use.CONTEXT, Use.LABEL, Use.SPLIT, Use.GROUP)
+class SourceRow(NamedTuple):
+    """A row of the file: ``number`` is its line (JSONL), its place in the list, or its spreadsheet row
+    (CSV; the header is 1). Where there is a ``problem``, its fields say nothing.
+    """
 
-DEFAULT_NAMES: Mapping[str, Use] = {
-    **dict.fromkeys(("prompt", "question", "input", "instruction", "user", "query"), Use.PROMPT),
-    **dict.fromkeys(("system", "system_prompt"), Use.SYSTEM),
-    **dict.fromkeys(
-        ("completion", "reference", "answer", "output", "response", "target", "summary"), Use.REFERENCE
-    ),
-    **dict.fromkeys(("context", "facts", "document", "source"), Use.CONTEXT),
-    **dict.fromkeys(("label", "class", "category"), Use.LABEL),
-    "split": Use.SPLIT,
-    **dict.fromkeys(("group", "group_key", "client"), Use.GROUP),
-}
+    number: int
+    fields: dict[str, Any]
+    problem: FieldProblem | None = None
+
+
+def sniffed(name: str, stream: BinaryIO) -> Source:
+    """What the file is, by its name and its beginning; the stream is where it began. Raises
+    FileProblemError.
+    """
+    head = stream.read(HEAD_BYTES)
+    stream.seek(0)
+    file_format = recognise(name, head)
+    if file_format != CSV:
+        return Source(file_format, is_list=starts_list(head))
+    header = read_header(stream)
+    stream.seek(0)
+    return Source(CSV, header.delimiter, header.columns)
+
+
+def source_rows(
+    stream: BinaryIO,
+    source: Source,
+    *,
+    read: Read | None = None,
+    example: str = EXAMPLE,
+    longest: int = LARGEST_ROW_BYTES,
+) -> Iterator[SourceRow]:
+    """The file's rows in order; ``read`` gets the bytes passed. Raises FileProblemError."""
+    if source.file_format != CSV:
+        for number, found in json_objects(stream, read=read, example=example, longest=longest):
+            if isinstance(found, FieldProblem):
+                yield SourceRow(number, {}, found)
+            else:
+                yield SourceRow(number, found)
+        return
+    columns = read_header(stream, source.delimiter).columns
+    stream.seek(0)
+    for number, cells, problem in read_cells(stream, source.delimiter, read=read):
+        yield SourceRow(number, {} if problem else dict(zip(columns, cells, strict=True)), problem)
 
 
 class Header(NamedTuple):
     columns: list[str]
     delimiter: str
-
-
-def default_mapping(columns: Sequence[str]) -> dict[str, str]:
-    """A guess by the columns' names: each use once, everything else kept as metadata."""
-    mapping: dict[str, str] = {}
-    for column in columns:
-        use = DEFAULT_NAMES.get(column.strip().lower(), Use.METADATA)
-        mapping[column] = Use.METADATA if use in mapping.values() else use
-    return mapping
-
-
-def mapping_problem(mapping: Mapping[str, str]) -> str:
-    """Why this mapping of columns to uses cannot be used, or an empty text."""
-    uses = list(mapping.values())
-    if Use.PROMPT not in uses:
-        return "Say which column holds the prompt."
-    for use in ONE_COLUMN_ONLY:
-        if uses.count(use) > 1:
-            return f"Only one column can be the {use}; set the others to metadata or leave them out."
-    return ""
 
 
 def read_header(stream: BinaryIO, delimiter: str = "") -> Header:
@@ -97,7 +117,7 @@ def read_header(stream: BinaryIO, delimiter: str = "") -> Header:
             raise FileProblemError(f"Column {position} of the first row has no name. Give each column one.")
         if columns.count(column) > 1:
             raise FileProblemError(f"Two columns are named “{column[:40]}”. Rename one of them.")
-        if "\x00" in column or not _is_text(column):
+        if not is_fine(column, LARGEST_ROW_BYTES):
             raise FileProblemError(
                 f"The name of column {position} is not readable text. Save the file as UTF-8."
             )
@@ -114,25 +134,6 @@ def first_cells(stream: BinaryIO, delimiter: str, *, rows: int) -> list[list[str
     except (csv.Error, _LineTooLongError):
         pass
     return [[cell.encode("utf-8", "replace").decode() for cell in cells] for cells in found]
-
-
-def read_csv(
-    stream: BinaryIO,
-    layout: Layout,
-    mapping: Mapping[str, str],
-    delimiter: str,
-    *,
-    read: Callable[[int], None] | None = None,
-) -> Iterator[Reading]:
-    """Rows of a CSV file with a header row; ``read`` gets the bytes of each line."""
-    columns = read_header(stream, delimiter).columns
-    stream.seek(0)
-    uses = [Use(mapping.get(column, Use.METADATA)) for column in columns]
-    for number, cells, problem in read_cells(stream, delimiter, read=read):
-        if problem is not None:
-            yield Reading(number, None, [problem])
-        else:
-            yield _read_cells(number, cells, columns, uses, layout)
 
 
 class Cells(NamedTuple):
@@ -170,57 +171,6 @@ def _uneven(cells: list[str], columns: int) -> FieldProblem:
     )
 
 
-def _read_cells(
-    number: int, cells: list[str], columns: list[str], uses: list[Use], layout: Layout
-) -> Reading:
-    return reading_of(
-        number,
-        lambda: _fields(cells, columns, uses, layout),
-        layout,
-        file_name_of=lambda name: _column_of(name, cells, columns, uses, layout),
-    )
-
-
-def _column_of(name: str, cells: list[str], columns: list[str], uses: list[Use], layout: Layout) -> str:
-    """The column that holds what an object's field ``name`` was filled from, or the name itself."""
-    references = [
-        column
-        for cell, column, use in zip(cells, columns, uses, strict=True)
-        if use is Use.REFERENCE and cell.strip()
-    ]
-    own = {f"references[{number}]": column for number, column in enumerate(references, start=1)}
-    own |= {
-        f"metadata.{column}": column for column, use in zip(columns, uses, strict=True) if use is Use.METADATA
-    }
-    fields = {layout.group_field: Use.GROUP, "messages": Use.PROMPT}
-    if isinstance(layout.split_rule, ByField):
-        fields[layout.split_rule.name] = Use.SPLIT
-    fields |= {use.value: use for use in ONE_COLUMN_ONLY if use.value not in fields}
-    own |= {field: columns[uses.index(use)] for field, use in fields.items() if use in uses}
-    return own.get(name, name)
-
-
-def _fields(cells: list[str], columns: list[str], uses: list[Use], layout: Layout) -> dict[str, Any]:
-    fields: dict[str, Any] = {"prompt": ""}
-    references: list[str] = []
-    metadata: dict[str, str] = {}
-    for cell, column, use in zip(cells, columns, uses, strict=True):
-        if use is Use.METADATA:
-            if cell:
-                metadata[column] = cell
-        elif use is Use.REFERENCE:
-            if cell.strip():
-                references.append(cell)
-        elif use is Use.SPLIT:
-            if isinstance(layout.split_rule, ByField):
-                fields[layout.split_rule.name] = cell
-        elif use is Use.GROUP:
-            fields[layout.group_field] = cell
-        elif use is not Use.IGNORE:
-            fields[use.value] = cell
-    return {**fields, "references": references, "metadata": metadata}
-
-
 class _LineTooLongError(Exception):
     pass
 
@@ -233,7 +183,7 @@ def _lines(stream: BinaryIO, read: Callable[[int], None] | None) -> Iterator[str
         if read is not None:
             read(len(line))
         if first:
-            line = line.removeprefix(b"\xef\xbb\xbf")
+            line = line.removeprefix(MARK)
             first = False
         # A byte that is no UTF-8 stays recognisable, so that its row and column can be named.
         yield line.decode("utf-8", "surrogateescape")
@@ -242,14 +192,6 @@ def _lines(stream: BinaryIO, read: Callable[[int], None] | None) -> Iterator[str
 def _again(first: str, rest: Iterator[str]) -> Iterator[str]:
     yield first
     yield from rest
-
-
-def _is_text(text: str) -> bool:
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
 
 
 def _not_csv(error: csv.Error) -> FieldProblem:

@@ -4,11 +4,14 @@
 "reviews": [{"system": "base", "reviewer": "r1", "accuracy": 4, "comment": "…", "spans": [{"text": "…"}]}]}
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, BinaryIO, NamedTuple
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
 
-from evalapp.datasets.rows import ExampleRow, FieldProblem
-from evalapp.ratings.json_rows import json_lines
+from evalapp.datasets.rows import ExampleRow
+from evalapp.imports.mapping import FileLayout
+from evalapp.imports.problems import FieldProblem
+from evalapp.imports.source_rows import Source
+from evalapp.ratings.formats.base import RatingsFormat
 from evalapp.ratings.records import (
     LONGEST_COMMENT,
     Reading,
@@ -20,7 +23,6 @@ from evalapp.ratings.records import (
     example_of,
     moment_of,
     name_of,
-    refused,
     seconds_of,
     storable,
     text_of,
@@ -51,37 +53,36 @@ class _Item(NamedTuple):
     answers: Mapping[str, str]
 
 
-def is_nested(line: Mapping[str, Any]) -> bool:
-    return any(isinstance(line.get(name), list) for name in REVIEWS) and any(
-        isinstance(line.get(name), dict | list) for name in OUTPUTS
+class Nested(RatingsFormat):
+    name = "nested"
+    label = "JSONL, an item a line with its answers and reviews"
+    example = (
+        '{"id": "1", "question": "What is due?", "outputs": {"base": "The form.", "tuned": "The form, by '
+        'Friday."}, "reviews": [{"system": "base", "reviewer": "Mara", "accuracy": 4, "comment": "no date", '
+        '"spans": [{"text": "The form."}]}]}'
     )
 
+    def suits(self, source: Source, first: Mapping[str, Any]) -> bool:
+        has_reviews = any(isinstance(first.get(name), list) for name in REVIEWS)
+        return (
+            not source.is_list
+            and has_reviews
+            and any(isinstance(first.get(name), dict | list) for name in OUTPUTS)
+        )
 
-def read_nested(stream: BinaryIO, *, read: Callable[[int], None] | None = None) -> Iterator[Reading]:
-    """The items of the file, each with its reviews."""
-    for number, found in json_lines(stream, read=read):
-        if isinstance(found, FieldProblem):
-            yield refused(number, found)
-        else:
-            yield _reading(number, found)
-
-
-def _reading(row: int, line: dict[str, Any]) -> Reading:
-    try:
-        item = _item(row, line)
-        example = _example(row, line, item.name)
-        reviews = _list(line, REVIEWS)
-    except RecordProblemError as error:
-        return refused(row, *error.problems)
-    records: list[Record] = []
-    refusals: list[Refusal] = []
-    remarks: list[FieldProblem] = []
-    for number, review in enumerate(reviews, start=1):
-        try:
-            records.append(_record(item, review, f"reviews[{number}]", remarks))
-        except RecordProblemError as error:
-            refusals.append(Refusal(error.problems, error.record))
-    return Reading(row, Texts(row, item.name, example, item.answers), records, refusals, remarks)
+    def reading(self, row: int, fields: dict[str, Any], layout: FileLayout) -> Reading:
+        item = _item(row, fields)
+        example = _example(row, fields, item.name)
+        reviews = _list(fields, REVIEWS)
+        records: list[Record] = []
+        refusals: list[Refusal] = []
+        remarks: list[FieldProblem] = []
+        for number, review in enumerate(reviews, start=1):
+            try:
+                records.append(_record(item, review, f"reviews[{number}]", remarks))
+            except RecordProblemError as error:
+                refusals.append(Refusal(error.problems, error.record))
+        return Reading(row, Texts(row, item.name, example, item.answers), records, refusals, remarks)
 
 
 def _take(fields: Mapping[str, Any], names: Sequence[str]) -> tuple[str, Any]:

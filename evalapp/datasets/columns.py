@@ -1,0 +1,131 @@
+"""CSV files into rows, by a mapping of columns. Pure; the same promises as ``formats``."""
+
+from collections.abc import Callable, Collection, Iterator, Mapping
+from enum import StrEnum
+from typing import Any, BinaryIO
+
+from evalapp.datasets.formats import Layout, Reading, reading_of
+from evalapp.datasets.rows import ExampleRow
+from evalapp.datasets.splits import ByField
+from evalapp.imports.mapping import Mapper
+from evalapp.imports.source_rows import read_cells, read_header
+
+
+class Use(StrEnum):
+    """What a column is for."""
+
+    PROMPT = "prompt"
+    SYSTEM = "system"
+    REFERENCE = "reference"
+    CONTEXT = "context"
+    LABEL = "label"
+    SPLIT = "split"
+    GROUP = "group"
+    METADATA = "metadata"
+    IGNORE = "ignore"
+
+
+ONE_COLUMN_ONLY = (Use.PROMPT, Use.SYSTEM, Use.CONTEXT, Use.LABEL, Use.SPLIT, Use.GROUP)
+
+DEFAULT_NAMES: Mapping[str, Use] = {
+    **dict.fromkeys(("prompt", "question", "input", "instruction", "user", "query"), Use.PROMPT),
+    **dict.fromkeys(("system", "system_prompt"), Use.SYSTEM),
+    **dict.fromkeys(
+        ("completion", "reference", "answer", "output", "response", "target", "summary"), Use.REFERENCE
+    ),
+    **dict.fromkeys(("context", "facts", "document", "source"), Use.CONTEXT),
+    **dict.fromkeys(("label", "class", "category"), Use.LABEL),
+    "split": Use.SPLIT,
+    **dict.fromkeys(("group", "group_key", "client"), Use.GROUP),
+}
+
+
+COLUMNS = Mapper(
+    names=DEFAULT_NAMES,
+    many=(Use.REFERENCE, Use.METADATA, Use.IGNORE),
+    rest=Use.METADATA,
+    needed=[((Use.PROMPT,), "Say which column holds the prompt.")],
+)
+
+
+def read_csv(
+    stream: BinaryIO,
+    layout: Layout,
+    mapping: Mapping[str, str],
+    delimiter: str,
+    *,
+    read: Callable[[int], None] | None = None,
+) -> Iterator[Reading]:
+    """Rows of a CSV file with a header row; ``read`` gets the bytes of each line."""
+    columns = read_header(stream, delimiter).columns
+    stream.seek(0)
+    uses = [Use(mapping.get(column, Use.METADATA)) for column in columns]
+    for number, cells, problem in read_cells(stream, delimiter, read=read):
+        if problem is not None:
+            yield Reading(number, None, [problem])
+        else:
+            yield _read_cells(number, cells, columns, uses, layout)
+
+
+def _read_cells(
+    number: int, cells: list[str], columns: list[str], uses: list[Use], layout: Layout
+) -> Reading:
+    return reading_of(
+        number,
+        _fields(cells, columns, uses, layout),
+        layout,
+        file_name_of=lambda name: _column_of(name, cells, columns, uses, layout),
+    )
+
+
+def _column_of(name: str, cells: list[str], columns: list[str], uses: list[Use], layout: Layout) -> str:
+    """The column that holds what an object's field ``name`` was filled from, or the name itself."""
+    references = [
+        column
+        for cell, column, use in zip(cells, columns, uses, strict=True)
+        if use is Use.REFERENCE and cell.strip()
+    ]
+    own = {f"references[{number}]": column for number, column in enumerate(references, start=1)}
+    own |= {
+        f"metadata.{column}": column for column, use in zip(columns, uses, strict=True) if use is Use.METADATA
+    }
+    fields = {layout.group_field: Use.GROUP, "messages": Use.PROMPT}
+    if isinstance(layout.split_rule, ByField):
+        fields[layout.split_rule.name] = Use.SPLIT
+    fields |= {use.value: use for use in ONE_COLUMN_ONLY if use.value not in fields}
+    own |= {field: columns[uses.index(use)] for field, use in fields.items() if use in uses}
+    return own.get(name, name)
+
+
+def _fields(cells: list[str], columns: list[str], uses: list[Use], layout: Layout) -> dict[str, Any]:
+    fields: dict[str, Any] = {"prompt": ""}
+    references: list[str] = []
+    metadata: dict[str, str] = {}
+    for cell, column, use in zip(cells, columns, uses, strict=True):
+        if use is Use.METADATA:
+            if cell:
+                metadata[column] = cell
+        elif use is Use.REFERENCE:
+            if cell.strip():
+                references.append(cell)
+        elif use is Use.SPLIT:
+            if isinstance(layout.split_rule, ByField):
+                fields[layout.split_rule.name] = cell
+        elif use is Use.GROUP:
+            fields[layout.group_field] = cell
+        elif use is not Use.IGNORE:
+            fields[use.value] = cell
+    return {**fields, "references": references, "metadata": metadata}
+
+
+def missed_reference_field(rows: Collection[ExampleRow]) -> str:
+    """A field that is named as if it held the reference answer, where none of these rows has one; or ""."""
+    if any(row.references for row in rows):
+        return ""
+    names = (
+        name
+        for row in rows
+        for name, value in row.metadata.items()
+        if value and COLUMNS.use_of(name) == Use.REFERENCE
+    )
+    return next(names, "")

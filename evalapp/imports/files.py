@@ -1,0 +1,183 @@
+"""What kind of file an upload is, seen from its name and first bytes; where it is kept until it is
+imported.
+"""
+
+import os
+import time
+import uuid
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from django.conf import settings
+from django.core.files.uploadedfile import TemporaryUploadedFile, UploadedFile
+from django.core.files.uploadhandler import FileUploadHandler, StopUpload
+
+from evalapp.core.errors import InvalidError
+from evalapp.imports.problems import FileProblemError
+
+JSONL, CSV = "jsonl", "csv"
+ENDINGS = {".jsonl": JSONL, ".ndjson": JSONL, ".json": JSONL, ".csv": CSV, ".tsv": CSV}
+ACCEPTED = ", ".join(ENDINGS)
+HEAD_BYTES = 4096
+DAYS_UPLOADS_ARE_KEPT = 7
+DAYS_NAMELESS_FILES_ARE_KEPT = 1
+"""Files that no row names: an upload that is still arriving, or what a crash left of one."""
+
+
+_SIGNATURES = {
+    b"\x1f\x8b": "is compressed (gzip). Unpack it and upload what is inside",
+    b"PK\x03\x04": "is a zip file or an Excel workbook. Unpack it, or save the sheet as CSV (UTF-8)",
+    b"\xd0\xcf\x11\xe0": "is an old Excel workbook. Save the sheet as CSV (UTF-8)",
+    b"PAR1": "is a Parquet file. Convert it to JSONL first",
+    b"BZh": "is compressed (bzip2). Unpack it and upload what is inside",
+    b"\xfd7zXZ": "is compressed (xz). Unpack it and upload what is inside",
+    b"\x28\xb5\x2f\xfd": "is compressed (zstd). Unpack it and upload what is inside",
+    b"%PDF": "is a PDF. Export its rows as CSV or JSONL",
+    b"\xff\xfe": "is UTF-16. Save it as UTF-8",
+    b"\xfe\xff": "is UTF-16. Save it as UTF-8",
+}
+
+
+def format_by_name(name: str) -> str:
+    """``jsonl`` or ``csv`` by the file's ending; raises FileProblemError for any other."""
+    ending = Path(name.lower()).suffix
+    if ending not in ENDINGS:
+        shown = f"ends in {ending}" if ending else "has no ending"
+        raise FileProblemError(f"The file's name {shown}. Upload one of {ACCEPTED}.")
+    return ENDINGS[ending]
+
+
+def recognise(name: str, head: bytes) -> str:
+    """``jsonl`` (objects of JSON, one a line or in one list) or ``csv``, when the name and the first bytes
+    agree.
+
+    Raises FileProblemError saying what the file is instead, and what to do.
+    """
+    named = format_by_name(name)
+    for signature, what in _SIGNATURES.items():
+        if head.startswith(signature):
+            raise FileProblemError(f"The file {what}.")
+    text = head.removeprefix(b"\xef\xbb\xbf").lstrip()
+    if not text:
+        raise FileProblemError("The file is empty. Check that it was saved, and upload it again.")
+    if head.count(b"\x00") * 4 > len(head):
+        raise FileProblemError("The file is UTF-16 or binary, not text. Save it as UTF-8.")
+    if named == JSONL and not text.startswith((b"{", b"[")):
+        raise FileProblemError(
+            "The first line is no JSON object. A JSONL file has one object per line; "
+            "for a table use the ending .csv."
+        )
+    if named == CSV and text.startswith((b'{"', b"{ ")):
+        raise FileProblemError("The file holds JSON, not CSV. Rename it to .jsonl and upload it again.")
+    return named
+
+
+def upload_folder() -> Path:
+    return Path(settings.FILE_UPLOAD_TEMP_DIR)
+
+
+def new_stored_name() -> str:
+    """The server's own name for an upload; nothing of the person's file name goes into it."""
+    return f"import-{uuid.uuid4().hex}.upload"
+
+
+def stored_path(stored_name: str) -> Path:
+    return upload_folder() / stored_name
+
+
+def open_stored(stored_name: str) -> BinaryIO:
+    """Raises FileProblemError where the file is not there any more."""
+    try:
+        return stored_path(stored_name).open("rb")
+    except FileNotFoundError as error:
+        raise FileProblemError("The uploaded file is not there any more. Upload it again.") from error
+
+
+@contextmanager
+def kept_upload(upload: "UploadedFile[Any]") -> Iterator[str]:
+    """Keep the upload under a name of the server's, which this gives; it goes again where the block fails.
+
+    Raises InvalidError for the block's FileProblemError.
+    """
+    stored_name = new_stored_name()
+    try:
+        _keep(upload, stored_path(stored_name))
+        yield stored_name
+    except BaseException as error:
+        for path in upload_folder().glob(f"{Path(stored_name).stem}.*"):
+            path.unlink(missing_ok=True)
+        if isinstance(error, FileProblemError):
+            raise InvalidError(str(error), fields={"file": [str(error)]}) from error
+        raise
+
+
+def _keep(upload: "UploadedFile[Any]", path: Path) -> None:
+    """Move or write the upload to its own name; a file with that name is always whole."""
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    if isinstance(upload, TemporaryUploadedFile):
+        Path(upload.temporary_file_path()).replace(path)
+        return
+    partial = path.with_suffix(".partial")
+    try:
+        with partial.open("wb") as file:
+            for chunk in upload.chunks():
+                file.write(chunk)
+            file.flush()
+            os.fsync(file.fileno())
+        partial.replace(path)
+    except BaseException:
+        partial.unlink(missing_ok=True)
+        raise
+
+
+def remove_old_uploads(named_of: Callable[[Collection[str]], Collection[str]]) -> None:
+    """Remove files past their days; ``named_of`` says which of these names a row has. Any number of uploads
+    do this at once, so each file may have gone a moment ago.
+    """
+    now = time.time()
+    ages: dict[Path, float] = {}
+    for pattern in ("import-*", "tmp*.upload*"):
+        for path in upload_folder().glob(pattern):
+            with suppress(FileNotFoundError):
+                ages[path] = (now - path.stat().st_mtime) / 86_400
+    old = [path for path, age in ages.items() if age > DAYS_NAMELESS_FILES_ARE_KEPT]
+    named = set(named_of([path.name for path in old]))
+    for path in old:
+        if path.name not in named or ages[path] > DAYS_UPLOADS_ARE_KEPT:
+            path.unlink(missing_ok=True)
+
+
+class RefusingUploadHandler(FileUploadHandler):
+    """First of the handlers: looks at the name and at the first chunk, and lets good files pass.
+
+    After a refusal ``problem`` says why, and the rest of the body is read and thrown away, so that the
+    browser gets to see the answer.
+    """
+
+    def __init__(self, request: Any = None) -> None:
+        super().__init__(request)
+        self.problem = ""
+
+    def new_file(self, *args: Any, **kwargs: Any) -> None:
+        super().new_file(*args, **kwargs)
+        try:
+            format_by_name(self.file_name or "")
+        except FileProblemError as error:
+            self._refuse(error)
+
+    def receive_data_chunk(self, raw_data: bytes, start: int) -> bytes:
+        if start == 0:
+            try:
+                recognise(self.file_name or "", raw_data[:HEAD_BYTES])
+            except FileProblemError as error:
+                self._refuse(error)
+        return raw_data
+
+    def file_complete(self, file_size: int) -> None:
+        """The file itself is the next handler's."""
+
+    def _refuse(self, error: FileProblemError) -> None:
+        self.problem = str(error)
+        raise StopUpload(connection_reset=False) from error

@@ -1,0 +1,160 @@
+"""Objects of JSON files as a stream: one a line, or the members of one list that is the whole file. Pure."""
+
+import json
+import re
+from collections.abc import Callable, Iterator
+from typing import Any, BinaryIO
+
+from evalapp.core.strict_json import MOST_DIGITS, JsonProblemError, strict_decoder
+from evalapp.imports.problems import FieldProblem, FileProblemError
+
+LARGEST_ROW_BYTES = 4 * 2**20
+MOST_FIELDS = 500
+"""Columns of a table, and fields of one JSON object: pages show what each is for."""
+EXAMPLE = '{"prompt": "…", "completion": "…"}'
+MARK = b"\xef\xbb\xbf"
+_HEAD_BYTES = 4096
+_CHUNK = 2**18
+# A text as a whole, or a bracket. The text's end is looked for without ever trying a part of it twice.
+_TOKEN = re.compile(rb'"(?:[^"\\]++|\\.)*+"|[{}\[\]]|"', re.DOTALL)
+_decoder = strict_decoder(most_fields=lambda: MOST_FIELDS, largest=10.0**MOST_DIGITS)
+
+Read = Callable[[int], None]
+Numbered = tuple[int, dict[str, Any] | FieldProblem]
+
+
+def json_objects(
+    stream: BinaryIO, *, read: Read | None = None, example: str = EXAMPLE, longest: int = LARGEST_ROW_BYTES
+) -> Iterator[Numbered]:
+    """Each object with its line, or its place in the list from 1; or what is wrong with it. Empty lines are
+    passed over. ``read`` gets the bytes passed, ``example`` is shown to who wrote no object.
+
+    Raises FileProblemError where a list ends before it does. The stream is one that can be sought in.
+    """
+    begin = stream.tell()
+    is_list = starts_list(stream.read(_HEAD_BYTES))
+    stream.seek(begin)
+    if is_list:
+        for number, content in enumerate(_members(stream, read), start=1):
+            yield (
+                number,
+                _too_large(longest) if len(content) > longest else object_of(content, example=example),
+            )
+        return
+    number = 0
+    while line := stream.readline(longest + 1):
+        number += 1
+        size = len(line)
+        if size > longest:
+            while line and not line.endswith(b"\n"):
+                line = stream.readline(2**20)
+                size += len(line)
+            yield number, _too_large(longest)
+        elif content := (line.removeprefix(MARK) if number == 1 else line).strip():
+            yield number, object_of(content, is_cut=not line.endswith(b"\n"), example=example)
+        if read is not None:
+            read(size)
+
+
+def object_of(
+    content: bytes, *, is_cut: bool = False, example: str = EXAMPLE
+) -> dict[str, Any] | FieldProblem:
+    """A line's JSON object, or what keeps it from being one. ``is_cut``: no line break ends the line."""
+    try:
+        text = content.decode()
+        value = _decoder.decode(text)
+    except UnicodeDecodeError as error:
+        return FieldProblem(
+            "row",
+            f"Byte {error.start + 1:,} of the line (0x{content[error.start]:02X}) is not UTF-8.",
+            "Save the file as UTF-8 (it may be Windows-1252 or Latin-1).",
+        )
+    except json.JSONDecodeError as error:
+        mend = "Each line must be one whole JSON object."
+        if is_cut and (error.pos >= len(text) - 1 or "Unterminated" in error.msg):
+            mend = "The file may have been cut off here: save and upload it again, whole."
+        elif "Unterminated" in error.msg or "control character" in error.msg:
+            mend = 'A line break inside a text is written \\n, and a quote \\".'
+        said = error.msg.removesuffix(" at")
+        return FieldProblem("row", f"Not JSON: {said} at column {error.colno:,}.", mend)
+    except RecursionError:
+        return FieldProblem("row", "The row is nested too deeply to be read.", "Flatten it.")
+    except JsonProblemError as error:
+        return FieldProblem(error.field or "row", error.problem, error.mend)
+    if not isinstance(value, dict):
+        return FieldProblem("row", "The line is JSON, but no object.", f"Write {example}.")
+    return value
+
+
+def starts_list(head: bytes) -> bool:
+    return head.removeprefix(MARK).lstrip().startswith(b"[")
+
+
+def _too_large(longest: int) -> FieldProblem:
+    size = f"{longest >> 20} MiB" if longest >= 2**20 else f"{longest >> 10} KiB"
+    return FieldProblem(
+        "row",
+        f"The row is larger than {size}.",
+        "Shorten it, or look for a missing line break or closing quote.",
+    )
+
+
+def _members(stream: BinaryIO, read: Read | None) -> Iterator[bytes]:
+    """Each member's bytes, without ever holding more than one."""
+    scan = _ListScan(_chunk(stream, read).removeprefix(MARK).lstrip())
+    while True:
+        yield from scan.members()
+        if scan.is_over:
+            return
+        if len(scan.buffer) > 2 * LARGEST_ROW_BYTES:
+            raise FileProblemError(
+                f"A member of the list is larger than {LARGEST_ROW_BYTES >> 20} MiB. Shorten it, or look for "
+                "a missing quote."
+            )
+        chunk = _chunk(stream, read)
+        if not chunk:
+            raise FileProblemError(
+                "The list has no end: the file was cut off. Save and upload it again, whole."
+            )
+        scan.buffer += chunk
+
+
+def _chunk(stream: BinaryIO, read: Read | None) -> bytes:
+    chunk = stream.read(_CHUNK)
+    if read is not None:
+        read(len(chunk))
+    return chunk
+
+
+class _ListScan:
+    """Finds the members of a list in a buffer that grows; what has been handed out is dropped from it."""
+
+    def __init__(self, head: bytes) -> None:
+        self.buffer = head[1:]
+        self.is_over = False
+        self._position = 0
+        self._depth = 0
+        self._start: int | None = None
+
+    def members(self) -> Iterator[bytes]:
+        """Those that are whole in the buffer."""
+        for token in _TOKEN.finditer(self.buffer, self._position):
+            sign = token.group()
+            if sign == b'"':
+                break  # a text whose end is not there yet
+            self._position = token.end()
+            if sign in (b"{", b"["):
+                self._start = token.start() if self._depth == 0 else self._start
+                self._depth += 1
+            elif sign in (b"}", b"]"):
+                if self._depth == 0:
+                    self.is_over = True
+                    return
+                self._depth -= 1
+                if self._depth == 0 and self._start is not None:
+                    yield self.buffer[self._start : self._position]
+                    self._start = None
+        kept = self._position if self._start is None else self._start
+        self.buffer = self.buffer[kept:]
+        self._position -= kept
+        self._start = None if self._start is None else 0

@@ -1,0 +1,91 @@
+"""Tasks of a labelling tool: fields of data that reviewers saw, one of which is the answer. Pure."""
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from evalapp.imports.mapping import FileLayout, Mapper
+from evalapp.imports.problems import FieldProblem
+from evalapp.ratings.formats.base import NAMES, RatingsFormat, Use
+from evalapp.ratings.records import Reading, RecordProblemError, Texts, example_of, name_of, storable
+
+TASKS = Mapper(
+    names=NAMES,
+    many=(Use.ANSWER, Use.REFERENCE, Use.IGNORE),
+    rest=Use.IGNORE,
+    needed=[((Use.ANSWER,), "Say which field holds the answer that was rated.")],
+)
+
+
+class Task(NamedTuple):
+    """``answers``: field → text; with a field for the candidate there is one, else each field is a
+    candidate.
+    """
+
+    row: int
+    item: str
+    candidates: Mapping[str, str]
+    answers: Mapping[str, str]
+
+    def candidate_for(self, field: str) -> str | None:
+        """The candidate whose answer the field holds; the only one stands for any name."""
+        if field in self.candidates:
+            return self.candidates[field]
+        return next(iter(self.candidates.values())) if len(self.candidates) == 1 else None
+
+
+class TaskFormat(RatingsFormat):
+    """A list of tasks, or one a line; ``said`` reads what reviewers said of one."""
+
+    mapper = TASKS
+    uses = (Use.ITEM, Use.CANDIDATE, Use.PROMPT, Use.ANSWER, Use.REFERENCE, Use.CONTEXT, Use.IGNORE)
+
+    def guess(self, first: Mapping[str, Any]) -> dict[str, str]:
+        """Of several fields that are called like an answer the first; others a person may add."""
+        mapping = super().guess(first)
+        answers = [field for field, use in mapping.items() if use == Use.ANSWER]
+        return mapping | dict.fromkeys(answers[1:], Use.IGNORE.value)
+
+    def reading(self, row: int, fields: dict[str, Any], layout: FileLayout) -> Reading:
+        task, texts = _task(row, fields, self.fields(fields), layout.mapping)
+        return self.said(fields, task, texts)
+
+    def said(self, given: Mapping[str, Any], task: Task, texts: Texts) -> Reading:
+        raise NotImplementedError
+
+
+def _task(
+    row: int, given: Mapping[str, Any], data: Mapping[str, Any], mapping: Mapping[str, str]
+) -> tuple[Task, Texts]:
+    columns = {use: column for column, use in mapping.items() if use not in (Use.IGNORE, Use.ANSWER)}
+    item_column = columns.get(Use.ITEM)
+    named = data.get(item_column) if item_column else given.get("id", given.get("external_id"))
+    item = str(row) if named is None else name_of(named, item_column or "id", what="item")
+    answers = {
+        column: storable(data[column], f"data.{column}")
+        for column, use in mapping.items()
+        if use == Use.ANSWER and isinstance(data.get(column), str)
+    }
+    candidate_column = columns.get(Use.CANDIDATE)
+    if candidate_column:
+        one = name_of(data.get(candidate_column), f"data.{candidate_column}", what="candidate")
+        candidates = dict.fromkeys(answers, one)
+    else:
+        candidates = {column: column for column in answers}
+    if not answers:
+        shown = ", ".join(column for column, use in mapping.items() if use == Use.ANSWER)
+        problem = f"The task has no text in {shown or 'any field'}."
+        raise RecordProblemError(FieldProblem("data", problem, "Say which field holds the rated answer."))
+    example = None
+    if (prompt_column := columns.get(Use.PROMPT)) and data.get(prompt_column):
+        references = [
+            data[column]
+            for column, use in mapping.items()
+            if use == Use.REFERENCE and isinstance(data.get(column), str) and data[column]
+        ]
+        context = data.get(columns[Use.CONTEXT]) if Use.CONTEXT in columns else None
+        fields = {"prompt": data[prompt_column], "references": references, "context": context or ""}
+        example, problems = example_of(row, {**fields, "metadata": {"item": item}})
+        if problems:
+            raise RecordProblemError(*problems)
+    task = Task(row, item, candidates, answers)
+    return task, Texts(row, item, example, {candidates[column]: text for column, text in answers.items()})
