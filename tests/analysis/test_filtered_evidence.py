@@ -192,8 +192,9 @@ def test_what_the_finder_does_next_stays_in_the_view(campaign: Campaign, manager
     # changes.
     assert text.count('<input type="hidden" name="field.segment" value="institutional">') == 1
     assert '<input type="hidden" name="find_is" value="at_least">' in text
-    steps = re.findall(r'(?:action|data-href)="[^"]*/(campaign|export|cases)/(?:\d+/)?\?([^"]*)"', text)
-    assert {step for step, _ in steps} == {"campaign", "export", "cases"}
+    step = r'(?:action|data-href)="[^"]*/(campaign|proposed-rows|cases)/(?:\d+/)?\?([^"]*)"'
+    steps = re.findall(step, text)
+    assert {name for name, _ in steps} == {"campaign", "proposed-rows", "cases"}
     for _, following in steps:
         assert "find=rougeL" in following and INSTITUTIONAL in following
     cases = f"/projects/{campaign.project.slug}/results/{campaign.pk}/cases/?{FINDER}&{INSTITUTIONAL}"
@@ -217,7 +218,7 @@ def test_a_campaign_and_proposed_rows_from_the_finder_are_of_the_view(
         f"projects/{campaign.project.slug}/campaigns/{campaign.pk}/finder/?{FINDER}&{INSTITUTIONAL}&candidates=0"
     )
     assert list(problem_in(made, 400)["fields"]) == ["candidates"]
-    for step in ("campaign", "export"):
+    for step in ("campaign", "proposed-rows"):
         refused = browser.post(f"{start}/{step}/?{FINDER}&field.segment=none")
         assert refused.status_code == 400 and "No example has “none”" in refused.text
     assert Campaign.objects.count() == 2 and Export.objects.count() == 1
