@@ -10,7 +10,7 @@ TEST_PROCESSES ?= 2
 VENV := .venv/bin
 WEB_ONLY := $(if $(filter 0,$(MODELS)),--web-only)
 
-.PHONY: run setup setup-test test lint verify chaos bench
+.PHONY: run setup setup-test test coverage lint verify chaos bench
 
 run: setup
 	@exec $(VENV)/python manage.py up $(if $(filter 0,$(DEMO)),,--demo)
@@ -23,6 +23,10 @@ setup-test:
 
 test: setup-test lint
 	@$(VENV)/python -m pytest --numprocesses $(TEST_PROCESSES) --dist loadfile --no-loadscope-reorder
+
+# Every test with the share of lines and branches that it passes through.
+coverage: setup-test
+	@$(VENV)/python -m pytest --numprocesses $(TEST_PROCESSES) --dist loadfile --no-loadscope-reorder --cov
 
 lint: setup-test
 	@$(VENV)/ruff check

@@ -130,7 +130,7 @@ def measure(options: argparse.Namespace, home: Path) -> bool:
 def computed(campaign: Any, kind: str) -> None:
     """An analysis's job, done in this process; says how long it took and how much memory."""
     from evalapp.analysis.models import AnalysisKind
-    from evalapp.analysis.stored_results import AnalysisRequest, start_analysis
+    from evalapp.analysis.stored.stored_results import AnalysisRequest, start_analysis
     from evalapp.analysis.tasks import compute
 
     began, worked = time.monotonic(), time.process_time()

@@ -7,10 +7,10 @@ from typing import Any
 
 from django.urls import reverse
 
-from evalapp.analysis.comparison import CandidateRow, Comparison
-from evalapp.analysis.differences import SEED, ComparedPair
-from evalapp.analysis.pairs import PairResults
-from evalapp.analysis.scores import CampaignScores
+from evalapp.analysis.comparison.candidates import CandidateRow, Comparison
+from evalapp.analysis.comparison.differences import SEED, ComparedPair
+from evalapp.analysis.pairwise.pairs import PairResults
+from evalapp.analysis.scores.campaign_scores import CampaignScores
 from evalapp.campaigns.models import CampaignCandidate
 from evalapp.charts.chart import Chart, Panel, finished, unlike
 from evalapp.charts.diverging import RatingLine, diverging_bars

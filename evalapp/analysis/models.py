@@ -28,12 +28,12 @@ class ScoreSource(models.TextChoices):
 class StoredAnalysis(BaseModel):
     """Figures of a large campaign as a job computed them, kept until it computes them anew.
 
-    ``view`` is the filter (`evalapp.analysis.filters.ComparisonFilter.view`), empty for the
+    ``view`` is the filter (`evalapp.analysis.scores.filters.ComparisonFilter.view`), empty for the
     whole. ``part`` is empty for what every reader of the page sees, else what a part is of: a criterion and a
     metric, a criterion and a reviewer by their number, a metric.
     ``changes`` and ``reviews`` are those of the campaign that the figures rest on (see
     `evalapp.reviews.models.ReviewCount`), so that a page can say how many reviews ago that was. ``figures``
-    is read by `evalapp.analysis.figures`, if ``format`` is its own.
+    is read by `evalapp.analysis.stored.figures`, if ``format`` is its own.
     """
 
     campaign = models.ForeignKey(Campaign, on_delete=models.CASCADE, related_name="stored_analyses")

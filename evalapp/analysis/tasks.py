@@ -1,6 +1,6 @@
 from celery import shared_task
 
-from evalapp.analysis import stored_results
+from evalapp.analysis.stored import stored_results
 from evalapp.jobs.work import carry_out
 
 

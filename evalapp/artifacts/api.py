@@ -25,7 +25,7 @@ from evalapp.registry.api.models import ModelVersionSerializer, ModelView
 from evalapp.registry.models import ModelVersion
 from evalapp.registry.queries import versions_of
 from evalapp.runs.api.contamination import ContaminationDecisionSerializer
-from evalapp.runs.contamination_decisions import decisions_behind
+from evalapp.runs.contamination.contamination_decisions import decisions_behind
 from evalapp.runs.queries import training_of
 from hub.spec import MOST_TEMPLATE_CHARACTERS
 

@@ -18,7 +18,7 @@ from evalapp.artifacts.origins import Origin, contamination_words, origin_of
 from evalapp.datasets.models import DatasetVersion
 from evalapp.datasets.queries import TRAINING_SPLITS
 from evalapp.registry.models import EXTERNAL_KINDS, ModelKind, ModelVersion
-from evalapp.runs.contamination_decisions import decisions_behind
+from evalapp.runs.contamination.contamination_decisions import decisions_behind
 from evalapp.runs.models import ContaminationDecision, Run
 from evalapp.runs.queries import split_counts
 from run_directory.words import counted

@@ -3,10 +3,10 @@
 from typing import NamedTuple
 
 from evalapp.accounts.models import User
-from evalapp.analysis.campaign_comparison import comparison_of
-from evalapp.analysis.comparison import CandidateRow, Comparison
-from evalapp.analysis.pairs import load_preferences, pair_results
-from evalapp.analysis.stored_results import Freshness
+from evalapp.analysis.comparison.candidates import CandidateRow, Comparison
+from evalapp.analysis.pairwise.pairs import load_preferences, pair_results
+from evalapp.analysis.stored.campaign_comparison import comparison_of
+from evalapp.analysis.stored.stored_results import Freshness
 from evalapp.audit.models import AuditEvent
 from evalapp.audit.queries import events_of
 from evalapp.campaigns.models import Campaign, CampaignState

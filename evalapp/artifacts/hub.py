@@ -24,10 +24,10 @@ from evalapp.jobs.services import create_job
 from evalapp.jobs.work import AttemptLost, Work
 from evalapp.registry.chat_templates import checked_template
 from evalapp.registry.services import register_base
-from evalapp.runs.events import GarbageError
-from evalapp.runs.model_programs import why_not_runnable
-from evalapp.runs.relay import ProgramRelay
-from evalapp.runs.run_execution import execute_program
+from evalapp.runs.execution.relay import ProgramRelay
+from evalapp.runs.execution.run_execution import execute_program
+from evalapp.runs.programs.events import GarbageError
+from evalapp.runs.programs.model_programs import why_not_runnable
 from hub.spec import PARTS_FOLDER, TOKEN_VARIABLE, HubReport, HubResult, HubSpec
 from run_directory.files import sha256_of, write_whole
 from run_directory.protocol import MODEL_FOLDER, SPEC_FILE

@@ -20,11 +20,11 @@ from evalapp.jobs.work import Work
 from evalapp.registry.folders import folder_of
 from evalapp.registry.models import ModelKind, ModelVersion
 from evalapp.registry.quantized import why_not_trainable
-from evalapp.runs.events import GarbageError
-from evalapp.runs.model_programs import why_not_runnable
+from evalapp.runs.execution.relay import ProgramRelay
+from evalapp.runs.execution.run_execution import execute_program
+from evalapp.runs.programs.events import GarbageError
+from evalapp.runs.programs.model_programs import why_not_runnable
 from evalapp.runs.queries import training_of
-from evalapp.runs.relay import ProgramRelay
-from evalapp.runs.run_execution import execute_program
 from run_directory.bases import check_base
 from run_directory.files import sync_folder, sync_tree, write_whole
 from run_directory.model_files import UnusableModelError

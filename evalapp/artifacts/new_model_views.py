@@ -26,7 +26,7 @@ from evalapp.registry.endpoints import register_endpoint_model
 from evalapp.registry.forms import AdapterForm, BaseModelForm, ImportedForm
 from evalapp.registry.models import ModelVersion
 from evalapp.runs import queries as runs
-from evalapp.runs.prompt_forms import EndpointModelForm, PromptForm, ShowingForm
+from evalapp.runs.forms.prompts import EndpointModelForm, PromptForm, ShowingForm
 
 _DOWNLOADS_SHOWN = 10
 LONGEST_ID = 19

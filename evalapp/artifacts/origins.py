@@ -7,7 +7,7 @@ from evalapp.exports.lineage import ModelLineage, model_lineage
 from evalapp.gates.lineage import TrainingData, training_data_of
 from evalapp.registry.models import ModelVersion
 from evalapp.registry.queries import ancestors_of
-from evalapp.runs.contamination_guard import compared_with_evaluation, is_quick
+from evalapp.runs.contamination.contamination_guard import compared_with_evaluation, is_quick
 from evalapp.runs.models import Run
 from evalapp.runs.queries import training_of
 

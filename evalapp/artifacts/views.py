@@ -23,7 +23,7 @@ from evalapp.registry.forms import AliasForm
 from evalapp.registry.models import ModelAlias, ModelVersion
 from evalapp.registry.queries import versions_of
 from evalapp.runs import queries as runs
-from evalapp.runs.contamination_decisions import decisions_behind
+from evalapp.runs.contamination.contamination_decisions import decisions_behind
 
 
 @require_safe

@@ -4,10 +4,10 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from evalapp.accounts.models import Project
-from evalapp.analysis.campaign_comparison import CampaignComparison, comparisons_of
-from evalapp.analysis.comparison import CandidateRow, Comparison, HumanCell
-from evalapp.analysis.differences import Contradiction
-from evalapp.analysis.stored_results import Freshness
+from evalapp.analysis.comparison.candidates import CandidateRow, Comparison, HumanCell
+from evalapp.analysis.comparison.differences import Contradiction
+from evalapp.analysis.stored.campaign_comparison import CampaignComparison, comparisons_of
+from evalapp.analysis.stored.stored_results import Freshness
 from evalapp.campaigns.models import Campaign, CampaignState
 from evalapp.datasets.models import DatasetVersion
 from evalapp.decisions.models import Decision

@@ -4,7 +4,7 @@ from django.urls import reverse
 
 from evalapp.accounts.models import Project
 from evalapp.accounts.permissions import Permission, allows
-from evalapp.analysis.tuning_steps import Step
+from evalapp.analysis.tuning.steps import Step
 from evalapp.campaigns.queries import (
     possible_candidates,
     possible_reviewers,

@@ -18,8 +18,8 @@ from evalapp.decisions.models import LeftFiles
 from evalapp.exports.writing import export_folder
 from evalapp.imports.files import upload_folder
 from evalapp.registry.models import TUNED_KINDS, ModelVersion
-from evalapp.runs.directory import folder_for, shard_folder
 from evalapp.runs.models import RunShard
+from evalapp.runs.programs.directory import folder_for, shard_folder
 
 logger = logging.getLogger(__name__)
 

@@ -8,7 +8,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from evalapp.accounts.access import MemberRequest, project_view
 from evalapp.accounts.permissions import Permission
-from evalapp.analysis.views import campaign_or_missing
+from evalapp.analysis.pages import campaign_or_missing
 from evalapp.core.errors import InvalidError, ProblemError
 from evalapp.core.http import field_errors, get_or_missing, show_problem
 from evalapp.core.paging import keyset_page

@@ -8,7 +8,7 @@ from django.http import QueryDict
 
 from evalapp.accounts.models import Project, User
 from evalapp.accounts.permissions import Permission, allows
-from evalapp.analysis.filters import read_filter
+from evalapp.analysis.scores.filters import read_filter
 from evalapp.audit.services import record
 from evalapp.campaigns.models import Campaign
 from evalapp.core.errors import ConflictError, InvalidError, NotAllowedError

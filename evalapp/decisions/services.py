@@ -6,9 +6,9 @@ from django.db import transaction
 from evalapp.accounts.models import Project, User
 from evalapp.accounts.queries import may_create_project
 from evalapp.accounts.services import create_project as create_bare_project
-from evalapp.analysis.campaign_comparison import CampaignComparison, comparison_of
-from evalapp.analysis.comparison import CandidateRow, Comparison
-from evalapp.analysis.pairs import PairResults, load_preferences, pair_results
+from evalapp.analysis.comparison.candidates import CandidateRow, Comparison
+from evalapp.analysis.pairwise.pairs import PairResults, load_preferences, pair_results
+from evalapp.analysis.stored.campaign_comparison import CampaignComparison, comparison_of
 from evalapp.audit.services import record
 from evalapp.campaigns.models import Campaign, CampaignState
 from evalapp.core.errors import ConflictError, InvalidError, NotAllowedError

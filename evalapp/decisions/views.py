@@ -7,9 +7,9 @@ from evalapp.accounts.access import MemberRequest, person_of, project_view, sign
 from evalapp.accounts.forms import DeleteProjectForm, ProjectForm, ProjectSettingsForm, settings_of
 from evalapp.accounts.models import Membership, Role
 from evalapp.accounts.permissions import Permission
-from evalapp.analysis.campaign_comparison import comparison_of
-from evalapp.analysis.next_step import next_step_after
-from evalapp.analysis.pairs import load_preferences, pair_results
+from evalapp.analysis.comparison.next_step import next_step_after
+from evalapp.analysis.pairwise.pairs import load_preferences, pair_results
+from evalapp.analysis.stored.campaign_comparison import comparison_of
 from evalapp.campaigns.models import Campaign
 from evalapp.campaigns.queries import is_reviewing_blind
 from evalapp.core.errors import ConflictError, InvalidError, ProblemError

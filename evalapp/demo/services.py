@@ -10,7 +10,7 @@ from evalapp.demo.recording import RECORDING
 from evalapp.demo.stage_set import demonstration_project, email_of, set_stage
 from evalapp.jobs.models import FINAL_STATES
 from evalapp.jobs.services import request_cancel
-from evalapp.runs.model_programs import why_not_runnable
+from evalapp.runs.programs.model_programs import why_not_runnable
 
 
 @transaction.atomic

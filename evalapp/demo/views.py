@@ -10,7 +10,7 @@ from evalapp.accounts.permissions import Permission
 from evalapp.core.errors import MissingError
 from evalapp.demo.models import Demonstration, Track
 from evalapp.demo.story import STEPS
-from evalapp.runs.model_programs import why_not_runnable
+from evalapp.runs.programs.model_programs import why_not_runnable
 
 PAGES = {
     "training": "run_detail",

@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
-from evalapp.analysis.agreement import REPLICATES
-from evalapp.analysis.differences import SEED
-from evalapp.analysis.metric_trust import HINT, MetricTrust, inside_candidates, trust_of
-from evalapp.analysis.scores import CampaignScores
+from evalapp.analysis.agreement.measures import REPLICATES
+from evalapp.analysis.comparison.differences import SEED
+from evalapp.analysis.metrics.metric_trust import HINT, MetricTrust, inside_candidates, trust_of
+from evalapp.analysis.scores.campaign_scores import CampaignScores
 from evalapp.campaigns.models import CampaignCandidate, ItemOutput
 from evalapp.exports.correction_scoring import (
     AGAINST_CORRECTIONS,

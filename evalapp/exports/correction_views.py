@@ -6,8 +6,8 @@ from django.views.decorators.http import require_POST, require_safe
 
 from evalapp.accounts.access import MemberRequest, project_view
 from evalapp.accounts.permissions import Permission
-from evalapp.analysis.scores import load_scores
-from evalapp.analysis.views import campaign_or_missing
+from evalapp.analysis.pages import campaign_or_missing
+from evalapp.analysis.scores.campaign_scores import load_scores
 from evalapp.campaigns.queries import is_reviewing_blind
 from evalapp.exports.correction_report import MOST_OUTPUTS, correction_report
 from evalapp.exports.correction_scoring import start_measuring

@@ -7,10 +7,10 @@ from django.views.decorators.http import require_POST
 
 from evalapp.accounts.access import MemberRequest, project_view
 from evalapp.accounts.permissions import Permission
-from evalapp.analysis.case_lists import cases_at
-from evalapp.analysis.filters import read_filter
-from evalapp.analysis.finder import finder_from
-from evalapp.analysis.views import campaign_or_missing, chosen_reviewer_type, filter_refused
+from evalapp.analysis.cases.case_lists import cases_at
+from evalapp.analysis.pages import campaign_or_missing, chosen_reviewer_type, filter_refused
+from evalapp.analysis.scores.filters import read_filter
+from evalapp.analysis.scores.finder import finder_from
 from evalapp.core.errors import InvalidError
 from evalapp.core.names import LONGEST_NAME
 from evalapp.exports.queries import RowCounts, row_counts

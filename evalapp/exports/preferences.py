@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 
-from evalapp.analysis.pairs import Preferences
+from evalapp.analysis.pairwise.pairs import Preferences
 from evalapp.campaigns.models import Campaign, ItemOutput
 from evalapp.exports.models import RowKind
 from evalapp.exports.selection import SIMULATED_OUT, SelectedRow

@@ -5,7 +5,7 @@ from typing import NamedTuple
 from django.db.models import Avg, Count, Q, QuerySet
 
 from evalapp.accounts.models import Project, User
-from evalapp.analysis.scores import stretched
+from evalapp.analysis.scores.campaign_scores import stretched
 from evalapp.campaigns.models import Campaign, ItemOutput, Purpose
 from evalapp.exports.models import Export, ExportRow, ExportState, RowDecision, RowKind
 from evalapp.exports.selection import GivenCorrection, ReviewedOutput

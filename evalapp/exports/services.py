@@ -7,7 +7,7 @@ from django.db.models import QuerySet
 from django.utils import timezone
 
 from evalapp.accounts.models import User
-from evalapp.analysis.pairs import load_preferences
+from evalapp.analysis.pairwise.pairs import load_preferences
 from evalapp.audit.services import record
 from evalapp.campaigns.models import Campaign, ItemOutput
 from evalapp.core.errors import ConflictError, InvalidError, NotAllowedError

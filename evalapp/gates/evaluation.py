@@ -13,7 +13,7 @@ from django.db.models.functions import Now
 from django.utils import timezone
 
 from evalapp.accounts.models import User
-from evalapp.analysis.scores import CampaignScores, load_scores
+from evalapp.analysis.scores.campaign_scores import CampaignScores, load_scores
 from evalapp.audit.services import record
 from evalapp.campaigns.allocation import hold_submissions
 from evalapp.campaigns.models import Campaign, CampaignCandidate, CampaignState

@@ -8,7 +8,7 @@ from evalapp.datasets.contamination import contamination
 from evalapp.datasets.models import DatasetVersion, Example
 from evalapp.datasets.queries import TRAINING_SPLITS
 from evalapp.registry.models import EXTERNAL_KINDS, ModelKind, ModelVersion
-from evalapp.runs.contamination_decisions import decisions_behind
+from evalapp.runs.contamination.contamination_decisions import decisions_behind
 from evalapp.runs.models import ContaminationDecision, Run, RunKind
 
 _FIELDS = ("row_number", "prompt_hash", "messages", "references", "pairs", "rated")

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple, Protocol
 
-from evalapp.analysis.scores import CampaignScores
+from evalapp.analysis.scores.campaign_scores import CampaignScores
 from evalapp.campaigns.models import CampaignCandidate
 from evalapp.core.number_format import MINUS, as_text
 from evalapp.gates.conditions import AGAINST_CHAMPION, TOTAL, Condition, ConditionKind

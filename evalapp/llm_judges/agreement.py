@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from statistics import fmean
 from typing import NamedTuple
 
-from evalapp.analysis.agreement import REPLICATES
-from evalapp.analysis.differences import SEED
-from evalapp.analysis.scores import CampaignScores
+from evalapp.analysis.agreement.measures import REPLICATES
+from evalapp.analysis.comparison.differences import SEED
+from evalapp.analysis.scores.campaign_scores import CampaignScores
 from evalapp.campaigns.models import CampaignCandidate
 from evalapp.llm_judges.models import LLMJudge, LLMScore, LLMScoreState
 from evalapp.measure import Measure

@@ -6,7 +6,7 @@ from rest_framework import serializers
 from rest_framework.response import Response
 
 from evalapp.accounts.permissions import Permission
-from evalapp.analysis.scores import load_scores
+from evalapp.analysis.scores.campaign_scores import load_scores
 from evalapp.api.fields import Body, Id, MeasureSerializer, Number, Shown, Text
 from evalapp.api.operations import ProjectView, chosen, operation, route
 from evalapp.campaigns.models import Campaign

@@ -8,8 +8,8 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from evalapp.accounts.access import MemberRequest, project_view
 from evalapp.accounts.permissions import Permission
-from evalapp.analysis.scores import load_scores
-from evalapp.analysis.table_views import as_csv, as_markdown
+from evalapp.analysis.scores.campaign_scores import load_scores
+from evalapp.analysis.views.tables import as_csv, as_markdown
 from evalapp.campaigns.models import Campaign
 from evalapp.campaigns.queries import is_reviewing_blind
 from evalapp.core.errors import NotAllowedError, ProblemError

@@ -8,7 +8,7 @@ from django.db.models import Exists, Max, OuterRef, Q
 from django.db.models.functions import Now
 from django.utils import timezone
 
-from evalapp.analysis.scores import CampaignScores, load_scores
+from evalapp.analysis.scores.campaign_scores import CampaignScores, load_scores
 from evalapp.audit.services import record
 from evalapp.campaigns.models import Assignment, AssignmentState, CampaignState, Purpose
 from evalapp.campaigns.services import close_campaign

@@ -22,7 +22,7 @@ from evalapp.imports.problems import FieldProblem, FileProblemError, ImportProbl
 from evalapp.imports.source_rows import sniffed
 from evalapp.monitoring.models import WEEK, ProductionEvent, Stream, WeeklySampleState
 from evalapp.monitoring.services import lock_going
-from evalapp.runs.answers import LONGEST_ANSWER
+from evalapp.runs.generation.answers import LONGEST_ANSWER
 
 MOST_ROWS = 100_000
 MOST_BYTES = 200 * 2**20

@@ -37,7 +37,7 @@ from evalapp.monitoring.models import (
 )
 from evalapp.monitoring.services import lock_going
 from evalapp.monitoring.weekly_sampling import Candidate, draw_sample
-from evalapp.runs.answers import ImportedAnswer
+from evalapp.runs.generation.answers import ImportedAnswer
 from evalapp.runs.models import Run
 from evalapp.runs.services import import_outputs
 

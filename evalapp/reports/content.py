@@ -4,15 +4,15 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import NamedTuple
 
-from evalapp.analysis.adjudicated_scores import with_adjudicated
-from evalapp.analysis.choosing import chosen_metric, chosen_reference
-from evalapp.analysis.comparison import compare
-from evalapp.analysis.differences import Contradiction, find_contradiction
-from evalapp.analysis.filtered_scores import FilterCoverage, load_filtered, shared_part
-from evalapp.analysis.pairs import PairResults
-from evalapp.analysis.simpson import check_simpson
-from evalapp.analysis.table_sources import LiveTables
-from evalapp.analysis.unblinding import unblinding_of
+from evalapp.analysis.comparison.candidates import compare
+from evalapp.analysis.comparison.differences import Contradiction, find_contradiction
+from evalapp.analysis.comparison.simpson import check_simpson
+from evalapp.analysis.comparison.unblinding import unblinding_of
+from evalapp.analysis.pairwise.pairs import PairResults
+from evalapp.analysis.scores.adjudicated_scores import with_adjudicated
+from evalapp.analysis.scores.filtered_scores import FilterCoverage, load_filtered, shared_part
+from evalapp.analysis.tables.choosing import chosen_metric, chosen_reference
+from evalapp.analysis.tables.table_sources import LiveTables
 from evalapp.campaigns.imported_records import imported_records
 from evalapp.campaigns.models import CampaignState
 from evalapp.charts.forest import ForestLine, says_of_means

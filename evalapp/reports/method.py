@@ -4,10 +4,11 @@ import platform
 from collections.abc import Sequence
 from importlib import metadata
 
-from evalapp.analysis import agreement, differences
-from evalapp.analysis.comparison import Comparison
-from evalapp.analysis.pairs import PairResults, PairRow, StrengthRow
-from evalapp.analysis.table_sources import LiveTables
+from evalapp.analysis.agreement import measures as agreement
+from evalapp.analysis.comparison import differences
+from evalapp.analysis.comparison.candidates import Comparison
+from evalapp.analysis.pairwise.pairs import PairResults, PairRow, StrengthRow
+from evalapp.analysis.tables.table_sources import LiveTables
 from evalapp.campaigns.imported_records import imported_records
 from evalapp.campaigns.models import Campaign, ItemChoice, Method
 from evalapp.measure import Measure

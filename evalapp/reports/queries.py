@@ -4,7 +4,7 @@ from django.db.models import QuerySet
 from django.http import QueryDict
 
 from evalapp.accounts.models import Project
-from evalapp.analysis.filters import ComparisonFilter, read_filter
+from evalapp.analysis.scores.filters import ComparisonFilter, read_filter
 from evalapp.campaigns.models import Campaign
 from evalapp.core.errors import InvalidError
 from evalapp.jobs.models import FINAL_STATES

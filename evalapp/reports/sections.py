@@ -11,9 +11,12 @@ from evalapp.analysis.charts import (
     ratings_charts,
     strengths_chart,
 )
-from evalapp.analysis.differences import Contradiction
-from evalapp.analysis.disagreements import find_disagreements
-from evalapp.analysis.named_tables import (
+from evalapp.analysis.comparison.differences import Contradiction
+from evalapp.analysis.comparison.unblinding import Unblinding
+from evalapp.analysis.metrics.disagreements import find_disagreements
+from evalapp.analysis.pairwise.pair_tables import checks_table, pairs_table, strengths_table
+from evalapp.analysis.pairwise.pairs import PairResults
+from evalapp.analysis.tables.named_tables import (
     CANDIDATE,
     CRITERION,
     agreement_table,
@@ -25,10 +28,7 @@ from evalapp.analysis.named_tables import (
     severities_table,
     severity_table,
 )
-from evalapp.analysis.pair_tables import checks_table, pairs_table, strengths_table
-from evalapp.analysis.pairs import PairResults
-from evalapp.analysis.table_sources import LiveTables
-from evalapp.analysis.unblinding import Unblinding
+from evalapp.analysis.tables.table_sources import LiveTables
 from evalapp.campaigns.models import Campaign, Method
 from evalapp.charts.lines import MOST_ON_A_SHEET
 from evalapp.core.number_format import as_text

@@ -2,7 +2,7 @@ from django.db import transaction
 from django.http import QueryDict
 
 from evalapp.accounts.models import User
-from evalapp.analysis.filters import ComparisonFilter, is_filter
+from evalapp.analysis.scores.filters import ComparisonFilter, is_filter
 from evalapp.audit.services import record
 from evalapp.campaigns.models import Campaign, CampaignState
 from evalapp.core.errors import ConflictError, InvalidError

@@ -6,7 +6,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from evalapp.accounts.access import MemberRequest, project_view
 from evalapp.accounts.permissions import Permission
-from evalapp.analysis.views import campaign_or_missing
+from evalapp.analysis.pages import campaign_or_missing
 from evalapp.campaigns.queries import is_reviewing_blind
 from evalapp.core.http import get_or_missing
 from evalapp.core.paging import keyset_page

@@ -95,7 +95,7 @@ def _summed(rows: Iterable[tuple[int, int, CountedScores]]) -> dict[tuple[int, i
 
 
 def campaign_counts(campaign: Campaign, *, reviewer_type: str = "all") -> CampaignCounts:
-    """Two reads. ``reviewer_type`` as in `evalapp.analysis.scores.load_scores`."""
+    """Two reads. ``reviewer_type`` as in `evalapp.analysis.scores.campaign_scores.load_scores`."""
     chosen = of_reviewer_type(campaign, reviewer_type)
     reviewed = (
         ReviewCount.objects.filter(chosen, campaign=campaign, purpose=Purpose.REVIEW)

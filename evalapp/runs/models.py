@@ -70,7 +70,7 @@ _NOT_CHOSEN = ("format", "base_folder", "continue_from", "rows", "data_sha256")
 class Sweep(BaseModel):
     """Trainings that differ in a few settings alone, to be compared: seeds, a small grid, shares of the data.
 
-    ``axes`` has the values that each of those settings takes, by the names of `evalapp.runs.axes`.
+    ``axes`` has the values that each of those settings takes, by the names of `evalapp.runs.training.axes`.
     """
 
     project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="sweeps")

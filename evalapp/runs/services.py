@@ -16,18 +16,18 @@ from evalapp.datasets.queries import TRAINING_SPLITS
 from evalapp.jobs.models import Job, JobState
 from evalapp.jobs.services import create_job
 from evalapp.registry.models import STANDING_KINDS, ModelKind, ModelVersion
-from evalapp.runs import inputs, settings_checks
-from evalapp.runs.answers import REFUSED, ImportedAnswer, MatchedAnswer, matched
-from evalapp.runs.batch_files import batch_lines
-from evalapp.runs.contamination_guard import is_quick, refuse_contamination
-from evalapp.runs.directory import candidate_specs
-from evalapp.runs.ingest import most_reasons
-from evalapp.runs.model_programs import why_not_runnable
+from evalapp.runs.contamination.contamination_guard import is_quick, refuse_contamination
+from evalapp.runs.generation.answers import REFUSED, ImportedAnswer, MatchedAnswer, matched
+from evalapp.runs.generation.batch_files import batch_lines
+from evalapp.runs.generation.shards import checked_shards
 from evalapp.runs.models import Output, Run, RunCandidate, RunKind
+from evalapp.runs.programs import inputs, settings_checks
+from evalapp.runs.programs.directory import candidate_specs
+from evalapp.runs.programs.ingest import most_reasons
+from evalapp.runs.programs.model_programs import why_not_runnable
 from evalapp.runs.run_limits import require_room
-from evalapp.runs.shards import checked_shards
 from evalapp.runs.signals import outputs_stored
-from evalapp.runs.training_rows import too_few_rows
+from evalapp.runs.training.training_rows import too_few_rows
 from inference.spec import GenerationSpec, SamplingParameters
 from run_directory.records import RecordError
 from training.objectives import objective_of

@@ -1,10 +1,10 @@
 from celery import shared_task
 
 from evalapp.jobs.work import carry_out
-from evalapp.runs.endpoint_answers import ask_endpoints
-from evalapp.runs.run_execution import dry_run, train
+from evalapp.runs.execution.endpoint_answers import ask_endpoints
+from evalapp.runs.execution.run_execution import dry_run, train
+from evalapp.runs.execution.shard_workers import HELP_TASK, answer_all, help_out
 from evalapp.runs.services import DRY_RUN_TASK, ENDPOINT_TASK, GENERATION_TASK, TRAINING_TASK
-from evalapp.runs.shard_workers import HELP_TASK, answer_all, help_out
 
 
 @shared_task(name=TRAINING_TASK)

@@ -1,6 +1,6 @@
 from django import template
 
-from evalapp.runs import model_programs
+from evalapp.runs.programs import model_programs
 
 register = template.Library()
 

@@ -13,9 +13,9 @@ from evalapp.accounts.models import Membership, Project, User
 from evalapp.adjudication.disagreements import worklist_of
 from evalapp.adjudication.models import Adjudication
 from evalapp.adjudication.services import AdjudicatedScore, adjudicate
-from evalapp.analysis.adjudicated_scores import with_adjudicated
-from evalapp.analysis.comparison import compare
-from evalapp.analysis.scores import load_scores
+from evalapp.analysis.comparison.candidates import compare
+from evalapp.analysis.scores.adjudicated_scores import with_adjudicated
+from evalapp.analysis.scores.campaign_scores import load_scores
 from evalapp.audit.models import AuditEvent
 from evalapp.campaigns.models import Campaign, ItemOutput
 from evalapp.core.errors import ConflictError, InvalidError, NotAllowedError, StaleError

@@ -10,7 +10,7 @@ from django.db import IntegrityError, connection, transaction
 from django.test.utils import CaptureQueriesContext
 
 from evalapp.accounts.models import User
-from evalapp.analysis.scores import load_scores
+from evalapp.analysis.scores.campaign_scores import load_scores
 from evalapp.audit.models import AuditEvent
 from evalapp.campaigns.models import Campaign, CampaignReviewer, ItemOutput
 from evalapp.campaigns.services import close_campaign, pause_campaign, remove_reviewer

@@ -8,10 +8,11 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from evalapp.accounts.models import Project, User
-from evalapp.analysis import agreement_views, reviewer_agreement
-from evalapp.analysis.agreement import agreement_rows
-from evalapp.analysis.reviewer_agreement import NO_ORDER, ComputedPanel, matrix_in_words
-from evalapp.analysis.scores import CampaignScores, load_scores
+from evalapp.analysis.agreement import reviewer_agreement
+from evalapp.analysis.agreement.measures import agreement_rows
+from evalapp.analysis.agreement.reviewer_agreement import NO_ORDER, ComputedPanel, matrix_in_words
+from evalapp.analysis.scores.campaign_scores import CampaignScores, load_scores
+from evalapp.analysis.views import agreement as agreement_views
 from evalapp.campaigns.models import Assignment, Campaign
 from tests.api.conftest import problem_in, program_of
 from tests.cast import client_of

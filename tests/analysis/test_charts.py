@@ -16,9 +16,9 @@ from evalapp.analysis.charts import (
     means_charts,
     ratings_chart,
 )
-from evalapp.analysis.comparison import Comparison, compare
-from evalapp.analysis.differences import compare_pairs
-from evalapp.analysis.scores import CampaignScores, load_scores
+from evalapp.analysis.comparison.candidates import Comparison, compare
+from evalapp.analysis.comparison.differences import compare_pairs
+from evalapp.analysis.scores.campaign_scores import CampaignScores, load_scores
 from evalapp.charts.chart import Chart
 from evalapp.charts.drawing import as_svg
 from evalapp.charts.theme import colour

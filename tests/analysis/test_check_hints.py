@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from evalapp.analysis.hints import Checks, Quality, at_odds, drifting, keeps_to_a_side, off_gold
+from evalapp.analysis.quality.hints import Checks, Quality, at_odds, drifting, keeps_to_a_side, off_gold
 from evalapp.campaigns.models import CampaignReviewer
 from evalapp.reviews.checks import ReviewerChecks
 from evalapp.reviews.preferences.checks import ComparisonChecks, Repeat

@@ -5,10 +5,10 @@ from decimal import Decimal
 import pytest
 
 from evalapp.accounts.models import Project, User
-from evalapp.analysis.comparison import Comparison, compare
-from evalapp.analysis.differences import compare_pairs, find_contradiction
-from evalapp.analysis.scores import RULE_CHANGED, CampaignScores, load_scores
-from evalapp.analysis.tables import comparison_lines
+from evalapp.analysis.comparison.candidates import Comparison, compare
+from evalapp.analysis.comparison.differences import compare_pairs, find_contradiction
+from evalapp.analysis.comparison.lines import comparison_lines
+from evalapp.analysis.scores.campaign_scores import RULE_CHANGED, CampaignScores, load_scores
 from evalapp.campaigns.models import Campaign
 from evalapp.scoring.models import MetricResult
 from evalapp.scoring.services import save_rule_check

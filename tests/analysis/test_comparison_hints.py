@@ -5,9 +5,9 @@ from collections.abc import Callable
 import pytest
 
 from evalapp.accounts.models import Project, User
-from evalapp.analysis.hints import Hint
-from evalapp.analysis.quality import quality_of
-from evalapp.analysis.reading import reading_times
+from evalapp.analysis.quality.campaign_quality import quality_of
+from evalapp.analysis.quality.hints import Hint
+from evalapp.analysis.quality.reading import reading_times
 from evalapp.campaigns.models import Campaign
 from evalapp.reviews.kinds import PREFERENCE
 from evalapp.reviews.models import Review

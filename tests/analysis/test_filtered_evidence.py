@@ -8,13 +8,13 @@ import pytest
 from django.http import QueryDict
 
 from evalapp.accounts.models import Project, User
-from evalapp.analysis.filtered_scores import load_filtered
-from evalapp.analysis.filters import read_filter
-from evalapp.analysis.metric_trust import metric_trust
-from evalapp.analysis.prediction_powered import prediction_powered_means
-from evalapp.analysis.reviewer_agreement import ComputedPanel
-from evalapp.analysis.scores import CampaignScores, load_scores
-from evalapp.analysis.severity import severity_of
+from evalapp.analysis.agreement.reviewer_agreement import ComputedPanel
+from evalapp.analysis.agreement.severity import severity_of
+from evalapp.analysis.metrics.metric_trust import metric_trust
+from evalapp.analysis.metrics.prediction_powered import prediction_powered_means
+from evalapp.analysis.scores.campaign_scores import CampaignScores, load_scores
+from evalapp.analysis.scores.filtered_scores import load_filtered
+from evalapp.analysis.scores.filters import read_filter
 from evalapp.campaigns.models import Campaign
 from evalapp.exports.models import Export
 from evalapp.metrics.registry import METRICS

@@ -13,12 +13,12 @@ from django.utils import timezone
 from gunicorn.config import Config
 
 from evalapp.accounts.models import Project, User
-from evalapp.analysis.comparison import compare
-from evalapp.analysis.differences import compare_pairs
-from evalapp.analysis.example_fields import example_fields
-from evalapp.analysis.filtered_scores import FilteredScores, load_filtered, shared_part
-from evalapp.analysis.filters import LONGEST_QUERY, read_filter
-from evalapp.analysis.scores import load_scores
+from evalapp.analysis.comparison.candidates import compare
+from evalapp.analysis.comparison.differences import compare_pairs
+from evalapp.analysis.scores.campaign_scores import load_scores
+from evalapp.analysis.scores.example_fields import example_fields
+from evalapp.analysis.scores.filtered_scores import FilteredScores, load_filtered, shared_part
+from evalapp.analysis.scores.filters import LONGEST_QUERY, read_filter
 from evalapp.campaigns.models import Campaign
 from evalapp.embedded import web_server
 from evalapp.reviews.models import Review

@@ -12,10 +12,10 @@ import numpy as np
 import pytest
 
 from evalapp.accounts.models import Project, User
-from evalapp.analysis.comparison import compare
-from evalapp.analysis.differences import compare_pairs
-from evalapp.analysis.finder import Finder, Found, MetricSide, ScoreSide, find
-from evalapp.analysis.scores import load_scores
+from evalapp.analysis.comparison.candidates import compare
+from evalapp.analysis.comparison.differences import compare_pairs
+from evalapp.analysis.scores.campaign_scores import load_scores
+from evalapp.analysis.scores.finder import Finder, Found, MetricSide, ScoreSide, find
 from evalapp.campaigns.models import Campaign
 from evalapp.campaigns.services import close_campaign, open_campaign
 from evalapp.core.errors import InvalidError

@@ -7,9 +7,9 @@ from collections import Counter
 import pytest
 
 from evalapp.accounts.models import Project, User
-from evalapp.analysis import item_sample, stored_results
-from evalapp.analysis.item_sample import SampledItems, sampled_scores
-from evalapp.analysis.scores import load_scores
+from evalapp.analysis.scores.campaign_scores import load_scores
+from evalapp.analysis.stored import item_sample, stored_results
+from evalapp.analysis.stored.item_sample import SampledItems, sampled_scores
 from evalapp.campaigns.models import Campaign
 from tests.analysis.test_severity_page import said
 from tests.api.conftest import program_of

@@ -9,16 +9,22 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from evalapp.accounts.models import Project, User
-from evalapp.analysis import severity, stored_results
-from evalapp.analysis.agreement import correlation_rows
+from evalapp.analysis.agreement import severity
+from evalapp.analysis.agreement.measures import correlation_rows
 from evalapp.analysis.charts import agreement_chart
-from evalapp.analysis.comparison import compare, reviewer_rows
-from evalapp.analysis.differences import compare_pairs, find_contradiction
-from evalapp.analysis.figures import OutdatedError, Subjects, as_json, from_json
-from evalapp.analysis.large_comparison import large_comparison
+from evalapp.analysis.comparison.candidates import compare, reviewer_rows
+from evalapp.analysis.comparison.differences import compare_pairs, find_contradiction
 from evalapp.analysis.models import AnalysisKind, StoredAnalysis
-from evalapp.analysis.scores import load_scores
-from evalapp.analysis.stored_results import AnalysisRequest, refresh_analyses, start_analysis, subjects_of
+from evalapp.analysis.scores.campaign_scores import load_scores
+from evalapp.analysis.stored import stored_results
+from evalapp.analysis.stored.figures import OutdatedError, Subjects, as_json, from_json
+from evalapp.analysis.stored.large_comparison import large_comparison
+from evalapp.analysis.stored.stored_results import (
+    AnalysisRequest,
+    refresh_analyses,
+    start_analysis,
+    subjects_of,
+)
 from evalapp.analysis.tasks import compute
 from evalapp.campaigns.models import Campaign
 from evalapp.jobs.models import Job, JobState
@@ -130,8 +136,8 @@ def test_metric_and_criterion_are_chosen_on_the_stored_page(campaign: Campaign, 
 def test_few_points_of_many_outputs_are_drawn_and_said(
     campaign: Campaign, manager: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("evalapp.analysis.stored_comparison.POINTS_DRAWN", 5)
-    monkeypatch.setattr("evalapp.analysis.views.POINTS_DRAWN", 5)
+    monkeypatch.setattr("evalapp.analysis.stored.stored_comparison.POINTS_DRAWN", 5)
+    monkeypatch.setattr("evalapp.analysis.views.results.POINTS_DRAWN", 5)
     computed(campaign)
     assert f"5 of {2 * ROWS} outputs are drawn" in client_of(manager).get(url_of(campaign)).text
 

@@ -9,16 +9,17 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from evalapp.accounts.models import Project, User
-from evalapp.analysis import severity, stored_results
-from evalapp.analysis.agreement_result import agreement_result
-from evalapp.analysis.filters import read_filter
-from evalapp.analysis.metric_trust import metric_trust
+from evalapp.analysis.agreement import severity
+from evalapp.analysis.agreement.reviewer_agreement import ComputedPanel
+from evalapp.analysis.metrics.metric_trust import metric_trust
+from evalapp.analysis.metrics.prediction_powered import prediction_powered_means
 from evalapp.analysis.models import AnalysisKind, StoredAnalysis
-from evalapp.analysis.named_tables import TABLES
-from evalapp.analysis.prediction_powered import prediction_powered_means
-from evalapp.analysis.reviewer_agreement import ComputedPanel
-from evalapp.analysis.scores import load_scores
-from evalapp.analysis.stored_results import AnalysisRequest, stored_freshness
+from evalapp.analysis.scores.campaign_scores import load_scores
+from evalapp.analysis.scores.filters import read_filter
+from evalapp.analysis.stored import stored_results
+from evalapp.analysis.stored.agreement_result import agreement_result
+from evalapp.analysis.stored.stored_results import AnalysisRequest, stored_freshness
+from evalapp.analysis.tables.named_tables import TABLES
 from evalapp.campaigns.models import Campaign
 from evalapp.jobs.models import JobState
 from evalapp.metrics.registry import METRICS
@@ -62,7 +63,7 @@ def large(campaign: Campaign, monkeypatch: pytest.MonkeyPatch) -> Campaign:
     """The same campaign, where a request computes next to nothing."""
     monkeypatch.setattr(stored_results, "MOST_AT_REQUEST", 10)
     monkeypatch.setattr(severity, "MOST_RATINGS", 10)
-    monkeypatch.setattr("evalapp.analysis.metric_trust.MOST_OUTPUTS", 5)
+    monkeypatch.setattr("evalapp.analysis.metrics.metric_trust.MOST_OUTPUTS", 5)
     return campaign
 
 
@@ -192,7 +193,7 @@ def test_every_table_is_copied_from_what_is_stored(
     large: Campaign = campaign
     monkeypatch.setattr(stored_results, "MOST_AT_REQUEST", 10)
     monkeypatch.setattr(severity, "MOST_RATINGS", 10)
-    monkeypatch.setattr("evalapp.analysis.metric_trust.MOST_OUTPUTS", 5)
+    monkeypatch.setattr("evalapp.analysis.metrics.metric_trust.MOST_OUTPUTS", 5)
     missing = browser.get(url_of(large, "tables/matrix.csv"))
     assert missing.status_code == 404 and "has not been computed yet" in missing.text
     for wanted in ALL_KINDS:
@@ -201,11 +202,14 @@ def test_every_table_is_copied_from_what_is_stored(
     def never(*_: object, **__: object) -> None:
         raise AssertionError("every score was read at the request")
 
-    for module in ("filtered_scores", "page_tables", "agreement_result", "metrics_result", "severity_result"):
-        monkeypatch.setattr(
-            f"evalapp.analysis.{module}.{'load_scores' if module == 'filtered_scores' else 'load_filtered'}",
-            never,
-        )
+    for place in (
+        "scores.filtered_scores.load_scores",
+        "tables.page_tables.load_filtered",
+        "stored.agreement_result.load_filtered",
+        "stored.metrics_result.load_filtered",
+        "stored.severity_result.load_filtered",
+    ):
+        monkeypatch.setattr(f"evalapp.analysis.{place}", never)
     for name in names:
         answer = browser.get(url_of(large, f"tables/{name}.csv"))
         assert (answer.status_code, answer.text) == (200, before[name]), name

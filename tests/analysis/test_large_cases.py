@@ -11,9 +11,10 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from evalapp.accounts.models import Project, User
-from evalapp.analysis import case_lists, stored_results
-from evalapp.analysis.finder import find, finder_from
-from evalapp.analysis.scores import load_scores
+from evalapp.analysis.cases import case_lists
+from evalapp.analysis.scores.campaign_scores import load_scores
+from evalapp.analysis.scores.finder import find, finder_from
+from evalapp.analysis.stored import stored_results
 from evalapp.campaigns.models import Assignment, Campaign
 from evalapp.exports.models import Export
 from evalapp.reviews.models import Review
@@ -137,7 +138,7 @@ def test_pages_and_neighbours_follow_the_list(
     items = list(dict.fromkeys(item for item, _ in whole))
     before = {item: browser.get(url_of(campaign, f"cases/{item}/?{query}")).context["case"] for item in items}
     make_large(monkeypatch)
-    monkeypatch.setattr("evalapp.analysis.views.CASES_PER_PAGE", 3)
+    monkeypatch.setattr("evalapp.analysis.views.cases.CASES_PER_PAGE", 3)
     pages = [browser.get(url_of(campaign, f"cases/?{query}&page={number}")) for number in (1, 2, 3)]
     assert [shown(row)[:2] for page in pages for row in page.context["rows"]] == whole
     for item in items:
@@ -254,7 +255,7 @@ def test_more_reviews_take_no_more_queries(
     browser, found = client_of(manager), []
     browser.get(url_of(campaign, "cases/"))
     for size in (1, 20):
-        monkeypatch.setattr("evalapp.analysis.views.CASES_PER_PAGE", size)
+        monkeypatch.setattr("evalapp.analysis.views.cases.CASES_PER_PAGE", size)
         with CaptureQueriesContext(connection) as queries:
             browser.get(url_of(campaign, "cases/?criterion=tone&differ=1"))
         found.append(len(queries))

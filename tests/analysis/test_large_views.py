@@ -6,13 +6,14 @@ import pytest
 from django.http import QueryDict
 
 from evalapp.accounts.models import Project, User
-from evalapp.analysis import severity, stored_results
-from evalapp.analysis.comparison import compare
-from evalapp.analysis.filtered_scores import load_filtered
-from evalapp.analysis.filters import read_filter
+from evalapp.analysis.agreement import severity
+from evalapp.analysis.agreement.severity import severity_of
+from evalapp.analysis.comparison.candidates import compare
 from evalapp.analysis.models import AnalysisKind, StoredAnalysis
-from evalapp.analysis.severity import severity_of
-from evalapp.analysis.stored_results import AnalysisRequest, refresh_analyses, start_analysis, view_of
+from evalapp.analysis.scores.filtered_scores import load_filtered
+from evalapp.analysis.scores.filters import read_filter
+from evalapp.analysis.stored import stored_results
+from evalapp.analysis.stored.stored_results import AnalysisRequest, refresh_analyses, start_analysis, view_of
 from evalapp.analysis.tasks import compute
 from evalapp.campaigns.models import Campaign
 from evalapp.core.errors import InvalidError

@@ -13,13 +13,13 @@ from django.http import QueryDict
 from django.utils.html import strip_tags
 
 from evalapp.accounts.models import Project, User
-from evalapp.analysis.cases import filter_from, find_cases
+from evalapp.analysis.cases.cases import filter_from, find_cases
 from evalapp.analysis.charts import differences_charts, human_against_metric, means_charts, ratings_chart
-from evalapp.analysis.comparison import Comparison, compare
-from evalapp.analysis.differences import ComparedPair, compare_pairs
-from evalapp.analysis.disagreements import find_disagreements
-from evalapp.analysis.metric_trust import metric_trust
-from evalapp.analysis.scores import CampaignScores, load_scores
+from evalapp.analysis.comparison.candidates import Comparison, compare
+from evalapp.analysis.comparison.differences import ComparedPair, compare_pairs
+from evalapp.analysis.metrics.disagreements import find_disagreements
+from evalapp.analysis.metrics.metric_trust import metric_trust
+from evalapp.analysis.scores.campaign_scores import CampaignScores, load_scores
 from evalapp.campaigns.models import Campaign
 from evalapp.charts.drawing import as_svg
 from evalapp.charts.theme import colour

@@ -5,11 +5,11 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from evalapp.accounts.models import Project, User
-from evalapp.analysis.metric_trust import metric_trust
+from evalapp.analysis.metrics.metric_trust import metric_trust
+from evalapp.analysis.metrics.prediction_powered import PredictionPoweredMean, prediction_powered_means
 from evalapp.analysis.models import AnalysisKind
-from evalapp.analysis.prediction_powered import PredictionPoweredMean, prediction_powered_means
-from evalapp.analysis.scores import load_scores
-from evalapp.analysis.stored_results import AnalysisRequest
+from evalapp.analysis.scores.campaign_scores import load_scores
+from evalapp.analysis.stored.stored_results import AnalysisRequest
 from evalapp.campaigns.models import Campaign, CampaignCandidate
 from evalapp.measure import Measure
 from evalapp.metrics.registry import METRICS
@@ -180,7 +180,7 @@ def test_an_interval_that_few_reviewers_keep_wide_says_so(half_width: float, gai
 def test_many_outputs_are_compared_with_every_metric_by_a_job(
     reviewed: Campaign, manager: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("evalapp.analysis.metric_trust.MOST_OUTPUTS", 10)
+    monkeypatch.setattr("evalapp.analysis.metrics.metric_trust.MOST_OUTPUTS", 10)
     browser = client_of(manager)
     before = browser.get(url_of(reviewed)).text
     assert "of so many outputs is not computed yet" in before and "Reviews alone" in before

@@ -3,8 +3,8 @@
 import pytest
 
 from evalapp.accounts.models import Project, User
-from evalapp.analysis.metric_trust import Verdict, advice, metric_trust, trust_of
-from evalapp.analysis.scores import load_scores
+from evalapp.analysis.metrics.metric_trust import Verdict, advice, metric_trust, trust_of
+from evalapp.analysis.scores.campaign_scores import load_scores
 from evalapp.measure import Measure
 from evalapp.metrics.registry import METRICS
 from tests.factories import answers, make_campaign, review_all, run_scoring

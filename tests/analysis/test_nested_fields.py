@@ -5,10 +5,10 @@ from typing import Any
 import pytest
 
 from evalapp.accounts.models import Project, User
-from evalapp.analysis import stored_results
-from evalapp.analysis.example_fields import example_fields
-from evalapp.analysis.scores import load_scores
-from evalapp.analysis.simpson import check_simpson
+from evalapp.analysis.comparison.simpson import check_simpson
+from evalapp.analysis.scores.campaign_scores import load_scores
+from evalapp.analysis.scores.example_fields import example_fields
+from evalapp.analysis.stored import stored_results
 from evalapp.campaigns.models import Campaign
 from tests.analysis.segments import make_segmented, review_with_paradox, segment_of
 from tests.cast import client_of

@@ -8,8 +8,8 @@ import pytest
 from django.utils.html import strip_tags
 
 from evalapp.accounts.models import Project, User
-from evalapp.analysis.scores import load_scores
-from evalapp.analysis.severity import severity_of
+from evalapp.analysis.agreement.severity import severity_of
+from evalapp.analysis.scores.campaign_scores import load_scores
 from evalapp.campaigns.models import Campaign
 from evalapp.reports.content import content_of
 from evalapp.reports.services import start_report

@@ -9,9 +9,9 @@ from django.test.utils import CaptureQueriesContext
 
 from evalapp.accounts.models import Project, User
 from evalapp.analysis.charts import strengths_chart
-from evalapp.analysis.differing_preferences import differing_preferences
-from evalapp.analysis.pair_lists import as_lines, find_preferences, lines_of_item, pair_filter
-from evalapp.analysis.pairs import PreferenceRow, load_preferences, pair_results
+from evalapp.analysis.pairwise.differing_preferences import differing_preferences
+from evalapp.analysis.pairwise.pair_lists import as_lines, find_preferences, lines_of_item, pair_filter
+from evalapp.analysis.pairwise.pairs import PreferenceRow, load_preferences, pair_results
 from evalapp.campaigns.models import Campaign, ItemOutput
 from evalapp.campaigns.services import close_campaign
 from evalapp.core.errors import MissingError

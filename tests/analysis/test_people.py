@@ -1,9 +1,9 @@
 """Simulated reviews: never read outside a demonstration, always marked inside one."""
 
 from evalapp.accounts.models import Project, User
-from evalapp.analysis.case import load_case
-from evalapp.analysis.comparison import compare
-from evalapp.analysis.scores import load_scores
+from evalapp.analysis.cases.case import load_case
+from evalapp.analysis.comparison.candidates import compare
+from evalapp.analysis.scores.campaign_scores import load_scores
 from evalapp.reviews.models import Review
 from tests.cast import client_of
 from tests.factories import answers, make_campaign, review_all

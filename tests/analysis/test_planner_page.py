@@ -10,8 +10,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils.html import escape
 
 from evalapp.accounts.models import Project, User
-from evalapp.analysis import item_sample, stored_results
-from evalapp.analysis.planner import (
+from evalapp.analysis.planning.planner import (
     FAR,
     NO_INTERVAL,
     ONE_REVIEWER,
@@ -20,7 +19,8 @@ from evalapp.analysis.planner import (
     detectable,
     variances_of,
 )
-from evalapp.analysis.scores import load_scores
+from evalapp.analysis.scores.campaign_scores import load_scores
+from evalapp.analysis.stored import item_sample, stored_results
 from evalapp.campaigns.models import Campaign
 from evalapp.stats.planning import ALONE, Design, Spread, smallest_difference
 from tests.api.conftest import program_of

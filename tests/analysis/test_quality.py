@@ -11,10 +11,10 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from evalapp.accounts.models import Project, User
-from evalapp.analysis.hints import HINTS, Hint, Quality, hints_of
-from evalapp.analysis.quality import quality_of
-from evalapp.analysis.reading import reading_times
-from evalapp.analysis.scores import load_scores
+from evalapp.analysis.quality.campaign_quality import quality_of
+from evalapp.analysis.quality.hints import HINTS, Hint, Quality, hints_of
+from evalapp.analysis.quality.reading import reading_times
+from evalapp.analysis.scores.campaign_scores import load_scores
 from evalapp.campaigns.leases import return_lapsed_assignments
 from evalapp.campaigns.models import Assignment, AssignmentState, Campaign
 from evalapp.campaigns.services import close_campaign
@@ -239,7 +239,7 @@ def test_a_further_hint_plugs_into_the_list(
     def drift(quality: Quality):
         yield Hint("drift", "Drifts", reviewer.pk, f"On {len(quality.team.members)} people.", {})
 
-    monkeypatch.setattr("evalapp.analysis.hints.HINTS", [*HINTS, drift])
+    monkeypatch.setattr("evalapp.analysis.quality.hints.HINTS", [*HINTS, drift])
     assert [(hint.kind, hint.evidence) for hint in panel(reviewer, VARIED)] == [("drift", "On 3 people.")]
 
 

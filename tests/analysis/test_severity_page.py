@@ -8,9 +8,9 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from evalapp.accounts.models import Project, User
-from evalapp.analysis import severity
-from evalapp.analysis.scores import CampaignScores, load_scores
-from evalapp.analysis.severity import CampaignSeverity, severity_of
+from evalapp.analysis.agreement import severity
+from evalapp.analysis.agreement.severity import CampaignSeverity, severity_of
+from evalapp.analysis.scores.campaign_scores import CampaignScores, load_scores
 from evalapp.campaigns.models import Campaign
 from evalapp.reviews.pseudonyms import shown_names
 from tests.api.conftest import program_of
@@ -157,7 +157,7 @@ def test_reviewers_whom_no_item_links_are_said(
     assert not result.is_connected
     assert sorted(map(tuple, result.reviewer_groups)) == [("Reviewer 1",), ("Reviewer 2",)]
     assert result.reviewers[0].severity.points.reason.startswith("the reviewers fall into 2 groups")
-    monkeypatch.setattr("evalapp.analysis.filtered_scores.load_scores", lambda *_, **__: scores)
+    monkeypatch.setattr("evalapp.analysis.scores.filtered_scores.load_scores", lambda *_, **__: scores)
     page = client_of(manager).get(url_of(reviewed))
     assert "Reviewers, group 2: Reviewer" in page.text
 

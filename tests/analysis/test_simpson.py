@@ -5,9 +5,9 @@ from collections.abc import Sequence
 import pytest
 
 from evalapp.accounts.models import Project, User
-from evalapp.analysis import stored_results
-from evalapp.analysis.scores import load_scores
-from evalapp.analysis.simpson import check_simpson
+from evalapp.analysis.comparison.simpson import check_simpson
+from evalapp.analysis.scores.campaign_scores import load_scores
+from evalapp.analysis.stored import stored_results
 from evalapp.campaigns.models import Campaign
 from tests.analysis.segments import INSTITUTIONAL, make_segmented, review_with_paradox, segment_of
 from tests.analysis.test_large import computed
@@ -145,7 +145,7 @@ def test_fields_that_divide_alike_are_one_and_those_of_a_candidate_none(
 
 
 def test_many_are_folded_by_field(campaign: Campaign, manager: User, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("evalapp.analysis.simpson.MOST_TOLD", 1)
+    monkeypatch.setattr("evalapp.analysis.comparison.simpson.MOST_TOLD", 1)
     page = client_of(manager).get(f"/projects/{campaign.project.slug}/results/{campaign.pk}/").text
     before, after = page.split("<summary>1 more</summary>")
     assert "Tone: overall" in before and "Total: overall" not in before

@@ -9,16 +9,16 @@ from django.urls import reverse
 
 from evalapp.accounts.models import Project, User
 from evalapp.accounts.tokens import create_api_token
-from evalapp.analysis.sweep_curve import learning_curve
-from evalapp.analysis.sweep_measures import MeasureChoice, measure_choices, values_of
+from evalapp.analysis.sweeps.curve import learning_curve
+from evalapp.analysis.sweeps.measures import MeasureChoice, measure_choices, values_of
 from evalapp.campaigns.services import create_campaign, open_campaign
 from evalapp.datasets.models import DatasetVersion
 from evalapp.jobs.models import Job
 from evalapp.registry.models import ModelVersion
 from evalapp.runs.models import Run, Sweep
 from evalapp.runs.services import start_generation
-from evalapp.runs.sweep_results import SweepRun, SweepTable, sweep_table
-from evalapp.runs.sweeps import start_sweep
+from evalapp.runs.sweeps.results import SweepRun, SweepTable, sweep_table
+from evalapp.runs.sweeps.services import start_sweep
 from evalapp.runs.tasks import carry_out_generation, carry_out_training
 from evalapp.scoring.models import MetricResult
 from tests.factories import answers, make_rubric, review_all

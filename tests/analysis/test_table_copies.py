@@ -9,9 +9,9 @@ import pytest
 from django.utils.html import escape, strip_tags
 
 from evalapp.accounts.models import Project, User
-from evalapp.analysis.comparison import compare
-from evalapp.analysis.named_tables import TABLES
-from evalapp.analysis.scores import load_scores
+from evalapp.analysis.comparison.candidates import compare
+from evalapp.analysis.scores.campaign_scores import load_scores
+from evalapp.analysis.tables.named_tables import TABLES
 from evalapp.campaigns.models import Campaign
 from evalapp.core.tables import Column, Table, csv_lines
 from evalapp.measure import Measure

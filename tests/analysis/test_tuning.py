@@ -346,7 +346,7 @@ def test_of_a_large_campaign_it_shows_what_a_job_has_stored(
     campaign: Campaign, reviewer: User, engineer: User, client_for: ClientFor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rate(campaign, [reviewer, engineer], 5, 3, but={1: 4})
-    monkeypatch.setattr("evalapp.analysis.stored_results.MOST_AT_REQUEST", 1)
+    monkeypatch.setattr("evalapp.analysis.stored.stored_results.MOST_AT_REQUEST", 1)
     shown = page(client_for(engineer), campaign.project)
     assert "not computed yet" in shown
     assert "Compute them" in shown

@@ -5,8 +5,8 @@ from decimal import Decimal
 import pytest
 
 from evalapp.accounts.models import Project, User
-from evalapp.analysis.scores import load_scores
-from evalapp.analysis.usage import NO_PRICE, NO_TOKENS, usage_of
+from evalapp.analysis.comparison.usage import NO_PRICE, NO_TOKENS, usage_of
+from evalapp.analysis.scores.campaign_scores import load_scores
 from evalapp.audit.models import AuditEvent
 from evalapp.campaigns.models import Campaign
 from evalapp.core.errors import InvalidError

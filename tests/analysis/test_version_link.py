@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from evalapp.accounts.models import Project, User
-from evalapp.analysis.version_link import link_versions
+from evalapp.analysis.comparison.version_link import link_versions
 from evalapp.campaigns.design import CampaignDesign
 from evalapp.campaigns.models import Campaign
 from evalapp.campaigns.services import create_campaign, open_campaign

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from evalapp.accounts.models import Project, User
-from evalapp.analysis.agreement import agreement_rows
-from evalapp.analysis.comparison import compare
-from evalapp.analysis.scores import load_scores
+from evalapp.analysis.agreement.measures import agreement_rows
+from evalapp.analysis.comparison.candidates import compare
+from evalapp.analysis.scores.campaign_scores import load_scores
 from evalapp.campaigns.models import Campaign
 from evalapp.reviews.answers import ReviewAnswers
 from evalapp.rubrics.drafts import CriterionDraft

@@ -10,9 +10,9 @@ from django.urls import reverse
 from huggingface_hub import ModelCard
 
 from evalapp.accounts.models import Project, User
-from evalapp.analysis import stored_results
 from evalapp.analysis.models import AnalysisKind
-from evalapp.analysis.stored_results import AnalysisRequest, start_analysis
+from evalapp.analysis.stored import stored_results
+from evalapp.analysis.stored.stored_results import AnalysisRequest, start_analysis
 from evalapp.analysis.tasks import compute
 from evalapp.artifacts.card import card_of
 from evalapp.artifacts.evidence import evidence_of

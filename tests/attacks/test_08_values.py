@@ -18,7 +18,7 @@ from django.utils.datastructures import MultiValueDict
 from evalapp.core.errors import InvalidError
 from evalapp.registry.chat_templates import checked_template
 from evalapp.rubrics.interchange import read_yaml
-from evalapp.runs.settings_checks import require_schema
+from evalapp.runs.programs.settings_checks import require_schema
 from tests.access_table import ACCESS, ALLAUTH, LINK, SIGNED_IN, SITE_ADMIN
 from tests.access_urls import kwargs_of
 from tests.cast import client_of

@@ -24,8 +24,8 @@ from evalapp.exports.writing import export_folder
 from evalapp.jobs.models import Job, JobState
 from evalapp.jobs.services import request_cancel
 from evalapp.registry.models import ModelVersion
-from evalapp.runs.directory import folder_for
 from evalapp.runs.models import Run
+from evalapp.runs.programs.directory import folder_for
 from tests.access_objects import make_world
 from tests.cast import make_user
 from tests.factories import make_adapter

@@ -8,13 +8,13 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from evalapp.accounts.models import Project, User
-from evalapp.analysis import stored_results
-from evalapp.analysis.campaign_comparison import comparisons_of
-from evalapp.analysis.comparison import compare
-from evalapp.analysis.differences import find_contradiction
+from evalapp.analysis.comparison.candidates import compare
+from evalapp.analysis.comparison.differences import find_contradiction
 from evalapp.analysis.models import AnalysisKind
-from evalapp.analysis.scores import load_scores
-from evalapp.analysis.stored_results import AnalysisRequest, start_analysis
+from evalapp.analysis.scores.campaign_scores import load_scores
+from evalapp.analysis.stored import stored_results
+from evalapp.analysis.stored.campaign_comparison import comparisons_of
+from evalapp.analysis.stored.stored_results import AnalysisRequest, start_analysis
 from evalapp.analysis.tasks import compute
 from evalapp.campaigns.models import Campaign
 from evalapp.core.errors import ConflictError

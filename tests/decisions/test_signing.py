@@ -10,7 +10,7 @@ import pytest
 from django.db import IntegrityError, transaction
 
 from evalapp.accounts.models import Project, User
-from evalapp.analysis import stored_results
+from evalapp.analysis.stored import stored_results
 from evalapp.core.errors import ConflictError, InvalidError, NotAllowedError
 from evalapp.decisions.dossiers import dossier_lines
 from evalapp.decisions.models import Decision

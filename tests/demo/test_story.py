@@ -7,9 +7,9 @@ from django.db import transaction
 from django.utils.html import escape
 
 from evalapp.accounts.models import Project
-from evalapp.analysis.comparison import CandidateRow, Comparison, compare
-from evalapp.analysis.differences import find_contradiction
-from evalapp.analysis.scores import load_scores
+from evalapp.analysis.comparison.candidates import CandidateRow, Comparison, compare
+from evalapp.analysis.comparison.differences import find_contradiction
+from evalapp.analysis.scores.campaign_scores import load_scores
 from evalapp.campaigns.models import Campaign
 from evalapp.celery import app
 from evalapp.core.errors import InvalidError

@@ -10,7 +10,8 @@ from django.conf import settings
 from playwright.sync_api import Page, expect
 
 from evalapp.accounts.models import Project, User
-from evalapp.analysis import severity, stored_results
+from evalapp.analysis.agreement import severity
+from evalapp.analysis.stored import stored_results
 from evalapp.analysis.tasks import compute
 from evalapp.campaigns.models import Campaign
 from evalapp.core.static_build import build_browser_bundle

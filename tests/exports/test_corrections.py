@@ -9,8 +9,8 @@ from django.urls import reverse
 from sacrebleu.metrics.ter import TER
 
 from evalapp.accounts.models import Project, User
-from evalapp.analysis.metric_trust import trust_of
-from evalapp.analysis.scores import load_scores
+from evalapp.analysis.metrics.metric_trust import trust_of
+from evalapp.analysis.scores.campaign_scores import load_scores
 from evalapp.campaigns.models import Campaign
 from evalapp.core.errors import InvalidError
 from evalapp.exports import correction_report as correction_report_module

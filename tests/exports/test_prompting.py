@@ -12,7 +12,7 @@ from evalapp.exports.prompting import prompt_from
 from evalapp.exports.services import decide_all, start_export
 from evalapp.exports.tasks import write_export
 from evalapp.registry.models import ModelKind, ModelVersion
-from evalapp.runs.few_shot import few_shot, rows_named
+from evalapp.runs.generation.few_shot import few_shot, rows_named
 from tests.factories import answers, corrected, make_campaign, make_proposed_rows, review_all, tagged
 from tests.form_addresses import model_form
 

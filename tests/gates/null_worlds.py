@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from evalapp.analysis.scores import Answer, CampaignScores
+from evalapp.analysis.scores.campaign_scores import Answer, CampaignScores
 from evalapp.campaigns.models import CampaignCandidate
 from evalapp.gates.conditions import Condition, ConditionKind
 from evalapp.gates.evaluation import SMALLEST_LEVEL

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from evalapp.analysis.scores import Answer, CampaignScores
+from evalapp.analysis.scores.campaign_scores import Answer, CampaignScores
 from evalapp.campaigns.models import CampaignCandidate
 from evalapp.gates.conditions import TOTAL, Condition, ConditionKind
 from evalapp.gates.lineage import CleanCheck

@@ -11,7 +11,7 @@ from django.urls import reverse
 from django.utils.html import strip_tags
 
 from evalapp.accounts.models import Membership, Project, User
-from evalapp.analysis.scores import load_scores
+from evalapp.analysis.scores.campaign_scores import load_scores
 from evalapp.audit.models import AuditEvent
 from evalapp.campaigns.models import Campaign
 from evalapp.core.errors import ConflictError, InvalidError

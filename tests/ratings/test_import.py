@@ -12,8 +12,8 @@ from django.test import TestCase
 
 from evalapp.accounts.models import Project, User
 from evalapp.accounts.people import anonymise_person
-from evalapp.analysis.comparison import compare
-from evalapp.analysis.scores import load_scores
+from evalapp.analysis.comparison.candidates import compare
+from evalapp.analysis.scores.campaign_scores import load_scores
 from evalapp.audit.models import AuditEvent
 from evalapp.campaigns.models import Assignment, Campaign, CampaignState
 from evalapp.core.errors import ConflictError

@@ -8,7 +8,7 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from evalapp.accounts.models import Project, User
-from evalapp.analysis.scores import load_scores
+from evalapp.analysis.scores.campaign_scores import load_scores
 from evalapp.campaigns.models import Campaign
 from evalapp.ratings.label_studio_tasks import json_of_tasks, labeling_config, tasks_of
 from evalapp.reviews.answers import ReviewAnswers

@@ -10,8 +10,8 @@ import pytest
 from django.test import Client
 
 from evalapp.accounts.models import Project, User
-from evalapp.analysis.scores import load_scores
-from evalapp.analysis.simpson import check_simpson
+from evalapp.analysis.comparison.simpson import check_simpson
+from evalapp.analysis.scores.campaign_scores import load_scores
 from evalapp.core.errors import ConflictError
 from evalapp.datasets.models import Example
 from evalapp.ratings.models import RatingsImport

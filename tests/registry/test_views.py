@@ -150,7 +150,7 @@ def test_an_empty_list_leads_to_the_first_base(
     project: Project, engineer: User, client_for: ClientFor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Whether the machine that runs the tests has the model libraries or not.
-    monkeypatch.setattr("evalapp.runs.model_programs.why_not_runnable", lambda: "")
+    monkeypatch.setattr("evalapp.runs.programs.model_programs.why_not_runnable", lambda: "")
     page = client_for(engineer).get(reverse("model_list", args=[project.slug])).content.decode()
     assert "Register a base model first" in page
     assert model_form(project, "base") in page

@@ -15,10 +15,10 @@ from django.test.utils import CaptureQueriesContext
 
 from evalapp.accounts.models import Project, User
 from evalapp.accounts.services import change_role
-from evalapp.analysis.comparison import compare
-from evalapp.analysis.filtered_scores import load_filtered
-from evalapp.analysis.filters import read_filter
-from evalapp.analysis.scores import load_scores
+from evalapp.analysis.comparison.candidates import compare
+from evalapp.analysis.scores.campaign_scores import load_scores
+from evalapp.analysis.scores.filtered_scores import load_filtered
+from evalapp.analysis.scores.filters import read_filter
 from evalapp.audit.models import AuditEvent
 from evalapp.campaigns.models import Campaign
 from evalapp.charts.drawing import PHONE_WIDTH, WIDTH

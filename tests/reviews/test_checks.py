@@ -12,8 +12,8 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from evalapp.accounts.models import Project, User
-from evalapp.analysis.comparison import compare
-from evalapp.analysis.scores import load_scores
+from evalapp.analysis.comparison.candidates import compare
+from evalapp.analysis.scores.campaign_scores import load_scores
 from evalapp.campaigns.allocation import NoWorkReason
 from evalapp.campaigns.gold import set_gold
 from evalapp.campaigns.models import Assignment, AssignmentState, Campaign, CampaignReviewer, Item, Purpose

@@ -11,7 +11,7 @@ from django.db import transaction
 from django.db.models import F, Min
 
 from evalapp.accounts.models import Project, User
-from evalapp.analysis.scores import load_scores
+from evalapp.analysis.scores.campaign_scores import load_scores
 from evalapp.audit.models import AuditEvent
 from evalapp.campaigns.models import Campaign, Purpose
 from evalapp.decisions.deletion import delete_project

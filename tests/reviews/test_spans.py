@@ -13,9 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from evalapp.accounts.models import Project, User
-from evalapp.analysis.comparison import compare
-from evalapp.analysis.scores import load_scores
-from evalapp.analysis.span_counts import marks_by_candidate
+from evalapp.analysis.comparison.candidates import compare
+from evalapp.analysis.comparison.span_counts import marks_by_candidate
+from evalapp.analysis.scores.campaign_scores import load_scores
 from evalapp.campaigns.models import Campaign
 from evalapp.core.errors import InvalidError
 from evalapp.exports.files import rating_lines

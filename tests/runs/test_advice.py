@@ -2,7 +2,7 @@ from typing import Any
 
 import pytest
 
-from evalapp.runs.advice import LEARNS_LESS, LIMA, LORA, QLORA, Source, advice
+from evalapp.runs.training.advice import LEARNS_LESS, LIMA, LORA, QLORA, Source, advice
 
 Given = dict[str, Any]
 USUAL: Given = {"rows": 600, "method": "lora", "truncated": 0, "longest": 300, "context": 8192}

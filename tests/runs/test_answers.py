@@ -9,7 +9,7 @@ from evalapp.datasets.models import DatasetVersion
 from evalapp.imports.problems import ImportProblemsError
 from evalapp.registry.models import ModelVersion
 from evalapp.registry.services import register_imported
-from evalapp.runs.answers import ImportedAnswer, read_answers
+from evalapp.runs.generation.answers import ImportedAnswer, read_answers
 from evalapp.runs.models import Output, Run
 from evalapp.runs.queries import outputs_for
 from evalapp.runs.services import import_outputs

@@ -5,7 +5,15 @@ from typing import Any
 import pytest
 
 from evalapp.core.errors import InvalidError
-from evalapp.runs.axes import AXES, applied, combinations_of, in_words, read_values, value_in, written
+from evalapp.runs.training.axes import (
+    AXES,
+    applied,
+    combinations_of,
+    in_words,
+    read_values,
+    value_in,
+    written,
+)
 from training.spec import TrainingSpec
 
 

@@ -18,10 +18,14 @@ from evalapp.datasets.services import create_dataset, create_version
 from evalapp.jobs.models import Job, JobState
 from evalapp.jobs.services import retry_job
 from evalapp.registry.models import ModelVersion
-from evalapp.runs import contamination_guard
-from evalapp.runs.contamination_decisions import allow_contamination, rows_hash_of
-from evalapp.runs.contamination_guard import ContaminatedError, compared_with_evaluation, known_leaks
-from evalapp.runs.contamination_pairs import named_pairs
+from evalapp.runs.contamination import contamination_guard
+from evalapp.runs.contamination.contamination_decisions import allow_contamination, rows_hash_of
+from evalapp.runs.contamination.contamination_guard import (
+    ContaminatedError,
+    compared_with_evaluation,
+    known_leaks,
+)
+from evalapp.runs.contamination.contamination_pairs import named_pairs
 from evalapp.runs.models import ContaminationDecision, Run
 from evalapp.runs.services import start_dry_run, start_training
 from evalapp.runs.tasks import carry_out_dry_run, carry_out_training

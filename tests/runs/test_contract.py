@@ -14,12 +14,12 @@ from evalapp.datasets.services import create_dataset, create_version
 from evalapp.jobs.models import JobState
 from evalapp.registry.folders import folder_of
 from evalapp.registry.services import register_base, register_prompt
-from evalapp.runs.directory import folder_for
 from evalapp.runs.models import Run
+from evalapp.runs.programs.directory import folder_for
 from evalapp.runs.queries import outputs_for
 from evalapp.runs.services import start_dry_run, start_generation, start_training, start_training_of
-from evalapp.runs.sweep_results import sweep_table
-from evalapp.runs.sweeps import start_sweep
+from evalapp.runs.sweeps.results import sweep_table
+from evalapp.runs.sweeps.services import start_sweep
 from evalapp.runs.tasks import carry_out_dry_run, carry_out_generation, carry_out_training
 from tests.run_directory.tiny import make_base
 from tests.runs.conftest import rows_of

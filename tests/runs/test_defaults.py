@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from evalapp.accounts.models import Project
-from evalapp.runs.forms import TrainingForm
+from evalapp.runs.forms.runs import TrainingForm
 from training.objectives import OBJECTIVES
 from training.spec import LoraParameters, TrainingSpec
 

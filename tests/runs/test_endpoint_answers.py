@@ -26,10 +26,10 @@ from evalapp.registry.endpoints import (
     register_endpoint_model,
 )
 from evalapp.registry.models import Endpoint, ModelVersion
-from evalapp.runs import endpoint_answers
-from evalapp.runs.answers import matched, read_answers
-from evalapp.runs.directory import folder_for
+from evalapp.runs.execution import endpoint_answers
+from evalapp.runs.generation.answers import matched, read_answers
 from evalapp.runs.models import Run
+from evalapp.runs.programs.directory import folder_for
 from evalapp.runs.services import start_generation
 from evalapp.runs.tasks import carry_out_asking
 from tests.form_addresses import model_form, run_form

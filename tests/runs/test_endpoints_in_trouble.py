@@ -12,8 +12,8 @@ from evalapp.jobs.models import JobState
 from evalapp.jobs.services import retry_job
 from evalapp.registry.endpoints import register_endpoint_model
 from evalapp.registry.models import ModelVersion
-from evalapp.runs import endpoint_answers
-from evalapp.runs.few_shot import few_shot
+from evalapp.runs.execution import endpoint_answers
+from evalapp.runs.generation.few_shot import few_shot
 from evalapp.runs.queries import try_of
 from evalapp.runs.services import batch_file
 from tests.api.conftest import problem_in, program_of

@@ -6,8 +6,8 @@ from evalapp.core.errors import InvalidError
 from evalapp.gates.lineage import training_data_of
 from evalapp.registry.models import ModelKind, ModelVersion
 from evalapp.registry.services import register_prompt
-from evalapp.runs.directory import candidate_specs, prepare_generation
-from evalapp.runs.few_shot import few_shot, rows_named
+from evalapp.runs.generation.few_shot import few_shot, rows_named
+from evalapp.runs.programs.directory import candidate_specs, prepare_generation
 from evalapp.runs.queries import prompts_tried, try_of
 from evalapp.runs.services import start_generation
 from inference.prompts import conversation

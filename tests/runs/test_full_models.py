@@ -15,8 +15,8 @@ from evalapp.registry.folders import folder_of
 from evalapp.registry.models import ModelVersion
 from evalapp.registry.queries import bases_of
 from evalapp.registry.services import register_adapter, register_prompt
-from evalapp.runs.directory import candidate_specs, folder_for, prepare_generation
 from evalapp.runs.models import Run
+from evalapp.runs.programs.directory import candidate_specs, folder_for, prepare_generation
 from evalapp.runs.services import start_generation, start_training
 from evalapp.runs.tasks import carry_out_training
 from tests.registry.handmade import make_adapter_folder

@@ -17,8 +17,8 @@ from django.utils import timezone
 from evalapp.jobs.models import Job, JobState
 from evalapp.jobs.processes import process_state
 from evalapp.jobs.services import reap_lost_jobs
-from evalapp.runs.directory import folder_for
 from evalapp.runs.models import Run
+from evalapp.runs.programs.directory import folder_for
 from evalapp.runs.tasks import carry_out_training
 from tests.runs.conftest import Behave
 

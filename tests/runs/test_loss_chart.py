@@ -1,6 +1,6 @@
 import pytest
 
-from evalapp.runs.loss_chart import MOST_POINTS, loss_chart
+from evalapp.runs.training.loss_chart import MOST_POINTS, loss_chart
 
 
 def test_no_chart_before_two_losses() -> None:

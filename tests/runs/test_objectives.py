@@ -15,9 +15,9 @@ from evalapp.datasets.models import DatasetVersion
 from evalapp.datasets.rows import ExampleRow
 from evalapp.datasets.services import create_dataset, create_version
 from evalapp.registry.models import ModelVersion
-from evalapp.runs.contamination_guard import ContaminatedError
-from evalapp.runs.directory import folder_for
+from evalapp.runs.contamination.contamination_guard import ContaminatedError
 from evalapp.runs.models import Run
+from evalapp.runs.programs.directory import folder_for
 from evalapp.runs.services import start_training
 from evalapp.runs.tasks import carry_out_training
 from tests.form_addresses import run_form

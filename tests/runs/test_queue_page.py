@@ -16,9 +16,9 @@ from evalapp.jobs.lease import claim
 from evalapp.jobs.models import Job, JobState, Priority
 from evalapp.jobs.services import create_job, leave_to_others, request_pause, set_priority
 from evalapp.jobs.tasks import reap_lost_jobs
-from evalapp.runs import queue_page
+from evalapp.runs.execution import queue_page
+from evalapp.runs.execution.queue_page import queue_view
 from evalapp.runs.models import Run
-from evalapp.runs.queue_page import queue_view
 from tests.api.conftest import Program, program_for
 
 __all__ = ["program_for"]

@@ -11,8 +11,8 @@ from evalapp.accounts.models import Project, User
 from evalapp.core.completions import Completion, completion_of
 from evalapp.datasets.models import DatasetVersion
 from evalapp.jobs.models import JobState
-from evalapp.runs.answers import ImportedAnswer
-from evalapp.runs.batch_files import answer_of_line
+from evalapp.runs.generation.answers import ImportedAnswer
+from evalapp.runs.generation.batch_files import answer_of_line
 from evalapp.runs.models import Output, Run
 from evalapp.runs.services import import_outputs
 from evalapp.runs.usage import candidate_usage

@@ -11,9 +11,9 @@ from evalapp.core.errors import InvalidError
 from evalapp.datasets.models import DatasetVersion
 from evalapp.registry.models import ModelVersion
 from evalapp.runs.models import Run, TrainingPoint
-from evalapp.runs.run_comparison import chosen_runs, compare_runs
 from evalapp.runs.services import start_training
 from evalapp.runs.tasks import carry_out_training
+from evalapp.runs.training.run_comparison import chosen_runs, compare_runs
 from tests.runs.conftest import Behave
 
 ClientFor = Callable[[User], Client]

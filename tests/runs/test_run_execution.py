@@ -19,8 +19,8 @@ from evalapp.jobs.models import Job, JobState
 from evalapp.jobs.processes import process_state
 from evalapp.jobs.services import request_cancel, retry_job
 from evalapp.registry.folders import folder_of
-from evalapp.runs.directory import folder_for
 from evalapp.runs.models import Output, Run, TrainingPoint
+from evalapp.runs.programs.directory import folder_for
 from evalapp.runs.tasks import carry_out_generation, carry_out_training
 from tests.runs.conftest import Behave
 

@@ -14,9 +14,9 @@ from evalapp.jobs.models import Job, JobState
 from evalapp.jobs.services import retry_job
 from evalapp.registry.models import ModelVersion
 from evalapp.runs.models import Run, SampleAnswer
-from evalapp.runs.sample_answers import shown_samples, store_sample_answers
 from evalapp.runs.services import start_training
 from evalapp.runs.tasks import carry_out_training
+from evalapp.runs.training.sample_answers import shown_samples, store_sample_answers
 from run_directory.records import RecordError
 from tests.runs.conftest import Behave
 from training.spec import SampleAnswers

@@ -12,9 +12,9 @@ from evalapp.registry.folders import folder_of
 from evalapp.registry.models import ModelVersion
 from evalapp.registry.services import register_adapter, register_base, register_imported
 from evalapp.runs import run_limits
-from evalapp.runs.contamination_guard import ContaminatedError
-from evalapp.runs.directory import folder_for, prepare_training
+from evalapp.runs.contamination.contamination_guard import ContaminatedError
 from evalapp.runs.models import Run
+from evalapp.runs.programs.directory import folder_for, prepare_training
 from evalapp.runs.queries import outputs_for
 from evalapp.runs.services import start_generation, start_training
 from evalapp.runs.tasks import carry_out_generation

@@ -17,9 +17,9 @@ from evalapp.datasets.models import DatasetVersion
 from evalapp.jobs.models import Job, JobState
 from evalapp.jobs.services import reap_lost_jobs, request_cancel
 from evalapp.registry.models import ModelVersion
+from evalapp.runs.execution.shard_workers import HELP_TASK
 from evalapp.runs.models import Run
 from evalapp.runs.services import start_generation
-from evalapp.runs.shard_workers import HELP_TASK
 from evalapp.runs.tasks import carry_out_generation, carry_out_help
 from tests.form_addresses import run_form
 from tests.runs.conftest import Behave
@@ -172,7 +172,7 @@ def test_a_helper_that_cannot_answer_leaves_the_part_to_others(
 ) -> None:
     run = begin(2)
     behave("succeed")
-    from evalapp.runs.shards import make_shards
+    from evalapp.runs.generation.shards import make_shards
 
     make_shards(run, rows=9, candidates=1)
     Job.objects.filter(pk=run.job_id).update(

@@ -14,8 +14,8 @@ from evalapp.accounts.models import Project, User
 from evalapp.core.errors import ConflictError
 from evalapp.jobs import executor, lease
 from evalapp.jobs.models import JobState
+from evalapp.runs.execution.shortage import half_batch, shortage_of, start_with_half_batch
 from evalapp.runs.models import Run
-from evalapp.runs.shortage import half_batch, shortage_of, start_with_half_batch
 from evalapp.runs.tasks import carry_out_generation, carry_out_training
 from tests.api.conftest import Program, program_for
 from tests.runs.conftest import Behave

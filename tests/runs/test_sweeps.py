@@ -13,8 +13,8 @@ from evalapp.jobs.models import Job, JobState
 from evalapp.registry.models import ModelVersion
 from evalapp.runs import run_limits
 from evalapp.runs.models import Run, Sweep
-from evalapp.runs.sweep_results import sweep_table
-from evalapp.runs.sweeps import cancel_sweep, start_sweep
+from evalapp.runs.sweeps.results import sweep_table
+from evalapp.runs.sweeps.services import cancel_sweep, start_sweep
 from evalapp.runs.tasks import carry_out_training
 from tests.runs.conftest import Behave
 

@@ -12,11 +12,11 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from evalapp.accounts.models import Project, User
-from evalapp.analysis.comparison import compare
-from evalapp.analysis.disagreements import find_disagreements
-from evalapp.analysis.metric_trust import metric_trust
-from evalapp.analysis.prediction_powered import prediction_powered_means
-from evalapp.analysis.scores import load_scores
+from evalapp.analysis.comparison.candidates import compare
+from evalapp.analysis.metrics.disagreements import find_disagreements
+from evalapp.analysis.metrics.metric_trust import metric_trust
+from evalapp.analysis.metrics.prediction_powered import prediction_powered_means
+from evalapp.analysis.scores.campaign_scores import load_scores
 from evalapp.audit.models import AuditEvent
 from evalapp.campaigns.models import Campaign
 from evalapp.core.errors import ConflictError, InvalidError

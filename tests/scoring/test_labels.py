@@ -7,8 +7,8 @@ from django.utils.html import escape
 from sklearn.metrics import f1_score
 
 from evalapp.accounts.models import Project, User
-from evalapp.analysis.classification import classification_of
-from evalapp.analysis.scores import load_scores
+from evalapp.analysis.metrics.classification import classification_of
+from evalapp.analysis.scores.campaign_scores import load_scores
 from evalapp.audit.models import AuditEvent
 from evalapp.campaigns.design import CampaignDesign
 from evalapp.campaigns.models import Campaign

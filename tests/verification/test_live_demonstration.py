@@ -13,8 +13,8 @@ PATIENCE_SECONDS = 3000
 
 FIGURES = """
 import json
-from evalapp.analysis.comparison import compare
-from evalapp.analysis.scores import load_scores
+from evalapp.analysis.comparison.candidates import compare
+from evalapp.analysis.scores.campaign_scores import load_scores
 from evalapp.campaigns.models import Campaign
 from evalapp.demo.models import Demonstration
 from evalapp.demo.style_rules import STYLE_RULES

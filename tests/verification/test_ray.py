@@ -24,9 +24,9 @@ from evalapp.jobs.ray_cluster import ClusterError, RayCluster
 from evalapp.jobs.services import request_cancel, retry_job
 from evalapp.registry.models import ModelVersion
 from evalapp.registry.services import register_base
+from evalapp.runs.execution.shard_workers import HELP_TASK
 from evalapp.runs.models import Run
 from evalapp.runs.services import start_dry_run, start_generation, start_training
-from evalapp.runs.shard_workers import HELP_TASK
 from evalapp.runs.tasks import carry_out_dry_run, carry_out_generation, carry_out_help, carry_out_training
 from tests.installations import eventually
 from tests.ray_head import RayHead, running_head

@@ -4,12 +4,8 @@ from typing import Any
 
 from rest_framework import serializers
 
-from evalapp.analysis.agreement import agreement_rows, correlation_rows
-from evalapp.analysis.agreement_result import agreement_result
-from evalapp.analysis.api.shared import METRIC_WORDS, AnalysisView, ViewQuery, not_computed
-from evalapp.analysis.choosing import chosen_criterion, chosen_pair
-from evalapp.analysis.models import AnalysisKind
-from evalapp.analysis.reviewer_agreement import (
+from evalapp.analysis.agreement.measures import agreement_rows, correlation_rows
+from evalapp.analysis.agreement.reviewer_agreement import (
     AgreementOn,
     LevelsToClarify,
     PairAgreement,
@@ -17,7 +13,11 @@ from evalapp.analysis.reviewer_agreement import (
     ReviewerAgreement,
     why_no_pair,
 )
-from evalapp.analysis.simpson import FoundParadox, check_simpson
+from evalapp.analysis.api.shared import METRIC_WORDS, AnalysisView, ViewQuery, not_computed
+from evalapp.analysis.comparison.simpson import FoundParadox, check_simpson
+from evalapp.analysis.models import AnalysisKind
+from evalapp.analysis.stored.agreement_result import agreement_result
+from evalapp.analysis.tables.choosing import chosen_criterion, chosen_pair
 from evalapp.api.fields import MeasureSerializer, Paging
 from evalapp.api.operations import operation, route
 from evalapp.core.errors import InvalidError

@@ -8,11 +8,11 @@ from rest_framework import serializers
 from evalapp.adjudication.api.comparisons import StatedSerializer
 from evalapp.analysis.api.preferences import GivenPreferenceSerializer
 from evalapp.analysis.api.shared import METRIC_WORDS, AnalysisView, ViewQuery
-from evalapp.analysis.case import CaseReview, load_case
-from evalapp.analysis.case_lists import CaseList as CaseSequence
-from evalapp.analysis.case_lists import cases_at
-from evalapp.analysis.cases import LONGEST_NUMBER, CaseRow
-from evalapp.analysis.compared_case import CaseComparison, comparisons_of_item
+from evalapp.analysis.cases.case import CaseReview, load_case
+from evalapp.analysis.cases.case_lists import CaseList as CaseSequence
+from evalapp.analysis.cases.case_lists import cases_at
+from evalapp.analysis.cases.cases import LONGEST_NUMBER, CaseRow
+from evalapp.analysis.pairwise.compared_case import CaseComparison, comparisons_of_item
 from evalapp.api.fields import Paging
 from evalapp.api.operations import operation, route
 from evalapp.campaigns.queries import is_reviewing_blind

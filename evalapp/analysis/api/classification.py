@@ -5,8 +5,8 @@ from typing import Any
 from rest_framework import serializers
 
 from evalapp.analysis.api.shared import AnalysisView
-from evalapp.analysis.classification import CandidateLabels, classification_of
-from evalapp.analysis.scores import load_scores
+from evalapp.analysis.metrics.classification import CandidateLabels, classification_of
+from evalapp.analysis.scores.campaign_scores import load_scores
 from evalapp.api.fields import MeasureSerializer, Paging
 from evalapp.api.operations import operation, route
 

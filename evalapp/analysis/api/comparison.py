@@ -5,7 +5,6 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from evalapp.analysis.adjudicated_scores import with_adjudicated
 from evalapp.analysis.api.shared import (
     REVIEWER_TYPES,
     SCORE_SOURCES,
@@ -14,10 +13,11 @@ from evalapp.analysis.api.shared import (
     FreshnessSerializer,
     ViewQuery,
 )
-from evalapp.analysis.comparison import CandidateRow, HumanCell, compare
-from evalapp.analysis.differences import ComparedPair, compare_pairs, find_contradiction
-from evalapp.analysis.large_comparison import LargeComparison
-from evalapp.analysis.usage import usage_of
+from evalapp.analysis.comparison.candidates import CandidateRow, HumanCell, compare
+from evalapp.analysis.comparison.differences import ComparedPair, compare_pairs, find_contradiction
+from evalapp.analysis.comparison.usage import usage_of
+from evalapp.analysis.scores.adjudicated_scores import with_adjudicated
+from evalapp.analysis.stored.large_comparison import LargeComparison
 from evalapp.api.fields import MeasureSerializer, Paging
 from evalapp.api.operations import operation, route
 from evalapp.campaigns.imported_records import imported_records

@@ -4,7 +4,7 @@ from rest_framework import serializers
 
 from evalapp.analysis.api.shared import REVIEWER_TYPES, SCORE_SOURCES, AnalysisView, FreshnessSerializer
 from evalapp.analysis.models import AnalysisKind
-from evalapp.analysis.stored_results import (
+from evalapp.analysis.stored.stored_results import (
     AnalysisRequest,
     Freshness,
     start_analysis,

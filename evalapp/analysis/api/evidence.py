@@ -5,6 +5,7 @@ from typing import Any, TypeVar
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
+from evalapp.analysis.agreement.severity import AdjustedCandidate, CampaignSeverity, ReviewerSeverity
 from evalapp.analysis.api.shared import (
     METRIC_WORDS,
     AnalysisView,
@@ -13,12 +14,11 @@ from evalapp.analysis.api.shared import (
     ViewQuery,
     not_computed,
 )
-from evalapp.analysis.metric_trust import CriterionTrust
-from evalapp.analysis.metrics_result import MetricsResult
+from evalapp.analysis.metrics.metric_trust import CriterionTrust
+from evalapp.analysis.metrics.prediction_powered import PredictionPoweredMean
 from evalapp.analysis.models import AnalysisKind
-from evalapp.analysis.prediction_powered import PredictionPoweredMean
-from evalapp.analysis.severity import AdjustedCandidate, CampaignSeverity, ReviewerSeverity
-from evalapp.analysis.severity_result import severity_result
+from evalapp.analysis.stored.metrics_result import MetricsResult
+from evalapp.analysis.stored.severity_result import severity_result
 from evalapp.api.fields import MeasureSerializer, Paging
 from evalapp.api.operations import operation, route
 from evalapp.metrics.registry import HEADLINE_METRIC

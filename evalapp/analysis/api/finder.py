@@ -7,10 +7,10 @@ from rest_framework import serializers
 
 from evalapp.accounts.permissions import Permission
 from evalapp.analysis.api.shared import METRIC_WORDS, AnalysisView, CoverageSerializer, ViewQuery
-from evalapp.analysis.case_lists import cases_at
-from evalapp.analysis.finder import Finder, MetricSide, ScoreSide, finder_from
-from evalapp.analysis.finder_campaign import pick_found
-from evalapp.analysis.scores import CampaignScores
+from evalapp.analysis.cases.case_lists import cases_at
+from evalapp.analysis.scores.campaign_scores import CampaignScores
+from evalapp.analysis.scores.finder import Finder, MetricSide, ScoreSide, finder_from
+from evalapp.analysis.scores.finder_campaign import pick_found
 from evalapp.api.operations import operation, route
 from evalapp.campaigns.api.campaigns import CampaignSerializer
 from evalapp.campaigns.queries import campaigns_of

@@ -5,10 +5,10 @@ from typing import Any
 from rest_framework import serializers
 
 from evalapp.analysis.api.shared import AnalysisView, SampledItemsSerializer
-from evalapp.analysis.item_sample import sampled_scores
-from evalapp.analysis.planner import design_of_campaign, detectable, plan, variances_of
-from evalapp.analysis.planner_forms import MOST_AIMS, PARTS, PlanForm
-from evalapp.analysis.scores import CampaignScores
+from evalapp.analysis.planning.forms import MOST_AIMS, PARTS, PlanForm
+from evalapp.analysis.planning.planner import design_of_campaign, detectable, plan, variances_of
+from evalapp.analysis.scores.campaign_scores import CampaignScores
+from evalapp.analysis.stored.item_sample import sampled_scores
 from evalapp.api.fields import Body, List, MeasureSerializer, Number, Text, Whole
 from evalapp.api.operations import operation, route
 from evalapp.core.errors import InvalidError

@@ -6,10 +6,10 @@ from rest_framework import serializers
 
 from evalapp.accounts.permissions import Permission
 from evalapp.analysis.api.shared import SCORE_SOURCES, AnalysisView, ReviewerTypeQuery
-from evalapp.analysis.differing_preferences import differing_preferences, with_lines
 from evalapp.analysis.models import ScoreSource
-from evalapp.analysis.pair_lists import as_lines
-from evalapp.analysis.pairs import PreferenceRow, Preferences, load_preferences, pair_results
+from evalapp.analysis.pairwise.differing_preferences import differing_preferences, with_lines
+from evalapp.analysis.pairwise.pair_lists import as_lines
+from evalapp.analysis.pairwise.pairs import PreferenceRow, Preferences, load_preferences, pair_results
 from evalapp.api.fields import MeasureSerializer, Paging
 from evalapp.api.operations import operation, route
 from evalapp.campaigns.queries import is_reviewing_blind

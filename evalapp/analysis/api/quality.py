@@ -7,7 +7,7 @@ from rest_framework import serializers
 from evalapp.analysis.api.agreement import AgreementRowSerializer
 from evalapp.analysis.api.cases import CaseRowSerializer
 from evalapp.analysis.api.shared import AnalysisView, SampledItemsSerializer
-from evalapp.analysis.quality import quality_of
+from evalapp.analysis.quality.campaign_quality import quality_of
 from evalapp.api.fields import MeasureSerializer
 from evalapp.api.operations import operation, route
 from evalapp.rubrics.models import Criterion

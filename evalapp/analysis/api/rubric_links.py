@@ -6,7 +6,7 @@ from django.db.models import QuerySet
 from rest_framework import serializers
 
 from evalapp.accounts.permissions import Permission
-from evalapp.analysis.version_link import link_versions
+from evalapp.analysis.comparison.version_link import link_versions
 from evalapp.api.fields import MeasureSerializer, Query
 from evalapp.api.operations import ProjectView, operation, route
 from evalapp.core.errors import MissingError

@@ -5,11 +5,11 @@ from typing import Any
 from django.http import QueryDict
 from rest_framework import serializers
 
-from evalapp.analysis.filtered_scores import FilteredScores, load_filtered
-from evalapp.analysis.filters import ComparisonFilter, is_filter, read_filter
-from evalapp.analysis.large_comparison import LargeComparison, large_comparison
 from evalapp.analysis.models import AnalysisKind
-from evalapp.analysis.stored_results import AnalysisRequest, is_large
+from evalapp.analysis.scores.filtered_scores import FilteredScores, load_filtered
+from evalapp.analysis.scores.filters import ComparisonFilter, is_filter, read_filter
+from evalapp.analysis.stored.large_comparison import LargeComparison, large_comparison
+from evalapp.analysis.stored.stored_results import AnalysisRequest, is_large
 from evalapp.api.fields import Query
 from evalapp.campaigns.api.campaigns import OpenedCampaignView
 from evalapp.core.errors import InvalidError

@@ -4,8 +4,8 @@ from typing import Any
 
 from rest_framework import serializers
 
-from evalapp.analysis.sweep_curve import learning_curve
-from evalapp.analysis.sweep_measures import measure_choices, values_of
+from evalapp.analysis.sweeps.curve import learning_curve
+from evalapp.analysis.sweeps.measures import measure_choices, values_of
 from evalapp.api.fields import Query
 from evalapp.api.operations import operation, route
 from evalapp.core.errors import InvalidError

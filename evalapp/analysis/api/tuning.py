@@ -12,10 +12,10 @@ from evalapp.analysis.api.shared import (
     ViewQuery,
     require_no_problem,
 )
-from evalapp.analysis.tuning import campaigns_between, chosen_campaign, chosen_tuned, contest_filter
-from evalapp.analysis.tuning_answer import Verdict
-from evalapp.analysis.tuning_evidence import Evidence, Spent, evidence_of
-from evalapp.analysis.tuning_steps import steps_to_answer
+from evalapp.analysis.tuning.answer import Verdict
+from evalapp.analysis.tuning.contest import campaigns_between, chosen_campaign, chosen_tuned, contest_filter
+from evalapp.analysis.tuning.evidence import Evidence, Spent, evidence_of
+from evalapp.analysis.tuning.steps import steps_to_answer
 from evalapp.api.fields import MeasureSerializer
 from evalapp.api.operations import operation, route
 

@@ -6,7 +6,7 @@ from rest_framework import serializers
 
 from evalapp.accounts.permissions import Permission
 from evalapp.analysis.api.shared import AnalysisView
-from evalapp.analysis.scores import load_scores
+from evalapp.analysis.scores.campaign_scores import load_scores
 from evalapp.api.fields import MeasureSerializer, Query
 from evalapp.api.operations import operation, route
 from evalapp.core.errors import InvalidError

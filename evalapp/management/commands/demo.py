@@ -13,7 +13,7 @@ from evalapp.demo.recording import RECORDING, save_recording
 from evalapp.demo.services import remove_demonstration, start_demonstration
 from evalapp.demo.story import STEPS
 from evalapp.jobs.models import Job, JobState
-from evalapp.runs.model_programs import why_not_runnable
+from evalapp.runs.programs.model_programs import why_not_runnable
 from evalapp.templatetags.durations import about
 
 LOOK_EVERY_SECONDS = 2.0

@@ -20,7 +20,7 @@ from evalapp.embedded.services import why_broker_is_silent, why_database_is_sile
 from evalapp.embedded.your_database import check_your_database
 from evalapp.env import Environment, environment
 from evalapp.registry.folders import bases_on_disk
-from evalapp.runs.model_programs import why_not_runnable
+from evalapp.runs.programs.model_programs import why_not_runnable
 from run_directory.store import StoreError
 
 

@@ -9,14 +9,14 @@ from evalapp.accounts.permissions import Permission
 from evalapp.api.fields import Body, CreatedByField, Shown, Text
 from evalapp.api.operations import operation, route
 from evalapp.datasets.api import DatasetView
-from evalapp.runs.contamination_decisions import (
+from evalapp.runs.contamination.contamination_decisions import (
     LONGEST_REASON,
     allow_contamination,
     rows_hash_of,
     standing_decision,
 )
-from evalapp.runs.contamination_guard import known_leaks
-from evalapp.runs.contamination_pairs import named_pairs
+from evalapp.runs.contamination.contamination_guard import known_leaks
+from evalapp.runs.contamination.contamination_pairs import named_pairs
 from evalapp.runs.models import ContaminationDecision
 
 

@@ -15,10 +15,16 @@ from evalapp.imports.pages import ImportFile
 from evalapp.registry import queries as registry
 from evalapp.registry.models import EXTERNAL_KINDS, ModelVersion
 from evalapp.runs import services
-from evalapp.runs.answers import LONGEST_ANSWER, LONGEST_REASONING, MOST_BYTES, ImportedAnswer, read_answers
 from evalapp.runs.api.runs import RunSerializer, RunView, without_own
+from evalapp.runs.generation.answers import (
+    LONGEST_ANSWER,
+    LONGEST_REASONING,
+    MOST_BYTES,
+    ImportedAnswer,
+    read_answers,
+)
+from evalapp.runs.generation.shards import MOST_SHARDS
 from evalapp.runs.models import Run
-from evalapp.runs.shards import MOST_SHARDS
 
 MOST_INLINE_ANSWERS = 10_000
 _ITEM_FIELD = "The rows' metadata field that “item” names; left out: their ids (“item”, “id” or the like)."

@@ -12,7 +12,7 @@ from evalapp.registry.api.endpoints import EndpointView
 from evalapp.registry.api.models import ModelVersionSerializer, ModelView
 from evalapp.registry.endpoints import LONGEST_MODEL
 from evalapp.registry.services import FewShot
-from evalapp.runs.few_shot import MOST_EXAMPLES, few_shot
+from evalapp.runs.generation.few_shot import MOST_EXAMPLES, few_shot
 from evalapp.runs.queries import trainable_versions
 
 

@@ -8,7 +8,7 @@ from evalapp.accounts.permissions import Permission
 from evalapp.api.operations import ProjectView, operation, route
 from evalapp.embedded.programs import QUEUES
 from evalapp.jobs.api import JobSerializer
-from evalapp.runs.queue_page import queue_view
+from evalapp.runs.execution.queue_page import queue_view
 
 
 class QueueEntrySerializer(serializers.Serializer[Any]):

@@ -12,8 +12,8 @@ from evalapp.datasets.models import DatasetVersion
 from evalapp.jobs.api import JobSerializer
 from evalapp.registry import queries as registry
 from evalapp.runs import queries
+from evalapp.runs.execution.shortage import start_with_half_batch
 from evalapp.runs.models import Output, Run, RunCandidate, RunKind, RunShard
-from evalapp.runs.shortage import start_with_half_batch
 from evalapp.runs.usage import candidate_usage
 
 

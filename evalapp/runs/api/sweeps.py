@@ -12,10 +12,10 @@ from evalapp.jobs.models import JobState
 from evalapp.runs import queries
 from evalapp.runs.api.runs import RunView
 from evalapp.runs.api.training import TrainingBody
-from evalapp.runs.axes import AXES
 from evalapp.runs.models import Sweep
-from evalapp.runs.sweep_results import sweep_table
-from evalapp.runs.sweeps import MOST_LETTERS, cancel_sweep, start_sweep
+from evalapp.runs.sweeps.results import sweep_table
+from evalapp.runs.sweeps.services import MOST_LETTERS, cancel_sweep, start_sweep
+from evalapp.runs.training.axes import AXES
 
 
 class SweepBody(TrainingBody):

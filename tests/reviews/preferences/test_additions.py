@@ -8,7 +8,7 @@ from django.test.utils import CaptureQueriesContext
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evalapp.analysis.pairs import load_preferences, pair_results
+from evalapp.analysis.pairwise.pairs import load_preferences, pair_results
 from evalapp.campaigns.added_sides import Met, balanced_arrangements
 from evalapp.campaigns.allocation import NextReview, next_review
 from evalapp.campaigns.models import Assignment, CampaignReviewer, Comparison

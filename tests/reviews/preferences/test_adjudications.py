@@ -12,7 +12,7 @@ from evalapp.adjudication.disagreements import disputed_comparisons
 from evalapp.adjudication.models import Appeal, ComparisonAdjudication, DiscussionMessage
 from evalapp.adjudication.services import adjudicate_comparison
 from evalapp.analysis.models import ScoreSource
-from evalapp.analysis.pairs import load_preferences, pair_results
+from evalapp.analysis.pairwise.pairs import load_preferences, pair_results
 from evalapp.audit.models import AuditEvent
 from evalapp.campaigns.allocation import next_review
 from evalapp.campaigns.models import Comparison, ItemOutput

@@ -9,9 +9,9 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from evalapp.analysis.pair_lists import lines_of_item, preference_csv
-from evalapp.analysis.pairs import load_preferences, pair_results
-from evalapp.analysis.quality import quality_of
+from evalapp.analysis.pairwise.pair_lists import lines_of_item, preference_csv
+from evalapp.analysis.pairwise.pairs import load_preferences, pair_results
+from evalapp.analysis.quality.campaign_quality import quality_of
 from evalapp.campaigns.comparisons import arranged
 from evalapp.campaigns.models import (
     Assignment,

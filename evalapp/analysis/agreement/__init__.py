@@ -1,0 +1,1 @@
+"""How far reviewers agree, and how severe they are."""

@@ -1,0 +1,108 @@
+"""How far reviewers agree, and how far metrics follow people: tables of Measures."""
+
+from collections.abc import Sequence
+from functools import partial
+from typing import NamedTuple
+
+from evalapp.analysis.comparison.differences import SEED
+from evalapp.analysis.scores.campaign_scores import CampaignScores
+from evalapp.measure import Measure, one_reason, signature
+from evalapp.metrics.metric import MetricDescription
+from evalapp.rubrics.limits import MOST_BUTTONS
+from evalapp.rubrics.models import Criterion
+from evalapp.stats.agreement import krippendorff_alpha, percent_agreement
+from evalapp.stats.correlation import METHODS, segment_correlation, system_correlation
+from evalapp.stats.pair_ranking import pairwise_accuracy
+
+REPLICATES = 500
+
+
+class AgreementRow(NamedTuple):
+    """``within_one`` is for scales only, on which one level is a step that people can tell."""
+
+    criterion: Criterion
+    alpha: Measure
+    exact: Measure
+    within_one: Measure | None
+
+    @property
+    def reason(self) -> str:
+        """Why all of it is undefined; "" where something is defined."""
+        return one_reason((self.alpha, self.exact, self.within_one))
+
+
+class CorrelationRow(NamedTuple):
+    """A criterion against a metric: Spearman over all outputs, within items and between the candidates'
+    means; Kendall's tau-b and Pearson over all outputs; the share of an item's pairs of which both say the
+    same.
+    """
+
+    criterion: Criterion
+    spearman: Measure
+    within_item: Measure
+    between: Measure
+    kendall: Measure
+    pearson: Measure
+    pairs: Measure
+
+
+def agreement_rows(scores: CampaignScores) -> list[AgreementRow]:
+    """Ordinal alpha (nominal for yes/no) and percent agreement over all outputs of the campaign."""
+    rows = []
+    for criterion in scores.criteria:
+        ratings = scores.ratings(criterion, as_designed=True)
+        within = percent_agreement(ratings, within=1.0, seed=SEED, replicates=REPLICATES)
+        rows.append(
+            AgreementRow(
+                criterion,
+                krippendorff_alpha(
+                    ratings, scale=criterion.rules.agreement_scale, seed=SEED, replicates=REPLICATES
+                ),
+                percent_agreement(ratings, seed=SEED, replicates=REPLICATES),
+                within if criterion.rules.has_mean and len(criterion.levels) <= MOST_BUTTONS else None,
+            )
+        )
+    return rows
+
+
+def correlation_rows(scores: CampaignScores, metric: MetricDescription) -> list[CorrelationRow]:
+    """How far each criterion's output means go with a metric."""
+    items = [output.item_id for output in scores.outputs]
+    candidates = [output.candidate_id for output in scores.outputs]
+    automatic = [output.metrics.get(metric.name) for output in scores.outputs]
+    segment = partial(segment_correlation, items, seed=SEED, replicates=REPLICATES)
+    system = partial(system_correlation, candidates, items, seed=SEED, replicates=REPLICATES)
+    rows = []
+    for criterion in scores.scales:
+        means = scores.output_means(criterion)
+        human = [means.get(output.item_output_id) for output in scores.outputs]
+        spearman, kendall, pearson = (segment(human, automatic, method=method) for method in METHODS)
+        rows.append(
+            CorrelationRow(
+                criterion,
+                spearman,
+                segment(human, automatic, within_item=True),
+                system(human, automatic),
+                kendall,
+                pearson,
+                _pairs_alike(criterion, metric, items, human, automatic),
+            )
+        )
+    return rows
+
+
+def _pairs_alike(
+    criterion: Criterion,
+    metric: MetricDescription,
+    items: Sequence[int],
+    human: Sequence[float | None],
+    automatic: Sequence[float | None],
+) -> Measure:
+    if metric.better == "none":
+        reason = "neither more nor less of the metric is better"
+        return Measure.undefined(reason, signature=signature("pairwise-accuracy"))
+    if criterion.lower_is_better:
+        human = [None if value is None else -value for value in human]
+    if metric.better == "lower":
+        automatic = [None if value is None else -value for value in automatic]
+    return pairwise_accuracy(items, human, automatic, seed=SEED, replicates=REPLICATES)

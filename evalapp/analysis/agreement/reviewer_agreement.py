@@ -1,0 +1,375 @@
+"""Who agrees with whom, on what, and which levels of a scale people take for one another."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable
+from itertools import combinations
+from typing import NamedTuple
+
+from evalapp.analysis.comparison.differences import SEED
+from evalapp.analysis.scores.campaign_scores import CampaignScores
+from evalapp.core.number_format import as_text
+from evalapp.measure import Measure, one_reason, signature
+from evalapp.reviews.pseudonyms import ReviewerNames
+from evalapp.rubrics.limits import MOST_BUTTONS
+from evalapp.rubrics.models import Criterion
+from evalapp.stats.against_others import AgainstOthers, against_others, mean_kappa
+from evalapp.stats.agreement import gwet_ac2, krippendorff_alpha, percent_agreement, quadratic_kappa
+from evalapp.stats.coincidences import Coincidences, coincidences
+from evalapp.stats.confusion import ConfusedLevels, Confusion, confused_levels, confusion
+from evalapp.stats.ratings import EVERY_NOT_APPLICABLE, Ratings
+from evalapp.stats.reliability import IccForm, icc
+
+REPLICATES = 500
+# The table of more reviewers is left out: nobody reads it, and each pair is measured while somebody waits.
+MOST_REVIEWERS = 12
+MOST_ITEMS_NAMED = 5
+NO_ORDER = "the answers have no order"
+NOTHING_SHARED = "the two reviewers share no item"
+TOO_FINE = "single points of a wide scale are no steps that people can tell"
+
+MEASURES = {
+    "alpha": "Alpha",
+    "kappa": "Kappa",
+    "ac2": "AC2",
+    "icc_1": "ICC(1)",
+    "icc_2_1": "ICC(2,1)",
+    "icc_2_k": "ICC(2,k)",
+    "exact": "Exact agreement",
+    "within_one": "Within 1",
+}
+SHARES = ("exact", "within_one")
+_FORMS: dict[str, IccForm] = {"icc_1": "1", "icc_2_1": "2,1", "icc_2_k": "2,k"}
+ANCHORS = {
+    "alpha": "krippendorffs-alpha",
+    "kappa": "quadratic-kappa",
+    "ac2": "gwets-ac2",
+    "icc_1": "intraclass-correlation",
+    "icc_2_1": "intraclass-correlation",
+    "icc_2_k": "intraclass-correlation",
+    "exact": "exact-agreement-within-1",
+    "within_one": "exact-agreement-within-1",
+}
+
+
+class AgreementOn(NamedTuple):
+    """Every measure of the panel on one criterion; ``kappa`` is the mean over its pairs."""
+
+    criterion: Criterion
+    measures: AgainstOthers
+    scores: int
+
+
+class ReviewerAgreement(NamedTuple):
+    """One reviewer beside the others. ``number`` is the pseudonym's, which addresses name."""
+
+    number: int
+    name: str
+    is_reader: bool
+    measures: AgainstOthers
+
+
+class PairAgreement(NamedTuple):
+    """Two reviewers by their numbers, on the items both scored. ``confusion``: how often the first gave each
+    level where the second gave each; None for a wide scale, whose table nobody could read.
+    """
+
+    first: int
+    second: int
+    first_name: str
+    second_name: str
+    measures: AgainstOthers
+    confusion: Confusion | None
+
+
+class MatrixCell(NamedTuple):
+    """``tone`` from 1, least agreement, to 5 shades the cell; 0 where the measure is undefined."""
+
+    other: int
+    other_name: str
+    measure: Measure | None
+    tone: int
+
+
+class MatrixRow(NamedTuple):
+    number: int
+    name: str
+    cells: list[MatrixCell]
+
+
+class LevelsToClarify(NamedTuple):
+    """Two neighbouring levels that people take for one another, with their level descriptions as the rubric
+    has them.
+
+    ``lower`` and ``upper`` are level words. Of the ``splits`` outputs on which reviewers split,
+    ``item_outputs`` are the first: output, item and candidate by their ids.
+    """
+
+    found: ConfusedLevels
+    lower: str
+    upper: str
+    lower_description: str
+    upper_description: str
+    item_outputs: list[tuple[int, int, int]]
+    splits: int
+
+
+class Panel(ABC):
+    """A campaign's reviewers beside one another; ``names`` says how a reader sees them called."""
+
+    criteria: list[Criterion]
+    names: ReviewerNames
+
+    @abstractmethod
+    def overall(self, criterion: Criterion) -> AgreementOn:
+        """All of them on one criterion."""
+
+    @abstractmethod
+    def reviewers(self, criterion: Criterion) -> list[ReviewerAgreement]:
+        """Everybody with a score on the criterion beside the others, by number."""
+
+    @abstractmethod
+    def people(self, criterion: Criterion) -> list[int]:
+        """Everybody with a score on the criterion, in the order of their numbers."""
+
+    @abstractmethod
+    def pair(self, criterion: Criterion, pair: tuple[int, int]) -> PairAgreement:
+        """Every measure of two people on the items both scored."""
+
+    @abstractmethod
+    def clarify(self, criterion: Criterion) -> list[LevelsToClarify]:
+        """Neighbouring levels that reviewers cannot be shown to tell apart, with most pairs apart first.
+
+        Of scales of up to 11 levels only: on a wider one a single point means little.
+        """
+
+    def pairs(self, criterion: Criterion) -> list[tuple[int, int]]:
+        """Every two people with a score on the criterion, in the order of their numbers."""
+        return list(combinations(self.people(criterion), 2))
+
+    def prepare(self, criterion: Criterion, pairs: Iterable[tuple[int, int]]) -> None:  # noqa: B027 - a wish
+        """Read what these pairs need at once, where it has to be read."""
+
+    def measured(self, criterion: Criterion, pair: tuple[int, int], measure: str) -> Measure:
+        """One measure of a pair, by its key in `MEASURES`."""
+        found: Measure = getattr(self.pair(criterion, pair).measures, measure)
+        return found
+
+    def matrix(self, criterion: Criterion, measure: str) -> list[MatrixRow]:
+        """One measure of every pair, as a square table that mirrors itself; empty for fewer
+        than two people.
+        """
+        found: dict[tuple[int, int], Measure] = {}
+        pairs = self.pairs(criterion)
+        self.prepare(criterion, pairs)
+        for pair in pairs:
+            found[pair] = found[pair[::-1]] = self.measured(criterion, pair, measure)
+        people = self.people(criterion) if found else []
+        return [
+            MatrixRow(
+                self.names.numbers[one],
+                self.names.of(one),
+                [
+                    MatrixCell(
+                        self.names.numbers[other],
+                        self.names.of(other),
+                        found.get((one, other)),
+                        _tone(found.get((one, other)), measure),
+                    )
+                    for other in people
+                ],
+            )
+            for one in people
+        ]
+
+
+class ComputedPanel(Panel):
+    """Worked out of the scores as it is asked for."""
+
+    def __init__(self, scores: CampaignScores, names: ReviewerNames) -> None:
+        self.scores, self.names = scores, names
+        self.criteria = scores.criteria
+        self._ratings: dict[int, Ratings] = {}
+        self._together: dict[int, Coincidences] = {}
+
+    def ratings(self, criterion: Criterion) -> Ratings:
+        """The base overlap: scores that were asked for because others differed are left out."""
+        if criterion.pk not in self._ratings:
+            self._ratings[criterion.pk] = self.scores.ratings(criterion, as_designed=True)
+        return self._ratings[criterion.pk]
+
+    def overall(self, criterion: Criterion) -> AgreementOn:
+        ratings = self.ratings(criterion)
+        return AgreementOn(criterion, _of_panel(ratings, criterion), len(ratings))
+
+    def people(self, criterion: Criterion) -> list[int]:
+        present = set(self.ratings(criterion).reviewers)
+        return [each for each in self.scores.reviewer_ids if each in present]
+
+    def reviewers(
+        self, criterion: Criterion, step: Callable[[], None] = lambda: None
+    ) -> list[ReviewerAgreement]:
+        """``step`` hears of each one before it is begun."""
+        ratings = self.ratings(criterion)
+        rows = []
+        for person in self.people(criterion):
+            step()
+            measures = against_others(
+                ratings,
+                person,
+                levels=[float(level) for level in criterion.levels],
+                is_ordered=_is_ordered(criterion),
+                seed=SEED,
+                replicates=REPLICATES,
+            )
+            if not _has_steps(criterion):
+                measures = measures._replace(within_one=_undefined("percent-agreement-within-1", criterion))
+            name, is_reader = self.names.of(person), person == self.names.reader_id
+            rows.append(ReviewerAgreement(self.names.numbers[person], name, is_reader, measures))
+        return rows
+
+    def pair(self, criterion: Criterion, pair: tuple[int, int]) -> PairAgreement:
+        return pair_agreement(self._shared(criterion, pair), criterion, pair, self.names)
+
+    def measured(self, criterion: Criterion, pair: tuple[int, int], measure: str) -> Measure:
+        return _one(self._shared(criterion, pair), criterion, measure, pair)
+
+    def clarify(self, criterion: Criterion) -> list[LevelsToClarify]:
+        if not criterion.rules.has_mean or not _has_steps(criterion):
+            return []
+        levels = [float(level) for level in criterion.levels]
+        confused = [
+            each for each in confused_levels(self.ratings(criterion), levels=levels) if each.is_confused
+        ]
+        shown = {int(str(item)) for each in confused for item in each.items[:MOST_ITEMS_NAMED]}
+        outputs = {
+            output.item_output_id: (output.item_id, output.candidate_id)
+            for output in self.scores.outputs
+            if output.item_output_id in shown
+        }
+        return [
+            LevelsToClarify(
+                each._replace(items=()),
+                criterion.level_words(int(each.lower)),
+                criterion.level_words(int(each.upper)),
+                str(criterion.level_descriptions.get(str(int(each.lower)), "")),
+                str(criterion.level_descriptions.get(str(int(each.upper)), "")),
+                [(int(str(item)), *outputs[int(str(item))]) for item in each.items[:MOST_ITEMS_NAMED]],
+                len(each.items),
+            )
+            for each in confused
+        ]
+
+    def _shared(self, criterion: Criterion, pair: tuple[int, int]) -> Ratings:
+        """The scores of two people on the items both scored."""
+        if criterion.pk not in self._together:
+            self._together[criterion.pk] = coincidences(self.ratings(criterion))
+        return self._together[criterion.pk].ratings_of(*pair)
+
+
+def pair_agreement(
+    ratings: Ratings, criterion: Criterion, pair: tuple[int, int], names: ReviewerNames
+) -> PairAgreement:
+    """``ratings``: those of the two on the items both scored."""
+    counts = None
+    if _has_steps(criterion):
+        counts = confusion(ratings, *pair, levels=[float(level) for level in criterion.levels])
+    first, second = pair
+    return PairAgreement(
+        *(names.numbers[first], names.numbers[second]),
+        *(names.of(first), names.of(second)),
+        _of_panel(ratings, criterion, pair),
+        counts,
+    )
+
+
+def reason_of(measures: AgainstOthers) -> str:
+    """Why all of them are undefined, where it is one reason; "" otherwise. That answers have no order, or a
+    scale no steps, leaves some undefined whoever scored.
+    """
+    return one_reason(measures, but=(NO_ORDER, TOO_FINE))
+
+
+def why_no_pair(panel: Panel, criterion: Criterion) -> str:
+    """Why there are no two people to hold beside each other, as a sentence without its end."""
+    if reason_of(panel.overall(criterion).measures) == EVERY_NOT_APPLICABLE:
+        return f"Every answer to {criterion.name} is N/A"
+    return f"No two reviewers have scored {criterion.name} yet"
+
+
+def matrix_in_words(rows: list[MatrixRow], measure: str) -> str:
+    """What the shading shows: the pairs that agree most and least."""
+    defined = [
+        (cell.measure.value, row.name, cell.other_name)
+        for row in rows
+        for cell in row.cells
+        if row.number < cell.other and cell.measure is not None and cell.measure.value is not None
+    ]
+    if not defined:
+        reason = one_reason(cell.measure for row in rows for cell in row.cells)
+        return f"{MEASURES[measure]} is undefined for every two reviewers{f': {reason}' if reason else ''}."
+    least, most = min(defined), max(defined)
+    label = MEASURES[measure]
+
+    def words(value: float) -> str:
+        return f"{value:.0%}" if measure in SHARES else as_text(value, digits=2)
+
+    if len(defined) == 1:
+        return f"{label} of {most[1]} and {most[2]} is {words(most[0])}."
+    return (
+        f"{label} is highest between {most[1]} and {most[2]} ({words(most[0])}) and lowest between "
+        f"{least[1]} and {least[2]} ({words(least[0])})."
+    )
+
+
+def _is_ordered(criterion: Criterion) -> bool:
+    return criterion.rules.has_mean
+
+
+def _has_steps(criterion: Criterion) -> bool:
+    return len(criterion.levels) <= MOST_BUTTONS
+
+
+def _undefined(name: str, criterion: Criterion) -> Measure:
+    reason = TOO_FINE if _is_ordered(criterion) else NO_ORDER
+    return Measure.undefined(reason, signature=signature(name))
+
+
+def _of_panel(ratings: Ratings, criterion: Criterion, pair: tuple[int, int] | None = None) -> AgainstOthers:
+    """Of a pair, or without one of all; kappa is then the mean over pairs."""
+    found = {}
+    for name in MEASURES:
+        if name == "kappa" and pair is None and _is_ordered(criterion):
+            found[name] = mean_kappa(ratings, seed=SEED, replicates=REPLICATES)
+        else:
+            found[name] = _one(ratings, criterion, name, pair)
+    return AgainstOthers(**found)
+
+
+def _one(ratings: Ratings, criterion: Criterion, name: str, pair: tuple[int, int] | None) -> Measure:
+    """One measure by its key in `MEASURES`; what needs an order is undefined without one."""
+    if pair is not None and not len(ratings):
+        return Measure.undefined(NOTHING_SHARED, signature=signature(name.replace("_", "-")))
+    ordered = _is_ordered(criterion)
+    drawn = {"seed": SEED, "replicates": REPLICATES}
+    if name == "alpha":
+        return krippendorff_alpha(ratings, scale="ordinal" if ordered else "nominal", **drawn)
+    if name == "ac2":
+        levels = [float(level) for level in criterion.levels]
+        return gwet_ac2(ratings, levels=levels, weights="quadratic" if ordered else "identity", **drawn)
+    if name == "exact" or (name == "within_one" and ordered and _has_steps(criterion)):
+        return percent_agreement(ratings, within=float(name == "within_one"), **drawn)
+    if not ordered or name == "within_one":
+        return _undefined(name.replace("_", "-"), criterion)
+    return (
+        quadratic_kappa(ratings, *pair, **drawn)
+        if name == "kappa" and pair is not None
+        else icc(ratings, form=_FORMS[name], **drawn)
+    )
+
+
+def _tone(measure: Measure | None, name: str) -> int:
+    """How a cell is shaded: by fifths of agreement from 0 to 1."""
+    if measure is None or measure.value is None:
+        return 0
+    floor = 0.5 if name in SHARES else 0.0
+    return 1 + max(0, min(4, int(5 * (measure.value - floor) / (1 - floor))))

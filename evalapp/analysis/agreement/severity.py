@@ -1,0 +1,158 @@
+"""A campaign's reviewers as severe as they are, and its candidates as if an average reviewer
+had scored all.
+"""
+
+from collections.abc import Hashable
+from typing import NamedTuple
+
+from evalapp.analysis.scores.campaign_scores import CampaignScores
+from evalapp.analysis.scores.finder_campaign import why_no_means
+from evalapp.campaigns.models import CampaignCandidate
+from evalapp.reviews.pseudonyms import ReviewerNames
+from evalapp.rubrics.models import Criterion
+from evalapp.stats.facets import FacetRatings
+from evalapp.stats.ordinal_model import Progress
+from evalapp.stats.severity import NOT_SETTLED, Adjusted, Scale, Severity, severity_model
+
+# More take a web worker longer than a reader waits; a job fits them.
+MOST_RATINGS = 3_000
+# More would take a job hours, and its memory.
+MOST_FITTED = 200_000
+# The least half-width of the axis on which severities are drawn, so that small ones look small.
+LEAST_SPAN = 0.5
+
+
+class AdjustedCandidate(NamedTuple):
+    """``total`` is on 1–5; ``scores`` go by criterion, each on its own scale."""
+
+    candidate: CampaignCandidate
+    total: Adjusted
+    scores: list[tuple[Criterion, Adjusted]]
+
+
+class ReviewerSeverity(NamedTuple):
+    """``number`` is the pseudonym's, which an address names; ``name`` is what the reader sees."""
+
+    number: int
+    name: str
+    is_reader: bool
+    severity: Severity
+
+    @property
+    def is_apart(self) -> bool:
+        """Whether the interval says that they differ from the panel's mean reviewer."""
+        low, high = self.severity.points.low, self.severity.points.high
+        return low is not None and high is not None and (low > 0 or high < 0)
+
+
+class CampaignSeverity(NamedTuple):
+    """``ratings`` scores on scale criteria. Where they are more than ``MOST_FITTED``, or there are none,
+    there is nothing else and ``reason`` says why. ``reviewer_groups`` and ``candidate_groups``: who can be
+    compared with whom, as they are called; one group each is well. ``note``: a caution about the whole.
+    ``unscored``: scale criteria that nobody gave a score on, which are left out; ``unvaried``: those on which
+    every score is the same, beside others that vary: they are undefined, and no part of totals.
+    """
+
+    ratings: int
+    reason: str
+    criteria: list[Criterion]
+    candidates: list[AdjustedCandidate]
+    reviewers: list[ReviewerSeverity]
+    reviewer_groups: list[list[str]]
+    candidate_groups: list[list[str]]
+    note: str
+    unscored: list[Criterion]
+    unvaried: list[Criterion]
+
+    @property
+    def is_connected(self) -> bool:
+        return len(self.reviewer_groups) <= 1 and len(self.candidate_groups) <= 1
+
+    @property
+    def span(self) -> float:
+        """Half-width of the axis that holds every severity's interval."""
+        ends = [
+            abs(end)
+            for row in self.reviewers
+            for end in (row.severity.points.low, row.severity.points.high)
+            if end is not None
+        ]
+        return max([LEAST_SPAN, *ends])
+
+
+def severity_of(
+    scores: CampaignScores, *, names: ReviewerNames, progress: Progress | None = None
+) -> CampaignSeverity:
+    """All scale criteria fitted together with the rubric's weights, reviewers called by ``names``.
+
+    Takes seconds for some thousand scores: a page asks for no more than ``MOST_RATINGS``, and leaves the rest
+    to a job. ``progress`` hears rounds done and most rounds.
+
+    What reviewers said counts, never what was adjudicated: that has no severity.
+    """
+    ratings = facet_ratings(scores)
+    reason = _why_not(scores, ratings)
+    if reason:
+        return CampaignSeverity(len(ratings), reason, scores.scales, [], [], [], [], "", [], [])
+    fitted = [each for each in scores.scales if each.pk in ratings.criteria]
+    weights: dict[Hashable, float] = {each.pk: float(each.weight) for each in fitted}
+    scales: dict[Hashable, Scale] = {each.pk: (each.minimum, each.maximum) for each in fitted}
+    model = severity_model(ratings, scales=scales, weights=weights, progress=progress)
+    candidates = {each.pk: each for each in scores.candidates}
+    return CampaignSeverity(
+        ratings=len(ratings),
+        reason="",
+        criteria=fitted,
+        candidates=[
+            AdjustedCandidate(
+                each, model.totals[each.pk], [(of, model.scores[each.pk, of.pk]) for of in fitted]
+            )
+            for each in scores.candidates
+            if each.pk in model.totals
+        ],
+        reviewers=[
+            ReviewerSeverity(scores.numbers[pk], names.of(pk), pk == names.reader_id, model.severities[pk])
+            for pk in scores.reviewer_ids
+            if pk in model.severities
+        ],
+        reviewer_groups=[sorted(names.of(_id(pk)) for pk in group) for group in model.groups.reviewers],
+        candidate_groups=[
+            [candidates[_id(pk)].model_version.label for pk in group] for group in model.groups.candidates
+        ],
+        note="" if model.converged or not model.rounds else NOT_SETTLED,
+        unscored=[each for each in scores.scales if each not in fitted],
+        unvaried=[each for each in fitted if each.pk in model.unvaried],
+    )
+
+
+def facet_ratings(scores: CampaignScores) -> FacetRatings:
+    """The answers to scale criteria with all four facets, each by its id."""
+    scales = {criterion.pk for criterion in scores.scales}
+    answers = [answer for answer in scores.answers if answer.criterion_id in scales]
+    return FacetRatings.from_columns(
+        [answer.item_id for answer in answers],
+        [answer.candidate_id for answer in answers],
+        [answer.reviewer_id for answer in answers],
+        [answer.criterion_id for answer in answers],
+        [answer.value for answer in answers],
+    )
+
+
+def _why_not(scores: CampaignScores, ratings: FacetRatings) -> str:
+    if reason := why_no_means(scores):
+        return f"No candidate is scored here: {reason}."
+    if not scores.scales:
+        return "The rubric has no scale, and severity is told of scales alone."
+    if not len(ratings):
+        return "Every answer is N/A." if ratings.not_applicable else "Nobody has given a score yet."
+    if len(ratings) > MOST_FITTED:
+        return (
+            f"This campaign has {len(ratings):,} scores, and the model is fitted to {MOST_FITTED:,} at most. "
+            "The offsets under “Hints about reviewers” are told for any number."
+        )
+    return ""
+
+
+def _id(label: Hashable) -> int:
+    assert isinstance(label, int)
+    return label

@@ -1,0 +1,1 @@
+"""From a number to the outputs and reviews behind it."""

@@ -1,0 +1,306 @@
+"""From a number to its cases: which outputs an address picks, and the rows that show them."""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import NamedTuple, TypeVar
+
+from django.utils.text import Truncator
+
+from evalapp.analysis.cases.level_filter import Gave, gave_words, outputs_given, read_gave
+from evalapp.analysis.cases.reviewer_differences import Difference, widest_differences
+from evalapp.analysis.metrics.disagreements import find_disagreements, is_poor, poor_words
+from evalapp.analysis.metrics.label_cells import LABEL_PARTS, LabelCell, label_cell_from, outputs_in
+from evalapp.analysis.scores.campaign_scores import Answer, CampaignScores, ReviewedOutput
+from evalapp.analysis.scores.finder import FINDER_PARTS, Finder, find, finder_from
+from evalapp.campaigns.models import CampaignCandidate, ItemOutput
+from evalapp.core.errors import MissingError
+from evalapp.core.simulated_mark import marked
+from evalapp.metrics.metric import MetricDescription
+from evalapp.metrics.registry import COMPARED_METRICS, HEADLINE_METRIC
+from evalapp.rubrics.models import Criterion, ReasonTag
+from evalapp.scoring.models import RuleCheck
+
+Choice = TypeVar("Choice")
+
+LONGEST_NUMBER = 18
+LONGEST_EXCERPT = 160
+FILTER_PARTS = (
+    "candidate", "criterion", "level", "low", "na", "differ", "tag", "rule", "failed", "metric",
+    "disagreement",
+    "reviewer", "gave", *FINDER_PARTS, *LABEL_PARTS,
+)  # fmt: skip
+"""What `filter_from` reads of an address."""
+
+
+@dataclass(frozen=True)
+class CaseFilter:
+    """Which outputs: every part given must hold. Built from an address, which can be shared.
+
+    ``differ`` without a criterion: where reviewers gave different answers to any, widest first.
+    ``criterion`` alone: outputs with a score on it; with ``level``: where a reviewer gave that level,
+    ``low``: a low one, ``not_applicable``: N/A, ``differ``: where reviewers gave different answers, those
+    farthest apart first, ``disagreement``: where the metric is high and people low. ``metric``: outputs it is
+    defined for. ``rule``: outputs checked by it, with ``failed`` those that failed. ``reviewer`` (a
+    pseudonym's number): what they reviewed; ``reviewer_name`` is what they are called. ``gave``: where each
+    of these people gave the criterion this level. ``finder``: what the disagreement finder finds. ``labels``:
+    a cell of the confusion matrix.
+    """
+
+    candidate: CampaignCandidate | None = None
+    criterion: Criterion | None = None
+    level: int | None = None
+    low: bool = False
+    not_applicable: bool = False
+    differ: bool = False
+    tag: ReasonTag | None = None
+    rule: RuleCheck | None = None
+    failed: bool = False
+    metric: MetricDescription | None = None
+    disagreement: MetricDescription | None = None
+    reviewer: int | None = None
+    reviewer_name: str = ""
+    gave: tuple[Gave, ...] = ()
+    finder: Finder | None = None
+    labels: LabelCell | None = None
+
+    def describe(self) -> str:
+        """In words, for the page's head."""
+        parts = [
+            self._of_candidate(),
+            self.finder.describe() if self.finder else self._of_criterion(),
+            f"reason “{self.tag.label}”" if self.tag else "",
+            f"rule “{self.rule.name}” {'failed' if self.failed else 'checked'}" if self.rule else "",
+            f"{self.metric.label} defined" if self.metric else "",
+            f"reviewed by {self.reviewer_name}" if self.reviewer else "",
+            gave_words(self.gave, self.criterion),
+            self.labels.describe() if self.labels else "",
+        ]
+        return " · ".join(part for part in parts if part) or "all outputs"
+
+    def _of_candidate(self) -> str:
+        version = self.candidate.model_version if self.candidate else None
+        return marked(version.label, version) if version else ""
+
+    def _of_criterion(self) -> str:
+        criterion = self.criterion
+        if criterion is None:
+            return "reviewers differ, most first" if self.differ else ""
+        if self.disagreement:
+            return (
+                f"{self.disagreement.label} in its {self.disagreement.good_end} quarter, {criterion.name} low"
+            )
+        if self.level is not None:
+            return f"{criterion.name} {criterion.level_words(self.level)} from at least one reviewer"
+        if self.differ:
+            return f"{criterion.name} on which reviewers differ, most first"
+        if self.low:
+            return f"{criterion.name} {poor_words(criterion)} from at least one reviewer"
+        return f"{criterion.name} {'N/A' if self.not_applicable else 'scored'}"
+
+
+class CaseRow(NamedTuple):
+    """``means`` follows the campaign's criteria; ``metric`` is the value of the list's metric column.
+    ``differs``: on what its reviewers differ most, in a list of where they do.
+    """
+
+    item_id: int
+    candidate: CampaignCandidate
+    excerpt: str
+    means: list[float | None]
+    metric: float | None
+    reviews: int
+    differs: Difference | None = None
+
+
+def filter_from(scores: CampaignScores, query: Mapping[str, str]) -> CaseFilter:
+    """Read a filter from an address. A part that names nothing of this campaign is 404."""
+    candidate, rule, tag = (_number(query, name) for name in ("candidate", "rule", "tag"))
+    key, metric, disagreement = (query.get(name, "") for name in ("criterion", "metric", "disagreement"))
+    reviewer = _number(query, "reviewer")
+    wanted = CaseFilter(
+        candidate=_named(scores.candidates, "candidate", candidate, lambda each: each.pk),
+        criterion=_named(scores.criteria, "criterion", key or None, lambda each: each.key),
+        level=_number(query, "level"),
+        low=query.get("low") == "1",
+        not_applicable=query.get("na") == "1",
+        differ=query.get("differ") == "1",
+        tag=_named(_tags_of(scores) if tag is not None else [], "reason", tag, lambda each: each.pk),
+        rule=_named(scores.rules, "rule", rule, lambda each: each.pk),
+        failed=query.get("failed") == "1",
+        metric=_named(scores.metrics.values(), "metric", metric or None, lambda each: each.name),
+        disagreement=_named(scores.metrics.values(), "metric", disagreement or None, lambda each: each.name),
+        reviewer=_named(scores.numbers.values(), "reviewer", reviewer, lambda each: each),
+        reviewer_name=next(
+            (scores.names.of(person) for person, number in scores.numbers.items() if number == reviewer), ""
+        ),
+        gave=read_gave(scores, query.get("gave", "")),
+        finder=finder_from(scores, query),
+        labels=label_cell_from(scores, query),
+    )
+    of_answers = wanted.low or wanted.not_applicable or wanted.disagreement or wanted.gave
+    if (wanted.level is not None or of_answers) and wanted.criterion is None:
+        raise MissingError("The filter names no criterion. Open the list again from the results.")
+    if (wanted.low or wanted.disagreement) and wanted.criterion not in scores.scales:
+        raise MissingError("Only a scale has low scores. Open the list again from the results.")
+    return wanted
+
+
+def _number(query: Mapping[str, str], name: str) -> int | None:
+    text = query.get(name, "")
+    if not text:
+        return None
+    if not text.isdecimal() or len(text) > LONGEST_NUMBER:
+        raise MissingError(f"The filter “{name}” holds no number. Open the list again from the results.")
+    return int(text)
+
+
+def _named(
+    choices: Iterable[Choice], name: str, wanted: object, identity: Callable[[Choice], object]
+) -> Choice | None:
+    if wanted is None:
+        return None
+    for choice in choices:
+        if identity(choice) == wanted:
+            return choice
+    raise MissingError(f"There is no such {name} in this comparison.")
+
+
+def _tags_of(scores: CampaignScores) -> Iterable[ReasonTag]:
+    return ReasonTag.objects.filter(criterion__version=scores.campaign.rubric_version_id)
+
+
+def column_metric(wanted: CaseFilter) -> MetricDescription:
+    """The metric that the list shows."""
+    return (
+        (wanted.finder.metric if wanted.finder else wanted.disagreement)
+        or wanted.metric
+        or COMPARED_METRICS[HEADLINE_METRIC]
+    )
+
+
+def find_cases(scores: CampaignScores, wanted: CaseFilter) -> list[CaseRow]:
+    """Outputs the filter picks, those to look at first on top (the lowest mean, the worst metric)."""
+    chosen = _chosen_outputs(scores, wanted)
+    ranks, last = _ranks(scores, wanted), float("inf")
+    found = [output for output in scores.outputs if output.item_output_id in chosen]
+    found.sort(key=lambda output: (ranks.get(output.item_output_id, last), output.item_id))
+    return rows_of(scores, wanted, found)
+
+
+def rows_of(scores: CampaignScores, wanted: CaseFilter, outputs: Iterable[ReviewedOutput]) -> list[CaseRow]:
+    """What a list shows of these outputs that the filter picks."""
+    means = {criterion.pk: scores.output_means(criterion) for criterion in scores.criteria}
+    reviewers: dict[int, set[int]] = {}
+    for answer in scores.answers:
+        reviewers.setdefault(answer.item_output_id, set()).add(answer.reviewer_id)
+    candidates = {candidate.pk: candidate for candidate in scores.candidates}
+    metric = column_metric(wanted)
+    of_criteria = None if wanted.criterion is None else [wanted.criterion]
+    differences = widest_differences(scores, of_criteria) if wanted.differ else {}
+    return [
+        CaseRow(
+            item_id=output.item_id,
+            candidate=candidates[output.candidate_id],
+            excerpt="",
+            means=[means[criterion.pk].get(output.item_output_id) for criterion in scores.criteria],
+            metric=output.metrics.get(metric.name),
+            reviews=len(reviewers.get(output.item_output_id, ())),
+            differs=differences.get(output.item_output_id),
+        )
+        for output in outputs
+    ]
+
+
+def with_excerpts(scores: CampaignScores, rows: list[CaseRow]) -> list[CaseRow]:
+    """The rows with the beginning of their outputs, which are read for these rows only."""
+    texts = {
+        (item_id, candidate_id): text
+        for item_id, candidate_id, text in ItemOutput.objects.filter(
+            item__in={row.item_id for row in rows}
+        ).values_list("item_id", "candidate_id", "output__text")
+    }
+    return [row._replace(excerpt=_beginning(texts[row.item_id, row.candidate.pk])) for row in rows]
+
+
+def _beginning(text: str) -> str:
+    return Truncator(" ".join(text.split())).chars(LONGEST_EXCERPT)
+
+
+def items_in_order(rows: Iterable[CaseRow]) -> dict[int, int]:
+    """The items of a list in its order, each with the candidate of the first of its outputs there, by their
+    ids.
+    """
+    found: dict[int, int] = {}
+    for row in rows:
+        found.setdefault(row.item_id, row.candidate.pk)
+    return found
+
+
+def _ranks(scores: CampaignScores, wanted: CaseFilter) -> dict[int, float]:
+    """What the list is ordered by, for each output that has it."""
+    if wanted.metric is not None:
+        name, sign = wanted.metric.name, -1 if wanted.metric.better == "lower" else 1
+        return {
+            output.item_output_id: sign * output.metrics[name]
+            for output in scores.outputs
+            if name in output.metrics
+        }
+    if wanted.differ and wanted.criterion is None:
+        return {item_output_id: -spread for item_output_id, spread in scores.widest_spreads().items()}
+    criterion = wanted.criterion or (scores.scales[0] if scores.scales else None)
+    if criterion is None:
+        return {}
+    if wanted.differ:
+        return {
+            item_output_id: -spread for item_output_id, spread in scores.output_spreads(criterion).items()
+        }
+    sign = -1 if criterion.rules.shows_high_first else 1
+    return {item_output_id: sign * mean for item_output_id, mean in scores.output_means(criterion).items()}
+
+
+def _chosen_outputs(scores: CampaignScores, wanted: CaseFilter) -> set[int]:
+    chosen = {
+        output.item_output_id
+        for output in scores.outputs
+        if wanted.candidate is None or output.candidate_id == wanted.candidate.pk
+    }
+    if wanted.criterion is not None:
+        holds = _answer_test(wanted, wanted.criterion)
+        chosen &= {a.item_output_id for a in scores.answers_to(wanted.criterion) if holds(a)}
+        if wanted.differ:
+            chosen &= {pk for pk, spread in scores.output_spreads(wanted.criterion).items() if spread > 0}
+        if wanted.gave:
+            chosen &= outputs_given(scores, wanted.criterion, wanted.gave)
+        if wanted.disagreement is not None:
+            chosen &= find_disagreements(scores, wanted.criterion, wanted.disagreement).item_output_ids
+        if wanted.finder is not None:
+            chosen &= find(scores, wanted.finder).item_output_ids
+    elif wanted.differ:
+        chosen &= {pk for pk, spread in scores.widest_spreads().items() if spread > 0}
+    if wanted.tag is not None:
+        chosen &= {tag.item_output_id for tag in scores.tags if tag.tag_id == wanted.tag.pk}
+    if wanted.rule is not None:
+        name = wanted.rule.metric
+        checked = {output.item_output_id: output.metrics.get(name) for output in scores.outputs}
+        admitted = (0.0,) if wanted.failed else (0.0, 1.0)
+        chosen &= {item_output_id for item_output_id, value in checked.items() if value in admitted}
+    if wanted.metric is not None:
+        name = wanted.metric.name
+        chosen &= {output.item_output_id for output in scores.outputs if name in output.metrics}
+    if wanted.labels is not None:
+        chosen &= outputs_in(scores, wanted.labels)
+    if wanted.reviewer is not None:
+        chosen &= {
+            a.item_output_id for a in scores.answers if scores.numbers[a.reviewer_id] == wanted.reviewer
+        }
+    return chosen
+
+
+def _answer_test(wanted: CaseFilter, criterion: Criterion) -> Callable[[Answer], bool]:
+    if wanted.level is not None:
+        return lambda answer: answer.value == wanted.level
+    if wanted.low:
+        return lambda answer: answer.value is not None and is_poor(criterion, answer.value)
+    if wanted.not_applicable:
+        return lambda answer: answer.value is None
+    return lambda answer: answer.value is not None

@@ -1,0 +1,55 @@
+"""Outputs to which chosen people gave chosen levels: "2:4,3:5" is Reviewer 2's 4 beside Reviewer 3's 5."""
+
+import re
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from evalapp.analysis.scores.campaign_scores import CampaignScores
+from evalapp.core.errors import MissingError
+from evalapp.rubrics.models import Criterion
+
+MOST_GIVEN = 10
+_PART = re.compile(r"(\d{1,9}):(-?\d{1,6})", re.ASCII)
+
+
+class Gave(NamedTuple):
+    """``reviewer_id`` gave ``level``; ``name`` is what they are called."""
+
+    reviewer_id: int
+    name: str
+    level: int
+
+
+def read_gave(scores: CampaignScores, text: str) -> tuple[Gave, ...]:
+    """Read the part of an address. What names nobody of this campaign is 404."""
+    if not text:
+        return ()
+    people = {number: person for person, number in scores.numbers.items()}
+    found = []
+    for part in text.split(",", MOST_GIVEN):
+        match = _PART.fullmatch(part)
+        person = people.get(int(match[1])) if match else None
+        if match is None or person is None:
+            raise MissingError(
+                "The filter “gave” names no reviewer of this campaign with a level, as in 1:4. Open the list "
+                "again from the agreement page."
+            )
+        found.append(Gave(person, scores.names.of(person), int(match[2])))
+    return tuple(found)
+
+
+def gave_words(gave: Sequence[Gave], criterion: Criterion | None) -> str:
+    """The same in words."""
+    if criterion is None:
+        return ""
+    return ", ".join(f"{each.name} gave {criterion.level_words(each.level)}" for each in gave)
+
+
+def outputs_given(scores: CampaignScores, criterion: Criterion, gave: Sequence[Gave]) -> set[int]:
+    """The outputs to which each of them gave their level, in reviews of the base overlap."""
+    given: dict[Gave, set[int]] = {each: set() for each in gave}
+    for answer in scores.answers_to(criterion):
+        for each in gave:
+            if answer.reviewer_id == each.reviewer_id and answer.value == each.level and not answer.is_added:
+                given[each].add(answer.item_output_id)
+    return set.intersection(*given.values())

@@ -1,0 +1,43 @@
+"""On what the reviewers of an output differ most, and what they answered."""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from evalapp.analysis.scores.campaign_scores import CampaignScores
+from evalapp.rubrics.models import Criterion
+
+
+class Difference(NamedTuple):
+    """``levels``: the different answers, lowest first."""
+
+    criterion: Criterion
+    levels: list[int]
+
+    @property
+    def words(self) -> str:
+        """As people read them: “2 and 5”, “no and yes”."""
+        *others, last = (self.criterion.level_words(level) for level in self.levels)
+        return f"{', '.join(others)} and {last}"
+
+
+def widest_differences(
+    scores: CampaignScores, criteria: Iterable[Criterion] | None = None
+) -> dict[int, Difference]:
+    """By item output: the criterion, of these or of all, on which its answers lie farthest apart as a share
+    of the scale; the first such in the rubric. None where nobody differs.
+    """
+    widest: dict[int, tuple[float, Criterion]] = {}
+    for criterion in scores.criteria if criteria is None else criteria:
+        span = criterion.rules.span
+        for output, spread in scores.output_spreads(criterion).items():
+            if spread > 0 and spread / span > widest.get(output, (0.0, criterion))[0]:
+                widest[output] = (spread / span, criterion)
+    chosen = {(output, criterion.pk) for output, (_, criterion) in widest.items()}
+    levels: dict[int, set[int]] = defaultdict(set)
+    for answer in scores.answers:
+        if answer.value is not None and (answer.item_output_id, answer.criterion_id) in chosen:
+            levels[answer.item_output_id].add(answer.value)
+    return {
+        output: Difference(criterion, sorted(levels[output])) for output, (_, criterion) in widest.items()
+    }

@@ -1,0 +1,220 @@
+"""Where candidates of one campaign differ, and whether people and a metric rank them alike."""
+
+from dataclasses import dataclass, replace
+
+from evalapp.analysis.comparison.candidates import CandidateRow, Comparison, HumanCell
+from evalapp.analysis.scores.campaign_scores import CampaignScores
+from evalapp.analysis.scores.finder_campaign import why_no_means
+from evalapp.campaigns.models import CampaignCandidate
+from evalapp.measure import Measure
+from evalapp.metrics.metric import MetricDescription
+from evalapp.metrics.registry import COMPARED_METRICS, HEADLINE_METRIC
+from evalapp.rubrics.kinds.scale import Scale
+from evalapp.rubrics.models import Criterion
+from evalapp.stats.differences import Difference, holm, paired_difference
+from evalapp.stats.ratings import Ratings
+from evalapp.stats.wins import WinsTiesLosses, wins_ties_losses
+
+SEED = 20_260_000
+PERMUTATIONS = 2_000
+SIGNIFICANT = 0.05
+# On a scale of 1 to 5; less than half a point is no story.
+NOTABLE_GAP = 0.5
+# The weighted mean of a review's scales, in tables that have a row a criterion. It weighs nothing in itself.
+TOTAL = Criterion(key="total", name="Total", kind=Scale.name, minimum=1, maximum=5, weight=0)
+
+
+@dataclass(frozen=True)
+class ComparedPair:
+    """A candidate minus the reference on one criterion, with Holm's adjustment over the table. ``record``:
+    won where the candidate is rated better, which is lower where less is better.
+    """
+
+    criterion: Criterion
+    challenger: CandidateRow
+    difference: Difference
+    adjusted_p: float | None
+    record: WinsTiesLosses | None = None
+
+    @property
+    def is_total(self) -> bool:
+        """Whether it is of the total, which is no criterion of the rubric (`TOTAL` stands for it)."""
+        return self.criterion is TOTAL
+
+    @property
+    def name(self) -> str:
+        """What differs, in words: for a criterion without a mean, the share of its counted answers; the
+        direction where lower is better.
+        """
+        direction = ", lower is better" if self.criterion.is_less_better else ""
+        share = f", {self.criterion.axis_label}" if self.is_share else ""
+        return f"{self.criterion.name}{share}{direction}"
+
+    @property
+    def is_share(self) -> bool:
+        """Whether two shares were subtracted: of a criterion without a mean."""
+        return not self.criterion.rules.has_mean
+
+    @property
+    def is_significant(self) -> bool:
+        return self.adjusted_p is not None and self.adjusted_p < SIGNIFICANT
+
+    @property
+    def untested(self) -> str:
+        """Why a difference that is defined has no p; empty where it has one. It is no finding of "no
+        difference".
+        """
+        return self.difference.p_model.reason if self.difference.difference.defined else ""
+
+    @property
+    def span(self) -> float:
+        """The largest difference that the scale allows."""
+        return _span_of(self.criterion)
+
+    @property
+    def drawn_span(self) -> float:
+        """``span`` below 0 where lower is better: drawn from its negative to itself, better stands at the
+        right.
+        """
+        return -self.span if self.criterion.is_less_better else self.span
+
+    @property
+    def win_rate(self) -> Measure:
+        """Of the candidate against the reference; ties count half."""
+        higher = self.difference.win_rate
+        if higher.value is None or not self.criterion.is_less_better:
+            return higher
+        low = None if higher.high is None else 1 - higher.high
+        high = None if higher.low is None else 1 - higher.low
+        return replace(higher, value=1 - higher.value, low=low, high=high)
+
+    @property
+    def gap(self) -> float:
+        """The difference on a scale of 1 to 5; 0 where there is none."""
+        return 4 * (self.difference.difference.value or 0.0) / self.span
+
+
+@dataclass(frozen=True)
+class Contradiction:
+    """The order by a metric is not the order by people: what the first screen says.
+
+    People rate ``people_first`` higher than the metric's first candidate on a criterion, by at least
+    half a point on 1–5 and significantly (paired, Holm over all criteria and candidates). ``cell`` is
+    what they say of the metric's first there, ``best`` of the one they prefer.
+    """
+
+    metric: MetricDescription
+    metric_first: CandidateRow
+    people_first: CandidateRow
+    cell: HumanCell
+    best: HumanCell
+
+    @property
+    def is_simulated(self) -> bool:
+        """Whether simulated reviews were used for one of the two candidates."""
+        return any(row.candidate.model_version.is_simulated for row in (self.metric_first, self.people_first))
+
+
+def compare_pairs(
+    scores: CampaignScores, comparison: Comparison, reference: CandidateRow, *, everything: bool = False
+) -> list[ComparedPair]:
+    """Every other candidate against the reference on every scale criterion, Holm over the table; nothing
+    where the items were picked for their scores.
+
+    ``everything``: on the total and the shares of criteria without a mean, too, with wins, ties and losses.
+    """
+    if why_no_means(scores):
+        return []
+    criteria = scores.scales
+    if everything:
+        shares = [each for each in scores.criteria if each not in criteria and each.counted_levels]
+        criteria = [*criteria, *([TOTAL] if len(criteria) > 1 else []), *shares]
+    sides = [
+        (
+            criterion,
+            row,
+            compared_ratings(scores, criterion, row.candidate),
+            compared_ratings(scores, criterion, reference.candidate),
+        )
+        for criterion in criteria
+        for row in comparison.rows
+        if row is not reference
+    ]
+    found = [
+        (
+            criterion,
+            row,
+            paired_difference(
+                one, other, seed=SEED, permutations=PERMUTATIONS, span=float(_span_of(criterion))
+            ),
+        )
+        for criterion, row, one, other in sides
+    ]
+    p_values = {
+        str(position): difference.p_model.value
+        for position, (_, _, difference) in enumerate(found)
+        if difference.p_model.value is not None
+    }
+    adjusted = holm(p_values)
+    records = [
+        wins_ties_losses(*((other, one) if criterion.is_less_better else (one, other)))
+        if everything
+        else None
+        for criterion, _, one, other in sides
+    ]
+    return [
+        ComparedPair(criterion, row, difference, adjusted.get(str(position)), records[position])
+        for position, (criterion, row, difference) in enumerate(found)
+    ]
+
+
+def _span_of(criterion: Criterion) -> float:
+    """The largest difference of means, or of shares where the criterion is no scale."""
+    low, high = criterion.rules.range
+    return high - low
+
+
+def compared_ratings(scores: CampaignScores, criterion: Criterion, candidate: CampaignCandidate) -> Ratings:
+    """What is subtracted of a candidate on a criterion: its scores, its totals, or its counted answers."""
+    if criterion is TOTAL:
+        return scores.totals(candidate)
+    if not criterion.rules.has_mean:
+        return scores.marks(criterion, candidate)
+    return scores.numbers_given(criterion, candidate)
+
+
+def find_contradiction(scores: CampaignScores, comparison: Comparison) -> Contradiction | None:
+    """Whom people prefer most clearly to the headline metric's first candidate: on the criterion with
+    the smallest p, the candidate with the largest gap; None where they prefer nobody.
+
+    A tie in the metric has no first.
+    """
+    ranked = sorted(
+        (row for row in comparison.rows if _headline(row) is not None),
+        key=lambda row: _headline(row) or 0.0,
+        reverse=True,
+    )
+    if len(ranked) < 2 or _headline(ranked[0]) == _headline(ranked[1]):
+        return None
+    first = ranked[0]
+    preferred = [
+        pair
+        for pair in compare_pairs(scores, comparison, first)
+        # What counts nothing may also run the other way: of places the first is the best.
+        if pair.criterion.weight > 0 and pair.is_significant and pair.gap >= NOTABLE_GAP
+    ]
+    if not preferred:
+        return None
+    surest = min(preferred, key=lambda pair: (pair.adjusted_p or 0.0, -pair.gap))
+    clearest = max(
+        (pair for pair in preferred if pair.criterion == surest.criterion), key=lambda pair: pair.gap
+    )
+    cell, best = first.cell(clearest.criterion.key), clearest.challenger.cell(clearest.criterion.key)
+    if cell is None or best is None:
+        return None
+    return Contradiction(COMPARED_METRICS[HEADLINE_METRIC], first, clearest.challenger, cell, best)
+
+
+def _headline(row: CandidateRow) -> float | None:
+    measure = row.metrics.get(HEADLINE_METRIC)
+    return measure.value if measure is not None else None

@@ -1,0 +1,175 @@
+"""Whether two versions of a rubric read alike: the outputs that the same people scored under both.
+
+Those outputs are the *anchors*. A campaign under the later version, on outputs that were scored under
+the earlier one, makes them; nothing else links two versions, because other outputs differ and other
+reviewers are stricter.
+"""
+
+from collections import defaultdict
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from evalapp.analysis.comparison.differences import PERMUTATIONS, SEED
+from evalapp.analysis.scores.campaign_scores import CampaignScores, load_many, stretched
+from evalapp.campaigns.models import Campaign, CampaignState
+from evalapp.rubrics.models import Criterion, RubricVersion
+from evalapp.stats.differences import Difference, paired_difference
+from evalapp.stats.ratings import Ratings
+
+# A quarter of a point on 1 to 5: less than that no reader of a mean would act on.
+MARGIN = 0.25
+
+Cell = tuple[int, int]
+"""An output and a reviewer."""
+
+
+class LevelReading(NamedTuple):
+    """What a level of the earlier version became: the mean answer under the later one, over ``n`` answers."""
+
+    level: int
+    n: int
+    mean: float
+
+
+@dataclass(frozen=True)
+class CriterionLink:
+    """A scale that both versions have (by key), over its anchors.
+
+    ``difference``: later minus earlier, both on 1 to 5, by the same reviewer on the same output.
+    ``equal``: how many of the ``pairs`` answers are the same level; None where the ranges differ.
+    """
+
+    before: Criterion
+    after: Criterion
+    difference: Difference
+    pairs: int
+    equal: int | None
+    readings: list[LevelReading]
+
+    @property
+    def reads(self) -> str:
+        """Alike, higher or lower (by the interval), unclear, or unknown without an interval, as one word.
+
+        Alike where the whole interval lies within `MARGIN` of no difference; a shift that is there, yet
+        smaller, is alike too.
+        """
+        found = self.difference.difference
+        if found.value is None or found.low is None or found.high is None:
+            return "unknown"
+        if found.low >= -MARGIN and found.high <= MARGIN:
+            return "alike"
+        if found.low > 0:
+            return "higher"
+        return "lower" if found.high < 0 else "unclear"
+
+    @property
+    def is_shifted(self) -> bool:
+        return self.reads in ("higher", "lower")
+
+
+@dataclass(frozen=True)
+class VersionLink:
+    """``outputs`` and ``reviewers`` count the anchors; ``only_before`` and ``only_after`` name criteria
+    that one version lacks, or that are no scale in both.
+    """
+
+    before: RubricVersion
+    after: RubricVersion
+    campaigns_before: list[Campaign]
+    campaigns_after: list[Campaign]
+    criteria: list[CriterionLink]
+    only_before: list[str]
+    only_after: list[str]
+    outputs: int
+    reviewers: int
+    is_simulated: bool
+
+    @property
+    def has_unclear(self) -> bool:
+        """Whether more anchors would tell more."""
+        return any(each.reads in ("unclear", "unknown") for each in self.criteria)
+
+
+def link_versions(before: RubricVersion, after: RubricVersion) -> VersionLink:
+    """Compare what the same people said of the same outputs under two versions of one rubric."""
+    campaigns = list(
+        Campaign.objects.filter(rubric_version__in=(before, after))
+        .exclude(state=CampaignState.DRAFT)
+        .select_related("project")
+        .order_by("pk")
+    )
+    scores = load_many(campaigns)
+    sides = [
+        [scores[campaign.pk] for campaign in campaigns if campaign.rubric_version_id == version.pk]
+        for version in (before, after)
+    ]
+    scales = [
+        {each.key: each for each in version.criteria.all() if each.rules.has_mean}
+        for version in (before, after)
+    ]
+    shared = [key for key in scales[0] if key in scales[1]]
+    links: list[CriterionLink] = []
+    anchors: set[Cell] = set()
+    for key in shared:
+        cells = [_answers(side, key) for side in sides]
+        both = cells[0].keys() & cells[1].keys()
+        anchors |= both
+        links.append(_link(scales[0][key], scales[1][key], *cells))
+    return VersionLink(
+        before,
+        after,
+        [each.campaign for each in sides[0]],
+        [each.campaign for each in sides[1]],
+        links,
+        [each.name for each in before.criteria.all() if each.key not in shared],
+        [each.name for each in after.criteria.all() if each.key not in shared],
+        len({output for output, _ in anchors}),
+        len({reviewer for _, reviewer in anchors}),
+        any(answer.is_simulated for side in sides for each in side for answer in each.answers),
+    )
+
+
+def _answers(side: list[CampaignScores], key: str) -> dict[Cell, int]:
+    """The latest answer of each person to each output, N/A left out."""
+    answers: dict[Cell, int] = {}
+    for scores in side:
+        criterion = next(each for each in scores.criteria if each.key == key)
+        output_ids = {each.item_output_id: each.output_id for each in scores.outputs}
+        for answer in scores.answers_to(criterion):
+            if answer.value is not None:
+                answers[output_ids[answer.item_output_id], answer.reviewer_id] = answer.value
+    return answers
+
+
+def _link(
+    before: Criterion, after: Criterion, earlier: dict[Cell, int], later: dict[Cell, int]
+) -> CriterionLink:
+    both = sorted(earlier.keys() & later.keys())
+    by_level: dict[int, list[int]] = defaultdict(list)
+    for cell in both:
+        by_level[earlier[cell]].append(later[cell])
+    same_range = (before.minimum, before.maximum) == (after.minimum, after.maximum)
+    return CriterionLink(
+        before,
+        after,
+        paired_difference(
+            _ratings(later, both, after),
+            _ratings(earlier, both, before),
+            seed=SEED,
+            permutations=PERMUTATIONS,
+        ),
+        len(both),
+        sum(earlier[cell] == later[cell] for cell in both) if same_range else None,
+        [
+            LevelReading(level, len(given), sum(given) / len(given))
+            for level, given in sorted(by_level.items())
+        ],
+    )
+
+
+def _ratings(answers: dict[Cell, int], cells: list[Cell], criterion: Criterion) -> Ratings:
+    return Ratings.from_columns(
+        [output for output, _ in cells],
+        [reviewer for _, reviewer in cells],
+        [stretched(answers[cell], criterion) for cell in cells],
+    )

@@ -1,0 +1,1 @@
+"""What automatic metrics are worth beside people, and what they find."""

@@ -1,0 +1,83 @@
+"""Outputs that a metric rates high and people low."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from evalapp.analysis.scores.campaign_scores import CampaignScores
+from evalapp.metrics.metric import MetricDescription
+from evalapp.rubrics.models import Criterion
+
+TOP_SHARE = 0.25
+LEAST_AGREEING = 2
+
+
+@dataclass(frozen=True)
+class Disagreements:
+    """``expected`` is how many chance would give, were the metric unrelated to people's scores."""
+
+    item_output_ids: set[int]
+    expected: float
+
+    @property
+    def count(self) -> int:
+        return len(self.item_output_ids)
+
+
+@dataclass(frozen=True)
+class DisagreementCount:
+    """`Disagreements` without the outputs themselves."""
+
+    count: int
+    expected: float
+
+
+def poor_threshold(criterion: Criterion) -> int:
+    """The last level that counts as low, or where lower is better as high; the worst where the rubric names
+    none.
+    """
+    if criterion.lower_is_better:
+        return criterion.maximum
+    return criterion.minimum if criterion.low_threshold is None else criterion.low_threshold
+
+
+def is_poor(criterion: Criterion, score: float) -> bool:
+    """Whether a score lies at the worse end of a scale."""
+    threshold = poor_threshold(criterion)
+    return score >= threshold if criterion.lower_is_better else score <= threshold
+
+
+def poor_words(criterion: Criterion) -> str:
+    """The scores at the worse end: "2 or less"."""
+    return f"{poor_threshold(criterion)} or {'more' if criterion.lower_is_better else 'less'}"
+
+
+def find_disagreements(
+    scores: CampaignScores, criterion: Criterion, metric: MetricDescription
+) -> Disagreements:
+    """Metric in the campaign's best quarter, mean at or under the low threshold (of a scale where lower is
+    better: the highest level), and at least two reviewers who each rate it that low. A metric where less is
+    better is taken from its low end.
+    """
+    means = scores.output_means(criterion)
+    sign = -1 if metric.better == "lower" else 1
+    values = {
+        output.item_output_id: sign * output.metrics[metric.name]
+        for output in scores.outputs
+        if output.item_output_id in means and metric.name in output.metrics
+    }
+    if len(set(values.values())) < 2:
+        # Where all are equal there is no best quarter.
+        return Disagreements(set(), 0.0)
+    cut = float(np.quantile(list(values.values()), 1 - TOP_SHARE))
+    low_votes: dict[int, int] = {}
+    for answer in scores.answers_to(criterion):
+        if answer.value is not None and is_poor(criterion, answer.value):
+            low_votes[answer.item_output_id] = low_votes.get(answer.item_output_id, 0) + 1
+    low = {
+        item_output_id
+        for item_output_id in values
+        if is_poor(criterion, means[item_output_id]) and low_votes.get(item_output_id, 0) >= LEAST_AGREEING
+    }
+    high = {item_output_id for item_output_id, value in values.items() if value >= cut}
+    return Disagreements(low & high, len(low) * len(high) / len(values))

@@ -1,0 +1,58 @@
+"""Outputs of a cell of the confusion matrix, as a filter in an address."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from evalapp.analysis.metrics.classification import has_labels, predicted_labels
+from evalapp.analysis.scores.campaign_scores import CampaignScores
+from evalapp.core.errors import MissingError
+
+LABEL_PARTS = ("true", "predicted", "unparsed")
+"""What `label_cell_from` reads of an address, beside the candidate."""
+
+
+@dataclass(frozen=True)
+class LabelCell:
+    """``true``: the example's label; ``predicted``: the output's; None: any. ``unparsed``: without one."""
+
+    true: str | None
+    predicted: str | None
+    unparsed: bool
+
+    def describe(self) -> str:
+        parts = [
+            f"true label “{self.true}”" if self.true is not None else "",
+            f"predicted label “{self.predicted}”" if self.predicted is not None else "",
+            "unparsed" if self.unparsed else "",
+        ]
+        return ", ".join(part for part in parts if part)
+
+
+def label_cell_from(scores: CampaignScores, query: Mapping[str, str]) -> LabelCell | None:
+    """Read a cell from an address; None where it names no label. MissingError for a label that
+    no output has.
+    """
+    true, predicted, unparsed = (
+        query.get("true") or None,
+        query.get("predicted") or None,
+        query.get("unparsed") == "1",
+    )
+    if true is None and predicted is None and not unparsed:
+        return None
+    given = {"true": true, "predicted": predicted}
+    if not has_labels(scores, {name: label for name, label in given.items() if label is not None}):
+        raise MissingError("No output here has such a label. Open the list again from the page of labels.")
+    return LabelCell(true, predicted, unparsed)
+
+
+def outputs_in(scores: CampaignScores, cell: LabelCell) -> set[int]:
+    """The outputs, of those whose label was read, that lie in the cell."""
+    read = predicted_labels(scores)
+    return {
+        output.item_output_id
+        for output in scores.outputs
+        if (label := read.get(output.output_id)) is not None
+        and cell.true in (None, label.true)
+        and cell.predicted in (None, label.predicted)
+        and not (cell.unparsed and label.predicted is not None)
+    }

@@ -1,0 +1,257 @@
+"""Which automatic metric to trust for which criterion, in words with the numbers behind them."""
+
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from statistics import fmean
+from typing import Literal, NamedTuple
+
+from evalapp.analysis.agreement.measures import REPLICATES
+from evalapp.analysis.comparison.differences import SEED
+from evalapp.analysis.scores.campaign_scores import CampaignScores, ReviewedOutput
+from evalapp.core.number_format import as_text
+from evalapp.measure import Measure
+from evalapp.metrics.metric import MetricDescription
+from evalapp.rubrics.models import Criterion
+from evalapp.stats.ceiling import expected_ceiling
+from evalapp.stats.correlation import segment_correlation
+
+Verdict = Literal["follows", "hint", "weak", "unsure", "against", "unknown"]
+
+# Shares of the ceiling that the lower end of the interval reaches.
+FOLLOWS = 0.7
+HINT = 0.3
+# With more, every metric against every criterion takes longer than a page may.
+MOST_OUTPUTS = 500
+
+
+class MetricTrust(NamedTuple):
+    """A metric against a criterion. ``correlation``: Spearman over all outputs, the sign turned where less of
+    the metric is better, so that above 0 is the right way. ``ceiling``: the highest to be expected of any
+    metric. ``sentence`` says the verdict with both. ``inside``: the same among one candidate's outputs, None
+    of a single candidate: a metric that only knows who wrote an answer has it at 0.
+    """
+
+    metric: MetricDescription
+    correlation: Measure
+    ceiling: Measure
+    verdict: Verdict
+    sentence: str
+    inside: Measure | None = None
+
+
+class CriterionTrust(NamedTuple):
+    """``metrics``: those with a good direction that were computed, the most trusted first. ``sentence``: what
+    to do on this criterion.
+    """
+
+    criterion: Criterion
+    ceiling: Measure
+    metrics: list[MetricTrust]
+    sentence: str
+
+
+def computed_metrics(scores: CampaignScores) -> list[MetricDescription]:
+    """Those that some output has a value of."""
+    return [
+        metric
+        for metric in scores.metrics.values()
+        if any(metric.name in output.metrics for output in scores.outputs)
+    ]
+
+
+def directed(scores: CampaignScores) -> tuple[list[Criterion], list[MetricDescription]]:
+    """The scales and the computed metrics of which it is known which end is better."""
+    scales = [each for each in scores.scales if has_direction(each)]
+    return scales, [metric for metric in computed_metrics(scores) if metric.better != "none"]
+
+
+def metric_trust(
+    scores: CampaignScores, step: Callable[[str], None] = lambda _: None
+) -> list[CriterionTrust]:
+    """Every scale criterion that has a good direction against every metric that has one. ``step`` hears what
+    is begun: each criterion's ceiling, then each metric.
+
+    Of a scale without a weight nobody has said which end is better, unless the rubric says that lower is.
+    """
+    if not scores.answers:
+        return []
+    items = [output.item_id for output in scores.outputs]
+    scales, metrics = directed(scores)
+    found = []
+    for criterion in scales:
+        means = scores.output_means(criterion)
+        sign = -1 if criterion.lower_is_better else 1
+        human = [
+            None if (mean := means.get(output.item_output_id)) is None else sign * mean
+            for output in scores.outputs
+        ]
+        name = f"{criterion.name} (lower is better)" if criterion.lower_is_better else criterion.name
+        step(f"{criterion.name}: the highest to expect")
+        ceiling = expected_ceiling(scores.ratings(criterion, as_designed=True), seed=SEED).correlation
+        trusts = []
+        for metric in metrics:
+            step(f"{criterion.name}: {metric.label}")
+            values = [_right_way(output.metrics.get(metric.name), metric) for output in scores.outputs]
+            correlation = segment_correlation(items, human, values, seed=SEED, replicates=REPLICATES)
+            inside = inside_candidates(scores.outputs, human, values)
+            trusts.append(trust_of(name, metric, correlation, ceiling, inside))
+        trusts.sort(key=_order, reverse=True)
+        found.append(CriterionTrust(criterion, ceiling, trusts, advice(name, trusts)))
+    return found
+
+
+def has_direction(criterion: Criterion) -> bool:
+    """Whether it is said which end of a scale is better."""
+    return criterion.weight > 0 or criterion.lower_is_better
+
+
+def _right_way(value: float | None, metric: MetricDescription) -> float | None:
+    return -value if value is not None and metric.better == "lower" else value
+
+
+def inside_candidates(
+    outputs: Sequence[ReviewedOutput], human: Sequence[float | None], metric: Sequence[float | None]
+) -> Measure | None:
+    """Spearman of both sides less their candidate's mean; None of a single candidate, where
+    it is the same.
+    """
+    pairs = [
+        (output.item_id, output.candidate_id, said, value)
+        for output, said, value in zip(outputs, human, metric, strict=True)
+        if said is not None and value is not None
+    ]
+    by_candidate: dict[int, list[tuple[float, float]]] = defaultdict(list)
+    for _, candidate, said, value in pairs:
+        by_candidate[candidate].append((said, value))
+    if len(by_candidate) < 2:
+        return None
+    means = {
+        candidate: tuple(fmean(side) for side in zip(*both, strict=True))
+        for candidate, both in by_candidate.items()
+    }
+    # What is equal stays equal: a difference by rounding alone would be ranked.
+    people = [round(said - means[candidate][0], 9) for _, candidate, said, _ in pairs]
+    values = [round(value - means[candidate][1], 9) for _, candidate, _, value in pairs]
+    found = segment_correlation(
+        [item for item, *_ in pairs], people, values, seed=SEED, replicates=REPLICATES
+    )
+    return replace(found, signature=f"{found.signature}|within:candidate")
+
+
+def _order(trust: MetricTrust) -> tuple[bool, float, float]:
+    """What follows people first, then by what is sure, then by what is seen; what is unknown last."""
+    correlation = trust.correlation
+    seen = -2.0 if correlation.value is None else correlation.value
+    return (trust.verdict == "follows", -2.0 if correlation.low is None else correlation.low, seen)
+
+
+def trust_of(
+    name: str,
+    metric: MetricDescription,
+    correlation: Measure,
+    ceiling: Measure,
+    inside: Measure | None = None,
+) -> MetricTrust:
+    """The verdict on one metric for the criterion called ``name``.
+
+    It rests on the lower end of the interval as a share of the ceiling (of 1 where that is undefined): 0.7
+    and more *follows* people, 0.3 and more is a *hint*, over 0 *weak*. An interval with 0 inside is *unsure*,
+    one below 0 *against*, none at all *unknown*. What is not shown ``inside`` candidates is a hint at most.
+    """
+    verdict = _verdict(correlation, ceiling)
+    if inside is None or verdict not in {"follows", "hint", "weak"} or _is_shown(inside):
+        sentence = _sentence(name, metric, correlation, ceiling, verdict)
+        return MetricTrust(metric, correlation, ceiling, verdict, sentence, inside)
+    verdict = "hint" if verdict == "follows" else verdict
+    sentence = (
+        f"{_sentence(name, metric, correlation, ceiling, verdict)} It tells candidates apart; that it tells"
+        f" one candidate's better answers from its worse ones is not shown ({_told(inside)})."
+    )
+    return MetricTrust(metric, correlation, ceiling, verdict, sentence, inside)
+
+
+def _is_shown(inside: Measure | None) -> bool:
+    """Whether the metric follows people among one candidate's outputs, too; or there is one candidate."""
+    return inside is None or (inside.low is not None and inside.low > 0)
+
+
+def _told(inside: Measure) -> str:
+    if inside.value is None:
+        return inside.reason
+    return f"Spearman {_number(inside.value)}, {_number(inside.low)} to {_number(inside.high)}"
+
+
+def _verdict(correlation: Measure, ceiling: Measure) -> Verdict:
+    if correlation.low is None or correlation.high is None:
+        return "unknown"
+    if correlation.high < 0:
+        return "against"
+    if correlation.low <= 0:
+        return "unsure"
+    share = correlation.low / (ceiling.value or 1.0)
+    if share >= FOLLOWS:
+        return "follows"
+    return "hint" if share >= HINT else "weak"
+
+
+def _sentence(
+    name: str, metric: MetricDescription, correlation: Measure, ceiling: Measure, verdict: Verdict
+) -> str:
+    if verdict == "unknown":
+        reason = correlation.reason or correlation.note
+        return f"Whether {metric.label} follows people on {name} cannot be told: {reason}."
+    figures = _figures(metric, correlation, ceiling)
+    words = {
+        "follows": f"{metric.label} follows people on {name}: {figures}.",
+        "hint": f"{metric.label} is a hint at {name}, no substitute for people: {figures}.",
+        "weak": f"{metric.label} says little about {name}: {figures}.",
+        "unsure": f"Nothing shows that {metric.label} follows people on {name}: {figures}.",
+        "against": f"{metric.label} points the wrong way on {name}: {figures}.",
+    }
+    return words[verdict]
+
+
+def _figures(metric: MetricDescription, correlation: Measure, ceiling: Measure) -> str:
+    less = ", less counted as better" if metric.better == "lower" else ""
+    told = (
+        f"Spearman {_number(correlation.value)} ({_number(correlation.low)} to {_number(correlation.high)}) "
+        f"over {correlation.n} outputs{less}"
+    )
+    if ceiling.value is None:
+        return f"{told}; how high it could be is not known: {ceiling.reason}"
+    return f"{told}, where {_number(ceiling.value)} is the most to expect of any metric"
+
+
+def _number(value: float | None) -> str:
+    return as_text(value, digits=2)
+
+
+def advice(name: str, trusts: Sequence[MetricTrust]) -> str:
+    """What to do on the criterion called ``name``; ``trusts`` with the most trusted first."""
+    told = [trust for trust in trusts if trust.verdict != "unknown"]
+    if not told:
+        return f"No metric can be compared with people on {name} yet."
+    best = told[0]
+    of = f" (the best of {len(told)} looked at)" if len(told) > 1 else ""
+    against = [trust.metric.label for trust in told if trust.verdict == "against"]
+    warning = f" {_all_of(against)} would mislead." if against else ""
+    if best.verdict == "follows":
+        return (
+            f"For {name} trust {best.metric.label}{of}: it follows people nearly as far as can be.{warning}"
+        )
+    if best.verdict == "hint" and not _is_shown(best.inside):
+        return (
+            f"For {name} ask people; {best.metric.label}{of} tells candidates apart, not their"
+            f" answers.{warning}"
+        )
+    if best.verdict == "hint":
+        return f"For {name} ask people; {best.metric.label}{of} is a hint for what to look at.{warning}"
+    return f"For {name} trust no metric: ask people.{warning}"
+
+
+def _all_of(labels: Sequence[str]) -> str:
+    """Names as a sentence lists them: "BLEU and chrF++", "BLEU, chrF++, and Token F1"."""
+    if len(labels) < 3:
+        return " and ".join(labels)
+    return f"{', '.join(labels[:-1])}, and {labels[-1]}"

@@ -1,0 +1,106 @@
+"""Human means of few reviews made more precise by a metric that was computed for all outputs."""
+
+from collections.abc import Hashable, Sequence
+from typing import NamedTuple
+
+from evalapp.analysis.scores.campaign_scores import CampaignScores
+from evalapp.analysis.scores.finder_campaign import why_no_means
+from evalapp.campaigns.models import CampaignCandidate
+from evalapp.metrics.metric import MetricDescription
+from evalapp.rubrics.models import Criterion
+from evalapp.scoring.models import MetricResult
+from evalapp.stats.prediction_powered import (
+    NO_NARROWER,
+    UNCERTAIN,
+    PredictionPowered,
+    in_words,
+    prediction_powered_mean,
+)
+
+
+class PredictionPoweredMean(NamedTuple):
+    """A candidate's mean on a criterion, classical and with the metric; ``sentence`` says the gain, or why
+    there is none.
+    """
+
+    candidate: CampaignCandidate
+    criterion: Criterion
+    found: PredictionPowered
+    sentence: str
+
+    @property
+    def caution(self) -> str:
+        """What must not be read into the gain; empty where there is nothing of the kind."""
+        told = [
+            UNCERTAIN if self.found.is_uncertain else "",
+            NO_NARROWER if self.found.is_no_narrower else "",
+        ]
+        return " ".join(filter(None, told))
+
+    @property
+    def worth(self) -> float | None:
+        """How many more reviewed items the metric stands for, as a share of those there are."""
+        gain = self.found.gain.value
+        return None if gain is None else max(gain - 1, 0.0)
+
+
+def prediction_powered_means(
+    scores: CampaignScores, metric: MetricDescription, *, is_view: bool = False
+) -> list[PredictionPoweredMean]:
+    """Every scale criterion of every candidate, by candidate; over new items and new reviewers.
+
+    The metric's other values are those of the campaign's outputs without a review and, of the runs that
+    the candidate's outputs came from, of the outputs to other examples of the same split. ``is_view``: the
+    scores are filtered, so that other examples are not what the view is of, and count nothing.
+    """
+    if why_no_means(scores):
+        return []
+    beyond = {} if is_view else _beyond(scores, metric)
+    found = []
+    for candidate in scores.candidates:
+        values: dict[Hashable, float | None] = {
+            output.item_id: output.metrics.get(metric.name) for output in scores.outputs_of(candidate)
+        }
+        values |= {("beyond", position): each for position, each in enumerate(beyond.get(candidate.pk, []))}
+        for criterion in scores.scales:
+            mean = prediction_powered_mean(
+                scores.numbers_given(criterion, candidate),
+                values,
+                bounds=criterion.rules.range,
+            )
+            found.append(PredictionPoweredMean(candidate, criterion, mean, in_words(mean)))
+    return found
+
+
+def why_none_gain(means: Sequence[PredictionPoweredMean]) -> str:
+    """The one reason for which the metric tightens none of the means; empty where it tightens some, or there
+    are several reasons.
+    """
+    reasons = {each.found.mean.reason for each in means}
+    return reasons.pop() if len(reasons) == 1 else ""
+
+
+def _beyond(scores: CampaignScores, metric: MetricDescription) -> dict[int, list[float]]:
+    """By campaign candidate: the metric on examples that the campaign does not hold, in a fixed order; the
+    newest output where there are several.
+    """
+    campaign = scores.campaign
+    candidates = {candidate.model_version_id: candidate.pk for candidate in scores.candidates}
+    rows = (
+        MetricResult.objects.filter(
+            metric=metric.name,
+            value__isnull=False,
+            output__run__in={output.run_id for output in scores.outputs},
+            output__candidate__in=candidates,
+            output__example__split=campaign.split,
+            output__sample_index=0,
+        )
+        .exclude(output__example__in=campaign.items.values("example"))
+        .order_by("output_id")
+        .values_list("output__candidate_id", "output__example_id", "value")
+    )
+    found: dict[int, dict[int, float]] = {pk: {} for pk in candidates.values()}
+    for version_id, example_id, value in rows:
+        if value is not None:
+            found[candidates[version_id]][example_id] = value
+    return {pk: list(values.values()) for pk, values in found.items()}

@@ -1,0 +1,1 @@
+"""Candidates whose outputs were compared or ranked."""

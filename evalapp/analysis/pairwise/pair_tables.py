@@ -1,0 +1,78 @@
+"""The tables of campaigns whose answers are compared, as they are copied and as a report prints them."""
+
+from evalapp.analysis.models import ScoreSource
+from evalapp.analysis.pairwise.pairs import PairResults
+from evalapp.core.tables import Cell, Column, Table
+
+
+def pairs_table(judged: PairResults, labels: dict[int, str]) -> Table:
+    """``labels`` are the candidates' by their ids in the campaign."""
+    rows: list[list[Cell]] = [
+        [
+            labels[row.first.pk],
+            labels[row.second.pk],
+            row.share,
+            row.wins,
+            row.losses,
+            *(() if judged.is_ranking else (row.ties, row.both_bad, row.bad_share)),
+        ]
+        for row in judged.pairs
+    ]
+    columns = [
+        Column("First"),
+        Column("Second"),
+        Column("First preferred", "share", is_measure=True, anchor="win-share"),
+        Column("First better", "count"),
+        Column("Second better", "count"),
+    ]
+    note = "Each ranking tells every pair in it."
+    if not judged.is_ranking:
+        # In an order nobody says "equal" of a pair, nor that both are bad.
+        columns += [
+            Column("Equal", "count"),
+            Column("Both bad", "count"),
+            Column("Share of both bad", "share", is_measure=True, anchor="win-share"),
+        ]
+        note = "A tie counts half, “both bad” is left out and stands apart."
+    return Table("pairs", "Who is preferred to whom", columns, rows, f"{note}{_decided(judged)}")
+
+
+def _decided(judged: PairResults) -> str:
+    if judged.score_source != ScoreSource.ADJUDICATED or not judged.adjudicated:
+        return ""
+    return f" With {judged.adjudicated} adjudicated comparison{'' if judged.adjudicated == 1 else 's'}."
+
+
+def strengths_table(judged: PairResults, labels: dict[int, str]) -> Table:
+    rows: list[list[Cell]] = [
+        [
+            labels[row.candidate.pk],
+            row.strength,
+            *((row.mean_rank,) if judged.is_ranking else ()),
+            row.best,
+        ]
+        for row in judged.strengths
+    ]
+    columns = [
+        Column("Candidate"),
+        Column("Strength", "figure", is_measure=True, anchor="bradley-terry-strength"),
+        *([Column("Mean rank", "figure", is_measure=True, anchor="mean-rank")] if judged.is_ranking else []),
+        Column("Put first alone", "count"),
+    ]
+    note = f"Bradley–Terry: 0 is an average candidate of this campaign.{_decided(judged)}"
+    return Table("strengths", "Strength of each candidate", columns, rows, note)
+
+
+def checks_table(judged: PairResults) -> Table:
+    columns = [
+        Column("The answer shown first wins", "share", is_measure=True, anchor="position-effect"),
+        Column("The same preference", "share", is_measure=True, anchor="agreement-of-comparisons"),
+        Column(
+            "Krippendorff's alpha, both orientations",
+            "figure",
+            is_measure=True,
+            anchor="agreement-of-comparisons",
+        ),
+    ]
+    rows: list[list[Cell]] = [[judged.first_side, judged.exact, judged.alpha]]
+    return Table("checks", "Position and agreement", columns, rows)

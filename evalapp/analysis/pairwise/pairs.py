@@ -1,0 +1,343 @@
+"""What people said of compared answers: who wins against whom, how strong each is, what a side does."""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import combinations
+from typing import Any, NamedTuple
+
+from django.db.models import F, Min
+
+from evalapp.adjudication.models import ComparisonAdjudication
+from evalapp.analysis.comparison.differences import SEED
+from evalapp.analysis.models import ScoreSource
+from evalapp.campaigns.models import Campaign, CampaignCandidate, ItemOutput, Method, Purpose
+from evalapp.measure import Measure
+from evalapp.reviews.preferences.answers import PreferenceAnswers
+from evalapp.reviews.preferences.duels import POINTS, duels_of
+from evalapp.reviews.preferences.models import Choice
+from evalapp.stats.pair_agreement import preference_alpha, same_preference_share
+from evalapp.stats.pairs import Duel, both_bad_share, bradley_terry, first_side_share, win_share
+from evalapp.stats.ratings import Ratings
+from evalapp.stats.scores import candidate_score
+
+REPLICATES = 500
+CHUNK = 5_000
+
+
+class PreferenceRow(NamedTuple):
+    """One review; ``shown`` are candidates' ids as they stood on the screen, A first. ``is_added``: by
+    somebody who was added because preferences differed.
+    """
+
+    pk: int
+    item_id: int
+    comparison_id: int
+    reviewer_id: int
+    shown: tuple[int, ...]
+    choice: str
+    ranks: tuple[int, ...] | None
+    is_simulated: bool
+    is_added: bool
+
+    @property
+    def best(self) -> int | None:
+        """The candidate that was put first alone, if any."""
+        if self.ranks is not None:
+            return self.shown[self.ranks.index(1)]
+        points = POINTS[Choice(self.choice)]
+        return None if points in (None, 0.5) else self.shown[0 if points else 1]
+
+    def duels(self) -> Iterator[tuple[int, int, float | None]]:
+        """Every two of the candidates with what the one that stood first got; a ranking tells them all."""
+        return duels_of(self.shown, self.choice, self.ranks)
+
+
+@dataclass(frozen=True)
+class Preferences:
+    """A campaign's preferences; ``numbers`` gives each reviewer the number of their pseudonym."""
+
+    campaign: Campaign
+    candidates: list[CampaignCandidate]
+    rows: list[PreferenceRow]
+    numbers: dict[int, int]
+
+    @property
+    def is_simulated(self) -> bool:
+        return any(row.is_simulated for row in self.rows)
+
+
+def load_preferences(
+    campaign: Campaign, *, reviewer_type: str = "all", item_id: int | None = None
+) -> Preferences:
+    """Read a campaign's preferences, or those of one item. ``reviewer_type`` is "all", "human" or
+    "simulated".
+
+    Outside a demonstration project simulated ones are never read. What checks reviewers is left out: repeats
+    always, gold and calibration unless it is their item that is asked for.
+    """
+    if not campaign.project.is_demonstration:
+        reviewer_type = "human"
+    firsts = campaign.reviews.order_by().values_list("reviewer").annotate(first=Min("pk")).order_by("first")
+    entries = ItemOutput.objects.filter(item__campaign=campaign)
+    stored = campaign.reviews.filter(comparison__isnull=False).order_by("pk")
+    if item_id is None:
+        stored = stored.filter(purpose=Purpose.REVIEW)
+    else:
+        entries = entries.filter(item=item_id)
+        stored = stored.filter(comparison__item=item_id, purpose=F("comparison__item__purpose"))
+    if reviewer_type != "all":
+        stored = stored.filter(is_simulated=reviewer_type == "simulated")
+    owner = dict(entries.values_list("pk", "candidate").iterator(CHUNK))
+    columns = (
+        "pk", "comparison__item", "comparison", "reviewer", "preference__outputs", "preference__choice",
+        "preference__ranks", "is_simulated", "assignment__is_added",
+    )  # fmt: skip
+    return Preferences(
+        campaign=campaign,
+        candidates=list(campaign.candidates.select_related("model_version").order_by("position")),
+        rows=[_judged(row, owner) for row in stored.values_list(*columns).iterator(CHUNK)],
+        numbers={reviewer: number for number, (reviewer, _) in enumerate(firsts, start=1)},
+    )
+
+
+def _judged(row: tuple[Any, ...], owner: dict[int, int]) -> PreferenceRow:
+    pk, item, comparison, reviewer, outputs, choice, ranks, is_simulated, is_added = row
+    shown = tuple(owner[output] for output in outputs)
+    given = tuple(ranks) if ranks is not None else None
+    return PreferenceRow(pk, item, comparison, reviewer, shown, choice, given, is_simulated, is_added)
+
+
+@dataclass(frozen=True)
+class PairRow:
+    """``first`` against ``second``: counts of preferences, and the share of wins of ``first``."""
+
+    first: CampaignCandidate
+    second: CampaignCandidate
+    wins: int
+    losses: int
+    ties: int
+    both_bad: int
+    share: Measure
+    bad_share: Measure
+
+    @property
+    def total(self) -> int:
+        return self.wins + self.losses + self.ties + self.both_bad
+
+    @property
+    def items(self) -> int:
+        """On how many items they were judged; the share of wins leaves out those of which both
+        are bad alone.
+        """
+        return self.bad_share.n
+
+    @property
+    def is_decided(self) -> bool:
+        """Whether the interval leaves out an even match."""
+        return (
+            self.share.low is not None
+            and self.share.high is not None
+            and not (self.share.low <= 0.5 <= self.share.high)
+        )
+
+
+@dataclass(frozen=True)
+class StrengthRow:
+    """``mean_rank`` is for rankings only; ``best`` counts how often it was put first alone."""
+
+    candidate: CampaignCandidate
+    strength: Measure
+    mean_rank: Measure | None
+    best: int
+
+
+@dataclass(frozen=True)
+class PairResults:
+    """All that the page of results shows. ``first_side``: of the preferences for one of two, the share for
+    the answer that stood before the other; ``first_side_counts``: for it, and for the other. ``adjudicated``:
+    how many of the comparisons are decided on. ``values``: whether pairs and strengths have those decisions
+    in the place of what reviewers gave; ``preferences``, sides and agreement are always of what they gave.
+    """
+
+    preferences: Preferences
+    score_source: ScoreSource
+    pairs: list[PairRow]
+    strengths: list[StrengthRow]
+    first_side: Measure
+    first_side_counts: tuple[int, int]
+    alpha: Measure
+    exact: Measure
+    adjudicated: int
+
+    @property
+    def is_ranking(self) -> bool:
+        return self.preferences.campaign.method == Method.RANKING
+
+    @property
+    def reviewers(self) -> int:
+        return len({row.reviewer_id for row in self.preferences.rows})
+
+    @property
+    def items(self) -> int:
+        return len({row.item_id for row in self.preferences.rows})
+
+    def as_dict(self) -> dict[str, Any]:
+        """The figures as plain JSON; candidates by their ids in the campaign."""
+        return {
+            "preferences": len(self.preferences.rows),
+            "pairs": [
+                {
+                    "first": row.first.pk,
+                    "second": row.second.pk,
+                    "wins": row.wins,
+                    "losses": row.losses,
+                    "ties": row.ties,
+                    "both_bad": row.both_bad,
+                    "share": row.share.as_dict(),
+                }
+                for row in self.pairs
+            ],
+            "strengths": {str(row.candidate.pk): row.strength.as_dict() for row in self.strengths},
+            "first_side": self.first_side.as_dict(),
+        }
+
+    @property
+    def span(self) -> float:
+        """The end of the common axis of the strengths."""
+        ends = [abs(end) for row in self.strengths for end in (row.strength.low, row.strength.high) if end]
+        ends += [abs(row.strength.value) for row in self.strengths if row.strength.value]
+        return max([1.0, *ends])
+
+    @property
+    def low_end(self) -> float:
+        return -self.span
+
+
+def pair_results(
+    preferences: Preferences, *, score_source: ScoreSource = ScoreSource.ORIGINAL
+) -> PairResults:
+    """Shares, strengths, the effect of a side and agreement, each with its interval."""
+    adjudications = _adjudications_of(preferences)
+    counted = (
+        _with_adjudications(preferences, adjudications)
+        if score_source == ScoreSource.ADJUDICATED
+        else preferences
+    )
+    duels = duels_told_by(preferences.rows)
+    decided = Counter(duel.points for duel in duels if duel.points in (0.0, 1.0))
+    # Of the preferences that the design asked for, without those added because people differed.
+    designed = duels_told_by(row for row in preferences.rows if not row.is_added)
+    return PairResults(
+        preferences=preferences,
+        score_source=score_source,
+        pairs=_pair_rows(counted.candidates, duels_told_by(counted.rows)),
+        strengths=_strength_rows(counted, duels_told_by(counted.rows)),
+        first_side=first_side_share(duels),
+        first_side_counts=(decided[1.0], decided[0.0]),
+        alpha=preference_alpha(designed, seed=SEED, replicates=REPLICATES),
+        exact=same_preference_share(designed, seed=SEED, replicates=REPLICATES),
+        adjudicated=len(adjudications),
+    )
+
+
+def _adjudications_of(preferences: Preferences) -> dict[int, ComparisonAdjudication]:
+    """What was decided on comparisons of which there are preferences here, by comparison."""
+    judged = {row.comparison_id for row in preferences.rows}
+    adjudications = preferences.campaign.comparison_adjudications.all()
+    return {
+        adjudication.comparison_id: adjudication
+        for adjudication in adjudications
+        if adjudication.comparison_id in judged
+    }
+
+
+def _with_adjudications(
+    preferences: Preferences, adjudications: Mapping[int, ComparisonAdjudication]
+) -> Preferences:
+    """Every preference on a decided comparison becomes what was decided, so that it weighs as before."""
+    outputs = {output for adjudication in adjudications.values() for output in adjudication.outputs}
+    owner = dict(ItemOutput.objects.filter(pk__in=outputs).values_list("pk", "candidate"))
+
+    def decided(row: PreferenceRow) -> PreferenceRow:
+        adjudication = adjudications.get(row.comparison_id)
+        if adjudication is None:
+            return row
+        told: PreferenceAnswers = adjudication.preference.turned(
+            [owner[output] for output in adjudication.outputs], row.shown
+        )
+        ranks = None if told.ranks is None else tuple(rank for rank in told.ranks if rank is not None)
+        return row._replace(choice=told.choice, ranks=ranks)
+
+    return replace(preferences, rows=[decided(row) for row in preferences.rows])
+
+
+def duels_told_by(rows: Iterable[PreferenceRow]) -> list[Duel]:
+    """Every two answers of each row, whoever stood first coming first."""
+    return [
+        Duel(row.item_id, row.reviewer_id, first, second, points)
+        for row in rows
+        for first, second, points in row.duels()
+    ]
+
+
+def _turned(duel: Duel, first: int) -> Duel:
+    """The duel told from the side of one candidate."""
+    if duel.first == first:
+        return duel
+    points = None if duel.points is None else 1 - duel.points
+    return Duel(duel.item, duel.reviewer, duel.second, duel.first, points)
+
+
+def _pair_rows(candidates: Sequence[CampaignCandidate], duels: Iterable[Duel]) -> list[PairRow]:
+    by_pair: dict[frozenset[object], list[Duel]] = {}
+    for duel in duels:
+        by_pair.setdefault(frozenset((duel.first, duel.second)), []).append(duel)
+    rows = []
+    for first, second in combinations(candidates, 2):
+        own = [_turned(duel, first.pk) for duel in by_pair.get(frozenset((first.pk, second.pk)), ())]
+        if not own:
+            continue
+        counts = Counter(duel.points for duel in own)
+        rows.append(
+            PairRow(
+                first=first,
+                second=second,
+                wins=counts[1.0],
+                losses=counts[0.0],
+                ties=counts[0.5],
+                both_bad=counts[None],
+                share=win_share(own),
+                bad_share=both_bad_share(own),
+            )
+        )
+    return rows
+
+
+def _strength_rows(preferences: Preferences, duels: Sequence[Duel]) -> list[StrengthRow]:
+    """Strongest first; where there are no strengths, in the candidates' order."""
+    ids = [candidate.pk for candidate in preferences.candidates]
+    strengths = bradley_terry(duels, ids)
+    best = Counter(row.best for row in preferences.rows)
+    rows = [
+        StrengthRow(
+            candidate,
+            strengths[candidate.pk],
+            _mean_rank(preferences, candidate.pk),
+            best[candidate.pk],
+        )
+        for candidate in preferences.candidates
+    ]
+    return sorted(rows, key=lambda row: -(row.strength.value or 0.0))
+
+
+def _mean_rank(preferences: Preferences, candidate_id: int) -> Measure | None:
+    if preferences.campaign.method != Method.RANKING:
+        return None
+    ranked = [
+        (row.item_id, row.reviewer_id, float(row.ranks[row.shown.index(candidate_id)]))
+        for row in preferences.rows
+        if row.ranks is not None
+    ]
+    columns = tuple(zip(*ranked, strict=True)) if ranked else ((), (), ())
+    return candidate_score(Ratings.from_columns(*columns), bounds=(1, len(preferences.candidates)))

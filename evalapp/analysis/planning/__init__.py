@@ -1,0 +1,1 @@
+"""Statistical power: how likely a design is to show what is expected."""

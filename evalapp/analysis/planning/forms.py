@@ -1,0 +1,188 @@
+"""What a plan is made for: a design, and what is expected on each criterion."""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from django import forms
+from django.core.exceptions import ValidationError
+
+from evalapp.analysis.planning.planner import Aim, CriterionVariance, Variance
+from evalapp.rubrics.models import Criterion
+from evalapp.stats.planning import Design, Spread
+
+MOST_ITEMS = 100_000
+MOST_REVIEWERS = 1_000
+MOST_AIMS = 100
+LARGEST = 1_000_000
+PARTS = ("item", "reviewer", "rest")
+KINDS = [
+    ("", "Leave out"),
+    ("difference", "A difference"),
+    ("floor", "A mean over a floor"),
+]
+
+
+def _finite(value: float) -> None:
+    if not math.isfinite(value):
+        raise ValidationError("This must be a finite number.")
+
+
+def _number(label: str, *, least: float = -LARGEST, help_text: str = "") -> forms.FloatField:
+    return forms.FloatField(
+        label=label,
+        required=False,
+        min_value=least,
+        max_value=LARGEST,
+        validators=[_finite],
+        help_text=help_text,
+        widget=forms.NumberInput(attrs={"step": "any"}),
+    )
+
+
+class PlanForm(forms.Form):
+    """Fields of a criterion are called by its key, such as ``tone-expected``."""
+
+    items = forms.IntegerField(min_value=2, max_value=MOST_ITEMS)
+    reviewers = forms.IntegerField(min_value=1, max_value=MOST_REVIEWERS)
+    overlap = forms.IntegerField(
+        min_value=1,
+        max_value=MOST_REVIEWERS,
+        required=False,
+        label="Reviewers per item",
+        help_text="Empty: every reviewer does every item.",
+    )
+    level = forms.FloatField(
+        min_value=0.0001,
+        max_value=0.4999,
+        initial=0.05,
+        validators=[_finite],
+        label="Chance of a false release",
+        help_text="One-sided, of each criterion: 0.05, or less where a test is used again.",
+        widget=forms.NumberInput(attrs={"step": "any"}),
+    )
+
+    def __init__(
+        self,
+        *args: Any,
+        criteria: Sequence[Criterion],
+        variances: Mapping[str, CriterionVariance],
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(*args, **kwargs)
+        self.criteria, self.variances = criteria, variances
+        for criterion in criteria:
+            key = criterion.key
+            self.fields[f"{key}-kind"] = forms.ChoiceField(choices=KINDS, required=False, label="Aim")
+            self.fields[f"{key}-expected"] = _number(
+                "Expected", help_text="Difference, or mean, that you believe is there."
+            )
+            self.fields[f"{key}-bound"] = _number(
+                "Margin or floor", help_text="How much worse is still as good; or the floor."
+            )
+            self.fields[f"{key}-champion"] = _number(
+                "Champion’s mean", help_text="For a margin. Empty: as in the reviews, if there are any."
+            )
+            for part, label in zip(
+                PARTS, ("SD between items", "SD between reviewers", "SD of the rest"), strict=True
+            ):
+                self.fields[f"{key}-{part}"] = _number(label, least=0)
+
+    @property
+    def groups(self) -> list[dict[str, Any]]:
+        """The fields of each criterion, for the page."""
+        return [
+            {
+                "criterion": criterion,
+                "main": [
+                    self[f"{criterion.key}-{name}"] for name in ("kind", "expected", "bound", "champion")
+                ],
+                "parts": [self[f"{criterion.key}-{name}"] for name in PARTS],
+            }
+            for criterion in self.criteria
+        ]
+
+    def clean(self) -> dict[str, Any]:
+        given = super().clean() or self.cleaned_data
+        overlap, reviewers = given.get("overlap"), given.get("reviewers")
+        if overlap and reviewers and overlap > reviewers:
+            self.add_error("overlap", f"There are only {reviewers} reviewers: give {reviewers} at most.")
+        for criterion in self.criteria:
+            if given.get(f"{criterion.key}-kind"):
+                self._clean_aim(criterion, given)
+        return given
+
+    def _clean_aim(self, criterion: Criterion, given: Mapping[str, Any]) -> None:
+        key, kind = criterion.key, given[f"{criterion.key}-kind"]
+        if given.get(f"{key}-expected") is None and f"{key}-expected" not in self.errors:
+            self.add_error(f"{key}-expected", "Say what you expect.")
+        bound = given.get(f"{key}-bound")
+        if kind == "floor" and bound is None and f"{key}-bound" not in self.errors:
+            self.add_error(f"{key}-bound", "Give the floor that the mean must exceed.")
+        if kind == "difference" and bound is not None and bound < 0:
+            self.add_error(f"{key}-bound", "Give how much worse is still as good: 0 or more.")
+        self._clean_places(criterion, kind, given)
+        typed = [given.get(f"{key}-{part}") for part in PARTS]
+        if any(value is None for value in typed) and self._known(key, kind).spread is None:
+            reason = self._known(key, kind).reason
+            self.add_error(f"{key}-item", f"Nothing tells the variance here ({reason}): type all three.")
+        elif all(value == 0 for value in typed):
+            self.add_error(f"{key}-item", "All three are 0: then there is nothing to plan.")
+
+    def _clean_places(self, criterion: Criterion, kind: str, given: Mapping[str, Any]) -> None:
+        """Means lie on the scale, and differences between two of its places."""
+        low, high = criterion.minimum, criterion.maximum
+        on_scale = ["champion", *(("expected", "bound") if kind == "floor" else ())]
+        for name in on_scale:
+            value = given.get(f"{criterion.key}-{name}")
+            if value is not None and not low <= value <= high:
+                self.add_error(f"{criterion.key}-{name}", f"Give a mean on the scale, from {low} to {high}.")
+        for name in ("expected", "bound") if kind == "difference" else ():
+            value = given.get(f"{criterion.key}-{name}")
+            if value is not None and abs(value) > high - low:
+                self.add_error(
+                    f"{criterion.key}-{name}", f"Two means on this scale differ by {high - low} at most."
+                )
+
+    def _known(self, key: str, kind: str) -> Variance:
+        variance = self.variances.get(key)
+        if variance is None:
+            return Variance(None, "no campaign chosen")
+        return variance.differences if kind == "difference" else variance.scores
+
+    def _champion(self, key: str) -> float | None:
+        typed: float | None = self.cleaned_data[f"{key}-champion"]
+        known = self.variances.get(key)
+        return known.champion if typed is None and known is not None else typed
+
+    @property
+    def design(self) -> Design:
+        given = self.cleaned_data
+        return Design(items=given["items"], reviewers=given["reviewers"], overlap=given["overlap"])
+
+    @property
+    def aims(self) -> list[Aim]:
+        """What is planned, with typed standard deviations in place of the campaign's."""
+        given, found = self.cleaned_data, []
+        for criterion in self.criteria:
+            key, kind = criterion.key, given[f"{criterion.key}-kind"]
+            if not kind:
+                continue
+            known = self._known(key, kind).spread
+            parts = {
+                part: getattr(known, part) if given[f"{key}-{part}"] is None else given[f"{key}-{part}"]
+                for part in PARTS
+            }
+            found.append(
+                Aim(
+                    key,
+                    criterion.name,
+                    kind,
+                    given[f"{key}-expected"],
+                    given[f"{key}-bound"] or 0.0,
+                    Spread(**parts),
+                    ends=(criterion.minimum, criterion.maximum),
+                    champion=self._champion(key),
+                )
+            )
+        return found

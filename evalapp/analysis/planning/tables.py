@@ -1,0 +1,81 @@
+"""The tables of the planner's page, as they are copied."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from evalapp.analysis.planning.planner import Variance
+from evalapp.core.tables import Cell, Column, Table
+
+CRITERION = Column("Criterion")
+
+
+def detectable_table(context: Mapping[str, Any]) -> Table | None:
+    """The smallest difference and distance that the campaign finds with 80% power."""
+    found = context.get("detectable")
+    if not found:
+        return None
+    rows: list[list[Cell]] = [[each.criterion.name, each.difference, each.distance] for each in found]
+    columns = [
+        CRITERION,
+        Column("Difference", "figure", is_measure=True, anchor="planner"),
+        Column("Distance from a floor", "figure", is_measure=True, anchor="planner"),
+    ]
+    note = (
+        "The smallest found with 80% power: a difference two-sided at 5%, a distance by a gate's bound,"
+        " one-sided at 5%."
+    )
+    return Table("detectable", f"Statistical power of “{context['campaign'].name}”", columns, rows, note)
+
+
+def power_table(context: Mapping[str, Any]) -> Table | None:
+    """The power of each aim of the plan, and of all together."""
+    planned = context.get("planned")
+    if planned is None:
+        return None
+    rows: list[list[Cell]] = [
+        [each.aim.name, each.aim.kind, each.aim.expected, each.aim.bound, each.power] for each in planned.aims
+    ]
+    rows.append(["All together", "", None, None, planned.joint])
+    columns = [
+        CRITERION,
+        Column("Aim"),
+        Column("Expected", "figure"),
+        Column("Margin or floor", "figure"),
+        Column("Power", "share", is_measure=True, anchor="planner"),
+    ]
+    items = planned.items
+    if not planned.joint.defined:
+        return Table("power", "The plan", columns, rows, f"{planned.joint.reason.capitalize()}.")
+    told = f"it takes {items.value:.0f} items with the reviewers given" if items.defined else items.reason
+    return Table("power", "The plan", columns, rows, f"For 80% that all pass {told}.")
+
+
+def variances_table(context: Mapping[str, Any]) -> Table | None:
+    """The standard deviations that a plan starts from."""
+    found = context.get("variances")
+    if not found:
+        return None
+    rows = [
+        _spread(each.criterion.name, of, variance)
+        for each in found
+        for of, variance in (("scores", each.scores), ("paired differences", each.differences))
+    ]
+    figures = [Column(label, "figure") for label in ("Items", "Reviewers", "The rest")]
+    columns = [CRITERION, Column("Of"), *figures, Column("Note")]
+    sample = context.get("sample")
+    note = f"From {sample.told}." if sample is not None else ""
+    return Table("variances", f"Standard deviations in “{context['campaign'].name}”", columns, rows, note)
+
+
+def _spread(name: str, of: str, variance: Variance) -> list[Cell]:
+    if variance.spread is None:
+        return [name, of, None, None, None, variance.reason]
+    spread = variance.spread
+    return [name, of, spread.item, spread.reviewer, spread.rest, variance.note]
+
+
+PLAN_TABLES: Mapping[str, Callable[[Mapping[str, Any]], Table | None]] = {
+    "detectable": detectable_table,
+    "power": power_table,
+    "variances": variances_table,
+}

@@ -1,0 +1,1 @@
+"""The quality of a campaign while it runs: reading times and hints about reviewers."""

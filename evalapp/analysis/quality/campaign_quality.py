@@ -1,0 +1,159 @@
+"""The quality of a campaign while it runs: agreement so far, hints, and the outputs to look at."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from django.db.models import Max
+
+from evalapp.analysis.agreement.measures import AgreementRow, agreement_rows
+from evalapp.analysis.cases.cases import CaseFilter, CaseRow, find_cases, with_excerpts
+from evalapp.analysis.comparison.unblinding import Unblinding, unblinding_of
+from evalapp.analysis.pairwise.pairs import load_preferences
+from evalapp.analysis.quality.comparison_hints import (
+    HINTS_OF_COMPARISONS,
+    ReviewerPreferences,
+    preferences_by_reviewer,
+)
+from evalapp.analysis.quality.hints import Checks, Hint, Quality, hints_of
+from evalapp.analysis.quality.reading import reading_times
+from evalapp.analysis.scores.campaign_scores import CampaignScores
+from evalapp.analysis.stored.item_sample import SampledItems, sampled_scores
+from evalapp.campaigns.models import MANY_LAPSES, Assignment, AssignmentState, Campaign
+from evalapp.campaigns.queries import is_reviewing_blind
+from evalapp.reviews.preferences.checks import ComparisonChecks, checks_of
+from evalapp.reviews.progress import TeamProgress, team_progress
+
+# With fewer outputs that two people rated, an agreement is chance.
+LEAST_FOR_AGREEMENT = 10
+MOST_DIFFERING = 5
+MOST_LEFT = 10
+
+
+class AgreementSoFar(NamedTuple):
+    """``is_early``: fewer outputs than it takes; nothing is told then but how many there are."""
+
+    row: AgreementRow
+    outputs: int
+    is_early: bool
+
+
+class LeftItem(NamedTuple):
+    """An item that is taken and left again and again: ``lapses`` of the assignment where it happened most."""
+
+    item_id: int
+    row_number: int
+    lapses: int
+
+
+class NamedHint(NamedTuple):
+    """``name``: whom it is about; of two people, both."""
+
+    name: str
+    hint: Hint
+
+
+class NamedChecks(NamedTuple):
+    name: str
+    checks: ComparisonChecks
+
+
+class NamedPreferences(NamedTuple):
+    name: str
+    given: ReviewerPreferences
+
+
+class CampaignQuality(NamedTuple):
+    """``unblinding`` is None also for a reader who still reviews here blind. ``compared``: where answers are
+    compared and reviewers checked, how each does on that; ``preferences``: what each said there. ``sample``:
+    the items that agreement, differences and hints about scores are of; None where they are of all.
+    """
+
+    scores: CampaignScores
+    sample: SampledItems | None
+    team: TeamProgress
+    agreement: list[AgreementSoFar]
+    differing: list[CaseRow]
+    differing_total: int
+    hints: list[NamedHint]
+    left_items: list[LeftItem]
+    unblinding: Unblinding | None
+    is_reviewing: bool
+    compared: list[NamedChecks]
+    preferences: list[NamedPreferences]
+
+    @property
+    def is_early(self) -> bool:
+        """Of every criterion, so that it is said once."""
+        return bool(self.agreement) and all(each.is_early for each in self.agreement)
+
+    @property
+    def least(self) -> int:
+        return LEAST_FOR_AGREEMENT
+
+
+def agreement_so_far(scores: CampaignScores) -> list[AgreementSoFar]:
+    """Agreement per criterion with the number of outputs that at least two people rated."""
+    found = []
+    for row in agreement_rows(scores):
+        outputs = len(scores.output_spreads(row.criterion))
+        found.append(AgreementSoFar(row, outputs, outputs < LEAST_FOR_AGREEMENT))
+    return found
+
+
+def quality_of(campaign: Campaign, *, reader: int) -> CampaignQuality:
+    """All that the page shows; ``reader`` is the id of who reads it, whom it calls "You"."""
+    scores, sample = sampled_scores(campaign)
+    team = team_progress(campaign, reader_id=reader)
+    differing = find_cases(scores, CaseFilter(differ=True))
+    checks = _checks(campaign)
+    preferences = load_preferences(campaign) if campaign.compares else None
+    quality = Quality(scores, team, reading_times(campaign), checks, preferences)
+    hints = hints_of(quality, HINTS_OF_COMPARISONS if campaign.compares else None)
+    person = campaign.reviewers.filter(user=reader).select_related("user").first()
+    is_reviewing = person is not None and is_reviewing_blind(campaign, person.user)
+    return CampaignQuality(
+        scores=scores,
+        sample=sample,
+        team=team,
+        agreement=agreement_so_far(scores),
+        differing=with_excerpts(scores, differing[:MOST_DIFFERING]),
+        differing_total=len(differing),
+        hints=[NamedHint(_whom(team, hint), hint) for hint in hints],
+        left_items=left_items(campaign),
+        unblinding=None if is_reviewing else unblinding_of(campaign),
+        is_reviewing=is_reviewing,
+        compared=[
+            NamedChecks(team.names.of(each.campaign_reviewer.user_id), each)
+            for each in checks
+            if isinstance(each, ComparisonChecks)
+        ],
+        preferences=[
+            NamedPreferences(team.names.of(each.reviewer_id), each)
+            for each in preferences_by_reviewer(quality)
+        ],
+    )
+
+
+def _whom(team: TeamProgress, hint: Hint) -> str:
+    people = (hint.reviewer_id, hint.other_id)
+    return " and ".join(team.names.of(person) for person in people if person is not None)
+
+
+def _checks(campaign: Campaign) -> Sequence[Checks]:
+    if not campaign.gold_share and not campaign.repeat_share:
+        return []
+    return checks_of(campaign)
+
+
+def left_items(campaign: Campaign) -> list[LeftItem]:
+    """Items not yet complete with an assignment whose lease ran out at least 3 times, the most often left
+    first.
+    """
+    assignments = (
+        Assignment.objects.filter(campaign=campaign, lapses__gte=MANY_LAPSES)
+        .exclude(state=AssignmentState.SUBMITTED)
+        .values_list("item_id", "item__example__row_number")
+        .annotate(most=Max("lapses"))
+        .order_by("-most", "item_id")
+    )
+    return [LeftItem(*row) for row in assignments[:MOST_LEFT]]

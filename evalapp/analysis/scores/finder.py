@@ -1,0 +1,202 @@
+"""The disagreement finder: outputs on which a metric and people say different things, as a filter in an
+address.
+"""
+
+import math
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+import numpy as np
+
+from evalapp.analysis.scores.campaign_scores import CampaignScores
+from evalapp.campaigns.models import CampaignCandidate
+from evalapp.core.errors import MissingError
+from evalapp.metrics.metric import MetricDescription
+from evalapp.rubrics.models import Criterion
+
+DECILE = 0.1
+LEAST_AGREEING = 2
+FINDER_PARTS = ("find", "find_is", "find_value", "score_is", "score")
+"""What `finder_from` reads of an address, beside the criterion, the candidate and the reviewer."""
+
+
+class MetricSide(StrEnum):
+    TOP = "top"
+    BOTTOM = "bottom"
+    AT_LEAST = "at_least"
+    AT_MOST = "at_most"
+
+
+class ScoreSide(StrEnum):
+    AT_MOST = "at_most"
+    AT_LEAST = "at_least"
+
+
+METRIC_SIDES = {
+    MetricSide.TOP: "in its highest tenth",
+    MetricSide.BOTTOM: "in its lowest tenth",
+    MetricSide.AT_LEAST: "at least",
+    MetricSide.AT_MOST: "at most",
+}
+SCORE_SIDES = {ScoreSide.AT_MOST: "at most", ScoreSide.AT_LEAST: "at least"}
+
+
+@dataclass(frozen=True)
+class Finder:
+    """What is looked for. ``value`` is None for a tenth. ``candidate`` and ``reviewer`` (a pseudonym's
+    number) None: any; a reviewer is one of those who gave such a score.
+    """
+
+    metric: MetricDescription
+    side: MetricSide
+    value: float | None
+    criterion: Criterion
+    score_side: ScoreSide
+    score: int
+    candidate: CampaignCandidate | None = None
+    reviewer: int | None = None
+
+    def describe(self) -> str:
+        value = "" if self.value is None else f" {self.value:g}"
+        return (
+            f"{self.metric.label} {METRIC_SIDES[self.side]}{value}, {self.criterion.name} "
+            f"{SCORE_SIDES[self.score_side]} {self.score} from at least {LEAST_AGREEING} reviewers"
+        )
+
+
+@dataclass(frozen=True)
+class Found:
+    """``by_metric`` of ``outputs`` meet the metric's condition, ``by_people`` the criterion's; were the two
+    unrelated, ``expected`` would meet both: by_metric × by_people / outputs. ``reason``: why nothing can be
+    found.
+    """
+
+    item_output_ids: set[int]
+    outputs: int
+    by_metric: int
+    by_people: int
+    reason: str = ""
+
+    @property
+    def count(self) -> int:
+        return len(self.item_output_ids)
+
+    @property
+    def tenth(self) -> int:
+        """How many of ``outputs`` lie in the highest, or the lowest, tenth where no two values are equal."""
+        # From the tenth's end on, which is a quantile between two of the ordered values.
+        return self.outputs - math.ceil(9 * (self.outputs - 1) / 10) if self.outputs else 0
+
+    @property
+    def expected(self) -> float:
+        return self.by_metric * self.by_people / self.outputs if self.outputs else 0.0
+
+
+def ties_in_words(wanted: Finder, found: Found) -> str:
+    """What equal values do at a tenth's end, where they take more into it; nothing otherwise."""
+    if wanted.value is not None or found.by_metric <= found.tenth:
+        return ""
+    label = wanted.metric.label
+    if found.by_metric == found.outputs:
+        return f"Nine in ten outputs or more have the same {label}, so all count as its {_end(wanted)} tenth."
+    return (
+        f"A tenth of {found.outputs:,} outputs would be {found.tenth:,}; {found.by_metric:,} count, because"
+        f" equal values of {label} stand on the same side of its end."
+    )
+
+
+def _end(wanted: Finder) -> str:
+    return "highest" if wanted.side == MetricSide.TOP else "lowest"
+
+
+def finder_from(scores: CampaignScores, query: Mapping[str, str]) -> Finder | None:
+    """Read a finder from an address; None where it names no metric. MissingError for a part
+    that cannot be.
+    """
+    if not query.get("find"):
+        return None
+    metric = scores.metrics.get(query["find"])
+    criterion = next((each for each in scores.scales if each.key == query.get("criterion")), None)
+    if metric is None or criterion is None:
+        raise MissingError("The finder names no metric, or no scale of this campaign. Choose both again.")
+    try:
+        side = MetricSide(query.get("find_is") or MetricSide.TOP)
+        score_side = ScoreSide(query.get("score_is") or ScoreSide.AT_MOST)
+        score = int(query.get("score") or criterion.minimum)
+        value = float(query.get("find_value") or "nan")
+        reviewer = int(query["reviewer"]) if query.get("reviewer") else None
+    except ValueError as error:
+        raise MissingError(
+            "The finder holds something that is no number or no side. Choose it again."
+        ) from error
+    is_tenth = side in (MetricSide.TOP, MetricSide.BOTTOM)
+    if not is_tenth and not math.isfinite(value):
+        raise MissingError(f"Say which value of {metric.label} is meant, or choose a tenth.")
+    named = query.get("candidate")
+    candidate = next((each for each in scores.candidates if str(each.pk) == named), None)
+    if named and candidate is None:
+        raise MissingError("There is no such candidate in this comparison.")
+    return Finder(
+        metric, side, None if is_tenth else value, criterion, score_side, score, candidate, reviewer
+    )
+
+
+def find(scores: CampaignScores, wanted: Finder) -> Found:
+    """Outputs, of those that the metric is defined for and that two reviewers scored, which meet both
+    conditions.
+
+    People meet theirs where the output's mean does and at least two reviewers each give such a score. A tenth
+    is one of those outputs; equal values stand on the same side of its end, so that it may hold more.
+    """
+    answers = [
+        answer for answer in scores.answers_to(wanted.criterion, wanted.candidate) if answer.value is not None
+    ]
+    scored = Counter(answer.item_output_id for answer in answers)
+    values = {
+        output.item_output_id: output.metrics[wanted.metric.name]
+        for output in scores.outputs
+        if wanted.metric.name in output.metrics and scored[output.item_output_id] >= LEAST_AGREEING
+    }
+    if not values:
+        is_scored_twice = any(count >= LEAST_AGREEING for count in scored.values())
+        return Found(set(), 0, 0, 0, why_nothing(wanted, is_scored_twice=is_scored_twice))
+    sign = 1 if wanted.score_side == ScoreSide.AT_MOST else -1
+    agreeing: Counter[int] = Counter()
+    theirs: set[int] = set()
+    for answer in answers:
+        if answer.value is not None and sign * answer.value <= sign * wanted.score:
+            agreeing[answer.item_output_id] += 1
+            if scores.numbers[answer.reviewer_id] == wanted.reviewer:
+                theirs.add(answer.item_output_id)
+    means = scores.output_means(wanted.criterion)
+    people = {
+        pk
+        for pk in values
+        if agreeing[pk] >= LEAST_AGREEING
+        and sign * means[pk] <= sign * wanted.score
+        and (wanted.reviewer is None or pk in theirs)
+    }
+    metric = _by_metric(values, wanted)
+    return Found(people & metric, len(values), len(metric), len(people))
+
+
+def why_nothing(wanted: Finder, *, is_scored_twice: bool) -> str:
+    if not is_scored_twice:
+        return f"No output has a score on {wanted.criterion.name} from two reviewers, so nobody can agree."
+    return f"{wanted.metric.label} is not computed, or not defined, for any output that two reviewers scored."
+
+
+def _by_metric(values: Mapping[int, float], wanted: Finder) -> set[int]:
+    given = list(values.values())
+    match wanted.side:
+        case MetricSide.TOP:
+            cut = float(np.quantile(given, 1 - DECILE))
+            return {pk for pk, value in values.items() if value >= cut}
+        case MetricSide.BOTTOM:
+            cut = float(np.quantile(given, DECILE))
+            return {pk for pk, value in values.items() if value <= cut}
+        case MetricSide.AT_LEAST:
+            return {pk for pk, value in values.items() if wanted.value is not None and value >= wanted.value}
+    return {pk for pk, value in values.items() if wanted.value is not None and value <= wanted.value}

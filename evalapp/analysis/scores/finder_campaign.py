@@ -1,0 +1,80 @@
+"""Campaigns whose items were picked for what was said of them: what they can tell, and how they are made.
+
+Whoever looks at the worst answers finds bad ones, and at a second look they come out better than at the
+first. So nothing here is a mean of a candidate; what reviewers write of single answers is as good as
+anywhere.
+"""
+
+from django.db import transaction
+
+from evalapp.accounts.models import User
+from evalapp.analysis.scores.campaign_scores import CampaignScores
+from evalapp.analysis.scores.filters import ComparisonFilter
+from evalapp.analysis.scores.finder import Finder, Found
+from evalapp.audit.services import record
+from evalapp.campaigns.design import CampaignDesign
+from evalapp.campaigns.models import Campaign, Item
+from evalapp.campaigns.queries import possible_reviewers
+from evalapp.campaigns.services import create_campaign
+from evalapp.core.errors import InvalidError
+from evalapp.core.names import LONGEST_NAME
+
+WHY_NO_MEAN = "the items were picked for their scores, so a mean of them says nothing of the candidate"
+_NAMES_TRIED = 100
+_LONGEST_REASON = 300
+
+
+def why_no_means(scores: CampaignScores) -> str:
+    """Why no mean of a candidate is told of this campaign; empty where it is."""
+    return WHY_NO_MEAN if scores.campaign.picked_because else ""
+
+
+@transaction.atomic
+def pick_found(*, wanted: Finder, found: Found, view: ComparisonFilter, by: User | None) -> Campaign:
+    """A draft over the items of what the finder found in a view of a campaign, designed as that campaign was
+    and marked as picked.
+
+    Its people are those of the source who may still review; edit the draft for others. Raises InvalidError
+    where nothing is picked, or nobody is there to review.
+    """
+    source = view.campaign
+    because = f"{wanted.describe()}, in {source}{view.told}"[:_LONGEST_REASON]
+    items = Item.objects.filter(campaign=source, outputs__in=list(found.item_output_ids))
+    examples = sorted(set(items.values_list("example", flat=True)))
+    if not examples:
+        raise InvalidError("No output meets both conditions, so there is nothing to pick. Widen them.")
+    there = possible_reviewers(source.project)
+    people = list(there.filter(pk__in=source.reviewers.filter(left_at=None).values("user"))) or list(there)
+    if not people:
+        raise InvalidError("Nobody in this project may review. Invite reviewers first.")
+    design = CampaignDesign(
+        name=_free_name(source),
+        rubric_version=source.rubric_version,
+        dataset_version=source.dataset_version,
+        split=source.split,
+        candidates=[each.model_version for each in source.candidates.select_related("model_version")],
+        overlap=min(source.overlap, len(people)),
+        reviewers=people,
+        instructions=source.instructions,
+        is_blind=source.is_blind,
+        shows_reference=source.shows_reference,
+        allows_corrections=source.allows_corrections,
+        # Of what was picked every item is there; of the rest of the data some may lack an answer.
+        leaves_out_incomplete=True,
+    )
+    campaign = create_campaign(project=source.project, design=design, by=by)
+    Campaign.objects.filter(pk=campaign.pk).update(picked_examples=examples, picked_because=because)
+    campaign.refresh_from_db()
+    data = {"campaign": source.pk, "items": len(examples), "because": because}
+    record("campaign.picked", by=by, obj=campaign, project=source.project, data=data)
+    return campaign
+
+
+def _free_name(source: Campaign) -> str:
+    taken = set(source.project.campaigns.values_list("name", flat=True))
+    plain = f"Picked from {source.name}"[: LONGEST_NAME - 6]
+    names = [plain, *(f"{plain} ({number})" for number in range(2, _NAMES_TRIED))]
+    free = next((name for name in names if name not in taken), None)
+    if free is None:
+        raise InvalidError(f"Too many campaigns are named “{plain}”. Rename or discard some.")
+    return free

@@ -1,0 +1,59 @@
+"""How far reviewers agree as a page or a program sees it: worked out at once, or as a job has stored it."""
+
+from typing import NamedTuple
+
+from evalapp.analysis.agreement.reviewer_agreement import ComputedPanel, Panel
+from evalapp.analysis.models import AnalysisKind
+from evalapp.analysis.scores.filtered_scores import FilterCoverage, load_filtered
+from evalapp.analysis.scores.filters import ComparisonFilter
+from evalapp.analysis.stored.figures import OutdatedError, from_json
+from evalapp.analysis.stored.stored_agreement import StoredPanel
+from evalapp.analysis.stored.stored_results import (
+    AnalysisRequest,
+    Freshness,
+    figures_of,
+    freshness_of,
+    is_large,
+    stored_of,
+    subjects_of,
+)
+from evalapp.reviews.counts import campaign_counts
+from evalapp.reviews.pseudonyms import shown_names
+
+
+class AgreementResult(NamedTuple):
+    """``panel`` is None where a job has not computed any yet. ``freshness`` is None where it was worked out
+    just now; ``coverage`` where nothing is filtered, and of a view that nothing is stored of.
+    """
+
+    panel: Panel | None
+    freshness: Freshness | None
+    coverage: FilterCoverage | None
+    has_simulated: bool
+
+
+def agreement_result(view: ComparisonFilter, *, reviewer_type: str, reader_id: int | None) -> AgreementResult:
+    """``reviewer_type`` as in `load_scores`. ``reader_id`` None: nobody is called "You"."""
+    campaign = view.campaign
+    if not is_large(campaign, reviewer_type=reviewer_type):
+        scores, coverage, _ = load_filtered(view, reviewer_type=reviewer_type)
+        names = shown_names(campaign, numbers=scores.numbers, reader_id=reader_id)
+        is_simulated = any(answer.is_simulated for answer in scores.answers)
+        return AgreementResult(ComputedPanel(scores, names), None, coverage, is_simulated)
+    request = AnalysisRequest(AnalysisKind.AGREEMENT, reviewer_type, view=view.view)
+    subjects, stored = subjects_of(campaign), stored_of(campaign, request)
+    panel = coverage = None
+    if stored is not None:
+        names = shown_names(campaign, reader_id=reader_id)
+        panel = StoredPanel(
+            stored.figures, subjects, names, lambda parts: figures_of(campaign, request, *parts)
+        )
+        try:
+            coverage = from_json(stored.figures["coverage"], subjects)
+            for criterion in panel.criteria:
+                panel.overall(criterion)
+        except (OutdatedError, KeyError):
+            panel = stored = None
+    counts = campaign_counts(campaign, reviewer_type=reviewer_type)
+    freshness = freshness_of(campaign, request, stored, counts)
+    return AgreementResult(panel, freshness, coverage, True in counts.simulated)

@@ -1,0 +1,100 @@
+"""A large campaign's comparison as a page or a program sees it: what is stored, with the counts of now."""
+
+from dataclasses import dataclass, replace
+
+from evalapp.analysis.comparison.candidates import CandidateRow, Comparison, ReviewerRow
+from evalapp.analysis.models import ScoreSource, StoredAnalysis
+from evalapp.analysis.stored.figures import OutdatedError, Subjects
+from evalapp.analysis.stored.stored_comparison import (
+    PageParts,
+    StoredComparison,
+    StoredParts,
+    chosen_in,
+    counted_reviewers,
+    nothing_stored,
+    stored_comparison,
+    with_counts,
+)
+from evalapp.analysis.stored.stored_results import (
+    AnalysisRequest,
+    Freshness,
+    figures_of,
+    freshness_of,
+    stored_of,
+    subjects_of,
+)
+from evalapp.campaigns.models import Campaign
+from evalapp.metrics.metric import MetricDescription
+from evalapp.reviews.counts import campaign_counts
+from evalapp.reviews.pseudonyms import ReviewerNames, shown_names
+from evalapp.rubrics.models import Criterion
+
+
+@dataclass(frozen=True)
+class LargeComparison:
+    """``comparison`` has the counts of now, ``stored`` all else as of ``freshness``; ``reviewers`` are of
+    now.
+
+    The counts that the database keeps are of the whole, so of a view all is as of ``freshness``.
+    """
+
+    campaign: Campaign
+    request: AnalysisRequest
+    subjects: Subjects
+    freshness: Freshness
+    stored: StoredComparison
+    comparison: Comparison
+    reviewers: list[ReviewerRow]
+    row: StoredAnalysis | None
+    names: ReviewerNames
+
+    def chosen(
+        self,
+        *,
+        reference: CandidateRow | None = None,
+        criterion: Criterion | None = None,
+        metric: MetricDescription | None = None,
+    ) -> StoredParts:
+        """What is stored of these, in one read; nothing where nothing is."""
+        asked = PageParts(reference, criterion, metric)
+        figures = {}
+        if self.row is not None:
+            figures = figures_of(self.campaign, self.request, *asked.parts.values())
+        try:
+            return chosen_in(figures, self.subjects, self.comparison, asked)
+        except OutdatedError:
+            return chosen_in({}, self.subjects, self.comparison, asked)
+
+
+def large_comparison(campaign: Campaign, request: AnalysisRequest, *, reader_id: int) -> LargeComparison:
+    """Reads counts and stored figures alone, so it costs the same for any number of ratings."""
+    counts = campaign_counts(campaign, reviewer_type=request.reviewer_type)
+    subjects = subjects_of(campaign)
+    row = stored_of(campaign, request)
+    try:
+        stored = None if row is None else stored_comparison(row.figures, subjects)
+    except OutdatedError:
+        stored = row = None
+    freshness = freshness_of(campaign, request, row, counts)
+    if stored is None:
+        stored = nothing_stored(
+            campaign, list(subjects.candidates.values()), list(subjects.criteria.values())
+        )
+    names = shown_names(campaign, reader_id=reader_id)
+    if request.view:
+        comparison, reviewers = stored.comparison, _named(stored.reviewers, names)
+    else:
+        is_adjudicated = request.score_source == ScoreSource.ADJUDICATED
+        comparison = with_counts(stored.comparison, counts, is_adjudicated=is_adjudicated)
+        reviewers = counted_reviewers(counts, comparison.criteria, names)
+    return LargeComparison(campaign, request, subjects, freshness, stored, comparison, reviewers, row, names)
+
+
+def _named(rows: list[ReviewerRow], names: ReviewerNames) -> list[ReviewerRow]:
+    """Stored rows of reviewers as their reader sees them called."""
+    people = {number: pk for pk, number in names.numbers.items()}
+    return [
+        replace(row, name=names.of(people[row.number]), is_reader=people[row.number] == names.reader_id)
+        for row in rows
+        if row.number in people
+    ]

@@ -1,0 +1,95 @@
+"""How severe reviewers are as a page or a program sees it: fitted at once, or as a job has stored it."""
+
+from typing import NamedTuple
+
+from django.db.models import Sum
+
+from evalapp.analysis.agreement import severity
+from evalapp.analysis.agreement.severity import CampaignSeverity, facet_ratings, severity_of
+from evalapp.analysis.models import AnalysisKind, StoredAnalysis
+from evalapp.analysis.scores.filtered_scores import FilterCoverage, load_filtered
+from evalapp.analysis.scores.filters import ComparisonFilter
+from evalapp.analysis.stored.figures import OutdatedError, from_json
+from evalapp.analysis.stored.stored_results import (
+    AnalysisRequest,
+    Freshness,
+    freshness_of,
+    is_large,
+    stored_of,
+    subjects_of,
+)
+from evalapp.campaigns.models import Campaign
+from evalapp.reviews.counts import campaign_counts, of_reviewer_type
+from evalapp.reviews.models import ScoreCount
+from evalapp.reviews.pseudonyms import ReviewerNames, shown_names
+from evalapp.rubrics.kinds import with_mean
+
+
+class SeverityResult(NamedTuple):
+    """``freshness`` is None where the model was fitted just now; ``coverage`` where nothing is filtered, and
+    of a view that nothing is stored of.
+    """
+
+    severity: CampaignSeverity
+    freshness: Freshness | None
+    has_simulated: bool
+    names: ReviewerNames
+    coverage: FilterCoverage | None
+
+
+def severity_result(view: ComparisonFilter, *, reviewer_type: str, reader_id: int) -> SeverityResult:
+    """``reviewer_type`` as in `load_scores`. Where there are more scores than a reader waits for, what is
+    stored.
+    """
+    campaign = view.campaign
+    ratings = scale_scores(campaign, reviewer_type=reviewer_type)
+    if ratings <= severity.MOST_RATINGS or (
+        view.is_filtered and not is_large(campaign, reviewer_type=reviewer_type)
+    ):
+        scores, coverage, _ = load_filtered(view, reviewer_type=reviewer_type)
+        ratings = len(facet_ratings(scores))
+        if ratings <= severity.MOST_RATINGS:
+            names = shown_names(campaign, numbers=scores.numbers, reader_id=reader_id)
+            is_simulated = any(answer.is_simulated for answer in scores.answers)
+            return SeverityResult(severity_of(scores, names=names), None, is_simulated, names, coverage)
+    request = AnalysisRequest(AnalysisKind.SEVERITY, reviewer_type, view=view.view)
+    names = shown_names(campaign, reader_id=reader_id)
+    stored = stored_of(campaign, request)
+    found = _read(campaign, stored, names) if stored else None
+    counts = campaign_counts(campaign, reviewer_type=reviewer_type)
+    freshness = freshness_of(campaign, request, stored if found is not None else None, counts)
+    if found is None or stored is None:
+        of = "this view" if view.view else f"the {ratings:,} scores of this campaign"
+        reason = f"The model has not been fitted yet to {of}."
+        unfitted = CampaignSeverity(ratings, reason, [], [], [], [], [], "", [], [])
+        return SeverityResult(unfitted, freshness, True in counts.simulated, names, None)
+    coverage = from_json(stored.figures["coverage"], subjects_of(campaign))
+    return SeverityResult(found, freshness, True in counts.simulated, names, coverage)
+
+
+def scale_scores(campaign: Campaign, *, reviewer_type: str) -> int:
+    """How many scores the model would be fitted to."""
+    rows = ScoreCount.objects.filter(
+        of_reviewer_type(campaign, reviewer_type), campaign=campaign, is_not_applicable=False
+    )
+    scales = rows.filter(criterion__kind__in=with_mean())
+    return int(scales.aggregate(total=Sum("scores"))["total"] or 0)
+
+
+def _read(campaign: Campaign, stored: StoredAnalysis, names: ReviewerNames) -> CampaignSeverity | None:
+    """The stored severities, reviewers called by ``names``; None where they can be read no more."""
+    try:
+        found: CampaignSeverity = from_json(stored.figures["severity"], subjects_of(campaign))
+    except OutdatedError:
+        return None
+    people = {number: pk for pk, number in names.numbers.items()}
+    # Stored are pseudonyms; what a reader sees reviewers called is decided now.
+    called = {ReviewerNames(names.numbers).of(pk): names.of(pk) for pk in names.numbers}
+    return found._replace(
+        reviewers=[
+            row._replace(name=names.of(people[row.number]), is_reader=people[row.number] == names.reader_id)
+            for row in found.reviewers
+            if row.number in people
+        ],
+        reviewer_groups=[sorted(called.get(name, name) for name in group) for group in found.reviewer_groups],
+    )

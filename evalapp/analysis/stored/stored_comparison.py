@@ -1,0 +1,337 @@
+"""The comparison of a campaign too large to compute at a request: a job's figures, with the counts of now.
+
+How often each level was given, by whom, and how many reviews there are is read from the counts that the
+database keeps. What counts cannot tell (intervals over items and reviewers, paired differences, agreement,
+correlations) a job computes (`evalapp.analysis.stored.stored_results`).
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from random import Random
+from typing import Any, NamedTuple
+
+from evalapp.analysis.agreement.measures import AgreementRow, CorrelationRow, agreement_rows, correlation_rows
+from evalapp.analysis.charts import (
+    agreement_chart,
+    differences_charts,
+    human_against_metric,
+    ratings_chart,
+)
+from evalapp.analysis.comparison.candidates import (
+    NOBODY,
+    CandidateRow,
+    Comparison,
+    Design,
+    HumanCell,
+    ReviewerRow,
+    compare,
+    reviewer_rows,
+)
+from evalapp.analysis.comparison.differences import (
+    SEED,
+    ComparedPair,
+    Contradiction,
+    compare_pairs,
+    find_contradiction,
+)
+from evalapp.analysis.comparison.simpson import SimpsonCheck, check_simpson
+from evalapp.analysis.comparison.span_counts import CandidateMarks, marks_by_candidate
+from evalapp.analysis.comparison.unblinding import Unblinding, unblinding_of
+from evalapp.analysis.comparison.usage import Usage, usage_of
+from evalapp.analysis.metrics.disagreements import DisagreementCount, find_disagreements
+from evalapp.analysis.models import ScoreSource
+from evalapp.analysis.scores.adjudicated_scores import with_adjudicated
+from evalapp.analysis.scores.campaign_scores import CampaignScores
+from evalapp.analysis.scores.filtered_scores import FilterCoverage, FilteredScores, SharedPart, shared_part
+from evalapp.analysis.stored.figures import Subjects, as_json, from_json
+from evalapp.campaigns.models import Campaign, CampaignCandidate
+from evalapp.charts.chart import Chart, Panel
+from evalapp.measure import Measure, signature
+from evalapp.metrics.metric import MetricDescription
+from evalapp.reviews.counts import CampaignCounts
+from evalapp.reviews.pseudonyms import ReviewerNames
+from evalapp.rubrics.models import Criterion
+
+NOT_COMPUTED = "not computed yet"
+# As many points as an eye can tell apart, and a page can carry.
+POINTS_DRAWN = 200
+
+_NOT_TESTED = SimpsonCheck([], [], NOT_COMPUTED)
+
+Step = Callable[[int, int, str], None]
+
+
+class StoredComparison(NamedTuple):
+    """What every reader of the page sees. ``decided`` as in `with_adjudicated`; ``coverage`` by a view.
+    ``reviewers`` are called by their numbers.
+
+    What a page shows of one candidate, criterion or metric stands in a part of its own (`StoredParts`):
+    reading all takes longer than the rest of a page. Charts are stored as they are drawn, for the same
+    reason.
+    """
+
+    comparison: Comparison
+    contradiction: Contradiction | None
+    agreement: list[AgreementRow]
+    marks: list[CandidateMarks]
+    unblinding: Unblinding | None
+    decided: int
+    usage: list[Usage]
+    shared: SharedPart | None
+    coverage: FilterCoverage | None
+    reviewers: list[ReviewerRow]
+    ratings_chart: Chart | None
+    simpson: SimpsonCheck
+
+
+class StoredDifferences(NamedTuple):
+    """The others less one candidate, in a table and drawn."""
+
+    pairs: list[ComparedPair]
+    charts: list[Panel]
+
+
+class AgainstMetric(NamedTuple):
+    """One criterion beside one metric; ``outputs`` of which at most `POINTS_DRAWN` are in the chart."""
+
+    disagreements: DisagreementCount
+    chart: Chart
+    outputs: int
+
+
+class StoredParts(NamedTuple):
+    """What is stored of the candidate, the criterion and the metric that a page is asked for; empty, or None,
+    where nothing is. The chart of agreement calls reviewers by their numbers.
+    """
+
+    differences: StoredDifferences
+    against: AgainstMetric | None
+    correlations: list[CorrelationRow]
+    agreement_chart: Chart | None
+
+
+def part_of(criterion: Criterion, metric: MetricDescription) -> str:
+    return f"{criterion.key}/{metric.name}"
+
+
+# No key of a criterion has a colon.
+def differences_part(reference: CandidateRow) -> str:
+    return f"differences:{reference.candidate.pk}"
+
+
+def correlations_part(metric: MetricDescription) -> str:
+    return f"correlations:{metric.name}"
+
+
+def agreement_part(criterion: Criterion) -> str:
+    return f"agreement:{criterion.key}"
+
+
+def comparison_parts(
+    filtered: FilteredScores, *, reviewer_type: str, score_source: str, step: Step
+) -> Iterator[tuple[str, Any]]:
+    """Every part to be stored, as JSON; the one named "" is for all. ``step`` hears done, total and stage."""
+    # Whoever reads it decides what reviewers are called.
+    scores = replace(filtered.scores, names=ReviewerNames(filtered.scores.numbers))
+    adjudicated = with_adjudicated(scores)
+    shown = adjudicated.scores if score_source == ScoreSource.ADJUDICATED else scores
+    stage = _Stages(step, len(scores.candidates) + 3)
+    stage("Means and their intervals")
+    comparison = compare(shown)
+    stage.total += len(comparison.metrics) * (1 + len(scores.scales))
+    for row in comparison.rows:
+        stage(f"Differences from {row.label}")
+        pairs = compare_pairs(shown, comparison, row, everything=True)
+        found = StoredDifferences(pairs, differences_charts(pairs, row, comparison.rows))
+        yield differences_part(row), _tuple_as_json(found)
+    stage("Agreement")
+    agreement = agreement_rows(scores)
+    for each in scores.scales:
+        yield agreement_part(each), {"chart": as_json(agreement_chart(scores, each))}
+    for metric in comparison.metrics:
+        stage(f"People against {metric.label}")
+        yield correlations_part(metric), {"rows": as_json(correlation_rows(shown, metric), names_rows=True)}
+    stage("Simpson's paradox check")
+    simpson = check_simpson(shown)
+    for_all = StoredComparison(
+        comparison=comparison,
+        contradiction=find_contradiction(shown, comparison),
+        agreement=agreement,
+        marks=marks_by_candidate(scores, reviewer_type=reviewer_type, among=filtered.reviews),
+        unblinding=unblinding_of(scores.campaign),
+        decided=adjudicated.decided,
+        usage=usage_of(scores),
+        shared=shared_part(scores),
+        coverage=filtered.coverage,
+        reviewers=reviewer_rows(scores, NOBODY),
+        ratings_chart=ratings_chart(comparison),
+        simpson=simpson,
+    )
+    yield "", _tuple_as_json(for_all)
+    drawn = _some_outputs(shown)
+    for metric in comparison.metrics:
+        for criterion in scores.scales:
+            stage(f"{criterion.name} and {metric.label}")
+            disagreements = find_disagreements(shown, criterion, metric)
+            against = AgainstMetric(
+                DisagreementCount(disagreements.count, disagreements.expected),
+                human_against_metric(drawn, criterion, metric),
+                len(shown.outputs),
+            )
+            yield part_of(criterion, metric), _tuple_as_json(against)
+
+
+class _Stages:
+    """Counts the steps of the work and says which has begun."""
+
+    def __init__(self, step: Step, total: int) -> None:
+        self.done, self.total, self._step = 0, total, step
+
+    def __call__(self, name: str) -> None:
+        self._step(self.done, self.total, name)
+        self.done += 1
+
+
+def _some_outputs(scores: CampaignScores) -> CampaignScores:
+    """The same campaign with a seeded sample of its outputs, for drawing."""
+    outputs = scores.outputs
+    if len(outputs) > POINTS_DRAWN:
+        outputs = sorted(Random(SEED).sample(outputs, POINTS_DRAWN))
+    chosen = {output.item_output_id for output in outputs}
+    answers = [answer for answer in scores.answers if answer.item_output_id in chosen]
+    return replace(scores, outputs=outputs, answers=answers)
+
+
+def _tuple_as_json(value: Any) -> dict[str, Any]:
+    return {name: as_json(getattr(value, name), names_rows=name != "comparison") for name in value._fields}
+
+
+def stored_comparison(figures: dict[str, Any], subjects: Subjects) -> StoredComparison:
+    """Raises `OutdatedError` as `from_json`."""
+    comparison = from_json(figures["comparison"], subjects)
+    known = _with_rows(subjects, comparison)
+    names = [name for name in StoredComparison._fields if name != "comparison"]
+    return StoredComparison(comparison, **{name: from_json(figures[name], known) for name in names})
+
+
+class PageParts(NamedTuple):
+    """The candidate that the others are held against (a row of the comparison), the criterion and the metric
+    of a page; None where it has none.
+    """
+
+    reference: CandidateRow | None = None
+    criterion: Criterion | None = None
+    metric: MetricDescription | None = None
+
+    @property
+    def parts(self) -> dict[str, str]:
+        """The names of what is stored of these, by the field of `StoredParts` that it is for."""
+        found = {}
+        if self.reference is not None:
+            found["differences"] = differences_part(self.reference)
+        if self.criterion is not None:
+            found["agreement_chart"] = agreement_part(self.criterion)
+        if self.metric is not None:
+            found["correlations"] = correlations_part(self.metric)
+        if self.criterion is not None and self.metric is not None:
+            found["against"] = part_of(self.criterion, self.metric)
+        return found
+
+
+def chosen_in(
+    figures: dict[str, Any], subjects: Subjects, comparison: Comparison, asked: PageParts
+) -> StoredParts:
+    """``figures`` by part, of those that are stored. Raises `OutdatedError` as `from_json`."""
+    known = _with_rows(subjects, comparison)
+    stored = {
+        field: {name: from_json(value, known) for name, value in figures[part].items()}
+        for field, part in asked.parts.items()
+        if part in figures
+    }
+    return StoredParts(
+        differences=StoredDifferences(**stored.get("differences", {"pairs": [], "charts": []})),
+        against=AgainstMetric(**stored["against"]) if "against" in stored else None,
+        correlations=stored.get("correlations", {}).get("rows", []),
+        agreement_chart=stored.get("agreement_chart", {}).get("chart"),
+    )
+
+
+def _with_rows(subjects: Subjects, comparison: Comparison) -> Subjects:
+    return replace(subjects, rows={row.candidate.pk: row for row in comparison.rows})
+
+
+def nothing_stored(
+    campaign: Campaign, candidates: Sequence[CampaignCandidate], criteria: Sequence[Criterion]
+) -> StoredComparison:
+    """What stands there before a job has computed anything: every estimate says so."""
+
+    def unknown(name: str) -> Measure:
+        return Measure.undefined(NOT_COMPUTED, signature=signature(name))
+
+    def cell(criterion: Criterion) -> HumanCell:
+        has_low = criterion.rules.low_threshold is not None
+        low_share = unknown("share-of-low-scores") if has_low else None
+        return HumanCell(criterion, unknown("candidate-score"), low_share, {}, {}, 0)
+
+    rows = [
+        CandidateRow(candidate, [cell(each) for each in criteria], unknown("candidate-score"), {}, {}, {}, [])
+        for candidate in candidates
+    ]
+    design = Design(campaign.items_total, 0, 0, None, campaign.assignments_total, False, False)
+    comparison = Comparison(design, rows, list(criteria), [], [], [])
+    return StoredComparison(comparison, None, [], [], None, 0, [], None, None, [], None, _NOT_TESTED)
+
+
+def with_counts(
+    comparison: Comparison, counts: CampaignCounts, *, is_adjudicated: bool = False
+) -> Comparison:
+    """The comparison with the numbers of now of reviews, reviewers, and answers by level.
+
+    Of the adjudicated values no counts are kept, so then the answers by level stay those of the job.
+    """
+    simulated = counts.simulated
+    design = comparison.design._replace(
+        reviewers=len(counts.reviewer_ids),
+        reviews=counts.reviews,
+        is_simulated=True in simulated,
+        is_mixed=len(simulated) == 2,
+    )
+    if is_adjudicated:
+        return replace(comparison, design=design)
+    return replace(comparison, design=design, rows=[_counted_row(row, counts) for row in comparison.rows])
+
+
+def _counted_row(row: CandidateRow, counts: CampaignCounts) -> CandidateRow:
+    cells = []
+    for cell in row.human:
+        given = counts.of_cell(row.candidate.pk, cell.criterion.pk)
+        levels = {level: given[level] for level in cell.criterion.levels}
+        cells.append(replace(cell, counts=levels, not_applicable=given[None]))
+    return replace(row, human=cells)
+
+
+def counted_reviewers(
+    counts: CampaignCounts, criteria: Sequence[Criterion], names: ReviewerNames
+) -> list[ReviewerRow]:
+    """`reviewer_rows` of the comparison, from the counts alone; ``names`` knows the reader."""
+    simulated = {row.reviewer_id for row in counts.reviewed if row.is_simulated and row.reviews}
+    return [
+        ReviewerRow(
+            name=names.of(reviewer_id),
+            number=names.numbers[reviewer_id],
+            is_reader=reviewer_id == names.reader_id,
+            is_simulated=reviewer_id in simulated,
+            reviews=counts.reviews_of(reviewer_id),
+            means=[_mean(counts, reviewer_id, criterion) for criterion in criteria],
+        )
+        for reviewer_id in sorted(counts.reviewer_ids, key=lambda each: names.numbers[each])
+    ]
+
+
+def _mean(counts: CampaignCounts, reviewer_id: int, criterion: Criterion) -> float | None:
+    given = {
+        value: times
+        for value, times in counts.of_reviewer(reviewer_id, criterion.pk).items()
+        if value is not None
+    }
+    return criterion.rules.figure_of_counts(given)

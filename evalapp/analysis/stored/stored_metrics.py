@@ -1,0 +1,35 @@
+"""What the metrics of a large campaign are worth: what a job stores, part by part."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from evalapp.analysis.metrics.metric_trust import computed_metrics, directed, metric_trust
+from evalapp.analysis.metrics.prediction_powered import prediction_powered_means
+from evalapp.analysis.scores.filtered_scores import FilteredScores
+from evalapp.analysis.stored.figures import as_json
+
+Step = Callable[[int, int, str], None]
+
+
+def metrics_parts(filtered: FilteredScores, *, step: Step) -> Iterator[tuple[str, Any]]:
+    """Every part to be stored, as JSON: the one named "" is for all, another has the prediction-powered means
+    of its metric.
+
+    ``step`` hears done, total and stage.
+    """
+    scores = filtered.scores
+    metrics = computed_metrics(scores)
+    scales, compared = directed(scores)
+    done, most = 0, len(scales) * (1 + len(compared)) + len(metrics)
+
+    def begin(stage: str) -> None:
+        nonlocal done
+        step(done, most, stage)
+        done += 1
+
+    trust = metric_trust(scores, begin)
+    yield "", {"coverage": as_json(filtered.coverage), "metrics": as_json(metrics), "trust": as_json(trust)}
+    for metric in metrics:
+        begin(f"Means with {metric.label}")
+        means = prediction_powered_means(scores, metric, is_view=filtered.coverage is not None)
+        yield metric.name, {"prediction_powered": as_json(means)}

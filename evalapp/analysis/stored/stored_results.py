@@ -1,0 +1,349 @@
+"""Analyses of large campaigns: computed by a job, stored with the version of the data, and read by pages."""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from datetime import datetime, timedelta
+from typing import Any, NamedTuple
+
+from django.db import transaction
+from django.db.models import QuerySet, Sum
+from django.http import QueryDict
+from django.utils import timezone
+
+from evalapp.accounts.models import User
+from evalapp.analysis.agreement.severity import severity_of
+from evalapp.analysis.models import AnalysisKind, ReviewerType, ScoreSource, StoredAnalysis
+from evalapp.analysis.scores.filtered_scores import load_filtered
+from evalapp.analysis.scores.filters import ComparisonFilter, read_filter
+from evalapp.analysis.stored.figures import Subjects, as_json, format_number
+from evalapp.analysis.stored.stored_agreement import agreement_parts
+from evalapp.analysis.stored.stored_comparison import AgainstMetric, StoredComparison, comparison_parts
+from evalapp.analysis.stored.stored_metrics import metrics_parts
+from evalapp.campaigns.models import Campaign, CampaignCandidate, CampaignState
+from evalapp.charts.chart import Chart
+from evalapp.core.errors import InvalidError
+from evalapp.jobs.models import FINAL_STATES, Job, JobState
+from evalapp.jobs.services import create_job
+from evalapp.jobs.work import Work
+from evalapp.reviews.counts import CampaignCounts, data_version, of_reviewer_type, scores_given
+from evalapp.reviews.models import ScoreCount
+from evalapp.reviews.pseudonyms import ReviewerNames
+from evalapp.rubrics.kinds import answered_by
+from evalapp.rubrics.models import Criterion
+
+COMPUTE_TASK = "evalapp.analysis.tasks.compute"
+# What a page computes while its reader waits: about a second.
+MOST_AT_REQUEST = 20_000
+# Computed anew by itself when so many reviews, and such a share of them, have changed.
+LEAST_CHANGES, LEAST_SHARE = 200, 0.02
+LEAST_PAUSE = timedelta(minutes=5)
+# Of one campaign; whoever looks at an older one again has it computed again.
+MOST_VIEWS = 20
+FORMAT = format_number([StoredComparison, AgainstMetric, Chart])
+
+
+class AnalysisRequest(NamedTuple):
+    """One analysis of a campaign: which, whose reviews, with which values, and of which view
+    (`ComparisonFilter.view`; empty for the whole).
+    """
+
+    kind: AnalysisKind
+    reviewer_type: str = ReviewerType.ALL
+    score_source: str = ScoreSource.ORIGINAL
+    view: str = ""
+
+    @property
+    def where(self) -> dict[str, str]:
+        return {
+            "kind": self.kind,
+            "reviewer_type": self.reviewer_type,
+            "score_source": self.score_source,
+            "view": self.view,
+        }
+
+
+_SUBJECTS: dict[AnalysisKind, str] = {
+    AnalysisKind.COMPARISON: "Means, intervals, differences, agreement and charts",
+    AnalysisKind.SEVERITY: "Severities and adjusted scores",
+    AnalysisKind.AGREEMENT: "Figures of agreement",
+    AnalysisKind.METRICS: "Figures of metrics beside people",
+}
+
+
+class Freshness(NamedTuple):
+    """How far the stored figures are behind. ``computed_at`` is None where there are none that can be read.
+
+    ``reviews_since`` and ``changes_since`` count what has come in since; ``job`` is the newest that computes
+    them, unless it has succeeded.
+    """
+
+    request: AnalysisRequest
+    computed_at: datetime | None
+    reviews_since: int
+    changes_since: int
+    job: Job | None
+
+    @property
+    def subject(self) -> str:
+        """What the figures are of, as a sentence begins; it goes on with "are"."""
+        if self.request.view and self.request.kind != AnalysisKind.SEVERITY:
+            return "The figures of this view"
+        return _SUBJECTS[self.request.kind]
+
+    @property
+    def is_being_computed(self) -> bool:
+        return self.job is not None and not self.job.is_over
+
+
+def is_large(campaign: Campaign, *, reviewer_type: str = "all") -> bool:
+    """Whether the comparison is a job's to compute, not a request's."""
+    return scores_given(campaign, reviewer_type=reviewer_type) > MOST_AT_REQUEST
+
+
+def large_among(campaigns: Sequence[Campaign]) -> set[int]:
+    """The ids of those of one project that are large, in one query."""
+    if not campaigns:
+        return set()
+    counts = ScoreCount.objects.filter(of_reviewer_type(campaigns[0], "all"), campaign__in=campaigns)
+    totals = counts.order_by().values("campaign").annotate(total=Sum("scores"))
+    return set(totals.filter(total__gt=MOST_AT_REQUEST).values_list("campaign", flat=True))
+
+
+def subjects_of(campaign: Campaign) -> Subjects:
+    """What the campaign's stored figures are about, as it is called today."""
+    candidates = CampaignCandidate.objects.filter(campaign=campaign).select_related("model_version")
+    criteria = Criterion.objects.filter(version=campaign.rubric_version_id)
+    return Subjects.of(
+        candidates.order_by("position"),
+        criteria.filter(kind__in=answered_by("level")).order_by("position"),
+        campaign.project.rule_checks.all(),
+    )
+
+
+def stored_of(campaign: Campaign, request: AnalysisRequest) -> StoredAnalysis | None:
+    """The stored part for all readers, where there is one of this release's format."""
+    return campaign.stored_analyses.filter(**request.where, format=FORMAT, part="").first()
+
+
+def figures_of(campaign: Campaign, request: AnalysisRequest, *parts: str) -> dict[str, Any]:
+    """The figures of other parts by name, of those that are stored."""
+    rows = campaign.stored_analyses.filter(**request.where, format=FORMAT, part__in=parts)
+    return dict(rows.values_list("part", "figures"))
+
+
+def freshness_of(
+    campaign: Campaign, request: AnalysisRequest, stored: StoredAnalysis | None, counts: CampaignCounts
+) -> Freshness:
+    """``stored``: the part for all readers, where there is one; ``counts``: those of now."""
+    changes, reviews = counts.changes, counts.reviews
+    job = newest_job(campaign, request)
+    if job is not None and job.state == JobState.SUCCEEDED:
+        job = None
+    if stored is None:
+        return Freshness(request, None, reviews, changes, job)
+    return Freshness(
+        request, stored.computed_at, max(reviews - stored.reviews, 0), changes - stored.changes, job
+    )
+
+
+def stored_freshness(campaign: Campaign) -> list[Freshness]:
+    """Of every analysis of the campaign that is stored or being computed, the latest stored first."""
+    rows = (
+        campaign.stored_analyses.filter(part="", format=FORMAT)
+        .defer("figures")
+        .order_by("-computed_at", "-id")
+    )
+    jobs = campaign.project.jobs.filter(task=COMPUTE_TASK, params__campaign=campaign.pk)
+    going = {_request_of(job): job for job in jobs.exclude(state__in=FINAL_STATES)}
+    versions = {
+        reviewer_type: data_version(campaign, reviewer_type=reviewer_type)
+        for reviewer_type in ReviewerType.values
+    }
+    found = []
+    for row in rows:
+        request = AnalysisRequest(AnalysisKind(row.kind), row.reviewer_type, row.score_source, row.view)
+        changes, reviews = versions[row.reviewer_type]
+        since = (max(reviews - row.reviews, 0), changes - row.changes)
+        found.append(Freshness(request, row.computed_at, *since, going.pop(request, None)))
+    for request, job in going.items():
+        changes, reviews = versions[request.reviewer_type]
+        found.append(Freshness(request, None, reviews, changes, job))
+    return found
+
+
+def newest_job(campaign: Campaign, request: AnalysisRequest) -> Job | None:
+    return _jobs_of(campaign, request).select_related("created_by").order_by("-id").first()
+
+
+def _jobs_of(campaign: Campaign, request: AnalysisRequest) -> QuerySet[Job]:
+    return campaign.project.jobs.filter(task=COMPUTE_TASK, params__contains=_params(campaign, request))
+
+
+def _params(campaign: Campaign, request: AnalysisRequest) -> dict[str, Any]:
+    return {
+        "campaign": campaign.pk,
+        "kind": str(request.kind),
+        "reviewer_type": str(request.reviewer_type),
+        "score_source": str(request.score_source),
+        "view": request.view,
+    }
+
+
+def _request_of(job: Job) -> AnalysisRequest:
+    params = job.params
+    # A job that an earlier release queued knows no view.
+    return AnalysisRequest(
+        AnalysisKind(params["kind"]), params["reviewer_type"], params["score_source"], params.get("view", "")
+    )
+
+
+def view_of(campaign: Campaign, query: str) -> ComparisonFilter:
+    """The filter that a part of an address asks for. Raises InvalidError for what is not there."""
+    found = read_filter(campaign, QueryDict(query))
+    if found.problems:
+        raise InvalidError(" ".join(each.message for each in found.problems))
+    return found
+
+
+@transaction.atomic
+def start_analysis(*, campaign: Campaign, request: AnalysisRequest, by: User | None) -> Job:
+    """Queue the computation; one that waits or goes on already is returned instead.
+
+    Raises InvalidError for a draft, which has nothing to analyse.
+    """
+    if campaign.state == CampaignState.DRAFT:
+        raise InvalidError(f"{campaign.name} has not been opened, so there is nothing to analyse.")
+    # Two who ask at one moment come one after the other; submissions go on.
+    Campaign.objects.select_for_update(no_key=True).get(pk=campaign.pk)
+    going = _jobs_of(campaign, request).exclude(state__in=FINAL_STATES).first()
+    if going is not None:
+        return going
+    return create_job(
+        project=campaign.project,
+        task=COMPUTE_TASK,
+        title=f"{_TITLES[request.kind]} {campaign.name}{', a filtered view' if request.view else ''}",
+        by=by,
+        params=_params(campaign, request),
+    )
+
+
+def compute(work: Work) -> dict[str, Any]:
+    """The job: read the campaign's reviews, compute every part, and store all of them at once."""
+    campaigns = Campaign.objects.select_related("project", "rubric_version")
+    campaign, request = campaigns.get(pk=work.job.params["campaign"]), _request_of(work.job)
+    work.enter("Reading the reviews")
+    # Before the reviews are read: what comes in between is counted as not yet computed.
+    changes, reviews = data_version(campaign, reviewer_type=request.reviewer_type)
+    parts = list(_PARTS[request.kind](campaign, request, work))
+    computed_at = timezone.now()
+    with transaction.atomic():
+        campaign.stored_analyses.filter(**request.where).delete()
+        StoredAnalysis.objects.bulk_create(
+            StoredAnalysis(
+                campaign=campaign,
+                **request.where,
+                part=name,
+                format=FORMAT,
+                changes=changes,
+                reviews=reviews,
+                figures=figures,
+                computed_at=computed_at,
+            )
+            for name, figures in parts
+        )
+        _forget_views(campaign)
+        work.fence()
+    return {"reviews": reviews}
+
+
+def _forget_views(campaign: Campaign) -> None:
+    """Keep the views that were computed last: anybody may think of another, so they grow without end."""
+    views = campaign.stored_analyses.exclude(view="").filter(part="").order_by("-computed_at", "-id")
+    for row in views.defer("figures")[MOST_VIEWS:]:
+        old = AnalysisRequest(AnalysisKind(row.kind), row.reviewer_type, row.score_source, row.view)
+        campaign.stored_analyses.filter(**old.where).delete()
+
+
+def _comparison(campaign: Campaign, request: AnalysisRequest, work: Work) -> Iterator[tuple[str, Any]]:
+    filtered = load_filtered(view_of(campaign, request.view), reviewer_type=request.reviewer_type)
+    work.raise_if_cancelled()
+    return comparison_parts(
+        filtered, reviewer_type=request.reviewer_type, score_source=request.score_source, step=work.progress
+    )
+
+
+def _severity(campaign: Campaign, request: AnalysisRequest, work: Work) -> Iterator[tuple[str, Any]]:
+    filtered = load_filtered(view_of(campaign, request.view), reviewer_type=request.reviewer_type)
+    scores = filtered.scores
+
+    def fitted(rounds: int, most: int) -> None:
+        work.progress(rounds, most, "Fitting the model")
+
+    # Stored by pseudonyms; who reads it decides what reviewers are called.
+    found = severity_of(scores, names=ReviewerNames(scores.numbers), progress=fitted)
+    yield "", {"severity": as_json(found), "coverage": as_json(filtered.coverage)}
+
+
+def _agreement(campaign: Campaign, request: AnalysisRequest, work: Work) -> Iterator[tuple[str, Any]]:
+    filtered = load_filtered(view_of(campaign, request.view), reviewer_type=request.reviewer_type)
+    work.raise_if_cancelled()
+    return agreement_parts(filtered, step=work.progress)
+
+
+def _metrics(campaign: Campaign, request: AnalysisRequest, work: Work) -> Iterator[tuple[str, Any]]:
+    filtered = load_filtered(view_of(campaign, request.view), reviewer_type=request.reviewer_type)
+    work.raise_if_cancelled()
+    return metrics_parts(filtered, step=work.progress)
+
+
+_PARTS: dict[AnalysisKind, Callable[[Campaign, AnalysisRequest, Work], Iterable[tuple[str, Any]]]] = {
+    AnalysisKind.COMPARISON: _comparison,
+    AnalysisKind.SEVERITY: _severity,
+    AnalysisKind.AGREEMENT: _agreement,
+    AnalysisKind.METRICS: _metrics,
+}
+_TITLES: dict[AnalysisKind, str] = {
+    AnalysisKind.COMPARISON: "Compare",
+    AnalysisKind.SEVERITY: "Severity in",
+    AnalysisKind.AGREEMENT: "Agreement in",
+    AnalysisKind.METRICS: "Metrics and people in",
+}
+
+
+def refresh_analyses() -> None:
+    """Queue anew what the reviews have left behind, and the first comparison of a campaign grown large."""
+    for campaign in _reviewed_campaigns():
+        for request in _outdated(campaign):
+            start_analysis(campaign=campaign, request=request, by=None)
+
+
+def _reviewed_campaigns() -> list[Campaign]:
+    grown = (
+        ScoreCount.objects.values("campaign").annotate(total=Sum("scores")).filter(total__gt=MOST_AT_REQUEST)
+    )
+    stored = StoredAnalysis.objects.filter(part="", view="").values("campaign")
+    campaigns = Campaign.objects.select_related("project").exclude(state=CampaignState.DRAFT)
+    return list(campaigns.filter(pk__in=grown.values("campaign").union(stored)))
+
+
+def _outdated(campaign: Campaign) -> Iterator[AnalysisRequest]:
+    first = AnalysisRequest(AnalysisKind.COMPARISON)
+    # A view is computed when somebody asks for it.
+    rows = list(campaign.stored_analyses.filter(part="", view="").defer("figures"))
+    if is_large(campaign) and not any(row.format == FORMAT for row in rows if row.kind == first.kind):
+        yield from () if _tried(campaign, first) else (first,)
+    for row in rows:
+        changes, reviews = data_version(campaign, reviewer_type=row.reviewer_type)
+        moved = changes - row.changes
+        rested = timezone.now() - row.computed_at >= LEAST_PAUSE
+        request = AnalysisRequest(AnalysisKind(row.kind), row.reviewer_type, row.score_source)
+        is_behind = moved >= max(LEAST_CHANGES, LEAST_SHARE * reviews)
+        if row.format == FORMAT and is_behind and rested and not _tried(campaign, request):
+            yield request
+
+
+def _tried(campaign: Campaign, request: AnalysisRequest) -> bool:
+    """Whether it is going on, or has failed of late: a failure is for people to look at, not to repeat."""
+    job = newest_job(campaign, request)
+    if job is None or job.state == JobState.SUCCEEDED:
+        return False
+    return job.finished_at is None or timezone.now() - job.finished_at < timedelta(days=1)

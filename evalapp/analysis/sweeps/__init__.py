@@ -1,0 +1,1 @@
+"""The trainings of a sweep beside one another, and their learning curve."""

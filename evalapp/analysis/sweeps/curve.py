@@ -1,0 +1,175 @@
+"""The learning curve of a sweep, and what it says about more examples."""
+
+import math
+from collections import defaultdict
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from evalapp.analysis.sweeps.measures import LOSSES, MeasureChoice
+from evalapp.charts.chart import Chart, listed
+from evalapp.charts.curves import SpreadCurve, SpreadPoint, spread_curves
+from evalapp.runs.sweeps.results import SweepTable, words_without
+from evalapp.runs.training.axes import SEED, SHARE
+from evalapp.stats.learning_curve import CurvePoint, Gain, Observation, curve_points, gains
+
+LITTLE = 0.01
+"""A gain below this part of the measure is small whatever chance says."""
+
+
+class Course(NamedTuple):
+    """The curve of one combination of the other settings; ``words`` is empty where there is one alone."""
+
+    words: str
+    points: list[CurvePoint]
+    gains: list[Gain]
+
+
+class LearningCurve(NamedTuple):
+    """``answer`` are sentences on whether more examples would help, one for each course; ``chart`` is None
+    below two points.
+    """
+
+    measure: MeasureChoice
+    courses: list[Course]
+    answer: list[str]
+    chart: Chart | None
+
+
+def learning_curve(table: SweepTable, measure: MeasureChoice, values: Mapping[int, float]) -> LearningCurve:
+    """``values`` are the measure by run."""
+    by_words: dict[str, list[Observation]] = defaultdict(list)
+    for row in table.rows:
+        if row.examples and row.run.pk in values:
+            words = words_without(row.combination, SEED, SHARE)
+            seen = Observation(row.share, row.examples, values[row.run.pk], row.steps, row.is_improving)
+            by_words[words].append(seen)
+    courses = []
+    for words, observations in by_words.items():
+        points = curve_points(observations)
+        found = gains(observations, lower_is_better=measure.lower_is_better, points=points)
+        courses.append(Course(words, points, found))
+    answer = [_answer(course, measure) for course in courses]
+    return LearningCurve(measure, courses, answer or [NOT_YET], _chart(courses, measure))
+
+
+NOT_YET = "Nothing can be said yet: no training of this sweep has ended with this measure."
+
+
+def _answer(course: Course, measure: MeasureChoice) -> str:
+    said = _preference(course, measure)
+    return (
+        f"{course.words[:1].upper()}{course.words[1:]}: {said[:1].lower()}{said[1:]}"
+        if course.words
+        else said
+    )
+
+
+def _preference(course: Course, measure: MeasureChoice) -> str:
+    if not course.gains:
+        sizes = listed([f"{point.examples:,.0f}" for point in course.points])
+        return (
+            "Nothing can be said about more examples: this measure is known for one size of the data so far"
+            f" ({sizes.rstrip('.')} examples), and a curve needs two that clearly differ."
+        )
+    last = course.gains[-1]
+    parts = [_opening(last, measure), _what_happened(last, measure), _steps_instead(last)]
+    if last.is_beyond_chance is None:
+        parts.append("With one seed, how much of that is chance is unknown; two more seeds would tell.")
+    if len(course.gains) == 1:
+        parts.append("Two sizes make a line, not a curve: a third tells whether the gain shrinks.")
+    else:
+        parts.append(_trend(course.gains[-2], last))
+    return " ".join(part for part in parts if part)
+
+
+def _opening(last: Gain, measure: MeasureChoice) -> str:
+    is_little = abs(last.per_doubling) < LITTLE * abs(last.before.mean)
+    if last.is_beyond_chance is False:
+        return "These trainings cannot tell whether more examples help:"
+    if last.total <= 0:
+        return "More of the same examples do not seem to help:"
+    if is_little:
+        return "More of the same examples would change little:"
+    if last.may_be_steps:
+        return "More examples, or more steps on the same ones, may help still:"
+    return (
+        "More examples would probably help still:"
+        if last.is_beyond_chance
+        else "More examples may help still:"
+    )
+
+
+def _what_happened(last: Gain, measure: MeasureChoice) -> str:
+    before, after = last.before, last.after
+    moved = "fell" if after.mean < before.mean else "rose" if after.mean > before.mean else "stayed"
+    chance = ""
+    if last.standard_error is not None:
+        word = "beyond" if last.is_beyond_chance else "within"
+        chance = f", {word} what differs by seed (about ±{2 * last.standard_error:.2g})"
+    name = measure.label.lower() if measure.key in LOSSES else measure.label
+    return (
+        f"from {before.examples:,.0f} to {after.examples:,.0f} the {name} {moved} from {_figure(before.mean)}"
+        f" to {_figure(after.mean)}, {_figure(abs(last.per_doubling))}"
+        f" {'better' if last.total > 0 else 'worse'} for each doubling{chance}."
+        if moved != "stayed"
+        else (
+            f"from {before.examples:,.0f} to {after.examples:,.0f} the {name} stayed at"
+            f" {_figure(after.mean)}{chance}."
+        )
+    )
+
+
+def _steps_instead(last: Gain) -> str:
+    """What else may have bought the gain, and how to tell."""
+    if not last.may_be_steps:
+        return ""
+    before, after = last.before, last.after
+    which = "all" if before.improving == before.runs else f"{before.improving} of {before.runs}"
+    return (
+        f"But the larger share took more optimiser steps as well ({after.steps or 0:,.0f} and not"
+        f" {before.steps or 0:,.0f}), and of the smaller one’s trainings {which} had their lowest validation"
+        " loss at the last step: more steps may be what helped. A sweep of the same shares with the same"
+        " number of steps (max steps) shows it."
+    )
+
+
+def _trend(before: Gain, last: Gain) -> str:
+    """How the last gain stands to the one before, and where that leads if it goes on so."""
+    told = f"A doubling before that bought {_figure(before.per_doubling)}"
+    if before.per_doubling <= 0 or last.per_doubling <= 0 or last.is_beyond_chance is False:
+        return f"{told}." if before.per_doubling > 0 else ""
+    ratio = last.per_doubling / before.per_doubling
+    if ratio >= 1:
+        return f"{told}: the gain does not shrink yet."
+    doublings = math.log2(last.after.examples / last.before.examples)
+    coming = last.per_doubling * ratio ** max(1.0, doublings)
+    return (
+        f"{told}: the gain shrinks. If it goes on so, doubling to {2 * last.after.examples:,.0f} would buy"
+        f" about {_figure(coming)}."
+    )
+
+
+def _figure(value: float) -> str:
+    return f"{value:.3g}"
+
+
+def _chart(courses: list[Course], measure: MeasureChoice) -> Chart | None:
+    curves = [
+        SpreadCurve(
+            course.words or measure.label,
+            [
+                SpreadPoint(point.examples, point.mean, point.low, point.high, point.runs)
+                for point in course.points
+            ],
+        )
+        for course in courses
+        if course.points
+    ]
+    if sum(len(curve.points) for curve in curves) < 2:
+        return None
+    parts = [
+        f"{curve.label[:1].upper()}{curve.label[1:]}:"
+        f" {', '.join(f'{_figure(point.y)} with {point.x:,.0f} examples' for point in curve.points)}"
+        for curve in curves
+    ]
+    return spread_curves(curves, x="Examples trained on", y=measure.label, says=listed(parts))

@@ -1,0 +1,155 @@
+"""What the trainings of a sweep can be compared by: their losses, metrics of their answers,
+people's scores.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from django.db.models import Avg, Count
+
+from evalapp.accounts.models import User
+from evalapp.analysis.stored.campaign_comparison import comparison_of
+from evalapp.campaigns.models import Campaign, CampaignState
+from evalapp.campaigns.queries import is_reviewing_blind
+from evalapp.jobs.models import JobState
+from evalapp.metrics.metric import MetricDescription
+from evalapp.metrics.registry import COMPARED_METRICS
+from evalapp.rubrics.kinds import answered_by
+from evalapp.rubrics.models import Criterion
+from evalapp.runs.models import Run, RunKind, Sweep
+from evalapp.runs.sweeps.results import SweepTable
+from evalapp.scoring.models import MetricResult
+
+LEAST_CANDIDATES = 2
+MOST_RUNS = 5
+"""Generations and campaigns, the latest first, whose figures are offered."""
+LOSSES = {"validation_loss": "Validation loss", "training_loss": "Training loss"}
+
+
+class MeasureChoice(NamedTuple):
+    """A measure of a sweep's trainings; ``of`` says where it comes from, empty for the
+    trainings themselves.
+    """
+
+    key: str
+    label: str
+    lower_is_better: bool
+    of: str = ""
+
+    @property
+    def words(self) -> str:
+        return f"{self.label}, {self.of}" if self.of else self.label
+
+
+class MeasureChoices(NamedTuple):
+    """``hidden`` are campaigns whose scores this reader does not see yet, since they review there blind."""
+
+    choices: list[MeasureChoice]
+    hidden: list[Campaign]
+
+    def chosen(self, key: str) -> MeasureChoice:
+        """As asked, else the validation loss."""
+        return next((each for each in self.choices if each.key == key), self.choices[0])
+
+
+def measure_choices(sweep: Sweep, reader: User) -> MeasureChoices:
+    """Losses always; metrics and scores where two candidates of the sweep at least have them in one run or
+    campaign.
+    """
+    choices = [MeasureChoice(key, label, lower_is_better=True) for key, label in LOSSES.items()]
+    for run in _generations(sweep):
+        choices += [
+            MeasureChoice(
+                f"metric-{run.pk}-{metric.name}", metric.label, metric.better == "lower", f"in {run.name}"
+            )
+            for metric in _computed(run)
+        ]
+    hidden = []
+    for campaign in _campaigns(sweep):
+        if is_reviewing_blind(campaign, reader):
+            hidden.append(campaign)
+            continue
+        choices += [
+            MeasureChoice(
+                f"people-{campaign.pk}-{criterion.key}",
+                criterion.name,
+                criterion.is_less_better,
+                f"in {campaign.name}",
+            )
+            for criterion in _criteria(campaign)
+        ]
+    return MeasureChoices(choices, hidden)
+
+
+def values_of(choice: MeasureChoice, sweep: Sweep, table: SweepTable) -> dict[int, float]:
+    """The measure by the id of the training's run, where it is known."""
+    if choice.key in LOSSES:
+        found = {row.run.pk: getattr(row, choice.key) for row in table.rows if row.is_done}
+        return {run_id: value for run_id, value in found.items() if value is not None}
+    kind, of, name = choice.key.split("-", 2)
+    by_version: Mapping[int, float]
+    if kind == "metric":
+        by_version = _metric_means(int(of), name)
+    else:
+        campaign = next(each for each in _campaigns(sweep) if each.pk == int(of))
+        by_version = _human_means(campaign, name)
+    return {
+        row.run.pk: by_version[row.run.produced_id]
+        for row in table.rows
+        if row.run.produced_id is not None and row.run.produced_id in by_version
+    }
+
+
+def _generations(sweep: Sweep) -> Sequence[Run]:
+    """The latest generations in which candidates of the sweep answered beside one another."""
+    runs = Run.objects.filter(
+        project=sweep.project_id,
+        kind=RunKind.GENERATION,
+        job__state=JobState.SUCCEEDED,
+        candidates__model_version__trained_by__sweep=sweep,
+    )
+    together = runs.annotate(own=Count("candidates")).filter(own__gte=LEAST_CANDIDATES)
+    return list(together.order_by("-pk")[:MOST_RUNS])
+
+
+def _computed(run: Run) -> list[MetricDescription]:
+    names = set(
+        MetricResult.objects.filter(output__run=run, metric__in=COMPARED_METRICS, value__isnull=False)
+        .order_by()
+        .values_list("metric", flat=True)
+        .distinct()
+    )
+    return [metric for name, metric in COMPARED_METRICS.items() if name in names and metric.better != "none"]
+
+
+def _metric_means(run_id: int, metric: str) -> dict[int, float]:
+    results = MetricResult.objects.filter(output__run=run_id, metric=metric, value__isnull=False)
+    means = results.order_by().values_list("output__candidate").annotate(Avg("value"))
+    return dict(means)
+
+
+def _campaigns(sweep: Sweep) -> Sequence[Campaign]:
+    """The latest campaigns that rate candidates of the sweep beside one another."""
+    campaigns = (
+        Campaign.objects.filter(project=sweep.project_id, candidates__model_version__trained_by__sweep=sweep)
+        .exclude(state=CampaignState.DRAFT)
+        .annotate(own=Count("candidates"))
+        .filter(own__gte=LEAST_CANDIDATES)
+        .select_related("project", "rubric_version__rubric", "dataset_version__dataset")
+        .order_by("-pk")
+    )
+    return [campaign for campaign in campaigns[: 2 * MOST_RUNS] if not campaign.compares][:MOST_RUNS]
+
+
+def _criteria(campaign: Campaign) -> Sequence[Criterion]:
+    criteria = Criterion.objects.filter(version=campaign.rubric_version_id)
+    return list(criteria.filter(kind__in=answered_by("level")).order_by("position"))
+
+
+def _human_means(campaign: Campaign, key: str) -> Mapping[int, float]:
+    found = {}
+    for row in comparison_of(campaign).comparison.rows:
+        cell = row.cell(key)
+        if cell is not None and cell.mean.value is not None:
+            found[row.candidate.model_version_id] = cell.mean.value
+    return found

@@ -1,0 +1,84 @@
+"""What an analysis is looked at by: as its address asks, else what tells most."""
+
+from collections.abc import Sequence
+
+from evalapp.analysis.agreement.reviewer_agreement import MEASURES, Panel
+from evalapp.analysis.comparison.candidates import CandidateRow, Comparison
+from evalapp.analysis.comparison.differences import Contradiction
+from evalapp.core.errors import InvalidError
+from evalapp.metrics.metric import MetricDescription
+from evalapp.metrics.registry import HEADLINE_METRIC
+from evalapp.registry.models import ModelAlias
+from evalapp.rubrics.models import Criterion
+
+
+def chosen_scale(scales: list[Criterion], key: str, contradiction: Contradiction | None) -> Criterion | None:
+    """As asked, else where people contradict the metric, else the first."""
+    named = next((criterion for criterion in scales if criterion.key == key), None)
+    if named is None and contradiction is not None:
+        return contradiction.cell.criterion
+    return named or (scales[0] if scales else None)
+
+
+def chosen_metric(comparison: Comparison, name: str) -> MetricDescription | None:
+    """As asked, else the one that leads everywhere, else the first that is computed."""
+    computed = {metric.name: metric for metric in comparison.metrics}
+    wanted = (name, HEADLINE_METRIC, *computed)
+    return next((computed[each] for each in wanted if each in computed), None)
+
+
+def chosen_reference(
+    comparison: Comparison, chosen: str, contradiction: Contradiction | None
+) -> CandidateRow | None:
+    """Whom the others are compared with: as asked, else the champion, else the metric's first."""
+    for row in comparison.rows:
+        if str(row.candidate.pk) == chosen:
+            return row
+    for row in comparison.rows:
+        if row.candidate.model_version.alias == ModelAlias.CHAMPION:
+            return row
+    if contradiction is not None:
+        return contradiction.metric_first
+    return comparison.rows[0] if comparison.rows else None
+
+
+def chosen_criterion(criteria: Sequence[Criterion], key: str) -> Criterion | None:
+    """The criterion of that key, else the first scale. Raises InvalidError for a key that is not there."""
+    if key:
+        named = next((each for each in criteria if each.key == key), None)
+        if named is None:
+            known = ", ".join(each.key for each in criteria)
+            raise InvalidError(
+                f"This campaign’s rubric has no criterion “{key[:60]}” with levels; it has {known}."
+            )
+        return named
+    scales = [each for each in criteria if each.rules.has_mean]
+    return next(iter([*scales, *criteria]), None)
+
+
+def chosen_measure(name: str) -> str:
+    """The measure of agreement of that name, else alpha. Raises InvalidError for a name that is not there."""
+    if name and name not in MEASURES:
+        raise InvalidError(f"There is no measure “{name[:40]}”; there are {', '.join(MEASURES)}.")
+    return name or "alpha"
+
+
+def chosen_pair(panel: Panel, criterion: Criterion, first: str, second: str) -> tuple[int, int] | None:
+    """Two people by their numbers, else the first pair; None where there is none.
+
+    Raises InvalidError for a number that nobody with a score here has, and for one person twice.
+    """
+    pairs = panel.pairs(criterion)
+    if not first and not second:
+        return pairs[0] if pairs else None
+    present = {str(panel.names.numbers[person]): person for pair in pairs for person in pair}
+    for number in (first, second):
+        if number not in present:
+            known = ", ".join(sorted(present, key=int)) or "nobody"
+            raise InvalidError(
+                f"No reviewer “{number[:20]}” has scored {criterion.name} here; there are the numbers"
+                f" {known}."
+            )
+    if first == second:
+        raise InvalidError("Choose two different reviewers.")
+    return present[first], present[second]

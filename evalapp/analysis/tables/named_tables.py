@@ -1,0 +1,389 @@
+"""The tables of the analysis pages, each by its name: what is copied from a page and what a report prints."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+
+from evalapp.analysis.comparison.differences import ComparedPair
+from evalapp.analysis.metrics.classification import LABEL_COLUMNS
+from evalapp.analysis.pairwise.pair_tables import pairs_table, strengths_table
+from evalapp.analysis.tables.agreement_tables import (
+    beside_others_table,
+    confusion_table,
+    matrix_table,
+    panel_table,
+)
+from evalapp.analysis.tables.table_sources import TableSource
+from evalapp.core.errors import MissingError
+from evalapp.core.tables import Cell, Column, Table
+from evalapp.measure import Measure
+from evalapp.metrics.registry import COMPARED_METRICS
+from evalapp.rubrics.models import Criterion
+
+OVER_BOTH = "Means over items with 95% intervals over items and reviewers."
+CANDIDATE = Column("Candidate")
+CRITERION = Column("Criterion")
+CURRENCY = Column("Currency")
+# As the page heads them.
+USAGE_COLUMNS = ("Tokens, prompt", "Tokens, answer", "Seconds, answer", "Cost of 1,000")
+
+
+def table_named(shown: TableSource, name: str) -> Table:
+    """The table of that name. Raises MissingError where a page has none, or not in this campaign."""
+    build = TABLES.get(name)
+    if build is None:
+        raise MissingError(f"There is no table “{name}”. There is: {', '.join(TABLES)}.")
+    table = build(shown)
+    if table is None:
+        raise MissingError(f"This campaign has nothing to fill the table “{name}” with.")
+    return table
+
+
+def people_table(shown: TableSource) -> Table:
+    columns = [CANDIDATE]
+    for criterion in shown.comparison.criteria:
+        columns.append(_human_column(criterion))
+        if (low := criterion.rules.low_threshold) is not None:
+            columns.append(
+                Column(
+                    f"{criterion.name}: scores of {criterion.level_words(low)} or less",
+                    "share",
+                    is_measure=True,
+                    anchor="low-scores",
+                )
+            )
+    columns.append(Column("Total on 1–5", "figure", is_measure=True, anchor="total"))
+    rows: list[list[Cell]] = []
+    for row in shown.comparison.rows:
+        cells: list[Cell] = [shown.label(row)]
+        for cell in row.human:
+            cells.append(cell.mean)
+            if cell.criterion.rules.low_threshold is not None:
+                cells.append(cell.low_share)
+        rows.append([*cells, row.total])
+    return Table("people", "What people say", columns, rows, OVER_BOTH)
+
+
+def _human_column(criterion: Criterion) -> Column:
+    label = f"{criterion.name} ({criterion.axis_label})" if criterion.axis_label else criterion.name
+    return Column(label, criterion.rules.column, is_measure=True, anchor="candidate-score")
+
+
+def ratings_table(shown: TableSource) -> Table:
+    rows: list[list[Cell]] = [
+        [shown.label(row), cell.criterion.name, cell.criterion.level_words(level), count]
+        for row in shown.comparison.rows
+        for cell in row.human
+        for level, count in cell.counts.items()
+    ]
+    columns = [CANDIDATE, CRITERION, Column("Level"), Column("Ratings", "count")]
+    return Table("ratings", "How often each level was given", columns, rows)
+
+
+def metrics_table(shown: TableSource) -> Table | None:
+    comparison = shown.comparison
+    if not comparison.metrics:
+        return None
+    labels, usage = shown.label_scores, {each.candidate.pk: each for each in shown.usage}
+    has_currency = any(each.currency for each in usage.values())
+    columns = [
+        CANDIDATE,
+        *(Column(each.label, "figure", is_measure=True, anchor=each.anchor) for each in comparison.metrics),
+        *(
+            Column(
+                f"{COMPARED_METRICS[name].label if name in COMPARED_METRICS else name.upper()} of the"
+                " whole set",
+                "figure",
+                is_measure=True,
+            )
+            for name in comparison.corpus_metrics
+        ),
+        *(
+            Column(label, "figure", is_measure=True, anchor="classification-f1")
+            for label in (LABEL_COLUMNS if labels else ())
+        ),
+        *(Column(label, "figure", is_measure=True, anchor="tokens-and-cost") for label in USAGE_COLUMNS),
+        *([CURRENCY] if has_currency else []),
+    ]
+    rows: list[list[Cell]] = []
+    for row in comparison.rows:
+        spent = usage.get(row.candidate.pk)
+        of_usage: list[Cell] = [None] * len(USAGE_COLUMNS)
+        if spent is not None:
+            of_usage = [spent.prompt_tokens, spent.completion_tokens, spent.seconds, spent.cost]
+        cells: list[Cell] = [shown.label(row)]
+        cells += [row.metrics[each.name] for each in comparison.metrics]
+        cells += [row.corpus.get(name) for name in comparison.corpus_metrics]
+        cells += labels.get(row.candidate.pk, [None] * len(LABEL_COLUMNS)) if labels else []
+        cells += of_usage
+        rows.append([*cells, spent.currency if spent is not None else ""] if has_currency else cells)
+    return Table(
+        "metrics", "What metrics say", columns, rows, "Means over items with 95% intervals over items."
+    )
+
+
+def rules_table(shown: TableSource) -> Table | None:
+    rules = shown.comparison.rules
+    if not rules:
+        return None
+    columns = [CANDIDATE, *(Column(rule.name, "share", is_measure=True) for rule in rules)]
+    rows: list[list[Cell]] = [
+        [shown.label(row), *(row.rules[rule.pk] for rule in rules)] for row in shown.comparison.rows
+    ]
+    return Table("rules", "Rule checks", columns, rows, "Share of outputs that pass, Wilson's intervals.")
+
+
+def reasons_table(shown: TableSource) -> Table:
+    rows: list[list[Cell]] = [
+        [shown.label(row), tag.label, tag.count, tag.share]
+        for row in shown.comparison.rows
+        for tag in row.tags
+    ]
+    columns = [
+        CANDIDATE,
+        Column("Reason"),
+        Column("Outputs", "count"),
+        Column("Share of the reviewed", "share", is_measure=True),
+    ]
+    return Table("reasons", "Reasons reviewers gave", columns, rows, "Wilson's 95% intervals.")
+
+
+def marks_table(shown: TableSource) -> Table | None:
+    found = shown.marks
+    if not found:
+        return None
+    rows: list[list[Cell]] = [
+        [shown.labels[of.candidate.pk], each.criterion.name, each.label, each.outputs, each.share, each.marks]
+        for of in found
+        for each in of.counts
+    ]
+    columns = [
+        CANDIDATE,
+        CRITERION,
+        Column("Label"),
+        Column("Outputs", "count"),
+        Column("Share of the reviewed", "share", is_measure=True),
+        Column("Marks", "count"),
+    ]
+    return Table("marks", "What reviewers marked in the answers", columns, rows)
+
+
+def differences_table(shown: TableSource, *, has_shares: bool = True) -> Table | None:
+    """``has_shares``: of pairs won, tied and lost with their intervals, for which paper has no room."""
+    if shown.reference is None or not shown.pairs:
+        return None
+    rows: list[list[Cell]] = [
+        [
+            shown.label(pair.challenger),
+            pair.name,
+            _with_what_was_not_tested(pair),
+            pair.adjusted_p,
+            pair.win_rate,
+            *((pair.record.won, pair.record.tied, pair.record.lost) if pair.record else (None, None, None)),
+            *((pair.record.win, pair.record.tie, pair.record.loss) if pair.record else (None, None, None)),
+        ]
+        for pair in shown.pairs
+    ]
+    columns = [
+        CANDIDATE,
+        CRITERION,
+        Column("Difference", "figure", is_measure=True, anchor="paired-difference"),
+        Column("p (Holm)", "p", anchor="many-comparisons"),
+        Column("Win rate (ties count half)", "share", is_measure=True, anchor="win-rate"),
+        Column("Won", "count"),
+        Column("Tied", "count"),
+        Column("Lost", "count"),
+        Column("Share won", "share", is_measure=True, anchor="wins-ties-and-losses"),
+        Column("Share tied", "share", is_measure=True),
+        Column("Share lost", "share", is_measure=True),
+    ]
+    if not has_shares:
+        columns, rows = columns[:-3], [row[:-3] for row in rows]
+    return Table(
+        "differences",
+        f"Differences from {shown.label(shown.reference)}",
+        columns,
+        rows,
+        "Paired by item and reviewer, with 95% intervals over items and reviewers; p adjusted over all rows.",
+    )
+
+
+def _with_what_was_not_tested(pair: ComparedPair) -> Measure:
+    """The difference, with why it has no p: an empty cell alone reads as "nothing found"."""
+    found = pair.difference.difference
+    if not pair.untested:
+        return found
+    return replace(found, note="; ".join(filter(None, (found.note, f"not tested: {pair.untested}"))))
+
+
+def reviewers_table(shown: TableSource) -> Table:
+    criteria = shown.comparison.criteria
+    rows: list[list[Cell]] = [
+        [f"{row.name} (simulated)" if row.is_simulated else row.name, row.reviews, *row.means]
+        for row in shown.reviewers
+    ]
+    columns = [
+        Column("Reviewer"),
+        Column("Outputs", "count"),
+        *(Column(each.name, each.rules.column) for each in criteria),
+    ]
+    return Table("reviewers", "By reviewer", columns, rows)
+
+
+def agreement_table(shown: TableSource) -> Table:
+    rows: list[list[Cell]] = [
+        [row.criterion.name, row.alpha, row.exact, row.within_one] for row in shown.agreement
+    ]
+    columns = [
+        CRITERION,
+        Column("Krippendorff's alpha", "figure", is_measure=True, anchor="krippendorffs-alpha"),
+        Column("Exact agreement", "share", is_measure=True, anchor="exact-agreement-within-1"),
+        Column("Within 1", "share", is_measure=True, anchor="exact-agreement-within-1"),
+    ]
+    return Table(
+        "agreement",
+        "Agreement between reviewers",
+        columns,
+        rows,
+        "Over outputs with two ratings or more, without those asked for because others differed.",
+    )
+
+
+def correlations_table(shown: TableSource) -> Table | None:
+    if shown.metric is None:
+        return None
+    rows: list[list[Cell]] = [
+        [row.criterion.name, row.spearman, row.within_item, row.between, row.kendall, row.pearson, row.pairs]
+        for row in shown.correlations
+    ]
+    anchor = "segment-correlation"
+    columns = [
+        CRITERION,
+        Column("Spearman, all outputs", "figure", is_measure=True, anchor=anchor),
+        Column("Spearman within items", "figure", is_measure=True, anchor=anchor),
+        Column("Spearman between candidates", "figure", is_measure=True, anchor="system-correlation"),
+        Column("Kendall’s tau-b", "figure", is_measure=True, anchor=anchor),
+        Column("Pearson", "figure", is_measure=True, anchor=anchor),
+        Column("Pairs ranked alike", "share", is_measure=True, anchor="pairs-ranked-alike"),
+    ]
+    title = f"People with {shown.metric.label}"
+    return Table("correlations", title, columns, rows, "Intervals clustered by item.")
+
+
+def trust_table(shown: TableSource) -> Table | None:
+    if not any(each.metrics for each in shown.trust):
+        return None
+    rows: list[list[Cell]] = [
+        [
+            each.criterion.name,
+            found.metric.label,
+            found.correlation,
+            found.inside,
+            found.ceiling,
+            found.sentence,
+        ]
+        for each in shown.trust
+        for found in each.metrics
+    ]
+    columns = [
+        CRITERION,
+        Column("Metric"),
+        Column("Spearman", "figure", is_measure=True, anchor="segment-correlation"),
+        Column("Among one candidate's outputs", "figure", is_measure=True, anchor="which-metric-to-trust"),
+        Column("Highest to expect", "figure", is_measure=True, anchor="expected-ceiling"),
+        Column("In words"),
+    ]
+    return Table("trust", "Which metric to trust", columns, rows)
+
+
+def prediction_powered_table(shown: TableSource) -> Table | None:
+    if shown.metric is None or not shown.prediction_powered:
+        return None
+    rows: list[list[Cell]] = [
+        [
+            shown.labels[row.candidate.pk],
+            row.criterion.name,
+            row.found.classical,
+            row.found.mean,
+            row.found.correlation,
+            row.worth,
+            row.caution,
+        ]
+        for row in shown.prediction_powered
+    ]
+    columns = [
+        CANDIDATE,
+        CRITERION,
+        Column("Reviews alone", "figure", is_measure=True),
+        Column(f"With {shown.metric.label}", "figure", is_measure=True, anchor="prediction-powered-mean"),
+        Column("r", "figure", is_measure=True),
+        Column("More reviews' worth", "share"),
+        Column("Caution"),
+    ]
+    return Table("prediction_powered", "Prediction-powered means", columns, rows)
+
+
+def severity_table(shown: TableSource) -> Table | None:
+    severity = shown.severity
+    if severity.reason:
+        return None
+    rows: list[list[Cell]] = []
+    for row in severity.candidates:
+        label = shown.labels[row.candidate.pk]
+        scored = [("Total on 1–5", row.total), *((of.name, score) for of, score in row.scores)]
+        rows += [[label, name, score.raw, score.score, score.error] for name, score in scored]
+    same = ", ".join(criterion.name for criterion in severity.unvaried)
+    columns = [
+        CANDIDATE,
+        CRITERION,
+        Column("Raw mean", "figure"),
+        Column("Adjusted", "figure", is_measure=True, anchor="adjusted-score"),
+        Column("Standard error", "figure"),
+    ]
+    return Table(
+        "severity",
+        "Scores adjusted for severity",
+        columns,
+        rows,
+        "As if every reviewer had scored all answers; 95% intervals over new items and new reviewers."
+        + (f" Not in the total, because every score there is the same: {same}." if same else ""),
+    )
+
+
+def severities_table(shown: TableSource) -> Table | None:
+    severity = shown.severity
+    if severity.reason:
+        return None
+    rows: list[list[Cell]] = [
+        [row.name, row.severity.points, row.severity.error, row.severity.infit] for row in severity.reviewers
+    ]
+    columns = [
+        Column("Reviewer"),
+        Column("Severity", "figure", is_measure=True, anchor="reviewer-severity"),
+        Column("Standard error", "figure"),
+        Column("Infit", "figure"),
+    ]
+    return Table("severities", "Severity of each reviewer", columns, rows)
+
+
+TABLES: Mapping[str, Callable[[TableSource], Table | None]] = {
+    "people": people_table,
+    "ratings": ratings_table,
+    "metrics": metrics_table,
+    "rules": rules_table,
+    "reasons": reasons_table,
+    "marks": marks_table,
+    "differences": differences_table,
+    "reviewers": reviewers_table,
+    "agreement": agreement_table,
+    "correlations": correlations_table,
+    "trust": trust_table,
+    "prediction_powered": prediction_powered_table,
+    "severity": severity_table,
+    "severities": severities_table,
+    "panel": lambda shown: panel_table(shown.panel),
+    "beside-others": lambda shown: beside_others_table(shown.panel, shown.asked),
+    "matrix": lambda shown: matrix_table(shown.panel, shown.asked),
+    "confusion": lambda shown: confusion_table(shown.panel, shown.asked),
+    "pairs": lambda shown: pairs_table(shown.judged, shown.labels) if shown.judged else None,
+    "strengths": lambda shown: strengths_table(shown.judged, shown.labels) if shown.judged else None,
+}

@@ -1,0 +1,1 @@
+"""Is tuning better than a good prompt?"""

@@ -1,0 +1,190 @@
+"""The answer to “is tuning better than a good prompt?” in words: yes, no, or not decided and what that would
+take.
+"""
+
+from collections.abc import Sequence
+from enum import StrEnum
+from statistics import NormalDist
+from typing import NamedTuple
+
+from evalapp.analysis.comparison.candidates import CandidateRow
+from evalapp.analysis.comparison.differences import SIGNIFICANT, ComparedPair
+from evalapp.core.number_format import as_text
+from evalapp.stats.differences import holm
+
+MOST_TIMES = 20
+"""A sample that has to grow by more than this is not asked for: the two are as good as each other."""
+
+Held = tuple[CandidateRow, Sequence[ComparedPair]]
+"""A baseline, and what the tuned candidate is less it."""
+
+
+class Verdict(StrEnum):
+    BETTER = "better"
+    WORSE = "worse"
+    OPEN = "open"
+    UNRATED = "unrated"
+
+
+class Answer(NamedTuple):
+    """``words`` are sentences. ``more_reviews`` of each candidate would decide an open one, if the difference
+    stays; None where that is not to be expected, or nothing is open.
+    """
+
+    verdict: Verdict
+    words: str
+    more_reviews: int | None = None
+
+    @property
+    def headline(self) -> str:
+        return {
+            Verdict.BETTER: "Yes",
+            Verdict.WORSE: "No",
+            Verdict.OPEN: "Not decided",
+            Verdict.UNRATED: "Not known yet",
+        }[self.verdict]
+
+
+class _Lead(NamedTuple):
+    """By how much the tuned candidate is better than a baseline; below 0 it is worse. ``p`` is adjusted."""
+
+    row: CandidateRow
+    pair: ComparedPair
+    value: float
+    low: float | None
+    high: float | None
+    p: float | None
+
+
+def answer_of(tuned: CandidateRow, held: Sequence[Held], *, raters: str = "People") -> Answer:
+    """``raters`` rated. On the total, or the rubric's only scale: better than every baseline, worse than one,
+    or not decided. p is adjusted over the baselines (Holm).
+    """
+    leads = _leads(held)
+    if not leads:
+        return Answer(Verdict.UNRATED, f"Nobody has rated “{tuned.label}” and a prompt on the same item yet.")
+    closest = min(leads, key=lambda lead: lead.value)
+    on = f"on {closest.pair.criterion.name}" if not closest.pair.is_total else "in total"
+    beaten = [lead for lead in leads if _is_shown(lead) and lead.value < 0]
+    if beaten:
+        worst = min(beaten, key=lambda lead: lead.value)
+        words = (
+            f"{raters} rate “{worst.row.label}” better than “{tuned.label}”, by {_told(worst, flipped=True)}"
+            f" {on}."
+        )
+        return Answer(Verdict.WORSE, words)
+    if all(_is_shown(lead) for lead in leads):
+        than = f"“{closest.row.label}”" if len(leads) == 1 else f"each of the {len(leads)} prompts"
+        nearest = "" if len(leads) == 1 else f"; the best of them is “{closest.row.label}”"
+        return Answer(
+            Verdict.BETTER,
+            f"{raters} rate “{tuned.label}” better than {than}, by {_told(closest)} {on}{nearest}.",
+        )
+    return _open(
+        tuned,
+        next(lead for lead in sorted(leads, key=lambda lead: lead.value) if not _is_shown(lead)),
+        on,
+        len(leads),
+    )
+
+
+def _open(tuned: CandidateRow, lead: _Lead, on: str, baselines: int) -> Answer:
+    first, second = (tuned.label, lead.row.label) if lead.value >= 0 else (lead.row.label, tuned.label)
+    told = _told(lead, flipped=lead.value < 0)
+    words = f"“{first}” is rated better than “{second}” by {told} {on}"
+    if lead.value == 0:
+        words = f"“{first}” and “{second}” are rated alike {on}"
+    if lead.p is None or lead.low is None or lead.high is None:
+        why = lead.pair.difference.p_model.reason or lead.pair.difference.difference.note
+        return Answer(Verdict.OPEN, f"{words}. The difference is not tested: {why}.")
+    if lead.value:
+        words += (
+            f", which is not significant ({'p' if baselines == 1 else 'Holm-adjusted p'} ="
+            f" {as_text(lead.p, digits=2)})"
+        )
+    words += "."
+    more = _more_reviews(lead, baselines)
+    if more is not None:
+        return Answer(
+            Verdict.OPEN,
+            f"{words} About {more:,} more review{'' if more == 1 else 's'} of each would decide it, if the"
+            " difference stays.",
+            more,
+        )
+    bound = _points(max(abs(lead.low), abs(lead.high)), lead.pair)
+    return Answer(
+        Verdict.OPEN,
+        f"{words} More reviews alone are not expected to tell them apart: neither is better by more than"
+        f" {bound}.",
+    )
+
+
+def _leads(held: Sequence[Held]) -> list[_Lead]:
+    found = [(row, pair) for row, pairs in held if (pair := _headline(pairs)) is not None]
+    p_values = {
+        str(position): pair.difference.p_model.value
+        for position, (_, pair) in enumerate(found)
+        if pair.difference.p_model.value is not None
+    }
+    adjusted = holm(p_values)
+    leads = []
+    for position, (row, pair) in enumerate(found):
+        measure = pair.difference.difference
+        assert measure.value is not None
+        ends = (measure.low, measure.high)
+        value = measure.value
+        if pair.criterion.is_less_better:
+            value, ends = -value, (_negative(measure.high), _negative(measure.low))
+        leads.append(_Lead(row, pair, value, *ends, adjusted.get(str(position))))
+    return leads
+
+
+def _headline(pairs: Sequence[ComparedPair]) -> ComparedPair | None:
+    """What is answered on: the total, else the only scale, else the first share; None where
+    it has no value.
+    """
+    total = [pair for pair in pairs if pair.is_total]
+    scales = [pair for pair in pairs if pair.criterion.rules.has_mean]
+    chosen = next(iter([*total, *scales, *pairs]), None)
+    return chosen if chosen is not None and chosen.difference.difference.defined else None
+
+
+def _is_shown(lead: _Lead) -> bool:
+    return lead.p is not None and lead.p < SIGNIFICANT
+
+
+def _more_reviews(lead: _Lead, baselines: int) -> int | None:
+    """Reviews of each candidate beyond those of the pairs there are: a difference's error shrinks with their
+    root.
+    """
+    p, record = lead.pair.difference.p_model.value, lead.pair.record
+    if p is None or p >= 1 or record is None:
+        return None
+    reached = NormalDist().inv_cdf(1 - p / 2)
+    needed = NormalDist().inv_cdf(1 - SIGNIFICANT / baselines / 2)
+    factor = (needed / reached) ** 2 if reached > 0 else float("inf")
+    if factor > MOST_TIMES:
+        return None
+    return max(1, round(record.pairs * (factor - 1)))
+
+
+def _told(lead: _Lead, *, flipped: bool = False) -> str:
+    """As “0.42 points (0.20 to 0.64 with 95%)”."""
+    sign = -1 if flipped else 1
+    words = _points(sign * lead.value, lead.pair)
+    if lead.low is None or lead.high is None:
+        return words
+    low, high = sorted((sign * lead.low, sign * lead.high))
+    return f"{words} ({_figure(low, lead.pair)} to {_figure(high, lead.pair)} with 95%)"
+
+
+def _points(value: float, pair: ComparedPair) -> str:
+    return f"{_figure(value, pair)} {'percentage points' if pair.is_share else 'points'}"
+
+
+def _figure(value: float, pair: ComparedPair) -> str:
+    return as_text(100 * value, digits=0) if pair.is_share else as_text(value, digits=2)
+
+
+def _negative(end: float | None) -> float | None:
+    return None if end is None else -end

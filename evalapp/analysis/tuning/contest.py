@@ -1,0 +1,292 @@
+"""Is tuning better than a good prompt? A tuned candidate against prompts over the same base, in one campaign.
+
+The figures are the comparison's own, filtered to these candidates and to the items that they share.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+from django.db.models import OuterRef, QuerySet, Subquery, Sum
+from django.db.models.functions import Coalesce
+from django.http import QueryDict
+
+from evalapp.accounts.models import Project
+from evalapp.analysis.comparison.candidates import OVER_ITEMS, CandidateRow, Comparison
+from evalapp.analysis.comparison.differences import ComparedPair, compare_pairs
+from evalapp.analysis.scores.campaign_scores import CampaignScores
+from evalapp.analysis.scores.filters import ComparisonFilter, is_filter, read_filter
+from evalapp.analysis.tuning.answer import Answer, answer_of
+from evalapp.campaigns.models import Campaign, CampaignCandidate, CampaignReviewer, CampaignState, Method
+from evalapp.core.errors import MissingError
+from evalapp.measure import Measure, signature
+from evalapp.metrics.metric import MetricDescription
+from evalapp.registry.models import TUNED_KINDS, ModelKind, ModelVersion
+from evalapp.runs.queries import try_of
+from evalapp.stats.differences import holm
+from evalapp.stats.ratings import Ratings
+from evalapp.stats.scores import candidate_score
+
+PairsOf = Callable[[CandidateRow], Sequence[ComparedPair]]
+
+_DONE = (
+    CampaignReviewer.objects.filter(campaign=OuterRef("pk"))
+    .order_by()
+    .values("campaign")
+    .annotate(done=Sum("reviews_done"))
+    .values("done")
+)
+
+
+def tuned_candidates(project: Project) -> QuerySet[ModelVersion]:
+    """What was trained, newest first."""
+    tuned = ModelVersion.objects.filter(project=project, kind__in=TUNED_KINDS)
+    return tuned.select_related("model", "base__model").order_by("-pk")
+
+
+def prompts_over_base_of(tuned: ModelVersion) -> QuerySet[ModelVersion]:
+    """The prompts that were tried on the base that the candidate was tuned from, newest first."""
+    prompts = ModelVersion.objects.filter(base=tuned.base_id, kind=ModelKind.PROMPT)
+    return prompts.select_related("model").order_by("-pk")
+
+
+def imported_candidates(project: Project) -> QuerySet[ModelVersion]:
+    """Candidates whose answers came from elsewhere and were put to people beside others, newest first. What
+    they were made of is not known here, so somebody has to say which was tuned and which is a prompt.
+    """
+    reviewed = CampaignCandidate.objects.filter(
+        campaign__project=project, campaign__picked_because="", campaign__method=Method.POINTWISE
+    ).exclude(campaign__state=CampaignState.DRAFT)
+    imported = ModelVersion.objects.filter(project=project, kind=ModelKind.IMPORTED)
+    return imported.filter(pk__in=reviewed.values("model_version")).select_related("model").order_by("-pk")
+
+
+def said_to_be(project: Project, tuned: str, prompt: str) -> tuple[ModelVersion, ModelVersion]:
+    """The imported candidates with these ids. Raises MissingError for another, or the same twice."""
+    imported = {str(each.pk): each for each in imported_candidates(project)}
+    if tuned == prompt or tuned not in imported or prompt not in imported:
+        raise MissingError("Choose two different candidates whose answers were imported.")
+    return imported[tuned], imported[prompt]
+
+
+def campaigns_between(tuned: ModelVersion, prompt: ModelVersion | None = None) -> QuerySet[Campaign]:
+    """Campaigns that hold the tuned candidate against a prompt over its base, or against the one that is said
+    to be a prompt, the most reviewed first, with ``review_count``. Items that were picked for their scores
+    say nothing of candidates.
+    """
+    prompts = ModelVersion.objects.filter(pk=prompt.pk) if prompt else prompts_over_base_of(tuned)
+    with_prompt = CampaignCandidate.objects.filter(model_version__in=prompts.order_by().values("pk")).values(
+        "campaign"
+    )
+    return (
+        Campaign.objects.filter(project=tuned.project_id, candidates__model_version=tuned, pk__in=with_prompt)
+        .exclude(state=CampaignState.DRAFT)
+        .filter(picked_because="")
+        .select_related("project", "rubric_version__rubric", "dataset_version__dataset")
+        .annotate(review_count=Coalesce(Subquery(_DONE), 0))
+        .order_by("-review_count", "-pk")
+    )
+
+
+def proposed_candidate(project: Project) -> ModelVersion | None:
+    """The newest tuned candidate that was reviewed beside a prompt; else the newest."""
+    tuned = list(tuned_candidates(project)[:50])
+    reviewed = (
+        each for each in tuned if campaigns_between(each).filter(reviewers__reviews_done__gt=0).exists()
+    )
+    return next(reviewed, tuned[0] if tuned else None)
+
+
+def chosen_tuned(project: Project, asked: str) -> ModelVersion | None:
+    """The tuned candidate with this id, or the proposed one where none is asked for. Raises MissingError."""
+    if not asked:
+        return proposed_candidate(project)
+    # An id has digits of ours alone, and as many as the database can tell.
+    known = asked.isascii() and asked.isdigit() and len(asked) < 19
+    found = tuned_candidates(project).filter(pk=int(asked)).first() if known else None
+    if found is None:
+        raise MissingError("There is no tuned candidate at this address.")
+    return found
+
+
+def chosen_campaign(campaigns: Sequence[Campaign], asked: str) -> Campaign | None:
+    """Of `campaigns_between` the one with this id, or the most reviewed of those that rate answers. Raises
+    MissingError.
+    """
+    rating = [each for each in campaigns if not each.compares]
+    if not asked:
+        return rating[0] if rating else None
+    found = next((each for each in rating if str(each.pk) == asked), None)
+    if found is None:
+        raise MissingError("There is no campaign at this address that holds the candidate against a prompt.")
+    return found
+
+
+def contest_filter(
+    campaign: Campaign, tuned: ModelVersion, query: QueryDict, prompt: ModelVersion | None = None
+) -> ComparisonFilter:
+    """The address's filter with the tuned candidate among its candidates; where it names none ("candidates"),
+    the base and all prompts over it, or what is said to be the ``prompt``, are held against it.
+    """
+    entries = list(campaign.candidates.select_related("model_version").order_by("position"))
+    baselines = [
+        str(entry.pk)
+        for entry in entries
+        if (entry.model_version == prompt if prompt else is_baseline_of(tuned, entry.model_version))
+        and not query.getlist("candidates")
+    ]
+    own = [str(entry.pk) for entry in entries if entry.model_version_id == tuned.pk]
+    filtered = QueryDict(mutable=True)
+    for name, values in query.lists():
+        if is_filter(name):
+            filtered.setlist(name, values)
+    filtered.setlist("candidates", [*own, *query.getlist("candidates"), *baselines])
+    return read_filter(campaign, filtered)
+
+
+def is_baseline_of(tuned: ModelVersion, other: ModelVersion) -> bool:
+    """Whether it is the base of the tuned candidate, or a prompt over it."""
+    return other.pk == tuned.base_id or (other.kind == ModelKind.PROMPT and other.base_id == tuned.base_id)
+
+
+class MetricDifference(NamedTuple):
+    """A metric's mean of the tuned candidate and of the other, and what the items differ by."""
+
+    metric: MetricDescription
+    tuned: Measure
+    other: Measure
+    difference: Measure | None
+
+
+@dataclass(frozen=True)
+class Against:
+    """The tuned candidate less one baseline. ``tries``: which of the prompts tried on the base it is, and of
+    how many; None for the base itself.
+    """
+
+    row: CandidateRow
+    pairs: list[ComparedPair]
+    metrics: list[MetricDifference]
+    tries: tuple[int, int] | None
+
+    @property
+    def is_prompt(self) -> bool:
+        return self.tries is not None
+
+    @property
+    def named_tries(self) -> dict[str, int] | None:
+        """``tries`` for programs."""
+        return None if self.tries is None else {"number": self.tries[0], "of": self.tries[1]}
+
+
+@dataclass(frozen=True)
+class Contest:
+    """``against`` has every baseline, the prompts first; ``answer`` is to the question of the page."""
+
+    tuned: CandidateRow
+    against: list[Against]
+    answer: Answer
+
+    @property
+    def prompts(self) -> list[Against]:
+        return [each for each in self.against if each.is_prompt]
+
+    @property
+    def candidates(self) -> list[CampaignCandidate]:
+        return [self.tuned.candidate, *(each.row.candidate for each in self.against)]
+
+
+def contest_of(
+    comparison: Comparison, tuned: ModelVersion, pairs_of: PairsOf, scores: CampaignScores | None = None
+) -> Contest | None:
+    """The tuned candidate against each other candidate of the comparison; None where it is not there itself,
+    or nobody to hold against it.
+
+    ``pairs_of`` gives what the others are less the row it is called with. Without ``scores``, which a large
+    campaign's page does not read, what the items' metrics differ by is left out.
+    """
+    own = next((row for row in comparison.rows if row.candidate.model_version_id == tuned.pk), None)
+    if own is None or len(comparison.rows) < 2:
+        return None
+    others = [row for row in comparison.rows if row is not own]
+    pairs = [
+        [pair for pair in pairs_of(row) if pair.challenger.candidate.pk == own.candidate.pk] for row in others
+    ]
+    against = [
+        Against(
+            row=row,
+            pairs=adjusted,
+            metrics=[_metric(scores, metric, own, row) for metric in comparison.metrics],
+            tries=_tries(row.candidate.model_version),
+        )
+        for row, adjusted in zip(others, _over_the_table(pairs), strict=True)
+    ]
+    against.sort(
+        key=lambda each: (not each.is_prompt, -(each.row.total.value or 0.0), each.row.candidate.position)
+    )
+    contested = [each for each in against if each.is_prompt] or against
+    return Contest(
+        own,
+        against,
+        answer_of(own, [(each.row, each.pairs) for each in contested], raters=_raters(comparison)),
+    )
+
+
+def _raters(comparison: Comparison) -> str:
+    design = comparison.design
+    if design.is_mixed:
+        return "People and simulated reviewers"
+    return "Simulated reviewers" if design.is_simulated else "People"
+
+
+def pairs_from(scores: CampaignScores, comparison: Comparison) -> PairsOf:
+    """What every candidate is less another, computed from the scores."""
+    return lambda row: compare_pairs(scores, comparison, row, everything=True)
+
+
+def _over_the_table(tables: list[list[ComparedPair]]) -> list[list[ComparedPair]]:
+    """Holm's adjustment over the rows of all tables together: they stand on one page."""
+    p_values = {
+        f"{table} {position}": pair.difference.p_model.value
+        for table, pairs in enumerate(tables)
+        for position, pair in enumerate(pairs)
+        if pair.difference.p_model.value is not None
+    }
+    adjusted = holm(p_values)
+    return [
+        [replace(pair, adjusted_p=adjusted.get(f"{table} {position}")) for position, pair in enumerate(pairs)]
+        for table, pairs in enumerate(tables)
+    ]
+
+
+def _tries(version: ModelVersion) -> tuple[int, int] | None:
+    return try_of(version) if version.kind == ModelKind.PROMPT else None
+
+
+def _metric(
+    scores: CampaignScores | None, metric: MetricDescription, own: CandidateRow, other: CandidateRow
+) -> MetricDifference:
+    difference = None
+    if scores is not None:
+        first, second = (
+            {
+                output.item_id: output.metrics[metric.name]
+                for output in scores.outputs_of(row.candidate)
+                if metric.name in output.metrics
+            }
+            for row in (own, other)
+        )
+        difference = _mean_difference(
+            metric, [first[item] - second[item] for item in first if item in second]
+        )
+    return MetricDifference(metric, own.metrics[metric.name], other.metrics[metric.name], difference)
+
+
+def _mean_difference(metric: MetricDescription, differences: list[float]) -> Measure:
+    """Mean of the items' differences with Student's interval over items."""
+    name = signature(f"paired-difference-{metric.name}", interval="items", level=0.95)
+    if not differences:
+        return Measure.undefined("no item has it of both", signature=name)
+    ratings = Ratings.from_columns(range(len(differences)), ["metric"] * len(differences), differences)
+    mean = candidate_score(ratings, interval="items")
+    return replace(mean, signature=name, note=OVER_ITEMS if mean.low is not None else mean.note)

@@ -1,0 +1,284 @@
+"""One attempt of a training, a dry run, or a generation: directory, program, outcome, ingest."""
+
+import hashlib
+import signal
+from collections.abc import Callable, Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any, Protocol, TypeVar
+
+from django.conf import settings
+
+from evalapp.core.errors import InvalidError
+from evalapp.jobs.executor import run_program
+from evalapp.jobs.models import Job
+from evalapp.jobs.work import AttemptLost, JobCancelled, Work
+from evalapp.runs.contamination.contamination_guard import (
+    ContaminatedError,
+    compared_with_evaluation,
+    leaks_of,
+    refuse_contamination,
+)
+from evalapp.runs.execution.relay import ProgramRelay, Relay
+from evalapp.runs.execution.shortage import MemoryWatch
+from evalapp.runs.models import Run
+from evalapp.runs.programs.directory import folder_for, prepare_generation, prepare_training
+from evalapp.runs.programs.events import GarbageError, set_aside_garbage
+from evalapp.runs.programs.ingest import take_in_generation, take_in_look, take_in_training
+from evalapp.runs.programs.inputs import require_bases
+from evalapp.runs.programs.launching import Place, begun, launched
+from evalapp.runs.programs.model_programs import why_not_runnable
+from hub.spec import HubResult
+from inference.spec import GenerationResult
+from run_directory.protocol import EVENTS_FILE, RESULT_FILE, SPEC_FILE, ExitCode
+from run_directory.records import RecordError, require_storable
+from training.dry_run_report import DryRunResult
+from training.merge_spec import MergeResult
+from training.spec import TrainingResult
+
+CONSOLE_FILE = "console.log"
+"""What a program says before it has opened its own log: a missing library, a wrong interpreter."""
+_LAST_WORDS = 600
+WHY_ALLOWED = (
+    "The training goes on with what is only this alike: passages that many texts share are no proof of"
+    " memory. Look at these rows if they should have nothing in common."
+)
+
+
+class Launch(Protocol):
+    """Starts a program and follows it to its end, as ``executor.run_program`` does."""
+
+    def __call__(self, *, console: Path, on_tick: Callable[[], None]) -> int: ...
+
+
+class FolderLocked(AttemptLost):
+    """A program that an earlier attempt left still has the run directory."""
+
+
+Result = TypeVar("Result", TrainingResult, DryRunResult, GenerationResult, MergeResult, HubResult)
+
+
+def train(work: Work) -> dict[str, Any]:
+    """Train what the run asks for and register it."""
+    run = run_of(work.job)
+    work.enter("Comparing training rows with the evaluation")
+    _require_clean(work, run)
+    place = begun(work, folder_for(run), work.job.attempt)
+    _save_spec(run, prepare_training(run).to_dict())
+    result = execute_run(work, run, "training", TrainingResult, place)
+    if result.report is None:
+        raise no_report(place.folder)
+    work.enter("Registering what was trained")
+    return take_in_training(work, run, result.report)
+
+
+def dry_run(work: Work) -> dict[str, Any]:
+    """Find out what the training would be that the run has the settings of."""
+    run = run_of(work.job)
+    work.enter("Comparing training rows with the evaluation")
+    leaks = compared_with_evaluation(run.dataset_version)
+    place = begun(work, folder_for(run), work.job.attempt)
+    _save_spec(run, prepare_training(run).to_dict())
+    result = execute_run(work, run, "training.dry_run", DryRunResult, place)
+    if result.report is None:
+        raise no_report(place.folder)
+    return take_in_look(work, run, result.report, leaks)
+
+
+def generate(work: Work) -> dict[str, Any]:
+    """Let every candidate of the run answer every row, and store the answers."""
+    run = run_of(work.job)
+    place = begun(work, folder_for(run), work.job.attempt)
+    _save_spec(run, prepare_generation(run).to_dict())
+    result = execute_run(work, run, "inference", GenerationResult, place)
+    if result.report is None:
+        raise no_report(place.folder)
+    return take_in_generation(work, run, result.report)
+
+
+def run_of(job: Job) -> Run:
+    """The job's run with all that its work reads.
+
+    Raises InvalidError where no model program can run, NotHereError where a base is not on this machine.
+    """
+    run = (
+        Run.objects.select_related(
+            "project", "job", "dataset_version__dataset", "base__model", "continued_from"
+        )
+        .select_related("created_by", "produced")
+        .get(job=job)
+    )
+    if problem := why_not_runnable():
+        raise InvalidError(problem)
+    # Before anything is fetched, compared or taken that another machine would have to do again.
+    require_bases(run)
+    return run
+
+
+def _require_clean(work: Work, run: Run) -> None:
+    """Raises ContaminatedError; the rows that it names stay with the run, so that an owner can decide on
+    them.
+    """
+    try:
+        allowed = refuse_contamination(run.dataset_version)
+    except ContaminatedError as error:
+        run.result = {"leaks": leaks_of(run.dataset_version, error.report)}
+        run.save(update_fields=["result"])
+        raise
+    run.result = {}
+    if allowed.decision is not None:
+        run.result = {"leaks": leaks_of(run.dataset_version, allowed.report)}
+        for sentence in allowed.report.refusal_sentences():
+            why = f"The training goes on by an owner's decision: “{allowed.decision.reason}”"
+            work.log(f"{sentence} {why}", level="warning")
+    for sentence in allowed.report.weaker_sentences():
+        work.log(f"{sentence} {WHY_ALLOWED}", level="warning")
+    run.contamination_decision = allowed.decision
+    run.save(update_fields=["result", "contamination_decision"])
+
+
+def _save_spec(run: Run, spec: dict[str, Any]) -> None:
+    run.spec = spec
+    run.save(update_fields=["spec"])
+
+
+def execute_run(
+    work: Work, run: Run, program: str, result_type: type[Result], place: Place, *, relay: Relay | None = None
+) -> Result:
+    """Run a run's program on its directory, wherever that is; see ``execute_program``."""
+    relay = relay or Relay(work, run, place.folder)
+    launch = partial(launched, work, run, program, place)
+    watch = MemoryWatch(work, run, relay.told)
+    return execute_program(work, relay, program, result_type, memory=watch, launch=launch)
+
+
+def execute_program(
+    work: Work,
+    relay: ProgramRelay,
+    program: str,
+    result_type: type[Result],
+    *,
+    variables: Mapping[str, str] | None = None,
+    memory: MemoryWatch | None = None,
+    launch: Launch | None = None,
+    needs_device: bool = True,
+) -> Result:
+    """Run a model program in the relay's folder, where its specification is; ``memory`` is that of a run, and
+    ``launch`` starts it elsewhere than here. A program that computes nothing needs no device.
+
+    Its result when it succeeded; otherwise the exception that says how the attempt ended.
+    """
+    folder = relay.folder
+    if aside := set_aside_garbage(folder / EVENTS_FILE):
+        work.log(
+            f"{EVENTS_FILE} of an earlier attempt cannot be read, so it is set aside as {aside.name}.",
+            level="warning",
+        )
+    console = folder / CONSOLE_FILE
+    said_before = console.stat().st_size if console.exists() else 0
+
+    def tick() -> None:
+        if memory is not None:
+            memory.tick()
+        relay.tick()
+
+    if launch is not None:
+        status = launch(console=console, on_tick=tick)
+    else:
+        command: list[str | Path] = [settings.MODEL_PYTHON, "-m", program, folder, "--parent-pipe", "0"]
+        status = run_program(
+            work,
+            command,
+            folder=folder,
+            console=console,
+            variables=variables,
+            needs_device=needs_device,
+            on_tick=tick,
+        )
+    if status == ExitCode.LOCKED:
+        message = f"Another program works in {folder}"
+        raise FolderLocked(message)
+    result = _read_result(folder, status, result_type)
+    if result is None:
+        if memory is not None:
+            memory.raise_if_killed_for_it(status)
+        raise _without_result(status, folder, _last_words(console, said_before))
+    _log_environment(work, result)
+    if result.outcome == "succeeded":
+        return result
+    if result.outcome == "failed":
+        raise InvalidError(_sentence(result.message))
+    if result.outcome == "cancelled" and work.is_cancelled:
+        raise JobCancelled
+    raise AttemptLost(result.message.rstrip("."))
+
+
+def _read_result(folder: Path, status: int, result_type: type[Result]) -> Result | None:
+    """result.json of this attempt; None when there is none, or only that of an earlier attempt.
+
+    Raises GarbageError for one that cannot be read or speaks of another spec.
+    """
+    try:
+        text = (folder / RESULT_FILE).read_bytes()
+    except OSError:
+        return None
+    try:
+        result = result_type.from_json(text, where=RESULT_FILE)
+        require_storable(result.to_dict(), RESULT_FILE)
+    except RecordError as error:
+        message = (
+            f"The program wrote a result that cannot be read: {error}. Nothing was taken in; start it again."
+        )
+        raise GarbageError(message) from error
+    if result.exit_code != status:
+        return None
+    if result.outcome == "succeeded":
+        spec = hashlib.sha256((folder / SPEC_FILE).read_bytes()).hexdigest()
+        if result.spec_sha256 != spec:
+            message = f"{RESULT_FILE} speaks of another {SPEC_FILE} than this run's. Nothing was taken in."
+            raise GarbageError(message)
+    return result
+
+
+def _without_result(status: int, folder: Path, last_words: str) -> Exception:
+    if status < 0:
+        name = signal.Signals(-status).name
+        why = ", often because the machine ran out of memory" if -status == signal.SIGKILL else ""
+        return AttemptLost(f"The program was ended by {name}{why}")
+    said = f" Its last words: {last_words}" if last_words else ""
+    return GarbageError(
+        f"The program ended with status {status} and left no result; nothing was taken in. "
+        f"program.log in {folder} may say more.{said}"
+    )
+
+
+def no_report(folder: Path) -> GarbageError:
+    """What to raise for a success without its report."""
+    return GarbageError(
+        f"The program says it succeeded but gives no report ({RESULT_FILE} in {folder}). "
+        "Nothing was taken in; start it again."
+    )
+
+
+def _last_words(console: Path, start: int) -> str:
+    try:
+        with console.open("rb") as file:
+            file.seek(start)
+            text = file.read().decode(errors="replace").replace("\x00", "�").strip()
+    except OSError:
+        return ""
+    return text.splitlines()[-1][-_LAST_WORDS:] if text else ""
+
+
+def _log_environment(work: Work, result: Result) -> None:
+    # A download has none that matters.
+    if result.report is not None and not isinstance(result, HubResult):
+        data = {"packages": result.report.packages, "device": result.report.device.to_dict()}
+        work.log(f"Ran on {result.report.device.name}.", data=data)
+
+
+def _sentence(text: str) -> str:
+    text = text.strip()
+    ended = text if text.endswith((".", "!", "?")) else f"{text}."
+    # A file's name keeps its own spelling.
+    return ended if "." in ended.split()[0].rstrip(".:") else ended[:1].upper() + ended[1:]

@@ -1,0 +1,154 @@
+"""A large generation answered by several workers: one leads, others help, each shard by one at a time.
+
+The run's own job leads: it asks for helpers (jobs that any free worker takes), answers shards like them, and
+takes in all answers at the end. Nobody waits for a worker that may not exist: alone, it answers every shard.
+"""
+
+from typing import Any
+
+from django.db import transaction
+
+from evalapp.jobs.models import Job, JobState
+from evalapp.jobs.services import create_job
+from evalapp.jobs.work import JobCancelled, Work
+from evalapp.runs.execution.relay import Relay
+from evalapp.runs.execution.run_execution import FolderLocked, execute_run, generate, no_report, run_of
+from evalapp.runs.generation.shard_merge import joined
+from evalapp.runs.generation.shards import (
+    finish_shard,
+    helpers_of,
+    is_finished,
+    make_shards,
+    note_done,
+    progress_of,
+    shards_of_run,
+    take_shard,
+)
+from evalapp.runs.models import Run, RunShard
+from evalapp.runs.programs.directory import prepare_shard, shard_folder
+from evalapp.runs.programs.ingest import take_in_generation
+from evalapp.runs.programs.launching import begun
+from inference.spec import GenerationResult
+from run_directory.protocol import Event
+
+HELP_TASK = "evalapp.runs.tasks.carry_out_help"
+_LOOK_SECONDS = 1.0
+_LOCKED_SECONDS = 5.0
+_GOING_ON = frozenset({JobState.QUEUED, JobState.STARTING, JobState.RUNNING})
+"""States of the leading job in which help is wanted; a lost leader is queued again."""
+_ANSWERING = "Generating the answers, part by part"
+
+
+def answer_all(work: Work) -> dict[str, Any]:
+    """Let every candidate of the run answer every row: alone, or with helpers where its rows are split."""
+    run = run_of(work.job)
+    return _lead(work, run) if shards_of_run(run) > 1 else generate(work)
+
+
+def help_out(work: Work) -> dict[str, Any]:
+    """Answer shards of the run in ``params`` until none is free; returns how many."""
+    leader = Job.objects.get(run=work.job.params["run"])
+    require_wanted(leader)
+    run = run_of(leader)
+    require_wanted(leader)
+    answered = 0
+    while shard := take_shard(run, work):
+        _answer(work, run, shard, HelperRelay(work, run, shard, leader))
+        answered += 1
+    return {"shards": answered}
+
+
+def require_wanted(leader: Job) -> None:
+    """Raises JobCancelled where the run that is helped with has been stopped, or is over."""
+    leader.refresh_from_db(fields=["state"])
+    if leader.state not in _GOING_ON:
+        raise JobCancelled
+
+
+class ShardRelay(Relay):
+    """Counts a shard's answers; tells those of all shards as the job's progress, and asks
+    for helpers once.
+    """
+
+    def __init__(self, work: Work, run: Run, shard: RunShard) -> None:
+        super().__init__(work, run, shard_folder(run, shard.number))
+        self._shard = shard
+        self._has_asked = False
+
+    def say(self, event: Event, stage: str) -> None:
+        note_done(self._shard, event.step or 0)
+        tell_progress(self._work, self._run)
+        # By its first answers the engine is known that all shards must use.
+        if not self._has_asked:
+            self._has_asked = True
+            _ask_for_helpers(self._work, self._run)
+
+
+class HelperRelay(Relay):
+    """Counts a shard's answers, and stops its program when the run is stopped."""
+
+    def __init__(self, work: Work, run: Run, shard: RunShard, leader: Job) -> None:
+        super().__init__(work, run, shard_folder(run, shard.number))
+        self._shard = shard
+        self._leader = leader
+
+    def tick(self) -> None:
+        require_wanted(self._leader)
+        super().tick()
+
+    def say(self, event: Event, stage: str) -> None:
+        note_done(self._shard, event.step or 0)
+        self._work.report(event.step or 0, event.total, f"Answering {self._shard}")
+
+
+def tell_progress(work: Work, run: Run) -> None:
+    done, outputs = progress_of(run)
+    work.report(done, outputs, _ANSWERING)
+
+
+def _lead(work: Work, run: Run) -> dict[str, Any]:
+    make_shards(run, rows=int(run.spec["rows"]), candidates=run.candidates.count())
+    work.log(f"The rows are split into {run.shards.count()} parts; every worker that is free takes one.")
+    while not is_finished(run):
+        shard = take_shard(run, work)
+        if shard is not None:
+            _answer(work, run, shard, ShardRelay(work, run, shard))
+            continue
+        tell_progress(work, run)
+        # Others are at it; what a lost one leaves is free as soon as its job's lease is over.
+        work.rest(_LOOK_SECONDS)
+    work.enter("Putting the parts together")
+    return take_in_generation(work, run, joined(run))
+
+
+def _answer(work: Work, run: Run, shard: RunShard, relay: Relay) -> None:
+    folder = shard_folder(run, shard.number)
+    while True:
+        place = begun(work, folder, shard.takes)
+        prepare_shard(run, shard.number, run.shards.count())
+        try:
+            result = execute_run(work, run, "inference", GenerationResult, place, relay=relay)
+        except FolderLocked:
+            # The program of a worker that was killed on this machine ends within half a minute.
+            work.rest(_LOCKED_SECONDS)
+        else:
+            break
+    if result.report is None:
+        raise no_report(folder)
+    finish_shard(shard, result.report, work)
+
+
+def _ask_for_helpers(work: Work, run: Run) -> None:
+    """As many as there are shards that nobody has."""
+    unfinished = run.shards.filter(finished_at=None).count()
+    with transaction.atomic():
+        for _ in range(unfinished - 1 - helpers_of(run, HELP_TASK)):
+            create_job(
+                project=run.project,
+                task=HELP_TASK,
+                title=f"Help with {run.name}",
+                by=run.created_by,
+                params={"run": run.pk},
+                queue="models",
+            )
+        work.fence()

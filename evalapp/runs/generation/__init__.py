@@ -1,0 +1,1 @@
+"""Outputs: what is asked, imported answers, shards of a large generation."""

@@ -1,0 +1,1 @@
+"""The run directory that a model program reads and writes, and how the program is started."""

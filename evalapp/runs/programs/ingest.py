@@ -1,0 +1,247 @@
+"""Takes in what a program made, in one transaction: all of it, or none."""
+
+import hashlib
+from collections import Counter
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from django.db import transaction
+
+from evalapp.core.errors import ProblemError
+from evalapp.datasets.contamination import ContaminationReport
+from evalapp.datasets.queries import examples_of
+from evalapp.jobs.work import Work
+from evalapp.registry.models import ModelVersion
+from evalapp.registry.services import register_adapter, register_trained_model
+from evalapp.runs.contamination.contamination_guard import leaks_of
+from evalapp.runs.models import DrawnRows, Output, Run
+from evalapp.runs.programs.directory import folder_for
+from evalapp.runs.programs.events import GarbageError
+from evalapp.runs.signals import outputs_stored
+from evalapp.runs.training.training_rows import left_out, row_key
+from inference.spec import Engine, GenerationReport
+from inference.spec import Output as WrittenOutput
+from run_directory.protocol import ADAPTER_FOLDER, MODEL_FOLDER, OUTPUTS_FILE, Device
+from run_directory.records import RecordError
+from run_directory.words import counted
+from training.dry_run_report import DryRunReport
+from training.objectives import objective_of
+from training.spec import RowAccount, TrainingReport
+
+BATCH = 1000
+_LONGEST_LABEL = 80
+_MOST_REASONS = 20
+_KEPT_IDS = 1000
+
+
+def most_reasons(reasons: Counter[str]) -> dict[str, int]:
+    """The commonest reasons with their counts, the rest as one, for ``rows["reasons"]``."""
+    shown = dict(reasons.most_common(_MOST_REASONS))
+    if others := reasons.total() - sum(shown.values()):
+        shown["other reasons"] = others
+    return shown
+
+
+class Answers(NamedTuple):
+    """What outputs.jsonl is said to hold: ``expected`` lines, of them for each of ``reasons`` so many
+    refused.
+    """
+
+    expected: int
+    reasons: dict[str, int]
+    outputs_sha256: str
+
+
+def take_in_generation(work: Work, run: Run, report: GenerationReport) -> dict[str, Any]:
+    """Store what the model program answered; see ``take_in_answers``."""
+    name_where_it_runs(run, report.device, report.engine)
+    run.result = report.to_dict()
+    refused = {"the prompt does not fit the model's context": report.refused} if report.refused else {}
+    answers = Answers(report.rows * len(report.candidates), refused, report.outputs_sha256)
+    return take_in_answers(work, run, answers)
+
+
+def take_in_answers(work: Work, run: Run, answers: Answers) -> dict[str, Any]:
+    """Store every line of outputs.jsonl, and the run's result, engine and device as they stand on ``run``;
+    repeating it after a kill adds nothing.
+
+    Raises GarbageError, storing nothing, when the file is not what ``answers`` and the run speak of.
+    """
+    refused = sum(answers.reasons.values())
+    with transaction.atomic():
+        stored = _store_outputs(work, run, folder_for(run) / OUTPUTS_FILE, answers)
+        run.rows = {
+            "in": answers.expected,
+            "used": answers.expected - refused,
+            "truncated": 0,
+            "dropped": refused,
+            "reasons": answers.reasons,
+        }
+        run.save(update_fields=["rows", "result", "engine", "device", "engine_reason"])
+        outputs_stored.send(sender=Run, run=run)
+        work.fence()
+    return {"outputs": stored}
+
+
+def take_in_training(work: Work, run: Run, report: TrainingReport) -> dict[str, Any]:
+    """Register the adapter or the full model and store the report; repeating it after a kill adds nothing.
+
+    Raises GarbageError when the weights are not those that the report speaks of.
+    """
+    with transaction.atomic():
+        if run.produced is None:
+            run.produced = _registered(run, report)
+        if run.produced.content_hash != (report.adapter_sha256 or report.model_fingerprint):
+            raise GarbageError(
+                f"What was trained in {folder_for(run)} is not what result.json speaks of. Nothing was taken"
+                " in; start the training again."
+            )
+        run.rows = account_of(run, report.rows)
+        # With the rows that also evaluate, where an owner let it go on in spite of them.
+        leaks = {name: found for name, found in run.result.items() if name == "leaks"}
+        run.result = {**_shortened(report.to_dict()), **leaks}
+        # What the training's points hold already, and what has a table of its own.
+        del run.result["losses"], run.result["validation_losses"], run.result["drawn_rows"]
+        if report.drawn_rows is not None:
+            DrawnRows.objects.update_or_create(run=run, defaults={"rows": report.drawn_rows})
+        name_where_it_runs(run, report.device)
+        run.save(update_fields=["produced", "rows", "result", "engine", "device", "engine_reason"])
+        work.fence()
+    return {"model_version": run.produced.pk}
+
+
+def take_in_look(work: Work, run: Run, report: DryRunReport, leaks: ContaminationReport) -> dict[str, Any]:
+    """Store what was found before a training; repeating it after a kill changes nothing."""
+    with transaction.atomic():
+        run.rows = account_of(run, report.rows)
+        run.result = {
+            **_shortened(report.to_dict()),
+            "leaks": leaks_of(run.dataset_version, leaks),
+        }
+        name_where_it_runs(run, report.device)
+        run.save(update_fields=["rows", "result", "engine", "device", "engine_reason"])
+        work.fence()
+    return {}
+
+
+def account_of(run: Run, account: RowAccount) -> dict[str, Any]:
+    """What becomes of a training's rows, for ``Run.rows``."""
+    return {
+        "in": account.given,
+        "used": account.used,
+        "truncated": account.truncated,
+        "dropped": account.dropped,
+        "reasons": dict(Counter(row.reason for row in account.dropped_rows)),
+        "train": account.train,
+        "validation": account.validation,
+        **left_out(run.dataset_version, objective_of(run.spec["objective"])),
+    }
+
+
+def _registered(run: Run, report: TrainingReport) -> ModelVersion:
+    assert run.base is not None
+    common: dict[str, Any] = {
+        "project": run.project,
+        "base": run.base,
+        "label": _free_label(run.base, run),
+        "by": run.created_by,
+        "is_simulated": run.is_simulated,
+        "job": run.job,
+    }
+    try:
+        if report.model_fingerprint is not None:
+            return register_trained_model(folder=folder_for(run) / MODEL_FOLDER, **common)
+        return register_adapter(folder=folder_for(run) / ADAPTER_FOLDER, parent=run.continued_from, **common)
+    except ProblemError as error:
+        message = f"The training ended well, but what it made cannot be used: {error.message}"
+        raise GarbageError(message) from error
+
+
+def _free_label(base: ModelVersion, run: Run) -> str:
+    label = run.name[:_LONGEST_LABEL]
+    if base.model.versions.filter(label=label).exists():
+        suffix = f" (run {run.pk})"
+        label = label[: _LONGEST_LABEL - len(suffix)] + suffix
+    return label
+
+
+def _store_outputs(work: Work, run: Run, path: Path, answers: Answers) -> int:
+    expected = answers.expected
+    candidates = {entry.key: entry.model_version_id for entry in run.candidates.all()}
+    examples = {
+        row_key(number): pk
+        for number, pk in examples_of(run.dataset_version, run.splits).values_list("row_number", "pk")
+    }
+    digest, lines = hashlib.sha256(), 0
+    batch: list[Output] = []
+    seen: set[tuple[str, str, int]] = set()
+    try:
+        with path.open("rb") as file:
+            for lines, line in enumerate(file, start=1):
+                digest.update(line)
+                written = WrittenOutput.from_json(line, where=f"line {lines}")
+                if written.candidate not in candidates or written.example not in examples:
+                    what = (
+                        f"line {lines} answers {written.example} by {written.candidate}, which the run does"
+                        " not have"
+                    )
+                    raise _garbage(path, what)
+                seen.add((written.candidate, written.example, written.sample))
+                batch.append(_output(run, written, candidates[written.candidate], examples[written.example]))
+                if len(batch) >= BATCH:
+                    _insert(batch)
+                    work.progress(lines, expected, "Storing the answers")
+            _insert(batch)
+    except RecordError as error:
+        raise _garbage(path, str(error)) from error
+    except OSError as error:
+        raise _garbage(path, f"it cannot be read ({error.strerror})") from error
+    if len(seen) != expected or lines != expected:
+        raise _garbage(path, f"it holds {lines:,} answers, {len(seen):,} of them different, not {expected:,}")
+    if digest.hexdigest() != answers.outputs_sha256:
+        raise _garbage(path, "it is not the file that result.json speaks of")
+    return lines
+
+
+def _output(run: Run, written: WrittenOutput, candidate_id: int, example_id: int) -> Output:
+    return Output(
+        run=run,
+        example_id=example_id,
+        candidate_id=candidate_id,
+        sample_index=written.sample,
+        # PostgreSQL keeps no NUL, and a model may emit one.
+        text=written.text.replace("\x00", "�"),
+        reasoning=written.reasoning.replace("\x00", "�"),
+        finish_reason=written.finish_reason,
+        # An endpoint that counts no tokens leaves none for the prompt either, and no prompt has none.
+        prompt_tokens=written.prompt_tokens or None,
+        completion_tokens=written.completion_tokens if written.prompt_tokens else None,
+        seconds=written.seconds,
+    )
+
+
+def _insert(batch: list[Output]) -> None:
+    Output.objects.bulk_create(batch, ignore_conflicts=True)
+    batch.clear()
+
+
+def name_where_it_runs(run: Run, device: Device, engine: Engine | None = None) -> None:
+    """Set what the program said of its device and, for a generation, its engine; a training's is TRL."""
+    detail = f"{device.dtype}, {counted(device.threads, 'thread')}" if device.kind == "cpu" else device.dtype
+    run.device = f"{device.name[:50]} ({detail})"[:80]
+    run.engine = engine.name if engine else "trl"
+    run.engine_reason = engine.reason if engine else device.reason
+
+
+def _shortened(report: dict[str, Any]) -> dict[str, Any]:
+    """The report with id lists of a bearable length."""
+    for name in ("truncated_ids", "dropped_rows"):
+        report["rows"][name] = report["rows"][name][:_KEPT_IDS]
+    return report
+
+
+def _garbage(path: Path, what: str) -> GarbageError:
+    return GarbageError(
+        f"The program wrote {path.name} in a form that cannot be used: {what}. Nothing was taken in; start"
+        f" the run again, and look into program.log in {path.parent} if it happens again."
+    )

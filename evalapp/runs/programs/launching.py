@@ -1,0 +1,131 @@
+"""Where a run's program is started: beside this worker, or on a cluster's node."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from django.conf import settings
+
+from evalapp.core.artifacts import telling_of_the_store
+from evalapp.env_machines import RaySettings
+from evalapp.jobs.executor import end_previous_program, run_program
+from evalapp.jobs.ray_executor import end_previous_job, run_on_cluster
+from evalapp.jobs.work import Work
+from evalapp.runs.models import Run
+from evalapp.runs.programs.inputs import write_inputs
+from evalapp.runs.programs.saving import Following, Saving, restore, saved_run
+from run_directory.protocol import ExitCode
+from run_directory.saver import RunSaver
+from run_directory.saves import Save
+from training.spec import is_shareable
+
+
+class Place(NamedTuple):
+    """A run directory that is ours, for an attempt at what is in it, and what it was restored from."""
+
+    folder: Path
+    attempt: int
+    saved: Save | None
+
+    @property
+    def save(self) -> int:
+        """The number of this machine's saves; those of a cluster's node have the next one."""
+        return 2 * self.attempt
+
+
+def begun(work: Work, folder: Path, attempt: int) -> Place:
+    """Have a run directory to ourselves, as the newest attempt left it, on whatever machine that was."""
+    end_previous_program(work)
+    if settings.RAY is not None:
+        end_previous_job(work)
+    place = Place(folder, attempt, None)
+    saved = restore(work, folder, place.save)
+    work.enter("Writing the run directory")
+    return place._replace(saved=saved)
+
+
+def launched(
+    work: Work, run: Run, program: str, place: Place, *, console: Path, on_tick: Callable[[], None]
+) -> int:
+    """Run a program on its directory to the end; its exit status, as ``executor.run_program`` has it.
+
+    All that the program wrote is in the directory on this machine then, and in the store where there is one.
+    """
+    if settings.RAY is None:
+        return _here(work, run, program, place, console=console, on_tick=on_tick)
+    return _on_cluster(work, run, program, place, console=console, on_tick=on_tick, ray=settings.RAY)
+
+
+def _here(
+    work: Work, run: Run, program: str, place: Place, *, console: Path, on_tick: Callable[[], None]
+) -> int:
+    saving = Saving(work, place.folder, place.save, place.saved)
+
+    def tick() -> None:
+        on_tick()
+        saving.tick()
+
+    with saving:
+        status = run_program(
+            work,
+            [settings.MODEL_PYTHON, "-m", program, place.folder, "--parent-pipe", "0"],
+            folder=place.folder,
+            console=console,
+            is_shareable=_is_shareable(run.spec, program),
+            on_tick=tick,
+        )
+        saving.has_succeeded = status == ExitCode.SUCCEEDED
+    return status
+
+
+def _on_cluster(
+    work: Work,
+    run: Run,
+    program: str,
+    place: Place,
+    *,
+    console: Path,
+    on_tick: Callable[[], None],
+    ray: RaySettings,
+) -> int:
+    words = [ray.python, "-m", "run_directory.remote_program", program]
+    saved = saved_run(place.folder)
+    if saved is None:
+        words += ["--folder", str(place.folder)]
+    else:
+        write_inputs(run, place.folder)
+        with telling_of_the_store():
+            RunSaver(saved, place.save, place.saved).save()
+        words += ["--store", saved.store.url, "--key", place.folder.name, "--save", str(place.save + 1)]
+    following = Following(work, saved, place.save + 1)
+
+    def tick() -> None:
+        following.tick()
+        on_tick()
+
+    gpus, processes = _gpus_and_processes(run.spec, program, ray)
+    if processes > 1:
+        words += ["--processes", str(processes)]
+    status = run_on_cluster(work, words, console=console, gpus=gpus, on_tick=tick)
+    following.finish()
+    return status
+
+
+def _gpus_and_processes(spec: dict[str, Any], program: str, ray: RaySettings) -> tuple[float, int]:
+    """What a program asks of the cluster, and by how many processes it works there, each with a GPU of its
+    own.
+    """
+    if spec.get("device") == "cpu":
+        return 0, 1
+    if _is_shareable(spec, program):
+        return ray.gpus, max(1, int(ray.gpus))
+    return min(ray.gpus, 1), 1
+
+
+def _is_shareable(spec: dict[str, Any], program: str) -> bool:
+    """Whether several processes, each with a GPU of its own, can do it together."""
+    return (
+        program == "training"
+        and spec.get("device") != "cpu"
+        and is_shareable(spec.get("method"), spec.get("objective"))
+    )

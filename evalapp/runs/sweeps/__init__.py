@@ -1,0 +1,1 @@
+"""Several trainings that differ in a few settings."""

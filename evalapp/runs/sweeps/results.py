@@ -1,0 +1,179 @@
+"""What came of a sweep's trainings, as a table: settings that differ, losses, cost, and which is best."""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from statistics import fmean, stdev
+from typing import Any, NamedTuple
+
+from evalapp.jobs.models import JobState
+from evalapp.runs.models import Run, RunKind, Sweep, TrainingPoint
+from evalapp.runs.queries import runs_of
+from evalapp.runs.training.axes import AXES, SEED, SHARE, Combination, in_words, ordered, value_in, written
+
+LAST_PART = 10
+"""The training loss is the mean of the last tenth of the steps, because that of one step is
+mostly its rows.
+"""
+
+
+class SweepRun(NamedTuple):
+    """``values`` are those of the sweep's settings, in words. ``examples`` is how many rows it read, None
+    before its end; the losses, tokens and seconds are those so far. ``validation_loss`` is the lowest, whose
+    weights are kept. ``steps`` is how many it took, None before its end, and ``is_improving`` whether the
+    lowest was its last.
+    """
+
+    run: Run
+    combination: Combination
+    values: list[str]
+    share: float
+    examples: int | None
+    validation_loss: float | None
+    training_loss: float | None
+    tokens: int | None
+    seconds: float | None
+    is_best: bool = False
+    steps: int | None = None
+    is_improving: bool = False
+
+    @property
+    def cells(self) -> list[tuple[str, str]]:
+        """The settings and their values."""
+        return [(AXES[name].label, value) for name, value in zip(self.combination, self.values, strict=True)]
+
+    @property
+    def is_done(self) -> bool:
+        return self.run.job.state == JobState.SUCCEEDED
+
+
+class SettingsRow(NamedTuple):
+    """The trainings with the same settings but the seed: the mean of their validation losses."""
+
+    words: str
+    trainings: int
+    mean: float
+    deviation: float | None
+    is_best: bool
+
+
+class SweepTable(NamedTuple):
+    """``why_no_best`` says why none is marked, where that has a reason that stays."""
+
+    columns: list[str]
+    rows: list[SweepRun]
+    over_seeds: list[SettingsRow]
+    why_no_best: str
+
+    @property
+    def best(self) -> SweepRun | None:
+        return next((row for row in self.rows if row.is_best), None)
+
+    @property
+    def done(self) -> int:
+        return sum(row.is_done for row in self.rows)
+
+    @property
+    def unfinished(self) -> int:
+        return sum(not row.run.job.is_over for row in self.rows)
+
+    @property
+    def failed(self) -> list[SweepRun]:
+        return [row for row in self.rows if row.run.job.is_over and not row.is_done]
+
+
+def sweep_table(sweep: Sweep) -> SweepTable:
+    """The trainings in the order of their combinations. A number of queries that does not grow with them."""
+    runs = list(runs_of(sweep.project, kind=RunKind.TRAINING).filter(sweep=sweep).order_by("pk"))
+    figures = _figures_of(runs)
+    rows = [_row(sweep, run, figures[run.pk]) for run in runs]
+    incomparable = [AXES[name].label for name in sweep.axes if AXES[name].changes_loss]
+    why = ""
+    if incomparable:
+        why = (
+            f"None is marked as best: losses of trainings that differ in “{incomparable[0]}” are not of one"
+            " kind. Compare their answers."
+        )
+    else:
+        rows = _with_best(rows)
+    columns = [AXES[name].label for name in ordered(sweep.axes)]
+    return SweepTable(columns, rows, [] if incomparable else _over_seeds(sweep, rows), why)
+
+
+class _Figures(NamedTuple):
+    losses: list[float]
+    validation: list[float]
+    tokens: int | None
+    seconds: float | None
+
+
+def _figures_of(runs: Sequence[Run]) -> Mapping[int, _Figures]:
+    fields = ("loss", "validation_loss", "tokens", "seconds")
+    points = TrainingPoint.objects.filter(run__in=runs).order_by("run_id", "step")
+    columns: dict[int, dict[str, list[Any]]] = defaultdict(lambda: {name: [] for name in fields})
+    for run_id, *values in points.values_list("run_id", *(f"values__{name}" for name in fields)):
+        for name, value in zip(fields, values, strict=True):
+            if value is not None:
+                columns[run_id][name].append(value)
+    return {
+        run.pk: _Figures(
+            columns[run.pk]["loss"],
+            columns[run.pk]["validation_loss"],
+            run.result.get("tokens") or (columns[run.pk]["tokens"] or [None])[-1],
+            run.result.get("seconds") or (columns[run.pk]["seconds"] or [None])[-1],
+        )
+        for run in runs
+    }
+
+
+def _row(sweep: Sweep, run: Run, figures: _Figures) -> SweepRun:
+    combination = {name: value_in(run.spec, name) for name in ordered(sweep.axes)}
+    last = figures.losses[-max(1, len(figures.losses) // LAST_PART) :]
+    return SweepRun(
+        run=run,
+        combination=combination,
+        values=[written(name, value) for name, value in combination.items()],
+        share=float(run.spec.get(SHARE, 1.0)),
+        examples=run.rows_read,
+        validation_loss=min(figures.validation, default=None),
+        training_loss=fmean(last) if last else None,
+        tokens=figures.tokens,
+        seconds=figures.seconds,
+        steps=run.result.get("steps"),
+        # Of equal losses the first is kept.
+        is_improving=bool(figures.validation)
+        and figures.validation.index(min(figures.validation)) == len(figures.validation) - 1,
+    )
+
+
+def _with_best(rows: list[SweepRun]) -> list[SweepRun]:
+    done = [row for row in rows if row.is_done and row.validation_loss is not None]
+    if len(done) < 2:
+        return rows
+    best = min(done, key=lambda row: row.validation_loss or 0.0)
+    return [row._replace(is_best=row is best) for row in rows]
+
+
+def _over_seeds(sweep: Sweep, rows: Sequence[SweepRun]) -> list[SettingsRow]:
+    """Empty where the seeds do not differ, or nothing but they."""
+    if len(sweep.axes.get(SEED, ())) < 2 or len(sweep.axes) < 2:
+        return []
+    losses: dict[str, list[float]] = defaultdict(list)
+    for row in rows:
+        if row.is_done and row.validation_loss is not None:
+            losses[words_without(row.combination, SEED)].append(row.validation_loss)
+    lowest = min((fmean(found) for found in losses.values()), default=None)
+    return [
+        SettingsRow(
+            words,
+            len(found),
+            fmean(found),
+            stdev(found) if len(found) > 1 else None,
+            fmean(found) == lowest and len(losses) > 1,
+        )
+        for words, found in losses.items()
+    ]
+
+
+def words_without(combination: Combination, *names: str) -> str:
+    """A combination in words without some of its settings; empty where nothing is left."""
+    return in_words({name: value for name, value in combination.items() if name not in names})

@@ -1,0 +1,122 @@
+"""Writes of sweeps: several trainings that differ in a few settings, queued and cancelled as one."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from django.db import transaction
+
+from evalapp.accounts.models import Project, User
+from evalapp.audit.services import record
+from evalapp.core.errors import ConflictError, InvalidError
+from evalapp.core.names import checked_name
+from evalapp.datasets.models import DatasetVersion
+from evalapp.jobs.models import FINAL_STATES, JobState
+from evalapp.jobs.services import request_cancel
+from evalapp.registry.models import ModelVersion
+from evalapp.runs.contamination.contamination_guard import is_quick, refuse_contamination
+from evalapp.runs.models import Run, RunKind, Sweep
+from evalapp.runs.run_limits import require_room
+from evalapp.runs.services import (
+    TRAINING_TASK,
+    checked_training,
+    create_run,
+    fields_of_training,
+    queue_run,
+)
+from evalapp.runs.training.axes import applied, combinations_of, in_words, ordered
+from training.spec import TrainingSpec
+
+MOST_LETTERS = 60
+"""Of a sweep's name, so that its trainings' names have room for what tells them apart."""
+_LONGEST_NAME = 120
+
+
+def start_sweep(
+    *,
+    project: Project,
+    dataset_version: DatasetVersion,
+    base: ModelVersion,
+    name: str,
+    hyperparameters: dict[str, Any],
+    axes: Mapping[str, Sequence[Any]],
+    by: User | None,
+    continued_from: ModelVersion | None = None,
+) -> Sweep:
+    """Queue a training for every combination of the values in ``axes``: all of them, or none.
+
+    ``axes`` has values by the names of `evalapp.runs.training.axes.AXES`; ``hyperparameters`` are what all
+    have in common, as ``start_training`` takes them. All are validated on the same rows, whatever their
+    seeds. Raises InvalidError and ConflictError as ``start_training`` does, naming the combination.
+    """
+    name = checked_name(name, of="the sweep")
+    if len(name) > MOST_LETTERS:
+        message = (
+            f"The name of a sweep has {MOST_LETTERS} letters at most; those of its trainings begin with it."
+        )
+        raise InvalidError(message, fields={"name": [message]})
+    combinations = combinations_of(axes)
+    common = {**hyperparameters, "validation_seed": _validation_seed(hyperparameters)}
+    specs: list[TrainingSpec] = []
+    for combination in combinations:
+        chosen = applied(common, combination)
+        try:
+            specs.append(checked_training(project, dataset_version, base, continued_from, chosen))
+        except InvalidError as error:
+            words = in_words(combination)
+            message = f"{words[:1].upper()}{words[1:]}: {error.message}"
+            raise InvalidError(message, fields=error.fields) from error
+    if is_quick(dataset_version):
+        refuse_contamination(dataset_version)
+    with transaction.atomic():
+        require_room(project, runs=len(specs))
+        sweep = Sweep.objects.create(
+            project=project,
+            name=name,
+            dataset_version=dataset_version,
+            base=base,
+            axes=ordered(axes),
+            created_by=by,
+        )
+        for combination, spec in zip(combinations, specs, strict=True):
+            own = f"{name}: {in_words(combination)}"[:_LONGEST_NAME]
+            run = create_run(
+                queue_run(project, TRAINING_TASK, f"Training of {own}", by),
+                by=by,
+                kind=RunKind.TRAINING,
+                name=own,
+                sweep=sweep,
+                **fields_of_training(dataset_version, base, continued_from, spec),
+            )
+        sweep.is_simulated = run.is_simulated
+        sweep.save(update_fields=["is_simulated"])
+        data = {"axes": sweep.axes, "runs": len(specs), "dataset_version": dataset_version.pk}
+        record("sweep.started", by=by, obj=sweep, project=project, data=data)
+    return sweep
+
+
+@transaction.atomic
+def cancel_sweep(*, sweep: Sweep, by: User | None) -> int:
+    """Cancel every training of the sweep that is not over; how many.
+
+    Raises ConflictError when all are over.
+    """
+    cancelled = 0
+    # Those that wait first: otherwise one of them starts when the one that goes on ends.
+    going = Run.objects.filter(sweep=sweep).exclude(job__state__in=[*FINAL_STATES, JobState.CANCELLING])
+    for run in sorted(going.select_related("job__project"), key=lambda each: each.job.is_active):
+        try:
+            request_cancel(job=run.job, by=by)
+        except ConflictError:
+            # It ended in the meantime.
+            continue
+        cancelled += 1
+    if not cancelled:
+        message = "All trainings of this sweep are over or asked to stop, so there is nothing to cancel."
+        raise ConflictError(message)
+    record("sweep.cancel_requested", by=by, obj=sweep, project=sweep.project, data={"runs": cancelled})
+    return cancelled
+
+
+def _validation_seed(hyperparameters: Mapping[str, Any]) -> Any:
+    given = hyperparameters.get("validation_seed")
+    return hyperparameters.get("seed", TrainingSpec.seed) if given is None else given
