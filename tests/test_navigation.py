@@ -50,23 +50,23 @@ def _entries(page: str) -> list[tuple[str, str, bool]]:
 PAGES = [route for route in PROJECT_ROUTES if not route.name.startswith("api_")]
 
 
-@pytest.mark.parametrize("route", PAGES, ids=lambda route: route.name)
-def test_every_page_lights_one_entry_and_one_tab(stage: SimpleNamespace, route: object) -> None:
-    url = reverse(route.name, kwargs=kwargs_of(route.name, list(route.kwargs), stage.world))  # type: ignore[attr-defined]
-    answer = client_of(stage.owner).get(url, follow=True)
-    if (
-        answer.status_code != 200
-        or not answer["Content-Type"].startswith("text/html")
-        or "<nav" not in answer.text
-    ):
-        pytest.skip("no page of its own")
-    below = answer.request["PATH_INFO"].removeprefix(reverse("project_home", args=[stage.world.project.slug]))
-    expected = below.partition("/")[0].capitalize()
-    lit = [label for label, _, is_lit in _entries(answer.text) if is_lit]
-    assert lit == [expected if expected in ENTRIES else "Home"]
-    for name in ("tabs", "tabs tabs-parts"):
-        tabs = _links(answer.text, name)
-        assert sum(is_lit for _, _, is_lit in tabs) == bool(tabs), tabs
+def test_every_page_lights_one_entry_and_one_tab(stage: SimpleNamespace) -> None:
+    home = reverse("project_home", args=[stage.world.project.slug])
+    browser, seen = client_of(stage.owner), 0
+    for route in PAGES:
+        url = reverse(route.name, kwargs=kwargs_of(route.name, list(route.kwargs), stage.world))
+        answer = browser.get(url, follow=True)
+        is_page = answer.status_code == 200 and answer["Content-Type"].startswith("text/html")
+        if not is_page or "<nav" not in answer.text:  # takes posts, is a file, or a part of a page
+            continue
+        seen += 1
+        entry = answer.request["PATH_INFO"].removeprefix(home).partition("/")[0].capitalize()
+        lit = [label for label, _, is_lit in _entries(answer.text) if is_lit]
+        assert lit == [entry if entry in ENTRIES else "Home"], url
+        for name in ("tabs", "tabs tabs-parts"):
+            tabs = _links(answer.text, name)
+            assert sum(is_lit for _, _, is_lit in tabs) == bool(tabs), (url, tabs)
+    assert seen > 80
 
 
 def test_whatever_is_offered_opens(stage: SimpleNamespace) -> None:
