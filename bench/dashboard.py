@@ -104,8 +104,8 @@ def measure(options: argparse.Namespace, home: Path) -> bool:
     ratings = scores_given(campaign)
     print(f"{ratings:,} ratings in {time.monotonic() - began:.0f} s", flush=True)
     began = time.monotonic()
-    mended = mend_counts(campaign=campaign)
-    said = "as the counts that were kept" if mended.is_sound else f"but the counts differ: {mended}"
+    fixed = mend_counts(campaign=campaign)
+    said = "as the counts that were kept" if fixed.is_sound else f"but the counts differ: {fixed}"
     print(f"counted anew in {time.monotonic() - began:.1f} s, {said}", flush=True)
     address = f"/projects/{campaign.project.slug}/results/{campaign.pk}/"
     times = {}
@@ -124,7 +124,7 @@ def measure(options: argparse.Namespace, home: Path) -> bool:
             f"page, {name}: median {statistics.median(milliseconds):.1f} ms (at most {most:.0f}), "
             f"p95 {milliseconds[int(0.95 * len(milliseconds))]:.1f} ms"
         )
-    return mended.is_sound and all(statistics.median(each) <= most for each in times.values())
+    return fixed.is_sound and all(statistics.median(each) <= most for each in times.values())
 
 
 def computed(campaign: Any, kind: str) -> None:

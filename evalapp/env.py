@@ -53,7 +53,7 @@ Value = TypeVar("Value")
 
 
 class EnvironmentProblem(ImproperlyConfigured):
-    """A variable holds something the product cannot use; the text says which and how to mend it."""
+    """A variable holds something the product cannot use; the text says which and how to fix it."""
 
 
 class Bind(NamedTuple):

@@ -95,6 +95,6 @@ def end_tokens(base: Base, tokenizer: Any) -> list[int]:
     found = known_end_tokens(base, tokenizer)
     if not found:
         raise Refusal(
-            f"{base.folder} names no end-of-sequence token, so no answer would ever end; mend its tokenizer"
+            f"{base.folder} names no end-of-sequence token, so no answer would ever end; fix its tokenizer"
         )
     return found

@@ -258,7 +258,7 @@ class GenerationResult(Record):
     outcome: Outcome
     exit_code: int
     message: str
-    """One sentence for a person: what was done, or what was wrong, where, and how to mend it."""
+    """One sentence for a person: what was done, or what was wrong, where, and how to fix it."""
     spec_sha256: str | None
     """SHA-256 of spec.json's bytes; None when it could not be read."""
     report: GenerationReport | None = None

@@ -1,4 +1,4 @@
-"""The folder `.venv`: made, mended, and stamped once it holds all that was wanted."""
+"""The folder `.venv`: made, fixed, and stamped once it holds all that was wanted."""
 
 import json
 import shutil

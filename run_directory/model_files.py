@@ -32,7 +32,7 @@ _SHORT.maxstring = _SHORT.maxother = _SHORT.maxlong = 120
 
 
 class UnusableModelError(ValueError):
-    """A model folder that cannot be used; the message says which file, why, and how to mend it."""
+    """A model folder that cannot be used; the message says which file, why, and how to fix it."""
 
 
 def shown(value: object) -> str:
@@ -42,7 +42,7 @@ def shown(value: object) -> str:
 
 @contextmanager
 def reading(folder: Path) -> Iterator[None]:
-    """Turn an operating system's error in the block into an UnusableModelError that says how to mend it."""
+    """Turn an operating system's error in the block into an UnusableModelError that says how to fix it."""
     try:
         yield
     except OSError as error:

@@ -52,7 +52,7 @@ _EXIT_CODES: dict[Outcome, ExitCode] = {
 
 
 class Refusal(Exception):
-    """The input cannot be used; the message says what, where and how to mend it."""
+    """The input cannot be used; the message says what, where and how to fix it."""
 
 
 class Stopped(Exception):

@@ -51,7 +51,7 @@ class ExitCode(IntEnum):
     USAGE = 2
     """Wrong command line."""
     FAILED = 3
-    """The input cannot be used: result.json says what, where and how to mend it. Do not retry."""
+    """The input cannot be used: result.json says what, where and how to fix it. Do not retry."""
     CANCELLED = 4
     """SIGTERM was obeyed: work is saved, and the same command continues it."""
     LOCKED = 5

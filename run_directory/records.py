@@ -17,7 +17,7 @@ _SHORT = reprlib.Repr()
 
 
 class RecordError(ValueError):
-    """A JSON text that does not hold what it should; the message names the place and the mending."""
+    """A JSON text that does not hold what it should; the message names the place and the fixing."""
 
 
 class Record:

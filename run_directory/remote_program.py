@@ -28,7 +28,7 @@ _DEEPEST = 3
 
 
 class CannotRun(Exception):
-    """Something is missing on this machine; the message says what and how to mend it."""
+    """Something is missing on this machine; the message says what and how to fix it."""
 
 
 def main(arguments: list[str]) -> int:

@@ -1,4 +1,4 @@
-"""The doors: what is lit, what is offered, and to whom."""
+"""The navigation: what is lit, what is offered, and to whom."""
 
 import re
 from collections.abc import Iterator
@@ -77,8 +77,8 @@ def test_whatever_is_offered_opens(stage: SimpleNamespace) -> None:
         for name in subjects:
             kwargs = kwargs_of(name, _kwargs_of_route(name), stage.world)
             page = browser.get(reverse(name, kwargs=kwargs)).text
-            doors = [href for _, href, _ in _entries(page)]
-            seen.update(doors, (href for _, href, _ in _links(page, "tabs")))
+            entries = [href for _, href, _ in _entries(page)]
+            seen.update(entries, (href for _, href, _ in _links(page, "tabs")))
         for href in sorted(seen):
             page = browser.get(href, follow=True)
             assert page.status_code == 200, href
@@ -132,7 +132,7 @@ def test_the_switcher_is_there_outside_of_projects(stage: SimpleNamespace) -> No
 
 
 def test_every_tab_leads_to_a_page() -> None:
-    for door in navigation.DOORS:
-        for tab in door.tabs:
+    for entry in navigation.ENTRIES:
+        for tab in entry.tabs:
             for page in tab.pages:
-                assert navigation._permission_of(door.path + page.path)
+                assert navigation._permission_of(entry.path + page.path)

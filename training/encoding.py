@@ -245,12 +245,12 @@ def _parts(
             raise Refusal(
                 f"{DATA_FILE} row {row_id!r}: the base's chat template writes an earlier answer differently"
                 " once the conversation goes on, so the model would learn what it never writes; set loss_on"
-                ' to "completion", or mend the template'
+                ' to "completion", or fix the template'
             )
         if not after.startswith(before):
             raise Refusal(
                 f"{DATA_FILE} row {row_id!r}: the base's chat template writes the prompt differently once the"
-                " answer follows, so the answer's tokens cannot be told apart; mend the template"
+                " answer follows, so the answer's tokens cannot be told apart; fix the template"
             )
         answer = _up_to_end(after[len(before) :], tokenizer.eos_token)
         parts += [(before[len(written) :], False), (answer, True)]

@@ -87,7 +87,7 @@ def _emails_in(text: str) -> tuple[dict[str, int], list[tuple[int, str]]]:
 def _refused(texts: list[str]) -> InvalidError:
     if len(texts) > 1:
         texts = [
-            "Nobody has been invited yet. Mend these lines, or take them out, and send the list again.",
+            "Nobody has been invited yet. Fix these lines, or take them out, and send the list again.",
             *texts,
         ]
     return InvalidError(texts[0], fields={"emails": texts})

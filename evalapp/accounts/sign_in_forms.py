@@ -1,4 +1,4 @@
-"""The forms of the doors in the product's own words, and without placeholders that repeat the label."""
+"""The forms of signing in, in the product's own words and without placeholders that repeat the label."""
 
 from typing import Any
 

@@ -1,7 +1,7 @@
 """Sign-in, people, members, settings and the audit.
 
 Only those of allauth's pages that the product uses are here: sign-up is closed, and where no mail
-server is, a forgotten password is mended by a link that an owner or a manager copies.
+server is, a forgotten password is fixed by a link that an owner or a manager copies.
 """
 
 from allauth.account import views as allauth

@@ -212,7 +212,7 @@ class DiscussionMessage(BaseModel):
 
 
 class Outcome(models.TextChoices):
-    UPHELD = "upheld", "Upheld: it stands"
+    UPHELD = "upheld", "Decision upheld"
     CHANGED = "changed", "Changed"
 
 

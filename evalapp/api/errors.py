@@ -51,7 +51,7 @@ _TRANSLATED: tuple[tuple[type[Exception], type[ProblemError], str], ...] = (
 
 
 def as_problem(exception: Exception) -> ProblemError | None:
-    """What a caller can mend of an exception; None where there is nothing."""
+    """What a caller can fix of an exception; None where there is nothing."""
     problem = exception if isinstance(exception, ProblemError) else body_problem(exception)
     if problem is not None:
         return problem

@@ -156,7 +156,7 @@ TEXTS: Mapping[str, str | list[str]] = {
     "lower_description": "Wrong in a detail",
     "mail_note": "",
     "may": "view_runs",
-    "mend": "Give the row a prompt.",
+    "fix": "Give the row a prompt.",
     "message": "name: This field is required.",
     "method": "pairwise",
     "metric": "chrf",

@@ -52,7 +52,7 @@ ROUTES: list[URLPattern] = []
 
 class ProblemDetailSerializer(serializers.Serializer[Any]):
     code = serializers.CharField(help_text="Stable, for programs.")
-    message = serializers.CharField(help_text="What was wrong, where, and how to mend it.")
+    message = serializers.CharField(help_text="What was wrong, where, and how to fix it.")
     fields = serializers.DictField(
         child=serializers.ListField(child=serializers.CharField()), help_text="Messages by field."
     )
@@ -294,7 +294,7 @@ def _described(
         "responses": {
             (declared.status, "application/octet-stream") if binary else declared.status: shape,
             **good,
-            "default": OpenApiResponse(ProblemSerializer, description="What was wrong, and how to mend it."),
+            "default": OpenApiResponse(ProblemSerializer, description="What was wrong, and how to fix it."),
         },
     }
 

@@ -40,7 +40,7 @@ HUB_HOSTS = "huggingface.co, *.huggingface.co and *.hf.co"
 
 
 def why_not_reachable() -> str:
-    """A sentence that says why no hub can be asked from here and how to mend it; empty where one can."""
+    """A sentence that says why no hub can be asked from here and how to fix it; empty where one can."""
     try:
         checked_url(settings.HUB_URL)
     except OutgoingRefusedError as error:

@@ -86,7 +86,7 @@ def set_gold(*, campaign: Campaign, rows: Sequence[GoldRow], by: User | None) ->
     """Store known answers; those that are known already are replaced. How many.
 
     New examples are taken while the campaign is a draft; of one that is open, the answers of its gold
-    items can be mended. Raises InvalidError with every row that cannot stay, ConflictError where it is closed
+    items can be fixed. Raises InvalidError with every row that cannot stay, ConflictError where it is closed
     or compares answers.
     """
     locked = locked_for_gold(campaign)

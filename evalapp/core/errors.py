@@ -3,15 +3,15 @@
 from collections.abc import Mapping, Sequence
 
 MOST_PROBLEMS = 50
-"""So many are told at once, whatever was sent: who mends these sends it again and sees the next."""
+"""So many are told at once, whatever was sent: who fixes these sends it again and sees the next."""
 _LONGEST_NAME = 120
 _LONGEST_TEXT = 2_000
 
 
 class ProblemError(Exception):
-    """Something the caller can mend.
+    """Something the caller can fix.
 
-    ``message`` is one sentence or two: what was wrong, where, how to mend it.
+    ``message`` is one sentence or two: what was wrong, where, how to fix it.
     ``fields`` maps a field's name to its own messages, of which MOST_PROBLEMS are kept; names and messages
     are cut, since they may repeat what somebody sent.  ``code`` is stable for machines.
     """

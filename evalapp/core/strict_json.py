@@ -81,12 +81,12 @@ def bad_character(text: str) -> str:
 
 class JsonProblemError(Exception):
     """What strict JSON refuses in a text that is JSON: in which ``field``, where one is meant, and how to
-    mend it.
+    fix it.
     """
 
-    def __init__(self, problem: str, mend: str, field: str = "") -> None:
-        super().__init__(f"{problem} {mend}")
-        self.problem, self.mend, self.field = problem, mend, field
+    def __init__(self, problem: str, fix: str, field: str = "") -> None:
+        super().__init__(f"{problem} {fix}")
+        self.problem, self.fix, self.field = problem, fix, field
 
 
 def strict_decoder(*, most_fields: Callable[[], int], largest: float) -> json.JSONDecoder:

@@ -126,7 +126,7 @@ class RowErrorSerializer(serializers.Serializer[Any]):
     row = serializers.IntegerField()
     field = serializers.CharField()
     problem = serializers.CharField()
-    mend = serializers.CharField(allow_blank=True)
+    fix = serializers.CharField(allow_blank=True)
 
 
 class DatasetImportSerializer(Shown):
@@ -250,7 +250,7 @@ def rows_from(objects: Sequence[dict[str, Any]]) -> list[ExampleRow]:
             rows.append(reading.row)
         for problem in reading.problems:
             name = f"rows.{position}.{problem.field}"
-            fields.setdefault(name, []).append(f"{problem.problem} {problem.mend}")
+            fields.setdefault(name, []).append(f"{problem.problem} {problem.fix}")
     if fields:
         raise invalid(fields)
     return rows

@@ -104,8 +104,8 @@ def _refusal(check: _Check) -> InvalidError:
     where = "" if problem.field == "row" else f", {problem.field}"
     return InvalidError(
         f"{check.bad_rows:,} of {check.rows_read:,} rows cannot be used, so nothing was imported. "
-        f"The first is row {row:,}{where}: {problem.problem} {problem.mend} "
-        "Mend the file, or import it without these rows.",
+        f"The first is row {row:,}{where}: {problem.problem} {problem.fix} "
+        "Fix the file, or import it without these rows.",
         code="invalid_rows",
     )
 

@@ -127,7 +127,7 @@ class DatasetImport(FileImport):
     """An uploaded file on its way to becoming a version.
 
     ``options`` is what ``options.ImportOptions`` reads. ``row_errors`` lists the first errors as [{"row":
-    int, "field": str, "problem": str, "mend": str}]; ``errors_found`` counts all of them and ``bad_rows``
+    int, "field": str, "problem": str, "fix": str}]; ``errors_found`` counts all of them and ``bad_rows``
     the rows that have any.
     """
 

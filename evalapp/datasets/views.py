@@ -125,7 +125,7 @@ def _import_page(
         "found": record.errors_found,
         "listed": len(record.row_errors),
         "href": reverse("dataset_import_errors", args=[request.project.slug, dataset.pk, record.pk]),
-        "advice": "Mend the file and upload it again, or skip these rows below.",
+        "advice": "Fix the file and upload it again, or skip these rows below.",
     }
     if record.is_open:
         context["form"] = form
@@ -142,14 +142,14 @@ def _import_page(
 
 
 def _problem_of(error: dict[str, Any]) -> RowProblem:
-    return RowProblem(error["row"], FieldProblem(error["field"], error["problem"], error["mend"]))
+    return RowProblem(error["row"], FieldProblem(error["field"], error["problem"], error["fix"]))
 
 
 @require_safe
 @project_view(Permission.VIEW_DATA)
 def dataset_import_errors(request: MemberRequest, dataset_id: int, import_id: int) -> HttpResponseBase:
     record = get_or_missing(_dataset(request, dataset_id).imports.all(), pk=import_id)
-    columns = ("row", "field", "problem", "mend")
+    columns = ("row", "field", "problem", "fix")
     return problems_file(record.row_errors, *columns, name=f"import-{record.pk}-errors.csv")
 
 

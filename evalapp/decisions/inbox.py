@@ -88,7 +88,7 @@ def _mended_counts(project: Project) -> list[InboxEntry]:
     return [
         InboxEntry(
             "counts",
-            f"{name}: its counts differed from a recount and were mended; tell your administrator",
+            f"{name}: its counts differed from a recount and were fixed; tell your administrator",
             reverse("result_detail", args=[project.slug, campaign_id]),
         )
         for campaign_id, name in list(names.items())[-3:]

@@ -58,7 +58,7 @@ def back_up(environment: Environment, target: Path) -> Manifest:
     except OSError as error:
         raise ServiceProblem(
             f"The backup could not be written to {target.parent} ({what_failed(error)}):"
-            " mend that or choose another place. No backup was made."
+            " fix that or choose another place. No backup was made."
         ) from error
 
 

@@ -29,7 +29,7 @@ _SHA256 = re.compile(r"[0-9a-f]{64}")
 class UnusableBackupError(Exception):
     """The file is no backup, is damaged, or was made by a newer release.
 
-    The text completes "FILE cannot be restored: …" and says how to mend it.
+    The text completes "FILE cannot be restored: …" and says how to fix it.
     """
 
 

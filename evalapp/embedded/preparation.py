@@ -1,12 +1,15 @@
 """What must be true before the web starts: the schema is current, the static files are collected."""
 
 import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from django.conf import settings
 from django.contrib.staticfiles.finders import get_finders
 from django.core.management import call_command
 from django.db import connections
+from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.migrations.executor import MigrationExecutor
 
 from evalapp.embedded.problems import ServiceProblem
@@ -21,8 +24,7 @@ def migrate() -> bool:
     Raises ServiceProblem where a newer release wrote the database, since going back would lose data, and
     where a development version from before the first release did, which has no upgrade.
     """
-    connection = connections["default"]
-    try:
+    with briefly_connected() as connection:
         executor = MigrationExecutor(connection)
         if foreign := _foreign(executor):
             raise ServiceProblem(_refused(executor, foreign[-1]))
@@ -30,8 +32,15 @@ def migrate() -> bool:
             return False
         call_command("migrate", interactive=False, verbosity=0)
         return True
+
+
+@contextmanager
+def briefly_connected() -> Iterator[BaseDatabaseWrapper]:
+    """The supervisor lives for weeks; it must not hold connections that whole time."""
+    connection = connections["default"]
+    try:
+        yield connection
     finally:
-        # The supervisor lives for weeks; it must not hold connections that whole time.
         connections.close_all()
         connection.close_pool()  # type: ignore[attr-defined] # the stubs do not know pools yet
 

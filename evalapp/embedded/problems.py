@@ -4,7 +4,7 @@ _NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO})
 
 
 class ServiceProblem(Exception):
-    """A service cannot start, stop or be found; the text is one sentence and how to mend it."""
+    """A service cannot start, stop or be found; the text is one sentence and how to fix it."""
 
 
 def what_failed(error: OSError) -> str:

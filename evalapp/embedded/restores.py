@@ -70,7 +70,7 @@ def restore(environment: Environment, source: Path) -> Manifest:
     except OSError as error:
         raise ServiceProblem(
             f"{source} could not be unpacked in {environment.home} ({what_failed(error)}):"
-            " mend that and restore again. Nothing was changed."
+            " fix that and restore again. Nothing was changed."
         ) from error
     return manifest
 
@@ -95,7 +95,7 @@ def settle(environment: Environment) -> str:
         sync_folder(home)
     except OSError as error:
         raise ServiceProblem(
-            f"A restore of {home} is not finished ({what_failed(error)}). Nothing is lost: mend that, then"
+            f"A restore of {home} is not finished ({what_failed(error)}). Nothing is lost: fix that, then"
             " `manage.py up` or another `manage.py restore` goes on with it."
         ) from error
     shutil.rmtree(home / _DONE, ignore_errors=True)

@@ -70,17 +70,17 @@ def object_of(
             "Save the file as UTF-8 (it may be Windows-1252 or Latin-1).",
         )
     except json.JSONDecodeError as error:
-        mend = "Each line must be one whole JSON object."
+        fix = "Each line must be one whole JSON object."
         if is_cut and (error.pos >= len(text) - 1 or "Unterminated" in error.msg):
-            mend = "The file may have been cut off here: save and upload it again, whole."
+            fix = "The file may have been cut off here: save and upload it again, whole."
         elif "Unterminated" in error.msg or "control character" in error.msg:
-            mend = 'A line break inside a text is written \\n, and a quote \\".'
+            fix = 'A line break inside a text is written \\n, and a quote \\".'
         said = error.msg.removesuffix(" at")
-        return FieldProblem("row", f"Not JSON: {said} at column {error.colno:,}.", mend)
+        return FieldProblem("row", f"Not JSON: {said} at column {error.colno:,}.", fix)
     except RecursionError:
         return FieldProblem("row", "The row is nested too deeply to be read.", "Flatten it.")
     except JsonProblemError as error:
-        return FieldProblem(error.field or "row", error.problem, error.mend)
+        return FieldProblem(error.field or "row", error.problem, error.fix)
     if not isinstance(value, dict):
         return FieldProblem("row", "The line is JSON, but no object.", f"Write {example}.")
     return value

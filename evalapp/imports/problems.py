@@ -1,4 +1,4 @@
-"""What is wrong with an upload: a sentence for what, where and how to mend it; all at once, repeats folded.
+"""What is wrong with an upload: a sentence for what, where and how to fix it; all at once, repeats folded.
 Pure.
 """
 
@@ -18,15 +18,15 @@ _NOT_THE_SAME = re.compile(r"“[^”]*”|'[^']*'|\"[^\"]*\"|\d[\d,.]*")
 
 
 class FieldProblem(NamedTuple):
-    """What is wrong with one field of a row, and how to mend it; both are whole sentences."""
+    """What is wrong with one field of a row, and how to fix it; both are whole sentences."""
 
     field: str
     problem: str
-    mend: str = ""
+    fix: str = ""
 
     def __str__(self) -> str:
         where = f"{self.field}: " if self.field not in ("", "row") else ""
-        return f"{where}{self.problem} {self.mend}".strip()
+        return f"{where}{self.problem} {self.fix}".strip()
 
 
 class FileProblemError(Exception):
@@ -41,8 +41,8 @@ class RowProblemError(Exception):
         self.problems = problems
 
 
-def bad_field(field: str, problem: str, mend: str) -> RowProblemError:
-    return RowProblemError(FieldProblem(field, problem, mend))
+def bad_field(field: str, problem: str, fix: str) -> RowProblemError:
+    return RowProblemError(FieldProblem(field, problem, fix))
 
 
 class RowProblem(NamedTuple):
@@ -149,7 +149,7 @@ class ProblemList:
             return [str(each) for each in repeats]
         shown = repeats[: MOST_PROBLEMS - 1]
         rest = self.found - sum(each.problems for each in shown)
-        return [*map(str, shown), f"There are {rest:,} more problems; mend these first."]
+        return [*map(str, shown), f"There are {rest:,} more problems; fix these first."]
 
     def error(self, *, field: str = "file") -> ImportProblemsError:
         return ImportProblemsError([str(each) for each in self.kept], told=self.told(), field=field)

@@ -43,7 +43,7 @@ def ask_about_campaign(work: Work) -> dict[str, Any]:
         failures = failures + 1 if llm_score.state == LLMScoreState.FAILED else 0
         if failures >= MOST_FAILURES_IN_ROW:
             raise InvalidError(
-                f"{failures} questions in a row brought no reply; the last: {llm_score.problem} Mend that,"
+                f"{failures} questions in a row brought no reply; the last: {llm_score.problem} Fix that,"
                 " then try again: what was answered is kept."
             )
         done += 1

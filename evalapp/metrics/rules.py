@@ -1,7 +1,7 @@
 """Rule checks a project defines in the browser: brand, safety and format as pass or fail.
 
 A rule is a frozen value. Its constructor refuses a definition that cannot work, saying what is
-wrong and how to mend it; ``check`` never raises for a text. A verdict is passed, failed, or not
+wrong and how to fix it; ``check`` never raises for a text. A verdict is passed, failed, or not
 checked with the reason (a field the example lacks), and points at the spans it rests on.
 """
 
@@ -33,7 +33,7 @@ MOST_STEPS = 10**9
 
 
 class RuleError(ValueError):
-    """A rule's definition cannot be used; the message says what is wrong and how to mend it.
+    """A rule's definition cannot be used; the message says what is wrong and how to fix it.
 
     ``field`` names the part of the definition at fault, empty for the whole.
     """

@@ -150,8 +150,8 @@ def _new(
             problem = (
                 f"“{external_id}” is here already with another content. What was imported stays as it is."
             )
-            mend = "Give the changed event an id of its own."
-            problems.add(f"Row {places[external_id]}", FieldProblem("id", problem, mend))
+            fix = "Give the changed event an id of its own."
+            problems.add(f"Row {places[external_id]}", FieldProblem("id", problem, fix))
     return [output for external_id, output in found.items() if external_id not in here]
 
 

@@ -28,7 +28,7 @@ class RatingsProblemSerializer(Shown):
 
     class Meta:
         model = RatingsProblem
-        fields = ("row", "field", "problem", "mend", "is_refusal")
+        fields = ("row", "field", "problem", "fix", "is_refusal")
 
 
 class FileFormat(serializers.ChoiceField):

@@ -187,8 +187,8 @@ def _find_items(version: DatasetVersion | None, options: RatingsOptions, log: Pr
             cursor.execute(_NO_EXAMPLES)
             for line, name in _rows(_NO_PROMPT):
                 problem = f"The prompt of item “{name}” stands nowhere in the file."
-                mend = "Add its prompt to one of its rows, or choose the dataset version that holds it."
-                log.add(line, FieldProblem("prompt", problem, mend))
+                fix = "Add its prompt to one of its rows, or choose the dataset version that holds it."
+                log.add(line, FieldProblem("prompt", problem, fix))
             cursor.execute(_REFUSE_NO_PROMPT)
             return
         found = {BY_FIELD: _FOUND_BY_FIELD, BY_PROMPT: _FOUND_BY_PROMPT}.get(options.items_by, _FOUND_BY_ROW)
@@ -215,8 +215,8 @@ def _find_answers(plan: Plan, log: ProblemList) -> None:
         cursor.execute("ANALYZE ratings_answer")
         for line, item, candidate in _rows(_NO_ANSWER):
             problem = f"The answer of “{_label(plan, candidate)}” to item “{item}” stands nowhere."
-            mend = "Add it to one of its rows, or map the candidate to one whose answers are here."
-            log.add(line, FieldProblem("answer", problem, mend))
+            fix = "Add it to one of its rows, or map the candidate to one whose answers are here."
+            log.add(line, FieldProblem("answer", problem, fix))
         cursor.execute(_REFUSE_NO_ANSWER)
 
 
@@ -251,6 +251,6 @@ def _locate_spans(plan: Plan, log: ProblemList) -> int:
 def _tell_missing(log: ProblemList, line: int, place: str, found: Located) -> None:
     shown = found.mark.text if len(found.mark.text) <= 60 else f"{found.mark.text[:59]}…"
     problem = f"{found.problem}: “{shown}”." if shown else f"{found.problem}."
-    mend = "It is kept as words, without a place in the answer."
+    fix = "It is kept as words, without a place in the answer."
     field = found.mark.field if found.mark.field.startswith(place) else f"{place}{found.mark.field}"
-    log.add(line, FieldProblem(field, problem, mend), is_refusal=False)
+    log.add(line, FieldProblem(field, problem, fix), is_refusal=False)

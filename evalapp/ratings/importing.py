@@ -169,7 +169,7 @@ def _refusal(ratings_import: RatingsImport, log: ProblemList) -> InvalidError:
     return InvalidError(
         f"{ratings_import.records_refused:,} of {ratings_import.records_read:,} records cannot be used, so"
         f" nothing was imported. The first is in row {row:,}, {problem.field}: {problem.problem}"
-        f" {problem.mend} Mend the file, change the mapping, or import it without these records.",
+        f" {problem.fix} Fix the file, change the mapping, or import it without these records.",
         code="invalid_records",
     )
 
@@ -183,7 +183,7 @@ def _keep_account(ratings_import: RatingsImport, log: ProblemList, campaign: Cam
                 row=row,
                 field=problem.field[:_LONGEST_FIELD],
                 problem=printable(problem.problem),
-                mend=printable(problem.mend),
+                fix=printable(problem.fix),
                 is_refusal=is_refusal,
             )
             for row, problem, is_refusal in sorted(log.kept, key=_row)

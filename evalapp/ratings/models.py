@@ -79,7 +79,7 @@ class RatingsProblem(models.Model):
     row = models.PositiveIntegerField()
     field = models.CharField(max_length=200)
     problem = models.TextField()
-    mend = models.TextField(blank=True)
+    fix = models.TextField(blank=True)
     is_refusal = models.BooleanField(default=True)
 
     class Meta:

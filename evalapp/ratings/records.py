@@ -121,8 +121,8 @@ def name_of(value: Any, name: str, *, what: str) -> str:
     if not has_visible(text):
         raise RecordProblemError(FieldProblem(name, f"The {what} is empty.", "Write its name or number."))
     if len(text) > LONGEST_NAME:
-        mend = f"Names have at most {LONGEST_NAME} characters: check which column is the {what}."
-        raise RecordProblemError(FieldProblem(name, f"The {what} has {len(text):,} characters.", mend))
+        fix = f"Names have at most {LONGEST_NAME} characters: check which column is the {what}."
+        raise RecordProblemError(FieldProblem(name, f"The {what} has {len(text):,} characters.", fix))
     return storable(text, name)
 
 
@@ -172,8 +172,8 @@ def moment_of(value: Any, name: str) -> datetime | None:
         moment = moment.astimezone(UTC)
     except (AttributeError, TypeError, ValueError, OverflowError) as error:
         problem = f"“{str(value)[:40]}” is no date and time."
-        mend = "Write it as 2025-03-31T14:05:00Z, or leave it empty."
-        raise RecordProblemError(FieldProblem(name, problem, mend)) from error
+        fix = "Write it as 2025-03-31T14:05:00Z, or leave it empty."
+        raise RecordProblemError(FieldProblem(name, problem, fix)) from error
     if not 1970 <= moment.year <= 2100:
         problem = f"The year {moment.year} cannot be right."
         raise RecordProblemError(FieldProblem(name, problem, "Write it as 2025-03-31T14:05:00Z."))

@@ -245,7 +245,7 @@ class Stage:
             try:
                 level = self._plan.readers[slot](raw)
             except ValueProblemError as error:
-                problems.append(FieldProblem(f"{record.place}{name}", error.problem, error.mend))
+                problems.append(FieldProblem(f"{record.place}{name}", error.problem, error.fix))
             else:
                 found.append((slot, level.value, level.words))
         return found

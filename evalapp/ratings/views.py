@@ -83,7 +83,7 @@ def _page(
     request: MemberRequest, record: RatingsImport, form: RatingsForm | None, *, status: int = 200
 ) -> HttpResponse:
     kept = [
-        RowProblem(each.row, FieldProblem(each.field, each.problem, each.mend), each.is_refusal)
+        RowProblem(each.row, FieldProblem(each.field, each.problem, each.fix), each.is_refusal)
         for each in queries.problems_of(record)[:READ_PROBLEMS]
     ]
     problems = folded(kept)[:SHOWN_PROBLEMS]
@@ -112,7 +112,7 @@ def _page(
 def ratings_problems(request: MemberRequest, import_id: int) -> HttpResponseBase:
     record = _import(request, import_id)
     left_out = Case(When(is_refusal=True, then=Value("yes")), default=Value("no"))
-    columns = ("row", "field", "problem", "mend", "left_out")
+    columns = ("row", "field", "problem", "fix", "left_out")
     problems = queries.problems_of(record).annotate(left_out=left_out).values(*columns)
     return problems_file(problems.iterator(2_000), *columns, name=f"ratings-{record.pk}-problems.csv")
 

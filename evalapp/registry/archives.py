@@ -37,7 +37,7 @@ _METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 class AdapterArchive:
     """An adapter's known files in a zip; they may lie in one folder inside it. Nothing else is read.
 
-    Opening and reading raise InvalidError, which says how to mend it, for what is no zip, is damaged or
+    Opening and reading raise InvalidError, which says how to fix it, for what is no zip, is damaged or
     locked, points outside, or holds a pickle.
     """
 

@@ -112,7 +112,7 @@ def _read_criteria(version_id: int) -> list[RubricCriterion]:
 
 
 class _Problems:
-    """Collects every problem, so that a person mends them all at once; at MOST_PROBLEMS no
+    """Collects every problem, so that a person fixes them all at once; at MOST_PROBLEMS no
     more is looked at.
     """
 

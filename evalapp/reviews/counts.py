@@ -1,4 +1,4 @@
-"""What the database counts of a campaign's reviews while they come in: read, recounted, and mended.
+"""What the database counts of a campaign's reviews while they come in: read, recounted, and fixed.
 
 The counts are kept by triggers in the transaction of every review (docs/adr/0010), so reading them costs the
 same whether a campaign has a thousand ratings or ten million.
@@ -20,7 +20,7 @@ from evalapp.reviews.models import ReviewCount, ScoreCount
 
 logger = logging.getLogger(__name__)
 
-COUNTS_MENDED = "counts.mended"
+COUNTS_MENDED = "counts.fixed"
 
 
 class CountedReviews(NamedTuple):
@@ -153,7 +153,7 @@ def of_reviewer_type(campaign: Campaign, reviewer_type: str) -> Q:
     return Q() if reviewer_type == "all" else Q(is_simulated=reviewer_type == "simulated")
 
 
-# Recount, comparison and mending are one statement, which sees reviews and counts as of one moment. What it
+# Recount, comparison and fixing are one statement, which sees reviews and counts as of one moment. What it
 # adds is a difference, so whatever is submitted meanwhile stays counted.
 _MEND_REVIEWS = """
 WITH counted AS (
@@ -170,7 +170,7 @@ WITH counted AS (
     FROM counted FULL JOIN kept USING (campaign_id, candidate_id, reviewer_id, purpose, is_simulated)
     WHERE coalesce(counted.reviews, 0) <> coalesce(kept.reviews, 0)
        OR counted.first_review IS DISTINCT FROM kept.first_review AND counted.first_review IS NOT NULL
-), mended AS (
+), fixed AS (
     INSERT INTO evalapp_reviewcount AS kept
         (campaign_id, candidate_id, reviewer_id, purpose, is_simulated, reviews, changes, first_review)
     SELECT campaign_id, candidate_id, reviewer_id, purpose, is_simulated, missing, abs(missing) + 1,
@@ -197,7 +197,7 @@ WITH counted AS (
     FROM counted FULL JOIN kept
         USING (campaign_id, candidate_id, criterion_id, reviewer_id, is_simulated, is_not_applicable, value)
     WHERE coalesce(counted.scores, 0) <> coalesce(kept.scores, 0)
-), mended AS (
+), fixed AS (
     INSERT INTO evalapp_scorecount AS kept
         (campaign_id, candidate_id, criterion_id, reviewer_id, is_simulated, is_not_applicable, value, scores)
     SELECT campaign_id, candidate_id, criterion_id, reviewer_id, is_simulated, is_not_applicable, value,
@@ -210,7 +210,7 @@ SELECT count(*), coalesce(sum(abs(missing)), 0) FROM different
 """
 
 
-class Mended(NamedTuple):
+class Fixed(NamedTuple):
     """How many counts were wrong, and by how many reviews and scores together."""
 
     review_counts: int
@@ -224,7 +224,7 @@ class Mended(NamedTuple):
 
 
 @transaction.atomic
-def mend_counts(*, campaign: Campaign) -> Mended:
+def mend_counts(*, campaign: Campaign) -> Fixed:
     """Count the whole campaign anew and set right what differs; a difference is audited.
 
     Safe while people review: nothing is locked, and nothing that comes in meanwhile is lost.
@@ -234,17 +234,17 @@ def mend_counts(*, campaign: Campaign) -> Mended:
         review_counts, reviews = cursor.fetchone()
         cursor.execute(_MEND_SCORES, {"campaign": campaign.pk})
         score_counts, scores = cursor.fetchone()
-    mended = Mended(review_counts, int(reviews), score_counts, int(scores))
-    if not mended.is_sound:
-        logger.error("Counts of campaign %s differed from a recount and were mended: %s", campaign.pk, mended)
-        record(COUNTS_MENDED, by=None, obj=campaign, project=campaign.project, data=mended._asdict())
-    return mended
+    fixed = Fixed(review_counts, int(reviews), score_counts, int(scores))
+    if not fixed.is_sound:
+        logger.error("Counts of campaign %s differed from a recount and were fixed: %s", campaign.pk, fixed)
+        record(COUNTS_MENDED, by=None, obj=campaign, project=campaign.project, data=fixed._asdict())
+    return fixed
 
 
-def check_all_counts() -> Iterator[tuple[Campaign, Mended]]:
+def check_all_counts() -> Iterator[tuple[Campaign, Fixed]]:
     """`mend_counts` of every campaign, each in a transaction of its own; yields those that were wrong."""
     campaigns = Campaign.objects.select_related("project").order_by("pk")
     for campaign in list(campaigns):
-        mended = mend_counts(campaign=campaign)
-        if not mended.is_sound:
-            yield campaign, mended
+        fixed = mend_counts(campaign=campaign)
+        if not fixed.is_sound:
+            yield campaign, fixed

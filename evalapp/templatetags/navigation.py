@@ -1,4 +1,4 @@
-"""The product's doors: the entries of the navigation, and the tabs of what a page belongs to.
+"""The navigation: its entries, and the tabs of what a page belongs to.
 
 The URL is the navigation: below a project its first part names the entry, and the longest path of a tab that
 it begins with names the tab. A link is shown to whoever the page behind it opens for.
@@ -24,7 +24,7 @@ Condition = Callable[[Mapping[str, Any]], bool]
 
 
 class Page(NamedTuple):
-    """``path`` stands below its door or subject. ``when`` asks the page's context whether there is such a
+    """``path`` stands below its entry or subject. ``when`` asks the page's context whether there is such a
     page; with ``is_found_elsewhere`` it is a link only while it is open.
     """
 
@@ -39,7 +39,7 @@ class Tab(NamedTuple):
     pages: tuple[Page, ...]
 
 
-class Door(NamedTuple):
+class Entry(NamedTuple):
     label: str
     path: str
     tabs: tuple[Tab, ...]
@@ -79,11 +79,11 @@ def _has_outputs(context: Mapping[str, Any]) -> bool:
     return bool(context.get("run")) and context["run"].kind not in ("training", "dry_run")
 
 
-DOORS = (
-    Door("Home", "", _tabs(Page("Home", ""))),
-    Door("Data", "data/", _tabs(Page("Datasets", ""), Page("Proposed rows", "proposed-rows/"))),
-    Door("Models", "models/", _tabs(Page("Models", ""))),
-    Door(
+ENTRIES = (
+    Entry("Home", "", _tabs(Page("Home", ""))),
+    Entry("Data", "data/", _tabs(Page("Datasets", ""), Page("Proposed rows", "proposed-rows/"))),
+    Entry("Models", "models/", _tabs(Page("Models", ""))),
+    Entry(
         "Runs",
         "runs/",
         _tabs(
@@ -94,7 +94,7 @@ DOORS = (
             Page("Jobs", "jobs/"),
         ),
     ),
-    Door(
+    Entry(
         "Campaigns",
         "campaigns/",
         _tabs(
@@ -105,13 +105,13 @@ DOORS = (
             Page("Planner", "plan/"),
         ),
     ),
-    Door(
+    Entry(
         "Results",
         "results/",
         _tabs(Page("Results", ""), Page("Tuning or prompt", "tuning/"), Page("Saved views", "views/")),
     ),
-    Door("Monitor", "monitor/", _tabs(Page("Streams", ""))),
-    Door(
+    Entry("Monitor", "monitor/", _tabs(Page("Streams", ""))),
+    Entry(
         "Settings",
         "settings/",
         _tabs(
@@ -231,10 +231,10 @@ def rail(context: template.Context) -> dict[str, Any]:
 def page_tabs(context: template.Context) -> dict[str, Any]:
     """The tabs of what the page belongs to, and the pages of the tab that is open where it has several."""
     below = _path_below_project(context)
-    door = _door_of(below or "")
-    if below is None or not door.path:
+    entry = _entry_of(below or "")
+    if below is None or not entry.path:
         return {}
-    label, start, tabs = door.label, door.path, door.tabs
+    label, start, tabs = entry.label, entry.path, entry.tabs
     for subject in SUBJECTS:
         if found := subject.path.match(below):
             label, start, tabs = subject.label, found[0], subject.tabs
@@ -271,13 +271,13 @@ def review_link(context: template.Context) -> dict[str, Any]:
 
 def _entries(context: template.Context) -> list[Link]:
     below = _path_below_project(context)
-    here = None if below is None else _door_of(below)
+    here = None if below is None else _entry_of(below)
     address = _address_of(context)
     links = []
-    for door in DOORS:
-        pages = [page for tab in door.tabs for page in _pages(context, door.path, tab.pages, "")]
+    for entry in ENTRIES:
+        pages = [page for tab in entry.tabs for page in _pages(context, entry.path, tab.pages, "")]
         if pages:
-            links.append(Link(door.label, address(door.path + pages[0].path), door is here))
+            links.append(Link(entry.label, address(entry.path + pages[0].path), entry is here))
     return links
 
 
@@ -290,8 +290,8 @@ def _path_below_project(context: template.Context) -> str | None:
     return request.path.removeprefix(start) if request.path.startswith(start) else None
 
 
-def _door_of(below: str) -> Door:
-    return next((door for door in DOORS[1:] if below.startswith(door.path)), DOORS[0])
+def _entry_of(below: str) -> Entry:
+    return next((entry for entry in ENTRIES[1:] if below.startswith(entry.path)), ENTRIES[0])
 
 
 def _address_of(context: template.Context) -> Callable[[str], str]:

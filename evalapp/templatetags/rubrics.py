@@ -42,7 +42,7 @@ def rubric_hints(
     """What makes ratings by these criteria worse, though it can be used: ``{% rubric_hints criteria edit
     %}``.
 
-    ``edit``: where it can be mended, if the person may. ``of`` names the rubric where the page is about
+    ``edit``: where it can be fixed, if the person may. ``of`` names the rubric where the page is about
     something else.
     """
     drafts = drafts_of(criteria) if isinstance(criteria, RubricVersion) else criteria

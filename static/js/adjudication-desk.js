@@ -53,7 +53,7 @@ if (form) {
     keys,
     rubric: { score: decide, focusCurrent: goOn, toggleReason: () => false },
   });
-  // What was refused is mended first: typed elsewhere, its words would be keys.
+  // What was refused is fixed first: typed elsewhere, its words would be keys.
   const refused = form.querySelector(".field-bad");
   if (!refused) rubric.focusFirst();
   else if (refused.matches("[data-criterion]")) rubric.focus(refused);

@@ -32,7 +32,7 @@ if (form) {
     keys,
     rubric: { score, focusCurrent: goOn, toggleReason: () => false },
   });
-  // What was refused is mended first.
+  // What was refused is fixed first.
   if (form.querySelector(".field-bad")) reason.focus();
   else preference.focusFirst();
 }

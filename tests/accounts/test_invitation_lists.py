@@ -60,7 +60,7 @@ def test_each_line_that_cannot_be_invited_is_named_and_nobody_is(
         "Line 4: Character 1 of the address is “ı”",
     ):
         assert told in page.text
-    # What was pasted is there to be mended.
+    # What was pasted is there to be fixed.
     assert "good2@example.org, ıvan@example.org</textarea>" in page.text
     assert not Invitation.objects.exists()
     assert not AuditEvent.objects.filter(action="invitation.created").exists()

@@ -1,4 +1,4 @@
-"""Whatever is sent, the answer is JSON of one shape that says what was wrong and how to mend it."""
+"""Whatever is sent, the answer is JSON of one shape that says what was wrong and how to fix it."""
 
 import json
 import time

@@ -186,12 +186,12 @@ BAD_LINES = [
 
 
 @pytest.mark.parametrize(
-    ("line", "field", "problem", "mend"),
+    ("line", "field", "problem", "fix"),
     [case[1:] for case in BAD_LINES],
     ids=[case[0] for case in BAD_LINES],
 )
 def test_a_bad_line_is_told_with_field_and_mending_and_its_neighbours_are_read(
-    line: bytes, field: str, problem: str, mend: str
+    line: bytes, field: str, problem: str, fix: str
 ) -> None:
     good = jsonl(question(1))
 
@@ -203,7 +203,7 @@ def test_a_bad_line_is_told_with_field_and_mending_and_its_neighbours_are_read(
     assert bad.row is None
     assert bad.problems[0].field.startswith(field)
     assert problem in bad.problems[0].problem
-    assert mend in bad.problems[0].mend
+    assert fix in bad.problems[0].fix
 
 
 @pytest.mark.parametrize("name", ["tools", "functions"])
@@ -282,7 +282,7 @@ def test_a_byte_order_mark_and_empty_lines_are_passed_over() -> None:
 def test_a_file_that_was_cut_off_says_so_at_its_last_row() -> None:
     content = jsonl(question(1), question(2))[:-20]
 
-    assert "cut off" in read(content)[-1].problems[0].mend
+    assert "cut off" in read(content)[-1].problems[0].fix
 
 
 # What JSON holds and the database keeps as it is.

@@ -67,7 +67,7 @@ def test_a_bad_row_stops_everything_and_all_errors_are_listed(dataset: Dataset, 
         (6, "prompt"),
         (6, "references[1]"),
     ]
-    assert all(error["problem"] and error["mend"] for error in received.row_errors)
+    assert all(error["problem"] and error["fix"] for error in received.row_errors)
     assert not DatasetVersion.objects.exists()
     assert not Example.objects.exists()
 

@@ -84,7 +84,7 @@ def test_three_people_go_round_the_loop(running, browser, browser_context_args, 
         deciding.decide(manager)
 
         deciding.propose_rows(engineer, own=BONDS, others=[PLAIN, CASH])
-        deciding.accept_what_others_wrote(engineer, PLAIN, mended=MENDED)
+        deciding.accept_what_others_wrote(engineer, PLAIN, fixed=MENDED)
         deciding.accept_rest(manager)
         deciding.finish_export(engineer, [MENDED, CASH, BONDS])
         deciding.choose_what_to_train_on(engineer)

@@ -79,7 +79,7 @@ def test_a_full_disk_is_told_and_leaves_the_earlier_backup(
         back_up(environment, tmp_path / "backup.tar")
     assert str(caught.value) == (
         f"The backup could not be written to {tmp_path} (No space left on device):"
-        " mend that or choose another place. No backup was made."
+        " fix that or choose another place. No backup was made."
     )
     assert sorted(tmp_path.iterdir()) == before
     assert (tmp_path / "backup.tar").read_text() == "earlier"

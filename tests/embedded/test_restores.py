@@ -364,7 +364,7 @@ def test_a_home_that_cannot_hold_it_is_told(
 
     monkeypatch.setattr(restores, "unpack_backup", full)
     with pytest.raises(
-        ServiceProblem, match=r"could not be unpacked in .*/home \(No space left on device\): mend that"
+        ServiceProblem, match=r"could not be unpacked in .*/home \(No space left on device\): fix that"
     ):
         restores.restore(environment, backup)
     assert contents(environment) == before

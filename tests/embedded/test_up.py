@@ -212,8 +212,9 @@ def test_a_backup_is_made_while_it_runs_and_brings_everything_back(running: Runn
 def test_a_killed_supervisor_leaves_nothing_and_a_stopped_one_stops_in_order(installation: Installation):
     killed = Running(installation)
     pids = {name: killed.pid(name) for name in killed.services()}
+    assert installation.run("create_owner", "--email", "first@example.org", "--link")[0] == 0
     killed.process.kill()
-    killed.process.communicate(timeout=120)
+    assert "Create the first account with: " in killed.output()
     # Two or three seconds on a machine with nothing else to do; the limit is for one that has.
     for name, pid in pids.items():
         eventually(lambda pid=pid: not is_alive(pid), 120, f"{name} ends")
@@ -222,6 +223,7 @@ def test_a_killed_supervisor_leaves_nothing_and_a_stopped_one_stops_in_order(ins
     pids = [stopped.pid(name) for name in stopped.services()]
     code, output = stopped.stop()
     assert code == 0
+    assert "Create the first account" not in output
     assert re.fullmatch(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d Stopping …", output.splitlines()[-1])
     assert not any(is_alive(pid) for pid in pids)
     log = (stopped.home.log_folder / "postgres.log").read_text()

@@ -38,5 +38,5 @@ def test_no_more_than_a_page_of_different_problems_is_told_and_the_rest_counted(
         problems.add("Row 1", f"Field {chr(0x4E00 + number)} is wrong.")
     told = problems.told()
     assert len(told) == MOST_PROBLEMS
-    assert told[-1] == "There are 51 more problems; mend these first."
+    assert told[-1] == "There are 51 more problems; fix these first."
     assert (problems.found, len(problems.kept)) == (100, 80)

@@ -135,7 +135,7 @@ def test_problems_are_shown_and_downloaded_without_formulas(
     file = office.get(address("ratings_problems", project, ratings_import.pk))
 
     lines = b"".join(file.streaming_content).decode().splitlines()  # type: ignore[attr-defined]
-    assert lines[0] == "row,field,problem,mend,left out"
+    assert lines[0] == "row,field,problem,fix,left out"
     assert lines[1].startswith("2,Accuracy,“=1+1” is no whole number.,")
 
 

@@ -77,7 +77,7 @@ def test_lasting_trouble_ends_the_run_with_a_sentence_and_a_retry_asks_again(
     assert run.job.state == JobState.FAILED
     page = client_for(engineer).get(reverse("run_detail", args=[run.project.slug, run.pk])).content.decode()
     assert sentence in page
-    assert "Mend that, then try again: what was answered is kept." in page
+    assert "Fix that, then try again: what was answered is kept." in page
     server.answer = usual
     retry_job(job=run.job, by=None)
     run = carried_out(run)

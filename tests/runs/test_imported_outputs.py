@@ -107,7 +107,7 @@ def test_answers_from_a_file_are_scored_reviewed_compared_and_exported(
     assert [numbers[label, "ROUGE-L"] for label in ("Vendor A", "Vendor B")] == [1, 0]
 
     browser.post(reverse("export_new", args=[project.slug]), {
-        "campaign": campaign.pk, "name": "Mended", "answer_floor": "4.5", "pair_gap": "1",
+        "campaign": campaign.pk, "name": "Fixed", "answer_floor": "4.5", "pair_gap": "1",
     })  # fmt: skip
     export = Export.objects.get()
     browser.post(reverse("export_accept_all", args=[project.slug, export.pk]))

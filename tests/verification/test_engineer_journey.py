@@ -111,7 +111,7 @@ def test_an_engineer_goes_from_a_file_to_the_champion_and_on(
         # The reviewer's desk has no rail.
         engineer.page.goto("/")
         deciding.propose_rows(engineer, own=own, others=others)
-        deciding.accept_what_others_wrote(engineer, others[0], mended=others[0])
+        deciding.accept_what_others_wrote(engineer, others[0], fixed=others[0])
         deciding.accept_rest(manager)
         deciding.finish_export(engineer, [*CORRECTIONS])
         deciding.choose_what_to_train_on(engineer)

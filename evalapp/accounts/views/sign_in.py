@@ -1,4 +1,4 @@
-"""The doors: sign-in with its lock-out, and what stands where sign-up and mailed resets would be."""
+"""Sign-in with its lock-out, and what stands where sign-up and mailed resets would be."""
 
 from typing import Any
 
@@ -16,7 +16,7 @@ from evalapp.core.http import answers_problems, wants_json
 @ensure_csrf_cookie
 @answers_problems
 def sign_in(request: HttpRequest) -> HttpResponse:
-    """Allauth's own page; where passwords are switched off, it only shows the other door."""
+    """Allauth's own page; where passwords are switched off, it only shows single sign-on."""
     if request.method == "POST" and not settings.PASSWORDS_ALLOWED:
         raise NotAllowedError(f"Passwords are switched off here. Sign in with {provider_name()}.")
     response: HttpResponse = allauth.login(request)
@@ -24,7 +24,7 @@ def sign_in(request: HttpRequest) -> HttpResponse:
 
 
 def attempted_email(request: HttpRequest, credentials: dict[str, Any] | None) -> str:
-    """Whose door was tried, however it was spelt: failures count by person and place. See
+    """Whom a sign-in was tried as, however it was spelt: failures count by person and place. See
     AXES_USERNAME_CALLABLE.
     """
     given = credentials or {}

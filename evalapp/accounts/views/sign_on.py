@@ -1,4 +1,4 @@
-"""The doors beside the password: single sign-on, and the site admin's way in when it fails."""
+"""Signing in without a password: single sign-on, and the site admin's way in when it fails."""
 
 import logging
 from collections.abc import Callable
@@ -29,7 +29,7 @@ View = Callable[..., HttpResponse]
 
 
 def needs_passwords(view: View) -> View:
-    """Close a door that only makes sense where people have passwords (EVALAPP_PASSWORDS)."""
+    """A page that only makes sense where people have passwords (EVALAPP_PASSWORDS); else refused."""
 
     @wraps(view)
     def wrapped(request: HttpRequest, *args: object, **kwargs: object) -> HttpResponse:

@@ -1,6 +1,4 @@
-"""The discussion of an output or of compared answers, by two doors: of those who decide, and of those who
-reviewed it.
-"""
+"""The discussion of an output or of compared answers: for those who decide, and for those who reviewed it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -42,7 +40,7 @@ from evalapp.reviews.queries import stand_at
 @require_http_methods(["GET", "HEAD", "POST"])
 @project_view(Permission.ADJUDICATE)
 def output_discussion(request: MemberRequest, campaign_id: int, item_output_id: int) -> HttpResponse:
-    """The door of those who decide."""
+    """For those who decide."""
     campaign = campaign_or_missing(request, campaign_id)
     return _office(request, campaign, output_or_missing(campaign, item_output_id))
 
@@ -116,7 +114,7 @@ def _own_or_missing(request: HttpRequest, key: UUID, slot: int) -> _Own:
 @require_http_methods(["GET", "HEAD", "POST"])
 @signed_in_view
 def review_discussion(request: HttpRequest, key: UUID, slot: int) -> HttpResponse:
-    """The door of who reviewed it: requests and decisions about it, and the thread."""
+    """For whoever reviewed it: requests and decisions about it, and the thread."""
     return _discuss(request, _own_or_missing(request, key, slot))
 
 

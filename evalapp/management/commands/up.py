@@ -12,6 +12,7 @@ from django.conf import settings
 from django.core.management import get_commands
 from django.core.management.base import BaseCommand, CommandError
 
+from evalapp.accounts.models import User
 from evalapp.core.installation import announce
 from evalapp.core.static_build import build_browser_bundle
 from evalapp.embedded import preparation, programs
@@ -56,6 +57,8 @@ class Command(BaseCommand):
     def _prepare(self) -> None:
         if preparation.migrate():
             self._tell("The database schema is current.")
+        with preparation.briefly_connected():
+            self._has_accounts = User.objects.exists()
         build_browser_bundle(settings.HOME / "build")
         preparation.collect_static_files()
         announce()
@@ -64,8 +67,8 @@ class Command(BaseCommand):
         self._tell(f"evalapp runs at {wanted.bind.url} (ready after {seconds:.0f} s; Ctrl-C stops it)")
         if demonstration or wanted.demo_logins_file.exists():
             self._tell(f"Log-ins of the demonstration: {wanted.demo_logins_file}")
-        else:
-            self._tell("Make the first account with: .venv/bin/python manage.py create_owner")
+        elif not self._has_accounts:
+            self._tell("Create the first account with: .venv/bin/python manage.py create_owner")
         self._tell(f"Logs: {wanted.log_folder}")
 
     def _tell(self, line: str) -> None:

@@ -39,8 +39,8 @@ class Argilla(TaskFormat):
         responses = given.get("responses")
         if not isinstance(responses, dict):
             problem = "The record has no responses."
-            mend = "Export with dataset.records.to_json, responses included."
-            return refused(task.row, FieldProblem("responses", problem, mend))
+            fix = "Export with dataset.records.to_json, responses included."
+            return refused(task.row, FieldProblem("responses", problem, fix))
         by_user: dict[str, list[tuple[str, Any]]] = {}
         refusals: list[Refusal] = []
         for question, answers in responses.items():

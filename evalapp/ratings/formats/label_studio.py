@@ -224,8 +224,8 @@ class LabelStudio(TaskFormat):
         annotations = given.get("annotations", given.get("completions"))
         if not isinstance(annotations, list):
             problem = "The task has no annotations."
-            mend = "Export the project as JSON (not as JSON-MIN, which leaves out who said what)."
-            return refused(task.row, FieldProblem("annotations", problem, mend))
+            fix = "Export the project as JSON (not as JSON-MIN, which leaves out who said what)."
+            return refused(task.row, FieldProblem("annotations", problem, fix))
         records: list[Record] = []
         refusals: list[Refusal] = []
         remarks: list[FieldProblem] = []

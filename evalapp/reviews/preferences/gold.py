@@ -52,7 +52,7 @@ def set_gold_preferences(*, campaign: Campaign, rows: Sequence[GoldPreferenceRow
     """Store known outcomes; those that are known already are replaced. How many.
 
     New examples are taken while the campaign is a draft; of one that is open, the outcomes of its gold items
-    can be mended. Raises InvalidError with every row that cannot stay, ConflictError where the campaign is
+    can be fixed. Raises InvalidError with every row that cannot stay, ConflictError where the campaign is
     closed or compares nothing.
     """
     locked = locked_for_gold(campaign)

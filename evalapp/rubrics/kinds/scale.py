@@ -135,10 +135,10 @@ class Scale(CriterionKind):
     def _read_value(self, raw: RawValue) -> Level:
         number = whole_number(raw)
         if number is None:
-            mend = f"{self.criterion.name} takes whole numbers from {self.allowed}."
+            fix = f"{self.criterion.name} takes whole numbers from {self.allowed}."
             if is_decimal(raw):
-                mend += " Decimals cannot be kept: multiply them to whole numbers, as 0–100 for percent."
-            raise ValueProblemError(f"“{shown(raw)}” is no whole number.", mend)
+                fix += " Decimals cannot be kept: multiply them to whole numbers, as 0–100 for percent."
+            raise ValueProblemError(f"“{shown(raw)}” is no whole number.", fix)
         if not self.criterion.minimum <= number <= self.criterion.maximum:
             raise ValueProblemError(
                 f"{number} is outside the scale of {self.criterion.name}, {self.allowed}.",

@@ -31,8 +31,8 @@ class Text(CriterionKind):
     def _read_value(self, raw: RawValue) -> Level:
         text = str(raw).strip()
         if not has_visible(text) or len(text) > LONGEST_WORDS:
-            mend = f"{self.criterion.name} takes 1 to {LONGEST_WORDS:,} characters."
-            raise ValueProblemError("The text is empty or too long.", mend)
+            fix = f"{self.criterion.name} takes 1 to {LONGEST_WORDS:,} characters."
+            raise ValueProblemError("The text is empty or too long.", fix)
         return Level(words=text)
 
     def problems(self) -> Iterator[Problem]:

@@ -27,9 +27,9 @@ class Level(NamedTuple):
 class ValueProblemError(Exception):
     """A value that the criterion cannot have."""
 
-    def __init__(self, problem: str, mend: str) -> None:
+    def __init__(self, problem: str, fix: str) -> None:
         super().__init__(problem)
-        self.problem, self.mend = problem, mend
+        self.problem, self.fix = problem, fix
 
 
 def is_not_applicable(raw: RawValue) -> bool:

@@ -241,11 +241,11 @@ class _AnswerLog:
         if reply.problem:
             self._failures.append(output)
             if reply.ends_run:
-                raise InvalidError(f"{reply.problem} Mend that, then try again: what was answered is kept.")
+                raise InvalidError(f"{reply.problem} Fix that, then try again: what was answered is kept.")
             if len(self._failures) >= MOST_FAILURES_IN_ROW:
                 raise InvalidError(
                     f"{len(self._failures)} questions in a row brought no answer; the last: {reply.problem}"
-                    " Mend that, then try again: what was answered is kept."
+                    " Fix that, then try again: what was answered is kept."
                 )
         else:
             self._write([*self._failures, output])

@@ -25,7 +25,7 @@ _QUESTION_SECONDS = 30
 
 
 def why_not_runnable() -> str:
-    """A sentence that says why no training or generation can run here and how to mend it;
+    """A sentence that says why no training or generation can run here and how to fix it;
     empty if they can.
     """
     if settings.RAY is not None:

@@ -77,7 +77,7 @@ def import_data(engineer: Person, file: Path) -> None:
     engineer.go_to("Data")
     engineer.follow("Make a dataset")
     engineer.fill("Name", DATASET)
-    engineer.press("Make and upload a file")
+    engineer.press("Create dataset")
     engineer.page.get_by_label("File").set_input_files(file)
     engineer.press("Upload")
     engineer.is_at(f"Import {file.name}")

@@ -128,14 +128,14 @@ def propose_rows(engineer: Person, *, own: str, others: list[str]) -> None:
     expect(engineer.page.get_by_role("button", name="Accept as it stands here")).to_have_count(0)
 
 
-def accept_what_others_wrote(engineer: Person, text: str, *, mended: str) -> None:
-    """Read one row, mend it, accept it; then the rest at once."""
+def accept_what_others_wrote(engineer: Person, text: str, *, fixed: str) -> None:
+    """Read one row, fix it, accept it; then the rest at once."""
     engineer.go_to("Data", "Proposed rows")
     engineer.follow(f"Feedback of {CAMPAIGN}")
     engineer.follow("Training answers")
     engineer.follow(text)
     engineer.sees("The answer it corrects", "The better answer")
-    engineer.fill("Answer", mended)
+    engineer.fill("Answer", fixed)
     engineer.press("Accept as it stands here")
     engineer.go_to("Data", "Proposed rows")
     engineer.follow(f"Feedback of {CAMPAIGN}")
