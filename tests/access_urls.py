@@ -63,7 +63,7 @@ KWARGS: dict[str, Kwarg] = {
 }
 
 ROUTE_KWARGS: dict[str, dict[str, Kwarg]] = {
-    "help_topic": {"key": lambda world: "rouge"},
+    "help_topic": {"name": lambda world: "rouge"},
     "dataset_version": {"version_id": lambda world: world.dataset_version.pk},
     **{
         name: {"import_id": lambda world: world.ratings_import.pk}

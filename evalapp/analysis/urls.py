@@ -21,7 +21,7 @@ from evalapp.analysis.views import (
 
 urlpatterns = [
     path("help/", help_pages.help_list, name="help_list"),
-    path("help/<slug:key>/", help_pages.help_topic, name="help_topic"),
+    path("help/<slug:name>/", help_pages.help_topic, name="help_topic"),
     path(
         "projects/<slug:slug>/campaigns/rubrics/<int:rubric_id>/links/",
         rubric_links.rubric_link,

@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evalapp.datasets.splits import ByField, ByShares, SplitProblemError
+from evalapp.datasets.splits import ByField, ByShares
+from evalapp.imports.problems import RowProblemError
 
 SHARES = {"train": 80, "validation": 5, "test": 5, "feedback": 10}
 
@@ -59,5 +60,5 @@ def test_shares_that_are_none_are_refused(shares: dict[str, float]) -> None:
 
 @pytest.mark.parametrize("given_value", [None, "", "exam", 3, ["train"]])
 def test_a_row_that_names_no_split_is_told(given_value: object) -> None:
-    with pytest.raises(SplitProblemError, match=r"^split: .* train, validation, test, feedback"):
+    with pytest.raises(RowProblemError, match=r"^split: .* train, validation, test, feedback"):
         ByField().split_of(given_value, "")

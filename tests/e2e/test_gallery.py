@@ -92,10 +92,12 @@ def test_nothing_is_wider_than_a_phone(gallery: str, page: Page) -> None:
 def test_a_chosen_theme_sticks(gallery: str, page: Page) -> None:
     page.emulate_media(color_scheme="light")
     page.goto(gallery)
-    switch = page.get_by_role("button", name="Theme: system")
-    switch.click()
+    menu = page.locator("header .menu summary")
+    menu.click()
+    page.get_by_role("button", name="Theme: system").click()
     page.get_by_role("button", name="Theme: light").click()
     page.reload()
+    menu.click()
     expect(page.get_by_role("button", name="Theme: dark")).to_be_visible()
     assert page.evaluate("getComputedStyle(document.documentElement).colorScheme") == "dark"
 

@@ -52,7 +52,7 @@ def test_a_manager_goes_from_an_import_to_an_alert_and_a_proposal(
     page.get_by_role("link", name="Import events").first.click()
     page.get_by_label("File").set_input_files(file)
     page.get_by_role("button", name="Import events").click()
-    expect(page.get_by_text("Row 41, output: There is none.")).to_be_visible()
+    expect(page.get_by_text("Row 41: output: There is none.")).to_be_visible()
     file.write_text("\n".join(json.dumps(row) for row in rows))
     page.get_by_label("File").set_input_files(file)
     page.get_by_role("button", name="Import events").click()

@@ -276,8 +276,8 @@ def test_a_draft_holds_what_the_database_could_not(campaign, reviewer, client_fo
 @pytest.mark.parametrize(
     ("level", "named"),
     [
-        ("1e999", "the number 1e999 is too large"),
-        ("-1e999", "the number -1e999 is too large"),
+        ("1e999", "The number 1e999 is too large"),
+        ("-1e999", "The number -1e999 is too large"),
         ('["\\u0000"]', "scores.tone"),
         ('{"a": "\\ud800"}', "scores.tone"),
         ("9" * 4000, "has 4,000 digits"),

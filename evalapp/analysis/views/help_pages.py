@@ -21,8 +21,8 @@ def help_list(request: HttpRequest) -> HttpResponse:
 
 @require_safe
 @signed_in_view
-def help_topic(request: HttpRequest, key: str) -> HttpResponse:
-    topic = topics().get(key)
+def help_topic(request: HttpRequest, name: str) -> HttpResponse:
+    topic = topics().get(name)
     if topic is None:
         raise MissingError("There is no help on that. The list of all topics is under Help.")
     group = topics().get(topic.group, topic)

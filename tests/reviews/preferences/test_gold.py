@@ -59,7 +59,7 @@ def test_gold_results_lead_to_the_items_and_a_tie_can_be_right_too():
     base = f"/projects/{campaign.project.slug}/"
     page = client_of(owner).get(f"{base}campaigns/{campaign.pk}/checks/")
     assert "100%" in page.text and "a tie counts, too" in page.text
-    case = f"{base}compare/{campaign.pk}/cases/{mine.misses[0].item_id}/"
+    case = f"{base}results/{campaign.pk}/cases/{mine.misses[0].item_id}/"
     assert client_of(owner).get(case).status_code == 200
     quality = client_of(owner).get(f"{base}campaigns/{campaign.pk}/quality/").text
     assert "How reviewers do on checks" in quality and "Reviewer 1" in quality and person.name not in quality
