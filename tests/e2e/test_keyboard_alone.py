@@ -164,7 +164,7 @@ def _compare_and_close(keyboard: Keyboard) -> None:
     page = keyboard.page
     keyboard.follow("^Campaigns$")
     keyboard.follow("By keyboard")
-    keyboard.follow("^Comparison$")
+    keyboard.follow("^See the results$")
     expect(page.get_by_role("heading", level=1)).to_contain_text("By keyboard")
     # Behind a figure stand its cases; and back.
     keyboard.follow(r"^\d")
