@@ -10,7 +10,7 @@ TEST_PROCESSES ?= 2
 VENV := .venv/bin
 WEB_ONLY := $(if $(filter 0,$(MODELS)),--web-only)
 
-.PHONY: run setup setup-test test coverage lint verify chaos bench
+.PHONY: run setup setup-test check test coverage lint verify chaos bench
 
 run: setup
 	@exec $(VENV)/python manage.py up $(if $(filter 0,$(DEMO)),,--demo)
@@ -23,6 +23,13 @@ setup-test:
 
 test: setup-test lint
 	@$(VENV)/python -m pytest --numprocesses $(TEST_PROCESSES) --dist loadfile --no-loadscope-reorder
+
+# Before each commit: lint, and the tests that need no browser, no model and no server of the product.
+CHECKED := stats metrics charts core audit jobs datasets rubrics registry ratings scoring campaigns adjudication \
+           exports gates monitoring llm_judges webhooks
+check: setup-test lint
+	@$(VENV)/python -m pytest --numprocesses $(TEST_PROCESSES) --dist loadfile -q $(CHECKED:%=tests/%) \
+	    tests/test_architecture.py tests/test_words.py tests/test_env.py
 
 # Every test with the share of lines and branches that it passes through.
 coverage: setup-test
