@@ -96,11 +96,12 @@ def forest(
         drawing,
         says=says,
         columns=["Criterion", "Candidate", axis.title, "n"],
-        rows=[
-            [line.group, line.label, in_words(line.measure, is_share=axis.is_share), line.measure.n]
-            for line in lines
-        ],
+        rows=[_row(line, is_share=axis.is_share) for line in lines],
     )
+
+
+def _row(line: ForestLine, *, is_share: bool) -> list[Any]:
+    return [line.group, line.label, in_words(line.measure, is_share=is_share), line.measure.n]
 
 
 def _mark(line: ForestLine, *, is_share: bool) -> dict[str, Any]:

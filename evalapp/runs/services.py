@@ -299,23 +299,24 @@ def import_outputs(
         is_simulated=is_simulated,
     )
     RunCandidate.objects.create(run=run, model_version=candidate, key=f"candidate-{candidate.pk}")
-    outputs = (
-        Output(
-            run=run,
-            example_id=answer.example_id,
-            candidate=candidate,
-            sample_index=answer.sample,
-            text=answer.text,
-            reasoning=answer.reasoning,
-            finish_reason=answer.finish_reason,
-            prompt_tokens=answer.prompt_tokens,
-            completion_tokens=answer.completion_tokens,
-        )
-        for answer in answers
-    )
+    outputs = (_output(run, candidate, answer) for answer in answers)
     Output.objects.bulk_create(outputs, batch_size=_BATCH)
     outputs_stored.send(sender=Run, run=run)
     return run
+
+
+def _output(run: Run, candidate: ModelVersion, answer: MatchedAnswer) -> Output:
+    return Output(
+        run=run,
+        example_id=answer.example_id,
+        candidate=candidate,
+        sample_index=answer.sample,
+        text=answer.text,
+        reasoning=answer.reasoning,
+        finish_reason=answer.finish_reason,
+        prompt_tokens=answer.prompt_tokens,
+        completion_tokens=answer.completion_tokens,
+    )
 
 
 def _account(answers: Sequence[MatchedAnswer]) -> dict[str, Any]:

@@ -30,7 +30,7 @@ READ_AT_ONCE = 100
 
 
 class CaseList(Sequence[CaseRow]):
-    """The outputs of a view that an address picks, in their order. ``scores`` are those of the view, and say
+    """The outputs of a view that a URL picks, in their order. ``scores`` are those of the view, and say
     what there is to choose of.
     """
 

@@ -21,7 +21,7 @@ ANSWERS_A_COST = 1_000
 
 class Usage(NamedTuple):
     """Means over a candidate's outputs, one an item; ``cost`` is of 1,000 answers in ``currency``.
-    ``seconds`` an answer took: of one asked at an address until it had come, of others its share of its
+    ``seconds`` an answer took: of one asked at an endpoint until it had come, of others its share of its
     batch.
     """
 
