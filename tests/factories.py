@@ -23,7 +23,8 @@ from evalapp.registry.models import ModelKind, ModelVersion
 from evalapp.registry.services import register_imported
 from evalapp.reviews.answers import ReviewAnswers
 from evalapp.reviews.models import Flag, Review
-from evalapp.reviews.services import submit_review
+from evalapp.reviews.queries import campaign_reviewer_again, campaign_reviewer_for, stand_at
+from evalapp.reviews.services import submit_at
 from evalapp.rubrics.models import RubricVersion
 from evalapp.rubrics.services import create_rubric, save_version
 from evalapp.rubrics.templates.summaries import SUMMARIES
@@ -155,22 +156,25 @@ def answers(error: int = 0, **scores: int | str) -> ReviewAnswers:
 
 def walk(campaign: Campaign, reviewer: User) -> Iterator[tuple[Assignment, ItemOutput]]:
     """Each assignment and output that the reviewer is offered; submit it before asking for the next."""
+    entries: dict[int, ItemOutput] = {}
     while True:
-        campaign_reviewer = CampaignReviewer.objects.select_related(
-            "campaign__project", "campaign__rubric_version", "user"
-        ).get(campaign=campaign, user=reviewer)
+        campaign_reviewer = CampaignReviewer.objects.select_related("campaign").get(
+            campaign=campaign, user=reviewer
+        )
+        # What no review changes is read once.
+        campaign_reviewer.user = reviewer
+        campaign_reviewer.campaign.project = campaign.project
+        campaign_reviewer.campaign.rubric_version = campaign.rubric_version
         offered = next_review(campaign_reviewer=campaign_reviewer)
         if not isinstance(offered, NextReview):
             return
-        assignment = Assignment.objects.select_related("campaign__project", "campaign__rubric_version").get(
-            pk=offered.assignment.id
-        )
-        yield (
-            assignment,
-            ItemOutput.objects.select_related("candidate__model_version", "item__example", "output").get(
-                pk=offered.subject_id
-            ),
-        )
+        assignment = Assignment.objects.get(pk=offered.assignment.id)
+        assignment.campaign = campaign_reviewer.campaign
+        if offered.subject_id not in entries:
+            entries = ItemOutput.objects.select_related(
+                "candidate__model_version", "item__example", "output"
+            ).in_bulk(list(ItemOutput.objects.filter(item__campaign=campaign).values_list("pk", flat=True)))
+        yield assignment, entries[offered.subject_id]
 
 
 Said = Any
@@ -182,18 +186,25 @@ def review_all(
 ) -> list[Review]:
     """Let a reviewer rate everything they are offered; what ``said`` leaves out gets 4 throughout."""
     reviews = []
-    for assignment, entry in walk(campaign, reviewer):
-        label = entry.candidate.model_version.label
-        row = entry.item.example.row_number
-        result = submit_review(
-            reviewer=reviewer,
-            assignment=assignment,
-            item_output=entry,
+    outputs = ItemOutput.objects.filter(item__campaign=campaign)
+    named = {
+        pk: (label, row)
+        for pk, label, row in outputs.values_list(
+            "pk", "candidate__model_version__label", "item__example__row_number"
+        )
+    }
+    campaign_reviewer = campaign_reviewer_for(reviewer, campaign.key)
+    # By the reads of the review pages, which are quicker than those of whole rows.
+    while isinstance(offered := next_review(campaign_reviewer=campaign_reviewer), NextReview):
+        label, row = named[offered.subject_id]
+        result = submit_at(
+            stand=stand_at(reviewer, offered.assignment.key, offered.slot),
             client_id=uuid.uuid4(),
             answers=said.get((label, row)) or said.get(label) or answers(),
-            **options,
+            **{"is_simulated": reviewer.is_simulated, **options},
         )
         reviews.append(result.review)
+        campaign_reviewer = campaign_reviewer_again(campaign_reviewer)
     return reviews
 
 

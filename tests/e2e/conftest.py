@@ -15,6 +15,7 @@ from django.test import Client
 from playwright.sync_api import BrowserContext, Page
 
 from evalapp.accounts.models import User
+from evalapp.core.static_build import build_browser_bundle
 from tests.cast import client_of
 
 # Playwright keeps an event loop in the test's thread; the ORM is used there between its steps.
@@ -64,6 +65,11 @@ def _place(thread: threading.Thread) -> str:
     """Where it is just now."""
     frame = sys._current_frames().get(thread.ident or 0)
     return "".join(traceback.format_stack(frame)) if frame else "it has ended"
+
+
+@pytest.fixture
+def browser_bundle(settings: Any) -> None:
+    build_browser_bundle(settings.HOME / "build")
 
 
 @pytest.fixture

@@ -11,7 +11,6 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.urls import resolve, reverse
 from playwright.sync_api import Page
@@ -25,7 +24,6 @@ from evalapp.adjudication.models import ComparisonAdjudication
 from evalapp.adjudication.services import AdjudicatedScore, adjudicate, adjudicate_comparison
 from evalapp.campaigns.models import Campaign
 from evalapp.campaigns.services import close_campaign
-from evalapp.core.static_build import build_browser_bundle
 from evalapp.gates.evaluation import evaluate_gate
 from evalapp.gates.services import apply_gate
 from evalapp.monitoring.alerts import raise_alerts
@@ -40,6 +38,7 @@ from tests.access_table import ACCESS
 from tests.access_urls import kwargs_of
 from tests.campaigns.making import make_campaign as make_draft
 from tests.cast import client_of, make_project, make_user
+from tests.e2e.looks import findings
 from tests.factories import (
     answers,
     corrected,
@@ -57,9 +56,12 @@ from tests.monitoring.making import evaluated_weeks, make_stream, sampled_week
 from tests.reviews.preferences.conftest import judge_all
 from tests.test_access import ROUTES
 
-pytestmark = [pytest.mark.e2e, pytest.mark.django_db(transaction=True)]
+pytestmark = [
+    pytest.mark.e2e,
+    pytest.mark.django_db(transaction=True),
+    pytest.mark.usefixtures("browser_bundle"),
+]
 
-RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 LINKS = "[...document.querySelectorAll('a[href]')].map(each => each.getAttribute('href'))"
 # Downloads and what ends the session or is no page.
 LEFT_OUT = re.compile(
@@ -228,44 +230,8 @@ def pages_from(page: Page, base: str, begin: list[str]) -> tuple[list[str], list
     return list(kinds.values()), found
 
 
-# Every chart is drawn, and what a page asks for by itself is there.
-SETTLED = """() => !document.querySelector(".htmx-request, [hx-trigger=load]:empty")
-  && [...document.querySelectorAll(".chart-drawing:not([hidden])")]
-    .every((drawing) => drawing.querySelector("svg"))"""
-
-
-LOOKS = [("light", 1280), ("dark", 390)]
-# Of what axe answers the violations alone: the rest is long.
-RUN = "async (rules) => (await axe.run({runOnly: rules, resultTypes: ['violations']})).violations"
-
-
-def findings(page: Page, address: str) -> list[str]:
-    """What axe finds at an address, light and wide, then dark and as narrow as a phone."""
-    page.goto(address)
-    page.wait_for_function(SETTLED)
-    page.evaluate(Axe().axe_script)
-    found = []
-    for theme, width in LOOKS:
-        # So tall that nothing lies behind a bar that stays in sight, from where it would be scrolled.
-        page.set_viewport_size({"width": width, "height": 3000})
-        page.emulate_media(color_scheme=theme)
-        page.wait_for_function(SETTLED)
-        found += [
-            f"{address} ({theme}): {each['id']}: {node['html'][:200]} ({node['failureSummary']})"
-            for each in page.evaluate(RUN, RULES)
-            for node in each["nodes"]
-        ]
-    return found
-
-
 def name_of(address: str) -> str:
     return str(resolve(address.partition("?")[0]).url_name)
-
-
-@pytest.fixture
-def page(page: Page, settings: Any) -> Page:
-    build_browser_bundle(settings.HOME / "build")
-    return page
 
 
 def rest_of_pages(project: Project, person: User, seen: set[str]) -> tuple[dict[str, str], set[str]]:

@@ -23,11 +23,15 @@ from evalapp.reports.writing import report_folder
 from evalapp.rubrics.services import create_rubric, save_version
 from evalapp.rubrics.templates.summaries import SUMMARIES
 from tests.charts import samples
-from tests.e2e.test_accessibility import show
+from tests.e2e.looks import show
 from tests.factories import GOOD, PLAIN, answers, make_campaign, review_all, run_scoring
 from tests.monitoring.making import evaluated_weeks, make_stream
 
-pytestmark = [pytest.mark.e2e, pytest.mark.django_db(transaction=True)]
+pytestmark = [
+    pytest.mark.e2e,
+    pytest.mark.django_db(transaction=True),
+    pytest.mark.usefixtures("browser_bundle"),
+]
 
 LOOKS = [
     pytest.param(theme, width, id=f"{theme}-{width}") for theme in ("light", "dark") for width in (1400, 390)
@@ -151,13 +155,13 @@ def _nothing_is_complained_of(page: Page) -> Iterator[None]:
 @pytest.mark.parametrize(("theme", "width"), LOOKS)
 def test_every_chart_of_the_pages_can_be_read(
     theme: str, width: int, campaign: Campaign, project: Project, reviewer: User, manager: User,
-    live_server: Any, page: Page, sign_in: Callable[[User], object], settings: Any,
+    live_server: Any, page: Page, sign_in: Callable[[User], object],
 ) -> None:  # fmt: skip
     stream = make_stream(project, [reviewer], thresholds={"tone": 3.6}, baseline_weeks=8)
     evaluated_weeks(stream, [4.2, 4.3, 4.1, 4.2, 4.25, 4.15, 4.2, 4.3])
     evaluated_weeks(stream, [4.9], reviews=12)
     evaluated_weeks(stream, [3.4, 3.2, 3.1])
-    show(page, live_server.url, theme=theme, width=width, settings=settings)
+    show(page, theme=theme, width=width)
     sign_in(manager)
     seen = []
     for name, key in (("result_detail", campaign.pk), ("stream_detail", stream.pk)):
@@ -214,10 +218,10 @@ def test_every_picture_of_a_report_can_be_read(
 @pytest.mark.parametrize(("theme", "width"), LOOKS)
 def test_one_chart_of_every_kind_can_be_read(
     theme: str, width: int, project: Project, manager: User, live_server: Any, page: Page,
-    sign_in: Callable[[User], object], settings: Any,
+    sign_in: Callable[[User], object],
 ) -> None:  # fmt: skip
     """Those, too, that no page of the filled project shows; their names have one very long word."""
-    show(page, live_server.url, theme=theme, width=width, settings=settings)
+    show(page, theme=theme, width=width)
     sign_in(manager)
     page.goto(f"{live_server.url}/gallery/")
     for kind in samples.ALL:

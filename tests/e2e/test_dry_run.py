@@ -11,7 +11,7 @@ from evalapp.datasets.models import DatasetVersion
 from evalapp.registry.models import ModelVersion
 from evalapp.runs.models import Run, RunKind
 from evalapp.runs.tasks import carry_out_dry_run
-from tests.e2e.test_accessibility import LOOKS, findings, show
+from tests.e2e.looks import findings
 from tests.form_addresses import run_form
 from tests.runs.conftest import Behave, base, behave, model_folders, version
 
@@ -20,12 +20,11 @@ __all__ = ["base", "behave", "model_folders", "version"]
 pytestmark = [pytest.mark.e2e, pytest.mark.django_db(transaction=True)]
 
 
-@pytest.mark.parametrize(("theme", "width"), LOOKS)
+@pytest.mark.usefixtures("browser_bundle")
 def test_an_engineer_looks_and_then_starts(
-    theme: str, width: int, project: Project, engineer: User, version: DatasetVersion, base: ModelVersion,
-    behave: Behave, live_server: Any, page: Page, sign_in: Callable[[User], object], settings: Any,
+    project: Project, engineer: User, version: DatasetVersion, base: ModelVersion,
+    behave: Behave, live_server: Any, page: Page, sign_in: Callable[[User], object],
 ) -> None:  # fmt: skip
-    show(page, live_server.url, theme=theme, width=width, settings=settings)
     sign_in(engineer)
     page.goto(live_server.url + run_form(project, "training"))
     page.get_by_label("Name", exact=True).fill("Spring")
@@ -37,7 +36,6 @@ def test_an_engineer_looks_and_then_starts(
     expect(page.get_by_text("Trained on: 1 token")).to_be_visible()
     assert findings(page, page.url) == []
     expect(page.locator("figure[data-chart=lengths] svg")).to_be_visible()
-    assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
 
     page.get_by_role("button", name="Start training").click()
     expect(page.get_by_role("heading", name="Spring", exact=True)).to_be_visible()

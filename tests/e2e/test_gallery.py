@@ -2,21 +2,23 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from django.conf import settings
 from playwright.sync_api import Page, expect
 
 from evalapp.accounts.models import Project, User
-from evalapp.core.static_build import build_browser_bundle
 from tests.charts import samples
 
-pytestmark = [pytest.mark.e2e, pytest.mark.django_db(transaction=True), pytest.mark.urls("tests.e2e.gallery")]
+pytestmark = [
+    pytest.mark.e2e,
+    pytest.mark.django_db(transaction=True),
+    pytest.mark.urls("tests.e2e.gallery"),
+    pytest.mark.usefixtures("browser_bundle"),
+]
 
 
 @pytest.fixture
 def gallery(
     live_server: Any, page: Page, sign_in: Callable[[User], object], owner: User, project: Project
 ) -> str:
-    build_browser_bundle(settings.HOME / "build")
     sign_in(owner)
     return f"{live_server.url}/gallery/"
 

@@ -4,15 +4,17 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from django.conf import settings
 from playwright.sync_api import Page, expect
 
 from evalapp.accounts.models import Project, User
-from evalapp.core.static_build import build_browser_bundle
 from tests.analysis.segments import make_segmented
 from tests.factories import make_version, review_all, run_scoring
 
-pytestmark = [pytest.mark.e2e, pytest.mark.django_db(transaction=True)]
+pytestmark = [
+    pytest.mark.e2e,
+    pytest.mark.django_db(transaction=True),
+    pytest.mark.usefixtures("browser_bundle"),
+]
 
 SHADOW = "each => getComputedStyle(each).backgroundImage"
 
@@ -20,7 +22,6 @@ SHADOW = "each => getComputedStyle(each).backgroundImage"
 def test_no_row_is_cut_and_the_header_follows(
     page: Page, project: Project, manager: User, live_server: Any, sign_in: Callable[[User], object]
 ) -> None:
-    build_browser_bundle(settings.HOME / "build")
     version = make_version(project, rows=50)
     sign_in(manager)
     page.goto(f"{live_server.url}/projects/{project.slug}/data/{version.dataset_id}/v{version.number}/")
@@ -54,7 +55,6 @@ def test_all_metrics_stand_beside_each_other_and_a_filter_leaves_out_what_it_doe
     live_server: Any,
     sign_in: Callable[[User], object],
 ) -> None:
-    build_browser_bundle(settings.HOME / "build")
     campaign = make_segmented(project, [reviewer])
     review_all(campaign, reviewer, {})
     run_scoring(campaign)

@@ -7,19 +7,21 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from django.conf import settings
 from django.utils import timezone
 from playwright.sync_api import Page, expect
 
 from evalapp.accounts.models import Project, User
-from evalapp.core.static_build import build_browser_bundle
 from evalapp.monitoring.evaluation import evaluate_due_weeks
 from evalapp.monitoring.models import Stream, WeeklySample
 from evalapp.monitoring.weeks import open_due_weeks
 from tests.factories import answers, make_rubric
 from tests.monitoring.making import HOUR, campaign_of, carry_out, make_feedback, review_week, rows_of
 
-pytestmark = [pytest.mark.e2e, pytest.mark.django_db(transaction=True)]
+pytestmark = [
+    pytest.mark.e2e,
+    pytest.mark.django_db(transaction=True),
+    pytest.mark.usefixtures("browser_bundle"),
+]
 
 
 def test_a_manager_goes_from_an_import_to_an_alert_and_a_proposal(
@@ -32,7 +34,6 @@ def test_a_manager_goes_from_an_import_to_an_alert_and_a_proposal(
     complaints: list[str],
     tmp_path: Path,
 ) -> None:
-    build_browser_bundle(settings.HOME / "build")
     make_rubric(project)
     sign_in(manager)
     page.goto(f"{live_server.url}/projects/{project.slug}/data/")

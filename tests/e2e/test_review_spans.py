@@ -13,7 +13,7 @@ from evalapp.rubrics.drafts import CriterionDraft
 from evalapp.rubrics.kinds.base import Option
 from evalapp.rubrics.services import create_rubric, save_version
 from tests.campaigns.making import make_team
-from tests.e2e.test_accessibility import RULES
+from tests.e2e.looks import RULES
 from tests.factories import make_campaign
 
 pytestmark = [pytest.mark.e2e, pytest.mark.django_db(transaction=True)]

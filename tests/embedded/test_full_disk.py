@@ -57,6 +57,7 @@ def told(running: Running) -> dict[str, object]:
     return dict(json.loads(answer[1])) if answer and answer[0] == 200 else {}
 
 
+@pytest.mark.verification
 def test_pages_stay_readable_whatever_dies_while_the_disk_is_full(disk: Path, tmp_path: Path):
     running = Running(Installation(disk / "home"), "--without-model-worker")
     try:

@@ -92,6 +92,7 @@ def test_status_tells_processes_memory_and_queues(running: Running):
     assert all(service["memory"] > 10**6 for service in status["services"])
 
 
+@pytest.mark.verification
 def test_a_worker_that_stands_still_is_seen(running: Running):
     def status() -> dict[str, Any]:
         return dict(json.loads(running.installation.run("status", "--json")[1]))
@@ -234,6 +235,7 @@ def test_a_killed_supervisor_leaves_nothing_and_a_stopped_one_stops_in_order(ins
     assert output.startswith("evalapp is down")
 
 
+@pytest.mark.verification
 def test_a_worker_does_not_outlive_its_supervisor_though_the_broker_went_first(installation: Installation):
     killed = Running(installation)
     worker, broker = killed.pid("worker-default"), killed.pid("valkey")
@@ -245,6 +247,7 @@ def test_a_worker_does_not_outlive_its_supervisor_though_the_broker_went_first(i
     eventually(lambda: not is_alive(worker), 120, "the worker ends")
 
 
+@pytest.mark.verification
 def test_a_restore_that_was_cut_off_is_settled_before_the_product_starts(installation: Installation):
     (installation.environment.home / ".restore" / "unpacked").mkdir(parents=True)
     running = Running(installation)

@@ -16,7 +16,7 @@ from tests.faults.filling import Filled
 from tests.faults.kills import DATABASE
 from tests.installations import Running, eventually
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.verification]
 PATIENCE_MS = 60_000
 
 

@@ -5,6 +5,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
 from django.test import Client
 from django.urls import reverse
 
@@ -112,6 +113,7 @@ def test_a_dry_run_is_made_with_the_tiny_model_and_then_started(
     assert training.spec == {**dry_run.spec, "data_sha256": None}
 
 
+@pytest.mark.verification
 def test_a_sweep_over_shares_is_trained_with_the_tiny_model_and_shown(
     project: Project, engineer: User, model_folders: Path, tmp_path: Path, settings,
     client_for: Callable[[User], Client],

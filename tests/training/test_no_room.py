@@ -40,6 +40,7 @@ def fill(disk: Path, *, leaving: int) -> Path:
     return filler
 
 
+@pytest.mark.verification
 def test_a_disk_that_is_full_at_a_checkpoint_keeps_the_last_one_and_goes_on_when_there_is_room(
     base: Path, small_disk: Path, tmp_path: Path
 ) -> None:
@@ -78,6 +79,7 @@ def test_a_disk_that_is_full_at_a_checkpoint_keeps_the_last_one_and_goes_on_when
     assert reports[1].adapter_sha256 == reports[0].adapter_sha256
 
 
+@pytest.mark.verification
 def test_a_disk_without_any_room_still_says_why(base: Path, small_disk: Path) -> None:
     folder = write_run(small_disk / "run", make_spec(base), rows())
     filler = fill(small_disk, leaving=90_000)

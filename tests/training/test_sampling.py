@@ -56,6 +56,7 @@ def test_the_prompts_are_those_of_rows_held_out_and_their_answers_change(base: P
     assert not any(answer.is_whole for each in found.values() for answer in each.answers)
 
 
+@pytest.mark.verification
 def test_killed_and_started_again_it_has_the_answers_of_every_evaluation(base: Path, tmp_path: Path) -> None:
     spec = make_spec(base, **HELD_OUT)
     train(tmp_path / "whole", spec)

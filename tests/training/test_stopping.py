@@ -65,7 +65,14 @@ def whole(base: Path, tmp_path_factory: pytest.TempPathFactory) -> Any:
     return report_of(folder)
 
 
-@pytest.mark.parametrize(("where", "step"), [("step", 4), ("evaluation", 4), ("evaluation", 8)])
+@pytest.mark.parametrize(
+    ("where", "step"),
+    [
+        ("step", 4),
+        pytest.param("evaluation", 4, marks=pytest.mark.verification),
+        pytest.param("evaluation", 8, marks=pytest.mark.verification),
+    ],
+)
 def test_stopped_in_the_middle_of_a_step_or_an_evaluation_it_goes_on_exactly(
     base: Path, whole: Any, tmp_path: Path, where: str, step: int
 ) -> None:
@@ -92,6 +99,7 @@ def test_stopped_in_the_middle_of_a_step_or_an_evaluation_it_goes_on_exactly(
     assert resumed.adapter_sha256 == whole.adapter_sha256
 
 
+@pytest.mark.verification
 def test_a_state_that_cannot_be_saved_is_told_and_the_last_checkpoint_stands(
     base: Path, tmp_path: Path
 ) -> None:

@@ -1,0 +1,44 @@
+"""How pages are looked at: light on a desk, dark on a phone."""
+
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Page
+
+LOOKS = [("light", 1280), ("dark", 390)]
+RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+# Of what axe answers the violations alone: the rest is long.
+_RUN_AXE = "async (rules) => (await axe.run({runOnly: rules, resultTypes: ['violations']})).violations"
+# Every chart is drawn, and what a page asks for by itself is there.
+_SETTLED = """() => !document.querySelector(".htmx-request, [hx-trigger=load]:empty")
+  && [...document.querySelectorAll(".chart-drawing:not([hidden])")]
+    .every((drawing) => drawing.querySelector("svg"))"""
+
+
+def show(page: Page, *, theme: str, width: int) -> None:
+    # So tall that nothing lies behind a bar that stays in sight, from where it would be scrolled.
+    page.set_viewport_size({"width": width, "height": 3000})
+    page.emulate_media(color_scheme=theme)  # type: ignore[arg-type] # a name of a scheme
+
+
+def findings(page: Page, address: str) -> list[str]:
+    """What is wrong with a page in both looks: what axe finds, and whether it must be scrolled sideways."""
+    found, before, is_open = [], page.viewport_size, False
+    for theme, width in LOOKS:
+        show(page, theme=theme, width=width)
+        # A chart is drawn anew in the other look; to open the page again is the state that can be waited for.
+        if not is_open or page.locator(".chart-drawing").count():
+            page.goto(address)
+            page.wait_for_function(_SETTLED)
+            page.evaluate(Axe().axe_script)
+            is_open = True
+        found += [
+            f"{address} ({theme}): {each['id']}: {node['html'][:200]} ({node['failureSummary']})"
+            for each in page.evaluate(_RUN_AXE, RULES)
+            for node in each["nodes"]
+        ]
+        needed = page.evaluate("document.documentElement.scrollWidth")
+        if needed > width:
+            found.append(f"{address} ({theme}): needs {needed} pixels of {width}")
+    if before:
+        page.set_viewport_size(before)
+    page.emulate_media(color_scheme="null")
+    return found
