@@ -10,8 +10,10 @@ from types import SimpleNamespace
 from typing import Any, NamedTuple
 
 import pytest
+from django.conf import settings
 from django.core.cache import cache
 from django.db import transaction
+from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
 from pytest_django import DjangoDbBlocker
 
@@ -115,9 +117,18 @@ def test_the_view_needs_what_the_table_says(route: Route) -> None:
 
 
 class Stage(NamedTuple):
+    """``keys``: by person, the session's cookie and the secret of an API token."""
+
     world: SimpleNamespace
     foreign: SimpleNamespace
     people: dict[str, User]
+    keys: dict[int, tuple[str, str]]
+
+
+def _keys_of(person: User) -> tuple[str, str]:
+    secret = uuid.uuid4().hex
+    ApiToken.objects.create(user=person, name="t", prefix=secret[:10], token_hash=hash_of(secret))
+    return client_of(person).cookies[settings.SESSION_COOKIE_NAME].value, secret
 
 
 @pytest.fixture(scope="module")
@@ -129,7 +140,8 @@ def shared(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterato
         members = {role: person for role, person in people.items() if person is not stranger}
         world = make_world(make_project("Summaries", **members), reviewer=people[REVIEWER])
         elsewhere = make_project("Elsewhere", owner=stranger)
-        yield Stage(world, make_world(elsewhere, reviewer=make_user("elsewhere")), people)
+        foreign = make_world(elsewhere, reviewer=make_user("elsewhere"))
+        yield Stage(world, foreign, people, {person.pk: _keys_of(person) for person in people.values()})
         transaction.set_rollback(True)
 
 
@@ -142,18 +154,16 @@ def stage(shared: Stage, db: None) -> Stage:
     )
 
 
-def _ask(route: Route, method: str, person: User | None, kwargs: dict[str, object]) -> int:
+def _ask(stage: Stage, route: Route, method: str, person: User | None, kwargs: dict[str, object]) -> int:
     """The status that this person gets; whatever the request did is taken back."""
     with transaction.atomic():
-        client = client_of(person)
         # A failure of ours is a 500 here, not an exception, as it is for people.
-        client.raise_request_exception = False
-        headers = {}
+        client, headers = Client(raise_request_exception=False), {}
         address = reverse(route.name, kwargs=kwargs)
-        if address.startswith("/api/") and person is not None:
-            secret = uuid.uuid4().hex
-            ApiToken.objects.create(user=person, name="t", prefix=secret[:10], token_hash=hash_of(secret))
-            headers = {"Authorization": f"Bearer {secret}"}
+        if person is not None:
+            session, secret = stage.keys[person.pk]
+            client.cookies[settings.SESSION_COOKIE_NAME] = session
+            headers = {"Authorization": f"Bearer {secret}"} if address.startswith("/api/") else {}
         send: Callable[..., Any] = client.get if method == "GET" else client.post
         status = int(send(address, headers=headers).status_code)
         transaction.set_rollback(True)
@@ -162,9 +172,9 @@ def _ask(route: Route, method: str, person: User | None, kwargs: dict[str, objec
 
 def _is_offered(route: Route, method: str, stage: Stage, kwargs: dict[str, object]) -> bool:
     """Whether the address takes this method at all; where not, it tells everyone the same."""
-    if _ask(route, method, stage.people[OWNER], kwargs) != 405:
+    if _ask(stage, route, method, stage.people[OWNER], kwargs) != 405:
         return True
-    assert _ask(route, method, stage.people["stranger"], kwargs) in (404, 405)
+    assert _ask(stage, route, method, stage.people["stranger"], kwargs) in (404, 405)
     return False
 
 
@@ -177,10 +187,10 @@ def test_a_project_page_opens_for_its_roles_alone(route: Route, method: str, sta
     assert isinstance(needed, Permission)
     if not _is_offered(route, method, stage, kwargs):
         return
-    assert _ask(route, method, None, kwargs) == (401 if route.pattern.startswith("api/") else 302)
-    assert _ask(route, method, stage.people["stranger"], kwargs) == 404
+    assert _ask(stage, route, method, None, kwargs) == (401 if route.pattern.startswith("api/") else 302)
+    assert _ask(stage, route, method, stage.people["stranger"], kwargs) == 404
     for role in (REVIEWER, ENGINEER, MANAGER, OWNER):
-        status = _ask(route, method, stage.people[role], kwargs)
+        status = _ask(stage, route, method, stage.people[role], kwargs)
         if role in EXPECTED_ROLES[needed]:
             good = status not in (401, 403, 404) or (status == 404 and route.name in MAY_BE_MISSING)
             # A rule of the content ("not your own correction") may answer 403 to a write.
@@ -204,7 +214,7 @@ def test_ids_of_another_project_are_not_there(route: Route, method: str, stage: 
     if not _is_offered(route, method, stage, own):
         return
     for name in _id_names(route):
-        status = _ask(route, method, stage.people[OWNER], {**own, name: elsewhere[name]})
+        status = _ask(stage, route, method, stage.people[OWNER], {**own, name: elsewhere[name]})
         assert status == 404, f"{name} of another project: {status}"
 
 
@@ -216,17 +226,17 @@ def test_ids_of_another_project_are_not_there(route: Route, method: str, stage: 
 )
 def test_a_personal_page_opens_for_its_person_alone(route: Route, method: str, stage: Stage) -> None:
     kwargs = kwargs_of(route.name, list(route.kwargs), stage.world)
-    unknown = _ask(route, method, None, kwargs)
+    unknown = _ask(stage, route, method, None, kwargs)
     if unknown == 405:
         return
     assert unknown == (401 if route.pattern.startswith("api/") else 302)
     if _id_names(route):
-        assert _ask(route, method, stage.people["stranger"], kwargs) == 404
-        assert _ask(route, method, stage.people[OWNER], kwargs) == 404
+        assert _ask(stage, route, method, stage.people["stranger"], kwargs) == 404
+        assert _ask(stage, route, method, stage.people[OWNER], kwargs) == 404
     needs_ownership = ACCESS[route.name].read == OWNS_ONE
     if needs_ownership:
-        assert _ask(route, method, stage.people[REVIEWER], kwargs) == 403
-    own = _ask(route, method, stage.people[OWNER if needs_ownership else REVIEWER], kwargs)
+        assert _ask(stage, route, method, stage.people[REVIEWER], kwargs) == 403
+    own = _ask(stage, route, method, stage.people[OWNER if needs_ownership else REVIEWER], kwargs)
     assert own not in (401, 403, 404) and own < 500
 
 
@@ -234,12 +244,12 @@ def test_a_personal_page_opens_for_its_person_alone(route: Route, method: str, s
     "route", [route for route in ROUTES if ACCESS.get(route.name, (None,))[0] == SITE_ADMIN], ids=_identity
 )
 def test_a_page_of_the_installation_opens_for_the_site_admin_alone(route: Route, stage: Stage) -> None:
-    assert _ask(route, "GET", None, {}) == 302
-    assert {_ask(route, "GET", person, {}) for person in stage.people.values()} == {403}
+    assert _ask(stage, route, "GET", None, {}) == 302
+    assert {_ask(stage, route, "GET", person, {}) for person in stage.people.values()} == {403}
     stranger = stage.people["stranger"]
     stranger.is_superuser = True
     stranger.save(update_fields=["is_superuser"])
-    assert _ask(route, "GET", stranger, {}) == 200
+    assert _ask(stage, route, "GET", stranger, {}) == 200
 
 
 @pytest.mark.parametrize(
@@ -249,4 +259,4 @@ def test_a_link_without_its_secret_opens_nothing(route: Route, stage: Stage) -> 
     kwargs = kwargs_of(route.name, list(route.kwargs), stage.world)
     for person in (None, stage.people["stranger"], stage.people[OWNER]):
         for method in ("GET", "POST"):
-            assert _ask(route, method, person, kwargs) == 404
+            assert _ask(stage, route, method, person, kwargs) == 404

@@ -9,7 +9,8 @@ from evalapp.reviews.queries import campaign_reviewers_of
 
 def reviews_to_do(user: User) -> int:
     """About the most that can still come to this person in the open campaigns with work for them now."""
-    campaign_reviewers = list(campaign_reviewers_of(user).filter(campaign__state=CampaignState.OPEN))
+    open_to_them = campaign_reviewers_of(user).filter(campaign__state=CampaignState.OPEN)
+    campaign_reviewers = list(open_to_them.select_related(None).select_related("campaign"))
     with_work = campaign_reviewers_with_work(campaign_reviewers)
     progress = [progress_payload(each) for each in campaign_reviewers if each.pk in with_work]
     return sum(max(0, each["mine_total"] - each["mine"]) for each in progress)

@@ -24,7 +24,7 @@ from tests.cast import make_project, make_user
 
 ProgramFor = Callable[[User | None], Program]
 
-EXAMPLES = 5
+EXAMPLES, MANY_EXAMPLES = 2, 20
 PLACE = re.compile(r"<(?:\w+:)?(\w+)>")
 ROUTES = {
     "/api/v1/" + PLACE.sub(r"{\1}", str(pattern.pattern)): (pattern.name, PLACE.findall(str(pattern.pattern)))
@@ -69,9 +69,10 @@ def world(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator
 
 
 @pytest.mark.django_db
+@pytest.mark.parametrize("examples", [EXAMPLES, pytest.param(MANY_EXAMPLES, marks=pytest.mark.verification)])
 @pytest.mark.parametrize("operation", list(_operations()))
 def test_no_input_makes_an_operation_break(
-    operation: Any, world: SimpleNamespace, program_for: ProgramFor
+    operation: Any, examples: int, world: SimpleNamespace, program_for: ProgramFor
 ) -> None:
     name, places = ROUTES[operation.path]
     program = program_for(world.user)
@@ -90,7 +91,7 @@ def test_no_input_makes_an_operation_break(
             assert set(answer.json()["error"]) == {"code", "message", "fields"}
 
     @settings(
-        max_examples=EXAMPLES,
+        max_examples=examples,
         database=None,
         deadline=None,
         derandomize=True,
