@@ -113,9 +113,7 @@ def measure(options: argparse.Namespace, home: Path) -> bool:
         times["counts alone"] = look(address, cookie, options.looks, "are not computed yet")
         if not options.without_job:
             computed(campaign, "comparison")
-            times["with what the job stored"] = look(
-                address, cookie, options.looks, "no review has come in since"
-            )
+            times["with what the job stored"] = look(address, cookie, options.looks, "no reviews since")
         if options.all_pages:
             look_at_other_pages(campaign, address, cookie)
     most = max(limit for size, limit in MOST_MILLISECONDS.items() if size <= max(options.ratings, 1_000_000))
@@ -150,8 +148,8 @@ def look_at_other_pages(campaign: Any, address: str, cookie: str) -> None:
     computed(campaign, "metrics")
     first, *_ = campaign.items.order_by("pk").values_list("pk", flat=True)[:1]
     pages = {
-        "agreement": ("agreement/", "no review has come in since"),
-        "metrics and people": ("metrics/", "no review has come in since"),
+        "agreement": ("agreement/", "no reviews since"),
+        "metrics and people": ("metrics/", "no reviews since"),
         "a table": ("tables/people.csv", "Candidate"),
         "all cases": ("cases/", "outputs"),
         "cases rated low": ("cases/?criterion=tone&low=1", "from at least one reviewer"),

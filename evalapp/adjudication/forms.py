@@ -27,12 +27,14 @@ def _words(
 
 
 class ChangeRequestForm(forms.Form):
-    reason = _words("What should be looked at again?", help_text="The reviewer reads this. It names nobody.")
+    reason = _words(
+        "What should be checked again?", help_text="The reviewer reads this. Your name is not shown."
+    )
 
 
 class MessageForm(forms.Form):
     text = _words(
-        "Your message", longest=LONGEST_MESSAGE, help_text="Markdown works. It cannot be changed afterwards."
+        "Your message", longest=LONGEST_MESSAGE, help_text="Markdown. A message cannot be changed afterwards."
     )
 
 
@@ -43,7 +45,7 @@ class AppealForm(forms.Form):
 
     against = forms.CharField(max_length=60, widget=forms.HiddenInput)
     revision = forms.IntegerField(min_value=1, required=False, widget=forms.HiddenInput)
-    reason = _words("Why do you not agree?", rows=2)
+    reason = _words("Why do you disagree?", rows=2)
 
 
 AS_DECIDED = ("", "as it was decided")
@@ -62,16 +64,16 @@ class AnswerForm(forms.Form):
         self._sent = data if data is not None else QueryDict()
         self.decision = decision
         if isinstance(decision, Adjudication):
-            self._add("value", "The new value", _levels(decision.criterion))
+            self._add("value", "New value", _levels(decision.criterion))
         elif decision is not None and decision.ranks is None:
-            self._add("choice", "The new preference", Choice.choices)
+            self._add("choice", "New preference", Choice.choices)
         elif decision is not None:
             ranks = [(str(rank), str(rank)) for rank in range(1, len(decision.outputs) + 1)]
             for position, letter in enumerate(LETTERS[: len(ranks)]):
-                self._add(f"rank-{position}", f"The new rank of {letter}", ranks)
+                self._add(f"rank-{position}", f"New rank of {letter}", ranks)
         changing = [name for name in self.fields if name not in ("outcome", "answer")]
         if changing:
-            self.fields[changing[-1]].help_text = "Only where the decision changes."
+            self.fields[changing[-1]].help_text = "Only if the decision changes."
         self.order_fields(["outcome", *(name for name in self.fields if name != "answer"), "answer"])
 
     def _add(self, name: str, label: str, choices: Iterable[tuple[str, str]]) -> None:

@@ -282,7 +282,7 @@ def labels_of(candidates: Sequence[CampaignCandidate]) -> dict[int, str]:
 
 
 def _quarters(points: Sequence[Mapping[str, Any]], criterion: Criterion, metric: MetricDescription) -> str:
-    """What people say where the metric is high, and where it is low."""
+    """Reviewer scores where the metric is high, and where it is low."""
     quarter = len(points) // 4
     if not points:
         return f"No output has both {metric.label} and {criterion.name}, so there is nothing to draw."

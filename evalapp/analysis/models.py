@@ -9,7 +9,7 @@ class AnalysisKind(models.TextChoices):
     COMPARISON = "comparison", "Comparison"
     SEVERITY = "severity", "Severity"
     AGREEMENT = "agreement", "Agreement"
-    METRICS = "metrics", "Metrics and people"
+    METRICS = "metrics", "Metrics and reviewer scores"
 
 
 class ReviewerType(models.TextChoices):
@@ -21,7 +21,7 @@ class ReviewerType(models.TextChoices):
 
 
 class ScoreSource(models.TextChoices):
-    ORIGINAL = "original", "As reviewers gave them"
+    ORIGINAL = "original", "Original scores"
     ADJUDICATED = "adjudicated", "With adjudicated values"
 
 

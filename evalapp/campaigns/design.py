@@ -142,7 +142,7 @@ def _check_picked(problems: _Problems, design: CampaignDesign, draft: Campaign) 
         "item_choice": (design.item_choice != ItemChoice.ALL, kept),
         "method": (
             design.method != draft.method,
-            "Picked items are rated one by one, as they were when they were picked.",
+            "Selected items are rated one by one, as they were when they were selected.",
         ),
     }
     for field, (is_changed, message) in changes.items():

@@ -83,7 +83,7 @@ class CampaignForm(forms.Form):
     candidates = RowsField(
         ModelVersion.objects.none(),
         widget=forms.CheckboxSelectMultiple,
-        help_text="The latest answer of each to every example is reviewed.",
+        help_text="The latest output of each candidate for every example is reviewed.",
         error_messages={"required": "Choose at least one candidate."},
         name_of=_name_of_candidate,
     )
@@ -93,7 +93,7 @@ class CampaignForm(forms.Form):
         label="What reviewers do",
         widget=forms.RadioSelect,
         help_text=(
-            "Compared answers stand side by side, their sides in turn. The rubric is then shown as a guide."
+            "In comparisons, outputs stand side by side in balanced positions, and the rubric is a guide."
         ),
     )
     baseline = RowField(
@@ -101,7 +101,7 @@ class CampaignForm(forms.Form):
         required=False,
         label="Compare all with",
         empty_label="All with each other",
-        help_text="In pairs only: one of the candidates, to save reviews where only it matters.",
+        help_text="Pairwise only: compare one candidate with each other one, to save reviews.",
         name_of=_label_of,
     )
     leaves_out_incomplete = forms.BooleanField(
@@ -113,7 +113,7 @@ class CampaignForm(forms.Form):
         initial=ItemChoice.ALL,
         widget=forms.RadioSelect,
         label="Examples",
-        help_text="Drawn by the campaign's seed. Others can be added while it runs.",
+        help_text="Sampled with the campaign's seed. More can be added while it runs.",
     )
     items_wanted = forms.IntegerField(required=False, min_value=1, label="Number of items in the sample")
     stratify_by = forms.CharField(
@@ -134,7 +134,7 @@ class CampaignForm(forms.Form):
         max_value=MOST_OVERLAP,
         initial=3,
         label="Reviewers per item",
-        help_text="Each rates all answers to the item. Two or more make agreement measurable.",
+        help_text="Each rates all outputs of the item. Agreement needs at least two.",
     )
     overlap_share = forms.IntegerField(
         required=False,
@@ -142,7 +142,7 @@ class CampaignForm(forms.Form):
         max_value=99,
         label="Share of items with more reviewers, in percent",
         help_text=(
-            "Say 1 reviewer for each item and 3 for 20 percent of them: agreement at a fraction of the cost."
+            "For example 1 reviewer for each item and 3 for 20 percent of them: agreement with fewer reviews."
         ),
     )
     overlap_more = forms.IntegerField(
@@ -190,7 +190,7 @@ class CampaignForm(forms.Form):
         max_value=MOST_CALIBRATION_ITEMS,
         label="Items of a calibration round",
         help_text=(
-            "All reviewers rate these first, then see each other's answers. You admit each to the rest."
+            "All reviewers rate these first, then see each other's reviews. You admit each to the campaign."
         ),
     )
     is_blind = forms.BooleanField(
@@ -200,7 +200,7 @@ class CampaignForm(forms.Form):
         required=False, label="Show the reference answer (raters tend to follow it)"
     )
     allows_corrections = forms.BooleanField(
-        required=False, initial=True, label="Reviewers may write the answer as it should have been"
+        required=False, initial=True, label="Reviewers may correct the answer"
     )
     instructions = forms.CharField(
         required=False,
@@ -219,7 +219,7 @@ class CampaignForm(forms.Form):
         max_value=LEASE_MINUTES.stop - 1,
         initial=30,
         label="Lease in minutes, renewed by activity",
-        help_text="After it the item becomes available to others; what was typed is kept.",
+        help_text="Afterwards the item becomes available to others; the draft is kept.",
     )
 
     def __init__(self, *args: Any, project: Project, **kwargs: Any) -> None:

@@ -90,7 +90,7 @@ def _found(document: Document, shown: LiveTables, contradiction: Contradiction |
     if shown.judged is not None:
         document.section("What people prefer", sections.pairs_section(shown, shown.judged))
     if shown.comparison.design.reviews:
-        document.section("What people say", sections.people_section(shown))
+        document.section("Reviewer scores", sections.people_section(shown))
         document.section("Differences", sections.differences_section(shown))
         document.section("Agreement between reviewers", sections.agreement_section(shown))
         document.section("Severity", sections.severity_section(shown))

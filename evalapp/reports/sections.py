@@ -70,7 +70,7 @@ def people_section(shown: LiveTables) -> Iterator[Block | None]:
     for panel in means_charts(shown.comparison, most=MOST_ON_A_SHEET):
         yield picture(f"Means with their 95% intervals, on {panel.of}", panel.chart)
     for chart in ratings_charts(shown.comparison, most=MOST_ON_A_SHEET):
-        yield picture("How often each level was given", chart)
+        yield picture("Distribution of scores", chart)
     yield table(_shares(shown))
 
 
@@ -112,7 +112,7 @@ def agreement_section(shown: LiveTables) -> Iterator[Block | None]:
     yield table(agreement_table(shown))
     for criterion in shown.originals.scales[:MOST_HEAT_MAPS]:
         yield picture(
-            f"How far each two reviewers agree on {criterion.name}",
+            f"Agreement by pair of reviewers on {criterion.name}",
             agreement_chart(shown.originals, criterion),
         )
 
@@ -125,7 +125,7 @@ def metrics_section(shown: LiveTables, contradiction: Contradiction | None) -> I
         for row in shown.comparison.rows
     ]
     columns = [CANDIDATE, Column("Metric"), Column("Mean over items", "figure", is_measure=True)]
-    yield table(Table("metrics", "What metrics say", columns, rows, "95% intervals over items."))
+    yield table(Table("metrics", "Metrics", columns, rows, "95% intervals over items."))
     yield table(rules_table(shown))
     criterion = _told_criterion(shown, contradiction)
     if shown.metric is None or criterion is None or not shown.scores.answers:

@@ -214,11 +214,11 @@ def _checked_score(criterion: Criterion, answers: ReviewAnswers, problems: _Prob
     answer = answers.scores.get(criterion.key)
     if answer is None:
         if criterion.is_required:
-            problems.add(name, f"{criterion.name} is required. Give it a score.")
+            problems.add(name, f"{criterion.name} is required. Choose an answer.")
         return None
     if answer == NOT_APPLICABLE:
         if not criterion.allows_not_applicable:
-            problems.add(name, f"{criterion.name} cannot be “not applicable”. Give it a score.")
+            problems.add(name, f"{criterion.name} cannot be “not applicable”. Choose an answer.")
         return CheckedScore(criterion.pk, None, True, criterion.minimum, criterion.maximum)
     rules = criterion.rules
     level = rules.level_of(answer)

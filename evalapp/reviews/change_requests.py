@@ -41,7 +41,9 @@ def request_changes(*, review: Review, by: User, reason: str) -> ChangeRequest:
     """
     reason = checked_words(reason, field="reason", missing="Say what the reviewer should look at again.")
     if review.reviewer_id == by.pk:
-        raise NotAllowedError("This review is your own. Open it under “My submitted” and change it there.")
+        raise NotAllowedError(
+            "This review is your own. Open it under “My submitted reviews” and change it there."
+        )
     if review.is_simulated:
         raise ConflictError("A simulated reviewer gave this review; there is nobody who could change it.")
     try:

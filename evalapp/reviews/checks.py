@@ -65,7 +65,7 @@ class ReviewerChecks(GoldChecks):
 
     @property
     def close_words(self) -> str:
-        return "The same again, or one level off,"
+        return "The same score or one level off,"
 
     @property
     def consistency(self) -> Measure:

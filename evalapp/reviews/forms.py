@@ -176,7 +176,7 @@ def with_quoted(answers: ReviewAnswers, quoted: Mapping[str, QuotedField], text:
         nth, label = _whole(given.occurrence or "1"), _whole(given.label)
         field = f"spans.{key}"
         if not isinstance(nth, int) or nth < 1 or not isinstance(label, int) or label < 1:
-            message = "Say with whole numbers from 1 which time the words stand there, and which label."
+            message = "Enter the occurrence of the words and the label as whole numbers from 1."
             raise InvalidError(message, fields={field: [message]})
         span = span_from_quote(
             text, words=given.words, occurrence=nth, label=label, comment=given.comment, field=field

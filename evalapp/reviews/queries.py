@@ -170,8 +170,8 @@ class TakenOffError(NotAllowedError):
     def __init__(self, left_at: datetime, *, is_kept: bool = False) -> None:
         kept = " What you sent is kept as your draft." if is_kept else ""
         super().__init__(
-            f"You were taken off this campaign on {left_at:%-d %B %Y at %H:%M} UTC. Nothing more of it comes"
-            f" to you; what you submitted before counts.{kept} Ask its manager if this is a mistake."
+            f"You were removed from this campaign on {left_at:%-d %B %Y at %H:%M} UTC. The reviews that you"
+            f" submitted before count.{kept} Ask its manager if this is a mistake."
         )
 
 

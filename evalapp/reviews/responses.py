@@ -87,7 +87,7 @@ def flagged(request: HttpRequest, stand: Stand) -> HttpResponse:
     flag_item(stand=stand, by=stand.campaign_reviewer.user, note=str(body.get("note", "")))
     if is_json(request):
         return JsonResponse({"flagged": True})
-    messages.success(request, "Flagged: the manager sees your note. The item stays yours.")
+    messages.success(request, "Flagged: the manager sees your note. The item stays assigned to you.")
     return redirect(request.path.removesuffix("flag/"))
 
 

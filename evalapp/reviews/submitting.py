@@ -179,7 +179,7 @@ def _replay_or_refuse(stored: Review, submission: Submission) -> tuple[Review, b
             return stored, True
         raise ConflictError(
             "You have submitted this one already, with other answers; the first is kept. "
-            "Open it under “My submitted” to change it.",
+            "Open it under “My submitted reviews” to change it.",
             code="already_submitted",
         )
     if stored.client_id == submission.client_id:

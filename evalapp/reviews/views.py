@@ -270,7 +270,9 @@ def _submit(request: HttpRequest, stand: Stand) -> HttpResponse:
     if is_json(request):
         read = partial(campaign_reviewer_again, stand.campaign_reviewer)
         return submitted(request, review, is_replay=is_replay, campaign_reviewer=read, payload=_assigned)
-    messages.success(request, "Saved. You can change it under “My submitted” until the campaign closes.")
+    messages.success(
+        request, "Saved. You can change it under “My submitted reviews” until the campaign closes."
+    )
     return redirect("review_next", key=stand.assignment.campaign.key)
 
 

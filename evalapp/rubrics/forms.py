@@ -29,7 +29,7 @@ from evalapp.rubrics.templates import TEMPLATES
 
 
 class RubricForm(forms.Form):
-    name = forms.CharField(max_length=120, help_text="What it judges, for instance “Summary quality”.")
+    name = forms.CharField(max_length=120, help_text="For instance “Summary quality”.")
     description = forms.CharField(
         required=False, max_length=LONGEST_DESCRIPTION, widget=forms.Textarea(attrs={"rows": 2})
     )
@@ -51,11 +51,11 @@ class NewRubricForm(RubricForm):
 class ImportRubricForm(forms.Form):
     file = forms.FileField(
         label="Rubric file",
-        help_text="YAML, as the page of any rubric gives it.",
+        help_text="YAML, as downloaded from a rubric's page.",
         widget=forms.ClearableFileInput(attrs={"accept": ".yaml,.yml"}),
     )
     name = forms.CharField(
-        max_length=120, required=False, help_text="Left empty, the rubric is named as the file says."
+        max_length=120, required=False, help_text="Leave empty to use the name in the file."
     )
 
 

@@ -160,7 +160,7 @@ def render_document(text: str) -> SafeString:
 
 @register.filter
 def cell_for(row: Any, key: str) -> Any:
-    """What people say of a comparison's candidate on the criterion of that key, or None."""
+    """The reviewers' scores of a comparison's candidate on the criterion of that key, or None."""
     return row.cell(key) if row is not None else None
 
 

@@ -191,7 +191,7 @@ SUBJECTS = (
                 (
                     Page("Agreement", "agreement/", _RATES),
                     Page("Metrics", "metrics/", _RATES),
-                    Page("Where preferences differ", "preferences/differing/", _COMPARES),
+                    Page("Differing preferences", "preferences/differing/", _COMPARES),
                     Page("LLM judge", "llm-judges/", is_found_elsewhere=True),
                 ),
             ),

@@ -79,7 +79,7 @@ export class PairPreference extends Preference {
   }
 
   get missing() {
-    return this.chosen ? "" : "Say which answer is better, or that they are equal or both bad";
+    return this.chosen ? "" : "Choose the better answer, a tie or both bad";
   }
 
   focusFirst() {
@@ -157,7 +157,7 @@ export class RankPreference extends Preference {
 
   get missing() {
     const open = [..."ABCDE"].filter((_, position) => this.groups[position] && !this.rankOf(this.groups[position]));
-    return open.length ? `Still without a rank: ${open.join(", ")}` : "";
+    return open.length ? `Not ranked yet: ${open.join(", ")}` : "";
   }
 
   focusMissing() {

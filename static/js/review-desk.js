@@ -9,7 +9,7 @@ import { send } from "./review-server.js";
 import { clockTime, comesBack, Status } from "./review-status.js";
 import { Store } from "./review-store.js";
 
-const TAKEN_OFF = "You were taken off this campaign";
+const TAKEN_OFF = "You were removed from this campaign";
 
 export const openDialog = (name) => !document.getElementById(name).open && document.getElementById(name).showModal();
 
@@ -183,8 +183,8 @@ export class Desk {
 
   #cannotGoOn() {
     this.#end(
-      "The next one cannot be fetched yet",
-      "What you submitted is kept in this browser and sent as soon as the server answers; then this goes on by itself.",
+      "The next item cannot be loaded yet",
+      "Your review is kept in this browser and sent as soon as the server answers; then the next item loads by itself.",
     );
   }
 
@@ -236,7 +236,7 @@ export class Desk {
   // What was fetched ahead went to somebody who had nothing, before it was shown.
   #goPastLost() {
     this.#drafts.stop();
-    this.say("That one went to a reviewer who had nothing to do");
+    this.say("That item was given to a reviewer without any");
     if (this.#ahead) return this.#show(this.#ahead);
     this.#form.hidden = true;
     this.#offerSkip(false);
@@ -250,7 +250,7 @@ export class Desk {
     if (answer.body.error?.code === "taken_off") return this.#takenOff(answer.message, submission);
     if (this.task.url === submission.url) {
       this.status.dropNotices("[data-of-task=refusal]");
-      this.status.notice(answer.message ?? "The server refused this.", { ofTask: "refusal" });
+      this.status.notice(answer.message ?? "The server refused the review.", { ofTask: "refusal" });
       this.#sheet.showErrors(answer.body.error?.fields ?? {});
       this.#form.hidden = false;
       this.part("end").hidden = true;
@@ -259,8 +259,8 @@ export class Desk {
     // Its address shows nothing any more: what was given stands here.
     const given = answer.status === 404 ? this.#sheet.inWords(submission.body.answers) : "";
     const isLost = ["lease_lost", "campaign_closed"].includes(answer.body.error?.code);
-    this.status.notice(answer.message ?? "The server refused the last one.", {
-      actions: given ? [] : [[isLost ? "See what I gave" : "Open it again", submission.url]],
+    this.status.notice(answer.message ?? "The server refused the last review.", {
+      actions: given ? [] : [[isLost ? "See my answers" : "Open item", submission.url]],
       given,
     });
   }
@@ -275,7 +275,7 @@ export class Desk {
     this.#drafts.stop();
     this.#form.hidden = true;
     this.#offerSkip(false);
-    this.status.notice("What you gave last was not counted. It is kept.", { given });
+    this.status.notice("Your last review was not counted. Your answers are kept.", { given });
     this.#end(TAKEN_OFF, message);
   }
 
@@ -288,7 +288,7 @@ export class Desk {
 
   async #undo() {
     await this.#drafts.save();
-    if (!(await this.#outbox.flush())) return this.say("Wait until the last one is sent; then it can be undone", true);
+    if (!(await this.#outbox.flush())) return this.say("The last review is still being sent; undo it afterwards", true);
     const answer = await send(this.#config.undo_url, { method: "POST", body: {} });
     if (answer.ok) location.assign(answer.body.url);
     else this.say(answer.message ?? "Nothing to undo yet", true);
@@ -314,7 +314,7 @@ export class Desk {
     if (!answer.ok) return this.say(answer.message ?? "Not flagged: the server does not answer. Try again", true);
     document.getElementById("flag").close();
     form.reset();
-    this.say("Flagged: the manager sees your note. The item stays yours");
+    this.say("Flagged: the manager sees your note. The item stays assigned to you");
   }
 
   // At once here; the server keeps it for the next page, and if it cannot the switch goes back.
@@ -325,7 +325,7 @@ export class Desk {
     if (answer.ok || keySwitch.checked !== isOn) return;
     keySwitch.checked = !isOn;
     this.#setKeys(!isOn);
-    this.say("The keys could not be switched; try again", true);
+    this.say("The shortcuts could not be switched; try again", true);
   }
 
   #setKeys(isOn) {

@@ -70,7 +70,7 @@ export class Drafts {
     this.#revision = revision;
     if (isRepeat && this.#isDirty) this.#later(0);
     else this.#status.say(`Draft saved ${clockTime(at)}`);
-    if (!isClaimed) this.#status.say("Draft saved; your time on this item has run out", true);
+    if (!isClaimed) this.#status.say("Draft saved, but the item is no longer reserved for you", true);
   }
 
   #notKept(answer) {
@@ -80,18 +80,18 @@ export class Drafts {
       this.#later(RETRY);
     } else if (answer.status === 412) this.#conflict(answer.body);
     else if (answer.status === 409 && answer.body.error?.code !== "campaign_closed")
-      say("This one was submitted in another tab or went to somebody else; your draft is kept in this browser");
-    else say(answer.message ?? "The draft could not be saved; this browser keeps it");
+      say("This item was submitted in another tab or given to another reviewer; your draft is kept in this browser");
+    else say(answer.message ?? "The draft could not be saved; it is kept in this browser");
   }
 
   #conflict({ draft, draft_revision: revision }) {
     this.#revision = revision;
     this.#status.say("Two drafts", true);
-    this.#status.notice("A newer draft of this was saved in another tab. Which one do you want?", {
+    this.#status.notice("A newer draft of this item was saved in another tab. Which one do you want to keep?", {
       tone: "warning",
       actions: [
         ["Keep this one", () => ((this.#isDirty = true), this.save())],
-        ["Take the other", () => this.#sheet.write(draft)],
+        ["Use the other", () => this.#sheet.write(draft)],
       ],
     });
   }

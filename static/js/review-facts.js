@@ -51,9 +51,9 @@ export class Facts {
 
 function inWords(shared, absent) {
   const texts = [...new Set(absent.map((mark) => mark.text.trim()))];
-  const found = `${shared} name${shared === 1 ? "" : "s"} and figures of the answer stand in the request or the facts (marked).`;
-  if (!texts.length) return `${found} Every figure does.`;
-  return `${found} Not there, and underlined: ${texts.join(", ")}.`;
+  const found = `${shared} name${shared === 1 ? "" : "s"} and numbers of the answer are in the request or the facts (highlighted).`;
+  if (!texts.length) return `${found} Every number is.`;
+  return `${found} Not found there (underlined): ${texts.join(", ")}.`;
 }
 
 function textNodes(element) {

@@ -107,7 +107,7 @@ function toggleRaw() {
 function correct() {
   if (!correction) return;
   if (!correction.open && rubric.missing().length) {
-    say("Score first, then correct: rewriting must not move the scores", true);
+    say("Score every required criterion before you correct the answer", true);
     rubric.focus(rubric.missing()[0]);
     return;
   }

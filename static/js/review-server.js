@@ -28,7 +28,7 @@ export async function send(url, { method = "GET", body, keepalive = false } = {}
   try {
     answer = await response.json();
   } catch {
-    return response.ok ? { away: true } : { status: response.status, body: {}, message: "The server refused." };
+    return response.ok ? { away: true } : { status: response.status, body: {}, message: "The server refused the request." };
   }
   if (answer.error?.code === "session_lost") return { signedOut: true };
   return { status: response.status, ok: response.ok, body: answer, message: answer.error?.message };

@@ -7,7 +7,7 @@ const SHOWN = 90;
 const isTouch = matchMedia("(pointer: coarse)").matches;
 const HOW = isTouch
   ? "Press long on a word and drag the ends of the selection, then tap a label."
-  : "Select words with Shift and the arrows, or with the mouse, then press a label or its figure.";
+  : "Select words with Shift and the arrows, or with the mouse, then press a label or its number.";
 
 // Between the two ways of counting; a position inside a character goes to its edge.
 export class Offsets {
@@ -93,7 +93,7 @@ export class Spans {
   enter() {
     if (this.isOn) return this.raw.focus();
     if (!this.groups.some((group) => !group.criterion.hidden))
-      return this.say("This rubric asks for no marks here", true);
+      return this.say("This rubric asks for no highlights here", true);
     this.openedRaw = this.raw.hidden;
     if (this.raw.hidden) this.showRaw();
     this.isOn = true;
@@ -251,16 +251,16 @@ export class Spans {
     if (!at) return this.#tell("Nothing is selected. " + HOW);
     const mark = { label: label.number, start: this.offsets.pointsBefore(at.start), end: this.offsets.points(at.end), comment: "" };
     if (group.marks.some((each) => each.label === mark.label && each.start === mark.start && each.end === mark.end))
-      return this.#tell(`That is marked as ${label.text} already.`);
+      return this.#tell(`That is highlighted as ${label.text} already.`);
     if (this.groups.reduce((sum, each) => sum + each.marks.length, 0) >= MOST)
-      return this.#tell(`One answer has at most ${MOST} marks. Remove some first.`);
+      return this.#tell(`One answer has at most ${MOST} highlights. Remove some first.`);
     group.marks.push(mark);
     this.latest = { group, mark };
     this.#list(group);
     group.criterion.classList.remove("field-bad");
     for (const old of group.criterion.querySelectorAll(".field-error")) old.remove();
     this.paint();
-    this.#tell(`“${this.#quote(mark)}” marked as ${label.text}.${isTouch ? "" : " c: comment on it."}`);
+    this.#tell(`“${this.#quote(mark)}” highlighted as ${label.text}.${isTouch ? "" : " Press c to comment."}`);
     this.#offerComment();
     this.raw.focus();
     this.#select(at.end, at.end);
@@ -297,10 +297,10 @@ export class Spans {
       .flatMap((group) => group.marks.map((mark) => ({ group, mark, ...this.#reach(mark) })))
       .filter(({ from, to }) => at !== null && from <= at && at <= to)
       .sort((one, other) => one.to - one.from - (other.to - other.from));
-    if (!over.length) return this.#tell("No mark is here.");
+    if (!over.length) return this.#tell("No highlight here.");
     this.#drop(over[0].group, over[0].mark);
     this.#select(at, at);
-    this.#tell("The mark is removed.");
+    this.#tell("Highlight removed.");
   }
 
   #leave() {
@@ -316,7 +316,7 @@ export class Spans {
   #follow() {
     const attributes = {
       contenteditable: "true", role: "textbox", "aria-multiline": "true", "aria-readonly": "true", tabindex: "0",
-      inputmode: "none", spellcheck: "false", "aria-label": "The answer's exact text, to be marked",
+      inputmode: "none", spellcheck: "false", "aria-label": "Exact text of the answer, to highlight",
     };
     for (const [name, value] of Object.entries(attributes))
       if (this.isOn) this.raw.setAttribute(name, value);

@@ -18,7 +18,7 @@ export function comesBack(when) {
 
 function copyable(words) {
   const label = document.createElement("label");
-  label.append("What you gave, to be copied");
+  label.append("Your answers, to copy");
   const field = document.createElement("textarea");
   field.readOnly = true;
   field.value = words;

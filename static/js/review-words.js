@@ -8,7 +8,7 @@ export function ratingInWords({ scores = {}, tags = {}, texts = {}, spans = {}, 
   for (const [key, reasons] of Object.entries(tags)) lines.push(`${nameOf(key)}, why: ${reasons.join(", ")}`);
   for (const [key, words] of Object.entries(texts)) lines.push(`${nameOf(key)}: ${words}`);
   const remarks = Object.values(spans).flat().map((mark) => mark.comment).filter(Boolean);
-  lines.push(...remarks.map((words) => `On a mark: ${words}`));
+  lines.push(...remarks.map((words) => `On a highlight: ${words}`));
   if (comment) lines.push(`Comment: ${comment}`);
   if (correction) lines.push(`Correction: ${correction}`);
   return lines.join("\n");

@@ -149,7 +149,7 @@ def test_nobody_adjudicates_their_own(
     page = client.get(desk)
     assert page.status_code == 200
     assert "somebody else has to decide" in page.text
-    assert "Decide and next" not in page.text
+    assert "Save decision and next" not in page.text
     assert client.post(desk, {"criterion-tone": "3", "reason-tone": WHY}).status_code == 403
     assert "Adjudicate" not in client.get(address(campaign, f"cases/{disputed.item_id}/")).text
     assert "somebody else decides" in client.get(address(campaign, "adjudication/")).text
@@ -250,8 +250,8 @@ def test_the_comparison_shows_either(campaign: Campaign, disputed: ItemOutput, m
     assert (tone(scores), tone(adjudicated.scores), adjudicated.decided) == (3.5, 4.5, 1)
     originals, decided = client.get(place).text, client.get(f"{place}?score_source=adjudicated").text
     assert "With 1 adjudicated value" in originals
-    assert "Where reviewers differed and somebody decided" not in originals
-    assert "Where reviewers differed and somebody decided" in decided
+    assert "Adjudicated values replace" not in originals
+    assert "Adjudicated values replace" in decided
     assert client.get(f"{place}?score_source=nonsense").status_code == 200
 
     lines = list(csv.DictReader(io.StringIO(client.get(f"{place}table.csv").text)))
@@ -310,7 +310,7 @@ def test_the_list_takes_as_many_queries_for_three_as_for_one(
         client = client_of(manager)
         client.get(address(campaign, "adjudication/"))
         with CaptureQueriesContext(connection) as captured:
-            assert client.get(address(campaign, "adjudication/")).text.count("To decide</span>") == rows
+            assert client.get(address(campaign, "adjudication/")).text.count("Undecided</span>") == rows
         counts.append(len(captured))
     assert counts[0] == counts[1]
 

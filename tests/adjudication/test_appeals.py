@@ -52,7 +52,7 @@ def test_against_a_decision_from_page_to_page(
     )
 
     assert sent.url == mine
-    assert "Your appeal waits for an answer" in client_of(reviewer).get(mine).text
+    assert "Your appeal is not answered yet" in client_of(reviewer).get(mine).text
     (entry,) = [each for each in inbox_of(campaign.project) if each.kind == "appeal"]
     assert entry.text == "Spring round: 1 appeal to answer"
     listed = client_of(owner).get(entry.href).text

@@ -75,7 +75,7 @@ def test_who_answers_otherwise_the_second_time_is_told() -> None:
     )
 
     assert (hint.kind, hint.reviewer_id) == ("at_odds", 1)
-    assert hint.evidence.startswith("The same again, or one level off, in 33% of 24")
+    assert hint.evidence.startswith("The same score or one level off, in 33% of 24")
 
 
 def test_who_keeps_to_a_side_is_told_and_who_keeps_to_answers_is_not() -> None:

@@ -169,7 +169,7 @@ def test_what_is_not_there_is_said_and_shows_no_numbers(
     page = client_of(manager).get(address(campaign, query))
 
     assert page.status_code == 400
-    assert "What people say" not in page.text
+    assert "Reviewer scores" not in page.text
     assert "Choose candidates and filters" in page.text
     for other in ("cases/", "table.csv"):
         assert client_of(manager).get(address(campaign, query, other)).status_code == 400
@@ -187,7 +187,7 @@ def test_a_filter_that_the_page_does_not_know_is_said_beside_all_numbers(
 ) -> None:
     page = client_of(manager).get(address(campaign, "colour=red"))
     assert page.status_code == 200
-    assert "The URL has the filter “colour”, which this page does not have. It is ignored." in page.text
+    assert "Unknown filter in the URL: “colour”. It is ignored." in page.text
 
 
 def test_the_page_says_exploratory_and_its_numbers_lead_to_the_items_in_view(
@@ -213,7 +213,7 @@ def test_the_page_says_exploratory_and_its_numbers_lead_to_the_items_in_view(
         )
     )
     assert "2 outputs:" in cases.text
-    assert "Of the view: segment: institutional; by Reviewer 1." in cases.text
+    assert "Filter: segment: institutional; by Reviewer 1." in cases.text
     # The walk through the cases keeps to the view.
     first = cases.text.split('data-href="')[1].split('"')[0].replace("&amp;", "&")
     assert "field.segment=institutional&reviewers=1" in first

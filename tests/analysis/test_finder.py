@@ -177,7 +177,7 @@ def test_the_list_becomes_a_campaign_whose_items_tell_no_mean(
     answer = browser.post(f"{start}finder/campaign/?{QUERY}", follow=True)
     picked = Campaign.objects.get(name="Picked from Spring round")
     page = text_of(answer)
-    assert "Picked items" in page and "1 picked" in page and "Tone at most 2" in page
+    assert "Selected items" in page and "1 picked" in page and "Tone at most 2" in page
     assert re.search(r"\b1 item\b", page), "what it costs counts what was picked"
     open_campaign(campaign=picked, by=manager)
     assert list(picked.items.values_list("example__row_number", flat=True)) == [1]
@@ -194,7 +194,7 @@ def test_the_list_becomes_a_campaign_whose_items_tell_no_mean(
     assert "no mean, difference, gate or decision is told of them" in page
     for part in ("severity", "metrics"):
         address = f"/projects/{picked.project.slug}/results/{picked.pk}/{part}/"
-        assert "Picked items." in text_of(browser.get(address))
+        assert "Selected items." in text_of(browser.get(address))
     close_campaign(campaign=picked, by=manager)
     home = text_of(browser.get(f"/projects/{picked.project.slug}/"))
     assert "Picked from Spring round" not in home, "it is no cycle, and waits for no decision"

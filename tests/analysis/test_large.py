@@ -107,15 +107,15 @@ def test_the_page_says_how_many_reviews_ago_and_computes_on_demand(
     answer = browser.post(url_of(campaign, "compute/"), {"kind": "comparison", "reviewer_type": "all"})
     assert (answer.status_code, answer["Location"]) == (302, url_of(campaign))
     waiting = browser.get(url_of(campaign)).text
-    assert "waits for its turn" in waiting and "Compute them" not in waiting
+    assert "waits for its turn" in waiting and "Compute results" not in waiting
     browser.post(url_of(campaign, "compute/"), {"kind": "comparison"})
     (job,) = campaign.project.jobs.filter(task=stored_results.COMPUTE_TASK)
     compute(job.pk)
-    assert "no review has come in since" in browser.get(url_of(campaign)).text
+    assert "no reviews since" in browser.get(url_of(campaign)).text
 
     review_all(campaign, reviewer, said(-1))
     page = browser.get(url_of(campaign)).text
-    assert f"{2 * ROWS} reviews ago" in page and "Compute them again" in page
+    assert f"{2 * ROWS} reviews since" in page and "Recompute results" in page
     assert f"{4 * ROWS} of {4 * ROWS} reviews so far, by 2" in page
 
 
@@ -130,7 +130,7 @@ def test_a_refused_request_says_which_field(campaign: Campaign, manager: User) -
 def test_metric_and_criterion_are_chosen_on_the_stored_page(campaign: Campaign, manager: User) -> None:
     computed(campaign)
     page = client_of(manager).get(url_of(campaign), {"criterion": "clarity", "metric": "words"}).text
-    assert "People against Words" in page and "human-against-metric" in page
+    assert "Reviewer scores against Words" in page and "human-against-metric" in page
 
 
 def test_few_points_of_many_outputs_are_drawn_and_said(
@@ -187,8 +187,7 @@ def test_adjudicated_values_are_computed_when_they_are_asked_for(campaign: Campa
     computed(campaign, AnalysisRequest(AnalysisKind.COMPARISON, "all", "adjudicated"))
     assert StoredAnalysis.objects.filter(part="").count() == 2
     assert (
-        "no review has come in since"
-        in client_of(manager).get(url_of(campaign), {"score_source": "adjudicated"}).text
+        "no reviews since" in client_of(manager).get(url_of(campaign), {"score_source": "adjudicated"}).text
     )
 
 
@@ -198,12 +197,12 @@ def test_severity_is_fitted_by_a_job_and_shown_under_pseudonyms(
     review_all(campaign, reviewer, said(-1))
     browser = client_of(manager)
     page = browser.get(url_of(campaign, "severity/")).text
-    assert "has not been fitted yet to the 192 scores" in page and "Compute them" in page
+    assert "has not been fitted yet to the 192 scores" in page and "Compute results" in page
     job = computed(campaign, AnalysisRequest(AnalysisKind.SEVERITY), by=manager)
     assert job.progress_total and job.stage == "Fitting the model"
     page = browser.get(url_of(campaign, "severity/")).text
     assert "Reviewer 1" in page and "Reviewer 2" in page and str(other_reviewer) not in page
-    assert "standard error" in page and "no review has come in since" in page
+    assert "standard error" in page and "no reviews since" in page
     assert client_of(reviewer).get(url_of(campaign, "severity/")).status_code == 403
     Project.objects.filter(pk=campaign.project_id).update(shows_reviewer_names=True)
     assert str(other_reviewer) in browser.get(url_of(campaign, "severity/")).text

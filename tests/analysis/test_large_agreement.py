@@ -95,7 +95,7 @@ def test_the_page_of_agreement_is_asked_for_computed_and_says_from_when(
     page = url_of(large, "agreement/")
     before = browser.get(page)
     assert before.status_code == 200
-    assert "Figures of agreement are not computed yet" in before.text and "Compute them" in before.text
+    assert "Figures of agreement are not computed yet" in before.text and "Compute results" in before.text
     answer = browser.post(url_of(large, "compute/"), {"kind": "agreement", "reviewer_type": "all"})
     assert (answer.status_code, answer["Location"]) == (302, page)
     assert "waits for its turn" in browser.get(page).text
@@ -103,7 +103,7 @@ def test_the_page_of_agreement_is_asked_for_computed_and_says_from_when(
     assert job.title == f"Agreement in {large.name}"
     assert job.progress_done == job.progress_total - 1 and "pairs of reviewers" in job.stage
     after = browser.get(page, {"criterion": "tone", "measure": "kappa", "first": "3", "second": "1"}).text
-    assert "no review has come in since" in after and "Compute them again" in after
+    assert "no reviews since" in after and "Recompute results" in after
     assert "Reviewer 3 beside Reviewer 1" in after and "Kappa is highest between" in after
     assert str(panel_of_three[1]) not in after
     Review.objects.filter(campaign=large).latest("pk").delete()

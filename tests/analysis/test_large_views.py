@@ -64,7 +64,7 @@ def test_a_view_is_asked_for_computed_and_shown_on_its_own_page(campaign: Campai
     assert "The figures of this view are not computed yet" in page and "segment: institutional" in page
     # Nothing is known of it, so nothing is said: neither that nobody has reviewed, nor that nothing is
     # scored.
-    assert "No review is in this view" not in page and "not scored yet" not in page
+    assert "No reviews match these filters" not in page and "not scored yet" not in page
     asked = browser.post(url_of(campaign, "compute/"), {"kind": "comparison", "view": INSTITUTIONAL})
     assert (asked.status_code, asked["Location"]) == (302, f"{url_of(campaign)}?{INSTITUTIONAL}")
     assert "waits for its turn" in browser.get(asked["Location"]).text

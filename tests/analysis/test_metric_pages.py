@@ -121,7 +121,7 @@ def test_the_page_says_words_and_both_means(reviewed: Campaign, manager: User) -
         assert each.sentence in page.text
     assert "ROUGE-L follows people on Tone" in page.text or "ROUGE-L is a hint at Tone" in page.text
     assert "It takes for granted that the reviewed items were drawn at random" in page.text
-    assert "Reviews alone" in page.text and "With ROUGE-L" in page.text
+    assert "Reviews only" in page.text and "With ROUGE-L" in page.text
     assert "/tables/prediction_powered.csv" in page.text
     comparison = client_of(manager).get(f"/projects/{reviewed.project.slug}/results/{reviewed.pk}/")
     assert url_of(reviewed) in comparison.text
@@ -130,7 +130,7 @@ def test_the_page_says_words_and_both_means(reviewed: Campaign, manager: User) -
 def test_without_reviews_or_metrics_the_page_says_so(
     project: Project, campaign: Campaign, manager: User, reviewer: User
 ) -> None:
-    assert "Nobody has given a score on a scale yet." in client_of(manager).get(url_of(campaign)).text
+    assert "No scale scores yet." in client_of(manager).get(url_of(campaign)).text
     bare = make_campaign(project, [reviewer], rows=2, name="Bare", texts={"one": "Yes.", "two": "No."})
     review_all(bare, reviewer, {})
     assert "No metric has been computed" in client_of(manager).get(url_of(bare)).text
@@ -149,7 +149,7 @@ def test_one_reason_for_all_means_is_said_once(campaign: Campaign, manager: User
     review_all(campaign, reviewer, said())
     page = client_of(manager).get(url_of(campaign)).text
     assert page.count("every item with the metric has been reviewed") == 1
-    assert "ROUGE-L tightens none of these means" in page and "With ROUGE-L" not in page
+    assert "ROUGE-L adds nothing to these means" in page and "With ROUGE-L" not in page
 
 
 @pytest.mark.parametrize(
@@ -183,7 +183,7 @@ def test_many_outputs_are_compared_with_every_metric_by_a_job(
     monkeypatch.setattr("evalapp.analysis.metrics.metric_trust.MOST_OUTPUTS", 10)
     browser = client_of(manager)
     before = browser.get(url_of(reviewed)).text
-    assert "of so many outputs is not computed yet" in before and "Reviews alone" in before
+    assert "Not computed yet for so many outputs" in before and "Reviews only" in before
     refused = program_of(manager).get(api_of(reviewed, "metric-trust"))
     assert refused.status_code == 400 and "kind “metrics”" in refused.text
     computed(reviewed, AnalysisRequest(AnalysisKind.METRICS))
@@ -191,9 +191,9 @@ def test_many_outputs_are_compared_with_every_metric_by_a_job(
     scores = load_scores(reviewed)
     for each in metric_trust(scores):
         assert each.sentence in after
-    assert "no review has come in since" in after
+    assert "no reviews since" in after
     # Prediction-powered means of one metric are of now: the campaign is not so large.
-    assert "Reviews alone" in after
+    assert "Reviews only" in after
     told = program_of(manager).get(api_of(reviewed, "metric-trust")).json()["results"]
     assert [row["sentence"] for row in told] == [each.sentence for each in metric_trust(scores)]
 

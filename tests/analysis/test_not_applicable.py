@@ -74,7 +74,7 @@ def test_every_measure_of_agreement_has_the_same_reason_which_is_said_once(
 def test_the_severity_names_what_it_leaves_out(
     read: Callable[[str], str], campaign: Campaign, manager: User
 ) -> None:
-    assert "Left out, because nobody gave a score there (no answer, or N/A alone): Tone." in read("severity/")
+    assert "Left out, because there are no scores (no answers or only N/A): Tone." in read("severity/")
     scores = load_scores(campaign)
     assert [each.key for each in severity_of(scores, names=scores.names).unscored] == ["tone"]
     api = f"projects/{campaign.project.slug}/campaigns/{campaign.pk}/analysis/severity/"

@@ -235,10 +235,10 @@ def test_the_results_page_shows_shares_strengths_and_sides(
     judge_by(campaign, other_reviewer, prefers("new"), count=5)
     html = client_of(manager).get(f"/projects/{campaign.project.slug}/results/{campaign.pk}/pairs/").text
     assert "11 of 12 preferences so far, on 6 of 6 items, by 2 reviewers" in " ".join(html.split())
-    for words in ("Who is preferred to whom", "Strength of each candidate", "What the position does"):
+    for words in ("Win rates", "Strength of each candidate", "Position effect"):
         assert words in html
     # People first, metrics below.
-    assert html.index("Who is preferred to whom") < html.index("What metrics say")
+    assert html.index("Win rates") < html.index("Metrics")
     assert "outcome=second" in html and ">11</a>" in html
     assert 'data-chart="strengths-drawn"' in html and "The strengths lie between" in html
 
@@ -311,7 +311,7 @@ def test_the_other_pages_say_what_applies_and_lead_to_the_results(
         assert client.get(f"/projects/{project.slug}/results/{campaign.pk}/{part}").status_code == 200
     assert client.get(f"/projects/{project.slug}/campaigns/{campaign.pk}/items/").status_code == 200
     case = client.get(f"/projects/{project.slug}/results/{campaign.pk}/cases/{item}/").text
-    assert "What reviewers preferred" in case and "Because." in case and "is better" in case
+    assert "Preferences" in case and "Because." in case and "is better" in case
     assert "3</td>" in client.get(f"/projects/{project.slug}/results/").text
 
 

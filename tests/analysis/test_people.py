@@ -41,7 +41,7 @@ def test_a_demonstration_shows_both_apart_and_marks_them(
     assert page.context["comparison"].design.is_mixed
     text = page.content.decode()
     assert "Simulated" in text
-    assert "people and simulated reviewers together" in text
+    assert "human and simulated reviewers" in text
 
 
 def test_elsewhere_simulated_reviews_are_never_read(

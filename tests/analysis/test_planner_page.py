@@ -116,7 +116,7 @@ def test_typed_variances_give_the_known_power(project: Project, manager: User, c
     assert planned.power.value == pytest.approx(0.8, abs=0.005)
     assert page.context["planned"].joint.value == pytest.approx(0.8, abs=0.01)
     assert page.context["planned"].items.value == pytest.approx(199, abs=6)
-    assert "All together" in page.text and "80%" in page.text
+    assert "All aims" in page.text and "80%" in page.text
 
 
 def test_a_floor_is_planned_on_the_distance_and_joint_power_is_less(
@@ -196,7 +196,7 @@ def test_one_reviewer_passes_no_gate_and_the_plan_says_so(
         == {planned.joint.reason, planned.items.reason}
         == {ALONE}
     )
-    assert ALONE.capitalize() in page.text and "items</strong> with the reviewers given" not in page.text
+    assert ALONE.capitalize() in page.text and "items</strong> with these reviewers" not in page.text
     table = client_of(manager).get(f"{url_of(project)}tables/power.md", query)
     assert ALONE.capitalize() in table.text
 
@@ -321,7 +321,7 @@ def test_the_planner_s_tables_are_taken_along_with_the_plan_of_the_address(
     planned = page.context["planned"]
     assert float(tone["Power"]) == pytest.approx(planned.aims[0].power.value, abs=1e-6)
     assert (together["Criterion"], float(together["Power"])) == (
-        "All together",
+        "All aims",
         pytest.approx(planned.joint.value, abs=1e-6),
     )
     found = {each.criterion.name: each for each in page.context["detectable"]}

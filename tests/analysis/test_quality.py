@@ -255,7 +255,7 @@ def test_agreement_is_early_until_ten_outputs_have_two_reviews(
         campaign.name: client_of(manager).get(f"/projects/{project.slug}/campaigns/{campaign.pk}/quality/")
         for campaign in (few, enough)
     }
-    assert shown["Few"].text.count("Too early to tell: it takes 10 outputs that two people have rated.") == 1
+    assert shown["Few"].text.count("Too early: agreement needs 10 outputs rated by two reviewers.") == 1
     assert "Too early" not in shown["Enough"].text
     (tone,) = [
         each for each in shown["Enough"].context["quality"].agreement if each.row.criterion.key == "tone"

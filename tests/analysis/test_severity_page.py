@@ -125,7 +125,7 @@ def test_one_criterion_without_variation_leaves_the_others_fitted(
         assert all(of[key].score.defined for key in of if key != "tone") and row.total.score.defined
     assert all(row.severity.points.defined for row in result.reviewers)
     page = client_of(manager).get(url_of(campaign)).text
-    assert "Not in the total, because every score there is the same: Tone." in page
+    assert "Not in the total, because all its scores are the same: Tone." in page
     assert page.count("No variation") == len(LABELS)
 
 

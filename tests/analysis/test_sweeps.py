@@ -69,7 +69,7 @@ def test_the_page_marks_the_best_and_leads_on(sweep: Sweep, engineer: User, clie
     page = page_of(client_for(engineer), sweep)
     assert "4 of 4 done" in page
     assert page.count(">best<") == 1
-    assert "Let all 4 answer" in page and "Let the best answer" in page
+    assert "Generate outputs of all 4" in page and "Generate outputs of the best" in page
     runs = [row.run for row in sweep_table(sweep).rows]
     assert all(f"candidates={run.produced_id}" in page for run in runs)
     assert "Overlay their losses" in page
@@ -160,7 +160,7 @@ def test_a_sweep_without_shares_says_that_it_cannot_tell(
     page = page_of(client, sweep)
     assert "all its trainings had the same examples" in page
     assert "shares=25%25%2C+50%25%2C+100%25" in page
-    assert "Let all" not in page and "Cancel all that are not over" in page
+    assert "Generate outputs of all" not in page and "Cancel unfinished trainings" in page
     part = reverse("sweep_progress", args=[project.slug, sweep.pk])
     assert "HX-Refresh" not in client.get(f"{part}?unfinished=2", headers={"HX-Request": "true"})
     carry_out_training(sweep.runs.order_by("pk")[0].job_id)

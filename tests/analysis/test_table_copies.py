@@ -110,11 +110,17 @@ def test_the_copied_metrics_have_every_column_of_the_page(campaign: Campaign, ma
     formal, plain = records(campaign, manager, "metrics")
     parts = (" low", " high", " n", " undefined because", " note")
     assert [name for name in formal if not name.endswith(parts)] == [*heads, "Currency"]
-    assert (formal["Tokens, prompt"], formal["Tokens, answer"]) == ("1000.0", "100.0")
-    assert (formal["Seconds, answer"], formal["Cost of 1,000"], formal["Currency"]) == ("2.0", "1.2", "EUR")
-    assert plain["Tokens, prompt undefined because"] == "not counted"
+    assert (formal["Prompt tokens"], formal["Completion tokens"]) == ("1000.0", "100.0")
+    assert (formal["Seconds per output"], formal["Cost per 1,000"], formal["Currency"]) == (
+        "2.0",
+        "1.2",
+        "EUR",
+    )
+    assert plain["Prompt tokens undefined because"] == "not counted"
     markdown = client_of(manager).get(address(campaign, "metrics", "md")).content.decode()
-    assert "| Tokens, prompt | Tokens, answer | Seconds, answer | Cost of 1,000 | Currency |" in markdown
+    assert (
+        "| Prompt tokens | Completion tokens | Seconds per output | Cost per 1,000 | Currency |" in markdown
+    )
 
 
 def test_every_table_offered_on_a_page_can_be_taken(campaign: Campaign, manager: User) -> None:
@@ -183,7 +189,7 @@ def test_who_is_preferred_can_be_taken(
     for name in ("pairs", "strengths"):
         assert address(campaign, name, "csv") in page.content.decode()
     (row,) = records(campaign, manager, "pairs")
-    assert (row["First"], row["First preferred"], row["Second better"]) == ("old of Pairs", "0.0", "6")
+    assert (row["First"], row["Win rate"], row["Second better"]) == ("old of Pairs", "0.0", "6")
     strengths = records(campaign, manager, "strengths")
     assert len(strengths) == 2 and "Mean rank" not in strengths[0]
 
@@ -216,7 +222,7 @@ def test_a_filtered_page_gives_filtered_tables(campaign: Campaign, manager: User
         int(row["Ratings"]) for row in records(campaign, manager, "ratings")
     )
     text = client_of(manager).get(address(campaign, "people", "md", query)).content.decode()
-    assert text.rstrip().endswith("A filtered view: exploratory.")
+    assert text.rstrip().endswith("Filtered view, exploratory only.")
     refused = client_of(manager).get(address(campaign, "people", "csv", "?reviewers=99"))
     assert refused.status_code == 400
 

@@ -123,7 +123,7 @@ def test_the_tuned_candidate_is_better(
     shown = page(client_for(engineer), campaign.project)
     assert '<h2 id="answer">Yes</h2>' in shown
     assert "People rate “tuned” better than “prompted”, by 1.75 points" in shown
-    assert "8 items that all of them share, 32 reviews by 2 reviewers" in shown
+    assert "8 items shared by all, 32 reviews by 2 reviewers" in shown
     assert "prompt 2 of the 2 tried on the base" in shown
     assert "ROUGE-L" in shown
     answer = told(campaign, engineer)
@@ -226,7 +226,7 @@ def test_decoding_that_differs_is_said(
     }
     Run.objects.filter(pk=run.pk).update(kind=RunKind.GENERATION, spec={"sampling": sampling}, engine="vllm")
     shown = page(client, campaign.project)
-    assert "Decoded alike" in shown
+    assert "Same decoding" in shown
     assert "Longest answer 256, temperature 0, top p 1" in shown
     assert "all in one run" in shown
     other = Run.objects.create(
@@ -349,7 +349,7 @@ def test_of_a_large_campaign_it_shows_what_a_job_has_stored(
     monkeypatch.setattr("evalapp.analysis.stored.stored_results.MOST_AT_REQUEST", 1)
     shown = page(client_for(engineer), campaign.project)
     assert "not computed yet" in shown
-    assert "Compute them" in shown
+    assert "Compute results" in shown
 
 
 def test_of_imported_candidates_it_is_asked_which_is_which_and_then_answered(
@@ -359,7 +359,7 @@ def test_of_imported_candidates_it_is_asked_which_is_which_and_then_answered(
     review_all(campaign, reviewer, {("Ours", row): answers(tone=5) for row in range(1, 9)})
     client, address = client_for(manager), reverse("tuning", args=[project.slug])
     page = client.get(address).text
-    assert "Which is which?" in page and "Choose which one was fine-tuned" in page
+    assert "Candidate roles" in page and "Choose the fine-tuned" in page
     ours, theirs = (ModelVersion.objects.get(label=label).pk for label in ("Ours", "Theirs"))
     page = client.get(f"{address}?candidate={ours}&prompt={theirs}").text
     assert "chosen as the prompted one" in page and 'id="answer"' in page

@@ -64,7 +64,7 @@ def test_the_page_shows_them_beside_the_metrics_and_says_where_to_set_a_price(
     campaign: Campaign, manager: User
 ) -> None:
     page = client_of(manager).get(f"/projects/{campaign.project.slug}/results/{campaign.pk}/").text
-    assert "Tokens, answer" in page and "No price is set" in page
+    assert "Completion tokens" in page and "No price is set" in page
     assert f'href="/projects/{campaign.project.slug}/settings/prices/">Set a price' in page
     told = (
         program_of(manager)

@@ -83,4 +83,4 @@ def test_nothing_is_asked_while_a_review_can_still_be_amended(campaign: Campaign
     with pytest.raises(ConflictError):
         decline_closing(campaign_reviewer=campaign_reviewer)
     for page in pages_of(reviewer, campaign):
-        assert "One last question on" not in page and "Answer it" not in page
+        assert "One last question on" not in page and "Answer question" not in page

@@ -207,7 +207,7 @@ def test_the_chosen_rubrics_weak_points_are_said_before_it_is_used_and_keep_nobo
         by=manager,
     )
     client, home = client_of(manager), f"/projects/{project.slug}/campaigns/"
-    warning, reason = "The rubric Weak v1 can be used, and", "“&amp;” in the name asks two things at once"
+    warning, reason = "Rubric Weak v1 can be used;", "“&amp;” in the name asks two things at once"
 
     blank = client.get(f"{home}new/").text
     chosen = client.post(

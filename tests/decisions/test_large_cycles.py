@@ -100,7 +100,7 @@ def test_the_home_shows_what_a_job_has_stored(campaign: Campaign, manager: User,
     assert cycle.contradiction is not None
     assert cycle.contradiction == find_contradiction(scores, cycle.comparison)
     page = read_without_scores(client_of(manager), home_of(campaign))
-    assert "ROUGE-L ranks" in page and "Not computed yet" not in page and "figures as of" not in page
+    assert "ROUGE-L ranks" in page and "Not computed yet" not in page and "results as of" not in page
 
 
 def test_the_home_says_that_nothing_is_computed_yet(campaign: Campaign, manager: User) -> None:
@@ -114,7 +114,7 @@ def test_the_home_says_how_many_reviews_ago(campaign: Campaign, manager: User, e
     computed(campaign)
     review_all(campaign, engineer, SAID)
     page = read_without_scores(client_of(manager), home_of(campaign))
-    assert "figures as of" in page and f"{2 * ROWS} reviews ago" in page
+    assert "results as of" in page and f"{2 * ROWS} reviews since" in page
     assert f"{4 * ROWS} of {4 * ROWS} reviews" in page
 
 
@@ -129,13 +129,13 @@ def test_small_campaigns_are_worked_out_beside_a_large_one(campaign: Campaign, s
 def test_the_form_of_a_decision_waits_for_its_figures(campaign: Campaign, manager: User) -> None:
     browser = client_of(manager)
     page = read_without_scores(browser, form_of(campaign))
-    assert "are not computed yet" in page and "Compute them" in page and "Record the decision" not in page
+    assert "are not computed yet" in page and "Compute results" in page and "Record the decision" not in page
     with pytest.raises(ConflictError, match="Have them calculated"):
         decided(campaign, manager)
     assert not Decision.objects.exists()
     computed(campaign)
     page = read_without_scores(browser, form_of(campaign))
-    assert "no review has come in since" in page and "Record the decision" in page
+    assert "no reviews since" in page and "Record the decision" in page
 
 
 def test_a_decision_keeps_how_far_its_figures_are_behind(

@@ -29,7 +29,7 @@ def test_a_reviewer_answers_by_keyboard_and_is_not_asked_again(
     close_campaign(campaign=campaign, by=project.created_by)
     sign_in(reviewer)
     page.goto(f"{live_server.url}/reviews/campaigns/{campaign.key}/")
-    page.get_by_role("link", name="Answer it").focus()
+    page.get_by_role("link", name="Answer question").focus()
     page.keyboard.press("Enter")
     expect(page.get_by_role("heading", level=1)).to_have_text(
         "Which of these do you think came from a tuned model?"
@@ -58,12 +58,12 @@ def test_a_campaign_that_is_closed_meanwhile_leads_to_the_question_from_home(
     review_all(campaign, reviewer, {})
     sign_in(reviewer)
     page.goto(f"{live_server.url}/reviews/")
-    question = page.get_by_role("link", name="Answer it")
+    question = page.get_by_role("link", name="Answer question")
     expect(question).to_have_count(0)
     close_campaign(campaign=campaign, by=project.created_by)
     page.reload()
     question.click()
-    expect(page.get_by_role("button", name="Leave this out")).to_be_visible()
+    expect(page.get_by_role("button", name="Skip")).to_be_visible()
 
 
 def test_the_campaigns_page_fetches_its_agreement_and_leads_to_hints(

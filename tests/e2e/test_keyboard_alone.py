@@ -82,7 +82,7 @@ def _make_rubric(keyboard: Keyboard) -> None:
     page = keyboard.page
     keyboard.follow("^Campaigns$")
     keyboard.follow("^Rubrics$")
-    keyboard.follow("New rubric")
+    keyboard.follow("Create rubric")
     keyboard.fill("Name", "Two questions")
     _choose_no_template(keyboard)
     keyboard.push("Make|Create|Continue")
@@ -116,7 +116,7 @@ def _choose_no_template(keyboard: Keyboard) -> None:
 def _launch(keyboard: Keyboard, reviewer: User) -> None:
     page = keyboard.page
     keyboard.follow("^Campaigns$")
-    keyboard.follow("New campaign")
+    keyboard.follow("Create campaign")
     keyboard.fill("^Name", "By keyboard")
     keyboard.choose("^Dataset version", "Clients")
     keyboard.choose("^Split", "Feedback")
@@ -128,7 +128,7 @@ def _launch(keyboard: Keyboard, reviewer: User) -> None:
     keyboard.press("Tab")
     expect(page.locator("#cost")).to_contain_text("2 items")
     keyboard.push("Save design")
-    keyboard.push("Open the campaign")
+    keyboard.push("Open campaign")
     expect(page.locator("main")).to_contain_text("0 of 4 reviews are in")
 
 
@@ -179,7 +179,7 @@ def _compare_and_close(keyboard: Keyboard) -> None:
     keyboard.press("Escape")
     assert keyboard.focused["name"] == "Close…"
     keyboard.press("Enter")
-    keyboard.push("Close the campaign")
+    keyboard.push("Close campaign")
     expect(page.locator("main")).to_contain_text("Closed")
 
 
@@ -209,7 +209,7 @@ def test_single_letter_keys_are_remapped_and_switched_off(
     keyboard.press("k")
     assert keyboard.focused["tag"] == "textarea"
     keyboard.press("Escape", "?")
-    expect(page.get_by_role("dialog", name="Keys")).to_contain_text("k")
+    expect(page.get_by_role("dialog", name="Keyboard shortcuts")).to_contain_text("k")
     keyboard.press("Escape")
 
     page.goto(f"{live_server.url}/profile/")

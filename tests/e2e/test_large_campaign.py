@@ -53,7 +53,7 @@ def test_a_manager_has_the_figures_computed_by_keyboard(
     assert findings(page, address) == []
 
     page.goto(address)
-    page.get_by_role("button", name="Compute them").focus()
+    page.get_by_role("button", name="Compute results").focus()
     page.keyboard.press("Enter")
     expect(page.get_by_text("waits for its turn")).to_be_visible()
     assert findings(page, address) == []
@@ -62,8 +62,8 @@ def test_a_manager_has_the_figures_computed_by_keyboard(
     page.goto(address)
     compute(job.pk)
     # The bar asks how far it is, and the page comes again by itself when the job has ended.
-    expect(page.get_by_text("no review has come in since")).to_be_visible()
+    expect(page.get_by_text("no reviews since")).to_be_visible()
     review_all(campaign, reviewer, said(-1))
     page.reload()
-    expect(page.get_by_text("24 reviews ago")).to_be_visible()
+    expect(page.get_by_text("24 reviews since")).to_be_visible()
     assert findings(page, address) == []

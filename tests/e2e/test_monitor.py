@@ -66,7 +66,7 @@ def test_a_manager_goes_from_an_import_to_an_alert_and_a_proposal(
     review_week(week, [reviewer], answers=answers(tone=2))
     page.get_by_role("link", name="Reviews", exact=True).click()
     page.get_by_role("link", name="Close…").click()
-    page.get_by_role("button", name="Close the campaign").click()
+    page.get_by_role("button", name="Close campaign").click()
     expect(page.get_by_text("Closed: its reviews cannot be changed any more.")).to_be_visible()
     assert evaluate_due_weeks() == 1
 

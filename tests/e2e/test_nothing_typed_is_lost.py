@@ -102,7 +102,7 @@ def test_a_crash_of_the_tab(desk: Desk) -> None:
     assert Draft.objects.get().body["comment"] == WORDS
 
 
-@pytest.mark.parametrize(("choice", "kept"), [("Keep this one", "first"), ("Take the other", "second")])
+@pytest.mark.parametrize(("choice", "kept"), [("Keep this one", "first"), ("Use the other", "second")])
 def test_two_tabs_with_different_drafts(desk: Desk, choice: str, kept: str) -> None:
     first = desk.open()
     second = desk.open(first.context.new_page(), first.url)
@@ -141,7 +141,7 @@ def test_two_tabs_that_both_submit(desk: Desk) -> None:
     expect(second.get_by_text("You have submitted this one already")).to_be_visible()
     assert Review.objects.get().comment == "From the first tab"
     # What the second tab said is there when the review is opened again, and can replace the first.
-    second.get_by_role("link", name="Open it again").click()
+    second.get_by_role("link", name="Open item").click()
     second.wait_for_selector(".notice-info")
     second.wait_for_selector("[data-review][data-ready]")
     expect(second.locator("[data-comment]")).to_have_value("From the second tab")
@@ -258,10 +258,10 @@ def test_a_lease_that_ended_and_somebody_else_has_the_assignment(desk: Desk) -> 
 
     expect(page.get_by_text("This item is no longer assigned to you")).to_be_visible()
     assert not Review.objects.exists()
-    page.get_by_role("link", name="See what I gave").click()
-    expect(page.locator("main")).to_contain_text("This item went to somebody else")
+    page.get_by_role("link", name="See my answers").click()
+    expect(page.locator("main")).to_contain_text("This item was given to another reviewer")
     expect(page.locator("main")).to_contain_text(WORDS)
     expect(page.locator("main")).to_contain_text("My own words.")
-    page.get_by_role("link", name="Go on with the next one").click()
+    page.get_by_role("link", name="Continue reviewing").click()
     page.wait_for_selector("[data-review][data-ready]")
     assert page.url != at

@@ -103,7 +103,7 @@ def test_every_column_is_in_sight(
         "settings/webhooks/": {"State", "Events", "Waiting", "Given up", "Last delivered"},
         f"settings/webhooks/{webhook.pk}/": {"State", "Answer", "Attempts", "Happened", "Next attempt"},
         f"settings/webhooks/{webhook.pk}/deliveries/{given_up.pk}/": {"Answer", "Result", "Seconds"},
-        f"results/{gated.pk}/adjudication/": {"Differ on", "State"},
+        f"results/{gated.pk}/adjudication/": {"Differences", "State"},
         f"campaigns/{gated.pk}/gate/": {"State", "Figure", "Why"},
         f"campaigns/{gated.pk}/flags/": {"Item", "What is wrong", "Flagged"},
         "monitor/": {"State", "Events", "Last event", "Weeks evaluated", "Next sample"},

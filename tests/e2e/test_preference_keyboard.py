@@ -92,7 +92,7 @@ def test_answers_are_put_in_order_by_figures_and_a_rank_is_given_once(desk_of):
     expect(page.locator("[data-order]")).to_have_text("Your order: B › A …")
     press(page, "Control+Enter")
     say(page, "Not submitted yet")
-    expect(page.get_by_text("Still without a rank: C.")).to_have_count(1)
+    expect(page.get_by_text("Not ranked yet: C.")).to_have_count(1)
     press(page, "3")
     expect(page.locator("[data-order]")).to_have_text("Your order: B › A › C")
     # Who had the rank takes the one that is free now.
@@ -214,12 +214,12 @@ def test_a_reviewer_taken_off_while_comparing_is_told_and_keeps_the_text(desk_of
     page.keyboard.type("Clearer for her.")
     remove_reviewer(campaign_reviewer=campaign.reviewers.get(), by=campaign.created_by)
     press(page, "Control+Enter")
-    expect(page.get_by_role("heading", name="You were taken off this campaign")).to_be_visible()
-    given = page.get_by_label("What you gave, to be copied")
+    expect(page.get_by_role("heading", name="You were removed from this campaign")).to_be_visible()
+    given = page.get_by_label("Your answers, to copy")
     expect(given).to_have_value("Preference: A is better\nReason: Clearer for her.")
     assert not Review.objects.exists()
     page.goto(written)
-    expect(page.locator("main")).to_contain_text("You were taken off this campaign")
+    expect(page.locator("main")).to_contain_text("You were removed from this campaign")
     expect(page.locator("main")).to_contain_text("Clearer for her.")
 
 

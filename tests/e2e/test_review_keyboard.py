@@ -288,14 +288,14 @@ def test_switched_off_no_letter_stands_anywhere(desk):
     press(page, "1")
     letters = page.locator(".review-bar [data-key-for] kbd, .reason kbd, [data-listed-key]")
     assert letters.filter(visible=True).count() > 3
-    expect(page.get_by_role("button", name="Keys ?")).to_be_visible()
+    expect(page.get_by_role("button", name="Shortcuts ?")).to_be_visible()
     press(page, "?")
     with page.expect_response("**/reviews/keys/"):
         page.locator("[data-keys-switch]").uncheck()
     assert letters.filter(visible=True).count() == 0
     press(page, "Escape")
     assert letters.filter(visible=True).count() == 0
-    expect(page.get_by_role("button", name="Keys", exact=True)).to_be_visible()
+    expect(page.get_by_role("button", name="Shortcuts", exact=True)).to_be_visible()
 
 
 def test_the_next_item_begins_at_its_top_with_the_first_criterion_in_sight(desk):
@@ -363,13 +363,13 @@ def test_a_reviewer_taken_off_while_writing_is_told_and_keeps_the_text(desk):
     page.keyboard.type("Too stiff for her.")
     remove_reviewer(campaign_reviewer=campaign.reviewers.get(), by=campaign.created_by)
     press(page, "Control+Enter")
-    expect(page.get_by_role("heading", name="You were taken off this campaign")).to_be_visible()
+    expect(page.get_by_role("heading", name="You were removed from this campaign")).to_be_visible()
     expect(page.locator("[data-form]")).to_be_hidden()
-    given = page.get_by_label("What you gave, to be copied")
+    given = page.get_by_label("Your answers, to copy")
     expect(given).to_have_value(re.compile("Accuracy: 4\n(.*\n)*Comment: Too stiff for her."))
     assert not Review.objects.exists()
     page.goto(written)
-    expect(page.locator("main")).to_contain_text("You were taken off this campaign")
+    expect(page.locator("main")).to_contain_text("You were removed from this campaign")
     expect(page.locator("main")).to_contain_text("Too stiff for her.")
 
 

@@ -31,7 +31,7 @@ def test_a_table_is_copied_as_csv_and_markdown(
     context.grant_permissions(["clipboard-read", "clipboard-write"])
     sign_in(manager)
     page.goto(f"{live_server.url}/projects/{campaign.project.slug}/results/{campaign.pk}/")
-    people = page.get_by_role("region", name="What people say")
+    people = page.get_by_role("region", name="Reviewer scores")
     copies = people.locator(".table-copies").first
     copies.get_by_role("link", name="CSV").click()
     expect(copies.get_by_role("link", name="CSV copied")).to_be_visible()
@@ -39,7 +39,7 @@ def test_a_table_is_copied_as_csv_and_markdown(
     assert copied.startswith("Candidate,Accuracy (1–5),Accuracy (1–5) low")
     copies.get_by_role("link", name="Markdown").press("Enter")
     expect(copies.get_by_role("link", name="Markdown copied")).to_be_visible()
-    assert page.evaluate("navigator.clipboard.readText()").startswith("**What people say**")
+    assert page.evaluate("navigator.clipboard.readText()").startswith("**Reviewer scores**")
 
 
 def test_without_scripts_a_table_is_opened(
@@ -55,7 +55,7 @@ def test_without_scripts_a_table_is_opened(
     context.add_cookies(page.context.cookies())
     plain = context.new_page()
     plain.goto(f"{live_server.url}/projects/{campaign.project.slug}/results/{campaign.pk}/")
-    people = plain.get_by_role("region", name="What people say")
+    people = plain.get_by_role("region", name="Reviewer scores")
     people.get_by_role("link", name="Markdown").first.click()
     expect(plain.get_by_text("| Candidate |")).to_be_visible()
     plain.go_back()

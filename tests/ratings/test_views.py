@@ -68,7 +68,7 @@ def test_a_file_is_uploaded_checked_and_imported_through_the_pages(office: Clien
     ):
         response = office.get(address(name, project, campaign.pk))
         assert response.status_code == 200, name
-    assert "Recorded elsewhere" in office.get(address("campaign_list", project)).content.decode()
+    assert "Imported" in office.get(address("campaign_list", project)).content.decode()
     item = campaign.items.first()
     assert item is not None
     case = office.get(address("case_detail", project, campaign.pk, item.pk))

@@ -94,7 +94,7 @@ def test_a_hash_beside_a_long_name_stays_on_the_paper() -> None:
     [
         _table(CORRELATIONS),
         _table(CORRELATIONS, reason="The metric did not vary among the outputs of at least four candidates"),
-        _table(["First", "Second", "First preferred", "First better", "Second better", "Equal", "Both bad"],
+        _table(["First", "Second", "Win rate", "First better", "Second better", "Equal", "Both bad"],
         words=2),
     ],
     ids=["six figures", "a reason among them", "two names"],

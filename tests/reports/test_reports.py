@@ -175,7 +175,7 @@ def test_the_page_has_every_part_with_the_figures_of_the_comparison(
     headings = re.findall(r"<h2>([^<]+)</h2>", page)
     assert headings == [
         "In short",
-        "What people say",
+        "Reviewer scores",
         "Differences",
         "Agreement between reviewers",
         "Severity",
@@ -313,7 +313,7 @@ def test_a_gate_and_its_signature_are_in_it(
     review = campaign.reviews.filter(reviewer=reviewer).order_by("pk")[0]
     amend_review(review=review, by=reviewer, answers=answers(tone=1), revision=1)
     words = words_of(page_of(made(campaign, manager)))
-    in_short = words[words.index("In short") : words.index("What people say")]
+    in_short = words[words.index("In short") : words.index("Reviewer scores")]
     assert "Reviews changed after the verdict was sealed: 1 amended." in in_short
     page = client_of(manager).get(address).text
     assert "Reviews changed after this verdict was sealed: 1 amended." in page
@@ -338,7 +338,7 @@ def test_simpsons_paradox_is_said_in_short(
     campaign = make_segmented(project, panel, rows=36)
     review_with_paradox(campaign, panel, rows=36)
     words = words_of(page_of(made(campaign, manager)))
-    in_short = words[words.index("In short") : words.index("What people say")]
+    in_short = words[words.index("In short") : words.index("Reviewer scores")]
     assert "Simpson’s paradox check: a difference changes direction inside subgroups." in in_short
     assert "but not for every segment: institutional 2.00 below (12 items)" in in_short
 
@@ -346,7 +346,7 @@ def test_simpsons_paradox_is_said_in_short(
 def test_a_campaign_without_a_review_has_a_report_that_says_so(campaign: Campaign, manager: User) -> None:
     words = words_of(page_of(made(campaign, manager)))
     assert "No review has been submitted yet" in words
-    assert "What metrics say" in words and "What people say" not in words
+    assert "Metrics" in words and "Reviewer scores" not in words
 
 
 def test_a_report_of_rankings_speaks_of_no_ties(
@@ -372,7 +372,7 @@ def test_a_campaign_that_compares_tells_who_is_preferred(
     )
     assert f'action="/projects/{project.slug}/results/{campaign.pk}/reports/"' in results
     words = words_of(page_of(report))
-    assert "What people prefer" in words and "Who is preferred to whom" in words
+    assert "What people prefer" in words and "Win rates" in words
     # Each figure has the signature of its own measure, its own unit and its definition.
     assert re.search(r"leave “both bad” out \(win-share\|[^)]*\); strengths are Bradley–Terry's", words)
     assert re.search(
@@ -389,7 +389,7 @@ def test_a_campaign_that_compares_tells_who_is_preferred(
     for defined in ("Win share", "Position effect", "Agreement of comparisons"):
         assert f"{defined} " in words[words.index("What the figures are") :]
     assert "SHA-256 of the preferences (6 records)" in words
-    assert "What people say" not in words
+    assert "Reviewer scores" not in words
 
 
 def test_simulated_reviews_are_said_first(reviewed: Campaign, manager: User, project: Project) -> None:
@@ -401,7 +401,7 @@ def test_simulated_reviews_are_said_first(reviewed: Campaign, manager: User, pro
     page = page_of(report)
     words = words_of(page)
     assert report.is_simulated
-    assert words.index("Simulated reviewers gave reviews") < words.index("What people say")
+    assert words.index("Simulated reviewers gave reviews") < words.index("Reviewer scores")
     assert "SHA-256 of the simulated reviews (32 records)" in words
     assert "Simulated reviews went into the training of plain (simulated)." in words
     people = start_report(campaign=reviewed, by=manager, reviewer_type="human")

@@ -71,7 +71,7 @@ def test_the_form_works_without_scripts(campaign: Campaign, reviewer: User) -> N
     answer = client.post(f"{url}flag/", {"note": NOTE}, follow=True)
 
     assert answer.redirect_chain == [(url, 302)]
-    assert "The item stays yours." in answer.content.decode()
+    assert "The item stays assigned to you." in answer.content.decode()
 
 
 def test_a_second_note_takes_the_assignment_of_the_first(campaign: Campaign, reviewer: User) -> None:

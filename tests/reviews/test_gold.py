@@ -88,7 +88,7 @@ def test_gold_from_a_file_tells_all_that_cannot_stay_at_once(
 
     page = browser.get(address).text
     assert "the test rows lie between 1 and 4." in page
-    assert browser.get(page.split('">Read the rows of Clients v1')[0].rsplit('"', 1)[1]).status_code == 200
+    assert browser.get(page.split('">See the rows of Clients v1')[0].rsplit('"', 1)[1]).status_code == 200
 
     bad = upload(
         "row,criterion,value,tolerance,candidate\n"

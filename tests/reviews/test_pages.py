@@ -108,7 +108,7 @@ def test_somebody_who_left_the_project_or_the_campaign_is_out(campaign, reviewer
     removed = client_for(reviewer)
     kept = removed.get(address)
     assert kept.status_code == 409
-    assert "You were taken off this campaign" in kept.text
+    assert "You were removed from this campaign" in kept.text
     assert removed.get(next_url(campaign)).status_code == 403
     assert post(removed, address, body()).status_code in (403, 409)
     assert not Review.objects.exists()
@@ -157,7 +157,7 @@ def test_a_wrong_form_comes_back_with_its_text_and_what_to_mend(campaign, review
     assert answer.status_code == 400
     assert "Kept words." in html
     assert "Tone is 1 to 5; 9 is outside." in html
-    assert "Accuracy is required. Give it a score." in html
+    assert "Accuracy is required. Choose an answer." in html
 
 
 # The script's requests

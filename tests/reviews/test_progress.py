@@ -44,7 +44,7 @@ def test_a_visitor_who_has_reached_the_goal_is_told_that_there_is_more(campaign,
     for _ in range(6):
         submit(campaign, reviewer)
     home = client_for(reviewer).get("/reviews/").content.decode()
-    assert "You have done the 5 that are asked of you, thank you. There is more" in home
+    assert "You have completed your 5 reviews, thank you. More are available" in home
     assert "about all that can come to you" not in home and "Continue reviewing" in home
     for _ in range(2):
         submit(campaign, reviewer)

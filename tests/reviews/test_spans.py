@@ -319,7 +319,7 @@ def test_the_case_my_submitted_and_the_files_show_what_was_marked(
     )
     assert "invented: “👩‍👩‍👧‍👦” =who &lt;b&gt;?; well said: “" in beside
     comparison = client_of(manager).get(f"{base}/results/{campaign.pk}/").content.decode()
-    assert "What reviewers marked in the answers" in comparison
+    assert "Highlights" in comparison
 
 
 def test_the_calibration_round_shows_all_that_each_gave(

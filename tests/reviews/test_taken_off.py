@@ -33,12 +33,12 @@ def test_the_refusal_says_so_and_the_text_stays_with_its_author(taken_off, revie
     answer = rating.post(client, url, body)
     assert answer.status_code == 403
     assert answer.json()["error"]["code"] == "taken_off"
-    assert "You were taken off this campaign" in answer.json()["error"]["message"]
+    assert "You were removed from this campaign" in answer.json()["error"]["message"]
     words = body["answers"]["comment"]
     assert drafts.objects.get(reviewer=reviewer).body["comment"] == words
     shown = client.get(url)
     assert shown.status_code == 409
-    assert "You were taken off this campaign" in shown.content.decode() and words in shown.content.decode()
+    assert "You were removed from this campaign" in shown.content.decode() and words in shown.content.decode()
     # What was to be judged is not theirs to see any more.
     assert "row 1" not in shown.content.decode() and "Summarise portfolio" not in shown.content.decode()
     assert words not in client_of(other_reviewer).get(url).content.decode()
@@ -53,7 +53,7 @@ def test_without_scripts_the_page_shows_what_was_typed(taken_off, reviewer):
         "choice": "a",
     }
     page = client_of(reviewer).post(url, form).content.decode()
-    assert "You were taken off this campaign" in page and "Stiff in the greeting." in page
+    assert "You were removed from this campaign" in page and "Stiff in the greeting." in page
 
 
 @pytest.mark.parametrize("way", ["POST", "PUT"])
@@ -80,7 +80,7 @@ def test_every_other_way_in_says_so_too(taken_off, reviewer):
     url, _body, _drafts, campaign = taken_off
     client = client_of(reviewer)
     for address in (f"/reviews/campaigns/{campaign.key}/", f"{url}"):
-        assert "You were taken off this campaign" in client.get(address).content.decode()
+        assert "You were removed from this campaign" in client.get(address).content.decode()
     for action in ("skip", "flag", "draft"):
         assert rating.post(client, f"{url}{action}/", {}).json()["error"]["code"] == "taken_off"
 

@@ -85,7 +85,7 @@ def test_the_page_tells_the_end_beside_the_deadline(
     Campaign.objects.filter(pk=campaign.pk).update(deadline=now + 10 * DAY)
     assert "3 days before the deadline" in client.get(url).text
     Review.objects.filter(campaign=campaign).update(submitted_at=now - 30 * DAY)
-    assert "Nothing came in over the last 7 days" in client.get(url).text
+    assert "No reviews in the last 7 days" in client.get(url).text
 
     body = program_of(manager).get(f"projects/{project.slug}/campaigns/{campaign.pk}/progress/").json()
     assert body["forecast"]["left"] == 20 and body["forecast"]["done_at"] is None

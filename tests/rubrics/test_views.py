@@ -343,10 +343,10 @@ def test_a_draft_says_what_would_make_it_better_and_a_used_version_is_left_alone
     used = client_for(manager).get(address).text
 
     notice = page.partition("rubric-hints")[2].partition("</ul>")[0]
-    assert "3 things would make its ratings better" in notice
+    assert "3 changes would improve its ratings" in notice
     assert edit in notice
     assert "“and” in the name asks two things at once" in notice
     assert "Level 5 has no text" in notice
-    assert "3 things would make its ratings better" in others
+    assert "3 changes would improve its ratings" in others
     assert edit not in others
     assert "rubric-hints" not in used

@@ -85,7 +85,7 @@ def test_a_generation_at_an_address_keeps_it_beside_the_answer(
     browser = client_of(engineer)
     page = browser.get(reverse("run_outputs", args=[project.slug, run.pk])).text
     assert f"Reasoning ({len(THOUGHT)} characters; neither reviewed nor scored)" in page
-    assert "(no answer: cut while the model still reasoned)" in page
+    assert "(no answer: truncated while the model was still reasoning)" in page
     assert "1 while reasoning, without an answer" in browser.get(
         reverse("run_detail", args=[project.slug, run.pk])
     ).text  # fmt: skip

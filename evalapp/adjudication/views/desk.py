@@ -50,7 +50,7 @@ from evalapp.rubrics.drafts import draft_of
 from evalapp.rubrics.fields import NOT_APPLICABLE
 from evalapp.rubrics.models import Criterion
 
-SHOWN = {"open": "To decide", "decided": "Decided", "all": "All"}
+SHOWN = {"open": "Undecided", "decided": "Decided", "all": "All"}
 PER_PAGE = 50
 
 

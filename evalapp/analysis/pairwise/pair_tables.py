@@ -21,11 +21,11 @@ def pairs_table(judged: PairResults, labels: dict[int, str]) -> Table:
     columns = [
         Column("First"),
         Column("Second"),
-        Column("First preferred", "share", is_measure=True, anchor="win-share"),
+        Column("Win rate", "share", is_measure=True, anchor="win-share"),
         Column("First better", "count"),
         Column("Second better", "count"),
     ]
-    note = "Each ranking tells every pair in it."
+    note = "Each ranking gives a preference for every pair in it."
     if not judged.is_ranking:
         # In an order nobody says "equal" of a pair, nor that both are bad.
         columns += [
@@ -33,8 +33,8 @@ def pairs_table(judged: PairResults, labels: dict[int, str]) -> Table:
             Column("Both bad", "count"),
             Column("Share of both bad", "share", is_measure=True, anchor="win-share"),
         ]
-        note = "A tie counts half, “both bad” is left out and stands apart."
-    return Table("pairs", "Who is preferred to whom", columns, rows, f"{note}{_decided(judged)}")
+        note = "A tie counts half, “both bad” is left out."
+    return Table("pairs", "Win rates", columns, rows, f"{note}{_decided(judged)}")
 
 
 def _decided(judged: PairResults) -> str:
@@ -57,7 +57,7 @@ def strengths_table(judged: PairResults, labels: dict[int, str]) -> Table:
         Column("Candidate"),
         Column("Strength", "figure", is_measure=True, anchor="bradley-terry-strength"),
         *([Column("Mean rank", "figure", is_measure=True, anchor="mean-rank")] if judged.is_ranking else []),
-        Column("Put first alone", "count"),
+        Column("Sole first place", "count"),
     ]
     note = f"Bradley–Terry: 0 is an average candidate of this campaign.{_decided(judged)}"
     return Table("strengths", "Strength of each candidate", columns, rows, note)
@@ -65,8 +65,8 @@ def strengths_table(judged: PairResults, labels: dict[int, str]) -> Table:
 
 def checks_table(judged: PairResults) -> Table:
     columns = [
-        Column("The answer shown first wins", "share", is_measure=True, anchor="position-effect"),
-        Column("The same preference", "share", is_measure=True, anchor="agreement-of-comparisons"),
+        Column("Win rate of the answer shown first", "share", is_measure=True, anchor="position-effect"),
+        Column("Exact agreement", "share", is_measure=True, anchor="agreement-of-comparisons"),
         Column(
             "Krippendorff's alpha, both orientations",
             "figure",

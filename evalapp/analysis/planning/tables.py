@@ -18,11 +18,11 @@ def detectable_table(context: Mapping[str, Any]) -> Table | None:
     columns = [
         CRITERION,
         Column("Difference", "figure", is_measure=True, anchor="planner"),
-        Column("Distance from a floor", "figure", is_measure=True, anchor="planner"),
+        Column("Distance from the minimum", "figure", is_measure=True, anchor="planner"),
     ]
     note = (
-        "The smallest found with 80% power: a difference two-sided at 5%, a distance by a gate's bound,"
-        " one-sided at 5%."
+        "The smallest detected with 80% power: a difference two-sided at 5%, a distance from a gate's"
+        " minimum one-sided at 5%."
     )
     return Table("detectable", f"Statistical power of “{context['campaign'].name}”", columns, rows, note)
 
@@ -35,19 +35,19 @@ def power_table(context: Mapping[str, Any]) -> Table | None:
     rows: list[list[Cell]] = [
         [each.aim.name, each.aim.kind, each.aim.expected, each.aim.bound, each.power] for each in planned.aims
     ]
-    rows.append(["All together", "", None, None, planned.joint])
+    rows.append(["All aims", "", None, None, planned.joint])
     columns = [
         CRITERION,
         Column("Aim"),
         Column("Expected", "figure"),
-        Column("Margin or floor", "figure"),
+        Column("Margin or minimum", "figure"),
         Column("Power", "share", is_measure=True, anchor="planner"),
     ]
     items = planned.items
     if not planned.joint.defined:
-        return Table("power", "The plan", columns, rows, f"{planned.joint.reason.capitalize()}.")
-    told = f"it takes {items.value:.0f} items with the reviewers given" if items.defined else items.reason
-    return Table("power", "The plan", columns, rows, f"For 80% that all pass {told}.")
+        return Table("power", "Power", columns, rows, f"{planned.joint.reason.capitalize()}.")
+    told = f"needs {items.value:.0f} items with these reviewers" if items.defined else items.reason
+    return Table("power", "Power", columns, rows, f"80% power for all aims {told}.")
 
 
 def variances_table(context: Mapping[str, Any]) -> Table | None:
@@ -60,8 +60,8 @@ def variances_table(context: Mapping[str, Any]) -> Table | None:
         for each in found
         for of, variance in (("scores", each.scores), ("paired differences", each.differences))
     ]
-    figures = [Column(label, "figure") for label in ("Items", "Reviewers", "The rest")]
-    columns = [CRITERION, Column("Of"), *figures, Column("Note")]
+    figures = [Column(label, "figure") for label in ("Items", "Reviewers", "Residual")]
+    columns = [CRITERION, Column("Values"), *figures, Column("Note")]
     sample = context.get("sample")
     note = f"From {sample.told}." if sample is not None else ""
     return Table("variances", f"Standard deviations in “{context['campaign'].name}”", columns, rows, note)

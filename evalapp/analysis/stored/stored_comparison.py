@@ -149,7 +149,7 @@ def comparison_parts(
     for each in scores.scales:
         yield agreement_part(each), {"chart": as_json(agreement_chart(scores, each))}
     for metric in comparison.metrics:
-        stage(f"People against {metric.label}")
+        stage(f"Reviewer scores against {metric.label}")
         yield correlations_part(metric), {"rows": as_json(correlation_rows(shown, metric), names_rows=True)}
     stage("Simpson's paradox check")
     simpson = check_simpson(shown)

@@ -305,7 +305,7 @@ _TITLES: dict[AnalysisKind, str] = {
     AnalysisKind.COMPARISON: "Compare",
     AnalysisKind.SEVERITY: "Severity in",
     AnalysisKind.AGREEMENT: "Agreement in",
-    AnalysisKind.METRICS: "Metrics and people in",
+    AnalysisKind.METRICS: "Metrics and reviewer scores in",
 }
 
 

@@ -6,7 +6,7 @@ from evalapp.analysis.tables.table_sources import TableQuery
 from evalapp.core.tables import Cell, Column, Table
 from evalapp.rubrics.models import Criterion
 
-BASE_OVERLAP = "Reviews that were added because people differed are left out."
+BASE_OVERLAP = "Reviews added because reviewers differed are left out."
 REVIEWER = Column("Reviewer")
 
 
@@ -40,7 +40,7 @@ def beside_others_table(panel: Panel, asked: TableQuery) -> Table | None:
         for row in panel.reviewers(criterion)
     ]
     columns = [REVIEWER, *_measure_columns(), Column("Outputs", "count")]
-    title = f"Each reviewer beside the others on {criterion.name}"
+    title = f"Each reviewer against the others on {criterion.name}"
     return Table("beside-others", title, columns, rows, BASE_OVERLAP)
 
 
@@ -70,7 +70,7 @@ def confusion_table(panel: Panel, asked: TableQuery) -> Table | None:
     words = [criterion.level_words(level) for level in criterion.levels]
     rows: list[list[Cell]] = [[own, *found.counts[row]] for row, own in enumerate(words)]
     columns = [Column(f"{first} gave"), *(Column(f"{second} gave {each}", "count") for each in words)]
-    title = f"{first} beside {second} on {criterion.name}"
+    title = f"{first} and {second} on {criterion.name}"
     return Table("confusion", title, columns, rows, f"Counts of outputs. {BASE_OVERLAP}")
 
 

@@ -24,7 +24,7 @@ CANDIDATE = Column("Candidate")
 CRITERION = Column("Criterion")
 CURRENCY = Column("Currency")
 # As the page heads them.
-USAGE_COLUMNS = ("Tokens, prompt", "Tokens, answer", "Seconds, answer", "Cost of 1,000")
+USAGE_COLUMNS = ("Prompt tokens", "Completion tokens", "Seconds per output", "Cost per 1,000")
 
 
 def table_named(shown: TableSource, name: str) -> Table:
@@ -60,7 +60,7 @@ def people_table(shown: TableSource) -> Table:
             if cell.criterion.rules.low_threshold is not None:
                 cells.append(cell.low_share)
         rows.append([*cells, row.total])
-    return Table("people", "What people say", columns, rows, OVER_BOTH)
+    return Table("people", "Reviewer scores", columns, rows, OVER_BOTH)
 
 
 def _human_column(criterion: Criterion) -> Column:
@@ -76,7 +76,7 @@ def ratings_table(shown: TableSource) -> Table:
         for level, count in cell.counts.items()
     ]
     columns = [CANDIDATE, CRITERION, Column("Level"), Column("Ratings", "count")]
-    return Table("ratings", "How often each level was given", columns, rows)
+    return Table("ratings", "Distribution of scores", columns, rows)
 
 
 def metrics_table(shown: TableSource) -> Table | None:
@@ -116,9 +116,7 @@ def metrics_table(shown: TableSource) -> Table | None:
         cells += labels.get(row.candidate.pk, [None] * len(LABEL_COLUMNS)) if labels else []
         cells += of_usage
         rows.append([*cells, spent.currency if spent is not None else ""] if has_currency else cells)
-    return Table(
-        "metrics", "What metrics say", columns, rows, "Means over items with 95% intervals over items."
-    )
+    return Table("metrics", "Metrics", columns, rows, "Means over items with 95% intervals over items.")
 
 
 def rules_table(shown: TableSource) -> Table | None:
@@ -144,7 +142,7 @@ def reasons_table(shown: TableSource) -> Table:
         Column("Outputs", "count"),
         Column("Share of the reviewed", "share", is_measure=True),
     ]
-    return Table("reasons", "Reasons reviewers gave", columns, rows, "Wilson's 95% intervals.")
+    return Table("reasons", "Reasons", columns, rows, "Wilson's 95% intervals.")
 
 
 def marks_table(shown: TableSource) -> Table | None:
@@ -162,9 +160,9 @@ def marks_table(shown: TableSource) -> Table | None:
         Column("Label"),
         Column("Outputs", "count"),
         Column("Share of the reviewed", "share", is_measure=True),
-        Column("Marks", "count"),
+        Column("Highlights", "count"),
     ]
-    return Table("marks", "What reviewers marked in the answers", columns, rows)
+    return Table("marks", "Highlights", columns, rows)
 
 
 def differences_table(shown: TableSource, *, has_shares: bool = True) -> Table | None:
@@ -244,7 +242,7 @@ def agreement_table(shown: TableSource) -> Table:
         "Agreement between reviewers",
         columns,
         rows,
-        "Over outputs with two ratings or more, without those asked for because others differed.",
+        "Over outputs with two ratings or more, without those added because reviewers differed.",
     )
 
 
@@ -265,7 +263,7 @@ def correlations_table(shown: TableSource) -> Table | None:
         Column("Pearson", "figure", is_measure=True, anchor=anchor),
         Column("Pairs ranked alike", "share", is_measure=True, anchor="pairs-ranked-alike"),
     ]
-    title = f"People with {shown.metric.label}"
+    title = f"Reviewer scores against {shown.metric.label}"
     return Table("correlations", title, columns, rows, "Intervals clustered by item.")
 
 
@@ -289,7 +287,7 @@ def trust_table(shown: TableSource) -> Table | None:
         Column("Metric"),
         Column("Spearman", "figure", is_measure=True, anchor="segment-correlation"),
         Column("Among one candidate's outputs", "figure", is_measure=True, anchor="which-metric-to-trust"),
-        Column("Highest to expect", "figure", is_measure=True, anchor="expected-ceiling"),
+        Column("Upper limit", "figure", is_measure=True, anchor="expected-ceiling"),
         Column("In words"),
     ]
     return Table("trust", "Which metric to trust", columns, rows)
@@ -313,10 +311,10 @@ def prediction_powered_table(shown: TableSource) -> Table | None:
     columns = [
         CANDIDATE,
         CRITERION,
-        Column("Reviews alone", "figure", is_measure=True),
+        Column("Reviews only", "figure", is_measure=True),
         Column(f"With {shown.metric.label}", "figure", is_measure=True, anchor="prediction-powered-mean"),
         Column("r", "figure", is_measure=True),
-        Column("More reviews' worth", "share"),
+        Column("Gain", "share"),
         Column("Caution"),
     ]
     return Table("prediction_powered", "Prediction-powered means", columns, rows)
@@ -344,8 +342,8 @@ def severity_table(shown: TableSource) -> Table | None:
         "Scores adjusted for severity",
         columns,
         rows,
-        "As if every reviewer had scored all answers; 95% intervals over new items and new reviewers."
-        + (f" Not in the total, because every score there is the same: {same}." if same else ""),
+        "As if every reviewer had scored all outputs; 95% intervals over new items and new reviewers."
+        + (f" Not in the total, because all its scores are the same: {same}." if same else ""),
     )
 
 

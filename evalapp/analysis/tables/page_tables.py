@@ -43,7 +43,7 @@ from evalapp.core.errors import MissingError
 from evalapp.measure import Measure
 from evalapp.metrics.metric import MetricDescription
 
-FILTERED = "A filtered view: exploratory."
+FILTERED = "Filtered view, exploratory only."
 NOT_COMPUTED = "This has not been computed yet of so large a campaign. Ask for it on the page of the table."
 
 

@@ -114,6 +114,6 @@ def _reviews(project: Project, tuned: ModelVersion, shared: SharedRows | None) -
         href = f"{reverse('campaign_new', args=[project.slug])}?{urlencode(query)}"
     text = "Have people rate both, blind, in one campaign."
     return [
-        Step(text, False, href, "New campaign", Permission.EDIT_CAMPAIGNS.name),
+        Step(text, False, href, "Create campaign", Permission.EDIT_CAMPAIGNS.name),
         Step("Reviewers rate the answers.", False),
     ]

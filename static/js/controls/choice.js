@@ -17,7 +17,7 @@ export const answerOf = (criterion, value) =>
 
 export const isLow = (criterion) => Boolean(chosen(criterion)?.closest(".level-low"));
 
-export const wanted = () => "Give it a score.";
+export const wanted = () => "Choose an answer.";
 
 export const read = (criterion) => {
   const given = chosen(criterion)?.value;

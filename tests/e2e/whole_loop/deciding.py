@@ -52,7 +52,7 @@ def _read_output(output: Locator, prompt: str, ratings: list[Rating]) -> None:
         if rating.is_amended:
             expect(own.filter(has_text="amended")).to_have_count(1)
         if rating.correction:
-            expect(own.filter(has_text="What became of it").first).to_be_visible()
+            expect(own.filter(has_text="Lineage").first).to_be_visible()
 
 
 def compare(manager: Person, ratings: list[Rating]) -> None:
@@ -93,7 +93,7 @@ def close(manager: Person) -> None:
     manager.go_to("Campaigns")
     manager.follow(CAMPAIGN)
     manager.follow("Close…")
-    manager.press("Close the campaign")
+    manager.press("Close campaign")
     manager.sees("Closed", f"{2 * REVIEWS} of {2 * REVIEWS} reviews are in")
 
 
@@ -195,7 +195,7 @@ def walk_the_lineage(engineer: Person, rating: Rating) -> None:
     row = RATED[0] + [f"for a client who {each}." in rating.prompt for each in _rated_clients()].index(True)
     engineer.is_at(f"Row {row} of {DATASET} v1")
     output = engineer.page.locator(".case-output").filter(has_text=rating.answer)
-    engineer.follow("What became of it", within=output)
+    engineer.follow("Lineage", within=output)
     engineer.is_at("Lineage of a review")
     engineer.sees(f"of {rating.candidate}", "became row", f"of {DATASET} v2", f"{SECOND} made {SECOND}")
     engineer.page.locator("main li").filter(has_text="Training").get_by_role("link", name=SECOND).last.click()

@@ -237,7 +237,7 @@ def test_the_desk_decides_and_goes_on(disputed, reviewer, other_reviewer, manage
     name_distinctly(reviewer, other_reviewer)
     campaign, office = disputed.campaign, client_of(manager)
     listed = office.get(address(campaign, "adjudication/")).text
-    assert "0 of 4 disagreements decided" in listed and listed.count("To decide</span>") == 4
+    assert "0 of 4 disagreements decided" in listed and listed.count("Undecided</span>") == 4
     first = office.get(address(campaign, "adjudication/next/")).url
     assert first == desk_of(disputed)
     page = office.get(first).text
@@ -298,9 +298,9 @@ def test_nobody_rules_on_what_they_judged(disputed, reviewer, owner) -> None:
         decide(disputed, reviewer)
     client = client_of(reviewer)
     page = client.get(desk_of(disputed))
-    assert page.status_code == 200 and "Decide and next" not in page.text
+    assert page.status_code == 200 and "Save decision and next" not in page.text
     assert client.post(desk_of(disputed), {"choice": "a", "reason": WHY}).status_code == 403
-    assert "Reviewed by you: somebody else decides" in client.get(address(campaign, "adjudication/")).text
+    assert "Reviewed by you; another person decides" in client.get(address(campaign, "adjudication/")).text
     following = client.get(address(campaign, "adjudication/next/"), follow=True)
     assert "Nothing else is left for you" in following.text
     case = client.get(address(campaign, f"cases/{disputed.comparison.item_id}/")).text
@@ -413,7 +413,7 @@ def test_a_reviewer_appeals_against_an_adjudication_and_it_is_changed(
         place, {"against": COMPARISON_DECISION, "reason": "The first names it, too."}
     )
     assert sent.url == mine
-    assert "Your appeal waits for an answer" in client_of(reviewer).get(mine).text
+    assert "Your appeal is not answered yet" in client_of(reviewer).get(mine).text
     (entry,) = [each for each in inbox_of(campaign.project) if each.kind == "appeal"]
     assert "1 appeal to answer" in entry.text
     assert "The decision on this comparison" in client_of(owner).get(entry.href).text

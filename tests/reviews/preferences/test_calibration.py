@@ -59,7 +59,7 @@ def test_calibration_comes_first_then_the_preferences_then_the_work():
         assert first.post(page, {"item": wrong, "text": "Where?"}).status_code == 404
     Project.objects.update(shows_reviewer_names=True)
     managed = managing.get(manager_page).text
-    assert ann.name in managed and "candidate-label" in managed and "Other than the others" in managed
+    assert ann.name in managed and "candidate-label" in managed and "Differing preferences" in managed
     campaign_reviewers = {
         campaign_reviewer.user_id: campaign_reviewer for campaign_reviewer in campaign.reviewers.all()
     }

@@ -51,7 +51,7 @@ def test_changes_are_requested_seen_by_its_reviewer_and_resubmitted(review, camp
     assert "Look at the figures in the second." in mine.get(own).text
     assert "Changes requested" in mine.get("/reviews/submitted/").text
     listed = office.get(f"{base}adjudication/change-requests/").text
-    assert "Waits for the reviewer" in listed and "Reviewer 1" in listed and reviewer.email not in listed
+    assert "Open" in listed and "Reviewer 1" in listed and reviewer.email not in listed
     amend_review(review=review, by=reviewer, answers=PreferenceAnswers("b", None, "I see."), revision=1)
     change_request = ChangeRequest.objects.get()
     assert (change_request.state, change_request.resubmitted_revision) == ("resubmitted", 2)

@@ -62,7 +62,7 @@ def test_gold_results_lead_to_the_items_and_a_tie_can_be_right_too():
     case = f"{base}results/{campaign.pk}/cases/{mine.misses[0].item_id}/"
     assert client_of(owner).get(case).status_code == 200
     quality = client_of(owner).get(f"{base}campaigns/{campaign.pk}/quality/").text
-    assert "How reviewers do on checks" in quality and "Reviewer 1" in quality and person.name not in quality
+    assert "Gold and repeats" in quality and "Reviewer 1" in quality and person.name not in quality
     close_campaign(campaign=campaign, by=None)
     with pytest.raises(ConflictError):
         set_gold_preferences(campaign=campaign, rows=gold_of(campaign, 1), by=None)
