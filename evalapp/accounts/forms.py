@@ -50,16 +50,16 @@ class InvitationForm(forms.Form):
     emails = forms.CharField(
         label="Emails",
         max_length=60_000,
-        help_text="One a line, or parted by commas. People sign in with them.",
+        help_text="One per line, or separated by commas. People sign in with them.",
         widget=forms.Textarea(attrs={"rows": 4, "autocomplete": "off"}),
     )
     role = forms.ChoiceField(widget=forms.RadioSelect)
 
     is_mailed = forms.BooleanField(
-        label="Send each person their link by mail",
+        label="Send each person their link by email",
         required=False,
         initial=True,
-        help_text="Then only they see it, and their email is verified. Else you get the links to pass on.",
+        help_text="Only they see it then, and their email is verified. Otherwise you get the links to pass on.",
     )
 
     def __init__(self, *args: Any, inviter_role: str, **kwargs: Any) -> None:
@@ -94,7 +94,7 @@ class NewPersonForm(forms.Form):
         widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
     )
     password2 = forms.CharField(
-        label="The same password again",
+        label="Repeat password",
         max_length=1024,
         strip=False,
         widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
@@ -122,7 +122,7 @@ class ProfileForm(forms.Form):
 
     name = forms.CharField(max_length=120, widget=forms.TextInput(attrs={"autocomplete": "name"}))
     keys_enabled = forms.BooleanField(
-        label="Single-letter keys on the review screen",
+        label="Single-letter shortcuts when reviewing",
         required=False,
         help_text="Switch them off when you dictate or use a screen reader's own keys.",
     )
@@ -151,7 +151,7 @@ class ProfileForm(forms.Form):
         for key in REVIEW_KEYS:
             letter = cleaned.get(f"key_{key.action}", "").lower()
             if letter.isdigit():
-                self.add_error(f"key_{key.action}", "Figures give scores; choose another key.")
+                self.add_error(f"key_{key.action}", "Number keys give scores; choose another key.")
             elif letter and letter in owners:
                 self.add_error(f"key_{key.action}", f"“{letter}” is already taken by “{owners[letter]}”.")
             owners.setdefault(letter, key.label)
@@ -183,7 +183,7 @@ class DeleteProjectForm(forms.Form):
 
 class DeletePersonForm(forms.Form):
     typed_email = forms.CharField(
-        label="Type your e-mail address",
+        label="Type your email",
         max_length=254,
         widget=forms.TextInput(attrs={"autocomplete": "off"}),
     )

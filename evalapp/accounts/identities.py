@@ -126,7 +126,7 @@ def _new_person(identity: Identity, email: str) -> User:
     domains = settings.SIGN_ON.signup_domains if settings.SIGN_ON else ()
     if not invited and email.rpartition("@")[2] not in domains:
         raise SignOnRefusedError(
-            f"Accounts are made by invitation, and none is open for {email}. Ask an owner or a manager of"
+            f"Accounts are created by invitation, and none is open for {email}. Ask an owner or a manager of"
             " your project to invite this address."
         )
     try:

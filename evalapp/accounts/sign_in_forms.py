@@ -32,7 +32,7 @@ class ChangePasswordForm(allauth.ChangePasswordForm):
         labels = {
             "oldpassword": "Current password",
             "password1": "New password",
-            "password2": "The same password again",
+            "password2": "Repeat password",
         }
         _reword(self, labels)
 
@@ -40,7 +40,7 @@ class ChangePasswordForm(allauth.ChangePasswordForm):
 class ChoosePasswordForm(allauth.ResetPasswordKeyForm):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        _reword(self, {"password1": "New password", "password2": "The same password again"})
+        _reword(self, {"password1": "New password", "password2": "Repeat password"})
 
     @transaction.atomic
     def save(self) -> None:

@@ -97,8 +97,8 @@ def _campaign(each: CampaignEvidence) -> Iterator[str]:
     )
     if each.freshness is not None and each.freshness.computed_at is not None:
         since = each.freshness.reviews_since
-        behind = f"; {since:,} of these reviews came in later" if since else ""
-        yield f"The figures are as of {each.freshness.computed_at:%d %B %Y, %H:%M} UTC{behind}."
+        behind = f"; {since:,} of these reviews are newer" if since else ""
+        yield f"Results as of {each.freshness.computed_at:%d %B %Y, %H:%M} UTC{behind}."
     rows = [(escaped(cell.criterion.name), *_measured(cell.mean)) for cell in each.row.human]
     rows += [("Total, 1 to 5", *_measured(each.row.total))]
     yield table(("reviewers say", "value", "95% interval", "n", "signature"), rows)

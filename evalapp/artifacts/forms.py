@@ -20,13 +20,13 @@ class HubForm(ChatTemplateForm):
     )
     revision = forms.CharField(
         max_length=100, required=False, initial="main",
-        help_text="A branch, a tag or a commit. The commit that it is today is taken, and kept.",
+        help_text="A branch, a tag or a commit. Its current commit is stored.",
     )  # fmt: skip
     name = forms.CharField(
         max_length=120,
         required=False,
-        label="Name here",
-        help_text="How people call it; empty: as on the hub.",
+        label="Name in this project",
+        help_text="Leave empty to use the hub’s name.",
     )
 
     field_order = ("repository", "revision", "name", "template_file")

@@ -8,7 +8,7 @@ from evalapp.registry.models import ModelVersion
 
 
 class MergeFormat(models.TextChoices):
-    BASE = "base", "As the base's weights are"
+    BASE = "base", "Same as the base"
     BF16 = "bf16", "bfloat16"
     FP32 = "fp32", "float32"
 

@@ -26,9 +26,7 @@ BY_FIELD, BY_SHARES = "field", "shares"
 
 
 class DatasetForm(forms.Form):
-    name = forms.CharField(
-        max_length=120, help_text="What the rows are, for instance “Investment summaries”."
-    )
+    name = forms.CharField(max_length=120, help_text="For instance “Investment summaries”.")
     description = forms.CharField(required=False, max_length=2_000, widget=forms.Textarea(attrs={"rows": 3}))
 
 
@@ -45,8 +43,8 @@ class ImportForm(forms.Form):
 
     delimiter = forms.ChoiceField(choices=list(DELIMITERS.items()), label="Columns are separated by")
     split_by = forms.ChoiceField(
-        label="Where the split comes from",
-        choices=[(BY_FIELD, "Each row says its split"), (BY_SHARES, "By shares, whole groups together")],
+        label="Split assignment",
+        choices=[(BY_FIELD, "By a field of each row"), (BY_SHARES, "By shares, whole groups together")],
         widget=forms.RadioSelect,
     )
     split_field = forms.CharField(

@@ -22,7 +22,7 @@ class DecisionForm(forms.Form):
         required=False,
         max_length=MAX_NOTE,
         widget=forms.Textarea(attrs={"rows": 4}),
-        help_text="Why; it is kept with the numbers.",
+        help_text="The reason; it is stored with the numbers.",
     )
     replaces = forms.IntegerField(required=False, min_value=1, widget=forms.HiddenInput)
 
@@ -55,7 +55,7 @@ class SigningForm(forms.Form):
         required=False,
         max_length=MAX_NOTE,
         widget=forms.Textarea(attrs={"rows": 4}),
-        help_text="Why; it is sealed with the verdict.",
+        help_text="The reason; it is sealed with the verdict.",
     )
     replaces = forms.IntegerField(required=False, min_value=1, widget=forms.HiddenInput)
 

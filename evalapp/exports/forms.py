@@ -20,7 +20,7 @@ class ProposedRowsForm(forms.Form):
         ),
     )
     name = forms.CharField(
-        max_length=120, required=False, help_text="Left empty, it is named after the campaign."
+        max_length=120, required=False, help_text="Leave empty to use the campaign’s name."
     )
     answer_floor = forms.FloatField(
         label="Minimum mean score",

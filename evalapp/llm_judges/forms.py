@@ -29,7 +29,7 @@ class JudgeForm(forms.Form):
         name_of=_name_of,
     )
     url = url_field("An OpenAI-compatible one, such as https://models.example.org/v1")
-    model = forms.CharField(max_length=LONGEST_MODEL, help_text="As the endpoint calls it.")
+    model = forms.CharField(max_length=LONGEST_MODEL, help_text="The endpoint’s name for the model.")
     model_version = forms.CharField(
         max_length=LONGEST_VERSION,
         required=False,

@@ -50,7 +50,7 @@ class LLMJudge(BaseModel):
 class LLMScoreState(models.TextChoices):
     ANSWERED = "answered", "Answered"
     NOT_APPLICABLE = "not_applicable", "N/A"
-    UNPARSED = "unparsed", "Not an answer"
+    UNPARSED = "unparsed", "Unparsed"
     FAILED = "failed", "Failed"
 
 

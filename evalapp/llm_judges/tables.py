@@ -35,15 +35,15 @@ def agreement_table(judged: Judged) -> Table:
     if found.kappa is not None:
         rows.append(["Quadratic kappa", found.kappa, found.people_kappa, found.kappa_gap])
     if found.correlation is not None:
-        rows.append(["Spearman with the mean of people", found.correlation, None, None])
+        rows.append(["Spearman with the reviewers’ mean", found.correlation, None, None])
         rows.append(["Expected ceiling of Spearman", found.ceiling, None, None])
     columns = [
         Column("Measure"),
-        Column("The judge with a person", "figure", is_measure=True, anchor="llm-judge"),
-        Column("Two people, the same outputs", "figure", is_measure=True, anchor="llm-judge"),
+        Column("Judge and reviewer", "figure", is_measure=True, anchor="llm-judge"),
+        Column("Two reviewers", "figure", is_measure=True, anchor="llm-judge"),
         Column("Difference", "figure", is_measure=True, anchor="llm-judge"),
     ]
-    note = f"{found.sentence} 95% intervals over outputs, for this panel."
+    note = f"{found.sentence} 95% intervals over outputs, for these reviewers."
     return Table("agreement", _title(judged, "beside people"), columns, rows, note)
 
 
@@ -62,10 +62,10 @@ def candidates_table(judged: Judged) -> Table | None:
 
     columns = [
         Column("Candidate"),
-        *(mean(label) for label in ("People", "The judge", "The judge less people")),
+        *(mean(label) for label in ("People", "The judge", "Judge minus reviewers")),
         Column("Outputs", "count"),
     ]
-    note = "On the outputs that both judged; 95% intervals over outputs, for this panel and this judge."
+    note = "On the outputs that both judged; 95% intervals over outputs, for these reviewers and this judge."
     return Table("candidates", _title(judged, "beside people, by candidate"), columns, rows, note)
 
 

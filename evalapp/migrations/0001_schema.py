@@ -170,7 +170,7 @@ class Migration(migrations.Migration):
                 ('event', models.CharField(max_length=40)),
                 ('facts', models.JSONField(default=dict)),
                 ('body', models.TextField(blank=True)),
-                ('state', models.CharField(choices=[('waiting', 'Waiting'), ('sending', 'Sending'), ('delivered', 'Delivered'), ('failed', 'Given up')], default='waiting', max_length=10)),
+                ('state', models.CharField(choices=[('waiting', 'Waiting'), ('sending', 'Sending'), ('delivered', 'Delivered'), ('failed', 'Failed')], default='waiting', max_length=10)),
                 ('attempts', models.PositiveSmallIntegerField(default=0)),
                 ('next_attempt_at', models.DateTimeField(blank=True, null=True)),
                 ('delivered_at', models.DateTimeField(blank=True, null=True)),
@@ -948,7 +948,7 @@ class Migration(migrations.Migration):
             name='LLMScore',
             fields=[
                 ('id', models.BigAutoField(primary_key=True, serialize=False)),
-                ('state', models.CharField(choices=[('answered', 'Answered'), ('not_applicable', 'N/A'), ('unparsed', 'Not an answer'), ('failed', 'Failed')], max_length=14)),
+                ('state', models.CharField(choices=[('answered', 'Answered'), ('not_applicable', 'N/A'), ('unparsed', 'Unparsed'), ('failed', 'Failed')], max_length=14)),
                 ('value', models.SmallIntegerField(null=True)),
                 ('answer', models.TextField(blank=True)),
                 ('problem', models.CharField(blank=True, max_length=300)),
@@ -988,7 +988,7 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.BigAutoField(primary_key=True, serialize=False)),
                 ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('dtype', models.CharField(choices=[('base', "As the base's weights are"), ('bf16', 'bfloat16'), ('fp32', 'float32')], default='base', max_length=4)),
+                ('dtype', models.CharField(choices=[('base', 'Same as the base'), ('bf16', 'bfloat16'), ('fp32', 'float32')], default='base', max_length=4)),
                 ('folder', models.CharField(blank=True, max_length=100)),
                 ('size_bytes', models.BigIntegerField(blank=True, null=True)),
                 ('result', models.JSONField(default=dict)),

@@ -70,7 +70,7 @@ class StreamForm(forms.Form):
     error_criterion = forms.ChoiceField(
         required=False,
         label="Question that finds material errors",
-        help_text="Its undesired answers, or marks, make the material-error rate.",
+        help_text="Its undesired answers or highlights give the material-error rate.",
     )
     baseline_weeks = forms.IntegerField(
         min_value=8,
@@ -184,7 +184,7 @@ class AcceptForm(forms.Form):
 class DismissForm(forms.Form):
     reason = forms.CharField(
         max_length=500,
-        label="Why it is not trained again",
+        label="Reason for not retraining",
         widget=forms.Textarea(attrs={"rows": 2}),
-        error_messages={"required": "Say why it is not trained again."},
+        error_messages={"required": "Give a reason for not retraining."},
     )

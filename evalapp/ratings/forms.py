@@ -30,7 +30,7 @@ USES = [
     (Use.CANDIDATE_SCORE.value, "Score: the column is a candidate"),
     (Use.COMMENT.value, "Comment"),
     (Use.CORRECTION.value, "Corrected answer"),
-    (Use.SPANS.value, "Marked spans"),
+    (Use.SPANS.value, "Span labels"),
     (Use.SECONDS.value, "Time in seconds"),
     (Use.SUBMITTED.value, "Date and time"),
     (Use.PROMPT.value, "Prompt"),
@@ -63,7 +63,7 @@ class RatingsForm(forms.Form):
         RubricVersion.objects.none(),
         required=False,
         label="Rubric",
-        empty_label="Make one from the file",
+        empty_label="Create from the file",
         help_text="After another choice, check again: the criteria below follow it.",
     )
     dataset_version = forms.ModelChoiceField(
@@ -77,11 +77,11 @@ class RatingsForm(forms.Form):
         ),
     )
     items_by = forms.ChoiceField(
-        label="An item is named by",
+        label="Items are identified by",
         choices=[(BY_ROW, "Row number"), (BY_PROMPT, "Prompt"), (BY_FIELD, "Field of its metadata")],
         required=False,
     )
-    item_field = forms.CharField(required=False, max_length=200, label="That field")
+    item_field = forms.CharField(required=False, max_length=200, label="Metadata field")
     is_blind = forms.BooleanField(
         required=False,
         label="Reviewers did not know which model had answered",
@@ -190,7 +190,7 @@ class RatingsForm(forms.Form):
 
     def _add_uses(self) -> None:
         criteria = Criterion.objects.filter(version=self.start.rubric_version)
-        choices = [(AS_NAMED, "The one of that name"), (LEFT_OUT, "Leave out")]
+        choices = [(AS_NAMED, "Criterion of that name"), (LEFT_OUT, "Leave out")]
         choices += [(criterion.key, criterion.name) for criterion in criteria]
         for number, described in enumerate(self._census["criteria"]):
             name = described["name"]

@@ -14,7 +14,7 @@ class BaseModelForm(ChatTemplateForm):
     folder = forms.ChoiceField(
         label="Folder", help_text="Folders on the server that hold a model in transformers' layout."
     )
-    name = forms.CharField(max_length=120, label="Name", help_text="How people will call the model.")
+    name = forms.CharField(max_length=120, label="Name", help_text="The model’s name in this project.")
 
     field_order = ("folder", "name", "template_file")
 
@@ -36,17 +36,17 @@ class WordsForm(forms.Form):
 
     system_prompt = forms.CharField(
         required=False, max_length=20_000, widget=forms.Textarea(attrs={"rows": 5}), label="System prompt",
-        help_text="Takes the place of the system turn, or is put before the first turn.",
+        help_text="Replaces the system message, or is added before the first message.",
     )  # fmt: skip
     prompt_template = forms.CharField(
         required=False, max_length=20_000, widget=forms.Textarea(attrs={"rows": 5}), label="Template",
-        help_text=f"Takes the place of the last user turn; its text stands where {PROMPT_PLACE} is.",
+        help_text=f"Replaces the last user message; {PROMPT_PLACE} becomes its text.",
     )  # fmt: skip
 
     def clean_prompt_template(self) -> str:
         template = str(self.cleaned_data["prompt_template"])
         if template and template.count(PROMPT_PLACE) != 1:
-            message = f"Write {PROMPT_PLACE} exactly once: there the example's own text is put in."
+            message = f"Write {PROMPT_PLACE} exactly once, where the example's text is inserted."
             raise forms.ValidationError(message)
         return template
 
@@ -73,14 +73,16 @@ class AdapterForm(forms.Form):
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or {}
         if not self.errors and bool(cleaned["archive"]) == bool(cleaned["folder"]):
-            message = "Send a zip or choose a folder on the server, one of the two."
+            message = "Upload a zip or choose a folder on the server, not both."
             raise forms.ValidationError(message)
         return cleaned
 
 
 class ImportedForm(forms.Form):
     label = forms.CharField(
-        max_length=80, label="Label", help_text="Who or what made the outputs, for instance “GPT, March”."
+        max_length=80,
+        label="Label",
+        help_text="The model or system that generated the outputs, for instance “GPT, March”.",
     )
 
 

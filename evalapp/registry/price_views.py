@@ -33,7 +33,7 @@ def currency_field() -> forms.CharField:
 class PriceForm(forms.Form):
     model_version = forms.ModelChoiceField(
         queryset=ModelVersion.objects.none(), required=False, label="Of",
-        empty_label="Every version without a price of its own",
+        empty_label="All other versions",
     )  # fmt: skip
     input_price = forms.DecimalField(
         min_value=0, max_value=HIGHEST_PRICE, decimal_places=PLACES, label="A million tokens of prompt"

@@ -89,7 +89,7 @@ def verdict_words(evaluation: GateEvaluation) -> str:
             " they are."
         )
     if evaluation.is_simulated:
-        words += " Nobody but simulated reviewers has rated; this decides nothing."
+        words += " Only simulated reviewers rated; this decides nothing."
     elif evaluation.is_exploratory:
         words += f" Exploratory: {record['why_beside_ledger']}."
     return words

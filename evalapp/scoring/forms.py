@@ -20,7 +20,9 @@ class RuleForm(forms.Form):
 
     title: ClassVar[str] = ""
     explanation: ClassVar[str] = ""
-    name = forms.CharField(max_length=80, help_text="Heads a column of the results, such as “plain words”.")
+    name = forms.CharField(
+        max_length=80, help_text="The column’s name in the results, such as “plain words”."
+    )
 
     def params(self) -> dict[str, Any]:
         return {key: value for key, value in self.cleaned_data.items() if key != "name" and value is not None}
@@ -32,9 +34,9 @@ class RuleForm(forms.Form):
 
 class PhrasesForm(RuleForm):
     texts = forms.CharField(
-        label="Phrases", widget=forms.Textarea(attrs={"rows": 6}), help_text="One a line."
+        label="Phrases", widget=forms.Textarea(attrs={"rows": 6}), help_text="One per line."
     )
-    ignore_case = forms.BooleanField(required=False, initial=True, label="Capitals make no difference")
+    ignore_case = forms.BooleanField(required=False, initial=True, label="Ignore case")
     whole_words = forms.BooleanField(required=False, initial=True, label="Whole words only")
 
     def clean_texts(self) -> list[str]:
@@ -48,20 +50,20 @@ class PhrasesForm(RuleForm):
 
 class ContainsForm(PhrasesForm):
     title = "Contains"
-    explanation = "Passed when the output holds at least one of the phrases."
+    explanation = "Passed when the output contains at least one of the phrases."
 
 
 class MustNotContainForm(PhrasesForm):
     title = "Must not contain"
-    explanation = "Passed when the output holds none of the phrases."
+    explanation = "Passed when the output contains none of the phrases."
 
 
 class PatternForm(RuleForm):
     title = "Pattern"
     explanation = "Passed when a regular expression (RE2's syntax) matches, or when it does not."
     pattern = forms.CharField(strip=False, help_text=r"For instance: next step(:| is to) \w+")
-    must_match = forms.BooleanField(required=False, initial=True, label="It must match")
-    ignore_case = forms.BooleanField(required=False, initial=True, label="Capitals make no difference")
+    must_match = forms.BooleanField(required=False, initial=True, label="Output must match")
+    ignore_case = forms.BooleanField(required=False, initial=True, label="Ignore case")
 
 
 class LengthForm(RuleForm):
@@ -100,15 +102,17 @@ FORMS: dict[str, type[RuleForm]] = {
 class ExternalMetricForm(forms.Form):
     """A score that is computed elsewhere."""
 
-    name = forms.CharField(max_length=LONGEST_NAME, help_text="Heads a column, with “(external)” behind it.")
-    better = forms.ChoiceField(choices=Better.choices, label="Which way is better")
-    smallest = forms.FloatField(required=False, help_text="Of its scale; leave empty where there is none.")
-    largest = forms.FloatField(required=False, help_text="Likewise.")
+    name = forms.CharField(
+        max_length=LONGEST_NAME, help_text="The column’s name in the results, followed by “(external)”."
+    )
+    better = forms.ChoiceField(choices=Better.choices, label="Better direction")
+    smallest = forms.FloatField(required=False, help_text="Lower end of the scale, if any.")
+    largest = forms.FloatField(required=False, help_text="Upper end of the scale, if any.")
     source = forms.CharField(
         max_length=LONGEST_SOURCE,
         required=False,
-        label="How it is made",
-        help_text="Program, version, options: what somebody needs to compute it again.",
+        label="Source",
+        help_text="Program, version and options, to compute it again.",
     )
 
 
@@ -120,12 +124,12 @@ class ScoresForm(forms.Form):
         required=False,
         empty_label="Any; the lines name outputs by id",
         label="Outputs of",
-        help_text="Needed where lines name item or row, and candidate.",
+        help_text="Needed if lines use item or row.",
     )
     item_field = forms.CharField(
         max_length=200,
         required=False,
-        label="Metadata field that names an item",
+        label="Metadata field with the item’s id",
         help_text="Leave empty to use the rows' ids (“item”, “id” or the like).",
     )
     file = ImportFileField(

@@ -31,7 +31,7 @@ class LabelParserForm(forms.Form):
     field = forms.CharField(
         max_length=LONGEST_FIELD, required=False, help_text="For a JSON object: the field's name."
     )
-    ignore_case = forms.BooleanField(required=False, initial=True, label="Capitals make no difference")
+    ignore_case = forms.BooleanField(required=False, initial=True, label="Ignore case")
     labels = forms.CharField(
         required=False,
         max_length=30_000,

@@ -9,14 +9,14 @@ from evalapp.webhooks.models import WebhookEndpoint, WebhookEvent
 class EndpointForm(forms.Form):
     """An endpoint, to register or to change."""
 
-    url = url_field("Where events are sent, by POST. Another URL later gets another secret.")
+    url = url_field("Where events are sent, by POST. A new URL gets a new secret.")
     events = forms.MultipleChoiceField(
         choices=WebhookEvent.choices,
         widget=forms.CheckboxSelectMultiple,
         error_messages={"required": "Choose at least one event."},
     )
     includes_text = forms.BooleanField(
-        label="With what reviewers wrote",
+        label="Include review texts",
         required=False,
         help_text="Scores, reasons, comments and corrections of a submitted review. Never who wrote them.",
     )

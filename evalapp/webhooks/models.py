@@ -71,7 +71,7 @@ class DeliveryState(models.TextChoices):
     WAITING = "waiting", "Waiting"
     SENDING = "sending", "Sending"
     DELIVERED = "delivered", "Delivered"
-    FAILED = "failed", "Given up"
+    FAILED = "failed", "Failed"
 
 
 GOING = [DeliveryState.WAITING, DeliveryState.SENDING]

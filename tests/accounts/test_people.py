@@ -61,7 +61,7 @@ def test_the_keys_can_be_switched_off_and_keep_their_letters(client_for: ClientF
 
 
 @pytest.mark.parametrize(
-    ("key", "reason"), [("3", "Figures give scores"), ("c", "already taken by “Comment”")]
+    ("key", "reason"), [("3", "Number keys give scores"), ("c", "already taken by “Comment”")]
 )
 def test_a_key_that_means_something_else_is_refused(
     key: str, reason: str, client_for: ClientFor, reviewer: User

@@ -140,7 +140,7 @@ def test_the_password_is_changed_with_the_old_one(
 ) -> None:
     browser = client_for(person)
     data = {"oldpassword": PASSWORD, "password1": "another calm bay 7", "password2": "another calm bay 7"}
-    assert "Change the password" in browser.get("/accounts/password/change/").text
+    assert "Change password" in browser.get("/accounts/password/change/").text
     assert browser.post("/accounts/password/change/", data).status_code == 302
     person.refresh_from_db()
     assert person.check_password("another calm bay 7")
@@ -180,7 +180,7 @@ def test_a_password_set_by_a_link_ends_sign_ins_and_tokens_of_the_old_one(
     data = {"password1": "another calm bay 7", "password2": "another calm bay 7"}
     done = browser.post(page.redirect_chain[-1][0], data, follow=True)
 
-    assert "Earlier sign-ins and API tokens open nothing any more." in done.text
+    assert "Earlier sign-ins and API tokens no longer work." in done.text
     assert [use_api_token(secret) for secret in secrets] == [None, None]
     assert old_sign_in.get("/profile/").status_code == 302
     assert AuditEvent.objects.filter(action="api_token.revoked", actor_id=person.pk).count() == 2

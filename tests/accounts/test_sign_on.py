@@ -106,7 +106,7 @@ def test_an_address_in_any_case_is_the_same(provider: Provider, person: User) ->
         ({"email_verified": None}, "has not verified your address"),
         ({"email_verified": "false"}, "has not verified your address"),
         ({"email_verified": 1.5}, "has not verified your address"),
-        ({"email": "other@cast.example"}, "Accounts are made by invitation"),
+        ({"email": "other@cast.example"}, "Accounts are created by invitation"),
         ({"email": "pеrson@cast.example"}, "can pass for another"),
         ({"email": None}, "does not say what your e-mail address is"),
         ({"email": ["person@cast.example"]}, "does not say what your e-mail address is"),
@@ -269,7 +269,7 @@ def test_an_address_given_to_somebody_new_does_not_open_the_formers_account(
 def test_an_identity_is_unlinked_where_a_password_remains(provider: Provider, person: User) -> None:
     client = Client()
     go(client)
-    assert "An identity of House ID opens this account." in client.get("/profile/").text
+    assert "This account is linked to an identity of House ID." in client.get("/profile/").text
     assert client.post("/profile/unlink/").status_code == 302
     assert not SocialAccount.objects.exists()
     go(client)
@@ -366,7 +366,7 @@ def test_where_passwords_are_off_no_door_takes_one(person: User) -> None:
     for path in ("password/change/", "password/set/", "password/reset/", "reauthenticate/"):
         assert client.get(f"/accounts/{path}").status_code == 403
     assert Client().get(link).status_code == 403
-    assert "Change the password" not in client.get("/profile/").text
+    assert "Change password" not in client.get("/profile/").text
 
 
 @pytest.mark.usefixtures("_without_passwords")

@@ -220,7 +220,7 @@ def test_a_campaign_of_one_reviewer_can_detect_nothing(
         ({"items": "many"}, "items", "whole number"),
         ({"overlap": 3}, "overlap", "There are only 2 reviewers"),
         ({"level": "nan"}, "level", ""),
-        ({"tone-expected": ""}, "tone-expected", "Say what you expect."),
+        ({"tone-expected": ""}, "tone-expected", "Enter what you expect."),
         ({"tone-kind": "floor"}, "tone-bound", "Give the floor"),
         ({"tone-bound": -1}, "tone-bound", "0 or more"),
         ({"tone-champion": 5.1}, "tone-champion", "from 1 to 5"),

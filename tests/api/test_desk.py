@@ -70,7 +70,7 @@ def test_keys_are_switched_off_and_remapped_and_kept_by_the_profile(
 @pytest.mark.parametrize(
     ("keys", "field", "words"),
     [
-        ({"comment": "7"}, "keys.comment", "Figures give scores"),
+        ({"comment": "7"}, "keys.comment", "Number keys give scores"),
         ({"comment": "s"}, "keys.skip", "already taken"),
         ({"dance": "x"}, "keys.dance", "no such action"),
     ],

@@ -143,16 +143,16 @@ def test_figures_of_a_large_campaign_are_told_with_their_age(
 ) -> None:
     monkeypatch.setattr(stored_results, "MOST_AT_REQUEST", 10)
     plain = ModelVersion.objects.get(label="plain")
-    nobody, as_of = "nobody has rated them", "The figures are as of"
+    nobody, as_of = "nobody has rated them", "Results as of"
     card = card_of(plain, reader=None)
     assert "undefined: not computed yet" in card and as_of not in card
     assert nobody not in card, "its figures are missing, not its reviews"
     compute(start_analysis(campaign=reviewed, request=AnalysisRequest(AnalysisKind.COMPARISON), by=None).pk)
     reviewed.stored_analyses.update(reviews=12)
     card = card_of(plain, reader=None)
-    assert "| Tone | 5.000 |" in card and as_of in card and "; 4 of these reviews came in later." in card
+    assert "| Tone | 5.000 |" in card and as_of in card and "; 4 of these reviews are newer." in card
     page = client_for(manager).get(reverse("model_version", args=[project.slug, plain.pk])).text
-    assert as_of in page and "4 of these reviews came in later" in page
+    assert as_of in page and "4 of these reviews are newer" in page
 
 
 def test_who_still_reviews_blind_reads_no_result_of_that_campaign(

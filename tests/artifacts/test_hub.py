@@ -118,7 +118,7 @@ def test_a_refusal_of_the_hub_is_the_jobs_error_and_leaves_no_model(
     assert not Path(settings.HUB_FOLDER).exists()
     page = client_for(engineer).get(reverse("hub_download", args=[project.slug, found.pk])).text
     assert "rank 7 is unlucky" in page
-    assert "Change the import" in page
+    assert "Edit import" in page
 
 
 def test_nothing_is_asked_where_the_operator_opened_no_way_out(

@@ -129,13 +129,13 @@ def test_small_campaigns_are_worked_out_beside_a_large_one(campaign: Campaign, s
 def test_the_form_of_a_decision_waits_for_its_figures(campaign: Campaign, manager: User) -> None:
     browser = client_of(manager)
     page = read_without_scores(browser, form_of(campaign))
-    assert "are not computed yet" in page and "Compute results" in page and "Record the decision" not in page
+    assert "are not computed yet" in page and "Compute results" in page and "Record decision" not in page
     with pytest.raises(ConflictError, match="Have them calculated"):
         decided(campaign, manager)
     assert not Decision.objects.exists()
     computed(campaign)
     page = read_without_scores(browser, form_of(campaign))
-    assert "no reviews since" in page and "Record the decision" in page
+    assert "no reviews since" in page and "Record decision" in page
 
 
 def test_a_decision_keeps_how_far_its_figures_are_behind(
@@ -162,4 +162,4 @@ def test_a_decision_on_figures_of_its_moment_has_no_freshness(small: Campaign, m
     decision = decide(campaign=small, candidate=one, verdict="not_yet", note="", by=manager)
     assert "freshness" not in decision.evidence and decision.computed_at is None
     page = client_of(manager).get(f"/projects/{small.project.slug}/results/decisions/{decision.pk}/").text
-    assert "on the numbers of its moment" in page
+    assert "on the numbers of that time" in page

@@ -92,7 +92,7 @@ def test_a_signed_look_is_signed_anew_only_by_who_has_seen_that(
     evaluation = evaluated(campaign_gate, reviewer, engineer)
     address = f"/projects/{project.slug}/results/gate-evaluations/{evaluation.pk}/sign/"
     browser = client_of(owner)
-    assert "What is signed now replaces it" not in browser.get(address).text
+    assert "A new signature replaces it" not in browser.get(address).text
     refusal = sign(evaluation, manager, "do_not_release")
 
     # The owner's form was opened before that.
@@ -107,7 +107,7 @@ def test_a_signed_look_is_signed_anew_only_by_who_has_seen_that(
     }  # fmt: skip
     program = program_of(owner)
     assert program.post(f"projects/{project.slug}/decisions/", body).status_code == 409
-    assert "What is signed now replaces it" in browser.get(address).text
+    assert "A new signature replaces it" in browser.get(address).text
 
     again = browser.post(address, {"verdict": "release", "note": "It passed.", "replaces": refusal.pk})
     assert again.status_code == 302 and Decision.objects.latest("pk").verdict == "release"

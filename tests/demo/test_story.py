@@ -177,7 +177,7 @@ def test_a_gate_was_frozen_before_the_first_review_and_says_what_it_found(
         )  # fmt: skip
     client = client_of(person("manager"))
     panel = client.get(f"/projects/{project.slug}/results/{campaign.pk}/").text
-    assert "Nobody but simulated reviewers has rated; this decides nothing." in panel
+    assert "Only simulated reviewers rated; this decides nothing." in panel
     page = client.get(f"/projects/{project.slug}/campaigns/{campaign.pk}/gate/").text
     for condition in campaign_gate.gate.asked:
         assert escape(condition.words) in page

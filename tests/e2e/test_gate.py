@@ -33,7 +33,7 @@ def test_a_manager_goes_from_a_campaign_to_a_signed_gate(
     page = plain.new_page()
     page.goto(f"{live_server.url}/projects/{project.slug}/results/")
     page.get_by_role("link", name="Gates", exact=True).click()
-    page.get_by_role("link", name="New gate").first.click()
+    page.get_by_role("link", name="Create gate").first.click()
     page.get_by_label("Name", exact=True).fill("Release")
     tone = page.get_by_role("group", name="Tone")
     tone.get_by_label("Lower bound of the mean at least").fill("4")
@@ -60,7 +60,7 @@ def test_a_manager_goes_from_a_campaign_to_a_signed_gate(
     expect(page.get_by_role("heading", name="plain: release")).to_be_visible()
     seal = page.get_by_label("Seal").input_value()
     with page.expect_download() as waiting:
-        page.get_by_role("link", name="Download the dossier").click()
+        page.get_by_role("link", name="Download dossier").click()
     file = tmp_path / "dossier.jsonl"
     waiting.value.save_as(file)
     assert check(file.read_text(encoding="utf-8").splitlines(), seal=seal).problem == ""

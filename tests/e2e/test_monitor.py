@@ -38,7 +38,7 @@ def test_a_manager_goes_from_an_import_to_an_alert_and_a_proposal(
     sign_in(manager)
     page.goto(f"{live_server.url}/projects/{project.slug}/data/")
     page.get_by_role("link", name="Monitor", exact=True).click()
-    page.get_by_role("link", name="Create a stream").first.click()
+    page.get_by_role("link", name="Create stream").first.click()
     page.get_by_label("Name", exact=True).fill("Support chat")
     page.get_by_label("Outputs per week").fill("30")
     page.get_by_label("End of the first week").fill((timezone.now() - HOUR).strftime("%Y-%m-%dT%H:%M"))
@@ -72,12 +72,12 @@ def test_a_manager_goes_from_an_import_to_an_alert_and_a_proposal(
 
     stream = Stream.objects.get()
     page.goto(f"{live_server.url}/projects/{project.slug}/monitor/{stream.pk}/")
-    expect(page.get_by_role("heading", name="Train again?")).to_be_visible()
+    expect(page.get_by_role("heading", name="Retraining proposal")).to_be_visible()
     expect(page.locator(".stream-chart svg").first).to_be_visible()
     make_feedback(stream, campaign_of(week))
     page.get_by_role("button", name="Acknowledge").click()
     expect(page.get_by_text("Acknowledged. From the next week on")).to_be_visible()
-    page.get_by_role("button", name="Accept and set up the training").click()
+    page.get_by_role("button", name="Accept and set up training").click()
     expect(page.get_by_text("Accepted. Look at the settings")).to_be_visible()
     expect(page.get_by_label("Name", exact=True)).to_have_value("Support chat, retrained")
     assert stream.proposals.get().state == "accepted"

@@ -100,7 +100,7 @@ def test_every_column_is_in_sight(
         "": {"Data", "Candidate", "ROUGE-L", *criteria, "Decision"},
         "settings/members/": {"Email", "Role", "Since"},
         "settings/audit/": {"When", "Who", "What", "On", "Details"},
-        "settings/webhooks/": {"State", "Events", "Waiting", "Given up", "Last delivered"},
+        "settings/webhooks/": {"State", "Events", "Waiting", "Failed", "Last delivered"},
         f"settings/webhooks/{webhook.pk}/": {"State", "Answer", "Attempts", "Happened", "Next attempt"},
         f"settings/webhooks/{webhook.pk}/deliveries/{given_up.pk}/": {"Answer", "Result", "Seconds"},
         f"results/{gated.pk}/adjudication/": {"Differences", "State"},

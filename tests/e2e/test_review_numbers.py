@@ -93,7 +93,7 @@ def test_letters_are_chosen_in_the_profile_and_two_of_one_are_refused(page, live
     expect(page.get_by_text("“k” is already taken by “Comment”.")).to_be_visible()
     page.get_by_label("Flag the item for the manager").fill("5")
     page.get_by_role("button", name="Save").first.click()
-    expect(page.get_by_text("Figures give scores; choose another key.")).to_be_visible()
+    expect(page.get_by_text("Number keys give scores; choose another key.")).to_be_visible()
     page.get_by_label("Flag the item for the manager").fill("z")
     page.get_by_role("button", name="Save").first.click()
     expect(page.get_by_text("Saved.")).to_be_visible()

@@ -40,6 +40,6 @@ def test_a_manager_comes_in_by_keyboard_and_lands_where_they_wanted(
 def test_who_is_not_known_reads_why_and_goes_back(provider: Provider, live_server: Any, page: Page) -> None:
     page.goto(f"{live_server.url}/accounts/login/")
     page.get_by_role("link", name="Sign in with House ID").click()
-    expect(page.get_by_role("alert")).to_contain_text("Accounts are made by invitation")
+    expect(page.get_by_role("alert")).to_contain_text("Accounts are created by invitation")
     page.get_by_role("link", name="Back to the sign-in page").click()
     expect(page.get_by_role("heading", name="Sign in")).to_be_visible()

@@ -250,8 +250,8 @@ def test_the_row_says_that_an_answer_is_needed_and_that_its_pair_goes_with_it(
 
     page = browser.get(address).text
     assert "Answer</label>" in page and "(optional)" not in page
-    assert "1 preference pair of this proposal holds this as the better answer" in page
-    assert "of this proposal hold" not in browser.get(address.replace(f"/{row.pk}/", f"/{pair.pk}/")).text
+    assert "1 preference pair of this proposal uses this as the better answer" in page
+    assert "of this proposal use" not in browser.get(address.replace(f"/{row.pk}/", f"/{pair.pk}/")).text
     for text in ("", "  "):
         refused = browser.post(address, {"decision": "edited", "text": text})
         assert refused.status_code == 400 and "Write the answer, or reject the row." in refused.text

@@ -331,7 +331,7 @@ def test_the_tables_of_its_page_are_taken_along(
     assert (plain["Candidate"], plain["People"], plain["The judge"], plain["Outputs"]) == (
         "plain", "3.0", "4.0", "6",
     )  # fmt: skip
-    assert float(plain["The judge less people low"]) == pytest.approx(0.061, abs=1e-3)
+    assert float(plain["Judge minus reviewers low"]) == pytest.approx(0.061, abs=1e-3)
     assert plain["The judge note"] == "no interval: no variation"
     text = browser.get(f"{here}tables/agreement.md").text
     assert text.startswith("**Tone judge on Tone \\(1–5\\), beside people**"), text

@@ -75,5 +75,5 @@ def test_a_bad_week_reaches_a_webhook_and_a_mailbox_and_proposes_a_retrain(
     assert f"{SITE}{page}" in mail.message.get_content()  # type: ignore[attr-defined]
 
     seen = client_of(manager).get(page).text
-    assert "Train again?" in seen and words in seen and "Sent" in seen
+    assert "Retraining proposal" in seen and words in seen and "Sent" in seen
     assert stream.proposals.get().state == "proposed"

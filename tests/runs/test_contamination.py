@@ -295,7 +295,7 @@ def test_of_a_large_version_the_refused_training_names_the_rows_and_is_tried_aga
     run.refresh_from_db()
     assert (run.job.state, run.contamination_decision) == (JobState.SUCCEEDED, decision)
     # What it was let go on with is still known, and so is the decision on it.
-    assert "are allowed in spite of these rows" in page(client, "contamination", *place)
+    assert "is allowed despite these rows" in page(client, "contamination", *place)
 
 
 def test_a_look_at_decided_rows_leads_to_its_training(

@@ -119,10 +119,7 @@ def test_answers_to_a_schema_that_were_cut_are_told_and_counted(
     run = carried_out(start(json_schema='{"type": "object"}'))
     client = client_for(engineer)
     page = client.get(reverse("run_detail", args=[project.slug, run.pk])).content.decode()
-    assert (
-        "1 of these answers was cut at 8 tokens, so it is no whole JSON and does not follow the schema"
-        in page
-    )
+    assert "1 of these outputs was truncated at 8 tokens and is not complete JSON" in page
     form = client.get(run_form(project, "generation")).content.decode()
     assert "One truncated at “Max new tokens” is not complete JSON" in form
     asked = generation_form(version, candidate)

@@ -54,7 +54,7 @@ def test_what_vllm_reads_is_registered_for_answers_and_its_page_says_so(
     version = register_base(project=project, name="Rounded", folder=folder, by=engineer)
     assert version.config["quantization"] == method.lower()
     page = client_of(engineer).get(reverse("model_version", args=[project.slug, version.pk])).text
-    assert f"{method.upper()}: answers through vLLM on a GPU only, and cannot be trained or merged" in page
+    assert f"{method.upper()}: runs with vLLM on a GPU only and cannot be trained or merged" in page
 
 
 @pytest.mark.parametrize("method", ["bitsandbytes", "hqq", None])

@@ -156,7 +156,7 @@ def test_the_page_and_the_api_show_the_parts(
     carry_out_generation(run.job_id)
     client = client_for(engineer)
     page = client.get(reverse("run_detail", args=[project.slug, run.pk])).content.decode()
-    assert "The rows are split into 2 parts." in page
+    assert "The rows are split into 2 shards." in page
     assert "5 of 5" in page and "4 of 4" in page
     form = client.get(run_form(project, "generation")).content.decode()
     assert "Free workers take one shard each" in form

@@ -79,7 +79,7 @@ def test_the_form_has_it_with_its_words_its_limits_and_what_it_refuses(
     assert not Run.objects.exists()
 
     upload = reverse("dataset_upload", args=[project.slug, few.dataset_id])
-    assert "The pair is for DPO and Better" in client.get(upload).content.decode()
+    assert "Pairs are for DPO and Better" in client.get(upload).content.decode()
 
 
 def test_two_steps_on_a_tiny_model_are_on_the_runs_page_and_on_the_card(

@@ -84,9 +84,9 @@ def test_a_training_is_started_and_followed(
     for shown in (
         "loss-training",
         "Abacus (fp32, 2 threads)",
-        "<strong>6</strong> in = <strong>4</strong> kept whole + <strong>1</strong> cut to length",
+        "<strong>6</strong> in = <strong>4</strong> unchanged + <strong>1</strong> truncated",
         "<strong>1</strong> dropped",
-        "Read in training",
+        "Rows read",
         "step 4 of 4",
         "v1",
     ):

@@ -68,7 +68,7 @@ def release(manager: Person, label: str) -> None:
     manager.choose("Candidate", label)
     manager.page.get_by_label("Release", exact=True).check()
     manager.fill("Note", "It says what to do next.")
-    manager.press("Record the decision")
+    manager.press("Record decision")
     manager.go_to("Models")
     manager.row(label, "Champion")
 

@@ -203,7 +203,7 @@ def test_the_lists_ask_the_same_for_one_row_and_for_three(
 
 def test_a_filter_that_finds_nothing_says_so(project, manager, endpoint, client_for):
     page = client_for(manager).get(f"/projects/{project.slug}/settings/webhooks/{endpoint.pk}/?state=failed")
-    assert "No delivery is in this state." in page.text
+    assert "No deliveries in this state." in page.text
 
 
 def test_the_services_refuse_unknown_events_by_name(project, manager, receiver):

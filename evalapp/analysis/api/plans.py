@@ -71,7 +71,7 @@ class AimBody(Body):
         required=False,
         default=None,
         allow_null=True,
-        help_text="How much worse is still as good; or the floor.",
+        help_text="Non-inferiority margin, or the minimum mean.",
     )
     champion = Number(
         required=False,

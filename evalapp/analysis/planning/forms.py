@@ -19,7 +19,7 @@ PARTS = ("item", "reviewer", "rest")
 KINDS = [
     ("", "Leave out"),
     ("difference", "A difference"),
-    ("floor", "A mean over a floor"),
+    ("floor", "A mean above a minimum"),
 ]
 
 
@@ -58,7 +58,7 @@ class PlanForm(forms.Form):
         initial=0.05,
         validators=[_finite],
         label="Chance of a false release",
-        help_text="One-sided, of each criterion: 0.05, or less where a test is used again.",
+        help_text="One-sided, per criterion: 0.05, or less if a test set is used again.",
         widget=forms.NumberInput(attrs={"step": "any"}),
     )
 
@@ -75,16 +75,16 @@ class PlanForm(forms.Form):
             key = criterion.key
             self.fields[f"{key}-kind"] = forms.ChoiceField(choices=KINDS, required=False, label="Aim")
             self.fields[f"{key}-expected"] = _number(
-                "Expected", help_text="Difference, or mean, that you believe is there."
+                "Expected", help_text="The difference or mean that you expect."
             )
             self.fields[f"{key}-bound"] = _number(
-                "Margin or floor", help_text="How much worse is still as good; or the floor."
+                "Margin or minimum", help_text="Non-inferiority margin, or the minimum mean."
             )
             self.fields[f"{key}-champion"] = _number(
                 "Champion’s mean", help_text="For a margin. Empty: as in the reviews, if there are any."
             )
             for part, label in zip(
-                PARTS, ("SD between items", "SD between reviewers", "SD of the rest"), strict=True
+                PARTS, ("SD between items", "SD between reviewers", "Residual SD"), strict=True
             ):
                 self.fields[f"{key}-{part}"] = _number(label, least=0)
 
@@ -115,17 +115,17 @@ class PlanForm(forms.Form):
     def _clean_aim(self, criterion: Criterion, given: Mapping[str, Any]) -> None:
         key, kind = criterion.key, given[f"{criterion.key}-kind"]
         if given.get(f"{key}-expected") is None and f"{key}-expected" not in self.errors:
-            self.add_error(f"{key}-expected", "Say what you expect.")
+            self.add_error(f"{key}-expected", "Enter what you expect.")
         bound = given.get(f"{key}-bound")
         if kind == "floor" and bound is None and f"{key}-bound" not in self.errors:
-            self.add_error(f"{key}-bound", "Give the floor that the mean must exceed.")
+            self.add_error(f"{key}-bound", "Give the minimum that the mean must exceed.")
         if kind == "difference" and bound is not None and bound < 0:
-            self.add_error(f"{key}-bound", "Give how much worse is still as good: 0 or more.")
+            self.add_error(f"{key}-bound", "Give the non-inferiority margin: 0 or more.")
         self._clean_places(criterion, kind, given)
         typed = [given.get(f"{key}-{part}") for part in PARTS]
         if any(value is None for value in typed) and self._known(key, kind).spread is None:
             reason = self._known(key, kind).reason
-            self.add_error(f"{key}-item", f"Nothing tells the variance here ({reason}): type all three.")
+            self.add_error(f"{key}-item", f"The variance is unknown ({reason}): enter all three.")
         elif all(value == 0 for value in typed):
             self.add_error(f"{key}-item", "All three are 0: then there is nothing to plan.")
 

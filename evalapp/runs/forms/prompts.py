@@ -40,7 +40,7 @@ class ShowingForm(WordsForm):
         help_text="Their numbers in the version, for instance 3, 17, 42.",
     )
     sample = forms.CharField(
-        required=False, max_length=4_000, initial=SAMPLE_PROMPT, label="Try it on",
+        required=False, max_length=4_000, initial=SAMPLE_PROMPT, label="Sample prompt",
         widget=forms.Textarea(attrs={"rows": 2}), help_text="Only for the preview; it is not stored.",
     )  # fmt: skip
 
@@ -54,7 +54,7 @@ class ShowingForm(WordsForm):
             return cleaned
         version, rows = cleaned["examples_version"], cleaned["example_rows"].strip()
         if bool(version) != bool(rows):
-            self.add_error("example_rows", "Choose a version and name its rows, or leave both out.")
+            self.add_error("example_rows", "Choose a version and enter its rows, or leave both empty.")
         elif version:
             try:
                 cleaned["examples"] = few_shot(version, rows_named(rows))
@@ -127,10 +127,10 @@ class EndpointModelForm(ShowingForm):
         label="Endpoint",
         empty_label=None,
     )
-    label = forms.CharField(max_length=80, label="Label", help_text="What people call the candidate.")
+    label = forms.CharField(max_length=80, label="Label", help_text="The candidate’s name.")
     model = forms.CharField(max_length=LONGEST_MODEL, help_text="The endpoint's name for the model.")
     request = forms.JSONField(
-        required=False, label="More fields of its requests", widget=forms.Textarea(attrs={"rows": 3}),
+        required=False, label="Extra request fields", widget=forms.Textarea(attrs={"rows": 3}),
         help_text="A JSON object, for instance {“reasoning_effort”: “low”}. A field that is null is left "
         "out, "
         "for endpoints that do not take it.",

@@ -44,8 +44,8 @@ TRAINING, LORA, SAMPLING = (
     defaults_of(SamplingParameters),
 )
 GENERATION = defaults_of(GenerationSpec)
-DTYPES = [("auto", "Chosen by the device"), ("bf16", "bf16"), ("fp32", "fp32")]
-LOSS_ON = [("completion", "The closing answer"), ("assistant", "Every answer of a conversation")]
+DTYPES = [("auto", "Automatic"), ("bf16", "bf16"), ("fp32", "fp32")]
+LOSS_ON = [("completion", "The final answer"), ("assistant", "Every answer of a conversation")]
 SCHEDULES = [("cosine", "Cosine"), ("linear", "Linear"), ("constant", "Constant")]
 ENGINES = [
     ("auto", "The fastest installed"), ("vllm", "vLLM"), ("vllm-cpu", "vLLM on the CPU"), ("transformers",
@@ -70,7 +70,7 @@ def _name_of_candidate(version: ModelVersion) -> str:
 class TrainingForm(forms.Form):
     """``hyperparameters`` of a valid form are what ``start_training`` takes."""
 
-    name = forms.CharField(max_length=120, label="Name", help_text="Also the label of what it makes.")
+    name = forms.CharField(max_length=120, label="Name", help_text="Also the label of the new model version.")
     objective = forms.ChoiceField(
         choices=lambda: [(each.key, f"{each.label}: {each.purpose}") for each in objectives.OBJECTIVES],
         initial=TRAINING["objective"], label="Objective", widget=forms.RadioSelect,
@@ -107,7 +107,7 @@ class TrainingForm(forms.Form):
     )  # fmt: skip
     beta = forms.FloatField(
         min_value=0.001, max_value=10, initial=TRAINING["beta"], label="Beta",
-        help_text="How closely the model is held to the one it starts as.",
+        help_text="How closely the model stays to the one it starts from.",
     )  # fmt: skip
     rank = forms.IntegerField(**within(LORA_LIMITS, "rank"), initial=LORA["rank"], label="LoRA rank")
     alpha = forms.IntegerField(**within(LORA_LIMITS, "alpha"), initial=LORA["alpha"], label="LoRA alpha")
@@ -158,12 +158,12 @@ class TrainingForm(forms.Form):
     )
     data_share = forms.FloatField(
         min_value=0.001, max_value=1, initial=TRAINING["data_share"], label="Share of the training rows",
-        help_text="Below 1, whole sources are drawn with the seed; the rows held out stay the same.",
+        help_text="Below 1, whole sources are sampled with the seed; the held-out rows stay the same.",
     )  # fmt: skip
     sample_prompts = forms.IntegerField(
         **within(TRAINING_LIMITS, "sample_prompts"), initial=TRAINING["sample_prompts"],
         label="Sample prompts",
-        help_text="Of the rows held out, answered at each evaluation, so that you see it learn. 0: none.",
+        help_text="Held-out prompts answered at each evaluation, to show progress. 0: none.",
     )  # fmt: skip
     sample_tokens = forms.IntegerField(
         **within(TRAINING_LIMITS, "sample_tokens"), initial=TRAINING["sample_tokens"],
@@ -171,7 +171,7 @@ class TrainingForm(forms.Form):
     )  # fmt: skip
     seed = forms.IntegerField(**within(TRAINING_LIMITS, "seed"), initial=TRAINING["seed"], label="Seed")
     validation_seed = forms.IntegerField(
-        **within(TRAINING_LIMITS, "validation_seed"), required=False, label="Seed of the rows held out",
+        **within(TRAINING_LIMITS, "validation_seed"), required=False, label="Seed of the held-out rows",
         help_text="Empty: the seed. Trainings with other seeds are compared on the same rows only with the "
         "same one.",
     )  # fmt: skip
@@ -258,11 +258,11 @@ class GenerationForm(forms.Form):
     )
     splits = forms.MultipleChoiceField(
         choices=Split.choices, initial=[Split.TEST], label="Splits", widget=forms.CheckboxSelectMultiple,
-        help_text="People review test rows to decide, and feedback rows to teach.",
+        help_text="Test rows are reviewed for decisions, feedback rows for training.",
     )  # fmt: skip
     candidates = RowsField(
         queryset=ModelVersion.objects.none(), label="Candidates", widget=forms.CheckboxSelectMultiple,
-        help_text="All on one base, where they share one engine and only they differ; or all API models.",
+        help_text="All on one base model, or all API models.",
         name_of=_name_of_candidate)  # fmt: skip
     max_tokens = forms.IntegerField(
         **within(SAMPLING_LIMITS, "max_tokens"), initial=SAMPLING["max_tokens"], label="Max new tokens"
@@ -380,7 +380,7 @@ class OutputsForm(forms.Form):
     item_field = forms.CharField(
         max_length=200,
         required=False,
-        label="Metadata field that names an item",
+        label="Metadata field with the item’s id",
         help_text="Leave empty to use the rows’ ids (“item”, “id” or the like).",
     )
     file = ImportFileField(
@@ -398,7 +398,7 @@ class OutputsForm(forms.Form):
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or {}
         if not self.errors and bool(cleaned["candidate"]) == bool(cleaned["new_label"].strip()):
-            self.add_error("new_label", "Choose a candidate or name a new one, one of the two.")
+            self.add_error("new_label", "Choose a candidate or name a new one, not both.")
         return cleaned
 
 
@@ -406,7 +406,7 @@ class RunComparisonForm(forms.Form):
     """Which trainings are drawn, over what; the endpoint is the choice, so nothing is posted."""
 
     x = forms.ChoiceField(
-        choices=[(key, each.label) for key, each in ABSCISSAE.items()], label="Drawn over",
+        choices=[(key, each.label) for key, each in ABSCISSAE.items()], label="Horizontal axis",
         widget=forms.RadioSelect,
     )  # fmt: skip
     run = forms.MultipleChoiceField(label="Trainings", widget=forms.CheckboxSelectMultiple)

@@ -17,11 +17,11 @@ class SweepForm(TrainingForm):
 
     seeds = forms.CharField(
         max_length=300, required=False, label="Seeds",
-        help_text="“1, 2, 3” trains each of the others three times: what differs between seeds is chance.",
+        help_text="“1, 2, 3” trains each setting three times; differences between seeds are chance.",
     )  # fmt: skip
     shares = forms.CharField(
         max_length=300, required=False, label="Shares of the training rows",
-        help_text="“25%, 50%, 100%” makes a learning curve, which tells whether more examples would help. "
+        help_text="“25%, 50%, 100%” gives a learning curve, which shows whether more examples would help. "
         "Smaller shares "
         "lie inside larger ones, no source is torn, and the rows held out stay the same.",
     )  # fmt: skip
@@ -40,8 +40,8 @@ class SweepForm(TrainingForm):
         super().__init__(*args, **kwargs)
         self.axes: dict[str, list[Any]] = {}
         self.fields["name"].widget.attrs["maxlength"] = MOST_LETTERS
-        self.fields["name"].help_text = "The names of the trainings, and of what they make, begin with it."
-        self.fields["seed"].label = "Seed, where seeds do not differ"
+        self.fields["name"].help_text = "Prefix of the names of the trainings and their model versions."
+        self.fields["seed"].label = "Seed, if seeds are not varied"
         self.fields[
             "validation_seed"
         ].help_text = "One for all, so that all are validated on the same rows. Empty: the seed."
@@ -72,7 +72,7 @@ class SweepForm(TrainingForm):
         for field in ("grid_1", "grid_2"):
             setting = cleaned.get(field)
             if setting in axes:
-                self.add_error(field, "This setting stands above already.")
+                self.add_error(field, "This setting is already chosen above.")
             elif setting:
                 self._read(axes, setting, f"{field}_values", needed=True)
             elif cleaned.get(f"{field}_values", "").strip():

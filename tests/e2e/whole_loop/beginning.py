@@ -48,9 +48,9 @@ def write_file(folder: Path) -> Path:
 def open_the_first_account(owner: Person, link: str) -> None:
     """By the link that the command line printed, then by the form."""
     owner.page.goto(link)
-    for label in ("New password", "The same password again"):
+    for label in ("New password", "Repeat password"):
         owner.page.get_by_label(label, exact=True).fill(PASSWORD)
-    owner.press("Set the password")
+    owner.press("Set password")
     owner.is_at("The new password is set")
     owner.sign_in()
     owner.is_at("Summaries")
@@ -62,20 +62,20 @@ def invite(owner: Person, guest: Person, role: str) -> None:
     owner.go_to("Settings", "Members")
     owner.fill("Emails", guest.email)
     owner.page.get_by_label(re.compile(rf"{role}: ")).check()
-    owner.press("Invite")
+    owner.press("Invite people")
     link = owner.page.get_by_label("Invitation link").input_value()
     assert link.startswith(owner.address)
     guest.page.goto(link)
-    guest.sees(f"Manager invites you as {role.lower()}, with the address {guest.email}.")
+    guest.sees(f"Manager invites you as {role.lower()}, with the email {guest.email}.")
     guest.fill("Name", guest.name)
     guest.page.get_by_label("Password", exact=True).fill(PASSWORD)
-    guest.page.get_by_label("The same password again").fill(PASSWORD)
-    guest.press("Make the account and join")
+    guest.page.get_by_label("Repeat password").fill(PASSWORD)
+    guest.press("Create account and join")
 
 
 def import_data(engineer: Person, file: Path) -> None:
     engineer.go_to("Data")
-    engineer.follow("Make a dataset")
+    engineer.follow("Create dataset")
     engineer.fill("Name", DATASET)
     engineer.press("Create dataset")
     engineer.page.get_by_label("File").set_input_files(file)
@@ -83,7 +83,7 @@ def import_data(engineer: Person, file: Path) -> None:
     engineer.is_at(f"Import {file.name}")
     # The preview shows what each row would become, before anything is stored.
     engineer.row("8", "train", CLIENTS[7], "Call us next week.")
-    expect(engineer.page.get_by_label("Each row says its split")).to_be_checked()
+    expect(engineer.page.get_by_label("By a field of each row")).to_be_checked()
     engineer.press(f"Import into {DATASET}")
     engineer.sees(f"{len(CLIENTS)} rows")
     engineer.go_to("Data")
@@ -105,7 +105,7 @@ def add_prompt(engineer: Person) -> None:
     engineer.fill("Label", PROMPTED)
     engineer.fill("System prompt", "Write plainly and name one next step.")
     engineer.press("Preview")
-    engineer.sees("What the model gets")
+    engineer.sees("Model input")
     engineer.press("Add prompt")
     engineer.is_at(PROMPTED)
 

@@ -44,7 +44,7 @@ def ask_in_own_words(manager: Person) -> None:
 def launch(manager: Person, reviewers: tuple[Person, ...]) -> None:
     manager.go_to("Runs")
     manager.follow(ANSWERS)
-    manager.follow("Have the answers reviewed")
+    manager.follow("Create campaign")
     # The run has said already what there is to review.
     chosen = manager.page.locator("main option:checked")
     expect(chosen).to_contain_text([f"{DATASET} v1", "Feedback", f"{RUBRIC} v1"])
