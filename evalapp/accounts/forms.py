@@ -59,7 +59,7 @@ class InvitationForm(forms.Form):
         label="Send each person their link by email",
         required=False,
         initial=True,
-        help_text="Only they see it then, and their email is verified. Otherwise you get the links to pass on.",
+        help_text="Only they see it then, and their email is verified. Otherwise you pass the links on.",
     )
 
     def __init__(self, *args: Any, inviter_role: str, **kwargs: Any) -> None:

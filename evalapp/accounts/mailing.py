@@ -40,7 +40,7 @@ def send_links(mails: Sequence[LinkMail]) -> list[str]:
 def _sent(mail: LinkMail, connection: BaseEmailBackend) -> str:
     message = EmailMessage(
         subject=" ".join(mail.subject.split())[:200],
-        body=f"{mail.words}\n\n{mail.link}\n\nThe link is for you alone: do not pass it on.\n",
+        body=f"{mail.words}\n\n{mail.link}\n\nThis link is only for you. Do not share it.\n",
         to=[mail.email],
         connection=connection,
         headers={"Auto-Submitted": "auto-generated"},

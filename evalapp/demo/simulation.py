@@ -121,5 +121,5 @@ def decide_corrections(work: Work) -> dict[str, Any]:
         takes = accepts_correction(row.chosen_text, facts=facts)
         decide_row(row=row, decision=RowDecision.ACCEPTED if takes else RowDecision.REJECTED, by=lead)
         accepted += takes
-        work.progress(position, len(rows), "Reading the corrections")
+        work.progress(position, len(rows), "Checking corrections")
     return {"accepted": accepted, "rejected": len(rows) - accepted}

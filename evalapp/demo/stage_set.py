@@ -55,8 +55,8 @@ def set_stage() -> Project:
     people = {name: _person(name) for name, _ in PEOPLE}
     project = found_project(
         name=PROJECT_NAME,
-        description="Client profile and portfolio facts in, a personal summary out: ROUGE likes the formal "
-        "adviser texts, the reviewers want house style.",
+        description="Client profile and portfolio facts in, a personal summary out: ROUGE favours formal "
+        "adviser texts, reviewers prefer house style.",
         by=people["owner"],
         is_demonstration=True,
     )
@@ -84,7 +84,7 @@ def set_stage() -> Project:
         dataset=dataset,
         rows=_rows(generate_examples()),
         by=people["engineer"],
-        note="Made by the demonstration's seeded generator",
+        note="Created by the demonstration's seeded generator",
         source="generator",
     )
     transaction.on_commit(lambda: _write_logins(people))
@@ -147,7 +147,7 @@ def first_data(project: Project) -> DatasetVersion:
 
 def _write_logins(people: dict[str, User]) -> None:
     lines = [
-        "Log-ins of the demonstration (made at random; change or delete them before you invite anybody)",
+        "Log-ins of the demonstration (random passwords; change or delete them before you invite people)",
         "",
     ]
     for name, user in people.items():

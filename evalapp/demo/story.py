@@ -277,8 +277,8 @@ def _invite(demonstration: Demonstration) -> None:
             candidates=[_model(demonstration, candidate) for candidate in ("prompt", "v1", "v2")],
             overlap=len(people),
             reviewers=people,
-            instructions="Five are the goal; go on as long as you like. Every review lands at once in the "
-            "comparison, which the owner, the manager and the engineer can open.",
+            instructions="Five reviews are the goal; continue as long as you like. Every review counts in "
+            "the results at once, which the owner, the manager and the engineer can see.",
             seed=training_settings.REVIEW_SEED,
         ),
         by=person("manager"),
@@ -299,17 +299,17 @@ def score(run_name: str) -> Callable[[Demonstration], Job | None]:
 
 STEPS: tuple[Step, ...] = (
     Step("Train v1 on the formal texts", train_first, "first_training"),
-    Step("Answers by base, prompt and v1", generate_first, "first_generation"),
-    Step("Score them", score("first_generation")),
+    Step("Generate outputs of base, prompt and v1", generate_first, "first_generation"),
+    Step("Score the outputs", score("first_generation")),
     Step("Blind reviews of the feedback split", open_feedback_review, "feedback_campaign"),
-    Step("Collect the corrections", collect_feedback, "export"),
-    Step("Write the next dataset version", write_feedback),
+    Step("Collect corrections", collect_feedback, "export"),
+    Step("Create the next dataset version", write_feedback),
     Step("Train v2 on the corrections, continued from v1", train_second, "second_training"),
-    Step("Answers by v2", generate_second, "second_generation"),
-    Step("Score them", score("second_generation")),
+    Step("Generate outputs of v2", generate_second, "second_generation"),
+    Step("Score the outputs", score("second_generation")),
     Step("Blind reviews of the test split", open_test_review, "test_campaign"),
-    Step("Ask the gate that was frozen before them", ask_gate, "test_campaign"),
-    Step("Close the second cycle", close_story),
+    Step("Evaluate the gate", ask_gate, "test_campaign"),
+    Step("Close cycle 2", close_story),
 )
 
 

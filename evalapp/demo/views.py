@@ -36,7 +36,7 @@ class ShownTrack(NamedTuple):
 def demonstration(request: MemberRequest) -> HttpResponse:
     """How far the demonstration is, step by step, with the job it waits for."""
     if not request.project.is_demonstration:
-        raise MissingError("This project is no demonstration.")
+        raise MissingError("This project is not a demonstration.")
     tracks = (
         Demonstration.objects.filter(project=request.project)
         .select_related("project", "job__created_by", "job__project")

@@ -31,11 +31,11 @@ from evalapp.webhooks.telling import tell
 logger = logging.getLogger(__name__)
 
 MOST_ATTEMPTS = 5
-LOST = "The worker was lost while it sent this; whether it arrived is not known."
+LOST = "The worker was lost while sending; it is unknown whether the email arrived."
 _GOING = (MailState.WAITING, MailState.SENDING)
 # The first key of the locks of e-mails that go out; the alert is the second.
 _MAIL_LOCK = 20003
-NO_MAIL = "This installation sends no e-mail: its operator sets EVALAPP_EMAIL_URL."
+NO_MAIL = "This installation sends no email: its operator sets EVALAPP_EMAIL_URL."
 
 
 def raise_alerts(week: WeeklySample) -> list[Alert]:
@@ -182,12 +182,12 @@ def _as_read(alert: Alert) -> QuerySet[Alert]:
 def _send(alert: Alert) -> bool:
     people = _deciders(alert)
     if not people:
-        _note(alert, MailState.FAILED, "Nobody who decides in this project has an account that is open.")
+        _note(alert, MailState.FAILED, "No member who can decide in this project has an active account.")
         return False
     link = alert.stream.site + reverse("stream_detail", args=[alert.stream.project.slug, alert.stream_id])
     message = EmailMessage(
-        subject=f"{alert.stream.project}: {alert.criterion_name} of {alert.stream} turns to the worse"[:200],
-        body=f"{alert.message}\n\nMetrics, and what to do: {link}\n",
+        subject=f"{alert.stream.project}: {alert.criterion_name} of {alert.stream} got worse"[:200],
+        body=f"{alert.message}\n\nMetrics and next steps: {link}\n",
         # Nobody sees the others' URLs.
         bcc=[person.email for person in people],
         # Without any, some filters take a message for junk.
@@ -202,7 +202,9 @@ def _send(alert: Alert) -> bool:
         return False
     count = len(people)
     _note(
-        alert, MailState.SENT, f"To {count} {'person' if count == 1 else 'people'} who decide in the project."
+        alert,
+        MailState.SENT,
+        f"Sent to {count} {'member' if count == 1 else 'members'} who can decide in the project.",
     )
     return True
 

@@ -47,7 +47,7 @@ _TURN_SECONDS = 30.0
 _KEPT_ANSWER = 1000
 _KEPT_FOR = dt.timedelta(days=30)
 _GONE = 410
-_LOST = "The worker was lost while it sent this; whether it arrived is not known"
+_LOST = "The worker was lost while sending; it is unknown whether the delivery arrived"
 
 
 class Outcome(NamedTuple):

@@ -95,21 +95,21 @@ def test_every_column_is_in_sight(
     sign_in(manager)
     criteria = {each.name: each.kind for each in gated.rubric_version.criteria.all()}
     scales = {name for name, kind in criteria.items() if kind == "scale"}
-    alerts, weeks = {"Cause", "Raised", "E-mail", "Acknowledged"}, {"State", "Sampled", "Tone", "Campaign"}
+    alerts, weeks = {"Cause", "Raised", "Email", "Acknowledged"}, {"State", "Sampled", "Tone", "Campaign"}
     expected = {
         "": {"Data", "Candidate", "ROUGE-L", *criteria, "Decision"},
         "settings/members/": {"Email", "Role", "Since"},
-        "settings/audit/": {"When", "Who", "What", "On", "Details"},
+        "settings/audit/": {"Time", "Person", "Action", "Object", "Details"},
         "settings/webhooks/": {"State", "Events", "Waiting", "Failed", "Last delivered"},
-        f"settings/webhooks/{webhook.pk}/": {"State", "Answer", "Attempts", "Happened", "Next attempt"},
+        f"settings/webhooks/{webhook.pk}/": {"State", "Answer", "Attempts", "Event time", "Next attempt"},
         f"settings/webhooks/{webhook.pk}/deliveries/{given_up.pk}/": {"Answer", "Result", "Seconds"},
         f"results/{gated.pk}/adjudication/": {"Differences", "State"},
-        f"campaigns/{gated.pk}/gate/": {"State", "Figure", "Why"},
-        f"campaigns/{gated.pk}/flags/": {"Item", "What is wrong", "Flagged"},
+        f"campaigns/{gated.pk}/gate/": {"State", "Estimate", "Reason"},
+        f"campaigns/{gated.pk}/flags/": {"Item", "Problem", "Flagged"},
         "monitor/": {"State", "Events", "Last event", "Weeks evaluated", "Next sample"},
         f"monitor/{watched.pk}/": alerts | weeks,
         f"monitor/{watched.pk}/weeks/1/": {"Answer", "Model", "At", "Inclusion probability"},
-        f"data/proposed-rows/{export.pk}/": {"Kind", "In?", "Reason", "Decision"},
+        f"data/proposed-rows/{export.pk}/": {"Kind", "Included", "Reason", "Decision"},
         f"results/{gated.pk}/severity/": {"Total", *scales, "Severity", "Standard error", "Infit", "Scores"},
     }
     for path, labels in expected.items():

@@ -70,7 +70,7 @@ def test_a_bad_week_reaches_a_webhook_and_a_mailbox_and_proposes_a_retrain(
     assert sorted(mail.recipients) == sorted([owner.email, manager.email])
     # Nobody sees who else is told.
     assert not [person for person in mail.recipients if person in mail.message.as_string()]
-    assert mail.message["Subject"] == f"{project}: Tone of {stream} turns to the worse"
+    assert mail.message["Subject"] == f"{project}: Tone of {stream} got worse"
     assert mail.message.get_content().splitlines()[0] == words  # type: ignore[attr-defined]
     assert f"{SITE}{page}" in mail.message.get_content()  # type: ignore[attr-defined]
 

@@ -314,7 +314,10 @@ def test_an_alert_is_raised_told_and_mailed_once(
     assert message.message()["To"] == "undisclosed-recipients:;"
     assert f"https://evalapp.example/projects/{project.slug}/monitor/{stream.pk}/" in message.body
     alert = Alert.objects.get()
-    assert (alert.mail_state, alert.mail_note) == (MailState.SENT, "To 2 people who decide in the project.")
+    assert (alert.mail_state, alert.mail_note) == (
+        MailState.SENT,
+        "Sent to 2 members who can decide in the project.",
+    )
     acknowledge(alert=alert, by=manager)
     with pytest.raises(ConflictError):
         acknowledge(alert=alert, by=manager)

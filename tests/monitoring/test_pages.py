@@ -123,7 +123,7 @@ def test_an_alert_is_acknowledged_and_its_proposal_decided(
         and "Threshold crossed" in page
         and "Retraining proposal" in page
     )
-    assert "sends no e-mail" in page and "No feedback of week 1 or later has been exported yet." in page
+    assert "sends no email" in page and "No feedback of week 1 or later has been exported yet." in page
     assert "Open alerts: 1" in text_of(browser.get(f"/projects/{project.slug}/monitor/"))
     proposal = RetrainProposal.objects.get()
     early = browser.post(f"{address}proposals/{proposal.pk}/accept/")
