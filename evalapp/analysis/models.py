@@ -15,8 +15,8 @@ class AnalysisKind(models.TextChoices):
 class ReviewerType(models.TextChoices):
     """Whose reviews count."""
 
-    ALL = "all", "Everybody"
-    HUMAN = "human", "People only"
+    ALL = "all", "All reviewers"
+    HUMAN = "human", "Human only"
     SIMULATED = "simulated", "Simulated only"
 
 

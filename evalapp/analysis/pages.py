@@ -13,7 +13,7 @@ from evalapp.campaigns.models import Campaign, CampaignState
 from evalapp.core.errors import MissingError
 from evalapp.reviews.pseudonyms import shown_names
 
-REVIEWER_TYPES = {"all": "Everybody", "human": "People only", "simulated": "Simulated only"}
+REVIEWER_TYPES = {"all": "All reviewers", "human": "Human only", "simulated": "Simulated only"}
 
 
 def campaign_or_missing(request: MemberRequest, campaign_id: int) -> Campaign:

@@ -1513,7 +1513,7 @@ class Migration(migrations.Migration):
                 ('id', models.BigAutoField(primary_key=True, serialize=False)),
                 ('created_at', models.DateTimeField(auto_now_add=True)),
                 ('kind', models.CharField(choices=[('comparison', 'Comparison'), ('severity', 'Severity'), ('agreement', 'Agreement'), ('metrics', 'Metrics and reviewer scores')], max_length=10)),
-                ('reviewer_type', models.CharField(choices=[('all', 'Everybody'), ('human', 'People only'), ('simulated', 'Simulated only')], max_length=9)),
+                ('reviewer_type', models.CharField(choices=[('all', 'All reviewers'), ('human', 'Human only'), ('simulated', 'Simulated only')], max_length=9)),
                 ('score_source', models.CharField(choices=[('original', 'Original scores'), ('adjudicated', 'With adjudicated values')], max_length=11)),
                 ('view', models.TextField(blank=True, default='')),
                 ('part', models.CharField(blank=True, default='', max_length=120)),

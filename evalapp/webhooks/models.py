@@ -14,7 +14,7 @@ class WebhookEvent(models.TextChoices):
     CAMPAIGN_OPENED = "campaign.opened", "A campaign is launched"
     CAMPAIGN_COMPLETED = "campaign.completed", "A campaign has all its reviews"
     CAMPAIGN_CLOSED = "campaign.closed", "A campaign is closed"
-    ALERT_RAISED = "alert.raised", "An alert of a stream was raised"
+    ALERT_RAISED = "alert.raised", "An alert is raised"
 
 
 TEST_EVENT = "test"
