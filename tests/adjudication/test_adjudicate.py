@@ -152,7 +152,7 @@ def test_nobody_adjudicates_their_own(
     assert "Save decision and next" not in page.text
     assert client.post(desk, {"criterion-tone": "3", "reason-tone": WHY}).status_code == 403
     assert "Adjudicate" not in client.get(address(campaign, f"cases/{disputed.item_id}/")).text
-    assert "somebody else decides" in client.get(address(campaign, "adjudication/")).text
+    assert "another person decides" in client.get(address(campaign, "adjudication/")).text
     following = client.get(address(campaign, "adjudication/next/"), follow=True)
     assert "Nothing else is left for you" in following.text
     # And the database itself refuses it.

@@ -209,7 +209,7 @@ def test_reviewers_without_a_common_output_are_told_what_to_do(project: Project,
     campaign = imported(project, manager, table(*rows)).campaign
     page = client_of(manager).get(url_of(campaign)).text
     assert "No output has scores of two reviewers" in page and "set the overlap of a campaign" in page
-    assert "significantly better than chance.</p>" not in page
+    assert "distinguish all neighbouring levels" not in page
     # Of the panel, of the matrix, and of the pair: once each, not in every cell of theirs.
     assert page.count("the two reviewers share no item") == 2
     assert "The two reviewers share no item" not in page

@@ -306,7 +306,7 @@ def test_the_form_has_numbers_by_size_and_folds_what_has_many_values(
     page = client_of(manager).get(address(campaign)).text
     assert page.count("<summary>11 values</summary>") == 1 and "2 values" not in page
     # Reviewers and days are in every campaign: they stand before the fields, however many those are.
-    assert page.index("<legend>Reviewers") < page.index("<legend>Reviewed") < page.index("<legend>client")
+    assert page.index("<legend>Reviewers") < page.index("<legend>Review date") < page.index("<legend>client")
     chosen = client_of(manager).get(address(campaign, "field.client=10")).text
     assert "<summary>11 values</summary>" not in chosen and 'value="10" checked' in chosen
 
@@ -321,4 +321,4 @@ def test_candidates_without_a_common_item_are_said_to_tell_nothing_of_each_other
     ]
     campaign = imported(project, manager, table(*rows)).campaign
     page = client_of(manager).get(f"/projects/{project.slug}/results/{campaign.pk}/").text
-    assert "No item was rated for both, so nothing here tells which of them is better" in page
+    assert "No item was rated for both, so their means cannot be compared" in page

@@ -139,7 +139,9 @@ def test_few_points_of_many_outputs_are_drawn_and_said(
     monkeypatch.setattr("evalapp.analysis.stored.stored_comparison.POINTS_DRAWN", 5)
     monkeypatch.setattr("evalapp.analysis.views.results.POINTS_DRAWN", 5)
     computed(campaign)
-    assert f"5 of {2 * ROWS} outputs are drawn" in client_of(manager).get(url_of(campaign)).text
+    assert (
+        f"The chart shows a random 5 of {2 * ROWS} outputs" in client_of(manager).get(url_of(campaign)).text
+    )
 
 
 def test_more_reviewers_and_reviews_take_no_more_queries(

@@ -104,7 +104,7 @@ def test_the_page_of_agreement_is_asked_for_computed_and_says_from_when(
     assert job.progress_done == job.progress_total - 1 and "pairs of reviewers" in job.stage
     after = browser.get(page, {"criterion": "tone", "measure": "kappa", "first": "3", "second": "1"}).text
     assert "no reviews since" in after and "Recompute results" in after
-    assert "Reviewer 3 beside Reviewer 1" in after and "Kappa is highest between" in after
+    assert "Reviewer 3 and Reviewer 1" in after and "Kappa is highest between" in after
     assert str(panel_of_three[1]) not in after
     Review.objects.filter(campaign=large).latest("pk").delete()
     assert "1 change of reviews since" in browser.get(page).text
@@ -166,7 +166,7 @@ def test_programs_read_the_stored_agreement_and_learn_where_to_ask(large: Campai
 
 def test_metrics_beside_people_are_stored_and_shown(large: Campaign, manager: User) -> None:
     browser, page = client_of(manager), url_of(large, "metrics/")
-    assert "Nothing has been computed yet of this campaign’s metrics" in browser.get(page).text
+    assert "The metrics have not been compared with reviewer scores yet" in browser.get(page).text
     base = f"projects/{large.project.slug}/campaigns/{large.pk}/analysis/"
     program = program_of(manager)
     for part in ("metric-trust/", "prediction-powered/"):

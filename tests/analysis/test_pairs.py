@@ -130,7 +130,7 @@ def test_a_ranking_tells_every_pair_and_a_mean_rank(
     assert {(pair.wins, pair.losses) for pair in results.pairs} == {(0, 8), (8, 0)}
     assert results.exact.value == 1.0
     page = client_of(manager).get(f"/projects/{project.slug}/results/{campaign.pk}/pairs/").text
-    assert "positions in turn" in page and "a tie counts half" not in page
+    assert "positions balanced" in page and "a tie counts half" not in page
 
 
 def test_each_number_leads_to_exactly_its_preferences(

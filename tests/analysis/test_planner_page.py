@@ -329,12 +329,14 @@ def test_the_planner_s_tables_are_taken_along_with_the_plan_of_the_address(
         of = found[row["Criterion"]].difference
         assert row["Difference undefined because"] == of.reason
         assert not of.defined or float(row["Difference"]) == pytest.approx(of.value, abs=1e-6)
-    assert [(row["Criterion"], row["Of"]) for row in tables["variances"] if row["Criterion"] == "Tone"] == [
+    assert [
+        (row["Criterion"], row["Values"]) for row in tables["variances"] if row["Criterion"] == "Tone"
+    ] == [
         ("Tone", "scores"),
         ("Tone", "paired differences"),
     ]
     markdown = browser.get(f"{url_of(project)}tables/power.md?{query}")
-    assert markdown.text.startswith("**The plan**") and "For 80% that all pass" in markdown.text
+    assert markdown.text.startswith("**Power**") and "80% power for all aims" in markdown.text
     assert browser.get(f"{url_of(project)}tables/power.md").status_code == 404
     assert "There is no table" in browser.get(f"{url_of(project)}tables/other.csv").text
 

@@ -314,7 +314,7 @@ def test_items_taken_and_left_again_are_listed(
         )
         return_lapsed_assignments(campaign=campaign)
     page = client_of(manager).get(f"/projects/{project.slug}/campaigns/{campaign.pk}/quality/")
-    assert re.search(r"Row \d, left [34] times", page.text)
+    assert re.search(r"Row \d, abandoned [34] times", page.text)
     home = client_of(manager).get(f"/projects/{project.slug}/").text
     assert "taken and left 3 times or more" in home
     review_all(campaign, reviewer, {})

@@ -103,7 +103,7 @@ def test_the_page_says_it_all_under_pseudonyms(
     assert "Reviewer 1" in page.text and "Reviewer 2" in page.text
     assert str(other_reviewer) not in page.text and other_reviewer.email not in page.text
     assert "standard error" in page.text and "raw" in page.text
-    assert "common items link every reviewer and every candidate" in page.text
+    assert "Common items connect all reviewers and candidates" in page.text
     for address in (
         f"/projects/{reviewed.project.slug}/results/{reviewed.pk}/",
         f"/projects/{reviewed.project.slug}/campaigns/{reviewed.pk}/quality/",

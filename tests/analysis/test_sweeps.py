@@ -158,7 +158,7 @@ def test_a_sweep_without_shares_says_that_it_cannot_tell(
     )  # fmt: skip
     client = client_for(engineer)
     page = page_of(client, sweep)
-    assert "all its trainings had the same examples" in page
+    assert "all trainings used the same examples" in page
     assert "shares=25%25%2C+50%25%2C+100%25" in page
     assert "Generate outputs of all" not in page and "Cancel unfinished trainings" in page
     part = reverse("sweep_progress", args=[project.slug, sweep.pk])

@@ -285,7 +285,7 @@ def test_the_training_is_priced_and_earned_back_by_shorter_questions(
         {"candidate": campaign.candidates.get(model_version__label="prompted").pk, "answers": 1000}
     ]
     Output.objects.filter(candidate=tuned).update(prompt_tokens=1100)
-    assert "is not earned back" in page(client, project)
+    assert "training cost is not recovered" in page(client, project)
 
 
 def test_what_to_do_next_where_nothing_is_reviewed(

@@ -42,7 +42,7 @@ def test_a_manager_brings_a_table_by_keyboard_alone(
     page.get_by_role("link", name="Upload ratings").first.press("Enter")
     page.locator("input[type=file]").set_input_files(file)
     page.get_by_role("button", name="Upload").press("Enter")
-    page.get_by_role("button", name="Check the whole file").press("Enter")
+    page.get_by_role("button", name="Check file").press("Enter")
     page.wait_for_selector(".job-progress")
     work_off(project)
     page.reload()

@@ -61,7 +61,7 @@ def test_it_is_on_the_form_previewed_imported_and_in_the_results(
     work_off(project)
     assert post_form(office, page, "start", name="Counted").status_code == 302
     work_off(project)
-    assert "16 of 16 records became" in office.get(page).content.decode()
+    assert "16 of 16 records were imported as" in office.get(page).content.decode()
 
     campaign = project.campaigns.get()
     results = office.get(reverse("result_detail", args=[project.slug, campaign.pk])).content.decode()

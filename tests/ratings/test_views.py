@@ -44,7 +44,7 @@ def test_a_file_is_uploaded_checked_and_imported_through_the_pages(office: Clien
     uploaded = office.post(address("ratings_upload", project), {"file": file})
     page = uploaded["Location"]
     first = office.get(page).content.decode()
-    assert "Check the whole file" in first
+    assert "Check file" in first
     assert "Accuracy 1" in first
 
     assert post_form(office, page, "check").status_code == 302
@@ -56,7 +56,7 @@ def test_a_file_is_uploaded_checked_and_imported_through_the_pages(office: Clien
     assert post_form(office, page, "start", name="Spring", is_blind="on").status_code == 302
     work_off(project)
     done = office.get(page).content.decode()
-    assert "16 of 16 records became" in done
+    assert "16 of 16 records were imported as" in done
     campaign = project.campaigns.get()
     assert (campaign.name, campaign.is_blind, campaign.is_imported) == ("Spring", True, True)
     for name in (
@@ -219,7 +219,7 @@ def test_an_engineer_sees_and_does_not_import(
 ) -> None:
     ratings_import = received(project, manager, ratings())
     page = client_for(engineer).get(address("ratings_import", project, ratings_import.pk))
-    assert "waits for somebody who may run campaigns" in page.content.decode()
+    assert "Only members who may edit campaigns can finish this import" in page.content.decode()
 
 
 def test_a_scale_on_which_lower_is_better_is_imported_as_one(office: Client, project: Project) -> None:

@@ -379,7 +379,7 @@ def test_a_campaign_that_compares_tells_who_is_preferred(
         r"an average candidate \(bradley-terry\|[^)]*\)\. The share for the answer shown first", words
     )
     assert re.search(
-        r"The answer shown first wins The same preference Krippendorff's alpha, both orientations \d+% \(\d+%"
+        r"Win rate of the answer shown first Exact agreement Krippendorff's alpha, both orientations \d+% \(\d+%"
         r" to \d+%\)",
         words,
     )

@@ -45,11 +45,14 @@ def test_a_visitor_who_has_reached_the_goal_is_told_that_there_is_more(campaign,
         submit(campaign, reviewer)
     home = client_for(reviewer).get("/reviews/").content.decode()
     assert "You have completed your 5 reviews, thank you. More are available" in home
-    assert "about all that can come to you" not in home and "Continue reviewing" in home
+    assert "about all reviews available to you" not in home and "Continue reviewing" in home
     for _ in range(2):
         submit(campaign, reviewer)
     end = client_for(reviewer).get("/reviews/").content.decode()
-    assert "There is more" not in end and "You have done about all that can come to you here" in end
+    assert (
+        "More are available" not in end
+        and "You have completed about all reviews available to you here" in end
+    )
 
 
 def test_the_first_button_leads_to_a_campaign_with_work_left(project, reviewer, client_for):
@@ -109,7 +112,7 @@ def test_nobody_is_asked_to_continue_where_nothing_is_left_for_them(
     for person in (reviewer, other_reviewer):
         home = client_for(person).get("/reviews/").text
         assert "Continue reviewing" not in home and "Start reviewing" not in home
-        assert "Every review is in. Thank you." in home
+        assert "All reviews are submitted, thank you." in home
 
 
 def test_where_everything_is_done_nobody_is_asked_to_continue(
@@ -130,7 +133,7 @@ def test_where_everything_is_done_nobody_is_asked_to_continue(
 
     for person in (reviewer, other_reviewer, engineer):
         home = client_for(person).get("/reviews/").content.decode()
-        assert "Continue reviewing" not in home and "Every review is in. Thank you." in home
+        assert "Continue reviewing" not in home and "All reviews are submitted, thank you." in home
         assert f"{done} of {done}" in home and "nothing left for you" in home
     end = client_for(reviewer).get(next_url(campaign), headers=JSON).json()["progress"]
     assert (end["done"], end["total"]) == (done, done)

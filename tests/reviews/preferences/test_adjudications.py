@@ -80,7 +80,7 @@ def test_page_interface_and_copied_table_have_the_switch_to_adjudicated_comparis
 
     plain, switched = browser.get(page).text, browser.get(f"{page}?score_source=adjudicated").text
     assert 'href="?score_source=adjudicated"' in plain and "With 1 adjudicated comparison<" in plain
-    assert "the decision stands in place of each of them" in switched
+    assert "Adjudicated values replace the reviewers’ preferences" in switched
     counts = [sorted((row.wins, row.losses)) for row in browser.get(page).context["results"].pairs]
     changed = browser.get(f"{page}?score_source=adjudicated").context["results"].pairs
     assert counts == [[4, 4]] and [sorted((row.wins, row.losses)) for row in changed] == [[3, 5]]
@@ -224,10 +224,7 @@ def test_nothing_to_decide_where_preferences_are_the_same(
             reason=WHY,
             by=manager,
         )
-    assert (
-        "No two people have given different"
-        in client_of(manager).get(address(campaign, "adjudication/")).text
-    )
+    assert "No reviewers gave different" in client_of(manager).get(address(campaign, "adjudication/")).text
 
 
 # The pages
@@ -461,7 +458,7 @@ def test_an_appeal_about_a_ranking_takes_a_new_order(
     appeal(review=mine, against=COMPARISON_DECISION, reason="B is last.", by=reviewer)
     detail = address(ranking, f"adjudication/appeals/{Appeal.objects.get().pk}/")
     office = client_of(owner)
-    assert "The new rank of C" in office.get(detail).text
+    assert "New rank of C" in office.get(detail).text
     ranks = {"rank-0": "1", "rank-1": "3", "rank-2": "2"}
     assert office.post(detail, {"outcome": "changed", "answer": "So it is.", **ranks}).status_code == 302
     adjudication.refresh_from_db()

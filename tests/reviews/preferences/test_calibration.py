@@ -39,7 +39,7 @@ def test_calibration_comes_first_then_the_preferences_then_the_work():
     page = f"/reviews/campaigns/{campaign.key}/calibration/"
     manager_page = f"/projects/{campaign.project.slug}/campaigns/{campaign.pk}/calibration/"
     first, second, managing = client_of(ann), client_of(bob), client_of(owner)
-    assert "once you have judged all items" in first.get(page).text
+    assert "when you have reviewed all items" in first.get(page).text
     assert [purpose for purpose, _ in judge_on(campaign, ann)] == ["calibration"] * 9
     assert next_for(campaign, ann).reason == NoWorkReason.NOT_ADMITTED
     assert "The calibration round is done" in first.get(f"/reviews/campaigns/{campaign.key}/").text
