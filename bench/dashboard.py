@@ -149,7 +149,7 @@ def look_at_other_pages(campaign: Any, address: str, cookie: str) -> None:
     first, *_ = campaign.items.order_by("pk").values_list("pk", flat=True)[:1]
     pages = {
         "agreement": ("agreement/", "no reviews since"),
-        "metrics and people": ("metrics/", "no reviews since"),
+        "metrics and reviewer scores": ("metrics/", "no reviews since"),
         "a table": ("tables/people.csv", "Candidate"),
         "all cases": ("cases/", "outputs"),
         "cases rated low": ("cases/?criterion=tone&low=1", "from at least one reviewer"),

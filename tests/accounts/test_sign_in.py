@@ -101,7 +101,7 @@ def test_a_direct_client_cannot_say_where_it_comes_from(person: User) -> None:
 def test_nobody_signs_up(db: None) -> None:
     client = Client()
     data = {"email": "x@cast.example", "password1": PASSWORD, "password2": PASSWORD}
-    assert "made by invitation" in client.post("/accounts/signup/", data).text
+    assert "created by invitation" in client.post("/accounts/signup/", data).text
     assert not User.objects.exists()
 
 
@@ -175,7 +175,7 @@ def test_a_password_set_by_a_link_ends_sign_ins_and_tokens_of_the_old_one(
     secrets = [create_api_token(user=person, name=name, by=person).secret for name in ("one", "two")]
     browser = Client()
     page = browser.get(password_path(person, by=None), follow=True)
-    assert "every API token of yours" in page.text
+    assert "ends all your earlier sign-ins and API tokens" in page.text
 
     data = {"password1": "another calm bay 7", "password2": "another calm bay 7"}
     done = browser.post(page.redirect_chain[-1][0], data, follow=True)

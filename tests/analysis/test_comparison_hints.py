@@ -99,7 +99,7 @@ def test_whoever_always_says_a_within_a_second_is_told_with_share_and_speed(
     assert "1.0 active seconds a review" in fast.evidence and "the others 30.0" in fast.evidence
     project = pairs.project.slug
     page = client_of(manager).get(f"/projects/{project}/campaigns/{pairs.pk}/quality/").text
-    assert "Nobody is behind" not in page
+    assert "No reviewer is behind" not in page
     number = side.cases["reviewer"]
     address = f"/projects/{project}/results/{pairs.pk}/preferences/?reviewer={number}&amp;side=first"
     assert address in page

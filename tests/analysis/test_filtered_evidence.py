@@ -146,7 +146,7 @@ def test_a_metric_tightens_a_view_by_the_views_own_outputs_alone(campaign: Campa
         "results"
     ]
     assert {(row["reviewed"], row["unreviewed"]) for row in rows} == {(3, 0)}
-    assert "the metric counts on the view’s own outputs alone" in page(
+    assert "This filtered view uses the metric of its own outputs only" in page(
         campaign, manager, "metrics", INSTITUTIONAL
     )
 

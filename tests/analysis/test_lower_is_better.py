@@ -224,7 +224,7 @@ def test_pages_say_the_direction_and_draw_means_the_same_way(campaign: Campaign,
     assert "Place, lower is better" in page
     # The mean of "formal" is 3, the worst: its dot lies at the left end.
     assert 'cx="4.0"' in page
-    assert "Drawn by their scales" in page and "Differences: 0–10" in page
+    assert "One chart per scale" in page and "Differences: 0–10" in page
 
 
 def test_the_bad_end_is_the_high_one(scores: CampaignScores) -> None:

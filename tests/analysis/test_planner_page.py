@@ -221,7 +221,7 @@ def test_a_campaign_of_one_reviewer_can_detect_nothing(
         ({"overlap": 3}, "overlap", "There are only 2 reviewers"),
         ({"level": "nan"}, "level", ""),
         ({"tone-expected": ""}, "tone-expected", "Enter what you expect."),
-        ({"tone-kind": "floor"}, "tone-bound", "Give the floor"),
+        ({"tone-kind": "floor"}, "tone-bound", "Give the minimum"),
         ({"tone-bound": -1}, "tone-bound", "0 or more"),
         ({"tone-champion": 5.1}, "tone-champion", "from 1 to 5"),
         ({"tone-expected": 4.1}, "tone-expected", "differ by 4 at most"),
@@ -231,7 +231,7 @@ def test_a_campaign_of_one_reviewer_can_detect_nothing(
         ({"tone-kind": "floor", "tone-expected": 4, "tone-bound": -9}, "tone-bound", "from 1 to 5"),
         ({"tone-item": "1e999"}, "tone-item", ""),
         ({"tone-item": 0}, "tone-item", "nothing to plan"),
-        ({"tone-item": ""}, "tone-item", "Nothing tells the variance here"),
+        ({"tone-item": ""}, "tone-item", "The variance is unknown"),
         ({"tone-kind": "magic"}, "tone-kind", "magic"),
     ],
 )

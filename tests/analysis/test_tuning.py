@@ -278,7 +278,7 @@ def test_the_training_is_priced_and_earned_back_by_shorter_questions(
     # Half an hour at 4 an hour; an answer saves a thousand tokens of prompt at 2 a million.
     assert ">2.00</span>" in shown
     assert "30 min" in shown
-    assert 'earned back after about <strong class="number">1,000</strong> answers' in shown
+    assert 'recovered after about <strong class="number">1,000</strong> outputs' in shown
     costs = told(campaign, engineer)["training"]
     assert (costs["seconds"], costs["cost"], costs["currency"]) == (1800.0, 2.0, "EUR")
     assert costs["earned_back"] == [
@@ -363,7 +363,7 @@ def test_of_imported_candidates_it_is_asked_which_is_which_and_then_answered(
     ours, theirs = (ModelVersion.objects.get(label=label).pk for label in ("Ours", "Theirs"))
     page = client.get(f"{address}?candidate={ours}&prompt={theirs}").text
     assert "chosen as the prompted one" in page and 'id="answer"' in page
-    assert "the base as it is" not in page and "is not known here" in page
+    assert "the base model" not in page and "their kind is unknown" in page
     # Whoever mixed them up turns them round.
     turned = client.get(f"{address}?candidate={theirs}&prompt={ours}").text
     assert 'id="answer"' in turned and turned != page

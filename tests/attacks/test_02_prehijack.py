@@ -77,7 +77,7 @@ def test_an_invitation_that_was_mailed_takes_the_account_over(
     token = invite(project=other_project, email=VICTIM, role="engineer", by=stranger, is_mailed=True).token
     person = Client()
     page = person.get(f"/invitations/{token}/")
-    assert "There is an account with this email already" in page.text
+    assert "An account with this email already exists" in page.text
     form = {"name": "The Person", "password1": OWN, "password2": OWN}
     assert person.post(f"/invitations/{token}/", form).status_code == 302
     assert hijacked.opens() == []

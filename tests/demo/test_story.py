@@ -142,8 +142,8 @@ def test_what_was_recorded_and_what_was_made_from_it_here_are_told_apart(
         assert ">From recorded answers</span>" in page and ">Recorded" not in page, place
 
     steps = client.get(f"/projects/{project.slug}/demonstration/").text
-    assert f"were made earlier by this same pipeline, on {day}" in steps
-    assert "were made from them on this machine" in steps
+    assert f"generated earlier by this pipeline, on {day}" in steps
+    assert "were created from them on this machine" in steps
     assert "All of it is really executed" not in steps
 
     visitors = campaign_of(recorded, "visitors_campaign")

@@ -44,7 +44,7 @@ def say(page, words):
 def test_a_reviewer_rates_corrects_and_submits_by_keyboard_alone(desk):
     page, _campaign = desk
     first = page.url
-    hint = page.get_by_text("You can correct it once every required criterion is scored")
+    hint = page.get_by_text("You can correct the answer once every required criterion is scored")
     expect(hint).to_be_visible()
     press(page, "4", "5", "2")
     # The reasons of the low score have letters of their own, while the next criterion waits.

@@ -91,7 +91,7 @@ def span(words, label, comment=""):
 def test_words_are_marked_and_commented_by_keys_alone(desk):
     page = desk
     press(page, "4", "h")
-    expect(page.get_by_role("textbox", name="The answer's exact text")).to_be_focused()
+    expect(page.get_by_role("textbox", name="Exact text of the answer")).to_be_focused()
     # One step is the whole family, which is seven code points and eleven units.
     press(page, "Shift+ArrowRight", "1", "c")
     page.keyboard.type("Who? 12 of them")

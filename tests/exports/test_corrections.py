@@ -291,7 +291,7 @@ def test_the_page_and_the_api_tell_the_same(
 ) -> None:
     browser = client_of(engineer)
     address = reverse("campaign_corrections", args=[project.slug, campaign.pk])
-    assert "No correction is accepted yet." in browser.get(address).text
+    assert "No accepted corrections yet." in browser.get(address).text
     accept(campaign, manager)
     assert f"Measure {2 * ROWS} outputs" in browser.get(address).text
     answer = browser.post(f"{address}measure/")

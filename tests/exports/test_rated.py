@@ -107,7 +107,7 @@ def test_the_page_shows_and_decides_them(campaign: Campaign, manager: User, clie
     assert "Bad: mean 1.2 of 1 review" in listed.content.decode()
     address = reverse("export_row", args=[export.project.slug, export.pk, row.pk])
     page = client.get(address).content.decode()
-    assert "An answer to avoid" in page
+    assert "Bad answer" in page
     assert "Accept as bad" in page
     assert client.post(address, {"decision": "accepted"}).status_code == 302
     row.refresh_from_db()

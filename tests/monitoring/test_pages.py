@@ -84,7 +84,7 @@ def test_a_file_is_imported_or_every_problem_shown(project: Project, browser: Cl
     answer = browser.post(address, {"file": SimpleUploadedFile("out.jsonl", good.encode())}, follow=True)
     page = text_of(answer)
     assert "3 events are stored." in page and "The past weeks are sampled in the next minutes." in page
-    assert "No week is over yet" not in page
+    assert "The first week is not over yet" not in page
     assert browser.post(address, {}).status_code == 400
 
 

@@ -127,7 +127,7 @@ def test_a_report_of_a_filtered_comparison_is_of_that_view_and_says_so(
     start = f"/projects/{reviewed.project.slug}/results/{reviewed.pk}/"
     query = urlencode({"field.segment": "retail & private", "reviewers": 1})
     form = client.get(f"{start}?{query}").text
-    assert "Report on this view" in form
+    assert "Create report of this view" in form
     (view,) = re.findall(r'name="view" value="([^"]+)"', form)
     answer = client.post(f"{start}reports/", {"view": html.unescape(view)})
     report = reviewed.reports.get()
@@ -379,8 +379,8 @@ def test_a_campaign_that_compares_tells_who_is_preferred(
         r"an average candidate \(bradley-terry\|[^)]*\)\. The share for the answer shown first", words
     )
     assert re.search(
-        r"Win rate of the answer shown first Exact agreement Krippendorff's alpha, both orientations \d+% \(\d+%"
-        r" to \d+%\)",
+        r"Win rate of the answer shown first Exact agreement Krippendorff's alpha, both orientations"
+        r" \d+% \(\d+% to \d+%\)",
         words,
     )
     assert "were asked to say which of two answers is better" in words

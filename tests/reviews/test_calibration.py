@@ -29,7 +29,7 @@ def test_calibration_comes_first_then_the_answers_then_the_work() -> None:
     page = f"/reviews/campaigns/{campaign.key}/calibration/"
     manager_page = f"/projects/{campaign.project.slug}/campaigns/{campaign.pk}/calibration/"
     first, second = client_of(ann), client_of(bob)
-    assert "once you have rated all items" in first.get(page).text
+    assert "when you have rated all items" in first.get(page).text
     assert [purpose for purpose, _ in review_on(campaign, ann, lambda _: answers(tone=5))] == [
         "calibration"
     ] * 6

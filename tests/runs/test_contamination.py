@@ -280,7 +280,7 @@ def test_of_a_large_version_the_refused_training_names_the_rows_and_is_tried_aga
     monkeypatch.setattr(contamination_guard, "ROWS_WHILE_SOMEBODY_WAITS", 1)
     place = [project.slug, leaky.dataset_id, leaky.number]
     client = client_for(owner)
-    assert "too large to be compared while you wait" in page(client, "contamination", *place)
+    assert "too large to check on this page" in page(client, "contamination", *place)
     run = train(leaky, base, engineer)
     carry_out_training(run.job_id)
     job = Job.objects.get(pk=run.job_id)

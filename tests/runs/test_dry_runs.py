@@ -154,7 +154,7 @@ def test_a_batch_that_does_not_fit_leaves_the_rest_of_the_look(
     behave("no memory")
     carry_out_dry_run(dry_run.job_id)
     page = page_of(dry_run, client_for(engineer))
-    assert "The memory is not enough for the longest batch" in page
+    assert "Not enough memory for the longest batch" in page
     assert "did not fit" in page
     assert "Trained on: 1 token<" in page
     assert "estimated" not in page
@@ -176,7 +176,7 @@ def test_what_an_older_product_found_does_not_break_the_page(
     carry_out_dry_run(dry_run.job_id)
     Run.objects.filter(pk=dry_run.pk).update(result={"leaks": {}, "colour": "red"})
     page = page_of(dry_run, client_for(engineer))
-    assert "Another version of the product made this dry run" in page
+    assert "This dry run was made by another version of evalapp" in page
     assert "Trained on:" not in page
 
 

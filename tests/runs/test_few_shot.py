@@ -110,7 +110,7 @@ def test_the_page_previews_what_the_model_gets_and_refuses_other_splits_beside_t
     assert refused.status_code == 400
     assert "is in its test split" in refused.text
     half = browser.post(address, {**form, "example_rows": ""})
-    assert "Choose a version and name its rows" in half.text
+    assert "Choose a version and enter its rows" in half.text
     made = browser.post(address, form, follow=True).text
     assert "Rows 1, 3 of" in made
     assert "the only prompt tried on that base" in made

@@ -67,7 +67,7 @@ def test_a_preview_names_the_trainings_and_starts_none(
         ({"seeds": "1, two"}, "“two” is no value of “Seed”"),
         ({"grid_1": "epochs"}, "Give “Epochs” its values"),
         ({"grid_1_values": "1 2"}, "Choose the setting that has these values"),
-        ({"grid_1": "epochs", "grid_1_values": "1 2", "grid_2": "epochs"}, "stands above already"),
+        ({"grid_1": "epochs", "grid_1_values": "1 2", "grid_2": "epochs"}, "is already chosen above"),
         ({"seeds": "1 2 3 4 5 6 7", "shares": "25 50 100"}, "= 21 trainings; a sweep has 20 at most"),
         ({"grid_1": "lora.rank", "grid_1_values": "4 9999"}, "rank 9999 is not between 1 and 512"),
         ({"shares": "25 500"}, "data_share 5"),

@@ -145,7 +145,7 @@ def test_the_pages_declare_show_and_delete(
     browser = client_of(engineer)
     parser = reverse("label_parser", args=[project.slug, dataset.pk])
     labels = reverse("campaign_classification", args=[project.slug, campaign.pk])
-    assert "No label parser is declared" in browser.get(labels).text
+    assert "This dataset has no label parser" in browser.get(labels).text
     refused = browser.post(parser, {"kind": "pattern", "pattern": "("})
     assert refused.status_code == 400
     assert "The pattern is not a valid regular expression" in refused.text

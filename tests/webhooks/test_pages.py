@@ -76,7 +76,7 @@ def test_an_installation_that_sends_nothing_says_so(project, manager, client_for
     settings.OUTGOING_ALLOWED = ()
     browser = client_for(manager)
     path = f"/projects/{project.slug}/settings/webhooks/"
-    assert "sends nothing to other machines yet" in browser.get(path).text
+    assert "may not call other machines yet" in browser.get(path).text
     refused = browser.post(path, body("https://hooks.example/"))
     assert refused.status_code == 400
     assert "EVALAPP_OUTGOING_ALLOWED" in refused.text
@@ -157,7 +157,7 @@ def test_a_test_and_its_answer_are_seen(project, manager, endpoint, receiver, cl
     browser = client_for(manager)
     path = f"/projects/{project.slug}/settings/webhooks/{endpoint.pk}/"
     page = browser.post(f"{path}test/", follow=True)
-    assert "Nothing has been sent yet" in page.text
+    assert "Not sent yet" in page.text
     deliver_due()
     seen = browser.get(page.redirect_chain[-1][0]).text
     assert "&lt;script&gt;" in seen

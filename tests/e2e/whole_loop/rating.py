@@ -35,7 +35,7 @@ def ask_in_own_words(manager: Person) -> None:
     manager.follow(RUBRIC)
     manager.follow("Edit criteria")
     tone = manager.page.get_by_role("group", name=re.compile("3. Tone"))
-    tone.get_by_label("Question to the reviewer").fill(QUESTION)
+    tone.get_by_label("Question").fill(QUESTION)
     manager.press("Save")
     manager.is_at(f"{RUBRIC} v1")
     expect(manager.page.locator(".review-preview")).to_contain_text(QUESTION)
