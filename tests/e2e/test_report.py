@@ -54,7 +54,7 @@ def test_a_report_is_made_kept_and_read_offline(
     comparison = f"{live_server.url}/projects/{campaign.project.slug}/results/{campaign.pk}/"
     assert findings(page, f"{comparison}reports/") == []
     assert findings(page, comparison) == []
-    page.get_by_role("button", name="Report", exact=True).press("Enter")
+    page.get_by_role("button", name="Create report", exact=True).press("Enter")
     expect(page.get_by_text("waits for its turn")).to_be_visible()
     report = campaign.reports.get()
     assert report.job is not None
