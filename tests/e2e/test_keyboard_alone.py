@@ -129,7 +129,7 @@ def _launch(keyboard: Keyboard, reviewer: User) -> None:
     expect(page.locator("#cost")).to_contain_text("2 items")
     keyboard.push("Save design")
     keyboard.push("Open campaign")
-    expect(page.locator("main")).to_contain_text("0 of 4 reviews are in")
+    expect(page.locator("main")).to_contain_text("0 of 4 reviews")
 
 
 def _review(keyboard: Keyboard) -> None:

@@ -112,7 +112,7 @@ def test_two_tabs_with_different_drafts(desk: Desk, choice: str, kept: str) -> N
 
     write(first, "From the first tab")
 
-    expect(first.get_by_text("A newer draft of this was saved in another tab.")).to_be_visible()
+    expect(first.get_by_text("A newer draft of this item was saved in another tab.")).to_be_visible()
     # Neither is gone before the person has chosen.
     assert comment_of(first) == "From the first tab"
     assert Draft.objects.get().body["comment"] == "From the second tab"

@@ -135,9 +135,9 @@ def fill_training(engineer: Person, name: str, *, steps: int, rate: str = "0.01"
 def watch_training(engineer: Person, name: str, *, rows: int, steps: int) -> None:
     engineer.is_at(name)
     engineer.waits_for_job()
-    engineer.sees("it made", "Loss", "Device")
-    engineer.sees(f"{rows} in = {rows} kept whole")
-    engineer.page.get_by_text("Figures", exact=True).click()
+    engineer.sees("created", "Loss", "Device")
+    engineer.sees(f"{rows} in = {rows} unchanged")
+    engineer.page.get_by_text("Show as table", exact=True).click()
     expect(engineer.page.locator(".loss tbody tr")).to_have_count(steps)
 
 

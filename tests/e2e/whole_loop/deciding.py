@@ -94,7 +94,7 @@ def close(manager: Person) -> None:
     manager.follow(CAMPAIGN)
     manager.follow("Close…")
     manager.press("Close campaign")
-    manager.sees("Closed", f"{2 * REVIEWS} of {2 * REVIEWS} reviews are in")
+    manager.sees("Closed", f"{2 * REVIEWS} of {2 * REVIEWS} reviews")
 
 
 def decide(manager: Person) -> None:
@@ -197,9 +197,9 @@ def walk_the_lineage(engineer: Person, rating: Rating) -> None:
     output = engineer.page.locator(".case-output").filter(has_text=rating.answer)
     engineer.follow("Lineage", within=output)
     engineer.is_at("Lineage of a review")
-    engineer.sees(f"of {rating.candidate}", "became row", f"of {DATASET} v2", f"{SECOND} made {SECOND}")
+    engineer.sees(f"of {rating.candidate}", "became row", f"of {DATASET} v2", f"{SECOND} created {SECOND}")
     engineer.page.locator("main li").filter(has_text="Training").get_by_role("link", name=SECOND).last.click()
-    engineer.is_at(f"Where {SECOND} came from")
+    engineer.is_at(f"Lineage of {SECOND}")
     engineer.sees(f"the feedback of {CAMPAIGN}")
     expect(engineer.page.locator("ol.lineage > li")).to_contain_text([SECOND, FIRST])
     engineer.page.get_by_text("Ratings behind its data", exact=True).click()

@@ -65,7 +65,7 @@ def launch(manager: Person, reviewers: tuple[Person, ...]) -> None:
     manager.press("Save design")
     manager.is_at(CAMPAIGN)
     manager.press("Open campaign")
-    manager.sees("Blind", f"0 of {REVIEWS * len(reviewers)} reviews are in")
+    manager.sees("Blind", f"0 of {REVIEWS * len(reviewers)} reviews")
     manager.go_to("Campaigns", "Rubrics")
     manager.row(RUBRIC, "v1", "In use")
 
