@@ -120,7 +120,7 @@ def test_an_engineer_goes_from_a_file_to_the_champion_and_on(
         engineer.press("Start training")
         engineer.is_at(beginning.SECOND)
         engineer.waits_for_job()
-        engineer.sees("it made", "DPO")
+        engineer.sees("created", "DPO")
         answer_again(engineer, engine)
 
 
