@@ -44,7 +44,7 @@ def agreement_table(judged: Judged) -> Table:
         Column("Difference", "figure", is_measure=True, anchor="llm-judge"),
     ]
     note = f"{found.sentence} 95% intervals over outputs, for these reviewers."
-    return Table("agreement", _title(judged, "beside people"), columns, rows, note)
+    return Table("agreement", _title(judged, "beside reviewers"), columns, rows, note)
 
 
 def candidates_table(judged: Judged) -> Table | None:
@@ -62,11 +62,11 @@ def candidates_table(judged: Judged) -> Table | None:
 
     columns = [
         Column("Candidate"),
-        *(mean(label) for label in ("People", "The judge", "Judge minus reviewers")),
+        *(mean(label) for label in ("Reviewers", "Judge", "Judge minus reviewers")),
         Column("Outputs", "count"),
     ]
     note = "On the outputs that both judged; 95% intervals over outputs, for these reviewers and this judge."
-    return Table("candidates", _title(judged, "beside people, by candidate"), columns, rows, note)
+    return Table("candidates", _title(judged, "beside reviewers, by candidate"), columns, rows, note)
 
 
 def _title(judged: Judged, rest: str) -> str:

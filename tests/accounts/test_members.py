@@ -221,7 +221,7 @@ def test_a_copied_link_sets_a_password_once(
     assert browser.post(form.redirect_chain[-1][0], password).status_code == 302
     reviewer.refresh_from_db()
     assert reviewer.check_password("a quiet harbour 9")
-    assert "opens nothing any more" in Client().get(found.group(1), follow=True).text
+    assert "This link is no longer valid" in Client().get(found.group(1), follow=True).text
 
 
 def test_a_password_link_never_reaches_into_another_project(

@@ -138,5 +138,5 @@ def test_an_agent_of_any_length_and_character_is_kept_readable(person: User) -> 
 def test_a_sign_in_voids_the_links_that_set_the_password(person: User) -> None:
     path = password_path(person, by=None)
     attempt(browser(), person.email, PASSWORD)
-    assert re.search("opens nothing any more", Client().get(path, follow=True).text)
+    assert re.search("This link is no longer valid", Client().get(path, follow=True).text)
     assert OneTimeLink.objects.get().revoked_at is not None

@@ -208,7 +208,7 @@ def test_reviewers_without_a_common_output_are_told_what_to_do(project: Project,
     ]
     campaign = imported(project, manager, table(*rows)).campaign
     page = client_of(manager).get(url_of(campaign)).text
-    assert "No output has scores of two reviewers" in page and "set the overlap of a campaign" in page
+    assert "No output has scores of two reviewers" in page and "Set the overlap of a campaign" in page
     assert "distinguish all neighbouring levels" not in page
     # Of the panel, of the matrix, and of the pair: once each, not in every cell of theirs.
     assert page.count("the two reviewers share no item") == 2

@@ -253,7 +253,7 @@ def test_the_list_becomes_training_data_but_never_of_a_held_out_split(
     }
     assert set(export.rows.values_list("example__row_number", flat=True)) == {1}
     page = browser.get(answer["Location"]).text
-    assert "Of what the finder found:" in page and re.search(
+    assert "From the disagreement finder:" in page and re.search(
         r"\d rows? in, \d+ left out, each with its", page
     )
     _holds_what_was_found_and_leaves_the_rest(export, manager)

@@ -90,7 +90,7 @@ def test_a_change_of_roles_voids_the_links_of_either_side(
     BREAKS[what](project, owner, manager, reviewer)
 
     assert not OneTimeLink.objects.filter(used_at=None, revoked_at=None).exists()
-    assert "opens nothing any more" in use(path)
+    assert "This link is no longer valid" in use(path)
     reviewer.refresh_from_db()
     assert not reviewer.has_usable_password()
 
@@ -103,8 +103,8 @@ def test_a_link_is_judged_when_it_is_used(what: str, project: Project, manager: 
 
     BREAKS_UNHEARD[what](manager, reviewer)
 
-    assert "opens nothing any more" in use(path)
-    assert "opens nothing any more" in opened.post(form, CHOSEN).text
+    assert "This link is no longer valid" in use(path)
+    assert "This link is no longer valid" in opened.post(form, CHOSEN).text
     reviewer.refresh_from_db()
     assert not reviewer.has_usable_password()
 
@@ -114,13 +114,13 @@ def test_a_link_for_who_belongs_to_nothing_is_nobodys_to_make(
 ) -> None:
     path = reset_link(project, manager, reviewer)
     Membership.objects.filter(user=reviewer).delete()
-    assert "opens nothing any more" in use(path)
+    assert "This link is no longer valid" in use(path)
 
 
 def test_a_new_password_voids_the_other_links(project: Project, manager: User, reviewer: User) -> None:
     first, second = (reset_link(project, manager, reviewer) for _ in range(2))
     assert "Earlier sign-ins and API tokens no longer work." in use(first)
-    assert "opens nothing any more" in use(second)
+    assert "This link is no longer valid" in use(second)
 
 
 def test_a_link_of_one_person_opens_no_other_account(
@@ -131,7 +131,7 @@ def test_a_link_of_one_person_opens_no_other_account(
     number = re.search(r"/key/([0-9a-z]+)-", of_other)[1]  # type: ignore[index]
     secret = re.search(r"/key/[0-9a-z]+-(.+)/$", path)[1]  # type: ignore[index]
     mixed = reverse("account_reset_password_from_key", kwargs={"uidb36": number, "key": secret})
-    assert "opens nothing any more" in use(mixed)
+    assert "This link is no longer valid" in use(mixed)
 
 
 @pytest.mark.parametrize("what", ["removed", "reviewer", "closed"])

@@ -97,7 +97,7 @@ def test_an_engineer_does_not_change_anothers_shared_view(
     with pytest.raises(NotAllowedError):
         change_view(view=view, name="Mine now", is_shared=True, by=engineer)
     base = f"/projects/{campaign.project.slug}/results/views/{view.pk}"
-    assert "can change it" in client_of(engineer).get(f"{base}/edit/").text
+    assert "can change this view" in client_of(engineer).get(f"{base}/edit/").text
     assert client_of(engineer).post(f"{base}/delete/").status_code == 403
 
 

@@ -213,7 +213,7 @@ def test_single_letter_keys_are_remapped_and_switched_off(
     keyboard.press("Escape")
 
     page.goto(f"{live_server.url}/profile/")
-    keyboard.to("Single-letter keys")
+    keyboard.to("Single-letter shortcuts")
     keyboard.press("Space")
     keyboard.push("^Save$")
     at_desk()

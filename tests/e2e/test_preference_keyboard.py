@@ -109,7 +109,7 @@ def test_nothing_is_submitted_without_a_preference(desk_of):
     page, _campaign = desk_of()
     press(page, "Control+Enter")
     say(page, "Not submitted yet")
-    expect(page.get_by_text("Say which answer is better")).to_have_count(1)
+    expect(page.get_by_text("Choose the better answer")).to_have_count(1)
     assert not Review.objects.exists()
 
 
@@ -117,7 +117,7 @@ def test_on_a_phone_what_a_preference_lacks_is_in_sight(desk_of):
     page, _campaign = desk_of()
     page.set_viewport_size({"width": 390, "height": 600})
     page.locator("[data-submit]").click()
-    expect(page.get_by_text("Say which answer is better")).to_be_in_viewport(ratio=1)
+    expect(page.get_by_text("Choose the better answer")).to_be_in_viewport(ratio=1)
 
 
 def test_on_a_phone_an_answer_without_a_rank_is_in_sight(desk_of):

@@ -293,7 +293,7 @@ def test_the_page_and_the_api_tell_the_same(
     address = reverse("campaign_corrections", args=[project.slug, campaign.pk])
     assert "No accepted corrections yet." in browser.get(address).text
     accept(campaign, manager)
-    assert f"Measure {2 * ROWS} outputs" in browser.get(address).text
+    assert f"Score {2 * ROWS} outputs" in browser.get(address).text
     answer = browser.post(f"{address}measure/")
     job = project.jobs.latest("id")
     assert answer["Location"] == reverse("job_detail", args=[project.slug, job.pk])

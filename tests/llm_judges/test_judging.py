@@ -284,7 +284,7 @@ def test_it_is_held_against_people_and_told_beside_them_alone(
     page = (
         client_of(manager).get(reverse("judge_campaign", args=[project.slug, campaign.pk, contrary.pk])).text
     )
-    assert "On the 12 outputs that the judge and at least two people answered" in page
+    assert "On the 12 outputs scored by the judge and at least two reviewers" in page
     assert "less than two people do" in found.sentence or "beyond chance" in found.sentence
 
 
@@ -328,13 +328,13 @@ def test_the_tables_of_its_page_are_taken_along(
     answer = browser.get(f"{here}tables/candidates.csv")
     assert answer["Content-Type"] == "text/csv; charset=utf-8"
     _, plain = list(csv.DictReader(io.StringIO(answer.text)))
-    assert (plain["Candidate"], plain["People"], plain["The judge"], plain["Outputs"]) == (
+    assert (plain["Candidate"], plain["Reviewers"], plain["Judge"], plain["Outputs"]) == (
         "plain", "3.0", "4.0", "6",
     )  # fmt: skip
     assert float(plain["Judge minus reviewers low"]) == pytest.approx(0.061, abs=1e-3)
-    assert plain["The judge note"] == "no interval: no variation"
+    assert plain["Judge note"] == "no interval: no variation"
     text = browser.get(f"{here}tables/agreement.md").text
-    assert text.startswith("**Tone judge on Tone \\(1–5\\), beside people**"), text
+    assert text.startswith("**Tone judge on Tone \\(1–5\\), beside reviewers**"), text
     found = judge_agreement(judge, load_scores(campaign))
     assert found.sentence in text and "| Quadratic kappa |" in text
 

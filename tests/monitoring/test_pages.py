@@ -97,7 +97,7 @@ def test_one_output_is_told_as_one_and_what_is_never_reviewed_is_told(
         browser.post(f"/projects/{project.slug}/monitor/{stream.pk}/import/", {"file": file}, follow=True)
     )
     assert "1 event is stored. 1 of them lies before the first week or in a week" in page
-    assert "1 output has come in;" in page
+    assert "1 output received;" in page
 
 
 def test_a_week_shows_what_was_drawn_and_how_likely(
@@ -129,7 +129,7 @@ def test_an_alert_is_acknowledged_and_its_proposal_decided(
     early = browser.post(f"{address}proposals/{proposal.pk}/accept/")
     assert early.status_code == 409 and "Export the corrections" in text_of(early)
     empty = browser.post(f"{address}proposals/{proposal.pk}/dismiss/", {"reason": " "})
-    assert empty.status_code == 400 and "why it is not trained again" in text_of(empty)
+    assert empty.status_code == 400 and "Give a reason for not retraining" in text_of(empty)
     version = make_feedback(stream, Campaign.objects.get(weekly_sample=week))
     page = browser.get(address)
     assert "1 training row, 1 of week 1." in text_of(page)

@@ -147,7 +147,7 @@ def test_a_report_of_a_filtered_comparison_is_of_that_view_and_says_so(
     assert html.unescape(client.get(answer["Location"]).text).count(words) == 1
     whole = made(reviewed, manager)
     assert (whole.view, whole.data_digest == report.data_digest) == ("", False)
-    assert "A filtered view" not in page_of(whole)
+    assert "Filtered view" not in page_of(whole)
     listed = html.unescape(client.get(f"{start}reports/").text)
     assert listed.count(words) == 1
     # By API the same; a filter that filters by what is not there is refused before anything starts.

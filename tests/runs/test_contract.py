@@ -162,5 +162,5 @@ def test_a_sweep_over_shares_is_trained_with_the_tiny_model_and_shown(
     page = client.get(reverse("sweep_detail", args=[project.slug, sweep.pk])).content.decode()
     assert "from 4 to 8 the validation loss" in page
     own = client.get(reverse("run_detail", args=[project.slug, half.pk])).content.decode()
-    for shown in ("Sample answers", "Memory", "Gradient norm", "not drawn"):
+    for shown in ("Sample outputs", "Memory", "Gradient norm", "not sampled"):
         assert shown in own, shown

@@ -34,7 +34,7 @@ def test_the_page_shows_prompt_reference_and_answers_and_asks_for_new_ones(
     client = client_for(engineer)
     carry_out_training(training.job_id)
     page = client.get(reverse("run_detail", args=[project.slug, training.pk])).content.decode()
-    assert "Sample answers" in page
+    assert "Sample outputs" in page
     assert "train question 0" in page and "train answer 0" in page
     assert "Learned in 1 &lt;b&gt;passes&lt;/b&gt;." in page
     assert "step 4" in page
