@@ -48,7 +48,7 @@ def test_a_merged_model_is_kept_with_its_hashes_and_taken_along(
 
     browser = client_for(engineer)
     page = browser.get(reverse("merged_export", args=[project.slug, found.pk])).text
-    assert "likeliest at 119 of them" in page
+    assert "The likeliest token is the same at 119 of them" in page
     answer = browser.get(reverse("merged_archive", args=[project.slug, found.pk]))
     packed = zipfile.ZipFile(io.BytesIO(b"".join(answer.streaming_content)))
     assert sorted(packed.namelist()) == [

@@ -300,7 +300,7 @@ def test_the_page_and_the_api_tell_the_same(
     measure_corrections(job.pk)
 
     page = browser.get(f"{address}?criterion=tone").text
-    assert "8 accepted, 0 not decided on, 0 rejected." in page
+    assert "8 accepted, 0 undecided, 0 rejected." in page
     assert "The references may be stale for ROUGE-L on Tone" in page
     assert "Perhaps stale references for" in page
     # On a phone each row is a card that names its figures.

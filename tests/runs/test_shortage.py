@@ -124,7 +124,7 @@ def test_the_button_is_there_only_where_memory_lacked(
 ) -> None:
     client = client_for(engineer)
     page = client.get(reverse("run_detail", args=[project.slug, failed.pk])).content.decode()
-    assert "Try again with half the batch: 4 rows at a time, 4 batches a step" in page
+    assert "Retry with half the batch size: 4 rows, 4 accumulation steps" in page
     other = client.get(reverse("run_detail", args=[project.slug, generation.pk])).content.decode()
     assert "half the batch" not in other
 
