@@ -1,4 +1,4 @@
-"""All benchmarks, one after the other: `make bench`. Ends with 1 when one of them misses its figure."""
+"""All benchmarks, one after the other: `make bench`. Ends with 1 when one of them misses its target."""
 
 import subprocess
 import sys
@@ -16,7 +16,7 @@ def main() -> int:
         print(f"\n== {name}", flush=True)
         if subprocess.run([sys.executable, "-m", f"bench.{name}"], check=False).returncode:
             missed.append(name)
-    print(f"\nMissed: {', '.join(missed)}" if missed else "\nEvery figure was reached.")
+    print(f"\nMissed: {', '.join(missed)}" if missed else "\nEvery number was reached.")
     return 1 if missed else 0
 
 

@@ -2,10 +2,10 @@
 
     python -m bench.claim_scale [--items 1000000] [--small 1000] [--rounds 9]
 
-Each campaign is on a server of its own, filled by SQL; the two are measured in turn. Two figures each:
+Each campaign is on a server of its own, filled by SQL; the two are measured in turn. Two numbers each:
 what the database takes for one "next" (all its statements, one client), and the whole request through
 gunicorn with 8 clients as the page's script works. A round is 144 reviews, because the small campaign has
-200 assignments left; what it did is taken back afterwards. Figure to reach: the large at most 1.5 × the
+200 assignments left; what it did is taken back afterwards. Number to reach: the large at most 1.5 × the
 small.
 """
 
@@ -17,7 +17,7 @@ import time
 from typing import Any
 
 from bench.ports import free_port
-from bench.review_flow import JSON, Figures, Reviewer, installation, prepare, web_server
+from bench.review_flow import JSON, Reviewer, Values, installation, prepare, web_server
 from bench.sides import Medians, Side, in_turn, serve_side
 
 MOST_RATIO = 1.5
@@ -126,7 +126,7 @@ def serve(items: int, port: int) -> None:
         campaign, cookies, left = fill(items)
         with web_server(home, port):
 
-            def go(whole_requests: float) -> Figures:
+            def go(whole_requests: float) -> Values:
                 return work(campaign, cookies, port) if whole_requests else database_times(campaign)
 
             serve_side(go, {"items": items, "left": left})
@@ -175,7 +175,7 @@ def _keys(campaign: Any) -> dict[str, Any]:
     return {"campaign": campaign.pk, "until": until, "people": people}
 
 
-class Counted(Reviewer):
+class CountingReviewer(Reviewer):
     """Reviews so many and stops."""
 
     def by_count(self) -> None:
@@ -188,12 +188,12 @@ class Counted(Reviewer):
             self.reviews += 1
 
 
-def work(campaign: Any, cookies: list[str], port: int) -> Figures:
+def work(campaign: Any, cookies: list[str], port: int) -> Values:
     """Eight at once as the page's script works; afterwards the campaign is as before."""
     from evalapp.reviews.models import Review
 
     latest = Review.objects.latest("id").pk
-    people = [Counted(str(campaign.key), cookie, port) for cookie in cookies]
+    people = [CountingReviewer(str(campaign.key), cookie, port) for cookie in cookies]
     threads = [threading.Thread(target=person.by_count) for person in people]
     began = time.perf_counter()
     for thread in threads:
@@ -206,7 +206,7 @@ def work(campaign: Any, cookies: list[str], port: int) -> Figures:
         raise SystemExit(f"Only {reviews} reviews came about; see the server's log.")
     _take_back(campaign, latest)
     times = {kind: sorted(t for person in people for t in person.times[kind]) for kind in ("next", "submit")}
-    return Figures(len(people), reviews, seconds, times)
+    return Values(len(people), reviews, seconds, times)
 
 
 def _take_back(campaign: Any, latest: int) -> None:
@@ -221,7 +221,7 @@ def _take_back(campaign: Any, latest: int) -> None:
         cursor.execute("VACUUM evalapp_assignment, evalapp_campaignreviewer, evalapp_review, evalapp_score")
 
 
-def database_times(campaign: Any) -> Figures:
+def database_times(campaign: Any) -> Values:
     """One client: what the database takes for a "next" that claims, and for giving it back (as "submit")."""
     from django.db import connection, transaction
 
@@ -256,7 +256,7 @@ def database_times(campaign: Any) -> Figures:
             transaction.set_rollback(True)
     values = sorted(times)
     print(f"next in the database: median {1000 * statistics.median(values):.2f} ms")
-    return Figures(1, LOOKS, time.perf_counter() - began, {"next": values, "submit": values})
+    return Values(1, LOOKS, time.perf_counter() - began, {"next": values, "submit": values})
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@
 
 Fills a campaign by SQL: three candidates, three reviewers an item out of thirty, five criteria, two metrics;
 the counts that pages read are kept by the database meanwhile, as ever. Then the page is asked for through
-gunicorn, before and after a job has computed what counts cannot tell, and everything is counted anew. Figures
+gunicorn, before and after a job has computed what counts cannot tell, and everything is counted anew. Numbers
 to reach: the whole request 50 ms at 1,000,000 ratings and 100 ms at 10,000,000 (median), and not one count
 that differs. With --all-pages also how long the jobs of agreement and of metrics take with how much memory,
 and the requests for their pages, a copied table and lists of cases; nothing is wanted of those.
@@ -99,12 +99,12 @@ def measure(options: argparse.Namespace, home: Path) -> bool:
     call_command("collectstatic", interactive=False, verbosity=0)
     began = time.monotonic()
     campaign, cookie = fill(options.ratings)
-    from evalapp.reviews.counts import mend_counts, scores_given
+    from evalapp.reviews.counts import fix_counts, scores_given
 
     ratings = scores_given(campaign)
     print(f"{ratings:,} ratings in {time.monotonic() - began:.0f} s", flush=True)
     began = time.monotonic()
-    fixed = mend_counts(campaign=campaign)
+    fixed = fix_counts(campaign=campaign)
     said = "as the counts that were kept" if fixed.is_sound else f"but the counts differ: {fixed}"
     print(f"counted anew in {time.monotonic() - began:.1f} s, {said}", flush=True)
     address = f"/projects/{campaign.project.slug}/results/{campaign.pk}/"
@@ -155,7 +155,7 @@ def look_at_other_pages(campaign: Any, address: str, cookie: str) -> None:
         "cases rated low": ("cases/?criterion=tone&low=1", "from at least one reviewer"),
         "cases that differ": ("cases/?criterion=tone&differ=1", "most first"),
         "a case and its neighbours": (f"cases/{first}/?criterion=tone&low=1", "Candidate"),
-        "the finder": ("finder/?find=rougeL&criterion=tone&score=2", "in its highest tenth"),
+        "the finder": ("finder/?find=rougeL&criterion=tone&score=2", "in its highest 10%"),
     }
     for name, (page, expected) in pages.items():
         milliseconds = look(address + page, cookie, 5, expected, warm_up=1)

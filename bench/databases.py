@@ -1,4 +1,4 @@
-"""Databases that live as long as a benchmark or a test."""
+"""Temporary databases for benchmarks and tests."""
 
 import uuid
 from collections.abc import Iterator

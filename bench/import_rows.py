@@ -3,7 +3,7 @@
     python -m bench.import_rows [ROWS]
 
 Prints rows per second, the peak memory of the importing process, and the ratio to a bare COPY of the
-same rows (no parsing, no checks, no hashes), run alternately on the same server. The figure to reach:
+same rows (no parsing, no checks, no hashes), run alternately on the same server. The number to reach:
 100,000 rows in 5 s and 300 MB.
 """
 
@@ -48,7 +48,7 @@ def measure(rows: int, home: Path) -> None:
     )
     print(f"peak memory {peak:.0f} MB")
     print(f"ratio to a bare COPY of the same rows: {median / bare:.1f} (bare {bare:.2f} s)")
-    # The figures are those of 100,000 rows; other numbers are only told.
+    # The numbers are those of 100,000 rows; other numbers are only told.
     if rows == 100_000 and (median > SECONDS or peak > MEGABYTES):
         raise SystemExit(f"Missed: at most {SECONDS:.0f} s and {MEGABYTES:.0f} MB.")
 

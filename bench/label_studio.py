@@ -12,7 +12,7 @@ which submits and brings the content after the next. Its seconds are compared wi
 Processes, threads, clients, items and words are the same in number.
 
 Both are up all the time and are put under load in turn, each round beginning with the other. Medians of the
-rounds, and their ratios. Figures to reach: 15 × the reviews/s, 1/8 of the p95 of next and of submit.
+rounds, and their ratios. Numbers to reach: 15 × the reviews/s, 1/8 of the p95 of next and of submit.
 Without the peer it says so and ends well.
 """
 
@@ -32,7 +32,7 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 from bench.ports import free_port
-from bench.review_flow import SENTENCE, Figures, installation, load, prepare, web_server, work_together
+from bench.review_flow import SENTENCE, Values, installation, load, prepare, web_server, work_together
 from bench.sides import Side, in_turn, serve_side
 
 VERSION = "1.23.2"
@@ -151,7 +151,7 @@ def serve_peer(options: argparse.Namespace) -> None:
         project = make_project(tokens[0], options.tasks)
         seconds = time.perf_counter() - began
 
-        def go(seconds: float) -> Figures:
+        def go(seconds: float) -> Values:
             # New connections each time: the server has closed those that had nothing to do.
             return work_together([Peer(project, token) for token in tokens], "review", seconds)
 

@@ -4,7 +4,7 @@
 
 Two runs on the same server, one after the other: *pages* opens the next page and then submits, as
 without a script; *script* works as the page's script does: the answer to a submission brings the next content
-ahead, so that a review is one request. A review of *pages* is one of each. Figures to reach with 8 clients:
+ahead, so that a review is one request. A review of *pages* is one of each. Numbers to reach with 8 clients:
 100 reviews/s, p95 of each request 100 ms.
 """
 
@@ -52,7 +52,7 @@ def installation(port: int) -> Iterator[Path]:
     """A home of its own with its database and broker, durable, and this process set up for it.
 
     Where BENCH_DATABASE_TEMPLATE names a database (by its URL: migrated, empty, used by nobody), a copy of it
-    and the broker at REDIS_URL take the place of both, in no time and with no figure that means anything.
+    and the broker at REDIS_URL take the place of both, in no time and with no number that means anything.
     """
     home = Path(tempfile.mkdtemp(prefix="evalapp-bench-", dir="/tmp"))
     os.environ["EVALAPP_HOME"] = str(home)
@@ -121,9 +121,9 @@ def measure(options: argparse.Namespace, home: Path) -> bool:
     good = True
     with web_server(home, PORT):
         for style in ("pages", "script"):
-            figures = load(style, campaign_key, cookies, options.seconds)
-            print(f"{style}: {figures.told()}")
-            good &= figures.rate >= 100 and max(figures.p95("next"), figures.p95("submit")) <= 100
+            numbers = load(style, campaign_key, cookies, options.seconds)
+            print(f"{style}: {numbers.told()}")
+            good &= numbers.rate >= 100 and max(numbers.p95("next"), numbers.p95("submit")) <= 100
     check_quota()
     return good
 
@@ -278,7 +278,7 @@ class Reviewer:
         self.reviews = 0
 
 
-class Figures(NamedTuple):
+class Values(NamedTuple):
     """What a load gave: how many reviews in how many seconds, and each request's seconds by kind, sorted."""
 
     clients: int
@@ -308,13 +308,13 @@ class Figures(NamedTuple):
         return "\n".join(lines)
 
 
-def load(style: str, campaign_key: str, cookies: list[str], seconds: float, *, port: int = PORT) -> Figures:
+def load(style: str, campaign_key: str, cookies: list[str], seconds: float, *, port: int = PORT) -> Values:
     """The flow of ``style`` ("pages" or "script") by one client for each cookie, after a warm-up."""
     people = [Reviewer(campaign_key, cookie, port) for cookie in cookies]
     return work_together(people, f"by_{style}", seconds)
 
 
-def work_together(people: Sequence[Any], way: str, seconds: float) -> Figures:
+def work_together(people: Sequence[Any], way: str, seconds: float) -> Values:
     """Let clients work at once, each by its method ``way``; only what comes after the warm-up counts."""
     stop = threading.Event()
     failed: list[BaseException] = []
@@ -341,14 +341,14 @@ def work_together(people: Sequence[Any], way: str, seconds: float) -> Figures:
     stop.set()
     for thread in threads:
         thread.join()
-    # Figures of fewer clients than said would be no figures.
+    # Numbers of fewer clients than said would be no numbers.
     if failed:
         raise SystemExit(f"{len(failed)} of {len(people)} clients failed; the first: {failed[0]!r}")
-    return Figures(len(people), reviews, elapsed, times)
+    return Values(len(people), reviews, elapsed, times)
 
 
 def check_quota() -> None:
-    """The figures count only if nothing was lost or doubled on the way."""
+    """The numbers count only if nothing was lost or doubled on the way."""
     from django.db.models import Count, F, Sum
 
     from evalapp.campaigns.models import Assignment, CampaignReviewer

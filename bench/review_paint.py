@@ -4,7 +4,7 @@
 
 The time runs from the key that submits (the browser's own time stamp of it) to the first frame after the one
 that shows the next answer. The server is gunicorn with a durable PostgreSQL; the reviewer waits until the
-next answer has been fetched, which takes less than reading one. Figure to reach: p95 100 ms.
+next answer has been fetched, which takes less than reading one. Number to reach: p95 100 ms.
 """
 
 import argparse
@@ -79,8 +79,8 @@ def measure(key: str, cookie_name: str, cookie: str, reviews: int) -> list[float
         page.evaluate(_WATCH)
         for number in range(reviews):
             # Rated while the next one comes, as people do; it has come before they are done.
-            for figure in "45340":
-                page.keyboard.press(figure)
+            for value in "45340":
+                page.keyboard.press(value)
             with page.expect_response(_is_fetched_ahead):
                 page.keyboard.press("Control+Enter")
                 page.wait_for_function("count => window.painted.length === count", arg=number + 1)

@@ -2,7 +2,7 @@
 
     python -m bench.severity [--scores 20000]
 
-Three candidates, four criteria on 1–5, each item by four of twelve reviewers. Figure to reach: 20 s.
+Three candidates, four criteria on 1–5, each item by four of twelve reviewers. Number to reach: 20 s.
 """
 
 import argparse

@@ -1,7 +1,7 @@
 """Two servers that are measured in turn, each in a process of its own.
 
 A side is a module that calls `serve_side` with what it can do; it waits at its standard input for "go
-SECONDS" and answers with one line of figures. So both are up all the time, and only one is under load.
+SECONDS" and answers with one line of numbers. So both are up all the time, and only one is under load.
 """
 
 import json
@@ -12,24 +12,24 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Self
 
-from bench.review_flow import Figures
+from bench.review_flow import Values
 
 
-def serve_side(go: Callable[[float], Figures], about: dict[str, Any] | None = None) -> None:
+def serve_side(go: Callable[[float], Values], about: dict[str, Any] | None = None) -> None:
     """Say what there is to know, then measure as often as asked, until the input ends."""
     _say({"ready": True, **(about or {})})
     for line in sys.stdin:
         word, _, seconds = line.strip().partition(" ")
         if word != "go":
             return
-        figures = go(float(seconds))
+        numbers = go(float(seconds))
         kinds = ("next", "submit")
         _say(
             {
-                "rate": figures.rate,
-                "reviews": figures.reviews,
-                **{f"{kind}_median": figures.median(kind) for kind in kinds},
-                **{f"{kind}_p95": figures.p95(kind) for kind in kinds},
+                "rate": numbers.rate,
+                "reviews": numbers.reviews,
+                **{f"{kind}_median": numbers.median(kind) for kind in kinds},
+                **{f"{kind}_p95": numbers.p95(kind) for kind in kinds},
             }
         )
 
@@ -40,13 +40,13 @@ def _say(what: dict[str, Any]) -> None:
 
 
 class Medians:
-    """Of several rounds, by the name of a figure."""
+    """Of several rounds, by the name of a number."""
 
     def __init__(self, rounds: list[dict[str, float]]) -> None:
         self._rounds = list(rounds)
 
     def __call__(self, name: str) -> float:
-        return statistics.median(figures[name] for figures in self._rounds)
+        return statistics.median(numbers[name] for numbers in self._rounds)
 
 
 @dataclass
@@ -76,11 +76,11 @@ class Side:
         assert self._process.stdin is not None
         self._process.stdin.write(f"go {seconds}\n")
         self._process.stdin.flush()
-        figures = self._hear()
-        self.rounds.append(figures)
-        shown = ", ".join(f"{name} {value:.1f}" for name, value in figures.items())
+        numbers = self._hear()
+        self.rounds.append(numbers)
+        shown = ", ".join(f"{name} {value:.1f}" for name, value in numbers.items())
         print(f"  {self.name}: {shown}", flush=True)
-        return figures
+        return numbers
 
     def median(self, name: str) -> float:
         return Medians(self.rounds)(name)

@@ -5,7 +5,7 @@
 Four crowds, one after the other, none of them signed in: *headers* sends its request a byte at a time, *body*
 sends a form so, *reading* takes a long answer a few bytes at a time, *idle* keeps its connection after an
 answer. A client that is cut off comes back at once. Meanwhile `/healthz` is asked again and again, each time
-on a new connection. Figure to reach beside 200 clients: p95 of the answer 200 ms.
+on a new connection. Number to reach beside 200 clients: p95 of the answer 200 ms.
 """
 
 import argparse
@@ -40,7 +40,7 @@ def main() -> None:
 
 
 def measure(port: int, clients: int, seconds: float) -> bool:
-    """Print the figures of every crowd; whether each reached its own."""
+    """Print the numbers of every crowd; whether each reached its own."""
     good = True
     for name in (None, *CROWDS):
         with crowd(port, name, clients if name else 0) as people:

@@ -2,7 +2,7 @@
 
     python -m bench.start [--rounds 3]
 
-Figures to reach: the first page within 30 s of `manage.py up` in an empty home, within 10 s the next
+Numbers to reach: the first page within 30 s of `manage.py up` in an empty home, within 10 s the next
 time, and 350 MB (PSS: shared pages divided among their sharers) for all web processes together after
 every one of them has answered.
 """

@@ -8,7 +8,7 @@ the evaluation names the hashes of the gate, the data, the candidates and all re
 the evaluation, and the last record counts the others; what two of them say, they have to say alike, and the
 states of the conditions must be such as the scores allow. The hash of the last record is the seal, which the
 decision's page shows: give it by ``--seal``, and not even a chain made anew passes. Without it the file is
-unsealed: whoever holds it could have rewritten it.
+unsealed: anybody with it could have rewritten it.
 
 The check needs Python alone: neither Django nor a database, so that this file can be handed over with a
 dossier.
@@ -86,7 +86,7 @@ def _linked(number: int, kind: str, previous: str, body: Record) -> Record:
 
 
 @dataclass(frozen=True)
-class Checked:
+class CheckResult:
     """``problem`` is empty where everything holds; else it names the first record that does not."""
 
     problem: str
@@ -112,27 +112,27 @@ class _Reader:
         self.candidates: list[Record] = []
         self.reviews = hashlib.sha256()
         self.count = 0
-        self.entered = _Entered()
+        self.entered = _IncludedScores()
         self.evaluation: Record = {}
         self.told: list[str] = []
 
     def take(self, record: Record) -> None:
         if set(record) != _FIELDS or not isinstance(record["body"], dict):
-            raise BrokenError("it has not the fields of a record")
+            raise BrokenError("its fields are not those of a record")
         if record["number"] != self.number + 1:
             raise BrokenError(
-                f"its number is {_quoted(record['number'])} where {self.number + 1} is due; "
-                "records were taken out or moved"
+                f"its number is {_quoted(record['number'])} where {self.number + 1} is expected; records"
+                " were removed or moved"
             )
         if record["previous"] != self.previous:
             raise BrokenError("it does not follow from the record before it")
         if record["hash"] != digest({name: record[name] for name in _FIELDS - {"hash"}}):
-            raise BrokenError("its content is not what its hash says")
+            raise BrokenError("its content does not match its hash")
         kind = record["kind"]
         if kind not in ORDER:
             raise BrokenError(f"there is no kind “{_quoted(kind)}”")
         if self.kinds and (self.kinds[-1] == SEAL or ORDER.index(kind) < ORDER.index(self.kinds[-1])):
-            raise BrokenError(f"a record of kind “{kind}” cannot stand here")
+            raise BrokenError(f"a record of kind “{kind}” cannot be here")
         checks: dict[str, Callable[[Record], None]] = {
             GATE: self._gate,
             DATASET: self._dataset,
@@ -151,7 +151,7 @@ class _Reader:
             raise BrokenError("there is a second gate")
         gate = body.get("gate")
         if not isinstance(gate, dict) or digest(gate) != body.get("hash"):
-            raise BrokenError("the gate's conditions are not those that its hash names")
+            raise BrokenError("the gate's conditions do not match its hash")
         self.gate = body
         self.told.append(f"gate {_quoted(gate.get('name'))} v{_quoted(gate.get('version'))}")
 
@@ -166,14 +166,14 @@ class _Reader:
     def _evaluation(self, body: Record) -> None:
         evaluation = body.get("evaluation")
         if self.evaluation or not isinstance(evaluation, dict):
-            raise BrokenError("it is not the one evaluation that belongs here")
+            raise BrokenError("it is not the evaluation that belongs here")
         if digest(evaluation) != body.get("hash"):
-            raise BrokenError("the evaluation is not the one that its hash names")
+            raise BrokenError("the evaluation does not match its hash")
         promised = (
-            ("gate", self.gate.get("hash"), "it is of another gate"),
-            ("datasets", self.datasets, "it rests on other data"),
+            ("gate", self.gate.get("hash"), "it belongs to another gate"),
+            ("datasets", self.datasets, "it uses other data"),
             ("candidates", self.candidates, "it is about other candidates or adapters"),
-            ("reviews_digest", self.reviews.hexdigest(), "it rests on other reviews"),
+            ("reviews_digest", self.reviews.hexdigest(), "it uses other reviews"),
         )
         for name, found, words in promised:
             if evaluation.get(name) != found:
@@ -190,7 +190,7 @@ class _Reader:
             raise BrokenError("it signs another evaluation")
         evaluation = self.evaluation["evaluation"]
         if body.get("campaign") != evaluation.get("campaign"):
-            raise BrokenError("it is of another campaign than its evaluation")
+            raise BrokenError("it belongs to another campaign than its evaluation")
         if body.get("candidate") != _the_one(evaluation, "candidate").get("id"):
             raise BrokenError("it is about another candidate than its evaluation")
         if body.get("verdict") not in VERDICTS:
@@ -198,9 +198,7 @@ class _Reader:
         if body["verdict"] == RELEASE and evaluation["verdict"] != RELEASE:
             raise BrokenError("it releases what the gate did not pass")
         if evaluation.get("is_exploratory") or evaluation.get("is_simulated"):
-            raise BrokenError(
-                "it signs an evaluation that explores or that nobody but simulated reviewers stands behind"
-            )
+            raise BrokenError("it signs an evaluation that is exploratory or has only simulated reviews")
         self.told.append(f"decision {body['verdict']}")
 
     def _seal(self, body: Record) -> None:
@@ -212,7 +210,7 @@ class _Reader:
             raise BrokenError(f"the dossier has no {missing[0]}")
 
 
-class _Entered:
+class _IncludedScores:
     """Whose scores entered, and of which items, as the review records say it."""
 
     def __init__(self) -> None:
@@ -226,9 +224,7 @@ class _Entered:
     def take(self, body: Record) -> None:
         review, revision = body.get("review"), (body.get("review"), body.get("revision"))
         if revision in self.revisions:
-            raise BrokenError(
-                f"revision {_quoted(revision[1])} of review {_quoted(review)} stands there twice"
-            )
+            raise BrokenError(f"revision {_quoted(revision[1])} of review {_quoted(review)} is given twice")
         self.revisions.add(revision)
         if not body.get("counts"):
             return
@@ -245,7 +241,7 @@ class _Entered:
         for name, found in (("reviews", self.reviews), ("items", self.items), ("reviewers", self.reviewers)):
             if evaluation.get(name) != len(found):
                 raise BrokenError(
-                    f"it counts {_quoted(evaluation.get(name))} {name}, and the records before it hold"
+                    f"it counts {_quoted(evaluation.get(name))} {name}, but the records before it have"
                     f" {len(found)}"
                 )
         if evaluation["candidate_reviews"] > len(self.reviews):
@@ -254,17 +250,17 @@ class _Entered:
 
 def _require_of_its_gate(evaluation: Record, gate: Record) -> None:
     """What gate and evaluation both say."""
-    for name, words in (("campaign", "another campaign"), ("applied_at", "another time of applying")):
+    for name, words in (("campaign", "another campaign"), ("applied_at", "another time of application")):
         if evaluation.get(name) != gate.get(name):
             raise BrokenError(f"its gate names {words}")
     _the_one(evaluation, "candidate")
     champions = [each.get("id") for each in evaluation["candidates"] if each.get("role") == "champion"]
     if champions not in ([], [gate.get("champion")]):
-        raise BrokenError("it holds its candidate against another champion than its gate")
+        raise BrokenError("it compares its candidate with another champion than its gate")
     if gate.get("is_exploratory") and not (
         evaluation.get("is_exploratory") or evaluation.get("is_simulated")
     ):
-        raise BrokenError("its gate was applied after the first review, and it does not say that it explores")
+        raise BrokenError("its gate was applied after the first review, and it is not marked as exploratory")
     if evaluation["level"] > gate["gate"]["alpha"] * _ROUNDING:
         raise BrokenError("it spends more than its gate's whole budget")
     if [each["condition"] for each in evaluation["results"]] != gate["gate"]["conditions"]:
@@ -279,16 +275,16 @@ def _require_concluded(evaluation: Record) -> None:
     if verdict not in VERDICTS:
         raise BrokenError(f"there is no verdict “{_quoted(verdict)}”")
     if share is not None and not math.isclose(share, evaluation["candidate_reviews"] / evaluation["planned"]):
-        raise BrokenError("its share of the planned reviews is not what its counts make")
+        raise BrokenError("its share of the planned reviews does not match its counts")
     states = {each["state"] for each in evaluation["results"]}
     if not states or not states <= {MET, NOT_MET, UNDECIDED}:
-        raise BrokenError("it does not say what became of the conditions")
+        raise BrokenError("it has no results of the conditions")
     if NOT_MET in states or (UNDECIDED in states and share is not None and share >= 1):
         follows = DO_NOT_RELEASE
     else:
         follows = NOT_YET if UNDECIDED in states else RELEASE
     if verdict != follows:
-        raise BrokenError(f"its verdict is “{verdict}”, and from its results follows “{follows}”")
+        raise BrokenError(f"its verdict is “{verdict}”, but from its results follows “{follows}”")
 
 
 def _require_states(evaluation: Record, scored: list[Record]) -> None:
@@ -357,7 +353,7 @@ def _means(values: dict[Any, list[float]]) -> list[float]:
 def _the_one(evaluation: Record, role: str) -> Record:
     found: list[Record] = [each for each in evaluation["candidates"] if each.get("role") == role]
     if len(found) != 1:
-        raise BrokenError(f"it has not one {role}")
+        raise BrokenError(f"it does not have exactly one {role}")
     return found[0]
 
 
@@ -369,7 +365,7 @@ def _quoted(value: object) -> str:
     return shown if len(shown) <= _LONGEST_QUOTE else f"{shown[:_LONGEST_QUOTE]}…"
 
 
-def check(lines: Iterable[str], *, seal: str = "") -> Checked:
+def check(lines: Iterable[str], *, seal: str = "") -> CheckResult:
     """Follow the chain from its first record; stops at the first that does not hold."""
     reader = _Reader()
     for line in lines:
@@ -377,29 +373,35 @@ def check(lines: Iterable[str], *, seal: str = "") -> Checked:
         try:
             record = json.loads(line, object_pairs_hook=_without_doubles, parse_constant=_no_number)
         except (ValueError, RecursionError):
-            return Checked(f"{place}: it is not JSON, or names a field twice.")
+            return CheckResult(f"{place}: it is not JSON, or names a field twice.")
         if not isinstance(record, dict):
-            return Checked(f"{place}: it is no object.")
+            return CheckResult(f"{place}: it is not an object.")
         try:
             reader.take(record)
         except (BrokenError, *_OF_ANOTHER_FORM) as error:
-            why = error if isinstance(error, BrokenError) else "its content has not the form of such a record"
-            return Checked(f"{place} ({_quoted(record.get('kind', 'of no kind'))}): {why}.")
+            why = (
+                error
+                if isinstance(error, BrokenError)
+                else "its content does not have the form of such a record"
+            )
+            return CheckResult(f"{place} ({_quoted(record.get('kind', 'of no kind'))}): {why}.")
     if not reader.kinds or reader.kinds[-1] != SEAL:
-        return Checked(f"Record {reader.number + 1}: the dossier ends before its seal; records are missing.")
-    if seal and reader.previous != seal.strip().lower():
-        return Checked(
-            f"Record {reader.number} (seal): its hash is {reader.previous}, not the seal that you gave. The"
-            " chain holds in itself: either the seal was mistyped or is another file's, or the chain was"
-            " made anew."
+        return CheckResult(
+            f"Record {reader.number + 1}: the dossier ends before its seal; records are missing."
         )
-    return Checked("", reader.number, reader.count, reader.previous, reader.told)
+    if seal and reader.previous != seal.strip().lower():
+        return CheckResult(
+            f"Record {reader.number} (seal): its hash is {reader.previous}, not the seal that you gave. The"
+            " chain itself is valid: either the seal was mistyped or belongs to another file, or the chain"
+            " was written again."
+        )
+    return CheckResult("", reader.number, reader.count, reader.previous, reader.told)
 
 
 def _without_doubles(pairs: list[tuple[str, Any]]) -> Record:
     found = dict(pairs)
     if len(found) != len(pairs):
-        raise ValueError("a field stands there twice")
+        raise ValueError("a field is given twice")
     return found
 
 
@@ -431,10 +433,10 @@ def main(arguments: list[str]) -> int:
         return BROKEN
     told = f"{', '.join(found.told)}; {found.records} records.\nSeal: {found.seal}"
     if options.seal:
-        print(f"The chain holds: {told} (as you gave it)")
+        print(f"The chain is valid: {told} (as you gave it)")
         return VERIFIED
-    print(f"UNSEALED: whoever holds this file could have rewritten it. It agrees with itself: {told}")
-    print("Compare the seal with the one on the decision's page, or give that by --seal.")
+    print(f"UNSEALED: anybody with this file could have rewritten it. It is consistent: {told}")
+    print("Compare the seal with the one on the decision's page, or give that one with --seal.")
     return UNSEALED
 
 

@@ -1,4 +1,4 @@
-"""What the process environment says: read once, checked, typed.
+"""Settings from the process environment: read once, checked, typed.
 
 Everything that differs between installations comes from here; `evalapp.settings` and the
 supervisor read the same frozen `Environment`, so they cannot disagree. Without any variable
@@ -203,7 +203,7 @@ class Environment:
         if len(key) < SHORTEST_SECRET_KEY:
             message = (
                 f"The secret key in {path} is shorter than {SHORTEST_SECRET_KEY} characters:"
-                " delete the file and start again; everyone then signs in anew."
+                " delete the file and start again; everyone then has to sign in again."
             )
             raise EnvironmentProblem(message)
         return key
@@ -347,8 +347,8 @@ def _sign_on(read: _Reader) -> SignOnSettings | None:
     secret = read.one("EVALAPP_OIDC_CLIENT_SECRET_FILE", secret_in, "")
     if not client_id or not secret:
         raise EnvironmentProblem(
-            "EVALAPP_OIDC_ISSUER needs EVALAPP_OIDC_CLIENT_ID and EVALAPP_OIDC_CLIENT_SECRET_FILE beside it:"
-            " what the provider gave you when you registered evalapp there."
+            "EVALAPP_OIDC_ISSUER needs EVALAPP_OIDC_CLIENT_ID and EVALAPP_OIDC_CLIENT_SECRET_FILE as well:"
+            " the provider gives them to you when you register evalapp there."
         )
     return SignOnSettings(
         issuer=issuer,
@@ -373,7 +373,7 @@ def _mail(read: _Reader) -> MailSettings | None:
     sender = read.one("EVALAPP_EMAIL_FROM", sender_in, "")
     if server is not None and not sender:
         raise EnvironmentProblem(
-            "EVALAPP_EMAIL_URL needs EVALAPP_EMAIL_FROM beside it: whom its e-mails are from."
+            "EVALAPP_EMAIL_URL needs EVALAPP_EMAIL_FROM as well: the sender of its emails."
         )
     return replace(server, sender=sender) if server is not None else None
 
@@ -427,7 +427,7 @@ def _networks(text: str) -> tuple[str, ...]:
         try:
             ip_network(word)
         except ValueError as error:
-            raise ValueError(f"{error}; name the proxy's address, or several by commas") from error
+            raise ValueError(f"{error}; give the proxy's IP addresses, by commas") from error
     return words
 
 
@@ -451,7 +451,7 @@ def _database_url(text: str) -> str:
     if urlsplit(text).scheme not in {"postgresql", "postgres"}:
         raise ValueError("write postgresql://user:password@host:5432/database; no other is supported")
     if not urlsplit(text).path.removeprefix("/"):
-        raise ValueError("the address names no database: add /NAME after the host")
+        raise ValueError("the URL names no database: add /NAME after the host")
     _check_port(text)
     return text
 
@@ -467,7 +467,7 @@ def _check_port(url: str) -> None:
     try:
         _ = urlsplit(url).port
     except ValueError as error:
-        raise ValueError("the port in this address is not a number below 65536") from error
+        raise ValueError("the port in this URL is not a number below 65536") from error
 
 
 def _bracketed(host: str) -> str:

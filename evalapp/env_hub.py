@@ -1,4 +1,4 @@
-"""What the environment says of the hub that models come from."""
+"""Settings of the model hub from the environment."""
 
 from collections.abc import Callable
 from typing import Any

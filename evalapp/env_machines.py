@@ -1,4 +1,4 @@
-"""What the environment says of other machines: the store between them, and the cluster that runs programs."""
+"""Settings of several machines from the environment: the store and the Ray cluster."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -38,7 +38,7 @@ def machines_in(read: Callable[[str, Callable[[str], Any], Any], Any]) -> Machin
     url = read("RAY_ADDRESS", _ray_url, "") if executor == "ray" else ""
     if executor == "ray" and not url:
         raise ValueError(
-            "EVALAPP_EXECUTOR=ray needs RAY_ADDRESS beside it: the cluster's dashboard, for instance "
+            "EVALAPP_EXECUTOR=ray needs RAY_ADDRESS as well: the cluster's dashboard, for instance "
             "http://ray-head:8265."
         )
     gpus = read("EVALAPP_RAY_GPUS", _share_of_gpus, 1.0)
@@ -58,7 +58,7 @@ def _executor(text: str) -> str:
 def _ray_url(text: str) -> str:
     parts = urlsplit(text)
     if parts.scheme not in {"http", "https"} or not parts.hostname or parts.query:
-        raise ValueError("write the address of the cluster's dashboard, for instance http://ray-head:8265")
+        raise ValueError("write the URL of the cluster's dashboard, for instance http://ray-head:8265")
     return text.rstrip("/")
 
 

@@ -31,7 +31,7 @@ def mail_in(text: str) -> MailSettings:
     try:
         port = parts.port or _PORTS[parts.scheme]
     except ValueError as error:
-        raise ValueError("the port is no number up to 65535") from error
+        raise ValueError("the port is not a number up to 65535") from error
     return MailSettings(
         host=parts.hostname,
         port=port,
@@ -45,5 +45,5 @@ def mail_in(text: str) -> MailSettings:
 def sender_in(text: str) -> str:
     """An e-mail address. Raises ValueError."""
     if "@" not in text.strip("@") or any(each in text for each in "\r\n"):
-        raise ValueError("write an e-mail address, for instance evalapp@example.org")
+        raise ValueError("write an email, for instance evalapp@example.org")
     return text

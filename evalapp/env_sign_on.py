@@ -21,7 +21,7 @@ def issuer_in(text: str) -> str:
     parts = urlsplit(text)
     is_here = parts.hostname in {"localhost", "127.0.0.1", "::1"}
     if not parts.hostname or not (parts.scheme == "https" or (parts.scheme == "http" and is_here)):
-        raise ValueError("write the provider's https:// address, as it names itself in its tokens")
+        raise ValueError("write the provider's https:// URL as in its tokens")
     return text.rstrip("/")
 
 
@@ -38,12 +38,12 @@ def secret_in(text: str) -> str:
     if mode & 0o007:
         raise ValueError(f"every user can read the file: run `chmod 600 {path}`")
     if not secret:
-        raise ValueError("the file is empty; it holds the client's secret and nothing else")
+        raise ValueError("the file is empty; it must have the client's secret and nothing else")
     return secret
 
 
 def domains_in(text: str) -> tuple[str, ...]:
     words = tuple(word.strip().lower().removeprefix("@") for word in text.split(",") if word.strip())
     if bad := next((word for word in words if "." not in word or "@" in word or "*" in word), None):
-        raise ValueError(f"{bad!r} is no e-mail domain; write example.org, or several by commas")
+        raise ValueError(f"{bad!r} is not an email domain; write example.org, or several separated by commas")
     return words

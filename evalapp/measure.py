@@ -1,4 +1,4 @@
-"""The one shape in which every number of the product travels.
+"""Measure: a value with its interval, count, reason and method.
 
 A measure is a value with the count it rests on and a signature that says how it was made, or
 it is undefined and says why. It is never NaN and never a silent 0 or 1.

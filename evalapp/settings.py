@@ -183,7 +183,7 @@ CONTENT_SECURITY_POLICY = {
 }
 
 LANGUAGE_CODE = "en-gb"
-# One language: asking for it at every figure costs a page of figures an eighth of its time.
+# One language: asking for it at every number costs a page of numbers an eighth of its time.
 USE_I18N = False
 TIME_ZONE = "UTC"
 USE_TZ = True
@@ -269,7 +269,9 @@ REST_FRAMEWORK = {
 }
 SPECTACULAR_SETTINGS = {
     "TITLE": "evalapp",
-    "DESCRIPTION": "Human-in-the-loop evaluation of fine-tuned LLMs. docs/api-tour.md walks the whole loop.",
+    "DESCRIPTION": (
+        "Human-in-the-loop evaluation of fine-tuned LLMs. docs/api-tour.md shows a whole evaluation cycle."
+    ),
     "VERSION": "1",
     "OAS_VERSION": "3.1.1",
     "SERVE_INCLUDE_SCHEMA": False,

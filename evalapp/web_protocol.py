@@ -1,4 +1,4 @@
-"""What the web server and the application tell each other in a request's environment, beside WSGI."""
+"""Keys of the WSGI environment shared by the web server and the application."""
 
 HEALTH_PATH = "/healthz"
 

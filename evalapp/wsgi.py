@@ -13,7 +13,7 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "evalapp.settings")
 class Request(WSGIRequest):
     """Reads everything as UTF-8; RequestLimitsMiddleware refuses what names another charset.
 
-    Django would decode the address with any codec of Python's, and some fail on any text, before a
+    Django would decode the URL with any codec of Python's, and some fail on any text, before a
     middleware could answer.
     """
 

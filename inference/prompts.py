@@ -1,4 +1,4 @@
-"""Rows of data.jsonl → what each candidate is asked, in tokens."""
+"""Rows of data.jsonl → the prompt of each candidate, in tokens."""
 
 import hashlib
 from collections.abc import Sequence
@@ -34,7 +34,7 @@ def read_rows(folder: Path, spec: GenerationSpec) -> list[GenerationRow]:
     ):
         row = GenerationRow.from_json(line, where=where)
         key = (row.example, row.sample)
-        require(key not in seen, where, f"sample {row.sample} of example {row.example!r} stands twice")
+        require(key not in seen, where, f"sample {row.sample} of example {row.example!r} is given twice")
         seen.add(key)
         rows.append(row)
     return rows
@@ -95,6 +95,6 @@ def end_tokens(base: Base, tokenizer: Any) -> list[int]:
     found = known_end_tokens(base, tokenizer)
     if not found:
         raise Refusal(
-            f"{base.folder} names no end-of-sequence token, so no answer would ever end; fix its tokenizer"
+            f"{base.folder} names no end-of-sequence token, so answers would never end; fix its tokenizer"
         )
     return found

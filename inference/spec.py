@@ -48,7 +48,7 @@ class Candidate(Record):
             require(
                 self.template.count(PROMPT_PLACE) == 1,
                 where,
-                f"template must hold {PROMPT_PLACE} exactly once",
+                f"template must have {PROMPT_PLACE} exactly once",
             )
         roles = [turn.role for turn in self.examples]
         require(
@@ -86,7 +86,7 @@ class SamplingParameters(Record):
     """0: all tokens."""
     repetition_penalty: float = 1.0
     stop: tuple[str, ...] = ()
-    """Texts that end an answer; they are cut off it."""
+    """Texts that end an answer; they are removed from it."""
     seed: int = 42
     json_schema: str | None = None
     """A JSON schema that every answer follows, unless `max_tokens` cuts it off; transformers alone cannot
@@ -106,7 +106,7 @@ class SamplingParameters(Record):
             where,
             f"temperature {self.temperature:g} is neither 0 nor at least {LEAST_TEMPERATURE}",
         )
-        require(all(self.stop), where, "stop holds an empty text")
+        require(all(self.stop), where, "stop has an empty text")
 
 
 @dataclass(frozen=True, kw_only=True)

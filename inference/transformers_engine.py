@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import nullcontext
 from typing import Any
 
-from inference.engines import Asked, Generated, Load
+from inference.engines import EngineInputs, GeneratedText, PromptBatch
 from inference.prompts import Prompt, row_seed
 from run_directory.adapters import Adapter
 from run_directory.loading import load_model, load_tokenizer
@@ -14,7 +14,7 @@ from run_directory.program import Stopped
 class TransformersGenerator:
     """Plain batched `generate`, prompts padded on the left, one base with switched adapters."""
 
-    def __init__(self, load: Load) -> None:
+    def __init__(self, load: EngineInputs) -> None:
         from transformers import GenerationConfig
 
         self.load = load
@@ -26,12 +26,12 @@ class TransformersGenerator:
         self.model.generation_config = GenerationConfig()
         self._add_adapters()
 
-    def answers(self, batches: Iterable[Asked]) -> Iterator[list[list[Generated]]]:
+    def answers(self, batches: Iterable[PromptBatch]) -> Iterator[list[list[GeneratedText]]]:
         """See Generator. One batch after the other."""
         for asked in batches:
             yield [self._answers_to(asked) if asked.prompts else []]
 
-    def _answers_to(self, asked: Asked) -> list[Generated]:
+    def _answers_to(self, asked: PromptBatch) -> list[GeneratedText]:
         """With a temperature, the rows of a batch share one seeded random generator."""
         import torch
         from transformers import StoppingCriteriaList
@@ -68,7 +68,7 @@ class TransformersGenerator:
             pad_token_id=self.tokenizer.pad_token_id,
         )
 
-    def _read(self, tokens: list[int]) -> Generated:
+    def _read(self, tokens: list[int]) -> GeneratedText:
         ends = [place for place, token in enumerate(tokens) if token in self.load.end_tokens]
         if ends:
             # What follows the end is padding. The end itself is a token that the model made.
@@ -78,7 +78,7 @@ class TransformersGenerator:
         if places:
             # Rows that wait for the others of their batch are filled with padding.
             tokens = self._without_padding(tokens)
-        return Generated(
+        return GeneratedText(
             text=text[: min(places)] if places else text,
             finish_reason="stop" if ends or places else "length",
             completion_tokens=len(tokens),

@@ -5,12 +5,12 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from inference.engines import LORA_RANKS, Asked, Generated, Load
+from inference.engines import LORA_RANKS, EngineInputs, GeneratedText, PromptBatch
 from inference.prompts import Prompt, row_seed
 from run_directory.adapters import Adapter
 
 
-def engine_arguments(load: Load) -> dict[str, Any]:
+def engine_arguments(load: EngineInputs) -> dict[str, Any]:
     """What vLLM's `LLM` is started with."""
     adapters = load.adapters
     lora = (
@@ -43,11 +43,11 @@ def engine_arguments(load: Load) -> dict[str, Any]:
 
 
 @dataclass
-class _UnderWay:
+class _RunningBatch:
     """A batch that the engine has; `found` are its answers so far by request."""
 
     requests: list[str]
-    found: dict[str, Generated] = field(default_factory=dict)
+    found: dict[str, GeneratedText] = field(default_factory=dict)
 
     @property
     def is_whole(self) -> bool:
@@ -57,13 +57,13 @@ class _UnderWay:
 class VllmGenerator:
     """One engine; an adapter is asked for by a request named with its hash, since vLLM compares names."""
 
-    def __init__(self, load: Load) -> None:
+    def __init__(self, load: EngineInputs) -> None:
         from vllm import LLM
 
         self.load = load
         self.engine = LLM(**engine_arguments(load)).llm_engine
 
-    def answers(self, batches: Iterable[Asked]) -> Iterator[list[list[Generated]]]:
+    def answers(self, batches: Iterable[PromptBatch]) -> Iterator[list[list[GeneratedText]]]:
         """See Generator. Every row has a random generator of its own.
 
         While the last rows of a batch are answered those of the next ones are begun: an engine that waits for
@@ -72,8 +72,8 @@ class VllmGenerator:
         """
         coming = iter(batches)
         following = next(coming, None)
-        under_way: deque[_UnderWay] = deque()
-        by_request: dict[str, _UnderWay] = {}
+        under_way: deque[_RunningBatch] = deque()
+        by_request: dict[str, _RunningBatch] = {}
         adapter: Adapter | None = None
         while True:
             # One more batch than are answered at once lies ready in the engine.
@@ -98,7 +98,7 @@ class VllmGenerator:
             for answer in self._step() if by_request else ():
                 by_request.pop(answer.request_id).found[answer.request_id] = _read(answer)
 
-    def _begun(self, asked: Asked) -> _UnderWay:
+    def _begun(self, asked: PromptBatch) -> _RunningBatch:
         request = None
         if asked.adapter is not None:
             from vllm.lora.request import LoRARequest
@@ -114,7 +114,7 @@ class VllmGenerator:
                 self._parameters(prompt),
                 lora_request=request,
             )
-        return _UnderWay(names)
+        return _RunningBatch(names)
 
     def _step(self) -> list[Any]:
         """Requests that one step of the engine has finished."""
@@ -146,9 +146,9 @@ class VllmGenerator:
         )
 
 
-def _read(answer: Any) -> Generated:
+def _read(answer: Any) -> GeneratedText:
     [output] = answer.outputs
-    return Generated(
+    return GeneratedText(
         text=output.text,
         finish_reason="length" if output.finish_reason == "length" else "stop",
         completion_tokens=len(output.token_ids),

@@ -16,7 +16,7 @@ def ensure_chromium() -> None:
         return
     if os.geteuid() != 0 or shutil.which("apt-get") is None:
         raise InstallationProblem(
-            "the tests drive a real browser and there is none: install Chromium"
+            "the tests need a browser and there is none: install Chromium"
             " (on Debian `apt install chromium`), then run again."
         )
     print("Installing Chromium for the browser tests (about 300 MB) …", flush=True)

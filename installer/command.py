@@ -39,7 +39,7 @@ def main(arguments: list[str]) -> int:
         print(f"\nSetting up stopped: {problem}")
         return 1
     except KeyboardInterrupt:
-        print("\nSetting up was interrupted; the next start makes it anew.")
+        print("\nSetting up was interrupted; the next start repeats it.")
         return 130
     return 0
 
@@ -100,10 +100,10 @@ def _install_first_possible(
             _check_space(environment.folder, plan)
             _install(environment, sources, plan)
             return Stamp(digest, plan.extras, plan.engine, why_absent(refused, plan.engine))
-        print(f"  not to be had: {problem}", flush=True)
+        print(f"  not available: {problem}", flush=True)
         refused.append((plan, problem))
     raise InstallationProblem(
-        "the packages cannot be had from anywhere tried:\n"
+        "the packages are not available from any source that was tried:\n"
         + "\n".join(f"- {plan.told}: {problem}" for plan, problem in refused)
     )
 
@@ -141,7 +141,7 @@ def _install(environment: VirtualEnvironment, sources: Sources, plan: Plan) -> N
     )
     if done.returncode:
         raise InstallationProblem(
-            "uv could not install everything (its words are above); start again to retry."
+            "uv could not install everything (see its output above); start again to retry."
         )
 
 
@@ -153,8 +153,8 @@ def _check_space(folder: Path, plan: Plan) -> None:
     free, needed = shutil.disk_usage(folder).free, _LEAST_SPACE[plan.engine]
     if free < needed:
         raise InstallationProblem(
-            f"{folder} has {free / _GIB:.1f} GB left and about {needed / _GIB:.0f} GB are needed:"
-            " make room, or run with MODELS=0, which needs 2 GB."
+            f"{folder} has {free / _GIB:.1f} GB left and about {needed / _GIB:.0f} GB are needed: free"
+            " space, or run with MODELS=0, which needs 2 GB."
         )
 
 

@@ -1,4 +1,4 @@
-"""Which packages to try, in which order, and what the product then runs answers with."""
+"""Package sets to try, in order, with their engines."""
 
 import shutil
 import subprocess
@@ -37,7 +37,7 @@ def plans(*, models: bool, test: bool, gpu: bool, configured: bool) -> Sequence[
     """The attempts from best to last; each is tried only where the one before cannot be had."""
     more = ("test",) if test else ()
     if not models:
-        return (Plan(more, "", "the web part alone (about 0.6 GB on disk)"),)
+        return (Plan(more, "", "the web only (about 0.6 GB on disk)"),)
     if gpu:
         return (
             Plan(("models", "vllm", *more), "vllm", "the models with vLLM for the GPU (about 10 GB on disk)"),

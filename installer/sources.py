@@ -1,4 +1,4 @@
-"""Where packages come from: what this machine's pip is told, said again in uv's words."""
+"""Package sources: pip's settings as options for uv."""
 
 import ast
 import os

@@ -1,4 +1,4 @@
-"""The folder `.venv`: made, fixed, and stamped once it holds all that was wanted."""
+"""The folder `.venv`: created, repaired, and stamped once it is complete."""
 
 import json
 import shutil
@@ -52,7 +52,7 @@ class VirtualEnvironment:
     def make_ready(self) -> None:
         """An environment with pip and uv, made anew where the present one is cut off or broken."""
         if self.folder.exists() and ((self.folder / _BEGUN).exists() or not self._interpreter_works()):
-            print(f"{self.folder} was left half-made; making it anew.")
+            print(f"{self.folder} is incomplete; creating it again.")
             self._remove()
         if not self.folder.exists():
             print(f"Making {self.folder} with Python {sys.version.split()[0]} …", flush=True)
@@ -85,14 +85,14 @@ class VirtualEnvironment:
             raise InstallationProblem(
                 f"{sys.executable} cannot make a virtual environment:"
                 f" {(made.stderr or made.stdout).strip()}\nOn Debian and Ubuntu, `apt install python3-venv`"
-                " brings what is missing."
+                " installs what is missing."
             )
 
     def _remove(self) -> None:
         # Never more than an environment: a mistyped folder must survive.
         if not (self.folder / "pyvenv.cfg").exists() and not (self.folder / _BEGUN).exists():
             raise InstallationProblem(
-                f"{self.folder} is no virtual environment, so it is left alone: move it away."
+                f"{self.folder} is not a virtual environment, so it is not touched: move it away."
             )
         shutil.rmtree(self.folder)
 
@@ -102,5 +102,5 @@ class VirtualEnvironment:
         )
         if done.returncode:
             raise InstallationProblem(
-                "pip could not fetch the installer uv (its words are above): is the package index reachable?"
+                "pip could not fetch the installer uv (see its output above): is the package index reachable?"
             )

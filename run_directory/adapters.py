@@ -40,7 +40,7 @@ _PLAIN_STARTS = (None, True, False, "gaussian", "orthogonal", "eva")
 
 _WHY = {
     "use_dora": "is a DoRA adapter",
-    "modules_to_save": "carries whole layers of its own (modules_to_save)",
+    "modules_to_save": "has whole layers of its own (modules_to_save)",
     "lora_bias": "trains biases (lora_bias)",
     "rank_pattern": "has different ranks for different layers (rank_pattern)",
     "alpha_pattern": "has different alphas for different layers (alpha_pattern)",
@@ -97,7 +97,7 @@ class PlainLora(Record):
         modules = self.target_modules
         require(modules and all(modules), where, "target_modules is empty or names a layer without a name")
         # Both are kept with the adapter, where no NUL can be.
-        require("\0" not in "".join(modules), where, "target_modules holds a NUL character")
+        require("\0" not in "".join(modules), where, "target_modules has a NUL character")
         version = self.peft_version or ""
         require(
             len(version) <= _LONGEST_VERSION and "\0" not in version,
@@ -134,8 +134,8 @@ def check_adapter(folder: Path | str, base: Base) -> Adapter:
         lora = check_fit(folder, read_header(folder / WEIGHTS_FILE), base)
         if (name := not_finite_in(folder / WEIGHTS_FILE)) is not None:
             raise UnusableModelError(
-                f"{folder / WEIGHTS_FILE}: {shown(name)} holds an infinity or what is no number, so no answer"
-                " could be made with it: its training diverged. Train it again with a lower learning rate"
+                f"{folder / WEIGHTS_FILE}: {shown(name)} has infinite or NaN values, so it cannot generate"
+                " answers: its training diverged. Train it again with a lower learning rate"
             )
         sha256 = sha256_of(folder / WEIGHTS_FILE)
         manifest = _checked_manifest(folder, sha256, base)
@@ -163,8 +163,8 @@ def check_files(folder: Path) -> None:
             return
         if pickles := pickles_in(folder):
             raise UnusableModelError(
-                f"{folder} has its weights as a pickle ({shown(pickles[0])}), which can run any code when it"
-                " is opened, so it was not; save the adapter as safetensors where you trust it"
+                f"{folder} has its weights as a pickle ({shown(pickles[0])}), which can run code when"
+                " opened, so it was not opened; save the adapter as safetensors"
             )
     raise UnusableModelError(f"{folder} has no {WEIGHTS_FILE}; save the adapter again")
 
@@ -206,7 +206,7 @@ def _check_shapes(tensors: dict[str, Tensor], lora: PlainLora, base: Base, folde
     for name, tensor in tensors.items():
         found = _TENSOR_NAME.fullmatch(name)
         if found is None:
-            raise UnusableModelError(f"{where}: holds {shown(name)}, which is no part of a plain LoRA")
+            raise UnusableModelError(f"{where}: has {shown(name)}, which is not part of a plain LoRA")
         module, side = found["module"], found["side"]
         if module.rpartition(".")[2] in ("lm_head", "embed_tokens"):
             raise UnusableModelError(
@@ -221,7 +221,7 @@ def _check_shapes(tensors: dict[str, Tensor], lora: PlainLora, base: Base, folde
         _check_tensor(tensor, base_tensor, lora, side, f"{where}: {shown(module)}, side {side}")
         sides.setdefault(module, set()).add(side)
     if not sides:
-        raise UnusableModelError(f"{where}: holds no LoRA weights")
+        raise UnusableModelError(f"{where}: has no LoRA weights")
     if halves := [module for module, both in sides.items() if len(both) < 2]:
         raise UnusableModelError(
             f"{where}: has one half of the LoRA pair of {shown(halves[0])}; save the adapter again"
@@ -253,14 +253,14 @@ def _checked_manifest(folder: Path, sha256: str, base: Base) -> Manifest | None:
     except RecordError as error:
         raise UnusableModelError(f"{folder}: {error!s:.500}") from error
     if manifest.adapter_sha256 != sha256:
-        raise UnusableModelError(f"{folder}: {WEIGHTS_FILE} is not the file that {MANIFEST_FILE} speaks of")
+        raise UnusableModelError(f"{folder}: {WEIGHTS_FILE} is not the file in {MANIFEST_FILE}")
     if manifest.base_fingerprint != base.fingerprint:
         raise UnusableModelError(
             f"{folder}: the adapter was trained on other base weights than {base.folder}"
         )
     if manifest.chat_template_sha256 != base.chat_template_sha256:
         raise UnusableModelError(
-            f"{folder}: the adapter was trained with another chat template than {base.folder} has now, so its"
-            " prompts would look unfamiliar; restore that template or train again"
+            f"{folder}: the adapter was trained with another chat template than {base.folder} has now, so"
+            " its prompts would differ from training; restore that template or train again"
         )
     return manifest

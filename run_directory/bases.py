@@ -98,8 +98,8 @@ def check_weights(base: Base) -> None:
         for file in _weights_files(base.folder):
             if (name := not_finite_in(file)) is not None:
                 raise UnusableModelError(
-                    f"{file}: {shown(name)} holds an infinity or what is no number, so neither an answer nor"
-                    " a training could come of it; copy or download the model again"
+                    f"{file}: {shown(name)} has infinite or NaN values, so it can neither generate nor be"
+                    " trained; copy or download the model again"
                 )
 
 
@@ -167,8 +167,8 @@ def _weights_files(folder: Path) -> list[Path]:
         return [single]
     if pickles := pickles_in(folder):
         raise UnusableModelError(
-            f"{folder} has its weights as a pickle ({shown(pickles[0])}), which can run any code when it is"
-            " opened, so it was not; convert it to safetensors where you trust it"
+            f"{folder} has its weights as a pickle ({shown(pickles[0])}), which can run code when opened, so"
+            " it was not opened; convert it to safetensors on a machine that you trust with it"
         )
     raise UnusableModelError(
         f"{folder} has no model.safetensors; save the model with transformers' save_pretrained"
@@ -184,8 +184,8 @@ def _shards(folder: Path, index: Path, single: Path) -> list[Path]:
         raise UnusableModelError(f"{index.name} names the file {shown(outside[0])} outside the folder")
     if foreign := [name for name in names if Path(name).suffix != ".safetensors"]:
         raise UnusableModelError(
-            f"{index.name} names the file {shown(foreign[0])}, no safetensors, so it was not opened; "
-            "convert the model to safetensors where you trust it"
+            f"{index.name} names the file {shown(foreign[0])}, which is not safetensors, so it was not"
+            " opened; convert the model to safetensors on a machine that you trust with it"
         )
     if missing := [name for name in names if not (folder / name).is_file()]:
         raise UnusableModelError(
@@ -206,10 +206,10 @@ def _tensors(folder: Path, files: list[Path]) -> dict[str, Tensor]:
         tensors |= read_header(file)
         if len(tensors) > _MOST_TENSORS:
             raise UnusableModelError(
-                f"{folder} has more than {_MOST_TENSORS:,} tensors, which no model here has"
+                f"{folder} has more than {_MOST_TENSORS:,} tensors, too many for a model"
             )
     if not tensors:
-        raise UnusableModelError(f"{folder}: the weights files hold no tensors")
+        raise UnusableModelError(f"{folder}: the weights files have no tensors")
     return tensors
 
 
@@ -223,7 +223,7 @@ def _check_tokenizer(folder: Path) -> None:
         with opened(path) as file:
             if os.fstat(file.fileno()).st_size > _MOST_TOKENIZER_BYTES:
                 raise UnusableModelError(
-                    f"{path.name} has more than {_MOST_TOKENIZER_BYTES:,} bytes, which no tokenizer needs;"
+                    f"{path.name} has more than {_MOST_TOKENIZER_BYTES:,} bytes, too many for a tokenizer;"
                     " copy it again"
                 )
 
@@ -259,12 +259,12 @@ def _chat_template(folder: Path) -> str:
     if not isinstance(found, str) or not found:
         raise UnusableModelError(
             f"{folder} has no chat template (chat_template.jinja, or chat_template in tokenizer_config.json),"
-            " so conversations cannot be put into the model's form; give the template that the model was"
-            " tuned with, as a file chat_template.jinja"
+            " so conversations cannot be formatted for the model; add the template that the model was tuned"
+            " with, as a file chat_template.jinja"
         )
     if _SURROGATE.search(found):
         raise UnusableModelError(
-            f"chat_template in {settings.name} holds half of a surrogate pair, which is no character;"
+            f"chat_template in {settings.name} has half of a surrogate pair, which is not a character;"
             " remove it"
         )
     return found
@@ -274,8 +274,8 @@ def _model_type(config: dict[str, object]) -> str:
     found = config.get("model_type")
     if not isinstance(found, str) or not _MODEL_TYPE.fullmatch(found):
         raise UnusableModelError(
-            f"config.json: model_type is {shown(found)}, no name of an architecture, for example “llama”; "
-            "copy it from the model's source"
+            f"config.json: model_type is {shown(found)}, not the name of an architecture such as “llama”;"
+            " copy it from the model's source"
         )
     return found
 

@@ -1,6 +1,4 @@
-"""A full disk: how it is recognised, what a person is told, and room set aside for the last words. Standard
-library only.
-"""
+"""A full disk: detection, messages, and space reserved for the final event. Standard library only."""
 
 import errno
 import os
@@ -34,7 +32,7 @@ def no_room(folder: Path, *, what: str, needed: int | None, kept: str) -> str:
     needs = f" and needs about {_megabytes(needed)}" if needed else ""
     return (
         f"the disk that holds {folder} is full: {what} could not be written{needs}, where"
-        f" {_megabytes(free_bytes(folder))} is left. Make room on that disk, then start again: {kept}"
+        f" {_megabytes(free_bytes(folder))} is left. Free space on that disk, then start again: {kept}"
     )
 
 

@@ -1,4 +1,4 @@
-"""The life of every process but the first, where several work together: the same work, and not a word of it.
+"""The processes after the first one in a distributed training, which write nothing.
 
 The first process has the lock, the events and the result, listens to the parent, and tells the others when to
 stop.

@@ -24,7 +24,7 @@ class Input(Record):
     """What people call it."""
     fingerprint: str | None = None
     settings: dict[str, str] | None = None
-    """What else the base is; see `Described`."""
+    """What else the base is; see `BaseDescription`."""
     folder: str | None = None
     """Where the base lies on the machine that registered it."""
     artifact: str | None = None
@@ -54,7 +54,7 @@ def link_inputs(run: Path, inputs: Iterable[Input], find: Callable[[Input], Path
         link.symlink_to(target, target_is_directory=True)
 
 
-class Described(NamedTuple):
+class BaseDescription(NamedTuple):
     """What a base in a folder is."""
 
     fingerprint: str
@@ -65,7 +65,7 @@ class Described(NamedTuple):
     """
 
 
-class Choice(NamedTuple):
+class BaseChoice(NamedTuple):
     """The folder of a base on this machine, and where there is none, what came nearest."""
 
     folder: Path | None
@@ -74,14 +74,14 @@ class Choice(NamedTuple):
 
 
 def chosen_base(
-    wanted: Described, folders: Iterable[Path], look: Callable[[Path], Described] | None = None
-) -> Choice:
+    wanted: BaseDescription, folders: Iterable[Path], look: Callable[[Path], BaseDescription] | None = None
+) -> BaseChoice:
     """The first folder with this base: its weights, and the settings, tokenizer and template that were kept
     of it.
     """
     unlike = ""
     for folder in folders:
-        found = (look or described)(folder)
+        found = (look or describe_base)(folder)
         if not found.fingerprint or found.fingerprint != wanted.fingerprint:
             continue
         others = [
@@ -90,15 +90,15 @@ def chosen_base(
             if key in wanted.settings and wanted.settings[key] != found.settings[key]
         ]
         if not others:
-            return Choice(folder)
+            return BaseChoice(folder)
         unlike = unlike or f"{folder} has the same weights, but another {' and another '.join(others)}."
-    return Choice(None, unlike)
+    return BaseChoice(None, unlike)
 
 
-def described(folder: Path) -> Described:
+def describe_base(folder: Path) -> BaseDescription:
     """What the base in a folder is."""
     try:
         base = check_base(folder)
     except UnusableModelError:
-        return Described("", {})
-    return Described(base.fingerprint, base.settings)
+        return BaseDescription("", {})
+    return BaseDescription(base.fingerprint, base.settings)

@@ -76,14 +76,14 @@ def _loaded(base: Base, device: Device, **settings: Any) -> Any:
             raise
         raise _refusal(base, f"the base in {base.folder} cannot be loaded", error) from error
     if missing := sorted(info["missing_keys"]):
-        raise Refusal(f"the base in {base.folder} lacks {len(missing)} weights, the first is {missing[0]}")
+        raise Refusal(f"the base in {base.folder} lacks {len(missing)} weights; the first is {missing[0]}")
     return model
 
 
 def _refusal(base: Base, what: str, error: Exception) -> Refusal:
     # Of a folder that is not there, transformers says that its path is no name of a model at a hub.
     if not (base.folder / "config.json").exists():
-        return Refusal(f"{base.folder} went away after it was checked; put it back, then start again")
+        return Refusal(f"{base.folder} was removed after the check; put it back, then start again")
     return Refusal(f"{what}: {_first_line(error)}")
 
 

@@ -113,7 +113,7 @@ def gpu_memory_in_use(torch: Any) -> int:
 
 
 @contextmanager
-def memory_told(
+def explained_shortage(
     torch: Any,
     directory: RunDirectory,
     device: Device,

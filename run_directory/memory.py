@@ -1,4 +1,4 @@
-"""A lack of memory: how libraries and kernels tell it, and what a person is told. Standard library only."""
+"""Out of memory: detection and messages. Standard library only."""
 
 import re
 from dataclasses import dataclass
@@ -49,12 +49,12 @@ class MemoryShortage(Record):
     @property
     def numbers(self) -> str:
         """What was needed and what was there, in one sentence."""
-        where = f"the memory of {self.device} is not enough"
+        where = f"{self.device} ran out of memory"
         held, asked, had = (
             _gigabytes(value) for value in (self.held_bytes, self.asked_bytes, self.had_bytes)
         )
         found = [
-            f"it held {held}" if held else "",
+            f"it used {held}" if held else "",
             f"asked for {asked} more" if asked and held else f"asked for {asked}" if asked else "",
             f"may use {had} altogether" if had else "",
         ]

@@ -18,11 +18,11 @@ MOST_SETTINGS_BYTES = 16 * 2**20
 """More than any published model's config.json or tokenizer_config.json has, by a factor of ten."""
 
 _WHY = {
-    errno.EACCES: "may not be read by the product's account; give that account the right to read it",
+    errno.EACCES: "cannot be read by evalapp's account; give that account read access",
     errno.EISDIR: "is a folder where a file is needed; copy the model again",
-    errno.ELOOP: "is a link that leads in a circle; put the file itself in its place",
-    errno.ENAMETOOLONG: "has a longer name than this system takes; give it a shorter one",
-    errno.ENOENT: "went away while it was read; try again when nothing is being copied there",
+    errno.ELOOP: "is a link in a circle; replace it with the file",
+    errno.ENAMETOOLONG: "has a name too long for this system; shorten it",
+    errno.ENOENT: "was removed while it was read; try again when nothing is being copied there",
 }
 _WHY |= {errno.EPERM: _WHY[errno.EACCES]}
 _WHY |= dict.fromkeys((errno.ENOTDIR, errno.ESTALE), _WHY[errno.ENOENT])
@@ -47,7 +47,7 @@ def reading(folder: Path) -> Iterator[None]:
         yield
     except OSError as error:
         where = error.filename if isinstance(error.filename, str) else folder
-        unknown = f"cannot be read ({error.strerror}); see whether its disk is sound"
+        unknown = f"cannot be read ({error.strerror}); check its disk"
         why = _WHY.get(error.errno or 0, unknown)
         raise UnusableModelError(f"{os.fspath(where):.300} {why}") from error
 
@@ -58,7 +58,7 @@ def opened(path: Path) -> BinaryIO:
     file = open(path, "rb", opener=lambda name, flags: os.open(name, flags | os.O_NONBLOCK))  # noqa: SIM115  # the caller's to close
     if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
         file.close()
-        raise UnusableModelError(f"{path.name} is a pipe or a device, no file; copy the model again")
+        raise UnusableModelError(f"{path.name} is a pipe or a device, not a file; copy the model again")
     return file
 
 
@@ -68,7 +68,7 @@ def read_bytes(path: Path, *, most: int = MOST_SETTINGS_BYTES) -> bytes:
         content = file.read(most + 1)
     if len(content) > most:
         raise UnusableModelError(
-            f"{path.name} has more than {most:,} bytes, which no such file needs; copy it again"
+            f"{path.name} has more than {most:,} bytes, too many for such a file; copy it again"
         )
     return content
 
@@ -95,7 +95,7 @@ def object_in(content: bytes, *, where: str) -> dict[str, object]:
     except RecordError as error:
         raise UnusableModelError(f"{error!s:.500}") from error
     if not isinstance(found, dict):
-        raise UnusableModelError(f"{where} does not hold a JSON object; copy it again")
+        raise UnusableModelError(f"{where} is not a JSON object; copy it again")
     return found
 
 

@@ -1,6 +1,4 @@
-"""What may be reached from here, by name and by address: pure, so that the environment is
-checked by it, too.
-"""
+"""The outgoing policy by host name and IP address: pure, so that the environment is checked by it, too."""
 
 import ipaddress
 from collections.abc import Sequence
@@ -93,7 +91,7 @@ def _network(word: str) -> Network | None:
             ) from None
         return None
     if network.prefixlen < (8 if network.version == 4 else 16):
-        raise ValueError(f"{word!r} is too wide; name the networks that are meant, or * for public addresses")
+        raise ValueError(f"{word!r} is too wide; list smaller networks, or * for public addresses")
     return network
 
 

@@ -146,9 +146,9 @@ class Interruption:
             traceback.print_exception(error)
             return (
                 f"Stopped {why}; its latest state could not be saved ({_first_line(error)}), so the next"
-                " start goes on from the last checkpoint, where there is one."
+                " start continues from the last checkpoint, if there is one."
             )
-        return f"Stopped {why}; the work so far is saved, and the next start goes on from it."
+        return f"Stopped {why}; the work so far is saved, and the next start continues from it."
 
 
 class Events:
@@ -251,13 +251,13 @@ def parse_arguments(
     parser = argparse.ArgumentParser(
         prog=f"python -m {name}",
         description=(
-            "Works in a run directory, which it goes on with where an earlier start was stopped. "
-            "docs/run-directory.md says what spec.json and data.jsonl hold, and what is left there."
+            "Works in a run directory, and continues where an earlier start was stopped."
+            " docs/run-directory.md describes spec.json, data.jsonl and the results."
         ),
         epilog=(
             "Exit status: 0 succeeded, 1 unexpected error, 2 wrong command line, 3 the input cannot be used"
             " (result.json says why), 4 stopped when asked, 5 another program works in the folder, 6 the"
-            " parent is gone."
+            " parent has ended."
         ),
     )
     parser.add_argument(
@@ -287,8 +287,8 @@ def parse_arguments(
             )
     if why := _why_not_writable(parsed.run_dir):
         parser.error(
-            f"{parsed.run_dir} cannot be written into ({why}), and that is where everything goes that is"
-            " made; copy it to a folder where you may write"
+            f"{parsed.run_dir} is not writable ({why}), and results are written there; copy it to a writable"
+            " folder"
         )
     return parsed
 
@@ -393,7 +393,7 @@ def _work(
     )
     if earlier is not None and earlier.get("spec_sha256") != directory.spec_sha256:
         raise Refusal(
-            f"{SPEC_FILE} was changed after the first start; make a new run directory for a new spec"
+            f"{SPEC_FILE} was changed after the first start; create a new run directory for a new spec"
         )
     return program.work(directory)
 
@@ -406,19 +406,19 @@ def _explained(error: BaseException, interruption: Interruption, folder: Path) -
         why = "on request" if interruption.outcome == "cancelled" else "because its parent ended"
         return (
             interruption.outcome,
-            f"Stopped {why}; the work so far is saved, and the next start goes on from it.",
+            f"Stopped {why}; the work so far is saved, and the next start continues from it.",
         )
     traceback.print_exception(error)
     if isinstance(error, Refusal | RecordError | UnusableModelError):
         return "failed", str(error)
     if is_disk_full(error, folder):
         return "failed", no_room(
-            folder, what="what comes next", needed=None, kept="it goes on from what is whole"
+            folder, what="what comes next", needed=None, kept="it continues from the complete part"
         )
     if is_out_of_memory(error):
         return (
             "failed",
-            "The memory is not enough; use a smaller batch_size or max_length, or a smaller base model.",
+            "Out of memory; use a smaller batch_size or max_length, or a smaller base model.",
         )
     if isinstance(error, OSError) and error.filename is not None:
         return "crashed", f"{error.strerror}: {error.filename}"

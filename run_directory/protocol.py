@@ -1,4 +1,4 @@
-"""What the web application and the model programs agree on: names, events, ways to end.
+"""The protocol of web application and model programs: names, events, exit codes.
 
 Standard library only, so that the web application may import it. docs/run-directory.md is the
 same in prose.
@@ -72,9 +72,9 @@ class Event(Record):
     | kind     | when                         | fields                                                     |
     | started  | first of each attempt        | program, attempt, process_id, resumed_from                 |
     | stage    | a part begins                | name, and what was decided for it (engine, device, why)    |
-    | progress | a step, or a batch of rows   | eta_seconds; the program's own figures (see its spec)      |
-    | warning  | worth a person's attention   | name, and the figures behind the message                   |
-    | metrics  | a measurement of the whole   | the program's own figures                                  |
+    | progress | a step, or a batch of rows   | eta_seconds; the program's own numbers (see its spec)      |
+    | warning  | worth a person's attention   | name, and the numbers behind the message                   |
+    | metrics  | a measurement of the whole   | the program's own numbers                                  |
     | samples  | a training's evaluation      | what the model answers by then (see the program's spec)    |
     | finished | last of each attempt         | outcome, exit_code                                         |
 

@@ -1,4 +1,4 @@
-"""Which bases have quantised weights, and what can be done with those. Standard library only."""
+"""Bases with quantised weights, and their uses. Standard library only."""
 
 import re
 from collections.abc import Mapping
@@ -35,7 +35,7 @@ def quantization_of(config: Mapping[str, object], tensors: Mapping[str, Tensor])
 
 def in_words(method: str) -> str:
     """The method as people write it."""
-    return "by a method that config.json does not name" if method == UNNAMED else shown(method.upper())[1:-1]
+    return "by an unnamed method" if method == UNNAMED else shown(method.upper())[1:-1]
 
 
 def why_not_trainable(method: str) -> str:
@@ -44,8 +44,7 @@ def why_not_trainable(method: str) -> str:
         return ""
     return (
         f"has quantised weights ({in_words(method)}), which can be neither trained nor merged with an"
-        " adapter; take the model before it was quantised (the method qlora rounds that to 4 bits by itself"
-        " while it trains)"
+        " adapter; use the unquantised model (the method qlora quantises it to 4 bits for training)"
     )
 
 
@@ -54,8 +53,8 @@ def why_not_registrable(method: str) -> str:
     if not method or method in VLLM_READS:
         return ""
     return (
-        f"has quantised weights ({in_words(method)}), which none of the programs here reads; take the model"
-        f" before it was quantised, or a copy in {', '.join(each.upper() for each in VLLM_READS)}, or serve"
+        f"has quantised weights ({in_words(method)}), which cannot be loaded here; use the unquantised"
+        f" model, or a copy in {', '.join(each.upper() for each in VLLM_READS)}, or serve"
         " it elsewhere and register it as an endpoint"
     )
 
@@ -65,6 +64,6 @@ def why_not_answering(method: str) -> str:
     if not method:
         return ""
     return (
-        f"has quantised weights ({in_words(method)}), from which only vLLM on a GPU answers; choose that"
-        " engine on a machine with a GPU, or serve the model elsewhere and register its endpoint"
+        f"has quantised weights ({in_words(method)}), which only vLLM on a GPU supports; use a machine with"
+        " a GPU, or serve the model elsewhere and register its endpoint"
     )

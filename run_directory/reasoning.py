@@ -1,11 +1,11 @@
-"""What a model thought before its answer, apart from the answer. Standard library only."""
+"""Separates a model's reasoning from its answer. Standard library only."""
 
 from typing import NamedTuple
 
 OPENING, CLOSING = "<think>", "</think>"
 
 
-class Parted(NamedTuple):
+class ReasoningAndAnswer(NamedTuple):
     """``reasoning`` is empty where the model gave none. ``answer`` is empty where it was cut while it
     thought.
     """
@@ -14,7 +14,7 @@ class Parted(NamedTuple):
     answer: str
 
 
-def parted(text: str, *, is_open: bool = False) -> Parted:
+def split_reasoning(text: str, *, is_open: bool = False) -> ReasoningAndAnswer:
     """The text with its leading ``<think>`` part taken off.
 
     ``is_open``: the prompt ended with ``<think>``, so that the text begins inside of it; one that never
@@ -25,8 +25,8 @@ def parted(text: str, *, is_open: bool = False) -> Parted:
     opens = begun.startswith(OPENING)
     thought, closing, answer = begun.removeprefix(OPENING).partition(CLOSING)
     if not closing:
-        return Parted(thought.strip(), "") if opens or is_open else Parted("", text)
+        return ReasoningAndAnswer(thought.strip(), "") if opens or is_open else ReasoningAndAnswer("", text)
     if not opens and OPENING in thought:
         # It speaks of such a part somewhere in its answer.
-        return Parted("", text)
-    return Parted(thought.strip(), answer.lstrip())
+        return ReasoningAndAnswer("", text)
+    return ReasoningAndAnswer(thought.strip(), answer.lstrip())

@@ -92,7 +92,7 @@ def parse_json(text: str | bytes, *, where: str) -> object:
             # Counted in one pass: to count each name anew would take hours for one large text.
             names = Counter(name for name, _ in pairs)
             twice = next(name for name, count in names.items() if count > 1)
-            raise RecordError(f"{where}: the field {twice!r} stands twice")
+            raise RecordError(f"{where}: the field {twice!r} is given twice")
         return found
 
     try:
@@ -134,8 +134,8 @@ def require_storable(value: object, where: str) -> None:
     `Any` lets all of them through, and a text may hold NUL: what is stored as it is must be asked here.
     """
     if isinstance(value, str):
-        require("\x00" not in value, where, "holds a NUL character, which no database can store")
-        require(_is_unicode(value), where, "holds half of a surrogate pair, which no file can store")
+        require("\x00" not in value, where, "has a NUL character, which the database cannot store")
+        require(_is_unicode(value), where, "has half of a surrogate pair, which a file cannot store")
     elif isinstance(value, float):
         require(math.isfinite(value), where, "the number is out of range")
     elif isinstance(value, int):
@@ -208,7 +208,7 @@ def _decoded_scalar(expected: Any, value: object, where: str) -> Any:
     if isinstance(value, float):
         require(math.isfinite(value), where, "the number is out of range")
     if isinstance(value, str):
-        require(_is_unicode(value), where, "holds half of a surrogate pair, which no file can store")
+        require(_is_unicode(value), where, "has half of a surrogate pair, which a file cannot store")
     return value
 
 

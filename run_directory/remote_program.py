@@ -14,7 +14,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from run_directory.inputs import INPUTS_FILE, Described, Input, Inputs, chosen_base, link_inputs
+from run_directory.inputs import INPUTS_FILE, BaseDescription, Input, Inputs, chosen_base, link_inputs
 from run_directory.protocol import ExitCode
 from run_directory.records import RecordError
 from run_directory.saver import RunSaver
@@ -75,7 +75,7 @@ def _parsed(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("program", choices=["training", "training.dry_run", "inference"])
     place = parser.add_mutually_exclusive_group(required=True)
     place.add_argument("--folder", type=Path, help="the run directory, where all machines share it")
-    place.add_argument("--store", help="address of the store, where they do not")
+    place.add_argument("--store", help="URL of the store, where they do not")
     parser.add_argument("--key", help="name of the run in the store")
     parser.add_argument("--save", type=int, help="number under which it is saved")
     parser.add_argument("--processes", type=int, default=1, help="that a training is shared by")
@@ -91,7 +91,7 @@ def _fetched(wanted: argparse.Namespace) -> tuple[Path, RunSaver]:
     run = SavedRun(store, wanted.key, home / "runs" / wanted.key)
     restored = run.restore(wanted.save)
     if restored is None:
-        raise CannotRun(f"{wanted.store} holds nothing of the run {wanted.key}.")
+        raise CannotRun(f"{wanted.store} has nothing of the run {wanted.key}.")
 
     def find(wanted_input: Input) -> Path:
         if wanted_input.artifact is None:
@@ -99,7 +99,7 @@ def _fetched(wanted: argparse.Namespace) -> tuple[Path, RunSaver]:
         folder = home / "artifacts" / wanted_input.artifact
         if not folder.is_dir() and not fetch_tree(store, f"artifacts/{wanted_input.artifact}", folder):
             raise CannotRun(
-                f"{store.url} does not hold the artifact {wanted_input.artifact} ({wanted_input.name})."
+                f"{store.url} does not have the artifact {wanted_input.artifact} ({wanted_input.name})."
             )
         return folder
 
@@ -144,14 +144,14 @@ def _base(wanted: Input, home: Path) -> Path:
             *(found for depth in range(1, _DEEPEST + 1) for found in root.glob("/".join("*" * depth))),
         ]
     found = chosen_base(
-        Described(wanted.fingerprint or "", wanted.settings or {}),
+        BaseDescription(wanted.fingerprint or "", wanted.settings or {}),
         (folder for folder in folders if (folder / "config.json").is_file()),
     )
     if found.folder is None:
         raise CannotRun(
             f"The base “{wanted.name}” is in no model folder of {os.uname().nodename}"
-            f" ({', '.join(map(str, roots))}): copy the folder {wanted.folder} of the machine that has it"
-            f" there, or name its folder in EVALAPP_MODEL_FOLDERS. {found.unlike}".rstrip()
+            f" ({', '.join(map(str, roots))}): copy the folder {wanted.folder} there from the machine that"
+            f" has it, or add its folder to EVALAPP_MODEL_FOLDERS. {found.unlike}".rstrip()
         )
     return found.folder
 
@@ -161,7 +161,7 @@ def _home() -> Path:
     home = Path(os.environ.get("EVALAPP_HOME") or Path(tempfile.gettempdir()) / f"evalapp-node-{os.getuid()}")
     home.mkdir(parents=True, exist_ok=True, mode=0o700)
     if home.lstat().st_uid != os.getuid():
-        raise CannotRun(f"{home} belongs to another user; name a folder of yours in EVALAPP_HOME.")
+        raise CannotRun(f"{home} belongs to another user; set EVALAPP_HOME to a folder of yours.")
     return home
 
 

@@ -30,7 +30,7 @@ _MOST_PARTS = 64
 _LOOKS = 5
 
 
-class Chosen(NamedTuple):
+class FileToSave(NamedTuple):
     """A file to save: its name in the run directory, where to read it, and how much of it."""
 
     name: str
@@ -87,13 +87,13 @@ class RunSaver:
             (self._folder / ADAPTER_FOLDER).exists() or (self._folder / MODEL_FOLDER).exists(),
         )
 
-    def _all_saved(self, chosen: list[Chosen], before: Mapping[str, SavedFile]) -> Iterator[SavedFile]:
+    def _all_saved(self, chosen: list[FileToSave], before: Mapping[str, SavedFile]) -> Iterator[SavedFile]:
         for each in chosen:
             # A program that ends meanwhile takes away what was for it alone.
             with suppress(FileNotFoundError):
                 yield self._saved(each, before.get(each.name))
 
-    def _saved(self, chosen: Chosen, before: SavedFile | None) -> SavedFile:
+    def _saved(self, chosen: FileToSave, before: SavedFile | None) -> SavedFile:
         stat = chosen.path.stat()
         seen = (stat.st_ino, stat.st_mtime_ns, chosen.size)
         if before is not None and self._seen.get(chosen.name) == seen:
@@ -110,7 +110,7 @@ class RunSaver:
         self._seen[chosen.name] = seen
         return saved
 
-    def _stored(self, chosen: Chosen, *, start: int) -> SavedPart:
+    def _stored(self, chosen: FileToSave, *, start: int) -> SavedPart:
         name, place = self._run.new_object(self._attempt)
         if not grows(chosen.name):
             self._run.store.put(chosen.path, place)
@@ -133,7 +133,7 @@ def newest_checkpoint(run: Path) -> Path | None:
 
 
 @contextmanager
-def _snapshot(folder: Path, *, with_checkpoints: bool) -> Iterator[list[Chosen]]:
+def _snapshot(folder: Path, *, with_checkpoints: bool) -> Iterator[list[FileToSave]]:
     """The files to save as they are at one moment: folders by hard links, files that grow by their length."""
     links = folder / _LINKED
     try:
@@ -142,7 +142,7 @@ def _snapshot(folder: Path, *, with_checkpoints: bool) -> Iterator[list[Chosen]]
         shutil.rmtree(links, ignore_errors=True)
 
 
-def _linked(folder: Path, links: Path, *, with_checkpoints: bool) -> list[Chosen]:
+def _linked(folder: Path, links: Path, *, with_checkpoints: bool) -> list[FileToSave]:
     for _ in range(_LOOKS):
         shutil.rmtree(links, ignore_errors=True)
         try:
@@ -153,7 +153,7 @@ def _linked(folder: Path, links: Path, *, with_checkpoints: bool) -> list[Chosen
     raise StoreError(f"The checkpoints in {folder} change faster than they can be saved.")
 
 
-def _link_all(folder: Path, links: Path, *, with_checkpoints: bool) -> Iterator[Chosen]:
+def _link_all(folder: Path, links: Path, *, with_checkpoints: bool) -> Iterator[FileToSave]:
     chosen = [folder / name for name in (ADAPTER_FOLDER, MODEL_FOLDER)]
     if with_checkpoints:
         newest = newest_checkpoint(folder)
@@ -169,12 +169,12 @@ def _link_all(folder: Path, links: Path, *, with_checkpoints: bool) -> Iterator[
             link = links / name
             link.parent.mkdir(parents=True, exist_ok=True)
             os.link(path, link)
-            yield Chosen(name.as_posix(), link, link.stat().st_size)
+            yield FileToSave(name.as_posix(), link, link.stat().st_size)
         if each.stat().st_ino != number:
             raise FileNotFoundError(each)
 
 
-def _plain(folder: Path) -> Iterator[Chosen]:
+def _plain(folder: Path) -> Iterator[FileToSave]:
     for path in folder.iterdir():
         if path.is_symlink() or path.name.startswith(".") or path.name in _FOR_THE_PROGRAM:
             continue
@@ -182,7 +182,9 @@ def _plain(folder: Path) -> Iterator[Chosen]:
             stat = path.stat()
             if S_ISREG(stat.st_mode):
                 size = stat.st_size
-                yield Chosen(path.name, path, _whole_lines(path, size) if path.suffix == ".jsonl" else size)
+                yield FileToSave(
+                    path.name, path, _whole_lines(path, size) if path.suffix == ".jsonl" else size
+                )
 
 
 def _whole_lines(path: Path, size: int) -> int:

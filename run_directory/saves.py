@@ -1,4 +1,4 @@
-"""What of a run directory lies in the store, so that another machine can go on with it.
+"""Saved run directories in the store, with which another machine can continue.
 
 docs/adr/0012-a-store-between-machines.md has the why: objects are written once, files that only grow are
 saved in parts, and a manifest that is written last names them all, for each attempt its own.

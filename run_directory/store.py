@@ -105,7 +105,7 @@ class Store:
         found = self.read(name)
         self.remove(name)
         if found != content:
-            raise StoreError(f"The store {self.url} does not give back what was written into it.")
+            raise StoreError(f"The store {self.url} does not return what was written to it.")
 
     def _at(self, name: str) -> str:
         parts = PurePosixPath(name).parts

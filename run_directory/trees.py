@@ -1,4 +1,4 @@
-"""Folders in the store: there whole once their manifest is, and fetched whole or not at all."""
+"""Folders in the store, complete once their manifest exists."""
 
 import tempfile
 from dataclasses import dataclass
@@ -36,7 +36,7 @@ class StoredTree(Record):
 
 def store_tree(store: Store, folder: Path, name: str) -> None:
     """Put a folder that will not change any more into the store; nothing when it is there already."""
-    described = described_tree(folder)
+    described = describe_tree(folder)
     if store.read(_manifest_of(name)) == described.to_json().encode():
         return
     for file in described.files:
@@ -83,7 +83,7 @@ def remove_tree(store: Store, name: str) -> None:
     store.remove(name)
 
 
-def described_tree(folder: Path) -> StoredTree:
+def describe_tree(folder: Path) -> StoredTree:
     """The folder's files with sizes and hashes, by name."""
     paths = sorted(path for path in folder.rglob("*") if path.is_file())
     return StoredTree(
@@ -100,7 +100,7 @@ def _compare(path: Path, file: StoredFile, where: str) -> None:
     if path.stat().st_size != file.size or sha256_of(path) != file.sha256:
         raise StoreError(
             f"{where} is not the file that was stored (its SHA-256 differs), so it is not used. Restore it"
-            " from the bucket's earlier versions, or make it again."
+            " from the bucket's earlier versions, or create it again."
         )
 
 

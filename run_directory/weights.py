@@ -80,7 +80,7 @@ def tensors_in(file: IO[bytes], *, size: int, name: str) -> dict[str, Tensor]:
         end = last
     if size != 8 + length + end:
         raise UnusableModelError(
-            f"{name} has {size:,} bytes, its header speaks of {8 + length + end:,}; copy it again"
+            f"{name} has {size:,} bytes, its header says {8 + length + end:,}; copy it again"
         )
     return {key: tensor for key, (tensor, _, _) in placed.items()}
 

@@ -220,7 +220,7 @@ def _reviews(world: SimpleNamespace) -> None:
         format=1,
         changes=1,
         reviews=1,
-        figures={},
+        result={},
         computed_at=timezone.now(),
     )
     world.flag = Flag.objects.create(

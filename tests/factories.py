@@ -23,7 +23,7 @@ from evalapp.registry.models import ModelKind, ModelVersion
 from evalapp.registry.services import register_imported
 from evalapp.reviews.answers import ReviewAnswers
 from evalapp.reviews.models import Flag, Review
-from evalapp.reviews.queries import campaign_reviewer_again, campaign_reviewer_for, stand_at
+from evalapp.reviews.queries import campaign_reviewer_again, campaign_reviewer_for, review_context_at
 from evalapp.reviews.services import submit_at
 from evalapp.rubrics.models import RubricVersion
 from evalapp.rubrics.services import create_rubric, save_version
@@ -198,7 +198,7 @@ def review_all(
     while isinstance(offered := next_review(campaign_reviewer=campaign_reviewer), NextReview):
         label, row = named[offered.subject_id]
         result = submit_at(
-            stand=stand_at(reviewer, offered.assignment.key, offered.slot),
+            review_context=review_context_at(reviewer, offered.assignment.key, offered.slot),
             client_id=uuid.uuid4(),
             answers=said.get((label, row)) or said.get(label) or answers(),
             **{"is_simulated": reviewer.is_simulated, **options},
@@ -244,7 +244,7 @@ def make_webhook(project: Project) -> WebhookEndpoint:
         delivery=failed,
         status=500,
         answer="Internal error",
-        problem="Answered 500; 200 to 299 say that it arrived",
+        problem="Answered 500; only 200 to 299 confirm it",
         seconds=1.5,
     )
     return endpoint

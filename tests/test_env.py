@@ -64,7 +64,7 @@ def test_a_home_with_a_long_path_gets_a_short_socket_folder_that_is_always_the_s
     ("name", "value", "message"),
     [
         ("DATABASE_URL", "mysql://u:secret@h/d", "DATABASE_URL: write postgresql://"),
-        ("DATABASE_URL", "postgresql://u:secret@h", "DATABASE_URL: the address names no database"),
+        ("DATABASE_URL", "postgresql://u:secret@h", "DATABASE_URL: the URL names no database"),
         ("DATABASE_URL", "postgresql://u:secret@h:99999/d", "DATABASE_URL: the port"),
         ("REDIS_URL", "amqp://u:secret@h", "REDIS_URL: write redis://"),
         ("EVALAPP_BIND", "8000", "EVALAPP_BIND='8000': write host:port"),

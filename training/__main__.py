@@ -42,7 +42,7 @@ def _with_processes(parser: argparse.ArgumentParser) -> None:
         type=_count,
         default=1,
         metavar="N",
-        help="train with so many processes of this machine, each on a GPU of its own; 1 unless said",
+        help="number of processes on this machine, each on its own GPU; default 1",
     )
 
 

@@ -189,7 +189,7 @@ class RunCallback(TrainerCallback):
             return
         self.directory.events.write(
             "samples",
-            f"Answered {len(samples.answers)} prompts of the rows held out.",
+            f"Answered {len(samples.answers)} prompts of the validation rows.",
             step=step,
             total=self.total,
             **samples.to_dict(),

@@ -1,4 +1,4 @@
-"""What a restart continues from, and the best weights so far."""
+"""Checkpoints and the best weights so far."""
 
 import math
 import random
@@ -43,9 +43,9 @@ def no_room_for_checkpoint(run: Path) -> str:
     latest = latest_checkpoint(run)
     shutil.rmtree((checkpoints / BEST_FOLDER).with_suffix(".new"), ignore_errors=True)
     kept = (
-        f"it goes on from the checkpoint of step {step_of(latest)}, which is whole"
+        f"it continues from the complete checkpoint of step {step_of(latest)}"
         if latest
-        else "there is no checkpoint yet, so it begins anew"
+        else "there is no checkpoint yet, so it starts from the beginning"
     )
     return no_room(
         run, what="a checkpoint or a result", needed=folder_bytes(latest) if latest else None, kept=kept

@@ -53,14 +53,14 @@ def read_rows(folder: Path, spec: TrainingSpec, row_type: type[Row]) -> list[Row
         folder / DATA_FILE, expected_rows=spec.rows, expected_sha256=spec.data_sha256
     ):
         row = row_type.from_json(line, where=where)
-        require(row.id not in seen, where, f"the id {row.id!r} stands twice")
+        require(row.id not in seen, where, f"the id {row.id!r} is given twice")
         seen.add(row.id)
         rows.append(row)
     marked = sum(row.split is not None for row in rows)
     require(
         marked in (0, len(rows)),
         DATA_FILE,
-        f"split is given for {marked} of {len(rows)} rows: give all or none",
+        f"split is given for {marked} of {len(rows)} rows: give it for all or none",
     )
     return rows
 

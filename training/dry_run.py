@@ -1,4 +1,4 @@
-"""`python -m training.dry_run RUN_DIR`: what a training would be, before it starts; see
+"""`python -m training.dry_run RUN_DIR`: a training's lengths, time and memory before it starts; see
 docs/run-directory.md.
 
 It takes the spec and the rows of a training, and leaves result.json alone: no weights.
@@ -91,7 +91,7 @@ def _sentence(report: DryRunReport) -> str:
         f"{rows.dropped} dropped."
     )
     if report.estimate is None:
-        return f"{said} The memory is not enough for the longest batch."
+        return f"{said} The longest batch does not fit into memory."
     return " ".join([said, f"The training would take about {report.estimate.seconds:.0f} s.", *report.notes])
 
 

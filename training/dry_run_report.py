@@ -1,4 +1,4 @@
-"""What a dry run says of a training before it starts: the result of `python -m training.dry_run`.
+"""The report of a dry run: the result of `python -m training.dry_run`.
 
 Standard library only.
 """
@@ -125,8 +125,8 @@ class Estimate(Record):
         if share < MUCH_SAMPLING:
             return ()
         sentence = (
-            f"About {5 * round(20 * share)}% of the time are sample answers; fewer prompts, shorter answers"
-            " or rarer evaluations shorten it."
+            f"About {5 * round(20 * share)}% of the time is for sample answers; fewer prompts, shorter"
+            " answers or fewer evaluations reduce it."
         )
         return (sentence,)
 

@@ -244,13 +244,14 @@ def _parts(
         if not before.startswith(written):
             raise Refusal(
                 f"{DATA_FILE} row {row_id!r}: the base's chat template writes an earlier answer differently"
-                " once the conversation goes on, so the model would learn what it never writes; set loss_on"
+                " when the conversation continues, so the model would learn text that it never writes;"
+                " set loss_on"
                 ' to "completion", or fix the template'
             )
         if not after.startswith(before):
             raise Refusal(
                 f"{DATA_FILE} row {row_id!r}: the base's chat template writes the prompt differently once the"
-                " answer follows, so the answer's tokens cannot be told apart; fix the template"
+                " answer follows, so the answer's tokens cannot be found; fix the template"
             )
         answer = _up_to_end(after[len(before) :], tokenizer.eos_token)
         parts += [(before[len(written) :], False), (answer, True)]

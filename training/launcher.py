@@ -42,7 +42,7 @@ def train_together(folder: Path, processes: int, parent_pipe: int | None) -> int
         # The only one that torchrun's processes inherit.
         os.dup2(parent_pipe, 0)
         command += ["--parent-pipe", "0"]
-    wish = _Wish(folder)
+    wish = _SignalForwarder(folder)
     wish.listen()
     failures = _run(command, processes)
     wish.is_over.set()
@@ -80,7 +80,7 @@ def _reason(failure: Any) -> str:
     return str(failure.message["message"]) if isinstance(failure.message, dict) else ""
 
 
-class _Wish:
+class _SignalForwarder:
     """Hands SIGTERM and SIGINT on to the first process, and again until it has ended: it may
     not listen yet.
     """
@@ -145,7 +145,7 @@ def _sentence(failure: Failure, processes: int) -> str:
         return failure.reason if failure.status == ExitCode.FAILED else f"{which} failed: {failure.reason}"
     else:
         how = f"ended with status {failure.status}"
-    return f"{which} {how}, so the others were stopped; the next start goes on from the last checkpoint"
+    return f"{which} {how}, so the others were stopped; the next start continues from the last checkpoint"
 
 
 def _write_end(folder: Path, outcome: Outcome, message: str) -> int:

@@ -1,4 +1,4 @@
-"""What is done around every trainer: open, load, train to the end, publish, report."""
+"""The steps around every trainer: open, load, train, publish, report."""
 
 import math
 import shutil
@@ -14,7 +14,7 @@ from run_directory.bases import Base, check_base, check_weights, require_plain_w
 from run_directory.disk_space import is_disk_full
 from run_directory.files import sha256_of
 from run_directory.loading import load_tokenizer
-from run_directory.machine import chosen_device, memory_told, package_versions, peak_memory_bytes
+from run_directory.machine import chosen_device, explained_shortage, package_versions, peak_memory_bytes
 from run_directory.program import Refusal, RunDirectory
 from run_directory.protocol import BEST_FOLDER, CHECKPOINTS_FOLDER, DATA_FILE, Device
 from run_directory.ranks import own_rank
@@ -36,7 +36,7 @@ from training.methods import (
 )
 from training.objectives import objective_of
 from training.objectives.objective import Objective
-from training.processes import from_the_first, meet, share_of
+from training.processes import broadcast_from_first, meet, share_of
 from training.publishing import publish_adapter, publish_model
 from training.spec import MODEL_MAKERS, TrainingReport, TrainingSpec
 
@@ -60,7 +60,7 @@ MakeTrainer = Callable[[Any], Any]
 
 
 @dataclass(frozen=True)
-class Begun:
+class CheckedRun:
     """What the spec names, checked unopened."""
 
     directory: RunDirectory
@@ -86,7 +86,7 @@ class Begun:
 class PreparedRun:
     """The rows are ready; the model is not opened yet."""
 
-    begun: Begun
+    begun: CheckedRun
     tokenizer: Any
     data: TrainingData
     set_by_rows: dict[str, float]
@@ -112,7 +112,7 @@ class LoadedRun(PreparedRun):
         return self.begun.directory
 
 
-def begin(directory: RunDirectory, spec: TrainingSpec) -> Begun:
+def begin(directory: RunDirectory, spec: TrainingSpec) -> CheckedRun:
     """Check the base and the adapter to start from, before any model library is imported."""
     started = time.monotonic()
     share_of(spec, own_rank().count)
@@ -123,10 +123,10 @@ def begin(directory: RunDirectory, spec: TrainingSpec) -> Begun:
     if adapter is not None:
         check_continuation(spec, adapter)
     check_targets(spec, base)
-    return Begun(directory, spec, base, adapter, started)
+    return CheckedRun(directory, spec, base, adapter, started)
 
 
-def open_tokenizer(begun: Begun) -> Any:
+def open_tokenizer(begun: CheckedRun) -> Any:
     begun.directory.events.write("stage", "Preparing the data.", name="data")
     return load_tokenizer(begun.base)
 
@@ -149,7 +149,7 @@ def load(prepared: PreparedRun) -> LoadedRun:
         device=device.to_dict(),
     )
     set_seed(spec.seed)
-    with memory_told(torch, directory, device, program="training"):
+    with explained_shortage(torch, directory, device, program="training"):
         model = load_trainable(begun.base, device, spec)
     directory.interruption.check()
     return LoadedRun(
@@ -171,7 +171,7 @@ def train_and_publish(run: LoadedRun, make_trainer: MakeTrainer) -> tuple[str, T
     import torch
 
     directory, is_first = run.directory, own_rank().is_first
-    checkpoint = from_the_first(latest_checkpoint(directory.folder) if is_first else None)
+    checkpoint = broadcast_from_first(latest_checkpoint(directory.folder) if is_first else None)
     resumed_from = step_of(checkpoint) if checkpoint else None
     trainable, total = parameter_counts(run.model)
     directory.events.write(
@@ -187,7 +187,7 @@ def train_and_publish(run: LoadedRun, make_trainer: MakeTrainer) -> tuple[str, T
     )
     with (
         _room_told(directory.folder),
-        memory_told(
+        explained_shortage(
             torch,
             directory,
             run.device,
@@ -197,7 +197,7 @@ def train_and_publish(run: LoadedRun, make_trainer: MakeTrainer) -> tuple[str, T
             length=run.data.max_length,
         ),
     ):
-        if from_the_first(checkpoint is None or _unfinished(checkpoint, run)):
+        if broadcast_from_first(checkpoint is None or _unfinished(checkpoint, run)):
             _train(run, make_trainer, checkpoint)
         directory.interruption.check()
         if not is_first:
@@ -213,7 +213,7 @@ def train_and_publish(run: LoadedRun, make_trainer: MakeTrainer) -> tuple[str, T
         patience = counted(run.spec.patience or 0, "evaluation")
         said += (
             f" It stopped early, before the {run.steps:,} steps that were planned, because the validation"
-            f" loss had not fallen further for {patience}."
+            f" loss had not fallen for {patience}."
         )
     return said, report
 
@@ -315,7 +315,7 @@ def exact_trainer(run: LoadedRun, make_trainer: MakeTrainer, callback: Any) -> A
         run.model.get_parameter(name).data = weight
     held, given = len(trainer.train_dataset), len(run.data.train)
     if held != given:
-        raise RuntimeError(f"the trainer holds {held} of {given} rows; none may be lost")
+        raise RuntimeError(f"the trainer has {held} of {given} rows; none may be lost")
     return trainer
 
 
@@ -378,7 +378,7 @@ def _publish(run: LoadedRun, trained: Path) -> tuple[str | None, str | None]:
     }
     if spec.method not in MODEL_MAKERS:
         return publish_adapter(trained, folder, made_from, base.folder.name).adapter_sha256, None
-    run.directory.events.write("stage", "Putting the full model together.", name="publishing")
+    run.directory.events.write("stage", "Merging the full model.", name="publishing")
     model = load_full_model(base, run.device, spec, trained)
     return None, publish_model(model, base, folder, made_from).fingerprint
 
@@ -396,8 +396,8 @@ def _warn_about(data: TrainingData, spec: TrainingSpec, directory: RunDirectory)
     if spec.validation_share and not account.validation:
         directory.events.write(
             "warning",
-            "No row is held out to validate on, because there are too few: no validation loss is measured,"
-            " nothing stops the training early, and the last step is kept.",
+            "There are too few rows for a validation set: there is no validation loss and no early stopping,"
+            " and the last step is kept.",
             name="no_validation",
         )
     useless = [row for row in account.dropped_rows if row.reason != "not_drawn"]
@@ -412,7 +412,7 @@ def _warn_about(data: TrainingData, spec: TrainingSpec, directory: RunDirectory)
         directory.events.write(
             "warning",
             f"{account.truncated} of {account.given} rows are longer than {data.max_length} tokens; the end"
-            " of their answers is cut off.",
+            " of their answers is truncated.",
             name="truncated_rows",
             ids=list(account.truncated_ids[:100]),
         )

@@ -51,10 +51,10 @@ def merge(directory: RunDirectory) -> tuple[str, MergeReport]:
     fresh = fresh_folder(directory.folder, MODEL_FOLDER)
     files = write_model(model, base, fresh)
     del model
-    _say(directory, 3, "Opening the written model and comparing it.")
+    _say(directory, 3, "Checking the written model.")
     written = check_base(fresh)
     check = _compared(written, device, prompts, expected)
-    _say(directory, 4, "Putting the model in its place.")
+    _say(directory, 4, "Moving the model to its folder.")
     common: dict[str, Any] = {
         "dtype": dtype,
         "files": files,
@@ -94,8 +94,8 @@ def _checked(spec: MergeSpec) -> tuple[Base, Adapter]:
     base = check_base(spec.base_folder)
     if base.fingerprint != spec.base_fingerprint:
         raise Refusal(
-            f"the base in {base.folder} has other weights than the adapter's base had when it was registered;"
-            " put those back, or register the base anew"
+            f"the base in {base.folder} has other weights than the adapter's base had when it was"
+            " registered; put the old weights back, or register the base again"
         )
     require_plain_weights(base)
     check_weights(base)
@@ -162,8 +162,8 @@ def _format_of(base: Base) -> Literal["bf16", "fp16", "fp32"]:
     counted = Counter(tensor.dtype for tensor in base.tensors.values() if tensor.dtype in _FORMATS)
     if not counted:
         raise Refusal(
-            f"the weights of {base.folder} are in none of the formats {', '.join(_FORMATS)}; an adapter is"
-            " not merged into rounded weights"
+            f"the weights of {base.folder} are in none of the formats {', '.join(_FORMATS)}; an adapter"
+            " cannot be merged into quantised weights"
         )
     return _FORMATS[counted.most_common(1)[0][0]]
 

@@ -1,4 +1,4 @@
-"""The model that each method trains, and the full model that some of them end in."""
+"""The model that each method trains, and the full model that some of them produce."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -20,8 +20,8 @@ def check_continuation(spec: TrainingSpec, adapter: Adapter) -> None:
     wanted = "rslora" if spec.method == "rslora" else "lora"
     if found != wanted:
         raise Refusal(
-            f"continue_from: the adapter in {adapter.folder} is scaled as {found}, which the method"
-            f" {spec.method} would read otherwise; choose the method {found}, or begin a new adapter"
+            f"continue_from: the adapter in {adapter.folder} is scaled as {found}, but the method"
+            f" {spec.method} scales differently; choose the method {found}, or start a new adapter"
         )
 
 
@@ -37,8 +37,8 @@ def check_targets(spec: TrainingSpec, base: Base) -> None:
         if not any(layer == module or layer.endswith(f".{module}") for layer in layers):
             there = sorted({layer.rpartition(".")[2] for layer in layers} - {"lm_head", "embed_tokens"})
             raise Refusal(
-                f"lora: target_modules names {shown(module)}, and no layer of the base {base.folder.name} is"
-                f" called so; its layers are {', '.join(there[:20])}"
+                f"lora: target_modules names {shown(module)}, which is not a layer of the base"
+                f" {base.folder.name}; its layers are {', '.join(there[:20])}"
             )
 
 

@@ -1,4 +1,4 @@
-"""Several processes that train one model together: each takes its part of every step's rows.
+"""Distributed training: each process takes its share of every step's rows.
 
 A step has the rows that it has with one process, and the loss is the mean over all their tokens, so the
 result is that of one process up to the order in which numbers are added up, and to dropout's draws.
@@ -65,7 +65,7 @@ def meet(device: Device) -> None:
         )
 
 
-def from_the_first(value: Any) -> Any:
+def broadcast_from_first(value: Any) -> Any:
     """What the first process has for all."""
     import torch
 
@@ -119,16 +119,16 @@ class PaddedOrder:
         return self._padded
 
 
-def in_several(trainer: type) -> type:
+def distributed_trainer(trainer: type) -> type:
     """A trainer class as several processes use it together."""
 
-    class InSeveral(_InSeveral, trainer):
+    class InSeveral(_DistributedTrainer, trainer):
         pass
 
     return InSeveral
 
 
-class _InSeveral:
+class _DistributedTrainer:
     """Over Trainer: rows in one process's order, evaluation in one process's batches, one writer."""
 
     def get_train_dataloader(self: Any) -> Any:
@@ -181,7 +181,7 @@ class _InSeveral:
         self.model.eval()
         total = torch.zeros(1, dtype=torch.float64, device="cpu")
         for first in range(0, len(batches), rank.count):
-            # All do as many, because they exchange figures in each.
+            # All do as many, because they exchange numbers in each.
             place = first + rank.number
             batch = batches[place] if place < len(batches) else batches[0]
             inputs = self.data_collator([rows[position] for position in batch])
@@ -200,7 +200,7 @@ class _InSeveral:
             super()._save_checkpoint(model, trial)  # type: ignore[misc]  # Trainer's
 
     def store_flos(self) -> None:
-        """Nothing: the figure is not used, and it is collected from all, who are not there when one saves."""
+        """Nothing: the number is not used, and it is collected from all, who are not there when one saves."""
 
     def _load_rng_state(self: Any, checkpoint: Any) -> None:
         """Nothing: every step begins with draws of its own."""

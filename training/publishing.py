@@ -1,4 +1,4 @@
-"""How the weights that were kept become the run's adapter or its full model: there whole, or not at all."""
+"""Publishes the best weights as the run's adapter or full model, completely or not at all."""
 
 import json
 import shutil
@@ -65,8 +65,8 @@ def _require_finite(name: str | None) -> None:
     # The loss of the last step was taken before its weights were changed, so it tells nothing of them.
     if name is not None:
         raise Refusal(
-            f"the training has diverged: its weights in {name} hold an infinity or what is no number, so"
-            " nothing is kept of it; use a lower learning_rate or weight_decay, or fp32"
+            f"the training has diverged: its weights in {name} have infinite or NaN values, so nothing is"
+            " kept; use a lower learning_rate or weight_decay, or fp32"
         )
 
 

@@ -1,4 +1,4 @@
-"""Rows as the model reads them: tokens as text, with those that the loss counts told apart."""
+"""Rows as tokens, with those that count in the loss marked."""
 
 from collections.abc import Iterator, Sequence
 from itertools import groupby

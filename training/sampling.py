@@ -1,4 +1,4 @@
-"""What the model in training answers to a few prompts: a person sees it learn, and sees it spoil.
+"""Sample answers of the model in training.
 
 The answers are the likeliest tokens, so nothing is drawn, and the training goes on as if nobody had asked.
 """

@@ -63,7 +63,11 @@ class LoraParameters(Record):
         require_within(self, LORA_LIMITS, where)
         require(0 <= self.dropout < 1, where, f"dropout {self.dropout} is not between 0 and 1")
         require(self.target_modules and all(self.target_modules), where, "target_modules names no layer")
-        require("lm_head" not in self.target_modules, where, "lm_head cannot be adapted: no engine serves it")
+        require(
+            "lm_head" not in self.target_modules,
+            where,
+            "lm_head cannot be adapted, because no engine serves it",
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -146,8 +150,8 @@ class TrainingSpec(Record):
         require(
             self.continue_from is None or self.method not in MODEL_MAKERS,
             where,
-            f"continue_from: the method {self.method} makes a full model and cannot start from an adapter; "
-            "train on with the adapter's own method, or take a full model as the base",
+            f"continue_from: the method {self.method} produces a full model and cannot start from an"
+            " adapter; use the adapter's own method, or a full model as the base",
         )
         require(
             0 < self.epochs <= MOST_EPOCHS,

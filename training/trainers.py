@@ -8,7 +8,7 @@ from typing import Any
 from run_directory.program import Interruption
 from run_directory.ranks import own_rank
 from training.loop import LoadedRun, arguments, as_dataset
-from training.processes import in_several
+from training.processes import distributed_trainer
 
 
 def make_trainer(run: LoadedRun, callback: Any) -> Any:
@@ -18,7 +18,7 @@ def make_trainer(run: LoadedRun, callback: Any) -> Any:
     more: dict[str, Any] = {}
     settings = objective.trainer_settings(spec, run.set_by_rows)
     if own_rank().count > 1:
-        trainer = in_several(trainer)
+        trainer = distributed_trainer(trainer)
     if objective.has_reference:
         trainer = with_reference(trainer)
         more["interruption"] = run.directory.interruption

@@ -1,4 +1,4 @@
-"""A few batches trained on and thrown away: how much time and memory the training would take."""
+"""A trial on a few batches, to estimate the time and memory of a training."""
 
 import math
 import random
@@ -32,7 +32,7 @@ STEP_OVER_PASS = 3
 """A step with its two passes takes about so many times a forward pass."""
 
 
-class Clock(TrainerCallback):
+class StepTimer(TrainerCallback):
     """Takes the time of each step, from the end of the one before, of the optimiser in it, and of a
     checkpoint after the last.
     """
@@ -98,16 +98,14 @@ def tried(run: LoadedRun) -> Trial | None:
     by_length = sorted(range(len(lengths)), key=lambda position: -lengths[position])
     try:
         longest = _timed(run, [by_length[:size]] * BATCHES)
-        directory.events.write("stage", "Trying usual batches.", name="trial")
+        directory.events.write("stage", "Trying typical batches.", name="trial")
         usual = _timed(run, typical_batches(lengths, run.spec))
         sampling = _sampling_seconds(run)
     except Exception as error:
         # Devices and libraries tell a lack of memory by exceptions of many types; all others go on.
         if not is_out_of_memory(error):
             raise
-        directory.events.write(
-            "warning", "The memory is not enough for the longest batch.", name="out_of_memory"
-        )
+        directory.events.write("warning", "The longest batch does not fit into memory.", name="out_of_memory")
         return None
     finally:
         shutil.rmtree(directory.folder / CHECKPOINTS_FOLDER, ignore_errors=True)
@@ -150,7 +148,7 @@ def _timed(run: LoadedRun, batches: Sequence[Sequence[int]]) -> _Timed:
         validation=[data.validation[position] for batch in held_out for position in batch],
     )
     part = replace(run, begun=replace(run.begun, spec=spec), data=some, steps=len(batches), is_in_order=True)
-    clock = Clock(part)
+    clock = StepTimer(part)
     started = time.monotonic()
     trainer = exact_trainer(part, partial(make_trainer, part), clock)
     building = time.monotonic() - started

@@ -1,4 +1,4 @@
-"""When a person shows that an email is theirs, and what ends by that.
+"""Verification of a person's email, which voids links, tokens and sign-ins from before it.
 
 Single sign-on with a verified email, a link that the server mailed, and the word of whoever runs the server
 show it. A link that somebody copied shows nothing: they may have opened it themselves.

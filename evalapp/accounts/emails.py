@@ -19,21 +19,19 @@ def checked_email(email: str) -> str:
     if not email.isascii():
         position, odd = next((n, each) for n, each in enumerate(email, start=1) if not each.isascii())
         raise _refused(
-            f"Character {position} of the address is “{odd}” (U+{ord(odd):04X}), which can pass for another. "
-            "Type it with a to z, figures and signs; write a domain that has other letters in its xn-- form."
+            f"Character {position} of the email is “{odd}” (U+{ord(odd):04X}), which looks like another"
+            " letter. Use a to z, digits and signs; write a domain that has other letters in its xn-- form."
         )
     try:
         validate_email(email)
     except ValidationError as error:
         shown = "".join(each if each.isprintable() else f"U+{ord(each):04X}" for each in email[:80])
-        raise _refused(f"“{shown}” is no e-mail address. Write it as name@example.org.") from error
+        raise _refused(f"“{shown}” is not an email. Write it as name@example.org.") from error
     if len(email) > LONGEST_EMAIL or not email.isprintable():
-        raise _refused(f"An address has at most {LONGEST_EMAIL} characters, all of which can be seen.")
+        raise _refused(f"An email has at most {LONGEST_EMAIL} characters, all of them visible.")
     email = email.lower()
     if email.endswith(f"@{FORMER_DOMAIN}"):
-        raise _refused(
-            f"Addresses at {FORMER_DOMAIN} stand for former members. Give the person's own address."
-        )
+        raise _refused(f"Emails at {FORMER_DOMAIN} belong to former members. Give the person's own email.")
     return email
 
 

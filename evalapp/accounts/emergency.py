@@ -15,7 +15,7 @@ MINUTES = EMERGENCY_MINUTES
 def emergency_path(user: User) -> str:
     """A path that signs the site admin in, once, within 15 minutes. Raises InvalidError for anybody else."""
     if not (user.is_superuser and user.is_active):
-        raise InvalidError(f"{user.email} is no site admin, or the account is closed.")
+        raise InvalidError(f"{user.email} is not a site admin, or the account is closed.")
     record("person.emergency_link_created", by=None, obj=user)
     return reverse("emergency_sign_in", args=[make_link(user=user, purpose=Purpose.EMERGENCY, by=None)])
 

@@ -1,5 +1,5 @@
-"""Who may come in by single sign-on: people who are known or invited under an address that the provider
-has verified, and nobody else, unless the operator named their domain.
+"""Who may sign in by single sign-on: people who are known or invited under an email that the provider has
+verified, and nobody else, unless the operator named their domain.
 """
 
 import hashlib
@@ -64,8 +64,9 @@ def admit(identity: Identity) -> User:
     elif SocialAccount.objects.filter(provider=PROVIDER, user=user).exists():
         # An address that was given to a new colleague must not open the former's account.
         raise SignOnRefusedError(
-            f"The account of {email} belongs to another identity of {provider_name()}. If it is yours, too,"
-            " sign in the way you did before and unlink that one in your profile, or ask the site admin."
+            f"The account of {email} is linked to another identity of {provider_name()}. If that one is"
+            " yours too, sign in the way you did before and unlink it in your profile, or ask the site"
+            " admin."
         )
     user = lock_person(_open(user))
     verify_email(user, how=_HOW)
@@ -107,12 +108,12 @@ def _open(user: User) -> User:
 def _verified_email(identity: Identity) -> str:
     if not identity.email:
         raise SignOnRefusedError(
-            f"{provider_name()} does not say what your e-mail address is, so it is not known who you are"
-            " here. Ask its administrator to share the address with this product."
+            f"{provider_name()} does not share your email, so your account cannot be found. Ask its"
+            " administrator to share the email with this product."
         )
     if not identity.is_email_verified:
         raise SignOnRefusedError(
-            f"{provider_name()} has not verified your address {identity.email}. Verify it there, then sign in"
+            f"{provider_name()} has not verified your email {identity.email}. Verify it there, then sign in"
             " again."
         )
     try:

@@ -1,4 +1,4 @@
-"""What an OpenID Connect provider says of a person, believed only after every check of the standard.
+"""The claims of an OpenID Connect ID token, after every check of the standard.
 
 OpenID Connect Core 1.0, 3.1.3.7. The signature is checked always, also where TLS would excuse it.
 """

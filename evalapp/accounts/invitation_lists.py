@@ -21,7 +21,7 @@ def invite_all(
     *, project: Project, emails: str, role: str, by: User, is_mailed: bool = False
 ) -> list[NewInvitation]:
     """An invitation for each email of a list: one a line, or parted by commas or semicolons, also written as
-    “Rita Reviewer <rita@example.org>”. One that stands there twice is invited once.
+    “Rita Reviewer <rita@example.org>”. One that is given twice is invited once.
 
     All or none: raises InvalidError that says for each line what is wrong with it, and NotAllowedError as
     `invite` does.

@@ -94,7 +94,7 @@ def accept_as_new_person(*, invitation: Invitation, name: str, password: str) ->
             user = User.objects.create_user(invitation.email, password, name=name, **known)
     except IntegrityError as error:
         raise ConflictError(
-            "There is an account with this address. Sign in, then open the link again."
+            "There is already an account with this email. Sign in, then open the link again."
         ) from error
     _use(invitation, user)
     return user

@@ -1,4 +1,4 @@
-"""Writes to a person's own account, and its end."""
+"""Writes to a person's own account, and its deletion."""
 
 from allauth.account.models import EmailAddress
 from allauth.account.utils import user_pk_to_url_str

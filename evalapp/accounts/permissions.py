@@ -18,7 +18,7 @@ class Permission(StrEnum):
     START_RUNS = "start and cancel runs"
     VIEW_CAMPAIGNS = "view campaigns"
     EDIT_CAMPAIGNS = "design and run campaigns"
-    VIEW_ANALYSIS = "view comparisons and cases"
+    VIEW_ANALYSIS = "view results and cases"
     ADJUDICATE = "request changes to reviews and adjudicate them"
     VIEW_EXPORTS = "view exports"
     EDIT_EXPORTS = "export feedback"
@@ -27,7 +27,7 @@ class Permission(StrEnum):
     MANAGE_MEMBERS = "manage members"
     VIEW_AUDIT = "view the audit"
     MANAGE_WEBHOOKS = "manage webhooks"
-    ALLOW_CONTAMINATION = "let a training go on with rows that evaluate"
+    ALLOW_CONTAMINATION = "allow a training on rows that are also used for evaluation"
     DELETE_PROJECT = "delete the project"
 
 

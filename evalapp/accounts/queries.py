@@ -79,9 +79,11 @@ def _people_all_of_whose_roles_are_in_reach(viewer: User, user_ids: list[int]) -
             reach |= Q(project_id=project_id, role__in=GRANTABLE[role])
     roles = Membership.objects.filter(user__in=user_ids)
     in_reach = roles.filter(reach).values("user_id")
-    out_of_reach = roles.exclude(reach).values("user_id")
+    unreachable_conditions = roles.exclude(reach).values("user_id")
     people = User.objects.filter(pk__in=user_ids, is_active=True, is_superuser=False)
-    return set(people.filter(pk__in=in_reach).exclude(pk__in=out_of_reach).values_list("pk", flat=True))
+    return set(
+        people.filter(pk__in=in_reach).exclude(pk__in=unreachable_conditions).values_list("pk", flat=True)
+    )
 
 
 def open_invitations(project: Project) -> QuerySet[Invitation]:
@@ -127,13 +129,13 @@ def person_of_token(secret: str) -> ApiToken | None:
     )
 
 
-def role_at(project: Project, user: User, moment: dt.datetime) -> str:
-    """The role that somebody had in a project at a moment, as words; empty where nothing tells.
+def role_at(project: Project, user: User, at: dt.datetime) -> str:
+    """The role that somebody had in a project at that time, as words; empty where nothing tells.
 
     The audit keeps what ended each role, so the first of that since then tells it; else it is today's.
     """
     events = AuditEvent.objects.filter(
-        object_type="user", object_id=user.pk, project_id=project.pk, action__in=_OF_ROLES, at__gt=moment
+        object_type="user", object_id=user.pk, project_id=project.pk, action__in=_OF_ROLES, at__gt=at
     )
     first = events.order_by("id").first()
     if first is not None:

@@ -1,6 +1,6 @@
-"""The single-letter keys of the review screen: which there are, and what a person made of them.
+"""The single-letter keys of the review screen, and a person's own choice of them.
 
-They can be switched off or remapped (WCAG 2.1.4). Scores are always given by figures.
+They can be switched off or remapped (WCAG 2.1.4). Scores are always given by digits.
 """
 
 from collections.abc import Container

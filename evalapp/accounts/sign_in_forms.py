@@ -46,7 +46,7 @@ class ChoosePasswordForm(allauth.ResetPasswordKeyForm):
     def save(self) -> None:
         """Consume the link and set the password; end what was made with the old one, which others may know.
 
-        Raises ConflictError where the link opens nothing any more.
+        Raises ConflictError where the link no longer works.
         """
         lock_person(self.user)
         link = use_link(self.temp_key, Purpose.PASSWORD)

@@ -150,7 +150,7 @@ def checked_configuration(found: object, issuer: str) -> dict[str, Any]:
     scheme = urlsplit(issuer).scheme
     for name in _NEEDED:
         if urlsplit(str(found.get(name, ""))).scheme not in {"https", scheme}:
-            raise OAuth2Error(f"{name} of {issuer} is no {scheme} address")
+            raise OAuth2Error(f"{name} of {issuer} is not a {scheme} URL")
     return found
 
 
@@ -197,8 +197,8 @@ class SignOnAdapter(DefaultSocialAccountAdapter):
             raise ImmediateHttpResponse(redirect("account_login"))
         logger.warning("A sign-on failed: %s", exception or error)
         message = (
-            f"{provider_name()} sent an answer that does not belong to a sign-in begun here, or came too"
-            " late. Go back and try once more; if it stays so, tell the site admin."
+            f"{provider_name()} sent an answer that does not belong to a sign-in started here, or came too"
+            " late. Go back and try again; if the problem stays, tell the site admin."
         )
         raise ImmediateHttpResponse(refusal(request, message, status=401))
 

@@ -1,4 +1,4 @@
-"""What the packages above must hear of. They answer in the same transaction; accounts knows none of them."""
+"""Signals for the packages above, handled in the same transaction."""
 
 from django.dispatch import Signal
 

@@ -1,4 +1,4 @@
-"""Appeals: a reviewer does not agree, and somebody else than who decided looks at it again."""
+"""Appeals of reviewers against change requests and decisions, which another person answers."""
 
 from django.db import IntegrityError, transaction
 from django.db.models import Case, Q, QuerySet, When
@@ -7,7 +7,7 @@ from psycopg.errors import UniqueViolation
 
 from evalapp.accounts.models import Project, User
 from evalapp.adjudication.models import Adjudication, Appeal, ComparisonAdjudication, Outcome
-from evalapp.adjudication.rights import adjudicators_of, has_given, why_not_adjudicate
+from evalapp.adjudication.rights import adjudicators_of, has_reviewed, why_not_adjudicate
 from evalapp.adjudication.services import AdjudicatedScore, adjudicate, adjudicate_comparison
 from evalapp.adjudication.subjects import Subject, reviews_about
 from evalapp.audit.services import record
@@ -42,11 +42,11 @@ def appeal(*, review: Review, against: str, reason: str, by: User, revision: int
         return appeal_change_request(change_request=change_request, by=by, reason=reason)
     decision = _decision_about(review, against)
     if decision is None:
-        raise MissingError("Nothing is decided on this, so there is nothing to appeal against.")
+        raise MissingError("There is no decision on this yet, so there is nothing to appeal against.")
     if revision not in (None, decision.revision):
         raise StaleError(
-            "This was decided anew since you opened the page. Read what is decided now, and appeal against"
-            " that if you still want to."
+            "The decision changed since you opened the page. Read the new one, and appeal against it if you"
+            " still want to."
         )
     return appeal_decision(decision=decision, by=by, reason=reason)
 
@@ -72,7 +72,9 @@ def appeal_change_request(*, change_request: ChangeRequest, by: User, reason: st
     if review.reviewer_id != by.pk:
         raise MissingError(NOT_YOURS)
     if change_request.resolved_at is not None:
-        raise ConflictError("This is settled already: you resubmitted it, or the request was withdrawn.")
+        raise ConflictError(
+            "This is already settled: you resubmitted the review, or the request was withdrawn."
+        )
     new = Appeal(
         campaign=review.campaign,
         appellant=by,
@@ -86,7 +88,7 @@ def appeal_decision(*, decision: Adjudication | ComparisonAdjudication, by: User
     """Something that they reviewed was decided on, and they do not agree. Raises as
     `appeal_change_request`.
     """
-    if not has_given(by, subject_of_decision(decision)):
+    if not has_reviewed(by, subject_of_decision(decision)):
         raise MissingError("There is no such decision about anything that you reviewed.")
     new = Appeal(
         campaign=decision.campaign,
@@ -113,7 +115,7 @@ def _open(appeal: Appeal, reason: str) -> Appeal:
                 project=appeal.campaign.project,
                 data={
                     "campaign": appeal.campaign_id,
-                    "against": against_words(appeal),
+                    "against": appeal_subject_in_words(appeal),
                     "reason": appeal.reason,
                 },
             )
@@ -124,7 +126,7 @@ def _open(appeal: Appeal, reason: str) -> Appeal:
     return appeal
 
 
-def against_words(appeal: Appeal) -> str:
+def appeal_subject_in_words(appeal: Appeal) -> str:
     """What an appeal is about, in a few words. Reads the adjudication's criterion."""
     against = appeal.against
     if isinstance(against, ChangeRequest):
@@ -172,7 +174,7 @@ def answer_appeal(*, appeal: Appeal, by: User, outcome: str, answer: str, value:
     if reason := why_not_answer(person=by, appeal=appeal, project=appeal.campaign.project):
         raise NotAllowedError(reason)
     if outcome not in Outcome.values:
-        raise InvalidError("Say what comes of it.", fields={"outcome": ["Say what comes of it."]})
+        raise InvalidError("Choose an outcome.", fields={"outcome": ["Choose an outcome."]})
     answer = checked_words(answer, field="answer", missing="Tell the reviewer why.")
     with transaction.atomic():
         changed = Appeal.objects.filter(pk=appeal.pk, answered_at=None).update(

@@ -1,4 +1,4 @@
-"""Where changes to a submitted review are requested: what the pages and the API read of it."""
+"""What pages and API need to request changes to a submitted review."""
 
 from typing import Any
 
@@ -29,7 +29,7 @@ def reviews_to_change(campaign: Campaign) -> QuerySet[Review]:
     return reviews.select_related(*of_it, "assignment__item__example", "reviewer")
 
 
-def said_context(campaign: Campaign, review: Review) -> dict[str, Any]:
+def review_text_context(campaign: Campaign, review: Review) -> dict[str, Any]:
     """The template of what a review says, and what it shows."""
     if not campaign.compares:
         return {"said": "reviews/said.html", "review": review}
@@ -46,5 +46,5 @@ def said_context(campaign: Campaign, review: Review) -> dict[str, Any]:
 
 def case_of(campaign: Campaign, review: Review) -> str:
     """Where on the page of its case a review stands. Reads its assignment."""
-    address = reverse("case_detail", args=[campaign.project.slug, campaign.pk, review.assignment.item_id])
-    return f"{address}#review-{review.pk}"
+    url = reverse("case_detail", args=[campaign.project.slug, campaign.pk, review.assignment.item_id])
+    return f"{url}#review-{review.pk}"

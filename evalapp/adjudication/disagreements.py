@@ -1,4 +1,4 @@
-"""Where people differ on a criterion of an output, or on a comparison, and what of it is decided."""
+"""Disagreements on a criterion of an output or on a comparison, and which of them are decided."""
 
 import math
 from collections.abc import Sequence
@@ -10,7 +10,12 @@ from django.utils.text import Truncator
 from evalapp.adjudication.models import Adjudication
 from evalapp.campaigns.models import Campaign, Comparison, ItemOutput, Purpose
 from evalapp.reviews.models import Review, Score
-from evalapp.reviews.preferences.distance import Apart, GivenPreference, given_preferences, told_apart
+from evalapp.reviews.preferences.distance import (
+    DifferingPreferences,
+    GivenPreference,
+    differing_preferences,
+    given_preferences,
+)
 from evalapp.rubrics.models import Criterion
 
 APART_CHOICES = (1, 2, 3, 4)
@@ -58,9 +63,9 @@ class DisputedOutput(NamedTuple):
 
 
 class DisputedComparison(NamedTuple):
-    """A comparison on which preferences differ; as `Apart`, with whether it is adjudicated."""
+    """A comparison on which preferences differ; as `DifferingPreferences`, with whether it is adjudicated."""
 
-    apart: Apart[GivenPreference]
+    apart: DifferingPreferences[GivenPreference]
     is_adjudicated: bool
 
     @property
@@ -120,7 +125,7 @@ def rated_criteria(campaign: Campaign) -> list[Criterion]:
 def disputed_comparisons(campaign: Campaign) -> Worklist[DisputedComparison]:
     """Every comparison on which at least two preferences differ. Simulated ones count as in `worklist_of`."""
     decided = set(campaign.comparison_adjudications.values_list("comparison_id", flat=True))
-    found = told_apart(given_preferences(_counted(campaign.reviews.all(), campaign)))
+    found = differing_preferences(given_preferences(_counted(campaign.reviews.all(), campaign)))
     return Worklist([DisputedComparison(each, each.comparison_id in decided) for each in found])
 
 

@@ -1,4 +1,4 @@
-"""The discussion of an output, or of compared answers: its thread, who may write, and under what names.
+"""The discussion of an output or of compared answers: its thread, its writers and their names.
 
 A reviewer sees it only after submitting their own review, or it would tell them what others think.
 """

@@ -16,7 +16,7 @@ from evalapp.reviews.preferences.tasks import preference_words
 from evalapp.rubrics.models import Criterion
 
 
-class Decided(BaseModel):
+class AbstractDecision(BaseModel):
     """What somebody decided, why, and when.
 
     What is decided has besides: ``IDENTITY``, the fields that say about what (there is one decision of each),
@@ -37,7 +37,7 @@ class Decided(BaseModel):
         abstract = True
 
 
-class Adjudication(Decided):
+class Adjudication(AbstractDecision):
     """What was decided where reviewers differ: a criterion's answer for one output, beside the originals.
 
     Never in their place: scores stay as they were given. ``minimum`` and ``maximum`` are the criterion's, as
@@ -92,7 +92,7 @@ class Adjudication(Decided):
         }
 
 
-class AdjudicationRevision(Decided):
+class AdjudicationRevision(AbstractDecision):
     """What an adjudication said before it was revised, by whom and why."""
 
     adjudication = models.ForeignKey(Adjudication, on_delete=models.CASCADE, related_name="revisions")
@@ -113,7 +113,7 @@ class AdjudicationRevision(Decided):
         return "N/A" if self.value is None else self.adjudication.criterion.level_words(self.value)
 
 
-class ComparisonAdjudication(StatedPreference, Decided):
+class ComparisonAdjudication(StatedPreference, AbstractDecision):
     """What was decided where preferences on the same answers differ, beside the reviews, never in their
     place.
 
@@ -159,7 +159,7 @@ class ComparisonAdjudication(StatedPreference, Decided):
         return {"comparison": self.comparison_id, "value": self.choice or self.ranks}
 
 
-class ComparisonAdjudicationRevision(StatedPreference, Decided):
+class ComparisonAdjudicationRevision(StatedPreference, AbstractDecision):
     """What a comparison's adjudication said before it was revised, by whom and why."""
 
     adjudication = models.ForeignKey(

@@ -1,4 +1,6 @@
-"""Who may see and decide what is disputed: nobody judges their own work, or work that they may still get."""
+"""Who may see and decide disputes: nobody decides on their own reviews, or on items that they may still
+get.
+"""
 
 from django.db.models import Q, QuerySet
 
@@ -15,12 +17,12 @@ ADJUDICATING_ROLES = [
 OWN_OUTPUT = "You reviewed this output yourself, so somebody else has to decide about it."
 OWN_COMPARISON = "You reviewed this comparison yourself, so somebody else has to decide about it."
 STILL_REVIEWING = (
-    "You still review in this campaign, and what stands here shows how others rated what you may be given. "
-    "Come back when every review is in, or when the campaign is closed."
+    "You still review in this campaign, and this page shows how others rated items that you may get. Come"
+    " back when every review is submitted, or when the campaign is closed."
 )
 
 
-def has_given(person: User, subject: Subject) -> bool:
+def has_reviewed(person: User, subject: Subject) -> bool:
     """Whether they reviewed the output or the comparison."""
     return reviews_about(subject).filter(reviewer=person).exists()
 
@@ -30,7 +32,7 @@ def why_not_adjudicate(*, person: User, campaign: Campaign, subject: Subject) ->
 
     The permission of their role is the view's to check.
     """
-    if has_given(person, subject):
+    if has_reviewed(person, subject):
         return OWN_COMPARISON if isinstance(subject, Comparison) else OWN_OUTPUT
     return STILL_REVIEWING if is_reviewing(campaign, person) else ""
 
@@ -44,7 +46,7 @@ def require_may_read(*, person: User, campaign: Campaign, subject: Subject) -> N
     """An adjudicator who reviews here sees what others said of a subject once they have said
     it themselves.
     """
-    if not has_given(person, subject):
+    if not has_reviewed(person, subject):
         require_done(campaign, person)
 
 

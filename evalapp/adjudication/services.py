@@ -1,4 +1,4 @@
-"""Writes of adjudications: beside the originals, never over them, and never by who gave one."""
+"""Writes of adjudications, which are stored beside the reviews and never made by their reviewers."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ from evalapp.reviews.words import checked_words
 from evalapp.rubrics.fields import NOT_APPLICABLE
 from evalapp.rubrics.models import Criterion
 
-WHY = "Say why, so that the reviewers can follow it."
+WHY = "Give a reason that the reviewers can follow."
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ def adjudicate(
     problems: dict[str, list[str]] = {}
     for key, score in scores.items():
         if key not in criteria or not criteria[key].levels:
-            message = "This rubric has no such criterion with levels to decide on."
+            message = "This rubric has no criterion with levels under that key."
             raise InvalidError(message, fields={"criterion": [message]})
         problems |= _problems(criteria[key], score)
     _raise_if_any(problems)
@@ -64,7 +64,7 @@ def _problems(criterion: Criterion, score: AdjudicatedScore) -> dict[str, list[s
     value = score.value
     name = f"{criterion.key}.value"
     if value is None:
-        found[name] = [f"Choose what {criterion.name} is."]
+        found[name] = [f"Choose a value for {criterion.name}."]
     elif value == NOT_APPLICABLE:
         if not criterion.allows_not_applicable:
             found[name] = [f"{criterion.name} cannot be “not applicable”. Give it a value."]
@@ -209,6 +209,6 @@ def _tell(action: str, decision: Adjudication | ComparisonAdjudication, by: User
 
 def _stale(decision: Adjudication | ComparisonAdjudication) -> StaleError:
     return StaleError(
-        f"Somebody else decided on {decision.topic} since you opened this page. Open it again, compare, and "
-        "decide anew if you still want to."
+        f"Somebody else decided on {decision.topic} since you opened this page. Reload it, compare, and"
+        " decide again if you still want to."
     )

@@ -1,6 +1,4 @@
-"""What stands beside an output and its reviews: decisions, requests, messages. Read for one
-page at a time.
-"""
+"""Decisions, change requests and messages about an output and its reviews. Read for one page at a time."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
@@ -152,7 +150,7 @@ def _difference(criterion: Criterion, scores: Sequence[Score], apart: int) -> tu
     if spread:
         return False, f"differ by {spread}; {least} or more are a disagreement here"
     if values and len(values) < len(scores):
-        return False, "N/A is no answer to differ from"
+        return False, "N/A does not count as a difference"
     return False, ""
 
 

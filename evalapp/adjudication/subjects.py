@@ -1,4 +1,4 @@
-"""What people may differ on: an output that they rated, or a comparison."""
+"""The subjects of disputes: an output that people rated, or a comparison."""
 
 from typing import Any
 

@@ -25,7 +25,7 @@ from evalapp.charts.forest import (
     says_of_means,
 )
 from evalapp.charts.heat_map import PairAgreement, agreement_heat_map
-from evalapp.charts.lines import CHARACTER, parted
+from evalapp.charts.lines import CHARACTER, split_lines
 from evalapp.core.simulated_mark import marked
 from evalapp.metrics.metric import MetricDescription
 from evalapp.rubrics.models import Criterion
@@ -62,7 +62,7 @@ def ratings_charts(comparison: Comparison, *, most: int | None = None) -> list[C
     ]
     if not any(line.total for line in lines):
         return []
-    return [diverging_bars(part, names_one=len(part) < len(lines)) for part in parted(lines, most)]
+    return [diverging_bars(part, names_one=len(part) < len(lines)) for part in split_lines(lines, most)]
 
 
 def _directed(criterion: Criterion) -> str:
@@ -94,7 +94,7 @@ def means_charts(comparison: Comparison, *, most: int | None = None) -> list[Pan
             axis = Axis(f"Mean with its 95% interval, on {of}", list(labels.values()), domain)
             panels += [
                 Panel(of, forest(part, axis, says=says_of_means(part), names_one=len(part) < len(lines)))
-                for part in parted(lines, most)
+                for part in split_lines(lines, most)
             ]
     return panels
 
@@ -148,7 +148,7 @@ def differences_charts(
         far = part * shown[0].drawn_span
         title = "Difference of shares" if is_share else f"Difference in points of {of}"
         axis = Axis(title, list(labels.values()), (-far, far), reference=0.0, is_share=is_share)
-        parts = parted(lines, most)
+        parts = split_lines(lines, most)
         is_one = len(ranges) == len(parts) == 1
         panels += [
             Panel(
@@ -250,7 +250,7 @@ def human_against_metric(scores: CampaignScores, criterion: Criterion, metric: M
     labels = labels_of(scores.candidates)
     points = [
         {
-            "metric": _figure(output.metrics[metric.name], metric),
+            "metric": _plotted(output.metrics[metric.name], metric),
             "people": round(means[output.item_output_id], 3),
             "candidate": labels[output.candidate_id],
             "href": (
@@ -271,7 +271,7 @@ def human_against_metric(scores: CampaignScores, criterion: Criterion, metric: M
     )
 
 
-def _figure(value: float, metric: MetricDescription) -> float:
+def _plotted(value: float, metric: MetricDescription) -> float:
     return round(value) if metric.is_count else round(value, 4)
 
 
@@ -288,13 +288,10 @@ def _quarters(points: Sequence[Mapping[str, Any]], criterion: Criterion, metric:
         return f"No output has both {metric.label} and {criterion.name}, so there is nothing to draw."
     if not quarter:
         count = f"{len(points)} output{'' if len(points) == 1 else 's'}"
-        return f"{count} with both {metric.label} and {criterion.name}: too few to tell how they go together."
+        return f"{count} with both {metric.label} and {criterion.name}: too few to tell how they relate."
     ranked = sorted(points, key=lambda point: float(point["metric"]))
     if ranked[0]["metric"] == ranked[-1]["metric"]:
-        return (
-            f"All {len(points)} outputs have the same {metric.label}, so it cannot tell any two of them"
-            " apart."
-        )
+        return f"All {len(points)} outputs have the same {metric.label}, so it separates none of them."
     low, high = (fmean(point["people"] for point in part) for part in (ranked[:quarter], ranked[-quarter:]))
     return (
         f"Of {len(points)} outputs, people give the quarter with the highest {metric.label} {high:.2f} on "

@@ -26,14 +26,14 @@ class ScoreSource(models.TextChoices):
 
 
 class StoredAnalysis(BaseModel):
-    """Figures of a large campaign as a job computed them, kept until it computes them anew.
+    """Numbers of a large campaign as a job computed them, kept until it computes them anew.
 
     ``view`` is the filter (`evalapp.analysis.scores.filters.ComparisonFilter.view`), empty for the
     whole. ``part`` is empty for what every reader of the page sees, else what a part is of: a criterion and a
     metric, a criterion and a reviewer by their number, a metric.
-    ``changes`` and ``reviews`` are those of the campaign that the figures rest on (see
-    `evalapp.reviews.models.ReviewCount`), so that a page can say how many reviews ago that was. ``figures``
-    is read by `evalapp.analysis.stored.figures`, if ``format`` is its own.
+    ``changes`` and ``reviews`` are those of the campaign that the numbers rest on (see
+    `evalapp.reviews.models.ReviewCount`), so that a page can say how many reviews ago that was. ``result``
+    is read by `evalapp.analysis.stored.serialisation`, if ``format`` is its own.
     """
 
     campaign = models.ForeignKey(Campaign, on_delete=models.CASCADE, related_name="stored_analyses")
@@ -45,12 +45,12 @@ class StoredAnalysis(BaseModel):
     format = models.PositiveSmallIntegerField()
     changes = models.BigIntegerField()
     reviews = models.BigIntegerField()
-    figures = models.JSONField()
+    result = models.JSONField()
     computed_at = models.DateTimeField()
 
     class Meta:
         constraints = [
-            # A view's text is as long as an address; an index takes less.
+            # A view's text is as long as a URL; an index takes less.
             models.UniqueConstraint(
                 *("campaign", "kind", "reviewer_type", "score_source", "part", MD5("view")),
                 name="stored_analysis_once",

@@ -24,7 +24,7 @@ def campaign_or_missing(request: MemberRequest, campaign_id: int) -> Campaign:
         .first()
     )
     if campaign is None:
-        raise MissingError("There is no campaign at this address that has been opened.")
+        raise MissingError("There is no opened campaign at this URL.")
     return campaign
 
 
@@ -35,13 +35,13 @@ def chosen_reviewer_type(request: MemberRequest) -> str:
 
 
 def redirect_kept(request: MemberRequest, name: str, *args: object) -> HttpResponse:
-    """To the page of that name, with the query of this address."""
+    """To the page of that name, with the query of this URL."""
     query = request.GET.urlencode()
     return redirect(f"{reverse(name, args=args)}{'?' if query else ''}{query}")
 
 
 def filter_refused(request: MemberRequest, wanted: ComparisonFilter) -> HttpResponse:
-    """The page that says what is wrong with an address's filter, with the form to choose another; 400."""
+    """The page that says what is wrong with a URL's filter, with the form to choose another; 400."""
     names = shown_names(wanted.campaign, reader_id=request.user.pk)
     context = {
         "campaign": wanted.campaign,
@@ -51,7 +51,7 @@ def filter_refused(request: MemberRequest, wanted: ComparisonFilter) -> HttpResp
 
 
 def reviewer_type_choices(request: MemberRequest, reviewer_type: str) -> list[dict[str, Any]]:
-    """Whose reviews may count, each at the address of the same view."""
+    """Whose reviews may count, each at the URL of the same view."""
     if not request.project.is_demonstration:
         return []
     choices = []

@@ -1,4 +1,4 @@
-"""What the machinery stands on, as operations: people, projects, members, invitations, and the audit."""
+"""Operations on people, projects, members, invitations and the audit."""
 
 from typing import Any
 
@@ -12,14 +12,14 @@ from evalapp.accounts.models import Invitation, Membership, Project, Role
 from evalapp.accounts.permissions import PERMISSIONS, Permission
 from evalapp.accounts.queries import open_invitations
 from evalapp.accounts.services import change_role, remove_member, update_project
-from evalapp.api.fields import Body, Flag, Paging, Shown, Text
+from evalapp.api.fields import Body, Flag, Paging, ReadOnlySerializer, Text
 from evalapp.api.operations import ApiView, ProjectView, operation, route
 from evalapp.audit.models import AuditEvent
 from evalapp.audit.queries import events_of
 from evalapp.core.http import get_or_missing
 
 
-class ProjectSerializer(Shown):
+class ProjectSerializer(ReadOnlySerializer):
     class Meta:
         model = Project
         fields = ("slug", "name", "description", "is_demonstration", "created_at")
@@ -30,7 +30,7 @@ class ProjectBody(Body):
     description = Text(max_length=2_000, allow_blank=True, default="")
 
 
-class ProjectSettingsSerializer(Shown):
+class ProjectSettingsSerializer(ReadOnlySerializer):
     class Meta:
         model = Project
         fields = ("name", "description", "shows_reviewer_names")
@@ -39,7 +39,9 @@ class ProjectSettingsSerializer(Shown):
 class ProjectSettingsBody(ProjectBody):
     description = Text(max_length=2_000, allow_blank=True)
     shows_reviewer_names = Flag(
-        help_text="Show reviewers by name: to each other in discussions, and to managers. Else pseudonyms."
+        help_text=(
+            "Show reviewers by name, to each other in discussions and to managers. If false: pseudonyms."
+        )
     )
 
 
@@ -81,7 +83,7 @@ class InvitationBody(Body):
     role = serializers.ChoiceField(choices=Role.choices)
 
 
-class InvitationSerializer(Shown):
+class InvitationSerializer(ReadOnlySerializer):
     class Meta:
         model = Invitation
         fields = ("id", "email", "role", "expires_at", "created_at")
@@ -99,11 +101,14 @@ class AuditQuery(Paging):
     object_type = serializers.CharField(max_length=40, required=False, default="")
     object = serializers.IntegerField(min_value=1, required=False, default=None)
     action = serializers.CharField(
-        max_length=60, required=False, default="", help_text="“member.” takes all of its kind."
+        max_length=60,
+        required=False,
+        default="",
+        help_text="“member.” matches every action that begins with it.",
     )
 
 
-class AuditEventSerializer(Shown):
+class AuditEventSerializer(ReadOnlySerializer):
     class Meta:
         model = AuditEvent
         fields = (
@@ -141,7 +146,7 @@ class ProjectSettings(ProjectView):
 
     @operation("Change a project's settings", body=ProjectSettingsBody, result=ProjectSettingsSerializer)
     def patch(self) -> object:
-        """What is left out stays."""
+        """Fields that are left out are unchanged."""
         current = model_to_dict(self.project, fields=ProjectSettingsBody().fields)
         return update_project(project=self.project, by=self.person, **self.changes(current))
 
@@ -165,14 +170,14 @@ class MemberDetail(ProjectView):
 
     @operation("Change a member's role", body=RoleBody, result=MemberSerializer)
     def patch(self, person_id: int) -> object:
-        """403 where your role gives neither the old nor the new one; 409 for the last owner."""
+        """403 if your role may not give or take these roles; 409 for the last owner."""
         membership = self.member(person_id)
         role = self.changes({"role": membership.role})["role"]
         return change_role(membership=membership, role=role, by=self.person)
 
     @operation("Remove a member", status=204)
     def delete(self, person_id: int) -> object:
-        """They leave the project's campaigns; what they wrote stays. 409 for the last owner."""
+        """They leave the project's campaigns; their reviews and texts stay. 409 for the last owner."""
         remove_member(membership=self.member(person_id), by=self.person)
         return Response(status=204)
 
@@ -184,7 +189,7 @@ class OwnMembership(ProjectView):
 
     @operation("Leave a project", status=204)
     def delete(self) -> object:
-        """You leave its campaigns; what you wrote stays. 409 for the last owner."""
+        """You leave its campaigns; your reviews and texts stay. 409 for the last owner."""
         remove_member(membership=self.membership, by=self.person)
         return Response(status=204)
 
@@ -199,7 +204,7 @@ class InvitationList(ProjectView):
 
     @operation("Invite somebody", body=InvitationBody, result=MadeInvitationSerializer, status=201)
     def post(self) -> object:
-        """The link is told this once; an older open one for the same address is void."""
+        """The link is shown only once; an older open invitation for the same email is void."""
         made = invite(project=self.project, by=self.person, **self.body())
         link = self.request.build_absolute_uri(reverse("invitation_accept", args=[made.token]))
         return {"invitation": made.invitation, "link": link}
@@ -211,7 +216,7 @@ class InvitationDetail(ProjectView):
 
     @operation("Withdraw an invitation", status=204)
     def delete(self, invitation_id: int) -> object:
-        """409 where it has been used or withdrawn already."""
+        """409 if it is used or withdrawn already."""
         invitations = self.project.invitations.select_related("project")
         revoke_invitation(invitation=get_or_missing(invitations, pk=invitation_id), by=self.person)
         return Response(status=204)

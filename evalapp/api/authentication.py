@@ -26,7 +26,7 @@ class TokenAuthentication(BaseAuthentication):
         secret = _secret_in(header)
         attempts = WrongTokens(client_address(request), secret)
         if attempts.is_locked():
-            raise Throttled(LOCK_SECONDS, "Too many wrong tokens came from this address. Wait 15 minutes.")
+            raise Throttled(LOCK_SECONDS, "Too many wrong tokens came from this IP address. Wait 15 minutes.")
         token = use_api_token(secret)
         if token is None:
             _audit_wrong(request, attempts.note_wrong())
@@ -51,5 +51,5 @@ def _secret_in(header: bytes) -> str:
     scheme, _, secret = header.partition(b" ")
     secret = secret.strip()
     if scheme.lower() != b"bearer" or not secret or len(secret) > LONGEST_SECRET or not secret.isascii():
-        raise AuthenticationFailed(f"The Authorization header is not one of ours. {_HOW}")
+        raise AuthenticationFailed(f"The Authorization header cannot be read. {_HOW}")
     return secret.decode()

@@ -11,8 +11,8 @@ from rest_framework.response import Response
 
 from evalapp.core.deleted_objects import DeletedError, is_gone
 from evalapp.core.errors import InvalidError, MissingError, NotAllowedError, ProblemError
-from evalapp.core.http import ServiceAwayError, body_problem, problem_body
-from evalapp.core.middleware import away_message
+from evalapp.core.http import ServiceUnavailableError, body_problem, problem_body
+from evalapp.core.middleware import outage_message
 from evalapp.core.outages import AWAY
 from evalapp.core.storage import storage_problem
 
@@ -27,7 +27,7 @@ def exception_handler(exception: Exception, context: Mapping[str, Any]) -> Respo
     problem = storage_problem(exception) or as_problem(exception)
     if problem is None:
         return None
-    if problem.status == ServiceAwayError.status:
+    if problem.status == ServiceUnavailableError.status:
         logger.warning("%s answered 503: %s", context["request"].path, exception)
     elif isinstance(problem, DeletedError):
         # With its trace: a fault of ours could look the same.
@@ -37,14 +37,14 @@ def exception_handler(exception: Exception, context: Mapping[str, Any]) -> Respo
         response["WWW-Authenticate"] = header
     if (seconds := getattr(exception, "wait", None)) is not None:
         response["Retry-After"] = str(max(1, round(seconds)))
-    elif problem.status == ServiceAwayError.status:
+    elif problem.status == ServiceUnavailableError.status:
         response["Retry-After"] = RETRY_SECONDS
     return response
 
 
 # In order: the first that fits. Each is one of Django's own exceptions.
 _TRANSLATED: tuple[tuple[type[Exception], type[ProblemError], str], ...] = (
-    (Http404, MissingError, "There is nothing at this URL, or it is not yours to see."),
+    (Http404, MissingError, "There is nothing at this URL, or you may not see it."),
     (PermissionDenied, NotAllowedError, "Your role in this project does not allow this."),
     (SuspiciousOperation, InvalidError, "The request could not be read. Check how your client builds it."),
 )
@@ -62,7 +62,7 @@ def as_problem(exception: Exception) -> ProblemError | None:
     if is_gone(exception):
         return DeletedError()
     if isinstance(exception, AWAY):
-        return ServiceAwayError(away_message(exception))
+        return ServiceUnavailableError(outage_message(exception))
     return next(
         (translated(words) for kind, translated, words in _TRANSLATED if isinstance(exception, kind)), None
     )

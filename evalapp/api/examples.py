@@ -1,6 +1,4 @@
-"""An example of every request and answer in the OpenAPI document, put together from one value
-for each field.
-"""
+"""Examples of every request and answer in the OpenAPI document, from one value per field."""
 
 from collections.abc import Mapping
 from typing import Any

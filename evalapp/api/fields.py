@@ -1,4 +1,4 @@
-"""Fields that take a value as it is or refuse it: no text that reads like a number, no "yes" for true."""
+"""Strict serializer fields, which convert nothing: no text that reads like a number, no "yes" for true."""
 
 from collections.abc import Mapping
 from itertools import islice
@@ -111,7 +111,7 @@ class Body(serializers.Serializer[Any]):
         known = ", ".join(self.fields) or "none"
         values: dict[str, Any] = {}
         problems: dict[str, Any] = {
-            name[:80] or "non_field_errors": [f"There is no such field here. Known: {known}."]
+            name[:80] or "non_field_errors": [f"Unknown field. Known fields: {known}."]
             for name in islice((name for name in map(str, data) if name not in self.fields), MOST_PROBLEMS)
         }
         for name, field in self.fields.items():
@@ -138,9 +138,9 @@ class Query(serializers.Serializer[Any]):
         for name in data:
             if name not in self.fields:
                 known = ", ".join(self.fields) or "none"
-                raise ValidationError({name[:80]: [f"There is no such parameter here. Known: {known}."]})
+                raise ValidationError({name[:80]: [f"Unknown parameter. Known parameters: {known}."]})
             if len(data.getlist(name)) > 1:
-                raise ValidationError({name: ["This parameter is there twice. Keep one."]})
+                raise ValidationError({name: ["This parameter is given twice. Keep one."]})
         return dict(super().to_internal_value(data))
 
 
@@ -160,7 +160,7 @@ class Paging(Query):
     limit = WrittenWhole(required=False, default=PAGE_SIZE, min_value=1, max_value=LARGEST_PAGE)
 
 
-class Shown(serializers.ModelSerializer[Any]):
+class ReadOnlySerializer(serializers.ModelSerializer[Any]):
     """A row as it is shown; nothing is ever written through it."""
 
     def get_fields(self) -> dict[str, Any]:
@@ -181,9 +181,9 @@ class MeasureSerializer(serializers.Serializer[Any]):
     """A number with what it rests on, or the reason why there is none (docs/measures.md)."""
 
     value = serializers.FloatField(allow_null=True)
-    n = serializers.IntegerField(help_text="How many units it rests on.")
+    n = serializers.IntegerField(help_text="Number of units behind the value.")
     low = serializers.FloatField(allow_null=True, help_text="Lower end of the interval.")
     high = serializers.FloatField(allow_null=True, help_text="Upper end of the interval.")
     reason = serializers.CharField(help_text="Why there is no value; empty where there is one.")
     note = serializers.CharField()
-    signature = serializers.CharField(help_text="How it was made: name, version, options, seed.")
+    signature = serializers.CharField(help_text="The method: name, version, options, seed.")

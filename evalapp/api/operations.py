@@ -208,11 +208,11 @@ class ProjectView(ApiView):
         self.project = self.membership.project
 
 
-def route(address: str, name: str) -> Callable[[type[View]], type[View]]:
-    """Serve an ApiView at this address under /api/v1/, a ProjectView at this address of its project."""
+def route(url: str, name: str) -> Callable[[type[View]], type[View]]:
+    """Serve an ApiView at this URL under /api/v1/, a ProjectView at this URL of its project."""
 
     def registered(view: type[View]) -> type[View]:
-        ROUTES.append(path(f"{view.prefix}{address}", view.as_view(), name=name))
+        ROUTES.append(path(f"{view.prefix}{url}", view.as_view(), name=name))
         return view
 
     return registered

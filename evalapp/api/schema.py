@@ -42,7 +42,7 @@ class TokenScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-ca
         )
 
 
-class Written(NamedTuple):
+class SchemaDocument(NamedTuple):
     """The schema as it is sent, and what tells it from that of another release."""
 
     body: bytes
@@ -52,17 +52,17 @@ class Written(NamedTuple):
 _writing = Lock()
 
 
-def written_schema() -> Written:
+def written_schema() -> SchemaDocument:
     """The schema, written at the first call; whoever calls meanwhile waits for the same."""
     with _writing:
         return _write_schema()
 
 
 @cache
-def _write_schema() -> Written:
+def _write_schema() -> SchemaDocument:
     schema = SchemaGenerator().get_schema(request=None, public=True)  # type: ignore[no-untyped-call]  # the library's own
     body = OpenApiJsonRenderer().render(schema, renderer_context={})
-    return Written(body, f'"{sha256(body).hexdigest()[:32]}"')
+    return SchemaDocument(body, f'"{sha256(body).hexdigest()[:32]}"')
 
 
 class SchemaView(APIView):

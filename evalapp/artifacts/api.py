@@ -8,13 +8,13 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from evalapp.accounts.permissions import Permission
-from evalapp.api.fields import Body, CreatedByField, Paging, Shown, Text
+from evalapp.api.fields import Body, CreatedByField, Paging, ReadOnlySerializer, Text
 from evalapp.api.operations import Answer, ProjectView, operation, route
 from evalapp.artifacts import merging, packing
-from evalapp.artifacts.acting import do
+from evalapp.artifacts.actions import act_on_artifact
 from evalapp.artifacts.card import card_of
-from evalapp.artifacts.findings import Artifact, artifacts
 from evalapp.artifacts.hub import start_download
+from evalapp.artifacts.inventory import Artifact, artifacts
 from evalapp.artifacts.models import ArtifactKind, HubDownload, MergedExport, MergeFormat
 from evalapp.artifacts.queries import hub_downloads_of, merged_exports_of
 from evalapp.artifacts.streaming import archive_response, file_response
@@ -75,7 +75,7 @@ class CardSerializer(serializers.Serializer[Any]):
     card = serializers.CharField()
 
 
-class MergedExportSerializer(Shown):
+class MergedExportSerializer(ReadOnlySerializer):
     """An adapter merged into its base. ``result``: how it was compared with the adapter, and its hashes."""
 
     model_version = serializers.IntegerField(source="model_version_id")
@@ -97,7 +97,7 @@ class MergeBody(Body):
     dtype = serializers.ChoiceField(choices=MergeFormat.choices, required=False, default=MergeFormat.BASE)
 
 
-class HubDownloadSerializer(Shown):
+class HubDownloadSerializer(ReadOnlySerializer):
     """A model on its way from a hub. ``produced``: its base, once it is there."""
 
     produced = serializers.IntegerField(source="produced_id", allow_null=True)
@@ -123,11 +123,14 @@ class HubBody(Body):
     repository = Text(max_length=200, help_text="Its name on the hub: organisation/name.")
     revision = Text(max_length=100, default="main", help_text="A branch, a tag or a commit.")
     name = Text(
-        max_length=120, allow_blank=True, default="", help_text="How people call it; empty: as on the hub."
+        max_length=120,
+        allow_blank=True,
+        default="",
+        help_text="Its name in the project; empty: the name on the hub.",
     )
     chat_template = Text(
         max_length=MOST_TEMPLATE_CHARACTERS, allow_blank=True, default="",
-        help_text="One that the model lacks, as the text of a chat_template.jinja.",
+        help_text="A chat template for a model without one, as the text of a chat_template.jinja.",
     )  # fmt: skip
 
 
@@ -196,7 +199,7 @@ class ArtifactView(ProjectView):
 class ModelCard(ArtifactView):
     @operation("Read a model's card", result=CardSerializer)
     def get(self, version_id: int) -> object:
-        """What of it would unblind you in a campaign that you still review is left out."""
+        """Parts that would unblind you in a campaign that you still review are left out."""
         return {"card": card_of(self.version(version_id), reader=self.person)}
 
 
@@ -221,7 +224,7 @@ class ModelFile(ArtifactView):
         "Download one file of a tuned version", binary=True, operation_id="projects_models_file_retrieve"
     )
     def get(self, version_id: int, name: str) -> object:
-        """With a Range header it goes on where an earlier download broke."""
+        """With a Range header an interrupted download continues."""
         return self.one_file(self.version(version_id), name)
 
 
@@ -231,8 +234,8 @@ class MergeStart(ArtifactView):
 
     @operation("Merge an adapter into its base", body=MergeBody, result=MergedExportSerializer, status=202)
     def post(self, version_id: int) -> object:
-        """Queues the job; ask for the merged export again until ``is_there``, or its job is over. One that is
-        there in this format, or on its way, is the answer to another request for it.
+        """Queues the job; read the merged export until ``is_there``, or its job has ended. Returns an
+        existing or running export in the same format.
         """
         version = self.version(version_id)
         found = merging.start_merge(version=version, by=self.person, **self.body())
@@ -279,7 +282,7 @@ class MergedExportFile(ArtifactView):
         operation_id="projects_models_merged_file_retrieve",
     )
     def get(self, merged_id: int, name: str) -> object:
-        """With a Range header it goes on where an earlier download broke."""
+        """With a Range header an interrupted download continues."""
         merged = self.merged(merged_id)
         return self.one_file(merged.model_version, name, merged)
 
@@ -295,8 +298,8 @@ class HubDownloadList(ArtifactView):
 
     @operation("Import a model from Hugging Face", body=HubBody, result=HubDownloadSerializer, status=202)
     def post(self) -> object:
-        """Queues the job that downloads one commit and registers it as a base. A token is the operator's to
-        set (EVALAPP_HF_TOKEN), and no request takes one.
+        """Queues the job that downloads one commit and registers it as a base. The operator sets the token
+        (EVALAPP_HF_TOKEN); no request takes one.
         """
         found = start_download(project=self.project, by=self.person, **self.body())
         return get_or_missing(hub_downloads_of(self.project), pk=found.pk)
@@ -334,9 +337,11 @@ class ArtifactAct(ArtifactView):
         found = artifacts(project=self.project, kinds=[kind])
         artifact = next((each for each in found if each.path == wanted["path"]), None)
         if artifact is None:
-            message = f"This project has no {kind.label.lower()} at this path; list them to see."
+            message = (
+                f"This project has no {kind.label.lower()} at this path. List the artifacts for the paths."
+            )
             raise InvalidError(message, fields={"path": [message]})
-        do(self.act, artifact, by=self.person)
+        act_on_artifact(self.act, artifact, by=self.person)
         left = artifacts(project=self.project, kinds=[kind])
         return next((each for each in left if each.path == artifact.path), None) or Answer(artifact, 200)
 
@@ -347,7 +352,7 @@ class ArtifactSetAside(ArtifactAct):
 
     @operation("Set an artifact aside", body=ArtifactBody, result=ArtifactSerializer)
     def post(self) -> object:
-        """The first of two steps: nothing new uses it, and after a week it may be removed. 409 where it is
+        """The first of two steps: nothing new can use it, and after a week it may be removed. 409 if it is
         needed.
         """
         return self._do()
@@ -369,7 +374,7 @@ class ArtifactRemove(ArtifactAct):
 
     @operation("Remove an artifact", body=ArtifactBody, result=ArtifactSerializer)
     def post(self) -> object:
-        """The second step, for good. 409 before its day, and where something needs it by now: then it is
-        kept.
+        """The second step, which cannot be undone. 409 before its date, or if something needs it by now: then
+        it is kept.
         """
         return self._do()

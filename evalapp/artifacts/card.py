@@ -121,7 +121,7 @@ def _opening(origin: Origin, merged: MergedExport | None) -> str:
 def _marks(version: ModelVersion) -> str:
     said = []
     if version.is_simulated:
-        said.append("**Simulated:** reviews of simulated reviewers went into this version.")
+        said.append("**Simulated:** this version contains reviews by simulated reviewers.")
     if version.is_recorded:
         said.append(
             "**Recorded:** this version was recorded in another installation and imported with its outputs,"
@@ -158,13 +158,13 @@ def _lineage(origin: Origin) -> Iterator[str]:
         lines.insert(0, f"made by the training “{escaped(origin.training.name)}” (run {origin.training.pk})")
     elif version.is_tuned:
         lines.insert(0, "trained elsewhere, then added here")
-    yield "\n".join(f"- {line}" for line in lines) or "Nothing is known of where it comes from."
+    yield "\n".join(f"- {line}" for line in lines) or "Its origin is not known."
 
 
 def _words(version: ModelVersion) -> Iterator[str]:
     if not (version.system_prompt or version.prompt_template):
         return
-    yield "## Words around the prompt"
+    yield "## Prompt template"
     for name, text in (("System prompt", version.system_prompt), ("Template", version.prompt_template)):
         if text:
             yield f"{name}:\n\n{_quoted(text)}"
@@ -194,7 +194,7 @@ def _data(training: Run) -> Iterator[str]:
 
 def _read(training: Run) -> str:
     if training.passes is None or training.rows_read is None:
-        return "How many of them the training read is not known."
+        return "How many of them the training used is not known."
     return (
         f"The training read {training.rows_read:,} of them, in {counted(f'{training.passes:.2g}', 'pass')}."
     )
@@ -202,8 +202,9 @@ def _read(training: Run) -> str:
 
 def _allowed(decision: ContaminationDecision) -> str:
     return (
-        f"A training on {escaped(decision.dataset_version)} went on although {len(decision.training_rows):,}"
-        f" of its rows also evaluate, by an owner's decision of {decision.created_at:%d %B %Y}:"
+        f"A training on {escaped(decision.dataset_version)} was allowed although"
+        f" {len(decision.training_rows):,} of its rows are also used for evaluation, by an owner's decision"
+        f" of {decision.created_at:%d %B %Y}:"
         f" “{escaped(decision.reason)}”. A score on these rows measures memory."
     )
 
@@ -221,10 +222,10 @@ def _provenance(version: DatasetVersion) -> str:
     if feedback:
         said.append(f"{feedback:,} of its training rows come from reviews; each says from which.")
     if version.is_simulated:
-        said.append("Reviews of simulated reviewers went into it.")
+        said.append("It contains reviews by simulated reviewers.")
     if version.is_recorded:
         said.append("It was recorded in another installation and imported.")
-    return " ".join(said) or "Nothing is recorded of where its rows come from."
+    return " ".join(said) or "The origin of its rows is not recorded."
 
 
 def _reasons(reasons: dict[str, Any]) -> str:
@@ -331,26 +332,26 @@ def _use(version: ModelVersion, merged: MergedExport | None) -> Iterator[str]:
 
 def _unknowns(origin: Origin, evidence: Evidence) -> Iterator[str]:
     version, hub = origin.version, origin.hub
-    yield "What the model beneath was trained on, and so whether the evaluation's prompts were among it."
+    yield "What its base model was trained on, and whether that included the evaluation's prompts."
     if origin.data.unknown:
         yield f"What it was trained on: {escaped(origin.data.unknown)}."
     if version.kind not in EXTERNAL_KINDS:
         if not hub:
-            yield "The base's licence and publisher: nothing here says them."
+            yield "The base's licence and publisher: not recorded here."
         elif not hub.get("license"):
             yield "The base's licence: its card on the hub names none."
         elif version.is_tuned:
-            yield "Under which licence this version is given: nobody has said it here."
+            yield "The licence of this version: not recorded here."
     if origin.training is not None and origin.training.spec.get("method") == "qlora":
         yield (
             "How it answers over the 4-bit base that it was trained on: here it is evaluated, and merged,"
             " over the base's own weights."
         )
     reviewed = [each for each in evidence.campaigns if each.row is not None and each.row.total.defined]
-    # Whose figures a job has yet to compute was rated all the same.
+    # Whose numbers a job has yet to compute was rated all the same.
     reviewed += [each for each in evidence.campaigns if each.freshness and not each.freshness.computed_at]
     if not reviewed and not evidence.withheld:
-        yield "How people rate its answers: nobody has rated them on a scale here."
+        yield "Human scores: nobody has rated its answers on a scale here."
     if evidence.withheld:
         yield (
             f"The results of {evidence.withheld} campaign(s) that the reader of this card still reviews blind"
@@ -358,8 +359,5 @@ def _unknowns(origin: Origin, evidence: Evidence) -> Iterator[str]:
         )
     if evidence.more:
         yield f"{evidence.more} older campaign(s) are left out of this card."
-    yield "How it answers what is unlike the evaluation's prompts; nothing here was measured on them."
-    yield (
-        "Whether it is safe or fair for a given use; nothing here measures that unless a criterion above"
-        " does."
-    )
+    yield "Its answers to prompts unlike those of the evaluation: not measured here."
+    yield ("Whether it is safe or fair for a given use: not measured here, unless by a criterion above.")

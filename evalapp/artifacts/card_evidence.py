@@ -1,4 +1,4 @@
-"""The card's part on how it was found to answer: metrics, people, gates, decisions."""
+"""The card's part on evaluation: metrics, human scores, gates, decisions."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -12,7 +12,7 @@ from evalapp.registry.models import ModelVersion
 
 
 def metadata_of(version: ModelVersion, evidence: Evidence) -> dict[str, Any]:
-    """The hub's ``model-index``: figures of real people and metrics, by the data that they are of."""
+    """The hub's ``model-index``: numbers of real people and metrics, by the data that they are of."""
     results = []
     for each in evidence.campaigns:
         metrics = [*_metric_entries(each), *_human_entries(each)]
@@ -48,7 +48,7 @@ def _human_entries(each: CampaignEvidence) -> Iterator[dict[str, Any]]:
 def evidence_sections(version: ModelVersion, evidence: Evidence) -> Iterator[str]:
     """Markdown, block by block."""
     if any(each.row is not None or each.preferences for each in evidence.campaigns):
-        yield "## How it answers"
+        yield "## Evaluation"
     for each in evidence.campaigns:
         yield from _campaign(each)
     if evidence.evaluations or evidence.decisions:
@@ -93,7 +93,7 @@ def _campaign(each: CampaignEvidence) -> Iterator[str]:
             if submitted is None
             else f"; {submitted:,} of {design.assignments_total:,} assignments submitted."
         )
-        + (" **Simulated: these are no opinions of people.**" if design.is_simulated else "")
+        + (" **Simulated: no human gave these reviews.**" if design.is_simulated else "")
     )
     if each.freshness is not None and each.freshness.computed_at is not None:
         since = each.freshness.reviews_since

@@ -1,4 +1,4 @@
-"""Markdown of a card: text that stays text, and tables."""
+"""Markdown of a model card: escaped text and tables."""
 
 import re
 from collections.abc import Iterable, Sequence

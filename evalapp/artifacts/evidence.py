@@ -1,4 +1,4 @@
-"""What was said of a model version: by people and metrics in campaigns, by gates, and by those who decide."""
+"""The evidence on a model version: human scores and metrics of campaigns, gates and decisions."""
 
 from typing import NamedTuple
 
@@ -31,7 +31,7 @@ class Preference(NamedTuple):
 
 class CampaignEvidence(NamedTuple):
     """``row`` and ``comparison`` are None, and ``preferences`` empty, where the reader still reviews here
-    blind. ``freshness`` says how far a large campaign's figures are behind.
+    blind. ``freshness`` says how far a large campaign's numbers are behind.
     """
 
     campaign: Campaign
@@ -43,7 +43,7 @@ class CampaignEvidence(NamedTuple):
 
     @property
     def metrics(self) -> list["NamedMeasure"]:
-        """The automatic figures of the version, rule checks as shares that pass."""
+        """The automatic numbers of the version, rule checks as shares that pass."""
         if self.row is None or self.comparison is None:
             return []
         labels = {metric.name: metric.label for metric in self.comparison.metrics}

@@ -140,9 +140,7 @@ def _downloaded(work: Work, download: HubDownload, folder: Path) -> dict[str, An
         variables={"HF_HUB_OFFLINE": "0", **token}, needs_device=False,
     )  # fmt: skip
     if result.report is None:
-        raise GarbageError(
-            "The program says it succeeded but gives no report. Nothing was kept; start it again."
-        )
+        raise GarbageError("The program ended without a report. Nothing was kept; start it again.")
     work.enter("Registering the base")
     return _register(work, download, folder, result.report)
 

@@ -1,4 +1,4 @@
-"""Models of a hub on their way into the registry."""
+"""Pages for downloads of models from a hub."""
 
 from django.http import HttpResponse
 from django.shortcuts import render

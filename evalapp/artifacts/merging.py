@@ -1,4 +1,4 @@
-"""Adapters merged into their bases, to be taken along as full models: asked for, carried out, and opened."""
+"""Exports of adapters merged into their bases as full models."""
 
 import shutil
 from pathlib import Path
@@ -54,7 +54,7 @@ def start_merge(*, version: ModelVersion, by: User | None, dtype: str = MergeFor
     _require_mergeable(version, dtype)
     # Two clicks at once are one merge.
     ModelVersion.objects.select_for_update(no_key=True).get(pk=version.pk)
-    standing = standing_merge(version, dtype)
+    standing = existing_merge(version, dtype)
     if standing is not None:
         return standing
     job = create_job(
@@ -77,7 +77,7 @@ def start_merge(*, version: ModelVersion, by: User | None, dtype: str = MergeFor
     return merged
 
 
-def standing_merge(version: ModelVersion, dtype: str) -> MergedExport | None:
+def existing_merge(version: ModelVersion, dtype: str) -> MergedExport | None:
     """The newest merge in this format that is there, or on its way."""
     merges = version.merged_exports.filter(dtype=dtype, removed_at=None).select_related("job")
     usable = merges.exclude(job__state__in=[state for state in FINAL_STATES if state != JobState.SUCCEEDED])
@@ -87,13 +87,13 @@ def standing_merge(version: ModelVersion, dtype: str) -> MergedExport | None:
 def why_not_mergeable(version: ModelVersion) -> str:
     """A sentence, or empty for an adapter whose weights and base are here."""
     if version.kind != ModelKind.LORA:
-        return "Only an adapter is merged into its base; this version's weights are whole, or not its own."
+        return "Only an adapter can be merged into its base; this version is not an adapter."
     if not version.has_weights_here:
-        return f"The weights of “{version.label}” are not here, so they cannot be merged."
+        return f"The weights of “{version.label}” are not on this server, so they cannot be merged."
     if version.set_aside_at is not None:
-        return f"“{version.label}” is set aside to be removed, so nothing new is made of it. Keep it first."
+        return f"“{version.label}” is set aside for removal, so it cannot be merged. Keep it first."
     if version.base is None or not version.base.has_weights_here:
-        return f"The base of “{version.label}” is not here, so nothing can be merged into it."
+        return f"The base of “{version.label}” is not on this server, so nothing can be merged into it."
     return why_not_trainable(version.base)
 
 
@@ -121,10 +121,8 @@ def merge(work: Work) -> dict[str, Any]:
         write_whole(folder / SPEC_FILE, _spec_of(merged).to_json().encode())
     result = execute_program(work, ProgramRelay(work, folder), "training.merge", MergeResult)
     if result.report is None:
-        raise GarbageError(
-            "The program says it succeeded but gives no report. Nothing was kept; start it again."
-        )
-    work.enter("Keeping the model")
+        raise GarbageError("The program ended without a report. Nothing was kept; start it again.")
+    work.enter("Storing the model")
     return _keep(work, merged, folder, result.report)
 
 
@@ -139,8 +137,8 @@ def _spec_of(merged: MergedExport) -> MergeSpec:
         raise InvalidError(message) from error
     if fingerprint != version.base.content_hash:
         raise InvalidError(
-            f"The base in {base} has other weights than when it was registered, so nothing is merged into it."
-            " Put those back, or register the base anew."
+            f"The base in {base} has other weights than when it was registered, so nothing is merged into"
+            " it. Put the old weights back, or register the base again."
         )
     return MergeSpec(
         base_folder=str(base),
@@ -171,7 +169,7 @@ def _keep(work: Work, merged: MergedExport, run: Path, report: MergeReport) -> d
     found = check_base(target).fingerprint
     if found != report.fingerprint:
         raise GarbageError(
-            f"What was merged in {run} is not what result.json speaks of. Nothing was kept; start it again."
+            f"What was merged in {run} is not what result.json describes. Nothing was kept; start it again."
         )
     path = str(target.relative_to(settings.ARTIFACTS_FOLDER))
     # The pages may be served by another machine than this one.

@@ -1,6 +1,4 @@
-"""Why artifacts are needed: asked of every foreign key that leads to a version, so that a new one counts by
-itself.
-"""
+"""Why artifacts are needed, from every foreign key to a version."""
 
 from collections import defaultdict
 from collections.abc import Iterable
@@ -22,15 +20,15 @@ _NO_NEED = frozenset(
     }
 )
 _WORDS = {
-    ("ModelVersion", "base"): "versions stand on it",
+    ("ModelVersion", "base"): "versions are based on it",
     ("ModelVersion", "parent"): "adapters were continued from it",
     ("Run", "base"): "runs used it as their base",
-    ("Run", "continued_from"): "trainings went on from it",
-    ("RunCandidate", "model_version"): "runs have it as a candidate",
-    ("Output", "candidate"): "answers are its own",
-    ("CampaignCandidate", "model_version"): "campaigns have it as a candidate",
-    ("CampaignGate", "champion"): "gates hold others against it",
-    ("GateEvaluation", "candidate"): "looks of gates are at it",
+    ("Run", "continued_from"): "trainings continued from it",
+    ("RunCandidate", "model_version"): "runs use it as a candidate",
+    ("Output", "candidate"): "outputs are from it",
+    ("CampaignCandidate", "model_version"): "campaigns use it as a candidate",
+    ("CampaignGate", "champion"): "gates compare others with it",
+    ("GateEvaluation", "candidate"): "gate evaluations are on it",
     ("Decision", "candidate"): "decisions are on it",
 }
 
@@ -51,7 +49,7 @@ def needs_of(versions: Iterable[ModelVersion]) -> Reasons:
             .annotate(number=Count("pk"))
         )
         plural = str(field.model._meta.verbose_name_plural)
-        words = _WORDS.get((model_name, field.name), f"{plural} speak of it")
+        words = _WORDS.get((model_name, field.name), f"{plural} refer to it")
         for pk, number in rows:
             found[pk].append(f"{number:,} {_of_one(words) if number == 1 else words}")
     return {pk: found[pk] for pk in ids}

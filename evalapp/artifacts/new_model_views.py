@@ -161,7 +161,7 @@ SOURCES = (
     FormChoice(
         "prompt",
         "Prompt",
-        "The baseline that any fine-tuned model has to beat: the same base, asked in better words.",
+        "The baseline that a fine-tuned model has to beat: the same base with a better prompt.",
         _prompt,
     ),
     FormChoice(
@@ -174,7 +174,7 @@ SOURCES = (
     FormChoice(
         "imported",
         "Imported outputs",
-        "A candidate whose outputs you import: of another system, or of people.",
+        "A candidate whose outputs you import: from another system, or written by people.",
         _imported,
     ),
 )

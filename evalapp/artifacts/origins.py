@@ -1,4 +1,4 @@
-"""Where a model version comes from and what came of it, for its page, its card and its exports."""
+"""The origin of a model version and the versions created from it, for its page, card and exports."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -73,10 +73,12 @@ def contamination_words(training: Run) -> str:
         )
     report = compared_with_evaluation(version)
     if not report.evaluation_rows:
-        return "There is no evaluation split to compare the training rows with."
+        return "There is no evaluation split to check the training rows against."
     said = " ".join(report.sentences())
     if report.is_refused:
-        return f"Training rows stand in an evaluation split, so scores there may measure memory: {said}"
+        return (
+            f"Some training rows are also in an evaluation split, so scores there may measure memory: {said}"
+        )
     clean = (
         f"Of the {report.evaluation_rows:,} different rows of the evaluation splits none has its prompt in"
         f" the {report.training_rows:,} training rows (exact prompt, or half of its runs of 8 words in one"

@@ -1,6 +1,4 @@
-"""What of a version can be taken along: its adapter, its full model, or a merged one, with its card and
-hashes.
-"""
+"""The files of a version's export: its adapter, full model or merged model, with card and hashes."""
 
 from pathlib import Path
 from typing import NamedTuple
@@ -38,11 +36,9 @@ class PackedFile(NamedTuple):
 def why_not_exportable(version: ModelVersion) -> str:
     """A sentence, or empty for a version whose own weights can be taken along."""
     if version.kind not in TUNED_KINDS:
-        return (
-            f"“{version.label}” has no weights that were trained, so there is nothing to export but its card."
-        )
+        return f"“{version.label}” has no trained weights, so only its card can be exported."
     if not version.has_weights_here:
-        return f"The weights of “{version.label}” are not here, so they cannot be exported."
+        return f"The weights of “{version.label}” are not on this server, so they cannot be exported."
     return ""
 
 

@@ -1,6 +1,4 @@
-"""The folders of the product's own that hold artifacts, and what lies in them. Nothing outside them is ever
-touched.
-"""
+"""The folders that store artifacts. Nothing outside them is ever changed."""
 
 import os
 from collections.abc import Iterator
@@ -67,7 +65,7 @@ def folder_at(kind: ArtifactKind, path: str) -> Path:
     """The folder of an artifact. Raises InvalidError for a path that the root does not hold."""
     if path not in set(paths_of(kind)):
         raise InvalidError(
-            f"There is no {ArtifactKind(kind).label.lower()} {path[:100]!r} among the product's files."
+            f"There is no {ArtifactKind(kind).label.lower()} {path[:100]!r} among the stored files."
         )
     return root_of(kind) / path
 

@@ -1,5 +1,4 @@
-"""The two steps of removing what nothing needs: set aside, and after some days removed, if nothing needs it
-then.
+"""The two steps of removing unneeded artifacts: set aside, and removed some days later.
 
 A version's row is locked while its needs are counted: what refers to it must hold the row's key to do so, and
 therefore comes before, and counts, or after, and finds a version that is set aside. Rows outlive their
@@ -17,7 +16,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from evalapp.accounts.models import User
-from evalapp.artifacts.findings import artifacts, changed_at, owners_of, versions_at
+from evalapp.artifacts.inventory import artifacts, changed_at, owners_of, versions_at
 from evalapp.artifacts.models import ArtifactKind, MergedExport, SetAside
 from evalapp.artifacts.places import GOING, folder_at, root_of, size_of, stored_name
 from evalapp.audit.services import record
@@ -188,7 +187,7 @@ def _move_away(kind: ArtifactKind, row: SetAside) -> Path:
         # Checked again: since it was set aside, a link may have been put in its place.
         folder = folder_at(kind, row.path)
         if not folder.resolve().is_relative_to(root.resolve()):
-            raise ConflictError(f"{folder} leads out of {root}, so it was not removed.")
+            raise ConflictError(f"{folder} is outside {root}, so it was not removed.")
         folder.rename(going)
         # Whoever keeps the same content again finds no folder there, or touched this one a moment before.
         if changed_at(going) > row.created_at.timestamp() and kind in (
@@ -196,7 +195,7 @@ def _move_away(kind: ArtifactKind, row: SetAside) -> Path:
             ArtifactKind.MODEL,
         ):
             going.rename(folder)
-            raise NeededError("The same files are being added again this moment, so they were kept.")
+            raise NeededError("The same files are being added again right now, so they were kept.")
     return going
 
 

@@ -1,4 +1,4 @@
-"""What lies on the disk: of a project for its engineers, of the installation for the site admin."""
+"""Storage pages: of a project for its engineers, of the installation for the site admin."""
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
@@ -9,8 +9,8 @@ from django.views.decorators.http import require_http_methods
 from evalapp.accounts.access import MemberRequest, person_of, project_view, site_admin_view
 from evalapp.accounts.models import Project, User
 from evalapp.accounts.permissions import Permission
-from evalapp.artifacts.acting import ACTS, do
-from evalapp.artifacts.findings import artifacts
+from evalapp.artifacts.actions import ACTS, act_on_artifact
+from evalapp.artifacts.inventory import artifacts
 from evalapp.core.errors import InvalidError, ProblemError
 
 
@@ -61,7 +61,7 @@ def _act(request: HttpRequest, by: User, project: Project | None) -> None:
         if f"{artifact.kind}:{artifact.path}" not in chosen:
             continue
         try:
-            do(act, artifact, by=by)
+            act_on_artifact(act, artifact, by=by)
         except ProblemError as error:
             problems.append(f"{artifact.title}: {error.message}")
         else:

@@ -1,6 +1,4 @@
-"""Large files on their way out: an archive that is packed while it is sent, and a file that goes on where it
-broke.
-"""
+"""Downloads of large files: archives that are packed while they are sent, and resumable files."""
 
 import hashlib
 import re

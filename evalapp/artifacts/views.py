@@ -1,4 +1,4 @@
-"""A version's page, its card, and what of it is taken along."""
+"""A version's page, its card, and its exports."""
 
 from typing import cast
 

@@ -1,4 +1,4 @@
-"""What events say beside who and what, for people: names where the data has ids."""
+"""The details of audit events for people, with names instead of ids."""
 
 import re
 from collections import defaultdict

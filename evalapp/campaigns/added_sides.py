@@ -1,4 +1,4 @@
-"""On which side answers stand at the assignments that a comparing campaign is given while it runs.
+"""The sides of answers in assignments that are added to a running campaign that compares.
 
 Assignments that are in progress or submitted keep their sides. An added one takes those that its item has had
 least, and of these the ones that its answers have had least over the campaign. So every answer stands at each
@@ -34,7 +34,7 @@ GROUP BY 1, 2, 3
 """
 
 
-class Met(NamedTuple):
+class ComparedCandidates(NamedTuple):
     """Candidates that meet in the item's comparison of that ``number``, in the order from which they turn."""
 
     number: int
@@ -72,12 +72,12 @@ def _arrange(campaign: Campaign, last: int) -> None:
     )
 
 
-def _met(items: set[int]) -> dict[int, list[Met]]:
+def _met(items: set[int]) -> dict[int, list[ComparedCandidates]]:
     owner = dict(ItemOutput.objects.filter(item__in=items).values_list("pk", "candidate"))
-    met: dict[int, list[Met]] = defaultdict(list)
+    met: dict[int, list[ComparedCandidates]] = defaultdict(list)
     compared = Comparison.objects.filter(item__in=items).order_by("item", "number")
     for item, number, outputs in compared.values_list("item", "number", "outputs"):
-        met[item].append(Met(number, [owner[output] for output in outputs]))
+        met[item].append(ComparedCandidates(number, [owner[output] for output in outputs]))
     return met
 
 
@@ -90,7 +90,7 @@ def _standing(campaign: Campaign, last: int) -> Counter[tuple[int, int, int]]:
 
 def balanced_arrangements(
     items: Sequence[int],
-    met: Mapping[int, Sequence[Met]],
+    met: Mapping[int, Sequence[ComparedCandidates]],
     *,
     had: Counter[tuple[int, int]],
     standing: Counter[tuple[int, int, int]],

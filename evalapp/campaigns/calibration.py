@@ -49,7 +49,7 @@ def start_round(*, campaign: Campaign, wanted: int, by: User | None) -> int:
         raise InvalidError(message, fields={"items": [message]})
     people = locked.reviewers.filter(admitted_at=None, left_at=None).count()
     if not people:
-        message = "Everybody is admitted, so another round has nobody to ask."
+        message = "Everybody is admitted already, so there is nobody for another round."
         raise InvalidError(message, fields={"items": [message]})
     add_calibration_items(campaign=locked, wanted=wanted)
     insert_outputs(campaign=locked)
@@ -72,10 +72,10 @@ def add_note(*, item: Item, author: User, text: str) -> CalibrationNote:
     """Say something about a calibration item. Raises InvalidError for an empty or overlong text."""
     text = text.strip()
     if not text or len(text) > LONGEST_NOTE or "\0" in text:
-        message = f"Write something, in at most {LONGEST_NOTE:,} characters."
+        message = f"Write a note of at most {LONGEST_NOTE:,} characters."
         raise InvalidError(message, fields={"text": [message]})
     if item.purpose != Purpose.CALIBRATION:
-        raise ConflictError("Only items of a calibration are discussed here.")
+        raise ConflictError("Only calibration items can be discussed here.")
     note = CalibrationNote.objects.create(item=item, author=author, text=text)
     record(
         "campaign.calibration_note",

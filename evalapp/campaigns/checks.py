@@ -118,7 +118,7 @@ def insert_check_items(*, campaign: Campaign) -> None:
         if made != wanted:
             raise InvalidError(
                 f"{wanted - made} of the {wanted} gold examples are not in this data and split, or lack an "
-                "answer of a candidate. Take them off the list of gold, or generate the answers."
+                "answer of a candidate. Remove them from the gold list, or generate the answers."
             )
     if campaign.calibration_items:
         add_calibration_items(campaign=campaign, wanted=campaign.calibration_items)
@@ -137,14 +137,14 @@ def gold_examples(campaign: Campaign) -> int:
 def _require_gold(campaign: Campaign) -> None:
     if not known_answers(campaign).exists():
         raise InvalidError(
-            f"{campaign.gold_share}% of the work is to be gold, but no answer is known yet. Enter some on the"
-            " page of gold, or set the share to 0."
+            f"{campaign.gold_share}% of the work should be gold, but there are no known answers yet. Enter"
+            " some on the gold page, or set the share to 0."
         )
     if campaign.compares:
         _require_compared(campaign)
     elif campaign.gold_answers.exclude(criterion__version=campaign.rubric_version_id).exists():
         raise InvalidError(
-            "Some gold answers belong to another version of the rubric. Enter them anew, for this one."
+            "Some gold answers belong to another version of the rubric. Enter them again for this one."
         )
 
 
@@ -158,8 +158,8 @@ def _require_compared(campaign: Campaign) -> None:
         )
         if not is_met or is_ranking != (against is None):
             raise InvalidError(
-                "Some known preferences are of candidates that this design does not compare. Take them off"
-                " the list of gold, or edit the design."
+                "Some known preferences name candidates that this design does not compare. Remove them from"
+                " the gold list, or edit the design."
             )
 
 

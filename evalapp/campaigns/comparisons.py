@@ -1,4 +1,4 @@
-"""Comparisons instead of single outputs: which outputs of an item meet, and on which side each stands.
+"""Comparisons of outputs: which outputs of an item are compared, and on which side each is shown.
 
 `opening.make_assignments` lays out items and assignments as for any campaign; then `arrange_comparisons`
 gives each assignment the item's comparisons. Sides are random and balanced at once: who begins is drawn from
@@ -145,12 +145,12 @@ def method_problem(method: str, candidates: Sequence[int], baseline: int | None)
     if method != Method.PAIRWISE:
         return (
             "baseline",
-            "Only a comparison in pairs has a candidate that all are compared with. Leave it out.",
+            "Only a pairwise comparison has a candidate that all are compared with. Leave it out.",
         )
     if baseline not in candidates:
         return (
             "baseline",
-            "The candidate that all are compared with is not among the candidates. Choose it, too.",
+            "The candidate that all are compared with is not among the chosen candidates. Choose it too.",
         )
     return None
 

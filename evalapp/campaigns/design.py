@@ -1,4 +1,4 @@
-"""The design of a campaign, and what of it cannot stay."""
+"""The design of a campaign, and its problems."""
 
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
@@ -107,7 +107,7 @@ class _Problems(dict[str, list[str]]):
 def require_sound(design: CampaignDesign, project: Project, *, draft: Campaign | None = None) -> None:
     """Raise InvalidError naming every field of the design that cannot stay in this project."""
     if problems := problems_of(design, project, draft=draft):
-        raise InvalidError("The campaign cannot be made like this: see the fields.", fields=problems)
+        raise InvalidError("The campaign was not created: see the fields.", fields=problems)
 
 
 def problems_of(
@@ -134,7 +134,7 @@ def problems_of(
 
 def _check_picked(problems: _Problems, design: CampaignDesign, draft: Campaign) -> None:
     """A design must not take a campaign's picked items from it: their data, or some of them."""
-    kept = "Its items were picked, and stay. Make another campaign for others."
+    kept = "The picked items of this campaign cannot change. Create another campaign for other items."
     version = design.dataset_version
     changes = {
         "dataset_version": (version is not None and version.pk != draft.dataset_version_id, kept),
@@ -189,7 +189,9 @@ def _check_data(problems: _Problems, design: CampaignDesign, project: Project) -
     if data.dataset.project_id != project.pk:
         problems.refuse("dataset_version", "This dataset belongs to another project.")
     elif data.state != VersionState.READY:
-        problems.refuse("dataset_version", "This version is not ready: its import has not ended well.")
+        problems.refuse(
+            "dataset_version", "This version is not ready: its import has not finished or has failed."
+        )
     elif split not in Split.values:
         problems.refuse("split", f"There is no split “{split}”. Use {', '.join(Split.values)}.")
     elif not data.examples.filter(split=split).exists():
@@ -205,7 +207,7 @@ def _check_candidates(problems: _Problems, design: CampaignDesign, project: Proj
             "candidates", f"At most {MOST_CANDIDATES} candidates can be compared in one campaign."
         )
     if len({candidate.pk for candidate in candidates}) != len(candidates):
-        problems.refuse("candidates", "A candidate is named twice.")
+        problems.refuse("candidates", "A candidate is given twice.")
     if any(candidate.project_id != project.pk for candidate in candidates):
         problems.refuse("candidates", "A candidate belongs to another project.")
 
@@ -245,7 +247,7 @@ def _check_choice(problems: _Problems, design: CampaignDesign, project: Project)
                 "items_wanted", "Choose some items, at random or stratified, or leave this empty."
             )
     elif design.items_wanted is None or design.items_wanted < 1:
-        problems.refuse("items_wanted", "Say how many items are to be chosen.")
+        problems.refuse("items_wanted", "Give the number of items to choose.")
 
 
 def _check_field(problems: _Problems, design: CampaignDesign, project: Project) -> None:
@@ -275,7 +277,7 @@ def _check_repeats(problems: _Problems, design: CampaignDesign, project: Project
 
 def _check_share(problems: _Problems, field: str, share: int) -> None:
     if not 0 <= share <= MOST_CHECK_SHARE:
-        problems.refuse(field, f"The share lies between 0 and {MOST_CHECK_SHARE} percent.")
+        problems.refuse(field, f"The share must be between 0 and {MOST_CHECK_SHARE} percent.")
 
 
 def _check_calibration(problems: _Problems, design: CampaignDesign, project: Project) -> None:
@@ -290,7 +292,7 @@ def _check_size(problems: _Problems, design: CampaignDesign, complete: int) -> N
     complete -= design.calibration_items
     if complete < 1:
         problems.refuse(
-            "calibration_items", "That many calibration items leave nothing to review. Choose fewer."
+            "calibration_items", "With that many calibration items nothing is left to review. Choose fewer."
         )
         return
     wanted = complete if design.items_wanted is None else design.items_wanted
@@ -352,12 +354,12 @@ def _check_overlap_share(problems: _Problems, design: CampaignDesign, project: P
     share, more = design.overlap_share, design.overlap_more
     if not 0 <= share <= 99:
         problems.refuse(
-            "overlap_share", "The share of items with more reviewers lies between 1 and 99 percent."
+            "overlap_share", "The share of items with more reviewers must be between 1 and 99 percent."
         )
     elif share and more is None:
-        problems.refuse("overlap_more", "Say how many reviewers rate each item of that share.")
+        problems.refuse("overlap_more", "Give the number of reviewers for each item of that share.")
     elif more is not None and not share:
-        problems.refuse("overlap_share", "Say for how many percent of the items.")
+        problems.refuse("overlap_share", "Give the percentage of items.")
 
 
 def _check_more_overlap(problems: _Problems, design: CampaignDesign, project: Project) -> None:
@@ -366,7 +368,8 @@ def _check_more_overlap(problems: _Problems, design: CampaignDesign, project: Pr
         return
     if not design.overlap < more <= MOST_OVERLAP:
         problems.refuse(
-            "overlap_more", f"It is more than the {design.overlap} of every item, and at most {MOST_OVERLAP}."
+            "overlap_more",
+            f"It must be more than the {design.overlap} of every item, and at most {MOST_OVERLAP}.",
         )
     elif more > (people := len(set(design.reviewers))) > 0:
         problems.refuse(
@@ -377,7 +380,7 @@ def _check_more_overlap(problems: _Problems, design: CampaignDesign, project: Pr
 def _check_people(problems: _Problems, design: CampaignDesign, project: Project) -> None:
     if not design.reviewers:
         problems.refuse("reviewers", "Choose at least one reviewer.")
-    if foreign := not_reviewing(project, design.reviewers):
+    if foreign := without_review_permission(project, design.reviewers):
         problems.refuse("reviewers", f"Not a member of this project: {', '.join(map(str, foreign))}.")
 
 
@@ -416,7 +419,7 @@ _CHECKS: tuple[tuple[tuple[str, ...], Callable[[_Problems, CampaignDesign, Proje
 """Each check, and the fields that it reads."""
 
 
-def not_reviewing(project: Project, people: Iterable[User]) -> list[User]:
+def without_review_permission(project: Project, people: Iterable[User]) -> list[User]:
     """Those of the people whose role in the project does not let them review."""
     roles = [role for role, permissions in PERMISSIONS.items() if Permission.REVIEW in permissions]
     members = set(project.memberships.filter(role__in=roles).values_list("user_id", flat=True))

@@ -1,4 +1,4 @@
-"""Who is to review what, where a campaign's assignments are assigned: pure arithmetic, seeded.
+"""The manual assignment of items to reviewers: pure arithmetic, seeded.
 
 People are numbered in the order of their rows as campaign reviewers, so that a seed gives the same in any
 database.

@@ -1,4 +1,4 @@
-"""How many assignments one reviewer may claim while others wait, and what goes to whoever has none.
+"""The fair share: how many assignments one reviewer may claim while others wait.
 
 A reviewer claims at most a fair share of what is left, so that near the end nobody keeps work that somebody
 else could do. Of what was claimed when more was left, what is not started goes to whoever has nothing.

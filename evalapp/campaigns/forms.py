@@ -14,7 +14,7 @@ from evalapp.campaigns.design import (
 from evalapp.campaigns.models import Campaign, Distribution, ItemChoice, Method
 from evalapp.campaigns.queries import (
     Cost,
-    CostOf,
+    CostInputs,
     answered_data,
     cost_of,
     possible_candidates,
@@ -300,7 +300,7 @@ class CampaignForm(forms.Form):
             return None
         is_some = given.get("item_choice") in (ItemChoice.RANDOM, ItemChoice.STRATIFIED)
         return cost_of(
-            CostOf(
+            CostInputs(
                 dataset_version_id=version.pk,
                 split=given["split"],
                 candidate_ids=[candidate.pk for candidate in candidates],

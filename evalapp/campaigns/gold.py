@@ -58,7 +58,7 @@ def read_rows(data: bytes, *, columns: Sequence[str], needed: Sequence[str]) -> 
     if not rows:
         raise _refused("The file has no rows below its first line.")
     if len(rows) > MOST_ROWS:
-        raise _refused(f"The file has {len(rows):,} rows; {MOST_ROWS:,} are the most.")
+        raise _refused(f"The file has {len(rows):,} rows; the limit is {MOST_ROWS:,}.")
     return rows
 
 
@@ -77,7 +77,7 @@ def locked_for_gold(campaign: Campaign) -> Campaign:
     """The campaign's row, held until the transaction ends. ConflictError where it is closed."""
     locked = Campaign.objects.select_for_update(no_key=True).get(pk=campaign.pk)
     if locked.state == CampaignState.CLOSED:
-        raise ConflictError(f"“{campaign}” is closed; its gold stays.")
+        raise ConflictError(f"“{campaign}” is closed, so its gold cannot change.")
     return locked
 
 
@@ -96,7 +96,7 @@ def set_gold(*, campaign: Campaign, rows: Sequence[GoldRow], by: User | None) ->
         )
     reader = _Reader(locked, rows)
     answers = [answer for row in rows if (answer := reader.answer(row)) is not None]
-    require_all_stay(reader.problems, of=len(rows))
+    require_no_problems(reader.problems, of=len(rows))
     for answer in answers:
         GoldAnswer.objects.update_or_create(
             campaign=locked,
@@ -109,13 +109,13 @@ def set_gold(*, campaign: Campaign, rows: Sequence[GoldRow], by: User | None) ->
     return len(answers)
 
 
-def require_all_stay(problems: Sequence[str], *, of: int) -> None:
+def require_no_problems(problems: Sequence[str], *, of: int) -> None:
     """Raise InvalidError with the first problems of rows, where there are any."""
     if problems:
         shown = list(problems[:_SHOWN_PROBLEMS])
         if len(problems) > len(shown):
             shown.append(f"and {len(problems) - len(shown)} more.")
-        message = f"{len(problems)} of {of} rows cannot stay; nothing was stored."
+        message = f"{len(problems)} of {of} rows have problems; nothing was stored."
         raise InvalidError(message, fields={"rows": shown})
 
 
@@ -130,14 +130,14 @@ def gold_rows_of_data(campaign: Campaign, numbers: Iterable[str]) -> dict[int, i
     return dict(examples.values_list("row_number", "pk"))
 
 
-def where_gold_may_be(campaign: Campaign) -> str:
+def gold_rows_in_words(campaign: Campaign) -> str:
     """In words, for the problem of a row that is none of `gold_rows_of_data`."""
     if campaign.state == CampaignState.DRAFT:
         return f"in {campaign.dataset_version}, {campaign.split}"
     return "among the gold items, and an open campaign takes no new ones"
 
 
-def rows_gold_may_be(campaign: Campaign) -> str:
+def possible_gold_rows(campaign: Campaign) -> str:
     """In words: between which numbers the rows lie of which something may be known."""
     if campaign.state != CampaignState.DRAFT:
         return f"Its number in {campaign.dataset_version}; one of the gold items."
@@ -149,7 +149,7 @@ def rows_gold_may_be(campaign: Campaign) -> str:
     )
 
 
-class Known(Protocol):
+class GoldRecord(Protocol):
     """A row of what is known; ``facts`` tell the audit what it said."""
 
     campaign: Any
@@ -161,7 +161,7 @@ class Known(Protocol):
 
 
 @transaction.atomic
-def remove_known(*, known: Known, by: User | None) -> None:
+def remove_known(*, known: GoldRecord, by: User | None) -> None:
     """Take a known answer, or preference, off the list. Of an open campaign the example stays a gold item.
     Raises MissingError where it is gone already.
     """
@@ -209,7 +209,7 @@ class _Reader:
                     value=value,
                     tolerance=int(row.tolerance or 0),
                 )
-            problem = f"speaks of the same answer and criterion as {first}"
+            problem = f"gives the same answer and criterion as {first}"
         self.problems.append(f"{row.line}: {problem}.")
         return None
 
@@ -217,16 +217,16 @@ class _Reader:
         self, row: GoldRow, example: int | None, criterion: Criterion | None, value: int | None
     ) -> str | None:
         if example is None:
-            return f"there is no row “{row.row[:40]}” {where_gold_may_be(self.campaign)}"
+            return f"there is no row “{row.row[:40]}” {gold_rows_in_words(self.campaign)}"
         if criterion is None:
             return f"there is no rated criterion “{row.criterion[:60]}”; known: {', '.join(self.criteria)}"
         if value is None:
-            return f"“{row.value[:40]}” is no answer to {criterion.name}; {_answers_of(criterion)}"
+            return f"“{row.value[:40]}” is not an answer to {criterion.name}; {_answers_of(criterion)}"
         if row.candidate and row.candidate not in self.candidates:
             return f"there is no candidate “{row.candidate[:60]}”; known: {', '.join(self.candidates)}"
         furthest = criterion.maximum - criterion.minimum
         if row.tolerance and (not is_number(row.tolerance) or int(row.tolerance) > furthest):
-            return f"“{row.tolerance[:40]}” is no tolerance; it lies between 0 and {furthest} levels"
+            return f"“{row.tolerance[:40]}” is not a tolerance; give 0 to {furthest} levels"
         return None
 
     def _criterion(self, name: str) -> Criterion | None:

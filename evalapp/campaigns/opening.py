@@ -13,11 +13,11 @@ from django.db.models import Count, Exists, Max, Model, OuterRef, Sum, TextField
 from django.db.models.fields.json import KeyTextTransform
 from django.db.models.functions import Coalesce
 
+from evalapp.campaigns.assignment_plan import LACKING, people_for_assignments
 from evalapp.campaigns.checks import checks_wanted, insert_check_items, insert_checks
 from evalapp.campaigns.choice import MOST_STRATA, shares_by_stratum
 from evalapp.campaigns.comparisons import arrange_comparisons
 from evalapp.campaigns.models import Assignment, Campaign, Distribution, Item, ItemOutput, Purpose
-from evalapp.campaigns.sharing import LACKING, people_for_assignments
 from evalapp.core.errors import InvalidError
 from evalapp.datasets.models import Example
 from evalapp.runs.models import Output

@@ -377,7 +377,7 @@ class Cost(NamedTuple):
         return -(-self.seconds // self.people) if self.people else 0
 
 
-class CostOf(NamedTuple):
+class CostInputs(NamedTuple):
     """The part of a design that `cost_of` reads; a form's values or a draft's."""
 
     dataset_version_id: int
@@ -399,7 +399,7 @@ class CostOf(NamedTuple):
     picked: Sequence[int] | None = None
 
 
-def cost_of(design: CostOf) -> Cost:
+def cost_of(design: CostInputs) -> Cost:
     """What the design costs; what of it cannot be is left to the checks of `design`."""
     material: dict[str, Any] = {
         "dataset_version_id": design.dataset_version_id,
@@ -437,7 +437,7 @@ def cost_of(design: CostOf) -> Cost:
 def cost_of_design(design: CampaignDesign) -> Cost:
     """What a checked design would cost."""
     return cost_of(
-        CostOf(
+        CostInputs(
             dataset_version_id=design.dataset_version.pk,
             split=design.split,
             candidate_ids=[candidate.pk for candidate in design.candidates],
@@ -460,7 +460,7 @@ def cost_of_design(design: CampaignDesign) -> Cost:
 def cost_of_draft(campaign: Campaign) -> Cost:
     """What a draft costs as it stands."""
     return cost_of(
-        CostOf(
+        CostInputs(
             dataset_version_id=campaign.dataset_version_id,
             split=campaign.split,
             candidate_ids=list(campaign.candidates.values_list("model_version", flat=True)),

@@ -1,4 +1,4 @@
-"""How much one reviewer may be handed."""
+"""Quotas of reviewers."""
 
 from django.db.models import F, Sum
 

@@ -1,4 +1,4 @@
-"""Who may not review any more leaves their campaigns at once."""
+"""Ends campaign reviews of people who lose the permission to review."""
 
 from typing import Any
 

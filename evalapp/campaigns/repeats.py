@@ -58,7 +58,7 @@ def checks_expected(
     """About how many items check reviewers who share so many assignments, all together: gold, repeats and
     calibration.
 
-    The one figure of a design, of what an opened campaign expects and of every reviewer's progress.
+    The one number of a design, of what an opened campaign expects and of every reviewer's progress.
     ``gold_items``: how many gold items there are for everybody; None before they are chosen.
     """
     gold = round(assignments * gold_share / 100)

@@ -101,7 +101,7 @@ def set_quota(*, campaign_reviewer: CampaignReviewer, quota: int | None, by: Use
         message = "A quota is at least 1 item; leave it empty for the campaign's own."
         raise InvalidError(message, fields={"quota": [message]})
     if campaign_reviewer.campaign.state == CampaignState.CLOSED:
-        raise ConflictError(f"“{campaign_reviewer.campaign}” is closed; its quotas stay.")
+        raise ConflictError(f"“{campaign_reviewer.campaign}” is closed, so its quotas cannot change.")
     CampaignReviewer.objects.filter(pk=campaign_reviewer.pk).update(quota=quota)
     campaign_reviewer.quota = quota
     record(
@@ -165,7 +165,7 @@ def reassign(
     """
     locked = lock_running(campaign, "work can be reassigned")
     if source == target:
-        message = "Choose somebody else than the one who has the work."
+        message = "Choose another person than the one who has the items now."
         raise InvalidError(message, fields={"target": [message]})
     if most is not None and most < 1:
         message = "Move at least one item, or leave the number empty for all of them."
@@ -200,7 +200,7 @@ def _room_of(campaign: Campaign, target: User) -> int | None:
         campaign.reviewers.select_for_update(of=("self",)).filter(user=target, left_at=None).first()
     )
     if campaign_reviewer is None:
-        message = f"{target} does not review in this campaign. Add them first."
+        message = f"{target} is not a reviewer of this campaign. Add them first."
         raise InvalidError(message, fields={"target": [message]})
     quota = campaign_reviewer.quota if campaign_reviewer.quota is not None else campaign.quota
     if quota is None:

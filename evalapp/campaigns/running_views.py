@@ -1,4 +1,4 @@
-"""Pages of a campaign that runs: its deadline, its quotas, and whose work is whose."""
+"""Pages of a running campaign: its deadline, quotas and assignments."""
 
 from django.contrib import messages
 from django.http import HttpResponse
@@ -56,10 +56,10 @@ def campaign_assignments(request: MemberRequest, pk: int) -> HttpResponse:
 
 def _moved_words(moved: int, *, shows_count: bool) -> str:
     if not moved:
-        return "Nothing moved: what is left is begun, or the person has those items already."
+        return "Nothing was moved: the remaining items are started, or the person has them already."
     if not shows_count:
         # How much somebody had left tells which number of the progress page they are.
-        return "The work that nobody had begun is moved, up to what you asked for."
+        return "Items that nobody had started were moved, up to the number you gave."
     return f"{moved:,} item{'s' if moved > 1 else ''} moved."
 
 

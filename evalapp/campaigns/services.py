@@ -14,7 +14,7 @@ from evalapp.audit.services import record
 from evalapp.campaigns.allocation import hold_submissions, release_assignment
 from evalapp.campaigns.checks import gold_examples, insert_checks
 from evalapp.campaigns.choice import assignments_of
-from evalapp.campaigns.design import CampaignDesign, not_reviewing, require_sound
+from evalapp.campaigns.design import CampaignDesign, require_sound, without_review_permission
 from evalapp.campaigns.models import (
     Assignment,
     AssignmentState,
@@ -77,7 +77,9 @@ def edit_campaign(*, campaign: Campaign, design: CampaignDesign, by: User | None
     with _name_is_free(design):
         changed = draft.update(**design.columns())
     if not changed:
-        raise ConflictError(f"“{campaign}” is not a draft any more, so its design stays. Reload the page.")
+        raise ConflictError(
+            f"“{campaign}” is not a draft any more, so its design cannot change. Reload the page."
+        )
     campaign.refresh_from_db()
     campaign.reviewers.all().delete()
     _add_reviewers(campaign, design.reviewers)
@@ -95,7 +97,9 @@ def discard_campaign(*, campaign: Campaign, by: User | None) -> None:
     lock_members([campaign.project_id])
     draft = Campaign.objects.select_for_update().filter(pk=campaign.pk, state=CampaignState.DRAFT).first()
     if draft is None:
-        raise ConflictError(f"“{campaign}” is not a draft any more, so it stays. Reload the page.")
+        raise ConflictError(
+            f"“{campaign}” is not a draft any more, so it cannot be discarded. Reload the page."
+        )
     record("campaign.discarded", by=by, obj=draft, project=campaign.project)
     draft.delete()
 
@@ -145,8 +149,8 @@ def open_campaign(*, campaign: Campaign, by: User | None) -> Campaign:
     items, reviews = make_assignments(campaign=campaign)
     if not items:
         raise InvalidError(
-            "No item is left to review: the split's examples are all gold or for calibration. Take fewer of "
-            "them, or choose data with more examples."
+            "No item is left to review: the split's examples are all gold or for calibration. Use fewer of"
+            " those, or choose data with more examples."
         )
     campaign.refresh_from_db()
     record(
@@ -260,7 +264,7 @@ def add_reviewers(*, campaign: Campaign, reviewers: Collection[User], by: User |
     if campaign.state == CampaignState.CLOSED:
         raise ConflictError(f"“{campaign}” is closed; nobody can be added.")
     lock_members([campaign.project_id])
-    if foreign := not_reviewing(campaign.project, reviewers):
+    if foreign := without_review_permission(campaign.project, reviewers):
         message = f"Not a member of this project: {', '.join(map(str, foreign))}. Invite them first."
         raise InvalidError(message, fields={"reviewers": [message]})
     present = set(campaign.reviewers.filter(left_at=None).values_list("user_id", flat=True))

@@ -218,7 +218,7 @@ def _move(service: Callable[..., Campaign], words: str) -> Callable[..., HttpRes
 
 
 campaign_open = _move(services.open_campaign, "The campaign is open. Its reviewers see it under “Review”.")
-campaign_pause = _move(services.pause_campaign, "Paused: nothing more is handed out until you resume.")
+campaign_pause = _move(services.pause_campaign, "Paused: reviewers get no more items until you resume.")
 campaign_resume = _move(services.resume_campaign, "Resumed.")
 campaign_close = _move(services.close_campaign, "Closed: its reviews cannot be changed any more.")
 

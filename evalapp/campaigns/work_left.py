@@ -1,4 +1,4 @@
-"""Whether a reviewer's campaigns have something for them now, told without claiming anything."""
+"""Whether a reviewer's campaigns have items for them now, without claiming any."""
 
 from collections.abc import Sequence
 from typing import Any

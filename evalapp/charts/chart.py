@@ -1,4 +1,4 @@
-"""What a chart is: a specification, a sentence that tells what is seen, and the same figures as a table."""
+"""A chart: a specification, a summary sentence, and the same numbers as a table."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple

@@ -1,6 +1,4 @@
-"""Lines of figures over a number: losses of several trainings, and a measure against the
-number of examples.
-"""
+"""Line charts: losses of several trainings, and a measure against the number of examples."""
 
 from collections.abc import Sequence
 from typing import Any, NamedTuple

@@ -1,4 +1,4 @@
-"""Bars of how many gave each level, the middle level astride the centre."""
+"""Diverging bars of the levels given, with the middle level at the centre."""
 
 from collections.abc import Sequence
 from typing import Any, NamedTuple

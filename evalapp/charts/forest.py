@@ -29,7 +29,7 @@ class ForestLine(NamedTuple):
 class Axis(NamedTuple):
     """``candidates`` are all there are, in their order everywhere; ``domain``: its ends from left to right,
     the larger first where it runs down; ``reference``: where the dashed line is.
-    ``is_share``: figures are differences of shares, told in percentage points.
+    ``is_share``: numbers are differences of shares, told in percentage points.
     """
 
     title: str
@@ -118,7 +118,7 @@ def _mark(line: ForestLine, *, is_share: bool) -> dict[str, Any]:
 
 
 def in_words(measure: Measure, *, is_share: bool = False) -> str:
-    """The figure with its interval, "4.2 (3.9 to 4.5)", a difference of shares "42 percentage points (39 to
+    """The number with its interval, "4.2 (3.9 to 4.5)", a difference of shares "42 percentage points (39 to
     45)"; or why there is none.
     """
     if measure.value is None:

@@ -1,4 +1,4 @@
-"""A heat map of how far each two reviewers agree."""
+"""A heat map of the agreement of pairs of reviewers."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -10,7 +10,7 @@ from evalapp.measure import Measure
 
 CELL = 34
 TINT = 0.55
-"""How much of a rating's colour lies over the page, so that the figure in the cell can be read in either
+"""How much of a rating's colour lies over the page, so that the number in the cell can be read in either
 theme.
 """
 
@@ -63,8 +63,8 @@ def agreement_heat_map(names: Sequence[str], pairs: Sequence[PairAgreement], *, 
             legend=alt.Legend(gradientLength=140, titleLimit=300),
         )
     )
-    figures = base.mark_text().encode(text=alt.Text("value:Q", format=".2f"))
-    drawing = alt.layer(squares, figures).properties(width="container", height=CELL * len(order))
+    numbers = base.mark_text().encode(text=alt.Text("value:Q", format=".2f"))
+    drawing = alt.layer(squares, numbers).properties(width="container", height=CELL * len(order))
     return finished(
         drawing,
         says=_says(pairs, of),

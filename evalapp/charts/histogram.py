@@ -1,4 +1,4 @@
-"""How many there are of each size, with a line where what is beyond is cut off."""
+"""A histogram of sizes, with a line at the limit."""
 
 from collections.abc import Sequence
 from typing import Literal, NamedTuple
@@ -16,13 +16,13 @@ class Bin(NamedTuple):
     number: int
 
 
-class Cut(NamedTuple):
+class CutoffLine(NamedTuple):
     at: int
     says: str
     """What it is, beside the line."""
 
 
-def histogram(bins: Sequence[Bin], cut: Cut, *, size: str, counted: str, says: str) -> Chart:
+def histogram(bins: Sequence[Bin], cut: CutoffLine, *, size: str, counted: str, says: str) -> Chart:
     """A bar a bin, those that lie wholly beyond the cut in the colour of loss. ``size`` and ``counted`` name
     the axes: "Tokens", "Rows".
     """

@@ -91,7 +91,7 @@ def grouped_labels(lines: Sequence[tuple[str, str]], *, names_one: bool = False)
     return Labels(keys, order, names)
 
 
-def parted(lines: Sequence[Line], most: int | None) -> list[list[Line]]:
+def split_lines(lines: Sequence[Line], most: int | None) -> list[list[Line]]:
     """The lines in parts of ``most`` with their headings, all of them in one where it is None.
 
     A group goes on in the next part only where it alone is longer than one.

@@ -1,4 +1,4 @@
-"""Artifacts: folders below ARTIFACTS_FOLDER that outlive what made them, on this machine and in the store.
+"""Artifacts: folders below ARTIFACTS_FOLDER on this machine and in the store.
 
 With one machine the folder is all there is, and nothing is copied. With several (EVALAPP_ARTIFACTS) the store
 has every artifact, and the folder those that this machine has made or needed.
@@ -17,7 +17,7 @@ from run_directory.trees import fetch_tree, remove_tree, store_tree
 _PLACE = "artifacts"
 
 
-class StoreAwayError(ProblemError):
+class StoreUnavailableError(ProblemError):
     """The store between machines cannot be used now (503)."""
 
     status = 503
@@ -28,7 +28,7 @@ def artifact_store() -> Store | None:
     """The store between machines, or None where there is one machine alone. Raises StoreAwayError."""
     if not settings.ARTIFACT_STORE:
         return None
-    with telling_of_the_store():
+    with store_errors_explained():
         return opened(settings.ARTIFACT_STORE)
 
 
@@ -36,7 +36,7 @@ def keep(path: str) -> None:
     """Let other machines have an artifact that is whole in this one's folder. Raises StoreAwayError."""
     store = artifact_store()
     if store is not None:
-        with telling_of_the_store():
+        with store_errors_explained():
             store_tree(store, _folder(path), f"{_PLACE}/{path}")
 
 
@@ -47,7 +47,7 @@ def fetched(path: str) -> Path:
     """
     folder = _folder(path)
     if not folder.is_dir() and (store := artifact_store()) is not None:
-        with telling_of_the_store():
+        with store_errors_explained():
             fetch_tree(store, f"{_PLACE}/{path}", folder)
     return folder
 
@@ -59,12 +59,12 @@ def remove_from_store(name: str) -> None:
     """
     store = artifact_store()
     if store is not None:
-        with telling_of_the_store():
+        with store_errors_explained():
             remove_tree(store, name)
 
 
 @contextmanager
-def telling_of_the_store() -> Iterator[None]:
+def store_errors_explained() -> Iterator[None]:
     """Turn the store's errors in the block into StoreAwayError."""
     try:
         yield
@@ -73,7 +73,7 @@ def telling_of_the_store() -> Iterator[None]:
             f"{error} Nothing half-done was kept. Try again when it can be reached; EVALAPP_ARTIFACTS names"
             " it, and its keys come from this process's environment."
         )
-        raise StoreAwayError(message) from error
+        raise StoreUnavailableError(message) from error
 
 
 def _folder(path: str) -> Path:

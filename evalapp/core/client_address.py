@@ -1,4 +1,4 @@
-"""Where a request comes from: what the trusted proxy says of it, and what nobody else can make up."""
+"""The client's IP address and user agent, as the trusted proxy reports them."""
 
 from functools import cache
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
@@ -9,13 +9,13 @@ from django.conf import settings
 _LONGEST_AGENT = 200
 
 
-class Asked(Protocol):
+class ClientRequest(Protocol):
     """A request of Django's or of the API's."""
 
     META: dict[str, Any]
 
 
-def client_details(request: Asked) -> dict[str, str]:
+def client_details(request: ClientRequest) -> dict[str, str]:
     """The client's address and user agent as the audit keeps them; nothing where no client asked."""
     address = client_address(request)
     agent = request.META.get("HTTP_USER_AGENT", "")[:_LONGEST_AGENT]
@@ -23,7 +23,7 @@ def client_details(request: Asked) -> dict[str, str]:
     return {"address": address, "agent": shown} if address else {}
 
 
-def client_address(request: Asked) -> str:
+def client_address(request: ClientRequest) -> str:
     """The client's IP address; "" where there is none, as for a session that a program opens.
 
     ``X-Forwarded-For`` counts only where the connection itself comes from EVALAPP_TRUSTED_PROXY, and is read
@@ -41,7 +41,7 @@ def client_address(request: Asked) -> str:
     return str(client)
 
 
-def is_from_trusted_proxy(request: Asked) -> bool:
+def is_from_trusted_proxy(request: ClientRequest) -> bool:
     """Whether the connection itself comes from EVALAPP_TRUSTED_PROXY."""
     peer = _address_in(request.META.get("REMOTE_ADDR", ""))
     return peer is not None and _is_trusted(peer)

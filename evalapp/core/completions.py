@@ -8,7 +8,7 @@ import time
 from typing import Any, NamedTuple
 
 from evalapp.core.outgoing import Answer, OutgoingFailedError, send
-from run_directory.reasoning import Parted, parted
+from run_directory.reasoning import ReasoningAndAnswer, split_reasoning
 
 ENDING = "/chat/completions"
 ANSWER_SECONDS = 60.0
@@ -81,7 +81,7 @@ def complete(url: str, body: dict[str, Any], *, secret: str, seconds: float = AN
             raise
         came = f"{len(answer.text):,} characters of it came: {without_secret(answer.text, secret)}"
         raise CompletionError(
-            f"The endpoint began to answer, and the connection broke off. {came}", is_passing=True
+            f"The endpoint began to answer, then the connection broke. {came}", is_passing=True
         ) from error
 
 
@@ -97,16 +97,16 @@ def completion_of(text: str, *, secret: str = "") -> Completion:
         # A page in HTML is what a proxy in trouble sends, and it may be gone when the question is asked
         # again.
         raise CompletionError(
-            f"The endpoint does not answer as chat completions do: {without_secret(text, secret)}",
+            f"The endpoint's answer is not a chat completion: {without_secret(text, secret)}",
             is_passing=True,
         ) from error
     finish = choice.get("finish_reason")
     if content is None and (finish == "content_filter" or reasoning):
         content = ""
     if not isinstance(content, str):
-        raise CompletionError("The model's reply holds no text.")
+        raise CompletionError("The model's reply has no text.")
     model, usage = found.get("model"), found.get("usage")
-    said = Parted(reasoning, content) if reasoning else parted(content)
+    said = ReasoningAndAnswer(reasoning, content) if reasoning else split_reasoning(content)
     return Completion(
         _storable(said.answer),
         _storable(model)[:200] if isinstance(model, str) else "",
@@ -133,7 +133,7 @@ def _require_success(answer: Answer, secret: str) -> None:
     if answer.status in _KEY_REFUSED:
         raise CompletionError(f"The endpoint refused the API key ({answer.status}).", is_final=True)
     if answer.status == _NOT_THERE:
-        raise CompletionError("The endpoint knows no such path or model (404).", is_final=True)
+        raise CompletionError("The endpoint has no such path or model (404).", is_final=True)
     if answer.status != 200:
         raise CompletionError(
             f"The endpoint answered {answer.status}: {without_secret(answer.text, secret)}",

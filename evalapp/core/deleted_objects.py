@@ -1,4 +1,4 @@
-"""When somebody deleted, a moment ago, what a write belongs to."""
+"""Recognises writes to objects that were just deleted."""
 
 import psycopg.errors
 from django.core.exceptions import ObjectDoesNotExist
@@ -13,7 +13,7 @@ class DeletedError(ConflictError):
     code = "deleted_meanwhile"
 
     def __init__(self) -> None:
-        super().__init__("What this belongs to has been deleted in the meantime, so nothing was stored.")
+        super().__init__("The object was deleted in the meantime, so nothing was stored.")
 
 
 def is_gone(exception: Exception) -> bool:

@@ -1,4 +1,4 @@
-"""One page with several forms, of which the URL names one: no script is needed, and errors stay in place."""
+"""Pages with several forms, of which the URL chooses one."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""What `/healthz` says. Each part is asked on a thread of its own, and waited for a bounded time."""
+"""The checks of `/healthz`. Each part is asked on a thread of its own, and waited for a bounded time."""
 
 from collections.abc import Callable
 from concurrent.futures import Future
@@ -19,7 +19,7 @@ ANSWER_SECONDS = 2.0
 
 
 @dataclass
-class Part:
+class ServiceCheck:
     """Something that must answer; ``ask`` raises one of AWAY, or an OSError, where it does not.
 
     It is asked by one thread at a time: however many look at once, a part that hangs holds one thread.
@@ -62,11 +62,11 @@ def _ask_disk() -> None:
     disk_space.check_writes(settings.HOME)
 
 
-PARTS = {"database": Part(_ask_database), "cache": Part(_ask_cache)}
-DISK = Part(_ask_disk)
+PARTS = {"database": ServiceCheck(_ask_database), "cache": ServiceCheck(_ask_cache)}
+DISK = ServiceCheck(_ask_disk)
 
 
-def look() -> dict[str, Any]:
+def check_health() -> dict[str, Any]:
     """``healthy`` and, for each part, whether it answers; after ANSWER_SECONDS at the latest.
 
     A disk that takes no writes is told and does not make it unhealthy: pages can still be read.

@@ -16,7 +16,7 @@ from evalapp.core.errors import MissingError, ProblemError, TooLargeError
 Row = TypeVar("Row", bound=Model)
 
 
-class ServiceAwayError(ProblemError):
+class ServiceUnavailableError(ProblemError):
     """The database or the broker is away; the caller may repeat the same request (503)."""
 
     status = 503
@@ -79,7 +79,7 @@ def get_or_missing(queryset: QuerySet[Row], **lookup: Any) -> Row:
     """The one row, or MissingError: give it a project's own set, and foreign ids are 404 by themselves."""
     row = queryset.filter(**lookup).first()
     if row is None:
-        raise MissingError("There is nothing at this URL, or it is not yours to see.")
+        raise MissingError("There is nothing at this URL, or you may not see it.")
     return row
 
 

@@ -1,4 +1,4 @@
-"""What the machines of one installation must agree on, told by the one that serves the pages.
+"""The settings that all machines of one installation must share.
 
 A worker of another release, or with other folders and no store, would take a run and lose it; so it asks
 first.

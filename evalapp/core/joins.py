@@ -1,4 +1,4 @@
-"""Models of one hand-written join, for the few reads that every click makes.
+"""Models read by one hand-written join, for reads that every click makes.
 
 Composing a query of five joined models anew costs Django more than the database takes to answer it.
 """

@@ -17,20 +17,21 @@ from evalapp.core.web_timeouts import LOCK_SECONDS, STATEMENT_SECONDS
 logger = logging.getLogger(__name__)
 
 AWAY_MESSAGE = (
-    "The database is away for a moment. Nothing you sent was stored or lost: send it again in a few seconds."
+    "The database is not available at the moment. Nothing you sent was stored: send it again"
+    " in a few seconds."
 )
 CROSSED_MESSAGE = (
-    "Somebody else was changing the same things at this moment, and one of you had to give way. "
-    "Nothing you sent was stored: send it again in a few seconds."
+    "Somebody else changed the same data at the same time. Nothing you sent was stored: send it again in a"
+    " few seconds."
 )
 SLOW_MESSAGE = (
-    f"The database took longer than {STATEMENT_SECONDS} s over this, and the request was ended. Nothing you"
-    " sent was stored. Try it again later or ask for less at once; if it stays so, tell whoever runs this"
-    " site: the log has it."
+    f"The database took longer than {STATEMENT_SECONDS} s for this request, so it was ended. Nothing you"
+    " sent was stored. Try again later or ask for less at once; if the problem stays, tell the site admin:"
+    " it is in the log."
 )
 LOCKED_MESSAGE = (
-    f"Somebody else has kept the same things locked for more than {LOCK_SECONDS} s, and the request was"
-    " ended. Nothing you sent was stored: send it again in a minute."
+    f"Somebody else has locked the same data for more than {LOCK_SECONDS} s, so the request was ended."
+    " Nothing you sent was stored: send it again in a minute."
 )
 
 
@@ -58,7 +59,7 @@ class ServiceUnavailableMiddleware:
         return unavailable(request, exception) if isinstance(exception, AWAY) else None
 
 
-def away_message(exception: BaseException) -> str:
+def outage_message(exception: BaseException) -> str:
     """What to tell whoever met one of `evalapp.core.outages.AWAY`."""
     if is_deadlock(exception):
         return CROSSED_MESSAGE
@@ -69,7 +70,7 @@ def away_message(exception: BaseException) -> str:
 
 def unavailable(request: HttpRequest, exception: BaseException) -> HttpResponse:
     logger.warning("%s %s answered 503: %s", request.method, request.path, exception)
-    message = away_message(exception)
+    message = outage_message(exception)
     response: HttpResponse
     if wants_json(request):
         body = {"error": {"code": "unavailable", "message": message, "fields": {}}}
@@ -103,7 +104,7 @@ class RequestLimitsMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         if "\x00" in request.path or "%00" in request.META.get("QUERY_STRING", ""):
-            return problem_response(request, InvalidError("The URL holds a NUL character; remove it."))
+            return problem_response(request, InvalidError("The URL has a NUL character; remove it."))
         charset = (request.content_params or {}).get("charset", "utf-8")
         if not _is_utf8(charset):
             message = f"The request is in {charset[:40]!r}; only UTF-8 is read. Send it as UTF-8."

@@ -22,8 +22,8 @@ def checked_name(name: str, *, of: str, field: str = "name", longest: int = LONG
     for position, character in enumerate(name, start=1):
         if unicodedata.category(character) in _UNPRINTABLE or character in _DIRECTION_CONTROLS:
             message = (
-                f"Character {position} of the name is U+{ord(character):04X}, which cannot be seen. "
-                "Type the name anew, without it."
+                f"Character {position} of the name is U+{ord(character):04X}, which is invisible. Type the"
+                " name again without it."
             )
             raise InvalidError(message, fields={field: [message]})
     if len(name) > longest or not has_visible(name):

@@ -6,7 +6,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 MOST_DIGITS = 4
-# Of half-widths in whole numbers: 1.4 in one figure is "1", nearly a third less than it is; 4.4 as "4" a
+# Of half-widths in whole numbers: 1.4 in one number is "1", nearly a third less than it is; 4.4 as "4" a
 # tenth.
 TOLD_TO_A_TENTH = 3
 MINUS = "\N{MINUS SIGN}"
@@ -20,7 +20,7 @@ def digits_for(half_width: float | None, fallback: int = 2) -> int:
 
 
 def digits_of_interval(half_width: float, fallback: int = 2) -> int:
-    """Decimals of a figure that is shown with its interval: those of `digits_for`, but one where a half-width
+    """Decimals of a number that is shown with its interval: those of `digits_for`, but one where a half-width
     under 3 would be told as a whole number: 3.4 ± 1.4, not 3 ± 1.
     """
     digits = digits_for(half_width, fallback)
@@ -28,15 +28,15 @@ def digits_of_interval(half_width: float, fallback: int = 2) -> int:
 
 
 def as_text(value: float | None, *, half_width: float | None = None, digits: int | None = None) -> str:
-    """The figure in digits, grouped by thousands, with a true minus sign; "–" where there is none. A count
-    has no decimals unless ``digits`` asks for them: an end of a scale stands beside figures that have some.
+    """The number in digits, grouped by thousands, with a true minus sign; "–" where there is none. A count
+    has no decimals unless ``digits`` asks for them: an end of a scale stands beside numbers that have some.
     """
     if value is None or (isinstance(value, float) and not math.isfinite(value)):
         return "–"
     if isinstance(value, int) and digits is None:
         return f"{value:,}".replace("-", MINUS)
     places = digits if digits is not None else digits_for(half_width)
-    # "z": a figure that rounds to nothing has no sign.
+    # "z": a number that rounds to nothing has no sign.
     return f"{value:z,.{places}f}".replace("-", MINUS)
 
 

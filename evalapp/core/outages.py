@@ -1,4 +1,4 @@
-"""When the database or the broker is away: what raises, and what it means."""
+"""Recognises errors of the database and the broker: not available, full disk, deadlock, timeout."""
 
 import psycopg
 import psycopg.errors

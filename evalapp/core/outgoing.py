@@ -1,4 +1,4 @@
-"""The one way out: every request to a URL that somebody gave us goes through here.
+"""Outgoing requests: every request to a URL from a user goes through this guard.
 
 Nothing is opened unless the operator allowed it (EVALAPP_OUTGOING_ALLOWED). The name is resolved once,
 every address it has is judged, and the connection is made to a judged address: what the name says a
@@ -79,14 +79,14 @@ def _split(text: str) -> SplitResult:
         port = parts.port
     except ValueError:
         raise OutgoingFailedError(
-            "This is no URL; one looks like https://host.example.org:8443/path, with a port up to 65535"
+            "This is not a URL such as https://host.example.org:8443/path (the port is at most 65535)"
         ) from None
     if parts.scheme not in {"http", "https"} or not parts.hostname:
         raise OutgoingFailedError("Write a URL that begins with https:// or http:// and names a host")
     if "@" in parts.netloc or "\\" in text:
         raise OutgoingFailedError("Leave names, passwords and \\ out of the URL")
     if port == 0:
-        raise OutgoingFailedError("There is no port 0")
+        raise OutgoingFailedError("Port 0 does not exist")
     return parts
 
 
@@ -289,7 +289,7 @@ def _in_words(error: Exception) -> str:
     if isinstance(error, urllib3.exceptions.SSLError):
         return f"TLS failed: {error}"[:300]
     if isinstance(error, NewConnectionError):
-        return "Nobody listens there: " + str(error).rpartition(": ")[2]
+        return "No server listens there: " + str(error).rpartition(": ")[2]
     if isinstance(error, ConnectTimeoutError):
         return "No connection within the time allowed"
     return f"The connection broke: {error}"[:300]

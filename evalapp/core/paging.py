@@ -65,7 +65,7 @@ def _key_of(text: str, order: tuple[str, ...]) -> list[Any]:
     try:
         made_for, values = signing.loads(text, salt=_SALT)
     except (signing.BadSignature, ValueError) as error:
-        raise InvalidError("This page's URL is not whole. Open the list again from its start.") from error
+        raise InvalidError("This page's URL is incomplete. Open the list again from its start.") from error
     if made_for != list(order):
         raise InvalidError(
             "This page belongs to a list in another order. Open the list again from its start."

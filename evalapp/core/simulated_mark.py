@@ -1,4 +1,4 @@
-"""The mark of what simulated reviews were used for, in places that hold words only."""
+"""The text mark for results of simulated reviews."""
 
 
 def marked(words: str, *things: object) -> str:

@@ -1,4 +1,4 @@
-"""When the server cannot write its own files: what raises, and what a person is told."""
+"""Recognises errors when the server cannot write its files, and their messages."""
 
 import errno
 import logging
@@ -12,8 +12,8 @@ from evalapp.core.errors import NoRoomError, ProblemError
 from evalapp.core.outages import is_disk_full
 
 DATABASE_FULL = (
-    "The disk of the database is full, so nothing was stored. Ask the administrator to make room on the disk "
-    "that holds it, then send it again."
+    "The disk of the database is full, so nothing was stored. Ask the administrator to free space on its"
+    " disk, then send it again."
 )
 logger = logging.getLogger(__name__)
 
@@ -33,15 +33,15 @@ def storage_problem(exception: Exception) -> ProblemError | None:
     other error. Ask it before `evalapp.core.outages.AWAY`, to which the database's full disk belongs.
     """
     if is_disk_full(exception):
-        logger.error("The database has no room: %s", exception)
+        logger.error("The database has no space left: %s", exception)
         return NoRoomError(DATABASE_FULL)
     if not isinstance(exception, OSError):
         return None
     problem: ProblemError | None = None
     if exception.errno in NO_ROOM:
         problem = NoRoomError(
-            "The server has no room for this, so nothing was stored. Ask the administrator to make room in "
-            "EVALAPP_HOME, then send it again."
+            "The server's disk is full, so nothing was stored. Ask the administrator to free space in"
+            " EVALAPP_HOME, then send it again."
         )
     elif (folder := _own_folder(exception)) and (exception.errno in UNUSABLE or not folder.is_dir()):
         problem = FolderUnusableError(

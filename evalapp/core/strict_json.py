@@ -1,4 +1,4 @@
-"""JSON as it was meant: what would be lost, guessed or break further in is refused here, with its place."""
+"""Strict JSON: input that would be changed or break later is refused, with its place."""
 
 import json
 import math
@@ -29,7 +29,7 @@ def read_json(content: bytes, *, any_text: bool = False) -> Any:
     except RecursionError as error:
         raise _too_deep() from error
     except JsonProblemError as error:
-        message = f"The body is not JSON that can be used. {error}"
+        message = f"The body is not usable JSON. {error}"
         raise InvalidError(message, code="invalid_json") from error
     if problem := next(_problems(value, "", 1, any_text=any_text), ""):
         raise _refused(problem)
@@ -37,7 +37,7 @@ def read_json(content: bytes, *, any_text: bool = False) -> Any:
 
 
 def _refused(problem: str) -> InvalidError:
-    return InvalidError(f"The body is not JSON that can be used: {problem}", code="invalid_json")
+    return InvalidError(f"The body is not usable JSON: {problem}", code="invalid_json")
 
 
 def _too_deep() -> InvalidError:
@@ -47,7 +47,7 @@ def _too_deep() -> InvalidError:
 def _problems(value: Any, place: str, depth: int, *, any_text: bool) -> Iterator[str]:
     if isinstance(value, str):
         if not any_text and (bad := bad_character(value)):
-            yield f"{place or 'the text'} holds {bad}. Remove it."
+            yield f"{place or 'the text'} has {bad}. Remove it."
         return
     if not isinstance(value, dict | list):
         return
@@ -59,7 +59,7 @@ def _problems(value: Any, place: str, depth: int, *, any_text: bool) -> Iterator
         return
     for name, inner in value.items():
         if not any_text and (bad := bad_character(name)):
-            yield f"a field's name in {place or 'the body'} holds {bad}. Remove it."
+            yield f"a field's name in {place or 'the body'} has {bad}. Remove it."
             return
         yield from _problems(
             inner, f"{place}.{name[:40]}" if place else name[:40], depth + 1, any_text=any_text
@@ -97,14 +97,14 @@ def strict_decoder(*, most_fields: Callable[[], int], largest: float) -> json.JS
     def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         if len(pairs) > most_fields():
             problem = f"One object has {len(pairs):,} fields; {most_fields():,} is the limit."
-            raise JsonProblemError(problem, "Leave out those that nobody needs.")
+            raise JsonProblemError(problem, "Leave out those that are not needed.")
         fields = dict(pairs)
         if len(fields) != len(pairs):
             # Counted in one pass: to count each name anew would take hours with one object.
             twice = next(name for name, count in Counter(name for name, _ in pairs).items() if count > 1)
             shown = twice[:40].encode("ascii", "backslashreplace").decode().replace("\x00", "\\x00")
             raise JsonProblemError(
-                f"The field “{shown}” is there twice in one object.", "Keep the right one.", shown
+                f"The field “{shown}” is given twice in one object.", "Keep the right one.", shown
             )
         return fields
 
@@ -124,7 +124,7 @@ def strict_decoder(*, most_fields: Callable[[], int], largest: float) -> json.JS
         return value + 0.0
 
     def constant(text: str) -> NoReturn:
-        raise JsonProblemError(f"{text} is no JSON value.", "Leave the field out, or write null.")
+        raise JsonProblemError(f"{text} is not a JSON value.", "Leave the field out, or write null.")
 
     return json.JSONDecoder(
         object_pairs_hook=unique, parse_int=integer, parse_float=real, parse_constant=constant

@@ -1,4 +1,4 @@
-"""Tables that leave a page: one set of rows, as CSV for a spreadsheet, as Markdown and as words for a
+"""Tables for copies and reports: one set of rows, as CSV for a spreadsheet, as Markdown and as words for a
 document.
 """
 
@@ -12,7 +12,7 @@ from evalapp.core.spreadsheets import csv_line
 from evalapp.measure import Measure
 
 Cell: TypeAlias = str | int | float | Measure | None
-Kind = Literal["text", "count", "figure", "share", "p"]
+Kind = Literal["text", "count", "number", "share", "p"]
 
 NOTHING = "–"
 # Of an estimate with its ends: "4 (3 to 5)" hides half a point of a five-point scale.
@@ -23,7 +23,7 @@ _MARKS = re.compile(r"([\\`*_{}\[\]<>()#+!|~])")
 
 
 class Column(NamedTuple):
-    """``kind`` says how figures are written; ``is_measure``: its cells are Measures, or None where one has no
+    """``kind`` says how numbers are written; ``is_measure``: its cells are Measures, or None where one has no
     meaning. ``anchor`` is the paragraph of `docs/measures.md` on it.
     """
 
@@ -33,8 +33,8 @@ class Column(NamedTuple):
     anchor: str = ""
 
 
-class Words(NamedTuple):
-    """A cell for readers: the figure, and what it rests on."""
+class TextCell(NamedTuple):
+    """A cell for readers: the number, and what it rests on."""
 
     main: str
     beside: str = ""
@@ -46,7 +46,7 @@ class Words(NamedTuple):
 
 @dataclass(frozen=True)
 class Table:
-    """``name`` is what its address is called; ``note`` says how the figures came about."""
+    """``name`` is what its URL is called; ``note`` says how the numbers came about."""
 
     name: str
     title: str
@@ -54,38 +54,38 @@ class Table:
     rows: list[list[Cell]] = field(default_factory=list)
     note: str = ""
 
-    def words(self) -> list[list[Words]]:
+    def words(self) -> list[list[TextCell]]:
         return [
             [in_words(cell, column) for cell, column in zip(row, self.columns, strict=True)]
             for row in self.rows
         ]
 
 
-def in_words(cell: Cell, column: Column) -> Words:
+def in_words(cell: Cell, column: Column) -> TextCell:
     """A cell as people read it: "4.2 (3.9 to 4.5)" and "n = 20", or why there is none."""
     if isinstance(cell, Measure):
         return _measure_in_words(cell, column.kind)
     if cell is None:
-        return Words(NOTHING)
+        return TextCell(NOTHING)
     if isinstance(cell, str):
-        return Words(cell)
-    return Words(_figure(cell, column.kind))
+        return TextCell(cell)
+    return TextCell(_number(cell, column.kind))
 
 
-def _measure_in_words(measure: Measure, kind: Kind) -> Words:
+def _measure_in_words(measure: Measure, kind: Kind) -> TextCell:
     if measure.value is None:
-        return Words(
+        return TextCell(
             measure.reason[:1].upper() + measure.reason[1:], f"n = {measure.n:,}" if measure.n else ""
         )
     beside = "; ".join(part for part in (f"n = {measure.n:,}", measure.note) if part)
     digits = max(LEAST_DIGITS, digits_for(measure.half_width))
-    value, *ends = (_figure(each, kind, digits) for each in (measure.value, measure.low, measure.high))
+    value, *ends = (_number(each, kind, digits) for each in (measure.value, measure.low, measure.high))
     if measure.low is None:
-        return Words(value, beside)
-    return Words(f"{value} ({ends[0]} to {ends[1]})", beside)
+        return TextCell(value, beside)
+    return TextCell(f"{value} ({ends[0]} to {ends[1]})", beside)
 
 
-def _figure(value: float | None, kind: Kind, digits: int | None = None) -> str:
+def _number(value: float | None, kind: Kind, digits: int | None = None) -> str:
     if value is None:
         return NOTHING
     if kind == "share":
@@ -113,17 +113,17 @@ def _plain(cell: Cell, column: Column) -> list[Cell]:
         return [_rounded(cell) if isinstance(cell, float) else cell]
     if not isinstance(cell, Measure):
         return [""] * len(_PARTS)
-    figures = ("" if each is None else _rounded(each) for each in (cell.value, cell.low, cell.high))
-    return [*figures, cell.n, cell.reason, cell.note]
+    numbers = ("" if each is None else _rounded(each) for each in (cell.value, cell.low, cell.high))
+    return [*numbers, cell.n, cell.reason, cell.note]
 
 
-def _rounded(figure: float) -> float:
+def _rounded(value: float) -> float:
     # Of −0.0 nobody knows what it means; a sum with 0 has no such sign.
-    return round(figure, 6) + 0.0
+    return round(value, 6) + 0.0
 
 
 def markdown(table: Table) -> str:
-    """A table as GitHub's Markdown reads it, figures at the right; what people wrote stays text."""
+    """A table as GitHub's Markdown reads it, numbers at the right; what people wrote stays text."""
     heads = [_inert(column.label) for column in table.columns]
     rules = ["---" if column.kind == "text" else "---:" for column in table.columns]
     lines = [f"**{_inert(table.title)}**", "", _line(heads), _line(rules)]

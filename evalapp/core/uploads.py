@@ -1,4 +1,4 @@
-"""Uploads: which addresses take large ones, and their way to the disk."""
+"""Uploads: which URLs accept large ones, and how they are stored."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress

@@ -4,7 +4,7 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 
 from evalapp.core.errors import InvalidError, MissingError, NotAllowedError, ProblemError
-from evalapp.core.health import look
+from evalapp.core.health import check_health
 from evalapp.core.http import body_problem, problem_response, wants_json
 from evalapp.core.middleware import unavailable
 from evalapp.core.outages import AWAY
@@ -16,7 +16,7 @@ def healthz(request: HttpRequest) -> HttpResponse:
     """200 when the database and the cache answer, else 503 naming which does not. Where the web server counts
     them, ``requests`` says how many others this process has at work, and waiting for a thread.
     """
-    found = look()
+    found = check_health()
     if REQUESTS in request.META:
         found["requests"] = request.META[REQUESTS]
     response = JsonResponse(found, status=200 if found["healthy"] else 503)
@@ -34,15 +34,15 @@ class SessionLostError(ProblemError):
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
     message = (
-        "This form belongs to a session that has ended or to another sign-in. Open the page again, sign in if"
-        " asked, and send it once more; what you typed is kept in your browser."
+        "This form belongs to a session that has ended or to another sign-in. Open the page again, sign in"
+        " if asked, and send the form again; your browser keeps what you typed."
     )
     return problem_response(request, SessionLostError(message))
 
 
 def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
 
-    return problem_response(request, MissingError("There is nothing at this URL, or it is not yours to see."))
+    return problem_response(request, MissingError("There is nothing at this URL, or you may not see it."))
 
 
 def permission_denied(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
@@ -74,7 +74,10 @@ def server_error(request: HttpRequest) -> HttpResponse:
     if isinstance(raised, AWAY):
         return unavailable(request, raised)
     if wants_json(request):
-        return problem_response(request, BrokenError("Something broke on our side; the log has it."))
+        return problem_response(request, BrokenError("An error occurred on the server; it is in the log."))
     return render(
-        request, "unavailable.html", {"message": "Something broke on our side; the log has it."}, status=500
+        request,
+        "unavailable.html",
+        {"message": "An error occurred on the server; it is in the log."},
+        status=500,
     )

@@ -19,14 +19,14 @@ from evalapp.api.fields import (
     List,
     Number,
     Paging,
-    Shown,
+    ReadOnlySerializer,
     Text,
     Whole,
 )
 from evalapp.api.operations import ProjectView, chosen, operation, route
 from evalapp.core.http import get_or_missing
 from evalapp.datasets import queries, services
-from evalapp.datasets.columns import Use
+from evalapp.datasets.columns import ColumnRole
 from evalapp.datasets.formats import Layout, reading_of
 from evalapp.datasets.models import Dataset, DatasetImport, DatasetVersion, Example, Split
 from evalapp.datasets.options import LONGEST_FIELD_NAME, LONGEST_NOTE, ImportOptions
@@ -45,7 +45,7 @@ class MessageSerializer(serializers.Serializer[Any]):
 MOST_INLINE_ROWS = 10_000
 
 
-class DatasetVersionSerializer(Shown):
+class DatasetVersionSerializer(ReadOnlySerializer):
     """Immutable. ``counts`` is rows by split; ``content_hash`` covers every row in order."""
 
     dataset = serializers.IntegerField(source="dataset_id")
@@ -61,7 +61,7 @@ class DatasetVersionSerializer(Shown):
         )  # fmt: skip
 
 
-class DatasetSerializer(Shown):
+class DatasetSerializer(ReadOnlySerializer):
     """``latest`` is the newest version, or null before the first."""
 
     latest = serializers.SerializerMethodField()
@@ -94,12 +94,12 @@ class VersionBody(Body):
         ),
     )
     parent = Id(
-        required=False, allow_null=True, default=None, help_text="Id of the version it was made from."
+        required=False, allow_null=True, default=None, help_text="Id of the version that it was created from."
     )
     note = Text(max_length=LONGEST_NOTE, allow_blank=True, default="")
 
 
-class ExampleSerializer(Shown):
+class ExampleSerializer(ReadOnlySerializer):
     """A row. References of the test split are withheld: it is held out, so that nothing is trained on it."""
 
     messages = MessageSerializer(many=True)
@@ -129,7 +129,7 @@ class RowErrorSerializer(serializers.Serializer[Any]):
     fix = serializers.CharField(allow_blank=True)
 
 
-class DatasetImportSerializer(Shown):
+class DatasetImportSerializer(ReadOnlySerializer):
     """An uploaded file. It waits until it is started; ``options`` are what its content suggests."""
 
     dataset = serializers.IntegerField(source="dataset_id")
@@ -155,7 +155,7 @@ class ImportBody(Body):
 
     delimiter = serializers.ChoiceField(choices=list(DELIMITERS), required=False)
     mapping = serializers.DictField(
-        child=serializers.ChoiceField(choices=[use.value for use in Use]),
+        child=serializers.ChoiceField(choices=[use.value for use in ColumnRole]),
         required=False,
         help_text="For CSV: column → use.",
     )
@@ -197,7 +197,7 @@ class DatasetList(DatasetView):
 
     @operation("Make a dataset", body=DatasetBody, result=DatasetSerializer, status=201)
     def post(self) -> object:
-        """Versions follow, from rows in the request or from an uploaded file."""
+        """Add versions next, from rows in a request or from an uploaded file."""
         return services.create_dataset(project=self.project, by=self.person, **self.body())
 
 
@@ -216,7 +216,7 @@ class VersionList(DatasetView):
     def get(self, dataset_id: int) -> object:
         return self.page(queries.versions_of(self.dataset(dataset_id)))
 
-    @operation("Make a version from rows", body=VersionBody, result=DatasetVersionSerializer, status=201)
+    @operation("Create a version from rows", body=VersionBody, result=DatasetVersionSerializer, status=201)
     def post(self, dataset_id: int) -> object:
         """All rows or none; a bad row is named with its field. For more rows than fit a body,
         upload a file.
@@ -280,13 +280,13 @@ class ExampleList(DatasetView):
 class ImportList(DatasetView):
     @operation("List open imports", result=DatasetImportSerializer, paged=True)
     def get(self, dataset_id: int) -> object:
-        """Uploads that have not become a version: waiting, running or failed."""
+        """Uploads without a version yet: waiting, running or failed."""
         return self.page(queries.open_imports(self.dataset(dataset_id)).select_related("version"))
 
     @operation("Upload a file", body=UploadBody, result=DatasetImportSerializer, status=201, upload=True)
     def post(self, dataset_id: int) -> object:
-        """The file is kept until its import is started or discarded. ``options`` of the answer are guessed
-        from its content; start the import with them, or with others.
+        """The file is kept until its import is started or discarded. ``options`` in the answer are
+        suggestions from its content; start the import with them, or with others.
         """
         dataset = self.dataset(dataset_id)
         require_usable(self.request)
@@ -302,7 +302,7 @@ class ImportDetail(DatasetView):
 
     @operation("Discard an import", status=204)
     def delete(self, dataset_id: int, import_id: int) -> object:
-        """The uploaded file is deleted. 409 while it runs, and when it has become a version."""
+        """Deletes the uploaded file. 409 while the import runs, and after it has succeeded."""
         flow.discard(self.dataset_import(dataset_id, import_id), by=self.person)
         return Response(status=204)
 
@@ -311,7 +311,7 @@ class ImportDetail(DatasetView):
 class ImportStart(DatasetView):
     @operation("Start an import", body=ImportBody, result=DatasetImportSerializer, status=202)
     def post(self, dataset_id: int, import_id: int) -> object:
-        """Queues the job that makes the version. After a failure it can be started again."""
+        """Queues the job that creates the version. After a failure it can be started again."""
         found = self.dataset_import(dataset_id, import_id)
         options = replace(ImportOptions(**found.options), **self.body())
         services.start_import(dataset_import=found, options=options, by=self.person)

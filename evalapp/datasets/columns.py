@@ -4,14 +4,14 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from enum import StrEnum
 from typing import Any, BinaryIO
 
-from evalapp.datasets.formats import Layout, Reading, reading_of
+from evalapp.datasets.formats import Layout, ParsedRow, reading_of
 from evalapp.datasets.rows import ExampleRow
 from evalapp.datasets.splits import ByField
 from evalapp.imports.mapping import Mapper
 from evalapp.imports.source_rows import read_cells, read_header
 
 
-class Use(StrEnum):
+class ColumnRole(StrEnum):
     """What a column is for."""
 
     PROMPT = "prompt"
@@ -25,26 +25,33 @@ class Use(StrEnum):
     IGNORE = "ignore"
 
 
-ONE_COLUMN_ONLY = (Use.PROMPT, Use.SYSTEM, Use.CONTEXT, Use.LABEL, Use.SPLIT, Use.GROUP)
+ONE_COLUMN_ONLY = (
+    ColumnRole.PROMPT,
+    ColumnRole.SYSTEM,
+    ColumnRole.CONTEXT,
+    ColumnRole.LABEL,
+    ColumnRole.SPLIT,
+    ColumnRole.GROUP,
+)
 
-DEFAULT_NAMES: Mapping[str, Use] = {
-    **dict.fromkeys(("prompt", "question", "input", "instruction", "user", "query"), Use.PROMPT),
-    **dict.fromkeys(("system", "system_prompt"), Use.SYSTEM),
+DEFAULT_NAMES: Mapping[str, ColumnRole] = {
+    **dict.fromkeys(("prompt", "question", "input", "instruction", "user", "query"), ColumnRole.PROMPT),
+    **dict.fromkeys(("system", "system_prompt"), ColumnRole.SYSTEM),
     **dict.fromkeys(
-        ("completion", "reference", "answer", "output", "response", "target", "summary"), Use.REFERENCE
+        ("completion", "reference", "answer", "output", "response", "target", "summary"), ColumnRole.REFERENCE
     ),
-    **dict.fromkeys(("context", "facts", "document", "source"), Use.CONTEXT),
-    **dict.fromkeys(("label", "class", "category"), Use.LABEL),
-    "split": Use.SPLIT,
-    **dict.fromkeys(("group", "group_key", "client"), Use.GROUP),
+    **dict.fromkeys(("context", "facts", "document", "source"), ColumnRole.CONTEXT),
+    **dict.fromkeys(("label", "class", "category"), ColumnRole.LABEL),
+    "split": ColumnRole.SPLIT,
+    **dict.fromkeys(("group", "group_key", "client"), ColumnRole.GROUP),
 }
 
 
 COLUMNS = Mapper(
     names=DEFAULT_NAMES,
-    many=(Use.REFERENCE, Use.METADATA, Use.IGNORE),
-    rest=Use.METADATA,
-    needed=[((Use.PROMPT,), "Say which column holds the prompt.")],
+    many=(ColumnRole.REFERENCE, ColumnRole.METADATA, ColumnRole.IGNORE),
+    rest=ColumnRole.METADATA,
+    needed=[((ColumnRole.PROMPT,), "Choose the column with the prompt.")],
 )
 
 
@@ -55,21 +62,21 @@ def read_csv(
     delimiter: str,
     *,
     read: Callable[[int], None] | None = None,
-) -> Iterator[Reading]:
+) -> Iterator[ParsedRow]:
     """Rows of a CSV file with a header row; ``read`` gets the bytes of each line."""
     columns = read_header(stream, delimiter).columns
     stream.seek(0)
-    uses = [Use(mapping.get(column, Use.METADATA)) for column in columns]
+    uses = [ColumnRole(mapping.get(column, ColumnRole.METADATA)) for column in columns]
     for number, cells, problem in read_cells(stream, delimiter, read=read):
         if problem is not None:
-            yield Reading(number, None, [problem])
+            yield ParsedRow(number, None, [problem])
         else:
             yield _read_cells(number, cells, columns, uses, layout)
 
 
 def _read_cells(
-    number: int, cells: list[str], columns: list[str], uses: list[Use], layout: Layout
-) -> Reading:
+    number: int, cells: list[str], columns: list[str], uses: list[ColumnRole], layout: Layout
+) -> ParsedRow:
     return reading_of(
         number,
         _fields(cells, columns, uses, layout),
@@ -78,42 +85,46 @@ def _read_cells(
     )
 
 
-def _column_of(name: str, cells: list[str], columns: list[str], uses: list[Use], layout: Layout) -> str:
+def _column_of(
+    name: str, cells: list[str], columns: list[str], uses: list[ColumnRole], layout: Layout
+) -> str:
     """The column that holds what an object's field ``name`` was filled from, or the name itself."""
     references = [
         column
         for cell, column, use in zip(cells, columns, uses, strict=True)
-        if use is Use.REFERENCE and cell.strip()
+        if use is ColumnRole.REFERENCE and cell.strip()
     ]
     own = {f"references[{number}]": column for number, column in enumerate(references, start=1)}
     own |= {
-        f"metadata.{column}": column for column, use in zip(columns, uses, strict=True) if use is Use.METADATA
+        f"metadata.{column}": column
+        for column, use in zip(columns, uses, strict=True)
+        if use is ColumnRole.METADATA
     }
-    fields = {layout.group_field: Use.GROUP, "messages": Use.PROMPT}
+    fields = {layout.group_field: ColumnRole.GROUP, "messages": ColumnRole.PROMPT}
     if isinstance(layout.split_rule, ByField):
-        fields[layout.split_rule.name] = Use.SPLIT
+        fields[layout.split_rule.name] = ColumnRole.SPLIT
     fields |= {use.value: use for use in ONE_COLUMN_ONLY if use.value not in fields}
     own |= {field: columns[uses.index(use)] for field, use in fields.items() if use in uses}
     return own.get(name, name)
 
 
-def _fields(cells: list[str], columns: list[str], uses: list[Use], layout: Layout) -> dict[str, Any]:
+def _fields(cells: list[str], columns: list[str], uses: list[ColumnRole], layout: Layout) -> dict[str, Any]:
     fields: dict[str, Any] = {"prompt": ""}
     references: list[str] = []
     metadata: dict[str, str] = {}
     for cell, column, use in zip(cells, columns, uses, strict=True):
-        if use is Use.METADATA:
+        if use is ColumnRole.METADATA:
             if cell:
                 metadata[column] = cell
-        elif use is Use.REFERENCE:
+        elif use is ColumnRole.REFERENCE:
             if cell.strip():
                 references.append(cell)
-        elif use is Use.SPLIT:
+        elif use is ColumnRole.SPLIT:
             if isinstance(layout.split_rule, ByField):
                 fields[layout.split_rule.name] = cell
-        elif use is Use.GROUP:
+        elif use is ColumnRole.GROUP:
             fields[layout.group_field] = cell
-        elif use is not Use.IGNORE:
+        elif use is not ColumnRole.IGNORE:
             fields[use.value] = cell
     return {**fields, "references": references, "metadata": metadata}
 
@@ -126,6 +137,6 @@ def missed_reference_field(rows: Collection[ExampleRow]) -> str:
         name
         for row in rows
         for name, value in row.metadata.items()
-        if value and COLUMNS.use_of(name) == Use.REFERENCE
+        if value and COLUMNS.use_of(name) == ColumnRole.REFERENCE
     )
     return next(names, "")

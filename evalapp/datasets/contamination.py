@@ -1,4 +1,4 @@
-"""Does training data hold what is to evaluate? By exact prompts and by word n-grams. Pure.
+"""The contamination check: evaluation prompts in training data, exact or by word n-grams. Pure.
 
 * exact: a training row has the same prompt (``prompt_hash``) as an evaluation row; refused.
 * contained: at least half of the 8-word-grams of an evaluation prompt stand in one training prompt;

@@ -26,7 +26,7 @@ COPY evalapp_example (
 """
 
 
-class Copied(NamedTuple):
+class CopyResult(NamedTuple):
     """What a copy stored: rows per split, and the SHA-256 over every row's content hash in order."""
 
     counts: dict[str, int]
@@ -37,7 +37,7 @@ class Copied(NamedTuple):
         return sum(self.counts.values())
 
 
-def copy_examples(version_id: int, rows: Iterable[ExampleRow], *, from_file: bool = False) -> Copied:
+def copy_examples(version_id: int, rows: Iterable[ExampleRow], *, from_file: bool = False) -> CopyResult:
     """Store the rows as examples of the version, numbered from 1; call inside a transaction.
 
     ``from_file``: the rows come from a file's reader. They have passed ``row_problems`` then, and are
@@ -52,7 +52,7 @@ def copy_examples(version_id: int, rows: Iterable[ExampleRow], *, from_file: boo
             lines = _lines(version_id, batch, digest, counts, checked=from_file)
             while block := "".join(islice(lines, BLOCK_ROWS)):
                 copy.write(block)
-    return Copied(dict(counts), digest.hexdigest())
+    return CopyResult(dict(counts), digest.hexdigest())
 
 
 def _read_batches(numbered: Iterator[NumberedRow]) -> Iterator[list[NumberedRow]]:

@@ -1,6 +1,6 @@
 """Files into rows: JSONL and CSV, read as a stream, each bad row told with its fields. Pure.
 
-A reader yields one ``Reading`` per row of the file. Whatever a file holds, a reader raises nothing but
+A reader yields one ``ParsedRow`` per row of the file. Whatever a file holds, a reader raises nothing but
 FileProblemError (the file as a whole is not usable), and never holds more than one row in memory.
 """
 
@@ -23,7 +23,7 @@ _PREFERENCE = ("chosen", "rejected")
 _OFFERED = ("tools", "functions")
 
 
-class Reading(NamedTuple):
+class ParsedRow(NamedTuple):
     """A row of the file: ``number`` is its line (JSONL) or its spreadsheet row (CSV; the header is 1).
 
     ``row`` is None exactly where there are ``problems``.
@@ -49,11 +49,11 @@ class Layout:
 
 def read_jsonl(
     stream: BinaryIO, layout: Layout, *, read: Callable[[int], None] | None = None
-) -> Iterator[Reading]:
+) -> Iterator[ParsedRow]:
     """Rows of a JSONL file, or of one JSON list; see ``json_objects``."""
     for number, found in json_objects(stream, read=read, example=layout.example):
         if isinstance(found, FieldProblem):
-            yield Reading(number, None, [found])
+            yield ParsedRow(number, None, [found])
         else:
             yield reading_of(number, found, layout)
 
@@ -120,9 +120,9 @@ def _refuse_tools(fields: dict[str, Any]) -> None:
         if offered:
             raise bad_field(
                 name,
-                "The row offers tools, which are not passed to the model in training or generation, so its"
-                " answer would be another one.",
-                "Leave the row out, or remove the field; to keep it for people to read, put it into the row's"
+                "The row has tools, which training and generation do not pass to the model, so its answer"
+                " would differ.",
+                "Leave the row out, or remove the field; to keep it for readers, move it to the row's"
                 " metadata.",
             )
         fields.pop(name, None)
@@ -134,19 +134,19 @@ class _BuiltRowError(RowProblemError):
 
 def reading_of(
     number: int, fields: Mapping[str, Any], layout: Layout, *, file_name_of: Callable[[str], str] = str
-) -> Reading:
+) -> ParsedRow:
     """One row: built and checked; every way in which that can fail becomes problems.
 
     ``file_name_of`` turns the name of a JSON object's field into what the file calls it.
     """
     try:
-        return Reading(number, build_row(dict(fields), layout), [])
+        return ParsedRow(number, build_row(dict(fields), layout), [])
     except _BuiltRowError as error:
         names = _names_in_object(dict(fields), layout)
         problems = [problem._replace(field=names(problem.field)) for problem in error.problems]
     except RowProblemError as error:
         problems = list(error.problems)
-    return Reading(
+    return ParsedRow(
         number, None, [problem._replace(field=file_name_of(problem.field)) for problem in problems]
     )
 
@@ -219,13 +219,13 @@ def _messages(value: Any, name: str) -> list[dict[str, str]]:
     for number, message in enumerate(value, start=1):
         if not isinstance(message, dict) or "role" not in message or "content" not in message:
             raise bad_field(
-                f"{name}[{number}]", "This is no message.", 'Write {"role": "user", "content": "…"}.'
+                f"{name}[{number}]", "This is not a message.", 'Write {"role": "user", "content": "…"}.'
             )
         if len(message) > 2:
             extra = next(key for key in message if key not in ("role", "content"))
             raise bad_field(
                 f"{name}[{number}].{shown(extra)}",
-                "This field of a message would be lost.",
+                "This field of a message is not kept.",
                 "Only role and content are kept: remove it, or leave the row out.",
             )
         content = message["content"]
@@ -342,13 +342,13 @@ def _turn(turn: Any, name: str) -> dict[str, Any]:
     if isinstance(turn, dict) and turn.keys() == {"role", "content"}:
         return turn
     if not isinstance(turn, dict) or "from" not in turn or "value" not in turn:
-        raise bad_field(name, "This is no turn.", 'Write {"from": "human", "value": "…"}.')
+        raise bad_field(name, "This is not a turn.", 'Write {"from": "human", "value": "…"}.')
     role = _ROLES.get(str(turn["from"]).lower())
     if role is None:
         raise bad_field(
             f"{name}.from",
             f"The speaker “{str(turn['from'])[:40]}” is not supported.",
-            "Only what system, human and gpt say can be reviewed; leave such rows out.",
+            "Only turns of system, human and gpt can be reviewed; leave such rows out.",
         )
     return {"role": role, "content": turn["value"]}
 
@@ -398,7 +398,7 @@ def _shared_beginning(fields: dict[str, Any]) -> list[Any]:
             "chosen",
             "There is no prompt, and chosen and rejected are not two conversations that differ in their "
             "last turn.",
-            "Give the prompt in a field of its own.",
+            "Give the prompt in its own field.",
         )
     fields["chosen"], fields["rejected"] = chosen[-1:], rejected[-1:]
     return chosen[:-1]
@@ -409,7 +409,7 @@ def _rated(fields: dict[str, Any]) -> dict[str, str]:
     if "completion" not in fields:
         messages = fields.get("messages")
         if not isinstance(messages, list) or len(messages) < 2:
-            raise bad_field("label", "There is no answer that it judges.", "Give the completion.")
+            raise bad_field("label", "There is no completion for this label.", "Give the completion.")
         # LLaMA-Factory judges the closing turn.
         fields["messages"], fields["completion"] = messages[:-1], messages[-1:]
     fields["rated"] = [

@@ -3,7 +3,7 @@ from typing import Any
 
 from django import forms
 
-from evalapp.datasets.columns import Use
+from evalapp.datasets.columns import ColumnRole
 from evalapp.datasets.models import DatasetImport, Split
 from evalapp.datasets.options import LONGEST_FIELD_NAME, LONGEST_NOTE, ImportOptions
 from evalapp.datasets.splits import DEFAULT_SEED, DEFAULT_SHARES
@@ -12,15 +12,15 @@ from evalapp.imports.pages import ImportFileField
 from evalapp.imports.source_rows import DELIMITERS
 
 USES = [
-    (Use.PROMPT.value, "Prompt"),
-    (Use.REFERENCE.value, "Reference answer"),
-    (Use.SYSTEM.value, "System prompt"),
-    (Use.CONTEXT.value, "Context (facts)"),
-    (Use.LABEL.value, "Label"),
-    (Use.SPLIT.value, "Split"),
-    (Use.GROUP.value, "Group"),
-    (Use.METADATA.value, "Keep as metadata"),
-    (Use.IGNORE.value, "Leave out"),
+    (ColumnRole.PROMPT.value, "Prompt"),
+    (ColumnRole.REFERENCE.value, "Reference answer"),
+    (ColumnRole.SYSTEM.value, "System prompt"),
+    (ColumnRole.CONTEXT.value, "Context (facts)"),
+    (ColumnRole.LABEL.value, "Label"),
+    (ColumnRole.SPLIT.value, "Split"),
+    (ColumnRole.GROUP.value, "Group"),
+    (ColumnRole.METADATA.value, "Keep as metadata"),
+    (ColumnRole.IGNORE.value, "Leave out"),
 ]
 BY_FIELD, BY_SHARES = "field", "shares"
 

@@ -9,7 +9,7 @@ from django.utils.text import Truncator
 
 from evalapp.core.errors import InvalidError
 from evalapp.datasets.columns import COLUMNS, read_csv
-from evalapp.datasets.formats import Reading, read_jsonl
+from evalapp.datasets.formats import ParsedRow, read_jsonl
 from evalapp.datasets.models import DatasetImport, DatasetVersion
 from evalapp.datasets.options import ImportOptions
 from evalapp.datasets.rows import ExampleRow
@@ -29,7 +29,7 @@ SAMPLE_LENGTH = 60
 
 def readings(
     stream: BinaryIO, options: ImportOptions, *, read: Callable[[int], None] | None = None
-) -> Iterator[Reading]:
+) -> Iterator[ParsedRow]:
     """The file's rows as the options say; ``read`` gets the bytes passed. Raises FileProblemError."""
     if options.file_format == CSV:
         return read_csv(stream, options.layout, options.mapping, options.delimiter, read=read)
@@ -50,7 +50,7 @@ def column_samples(dataset_import: DatasetImport, options: ImportOptions) -> dic
     return {column: " · ".join(given) for column, given in values.items()}
 
 
-def preview(dataset_import: DatasetImport, options: ImportOptions) -> list[Reading]:
+def preview(dataset_import: DatasetImport, options: ImportOptions) -> list[ParsedRow]:
     """The file's first rows as they would be imported. Raises InvalidError for an unusable file, and for
     columns whose use is not settled yet.
     """
@@ -77,7 +77,7 @@ class _Check:
         self.bad_rows = 0
         self.problems = ProblemList(most=MOST_STORED_ERRORS)
 
-    def good_rows(self, found: Iterable[Reading]) -> Iterator[ExampleRow]:
+    def good_rows(self, found: Iterable[ParsedRow]) -> Iterator[ExampleRow]:
         for reading in found:
             self.rows_read += 1
             self._progress.tell(self.rows_read)
@@ -146,7 +146,7 @@ def _write(
     options: ImportOptions,
     work: Work,
     check: _Check,
-    found: Iterable[Reading],
+    found: Iterable[ParsedRow],
 ) -> DatasetVersion:
     version = write_version(
         dataset=dataset_import.dataset,

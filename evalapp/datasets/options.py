@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from evalapp.core.errors import InvalidError
-from evalapp.datasets.columns import COLUMNS, Use
+from evalapp.datasets.columns import COLUMNS, ColumnRole
 from evalapp.datasets.formats import Layout
 from evalapp.datasets.splits import DEFAULT_SEED, ByField, ByShares, SplitRule
 from evalapp.imports.files import CSV, JSONL
@@ -64,12 +64,12 @@ class ImportOptions(FileLayout):
             fields["delimiter"] = ["Choose comma, semicolon, tab or bar."]
         if problem := COLUMNS.problem(self.mapping):
             fields["mapping"] = [problem]
-        if self.shares is None and Use.SPLIT not in self.mapping.values():
-            fields["split_by"] = ["Say which column holds the split, or split by shares."]
-        if self.shares is not None and Use.SPLIT in self.mapping.values():
+        if self.shares is None and ColumnRole.SPLIT not in self.mapping.values():
+            fields["split_by"] = ["Choose the column with the split, or split by shares."]
+        if self.shares is not None and ColumnRole.SPLIT in self.mapping.values():
             message = (
-                "A column holds the split, and the rows are split by shares: choose that each row says "
-                "its split, or another use for the column."
+                "A column is mapped to the split although the rows are split by shares: choose the split"
+                " from each row, or another use for the column."
             )
             fields["split_by"] = [message]
         return fields

@@ -79,8 +79,8 @@ def downloadable(version: DatasetVersion, split: str) -> Iterator[dict[str, Any]
     """
     if split not in DOWNLOADABLE_SPLITS:
         raise NotAllowedError(
-            "The test split is held out: a copy of it could end up in training data, and then no score on it "
-            "would mean anything. Download another split."
+            "The test split is held out: a copy could end up in training data and make every score on it"
+            " meaningless. Download another split."
         )
     examples = examples_of(version, [split]).iterator(chunk_size=_CHUNK)
     return (dict(example_as_object(example)) for example in examples)

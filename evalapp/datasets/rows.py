@@ -93,7 +93,7 @@ def row_problems(row: ExampleRow) -> list[FieldProblem]:
     if row.split not in SPLITS:
         problems.append(
             FieldProblem(
-                "split", f"“{shown(row.split)}” is no split.", f"Use one of {', '.join(Split.values)}."
+                "split", f"“{shown(row.split)}” is not a split.", f"Use one of {', '.join(Split.values)}."
             )
         )
     for name, text, longest in (
@@ -136,7 +136,7 @@ def _message_problems(messages: Any) -> Iterator[FieldProblem]:
     for number, message in enumerate(messages, start=1):
         name = f"messages[{number}]"
         if not isinstance(message, (dict, Mapping)) or not isinstance(message.get("role"), str):
-            yield FieldProblem(name, "This is no message.", 'Write {"role": "user", "content": "…"}.')
+            yield FieldProblem(name, "This is not a message.", 'Write {"role": "user", "content": "…"}.')
             return
         role = message["role"]
         if role not in ROLES:
@@ -174,7 +174,9 @@ def _preference_problems(row: ExampleRow) -> Iterator[FieldProblem]:
         for number, each in enumerate(found, start=1):
             place = f"{name}[{number}]"
             if not isinstance(cast(Any, each), (dict, Mapping)) or set(each) != parts:
-                yield FieldProblem(place, "This is no preference.", f"Write {' and '.join(sorted(parts))}.")
+                yield FieldProblem(
+                    place, "This is not a preference pair.", f"Write {' and '.join(sorted(parts))}."
+                )
                 continue
             for part in sorted(parts - {"good"}):
                 yield from text_problems(f"{place}.{part}", each[part], LONGEST_TEXT, needs_words=True)

@@ -12,7 +12,7 @@ from evalapp.accounts.models import Project, User
 from evalapp.audit.services import record
 from evalapp.core.errors import ConflictError, InvalidError
 from evalapp.core.names import checked_name
-from evalapp.datasets.columns import COLUMNS, Use
+from evalapp.datasets.columns import COLUMNS, ColumnRole
 from evalapp.datasets.copying import copy_examples
 from evalapp.datasets.formats import read_jsonl
 from evalapp.datasets.models import Dataset, DatasetImport, DatasetVersion, VersionState
@@ -43,8 +43,8 @@ class SameContentError(ConflictError):
 
     def __init__(self, version: DatasetVersion) -> None:
         super().__init__(
-            f"{version} already holds exactly these {sum(version.counts.values()):,} rows "
-            f"(content {version.content_hash[:12]}), so no new version was made. Use that version."
+            f"{version} already has exactly these {sum(version.counts.values()):,} rows "
+            f"(content {version.content_hash[:12]}), so no new version was created. Use that version."
         )
         self.version = version
 
@@ -130,7 +130,7 @@ def write_version(
     )
     copied = copy_examples(version.pk, rows, from_file=from_file)
     if not copied.rows:
-        raise InvalidError("There is no row to store. A version needs at least one.")
+        raise InvalidError("There are no rows to store. A version needs at least one.")
     same = dataset.versions.filter(content_hash=copied.content_hash).first()
     if same is not None and not may_repeat:
         raise SameContentError(same)
@@ -192,7 +192,7 @@ def _first_options(name: str, stream: BinaryIO) -> ImportOptions:
     source = sniffed(name, stream)
     if source.file_format == CSV:
         mapping = COLUMNS.guess(source.columns)
-        names_split = Use.SPLIT in mapping.values()
+        names_split = ColumnRole.SPLIT in mapping.values()
         options = ImportOptions(file_format=CSV, delimiter=source.delimiter, mapping=mapping)
     else:
         options = ImportOptions(file_format=source.file_format)

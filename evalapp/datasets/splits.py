@@ -37,7 +37,7 @@ class ByField:
             raise RowProblemError(
                 FieldProblem(
                     self.name,
-                    "The row names no split.",
+                    "The row has no split.",
                     f"Write one of {', '.join(Split.values)}, or choose to split by shares.",
                 )
             )
@@ -46,7 +46,7 @@ class ByField:
             raise RowProblemError(
                 FieldProblem(
                     self.name,
-                    f"“{str(given)[:40].encode('ascii', 'backslashreplace').decode()}” is no split.",
+                    f"“{str(given)[:40].encode('ascii', 'backslashreplace').decode()}” is not a split.",
                     f"Use one of {', '.join(Split.values)}.",
                 )
             )

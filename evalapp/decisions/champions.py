@@ -1,4 +1,4 @@
-"""An alias given by hand: what is no decision may not stand in for one where a gate decides."""
+"""Aliases set by hand, and their limits where a gate decides."""
 
 from django.db import transaction
 
@@ -33,8 +33,8 @@ def _require_decider(version: ModelVersion, by: User) -> None:
     membership = Membership.objects.filter(project=version.project_id, user=by).first()
     if membership is None or not allows(membership.role, Permission.DECIDE):
         raise NotAllowedError(
-            "Which version is the champion is a decision, and your role here may not "
-            f"{Permission.DECIDE.value}. Make it the challenger, or ask a manager or an owner of the project."
+            f"Setting the champion is a decision, and your role here may not {Permission.DECIDE.value}. Set"
+            " it as challenger, or ask a manager or an owner of the project."
         )
 
 
@@ -45,8 +45,8 @@ def _require_no_gate(*, version: ModelVersion, crowns: bool) -> None:
     gate = f"the gate “{campaign_gate.gate}” (campaign {campaign_gate.campaign.name})"
     if not crowns:
         raise ConflictError(
-            f"{version.label} is the champion, and this project decides by {gate}: it stays so until another "
-            "is signed as “release”, or an earlier champion is set again."
+            f"{version.label} is the champion, and this project decides by {gate}: it stays champion until"
+            " another version is signed as “release”, or an earlier champion is set again."
         )
     set_before = events_of(version.project_id, object_type="modelversion", object_id=version.pk)
     if set_before.filter(action="model.alias_set", data__alias=ModelAlias.CHAMPION).exists():
@@ -55,9 +55,9 @@ def _require_no_gate(*, version: ModelVersion, crowns: bool) -> None:
     if not others.exists() and _may_be_first(version):
         return
     raise ConflictError(
-        f"This project decides by {gate}: {version.label} becomes champion when somebody signs an evaluation"
-        " of a gate that says “release”. By hand, only one that was champion before is set again; and where"
-        " there is no champion yet, a base, a prompt, or an API model or imported outputs that no gate"
+        f"This project decides by {gate}: {version.label} becomes champion when somebody signs a gate"
+        " evaluation with the verdict “release”. By hand you can only set an earlier champion again or,"
+        " where there is no champion yet, a base, a prompt, an API model or imported outputs that no gate"
         " decides on."
     )
 

@@ -1,4 +1,4 @@
-"""Cycles: one turn of the loop each, read from what the loop stored; the rows of a project's home."""
+"""Evaluation cycles, read from runs, campaigns and decisions; the rows of a project's home."""
 
 from collections.abc import Iterable
 from typing import NamedTuple
@@ -100,8 +100,8 @@ def candidate_of_cycle(comparison: Comparison) -> CandidateRow | None:
     return max(tuned or comparison.rows, key=lambda row: row.candidate.model_version_id, default=None)
 
 
-def told_cycles(cycles: list[CycleRow]) -> list[CycleRow]:
-    """The cycles that the headline and the progress speak of.
+def headline_cycles(cycles: list[CycleRow]) -> list[CycleRow]:
+    """The cycles for the headline and the progress.
 
     Recorded cycles and live ones are two stories. The live one is told once as many of its campaigns are
     closed as were recorded; half of it would say that no tuned candidate was preferred yet.
@@ -130,7 +130,7 @@ def progress_of(cycles: list[CycleRow]) -> Progress | None:
     """The criterion of the latest contradiction (else the first scale) over the cycles that have it.
 
     Of the dataset that was reviewed twice last: how other work is rated is no progress of this. None where
-    none was. The figures stand beside each other; campaigns are not subtracted.
+    none was. The numbers stand beside each other; campaigns are not subtracted.
     """
     if not cycles:
         return None

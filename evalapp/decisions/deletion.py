@@ -1,4 +1,4 @@
-"""Deletion of a project with everything in it, set by set, and of its files once that is certain.
+"""Deletion of a project with all its rows, and then of its files.
 
 The rows protect each other against deletion one by one (a run protects the dataset version it used),
 and there may be millions; so whole tables go by one statement each, those that refer before those
@@ -58,8 +58,7 @@ def delete_project(*, project: Project, typed_name: str, by: User) -> None:
             if not isinstance(error.__cause__, _IN_THE_WAY):
                 raise
     raise ConflictError(
-        f"Others are at work in “{project}”, so nothing was deleted. Try again in a moment, or ask them to"
-        " pause."
+        f"Others are working in “{project}”, so nothing was deleted. Try again shortly, or ask them to pause."
     )
 
 
@@ -99,7 +98,7 @@ def _require_no_job_at_work(project: Project) -> None:
     shown = ", ".join(f"“{job}” ({job.get_state_display().lower()})" for job in at_work[:_SHOWN_JOBS])
     more = f" and {len(at_work) - _SHOWN_JOBS} more" if len(at_work) > _SHOWN_JOBS else ""
     raise JobsRunningError(
-        f"Jobs of this project are at work: {shown}{more}. Nothing was deleted. Cancel them, wait until they "
+        f"Jobs of this project are running: {shown}{more}. Nothing was deleted. Cancel them, wait until they "
         "have stopped (two minutes at most), then delete the project."
     )
 

@@ -19,7 +19,7 @@ from evalapp.dossier import (
 from evalapp.gates.conditions import body_of
 from evalapp.gates.models import Gate, GateEvaluation
 
-NOT_SIGNED = "This decision signs no evaluation of a gate, so it has no dossier."
+NOT_SIGNED = "This decision signs no gate evaluation, so it has no dossier."
 
 
 def seal_of(decision: Decision) -> str:

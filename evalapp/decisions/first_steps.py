@@ -1,4 +1,4 @@
-"""What a new project needs before its first campaign, with where to do it."""
+"""The first steps of a new project, with links."""
 
 from django.urls import reverse
 
@@ -21,7 +21,7 @@ def first_steps(project: Project, *, role: str) -> list[Step]:
     steps = [
         _step(
             project,
-            "Dataset: the requests to be answered, with references where there are any.",
+            "Dataset: the prompts to answer, with references if there are any.",
             usable_datasets(project).exists(),
             ("dataset_new", "Import a dataset", Permission.EDIT_DATA),
             ("dataset_list", "Data", Permission.VIEW_DATA),
@@ -49,8 +49,8 @@ def first_steps(project: Project, *, role: str) -> list[Step]:
         ),
         _step(
             project,
-            "Gate: what a candidate must reach to be released, set before the first review. It can be left"
-            " out.",
+            "Gate: conditions that a candidate must meet to be released, applied before the first review."
+            " Optional.",
             project.gates.exists(),
             ("gate_new", "Set a gate", Permission.EDIT_CAMPAIGNS),
             ("gate_list", "Gates", Permission.VIEW_ANALYSIS),
@@ -66,7 +66,7 @@ def first_steps(project: Project, *, role: str) -> list[Step]:
     if draft is not None:
         href = reverse("campaign_detail", args=[project.slug, draft.pk])
         steps[-1] = steps[-1]._replace(
-            text=f"Campaign: “{draft}” is designed. Open it to begin.", href=href, action="Open it"
+            text=f"Campaign: “{draft}” is a draft. Open it to start.", href=href, action="Open it"
         )
     return [
         step if not step.permission or allows(role, Permission[step.permission]) else step._replace(href="")

@@ -1,6 +1,4 @@
-"""What waits for somebody: decisions, proposed rows, campaigns that stall, runs that failed,
-work under way.
-"""
+"""To do: decisions, proposed rows, stalled campaigns, failed runs and running jobs."""
 
 from datetime import timedelta
 from typing import cast
@@ -88,7 +86,7 @@ def _mended_counts(project: Project) -> list[InboxEntry]:
     return [
         InboxEntry(
             "counts",
-            f"{name}: its counts differed from a recount and were fixed; tell your administrator",
+            f"{name}: its counts differed from a recount and were corrected; tell your administrator",
             reverse("result_detail", args=[project.slug, campaign_id]),
         )
         for campaign_id, name in list(names.items())[-3:]
@@ -171,7 +169,7 @@ def _complete(project: Project) -> list[InboxEntry]:
     return [
         InboxEntry(
             "complete",
-            f"{campaign.name} has every review and can be closed",
+            f"{campaign.name} has all its reviews and can be closed",
             reverse("campaign_detail", args=[project.slug, campaign.pk]),
         )
         for campaign in complete

@@ -1,4 +1,4 @@
-"""What the inbox says of campaigns that are under way: overdue, stalled, late, items that nobody finishes."""
+"""To-do entries of running campaigns: overdue, stalled, late, with abandoned items."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta

@@ -1,4 +1,4 @@
-"""The files of deleted projects: named in the transaction that deletes the rows, removed after it.
+"""The files of deleted projects: listed when the rows are deleted, removed afterwards.
 
 What a crash, a full disk or a missing right leaves behind stays named, and is removed by a later sweep.
 """
@@ -12,7 +12,7 @@ from django.conf import settings
 from django.db import transaction
 
 from evalapp.accounts.models import Project
-from evalapp.core.artifacts import StoreAwayError, remove_from_store
+from evalapp.core.artifacts import StoreUnavailableError, remove_from_store
 from evalapp.datasets.models import DatasetImport
 from evalapp.decisions.models import LeftFiles
 from evalapp.exports.writing import export_folder
@@ -64,7 +64,7 @@ def remove_left_files() -> None:
     for left_id in LeftFiles.objects.order_by("pk").values_list("pk", flat=True):
         try:
             remove_files(left_id)
-        except (OSError, StoreAwayError) as error:
+        except (OSError, StoreUnavailableError) as error:
             logger.warning("Files of a deleted project cannot be removed yet: %s", error)
 
 

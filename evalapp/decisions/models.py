@@ -56,7 +56,7 @@ class Decision(BaseModel):
 
 
 class SavedView(BaseModel):
-    """A comparison as somebody filtered it, by name. ``query`` is the address's part behind "?".
+    """A comparison as somebody filtered it, by name. ``query`` is the URL's part behind "?".
 
     A private one (not ``is_shared``) is its owner's alone.
     """

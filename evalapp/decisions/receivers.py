@@ -1,4 +1,4 @@
-"""Private views are one person's alone, so they go with that person's data."""
+"""Deletes private views with their person's data."""
 
 from typing import Any
 

@@ -1,6 +1,4 @@
-"""What became of the reviews since an evaluation of a gate: its verdict is sealed, and people go on
-reviewing.
-"""
+"""Changes of reviews since a gate evaluation."""
 
 import json
 from typing import NamedTuple

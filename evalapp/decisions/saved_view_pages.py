@@ -22,7 +22,7 @@ def _view_or_missing(request: MemberRequest, view_id: int) -> SavedView:
     return get_or_missing(views_for(request.user, request.project), pk=view_id)
 
 
-def address_of(view: SavedView) -> str:
+def saved_view_url(view: SavedView) -> str:
     """The comparison that the view shows."""
     return f"{reverse('result_detail', args=[view.project.slug, view.campaign_id])}?{view.query}"
 
@@ -43,14 +43,14 @@ def saved_view_new(request: MemberRequest, campaign_id: int) -> HttpResponse:
         raise InvalidError("The view was not saved; give it a name.", fields=field_errors(form))
     view = save_view(campaign=campaign, by=request.user, **form.cleaned_data)
     messages.success(request, f"Saved as “{view.name}”.")
-    return redirect(address_of(view))
+    return redirect(saved_view_url(view))
 
 
 @require_safe
 @project_view(Permission.VIEW_ANALYSIS)
 def saved_view_open(request: MemberRequest, view_id: int) -> HttpResponse:
-    """Leads on to the comparison: an address that stays when the view is renamed."""
-    return redirect(address_of(_view_or_missing(request, view_id)))
+    """Leads on to the comparison: a URL that stays when the view is renamed."""
+    return redirect(saved_view_url(_view_or_missing(request, view_id)))
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -70,7 +70,7 @@ def saved_view_edit(request: MemberRequest, view_id: int) -> HttpResponse:
         "view": view,
         "form": form,
         "may_change": may_change(view, request.user),
-        "address": address_of(view),
+        "results_url": saved_view_url(view),
     }
     status = 400 if form.is_bound and form.errors else 200
     return render(request, "decisions/saved_view.html", context, status=status)

@@ -1,4 +1,4 @@
-"""Comparisons as somebody filtered them, kept by name: private, or shared with the project."""
+"""Saved views: filters of results under a name, private or shared with the project."""
 
 from urllib.parse import urlencode
 
@@ -38,13 +38,13 @@ def may_change(view: SavedView, person: User) -> bool:
 
 @transaction.atomic
 def save_view(*, campaign: Campaign, name: str, query: str, is_shared: bool, by: User) -> SavedView:
-    """Keep what an address chooses. Raises InvalidError where it chooses nothing or something that is not
+    """Keep what a URL chooses. Raises InvalidError where it chooses nothing or something that is not
     there, or where the campaign compares answers, ConflictError where the name is taken: among one's own
     private views, or among the shared ones.
     """
     name = checked_name(name, of="the view", longest=80)
     if campaign.compares:
-        message = "This campaign compares outputs; only ratings can be filtered and saved as a view."
+        message = "This campaign compares outputs; only views of ratings can be saved."
         raise InvalidError(message, fields={"campaign": [message]})
     kept = _checked_query(campaign, query)
     if campaign.saved_views.count() >= MOST_VIEWS:
@@ -72,7 +72,9 @@ def change_view(*, view: SavedView, name: str, is_shared: bool, by: User) -> Sav
     """
     require_may_change(view, by)
     if view.is_shared and not is_shared and view.owner_id != by.pk:
-        raise NotAllowedError("Only whoever saved a view can make it private. Delete it or leave it shared.")
+        raise NotAllowedError(
+            "Only the person who saved a view can make it private. Delete it or leave it shared."
+        )
     name = checked_name(name, of="the view", longest=80)
     view.name, view.is_shared = name, is_shared
     try:
@@ -94,7 +96,9 @@ def delete_view(*, view: SavedView, by: User) -> None:
 
 def require_may_change(view: SavedView, person: User) -> None:
     if not may_change(view, person):
-        raise NotAllowedError("Whoever saved this view, or a manager of the project, can change it.")
+        raise NotAllowedError(
+            "Only the person who saved this view or a manager of the project can change it."
+        )
 
 
 def _checked_query(campaign: Campaign, query: str) -> str:
@@ -105,12 +109,12 @@ def _checked_query(campaign: Campaign, query: str) -> str:
     wanted = read_filter(campaign, given)
     if wanted.problems or wanted.unknown:
         texts = [problem.message for problem in wanted.problems]
-        texts += [f"“{name}” is no filter of a comparison." for name in wanted.unknown]
+        texts += [f"“{name}” is not a filter of the results." for name in wanted.unknown]
         raise InvalidError(" ".join(texts), fields={"query": texts})
     kept = [(name, value) for name in KEPT for value in given.getlist(name)[:1] if value]
     chosen = [(choice.part, choice.value) for choice in wanted.choices]
     if not kept and not chosen:
-        message = "The view has no filter. Choose a filter first, then save it."
+        message = "The view has no filter. Choose a filter first, then save the view."
         raise InvalidError(message, fields={"query": [message]})
     return urlencode([*kept, *chosen])
 

@@ -27,7 +27,7 @@ def check_may_open_project(person: User) -> None:
     """Raises NotAllowedError where they neither own a project nor administer the site."""
     if not may_create_project(person):
         raise NotAllowedError(
-            "Projects are opened by the owners of others and by the site's administrator. Ask one of them."
+            "Only owners of other projects and the site admin can create projects. Ask one of them."
         )
 
 
@@ -100,7 +100,7 @@ def decide(
     if standing is not None and _holds(standing, said):
         return standing
     require_seen(standing if evaluation is None else signed_before(evaluation), replaces)
-    # A signed evaluation rests on people's reviews alone.
+    # A signed evaluation rests on human reviews only.
     is_simulated = comparison.design.is_simulated or bool(judged and judged.preferences.is_simulated)
     is_simulated = is_simulated and evaluation is None
     return _recorded(
@@ -140,8 +140,8 @@ def _require_sound(*, campaign: Campaign, verdict: str, note: str) -> None:
         raise InvalidError("The campaign has not been opened, so there is nothing to decide on.")
     if campaign.picked_because:
         raise InvalidError(
-            f"The items of {campaign.name} were picked for their scores, so they decide on no candidate."
-            " Decide on a campaign whose items were drawn."
+            f"The items of {campaign.name} were picked for their scores, so no candidate can be decided on"
+            " them. Decide on a campaign whose items were sampled at random."
         )
     if len(note) > MAX_NOTE or "\x00" in note:
         message = f"The note takes at most {MAX_NOTE:,} characters, none of them NUL."
@@ -157,15 +157,17 @@ def _require_evidence(found: CampaignComparison, judged: PairResults | None, *, 
         raise InvalidError(f"{name} has no review yet; a decision needs evidence.")
     if not has_evaluation and not found.is_computed:
         raise ConflictError(
-            f"The results of {name} are not calculated yet, so a decision would keep none. Have them"
-            " calculated on its comparison, then decide."
+            f"The results of {name} are not calculated yet, so the decision would have none to store."
+            " Calculate them on its results page, then decide."
         )
 
 
 def _require_reason(evaluation: GateEvaluation, *, verdict: str, note: str) -> None:
     """What is decided otherwise than a gate says is read again by whoever audits it."""
     if verdict != evaluation.verdict and not note.strip():
-        message = f"The gate says {evaluation.get_verdict_display().lower()}. Say why you decide otherwise."
+        message = (
+            f"The gate says {evaluation.get_verdict_display().lower()}. Give a reason for deciding otherwise."
+        )
         raise InvalidError(message, fields={"note": [message]})
 
 
@@ -189,7 +191,7 @@ def _evidence(found: CampaignComparison, row: CandidateRow, judged: PairResults 
     if judged is not None:
         evidence["pairs"] = judged.as_dict()
     if freshness is not None:
-        # The design is counted now, the other figures are of then.
+        # The design is counted now, the other numbers are of then.
         computed_at = freshness.computed_at
         evidence["freshness"] = {
             "computed_at": computed_at.isoformat() if computed_at is not None else None,

@@ -27,8 +27,7 @@ def why_not_signed_by(evaluation: GateEvaluation, person: User) -> str:
     trainer = trainer_of(evaluation.candidate)
     if trainer is not None and trainer.pk == person.pk:
         return (
-            f"You started the training of {evaluation.candidate.label}, so somebody else has to approve it: "
-            "nobody signs off their own work."
+            f"You started the training of {evaluation.candidate.label}, so somebody else has to approve it."
         )
     return ""
 
@@ -76,11 +75,12 @@ def require_seen(standing: Decision | None, replaces: int | None) -> None:
     if standing.evaluation_id is None:
         raise ConflictError(
             f"{who} has decided “{verdict}” on {standing.candidate.label} of this campaign (decision"
-            f" {standing.pk}). Nothing of yours was recorded; read it, and decide again if yours replaces it."
+            f" {standing.pk}). Your decision was not recorded; read theirs, and decide again if yours"
+            " replaces it."
         )
     raise ConflictError(
-        f"{who} has signed “{verdict}” on this evaluation (decision {standing.pk}). Nothing of yours was"
-        " recorded; read it, and sign again if yours replaces it."
+        f"{who} has signed “{verdict}” on this evaluation (decision {standing.pk}). Your signature was not"
+        " recorded; read theirs, and sign again if yours replaces it."
     )
 
 
@@ -110,7 +110,7 @@ def why_not_released(campaign: Campaign, campaign_gate: CampaignGate) -> str:
     return (
         f"This project decides by the gate “{campaign_gate.gate}” (campaign {campaign_gate.campaign.name}),"
         f" and {campaign} {own}: a candidate is released by signing an evaluation that says “release”. Sign"
-        " one of a campaign with a gate, or decide here “not yet” or “do not release”."
+        " an evaluation in a campaign with a gate, or decide here “not yet” or “do not release”."
     )
 
 

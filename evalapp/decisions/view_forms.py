@@ -7,7 +7,7 @@ class ViewForm(forms.Form):
     name = forms.CharField(max_length=80, label="Name")
     is_shared = forms.BooleanField(
         required=False, label="Shared with the project",
-        help_text="Everybody who reads comparisons here can open it.",
+        help_text="Everybody who can see results in this project can open it.",
     )  # fmt: skip
 
 

@@ -18,8 +18,8 @@ from evalapp.decisions.cycles import (
     candidate_of_cycle,
     criteria_of_cycles,
     cycles_of,
+    headline_cycles,
     progress_of,
-    told_cycles,
 )
 from evalapp.decisions.deletion import JobsRunningError, delete_project
 from evalapp.decisions.first_steps import first_steps
@@ -71,7 +71,7 @@ def project_new(request: HttpRequest) -> HttpResponse:
 @project_view(Permission.VIEW_HOME)
 def project_home(request: MemberRequest) -> HttpResponse:
     cycles = cycles_of(request.project)
-    told = told_cycles(cycles)
+    told = headline_cycles(cycles)
     story = next((cycle for cycle in told if cycle.contradiction), None)
     steps = [] if cycles else first_steps(request.project, role=request.membership.role)
     return render(

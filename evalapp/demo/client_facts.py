@@ -93,7 +93,7 @@ class ClientFacts:
         """The facts of the prompt by name, for the example's metadata and the rule "must mention field X".
 
         `segment` is there beside them, to group by. Facts that the prompt does not state are left out,
-        so that a figure which happens to equal one still counts as invented.
+        so that a number which happens to equal one still counts as invented.
         """
         hidden = {"remark", "point", "point_sum", "point_month", "point_share", "shown"}
         hidden |= set(OPTIONAL_FACTS) - set(self.shown)

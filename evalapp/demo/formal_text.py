@@ -114,7 +114,7 @@ PLANS = (
 
 
 def write_formal(facts: ClientFacts, random: Random) -> str:
-    """Write the adviser's formal summary of `facts`; every figure in it is one of the facts."""
+    """Write the adviser's formal summary of `facts`; every number in it is one of the facts."""
     remark = random.choice(MARKET_REMARKS[facts.remark].formal)
     point = facts.fill_point(random.choice(OPEN_POINTS[facts.point].formal))
     words = facts.words() | {

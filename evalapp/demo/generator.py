@@ -38,7 +38,7 @@ class DemoExample:
 
     @property
     def context(self) -> str:
-        """The facts as text: what a figure in an answer must be found in."""
+        """The facts as text: what a number in an answer must be found in."""
         return self.facts.context()
 
     @property

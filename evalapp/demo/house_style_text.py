@@ -111,7 +111,7 @@ ANY_HABITS = WritingHabits()
 
 
 def write_house_style(facts: ClientFacts, random: Random, habits: WritingHabits = ANY_HABITS) -> str:
-    """Write the house-style summary of `facts`; every figure in it is one of the facts."""
+    """Write the house-style summary of `facts`; every number in it is one of the facts."""
     remark = random.choice(MARKET_REMARKS[facts.remark].plain)
     action = facts.fill_point(random.choice(OPEN_POINTS[facts.point].plain))
     words = facts.words() | {

@@ -75,7 +75,7 @@ def reason_tags(
 ) -> tuple[str, ...]:
     """The tags a reviewer sets for a low score: those that apply, some of them forgotten, never none."""
     applying = [
-        tag for tag in REASON_TAGS[criterion] if tag in _findings(features, error_noticed=error_noticed)
+        tag for tag in REASON_TAGS[criterion] if tag in _problems(features, error_noticed=error_noticed)
     ]
     if not applying:
         return (REASON_TAGS[criterion][-1],)
@@ -87,22 +87,22 @@ def comment_on(features: TextFeatures, random: Random, *, error_noticed: bool) -
     """A remark of one or two sentences on the worst findings, or nothing."""
     if random.random() < NOTHING_TO_SAY:
         return ""
-    findings = [name for name in _findings(features, error_noticed=error_noticed) if name in _COMMENTS] or [
+    problems = [name for name in _problems(features, error_noticed=error_noticed) if name in _COMMENTS] or [
         "good"
     ]
-    said = findings[: random.choice((1, 2))]
+    said = problems[: random.choice((1, 2))]
     return " ".join(_sentence(name, features, random) for name in said)
 
 
-def _sentence(finding: str, features: TextFeatures, random: Random) -> str:
-    if finding != "wrong number":
-        return random.choice(_COMMENTS[finding])
+def _sentence(result: str, features: TextFeatures, random: Random) -> str:
+    if result != "wrong number":
+        return random.choice(_COMMENTS[result])
     if not features.unsupported_numbers:
         return random.choice(_MIX_CONFUSED)
-    return random.choice(_COMMENTS[finding]).format(number=features.unsupported_numbers[0])
+    return random.choice(_COMMENTS[result]).format(number=features.unsupported_numbers[0])
 
 
-def _findings(features: TextFeatures, *, error_noticed: bool) -> list[str]:
+def _problems(features: TextFeatures, *, error_noticed: bool) -> list[str]:
     """What is wrong, the worst first; every reason tag but "vague" is among them where it applies."""
     present = {
         "wrong number": error_noticed,

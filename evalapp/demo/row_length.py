@@ -15,16 +15,16 @@ _CHAT_TEMPLATE = 48
 
 
 def estimated_tokens(prompt: str, answer: str) -> int:
-    """Tokens of prompt and answer with the chat template: figures are read digit by digit, long words in
+    """Tokens of prompt and answer with the chat template: numbers are read digit by digit, long words in
     parts.
     """
-    words = figures = 0.0
+    words = numbers = 0.0
     for piece in _PIECE.findall(f"{prompt} {answer}"):
         if piece[0].isalpha():
             words += 1 + 0.5 * (len(piece) > 9) + 0.4 * piece[0].isupper()
         else:
-            figures += 1
-    return ceil(_CHAT_TEMPLATE + words + figures)
+            numbers += 1
+    return ceil(_CHAT_TEMPLATE + words + numbers)
 
 
 def fits(prompt: str, answer: str) -> bool:

@@ -1,6 +1,6 @@
 """Simulated reviewers: they rate a summary from its text, its facts and its reference.
 
-They never learn which candidate wrote it. Each has a severity, a noise, an attention to figures and
+They never learn which candidate wrote it. Each has a severity, a noise, an attention to numbers and
 writing habits of their own. Everything they produce must be stored and shown as simulated.
 The same seed, reviewer, client and text give the same review.
 """
@@ -30,7 +30,7 @@ class SimulatedReviewer:
     noise: float
     """Standard deviation of a single score."""
     attention: float
-    """Probability of noticing a wrong figure."""
+    """Probability of noticing a wrong number."""
     diligence: float
     """Probability of writing a correction where one is called for."""
     carelessness: float
@@ -93,7 +93,7 @@ def review(
 
 
 def accepts_correction(correction: str, *, facts: ClientFacts) -> bool:
-    """Whether the lead who checks corrections takes this one: house style kept, no figure invented."""
+    """Whether the lead who checks corrections takes this one: house style kept, no number invented."""
     features = read_text(correction, facts)
     return features.house_style and not features.factual_error
 

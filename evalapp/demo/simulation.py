@@ -22,7 +22,7 @@ from evalapp.exports.queries import decidable_rows
 from evalapp.exports.services import decide_row
 from evalapp.jobs.work import Work
 from evalapp.reviews.answers import ReviewAnswers
-from evalapp.reviews.queries import Stand
+from evalapp.reviews.queries import ReviewContext
 from evalapp.reviews.services import submit_at
 from evalapp.rubrics.models import Criterion
 
@@ -81,7 +81,7 @@ def _review_one(
         pk=upcoming.assignment.id
     )
     submit_at(
-        stand=Stand(assignment, upcoming.slot, campaign_reviewer),
+        review_context=ReviewContext(assignment, upcoming.slot, campaign_reviewer),
         client_id=uuid.uuid5(
             NAMESPACE, f"{upcoming.assignment.key}:{upcoming.slot}:{campaign_reviewer.user_id}"
         ),
@@ -105,7 +105,7 @@ def _answers(said: SimulatedReview, criteria: list[Criterion]) -> ReviewAnswers:
 
 
 def decide_corrections(work: Work) -> dict[str, Any]:
-    """The demonstration's lead accepts corrections in house style without an invented figure, and
+    """The demonstration's lead accepts corrections in house style without an invented number, and
     rejects the others; somebody other than their author, as always.
     """
     export = Export.objects.select_related("campaign__project").get(pk=work.job.params["export"])

@@ -30,7 +30,7 @@ class TextFeatures:
     """Countable properties of one summary, against the facts it should rest on."""
 
     unsupported_numbers: tuple[str, ...]
-    """Figures of the text that the prompt does not hold."""
+    """Numbers of the text that the prompt does not hold."""
     mix_confused: bool
     """Shares, bonds and cash are given one another's percentages."""
     numbers_missing: float

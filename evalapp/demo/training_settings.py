@@ -17,7 +17,7 @@ REVIEWERS_PER_ITEM = len(REVIEWERS)
 
 PROMPT_SYSTEM = (
     'You write short summaries for bank clients. Speak to the client as "you", in plain words. '
-    "Name the client's goal. Use only the figures you are given. "
+    "Name the client's goal. Use only the numbers you are given. "
     'End with exactly one next step that begins with "Next step:".'
 )
 PROMPT_TEMPLATE = "{prompt}"

@@ -21,7 +21,9 @@ def check_address_is_free(environment: Environment) -> None:
             probe.bind(address)
             probe.listen()
     except socket.gaierror as error:
-        raise ServiceProblem(f"EVALAPP_BIND={bind}: this machine knows no host {bind.host!r}.") from error
+        raise ServiceProblem(
+            f"EVALAPP_BIND={bind}: this machine cannot resolve the host {bind.host!r}."
+        ) from error
     except PermissionError as error:
         raise ServiceProblem(
             f"EVALAPP_BIND={bind}: port {bind.port} needs root; choose one above 1023."

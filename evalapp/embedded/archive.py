@@ -1,4 +1,4 @@
-"""The backup file: one tar that is there whole or not at all, and says what it should hold.
+"""The backup file: one tar with a manifest, written completely or not at all.
 
 Members, in order: `database.dump` (pg_dump's custom format), the home's files under `home/`, and
 last `manifest.json` with every member's size and SHA-256. A file without its manifest was cut off.
@@ -102,7 +102,9 @@ def _opened(source: Path) -> Iterator[IO[bytes]]:
     try:
         # Asked before it is opened: opening a pipe waits for a writer.
         if source.exists() and not source.is_file():
-            raise UnusableBackupError("it is no regular file. Name the file that `manage.py backup` wrote.")
+            raise UnusableBackupError(
+                "it is not a regular file. Name the file that `manage.py backup` wrote."
+            )
         file = source.open("rb")
     except OSError as error:
         raise UnusableBackupError(f"it cannot be read ({error.strerror}).") from error
@@ -120,7 +122,7 @@ def _reading(file: IO[bytes]) -> Iterator[tarfile.TarFile]:
     try:
         tar = tarfile.open(fileobj=file, mode="r:")  # noqa: SIM115 - closed below, apart from this refusal
     except _DAMAGE as error:
-        raise UnusableBackupError("it is no backup that `manage.py backup` wrote.") from error
+        raise UnusableBackupError("it is not a backup that `manage.py backup` wrote.") from error
     try:
         with tar:
             yield tar
@@ -135,14 +137,14 @@ def _entries(tar: tarfile.TarFile) -> dict[str, tarfile.TarInfo]:
         # A size below zero would lead the reader round in circles.
         if entry.type != tarfile.REGTYPE or entry.issparse() or entry.size < 0:
             raise UnusableBackupError(
-                f"it holds {entry.name!r}, which is no regular file, as all in a backup are."
+                f"it has {entry.name!r}, which is not a regular file."
                 " Use the file as `manage.py backup` wrote it."
             )
         if entry.name in entries:
-            raise UnusableBackupError(f"it holds {entry.name!r} twice. Use another copy.")
+            raise UnusableBackupError(f"it has {entry.name!r} twice. Use another copy.")
         if entry.name != MANIFEST_MEMBER and not has_a_place(entry.name):
             raise UnusableBackupError(
-                f"it holds {entry.name!r}, which has no place in an installation."
+                f"it has {entry.name!r}, which is not part of an installation."
                 " Use the file as `manage.py backup` wrote it."
             )
         entries[entry.name] = entry
@@ -151,7 +153,7 @@ def _entries(tar: tarfile.TarFile) -> dict[str, tarfile.TarInfo]:
 
 def _check_members(entries: Mapping[str, tarfile.TarInfo], manifest: Manifest) -> None:
     for name in entries.keys() - manifest.members.keys():
-        raise UnusableBackupError(f"it holds {name!r}, which its manifest does not name. Use another copy.")
+        raise UnusableBackupError(f"it has {name!r}, which is not in its manifest. Use another copy.")
     for name in (manifest.members.keys() | {DATABASE_MEMBER, SECRET_KEY_MEMBER}) - entries.keys():
         raise UnusableBackupError(f"it lacks {name!r}. Use another copy.")
     for name, entry in entries.items():
@@ -160,7 +162,7 @@ def _check_members(entries: Mapping[str, tarfile.TarInfo], manifest: Manifest) -
                 f"it is damaged: {name!r} differs from what was written. Use another copy."
             )
         if folder := next((str(path) for path in PurePosixPath(name).parents if str(path) in entries), None):
-            raise UnusableBackupError(f"it holds {folder!r} as a file and as a folder. Use another copy.")
+            raise UnusableBackupError(f"it has {folder!r} as a file and as a folder. Use another copy.")
 
 
 def _check_space(source: Path, folder: Path, needed: int) -> None:
@@ -168,7 +170,7 @@ def _check_space(source: Path, folder: Path, needed: int) -> None:
     if needed > free:
         raise ServiceProblem(
             f"{source} needs {needed / 10**6:,.1f} MB to unpack, and the disk of {folder} has"
-            f" {free / 10**6:,.1f} MB: make room and restore again. Nothing was changed."
+            f" {free / 10**6:,.1f} MB: free space and restore again. Nothing was changed."
         )
 
 
@@ -196,8 +198,8 @@ def _check_secret_key(path: Path) -> None:
         key = ""
     if len(key) < SHORTEST_SECRET_KEY:
         raise UnusableBackupError(
-            f"the secret key in it is shorter than {SHORTEST_SECRET_KEY} characters or no text, so nobody"
-            " could sign in safely. Use another copy."
+            f"the secret key in it is shorter than {SHORTEST_SECRET_KEY} characters or not text, so sign-ins"
+            " would not be safe. Use another copy."
         )
 
 

@@ -18,12 +18,12 @@ def check_target(environment: Environment, target: Path, *, replace: bool) -> No
     """Raise ServiceProblem unless a backup may be put there: a new file, or an ordinary one to replace."""
     folder = target.parent
     if not folder.is_dir():
-        raise ServiceProblem(f"{folder} is no folder: make it first, or choose another place.")
+        raise ServiceProblem(f"{folder} is not a folder: create it first, or choose another place.")
     # A link counts as what it is: replacing it would leave the file it points to as it was.
     if os.path.lexists(target) and (target.is_symlink() or not target.is_file()):
-        raise ServiceProblem(f"{target} is no regular file, so it is left alone: choose another name.")
+        raise ServiceProblem(f"{target} is not a regular file, so it was not replaced: choose another name.")
     if target.exists() and not replace:
-        raise ServiceProblem(f"{target} is there already: choose another name, or add --force.")
+        raise ServiceProblem(f"{target} exists already: choose another name, or add --force.")
     if not os.access(folder, os.W_OK | os.X_OK):
         raise ServiceProblem(f"{folder} cannot be written by this user: choose another place.")
     if is_kept(environment.home, target):

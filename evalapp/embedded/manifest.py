@@ -1,4 +1,4 @@
-"""What a backup holds and where that belongs: the manifest that closes the file."""
+"""The manifest of a backup: its files and their places in the home."""
 
 import json
 import os
@@ -56,7 +56,7 @@ def read_manifest(content: bytes) -> Manifest:
     try:
         fields = json.loads(content)
     except (ValueError, RecursionError) as error:
-        raise UnusableBackupError("its manifest is not JSON that can be read. Use another copy.") from error
+        raise UnusableBackupError("its manifest is not readable JSON. Use another copy.") from error
     wanted: dict[str, Callable[[Any], bool]] = {
         "format": lambda value: type(value) is int and value > 0,
         "made_at": _is_time,
@@ -66,8 +66,7 @@ def read_manifest(content: bytes) -> Manifest:
     for name, is_right in wanted.items():
         if not isinstance(fields, dict) or not is_right(fields.get(name)):
             raise UnusableBackupError(
-                f"its manifest is damaged: “{name}” is missing or is not what a backup writes there."
-                " Use another copy."
+                f"its manifest is damaged: “{name}” is missing or invalid. Use another copy."
             )
         # Asked first: nothing is known of what a later format writes.
         if fields["format"] > FORMAT:

@@ -1,4 +1,4 @@
-"""Who runs the embedded servers of one home, and who else uses them.
+"""The process that runs a home's embedded servers, and the other users of them.
 
 Two locks, both given back by the kernel when their holder dies. `services.lock` belongs to the
 one process that started the servers. `services.users` is shared by every process that needs them;

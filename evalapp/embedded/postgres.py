@@ -193,7 +193,7 @@ class PostgresServer:
         except FileNotFoundError:
             if self._data.exists():
                 raise ServiceProblem(
-                    f"{self._data} holds no PostgreSQL cluster: move it away, or restore a backup"
+                    f"{self._data} has no PostgreSQL cluster: move it away, or restore a backup"
                     " with `manage.py restore FILE --force`."
                 ) from None
             return
@@ -273,7 +273,8 @@ class PostgresServer:
                 if line.startswith(f"*:*:*:{user}:"):
                     return line.rpartition(":")[2]
         raise ServiceProblem(
-            f"{self._password_file} lost the password of the database: bring the file back from a copy of"
+            f"{self._password_file} no longer has the password of the database: restore the file from a"
+            " copy of"
             f" {self._folder}, or move {self._data} away and run `manage.py restore FILE`."
         )
 
@@ -286,8 +287,8 @@ class PostgresServer:
             os.kill(pid, signal.SIGINT)
         if not wait_for_exit(pid, _EARLIER_SERVER_SECONDS):
             raise ServiceProblem(
-                f"An earlier PostgreSQL (process {pid}) still uses {self._data} and does not stop:"
-                f" see why, then `kill -QUIT {pid}`."
+                f"An earlier PostgreSQL (process {pid}) still uses {self._data} and does not stop: find out"
+                f" why, then `kill -QUIT {pid}`."
             )
 
     def _open_log(self) -> IO[bytes]:

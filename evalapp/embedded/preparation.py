@@ -1,4 +1,4 @@
-"""What must be true before the web starts: the schema is current, the static files are collected."""
+"""Preparation of the web: migrations and static files."""
 
 import hashlib
 from collections.abc import Iterator
@@ -88,11 +88,11 @@ def _foreign(executor: MigrationExecutor) -> list[str]:
 def _refused(executor: MigrationExecutor, name: str) -> str:
     if ("evalapp", FIRST_MIGRATION) in executor.loader.applied_migrations:
         return (
-            f"The database was written by a newer release (it holds the migration {name}):"
+            f"The database was written by a newer release (it has the migration {name}):"
             " start that release, or restore a backup that this one made."
         )
     return (
-        "The database was written by a development version from before the first release (it holds the"
+        "The database was written by a development version from before the first release (it has the"
         f" migration {name}), and this version cannot upgrade it. Start that version to export what you need,"
         " then start this one with an empty EVALAPP_HOME or an empty database."
     )

@@ -1,4 +1,4 @@
-"""Room kept for the embedded PostgreSQL, for when the disk has none left.
+"""Disk space reserved for the embedded PostgreSQL on a full disk.
 
 A server that runs reads on beside a full disk. One that was killed needs a few megabytes to recover, and
 would stay away until somebody makes room.

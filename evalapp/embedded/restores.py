@@ -55,7 +55,7 @@ def restore(environment: Environment, source: Path) -> Manifest:
     settle(environment)
     if is_kept(environment.home, source):
         raise ServiceProblem(
-            f"{source} lies in a folder that is about to be replaced: move it out of {environment.home}."
+            f"{source} is in a folder that is about to be replaced: move it out of {environment.home}."
         )
     _check_places(environment)
     _check_nobody_is_connected(environment)
@@ -96,7 +96,7 @@ def settle(environment: Environment) -> str:
     except OSError as error:
         raise ServiceProblem(
             f"A restore of {home} is not finished ({what_failed(error)}). Nothing is lost: fix that, then"
-            " `manage.py up` or another `manage.py restore` goes on with it."
+            " `manage.py up` or another `manage.py restore` continues it."
         ) from error
     shutil.rmtree(home / _DONE, ignore_errors=True)
     return FINISHED if is_committed else UNDONE
@@ -219,7 +219,7 @@ def _check_places(environment: Environment) -> None:
         if path.is_symlink() or path.is_mount():
             raise ServiceProblem(
                 f"{path} is a {'link' if path.is_symlink() else 'mount point'}, which a restore cannot"
-                " replace whole: take it away, restore, then move the restored folder to where it should be."
+                " replace whole: remove it, restore, then move the restored folder to where it should be."
             )
 
 
@@ -242,7 +242,7 @@ def _check_release(manifest: Manifest) -> None:
     folder = REPOSITORY / "evalapp" / "migrations"
     if manifest.migration and not (folder / f"{manifest.migration}.py").exists():
         raise UnusableBackupError(
-            f"it holds the migration {manifest.migration}, which this release does not have: a newer release"
+            f"it has the migration {manifest.migration}, which this release does not have: a newer release"
             " or a development version from before the first release made it. Restore it with that version."
         )
 

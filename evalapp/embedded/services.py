@@ -35,7 +35,8 @@ def ensure_running(wanted: Environment | None = None) -> Iterator[None]:
     if not (wanted.embedded_postgres or wanted.embedded_valkey):
         if restores.is_under_way(wanted):
             raise ServiceProblem(
-                f"A restore of {wanted.home} is running or was interrupted: let it end, or run `manage.py up`"
+                f"A restore of {wanted.home} is running or was interrupted: let it finish, or run"
+                " `manage.py up`"
                 " or `manage.py restore FILE --force`, which finish or undo it."
             )
         yield
@@ -102,7 +103,7 @@ def start_servers(wanted: Environment) -> Iterator[None]:
 
 def silent_database(reason: str) -> str:
     """What to tell where the database of one's own does not answer."""
-    return f"The database in DATABASE_URL does not answer ({reason}): start it or correct the address."
+    return f"The database in DATABASE_URL does not answer ({reason}): start it or correct the URL."
 
 
 def database_answers(wanted: Environment) -> bool:

@@ -141,5 +141,5 @@ def _told(holder: dict[str, object]) -> str:
     )
     return (
         f"The database in DATABASE_URL is served by {named}: stop that one first, or give this one a database"
-        " of its own. A machine that shall train and generate for it runs `manage.py work`."
+        " of its own. A machine that should train and generate for it runs `manage.py work`."
     )

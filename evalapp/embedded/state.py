@@ -1,4 +1,4 @@
-"""What the supervisor runs, told to other processes by a small file in the home."""
+"""The state of the supervisor's processes, in a small file in the home."""
 
 import json
 from collections.abc import Sequence

@@ -144,7 +144,7 @@ class Supervisor:
             self._adopt(Service("valkey", self._valkey.spawn), self._valkey.start())
         elif reason := why_broker_is_silent(environment):
             raise ServiceProblem(
-                f"The server in REDIS_URL does not answer ({reason}): start it or correct the address."
+                f"The server in REDIS_URL does not answer ({reason}): start it or correct the URL."
             )
         if outcome := settle(environment):
             self._report(outcome)
@@ -174,8 +174,8 @@ class Supervisor:
     def _give_reserve(self) -> None:
         if reserve.give(self._environment):
             self._report(
-                f"The disk of {self._environment.postgres_folder} is full: PostgreSQL starts with room that"
-                " was kept for that. Pages can be read, little can be stored: make room."
+                f"The disk of {self._environment.postgres_folder} is full: PostgreSQL starts with reserved"
+                " space. Pages can be read, but little can be stored: free space."
             )
 
     def _respawn_postgres(self) -> Child:
@@ -314,7 +314,7 @@ class Supervisor:
         except OSError as error:
             # What runs goes on; `status` shows what was last written.
             self._state_is_told = False
-            self._report(f"The state of the processes cannot be written ({what_failed(error)}): make room.")
+            self._report(f"The state of the processes cannot be written ({what_failed(error)}): free space.")
 
 
 def _how(status: int | None) -> str:

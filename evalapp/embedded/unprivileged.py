@@ -1,4 +1,4 @@
-"""How PostgreSQL runs where we are root: it refuses to."""
+"""Running PostgreSQL as another user where evalapp is root."""
 
 import functools
 import os

@@ -1,4 +1,4 @@
-"""What has come from a client and what goes to it, apart from the threads that answer requests."""
+"""Connections of clients: buffers of requests and answers, outside the request threads."""
 
 import os
 import socket

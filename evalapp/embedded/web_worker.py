@@ -80,13 +80,13 @@ class WebWorker(ThreadWorker):
         super().load_wsgi()
         application = self.wsgi
 
-        def with_figures(environ: dict[str, Any], start_response: Callable[..., Any]) -> Any:
+        def with_sizes(environ: dict[str, Any], start_response: Callable[..., Any]) -> Any:
             if environ["PATH_INFO"] == HEALTH_PATH:
                 at_work = min(self._at_work, self.cfg.threads)
                 environ[REQUESTS] = {"at_work": at_work, "waiting": self._at_work - at_work}
             return application(environ, start_response)
 
-        self.wsgi = cast(Any, with_figures)
+        self.wsgi = cast(Any, with_sizes)
 
     def run(self) -> None:
         self.poller.register(cast(int, self.method_queue.fileno()), _READ, self.method_queue.run_callbacks)
@@ -205,7 +205,7 @@ class WebWorker(ThreadWorker):
         if not has_begun:
             self._drop(connection)
             return
-        message = "The request did not arrive in time. Send it again over a quicker connection."
+        message = "The request did not arrive in time. Send it again over a faster connection."
         util.write_error(connection.sock, 408, "Request Timeout", message)
         self._end(connection)
 

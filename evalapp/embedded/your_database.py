@@ -67,7 +67,7 @@ def _check_rights(connection: psycopg.Connection[Any]) -> None:
     ) or (connection.info.user, connection.info.dbname, False)
     if not may_make:
         raise ServiceProblem(
-            f"The role {role} in DATABASE_URL may not make tables in the database {database}: it is not its"
+            f"The role {role} in DATABASE_URL may not create tables in the database {database}: it is not its"
             " owner."
             f' As an administrator of the server run: ALTER DATABASE "{database}" OWNER TO "{role}"; and in'
             " that"

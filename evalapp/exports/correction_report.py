@@ -1,6 +1,4 @@
-"""What accepted corrections say: how much had to be changed, and whether a metric is blind or its reference
-stale.
-"""
+"""The correction report: edit rates, and whether a metric is blind or its references are stale."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -30,7 +28,7 @@ from evalapp.stats.proportions import wilson
 from evalapp.stats.ratings import Ratings
 from evalapp.stats.scores import candidate_score
 
-Finding = Literal["follows", "stale", "blind", "open"]
+Conclusion = Literal["follows", "stale", "blind", "open"]
 
 # With more, the page would take too long; the edit rates are shown all the same.
 MOST_OUTPUTS = 1_000
@@ -53,11 +51,11 @@ class CandidateEdits:
     rate: Measure
 
 
-class MetricFinding(NamedTuple):
+class MetricConclusion(NamedTuple):
     """A metric against the references and against the corrections, on the same outputs.
 
     ``others``: less the output's own corrections. ``gain``: how much better the corrections make it.
-    ``sentence`` tells the finding with reserve where the report has a caution.
+    ``sentence`` tells the conclusion with reserve where the report has a caution.
     """
 
     metric: MetricDescription
@@ -65,7 +63,7 @@ class MetricFinding(NamedTuple):
     corrections: Measure
     others: Measure
     gain: Measure
-    finding: Finding
+    conclusion: Conclusion
     sentence: str
 
 
@@ -78,7 +76,7 @@ class CorrectionReport:
 
     corrections: Corrections
     candidates: list[CandidateEdits]
-    findings: list[MetricFinding]
+    conclusions: list[MetricConclusion]
     criterion: Criterion | None
     ceiling: Measure | None
     unmeasured: int
@@ -88,7 +86,7 @@ class CorrectionReport:
     @property
     def headline(self) -> str:
         """One sentence over all metrics, or nothing."""
-        return headline(self.findings, is_tentative=bool(self.caution))
+        return headline(self.conclusions, is_tentative=bool(self.caution))
 
 
 _Values = dict[tuple[str, str], dict[int, float]]
@@ -110,23 +108,23 @@ def correction_report(scores: CampaignScores, criterion: Criterion | None) -> Co
     measured = sum(1 for output in scores.outputs if output.output_id in against_first)
     is_large = measured > MOST_OUTPUTS
     ceiling = None
-    findings: list[MetricFinding] = []
+    conclusions: list[MetricConclusion] = []
     caution = caution_of(corrections)
     if criterion is not None and measured and not is_large:
         ceiling = expected_ceiling(scores.ratings(criterion, as_designed=True), seed=SEED).correlation
-        findings = [
-            _finding(scores, criterion, METRICS[name], stored.values, ceiling, is_tentative=bool(caution))
+        conclusions = [
+            _conclusion(scores, criterion, METRICS[name], stored.values, ceiling, is_tentative=bool(caution))
             for name in CORRECTION_METRICS
         ]
     return CorrectionReport(
         corrections=corrections,
         candidates=[_edits(scores, each, corrections, stored.rates) for each in scores.candidates],
-        findings=findings,
+        conclusions=conclusions,
         criterion=criterion,
         ceiling=ceiling,
         unmeasured=stored.unmeasured,
         is_large=is_large,
-        caution=caution if findings else "",
+        caution=caution if conclusions else "",
     )
 
 
@@ -138,14 +136,14 @@ def caution_of(corrections: Corrections) -> str:
     examples, accepted, picked = len(corrections.by_example), len(corrections.accepted), corrections.picked
     if examples < ENOUGH_EXAMPLES:
         told.append(
-            f"Few corrections: of {examples} example{'' if examples == 1 else 's'}; from {ENOUGH_EXAMPLES} on"
-            " these words are said without reserve."
+            f"Few corrections: of {examples} example{'' if examples == 1 else 's'}; from {ENOUGH_EXAMPLES}"
+            " on these conclusions are firm."
         )
     if picked:
         of = f"{picked} of the {accepted} accepted corrections are" if accepted > 1 else "The correction is"
         told.append(
-            f"{of} of outputs that the disagreement finder picked for what a metric and people say of them,"
-            " not of outputs drawn at random: among those a metric looks blinder than it is among all."
+            f"{of} of outputs that the disagreement finder picked, not of a random sample: on those a metric"
+            " looks more blind than it is."
         )
     return " ".join(told)
 
@@ -210,7 +208,7 @@ def _edits(
     return CandidateEdits(candidate, share, rate)
 
 
-def _finding(
+def _conclusion(
     scores: CampaignScores,
     criterion: Criterion,
     metric: MetricDescription,
@@ -218,7 +216,7 @@ def _finding(
     ceiling: Measure,
     *,
     is_tentative: bool,
-) -> MetricFinding:
+) -> MetricConclusion:
     means = scores.output_means(criterion)
     against = values.get((AGAINST_CORRECTIONS, metric.name), {})
     outputs = [output for output in scores.outputs if output.output_id in against]
@@ -242,21 +240,21 @@ def _finding(
         trust_of(criterion.name, metric, found, ceiling, inside_candidates(outputs, human, column))
         for found, column in ((references, old), (best, chosen))
     )
-    finding = finding_of(before, after, gain)
-    told = after if finding == "stale" else before
+    conclusion = conclusion_of(before, after, gain)
+    told = after if conclusion == "stale" else before
     sentence = sentence_of(
         criterion.name,
         metric,
-        finding,
+        conclusion,
         is_hint=told.verdict == "hint",
         has_others=has_others,
         so_far=gain.n if is_tentative else None,
-        apart=people_apart(criterion.name, ceiling) if finding == "open" and _is_under_hint(after) else "",
+        apart=people_apart(criterion.name, ceiling) if conclusion == "open" and _is_under_hint(after) else "",
     )
-    return MetricFinding(metric, references, corrected, others, gain, finding, sentence)
+    return MetricConclusion(metric, references, corrected, others, gain, conclusion, sentence)
 
 
-def finding_of(before: MetricTrust, after: MetricTrust, gain: Measure) -> Finding:
+def conclusion_of(before: MetricTrust, after: MetricTrust, gain: Measure) -> Conclusion:
     """The references are stale where the metric follows people against corrections, surely better than
     against the references; the metric is blind where even the upper end of what it reaches against
     corrections is under what makes a hint, and people surely agree far enough for something to follow
@@ -287,9 +285,9 @@ def people_apart(name: str, ceiling: Measure) -> str:
     if ceiling.value is None:
         return f"how far people agree on {name} is not known ({ceiling.reason})"
     if ceiling.low is None or ceiling.high is None:
-        return f"how far people agree on {name} is not known surely ({ceiling.note})"
+        return f"how far people agree on {name} is uncertain ({ceiling.note})"
     return (
-        f"people may agree too little on {name} for anything to follow them (expected ceiling "
+        f"people may agree too little on {name} for any metric to follow them (expected ceiling "
         f"{ceiling.value:.1f}, {ceiling.low:.1f} to {ceiling.high:.1f})"
     )
 
@@ -297,7 +295,7 @@ def people_apart(name: str, ceiling: Measure) -> str:
 def sentence_of(
     name: str,
     metric: MetricDescription,
-    finding: Finding,
+    conclusion: Conclusion,
     *,
     is_hint: bool,
     has_others: bool,
@@ -319,38 +317,38 @@ def sentence_of(
     )
     follows = f"is a hint at {name}, no more," if is_hint else f"follows people on {name}"
     reserve = f"on {so_far} outputs it" if so_far is not None else "it"
-    if finding == "follows":
+    if conclusion == "follows":
         on = f" on {so_far} outputs" if so_far is not None else ""
         return f"{label} {follows}{on} with the references as they are."
-    if finding == "stale":
+    if conclusion == "stale":
         may = "may be" if so_far is not None else "are"
         return (
             f"The references {may} stale for {label} on {name}: {reserve}"
-            f" {'is a hint' if is_hint else 'follows people'} against what they would have said.{own}"
+            f" {'is a hint' if is_hint else 'follows people'} against their corrections.{own}"
         )
-    if so_far is not None and finding == "blind":
+    if so_far is not None and conclusion == "blind":
         return (
-            f"{label} may be blind to {name}: {reserve} does not follow people even against what they "
-            "would have said. Collect corrections of more items, drawn at random, before you give it up."
+            f"{label} may be blind to {name}: {reserve} does not follow people even against their"
+            " corrections. Collect corrections of more items, sampled at random, before you give it up."
         )
-    if finding == "open" and apart:
+    if conclusion == "open" and apart:
         return (
-            f"{label} does not follow people on {name} even against what they would have said; whether that"
-            f" is the metric's fault cannot be told: {apart}."
+            f"{label} does not follow people on {name} even against their corrections; whether the metric is"
+            f" the cause is not known: {apart}."
         )
     return {
         "blind": (
-            f"{label} is blind to {name}: it does not follow people even against what they would have "
-            "said, so better references will not help."
+            f"{label} is blind to {name}: it does not follow people even against their corrections, so"
+            " better references will not help."
         ),
         "open": (
-            f"Whether {label} is blind to {name} or its references are stale cannot be told from these "
-            "corrections yet."
+            f"Whether {label} is blind to {name} or its references are stale is not clear from these"
+            " corrections yet."
         ),
-    }[finding]
+    }[conclusion]
 
 
-def headline(findings: Sequence[MetricFinding], *, is_tentative: bool) -> str:
+def headline(conclusions: Sequence[MetricConclusion], *, is_tentative: bool) -> str:
     """One sentence over all metrics, or nothing."""
     perhaps = "perhaps " if is_tentative else ""
     parts = []
@@ -359,7 +357,7 @@ def headline(findings: Sequence[MetricFinding], *, is_tentative: bool) -> str:
         ("blind", f"{{}} {perhaps}blind"),
         ("follows", "{} in order"),
     ):
-        labels = [each.metric.label for each in findings if each.finding == kind]
+        labels = [each.metric.label for each in conclusions if each.conclusion == kind]
         if labels:
             parts.append(words.format(", ".join(labels)))
     return f"{'; '.join(parts)[:1].upper()}{'; '.join(parts)[1:]}." if parts else ""

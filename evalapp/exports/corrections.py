@@ -1,4 +1,4 @@
-"""What became of a campaign's corrections: those that somebody else accepted, with their last wording."""
+"""A campaign's accepted corrections, with their final text."""
 
 import hashlib
 from collections import defaultdict
@@ -86,7 +86,7 @@ def corrections_of(campaign: Campaign) -> Corrections:
     return Corrections(accepted, waiting, rejected)
 
 
-class _Decided(NamedTuple):
+class _LatestDecision(NamedTuple):
     """The latest decision, the text that it accepts, and whether no rows but the finder's ever held it."""
 
     decision: str
@@ -94,10 +94,10 @@ class _Decided(NamedTuple):
     is_picked: bool
 
 
-_UNDECIDED = _Decided(RowDecision.PENDING, "", is_picked=False)
+_UNDECIDED = _LatestDecision(RowDecision.PENDING, "", is_picked=False)
 
 
-def _latest_decisions(campaign: Campaign) -> dict[int, _Decided]:
+def _latest_decisions(campaign: Campaign) -> dict[int, _LatestDecision]:
     """By review."""
     picked = set(campaign.exports.filter(settings__has_key="picked").values_list("pk", flat=True))
     rows = (
@@ -114,12 +114,12 @@ def _latest_decisions(campaign: Campaign) -> dict[int, _Decided]:
         .order_by("decided_at", "id")
         .values_list("review_id", "decision", "edited_text", "chosen_text", "export_id")
     )
-    found: dict[int, _Decided] = {}
+    found: dict[int, _LatestDecision] = {}
     for review_id, decision, edited, chosen, export_id in rows:
         if review_id is not None:
             before = found.get(review_id)
             is_picked = export_id in picked and (before is None or before.is_picked)
-            found[review_id] = _Decided(decision, edited or chosen, is_picked)
+            found[review_id] = _LatestDecision(decision, edited or chosen, is_picked)
     return found
 
 

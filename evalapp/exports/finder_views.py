@@ -1,4 +1,4 @@
-"""What the disagreement finder finds, on its way to training data."""
+"""Proposed training rows from the disagreement finder."""
 
 from django.contrib import messages
 from django.http import HttpResponse
@@ -31,10 +31,10 @@ def finder_propose(request: MemberRequest, campaign_id: int) -> HttpResponse:
     cases = cases_at(view, {}, reviewer_type=chosen_reviewer_type(request))
     wanted = finder_from(cases.scores, request.GET.dict())
     if wanted is None:
-        raise InvalidError("The URL names no finder. Open it again from the results.")
+        raise InvalidError("The URL has no finder parameters. Open the finder again from the results.")
     found = cases.found(wanted)
     if not found.count:
-        raise InvalidError("No output meets both conditions, so there is nothing to export. Widen them.")
+        raise InvalidError("No output meets both conditions, so there is nothing to export. Loosen them.")
     number = request.project.exports.count() + 1
     name = f"Found in {campaign.name}"[: LONGEST_NAME - 8]
     export = propose_rows(
@@ -58,6 +58,6 @@ def _told(outputs: int, counts: RowCounts) -> str:
             f" {left_out}."
         )
     return (
-        f"Rows are proposed from {of}, but none can be trained on as it is: {left_out}. Where answers are"
-        " poor, have them corrected first: start a campaign over these items."
+        f"Rows are proposed from {of}, but none can be used for training: {left_out}. If answers are poor,"
+        " have them corrected first in a campaign over these items."
     )

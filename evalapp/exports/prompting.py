@@ -1,4 +1,4 @@
-"""What feedback says to the next prompt: the reasons that experts marked most, and their best corrections."""
+"""A prompt from feedback: the most frequent reasons, and the best corrections."""
 
 from typing import Any
 

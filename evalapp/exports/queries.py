@@ -5,7 +5,7 @@ from typing import NamedTuple
 from django.db.models import Avg, Count, Q, QuerySet
 
 from evalapp.accounts.models import Project, User
-from evalapp.analysis.scores.campaign_scores import stretched
+from evalapp.analysis.scores.campaign_scores import rescaled
 from evalapp.campaigns.models import Campaign, ItemOutput, Purpose
 from evalapp.exports.models import Export, ExportRow, ExportState, RowDecision, RowKind
 from evalapp.exports.selection import GivenCorrection, ReviewedOutput
@@ -172,7 +172,7 @@ def _weighted_means(campaign: Campaign) -> dict[int, float]:
     )
     means: dict[int, dict[Hashable, float | None]] = defaultdict(dict)
     for item_output_id, criterion_id, mean in per_criterion.iterator(chunk_size=5000):
-        means[item_output_id][criterion_id] = stretched(float(mean), criteria[criterion_id])
+        means[item_output_id][criterion_id] = rescaled(float(mean), criteria[criterion_id])
     totals = {item_output_id: weighted_total(given, weights) for item_output_id, given in means.items()}
     return {pk: total.value for pk, total in totals.items() if total.value is not None}
 

@@ -29,7 +29,7 @@ from evalapp.jobs.services import create_job
 EXPORTABLE_SPLITS = {Split.TRAIN, Split.FEEDBACK}
 MAX_TEXT = 100_000
 EMPTY_ANSWER = "Write the answer, or reject the row."
-AS_GIVEN = "A rated answer is learned from as it was given: accept or reject it."
+AS_GIVEN = "A rated answer cannot be edited: accept or reject it."
 
 
 @transaction.atomic
@@ -52,8 +52,9 @@ def propose_rows(
     """
     if campaign.split not in EXPORTABLE_SPLITS:
         raise InvalidError(
-            f"“{campaign.name}” reviewed the {campaign.get_split_display().lower()} split, which is held out:"
-            " training on it would spoil every later evaluation. Review the feedback split to collect"
+            f"“{campaign.name}” reviewed the {campaign.get_split_display().lower()} split, which is held"
+            " out: training on it would invalidate every later evaluation. Review the feedback split to"
+            " collect"
             " training data."
         )
     rules = rules or SelectionRules()
@@ -72,7 +73,8 @@ def propose_rows(
             )
     except IntegrityError as error:
         message = (
-            f"This project has an export named “{name}” already. Go on with that one, or choose another name."
+            f"This project has an export named “{name}” already. Continue with that one, or choose"
+            " another name."
         )
         raise ConflictError(message, fields={"name": [message]}) from error
     while batch := list(islice(selected, 2000)):
@@ -130,7 +132,7 @@ def decide_row(*, row: ExportRow, decision: str, by: User, text: str = "") -> No
     if decision == RowDecision.EDITED and row.kind == RowKind.RATED:
         raise InvalidError(AS_GIVEN, fields={"text": [AS_GIVEN]})
     if row.review is not None and row.review.reviewer_id == by.pk:
-        raise NotAllowedError("You wrote this correction; somebody else must decide on it.")
+        raise NotAllowedError("You wrote this correction, so somebody else must decide on it.")
     edited = _checked_edit(text) if decision == RowDecision.EDITED else ""
     if decision == RowDecision.EDITED and edited == row.chosen_text.strip():
         decision, edited = RowDecision.ACCEPTED, ""
@@ -207,7 +209,7 @@ def _checked_edit(text: str) -> str:
         )
     if len(edited) > MAX_TEXT or "\x00" in edited:
         raise InvalidError(
-            "The edited answer is too long or holds a NUL character.",
+            "The edited answer is too long or has a NUL character.",
             fields={"text": [f"At most {MAX_TEXT:,} characters, none of them NUL."]},
         )
     return edited
@@ -217,7 +219,7 @@ def _lock_open(export_id: int) -> None:
     """Hold the export, so that no writing starts between a decision and its commit."""
     Export.objects.select_for_update().get(pk=export_id)
     if not Export.objects.filter(open_for_decisions(), pk=export_id).exists():
-        raise ConflictError("This export is being written or done; its rows do not change any more.")
+        raise ConflictError("This export is being written or is done, so its rows cannot change.")
 
 
 def decide_all(*, export: Export, decision: str, by: User, row_ids: Iterable[int] | None = None) -> int:
@@ -227,7 +229,7 @@ def decide_all(*, export: Export, decision: str, by: User, row_ids: Iterable[int
     """
     decision = _known_decision(decision)
     if decision not in (RowDecision.ACCEPTED, RowDecision.REJECTED):
-        raise InvalidError("Many rows at once can only be accepted or rejected.")
+        raise InvalidError("Several rows at once can only be accepted or rejected.")
     with transaction.atomic():
         _lock_open(export.pk)
         rows = decidable_rows(export, by)
@@ -253,7 +255,7 @@ def start_export(
     """
     parent = parent_version or export.campaign.dataset_version
     if parent.dataset_id != export.campaign.dataset_version.dataset_id:
-        raise InvalidError("The new version must continue the dataset that was reviewed.")
+        raise InvalidError("The new version must be of the dataset that was reviewed.")
     if parent.state != VersionState.READY:
         raise InvalidError(f"{parent} is not ready, so nothing can be added to it.")
     with transaction.atomic():

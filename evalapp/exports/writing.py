@@ -61,7 +61,7 @@ def write_export(work: Work) -> dict[str, Any]:
     work.progress(0, 4, "Writing files")
     written = _write_files(export, answers, pairs, rated)
     work.raise_if_cancelled()
-    work.progress(2, 4, "Making the dataset version")
+    work.progress(2, 4, "Creating the dataset version")
     parent = DatasetVersion.objects.get(pk=params["parent_version"])
     with transaction.atomic():
         version = create_version(

@@ -5,7 +5,17 @@ from typing import Any
 from rest_framework import serializers
 
 from evalapp.accounts.permissions import Permission
-from evalapp.api.fields import Body, CreatedByField, Id, List, MeasureSerializer, Number, Shown, Text, Whole
+from evalapp.api.fields import (
+    Body,
+    CreatedByField,
+    Id,
+    List,
+    MeasureSerializer,
+    Number,
+    ReadOnlySerializer,
+    Text,
+    Whole,
+)
 from evalapp.api.operations import Answer, ProjectView, chosen, operation, route
 from evalapp.campaigns.models import Campaign
 from evalapp.core.errors import ConflictError
@@ -22,8 +32,8 @@ from evalapp.gates.conditions import (
 from evalapp.gates.evaluation import evaluate_gate
 from evalapp.gates.models import CampaignGate, Gate, GateEvaluation, GateVerdict
 from evalapp.gates.queries import applied_gates, candidate_named, evaluations_of, gates_of, last_evaluation
+from evalapp.gates.reviews_needed import reviews_needed_of
 from evalapp.gates.services import GatePlan, apply_gate, save_gate
-from evalapp.gates.waiting import waiting_of
 from evalapp.registry.queries import versions_of
 from evalapp.rubrics.models import Criterion
 
@@ -36,13 +46,15 @@ class GateConditionSerializer(serializers.Serializer[Any]):
     """``threshold``: a mean, a share from 0 to 1, a margin in points, or a count."""
 
     kind = serializers.ChoiceField(choices=KINDS)
-    criterion = serializers.CharField(help_text=f"A criterion's key, or “{TOTAL}”; empty where it has none.")
+    criterion = serializers.CharField(
+        help_text=f"Key of a criterion, or “{TOTAL}”; empty if the condition has none."
+    )
     name = serializers.CharField()
     threshold = serializers.FloatField(allow_null=True)
-    at_most = serializers.IntegerField(allow_null=True, help_text="What counts as a low score.")
+    at_most = serializers.IntegerField(allow_null=True, help_text="The highest score that counts as low.")
 
 
-class GateSerializer(Shown):
+class GateSerializer(ReadOnlySerializer):
     """``alpha`` is one-sided, over all evaluations of all challengers on one test version."""
 
     rubric = serializers.IntegerField(source="rubric_id")
@@ -61,7 +73,7 @@ class GateSerializer(Shown):
 class GateConditionBody(Body):
     kind = serializers.ChoiceField(choices=KINDS)
     criterion = Text(
-        max_length=40, allow_blank=True, default="", help_text=f"A criterion's key, or “{TOTAL}”."
+        max_length=40, allow_blank=True, default="", help_text=f"Key of a criterion, or “{TOTAL}”."
     )
     threshold = Number(required=False, default=None, allow_null=True)
     at_most = Whole(required=False, default=None, allow_null=True, max_value=100)
@@ -86,7 +98,8 @@ class GateBody(Body):
         min_value=1,
         max_value=LARGEST_COUNT,
         help_text=(
-            "Of each candidate; evaluations spend most of the budget there. null: what its campaign plans."
+            "Planned reviews of each candidate, at which most of the budget is spent. null: as planned"
+            " by its campaign."
         ),
     )
     challengers = Whole(default=5, min_value=1, max_value=MOST_CHALLENGERS)
@@ -98,7 +111,7 @@ class ApplyGateBody(Body):
         required=False,
         default=None,
         allow_null=True,
-        help_text="Id of a model version; null: the champion now.",
+        help_text="Id of a model version; null: the current champion.",
     )
 
 
@@ -107,7 +120,7 @@ class EvaluateGateBody(Body):
         max_length=80,
         allow_blank=True,
         default="",
-        help_text="Its label; without one, the newest tuned candidate.",
+        help_text="Label of the candidate; default: the newest tuned one.",
     )
 
 
@@ -122,7 +135,7 @@ class ResultSerializer(serializers.Serializer[Any]):
     more_reviews = serializers.IntegerField(allow_null=True)
 
 
-class EvaluationSerializer(Shown):
+class EvaluationSerializer(ReadOnlySerializer):
     """A recorded evaluation. ``number`` and ``challenger`` are its numbers in the ledger of the tested split,
     ``share`` what was in of the ``planned`` reviews of the candidate; null where
     it is exploratory or simulated. ``more_reviews`` of the candidate would show what is open.
@@ -166,7 +179,7 @@ class EvaluationSerializer(Shown):
         return str(evaluation.record["why_beside_ledger"])
 
 
-class AppliedGateSerializer(Shown):
+class AppliedGateSerializer(ReadOnlySerializer):
     gate = GateSerializer()
     champion = serializers.IntegerField(source="champion_id", allow_null=True)
 
@@ -178,15 +191,21 @@ class AppliedGateSerializer(Shown):
 class CampaignGateSerializer(serializers.Serializer[Any]):
     """The campaign's gate with its last recorded evaluation; null where there is none. ``verdict`` is for
     continuous delivery: not yet before the first review, and where the evaluation is exploratory or
-    simulated, whatever the verdict of its own figures is (``evaluation``); ``reason`` says which. Before the
+    simulated, whatever the verdict of its own numbers is (``evaluation``); ``reason`` says which. Before the
     first review ``more_reviews`` of each candidate are planned.
     """
 
     verdict = serializers.ChoiceField(choices=GateVerdict.choices, allow_null=True)
     more_reviews = serializers.IntegerField(
-        allow_null=True, help_text="Of the candidate, for what is open; null where unknown, or nothing is."
+        allow_null=True,
+        help_text=(
+            "Reviews that the candidate still needs to decide the undecided conditions; null if"
+            " unknown or none."
+        ),
     )
-    reason = serializers.CharField(help_text="Why it is not yet whatever the numbers say; empty otherwise.")
+    reason = serializers.CharField(
+        help_text="Why the verdict is “not yet” whatever the numbers are; else empty."
+    )
     campaign_gate = AppliedGateSerializer(allow_null=True)
     evaluation = EvaluationSerializer(allow_null=True)
 
@@ -198,12 +217,12 @@ class GateList(ProjectView):
 
     @operation("List gates", result=GateSerializer, paged=True)
     def get(self) -> object:
-        """Each version a row, newest first."""
+        """One entry per version, newest first."""
         return self.page(gates_of(self.project))
 
     @operation("Save a gate", body=GateBody, result=GateSerializer, status=201)
     def post(self) -> object:
-        """A new name makes a gate. A name that is there changes it: in place while it is applied to no
+        """A new name creates a gate. An existing name changes that gate: in place while it is applied to no
         campaign, else as the next version.
         """
         values = self.body()
@@ -248,8 +267,8 @@ class CampaignGateDetail(CampaignGateView):
 
     @operation("Read a campaign's gate", result=CampaignGateSerializer)
     def get(self, campaign_id: int) -> object:
-        """With its last recorded evaluation; not yet before the first review and where nobody can sign it.
-        Reading spends nothing, and says nothing new.
+        """With its last recorded evaluation; the verdict is “not yet” before the first review and if nobody
+        can sign it. Reading spends no budget.
         """
         campaign_gate = next(iter(applied_gates(self.campaign(campaign_id))), None)
         return _shown(campaign_gate, last_evaluation(campaign_gate) if campaign_gate is not None else None)
@@ -261,8 +280,8 @@ class CampaignGateDetail(CampaignGateView):
         status=201,
         also={
             200: (
-                "No review has come in since the last evaluation, which stands; or none at all, which is not"
-                " yet and is not recorded."
+                "There are no new reviews since the last evaluation, so it remains valid. Without any review"
+                " the verdict is “not yet” and is not recorded."
             )
         },
     )
@@ -274,14 +293,14 @@ class CampaignGateDetail(CampaignGateView):
         if campaign_gate is None:
             raise ConflictError(f"{campaign} has no gate to evaluate. Apply one first.")
         candidate = candidate_named(campaign_gate, values["candidate"])
-        if waiting_of(campaign_gate):
+        if reviews_needed_of(campaign_gate):
             return Answer(_shown(campaign_gate, None), 200)
         found = evaluate_gate(campaign_gate=campaign_gate, candidate=candidate, by=self.person)
         return Answer(_shown(campaign_gate, found.evaluation), 201 if found.is_new else 200)
 
 
 def _shown(campaign_gate: CampaignGate | None, evaluation: GateEvaluation | None) -> dict[str, Any]:
-    waiting = waiting_of(campaign_gate) if campaign_gate is not None and evaluation is None else None
+    waiting = reviews_needed_of(campaign_gate) if campaign_gate is not None and evaluation is None else None
     if waiting is not None:
         told = {"verdict": GateVerdict.NOT_YET, "more_reviews": waiting.more_reviews, "reason": waiting.words}
     elif evaluation is not None:
@@ -301,7 +320,7 @@ class CampaignGateApply(CampaignGateView):
 
     @operation("Apply a gate to a campaign", body=ApplyGateBody, result=AppliedGateSerializer, status=201)
     def post(self, campaign_id: int) -> object:
-        """Before the first review it is the campaign's own; afterwards it is exploratory."""
+        """Applied before the first review it decides; applied afterwards it is exploratory."""
         campaign = self.campaign(campaign_id)
         values = self.body()
         gate = chosen(gates_of(self.project), values["gate"], "gate", "gate with id")
@@ -318,7 +337,7 @@ class CampaignGateApply(CampaignGateView):
 class CampaignGateEvaluations(CampaignGateView):
     @operation("List the evaluations of a campaign's gate", result=EvaluationSerializer, paged=True)
     def get(self, campaign_id: int) -> object:
-        """Newest first; of the gate applied before the first review, else of an exploratory one."""
+        """Newest first; of the gate that was applied before the first review, else of an exploratory one."""
         campaign_gate = next(iter(applied_gates(self.campaign(campaign_id))), None)
         return self.page(
             evaluations_of(campaign_gate) if campaign_gate is not None else GateEvaluation.objects.none()

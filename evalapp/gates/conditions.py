@@ -136,14 +136,16 @@ def require_sound(
     if not 1 <= challengers <= MOST_CHALLENGERS:
         wrong["challengers"] = [f"Plan 1 to {MOST_CHALLENGERS} candidates on one test version."]
     if not any(each.is_on_scores for each in conditions):
-        wrong["conditions"] = ["Ask something of at least one criterion; a gate without it passes anything."]
+        wrong["conditions"] = [
+            "Add a condition on at least one criterion; a gate without one passes anything."
+        ]
     elif len(conditions) > MOST_CONDITIONS:
         wrong["conditions"] = [f"A gate has at most {MOST_CONDITIONS} conditions."]
     else:
         problems = [problem for each in conditions if (problem := _problem(each))]
         evidence = [(each.kind, each.criterion) for each in conditions]
         if len(set(evidence)) < len(evidence):
-            problems.append("A condition stands there twice.")
+            problems.append("A condition is given twice.")
         if problems:
             wrong["conditions"] = problems
     if wrong:
@@ -161,18 +163,21 @@ def _problem(condition: Condition) -> str:
     is_share = kind in (ConditionKind.LOW_SHARE, ConditionKind.VETO)
     is_count = kind in COUNTS
     problems = (
-        (kind in OF_A_CRITERION and not condition.criterion, "Say of which criterion."),
+        (kind in OF_A_CRITERION and not condition.criterion, "Choose the criterion."),
         (
             is_share and not 0 < limit < 1,
             f"{name}: give a ceiling above 0% and under 100%; no sample shows a rate of 0.",
         ),
-        (kind == ConditionKind.LOW_SHARE and condition.at_most is None, f"{name}: say which scores are low."),
+        (
+            kind == ConditionKind.LOW_SHARE and condition.at_most is None,
+            f"{name}: give the highest score that counts as low.",
+        ),
         (is_share and condition.criterion == TOTAL, f"{name}: only a criterion has such a share."),
         (
             kind == ConditionKind.NON_INFERIORITY and limit <= 0,
             f"{name}: give a margin above 0; with 0 ask for “better” instead.",
         ),
-        (kind == ConditionKind.SUPERIORITY and limit < 0, f"{name}: a margin is not negative."),
+        (kind == ConditionKind.SUPERIORITY and limit < 0, f"{name}: a margin cannot be negative."),
         (
             is_count and not (limit == int(limit) and 1 <= limit <= LARGEST_COUNT),
             f"Give a whole number of {kind.value} from 1 to {LARGEST_COUNT:,}.",

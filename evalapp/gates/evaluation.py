@@ -31,7 +31,7 @@ from evalapp.gates.lineage import (
 from evalapp.gates.manifest import review_lines
 from evalapp.gates.measuring import Inputs, Outcome, measure
 from evalapp.gates.models import CampaignGate, GateEvaluation, Ledger
-from evalapp.gates.waiting import planned_reviews
+from evalapp.gates.reviews_needed import planned_reviews
 from evalapp.registry.models import ModelVersion
 from evalapp.stats.sequential import Spending, interim_level
 
@@ -176,7 +176,7 @@ def _ledger_entry(campaign_gate: CampaignGate, candidate: ModelVersion, evidence
     """Its place on the ledger, which this transaction then holds, or why it has none."""
     plain = campaign_gate.gate.alpha
     if evidence.is_simulated:
-        return LedgerEntry(plain, why="nobody but simulated reviewers has rated")
+        return LedgerEntry(plain, why="only simulated reviewers have rated")
     if campaign_gate.is_exploratory:
         return LedgerEntry(plain, why="the gate was applied after the first review")
     if campaign_gate.campaign.split in DEVELOPMENT:
@@ -217,12 +217,12 @@ def _spent(candidate: ModelVersion, ledger: Ledger, planned: int, *, is_over: bo
     if is_over:
         return ConflictError(
             f"The false-release budget for {candidate.label} on {ledger} was spent at the planned end,"
-            f" {planned:,} reviews of it; the last verdict stands. Test the next version on fresh examples.",
+            f" {planned:,} reviews; the last verdict remains. Test the next version on fresh examples.",
             code="budget_spent",
         )
     return ConflictError(
         f"There are no more reviews of {candidate.label} than at the last evaluation, so there is no budget"
-        " for another. Evaluate again when some have come in.",
+        " for another. Evaluate again when there are new reviews.",
         code="no_more_reviews",
     )
 

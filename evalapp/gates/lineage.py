@@ -1,4 +1,4 @@
-"""What a candidate was trained on, as far as this project knows, and whether a tested prompt stands in it."""
+"""A candidate's training data as far as known, and whether it contains a tested prompt."""
 
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -48,7 +48,7 @@ def _versions_behind(candidate: ModelVersion) -> tuple[list[DatasetVersion], str
     while current is not None:
         if current.kind in EXTERNAL_KINDS:
             versions += _shown_from(current, versions)
-            return versions, f"{current.label} was not made here"
+            return versions, f"{current.label} was not created here"
         if current.is_tuned:
             run = training_of(current)
             if run is None:
@@ -108,8 +108,8 @@ def _compared(campaign: Campaign, data: TrainingData) -> tuple[bool | None, str]
     return (
         True,
         (
-            f"None of the {report.evaluation_rows:,} tested prompts stands in the {report.training_rows:,}"
-            f" rows.{more}"
+            f"None of the {report.evaluation_rows:,} tested prompts is in the {report.training_rows:,}"
+            f" training rows.{more}"
         ),
     )
 
@@ -119,8 +119,8 @@ def _decided(decision: ContaminationDecision) -> str:
     rows = len(decision.training_rows)
     counted = f"{rows:,} row{'' if rows == 1 else 's'} of {decision.dataset_version}"
     return (
-        f"By an owner's decision of {decision.created_at:%-d %B %Y} it was trained on {counted} that also "
-        f"evaluate{'s' if rows == 1 else ''}: “{decision.reason}”"
+        f"By an owner's decision of {decision.created_at:%-d %B %Y} it was trained on {counted} that"
+        f" {'is' if rows == 1 else 'are'} also used for evaluation: “{decision.reason}”"
     )
 
 

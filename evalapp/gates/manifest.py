@@ -1,4 +1,4 @@
-"""Every revision of every review that an evaluation rests on, as the lines that its digest covers."""
+"""The review revisions behind a gate evaluation, as the lines that its digest covers."""
 
 from collections.abc import Iterator
 from typing import Any

@@ -1,4 +1,4 @@
-"""Each condition of a gate on a campaign's scores, and what they add up to."""
+"""The results of a gate's conditions on a campaign's scores, and the verdict."""
 
 import math
 from collections.abc import Callable
@@ -103,7 +103,7 @@ def unusable(condition: Condition, criterion: Criterion | None) -> str:
         if not criterion.failing_levels:
             return f"the rubric does not say which answers to “{criterion.name}” fail"
         return ""
-    return "" if criterion.rules.has_mean else f"“{criterion.name}” is no scale, so it has no mean"
+    return "" if criterion.rules.has_mean else f"“{criterion.name}” is not a scale, so it has no mean"
 
 
 def _ratings(inputs: Inputs, condition: Condition, entry: CampaignCandidate) -> Ratings:
@@ -187,22 +187,22 @@ def _above(
         return Result(condition, UNDECIDED, f"There is no {what} yet: {found.reason}.", found)
     if found.low is None or found.high is None:
         return Result(
-            condition, UNDECIDED, f"The {what} is {_figure(found.value)}, with {found.note}.", found
+            condition, UNDECIDED, f"The {what} is {_number(found.value)}, with {found.note}.", found
         )
     limit = f"{threshold:g}".replace("-", MINUS)
     at_least = "above" if is_strict else "at least"
     if found.low > threshold or (found.low == threshold and not is_strict):
-        return Result(condition, MET, f"The lower bound, {_figure(found.low)}, is {at_least} {limit}.", found)
+        return Result(condition, MET, f"The lower bound, {_number(found.low)}, is {at_least} {limit}.", found)
     if found.high < threshold or (found.high == threshold and is_strict):
         return Result(
-            condition, NOT_MET, f"Even the upper bound, {_figure(found.high)}, does not reach {limit}.", found
+            condition, NOT_MET, f"Even the upper bound, {_number(found.high)}, does not reach {limit}.", found
         )
     if found.value <= threshold:
         return Result(
             condition,
             UNDECIDED,
-            f"The {what}, {_figure(found.value)}, does not reach {limit} so far; "
-            "more reviews alone are not expected to show it.",
+            f"The {what}, {_number(found.value)}, does not reach {limit} yet; more reviews alone are not"
+            " expected to change that.",
             found,
         )
 
@@ -211,7 +211,7 @@ def _above(
         return low is not None and (low > threshold or (low == threshold and not is_strict))
 
     reason = (
-        f"The {what} is {_figure(found.value)}, and its lower bound, {_figure(found.low)}, does not reach"
+        f"The {what} is {_number(found.value)}, and its lower bound, {_number(found.low)}, does not reach"
         f" {limit} yet."
     )
     return _open_yet(Result(condition, UNDECIDED, reason, found), ratings, is_reached, inputs)
@@ -232,7 +232,7 @@ def _low_share(condition: Condition, inputs: Inputs) -> Result:
 def _veto(condition: Condition, inputs: Inputs) -> Result:
     criterion = criterion_of(inputs.scores, condition)
     if criterion is None:
-        return Result(condition, UNDECIDED, "It cannot be measured: the total is no single criterion.")
+        return Result(condition, UNDECIDED, "It cannot be measured: the total is not a single criterion.")
     marks = inputs.scores.ratings(criterion, inputs.candidate, counted=criterion.failing_levels)
     return _below(condition, marks, inputs)
 
@@ -261,8 +261,8 @@ def _below(condition: Condition, marks: Ratings, inputs: Inputs) -> Result:
         )
     if found.value >= ceiling:
         reason = (
-            f"The rate, {_percent(found.value)}, is not under {_percent(ceiling)} so far; "
-            "more reviews alone are not expected to show it."
+            f"The rate, {_percent(found.value)}, is not under {_percent(ceiling)} yet; more reviews alone"
+            " are not expected to change that."
         )
         return Result(condition, UNDECIDED, reason, found)
 
@@ -271,13 +271,13 @@ def _below(condition: Condition, marks: Ratings, inputs: Inputs) -> Result:
         return high is not None and high <= ceiling
 
     reason = (
-        f"The rate is {_percent(found.value)}, and its upper bound, {_percent(found.high)}, "
-        f"is over {_percent(ceiling)} still."
+        f"The rate is {_percent(found.value)}, and its upper bound, {_percent(found.high)}, is still over"
+        f" {_percent(ceiling)}."
     )
     return _open_yet(Result(condition, UNDECIDED, reason, found), marks, is_reached, inputs)
 
 
-def _figure(value: float) -> str:
+def _number(value: float) -> str:
     return as_text(value, digits=2)
 
 
@@ -294,8 +294,8 @@ def _open_yet(
     times = items_to_reach(is_reached, most=MOST_REVIEWS / len(ratings))
     if times is None:
         words = (
-            "More reviews by these reviewers are not expected to show it, because how they differ stays; more"
-            " reviewers may."
+            "More reviews by these reviewers are not expected to show it, because the variance between"
+            " reviewers remains; more reviewers may."
         )
         return replace(result, reason=f"{result.reason} {words}")
     items = len(ratings.items)
@@ -305,8 +305,8 @@ def _open_yet(
     if not inputs.remaining:
         return replace(result, more_reviews=more)
     words = (
-        f"The {inputs.remaining:,} reviews that are left of the plan are not expected to be enough, about"
-        f" {more:,} would be, and no budget is left after them: plan a larger test on other examples."
+        f"The {inputs.remaining:,} planned reviews that are left are not expected to be enough (about"
+        f" {more:,} would be), and no budget is left after them: plan a larger test on other examples."
     )
     return replace(result, reason=f"{result.reason} {words}")
 

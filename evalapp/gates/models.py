@@ -181,7 +181,7 @@ class GateEvaluation(BaseModel):
     def why_not_signed(self) -> str:
         """Why the numbers decide nothing, as a sentence; empty where they may be signed."""
         if self.is_simulated:
-            return "Nobody but simulated reviewers has rated here, and what they say decides nothing."
+            return "Only simulated reviewers have rated here, and their reviews decide nothing."
         if self.is_exploratory:
             return (
                 f"This evaluation is exploratory, because {self.record['why_beside_ledger']}; it is not"

@@ -1,6 +1,4 @@
-"""The conditions of a gate that its campaign cannot show, however good a candidate is: told while both can be
-changed.
-"""
+"""Conditions of a gate that its campaign cannot meet, however good a candidate is."""
 
 from evalapp.campaigns.models import Campaign, CampaignState
 from evalapp.campaigns.queries import cost_of_draft
@@ -16,7 +14,7 @@ from evalapp.stats.sequential import Spending
 RATES = (ConditionKind.LOW_SHARE, ConditionKind.VETO)
 
 
-def out_of_reach(campaign_gate: CampaignGate) -> list[str]:
+def unreachable_conditions(campaign_gate: CampaignGate) -> list[str]:
     """A sentence for each condition that no result could meet: too few items for a rate or a floor, or fewer
     items or reviewers than are required. One evaluation at the planned end is taken for granted, which has
     the most level.
@@ -44,10 +42,12 @@ def _why_no_floor(condition: Condition, criterion: Criterion | None, *, level: f
         return ""
     wanted = items_for_best(limit, alpha=level, smallest=ends[0], largest=ends[1])
     takes = (
-        "no number of items shows the end of the scale" if wanted is None else f"it takes {wanted:,} items"
+        "no number of items shows a mean at the end of the scale"
+        if wanted is None
+        else f"it takes {wanted:,} items"
     )
     return (
-        f"{condition.words}. Even where every score is the best there is, {items:,} items show only a mean of"
+        f"{condition.words}. Even if every score were the best possible, {items:,} items show only a mean of"
         f" at least {as_text(best, digits=2)}; {takes}."
     )
 
@@ -70,7 +70,8 @@ def _why(condition: Condition, *, level: float, items: int, reviewers: int) -> s
     limit = condition.threshold or 0
     if condition.kind in RATES and items and items_for_none(ceiling=limit, alpha=level) > items:
         return (
-            f"{condition.words}. Even without a single one, {items:,} items show only that it is at most "
+            f"{condition.words}. Even without a single such score, {items:,} items show only that it is"
+            " at most "
             f"{share_without_any(items=items, alpha=level):.1%}; "
             f"it takes {items_for_none(ceiling=limit, alpha=level):,} items."
         )

@@ -70,7 +70,7 @@ def save_gate(*, project: Project, plan: GatePlan, by: User | None, gate: Gate |
         )
         raise ConflictError(message, fields={"name": [message]})
     if gate is not None and latest is not None and latest.pk != gate.pk:
-        raise ConflictError(f"There is a newer version of “{name}”. Open {latest} and change that.")
+        raise ConflictError(f"There is a newer version of “{name}”. Open {latest} and change that one.")
     version = 1 if latest is None else latest.version + (latest.frozen_at is not None)
     body = body_of(
         name=name,

@@ -24,9 +24,9 @@ from evalapp.gates.queries import (
     ledger_of,
     ledger_rows,
 )
-from evalapp.gates.reach import out_of_reach
+from evalapp.gates.reach import unreachable_conditions
+from evalapp.gates.reviews_needed import reviews_needed_of
 from evalapp.gates.services import apply_gate, save_gate
-from evalapp.gates.waiting import waiting_of
 from evalapp.rubrics.models import Rubric
 
 MOST_SHOWN = 50
@@ -48,7 +48,7 @@ def _rubrics(request: MemberRequest) -> list[Rubric]:
 @require_http_methods(["GET", "HEAD", "POST"])
 @project_view(Permission.EDIT_CAMPAIGNS)
 def gate_new(request: MemberRequest) -> HttpResponse:
-    """The form over one rubric's criteria: the one in the address, else the first."""
+    """The form over one rubric's criteria: the one in the URL, else the first."""
     rubrics = _rubrics(request)
     rubric = next((each for each in rubrics if str(each.pk) == request.GET.get("rubric")), None)
     rubric = rubric or (rubrics[0] if rubrics else None)
@@ -140,8 +140,8 @@ def _part(campaign_gate: CampaignGate) -> dict[str, Any]:
         "campaign_gate": campaign_gate,
         "evaluations": evaluations,
         "choices": choices_of(campaign_gate),
-        "waiting": None if evaluations else waiting_of(campaign_gate),
-        "out_of_reach": [] if evaluations else out_of_reach(campaign_gate),
+        "waiting": None if evaluations else reviews_needed_of(campaign_gate),
+        "out_of_reach": [] if evaluations else unreachable_conditions(campaign_gate),
     }
 
 
@@ -155,7 +155,11 @@ def campaign_gate_apply(request: MemberRequest, campaign_id: int) -> HttpRespons
             campaign_gate = apply_gate(campaign=campaign, by=request.user, **form.cleaned_data)
         except ProblemError as error:
             return _render(request, campaign, form=form, problem=error)
-        kind = "It is exploratory: there are reviews." if campaign_gate.is_exploratory else "It is frozen."
+        kind = (
+            "It is exploratory, because there are reviews already."
+            if campaign_gate.is_exploratory
+            else "It is frozen."
+        )
         messages.success(request, f"{campaign} has the gate {campaign_gate.gate} now. {kind}")
         return redirect("campaign_gate", request.project.slug, campaign.pk)
     return _render(request, campaign, form=form)
@@ -176,7 +180,9 @@ def campaign_gate_evaluate(request: MemberRequest, campaign_id: int) -> HttpResp
     if found.is_new:
         messages.success(request, f"Recorded for {candidate.label}: {verdict}.")
     else:
-        messages.info(request, f"No review has come in since the last evaluation; it stands: {verdict}.")
+        messages.info(
+            request, f"There are no new reviews since the last evaluation; its verdict remains: {verdict}."
+        )
     return redirect("campaign_gate", request.project.slug, campaign.pk)
 
 

@@ -1,6 +1,4 @@
-"""What kind of file an upload is, seen from its name and first bytes; where it is kept until it is
-imported.
-"""
+"""The format of an upload, from its name and first bytes, and its storage until it is imported."""
 
 import os
 import time
@@ -66,11 +64,11 @@ def recognise(name: str, head: bytes) -> str:
         raise FileProblemError("The file is UTF-16 or binary, not text. Save it as UTF-8.")
     if named == JSONL and not text.startswith((b"{", b"[")):
         raise FileProblemError(
-            "The first line is no JSON object. A JSONL file has one object per line; "
+            "The first line is not a JSON object. A JSONL file has one object per line; "
             "for a table use the ending .csv."
         )
     if named == CSV and text.startswith((b'{"', b"{ ")):
-        raise FileProblemError("The file holds JSON, not CSV. Rename it to .jsonl and upload it again.")
+        raise FileProblemError("The file is JSON, not CSV. Rename it to .jsonl and upload it again.")
     return named
 
 
@@ -92,7 +90,7 @@ def open_stored(stored_name: str) -> BinaryIO:
     try:
         return stored_path(stored_name).open("rb")
     except FileNotFoundError as error:
-        raise FileProblemError("The uploaded file is not there any more. Upload it again.") from error
+        raise FileProblemError("The uploaded file was removed. Upload it again.") from error
 
 
 @contextmanager

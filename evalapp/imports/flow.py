@@ -1,4 +1,4 @@
-"""The way of an upload that a job imports: received, started (again, where it failed) or discarded."""
+"""The steps of an upload: received, started (again after a failure) or discarded."""
 
 from collections.abc import Callable, Collection, Mapping
 from typing import Any, BinaryIO, TypeVar
@@ -69,8 +69,8 @@ def held(record: T) -> T:
         raise MissingError(message)
     if current.is_done:
         raise ConflictError(
-            f"This file has been imported already. Open the {current.became} that it became, or upload "
-            "another file."
+            f"This file has been imported already. Open the {current.became} created from it, or upload"
+            " another file."
         )
     if current.job is not None and current.job.state not in FINAL_STATES:
         raise ConflictError("This import is running already. Wait for it, or cancel it first.")
@@ -113,7 +113,7 @@ def import_of(model: type[T], work: Work, *related: str) -> T:
     """The import that a job carries out, with its outcome and others of its relations."""
     record = model._default_manager.select_related(model.became, *related).filter(job=work.job).first()
     if record is None:
-        raise InvalidError("This import was discarded or started anew, so this job has nothing to do.")
+        raise InvalidError("This import was discarded or started again, so this job has nothing to do.")
     return record
 
 

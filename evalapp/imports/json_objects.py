@@ -72,7 +72,7 @@ def object_of(
     except json.JSONDecodeError as error:
         fix = "Each line must be one whole JSON object."
         if is_cut and (error.pos >= len(text) - 1 or "Unterminated" in error.msg):
-            fix = "The file may have been cut off here: save and upload it again, whole."
+            fix = "The file may have been cut off here: save and upload the whole file again."
         elif "Unterminated" in error.msg or "control character" in error.msg:
             fix = 'A line break inside a text is written \\n, and a quote \\".'
         said = error.msg.removesuffix(" at")
@@ -82,7 +82,7 @@ def object_of(
     except JsonProblemError as error:
         return FieldProblem(error.field or "row", error.problem, error.fix)
     if not isinstance(value, dict):
-        return FieldProblem("row", "The line is JSON, but no object.", f"Write {example}.")
+        return FieldProblem("row", "The line is JSON, but not an object.", f"Write {example}.")
     return value
 
 
@@ -114,7 +114,7 @@ def _members(stream: BinaryIO, read: Read | None) -> Iterator[bytes]:
         chunk = _chunk(stream, read)
         if not chunk:
             raise FileProblemError(
-                "The list has no end: the file was cut off. Save and upload it again, whole."
+                "The list is incomplete: the file was cut off. Save and upload the whole file again."
             )
         scan.buffer += chunk
 

@@ -1,4 +1,4 @@
-"""What the columns of a file are for: guessed from their names, chosen by a person, checked. Pure."""
+"""The mapping of a file's columns: guessed from names, chosen by a person, checked. Pure."""
 
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence

@@ -1,6 +1,4 @@
-"""An upload's field and page, in the browser and in the API: a file that cannot be used is refused at its
-first bytes.
-"""
+"""An upload's field and page; a file that cannot be used is refused at its first bytes."""
 
 from collections.abc import Callable, Iterable, Mapping
 from itertools import chain

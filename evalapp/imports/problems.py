@@ -1,6 +1,4 @@
-"""What is wrong with an upload: a sentence for what, where and how to fix it; all at once, repeats folded.
-Pure.
-"""
+"""Problems of an upload: what, where and how to fix it; all at once, repeats folded. Pure."""
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
@@ -187,7 +185,7 @@ def _text_problems_in_detail(
     if needs_words and is_fine(text, longest) and not has_visible(text):
         yield FieldProblem(name, "The text is empty.", "Write it, or leave the row out.")
     if "\x00" in text:
-        yield FieldProblem(name, "The text holds a NUL character (U+0000).", "Remove it.")
+        yield FieldProblem(name, "The text has a NUL character (U+0000).", "Remove it.")
     try:
         text.encode()
     except UnicodeEncodeError as error:

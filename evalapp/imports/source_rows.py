@@ -167,7 +167,7 @@ def _uneven(cells: list[str], columns: int) -> FieldProblem:
     return FieldProblem(
         "row",
         f"The row has {len(cells):,} cell{'s' * (len(cells) != 1)}, the header {columns:,}.",
-        "A cell that holds the delimiter or a line break must stand in double quotes.",
+        "Put a cell with the delimiter or a line break in double quotes.",
     )
 
 
@@ -200,7 +200,9 @@ def _not_csv(error: csv.Error) -> FieldProblem:
         return _unclosed("A double quote is opened and never closed")
     if "new-line character" in text:
         return FieldProblem(
-            "row", "The file ends its lines with a lone carriage return.", "Save it with usual line ends."
+            "row",
+            "The file ends its lines with a lone carriage return.",
+            "Save it with LF or CRLF line ends.",
         )
     return FieldProblem(
         "row",
@@ -212,7 +214,7 @@ def _not_csv(error: csv.Error) -> FieldProblem:
 def _unclosed(what: str) -> FieldProblem:
     return FieldProblem(
         "row",
-        f"{what}: from here on the rows cannot be told apart.",
+        f"{what}: from here on the rows cannot be separated.",
         "Close the quote (a quote inside a cell is written twice), or upload the whole file if it was cut"
         " off.",
     )

@@ -1,11 +1,11 @@
-"""Jobs: where they stand, and what may be done about them."""
+"""Jobs: their state and actions."""
 
 from typing import Any
 
 from rest_framework import serializers
 
 from evalapp.accounts.permissions import Permission
-from evalapp.api.fields import Body, CreatedByField, Paging, Shown
+from evalapp.api.fields import Body, CreatedByField, Paging, ReadOnlySerializer
 from evalapp.api.operations import ProjectView, operation, route
 from evalapp.core.http import get_or_missing
 from evalapp.jobs import queries, services
@@ -32,7 +32,7 @@ class PriorityBody(Body):
     priority = PriorityField()
 
 
-class JobSerializer(Shown):
+class JobSerializer(ReadOnlySerializer):
     """Long work. Ask again until ``is_over``."""
 
     created_by = CreatedByField()
@@ -42,10 +42,7 @@ class JobSerializer(Shown):
     percent = serializers.IntegerField(allow_null=True)
     lacks = serializers.ListField(
         child=serializers.CharField(),
-        help_text=(
-            "Of a waiting job: what keeps which machine from it, a sentence for each; another machine may"
-            " take it."
-        ),
+        help_text=("For a waiting job: one sentence for each machine that cannot run it, with the reason."),
     )
 
     class Meta:
@@ -59,7 +56,7 @@ class JobSerializer(Shown):
         )  # fmt: skip
 
 
-class JobEventSerializer(Shown):
+class JobEventSerializer(ReadOnlySerializer):
     class Meta:
         model = JobEvent
         fields = ("id", "at", "attempt", "level", "text", "data")
@@ -87,7 +84,7 @@ class JobList(JobView):
 class JobDetail(JobView):
     @operation("Read a job", result=JobSerializer)
     def get(self, job_id: int) -> object:
-        """State, progress and result. Ask every second or two until ``is_over``."""
+        """State, progress and result. Poll every second or two until ``is_over``."""
         return self.job(job_id)
 
 
@@ -107,7 +104,7 @@ class JobCancel(JobView):
 
     @operation("Cancel a job", result=JobSerializer)
     def post(self, job_id: int) -> object:
-        """A waiting job ends at once; a running one saves its work first. 409 when it is over."""
+        """A waiting job ends at once; a running one saves its work first. 409 if the job has ended."""
         job = self.job(job_id)
         self.body()
         services.request_cancel(job=job, by=self.person)
@@ -120,8 +117,8 @@ class JobPause(JobView):
 
     @operation("Pause a job", result=JobSerializer)
     def post(self, job_id: int) -> object:
-        """A waiting job waits until it is told to go on; a running one saves its work and frees its worker.
-        409 when it is over or being cancelled.
+        """A waiting job waits until it is resumed; a running one saves its work and frees its worker. 409 if
+        the job has ended or is being cancelled.
         """
         job = self.job(job_id)
         self.body()
@@ -133,9 +130,9 @@ class JobPause(JobView):
 class JobResume(JobView):
     post_permission = Permission.START_RUNS
 
-    @operation("Let a paused job go on", result=JobSerializer)
+    @operation("Resume a paused job", result=JobSerializer)
     def post(self, job_id: int) -> object:
-        """It continues from what it saved, when its turn comes. 409 unless it is paused."""
+        """It continues from its saved work when its turn comes. 409 unless it is paused."""
         job = self.job(job_id)
         self.body()
         services.resume_job(job=job, by=self.person)
@@ -148,9 +145,7 @@ class JobPriority(JobView):
 
     @operation("Set a waiting job's priority", body=PriorityBody, result=JobSerializer)
     def post(self, job_id: int) -> object:
-        """It orders the project's own jobs and takes no turn from another project. 409 once the job has
-        begun.
-        """
+        """It orders only the project's own jobs. 409 once the job has started."""
         job = self.job(job_id)
         services.set_priority(job=job, priority=self.body()["priority"], by=self.person)
         return job
@@ -160,9 +155,9 @@ class JobPriority(JobView):
 class JobRetry(JobView):
     post_permission = Permission.START_RUNS
 
-    @operation("Try a job again", result=JobSerializer)
+    @operation("Retry a job", result=JobSerializer)
     def post(self, job_id: int) -> object:
-        """It continues from what was saved. 409 unless it failed or was cancelled."""
+        """It continues from its saved work. 409 unless it failed or was cancelled."""
         job = self.job(job_id)
         self.body()
         services.retry_job(job=job, by=self.person)

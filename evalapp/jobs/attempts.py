@@ -1,5 +1,4 @@
-"""The sign of a job that is being carried out: a file that its worker's process locks, for as long as it
-lives.
+"""The lock file of a running job, which its worker holds while it lives.
 
 The kernel lets go of the lock however the process ends. So whoever shares the folder and the host's name
 knows at once that an attempt's worker is dead, where everyone else waits for its lease; and a worker that
@@ -41,7 +40,7 @@ def give_back_those_of_dead_workers() -> None:
     for job in here.order_by("pk"):
         if _is_dead(_sign(job)):
             with transaction.atomic():
-                end_lost_attempt(job, why="Its worker ended in the middle of it")
+                end_lost_attempt(job, why="Its worker ended while it ran")
             _sign(job).unlink(missing_ok=True)
 
 

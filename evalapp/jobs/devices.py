@@ -1,5 +1,4 @@
-"""One run a device: each GPU of this machine, or group of them, or its CPU, is held by one model program at a
-time.
+"""Devices for runs: each GPU or group of GPUs, or the CPU, runs one model program at a time.
 
 What holds is the kernel's lock on a file, which the program inherits: however its worker ends, the device is
 free when the program is gone, and not before.

@@ -1,4 +1,4 @@
-"""The local executor: a program in a process group of its own, on a leash to the worker.
+"""The local executor: a program in its own process group, which ends with the worker.
 
 The leash is a pipe: when the worker dies, however it dies, the pipe closes and the program saves and
 ends. A cancel is SIGTERM, then SIGKILL of the whole group. What a killed worker left behind is ended
@@ -151,7 +151,7 @@ def end_previous_program(work: Work) -> None:
         return
     if not kill_group(job.process_id, job.process_started, seconds=ENDING_SECONDS, patience=ORPHAN_SECONDS):
         message = (
-            f"The program of the previous attempt (process {job.process_id} on {worker_name()}) does not end"
+            f"The program of the previous attempt (process {job.process_id} on {worker_name()}) does not stop"
         )
         raise AttemptLost(message)
 

@@ -1,5 +1,4 @@
-"""When each worker and the scheduler were last heard. One that stands still, frozen or stuck, is seen by its
-silence.
+"""Heartbeats of the workers and the scheduler.
 
 Kept in the broker: it is news, and nothing depends on it.
 """
@@ -41,7 +40,7 @@ class Heartbeat(NamedTuple):
         return self.name.partition("@")[2]
 
 
-def heard(name: str) -> None:
+def record_heartbeat(name: str) -> None:
     """Note that it goes on; a broker that is away is no matter."""
     try:
         with _broker() as broker:
@@ -69,7 +68,7 @@ def heartbeats() -> list[Heartbeat]:
 
 @heartbeat_sent.connect
 def _worker_is_heard(sender: Any, **kwargs: Any) -> None:
-    heard(sender.eventer.hostname)
+    record_heartbeat(sender.eventer.hostname)
 
 
 @worker_shutdown.connect

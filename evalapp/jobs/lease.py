@@ -125,7 +125,7 @@ class LeaseKeeper(threading.Thread):
             self._give_back(report)
             connection.close()
         except Exception as error:  # whatever it is: a job without its keeper could not even be cancelled
-            logger.exception("Job %s: what its work said cannot be stored and is left out", self.job.pk)
+            logger.exception("Job %s: its messages cannot be stored and are left out", self.job.pk)
             connection.close()
             self.say(event=not_stored(self.job, error))
 

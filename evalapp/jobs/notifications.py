@@ -29,4 +29,6 @@ def notify(queue: str) -> None:
     try:
         app.send_task(START_NEXT_TASK, args=[queue], queue=queue, retry=False, expires=MESSAGE_SECONDS)
     except (OSError, KombuError, RedisError) as error:
-        logger.warning("The queue %s has work without a message, the broker is away: %s", queue, error)
+        logger.warning(
+            "The queue %s has work without a message, the broker is not available: %s", queue, error
+        )

@@ -10,7 +10,7 @@ from django.utils import timezone
 from evalapp.accounts.models import Project
 from evalapp.celery import app
 from evalapp.jobs.models import ACTIVE_STATES, FINAL_STATES, Job, JobEvent, JobState
-from evalapp.jobs.turns import Standing, Waiting, next_of
+from evalapp.jobs.turns import ProjectLoad, WaitingJob, next_of
 
 STATE_FILTERS: dict[str, list[JobState]] = {
     "active": [JobState.QUEUED, JobState.PAUSED, *ACTIVE_STATES],
@@ -56,27 +56,27 @@ def next_job(queue: str) -> Job | None:
     if patient.count() >= settings.MOST_PATIENT_TASKS:
         known -= settings.PATIENT_TASKS
     waiting = (each for each in waiting_in(queue, tasks=list(known)) if not _is_left_here(each))
-    chosen = next_of(waiting, standing_in(queue))
+    chosen = next_of(waiting, project_load_in(queue))
     return Job.objects.filter(pk=chosen.job_id).first() if chosen else None
 
 
-def _is_left_here(waiting: Waiting) -> bool:
+def _is_left_here(waiting: WaitingJob) -> bool:
     """Whether this machine left it to others a short while ago, since it lacks what the job needs."""
     left = waiting.left_by.get(socket.gethostname())
     since = timezone.now() - timedelta(seconds=settings.JOB_LOOK_AGAIN_SECONDS)
     return left is not None and datetime.fromisoformat(left["at"]) > since
 
 
-def waiting_in(queue: str, *, tasks: list[str] | None = None) -> list[Waiting]:
+def waiting_in(queue: str, *, tasks: list[str] | None = None) -> list[WaitingJob]:
     """The queue's waiting jobs, in no order; ``tasks`` leaves out those of other tasks."""
     rows = Job.objects.filter(queue=queue, state=JobState.QUEUED)
     if tasks is not None:
         rows = rows.filter(task__in=tasks)
     fields = ("pk", "project_id", "priority", "queued_at", "keeps_turn", "left_by")
-    return [Waiting(*row) for row in rows.values_list(*fields)]
+    return [WaitingJob(*row) for row in rows.values_list(*fields)]
 
 
-def standing_in(queue: str) -> Standing:
+def project_load_in(queue: str) -> ProjectLoad:
     """How many jobs of each project go on in the queue, and when each last began one."""
     jobs = Job.objects.filter(queue=queue)
     running = jobs.filter(state__in=ACTIVE_STATES).order_by().values_list("project_id").annotate(Count("pk"))
@@ -87,7 +87,7 @@ def standing_in(queue: str) -> Standing:
         .values_list("project_id")
         .annotate(Max("claimed_at"))
     )
-    return Standing(
+    return ProjectLoad(
         running=dict(running), served_at={project: latest.timestamp() for project, latest in served}
     )
 

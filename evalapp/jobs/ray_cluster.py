@@ -169,7 +169,7 @@ class RayCluster:
         try:
             return json.loads(answer.data)
         except ValueError as error:
-            message = f"{self._url} does not answer as Ray's Jobs API does. Correct RAY_ADDRESS."
+            message = f"{self._url} does not answer like Ray's Jobs API. Correct RAY_ADDRESS."
             raise ClusterError(message) from error
 
 

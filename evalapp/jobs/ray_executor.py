@@ -44,7 +44,7 @@ def run_on_cluster(
         ended = _submitted_and_followed(work, cluster, shlex.join(command), gpus, on_tick)
         if not ended.has_waited_too_long:
             break
-        work.log("The Ray cluster has had no room so far; submitted again.")
+        work.log("The Ray cluster had no free resources; submitted again.")
     on_tick()
     return _status(work, cluster, ended, console)
 
@@ -73,7 +73,7 @@ def _submitted_and_followed(
 def end_previous_job(work: Work) -> None:
     """Stop what an earlier attempt of this job left on the cluster.
 
-    Raises AttemptLost when it does not end, ClusterError.
+    Raises AttemptLost when it does not stop, ClusterError.
     """
     cluster = RayCluster(_ray().url)
     deadline = time.monotonic() + ENDING_SECONDS + settings.JOB_STOP_SECONDS
@@ -83,7 +83,7 @@ def end_previous_job(work: Work) -> None:
         if all(job.is_waiting for job in running):
             return
         if time.monotonic() > deadline:
-            message = f"The Ray job {running[0].name} of the previous attempt does not end"
+            message = f"The Ray job {running[0].name} of the previous attempt does not stop"
             raise AttemptLost(message)
         work.rest(POLL_SECONDS)
 
@@ -102,7 +102,9 @@ def _followed(
             continue
         heard = time.monotonic()
         if job is None:
-            message = f"The Ray cluster has forgotten the job {name}, perhaps because it was started anew"
+            message = (
+                f"The Ray cluster does not know the job {name} any more, perhaps because it was restarted"
+            )
             raise AttemptLost(message)
         if work.is_lost:
             raise LeaseLost
@@ -133,7 +135,7 @@ def _status(work: Work, cluster: RayCluster, job: RayJob, console: Path) -> int:
         work.raise_if_cancelled()
         if job.status == "FAILED" and job.exit_code is None:
             message = (
-                f"The Ray cluster broke off the job {job.name}:"
+                f"The Ray cluster ended the job {job.name}:"
                 f" {' '.join(job.message.split())[:_SHOWN].rstrip('.')}"
             )
             raise AttemptLost(message)

@@ -47,12 +47,12 @@ class JobScheduler(Scheduler):
             write_whole(self._file, json.dumps(last_runs).encode())
         except OSError as error:
             logger.warning(
-                "%s cannot be written, and the scheduler goes on without it: %s", self._file, error
+                "%s cannot be written, and the scheduler continues without it: %s", self._file, error
             )
 
     def tick(self, *args: Any, **kwargs: Any) -> float:
         self._follow_the_system()
-        heartbeats.heard(heartbeats.SCHEDULER)
+        heartbeats.record_heartbeat(heartbeats.SCHEDULER)
         return float(super().tick(*args, **kwargs))
 
     def apply_entry(self, entry: ScheduleEntry, producer: kombu.Producer | None = None) -> None:
@@ -62,7 +62,7 @@ class JobScheduler(Scheduler):
         try:
             self.app.tasks[entry.task]()
         except Exception:  # the edge of the process: the other duties and the next turn go on
-            logger.exception("%s failed and is done again in its turn", entry.name)
+            logger.exception("%s failed and is repeated at its next time", entry.name)
         finally:
             close_old_connections()
 

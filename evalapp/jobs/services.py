@@ -65,7 +65,7 @@ def request_cancel(*, job: Job, by: User | None) -> None:
         job.refresh_from_db()
         if job.state == JobState.CANCELLING:
             return
-        message = f"This job is over ({job.get_state_display().lower()}), so there is nothing to cancel."
+        message = f"This job has ended ({job.get_state_display().lower()}), so there is nothing to cancel."
         raise ConflictError(message)
     job.refresh_from_db()
     _log(job, text)
@@ -98,11 +98,10 @@ def retry_job(*, job: Job, by: User | None) -> None:
     job.refresh_from_db()
     if not queued:
         message = (
-            f"This job is {job.get_state_display().lower()}; only one that failed or was cancelled is tried"
-            " again."
+            f"This job is {job.get_state_display().lower()}; only a failed or cancelled job can be retried."
         )
         raise ConflictError(message)
-    _log(job, "Queued again; it goes on from its last checkpoint, where there is one.")
+    _log(job, "Queued again; it continues from its last checkpoint, if there is one.")
     record("job.retried", by=by, obj=job, project=job.project)
     notify_on_commit(job.queue)
 
@@ -132,7 +131,7 @@ def request_pause(*, job: Job, by: User | None) -> None:
 
 @transaction.atomic
 def resume_job(*, job: Job, by: User | None) -> None:
-    """Let a paused job go on from what it saved, when its turn comes. It has kept its place in the queue.
+    """Resume a paused job from what it saved, when its turn comes. It has kept its place in the queue.
 
     Raises ConflictError when it is not paused.
     """
@@ -142,11 +141,11 @@ def resume_job(*, job: Job, by: User | None) -> None:
     # Its attempt ends all the same, since its program may have been told already; it is then queued again.
     elif not one.filter(state=JobState.PAUSING).update(state=JobState.RUNNING, **asked):
         job.refresh_from_db()
-        message = f"This job is {job.get_state_display().lower()}; only one that is paused goes on."
+        message = f"This job is {job.get_state_display().lower()}; only a paused job can be resumed."
         raise ConflictError(message)
     job.refresh_from_db()
-    goes_on = "it continues from what it saved" if job.attempt else "it starts when its turn comes"
-    _log(job, f"Told to go on; {goes_on}.")
+    goes_on = "it continues from its saved work" if job.attempt else "it starts when its turn comes"
+    _log(job, f"Resumed; {goes_on}.")
     record("job.resumed", by=by, obj=job, project=job.project)
 
 
@@ -158,7 +157,7 @@ def set_priority(*, job: Job, priority: Priority, by: User | None) -> None:
     before = job.get_priority_display().lower()
     if not Job.objects.filter(pk=job.pk, state__in=WAITING_STATES).update(priority=priority):
         job.refresh_from_db()
-        message = f"This job is {job.get_state_display().lower()}; a priority orders only what waits."
+        message = f"This job is {job.get_state_display().lower()}; only a queued job has a priority."
         raise ConflictError(message)
     job.refresh_from_db()
     after = job.get_priority_display().lower()
@@ -180,7 +179,7 @@ def reap_lost_jobs() -> None:
     expired = Job.objects.filter(state__in=ACTIVE_STATES, lease_expires_at__lt=Now())
     for job in expired.order_by("pk"):
         with transaction.atomic():
-            end_lost_attempt(job, why="Its worker fell silent", only_expired=True)
+            end_lost_attempt(job, why="Its worker stopped responding", only_expired=True)
     _ring_again()
 
 
@@ -202,15 +201,17 @@ def end_lost_attempt(job: Job, *, why: str, only_expired: bool = False) -> bool:
     if mine.filter(state=JobState.CANCELLING).update(state=JobState.CANCELLED, **ended):
         text = f"{why}; it had been asked to stop, so it is cancelled."
     elif mine.filter(state=JobState.PAUSING).update(state=JobState.PAUSED, **{**ended, "finished_at": None}):
-        text = f"{why}; it had been asked to pause, and goes on from its last checkpoint when it is told to."
+        text = (
+            f"{why}; it had been asked to pause, and continues from its last checkpoint when it is resumed."
+        )
     elif mine.filter(lost_attempts__gte=limit - 1).update(
-        state=JobState.DEAD, error=f"{why}, {limit} times in a row. Its log says how far it came.", **ended
+        state=JobState.DEAD, error=f"{why}, {limit} times in a row. Its log says how far it got.", **ended
     ):
         text = f"{why}, {limit} times in a row; given up."
     elif mine.update(
         state=JobState.QUEUED, notified_at=Now(), keeps_turn=True, **{**ended, "finished_at": None}
     ):
-        text = f"{why}; queued again, it goes on from its last checkpoint, where there is one."
+        text = f"{why}; queued again, it continues from its last checkpoint, if there is one."
         notify_on_commit(job.queue)
     else:
         return False
@@ -219,7 +220,7 @@ def end_lost_attempt(job: Job, *, why: str, only_expired: bool = False) -> bool:
 
 
 def put_back(
-    job: Job, *, why: str, then: str = "what was done is saved, and the next start goes on from it"
+    job: Job, *, why: str, then: str = "its work is saved, and the next attempt continues from it"
 ) -> None:
     """End an attempt that saved its work without an outcome: queued again, paused or cancelled, as was asked.
 
@@ -231,7 +232,7 @@ def put_back(
     if mine.filter(state=JobState.CANCELLING).update(state=JobState.CANCELLED, finished_at=Now(), **ended):
         _log(job, f"{why}; the job had been asked to stop, so it is cancelled.")
     elif mine.filter(state=JobState.PAUSING).update(state=JobState.PAUSED, **ended):
-        _log(job, "Paused; what was done is saved.")
+        _log(job, "Paused; its work is saved.")
     elif mine.update(state=JobState.QUEUED, notified_at=None, keeps_turn=True, **ended):
         _log(job, f"{why}; {then}.")
 
@@ -275,7 +276,7 @@ def _ring_again() -> None:
 
 def _while_waiting(job: Job) -> str:
     job.refresh_from_db(fields=["attempt"])
-    return "while it waited to go on" if job.attempt else "before it started"
+    return "while it waited to continue" if job.attempt else "before it started"
 
 
 def _log(job: Job, text: str, *, level: str = "info") -> None:

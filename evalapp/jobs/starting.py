@@ -1,4 +1,4 @@
-"""What a worker does when it is notified: the job whose turn it is, to its end."""
+"""A notified worker runs the next job to its end."""
 
 from evalapp.celery import app
 from evalapp.jobs import attempts, devices, queries

@@ -1,4 +1,4 @@
-"""Whether this worker was told to stop: known to its main process, and through it to those that do jobs."""
+"""Whether this worker is stopping, shared by its processes."""
 
 import os
 import signal

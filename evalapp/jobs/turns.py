@@ -1,4 +1,4 @@
-"""Whose turn it is: the order in which waiting jobs start. Pure; docs/adr/0013-whose-turn-it-is.md says why.
+"""The order in which waiting jobs start. Pure; docs/adr/0013-whose-turn-it-is.md says why.
 
 1. Work that had begun and was interrupted by nobody's wish goes on first.
 2. Then the project with the fewest jobs going on in the queue; among those, the one served longest ago.
@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 
-class Waiting(NamedTuple):
+class WaitingJob(NamedTuple):
     """A waiting job, as far as its turn depends on it."""
 
     job_id: int
@@ -27,28 +27,28 @@ class Waiting(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Standing:
+class ProjectLoad:
     """What decides between projects: how many jobs of each go on, and when each last began one (seconds)."""
 
     running: Mapping[int, int] = field(default_factory=dict)
     served_at: Mapping[int, float] = field(default_factory=dict)
 
 
-def next_of(waiting: Iterable[Waiting], standing: Standing) -> Waiting | None:
+def next_of(waiting: Iterable[WaitingJob], standing: ProjectLoad) -> WaitingJob | None:
     """The job to start now; None where none waits."""
     return min(waiting, key=lambda job: _turn(job, standing.running, standing.served_at), default=None)
 
 
 def in_turn(
-    waiting: Iterable[Waiting], standing: Standing, *, ending: Iterable[int], most: int
-) -> list[Waiting]:
+    waiting: Iterable[WaitingJob], standing: ProjectLoad, *, ending: Iterable[int], most: int
+) -> list[WaitingJob]:
     """The next ``most`` jobs in the order in which they would start if nothing more came and none was
     changed.
 
     ``ending`` are the projects of the jobs that go on, in the order in which they are thought to end. Each
     end lets the next job start.
     """
-    left, order = list(waiting), list[Waiting]()
+    left, order = list(waiting), list[WaitingJob]()
     running, served_at = Counter(standing.running), dict(standing.served_at)
     ends = deque(ending)
     latest = max(served_at.values(), default=0.0)
@@ -64,7 +64,7 @@ def in_turn(
     return order
 
 
-def _turn(job: Waiting, running: Mapping[int, int], served_at: Mapping[int, float]) -> tuple[object, ...]:
+def _turn(job: WaitingJob, running: Mapping[int, int], served_at: Mapping[int, float]) -> tuple[object, ...]:
     return (
         not job.keeps_turn,
         running.get(job.project_id, 0),

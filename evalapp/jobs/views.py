@@ -61,7 +61,7 @@ def job_cancel(request: MemberRequest, job_id: int) -> HttpResponse:
 def job_retry(request: MemberRequest, job_id: int) -> HttpResponse:
     job = _job(request, job_id)
     services.retry_job(job=job, by=request.user)
-    messages.success(request, "Queued again; it goes on from its last checkpoint, where there is one.")
+    messages.success(request, "Queued again; it continues from its last checkpoint, if there is one.")
     return _back(request, job)
 
 
@@ -81,7 +81,7 @@ def job_pause(request: MemberRequest, job_id: int) -> HttpResponse:
 def job_resume(request: MemberRequest, job_id: int) -> HttpResponse:
     job = _job(request, job_id)
     services.resume_job(job=job, by=request.user)
-    begun = "It goes on when its turn comes, from what it saved."
+    begun = "It continues from its saved work when its turn comes."
     messages.success(request, begun if job.attempt else "It starts when its turn comes.")
     return _back(request, job)
 

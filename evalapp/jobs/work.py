@@ -40,12 +40,12 @@ __all__ = [
 ]
 
 DATABASE_FULL = (
-    "The disk of the database is full. Nothing half-done was kept: ask the administrator to make room on the "
-    "disk that holds it, then start this again."
+    "The disk of the database is full. Nothing half-done was kept: ask the administrator to free space on"
+    " its disk, then start this again."
 )
 NO_ROOM_FOR_FILES = (
-    "The disk of EVALAPP_HOME is full. Nothing half-done was kept: ask the administrator to make room on it,"
-    " then start this again."
+    "The disk of EVALAPP_HOME is full. Nothing half-done was kept: ask the administrator to free space on"
+    " it, then start this again."
 )
 logger = logging.getLogger(__name__)
 
@@ -233,7 +233,7 @@ def _unexpected(error: Exception) -> str:
     if isinstance(error, OSError) and error.errno in NO_ROOM:
         return NO_ROOM_FOR_FILES
     return (
-        f"Something unexpected happened ({type(error).__name__}); the server's log has the details. "
+        f"An unexpected error occurred ({type(error).__name__}); the server's log has the details. "
         "Nothing half-done was kept: try again, and tell your administrator if it happens again."
     )
 
@@ -249,20 +249,20 @@ def _attempt(  # noqa: PLR0911 - one return for each way to end
         return _ended(JobState.CANCELLED)
     except JobPaused:
         # Told to go on in the meantime, it is queued again.
-        return _without_outcome(put_back, "Told to go on while it was pausing")
+        return _without_outcome(put_back, "Resumed while it was pausing")
     except NoDeviceFree:
-        begun_nothing = partial(put_back, then="nothing was begun, and it waits for one")
+        begun_nothing = partial(put_back, then="nothing was started, and it waits for a device")
         return _without_outcome(begun_nothing, "Every device of this machine was in use")
     except WorkerStopping:
-        return _without_outcome(put_back, "The product was stopped")
+        return _without_outcome(put_back, "evalapp was stopped")
     except AttemptLost as error:
         return _without_outcome(end_lost_attempt, str(error))
     except AWAY as error:
         if is_disk_full(error):
-            logger.exception("Job %s: the database has no room", work.job.pk)
+            logger.exception("Job %s: the database has no space left", work.job.pk)
             return _ended(JobState.FAILED, error=DATABASE_FULL)
-        logger.warning("Job %s: the database or the broker went away: %s", work.job.pk, error)
-        return _without_outcome(end_lost_attempt, "The database went away")
+        logger.warning("Job %s: lost the database or the broker: %s", work.job.pk, error)
+        return _without_outcome(end_lost_attempt, "The database was lost")
     except NotHereError as error:
         return _without_outcome(leave_to_others, error.message)
     except ProblemError as error:

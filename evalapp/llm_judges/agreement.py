@@ -1,4 +1,4 @@
-"""A judge beside the people who rated the same outputs: its scores are shown in no other way."""
+"""Agreement of an LLM judge with people on the same outputs."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from evalapp.campaigns.models import CampaignCandidate
 from evalapp.llm_judges.models import LLMJudge, LLMScore, LLMScoreState
 from evalapp.measure import Measure
 from evalapp.rubrics.models import Criterion
-from evalapp.stats.against_others import beside_panel
+from evalapp.stats.against_others import reviewer_against_panel
 from evalapp.stats.ceiling import expected_ceiling
 from evalapp.stats.correlation import segment_correlation
 from evalapp.stats.ratings import Ratings
@@ -71,34 +71,34 @@ class JudgeAgreement:
         judged, gap = _ends(self.alpha), _ends(self.alpha_gap)
         if judged is None:
             reason = self.alpha.reason or self.alpha.note
-            return f"Whether the judge agrees with people cannot be told: {reason}."
+            return f"Whether the judge agrees with people is not known: {reason}."
         if gap is None:
-            return (
-                "How far people agree among themselves is not known, so neither is how far the judge could."
-            )
+            return "The agreement among people is not known, so there is nothing to compare the judge with."
         if gap.high < 0:
-            return "The judge agrees with a person less than two people do: do not take it for one."
+            return (
+                "The judge agrees with a person less than two people do: do not use it in place of a person."
+            )
         if judged.low <= 0:
             return "Nothing shows that the judge agrees with people beyond chance."
         if gap.low > 0:
             return (
-                "The judge agrees with a person more than two people agree with each other, who differ a lot:"
-                " it is steadier than one of them, which does not make it right."
+                "The judge agrees with a person more than two people agree with each other, who differ a"
+                " lot: it is more consistent than a person, which does not make it right."
             )
         return "The judge agrees with a person about as two people do, as far as these outputs show."
 
 
-class _Ends(NamedTuple):
+class _IntervalEnds(NamedTuple):
     low: float
     high: float
 
 
-def _ends(measure: Measure) -> _Ends | None:
+def _ends(measure: Measure) -> _IntervalEnds | None:
     """Of the interval; both are the value where every one of enough outputs says the same."""
     if measure.low is not None and measure.high is not None:
-        return _Ends(measure.low, measure.high)
+        return _IntervalEnds(measure.low, measure.high)
     if measure.value is not None and measure.n >= ENOUGH:
-        return _Ends(measure.value, measure.value)
+        return _IntervalEnds(measure.value, measure.value)
     return None
 
 
@@ -124,7 +124,7 @@ def judge_agreement(judge: LLMJudge, scores: CampaignScores) -> JudgeAgreement:
     }
     judged = [(pk, JUDGE, value) for pk, value in said.items() if pk in by_output]
     has_order = criterion.rules.has_order
-    beside = beside_panel(
+    beside = reviewer_against_panel(
         _ratings([*answers, *judged]),
         JUDGE,
         levels=[float(level) for level in criterion.levels],

@@ -1,4 +1,4 @@
-"""Judges for machines: what each asks, and what it said beside what people say."""
+"""LLM judges and their agreement with people."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ from rest_framework.response import Response
 
 from evalapp.accounts.permissions import Permission
 from evalapp.analysis.scores.campaign_scores import load_scores
-from evalapp.api.fields import Body, Id, MeasureSerializer, Number, Shown, Text
+from evalapp.api.fields import Body, Id, MeasureSerializer, Number, ReadOnlySerializer, Text
 from evalapp.api.operations import ProjectView, chosen, operation, route
 from evalapp.campaigns.models import Campaign
 from evalapp.campaigns.queries import is_reviewing_blind
@@ -23,7 +23,7 @@ from evalapp.llm_judges.questions import LONGEST_PROMPT
 from evalapp.llm_judges.services import LONGEST_MODEL, LONGEST_VERSION
 
 
-class LLMJudgeSerializer(Shown):
+class LLMJudgeSerializer(ReadOnlySerializer):
     """A criterion asked of a model; ``endpoint`` is shown without its path, the API key never."""
 
     url = serializers.CharField(source="origin")
@@ -42,7 +42,7 @@ class LLMJudgeSerializer(Shown):
 
 class LLMJudgeBody(Body):
     name = Text(max_length=60)
-    criterion = Id(help_text="With levels, of a rubric version that is in use.")
+    criterion = Id(help_text="A criterion with levels, of a rubric version that is in use.")
     url = Text(max_length=LONGEST_URL, help_text="OpenAI-compatible, up to /v1.")
     model = Text(max_length=LONGEST_MODEL)
     model_version = Text(max_length=LONGEST_VERSION, required=False, allow_blank=True, default="")
@@ -52,7 +52,9 @@ class LLMJudgeBody(Body):
         required=False,
         allow_blank=True,
         default="",
-        help_text="Empty: the criterion's own words. Names {prompt}, {context}, {reference}, {answer}.",
+        help_text=(
+            "Empty: the criterion's own text. Placeholders: {prompt}, {context}, {reference}, {answer}."
+        ),
     )
     secret = Text(
         max_length=LONGEST_KEY, required=False, allow_blank=True, default="", help_text="The API key."
@@ -60,15 +62,15 @@ class LLMJudgeBody(Body):
 
 
 class AskAgainBody(Body):
-    output = Id(required=False, help_text="That one alone; all that brought no answer where it is left out.")
+    output = Id(required=False, help_text="Only this output; default: all outputs without a score.")
 
 
 class JudgedCandidateSerializer(serializers.Serializer[Any]):
     candidate = serializers.IntegerField(source="candidate.pk")
-    outputs = serializers.IntegerField(help_text="Those that both judged.")
+    outputs = serializers.IntegerField(help_text="Outputs that both scored.")
     people = MeasureSerializer()
     judge = MeasureSerializer()
-    gap = MeasureSerializer(help_text="The judge's mean less the people's.")
+    gap = MeasureSerializer(help_text="The judge's mean minus the human mean.")
 
 
 class JudgeAgreementSerializer(serializers.Serializer[Any]):
@@ -128,7 +130,7 @@ class JudgeDetail(JudgeView):
 
     @operation("Delete an LLM judge", status=204)
     def delete(self, judge_id: int) -> object:
-        """Its scores go with it. 409 while it scores."""
+        """Deletes its scores, too. 409 while it scores."""
         services.delete_judge(judge=self.judge(judge_id), by=self.person)
         return Response(status=204)
 
@@ -140,16 +142,18 @@ class JudgeCampaign(JudgeView):
 
     @operation("Read a judge's agreement with people", result=JudgeAgreementSerializer)
     def get(self, judge_id: int, campaign_id: int) -> object:
-        """403 for who reviews the campaign blind and has not finished."""
+        """403 while you still review the campaign blind."""
         judge = self.judge(judge_id)
         campaign = self.campaign(judge, campaign_id)
         if is_reviewing_blind(campaign, self.person):
-            raise NotAllowedError("You review this campaign blind; read the judge when your part is done.")
+            raise NotAllowedError(
+                "You review this campaign blind; read the judge's scores when your part is done."
+            )
         return judge_agreement(judge, load_scores(campaign))
 
     @operation("Score a campaign with an LLM judge", result=JobSerializer, status=202)
     def post(self, judge_id: int, campaign_id: int) -> object:
-        """About every output that it has not answered about yet."""
+        """Scores every output that it has not scored yet."""
         judge = self.judge(judge_id)
         campaign = self.campaign(judge, campaign_id)
         self.body()
@@ -163,7 +167,7 @@ class JudgeAgain(JudgeView):
 
     @operation("Score failed outputs again", body=AskAgainBody, result=JobSerializer, status=202)
     def post(self, judge_id: int, campaign_id: int) -> object:
-        """Where a question failed or brought no answer that counts."""
+        """Scores outputs again that failed or were unparsed."""
         judge = self.judge(judge_id)
         campaign = self.campaign(judge, campaign_id)
         output = self.body().get("output")

@@ -43,8 +43,8 @@ def ask_about_campaign(work: Work) -> dict[str, Any]:
         failures = failures + 1 if llm_score.state == LLMScoreState.FAILED else 0
         if failures >= MOST_FAILURES_IN_ROW:
             raise InvalidError(
-                f"{failures} questions in a row brought no reply; the last: {llm_score.problem} Fix that,"
-                " then try again: what was answered is kept."
+                f"{failures} questions in a row got no reply; the last: {llm_score.problem} Fix that, then"
+                " try again: earlier scores are kept."
             )
         done += 1
         work.progress(done, total)

@@ -1,4 +1,4 @@
-"""What a judge is asked, and the one form in which it may answer. Pure."""
+"""The prompt of an LLM judge, and the format of its answer. Pure."""
 
 import json
 import re
@@ -60,11 +60,11 @@ def default_prompt(criterion: Criterion) -> str:
 def prompt_problem(prompt: str) -> str:
     """Why this prompt cannot be used, or ""."""
     if not prompt.strip():
-        return "Write what the model is asked."
+        return "Write the prompt."
     if len(prompt) > LONGEST_PROMPT or "\x00" in prompt:
         return f"The prompt has at most {LONGEST_PROMPT:,} characters, none of them NUL."
     if "{answer}" not in prompt:
-        return "The prompt must say {answer} where the answer to be judged goes."
+        return "The prompt must have {answer} in the place of the answer to be scored."
     return ""
 
 
@@ -95,7 +95,7 @@ def parsed(answer: str, criterion: Criterion) -> ParsedAnswer | None:
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     fields = dict(pairs)
     if len(fields) != len(pairs):
-        raise ValueError("a field is there twice")
+        raise ValueError("a field is given twice")
     return fields
 
 

@@ -1,4 +1,4 @@
-"""Writes to judges by people: their definition, their key, and what they are asked."""
+"""Writes of LLM judges: definition, key and scoring."""
 
 import math
 
@@ -97,9 +97,9 @@ def _checked_model(model: str, version: str) -> tuple[str, str]:
         ("model_version", version, LONGEST_VERSION),
     ):
         if len(text) > longest or not text.isprintable():
-            raise _refused(field, f"At most {longest} characters that can be seen.")
+            raise _refused(field, f"At most {longest} visible characters.")
     if not model:
-        raise _refused("model", "Name the model as the endpoint calls it.")
+        raise _refused("model", "Give the endpoint's name for the model.")
     return model, version
 
 
@@ -115,8 +115,8 @@ def replace_key(*, judge: LLMJudge, secret: str, by: User) -> None:
 @transaction.atomic
 def delete_judge(*, judge: LLMJudge, by: User) -> None:
     """It goes with its scores. Raises ConflictError while it is being asked."""
-    if going_of(judge) is not None:
-        raise ConflictError(f"“{judge.name}” is scoring at this moment. Cancel that job first.")
+    if active_job_of(judge) is not None:
+        raise ConflictError(f"“{judge.name}” is scoring now. Cancel that job first.")
     record(
         "llm_judge.deleted",
         by=by,
@@ -127,7 +127,7 @@ def delete_judge(*, judge: LLMJudge, by: User) -> None:
     judge.delete()
 
 
-def going_of(judge: LLMJudge) -> Job | None:
+def active_job_of(judge: LLMJudge) -> Job | None:
     """The job that asks it, if one waits or runs."""
     return judge.project.jobs.filter(
         task=JUDGE_TASK, params__judge=judge.pk, state__in=[JobState.QUEUED, *ACTIVE_STATES]
@@ -149,7 +149,7 @@ def start_judging(*, judge: LLMJudge, campaign: Campaign, by: User | None) -> Jo
     checked_url(judge.url)
     opened_key(judge)
     LLMJudge.objects.select_for_update().get(pk=judge.pk)
-    going = going_of(judge)
+    going = active_job_of(judge)
     if going is not None:
         if going.params["campaign"] == campaign.pk:
             return going
@@ -178,7 +178,7 @@ def ask_again(*, judge: LLMJudge, campaign: Campaign, by: User, output_id: int |
         again = again.filter(output=output_id)
     found = list(again.values_list("pk", flat=True))
     if not found:
-        raise ConflictError("No output has failed or is unparsed there; there is nothing to score again.")
+        raise ConflictError("No output has failed or is unparsed, so there is nothing to score again.")
     LLMScore.objects.filter(pk__in=found).delete()
     record(
         "llm_judge.asked_again",

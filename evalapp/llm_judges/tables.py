@@ -1,4 +1,4 @@
-"""The tables of a judge's page, as they are copied: the judge beside people, of the same outputs."""
+"""The tables of an LLM judge's page, for copies."""
 
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
@@ -10,25 +10,25 @@ from evalapp.llm_judges.agreement import JudgeAgreement
 from evalapp.llm_judges.models import LLMJudge
 
 
-class Judged(NamedTuple):
+class JudgeResults(NamedTuple):
     """What the tables are of: a judge, and what it said of a campaign's outputs."""
 
     judge: LLMJudge
     found: JudgeAgreement
 
 
-def judge_table(judged: Judged, name: str) -> Table:
+def judge_table(judged: JudgeResults, name: str) -> Table:
     """The table of that name. Raises MissingError where the page has none, or nothing to fill it with."""
     build = JUDGE_TABLES.get(name)
     if build is None:
         raise MissingError(f"There is no table “{name[:40]}”. There is: {', '.join(JUDGE_TABLES)}.")
     table = build(judged)
     if table is None:
-        raise MissingError(f"This judge has nothing to fill the table “{name}” with.")
+        raise MissingError(f"This judge has no data for the table “{name}”.")
     return table
 
 
-def agreement_table(judged: Judged) -> Table:
+def agreement_table(judged: JudgeResults) -> Table:
     """How far the judge agrees with people, beside how far they do themselves."""
     found = judged.found
     rows: list[list[Cell]] = [["Alpha", found.alpha, found.people_alpha, found.alpha_gap]]
@@ -39,15 +39,15 @@ def agreement_table(judged: Judged) -> Table:
         rows.append(["Expected ceiling of Spearman", found.ceiling, None, None])
     columns = [
         Column("Measure"),
-        Column("Judge and reviewer", "figure", is_measure=True, anchor="llm-judge"),
-        Column("Two reviewers", "figure", is_measure=True, anchor="llm-judge"),
-        Column("Difference", "figure", is_measure=True, anchor="llm-judge"),
+        Column("Judge and reviewer", "number", is_measure=True, anchor="llm-judge"),
+        Column("Two reviewers", "number", is_measure=True, anchor="llm-judge"),
+        Column("Difference", "number", is_measure=True, anchor="llm-judge"),
     ]
     note = f"{found.sentence} 95% intervals over outputs, for these reviewers."
     return Table("agreement", _title(judged, "beside reviewers"), columns, rows, note)
 
 
-def candidates_table(judged: Judged) -> Table | None:
+def candidates_table(judged: JudgeResults) -> Table | None:
     """Each candidate's mean by people and by the judge, on the outputs that both judged."""
     found = judged.found.candidates
     if not found:
@@ -69,13 +69,13 @@ def candidates_table(judged: Judged) -> Table | None:
     return Table("candidates", _title(judged, "beside reviewers, by candidate"), columns, rows, note)
 
 
-def _title(judged: Judged, rest: str) -> str:
+def _title(judged: JudgeResults, rest: str) -> str:
     criterion = judged.judge.criterion
     axis = f" ({criterion.axis_label})" if criterion.axis_label else ""
     return f"{judged.judge.name} on {criterion.name}{axis}, {rest}"
 
 
-JUDGE_TABLES: Mapping[str, Callable[[Judged], Table | None]] = {
+JUDGE_TABLES: Mapping[str, Callable[[JudgeResults], Table | None]] = {
     "agreement": agreement_table,
     "candidates": candidates_table,
 }

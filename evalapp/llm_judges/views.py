@@ -1,4 +1,4 @@
-"""A project's judges: what each asks, and what it said beside what people say."""
+"""A project's LLM judges and their agreement with people."""
 
 from django.contrib import messages
 from django.http import HttpResponse
@@ -20,7 +20,7 @@ from evalapp.llm_judges import queries, services
 from evalapp.llm_judges.agreement import judge_agreement
 from evalapp.llm_judges.forms import JudgeForm, KeyForm
 from evalapp.llm_judges.models import LLMJudge
-from evalapp.llm_judges.tables import Judged, judge_table
+from evalapp.llm_judges.tables import JudgeResults, judge_table
 
 SHOWN_UNUSABLE = 50
 
@@ -92,7 +92,7 @@ def judge_campaign(request: MemberRequest, judge_id: int, campaign_id: int) -> H
         "judge": judge,
         "campaign": campaign,
         "found": judge_agreement(judge, load_scores(campaign)),
-        "going": services.going_of(judge),
+        "going": services.active_job_of(judge),
         "unusable": list(unusable[:SHOWN_UNUSABLE]),
         "is_reviewing": is_reviewing_blind(campaign, request.user),
     }
@@ -146,9 +146,9 @@ def _table(request: MemberRequest, judge_id: int, campaign_id: int, name: str) -
     campaign = _campaign(judge, campaign_id)
     if is_reviewing_blind(campaign, request.user):
         raise NotAllowedError(
-            "You review this campaign blind; take the judge’s tables along when your part is done."
+            "You review this campaign blind; copy the judge’s tables when your part is done."
         )
-    return judge_table(Judged(judge, judge_agreement(judge, load_scores(campaign))), name)
+    return judge_table(JudgeResults(judge, judge_agreement(judge, load_scores(campaign))), name)
 
 
 def _detail(request: MemberRequest, judge: LLMJudge, form: KeyForm, *, status: int = 200) -> HttpResponse:

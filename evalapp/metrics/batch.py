@@ -82,7 +82,7 @@ class Scorer:
         self.metrics = tuple(dict.fromkeys(metrics))
         for name in self.metrics:
             if name not in METRICS:
-                raise ValueError(f'"{name}" is no metric; known are {", ".join(METRICS)}')
+                raise ValueError(f'"{name}" is not a metric; known are {", ".join(METRICS)}')
         if not self.metrics:
             raise ValueError("choose at least one metric")
         self.options = Options(

@@ -10,7 +10,7 @@ from evalapp.metrics.rules import RuleError, compiled_pattern
 KINDS = {
     "exact": "The whole answer",
     "first_line": "The first line that is not empty",
-    "pattern": "What a regular expression finds",
+    "pattern": "The match of a regular expression",
     "json_field": "A field of a JSON object",
 }
 MOST_LABELS = 100
@@ -50,7 +50,7 @@ class LabelParser:
         self._labels = self._by_folded(labels)
         self._pattern = self._compiled(pattern) if kind == "pattern" else None
         if kind == "json_field" and not field.strip():
-            raise LabelError("Name the field of the JSON object that holds the label.", "field")
+            raise LabelError("Give the field of the JSON object with the label.", "field")
 
     def _by_folded(self, labels: Iterable[str]) -> dict[str, str]:
         found: dict[str, str] = {}
@@ -58,11 +58,11 @@ class LabelParser:
             folded = self.folded(label)
             if not folded or len(label) > LONGEST_LABEL:
                 raise LabelError(
-                    f"A label has 1 to {LONGEST_LABEL} characters; “{label[:40]}” has not.", "labels"
+                    f"A label has 1 to {LONGEST_LABEL} characters; “{label[:40]}” does not fit.", "labels"
                 )
             if found.setdefault(folded, label) != label:
                 raise LabelError(
-                    f"“{found[folded]}” and “{label}” are the same label here. Keep one.", "labels"
+                    f"“{found[folded]}” and “{label}” count as the same label. Keep one.", "labels"
                 )
         if len(found) > MOST_LABELS:
             raise LabelError(f"There are {len(found):,} labels; {MOST_LABELS} is the limit.", "labels")

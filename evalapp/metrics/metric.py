@@ -15,7 +15,7 @@ Direction = Literal["higher", "lower", "none"]
 Needs = Literal["nothing", "references", "context"]
 Tokenizer = Literal["english", "unicode", "characters"]
 
-NOT_COMPUTED = "it could not be computed; the server's log says why"
+NOT_COMPUTED = "it could not be computed; the reason is in the server's log"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

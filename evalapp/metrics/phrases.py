@@ -1,4 +1,4 @@
-"""Phrases in a text, found in time that grows with the text and never with the phrases' cunning."""
+"""Phrase search in time linear in the text."""
 
 import re
 from bisect import bisect_right
@@ -19,7 +19,7 @@ class PhraseFinder:
     """Finds any of several phrases; spaces in a phrase match any run of spaces and line breaks.
 
     ``whole_words``: neither a letter, a digit nor an underscore may touch the phrase. Raises ValueError
-    when the phrases together are too large to look for.
+    when the phrases together are too long to search for.
     """
 
     def __init__(self, phrases: Sequence[str], *, ignore_case: bool, whole_words: bool) -> None:
@@ -37,7 +37,7 @@ class PhraseFinder:
                 f"{_NO_LETTER}(?:{any_phrase}){_NO_LETTER}" if whole_words else any_phrase, options
             )
         except re2.error as error:
-            raise ValueError("the phrases together are too large to look for") from error
+            raise ValueError("the phrases together are too long to search for") from error
 
     def spans(self, text: str) -> Iterator[Span]:
         """Where the phrases occur, in order, without overlaps."""

@@ -1,4 +1,4 @@
-"""What the metrics look at: one output with the example it answers."""
+"""The input of a metric: one output with its example."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field

@@ -44,7 +44,7 @@ class RuleError(ValueError):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Finding:
+class RuleResult:
     """``passed`` is None when the rule could not be checked; ``reason`` says why, or why it failed.
 
     ``spans`` are the parts of the output found, at most 100 of them.
@@ -66,7 +66,7 @@ class Rule:
     def __post_init__(self) -> None:
         _require_text(self.name, "name", "name the rule, such as “names the client's goal”")
 
-    def check(self, row: Row) -> Finding:
+    def check(self, row: Row) -> RuleResult:
         """Judge one output."""
         raise NotImplementedError
 
@@ -164,9 +164,11 @@ class Contains(_Phrases):
 
     kind: ClassVar[str] = "contains"
 
-    def check(self, row: Row) -> Finding:
+    def check(self, row: Row) -> RuleResult:
         found = self._found(row.output)
-        return Finding(passed=bool(found), reason="" if found else "none of the phrases occurs", spans=found)
+        return RuleResult(
+            passed=bool(found), reason="" if found else "none of the phrases occurs", spans=found
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -177,10 +179,10 @@ class MustNotContain(_Phrases):
 
     whole_words: bool = True
 
-    def check(self, row: Row) -> Finding:
+    def check(self, row: Row) -> RuleResult:
         found = self._found(row.output)
         reason = f"{_quoted(found[0].text)} occurs" if found else ""
-        return Finding(passed=not found, reason=reason, spans=found)
+        return RuleResult(passed=not found, reason=reason, spans=found)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -208,18 +210,18 @@ class MatchesPattern(Rule):
         _require_flag(self.ignore_case, "ignore_case")
         compiled_pattern(self.pattern, ignore_case=self.ignore_case)
 
-    def check(self, row: Row) -> Finding:
+    def check(self, row: Row) -> RuleResult:
         pattern = compiled_pattern(self.pattern, ignore_case=self.ignore_case)
         output = well_formed(row.output)
         if pattern.programsize * len(output) > MOST_STEPS:
-            reason = f"the pattern is too large for {len(output):,} characters; repeat less in it"
-            return Finding(passed=None, reason=reason)
+            reason = f"the pattern is too large for {len(output):,} characters; use fewer repetitions"
+            return RuleResult(passed=None, reason=reason)
         if pattern.search(output) is None:
-            reason = "the pattern matches nowhere" if self.must_match else ""
-            return Finding(passed=not self.must_match, reason=reason)
+            reason = "the pattern does not match" if self.must_match else ""
+            return RuleResult(passed=not self.must_match, reason=reason)
         found = _spans(pattern.finditer(output))
         reason = "" if self.must_match else f"the pattern matches {_quoted(found[0].text if found else '')}"
-        return Finding(passed=self.must_match, reason=reason, spans=found)
+        return RuleResult(passed=self.must_match, reason=reason, spans=found)
 
 
 def _spans(matches: Iterator[re.Match[str]]) -> tuple[Span, ...]:
@@ -283,15 +285,15 @@ class LengthRange(Rule):
                 field="minimum",
             )
 
-    def check(self, row: Row) -> Finding:
+    def check(self, row: Row) -> RuleResult:
         length = (
             len(words(row.output)) if self.unit == "words" else int(length_characters(row.output).value or 0)
         )
         if self.minimum is not None and length < self.minimum:
-            return Finding(passed=False, reason=f"{length} {self.unit}, fewer than {self.minimum}")
+            return RuleResult(passed=False, reason=f"{length} {self.unit}, fewer than {self.minimum}")
         if self.maximum is not None and length > self.maximum:
-            return Finding(passed=False, reason=f"{length} {self.unit}, more than {self.maximum}")
-        return Finding(passed=True)
+            return RuleResult(passed=False, reason=f"{length} {self.unit}, more than {self.maximum}")
+        return RuleResult(passed=True)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -315,19 +317,19 @@ class MentionsField(Rule):
                 f"field: no field's name is longer than {LONGEST_FIELD} characters", field="field"
             )
 
-    def check(self, row: Row) -> Finding:
+    def check(self, row: Row) -> RuleResult:
         value = row.fields.get(self.field, "")
         if not value.strip():
-            return Finding(passed=None, reason=f"the example has no field “{self.field}”")
+            return RuleResult(passed=None, reason=f"the example has no field “{self.field}”")
         if len(value) > LONGEST_PHRASE:
-            reason = f"the field has {len(value):,} characters; up to {LONGEST_PHRASE:,} are looked for"
-            return Finding(passed=None, reason=reason)
+            reason = f"the field has {len(value):,} characters; the limit is {LONGEST_PHRASE:,}"
+            return RuleResult(passed=None, reason=reason)
         # Not kept: the next example has another value.
         finder = PhraseFinder((value,), ignore_case=True, whole_words=_word_like(value))
         found = tuple(islice(finder.spans(row.output), MOST_SPANS))
         found = found or tuple(islice(_same_number(row.output, value), MOST_SPANS))
         reason = "" if found else f"{_quoted(value)} is not mentioned"
-        return Finding(passed=bool(found), reason=reason, spans=found)
+        return RuleResult(passed=bool(found), reason=reason, spans=found)
 
 
 def _word_like(value: str) -> bool:
@@ -356,16 +358,16 @@ class NoUnsupportedNumbers(Rule):
 
     kind: ClassVar[str] = "no_unsupported_numbers"
 
-    def check(self, row: Row) -> Finding:
+    def check(self, row: Row) -> RuleResult:
         if not row.context.strip():
-            return Finding(passed=None, reason="the example has no context")
+            return RuleResult(passed=None, reason="the example has no context")
         given = [row.context, row.prompt, *row.fields.values()]
         found = tuple(unsupported_numbers(row.output, given))
         reason = ""
         if found:
             named = ", ".join(span.text[:LONGEST_QUOTE] for span in found[:5])
             reason = f"{named}{' …' if len(found) > 5 else ''} not in the context"
-        return Finding(passed=not found, reason=reason, spans=found[:MOST_SPANS])
+        return RuleResult(passed=not found, reason=reason, spans=found[:MOST_SPANS])
 
 
 RULES: Mapping[str, type[Rule]] = {
@@ -381,10 +383,10 @@ def rule_from_dict(definition: Mapping[str, Any]) -> Rule:
     kind = definition.get("kind")
     rule = RULES.get(kind) if isinstance(kind, str) else None
     if rule is None:
-        raise RuleError(f"{kind!r} is no kind of rule; known are {', '.join(RULES)}", field="kind")
+        raise RuleError(f"{kind!r} is not a kind of rule; known are {', '.join(RULES)}", field="kind")
     return rule.from_dict({key: value for key, value in definition.items() if key != "kind"})
 
 
-def check_rules(rules: Sequence[Rule], row: Row) -> dict[str, Finding]:
+def check_rules(rules: Sequence[Rule], row: Row) -> dict[str, RuleResult]:
     """The verdict of every rule on one output, by rule name."""
     return {rule.name: rule.check(row) for rule in rules}

@@ -729,7 +729,7 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.BigAutoField(primary_key=True, serialize=False)),
                 ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('kind', models.CharField(choices=[('exact', 'The whole answer'), ('first_line', 'The first line that is not empty'), ('pattern', 'What a regular expression finds'), ('json_field', 'A field of a JSON object')], max_length=10)),
+                ('kind', models.CharField(choices=[('exact', 'The whole answer'), ('first_line', 'The first line that is not empty'), ('pattern', 'The match of a regular expression'), ('json_field', 'A field of a JSON object')], max_length=10)),
                 ('pattern', models.CharField(blank=True, max_length=500)),
                 ('field', models.CharField(blank=True, max_length=100)),
                 ('ignore_case', models.BooleanField(default=True)),
@@ -1520,7 +1520,7 @@ class Migration(migrations.Migration):
                 ('format', models.PositiveSmallIntegerField()),
                 ('changes', models.BigIntegerField()),
                 ('reviews', models.BigIntegerField()),
-                ('figures', models.JSONField()),
+                ('result', models.JSONField()),
                 ('computed_at', models.DateTimeField()),
                 ('campaign', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='stored_analyses', to='evalapp.campaign')),
             ],

@@ -1,6 +1,4 @@
-"""What an evaluated week says: alerts, sent once each by webhook and by e-mail, and the proposal to train
-again.
-"""
+"""Alerts of an evaluated week, sent once by webhook and email, and the proposal to retrain."""
 
 import logging
 import smtplib
@@ -15,7 +13,6 @@ from django.urls import reverse
 from evalapp.accounts.models import User
 from evalapp.accounts.permissions import PERMISSIONS, Permission
 from evalapp.core.number_format import as_percent, as_text
-from evalapp.monitoring.following import Followed
 from evalapp.monitoring.models import (
     Alert,
     Cause,
@@ -25,8 +22,9 @@ from evalapp.monitoring.models import (
     WeeklySample,
 )
 from evalapp.monitoring.queries import followed_criteria
+from evalapp.monitoring.trends import CriterionTrend
+from evalapp.webhooks.events import emit_event
 from evalapp.webhooks.models import WebhookEvent
-from evalapp.webhooks.telling import tell
 
 logger = logging.getLogger(__name__)
 
@@ -54,13 +52,15 @@ def raise_alerts(week: WeeklySample) -> list[Alert]:
     ]
     for alert in raised:
         alert.save()
-        tell(project=week.stream.project, event=WebhookEvent.ALERT_RAISED, facts={"alert": _told(alert)})
+        emit_event(
+            project=week.stream.project, event=WebhookEvent.ALERT_RAISED, facts={"alert": _told(alert)}
+        )
     if raised:
         _propose(raised[0])
     return raised
 
 
-def _alerts_of(week: WeeklySample, followed: Followed) -> list[Alert]:
+def _alerts_of(week: WeeklySample, followed: CriterionTrend) -> list[Alert]:
     metric, smoothed = followed.last, followed.smoothed[-1]
     if metric.weekly_sample_id != week.pk or smoothed is None:
         return []
@@ -90,22 +90,22 @@ def _alerts_of(week: WeeklySample, followed: Followed) -> list[Alert]:
     ]
 
 
-def _message(week: WeeklySample, followed: Followed, cause: Cause, value: float, limit: float) -> str:
-    def figure(of: float) -> str:
+def _message(week: WeeklySample, followed: CriterionTrend, cause: Cause, value: float, limit: float) -> str:
+    def written(of: float) -> str:
         return as_percent(of) if followed.is_rate else as_text(of, digits=2)
 
     metric = followed.last
     what = "rate" if followed.is_rate else "mean"
     if cause == Cause.THRESHOLD and not followed.is_smoothed_past:
         what = f"week's own {what}"
-        shown = f"{figure(value)} ({figure(metric.low or 0)} to {figure(metric.high or 0)})"
+        shown = f"{written(value)} ({written(metric.low or 0)} to {written(metric.high or 0)})"
     else:
-        what, shown = f"smoothed {what}", figure(value)
+        what, shown = f"smoothed {what}", written(value)
     side = "over" if metric.more_is_worse else "under"
     past = "the threshold" if cause == Cause.THRESHOLD else "the control limit"
     return (
         f"{week.stream}, {week}: the {what} of {metric.criterion_name} is {shown}, {side} "
-        f"{past} of {figure(limit)}."
+        f"{past} of {written(limit)}."
     )[:400]
 
 

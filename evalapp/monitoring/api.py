@@ -5,12 +5,22 @@ from typing import Any
 from rest_framework import serializers
 
 from evalapp.accounts.permissions import Permission
-from evalapp.api.fields import Body, CreatedByField, Fields, Id, List, Number, Paging, Shown, Text, Whole
+from evalapp.api.fields import (
+    Body,
+    CreatedByField,
+    Fields,
+    Id,
+    List,
+    Number,
+    Paging,
+    ReadOnlySerializer,
+    Text,
+    Whole,
+)
 from evalapp.api.operations import ProjectView, chosen, chosen_all, operation, route
 from evalapp.campaigns.design import MOST_OVERLAP
 from evalapp.campaigns.queries import possible_reviewers, usable_rubrics
 from evalapp.core.http import get_or_missing
-from evalapp.monitoring.following import is_enough
 from evalapp.monitoring.importing import events_of_request, import_events
 from evalapp.monitoring.models import (
     Alert,
@@ -29,12 +39,13 @@ from evalapp.monitoring.services import (
     create_stream,
     end_stream,
 )
+from evalapp.monitoring.trends import is_enough
 from evalapp.webhooks.views import site_of
 
 MOST_ROWS_IN_A_REQUEST = 1_000
 
 
-class StreamSerializer(Shown):
+class StreamSerializer(ReadOnlySerializer):
     """``thresholds``: criterion's key → the least mean (where lower is better the highest), or for
     ``error_criterion`` the highest rate.
     """
@@ -90,16 +101,16 @@ class ProductionEventsBody(Body):
 
 class ImportedSerializer(serializers.Serializer[Any]):
     stored = serializers.IntegerField(help_text="New.")
-    known = serializers.IntegerField(help_text="Here already, just the same.")
+    known = serializers.IntegerField(help_text="Already imported with the same content.")
     not_reviewed = serializers.IntegerField(
         help_text=(
-            "Of those stored: lie before the first week or in a week that is sampled already, and will not be"
+            "Stored events before the first week or in a week that is already sampled; they will not be"
             " reviewed."
         )
     )
 
 
-class WeekSerializer(Shown):
+class WeekSerializer(ReadOnlySerializer):
     campaign = serializers.IntegerField(source="campaign_id", allow_null=True)
 
     class Meta:
@@ -116,7 +127,7 @@ class WeeklyMetricQuery(Paging):
     )
 
 
-class WeeklyMetricSerializer(Shown):
+class WeeklyMetricSerializer(ReadOnlySerializer):
     """A criterion's metric of one evaluated week; ``value`` null where ``reason`` says why. ``is_enough``:
     from 30 reviews on.
     """
@@ -137,7 +148,7 @@ class WeeklyMetricSerializer(Shown):
         return is_enough(metric)
 
 
-class AlertSerializer(Shown):
+class AlertSerializer(ReadOnlySerializer):
     week = serializers.IntegerField(source="weekly_sample.number")
     acknowledged_by = serializers.CharField(allow_null=True)
 
@@ -150,7 +161,7 @@ class AlertSerializer(Shown):
         )  # fmt: skip
 
 
-class ProposalSerializer(Shown):
+class ProposalSerializer(ReadOnlySerializer):
     """``weeks``: the weeks in which the version's training rows were reviewed, [{"week", "rows"}]; once
     accepted.
     """
@@ -222,8 +233,8 @@ class StreamEnd(StreamView):
 
     @operation("End a stream", result=StreamSerializer)
     def post(self, stream_id: int) -> object:
-        """No more weeks are sampled and no events taken in; what is in review goes on, and everything is
-        kept. There is no way back.
+        """No more weeks are sampled and no events imported; weeks in review continue, and everything is kept.
+        This cannot be undone.
         """
         stream = self.stream(stream_id)
         self.body()
@@ -237,8 +248,8 @@ class StreamEvents(StreamView):
 
     @operation("Import production events", body=ProductionEventsBody, result=ImportedSerializer, status=201)
     def post(self, stream_id: int) -> object:
-        """All of them, or none where one has a problem. What is here under its id already is left alone, so a
-        request can be sent again.
+        """All events or none. An event whose id is already imported is skipped, so a request can be
+        repeated.
         """
         stream = self.stream(stream_id)
         rows = self.body()["rows"]
@@ -263,7 +274,7 @@ class StreamMetrics(StreamView):
         "List a stream's weekly metrics", query=WeeklyMetricQuery, result=WeeklyMetricSerializer, paged=True
     )
     def get(self, stream_id: int) -> object:
-        """By week, each criterion a row; weighted by how likely each output was to be sampled."""
+        """One entry per week and criterion, weighted by the inclusion probability of each output."""
         stream = self.stream(stream_id)
         metrics = WeeklyMetric.objects.filter(
             weekly_sample__stream=stream, weekly_sample__state=WeeklySampleState.EVALUATED
@@ -286,7 +297,7 @@ class AlertAcknowledge(StreamView):
 
     @operation("Acknowledge an alert", result=AlertSerializer)
     def post(self, stream_id: int, alert_id: int) -> object:
-        """Somebody looks after it; from now on the same may alert again."""
+        """Marks the alert as seen; the same criterion and cause can then alert again."""
         alerts = alerts_of(self.stream(stream_id)).select_related("stream__project")
         alert = get_or_missing(alerts, pk=alert_id)
         self.body()
@@ -298,5 +309,5 @@ class AlertAcknowledge(StreamView):
 class StreamProposals(StreamView):
     @operation("List a stream's retrain proposals", result=ProposalSerializer, paged=True)
     def get(self, stream_id: int) -> object:
-        """Newest first; a person decides on each, on its page."""
+        """Newest first; each is decided on its page."""
         return self.page(proposals_of(self.stream(stream_id)))

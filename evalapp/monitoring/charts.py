@@ -6,10 +6,10 @@ from typing import Any, NamedTuple
 from evalapp.charts.chart import Chart
 from evalapp.charts.theme import Spec
 from evalapp.core.number_format import as_percent, as_text
-from evalapp.monitoring.following import NOT_ENOUGH, Followed, is_enough
 from evalapp.monitoring.models import WeeklyMetric
+from evalapp.monitoring.trends import NOT_ENOUGH, CriterionTrend, is_enough
 
-FIGURE, ALARM = "var(--candidate-1)", "var(--rating-1)"
+METRIC, ALARM = "var(--candidate-1)", "var(--rating-1)"
 SMOOTHED, LIMIT, THRESHOLD = "Smoothed", "Limit", "Threshold"
 
 
@@ -19,13 +19,13 @@ class _Line(NamedTuple):
 
 
 LINES = {
-    SMOOTHED: _Line([1, 0], FIGURE),
+    SMOOTHED: _Line([1, 0], METRIC),
     LIMIT: _Line([6, 4], "var(--ink-soft)"),
     THRESHOLD: _Line([1, 3], "var(--ink)"),
 }
 
 
-def weekly_chart(followed: Followed) -> Chart:
+def weekly_chart(followed: CriterionTrend) -> Chart:
     """Weeks across; a week with fewer than 30 reviews is sampled hollow and moves no line, an alarm
     is a diamond.
     """
@@ -45,24 +45,24 @@ def weekly_chart(followed: Followed) -> Chart:
     return Chart(spec, columns, [_cells(followed, row) for row in rows], says)
 
 
-def _says(followed: Followed, rows: list[dict[str, Any]]) -> str:
+def _says(followed: CriterionTrend, rows: list[dict[str, Any]]) -> str:
     """From where to where it went, and how far the smoothed line is from what it is held against."""
     known = [row for row in rows if row["value"] is not None]
     if not known:
         return f"{followed.last.criterion_name}: no week has a value."
     first, last = known[0], known[-1]
-    words = f"{followed.last.criterion_name}: {_figure(followed, first['value'])} in week {first['week']}"
+    words = f"{followed.last.criterion_name}: {_number(followed, first['value'])} in week {first['week']}"
     if last is not first:
-        words += f", {_figure(followed, last['value'])} in week {last['week']}"
+        words += f", {_number(followed, last['value'])} in week {last['week']}"
     if last["smoothed"] is not None:
-        words += f"; smoothed {_figure(followed, last['smoothed'])}"
+        words += f"; smoothed {_number(followed, last['smoothed'])}"
     if followed.threshold is not None:
-        words += f", against a threshold of {_figure(followed, followed.threshold)}"
+        words += f", against a threshold of {_number(followed, followed.threshold)}"
     return f"{words}."
 
 
-def _rows(followed: Followed) -> list[dict[str, Any]]:
-    figure = partial(_figure, followed)
+def _rows(followed: CriterionTrend) -> list[dict[str, Any]]:
+    written = partial(_number, followed)
     points = followed.chart.points if followed.chart is not None else [None] * len(followed.metrics)
     return [
         {
@@ -76,7 +76,7 @@ def _rows(followed: Followed) -> list[dict[str, Any]]:
             "limit": point.limit if point is not None else None,
             "state": point.state if point is not None and is_enough(metric) else _without_chart(metric),
             "data": "enough" if is_enough(metric) else NOT_ENOUGH,
-            "interval": "–" if metric.low is None else f"{figure(metric.low)} to {figure(metric.high)}",
+            "interval": "–" if metric.low is None else f"{written(metric.low)} to {written(metric.high)}",
         }
         for metric, smoothed, point in zip(followed.metrics, followed.smoothed, points, strict=True)
     ]
@@ -86,20 +86,20 @@ def _without_chart(metric: WeeklyMetric) -> str:
     return "baseline" if is_enough(metric) else NOT_ENOUGH
 
 
-def _cells(followed: Followed, row: dict[str, Any]) -> list[Any]:
-    figure = partial(_figure, followed)
+def _cells(followed: CriterionTrend, row: dict[str, Any]) -> list[Any]:
+    written = partial(_number, followed)
     return [
-        row["week"], row["ended"], figure(row["value"]), row["interval"], row["reviews"],
-        figure(row["smoothed"]),
-        figure(row["limit"]), row["state"],
+        row["week"], row["ended"], written(row["value"]), row["interval"], row["reviews"],
+        written(row["smoothed"]),
+        written(row["limit"]), row["state"],
     ]  # fmt: skip
 
 
-def _figure(followed: Followed, value: float | None) -> str:
+def _number(followed: CriterionTrend, value: float | None) -> str:
     return as_percent(value) if followed.is_rate else as_text(value, digits=2)
 
 
-def _spec(followed: Followed, rows: list[dict[str, Any]]) -> Spec:
+def _spec(followed: CriterionTrend, rows: list[dict[str, Any]]) -> Spec:
     # Imported here: pages without a chart do not pay for it.
     import altair as alt
 
@@ -110,13 +110,13 @@ def _spec(followed: Followed, rows: list[dict[str, Any]]) -> Spec:
     base = alt.Chart(alt.InlineData(values=rows)).encode(x=_weeks(alt))
     reach = base.mark_rule(aria=False).encode(y=alt.Y("low:Q", title=title, axis=axis), y2="high:Q")
     alarm, is_few = "datum.state === 'alarm'", "datum.data !== 'enough'"
-    hollow, alarming, usual = (alt.value(colour) for colour in ("var(--surface)", ALARM, FIGURE))
+    hollow, alarming, usual = (alt.value(colour) for colour in ("var(--surface)", ALARM, METRIC))
     inside: Any = alt.when(is_few).then(hollow).when(alarm).then(alarming).otherwise(usual)
     points = base.mark_point(size=60, filled=False, strokeWidth=1.5, opacity=1).encode(
         y=alt.Y("value:Q", title=title, scale=alt.Scale(zero=False, nice=True), axis=axis),
         shape=alt.condition(alarm, alt.value("diamond"), alt.value("circle")),
         size=alt.condition(alarm, alt.value(130), alt.value(60)),
-        stroke=alt.condition(alarm, alt.value(ALARM), alt.value(FIGURE)),
+        stroke=alt.condition(alarm, alt.value(ALARM), alt.value(METRIC)),
         fill=inside,
         tooltip=[
             alt.Tooltip("week:O", title="Week"),
@@ -139,7 +139,7 @@ def _weeks(alt: Any) -> Any:
     return alt.X("week:O", title="Week", axis=alt.Axis(labelAngle=0, labelOverlap=True))
 
 
-def _lines(alt: Any, followed: Followed, rows: list[dict[str, Any]], title: str) -> list[Any]:
+def _lines(alt: Any, followed: CriterionTrend, rows: list[dict[str, Any]], title: str) -> list[Any]:
     """What the weeks are held against, told apart by dashes and named above the chart."""
     moving = {SMOOTHED: [row["smoothed"] for row in rows], LIMIT: [row["limit"] for row in rows]}
     shown = {name: values for name, values in moving.items() if any(value is not None for value in values)}

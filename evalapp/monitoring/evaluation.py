@@ -17,7 +17,7 @@ from evalapp.monitoring.models import SampledOutput, WeeklyMetric, WeeklySample,
 from evalapp.reviews.models import Review, SpanAnswer
 from evalapp.rubrics.models import Criterion
 from evalapp.stats.ratings import Ratings
-from evalapp.stats.weighted import Weighted, weighted_score, weighted_share
+from evalapp.stats.weighted import WeightedEstimate, weighted_score, weighted_share
 
 QUIET = dt.timedelta(minutes=10)
 """After the last review of a week: so long it can still be undone or amended."""
@@ -138,7 +138,7 @@ def _marked(week: WeeklySample, criterion: Criterion) -> Ratings:
 
 
 def _metric(
-    week: WeeklySample, criterion: Criterion, found: Weighted, reviews: int, *, is_rate: bool
+    week: WeeklySample, criterion: Criterion, found: WeightedEstimate, reviews: int, *, is_rate: bool
 ) -> WeeklyMetric:
     measure = found.measure
     return WeeklyMetric(

@@ -12,8 +12,8 @@ from django.utils.dateparse import parse_datetime
 
 from evalapp.accounts.models import User
 from evalapp.audit.services import record
-from evalapp.datasets.columns import COLUMNS, Use, read_csv
-from evalapp.datasets.formats import Layout, Reading, read_jsonl, reading_of
+from evalapp.datasets.columns import COLUMNS, ColumnRole, read_csv
+from evalapp.datasets.formats import Layout, ParsedRow, read_jsonl, reading_of
 from evalapp.datasets.models import Split
 from evalapp.datasets.rows import ExampleRow
 from evalapp.datasets.splits import ByShares
@@ -21,7 +21,7 @@ from evalapp.imports.files import CSV
 from evalapp.imports.problems import FieldProblem, FileProblemError, ImportProblemsError, ProblemList
 from evalapp.imports.source_rows import sniffed
 from evalapp.monitoring.models import WEEK, ProductionEvent, Stream, WeeklySampleState
-from evalapp.monitoring.services import lock_going
+from evalapp.monitoring.services import lock_unended
 from evalapp.runs.generation.answers import LONGEST_ANSWER
 
 MOST_ROWS = 100_000
@@ -42,7 +42,7 @@ _LAYOUT = Layout(
 )
 
 
-class Imported(NamedTuple):
+class ImportResult(NamedTuple):
     """``stored`` are new; ``known`` were here already, just the same. Of those stored ``not_reviewed`` lie in
     no week that is still to be sampled.
     """
@@ -61,16 +61,16 @@ class Imported(NamedTuple):
 
         told = [f"{counted(self.stored, 'is')} stored."]
         if self.known:
-            told.append(f"{self.known:,} {'was' if self.known == 1 else 'were'} here already.")
+            told.append(f"{self.known:,} {'was' if self.known == 1 else 'were'} already imported.")
         if self.not_reviewed:
             told.append(
-                f"{self.not_reviewed:,} of them {'lies' if self.not_reviewed == 1 else 'lie'} before the"
-                " first week or in a week that is sampled already, and will not be reviewed."
+                f"{self.not_reviewed:,} of them {'is' if self.not_reviewed == 1 else 'are'} before the"
+                " first week or in a week that is already sampled, and will not be reviewed."
             )
         return " ".join(told)
 
 
-def read_events(file: BinaryIO, name: str) -> Iterator[Reading]:
+def read_events(file: BinaryIO, name: str) -> Iterator[ParsedRow]:
     """The rows of a .jsonl or .csv file; everything but the prompt and the context stands in their metadata.
 
     Raises ImportProblemsError for a file that cannot be read.
@@ -80,24 +80,24 @@ def read_events(file: BinaryIO, name: str) -> Iterator[Reading]:
         if source.file_format != CSV:
             yield from read_jsonl(file, _LAYOUT)
             return
-        kept = (Use.PROMPT, Use.SYSTEM, Use.CONTEXT)
+        kept = (ColumnRole.PROMPT, ColumnRole.SYSTEM, ColumnRole.CONTEXT)
         guess = COLUMNS.guess(source.columns)
-        mapping = {column: use if use in kept else Use.METADATA for column, use in guess.items()}
-        if Use.PROMPT not in mapping.values():
-            message = "No column is named “prompt”. Name the one that holds the question so."
+        mapping = {column: use if use in kept else ColumnRole.METADATA for column, use in guess.items()}
+        if ColumnRole.PROMPT not in mapping.values():
+            message = "No column is named “prompt”. Rename the column with the prompt."
             raise FileProblemError(message)  # noqa: TRY301 - one place turns these into the import's error
         yield from read_csv(file, _LAYOUT, mapping, source.delimiter)
     except FileProblemError as error:
         raise ImportProblemsError([str(error)]) from error
 
 
-def events_of_request(rows: Iterable[Mapping[str, Any]]) -> Iterator[Reading]:
+def events_of_request(rows: Iterable[Mapping[str, Any]]) -> Iterator[ParsedRow]:
     """The same of the objects of a request, numbered from 1."""
     for number, row in enumerate(rows, start=1):
         yield reading_of(number, row, _LAYOUT)
 
 
-def import_events(*, stream: Stream, rows: Iterable[Reading], by: User | None) -> Imported:
+def import_events(*, stream: Stream, rows: Iterable[ParsedRow], by: User | None) -> ImportResult:
     """Store the events: all that are new, or, where a row has a problem, none.
 
     One that is here under its id is left alone where it is the same, and a problem where it is not. Raises
@@ -115,7 +115,7 @@ def import_events(*, stream: Stream, rows: Iterable[Reading], by: User | None) -
         output, wrong = _output(stream, reading, now)
         external_id = output.external_id if output is not None else ""
         if external_id and external_id in places:
-            earlier = f"“{external_id}” stands in row {places[external_id]} already."
+            earlier = f"“{external_id}” is already in row {places[external_id]}."
             wrong.append(FieldProblem("id", earlier, "Keep one of them."))
         for each in wrong:
             problems.add(f"Row {reading.number}", each)
@@ -123,15 +123,15 @@ def import_events(*, stream: Stream, rows: Iterable[Reading], by: User | None) -
             found[external_id] = output
         places.setdefault(external_id, reading.number)
     if not count:
-        raise ImportProblemsError(["There is no row. Each needs “id”, “prompt” and “output”."])
+        raise ImportProblemsError(["There are no rows. Each needs “id”, “prompt” and “output”."])
     with transaction.atomic():
         # One import of a stream after the other, so that what is new is decided once.
-        going = lock_going(stream)
+        going = lock_unended(stream)
         new = _new(stream, found, places, problems)
         if problems:
             raise problems.error()
         ProductionEvent.objects.bulk_create(new, batch_size=_BATCH)
-        imported = Imported(len(new), len(found) - len(new), _never_drawn(going, new))
+        imported = ImportResult(len(new), len(found) - len(new), _never_drawn(going, new))
         record("stream.events_imported", by=by, obj=stream, project=stream.project, data=imported._asdict())
     return imported
 
@@ -147,9 +147,7 @@ def _new(
         here |= dict(chunk.values_list("external_id", "content_hash"))
     for external_id, content_hash in here.items():
         if found[external_id].content_hash != content_hash:
-            problem = (
-                f"“{external_id}” is here already with another content. What was imported stays as it is."
-            )
+            problem = f"“{external_id}” is already imported with other content, which is kept."
             fix = "Give the changed event an id of its own."
             problems.add(f"Row {places[external_id]}", FieldProblem("id", problem, fix))
     return [output for external_id, output in found.items() if external_id not in here]
@@ -168,7 +166,7 @@ def _never_drawn(stream: Stream, outputs: Sequence[ProductionEvent]) -> int:
 
 
 def _output(
-    stream: Stream, reading: Reading, now: dt.datetime
+    stream: Stream, reading: ParsedRow, now: dt.datetime
 ) -> tuple[ProductionEvent | None, list[FieldProblem]]:
     """The row's output with its problems; None where there is nothing to go by."""
     if reading.row is None:
@@ -216,10 +214,10 @@ def _text(
         value = str(value)
     if value is None or (isinstance(value, str) and not value.strip()):
         if needed:
-            problems.append(FieldProblem(name, "There is none.", "Give each row one."))
+            problems.append(FieldProblem(name, "The value is missing.", "Give each row one."))
         return ""
     if not isinstance(value, str):
-        problems.append(FieldProblem(name, "This is no text.", "Put it in double quotes."))
+        problems.append(FieldProblem(name, "This is not text.", "Put it in double quotes."))
         return ""
     if len(value) > longest:
         problem = f"It has {len(value):,} characters; the limit is {longest:,}."
@@ -241,7 +239,7 @@ def _timestamp(
     except ValueError:
         timestamp = None
     if timestamp is None:
-        problem = f"“{str(value)[:40]}” is no timestamp."
+        problem = f"“{str(value)[:40]}” is not a timestamp."
         problems.append(FieldProblem(name, problem, "Write 2026-01-31T14:05:00Z."))
         return now, False
     if timestamp.tzinfo is None:

@@ -5,7 +5,6 @@ from collections import defaultdict
 from django.db.models import Count, OuterRef, Q, QuerySet, Subquery
 
 from evalapp.accounts.models import Project
-from evalapp.monitoring.following import Followed, follow
 from evalapp.monitoring.models import (
     Alert,
     ProductionEvent,
@@ -15,6 +14,7 @@ from evalapp.monitoring.models import (
     WeeklySample,
     WeeklySampleState,
 )
+from evalapp.monitoring.trends import CriterionTrend, trend_of
 
 
 def streams_of(project: Project) -> QuerySet[Stream]:
@@ -51,7 +51,7 @@ def proposals_of(stream: Stream) -> QuerySet[RetrainProposal]:
     ).order_by("-id")
 
 
-def followed_criteria(stream: Stream, *, up_to: WeeklySample | None = None) -> list[Followed]:
+def followed_criteria(stream: Stream, *, up_to: WeeklySample | None = None) -> list[CriterionTrend]:
     """Every criterion that the latest evaluated week (up to one, where it is given) has a metric of, with its
     series.
     """
@@ -65,7 +65,7 @@ def followed_criteria(stream: Stream, *, up_to: WeeklySample | None = None) -> l
         series[metric.criterion_key].append(metric)
     last = max((found[-1].weekly_sample.number for found in series.values()), default=0)
     return [
-        follow(found, threshold=stream.thresholds.get(key), baseline_weeks=stream.baseline_weeks)
+        trend_of(found, threshold=stream.thresholds.get(key), baseline_weeks=stream.baseline_weeks)
         for key, found in series.items()
         if found[-1].weekly_sample.number == last
     ]

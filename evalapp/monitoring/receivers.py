@@ -28,7 +28,7 @@ def alerts_and_proposals(sender: Any, project: Project, **kwargs: Any) -> list[I
         *(
             InboxEntry(
                 "retrain",
-                f"{proposal.stream}: decide whether to train again",
+                f"{proposal.stream}: decide whether to retrain",
                 _page(project, proposal.stream_id) + "#retrain",
             )
             for proposal in proposals.order_by("-id")[:SHOWN_OF_A_KIND]

@@ -13,7 +13,7 @@ from django.utils import timezone
 from evalapp.accounts.models import Project, User
 from evalapp.accounts.services import lock_members
 from evalapp.audit.services import record
-from evalapp.campaigns.design import MOST_OVERLAP, not_reviewing
+from evalapp.campaigns.design import MOST_OVERLAP, without_review_permission
 from evalapp.core.errors import ConflictError, InvalidError
 from evalapp.core.names import checked_name
 from evalapp.core.strict_json import bad_character
@@ -79,7 +79,7 @@ def create_stream(*, project: Project, plan: StreamPlan, site: str, by: User | N
         with transaction.atomic():
             label = f"{name[:60]} in production"
             dataset = create_dataset(
-                project=project, name=label, by=by, description=f"What was sampled from the stream “{name}”."
+                project=project, name=label, by=by, description=f"Samples of the stream “{name}”."
             )
             candidate = register_imported(project=project, label=label, by=by)
             stream = Stream.objects.create(
@@ -98,7 +98,7 @@ def create_stream(*, project: Project, plan: StreamPlan, site: str, by: User | N
     return stream
 
 
-def lock_going(stream: Stream) -> Stream:
+def lock_unended(stream: Stream) -> Stream:
     """Lock its row for this transaction, so that it is neither changed nor fed by others. ConflictError once
     it has ended.
     """
@@ -116,7 +116,7 @@ def change_stream(*, stream: Stream, plan: StreamPlan, by: User | None) -> Strea
     ended.
     """
     lock_members([stream.project_id])
-    lock_going(stream)
+    lock_unended(stream)
     _require_sound(plan, stream.project, stream=stream)
     name = checked_name(plan.name, of="the stream", longest=LONGEST_STREAM_NAME)
     seed = {} if plan.seed is None else {"seed": plan.seed}
@@ -195,8 +195,8 @@ def _people_problems(plan: StreamPlan, project: Project) -> Iterator[Problem]:
     people = {person.pk for person in plan.reviewers}
     if not people:
         yield "reviewers", "Choose at least one reviewer."
-    elif foreign := not_reviewing(project, plan.reviewers):
-        yield "reviewers", f"Not reviewing in this project: {', '.join(map(str, foreign))}."
+    elif foreign := without_review_permission(project, plan.reviewers):
+        yield "reviewers", f"Not reviewers of this project: {', '.join(map(str, foreign))}."
     if not 1 <= plan.overlap <= MOST_OVERLAP:
         yield "overlap", f"Each output needs between 1 and {MOST_OVERLAP} reviewers."
     elif people and plan.overlap > len(people):
@@ -209,14 +209,14 @@ def _draw_problems(plan: StreamPlan, project: Project, stream: Stream | None) ->
     if not 1 <= plan.outputs_per_week <= MOST_PER_WEEK:
         yield "outputs_per_week", f"Between 1 and {MOST_PER_WEEK:,} outputs can be reviewed a week."
     if plan.baseline_weeks not in BASELINE_WEEKS:
-        yield "baseline_weeks", "A baseline comes from 8 to 52 weeks."
+        yield "baseline_weeks", "A baseline has 8 to 52 weeks."
     if not -FARTHEST <= plan.next_sample_at - timezone.now() <= FARTHEST:
         yield (
             "next_sample_at",
-            "The first week ends half a year from now at most, ago or ahead. Choose another timestamp.",
+            "The first week must end within half a year before or after now. Choose another time.",
         )
     if stream is not None and stream.weekly_samples.filter(ends_at__gt=plan.next_sample_at - WEEK).exists():
-        yield "next_sample_at", "This week overlaps one that is sampled already. Choose a later timestamp."
+        yield "next_sample_at", "This week overlaps one that is already sampled. Choose a later time."
 
 
 def _criterion_problems(plan: StreamPlan) -> Iterator[Problem]:
@@ -230,8 +230,8 @@ def _criterion_problems(plan: StreamPlan) -> Iterator[Problem]:
         named = criteria.get(plan.error_criterion)
         if named is None or not named.rules.finds_errors:
             message = (
-                f"“{plan.error_criterion}” finds no errors in this rubric: it takes a yes/no question or"
-                " options, one of them undesired, or marks."
+                f"“{plan.error_criterion}” cannot find errors in this rubric: use a yes/no question or a"
+                " category criterion with an undesired option, or span labels."
             )
             yield "error_criterion", message
     for key, threshold in plan.thresholds.items():
@@ -242,7 +242,7 @@ def _criterion_problems(plan: StreamPlan) -> Iterator[Problem]:
             continue
         low, high = (0, 1) if is_rate else criterion.rules.range
         if not low <= threshold <= high:
-            yield f"threshold-{key}", f"The threshold lies between {low} and {high}."
+            yield f"threshold-{key}", f"The threshold must be between {low} and {high}."
 
 
 def pause_stream(*, stream: Stream, by: User | None) -> None:
@@ -250,7 +250,7 @@ def pause_stream(*, stream: Stream, by: User | None) -> None:
     paused, or has ended.
     """
     with transaction.atomic():
-        lock_going(stream)
+        lock_unended(stream)
         if not Stream.objects.filter(pk=stream.pk, paused_at=None).update(paused_at=Now()):
             raise ConflictError(f"“{stream}” is paused already.")
         record("stream.paused", by=by, obj=stream, project=stream.project)
@@ -261,7 +261,7 @@ def resume_stream(*, stream: Stream, by: User | None) -> None:
     or has ended.
     """
     with transaction.atomic():
-        locked = lock_going(stream)
+        locked = lock_unended(stream)
         if locked.paused_at is None:
             raise ConflictError(f"“{stream}” is not paused.")
         missed = max(0, -((locked.next_sample_at - timezone.now()) // WEEK))
@@ -276,7 +276,7 @@ def end_stream(*, stream: Stream, by: User | None) -> None:
     """End it: no week is sampled and no event taken in from here on. What is in review goes on and is
     evaluated; everything is kept. There is no way back. Raises ConflictError where it has ended.
     """
-    lock_going(stream)
+    lock_unended(stream)
     now = timezone.now()
     Stream.objects.filter(pk=stream.pk).update(ended_at=now, paused_at=Coalesce("paused_at", now))
     stream.weekly_samples.filter(state=WeeklySampleState.DUE).update(
@@ -331,10 +331,10 @@ def dismiss_proposal(*, proposal: RetrainProposal, reason: str, by: User) -> Non
     """Decide against it. Raises InvalidError without a reason, ConflictError where it is decided."""
     reason = " ".join(reason.split())
     if not reason or len(reason) > 500:
-        message = "Say in 1 to 500 characters why it is not trained again."
+        message = "Give the reason for not retraining, in 1 to 500 characters."
         raise InvalidError(message, fields={"reason": [message]})
     if bad := bad_character(reason):
-        message = f"The reason holds {bad}. Remove it."
+        message = f"The reason has {bad}. Remove it."
         raise InvalidError(message, fields={"reason": [message]})
     _decide(proposal, ProposalState.DISMISSED, by, reason=reason)
 

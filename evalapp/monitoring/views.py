@@ -1,4 +1,4 @@
-"""A project's streams: their plans, weeks, its alerts and what they propose."""
+"""A project's streams: plans, weeks, alerts and retraining proposals."""
 
 from collections.abc import Callable
 from typing import Any
@@ -106,7 +106,7 @@ def _saved(
             show_problem(form, error)
             status = error.status
         else:
-            messages.success(request, f"Stream “{saved}” saved. It is sampled from its next week on.")
+            messages.success(request, f"The stream “{saved}” is saved. It is sampled from its next week on.")
             return redirect("stream_detail", request.project.slug, saved.pk)
     context = {"form": form, "rubrics": rubrics, "chosen": chosen, "stream": stream}
     return render(request, "monitoring/new.html", context, status=status)
@@ -240,7 +240,7 @@ def alert_acknowledge(request: MemberRequest, stream_id: int, alert_id: int) -> 
         services.acknowledge(alert=alert, by=request.user)
     except ProblemError as error:
         return _render(request, stream, problem=error)
-    return _acted(request, stream, "Acknowledged. From the next week on the same may alert again.")
+    return _acted(request, stream, "Acknowledged. From the next week on, the same metric can alert again.")
 
 
 def _feedback(proposals: list[RetrainProposal]) -> Feedback | None:
@@ -266,7 +266,7 @@ def proposal_accept(request: MemberRequest, stream_id: int, proposal_id: int) ->
         version = services.accept_proposal(proposal=proposal, by=request.user, dataset_version=shown)
     except ProblemError as error:
         return _render(request, stream, problem=error)
-    messages.success(request, "Accepted. Look at the settings, then start the training.")
+    messages.success(request, "Accepted. Check the settings, then start the training.")
     proposed: dict[str, str | int] = {
         "dataset_version": version.pk,
         "name": f"{stream}, retrained",

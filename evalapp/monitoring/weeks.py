@@ -35,7 +35,7 @@ from evalapp.monitoring.models import (
     WeeklySample,
     WeeklySampleState,
 )
-from evalapp.monitoring.services import lock_going
+from evalapp.monitoring.services import lock_unended
 from evalapp.monitoring.weekly_sampling import Candidate, draw_sample
 from evalapp.runs.generation.answers import ImportedAnswer
 from evalapp.runs.models import Run
@@ -128,7 +128,7 @@ def sample_now(*, stream: Stream, by: User | None) -> None:
     """Sample an empty week once more, or one whose job failed, at once. Raises ConflictError without one, or
     once the stream has ended.
     """
-    lock_going(stream)
+    lock_unended(stream)
     waiting = stream.weekly_samples.select_for_update(of=("self",)).select_related("job").order_by("-number")
     for week in waiting.filter(state__in=[WeeklySampleState.EMPTY, WeeklySampleState.DUE]):
         if (
@@ -140,7 +140,7 @@ def sample_now(*, stream: Stream, by: User | None) -> None:
         WeeklySample.objects.filter(pk=week.pk).update(state=WeeklySampleState.DUE, note="")
         _queue(week, stream)
         return
-    raise ConflictError("No week waits to be sampled: each has been sampled, or is being sampled now.")
+    raise ConflictError("No week waits to be sampled.")
 
 
 def carry_out_sample(work: Work) -> dict[str, Any]:
@@ -163,7 +163,7 @@ def _drawn(week: WeeklySample) -> int:
     stream = week.stream
     population = _population(week)
     if not population:
-        note = "No event of this week has come in."
+        note = "This week has no events."
         WeeklySample.objects.filter(pk=week.pk).update(state=WeeklySampleState.EMPTY, note=note)
         return 0
     result = draw_sample(population, stream.outputs_per_week, seed=stream.seed, week=week.number)
@@ -243,7 +243,7 @@ def _campaign(week: WeeklySample, version: DatasetVersion) -> tuple[Campaign, st
     overlap = min(stream.overlap, len(people))
     note = ""
     if overlap < stream.overlap:
-        note = f"{overlap} instead of {stream.overlap} reviewers an output: no more are available."
+        note = f"{overlap} instead of {stream.overlap} reviewers per output: no more are available."
     deadline = max(week.ends_at, timezone.now()) + WEEK
     day = week.begins_at
     plain = f"{stream}, week of {day.day} {day:%B %Y}"

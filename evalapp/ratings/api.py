@@ -8,7 +8,7 @@ from rest_framework import serializers
 from rest_framework.response import Response
 
 from evalapp.accounts.permissions import Permission
-from evalapp.api.fields import Body, CreatedByField, Fields, Flag, Id, Shown, Text
+from evalapp.api.fields import Body, CreatedByField, Fields, Flag, Id, ReadOnlySerializer, Text
 from evalapp.api.operations import ProjectView, operation, route
 from evalapp.campaigns.models import Campaign
 from evalapp.core.http import get_or_missing
@@ -17,13 +17,13 @@ from evalapp.imports.pages import ImportFile, require_usable
 from evalapp.imports.source_rows import DELIMITERS
 from evalapp.jobs.api import JobSerializer
 from evalapp.ratings import formats, queries, services
-from evalapp.ratings.formats.base import Use
+from evalapp.ratings.formats.base import ColumnRole
 from evalapp.ratings.label_studio_tasks import json_of_tasks, labeling_config
 from evalapp.ratings.models import RatingsImport, RatingsProblem
 from evalapp.ratings.options import BY_FIELD, BY_PROMPT, BY_ROW, MAKE, RECORD, REFUSE, RatingsOptions
 
 
-class RatingsProblemSerializer(Shown):
+class RatingsProblemSerializer(ReadOnlySerializer):
     """``is_refusal``: the record was not imported for it; else it was, and this says how it differs."""
 
     class Meta:
@@ -38,7 +38,7 @@ class FileFormat(serializers.ChoiceField):
         super().__init__(choices=formats.choices(), **options)
 
 
-class RatingsImportSerializer(Shown):
+class RatingsImportSerializer(ReadOnlySerializer):
     """An uploaded file of ratings. It waits until it is checked or started; ``options`` are what its content
     suggests, and ``census`` what it speaks of, after the first reading.
     """
@@ -69,17 +69,17 @@ class RatingsImportBody(Body):
     """What is left out stays as the upload's ``options`` have it."""
 
     name = Text(max_length=120, required=False, help_text="Of the campaign.")
-    file_format = FileFormat(
-        required=False, help_text="Where the file is of another format than it looks like."
-    )
+    file_format = FileFormat(required=False, help_text="Replaces the detected format.")
     delimiter = serializers.ChoiceField(choices=list(DELIMITERS), required=False)
     mapping = serializers.DictField(
-        child=serializers.ChoiceField(choices=[use.value for use in Use]),
+        child=serializers.ChoiceField(choices=[use.value for use in ColumnRole]),
         required=False,
         help_text="Column, or field of a task's data → use.",
     )
     rubric_version = Id(
-        required=False, allow_null=True, help_text="Id; null makes a rubric from the file's values."
+        required=False,
+        allow_null=True,
+        help_text="Id of a rubric version; null creates a rubric from the file's values.",
     )
     criteria = serializers.DictField(
         child=Fields(),
@@ -104,7 +104,7 @@ class RatingsImportBody(Body):
     dataset_version = Id(
         required=False,
         allow_null=True,
-        help_text="Id of the version whose rows are the items; null: in the file.",
+        help_text="Id of the version whose rows are the items; null: the items are in the file.",
     )
     items_by = serializers.ChoiceField(choices=[BY_ROW, BY_PROMPT, BY_FIELD], required=False)
     item_field = Text(max_length=200, required=False)
@@ -132,15 +132,15 @@ class RatingsView(ProjectView):
 class RatingsImportList(RatingsView):
     @operation("List imports of ratings", result=RatingsImportSerializer, paged=True)
     def get(self) -> object:
-        """Latest first: those that became a campaign, and those that wait, run or failed."""
+        """Latest first: finished, waiting, running and failed imports."""
         return self.page(queries.ratings_imports_of(self.project))
 
     @operation(
         "Upload ratings", body=RatingsUploadBody, result=RatingsImportSerializer, status=201, upload=True
     )
     def post(self) -> object:
-        """The file is kept until its import is started or discarded. 409 for exactly the content of a file
-        that is imported already.
+        """The file is kept until its import is started or discarded. 409 if a file with the same content is
+        already imported.
         """
         require_usable(self.request)
         return services.receive_ratings(project=self.project, upload=self.body()["file"], by=self.person)
@@ -150,12 +150,12 @@ class RatingsImportList(RatingsView):
 class RatingsImportDetail(RatingsView):
     @operation("Read an import of ratings", result=RatingsImportSerializer)
     def get(self, import_id: int) -> object:
-        """Its job, what it speaks of, and the campaign that it became."""
+        """Its job, the content found in the file, and the campaign created from it."""
         return self.ratings_import(import_id)
 
     @operation("Discard an import of ratings", status=204)
     def delete(self, import_id: int) -> object:
-        """The uploaded file is deleted. 409 while it runs, and when it has become a campaign."""
+        """Deletes the uploaded file. 409 while the import runs, and after it has succeeded."""
         flow.discard(self.ratings_import(import_id), by=self.person)
         return Response(status=204)
 
@@ -166,7 +166,7 @@ class RatingsProblemList(RatingsView):
 
     @operation("List problems of ratings", result=RatingsProblemSerializer, paged=True)
     def get(self, import_id: int) -> object:
-        """What was refused and why, and what was read otherwise than it stands there, in the file's order."""
+        """Refused records with reasons, and values that were changed when read, in the file's order."""
         return self.page(queries.problems_of(self.ratings_import(import_id)))
 
 
@@ -174,9 +174,7 @@ class RatingsProblemList(RatingsView):
 class RatingsImportCheck(RatingsView):
     @operation("Check ratings", body=RatingsImportBody, result=RatingsImportSerializer, status=202)
     def post(self, import_id: int) -> object:
-        """Queues a job that reads the whole file as an import would, tells every problem and
-        stores nothing.
-        """
+        """Queues a job that reads the whole file like an import, reports every problem and stores nothing."""
         return self.start(import_id, checks_only=True)
 
 
@@ -184,8 +182,8 @@ class RatingsImportCheck(RatingsView):
 class RatingsImportStart(RatingsView):
     @operation("Import ratings", body=RatingsImportBody, result=RatingsImportSerializer, status=202)
     def post(self, import_id: int) -> object:
-        """Queues the job that makes the closed campaign: all of it or nothing. It can be started again after
-        a failure.
+        """Queues the job that creates the closed campaign: all or nothing. It can be started again after a
+        failure.
         """
         return self.start(import_id, checks_only=False)
 
@@ -201,8 +199,8 @@ class LabelStudioView(ProjectView):
 class LabelStudioTasks(LabelStudioView):
     @operation("Download reviews for Label Studio", binary=True)
     def get(self, campaign_id: int) -> object:
-        """A task for each answer with its reviews as annotations, as one JSON list. Reviewers are told apart
-        by their pseudonyms.
+        """A task for each answer with its reviews as annotations, as one JSON list. Reviewers are
+        pseudonyms.
         """
         tasks = json_of_tasks(self.campaign(campaign_id))
         return _attachment(StreamingHttpResponse(tasks), "label-studio.json")
@@ -212,7 +210,9 @@ class LabelStudioTasks(LabelStudioView):
 class LabelStudioConfig(LabelStudioView):
     @operation("Download the labeling interface", binary=True)
     def get(self, campaign_id: int) -> object:
-        """Label Studio's XML for the campaign's rubric; make a project with it before importing the tasks."""
+        """Label Studio's XML for the campaign's rubric; create a project with it before importing the
+        tasks.
+        """
         config = labeling_config(self.campaign(campaign_id).rubric_version)
         return _attachment(HttpResponse(config), "label-studio.xml")
 

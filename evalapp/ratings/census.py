@@ -1,4 +1,4 @@
-"""What a file of ratings speaks of: its candidates, reviewers and criteria, counted in one pass. Pure."""
+"""The candidates, reviewers and criteria of a file of ratings, counted in one pass. Pure."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -8,7 +8,7 @@ from typing import Any
 
 from evalapp.imports.problems import FileProblemError
 from evalapp.ratings.formats.nested import RANKED
-from evalapp.ratings.records import Reading, ScaleEnds
+from evalapp.ratings.records import ParsedRow, ScaleEnds
 from evalapp.ratings.values import Census, suggested
 from evalapp.rubrics.drafts import CriterionDraft
 from evalapp.rubrics.kinds.base import Option
@@ -35,7 +35,7 @@ class FileCensus:
     spans: int = 0
     span_labels: Counter[str] = field(default_factory=Counter)
 
-    def add(self, reading: Reading) -> None:
+    def add(self, reading: ParsedRow) -> None:
         if reading.texts is not None:
             for candidate in reading.texts.answers:
                 self.candidates[candidate] += 0
@@ -82,7 +82,7 @@ class FileCensus:
         }
 
 
-def census_of(found: Iterable[Reading]) -> FileCensus:
+def census_of(found: Iterable[ParsedRow]) -> FileCensus:
     census = FileCensus()
     for reading in found:
         census.add(reading)

@@ -1,6 +1,4 @@
-"""What only the whole file shows: duplicates, contradictions, texts that are missing, spans
-that are nowhere.
-"""
+"""Checks over the whole file: duplicates, contradictions, missing texts, spans without a position."""
 
 import json
 from collections.abc import Iterator
@@ -14,7 +12,7 @@ from evalapp.ratings.census import UNNAMED_LABEL
 from evalapp.ratings.options import BY_FIELD, BY_PROMPT, RatingsOptions
 from evalapp.ratings.plan import Plan
 from evalapp.ratings.records import SpanMark
-from evalapp.ratings.spans import Located, located
+from evalapp.ratings.spans import LocatedSpan, located
 from evalapp.ratings.staging import CopyBuffer
 
 _ROWS_AT_ONCE = 500
@@ -186,8 +184,8 @@ def _find_items(version: DatasetVersion | None, options: RatingsOptions, log: Pr
         if version is None:
             cursor.execute(_NO_EXAMPLES)
             for line, name in _rows(_NO_PROMPT):
-                problem = f"The prompt of item “{name}” stands nowhere in the file."
-                fix = "Add its prompt to one of its rows, or choose the dataset version that holds it."
+                problem = f"The prompt of item “{name}” is not in the file."
+                fix = "Add its prompt to one of its rows, or choose the dataset version with it."
                 log.add(line, FieldProblem("prompt", problem, fix))
             cursor.execute(_REFUSE_NO_PROMPT)
             return
@@ -214,7 +212,7 @@ def _find_answers(plan: Plan, log: ProblemList) -> None:
         cursor.execute("CREATE INDEX ON ratings_answer (item, candidate)")
         cursor.execute("ANALYZE ratings_answer")
         for line, item, candidate in _rows(_NO_ANSWER):
-            problem = f"The answer of “{_label(plan, candidate)}” to item “{item}” stands nowhere."
+            problem = f"The answer of “{_label(plan, candidate)}” to item “{item}” is missing."
             fix = "Add it to one of its rows, or map the candidate to one whose answers are here."
             log.add(line, FieldProblem("answer", problem, fix))
         cursor.execute(_REFUSE_NO_ANSWER)
@@ -248,9 +246,9 @@ def _locate_spans(plan: Plan, log: ProblemList) -> int:
     return missing
 
 
-def _tell_missing(log: ProblemList, line: int, place: str, found: Located) -> None:
+def _tell_missing(log: ProblemList, line: int, place: str, found: LocatedSpan) -> None:
     shown = found.mark.text if len(found.mark.text) <= 60 else f"{found.mark.text[:59]}…"
     problem = f"{found.problem}: “{shown}”." if shown else f"{found.problem}."
-    fix = "It is kept as words, without a place in the answer."
+    fix = "It is kept as text, without a position in the answer."
     field = found.mark.field if found.mark.field.startswith(place) else f"{place}{found.mark.field}"
     log.add(line, FieldProblem(field, problem, fix), is_refusal=False)

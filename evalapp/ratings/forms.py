@@ -11,7 +11,7 @@ from evalapp.imports.files import CSV
 from evalapp.imports.pages import ImportFileField
 from evalapp.imports.source_rows import DELIMITERS
 from evalapp.ratings import formats
-from evalapp.ratings.formats.base import Use
+from evalapp.ratings.formats.base import ColumnRole
 from evalapp.ratings.models import RatingsImport
 from evalapp.ratings.options import BY_FIELD, BY_PROMPT, BY_ROW, LEFT_OUT, RatingsOptions
 from evalapp.ratings.plan import suggested_drafts
@@ -21,23 +21,23 @@ from evalapp.rubrics.kinds import with_mean
 from evalapp.rubrics.models import Criterion, RubricVersion
 
 USES = [
-    (Use.ITEM.value, "Item"),
-    (Use.CANDIDATE.value, "Candidate (model)"),
-    (Use.REVIEWER.value, "Reviewer"),
-    (Use.CRITERION.value, "Criterion"),
-    (Use.VALUE.value, "Value of the criterion"),
-    (Use.SCORE.value, "Score: the column is a criterion"),
-    (Use.CANDIDATE_SCORE.value, "Score: the column is a candidate"),
-    (Use.COMMENT.value, "Comment"),
-    (Use.CORRECTION.value, "Corrected answer"),
-    (Use.SPANS.value, "Span labels"),
-    (Use.SECONDS.value, "Time in seconds"),
-    (Use.SUBMITTED.value, "Date and time"),
-    (Use.PROMPT.value, "Prompt"),
-    (Use.ANSWER.value, "Answer that was rated"),
-    (Use.REFERENCE.value, "Reference answer"),
-    (Use.CONTEXT.value, "Context (facts)"),
-    (Use.IGNORE.value, "Leave out"),
+    (ColumnRole.ITEM.value, "Item"),
+    (ColumnRole.CANDIDATE.value, "Candidate (model)"),
+    (ColumnRole.REVIEWER.value, "Reviewer"),
+    (ColumnRole.CRITERION.value, "Criterion"),
+    (ColumnRole.VALUE.value, "Value of the criterion"),
+    (ColumnRole.SCORE.value, "Score: the column is a criterion"),
+    (ColumnRole.CANDIDATE_SCORE.value, "Score: the column is a candidate"),
+    (ColumnRole.COMMENT.value, "Comment"),
+    (ColumnRole.CORRECTION.value, "Corrected answer"),
+    (ColumnRole.SPANS.value, "Span labels"),
+    (ColumnRole.SECONDS.value, "Time in seconds"),
+    (ColumnRole.SUBMITTED.value, "Date and time"),
+    (ColumnRole.PROMPT.value, "Prompt"),
+    (ColumnRole.ANSWER.value, "Answer that was rated"),
+    (ColumnRole.REFERENCE.value, "Reference answer"),
+    (ColumnRole.CONTEXT.value, "Context (facts)"),
+    (ColumnRole.IGNORE.value, "Leave out"),
 ]
 # What no slug of a criterion is.
 AS_NAMED = "="
@@ -232,7 +232,7 @@ class RatingsForm(forms.Form):
         for number in range(len(self._census.get("criteria", []))):
             kind, field = given.get(f"criterion_{number}_kind"), f"criterion_{number}_lower_is_better"
             if given.get(field) and kind not in (*with_mean(), LEFT_OUT):
-                self.add_error(field, "Only a scale has a lower end that could be better.")
+                self.add_error(field, "Only for a scale can lower be better.")
         return given
 
     def options(self) -> RatingsOptions:

@@ -18,7 +18,7 @@ from evalapp.ratings.formats import layout_problems, readings
 from evalapp.ratings.models import RatingsImport, RatingsProblem
 from evalapp.ratings.options import RatingsOptions
 from evalapp.ratings.plan import Plan, plan_of
-from evalapp.ratings.records import Reading
+from evalapp.ratings.records import ParsedRow
 from evalapp.ratings.services import require_new
 from evalapp.ratings.staging import Stage
 from evalapp.ratings.storing import Storing
@@ -28,11 +28,11 @@ _BATCH = 2_000
 _LONGEST_FIELD = 200
 
 
-class _Checked(Exception):
+class _CheckFinished(Exception):
     """Everything is known, and nothing is to stay."""
 
 
-def preview(ratings_import: RatingsImport, options: RatingsOptions) -> list[Reading]:
+def preview(ratings_import: RatingsImport, options: RatingsOptions) -> list[ParsedRow]:
     """The file's first rows as they are read. Raises InvalidError for a file that cannot be read so."""
     if problems := layout_problems(options):
         raise InvalidError(next(iter(problems.values()))[0], fields=problems)
@@ -70,7 +70,7 @@ def _take_census(work: Work, ratings_import: RatingsImport, options: RatingsOpti
         return
     progress = flow.Progress(work, ratings_import, "Counting: {} records")
 
-    def reported(found: Iterator[Reading]) -> Iterator[Reading]:
+    def reported(found: Iterator[ParsedRow]) -> Iterator[ParsedRow]:
         records = 0
         for reading in found:
             records += len(reading.records) + len(reading.refusals)
@@ -109,7 +109,7 @@ def _read_and_store(work: Work, ratings_import: RatingsImport, options: RatingsO
             campaign = Storing(ratings_import, plan, options, work.job).store()
             _keep_account(ratings_import, log, campaign)
             work.fence()
-    except _Checked:
+    except _CheckFinished:
         with transaction.atomic():
             _keep_account(ratings_import, log, None)
             work.fence()
@@ -135,7 +135,7 @@ def _take_turn(ratings_import: RatingsImport) -> None:
 
 
 def _undo() -> NoReturn:
-    raise _Checked
+    raise _CheckFinished
 
 
 def _stage(

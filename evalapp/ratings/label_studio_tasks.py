@@ -1,5 +1,5 @@
-"""A campaign as Label Studio reads it: a task for each answer, its reviews as annotations, and the interface
-that they fit. What ``formats.label_studio`` reads back.
+"""A campaign for Label Studio: a task for each answer, its reviews as annotations, and the labeling
+interface. What ``formats.label_studio`` reads back.
 
 Reviewers are told apart by their pseudonyms, in the remarks (``meta``) of results: Label Studio takes no
 annotator that it does not know.
@@ -164,7 +164,7 @@ def _annotation(
     }
 
 
-class _Said(NamedTuple):
+class _Result(NamedTuple):
     """One result: which control says what, and what was remarked about it."""
 
     control: str
@@ -186,7 +186,7 @@ def _of_criterion(criterion: Criterion | None) -> dict[str, Any]:
     return told
 
 
-def _results(review: Review, answer: str, criteria: list[Criterion]) -> Iterator[_Said]:
+def _results(review: Review, answer: str, criteria: list[Criterion]) -> Iterator[_Result]:
     scores = {score.criterion_id: score for score in review.scores.all()}
     texts = {text.criterion_id: text.text for text in review.texts.all()}
     reasons: dict[int, list[str]] = {}
@@ -197,28 +197,28 @@ def _results(review: Review, answer: str, criteria: list[Criterion]) -> Iterator
         if criterion.rules.answered_by == "marks":
             yield from _marks(review, answer, criterion)
         elif criterion.pk in texts:
-            yield _Said(name, "textarea", {"text": [texts[criterion.pk]]}, criterion=criterion)
+            yield _Result(name, "textarea", {"text": [texts[criterion.pk]]}, criterion=criterion)
         elif (score := scores.get(criterion.pk)) is not None:
             yield _score(name, criterion, score.value)._replace(criterion=criterion)
         if criterion.pk in reasons:
             given_reasons = {"choices": reasons[criterion.pk]}
-            yield _Said(f"{name}{REASONS_SUFFIX}", "choices", given_reasons, criterion=criterion)
+            yield _Result(f"{name}{REASONS_SUFFIX}", "choices", given_reasons, criterion=criterion)
     if hasattr(review, "correction"):
-        yield _Said(CORRECTION, "textarea", {"text": [review.correction.text]})
+        yield _Result(CORRECTION, "textarea", {"text": [review.correction.text]})
     if review.comment:
-        yield _Said(COMMENT, "textarea", {"text": [review.comment]})
+        yield _Result(COMMENT, "textarea", {"text": [review.comment]})
 
 
-def _score(name: str, criterion: Criterion, value: int | None) -> _Said:
+def _score(name: str, criterion: Criterion, value: int | None) -> _Result:
     if value is None:
-        return _Said(f"{name}{NOT_APPLICABLE_SUFFIX}", "choices", {"choices": ["N/A"]})
+        return _Result(f"{name}{NOT_APPLICABLE_SUFFIX}", "choices", {"choices": ["N/A"]})
     if criterion.rules.has_mean:
         kind = "rating" if _has_stars(criterion) else "number"
-        return _Said(name, kind, {kind: value})
-    return _Said(name, "choices", {"choices": [criterion.level_words(value)]})
+        return _Result(name, kind, {kind: value})
+    return _Result(name, "choices", {"choices": [criterion.level_words(value)]})
 
 
-def _marks(review: Review, answer: str, criterion: Criterion) -> Iterator[_Said]:
+def _marks(review: Review, answer: str, criterion: Criterion) -> Iterator[_Result]:
     """Places are counted in UTF-16 units there, as browsers do."""
     for span in review.spans.all():
         if span.criterion_id == criterion.pk:
@@ -228,4 +228,4 @@ def _marks(review: Review, answer: str, criterion: Criterion) -> Iterator[_Said]
                 "text": answer[span.start : span.end],
                 "labels": [criterion.options[span.label - 1]["label"]],
             }
-            yield _Said(control_of(criterion), "labels", value, span.comment)
+            yield _Result(control_of(criterion), "labels", value, span.comment)

@@ -72,7 +72,7 @@ class RatingsOptions(FileLayout):
             )
             if not isinstance(chosen.get("use", ""), str):
                 fields.setdefault("criteria", []).append(
-                    f"“{criterion[:60]}”: “use” is no key of a criterion."
+                    f"“{criterion[:60]}”: “use” is not the key of a criterion."
                 )
             elif not isinstance(chosen.get("lower_is_better", False), bool):
                 message = f"“{criterion[:60]}”: “lower_is_better” is true or false."

@@ -1,4 +1,4 @@
-"""Whom and what the names in a file stand for, in this project: candidates, reviewers, criteria."""
+"""The mapping of a file's names to candidates, reviewers and criteria of the project."""
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
@@ -90,7 +90,7 @@ def _material(
         elif options.items_by == BY_ROW and (ids := row_ids_of(data.examples.all())).is_unique:
             problem = (
                 f"The rows of {data} have ids, in the metadata field “{ids.field}”; row numbers of a file in"
-                " another order would name wrong rows. Name items by that field, or by their prompts."
+                " another order would match wrong rows. Identify items by that field, or by their prompts."
             )
             problems["items_by"] = [problem]
     return rubric, data
@@ -151,7 +151,8 @@ def _plan_criteria(
                 plan.criterion_slots[name] = slot
             else:
                 plan.criterion_refused[name] = (
-                    f"{plan.rubric_version} has no criterion “{name}”. Say which it is, or leave it out."
+                    f"{plan.rubric_version} has no criterion “{name}”. Choose the criterion, or leave"
+                    " this one out."
                 )
     plan.readers = [reader_of(draft) for draft in plan.criteria]
     plan.span_labels = {
@@ -203,7 +204,7 @@ def _plan_candidates(
             found = _label_of(name, labels, problems)
         if found is None:
             plan.candidate_names.refused[name] = (
-                f"This project has no candidate labelled “{name}”. Say which one it is, or let it be made."
+                f"This project has no candidate labelled “{name}”. Choose one, or let it be created."
             )
             continue
         key = found.casefold() if isinstance(found, str) else found.pk
@@ -263,7 +264,7 @@ def _plan_reviewers(
             found = recorded.get(name.casefold()) or name
         if found is None:
             plan.reviewer_names.refused[name] = (
-                f"“{name}” is no member of this project. Say who it is, or let the name be recorded."
+                f"“{name}” is not a member of this project. Choose a member, or let the name be recorded."
             )
             continue
         key = found.casefold() if isinstance(found, str) else found.pk

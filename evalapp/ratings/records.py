@@ -1,4 +1,4 @@
-"""What a file of ratings says, whatever its format: texts of items, and records of what people said. Pure."""
+"""The content of a file of ratings in any format: texts of items, and records of ratings. Pure."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -83,7 +83,7 @@ class Refusal(NamedTuple):
     record: Record | None = None
 
 
-class Reading(NamedTuple):
+class ParsedRow(NamedTuple):
     """A row of the file: its texts, its records, those that cannot be read, and remarks on what is read
     otherwise than it stands there.
     """
@@ -103,8 +103,8 @@ class RecordProblemError(RowProblemError):
         self.record = record
 
 
-def refused(row: int, *problems: FieldProblem) -> Reading:
-    return Reading(row, refusals=(Refusal(problems),))
+def refused(row: int, *problems: FieldProblem) -> ParsedRow:
+    return ParsedRow(row, refusals=(Refusal(problems),))
 
 
 def name_of(value: Any, name: str, *, what: str) -> str:
@@ -115,7 +115,7 @@ def name_of(value: Any, name: str, *, what: str) -> str:
         return str(value)
     if not isinstance(value, str):
         raise RecordProblemError(
-            FieldProblem(name, f"The {what} is missing, or no text.", "Write its name or number.")
+            FieldProblem(name, f"The {what} is missing or not text.", "Write its name or number.")
         )
     text = " ".join(value.split())
     if not has_visible(text):
@@ -157,31 +157,33 @@ def seconds_of(value: Any, name: str) -> float | None:
         seconds = -1.0
     # NaN compares as false, so it is refused as well.
     if not 0 <= seconds <= MOST_SECONDS:
-        problem = f"“{str(value)[:40]}” is no number of seconds from 0 to {MOST_SECONDS:,.0f}."
+        problem = f"“{str(value)[:40]}” is not a number of seconds from 0 to {MOST_SECONDS:,.0f}."
         raise RecordProblemError(FieldProblem(name, problem, "Write seconds, or leave it empty."))
     return round(seconds, 3)
 
 
-def moment_of(value: Any, name: str) -> datetime | None:
+def timestamp_of(value: Any, name: str) -> datetime | None:
     """A date and time in ISO 8601; without a zone it is taken for UTC. Raises RecordProblemError."""
     if value is None or value == "":
         return None
     try:
-        moment = datetime.fromisoformat(value.strip())
-        moment = moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
-        moment = moment.astimezone(UTC)
+        timestamp = datetime.fromisoformat(value.strip())
+        timestamp = timestamp if timestamp.tzinfo is not None else timestamp.replace(tzinfo=UTC)
+        timestamp = timestamp.astimezone(UTC)
     except (AttributeError, TypeError, ValueError, OverflowError) as error:
-        problem = f"“{str(value)[:40]}” is no date and time."
+        problem = f"“{str(value)[:40]}” is not a date and time."
         fix = "Write it as 2025-03-31T14:05:00Z, or leave it empty."
         raise RecordProblemError(FieldProblem(name, problem, fix)) from error
-    if not 1970 <= moment.year <= 2100:
-        problem = f"The year {moment.year} cannot be right."
+    if not 1970 <= timestamp.year <= 2100:
+        problem = f"The year {timestamp.year} cannot be right."
         raise RecordProblemError(FieldProblem(name, problem, "Write it as 2025-03-31T14:05:00Z."))
-    # A day more, because a moment without a zone may be of one that is ahead.
-    if moment > datetime.now(UTC) + timedelta(days=1):
-        problem = f"“{str(value)[:40]}” lies in the future."
-        raise RecordProblemError(FieldProblem(name, problem, "Write when it was given, or leave it empty."))
-    return moment
+    # A day more, because a timestamp without a zone may be of one that is ahead.
+    if timestamp > datetime.now(UTC) + timedelta(days=1):
+        problem = f"“{str(value)[:40]}” is in the future."
+        raise RecordProblemError(
+            FieldProblem(name, problem, "Write the time of the rating, or leave it empty.")
+        )
+    return timestamp
 
 
 def example_of(row: int, fields: Mapping[str, Any]) -> tuple[ExampleRow | None, list[FieldProblem]]:

@@ -31,7 +31,7 @@ class SameFileError(ConflictError):
 
     def __init__(self, earlier: RatingsImport) -> None:
         super().__init__(
-            f"Exactly this file is imported already, as “{earlier.campaign}” ({earlier.file_name}), so"
+            f"This file is already imported, as “{earlier.campaign}” ({earlier.file_name}), so"
             " nothing was stored. Open that campaign."
         )
         self.ratings_import = earlier

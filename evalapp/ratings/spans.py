@@ -21,7 +21,7 @@ LONGEST_LABEL = 60
 _WORD = re.compile(r"\s+")
 
 
-class Located(NamedTuple):
+class LocatedSpan(NamedTuple):
     """Where a mark stands in the answer, or why it stands nowhere (then ``start`` is None)."""
 
     mark: SpanMark
@@ -42,7 +42,7 @@ def spans_of(value: Any, name: str) -> Sequence[SpanMark]:
         return ()
     given = [value] if isinstance(value, str | dict) else value
     if not isinstance(given, list):
-        raise RecordProblemError(FieldProblem(name, "This is no list of spans.", 'Write [{"text": "…"}].'))
+        raise RecordProblemError(FieldProblem(name, "This is not a list of spans.", 'Write [{"text": "…"}].'))
     if len(given) > MOST_SPANS:
         problem = f"There are {len(given):,} spans; {MOST_SPANS} is the limit of one review."
         raise RecordProblemError(FieldProblem(name, problem, "Leave some out."))
@@ -53,12 +53,14 @@ def _span(given: Any, name: str) -> SpanMark:
     if isinstance(given, str):
         return SpanMark(storable(given, name, LONGEST_COMMENT), field=name)
     if not isinstance(given, dict):
-        raise RecordProblemError(FieldProblem(name, "This is no span.", 'Write {"text": "…", "label": "…"}.'))
+        raise RecordProblemError(
+            FieldProblem(name, "This is not a span.", 'Write {"text": "…", "label": "…"}.')
+        )
     start, end = given.get("start"), given.get("end")
     for place in (start, end):
         if place is not None and (isinstance(place, bool) or not isinstance(place, int) or place < 0):
             raise RecordProblemError(
-                FieldProblem(name, "Start and end are no whole numbers from 0.", "Count code points from 0.")
+                FieldProblem(name, "Start and end must be whole numbers from 0.", "Count code points from 0.")
             )
     label = text_of(given.get("label"), f"{name}.label", LONGEST_LABEL)
     comment = given.get("comment", given.get("comments"))
@@ -70,7 +72,7 @@ def _span(given: Any, name: str) -> SpanMark:
     )
 
 
-def located(answer: str, mark: SpanMark) -> Located:
+def located(answer: str, mark: SpanMark) -> LocatedSpan:
     """Find a mark in its answer: at its own place where the words agree, else where they stand only once,
     or nearest to its place.
 
@@ -80,22 +82,22 @@ def located(answer: str, mark: SpanMark) -> Located:
     if mark.start is not None and mark.end is not None:
         inside = 0 <= mark.start < mark.end <= len(answer)
         if inside and (not mark.text or answer[mark.start : mark.end] == mark.text):
-            return Located(mark, mark.start, mark.end)
+            return LocatedSpan(mark, mark.start, mark.end)
         if not mark.text:
             problem = (
-                f"{mark.start} to {mark.end} lies outside the answer, which has {len(answer):,} characters"
+                f"{mark.start} to {mark.end} is outside the answer, which has {len(answer):,} characters"
             )
-            return Located(mark, None, None, problem)
+            return LocatedSpan(mark, None, None, problem)
     if not mark.text.strip():
-        return Located(mark, None, None, "The span is empty")
+        return LocatedSpan(mark, None, None, "The span is empty")
     places = [found.start() for found in re.finditer(re.escape(mark.text), answer)]
     if places:
         wanted = mark.start or 0
         start = min(places, key=lambda place: abs(place - wanted))
-        return Located(mark, start, start + len(mark.text))
+        return LocatedSpan(mark, start, start + len(mark.text))
     if _squeezed(mark.text) in _squeezed(answer):
-        return Located(mark, None, None, "The words stand in the answer with other white space or case")
-    return Located(mark, None, None, "The words do not stand in the answer")
+        return LocatedSpan(mark, None, None, "The words are in the answer with other white space or case")
+    return LocatedSpan(mark, None, None, "The words are not in the answer")
 
 
 def code_points(text: str, utf16_offset: int) -> int:

@@ -13,7 +13,7 @@ from django.db import connection
 from evalapp.datasets.rows import ExampleRow, serialise
 from evalapp.imports.problems import FieldProblem, ProblemList
 from evalapp.ratings.plan import Plan
-from evalapp.ratings.records import Reading, Record, Texts
+from evalapp.ratings.records import ParsedRow, Record, Texts
 from evalapp.rubrics.kinds.values import ValueProblemError
 
 BATCH_ROWS = 5_000
@@ -96,7 +96,7 @@ class Stage:
         with connection.cursor() as cursor:
             cursor.execute(_TABLES)
 
-    def take(self, readings: Iterable[Reading]) -> Iterator[int]:
+    def take(self, readings: Iterable[ParsedRow]) -> Iterator[int]:
         """Stage the readings; yields the number of records after each of them."""
         for reading in readings:
             self._take(reading)
@@ -108,7 +108,7 @@ class Stage:
             for table in ("item", "prompt", "answer", "value"):
                 cursor.execute(f"ANALYZE ratings_{table}")
 
-    def _take(self, reading: Reading) -> None:
+    def _take(self, reading: ParsedRow) -> None:
         for refusal in reading.refusals:
             self.records_read += 1
             self.records_refused += 1

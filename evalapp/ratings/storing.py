@@ -31,11 +31,11 @@ from evalapp.datasets.rows import ExampleRow
 from evalapp.datasets.services import create_dataset, create_version
 from evalapp.jobs.models import Job
 from evalapp.ratings.inserting import insert_from
-from evalapp.ratings.marks import keep_missing_spans_as_words, store_spans
 from evalapp.ratings.models import RatingsImport
 from evalapp.ratings.options import RatingsOptions
 from evalapp.ratings.plan import Plan
 from evalapp.ratings.services import record_reviewer
+from evalapp.ratings.span_storage import keep_missing_spans_as_words, store_spans
 from evalapp.registry.models import ModelVersion
 from evalapp.registry.services import register_imported
 from evalapp.reviews.models import Correction, Review, Score, TextAnswer
@@ -140,7 +140,7 @@ class Storing:
         """
         _execute(_USED_ITEMS)
         if not _one("SELECT count(*) FROM ratings_used"):
-            raise InvalidError("Not one record can be imported, so nothing was. The problems say why.")
+            raise InvalidError("No record can be imported, so nothing was imported. See the problems.")
         rubric = self._rubric()
         versions = self._candidates()
         people = self._people()
@@ -165,7 +165,7 @@ class Storing:
                             project=self._project,
                             name=name,
                             by=self._by,
-                            description=f"Made from {self._import.file_name}.",
+                            description=f"Created from {self._import.file_name}.",
                         )
                     break
                 except ConflictError:
@@ -204,7 +204,7 @@ class Storing:
                         project=self._project,
                         name=name,
                         by=self._by,
-                        description=f"What was reviewed in {self._import.file_name}.",
+                        description=f"Items reviewed in {self._import.file_name}.",
                     )
                 break
             except ConflictError:
@@ -282,7 +282,7 @@ class Storing:
             splits=[self._split(data)],
             rows={"in": count, "used": count, "truncated": 0, "dropped": 0, "reasons": {}},
             engine="imported",
-            engine_reason=f"The answers came with the ratings in {self._import.file_name}.",
+            engine_reason=f"The outputs were imported with the ratings in {self._import.file_name}.",
             created_by=self._by,
         )
         record("run.started", by=self._by, obj=run, project=self._project, data={"kind": run.kind})

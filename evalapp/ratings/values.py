@@ -1,4 +1,4 @@
-"""Values of criteria as files write them: what criterion they suggest, and what level each is. Pure."""
+"""Values of criteria in files: the criterion that they suggest, and the level of each. Pure."""
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence

@@ -1,4 +1,4 @@
-"""Keeps adapters among the artifacts: what is checked is the copy, so nothing can change after the check."""
+"""Stores adapters as artifacts; the copy is checked, so nothing can change after the check."""
 
 import hashlib
 import json
@@ -118,6 +118,6 @@ def _copy(source: AdapterSource, name: str, whole: Path, *, most: int) -> None:
             copied += len(block)
             if copied > most:
                 raise UnusableModelError(
-                    f"{name} has more than {most:,} bytes, which no adapter needs; save the adapter again"
+                    f"{name} has more than {most:,} bytes, too many for an adapter; save the adapter again"
                 )
             file.write(block)

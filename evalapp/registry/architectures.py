@@ -25,9 +25,8 @@ def why_unknown(model_type: str) -> str:
     if not known or model_type in known:
         return ""
     return (
-        f"config.json: model_type is “{model_type}”, which the library of the model programs here"
-        " (transformers) has no text generation for. Choose a model of an architecture that it knows, or"
-        " update transformers."
+        f"config.json: model_type is “{model_type}”, for which the installed transformers library has no"
+        " text generation. Choose a model with a supported architecture, or update transformers."
     )
 
 

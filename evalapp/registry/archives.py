@@ -1,4 +1,4 @@
-"""Reads an adapter out of an uploaded zip without trusting anything the zip says."""
+"""Reads an adapter from an untrusted zip."""
 
 import stat
 import struct
@@ -84,8 +84,8 @@ class _DirectoryReader:
         )
         if len(content) > MOST_DIRECTORY_BYTES:
             raise _refused(
-                f"The archive's list of files is longer than {MOST_DIRECTORY_BYTES:,} bytes; an adapter has a"
-                " handful of files. Pack only its folder."
+                f"The archive's list of files is longer than {MOST_DIRECTORY_BYTES:,} bytes; an adapter has"
+                " only a few files. Pack only its folder."
             )
         return content
 
@@ -117,12 +117,12 @@ def _checked_entries(listed: list[zipfile.ZipInfo]) -> dict[str, zipfile.ZipInfo
     folders = sorted({str(_path_of(entry).parent) for entry in wanted})
     if len(folders) > 1:
         raise _refused(
-            f"The archive holds adapter files in several folders ({shown(folders)}). Pack one adapter at a"
+            f"The archive has adapter files in several folders ({shown(folders)}). Pack one adapter at a"
             " time."
         )
     found = {_path_of(entry).name: entry for entry in wanted}
     if len(found) < len(wanted):
-        raise _refused("The archive holds an adapter file twice. Pack the adapter's folder again.")
+        raise _refused("The archive has an adapter file twice. Pack the adapter's folder again.")
     return found
 
 
@@ -135,17 +135,17 @@ def _check_entry(entry: zipfile.ZipInfo) -> None:
     if path.is_absolute() or ".." in path.parts or ":" in entry.filename:
         raise _refused(f"The archive names the file {name} outside its own folder. Pack it again.")
     if stat.S_ISLNK(entry.external_attr >> 16):
-        raise _refused(f"The archive holds a link ({name}). Pack the files themselves.")
+        raise _refused(f"The archive has a link ({name}). Pack the files themselves.")
     if entry.flag_bits & 0x1:
         raise _refused("The archive is locked with a password. Pack it without.")
     if entry.compress_type not in _METHODS:
         raise _refused(
-            f"The archive packs {name} by a rare method. Pack it again with the usual one, deflate."
+            f"The archive compresses {name} with an unsupported method. Pack it again with deflate."
         )
     if path.suffix.lower() in PICKLE_SUFFIXES:
         raise _refused(
-            f"The archive holds {name}, a pickle, which can run any code when it is opened, so it was "
-            "not. Save the adapter as safetensors where you trust it, and leave the pickle out."
+            f"The archive holds {name}, a pickle, which can run code when opened, so it was not opened. Save"
+            " the adapter as safetensors, and leave the pickle out."
         )
 
 

@@ -11,7 +11,7 @@ from hub.spec import MOST_TEMPLATE_CHARACTERS
 
 class ChatTemplateForm(forms.Form):
     template_file = forms.FileField(
-        required=False, label="Chat template, where the model lacks one",
+        required=False, label="Chat template, if the model has none",
         help_text="A file chat_template.jinja: the one that the model was tuned with. It takes the place of "
         "the model's "
         "own. Leave empty where the model has one.",

@@ -16,7 +16,7 @@ def checked_template(text: str, *, field: str = "chat_template") -> str:
     if len(text) > MOST_TEMPLATE_CHARACTERS:
         raise _refused(f"The template has more than {MOST_TEMPLATE_CHARACTERS:,} characters.", field)
     if bad := bad_character(text):
-        raise _refused(f"The template holds {bad}. Save it as plain text in UTF-8.", field)
+        raise _refused(f"The template has {bad}. Save it as plain text in UTF-8.", field)
     environment = ImmutableSandboxedEnvironment(extensions=[loopcontrols])
     # Of transformers: marks the turns of the assistant, for a loss on those alone.
     plain = (
@@ -33,10 +33,7 @@ def checked_template(text: str, *, field: str = "chat_template") -> str:
     try:
         names = meta.find_undeclared_variables(environment.parse(plain))
     except RecursionError as error:
-        message = (
-            "The template is nested too deeply, or one of its expressions is too long, to be read."
-            " Simplify it."
-        )
+        message = "The template is nested too deeply, or one of its expressions is too long. Simplify it."
         raise _refused(message, field) from error
     except TemplateSyntaxError as error:
         raise _refused(
@@ -45,14 +42,11 @@ def checked_template(text: str, *, field: str = "chat_template") -> str:
             "text of chat_template in tokenizer_config.json.", field,
         ) from error  # fmt: skip
     except ValueError as error:  # jinja2 reads a number as Python does
-        raise _refused(
-            "The template holds a number of more digits than can be read. Shorten it.", field
-        ) from error
+        raise _refused("The template has a number with too many digits. Shorten it.", field) from error
     if "messages" not in names:
         raise _refused(
-            "The template does not use “messages”, so it would write the same text for every conversation. "
-            "Give the "
-            "one that the model was tuned with.", field,
+            "The template does not use “messages”, so it would write the same text for every conversation."
+            " Give the template that the model was tuned with.", field,
         )  # fmt: skip
     return text
 

@@ -9,17 +9,17 @@ from evalapp.registry.endpoints import MOST_PARALLEL
 
 
 class EndpointForm(forms.Form):
-    name = forms.CharField(max_length=60, help_text="Its candidates stand under this name in the registry.")
+    name = forms.CharField(max_length=60, help_text="Its candidates have this name in the registry.")
     url = url_field("An OpenAI-compatible one, such as https://models.example.org/v1")
     secret = key_field("Stored encrypted and never shown again. Leave empty where the endpoint needs none.")
     parallel = forms.IntegerField(
         min_value=1, max_value=MOST_PARALLEL, initial=4, label="Requests at once",
-        help_text="As many as its rate limit bears.",
+        help_text="As many as its rate limit allows.",
     )  # fmt: skip
 
 
 class EndpointChangeForm(EndpointForm):
-    secret = key_field("Leave empty to keep the key; of another endpoint it is entered again.")
+    secret = key_field("Empty: keep the key. A new URL needs the key again.")
 
     field_order = ("url", "secret", "parallel")
 

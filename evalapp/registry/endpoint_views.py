@@ -28,7 +28,7 @@ def endpoint_list(request: MemberRequest) -> HttpResponse:
         except ProblemError as error:
             show_problem(form, error)
         else:
-            messages.success(request, "Endpoint added. Add the models to use as candidates next.")
+            messages.success(request, "Endpoint added. Next, add the models to use as candidates.")
             return redirect("endpoint_detail", request.project.slug, made.pk)
     context = {
         "endpoints": list(queries.endpoints_of(request.project)),

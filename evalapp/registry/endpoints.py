@@ -83,8 +83,8 @@ def delete_endpoint(*, endpoint: Endpoint, by: User) -> None:
             endpoint.delete()
     except ProtectedError as error:
         raise ConflictError(
-            f"Candidates of “{endpoint.name}” are in the registry, so its endpoint stays. Where its key"
-            " should go, enter another one."
+            f"Candidates of “{endpoint.name}” are in the registry, so it cannot be deleted. Enter another"
+            " API key to replace its key."
         ) from error
 
 
@@ -112,9 +112,7 @@ def register_endpoint_model(
     """
     model = model.strip()
     if not model or len(model) > LONGEST_MODEL or not model.isprintable():
-        message = (
-            f"Say which model is asked, by the endpoint's name for it, in at most {LONGEST_MODEL} characters."
-        )
+        message = f"Give the endpoint's name for the model, in at most {LONGEST_MODEL} characters."
         raise InvalidError(message, fields={"model": [message]})
     checked_words(label, system_prompt, prompt_template, may_be_empty=True)
     request = _checked_request(request or {})
@@ -161,5 +159,5 @@ def _checked_request(request: dict[str, Any]) -> dict[str, Any]:
 
 def _require_parallel(parallel: int) -> None:
     if not 1 <= parallel <= MOST_PARALLEL:
-        message = f"Between 1 and {MOST_PARALLEL} requests at once."
+        message = f"Between 1 and {MOST_PARALLEL} parallel requests."
         raise InvalidError(message, fields={"parallel": [message]})

@@ -1,4 +1,4 @@
-"""Where model files may lie: bases in the folders that the administrator allows, adapters in ours."""
+"""The folders of model files: bases in allowed folders, adapters among the artifacts."""
 
 import functools
 import os
@@ -15,7 +15,7 @@ from evalapp.core import artifacts
 from evalapp.core.errors import InvalidError, NotHereError
 from evalapp.registry.models import TUNED_KINDS, ModelKind, ModelVersion
 from run_directory.bases import SETTINGS
-from run_directory.inputs import Described, chosen_base, described
+from run_directory.inputs import BaseDescription, chosen_base, describe_base
 from run_directory.model_files import shown
 
 _DEEPEST = 3
@@ -53,8 +53,8 @@ def checked_folder(folder: Path | str) -> Path:
     if not _is_within(resolved, allowed):
         names = ", ".join(str(each) for each in settings.MODEL_FOLDERS)
         raise _refused(
-            f"The folder {folder} is not in a folder that models are taken from ({names}). "
-            "Copy the model there, or ask the administrator to name its folder in EVALAPP_MODEL_FOLDERS."
+            f"The folder {folder} is not in an allowed model folder ({names}). Copy the model there, or ask"
+            " the administrator to add its folder to EVALAPP_MODEL_FOLDERS."
         )
     if not _can_be_kept(resolved):
         raise _refused(
@@ -64,7 +64,7 @@ def checked_folder(folder: Path | str) -> Path:
     for count, path in enumerate(_entries(resolved), start=1):
         if count > _MOST_ENTRIES:
             raise _refused(
-                f"The folder {resolved} holds more than {_MOST_ENTRIES:,} files. Choose the folder of one"
+                f"The folder {resolved} has more than {_MOST_ENTRIES:,} files. Choose the folder of one"
                 " model."
             )
         _check_entry(path, allowed)
@@ -121,24 +121,24 @@ def _base_folder(version: ModelVersion) -> Path:
     raise NotHereError(message)
 
 
-def what_was_registered(version: ModelVersion) -> Described:
+def what_was_registered(version: ModelVersion) -> BaseDescription:
     """What a base was when it was registered, as far as it was kept."""
     kept = {name: str(version.config[name]) for name in SETTINGS if name in version.config}
-    return Described(version.content_hash, kept)
+    return BaseDescription(version.content_hash, kept)
 
 
-def _looked_at(folder: Path) -> Described:
+def _looked_at(folder: Path) -> BaseDescription:
     try:
         files = [(path.name, path.stat()) for path in folder.iterdir()]
     except OSError:
-        return Described("", {})
+        return BaseDescription("", {})
     return _described(folder, frozenset((name, found.st_mtime_ns, found.st_size) for name, found in files))
 
 
 @functools.lru_cache(maxsize=64)
-def _described(folder: Path, files: frozenset[tuple[str, int, int]]) -> Described:
+def _described(folder: Path, files: frozenset[tuple[str, int, int]]) -> BaseDescription:
     """``files`` are part of the cache's key: what is changed is looked at anew."""
-    return described(folder)
+    return describe_base(folder)
 
 
 def _folders_with(name: str) -> list[ModelFolder]:
@@ -190,13 +190,13 @@ def _check_entry(path: Path, allowed: list[Path]) -> None:
         return
     if path.is_symlink() and not _is_within(_real(path), allowed):
         raise _refused(
-            f"{shown(str(path))} is a link to {shown(str(_real(path)))}, which is in no folder that models"
-            " are taken from. Copy the file itself, or ask the administrator to name the folder that holds"
-            " both in EVALAPP_MODEL_FOLDERS."
+            f"{shown(str(path))} is a link to {shown(str(_real(path)))}, which is not in an allowed model"
+            " folder. Copy the file itself, or ask the administrator to add the folder of both to"
+            " EVALAPP_MODEL_FOLDERS."
         )
     if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
         raise _refused(
-            f"{shown(str(path))} is neither a file nor a folder. Take it out of the model's folder."
+            f"{shown(str(path))} is neither a file nor a folder. Remove it from the model's folder."
         )
 
 

@@ -1,4 +1,4 @@
-"""Keeps full models that training made among the artifacts."""
+"""Stores full models from trainings as artifacts."""
 
 import hashlib
 import os

@@ -67,7 +67,7 @@ def token_prices(request: MemberRequest) -> HttpResponse:
         except ProblemError as error:
             show_problem(form, error)
         else:
-            messages.success(request, "The price is set. Comparisons use it from now on.")
+            messages.success(request, "The price is set. Results use it from now on.")
             return redirect("token_prices", slug=request.project.slug)
     return _price_page(request, form, MachinePriceForm(prefix="machine"))
 
@@ -100,7 +100,7 @@ def machine_price(request: MemberRequest) -> HttpResponse:
         except ProblemError as error:
             show_problem(form, error)
         else:
-            messages.success(request, "The price is set. What trainings cost follows from it.")
+            messages.success(request, "The price is set. Training costs use it from now on.")
             return redirect("token_prices", slug=request.project.slug)
     return _price_page(request, PriceForm(project=request.project), form)
 

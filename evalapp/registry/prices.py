@@ -1,6 +1,4 @@
-"""What a million tokens and an hour of training cost: a project's prices, and those of a version where they
-differ.
-"""
+"""Prices of a million tokens and of an hour of training, of a project or a version."""
 
 from decimal import Decimal
 
@@ -101,9 +99,9 @@ def remove_machine_price(*, price: MachinePrice, by: User) -> None:
 def _problem_of_currency(currency: str) -> dict[str, list[str]]:
     if len(currency) == 3 and currency.isascii() and currency.isalpha():
         return {}
-    return {"currency": ["Give the currency by its three letters, such as EUR."]}
+    return {"currency": ["Give the currency in three letters, such as EUR."]}
 
 
 def _require_none(fields: dict[str, list[str]]) -> None:
     if fields:
-        raise InvalidError("The price was not saved; see beside each field.", fields=fields)
+        raise InvalidError("The price was not saved; see the fields.", fields=fields)

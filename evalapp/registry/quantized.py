@@ -1,4 +1,4 @@
-"""What a base with quantised weights is good for, in sentences."""
+"""The uses of a base with quantised weights, in sentences."""
 
 from evalapp.registry.models import ModelVersion
 from run_directory import quantization

@@ -230,7 +230,7 @@ def set_alias(*, version: ModelVersion, alias: str, by: User | None, decision: i
     version.refresh_from_db(fields=["set_aside_at"])
     if alias and version.set_aside_at is not None:
         raise ConflictError(
-            f"“{version.label}” is set aside to be removed. Keep it first, then give it an alias."
+            f"“{version.label}” is set aside for removal. Keep it first, then give it an alias."
         )
     if alias:
         holders = ModelVersion.objects.filter(project=version.project_id, alias=alias)

@@ -7,7 +7,7 @@ from rest_framework import serializers
 
 from evalapp.accounts.permissions import Permission
 from evalapp.analysis.api.shared import REVIEWER_TYPES
-from evalapp.api.fields import Body, CreatedByField, Shown, Text
+from evalapp.api.fields import Body, CreatedByField, ReadOnlySerializer, Text
 from evalapp.api.operations import ProjectView, operation, route
 from evalapp.campaigns.models import Campaign
 from evalapp.core.http import get_or_missing
@@ -25,7 +25,7 @@ class ReportFileSerializer(serializers.Serializer[Any]):
     size = serializers.IntegerField()
 
 
-class ReportSerializer(Shown):
+class ReportSerializer(ReadOnlySerializer):
     """A campaign's results as files of one moment. ``data_digest`` covers all that they rest on."""
 
     campaign = serializers.IntegerField(source="campaign_id")
@@ -47,7 +47,7 @@ class ReportBody(Body):
         choices=REVIEWER_TYPES,
         required=False,
         default="all",
-        help_text="A choice in demonstration projects alone.",
+        help_text="Only in demonstration projects.",
     )
     view = Text(
         max_length=LONGEST_QUERY,
@@ -76,8 +76,8 @@ class CampaignReports(ReportView):
 
     @operation("Make a report", body=ReportBody, result=ReportSerializer, status=202)
     def post(self, campaign_id: int) -> object:
-        """Queues the job that writes it; ask for the report again until its state is “done”. One that is
-        being written already is the answer to another request for it.
+        """Queues the job that writes it; poll the report until its state is “done”. Returns a report that is
+        already being written.
         """
         campaign = self.campaign(campaign_id)
         report = start_report(campaign=campaign, by=self.person, **self.body())

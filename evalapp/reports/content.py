@@ -10,8 +10,8 @@ from evalapp.analysis.comparison.simpson import check_simpson
 from evalapp.analysis.comparison.unblinding import unblinding_of
 from evalapp.analysis.pairwise.pairs import PairResults
 from evalapp.analysis.scores.adjudicated_scores import with_adjudicated
-from evalapp.analysis.scores.filtered_scores import FilterCoverage, load_filtered, shared_part
-from evalapp.analysis.tables.choosing import chosen_metric, chosen_reference
+from evalapp.analysis.scores.filtered_scores import FilterCoverage, load_filtered, shared_items_of
+from evalapp.analysis.tables.choices import chosen_metric, chosen_reference
 from evalapp.analysis.tables.table_sources import LiveTables
 from evalapp.campaigns.imported_records import imported_records
 from evalapp.campaigns.models import CampaignState
@@ -19,7 +19,13 @@ from evalapp.charts.forest import ForestLine, says_of_means
 from evalapp.dossier import canonical, digest, digest_of_reviews
 from evalapp.gates.manifest import review_lines
 from evalapp.reports import sections
-from evalapp.reports.decided import gate_section, moment, signatures_section, since_words, verdict_words
+from evalapp.reports.decision_sections import (
+    gate_section,
+    signatures_section,
+    since_words,
+    time_of,
+    verdict_words,
+)
 from evalapp.reports.definitions import definitions
 from evalapp.reports.document import Block, Document, facts, listing, notice, paragraph
 from evalapp.reports.method import banner, method_paragraphs
@@ -29,11 +35,11 @@ from evalapp.reviews.pseudonyms import ReviewerNames
 
 Progress = Callable[[int, str], None]
 STEPS = 5
-REVIEWER_TYPES = {"all": "", "human": "people's reviews alone", "simulated": "simulated reviews alone"}
+REVIEWER_TYPES = {"all": "", "human": "human reviews only", "simulated": "simulated reviews only"}
 
 
 class Content(NamedTuple):
-    """``data_digest`` covers all that the figures rest on; ``is_simulated``: simulated
+    """``data_digest`` covers all that the numbers rest on; ``is_simulated``: simulated
     reviews are among it.
     """
 
@@ -71,15 +77,15 @@ def content_of(report: Report, *, progress: Progress) -> Content:
         banner=banner(campaign, comparison, view=report.view_words),
     )
     document.section("In short", _in_short(shown, contradiction, view))
-    progress(2, "Drawing the figures")
+    progress(2, "Drawing the charts")
     _found(document, shown, contradiction)
     progress(3, "Gates, signatures and method")
     document.section("Gate", gate_section(campaign))
     document.section("Decisions and signatures", signatures_section(campaign))
     document.section("Method", map(paragraph, method_paragraphs(shown)))
-    document.section("What this does not show", [listing(limits(shown, view))])
-    document.section("What the figures are", [facts(definitions(document.anchors))])
-    document.section("What was asked", sections.rubric_section(campaign))
+    document.section("Limitations", [listing(limits(shown, view))])
+    document.section("Definitions", [facts(definitions(document.anchors))])
+    document.section("Rubric", sections.rubric_section(campaign))
     document.section("Candidates", sections.candidates_section(shown))
     document.section("Data", [facts(told_digests)])
     is_simulated = comparison.design.is_simulated or bool(judged and judged.preferences.is_simulated)
@@ -88,14 +94,14 @@ def content_of(report: Report, *, progress: Progress) -> Content:
 
 def _found(document: Document, shown: LiveTables, contradiction: Contradiction | None) -> None:
     if shown.judged is not None:
-        document.section("What people prefer", sections.pairs_section(shown, shown.judged))
+        document.section("Preferences", sections.pairs_section(shown, shown.judged))
     if shown.comparison.design.reviews:
         document.section("Reviewer scores", sections.people_section(shown))
         document.section("Differences", sections.differences_section(shown))
         document.section("Agreement between reviewers", sections.agreement_section(shown))
         document.section("Severity", sections.severity_section(shown))
         document.section("Reasons", sections.reasons_section(shown))
-    document.section("Metrics, and people against them", sections.metrics_section(shown, contradiction))
+    document.section("Metrics", sections.metrics_section(shown, contradiction))
 
 
 def _view_words(report: Report, coverage: FilterCoverage | None) -> str:
@@ -111,7 +117,7 @@ def _view_words(report: Report, coverage: FilterCoverage | None) -> str:
 
 
 def _made(report: Report) -> str:
-    return f"Report {report.pk}, asked for on {moment(report.created_at)}"
+    return f"Report {report.pk}, asked for on {time_of(report.created_at)}"
 
 
 def _in_short(shown: LiveTables, contradiction: Contradiction | None, view: str) -> list[Block | None]:
@@ -120,12 +126,13 @@ def _in_short(shown: LiveTables, contradiction: Contradiction | None, view: str)
     found: list[Block | None] = []
     if comparison.design.is_simulated:
         found.append(
-            notice("Simulated reviewers gave reviews that these figures rest on. They decide nothing.", "bad")
+            notice("These results include reviews by simulated reviewers. They decide nothing.", "bad")
         )
     if view:
         found.append(
             notice(
-                f"A filtered view: {view}. It was chosen afterwards, so it is exploratory. Gates, decisions"
+                f"A filtered view: {view}. The filter was chosen afterwards, so the view is exploratory."
+                " Gates, decisions"
                 " and signatures below are of the whole campaign."
             )
         )
@@ -141,7 +148,8 @@ def _in_short(shown: LiveTables, contradiction: Contradiction | None, view: str)
     if decision is not None:
         found.append(
             paragraph(
-                f"Decided on {moment(decision.created_at)}: {decision}{' (sealed)' if decision.seal else ''}."
+                f"Decided on {time_of(decision.created_at)}: {decision}"
+                f"{' (sealed)' if decision.seal else ''}."
             )
         )
         # Of an earlier evaluation than the one above.
@@ -165,7 +173,7 @@ def _in_short(shown: LiveTables, contradiction: Contradiction | None, view: str)
         fields = ", ".join(inside.field for inside in turned.folded)
         found.append(paragraph(f"And {turned.more} more, inside {fields}: the results page has them all."))
     if not comparison.design.reviews and not campaign.compares:
-        found.append(notice("No review has been submitted yet; there is nothing that people say."))
+        found.append(notice("No review has been submitted yet, so there are no human scores."))
     return found
 
 
@@ -178,22 +186,22 @@ def _contradiction(found: Contradiction) -> str:
 
 
 def limits(shown: LiveTables, view: str) -> list[str]:
-    """What a reader must not read into the figures, as far as it applies here."""
+    """What a reader must not read into the numbers, as far as it applies here."""
     campaign, design = shown.originals.campaign, shown.comparison.design
     judged = shown.judged
-    apart = shared_part(shown.originals)
+    apart = shared_items_of(shown.originals)
     records = imported_records(campaign)
     reviewers = judged.reviewers if judged is not None else design.reviewers
     told = [
-        (design.is_simulated, "Simulated reviews are counted: nothing follows from them for real users."),
+        (design.is_simulated, "Simulated reviews are counted: they show nothing about real users."),
         (design.is_mixed, "People and simulated reviewers are counted together."),
         (
             bool(view),
-            f"It shows a part, chosen afterwards: {view}. What holds for it need not hold elsewhere.",
+            f"It shows a part, chosen afterwards: {view}. Other parts may differ.",
         ),
         (
             campaign.state != CampaignState.CLOSED,
-            "The campaign was still going on; later reviews are not in these figures.",
+            "The campaign was still running; later reviews are not in these results.",
         ),
         (
             design.assignments_submitted is not None
@@ -202,17 +210,17 @@ def limits(shown: LiveTables, view: str) -> list[str]:
         ),
         (
             reviewers == 1,
-            "One reviewer: no interval can speak of other reviewers, and agreement is undefined.",
+            "One reviewer: no interval covers other reviewers, and agreement is undefined.",
         ),
         (
             apart is not None,
             (
                 f"Not all candidates were rated on the same items ({apart.shared or 'none' if apart else 0}"
-                " shared by all), so that means side by side may differ by their items; differences are over"
-                " shared items alone."
+                " shared by all), so means may differ because of their items; differences use shared items"
+                " only."
             ),
         ),
-        (not campaign.is_blind, "Reviewers saw which model wrote what."),
+        (not campaign.is_blind, "Reviewers saw which model wrote which answer."),
         (
             campaign.shows_reference,
             "Reviewers saw the reference, which draws ratings towards metrics that compare with it.",
@@ -221,10 +229,13 @@ def limits(shown: LiveTables, view: str) -> list[str]:
             campaign.split in {"train", "validation"},
             f"The {campaign.get_split_display().lower()} split is development data.",
         ),
-        (campaign.is_imported, "The ratings were given elsewhere; nothing here vouches for how."),
+        (
+            campaign.is_imported,
+            "The ratings were given in another system; how they were collected is not known here.",
+        ),
         (
             records is not None and bool(records.left_out),
-            f"{records.words if records else ''}: what they said is in no figure.",
+            f"{records.words if records else ''}: they are not in these results.",
         ),
         (
             not any(True for _ in campaign.applied_gates.filter(is_exploratory=False)[:1]),
@@ -243,8 +254,8 @@ def _adjudicated(shown: LiveTables) -> list[str]:
     decided = with_adjudicated(shown.originals).decided
     adjudicated = shown.judged.adjudicated if shown.judged else 0
     return [
-        f"{count} {what}{' was' if count == 1 else 's were'} adjudicated; the figures are of what reviewers"
-        " gave."
+        f"{count} {what}{' was' if count == 1 else 's were'} adjudicated; the results use the scores that"
+        " reviewers gave."
         for count, what in ((decided, "answer"), (adjudicated, "comparison"))
         if count
     ]
@@ -267,7 +278,7 @@ def _digests(report: Report, judged: PairResults | None) -> tuple[str, list[tupl
     view = {"view": report.view} if report.view else {}
     whole = digest({**parts, "dataset": version.content_hash, **view})
     words = {
-        "people": "SHA-256 of the reviews, as a gate's evaluation names it",
+        "people": "SHA-256 of the reviews, as in a gate evaluation",
         "simulated": "SHA-256 of the simulated reviews",
         "preferences": "SHA-256 of the preferences",
     }

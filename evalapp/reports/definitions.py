@@ -1,6 +1,4 @@
-"""What the figures of a report are: the paragraphs of `docs/measures.md` on those that it shows, as plain
-text.
-"""
+"""The definitions in a report: the paragraphs of `docs/measures.md` on its statistics, as plain text."""
 
 import re
 from collections.abc import Container

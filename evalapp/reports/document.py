@@ -1,4 +1,4 @@
-"""A report as plain blocks: what it says, apart from how a page or a sheet of paper shows it.
+"""A report as plain blocks, for the page and the PDF.
 
 Everything in a block is data. `page.py` and `paper.py` set the same document, and neither takes a word of it
 for markup.
@@ -33,7 +33,7 @@ class Document:
 
     @property
     def anchors(self) -> set[str]:
-        """The paragraphs of `docs/measures.md` on the figures of its tables."""
+        """The paragraphs of `docs/measures.md` on the numbers of its tables."""
         return {anchor for block in self.blocks for anchor in block.get("anchors", ())}
 
     def as_dict(self) -> dict[str, Any]:
@@ -65,7 +65,7 @@ def facts(pairs: list[tuple[str, str]]) -> Block | None:
 
 
 def table(given: Table | None) -> Block | None:
-    """A table in words; columns of figures stand at the right."""
+    """A table in words; columns of numbers stand at the right."""
     if given is None or not given.rows:
         return None
     return {

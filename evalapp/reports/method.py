@@ -1,4 +1,4 @@
-"""The method paragraph: how the figures came about, from what was truly done."""
+"""The method paragraph of a report."""
 
 import platform
 from collections.abc import Sequence
@@ -28,7 +28,7 @@ SOFTWARE = (
 
 
 def banner(campaign: Campaign, comparison: Comparison, *, view: str) -> str:
-    """The design in a line, as the comparison's page has it above its figures; ``view``: its filter."""
+    """The design in a line, as the comparison's page has it above its numbers; ``view``: its filter."""
     design = comparison.design
     overlap = (
         f"{campaign.overlap}–{campaign.overlap_more}" if campaign.overlap_more else str(campaign.overlap)
@@ -81,8 +81,8 @@ def method_paragraphs(shown: LiveTables) -> list[str]:
 
 def _items(campaign: Campaign, comparison: Comparison) -> str:
     chosen = {
-        ItemChoice.ALL: "All examples of the split were taken",
-        ItemChoice.RANDOM: "Examples were drawn at random",
+        ItemChoice.ALL: "All examples of the split were used",
+        ItemChoice.RANDOM: "Examples were sampled at random",
         ItemChoice.STRATIFIED: f"Examples were sampled at random, stratified by “{campaign.stratify_by}”",
     }[ItemChoice(campaign.item_choice)]
     left_out = ", those without every candidate's output left out" if campaign.leaves_out_incomplete else ""
@@ -95,7 +95,10 @@ def _items(campaign: Campaign, comparison: Comparison) -> str:
 
 def _reviewing(campaign: Campaign) -> str:
     if campaign.is_imported:
-        return "The ratings were given elsewhere and imported; how they were asked for is not known here."
+        return (
+            "The ratings were given in another system and imported; how they were collected is not"
+            " known here."
+        )
     asked = {
         Method.POINTWISE: "rated every candidate's answer to an item one by one, in random order",
         Method.PAIRWISE: "compared two answers side by side, sides random and balanced",
@@ -117,7 +120,7 @@ def _reviewing(campaign: Campaign) -> str:
     return (
         f"Reviewers {asked}, by {campaign.rubric_version}. Each item was to have {campaign.overlap} "
         f"reviewer{'' if campaign.overlap == 1 else 's'}{more}. They {blind}, {reference}."
-        + (f" Reviewers were checked by {found}, which no figure counts." if found else "")
+        + (f" Reviewers were checked with {found}, which no result counts." if found else "")
     )
 
 
@@ -125,7 +128,7 @@ def _of_means(comparison: Comparison) -> str:
     mean = next((row.total for row in comparison.rows if row.total.defined), None)
     return (
         "A candidate's score is the mean over items of item means; N/A is left out and counted. Intervals"
-        " are at 95%, over items and reviewers crossed, so that they speak of new items and new"
+        " are at 95%, over items and reviewers crossed, so they cover new items and new"
         f" reviewers{_signed(mean)}. Shares of low scores and of outputs have Wilson's intervals."
     )
 
@@ -162,14 +165,14 @@ def _of_agreement(shown: LiveTables) -> str:
 def _of_pairs(judged: PairResults) -> str:
     counted = "count a tie as half and leave “both bad” out"
     if judged.is_ranking:
-        counted = "are of the pairs that each ranking tells, without ties"
+        counted = "use the pairs of each ranking, without ties"
     return (
         f"Shares of wins {counted}{_signed(_first(judged.pairs, 'share'))}; strengths are Bradley–Terry's, 0"
         f" being an average candidate{_signed(_first(judged.strengths, 'strength'))}. The share for the"
-        f" answer shown first is of the verdicts for one of two{_signed(judged.first_side)}. Intervals of all"
-        " three are over items and speak of these reviewers. Agreement is Krippendorff's alpha of verdicts"
-        " counted in both orientations, so that the order of the candidates has no part in"
-        f" it{_signed(judged.alpha)}."
+        f" answer shown first is of the preferences for one of two{_signed(judged.first_side)}. Intervals of"
+        " all three are over items, for these reviewers. Agreement is Krippendorff's alpha of preferences"
+        " counted in both orientations, so the order of the candidates does not"
+        f" matter{_signed(judged.alpha)}."
     )
 
 

@@ -17,7 +17,7 @@ class Report(BaseModel):
     the next report.
 
     ``reviewer_type``: whose reviews count, as `load_scores` takes it. ``view``: its filter, as the part of a
-    comparison's address that filters, and in ``view_words``; empty: nothing is left out. ``files`` lists
+    comparison's URL that filters, and in ``view_words``; empty: nothing is left out. ``files`` lists
     name, SHA-256 and size. ``data_digest`` covers all that reviewers said.
     """
 

@@ -32,6 +32,6 @@ def _shown(block: Block) -> Block:
         drawings = {name: mark_safe(block[name]) for name in ("svg", "phone_svg")}  # noqa: S308 - made here, of escaped parts
         return {**block, **drawings}
     if block["kind"] == "table":
-        figures = [column["is_figure"] for column in block["columns"]]
-        return {**block, "rows": [list(zip(row, figures, strict=True)) for row in block["rows"]]}
+        numbers = [column["is_figure"] for column in block["columns"]]
+        return {**block, "rows": [list(zip(row, numbers, strict=True)) for row in block["rows"]]}
     return block

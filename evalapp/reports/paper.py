@@ -26,7 +26,7 @@ def as_paper(document: Document, *, made_at: int) -> bytes:
         return _set(files, made_at, pdf_standards=ACCESSIBLE)
     except typst.TypstError as error:
         # A name in a script that this server has no font for; the rest of the report is sound.
-        logger.warning("The PDF is made without the mark of accessibility: %s", error)
+        logger.warning("The PDF is written without accessibility tags: %s", error)
         return _set(files, made_at)
 
 

@@ -61,7 +61,7 @@ def people_section(shown: LiveTables) -> Iterator[Block | None]:
     columns = [
         CANDIDATE,
         CRITERION,
-        Column("Mean", "figure", is_measure=True, anchor="candidate-score"),
+        Column("Mean", "number", is_measure=True, anchor="candidate-score"),
         Column("Share of low scores", "share", is_measure=True, anchor="low-scores"),
         Column("N/A", "count"),
     ]
@@ -124,7 +124,7 @@ def metrics_section(shown: LiveTables, contradiction: Contradiction | None) -> I
         for metric in shown.comparison.metrics
         for row in shown.comparison.rows
     ]
-    columns = [CANDIDATE, Column("Metric"), Column("Mean over items", "figure", is_measure=True)]
+    columns = [CANDIDATE, Column("Metric"), Column("Mean over items", "number", is_measure=True)]
     yield table(Table("metrics", "Metrics", columns, rows, "95% intervals over items."))
     yield table(rules_table(shown))
     criterion = _told_criterion(shown, contradiction)
@@ -132,7 +132,7 @@ def metrics_section(shown: LiveTables, contradiction: Contradiction | None) -> I
         return
     yield table(correlations_table(shown))
     yield picture(
-        f"{criterion.name} against {shown.metric.label}, a point an output",
+        f"{criterion.name} against {shown.metric.label}, one point per output",
         human_against_metric(shown.scores, criterion, shown.metric),
     )
     found = find_disagreements(shown.scores, criterion, shown.metric)
@@ -158,10 +158,7 @@ def severity_section(shown: LiveTables) -> Iterator[Block | None]:
         groups = (
             [*severity.reviewer_groups] if len(severity.reviewer_groups) > 1 else [*severity.candidate_groups]
         )
-        yield notice(
-            "Not everybody is linked by common items, so what would compare one group with another is"
-            " undefined."
-        )
+        yield notice("Some groups share no items, so comparisons between these groups are undefined.")
         yield listing([f"Group {number}: {', '.join(group)}" for number, group in enumerate(groups, start=1)])
     yield notice(severity.note[:1].upper() + severity.note[1:])
     yield table(severity_table(shown))
@@ -174,7 +171,7 @@ def reasons_section(shown: LiveTables) -> Iterator[Block | None]:
 
 
 def pairs_section(shown: LiveTables, judged: PairResults) -> Iterator[Block | None]:
-    """Who is preferred to whom, where answers were compared."""
+    """Pairwise results, where answers were compared."""
     yield table(pairs_table(judged, shown.labels))
     yield table(strengths_table(judged, shown.labels))
     yield picture("Strengths with their 95% intervals", strengths_chart(judged))
@@ -194,22 +191,20 @@ def candidates_section(shown: LiveTables) -> Iterator[Block | None]:
     columns = [
         CANDIDATE,
         Column("Kind"),
-        Column("Place in the project"),
+        Column("Alias"),
         Column("SHA-256 of the weights begins"),
     ]
     yield table(Table("candidates", "Candidates", columns, rows))
 
 
 def rubric_section(campaign: Campaign) -> Iterator[Block | None]:
-    """What was asked, in the words that reviewers had."""
+    """The rubric as reviewers saw it."""
     if campaign.compares:
         asked = (
-            "put the answers in order"
-            if campaign.method == Method.RANKING
-            else "say which of two answers is better"
+            "rank the answers" if campaign.method == Method.RANKING else "say which of two answers is better"
         )
         yield paragraph(
-            f"Reviewers were asked to {asked}; the rubric told them what to look at, and was not scored."
+            f"Reviewers were asked to {asked}; the rubric was shown as a guide and was not scored."
         )
     rows: list[list[Cell]] = []
     for criterion in campaign.rubric_version.criteria.order_by("position"):
@@ -232,7 +227,7 @@ def blinding_words(unblinding: Unblinding | None) -> str:
     words = {
         True: "Reviewers could tell the tuned model more often than by guessing",
         False: "There is no sign that reviewers could tell the tuned model",
-        None: "Whether reviewers could tell the tuned model cannot be said",
+        None: "Whether reviewers could tell the tuned model is not known",
     }[unblinding.could_tell]
     return (
         f"{words}: blinding index {as_text(unblinding.indices.overall.value, digits=2)} over"

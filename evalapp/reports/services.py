@@ -17,7 +17,7 @@ TASK = "evalapp.reports.tasks.write_report"
 @transaction.atomic
 def start_report(*, campaign: Campaign, by: User, reviewer_type: str = "all", view: str = "") -> Report:
     """Queue a report on what has been said by the time that it is written. ``reviewer_type`` as in
-    `load_scores`; ``view``: the part of a comparison's address that filters it.
+    `load_scores`; ``view``: the part of a comparison's URL that filters it.
 
     One that is still being written for the same people and view stands in for another. Raises ConflictError
     for a campaign that has not been opened, InvalidError for a view that it does not have.
@@ -61,9 +61,9 @@ def _checked_view(campaign: Campaign, view: str) -> ComparisonFilter:
     wanted = view_of(campaign, view)
     # How a page or a list is read filters no report: left out in silence, the report would be of everything.
     if other := next((name for name in QueryDict(view) if not is_filter(name)), None):
-        message = f"“{other[:80]}” is no filter of a report. Leave it out."
+        message = f"“{other[:80]}” is not a filter of a report. Leave it out."
         raise InvalidError(message, fields={"view": [message]})
     if wanted.is_filtered and campaign.compares:
-        message = f"{campaign} compares answers, and what people prefer is not filtered. Leave the view out."
+        message = f"{campaign} compares answers, and preferences cannot be filtered. Leave the view out."
         raise InvalidError(message, fields={"view": [message]})
     return wanted

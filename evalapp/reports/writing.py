@@ -33,7 +33,7 @@ def open_file(report: Report, name: str) -> IO[bytes]:
         return (report_folder(report) / name).open("rb")
     except (FileNotFoundError, IsADirectoryError, NotADirectoryError) as error:
         raise MissingError(
-            "The file is not on this server's disk any more. Restore it from a backup, or make another"
+            "The file is not on this server's disk any more. Restore it from a backup, or create another"
             " report."
         ) from error
 

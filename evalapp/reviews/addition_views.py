@@ -20,8 +20,8 @@ from evalapp.campaigns.running import RUNNING, add_assignments, add_items
 from evalapp.core.errors import InvalidError, ProblemError
 from evalapp.core.form_fields import RowField, row_field
 from evalapp.core.http import get_or_missing, show_problem
-from evalapp.reviews.differing import comparable_criteria, items_that_differ
-from evalapp.reviews.preferences.differing import items_with_differing_preferences
+from evalapp.reviews.differing_items import comparable_criteria, items_that_differ
+from evalapp.reviews.preferences.differing_items import items_with_differing_preferences
 from evalapp.rubrics.models import Criterion
 
 
@@ -81,9 +81,7 @@ class WherePreferencesDifferForm(AddAssignmentsForm):
         max_value=99,
         initial=50,
         label="Where at most so many percent of the preferences agree",
-        help_text=(
-            "Of every two people’s preferences on the same two answers of an item: how many say the same."
-        ),
+        help_text=("The share of pairs of preferences on the same two answers of an item that agree."),
     )
 
     def differing(self) -> set[int]:
@@ -129,17 +127,15 @@ def campaign_additions(request: MemberRequest, pk: int) -> HttpResponse:
 
 def _add_items(request: MemberRequest, campaign: Campaign, form: AddItemsForm) -> str:
     added = add_items(campaign=campaign, wanted=form.cleaned_data["items"], by=request.user)
-    return f"{added:,} item{'s' if added > 1 else ''} added; they come after what is there."
+    return f"{added:,} item{'s' if added > 1 else ''} added; they come after the existing items."
 
 
 def _add_assignments(request: MemberRequest, campaign: Campaign, form: AddAssignmentsForm) -> str:
     more = form.cleaned_data["more"]
     added = add_assignments(campaign=campaign, differing=form.differing, more=more, by=request.user)
     if not added.differing:
-        message = (
-            "On no item do people differ so far, or those where they do wait for reviewers added before."
-        )
+        message = "No item has differences that large, or those that do already have added reviewers."
         raise InvalidError(message, fields={form.where: [message]})
     left = added.differing - added.items
-    left_out = f" {left:,} need more people than review here." if left else ""
+    left_out = f" {left:,} need more reviewers than the campaign has." if left else ""
     return f"{added.items:,} of {added.differing:,} items go to more reviewers.{left_out}"

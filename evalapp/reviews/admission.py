@@ -1,4 +1,4 @@
-"""Admission after the calibration round, without telling who did how in it where names are not shown.
+"""Admission after the calibration round, by pseudonym where names are not shown.
 
 Who is admitted for how they did is admitted by the pseudonym's number. By name only somebody who has given
 nothing yet, so that the change of one row of the round names nobody.
@@ -21,7 +21,7 @@ def admit_by_name(*, campaign_reviewer: CampaignReviewer, by: User | None) -> No
         or campaign_reviewer.user_id in pseudonym_numbers([campaign])[campaign.pk]
     ):
         raise ConflictError(
-            f"{campaign_reviewer.user} cannot be admitted by name: they have begun the round, have been"
+            f"{campaign_reviewer.user} cannot be admitted by name: they have started the round, are"
             " admitted, or have left. This project does not show reviewers by name, so admit them by their"
             " number in the calibration."
         )

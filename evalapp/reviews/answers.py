@@ -1,4 +1,4 @@
-"""What a reviewer answers: read from JSON or a form, and checked against the rubric.
+"""A reviewer's answers: read from JSON or a form, and checked against the rubric.
 
 A rubric version in use is frozen, so its criteria are read once per process.
 """
@@ -179,9 +179,7 @@ def check_answers(
         if not allows_corrections:
             problems.add("correction", "this campaign takes no corrections.")
         elif not has_visible(correction):
-            problems.add(
-                "correction", "the correction is empty. Write what should have been said, or drop it."
-            )
+            problems.add("correction", "the correction is empty. Write the right answer, or leave it out.")
         elif output_text is not None and _plain(correction) == _plain(output_text):
             correction = None
     problems.raise_if_any()
@@ -274,7 +272,7 @@ def _check_text(name: str, text: str, longest: int, problems: _Problems) -> None
     if len(text) > longest:
         problems.add(name, f"the {name} has {len(text):,} characters; the limit is {longest:,}. Shorten it.")
     if bad := bad_character(text):
-        problems.add(name, f"the {name} holds {bad}. Remove it.")
+        problems.add(name, f"the {name} has {bad}. Remove it.")
 
 
 def _shown(value: object) -> str:
@@ -295,7 +293,7 @@ def read_answers(raw: object) -> ReviewAnswers:
         )
     for name in raw:
         if name not in ("scores", "tags", "texts", "spans", "comment", "correction"):
-            problems.add(f"answers.{_shown(name)}", f"there is no field “{_shown(name)}”.")
+            problems.add(f"answers.{_shown(name)}", f"unknown field “{_shown(name)}”.")
     scores = raw.get("scores", {})
     tags = raw.get("tags", {})
     comment = raw.get("comment", "")
@@ -342,7 +340,7 @@ def read_client_id(raw: object) -> UUID:
     try:
         return UUID(str(raw)) if isinstance(raw, str | UUID) else UUID("")
     except ValueError as error:
-        message = "client_id must be a UUID, the same for every repetition of one submission."
+        message = "client_id must be a UUID, the same whenever one submission is repeated."
         raise InvalidError(
             f"The review was not stored: {message}", fields={"client_id": [message]}
         ) from error

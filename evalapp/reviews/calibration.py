@@ -1,4 +1,4 @@
-"""Reads of the calibration round: what everybody gave to the same items, side by side.
+"""Reads of the calibration round: everybody's answers to the same items, side by side.
 
 `Round` is the same whether a campaign rates answers or compares them; `RatedRound` and, where answers are
 compared, `preferences.calibration.ComparedRound` know what was given.
@@ -23,7 +23,7 @@ from evalapp.rubrics.kinds import with_mean
 LETTERS = "ABCDEFGHIJKLMNOP"
 
 
-class Given(NamedTuple):
+class CalibrationAnswers(NamedTuple):
     """What one person gave; ``answers`` follow the round's ``columns``, empty where it was not answered."""
 
     name: str
@@ -44,7 +44,7 @@ class CalibrationPart(NamedTuple):
 
     heading: str
     shown: list[ShownText]
-    given: list[Given]
+    given: list[CalibrationAnswers]
 
 
 class Note(NamedTuple):
@@ -155,7 +155,7 @@ class RatedRound(Round):
         criteria = list(campaign.rubric_version.criteria.order_by("position"))
         self.columns = [criterion.name for criterion in criteria]
         self._criteria = [criterion.pk for criterion in criteria]
-        self._given: dict[int, list[Given]] = defaultdict(list)
+        self._given: dict[int, list[CalibrationAnswers]] = defaultdict(list)
         reviews = campaign.reviews.filter(purpose=Purpose.CALIBRATION, reviewer__in=self.seen_by)
         reviews = reviews.select_related("item_output__output", "correction").prefetch_related(
             "scores__criterion", "tags__tag", "texts", "spans__criterion"
@@ -163,7 +163,7 @@ class RatedRound(Round):
         for review in reviews.order_by("pk"):
             self._given[review.subject_id].append(self._of(review))
 
-    def _of(self, review: Review) -> Given:
+    def _of(self, review: Review) -> CalibrationAnswers:
         words = answers_in_words(review, review.rated.output.text)
         said = {criterion: [words[criterion]] for criterion in self._criteria if criterion in words}
         for given in review.tags.all():
@@ -171,7 +171,7 @@ class RatedRound(Round):
         answers = [", ".join(said.get(criterion, [])) for criterion in self._criteria]
         correction = getattr(review, "correction", None)
         name = self.name_of(review.reviewer_id)
-        return Given(name, answers, review.comment, correction.text if correction else "")
+        return CalibrationAnswers(name, answers, review.comment, correction.text if correction else "")
 
     def parts(self, item: Item, assignment: Assignment | None) -> list[CalibrationPart]:
         entries = {entry.pk: entry for entry in item.outputs.all()}

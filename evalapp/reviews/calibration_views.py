@@ -21,7 +21,7 @@ from evalapp.core.errors import MissingError, ProblemError
 from evalapp.core.http import get_or_missing, show_problem
 from evalapp.reviews.admission import admit_by_name, admit_by_number
 from evalapp.reviews.calibration import item_in_round, own_round_is_done
-from evalapp.reviews.named import under_names
+from evalapp.reviews.named_results import under_names
 from evalapp.reviews.preferences.calibration import people_in_round, round_of
 from evalapp.reviews.queries import campaign_reviewer_for
 

@@ -39,13 +39,13 @@ def request_changes(*, review: Review, by: User, reason: str) -> ChangeRequest:
     ConflictError after the end of the campaign, where changes are requested already, and where nobody could
     amend it (a simulated reviewer, or one who left the campaign).
     """
-    reason = checked_words(reason, field="reason", missing="Say what the reviewer should look at again.")
+    reason = checked_words(reason, field="reason", missing="Say what the reviewer should check again.")
     if review.reviewer_id == by.pk:
         raise NotAllowedError(
             "This review is your own. Open it under “My submitted reviews” and change it there."
         )
     if review.is_simulated:
-        raise ConflictError("A simulated reviewer gave this review; there is nobody who could change it.")
+        raise ConflictError("A simulated reviewer gave this review, so nobody can change it.")
     try:
         with transaction.atomic():
             return _store(review, by, reason)
@@ -53,8 +53,8 @@ def request_changes(*, review: Review, by: User, reason: str) -> ChangeRequest:
         if not isinstance(error.__cause__, UniqueViolation):
             raise
         raise ConflictError(
-            "Changes to this review are requested already and wait for its reviewer. Withdraw that request"
-            " first to give another reason."
+            "Changes to this review are already requested. Withdraw that request first to give another"
+            " reason."
         ) from error
 
 
@@ -117,8 +117,8 @@ def require_changed(review: Review) -> None:
     """An edit that changes nothing answers no request: InvalidError where one waits."""
     if waits_for_reviewer(review):
         raise InvalidError(
-            "Nothing is changed yet. Changes to this review were requested: change it and submit it again, or"
-            " open its discussion and appeal if it is right as it stands."
+            "The review is unchanged. Changes to it were requested: change it and submit it again, or appeal"
+            " in its discussion if it is right."
         )
 
 

@@ -1,4 +1,4 @@
-"""The page of gold and repeats: what is known in, each reviewer's results out."""
+"""The page of gold and repeats: known answers, and each reviewer's results."""
 
 from django.contrib import messages
 from django.http import HttpResponse
@@ -14,7 +14,7 @@ from evalapp.campaigns.queries import campaigns_of
 from evalapp.core.errors import ProblemError
 from evalapp.core.http import get_or_missing
 from evalapp.core.uploads import takes_imports
-from evalapp.reviews.named import under_names
+from evalapp.reviews.named_results import under_names
 from evalapp.reviews.preferences.checks import checks_of
 from evalapp.reviews.preferences.gold_forms import AnswerForm, KnownFileForm, PreferenceForm
 
@@ -66,5 +66,5 @@ def campaign_gold_remove(request: MemberRequest, pk: int, answer: int) -> HttpRe
     campaign = get_or_missing(campaigns_of(request.project), pk=pk)
     known = get_or_missing(known_answers(campaign).select_related("campaign__project"), pk=answer)
     remove_known(known=known, by=request.user)
-    messages.success(request, "It is taken off.")
+    messages.success(request, "Removed from the gold list.")
     return redirect("campaign_checks", slug=request.project.slug, pk=pk)

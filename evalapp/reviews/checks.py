@@ -1,4 +1,4 @@
-"""What gold and hidden repeats say of each reviewer, with the items behind it. For managers only."""
+"""Each reviewer's results on gold and hidden repeats, with the items behind them. For managers only."""
 
 from collections import defaultdict
 from collections.abc import Sequence

@@ -123,7 +123,7 @@ def answer_closing(*, campaign_reviewer: CampaignReviewer, beliefs: Mapping[tupl
     for address, belief in beliefs.items():
         if address not in asked:
             raise InvalidError(
-                "This is not one of the texts asked about. Load the question again.",
+                "This is not one of the texts in the question. Load it again.",
                 fields={"beliefs": [f"{address[0]}, {address[1]} is not asked about."]},
             )
         if belief not in Belief.values:

@@ -22,7 +22,7 @@ from evalapp.reviews.models import Belief
 from evalapp.reviews.queries import campaign_reviewer_for
 
 THANKS = "Thank you. Your guesses are stored."
-DECLINED = "You left the question out. It is not asked again."
+DECLINED = "You skipped the question. It is not asked again."
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

@@ -224,7 +224,7 @@ class Fixed(NamedTuple):
 
 
 @transaction.atomic
-def mend_counts(*, campaign: Campaign) -> Fixed:
+def fix_counts(*, campaign: Campaign) -> Fixed:
     """Count the whole campaign anew and set right what differs; a difference is audited.
 
     Safe while people review: nothing is locked, and nothing that comes in meanwhile is lost.
@@ -236,15 +236,17 @@ def mend_counts(*, campaign: Campaign) -> Fixed:
         score_counts, scores = cursor.fetchone()
     fixed = Fixed(review_counts, int(reviews), score_counts, int(scores))
     if not fixed.is_sound:
-        logger.error("Counts of campaign %s differed from a recount and were fixed: %s", campaign.pk, fixed)
+        logger.error(
+            "Counts of campaign %s differed from a recount and were corrected: %s", campaign.pk, fixed
+        )
         record(COUNTS_MENDED, by=None, obj=campaign, project=campaign.project, data=fixed._asdict())
     return fixed
 
 
 def check_all_counts() -> Iterator[tuple[Campaign, Fixed]]:
-    """`mend_counts` of every campaign, each in a transaction of its own; yields those that were wrong."""
+    """`fix_counts` of every campaign, each in a transaction of its own; yields those that were wrong."""
     campaigns = Campaign.objects.select_related("project").order_by("pk")
     for campaign in list(campaigns):
-        fixed = mend_counts(campaign=campaign)
+        fixed = fix_counts(campaign=campaign)
         if not fixed.is_sound:
             yield campaign, fixed

@@ -1,4 +1,4 @@
-"""Drafts: what is typed and not submitted, kept on the server beside the browser's own copy."""
+"""Drafts: unsubmitted answers, stored on the server beside the browser's own copy."""
 
 import json
 from typing import Any, NamedTuple
@@ -31,7 +31,7 @@ class DraftConflictError(StaleError):
     code = "draft_conflict"
 
     def __init__(self, draft: Draft) -> None:
-        super().__init__("A newer draft of this was saved in another tab. Both are kept; choose one.")
+        super().__init__("A newer draft was saved in another tab. Both are kept; choose one.")
         self.draft = draft
 
 
@@ -75,7 +75,7 @@ def save_draft(of: DraftOf, body: dict[str, Any], *, revision: int) -> SavedDraf
         return SavedDraft(*row)
     newer = Draft.objects.filter(**{"reviewer": of.reviewer, of.subject: of.subject_id}).first()
     if newer is None:
-        raise MissingError("Your data has been deleted, so nothing of yours is kept any more.")
+        raise MissingError("Your data has been deleted, so drafts are no longer saved.")
     raise DraftConflictError(newer)
 
 

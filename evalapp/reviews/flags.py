@@ -11,7 +11,7 @@ from evalapp.core.errors import ConflictError, InvalidError, MissingError
 from evalapp.core.names import has_visible
 from evalapp.core.strict_json import bad_character
 from evalapp.reviews.models import Flag
-from evalapp.reviews.queries import Stand, own_reviews
+from evalapp.reviews.queries import ReviewContext, own_reviews
 
 LONGEST_NOTE = 500
 
@@ -26,7 +26,7 @@ RETURNING id
 
 
 @transaction.atomic
-def flag_item(*, stand: Stand, by: User, note: str) -> Flag:
+def flag_item(*, review_context: ReviewContext, by: User, note: str) -> Flag:
     """Open a flag on the item, or say something else in the one that is open.
 
     Only for an item that the reviewer holds or has submitted, rated or compared: MissingError else, and
@@ -36,9 +36,11 @@ def flag_item(*, stand: Stand, by: User, note: str) -> Flag:
     if len(note) > LONGEST_NOTE or not has_visible(note) or bad_character(note):
         message = f"Say what is wrong with the item, in at most {LONGEST_NOTE} characters."
         raise InvalidError(message, fields={"note": [message]})
-    if stand.campaign_reviewer.user_id != by.pk or not (stand.is_claimed or own_reviews(stand).exists()):
-        raise MissingError("There is no such review work, or it is not yours.")
-    assignment = stand.assignment
+    if review_context.campaign_reviewer.user_id != by.pk or not (
+        review_context.is_claimed or own_reviews(review_context).exists()
+    ):
+        raise MissingError("There is no such assignment, or it is not yours.")
+    assignment = review_context.assignment
     with connection.cursor() as cursor:
         cursor.execute(
             _FLAG,

@@ -1,4 +1,4 @@
-"""What comes in: a plain form, or JSON from the page's own script."""
+"""Parsing of submissions: a plain form, or JSON from the page's script."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -206,7 +206,7 @@ def _form_seconds(text: str) -> float:
 
 def read_revision(raw: object) -> int:
     if isinstance(raw, bool) or not isinstance(raw, int) or not 0 <= raw < 2**31:
-        message = "revision must be a whole number, as the page gave it."
+        message = "revision must be a whole number, as the page sent it."
         raise InvalidError(message, fields={"revision": [message]})
     return raw
 

@@ -25,14 +25,14 @@ NO_WORK_WORDS = {
     NoWorkReason.NOT_OPEN: ("Not open yet", "This campaign has not been opened. Its manager will open it."),
     NoWorkReason.PAUSED: (
         "Paused",
-        "The manager has paused this campaign. What you have submitted and drafted is kept.",
+        "The manager has paused this campaign. Everything you have submitted and drafted is kept.",
     ),
     NoWorkReason.CLOSED: ("Closed", "This campaign is closed. Thank you: everything you submitted is kept."),
     NoWorkReason.DEADLINE_PASSED: (
         "The deadline has passed",
         (
-            "Nothing new is handed out. What you have submitted and drafted is kept; the manager can move the"
-            " deadline."
+            "You get no new items. Everything you have submitted and drafted is kept; the manager can move"
+            " the deadline."
         ),
     ),
     NoWorkReason.QUOTA_REACHED: (
@@ -44,28 +44,31 @@ NO_WORK_WORDS = {
     ),
     NoWorkReason.ASSIGNED_TO_OTHERS: (
         "Your part is done",
-        "What is left is assigned to other reviewers. If the manager gives you some of it, it comes to you.",
+        (
+            "The remaining items are assigned to other reviewers. If the manager assigns some to you, they"
+            " appear here."
+        ),
     ),
     NoWorkReason.NOT_ADMITTED: (
         "The calibration round is done",
         (
-            "Look at the others' answers and talk about them. The campaign's items come when the manager"
+            "Compare the others' answers and discuss them. You get the campaign's items when the manager"
             " admits you."
         ),
     ),
-    NoWorkReason.ALL_DONE: ("All done", "Every review of this campaign is in. Thank you."),
+    NoWorkReason.ALL_DONE: ("All done", "Every review of this campaign is submitted. Thank you."),
     NoWorkReason.ALL_TAKEN: (
         "Nothing available right now",
         (
-            "Other reviewers are at work on what is left. When one skips an item, or leaves it too long, it"
-            " comes to you."
+            "Other reviewers are working on the remaining items. When one skips an item, or its lease"
+            " expires, you get it."
         ),
     ),
     NoWorkReason.NOTHING_LEFT_FOR_YOU: (
         "Your part is done",
-        "You have reviewed or skipped everything that you could. Others still have work to do.",
+        "You have reviewed or skipped every item that you can get. Other reviewers still have items.",
     ),
-    NoWorkReason.LAST_ON_SCREEN: ("Last one", "This is the last item for you at the moment."),
+    NoWorkReason.LAST_ON_SCREEN: ("Last one", "This is your last item for now."),
 }
 
 # What the demonstration's campaign for visitors asks of each; whoever likes goes on.
@@ -113,7 +116,7 @@ def progress_payload(campaign_reviewer: CampaignReviewer, no_work: NoWork | None
     items = campaign.items_total
     if (quota := quota_of(campaign_reviewer)) is not None:
         items = min(items, quota)
-    # Checks are in every figure, or a reviewer could tell them by one that stands still; in whole items, or
+    # Checks are in every number, or a reviewer could tell them by one that stands still; in whole items, or
     # a sum that no number of items makes up would betray them. How many come depends on draws, so that
     # the sum is an estimate: it gives way where more has come, and nothing concludes from it.
     shares = campaign.gold_share + campaign.repeat_share
@@ -133,7 +136,7 @@ def progress_payload(campaign_reviewer: CampaignReviewer, no_work: NoWork | None
         mine_total, words = mine, "nothing left for you"
     elif campaign.invites_visitors:
         mine_total = min(most, VISITORS_GOAL)
-        words = f"of {mine_total}, or more if you like"
+        words = f"of {mine_total}, more if you like"
     return {
         "mine": mine,
         "mine_total": mine_total,
@@ -144,7 +147,7 @@ def progress_payload(campaign_reviewer: CampaignReviewer, no_work: NoWork | None
     }
 
 
-def goes_on_at_will(campaign_reviewer: CampaignReviewer) -> bool:
+def may_exceed_share(campaign_reviewer: CampaignReviewer) -> bool:
     """Whether a visitor has done what is asked of them, and more than that can still come."""
     campaign = campaign_reviewer.campaign
     mine = campaign_reviewer.reviews_done + campaign_reviewer.checks_done

@@ -1,4 +1,4 @@
-"""How a campaign gets on: each person's pace and share, and when the last review will be in."""
+"""The progress of a campaign: each person's pace and share, and a forecast of its end."""
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta

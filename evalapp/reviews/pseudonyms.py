@@ -1,4 +1,4 @@
-"""How reviewers are called where others see what they did: by number, or by name if the project says so."""
+"""The names of reviewers for others: pseudonyms, or names if the project shows them."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field

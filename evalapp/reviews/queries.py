@@ -33,7 +33,7 @@ from evalapp.rubrics.models import RubricVersion
 ANSWERS = ("scores__criterion", "tags__tag__criterion", "texts__criterion", "spans__criterion")
 """What to prefetch of reviews whose answers are read."""
 REVIEWING_ROLES = [role for role, permissions in PERMISSIONS.items() if Permission.REVIEW in permissions]
-NOT_YOURS = "There is no such review work, or it is not yours."
+NOT_YOURS = "There is no such assignment, or it is not yours."
 
 # Of the reviewer's latest 30, so that it follows their pace and costs the same at any size.
 _MEDIAN_SQL = """
@@ -168,7 +168,7 @@ class TakenOffError(NotAllowedError):
     code = "taken_off"
 
     def __init__(self, left_at: datetime, *, is_kept: bool = False) -> None:
-        kept = " What you sent is kept as your draft." if is_kept else ""
+        kept = " Your text is kept as a draft." if is_kept else ""
         super().__init__(
             f"You were removed from this campaign on {left_at:%-d %B %Y at %H:%M} UTC. The reviews that you"
             f" submitted before count.{kept} Ask its manager if this is a mistake."
@@ -190,7 +190,7 @@ def _first(statement: str, parameters: dict[str, Any]) -> Sequence[Any]:
     return row
 
 
-class Stand(NamedTuple):
+class ReviewContext(NamedTuple):
     """Where a reviewer stands: an assignment, a slot of it, and the campaign reviewer."""
 
     assignment: Assignment
@@ -215,7 +215,9 @@ class Stand(NamedTuple):
         return self.is_claimed and self.slot in self.assignment.open_slots
 
 
-def stand_at(user: User, assignment_key: UUID, slot: int, *, has_left: bool = False) -> Stand:
+def review_context_at(
+    user: User, assignment_key: UUID, slot: int, *, has_left: bool = False
+) -> ReviewContext:
     """The assignment and the person as its campaign reviewer, in one read; MissingError where either is not,
     or the assignment was never theirs: its texts are then not for them to see, nor its work theirs to do.
 
@@ -238,19 +240,21 @@ def stand_at(user: User, assignment_key: UUID, slot: int, *, has_left: bool = Fa
     assignment.campaign = campaign
     _require_offered(user, assignment, slot)
     # A campaign reviewer's row of which the assignment's read knows all that a submission needs.
-    return Stand(
+    return ReviewContext(
         assignment,
         slot,
         CampaignReviewer(pk=campaign_reviewer_id, campaign=campaign, user=user, left_at=left_at),
     )
 
 
-def left_stand(taken_off: TakenOffError, user: User, assignment_key: UUID, slot: int) -> Stand:
+def left_review_context(
+    taken_off: TakenOffError, user: User, assignment_key: UUID, slot: int
+) -> ReviewContext:
     """Where the person stood who has left the campaign; of it only their own text is theirs. Raises
     ``taken_off`` where the assignment was never theirs.
     """
     try:
-        return stand_at(user, assignment_key, slot, has_left=True)
+        return review_context_at(user, assignment_key, slot, has_left=True)
     except MissingError:
         raise taken_off from None
 
@@ -269,11 +273,11 @@ def _require_offered(user: User, assignment: Assignment, slot: int) -> None:
         raise MissingError(NOT_YOURS)
 
 
-def own_reviews(stand: Stand) -> QuerySet[Review]:
+def own_reviews(review_context: ReviewContext) -> QuerySet[Review]:
     """What this person submitted of what the slot asks about: one review, or none."""
-    of_it = {subject_field(stand.assignment.campaign): stand.subject_id}
+    of_it = {subject_field(review_context.assignment.campaign): review_context.subject_id}
     return Review.objects.filter(
-        assignment=stand.assignment, reviewer=stand.campaign_reviewer.user_id, **of_it
+        assignment=review_context.assignment, reviewer=review_context.campaign_reviewer.user_id, **of_it
     )
 
 

@@ -1,4 +1,4 @@
-"""What somebody typed and never submitted goes with their data."""
+"""Deletes drafts with their person's data."""
 
 from typing import Any
 

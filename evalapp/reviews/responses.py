@@ -1,4 +1,4 @@
-"""What a reviewer's desk is answered, whatever the kind of its reviews."""
+"""The responses to a reviewer's desk."""
 
 from collections.abc import Callable
 from typing import Any
@@ -10,16 +10,18 @@ from django.utils import timezone
 
 from evalapp.campaigns.allocation import NextReview, NoWork
 from evalapp.campaigns.models import CampaignReviewer
-from evalapp.reviews.ahead import ahead_of
 from evalapp.reviews.flags import flag_item
 from evalapp.reviews.forms import SkipForm, is_json, json_body
 from evalapp.reviews.models import Review
+from evalapp.reviews.prefetch import ahead_of
 from evalapp.reviews.presentation import NO_WORK_WORDS, closing_url, no_work_payload, progress_payload
-from evalapp.reviews.queries import Stand
+from evalapp.reviews.queries import ReviewContext
 from evalapp.reviews.services import KeptDraft
 
 
-def nothing_comes(request: HttpRequest, campaign_reviewer: CampaignReviewer, found: NoWork) -> HttpResponse:
+def no_work_response(
+    request: HttpRequest, campaign_reviewer: CampaignReviewer, found: NoWork
+) -> HttpResponse:
     """Why there is no work, and when to come back."""
     progress = progress_payload(campaign_reviewer, found)
     if is_json(request):
@@ -74,23 +76,27 @@ def skip_reason(request: HttpRequest) -> str:
     return SkipForm(request.POST).reason_given()
 
 
-def skipped(request: HttpRequest, stand: Stand) -> HttpResponse:
+def skipped(request: HttpRequest, review_context: ReviewContext) -> HttpResponse:
     if is_json(request):
         return JsonResponse({"skipped": True})
-    messages.success(request, "Skipped. It goes to another reviewer and is not offered to you again.")
-    return redirect("review_next", key=stand.assignment.campaign.key)
+    messages.success(request, "Skipped. The item goes to another reviewer and does not come back to you.")
+    return redirect("review_next", key=review_context.assignment.campaign.key)
 
 
-def flagged(request: HttpRequest, stand: Stand) -> HttpResponse:
-    """Store a reviewer's note to the manager; its page is the address without ``flag/``."""
+def flagged(request: HttpRequest, review_context: ReviewContext) -> HttpResponse:
+    """Store a reviewer's note to the manager; its page is the URL without ``flag/``."""
     body = json_body(request) if request.content_type == "application/json" else request.POST
-    flag_item(stand=stand, by=stand.campaign_reviewer.user, note=str(body.get("note", "")))
+    flag_item(
+        review_context=review_context,
+        by=review_context.campaign_reviewer.user,
+        note=str(body.get("note", "")),
+    )
     if is_json(request):
         return JsonResponse({"flagged": True})
     messages.success(request, "Flagged: the manager sees your note. The item stays assigned to you.")
     return redirect(request.path.removesuffix("flag/"))
 
 
-def opened_again(request: HttpRequest, url: str) -> HttpResponse:
+def reopened_response(request: HttpRequest, url: str) -> HttpResponse:
     """Where the latest submission is."""
     return JsonResponse({"url": url}) if is_json(request) else redirect(url)

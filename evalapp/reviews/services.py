@@ -26,7 +26,7 @@ from evalapp.reviews.change_requests import require_changed, resubmitted
 from evalapp.reviews.drafts import draft_body, save_draft
 from evalapp.reviews.kinds import kind_of
 from evalapp.reviews.models import Draft, Review, ReviewRevision
-from evalapp.reviews.queries import NOT_YOURS, Stand, TakenOffError
+from evalapp.reviews.queries import NOT_YOURS, ReviewContext, TakenOffError
 from evalapp.reviews.submitting import (
     NOT_CHANGED,
     NOT_COUNTED,
@@ -34,7 +34,7 @@ from evalapp.reviews.submitting import (
     CampaignClosedError,
     LeaseLostError,
     Submission,
-    draft_of_stand,
+    draft_of_context,
     keep_answers,
     require_demonstration,
     submit_once,
@@ -71,7 +71,9 @@ def submit_review(
     if campaign_reviewer is None:
         raise MissingError(NOT_YOURS)
     return submit_at(
-        stand=Stand(assignment, assignment.outputs_order.index(item_output.pk), campaign_reviewer),
+        review_context=ReviewContext(
+            assignment, assignment.outputs_order.index(item_output.pk), campaign_reviewer
+        ),
         client_id=client_id,
         answers=answers,
         seconds_active=seconds_active,
@@ -81,7 +83,7 @@ def submit_review(
 
 def submit_at(
     *,
-    stand: Stand,
+    review_context: ReviewContext,
     client_id: UUID,
     answers: Any,
     seconds_active: float = 0.0,
@@ -94,10 +96,14 @@ def submit_at(
     of it is stored, LeaseLostError where the assignment went to somebody else, CampaignClosedError; in the
     last three cases the text is kept as a draft.
     """
-    campaign = stand.assignment.campaign
+    campaign = review_context.assignment.campaign
     require_demonstration(campaign, is_simulated=is_simulated)
-    checked = kind_of(campaign).check(answers, assignment=stand.assignment, subject_id=stand.subject_id)
-    return SubmitResult(*submit_once(Submission(stand, client_id, checked, seconds_active, is_simulated)))
+    checked = kind_of(campaign).check(
+        answers, assignment=review_context.assignment, subject_id=review_context.subject_id
+    )
+    return SubmitResult(
+        *submit_once(Submission(review_context, client_id, checked, seconds_active, is_simulated))
+    )
 
 
 @transaction.atomic
@@ -132,8 +138,8 @@ def amend_review(*, review: Review, by: User, answers: Any, revision: int) -> Re
         if campaign.state not in RUNNING:
             raise CampaignClosedError(campaign, NOT_CHANGED)
         raise StaleError(
-            "This review was changed in another tab or window since you opened it. Your text is kept on "
-            "this page: open the review again, compare, and send it once more."
+            "This review was changed in another tab or window since you opened it. Your text is kept on this"
+            " page: open the review again, compare, and submit it again."
         )
     ReviewRevision.objects.create(review=review, revision=revision, body=before.as_dict(), replaced_by=by)
     # A draft of this can only be of a second assignment of it, which is not over.
@@ -169,12 +175,12 @@ def skip_item(*, reviewer: User, assignment: Assignment, reason: str) -> None:
     """
     reason = reason.strip()
     if not reason or len(reason) > LONGEST_SKIP_REASON or bad_character(reason):
-        message = f"Say why, in at most {LONGEST_SKIP_REASON} characters."
+        message = f"Give a reason, in at most {LONGEST_SKIP_REASON} characters."
         raise InvalidError(message, fields={"reason": [message]})
     if not give_back(assignment=assignment, reviewer=reviewer, reason=reason):
         if assignment.campaign.state == CampaignState.CLOSED:
-            raise CampaignClosedError(assignment.campaign, ", so nothing of it is waited for any more.")
-        raise LeaseLostError("This item is no longer assigned to you; go on with the next one.")
+            raise CampaignClosedError(assignment.campaign, ", so this item is no longer expected.")
+        raise LeaseLostError("This item is no longer assigned to you; continue with the next one.")
     of_item = Q(item_output__item=assignment.item_id) | Q(comparison__item=assignment.item_id)
     Draft.objects.filter(of_item, reviewer=reviewer).delete()
     record(
@@ -186,11 +192,11 @@ def skip_item(*, reviewer: User, assignment: Assignment, reason: str) -> None:
     )
 
 
-def keep_of_left(stand: Stand, answers: Any) -> TakenOffError:
+def keep_draft_of_removed(review_context: ReviewContext, answers: Any) -> TakenOffError:
     """Keep as a draft what somebody submits or amends who was taken off the campaign; what to tell them."""
-    assert stand.campaign_reviewer.left_at is not None
-    keep_answers(stand, answers)
-    return TakenOffError(stand.campaign_reviewer.left_at, is_kept=True)
+    assert review_context.campaign_reviewer.left_at is not None
+    keep_answers(review_context, answers)
+    return TakenOffError(review_context.campaign_reviewer.left_at, is_kept=True)
 
 
 class KeptDraft(NamedTuple):
@@ -201,7 +207,9 @@ class KeptDraft(NamedTuple):
     is_claimed: bool
 
 
-def keep_draft(*, stand: Stand, answers: Any, seconds_active: float, revision: int) -> KeptDraft:
+def keep_draft(
+    *, review_context: ReviewContext, answers: Any, seconds_active: float, revision: int
+) -> KeptDraft:
     """Keep what the reviewer works on, and the assignment theirs. ``revision`` is the draft it grew from (0:
     none).
 
@@ -209,20 +217,23 @@ def keep_draft(*, stand: Stand, answers: Any, seconds_active: float, revision: i
     that is submitted or went to somebody else, InvalidError for one that is too long, DraftConflictError
     where another tab saved since.
     """
-    campaign = stand.assignment.campaign
+    campaign = review_context.assignment.campaign
     is_closed = campaign.state == CampaignState.CLOSED
-    if not stand.is_open and not is_closed:
-        raise ConflictError("This one is submitted, or went to somebody else.", code="not_claimed")
+    if not review_context.is_open and not is_closed:
+        raise ConflictError("This item is submitted, or assigned to somebody else.", code="not_claimed")
     kind = kind_of(campaign)
     answers = kind.storable(answers)
     kind.check_draft(answers)
     saved = save_draft(
-        draft_of_stand(stand), draft_body(answers.as_dict(), seconds_active), revision=revision
+        draft_of_context(review_context), draft_body(answers.as_dict(), seconds_active), revision=revision
     )
     if is_closed:
         raise CampaignClosedError(campaign, NOT_COUNTED)
     return KeptDraft(
-        *saved, is_claimed=touch(assignment=stand.assignment, reviewer=stand.campaign_reviewer.user)
+        *saved,
+        is_claimed=touch(
+            assignment=review_context.assignment, reviewer=review_context.campaign_reviewer.user
+        ),
     )
 
 

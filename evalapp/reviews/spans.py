@@ -1,7 +1,7 @@
-"""Stretches of an output that a reviewer marks: their shape, what the rubric allows, and quoting. Pure.
+"""Span labels of a review: their format, the checks against the rubric, and quoting. Pure.
 
 Offsets count Unicode code points of the output's exact text, as Python indexes a ``str``: an emoji of four
-joined figures is seven, a letter with a combining accent two, CR LF two. The page's script counts UTF-16
+joined digits is seven, a letter with a combining accent two, CR LF two. The page's script counts UTF-16
 and converts.
 """
 
@@ -43,7 +43,7 @@ class CheckedSpan(NamedTuple):
     comment: str
 
 
-class _Given(Protocol):
+class _SubmittedAnswers(Protocol):
     """What of ``ReviewAnswers`` is looked at."""
 
     @property
@@ -101,7 +101,7 @@ def _shown(value: object) -> str:
 
 
 def checked_spans(
-    answers: _Given,
+    answers: _SubmittedAnswers,
     *,
     criteria: Mapping[str, Criterion],
     asked: set[str],
@@ -129,11 +129,11 @@ def checked_spans(
         if said is None:
             if criterion.is_required and not spans:
                 otherwise = ", or say that there is nothing" if criterion.allows_not_applicable else ""
-                report(f"spans.{key}", f"{criterion.name} is required. Mark at least one stretch{otherwise}.")
+                report(f"spans.{key}", f"{criterion.name} is required. Mark at least one span{otherwise}.")
         elif said != NOT_APPLICABLE:
             report(f"scores.{key}", f"{criterion.name} is marked in the answer: send it in spans, or “na”.")
         elif not criterion.allows_not_applicable:
-            report(f"scores.{key}", f"{criterion.name} cannot be “nothing to mark”. Mark a stretch.")
+            report(f"scores.{key}", f"{criterion.name} cannot be “nothing to mark”. Mark a span.")
         elif spans:
             report(f"spans.{key}", f"{criterion.name} has marks and “nothing to mark”. Take one back.")
         else:
@@ -148,16 +148,16 @@ def _problems(criterion: Criterion, spans: Sequence[Span], length: int | None) -
         if not 1 <= span.label <= len(criterion.options):
             yield f"{where} has label {span.label}; {criterion.name} has 1 to {len(criterion.options)}."
         if span.end <= span.start:
-            yield f"{where} holds nothing: its end must lie behind its start."
+            yield f"{where} is empty: its end must be after its start."
         elif length is not None and span.end > length:
             yield f"{where} reaches beyond the answer, which has {length:,} characters."
         if span[:3] in seen:
-            yield f"{where} is there twice with one label. Remove one."
+            yield f"{where} is given twice with one label. Remove one."
         seen.add(span[:3])
         if len(span.comment) > LONGEST_SPAN_COMMENT:
             yield f"the comment on {where} is longer than {LONGEST_SPAN_COMMENT:,} characters. Shorten it."
         if bad := bad_character(span.comment):
-            yield f"the comment on {where} holds {bad}. Remove it."
+            yield f"the comment on {where} has {bad}. Remove it."
 
 
 class ShownSpan(NamedTuple):
@@ -203,10 +203,10 @@ def span_from_quote(text: str, *, words: str, occurrence: int, label: int, comme
         start = text.find(words, end) if words else -1
         if start < 0:
             message = (
-                f"“{shown}” stands in the answer only {found} time{'s' if found > 1 else ''}. Choose an "
+                f"“{shown}” is in the answer only {found} time{'s' if found > 1 else ''}. Choose an "
                 "earlier one."
                 if found
-                else f"“{shown}” does not stand in the answer. Quote it exactly as it is written there."
+                else f"“{shown}” is not in the answer. Quote it exactly as it is written there."
             )
             raise InvalidError(message, fields={field: [message]})
         end = start + len(words)

@@ -18,7 +18,7 @@ from evalapp.core.errors import ConflictError, InvalidError
 from evalapp.reviews.drafts import DraftOf, draft_body, keep_text
 from evalapp.reviews.kinds import kind_of
 from evalapp.reviews.models import Review
-from evalapp.reviews.queries import Stand
+from evalapp.reviews.queries import ReviewContext
 
 RUNNING = (CampaignState.OPEN, CampaignState.PAUSED)
 NOT_COUNTED = ", so this is not counted. Your text is kept."
@@ -45,7 +45,7 @@ class CampaignClosedError(ConflictError):
 class Submission:
     """What one reviewer says at a slot that they hold; ``checked`` by the kind of the campaign's reviews."""
 
-    stand: Stand
+    review_context: ReviewContext
     client_id: UUID
     checked: Any
     seconds_active: float
@@ -54,7 +54,9 @@ class Submission:
     @property
     def subject(self) -> dict[str, int]:
         """What is reviewed, as a filter of reviews."""
-        return {f"{kind_of(self.stand.assignment.campaign).subject}_id": self.stand.subject_id}
+        return {
+            f"{kind_of(self.review_context.assignment.campaign).subject}_id": self.review_context.subject_id
+        }
 
     @property
     def fingerprint(self) -> str:
@@ -63,7 +65,7 @@ class Submission:
 
     def store(self) -> Review:
         """Write it, its audit event and the end of its draft; the slot is filled, a transaction is open."""
-        assignment, person = self.stand.assignment, self.stand.campaign_reviewer.user
+        assignment, person = self.review_context.assignment, self.review_context.campaign_reviewer.user
         campaign = assignment.campaign
         kind = kind_of(campaign)
         review = Review(
@@ -79,32 +81,38 @@ class Submission:
             **self.subject,
         )
         kind.store(review, self.checked)
-        where = {"campaign": campaign.pk, "assignment": assignment.pk, kind.subject: self.stand.subject_id}
+        where = {
+            "campaign": campaign.pk,
+            "assignment": assignment.pk,
+            kind.subject: self.review_context.subject_id,
+        }
         record("review.submitted", by=person, obj=review, project=campaign.project, data=where)
         return review
 
     def keep(self) -> None:
         """Keep what was refused as the reviewer's draft."""
-        keep_answers(self.stand, self.checked.answers)
+        keep_answers(self.review_context, self.checked.answers)
 
 
-def draft_of_stand(stand: Stand) -> DraftOf:
-    campaign = stand.assignment.campaign
+def draft_of_context(review_context: ReviewContext) -> DraftOf:
+    campaign = review_context.assignment.campaign
     kind = kind_of(campaign)
-    outputs = kind.outputs_at(stand)
-    return DraftOf(stand.campaign_reviewer.user, campaign.pk, kind.subject, stand.subject_id, outputs)
+    outputs = kind.outputs_at(review_context)
+    return DraftOf(
+        review_context.campaign_reviewer.user, campaign.pk, kind.subject, review_context.subject_id, outputs
+    )
 
 
-def keep_answers(stand: Stand, answers: Any) -> None:
+def keep_answers(review_context: ReviewContext, answers: Any) -> None:
     """Keep answers that were refused as the reviewer's draft, whatever draft there was."""
-    storable = kind_of(stand.assignment.campaign).storable(answers)
-    keep_text(draft_of_stand(stand), draft_body(storable.as_dict(), 0.0))
+    storable = kind_of(review_context.assignment.campaign).storable(answers)
+    keep_text(draft_of_context(review_context), draft_body(storable.as_dict(), 0.0))
 
 
 def require_demonstration(campaign: Campaign, *, is_simulated: bool) -> None:
     """InvalidError for a simulated submission to a project that is no demonstration."""
     if is_simulated and not campaign.project.is_demonstration:
-        raise InvalidError("Simulated reviews are for demonstration projects only; this is none.")
+        raise InvalidError("Simulated reviews are for demonstration projects only; this is not one.")
 
 
 def submit_once(submission: Submission) -> tuple[Review, bool]:
@@ -113,7 +121,10 @@ def submit_once(submission: Submission) -> tuple[Review, bool]:
     Raises ConflictError where another submission of the same is stored, LeaseLostError where the assignment
     went to somebody else, CampaignClosedError; in the last two cases the text is kept as a draft.
     """
-    assignment, campaign_reviewer = submission.stand.assignment, submission.stand.campaign_reviewer
+    assignment, campaign_reviewer = (
+        submission.review_context.assignment,
+        submission.review_context.campaign_reviewer,
+    )
     try:
         with transaction.atomic():
             lock_open_campaign(assignment.campaign_id)
@@ -127,9 +138,7 @@ def submit_once(submission: Submission) -> tuple[Review, bool]:
     except IntegrityError as error:
         # Another request with the same client id was quicker, at this assignment or at another.
         if (found := _stored(submission)) is None:
-            raise ConflictError(
-                "Somebody else changed this at the same moment. Send it once more."
-            ) from error
+            raise ConflictError("Somebody else changed this at the same time. Submit it again.") from error
         return _replay_or_refuse(found, submission)
     if (found := _stored(submission)) is not None:
         return _replay_or_refuse(found, submission)
@@ -142,7 +151,7 @@ def submit_once(submission: Submission) -> tuple[Review, bool]:
 
 def _fill(submission: Submission) -> bool:
     """Fill the slot. A late submission counts if nobody has taken the assignment since its lease ran out."""
-    assignment, slot, campaign_reviewer = submission.stand
+    assignment, slot, campaign_reviewer = submission.review_context
     seconds = submission.seconds_active
     if fill_slot(assignment=assignment, slot=slot, reviewer=campaign_reviewer.user, seconds_active=seconds):
         return True
@@ -164,13 +173,16 @@ def _stored(submission: Submission) -> Review | None:
     """What stands in the way: of the same submission first, else of the same output or comparison."""
     given = Review.objects.select_related("assignment")
     by_client = given.filter(client_id=submission.client_id).first()
-    return by_client or given.filter(assignment=submission.stand.assignment, **submission.subject).first()
+    return (
+        by_client
+        or given.filter(assignment=submission.review_context.assignment, **submission.subject).first()
+    )
 
 
 def _replay_or_refuse(stored: Review, submission: Submission) -> tuple[Review, bool]:
     asked = {
-        "assignment_id": submission.stand.assignment.pk,
-        "reviewer_id": submission.stand.campaign_reviewer.user_id,
+        "assignment_id": submission.review_context.assignment.pk,
+        "reviewer_id": submission.review_context.campaign_reviewer.user_id,
         **submission.subject,
     }
     facts = {name: getattr(stored, name) for name in asked}
@@ -178,13 +190,13 @@ def _replay_or_refuse(stored: Review, submission: Submission) -> tuple[Review, b
         if stored.body_hash == submission.fingerprint:
             return stored, True
         raise ConflictError(
-            "You have submitted this one already, with other answers; the first is kept. "
+            "You have already submitted this item with other answers; the first submission is kept. "
             "Open it under “My submitted reviews” to change it.",
             code="already_submitted",
         )
     if stored.client_id == submission.client_id:
         raise ConflictError(
-            "This client_id belongs to another submission. Make a new one for each review.",
+            "This client_id belongs to another submission. Use a new one for each review.",
             code="client_id_reused",
         )
     submission.keep()
@@ -193,6 +205,6 @@ def _replay_or_refuse(stored: Review, submission: Submission) -> tuple[Review, b
 
 def _lease_lost() -> LeaseLostError:
     return LeaseLostError(
-        "This item is no longer assigned to you: the lease ran out, or somebody else has it. So this was not"
-        " counted. Your text is kept; go on with the next one."
+        "This item is no longer assigned to you: the lease ran out, or somebody else has it. Your review was"
+        " not counted; your text is kept. Continue with the next item."
     )

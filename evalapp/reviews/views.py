@@ -18,7 +18,6 @@ from evalapp.campaigns.work_left import campaign_reviewers_with_work
 from evalapp.core.errors import InvalidError, MissingError, ProblemError
 from evalapp.core.http import get_or_missing, problem_body
 from evalapp.core.paging import keyset_page
-from evalapp.reviews.ahead import showing
 from evalapp.reviews.answers import read_seconds
 from evalapp.reviews.change_requests import waiting_among, waits_for_reviewer
 from evalapp.reviews.closing import is_asked
@@ -34,9 +33,10 @@ from evalapp.reviews.forms import (
 )
 from evalapp.reviews.kinds import kind_of
 from evalapp.reviews.models import Review
+from evalapp.reviews.prefetch import showing
 from evalapp.reviews.presentation import (
-    goes_on_at_will,
     key_rows,
+    may_exceed_share,
     progress_payload,
     review_url,
     skip_fields_html,
@@ -45,27 +45,34 @@ from evalapp.reviews.presentation import (
 from evalapp.reviews.progress import team_progress
 from evalapp.reviews.queries import (
     NOT_YOURS,
-    Stand,
+    ReviewContext,
     TakenOffError,
     campaign_reviewer_again,
     campaign_reviewer_for,
     campaign_reviewers_of,
-    left_stand,
+    left_review_context,
     own_reviews,
-    stand_at,
+    review_context_at,
     submitted_by,
     with_progress,
 )
 from evalapp.reviews.responses import (
     draft_kept,
     flagged,
-    nothing_comes,
-    opened_again,
+    no_work_response,
+    reopened_response,
     skip_reason,
     skipped,
     submitted,
 )
-from evalapp.reviews.services import amend_review, keep_draft, keep_of_left, skip_item, submit_at, undo_last
+from evalapp.reviews.services import (
+    amend_review,
+    keep_draft,
+    keep_draft_of_removed,
+    skip_item,
+    submit_at,
+    undo_last,
+)
 
 _RUNNING = (CampaignState.OPEN, CampaignState.PAUSED)
 
@@ -98,7 +105,7 @@ def review_home(request: HttpRequest) -> HttpResponse:
         (
             campaign_reviewer,
             progress_payload(campaign_reviewer),
-            goes_on_at_will(campaign_reviewer),
+            may_exceed_share(campaign_reviewer),
             campaign_reviewer.pk in with_work,
         )
         for campaign_reviewer in running
@@ -123,7 +130,7 @@ def review_submitted(request: HttpRequest) -> HttpResponse:
     waiting = waiting_among(page.rows)
     said: dict[int, dict[str, Any]] = {}
     for desk in DESKS:
-        said |= desk.said_context([each for each in page.rows if desk_of(each.campaign) is desk])
+        said |= desk.review_text_context([each for each in page.rows if desk_of(each.campaign) is desk])
     rows = [
         {
             "review": review,
@@ -145,7 +152,7 @@ def review_next(request: HttpRequest, key: UUID) -> HttpResponse:
     campaign_reviewer = campaign_reviewer_for(_user(request), key)
     found = next_review(campaign_reviewer=campaign_reviewer, showing=showing(request))
     if not isinstance(found, NextReview):
-        return nothing_comes(request, campaign_reviewer, found)
+        return no_work_response(request, campaign_reviewer, found)
     if is_json(request):
         return JsonResponse(_assigned(campaign_reviewer, found))
     task, url = _assigned_task(campaign_reviewer, found), task_url(found.assignment.key, found.slot)
@@ -210,82 +217,88 @@ def _render_task(
 def review_task(request: HttpRequest, key: UUID, slot: int) -> HttpResponse:
     """What is to be reviewed at its own URL: open, or submitted by this person before."""
     try:
-        stand = stand_at(_user(request), key, slot)
+        review_context = review_context_at(_user(request), key, slot)
     except TakenOffError as taken_off:
         return _taken_off(request, key, slot, taken_off)
     if request.method == "POST":
-        return _submit(request, stand)
-    kind = kind_of(stand.assignment.campaign)
-    review = None if stand.is_open else kind.own_review(stand)
-    if review is None and not stand.is_open:
-        return _not_claimed(request, stand)
-    return _show(request, stand, review=review)
+        return _submit(request, review_context)
+    kind = kind_of(review_context.assignment.campaign)
+    review = None if review_context.is_open else kind.own_review(review_context)
+    if review is None and not review_context.is_open:
+        return _not_claimed(request, review_context)
+    return _show(request, review_context, review=review)
 
 
-def _show(request: HttpRequest, stand: Stand, **shown: Any) -> HttpResponse:
-    campaign_reviewer = campaign_reviewer_for(_user(request), stand.assignment.campaign.key)
-    task = kind_of(campaign_reviewer.campaign).task_at(stand)
+def _show(request: HttpRequest, review_context: ReviewContext, **shown: Any) -> HttpResponse:
+    campaign_reviewer = campaign_reviewer_for(_user(request), review_context.assignment.campaign.key)
+    task = kind_of(campaign_reviewer.campaign).task_at(review_context)
     return _render_task(request, campaign_reviewer=campaign_reviewer, task=task, url=request.path, **shown)
 
 
 def _taken_off(request: HttpRequest, key: UUID, slot: int, taken_off: TakenOffError) -> HttpResponse:
     """What they still submit is kept as their draft; its URL shows them their own text alone."""
-    stand = left_stand(taken_off, _user(request), key, slot)
+    review_context = left_review_context(taken_off, _user(request), key, slot)
     if request.method == "POST":
-        kept = keep_of_left(stand, desk_of(stand.assignment.campaign).read(request, stand).answers)
+        kept = keep_draft_of_removed(
+            review_context, desk_of(review_context.assignment.campaign).read(request, review_context).answers
+        )
         if is_json(request):
             raise kept
-    return _not_claimed(request, stand)
+    return _not_claimed(request, review_context)
 
 
-def _not_claimed(request: HttpRequest, stand: Stand) -> HttpResponse:
+def _not_claimed(request: HttpRequest, review_context: ReviewContext) -> HttpResponse:
     """Not theirs any more: their own text, and why it is not; else as if it did not exist."""
-    campaign = stand.assignment.campaign
+    campaign = review_context.assignment.campaign
     desk = desk_of(campaign)
-    task = desk.kind.task_at(stand)
+    task = desk.kind.task_at(review_context)
     draft = desk.draft_of(task)
-    if draft is None and campaign.state != CampaignState.CLOSED and not stand.campaign_reviewer.left_at:
+    if (
+        draft is None
+        and campaign.state != CampaignState.CLOSED
+        and not review_context.campaign_reviewer.left_at
+    ):
         raise MissingError(NOT_YOURS)
     context = {
-        "campaign_reviewer": stand.campaign_reviewer,
+        "campaign_reviewer": review_context.campaign_reviewer,
         "draft": draft,
         **desk.kept_context(campaign, task, draft),
     }
     return render(request, desk.kept_page, context, status=409)
 
 
-def _submit(request: HttpRequest, stand: Stand) -> HttpResponse:
+def _submit(request: HttpRequest, review_context: ReviewContext) -> HttpResponse:
     submission: Submission[Any] | None = None
     try:
-        desk = desk_of(stand.assignment.campaign)
-        submission = desk.read(request, stand)
-        submission = desk.completed(submission, request, stand)
+        desk = desk_of(review_context.assignment.campaign)
+        submission = desk.read(request, review_context)
+        submission = desk.completed(submission, request, review_context)
         if request.POST.get("action") == "mark":
-            return _show_again(request, stand, submission)
-        review, is_replay = _store(stand, submission)
+            return _show_again(request, review_context, submission)
+        review, is_replay = _store(review_context, submission)
     except ProblemError as error:
         if is_json(request) or submission is None or error.status not in (400, 412):
             raise
-        return _show_again(request, stand, submission, error)
+        return _show_again(request, review_context, submission, error)
     if is_json(request):
-        read = partial(campaign_reviewer_again, stand.campaign_reviewer)
+        read = partial(campaign_reviewer_again, review_context.campaign_reviewer)
         return submitted(request, review, is_replay=is_replay, campaign_reviewer=read, payload=_assigned)
     messages.success(
         request, "Saved. You can change it under “My submitted reviews” until the campaign closes."
     )
-    return redirect("review_next", key=stand.assignment.campaign.key)
+    return redirect("review_next", key=review_context.assignment.campaign.key)
 
 
-def _store(stand: Stand, submission: Submission[Any]) -> tuple[Review, bool]:
-    user = stand.campaign_reviewer.user
+def _store(review_context: ReviewContext, submission: Submission[Any]) -> tuple[Review, bool]:
+    user = review_context.campaign_reviewer.user
     if submission.revision:
-        review = own_reviews(stand).first()
+        review = own_reviews(review_context).first()
         if review is None:
             raise MissingError(NOT_YOURS)
         answers, revision = submission.answers, submission.revision
         return amend_review(review=review, by=user, answers=answers, revision=revision), False
     result = submit_at(
-        stand=stand,
+        review_context=review_context,
         client_id=submission.client_id,
         answers=submission.answers,
         seconds_active=submission.seconds_active,
@@ -295,29 +308,32 @@ def _store(stand: Stand, submission: Submission[Any]) -> tuple[Review, bool]:
 
 
 def _show_again(
-    request: HttpRequest, stand: Stand, submission: Submission[Any], error: ProblemError | None = None
+    request: HttpRequest,
+    review_context: ReviewContext,
+    submission: Submission[Any],
+    error: ProblemError | None = None,
 ) -> HttpResponse:
-    kind = kind_of(stand.assignment.campaign)
-    review = kind.own_review(stand) if submission.revision else None
-    return _show(request, stand, review=review, given=submission.answers, problem=error)
+    kind = kind_of(review_context.assignment.campaign)
+    review = kind.own_review(review_context) if submission.revision else None
+    return _show(request, review_context, review=review, given=submission.answers, problem=error)
 
 
 @require_POST
 @signed_in_view
 def review_draft(request: HttpRequest, key: UUID, slot: int) -> HttpResponse:
     """Keep what is typed, and the lease alive."""
-    stand = stand_at(_user(request), key, slot)
+    review_context = review_context_at(_user(request), key, slot)
     body = json_body(request)
-    kind = kind_of(stand.assignment.campaign)
+    kind = kind_of(review_context.assignment.campaign)
     try:
         kept = keep_draft(
-            stand=stand,
+            review_context=review_context,
             answers=kind.read(body.get("answers")),
             seconds_active=read_seconds(body.get("seconds_active", 0)),
             revision=read_revision(body.get("revision", 0)),
         )
     except DraftConflictError as error:
-        newer = kind.draft_body(error.draft, stand)
+        newer = kind.draft_body(error.draft, review_context)
         conflict = {"draft": newer, "draft_revision": error.draft.revision}
         return JsonResponse({**problem_body(error), **conflict}, status=error.status)
     return draft_kept(kept)
@@ -326,16 +342,16 @@ def review_draft(request: HttpRequest, key: UUID, slot: int) -> HttpResponse:
 @require_POST
 @signed_in_view
 def review_skip(request: HttpRequest, key: UUID, slot: int) -> HttpResponse:
-    stand = stand_at(_user(request), key, slot)
-    skip_item(reviewer=_user(request), assignment=stand.assignment, reason=skip_reason(request))
-    return skipped(request, stand)
+    review_context = review_context_at(_user(request), key, slot)
+    skip_item(reviewer=_user(request), assignment=review_context.assignment, reason=skip_reason(request))
+    return skipped(request, review_context)
 
 
 @require_POST
 @signed_in_view
 def review_flag(request: HttpRequest, key: UUID, slot: int) -> HttpResponse:
     """Tell the manager that something is wrong with the item, and keep it."""
-    return flagged(request, stand_at(_user(request), key, slot))
+    return flagged(request, review_context_at(_user(request), key, slot))
 
 
 @require_POST
@@ -344,7 +360,7 @@ def review_undo(request: HttpRequest, key: UUID) -> HttpResponse:
     """Where the latest submission is, to be opened and changed."""
     campaign_reviewer = campaign_reviewer_for(_user(request), key)
     review = undo_last(reviewer=campaign_reviewer.user, campaign=campaign_reviewer.campaign)
-    return opened_again(request, review_url(review))
+    return reopened_response(request, review_url(review))
 
 
 @require_POST
@@ -357,7 +373,7 @@ def review_keys(request: HttpRequest) -> HttpResponse:
     else:
         enabled = {"on": True, "off": False}.get(request.POST.get("enabled", ""))
     if not isinstance(enabled, bool):
-        raise InvalidError("Say whether the keys are on: enabled must be true or false.")
+        raise InvalidError("enabled must be true or false.")
     kept = {**(user.review_keys or {}), "enabled": enabled}
     update_profile(user=user, by=user, name=user.name, review_keys=kept)
     return JsonResponse({"enabled": enabled}) if is_json(request) else redirect("review_home")

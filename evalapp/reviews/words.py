@@ -1,4 +1,4 @@
-"""Words that somebody writes about a review: one rule for reasons, messages and answers."""
+"""The check of texts about a review: reasons, messages and answers."""
 
 from evalapp.core.errors import InvalidError
 from evalapp.core.names import has_visible
@@ -20,7 +20,7 @@ def checked_words(text: str, *, field: str, missing: str, longest: int = LONGEST
     elif len(text) > longest:
         problem = f"This has {len(text):,} characters; the limit is {longest:,}. Shorten it."
     elif bad := bad_character(text):
-        problem = f"This holds {bad}. Remove it."
+        problem = f"This has {bad}. Remove it."
     if problem:
         raise InvalidError(problem, fields={field: [problem]})
     return text

@@ -9,7 +9,7 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from evalapp.accounts.permissions import Permission
-from evalapp.api.fields import Body, CreatedByField, Flag, List, Number, Shown, Text, Whole
+from evalapp.api.fields import Body, CreatedByField, Flag, List, Number, ReadOnlySerializer, Text, Whole
 from evalapp.api.operations import ProjectView, operation, route
 from evalapp.core.http import get_or_missing
 from evalapp.rubrics import queries, services
@@ -81,7 +81,7 @@ class CriterionSerializer(serializers.Serializer[Any]):
     low_threshold = serializers.IntegerField(allow_null=True)
     undesired = serializers.IntegerField(allow_null=True)
     lower_is_better = serializers.BooleanField(
-        help_text="Of a scale: its lowest level is the best, as of places in an order."
+        help_text="For a scale: the lowest level is the best, as for ranks."
     )
     tags = TagSerializer(many=True)
     options = OptionSerializer(many=True)
@@ -103,7 +103,7 @@ class RubricHintSerializer(serializers.Serializer[Any]):
     message = serializers.CharField()
 
 
-class RubricVersionSerializer(Shown):
+class RubricVersionSerializer(ReadOnlySerializer):
     """``fingerprint`` is what an edit is based on (``based_on``); ``hints`` say what makes ratings worse
     though it can be saved, such as levels without a text. ``criterion_ids``: by key, for who asks of one
     criterion.
@@ -145,7 +145,7 @@ class RubricVersionSerializer(Shown):
         return fingerprint(version)
 
 
-class RubricSerializer(Shown):
+class RubricSerializer(ReadOnlySerializer):
     """``latest_version`` is an id, or null for a rubric without a version."""
 
     latest_version = serializers.SerializerMethodField()
@@ -220,7 +220,7 @@ class RubricVersionBody(Body):
         required=False,
         allow_null=True,
         default=None,
-        help_text="Fingerprint of the version it grew from: 412 where somebody saved another since.",
+        help_text="Fingerprint of the version it is based on; 412 if somebody saved a newer version since.",
     )
 
 
@@ -235,13 +235,13 @@ class RubricBody(Body):
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         if attrs["template"] and attrs.get("criteria"):
-            raise serializers.ValidationError({"criteria": ["Give a template or criteria, one of the two."]})
+            raise serializers.ValidationError({"criteria": ["Give either a template or criteria."]})
         return attrs
 
 
 class RubricFileBody(Body):
     yaml = Text(max_length=LARGEST_FILE)
-    name = Text(max_length=120, allow_blank=True, default="", help_text="Instead of the file's own.")
+    name = Text(max_length=120, allow_blank=True, default="", help_text="Replaces the name in the file.")
 
 
 class RubricFileSerializer(serializers.Serializer[Any]):
@@ -307,8 +307,8 @@ class RubricVersionList(RubricView):
 
     @operation("Save a rubric's criteria", body=RubricVersionBody, result=RubricVersionSerializer, status=201)
     def post(self, rubric_id: int) -> object:
-        """Into the latest version while no campaign uses it, else as the next one. A criterion that keeps
-        its ``key`` stays comparable over versions.
+        """Saved into the latest version while no campaign uses it, else as the next version. A criterion that
+        keeps its ``key`` stays comparable over versions.
         """
         rubric = self.rubric(rubric_id)
         values: dict[str, Any] = self.body()
@@ -328,7 +328,7 @@ class RubricVersionDetail(RubricView):
 class RubricImport(RubricView):
     @operation("Import a rubric from YAML", body=RubricFileBody, result=RubricSerializer, status=201)
     def post(self) -> object:
-        """At once with its version 1; refused with all that is wrong in the file."""
+        """Creates the rubric with version 1; every problem of the file is reported."""
         values = self.body()
         rubric = services.import_rubric(
             project=self.project, content=values["yaml"].encode(), name=values["name"], by=self.person
@@ -338,8 +338,8 @@ class RubricImport(RubricView):
 
 @route("rubrics/<int:rubric_id>/versions/<int:number>/yaml/", "api_rubric_file")
 class RubricFile(RubricView):
-    @operation("Take a rubric's version as YAML", result=RubricFileSerializer)
+    @operation("Export a rubric version as YAML", result=RubricFileSerializer)
     def get(self, rubric_id: int, number: int) -> object:
-        """The text of the file, which can be imported as it is."""
+        """The text of a file that can be imported again."""
         rubric = self.rubric(rubric_id)
         return {"yaml": yaml_of(rubric, get_or_missing(rubric.versions.all(), number=number))}

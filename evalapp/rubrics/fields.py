@@ -1,4 +1,4 @@
-"""A criterion as a reviewer meets it: the one description that every form of it is rendered from."""
+"""A criterion's fields on a form, from which every form is rendered."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple

@@ -1,4 +1,4 @@
-"""What is wrong with a rubric file beyond what could not be read, and where, in words. Pure."""
+"""Problems of the content of a rubric file, with their places. Pure."""
 
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -7,7 +7,7 @@ from evalapp.core.errors import InvalidError
 from evalapp.core.names import checked_name
 from evalapp.rubrics.drafts import DraftProblem, RubricDraft, with_keys
 from evalapp.rubrics.limits import LONGEST_DESCRIPTION, LONGEST_INSTRUCTIONS
-from evalapp.rubrics.problems import draft_problems, unkept_character
+from evalapp.rubrics.problems import draft_problems, unstorable_character
 
 _RANGE = {"minimum", "maximum", "level_descriptions", "examples", "low_threshold"}
 _FOLLOWS = {
@@ -44,7 +44,7 @@ def problems_beyond(rubric: RubricDraft, unread: Collection[str]) -> Iterator[tu
             yield f"criteria.{number}.{problem.field}", problem.message
 
 
-def told_place(place: str, names: Sequence[str]) -> str:
+def place_in_words(place: str, names: Sequence[str]) -> str:
     """A place as a person finds it: ``criteria.2.maximum`` is "Criterion 2 “Tone”: maximum"."""
     found = _CRITERION.fullmatch(place)
     if found is None:
@@ -61,12 +61,12 @@ def _head_problems(rubric: RubricDraft, unread: Collection[str]) -> Iterator[tup
             checked_name(rubric.name, of="the rubric")
         except InvalidError as error:
             yield "name", error.message
-    if len(rubric.description) > LONGEST_DESCRIPTION or unkept_character(rubric.description):
+    if len(rubric.description) > LONGEST_DESCRIPTION or unstorable_character(rubric.description):
         yield (
             "description",
             f"A description has at most {LONGEST_DESCRIPTION:,} characters, none of them NUL.",
         )
-    if len(rubric.instructions) > LONGEST_INSTRUCTIONS or unkept_character(rubric.instructions):
+    if len(rubric.instructions) > LONGEST_INSTRUCTIONS or unstorable_character(rubric.instructions):
         yield (
             "instructions",
             f"Instructions have at most {LONGEST_INSTRUCTIONS:,} characters, none of them NUL.",

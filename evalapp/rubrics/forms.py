@@ -177,7 +177,10 @@ class BuilderForm:
                 if before.name and not before.rules.not_to_depend_on
             ]
             if condition is not None and not any(each.is_chosen for each in criterion.earlier):
-                message = "What this depended on is not above it any more, so it would always be asked."
+                message = (
+                    "The criterion that this depended on is no longer above it, so this would"
+                    " always be asked."
+                )
                 criterion.errors.setdefault("visible_if", []).append(message)
 
     def show(self, problems: list[DraftProblem], hints: list[DraftProblem]) -> None:
@@ -201,7 +204,7 @@ class BuilderForm:
         drafts = self.drafts
         if verb == "add":
             if len(drafts) >= MOST_CRITERIA:
-                raise InvalidError(f"A rubric holds at most {MOST_CRITERIA} criteria.")
+                raise InvalidError(f"A rubric has at most {MOST_CRITERIA} criteria.")
             drafts.append(_new_draft(where))
             position = len(drafts) - 1
         else:
@@ -217,7 +220,7 @@ class BuilderForm:
                     drafts[position], drafts[target] = drafts[target], drafts[position]
                     position = target
             else:
-                raise InvalidError("The form does not know this button. Reload the page and try again.")
+                raise InvalidError("This button is not in the form. Reload the page and try again.")
         # What was wrong stays with what was typed; the whole is checked again when it is saved.
         self.criteria = [CriterionForm(number, draft) for number, draft in enumerate(drafts)]
         self.problems = []

@@ -14,12 +14,12 @@ import yaml
 
 from evalapp.core.errors import MOST_PROBLEMS, InvalidError
 from evalapp.rubrics.drafts import Condition, CriterionDraft, RubricDraft, TagDraft
-from evalapp.rubrics.file_problems import problems_beyond, told_place
+from evalapp.rubrics.file_problems import place_in_words, problems_beyond
 from evalapp.rubrics.kinds import fixed_by
 from evalapp.rubrics.kinds.base import Option
 from evalapp.rubrics.kinds.yes_no import NO, YES
 from evalapp.rubrics.limits import MOST_CRITERIA, MOST_LEVELS, MOST_OPTIONS, MOST_TAGS
-from evalapp.rubrics.problems import unkept_character
+from evalapp.rubrics.problems import unstorable_character
 
 FORMAT = 1
 LARGEST_FILE = 128 * 1024
@@ -53,8 +53,8 @@ def read_yaml(content: bytes, *, name: str = "") -> RubricDraft:
     # In Python true is 1.
     if not isinstance(document, dict) or type(form) is not int or form != FORMAT:
         raise InvalidError(
-            f"This is not a rubric file: it has no line “evalapp_rubric: {FORMAT}” at its beginning. "
-            "Download a rubric from its page to see how one looks."
+            f"This is not a rubric file: it has no line “evalapp_rubric: {FORMAT}” at its beginning. Export"
+            " a rubric from its page to see the format."
         )
     reader.refuse_unknown(document, _HEAD, "")
     read = RubricDraft(
@@ -67,7 +67,7 @@ def read_yaml(content: bytes, *, name: str = "") -> RubricDraft:
         reader.refuse(place, message)
     if reader.problems:
         names = [draft.name.strip() for draft in read.criteria]
-        told = {told_place(place, names): texts for place, texts in reader.problems.items()}
+        told = {place_in_words(place, names): texts for place, texts in reader.problems.items()}
         count = sum(len(texts) for texts in told.values())
         place, texts = next(iter(told.items()))
         more = f" ({count - 1} more)" if count > 1 else ""
@@ -107,7 +107,7 @@ class _Loader(yaml.SafeLoader):
             raise InvalidError(f"{line}: a rubric file has no tags (!name). Remove it.")
         self.depth += 1
         if self.depth > _DEEPEST:
-            raise InvalidError(f"{line}: nothing in a rubric file lies that deep. Unfold it.")
+            raise InvalidError(f"{line}: this is nested too deeply for a rubric file. Flatten it.")
         node = super().compose_node(parent, index)
         self.depth -= 1
         return node
@@ -128,7 +128,7 @@ class _Loader(yaml.SafeLoader):
             name = str(self.construct_object(key_node))
             if name in seen:
                 line = key_node.start_mark.line + 1
-                raise InvalidError(f"Line {line}: “{_shown(name)}” is there twice. Remove one.")
+                raise InvalidError(f"Line {line}: “{_shown(name)}” is given twice. Remove one.")
             seen.add(name)
         return super().construct_mapping(node, deep)
 
@@ -188,12 +188,12 @@ class _Reader:
         for name in values:
             if name not in known:
                 where = f"{place}.{_shown(name)}" if place else _shown(name)
-                self.refuse(where, f"There is no such entry. Known: {', '.join(known)}.")
+                self.refuse(where, f"Unknown entry. Known entries: {', '.join(known)}.")
 
     def text(self, value: object, place: str) -> str:
         if isinstance(value, str):
-            if found := unkept_character(value):
-                self.refuse(place, f"The text holds {found}. Remove it.")
+            if found := unstorable_character(value):
+                self.refuse(place, f"The text has {found}. Remove it.")
                 return ""
             return value
         self.refuse(place, f"Write a text in quotes; this was read as {_kind(value)}.")
@@ -237,7 +237,7 @@ class _Reader:
         entries = self.sequence(value, place)
         if len(entries) <= most:
             return entries
-        self.refuse(place, f"There are {len(entries):,} {what}; at most {most} fit. Leave some out.")
+        self.refuse(place, f"There are {len(entries):,} {what}; the limit is {most}. Leave some out.")
         return []
 
     def criteria(self, value: object) -> tuple[CriterionDraft, ...]:
@@ -251,7 +251,7 @@ class _Reader:
         self.refuse_unknown(values, list(_DEFAULTS), place)
         read: dict[str, Any] = {}
         if isinstance(value, dict) and "name" not in values:
-            self.refuse(f"{place}.name", "A criterion needs a name.")
+            self.refuse(f"{place}.name", "Give the criterion a name.")
         for name, entry in values.items():
             if name in _READERS:
                 read[name] = _READERS[name](self, entry, f"{place}.{name}")
@@ -375,7 +375,7 @@ def _shown(name: object) -> str:
     """The name of an entry, short, and so that every page and answer can show it."""
     text = str(name)[:_LONGEST_SHOWN]
     return "".join(
-        f"U+{ord(character):04X}" if unkept_character(character) else character for character in text
+        f"U+{ord(character):04X}" if unstorable_character(character) else character for character in text
     )
 
 

@@ -1,4 +1,4 @@
-"""What a rubric and its criteria can hold at most."""
+"""The limits of a rubric and its criteria."""
 
 from decimal import Decimal
 

@@ -124,14 +124,14 @@ class Criterion(BaseModel):
 
     @property
     def is_less_better(self) -> bool:
-        """Whether the lower figure is the better one: of such a scale, or of the share of
+        """Whether the lower number is the better one: of such a scale, or of the share of
         undesired answers.
         """
         return self.rules.is_less_better
 
     @property
     def axis_label(self) -> str:
-        """What a figure of this criterion is: its range, with the direction where it is not the usual one; or
+        """What a number of this criterion is: its range, with the direction where it is not the usual one; or
         whose share.
         """
         return self.rules.axis_label

@@ -1,6 +1,4 @@
-"""All that can be wrong with a rubric's criteria, and what makes ratings worse though it can
-be saved. Pure.
-"""
+"""The problems of a rubric's criteria, and hints for better ratings. Pure."""
 
 import re
 from collections import Counter
@@ -35,7 +33,7 @@ def draft_problems(drafts: Sequence[CriterionDraft]) -> list[DraftProblem]:
     if not drafts:
         return [DraftProblem(0, "name", "A rubric needs at least one criterion. Add one.")]
     if len(drafts) > MOST_CRITERIA:
-        message = f"A rubric holds at most {MOST_CRITERIA} criteria; people cannot judge more at once."
+        message = f"A rubric has at most {MOST_CRITERIA} criteria; reviewers cannot rate more at once."
         return [DraftProblem(MOST_CRITERIA, "name", message)]
     problems: list[DraftProblem] = []
     names = Counter(draft.name.strip().casefold() for draft in drafts)
@@ -45,19 +43,19 @@ def draft_problems(drafts: Sequence[CriterionDraft]) -> list[DraftProblem]:
         if draft.name.strip() and names[draft.name.strip().casefold()] > 1:
             found.append(("name", f"Two criteria are named “{draft.name.strip()}”. Rename one."))
         if keys[draft.key] > 1:
-            found.append(("key", f"Two criteria have the key “{draft.key}”. Remove one and add it anew."))
+            found.append(("key", f"Two criteria have the key “{draft.key}”. Remove one and add it again."))
         found.extend(_condition_problems(draft, drafts, position))
         problems.extend(DraftProblem(position, field_name, message) for field_name, message in found)
     if not any(draft.rules.has_levels for draft in drafts):
-        message = "Words alone cannot be compared, nor can marks. Add a criterion that is rated or chosen."
+        message = "A rubric needs at least one scale, yes/no or category criterion."
         problems.append(DraftProblem(0, "kind", message))
     elif not any(_is_weight(draft.weight) and draft.weight.quantize(_FINEST_WEIGHT) > 0 for draft in drafts):
-        message = "At least one criterion needs a weight above 0; three decimals of it are kept."
+        message = "At least one criterion needs a weight above 0 (rounded to three decimals)."
         problems.append(DraftProblem(0, "weight", message))
     return problems
 
 
-def unkept_character(text: str) -> str:
+def unstorable_character(text: str) -> str:
     """The first character that no database keeps, in words; empty where there is none."""
     if found := _UNKEPT.search(text):
         number = ord(found.group())
@@ -79,15 +77,18 @@ def _own_problems(draft: CriterionDraft) -> Iterator[tuple[str, str]]:
     except InvalidError as error:
         yield "name", error.message
     if draft.key and not _is_key(draft.key):
-        yield "key", f"A key is made of small letters, digits and hyphens, at most {LONGEST_KEY}."
+        yield "key", f"A key has small letters, digits and hyphens, at most {LONGEST_KEY} characters."
     if len(draft.help_text) > LONGEST_HELP:
         yield (
             "help_text",
-            f"The help is longer than {LONGEST_HELP:,} characters. Put it into the instructions.",
+            (
+                f"The help is longer than {LONGEST_HELP:,} characters. Shorten it, or move it to the"
+                " instructions."
+            ),
         )
     known = [kind.name for kind in kinds.KINDS]
     if draft.kind not in known:
-        yield "kind", f"A criterion is one of {', '.join(known)}."
+        yield "kind", f"The kind of a criterion is one of {', '.join(known)}."
         return
     if not _is_weight(draft.weight):
         yield "weight", f"A weight is a number from 0 to {HIGHEST_WEIGHT}."
@@ -98,9 +99,9 @@ def _own_problems(draft: CriterionDraft) -> Iterator[tuple[str, str]]:
     yield from _level_text_problems(draft)
     yield from _tag_problems(draft)
     texts = (draft.name, draft.help_text, *draft.level_descriptions.values(), *draft.examples.values())
-    unkept = map(unkept_character, (*texts, *(option.label for option in draft.options)))
+    unkept = map(unstorable_character, (*texts, *(option.label for option in draft.options)))
     if found := next(filter(None, unkept), ""):
-        yield "name", f"A text of this criterion holds {found}. Remove it."
+        yield "name", f"A text of this criterion has {found}. Remove it."
 
 
 def _level_text_problems(draft: CriterionDraft) -> Iterator[tuple[str, str]]:
@@ -121,15 +122,18 @@ def _direction_problems(draft: CriterionDraft) -> Iterator[tuple[str, str]]:
     if not draft.lower_is_better:
         return
     if not draft.rules.has_mean:
-        yield "lower_is_better", "Only a scale has a lower end that could be better."
+        yield "lower_is_better", "Only for a scale can lower be better."
     if draft.weight:
-        yield "lower_is_better", "Where lower is better nothing is added to the total: give it the weight 0."
+        yield (
+            "lower_is_better",
+            "A criterion where lower is better is not in the total: give it the weight 0.",
+        )
     if draft.low_threshold is not None:
-        yield "lower_is_better", "Where lower is better low answers need no reasons: leave that level empty."
+        yield "lower_is_better", "Where lower is better, low answers need no reasons: leave that level empty."
     if draft.is_critical:
         yield (
             "lower_is_better",
-            "A critical scale fails an answer at its low end, which is the better one here.",
+            "A critical scale fails an answer at its low end, but here the low end is the better one.",
         )
 
 
@@ -141,9 +145,9 @@ def _no_such_key(wanted: str, before: Sequence[CriterionDraft]) -> str:
     meant = wanted.strip().casefold()
     for each in before:
         if each.key and meant in (each.key.casefold(), each.name.strip().casefold()):
-            return f"{message} The key of “{each.name}” is “{each.key}”: write that."
+            return f"{message} The key of “{each.name}” is “{each.key}”: use that."
     keys = ", ".join(f"“{each.key}”" for each in before if each.key)
-    return f"{message} Before it stand {keys}." if keys else message
+    return f"{message} The criteria before it are {keys}." if keys else message
 
 
 def _condition_problems(
@@ -166,17 +170,20 @@ def _condition_problems(
             yield (
                 "visible_if",
                 (
-                    f"These wait for each other in a circle, so none of them would ever be asked: {way}. "
-                    "Ask one of them always."
+                    f"These depend on each other in a circle, so none would ever be asked: {way}. Remove the"
+                    " condition of one."
                 ),
             )
     elif place > position:
         yield (
             "visible_if",
-            f"“{drafts[place].name}” comes later; its answer is not known yet. Depend on an earlier one.",
+            (
+                f"“{drafts[place].name}” comes later, so its answer is not known yet. Depend on an earlier"
+                " criterion."
+            ),
         )
     elif why_not := drafts[place].rules.not_to_depend_on:
-        yield "visible_if", f"“{drafts[place].name}” {why_not}; depend on an answer to choose."
+        yield "visible_if", f"“{drafts[place].name}” {why_not}; depend on a criterion with options or levels."
     elif not condition.values:
         yield "visible_if", f"Choose at least one answer to “{drafts[place].name}”."
     elif unknown := sorted(set(condition.values) - set(drafts[place].rules.levels)):
@@ -203,17 +210,17 @@ def _tag_problems(draft: CriterionDraft) -> Iterator[tuple[str, str]]:
         yield "tags", f"A criterion has at most {MOST_TAGS} reasons."
     labels = Counter(tag.label.strip().casefold() for tag in draft.tags)
     for tag in draft.tags:
-        if not tag.label.strip() or len(tag.label) > LONGEST_TAG or unkept_character(tag.label):
-            yield "tags", f"Each reason has 1 to {LONGEST_TAG} characters; write one a line."
+        if not tag.label.strip() or len(tag.label) > LONGEST_TAG or unstorable_character(tag.label):
+            yield "tags", f"Each reason has 1 to {LONGEST_TAG} characters; write one per line."
             return
     repeated = [label for label, count in labels.items() if count > 1]
     if repeated:
-        yield "tags", f"The reason “{repeated[0]}” is there twice. Remove one."
+        yield "tags", f"The reason “{repeated[0]}” is given twice. Remove one."
     for key, count in Counter(tag.key for tag in draft.tags if tag.key).items():
         if not _is_key(key):
             yield (
                 "tags",
-                f"A reason's key is made of small letters, digits and hyphens, at most {LONGEST_KEY}.",
+                f"A reason's key has small letters, digits and hyphens, at most {LONGEST_KEY} characters.",
             )
             return
         if count > 1:
@@ -230,9 +237,7 @@ def hints(drafts: Sequence[CriterionDraft]) -> list[DraftProblem]:
     total = sum((draft.weight for draft in drafts if draft.weight.is_finite()), Decimal(0))
     if any(draft.weight != draft.weight.to_integral_value() for draft in drafts) and total not in (1, 100):
         shown = f"{total.normalize():f}"
-        message = (
-            f"The weights are shares and add up to {shown}: they are taken by proportion, not as written."
-        )
+        message = f"The weights add up to {shown}, so each is divided by that sum."
         found.append(DraftProblem(len(drafts) - 1, "weight", message))
     return found
 
@@ -242,8 +247,11 @@ def _own_hints(draft: CriterionDraft) -> Iterator[tuple[str, str]]:
         word = joined.group().strip()
         yield (
             "name",
-            f"“{word}” in the name asks two things at once: who finds them unequal cannot answer. Make two.",
+            (
+                f"“{word}” in the name asks two things at once, which a reviewer may rate differently. Use"
+                " two criteria."
+            ),
         )
     yield from draft.rules.hints()
     if any(map(draft.rules.is_low, draft.rules.levels)) and not draft.tags:
-        yield "tags", "Without reasons a low score says that, not why. Add a few to pick from."
+        yield "tags", "Without reasons a low score does not say why. Add a few to choose from."

@@ -119,8 +119,8 @@ def save_version(
     latest = RubricVersion.objects.filter(rubric=rubric).select_for_update().order_by("-number").first()
     if based_on is not None and based_on != fingerprint(latest):
         raise StaleError(
-            "Somebody saved this rubric while you were editing it. Open it in another tab, compare, "
-            "and save again from there; what you typed is still in this form."
+            "Somebody saved this rubric while you edited it. Open it in another tab, compare, and save again"
+            " there; your text is still in this form."
         )
     if latest is not None and fingerprint_of(keyed, instructions) == fingerprint(latest):
         return latest
@@ -153,7 +153,7 @@ def freeze(*, rubric_version: RubricVersion, by: User | None = None) -> None:
     becomes the next version. Raises InvalidError for a version without criteria.
     """
     if not rubric_version.criteria.exists():
-        raise InvalidError(f"{rubric_version} has no criteria yet. Add one before it is used.")
+        raise InvalidError(f"{rubric_version} has no criteria yet. Add one first.")
     if RubricVersion.objects.filter(pk=rubric_version.pk, frozen_at=None).update(frozen_at=Now()):
         record("rubric.version_frozen", by=by, obj=rubric_version, project=rubric_version.rubric.project)
     rubric_version.refresh_from_db(fields=["frozen_at"])

@@ -5,7 +5,7 @@ from typing import NamedTuple
 from training.spec import Method
 
 
-class Words(NamedTuple):
+class MethodText(NamedTuple):
     name: str
     when: str
 
@@ -14,25 +14,26 @@ class Words(NamedTuple):
         return f"{self.name}: {self.when}"
 
 
-METHODS: dict[Method, Words] = {
-    "lora": Words("LoRA", "a small adapter beside the unchanged base. The usual choice."),
-    "rslora": Words("rsLoRA", "LoRA that keeps its strength at high ranks. From rank 64 upwards."),
-    "dora": Words(
+METHODS: dict[Method, MethodText] = {
+    "lora": MethodText("LoRA", "trains a small adapter on the unchanged base. The default choice."),
+    "rslora": MethodText("rsLoRA", "LoRA whose scaling stays stable at high ranks. From rank 64 upwards."),
+    "dora": MethodText(
         "DoRA",
-        "LoRA that learns lengths and directions apart. For small ranks; slower, and it ends in a full"
-        " model.",
+        "LoRA that learns magnitude and direction separately. For small ranks; slower, and the result is a"
+        " full model.",
     ),
-    "qlora": Words(
-        "QLoRA", "LoRA beside a base rounded to 4 bits. When the base does not fit into memory otherwise."
+    "qlora": MethodText(
+        "QLoRA", "LoRA on a base quantised to 4 bits. For bases that do not fit into memory otherwise."
     ),
-    "full": Words(
+    "full": MethodText(
         "Full fine-tuning",
-        "every weight. With much data, and memory for about 16 bytes a weight; it ends in a full model.",
+        "trains every weight. For much data, and memory for about 16 bytes per weight; the result is a"
+        " full model.",
     ),
 }
 
 
 def method_name_of(key: object) -> str:
     """The name, also of a key that another version of the product wrote."""
-    words = dict[object, Words](METHODS.items()).get(key)
+    words = dict[object, MethodText](METHODS.items()).get(key)
     return words.name if words else str(key or "")

@@ -188,8 +188,7 @@ class Run(BaseModel):
             return ""
         patience = counted(int(self.spec.get("patience") or 0), "evaluation")
         return (
-            f"after {done:,} of {planned:,} steps, because the validation loss had not fallen further for"
-            f" {patience}"
+            f"after {done:,} of {planned:,} steps, because the validation loss had not fallen for {patience}"
         )
 
     @property

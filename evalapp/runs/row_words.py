@@ -1,4 +1,4 @@
-"""What a training's account says of the rows of its dataset version that it did not take, in sentences."""
+"""The rows that a training did not use, in sentences."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -13,7 +13,7 @@ def left_out_sentences(rows: Mapping[str, Any], method_name: str, objective_labe
         has = "has" if passed_over == 1 else "have"
         yield (
             f"{_more(passed_over, rows.get('passed_over_validation'))} {has} nothing for {method_name} and"
-            " took no part."
+            f" {'was' if passed_over == 1 else 'were'} not used."
         )
     if unrated := rows.get("unrated_pairs"):
         yield (

@@ -1,4 +1,4 @@
-"""How many runs of a project may wait and go on at once."""
+"""The limits of queued and running runs per project."""
 
 from evalapp.accounts.models import Project
 from evalapp.core.errors import ConflictError
@@ -17,5 +17,8 @@ def require_room(project: Project, *, runs: int = 1) -> None:
     if unfinished + runs <= MOST_UNFINISHED_RUNS:
         return
     more = f", and these would be {runs} more; {MOST_UNFINISHED_RUNS} may" if runs > 1 else ""
-    message = f"{unfinished} runs of this project wait or go on already{more}. Wait for some, or cancel some."
+    message = (
+        f"{unfinished} runs of this project are queued or running already{more}. Wait for some, or"
+        " cancel some."
+    )
     raise ConflictError(message)

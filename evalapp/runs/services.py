@@ -109,7 +109,7 @@ def start_training_of(*, dry_run: Run, by: User | None) -> Run:
     Raises as ``start_training`` does.
     """
     if dry_run.kind != RunKind.DRY_RUN or dry_run.base is None:
-        message = "Only a dry run can be followed by its training."
+        message = "Only a dry run can be turned into a training."
         raise ConflictError(message)
     return start_training(
         project=dry_run.project,
@@ -185,7 +185,7 @@ def batch_file(
     _require_ready(project, dataset_version)
     _rows_of(dataset_version, splits)
     if _shared_base(project, candidates) is not None or len(candidates) > 1:
-        _refuse("candidates", "A batch file asks one API model. Choose one such candidate.")
+        _refuse("candidates", "A batch file is for one API model. Choose one such candidate.")
     samples, settings_of_run, _ = _parted(sampling)
     settings_checks.require_schema(settings_of_run)
     return batch_lines(
@@ -395,7 +395,7 @@ def _parted(settings_of_run: dict[str, Any]) -> tuple[int, dict[str, Any], dict[
         _refuse("samples", f"Choose 1 to {MOST_SAMPLES} answers for each row.")
     if samples > 1 and not own.get("temperature"):
         _refuse(
-            "samples", "At temperature 0 all answers to a row are the same. Raise it, or take one answer."
+            "samples", "At temperature 0 all answers to a row are the same. Raise it, or generate one answer."
         )
     around = {key: own.pop(key) for key in _AROUND_SAMPLING if key in own}
     return samples, own, around
@@ -431,7 +431,9 @@ def _shared_base(project: Project, candidates: Sequence[ModelVersion]) -> ModelV
     bases: dict[int, ModelVersion] = {}
     for version in candidates:
         if version.project_id != project.pk or version.kind == ModelKind.IMPORTED:
-            _refuse("candidates", f"“{version.label}” cannot generate here; its answers are imported.")
+            _refuse(
+                "candidates", f"“{version.label}” cannot generate here, because its outputs are imported."
+            )
         base = version if version.kind in STANDING_KINDS else version.base
         if base is not None:
             bases[base.pk] = base
@@ -441,13 +443,11 @@ def _shared_base(project: Project, candidates: Sequence[ModelVersion]) -> ModelV
     if asked:
         _refuse(
             "candidates",
-            f"“{asked[0].label}” is an API model, others run here. Start one run for each.",
+            f"“{asked[0].label}” is an API model, and others run here. Start one run for each.",
         )
     if len(bases) > 1:
         names = ", ".join(sorted(f"“{base.model.name}: {base.label}”" for base in bases.values()))
-        _refuse(
-            "candidates", f"The candidates stand on different bases ({names}). Start one run for each base."
-        )
+        _refuse("candidates", f"The candidates have different bases ({names}). Start one run for each base.")
     return next(iter(bases.values()))
 
 
@@ -476,20 +476,20 @@ def _require_continuable(adapter: ModelVersion, base: ModelVersion, method: str)
     if adapter.base_id != base.pk:
         _refuse(
             "continued_from",
-            f"“{adapter.label}” stands on another base than “{base.model.name}: {base.label}”.",
+            f"“{adapter.label}” belongs to another base than “{base.model.name}: {base.label}”.",
         )
     if method in MODEL_MAKERS:
         _refuse(
             "continued_from",
-            f"This method ends in a full model and cannot start from the adapter “{adapter.label}”. Choose"
-            " the adapter's own method, or begin anew.",
+            f"This method produces a full model and cannot start from the adapter “{adapter.label}”. Choose"
+            " the adapter's method, or start without it.",
         )
     if (method == "rslora") != bool(adapter.config.get("rslora")):
         own = "rsLoRA" if adapter.config.get("rslora") else "LoRA or QLoRA"
         _refuse(
             "continued_from",
-            f"“{adapter.label}” would lose its strength by this method, which scales adapters otherwise."
-            f" Choose {own}, or begin anew.",
+            f"“{adapter.label}” does not fit this method, which scales adapters differently. Choose {own},"
+            " or start without it.",
         )
 
 

@@ -1,4 +1,4 @@
-"""What each candidate of a run took: tokens, time, and what its answers cost at the price that is set."""
+"""Tokens, time and cost of each candidate's answers in a run."""
 
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
@@ -68,7 +68,7 @@ def candidate_usage(run: Run) -> list[CandidateUsage]:
     ]
 
 
-def cut_json(run: Run, usage: Iterable[CandidateUsage]) -> int:
+def truncated_json(run: Run, usage: Iterable[CandidateUsage]) -> int:
     """Answers that were to follow a JSON schema and were cut before their end, so that they cannot."""
     has_schema = bool(run.spec.get("sampling", {}).get("json_schema"))
     return sum(each.cut for each in usage) if has_schema else 0

@@ -1,4 +1,4 @@
-"""Metrics that are computed elsewhere: their definition, their values, their end."""
+"""External metrics: definition, values and deletion."""
 
 import math
 import re
@@ -79,7 +79,7 @@ def create_external_metric(
     name = checked_name(name, of="the metric", longest=LONGEST_NAME)
     _require_not_ours(name)
     if better not in Better.values:
-        raise _refused("better", f"Say which way is better: {', '.join(Better.values)}.")
+        raise _refused("better", f"Choose the better direction: {', '.join(Better.values)}.")
     for field, end in (("smallest", smallest), ("largest", largest)):
         if end is not None and not (math.isfinite(end) and abs(end) <= LARGEST_VALUE):
             raise _refused(field, f"The end of a scale is a number within ±{LARGEST_VALUE:g}.")
@@ -87,7 +87,7 @@ def create_external_metric(
         raise _refused("largest", "The largest value must be above the smallest.")
     source = " ".join(source.split())
     if len(source) > LONGEST_SOURCE or "\x00" in source:
-        raise _refused("source", f"Say in at most {LONGEST_SOURCE} characters how it is made.")
+        raise _refused("source", f"Say how the metric is computed, in at most {LONGEST_SOURCE} characters.")
     # Two at once: the later waits here and then counts the earlier.
     Project.objects.select_for_update().get(pk=project.pk)
     if project.external_metrics.count() >= MOST_METRICS:
@@ -115,14 +115,12 @@ def _require_not_ours(name: str) -> None:
     for metric in METRICS.values():
         if bare in (_bare(metric.name), _bare(metric.label)):
             message = (
-                f"“{name}” is a metric that is computed here ({metric.label}). Give yours a name of its own, "
-                f"such as “{name} elsewhere”."
+                f"“{name}” is a metric that is computed here ({metric.label}). Choose another name, such as"
+                f" “{name} (external)”."
             )
             raise InvalidError(message, fields={"name": [message]})
     if bare in map(_bare, _OWN_WORDS) or name.strip().lower().startswith(("rule:", "external:")):
-        raise _refused(
-            "name", f"“{name}” names something that is measured here. Give yours a name of its own."
-        )
+        raise _refused("name", f"“{name}” is the name of a metric here. Choose another name.")
 
 
 def _bare(name: str) -> str:
@@ -152,7 +150,7 @@ def store_scores(
     raises ImportProblemsError with every one of them. MissingError where the metric was deleted meanwhile.
     """
     if not ExternalMetric.objects.select_for_update().filter(pk=metric.pk).exists():
-        raise MissingError(f"“{metric.name}” has been deleted. Make it anew to store its scores.")
+        raise MissingError(f"“{metric.name}” has been deleted. Create it again to store its scores.")
     joined = join_scores(
         scores,
         outputs_of_project=Output.objects.filter(run__project=metric.project_id),
@@ -198,9 +196,9 @@ def _write(metric: ExternalMetric, values: dict[int, float]) -> None:
 
 def _off_scale(metric: ExternalMetric, value: float) -> str:
     if metric.smallest is not None and value < metric.smallest:
-        return f"the value {value:g} lies under the scale's smallest, {metric.smallest:g}"
+        return f"the value {value:g} is below the scale's smallest, {metric.smallest:g}"
     if metric.largest is not None and value > metric.largest:
-        return f"the value {value:g} lies over the scale's largest, {metric.largest:g}"
+        return f"the value {value:g} is above the scale's largest, {metric.largest:g}"
     return ""
 
 

@@ -117,7 +117,7 @@ def _item(given: Any) -> str:
 
 def _label(given: Any) -> str:
     if given is not None and not isinstance(given, str):
-        raise ValueError("“candidate” is no text; write the candidate's label")
+        raise ValueError("“candidate” is not text; write the candidate's label")
     return given or ""
 
 
@@ -127,7 +127,7 @@ def _value(given: Any) -> float:
     if isinstance(given, str) and _NUMBER.fullmatch(given):
         given = float(given)
     if isinstance(given, bool) or not isinstance(given, int | float):
-        raise ValueError(f"the value {str(given)[:30]!r} is no number; write one such as 0.83")  # noqa: TRY004 - a row's problem
+        raise ValueError(f"the value {str(given)[:30]!r} is not a number; write one such as 0.83")  # noqa: TRY004 - a row's problem
     # Adding zero turns -0.0 into 0.0.
     return float(given) + 0.0
 

@@ -1,4 +1,4 @@
-"""Metrics that are computed elsewhere: their list, and each with its scores."""
+"""Pages of external metrics."""
 
 from django.contrib import messages
 from django.http import HttpResponse
@@ -31,7 +31,7 @@ def external_metric_list(request: MemberRequest) -> HttpResponse:
         except ProblemError as error:
             show_problem(form, error)
         else:
-            messages.success(request, "Made. Upload its scores next.")
+            messages.success(request, "Created. Next, upload its scores.")
             return redirect("external_metric", request.project.slug, metric.pk)
     context = {
         "form": form,
@@ -93,13 +93,13 @@ def _store(
 def _told(stored: external.StoredScores) -> str:
     joined = " and ".join(f"{count:,} by {how}" for how, count in stored.joined_by.items())
     without = (
-        f" {stored.without_score:,} outputs of the run have none in this file."
+        f" {stored.without_score:,} outputs of the run have no score in this file."
         if stored.without_score
         else ""
     )
     return (
-        f"{stored.added:,} scores are new, {stored.changed:,} replaced others, "
-        f"{stored.unchanged:,} stood there already; joined: {joined}.{without}"
+        f"{stored.added:,} scores are new, {stored.changed:,} replaced others, {stored.unchanged:,} were"
+        f" stored already; joined: {joined}.{without}"
     )
 
 

@@ -110,7 +110,7 @@ class ExternalMetric(BaseModel):
 class ParserKind(models.TextChoices):
     EXACT = "exact", "The whole answer"
     FIRST_LINE = "first_line", "The first line that is not empty"
-    PATTERN = "pattern", "What a regular expression finds"
+    PATTERN = "pattern", "The match of a regular expression"
     JSON_FIELD = "json_field", "A field of a JSON object"
 
 

@@ -1,4 +1,4 @@
-"""Scoring starts by itself when a run's outputs are there."""
+"""Starts scoring when a run's outputs are stored."""
 
 from typing import Any
 

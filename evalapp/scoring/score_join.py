@@ -108,7 +108,7 @@ def join_scores(
             first.append(JoinedLine(each.place, output, each.value))
     if not values and not problems:
         raise ImportProblemsError(
-            ["There is no score. Each needs “value”, and “output”, “item” or “row”."], field=field
+            ["There are no scores. Each needs “value”, and “output”, “item” or “row”."], field=field
         )
     without = len(index.facts.keys() - values.keys()) if index is not None else None
     return ScoreJoin(values, dict(joined_by), without, problems, first)
@@ -125,8 +125,8 @@ def _first_by_order(given: list[GivenScore]) -> GivenScore | None:
 def _order_alone(index: "RunOutputs") -> str:
     name = index.id_field
     return (
-        f"names its row by number alone, but the rows of “{index.run.name}” have ids, in “{name}”; "
-        f"in a file of another order numbers would score wrong outputs. Add a column “item” with each row's "
+        f"gives only a row number, but the rows of “{index.run.name}” have ids, in “{name}”; in a file of"
+        " another order, numbers would score the wrong outputs. Add a column “item” with each row's "
         f"{name}; “row” is then checked against it."
     )
 
@@ -186,8 +186,8 @@ class RunOutputs:
     def output_of_item(self, each: GivenScore, label: str) -> int:
         if not self.item_field:
             raise ValueError(
-                f"names an item, but the rows of “{self.run.name}” have no ids; say which metadata field"
-                " names them"
+                f"names an item, but the rows of “{self.run.name}” have no ids; choose the metadata field"
+                " that identifies them"
             )
         found = self.by_item.get((each.item, label, each.sample), ())
         if not found:
@@ -197,8 +197,8 @@ class RunOutputs:
             )
         if len(found) > 1:
             raise ValueError(
-                f"{len(found):,} rows have the {self.item_field} {each.item[:60]!r}, so it names none of"
-                " them; give “row” as well, or choose a metadata field that differs in every row"
+                f"{len(found):,} rows have the {self.item_field} {each.item[:60]!r}, so it is ambiguous;"
+                " give “row” as well, or choose a metadata field that differs in every row"
             )
         return found[0]
 

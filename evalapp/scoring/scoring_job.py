@@ -1,4 +1,4 @@
-"""What the scoring job does: every output of a run, all metrics and rules, in batches of its own."""
+"""The scoring job: all metrics and rules on every output of a run, in batches."""
 
 import logging
 import random
@@ -16,7 +16,7 @@ from evalapp.metrics.batch import Scorer
 from evalapp.metrics.metric import NOT_COMPUTED
 from evalapp.metrics.registry import METRICS
 from evalapp.metrics.rows import Row
-from evalapp.metrics.rules import Finding, Rule
+from evalapp.metrics.rules import Rule, RuleResult
 from evalapp.runs.models import Output, Run
 from evalapp.scoring.labels import LabelReader, reader_for
 from evalapp.scoring.models import CorpusMetric, MetricResult, RuleCheck
@@ -145,18 +145,18 @@ def _metric_result(output: Output, name: str, measure: Measure) -> MetricResult:
 
 def _rule_result(output: Output, row: Row, rule_check: RuleCheck, rule: Rule) -> MetricResult:
     try:
-        finding = rule.check(row)
+        result = rule.check(row)
     except Exception:  # the edge to a text nobody has seen: it must not cost the other outputs their scores
         logger.exception("The rule %s failed on output %s", rule_check.pk, output.pk)
-        finding = Finding(passed=None, reason=NOT_COMPUTED)
-    spans = [[span.start, span.end, span.text[:80]] for span in finding.spans[:SHOWN_SPANS]]
+        result = RuleResult(passed=None, reason=NOT_COMPUTED)
+    spans = [[span.start, span.end, span.text[:80]] for span in result.spans[:SHOWN_SPANS]]
     return MetricResult(
         output=output,
         metric=rule_check.metric,
         signature=rule_check.signature,
-        value=None if finding.passed is None else float(finding.passed),
-        reason=(finding.reason or "not checked")[:120] if finding.passed is None else "",
-        detail={"spans": spans, "count": len(finding.spans), "why": finding.reason},
+        value=None if result.passed is None else float(result.passed),
+        reason=(result.reason or "not checked")[:120] if result.passed is None else "",
+        detail={"spans": spans, "count": len(result.spans), "why": result.reason},
     )
 
 

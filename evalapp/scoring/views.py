@@ -72,7 +72,7 @@ def _edit(request: MemberRequest, kind: str, form: RuleForm, rule: RuleCheck | N
         except ProblemError as error:
             show_problem(form, error)
         else:
-            messages.success(request, "The rule is saved. Score a run again to apply it to what is there.")
+            messages.success(request, "The rule is saved. Score a run again to apply it to existing outputs.")
             return redirect("rule_list", request.project.slug)
     context = {"form": form, "rule": rule}
     return render(request, "scoring/rule.html", context, status=400 if form.is_bound else 200)

@@ -1,4 +1,4 @@
-"""How far one reviewer agrees with the others, and the mean kappa of a panel's pairs.
+"""Agreement of one reviewer with the others, and the mean kappa of a panel's pairs.
 
 A reviewer's score of an item is set beside every other reviewer's there; an item counts once however many
 others there are. Intervals are a percentile bootstrap over items and speak of this panel. With one other
@@ -47,7 +47,7 @@ class AgainstOthers(NamedTuple):
     within_one: Measure
 
 
-class BesidePanel(NamedTuple):
+class ReviewerAgainstPanel(NamedTuple):
     """A rater who is none of a panel with one of its members, and two members with each other, on the same
     items.
 
@@ -63,7 +63,7 @@ class BesidePanel(NamedTuple):
     kappa_gap: Measure | None
 
 
-class _Beside(NamedTuple):
+class _LevelPairs(NamedTuple):
     """Pairs of own and another's level, each distinct pair once (``own``, ``other``: positions in the
     levels). ``item``, ``pair`` and ``share`` have one entry for each score of another: how much of its item's
     weight of 1 falls on which pair.
@@ -82,7 +82,7 @@ class _Beside(NamedTuple):
         return column_sums(weights, self.item, self.pair, self.share, self.own.size)
 
 
-Statistic = Callable[[_Beside, Array], Array]
+Statistic = Callable[[_LevelPairs, Array], Array]
 
 
 def against_others(
@@ -125,7 +125,7 @@ def against_others(
     return AgainstOthers(**found)
 
 
-def beside_panel(
+def reviewer_against_panel(
     ratings: Ratings,
     rater: Hashable,
     *,
@@ -134,7 +134,7 @@ def beside_panel(
     seed: int = 0,
     replicates: int = DEFAULT_REPLICATES,
     level: float = 0.95,
-) -> BesidePanel:
+) -> ReviewerAgainstPanel:
     """How far ``rater`` agrees with one of the others, and any two of the others with each other.
 
     Both are of the items that ``rater`` and at least two others scored, take every score of those, and count
@@ -152,7 +152,7 @@ def beside_panel(
         def signed(whose: str) -> str:
             return signature(f"{name}-{whose}", bootstrap=replicates, seed=seed, level=level)
 
-        def measured(beside: _Beside | None, whose: str) -> Measure:
+        def measured(beside: _LevelPairs | None, whose: str) -> Measure:
             drawn = _drawn(beside, seed=seed, replicates=replicates)
             alone = NO_OVERLAP if len(ratings) else "no scores"
             return _measured(beside, drawn, statistic, signed(whose), level=level, alone=alone)
@@ -162,7 +162,7 @@ def beside_panel(
 
     alpha = told(_ordinal_alpha if is_ordered else _nominal_alpha, "krippendorff-alpha")
     kappa = told(_kappa, "quadratic-kappa") if is_ordered else (None, None, None)
-    return BesidePanel(*alpha, *kappa)
+    return ReviewerAgainstPanel(*alpha, *kappa)
 
 
 def _items_of_panel(ratings: Ratings, rater: Hashable) -> npt.NDArray[np.bool_]:
@@ -185,7 +185,9 @@ def _on_items(ratings: Ratings, items: npt.NDArray[np.bool_], without: Hashable 
     )
 
 
-def _among_others(ratings: Ratings, rater: Hashable, items: npt.NDArray[np.bool_], levels: Array) -> _Beside:
+def _among_others(
+    ratings: Ratings, rater: Hashable, items: npt.NDArray[np.bool_], levels: Array
+) -> _LevelPairs:
     """Every two scores of others on an item, both ways round, so that neither side is anybody's."""
     together, _ = _of_shared_items(coincidences(_on_items(ratings, items, without=rater)))
     own = _positions(together.own, levels)[together.cell]
@@ -194,14 +196,14 @@ def _among_others(ratings: Ratings, rater: Hashable, items: npt.NDArray[np.bool_
     cell = np.concatenate([own * levels.size + other, other * levels.size + own])
     cells, place = np.unique(cell, return_inverse=True)
     share = 1 / np.bincount(item)[item]
-    return _Beside(
+    return _LevelPairs(
         cells // levels.size, cells % levels.size, levels, int(np.max(item)) + 1, item, place, share
     )
 
 
 def _gap(
-    judged: _Beside | None,
-    panel: _Beside | None,
+    judged: _LevelPairs | None,
+    panel: _LevelPairs | None,
     statistic: Statistic,
     name: str,
     *,
@@ -235,7 +237,7 @@ def _positions(scores: Array, levels: Array) -> npt.NDArray[np.int64]:
     return position
 
 
-def _beside(ratings: Ratings, reviewer: Hashable, levels: Array) -> _Beside | None:
+def _beside(ratings: Ratings, reviewer: Hashable, levels: Array) -> _LevelPairs | None:
     if ratings.has_repeats():
         raise ValueError("a reviewer scored the same item twice: give one score each")
     position = _positions(ratings.score, levels)
@@ -250,12 +252,12 @@ def _beside(ratings: Ratings, reviewer: Hashable, levels: Array) -> _Beside | No
     weight = 1 / np.bincount(item)[item]
     cell = own[ratings.item[others]] * levels.size + position[others]
     cells, place = np.unique(cell, return_inverse=True)
-    return _Beside(
+    return _LevelPairs(
         cells // levels.size, cells % levels.size, levels, int(np.max(item)) + 1, item, place, weight
     )
 
 
-def _drawn(beside: _Beside | None, *, seed: int, replicates: int) -> Array:
+def _drawn(beside: _LevelPairs | None, *, seed: int, replicates: int) -> Array:
     """The counts of every replicate, which all measures share."""
     if beside is None or beside.items < 2:
         return np.empty((0, 0))
@@ -264,7 +266,7 @@ def _drawn(beside: _Beside | None, *, seed: int, replicates: int) -> Array:
 
 
 def _measured(
-    beside: _Beside | None,
+    beside: _LevelPairs | None,
     drawn: Array,
     statistic: Statistic,
     name: str,
@@ -291,14 +293,14 @@ def _measured(
     )
 
 
-def _margins(beside: _Beside, counts: Array) -> tuple[Array, Array]:
+def _margins(beside: _LevelPairs, counts: Array) -> tuple[Array, Array]:
     """How often each level was given by the reviewer and by the others (replicates × levels)."""
     levels = np.eye(beside.levels.size)
     return counts @ levels[beside.own], counts @ levels[beside.other]
 
 
 def _within(reach: float) -> Statistic:
-    def within(beside: _Beside, counts: Array) -> Array:
+    def within(beside: _LevelPairs, counts: Array) -> Array:
         gaps = np.abs(beside.levels[beside.own] - beside.levels[beside.other])
         result: Array = counts[:, gaps <= reach + 1e-9].sum(axis=1) / counts.sum(axis=1)
         return result
@@ -306,7 +308,7 @@ def _within(reach: float) -> Statistic:
     return within
 
 
-def _kappa(beside: _Beside, counts: Array) -> Array:
+def _kappa(beside: _LevelPairs, counts: Array) -> Array:
     own, other = _margins(beside, counts)
     gaps = (beside.levels[beside.own] - beside.levels[beside.other]) ** 2
     distances = (beside.levels[:, None] - beside.levels[None, :]) ** 2
@@ -316,7 +318,7 @@ def _kappa(beside: _Beside, counts: Array) -> Array:
     return result
 
 
-def _ordinal_alpha(beside: _Beside, counts: Array) -> Array:
+def _ordinal_alpha(beside: _LevelPairs, counts: Array) -> Array:
     given = np.add(*_margins(beside, counts))
     rank = np.cumsum(given, axis=1) - given / 2
     gaps = (rank[:, beside.own] - rank[:, beside.other]) ** 2
@@ -327,7 +329,7 @@ def _ordinal_alpha(beside: _Beside, counts: Array) -> Array:
     return result
 
 
-def _nominal_alpha(beside: _Beside, counts: Array) -> Array:
+def _nominal_alpha(beside: _LevelPairs, counts: Array) -> Array:
     given = np.add(*_margins(beside, counts))
     total = given.sum(axis=1)
     expected = total**2 - (given**2).sum(axis=1)
@@ -337,18 +339,18 @@ def _nominal_alpha(beside: _Beside, counts: Array) -> Array:
     return result
 
 
-def _ac2(beside: _Beside, counts: Array) -> Array:
+def _ac2(beside: _LevelPairs, counts: Array) -> Array:
     span = beside.levels[-1] - beside.levels[0]
     return _chance_corrected(
         beside, counts, 1 - ((beside.levels[:, None] - beside.levels[None, :]) / span) ** 2
     )
 
 
-def _ac1(beside: _Beside, counts: Array) -> Array:
+def _ac1(beside: _LevelPairs, counts: Array) -> Array:
     return _chance_corrected(beside, counts, np.eye(beside.levels.size))
 
 
-def _chance_corrected(beside: _Beside, counts: Array, credit: Array) -> Array:
+def _chance_corrected(beside: _LevelPairs, counts: Array, credit: Array) -> Array:
     total = counts.sum(axis=1)
     agreement = counts @ credit[beside.own, beside.other] / total
     use = np.add(*_margins(beside, counts)) / (2 * total[:, None])
@@ -368,7 +370,7 @@ class _Squares(NamedTuple):
     rest: Array
 
 
-def _squares(beside: _Beside, counts: Array) -> _Squares:
+def _squares(beside: _LevelPairs, counts: Array) -> _Squares:
     centre = float((beside.levels[beside.own] + beside.levels[beside.other]).mean()) / 2
     own, other = beside.levels[beside.own] - centre, beside.levels[beside.other] - centre
     n = counts.sum(axis=1)
@@ -381,13 +383,13 @@ def _squares(beside: _Beside, counts: Array) -> _Squares:
     return _Squares(n, items / (n - 1), reviewers, within / n, rest / (n - 1))
 
 
-def _icc_one_way(beside: _Beside, counts: Array) -> Array:
+def _icc_one_way(beside: _LevelPairs, counts: Array) -> Array:
     squares = _squares(beside, counts)
     result: Array = (squares.items - squares.within) / (squares.items + squares.within)
     return result
 
 
-def _icc_two_way(beside: _Beside, counts: Array) -> Array:
+def _icc_two_way(beside: _LevelPairs, counts: Array) -> Array:
     squares = _squares(beside, counts)
     spread = squares.items + squares.rest + 2 * (squares.reviewers - squares.rest) / squares.n
     spread[spread <= 1e-12] = np.nan
@@ -395,7 +397,7 @@ def _icc_two_way(beside: _Beside, counts: Array) -> Array:
     return result
 
 
-def _icc_of_mean(beside: _Beside, counts: Array) -> Array:
+def _icc_of_mean(beside: _LevelPairs, counts: Array) -> Array:
     single = _icc_two_way(beside, counts)
     # Whose scores contradict the others' so far has no reliability of a mean with theirs.
     single[single <= -1 + 1e-9] = np.nan

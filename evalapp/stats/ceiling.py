@@ -1,4 +1,4 @@
-"""How high a correlation with people can come at all: people do not agree with themselves without limit."""
+"""The expected ceiling of a correlation with people."""
 
 import math
 from typing import NamedTuple

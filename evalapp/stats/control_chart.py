@@ -1,4 +1,4 @@
-"""A weekly mean watched for a turn to the worse: one-sided exponentially weighted moving average.
+"""The control chart of a weekly mean: one-sided exponentially weighted moving average.
 
 The chart is Roberts' (1959) with λ = 0.2: each week's distance from the baseline, in standard errors, moves
 the average by a fifth of the way; it alarms at 2.5 of the average's own standard deviations, which are small

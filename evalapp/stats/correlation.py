@@ -1,4 +1,4 @@
-"""How far an automatic metric ranks outputs, or whole candidates, as people do."""
+"""Correlation of an automatic metric with people, over outputs and over candidates."""
 
 import math
 from collections.abc import Hashable, Iterator, Sequence

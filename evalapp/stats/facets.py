@@ -1,6 +1,4 @@
-"""Scores with all four facets: who gave which candidate's answer to which item how much on
-which criterion.
-"""
+"""Scores with four facets: reviewer, candidate, item and criterion."""
 
 from collections.abc import Callable, Collection, Hashable, Sequence
 from dataclasses import dataclass, replace

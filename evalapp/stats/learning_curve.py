@@ -1,4 +1,4 @@
-"""A measure against the number of examples: what doubling the data bought, and whether that is chance."""
+"""Learning curves: the gain of more examples, and whether it is chance."""
 
 import math
 from collections import defaultdict

@@ -318,7 +318,7 @@ def _levels(ratings: FacetRatings, bounds: list[tuple[float, float]]) -> tuple[L
         columns.append(slice(start, start + own.shape[1]))
         start += own.shape[1]
         if levels.size > MOST_STEPS + 2:
-            # People heap on round figures of a wide scale; what they use at all is taken as it is.
+            # People heap on round numbers of a wide scale; what they use at all is taken as it is.
             offset[code, : levels.size] = np.log(np.bincount(place[chosen], minlength=levels.size))
     return Levels(value, mask, offset, bases, columns), place
 

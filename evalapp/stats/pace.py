@@ -1,4 +1,4 @@
-"""How fast reviews come in, when the last of them will be in, and how long a silence is too long."""
+"""The pace of reviews, a forecast of the end, and the longest usual pause."""
 
 import math
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""Whether a metric says the same as people of two answers to one item."""
+"""Pairwise accuracy of a metric: whether it ranks two answers to one item as people do."""
 
 from collections.abc import Hashable, Iterator, Sequence
 from typing import NamedTuple

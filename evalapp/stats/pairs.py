@@ -24,7 +24,7 @@ _MOST_STEPS = 50
 _LONGEST_STEP = 2.0
 _CONVERGED = 1e-9
 
-NO_DUELS = "nobody has said which is better"
+NO_DUELS = "there are no preferences for one of the two"
 NO_CHAIN = "no chain of comparisons links the candidates"
 
 

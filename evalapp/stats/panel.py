@@ -1,4 +1,4 @@
-"""How each reviewer of a panel compares with the others: one answer throughout, and answers far apart."""
+"""Each reviewer against the panel: concentration on one answer, and distance from the others."""
 
 import math
 from collections import Counter, defaultdict

@@ -1,4 +1,4 @@
-"""How many items and reviewers a decision needs, and what a design can tell.
+"""Sample size and statistical power.
 
 A *design* is items × reviewers × reviews per item. Scores (or paired differences, which are planned alike)
 vary between items, between reviewers and by the rest; the mean of a design has the variance
@@ -31,7 +31,9 @@ MOST_ITEMS = 100_000
 DRAWS = 40_000
 
 #: A gate takes no bound from one reviewer, however many items they score.
-ALONE = "one reviewer cannot show how far reviewers differ, so no gate passes: plan with two or more"
+ALONE = (
+    "with one reviewer the variance between reviewers is not known, so no gate passes: plan with two or more"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -183,7 +185,7 @@ def _found_precision(spread: Spread, design: Design, generator: np.random.Genera
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
+class ScalePosition:
     """Where on a scale something is expected: a candidate's ``mean``; or the ``difference`` of two
     candidates, of whom ``mean`` is the middle.
     """
@@ -216,7 +218,7 @@ class Requirement:
     distance: float
     spread: Spread
     level: float = 0.05
-    place: Place | None = None
+    place: ScalePosition | None = None
 
 
 def power_of_release(requirement: Requirement, design: Design, *, seed: int = 0) -> Measure:
@@ -346,16 +348,16 @@ def _shortfalls(
     return place.difference - low
 
 
-def _bound_at_an_end(place: Place, requirement: Requirement, design: Design) -> float:
+def _bound_at_an_end(place: ScalePosition, requirement: Requirement, design: Design) -> float:
     """At an end of the scale nothing varies, and a gate's bound is on how many items could differ."""
     return place.smallest if place.mean <= place.smallest else _best(place, requirement, design)
 
 
-def _best(place: Place, requirement: Requirement, design: Design) -> float:
+def _best(place: ScalePosition, requirement: Requirement, design: Design) -> float:
     return best_bound(design.items, alpha=requirement.level, smallest=place.smallest, largest=place.largest)
 
 
-def _lows_of_mean(place: Place, error: float, noise: Array, reach: Array, *, alpha: float) -> Array:
+def _lows_of_mean(place: ScalePosition, error: float, noise: Array, reach: Array, *, alpha: float) -> Array:
     """Lower bounds of a mean, whose spread shrinks towards the ends of its scale: estimates spread evenly on
     logits, so that a sample which happens to be high has a small standard error as well. ``reach`` in
     standard errors.
@@ -381,7 +383,7 @@ def _items(enough: Callable[[int], bool], name: str, note: str) -> Measure:
     while not enough(high):
         low, high = high, high + max(1, high // 4)
         if high > MOST_ITEMS:
-            reason = f"not even {MOST_ITEMS:,} items are enough; more reviewers or a larger difference are"
+            reason = f"not even {MOST_ITEMS:,} items are enough; use more reviewers or a larger difference"
             return Measure.undefined(reason, signature=name)
     while high - low > 1:
         middle = (low + high) // 2

@@ -30,17 +30,17 @@ FEWEST_FOR_GAIN = 30
 #: Of further reviewed items that the metric stands for; less is shown as 0%.
 LEAST_WORTH = 0.005
 NO_NARROWER = (
-    "No narrower: most of the width comes from how few reviewers there are, of whom a metric says nothing."
+    "No narrower: most of the width comes from the small number of reviewers, which a metric cannot reduce."
 )
 
 UNCERTAIN = (
-    f"The gain is uncertain: with fewer than {FEWEST_FOR_GAIN} reviewed items a metric that says nothing of"
-    " people can seem to help."
+    f"The gain is uncertain: with fewer than {FEWEST_FOR_GAIN} reviewed items even an unrelated metric can"
+    " seem to help."
 )
 
 ASSUMPTION = (
-    "It takes for granted that the reviewed items were drawn at random from all items, and that the metric "
-    "was computed in the same way for all of them. The metric need not agree with people."
+    "It assumes that the reviewed items are a random sample of all items, and that the metric was computed"
+    " in the same way for all of them. The metric need not agree with people."
 )
 
 
@@ -140,7 +140,7 @@ def in_words(found: PredictionPowered) -> str:
         return f"The metric cannot tighten the interval: {found.mean.reason}."
     gain, correlation = found.gain.value, found.correlation.value
     if gain is None or correlation is None:
-        return f"The metric says all that people say: {found.gain.reason}."
+        return f"The metric predicts the human scores exactly: {found.gain.reason}."
     more = round(100 * (gain - 1))
     start = f"With r {correlation:.2f} between the metric and people over {found.reviewed} reviewed items, "
     if more < 1:

@@ -1,4 +1,4 @@
-"""Scores in the shape every statistic here takes: who gave which item how much."""
+"""Ratings: item, reviewer and score as columns, the input of every statistic."""
 
 from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass

@@ -176,7 +176,7 @@ def _mcgraw_wong(squares: _MeanSquares, value: float, level: float) -> Interval:
     noise = k * squares.reviewers + (k * n - k - n) * rest
     low = n * (items - lower_f * rest) / (lower_f * noise + n * items)
     high = n * (upper_f * items - rest) / (noise + n * upper_f * items)
-    # Reviewers who contradict each other throughout leave both ends at one figure, but for rounding.
+    # Reviewers who contradict each other throughout leave both ends at one number, but for rounding.
     return Interval(min(low, high), max(low, high))
 
 

@@ -1,4 +1,4 @@
-"""The same order told twice: Kendall's tau of two rankings without ties, and its mean over repeats."""
+"""Kendall's tau of two rankings without ties, and its mean over repeats."""
 
 import math
 from collections.abc import Sequence

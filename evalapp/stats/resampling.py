@@ -15,7 +15,7 @@ WeightedStatistic = Callable[[Array], Array]
 DEFAULT_REPLICATES = 2000
 CELLS_PER_CHUNK = 1_000_000
 MOST_UNDEFINED = 0.05
-#: Of 4 units there are 35 different resamples: their percentiles are steps of the few figures there can be.
+#: Of 4 units there are 35 different resamples: their percentiles are steps of the few numbers there can be.
 FEWEST_UNITS = 5
 
 
@@ -67,7 +67,7 @@ def bootstrap(statistic: WeightedStatistic, weights: Iterator[Array], *, level: 
 
 
 def too_few_items(items: int) -> str:
-    """Why so few items are not resampled, as the note of a figure without an interval; nothing where they
+    """Why so few items are not resampled, as the note of a number without an interval; nothing where they
     are.
     """
     if items == 1:

@@ -1,4 +1,4 @@
-"""How far a bound lies from an estimate where a scale ends.
+"""The reach of a bound near the end of a scale.
 
 Near the top of a scale most answers are good and a few are bad, and a severe reviewer takes more away than a
 lenient one can add. A sample that happens to hold few of the bad then has a high mean and a small spread at

@@ -118,7 +118,7 @@ def crossed_spread(ratings: Ratings, *, careful: bool = False) -> Spread | str:
     parts = variance_components(ratings)
     weight = 1 / (len(ratings.items) * ratings.per_item[ratings.item])
     rest = max(parts.rest, 0.0) * float((weight**2).sum())
-    terms: list[_Term] = []
+    terms: list[_VarianceTerm] = []
     of_reviewers = 0.0
     if parts.item_apart or not parts.reviewer_apart:
         item_weights = np.bincount(ratings.item, weights=weight).astype(np.float64)
@@ -157,19 +157,19 @@ def careful_degrees(of_reviewers: float, reviewers: float, *, variance: float, w
     return max(min(careful, variance**2 / wobble), 1.0)
 
 
-class _Term(NamedTuple):
+class _VarianceTerm(NamedTuple):
     variance: float
     degrees: float
 
 
-def _term(component: float, weights: Array, rest: float) -> _Term:
+def _term(component: float, weights: Array, rest: float) -> _VarianceTerm:
     """One term of the score's variance with its degrees of freedom.
 
     Units of unequal weight count as fewer: the number of equal ones with the same weights.
     """
     effective = float(weights.sum() ** 2 / (weights**2).sum())
     variance = max(component, 0.0) * float((weights**2).sum()) + rest
-    return _Term(variance, max(effective - 1, 0.1))
+    return _VarianceTerm(variance, max(effective - 1, 0.1))
 
 
 def _item_interval(ratings: Ratings, *, level: float) -> Interval:

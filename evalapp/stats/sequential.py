@@ -1,4 +1,4 @@
-"""Levels at which a gate stays honest when it is evaluated every week and when a test version is used again.
+"""Alpha spending: the levels of interim analyses and of repeated use of a test version.
 
 Over the evaluations of one challenger the level is spent by the function of Lan and DeMets (1983) that
 behaves like O'Brien and Fleming's: next to nothing early, nearly all at the end, whenever the evaluations
@@ -82,11 +82,11 @@ def interim_level(spending: Spending, *, challenger: int, shares: Sequence[float
     if levels[-1] > 0:
         return Measure(value=levels[-1], n=n, signature=name)
     if n > 1 and shares[-2] >= 1:
-        reason = "the level was spent at the evaluation at the planned end"
+        reason = "the budget was spent at the planned end"
     elif n > 1 and min(shares[-1], 1.0) - max(0.0, *shares[:-1]) < LEAST_STEP:
         reason = "too soon after the last evaluation"
     else:
-        reason = "too early: next to no level is spent by now"
+        reason = "too early: almost no budget can be spent yet"
     return Measure.undefined(reason, n=n, signature=name)
 
 

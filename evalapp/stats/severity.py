@@ -22,10 +22,10 @@ from evalapp.stats.scores import student_quantile
 Scale = tuple[float, float]
 
 NO_VARIATION = "no variation"
-NOT_SETTLED = "the model did not settle within its rounds: read it as approximate"
+NOT_SETTLED = "the model did not converge: the result is approximate"
 
 
-class Adjusted(NamedTuple):
+class AdjustedScore(NamedTuple):
     """``score`` with its interval over new items and new reviewers, ``error`` its standard error, ``raw``
     the mean of item means as given (None without a score); ``score`` counts items.
     """
@@ -57,8 +57,8 @@ class SeverityModel(NamedTuple):
     whom; more than one group of reviewers or of candidates leaves what would compare them undefined.
     """
 
-    scores: dict[tuple[Hashable, Hashable], Adjusted]
-    totals: dict[Hashable, Adjusted]
+    scores: dict[tuple[Hashable, Hashable], AdjustedScore]
+    totals: dict[Hashable, AdjustedScore]
     severities: dict[Hashable, Severity]
     groups: LinkedGroups
     deviations: dict[str, float]
@@ -168,11 +168,11 @@ def _undefined(ratings: FacetRatings, groups: LinkedGroups, reason: str, level: 
     severity = Measure.undefined(reason, signature=_name("severity", level))
     return SeverityModel(
         scores={
-            (candidate, criterion): Adjusted(score, None, _known(raw[c, q]))
+            (candidate, criterion): AdjustedScore(score, None, _known(raw[c, q]))
             for c, candidate in enumerate(ratings.candidates)
             for q, criterion in enumerate(ratings.criteria)
         },
-        totals={candidate: Adjusted(score, None, None) for candidate in ratings.candidates},
+        totals={candidate: AdjustedScore(score, None, None) for candidate in ratings.candidates},
         severities={
             reviewer: Severity(severity, None, dict.fromkeys(ratings.criteria, severity), None)
             for reviewer in ratings.reviewers
@@ -295,15 +295,15 @@ class _Table:
 
 def _adjusted(
     table: _Table, share: Array, split: str, level: float
-) -> tuple[dict[tuple[Hashable, Hashable], Adjusted], dict[Hashable, Adjusted]]:
+) -> tuple[dict[tuple[Hashable, Hashable], AdjustedScore], dict[Hashable, AdjustedScore]]:
     ratings, criteria = table.ratings, len(table.ratings.criteria)
     gradients = _score_gradients(table)
     raw = ratings.raw_means()
     errors = table.errors(gradients).reshape(-1, criteria)
     per_candidate = gradients.reshape(-1, criteria, gradients.shape[1])
     total_errors = table.errors(np.einsum("q,cqn->cn", share, per_candidate))
-    scores: dict[tuple[Hashable, Hashable], Adjusted] = {}
-    totals: dict[Hashable, Adjusted] = {}
+    scores: dict[tuple[Hashable, Hashable], AdjustedScore] = {}
+    totals: dict[Hashable, AdjustedScore] = {}
     for code, label in enumerate(ratings.candidates):
         expected = table.expected[code].mean(axis=1)
         seen = table.items[code] > 0
@@ -353,20 +353,20 @@ def _score(
     raw: float,
     reason: str,
     level: float,
-) -> Adjusted:
+) -> AdjustedScore:
     """Back from the stretched scale, on which ``expected`` and ``error`` are; cut at the
     ends of the scale.
     """
     name = _name("adjusted-score", level)
     items = int(table.items[candidate][share > 0].max(initial=0))
     if reason:
-        return Adjusted(Measure.undefined(reason, n=items, signature=name), None, _known(raw))
+        return AdjustedScore(Measure.undefined(reason, n=items, signature=name), None, _known(raw))
     value = lowest + expected * unit
     reach = student_quantile(level, _degrees(table, candidate, share, error**2)) * error * unit
     note = "" if table.fit.converged else NOT_SETTLED
     low, high = max(value - reach, lowest), min(value + reach, lowest + STRETCH * unit)
     score = Measure(value=value, n=items, low=low, high=high, note=note, signature=name)
-    return Adjusted(score, error * unit, _known(raw))
+    return AdjustedScore(score, error * unit, _known(raw))
 
 
 def _degrees(table: _Table, candidate: int, share: Array, variance: float) -> float:

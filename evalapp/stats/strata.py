@@ -35,7 +35,7 @@ class Stratum(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Stratified:
+class StratifiedDifference:
     """The difference of two candidates' means overall, and in every stratum with enough items.
 
     ``overall`` is what a table of means shows: each candidate over its own items. ``p`` is its own p value,
@@ -67,7 +67,7 @@ class Paradox(NamedTuple):
     """
 
     kind: Kind
-    stratified: Stratified
+    stratified: StratifiedDifference
     telling: tuple[Stratum, ...]
     adjusted_p: float | None
 
@@ -96,7 +96,7 @@ def sides_of(challenger: Ratings, reference: Ratings) -> Sides:
 
 def stratify(
     sides: Sides, stratum_of: Mapping[Any, str], *, least_items: int = LEAST_ITEMS
-) -> Stratified | None:
+) -> StratifiedDifference | None:
     """Both candidates' difference overall and by stratum; None without scores or without two strata.
 
     ``stratum_of`` maps items; an item that it does not know, or maps to "", belongs to no stratum and counts
@@ -120,7 +120,7 @@ def stratify(
         inside = [means[kind == name] for means, kind in zip(wholes, kinds, strict=True)]
         strata.append(Stratum(name, sizes[name], *_difference(inside)))
     overall, p = _difference(wholes)
-    return Stratified(
+    return StratifiedDifference(
         overall=overall,
         items=min(len(sides.challenger.items), len(sides.reference.items)),
         p=p,
@@ -130,7 +130,7 @@ def stratify(
     )
 
 
-def paradoxes(found: Mapping[Key, Stratified], *, level: float = 0.95) -> dict[Key, Paradox]:
+def paradoxes(found: Mapping[Key, StratifiedDifference], *, level: float = 0.95) -> dict[Key, Paradox]:
     """Those of a family of comparisons in which the strata contradict the whole.
 
     One of three has to hold, so that noise does not cry: a stratum that points the other way has a p under

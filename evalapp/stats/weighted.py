@@ -18,7 +18,7 @@ from evalapp.stats.resampling import Array, require_level
 from evalapp.stats.scores import FOR_THIS_PANEL, student_quantile
 
 
-class Weighted(NamedTuple):
+class WeightedEstimate(NamedTuple):
     """A measure with its standard error, which is None where the measure has no interval."""
 
     measure: Measure
@@ -31,7 +31,7 @@ def weighted_score(
     *,
     bounds: tuple[float, float],
     level: float = 0.95,
-) -> Weighted:
+) -> WeightedEstimate:
     """Weighted mean of the item means, with Student's interval over items, for this panel.
 
     ``weights`` by item label, each above 0. ``n`` counts items. Undefined without scores; no interval with
@@ -40,14 +40,14 @@ def weighted_score(
     require_level(level)
     name = signature("weighted-mean", interval="items", level=level)
     if not len(ratings):
-        return Weighted(Measure.undefined(_no_answers(ratings), signature=name), None)
+        return WeightedEstimate(Measure.undefined(_no_answers(ratings), signature=name), None)
     shares = _shares(ratings, weights)
     means = ratings.item_means()
     value = float((shares * means).sum())
     n = len(shares)
     if n < 2 or np.ptp(means) == 0:
         why = "one item" if n < 2 else "no variation"
-        return Weighted(Measure(value=value, n=n, note=f"no interval: {why}", signature=name), None)
+        return WeightedEstimate(Measure(value=value, n=n, note=f"no interval: {why}", signature=name), None)
     error = math.sqrt(n / (n - 1) * float(((shares * (means - value)) ** 2).sum()))
     reach = student_quantile(level, n - 1) * error
     measure = Measure(
@@ -58,12 +58,12 @@ def weighted_score(
         note=FOR_THIS_PANEL,
         signature=name,
     )
-    return Weighted(measure, error)
+    return WeightedEstimate(measure, error)
 
 
 def weighted_share(
     ratings: Ratings, weights: Mapping[Hashable, float], *, level: float = 0.95, name: str = "weighted-share"
-) -> Weighted:
+) -> WeightedEstimate:
     """Weighted share of the items at least half of whose reviewers said 1, among scores of 0 and 1.
 
     The interval is Wilson's at the effective number of items, (Σw)² / Σw² (Kish 1965). ``n`` counts items.
@@ -72,13 +72,13 @@ def weighted_share(
     require_level(level)
     label = signature(name, interval="wilson", level=level)
     if not len(ratings):
-        return Weighted(Measure.undefined(_no_answers(ratings), signature=label), None)
+        return WeightedEstimate(Measure.undefined(_no_answers(ratings), signature=label), None)
     shares = _shares(ratings, weights)
     value = min(1.0, float(shares[ratings.item_means() >= 0.5].sum()))
     effective = 1 / float((shares**2).sum())
     low, high = wilson_interval(value * effective, effective, level=level)
     measure = Measure(value=value, n=len(shares), low=low, high=high, note=FOR_THIS_PANEL, signature=label)
-    return Weighted(measure, math.sqrt(value * (1 - value) / effective))
+    return WeightedEstimate(measure, math.sqrt(value * (1 - value) / effective))
 
 
 def _shares(ratings: Ratings, weights: Mapping[Hashable, float]) -> Array:

@@ -99,10 +99,10 @@ def field(bound: BoundField, hint: str = "") -> dict[str, Any]:
 
 @register.inclusion_tag("components/pager.html", takes_context=True)
 def pager(context: template.Context, page: Any) -> dict[str, Any]:
-    """Links of a keyset page (`evalapp.core.paging.Page`); other parameters of the address are kept."""
+    """Links of a keyset page (`evalapp.core.paging.Page`); other parameters of the URL are kept."""
     request: HttpRequest = context["request"]
 
-    def address(**changes: str) -> str:
+    def url(**changes: str) -> str:
         query = request.GET.copy()
         query.pop("after", None)
         for name, value in changes.items():
@@ -111,8 +111,8 @@ def pager(context: template.Context, page: Any) -> dict[str, Any]:
 
     return {
         "page": page,
-        "first_href": address() if page.after else "",
-        "next_href": address(after=page.next_after) if page.next_after else "",
+        "first_href": url() if page.after else "",
+        "next_href": url(after=page.next_after) if page.next_after else "",
     }
 
 
@@ -167,7 +167,7 @@ def _ago(when: datetime) -> str:
 @register.simple_tag
 @_written_once
 def number(value: float | None, half_width: float | None = None, digits: int | None = None) -> SafeString:
-    """A figure with as many digits as its interval justifies; a dash where there is none.
+    """A number with as many digits as its interval justifies; a dash where there is none.
 
     ``half_width`` is half of the interval's width: 4.1667 with 0.31 reads 4.2.
     """
@@ -195,7 +195,7 @@ def plus_minus(
     below, above = value - low, high - value
     half = (high - low) / 2
     digits = digits_of_interval(half, fallback)
-    # By the figures that are shown: two sides that round apart though they are equal read alike, too.
+    # By the numbers that are shown: two sides that round apart though they are equal read alike, too.
     if not is_range and abs(above - below) < 10**-digits / 2:
         return format_html(
             '<span class="number together">{} <span class="together">± {}</span></span>',
@@ -204,7 +204,7 @@ def plus_minus(
         )
     return format_html(
         '<span class="number">{} <span class="together">({} to {})</span></span>',
-        *(as_text(figure, digits=digits) for figure in (value, low, high)),
+        *(as_text(shown, digits=digits) for shown in (value, low, high)),
     )
 
 
@@ -236,17 +236,17 @@ def interval(  # noqa: PLR0917 - a template names them
     is_range: bool = False,
     unit: str = "",
 ) -> SafeString:
-    """A thin line with a dot on the axis [minimum, maximum], and the figures as text beside it.
+    """A thin line with a dot on the axis [minimum, maximum], and the numbers as text beside it.
 
     ``quiet`` draws it grey: a difference without significance. ``is_share`` says it in percent,
-    ``is_range`` is that of `plus_minus`, and ``unit`` stands behind the figures.
+    ``is_range`` is that of `plus_minus`, and ``unit`` stands behind the numbers.
     """
     if value is None:
         return _NO_INTERVAL
     span = (maximum - minimum) or 1.0
 
-    def place(figure: float) -> str:
-        share = min(1.0, max(0.0, (figure - minimum) / span))
+    def place(shown: float) -> str:
+        share = min(1.0, max(0.0, (shown - minimum) / span))
         return f"{4 + 112 * share:.1f}"
 
     lines = [_AXIS]
@@ -254,7 +254,7 @@ def interval(  # noqa: PLR0917 - a template names them
         lines.append(format_html(_GATE_AT, place(gate)))
     if low is not None and high is not None:
         lines.append(format_html(_FROM_TO, place(low), place(high)))
-    figures = (
+    numbers = (
         share(value, low, high)
         if is_share
         else format_html(
@@ -262,7 +262,7 @@ def interval(  # noqa: PLR0917 - a template names them
         )
     )
     quietly = " interval-quiet" if quiet else ""
-    return format_html(_INTERVAL, quietly, mark_safe("".join(lines)), place(value), figures)  # noqa: S308 - parts of ours
+    return format_html(_INTERVAL, quietly, mark_safe("".join(lines)), place(value), numbers)  # noqa: S308 - parts of ours
 
 
 # Written here as the bar below is: a page has dozens, and a template takes five times as long.
@@ -316,19 +316,19 @@ def rating_bar(counts: Sequence[int] | Mapping[Any, int], labels: Sequence[str] 
     """
     if isinstance(counts, Mapping):
         levels = [str(level) for level in counts]
-        figures = [int(count) for count in counts.values()]
+        numbers = [int(count) for count in counts.values()]
     else:
-        figures = [int(count) for count in counts]
-        levels = [str(position + 1) for position in range(len(figures))]
-    if not sum(figures):
+        numbers = [int(count) for count in counts]
+        levels = [str(position + 1) for position in range(len(numbers))]
+    if not sum(numbers):
         return _NO_RATINGS
-    return _bar(tuple(figures), tuple(labels or levels))
+    return _bar(tuple(numbers), tuple(labels or levels))
 
 
 @_written_once
-def _bar(figures: tuple[int, ...], names: tuple[str, ...]) -> SafeString:
-    parts = zip(diverging_segments(figures), figures, names, strict=True)
-    summary = ", ".join(f"{name}: {figure}" for name, figure in zip(names, figures, strict=True))
+def _bar(numbers: tuple[int, ...], names: tuple[str, ...]) -> SafeString:
+    parts = zip(diverging_segments(numbers), numbers, names, strict=True)
+    summary = ", ".join(f"{name}: {shown}" for name, shown in zip(names, numbers, strict=True))
     return format_html(
         _BAR,
         summary,
@@ -342,10 +342,10 @@ def _bar(figures: tuple[int, ...], names: tuple[str, ...]) -> SafeString:
                     f"{100 + 100 * part.start:.2f}",
                     f"{100 * (part.end - part.start):.2f}",
                     name,
-                    figure,
+                    shown,
                     round(100 * (part.end - part.start)),
                 )
-                for part, figure, name in parts
+                for part, shown, name in parts
             ),
         ),
     )
@@ -362,7 +362,7 @@ _SEGMENT = '<rect class="rating-{}" x="{}" y="1" width="{}" height="12"><title>{
 
 @register.simple_tag
 def json_script_for_chart(value: dict[str, Any], identity: str) -> SafeString:
-    """A chart's specification in the common theme beside its figure, safe inside a script element."""
+    """A chart's specification in the common theme beside its number, safe inside a script element."""
     text = json.dumps(themed(value), cls=DjangoJSONEncoder)
     # As Django's json_script, whose str.translate takes four times as long as all the rest for a scatter.
     for character, escaped in _IN_SCRIPTS.items():

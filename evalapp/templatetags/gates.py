@@ -1,4 +1,4 @@
-"""What pages say of a campaign's gate."""
+"""Tags for a campaign's gate."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -9,7 +9,7 @@ from evalapp.campaigns.models import Campaign
 from evalapp.datasets.models import DatasetVersion
 from evalapp.gates.models import GateEvaluation
 from evalapp.gates.queries import applied_gates, has_reviews, last_evaluation
-from evalapp.gates.waiting import waiting_of
+from evalapp.gates.reviews_needed import reviews_needed_of
 
 register = template.Library()
 
@@ -37,7 +37,7 @@ def gate_panel(context: template.Context, campaign: Campaign) -> dict[str, Any]:
         "has_reviews": first is None and has_reviews(campaign),
         "more": len(campaign_gate) - 1,
         "evaluation": evaluation,
-        "waiting": waiting_of(first) if first is not None and evaluation is None else None,
+        "waiting": reviews_needed_of(first) if first is not None and evaluation is None else None,
     }
 
 

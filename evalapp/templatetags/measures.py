@@ -1,4 +1,4 @@
-"""Figures of the analysis pages."""
+"""Tags for the statistics of the analysis pages."""
 
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
@@ -48,17 +48,17 @@ def cases_url(context: template.Context, campaign: Any, **filters: Any) -> str:
     return _case_list(campaign.project.slug, campaign.pk, tuple(filters.items()), reviewer_type, kept)
 
 
-# Asked for every figure of a page.
+# Asked for every number of a page.
 @lru_cache(maxsize=4096)
 def _case_list(
     slug: str, campaign_id: int, filters: tuple[tuple[str, Any], ...], reviewer_type: str, filter_query: str
 ) -> str:
-    address = reverse("case_list", args=[slug, campaign_id])
+    url = reverse("case_list", args=[slug, campaign_id])
     query = {name: value for name, value in filters if value not in (None, "")}
     if reviewer_type != "all":
         query["reviewer_type"] = reviewer_type
     parts = [part for part in (urlencode(query), filter_query) if part]
-    return f"{address}?{'&'.join(parts)}" if parts else address
+    return f"{url}?{'&'.join(parts)}" if parts else url
 
 
 @register.simple_tag(takes_context=True)
@@ -71,13 +71,13 @@ def reviewer_mean(
 
 
 # Of a panel there are hundreds of cells, for each of which a template's conditions take longer than its
-# figure.
+# number.
 @lru_cache(maxsize=4096)
 def _reviewer_mean(cases: str, mean: float | None, is_scale: bool) -> SafeString:
     if mean is None:
         return mark_safe('<span class="soft">–</span>')
-    figure = number(mean, digits=2) if is_scale else share(mean)
-    return format_html('<a class="figure" href="{}">{}</a>', cases, figure)
+    shown = number(mean, digits=2) if is_scale else share(mean)
+    return format_html('<a class="figure" href="{}">{}</a>', cases, shown)
 
 
 @register.simple_tag(takes_context=True)
@@ -108,15 +108,15 @@ def hint_cases(context: template.Context, campaign: Any, hint: Any) -> str:
 @register.simple_tag(takes_context=True)
 def preferences_url(context: template.Context, campaign: Any, **filters: Any) -> str:
     """The list of exactly the preferences behind a number; whose preferences count is carried along."""
-    address = reverse("preference_list", args=[campaign.project.slug, campaign.pk])
+    url = reverse("preference_list", args=[campaign.project.slug, campaign.pk])
     if context.get("reviewer_type", "all") != "all":
         filters["reviewer_type"] = context["reviewer_type"]
-    return f"{address}?{urlencode(filters)}" if filters else address
+    return f"{url}?{urlencode(filters)}" if filters else url
 
 
 @register.simple_tag
 def left_out_at_import(campaign: Campaign) -> str:
-    """How many records of an imported campaign's file are in no figure, in words; empty where all are in."""
+    """How many records of an imported campaign's file are in no number, in words; empty where all are in."""
     records = imported_records(campaign)
     return records.words if records else ""
 
@@ -189,30 +189,30 @@ def _mean(measure: Measure, axis: tuple[float, float], href: str, *, is_share: b
 
 @register.simple_tag
 def estimate(measure: Measure) -> SafeString:
-    """A figure with its interval, what it rests on in the title; or why there is none."""
-    figure = plus_minus(measure.value, measure.low, measure.high, is_range=True)
-    return _titled(measure, figure) + without_interval(measure)
+    """A number with its interval, what it rests on in the title; or why there is none."""
+    shown = plus_minus(measure.value, measure.low, measure.high, is_range=True)
+    return _titled(measure, shown) + without_interval(measure)
 
 
 @register.simple_tag
-def figure_of(measure: Measure, is_count: bool = False) -> SafeString:
+def with_interval(measure: Measure, is_count: bool = False) -> SafeString:
     """`estimate`, of a count whole where its interval gives it no decimals."""
     return _titled(measure, plus_minus(measure.value, measure.low, measure.high, is_count=is_count))
 
 
 @register.simple_tag
-def agreement_figure(key: str, measure: Measure) -> SafeString:
+def agreement_value(key: str, measure: Measure) -> SafeString:
     """A measure of agreement with its interval, a share in percent; or why there is none."""
     if key not in ("exact", "within_one"):
         return estimate(measure)
     return _titled(measure, share(measure.value, measure.low, measure.high)) + without_interval(measure)
 
 
-def _titled(measure: Measure, figure: SafeString) -> SafeString:
+def _titled(measure: Measure, shown: SafeString) -> SafeString:
     if not measure.defined:
         return _undefined(measure)
     resting = f"n = {measure.n}, {measure.note}" if measure.note else f"n = {measure.n}"
-    return format_html('<span title="{}">{}</span>', resting, figure)
+    return format_html('<span title="{}">{}</span>', resting, shown)
 
 
 def _undefined(measure: Measure) -> SafeString:
@@ -221,7 +221,7 @@ def _undefined(measure: Measure) -> SafeString:
 
 @register.simple_tag
 def without_interval(measure: Measure) -> SafeString:
-    """Why a figure has no interval, where its note says so: "no interval: one item"; nothing otherwise."""
+    """Why a number has no interval, where its note says so: "no interval: one item"; nothing otherwise."""
     if not measure.defined or measure.low is not None:
         return SafeString("")
     told = [part for part in measure.note.split("; ") if part.startswith("no interval")]
@@ -265,13 +265,13 @@ def adjusted_score(score: Any, minimum: float, maximum: float) -> dict[str, Any]
 
 @register.inclusion_tag("analysis/planned_number.html")
 def planned_number(measure: Measure) -> dict[str, Measure]:
-    """A planned figure without an interval, or why there is none."""
+    """A planned number without an interval, or why there is none."""
     return {"measure": measure}
 
 
 @register.simple_tag(takes_context=True)
 def copy_table(context: template.Context, campaign: Any, name: str) -> SafeString:
-    """A table of `analysis.named_tables` to take along, with the choices of the page's address."""
+    """A table of `analysis.named_tables` to take along, with the choices of the page's URL."""
     return _copies(
         context["request"].GET.urlencode(), "analysis_table", campaign.project.slug, campaign.pk, name
     )
@@ -279,7 +279,7 @@ def copy_table(context: template.Context, campaign: Any, name: str) -> SafeStrin
 
 @register.simple_tag(takes_context=True)
 def copy_plan(context: template.Context, name: str) -> SafeString:
-    """A table of `analysis.planner_tables` to take along, of the plan in the page's address."""
+    """A table of `analysis.planner_tables` to take along, of the plan in the page's URL."""
     return _copies(context["request"].GET.urlencode(), "planner_table", context["project"].slug, name)
 
 
@@ -291,9 +291,9 @@ def copy_judged(context: template.Context, judge: Any, campaign: Any, name: str)
 
 
 @lru_cache(maxsize=512)
-def _copies(query: str, address: str, *args: Any) -> SafeString:
+def _copies(query: str, url: str, *args: Any) -> SafeString:
     links = {
-        form: reverse(f"{address}_{form}", args=args) + (f"?{query}" if query else "")
+        form: reverse(f"{url}_{form}", args=args) + (f"?{query}" if query else "")
         for form in ("csv", "markdown")
     }
     return render_to_string("analysis/copy_table.html", links)

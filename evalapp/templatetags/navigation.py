@@ -242,12 +242,12 @@ def page_tabs(context: template.Context) -> dict[str, Any]:
     every = [page for _, pages in shown for page in pages]
     fitting = [page for page in every if below.startswith(start + page.path)]
     here = max(fitting or every[:1], key=lambda page: len(page.path), default=None)
-    address = _address_of(context)
-    links = [Link(tab.label, address(start + pages[0].path), here in pages) for tab, pages in shown]
+    url = _url_of(context)
+    links = [Link(tab.label, url(start + pages[0].path), here in pages) for tab, pages in shown]
     counts = context.get("tab_counts") or {}
     parts = [
         Link(f"{page.label} ({counts[page.path]})" if counts.get(page.path) else page.label,
-             address(start + page.path), page is here)
+             url(start + page.path), page is here)
         for _, pages in shown if here in pages and len(pages) > 1 for page in pages
     ]  # fmt: skip
     open_tab = next((link.label for link in links if link.current), "")
@@ -272,12 +272,12 @@ def review_link(context: template.Context) -> dict[str, Any]:
 def _entries(context: template.Context) -> list[Link]:
     below = _path_below_project(context)
     here = None if below is None else _entry_of(below)
-    address = _address_of(context)
+    url = _url_of(context)
     links = []
     for entry in ENTRIES:
         pages = [page for tab in entry.tabs for page in _pages(context, entry.path, tab.pages, "")]
         if pages:
-            links.append(Link(entry.label, address(entry.path + pages[0].path), entry is here))
+            links.append(Link(entry.label, url(entry.path + pages[0].path), entry is here))
     return links
 
 
@@ -294,7 +294,7 @@ def _entry_of(below: str) -> Entry:
     return next((entry for entry in ENTRIES[1:] if below.startswith(entry.path)), ENTRIES[0])
 
 
-def _address_of(context: template.Context) -> Callable[[str], str]:
+def _url_of(context: template.Context) -> Callable[[str], str]:
     start = reverse("project_home", args=[context["project"].slug])
     return lambda below: start + below
 

@@ -1,4 +1,4 @@
-"""Settings and reasons as people read them."""
+"""Filters for numbers, settings and reasons."""
 
 import json
 from typing import Any

@@ -1,4 +1,4 @@
-"""What a comparison says of the views that were saved of it."""
+"""Tags for saved views."""
 
 from typing import Any
 

@@ -14,7 +14,7 @@ from markdown_it.token import Token
 
 register = template.Library()
 
-# No raw HTML, and no images: an image's address would tell an outside server who reads what, when.
+# No raw HTML, and no images: an image's URL would tell an outside server who reads what, when.
 # Prompts and answers mean the ends of their lines.
 _OPTIONS = {"html": False, "linkify": False, "breaks": True}
 _MARKDOWN = MarkdownIt("commonmark", _OPTIONS).enable("table").disable("image")
@@ -55,7 +55,7 @@ def _is_too_much(source: str) -> bool:
 
 @register.filter
 def render_markdown(text: str | None) -> SafeString:
-    """Markdown as inert HTML: no raw HTML, no images, no script addresses; headings start at h3.
+    """Markdown as inert HTML: no raw HTML, no images, no script URLs; headings start at h3.
 
     Text over 40,000 characters, with more than 4,000 marks or line ends, with tables of more than 3,000
     cells, or nested deeper than Markdown is read is shown as it is, whole.

@@ -6,7 +6,7 @@ from django.forms import model_to_dict
 from rest_framework import serializers
 
 from evalapp.accounts.permissions import Permission
-from evalapp.api.fields import Body, CreatedByField, Flag, List, Paging, Shown, Text
+from evalapp.api.fields import Body, CreatedByField, Flag, List, Paging, ReadOnlySerializer, Text
 from evalapp.api.operations import ProjectView, operation, route
 from evalapp.core.http import get_or_missing
 from evalapp.core.outgoing import LONGEST_URL
@@ -29,11 +29,12 @@ class WebhookBody(Body):
         max_length=len(WebhookEvent.values),
     )
     includes_text = Flag(
-        default=False, help_text="With scores, reasons, comments and corrections of a submitted review."
+        default=False,
+        help_text="Whether to send the scores, reasons, comments and corrections of a submitted review.",
     )
 
 
-class WebhookSerializer(Shown):
+class WebhookSerializer(ReadOnlySerializer):
     events = serializers.ListField(child=serializers.ChoiceField(choices=WebhookEvent.choices))
     created_by = CreatedByField()
 
@@ -49,18 +50,16 @@ class WebhookSecretSerializer(serializers.Serializer[Any]):
     """A webhook with its new secret."""
 
     webhook = WebhookSerializer(source="endpoint")
-    secret = serializers.CharField(
-        help_text="Shown this once; empty where the webhook keeps the secret it has."
-    )
+    secret = serializers.CharField(help_text="Shown only once; empty if the webhook keeps its secret.")
 
 
-class WebhookAttemptSerializer(Shown):
+class WebhookAttemptSerializer(ReadOnlySerializer):
     class Meta:
         model = WebhookAttempt
         fields = ("created_at", "status", "answer", "problem", "seconds")
 
 
-class WebhookDeliverySerializer(Shown):
+class WebhookDeliverySerializer(ReadOnlySerializer):
     log = WebhookAttemptSerializer(many=True)
 
     class Meta:
@@ -95,7 +94,7 @@ class WebhookList(WebhookView):
 
     @operation("Register a webhook", body=WebhookBody, result=WebhookSecretSerializer, status=201)
     def post(self) -> object:
-        """Its host must be one that the operator allows. The secret that signs is shown this once."""
+        """Its host must be one that the operator allows. The signing secret is shown only once."""
         site = site_of(self.request._request)
         return services.register_endpoint(project=self.project, by=self.person, site=site, **self.body())
 
@@ -108,8 +107,8 @@ class WebhookDetail(WebhookView):
 
     @operation("Change a webhook", body=WebhookBody, result=WebhookSecretSerializer)
     def patch(self, webhook_id: int) -> object:
-        """What is left out stays. Another URL gets a new secret, and the old one is void; else the secret is
-        empty here.
+        """Fields that are left out are unchanged. A new URL gets a new secret, and the old one is void; else
+        the secret is empty here.
         """
         endpoint = self.endpoint(webhook_id)
         changed = self.changes(model_to_dict(endpoint, fields=WebhookBody().fields))
@@ -118,13 +117,13 @@ class WebhookDetail(WebhookView):
 
     @operation("Delete a webhook", status=204)
     def delete(self, webhook_id: int) -> None:
-        """Its deliveries go too; what waits is never sent."""
+        """Deletes its deliveries, too; waiting ones are never sent."""
         services.delete_endpoint(endpoint=self.endpoint(webhook_id), by=self.person)
 
 
 @route("webhooks/<int:webhook_id>/secret/", "api_webhook_secret")
 class WebhookSecret(WebhookView):
-    @operation("Make a new secret", result=WebhookSecretSerializer, status=201)
+    @operation("Renew the secret", result=WebhookSecretSerializer, status=201)
     def post(self, webhook_id: int) -> object:
         """The old one is void at once."""
         return services.renew_secret(endpoint=self.endpoint(webhook_id), by=self.person)
@@ -134,7 +133,7 @@ class WebhookSecret(WebhookView):
 class WebhookEnable(WebhookView):
     @operation("Switch a webhook on", result=WebhookSerializer)
     def post(self, webhook_id: int) -> object:
-        """What waits is sent; what happened while it was off is not made up for."""
+        """Waiting deliveries are sent; events while it was off are not."""
         services.enable_endpoint(endpoint=self.endpoint(webhook_id), by=self.person)
         return self.endpoint(webhook_id)
 
@@ -152,14 +151,14 @@ class WebhookDisable(WebhookView):
 class WebhookDeliveries(WebhookView):
     @operation("List deliveries", query=WebhookDeliveryQuery, result=WebhookDeliverySerializer, paged=True)
     def get(self, webhook_id: int) -> object:
-        """What was sent, with every attempt, newest first."""
+        """Deliveries with every attempt, newest first."""
         return self.page(queries.deliveries_of(self.endpoint(webhook_id), state=self.query["state"]))
 
 
 @route("webhooks/<int:webhook_id>/deliveries/<int:delivery_id>/redeliver/", "api_webhook_redeliver")
 class WebhookRedelivery(WebhookView):
-    @operation("Send a delivery once more", result=WebhookDeliverySerializer)
+    @operation("Redeliver", result=WebhookDeliverySerializer)
     def post(self, webhook_id: int, delivery_id: int) -> object:
-        """The same body under the same id; one that waits is sent now."""
+        """Sends the same body with the same id; a waiting delivery is sent now."""
         services.redeliver(delivery=self.delivery(webhook_id, delivery_id), by=self.person)
         return self.delivery(webhook_id, delivery_id)

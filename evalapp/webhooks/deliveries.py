@@ -72,7 +72,7 @@ def notify_if_due() -> None:
     try:
         app.send_task(DELIVER_TASK, queue="default", retry=False, expires=10)
     except (OSError, KombuError, RedisError) as error:
-        logger.warning("Webhooks wait, the broker is away: %s", error)
+        logger.warning("Webhooks wait, because the broker is not available: %s", error)
 
 
 def deliver_due(*, seconds: float = _TURN_SECONDS) -> int:
@@ -116,9 +116,11 @@ def attempt(delivery: WebhookDelivery) -> Outcome:
         text = _body(delivery)
     except Exception:  # one that cannot be told must not stand before all that are due after it
         logger.exception("The body of webhook delivery %s cannot be made", delivery.pk)
-        return Outcome(None, "Its body could not be made; the server's log says why", 0, is_final=True)
+        return Outcome(
+            None, "Its body could not be created; the reason is in the server's log", 0, is_final=True
+        )
     if text is None:
-        return Outcome(None, "What this tells of has been deleted in the meantime", 0, is_final=True)
+        return Outcome(None, "The object of this event has been deleted in the meantime", 0, is_final=True)
     body = text.encode()
     headers = headers_for(delivery, body, timestamp=int(time.time()))
     try:
@@ -147,7 +149,7 @@ def _problem_of(answer: Answer) -> str:
             f"Answered {answer.status}, a redirect to {place}; redirects are not followed: register the URL"
             " itself"
         )
-    return f"Answered {answer.status}; 200 to 299 say that it arrived"
+    return f"Answered {answer.status}; only 200 to 299 confirm it"
 
 
 @transaction.atomic
@@ -186,7 +188,7 @@ def _note_on_endpoint(endpoint: WebhookEndpoint, outcome: Outcome) -> None:
     stored.update(failures_in_row=F("failures_in_row") + 1, failing_since=Coalesce(F("failing_since"), Now()))
     too_many = Q(failures_in_row__gte=MOST_FAILURES, failing_since__lte=Now() - FAILING_FOR)
     if outcome.answer is not None and outcome.answer.status == _GONE:
-        because = "Its receiver answered 410: it is gone for good."
+        because = "Its receiver answered 410 (gone)."
     elif stored.filter(too_many).exists():
         because = f"{MOST_FAILURES} attempts or more failed in a row. The last: {outcome.problem}."
     else:
@@ -194,7 +196,7 @@ def _note_on_endpoint(endpoint: WebhookEndpoint, outcome: Outcome) -> None:
     try:
         disable_endpoint(endpoint=endpoint, by=None, because=because[:400])
     except ConflictError:
-        logger.info("Webhook %s was switched off by somebody else at the same moment.", endpoint.pk)
+        logger.info("Webhook %s was switched off by somebody else at the same time.", endpoint.pk)
 
 
 def remove_old_deliveries() -> int:

@@ -1,4 +1,4 @@
-"""What a receiver is told: ids, links and counts, as a manager may see them.
+"""The payloads of webhooks: ids, links and counts.
 
 Never who reviewed, which candidate an answer came from, or where it stood on the reviewer's page: what
 leaves the installation may come back to a reviewer who is still blind.
@@ -31,10 +31,10 @@ def body_of(delivery: WebhookDelivery) -> str | None:
         },
     }
     if delivery.event == TEST_EVENT:
-        return json.dumps({**told, "message": "This is a test; nothing happened."}, ensure_ascii=False)
+        return json.dumps({**told, "message": "This is a test event."}, ensure_ascii=False)
     facts = delivery.facts
     if "alert" in facts:
-        # Told as it was raised: its figures do not change afterwards.
+        # Told as it was raised: its numbers do not change afterwards.
         alert = {name: value for name, value in facts["alert"].items() if name != "path"}
         told["alert"] = {**alert, "link": endpoint.site + facts["alert"]["path"]}
         return json.dumps(told, ensure_ascii=False)

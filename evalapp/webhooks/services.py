@@ -1,4 +1,4 @@
-"""Writes to webhooks by people: endpoints, their secrets, and what is sent once more."""
+"""Writes of webhooks: endpoints, secrets and redelivery."""
 
 from collections.abc import Iterable
 from typing import NamedTuple
@@ -160,7 +160,7 @@ def redeliver(*, delivery: WebhookDelivery, by: User) -> None:
         # One that waits for its next attempt need not wait.
         waiting = WebhookDelivery.objects.filter(pk=delivery.pk, state=DeliveryState.WAITING)
         if not waiting.update(next_attempt_at=Now()):
-            raise ConflictError("This delivery is being sent at this moment. Reload the page.")
+            raise ConflictError("This delivery is being sent now. Reload the page.")
     endpoint = delivery.endpoint
     record(
         "webhook.redelivered",

@@ -1,4 +1,4 @@
-"""A project's webhooks: endpoints with their secrets, and what became of each delivery."""
+"""A project's webhooks: endpoints, secrets and deliveries."""
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
@@ -94,7 +94,7 @@ def webhook_secret(request: MemberRequest, webhook_id: int) -> HttpResponse:
 def webhook_enable(request: MemberRequest, webhook_id: int) -> HttpResponse:
     endpoint = _endpoint(request, webhook_id)
     services.enable_endpoint(endpoint=endpoint, by=request.user)
-    messages.success(request, f"{endpoint} is told of events again.")
+    messages.success(request, f"Events are sent to {endpoint} again.")
     return redirect("webhook_detail", request.project.slug, endpoint.pk)
 
 
@@ -103,7 +103,7 @@ def webhook_enable(request: MemberRequest, webhook_id: int) -> HttpResponse:
 def webhook_disable(request: MemberRequest, webhook_id: int) -> HttpResponse:
     endpoint = _endpoint(request, webhook_id)
     services.disable_endpoint(endpoint=endpoint, by=request.user)
-    messages.success(request, f"Nothing is sent to {endpoint} any more.")
+    messages.success(request, f"Events are no longer sent to {endpoint}.")
     return redirect("webhook_detail", request.project.slug, endpoint.pk)
 
 
@@ -121,7 +121,7 @@ def webhook_delete(request: MemberRequest, webhook_id: int) -> HttpResponse:
 def webhook_test(request: MemberRequest, webhook_id: int) -> HttpResponse:
     endpoint = _endpoint(request, webhook_id)
     delivery = services.send_test(endpoint=endpoint, by=request.user)
-    messages.success(request, "A test is on its way; reload the page to see what was answered.")
+    messages.success(request, "The test is being sent; reload the page to see the answer.")
     return redirect("webhook_delivery", request.project.slug, endpoint.pk, delivery.pk)
 
 
@@ -145,7 +145,7 @@ def webhook_redeliver(request: MemberRequest, webhook_id: int, delivery_id: int)
     endpoint = _endpoint(request, webhook_id)
     delivery = _delivery(endpoint, delivery_id)
     services.redeliver(delivery=delivery, by=request.user)
-    messages.success(request, "It is on its way once more.")
+    messages.success(request, "It is being sent again.")
     return redirect("webhook_delivery", request.project.slug, endpoint.pk, delivery.pk)
 
 

@@ -55,9 +55,9 @@ def test_each_line_that_cannot_be_invited_is_named_and_nobody_is(
     assert page.status_code == 400
     for told in (
         "Nobody has been invited yet.",
-        "Line 2: “no email” is no e-mail address.",
+        "Line 2: “no email” is not an email.",
         f"Line 3: {reviewer.email} is already a member of this project",
-        "Line 4: Character 1 of the address is “ı”",
+        "Line 4: Character 1 of the email is “ı”",
     ):
         assert told in page.text
     # What was pasted is there to be fixed.

@@ -264,9 +264,9 @@ def test_an_address_that_looks_like_another_is_refused_with_the_character(
     answer = client_for(manager).post(address(project), {"emails": odd, "role": "reviewer"})
     assert answer.status_code == 400
     character = next(each for each in odd if not each.isascii())
-    assert f"“{character}” (U+{ord(character):04X}), which can pass for another" in answer.text
+    assert f"“{character}” (U+{ord(character):04X}), which looks like another letter" in answer.text
     assert not Invitation.objects.exists()
-    with pytest.raises(InvalidError, match="can pass for another"):
+    with pytest.raises(InvalidError, match="looks like another letter"):
         User.objects.create_user(odd)
 
 

@@ -184,8 +184,8 @@ def test_no_account_can_stand_in_the_way_of_a_deletion(
     form = {"emails": taken.upper(), "role": "reviewer"}
     refused = client_for(manager).post(f"/projects/{project.slug}/settings/members/", form)
     assert refused.status_code == 400
-    assert "stand for former members" in refused.text
-    with pytest.raises(InvalidError, match="own address"):
+    assert "belong to former members" in refused.text
+    with pytest.raises(InvalidError, match="own email"):
         User.objects.create_user(taken)
     # One that was made before they were refused.
     User.objects.create(email=taken)
@@ -241,7 +241,7 @@ def test_the_first_owner_is_made_on_the_command_line(db: None, monkeypatch: pyte
 
 
 def test_without_a_terminal_the_address_must_be_given(db: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(CommandError, match="give it by --email"):
+    with pytest.raises(CommandError, match="give it with --email"):
         run_create_owner(typed="a quiet harbour 9\n", monkeypatch=monkeypatch)
     assert not User.objects.exists()
 

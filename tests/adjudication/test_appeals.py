@@ -102,7 +102,7 @@ def test_what_was_decided_anew_is_read_before_it_is_appealed(
     stale = client_of(reviewer).post(place, given)
 
     assert stale.status_code == 412
-    assert "decided anew since you opened the page" in stale.text
+    assert "decision changed since you opened the page" in stale.text
     assert "The whole of it is stiff." in stale.text and WHY in stale.text
     assert 'name="revision" value="2"' in stale.text
     assert not Appeal.objects.exists()

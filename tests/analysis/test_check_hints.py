@@ -92,6 +92,6 @@ def test_who_keeps_to_a_side_is_told_and_who_keeps_to_answers_is_not() -> None:
 
 def test_another_preference_the_second_time_is_told_in_its_own_words() -> None:
     (hint,) = at_odds(quality(compared(1, 6, 18), compared(2, 23, 1)))
-    assert hint.evidence.startswith("The same preference again in 25% of 24")
+    assert hint.evidence.startswith("The same preference in 25% of 24")
     (ranked,) = at_odds(quality(compared(1, 6, 18, is_ranking=True), compared(2, 23, 1, is_ranking=True)))
-    assert ranked.evidence.startswith("The same order again, or one pair turned, in 25% of 24")
+    assert ranked.evidence.startswith("The same order, or one pair swapped, in 25% of 24")

@@ -78,7 +78,7 @@ def test_a_metric_ranks_candidates_from_four_on_and_says_why_not_before(
         tone = next(row for row in told if row["criterion"] == "tone")
         assert tone["between"]["reason"] == reason
         assert tone["between"]["value"] == (None if reason else 1.0)
-        assert tone["pairs"]["reason"] == "neither more nor less of the metric is better"
+        assert tone["pairs"]["reason"] == "the metric has no better direction"
         assert tone["kendall"]["value"] == tone["pearson"]["value"] == 1.0
         page = client_of(manager).get(f"/projects/{project.slug}/results/{campaign.pk}/?metric=words")
         assert ("Fewer than 4 candidates" in page.text) == bool(reason)

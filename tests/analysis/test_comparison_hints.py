@@ -31,11 +31,11 @@ Rule = Callable[[list[str]], PreferenceAnswers]
 def judge_by(campaign: Campaign, person: User, rule: Rule, *, seconds: float = 30.0) -> None:
     while True:
         try:
-            stand = claim(campaign, person)
+            review_context = claim(campaign, person)
         except AssertionError:
             return
-        texts = [answer.text for answer in PREFERENCE.task_at(stand).answers]
-        judge(campaign, person, rule(texts), stand=again(stand), seconds=seconds)
+        texts = [answer.text for answer in PREFERENCE.task_at(review_context).answers]
+        judge(campaign, person, rule(texts), review_context=again(review_context), seconds=seconds)
 
 
 def prefers_new(texts: list[str]) -> PreferenceAnswers:
@@ -94,7 +94,7 @@ def test_whoever_always_says_a_within_a_second_is_told_with_share_and_speed(
     hints = {hint.kind: hint for hint in panel(reviewer, lambda _: PreferenceAnswers("a"), seconds=1.0)}
     assert {hint.reviewer_id for hint in hints.values()} == {reviewer.pk}
     side, fast = hints["one_side"], hints["too_fast"]
-    assert side.title == "The same side throughout"
+    assert side.title == "Always the same side"
     assert side.evidence.startswith("“A is better” in 24 of 24 preferences (")
     assert "1.0 active seconds a review" in fast.evidence and "the others 30.0" in fast.evidence
     project = pairs.project.slug

@@ -17,7 +17,7 @@ from evalapp.analysis.comparison.candidates import compare
 from evalapp.analysis.comparison.differences import compare_pairs
 from evalapp.analysis.scores.campaign_scores import load_scores
 from evalapp.analysis.scores.example_fields import example_fields
-from evalapp.analysis.scores.filtered_scores import FilteredScores, load_filtered, shared_part
+from evalapp.analysis.scores.filtered_scores import FilteredScores, load_filtered, shared_items_of
 from evalapp.analysis.scores.filters import LONGEST_QUERY, read_filter
 from evalapp.campaigns.models import Campaign
 from evalapp.embedded import web_server
@@ -82,7 +82,7 @@ def test_a_filter_too_long_for_the_web_server_is_refused_in_words_before_it(
     assert LONGEST_QUERY < len(query) < settings.limit_request_line
     refused = client_of(manager).get(address(campaign, query))
     assert refused.status_code == 400
-    assert "The filters make the address too long for a link. Choose fewer of them." in refused.text
+    assert "The filters make the URL too long. Choose fewer of them." in refused.text
 
 
 def test_a_field_keeps_its_items_alone_and_says_how_many(campaign: Campaign) -> None:
@@ -134,10 +134,10 @@ def test_chosen_candidates_are_compared_on_the_items_they_share(
     assert found.coverage == (2, 3, 4, 8)
     assert [tone(found, 0), tone(found, 1)] == [4.0, 3.0]
     assert filtered(campaign, f"candidates={a.pk}&candidates={c.pk}").coverage == (3, 3, 6, 8)
-    shared = shared_part(load_scores(campaign))
+    shared = shared_items_of(load_scores(campaign))
     assert shared is not None
     assert ([items for _, items in shared.items], shared.shared) == ([3, 2, 3], 2)
-    assert shared_part(filtered(campaign, shared.query).scores) is None
+    assert shared_items_of(filtered(campaign, shared.query).scores) is None
 
 
 def test_whole_set_metrics_are_left_out_of_a_part(campaign: Campaign) -> None:
@@ -156,8 +156,8 @@ def test_whole_set_metrics_are_left_out_of_a_part(campaign: Campaign) -> None:
         ("candidates=x", "candidates", "no candidate “x”"),
         ("reviewers=7", "reviewers", "no reviewer 7 in this campaign: numbers 1 to 2"),
         ("split=test", "split", "there is feedback"),
-        ("since=yesterday", "since", "“yesterday” is no day; write it as 2026-05-31"),
-        ("since=2026-02-02&until=2026-02-01", "until", "lies before the first"),
+        ("since=yesterday", "since", "“yesterday” is not a date; write it as 2026-05-31"),
+        ("since=2026-02-02&until=2026-02-01", "until", "is before the first"),
         ("rubric=9", "rubric", "not by version 9"),
     ],
 )

@@ -15,7 +15,7 @@ from evalapp.accounts.models import Project, User
 from evalapp.analysis.comparison.candidates import compare
 from evalapp.analysis.comparison.differences import compare_pairs
 from evalapp.analysis.scores.campaign_scores import load_scores
-from evalapp.analysis.scores.finder import Finder, Found, MetricSide, ScoreSide, find
+from evalapp.analysis.scores.finder import Finder, FinderResult, MetricSide, ScoreSide, find
 from evalapp.campaigns.models import Campaign
 from evalapp.campaigns.services import close_campaign, open_campaign
 from evalapp.core.errors import InvalidError
@@ -119,20 +119,18 @@ def test_equal_values_at_a_tenths_end_are_all_in_it_and_the_page_says_how_many(
     found = find(load_scores(campaign), finder(campaign))
     assert (found.by_metric, found.tenth) == (8, 2)
     page = text_of(client_of(manager).get(address))
-    assert (
-        "A tenth of 20 outputs would be 2; 8 count, because equal values of ROUGE-L stand on the same" in page
-    )
+    assert "10% of 20 outputs would be 2; 8 count, because equal values of ROUGE-L stand on the same" in page
 
     set_metric(campaign, dict.fromkeys(both, 0.5))
     page = text_of(client_of(manager).get(address))
-    assert "have the same ROUGE-L, so all count as its highest tenth." in page
+    assert "have the same ROUGE-L, so all count as its highest 10%." in page
 
 
 @pytest.mark.parametrize("outputs", [1, 2, 9, 10, 11, 20, 21, 60, 61, 101])
 def test_a_tenth_without_equal_values_is_what_the_quantile_leaves(outputs: int) -> None:
     values = list(range(outputs))
     over = sum(value >= np.quantile(values, 0.9) for value in values)
-    assert Found(set(), outputs, 0, 0).tenth == over
+    assert FinderResult(set(), outputs, 0, 0).tenth == over
 
 
 def test_with_one_reviewer_it_says_why_nothing_is_found(project: Project, reviewer: User) -> None:
@@ -154,7 +152,7 @@ def test_the_page_shows_the_list_and_what_chance_would_give(campaign: Campaign, 
     assert "1 output; 0.2 expected by chance" in page and "2 × 2 / 20" in page
     answer = browser.get(f"{start}cases/?{QUERY}")
     assert len(answer.context["rows"]) == 1
-    assert "in its highest tenth, Tone at most 2" in text_of(answer)
+    assert "in its highest 10%, Tone at most 2" in text_of(answer)
     item = answer.context["rows"][0].item_id
     assert browser.get(f"{start}cases/{item}/?{QUERY}").status_code == 200
     assert "finder/" in browser.get(start).content.decode()
@@ -233,7 +231,7 @@ def test_an_edit_keeps_the_picked_items(campaign: Campaign, manager: User, revie
     refused = browser.post(
         f"{start}/campaigns/{picked.pk}/edit/", {**sent, "item_choice": "random", "items_wanted": "1"}
     )
-    assert refused.status_code == 400 and "were picked, and stay" in text_of(refused)
+    assert refused.status_code == 400 and "The picked items" in text_of(refused)
     assert browser.post(f"{start}/campaigns/{picked.pk}/edit/", sent).status_code == 302
     picked.refresh_from_db()
     open_campaign(campaign=picked, by=manager)

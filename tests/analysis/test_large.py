@@ -17,8 +17,8 @@ from evalapp.analysis.comparison.differences import compare_pairs, find_contradi
 from evalapp.analysis.models import AnalysisKind, StoredAnalysis
 from evalapp.analysis.scores.campaign_scores import load_scores
 from evalapp.analysis.stored import stored_results
-from evalapp.analysis.stored.figures import OutdatedError, Subjects, as_json, from_json
 from evalapp.analysis.stored.large_comparison import large_comparison
+from evalapp.analysis.stored.serialisation import OutdatedError, Subjects, as_json, from_json
 from evalapp.analysis.stored.stored_results import (
     AnalysisRequest,
     refresh_analyses,
@@ -199,7 +199,7 @@ def test_severity_is_fitted_by_a_job_and_shown_under_pseudonyms(
     review_all(campaign, reviewer, said(-1))
     browser = client_of(manager)
     page = browser.get(url_of(campaign, "severity/")).text
-    assert "has not been fitted yet to the 192 scores" in page and "Compute results" in page
+    assert "has not been fitted to the 192 scores" in page and "Compute results" in page
     job = computed(campaign, AnalysisRequest(AnalysisKind.SEVERITY), by=manager)
     assert job.progress_total and job.stage == "Fitting the model"
     page = browser.get(url_of(campaign, "severity/")).text
@@ -242,7 +242,7 @@ def test_too_many_scores_for_the_model_say_so(
     monkeypatch.setattr(severity, "MOST_FITTED", 50)
     computed(campaign, AnalysisRequest(AnalysisKind.SEVERITY))
     page = client_of(manager).get(url_of(campaign, "severity/")).text
-    assert "has 96 scores, and the model is fitted to 50 at most" in page
+    assert "has 96 scores; the model is fitted to at most 50" in page
 
 
 def test_the_clock_computes_the_first_time_and_when_enough_has_changed(
@@ -292,7 +292,7 @@ def test_plain_values_come_back_as_they_were(value: Any) -> None:
 
 
 def test_what_is_no_figure_is_not_stored_unseen() -> None:
-    with pytest.raises(TypeError, match="a object is no figure"):
+    with pytest.raises(TypeError, match="a object cannot be stored"):
         as_json([object()])
 
 

@@ -95,7 +95,7 @@ def test_the_page_of_agreement_is_asked_for_computed_and_says_from_when(
     page = url_of(large, "agreement/")
     before = browser.get(page)
     assert before.status_code == 200
-    assert "Figures of agreement are not computed yet" in before.text and "Compute results" in before.text
+    assert "Agreement measures are not computed yet" in before.text and "Compute results" in before.text
     answer = browser.post(url_of(large, "compute/"), {"kind": "agreement", "reviewer_type": "all"})
     assert (answer.status_code, answer["Location"]) == (302, page)
     assert "waits for its turn" in browser.get(page).text
@@ -176,7 +176,7 @@ def test_metrics_beside_people_are_stored_and_shown(large: Campaign, manager: Us
     text = browser.get(page).text
     for each in metric_trust(scores):
         assert each.sentence in text
-    assert "Figures of metrics beside people are as of" in text
+    assert "Metrics against people are as of" in text
     means = program.get(base + "prediction-powered/?metric=words").json()["results"]
     assert [row["classical"]["value"] for row in means] == [
         each.found.classical.value for each in prediction_powered_means(scores, METRICS["words"])

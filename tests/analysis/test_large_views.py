@@ -61,7 +61,7 @@ def scores_of(campaign: Campaign, query: str):
 def test_a_view_is_asked_for_computed_and_shown_on_its_own_page(campaign: Campaign, manager: User) -> None:
     browser = client_of(manager)
     page = browser.get(f"{url_of(campaign)}?{INSTITUTIONAL}").text
-    assert "The figures of this view are not computed yet" in page and "segment: institutional" in page
+    assert "The results of this view are not computed yet" in page and "segment: institutional" in page
     # Nothing is known of it, so nothing is said: neither that nobody has reviewed, nor that nothing is
     # scored.
     assert "No reviews match these filters" not in page and "not scored yet" not in page
@@ -73,7 +73,7 @@ def test_a_view_is_asked_for_computed_and_shown_on_its_own_page(campaign: Campai
     compute(job.pk)
     page = browser.get(asked["Location"]).text
     assert "a filtered view of 4 of 12 items and 16 of 48 reviews" in page
-    assert "The figures of this view are as of" in page and "Reviewer 2" in page
+    assert "The results of this view are as of" in page and "Reviewer 2" in page
     assert "16 of 48 reviews so far, by 2" in page
     assert "are not computed yet" in browser.get(url_of(campaign)).text
 
@@ -115,7 +115,7 @@ def test_the_charts_of_a_large_campaign_are_drawn(campaign: Campaign, manager: U
 def test_severity_of_a_view_is_fitted_by_a_job_of_its_own(campaign: Campaign, manager: User) -> None:
     browser = client_of(manager)
     address = f"{url_of(campaign, 'severity/')}?{INSTITUTIONAL}"
-    assert "has not been fitted yet to this view" in browser.get(address).text
+    assert "has not been fitted to this view" in browser.get(address).text
     asked = browser.post(url_of(campaign, "compute/"), {"kind": "severity", "view": INSTITUTIONAL})
     assert asked["Location"] == address
     computed(campaign, AnalysisKind.SEVERITY, view=INSTITUTIONAL)
@@ -123,7 +123,7 @@ def test_severity_of_a_view_is_fitted_by_a_job_of_its_own(campaign: Campaign, ma
     page = browser.get(address).text
     assert f"{severity_of(scores, names=scores.names).ratings} scores on 4 scales" in page
     assert "a filtered view of 4 of 12 items" in page
-    assert "has not been fitted yet" in browser.get(url_of(campaign, "severity/")).text
+    assert "has not been fitted" in browser.get(url_of(campaign, "severity/")).text
 
 
 def test_the_clock_leaves_views_to_those_who_look(campaign: Campaign, reviewer: User) -> None:

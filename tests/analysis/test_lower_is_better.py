@@ -262,7 +262,7 @@ def test_what_speaks_of_the_low_end_as_the_bad_one_is_refused(campaign: Campaign
     assert problems() == []
     assert "give it the weight 0" in problems(weight=Decimal(1))[0]
     assert "leave that level empty" in problems(low_threshold=1)[0]
-    assert "the better one here" in problems(is_critical=True)[0]
+    assert "the low end is the better one" in problems(is_critical=True)[0]
     yes_no = {"kind": "yes_no", "minimum": 0, "maximum": 1}
     assert "Only a scale" in problems(**yes_no)[0]
     place = Criterion.objects.get(version=campaign.rubric_version_id, key="place")

@@ -120,7 +120,7 @@ def test_the_page_says_words_and_both_means(reviewed: Campaign, manager: User) -
     for each in metric_trust(load_scores(reviewed)):
         assert each.sentence in page.text
     assert "ROUGE-L follows people on Tone" in page.text or "ROUGE-L is a hint at Tone" in page.text
-    assert "It takes for granted that the reviewed items were drawn at random" in page.text
+    assert "It assumes that the reviewed items are a random sample" in page.text
     assert "Reviews only" in page.text and "With ROUGE-L" in page.text
     assert "/tables/prediction_powered.csv" in page.text
     comparison = client_of(manager).get(f"/projects/{reviewed.project.slug}/results/{reviewed.pk}/")
@@ -174,7 +174,7 @@ def test_an_interval_that_few_reviewers_keep_wide_says_so(half_width: float, gai
     mean = PredictionPoweredMean(CampaignCandidate(), Criterion(), found, "")
     assert bool(mean.caution) is said
     # Wherever the gain is told, what keeps it out of the interval is told, too.
-    assert in_words(found).endswith("of whom a metric says nothing.") is said
+    assert in_words(found).endswith("which a metric cannot reduce.") is said
 
 
 def test_many_outputs_are_compared_with_every_metric_by_a_job(

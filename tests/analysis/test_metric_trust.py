@@ -22,7 +22,7 @@ def correlation(low: float, value: float, high: float) -> Measure:
     ("measure", "verdict", "start"),
     [
         (correlation(0.57, 0.65, 0.72), "follows", "ROUGE-L follows people on Tone: "),
-        (correlation(0.30, 0.45, 0.58), "hint", "ROUGE-L is a hint at Tone, no substitute for people: "),
+        (correlation(0.30, 0.45, 0.58), "hint", "ROUGE-L is a hint at Tone, not a substitute for people: "),
         (correlation(0.03, 0.15, 0.27), "weak", "ROUGE-L says little about Tone: "),
         (correlation(-0.10, 0.05, 0.20), "unsure", "Nothing shows that ROUGE-L follows people on Tone: "),
         (correlation(-0.40, -0.25, -0.10), "against", "ROUGE-L points the wrong way on Tone: "),
@@ -34,7 +34,7 @@ def test_the_verdict_rests_on_the_lower_end_as_a_share_of_the_ceiling(
     found = trust_of("Tone", ROUGE, measure, CEILING)
     assert found.verdict == verdict
     assert found.sentence.startswith(start)
-    assert "over 100 outputs, where 0.80 is the most to expect of any metric" in found.sentence
+    assert "over 100 outputs, the highest correlation to expect of any metric is 0.80" in found.sentence
 
 
 def test_the_numbers_stand_in_the_sentence() -> None:
@@ -44,15 +44,14 @@ def test_the_numbers_stand_in_the_sentence() -> None:
 
 def test_a_metric_of_which_less_is_better_says_how_it_was_turned() -> None:
     assert (
-        "less counted as better"
-        in trust_of("Accuracy", FIGURES, correlation(0.3, 0.4, 0.5), CEILING).sentence
+        "where lower is better" in trust_of("Accuracy", FIGURES, correlation(0.3, 0.4, 0.5), CEILING).sentence
     )
 
 
 def test_an_unknown_ceiling_is_said_and_counts_as_one() -> None:
     found = trust_of("Tone", ROUGE, correlation(0.6, 0.7, 0.8), NO_CEILING)
     assert found.verdict == "hint"
-    assert "how high it could be is not known: one reviewer" in found.sentence
+    assert "the highest correlation to expect is not known: one reviewer" in found.sentence
 
 
 def test_an_undefined_correlation_gives_the_reason() -> None:
@@ -60,7 +59,7 @@ def test_an_undefined_correlation_gives_the_reason() -> None:
     found = trust_of("Tone", ROUGE, none, CEILING)
     assert (found.verdict, found.sentence) == (
         "unknown",
-        "Whether ROUGE-L follows people on Tone cannot be told: no variation in the metric.",
+        "Whether ROUGE-L follows people on Tone is not known: no variation in the metric.",
     )
 
 
@@ -68,11 +67,9 @@ def test_a_metric_that_only_knows_who_wrote_an_answer_is_a_hint_at_most() -> Non
     high, nothing = correlation(0.57, 0.65, 0.72), correlation(-0.12, 0.01, 0.14)
     blind = trust_of("Tone", ROUGE, high, CEILING, nothing)
     assert blind.verdict == "hint"
-    assert blind.sentence.startswith("ROUGE-L is a hint at Tone, no substitute for people: ")
-    assert "worse ones is not shown (Spearman 0.01, −0.12 to 0.14)." in blind.sentence
-    assert (
-        advice("Tone", [blind]) == "For Tone ask people; ROUGE-L tells candidates apart, not their answers."
-    )
+    assert blind.sentence.startswith("ROUGE-L is a hint at Tone, not a substitute for people: ")
+    assert "worse ones (Spearman 0.01, −0.12 to 0.14)." in blind.sentence
+    assert advice("Tone", [blind]) == "For Tone ask people; ROUGE-L separates candidates, not single answers."
     shown = trust_of("Tone", ROUGE, high, CEILING, correlation(0.1, 0.2, 0.3))
     assert shown.verdict == "follows" and "tells candidates apart" not in shown.sentence
     constant = Measure.undefined("no variation in the metric", signature="spearman")
@@ -85,7 +82,7 @@ def test_the_advice_names_the_best_and_warns_of_the_worst() -> None:
     good, bad = correlation(0.6, 0.7, 0.75), correlation(-0.5, -0.4, -0.3)
     trusts = [trust_of("Tone", ROUGE, good, CEILING), trust_of("Tone", FIGURES, bad, CEILING)]
     assert advice("Tone", trusts) == (
-        "For Tone trust ROUGE-L (the best of 2 looked at): it follows people nearly as far as can be. "
+        "For Tone trust ROUGE-L (the best of 2 looked at): it follows people nearly as far as a metric can. "
         "Unsupported numbers would mislead."
     )
     weak = [trust_of("Tone", ROUGE, correlation(0.01, 0.1, 0.2), CEILING)]

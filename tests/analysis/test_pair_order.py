@@ -31,12 +31,12 @@ def compared(project: Project, people: list[User], method: str) -> Campaign:
     for person in people:
         while True:
             try:
-                stand = claim(campaign, person)
+                review_context = claim(campaign, person)
             except AssertionError:
                 break
-            shown = [answer.text for answer in PREFERENCE.task_at(stand).answers]
+            shown = [answer.text for answer in PREFERENCE.task_at(review_context).answers]
             liked = [WORDS.index(text.split()[1]) + dice.gauss(0, 1) for text in shown]
-            judge(campaign, person, _preference(liked, method, dice), stand=again(stand))
+            judge(campaign, person, _preference(liked, method, dice), review_context=again(review_context))
     return campaign
 
 

@@ -9,7 +9,6 @@ from django.test.utils import CaptureQueriesContext
 
 from evalapp.accounts.models import Project, User
 from evalapp.analysis.charts import strengths_chart
-from evalapp.analysis.pairwise.differing_preferences import differing_preferences
 from evalapp.analysis.pairwise.pair_lists import as_lines, find_preferences, lines_of_item, pair_filter
 from evalapp.analysis.pairwise.pairs import PreferenceRow, load_preferences, pair_results
 from evalapp.campaigns.models import Campaign, ItemOutput
@@ -21,7 +20,7 @@ from evalapp.exports.services import propose_rows
 from evalapp.reviews.kinds import PREFERENCE
 from evalapp.reviews.models import Review
 from evalapp.reviews.preferences.answers import PreferenceAnswers
-from evalapp.reviews.preferences.distance import distance
+from evalapp.reviews.preferences.distance import differing_preferences, distance
 from tests.api.conftest import program_of
 from tests.cast import client_of
 from tests.factories import make_campaign
@@ -45,11 +44,11 @@ def judge_by(campaign: Campaign, person: User, rule, *, count: int | None = None
     done = 0
     while count is None or done < count:
         try:
-            stand = claim(campaign, person)
+            review_context = claim(campaign, person)
         except AssertionError:
             return
-        texts = [answer.text for answer in PREFERENCE.task_at(stand).answers]
-        judge(campaign, person, rule(texts), stand=again(stand))
+        texts = [answer.text for answer in PREFERENCE.task_at(review_context).answers]
+        judge(campaign, person, rule(texts), review_context=again(review_context))
         done += 1
 
 
@@ -389,7 +388,7 @@ def test_preferences_that_differ_are_listed_the_most_different_first(
     judge_by(campaign, reviewer, says(0))
     judge_by(campaign, other_reviewer, says(1))
     preferences = load_preferences(campaign)
-    found = differing_preferences(preferences)
+    found = differing_preferences(preferences.rows)
     assert [(each.rows[0].item_id, each.farthest) for each in found] == [
         (rows[first], 1.0),
         (rows[first + 1], 0.5),

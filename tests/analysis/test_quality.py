@@ -179,7 +179,7 @@ def test_between_two_reviewers_nobody_is_called_severe(
     assert found.hint.evidence.startswith(
         "Tone: these two differ by 1.4, the first being higher, on 32 shared"
     )
-    assert "Between two, nobody can tell which is severe." in found.hint.evidence
+    assert "Between two reviewers, nobody can tell which is severe." in found.hint.evidence
     page = client_of(manager).get(f"/projects/{project.slug}/campaigns/{campaign.pk}/quality/")
     cases = f"/projects/{project.slug}/results/{campaign.pk}/cases/?criterion=tone&amp;differ=1"
     assert cases in page.text
@@ -318,7 +318,7 @@ def test_items_taken_and_left_again_are_listed(
     home = client_of(manager).get(f"/projects/{project.slug}/").text
     assert "taken and left 3 times or more" in home
     review_all(campaign, reviewer, {})
-    assert not quality_of(campaign, reader=manager.pk).left_items
+    assert not quality_of(campaign, reader=manager.pk).abandoned_items
 
 
 def test_the_unblinding_index_is_told_once_somebody_was_asked_after_the_end(

@@ -167,7 +167,7 @@ def test_more_scores_than_a_page_can_wait_for_are_said(
 ) -> None:
     monkeypatch.setattr(severity, "MOST_RATINGS", 100)
     page = client_of(manager).get(url_of(reviewed))
-    assert page.status_code == 200 and "has not been fitted yet to the 192 scores" in page.text
+    assert page.status_code == 200 and "has not been fitted to the 192 scores" in page.text
 
 
 def test_without_a_weight_there_is_no_total(reviewed: Campaign) -> None:

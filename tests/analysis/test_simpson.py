@@ -140,7 +140,7 @@ def test_fields_that_divide_alike_are_one_and_those_of_a_candidate_none(
     ]
     assert told.of_candidates == ("published.Plain.rank",)
     page = client_of(manager).get(f"/projects/{campaign.project.slug}/results/{campaign.pk}/").text
-    assert "named after a candidate, so that they tell of its answer: published.Plain.rank." in page
+    assert "named after a candidate and describe its answer: published.Plain.rank." in page
     assert "segment_code divides the items alike" in page
 
 

@@ -90,14 +90,14 @@ def test_what_the_curve_says_of_more_examples() -> None:
     )
     assert "With one seed, how much of that is chance is unknown" in says
     assert (
-        "A doubling before that bought 0.5: the gain shrinks. If it goes on so, doubling to 800 would buy"
-        " about 0.125." in says
+        "The doubling before that gained 0.5: the gain shrinks. If this continues, doubling to 800 would"
+        " gain about 0.125." in says
     )
     assert "the gain does not shrink yet" in answer_to(2.0, 1.75, 1.5)
     assert answer_to(2.0, 1.5, 1.499).startswith("More of the same examples would change little")
     assert answer_to(2.0, 1.5, 1.6).startswith("More of the same examples do not seem to help")
     noisy = answer_to(2.0, 1.6, 1.9, 1.5, sizes=(100, 200), seeds=2)
-    assert noisy.startswith("These trainings cannot tell whether more examples help")
+    assert noisy.startswith("These trainings do not show whether more examples help")
     assert "within what differs by seed" in noisy
     sure = answer_to(2.0, 2.01, 1.5, 1.51, sizes=(100, 200), seeds=2)
     assert sure.startswith("More examples would probably help still")

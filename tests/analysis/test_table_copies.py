@@ -172,7 +172,7 @@ def test_a_table_that_is_not_there_is_said(campaign: Campaign, manager: User) ->
     unknown = client.get(address(campaign, "nothing", "csv"))
     assert unknown.status_code == 404 and "There is no table “nothing”" in unknown.content.decode()
     empty = client.get(address(campaign, "marks", "md"))
-    assert empty.status_code == 404 and "nothing to fill the table" in empty.content.decode()
+    assert empty.status_code == 404 and "no data for the table" in empty.content.decode()
 
 
 def test_reviewers_are_told_of_by_number_also_to_themselves(campaign: Campaign, manager: User) -> None:
@@ -248,5 +248,5 @@ def test_a_difference_that_cannot_be_tested_says_so_wherever_it_stands(
 
 def test_a_figure_is_never_less_than_0_and_0() -> None:
     found = Measure(value=-1e-12, n=2, low=-0.0, high=0.5, signature="x")
-    table = Table("t", "T", [Column("A", "figure", is_measure=True), Column("B", "p")], [[found, -0.0]])
+    table = Table("t", "T", [Column("A", "number", is_measure=True), Column("B", "p")], [[found, -0.0]])
     assert "-0" not in "".join(csv_lines(table))

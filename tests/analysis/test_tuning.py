@@ -165,7 +165,7 @@ def test_what_is_alike_does_not_ask_for_reviews_that_would_not_help(
     rate(campaign, [reviewer, engineer], 4, 4, but={1: 5, 2: 3})
     shown = page(client_for(engineer), campaign.project)
     assert "are rated alike in total" in shown
-    assert "More reviews alone are not expected to tell them apart" in shown
+    assert "More reviews alone are not expected to show a difference" in shown
     assert told(campaign, engineer)["answer"]["more_reviews"] is None
 
 

@@ -72,7 +72,7 @@ def test_keys_are_switched_off_and_remapped_and_kept_by_the_profile(
     [
         ({"comment": "7"}, "keys.comment", "Number keys give scores"),
         ({"comment": "s"}, "keys.skip", "already taken"),
-        ({"dance": "x"}, "keys.dance", "no such action"),
+        ({"dance": "x"}, "keys.dance", "Unknown action"),
     ],
 )
 def test_keys_that_cannot_be_are_refused_by_name(

@@ -27,25 +27,25 @@ BAD_BODIES: list[tuple[str, bytes, str, str]] = [
     ("byte order mark", b'\xef\xbb\xbf{"name": "C"}', "invalid_json", "line 1, column 1"),
     ("Latin-1", '{"name": "café"}'.encode("latin-1"), "invalid_json", "byte 14 is not UTF-8"),
     ("UTF-16", '{"name": "C"}'.encode("utf-16"), "invalid_json", "not UTF-8"),
-    ("NUL", b'{"name": "a\\u0000b"}', "invalid_json", "name holds a NUL character"),
+    ("NUL", b'{"name": "a\\u0000b"}', "invalid_json", "name has a NUL character"),
     (
         "NUL in a field's name",
         b'{"na\\u0000me": "b"}',
         "invalid_json",
-        "field's name in the body holds a NUL",
+        "field's name in the body has a NUL",
     ),
     ("lone surrogate", b'{"name": "a\\ud800"}', "invalid_json", "half of a surrogate pair (at 2)"),
-    ("NaN", b'{"name": NaN}', "invalid_json", "NaN is no JSON value"),
-    ("infinity", b'{"name": -Infinity}', "invalid_json", "-Infinity is no JSON value"),
+    ("NaN", b'{"name": NaN}', "invalid_json", "NaN is not a JSON value"),
+    ("infinity", b'{"name": -Infinity}', "invalid_json", "-Infinity is not a JSON value"),
     ("a number out of range", b'{"name": 1e999}', "invalid_json", "1e999 is too large"),
     ("5,000 digits", b'{"name": %s}' % (b"9" * 5000), "invalid_json", "5,000 digits"),
-    ("a field twice", b'{"name": "a", "name": "b"}', "invalid_json", "“name” is there twice"),
+    ("a field twice", b'{"name": "a", "name": "b"}', "invalid_json", "“name” is given twice"),
     ("deep", b'{"name": ' + b"[" * 40 + b"]" * 40 + b"}", "invalid_json", "deeper than 32 levels"),
     ("very deep", b"[" * 200_000 + b"]" * 200_000, "invalid_json", "deeper than 32 levels"),
     ("a list", b"[]", "invalid", "must be a JSON object"),
     ("null", b"null", "invalid", "must be a JSON object"),
     ("a text", b'"name"', "invalid", "must be a JSON object"),
-    ("an unknown field", b'{"name": "C", "project": 1}', "invalid", "project: There is no such field"),
+    ("an unknown field", b'{"name": "C", "project": 1}', "invalid", "project: Unknown field"),
     ("a missing field", b"{}", "invalid", "name: This field is required"),
     ("a number for a text", b'{"name": 7}', "invalid", "name: This must be text, in double quotes"),
     ("null for a text", b'{"name": null}', "invalid", "name: This field may not be null"),
@@ -77,7 +77,7 @@ def test_the_deepest_nesting_that_is_allowed_is_read() -> None:
 def test_a_repeated_name_among_very_many_is_found_at_once() -> None:
     names = ",".join(f'"f{number}":0' for number in range(4_000))
     started = time.thread_time()
-    with pytest.raises(InvalidError, match="“last” is there twice"):
+    with pytest.raises(InvalidError, match="“last” is given twice"):
         read_json(f'{{{names},"last":1,"last":2}}'.encode())
     assert time.thread_time() - started < 5
 

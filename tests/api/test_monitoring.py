@@ -47,7 +47,7 @@ def test_a_stream_is_watched_and_fed(
     assert (again.status_code, again.json()) == (201, {"stored": 0, "known": 3, "not_reviewed": 0})
     rows["rows"][0]["output"] = "No."
     problem = problem_in(sender.post(f"{start}{stream['id']}/events/", rows), 400)
-    assert "another content" in problem["message"]
+    assert "other content" in problem["message"]
     assert program.get(f"{start}{stream['id']}/").json()["events"] == 3
 
 

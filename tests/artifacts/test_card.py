@@ -69,8 +69,8 @@ def test_a_trained_adapters_card(adapter: ModelVersion, training: Run, base: Mod
     )
     assert f"SHA-256 of adapter\\_model.safetensors: `{adapter.content_hash}`".replace("\\", "") in card
     unknown = section(card, "What is not known")
-    assert "nobody has rated them on a scale here" in unknown
-    assert "The base's licence and publisher: nothing here says them." in unknown
+    assert "nobody has rated its answers on a scale here" in unknown
+    assert "The base's licence and publisher: not recorded here." in unknown
 
 
 def test_what_was_trained_elsewhere_is_said_to_be_unknown(
@@ -100,7 +100,7 @@ def test_a_base_of_a_hub_is_named_with_its_commit_and_its_licence_is_not_taken_o
     assert "license" not in found
     card = card_of(adapter, reader=None)
     assert "at commit `0123abcd`" in card
-    assert "Under which licence this version is given: nobody has said it here." in card
+    assert "The licence of this version: not recorded here." in card
     assert metadata(card_of(base, reader=None))["license"] == "apache-2.0"
 
 
@@ -143,7 +143,7 @@ def test_figures_of_a_large_campaign_are_told_with_their_age(
 ) -> None:
     monkeypatch.setattr(stored_results, "MOST_AT_REQUEST", 10)
     plain = ModelVersion.objects.get(label="plain")
-    nobody, as_of = "nobody has rated them", "Results as of"
+    nobody, as_of = "nobody has rated its answers", "Results as of"
     card = card_of(plain, reader=None)
     assert "undefined: not computed yet" in card and as_of not in card
     assert nobody not in card, "its figures are missing, not its reviews"
@@ -182,7 +182,7 @@ def test_simulated_reviews_are_said_to_be_and_stand_in_no_metadata(
         review_all(campaign, person, {}, is_simulated=True)
     plain = ModelVersion.objects.get(label="plain")
     card = card_of(plain, reader=None)
-    assert "**Simulated: these are no opinions of people.**" in card
+    assert "**Simulated: no human gave these reviews.**" in card
     assert "model-index" not in metadata(card)
 
 

@@ -108,14 +108,14 @@ def test_a_merge_that_is_another_model_than_the_program_says_is_not_kept(
     behave("another model")
     found = merged(adapter, engineer)
     assert found.job.state == JobState.FAILED
-    assert "is not what result.json speaks of" in found.job.error
+    assert "is not what result.json describes" in found.job.error
     assert found.folder == ""
 
 
 def test_what_cannot_be_merged_says_why(
     engineer: User, adapter: ModelVersion, base: ModelVersion, settings
 ) -> None:
-    with pytest.raises(ConflictError, match="Only an adapter is merged"):
+    with pytest.raises(ConflictError, match="Only an adapter can be merged"):
         start_merge(version=base, by=engineer)
     with pytest.raises(InvalidError, match="There is no format 'fp8'"):
         start_merge(version=adapter, by=engineer, dtype="fp8")
@@ -125,7 +125,7 @@ def test_what_cannot_be_merged_says_why(
     changed = merged(adapter, engineer)
     assert "has other weights than when it was registered" in changed.job.error
     adapter.is_recorded = True
-    with pytest.raises(ConflictError, match="are not here, so they cannot be merged"):
+    with pytest.raises(ConflictError, match="are not on this server, so they cannot be merged"):
         start_merge(version=adapter, by=engineer)
 
 

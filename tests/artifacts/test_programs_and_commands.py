@@ -114,7 +114,7 @@ def test_the_command_lists_sets_aside_and_removes_what_nothing_needs(
     listed = {row["artifact"]: row for row in json.loads(said_by("artifacts", "--json"))}
     key = f"adapter:{adapter.path.removeprefix('adapters/')}"
     assert (listed[key]["needs"], listed["run:999999"]["is_orphan"]) == ([], True)
-    assert "no row of the database speaks of it" in said_by("artifacts", "--unneeded")
+    assert "the database has no record of it" in said_by("artifacts", "--unneeded")
 
     said = said_by("artifacts", act="set_aside")
     assert f"set aside: {key}" in said and "set aside: run:999999" in said
@@ -137,7 +137,7 @@ def test_the_command_writes_an_archive_whole_or_not_at_all(
     assert zipfile.ZipFile(target).testzip() is None
     with pytest.raises(CommandError, match="exists already"):
         said_by("export_model", str(adapter.pk), str(target))
-    with pytest.raises(CommandError, match="has no weights that were trained"):
+    with pytest.raises(CommandError, match="has no trained weights"):
         said_by("export_model", str(base.pk), str(tmp_path / "base.zip"))
     with pytest.raises(CommandError, match="There is no model version 0"):
         said_by("export_model", "0", str(tmp_path / "none.zip"))

@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from evalapp.accounts.models import Project, User
 from evalapp.artifacts import removal
-from evalapp.artifacts.findings import artifacts
+from evalapp.artifacts.inventory import artifacts
 from evalapp.artifacts.merging import start_merge
 from evalapp.artifacts.models import ArtifactKind, MergedExport, SetAside
 from evalapp.artifacts.removal import NeededError, keep, remove, set_aside
@@ -266,7 +266,7 @@ def test_orphans_are_found_and_young_ones_left_alone(
     for path in (left / "part", left):
         os.utime(path, (old, old))
     assert (found().needs, found().is_orphan, found().why_not_needed) == (
-        (), True, "no row of the database speaks of it",
+        (), True, "the database has no record of it",
     )  # fmt: skip
     row = set_aside(kind="adapter", path=".adapter-killed", by=None)
     SetAside.objects.filter(pk=row.pk).update(removable_at=timezone.now())
@@ -324,7 +324,7 @@ def test_what_another_machine_merged_is_served_from_here_and_its_removal_frees_t
 def test_what_is_set_aside_makes_nothing_new_until_it_is_kept(engineer: User, adapter: ModelVersion) -> None:
     row = aside(adapter, engineer, due=False)
     adapter.refresh_from_db()
-    with pytest.raises(ConflictError, match="is set aside to be removed, so nothing new is made of it"):
+    with pytest.raises(ConflictError, match="is set aside for removal, so it cannot be merged"):
         start_merge(version=adapter, by=engineer)
     with pytest.raises(ConflictError, match="Keep it first, then give it an alias"):
         set_alias(version=adapter, alias="challenger", by=engineer)

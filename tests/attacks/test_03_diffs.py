@@ -11,7 +11,7 @@ from playwright.sync_api import Page
 from evalapp.accounts.models import Project, User
 from evalapp.core import word_changes as comparing
 from evalapp.core.word_changes import MOST_PAIRS, word_changes
-from evalapp.metrics.automatic.translation import MOST_TER_WORDS, SummedMetric, edit_rate
+from evalapp.metrics.automatic.translation import MOST_TER_WORDS, CorpusMetricDescription, edit_rate
 from tests.cast import client_of
 from tests.e2e.conftest import browser_type_launch_args  # noqa: F401 - the machine's own browser
 from tests.factories import answers, corrected, make_campaign, review_all
@@ -127,7 +127,7 @@ def test_the_edit_rate_is_not_counted_between_texts_beyond_its_limit() -> None:
 
 
 def test_ter_leaves_out_what_is_beyond_its_limit_and_scores_the_rest() -> None:
-    metric, long = SummedMetric("ter"), _looping(1, MOST_TER_WORDS + 1)
+    metric, long = CorpusMetricDescription("ter"), _looping(1, MOST_TER_WORDS + 1)
     assert metric.score("Short.", ["Shorter."]).value == 100
     for output, references in ((long, ["Short."]), ("Short.", ["Short.", long])):
         measure = metric.score(output, references)

@@ -105,8 +105,8 @@ def test_without_its_seal_a_file_is_told_to_be_unsealed(
     for contents in (true, forged):
         code, words = run(contents)
         assert code == UNSEALED
-        assert words.startswith("UNSEALED: whoever holds this file could have rewritten it.")
-        assert "The chain holds" not in words
+        assert words.startswith("UNSEALED: anybody with this file could have rewritten it.")
+        assert "The chain is valid" not in words
     assert run(true, "--seal", seal)[0] == VERIFIED
     assert run(forged, "--seal", seal)[0] == BROKEN
     assert len({VERIFIED, BROKEN, UNSEALED}) == 3

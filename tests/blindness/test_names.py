@@ -106,7 +106,7 @@ def test_where_quotas_are_set_no_count_stands_beside_a_name(world: SimpleNamespa
     # Nor does moving work say how much they had left.
     sent = {"source": "", "target": world.people[0].pk, "most": ""}
     moved = client_of(manager).post(address, sent, follow=True).text
-    assert "is moved, up to what you asked for" in moved and "items moved" not in moved
+    assert "were moved, up to the number you gave" in moved and "items moved" not in moved
     sent = {"source": world.people[0].pk, "target": None}
     told = program_of(manager).post(f"{_of(world.campaign)}reassign/", sent)
     assert (told.status_code, told.json()) == (200, {"moved": None})

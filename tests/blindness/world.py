@@ -40,7 +40,7 @@ from evalapp.registry.models import Model, ModelVersion
 from evalapp.reviews.models import Correction, Draft, Review, ReviewRevision, ReviewTag, Score, TextAnswer
 from evalapp.reviews.preferences.answers import PreferenceAnswers
 from evalapp.reviews.preferences.gold import GoldPreferenceRow, set_gold_preferences
-from evalapp.reviews.queries import stand_at
+from evalapp.reviews.queries import review_context_at
 from evalapp.reviews.services import amend_review, skip_item, submit_at
 from evalapp.rubrics.drafts import CriterionDraft
 from evalapp.rubrics.services import create_rubric, save_version
@@ -179,15 +179,15 @@ def make_comparing_world(project: Project, reviewer: User, peer: User, *, method
         "campaign__rubric_version", "campaign__project", "user"
     )
     while isinstance(found := next_review(campaign_reviewer=campaign_reviewers.get(user=peer)), NextReview):
-        stand = stand_at(peer, found.assignment.key, found.slot)
+        review_context = review_context_at(peer, found.assignment.key, found.slot)
         # What is said in the round is there to be read by those who are done with it.
-        comment = "" if stand.assignment.purpose == Purpose.CALIBRATION else f"{CANARY} comment"
+        comment = "" if review_context.assignment.purpose == Purpose.CALIBRATION else f"{CANARY} comment"
         said = (
             PreferenceAnswers("", [2, 1, 3], comment)
             if method == "ranking"
             else PreferenceAnswers("b", None, comment)
         )
-        submit_at(stand=stand, client_id=uuid4(), answers=said, seconds_active=PEER_SECONDS)
+        submit_at(review_context=review_context, client_id=uuid4(), answers=said, seconds_active=PEER_SECONDS)
     for comparison in Comparison.objects.filter(item__campaign=campaign):
         DiscussionMessage.objects.create(
             campaign=campaign, comparison=comparison, author=peer, text=f"{CANARY} message"

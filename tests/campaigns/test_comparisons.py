@@ -199,7 +199,7 @@ def test_a_baseline_must_be_a_candidate_of_a_comparison_in_pairs(project, review
     (stray,) = make_candidates(project, ["stray"])
     for method, words in (
         ("pairwise", "not among the candidates"),
-        ("pointwise", "Only a comparison in pairs"),
+        ("pointwise", "Only a pairwise comparison"),
     ):
         with pytest.raises(InvalidError) as refused:
             make_campaign(

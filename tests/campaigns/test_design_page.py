@@ -150,7 +150,10 @@ def test_a_draft_is_discarded_and_an_opened_campaign_is_not(
 
     assert "The draft “Spring round” is discarded." in gone.text
     assert kept.status_code == 409 and "is not a draft any more, so it stays" in kept.text
-    assert unchanged.status_code == 409 and "is not a draft any more, so its design stays" in unchanged.text
+    assert (
+        unchanged.status_code == 409
+        and "is not a draft any more, so its design cannot change" in unchanged.text
+    )
     assert [campaign.name for campaign in Campaign.objects.all()] == ["Open"]
     assert AuditEvent.objects.filter(action="campaign.discarded", object_label="Spring round").exists()
     page = browser.get(page_of(opened)).text

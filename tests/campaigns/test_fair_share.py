@@ -225,7 +225,7 @@ def test_the_page_tells_when_the_first_lease_ends_and_what_brings_something_soon
     campaign, (first, second) = made(2, rows=1)
     claimed = next_for(campaign, first)
     page = client_of(second).get(f"/reviews/campaigns/{campaign.key}/")
-    assert "When one skips an item, or leaves it too long, it comes to you." in page.text
+    assert "When one skips an item, or its lease expires, you get it." in page.text
     assert (
         f'datetime="{timezone.localtime(assignment_of(claimed).lease_expires_at).isoformat(timespec="seconds")}"'
         in page.text

@@ -17,7 +17,7 @@ from evalapp.campaigns.models import Assignment, AssignmentState, Campaign, Camp
 from evalapp.campaigns.running import add_assignments, add_items, reassign, set_deadline, set_quota
 from evalapp.campaigns.services import close_campaign, give_back, remove_reviewer
 from evalapp.core.errors import ConflictError, InvalidError
-from evalapp.reviews.differing import items_that_differ
+from evalapp.reviews.differing_items import items_that_differ
 from evalapp.reviews.preferences.answers import PreferenceAnswers
 from tests.api.conftest import problem_in, program_of
 from tests.at_once import at_once
@@ -176,7 +176,7 @@ def test_a_manager_moves_what_a_person_has_not_begun(
     assert "2 items moved." in everything.text
     assert Assignment.objects.get(pk=begun).reviewer == reviewer
     same = browser.post(address, {"source": reviewer.pk, "target": reviewer.pk})
-    assert same.status_code == 400 and "Choose somebody else" in same.text
+    assert same.status_code == 400 and "Choose another person" in same.text
     assert [
         event.data["assignments"] for event in AuditEvent.objects.filter(action="campaign.reassigned")
     ] == [
@@ -207,7 +207,7 @@ def test_a_full_quota_and_a_stranger_get_nothing(
     assert reassign(campaign=campaign, source=reviewer, target=other_reviewer, most=None, by=None) == 1
     with pytest.raises(InvalidError, match="quota of 3 items is full"):
         reassign(campaign=campaign, source=reviewer, target=other_reviewer, most=None, by=None)
-    with pytest.raises(InvalidError, match="does not review in this campaign"):
+    with pytest.raises(InvalidError, match="is not a reviewer of this campaign"):
         reassign(campaign=campaign, source=reviewer, target=manager, most=None, by=None)
     close_campaign(campaign=campaign, by=None)
     with pytest.raises(ConflictError, match="is closed; work can be reassigned while it is open or paused"):
@@ -258,7 +258,9 @@ def test_more_reviewers_go_to_the_items_where_they_differ(
     browser = client_of(manager)
     address = f"/projects/{project.slug}/campaigns/{campaign.pk}/additions/"
     sent = {"criterion": tone.pk, "least": 3, "more": 1}
-    assert ">1</strong> item differs" in browser.post(address, {**sent, "add": "show"}).text
+    assert (
+        ">1</strong> item has at least this difference" in browser.post(address, {**sent, "add": "show"}).text
+    )
     added = browser.post(address, {**sent, "add": "assignments"}, follow=True)
     assert "1 of 1 items go to more reviewers." in added.text
     campaign.refresh_from_db()
@@ -267,7 +269,7 @@ def test_more_reviewers_go_to_the_items_where_they_differ(
     assert (campaign.assignments_total, campaign.reviews_total) == (9, 9)
     # Not twice, while the third opinion is still to come.
     again = browser.post(address, {**sent, "add": "assignments"})
-    assert again.status_code == 400 and "wait for reviewers added before" in again.text
+    assert again.status_code == 400 and "already have added reviewers" in again.text
     assert next_for(campaign, reviewer).reason == NoWorkReason.NOTHING_LEFT_FOR_YOU
     assert next_for(campaign, engineer).assignment.id == new.pk
     with pytest.raises(InvalidError, match="more people than the 3 who review here"):

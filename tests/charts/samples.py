@@ -7,11 +7,11 @@ from evalapp.charts.curves import Curve, SpreadCurve, SpreadPoint, overlaid_curv
 from evalapp.charts.diverging import RatingLine, diverging_bars
 from evalapp.charts.forest import Axis, ForestLine, forest, says_of_differences, says_of_means
 from evalapp.charts.heat_map import PairAgreement, agreement_heat_map
-from evalapp.charts.histogram import Bin, Cut, histogram
+from evalapp.charts.histogram import Bin, CutoffLine, histogram
 from evalapp.measure import Measure
 from evalapp.monitoring.charts import weekly_chart
-from evalapp.monitoring.following import follow
 from evalapp.monitoring.models import WeeklyMetric, WeeklySample
+from evalapp.monitoring.trends import trend_of
 
 HOSTILE = '</script><svg onload="x()"> & var(--ink)'
 NAMES = ["Base", HOSTILE, "v1"]
@@ -84,13 +84,17 @@ def weekly() -> Chart:
         )
         for number, value in enumerate(values, start=1)
     ]
-    return weekly_chart(follow(metrics, threshold=3.6, baseline_weeks=8))
+    return weekly_chart(trend_of(metrics, threshold=3.6, baseline_weeks=8))
 
 
 def lengths() -> Chart:
     bins = [Bin(0, 9, 3), Bin(10, 19, 12), Bin(20, 29, 0), Bin(30, 39, 1)]
     return histogram(
-        bins, Cut(20, "cut at 20"), size="Tokens", counted="Rows", says="1 row is longer than 20 tokens."
+        bins,
+        CutoffLine(20, "cut at 20"),
+        size="Tokens",
+        counted="Rows",
+        says="1 row is longer than 20 tokens.",
     )
 
 

@@ -86,7 +86,7 @@ def test_a_write_is_told_that_its_project_was_deleted_meanwhile(
     assert met, answer.content
     assert not Project.objects.exists()
     assert answer.status_code == 409, answer.content
-    assert "has been deleted in the meantime, so nothing was stored" in answer.text
+    assert "was deleted in the meantime, so nothing was stored" in answer.text
     assert any(record.exc_info and "answered 409" in record.message for record in caplog.records)
 
 

@@ -7,7 +7,7 @@ import pytest
 from django.test import Client
 
 from evalapp.core import health
-from evalapp.core.health import Part
+from evalapp.core.health import ServiceCheck
 
 pytestmark = pytest.mark.django_db
 
@@ -22,7 +22,7 @@ def hung(monkeypatch: pytest.MonkeyPatch):
         asked.append(threading.current_thread().name)
         over.wait()
 
-    monkeypatch.setitem(health.PARTS, "database", Part(hang))
+    monkeypatch.setitem(health.PARTS, "database", ServiceCheck(hang))
     yield asked
     over.set()
 
@@ -40,7 +40,7 @@ def test_a_part_that_hangs_is_asked_once_however_many_look(
 ) -> None:
     monkeypatch.setattr(health, "ANSWER_SECONDS", 0.01)
     with ThreadPoolExecutor(8) as pool:
-        found = list(pool.map(lambda _: health.look(), range(40)))
+        found = list(pool.map(lambda _: health.check_health(), range(40)))
     assert not any(each["database"] for each in found)
     assert len(hung) == 1
 
@@ -63,7 +63,7 @@ def test_a_fault_of_ours_is_no_part_that_is_away(client: Client, monkeypatch: py
     def break_down() -> None:
         raise ZeroDivisionError
 
-    monkeypatch.setitem(health.PARTS, "cache", Part(break_down))
+    monkeypatch.setitem(health.PARTS, "cache", ServiceCheck(break_down))
     client.raise_request_exception = False
     assert client.get("/healthz").status_code == 500
 

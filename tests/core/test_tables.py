@@ -3,7 +3,7 @@
 import csv
 import io
 
-from evalapp.core.tables import Column, Table, Words, csv_lines, in_words, markdown
+from evalapp.core.tables import Column, Table, TextCell, csv_lines, in_words, markdown
 from evalapp.measure import Measure
 
 MEAN = Measure(value=4.1666, low=3.9, high=4.5, n=20, note="for this panel", signature="mean")
@@ -13,7 +13,7 @@ TABLE = Table(
     "What people | say",
     [
         Column("Candidate"),
-        Column("Tone", "figure", is_measure=True),
+        Column("Tone", "number", is_measure=True),
         Column("Outputs", "count"),
         Column("p", "p"),
     ],
@@ -55,5 +55,5 @@ def test_markdown_keeps_its_columns_whatever_people_wrote() -> None:
 
 def test_a_share_is_told_in_percent() -> None:
     share = Measure(value=0.15, low=0.05, high=0.36, n=20, signature="share")
-    assert in_words(share, Column("Low", "share", is_measure=True)) == Words("15% (5% to 36%)", "n = 20")
-    assert in_words(0.5, Column("Low", "share")) == Words("50%")
+    assert in_words(share, Column("Low", "share", is_measure=True)) == TextCell("15% (5% to 36%)", "n = 20")
+    assert in_words(0.5, Column("Low", "share")) == TextCell("50%")

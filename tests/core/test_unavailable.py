@@ -116,7 +116,7 @@ def test_a_fault_of_ours_stays_one(client: Client, monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr("evalapp.reviews.views.campaign_reviewers_of", break_down)
     answer = client.get("/reviews/")
     assert answer.status_code == 500
-    assert "Something broke on our side" in answer.text
+    assert "An error occurred on the server" in answer.text
 
 
 @pytest.mark.parametrize("is_raw", [False, True], ids=["as Django tells it", "as the driver does"])
@@ -133,7 +133,7 @@ def test_a_full_disk_of_the_database_is_told_as_one(
     monkeypatch.setattr("evalapp.reviews.views.campaign_reviewers_of", refuse)
     page = client.get("/reviews/")
     assert (page.status_code, "Retry-After" in page) == (507, False)
-    assert "The disk of the database is full" in page.text and "make room" in page.text
+    assert "The disk of the database is full" in page.text and "free space" in page.text
     monkeypatch.setattr(ApiView, "page", refuse)
     problem = problem_in(program.get("/api/v1/projects/"), 507)
     assert (problem["code"], "disk of the database is full" in problem["message"]) == ("no_room", True)

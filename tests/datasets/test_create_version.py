@@ -63,7 +63,7 @@ def test_versions_are_numbered_and_know_their_parent(dataset: Dataset, engineer:
 def test_the_same_content_is_told_not_stored_twice(dataset: Dataset, engineer: User) -> None:
     first = create_version(dataset=dataset, rows=[a_row(1), a_row(2)], by=engineer)
 
-    with pytest.raises(SameContentError, match="already holds exactly these 2 rows") as caught:
+    with pytest.raises(SameContentError, match="already has exactly these 2 rows") as caught:
         create_version(dataset=dataset, rows=[a_row(1), a_row(2)], by=engineer)
 
     assert caught.value.version == first
@@ -74,7 +74,7 @@ def test_the_same_content_is_told_not_stored_twice(dataset: Dataset, engineer: U
 @pytest.mark.parametrize(
     ("row", "expected"),
     [
-        (a_row(split="exam"), "Row 3: split: “exam” is no split."),
+        (a_row(split="exam"), "Row 3: split: “exam” is not a split."),
         (a_row(messages=[]), "messages: There is no prompt."),
         (a_row(messages=[{"role": "user", "content": "a\x00b"}]), r"messages\[1\].content: .*NUL"),
         (a_row(references=["\ud800"]), r"references\[1\]: .*surrogate"),
@@ -96,7 +96,7 @@ def test_a_bad_row_is_named_and_nothing_is_stored(
 
 
 def test_no_rows_is_an_error(dataset: Dataset, engineer: User) -> None:
-    with pytest.raises(InvalidError, match="no row to store"):
+    with pytest.raises(InvalidError, match="no rows to store"):
         create_version(dataset=dataset, rows=[], by=engineer)
 
 

@@ -128,10 +128,10 @@ def test_preferences_are_read_back_as_they_were_written_and_change_the_content()
             "chosen",
             "one answer of the assistant",
         ),
-        ({"prompt": "Q", "label": True}, "label", "no answer that it judges"),
+        ({"prompt": "Q", "label": True}, "label", "no completion for this label"),
         ({"prompt": "Q", "pairs": {}}, "pairs", "This must be a list."),
         ({"prompt": "Q", "rated": [{"answer": "A", "good": 1}]}, "rated[1].good", "true or false"),
-        ({"prompt": "Q", "pairs": [{"better": "A"}]}, "pairs[1]", "This is no preference."),
+        ({"prompt": "Q", "pairs": [{"better": "A"}]}, "pairs[1]", "This is not a preference pair."),
     ],
 )
 def test_a_bad_row_is_told_in_the_words_of_its_file(given: dict[str, Any], field: str, problem: str) -> None:
@@ -152,5 +152,5 @@ def test_a_file_may_be_one_list_as_such_sets_are_published(indent: int | None) -
     assert [(each.number, each.row is not None) for each in found] == [(1, True), (2, False), (3, True)]
     assert found[0].row is not None
     assert found[0].row.references == ["Done."]
-    with pytest.raises(FileProblemError, match="The list has no end"):
+    with pytest.raises(FileProblemError, match="The list is incomplete"):
         list(read_jsonl(io.BytesIO(content[:-3]), Layout(split_rule=ByShares({"train": 1}))))

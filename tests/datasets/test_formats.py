@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from evalapp.datasets.columns import COLUMNS, read_csv
-from evalapp.datasets.formats import Layout, Reading, example_as_object, read_jsonl
+from evalapp.datasets.formats import Layout, ParsedRow, example_as_object, read_jsonl
 from evalapp.datasets.rows import ExampleRow, row_problems, serialise
 from evalapp.imports.json_objects import LARGEST_ROW_BYTES
 from evalapp.imports.problems import FileProblemError
@@ -16,11 +16,11 @@ from evalapp.imports.source_rows import read_header
 from tests.datasets.files import jsonl, question, stream
 
 
-def read(content: bytes, layout: Layout | None = None) -> list[Reading]:
+def read(content: bytes, layout: Layout | None = None) -> list[ParsedRow]:
     return list(read_jsonl(stream(content), layout or Layout()))
 
 
-def read_table(content: bytes, mapping: dict[str, str] | None = None) -> list[Reading]:
+def read_table(content: bytes, mapping: dict[str, str] | None = None) -> list[ParsedRow]:
     header = read_header(stream(content))
     return list(
         read_csv(stream(content), Layout(), mapping or COLUMNS.guess(header.columns), header.delimiter)
@@ -80,14 +80,14 @@ def assistant(text: str) -> dict[str, str]:
     ],
 )
 def test_the_shapes_of_the_field_become_rows(given_row: dict[str, Any], expected: ExampleRow) -> None:
-    assert read(jsonl(given_row)) == [Reading(1, expected, [])]
+    assert read(jsonl(given_row)) == [ParsedRow(1, expected, [])]
 
 
 BAD_LINES = [
     ("cut off", b'{"prompt": "Q", "comp', "row", "Unterminated string", "line break inside"),
     ("no JSON", b"prompt: Q", "row", "Not JSON", "one whole JSON object"),
     ("two objects", b'{"prompt":"Q"}{"prompt":"R"}', "row", "Extra data", "one whole JSON object"),
-    ("a list", b'["Q"]', "row", "no object", "Write"),
+    ("a list", b'["Q"]', "row", "not an object", "Write"),
     ("latin-1", '{"prompt": "caf\xe9"}'.encode("latin-1"), "row", "0xE9", "UTF-8"),
     ("truncated UTF-8", b'{"prompt": "caf\xc3', "row", "not UTF-8", "UTF-8"),
     ("NUL byte", b'{"prompt": "a\x00b"}', "row", "Not JSON", ""),
@@ -100,8 +100,8 @@ BAD_LINES = [
         "surrogate",
         "both halves",
     ),
-    ("NaN", b'{"prompt": "Q", "metadata": {"x": NaN}}', "row", "NaN is no JSON", "null"),
-    ("Infinity", b'{"prompt": "Q", "metadata": {"x": -Infinity}}', "row", "-Infinity is no JSON", "null"),
+    ("NaN", b'{"prompt": "Q", "metadata": {"x": NaN}}', "row", "NaN is not a JSON", "null"),
+    ("Infinity", b'{"prompt": "Q", "metadata": {"x": -Infinity}}', "row", "-Infinity is not a JSON", "null"),
     ("1e999", b'{"prompt": "Q", "metadata": {"x": 1e999}}', "row", "too large", "as text"),
     ("5,000 digits", b'{"prompt": "Q", "x": ' + b"9" * 5000 + b"}", "row", "5,000 digits", "as text"),
     ("nesting", b'{"x": ' + b"[" * 200_000 + b"]" * 200_000 + b"}", "row", "nested too deeply", "Flatten"),
@@ -145,7 +145,7 @@ BAD_LINES = [
         "lost field",
         b'{"messages": [{"role": "user", "content": "Q", "weight": 0}]}',
         "messages[1].weight",
-        "would be lost",
+        "is not kept",
         "remove it",
     ),
     (
@@ -163,8 +163,8 @@ BAD_LINES = [
         "merge",
     ),
     ("only an answer", b'{"messages": [{"role": "assistant", "content": "A"}]}', "messages", "no prompt", ""),
-    ("no split", b'{"prompt": "Q"}', "split", "names no split", "by shares"),
-    ("unknown split", b'{"prompt": "Q", "split": "exam"}', "split", "“exam” is no split", "train"),
+    ("no split", b'{"prompt": "Q"}', "split", "has no split", "by shares"),
+    ("unknown split", b'{"prompt": "Q", "split": "exam"}', "split", "“exam” is not a split", "train"),
     ("references not a list", b'{"prompt": "Q", "references": "A"}', "references", "list of texts", "Write"),
     (
         "empty reference",
@@ -214,7 +214,7 @@ def test_tools_that_a_row_offers_are_refused_and_an_empty_list_of_them_is_none(n
         (reading,) = read(jsonl({**row, name: given_tools}))
         (problem,) = reading.problems
         assert (reading.row, problem.field) == (None, name)
-        assert "not passed to the model" in problem.problem
+        assert "do not pass to the model" in problem.problem
     for nothing in (None, [], "", "[]"):
         (reading,) = read(jsonl({**row, name: nothing}))
         assert reading.row is not None
@@ -378,7 +378,7 @@ class TestCsv:
         }
 
         assert read_table(content, mapping) == [
-            Reading(
+            ParsedRow(
                 2,
                 ExampleRow(
                     "train",
@@ -390,7 +390,7 @@ class TestCsv:
                 ),
                 [],
             ),
-            Reading(3, ExampleRow("test", [user("Next?")], []), []),
+            ParsedRow(3, ExampleRow("test", [user("Next?")], []), []),
         ]
 
     def test_problems_name_the_columns(self) -> None:
@@ -416,7 +416,7 @@ class TestCsv:
             (b'"a"b,A,train\n', "row", "Not CSV"),
             (b"x" * (LARGEST_ROW_BYTES + 10) + b",A,train\n", "row", "larger than 4 MiB"),
             (b"x" * 1_000_001 + b",A,train\n", "prompt", "1,000,001 characters"),
-            (b"Q,A,exam\n", "split", "no split"),
+            (b"Q,A,exam\n", "split", "not a split"),
         ],
     )
     def test_a_bad_row_is_told(self, rest: bytes, field: str, problem: str) -> None:

@@ -96,7 +96,7 @@ def test_the_same_content_again_is_told(dataset: Dataset, engineer: User) -> Non
     received, job = carried_out(dataset, engineer, questions(range(3)), name="again.jsonl")
 
     assert job.state == JobState.FAILED
-    assert "Summaries v1 already holds exactly these 3 rows" in job.error
+    assert "Summaries v1 already has exactly these 3 rows" in job.error
     assert received.version is None
     assert dataset.versions.count() == 1
 
@@ -184,8 +184,8 @@ GZIP = b"\x1f\x8b\x08\x00" + b"\x00" * 100
         ("rows.jsonl", "\ufeff{}".encode("utf-16-le"), "UTF-16. Save it as UTF-8"),
         ("rows.csv", "a,b\n1,2\n".encode("utf-16-be"), "UTF-16 or binary"),
         ("rows.jsonl", b"  \n \n", "The file is empty"),
-        ("rows.jsonl", b"prompt,answer\n", "no JSON object"),
-        ("rows.csv", b'{"prompt": "Q"}\n', "holds JSON, not CSV"),
+        ("rows.jsonl", b"prompt,answer\n", "not a JSON object"),
+        ("rows.csv", b'{"prompt": "Q"}\n', "is JSON, not CSV"),
         ("rows.csv", b"a,a\n1,2\n", "Two columns are named “a”"),
     ],
 )
@@ -257,5 +257,5 @@ def test_a_file_that_has_gone_fails_with_a_sentence(dataset: Dataset, engineer: 
     job.refresh_from_db()
     assert (job.state, job.error) == (
         JobState.FAILED,
-        "The uploaded file is not there any more. Upload it again.",
+        "The uploaded file was removed. Upload it again.",
     )

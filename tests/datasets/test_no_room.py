@@ -63,9 +63,9 @@ def test_no_room_for_a_dataset(
         answer = sent(program, f"projects/{slug}/datasets/{dataset.pk}/imports/", {"file": upload(content)})
 
     assert page.status_code == 507
-    assert "The server has no room for this, so nothing was stored." in page.text
+    assert "The server's disk is full, so nothing was stored." in page.text
     problem = problem_in(answer, 507)
-    assert (problem["code"], "make room in EVALAPP_HOME" in problem["message"]) == ("no_room", True)
+    assert (problem["code"], "free space in EVALAPP_HOME" in problem["message"]) == ("no_room", True)
     assert not DatasetImport.objects.exists()
     # While whoever refused them is still at hand, as in a server: what is left would refuse the next one too.
     assert list(uploads.iterdir()) == []

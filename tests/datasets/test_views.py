@@ -165,12 +165,12 @@ def test_columns_are_mapped_by_what_they_hold(
 
     page = client.get(sent.url).content.decode()
     assert "Was ist fällig? · &lt;b&gt;Wann?&lt;/b&gt;" in page
-    assert "Say which column holds the prompt." in page
+    assert "Choose the column with the prompt." in page
     assert "The text is empty" not in page
 
     mapped = {"action": "preview", "delimiter": ",", "split_by": "shares", "share_train": "1"}
     page = client.post(sent.url, {**mapped, "column_0": "prompt", "column_1": "reference"}).content.decode()
-    assert "Say which column holds the prompt." not in page
+    assert "Choose the column with the prompt." not in page
     assert "<td>Das Formular</td>" in page
 
 
@@ -187,7 +187,7 @@ def test_row_errors_are_shown_with_row_field_and_mending(
 
     page = client.get(sent.url).content.decode()
     assert "1 error in 1 of 2 rows" in page
-    assert "“=1+1” is no split." in page
+    assert "“=1+1” is not a split." in page
     assert "Use one of train, validation, test, feedback." in page
     errors = client.get(f"{sent.url}errors.csv")
     assert errors["Content-Disposition"].startswith("attachment")

@@ -43,7 +43,7 @@ def test_a_tuned_candidate_is_not_crowned_by_hand(
     browser: Client = client_of(manager)
     page = browser.post(reverse("model_alias", args=[project.slug, tuned.pk]), {"alias": "champion"})
     assert page.status_code == 409
-    assert "becomes champion when somebody signs an evaluation of a gate that says “release”" in page.text
+    assert "becomes champion when somebody signs a gate evaluation with the verdict “release”" in page.text
     secret = create_api_token(user=manager, name="Pipeline", by=manager).secret
     api = browser.post(
         reverse("api_model_alias", args=[project.slug, tuned.pk]),
@@ -63,7 +63,7 @@ def test_the_first_champion_that_nobody_trained_is_set_by_hand_and_stays(
     old = champion_of(campaign_gate)
     set_alias_by_hand(version=old, alias="champion", by=manager)
     for alias in ("", "challenger"):
-        with pytest.raises(ConflictError, match="it stays so until another is signed"):
+        with pytest.raises(ConflictError, match="it stays champion until another version is signed"):
             set_alias_by_hand(version=old, alias=alias, by=manager)
     assert alias_of(old) == "champion"
 

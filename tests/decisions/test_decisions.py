@@ -11,7 +11,7 @@ from evalapp.campaigns.design import CampaignDesign
 from evalapp.campaigns.models import Campaign
 from evalapp.campaigns.services import close_campaign, create_campaign, open_campaign
 from evalapp.core.errors import InvalidError
-from evalapp.decisions.cycles import cycles_of, progress_of, told_cycles
+from evalapp.decisions.cycles import cycles_of, headline_cycles, progress_of
 from evalapp.decisions.inbox import inbox_of
 from evalapp.decisions.models import Decision
 from evalapp.decisions.services import decide
@@ -202,10 +202,10 @@ def test_the_recorded_story_is_told_until_the_live_one_is_whole(
 
     page = client_of(manager).get(f"/projects/{project.slug}/").content.decode()
     assert "ROUGE-L ranks" in page
-    assert [cycle.campaign for cycle in told_cycles(cycles_of(project))] == [campaign]
+    assert [cycle.campaign for cycle in headline_cycles(cycles_of(project))] == [campaign]
 
     close_campaign(campaign=live, by=manager)
-    assert [cycle.campaign for cycle in told_cycles(cycles_of(project))] == [live]
+    assert [cycle.campaign for cycle in headline_cycles(cycles_of(project))] == [live]
 
 
 def test_the_inbox_names_what_waits(campaign: Campaign, manager: User) -> None:

@@ -107,7 +107,7 @@ def test_a_draft_is_the_next_step_and_an_opened_campaign_ends_the_list(
 ) -> None:
     campaign = make_campaign(project, [reviewer])
     home = client_of(owner).get(f"/projects/{project.slug}/").text
-    assert f"“{campaign.name}” is designed" in home
+    assert f"“{campaign.name}” is a draft" in home
     assert f'href="/projects/{project.slug}/campaigns/{campaign.pk}/"' in home
     Campaign.objects.update(state="open", opened_at="2026-01-01T00:00Z")
     assert '<ol class="steps">' not in client_of(owner).get(f"/projects/{project.slug}/").text

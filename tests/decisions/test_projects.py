@@ -16,7 +16,7 @@ def test_a_member_who_owns_nothing_opens_no_project(project: Project, manager: U
         assert browser.get("/projects/new/").status_code == 403
         answer = browser.post("/projects/new/", {"name": "Mine"})
         assert answer.status_code == 403
-        assert "owners of others" in answer.content.decode()
+        assert "owners of other projects" in answer.content.decode()
         token = create_api_token(user=person, name="Test", by=person).secret
         headers = {"Authorization": f"Bearer {token}"}
         body = {"name": "Mine"}

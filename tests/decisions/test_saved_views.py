@@ -83,7 +83,9 @@ def test_rename_share_and_delete(campaign: Campaign, manager: User, engineer: Us
     # A manager keeps the shared ones in order, but takes nobody's into the dark.
     assert client_of(manager).post(f"{base}/edit/", {"name": "Clients", "is_shared": "on"}).status_code == 302
     refused = client_of(manager).post(f"{base}/edit/", {"name": "Clients"})
-    assert refused.status_code == 400 and "Only whoever saved a view can make it private" in refused.text
+    assert (
+        refused.status_code == 400 and "Only the person who saved a view can make it private" in refused.text
+    )
     assert client_of(manager).post(f"{base}/delete/").status_code == 302
     assert not SavedView.objects.exists()
     actions = list(AuditEvent.objects.filter(action__startswith="saved_view").order_by("pk"))
@@ -125,7 +127,7 @@ def test_names_are_unique_where_they_are_seen_together(
         ("", "has no filter"),
         ("page=2", "has no filter"),
         ("field.colour=red", "no field “colour”"),
-        ("colour=red", "“colour” is no filter"),
+        ("colour=red", "“colour” is not a filter"),
         ("reviewers=1&" * 2_000, "at most 4,000 characters"),
     ],
 )

@@ -256,7 +256,7 @@ def test_the_dossier_is_downloaded_holds_and_ends_with_the_seal_on_the_page(
     found = check(file.read_text(encoding="utf-8").splitlines(keepends=True), seal=decision.seal)
     assert (found.problem, found.reviews, found.seal) == ("", 48, decision.seal)
     assert main([str(file), "--seal", decision.seal]) == 0
-    assert "The chain holds" in capsys.readouterr().out
+    assert "The chain is valid" in capsys.readouterr().out
     assert manager.name not in file.read_text(encoding="utf-8")
 
 
@@ -308,7 +308,7 @@ def test_what_is_decided_otherwise_than_the_gate_says_has_a_reason(
         "evaluation": evaluation,
     }  # fmt: skip
     with pytest.raises(
-        InvalidError, match=r"The gate says release\. Say why you decide otherwise"
+        InvalidError, match=r"The gate says release\. Give a reason for deciding otherwise"
     ) as refused:
         decide(verdict="do_not_release", note=" ", **said)
     assert set(refused.value.fields) == {"note"}

@@ -53,7 +53,7 @@ def test_a_manager_goes_from_an_import_to_an_alert_and_a_proposal(
     page.get_by_role("link", name="Import events").first.click()
     page.get_by_label("File").set_input_files(file)
     page.get_by_role("button", name="Import events").click()
-    expect(page.get_by_text("Row 41: output: There is none.")).to_be_visible()
+    expect(page.get_by_text("Row 41: output: The value is missing.")).to_be_visible()
     file.write_text("\n".join(json.dumps(row) for row in rows))
     page.get_by_label("File").set_input_files(file)
     page.get_by_role("button", name="Import events").click()
@@ -78,7 +78,7 @@ def test_a_manager_goes_from_an_import_to_an_alert_and_a_proposal(
     page.get_by_role("button", name="Acknowledge").click()
     expect(page.get_by_text("Acknowledged. From the next week on")).to_be_visible()
     page.get_by_role("button", name="Accept and set up training").click()
-    expect(page.get_by_text("Accepted. Look at the settings")).to_be_visible()
+    expect(page.get_by_text("Accepted. Check the settings")).to_be_visible()
     expect(page.get_by_label("Name", exact=True)).to_have_value("Support chat, retrained")
     assert stream.proposals.get().state == "accepted"
     # The file with a problem is answered 400, which the browser reports as a failed load.

@@ -138,7 +138,7 @@ def test_two_tabs_that_both_submit(desk: Desk) -> None:
     write(second, "From the second tab")
     rate_the_rest_and_submit(second)
 
-    expect(second.get_by_text("You have submitted this one already")).to_be_visible()
+    expect(second.get_by_text("You have already submitted this item")).to_be_visible()
     assert Review.objects.get().comment == "From the first tab"
     # What the second tab said is there when the review is opened again, and can replace the first.
     second.get_by_role("link", name="Open item").click()

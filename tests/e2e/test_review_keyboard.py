@@ -346,7 +346,7 @@ def test_what_changes_were_requested_to_and_is_submitted_again_is_not_asked_for_
     expect(page.locator("[data-notices]")).to_contain_text("Look at the tone again.")
     # As it was it is refused, and stays here with the reason.
     press(page, "Control+Enter")
-    expect(page.locator("[data-notices]")).to_contain_text("Nothing is changed yet")
+    expect(page.locator("[data-notices]")).to_contain_text("The review is unchanged")
     page.wait_for_load_state("networkidle")
     expect(page.locator("[data-form]")).to_be_visible()
     page.locator("[name=criterion-tone]").first.focus()

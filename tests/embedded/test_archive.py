@@ -134,7 +134,7 @@ def test_a_failure_while_writing_leaves_no_file(tmp_path: Path, home: Path):
 @pytest.mark.parametrize("keep", [0, 100, 512, 700, 5000, 8000])
 def test_a_file_that_was_cut_off_is_refused(backup: Path, out: Path, keep: int):
     backup.write_bytes(backup.read_bytes()[:keep])
-    assert_refused(backup, out, r"cut off|is no backup that `manage\.py backup` wrote")
+    assert_refused(backup, out, r"cut off|is not a backup that `manage\.py backup` wrote")
 
 
 def test_a_changed_byte_is_found(backup: Path, out: Path):
@@ -181,7 +181,7 @@ def test_whatever_is_damaged_is_told_or_harmless(
 def test_a_name_without_a_place_is_refused(tmp_path: Path, out: Path, name: str):
     forged = Forged()
     forged.members[name] = b"x"
-    assert_refused(forged.write(tmp_path / "forged.tar"), out, "has no place in an installation")
+    assert_refused(forged.write(tmp_path / "forged.tar"), out, "is not part of an installation")
     assert not (tmp_path / "outside").exists()
     assert not Path("/tmp/outside-evalapp").exists()
 
@@ -203,21 +203,21 @@ def test_what_is_no_regular_file_is_refused(tmp_path: Path, out: Path, entry: ta
     forged = Forged()
     forged.members.pop(entry.name, None)
     forged.unlisted.append(entry)
-    assert_refused(forged.write(tmp_path / "forged.tar"), out, "which is no regular file")
+    assert_refused(forged.write(tmp_path / "forged.tar"), out, "which is not a regular file")
 
 
 def test_a_member_that_the_manifest_does_not_name_is_refused(tmp_path: Path, out: Path):
     forged = Forged()
     forged.unlisted.append(tarfile.TarInfo("home/files/extra"))
     assert_refused(
-        forged.write(tmp_path / "forged.tar"), out, "'home/files/extra', which its manifest does not name"
+        forged.write(tmp_path / "forged.tar"), out, "'home/files/extra', which is not in its manifest"
     )
 
 
 def test_a_member_that_is_there_twice_is_refused(tmp_path: Path, out: Path):
     forged = Forged()
     forged.unlisted.append(tarfile.TarInfo("home/files/a"))
-    assert_refused(forged.write(tmp_path / "forged.tar"), out, "holds 'home/files/a' twice")
+    assert_refused(forged.write(tmp_path / "forged.tar"), out, "has 'home/files/a' twice")
 
 
 def test_a_file_that_is_also_a_folder_is_refused(tmp_path: Path, out: Path):
@@ -274,9 +274,9 @@ def test_a_compressed_file_is_told(tmp_path: Path, out: Path, mark: str, name: s
     ("make", "message"),
     [
         (lambda path: None, r"it cannot be read \(No such file or directory\)"),
-        (Path.mkdir, "it is no regular file"),
-        (os.mkfifo, "it is no regular file"),
-        (lambda path: path.write_text("hello"), r"it is no backup that `manage\.py backup` wrote"),
+        (Path.mkdir, "it is not a regular file"),
+        (os.mkfifo, "it is not a regular file"),
+        (lambda path: path.write_text("hello"), r"it is not a backup that `manage\.py backup` wrote"),
         (lambda path: path.write_bytes(bytes(10_240)), "it was cut off: the manifest"),
     ],
     ids=["absent", "folder", "pipe", "text", "zeros"],
@@ -293,7 +293,7 @@ def test_too_little_room_is_told_before_anything_is_written(
 ):
     monkeypatch.setattr(shutil, "disk_usage", lambda folder: types.SimpleNamespace(free=1000))
     with pytest.raises(
-        ServiceProblem, match=r"needs 0\.0 MB to unpack, and the disk .* has 0\.0 MB: make room"
+        ServiceProblem, match=r"needs 0\.0 MB to unpack, and the disk .* has 0\.0 MB: free space"
     ):
         unpack_backup(backup, out)
     assert list(out.iterdir()) == []

@@ -26,7 +26,7 @@ def test_a_new_file_in_a_folder_of_ours_may_be_written(environment: Environment,
 def test_a_file_that_is_there_is_replaced_only_where_that_is_wanted(environment: Environment, tmp_path: Path):
     (tmp_path / "old.tar").write_text("old")
     check_target(environment, tmp_path / "old.tar", replace=True)
-    with pytest.raises(ServiceProblem, match="is there already: choose another name, or add --force"):
+    with pytest.raises(ServiceProblem, match="exists already: choose another name, or add --force"):
         check_target(environment, tmp_path / "old.tar", replace=False)
 
 
@@ -38,12 +38,12 @@ def test_what_is_no_regular_file_is_never_replaced(environment: Environment, tmp
     (tmp_path / "folder").mkdir()
     os.mkfifo(tmp_path / "pipe")
     for target in [Path("/dev/null"), *(tmp_path / name for name in ("link", "dangling", "folder", "pipe"))]:
-        with pytest.raises(ServiceProblem, match=f"{target} is no regular file, so it is left alone"):
+        with pytest.raises(ServiceProblem, match=f"{target} is not a regular file, so it was not replaced"):
             check_target(environment, target, replace=replace)
 
 
 def test_a_folder_that_is_not_there_is_told(environment: Environment, tmp_path: Path):
-    with pytest.raises(ServiceProblem, match="is no folder: make it first"):
+    with pytest.raises(ServiceProblem, match="is not a folder: create it first"):
         check_target(environment, tmp_path / "absent" / "new.tar", replace=False)
 
 

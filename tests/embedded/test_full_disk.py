@@ -86,7 +86,7 @@ def test_pages_stay_readable_whatever_dies_while_the_disk_is_full(disk: Path, tm
         assert code == 0
         assert (
             "takes no writes (" in output
-            and "No space left on device): make room. Pages can be read." in output
+            and "No space left on device): free space. Pages can be read." in output
         )
         assert "disk: 0 MB free" in output
         code, output = running.installation.run("backup", str(tmp_path / "backup.tar"))
@@ -103,7 +103,7 @@ def test_pages_stay_readable_whatever_dies_while_the_disk_is_full(disk: Path, tm
             connection.execute("CREATE TABLE stored AS SELECT 1")
     finally:
         _, output = running.stop()
-    assert "is full: PostgreSQL starts with room that was kept for that" in output
+    assert "is full: PostgreSQL starts with reserved space" in output
     assert "Traceback" not in output
 
 
@@ -119,7 +119,7 @@ def test_a_state_that_cannot_be_written_ends_nothing(
     )
     monkeypatch.setattr(state, "write", refuse)
     supervisor._write_state()
-    assert lines == ["The state of the processes cannot be written (No space left on device): make room."]
+    assert lines == ["The state of the processes cannot be written (No space left on device): free space."]
 
 
 def test_a_log_that_cannot_be_moved_loses_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

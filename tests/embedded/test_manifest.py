@@ -22,7 +22,7 @@ def test_what_was_written_is_read():
     ids=["empty", "no UTF-8", "words", "deep", "long number"],
 )
 def test_what_is_no_json_is_told(content: bytes):
-    with pytest.raises(UnusableBackupError, match="its manifest is not JSON that can be read"):
+    with pytest.raises(UnusableBackupError, match="its manifest is not readable JSON"):
         read_manifest(content)
 
 

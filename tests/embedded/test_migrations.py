@@ -56,7 +56,7 @@ def test_a_new_database_is_current_and_one_of_another_release_is_refused(new_dat
     )
     newer, older = done.stdout.splitlines()
     assert newer.startswith(
-        "The database was written by a newer release (it holds the migration 9999_tomorrow)"
+        "The database was written by a newer release (it has the migration 9999_tomorrow)"
     )
     assert "development version" in older and "0046_output_reasoning" in older
     assert "empty EVALAPP_HOME" in older

@@ -121,7 +121,7 @@ def test_no_process_shows_the_password_of_the_database(environment: Environment,
 
 def test_a_secret_that_only_the_command_line_could_tell_is_refused(environment: Environment):
     address = f"{environment.database_url}&sslpassword=of-the-key"
-    with pytest.raises(ServiceProblem, match="DATABASE_URL holds sslpassword, which") as refused:
+    with pytest.raises(ServiceProblem, match="DATABASE_URL has sslpassword, which") as refused:
         run_client_program("psql", "--command=SELECT 1", database_url=address)
     assert "of-the-key" not in str(refused.value)
 

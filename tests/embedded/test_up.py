@@ -207,7 +207,7 @@ def test_a_backup_is_made_while_it_runs_and_brings_everything_back(running: Runn
         assert (code, output) == (0, "('précis',)\n")
         code, output = other.run("restore", str(file))
         assert code == 1
-        assert "holds an installation already" in output
+        assert "has an installation already" in output
 
 
 def test_a_killed_supervisor_leaves_nothing_and_a_stopped_one_stops_in_order(installation: Installation):

@@ -15,10 +15,10 @@ from evalapp.campaigns.models import Campaign
 from evalapp.core.errors import InvalidError
 from evalapp.exports import correction_report as correction_report_module
 from evalapp.exports.correction_report import (
+    Conclusion,
     CorrectionReport,
-    Finding,
+    conclusion_of,
     correction_report,
-    finding_of,
     people_apart,
     sentence_of,
 )
@@ -144,10 +144,10 @@ def test_metrics_are_computed_again_with_corrections_as_references(campaign: Cam
             assert stored["corrected-others"].value == expected["rougeL"].value
 
     # ROUGE-L prefers the formal answers, which are the references; people and their corrections do not.
-    rouge = next(each for each in report.findings if each.metric.name == "rougeL")
+    rouge = next(each for each in report.conclusions if each.metric.name == "rougeL")
     assert rouge.references.value is not None and rouge.references.value < 0
     assert rouge.corrections.value is not None and rouge.corrections.value > 0.8
-    assert rouge.finding == "stale"
+    assert rouge.conclusion == "stale"
     # Of six examples, so it is said with reserve.
     assert rouge.sentence.startswith("The references may be stale for ROUGE-L on Tone: on 12 outputs")
     assert "Each answer's own correction is among its references" in rouge.sentence
@@ -160,7 +160,7 @@ def test_with_many_corrections_it_is_said_without_reserve(
     accept(campaign, manager)
     report = measured(campaign)
     assert report.caution == ""
-    rouge = next(each for each in report.findings if each.metric.name == "rougeL")
+    rouge = next(each for each in report.conclusions if each.metric.name == "rougeL")
     assert rouge.sentence.startswith("The references are stale for ROUGE-L on Tone")
     assert "perhaps" not in report.headline.lower()
 
@@ -170,7 +170,7 @@ def test_corrections_that_the_finder_picked_are_said_to_be_and_temper_what_is_fo
 ) -> None:
     monkeypatch.setattr(correction_report_module, "ENOUGH_EXAMPLES", 1)
     found = [output.item_output_id for output in load_scores(campaign).outputs]
-    because = "ROUGE-L in its highest tenth"
+    because = "ROUGE-L in its highest 10%"
     export = propose_rows(campaign=campaign, by=manager, name="Found", only=found, picked_because=because)
     rows = export.rows.filter(kind=RowKind.ANSWER, is_included=True, rejected_output__isnull=False)
     for row in rows:
@@ -181,8 +181,8 @@ def test_corrections_that_the_finder_picked_are_said_to_be_and_temper_what_is_fo
         "8 of the 8 accepted corrections are of outputs that the disagreement finder picked" in report.caution
     )
     assert "Few corrections" not in report.caution
-    rouge = next(each for each in report.findings if each.metric.name == "rougeL")
-    assert (rouge.finding, "may be stale" in rouge.sentence) == ("stale", True)
+    rouge = next(each for each in report.conclusions if each.metric.name == "rougeL")
+    assert (rouge.conclusion, "may be stale" in rouge.sentence) == ("stale", True)
 
     # Accepted among rows of all feedback as well, they are no longer the finder's alone.
     accept(campaign, manager)
@@ -234,11 +234,11 @@ def test_what_is_found_rests_on_the_ends_of_the_intervals(
     before: tuple[float, float, float],
     after: tuple[float, float, float],
     gain: tuple[float, float, float],
-    expected: Finding,
+    expected: Conclusion,
 ) -> None:
     ceiling = measure(0.8, 0.9, 0.95)
     trusts = [trust_of("Tone", METRICS["rougeL"], measure(*each), ceiling) for each in (before, after)]
-    assert finding_of(trusts[0], trusts[1], measure(*gain)) == expected
+    assert conclusion_of(trusts[0], trusts[1], measure(*gain)) == expected
 
 
 @pytest.mark.parametrize(
@@ -251,11 +251,11 @@ def test_what_is_found_rests_on_the_ends_of_the_intervals(
 def test_no_metric_is_called_blind_to_what_people_do_not_agree_on(ceiling: Measure, why: str) -> None:
     nothing = measure(-0.1, 0.0, 0.05)
     trust = trust_of("Tone", METRICS["rougeL"], nothing, ceiling)
-    finding = finding_of(trust, trust, measure(-0.1, 0.0, 0.1))
-    assert finding == "open"
+    conclusion = conclusion_of(trust, trust, measure(-0.1, 0.0, 0.1))
+    assert conclusion == "open"
     apart = people_apart("Tone", ceiling)
     sentence = sentence_of(
-        "Tone", trust.metric, finding, is_hint=False, has_others=True, so_far=None, apart=apart
+        "Tone", trust.metric, conclusion, is_hint=False, has_others=True, so_far=None, apart=apart
     )
     assert why in sentence and "blind" not in sentence
 
@@ -305,14 +305,16 @@ def test_the_page_and_the_api_tell_the_same(
     assert "Perhaps stale references for" in page
     # On a phone each row is a card that names its figures.
     assert 'data-label="Edit rate"' in page
-    assert "Few corrections: of 6 examples; from 30 on these words are said without reserve." in page
+    assert "Few corrections: of 6 examples; from 30 on these conclusions are firm." in page
     base = f"/api/v1/projects/{project.slug}/campaigns/{campaign.pk}/analysis/corrections/"
     told = program_of(engineer).get(f"{base}?criterion=tone").json()
     report = reported(campaign)
     assert (told["accepted"], told["unmeasured"], told["criterion"]) == (8, 0, "tone")
     assert told["caution"] == report.caution and report.caution.startswith("Few corrections: of 6 examples")
     assert told["candidates"][0]["rate"] == report.candidates[0].rate.as_dict()
-    assert [each["finding"] for each in told["findings"]] == [each.finding for each in report.findings]
+    assert [each["conclusion"] for each in told["conclusions"]] == [
+        each.conclusion for each in report.conclusions
+    ]
     assert program_of(engineer).get(f"{base}?criterion=nonsense").status_code == 400
     assert program_of(engineer).post(base).status_code == 202
 

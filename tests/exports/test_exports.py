@@ -356,9 +356,9 @@ def test_a_second_finish_is_refused(campaign: Campaign, manager: User) -> None:
         start_export(export=export, by=manager)
     decide_all(export=export, decision="accepted", by=manager)
     job = start_export(export=export, by=manager)
-    with pytest.raises(ConflictError, match="being written or done"):
+    with pytest.raises(ConflictError, match="being written or is done"):
         start_export(export=export, by=manager)
-    with pytest.raises(ConflictError, match="being written or done"):
+    with pytest.raises(ConflictError, match="being written or is done"):
         decide_all(export=export, decision="rejected", by=manager)
     write_export(job.pk)
     with pytest.raises(ConflictError):

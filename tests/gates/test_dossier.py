@@ -135,13 +135,13 @@ def test_a_record_taken_out_or_doubled_is_found(position: int) -> None:
             lambda found: found[0][1].update(gate={**GATE, "name": "Softer"}),
             "Record 1 (gate): the gate's conditions",
         ),
-        (lambda found: found.__setitem__(1, ("dataset", {**DATASET, "role": "x"})), "rests on other data"),
+        (lambda found: found.__setitem__(1, ("dataset", {**DATASET, "role": "x"})), "uses other data"),
         (lambda found: found.__setitem__(2, ("candidate", {})), "other candidates or adapters"),
-        (lambda found: found.__setitem__(3, ("review", {"review": 7})), "rests on other reviews"),
-        (lambda found: found.pop(4), "rests on other reviews"),
+        (lambda found: found.__setitem__(3, ("review", {"review": 7})), "uses other reviews"),
+        (lambda found: found.pop(4), "uses other reviews"),
         (
             lambda found: found[5][1]["evaluation"].update(verdict="not_yet"),
-            "(evaluation): the evaluation is not",
+            "(evaluation): the evaluation does not",
         ),
         (lambda found: found[6][1].update(evaluation="0" * 64), "(decision): it signs another evaluation"),
         (lambda found: found.pop(5), "(decision): it signs another evaluation"),
@@ -170,16 +170,16 @@ CHAMPION = {"role": "champion", "id": 6}
     ("contents", "problem"),
     [
         (bodies(decided={"candidate": 99}), "Record 7 (decision): it is about another candidate"),
-        (bodies(decided={"campaign": 4}), "Record 7 (decision): it is of another campaign"),
+        (bodies(decided={"campaign": 4}), "Record 7 (decision): it belongs to another campaign"),
         (bodies(decided={"verdict": "banana"}), "Record 7 (decision): there is no verdict “banana”"),
         (bodies(decided={"verdict": ["release"]}), "Record 7 (decision): there is no verdict"),
-        (bodies(is_exploratory=True), "(decision): it signs an evaluation that explores"),
-        (bodies(is_simulated=True), "(decision): it signs an evaluation that explores"),
+        (bodies(is_exploratory=True), "(decision): it signs an evaluation that is exploratory"),
+        (bodies(is_simulated=True), "(decision): it signs an evaluation that is exploratory"),
         (bodies(verdict="banana"), "Record 6 (evaluation): there is no verdict “banana”"),
         (bodies(results=results("not_met")), "from its results follows “do_not_release”"),
         (bodies(results=results("undecided")), "from its results follows “do_not_release”"),
         (bodies(results=results("undecided"), planned=4, share=0.5), "from its results follows “not_yet”"),
-        (bodies(results=results("fine")), "what became of the conditions"),
+        (bodies(results=results("fine")), "has no results of the conditions"),
         (bodies(results=results("met", "met")), "not those of the gate's conditions"),
         (bodies(results=[]), "not those of the gate's conditions"),
         (bodies(share=0.25), "its share of the planned reviews"),
@@ -191,13 +191,13 @@ CHAMPION = {"role": "champion", "id": 6}
             bodies(candidates=[CANDIDATE, CHAMPION], campaign_gate={"champion": 7}),
             "another champion than its gate",
         ),
-        (bodies(candidates=[CANDIDATE, CANDIDATE]), "it has not one candidate"),
-        (bodies(reviews=REVIEW_BODIES[:1]), "it counts 2 reviews, and the records before it hold 1"),
-        (bodies(reviewers=99), "it counts 99 reviewers, and the records before it hold 1"),
+        (bodies(candidates=[CANDIDATE, CANDIDATE]), "it does not have exactly one candidate"),
+        (bodies(reviews=REVIEW_BODIES[:1]), "it counts 2 reviews, but the records before it have 1"),
+        (bodies(reviewers=99), "it counts 99 reviewers, but the records before it have 1"),
         (bodies(candidate_reviews=3, planned=3), "more reviews of its candidate than there are"),
         (
             bodies(reviews=[REVIEW_BODIES[0]] * 2),
-            "Record 5 (review): revision 1 of review 1 stands there twice",
+            "Record 5 (review): revision 1 of review 1 is given twice",
         ),
         (
             bodies(reviews=[REVIEW_BODIES[0], {**REVIEW_BODIES[0], "revision": 2}]),
@@ -251,11 +251,11 @@ def test_content_of_any_other_form_is_broken_and_no_crash(odd: object) -> None:
 
 def test_what_a_file_says_can_always_be_shown(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file = tmp_path / "decision.jsonl"
-    record = {"number": 1, "kind": "\ud800\x1b[2J\nThe chain holds", "previous": "0" * 64, "body": {}}
+    record = {"number": 1, "kind": "\ud800\x1b[2J\nThe chain is valid", "previous": "0" * 64, "body": {}}
     file.write_text(json.dumps({**record, "hash": digest(record)}), encoding="utf-8")
     assert main([str(file)]) == 1
     shown = capsys.readouterr().out
-    assert shown.startswith("BROKEN. Record 1 (��[2J�The chain holds)")
+    assert shown.startswith("BROKEN. Record 1 (��[2J�The chain is valid)")
     assert len(shown.splitlines()) == 1
 
 
@@ -270,8 +270,8 @@ def test_a_chain_made_anew_throughout_is_found_by_the_seal() -> None:
     [
         ([], "ends before its seal"),
         (["nonsense"], "not JSON"),
-        (["[]"], "no object"),
-        (["{}"], "not the fields"),
+        (["[]"], "not an object"),
+        (["{}"], "its fields are not"),
         (['{"number":1,"number":1}'], "names a field twice"),
         (["[" * 100_000], "not JSON"),
         ([*LINES, LINES[-1]], "Record 9"),
@@ -296,7 +296,7 @@ def test_the_program_needs_neither_django_nor_this_repository(tmp_path: Path) ->
         )
 
     whole = run(str(file), "--seal", check(LINES).seal)
-    assert (whole.returncode, "The chain holds" in whole.stdout) == (0, True)
+    assert (whole.returncode, "The chain is valid" in whole.stdout) == (0, True)
     file.write_text("\n".join(LINES).replace("Ünïcode", "Other"), encoding="utf-8")
     broken = run(str(file))
     assert (broken.returncode, broken.stdout.startswith("BROKEN. Record 7 (decision)")) == (1, True)

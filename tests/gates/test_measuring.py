@@ -17,7 +17,7 @@ TONE = Criterion(pk=1, key="tone", name="Tone", kind="scale", minimum=1, maximum
 ERROR = Criterion(pk=2, key="error", name="Error", kind="yes_no", minimum=0, maximum=1, undesired=1)
 ASIDE = Criterion(pk=3, key="aside", name="Aside", kind="yes_no", minimum=0, maximum=1, undesired=None)
 CHAMPION, CHALLENGER = CampaignCandidate(pk=1, position=0), CampaignCandidate(pk=2, position=1)
-CLEAN = CleanCheck(True, "None of the 3 tested prompts stands in the 9 rows.")
+CLEAN = CleanCheck(True, "None of the 3 tested prompts is in the 9 training rows.")
 LEVEL = 0.05
 
 Table = list[list[int]]
@@ -103,7 +103,7 @@ def test_where_reviewers_differ_no_number_of_their_reviews_is_promised() -> None
     severe = [[5, 5, 2], [4, 5, 2], [5, 4, 3], [5, 5, 3]] * 20
     (result,) = asked(floor(3.8), tone=severe).results
     assert (result.state, result.more_reviews) == ("undecided", None)
-    assert "how they differ stays; more reviewers may" in result.reason
+    assert "the variance between reviewers remains; more reviewers may" in result.reason
 
 
 def test_an_early_look_tells_what_the_planned_end_needs_and_not_its_own_small_level() -> None:
@@ -124,7 +124,7 @@ def test_an_early_look_tells_what_the_planned_end_needs_and_not_its_own_small_le
     (few,) = at_a_look([floor(3.9)], 3, tone=ALIKE)
     assert few.more_reviews is None
     assert (
-        "The 3 reviews that are left of the plan are not expected to be enough, about"
+        "The 3 planned reviews that are left are not expected to be enough (about"
         f" {at_end.more_reviews:,}" in (few.reason)
     )
 
@@ -194,7 +194,7 @@ def test_the_contamination_check_holds_only_where_it_was_found_clean(
     ("condition", "reason"),
     [
         (floor(4, "gone"), "no criterion “Gone”"),
-        (floor(4, "error"), "is no scale"),
+        (floor(4, "error"), "is not a scale"),
         (Condition(ConditionKind.VETO, "aside", "Aside", 0.1), "does not say which answers"),
     ],
 )

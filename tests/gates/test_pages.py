@@ -69,7 +69,7 @@ def test_a_gate_is_written_over_a_rubrics_criteria(project: Project, browser: Cl
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({}, "Ask something of at least one criterion"),
+        ({}, "Add a condition on at least one criterion"),
         ({"floor-tone": "6"}, "less than or equal to 5"),
         ({"floor-tone": "nan"}, "Enter a number"),
         ({"against-tone": "non_inferiority"}, "Give a margin above 0"),
@@ -120,7 +120,7 @@ def test_a_campaign_takes_looks_and_says_so(
     assert "evaluation 1, with 24 of 24 planned reviews of candidate 1 on this test version" in page
     assert "1 of 1 candidates has been evaluated" in page
     again = browser.post(f"{address}evaluate/", {"candidate": "plain"}, follow=True)
-    assert "No review has come in since the last evaluation" in text_of(again)
+    assert "There are no new reviews since the last evaluation" in text_of(again)
     assert GateEvaluation.objects.count() == 1
 
 
@@ -214,7 +214,10 @@ def test_what_no_candidate_can_meet_is_told_before_the_first_review(
     told = browser.get(address).text
     assert "No candidate can pass" in told
     # 1 − 0.05^(1/6) of 6 items; 0.9^29 is under 5%, 0.9^28 is not.
-    assert "Even without a single one, 6 items show only that it is at most 39.3%; it takes 29 items." in told
+    assert (
+        "Even without a single such score, 6 items show only that it is at most 39.3%; it takes 29 items."
+        in told
+    )
     assert "At least 7 items reviewed. The campaign has 6." in told
     # 1 + 4 · 0.05^(1/6), and 1 + 4 · 0.05^(1/10) is 3.96.
     assert "6 items show only a mean of at least 3.43; it takes 10 items." in told
@@ -222,7 +225,7 @@ def test_what_no_candidate_can_meet_is_told_before_the_first_review(
     assert browser.get(address).text.count("No candidate can pass") == 1
     assert (
         told.count("Even without") == 1
-        and told.count("Even where") == 1
+        and told.count("Even if") == 1
         and "At least 2 reviewers. The campaign" not in told
     )
     for person in (reviewer, engineer):

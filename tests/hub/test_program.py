@@ -108,12 +108,12 @@ def test_the_token_comes_from_the_environment_and_stands_in_no_file(hub: Hub, tm
     folder = tmp_path / "run"
     said = refused(hub, folder)
     assert said.startswith(
-        f"{hub.url} has no model {REPOSITORY}, or it is private. It was asked for with no token"
+        f"{hub.url} has no model {REPOSITORY}, or it is private. It was requested with no token"
     )
 
     assert brought(hub, folder, token=hub.token).outcome == "succeeded"
     assert refused(hub, tmp_path / "other", token="hf_other").startswith(
-        f"{hub.url} has no model {REPOSITORY}, or it is private. It was asked for with the token of"
+        f"{hub.url} has no model {REPOSITORY}, or it is private. It was requested with the token of"
         " EVALAPP_HF_TOKEN"
     )
     holding = [
@@ -126,11 +126,11 @@ def test_the_token_comes_from_the_environment_and_stands_in_no_file(hub: Hub, tm
     ("status", "code", "said"),
     [
         (404, "RepoNotFound", "has no model house/tiny, or it is private"),
-        (403, "GatedRepo", "house/tiny is gated: its owner admits people one by one"),
+        (403, "GatedRepo", "house/tiny is gated: its owner grants access"),
         (403, "", "refuses access (status 403)"),
         (404, "RevisionNotFound", "has no branch, tag or commit 'main'"),
         (500, "", "answered with status 500"),
-        (429, "", "asks for a pause (status 429)"),
+        (429, "", "is rate-limiting requests (status 429)"),
     ],
 )
 def test_what_the_hub_refuses_is_said_in_words(
@@ -143,7 +143,7 @@ def test_what_the_hub_refuses_is_said_in_words(
 def test_a_page_in_place_of_an_answer_is_said_in_words(hub: Hub, tmp_path: Path) -> None:
     hub.refuse[REPOSITORY] = (200, "")
     hub.page = b"<html><body>Sign in to go on</body></html>"
-    assert "answered something that is no hub's answer, perhaps the page of a proxy" in refused(
+    assert "sent an answer that is not from a hub, perhaps the page of a proxy" in refused(
         hub, tmp_path / "run"
     )
 
@@ -154,7 +154,7 @@ def test_a_hub_that_nobody_answers_for_and_one_that_may_not_be_asked(hub: Hub, t
     assert gone.startswith("http://127.0.0.1:9 cannot be reached")
     hub.url = there
     closed = refused(hub, tmp_path / "closed", allowed=("huggingface.co",))
-    assert closed.startswith("127.0.0.1 is 127.0.0.1, which is not public, so nothing was asked there")
+    assert closed.startswith("127.0.0.1 is 127.0.0.1, which is not public, so no request was sent")
     assert hub.asked == []
 
 
@@ -190,7 +190,7 @@ def test_a_cancel_in_the_middle_of_a_file_is_heard(hub: Hub, tmp_path: Path) -> 
 def test_bytes_that_are_not_what_was_promised_are_not_kept(hub: Hub, tmp_path: Path) -> None:
     hub.wrong_bytes = True
     said = refused(hub, tmp_path / "run")
-    assert said.startswith("model.safetensors came in another form")
+    assert said.startswith("model.safetensors differs from")
 
 
 def test_models_that_cannot_be_used_are_refused_before_their_weights_come(
@@ -208,14 +208,14 @@ def test_models_that_cannot_be_used_are_refused_before_their_weights_come(
 
     own_code = {"auto_map": {"AutoConfig": "modeling_tiny.TinyConfig"}, "model_type": "tiny_of_the_house"}
     (model / "config.json").write_text(json.dumps(config | own_code))
-    assert "code of a repository is never run" in said("code")
+    assert "repository code, which is never run" in said("code")
     (model / "config.json").write_text(json.dumps(config | {"model_type": "clip"}))
     assert "has no text generation for" in said("images")
     (model / "config.json").write_text(json.dumps(config))
     (model / "model.safetensors").unlink()
     assert "has its weights as a pickle ('pytorch_model.bin')" in said("pickle")
     (model / "adapter_config.json").write_text("{}")
-    assert "is an adapter, no base" in said("adapter")
+    assert "is an adapter, not a base" in said("adapter")
 
 
 def test_a_chat_template_that_the_model_lacks_is_given_with_it(hub: Hub, model: Path, tmp_path: Path) -> None:

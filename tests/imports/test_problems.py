@@ -8,22 +8,25 @@ def test_the_same_problem_of_many_rows_is_told_once_with_how_many_and_where() ->
     problems = ProblemList()
     for row in range(2, 62):
         problems.add(f"Row {row}", FieldProblem("date", f"“{row}.13.” is no date.", "Write 2026-01-31."))
-    problems.add("Row 62", FieldProblem("id", "There is none.", "Give each row one."))
+    problems.add("Row 62", FieldProblem("id", "The value is missing.", "Give each row one."))
     error = problems.error()
     assert error.fields["file"] == [
         ("60 rows like this: date: “2.13.” is no date. Write 2026-01-31. (Row 2, Row 3, Row 4 and 57 more)"),
-        "Row 62: id: There is none. Give each row one.",
+        "Row 62: id: The value is missing. Give each row one.",
     ]
     assert error.message.startswith("Nothing was imported. Row 2: date: “2.13.” is no date.")
     assert len(error.problems) == 61
 
 
 def test_two_rows_are_told_one_by_one_and_the_same_words_as_the_same() -> None:
-    twice = [RowProblem(row, FieldProblem("id", "There is none.")) for row in (3, 9)]
-    assert [str(each) for each in folded(twice)] == ["3: id: There is none.", "9: id: There is none."]
+    twice = [RowProblem(row, FieldProblem("id", "The value is missing.")) for row in (3, 9)]
+    assert [str(each) for each in folded(twice)] == [
+        "3: id: The value is missing.",
+        "9: id: The value is missing.",
+    ]
     (often,) = folded([*twice, *twice, RowProblem(1_200, twice[0].problem)])
     assert (often.rows, often.problems, often.shown_places) == (3, 5, "3, 9, 1,200")
-    assert str(often) == "3 rows: id: There is none. (3, 9, 1,200)"
+    assert str(often) == "3 rows: id: The value is missing. (3, 9, 1,200)"
 
 
 def test_remarks_are_not_folded_into_refusals() -> None:

@@ -47,7 +47,7 @@ def test_a_bad_row_is_told_with_its_number_and_the_next_is_read() -> None:
     source = sniffed("a.jsonl", stream)
     found = list(source_rows(stream, source))
     assert [(row.number, row.fields) for row in found] == [(1, {"id": 1}), (2, {}), (4, {"id": 3})]
-    assert str(found[1].problem) == "id: The field “id” is there twice in one object. Keep the right one."
+    assert str(found[1].problem) == "id: The field “id” is given twice in one object. Keep the right one."
     assert source.place == "Line"
 
 

@@ -52,7 +52,7 @@ def outputs_of(folder: Path) -> list[dict[str, Any]]:
 
 
 def texts_of(folder: Path) -> dict[tuple[str, str, int], tuple[str, str, int]]:
-    """Text, reason and tokens of each output; fails when a row stands twice."""
+    """Text, reason and tokens of each output; fails when a row is given twice."""
     found = {
         (one["candidate"], one["example"], one["sample"]): (
             one["text"],

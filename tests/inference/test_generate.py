@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from inference import generate as generate_module
-from inference.engines import Generated, chosen_engine
+from inference.engines import GeneratedText, chosen_engine
 from inference.plan import Batch
 from inference.prompts import Prompt, row_seed
 from inference.spec import Candidate, GenerationReport, GenerationRow, SamplingParameters
@@ -172,7 +172,7 @@ def test_an_adapter_that_is_not_the_one_asked_for_is_refused(
     base: Path, adapter: Path, tmp_path: Path
 ) -> None:
     wrong = Candidate(key="v1", kind="lora", adapter_folder=str(adapter), adapter_sha256="0" * 64)
-    with pytest.raises(Refusal, match="another adapter than the one that was asked for"):
+    with pytest.raises(Refusal, match="it is not the requested adapter"):
         generate(tmp_path / "run", make_spec(base, adapter, candidates=(wrong,)))
 
 
@@ -260,7 +260,7 @@ def test_a_quantised_base_is_refused_by_every_engine_but_vllm_on_a_gpu(
     config["quantization_config"] = {"quant_method": "awq"}
     (folder / "config.json").write_text(json.dumps(config))
     spec = make_spec(folder, adapter, candidates=(Candidate(key="base", kind="base"),))
-    with pytest.raises(Refusal, match="only vLLM on a GPU answers"):
+    with pytest.raises(Refusal, match="only vLLM on a GPU supports"):
         generate(tmp_path / "run", spec)
 
 
@@ -274,6 +274,6 @@ def test_reasoning_is_written_apart_from_the_answer(
     row = GenerationRow(example="ex-0", messages=(Message(role="user", content="2 + 2?"),))
     prompt = Prompt(row, [1, 2], opens_reasoning=opens)
     batch = Batch(0, Candidate(key="base", kind="base"), (prompt,))
-    answer = Generated(text=said, finish_reason="stop", completion_tokens=3)
+    answer = GeneratedText(text=said, finish_reason="stop", completion_tokens=3)
     (written,) = generate_module._outputs(batch, check_base(base), [answer], seconds=1.0)
     assert (written.reasoning, written.text) == (reasoning, text)

@@ -82,7 +82,7 @@ def test_a_base_that_could_only_answer_garbage_is_refused(
     spec = make_spec(spoiled(base, tmp_path / "base"), adapter, engine=engine)
     folder = write_run(tmp_path / "run", spec, rows())
     assert run("inference", folder)[0] == ExitCode.FAILED
-    assert "model.norm.weight' holds an infinity or what is no number" in result_of(folder)["message"]
+    assert "model.norm.weight' has infinite or NaN values" in result_of(folder)["message"]
     assert not (folder / "outputs.jsonl").exists()
 
 

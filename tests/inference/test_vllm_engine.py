@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from inference.engines import Asked
+from inference.engines import PromptBatch
 from inference.prompts import Prompt
 from inference.spec import GenerationRow
 from inference.vllm_engine import VllmGenerator
@@ -50,9 +50,9 @@ def generator(monkeypatch: pytest.MonkeyPatch, batch_size: int) -> VllmGenerator
     return made
 
 
-def asked(number: int, *lengths: int, adapter: Any = None) -> Asked:
+def asked(number: int, *lengths: int, adapter: Any = None) -> PromptBatch:
     row = GenerationRow(example="e", messages=(Message(role="user", content="Hello"),))
-    return Asked(number, [Prompt(row, [0] * length) for length in lengths], adapter)
+    return PromptBatch(number, [Prompt(row, [0] * length) for length in lengths], adapter)
 
 
 def texts(found: list[list[list[Any]]]) -> list[list[str]]:

@@ -8,15 +8,15 @@ from typing import Any
 
 import pytest
 
-from inference.engines import Load
+from inference.engines import EngineInputs
 from inference.prompts import Prompt, row_seed
 from inference.spec import GenerationRow, SamplingParameters
 from inference.vllm_engine import VllmGenerator, engine_arguments
 from run_directory.protocol import Device, Message
 
 
-def load(sampling: SamplingParameters, *, prefix_caching: bool = True) -> Load:
-    return Load(
+def load(sampling: SamplingParameters, *, prefix_caching: bool = True) -> EngineInputs:
+    return EngineInputs(
         base=SimpleNamespace(folder="/base"),  # type: ignore[arg-type]  # all that is read of it
         device=Device(kind="cpu", name="CPU", dtype="fp32", threads=1, reason=""),
         adapters=(),

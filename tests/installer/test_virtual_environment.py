@@ -67,7 +67,7 @@ def test_one_whose_interpreter_is_gone_is_made_anew(environment: VirtualEnvironm
 def test_a_folder_that_is_no_environment_is_left_alone(tmp_path: Path):
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "thesis.txt").write_text("years of work")
-    with pytest.raises(InstallationProblem, match="is no virtual environment"):
+    with pytest.raises(InstallationProblem, match="is not a virtual environment"):
         VirtualEnvironment(tmp_path / "mine").make_ready()
     assert (tmp_path / "mine" / "thesis.txt").exists()
 

@@ -63,7 +63,7 @@ def test_a_waiting_job_is_paused_at_once_and_keeps_its_place(
     assert job.queued_at.year == 2020, "what came meanwhile waits behind it"
     assert [event.text for event in job.events.order_by("pk")] == [
         "Paused before it started.",
-        "Told to go on; it starts when its turn comes.",
+        "Resumed; it starts when its turn comes.",
     ]
     told = AuditEvent.objects.filter(action__in=["job.pause_requested", "job.resumed"]).order_by("pk")
     assert [(event.action, event.actor_id) for event in told] == [
@@ -82,9 +82,9 @@ def test_a_running_job_saves_frees_its_worker_and_goes_on_as_a_new_attempt(job: 
     assert (paused.paused_by, paused.finished_at, paused.progress_done) == (engineer, None, 3)
 
     resume_job(job=paused, by=engineer)
-    assert job.events.latest("pk").text == "Told to go on; it continues from what it saved."
+    assert job.events.latest("pk").text == "Resumed; it continues from its saved work."
     request_pause(job=paused, by=engineer)
-    assert job.events.latest("pk").text == "Paused while it waited to go on."
+    assert job.events.latest("pk").text == "Paused while it waited to continue."
     resume_job(job=paused, by=engineer)
     carry_out(job.pk, lambda work: {"done": True}, task=TASK)
     job.refresh_from_db()
@@ -120,14 +120,14 @@ def test_a_worker_that_is_lost_while_its_job_pauses_leaves_it_paused(job: Job, e
     assert claimed is not None
     request_pause(job=claimed, by=engineer)
 
-    end_lost_attempt(claimed, why="Its worker fell silent")
+    end_lost_attempt(claimed, why="Its worker stopped responding")
 
     claimed.refresh_from_db()
     assert (claimed.state, claimed.paused_by) == (JobState.PAUSED, engineer)
 
 
 def test_what_cannot_be_paused_or_go_on_says_why(job: Job, engineer: User) -> None:
-    with pytest.raises(ConflictError, match="only one that is paused goes on"):
+    with pytest.raises(ConflictError, match="only a paused job can be resumed"):
         resume_job(job=job, by=engineer)
     request_pause(job=job, by=engineer)
     request_pause(job=job, by=engineer)
@@ -146,5 +146,5 @@ def test_a_priority_is_set_while_the_job_waits_and_is_audited(job: Job, engineer
     event = AuditEvent.objects.get(action="job.priority_set")
     assert (job.priority, event.data) == (Priority.HIGH, {"from": "normal", "to": "high"})
     claim(job.pk, task=TASK)
-    with pytest.raises(ConflictError, match="orders only what waits"):
+    with pytest.raises(ConflictError, match="only a queued job has a priority"):
         set_priority(job=job, priority=Priority.LOW, by=engineer)

@@ -112,7 +112,7 @@ def test_what_was_lost_goes_on_before_what_never_began(
     lost = claim(queued(project, engineer, "lost").pk, task=TASK)
     assert lost is not None
     queued(other_project, stranger, "theirs")
-    end_lost_attempt(lost, why="Its worker fell silent")
+    end_lost_attempt(lost, why="Its worker stopped responding")
 
     start_next("default")
 
@@ -153,7 +153,7 @@ def test_what_a_killed_worker_had_in_hand_goes_on_at_once_and_before_what_waits(
 
     assert begun == ["killed"]
     assert Job.objects.get(pk=waiting.pk).state == JobState.QUEUED
-    assert "ended in the middle" in killed.events.get().text
+    assert "ended while it ran" in killed.events.get().text
     assert list((tmp_path / "attempts").iterdir()) == []
 
 

@@ -84,7 +84,7 @@ def test_a_job_that_found_no_device_says_that_nothing_was_begun(job: Job) -> Non
     job.refresh_from_db()
     assert job.state == JobState.QUEUED
     assert job.events.get().text == (
-        "Every device of this machine was in use; nothing was begun, and it waits for one."
+        "Every device of this machine was in use; nothing was started, and it waits for a device."
     )
 
 
@@ -205,7 +205,7 @@ def test_a_report_that_cannot_be_stored_neither_stops_the_work_nor_holds_up_its_
     ("result", "state", "error"),
     [
         ({"counted": 3}, JobState.SUCCEEDED, ""),
-        ({"counted": "x\x00y"}, JobState.FAILED, "Something unexpected happened (DataError)"),
+        ({"counted": "x\x00y"}, JobState.FAILED, "An unexpected error occurred (DataError)"),
     ],
 )
 def test_an_ending_is_written_whatever_the_last_words_were(

@@ -121,7 +121,7 @@ def test_an_address_that_only_fails_ends_the_job_and_a_retry_goes_on(
     chat.say = lambda question: 503
     job = asked(judge, campaign)
     assert job.state == JobState.FAILED
-    assert job.error.startswith("5 questions in a row brought no reply; the last: The endpoint answered 503")
+    assert job.error.startswith("5 questions in a row got no reply; the last: The endpoint answered 503")
     chat.say = lambda question: "3"
     retry_job(job=job, by=None)
     ask_judge(job.pk)
@@ -349,7 +349,7 @@ def test_who_reviews_blind_takes_no_table_of_it(
     Membership.objects.filter(project=project, user=reviewer).update(role="engineer")
     assert client_of(reviewer).get(f"{here}tables/agreement.csv").status_code == 403
     empty = client_of(manager).get(f"{here}tables/candidates.md")
-    assert empty.status_code == 404 and "nothing to fill the table" in empty.text
+    assert empty.status_code == 404 and "no data for the table" in empty.text
 
 
 def test_without_people_nothing_is_told(judge: LLMJudge, campaign: Campaign) -> None:
@@ -357,7 +357,7 @@ def test_without_people_nothing_is_told(judge: LLMJudge, campaign: Campaign) -> 
     found = judge_agreement(judge, load_scores(campaign))
     assert found.candidates == []
     assert found.alpha.reason == "no scores"
-    assert found.sentence == "Whether the judge agrees with people cannot be told: no scores."
+    assert found.sentence == "Whether the judge agrees with people is not known: no scores."
 
 
 def test_a_declaration_that_cannot_be_used_names_its_field(

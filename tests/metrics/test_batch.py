@@ -83,7 +83,7 @@ def test_no_rows_and_no_values_are_said() -> None:
 
 
 def test_unknown_metrics_and_none_are_refused() -> None:
-    with pytest.raises(ValueError, match='"meteor" is no metric; known are rouge1'):
+    with pytest.raises(ValueError, match='"meteor" is not a metric; known are rouge1'):
         Scorer(["meteor"])
     with pytest.raises(ValueError, match="at least one metric"):
         Scorer([])

@@ -122,7 +122,7 @@ def test_the_signature_names_engine_equality_and_options() -> None:
     ("options", "message"),
     [
         ({"variants": ()}, "at least one"),
-        ({"variants": ("rouge0",)}, "no ROUGE variant"),
+        ({"variants": ("rouge0",)}, "not a ROUGE variant"),
         ({"tokenizer": "thai"}, "english, unicode, characters"),
         ({"tokenizer": "unicode"}, "turn the stemmer off"),
     ],

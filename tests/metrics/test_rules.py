@@ -196,7 +196,7 @@ def test_a_value_too_long_to_look_for_is_not_checked() -> None:
         Row(output="a" * 1000, fields={"goal": "a" * 1_000_000})
     )
     assert verdict.passed is None
-    assert verdict.reason == "the field has 1,000,000 characters; up to 2,000 are looked for"
+    assert verdict.reason == "the field has 1,000,000 characters; the limit is 2,000"
 
 
 def test_a_reason_quotes_the_beginning_of_a_long_text() -> None:

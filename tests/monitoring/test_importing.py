@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from evalapp.accounts.models import Project, User
 from evalapp.imports.problems import ImportProblemsError
-from evalapp.monitoring.importing import Imported, events_of_request, import_events, read_events
+from evalapp.monitoring.importing import ImportResult, events_of_request, import_events, read_events
 from evalapp.monitoring.models import WEEK, ProductionEvent, Stream, WeeklySampleState
 from evalapp.monitoring.weeks import open_due_weeks
 from tests.at_once import at_once
@@ -25,12 +25,12 @@ def stream(project: Project, reviewer: User) -> Stream:
 
 def test_the_same_outputs_sent_again_are_there_once(stream: Stream) -> None:
     rows = rows_of(3, timezone.now())
-    assert send(stream, rows) == Imported(3, 0)
-    assert send(stream, [*rows, *rows_of(1, timezone.now(), first=9)]) == Imported(1, 3)
+    assert send(stream, rows) == ImportResult(3, 0)
+    assert send(stream, [*rows, *rows_of(1, timezone.now(), first=9)]) == ImportResult(1, 3)
     assert stream.events.count() == 4
     # Without a timestamp of its own, a row is the same whenever it is sent.
     bare = {"id": "bare", "prompt": "Why?", "output": "Because."}
-    assert (send(stream, [bare]), send(stream, [bare])) == (Imported(1, 0), Imported(0, 1))
+    assert (send(stream, [bare]), send(stream, [bare])) == (ImportResult(1, 0), ImportResult(0, 1))
 
 
 @pytest.mark.django_db(transaction=True)
@@ -65,14 +65,14 @@ def test_every_problem_is_told_at_once_and_nothing_is_stored(stream: Stream) -> 
         send(stream, rows)
     told = "\n".join(caught.value.problems)
     for number, words in {
-        1: "is here already with another content",
-        3: "stands in row 2 already",
-        4: "id: There is none",
-        5: "output: There is none",
+        1: "is already imported with other content",
+        3: "is already in row 2",
+        4: "id: The value is missing",
+        5: "output: The value is missing",
         6: "prompt",
-        7: "“yesterday” is no timestamp",
+        7: "“yesterday” is not a timestamp",
         8: "is in the future",
-        9: "This is no text",
+        9: "This is not text",
         10: "NUL",
         11: "must be an object of fields",
         12: "the limit is 200",
@@ -138,16 +138,16 @@ def test_rows_of_a_request_are_left_as_they_were(stream: Stream) -> None:
 def test_what_belongs_to_no_week_to_come_is_counted(stream: Stream) -> None:
     now = timezone.now()
     long_ago = rows_of(2, now - 5 * WEEK, first=500)
-    assert send(stream, [*long_ago, *rows_of(1, now, first=600)]) == Imported(3, 0, 2)
+    assert send(stream, [*long_ago, *rows_of(1, now, first=600)]) == ImportResult(3, 0, 2)
     # Sent again they are known, and nobody is told twice.
-    assert send(stream, long_ago) == Imported(0, 2, 0)
+    assert send(stream, long_ago) == ImportResult(0, 2, 0)
     sampled_week(stream)
     late = send(stream, rows_of(1, now - dt.timedelta(days=3), first=90))
-    assert late == Imported(1, 0, 1)
+    assert late == ImportResult(1, 0, 1)
     assert (
         late.message
-        == "1 event is stored. 1 of them lies before the first week or in a week that is sampled already, and"
-        " will not be reviewed."
+        == "1 event is stored. 1 of them is before the first week or in a week that is already sampled,"
+        " and will not be reviewed."
     )
 
 

@@ -79,7 +79,7 @@ def test_a_file_is_imported_or_every_problem_shown(project: Project, browser: Cl
     answer = browser.post(address, {"file": SimpleUploadedFile("out.jsonl", bad.encode())})
     page = text_of(answer)
     assert answer.status_code == 400 and "Nothing was imported." in page
-    assert "Row 4: output: There is none." in page and "Row 5: id: There is none." in page
+    assert "Row 4: output: The value is missing." in page and "Row 5: id: The value is missing." in page
     assert stream.events.count() == 0
     answer = browser.post(address, {"file": SimpleUploadedFile("out.jsonl", good.encode())}, follow=True)
     page = text_of(answer)
@@ -96,7 +96,7 @@ def test_one_output_is_told_as_one_and_what_is_never_reviewed_is_told(
     page = text_of(
         browser.post(f"/projects/{project.slug}/monitor/{stream.pk}/import/", {"file": file}, follow=True)
     )
-    assert "1 event is stored. 1 of them lies before the first week or in a week" in page
+    assert "1 event is stored. 1 of them is before the first week or in a week" in page
     assert "1 output received;" in page
 
 
@@ -161,7 +161,7 @@ def test_what_waits_in_a_stream_is_in_the_inbox_until_somebody_deals_with_it(
     page = f"/projects/{project.slug}/monitor/{stream.pk}/"
     assert inbox_of(project) == [
         InboxEntry("alert", alert.message, f"{page}#alerts"),
-        InboxEntry("retrain", "Support chat: decide whether to train again", f"{page}#retrain"),
+        InboxEntry("retrain", "Support chat: decide whether to retrain", f"{page}#retrain"),
     ]
     home = browser.get(f"/projects/{project.slug}/").text
     shown = browser.get(page).text

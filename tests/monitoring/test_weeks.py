@@ -117,7 +117,7 @@ def test_an_empty_week_waits_for_outputs_that_come_late(project: Project, review
     stream = make_stream(project, [reviewer])
     open_due_weeks()
     week = carry_out(stream.weekly_samples.get())
-    assert (week.state, week.note) == (WeeklySampleState.EMPTY, "No event of this week has come in.")
+    assert (week.state, week.note) == (WeeklySampleState.EMPTY, "This week has no events.")
     send(stream, rows_of(3, week.ends_at - HOUR))
     assert open_due_weeks() == 0, "more may be coming"
     ProductionEvent.objects.update(created_at=timezone.now() - 2 * HOUR)

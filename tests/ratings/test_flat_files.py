@@ -8,12 +8,12 @@ import pytest
 
 from evalapp.imports.mapping import FileLayout
 from evalapp.ratings.formats import layout_problems, readings, recognised
-from evalapp.ratings.formats.flat import Lines, Table
-from evalapp.ratings.records import Reading, Record
+from evalapp.ratings.formats.flat import JsonLines, Table
+from evalapp.ratings.records import ParsedRow, Record
 from tests.ratings.files import COLUMNS, json_lines, rating, table
 
 
-def read(content: bytes, name: str = "a.csv") -> list[Reading]:
+def read(content: bytes, name: str = "a.csv") -> list[ParsedRow]:
     return list(readings(BytesIO(content), recognised(name, BytesIO(content))))
 
 
@@ -103,9 +103,11 @@ def test_times_that_cannot_be_are_told(seconds: str) -> None:
     assert problems(content) == [(2, "seconds")]
 
 
-@pytest.mark.parametrize("moment", ["2024-13-01", "0001-01-01T00:00:00Z", "9999-12-31T23:59:59-12:00", "0"])
-def test_dates_that_cannot_be_are_told(moment: str) -> None:
-    content = table((*rating(), moment), columns=(*COLUMNS, "submitted_at"))
+@pytest.mark.parametrize(
+    "timestamp", ["2024-13-01", "0001-01-01T00:00:00Z", "9999-12-31T23:59:59-12:00", "0"]
+)
+def test_dates_that_cannot_be_are_told(timestamp: str) -> None:
+    content = table((*rating(), timestamp), columns=(*COLUMNS, "submitted_at"))
     assert problems(content) == [(2, "submitted_at")]
 
 
@@ -147,16 +149,16 @@ def test_values_that_are_none_are_told(value: Any) -> None:
 @pytest.mark.parametrize(
     ("mapping", "message"),
     [
-        ({"a": "item", "b": "candidate"}, "Say which column names the reviewer."),
-        ({"a": "candidate", "b": "reviewer"}, "names the item, or holds its prompt"),
-        ({"a": "item", "b": "reviewer"}, "names the candidate"),
-        ({"a": "item", "b": "reviewer", "c": "candidate"}, "hold the ratings"),
+        ({"a": "item", "b": "candidate"}, "Choose the column with the reviewer."),
+        ({"a": "candidate", "b": "reviewer"}, "the column with the item or its prompt"),
+        ({"a": "item", "b": "reviewer"}, "column with the candidate"),
+        ({"a": "item", "b": "reviewer", "c": "candidate"}, "columns with the ratings"),
         ({"a": "item", "b": "item", "c": "candidate"}, "Only one column can be the item"),
         ({"a": "nonsense"}, "There is no use “nonsense”"),
     ],
 )
 def test_a_mapping_that_lacks_something_says_what(mapping: dict[str, str], message: str) -> None:
-    assert message in layout_problems(FileLayout(Lines.name, mapping=mapping))["mapping"][0]
+    assert message in layout_problems(FileLayout(JsonLines.name, mapping=mapping))["mapping"][0]
 
 
 def test_a_table_may_have_a_column_for_each_candidate() -> None:
@@ -181,6 +183,6 @@ def test_a_table_may_have_a_column_for_each_candidate() -> None:
         ("1", "tuned v2", "Mara", [("Tone", "5")], 15.0),
         ("1", "base", "Ole", [("Tone", "2")], None),
     ]
-    assert [refusal.problems[0].problem for refusal in found[2].refusals] == ["There is no rating."]
+    assert [refusal.problems[0].problem for refusal in found[2].refusals] == ["The rating is missing."]
     beside = {**layout.mapping, "seconds": "correction"}
     assert "no correction beside them" in layout_problems(FileLayout(Table.name, ",", beside))["mapping"][0]

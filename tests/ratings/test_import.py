@@ -135,9 +135,9 @@ def test_the_same_file_is_imported_once(project: Project, other_project: Project
     waiting = received(project, manager, ratings())
     imported(project, manager, ratings())
 
-    with pytest.raises(ConflictError, match="Exactly this file is imported already, as “history”"):
+    with pytest.raises(ConflictError, match="This file is already imported, as “history”"):
         received(project, manager, ratings(), "renamed.csv")
-    with pytest.raises(ConflictError, match="Exactly this file is imported already"):
+    with pytest.raises(ConflictError, match="This file is already imported"):
         carried_out(waiting, manager, name="Another name")
     assert received(other_project, manager, ratings()).campaign is None
     with pytest.raises(IntegrityError), transaction.atomic():
@@ -158,7 +158,7 @@ def test_of_two_that_wait_with_the_same_file_the_second_is_told(project: Project
 
     late.refresh_from_db()
     assert late.state == JobState.FAILED
-    assert "Exactly this file is imported already" in late.error
+    assert "This file is already imported" in late.error
     assert counts() == before
 
 
@@ -233,7 +233,7 @@ def test_an_existing_rubric_is_used_and_unknown_criteria_are_told(project: Proje
     read = office.get(f"projects/{project.slug}/campaigns/{campaign.pk}/comparison/").json()
     assert read["records"] == {"read": 3, "left_out": 1}
     report = str(content_of(start_report(campaign=campaign, by=manager), progress=lambda *_: None).document)
-    assert f"{words}: what they said is in no figure." in report
+    assert f"{words}: they are not in these results." in report
     review = Review.objects.get()
     assert {s.criterion.key: (s.value, s.is_not_applicable) for s in review.scores.all()} == {
         "accuracy": (4, False),

@@ -98,5 +98,5 @@ def test_it_is_imported_whole_and_its_means_are_the_published_ones(
     assert told.found == []
     assert "published_means.bart.overall-ranking" in told.of_candidates
 
-    with pytest.raises(ConflictError, match="Exactly this file is imported already"):
+    with pytest.raises(ConflictError, match="This file is already imported"):
         received(project, manager, Path(FILE).read_bytes(), "again.jsonl")

@@ -84,7 +84,7 @@ def test_of_a_row_everything_wrong_is_told_and_numbers_are_a_scale(project: Proj
     assert problems[4] == "999 is outside the scale of Accuracy, 1 to 5."
     assert problems[5] == "-7 is outside the scale of Accuracy, 1 to 5."
     future = ratings_import.problems.get(field="submitted_at").problem
-    assert future == "“2090-01-01T00:00:00Z” lies in the future."
+    assert future == "“2090-01-01T00:00:00Z” is in the future."
 
 
 def test_a_failed_check_leaves_the_inbox_with_the_next(project: Project, manager: User) -> None:
@@ -148,8 +148,8 @@ def test_unknown_people_and_candidates_can_be_refused(project: Project, manager:
         (b"", "a.csv", "The file is empty"),
         (b"PK\x03\x04rest", "a.csv", "is a zip file or an Excel workbook"),
         (b"a,b\n1,2\n", "a.txt", "ends in .txt"),
-        (b"[1, 2]", "a.json", "holds no objects"),
-        (b'[{"x": 1}]', "a.json", "none of the formats that are read: Label Studio"),
+        (b"[1, 2]", "a.json", "has no objects"),
+        (b'[{"x": 1}]', "a.json", "none of the supported formats: Label Studio"),
         (b'[{"annotations": [], "data": {"text": "cut', "a.json", "was cut off"),
         (b'{"item": 1', "a.jsonl", "The first row cannot be read: Not JSON"),
     ],

@@ -31,7 +31,7 @@ def test_a_mark_is_found_at_or_near_its_place(mark: SpanMark, place: tuple[int, 
     ("mark", "problem"),
     [
         (SpanMark("pay  🙂"), "other white space or case"),
-        (SpanMark("yesterday"), "do not stand in the answer"),
+        (SpanMark("yesterday"), "are not in the answer"),
         (SpanMark("", 10, 99), "outside the answer"),
         (SpanMark("", 9, 3), "outside the answer"),
         (SpanMark(" "), "empty"),

@@ -11,7 +11,7 @@ from evalapp.imports.problems import FileProblemError
 from evalapp.ratings.formats import readings, recognised
 from evalapp.ratings.formats.argilla import Argilla
 from evalapp.ratings.formats.label_studio import LabelStudio
-from evalapp.ratings.records import Reading
+from evalapp.ratings.records import ParsedRow
 
 ANSWER = "Pay 🙂 today."
 
@@ -32,7 +32,7 @@ def annotation(*results: dict[str, Any], by: Any = 5, **fields: Any) -> dict[str
     return {"completed_by": by, "result": list(results), "was_cancelled": False, **fields}
 
 
-def read(*tasks: Any) -> list[Reading]:
+def read(*tasks: Any) -> list[ParsedRow]:
     content = json.dumps(tasks, ensure_ascii=False).encode()
     return list(readings(BytesIO(content), recognised("a.json", BytesIO(content))))
 

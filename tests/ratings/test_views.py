@@ -136,7 +136,7 @@ def test_problems_are_shown_and_downloaded_without_formulas(
 
     lines = b"".join(file.streaming_content).decode().splitlines()  # type: ignore[attr-defined]
     assert lines[0] == "row,field,problem,fix,left out"
-    assert lines[1].startswith("2,Accuracy,“=1+1” is no whole number.,")
+    assert lines[1].startswith("2,Accuracy,“=1+1” is not a whole number.,")
 
 
 @pytest.mark.parametrize(
@@ -163,7 +163,7 @@ def test_a_mapping_that_cannot_be_is_told(office: Client, project: Project, mana
     answer = post_form(office, page, "check", column_2="ignore")
 
     assert answer.status_code == 400
-    assert "Say which column names the reviewer." in answer.content.decode()
+    assert "Choose the column with the reviewer." in answer.content.decode()
 
 
 def test_a_taken_name_and_a_second_start_are_told(office: Client, project: Project, manager: User) -> None:
@@ -232,7 +232,7 @@ def test_a_scale_on_which_lower_is_better_is_imported_as_one(office: Client, pro
     refused = post_form(
         office, page, "start", criterion_0_kind="text", criterion_0_lower_is_better="on"
     ).content.decode()
-    assert "Only a scale has a lower end that could be better." in refused
+    assert "Only for a scale can lower be better." in refused
 
     post_form(office, page, "start", criterion_0_lower_is_better="on", criterion_0_maximum=7)
     work_off(project)

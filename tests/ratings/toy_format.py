@@ -10,7 +10,7 @@ from evalapp.imports.problems import FieldProblem
 from evalapp.imports.source_rows import Source
 from evalapp.ratings.formats import FORMATS
 from evalapp.ratings.formats.base import RatingsFormat
-from evalapp.ratings.records import Reading, Record, RecordProblemError, Refusal, Texts, example_of, name_of
+from evalapp.ratings.records import ParsedRow, Record, RecordProblemError, Refusal, Texts, example_of, name_of
 
 
 class Stars(RatingsFormat):
@@ -22,7 +22,7 @@ class Stars(RatingsFormat):
     def suits(self, source: Source, first: Mapping[str, Any]) -> bool:
         return isinstance(first.get("stars"), dict) and isinstance(first.get("said"), dict)
 
-    def reading(self, row: int, fields: dict[str, Any], layout: FileLayout) -> Reading:
+    def reading(self, row: int, fields: dict[str, Any], layout: FileLayout) -> ParsedRow:
         item = name_of(fields.get("id", row), "id", what="item")
         example, problems = example_of(row, {"prompt": fields.get("ask"), "metadata": {"item": item}})
         if problems:
@@ -39,7 +39,7 @@ class Stars(RatingsFormat):
                         f"stars.{person}", f"“{candidate}” said nothing.", "Add its answer."
                     )
                     refusals.append(Refusal([problem], record))
-        return Reading(row, Texts(row, item, example, fields["said"]), records, refusals)
+        return ParsedRow(row, Texts(row, item, example, fields["said"]), records, refusals)
 
 
 WITH_IT = (Stars(), *FORMATS)

@@ -70,7 +70,7 @@ def weights_of(rows: int, width: int) -> bytes:
     [
         (bytes(2**26), "not a safetensors file"),
         (weights_of(2, 2**21), "trained on another base"),
-        (weights_of(2, 8) + bytes(2**26), "its header speaks of"),
+        (weights_of(2, 8) + bytes(2**26), "its header says"),
     ],
 )
 def test_weights_that_the_base_has_no_use_for_are_not_unpacked(
@@ -102,7 +102,7 @@ def test_a_method_that_unpacks_to_gigabytes_within_one_read_is_refused(
     packed = zipped({**good, CONFIG: bytes(2**20)}, method)
     for module, name in ((bz2, "BZ2Decompressor"), (lzma, "LZMADecompressor")):
         monkeypatch.setattr(module, name, lambda *_: pytest.fail("it was unpacked"))
-    assert "by a rare method" in refusal(upload, packed)
+    assert "with an unsupported method" in refusal(upload, packed)
 
 
 def patched(packed: io.BytesIO, name: str, field: int, form: str, value: int) -> io.BytesIO:
@@ -124,7 +124,7 @@ def test_a_size_that_is_not_the_real_one_is_not_believed(
     good: dict[str, bytes], upload: Register, size: int
 ) -> None:
     message = refusal(upload, patched(zipped(good), WEIGHTS, 24, "<L", size))
-    assert ("its header speaks of" if size else "Bad CRC-32") in message
+    assert ("its header says" if size else "Bad CRC-32") in message
 
 
 def test_a_list_of_100_000_files_is_not_read(

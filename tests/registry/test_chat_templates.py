@@ -31,7 +31,7 @@ def test_a_folder_without_a_template_says_how_to_give_one_and_takes_it_with_the_
     refused = browser.post(address, {"folder": str(folder), "name": "Bare"})
     assert refused.status_code == 400
     assert "has no chat template" in refused.text
-    assert "give the template that the model was tuned with, as a file chat_template.jinja" in refused.text
+    assert "add the template that the model was tuned with, as a file chat_template.jinja" in refused.text
     assert 'name="template_file"' in refused.text
 
     upload = SimpleUploadedFile("chat_template.jinja", TEMPLATE.encode())
@@ -68,7 +68,7 @@ def test_a_given_template_takes_the_place_of_the_models_own(
     [
         ("{% for message in messages %}", "line 1"),
         ("Hello!", "does not use “messages”"),
-        ("{{ messages }}\x00", "holds a NUL"),
+        ("{{ messages }}\x00", "has a NUL"),
         ("{{ messages }}" + "x" * 200_000, "more than 200,000 characters"),
     ],
 )
@@ -98,7 +98,7 @@ def test_an_architecture_that_the_library_does_not_know_is_refused_at_the_regist
     )
     answer = client_for(engineer).post(model_form(project, "base"), {"folder": str(folder), "name": "Odd"})
     assert answer.status_code == 400
-    assert "model_type is “ours_alone”, which the library of the model programs here" in answer.text
+    assert "model_type is “ours_alone”, for which the installed transformers library" in answer.text
     assert not ModelVersion.objects.exists()
 
 

@@ -79,7 +79,7 @@ def test_a_snapshot_whose_blobs_are_outside_says_which_folder_to_name(
     (snapshot / "config.json").rename(cache / "blobs" / "config")
     (snapshot / "config.json").symlink_to(Path("..") / ".." / "blobs" / "config")
     settings.MODEL_FOLDERS = (snapshot,)
-    assert "name the folder that holds both" in refusal(register, snapshot)
+    assert "add the folder of both" in refusal(register, snapshot)
 
 
 def test_links_in_a_circle_are_refused_and_listed_nowhere(

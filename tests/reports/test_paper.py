@@ -11,7 +11,7 @@ import pytest
 import typst
 
 from evalapp.charts.diverging import RatingLine, diverging_bars
-from evalapp.charts.lines import MOST_ON_A_SHEET, parted
+from evalapp.charts.lines import MOST_ON_A_SHEET, split_lines
 from evalapp.reports import paper
 from evalapp.reports.document import Block, Document, facts, paragraph, picture
 
@@ -82,7 +82,7 @@ CORRELATIONS = [
 
 
 def test_a_hash_beside_a_long_name_stays_on_the_paper() -> None:
-    name = "SHA-256 of the reviews, as a gate's evaluation names it (96 records)"
+    name = "SHA-256 of the reviews, as in a gate evaluation (96 records)"
     for value in (HASH, "W" * 64):
         (runs,) = _pages(facts([(name, value), ("Data of this report, SHA-256", HASH)]))
         edge = (210 - MARGIN_MM) * POINTS_PER_MM
@@ -122,7 +122,7 @@ BARS = [
 
 @pytest.mark.parametrize("most", [MOST_ON_A_SHEET, None])
 def test_a_chart_stays_above_the_foot_of_its_page(most: int | None) -> None:
-    charts = [diverging_bars(part) for part in parted(BARS, most)]
+    charts = [diverging_bars(part) for part in split_lines(BARS, most)]
     before = paragraph("Words before it. " * 120)
     sheets = _sheets(before, *(picture("Ratings", chart) for chart in charts))
     found = [each for sheet in sheets for each in _pictures(sheet)]
@@ -133,11 +133,11 @@ def test_a_chart_stays_above_the_foot_of_its_page(most: int | None) -> None:
 
 
 def test_many_lines_are_drawn_in_charts_of_whole_criteria() -> None:
-    parts = parted(BARS, MOST_ON_A_SHEET)
+    parts = split_lines(BARS, MOST_ON_A_SHEET)
     assert [[line.group for line in part][::8] for part in parts] == [
         ["Tone", "Accuracy", "Completeness"],
         ["Usefulness"],
     ]
     assert [line for part in parts for line in part] == BARS
     many = [RatingLine("Tone", str(number), []) for number in range(60)]
-    assert [len(part) for part in parted(many, MOST_ON_A_SHEET)] == [27, 27, 6]
+    assert [len(part) for part in split_lines(many, MOST_ON_A_SHEET)] == [27, 27, 6]

@@ -158,9 +158,9 @@ def test_a_report_of_a_filtered_comparison_is_of_that_view_and_says_so(
     for bad, reason in (
         ("field.segment=nobody", "No example has “nobody”"),
         ("field.segment=\x00", "No example has “\x00”"),
-        ("colour=red", "“colour” is no filter"),
-        ("split=feedback&reviewer_type=human", "“reviewer_type” is no filter of a report"),
-        ("low=1&criterion=tone", "“low” is no filter of a report"),
+        ("colour=red", "“colour” is not a filter"),
+        ("split=feedback&reviewer_type=human", "“reviewer_type” is not a filter of a report"),
+        ("low=1&criterion=tone", "“low” is not a filter of a report"),
         ("reviewers=1" * 2_000, "at most"),
     ):
         refused = client.post(f"{start}reports/", {"view": bad})
@@ -180,13 +180,13 @@ def test_the_page_has_every_part_with_the_figures_of_the_comparison(
         "Agreement between reviewers",
         "Severity",
         "Reasons",
-        "Metrics, and people against them",
+        "Metrics",
         "Gate",
         "Decisions and signatures",
         "Method",
-        "What this does not show",
-        "What the figures are",
-        "What was asked",
+        "Limitations",
+        "Definitions",
+        "Rubric",
         "Candidates",
         "Data",
     ]
@@ -324,8 +324,8 @@ def test_limits_are_said_where_they_apply(
 ) -> None:
     review_all(campaign, reviewer, {})
     words = words_of(page_of(made(campaign, manager)))
-    assert "One reviewer: no interval can speak of other reviewers" in words
-    assert "The campaign was still going on" in words
+    assert "One reviewer: no interval covers other reviewers" in words
+    assert "The campaign was still running" in words
     assert "8 of 16 assignments were submitted." in words
     assert "No gate was applied before the first review" in words
     assert "Simulated" not in words
@@ -357,8 +357,8 @@ def test_a_report_of_rankings_speaks_of_no_ties(
     )
     judge_by(campaign, reviewer, lambda texts: PreferenceAnswers("", list(range(1, len(texts) + 1))))
     words = words_of(page_of(made(campaign, manager)))
-    assert "Shares of wins are of the pairs that each ranking tells, without ties" in words
-    assert "were asked to put the answers in order; the rubric told them what to look at" in words
+    assert "Shares of wins use the pairs of each ranking, without ties" in words
+    assert "were asked to rank the answers; the rubric was shown as a guide" in words
 
 
 def test_a_campaign_that_compares_tells_who_is_preferred(
@@ -372,7 +372,7 @@ def test_a_campaign_that_compares_tells_who_is_preferred(
     )
     assert f'action="/projects/{project.slug}/results/{campaign.pk}/reports/"' in results
     words = words_of(page_of(report))
-    assert "What people prefer" in words and "Win rates" in words
+    assert "Preferences" in words and "Win rates" in words
     # Each figure has the signature of its own measure, its own unit and its definition.
     assert re.search(r"leave “both bad” out \(win-share\|[^)]*\); strengths are Bradley–Terry's", words)
     assert re.search(
@@ -387,7 +387,7 @@ def test_a_campaign_that_compares_tells_who_is_preferred(
     assert "The strengths lie between " in words and "<svg" in page_of(report)
     assert "Share of both bad" in words and "Mean rank" not in words
     for defined in ("Win share", "Position effect", "Agreement of comparisons"):
-        assert f"{defined} " in words[words.index("What the figures are") :]
+        assert f"{defined} " in words[words.index("Definitions") :]
     assert "SHA-256 of the preferences (6 records)" in words
     assert "Reviewer scores" not in words
 
@@ -401,14 +401,14 @@ def test_simulated_reviews_are_said_first(reviewed: Campaign, manager: User, pro
     page = page_of(report)
     words = words_of(page)
     assert report.is_simulated
-    assert words.index("Simulated reviewers gave reviews") < words.index("Reviewer scores")
+    assert words.index("These results include reviews by sim") < words.index("Reviewer scores")
     assert "SHA-256 of the simulated reviews (32 records)" in words
     assert "Simulated reviews went into the training of plain (simulated)." in words
     people = start_report(campaign=reviewed, by=manager, reviewer_type="human")
     assert people.job is not None
     write_report(people.job.pk)
     assert (
-        "A filtered view: people's reviews alone. It was chosen afterwards, so it is exploratory."
+        "A filtered view: human reviews only. The filter was chosen afterwards, so the view is exploratory."
         in words_of(page_of(people))
     )
 

@@ -58,10 +58,10 @@ class ComparingDesk:
     def give(
         self, person: User, claimed: Any = None, *, said: str = "Once.", client_id: UUID | None = None
     ) -> Any:
-        stand = comparing.again(claimed or self.take(person))
+        review_context = comparing.again(claimed or self.take(person))
         preference = PreferenceAnswers("a", None, said)
         result = comparing.judge(
-            self.campaign, person, preference, stand=stand, client_id=client_id or uuid4()
+            self.campaign, person, preference, review_context=review_context, client_id=client_id or uuid4()
         )
         return result.review, result.is_replay
 

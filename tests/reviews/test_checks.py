@@ -27,7 +27,7 @@ from evalapp.campaigns.services import add_reviewers, give_back, open_campaign
 from evalapp.exports.queries import given_corrections, ratings_of, reviewed_outputs
 from evalapp.reviews.answers import ReviewAnswers
 from evalapp.reviews.checks import checks_by_reviewer
-from evalapp.reviews.differing import items_that_differ
+from evalapp.reviews.differing_items import items_that_differ
 from evalapp.reviews.drafts import DraftOf, save_draft
 from evalapp.reviews.models import Draft, Review
 from evalapp.reviews.queries import progress_by_person

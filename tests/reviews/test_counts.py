@@ -17,7 +17,7 @@ from evalapp.campaigns.models import Campaign, Purpose
 from evalapp.decisions.deletion import delete_project
 from evalapp.decisions.inbox import inbox_of
 from evalapp.reviews.answers import ReviewAnswers
-from evalapp.reviews.counts import COUNTS_MENDED, campaign_counts, data_version, mend_counts, scores_given
+from evalapp.reviews.counts import COUNTS_MENDED, campaign_counts, data_version, fix_counts, scores_given
 from evalapp.reviews.models import Review, ReviewCount, Score, ScoreCount
 from evalapp.reviews.pseudonyms import pseudonym_numbers
 from evalapp.reviews.services import amend_review
@@ -47,7 +47,7 @@ def counted(campaign: Campaign, *, reviewer_type: str = "all") -> dict[Any, int]
 
 def assert_sound(campaign: Campaign) -> None:
     assert counted(campaign) == recounted(campaign)
-    assert mend_counts(campaign=campaign).is_sound
+    assert fix_counts(campaign=campaign).is_sound
 
 
 @pytest.mark.django_db
@@ -181,7 +181,7 @@ def test_counts_are_exact_when_many_submit_amend_and_recount_at_once() -> None:
         person = team[number % len(team)]
         if number == 12:
             for _ in range(5):
-                mend_counts(campaign=campaign)
+                fix_counts(campaign=campaign)
             return
         for turn in range(5):
             review = submit(campaign, person).review

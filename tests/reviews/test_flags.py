@@ -107,13 +107,13 @@ def test_what_was_submitted_can_still_be_flagged(campaign: Campaign, reviewer: U
     url = f"{address_in_progress(campaign, client)}flag/"
     while Assignment.objects.filter(state=AssignmentState.IN_PROGRESS).exists():
         if campaign.compares:
-            stand = compared.claim(campaign, reviewer)
+            review_context = compared.claim(campaign, reviewer)
             given = (
                 PreferenceAnswers("a")
                 if campaign.method == Method.PAIRWISE
                 else PreferenceAnswers("", [2, 1, 3])
             )
-            compared.judge(campaign, reviewer, given, stand=stand)
+            compared.judge(campaign, reviewer, given, review_context=review_context)
         else:
             rated.submit(campaign, reviewer)
     answer = client.post(url, {"note": NOTE}, content_type="application/json")

@@ -54,7 +54,7 @@ def test_gold_results_lead_to_the_items() -> None:
 
 def test_a_launch_with_gold_that_cannot_be_is_refused(project: Project, reviewer: User) -> None:
     draft = make_campaign(project, [reviewer], rows=4, candidates=1, overlap=1, gold_share=10)
-    with pytest.raises(InvalidError, match="no answer is known yet"):
+    with pytest.raises(InvalidError, match="there are no known answers yet"):
         open_campaign(campaign=draft, by=None)
     other = make_campaign(
         project,
@@ -97,14 +97,14 @@ def test_gold_from_a_file_tells_all_that_cannot_stay_at_once(
     )
     assert bad.status_code == 400 and not draft.gold_answers.exists()
     for words in (
-        "7 of 8 rows cannot stay; nothing was stored.",
+        "7 of 8 rows have problems; nothing was stored.",
         "line 2: there is no row “99” in Clients v1, test.",
         "line 3: there is no rated criterion “colour”; known: accuracy",
-        "line 4: “9” is no answer to Tone; its answers are 1, 2, 3, 4, 5.",
-        "line 5: “perhaps” is no answer to",
-        "line 6: “7” is no tolerance; it lies between 0 and 4 levels.",
+        "line 4: “9” is not an answer to Tone; its answers are 1, 2, 3, 4, 5.",
+        "line 5: “perhaps” is not an answer to",
+        "line 6: “7” is not a tolerance; give 0 to 4 levels.",
         "line 7: there is no candidate “nobody”",
-        "line 9: speaks of the same answer and criterion as line 8.",
+        "line 9: gives the same answer and criterion as line 8.",
     ):
         assert words in bad.text, words
     label = draft.candidates.first().model_version.label
@@ -126,7 +126,7 @@ def test_gold_from_a_file_tells_all_that_cannot_stay_at_once(
     )
     assert one.status_code == 302 and draft.gold_answers.count() == 4
     answer = draft.gold_answers.get(example__row_number=3)
-    assert "taken off" in browser.post(f"{address}{answer.pk}/remove/", follow=True).text
+    assert "Removed from the gold list" in browser.post(f"{address}{answer.pk}/remove/", follow=True).text
     opened = open_campaign(campaign=draft, by=manager)
     assert (opened.items_total, opened.items.filter(purpose=Purpose.GOLD).count()) == (2, 2)
 

@@ -65,7 +65,7 @@ def test_programs_lose_no_text_either(taken_off, reviewer, engineer, way):
     }
     address = f"/api/v1{url}"
     refused = problem_in(program_of(reviewer).ask(way, address, json.dumps(sent)), 403)
-    assert refused["code"] == "taken_off" and "kept as your draft" in refused["message"]
+    assert refused["code"] == "taken_off" and "kept as a draft" in refused["message"]
     words = body["answers"]["comment"]
     assert drafts.objects.get(reviewer=reviewer).body["comment"] == words
     assert words in client_of(reviewer).get(url).content.decode()

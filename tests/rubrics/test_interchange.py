@@ -225,12 +225,12 @@ def test_the_sample_has_every_kind_and_can_be_brought_as_it_is(
         (HEAD + b"\tname: x\n", "Line 3, column 1: not YAML"),
         (HEAD + b"description: a\x00b\n", "not YAML"),
         (HEAD + b"description: \xff\n", "not UTF-8"),
-        (HEAD + b"name: again\n", "Line 3: “name” is there twice"),
+        (HEAD + b"name: again\n", "Line 3: “name” is given twice"),
         (HEAD + b"a: &a [x]\nb: [*a, *a]\n", "no aliases"),
         (HEAD + b"criteria: &a [*a]\n", "no aliases"),
         (HEAD + b"description: !!python/object/apply:os.system [id]\n", "no tags"),
-        (HEAD + b"criteria: " + b"[" * 5_000 + b"]" * 5_000, "that deep"),
-        (HEAD + b"criteria: " + b"{a: " * 5_000, "that deep"),
+        (HEAD + b"criteria: " + b"[" * 5_000 + b"]" * 5_000, "nested too deeply"),
+        (HEAD + b"criteria: " + b"{a: " * 5_000, "nested too deeply"),
         (HEAD + b"description: " + b"1" * 5_000, "too many digits"),
         (HEAD + b"criteria: !!binary aGVsbG8=\n", "no tags"),
         (HEAD + b"? [a]\n: b\n", "not YAML"),
@@ -246,9 +246,9 @@ def test_the_sample_has_every_kind_and_can_be_brought_as_it_is(
             HEAD + b'description: "\\UFFFFFFFF"\n',
             "Line 3: an escape (\\U and eight digits) names no character",
         ),
-        (HEAD + b"criteria: [{name: A, level_descriptions: {1: a, +1: b}}]\n", "Line 3: “1” is there twice"),
-        (HEAD + b'criteria: [{name: A, level_descriptions: {1: a, "1": b}}]\n', "Line 3: “1” is there twice"),
-        (HEAD + b'"\\uD800": 1\n"\\uD800": 2\n', "Line 4: “U+D800” is there twice"),
+        (HEAD + b"criteria: [{name: A, level_descriptions: {1: a, +1: b}}]\n", "Line 3: “1” is given twice"),
+        (HEAD + b'criteria: [{name: A, level_descriptions: {1: a, "1": b}}]\n', "Line 3: “1” is given twice"),
+        (HEAD + b'"\\uD800": 1\n"\\uD800": 2\n', "Line 4: “U+D800” is given twice"),
     ],
 )
 def test_a_file_that_is_none_is_refused_with_a_sentence(content: bytes, said: str) -> None:
@@ -272,22 +272,22 @@ criteria:
 - {name: Last, key: last}
 """
     )
-    said = "These wait for each other in a circle, so none of them would ever be asked: "
+    said = "These depend on each other in a circle, so none would ever be asked: "
     with pytest.raises(InvalidError) as caught:
         import_rubric(project=project, content=content, by=manager)
     assert caught.value.fields == {
         "Criterion 1 “Tone”: visible_if": [
-            said + "“Tone” → “Facts” → “Length” → “Tone”. Ask one of them always."
+            said + "“Tone” → “Facts” → “Length” → “Tone”. Remove the condition of one."
         ],
         "Criterion 4 “Ease”: visible_if": ["A criterion cannot depend on itself."],
         "Criterion 5 “Late”: visible_if": [
-            "“Last” comes later; its answer is not known yet. Depend on an earlier one."
+            "“Last” comes later, so its answer is not known yet. Depend on an earlier criterion."
         ],
     }
     file = SimpleUploadedFile("rubric.yaml", content)
     page = client_for(manager).post(reverse("rubric_import", args=[project.slug]), {"file": file})
     assert page.status_code == 400
-    assert "“Tone” → “Facts” → “Length” → “Tone”. Ask one of them always." in page.text
+    assert "“Tone” → “Facts” → “Length” → “Tone”. Remove the condition of one." in page.text
     assert not Rubric.objects.filter(project=project, name="Answers").exists()
 
 
@@ -322,7 +322,7 @@ def test_the_page_says_what_is_wrong_where_and_makes_nothing(
 
     page = send(content)
     assert page.status_code == 400
-    assert "Criterion 2 “tone”: wieght: There is no such entry." in page.content.decode()
+    assert "Criterion 2 “tone”: wieght: Unknown entry." in page.content.decode()
     assert "Criterion 1 “Tone”: maximum: The highest level must be above the lowest." in page.content.decode()
     assert not Rubric.objects.filter(project=project, name="Answers").exists()
     assert (
@@ -339,7 +339,7 @@ def test_the_page_says_what_is_wrong_where_and_makes_nothing(
     ("line", "place", "said"),
     [
         ('description: "\\uD800"', "description", "half of a character (U+D800)"),
-        ('"\\uD800": 1', "U+D800", "no such entry"),
+        ('"\\uD800": 1', "U+D800", "Unknown entry"),
         ('criteria: [{name: "\\uDFFF\\0"}]', "Criterion 1: name", "half of a character (U+DFFF)"),
         ('criteria: [{name: A, help_text: "\\0"}]', "Criterion 1 “A”: help_text", "NUL character"),
         (
@@ -352,7 +352,7 @@ def test_the_page_says_what_is_wrong_where_and_makes_nothing(
             "Criterion 1 “A”: level_descriptions",
             "no level U+D800",
         ),
-        ('criteria: [{name: A, "\\uD800": a}]', "Criterion 1 “A”: U+D800", "no such entry"),
+        ('criteria: [{name: A, "\\uD800": a}]', "Criterion 1 “A”: U+D800", "Unknown entry"),
         ('criteria: [{name: A, tags: ["\\uD800"]}]', "Criterion 1 “A”: tags.1", "half of a character"),
         ('criteria: [{name: A, tags: [{label: a, key: "\\0"}]}]', "Criterion 1 “A”: tags.1.key", "NUL"),
         (

@@ -171,12 +171,12 @@ def test_an_edit_of_what_somebody_else_changed_is_refused(rubric: Rubric, manage
         (
             [a_category("Kind", "one", "two", is_critical=True)],
             "criteria.0.options",
-            "which options are undesired",
+            "needs undesired options",
         ),
         ([a_category("Kind", "one", "two", maximum=3)], "criteria.0.maximum", "levels 1 to 2"),
-        ([a_text()], "criteria.0.kind", "Words alone"),
+        ([a_text()], "criteria.0.kind", "at least one scale"),
         ([a_scale(), a_text(is_critical=True)], "criteria.1.is_critical", "cannot fail"),
-        ([a_scale(), a_text(tags=(TagDraft("x"),))], "criteria.1.tags", "no low answer"),
+        ([a_scale(), a_text(tags=(TagDraft("x"),))], "criteria.1.tags", "no low level"),
         ([a_scale(), a_text(allows_not_applicable=True)], "criteria.1.allows_not_applicable", "optional"),
         ([a_scale(), a_text(level_descriptions={"1": "x"})], "criteria.1.level_descriptions", "no level 1"),
         ([a_scale(), a_text(), depending("words", 1)], "criteria.2.visible_if", "answered in words"),
@@ -184,7 +184,7 @@ def test_an_edit_of_what_somebody_else_changed_is_refused(rubric: Rubric, manage
         (
             [a_scale("Two words"), depending("Two Words", 1)],
             "criteria.1.visible_if",
-            "“two-words”: write that",
+            "“two-words”: use that",
         ),
         ([a_scale("B"), depending("B", 1)], "criteria.1.visible_if", "The key of “B” is “b”"),
         ([depending("which", 1)], "criteria.0.visible_if", "cannot depend on itself"),
@@ -192,7 +192,7 @@ def test_an_edit_of_what_somebody_else_changed_is_refused(rubric: Rubric, manage
         (
             [depending("b", 1, name="A"), depending("a", 1, name="B")],
             "criteria.0.visible_if",
-            "wait for each other in a circle",
+            "depend on each other in a circle",
         ),
         ([a_scale("Tone"), depending("tone")], "criteria.1.visible_if", "at least one answer"),
         ([a_scale("Tone"), depending("tone", 7)], "criteria.1.visible_if", "has no answer 7"),

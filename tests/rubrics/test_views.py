@@ -151,15 +151,18 @@ def test_criteria_are_added_removed_and_moved_by_plain_posts(
         ({"criteria-0-name": "Clarity"}, "Two criteria are named “Clarity”. Rename one."),
         ({"criteria-0-minimum": "five"}, "Write a whole number."),
         ({"criteria-0-maximum": "9" * 5000}, "Write a whole number."),
-        ({"criteria-0-maximum": "99999"}, "Levels lie between"),
+        ({"criteria-0-maximum": "99999"}, "Levels must be between"),
         ({"criteria-0-weight": "heavy"}, "Write a number, for instance 1 or 0.5."),
         ({"criteria-0-weight": "NaN"}, "A weight is a number from 0 to 100."),
         ({"criteria-0-low_threshold": "5"}, "Reasons can be asked at 1 to 4"),
-        ({"criteria-4-undesired": ""}, "must say which answer is the undesired one"),
-        ({"criteria-0-kind": "stars"}, "A criterion is one of scale, yes_no, category, text, spans."),
-        ({"criteria-0-tags": "same\r\nSame"}, "is there twice"),
+        ({"criteria-4-undesired": ""}, "needs an undesired answer"),
+        (
+            {"criteria-0-kind": "stars"},
+            "The kind of a criterion is one of scale, yes_no, category, text, spans.",
+        ),
+        ({"criteria-0-tags": "same\r\nSame"}, "is given twice"),
         ({"criteria-count": "0"}, "at least one criterion"),
-        ({"based_on": "stale"}, "Somebody saved this rubric while you were editing it."),
+        ({"based_on": "stale"}, "Somebody saved this rubric while you edited it."),
     ],
 )
 def test_what_is_wrong_is_told_and_what_was_typed_is_kept(

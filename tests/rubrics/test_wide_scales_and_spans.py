@@ -59,7 +59,7 @@ def test_its_texts_are_asked_for_in_tenths_and_where_there_is_one() -> None:
     assert [
         "100 has no text" in hint.message for hint in hints([PERCENT]) if hint.field == "level_descriptions"
     ] == [True]
-    assert any("few people tell so many apart" in hint.message for hint in hints([PERCENT]))
+    assert any("few people can distinguish so many" in hint.message for hint in hints([PERCENT]))
 
 
 def test_missing_texts_of_several_levels_are_told_in_the_plural() -> None:

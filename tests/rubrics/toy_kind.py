@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from evalapp.rubrics.kinds import KINDS
-from evalapp.rubrics.kinds.base import CriterionKind, Option, Posted
+from evalapp.rubrics.kinds.base import CriterionKind, Option, PostedCriterion
 from evalapp.rubrics.kinds.scale import Scale
 from evalapp.rubrics.kinds.values import Level, RawValue, ValueProblemError, shown
 
@@ -26,7 +26,7 @@ class Decimal(Scale):
         return {"minimum": 0, "maximum": 20, "low_threshold": None}
 
     @classmethod
-    def read_fields(cls, posted: Posted) -> dict[str, Any]:
+    def read_fields(cls, posted: PostedCriterion) -> dict[str, Any]:
         return dict(cls.fixed(()))
 
     def number(self, level: float) -> float:

@@ -103,7 +103,7 @@ def test_a_plain_lora_fits_its_base(adapter: Path, base: Path) -> None:
         ({"target_modules": ""}, "target_modules is empty"),
         ({"target_modules": ["q_proj", ""]}, "a layer without a name"),
         ({"target_modules": ["q_proj", 7]}, "target_modules"),
-        ({"target_modules": ["q\0"]}, "target_modules holds a NUL"),
+        ({"target_modules": ["q\0"]}, "target_modules has a NUL"),
         ({"target_modules": ["\ud800"]}, "half of a surrogate pair"),
         ({"peft_version": "0\0"}, "peft_version is"),
         ({"peft_version": "\ud800"}, "half of a surrogate pair"),

@@ -157,7 +157,7 @@ UNUSABLE = {
     "half a character in the type": (configured(model_type="\ud800"), "model_type is '\\ud800'"),
     "NUL in the type": (configured(model_type="lla\0ma"), "model_type is 'lla\\x00ma'"),
     "type of another kind": (configured(model_type=["llama"]), "model_type is ['llama']"),
-    "long type": (configured(model_type="x" * 10_000), "no name of an architecture"),
+    "long type": (configured(model_type="x" * 10_000), "not the name of an architecture"),
     "no type": (configured(model_type=None), "model_type is None"),
     "true as a context": (configured(max_position_embeddings=True), "max_position_embeddings is True"),
     "context beyond all bounds": (configured(max_position_embeddings=10**30), "not a whole number from 1"),
@@ -182,7 +182,7 @@ UNUSABLE = {
             (base / "model.safetensors.index.json").write_text('{"weight_map": {"a": "model.bin"}}'),
             (base / "model.bin").write_bytes(b""),
         ),
-        "'model.bin', no safetensors, so it was not opened",
+        "'model.bin', which is not safetensors, so it was not opened",
     ),
     "two sets of weights": (
         lambda base: (
@@ -208,10 +208,10 @@ def test_what_cannot_be_used_says_which_file_and_why(base: Path, kind: str) -> N
 @pytest.mark.parametrize(
     ("code", "said"),
     [
-        (errno.EACCES, "give that account the right to read it"),
-        (errno.ENOENT, "went away while it was read"),
-        (errno.ELOOP, "leads in a circle"),
-        (errno.EIO, "see whether its disk is sound"),
+        (errno.EACCES, "give that account read access"),
+        (errno.ENOENT, "was removed while it was read"),
+        (errno.ELOOP, "is a link in a circle"),
+        (errno.EIO, "check its disk"),
     ],
 )
 def test_a_file_that_the_system_refuses_says_what_to_do(
@@ -228,7 +228,7 @@ def test_a_file_that_the_system_refuses_says_what_to_do(
 
 
 def test_a_folder_whose_name_is_too_long_is_told_so() -> None:
-    with pytest.raises(UnusableModelError, match="longer name than this system takes"):
+    with pytest.raises(UnusableModelError, match="name too long for this system"):
         check_base(Path("/") / ("x" * 300))
 
 
@@ -236,7 +236,7 @@ def test_a_base_that_went_away_after_its_check_is_said_to(base: Path) -> None:
     """transformers would say that its path is no name of a model at a hub."""
     found = check_base(base)
     shutil.rmtree(base)
-    with pytest.raises(Refusal, match=r"went away after it was checked; put it back") as refusal:
+    with pytest.raises(Refusal, match=r"was removed after the check; put it back") as refusal:
         load_tokenizer(found)
     assert "Repo id" not in str(refusal.value)
 

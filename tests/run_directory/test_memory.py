@@ -69,7 +69,7 @@ def test_the_sentence_has_the_numbers() -> None:
     )  # fmt: skip
     assert (
         shortage.numbers
-        == "the memory of NVIDIA H100 is not enough: it held 79.0 GB, asked for 2.0 GB more, may use 85.0 GB"
+        == "NVIDIA H100 ran out of memory: it used 79.0 GB, asked for 2.0 GB more, may use 85.0 GB"
         " altogether, with 8 rows at a time of up to 4,096 tokens"
     )
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from run_directory.reasoning import parted
+from run_directory.reasoning import split_reasoning
 
 
 @pytest.mark.parametrize(
@@ -20,9 +20,9 @@ from run_directory.reasoning import parted
     ],
 )
 def test_reasoning_is_apart_from_the_answer(text: str, reasoning: str, answer: str) -> None:
-    assert parted(text) == (reasoning, answer)
+    assert split_reasoning(text) == (reasoning, answer)
 
 
 def test_an_answer_that_begins_inside_of_a_part_is_reasoning_until_it_closes() -> None:
-    assert parted("First I", is_open=True) == ("First I", "")
-    assert parted("First.</think>4", is_open=True) == ("First.", "4")
+    assert split_reasoning("First I", is_open=True) == ("First I", "")
+    assert split_reasoning("First.</think>4", is_open=True) == ("First.", "4")

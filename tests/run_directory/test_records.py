@@ -51,7 +51,7 @@ def test_a_spec_survives_its_file_with_every_value_spelled_out() -> None:
         ('{"base_folder": "/b", "rows": 1, "epochs": NaN}', "NaN is not a JSON number"),
         ('{"base_folder": "/b", "rows": 1, "epochs": 1e999}', "out of range"),
         ('{"base_folder": "/b", "rows": 1, "epochs": 1%s}' % ("0" * 400), "out of range"),
-        ('{"base_folder": "/b", "rows": 1, "rows": 2}', "'rows' stands twice"),
+        ('{"base_folder": "/b", "rows": 1, "rows": 2}', "'rows' is given twice"),
         ('{"base_folder": "\\ud800", "rows": 1}', "half of a surrogate pair"),
         (json.dumps({**TRAINING, "schedule": "linearly"}), "'linearly' is not one of"),
         (json.dumps({**TRAINING, "format": 2}), "format: 2 is not one of 1"),
@@ -113,6 +113,6 @@ def test_rows_name_the_turn_that_is_wrong() -> None:
 def test_a_repeated_field_among_very_many_is_found_at_once() -> None:
     fields = ",".join(f'"f{number}":0' for number in range(60_000))
     started = time.thread_time()
-    with pytest.raises(RecordError, match="'last' stands twice"):
+    with pytest.raises(RecordError, match="'last' is given twice"):
         parse_json(f'{{{fields},"last":1,"last":2}}', where="spec.json")
     assert time.thread_time() - started < 5

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from run_directory.inputs import INPUTS_FILE, Input, Inputs, described
+from run_directory.inputs import INPUTS_FILE, Input, Inputs, describe_base
 from run_directory.saver import RunSaver
 from run_directory.saves import SavedRun
 from run_directory.store import Store
@@ -46,7 +46,7 @@ def submit(node: Node, folder: Path, base: Path, save: int) -> SavedRun:
     """Put a training into the store as a worker does."""
     spec = make_spec(base, base_folder="inputs/base", max_steps=4, checkpoint_steps=2)
     write_run(folder, spec, rows(spec.rows))
-    known = described(base)
+    known = describe_base(base)
     named = Input(
         place="inputs/base", name="Tiny", fingerprint=known.fingerprint, settings=dict(known.settings),
         folder="/nowhere",
@@ -100,4 +100,4 @@ def test_the_same_weights_with_another_chat_template_are_another_base(
 
 def test_a_run_that_the_store_does_not_hold_is_said(node: Node) -> None:
     done = node.carry("inference", save=3)
-    assert (done.returncode, done.stderr) == (2, f"{node.store.url} holds nothing of the run 7.\n")
+    assert (done.returncode, done.stderr) == (2, f"{node.store.url} has nothing of the run 7.\n")

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from run_directory.saver import Chosen, RunSaver
+from run_directory.saver import FileToSave, RunSaver
 from run_directory.saves import SavedFile, SavedRun
 from run_directory.store import Store
 
@@ -84,7 +84,7 @@ def test_what_a_program_takes_away_when_it_ends_breaks_no_save(
         first.write(name, "{}")
     saved = RunSaver._saved
 
-    def meanwhile(saver: RunSaver, chosen: Chosen, before: SavedFile | None) -> SavedFile:
+    def meanwhile(saver: RunSaver, chosen: FileToSave, before: SavedFile | None) -> SavedFile:
         for name in ("reserve", "leaving.json"):
             (first.folder / name).unlink(missing_ok=True)
         return saved(saver, chosen, before)

@@ -60,7 +60,7 @@ def main() -> int:
                     "length": 512}  # fmt: skip
         if do == "lack memory":
             event(folder, "warning", "Not enough memory on Abacus.", name="out_of_memory", **shortage)
-            return finish(folder, program, "failed", 3, "the memory of Abacus is not enough", None)
+            return finish(folder, program, "failed", 3, "Abacus ran out of memory", None)
         event(folder, "stage", "Training.", name="training", max_length=512)
         time.sleep(0.3)
         take_all_memory(behaviour["group"])

@@ -12,11 +12,11 @@ USUAL: Given = {"rows": 600, "method": "lora", "truncated": 0, "longest": 300, "
     ("given", "said", "sources"),
     [
         ({"rows": 40}, "40 rows are few", (LIMA,)),
-        ({"rows": 9_999}, "10,000 examples are often asked for; here are 9,999", (LIMA,)),
+        ({"rows": 9_999}, "10,000 examples are often recommended; there are 9,999 here", (LIMA,)),
         ({"rows": 10_000}, "10,000 rows are more than many tasks need", (LIMA,)),
         ({}, "within 1–2% of full fine-tuning. It depends on the task", (LORA, LEARNS_LESS)),
         ({"method": "full"}, "Train an adapter on the same rows and compare", (LORA, LEARNS_LESS)),
-        ({"method": "qlora"}, "evaluate what will be served", (QLORA,)),
+        ({"method": "qlora"}, "evaluate the model that will be served", (QLORA,)),
         ({"truncated": 1}, "1 row loses the end of an answer", ()),
         ({"truncated": 2}, "Set “Longest row in tokens” to 300", ()),
         ({"truncated": 2, "context": 256}, "choose a base that reads more", ()),

@@ -84,7 +84,7 @@ not json
     assert "no row 99" in told["Line 2"]
     assert "empty" in told["Line 3"]
     assert "neither" in told["Line 4"]
-    assert "stands in no row" in told["Line 5"]
+    assert "is in no row" in told["Line 5"]
     assert "same example as Line 1" in told["Line 6"]
     assert "not a whole number" in told["Line 7"]
     assert "NUL" in told["Line 8"]
@@ -97,7 +97,7 @@ not json
     ("content", "name", "said"),
     [
         (b"", "a.jsonl", "is empty"),
-        (b"row,text\n", "a.csv", "holds no answers"),
+        (b"row,text\n", "a.csv", "has no answers"),
         (b"x", "a.xlsx", "ends in .xlsx"),
         ("row,text\n7,é\n".encode("latin-1"), "a.csv", "not UTF-8"),
         (b'row,text\n7,"open', "a.csv", "A double quote is opened"),
@@ -168,7 +168,7 @@ def test_answers_in_any_order_find_their_rows_by_id(bring_claims, content: bytes
 @pytest.mark.parametrize(
     ("line", "said"),
     [
-        (b'{"row": 1, "text": "by order"}', "by number alone, but the rows of .* have ids, in “claim_id”"),
+        (b'{"row": 1, "text": "by order"}', "only a row number, but the rows of .* have ids, in “claim_id”"),
         (b'{"item": "c-9", "text": "x"}', "no row of .* has 'c-9' as its claim_id"),
         (b'{"item": "c-1", "row": 2, "text": "x"}', "different rows"),
         (b'{"item": "c-1", "prompt": "Summarise portfolio 2.", "text": "x"}', "different rows"),

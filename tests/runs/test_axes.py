@@ -66,8 +66,8 @@ def test_every_pair_of_values_is_a_training_and_has_words() -> None:
 @pytest.mark.parametrize(
     ("axes", "says"),
     [
-        ({}, "two values at least"),
-        ({"seed": [1]}, "two values at least"),
+        ({}, "at least two values"),
+        ({"seed": [1]}, "at least two values"),
         ({"seed": list(range(7)), "epochs": [1, 2, 3]}, "7 × 3 = 21 trainings; a sweep has 20 at most"),
         ({"seed": list(range(21))}, "That would be 21 trainings; a sweep has 20 at most"),
         # Counted, not made: they would fill any memory.
@@ -80,7 +80,7 @@ def test_every_pair_of_values_is_a_training_and_has_words() -> None:
         ({"seed": [1, 1.5]}, "'1.5' is no value of “Seed”"),
         ({"data_share": [0.5, "much"]}, "'much' is no value of “Share of the data”"),
         ({"schedule": ["steep", "linear"]}, "'steep' is no value"),
-        ({"seed": [1, 1]}, "stands twice"),
+        ({"seed": [1, 1]}, "is given twice"),
     ],
 )
 def test_what_is_no_sweep_is_said(axes: dict[str, Any], says: str) -> None:

@@ -239,7 +239,7 @@ def test_a_decision_covers_exactly_its_rows(
 ) -> None:
     decide(leaky, owner)
     train(leaky, base, engineer)
-    with pytest.raises(ConflictError, match="decided on already"):
+    with pytest.raises(ConflictError, match="already have a decision"):
         decide(leaky, owner)
     # Another version with the same row needs a decision of its own.
     rows = [*(replace(row, split="train") for row in rows_of("test", 1)), *rows_of("train", 2)]

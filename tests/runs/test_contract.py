@@ -106,7 +106,7 @@ def test_a_dry_run_is_made_with_the_tiny_model_and_then_started(
     assert [path.name for path in folder_for(dry_run).glob("*") if path.is_dir()] == ["inputs"]
 
     page = client_for(engineer).get(reverse("run_detail", args=[project.slug, dry_run.pk])).content.decode()
-    for shown in ("Trained on:", "Read, not trained on:", "&lt;|im_end|&gt;", "Start training"):
+    for shown in ("Trained on:", "Input, not trained on:", "&lt;|im_end|&gt;", "Start training"):
         assert shown in page, shown
 
     training = start_training_of(dry_run=dry_run, by=engineer)

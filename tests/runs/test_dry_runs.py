@@ -73,9 +73,9 @@ def test_a_look_is_asked_for_in_the_form_and_followed_by_the_training(
         # The weights, and what the longest batch needs beside them.
         "1.9\N{NO-BREAK SPACE}MB",
         "The longest batch, and libraries",
-        "Read, not trained on: 500 tokens",
+        "Input, not trained on: 500 tokens",
         "Trained on: 1 token<",
-        "Cut off, never seen: 2 tokens",
+        "Truncated, not used: 2 tokens",
         "495 more tokens",
         "&lt;b&gt;",
         "1 dropped: empty completion.",
@@ -125,9 +125,9 @@ def test_sample_answers_that_take_long_are_named_on_the_page_and_by_the_interfac
     dry_run.result |= {"estimate": spent.to_dict(), "notes": list(spent.notes)}
     dry_run.save(update_fields=["result"])
 
-    sentence = "About 50% of the time are sample answers; fewer prompts"
+    sentence = "About 50% of the time is for sample answers; fewer prompts"
     page = page_of(dry_run, client_for(engineer))
-    assert sentence in page and "Answering the sample prompts" in page
+    assert sentence in page and "Sample answers" in page
     told = program_for(engineer).get(f"projects/{dry_run.project.slug}/runs/{dry_run.pk}/").json()["result"]
     assert told["notes"][0].startswith(sentence)
 

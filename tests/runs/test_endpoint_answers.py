@@ -259,14 +259,14 @@ def test_a_question_that_is_refused_is_counted_with_its_reason_and_the_others_an
 
 
 @pytest.mark.parametrize(
-    ("status", "sentence"), [(401, "refused the API key"), (404, "knows no such path or model")]
+    ("status", "sentence"), [(401, "refused the API key"), (404, "has no such path or model")]
 )
 def test_what_no_question_can_mend_ends_the_run_at_once(start, server, status, sentence):
     server.answer = lambda body: Sent(status=status, body={})
     run = carried_out(start())
     assert run.job.state == JobState.FAILED
     assert sentence in run.job.error
-    assert "what was answered is kept" in run.job.error
+    assert "earlier answers are kept" in run.job.error
     assert len(server.asked) == 1
     assert not run.outputs.exists()
 
@@ -281,7 +281,7 @@ def test_after_a_failure_only_what_has_no_answer_is_asked_again(
     )
     run = carried_out(start())
     assert run.job.state == JobState.FAILED
-    assert "2 questions in a row brought no answer" in run.job.error
+    assert "2 questions in a row got no answer" in run.job.error
     assert not run.outputs.exists()
 
     server.answer = usual
@@ -370,7 +370,7 @@ def test_a_key_is_never_sent_to_another_address_than_it_was_entered_for(endpoint
 
 
 def test_an_address_with_candidates_stays(candidate, endpoint, manager):
-    with pytest.raises(ConflictError, match="so its endpoint stays"):
+    with pytest.raises(ConflictError, match="so it cannot be deleted"):
         delete_endpoint(endpoint=endpoint, by=manager)
 
 
@@ -488,4 +488,4 @@ def test_a_line_of_another_batch_is_told_by_its_place(project, engineer, version
 def test_a_batch_file_asks_one_model_at_an_address(project, engineer, version, base, client_for):
     page = batch_of(client_for(engineer), project, version, base)
     assert page.status_code == 400
-    assert "A batch file asks one API model" in page.text
+    assert "A batch file is for one API model" in page.text

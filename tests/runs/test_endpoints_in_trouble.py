@@ -44,25 +44,22 @@ pytestmark = pytest.mark.django_db(transaction=True)
         ),
         (
             Sent(body=b"<html>Sign in to the proxy</html>"),
-            (
-                "The endpoint does not answer as chat completions do: &lt;html&gt;Sign in to the"
-                " proxy&lt;/html&gt;"
-            ),
+            ("The endpoint's answer is not a chat completion: &lt;html&gt;Sign in to the proxy&lt;/html&gt;"),
         ),
         (
             Sent(body=said("half an answer").body, cut_at=40),
             (
-                "The endpoint began to answer, and the connection broke off. 40 characters of it came:"
+                "The endpoint began to answer, then the connection broke. 40 characters of it came:"
                 " {&quot;model&quot;"
             ),
         ),
         (
             Sent(body=said("half an answer").body, cut_at=40, is_chunked=True),
-            "The endpoint began to answer, and the connection broke off.",
+            "The endpoint began to answer, then the connection broke.",
         ),
         (
             Sent(body=b'data: {"choices": [{"delta": {"content": "Hal'),
-            "The endpoint does not answer as chat completions do: data:",
+            "The endpoint's answer is not a chat completion: data:",
         ),
     ],
     ids=["429", "HTML", "half a body", "a broken chunk", "half a stream"],
@@ -77,7 +74,7 @@ def test_lasting_trouble_ends_the_run_with_a_sentence_and_a_retry_asks_again(
     assert run.job.state == JobState.FAILED
     page = client_for(engineer).get(reverse("run_detail", args=[run.project.slug, run.pk])).content.decode()
     assert sentence in page
-    assert "Fix that, then try again: what was answered is kept." in page
+    assert "Fix that, then try again: earlier answers are kept." in page
     server.answer = usual
     retry_job(job=run.job, by=None)
     run = carried_out(run)
@@ -101,11 +98,11 @@ def test_an_address_that_never_answers_in_time_is_told(
     finally:
         end.set()
     page = client_for(engineer).get(reverse("run_detail", args=[run.project.slug, run.pk])).content.decode()
-    assert "2 questions in a row brought no answer" in page
+    assert "2 questions in a row got no answer" in page
     assert "No whole answer within 0.2 seconds." in page
     # All tries together can take ten minutes, so the first is told at once, and the others not one by one.
     first, *later = run.job.events.filter(level="warning").order_by("pk").values_list("text", flat=True)
-    assert first.startswith(f"{endpoint.name}, row-") and "It is asked again in 0 s, " in first
+    assert first.startswith(f"{endpoint.name}, row-") and "Retrying in 0 s, " in first
     assert later and not any("asked again" in each for each in later)
 
 

@@ -57,10 +57,10 @@ def test_a_rows_own_system_turn_stays_first(version):
 @pytest.mark.parametrize(
     ("rows", "said"),
     [
-        ([7], "Row 7 of .* is in its test split. A prompt may show training rows alone"),
+        ([7], "Row 7 of .* is in its test split. A prompt may show only training rows"),
         ([10], "is in its feedback split"),
         ([99], "has no row 99"),
-        ([1, 1], "named twice"),
+        ([1, 1], "given twice"),
         (list(range(1, 40)), "At most 32"),
     ],
 )
@@ -76,7 +76,7 @@ def test_row_numbers_are_read_as_people_write_them(text, rows):
 
 @pytest.mark.parametrize("text", ["3, x", "-1", "1.5", "٣", "9" * 12])
 def test_what_is_no_row_number_is_told(text):
-    with pytest.raises(InvalidError, match="is no row number"):
+    with pytest.raises(InvalidError, match="is not a row number"):
         rows_named(text)
 
 

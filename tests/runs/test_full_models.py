@@ -114,9 +114,9 @@ def test_what_trained_a_full_model_is_known_of_all_that_stands_on_it(
     [
         ("full", {}, "ends in a full model and cannot start from the adapter “v0”"),
         ("dora", {}, "ends in a full model"),
-        ("rslora", {}, "Choose LoRA or QLoRA, or begin anew"),
-        ("lora", {"use_rslora": True}, "Choose rsLoRA, or begin anew"),
-        ("qlora", {"use_rslora": True}, "Choose rsLoRA, or begin anew"),
+        ("rslora", {}, "Choose LoRA or QLoRA, or start without it"),
+        ("lora", {"use_rslora": True}, "Choose rsLoRA, or start without it"),
+        ("qlora", {"use_rslora": True}, "Choose rsLoRA, or start without it"),
         ("qlora", {}, ""),
         ("rslora", {"use_rslora": True}, ""),
     ],

@@ -110,7 +110,7 @@ def test_a_stop_of_the_product_loses_no_step_and_is_no_loss(
     job = Job.objects.get(pk=training.job_id)
     assert (job.state, job.attempt, job.lost_attempts, job.process_id) == (JobState.QUEUED, 1, 0, None)
     said = [event.text for event in job.events.order_by("pk")]
-    assert said[-1].startswith("The product was stopped; what was done is saved")
+    assert said[-1].startswith("evalapp was stopped; its work is saved")
     assert '"outcome": "cancelled"' in (folder / "result.json").read_text(), (
         "the program saved and ended itself"
     )

@@ -121,7 +121,7 @@ def test_a_machine_without_the_base_leaves_the_run_to_one_that_has_it(
     assert (job.state, job.attempt, job.lost_attempts, job.error, rung) == (JobState.QUEUED, 1, 0, "", [])
     (sentence,) = job.lacks
     assert sentence.startswith(f"{socket.gethostname()} has no folder of the base “{base.model.name}”: ")
-    assert f"Copy the folder {registered} of the machine that has it" in sentence
+    assert f"Copy the folder {registered} there from the machine that has it" in sentence
     assert job.events.get(level="warning").text == f"{sentence} It waits for a worker that has it."
     assert not (Path(settings.RUNS_FOLDER) / str(job.pk)).exists(), "nothing was begun here"
     client.force_login(engineer)

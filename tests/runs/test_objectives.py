@@ -191,7 +191,11 @@ def test_the_form_says_when_to_use_what_and_the_page_what_was_used(
     client = client_for(engineer)
     address = run_form(project, "training")
     form = client.get(address).content.decode()
-    for words in ("When the base does not fit into memory", "After SFT, with pairs", "ends in a full model"):
+    for words in (
+        "For bases that do not fit into memory",
+        "For use after SFT, with pairs",
+        "the result is a full model",
+    ):
         assert words in form
 
     wanted = training_form(preferred, base, objective="dpo", method="full", beta="0.2")
@@ -203,7 +207,7 @@ def test_the_form_says_when_to_use_what_and_the_page_what_was_used(
     run.refresh_from_db()
     page = client.get(reverse("run_detail", args=[project.slug, run.pk])).content.decode()
     assert "Full fine-tuning by DPO" in page
-    assert "3 more training rows have nothing for Full fine-tuning by DPO and took no part." in page
+    assert "3 more training rows have nothing for Full fine-tuning by DPO and were not used." in page
     assert "32 of 96 weights (33.0%)" in page
     assert "1e-06" in page
     made = client.get(reverse("model_version", args=[project.slug, run.produced_id])).content.decode()
@@ -221,4 +225,4 @@ def test_kto_in_batches_of_one_stays_in_the_form(
         training_form(preferred, base, objective="kto", batch_size=1),
     )
     assert answer.status_code == 400
-    assert "kto compares each row with another of its batch" in answer.content.decode()
+    assert "kto compares each row with another row of its batch" in answer.content.decode()

@@ -64,9 +64,9 @@ def test_what_no_engine_here_reads_is_refused_when_it_is_registered(
     folder = quantised_folder(model_folders / "rounded", method, inside="text_config")
     with pytest.raises(InvalidError) as refused:
         register_base(project=project, name="Rounded", folder=folder, by=engineer)
-    assert "which none of the programs here reads" in refused.value.fields["folder"][0]
+    assert "which cannot be loaded here" in refused.value.fields["folder"][0]
     # Before the weights of a hub's model are fetched.
-    with pytest.raises(UnusableModelError, match="none of the programs here reads"):
+    with pytest.raises(UnusableModelError, match="cannot be loaded here"):
         check_settings(folder)
 
 
@@ -141,9 +141,9 @@ def test_it_answers_through_vllm_on_a_gpu_alone(
             name="Answers", by=engineer,
         )  # fmt: skip
 
-    assert "only vLLM on a GPU answers" in refused(engine="transformers")["engine"][0]
-    assert "only vLLM on a GPU answers" in refused(device="cpu")["engine"][0]
+    assert "only vLLM on a GPU supports" in refused(engine="transformers")["engine"][0]
+    assert "only vLLM on a GPU supports" in refused(device="cpu")["engine"][0]
     alone(engines=("vllm-cpu",))
-    assert "only vLLM on a GPU answers" in refused()["candidates"][0]
+    assert "only vLLM on a GPU supports" in refused()["candidates"][0]
     alone(gpus=("0",), engines=("vllm",))
     assert generate()

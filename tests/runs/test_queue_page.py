@@ -191,9 +191,9 @@ def test_a_worker_that_stands_still_and_the_longest_wait_are_seen(
     monkeypatch.setattr(heartbeats, "_now", lambda broker: now[0])
     names = ("models@still", "models@well", "default@elsewhere")
     for name in names:
-        heartbeats.heard(name)
+        heartbeats.record_heartbeat(name)
     now[0] += 180
-    heartbeats.heard("models@well")
+    heartbeats.record_heartbeat("models@well")
     try:
         page = client_for(engineer).get(reverse("run_queue", args=[project.slug])).content.decode()
         read = program_for(engineer).get(f"projects/{project.slug}/queue/").json()["queues"][0]

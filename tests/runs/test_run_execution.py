@@ -109,7 +109,7 @@ def test_a_training_that_stopped_early_says_so_on_its_page_and_card(
     behave(planned_steps=9)
     carry_out_training(training.job_id)
     run = reload(training)
-    why = "after 4 of 9 steps, because the validation loss had not fallen further for 3 evaluations"
+    why = "after 4 of 9 steps, because the validation loss had not fallen for 3 evaluations"
     assert run.stopped_early == why
     page = client_for(engineer).get(reverse("run_detail", args=[run.project.slug, run.pk])).content.decode()
     assert f"<dt>Stopped early</dt><dd>{why}</dd>" in page
@@ -126,7 +126,7 @@ def test_a_training_that_stopped_early_says_so_on_its_page_and_card(
         ("broken events", "events.jsonl in a form that cannot be read"),
         ("unknown example", "row-999"),
         ("torn result", "a result that cannot be read"),
-        ("unstorable result", "result.json.report.packages.python: holds a NUL character"),
+        ("unstorable result", "result.json.report.packages.python: has a NUL character"),
         ("too many tokens", "line 2: completion_tokens is not between 0 and 2147483647"),
         ("say and leave", "No module named torch"),
     ],
@@ -174,13 +174,13 @@ def test_a_run_that_failed_for_garbage_can_be_tried_again(
 @pytest.mark.parametrize(
     ("kind", "changes", "said"),
     [
-        ("warning", '"message": "x", "fields": {"name": "x\\u0000y"}', "line 2: fields.name: holds a NUL"),
+        ("warning", '"message": "x", "fields": {"name": "x\\u0000y"}', "line 2: fields.name: has a NUL"),
         (
             "warning",
             '"message": "x", "fields": {"a": [{"b\\ud800": 1}]}',
             "line 2: fields.a[0]: a field's name",
         ),
-        ("stage", '"message": "x\\u0000y"', "line 2: message: holds a NUL"),
+        ("stage", '"message": "x\\u0000y"', "line 2: message: has a NUL"),
         (
             "progress",
             '"message": "x", "step": 1, "fields": {"loss": 1e999}',
@@ -215,7 +215,7 @@ def test_an_adapter_that_is_not_the_reported_one_is_not_registered(training: Run
 
     run = reload(training)
     assert (run.job.state, run.produced) == (JobState.FAILED, None)
-    assert "not what result.json speaks of" in run.job.error
+    assert "not what result.json describes" in run.job.error
 
 
 def test_a_killed_program_is_started_again_and_continues(generation: Run, behave: Behave) -> None:

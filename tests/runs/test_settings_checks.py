@@ -83,7 +83,7 @@ def test_vllm_without_a_gpu_is_refused_with_the_engine_that_is_there(
     alone(engines=("vllm-cpu",))
     assert refused(generate, engine="vllm") == {
         "engine": [
-            "No GPU is here for runs, and the engine “vllm” does not run on the CPU. Choose “vllm-cpu”."
+            "There is no GPU for runs here, and the engine “vllm” does not run on the CPU. Choose “vllm-cpu”."
         ]
     }
     alone()
@@ -96,7 +96,7 @@ def test_vllm_without_a_gpu_is_refused_with_the_engine_that_is_there(
 
 def test_a_gpu_that_is_not_here_is_refused(alone: Callable[..., None], generate: Start, train: Start) -> None:
     alone()
-    words = {"device": ["No GPU is here for runs. Choose “auto” or “cpu”."]}
+    words = {"device": ["There is no GPU for runs here. Choose “auto” or “cpu”."]}
     assert refused(generate, device="cuda") == words
     assert refused(train, device="cuda") == words
     alone(gpus=("0",))
@@ -131,7 +131,7 @@ def test_a_longer_row_than_the_base_reads_is_refused_with_its_context(
 @pytest.mark.parametrize(
     ("schema", "words"),
     [
-        ('{"type": "objekt"}', "no valid JSON schema, at ['type']: 'objekt' is not valid"),
+        ('{"type": "objekt"}', "not a valid JSON schema, at ['type']: 'objekt' is not valid"),
         ('{"properties": {"a": {"minLength": -1}}}', "at ['properties']['a']['minLength']"),
         ("{", "json_schema"),
         ("[]", "one JSON object"),
@@ -146,7 +146,7 @@ def test_a_schema_that_no_engine_here_can_hold_is_refused(
 ) -> None:
     schema = '{"type": "object"}'
     assert (
-        "transformers alone cannot"
+        "transformers does not support"
         in refused(generate, json_schema=schema, engine="transformers")["json_schema"][0]
     )
     alone()

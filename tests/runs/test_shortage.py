@@ -94,7 +94,7 @@ def test_a_program_that_the_kernel_killed_for_memory_is_not_started_again_and_sa
 
     run = Run.objects.select_related("job").get(pk=training.pk)
     assert (run.job.state, run.job.attempt) == (JobState.FAILED, 1)
-    assert run.job.error.startswith("The memory of this machine is not enough: it held ")
+    assert run.job.error.startswith("This machine ran out of memory: it used ")
     assert (
         "with 8 rows at a time of up to 512 tokens. In this order: half the rows at a time" in run.job.error
     )
@@ -132,7 +132,7 @@ def test_the_button_is_there_only_where_memory_lacked(
 
     again = Run.objects.latest("pk")
     assert answer["Location"] == reverse("run_detail", args=[project.slug, again.pk])
-    with pytest.raises(ConflictError, match="lacked memory"):
+    with pytest.raises(ConflictError, match="ran out of memory"):
         start_with_half_batch(run=generation, by=engineer)
 
 

@@ -63,8 +63,8 @@ def test_a_preview_names_the_trainings_and_starts_none(
 @pytest.mark.parametrize(
     ("changes", "says"),
     [
-        ({}, "two values at least"),
-        ({"seeds": "1, two"}, "“two” is no value of “Seed”"),
+        ({}, "at least two values"),
+        ({"seeds": "1, two"}, "“two” is not a value of “Seed”"),
         ({"grid_1": "epochs"}, "Give “Epochs” its values"),
         ({"grid_1_values": "1 2"}, "Choose the setting that has these values"),
         ({"grid_1": "epochs", "grid_1_values": "1 2", "grid_2": "epochs"}, "is already chosen above"),

@@ -153,17 +153,17 @@ def test_every_problem_of_a_file_is_told_at_once(
         "Row 3: scores the same output as row 2; keep one.",
         f"Row 4: this project has no output {elsewhere.pk}.",
         "Row 5: this project has no output 999999999.",
-        "Row 6: the value 'NaN' is no number; write one such as 0.83.",
-        "Row 7: the value 'inf' is no number; write one such as 0.83.",
+        "Row 6: the value 'NaN' is not a number; write one such as 0.83.",
+        "Row 7: the value 'inf' is not a number; write one such as 0.83.",
         "Row 8: the value 1e+13 is outside of ±1e+12.",
-        "Row 9: the value 11 lies over the scale's largest, 10.",
+        "Row 9: the value 11 is above the scale's largest, 10.",
         "Row 10: there is no value; leave lines without a score out.",
         "Row 11: names a row, but no run is chosen; choose it, or name the output by its id.",
         "Row 12: has neither “output” nor “item” nor “row”, so its output is unknown.",
         "Row 13: “output” is 'x', not a whole number.",
         (
-            "Row 14: The row has 2 cells, the header 4. A cell that holds the delimiter or a line break must"
-            " stand in double quotes."
+            "Row 14: The row has 2 cells, the header 4. Put a cell with the delimiter or a line break in"
+            " double quotes."
         ),
     ]
 
@@ -171,20 +171,20 @@ def test_every_problem_of_a_file_is_told_at_once(
 @pytest.mark.parametrize(
     ("name", "content", "start"),
     [
-        ("s.jsonl", b'{"output": 1, "value": NaN}\n', "Line 1: NaN is no JSON value."),
-        ("s.jsonl", b'{"output": 1, "value": true}\n', "Line 1: the value 'True' is no number"),
+        ("s.jsonl", b'{"output": 1, "value": NaN}\n', "Line 1: NaN is not a JSON value."),
+        ("s.jsonl", b'{"output": 1, "value": true}\n', "Line 1: the value 'True' is not a number"),
         (
             "s.jsonl",
             b'{"output": 1, "output": 1, "value": 1}\n',
-            "Line 1: output: The field “output” is there twice",
+            "Line 1: output: The field “output” is given twice",
         ),
-        ("s.jsonl", b'{"output": 1, "candidate": 3, "value": 1}\n', "Line 1: “candidate” is no text"),
+        ("s.jsonl", b'{"output": 1, "candidate": 3, "value": 1}\n', "Line 1: “candidate” is not text"),
         ("s.jsonl", b'{"output": 1, "va\xfflue": 1}\n', "Line 1: Byte 18 of the line"),
         ("s.csv", b"output,worth\n1,2\n", "No column is named “value”"),
         ("s.csv", b"output,value,score\n1,2,3\n", "“value” and “score” both name the value."),
         ("s.csv", b"", "The file is empty."),
         ("s.txt", b"x", "The file's name ends in .txt."),
-        ("s.csv", b"output,value\n", "There is no score."),
+        ("s.csv", b"output,value\n", "There are no scores."),
     ],
 )
 def test_a_file_that_is_no_good_says_why(
@@ -209,7 +209,7 @@ def test_a_row_is_found_in_the_chosen_run_alone(metric: ExternalMetric, run: Run
 def test_a_name_of_ours_is_refused(project: Project, name: str) -> None:
     with pytest.raises(InvalidError) as told:
         create_external_metric(project=project, name=name, better="higher", by=None)
-    assert "Give yours a name of its own" in told.value.fields["name"][0]
+    assert "Choose another name" in told.value.fields["name"][0]
 
 
 def test_a_name_is_there_once_however_it_is_written(project: Project, metric: ExternalMetric) -> None:
@@ -273,12 +273,12 @@ def test_the_pages_make_a_metric_take_a_file_and_delete(
     place = reverse("external_metric_list", args=[project.slug])
     answer = browser.post(place, {"name": "Faithfulness", "better": "higher"}, follow=True)
     page = answer.redirect_chain[-1][0]
-    assert "Made. Upload its scores next." in answer.text
+    assert "Created. Next, upload its scores." in answer.text
 
     bad = SimpleUploadedFile("s.csv", b"output,value\n1,NaN\n0,1\n")
     answer = browser.post(page, {"file": bad})
     assert answer.status_code == 400
-    assert "Row 2: the value &#x27;NaN&#x27; is no number" in answer.text
+    assert "Row 2: the value &#x27;NaN&#x27; is not a number" in answer.text
     assert "Row 3: this project has no output 0." in answer.text
 
     good = SimpleUploadedFile("s.csv", by_row(run, {"formal": [0.5] * ROWS, "plain": [0.75] * ROWS}))

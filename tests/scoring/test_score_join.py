@@ -91,9 +91,7 @@ def test_order_alone_is_refused_where_rows_have_ids(metric: ExternalMetric, run:
     # As a file of its own order: its first line is not the first row.
     lines = [f"{number},formal,{number}" for number in range(1, ROWS + 1)]
     (told,) = refusals(metric, run, "\n".join(["row,candidate,value", *lines]) + "\n")
-    assert told.startswith(
-        "Row 2: names its row by number alone, but the rows of “Answers” have ids, in “item”"
-    )
+    assert told.startswith("Row 2: gives only a row number, but the rows of “Answers” have ids, in “item”")
 
 
 def test_a_row_number_beside_the_item_must_be_true(metric: ExternalMetric, run: Run) -> None:
@@ -200,7 +198,7 @@ def test_what_names_no_row_or_several_is_told(metric: ExternalMetric, run: Run) 
         "Row 2: formal has no output of sample 0 for a row whose item is 'client-99' in “Answers”."
     ]
     (told,) = refusals(metric, run, "segment,candidate,value\nsegment 1,formal,1\n", item_field="segment")
-    assert told.startswith(f"Row 2: {ROWS // 2} rows have the segment 'segment 1', so it names none of them")
+    assert told.startswith(f"Row 2: {ROWS // 2} rows have the segment 'segment 1', so it is ambiguous")
     with pytest.raises(InvalidError) as refused:
         item_field_of_run(run, "headline")
     assert "Its first row has: item, segment." in refused.value.fields["item_field"][0]
@@ -226,12 +224,12 @@ def test_the_page_shows_what_would_be_joined_and_stores_nothing(
     assert "Plain 7." in page
     assert "1 line cannot be used, so nothing would be stored." in page
     assert "whose item is &#x27;client-99&#x27;" in page
-    assert "names its row by number alone" in check("row,candidate,value\n7,plain,0.25\n")
+    assert "gives only a row number" in check("row,candidate,value\n7,plain,0.25\n")
     assert "No column is named “value”" in check("item,worth\nclient-7,1\n")
 
     file = SimpleUploadedFile("s.csv", b"item,candidate,value\nclient-7,plain,0.25\n")
     answer = browser.post(address, {"file": file, "run": run.pk}, follow=True)
-    assert f"joined: 1 by item. {2 * ROWS - 1} outputs of the run have none in this file." in answer.text
+    assert f"joined: 1 by item. {2 * ROWS - 1} outputs of the run have no score in this file." in answer.text
     assert by_row_and_label(metric) == {(7, "plain"): 0.25}
 
 
@@ -260,7 +258,7 @@ def test_a_program_checks_and_stores_by_item(
     by_number = [{"row": 7, "candidate": "plain", "value": 0.25}]
     answer = program.post(address, {"run": run.pk, "scores": by_number})
     assert answer.status_code == 400
-    assert "names its row by number alone" in answer.text
+    assert "gives only a row number" in answer.text
     assert not MetricResult.objects.exists()
     assert program.post(address, {"run": run.pk, "scores": scores[:1]}).json()["problems"] == []
     assert by_row_and_label(metric) == {(7, "plain"): 0.25}

@@ -120,7 +120,7 @@ def test_a_phrase_that_cannot_be_seen_is_named_by_its_place(project: Project) ->
     with pytest.raises(InvalidError) as refused:
         add_rule(project, "Rule", "must_not_contain", texts=["goal", "\u200b\u2060"])
     assert refused.value.fields == {
-        "texts": ["Text 2 holds nothing that can be seen; write what is to be looked for."]
+        "texts": ["Text 2 has no visible characters; write the text to search for."]
     }
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from evalapp.stats.against_others import ALONE, against_others, beside_panel, mean_kappa
+from evalapp.stats.against_others import ALONE, against_others, mean_kappa, reviewer_against_panel
 from evalapp.stats.agreement import gwet_ac2, krippendorff_alpha, percent_agreement, quadratic_kappa
 from evalapp.stats.ratings import Ratings
 from evalapp.stats.reliability import icc
@@ -120,7 +120,7 @@ def test_of_two_people_the_panels_alpha_is_that_of_the_two(ordered: bool) -> Non
             strict=True,
         )
     )
-    found = beside_panel(ratings, "judge", levels=LEVELS, is_ordered=ordered, replicates=200)
+    found = reviewer_against_panel(ratings, "judge", levels=LEVELS, is_ordered=ordered, replicates=200)
     scale = "ordinal" if ordered else "nominal"
     pair = krippendorff_alpha(people, scale=scale, replicates=1)
     assert found.panel_alpha.value == pytest.approx(pair.value, abs=1e-9)
@@ -132,7 +132,7 @@ def test_of_two_people_the_panels_alpha_is_that_of_the_two(ordered: bool) -> Non
 def test_a_judge_who_answers_as_one_of_them_agrees_as_far_as_they_do() -> None:
     for people in (2, 3, 5):
         gaps = [
-            beside_panel(judged_panel(people, seed=seed), "judge", levels=LEVELS, replicates=1)
+            reviewer_against_panel(judged_panel(people, seed=seed), "judge", levels=LEVELS, replicates=1)
             for seed in range(40)
         ]
         assert np.mean([each.alpha_gap.value for each in gaps]) == pytest.approx(0, abs=0.02)
@@ -145,7 +145,7 @@ def test_both_are_of_the_same_items_and_of_every_persons_score() -> None:
     rows = [(item, person, float(1 + (item + person) % 3)) for item in range(20) for person in range(3)]
     rows += [(item, "judge", 1.0) for item in range(20)]
     rows += [(item, who, 2.0) for item in range(20, 40) for who in (0, "judge")]
-    found = beside_panel(
+    found = reviewer_against_panel(
         Ratings.from_columns(*zip(*rows, strict=True)),
         "judge",
         levels=LEVELS,
@@ -155,7 +155,7 @@ def test_both_are_of_the_same_items_and_of_every_persons_score() -> None:
     assert (found.alpha.n, found.panel_alpha.n, found.alpha_gap.n) == (20, 20, 20)
     assert found.panel_alpha.value < 0
     # The order in which scores come in has no part in it.
-    again = beside_panel(
+    again = reviewer_against_panel(
         Ratings.from_columns(*zip(*rows[::-1], strict=True)),
         "judge",
         levels=LEVELS,
@@ -168,7 +168,7 @@ def test_both_are_of_the_same_items_and_of_every_persons_score() -> None:
 
 def test_where_nobody_shares_an_item_with_another_the_panel_is_undefined() -> None:
     rows = [(item, who, float(1 + item % 4)) for item in range(12) for who in ("a", "judge")]
-    found = beside_panel(
+    found = reviewer_against_panel(
         Ratings.from_columns(*zip(*rows, strict=True)), "judge", levels=LEVELS, replicates=50
     )
     assert (found.alpha.value, found.alpha.n) == (1.0, 12)

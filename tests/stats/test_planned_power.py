@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from evalapp.stats.bounds import ALL_EQUAL, difference_bounds, mean_bounds
 from evalapp.stats.planning import (
     Design,
-    Place,
     Requirement,
+    ScalePosition,
     Spread,
     joint_power,
     power_of_release,
@@ -77,7 +77,7 @@ def reached(design: Design, worlds: list[Crossed], *, level: float, threshold: f
 
 def floor_at(mean: float, spread: Spread, level: float = 0.05) -> Requirement:
     """A floor that is yet to be set, for a candidate with this mean."""
-    return Requirement(distance=0, spread=spread, level=level, place=Place(mean=mean, **ENDS))
+    return Requirement(distance=0, spread=spread, level=level, place=ScalePosition(mean=mean, **ENDS))
 
 
 def test_near_the_top_a_plan_that_takes_the_ends_to_be_far_promises_what_no_gate_keeps() -> None:
@@ -92,7 +92,7 @@ def test_near_the_top_a_plan_that_takes_the_ends_to_be_far_promises_what_no_gate
 
 
 def test_far_from_the_ends_a_place_changes_nothing() -> None:
-    design, place = Design(items=80, reviewers=6), Place(mean=0, smallest=-1000, largest=1000)
+    design, place = Design(items=80, reviewers=6), ScalePosition(mean=0, smallest=-1000, largest=1000)
     near, far = (Requirement(distance=0.3, spread=USUAL, place=each) for each in (place, None))
     assert power_of_release(near, design).value == pytest.approx(
         power_of_release(far, design).value, abs=0.002
@@ -107,7 +107,9 @@ def test_a_scale_turned_round_takes_as_much_for_a_difference_but_not_for_a_floor
     low, high = (
         smallest_distance(
             Requirement(
-                distance=0, spread=USUAL, place=Place(mean=mean, smallest=1, largest=5, difference=difference)
+                distance=0,
+                spread=USUAL,
+                place=ScalePosition(mean=mean, smallest=1, largest=5, difference=difference),
             ),
             Design(items=60, reviewers=5),
         ).value
@@ -131,14 +133,14 @@ def test_at_the_very_end_power_is_that_of_scores_that_are_all_the_same() -> None
     bound = mean_bounds(Ratings.from_table([[5.0] * 3] * 60), alpha=0.05, **ENDS)
     assert bound.note == ALL_EQUAL
     for distance, power in ((5 - bound.low + 0.01, 1.0), (5 - bound.low - 0.01, 0.0)):
-        asked = Requirement(distance=distance, spread=USUAL, place=Place(mean=5, **ENDS))
+        asked = Requirement(distance=distance, spread=USUAL, place=ScalePosition(mean=5, **ENDS))
         assert joint_power({"tone": asked}, design).value == power
 
 
 def test_no_scores_vary_more_than_the_nearness_of_an_end_lets_them() -> None:
-    found = Place(mean=4.9, **ENDS).possible(Spread(item=1, reviewer=1, rest=1))
+    found = ScalePosition(mean=4.9, **ENDS).possible(Spread(item=1, reviewer=1, rest=1))
     assert found.item**2 + found.reviewer**2 + found.rest**2 == pytest.approx(3.9 * 0.1)
-    assert Place(mean=3, **ENDS).possible(USUAL) == USUAL
+    assert ScalePosition(mean=3, **ENDS).possible(USUAL) == USUAL
 
 
 def test_with_one_review_an_item_the_precision_is_that_of_the_analysis() -> None:
@@ -164,9 +166,9 @@ def test_whatever_is_expected_has_a_power(
     reviewers: int,
     overlap: int,
 ) -> None:
-    place = Place(mean=mean if is_difference else expected, **ENDS)
+    place = ScalePosition(mean=mean if is_difference else expected, **ENDS)
     if is_difference:
-        place = Place(mean=min(max(mean, 1), 5), **ENDS, difference=expected)
+        place = ScalePosition(mean=min(max(mean, 1), 5), **ENDS, difference=expected)
     asked = Requirement(
         distance=expected - threshold,
         spread=Spread(item=spread, reviewer=spread / 2, rest=spread),
@@ -205,7 +207,7 @@ def test_a_planned_margin_is_held_as_often_as_planned(
     worlds, draws = [at_mean(each, **SHARES[shares]) for each in (challenger, champion)], 1500
     spread = spread_of(np.random.default_rng(7), *worlds)
     difference = challenger - champion
-    place = Place(mean=(challenger + champion) / 2, **ENDS, difference=difference)
+    place = ScalePosition(mean=(challenger + champion) / 2, **ENDS, difference=difference)
     for level in (0.05, 0.01):
         asked = Requirement(distance=0, spread=spread, level=level, place=place)
         distance = smallest_distance(asked, design).value

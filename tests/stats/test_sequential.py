@@ -83,11 +83,11 @@ def test_the_level_now_says_why_there_is_none() -> None:
     assert (found.value, found.n) == (pytest.approx(interim_levels(0.0125, [0.5, 1.0])[-1]), 2)
     assert "it is spent" in interim_level(spending, challenger=3, shares=[1.0]).reason
     early = interim_level(spending, challenger=1, shares=[0.05])
-    assert early.reason == "too early: next to no level is spent by now"
+    assert early.reason == "too early: almost no budget can be spent yet"
     soon = interim_level(spending, challenger=1, shares=[0.5, 0.501])
     assert soon.reason == "too soon after the last evaluation"
     over = interim_level(spending, challenger=1, shares=[0.5, 1.0, 1.0])
-    assert over.reason == "the level was spent at the evaluation at the planned end"
+    assert over.reason == "the budget was spent at the planned end"
 
 
 def test_bad_plans_are_refused() -> None:

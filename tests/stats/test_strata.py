@@ -8,10 +8,12 @@ import pytest
 
 from evalapp.stats import strata as of_strata
 from evalapp.stats.ratings import Ratings
-from evalapp.stats.strata import Stratified, paradoxes, sides_of
+from evalapp.stats.strata import StratifiedDifference, paradoxes, sides_of
 
 
-def stratify(one: Ratings, other: Ratings, strata: dict[Any, str], **options: int) -> Stratified | None:
+def stratify(
+    one: Ratings, other: Ratings, strata: dict[Any, str], **options: int
+) -> StratifiedDifference | None:
     return of_strata.stratify(sides_of(one, other), strata, **options)
 
 
@@ -49,7 +51,9 @@ def cases(side: str, table: dict[str, tuple[int, float]]) -> tuple[Ratings, dict
     return Ratings.from_columns(items, ["one", "two"] * (len(items) // 2), scores), strata
 
 
-def stratified(first: dict[str, tuple[int, float]], second: dict[str, tuple[int, float]]) -> Stratified:
+def stratified(
+    first: dict[str, tuple[int, float]], second: dict[str, tuple[int, float]]
+) -> StratifiedDifference:
     (one, strata), (other, more) = cases("first", first), cases("second", second)
     found = stratify(one, other, {**strata, **more})
     assert found is not None

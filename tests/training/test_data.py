@@ -149,9 +149,9 @@ def test_marked_rows_decide_the_split() -> None:
     [
         (["{}"], 1, r"data\.jsonl line 1: the field 'id'"),
         ([row("a").to_json(), "garbage"], 2, r"data\.jsonl line 2: not valid JSON"),
-        ([row("a").to_json()] * 2, 2, "line 2: the id 'a' stands twice"),
+        ([row("a").to_json()] * 2, 2, "line 2: the id 'a' is given twice"),
         ([row("a").to_json()], 2, "has 1 rows, the spec says 2"),
-        ([row("a", split="train").to_json(), row("b").to_json()], 2, "give all or none"),
+        ([row("a", split="train").to_json(), row("b").to_json()], 2, "give it for all or none"),
         ([json.dumps(json.loads(row("a").to_json()) | {"prompt": []})], 1, "end with a user turn"),
     ],
 )

@@ -213,7 +213,7 @@ def test_the_estimate_counts_what_the_training_does(base: Path, tmp_path: Path) 
 
 
 @pytest.mark.parametrize(
-    ("sampling", "said"), [(0.0, ()), (30.0, ()), (150.0, ("About 60% of the time are sample answers",))]
+    ("sampling", "said"), [(0.0, ()), (30.0, ()), (150.0, ("About 60% of the time is for sample answers",))]
 )
 def test_sample_answers_are_named_where_they_take_a_large_part_of_the_time(
     sampling: float, said: tuple[str, ...]

@@ -212,7 +212,7 @@ def test_rows_that_the_trainer_loses_end_the_run(base: Path, tmp_path: Path, mon
     monkeypatch.setattr(
         "training.trainers._WithReference._prepare_dataset", lambda self, rows, *_: rows.select(range(3))
     )
-    with pytest.raises(RuntimeError, match="holds 3 of 24 rows"):
+    with pytest.raises(RuntimeError, match="has 3 of 24 rows"):
         train(tmp_path / "run", spec_of(base, "dpo", "lora"))
 
 

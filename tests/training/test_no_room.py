@@ -60,7 +60,8 @@ def test_a_disk_that_is_full_at_a_checkpoint_keeps_the_last_one_and_goes_on_when
         f"the disk that holds {folder} is full: a checkpoint or a result could not be written"
     )
     assert "needs about" in message and message.endswith(
-        "is left. Make room on that disk, then start again: it goes on from the checkpoint of step 3, which"
+        "is left. Free space on that disk, then start again: it continues from the complete checkpoint"
+        " of step 3"
         " is whole"
     )
     assert events_of(folder)[-1]["fields"]["outcome"] == "failed"
@@ -85,7 +86,7 @@ def test_a_disk_without_any_room_still_says_why(base: Path, small_disk: Path) ->
     filler = fill(small_disk, leaving=90_000)
     assert run("training", folder)[0] == ExitCode.FAILED
     assert result_of(folder)["message"].endswith(
-        "then start again: there is no checkpoint yet, so it begins anew"
+        "then start again: there is no checkpoint yet, so it starts from the beginning"
     )
     filler.unlink()
     assert run("training", folder) == (ExitCode.SUCCEEDED, "")

@@ -312,7 +312,7 @@ def test_a_run_waits_for_its_gpus_longer_than_ray_does_and_can_be_cancelled_mean
         worker.start()
     try:
         eventually(
-            lambda: run.job.events.filter(text__startswith="The Ray cluster has had no room so far").exists(),
+            lambda: run.job.events.filter(text__startswith="The Ray cluster had no free resources").exists(),
             GIVEN_UP_AFTER_SECONDS + 60, "it is submitted again",
         )  # fmt: skip
         assert {Job.objects.get(pk=each.job_id).stage for each in (run, cancelled)} == {

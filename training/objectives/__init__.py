@@ -1,4 +1,4 @@
-"""What a model can be trained for: one module an objective, entered here and nowhere else."""
+"""Training objectives: one module per objective, registered here."""
 
 from collections.abc import Iterable
 

@@ -16,7 +16,10 @@ if TYPE_CHECKING:
 class DirectPreferenceOptimisation(Objective):
     key = "dpo"
     label = "DPO"
-    purpose = "prefer the better of two answers. After SFT, with pairs from corrections or comparisons."
+    purpose = (
+        "learns to prefer the better of two answers. For use after SFT, with pairs from"
+        " corrections or comparisons."
+    )
     row_type = PreferenceRow
     learning_rates = LearningRates(adapter=5e-6, full=1e-6)
     curves = (

@@ -19,10 +19,10 @@ if TYPE_CHECKING:
 class KahnemanTverskyOptimisation(Objective):
     key = "kto"
     label = "KTO"
-    purpose = "prefer answers rated good to those rated bad. When there are ratings, but few pairs."
+    purpose = "learns to prefer answers rated good to those rated bad. For many ratings and few pairs."
     row_type = JudgedRow
     fewest_rows = 2
-    limits = {"batch_size": Limit(2, 4096, "compares each row with another of its batch")}
+    limits = {"batch_size": Limit(2, 4096, "compares each row with another row of its batch")}
     learning_rates = LearningRates(adapter=5e-6, full=1e-6)
     # How much further the model has moved towards good answers than towards bad ones, times beta.
     curves = (Curve("margin", "rewards/margins", "Margin"),)

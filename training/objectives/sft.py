@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 class SupervisedFineTuning(Objective):
     key = "sft"
     label = "SFT"
-    purpose = "learn the given answers. First of all, and whenever there are good answers."
+    purpose = "learns the given answers. The first method to use, whenever there are good answers."
     row_type = TrainingRow
     learning_rates = LearningRates(adapter=2e-4, large_adapter=1e-4, full=2e-5)
     uses_loss_on = True

@@ -1,4 +1,4 @@
-"""The audit's pages. The audit itself lies below accounts, so they are here, where members are known."""
+"""The audit's pages. They are here because the audit package is below accounts and knows no members."""
 
 from collections.abc import Iterable, Iterator
 

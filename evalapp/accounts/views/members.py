@@ -43,7 +43,7 @@ def member_list(request: MemberRequest) -> HttpResponse:
     return _page(request, {"form": form}, status)
 
 
-class Invited(NamedTuple):
+class InvitationResult(NamedTuple):
     """What became of one invitation: a ``link`` to pass on, or that it was mailed, or the ``problem`` with
     that.
     """
@@ -53,12 +53,16 @@ class Invited(NamedTuple):
     problem: str
 
 
-def _passed_on(request: MemberRequest, made: list[NewInvitation]) -> list[Invited]:
+def _passed_on(request: MemberRequest, made: list[NewInvitation]) -> list[InvitationResult]:
     links = [request.build_absolute_uri(reverse("invitation_accept", args=[each.token])) for each in made]
     if not made[0].invitation.is_mailed:
-        return [Invited(each.invitation.email, link, "") for each, link in zip(made, links, strict=True)]
+        return [
+            InvitationResult(each.invitation.email, link, "") for each, link in zip(made, links, strict=True)
+        ]
     problems = mail_invitations(made, links=links, by=request.user)
-    return [Invited(each.invitation.email, "", text) for each, text in zip(made, problems, strict=True)]
+    return [
+        InvitationResult(each.invitation.email, "", text) for each, text in zip(made, problems, strict=True)
+    ]
 
 
 def _page(request: MemberRequest, context: dict[str, object], status: int = 200) -> HttpResponse:
@@ -116,5 +120,5 @@ def member_reset_link(request: MemberRequest, pk: int) -> HttpResponse:
 def invitation_revoke(request: MemberRequest, pk: int) -> HttpResponse:
     invitation = get_or_missing(request.project.invitations.select_related("project"), pk=pk)
     revoke_invitation(invitation=invitation, by=request.user)
-    messages.success(request, f"The link for {invitation.email} opens nothing any more.")
+    messages.success(request, f"The link for {invitation.email} no longer works.")
     return redirect("member_list", request.project.slug)

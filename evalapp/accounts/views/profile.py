@@ -23,7 +23,7 @@ from evalapp.accounts.queries import tokens_of
 from evalapp.accounts.services import how_to_verify
 from evalapp.accounts.tokens import create_api_token, revoke_api_token
 from evalapp.core.errors import ConflictError, InvalidError
-from evalapp.core.http import ServiceAwayError, get_or_missing
+from evalapp.core.http import ServiceUnavailableError, get_or_missing
 
 _MAIL_AGAIN_SECONDS = 300
 
@@ -60,9 +60,7 @@ def email_verify(request: HttpRequest) -> HttpResponse:
             f"No link is sent: {'the email is verified.' if user.email_verified_at else how_to_verify()}"
         )
     if not cache.add(f"verification-mail:{user.pk}", 1, _MAIL_AGAIN_SECONDS):
-        raise ConflictError(
-            "A link was sent to you a moment ago. Look into your mail, also where junk is kept."
-        )
+        raise ConflictError("A link was just sent to you. Check your inbox and your spam folder.")
     link = request.build_absolute_uri(password_path(user, by=user, is_mailed=True))
     words = (
         "Somebody, probably you, asked to verify this email. The link lets you choose a new password, once"
@@ -71,7 +69,7 @@ def email_verify(request: HttpRequest) -> HttpResponse:
     (problem,) = send_links([LinkMail(user.email, "Verify your email", words, link)])
     if problem:
         cache.delete(f"verification-mail:{user.pk}")
-        raise ServiceAwayError(f"The mail was not sent: {problem}. Try again in a minute.")
+        raise ServiceUnavailableError(f"The mail was not sent: {problem}. Try again in a minute.")
     messages.success(request, f"A link is on its way to {user.email}.")
     return redirect("profile")
 
@@ -100,7 +98,7 @@ def token_revoke(request: HttpRequest, pk: int) -> HttpResponse:
     user = person_of(request)
     token = get_or_missing(user.api_tokens.all(), pk=pk)
     revoke_api_token(token=token, by=user)
-    messages.success(request, f"“{token.name}” opens nothing any more.")
+    messages.success(request, f"“{token.name}” no longer works.")
     return redirect("token_list")
 
 
@@ -111,7 +109,7 @@ def person_delete(request: HttpRequest) -> HttpResponse:
     user = person_of(request)
     form = DeletePersonForm(request.POST)
     if not form.is_valid() or form.cleaned_data["typed_email"].strip().lower() != user.email.lower():
-        raise InvalidError(f"Type your e-mail address, {user.email}, to delete your data.")
+        raise InvalidError(f"Type your email, {user.email}, to delete your data.")
     anonymise_person(user=user, by=user)
     logout(request)
     return render(request, "accounts/person_deleted.html")

@@ -1,4 +1,4 @@
-"""Sign-in with its lock-out, and what stands where sign-up and mailed resets would be."""
+"""Sign-in with its lock-out, and the pages in the place of sign-up and mailed resets."""
 
 from typing import Any
 
@@ -49,7 +49,8 @@ def locked_out(
     """After too many failed sign-ins: how long it lasts, and what to do (429). See AXES_LOCKOUT_CALLABLE."""
     minutes = round(settings.AXES_COOLOFF_TIME * 60)
     message = (
-        f"Too many failed sign-ins for this address from this place. Wait {minutes} minutes and try again, "
+        f"Too many failed sign-ins for this email from your IP address. Wait {minutes} minutes and try"
+        " again, "
         "or ask an owner or a manager of your project for a link that sets a new password."
     )
     response: HttpResponse

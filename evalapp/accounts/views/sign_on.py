@@ -76,13 +76,11 @@ def _carried_out(request: HttpRequest, step: type) -> HttpResponse:
     except IntegrityError:
         # Two tabs came back at one moment, and the other was quicker: the account is there by now.
         logger.info("Two sign-ins of one new identity met.")
-        return refusal(request, "You signed in twice at the same moment. Try once more.", status=409)
+        return refusal(request, "You signed in twice at the same time. Try again.", status=409)
     except (OAuth2Error, RequestException, LookupError, TypeError, ValueError) as error:
         # Whatever the provider answers, it is no fault of the person and none of ours.
         logger.warning("Sign-on with %s failed: %s", name, error)
-        message = (
-            f"{name} cannot be reached, or answers in a way that is not understood. Try again in a minute."
-        )
+        message = f"{name} cannot be reached, or sent an answer that cannot be read. Try again in a minute."
         return refusal(request, message, status=502)
     return response
 

@@ -1,4 +1,4 @@
-"""Where reviewers differ, and what was decided."""
+"""Disagreements between reviewers, and adjudications."""
 
 from typing import Any
 
@@ -22,7 +22,7 @@ from evalapp.rubrics.fields import NOT_APPLICABLE
 
 REASON = "The reviewers read it."
 STATES = ("open", "decided", "all")
-RANKS = "For each of the outputs its rank, 1 for the best; null of a pair."
+RANKS = "The rank of each output, 1 is best; null for a pair."
 
 
 class DisagreementQuery(Paging):
@@ -30,7 +30,9 @@ class DisagreementQuery(Paging):
         choices=APART_CHOICES,
         required=False,
         default=DEFAULT_APART,
-        help_text="Points on a scale of 1 to 5, to which others are stretched; else any difference counts.",
+        help_text=(
+            "Points on a scale of 1 to 5; other scales are rescaled to it. Without it any difference counts."
+        ),
     )
     state = serializers.ChoiceField(choices=STATES, required=False, default="open")
 
@@ -84,7 +86,9 @@ class AdjudicationBody(Body):
     value = Whole(min_value=-32_768, max_value=32_767, allow_null=True, default=None)
     not_applicable = Flag(default=False, help_text="Decide on N/A; leave ``value`` out.")
     reason = Text(max_length=LONGEST_REASON, help_text=REASON)
-    revision = Whole(default=0, help_text="Of the decision that it replaces; 0: the first.")
+    revision = Whole(
+        default=0, help_text="Revision of the decision that it replaces; 0 for the first decision."
+    )
 
 
 class DisputeView(OpenedCampaignView):
@@ -118,12 +122,11 @@ class DisagreementList(DisputeView):
 
     @operation("List disagreements", query=DisagreementQuery, result=DisagreementSerializer, paged=True)
     def get(self, campaign_id: int) -> object:
-        """Where reviewers of one output differ on a criterion, the outputs farthest apart first."""
+        """Outputs on which reviewers differ by criterion, the largest differences first."""
         campaign = self.campaign(campaign_id)
         if campaign.compares:
             raise MissingError(
-                "This campaign compares answers, so there are no scores to differ: see its"
-                " “comparisons/disputed/”."
+                "This campaign compares answers and has no scores: see its “comparisons/disputed/”."
             )
         self.own = given_by(self.person, campaign)
         worklist = worklist_of(campaign, apart=int(self.query["apart"]))
@@ -142,12 +145,14 @@ class AdjudicationList(DisputeView):
 
     @operation("List decisions on disagreements", result=AdjudicationSerializer, paged=True)
     def get(self, campaign_id: int) -> object:
-        """Beside the reviews, never over them; latest first."""
+        """Decisions are stored beside the reviews and do not replace them. Latest first."""
         return self.page(_decisions().filter(campaign=self.campaign(campaign_id)))
 
     @operation("Decide a disagreement", body=AdjudicationBody, result=AdjudicationSerializer, status=201)
     def post(self, campaign_id: int) -> object:
-        """Or revise a decision (give its ``revision``). Nobody decides about an output they reviewed: 403."""
+        """Creates a decision, or revises one (give its ``revision``). 403 for an output that you reviewed
+        yourself.
+        """
         campaign = self.campaign(campaign_id)
         values = self.body()
         item_output = chosen(rated_outputs(campaign), values["item_output"], "item_output", "output with id")

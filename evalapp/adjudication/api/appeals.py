@@ -9,9 +9,9 @@ from evalapp.adjudication.api.adjudications import DisputeView, given_value
 from evalapp.adjudication.api.discussions import OwnReviewView
 from evalapp.adjudication.appeals import (
     NewValue,
-    against_words,
     answer_appeal,
     appeal,
+    appeal_subject_in_words,
     appeals_of,
     own_appeals,
     subject_of,
@@ -58,7 +58,7 @@ class AppealSerializer(serializers.Serializer[Any]):
 
     def get_against(self, appeal: Appeal) -> str:
         """In words."""
-        return against_words(appeal)
+        return appeal_subject_in_words(appeal)
 
     def get_appealed(self, appeal: Appeal) -> str:
         """The decision that the appeal is against, in words, as it was then; empty for a request."""
@@ -102,7 +102,7 @@ class OwnAppealSerializer(serializers.Serializer[Any]):
 
     def get_against(self, appeal: Appeal) -> str:
         """In words."""
-        return against_words(appeal)
+        return appeal_subject_in_words(appeal)
 
 
 class AppealBody(Body):
@@ -114,7 +114,11 @@ class AppealBody(Body):
     )
     reason = Text(max_length=LONGEST_REASON)
     revision = Whole(
-        min_value=1, required=False, allow_null=True, default=None, help_text="Of the decision that was read."
+        min_value=1,
+        required=False,
+        allow_null=True,
+        default=None,
+        help_text="Revision of the decision that was read.",
     )
 
 
@@ -138,8 +142,8 @@ class AppealList(DisputeView):
 class AppealAnswer(DisputeView):
     @operation("Answer an appeal", body=AppealAnswerBody, result=AppealSerializer)
     def post(self, campaign_id: int, appeal_id: int) -> object:
-        """Not by who decided it, where somebody else can. “changed” withdraws the request, or revises the
-        decision to ``value``, of a comparison to ``choice`` or ``ranks``.
+        """The person who decided cannot answer if somebody else can. “changed” withdraws the request, or
+        revises the decision to ``value``, of a comparison to ``choice`` or ``ranks``.
         """
         appeals = appeals_of(self.campaign(campaign_id))
         found = get_or_missing(appeals, pk=appeal_id)
@@ -164,5 +168,5 @@ class OwnAppeals(OwnReviewView):
 
     @operation("Appeal", body=AppealBody, result=OwnAppealSerializer, status=201)
     def post(self, key: UUID, slot: int) -> object:
-        """Against a change request, or against what was decided. Somebody else than who decided answers."""
+        """Appeals against a change request or a decision. Somebody other than its author answers."""
         return appeal(review=self.review(key, slot), by=self.person, **self.body())

@@ -1,4 +1,4 @@
-"""Change requests: request changes, see what came of it, and what I am asked to change."""
+"""Change requests: those of a campaign, and those for my own reviews."""
 
 from typing import Any
 
@@ -75,7 +75,9 @@ class ChangeRequestList(ChangeRequestView):
         "Request changes to a review", body=ChangeRequestBody, result=ChangeRequestSerializer, status=201
     )
     def post(self, campaign_id: int) -> object:
-        """Its reviewer is asked to look again. It counts as it is until they amend it. 409 after the end."""
+        """Asks the reviewer to change the review. It counts as it is until they amend it. 409 after the
+        campaign is closed.
+        """
         campaign = self.campaign(campaign_id)
         values = self.body()
         review = chosen(reviews_to_change(campaign), values["review"], "review", "review with id")
@@ -90,7 +92,7 @@ class ChangeRequestList(ChangeRequestView):
 class ChangeRequestWithdrawal(ChangeRequestView):
     @operation("Withdraw a change request", status=204)
     def post(self, campaign_id: int, change_request_id: int) -> object:
-        """409 where it was resubmitted, or the request withdrawn, already."""
+        """409 if the review was resubmitted or the request already withdrawn."""
         change_requests = change_requests_of(self.campaign(campaign_id))
         change_request = get_or_missing(change_requests, pk=change_request_id)
         self.body()

@@ -1,4 +1,4 @@
-"""Where preferences on the same outputs differ: found, read, and adjudicated."""
+"""Preferences that differ on the same outputs, and their adjudication."""
 
 from typing import Any
 
@@ -61,7 +61,9 @@ class ComparisonAdjudicationSerializer(ComparisonAdjudicationRevisionSerializer)
 
     id = serializers.IntegerField()
     comparison = serializers.IntegerField(source="comparison_id")
-    outputs = serializers.ListField(child=serializers.IntegerField(), help_text="In the decision's order.")
+    outputs = serializers.ListField(
+        child=serializers.IntegerField(), help_text="In the order of the decision."
+    )
     earlier = serializers.SerializerMethodField()
 
     def get_earlier(self, adjudication: ComparisonAdjudication) -> list[dict[str, Any]]:
@@ -94,13 +96,15 @@ class ComparisonAdjudicationBody(Body):
         choices=Choice.choices,
         allow_blank=True,
         default="",
-        help_text="Of a pair, in the order of its outputs.",
+        help_text="For a pair, in the order of its outputs.",
     )
     ranks = List(
         child=Whole(min_value=1, max_value=5), max_length=5, allow_null=True, default=None, help_text=RANKS
     )
     reason = Text(max_length=LONGEST_REASON, help_text=REASON)
-    revision = Whole(default=0, help_text="Of the decision that it replaces; 0: the first.")
+    revision = Whole(
+        default=0, help_text="Revision of the decision that it replaces; 0 for the first decision."
+    )
 
 
 @route("campaigns/<int:campaign_id>/comparisons/disputed/", "api_disputed_comparisons")
@@ -124,9 +128,9 @@ class DisputedComparisonList(DisputeView):
 
 @route("campaigns/<int:campaign_id>/comparisons/<int:comparison_id>/", "api_compared")
 class ComparedDetail(DisputeView):
-    @operation("Read what was said of compared answers", result=ComparedSerializer)
+    @operation("Read the reviews of compared answers", result=ComparedSerializer)
     def get(self, campaign_id: int, comparison_id: int) -> object:
-        """Every preference turned into one order, that of ``outputs``; and what was decided beside them."""
+        """All preferences in one order, that of ``outputs``, and the decisions on them."""
         comparison = self.comparison(campaign_id, comparison_id)
         campaign = comparison.item.campaign
         require_may_read(person=self.person, campaign=campaign, subject=comparison)
@@ -144,7 +148,7 @@ class ComparisonAdjudicationList(DisputeView):
 
     @operation("List decisions on comparisons", result=ComparisonAdjudicationSerializer, paged=True)
     def get(self, campaign_id: int) -> object:
-        """Beside the reviews, never over them; latest first."""
+        """Decisions are stored beside the reviews and do not replace them. Latest first."""
         adjudications = self.campaign(campaign_id).comparison_adjudications.select_related("decided_by")
         return self.page(adjudications.prefetch_related("revisions__decided_by"))
 
@@ -155,8 +159,8 @@ class ComparisonAdjudicationList(DisputeView):
         status=201,
     )
     def post(self, campaign_id: int) -> object:
-        """Or revise a decision (give its ``revision``). Nobody decides on what they judged
-        themselves: 403.
+        """Creates a decision, or revises one (give its ``revision``). 403 for a comparison that you reviewed
+        yourself.
         """
         campaign = self.campaign(campaign_id)
         values: dict[str, Any] = self.body()

@@ -1,4 +1,4 @@
-"""Discussions: of those who decide, and of who submitted something."""
+"""Discussions of outputs and comparisons, for adjudicators and for their reviewers."""
 
 from typing import Any
 from uuid import UUID
@@ -17,7 +17,7 @@ from evalapp.core.errors import MissingError
 from evalapp.core.http import get_or_missing
 from evalapp.reviews.kinds import kind_of
 from evalapp.reviews.models import Review
-from evalapp.reviews.queries import stand_at
+from evalapp.reviews.queries import review_context_at
 from evalapp.reviews.words import LONGEST_MESSAGE
 
 
@@ -90,7 +90,7 @@ class Discussion(DiscussionView):
 
     @operation("Write in a discussion", body=ThreadMessageBody, result=DiscussionSerializer, status=201)
     def post(self, campaign_id: int, item_output_id: int) -> object:
-        """Those who submitted their review of the output read it, and those who adjudicate."""
+        """Readable by people who submitted a review of the output, and by adjudicators."""
         return self.write(self._output(campaign_id, item_output_id))
 
     def _output(self, campaign_id: int, item_output_id: int) -> ItemOutput:
@@ -110,7 +110,7 @@ class ComparisonDiscussion(DiscussionView):
         "Write about compared answers", body=ThreadMessageBody, result=DiscussionSerializer, status=201
     )
     def post(self, campaign_id: int, comparison_id: int) -> object:
-        """Those who submitted their own preference on them read it, and those who adjudicate."""
+        """Readable by people who submitted a preference on these answers, and by adjudicators."""
         return self.write(self.comparison(campaign_id, comparison_id))
 
 
@@ -118,11 +118,11 @@ class OwnReviewView(ApiView):
     """What is about a review of mine; before I submitted it, there is nothing here."""
 
     def review(self, key: UUID, slot: int) -> Review:
-        stand = stand_at(self.person, key, slot)
-        campaign = stand.assignment.campaign
-        found = kind_of(campaign).own_review(stand)
+        review_context = review_context_at(self.person, key, slot)
+        campaign = review_context.assignment.campaign
+        found = kind_of(campaign).own_review(review_context)
         if found is None:
-            raise MissingError("The discussion opens when you have submitted your own review of this.")
+            raise MissingError("The discussion opens once you have submitted your own review.")
         found.campaign = campaign
         return found
 
@@ -136,8 +136,8 @@ def _subject(review: Review) -> Subject:
 class OwnDiscussion(OwnReviewView):
     @operation("Read the discussion of what I reviewed", result=OwnDiscussionSerializer)
     def get(self, key: UUID, slot: int) -> object:
-        """With what was decided about it; of compared answers by the letters under which I saw them. 404
-        before I reviewed it.
+        """With the decisions about it; compared answers have the letters under which I saw them. 404 before I
+        reviewed it.
         """
         return self._shown(self.review(key, slot))
 
@@ -148,7 +148,7 @@ class OwnDiscussion(OwnReviewView):
         status=201,
     )
     def post(self, key: UUID, slot: int) -> object:
-        """The others who reviewed it read it, and those who adjudicate."""
+        """Readable by the other reviewers of the same output, and by adjudicators."""
         review = self.review(key, slot)
         text = self.body()["text"]
         write_message(campaign=review.campaign, subject=_subject(review), by=self.person, text=text)

@@ -7,8 +7,8 @@ from django.views.decorators.http import require_http_methods, require_safe
 from evalapp.accounts.access import MemberRequest, project_view
 from evalapp.accounts.permissions import Permission
 from evalapp.adjudication.appeals import (
-    against_words,
     answer_appeal,
+    appeal_subject_in_words,
     appeals_of,
     subject_of,
     why_not_answer,
@@ -38,7 +38,7 @@ def appeal_list(request: MemberRequest, campaign_id: int) -> HttpResponse:
             {
                 "appeal": each,
                 "who": names.of(each.appellant),
-                "against": against_words(each),
+                "against": appeal_subject_in_words(each),
                 "by": names.of(each.decided_by),
                 "href": reverse("appeal_detail", args=[request.project.slug, campaign.pk, each.pk]),
             }
@@ -74,7 +74,7 @@ def appeal_detail(request: MemberRequest, campaign_id: int, appeal_id: int) -> H
                 show_problem(form, error)
                 status = error.status
             else:
-                messages.success(request, "Answered. The reviewer reads it beside their review.")
+                messages.success(request, "Answered. The reviewer sees the answer beside their review.")
                 return redirect("appeal_list", request.project.slug, campaign.pk)
     names = Names(campaign, reader=request.user, to_reviewer=False)
     context = {
@@ -83,7 +83,7 @@ def appeal_detail(request: MemberRequest, campaign_id: int, appeal_id: int) -> H
         "who": names.of(appeal.appellant),
         "by": names.of(appeal.decided_by),
         "answered_by": names.of(appeal.answered_by) if appeal.answered_by else "",
-        "against": against_words(appeal),
+        "against": appeal_subject_in_words(appeal),
         "refusal": why_not_answer(person=request.user, appeal=appeal, project=request.project),
         "form": form,
     }

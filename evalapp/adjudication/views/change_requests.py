@@ -1,4 +1,4 @@
-"""Pages by which changes to submitted reviews are requested."""
+"""Pages for change requests."""
 
 from typing import Any
 
@@ -13,8 +13,8 @@ from evalapp.accounts.permissions import Permission
 from evalapp.adjudication.change_requests import (
     case_of,
     require_reader,
+    review_text_context,
     reviews_to_change,
-    said_context,
 )
 from evalapp.adjudication.discussion import Names
 from evalapp.adjudication.forms import ChangeRequestForm
@@ -67,7 +67,7 @@ def change_request_new(request: MemberRequest, campaign_id: int, review_id: int)
                 return redirect(case_of(campaign, review))
     context = {
         **_context(campaign),
-        **said_context(campaign, review),
+        **review_text_context(campaign, review),
         "name": Names(campaign, reader=request.user, to_reviewer=False).of(review.reviewer),
         "form": form,
         "closed": closed_words(campaign),
@@ -83,7 +83,7 @@ def change_request_list(request: MemberRequest, campaign_id: int) -> HttpRespons
     campaign = _campaign(request, campaign_id)
     page = keyset_page(change_requests_of(campaign), request, order=WAITING_FIRST)
     names = Names(campaign, reader=request.user, to_reviewer=False)
-    address = [campaign.project.slug, campaign.pk]
+    ids = [campaign.project.slug, campaign.pk]
     context = {
         **_context(campaign),
         "page": page,
@@ -93,11 +93,11 @@ def change_request_list(request: MemberRequest, campaign_id: int) -> HttpRespons
                 "reviewer": names.of(each.review.reviewer),
                 "by": names.of(each.requested_by),
                 "href": case_of(campaign, each.review),
-                "withdraw_href": reverse("change_request_withdraw", args=[*address, each.pk]),
+                "withdraw_href": reverse("change_request_withdraw", args=[*ids, each.pk]),
             }
             for each in page.rows
         ],
-        "source_href": reverse("differing_preferences" if campaign.compares else "case_list", args=address),
+        "source_href": reverse("differing_preferences" if campaign.compares else "case_list", args=ids),
         "source_words": "See where preferences differ" if campaign.compares else "See the cases",
         "tab_counts": waiting_counts(campaign),
     }
@@ -110,5 +110,5 @@ def change_request_withdraw(request: MemberRequest, campaign_id: int, change_req
     campaign = _campaign(request, campaign_id)
     change_request = get_or_missing(change_requests_of(campaign), pk=change_request_id)
     withdraw_change_request(change_request=change_request, by=request.user)
-    messages.success(request, "Withdrawn. The review stands as it was submitted.")
+    messages.success(request, "Withdrawn. The review is unchanged.")
     return redirect("change_request_list", request.project.slug, campaign.pk)

@@ -60,10 +60,10 @@ def _apart(request: HttpRequest) -> int:
 
 
 def _with_apart(name: str, campaign: Campaign, apart: int, *more: int, **query: Any) -> str:
-    address = reverse(name, args=[campaign.project.slug, campaign.pk, *more])
+    url = reverse(name, args=[campaign.project.slug, campaign.pk, *more])
     if apart != DEFAULT_APART:
         query["apart"] = apart
-    return f"{address}?{urlencode(query)}" if query else address
+    return f"{url}?{urlencode(query)}" if query else url
 
 
 @require_safe
@@ -124,7 +124,7 @@ def _rows(
             "is_own": each.subject_id in own,
             "differences": _differences(each, names),
             "excerpt": excerpts[each.subject_id],
-            "href": _desk_address(campaign, each.subject_id, apart),
+            "href": _desk_url(campaign, each.subject_id, apart),
         }
         for each in chosen
     ]
@@ -139,7 +139,7 @@ def _differences(
     return [(each.criterion.name, each.words, each.is_decided) for each in row.disagreements]
 
 
-def _desk_address(campaign: Campaign, subject_id: int, apart: int) -> str:
+def _desk_url(campaign: Campaign, subject_id: int, apart: int) -> str:
     name = "adjudication_comparison" if campaign.compares else "adjudication_output"
     return _with_apart(name, campaign, apart, subject_id)
 
@@ -161,13 +161,13 @@ def _to_next(request: MemberRequest, campaign: Campaign, after: int | None) -> H
         if found is None:
             messages.info(request, _nothing_left(worklist))
         return redirect(_with_apart("adjudication_list", campaign, apart))
-    return redirect(_desk_address(campaign, found, apart))
+    return redirect(_desk_url(campaign, found, apart))
 
 
 def _nothing_left(worklist: Worklist[Any]) -> str:
     if worklist.decided == worklist.total:
         return "Every disagreement here is decided."
-    return "Nothing else is left for you: what is open here you reviewed yourself, or have in front of you."
+    return "Nothing is left for you: the open disagreements are on reviews of your own, or on this page."
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -183,7 +183,7 @@ def adjudication_output(request: MemberRequest, campaign_id: int, item_output_id
         scores = adjudicated_scores_from(request.POST, [each for each in criteria if each.levels])
         try:
             if not scores:
-                raise InvalidError("Nothing is decided yet. Give at least one value and say why.")
+                raise InvalidError("Nothing was decided. Give at least one value and a reason.")
             decided = adjudicate(campaign=campaign, item_output=item_output, scores=scores, by=request.user)
         except ProblemError as error:
             problem = error

@@ -20,12 +20,12 @@ from evalapp.adjudication.rights import require_may_read
 from evalapp.adjudication.side_by_side import comparison_adjudications_about, decisions_about
 from evalapp.adjudication.subjects import Subject
 from evalapp.adjudication.views.shared import (
-    address_of,
     campaign_or_missing,
     comparison_or_missing,
     output_or_missing,
     sides_context,
     source_context,
+    subject_url,
 )
 from evalapp.campaigns.models import Campaign, Comparison, ItemOutput
 from evalapp.core.errors import MissingError, ProblemError
@@ -34,7 +34,7 @@ from evalapp.reviews.kinds import PREFERENCE, kind_of
 from evalapp.reviews.models import Review
 from evalapp.reviews.preferences.tasks import preference_of, preference_words
 from evalapp.reviews.presentation import task_url
-from evalapp.reviews.queries import stand_at
+from evalapp.reviews.queries import review_context_at
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -56,59 +56,61 @@ def comparison_discussion(request: MemberRequest, campaign_id: int, comparison_i
 def _office(request: MemberRequest, campaign: Campaign, subject: Subject) -> HttpResponse:
     require_may_read(person=request.user, campaign=campaign, subject=subject)
     form = MessageForm(request.POST or None)
-    own_address = address_of(campaign, subject, discussion=True)
+    own_url = subject_url(campaign, subject, discussion=True)
     if request.method == "POST" and form.is_valid():
         try:
             write_message(campaign=campaign, subject=subject, by=request.user, **form.cleaned_data)
         except ProblemError as error:
             show_problem(form, error)
         else:
-            return redirect(own_address)
+            return redirect(own_url)
     context = {
         "campaign": campaign,
         "item": subject.item,
         **source_context(campaign, subject, request.user),
         "thread": thread_of(subject, Names(campaign, reader=request.user, to_reviewer=False)),
-        "message_address": own_address,
+        "message_url": own_url,
         "form": form,
     }
     return render(request, "adjudication/discussion.html", context, status=400 if form.errors else 200)
 
 
 @dataclass(frozen=True)
-class _Own:
-    """What somebody submitted, as their pages of its dispute show it. ``address`` is its own; ``source`` is
+class _OwnReview:
+    """What somebody submitted, as their pages of its dispute show it. ``url`` is its own; ``source`` is
     as of `source_context`, of compared answers as they stood for this person.
     """
 
     review: Review
     subject: Subject
-    address: str
+    url: str
     source: Mapping[str, Any]
 
     @property
     def discussion(self) -> str:
-        return f"{self.address}discussion/"
+        return f"{self.url}discussion/"
 
 
-def _own_or_missing(request: HttpRequest, key: UUID, slot: int) -> _Own:
+def _own_or_missing(request: HttpRequest, key: UUID, slot: int) -> _OwnReview:
     """The person's own submitted review; before it, nothing of what others say is there."""
-    stand = stand_at(person_of(request), key, slot)
-    campaign = stand.assignment.campaign
+    review_context = review_context_at(person_of(request), key, slot)
+    campaign = review_context.assignment.campaign
     kind = kind_of(campaign)
-    review = kind.own_review(stand)
+    review = kind.own_review(review_context)
     if review is None:
-        raise MissingError("The discussion opens when you have submitted your own review of this.")
+        raise MissingError("The discussion opens once you have submitted your own review.")
     review.campaign = campaign
     subject: Subject = (
-        Comparison(pk=stand.subject_id) if campaign.compares else ItemOutput(pk=stand.subject_id)
+        Comparison(pk=review_context.subject_id)
+        if campaign.compares
+        else ItemOutput(pk=review_context.subject_id)
     )
     source = (
-        sides_context(PREFERENCE.task_at(stand))
+        sides_context(PREFERENCE.task_at(review_context))
         if campaign.compares
         else source_context(campaign, subject, person_of(request))
     )
-    return _Own(review, subject, task_url(stand.assignment.key, stand.slot), source)
+    return _OwnReview(review, subject, task_url(review_context.assignment.key, review_context.slot), source)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -125,7 +127,7 @@ def review_appeal(request: HttpRequest, key: UUID, slot: int) -> HttpResponse:
     return _appeal(request, _own_or_missing(request, key, slot))
 
 
-def _discuss(request: HttpRequest, own: _Own) -> HttpResponse:
+def _discuss(request: HttpRequest, own: _OwnReview) -> HttpResponse:
     form = MessageForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
         try:
@@ -139,7 +141,7 @@ def _discuss(request: HttpRequest, own: _Own) -> HttpResponse:
     return _show(request, own, form=form, status=400 if form.errors else 200)
 
 
-def _appeal(request: HttpRequest, own: _Own) -> HttpResponse:
+def _appeal(request: HttpRequest, own: _OwnReview) -> HttpResponse:
     form = AppealForm(request.POST)
     status = 400
     if form.is_valid():
@@ -149,14 +151,16 @@ def _appeal(request: HttpRequest, own: _Own) -> HttpResponse:
             show_problem(form, error)
             status = error.status
         else:
-            messages.success(request, "Appealed. Somebody else looks at it; the answer appears here.")
+            messages.success(
+                request, "Appealed. Somebody else decides on the appeal; the answer appears here."
+            )
             return redirect(own.discussion)
     return _show(request, own, form=MessageForm(), appeal_form=form, status=status)
 
 
 def _show(
     request: HttpRequest,
-    own: _Own,
+    own: _OwnReview,
     *,
     form: MessageForm,
     appeal_form: AppealForm | None = None,
@@ -167,9 +171,9 @@ def _show(
     context = {
         "campaign": campaign,
         **own.source,
-        "own_href": own.address,
-        "message_address": own.discussion,
-        "appeal_address": f"{own.address}appeal/",
+        "own_href": own.url,
+        "message_url": own.discussion,
+        "appeal_url": f"{own.url}appeal/",
         "requests": _requests(own.review, appeal_form),
         "decisions": _decisions(own, person.pk, appeal_form),
         "thread": thread_of(own.subject, names),
@@ -204,7 +208,7 @@ def _requests(review: Review, form: AppealForm | None) -> list[dict[str, Any]]:
     ]
 
 
-class _Told(NamedTuple):
+class _OwnDecision(NamedTuple):
     """A decision as its reviewer reads it: beside what they had given themselves."""
 
     decision: Adjudication | ComparisonAdjudication
@@ -214,7 +218,7 @@ class _Told(NamedTuple):
     mine: str
 
 
-def _decisions(own: _Own, person_id: int, form: AppealForm | None) -> list[dict[str, Any]]:
+def _decisions(own: _OwnReview, person_id: int, form: AppealForm | None) -> list[dict[str, Any]]:
     compares = isinstance(own.subject, Comparison)
     told = _comparison_adjudication(own.review) if compares else _adjudications(own.review)
     field = "comparison_adjudication" if compares else "adjudication"
@@ -236,10 +240,10 @@ def _decisions(own: _Own, person_id: int, form: AppealForm | None) -> list[dict[
     return found
 
 
-def _adjudications(review: Review) -> list[_Told]:
+def _adjudications(review: Review) -> list[_OwnDecision]:
     mine = {score.criterion_id: score.words for score in review.scores.all()}
     return [
-        _Told(
+        _OwnDecision(
             each,
             f"{DECISION}{each.criterion.key}",
             each.criterion.name,
@@ -250,7 +254,7 @@ def _adjudications(review: Review) -> list[_Told]:
     ]
 
 
-def _comparison_adjudication(review: Review) -> list[_Told]:
+def _comparison_adjudication(review: Review) -> list[_OwnDecision]:
     """By the letters under which this person saw the answers."""
     about = comparison_adjudications_about([Comparison(pk=review.subject_id)])
     adjudication = about.get(review.subject_id)
@@ -258,4 +262,4 @@ def _comparison_adjudication(review: Review) -> list[_Told]:
         return []
     decided = adjudication.preference.turned(adjudication.outputs, review.preference.outputs)
     mine = preference_words(preference_of(review))
-    return [_Told(adjudication, COMPARISON_DECISION, "Preference", preference_words(decided), mine)]
+    return [_OwnDecision(adjudication, COMPARISON_DECISION, "Preference", preference_words(decided), mine)]

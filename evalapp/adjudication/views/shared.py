@@ -1,4 +1,4 @@
-"""What every page about a campaign's disputes begins with."""
+"""What the pages about a campaign's disputes share."""
 
 from typing import Any
 
@@ -44,7 +44,7 @@ def comparison_or_missing(campaign: Campaign, comparison_id: int) -> Comparison:
     return found
 
 
-def address_of(campaign: Campaign, subject: Subject, *, discussion: bool = False) -> str:
+def subject_url(campaign: Campaign, subject: Subject, *, discussion: bool = False) -> str:
     """Of the subject's desk, or of its discussion."""
     kind = "comparison" if isinstance(subject, Comparison) else "output"
     name = f"{kind}_discussion" if discussion else f"adjudication_{kind}"
@@ -86,7 +86,7 @@ def desk_context(
         "item": subject.item,
         "refusal": why_not_adjudicate(person=request.user, campaign=campaign, subject=subject),
         "thread": thread_of(subject, names),
-        "discussion_href": address_of(campaign, subject, discussion=True),
+        "discussion_href": subject_url(campaign, subject, discussion=True),
         **source_context(campaign, subject, request.user),
         **said,
     }

@@ -1,1 +1,1 @@
-"""How far reviewers agree, and how severe they are."""
+"""Agreement and severity of reviewers."""

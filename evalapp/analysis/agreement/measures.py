@@ -1,4 +1,4 @@
-"""How far reviewers agree, and how far metrics follow people: tables of Measures."""
+"""Agreement of reviewers, and correlation of metrics with people, as tables of Measures."""
 
 from collections.abc import Sequence
 from functools import partial
@@ -99,7 +99,7 @@ def _pairs_alike(
     automatic: Sequence[float | None],
 ) -> Measure:
     if metric.better == "none":
-        reason = "neither more nor less of the metric is better"
+        reason = "the metric has no better direction"
         return Measure.undefined(reason, signature=signature("pairwise-accuracy"))
     if criterion.lower_is_better:
         human = [None if value is None else -value for value in human]

@@ -1,4 +1,4 @@
-"""Who agrees with whom, on what, and which levels of a scale people take for one another."""
+"""Agreement by criterion, reviewer and pair, and the levels that reviewers confuse."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
@@ -25,7 +25,7 @@ MOST_REVIEWERS = 12
 MOST_ITEMS_NAMED = 5
 NO_ORDER = "the answers have no order"
 NOTHING_SHARED = "the two reviewers share no item"
-TOO_FINE = "single points of a wide scale are no steps that people can tell"
+TOO_FINE = "on a wide scale people cannot tell single points apart"
 
 MEASURES = {
     "alpha": "Alpha",
@@ -51,7 +51,7 @@ ANCHORS = {
 }
 
 
-class AgreementOn(NamedTuple):
+class CriterionAgreement(NamedTuple):
     """Every measure of the panel on one criterion; ``kappa`` is the mean over its pairs."""
 
     criterion: Criterion
@@ -60,7 +60,7 @@ class AgreementOn(NamedTuple):
 
 
 class ReviewerAgreement(NamedTuple):
-    """One reviewer beside the others. ``number`` is the pseudonym's, which addresses name."""
+    """One reviewer beside the others. ``number`` is the pseudonym's, which URLs name."""
 
     number: int
     name: str
@@ -120,7 +120,7 @@ class Panel(ABC):
     names: ReviewerNames
 
     @abstractmethod
-    def overall(self, criterion: Criterion) -> AgreementOn:
+    def overall(self, criterion: Criterion) -> CriterionAgreement:
         """All of them on one criterion."""
 
     @abstractmethod
@@ -197,9 +197,9 @@ class ComputedPanel(Panel):
             self._ratings[criterion.pk] = self.scores.ratings(criterion, as_designed=True)
         return self._ratings[criterion.pk]
 
-    def overall(self, criterion: Criterion) -> AgreementOn:
+    def overall(self, criterion: Criterion) -> CriterionAgreement:
         ratings = self.ratings(criterion)
-        return AgreementOn(criterion, _of_panel(ratings, criterion), len(ratings))
+        return CriterionAgreement(criterion, _of_panel(ratings, criterion), len(ratings))
 
     def people(self, criterion: Criterion) -> list[int]:
         present = set(self.ratings(criterion).reviewers)

@@ -12,7 +12,7 @@ from evalapp.reviews.pseudonyms import ReviewerNames
 from evalapp.rubrics.models import Criterion
 from evalapp.stats.facets import FacetRatings
 from evalapp.stats.ordinal_model import Progress
-from evalapp.stats.severity import NOT_SETTLED, Adjusted, Scale, Severity, severity_model
+from evalapp.stats.severity import NOT_SETTLED, AdjustedScore, Scale, Severity, severity_model
 
 # More take a web worker longer than a reader waits; a job fits them.
 MOST_RATINGS = 3_000
@@ -26,12 +26,12 @@ class AdjustedCandidate(NamedTuple):
     """``total`` is on 1–5; ``scores`` go by criterion, each on its own scale."""
 
     candidate: CampaignCandidate
-    total: Adjusted
-    scores: list[tuple[Criterion, Adjusted]]
+    total: AdjustedScore
+    scores: list[tuple[Criterion, AdjustedScore]]
 
 
 class ReviewerSeverity(NamedTuple):
-    """``number`` is the pseudonym's, which an address names; ``name`` is what the reader sees."""
+    """``number`` is the pseudonym's, which a URL names; ``name`` is what the reader sees."""
 
     number: int
     name: str
@@ -142,13 +142,13 @@ def _why_not(scores: CampaignScores, ratings: FacetRatings) -> str:
     if reason := why_no_means(scores):
         return f"No candidate is scored here: {reason}."
     if not scores.scales:
-        return "The rubric has no scale, and severity is told of scales alone."
+        return "The rubric has no scale, and severity needs one."
     if not len(ratings):
         return "Every answer is N/A." if ratings.not_applicable else "Nobody has given a score yet."
     if len(ratings) > MOST_FITTED:
         return (
-            f"This campaign has {len(ratings):,} scores, and the model is fitted to {MOST_FITTED:,} at most. "
-            "The offsets under “Hints about reviewers” are told for any number."
+            f"This campaign has {len(ratings):,} scores; the model is fitted to at most {MOST_FITTED:,}. The"
+            " offsets under “Hints about reviewers” have no such limit."
         )
     return ""
 

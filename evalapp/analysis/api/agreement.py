@@ -1,4 +1,4 @@
-"""How far people agree: all of them, one with another, level by level."""
+"""Agreement of reviewers: of the panel, of pairs, and by level."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ from rest_framework import serializers
 
 from evalapp.analysis.agreement.measures import agreement_rows, correlation_rows
 from evalapp.analysis.agreement.reviewer_agreement import (
-    AgreementOn,
+    CriterionAgreement,
     LevelsToClarify,
     PairAgreement,
     Panel,
@@ -17,7 +17,7 @@ from evalapp.analysis.api.shared import METRIC_WORDS, AnalysisView, ViewQuery, n
 from evalapp.analysis.comparison.simpson import FoundParadox, check_simpson
 from evalapp.analysis.models import AnalysisKind
 from evalapp.analysis.stored.agreement_result import agreement_result
-from evalapp.analysis.tables.choosing import chosen_criterion, chosen_pair
+from evalapp.analysis.tables.choices import chosen_criterion, chosen_pair
 from evalapp.api.fields import MeasureSerializer, Paging
 from evalapp.api.operations import operation, route
 from evalapp.core.errors import InvalidError
@@ -86,7 +86,7 @@ class CriterionAgreementSerializer(serializers.Serializer[Any]):
 class ReviewerAgreementSerializer(serializers.Serializer[Any]):
     """One reviewer beside the others, on what they share."""
 
-    reviewer = serializers.IntegerField(source="number", help_text="The pseudonym's number.")
+    reviewer = serializers.IntegerField(source="number", help_text="Number of the pseudonym.")
     name = serializers.CharField()
     measures = AgreementMeasuresSerializer()
 
@@ -125,7 +125,7 @@ class ConfusedLevelsSerializer(serializers.Serializer[Any]):
     share = MeasureSerializer(source="found.share")
     by_chance = serializers.FloatField(source="found.by_chance")
     items = serializers.SerializerMethodField(
-        help_text="Items with an output that splits people, first ones."
+        help_text="The first items with an output on which reviewers disagree."
     )
 
     def get_items(self, row: Any) -> list[int]:
@@ -152,12 +152,12 @@ class ParadoxSerializer(serializers.Serializer[Any]):
     adjusted_p = serializers.FloatField(source="paradox.adjusted_p", allow_null=True)
     subgroups = SubgroupSerializer(many=True, source="paradox.telling")
     sentence = serializers.CharField()
-    view = serializers.CharField(source="query", help_text="The surest subgroup as a filter.")
+    view = serializers.CharField(source="query", help_text="The most certain subgroup, as a filter.")
 
 
 class OfCriterionQuery(ViewQuery):
     criterion = serializers.CharField(
-        max_length=40, required=False, default="", help_text="Its key; the first scale where it is left out."
+        max_length=40, required=False, default="", help_text="Key of the criterion; default: the first scale."
     )
 
 
@@ -171,7 +171,7 @@ class AgreementPage(Paging, ViewQuery):
 
 class ConfusionQuery(OfCriterionQuery):
     first = serializers.IntegerField(
-        min_value=1, required=False, help_text="A pseudonym's number; the first two reviewers without both."
+        min_value=1, required=False, help_text="Number of a pseudonym; default: the first two reviewers."
     )
     second = serializers.IntegerField(min_value=1, required=False, help_text="A pseudonym's number.")
 
@@ -182,7 +182,7 @@ class SimpsonQuery(Paging, ViewQuery):
 
 @route("campaigns/<int:campaign_id>/agreement/", "api_agreement")
 class AgreementDetail(AnalysisView):
-    @operation("Read how far people agree", query=AgreementQuery, result=AgreementSerializer)
+    @operation("Read the agreement between reviewers", query=AgreementQuery, result=AgreementSerializer)
     def get(self, campaign_id: int) -> object:
         """Krippendorff's alpha and shares of equal answers; correlation of a metric with people."""
         if (found := self.stored_comparison(campaign_id)) is not None:
@@ -228,15 +228,15 @@ class CriterionAgreementList(PanelView):
         "Read agreement by criterion", query=AgreementPage, result=CriterionAgreementSerializer, paged=True
     )
     def get(self, campaign_id: int) -> object:
-        """The base overlap alone: reviews that were added because people differed are left out.
+        """Only the base overlap: reviews that were added because reviewers differed are left out.
 
-        Of a campaign with more than 20,000 scores all lists of agreement are what computations/ was last
-        asked for; it tells when that was.
+        For a campaign with more than 20,000 scores all lists of agreement are the last result of
+        computations/, which also has its time.
         """
         panel = self.panel(campaign_id)
         return self.page(panel.criteria, dress=lambda chosen: [panel.overall(each) for each in chosen])
 
-    def key_of(self, row: Criterion | AgreementOn) -> str:
+    def key_of(self, row: Criterion | CriterionAgreement) -> str:
         return row.key if isinstance(row, Criterion) else row.criterion.key
 
 
@@ -249,9 +249,7 @@ class ReviewerAgreementList(OfCriterionView):
         paged=True,
     )
     def get(self, campaign_id: int) -> object:
-        """On the outputs that they share with somebody; an output counts once however many
-        others there are.
-        """
+        """On the outputs that they share with other reviewers; each output counts once."""
         panel, criterion = self.chosen(campaign_id)
         return self.page(panel.reviewers(criterion))
 
@@ -284,7 +282,7 @@ class PairAgreementList(OfCriterionView):
 class ConfusionDetail(OfCriterionView):
     @operation("Read two reviewers' confusion table", query=ConfusionQuery, result=ConfusionSerializer)
     def get(self, campaign_id: int) -> object:
-        """How often the first gave each level where the second gave each."""
+        """Counts of each pair of levels that the two reviewers gave to the same output."""
         panel, criterion = self.chosen(campaign_id)
         asked = (str(self.query.get(name, "")) for name in ("first", "second"))
         pair = chosen_pair(panel, criterion, *asked)
@@ -308,9 +306,7 @@ class ConfusionDetail(OfCriterionView):
 class ConfusedLevelsList(OfCriterionView):
     @operation("List levels to clarify", query=OfCriterionPage, result=ConfusedLevelsSerializer, paged=True)
     def get(self, campaign_id: int) -> object:
-        """Neighbouring levels that reviewers are not shown to tell apart, those with most
-        pairs apart first.
-        """
+        """Neighbouring levels that reviewers confuse, those with most differing pairs first."""
         panel, criterion = self.chosen(campaign_id)
         return self.page(panel.clarify(criterion))
 
@@ -322,7 +318,7 @@ class ConfusedLevelsList(OfCriterionView):
 class SimpsonList(AnalysisView):
     @operation("Read the Simpson's paradox check", query=SimpsonQuery, result=ParadoxSerializer, paged=True)
     def get(self, campaign_id: int) -> object:
-        """Where two candidates' difference points the other way for some value of a metadata field."""
+        """Differences between two candidates that change direction for a value of a metadata field."""
         if (stored := self.stored_comparison(campaign_id)) is None:
             return self.page(check_simpson(self.filtered(campaign_id).scores).found)
         if stored.freshness.computed_at is None:

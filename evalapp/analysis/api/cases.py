@@ -1,4 +1,4 @@
-"""The cases behind a number, and all that was said about one item."""
+"""Lists of cases, and one case with all its reviews."""
 
 from typing import Any
 
@@ -122,10 +122,11 @@ class CaseSerializer(serializers.Serializer[Any]):
     context = serializers.CharField(source="case.item.example.context", allow_blank=True)
     outputs = CaseOutputSerializer(source="case.outputs", many=True)
     comparisons = CaseComparisonSerializer(
-        many=True, help_text="Where answers are compared: those of this item that somebody judged."
+        many=True,
+        help_text="Where answers are compared: the comparisons of this item that have a preference.",
     )
     is_reviewing = serializers.BooleanField(
-        help_text="You still review this campaign blind; what stands here shows what you should not know."
+        help_text="You still review this campaign blind; this page would unblind you."
     )
 
 
@@ -154,7 +155,8 @@ class CaseQuery(Paging, ViewQuery):
         required=False,
         max_length=200,
         help_text=(
-            "Where people gave the criterion these levels: “1:4,3:5” is Reviewer 1's 4 beside Reviewer 3's 5."
+            "Outputs to which these reviewers gave these levels: “1:4,3:5” is 4 by Reviewer 1 and 5 by"
+            " Reviewer 3."
         ),
     )
     true = serializers.CharField(required=False, max_length=200, help_text="The example's label.")
@@ -205,8 +207,8 @@ class CaseList(AnalysisView):
 
     @operation("List the cases behind a number", query=CaseQuery, result=CaseRowSerializer, paged=True)
     def get(self, campaign_id: int) -> object:
-        """The filters are those of the results' numbers."""
-        found = cases_at(self.view(campaign_id), self._as_address(), reviewer_type=self.reviewer_type())
+        """The filters are those of the results."""
+        found = cases_at(self.view(campaign_id), self._as_url(), reviewer_type=self.reviewer_type())
         self.criteria = found.scores.criteria
         return self.page(found)
 
@@ -219,7 +221,7 @@ class CaseList(AnalysisView):
     def key_of(self, row: CaseRow) -> str:
         return f"{row.item_id}.{row.candidate.pk}"
 
-    def _as_address(self) -> dict[str, str]:
+    def _as_url(self) -> dict[str, str]:
         """The filter as the pages' URLs hold it."""
         given: dict[str, Any] = {
             name: value
@@ -234,8 +236,8 @@ class CaseList(AnalysisView):
 class CaseDetail(AnalysisView):
     @operation("Read a case", result=CaseSerializer)
     def get(self, campaign_id: int, item_id: int) -> object:
-        """Prompt, candidates, scores, reasons, corrections and metrics of one item, what reviewers preferred,
-        and what was decided beside them. Reviewers by pseudonym, unless the project shows names.
+        """Prompt, candidates, scores, reasons, corrections and metrics of one item, with preferences and
+        decisions. Reviewers are pseudonyms unless the project shows names.
         """
         campaign = self.campaign(campaign_id)
         return {

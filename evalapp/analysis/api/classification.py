@@ -1,4 +1,4 @@
-"""Answers as labels: what each candidate got right."""
+"""Classification: each candidate's predicted labels against the true ones."""
 
 from typing import Any
 
@@ -16,8 +16,8 @@ class ClassScoreSerializer(serializers.Serializer[Any]):
     precision = serializers.FloatField()
     recall = serializers.FloatField()
     f1 = serializers.FloatField()
-    support = serializers.IntegerField(help_text="Outputs whose true label it is.")
-    predicted = serializers.IntegerField(help_text="Outputs whose predicted label it is.")
+    support = serializers.IntegerField(help_text="Outputs with this true label.")
+    predicted = serializers.IntegerField(help_text="Outputs with this predicted label.")
 
 
 class CandidateLabelsSerializer(serializers.Serializer[Any]):
@@ -36,7 +36,7 @@ class CandidateLabelsSerializer(serializers.Serializer[Any]):
     )
     classes = ClassScoreSerializer(many=True, source="found.classes")
     unparsed = serializers.IntegerField(help_text="Outputs without a predicted label; they count as wrong.")
-    missing = serializers.IntegerField(help_text="Outputs without a true label, or not read yet.")
+    missing = serializers.IntegerField(help_text="Outputs without a true label, or not parsed yet.")
 
 
 class ClassificationQuery(Paging):

@@ -32,7 +32,7 @@ class DesignSerializer(serializers.Serializer[Any]):
     reviewers = serializers.IntegerField()
     reviews = serializers.IntegerField()
     assignments_submitted = serializers.IntegerField(
-        allow_null=True, help_text="null of a large campaign of which nothing is computed yet"
+        allow_null=True, help_text="null for a large campaign of which nothing is computed yet"
     )
     assignments_total = serializers.IntegerField()
     is_simulated = serializers.BooleanField()
@@ -41,7 +41,7 @@ class DesignSerializer(serializers.Serializer[Any]):
 
 class ImportedRecordsSerializer(serializers.Serializer[Any]):
     read = serializers.IntegerField()
-    left_out = serializers.IntegerField(help_text="Refused at import: what they said is in no figure.")
+    left_out = serializers.IntegerField(help_text="Refused at import, so no result contains them.")
 
 
 class HumanCellSerializer(serializers.Serializer[Any]):
@@ -98,7 +98,7 @@ class UsageSerializer(serializers.Serializer[Any]):
     candidate = serializers.IntegerField(source="candidate.pk")
     prompt_tokens = MeasureSerializer()
     completion_tokens = MeasureSerializer()
-    seconds = MeasureSerializer(help_text="Of answers made here the share of their batch.")
+    seconds = MeasureSerializer(help_text="For answers generated here: their share of the batch's time.")
     cost_per_thousand = MeasureSerializer(source="cost")
     currency = serializers.CharField(allow_blank=True)
 
@@ -120,18 +120,22 @@ class ComparisonSerializer(serializers.Serializer[Any]):
     campaign = serializers.IntegerField()
     reviewer_type = serializers.ChoiceField(choices=REVIEWER_TYPES)
     score_source = serializers.ChoiceField(choices=SCORE_SOURCES)
-    adjudicated = serializers.IntegerField(help_text="How many answers of outputs are decided.")
+    adjudicated = serializers.IntegerField(help_text="Number of adjudicated scores.")
     is_reviewing = serializers.BooleanField(
-        help_text="You still review this campaign blind; its results and cases show what you should not know."
+        help_text="You still review this campaign blind; its results and cases would unblind you."
     )
     design = DesignSerializer()
     records = ImportedRecordsSerializer(
         allow_null=True,
-        help_text="Of the file that the reviews were imported from; null where they were given here.",
+        help_text="Of the imported file; null where the reviews were given here.",
     )
-    rubric_version = serializers.IntegerField(help_text="The version's id.")
+    rubric_version = serializers.IntegerField(help_text="Id of the version.")
     coverage = CoverageSerializer(
-        allow_null=True, help_text="What a filtered view, which is exploratory, keeps; null for the whole."
+        allow_null=True,
+        help_text=(
+            "How much of the campaign the filter keeps; null without a filter. A filtered view is"
+            " exploratory."
+        ),
     )
     candidates = CandidateRowSerializer(many=True)
     usage = UsageSerializer(many=True)
@@ -180,7 +184,7 @@ class ComparisonQuery(ViewQuery):
         choices=SCORE_SOURCES,
         required=False,
         default="original",
-        help_text="“adjudicated”: what was decided stands in place of the mean that reviewers differ on.",
+        help_text="“adjudicated”: adjudicated scores replace the scores that reviewers differ on.",
     )
 
 
@@ -189,7 +193,7 @@ class DifferenceQuery(Paging, ViewQuery):
         min_value=1,
         max_value=2**63 - 1,
         required=False,
-        help_text="Candidate that the others are compared with; the campaign's first where it is left out.",
+        help_text="Candidate that the others are compared with; default: the campaign's first.",
     )
 
 
@@ -199,8 +203,8 @@ class ComparisonDetail(AnalysisView):
     def get(self, campaign_id: int) -> object:
         """Human means per criterion with 95% intervals over items and reviewers, beside the metrics.
 
-        Of a campaign with more than 20,000 scores the counts are of now, and all else as ``freshness`` says;
-        of a filtered view of it the counts, too, once compute/ was asked for it.
+        For a campaign with more than 20,000 scores the counts are current, and everything else is as of
+        ``freshness``; a filtered view needs compute/ first, and its counts are as of then, too.
         """
         if (found := self.stored_comparison(campaign_id, self.query["score_source"])) is not None:
             return self._stored(found)
@@ -248,7 +252,9 @@ class ComparisonDetail(AnalysisView):
 class DifferenceList(AnalysisView):
     @operation("Compare candidates in pairs", query=DifferenceQuery, result=DifferenceSerializer, paged=True)
     def get(self, campaign_id: int) -> object:
-        """Every other candidate less ``against``, paired by item and reviewer, with wins, ties and losses."""
+        """Every other candidate minus ``against``, paired by item and reviewer, with wins, ties and
+        losses.
+        """
         against = self.query.get("against")
         if (found := self.stored_comparison(campaign_id)) is not None:
             chosen = next((row for row in found.comparison.rows if against in (None, row.candidate.pk)), None)

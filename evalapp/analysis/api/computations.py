@@ -1,4 +1,4 @@
-"""What is computed of a large campaign, and asking for it."""
+"""Stored analyses of large campaigns, and the jobs that compute them."""
 
 from rest_framework import serializers
 
@@ -34,22 +34,20 @@ class ComputeBody(Body):
         required=False,
         allow_blank=True,
         default="",
-        help_text="A filter as the URL of the results has it: split=test&reviewers=2. Empty for the whole.",
+        help_text="A filter as in the URL of the results: split=test&reviewers=2. Empty: no filter.",
     )
 
 
 @route("campaigns/<int:campaign_id>/analysis/computations/", "api_analysis_compute")
 class AnalysisCompute(AnalysisView):
     @operation(
-        "List what is computed of a large campaign",
+        "List the stored analyses of a large campaign",
         query=Paging,
         result=ComputedAnalysisSerializer,
         paged=True,
     )
     def get(self, campaign_id: int) -> object:
-        """Every analysis that is stored or being computed: from when it is, and how much has
-        come in since.
-        """
+        """Every stored or running analysis, with its time and the number of changes since."""
         return self.page(stored_freshness(self.campaign(campaign_id)))
 
     def key_of(self, row: Freshness) -> str:
@@ -57,8 +55,8 @@ class AnalysisCompute(AnalysisView):
 
     @operation("Compute an analysis of a large campaign", body=ComputeBody, result=JobSerializer, status=202)
     def post(self, campaign_id: int) -> object:
-        """A job; one that computes the same already is answered instead. Its result stands
-        in the analysis.
+        """Starts a job, or returns the one that computes the same already. The result is then in the
+        analysis.
         """
         campaign, given = self.campaign(campaign_id), self.body()
         reviewer_type = given["reviewer_type"] if self.project.is_demonstration else "all"

@@ -1,4 +1,4 @@
-"""What a campaign's numbers are worth: severity of reviewers, trust in metrics, and what metrics add."""
+"""Severity of reviewers, trust in metrics, and prediction-powered means."""
 
 from typing import Any, TypeVar
 
@@ -24,7 +24,7 @@ from evalapp.api.operations import operation, route
 from evalapp.metrics.registry import HEADLINE_METRIC
 
 
-class AdjustedSerializer(serializers.Serializer[Any]):
+class AdjustedScoreSerializer(serializers.Serializer[Any]):
     """A score as if every reviewer had scored all; ``error`` is its standard error, ``raw`` the mean as
     given.
     """
@@ -39,12 +39,12 @@ class AdjustedCandidateSerializer(serializers.Serializer[Any]):
 
     candidate = serializers.IntegerField(source="candidate.pk")
     label = serializers.CharField(source="candidate.model_version.label")
-    total = AdjustedSerializer()
+    total = AdjustedScoreSerializer()
     scores = serializers.SerializerMethodField()
 
-    @extend_schema_field(serializers.DictField(child=AdjustedSerializer()))
+    @extend_schema_field(serializers.DictField(child=AdjustedScoreSerializer()))
     def get_scores(self, row: AdjustedCandidate) -> dict[str, Any]:
-        return {criterion.key: AdjustedSerializer(score).data for criterion, score in row.scores}
+        return {criterion.key: AdjustedScoreSerializer(score).data for criterion, score in row.scores}
 
 
 class ReviewerSeveritySerializer(serializers.Serializer[Any]):
@@ -53,7 +53,7 @@ class ReviewerSeveritySerializer(serializers.Serializer[Any]):
     """
 
     reviewer = serializers.CharField(source="name", help_text="As they are called on the pages.")
-    number = serializers.IntegerField(help_text="The pseudonym's, by which cases are filtered.")
+    number = serializers.IntegerField(help_text="Number of the pseudonym, by which cases are filtered.")
     points = MeasureSerializer(source="severity.points")
     error = serializers.FloatField(source="severity.error", allow_null=True, help_text="Standard error.")
     infit = serializers.FloatField(source="severity.infit", allow_null=True)
@@ -77,9 +77,9 @@ class SeveritySerializer(serializers.Serializer[Any]):
     ratings = serializers.IntegerField()
     reason = serializers.CharField(help_text="Why nothing was fitted; empty where it was.")
     note = serializers.CharField()
-    unscored = serializers.SerializerMethodField(help_text="Scales that nobody gave a score on: left out.")
+    unscored = serializers.SerializerMethodField(help_text="Scales without scores: left out.")
     unvaried = serializers.SerializerMethodField(
-        help_text="Scales on which every score is the same: undefined, and no part of totals."
+        help_text="Scales on which every score is the same: undefined, and not in totals."
     )
     is_connected = serializers.BooleanField()
     reviewer_groups = serializers.ListField(child=serializers.ListField(child=serializers.CharField()))
@@ -90,7 +90,10 @@ class SeveritySerializer(serializers.Serializer[Any]):
         allow_null=True, help_text="Null where the model was fitted for this answer."
     )
     coverage = CoverageSerializer(
-        allow_null=True, help_text="How much a filtered view leaves, once it is fitted; null for the whole."
+        allow_null=True,
+        help_text=(
+            "How much of the campaign the filter keeps, once the model is fitted; null without a filter."
+        ),
     )
 
     def get_unscored(self, found: dict[str, Any]) -> list[str]:
@@ -112,7 +115,7 @@ class MetricTrustSerializer(serializers.Serializer[Any]):
     inside = MeasureSerializer(
         allow_null=True,
         help_text=(
-            "The same among one candidate's outputs: both sides less their candidate's mean. Null of a single"
+            "The correlation within candidates: both sides less their candidate's mean. Null with one"
             " candidate."
         ),
     )
@@ -141,8 +144,10 @@ class PredictionPoweredMeanSerializer(serializers.Serializer[Any]):
     correlation = MeasureSerializer(source="found.correlation")
     gain = MeasureSerializer(source="found.gain")
     most = MeasureSerializer(source="found.most")
-    reviewed = serializers.IntegerField(source="found.reviewed", help_text="Items with reviews and metric.")
-    unreviewed = serializers.IntegerField(source="found.unreviewed", help_text="Items with the metric alone.")
+    reviewed = serializers.IntegerField(
+        source="found.reviewed", help_text="Items with both reviews and the metric."
+    )
+    unreviewed = serializers.IntegerField(source="found.unreviewed", help_text="Items with the metric only.")
     sentence = serializers.CharField()
     assumption = serializers.CharField(source="found.assumption")
 
@@ -166,10 +171,10 @@ class SeverityDetail(AnalysisView):
 
     @operation("Read scores adjusted for severity", query=ViewQuery, result=SeveritySerializer)
     def get(self, campaign_id: int) -> object:
-        """Candidates as if every reviewer had scored all their answers, and how severe each reviewer is.
+        """Candidate scores as if every reviewer had scored all answers, and the severity of each reviewer.
 
-        Where nothing can be fitted the lists are empty and ``reason`` says why. More than 3,000 scores are
-        fitted by a job, and the figures are as ``freshness`` says.
+        Where no model can be fitted the lists are empty and ``reason`` says why. More than 3,000 scores are
+        fitted by a job; ``freshness`` has its time.
         """
         view = self.view(campaign_id)
         self.criterion_keys = dict(view.campaign.rubric_version.criteria.values_list("pk", "key"))
@@ -199,7 +204,7 @@ class MetricTrustList(MetricsView):
     def get(self, campaign_id: int) -> object:
         """By criterion, the most trusted metric first: Spearman with people over all outputs, in words.
 
-        Of more than 500 outputs it is what computations/ was last asked for.
+        For more than 500 outputs it is the last result of computations/.
         """
         return self.page(_computed(self.metrics_result(campaign_id).trust))
 
@@ -216,10 +221,10 @@ class PredictionPoweredList(MetricsView):
         paged=True,
     )
     def get(self, campaign_id: int) -> object:
-        """Each candidate's mean on each scale from its reviews, alone and with the metric of all outputs.
+        """Each candidate's mean on each scale from its reviews, without and with the metric of all outputs.
 
-        Of a filtered view the metric counts on the view's own outputs alone. Of a campaign with more than
-        20,000 scores it is what computations/ was last asked for.
+        In a filtered view only the view's outputs count. For a campaign with more than 20,000 scores it is
+        the last result of computations/.
         """
         shown = self.metrics_result(campaign_id)
         _computed(shown.metrics if shown.is_computed else None)

@@ -1,4 +1,4 @@
-"""Cases found by what was said about them."""
+"""The disagreement finder."""
 
 from typing import Any
 
@@ -26,7 +26,7 @@ class FinderQuery(ViewQuery):
         choices=[side.value for side in MetricSide],
         required=False,
         default=MetricSide.TOP.value,
-        help_text="Its highest or lowest tenth, or a value.",
+        help_text="Its highest or lowest 10%, or a value.",
     )
     find_value = serializers.FloatField(required=False)
     criterion = serializers.CharField(required=False, max_length=40, help_text="The key of a scale; needed.")
@@ -34,13 +34,13 @@ class FinderQuery(ViewQuery):
         choices=[side.value for side in ScoreSide], required=False, default=ScoreSide.AT_MOST.value
     )
     score = serializers.IntegerField(
-        required=False, help_text="At least two reviewers each gave this or beyond; needed."
+        required=False, help_text="A score that at least two reviewers gave, or a more extreme one; needed."
     )
     candidate = serializers.IntegerField(required=False, min_value=1)
     reviewer = serializers.IntegerField(required=False, min_value=1, help_text="A pseudonym's number.")
 
 
-class FoundSerializer(serializers.Serializer[Any]):
+class FinderResultSerializer(serializers.Serializer[Any]):
     """``expected`` by chance: by_metric × by_people / outputs. ``reason``: why nothing can be found."""
 
     words = serializers.CharField()
@@ -51,7 +51,7 @@ class FoundSerializer(serializers.Serializer[Any]):
     by_people = serializers.IntegerField()
     reason = serializers.CharField()
     coverage = CoverageSerializer(
-        allow_null=True, help_text="How much of the campaign a filter leaves; null for the whole."
+        allow_null=True, help_text="How much of the campaign the filter keeps; null without a filter."
     )
     cases = serializers.SerializerMethodField()
 
@@ -66,9 +66,9 @@ class FinderDetail(AnalysisView):
     required_permission = Permission.VIEW_ANALYSIS
     post_permission = Permission.EDIT_CAMPAIGNS
 
-    @operation("Find where a metric and people disagree", query=FinderQuery, result=FoundSerializer)
+    @operation("Find where a metric and people disagree", query=FinderQuery, result=FinderResultSerializer)
     def get(self, campaign_id: int) -> object:
-        """How many outputs of the view meet both conditions, what chance would give, and their items."""
+        """The number of outputs that meet both conditions, the number expected by chance, and the items."""
         cases = cases_at(self.view(campaign_id), {}, reviewer_type=self.reviewer_type())
         wanted, url = self._wanted(cases.scores)
         found = cases.found(wanted)
@@ -80,9 +80,11 @@ class FinderDetail(AnalysisView):
             "cases": cases.with_filters_of(url).items(),
         }
 
-    @operation("Make a campaign over what is found", query=FinderQuery, result=CampaignSerializer, status=201)
+    @operation(
+        "Create a campaign over the cases found", query=FinderQuery, result=CampaignSerializer, status=201
+    )
     def post(self, campaign_id: int) -> object:
-        """A draft, marked as picked: its items never enter a candidate's mean."""
+        """Creates a draft that is marked as picked: its items are in no candidate's mean."""
         view = self.view(campaign_id)
         cases = cases_at(view, {}, reviewer_type=self.reviewer_type())
         wanted, _ = self._wanted(cases.scores)

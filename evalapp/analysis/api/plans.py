@@ -1,4 +1,4 @@
-"""How likely a design is to show what is expected, from a campaign's own variances."""
+"""Statistical power of a design, from a campaign's own variances."""
 
 from typing import Any
 
@@ -66,7 +66,7 @@ class StatisticalPowerSerializer(serializers.Serializer[Any]):
 class AimBody(Body):
     criterion = Text(max_length=40, help_text="Key of a scale of the campaign's rubric.")
     kind = serializers.ChoiceField(choices=["difference", "floor"])
-    expected = Number(help_text="The difference, or the mean, that you believe is there.")
+    expected = Number(help_text="The difference, or the mean, that you expect.")
     bound = Number(
         required=False,
         default=None,
@@ -77,9 +77,11 @@ class AimBody(Body):
         required=False,
         default=None,
         allow_null=True,
-        help_text="The champion's mean, for a margin; the mean of the campaign's first candidate without it.",
+        help_text="The champion's mean, for a margin; default: the mean of the campaign's first candidate.",
     )
-    item = Number(required=False, default=None, allow_null=True, help_text="Instead of the campaign's own.")
+    item = Number(
+        required=False, default=None, allow_null=True, help_text="Replaces the campaign's own variance."
+    )
     reviewer = Number(required=False, default=None, allow_null=True)
     rest = Number(required=False, default=None, allow_null=True)
 
@@ -88,7 +90,9 @@ class PlanBody(Body):
     items = Whole()
     reviewers = Whole()
     overlap = Whole(required=False, default=None, allow_null=True, help_text="Every reviewer without it.")
-    level = Number(required=False, default=0.05, help_text="Chance of a false release of each, one-sided.")
+    level = Number(
+        required=False, default=0.05, help_text="Chance of a false release for each criterion, one-sided."
+    )
     aims = List(child=AimBody(), min_length=1, max_length=MOST_AIMS)
 
 
@@ -110,7 +114,7 @@ class PlanSerializer(serializers.Serializer[Any]):
 class CampaignPlan(AnalysisView):
     @operation("Read a campaign's statistical power", result=StatisticalPowerSerializer)
     def get(self, campaign_id: int) -> object:
-        """Its variances by criterion, and the smallest difference that its design finds with 80% power. Of a
+        """Its variances by criterion, and the smallest difference that its design finds with 80% power. For a
         campaign with more than 20,000 scores the variances are those of a ``sample`` of its items.
         """
         campaign = self.campaign(campaign_id)
@@ -126,7 +130,7 @@ class CampaignPlan(AnalysisView):
 
     @operation("Plan a design", body=PlanBody, result=PlanSerializer)
     def post(self, campaign_id: int) -> object:
-        """Power of each aim and of all together; nothing is kept."""
+        """The power of each aim and of all together; nothing is stored."""
         scores = sampled_scores(self.campaign(campaign_id)).scores
         given = self.body()
         form = PlanForm(
@@ -148,7 +152,7 @@ def _as_form(scores: CampaignScores, given: dict[str, Any]) -> dict[str, Any]:
     for aim in given["aims"]:
         key = aim["criterion"]
         if key not in known or f"{key}-kind" in data:
-            problem = "is there twice" if key in known else "is no scale of this campaign"
+            problem = "is given twice" if key in known else "is not a scale of this campaign"
             message = f"“{key}” {problem}. Its scales: {', '.join(known) or 'none'}."
             raise InvalidError(message, fields={"aims": [message]})
         data |= {f"{key}-{name}": aim[name] for name in ("kind", "expected", "bound", "champion", *PARTS)}

@@ -1,4 +1,4 @@
-"""Who is preferred to whom, the preferences behind it, and where they differ."""
+"""Pairwise results, the preferences behind them, and where preferences differ."""
 
 from typing import Any
 
@@ -7,13 +7,13 @@ from rest_framework import serializers
 from evalapp.accounts.permissions import Permission
 from evalapp.analysis.api.shared import SCORE_SOURCES, AnalysisView, ReviewerTypeQuery
 from evalapp.analysis.models import ScoreSource
-from evalapp.analysis.pairwise.differing_preferences import differing_preferences, with_lines
+from evalapp.analysis.pairwise.differing_preferences import with_lines
 from evalapp.analysis.pairwise.pair_lists import as_lines
 from evalapp.analysis.pairwise.pairs import PreferenceRow, Preferences, load_preferences, pair_results
 from evalapp.api.fields import MeasureSerializer, Paging
 from evalapp.api.operations import operation, route
 from evalapp.campaigns.queries import is_reviewing_blind
-from evalapp.reviews.preferences.distance import Apart
+from evalapp.reviews.preferences.distance import DifferingPreferences, differing_preferences
 
 
 class PreferenceQuery(Paging, ReviewerTypeQuery):
@@ -48,7 +48,7 @@ class PairResultsQuery(ReviewerTypeQuery):
         choices=SCORE_SOURCES,
         required=False,
         default="original",
-        help_text="“adjudicated”: what was decided stands in place of the preferences that differ.",
+        help_text="“adjudicated”: adjudicated preferences replace those that differ.",
     )
 
 
@@ -104,13 +104,12 @@ class PairResultsSerializer(serializers.Serializer[Any]):
         help_text="Krippendorff's alpha of preferences counted in both orientations; n counts items."
     )
     agreement = MeasureSerializer(
-        help_text=(
-            "Of every two preferences on the same two answers, the share that says the same; n counts items."
-        )
+        help_text=("Share of all pairs of preferences on the same two answers that agree; n counts items.")
     )
     adjudicated = serializers.IntegerField(
         help_text=(
-            "How many comparisons are decided on; first_side, alpha and agreement are of what reviewers gave."
+            "Number of adjudicated comparisons; first_side, alpha and agreement use the reviewers' own"
+            " preferences."
         )
     )
 
@@ -125,10 +124,10 @@ class PairsView(AnalysisView):
 class PairResultsDetail(PairsView):
     required_permission = Permission.VIEW_ANALYSIS
 
-    @operation("Read who is preferred to whom", query=PairResultsQuery, result=PairResultsSerializer)
+    @operation("Read the pairwise results", query=PairResultsQuery, result=PairResultsSerializer)
     def get(self, campaign_id: int) -> object:
-        """Of a campaign that compares answers: shares of wins, strengths, the effect of standing first. Empty
-        for one that rates them one by one.
+        """For a campaign that compares answers: win rates, strengths and the position effect. Empty for a
+        campaign that rates answers.
         """
         preferences = self.preferences(campaign_id)
         results = pair_results(preferences, score_source=ScoreSource(self.query["score_source"]))
@@ -158,7 +157,7 @@ class PreferenceList(PairsView):
         "List a campaign's preferences", query=PreferenceQuery, result=GivenPreferenceSerializer, paged=True
     )
     def get(self, campaign_id: int) -> object:
-        """In the order in which they were given; reviewers are pseudonyms."""
+        """In the order of submission; reviewers are pseudonyms."""
         preferences = self.preferences(campaign_id)
         return self.page(preferences.rows, dress=lambda rows: as_lines(preferences, rows))
 
@@ -182,8 +181,8 @@ class DifferingPreferencesList(PairsView):
         """
         preferences = self.preferences(campaign_id)
         return self.page(
-            differing_preferences(preferences), dress=lambda rows: with_lines(preferences, list(rows))
+            differing_preferences(preferences.rows), dress=lambda rows: with_lines(preferences, list(rows))
         )
 
-    def key_of(self, row: Apart[PreferenceRow]) -> str:
+    def key_of(self, row: DifferingPreferences[PreferenceRow]) -> str:
         return str(row.comparison_id)

@@ -51,7 +51,7 @@ class ReviewerPreferencesSerializer(serializers.Serializer[Any]):
     )
 
 
-class LeftItemSerializer(serializers.Serializer[Any]):
+class AbandonedItemSerializer(serializers.Serializer[Any]):
     item = serializers.IntegerField(source="item_id")
     row_number = serializers.IntegerField()
     lapses = serializers.IntegerField(help_text="How often a lease of one of its assignments ran out.")
@@ -74,13 +74,13 @@ class QualitySerializer(serializers.Serializer[Any]):
     """``unblinding`` is null before anybody was asked, and for who still reviews the campaign blind."""
 
     is_reviewing = serializers.BooleanField(
-        help_text="You still review this campaign blind; its results and cases show what you should not know."
+        help_text="You still review this campaign blind; its results and cases would unblind you."
     )
     sample = SampledItemsSerializer(
         allow_null=True,
         help_text=(
-            "Of a large campaign, the items that agreement, differences and hints about scores are of; else"
-            " null."
+            "For a large campaign: the sample of items behind agreement, differences and hints about scores;"
+            " else null."
         ),
     )
     agreement = AgreementSoFarSerializer(many=True)
@@ -90,7 +90,7 @@ class QualitySerializer(serializers.Serializer[Any]):
     preferences = ReviewerPreferencesSerializer(
         many=True, help_text="Where answers are compared: each reviewer's preferences."
     )
-    left_items = LeftItemSerializer(many=True)
+    abandoned_items = AbandonedItemSerializer(many=True)
     unblinding = UnblindingSerializer(allow_null=True)
 
 

@@ -60,8 +60,8 @@ class RubricLink(ProjectView):
 
     @operation("Link two versions of a rubric", query=VersionLinkQuery, result=VersionLinkSerializer)
     def get(self, rubric_id: int) -> object:
-        """How far the later one reads as the earlier did, on the outputs that the same people scored under
-        both. Without numbers, the latest two; 404 where there are no two.
+        """The difference between the scores under both versions, on the outputs that the same people scored
+        under both. Default: the latest two versions; 404 if there are not two.
         """
         versions = versions_of(get_or_missing(self.project.rubrics.all(), pk=rubric_id))
         later = self._version(versions, self.query["later"])
@@ -73,5 +73,5 @@ class RubricLink(ProjectView):
         """The one with this number, or the latest."""
         found = versions.first() if number is None else versions.filter(number=number).first()
         if found is None:
-            raise MissingError("There is no such version, or none earlier than the other.")
+            raise MissingError("There is no such version, or the first is not earlier than the second.")
         return found

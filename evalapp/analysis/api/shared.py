@@ -1,4 +1,4 @@
-"""What the analyses share: the filters of their URLs, and what says how fresh a stored one is."""
+"""What the operations of analysis share: filters of the URLs, and freshness of stored results."""
 
 from typing import Any
 
@@ -29,7 +29,7 @@ class CoverageSerializer(serializers.Serializer[Any]):
 
 
 class FreshnessSerializer(serializers.Serializer[Any]):
-    """How far stored figures are behind; ``computed_at`` is null where a job has not computed any yet."""
+    """How far stored numbers are behind; ``computed_at`` is null where a job has not computed any yet."""
 
     computed_at = serializers.DateTimeField(allow_null=True)
     reviews_since = serializers.IntegerField()
@@ -42,7 +42,7 @@ class ReviewerTypeQuery(Query):
         choices=REVIEWER_TYPES,
         required=False,
         default="all",
-        help_text="A choice in demonstration projects alone.",
+        help_text="Only in demonstration projects.",
     )
 
 
@@ -79,8 +79,8 @@ class SampledItemsSerializer(serializers.Serializer[Any]):
 def not_computed(kind: AnalysisKind) -> InvalidError:
     """A list of which a job has not computed anything yet; where to ask for it."""
     return InvalidError(
-        "This has not been computed yet of so large a campaign. Ask for it at analysis/computations/ with"
-        f" the kind “{kind}”."
+        "This campaign is large, and this analysis has not been computed yet. Start it at"
+        f" analysis/computations/ with the kind “{kind}”."
     )
 
 
@@ -90,7 +90,9 @@ def require_no_problem(wanted: ComparisonFilter) -> ComparisonFilter:
         fields: dict[str, list[str]] = {}
         for problem in wanted.problems:
             fields.setdefault(problem.part or "non_field_errors", []).append(problem.message)
-        raise InvalidError("The filter names what is not there; see beside each part.", fields=fields)
+        raise InvalidError(
+            "The filter names something that does not exist; see the message of each part.", fields=fields
+        )
     return wanted
 
 

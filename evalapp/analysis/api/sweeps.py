@@ -47,12 +47,12 @@ class GainSerializer(serializers.Serializer[Any]):
     standard_error = serializers.FloatField(allow_null=True, help_text="Of total; null with one seed.")
     may_be_steps = serializers.BooleanField(
         help_text=(
-            "More steps may have bought it: after had more, and before was improving at the end of its own."
+            "More steps may be the reason: after had more of them, and before was still improving at its end."
         )
     )
 
 
-class CourseSerializer(serializers.Serializer[Any]):
+class SettingsCurveSerializer(serializers.Serializer[Any]):
     settings = serializers.CharField(source="words", help_text="The other settings that differ, if any.")
     points = CurvePointSerializer(many=True)
     gains = GainSerializer(many=True)
@@ -62,17 +62,17 @@ class LearningCurveSerializer(serializers.Serializer[Any]):
     """``answer`` says in words whether more examples would help."""
 
     measure = MeasureChoiceSerializer(source="curve.measure")
-    measures = MeasureChoiceSerializer(many=True, help_text="What the curve can be drawn of.")
+    measures = MeasureChoiceSerializer(many=True, help_text="The measures that the curve can show.")
     answer = serializers.ListField(child=serializers.CharField(), source="curve.answer")
-    curves = CourseSerializer(many=True, source="curve.courses")
+    curves = SettingsCurveSerializer(many=True, source="curve.courses")
 
 
 @route("sweeps/<int:sweep_id>/curve/", "api_sweep_curve")
 class SweepCurve(SweepView):
     @operation("Read a sweep's learning curve", query=CurveQuery, result=LearningCurveSerializer)
     def get(self, sweep_id: int) -> object:
-        """A measure against the number of examples, what each growth bought, and what that says about more of
-        them.
+        """A measure against the number of examples, the gain of each increase, and a conclusion about more
+        examples.
         """
         told = self.told(sweep_id)
         sweep, table = told["sweep"], told["table"]

@@ -1,4 +1,4 @@
-"""Whether tuning was worth it, or a prompt does."""
+"""Whether tuning is better than a good prompt."""
 
 from typing import Any
 
@@ -14,7 +14,7 @@ from evalapp.analysis.api.shared import (
 )
 from evalapp.analysis.tuning.answer import Verdict
 from evalapp.analysis.tuning.contest import campaigns_between, chosen_campaign, chosen_tuned, contest_filter
-from evalapp.analysis.tuning.evidence import Evidence, Spent, evidence_of
+from evalapp.analysis.tuning.evidence import Evidence, TuningCost, evidence_of
 from evalapp.analysis.tuning.steps import steps_to_answer
 from evalapp.api.fields import MeasureSerializer
 from evalapp.api.operations import operation, route
@@ -25,13 +25,13 @@ class TuningQuery(ViewQuery):
         required=False,
         default="",
         max_length=20,
-        help_text="Id of a tuned model version; else one is proposed.",
+        help_text="Id of a tuned model version; default: one is proposed.",
     )
     campaign = serializers.CharField(
         required=False,
         default="",
         max_length=20,
-        help_text="Where it is held against a prompt; else the most reviewed.",
+        help_text="A campaign with the candidate and a prompt; default: the one with the most reviews.",
     )
 
 
@@ -68,7 +68,7 @@ class MetricDifferenceSerializer(serializers.Serializer[Any]):
     difference = MeasureSerializer(allow_null=True)
 
 
-class AgainstSerializer(serializers.Serializer[Any]):
+class BaselineDifferenceSerializer(serializers.Serializer[Any]):
     """The tuned candidate less this one."""
 
     candidate = ContestantSerializer(source="row.candidate")
@@ -122,7 +122,7 @@ class TuningSerializer(serializers.Serializer[Any]):
     candidate = ContestantSerializer(allow_null=True)
     campaign = serializers.IntegerField(allow_null=True)
     answer = TuningAnswerSerializer(allow_null=True)
-    against = AgainstSerializer(many=True)
+    against = BaselineDifferenceSerializer(many=True)
     usage = UsageSerializer(many=True)
     decoding = DecodingSerializer(allow_null=True)
     training = TrainingCostSerializer(allow_null=True)
@@ -135,9 +135,9 @@ class TuningSerializer(serializers.Serializer[Any]):
 class TuningOrPrompt(AnalysisView):
     @operation("Ask whether tuning is better than a prompt", query=TuningQuery, result=TuningSerializer)
     def get(self) -> object:
-        """A tuned candidate less each prompt over its base, on the items that they share in one campaign: by
-        criterion and in total with intervals, by metric, and what each costs; with the answer in words, and
-        what is left to do where there is none.
+        """A tuned candidate minus each prompt over its base, on the items that they share in one campaign: by
+        criterion and in total with intervals, by metric, and with costs; with the answer in words, or the
+        steps that are left.
         """
         tuned = chosen_tuned(self.project, self.query["candidate"])
         campaigns = list(campaigns_between(tuned)) if tuned is not None else []
@@ -160,7 +160,7 @@ class TuningOrPrompt(AnalysisView):
         }
 
 
-def _spent(spent: Spent | None) -> dict[str, Any]:
+def _spent(spent: TuningCost | None) -> dict[str, Any]:
     if spent is None:
         return {"decoding": None, "training": None}
     decoding = spent.decoding

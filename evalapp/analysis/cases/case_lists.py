@@ -21,7 +21,7 @@ from evalapp.analysis.metrics.metric_trust import computed_metrics
 from evalapp.analysis.scores.campaign_scores import CampaignScores, load_scores
 from evalapp.analysis.scores.filtered_scores import FilterCoverage, load_filtered, reviews_of
 from evalapp.analysis.scores.filters import ComparisonFilter
-from evalapp.analysis.scores.finder import Finder, Found, find
+from evalapp.analysis.scores.finder import Finder, FinderResult, find
 from evalapp.analysis.stored.stored_results import is_large
 from evalapp.metrics.metric import MetricDescription
 
@@ -96,7 +96,7 @@ class CaseList(Sequence[CaseRow]):
         """Every item of the list, in its order."""
         return list(items_in_order(self._found))
 
-    def found(self, finder: Finder) -> Found:
+    def found(self, finder: Finder) -> FinderResult:
         return find(self.scores, finder)
 
 
@@ -181,7 +181,7 @@ class LargeCaseList(CaseList):
     def items(self) -> list[int]:
         return self._query.items()
 
-    def found(self, finder: Finder) -> Found:
+    def found(self, finder: Finder) -> FinderResult:
         return self._query.found(finder)
 
 

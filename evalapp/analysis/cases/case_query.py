@@ -21,7 +21,7 @@ from evalapp.analysis.metrics.label_cells import LabelCell
 from evalapp.analysis.scores.example_fields import places_of
 from evalapp.analysis.scores.filtered_scores import FilterCoverage
 from evalapp.analysis.scores.filters import ComparisonFilter
-from evalapp.analysis.scores.finder import DECILE, Finder, Found, MetricSide, ScoreSide, why_nothing
+from evalapp.analysis.scores.finder import DECILE, Finder, FinderResult, MetricSide, ScoreSide, why_nothing
 from evalapp.metrics.metric import MetricDescription
 from evalapp.rubrics.models import Criterion
 from evalapp.scoring.labels import LABEL
@@ -147,7 +147,7 @@ class CaseQuery:
             "AND EXISTS (SELECT 1 FROM evalapp_score s WHERE s.review_id = r.id))"
         )
 
-    def found(self, finder: Finder) -> Found:
+    def found(self, finder: Finder) -> FinderResult:
         """As `evalapp.analysis.scores.finder.find`."""
         counts = (
             "SELECT count(*), count(*) FILTER (WHERE by_metric), count(*) FILTER (WHERE by_people), "
@@ -164,7 +164,7 @@ class CaseQuery:
                 " LIMIT 1"
             )
             reason = why_nothing(finder, is_scored_twice=bool(rows))
-        return Found(set(ids or ()), outputs, by_metric, by_people, reason)
+        return FinderResult(set(ids or ()), outputs, by_metric, by_people, reason)
 
     def _rows(self, select: str) -> list[Any]:
         return self._run(

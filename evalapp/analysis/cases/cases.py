@@ -1,4 +1,4 @@
-"""From a number to its cases: which outputs an address picks, and the rows that show them."""
+"""From a number to its cases: which outputs a URL picks, and the rows that show them."""
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -29,12 +29,12 @@ FILTER_PARTS = (
     "disagreement",
     "reviewer", "gave", *FINDER_PARTS, *LABEL_PARTS,
 )  # fmt: skip
-"""What `filter_from` reads of an address."""
+"""What `filter_from` reads of a URL."""
 
 
 @dataclass(frozen=True)
 class CaseFilter:
-    """Which outputs: every part given must hold. Built from an address, which can be shared.
+    """Which outputs: every part given must hold. Built from a URL, which can be shared.
 
     ``differ`` without a criterion: where reviewers gave different answers to any, widest first.
     ``criterion`` alone: outputs with a score on it; with ``level``: where a reviewer gave that level,
@@ -113,7 +113,7 @@ class CaseRow(NamedTuple):
 
 
 def filter_from(scores: CampaignScores, query: Mapping[str, str]) -> CaseFilter:
-    """Read a filter from an address. A part that names nothing of this campaign is 404."""
+    """Read a filter from a URL. A part that names nothing of this campaign is 404."""
     candidate, rule, tag = (_number(query, name) for name in ("candidate", "rule", "tag"))
     key, metric, disagreement = (query.get(name, "") for name in ("criterion", "metric", "disagreement"))
     reviewer = _number(query, "reviewer")
@@ -150,7 +150,7 @@ def _number(query: Mapping[str, str], name: str) -> int | None:
     if not text:
         return None
     if not text.isdecimal() or len(text) > LONGEST_NUMBER:
-        raise MissingError(f"The filter “{name}” holds no number. Open the list again from the results.")
+        raise MissingError(f"The filter “{name}” is not a number. Open the list again from the results.")
     return int(text)
 
 

@@ -21,7 +21,7 @@ class Gave(NamedTuple):
 
 
 def read_gave(scores: CampaignScores, text: str) -> tuple[Gave, ...]:
-    """Read the part of an address. What names nobody of this campaign is 404."""
+    """Read the part of a URL. What names nobody of this campaign is 404."""
     if not text:
         return ()
     people = {number: person for person, number in scores.numbers.items()}

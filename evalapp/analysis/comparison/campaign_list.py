@@ -52,17 +52,15 @@ def filter_list(project: Project, campaigns: QuerySet[Campaign], query: QueryDic
     if len(versions) > 1:
         for version in versions:
             on = str(version.pk) == rubric
-            filters.append(
-                ListFilter(str(version), _address(query, "rubric", "" if on else str(version.pk)), on)
-            )
+            filters.append(ListFilter(str(version), _url(query, "rubric", "" if on else str(version.pk)), on))
     if len(splits) > 1:
         for each in splits:
             on = each == split
-            filters.append(ListFilter(Split(each).label, _address(query, "split", "" if on else each), on))
+            filters.append(ListFilter(Split(each).label, _url(query, "split", "" if on else each), on))
     return Listing(campaigns, filters, bool(rubric or split))
 
 
-def _address(query: QueryDict, name: str, value: str) -> str:
+def _url(query: QueryDict, name: str, value: str) -> str:
     changed = QueryDict(mutable=True)
     for part in ("rubric", "split"):
         chosen = value if part == name else query.get(part, "")

@@ -291,7 +291,7 @@ def reviewer_rows(scores: CampaignScores, reader_id: int) -> list[ReviewerRow]:
         means = []
         for criterion in scores.criteria:
             values = [a.value for a in mine if a.criterion_id == criterion.pk and a.value is not None]
-            means.append(criterion.rules.figure(values))
+            means.append(criterion.rules.mean_or_share(values))
         rows.append(
             ReviewerRow(
                 name=replace(scores.names, reader_id=reader_id).of(reviewer_id),

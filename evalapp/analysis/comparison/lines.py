@@ -30,7 +30,7 @@ def comparison_lines(
     """The header, then one line a candidate and measure.
 
     ``adjudicated``, where anything is decided, is the same comparison with the adjudicated values: its
-    figures fill the last column of what people said.
+    numbers fill the last column of what people said.
     """
     yield csv_line(COLUMNS)
     # What people said; metrics are computed whoever rated.
@@ -66,8 +66,8 @@ def _line(
     label: str, name: str, measure: Measure, adjudicated: Measure | None = None, *, is_simulated: bool = False
 ) -> str:
     decided = adjudicated.value if adjudicated is not None else None
-    figures = (measure.value, measure.low, measure.high, decided)
-    *shown, beside = ["" if figure is None else round(figure, 6) for figure in figures]
+    numbers = (measure.value, measure.low, measure.high, decided)
+    *shown, beside = ["" if value is None else round(value, 6) for value in numbers]
     mark = "simulated" if is_simulated else ""
     return csv_line(
         [label, name, *shown, measure.n, measure.reason, measure.note, measure.signature, mark, beside]

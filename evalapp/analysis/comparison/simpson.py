@@ -12,7 +12,7 @@ from evalapp.analysis.scores.filters import FIELD
 from evalapp.campaigns.models import CampaignCandidate
 from evalapp.rubrics.models import Criterion
 from evalapp.stats.ratings import Ratings
-from evalapp.stats.strata import LEAST_ITEMS, Paradox, Stratified, paradoxes, sides_of, stratify
+from evalapp.stats.strata import LEAST_ITEMS, Paradox, StratifiedDifference, paradoxes, sides_of, stratify
 
 # A field with more values is a name or a number; its subgroups would be single items.
 MOST_STRATA = 12
@@ -39,7 +39,7 @@ class FoundParadox(NamedTuple):
 
     @property
     def query(self) -> str:
-        """The filter of the surest subgroup, as a part of an address."""
+        """The filter of the surest subgroup, as a part of a URL."""
         chosen = [("candidates", candidate.pk) for candidate in (self.higher, self.lower)]
         return urlencode([*chosen, (FIELD + self.field, self.paradox.telling[0].name)])
 
@@ -65,7 +65,8 @@ class FoundParadox(NamedTuple):
         if self.paradox.kind == "all":
             return (
                 f"{whole}, but it is below for every {self.field} with {LEAST_ITEMS} items or more: {inside}."
-                f" The two were rated on different mixes of {self.field}, which makes the overall difference."
+                f" The two were rated on different mixes of {self.field}, which explains the overall"
+                " difference."
             )
         return (
             f"{whole}, but it is below for {len(telling)} of {len(stratified.strata)} values of {self.field}:"
@@ -130,7 +131,7 @@ class SimpsonCheck(NamedTuple):
             if len(self.of_candidates) > len(names):
                 names.append(f"{len(self.of_candidates) - len(names)} more")
             told.append(
-                "Not tested, because named after a candidate, so that they tell of its answer:"
+                "Not tested, because these fields are named after a candidate and describe its answer:"
                 f" {', '.join(names)}."
             )
         return " ".join(told)
@@ -205,7 +206,7 @@ def _alike(strata: Mapping[str, Mapping[int, str]]) -> dict[str, tuple[str, ...]
     return found
 
 
-def _left_out(family: Mapping["_Key", Stratified], names: Sequence[str]) -> tuple[str, ...]:
+def _left_out(family: Mapping["_Key", StratifiedDifference], names: Sequence[str]) -> tuple[str, ...]:
     """What was not tested for some pair of candidates for want of items."""
     left_out: dict[str, set[str]] = {name: set() for name in names}
     for (*_, name), stratified in family.items():
@@ -228,8 +229,10 @@ def _criteria(scores: CampaignScores) -> list[Criterion]:
     return [*scales, *([TOTAL] if len(scales) > 1 else []), *shares]
 
 
-def _stratified(scores: CampaignScores, strata: Mapping[str, Mapping[int, str]]) -> dict[_Key, Stratified]:
-    family: dict[_Key, Stratified] = {}
+def _stratified(
+    scores: CampaignScores, strata: Mapping[str, Mapping[int, str]]
+) -> dict[_Key, StratifiedDifference]:
+    family: dict[_Key, StratifiedDifference] = {}
     for place, criterion in enumerate(_criteria(scores)):
         ratings: list[Ratings] = [
             compared_ratings(scores, criterion, candidate) for candidate in scores.candidates

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from evalapp.analysis.comparison.differences import PERMUTATIONS, SEED
-from evalapp.analysis.scores.campaign_scores import CampaignScores, load_many, stretched
+from evalapp.analysis.scores.campaign_scores import CampaignScores, load_many, rescaled
 from evalapp.campaigns.models import Campaign, CampaignState
 from evalapp.rubrics.models import Criterion, RubricVersion
 from evalapp.stats.differences import Difference, paired_difference
@@ -171,5 +171,5 @@ def _ratings(answers: dict[Cell, int], cells: list[Cell], criterion: Criterion) 
     return Ratings.from_columns(
         [output for output, _ in cells],
         [reviewer for _, reviewer in cells],
-        [stretched(answers[cell], criterion) for cell in cells],
+        [rescaled(answers[cell], criterion) for cell in cells],
     )

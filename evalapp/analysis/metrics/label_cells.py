@@ -1,4 +1,4 @@
-"""Outputs of a cell of the confusion matrix, as a filter in an address."""
+"""Outputs of a cell of the confusion matrix, as a filter in a URL."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from evalapp.analysis.scores.campaign_scores import CampaignScores
 from evalapp.core.errors import MissingError
 
 LABEL_PARTS = ("true", "predicted", "unparsed")
-"""What `label_cell_from` reads of an address, beside the candidate."""
+"""What `label_cell_from` reads of a URL, beside the candidate."""
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class LabelCell:
 
 
 def label_cell_from(scores: CampaignScores, query: Mapping[str, str]) -> LabelCell | None:
-    """Read a cell from an address; None where it names no label. MissingError for a label that
+    """Read a cell from a URL; None where it names no label. MissingError for a label that
     no output has.
     """
     true, predicted, unparsed = (
@@ -41,7 +41,7 @@ def label_cell_from(scores: CampaignScores, query: Mapping[str, str]) -> LabelCe
         return None
     given = {"true": true, "predicted": predicted}
     if not has_labels(scores, {name: label for name, label in given.items() if label is not None}):
-        raise MissingError("No output here has such a label. Open the list again from the page of labels.")
+        raise MissingError("No output here has such a label. Open the list again from the labels page.")
     return LabelCell(true, predicted, unparsed)
 
 

@@ -165,8 +165,8 @@ def trust_of(
         return MetricTrust(metric, correlation, ceiling, verdict, sentence, inside)
     verdict = "hint" if verdict == "follows" else verdict
     sentence = (
-        f"{_sentence(name, metric, correlation, ceiling, verdict)} It tells candidates apart; that it tells"
-        f" one candidate's better answers from its worse ones is not shown ({_told(inside)})."
+        f"{_sentence(name, metric, correlation, ceiling, verdict)} It separates candidates; it is not shown"
+        f" to separate one candidate's better answers from its worse ones ({_told(inside)})."
     )
     return MetricTrust(metric, correlation, ceiling, verdict, sentence, inside)
 
@@ -200,27 +200,27 @@ def _sentence(
 ) -> str:
     if verdict == "unknown":
         reason = correlation.reason or correlation.note
-        return f"Whether {metric.label} follows people on {name} cannot be told: {reason}."
-    figures = _figures(metric, correlation, ceiling)
+        return f"Whether {metric.label} follows people on {name} is not known: {reason}."
+    numbers = _values(metric, correlation, ceiling)
     words = {
-        "follows": f"{metric.label} follows people on {name}: {figures}.",
-        "hint": f"{metric.label} is a hint at {name}, no substitute for people: {figures}.",
-        "weak": f"{metric.label} says little about {name}: {figures}.",
-        "unsure": f"Nothing shows that {metric.label} follows people on {name}: {figures}.",
-        "against": f"{metric.label} points the wrong way on {name}: {figures}.",
+        "follows": f"{metric.label} follows people on {name}: {numbers}.",
+        "hint": f"{metric.label} is a hint at {name}, not a substitute for people: {numbers}.",
+        "weak": f"{metric.label} says little about {name}: {numbers}.",
+        "unsure": f"Nothing shows that {metric.label} follows people on {name}: {numbers}.",
+        "against": f"{metric.label} points the wrong way on {name}: {numbers}.",
     }
     return words[verdict]
 
 
-def _figures(metric: MetricDescription, correlation: Measure, ceiling: Measure) -> str:
-    less = ", less counted as better" if metric.better == "lower" else ""
+def _values(metric: MetricDescription, correlation: Measure, ceiling: Measure) -> str:
+    less = ", where lower is better" if metric.better == "lower" else ""
     told = (
         f"Spearman {_number(correlation.value)} ({_number(correlation.low)} to {_number(correlation.high)}) "
         f"over {correlation.n} outputs{less}"
     )
     if ceiling.value is None:
-        return f"{told}; how high it could be is not known: {ceiling.reason}"
-    return f"{told}, where {_number(ceiling.value)} is the most to expect of any metric"
+        return f"{told}; the highest correlation to expect is not known: {ceiling.reason}"
+    return f"{told}; the highest correlation to expect of any metric is {_number(ceiling.value)}"
 
 
 def _number(value: float | None) -> str:
@@ -238,11 +238,12 @@ def advice(name: str, trusts: Sequence[MetricTrust]) -> str:
     warning = f" {_all_of(against)} would mislead." if against else ""
     if best.verdict == "follows":
         return (
-            f"For {name} trust {best.metric.label}{of}: it follows people nearly as far as can be.{warning}"
+            f"For {name} trust {best.metric.label}{of}: it follows people nearly as far as a metric"
+            f" can.{warning}"
         )
     if best.verdict == "hint" and not _is_shown(best.inside):
         return (
-            f"For {name} ask people; {best.metric.label}{of} tells candidates apart, not their"
+            f"For {name} ask people; {best.metric.label}{of} separates candidates, not single"
             f" answers.{warning}"
         )
     if best.verdict == "hint":

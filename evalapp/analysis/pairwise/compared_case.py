@@ -1,4 +1,4 @@
-"""The comparisons of one item on its case page: what was decided on each, and the ways to its dispute."""
+"""The comparisons of one item on its case page, with decisions and links to their disputes."""
 
 from typing import NamedTuple
 

@@ -1,4 +1,4 @@
-"""The preferences behind a number: lists of them, and the file that leaves the product."""
+"""Lists of the preferences behind a result, and their CSV file."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ from evalapp.reviews.preferences.checks import preference_by_name
 from evalapp.reviews.preferences.tasks import LETTERS
 
 FILTER_PARTS = ("first", "second", "outcome", "side", "best", "reviewer")
-"""What `pair_filter` reads of an address."""
+"""What `pair_filter` reads of a URL."""
 OUTCOMES = {
     "first": "the first is better",
     "second": "the second is better",
@@ -84,7 +84,7 @@ def _label(candidate: CampaignCandidate) -> str:
 
 
 def pair_filter(preferences: Preferences, query: Mapping[str, str]) -> PairFilter:
-    """Read a filter from an address. A part that names nothing of this campaign is 404."""
+    """Read a filter from a URL. A part that names nothing of this campaign is 404."""
     outcome, side = query.get("outcome", ""), query.get("side", "")
     wanted = PairFilter(
         first=_candidate(preferences, query.get("first", "")),
@@ -96,7 +96,7 @@ def pair_filter(preferences: Preferences, query: Mapping[str, str]) -> PairFilte
     )
     has_pair = wanted.first is not None and wanted.second is not None
     if (outcome and (outcome not in OUTCOMES or not has_pair)) or (side and side not in SIDES):
-        raise MissingError("There is no such filter here. Open the list again from the results.")
+        raise MissingError("There is no such filter. Open the list again from the results.")
     return wanted
 
 

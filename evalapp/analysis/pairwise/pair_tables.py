@@ -1,4 +1,4 @@
-"""The tables of campaigns whose answers are compared, as they are copied and as a report prints them."""
+"""The tables of campaigns that compare answers, for copies and reports."""
 
 from evalapp.analysis.models import ScoreSource
 from evalapp.analysis.pairwise.pairs import PairResults
@@ -55,8 +55,8 @@ def strengths_table(judged: PairResults, labels: dict[int, str]) -> Table:
     ]
     columns = [
         Column("Candidate"),
-        Column("Strength", "figure", is_measure=True, anchor="bradley-terry-strength"),
-        *([Column("Mean rank", "figure", is_measure=True, anchor="mean-rank")] if judged.is_ranking else []),
+        Column("Strength", "number", is_measure=True, anchor="bradley-terry-strength"),
+        *([Column("Mean rank", "number", is_measure=True, anchor="mean-rank")] if judged.is_ranking else []),
         Column("Sole first place", "count"),
     ]
     note = f"Bradley–Terry: 0 is an average candidate of this campaign.{_decided(judged)}"
@@ -69,7 +69,7 @@ def checks_table(judged: PairResults) -> Table:
         Column("Exact agreement", "share", is_measure=True, anchor="agreement-of-comparisons"),
         Column(
             "Krippendorff's alpha, both orientations",
-            "figure",
+            "number",
             is_measure=True,
             anchor="agreement-of-comparisons",
         ),

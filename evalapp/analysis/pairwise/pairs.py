@@ -1,4 +1,4 @@
-"""What people said of compared answers: who wins against whom, how strong each is, what a side does."""
+"""Results of preferences: win rates of pairs, Bradley-Terry strengths and the position effect."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -183,7 +183,7 @@ class PairResults:
         return len({row.item_id for row in self.preferences.rows})
 
     def as_dict(self) -> dict[str, Any]:
-        """The figures as plain JSON; candidates by their ids in the campaign."""
+        """The numbers as plain JSON; candidates by their ids in the campaign."""
         return {
             "preferences": len(self.preferences.rows),
             "pairs": [
@@ -224,15 +224,15 @@ def pair_results(
         if score_source == ScoreSource.ADJUDICATED
         else preferences
     )
-    duels = duels_told_by(preferences.rows)
+    duels = duels_of_preferences(preferences.rows)
     decided = Counter(duel.points for duel in duels if duel.points in (0.0, 1.0))
     # Of the preferences that the design asked for, without those added because people differed.
-    designed = duels_told_by(row for row in preferences.rows if not row.is_added)
+    designed = duels_of_preferences(row for row in preferences.rows if not row.is_added)
     return PairResults(
         preferences=preferences,
         score_source=score_source,
-        pairs=_pair_rows(counted.candidates, duels_told_by(counted.rows)),
-        strengths=_strength_rows(counted, duels_told_by(counted.rows)),
+        pairs=_pair_rows(counted.candidates, duels_of_preferences(counted.rows)),
+        strengths=_strength_rows(counted, duels_of_preferences(counted.rows)),
         first_side=first_side_share(duels),
         first_side_counts=(decided[1.0], decided[0.0]),
         alpha=preference_alpha(designed, seed=SEED, replicates=REPLICATES),
@@ -272,7 +272,7 @@ def _with_adjudications(
     return replace(preferences, rows=[decided(row) for row in preferences.rows])
 
 
-def duels_told_by(rows: Iterable[PreferenceRow]) -> list[Duel]:
+def duels_of_preferences(rows: Iterable[PreferenceRow]) -> list[Duel]:
     """Every two answers of each row, whoever stood first coming first."""
     return [
         Duel(row.item_id, row.reviewer_id, first, second, points)

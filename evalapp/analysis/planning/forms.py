@@ -1,4 +1,4 @@
-"""What a plan is made for: a design, and what is expected on each criterion."""
+"""The form of a plan: a design, and the expected result on each criterion."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -106,7 +106,7 @@ class PlanForm(forms.Form):
         given = super().clean() or self.cleaned_data
         overlap, reviewers = given.get("overlap"), given.get("reviewers")
         if overlap and reviewers and overlap > reviewers:
-            self.add_error("overlap", f"There are only {reviewers} reviewers: give {reviewers} at most.")
+            self.add_error("overlap", f"There are only {reviewers} reviewers: give at most {reviewers}.")
         for criterion in self.criteria:
             if given.get(f"{criterion.key}-kind"):
                 self._clean_aim(criterion, given)
@@ -127,7 +127,7 @@ class PlanForm(forms.Form):
             reason = self._known(key, kind).reason
             self.add_error(f"{key}-item", f"The variance is unknown ({reason}): enter all three.")
         elif all(value == 0 for value in typed):
-            self.add_error(f"{key}-item", "All three are 0: then there is nothing to plan.")
+            self.add_error(f"{key}-item", "All three are 0, so there is nothing to plan.")
 
     def _clean_places(self, criterion: Criterion, kind: str, given: Mapping[str, Any]) -> None:
         """Means lie on the scale, and differences between two of its places."""

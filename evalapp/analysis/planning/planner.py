@@ -1,4 +1,4 @@
-"""How likely a design is to show what is expected, from the variances of a campaign's own scores."""
+"""The planner: statistical power of a design, from the variances of a campaign's own scores."""
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
@@ -15,8 +15,8 @@ from evalapp.stats.components import variance_components
 from evalapp.stats.differences import NO_PAIRS, paired_scores
 from evalapp.stats.planning import (
     Design,
-    Place,
     Requirement,
+    ScalePosition,
     Spread,
     items_for_joint_power,
     joint_power,
@@ -28,9 +28,9 @@ from evalapp.stats.ratings import Ratings
 
 Kind = Literal["difference", "floor"]
 
-FAR = "where the champion stands is not known, so the ends of the scale are taken to be far"
+FAR = "the champion's mean is not known, so the ends of the scale are assumed to be far"
 NO_INTERVAL = "one reviewer: a difference between candidates gets no interval"
-ONE_REVIEWER = "one person scored: how far reviewers differ is not known, so assume it"
+ONE_REVIEWER = "only one person scored, so the variance between reviewers is not known: type an assumption"
 
 
 class Variance(NamedTuple):
@@ -84,16 +84,16 @@ class Aim(NamedTuple):
         return self.expected + self.bound if self.kind == "difference" else self.expected - self.bound
 
     @property
-    def place(self) -> Place | None:
+    def place(self) -> ScalePosition | None:
         """Where on the scale this is expected; None for a difference to a champion of unknown mean."""
         smallest, largest = self.ends
         if self.kind == "floor":
-            return Place(mean=self.expected, smallest=smallest, largest=largest)
+            return ScalePosition(mean=self.expected, smallest=smallest, largest=largest)
         if self.champion is None:
             return None
         challenger = min(max(self.champion + self.expected, smallest), largest)
         middle = (self.champion + challenger) / 2
-        return Place(mean=middle, smallest=smallest, largest=largest, difference=self.expected)
+        return ScalePosition(mean=middle, smallest=smallest, largest=largest, difference=self.expected)
 
 
 class PlannedAim(NamedTuple):
@@ -192,7 +192,7 @@ def _distance(variance: CriterionVariance, design: Design) -> Measure:
     if spread is None or mean is None:
         return Measure.undefined(variance.scores.reason, signature=signature("smallest-distance"))
     smallest, largest = variance.criterion.rules.range
-    place = Place(mean=mean, smallest=smallest, largest=largest)
+    place = ScalePosition(mean=mean, smallest=smallest, largest=largest)
     return smallest_distance(Requirement(distance=0, spread=spread, place=place), design, seed=SEED)
 
 

@@ -1,4 +1,4 @@
-"""The tables of the planner's page, as they are copied."""
+"""The tables of the planner's page, for copies."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -17,8 +17,8 @@ def detectable_table(context: Mapping[str, Any]) -> Table | None:
     rows: list[list[Cell]] = [[each.criterion.name, each.difference, each.distance] for each in found]
     columns = [
         CRITERION,
-        Column("Difference", "figure", is_measure=True, anchor="planner"),
-        Column("Distance from the minimum", "figure", is_measure=True, anchor="planner"),
+        Column("Difference", "number", is_measure=True, anchor="planner"),
+        Column("Distance from the minimum", "number", is_measure=True, anchor="planner"),
     ]
     note = (
         "The smallest detected with 80% power: a difference two-sided at 5%, a distance from a gate's"
@@ -39,8 +39,8 @@ def power_table(context: Mapping[str, Any]) -> Table | None:
     columns = [
         CRITERION,
         Column("Aim"),
-        Column("Expected", "figure"),
-        Column("Margin or minimum", "figure"),
+        Column("Expected", "number"),
+        Column("Margin or minimum", "number"),
         Column("Power", "share", is_measure=True, anchor="planner"),
     ]
     items = planned.items
@@ -60,8 +60,8 @@ def variances_table(context: Mapping[str, Any]) -> Table | None:
         for each in found
         for of, variance in (("scores", each.scores), ("paired differences", each.differences))
     ]
-    figures = [Column(label, "figure") for label in ("Items", "Reviewers", "Residual")]
-    columns = [CRITERION, Column("Values"), *figures, Column("Note")]
+    numbers = [Column(label, "number") for label in ("Items", "Reviewers", "Residual")]
+    columns = [CRITERION, Column("Values"), *numbers, Column("Note")]
     sample = context.get("sample")
     note = f"From {sample.told}." if sample is not None else ""
     return Table("variances", f"Standard deviations in “{context['campaign'].name}”", columns, rows, note)

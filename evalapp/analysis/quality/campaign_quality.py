@@ -37,7 +37,7 @@ class AgreementSoFar(NamedTuple):
     is_early: bool
 
 
-class LeftItem(NamedTuple):
+class AbandonedItem(NamedTuple):
     """An item that is taken and left again and again: ``lapses`` of the assignment where it happened most."""
 
     item_id: int
@@ -75,7 +75,7 @@ class CampaignQuality(NamedTuple):
     differing: list[CaseRow]
     differing_total: int
     hints: list[NamedHint]
-    left_items: list[LeftItem]
+    abandoned_items: list[AbandonedItem]
     unblinding: Unblinding | None
     is_reviewing: bool
     compared: list[NamedChecks]
@@ -119,7 +119,7 @@ def quality_of(campaign: Campaign, *, reader: int) -> CampaignQuality:
         differing=with_excerpts(scores, differing[:MOST_DIFFERING]),
         differing_total=len(differing),
         hints=[NamedHint(_whom(team, hint), hint) for hint in hints],
-        left_items=left_items(campaign),
+        abandoned_items=abandoned_items(campaign),
         unblinding=None if is_reviewing else unblinding_of(campaign),
         is_reviewing=is_reviewing,
         compared=[
@@ -145,7 +145,7 @@ def _checks(campaign: Campaign) -> Sequence[Checks]:
     return checks_of(campaign)
 
 
-def left_items(campaign: Campaign) -> list[LeftItem]:
+def abandoned_items(campaign: Campaign) -> list[AbandonedItem]:
     """Items not yet complete with an assignment whose lease ran out at least 3 times, the most often left
     first.
     """
@@ -156,4 +156,4 @@ def left_items(campaign: Campaign) -> list[LeftItem]:
         .annotate(most=Max("lapses"))
         .order_by("-most", "item_id")
     )
-    return [LeftItem(*row) for row in assignments[:MOST_LEFT]]
+    return [AbandonedItem(*row) for row in assignments[:MOST_LEFT]]

@@ -1,5 +1,5 @@
-"""Hints about reviewers who compare answers: one side or one preference throughout, and other preferences
-than the rest.
+"""Hints about reviewers who compare answers: always the same side or preference, or other preferences than
+the rest.
 
 The counterparts of the hints about ratings; what both have in common (speed, progress, gold, repeats) is
 theirs.
@@ -9,7 +9,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple, cast
 
-from evalapp.analysis.pairwise.pairs import PreferenceRow, duels_told_by
+from evalapp.analysis.pairwise.pairs import PreferenceRow, duels_of_preferences
 from evalapp.analysis.quality.hints import (
     LEAST_FOR_SAMENESS,
     LEAST_SHARED,
@@ -68,7 +68,7 @@ def preferences_by_reviewer(quality: Quality) -> list[ReviewerPreferences]:
                 len(rows),
                 choices[Choice.TIE],
                 choices[Choice.BOTH_BAD],
-                first_side_share(duels_told_by(rows)),
+                first_side_share(duels_of_preferences(rows)),
                 reading.seconds if reading else None,
             )
         )
@@ -86,7 +86,7 @@ def one_side(quality: Quality) -> Iterator[Hint]:
     """Whose preferences surely go to one side more often than balanced sides explain."""
     for reviewer_id, rows in _by_reviewer(quality).items():
         preferring = [row for row in rows if row.choice not in UNDECIDED]
-        share = first_side_share(duels_told_by(preferring), level=LEVEL)
+        share = first_side_share(duels_of_preferences(preferring), level=LEVEL)
         if (
             len(preferring) < LEAST_FOR_SAMENESS
             or share.value is None
@@ -100,7 +100,7 @@ def one_side(quality: Quality) -> Iterator[Hint]:
         is_always = abs(share.value - EVEN) >= SAME_SHARE - EVEN
         yield Hint(
             "one_side",
-            "The same side throughout" if is_always else "Leans to a side",
+            "Always the same side" if is_always else "Prefers one side",
             reviewer_id,
             _side_words(share, preferring, is_first=is_first),
             {"reviewer": quality.number(reviewer_id), "side": "first" if is_first else "other"},
@@ -146,7 +146,7 @@ def same_preference(quality: Quality) -> Iterator[Hint]:
         if mine.low is not None and theirs.high is not None and mine.low > theirs.high:
             yield Hint(
                 "same_answer",
-                "The same answer throughout",
+                "Always the same answer",
                 reviewer_id,
                 f"“{Choice(choice).label}” in {times} of {len(own)} comparisons; others said so in "
                 f"{others.count(choice)} of {len(others)} about the same answers.",

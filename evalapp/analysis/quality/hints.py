@@ -1,5 +1,5 @@
-"""Hints about reviewers, each with its figures and the cases behind it. A hint asks somebody to look; nothing
-follows from one by itself.
+"""Hints about reviewers, each with its numbers and the cases behind it. A hint asks a person to check; it
+changes nothing by itself.
 
 `HINTS` is the list of everything that is looked for in ratings: add a function of `Quality` there to look for
 more; `comparison_hints` has that of comparisons.
@@ -14,7 +14,7 @@ from typing import Any, NamedTuple, cast
 from django.utils import timezone
 
 from evalapp.analysis.pairwise.pairs import Preferences
-from evalapp.analysis.quality.reading import Reading
+from evalapp.analysis.quality.reading import ReadingSpeed
 from evalapp.analysis.scores.campaign_scores import Answer, CampaignScores
 from evalapp.campaigns.models import CampaignState
 from evalapp.measure import Measure
@@ -27,7 +27,7 @@ from evalapp.stats.proportions import wilson
 from evalapp.stats.ratings import Ratings
 from evalapp.stats.scores import reviewer_offsets
 
-# Below these counts a figure about a person is chance.
+# Below these counts a number about a person is chance.
 LEAST_REVIEWS = 10
 LEAST_SHARED = 10
 LEAST_FOR_SAMENESS = 20
@@ -53,8 +53,8 @@ Checks = ReviewerChecks | ComparisonChecks
 
 
 class Hint(NamedTuple):
-    """``evidence`` is a sentence with its figures. ``cases`` filters the list of the cases behind it, as its
-    address does; empty where progress shows it, or, ``is_of_checks``, the page of gold and repeats.
+    """``evidence`` is a sentence with its numbers. ``cases`` filters the list of the cases behind it, as its
+    URL does; empty where progress shows it, or, ``is_of_checks``, the page of gold and repeats.
     ``other_id``: the second one, of a hint about two people alike.
     """
 
@@ -73,7 +73,7 @@ class Quality:
 
     scores: CampaignScores
     team: TeamProgress
-    reading: dict[int, Reading]
+    reading: dict[int, ReadingSpeed]
     checks: Sequence[Checks] = ()
     preferences: Preferences | None = None
 
@@ -159,7 +159,7 @@ def too_fast(quality: Quality) -> Iterator[Hint]:
             yield Hint("too_fast", "Very fast", reviewer_id, evidence, cases)
 
 
-def _faster_than_others(own: Reading, others: Sequence[Reading]) -> str:
+def _faster_than_others(own: ReadingSpeed, others: Sequence[ReadingSpeed]) -> str:
     if not others or own.seconds_per_word >= FAST_SECONDS_PER_WORD:
         return ""
     usual = median(each.seconds for each in others)
@@ -173,13 +173,13 @@ def _faster_than_others(own: Reading, others: Sequence[Reading]) -> str:
     )
 
 
-def _faster_than_reading(own: Reading, texts: str) -> str:
+def _faster_than_reading(own: ReadingSpeed, texts: str) -> str:
     if own.words_per_minute <= MOST_WORDS_PER_MINUTE:
         return ""
     return (
         f"{own.words_per_minute:,.0f} words a minute of {texts} (median of the latest {own.reviews} reviews,"
-        f" {own.seconds:.1f} active seconds each). Silent reading takes about 240, and beyond"
-        f" {MOST_WORDS_PER_MINUTE} a text is skimmed at most."
+        f" {own.seconds:.1f} active seconds each). Silent reading is about 240; above"
+        f" {MOST_WORDS_PER_MINUTE} a text is only skimmed."
     )
 
 
@@ -205,7 +205,7 @@ def same_answer(quality: Quality) -> Iterator[Hint]:
             if evidence is not None:
                 level, sentence = evidence
                 cases = {"reviewer": quality.number(reviewer_id), "criterion": criterion.key, "level": level}
-                yield Hint("same_answer", "The same answer throughout", reviewer_id, sentence, cases)
+                yield Hint("same_answer", "Always the same answer", reviewer_id, sentence, cases)
 
 
 def _sameness(
@@ -246,7 +246,7 @@ def severity(quality: Quality) -> Iterator[Hint]:
             if other_id is not None:
                 evidence = (
                     f"{criterion.name}: these two differ by {abs(value):.1f}, the first being higher, {on}"
-                    " Between two, nobody can tell which is severe."
+                    " Between two reviewers, nobody can tell which is severe."
                 )
                 yield Hint("severity", "Apart", reviewer_id, evidence, cases, other_id=other_id)
                 continue
@@ -409,7 +409,12 @@ def keeps_to_a_side(quality: Quality) -> Iterator[Hint]:
             f" (at least {share.low:.0%}, 99%)."
         )
         yield Hint(
-            "keeps_side", "Keeps to a side", each.campaign_reviewer.user_id, evidence, {}, is_of_checks=True
+            "keeps_side",
+            "Same side in repeats",
+            each.campaign_reviewer.user_id,
+            evidence,
+            {},
+            is_of_checks=True,
         )
 
 

@@ -77,7 +77,7 @@ _READING_OF_REVIEWS = _READING.format(latest=_REVIEWS)
 _READING_OF_COMPARISONS = _READING.format(latest=_COMPARISONS)
 
 
-class Reading(NamedTuple):
+class ReadingSpeed(NamedTuple):
     """Of a reviewer's latest 100 timed reviews or comparisons: medians of active seconds, of those per word
     of the answer (of all answers compared), and of the words a minute that were new to them, context and
     answers.
@@ -89,9 +89,9 @@ class Reading(NamedTuple):
     words_per_minute: float
 
 
-def reading_times(campaign: Campaign) -> dict[int, Reading]:
+def reading_times(campaign: Campaign) -> dict[int, ReadingSpeed]:
     """How fast each reviewer reads and rates, or compares; what has no time is left out."""
     query = _READING_OF_COMPARISONS if campaign.compares else _READING_OF_REVIEWS
     with connection.cursor() as database:
         database.execute(query, {"campaign": campaign.pk, "latest": READ_OF_EACH})
-        return {row[0]: Reading(row[1], *map(float, row[2:])) for row in database.fetchall()}
+        return {row[0]: ReadingSpeed(row[1], *map(float, row[2:])) for row in database.fetchall()}

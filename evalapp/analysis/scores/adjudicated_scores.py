@@ -1,4 +1,4 @@
-"""The numbers with what was adjudicated in the place of what reviewers had said; the originals stay."""
+"""Scores with adjudicated values in place of the reviewers' scores."""
 
 from dataclasses import replace
 from typing import NamedTuple
@@ -18,7 +18,7 @@ def with_adjudicated(scores: CampaignScores) -> AdjudicatedScores:
     """Every answer to a decided criterion of an output becomes what was decided, N/A included.
 
     So the output's mean there is the adjudicated value, it weighs as before, and reviewers no longer differ
-    on it: agreement and figures by reviewer are therefore always of the originals.
+    on it: agreement and numbers by reviewer are therefore always of the originals.
     """
     decided = {
         (output_id, criterion_id): value

@@ -1,4 +1,4 @@
-"""A campaign's answers as plain columns: what every table and chart of the analysis starts from."""
+"""A campaign's scores as plain columns, from which all tables and charts of the analysis are made."""
 
 from collections import defaultdict
 from collections.abc import Collection, Container, Hashable, Iterable, Mapping, Sequence
@@ -97,7 +97,7 @@ class CampaignScores:
 
     @property
     def numbers(self) -> Mapping[int, int]:
-        """Each reviewer's number: what an address calls them, and the order they are listed in."""
+        """Each reviewer's number: what a URL calls them, and the order they are listed in."""
         return self.names.numbers
 
     @property
@@ -159,7 +159,7 @@ class CampaignScores:
         cells: dict[tuple[int, int], dict[Hashable, float | None]] = defaultdict(dict)
         for criterion in self.scales:
             for answer in self.answers_to(criterion, candidate):
-                cells[answer.item_id, answer.reviewer_id][criterion.pk] = stretched(answer.value, criterion)
+                cells[answer.item_id, answer.reviewer_id][criterion.pk] = rescaled(answer.value, criterion)
         return Ratings.from_columns(
             [item for item, _ in cells],
             [reviewer for _, reviewer in cells],
@@ -171,8 +171,8 @@ class CampaignScores:
         there are any.
         """
         rules = criterion.rules
-        figures = ((pk, rules.figure(given)) for pk, given in self._by_output(criterion).items())
-        return {item_output_id: figure for item_output_id, figure in figures if figure is not None}
+        numbers = ((pk, rules.mean_or_share(given)) for pk, given in self._by_output(criterion).items())
+        return {item_output_id: value for item_output_id, value in numbers if value is not None}
 
     def output_spreads(self, criterion: Criterion) -> dict[int, float]:
         """How far apart the answers are, per item output that at least two reviewers answered: standard
@@ -223,7 +223,7 @@ def _counted(value: int | None, counted: Container[int] | None) -> int | None:
     return value if counted is None or value is None else int(value in counted)
 
 
-def stretched(value: float | None, criterion: Criterion) -> float | None:
+def rescaled(value: float | None, criterion: Criterion) -> float | None:
     """A scale's value on 1–5, so that criteria of different ranges can be averaged; N/A stays None."""
     if value is None:
         return None

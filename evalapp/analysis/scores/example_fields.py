@@ -1,4 +1,4 @@
-"""The metadata of a campaign's examples: which fields there are, their values, and who has which."""
+"""The metadata fields of a campaign's examples, their values, and the items with each value."""
 
 import math
 from collections.abc import Iterable

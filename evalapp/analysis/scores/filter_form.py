@@ -1,4 +1,4 @@
-"""What a page shows of its filter: chips that take it back, what it keeps, and the form to choose another."""
+"""A page's filter: chips to remove parts of it, its coverage, and the form to choose another."""
 
 from collections.abc import Iterable
 from typing import NamedTuple
@@ -7,7 +7,7 @@ from django.http import HttpRequest, QueryDict
 
 from evalapp.analysis.scores.example_fields import ExampleField, FieldValue, example_fields
 from evalapp.analysis.scores.filtered_scores import FilterCoverage
-from evalapp.analysis.scores.filters import FIELD, Choice, ComparisonFilter, FilterProblem, is_filter
+from evalapp.analysis.scores.filters import FIELD, ComparisonFilter, FilterChoice, FilterProblem, is_filter
 from evalapp.analysis.scores.finder import FINDER_PARTS
 from evalapp.campaigns.models import CampaignCandidate
 from evalapp.reviews.pseudonyms import ReviewerNames
@@ -31,7 +31,7 @@ MOST_IN_SIGHT = 8
 
 
 class Chip(NamedTuple):
-    """A filter in words, and the address of the same view without it."""
+    """A filter in words, and the URL of the same view without it."""
 
     label: str
     href: str
@@ -54,12 +54,12 @@ class OfferedField(NamedTuple):
 
 
 class FilterForm(NamedTuple):
-    """``query`` is the filter as a part of an address. ``coverage`` is None where nothing is filtered."""
+    """``query`` is the filter as a part of a URL. ``coverage`` is None where nothing is filtered."""
 
     chips: list[Chip]
     everything: str
     query: str
-    choices: tuple[Choice, ...]
+    choices: tuple[FilterChoice, ...]
     coverage: FilterCoverage | None
     problems: tuple[FilterProblem, ...]
     unknown: tuple[str, ...]
@@ -89,11 +89,11 @@ def filter_form_of(
         chips=[
             Chip(
                 choice.words,
-                _address(carried, [(each.part, each.value) for each in wanted.choices if each is not choice]),
+                _url(carried, [(each.part, each.value) for each in wanted.choices if each is not choice]),
             )
             for choice in wanted.choices
         ],
-        everything=_address(carried, []),
+        everything=_url(carried, []),
         query=wanted.query,
         choices=wanted.choices,
         coverage=coverage,
@@ -109,7 +109,7 @@ def filter_form_of(
 
 
 def filter_part(query: QueryDict) -> str:
-    """The parts of an address that filter, as they are written there; for links to what a view shows."""
+    """The parts of a URL that filter, as they are written there; for links to what a view shows."""
     kept = QueryDict(mutable=True)
     for name in query:
         if is_filter(name):
@@ -128,7 +128,7 @@ def _offered(field: ExampleField, wanted: ComparisonFilter) -> OfferedField:
     )
 
 
-def _address(carried: list[tuple[str, str]], choices: list[tuple[str, str]]) -> str:
+def _url(carried: list[tuple[str, str]], choices: list[tuple[str, str]]) -> str:
     query = QueryDict(mutable=True)
     for name, value in (*carried, *choices):
         query.appendlist(name, value)

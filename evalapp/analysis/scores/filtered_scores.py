@@ -1,4 +1,4 @@
-"""A campaign's scores filtered as an address asks, and how much of them that leaves: exploratory."""
+"""A campaign's scores filtered as the URL asks, and the coverage of the filter."""
 
 import datetime as dt
 from dataclasses import replace
@@ -81,7 +81,7 @@ def shared_items(scores: CampaignScores) -> set[int]:
     return {item_id for item_id, present in rated.items() if candidates <= present}
 
 
-class SharedPart(NamedTuple):
+class SharedItems(NamedTuple):
     """How far the candidates were rated on different items. ``query`` filters to those that all share."""
 
     items: list[tuple[CampaignCandidate, int]]
@@ -89,14 +89,14 @@ class SharedPart(NamedTuple):
     query: str
 
 
-def shared_part(scores: CampaignScores) -> SharedPart | None:
+def shared_items_of(scores: CampaignScores) -> SharedItems | None:
     """None where every candidate has scores on the same items, and where nobody gave one."""
     rated: dict[int, set[int]] = {candidate.pk: set() for candidate in scores.candidates}
     for answer in scores.answers:
         rated[answer.candidate_id].add(answer.item_id)
     if len({frozenset(items) for items in rated.values()}) <= 1:
         return None
-    return SharedPart(
+    return SharedItems(
         items=[(candidate, len(rated[candidate.pk])) for candidate in scores.candidates],
         shared=len(shared_items(scores)),
         query=urlencode([("candidates", candidate.pk) for candidate in scores.candidates]),

@@ -1,4 +1,4 @@
-"""The filter of a comparison: read from an address, which can be shared, and said in words.
+"""The filter of the results: read from a URL, and in words.
 
     ?candidates=3&candidates=5  these candidates, on the items that all of them were rated on
     &field.segment=retail       items whose example has this value (several of one field: any of them)
@@ -27,7 +27,7 @@ from evalapp.reviews.pseudonyms import ReviewerNames, shown_names
 
 FIELD = "field."
 PARTS = ("candidates", "split", "reviewers", "since", "until", "rubric")
-# What else the pages that can be filtered read of an address.
+# What else the pages that can be filtered read of a URL.
 PAGE_PARTS = frozenset(
     {"reviewer_type", "score_source", "criterion", "metric", "against", "page", "after", "limit", "view"}
     | {"measure", "first", "second"}
@@ -57,19 +57,19 @@ LONGEST_QUERY = 7_400
 
 
 def is_filter(part: str) -> bool:
-    """Whether a parameter of an address filters."""
+    """Whether a parameter of a URL filters."""
     return part in PARTS or part.startswith(FIELD)
 
 
 class FilterProblem(NamedTuple):
-    """``part``: the parameter of the address; ``message``: what was wrong with it and what there is."""
+    """``part``: the parameter of the URL; ``message``: what was wrong with it and what there is."""
 
     part: str
     message: str
 
 
-class Choice(NamedTuple):
-    """One filter of the address: the parameter, its value there, and both in words."""
+class FilterChoice(NamedTuple):
+    """One filter of the URL: the parameter, its value there, and both in words."""
 
     part: str
     value: str
@@ -90,7 +90,7 @@ class ComparisonFilter:
     reviewers: tuple[int, ...] = ()
     since: dt.date | None = None
     until: dt.date | None = None
-    choices: tuple[Choice, ...] = ()
+    choices: tuple[FilterChoice, ...] = ()
     problems: tuple[FilterProblem, ...] = ()
     unknown: tuple[str, ...] = ()
 
@@ -109,12 +109,12 @@ class ComparisonFilter:
 
     @property
     def query(self) -> str:
-        """The same as a part of an address, without "?"; empty where nothing is chosen."""
+        """The same as a part of a URL, without "?"; empty where nothing is chosen."""
         return urlencode([(choice.part, choice.value) for choice in self.choices])
 
     @property
     def view(self) -> str:
-        """What is chosen, the same text however the address orders it; empty where nothing is."""
+        """What is chosen, the same text however the URL orders it; empty where nothing is."""
         chosen = {(choice.part, choice.value) for choice in self.choices if choice.part != "rubric"}
         return urlencode(sorted(chosen))
 
@@ -142,12 +142,12 @@ class ComparisonFilter:
 
 
 @dataclass
-class _Reading:
-    """One address being read."""
+class _FilterReader:
+    """One URL being read."""
 
     campaign: Campaign
     query: QueryDict
-    choices: list[Choice] = field(default_factory=list)
+    choices: list[FilterChoice] = field(default_factory=list)
     problems: list[FilterProblem] = field(default_factory=list)
 
     def given(self, part: str) -> list[str]:
@@ -157,7 +157,7 @@ class _Reading:
         return list(dict.fromkeys(value for value in self.query.getlist(part) if value != ""))
 
     def choose(self, part: str, value: str, words: str) -> None:
-        self.choices.append(Choice(part, value, words))
+        self.choices.append(FilterChoice(part, value, words))
 
     def refuse(self, part: str, message: str) -> None:
         self.problems.append(FilterProblem(part, message))
@@ -166,16 +166,16 @@ class _Reading:
 def read_filter(
     campaign: Campaign, query: QueryDict, *, names: ReviewerNames | None = None
 ) -> ComparisonFilter:
-    """Read the filter of an address. ``names`` saves reading the reviewers where they are known."""
+    """Read the filter of a URL. ``names`` saves reading the reviewers where they are known."""
     unknown = tuple(name[:80] for name in query if name not in PAGE_PARTS and not is_filter(name))
     if not any(is_filter(name) for name in query):
         return ComparisonFilter(campaign, unknown=unknown)
-    reading = _Reading(campaign, query)
+    reading = _FilterReader(campaign, query)
     if sum(len(query.getlist(name)) for name in query) > MOST_CHOICES:
         reading.refuse("", f"The URL has more than {MOST_CHOICES} filters. Choose fewer.")
         return ComparisonFilter(campaign, problems=tuple(reading.problems), unknown=unknown)
     if len(query.urlencode()) > LONGEST_QUERY:
-        reading.refuse("", "The filters make the address too long for a link. Choose fewer of them.")
+        reading.refuse("", "The filters make the URL too long. Choose fewer of them.")
         return ComparisonFilter(campaign, problems=tuple(reading.problems), unknown=unknown)
     candidates = _candidates(reading)
     fields = _fields(reading)
@@ -197,7 +197,7 @@ def read_filter(
     )
 
 
-def _candidates(reading: _Reading) -> tuple[CampaignCandidate, ...]:
+def _candidates(reading: _FilterReader) -> tuple[CampaignCandidate, ...]:
     wanted = reading.given("candidates")
     if not wanted:
         return ()
@@ -214,7 +214,7 @@ def _candidates(reading: _Reading) -> tuple[CampaignCandidate, ...]:
     return tuple(each for key, each in present.items() if key in wanted)
 
 
-def _fields(reading: _Reading) -> dict[str, tuple[str, ...]]:
+def _fields(reading: _FilterReader) -> dict[str, tuple[str, ...]]:
     wanted = [name for name in reading.query if name.startswith(FIELD) and reading.given(name)]
     if not wanted:
         return {}
@@ -235,7 +235,7 @@ def _fields(reading: _Reading) -> dict[str, tuple[str, ...]]:
     return chosen
 
 
-def _has(reading: _Reading, found: ExampleField, value: str) -> bool:
+def _has(reading: _FilterReader, found: ExampleField, value: str) -> bool:
     known = [each.value for each in found.values]
     if value in known:
         return True
@@ -248,7 +248,7 @@ def _has(reading: _Reading, found: ExampleField, value: str) -> bool:
     return False
 
 
-def _splits(reading: _Reading) -> tuple[str, ...]:
+def _splits(reading: _FilterReader) -> tuple[str, ...]:
     wanted = reading.given("split")
     if not wanted:
         return ()
@@ -260,12 +260,12 @@ def _splits(reading: _Reading) -> tuple[str, ...]:
             reading.choose("split", value, f"split: {Split(value).label.lower()}")
         else:
             reading.refuse(
-                "split", f"No item is of the split “{_cut(value)}”; there is {_listed(sorted(present))}."
+                "split", f"No item is in the split “{_cut(value)}”; there is {_listed(sorted(present))}."
             )
     return tuple(value for value in wanted if value in present)
 
 
-def _reviewers(reading: _Reading, names: ReviewerNames | None) -> tuple[int, ...]:
+def _reviewers(reading: _FilterReader, names: ReviewerNames | None) -> tuple[int, ...]:
     wanted = reading.given("reviewers")
     if not wanted:
         return ()
@@ -280,7 +280,7 @@ def _reviewers(reading: _Reading, names: ReviewerNames | None) -> tuple[int, ...
     return tuple(present[value] for value in wanted if value in present)
 
 
-def _days(reading: _Reading) -> tuple[dt.date | None, dt.date | None]:
+def _days(reading: _FilterReader) -> tuple[dt.date | None, dt.date | None]:
     days: dict[str, dt.date] = {}
     for part, words in (("since", "from"), ("until", "to")):
         given = reading.given(part)
@@ -289,15 +289,15 @@ def _days(reading: _Reading) -> tuple[dt.date | None, dt.date | None]:
         try:
             days[part] = dt.date.fromisoformat(given[-1])
         except ValueError:
-            reading.refuse(part, f"“{_cut(given[-1])}” is no day; write it as 2026-05-31.")
+            reading.refuse(part, f"“{_cut(given[-1])}” is not a date; write it as 2026-05-31.")
             continue
         reading.choose(part, days[part].isoformat(), f"{words} {days[part]:%-d %B %Y}")
     if "since" in days and "until" in days and days["since"] > days["until"]:
-        reading.refuse("until", "The last day lies before the first one, so no review is between them.")
+        reading.refuse("until", "The last day is before the first one.")
     return days.get("since"), days.get("until")
 
 
-def _rubric(reading: _Reading) -> None:
+def _rubric(reading: _FilterReader) -> None:
     for value in reading.given("rubric"):
         version = reading.campaign.rubric_version
         if value == str(version.number):

@@ -1,6 +1,4 @@
-"""The disagreement finder: outputs on which a metric and people say different things, as a filter in an
-address.
-"""
+"""The disagreement finder: outputs on which a metric and people disagree, as a filter in a URL."""
 
 import math
 from collections import Counter
@@ -19,7 +17,7 @@ from evalapp.rubrics.models import Criterion
 DECILE = 0.1
 LEAST_AGREEING = 2
 FINDER_PARTS = ("find", "find_is", "find_value", "score_is", "score")
-"""What `finder_from` reads of an address, beside the criterion, the candidate and the reviewer."""
+"""What `finder_from` reads of a URL, beside the criterion, the candidate and the reviewer."""
 
 
 class MetricSide(StrEnum):
@@ -35,8 +33,8 @@ class ScoreSide(StrEnum):
 
 
 METRIC_SIDES = {
-    MetricSide.TOP: "in its highest tenth",
-    MetricSide.BOTTOM: "in its lowest tenth",
+    MetricSide.TOP: "in its highest 10%",
+    MetricSide.BOTTOM: "in its lowest 10%",
     MetricSide.AT_LEAST: "at least",
     MetricSide.AT_MOST: "at most",
 }
@@ -67,7 +65,7 @@ class Finder:
 
 
 @dataclass(frozen=True)
-class Found:
+class FinderResult:
     """``by_metric`` of ``outputs`` meet the metric's condition, ``by_people`` the criterion's; were the two
     unrelated, ``expected`` would meet both: by_metric × by_people / outputs. ``reason``: why nothing can be
     found.
@@ -94,7 +92,7 @@ class Found:
         return self.by_metric * self.by_people / self.outputs if self.outputs else 0.0
 
 
-def ties_in_words(wanted: Finder, found: Found) -> str:
+def ties_in_words(wanted: Finder, found: FinderResult) -> str:
     """What equal values do at a tenth's end, where they take more into it; nothing otherwise."""
     if wanted.value is not None or found.by_metric <= found.tenth:
         return ""
@@ -102,7 +100,7 @@ def ties_in_words(wanted: Finder, found: Found) -> str:
     if found.by_metric == found.outputs:
         return f"Nine in ten outputs or more have the same {label}, so all count as its {_end(wanted)} tenth."
     return (
-        f"A tenth of {found.outputs:,} outputs would be {found.tenth:,}; {found.by_metric:,} count, because"
+        f"10% of {found.outputs:,} outputs would be {found.tenth:,}; {found.by_metric:,} count, because"
         f" equal values of {label} stand on the same side of its end."
     )
 
@@ -112,7 +110,7 @@ def _end(wanted: Finder) -> str:
 
 
 def finder_from(scores: CampaignScores, query: Mapping[str, str]) -> Finder | None:
-    """Read a finder from an address; None where it names no metric. MissingError for a part
+    """Read a finder from a URL; None where it names no metric. MissingError for a part
     that cannot be.
     """
     if not query.get("find"):
@@ -129,11 +127,11 @@ def finder_from(scores: CampaignScores, query: Mapping[str, str]) -> Finder | No
         reviewer = int(query["reviewer"]) if query.get("reviewer") else None
     except ValueError as error:
         raise MissingError(
-            "The finder holds something that is no number or no side. Choose it again."
+            "The finder has a value that is not a number or not a side. Choose it again."
         ) from error
     is_tenth = side in (MetricSide.TOP, MetricSide.BOTTOM)
     if not is_tenth and not math.isfinite(value):
-        raise MissingError(f"Say which value of {metric.label} is meant, or choose a tenth.")
+        raise MissingError(f"Give a value of {metric.label}, or choose the highest or lowest 10%.")
     named = query.get("candidate")
     candidate = next((each for each in scores.candidates if str(each.pk) == named), None)
     if named and candidate is None:
@@ -143,7 +141,7 @@ def finder_from(scores: CampaignScores, query: Mapping[str, str]) -> Finder | No
     )
 
 
-def find(scores: CampaignScores, wanted: Finder) -> Found:
+def find(scores: CampaignScores, wanted: Finder) -> FinderResult:
     """Outputs, of those that the metric is defined for and that two reviewers scored, which meet both
     conditions.
 
@@ -161,7 +159,7 @@ def find(scores: CampaignScores, wanted: Finder) -> Found:
     }
     if not values:
         is_scored_twice = any(count >= LEAST_AGREEING for count in scored.values())
-        return Found(set(), 0, 0, 0, why_nothing(wanted, is_scored_twice=is_scored_twice))
+        return FinderResult(set(), 0, 0, 0, why_nothing(wanted, is_scored_twice=is_scored_twice))
     sign = 1 if wanted.score_side == ScoreSide.AT_MOST else -1
     agreeing: Counter[int] = Counter()
     theirs: set[int] = set()
@@ -179,7 +177,7 @@ def find(scores: CampaignScores, wanted: Finder) -> Found:
         and (wanted.reviewer is None or pk in theirs)
     }
     metric = _by_metric(values, wanted)
-    return Found(people & metric, len(values), len(metric), len(people))
+    return FinderResult(people & metric, len(values), len(metric), len(people))
 
 
 def why_nothing(wanted: Finder, *, is_scored_twice: bool) -> str:

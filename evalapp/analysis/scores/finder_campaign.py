@@ -1,4 +1,4 @@
-"""Campaigns whose items were picked for what was said of them: what they can tell, and how they are made.
+"""Campaigns over items that the disagreement finder picked: their creation, and their limits.
 
 Whoever looks at the worst answers finds bad ones, and at a second look they come out better than at the
 first. So nothing here is a mean of a candidate; what reviewers write of single answers is as good as
@@ -10,7 +10,7 @@ from django.db import transaction
 from evalapp.accounts.models import User
 from evalapp.analysis.scores.campaign_scores import CampaignScores
 from evalapp.analysis.scores.filters import ComparisonFilter
-from evalapp.analysis.scores.finder import Finder, Found
+from evalapp.analysis.scores.finder import Finder, FinderResult
 from evalapp.audit.services import record
 from evalapp.campaigns.design import CampaignDesign
 from evalapp.campaigns.models import Campaign, Item
@@ -19,7 +19,7 @@ from evalapp.campaigns.services import create_campaign
 from evalapp.core.errors import InvalidError
 from evalapp.core.names import LONGEST_NAME
 
-WHY_NO_MEAN = "the items were picked for their scores, so a mean of them says nothing of the candidate"
+WHY_NO_MEAN = "the items were picked for their scores, so their mean says nothing about the candidate"
 _NAMES_TRIED = 100
 _LONGEST_REASON = 300
 
@@ -30,7 +30,7 @@ def why_no_means(scores: CampaignScores) -> str:
 
 
 @transaction.atomic
-def pick_found(*, wanted: Finder, found: Found, view: ComparisonFilter, by: User | None) -> Campaign:
+def pick_found(*, wanted: Finder, found: FinderResult, view: ComparisonFilter, by: User | None) -> Campaign:
     """A draft over the items of what the finder found in a view of a campaign, designed as that campaign was
     and marked as picked.
 
@@ -42,7 +42,7 @@ def pick_found(*, wanted: Finder, found: Found, view: ComparisonFilter, by: User
     items = Item.objects.filter(campaign=source, outputs__in=list(found.item_output_ids))
     examples = sorted(set(items.values_list("example", flat=True)))
     if not examples:
-        raise InvalidError("No output meets both conditions, so there is nothing to pick. Widen them.")
+        raise InvalidError("No output meets both conditions, so there is nothing to pick. Loosen them.")
     there = possible_reviewers(source.project)
     people = list(there.filter(pk__in=source.reviewers.filter(left_at=None).values("user"))) or list(there)
     if not people:

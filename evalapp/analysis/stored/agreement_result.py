@@ -1,4 +1,4 @@
-"""How far reviewers agree as a page or a program sees it: worked out at once, or as a job has stored it."""
+"""Agreement for pages and API: computed at once, or stored by a job."""
 
 from typing import NamedTuple
 
@@ -6,15 +6,15 @@ from evalapp.analysis.agreement.reviewer_agreement import ComputedPanel, Panel
 from evalapp.analysis.models import AnalysisKind
 from evalapp.analysis.scores.filtered_scores import FilterCoverage, load_filtered
 from evalapp.analysis.scores.filters import ComparisonFilter
-from evalapp.analysis.stored.figures import OutdatedError, from_json
+from evalapp.analysis.stored.serialisation import OutdatedError, from_json
 from evalapp.analysis.stored.stored_agreement import StoredPanel
 from evalapp.analysis.stored.stored_results import (
     AnalysisRequest,
     Freshness,
-    figures_of,
     freshness_of,
     is_large,
     stored_of,
+    stored_values_of,
     subjects_of,
 )
 from evalapp.reviews.counts import campaign_counts
@@ -46,10 +46,10 @@ def agreement_result(view: ComparisonFilter, *, reviewer_type: str, reader_id: i
     if stored is not None:
         names = shown_names(campaign, reader_id=reader_id)
         panel = StoredPanel(
-            stored.figures, subjects, names, lambda parts: figures_of(campaign, request, *parts)
+            stored.result, subjects, names, lambda parts: stored_values_of(campaign, request, *parts)
         )
         try:
-            coverage = from_json(stored.figures["coverage"], subjects)
+            coverage = from_json(stored.result["coverage"], subjects)
             for criterion in panel.criteria:
                 panel.overall(criterion)
         except (OutdatedError, KeyError):

@@ -1,6 +1,4 @@
-"""A campaign's comparison as any page asks for it: worked out at once, or of a large campaign as a job stored
-it.
-"""
+"""A campaign's comparison for pages and API: computed at once, or stored by a job."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -17,7 +15,7 @@ from evalapp.campaigns.models import Campaign
 
 @dataclass(frozen=True)
 class CampaignComparison:
-    """``freshness`` says how far a large campaign's figures are behind, beside counts of now; it is None
+    """``freshness`` says how far a large campaign's numbers are behind, beside counts of now; it is None
     where all was worked out just now.
     """
 
@@ -33,7 +31,7 @@ class CampaignComparison:
 
     @property
     def is_computed(self) -> bool:
-        """False where a job has yet to compute the figures: each then says so."""
+        """False where a job has yet to compute the numbers: each then says so."""
         return self.freshness is None or self.freshness.computed_at is not None
 
 
@@ -45,7 +43,7 @@ def comparison_of(campaign: Campaign) -> CampaignComparison:
 
 def comparisons_of(campaigns: Sequence[Campaign]) -> list[CampaignComparison]:
     """Of campaigns of one project, in their order. The small ones are read together; of a large one only
-    counts and stored figures are read, so that no page waits for its scores.
+    counts and stored numbers are read, so that no page waits for its scores.
     """
     large = large_among(campaigns)
     loaded = load_many([campaign for campaign in campaigns if campaign.pk not in large])

@@ -1,6 +1,4 @@
-"""The scores of some items of a large campaign, drawn at random, where a page needs scores themselves and a
-reader waits for it.
-"""
+"""A random sample of a large campaign's items, for pages that need single scores."""
 
 from random import Random
 from typing import NamedTuple

@@ -1,15 +1,15 @@
-"""A large campaign's comparison as a page or a program sees it: what is stored, with the counts of now."""
+"""A large campaign's comparison for pages and API: stored by a job, with current counts."""
 
 from dataclasses import dataclass, replace
 
 from evalapp.analysis.comparison.candidates import CandidateRow, Comparison, ReviewerRow
 from evalapp.analysis.models import ScoreSource, StoredAnalysis
-from evalapp.analysis.stored.figures import OutdatedError, Subjects
+from evalapp.analysis.stored.serialisation import OutdatedError, Subjects
 from evalapp.analysis.stored.stored_comparison import (
     PageParts,
     StoredComparison,
     StoredParts,
-    chosen_in,
+    chosen_parts,
     counted_reviewers,
     nothing_stored,
     stored_comparison,
@@ -18,9 +18,9 @@ from evalapp.analysis.stored.stored_comparison import (
 from evalapp.analysis.stored.stored_results import (
     AnalysisRequest,
     Freshness,
-    figures_of,
     freshness_of,
     stored_of,
+    stored_values_of,
     subjects_of,
 )
 from evalapp.campaigns.models import Campaign
@@ -57,22 +57,22 @@ class LargeComparison:
     ) -> StoredParts:
         """What is stored of these, in one read; nothing where nothing is."""
         asked = PageParts(reference, criterion, metric)
-        figures = {}
+        result = {}
         if self.row is not None:
-            figures = figures_of(self.campaign, self.request, *asked.parts.values())
+            result = stored_values_of(self.campaign, self.request, *asked.parts.values())
         try:
-            return chosen_in(figures, self.subjects, self.comparison, asked)
+            return chosen_parts(result, self.subjects, self.comparison, asked)
         except OutdatedError:
-            return chosen_in({}, self.subjects, self.comparison, asked)
+            return chosen_parts({}, self.subjects, self.comparison, asked)
 
 
 def large_comparison(campaign: Campaign, request: AnalysisRequest, *, reader_id: int) -> LargeComparison:
-    """Reads counts and stored figures alone, so it costs the same for any number of ratings."""
+    """Reads counts and stored numbers alone, so it costs the same for any number of ratings."""
     counts = campaign_counts(campaign, reviewer_type=request.reviewer_type)
     subjects = subjects_of(campaign)
     row = stored_of(campaign, request)
     try:
-        stored = None if row is None else stored_comparison(row.figures, subjects)
+        stored = None if row is None else stored_comparison(row.result, subjects)
     except OutdatedError:
         stored = row = None
     freshness = freshness_of(campaign, request, row, counts)

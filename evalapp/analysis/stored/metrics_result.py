@@ -1,4 +1,4 @@
-"""What metrics are worth as a page or a program sees it: worked out at once, or as a job has stored it."""
+"""Trust in metrics for pages and API: computed at once, or stored by a job."""
 
 from functools import cached_property
 from typing import Any
@@ -10,14 +10,14 @@ from evalapp.analysis.models import AnalysisKind, StoredAnalysis
 from evalapp.analysis.scores.campaign_scores import CampaignScores, metric_named
 from evalapp.analysis.scores.filtered_scores import FilterCoverage, FilteredScores, load_filtered
 from evalapp.analysis.scores.filters import ComparisonFilter
-from evalapp.analysis.stored.figures import OutdatedError, from_json
+from evalapp.analysis.stored.serialisation import OutdatedError, from_json
 from evalapp.analysis.stored.stored_results import (
     AnalysisRequest,
     Freshness,
-    figures_of,
     freshness_of,
     is_large,
     stored_of,
+    stored_values_of,
     subjects_of,
 )
 from evalapp.metrics.metric import MetricDescription
@@ -46,18 +46,16 @@ class MetricsResult:
         """None where everything was worked out just now."""
         if not self._is_stored:
             return None
-        return freshness_of(
-            self.campaign, self.request, self._stored if self._figures else None, self._counts
-        )
+        return freshness_of(self.campaign, self.request, self._stored if self._values else None, self._counts)
 
     @property
     def is_computed(self) -> bool:
         """Whether means can be told: of a large campaign a job may not have computed them yet."""
-        return not self.is_large or bool(self._figures)
+        return not self.is_large or bool(self._values)
 
     @property
     def coverage(self) -> FilterCoverage | None:
-        return self._figures.get("coverage") if self.is_large else self._filtered.coverage
+        return self._values.get("coverage") if self.is_large else self._filtered.coverage
 
     @property
     def scales(self) -> list[Criterion]:
@@ -83,7 +81,7 @@ class MetricsResult:
     def metrics(self) -> list[MetricDescription]:
         """Those that are computed."""
         if self.is_large:
-            return list(self._figures.get("metrics", ()))
+            return list(self._values.get("metrics", ()))
         return computed_metrics(self._scores)
 
     def metric(self, name: str) -> MetricDescription | None:
@@ -101,16 +99,16 @@ class MetricsResult:
     @cached_property
     def trust(self) -> list[CriterionTrust] | None:
         """None where a job has not computed it yet."""
-        return self._figures.get("trust") if self._is_stored else metric_trust.metric_trust(self._scores)
+        return self._values.get("trust") if self._is_stored else metric_trust.metric_trust(self._scores)
 
     def means_with(self, metric: MetricDescription) -> list[PredictionPoweredMean] | None:
         """The prediction-powered means of the metric; None where a job has not computed them yet."""
         if not self.is_large:
             return prediction_powered_means(self._scores, metric, is_view=self.view.is_filtered)
-        figures = figures_of(self.campaign, self.request, metric.name).get(metric.name)
+        result = stored_values_of(self.campaign, self.request, metric.name).get(metric.name)
         try:
-            found: list[PredictionPoweredMean] | None = figures and from_json(
-                figures["prediction_powered"], self._subjects
+            found: list[PredictionPoweredMean] | None = result and from_json(
+                result["prediction_powered"], self._subjects
             )
         except OutdatedError:
             return None
@@ -137,11 +135,11 @@ class MetricsResult:
         return stored_of(self.campaign, self.request)
 
     @cached_property
-    def _figures(self) -> dict[str, Any]:
+    def _values(self) -> dict[str, Any]:
         """What is stored for all; empty where nothing is that can be read."""
         if self._stored is None:
             return {}
         try:
-            return {name: from_json(value, self._subjects) for name, value in self._stored.figures.items()}
+            return {name: from_json(value, self._subjects) for name, value in self._stored.result.items()}
         except OutdatedError:
             return {}

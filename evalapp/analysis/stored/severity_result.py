@@ -1,4 +1,4 @@
-"""How severe reviewers are as a page or a program sees it: fitted at once, or as a job has stored it."""
+"""Severity for pages and API: fitted at once, or stored by a job."""
 
 from typing import NamedTuple
 
@@ -9,7 +9,7 @@ from evalapp.analysis.agreement.severity import CampaignSeverity, facet_ratings,
 from evalapp.analysis.models import AnalysisKind, StoredAnalysis
 from evalapp.analysis.scores.filtered_scores import FilterCoverage, load_filtered
 from evalapp.analysis.scores.filters import ComparisonFilter
-from evalapp.analysis.stored.figures import OutdatedError, from_json
+from evalapp.analysis.stored.serialisation import OutdatedError, from_json
 from evalapp.analysis.stored.stored_results import (
     AnalysisRequest,
     Freshness,
@@ -60,10 +60,10 @@ def severity_result(view: ComparisonFilter, *, reviewer_type: str, reader_id: in
     freshness = freshness_of(campaign, request, stored if found is not None else None, counts)
     if found is None or stored is None:
         of = "this view" if view.view else f"the {ratings:,} scores of this campaign"
-        reason = f"The model has not been fitted yet to {of}."
+        reason = f"The model has not been fitted to {of} yet."
         unfitted = CampaignSeverity(ratings, reason, [], [], [], [], [], "", [], [])
         return SeverityResult(unfitted, freshness, True in counts.simulated, names, None)
-    coverage = from_json(stored.figures["coverage"], subjects_of(campaign))
+    coverage = from_json(stored.result["coverage"], subjects_of(campaign))
     return SeverityResult(found, freshness, True in counts.simulated, names, coverage)
 
 
@@ -79,7 +79,7 @@ def scale_scores(campaign: Campaign, *, reviewer_type: str) -> int:
 def _read(campaign: Campaign, stored: StoredAnalysis, names: ReviewerNames) -> CampaignSeverity | None:
     """The stored severities, reviewers called by ``names``; None where they can be read no more."""
     try:
-        found: CampaignSeverity = from_json(stored.figures["severity"], subjects_of(campaign))
+        found: CampaignSeverity = from_json(stored.result["severity"], subjects_of(campaign))
     except OutdatedError:
         return None
     people = {number: pk for pk, number in names.numbers.items()}

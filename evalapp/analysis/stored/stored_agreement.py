@@ -1,4 +1,4 @@
-"""How far the reviewers of a large campaign agree: what a job stores, part by part, and how it is read back.
+"""Agreement in a large campaign: the parts that a job stores, and how they are read.
 
 Nothing is sampled: two reviewers' scores of any number of outputs are a table of levels by levels, and the
 panel's are as many sums (`evalapp.stats.coincidences`). Stored are reviewers' numbers; what a reader sees
@@ -10,8 +10,8 @@ from functools import partial
 from typing import Any
 
 from evalapp.analysis.agreement.reviewer_agreement import (
-    AgreementOn,
     ComputedPanel,
+    CriterionAgreement,
     LevelsToClarify,
     PairAgreement,
     Panel,
@@ -19,7 +19,7 @@ from evalapp.analysis.agreement.reviewer_agreement import (
     pair_agreement,
 )
 from evalapp.analysis.scores.filtered_scores import FilteredScores
-from evalapp.analysis.stored.figures import Subjects, as_json, from_json
+from evalapp.analysis.stored.serialisation import Subjects, as_json, from_json
 from evalapp.reviews.pseudonyms import ReviewerNames
 from evalapp.rubrics.models import Criterion
 from evalapp.stats.confusion import Confusion
@@ -45,20 +45,20 @@ def agreement_parts(filtered: FilteredScores, *, step: Step) -> Iterator[tuple[s
         step(done, total, stage)
         done += 1
 
-    figures: dict[str, Any] = {"coverage": as_json(filtered.coverage), "of": {}}
+    result: dict[str, Any] = {"coverage": as_json(filtered.coverage), "of": {}}
     for criterion in panel.criteria:
         begin(f"{criterion.name}: the panel")
         overall, clarify = panel.overall(criterion), panel.clarify(criterion)
         reviewers = panel.reviewers(
-            criterion, partial(begin, f"{criterion.name}: each reviewer beside the others")
+            criterion, partial(begin, f"{criterion.name}: each reviewer against the others")
         )
-        figures["of"][criterion.key] = {
+        result["of"][criterion.key] = {
             "overall": as_json(overall),
             "clarify": as_json(clarify),
             "reviewers": as_json(reviewers),
             "people": [panel.names.numbers[person] for person in people[criterion.key]],
         }
-    yield "", figures
+    yield "", result
     for criterion in panel.criteria:
         present = people[criterion.key]
         for place, first in enumerate(present[:-1]):
@@ -73,25 +73,25 @@ def agreement_parts(filtered: FilteredScores, *, step: Step) -> Iterator[tuple[s
 
 
 class StoredPanel(Panel):
-    """What a job stored. ``read``: figures of parts by their names, as many as there are, in one query.
+    """What a job stored. ``read``: numbers of parts by their names, as many as there are, in one query.
 
     Every method raises OutdatedError where what is stored can be read no more.
     """
 
     def __init__(
         self,
-        figures: Mapping[str, Any],
+        result: Mapping[str, Any],
         subjects: Subjects,
         names: ReviewerNames,
         read: Callable[[Iterable[str]], Mapping[str, Any]],
     ) -> None:
         self.names, self.criteria = names, list(subjects.criteria.values())
-        self._of, self._subjects, self._read = figures["of"], subjects, read
+        self._of, self._subjects, self._read = result["of"], subjects, read
         self._people = {number: person for person, number in names.numbers.items()}
         self._pairs: dict[str, dict[tuple[int, int], PairAgreement]] = {}
 
-    def overall(self, criterion: Criterion) -> AgreementOn:
-        found: AgreementOn = self._stored(criterion, "overall")
+    def overall(self, criterion: Criterion) -> CriterionAgreement:
+        found: CriterionAgreement = self._stored(criterion, "overall")
         return found
 
     def clarify(self, criterion: Criterion) -> list[LevelsToClarify]:
@@ -113,8 +113,8 @@ class StoredPanel(Panel):
     def prepare(self, criterion: Criterion, pairs: Iterable[tuple[int, int]]) -> None:
         lower = {min(self.names.numbers[person] for person in pair) for pair in pairs}
         wanted = {part_of(criterion, number) for number in lower} - self._pairs.keys()
-        for name, figures in self._read(wanted).items() if wanted else ():
-            pairs_of_part: list[PairAgreement] = from_json(figures["pairs"], self._subjects)
+        for name, result in self._read(wanted).items() if wanted else ():
+            pairs_of_part: list[PairAgreement] = from_json(result["pairs"], self._subjects)
             self._pairs[name] = {(each.first, each.second): each for each in pairs_of_part}
 
     def pair(self, criterion: Criterion, pair: tuple[int, int]) -> PairAgreement:

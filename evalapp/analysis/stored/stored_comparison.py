@@ -1,4 +1,4 @@
-"""The comparison of a campaign too large to compute at a request: a job's figures, with the counts of now.
+"""The stored comparison of a large campaign: results of a job, with current counts.
 
 How often each level was given, by whom, and how many reviews there are is read from the counts that the
 database keeps. What counts cannot tell (intervals over items and reviewers, paired differences, agreement,
@@ -42,8 +42,13 @@ from evalapp.analysis.metrics.disagreements import DisagreementCount, find_disag
 from evalapp.analysis.models import ScoreSource
 from evalapp.analysis.scores.adjudicated_scores import with_adjudicated
 from evalapp.analysis.scores.campaign_scores import CampaignScores
-from evalapp.analysis.scores.filtered_scores import FilterCoverage, FilteredScores, SharedPart, shared_part
-from evalapp.analysis.stored.figures import Subjects, as_json, from_json
+from evalapp.analysis.scores.filtered_scores import (
+    FilterCoverage,
+    FilteredScores,
+    SharedItems,
+    shared_items_of,
+)
+from evalapp.analysis.stored.serialisation import Subjects, as_json, from_json
 from evalapp.campaigns.models import Campaign, CampaignCandidate
 from evalapp.charts.chart import Chart, Panel
 from evalapp.measure import Measure, signature
@@ -77,7 +82,7 @@ class StoredComparison(NamedTuple):
     unblinding: Unblinding | None
     decided: int
     usage: list[Usage]
-    shared: SharedPart | None
+    shared: SharedItems | None
     coverage: FilterCoverage | None
     reviewers: list[ReviewerRow]
     ratings_chart: Chart | None
@@ -91,7 +96,7 @@ class StoredDifferences(NamedTuple):
     charts: list[Panel]
 
 
-class AgainstMetric(NamedTuple):
+class CriterionAgainstMetric(NamedTuple):
     """One criterion beside one metric; ``outputs`` of which at most `POINTS_DRAWN` are in the chart."""
 
     disagreements: DisagreementCount
@@ -105,7 +110,7 @@ class StoredParts(NamedTuple):
     """
 
     differences: StoredDifferences
-    against: AgainstMetric | None
+    against: CriterionAgainstMetric | None
     correlations: list[CorrelationRow]
     agreement_chart: Chart | None
 
@@ -161,7 +166,7 @@ def comparison_parts(
         unblinding=unblinding_of(scores.campaign),
         decided=adjudicated.decided,
         usage=usage_of(scores),
-        shared=shared_part(scores),
+        shared=shared_items_of(scores),
         coverage=filtered.coverage,
         reviewers=reviewer_rows(scores, NOBODY),
         ratings_chart=ratings_chart(comparison),
@@ -173,7 +178,7 @@ def comparison_parts(
         for criterion in scores.scales:
             stage(f"{criterion.name} and {metric.label}")
             disagreements = find_disagreements(shown, criterion, metric)
-            against = AgainstMetric(
+            against = CriterionAgainstMetric(
                 DisagreementCount(disagreements.count, disagreements.expected),
                 human_against_metric(drawn, criterion, metric),
                 len(shown.outputs),
@@ -206,12 +211,12 @@ def _tuple_as_json(value: Any) -> dict[str, Any]:
     return {name: as_json(getattr(value, name), names_rows=name != "comparison") for name in value._fields}
 
 
-def stored_comparison(figures: dict[str, Any], subjects: Subjects) -> StoredComparison:
+def stored_comparison(result: dict[str, Any], subjects: Subjects) -> StoredComparison:
     """Raises `OutdatedError` as `from_json`."""
-    comparison = from_json(figures["comparison"], subjects)
+    comparison = from_json(result["comparison"], subjects)
     known = _with_rows(subjects, comparison)
     names = [name for name in StoredComparison._fields if name != "comparison"]
-    return StoredComparison(comparison, **{name: from_json(figures[name], known) for name in names})
+    return StoredComparison(comparison, **{name: from_json(result[name], known) for name in names})
 
 
 class PageParts(NamedTuple):
@@ -238,19 +243,19 @@ class PageParts(NamedTuple):
         return found
 
 
-def chosen_in(
-    figures: dict[str, Any], subjects: Subjects, comparison: Comparison, asked: PageParts
+def chosen_parts(
+    result: dict[str, Any], subjects: Subjects, comparison: Comparison, asked: PageParts
 ) -> StoredParts:
-    """``figures`` by part, of those that are stored. Raises `OutdatedError` as `from_json`."""
+    """``result`` by part, of those that are stored. Raises `OutdatedError` as `from_json`."""
     known = _with_rows(subjects, comparison)
     stored = {
-        field: {name: from_json(value, known) for name, value in figures[part].items()}
+        field: {name: from_json(value, known) for name, value in result[part].items()}
         for field, part in asked.parts.items()
-        if part in figures
+        if part in result
     }
     return StoredParts(
         differences=StoredDifferences(**stored.get("differences", {"pairs": [], "charts": []})),
-        against=AgainstMetric(**stored["against"]) if "against" in stored else None,
+        against=CriterionAgainstMetric(**stored["against"]) if "against" in stored else None,
         correlations=stored.get("correlations", {}).get("rows", []),
         agreement_chart=stored.get("agreement_chart", {}).get("chart"),
     )
@@ -334,4 +339,4 @@ def _mean(counts: CampaignCounts, reviewer_id: int, criterion: Criterion) -> flo
         for value, times in counts.of_reviewer(reviewer_id, criterion.pk).items()
         if value is not None
     }
-    return criterion.rules.figure_of_counts(given)
+    return criterion.rules.mean_or_share_of_counts(given)

@@ -1,4 +1,4 @@
-"""What the metrics of a large campaign are worth: what a job stores, part by part."""
+"""Trust in the metrics of a large campaign: the parts that a job stores."""
 
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 from evalapp.analysis.metrics.metric_trust import computed_metrics, directed, metric_trust
 from evalapp.analysis.metrics.prediction_powered import prediction_powered_means
 from evalapp.analysis.scores.filtered_scores import FilteredScores
-from evalapp.analysis.stored.figures import as_json
+from evalapp.analysis.stored.serialisation import as_json
 
 Step = Callable[[int, int, str], None]
 

@@ -14,9 +14,13 @@ from evalapp.analysis.agreement.severity import severity_of
 from evalapp.analysis.models import AnalysisKind, ReviewerType, ScoreSource, StoredAnalysis
 from evalapp.analysis.scores.filtered_scores import load_filtered
 from evalapp.analysis.scores.filters import ComparisonFilter, read_filter
-from evalapp.analysis.stored.figures import Subjects, as_json, format_number
+from evalapp.analysis.stored.serialisation import Subjects, as_json, format_number
 from evalapp.analysis.stored.stored_agreement import agreement_parts
-from evalapp.analysis.stored.stored_comparison import AgainstMetric, StoredComparison, comparison_parts
+from evalapp.analysis.stored.stored_comparison import (
+    CriterionAgainstMetric,
+    StoredComparison,
+    comparison_parts,
+)
 from evalapp.analysis.stored.stored_metrics import metrics_parts
 from evalapp.campaigns.models import Campaign, CampaignCandidate, CampaignState
 from evalapp.charts.chart import Chart
@@ -38,7 +42,7 @@ LEAST_CHANGES, LEAST_SHARE = 200, 0.02
 LEAST_PAUSE = timedelta(minutes=5)
 # Of one campaign; whoever looks at an older one again has it computed again.
 MOST_VIEWS = 20
-FORMAT = format_number([StoredComparison, AgainstMetric, Chart])
+FORMAT = format_number([StoredComparison, CriterionAgainstMetric, Chart])
 
 
 class AnalysisRequest(NamedTuple):
@@ -64,13 +68,13 @@ class AnalysisRequest(NamedTuple):
 _SUBJECTS: dict[AnalysisKind, str] = {
     AnalysisKind.COMPARISON: "Means, intervals, differences, agreement and charts",
     AnalysisKind.SEVERITY: "Severities and adjusted scores",
-    AnalysisKind.AGREEMENT: "Figures of agreement",
-    AnalysisKind.METRICS: "Figures of metrics beside people",
+    AnalysisKind.AGREEMENT: "Agreement measures",
+    AnalysisKind.METRICS: "Metrics against people",
 }
 
 
 class Freshness(NamedTuple):
-    """How far the stored figures are behind. ``computed_at`` is None where there are none that can be read.
+    """How far the stored numbers are behind. ``computed_at`` is None where there are none that can be read.
 
     ``reviews_since`` and ``changes_since`` count what has come in since; ``job`` is the newest that computes
     them, unless it has succeeded.
@@ -84,9 +88,9 @@ class Freshness(NamedTuple):
 
     @property
     def subject(self) -> str:
-        """What the figures are of, as a sentence begins; it goes on with "are"."""
+        """The subject of a sentence about it, in the plural."""
         if self.request.view and self.request.kind != AnalysisKind.SEVERITY:
-            return "The figures of this view"
+            return "The results of this view"
         return _SUBJECTS[self.request.kind]
 
     @property
@@ -109,7 +113,7 @@ def large_among(campaigns: Sequence[Campaign]) -> set[int]:
 
 
 def subjects_of(campaign: Campaign) -> Subjects:
-    """What the campaign's stored figures are about, as it is called today."""
+    """What the campaign's stored numbers are about, as it is called today."""
     candidates = CampaignCandidate.objects.filter(campaign=campaign).select_related("model_version")
     criteria = Criterion.objects.filter(version=campaign.rubric_version_id)
     return Subjects.of(
@@ -124,10 +128,10 @@ def stored_of(campaign: Campaign, request: AnalysisRequest) -> StoredAnalysis | 
     return campaign.stored_analyses.filter(**request.where, format=FORMAT, part="").first()
 
 
-def figures_of(campaign: Campaign, request: AnalysisRequest, *parts: str) -> dict[str, Any]:
-    """The figures of other parts by name, of those that are stored."""
+def stored_values_of(campaign: Campaign, request: AnalysisRequest, *parts: str) -> dict[str, Any]:
+    """The numbers of other parts by name, of those that are stored."""
     rows = campaign.stored_analyses.filter(**request.where, format=FORMAT, part__in=parts)
-    return dict(rows.values_list("part", "figures"))
+    return dict(rows.values_list("part", "result"))
 
 
 def freshness_of(
@@ -149,7 +153,7 @@ def stored_freshness(campaign: Campaign) -> list[Freshness]:
     """Of every analysis of the campaign that is stored or being computed, the latest stored first."""
     rows = (
         campaign.stored_analyses.filter(part="", format=FORMAT)
-        .defer("figures")
+        .defer("result")
         .order_by("-computed_at", "-id")
     )
     jobs = campaign.project.jobs.filter(task=COMPUTE_TASK, params__campaign=campaign.pk)
@@ -197,7 +201,7 @@ def _request_of(job: Job) -> AnalysisRequest:
 
 
 def view_of(campaign: Campaign, query: str) -> ComparisonFilter:
-    """The filter that a part of an address asks for. Raises InvalidError for what is not there."""
+    """The filter that a part of a URL asks for. Raises InvalidError for what is not there."""
     found = read_filter(campaign, QueryDict(query))
     if found.problems:
         raise InvalidError(" ".join(each.message for each in found.problems))
@@ -245,10 +249,10 @@ def compute(work: Work) -> dict[str, Any]:
                 format=FORMAT,
                 changes=changes,
                 reviews=reviews,
-                figures=figures,
+                result=result,
                 computed_at=computed_at,
             )
-            for name, figures in parts
+            for name, result in parts
         )
         _forget_views(campaign)
         work.fence()
@@ -258,7 +262,7 @@ def compute(work: Work) -> dict[str, Any]:
 def _forget_views(campaign: Campaign) -> None:
     """Keep the views that were computed last: anybody may think of another, so they grow without end."""
     views = campaign.stored_analyses.exclude(view="").filter(part="").order_by("-computed_at", "-id")
-    for row in views.defer("figures")[MOST_VIEWS:]:
+    for row in views.defer("result")[MOST_VIEWS:]:
         old = AnalysisRequest(AnalysisKind(row.kind), row.reviewer_type, row.score_source, row.view)
         campaign.stored_analyses.filter(**old.where).delete()
 
@@ -328,7 +332,7 @@ def _reviewed_campaigns() -> list[Campaign]:
 def _outdated(campaign: Campaign) -> Iterator[AnalysisRequest]:
     first = AnalysisRequest(AnalysisKind.COMPARISON)
     # A view is computed when somebody asks for it.
-    rows = list(campaign.stored_analyses.filter(part="", view="").defer("figures"))
+    rows = list(campaign.stored_analyses.filter(part="", view="").defer("result"))
     if is_large(campaign) and not any(row.format == FORMAT for row in rows if row.kind == first.kind):
         yield from () if _tried(campaign, first) else (first,)
     for row in rows:

@@ -1,4 +1,4 @@
-"""The learning curve of a sweep, and what it says about more examples."""
+"""The learning curve of a sweep, and its conclusion about more examples."""
 
 import math
 from collections import defaultdict
@@ -16,7 +16,7 @@ LITTLE = 0.01
 """A gain below this part of the measure is small whatever chance says."""
 
 
-class Course(NamedTuple):
+class SettingsCurve(NamedTuple):
     """The curve of one combination of the other settings; ``words`` is empty where there is one alone."""
 
     words: str
@@ -30,7 +30,7 @@ class LearningCurve(NamedTuple):
     """
 
     measure: MeasureChoice
-    courses: list[Course]
+    courses: list[SettingsCurve]
     answer: list[str]
     chart: Chart | None
 
@@ -47,7 +47,7 @@ def learning_curve(table: SweepTable, measure: MeasureChoice, values: Mapping[in
     for words, observations in by_words.items():
         points = curve_points(observations)
         found = gains(observations, lower_is_better=measure.lower_is_better, points=points)
-        courses.append(Course(words, points, found))
+        courses.append(SettingsCurve(words, points, found))
     answer = [_answer(course, measure) for course in courses]
     return LearningCurve(measure, courses, answer or [NOT_YET], _chart(courses, measure))
 
@@ -55,7 +55,7 @@ def learning_curve(table: SweepTable, measure: MeasureChoice, values: Mapping[in
 NOT_YET = "Nothing can be said yet: no training of this sweep has ended with this measure."
 
 
-def _answer(course: Course, measure: MeasureChoice) -> str:
+def _answer(course: SettingsCurve, measure: MeasureChoice) -> str:
     said = _preference(course, measure)
     return (
         f"{course.words[:1].upper()}{course.words[1:]}: {said[:1].lower()}{said[1:]}"
@@ -64,7 +64,7 @@ def _answer(course: Course, measure: MeasureChoice) -> str:
     )
 
 
-def _preference(course: Course, measure: MeasureChoice) -> str:
+def _preference(course: SettingsCurve, measure: MeasureChoice) -> str:
     if not course.gains:
         sizes = listed([f"{point.examples:,.0f}" for point in course.points])
         return (
@@ -85,7 +85,7 @@ def _preference(course: Course, measure: MeasureChoice) -> str:
 def _opening(last: Gain, measure: MeasureChoice) -> str:
     is_little = abs(last.per_doubling) < LITTLE * abs(last.before.mean)
     if last.is_beyond_chance is False:
-        return "These trainings cannot tell whether more examples help:"
+        return "These trainings do not show whether more examples help:"
     if last.total <= 0:
         return "More of the same examples do not seem to help:"
     if is_little:
@@ -108,13 +108,13 @@ def _what_happened(last: Gain, measure: MeasureChoice) -> str:
         chance = f", {word} what differs by seed (about ±{2 * last.standard_error:.2g})"
     name = measure.label.lower() if measure.key in LOSSES else measure.label
     return (
-        f"from {before.examples:,.0f} to {after.examples:,.0f} the {name} {moved} from {_figure(before.mean)}"
-        f" to {_figure(after.mean)}, {_figure(abs(last.per_doubling))}"
+        f"from {before.examples:,.0f} to {after.examples:,.0f} the {name} {moved} from {_number(before.mean)}"
+        f" to {_number(after.mean)}, {_number(abs(last.per_doubling))}"
         f" {'better' if last.total > 0 else 'worse'} for each doubling{chance}."
         if moved != "stayed"
         else (
             f"from {before.examples:,.0f} to {after.examples:,.0f} the {name} stayed at"
-            f" {_figure(after.mean)}{chance}."
+            f" {_number(after.mean)}{chance}."
         )
     )
 
@@ -135,7 +135,7 @@ def _steps_instead(last: Gain) -> str:
 
 def _trend(before: Gain, last: Gain) -> str:
     """How the last gain stands to the one before, and where that leads if it goes on so."""
-    told = f"A doubling before that bought {_figure(before.per_doubling)}"
+    told = f"The doubling before that gained {_number(before.per_doubling)}"
     if before.per_doubling <= 0 or last.per_doubling <= 0 or last.is_beyond_chance is False:
         return f"{told}." if before.per_doubling > 0 else ""
     ratio = last.per_doubling / before.per_doubling
@@ -144,16 +144,16 @@ def _trend(before: Gain, last: Gain) -> str:
     doublings = math.log2(last.after.examples / last.before.examples)
     coming = last.per_doubling * ratio ** max(1.0, doublings)
     return (
-        f"{told}: the gain shrinks. If it goes on so, doubling to {2 * last.after.examples:,.0f} would buy"
-        f" about {_figure(coming)}."
+        f"{told}: the gain shrinks. If this continues, doubling to {2 * last.after.examples:,.0f} would gain"
+        f" about {_number(coming)}."
     )
 
 
-def _figure(value: float) -> str:
+def _number(value: float) -> str:
     return f"{value:.3g}"
 
 
-def _chart(courses: list[Course], measure: MeasureChoice) -> Chart | None:
+def _chart(courses: list[SettingsCurve], measure: MeasureChoice) -> Chart | None:
     curves = [
         SpreadCurve(
             course.words or measure.label,
@@ -169,7 +169,7 @@ def _chart(courses: list[Course], measure: MeasureChoice) -> Chart | None:
         return None
     parts = [
         f"{curve.label[:1].upper()}{curve.label[1:]}:"
-        f" {', '.join(f'{_figure(point.y)} with {point.x:,.0f} examples' for point in curve.points)}"
+        f" {', '.join(f'{_number(point.y)} with {point.x:,.0f} examples' for point in curve.points)}"
         for curve in curves
     ]
     return spread_curves(curves, x="Examples trained on", y=measure.label, says=listed(parts))

@@ -1,5 +1,5 @@
-"""What the trainings of a sweep can be compared by: their losses, metrics of their answers,
-people's scores.
+"""The measures by which trainings of a sweep can be compared: losses, metrics of their answers, human
+scores.
 """
 
 from collections.abc import Mapping, Sequence
@@ -22,7 +22,7 @@ from evalapp.scoring.models import MetricResult
 
 LEAST_CANDIDATES = 2
 MOST_RUNS = 5
-"""Generations and campaigns, the latest first, whose figures are offered."""
+"""Generations and campaigns, the latest first, whose numbers are offered."""
 LOSSES = {"validation_loss": "Validation loss", "training_loss": "Training loss"}
 
 

@@ -1,7 +1,7 @@
-"""The tables of the agreement page, as they are copied: what the address chooses, of the same figures."""
+"""The tables of the agreement page, for copies."""
 
 from evalapp.analysis.agreement.reviewer_agreement import ANCHORS, MEASURES, MOST_REVIEWERS, SHARES, Panel
-from evalapp.analysis.tables.choosing import chosen_criterion, chosen_measure, chosen_pair
+from evalapp.analysis.tables.choices import chosen_criterion, chosen_measure, chosen_pair
 from evalapp.analysis.tables.table_sources import TableQuery
 from evalapp.core.tables import Cell, Column, Table
 from evalapp.rubrics.models import Criterion
@@ -11,7 +11,7 @@ REVIEWER = Column("Reviewer")
 
 
 def _measure_column(key: str, label: str) -> Column:
-    return Column(label, "share" if key in SHARES else "figure", is_measure=True, anchor=ANCHORS[key])
+    return Column(label, "share" if key in SHARES else "number", is_measure=True, anchor=ANCHORS[key])
 
 
 def _measure_columns() -> list[Column]:

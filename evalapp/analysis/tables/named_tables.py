@@ -1,4 +1,4 @@
-"""The tables of the analysis pages, each by its name: what is copied from a page and what a report prints."""
+"""The tables of the analysis pages by name, for copies and reports."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -34,7 +34,7 @@ def table_named(shown: TableSource, name: str) -> Table:
         raise MissingError(f"There is no table “{name}”. There is: {', '.join(TABLES)}.")
     table = build(shown)
     if table is None:
-        raise MissingError(f"This campaign has nothing to fill the table “{name}” with.")
+        raise MissingError(f"This campaign has no data for the table “{name}”.")
     return table
 
 
@@ -51,7 +51,7 @@ def people_table(shown: TableSource) -> Table:
                     anchor="low-scores",
                 )
             )
-    columns.append(Column("Total on 1–5", "figure", is_measure=True, anchor="total"))
+    columns.append(Column("Total on 1–5", "number", is_measure=True, anchor="total"))
     rows: list[list[Cell]] = []
     for row in shown.comparison.rows:
         cells: list[Cell] = [shown.label(row)]
@@ -87,21 +87,21 @@ def metrics_table(shown: TableSource) -> Table | None:
     has_currency = any(each.currency for each in usage.values())
     columns = [
         CANDIDATE,
-        *(Column(each.label, "figure", is_measure=True, anchor=each.anchor) for each in comparison.metrics),
+        *(Column(each.label, "number", is_measure=True, anchor=each.anchor) for each in comparison.metrics),
         *(
             Column(
                 f"{COMPARED_METRICS[name].label if name in COMPARED_METRICS else name.upper()} of the"
                 " whole set",
-                "figure",
+                "number",
                 is_measure=True,
             )
             for name in comparison.corpus_metrics
         ),
         *(
-            Column(label, "figure", is_measure=True, anchor="classification-f1")
+            Column(label, "number", is_measure=True, anchor="classification-f1")
             for label in (LABEL_COLUMNS if labels else ())
         ),
-        *(Column(label, "figure", is_measure=True, anchor="tokens-and-cost") for label in USAGE_COLUMNS),
+        *(Column(label, "number", is_measure=True, anchor="tokens-and-cost") for label in USAGE_COLUMNS),
         *([CURRENCY] if has_currency else []),
     ]
     rows: list[list[Cell]] = []
@@ -184,7 +184,7 @@ def differences_table(shown: TableSource, *, has_shares: bool = True) -> Table |
     columns = [
         CANDIDATE,
         CRITERION,
-        Column("Difference", "figure", is_measure=True, anchor="paired-difference"),
+        Column("Difference", "number", is_measure=True, anchor="paired-difference"),
         Column("p (Holm)", "p", anchor="many-comparisons"),
         Column("Win rate (ties count half)", "share", is_measure=True, anchor="win-rate"),
         Column("Won", "count"),
@@ -233,7 +233,7 @@ def agreement_table(shown: TableSource) -> Table:
     ]
     columns = [
         CRITERION,
-        Column("Krippendorff's alpha", "figure", is_measure=True, anchor="krippendorffs-alpha"),
+        Column("Krippendorff's alpha", "number", is_measure=True, anchor="krippendorffs-alpha"),
         Column("Exact agreement", "share", is_measure=True, anchor="exact-agreement-within-1"),
         Column("Within 1", "share", is_measure=True, anchor="exact-agreement-within-1"),
     ]
@@ -256,11 +256,11 @@ def correlations_table(shown: TableSource) -> Table | None:
     anchor = "segment-correlation"
     columns = [
         CRITERION,
-        Column("Spearman, all outputs", "figure", is_measure=True, anchor=anchor),
-        Column("Spearman within items", "figure", is_measure=True, anchor=anchor),
-        Column("Spearman between candidates", "figure", is_measure=True, anchor="system-correlation"),
-        Column("Kendall’s tau-b", "figure", is_measure=True, anchor=anchor),
-        Column("Pearson", "figure", is_measure=True, anchor=anchor),
+        Column("Spearman, all outputs", "number", is_measure=True, anchor=anchor),
+        Column("Spearman within items", "number", is_measure=True, anchor=anchor),
+        Column("Spearman between candidates", "number", is_measure=True, anchor="system-correlation"),
+        Column("Kendall’s tau-b", "number", is_measure=True, anchor=anchor),
+        Column("Pearson", "number", is_measure=True, anchor=anchor),
         Column("Pairs ranked alike", "share", is_measure=True, anchor="pairs-ranked-alike"),
     ]
     title = f"Reviewer scores against {shown.metric.label}"
@@ -285,9 +285,9 @@ def trust_table(shown: TableSource) -> Table | None:
     columns = [
         CRITERION,
         Column("Metric"),
-        Column("Spearman", "figure", is_measure=True, anchor="segment-correlation"),
-        Column("Among one candidate's outputs", "figure", is_measure=True, anchor="which-metric-to-trust"),
-        Column("Upper limit", "figure", is_measure=True, anchor="expected-ceiling"),
+        Column("Spearman", "number", is_measure=True, anchor="segment-correlation"),
+        Column("Among one candidate's outputs", "number", is_measure=True, anchor="which-metric-to-trust"),
+        Column("Upper limit", "number", is_measure=True, anchor="expected-ceiling"),
         Column("In words"),
     ]
     return Table("trust", "Which metric to trust", columns, rows)
@@ -311,9 +311,9 @@ def prediction_powered_table(shown: TableSource) -> Table | None:
     columns = [
         CANDIDATE,
         CRITERION,
-        Column("Reviews only", "figure", is_measure=True),
-        Column(f"With {shown.metric.label}", "figure", is_measure=True, anchor="prediction-powered-mean"),
-        Column("r", "figure", is_measure=True),
+        Column("Reviews only", "number", is_measure=True),
+        Column(f"With {shown.metric.label}", "number", is_measure=True, anchor="prediction-powered-mean"),
+        Column("r", "number", is_measure=True),
         Column("Gain", "share"),
         Column("Caution"),
     ]
@@ -333,9 +333,9 @@ def severity_table(shown: TableSource) -> Table | None:
     columns = [
         CANDIDATE,
         CRITERION,
-        Column("Raw mean", "figure"),
-        Column("Adjusted", "figure", is_measure=True, anchor="adjusted-score"),
-        Column("Standard error", "figure"),
+        Column("Raw mean", "number"),
+        Column("Adjusted", "number", is_measure=True, anchor="adjusted-score"),
+        Column("Standard error", "number"),
     ]
     return Table(
         "severity",
@@ -356,9 +356,9 @@ def severities_table(shown: TableSource) -> Table | None:
     ]
     columns = [
         Column("Reviewer"),
-        Column("Severity", "figure", is_measure=True, anchor="reviewer-severity"),
-        Column("Standard error", "figure"),
-        Column("Infit", "figure"),
+        Column("Severity", "number", is_measure=True, anchor="reviewer-severity"),
+        Column("Standard error", "number"),
+        Column("Infit", "number"),
     ]
     return Table("severities", "Severity of each reviewer", columns, rows)
 

@@ -1,4 +1,4 @@
-"""Where the tables that are copied from a page come from: what the page shows, computed or stored."""
+"""The sources of tables that are copied from a page: computed or stored results."""
 
 from functools import cached_property
 from typing import TypeVar
@@ -37,18 +37,20 @@ from evalapp.analysis.stored.large_comparison import LargeComparison, large_comp
 from evalapp.analysis.stored.metrics_result import MetricsResult
 from evalapp.analysis.stored.severity_result import severity_result
 from evalapp.analysis.stored.stored_results import AnalysisRequest, Freshness, is_large
-from evalapp.analysis.tables.choosing import chosen_metric, chosen_reference
+from evalapp.analysis.tables.choices import chosen_metric, chosen_reference
 from evalapp.analysis.tables.table_sources import TableQuery, TableSource
 from evalapp.core.errors import MissingError
 from evalapp.measure import Measure
 from evalapp.metrics.metric import MetricDescription
 
 FILTERED = "Filtered view, exploratory only."
-NOT_COMPUTED = "This has not been computed yet of so large a campaign. Ask for it on the page of the table."
+NOT_COMPUTED = (
+    "This campaign is large, and this analysis has not been computed yet. Start it on the page of the table."
+)
 
 
 class PageTables(TableSource):
-    """With the choices of the page's address, each figure read or worked out when a table asks for it.
+    """With the choices of the page's URL, each number read or worked out when a table asks for it.
 
     Raises MissingError for what a job has not computed yet.
     """
@@ -56,7 +58,7 @@ class PageTables(TableSource):
     def __init__(self, view: ComparisonFilter, *, reviewer_type: str, asked: TableQuery) -> None:
         self.view, self.reviewer_type, self.asked = view, reviewer_type, asked
         self.freshness: Freshness | None = None
-        """How recent the stored figures are that a table was made of."""
+        """How recent the stored numbers are that a table was made of."""
 
     @cached_property
     def large(self) -> LargeComparison | None:
@@ -198,10 +200,10 @@ class PageTables(TableSource):
         return with_adjudicated(self._originals).scores if is_adjudicated else self._originals
 
 
-Figures = TypeVar("Figures")
+Values = TypeVar("Values")
 
 
-def _computed(figures: Figures | None) -> Figures:
-    if figures is None:
+def _computed(numbers: Values | None) -> Values:
+    if numbers is None:
         raise MissingError(NOT_COMPUTED)
-    return figures
+    return numbers

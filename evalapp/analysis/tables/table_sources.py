@@ -1,4 +1,4 @@
-"""What a page of analysis shows, worked out as it is asked for: where its tables come from."""
+"""The sources of an analysis page's tables, computed when needed."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
@@ -31,11 +31,11 @@ from evalapp.metrics.metric import MetricDescription
 from evalapp.reviews.models import Review
 
 TableQuery = Mapping[str, str]
-"""An address: what a table is chosen by beyond the reference and the metric."""
+"""An URL: what a table is chosen by beyond the reference and the metric."""
 
 
 class TableSource(ABC):
-    """Figures for tables. ``reference`` and ``metric`` are None where there is none. Nobody is called "you":
+    """Numbers for tables. ``reference`` and ``metric`` are None where there is none. Nobody is called "you":
     a table is read by others, too.
     """
 
@@ -180,7 +180,7 @@ class LiveTables(TableSource):
 
     @cached_property
     def judged(self) -> PairResults | None:  # type: ignore[override]  # calculated when asked for
-        """What people preferred, where they compare answers and somebody has."""
+        """The pairwise results, where answers are compared and there are preferences."""
         campaign = self.originals.campaign
         if not campaign.compares:
             return None

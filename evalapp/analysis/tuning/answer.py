@@ -1,5 +1,5 @@
-"""The answer to “is tuning better than a good prompt?” in words: yes, no, or not decided and what that would
-take.
+"""The answer to “is tuning better than a good prompt?” in words: yes, no, or not decided with the number
+of reviews that would decide it.
 """
 
 from collections.abc import Sequence
@@ -62,7 +62,7 @@ def answer_of(tuned: CandidateRow, held: Sequence[Held], *, raters: str = "Peopl
     """
     leads = _leads(held)
     if not leads:
-        return Answer(Verdict.UNRATED, f"Nobody has rated “{tuned.label}” and a prompt on the same item yet.")
+        return Answer(Verdict.UNRATED, f"No item has ratings of both “{tuned.label}” and a prompt yet.")
     closest = min(leads, key=lambda lead: lead.value)
     on = f"on {closest.pair.criterion.name}" if not closest.pair.is_total else "in total"
     beaten = [lead for lead in leads if _is_shown(lead) and lead.value < 0]
@@ -114,7 +114,7 @@ def _open(tuned: CandidateRow, lead: _Lead, on: str, baselines: int) -> Answer:
     bound = _points(max(abs(lead.low), abs(lead.high)), lead.pair)
     return Answer(
         Verdict.OPEN,
-        f"{words} More reviews alone are not expected to tell them apart: neither is better by more than"
+        f"{words} More reviews alone are not expected to show a difference: neither is better by more than"
         f" {bound}.",
     )
 
@@ -175,14 +175,14 @@ def _told(lead: _Lead, *, flipped: bool = False) -> str:
     if lead.low is None or lead.high is None:
         return words
     low, high = sorted((sign * lead.low, sign * lead.high))
-    return f"{words} ({_figure(low, lead.pair)} to {_figure(high, lead.pair)} with 95%)"
+    return f"{words} ({_number(low, lead.pair)} to {_number(high, lead.pair)} with 95%)"
 
 
 def _points(value: float, pair: ComparedPair) -> str:
-    return f"{_figure(value, pair)} {'percentage points' if pair.is_share else 'points'}"
+    return f"{_number(value, pair)} {'percentage points' if pair.is_share else 'points'}"
 
 
-def _figure(value: float, pair: ComparedPair) -> str:
+def _number(value: float, pair: ComparedPair) -> str:
     return as_text(100 * value, digits=0) if pair.is_share else as_text(value, digits=2)
 
 

@@ -1,6 +1,6 @@
 """Is tuning better than a good prompt? A tuned candidate against prompts over the same base, in one campaign.
 
-The figures are the comparison's own, filtered to these candidates and to the items that they share.
+The numbers are the comparison's own, filtered to these candidates and to the items that they share.
 """
 
 from collections.abc import Callable, Sequence
@@ -61,7 +61,7 @@ def imported_candidates(project: Project) -> QuerySet[ModelVersion]:
     return imported.filter(pk__in=reviewed.values("model_version")).select_related("model").order_by("-pk")
 
 
-def said_to_be(project: Project, tuned: str, prompt: str) -> tuple[ModelVersion, ModelVersion]:
+def imported_pair(project: Project, tuned: str, prompt: str) -> tuple[ModelVersion, ModelVersion]:
     """The imported candidates with these ids. Raises MissingError for another, or the same twice."""
     imported = {str(each.pk): each for each in imported_candidates(project)}
     if tuned == prompt or tuned not in imported or prompt not in imported:
@@ -105,7 +105,7 @@ def chosen_tuned(project: Project, asked: str) -> ModelVersion | None:
     known = asked.isascii() and asked.isdigit() and len(asked) < 19
     found = tuned_candidates(project).filter(pk=int(asked)).first() if known else None
     if found is None:
-        raise MissingError("There is no tuned candidate at this address.")
+        raise MissingError("There is no tuned candidate at this URL.")
     return found
 
 
@@ -118,14 +118,14 @@ def chosen_campaign(campaigns: Sequence[Campaign], asked: str) -> Campaign | Non
         return rating[0] if rating else None
     found = next((each for each in rating if str(each.pk) == asked), None)
     if found is None:
-        raise MissingError("There is no campaign at this address that holds the candidate against a prompt.")
+        raise MissingError("There is no campaign at this URL that compares the candidate with a prompt.")
     return found
 
 
 def contest_filter(
     campaign: Campaign, tuned: ModelVersion, query: QueryDict, prompt: ModelVersion | None = None
 ) -> ComparisonFilter:
-    """The address's filter with the tuned candidate among its candidates; where it names none ("candidates"),
+    """The URL's filter with the tuned candidate among its candidates; where it names none ("candidates"),
     the base and all prompts over it, or what is said to be the ``prompt``, are held against it.
     """
     entries = list(campaign.candidates.select_related("model_version").order_by("position"))
@@ -159,7 +159,7 @@ class MetricDifference(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Against:
+class BaselineDifference:
     """The tuned candidate less one baseline. ``tries``: which of the prompts tried on the base it is, and of
     how many; None for the base itself.
     """
@@ -184,11 +184,11 @@ class Contest:
     """``against`` has every baseline, the prompts first; ``answer`` is to the question of the page."""
 
     tuned: CandidateRow
-    against: list[Against]
+    against: list[BaselineDifference]
     answer: Answer
 
     @property
-    def prompts(self) -> list[Against]:
+    def prompts(self) -> list[BaselineDifference]:
         return [each for each in self.against if each.is_prompt]
 
     @property
@@ -213,7 +213,7 @@ def contest_of(
         [pair for pair in pairs_of(row) if pair.challenger.candidate.pk == own.candidate.pk] for row in others
     ]
     against = [
-        Against(
+        BaselineDifference(
             row=row,
             pairs=adjusted,
             metrics=[_metric(scores, metric, own, row) for metric in comparison.metrics],

@@ -1,6 +1,4 @@
-"""What holds a tuned candidate and a prompt apart beside their quality: how they were decoded, and what they
-cost.
-"""
+"""Differences between a tuned candidate and a prompt besides quality: decoding settings and cost."""
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -52,7 +50,7 @@ class Decoding(NamedTuple):
 
 
 class TrainingCost(NamedTuple):
-    """Time and cost of the trainings behind a candidate; ``unknown`` says why there is no figure."""
+    """Time and cost of the trainings behind a candidate; ``unknown`` says why there is no number."""
 
     seconds: float
     trainings: int
@@ -127,7 +125,7 @@ def training_cost(tuned: ModelVersion) -> TrainingCost:
             else:
                 seconds, trainings = seconds + float(taken), trainings + 1
         elif current.kind == ModelKind.IMPORTED:
-            unknown = f"how {current.label} was made is not known here"
+            unknown = f"how {current.label} was created is not known here"
         current = current.parent or current.base
     price = machine_price_of(tuned.project)
     if price is None and not unknown:

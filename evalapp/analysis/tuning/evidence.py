@@ -1,4 +1,4 @@
-"""All that is known of a contest between a tuned candidate and prompts: for the page and for programs."""
+"""The evidence on a tuned candidate against prompts, for the page and the API."""
 
 from typing import NamedTuple
 
@@ -21,7 +21,7 @@ from evalapp.analysis.tuning.cost import (
 from evalapp.registry.models import ModelVersion
 
 
-class Spent(NamedTuple):
+class TuningCost(NamedTuple):
     """How the answers were made, and what the training costs."""
 
     decoding: Decoding
@@ -37,7 +37,7 @@ class Evidence(NamedTuple):
     comparison: Comparison
     contest: Contest | None
     usage: list[Usage]
-    spent: Spent | None
+    spent: TuningCost | None
     coverage: FilterCoverage | None
     freshness: Freshness | None
 
@@ -67,11 +67,11 @@ def evidence_of(
     return Evidence(comparison, contest, usage, spent, coverage, freshness)
 
 
-def _spent(wanted: ComparisonFilter, contest: Contest, usage: list[Usage]) -> Spent:
+def _spent(wanted: ComparisonFilter, contest: Contest, usage: list[Usage]) -> TuningCost:
     by_candidate = {each.candidate.pk: each for each in usage}
     training = training_cost(contest.tuned.candidate.model_version)
     own = by_candidate[contest.tuned.candidate.pk]
     others = [by_candidate[each.row.candidate.pk] for each in contest.against]
-    return Spent(
+    return TuningCost(
         decoding_of(wanted.campaign, contest.candidates), training, earned_back(training, own, others)
     )

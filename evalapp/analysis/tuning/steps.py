@@ -1,4 +1,4 @@
-"""What is left to do before “is tuning better than a good prompt?” has an answer, with where to do it."""
+"""The steps that are left before “is tuning better than a good prompt?” has an answer, with links."""
 
 from typing import NamedTuple
 from urllib.parse import urlencode
@@ -102,7 +102,7 @@ def _reviews(project: Project, tuned: ModelVersion, shared: SharedRows | None) -
     campaign = campaigns_between(tuned).first()
     if campaign is not None:
         href = reverse("campaign_detail", args=[project.slug, campaign.pk])
-        held = Step(f"The campaign “{campaign.name}” holds them against each other.", True)
+        held = Step(f"The campaign “{campaign.name}” compares them.", True)
         wait = Step(
             "Reviewers rate the answers.", False, href, "See the campaign", Permission.VIEW_CAMPAIGNS.name
         )

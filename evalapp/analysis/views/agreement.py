@@ -1,4 +1,4 @@
-"""The page on how far reviewers agree, and what to do where they do not."""
+"""The agreement page."""
 
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -31,7 +31,7 @@ from evalapp.analysis.pages import (
 from evalapp.analysis.scores.filter_form import filter_form_of
 from evalapp.analysis.scores.filters import read_filter
 from evalapp.analysis.stored.agreement_result import agreement_result
-from evalapp.analysis.tables.choosing import chosen_criterion, chosen_measure, chosen_pair
+from evalapp.analysis.tables.choices import chosen_criterion, chosen_measure, chosen_pair
 from evalapp.campaigns.queries import is_reviewing_blind
 from evalapp.measure import Measure
 from evalapp.reviews.pseudonyms import shown_names

@@ -82,7 +82,7 @@ def case_detail(request: MemberRequest, campaign_id: int, item_id: int) -> HttpR
 
 
 def list_query(request: MemberRequest) -> str:
-    """The part of an address that says which list of cases is walked, and of which view:
+    """The part of a URL that says which list of cases is walked, and of which view:
     "?low=1&split=test".
     """
     kept = {name: request.GET[name] for name in (*FILTER_PARTS, "reviewer_type") if request.GET.get(name)}

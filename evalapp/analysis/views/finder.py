@@ -1,4 +1,4 @@
-"""The disagreement finder: its form, what it finds, and the campaign over what was found."""
+"""The disagreement finder: its form, its cases, and the campaign over them."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -88,7 +88,7 @@ def _render(
 
 
 def _chosen(scores: CampaignScores, query: Mapping[str, str], wanted: Finder | None) -> dict[str, Any]:
-    """What the form shows: what is in the address, else the usual question of a metric that flatters."""
+    """What the form shows: what is in the URL, else the usual question of a metric that flatters."""
     first = scores.scales[0] if scores.scales else None
     criterion = wanted.criterion if wanted else first
     side, score = _poor(criterion)
@@ -116,7 +116,7 @@ def _poor(criterion: Criterion | None) -> tuple[ScoreSide, int]:
 @require_POST
 @project_view(Permission.EDIT_CAMPAIGNS)
 def finder_campaign(request: MemberRequest, campaign_id: int) -> HttpResponse:
-    """A draft over what the finder of the address finds in the view of the address."""
+    """A draft over what the finder of the URL finds in the view of the URL."""
     view = read_filter(campaign_or_missing(request, campaign_id), request.GET)
     if view.problems:
         return filter_refused(request, view)
@@ -124,9 +124,9 @@ def finder_campaign(request: MemberRequest, campaign_id: int) -> HttpResponse:
     try:
         wanted = finder_from(cases.scores, request.GET.dict())
         if wanted is None:
-            raise InvalidError("The URL has no finder. Open it again from the results.")
+            raise InvalidError("The URL has no finder parameters. Open the finder again from the results.")
         picked = pick_found(wanted=wanted, found=cases.found(wanted), view=view, by=request.user)
     except ProblemError as error:
         return _render(request, view, error)
-    messages.success(request, "A draft over these items. Look at its people, then open it.")
+    messages.success(request, "Created a draft over these items. Check its reviewers, then open it.")
     return redirect("campaign_detail", slug=request.project.slug, pk=picked.pk)

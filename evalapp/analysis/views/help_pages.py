@@ -24,7 +24,7 @@ def help_list(request: HttpRequest) -> HttpResponse:
 def help_topic(request: HttpRequest, name: str) -> HttpResponse:
     topic = topics().get(name)
     if topic is None:
-        raise MissingError("There is no help on that. The list of all topics is under Help.")
+        raise MissingError("There is no help topic of that name. All topics are listed under Help.")
     group = topics().get(topic.group, topic)
     context = {
         "topic": topic,

@@ -1,4 +1,4 @@
-"""The page on what a campaign's metrics are worth: which to trust, and how far they tighten human means."""
+"""The metrics page: which metric to trust, and prediction-powered human means."""
 
 from django.http import HttpResponse
 from django.shortcuts import render

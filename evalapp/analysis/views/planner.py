@@ -25,7 +25,7 @@ from evalapp.rubrics.models import RubricVersion
 @require_safe
 @project_view(Permission.VIEW_ANALYSIS)
 def planner(request: MemberRequest) -> HttpResponse:
-    """Nothing is kept: a plan is its address, which can be shared."""
+    """Nothing is kept: a plan is its URL, which can be shared."""
     context = _context(request)
     is_refused = "form" in context and context["form"].errors
     return render(request, "analysis/planner.html", context, status=400 if is_refused else 200)
@@ -44,13 +44,13 @@ def planner_table_markdown(request: MemberRequest, name: str) -> HttpResponse:
 
 
 def _table(request: MemberRequest, name: str) -> Table:
-    """The page's table of that name, of the plan that the address holds."""
+    """The page's table of that name, of the plan that the URL holds."""
     build = PLAN_TABLES.get(name)
     if build is None:
         raise MissingError(f"There is no table “{name[:40]}”. There is: {', '.join(PLAN_TABLES)}.")
     table = build(_context(request))
     if table is None:
-        raise MissingError(f"This plan has nothing to fill the table “{name}” with.")
+        raise MissingError(f"This plan has no data for the table “{name}”.")
     return table
 
 

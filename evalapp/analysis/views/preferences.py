@@ -20,7 +20,7 @@ from evalapp.analysis.pages import (
     chosen_reviewer_type,
     reviewer_type_choices,
 )
-from evalapp.analysis.pairwise.differing_preferences import differing_preferences, with_lines
+from evalapp.analysis.pairwise.differing_preferences import with_lines
 from evalapp.analysis.pairwise.pair_lists import (
     FILTER_PARTS,
     as_lines,
@@ -33,6 +33,7 @@ from evalapp.analysis.scores.campaign_scores import load_scores
 from evalapp.campaigns.models import Campaign
 from evalapp.campaigns.queries import is_reviewing_blind
 from evalapp.core.errors import MissingError
+from evalapp.reviews.preferences.distance import differing_preferences
 
 PREFERENCES_PER_PAGE = 50
 
@@ -106,7 +107,7 @@ def preference_list(request: MemberRequest, campaign_id: int) -> HttpResponse:
 def differing_preferences_page(request: MemberRequest, campaign_id: int) -> HttpResponse:
     """Where preferences on the same answers differ, the most different first."""
     preferences = _loaded(request, campaign_id)
-    page = Paginator(differing_preferences(preferences), PREFERENCES_PER_PAGE).get_page(
+    page = Paginator(differing_preferences(preferences.rows), PREFERENCES_PER_PAGE).get_page(
         request.GET.get("page")
     )
     context = {

@@ -34,12 +34,12 @@ from evalapp.analysis.pages import (
 from evalapp.analysis.scores.adjudicated_scores import with_adjudicated
 from evalapp.analysis.scores.campaign_scores import CampaignScores
 from evalapp.analysis.scores.filter_form import filter_form_of
-from evalapp.analysis.scores.filtered_scores import load_filtered, shared_part
+from evalapp.analysis.scores.filtered_scores import load_filtered, shared_items_of
 from evalapp.analysis.scores.filters import ComparisonFilter, read_filter
 from evalapp.analysis.stored.large_comparison import large_comparison
 from evalapp.analysis.stored.stored_comparison import POINTS_DRAWN
 from evalapp.analysis.stored.stored_results import AnalysisRequest, is_large
-from evalapp.analysis.tables.choosing import chosen_metric, chosen_reference, chosen_scale
+from evalapp.analysis.tables.choices import chosen_metric, chosen_reference, chosen_scale
 from evalapp.campaigns.models import Campaign, CampaignReviewer, CampaignState
 from evalapp.campaigns.queries import is_reviewing_blind
 from evalapp.core.paging import keyset_page
@@ -108,7 +108,7 @@ def result_detail(request: MemberRequest, campaign_id: int) -> HttpResponse:
         "reference": reference,
         "pairs": pairs,
         "filter_form": filter_form_of(request, wanted, names=originals.names, coverage=filtered.coverage),
-        "shared": None if wanted.candidates else shared_part(originals),
+        "shared": None if wanted.candidates else shared_items_of(originals),
         "simpson": check_simpson(scores),
         "usage": usage_of(originals),
         "agreement": agreement_rows(originals),
@@ -143,7 +143,7 @@ def _against_metric(
 def _large_context(
     request: MemberRequest, campaign: Campaign, reviewer_type: str, chosen: ComparisonFilter
 ) -> dict[str, Any]:
-    """The same page of a large campaign: the figures that a job has stored, of the whole with
+    """The same page of a large campaign: the numbers that a job has stored, of the whole with
     counts of now.
     """
     score_source = "adjudicated" if request.GET.get("score_source") == "adjudicated" else "original"

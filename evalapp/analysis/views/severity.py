@@ -1,4 +1,4 @@
-"""The page on how severe a campaign's reviewers are, and what that does to its candidates' scores."""
+"""The severity page: reviewers' severity and adjusted scores."""
 
 from django.http import HttpResponse
 from django.shortcuts import render

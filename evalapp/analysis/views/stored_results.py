@@ -39,7 +39,7 @@ def analysis_compute(request: MemberRequest, campaign_id: int) -> HttpResponse:
     campaign = campaign_or_missing(request, campaign_id)
     form = ComputeForm(request.POST)
     if not form.is_valid():
-        raise InvalidError("Say what to compute as the page does.", fields=field_errors(form))
+        raise InvalidError("Send the kind of analysis as the page does.", fields=field_errors(form))
     reviewer_type = form.cleaned_data["reviewer_type"] if request.project.is_demonstration else ""
     score_source = form.cleaned_data["score_source"]
     view = view_of(campaign, form.cleaned_data["view"]).view
@@ -50,12 +50,12 @@ def analysis_compute(request: MemberRequest, campaign_id: int) -> HttpResponse:
         view,
     )
     start_analysis(campaign=campaign, request=wanted, by=request.user)
-    messages.success(request, "Asked for. The page shows the new figures when they are there.")
-    address = reverse(_PAGES[wanted.kind], args=[request.project.slug, campaign.pk])
+    messages.success(request, "Started. The page shows the new results when they are ready.")
+    url = reverse(_PAGES[wanted.kind], args=[request.project.slug, campaign.pk])
     chosen = {
         "reviewer_type": reviewer_type,
         "score_source": score_source if score_source == ScoreSource.ADJUDICATED else "",
     }
     parts = (urlencode({name: value for name, value in chosen.items() if value}), view)
     query = "&".join(part for part in parts if part)
-    return redirect(f"{address}?{query}" if query else address)
+    return redirect(f"{url}?{query}" if query else url)

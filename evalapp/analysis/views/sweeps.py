@@ -24,7 +24,7 @@ from evalapp.runs.training.run_comparison import FEWEST, MOST
 @require_safe
 @project_view(Permission.VIEW_RUNS)
 def sweep_detail(request: MemberRequest, sweep_id: int) -> HttpResponse:
-    """``by`` in the address names the measure of the curve."""
+    """``by`` in the URL names the measure of the curve."""
     sweep = _sweep(request, sweep_id)
     table = sweep_table(sweep)
     choices = measure_choices(sweep, request.user)

@@ -1,6 +1,4 @@
-"""A table of the analysis pages by its name, to be copied: as CSV or as Markdown, of exactly
-what is shown.
-"""
+"""The tables of the analysis pages as CSV and Markdown."""
 
 from dataclasses import replace
 

@@ -18,8 +18,8 @@ from evalapp.analysis.tuning.contest import (
     chosen_tuned,
     contest_filter,
     imported_candidates,
+    imported_pair,
     prompts_over_base_of,
-    said_to_be,
     tuned_candidates,
 )
 from evalapp.analysis.tuning.evidence import evidence_of
@@ -44,7 +44,7 @@ def tuning(request: MemberRequest) -> HttpResponse:
     imported = list(imported_candidates(request.project)[:MOST_OFFERED])
     tuned: ModelVersion | None
     if "prompt" in request.GET:
-        tuned, prompt = said_to_be(request.project, asked, request.GET["prompt"])
+        tuned, prompt = imported_pair(request.project, asked, request.GET["prompt"])
     else:
         tuned = chosen_tuned(request.project, asked)
     campaigns = list(campaigns_between(tuned, prompt)) if tuned is not None else []

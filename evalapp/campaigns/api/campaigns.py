@@ -10,7 +10,7 @@ from rest_framework.response import Response
 
 from evalapp.accounts.permissions import Permission
 from evalapp.api.errors import invalid
-from evalapp.api.fields import Body, Flag, Id, List, Shown, Text, Whole
+from evalapp.api.fields import Body, Flag, Id, List, ReadOnlySerializer, Text, Whole
 from evalapp.api.operations import ProjectView, chosen, chosen_all, operation, route
 from evalapp.campaigns import services
 from evalapp.campaigns.design import (
@@ -49,7 +49,7 @@ from evalapp.registry.queries import versions_of
 from evalapp.rubrics.models import RubricVersion
 
 
-class CampaignCandidateSerializer(Shown):
+class CampaignCandidateSerializer(ReadOnlySerializer):
     """``id`` names the candidate in this campaign's comparison and cases."""
 
     model_version = serializers.IntegerField(source="model_version_id")
@@ -60,7 +60,7 @@ class CampaignCandidateSerializer(Shown):
         fields = ("id", "model_version", "label", "position")
 
 
-class CampaignSerializer(Shown):
+class CampaignSerializer(ReadOnlySerializer):
     """``key`` is the campaign's name in the URLs of its reviewers."""
 
     rubric_version = serializers.IntegerField(source="rubric_version_id")
@@ -100,7 +100,7 @@ class CampaignBody(Body):
         child=Id(),
         min_length=1,
         max_length=MOST_CANDIDATES,
-        help_text="Ids of model versions, in their order.",
+        help_text="Ids of model versions, in the order shown.",
         error_messages={"min_length": "Choose at least one candidate."},
     )
     reviewers = List(
@@ -137,7 +137,7 @@ class CampaignBody(Body):
         required=False,
         allow_null=True,
         default=None,
-        help_text="The most items that one person is handed.",
+        help_text="The largest number of items that one person gets.",
     )
     method = serializers.ChoiceField(
         choices=Method.choices,
@@ -148,19 +148,21 @@ class CampaignBody(Body):
         required=False,
         allow_null=True,
         default=None,
-        help_text="In pairs: the candidate that every other is compared with; null compares all with all.",
+        help_text="For pairs: the candidate that every other is compared with; null compares each with each.",
     )
     gold_share = Whole(max_value=MOST_CHECK_SHARE, default=0, help_text="Percent of a person's items.")
     repeat_share = Whole(max_value=MOST_CHECK_SHARE, default=0, help_text="Percent of a person's items.")
     calibration_items = Whole(
-        max_value=MOST_CALIBRATION_ITEMS, default=0, help_text="What everybody rates before admission."
+        max_value=MOST_CALIBRATION_ITEMS,
+        default=0,
+        help_text="Number of calibration items, which everybody rates before admission.",
     )
 
 
 class DrawnStratumSerializer(serializers.Serializer[Any]):
     value = serializers.CharField()
-    items = serializers.IntegerField(help_text="Chosen of it.")
-    examples = serializers.IntegerField(help_text="There are of it.")
+    items = serializers.IntegerField(help_text="Items chosen from the stratum.")
+    examples = serializers.IntegerField(help_text="Examples in the stratum.")
 
 
 class CostSerializer(serializers.Serializer[Any]):
@@ -177,7 +179,9 @@ class CostSerializer(serializers.Serializer[Any]):
     share_seconds = serializers.IntegerField()
     left_out = serializers.IntegerField(help_text="Examples that lack an answer of a candidate.")
     not_chosen = serializers.IntegerField(help_text="Examples that could be added later.")
-    is_over_quota = serializers.BooleanField(help_text="Whether the quota leaves some work undone.")
+    is_over_quota = serializers.BooleanField(
+        help_text="Whether the quotas are too small for all assignments."
+    )
     strata = serializers.SerializerMethodField()
 
     @extend_schema_field(DrawnStratumSerializer(many=True))
@@ -250,7 +254,7 @@ class CampaignList(CampaignView):
 
     @operation("Design a campaign", body=CampaignBody, result=CampaignSerializer, status=201)
     def post(self) -> object:
-        """A draft; nothing is handed out until it is opened."""
+        """Creates a draft; reviewers get no items until it is opened."""
         made = services.create_campaign(project=self.project, design=self.design(), by=self.person)
         return self.campaign(made.pk)
 
@@ -263,14 +267,14 @@ class CampaignDetail(CampaignView):
 
     @operation("Edit a draft", body=CampaignBody, result=CampaignSerializer)
     def patch(self, campaign_id: int) -> object:
-        """What is left out stays. 409 once it has been opened."""
+        """Fields that are left out are unchanged. 409 once it has been opened."""
         campaign = self.campaign(campaign_id)
         services.edit_campaign(campaign=campaign, design=self.design(campaign), by=self.person)
         return self.campaign(campaign_id)
 
     @operation("Discard a draft", status=204)
     def delete(self, campaign_id: int) -> object:
-        """409 once it has been opened: what people rated stays."""
+        """409 once it has been opened, because reviews are kept."""
         services.discard_campaign(campaign=self.campaign(campaign_id), by=self.person)
         return Response(status=204)
 
@@ -279,9 +283,9 @@ class CampaignDetail(CampaignView):
 class DesignCost(CampaignView):
     required_permission = Permission.EDIT_CAMPAIGNS
 
-    @operation("Ask what a design costs", body=CampaignBody, result=CostSerializer)
+    @operation("Calculate the reviewer effort of a design", body=CampaignBody, result=CostSerializer)
     def post(self) -> object:
-        """Reviews, hours and each person's share; nothing is made."""
+        """Reviews, hours and each person's share; nothing is created."""
         design = self.design()
         require_sound(design, self.project)
         return cost_of_design(design)
@@ -289,9 +293,9 @@ class DesignCost(CampaignView):
 
 @route("campaigns/<int:campaign_id>/cost/", "api_campaign_cost")
 class CampaignCost(CampaignView):
-    @operation("Read what a draft costs", result=CostSerializer)
+    @operation("Read the reviewer effort of a draft", result=CostSerializer)
     def get(self, campaign_id: int) -> object:
-        """As it stands, the gold items known so far left out."""
+        """The effort of the draft, without the gold items known so far."""
         return cost_of_draft(self.campaign(campaign_id))
 
 
@@ -313,7 +317,7 @@ class CampaignOpen(CampaignMove):
 
     @operation("Open a campaign", result=CampaignSerializer)
     def post(self, campaign_id: int) -> object:
-        """Freezes the rubric, and makes an assignment for every review that is wanted."""
+        """Freezes the rubric, and creates an assignment for every planned review."""
         return self.moved(campaign_id)
 
 
@@ -323,7 +327,7 @@ class CampaignPause(CampaignMove):
 
     @operation("Pause a campaign", result=CampaignSerializer)
     def post(self, campaign_id: int) -> object:
-        """Nothing more is handed out; what is on a screen may still be submitted."""
+        """Reviewers get no more items; reviews on a screen may still be submitted."""
         return self.moved(campaign_id)
 
 
@@ -342,5 +346,5 @@ class CampaignClose(CampaignMove):
 
     @operation("Close a campaign", result=CampaignSerializer)
     def post(self, campaign_id: int) -> object:
-        """From here on nothing is submitted or amended."""
+        """Nothing can be submitted or amended from now on."""
         return self.moved(campaign_id)

@@ -6,7 +6,7 @@ from rest_framework import serializers
 from rest_framework.response import Response
 
 from evalapp.accounts.permissions import Permission
-from evalapp.api.fields import Body, List, Shown, Text, Whole
+from evalapp.api.fields import Body, List, ReadOnlySerializer, Text, Whole
 from evalapp.api.operations import named, operation, route
 from evalapp.campaigns.api.campaigns import CampaignView
 from evalapp.campaigns.gold import GoldRow, remove_known, set_gold
@@ -20,7 +20,10 @@ class GoldAnswerBody(Body):
     value = Whole(min_value=-(2**15), max_value=2**15 - 1, help_text="The right level.")
     tolerance = Whole(default=0, help_text="How many levels off still count as right.")
     candidate = Text(
-        max_length=200, allow_blank=True, default="", help_text="A candidate's label; empty: every one's."
+        max_length=200,
+        allow_blank=True,
+        default="",
+        help_text="Label of the candidate; empty: every candidate.",
     )
 
 
@@ -28,7 +31,7 @@ class GoldBody(Body):
     answers = List(child=GoldAnswerBody(), min_length=1, max_length=1_000)
 
 
-class GoldAnswerSerializer(Shown):
+class GoldAnswerSerializer(ReadOnlySerializer):
     row = serializers.IntegerField(source="example.row_number")
     criterion = serializers.CharField(source="criterion.key")
     candidate = serializers.CharField(source="candidate.label", default="")
@@ -49,13 +52,13 @@ class CampaignGold(CampaignView):
 
     @operation("List known answers", result=GoldAnswerSerializer, paged=True)
     def get(self, campaign_id: int) -> object:
-        """The right answers of gold items, by which reviewers are checked."""
+        """The known answers of gold items, against which reviewers are checked."""
         campaign = self.campaign(campaign_id)
         return self.page(campaign.gold_answers.select_related("example", "criterion", "candidate"))
 
     @operation("Store known answers", body=GoldBody, result=StoredSerializer)
     def post(self, campaign_id: int) -> object:
-        """All or nothing; what is known already is replaced. An open campaign takes no new examples."""
+        """All or none; existing known answers are replaced. An open campaign takes no new examples."""
         campaign = self.campaign(campaign_id)
         rows = [
             GoldRow(
@@ -78,7 +81,7 @@ class CampaignGoldAnswer(CampaignView):
 
     @operation("Remove a known answer", status=204)
     def delete(self, campaign_id: int, answer: int) -> object:
-        """Of an open campaign the example stays a gold item. 409 once it is closed."""
+        """In an open campaign the example stays a gold item. 409 once it is closed."""
         answers = self.campaign(campaign_id).gold_answers.select_related("campaign__project")
         remove_known(known=get_or_missing(answers, pk=answer), by=self.person)
         return Response(status=204)

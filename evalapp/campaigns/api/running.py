@@ -1,4 +1,4 @@
-"""A running campaign: its items, reviewers, deadline, and who does what."""
+"""A running campaign: its items, reviewers, deadline and assignments."""
 
 from typing import Any
 
@@ -15,11 +15,11 @@ from evalapp.campaigns.running import add_items, reassign, release_claimed, set_
 
 
 class DeadlineBody(Body):
-    deadline = serializers.DateTimeField(allow_null=True, help_text="Null for none.")
+    deadline = serializers.DateTimeField(allow_null=True, help_text="null: no deadline.")
 
 
 class QuotaBody(Body):
-    quota = Whole(min_value=1, allow_null=True, help_text="Null: as the campaign says.")
+    quota = Whole(min_value=1, allow_null=True, help_text="null: the campaign's quota.")
 
 
 class QuotaSerializer(serializers.Serializer[Any]):
@@ -28,25 +28,27 @@ class QuotaSerializer(serializers.Serializer[Any]):
 
 
 class ReassignBody(Body):
-    source = Id(allow_null=True, help_text="Whose work moves; null: the shared queue.")
-    target = Id(allow_null=True, help_text="Who gets it; null: anybody.")
+    source = Id(allow_null=True, help_text="The reviewer whose items are moved; null: from the shared queue.")
+    target = Id(allow_null=True, help_text="The reviewer who gets them; null: to the shared queue.")
     most = Whole(min_value=1, required=False, allow_null=True, default=None, help_text="Null: all.")
 
 
 class MovedSerializer(serializers.Serializer[Any]):
     moved = serializers.IntegerField(
-        allow_null=True, help_text="How many; null unless the project shows reviewers' names."
+        allow_null=True, help_text="Number of items moved; null unless the project shows reviewers' names."
     )
 
 
 class ReleasedSerializer(serializers.Serializer[Any]):
     released = serializers.IntegerField(
-        allow_null=True, help_text="How many items; null unless the project shows reviewers' names."
+        allow_null=True, help_text="Number of items released; null unless the project shows reviewers' names."
     )
 
 
 class AddItemsBody(Body):
-    items = Whole(min_value=1, required=False, allow_null=True, default=None, help_text="Null: all left.")
+    items = Whole(
+        min_value=1, required=False, allow_null=True, default=None, help_text="null: all that are left."
+    )
 
 
 class ReviewersBody(Body):
@@ -82,7 +84,7 @@ class AddedSerializer(serializers.Serializer[Any]):
 class CampaignReviewers(CampaignView):
     @operation("Add reviewers", body=ReviewersBody, result=AddedSerializer)
     def post(self, campaign_id: int) -> object:
-        """More people share the same work; the number of assignments stays."""
+        """More people share the same assignments."""
         campaign = self.campaign(campaign_id)
         people = chosen_all(
             possible_reviewers(self.project), self.body()["reviewers"], "reviewers", "reviewer with id"
@@ -94,7 +96,7 @@ class CampaignReviewers(CampaignView):
 class CampaignReviewerDetail(CampaignView):
     @operation("Let a reviewer leave", status=204)
     def delete(self, campaign_id: int, person_id: int) -> object:
-        """Their assignments in progress go to others, what they submitted stays. 409 where they have left
+        """Their assignments in progress go to others; their submitted reviews stay. 409 if they have left
         already.
         """
         services.remove_reviewer(
@@ -107,7 +109,7 @@ class CampaignReviewerDetail(CampaignView):
 class CampaignDeadline(CampaignView):
     @operation("Move the deadline", body=DeadlineBody, result=CampaignSerializer)
     def post(self, campaign_id: int) -> object:
-        """After it nothing new is handed out. 409 unless the campaign runs."""
+        """After the deadline reviewers get no new items. 409 unless the campaign is open or paused."""
         set_deadline(campaign=self.campaign(campaign_id), deadline=self.body()["deadline"], by=self.person)
         return self.campaign(campaign_id)
 
@@ -116,7 +118,7 @@ class CampaignDeadline(CampaignView):
 class CampaignQuota(CampaignView):
     @operation("Set a reviewer's quota", body=QuotaBody, result=QuotaSerializer)
     def post(self, campaign_id: int, person_id: int) -> object:
-        """The most items that this person is handed; what they have stays."""
+        """The largest number of items that this person gets; items they have are kept."""
         campaign_reviewer = self.campaign_reviewer(campaign_id, person_id)
         return set_quota(campaign_reviewer=campaign_reviewer, quota=self.body()["quota"], by=self.person)
 
@@ -125,7 +127,9 @@ class CampaignQuota(CampaignView):
 class CampaignRelease(CampaignView):
     @operation("Release a reviewer's assignments", result=ReleasedSerializer)
     def post(self, campaign_id: int, person_id: int) -> object:
-        """It goes to others; what they submitted of it stays. 409 unless the campaign runs."""
+        """The assignments in progress go to others; submitted reviews stay. 409 unless the campaign is open
+        or paused.
+        """
         released = release_claimed(
             campaign_reviewer=self.campaign_reviewer(campaign_id, person_id), by=self.person
         )
@@ -137,7 +141,7 @@ class CampaignRelease(CampaignView):
 class CampaignReassign(CampaignView):
     @operation("Reassign work", body=ReassignBody, result=MovedSerializer)
     def post(self, campaign_id: int) -> object:
-        """Moves what nobody has begun, the last in their order first; nobody gets an item twice."""
+        """Moves assignments that nobody has started, the last in order first; nobody gets an item twice."""
         campaign = self.campaign(campaign_id)
         values = self.body()
         people = possible_reviewers(self.project)
@@ -155,13 +159,11 @@ class CampaignItems(CampaignView):
 
     @operation("List a campaign's items", query=ItemListQuery, result=CampaignItemSerializer, paged=True)
     def get(self, campaign_id: int) -> object:
-        """How far each item is, and why somebody would not judge it; gold and calibration
-        items are left out.
-        """
+        """The progress of each item, and the reasons for skips; gold and calibration items are left out."""
         return self.page(items_in_list(items_with_progress(self.campaign(campaign_id)), self.query["list"]))
 
     @operation("Add items", body=AddItemsBody, result=AddedSerializer)
     def post(self, campaign_id: int) -> object:
-        """Further examples that were not chosen, by the campaign's own draw; they come last."""
+        """Adds examples that were not chosen, sampled like the campaign's items; they come last."""
         campaign = self.campaign(campaign_id)
         return {"added": add_items(campaign=campaign, wanted=self.body()["items"], by=self.person)}

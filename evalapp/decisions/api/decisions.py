@@ -4,7 +4,7 @@ from django.http import StreamingHttpResponse
 from rest_framework import serializers
 
 from evalapp.accounts.permissions import Permission
-from evalapp.api.fields import Body, Id, Shown, Text
+from evalapp.api.fields import Body, Id, ReadOnlySerializer, Text
 from evalapp.api.operations import ProjectView, chosen, operation, route
 from evalapp.core.http import get_or_missing
 from evalapp.decisions.champions import set_alias_by_hand
@@ -17,7 +17,7 @@ from evalapp.registry.models import ModelAlias
 from evalapp.registry.queries import versions_of
 
 
-class DecisionSerializer(Shown):
+class DecisionSerializer(ReadOnlySerializer):
     """``evidence`` holds the measures as they stood when it was made; of a campaign with more than 20,000
     scores those that a job had stored, with their ``freshness``: when that was, and how many reviews and
     changes before.
@@ -27,11 +27,9 @@ class DecisionSerializer(Shown):
     candidate = serializers.IntegerField(source="candidate_id", help_text="Id of a model version.")
     evidence = serializers.DictField()
     evaluation = serializers.IntegerField(
-        source="evaluation_id", allow_null=True, help_text="Id of the gate's evaluation that it signs."
+        source="evaluation_id", allow_null=True, help_text="Id of the gate evaluation that it signs."
     )
-    seal = serializers.CharField(
-        help_text="The hash that ends its dossier; empty where it signs no evaluation."
-    )
+    seal = serializers.CharField(help_text="The last hash of its dossier; empty if it signs no evaluation.")
     decided_by = serializers.CharField(allow_null=True)
 
     class Meta:
@@ -52,15 +50,15 @@ class DecisionBody(Body):
         required=False,
         default=None,
         allow_null=True,
-        help_text="Id of a gate's evaluation of the candidate, which the decision signs.",
+        help_text="Id of the gate evaluation of the candidate that the decision signs.",
     )
     replaces = Id(
         required=False,
         default=None,
         allow_null=True,
         help_text=(
-            "Id of the newest decision on the evaluation, or without one on the campaign; what is decided is"
-            " not decided anew without it (409)."
+            "Id of the newest decision on the evaluation, or else on the campaign. Without it a second"
+            " decision is refused (409)."
         ),
     )
 
@@ -80,11 +78,11 @@ class DecisionList(ProjectView):
 
     @operation("Decide on a candidate", body=DecisionBody, result=DecisionSerializer, status=201)
     def post(self) -> object:
-        """With the numbers as they stand, which are kept. “release” makes the candidate the champion. With
-        ``evaluation`` it signs a gate's evaluation; who started the training of the candidate cannot (403).
-        What is decided already, the evaluation or else the campaign, takes the id of its newest decision as
-        ``replaces`` (409). Of a campaign with more than 20,000 scores the stored comparison is kept, which
-        has to be there unless an evaluation is signed (409).
+        """The current results are stored with the decision. “release” makes the candidate the champion. With
+        ``evaluation`` it signs a gate evaluation; the person who started the candidate's training cannot
+        (403). If the evaluation, or else the campaign, has a decision already, give the id of the newest one
+        as ``replaces`` (409). For a campaign with more than 20,000 scores the stored comparison is used, and
+        must exist unless an evaluation is signed (409).
         """
         values = self.body()
         campaigns = self.project.campaigns.select_related("project", "rubric_version")
@@ -119,9 +117,9 @@ class DecisionDossier(ProjectView):
 class ModelAliasDetail(ModelView):
     @operation("Set an alias", body=AliasBody, result=ModelVersionSerializer)
     def post(self, version_id: int) -> object:
-        """champion, challenger, or "" for none. A project has one of each; it is taken from the other. The
-        champion is changed by who may decide. Where a campaign took a gate, one is made by signing it; only
-        one that was champion before is set again here, or a first one that is not tuned.
+        """champion, challenger, or "" for none. A project has one of each; the version that had it loses it.
+        Setting the champion needs the permission to decide. If a gate is applied, a version becomes champion
+        by a signed evaluation; here only an earlier champion, or a first one that is not tuned, can be set.
         """
         version = self.version(version_id)
         set_alias_by_hand(version=version, alias=self.body()["alias"], by=self.person)

@@ -14,5 +14,5 @@ class ProjectList(ApiView):
 
     @operation("Open a project", body=ProjectBody, result=ProjectSerializer, status=201)
     def post(self) -> object:
-        """You become its owner, and it starts with the rubric of the template."""
+        """You become its owner, and it starts with a rubric from the template."""
         return open_project(by=self.person, **self.body())

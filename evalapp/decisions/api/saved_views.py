@@ -3,7 +3,7 @@
 from rest_framework import serializers
 
 from evalapp.accounts.permissions import Permission
-from evalapp.api.fields import Body, Flag, Id, Shown, Text
+from evalapp.api.fields import Body, Flag, Id, ReadOnlySerializer, Text
 from evalapp.api.operations import ProjectView, chosen, operation, route
 from evalapp.campaigns.models import CampaignState
 from evalapp.core.http import get_or_missing
@@ -11,7 +11,7 @@ from evalapp.decisions.models import SavedView
 from evalapp.decisions.saved_views import change_view, delete_view, save_view, views_for
 
 
-class SavedViewSerializer(Shown):
+class SavedViewSerializer(ReadOnlySerializer):
     """A comparison filtered by ``query``, the part of its URL behind “?”."""
 
     owner = serializers.CharField(read_only=True)
@@ -24,7 +24,9 @@ class SavedViewSerializer(Shown):
 class SavedViewBody(Body):
     campaign = Id()
     name = Text(max_length=80)
-    query = Text(max_length=4_000, help_text="As in the URL of the results: “with=3&field.segment=retail”.")
+    query = Text(
+        max_length=4_000, help_text="As in the URL of the results: “candidates=3&field.segment=retail”."
+    )
     is_shared = Flag(default=False)
 
 
@@ -45,12 +47,12 @@ class SavedViewRoutes(ProjectView):
 class SavedViewList(SavedViewRoutes):
     @operation("List saved views", result=SavedViewSerializer, paged=True)
     def get(self) -> object:
-        """One's own, and those that are shared with the project."""
+        """Your own, and those shared with the project."""
         return self.page(views_for(self.person, self.project))
 
     @operation("Save a view", body=SavedViewBody, result=SavedViewSerializer, status=201)
     def post(self) -> object:
-        """The filters must name what is there."""
+        """The filters must name existing values."""
         values = self.body()
         opened = self.project.campaigns.exclude(state=CampaignState.DRAFT).select_related("project")
         campaign = chosen(opened, values.pop("campaign"), "campaign", "opened campaign")
@@ -65,7 +67,7 @@ class SavedViewDetail(SavedViewRoutes):
 
     @operation("Rename or share a view", body=SavedViewChange, result=SavedViewSerializer)
     def patch(self, view_id: int) -> object:
-        """What is left out stays."""
+        """Fields that are left out are unchanged."""
         view = self.view(view_id)
         current = {"name": view.name, "is_shared": view.is_shared}
         return change_view(view=view, by=self.person, **self.changes(current))

@@ -1,4 +1,4 @@
-"""What people corrected in the answers."""
+"""The correction report."""
 
 from typing import Any
 
@@ -24,7 +24,7 @@ class CandidateEditsSerializer(serializers.Serializer[Any]):
     rate = MeasureSerializer()
 
 
-class MetricFindingSerializer(serializers.Serializer[Any]):
+class MetricConclusionSerializer(serializers.Serializer[Any]):
     """Spearman with people against the references, against the corrections, and against the corrections of
     ``others`` than the output itself.
     """
@@ -34,27 +34,25 @@ class MetricFindingSerializer(serializers.Serializer[Any]):
     corrections = MeasureSerializer()
     others = MeasureSerializer()
     gain = MeasureSerializer()
-    finding = serializers.ChoiceField(choices=["follows", "stale", "blind", "open"])
+    conclusion = serializers.ChoiceField(choices=["follows", "stale", "blind", "open"])
     sentence = serializers.CharField()
 
 
 class CorrectionReportSerializer(serializers.Serializer[Any]):
-    """``unmeasured`` outputs wait for a POST. ``findings`` are empty without a scale, and for too many
+    """``unmeasured`` outputs wait for a POST. ``conclusions`` are empty without a scale, and for too many
     outputs.
     """
 
     accepted = serializers.SerializerMethodField()
-    waiting = serializers.IntegerField(source="corrections.waiting", help_text="Not decided on.")
+    waiting = serializers.IntegerField(source="corrections.waiting", help_text="Not decided yet.")
     rejected = serializers.IntegerField(source="corrections.rejected")
     unmeasured = serializers.IntegerField()
     criterion = serializers.CharField(source="criterion.key", allow_null=True, default=None)
     ceiling = MeasureSerializer(allow_null=True)
     candidates = CandidateEditsSerializer(many=True)
-    findings = MetricFindingSerializer(many=True)
+    conclusions = MetricConclusionSerializer(many=True)
     caution = serializers.CharField(
-        help_text=(
-            "Why “blind” and “stale” are told with reserve: few corrections, or picked ones; else empty."
-        )
+        help_text=("Why “blind” and “stale” are uncertain: few corrections, or picked ones; else empty.")
     )
 
     def get_accepted(self, report: Any) -> int:
@@ -63,7 +61,7 @@ class CorrectionReportSerializer(serializers.Serializer[Any]):
 
 class CorrectionQuery(Query):
     criterion = serializers.CharField(
-        max_length=40, required=False, help_text="A scale's key; the first scale where it is left out."
+        max_length=40, required=False, help_text="Key of a scale; default: the first scale."
     )
 
 
@@ -72,7 +70,7 @@ class CorrectionDetail(AnalysisView):
     required_permission = Permission.VIEW_ANALYSIS
     post_permission = Permission.START_RUNS
 
-    @operation("Read what corrections say", query=CorrectionQuery, result=CorrectionReportSerializer)
+    @operation("Read the correction report", query=CorrectionQuery, result=CorrectionReportSerializer)
     def get(self, campaign_id: int) -> object:
         """Edit rates, and each metric against the corrections: blind metric or stale reference."""
         scores = load_scores(self.campaign(campaign_id))
@@ -85,7 +83,7 @@ class CorrectionDetail(AnalysisView):
 
     @operation("Measure corrections", result=JobSerializer, status=202)
     def post(self, campaign_id: int) -> object:
-        """Measures what is not measured yet. 400 where no correction is accepted."""
+        """Measures new corrections. 400 if no correction is accepted."""
         campaign = self.campaign(campaign_id)
         self.body()
         return start_measuring(campaign=campaign, by=self.person)

@@ -6,7 +6,7 @@ from django.http import FileResponse
 from rest_framework import serializers
 
 from evalapp.accounts.permissions import Permission
-from evalapp.api.fields import Body, CreatedByField, Flag, Id, List, Number, Paging, Shown, Text
+from evalapp.api.fields import Body, CreatedByField, Flag, Id, List, Number, Paging, ReadOnlySerializer, Text
 from evalapp.api.operations import ProjectView, chosen, operation, route
 from evalapp.core.http import get_or_missing
 from evalapp.datasets.queries import version_of
@@ -36,7 +36,7 @@ class RowCountsSerializer(serializers.Serializer[Any]):
     rejected = serializers.IntegerField()
 
 
-class ExportSerializer(Shown):
+class ExportSerializer(ReadOnlySerializer):
     """Feedback on its way into files and a new dataset version."""
 
     campaign = serializers.IntegerField(source="campaign_id")
@@ -61,7 +61,7 @@ class ExportDetailSerializer(ExportSerializer):
         fields = (*ExportSerializer.Meta.fields, "counts")
 
 
-class ExportRowSerializer(Shown):
+class ExportRowSerializer(ReadOnlySerializer):
     """A row, in or out with its ``reason``; the answer is ``edited_text``, else ``chosen_text``. ``is_good``:
     whether a rated answer is one to give; null for other kinds.
     """
@@ -99,18 +99,20 @@ class ExportBody(Body):
 
 class RowDecisionBody(Body):
     decision = serializers.ChoiceField(choices=RowDecision.choices)
-    text = Text(max_length=MAX_TEXT, allow_blank=True, default="", help_text="The answer, for “edited”.")
+    text = Text(
+        max_length=MAX_TEXT, allow_blank=True, default="", help_text="The edited answer, for “edited”."
+    )
 
 
 class ManyDecisionsBody(Body):
     decision = serializers.ChoiceField(choices=MANY_DECISIONS)
     rows = List(
-        child=Id(), min_length=1, max_length=10_000, required=False, help_text="Left out: all undecided rows."
+        child=Id(), min_length=1, max_length=10_000, required=False, help_text="Default: all undecided rows."
     )
 
 
 class DecidedSerializer(serializers.Serializer[Any]):
-    decided = serializers.IntegerField(help_text="Rows you wrote yourself are left for somebody else.")
+    decided = serializers.IntegerField(help_text="Rows that you wrote yourself wait for somebody else.")
 
 
 class FinishBody(Body):
@@ -142,7 +144,9 @@ class ExportList(ExportView):
 
     @operation("Propose rows", body=ExportBody, result=ExportDetailSerializer, status=201)
     def post(self) -> object:
-        """A campaign's feedback, each row in or out with its reason. A held-out split is refused."""
+        """Proposes rows from a campaign's feedback, each included or left out with its reason. A held-out
+        split is refused.
+        """
         values = self.body()
         campaigns = self.project.campaigns.select_related("project", "rubric_version")
         campaign = chosen(campaigns, values["campaign"], "campaign", "campaign with id")
@@ -176,7 +180,7 @@ class ExportRowDecision(ExportView):
 
     @operation("Decide on a row", body=RowDecisionBody, result=ExportRowSerializer)
     def post(self, export_id: int, row_id: int) -> object:
-        """Accept it, accept it with edits, or reject it. Nobody decides on a correction of their own."""
+        """Accepts it, accepts it with edits, or rejects it. Nobody decides on their own correction."""
         row = get_or_missing(
             proposed_rows(self.export(export_id)).select_related("export__project"), pk=row_id
         )
@@ -190,7 +194,7 @@ class ExportDecisions(ExportView):
 
     @operation("Decide on many rows", body=ManyDecisionsBody, result=DecidedSerializer)
     def post(self, export_id: int) -> object:
-        """All undecided rows, or those named."""
+        """Decides on the given rows; default: all undecided ones."""
         export = self.export(export_id)
         values = self.body()
         count = decide_all(

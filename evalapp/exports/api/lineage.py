@@ -40,7 +40,7 @@ class ModelLineageSerializer(serializers.Serializer[Any]):
 class ReviewLineage(ProjectView):
     required_permission = Permission.VIEW_EXPORTS
 
-    @operation("Follow a review forwards", result=ReviewLineageSerializer)
+    @operation("Follow a review to models", result=ReviewLineageSerializer)
     def get(self, review_id: int) -> object:
         """From a rating to the adapter it trained."""
         return review_lineage(self.project, review_id)
@@ -50,7 +50,7 @@ class ReviewLineage(ProjectView):
 class ModelLineage(ProjectView):
     required_permission = Permission.VIEW_EXPORTS
 
-    @operation("Follow a model back", result=ModelLineageSerializer)
+    @operation("Follow a model back to reviews to reviews", result=ModelLineageSerializer)
     def get(self, version_id: int) -> object:
         """From an adapter to the ratings it was trained on."""
         found = model_lineage(self.project, version_id)

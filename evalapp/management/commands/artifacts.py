@@ -9,26 +9,26 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.template.defaultfilters import filesizeformat
 
 from evalapp.artifacts import removal
-from evalapp.artifacts.acting import ACTS, do
-from evalapp.artifacts.findings import Artifact, artifacts
+from evalapp.artifacts.actions import ACTS, act_on_artifact
+from evalapp.artifacts.inventory import Artifact, artifacts
 from evalapp.core.errors import ProblemError
 
 
 class Command(BaseCommand):
     help = (
-        "List the weights, run directories and merged exports of all projects, and what belongs to none, with"
-        " why each is needed. With --set-aside, mark what nothing needs; a week later --remove takes it off"
-        " the disk, unless something needs it by then."
+        "List the weights, run directories and merged exports of all projects, and those of none, with why"
+        " each is needed. --set-aside marks what nothing needs; a week later --remove deletes it from the"
+        " disk, unless something needs it by then."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument(
-            "paths", nargs="*", metavar="KIND:PATH", help="Which, as listed; without any: all of them."
+            "paths", nargs="*", metavar="KIND:PATH", help="The artifacts, as listed; default: all."
         )
         acts = parser.add_mutually_exclusive_group()
         for act in ACTS:
             acts.add_argument(f"--{act.replace('_', '-')}", dest="act", action="store_const", const=act)
-        parser.add_argument("--unneeded", action="store_true", help="List only what nothing needs.")
+        parser.add_argument("--unneeded", action="store_true", help="List only artifacts that nothing needs.")
         parser.add_argument("--json", action="store_true", help="for machines")
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -57,7 +57,7 @@ class Command(BaseCommand):
                 f"{filesizeformat(each.size_bytes):>10}  {_key(each)}  {each.title}: {why}{aside}"
             )
         free = sum(each.freed_bytes for each in shown if not each.needs)
-        self.stdout.write(f"{len(shown)} in all; what nothing needs would give back {filesizeformat(free)}.")
+        self.stdout.write(f"{len(shown)} in all; artifacts that nothing needs use {filesizeformat(free)}.")
 
     def _act(self, act: str, shown: list[Artifact], *, is_named: bool) -> None:
         done = problems = 0
@@ -66,7 +66,7 @@ class Command(BaseCommand):
             if not is_named and (each.needs or (each.set_aside is None) != (act == "set_aside")):
                 continue
             try:
-                do(act, each, by=None)
+                act_on_artifact(act, each, by=None)
             except ProblemError as error:
                 problems += 1
                 self.stderr.write(f"{_key(each)}: {error.message}")

@@ -18,7 +18,7 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         parser.add_argument("file", type=Path)
-        parser.add_argument("--force", action="store_true", help="replace the file if it is there")
+        parser.add_argument("--force", action="store_true", help="replace an existing file")
 
     def handle(self, *args: Any, **options: Any) -> None:
         target = options["file"].expanduser().absolute()
@@ -31,6 +31,6 @@ class Command(BaseCommand):
             raise CommandError(str(problem)) from problem
         megabytes = target.stat().st_size / 10**6
         self.stdout.write(
-            f"{target}: the database and {len(manifest.members) - 1} files, {megabytes:.1f} MB."
-            " It holds the secret key and people's data: keep it private."
+            f"{target}: the database and {len(manifest.members) - 1} files, {megabytes:.1f} MB. It has the"
+            " secret key and people's data: keep it private."
         )

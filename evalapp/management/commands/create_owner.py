@@ -32,8 +32,8 @@ class Command(BaseCommand):
     help = "Make an owner: an account, and a project that it owns. Run again for a new password link."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--email", default="", help="The address to sign in with; asked for if missing.")
-        parser.add_argument("--name", default="", help="The name that colleagues see.")
+        parser.add_argument("--email", default="", help="The email to sign in with; asked for if missing.")
+        parser.add_argument("--name", default="", help="The person's name, as colleagues see it.")
         parser.add_argument(
             "--project",
             default="",
@@ -45,7 +45,9 @@ class Command(BaseCommand):
             help="Also site admin (sees no project by that alone, but reads the audit of all).",
         )
         parser.add_argument(
-            "--link", action="store_true", help="Print a link that sets the password, and ask for none."
+            "--link",
+            action="store_true",
+            help="Print a link that sets the password instead of asking for one.",
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -78,14 +80,14 @@ class Command(BaseCommand):
 
     def _ask_email(self) -> str:
         if not sys.stdin.isatty():
-            raise CommandError("There is no terminal to ask for the e-mail address: give it by --email.")
+            raise CommandError("There is no terminal to ask for the email: give it with --email.")
         return input("E-mail address: ")
 
     def _ask_password(self, email: str, name: str) -> str:
         """A password typed twice, or the first line of a standard input that is no terminal."""
         if sys.stdin.isatty():
             password = getpass.getpass("Password: ")
-            if getpass.getpass("The same password again: ") != password:
+            if getpass.getpass("Repeat the password: ") != password:
                 raise CommandError("The two passwords differ. Nothing was stored; run the command again.")
         else:
             password = sys.stdin.readline().rstrip("\n")

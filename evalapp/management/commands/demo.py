@@ -24,14 +24,16 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         what = parser.add_mutually_exclusive_group(required=True)
-        what.add_argument("--start", action="store_true", help="make the demonstration if it is not there")
+        what.add_argument("--start", action="store_true", help="create the demonstration if there is none")
         what.add_argument("--reset", action="store_true", help="delete the demonstration and start it over")
-        what.add_argument("--watch", action="store_true", help="tell how the live track goes until it ends")
+        what.add_argument(
+            "--watch", action="store_true", help="print the progress of the live track until it ends"
+        )
         what.add_argument(
             "--record", action="store_true", help="keep the finished live track as the recorded cycle"
         )
         parser.add_argument("--yes", action="store_true", help="do not ask before --reset deletes")
-        parser.add_argument("--to", type=Path, default=RECORDING, help="where --record writes")
+        parser.add_argument("--to", type=Path, default=RECORDING, help="the file that --record writes")
 
     def handle(self, *args: Any, **options: Any) -> None:
         if options["record"]:
@@ -100,7 +102,7 @@ class Command(BaseCommand):
                 JobState.DEAD,
                 JobState.CANCELLED,
             ):
-                raise CommandError(f"It stands still: {live.job.error or live.job.get_state_display()}")
+                raise CommandError(f"It has stopped: {live.job.error or live.job.get_state_display()}")
             time.sleep(LOOK_EVERY_SECONDS)
 
 

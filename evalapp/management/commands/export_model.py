@@ -21,14 +21,14 @@ _PAUSE = 1.0
 class Command(BaseCommand):
     help = (
         "Write a tuned version with its model card and the SHA-256 of each file into a zip. With --merged,"
-        " the adapter is merged into its base first, by the model worker of the running product."
+        " the model worker of the running installation first merges the adapter into its base."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("version", type=int, help="The version's id, as its page's address has it.")
+        parser.add_argument("version", type=int, help="The version's id, as in the URL of its page.")
         parser.add_argument("file", type=Path, help="The zip to write; it must not exist yet.")
         parser.add_argument(
-            "--merged", action="store_true", help="The full model that it comes to with its base."
+            "--merged", action="store_true", help="The full model: the adapter merged into its base."
         )
         parser.add_argument("--dtype", choices=MergeFormat.values, default=MergeFormat.BASE.value)
 

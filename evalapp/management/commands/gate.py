@@ -12,7 +12,7 @@ from evalapp.core.errors import ProblemError
 from evalapp.gates.evaluation import evaluate_gate
 from evalapp.gates.models import GateEvaluation, GateVerdict
 from evalapp.gates.queries import applied_gates, candidate_named, evaluations_of
-from evalapp.gates.waiting import Waiting, waiting_of
+from evalapp.gates.reviews_needed import ReviewsNeeded, reviews_needed_of
 from evalapp.registry.models import ModelVersion
 
 EXITS = {GateVerdict.RELEASE.value: 0, GateVerdict.DO_NOT_RELEASE.value: 1, GateVerdict.NOT_YET.value: 2}
@@ -21,7 +21,7 @@ ERROR = 3
 
 class _BeforeFirst(NamedTuple):
     candidate: ModelVersion
-    waiting: Waiting
+    waiting: ReviewsNeeded
 
     @property
     def verdict_for_delivery(self) -> str:
@@ -30,9 +30,9 @@ class _BeforeFirst(NamedTuple):
 
 class Command(BaseCommand):
     help = (
-        "Evaluate the campaign's gate on a candidate, and record it. Exit code 0: release, 1: do not release,"
-        " 2: not yet (also before the first review, and what is exploratory or simulated), 3: it could not be"
-        " evaluated."
+        "Evaluate the campaign's gate on a candidate and record the evaluation. Exit code 0: release, 1: do"
+        " not release, 2: not yet (also before the first review, and if exploratory or simulated), 3: the"
+        " gate could not be evaluated."
     )
     # A check that fails would exit by 1.
     requires_system_checks: list[str] = []
@@ -50,12 +50,12 @@ class Command(BaseCommand):
         return parser
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("campaign", help="The campaign's id, key, or name where only one has it.")
+        parser.add_argument("campaign", help="The campaign's id, key, or unique name.")
         parser.add_argument(
-            "--candidate", default="", help="Its label; without one, the newest tuned candidate."
+            "--candidate", default="", help="Label of the candidate; default: the newest tuned one."
         )
         parser.add_argument(
-            "--last", action="store_true", help="Read the last recorded evaluation, and spend nothing."
+            "--last", action="store_true", help="Read the last recorded evaluation without spending budget."
         )
         parser.add_argument("--json", action="store_true", help="for machines")
 
@@ -87,7 +87,7 @@ class Command(BaseCommand):
         if campaign_gate is None:
             raise CommandError(f"{campaign} has no gate.", returncode=ERROR)
         candidate = candidate_named(campaign_gate, options["candidate"])
-        if waiting := waiting_of(campaign_gate):
+        if waiting := reviews_needed_of(campaign_gate):
             return _BeforeFirst(candidate, waiting)
         if not options["last"]:
             return evaluate_gate(campaign_gate=campaign_gate, candidate=candidate, by=None).evaluation
@@ -106,14 +106,14 @@ class Command(BaseCommand):
         )
         self.stdout.write(f"{evaluation.candidate.label}: {verdict}{beside}")
         if evaluation.is_simulated:
-            self.stdout.write("Simulated: no person has rated, so it decides nothing.")
+            self.stdout.write("Simulated: no person has rated, so the verdict decides nothing.")
         elif evaluation.is_exploratory:
             self.stdout.write(f"Exploratory: {evaluation.record['why_beside_ledger']}.")
         for result in evaluation.record["results"]:
             self.stdout.write(f"  {result['state']:9}  {result['words']}. {result['reason']}")
         if evaluation.more_reviews:
             self.stdout.write(
-                f"About {evaluation.more_reviews:,} more reviews of it would settle what is undecided."
+                f"About {evaluation.more_reviews:,} more reviews of it would decide the undecided conditions."
             )
 
 

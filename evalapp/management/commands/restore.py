@@ -14,12 +14,12 @@ from evalapp.env import environment
 
 
 class Command(BaseCommand):
-    help = "Replace the database and the files by those of a backup; evalapp must not run."
+    help = "Replace the database and the files with those of a backup; evalapp must not be running."
     requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         parser.add_argument("file", type=Path)
-        parser.add_argument("--force", action="store_true", help="replace what is there")
+        parser.add_argument("--force", action="store_true", help="replace an existing installation")
 
     def handle(self, *args: Any, **options: Any) -> None:
         wanted = environment()
@@ -30,7 +30,7 @@ class Command(BaseCommand):
             with ensure_running_alone(wanted):
                 if not options["force"] and not restores.is_empty(wanted):
                     raise CommandError(
-                        f"{wanted.home} holds an installation already: back it up and add --force to replace"
+                        f"{wanted.home} has an installation already: back it up and add --force to replace"
                         " it, or set EVALAPP_HOME to an empty folder."
                     )
                 manifest = restores.restore(wanted, options["file"].expanduser().absolute())

@@ -12,15 +12,15 @@ from evalapp.env import environment
 
 
 class Command(BaseCommand):
-    help = "Print a link that signs the site admin in without password or provider, once."
+    help = "Print a one-time link that signs the site admin in without password or provider."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--email", required=True, help="The site admin's address.")
+        parser.add_argument("--email", required=True, help="The site admin's email.")
 
     def handle(self, *args: Any, **options: Any) -> None:
         user = User.objects.with_email(options["email"]).first()
         if user is None:
-            raise CommandError(f"There is no account of {options['email']}.")
+            raise CommandError(f"There is no account with the email {options['email']}.")
         try:
             path = emergency_path(user)
         except ProblemError as error:

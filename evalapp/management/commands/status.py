@@ -52,7 +52,9 @@ class Status:
 
 
 class Command(BaseCommand):
-    help = "Say what runs, its processes and memory, and how much waits. Exit code 1 when it is down."
+    help = (
+        "Show what runs, its processes and memory, and how many jobs wait. Exit code 1 when evalapp is down."
+    )
     requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
@@ -128,7 +130,7 @@ def _lines(status: Status) -> list[str]:
         lines += [
             f"{service['name']:16}{service['pid'] or 'starting':>8}"
             f"{service['memory'] / _MEGABYTE:>7.0f} MB{service['restarts']:>10}"
-            f"{'  frozen: a signal stopped it' if service['frozen'] else ''}"
+            f"{'  frozen: stopped by a signal' if service['frozen'] else ''}"
             for service in status.services
         ]
     if status.queues is not None:
@@ -141,13 +143,13 @@ def _lines(status: Status) -> list[str]:
         ages = (f"{name} {duration(age)} ago" for name, age in status.silent_for.items())
         lines.append("heard: " + ", ".join(ages))
     lines += [
-        f"{name} is silent: it stands still, or its machine is gone"
+        f"{name} does not respond: it hangs, or its machine is down"
         for name, age in status.silent_for.items()
         if age > heartbeats.SILENT_SECONDS
     ]
     if status.disk["refusal"]:
         lines.append(
-            f"the disk of {status.home} takes no writes ({status.disk['refusal']}): make room. Pages can be"
+            f"the disk of {status.home} takes no writes ({status.disk['refusal']}): free space. Pages can be"
             " read."
         )
     if status.disk["free_bytes"] is not None:

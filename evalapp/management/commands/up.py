@@ -83,7 +83,7 @@ class Command(BaseCommand):
 def _one_shots(wanted: Environment, *, demonstration: bool, with_models: bool) -> Iterator[OneShot]:
     demonstration = demonstration and "demo" in get_commands()
     if demonstration:
-        yield _demonstration("The demonstration's recorded part is there.")
+        yield _demonstration("The recorded part of the demonstration is ready.")
     if not (with_models and _model_is_wanted(wanted)):
         return
     yield OneShot(
@@ -91,7 +91,7 @@ def _one_shots(wanted: Environment, *, demonstration: bool, with_models: bool) -
         before="Fetching and converting the small model, once (about 100 MB; a minute) …",
         after="The small model is ready.",
         on_failure=(
-            "The small model could not be made, so only imported answers and models of yours can be used."
+            "The small model could not be created, so only imported outputs and your own models can be used."
         ),
     )
     if demonstration and wanted.bundled_model_folder.exists():

@@ -26,8 +26,8 @@ from run_directory.store import StoreError
 
 class Command(BaseCommand):
     help = (
-        "Train and generate on this machine for an evalapp whose pages are served by another one. Needs the"
-        " same DATABASE_URL, REDIS_URL and EVALAPP_ARTIFACTS; docs/operations.md says more."
+        "Train and generate on this machine for an evalapp that another machine serves. Needs the same"
+        " DATABASE_URL, REDIS_URL and EVALAPP_ARTIFACTS; see docs/operations.md."
     )
     requires_system_checks: list[str] = []
 
@@ -62,7 +62,7 @@ def _problems(wanted: Environment) -> Iterator[str]:
     for name, reason in silent.items():
         yield (
             f"The {name} does not answer ({reason}): start it, open its port to this machine, or correct the"
-            " address."
+            " URL."
         )
     if silent:
         return

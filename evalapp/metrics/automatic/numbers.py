@@ -59,7 +59,7 @@ LONGEST_QUANTITY = 50
 _LONGEST_KEPT = 20_000
 
 
-class Reading(NamedTuple):
+class NumberReading(NamedTuple):
     """One value a number may stand for; ``step`` is the place value of its last digit."""
 
     value: Decimal
@@ -74,7 +74,7 @@ class Number:
     """
 
     span: Span
-    readings: tuple[Reading, ...]
+    readings: tuple[NumberReading, ...]
     may_round: bool
 
 
@@ -103,21 +103,21 @@ def _numbers(text: str, taken: Iterable[tuple[int, int]]) -> Iterator[Number]:
         yield Number(span, readings, may_round=significant and (marked or decimals))
 
 
-def _readings(match: re.Match[str]) -> Iterator[Reading]:
+def _readings(match: re.Match[str]) -> Iterator[NumberReading]:
     scale = (match["scale"] or "").strip().lower()
     factor = Decimal(10) ** _SCALES.get(scale, 0)
     for value in _values(match["digits"], match["mark"]):
         exponent = value.as_tuple().exponent
         step = Decimal(1).scaleb(exponent if isinstance(exponent, int) else 0)
-        yield Reading(value * factor, step * factor)
+        yield NumberReading(value * factor, step * factor)
         if match["percent"]:
-            yield Reading(value / _HUNDRED, step / _HUNDRED)
+            yield NumberReading(value / _HUNDRED, step / _HUNDRED)
         if match["basis"]:
-            yield Reading(value / _HUNDRED, step / _HUNDRED)
-            yield Reading(value / _HUNDRED / _HUNDRED, step / _HUNDRED / _HUNDRED)
+            yield NumberReading(value / _HUNDRED, step / _HUNDRED)
+            yield NumberReading(value / _HUNDRED / _HUNDRED, step / _HUNDRED / _HUNDRED)
         if scale in ("m", "b") and not match["currency"]:
             # "5m" may be metres.
-            yield Reading(value, step)
+            yield NumberReading(value, step)
 
 
 def _values(digits: str, mark: str | None) -> Iterator[Decimal]:
@@ -138,7 +138,7 @@ def _values(digits: str, mark: str | None) -> Iterator[Decimal]:
         yield Decimal(digits)
 
 
-class _Given:
+class _ContextNumbers:
     """All the values and dates of the context."""
 
     def __init__(self, texts: Iterable[str]) -> None:
@@ -167,9 +167,11 @@ class _Given:
         if number.span.text in self.identifiers:
             return True
         parts = list(_spaced_parts(number.span.text))
-        return bool(parts) and all(self._near(Reading(part, Decimal(1)), may_round=False) for part in parts)
+        return bool(parts) and all(
+            self._near(NumberReading(part, Decimal(1)), may_round=False) for part in parts
+        )
 
-    def _near(self, reading: Reading, *, may_round: bool) -> bool:
+    def _near(self, reading: NumberReading, *, may_round: bool) -> bool:
         reach = reading.step / 2 if may_round else Decimal(0)
         position = bisect_left(self.values, reading.value - reach)
         return position < len(self.values) and self.values[position] <= reading.value + reach
@@ -179,12 +181,12 @@ class _Given:
 
 
 # The answers of all candidates for one example share its context, and so do a metric and a rule.
-_kept_given = lru_cache(maxsize=128)(_Given)
+_kept_given = lru_cache(maxsize=128)(_ContextNumbers)
 
 
-def _given(texts: tuple[str, ...]) -> _Given:
+def _given(texts: tuple[str, ...]) -> _ContextNumbers:
     # The numbers of long texts take far more memory than the texts, so those are read again.
-    return _kept_given(texts) if sum(map(len, texts)) <= _LONGEST_KEPT else _Given(texts)
+    return _kept_given(texts) if sum(map(len, texts)) <= _LONGEST_KEPT else _ContextNumbers(texts)
 
 
 _SPACED = re.compile(r"(?<![\w.,])\d{1,3}(?: \d{3})+(?!\d)")

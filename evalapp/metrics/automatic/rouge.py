@@ -47,7 +47,7 @@ class RougeOptions:
         for variant in self.variants:
             numbered = len(variant) == 6 and variant[:5] == "rouge" and variant[5] in "123456789"
             if not numbered and variant not in VARIANTS:
-                raise ValueError(f'"{variant}" is no ROUGE variant; known are {", ".join(VARIANTS)}')
+                raise ValueError(f'"{variant}" is not a ROUGE variant; known are {", ".join(VARIANTS)}')
         if self.tokenizer not in TOKENIZERS:
             raise ValueError(f'the tokenizer is {", ".join(TOKENIZERS)}, not "{self.tokenizer}"')
         if self.stemmer and self.tokenizer != "english":

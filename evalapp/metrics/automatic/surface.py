@@ -1,4 +1,4 @@
-"""Length, compression, repetition and novelty of a text: what needs no reference."""
+"""Length, compression, repetition and novelty of a text, which need no reference."""
 
 import re
 

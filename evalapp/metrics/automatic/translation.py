@@ -28,7 +28,7 @@ moved words tries a thousand places, each in time that grows with the words.
 NAMES: Final[tuple[Name, ...]] = ("bleu", "chrf", "ter")
 
 
-class SummedMetric:
+class CorpusMetricDescription:
     """One sacrebleu metric that scores outputs one by one and remembers the sums for the corpus.
 
     Sentence BLEU uses the effective order (a text of two words is judged by its one- and
@@ -111,12 +111,12 @@ def _engine(name: Name, *, sentence: bool) -> Any:
 
 def sentence_score(name: Name, output: str, references: Sequence[str]) -> Measure:
     """BLEU, chrF++ or TER of one output."""
-    return SummedMetric(name).score(output, references)
+    return CorpusMetricDescription(name).score(output, references)
 
 
 def corpus_score(name: Name, pairs: Iterable[tuple[str, Sequence[str]]]) -> Measure:
     """BLEU, chrF++ or TER of many outputs with their references, from summed counts."""
-    metric = SummedMetric(name)
+    metric = CorpusMetricDescription(name)
     for output, references in pairs:
         metric.score(output, references)
     return metric.corpus()
@@ -140,13 +140,13 @@ def _edit_rate_signature(measure: Measure) -> str:
     return measure.signature.replace("ter|", "edit-rate|", 1)
 
 
-def _score_row(metric: SummedMetric, row: Row) -> Measure:
+def _score_row(metric: CorpusMetricDescription, row: Row) -> Measure:
     return metric.score(row.output, row.references)
 
 
-class _SummedPass:
+class _CorpusPass:
     def __init__(self, names: Sequence[Name]) -> None:
-        self._metrics = {name: SummedMetric(name) for name in names}
+        self._metrics = {name: CorpusMetricDescription(name) for name in names}
 
     def score(self, rows: Sequence[Row]) -> list[dict[str, Measure]]:
         return [
@@ -161,16 +161,16 @@ class _SummedPass:
         return {name: metric.corpus() for name, metric in self._metrics.items()}
 
 
-class Summed(Engine):
+class CorpusMetrics(Engine):
     """Metrics of sacrebleu, whose score of a whole set comes from summed counts."""
 
     has_whole_set = True
 
     def begin(self, names: Sequence[str], options: Options) -> Pass:
-        return _SummedPass([name for name in NAMES if name in names])
+        return _CorpusPass([name for name in NAMES if name in names])
 
 
-_ENGINE = Summed()
+_ENGINE = CorpusMetrics()
 METRICS = [
     Metric(
         name="bleu", label="BLEU", better="higher", largest=100, needs="references", anchor="bleu",

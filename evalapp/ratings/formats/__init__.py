@@ -10,12 +10,12 @@ from evalapp.imports.problems import FileProblemError
 from evalapp.imports.source_rows import DELIMITERS, sniffed, source_rows
 from evalapp.ratings.formats.argilla import Argilla
 from evalapp.ratings.formats.base import RatingsFormat
-from evalapp.ratings.formats.flat import Lines, Table
+from evalapp.ratings.formats.flat import JsonLines, Table
 from evalapp.ratings.formats.label_studio import LabelStudio
 from evalapp.ratings.formats.nested import Nested
-from evalapp.ratings.records import Reading
+from evalapp.ratings.records import ParsedRow
 
-FORMATS: tuple[RatingsFormat, ...] = (Table(), LabelStudio(), Argilla(), Nested(), Lines())
+FORMATS: tuple[RatingsFormat, ...] = (Table(), LabelStudio(), Argilla(), Nested(), JsonLines())
 """A file is of the first of these that it suits."""
 
 
@@ -36,7 +36,7 @@ def recognised(name: str, stream: BinaryIO) -> FileLayout:
             # What is wrong with its rows is told when they are read.
             first = None
         elif first is None:
-            raise FileProblemError("The file holds no objects. Check that it was saved, and upload it again.")
+            raise FileProblemError("The file has no objects. Check that it was saved, and upload it again.")
         else:
             raise FileProblemError(f"The first row cannot be read: {first.problem}")
     fields = dict.fromkeys(source.columns, "") | (first.fields if first else {})
@@ -45,8 +45,8 @@ def recognised(name: str, stream: BinaryIO) -> FileLayout:
             return FileLayout(each.name, source.delimiter or ",", each.guess(fields))
     known = "; ".join(each.label for each in FORMATS if each.source_format == source.file_format)
     raise FileProblemError(
-        f"The file is none of the formats that are read: {known}. Export the project as JSON, or write one "
-        "object a line."
+        f"The file has none of the supported formats: {known}. Export the project as JSON, or write one"
+        " object per line."
     )
 
 
@@ -61,7 +61,7 @@ def layout_problems(layout: FileLayout) -> dict[str, list[str]]:
     return {"mapping": [problem]} if problem else {}
 
 
-def readings(stream: BinaryIO, layout: FileLayout, *, read: Read | None = None) -> Iterator[Reading]:
+def readings(stream: BinaryIO, layout: FileLayout, *, read: Read | None = None) -> Iterator[ParsedRow]:
     """The file's rows in order; ``read`` gets the bytes passed. Raises FileProblemError."""
     chosen = format_named(layout.file_format)
     if chosen is None:

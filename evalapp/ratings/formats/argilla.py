@@ -10,7 +10,7 @@ from evalapp.imports.problems import FieldProblem
 from evalapp.imports.source_rows import Source
 from evalapp.ratings.formats.tasks import Task, TaskFormat
 from evalapp.ratings.records import (
-    Reading,
+    ParsedRow,
     Record,
     RecordProblemError,
     Refusal,
@@ -35,7 +35,7 @@ class Argilla(TaskFormat):
         parts = (row.get(name) for name in ("metadata", "fields"))
         return {name: value for part in parts if isinstance(part, dict) for name, value in part.items()}
 
-    def said(self, given: Mapping[str, Any], task: Task, texts: Texts) -> Reading:
+    def said(self, given: Mapping[str, Any], task: Task, texts: Texts) -> ParsedRow:
         responses = given.get("responses")
         if not isinstance(responses, dict):
             problem = "The record has no responses."
@@ -58,14 +58,14 @@ class Argilla(TaskFormat):
                 records.append(_response_record(task, user, said))
             except RecordProblemError as error:
                 refusals.append(Refusal(error.problems))
-        return Reading(task.row, texts, records, refusals)
+        return ParsedRow(task.row, texts, records, refusals)
 
 
 def _response_record(task: Task, user: str, said: Sequence[tuple[str, Any]]) -> Record:
     candidate = task.candidate_for("")
     if candidate is None:
         raise RecordProblemError(
-            FieldProblem("fields", "Several answers stand in one record.", "Map one field as the answer.")
+            FieldProblem("fields", "The record has several answers.", "Map one field as the answer.")
         )
     values: list[tuple[str, Any]] = []
     spans: list[Any] = []

@@ -1,4 +1,4 @@
-"""What a format of ratings is, and what the columns or fields of its files may be for. Pure."""
+"""The base class of formats of ratings, and the roles of their columns. Pure."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from enum import StrEnum
@@ -8,10 +8,10 @@ from evalapp.imports.files import JSONL
 from evalapp.imports.json_objects import Read
 from evalapp.imports.mapping import FileLayout, Mapper
 from evalapp.imports.source_rows import Source, SourceRow, source_rows
-from evalapp.ratings.records import Reading, RecordProblemError, refused
+from evalapp.ratings.records import ParsedRow, RecordProblemError, refused
 
 
-class Use(StrEnum):
+class ColumnRole(StrEnum):
     """What a column, or a field of a task's data, is for."""
 
     ITEM = "item"
@@ -33,23 +33,26 @@ class Use(StrEnum):
     IGNORE = "ignore"
 
 
-NAMES: Mapping[str, Use] = {
-    **dict.fromkeys(("item", "item_id", "id", "example", "row", "row_number", "question_id"), Use.ITEM),
-    **dict.fromkeys(("candidate", "model", "system", "model_name", "model_version"), Use.CANDIDATE),
+NAMES: Mapping[str, ColumnRole] = {
     **dict.fromkeys(
-        ("reviewer", "rater", "annotator", "user", "evaluator", "worker", "judge", "email"), Use.REVIEWER
+        ("item", "item_id", "id", "example", "row", "row_number", "question_id"), ColumnRole.ITEM
     ),
-    **dict.fromkeys(("criterion", "dimension", "aspect", "metric"), Use.CRITERION),
-    **dict.fromkeys(("value", "rating", "score"), Use.VALUE),
-    **dict.fromkeys(("seconds", "time", "lead_time", "duration"), Use.SECONDS),
-    **dict.fromkeys(("submitted_at", "created_at", "timestamp", "date"), Use.SUBMITTED),
-    **dict.fromkeys(("comment", "comments", "note", "notes", "feedback"), Use.COMMENT),
-    **dict.fromkeys(("correction", "corrected", "rewrite"), Use.CORRECTION),
-    **dict.fromkeys(("spans", "highlights"), Use.SPANS),
-    **dict.fromkeys(("prompt", "question", "input", "instruction", "query"), Use.PROMPT),
-    **dict.fromkeys(("answer", "output", "response", "completion", "summary", "text"), Use.ANSWER),
-    **dict.fromkeys(("reference", "expected", "gold"), Use.REFERENCE),
-    **dict.fromkeys(("context", "document", "facts", "passage", "source"), Use.CONTEXT),
+    **dict.fromkeys(("candidate", "model", "system", "model_name", "model_version"), ColumnRole.CANDIDATE),
+    **dict.fromkeys(
+        ("reviewer", "rater", "annotator", "user", "evaluator", "worker", "judge", "email"),
+        ColumnRole.REVIEWER,
+    ),
+    **dict.fromkeys(("criterion", "dimension", "aspect", "metric"), ColumnRole.CRITERION),
+    **dict.fromkeys(("value", "rating", "score"), ColumnRole.VALUE),
+    **dict.fromkeys(("seconds", "time", "lead_time", "duration"), ColumnRole.SECONDS),
+    **dict.fromkeys(("submitted_at", "created_at", "timestamp", "date"), ColumnRole.SUBMITTED),
+    **dict.fromkeys(("comment", "comments", "note", "notes", "feedback"), ColumnRole.COMMENT),
+    **dict.fromkeys(("correction", "corrected", "rewrite"), ColumnRole.CORRECTION),
+    **dict.fromkeys(("spans", "highlights"), ColumnRole.SPANS),
+    **dict.fromkeys(("prompt", "question", "input", "instruction", "query"), ColumnRole.PROMPT),
+    **dict.fromkeys(("answer", "output", "response", "completion", "summary", "text"), ColumnRole.ANSWER),
+    **dict.fromkeys(("reference", "expected", "gold"), ColumnRole.REFERENCE),
+    **dict.fromkeys(("context", "document", "facts", "passage", "source"), ColumnRole.CONTEXT),
 }
 
 
@@ -67,7 +70,7 @@ class RatingsFormat:
     """"csv" or "jsonl" (objects of JSON, a line or a list of them)."""
     mapper: ClassVar[Mapper | None] = None
     """What the fields of a row may be for; None where the format itself says it."""
-    uses: ClassVar[Sequence[Use]] = tuple(Use)
+    uses: ClassVar[Sequence[ColumnRole]] = tuple(ColumnRole)
 
     def suits(self, source: Source, first: Mapping[str, Any]) -> bool:
         """Whether a file with this first row is of this format. Formats are asked in their order."""
@@ -85,25 +88,25 @@ class RatingsFormat:
         """Why files cannot be read with this mapping, or an empty text."""
         if self.mapper is None:
             return ""
-        if unknown := sorted(set(mapping.values()) - set(Use)):
-            return f"There is no use “{unknown[0]}”. Use one of {', '.join(Use)}."
+        if unknown := sorted(set(mapping.values()) - set(ColumnRole)):
+            return f"There is no use “{unknown[0]}”. Use one of {', '.join(ColumnRole)}."
         return self.mapper.problem(mapping)
 
     def readings(
         self, stream: BinaryIO, layout: FileLayout, *, read: Read | None = None
-    ) -> Iterator[Reading]:
+    ) -> Iterator[ParsedRow]:
         """The file's rows in order; ``read`` gets the bytes passed. Raises FileProblemError."""
         yield from self.of_rows(
             source_rows(stream, Source(self.source_format, layout.delimiter), read=read), layout
         )
 
-    def of_rows(self, rows: Iterator[SourceRow], layout: FileLayout) -> Iterator[Reading]:
+    def of_rows(self, rows: Iterator[SourceRow], layout: FileLayout) -> Iterator[ParsedRow]:
         for number, fields, problem in rows:
             try:
                 yield refused(number, problem) if problem else self.reading(number, fields, layout)
             except RecordProblemError as error:
                 yield refused(number, *error.problems)
 
-    def reading(self, row: int, fields: dict[str, Any], layout: FileLayout) -> Reading:
+    def reading(self, row: int, fields: dict[str, Any], layout: FileLayout) -> ParsedRow:
         """What one row says. Raises RecordProblemError."""
         raise NotImplementedError

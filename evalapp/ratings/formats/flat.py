@@ -11,10 +11,10 @@ from evalapp.imports.files import CSV
 from evalapp.imports.mapping import FileLayout, Mapper, bare_name
 from evalapp.imports.problems import FieldProblem
 from evalapp.imports.source_rows import Source, SourceRow
-from evalapp.ratings.formats.base import NAMES, RatingsFormat, Use
+from evalapp.ratings.formats.base import NAMES, ColumnRole, RatingsFormat
 from evalapp.ratings.records import (
     LONGEST_COMMENT,
-    Reading,
+    ParsedRow,
     Record,
     RecordProblemError,
     Refusal,
@@ -22,44 +22,44 @@ from evalapp.ratings.records import (
     Texts,
     correction_of,
     example_of,
-    moment_of,
     name_of,
     refused,
     seconds_of,
     storable,
     text_of,
+    timestamp_of,
 )
 from evalapp.ratings.spans import spans_of
 
 Fields = Mapping[str, Any]
-_NAMED = (Use.ITEM, Use.CANDIDATE, Use.REVIEWER, Use.CRITERION)
-_OF_ONE_ANSWER = (Use.ANSWER, Use.CORRECTION, Use.SPANS)
+_NAMED = (ColumnRole.ITEM, ColumnRole.CANDIDATE, ColumnRole.REVIEWER, ColumnRole.CRITERION)
+_OF_ONE_ANSWER = (ColumnRole.ANSWER, ColumnRole.CORRECTION, ColumnRole.SPANS)
 _MOST_REMEMBERED = 10_000
 
 
 FLAT = Mapper(
     names=NAMES,
-    many=(Use.SCORE, Use.CANDIDATE_SCORE, Use.REFERENCE, Use.IGNORE),
-    rest=Use.IGNORE,
+    many=(ColumnRole.SCORE, ColumnRole.CANDIDATE_SCORE, ColumnRole.REFERENCE, ColumnRole.IGNORE),
+    rest=ColumnRole.IGNORE,
     needed=[
-        ((Use.REVIEWER,), "Say which column names the reviewer."),
-        ((Use.ITEM, Use.PROMPT), "Say which column names the item, or holds its prompt."),
+        ((ColumnRole.REVIEWER,), "Choose the column with the reviewer."),
+        ((ColumnRole.ITEM, ColumnRole.PROMPT), "Choose the column with the item or its prompt."),
         (
-            (Use.CANDIDATE, Use.CANDIDATE_SCORE),
-            "Say which column names the candidate whose answer was rated, or which are the candidates.",
+            (ColumnRole.CANDIDATE, ColumnRole.CANDIDATE_SCORE),
+            "Choose the column with the candidate whose answer was rated, or the candidates' columns.",
         ),
     ],
 )
 
 
-class Lines(RatingsFormat):
+class JsonLines(RatingsFormat):
     name = "flat"
-    label = "JSONL, a rating a line"
+    label = "JSONL, one rating per line"
     example = (
         '{"item": "1", "candidate": "base", "reviewer": "mara@example.org", "criterion": "accuracy", '
         '"value": 4, "prompt": "What is due?", "answer": "The form."}'
     )
-    advice = "The fields of a table, in an object a line."
+    advice = "The fields of a table, one object per line."
     mapper = FLAT
 
     def suits(self, source: Source, first: Fields) -> bool:
@@ -67,18 +67,18 @@ class Lines(RatingsFormat):
 
     def guess(self, first: Fields) -> dict[str, str]:
         """A table without a column for the criterion has a column for each, and one without a column for
-        the candidate likewise, so what is left over is taken for scores there; "time" is a moment or a
+        the candidate likewise, so what is left over is taken for scores there; "time" is a timestamp or a
         length as the first row says.
         """
         mapping = super().guess(first)
         for column, use in mapping.items():
-            is_moment = use == Use.SECONDS and "-" in str(first.get(column, ""))[1:]
-            if is_moment and Use.SUBMITTED not in mapping.values():
-                mapping[column] = Use.SUBMITTED
+            is_moment = use == ColumnRole.SECONDS and "-" in str(first.get(column, ""))[1:]
+            if is_moment and ColumnRole.SUBMITTED not in mapping.values():
+                mapping[column] = ColumnRole.SUBMITTED
         uses = set(mapping.values())
-        rest = Use.SCORE if Use.CRITERION not in uses else Use.CANDIDATE_SCORE
-        if Use.CRITERION not in uses or not {Use.CANDIDATE, Use.VALUE} & uses:
-            unknown = (column for column, use in mapping.items() if use == Use.IGNORE)
+        rest = ColumnRole.SCORE if ColumnRole.CRITERION not in uses else ColumnRole.CANDIDATE_SCORE
+        if ColumnRole.CRITERION not in uses or not {ColumnRole.CANDIDATE, ColumnRole.VALUE} & uses:
+            unknown = (column for column, use in mapping.items() if use == ColumnRole.IGNORE)
             mapping |= dict.fromkeys((each for each in unknown if bare_name(each) not in NAMES), rest.value)
         return mapping
 
@@ -86,37 +86,39 @@ class Lines(RatingsFormat):
         uses = set(mapping.values())
         if problem := super().problem(mapping):
             return problem
-        if Use.CANDIDATE_SCORE in uses:
-            beside = sorted(uses & {*_OF_ONE_ANSWER, Use.CANDIDATE, Use.VALUE, Use.SCORE})
+        if ColumnRole.CANDIDATE_SCORE in uses:
+            beside = sorted(
+                uses & {*_OF_ONE_ANSWER, ColumnRole.CANDIDATE, ColumnRole.VALUE, ColumnRole.SCORE}
+            )
             if beside:
                 return (
                     f"Columns are the candidates, so there can be no {beside[0]} beside them; leave it out."
                 )
-            return "" if Use.CRITERION in uses else "Say which column names the criterion."
-        if Use.SCORE not in uses and not {Use.CRITERION, Use.VALUE} <= uses:
+            return "" if ColumnRole.CRITERION in uses else "Choose the column with the criterion."
+        if ColumnRole.SCORE not in uses and not {ColumnRole.CRITERION, ColumnRole.VALUE} <= uses:
             return (
-                "Say which columns hold the ratings: one for the criterion with one for its value, or a "
-                "score column for each criterion."
+                "Choose the columns with the ratings: one for the criterion and one for its value, or a"
+                " score column for each criterion."
             )
-        if Use.SCORE in uses and Use.CRITERION in uses:
+        if ColumnRole.SCORE in uses and ColumnRole.CRITERION in uses:
             return (
                 "A column names the criterion, so there can be no score columns beside it; leave those out."
             )
         return ""
 
-    def of_rows(self, rows: Iterator[SourceRow], layout: FileLayout) -> Iterator[Reading]:
+    def of_rows(self, rows: Iterator[SourceRow], layout: FileLayout) -> Iterator[ParsedRow]:
         reader = _Rows(layout.mapping)
         for number, fields, problem in rows:
             yield refused(number, problem) if problem else reader.reading_of(number, fields)
 
 
-class Table(Lines):
+class Table(JsonLines):
     name = "csv"
-    label = "Table (CSV), a rating a row"
+    label = "Table (CSV), one rating per row"
     example = """item,candidate,reviewer,criterion,value,seconds,comment,prompt,answer
 1,base,mara@example.org,accuracy,4,31,,"What is due?","The form."
 1,base,mara@example.org,tone,2,,too formal,,"""
-    advice = "Texts need to stand only once. A table with a column for each criterion works too."
+    advice = "Each text is needed only once. A table with a column for each criterion works too."
     source_format = CSV
 
     def suits(self, source: Source, first: Fields) -> bool:
@@ -129,17 +131,17 @@ class _Rows:
     """
 
     def __init__(self, mapping: Mapping[str, str]) -> None:
-        self._columns = {use: column for column, use in mapping.items() if use != Use.IGNORE}
-        self._candidates = [column for column, use in mapping.items() if use == Use.CANDIDATE_SCORE]
-        self._scores = [column for column, use in mapping.items() if use == Use.SCORE]
-        self._references = [column for column, use in mapping.items() if use == Use.REFERENCE]
+        self._columns = {use: column for column, use in mapping.items() if use != ColumnRole.IGNORE}
+        self._candidates = [column for column, use in mapping.items() if use == ColumnRole.CANDIDATE_SCORE]
+        self._scores = [column for column, use in mapping.items() if use == ColumnRole.SCORE]
+        self._references = [column for column, use in mapping.items() if use == ColumnRole.REFERENCE]
         # Names repeat from row to row: each is looked at once.
-        self._names: dict[Use, dict[str, str]] = {use: {} for use in _NAMED}
+        self._names: dict[ColumnRole, dict[str, str]] = {use: {} for use in _NAMED}
         self._said = [(use, self._columns[use], read) for use, read in _SAID.items() if use in self._columns]
         self._prompts: dict[str, int] = {}
         self._answers: dict[tuple[str, str], int] = {}
 
-    def reading_of(self, row: int, fields: Fields) -> Reading:
+    def reading_of(self, row: int, fields: Fields) -> ParsedRow:
         problems: list[FieldProblem] = []
         record: Record | None = None
         texts: Texts | None = None
@@ -149,8 +151,8 @@ class _Rows:
         except RecordProblemError as error:
             problems.extend(error.problems)
         if record is None or problems:
-            return Reading(row, refusals=(Refusal(problems, None if self._candidates else record),))
-        return Reading(row, texts, self._by_candidate(record) if self._candidates else (record,))
+            return ParsedRow(row, refusals=(Refusal(problems, None if self._candidates else record),))
+        return ParsedRow(row, texts, self._by_candidate(record) if self._candidates else (record,))
 
     def _by_candidate(self, record: Record) -> list[Record]:
         """A row of a table with a column for each candidate: its values are theirs, its seconds went to all
@@ -162,18 +164,18 @@ class _Rows:
             for candidate, value in record.values
         ]
 
-    def _get(self, fields: Fields, use: Use) -> Any:
+    def _get(self, fields: Fields, use: ColumnRole) -> Any:
         column = self._columns.get(use)
         return None if column is None else fields.get(column)
 
     def _record(self, row: int, fields: Fields, problems: list[FieldProblem]) -> Record:
         """What can be read of the row; what cannot is told in ``problems``."""
-        has_item = Use.ITEM in self._columns
-        item = self._name(Use.ITEM, fields, problems) if has_item else self._named(fields)
+        has_item = ColumnRole.ITEM in self._columns
+        item = self._name(ColumnRole.ITEM, fields, problems) if has_item else self._named(fields)
         # Where columns are the candidates, one name serves all of a row's values: that of the criterion.
-        named = Use.CRITERION if self._candidates else Use.CANDIDATE
+        named = ColumnRole.CRITERION if self._candidates else ColumnRole.CANDIDATE
         candidate = self._name(named, fields, problems)
-        reviewer = self._name(Use.REVIEWER, fields, problems)
+        reviewer = self._name(ColumnRole.REVIEWER, fields, problems)
         said: dict[str, Any] = {}
         for use, column, read in self._said:
             value = fields.get(column)
@@ -185,11 +187,13 @@ class _Rows:
                 problems.extend(error.problems)
         values = self._values(fields, problems)
         if not (values or problems or (said.keys() & _WORDS and not self._candidates)):
-            name = self._columns.get(Use.VALUE, "row")
-            problems.append(FieldProblem(name, "There is no rating.", "Write the value, or remove the row."))
+            name = self._columns.get(ColumnRole.VALUE, "row")
+            problems.append(
+                FieldProblem(name, "The rating is missing.", "Write the value, or remove the row.")
+            )
         return Record(row, item, candidate, reviewer, values, **said)
 
-    def _name(self, use: Use, fields: Fields, problems: list[FieldProblem]) -> str:
+    def _name(self, use: ColumnRole, fields: Fields, problems: list[FieldProblem]) -> str:
         column = self._columns.get(use, use.value)
         raw = fields.get(column)
         known = self._names[use]
@@ -207,11 +211,11 @@ class _Rows:
     def _values(self, fields: Fields, problems: list[FieldProblem]) -> Sequence[tuple[str, Any]]:
         columns = self._candidates or self._scores
         if not columns:
-            value = self._get(fields, Use.VALUE)
+            value = self._get(fields, ColumnRole.VALUE)
             if value is None or value == "":
                 return ()
-            criterion = self._name(Use.CRITERION, fields, problems)
-            given = [(criterion, value, self._columns[Use.VALUE])]
+            criterion = self._name(ColumnRole.CRITERION, fields, problems)
+            given = [(criterion, value, self._columns[ColumnRole.VALUE])]
         else:
             given = [(column, fields.get(column), column) for column in columns]
         values: list[tuple[str, Any]] = []
@@ -228,22 +232,26 @@ class _Rows:
         """A name for an item that has none of its own: the beginning of its prompt, and what
         tells it apart.
         """
-        prompt = self._get(fields, Use.PROMPT)
+        prompt = self._get(fields, ColumnRole.PROMPT)
         text = " ".join(prompt.split()) if isinstance(prompt, str) else json.dumps(prompt)
         digest = hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()[:8]
-        return name_of(f"{text[:60]} ({digest})", self._columns[Use.PROMPT], what="prompt") if text else ""
+        return (
+            name_of(f"{text[:60]} ({digest})", self._columns[ColumnRole.PROMPT], what="prompt")
+            if text
+            else ""
+        )
 
     def _texts(self, row: int, record: Record, fields: Fields) -> Texts | None:
         """The texts of the row that were not seen before. Raises RecordProblemError for another text."""
-        prompt = self._get(fields, Use.PROMPT)
-        answer = self._get(fields, Use.ANSWER)
+        prompt = self._get(fields, ColumnRole.PROMPT)
+        answer = self._get(fields, ColumnRole.ANSWER)
         if not prompt and not answer:
             return None
         example = None
         answers: dict[str, str] = {}
         if prompt:
             references = [fields[column] for column in self._references if fields.get(column)]
-            context = self._get(fields, Use.CONTEXT) or ""
+            context = self._get(fields, ColumnRole.CONTEXT) or ""
             shape = hash(repr((prompt, references, context)))
             known = self._prompts.get(record.item)
             if known is None:
@@ -255,10 +263,12 @@ class _Rows:
             elif known != shape:
                 problem = f"Item “{record.item}” has another prompt, reference or context in an earlier row."
                 raise RecordProblemError(
-                    FieldProblem(self._columns[Use.PROMPT], problem, "Give the other text another item.")
+                    FieldProblem(
+                        self._columns[ColumnRole.PROMPT], problem, "Give the other text another item."
+                    )
                 )
         if answer:
-            name = self._columns[Use.ANSWER]
+            name = self._columns[ColumnRole.ANSWER]
             if not isinstance(answer, str):
                 raise RecordProblemError(
                     FieldProblem(name, "This is not text.", "Put text in double quotes.")
@@ -274,7 +284,9 @@ class _Rows:
                 )
                 raise RecordProblemError(
                     FieldProblem(
-                        name, problem, "Each candidate has one answer to an item; name the other apart."
+                        name,
+                        problem,
+                        "Each candidate has one answer to an item; give the other one another name.",
                     )
                 )
         return Texts(row, record.item, example, answers) if example or answers else None
@@ -285,7 +297,9 @@ def _value(value: Any, name: str) -> Any:
         return storable(value.strip(), name, LONGEST_COMMENT)
     if not isinstance(value, bool | int | float):
         raise RecordProblemError(
-            FieldProblem(name, "This is no number and no word.", "Write one value: 4, yes, or the option.")
+            FieldProblem(
+                name, "This is neither a number nor a word.", "Write one value: 4, yes, or the option."
+            )
         )
     return value
 
@@ -297,17 +311,17 @@ def _spans(value: Any, name: str) -> Sequence[SpanMark]:
             value = json.loads(value)
         except (ValueError, RecursionError) as error:
             raise RecordProblemError(
-                FieldProblem(name, "The spans are no JSON list.", 'Write [{"text": "…", "label": "…"}].')
+                FieldProblem(name, "The spans are not a JSON list.", 'Write [{"text": "…", "label": "…"}].')
             ) from error
     return spans_of(value, name)
 
 
 # How the fields of a record that may be empty are read; their uses bear the names of its attributes.
-_SAID: Mapping[Use, Callable[[Any, str], Any]] = {
-    Use.SECONDS: seconds_of,
-    Use.SUBMITTED: moment_of,
-    Use.COMMENT: partial(text_of, longest=LONGEST_COMMENT),
-    Use.CORRECTION: correction_of,
-    Use.SPANS: _spans,
+_SAID: Mapping[ColumnRole, Callable[[Any, str], Any]] = {
+    ColumnRole.SECONDS: seconds_of,
+    ColumnRole.SUBMITTED: timestamp_of,
+    ColumnRole.COMMENT: partial(text_of, longest=LONGEST_COMMENT),
+    ColumnRole.CORRECTION: correction_of,
+    ColumnRole.SPANS: _spans,
 }
-_WORDS = {Use.COMMENT, Use.CORRECTION, Use.SPANS}
+_WORDS = {ColumnRole.COMMENT, ColumnRole.CORRECTION, ColumnRole.SPANS}

@@ -14,18 +14,18 @@ from evalapp.imports.source_rows import Source
 from evalapp.ratings.formats.tasks import Task, TaskFormat
 from evalapp.ratings.records import (
     LONGEST_COMMENT,
-    Reading,
+    ParsedRow,
     Record,
     RecordProblemError,
     Refusal,
     ScaleEnds,
     SpanMark,
     Texts,
-    moment_of,
     name_of,
     refused,
     seconds_of,
     storable,
+    timestamp_of,
 )
 from evalapp.ratings.spans import code_points, spans_of
 from evalapp.rubrics.limits import HIGHEST_LEVEL
@@ -39,7 +39,7 @@ _LABELS = frozenset({"labels", "hypertextlabels", "paragraphlabels"})
 
 
 @dataclass
-class Said:
+class AnswerAnnotation:
     """What an annotation says of one answer."""
 
     values: list[tuple[str, Any]] = field(default_factory=list)
@@ -54,7 +54,7 @@ class Annotation:
     """``said``: name of the object tag → what is said of it. ``is_skipped``: its annotator gave none."""
 
     reviewer: str
-    said: dict[str, Said] = field(default_factory=dict)
+    said: dict[str, AnswerAnnotation] = field(default_factory=dict)
     remarks: list[FieldProblem] = field(default_factory=list)
     is_skipped: bool = False
 
@@ -64,7 +64,9 @@ def annotation_of(given: Any, place: str, answers: Mapping[str, str]) -> Annotat
     RecordProblemError.
     """
     if not isinstance(given, dict) or not isinstance(given.get("result"), list):
-        raise RecordProblemError(FieldProblem(place, "This is no annotation.", "It needs a list “result”."))
+        raise RecordProblemError(
+            FieldProblem(place, "This is not an annotation.", "It needs a list “result”.")
+        )
     if given.get("was_cancelled"):
         remark = FieldProblem(place, "Its annotator skipped the task.", "It is left out.")
         return Annotation("", remarks=[remark], is_skipped=True)
@@ -99,11 +101,11 @@ def _reviewer(given: Mapping[str, Any], place: str) -> str:
 
 def _read_result(result: Any, name: str, found: Annotation, answers: Mapping[str, str]) -> None:
     if not isinstance(result, dict) or not isinstance(result.get("value"), dict):
-        raise RecordProblemError(FieldProblem(name, "This is no result.", "Export the task again."))
+        raise RecordProblemError(FieldProblem(name, "This is not a result.", "Export the task again."))
     kind, value = result.get("type"), result["value"]
     target = str(result.get("to_name") or "")
     control = _control(result, name)
-    said = found.said.setdefault(target, Said())
+    said = found.said.setdefault(target, AnswerAnnotation())
     if kind in ("rating", "number") and (scale := _scale(result)) is not None:
         said.scales[control] = scale
     if kind in _LABELS:
@@ -121,7 +123,7 @@ def _read_result(result: Any, name: str, found: Annotation, answers: Mapping[str
     else:
         problem = f"Results of the type “{str(kind)[:40]}” are not read."
         found.remarks.append(FieldProblem(name, problem, "Ratings, choices, texts, numbers and labels are."))
-        if said == Said():
+        if said == AnswerAnnotation():
             del found.said[target]
 
 
@@ -157,18 +159,18 @@ def _remark(result: Mapping[str, Any], name: str) -> str:
 
 def _number(value: Any, name: str) -> Any:
     if isinstance(value, bool) or not isinstance(value, int | float):
-        raise RecordProblemError(FieldProblem(name, "The rating is no number.", "Export the task again."))
+        raise RecordProblemError(FieldProblem(name, "The rating is not a number.", "Export the task again."))
     return value
 
 
 def _texts(value: Any, name: str) -> Sequence[str]:
     given = [value] if isinstance(value, str) else value
     if not isinstance(given, list) or not all(isinstance(each, str) for each in given):
-        raise RecordProblemError(FieldProblem(name, "This is no list of texts.", "Export the task again."))
+        raise RecordProblemError(FieldProblem(name, "This is not a list of texts.", "Export the task again."))
     return [storable(each.strip(), name) for each in given if each.strip()]
 
 
-def _read_choices(value: Mapping[str, Any], control: str, name: str, said: Said) -> None:
+def _read_choices(value: Mapping[str, Any], control: str, name: str, said: AnswerAnnotation) -> None:
     chosen = _texts(value.get("choices"), name)
     if control.endswith(REASONS_SUFFIX):
         said.comments.append(f"{control.removesuffix(REASONS_SUFFIX)}: {', '.join(chosen)}")
@@ -178,7 +180,7 @@ def _read_choices(value: Mapping[str, Any], control: str, name: str, said: Said)
         said.values.append((control, "; ".join(chosen)))
 
 
-def _read_words(value: Mapping[str, Any], control: str, name: str, said: Said) -> None:
+def _read_words(value: Mapping[str, Any], control: str, name: str, said: AnswerAnnotation) -> None:
     text = "\n".join(_texts(value.get("text"), name))
     if not text:
         return
@@ -211,7 +213,7 @@ def _span(value: Mapping[str, Any], kind: str, control: str, name: str, answer: 
 class LabelStudio(TaskFormat):
     name = "label_studio"
     label = "Label Studio, exported as JSON"
-    advice = "In Label Studio, export the project as JSON (not JSON-MIN, which leaves out who said what)."
+    advice = "In Label Studio, export the project as JSON (not JSON-MIN, which leaves out the annotators)."
 
     def suits(self, source: Source, first: Mapping[str, Any]) -> bool:
         return isinstance(first.get("annotations", first.get("completions")), list)
@@ -220,11 +222,11 @@ class LabelStudio(TaskFormat):
         data = row.get("data")
         return data if isinstance(data, dict) else {}
 
-    def said(self, given: Mapping[str, Any], task: Task, texts: Texts) -> Reading:
+    def said(self, given: Mapping[str, Any], task: Task, texts: Texts) -> ParsedRow:
         annotations = given.get("annotations", given.get("completions"))
         if not isinstance(annotations, list):
             problem = "The task has no annotations."
-            fix = "Export the project as JSON (not as JSON-MIN, which leaves out who said what)."
+            fix = "Export the project as JSON (not as JSON-MIN, which leaves out the annotators)."
             return refused(task.row, FieldProblem("annotations", problem, fix))
         records: list[Record] = []
         refusals: list[Refusal] = []
@@ -238,24 +240,24 @@ class LabelStudio(TaskFormat):
                     records.extend(_records(annotation, each, task, place))
             except RecordProblemError as error:
                 refusals.append(Refusal(error.problems))
-        return Reading(task.row, texts, records, refusals, remarks)
+        return ParsedRow(task.row, texts, records, refusals, remarks)
 
 
 def _records(annotation: Annotation, given: Mapping[str, Any], task: Task, place: str) -> Iterator[Record]:
     """One record for each answer that the annotation speaks of; what names none goes to the only one."""
     seconds = seconds_of(given.get("lead_time"), f"{place}.lead_time")
-    submitted = moment_of(given.get("created_at"), f"{place}.created_at")
+    submitted = timestamp_of(given.get("created_at"), f"{place}.created_at")
     targets = list(annotation.said)
     if not targets:
         raise RecordProblemError(
-            FieldProblem(place, "The annotation says nothing that is read.", "Rate it, or remove it.")
+            FieldProblem(place, "The annotation has no supported result.", "Rate it, or remove it.")
         )
     for target in targets:
         said = annotation.said[target]
         candidate = task.candidate_for(target)
         if candidate is None:
             known = ", ".join(task.candidates)
-            problem = f"“{target[:60]}” is none of the answers ({known})."
+            problem = f"“{target[:60]}” is not one of the answers ({known})."
             raise RecordProblemError(FieldProblem(f"{place}.result", problem, "Map the field that it names."))
         yield Record(
             row=task.row,

@@ -14,18 +14,18 @@ from evalapp.imports.source_rows import Source
 from evalapp.ratings.formats.base import RatingsFormat
 from evalapp.ratings.records import (
     LONGEST_COMMENT,
-    Reading,
+    ParsedRow,
     Record,
     RecordProblemError,
     Refusal,
     Texts,
     correction_of,
     example_of,
-    moment_of,
     name_of,
     seconds_of,
     storable,
     text_of,
+    timestamp_of,
 )
 from evalapp.ratings.spans import spans_of
 from evalapp.rubrics.kinds.values import RawValue
@@ -55,7 +55,7 @@ class _Item(NamedTuple):
 
 class Nested(RatingsFormat):
     name = "nested"
-    label = "JSONL, an item a line with its answers and reviews"
+    label = "JSONL, one item per line with its answers and reviews"
     example = (
         '{"id": "1", "question": "What is due?", "outputs": {"base": "The form.", "tuned": "The form, by '
         'Friday."}, "reviews": [{"system": "base", "reviewer": "Mara", "accuracy": 4, "comment": "no date", '
@@ -70,7 +70,7 @@ class Nested(RatingsFormat):
             and any(isinstance(first.get(name), dict | list) for name in OUTPUTS)
         )
 
-    def reading(self, row: int, fields: dict[str, Any], layout: FileLayout) -> Reading:
+    def reading(self, row: int, fields: dict[str, Any], layout: FileLayout) -> ParsedRow:
         item = _item(row, fields)
         example = _example(row, fields, item.name)
         reviews = _list(fields, REVIEWS)
@@ -82,7 +82,7 @@ class Nested(RatingsFormat):
                 records.append(_record(item, review, f"reviews[{number}]", remarks))
             except RecordProblemError as error:
                 refusals.append(Refusal(error.problems, error.record))
-        return Reading(row, Texts(row, item.name, example, item.answers), records, refusals, remarks)
+        return ParsedRow(row, Texts(row, item.name, example, item.answers), records, refusals, remarks)
 
 
 def _take(fields: Mapping[str, Any], names: Sequence[str]) -> tuple[str, Any]:
@@ -148,7 +148,7 @@ def _example(row: int, line: Mapping[str, Any], item: str) -> ExampleRow | None:
 
 def _record(item: _Item, review: Any, place: str, remarks: list[FieldProblem]) -> Record:
     if not isinstance(review, dict):
-        raise RecordProblemError(FieldProblem(place, "This is no review.", 'Write {"reviewer": "…", …}.'))
+        raise RecordProblemError(FieldProblem(place, "This is not a review.", 'Write {"reviewer": "…", …}.'))
     problems: list[FieldProblem] = []
 
     def kept(read: Callable[..., Any], names: Sequence[str], *arguments: Any, **options: Any) -> Any:
@@ -169,7 +169,7 @@ def _record(item: _Item, review: Any, place: str, remarks: list[FieldProblem]) -
         candidate=candidate or "",
         reviewer=kept(name_of, REVIEWER, what="reviewer") or "",
         seconds=kept(seconds_of, SECONDS),
-        submitted_at=kept(moment_of, SUBMITTED),
+        submitted_at=kept(timestamp_of, SUBMITTED),
         comment=kept(text_of, COMMENT, LONGEST_COMMENT) or "",
         correction=kept(correction_of, CORRECTION),
         spans=kept(spans_of, SPANS) or (),
@@ -177,7 +177,7 @@ def _record(item: _Item, review: Any, place: str, remarks: list[FieldProblem]) -
         place=f"{place}.",
     )
     if not (record.values or record.comment or record.correction or record.spans or problems):
-        problems.append(FieldProblem(place, "The review says nothing.", "Give it a value, or remove it."))
+        problems.append(FieldProblem(place, "The review is empty.", "Give it a value, or remove it."))
     if problems:
         raise RecordProblemError(*problems, record=record)
     return record
@@ -204,7 +204,9 @@ def _values(
         for criterion, given in inner.items():
             if isinstance(given, dict | list):
                 problem = f"“{criterion[:60]}” is neither a value nor an object of values, so it is not read."
-                remarks.append(FieldProblem(f"{place}.{name}"[:80], problem, "Write one value a criterion."))
+                remarks.append(
+                    FieldProblem(f"{place}.{name}"[:80], problem, "Write one value per criterion.")
+                )
                 continue
             try:
                 named = name_of(criterion, f"{place}.{name}"[:80], what="criterion")

@@ -4,7 +4,7 @@ from rest_framework import serializers
 from rest_framework.response import Response
 
 from evalapp.accounts.permissions import Permission
-from evalapp.api.fields import Body, Shown, Text, Whole
+from evalapp.api.fields import Body, ReadOnlySerializer, Text, Whole
 from evalapp.api.operations import ProjectView, operation, route
 from evalapp.core.http import get_or_missing
 from evalapp.core.outgoing import LONGEST_URL
@@ -14,7 +14,7 @@ from evalapp.registry.endpoints import MOST_PARALLEL
 from evalapp.registry.models import Endpoint
 
 
-class EndpointSerializer(Shown):
+class EndpointSerializer(ReadOnlySerializer):
     """An OpenAI-compatible endpoint; it is shown without its path, the API key never."""
 
     url = serializers.CharField(source="origin")
@@ -34,7 +34,11 @@ class EndpointChangeBody(Body):
         max_length=LONGEST_KEY, required=False, allow_blank=True, default="", help_text="The API key."
     )
     parallel = Whole(
-        min_value=1, max_value=MOST_PARALLEL, required=False, default=4, help_text="Requests at once."
+        min_value=1,
+        max_value=MOST_PARALLEL,
+        required=False,
+        default=4,
+        help_text="Number of parallel requests.",
     )
 
 
@@ -70,7 +74,7 @@ class EndpointDetail(EndpointView):
 
     @operation("Change an endpoint", body=EndpointChangeBody, result=EndpointSerializer)
     def patch(self, endpoint_id: int) -> object:
-        """What is left out stays; of another URL the API key is given again."""
+        """Fields that are left out are unchanged; a new URL needs the API key again."""
         endpoint = self.endpoint(endpoint_id)
         current = {"url": endpoint.url, "parallel": endpoint.parallel}
         endpoints.change_endpoint(endpoint=endpoint, by=self.person, **self.changes(current))
@@ -78,6 +82,6 @@ class EndpointDetail(EndpointView):
 
     @operation("Delete an endpoint", status=204)
     def delete(self, endpoint_id: int) -> object:
-        """Its key goes with it. 409 while candidates stand on it."""
+        """Deletes its key, too. 409 while candidates use it."""
         endpoints.delete_endpoint(endpoint=self.endpoint(endpoint_id), by=self.person)
         return Response(status=204)

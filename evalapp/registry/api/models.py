@@ -5,7 +5,7 @@ from typing import Any
 from rest_framework import serializers
 
 from evalapp.accounts.permissions import Permission
-from evalapp.api.fields import Body, CreatedByField, Id, Paging, Shown, Text
+from evalapp.api.fields import Body, CreatedByField, Id, Paging, ReadOnlySerializer, Text
 from evalapp.api.operations import ProjectView, chosen, operation, route
 from evalapp.core.http import get_or_missing
 from evalapp.registry import folders, queries, services
@@ -13,7 +13,7 @@ from evalapp.registry.models import ModelKind, ModelVersion
 from hub.spec import MOST_TEMPLATE_CHARACTERS
 
 
-class ModelVersionSerializer(Shown):
+class ModelVersionSerializer(ReadOnlySerializer):
     """A candidate: base weights, a prompt over a base, an adapter, a full model, an API model, or
     imported outputs.
     """
@@ -57,7 +57,7 @@ class BaseBody(Body):
     label = Text(max_length=80, default="Base")
     chat_template = Text(
         max_length=MOST_TEMPLATE_CHARACTERS, allow_blank=True, default="",
-        help_text="One that the folder lacks, as the text of a chat_template.jinja.",
+        help_text="A chat template for a folder without one, as the text of a chat_template.jinja.",
     )  # fmt: skip
 
 
@@ -104,7 +104,7 @@ class ModelList(ModelView):
 class ModelFolders(ModelView):
     @operation("List model folders", result=FoldersSerializer)
     def get(self) -> object:
-        """What may be registered from the server's own disks."""
+        """Model folders on the server that may be registered."""
         return {"bases": folders.bases_on_disk(), "adapters": folders.adapters_on_disk()}
 
 
@@ -112,7 +112,7 @@ class ModelFolders(ModelView):
 class BaseRegistration(ModelView):
     @operation("Register a base", body=BaseBody, result=ModelVersionSerializer, status=201)
     def post(self) -> object:
-        """A folder of the server, which must be an allowed one; its files stay where they are."""
+        """Registers a model in an allowed folder of the server; its files stay there."""
         return services.register_base(project=self.project, by=self.person, **self.body())
 
 
@@ -120,7 +120,7 @@ class BaseRegistration(ModelView):
 class AdapterRegistration(ModelView):
     @operation("Register an adapter", body=AdapterBody, result=ModelVersionSerializer, status=201)
     def post(self) -> object:
-        """A LoRA folder of the server, checked against its base and copied."""
+        """Registers a LoRA folder of the server, which is checked against its base and copied."""
         values = self.body()
         base = self.base(values.pop("base"))
         return services.register_adapter_folder(project=self.project, base=base, by=self.person, **values)

@@ -56,7 +56,7 @@ class TokenPriceList(TokenPriceRoutes):
 
     @operation("Set a token price", body=TokenPriceBody, result=TokenPriceSerializer)
     def put(self) -> object:
-        """A price that is there already for the same version is replaced."""
+        """An existing price of the same version is replaced."""
         values = self.body()
         wanted = values.pop("model_version")
         versions = ModelVersion.objects.filter(project=self.project)
@@ -78,12 +78,12 @@ class TokenPriceDetail(TokenPriceRoutes):
 class MachinePriceDetail(TokenPriceRoutes):
     @operation("Read the price of training", result=MachinePriceSerializer)
     def get(self) -> object:
-        """404 where none is set."""
+        """404 if none is set."""
         return self._price()
 
     @operation("Set the price of training", body=MachinePriceBody, result=MachinePriceSerializer)
     def put(self) -> object:
-        """What an hour of the machine that trains costs; what was set before is replaced."""
+        """What an hour of the machine that trains costs; an existing price is replaced."""
         return set_machine_price(project=self.project, by=self.person, **self.body())
 
     @operation("Remove the price of training", status=204)

@@ -17,7 +17,7 @@ from evalapp.reviews.admission import admit_by_name, admit_by_number
 from evalapp.reviews.api.checks import NamedSerializer
 from evalapp.reviews.api.tasks import ReviewView
 from evalapp.reviews.calibration import item_in_round, own_round_is_done
-from evalapp.reviews.named import under_names
+from evalapp.reviews.named_results import under_names
 from evalapp.reviews.preferences.calibration import people_in_round, round_of
 
 
@@ -45,10 +45,10 @@ class RoundBody(Body):
     items = Whole(min_value=1, max_value=MOST_CALIBRATION_ITEMS)
 
 
-class GivenSerializer(serializers.Serializer[Any]):
+class CalibrationAnswersSerializer(serializers.Serializer[Any]):
     """What one person gave; ``answers`` follow ``columns``, empty where nothing was answered."""
 
-    name = serializers.CharField(help_text="You, or a pseudonym.")
+    name = serializers.CharField(help_text="“You”, or a pseudonym.")
     answers = serializers.ListField(child=serializers.CharField(allow_blank=True))
     comment = serializers.CharField(allow_blank=True)
 
@@ -63,7 +63,7 @@ class CalibrationPartSerializer(serializers.Serializer[Any]):
 
     heading = serializers.CharField()
     shown = ShownTextSerializer(many=True)
-    given = GivenSerializer(many=True)
+    given = CalibrationAnswersSerializer(many=True)
 
 
 class CalibrationNoteSerializer(serializers.Serializer[Any]):
@@ -73,7 +73,7 @@ class CalibrationNoteSerializer(serializers.Serializer[Any]):
 
 
 class CalibrationItemSerializer(serializers.Serializer[Any]):
-    number = serializers.IntegerField(help_text="What a note on it names.")
+    number = serializers.IntegerField(help_text="The name that notes use for it.")
     request = serializers.CharField(source="item.example.prompt_text", allow_blank=True)
     parts = CalibrationPartSerializer(many=True)
     notes = CalibrationNoteSerializer(many=True)
@@ -88,7 +88,7 @@ class OwnCalibrationSerializer(serializers.Serializer[Any]):
 
 
 class CalibrationNoteBody(Body):
-    item = Whole(min_value=1, help_text="The item's number in the round.")
+    item = Whole(min_value=1, help_text="Number of the item in the round.")
     text = Text(max_length=LONGEST_NOTE)
 
 
@@ -102,12 +102,14 @@ class CampaignCalibration(CampaignView):
 
     @operation("Read the calibration", result=CalibrationSerializer)
     def get(self, campaign_id: int) -> object:
-        """Who has rated the items of the round, how far from the others, and who is admitted."""
+        """The reviewers with their progress in the round, their distance from the others, and whether they
+        are admitted.
+        """
         return _round_of(self.campaign(campaign_id))
 
     @operation("Start another round", body=RoundBody, result=CalibrationSerializer)
     def post(self, campaign_id: int) -> object:
-        """Further items for everybody who is not admitted yet."""
+        """Adds items for everybody who is not admitted yet."""
         campaign = self.campaign(campaign_id)
         start_round(campaign=campaign, wanted=self.body()["items"], by=self.person)
         return _round_of(campaign)
@@ -117,8 +119,8 @@ class CampaignCalibration(CampaignView):
 class CampaignAdmit(CampaignView):
     @operation("Admit a reviewer", result=CalibrationSerializer)
     def post(self, campaign_id: int, person_id: int) -> object:
-        """They get the campaign's items from here on. 409 where they have been admitted, or left; also where
-        the project shows no names and they have begun the round: admit them by number then.
+        """They get the campaign's items from now on. 409 if they are admitted or have left; also if the
+        project shows no names and they have started the round: then admit them by number.
         """
         campaign_reviewer = self.campaign_reviewer(campaign_id, person_id)
         self.body()
@@ -130,7 +132,7 @@ class CampaignAdmit(CampaignView):
 class CampaignAdmitNumbered(CampaignView):
     @operation("Admit a reviewer by number", result=CalibrationSerializer)
     def post(self, campaign_id: int, number: int) -> object:
-        """By the pseudonym's number, as the calibration lists it: for projects that show no names."""
+        """By the number of the pseudonym in the calibration, for projects that show no names."""
         campaign = self.campaign(campaign_id)
         self.body()
         admit_by_number(campaign=campaign, number=number, by=self.person)
@@ -158,7 +160,7 @@ class CalibrationView(ReviewView):
 class OwnCalibration(CalibrationView):
     @operation("Read my calibration round", result=OwnCalibrationSerializer)
     def get(self, key: UUID) -> object:
-        """Everybody's answers to the calibration items, side by side, once I have given all of mine."""
+        """All reviewers' answers to the calibration items, once I have given mine."""
         return self.shown(self.calibrating_campaign_reviewer(key))
 
 
@@ -168,12 +170,12 @@ class OwnCalibrationNotes(CalibrationView):
         "Discuss a calibration item", body=CalibrationNoteBody, result=OwnCalibrationSerializer, status=201
     )
     def post(self, key: UUID) -> object:
-        """Everybody who has done the item reads it. 409 until I have given all of mine."""
+        """Readable by everybody who has reviewed the item. 409 until I have given all my answers."""
         campaign_reviewer = self.calibrating_campaign_reviewer(key)
         values = self.body()
         if not own_round_is_done(campaign_reviewer):
             raise ConflictError(
-                "Give your answers to all calibration items first; then you see the others' and can discuss.",
+                "Review all calibration items first; then you see the others' answers and can discuss them.",
                 code="round_not_done",
             )
         item = item_in_round(campaign_reviewer.campaign, values["item"], given_to=self.person)

@@ -1,4 +1,4 @@
-"""How reviewers do on what is known, and the known preferences of gold items."""
+"""Reviewers' check results, and the known preferences of gold items."""
 
 from typing import Any
 
@@ -6,13 +6,13 @@ from rest_framework import serializers
 from rest_framework.response import Response
 
 from evalapp.accounts.permissions import Permission
-from evalapp.api.fields import Body, Flag, List, Shown, Text, Whole
+from evalapp.api.fields import Body, Flag, List, ReadOnlySerializer, Text, Whole
 from evalapp.api.operations import named, operation, route
 from evalapp.campaigns.api.campaigns import CampaignView
 from evalapp.campaigns.api.gold import StoredSerializer
 from evalapp.campaigns.gold import remove_known
 from evalapp.core.http import get_or_missing
-from evalapp.reviews.named import under_names
+from evalapp.reviews.named_results import under_names
 from evalapp.reviews.preferences.checks import checks_of
 from evalapp.reviews.preferences.gold import OUTCOMES, GoldPreferenceRow, set_gold_preferences
 from evalapp.reviews.preferences.models import GoldPreference
@@ -67,21 +67,21 @@ class GoldPreferenceBody(Body):
 
     row = Whole(min_value=1, help_text="The row's number in the dataset version.")
     candidate = Text(max_length=200, help_text="A candidate's label.")
-    against = Text(max_length=200, allow_blank=True, default="", help_text="The other's label.")
+    against = Text(max_length=200, allow_blank=True, default="", help_text="Label of the other candidate.")
     outcome = serializers.ChoiceField(
         choices=OUTCOMES,
         allow_blank=True,
         default="",
-        help_text="How the candidate's answer does against the other's.",
+        help_text="Outcome for the candidate against the other.",
     )
-    tie_counts = Flag(default=False, help_text="Where one is better: whether a tie is right, too.")
+    tie_counts = Flag(default=False, help_text="If one is better: whether a tie also counts as right.")
 
 
 class GoldPreferencesBody(Body):
     preferences = List(child=GoldPreferenceBody(), min_length=1, max_length=1_000)
 
 
-class GoldPreferenceSerializer(Shown):
+class GoldPreferenceSerializer(ReadOnlySerializer):
     """``against`` is empty for a ranking, of which the best candidate is known."""
 
     row = serializers.IntegerField(source="example.row_number")
@@ -98,9 +98,9 @@ class GoldPreferenceSerializer(Shown):
 class CampaignChecks(CampaignView):
     required_permission = Permission.EDIT_CAMPAIGNS
 
-    @operation("Read how reviewers do on checks", result=ChecksSerializer)
+    @operation("Read the reviewers' check results", result=ChecksSerializer)
     def get(self, campaign_id: int) -> object:
-        """Gold answers within their tolerance, and repeats answered as before, by person."""
+        """Gold accuracy and agreement on repeats, by reviewer."""
         campaign = self.campaign(campaign_id)
         return {"people": under_names(campaign, checks_of(campaign))}
 
@@ -112,16 +112,16 @@ class CampaignGoldPreferences(CampaignView):
 
     @operation("List known preferences", result=GoldPreferenceSerializer, paged=True)
     def get(self, campaign_id: int) -> object:
-        """Of a campaign that compares answers: what is known of its gold items, by which reviewers are
-        checked.
+        """For a campaign that compares answers: the known preferences of its gold items, against which
+        reviewers are checked.
         """
         preferences = self.campaign(campaign_id).gold_preferences
         return self.page(preferences.select_related("example", "candidate", "against"))
 
     @operation("Store known preferences", body=GoldPreferencesBody, result=StoredSerializer)
     def post(self, campaign_id: int) -> object:
-        """All or nothing; what is known already is replaced. An open campaign takes no new examples; 409 for
-        one that rates answers one by one.
+        """All or none; existing known answers are replaced. An open campaign takes no new examples; 409 for a
+        campaign that rates answers.
         """
         campaign = self.campaign(campaign_id)
         rows = [
@@ -145,7 +145,7 @@ class CampaignGoldPreference(CampaignView):
 
     @operation("Remove a known preference", status=204)
     def delete(self, campaign_id: int, preference: int) -> object:
-        """Of an open campaign the example stays a gold item. 409 once it is closed."""
+        """In an open campaign the example stays a gold item. 409 once it is closed."""
         preferences = self.campaign(campaign_id).gold_preferences.select_related("campaign__project")
         remove_known(known=get_or_missing(preferences, pk=preference), by=self.person)
         return Response(status=204)

@@ -1,4 +1,4 @@
-"""Flags: what reviewers say is wrong with an item, and what was done about it."""
+"""Flags: problems with items that reviewers report, and their resolution."""
 
 from typing import Any
 from uuid import UUID
@@ -31,10 +31,10 @@ class FlagSerializer(serializers.Serializer[Any]):
 class FlagTask(ReviewView):
     @operation("Flag an item", body=FlagBody, status=204)
     def post(self, key: UUID, slot: int) -> object:
-        """Tells the manager that something is wrong with it; the item stays yours. Once
-        more: another note.
+        """Tells the manager that something is wrong with it; the item stays yours. A second flag replaces the
+        note.
         """
-        flag_item(stand=self.stand(key, slot), by=self.person, note=self.body()["note"])
+        flag_item(review_context=self.review_context(key, slot), by=self.person, note=self.body()["note"])
         return None
 
 
@@ -42,7 +42,7 @@ class FlagTask(ReviewView):
 class FlagList(CampaignView):
     @operation("List a campaign's flags", result=FlagSerializer, paged=True)
     def get(self, campaign_id: int) -> object:
-        """What reviewers say is wrong with items, latest first."""
+        """Problems with items that reviewers reported, latest first."""
         return self.page(flags_of(self.campaign(campaign_id)))
 
 
@@ -50,7 +50,7 @@ class FlagList(CampaignView):
 class FlagResolve(CampaignView):
     @operation("Resolve a flag", status=204)
     def post(self, campaign_id: int, flag_id: int) -> object:
-        """409 where somebody has resolved it before."""
+        """409 if it is resolved already."""
         flags = self.campaign(campaign_id).flags.select_related("campaign__project")
         flag = get_or_missing(flags, pk=flag_id)
         self.body()

@@ -18,7 +18,7 @@ _ACTIONS = ", ".join(key.action for key in REVIEW_KEYS)
 
 class ReviewKeysSerializer(serializers.Serializer[Any]):
     """My single-letter keys, by action; while they are off the letters are kept. Scores are
-    given by figures.
+    given by digits.
     """
 
     enabled = serializers.BooleanField()
@@ -31,7 +31,7 @@ class ReviewKeysBody(Body):
         child=Text(max_length=1),
         default=dict,
         help_text=(
-            f"Letters by action, each once; an action that is not named keeps its own. Actions: {_ACTIONS}."
+            f"Letters by action, each used once; actions left out keep their letters. Actions: {_ACTIONS}."
         ),
     )
 
@@ -44,7 +44,7 @@ class ReviewKeys(ApiView):
 
     @operation("Set my review keys", body=ReviewKeysBody, result=ReviewKeysSerializer)
     def put(self) -> object:
-        """Switch the single letters off, or choose others."""
+        """Switches single-letter keys off, or changes them."""
         values = self.body()
         update_profile(
             user=self.person,
@@ -63,7 +63,7 @@ def _checked_keys(person: User, *, enabled: bool, letters: dict[str, str]) -> di
     """What the profile stores, by the profile's own rules. InvalidError names ``keys.<action>``."""
     actions = [key.action for key in REVIEW_KEYS]
     if unknown := [action for action in letters if action not in actions]:
-        message = f"There is no such action. Known: {', '.join(actions)}."
+        message = f"Unknown action. Known actions: {', '.join(actions)}."
         raise InvalidError(message, fields={f"keys.{action[:80]}": [message] for action in unknown})
     if not letters:
         return {**(person.review_keys or {}), "enabled": enabled}

@@ -29,11 +29,14 @@ from evalapp.rubrics.drafts import draft_of
 class ReviewProgressSerializer(serializers.Serializer[Any]):
     mine = serializers.IntegerField()
     mine_total = serializers.IntegerField(
-        help_text="The most that I can review: nobody gets an item twice. Where nothing is left: mine."
+        help_text=(
+            "The most reviews that I can give, since nobody gets an item twice; if nothing is"
+            " left, the number I gave."
+        )
     )
     done = serializers.IntegerField(help_text="Reviews of everyone.")
     total = serializers.IntegerField()
-    median_seconds = serializers.FloatField(allow_null=True, help_text="Of my latest 30.")
+    median_seconds = serializers.FloatField(allow_null=True, help_text="Over my latest 30 reviews.")
 
 
 class OwnCampaignSerializer(serializers.Serializer[Any]):
@@ -45,7 +48,7 @@ class OwnCampaignSerializer(serializers.Serializer[Any]):
     method = serializers.ChoiceField(
         source="campaign.method",
         choices=Method.choices,
-        help_text="Pointwise: each answer is rated. Else answers are compared, two by two or in a ranking.",
+        help_text="pointwise: each answer is rated; otherwise answers are compared in pairs or ranked.",
     )
     state = serializers.ChoiceField(source="campaign.state", choices=CampaignState.choices)
     deadline = serializers.DateTimeField(source="campaign.deadline", allow_null=True)
@@ -65,7 +68,7 @@ class NoWorkSerializer(serializers.Serializer[Any]):
     reason = serializers.ChoiceField(choices=[reason.value for reason in NoWorkReason])
     text = serializers.CharField()
     come_back_at = serializers.DateTimeField(allow_null=True)
-    closing_question = serializers.BooleanField(help_text="The closing question waits for me.")
+    closing_question = serializers.BooleanField(help_text="Whether I have the closing question to answer.")
 
 
 class NextSerializer(serializers.Serializer[Any]):
@@ -96,7 +99,10 @@ class BeliefBody(Body):
     belief = Whole(
         min_value=-2,
         max_value=2,
-        help_text="2: the tuned model, sure; 1: a guess; 0: cannot tell; -1: another, a guess; -2: sure.",
+        help_text=(
+            "2: tuned model, sure; 1: tuned model, a guess; 0: cannot tell; -1: another model, a"
+            " guess; -2: another model, sure."
+        ),
     )
 
 
@@ -110,7 +116,7 @@ class ClosingBody(Body):
 class OwnCampaignList(ReviewView):
     @operation("List my campaigns", result=OwnCampaignSerializer, paged=True)
     def get(self) -> object:
-        """Campaigns in which I review, with how far I am."""
+        """Campaigns in which I review, with my progress."""
         return self.page(with_progress(campaign_reviewers_of(self.person)), dress=_with_progress_shown)
 
 
@@ -135,9 +141,11 @@ class OwnCampaignDetail(ReviewView):
 
 @route("reviews/campaigns/<uuid:key>/next/", "api_my_next")
 class NextTask(ReviewView):
-    @operation("Get what to review next", body=Nothing, result=NextSerializer)
+    @operation("Get the next review task", body=Nothing, result=NextSerializer)
     def post(self, key: UUID) -> object:
-        """Claims an assignment where that is needed. The answer is the same until something is submitted."""
+        """Claims an assignment if needed. Repeated requests return the same task until it is submitted or
+        skipped.
+        """
         campaign_reviewer = self.campaign_reviewer(key)
         self.body()
         found = next_review(campaign_reviewer=campaign_reviewer)
@@ -173,12 +181,12 @@ def no_work_body(found: NoWork, campaign_reviewer: CampaignReviewer) -> dict[str
 class ClosingQuestion(ReviewView):
     @operation("Read the closing question", result=ClosingSerializer)
     def get(self, key: UUID) -> object:
-        """Asked once, after a blind campaign is closed. What is asked depends on nothing that is hidden."""
+        """Asked once, after a blind campaign is closed. The question reveals nothing that is hidden."""
         return {"question": CLOSING_QUESTION, "texts": closing_questions(self.campaign_reviewer(key))}
 
     @operation("Answer the closing question", body=ClosingBody, status=204)
     def post(self, key: UUID) -> object:
-        """Once and for all; nobody is told whether a guess was right. 409 where nothing is asked."""
+        """Final; nobody learns whether a guess was right. 409 if there is no question."""
         campaign_reviewer = self.campaign_reviewer(key)
         beliefs = {(each["assignment"], each["slot"]): each["belief"] for each in self.body()["beliefs"]}
         if beliefs:

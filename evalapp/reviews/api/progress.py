@@ -14,8 +14,8 @@ from evalapp.campaigns.models import Campaign
 from evalapp.campaigns.queries import assignment_counts
 from evalapp.campaigns.running import add_assignments
 from evalapp.core.errors import InvalidError
-from evalapp.reviews.differing import comparable_criteria, items_that_differ
-from evalapp.reviews.preferences.differing import items_with_differing_preferences
+from evalapp.reviews.differing_items import comparable_criteria, items_that_differ
+from evalapp.reviews.preferences.differing_items import items_with_differing_preferences
 from evalapp.reviews.progress import TeamMember, team_progress
 from evalapp.rubrics.models import Criterion
 
@@ -27,13 +27,13 @@ class AddAssignmentsBody(Body):
     least = Whole(
         min_value=1,
         required=False,
-        help_text="How far apart the answers lie at least; a category's differ at all.",
+        help_text="The smallest difference between answers; for a category, any difference.",
     )
     agreement = Whole(
         min_value=0,
         max_value=99,
         required=False,
-        help_text="The most percent of preferences on the same two answers that say the same.",
+        help_text="The largest percentage of pairs of preferences on the same two answers that agree.",
     )
     more = Whole(min_value=1, max_value=MOST_OVERLAP, default=1, help_text="Reviewers added to each item.")
 
@@ -61,9 +61,9 @@ class PersonProgressSerializer(serializers.Serializer[Any]):
     has_left = serializers.SerializerMethodField()
     reviews = serializers.IntegerField(source="progress.reviews")
     share = serializers.IntegerField(
-        allow_null=True, help_text="An even share of the work; null for who has left."
+        allow_null=True, help_text="An even share of the reviews; null for reviewers who left."
     )
-    left = serializers.IntegerField(help_text="Still to do of that share.")
+    left = serializers.IntegerField(help_text="What is left of that share.")
     pace = MeasureSerializer(help_text="Reviews a day over the last whole days.")
     in_progress = serializers.IntegerField(source="progress.in_progress")
     mean_seconds = serializers.FloatField(source="progress.mean_seconds", allow_null=True)
@@ -94,7 +94,7 @@ class ForecastSerializer(serializers.Serializer[Any]):
     latest = serializers.DateTimeField(allow_null=True)
     deadline = serializers.DateTimeField(allow_null=True)
     days_late = serializers.IntegerField(
-        help_text="Days after the deadline; 0 where it is kept, or there is none."
+        help_text="Days after the deadline; 0 if it will be met, or there is none."
     )
 
 
@@ -113,9 +113,7 @@ class ProgressSerializer(serializers.Serializer[Any]):
 class CampaignAddAssignments(CampaignView):
     @operation("Add reviewers where they differ", body=AddAssignmentsBody, result=AddedToSerializer)
     def post(self, campaign_id: int) -> object:
-        """More reviewers for each item whose answers to a criterion lie apart, or whose
-        preferences differ.
-        """
+        """Adds reviewers to each item whose answers to a criterion, or whose preferences, differ."""
         campaign = self.campaign(campaign_id)
         values = self.body()
         wanted = {"agreement"} if campaign.compares else {"criterion", "least"}
@@ -133,10 +131,10 @@ def _require_only(values: Mapping[str, object], wanted: set[str], *, of: set[str
     """InvalidError for a field of ``of`` that the campaign's method needs and lacks, or cannot use."""
     problems = {name: ["This campaign's method needs it."] for name in sorted(wanted - values.keys())}
     for name in sorted((of - wanted) & values.keys()):
-        problems[name] = ["This campaign's method has no use for it. Leave it out."]
+        problems[name] = ["This campaign's method does not use it. Leave it out."]
     if problems:
         named = ", ".join(sorted(wanted))
-        raise InvalidError(f"Say where people differ by {named}.", fields=problems)
+        raise InvalidError(f"Give {named} to choose where reviewers differ.", fields=problems)
 
 
 def _criterion(campaign: Campaign, key: str) -> Criterion:
@@ -151,8 +149,8 @@ def _criterion(campaign: Campaign, key: str) -> Criterion:
 class CampaignProgress(CampaignView):
     @operation("Read a campaign's progress", result=ProgressSerializer)
     def get(self, campaign_id: int) -> object:
-        """Assignments, how each reviewer gets on, with active seconds a review, and when the last one will be
-        in.
+        """Assignments, the progress of each reviewer with active seconds per review, and a forecast of the
+        end.
         """
         campaign = self.campaign(campaign_id)
         team = team_progress(campaign, reader_id=self.person.pk)

@@ -1,5 +1,5 @@
-"""What is given to a reviewer to review, and what they make of it. Nothing here names a candidate of a blind
-campaign, an output, a run or a peer.
+"""Review tasks, submissions and drafts. Nothing here names a candidate of a blind campaign, an output, a
+run or a peer.
 """
 
 from typing import Any
@@ -20,15 +20,22 @@ from evalapp.reviews.models import Review
 from evalapp.reviews.preferences.models import Choice
 from evalapp.reviews.queries import (
     NOT_YOURS,
-    Stand,
+    ReviewContext,
     TakenOffError,
     campaign_reviewer_for,
-    left_stand,
+    left_review_context,
     own_reviews,
-    stand_at,
+    review_context_at,
     submitted_by,
 )
-from evalapp.reviews.services import amend_review, keep_draft, keep_of_left, skip_item, submit_at, undo_last
+from evalapp.reviews.services import (
+    amend_review,
+    keep_draft,
+    keep_draft_of_removed,
+    skip_item,
+    submit_at,
+    undo_last,
+)
 from evalapp.reviews.submitting import NOT_COUNTED, CampaignClosedError
 
 
@@ -106,7 +113,7 @@ class TaskSerializer(serializers.Serializer[Any]):
     messages = MessageSerializer(many=True)
     context = serializers.CharField(allow_blank=True)
     reference = serializers.CharField(allow_blank=True)
-    shown = ShownAnswerSerializer(many=True, help_text="The answers as they stand, A first.")
+    shown = ShownAnswerSerializer(many=True, help_text="The answers in the order shown, A first.")
     draft = DraftSerializer(allow_null=True)
     revision = serializers.IntegerField()
     answers = AnswersField(allow_null=True)
@@ -129,7 +136,7 @@ class ReviewSerializer(serializers.Serializer[Any]):
 class SavedDraftSerializer(serializers.Serializer[Any]):
     revision = serializers.IntegerField()
     saved_at = serializers.DateTimeField()
-    is_claimed = serializers.BooleanField(help_text="Whether the assignment is still mine.")
+    is_claimed = serializers.BooleanField(help_text="Whether the assignment is still claimed by me.")
 
 
 ANSWERS_HELP = (
@@ -142,7 +149,9 @@ ANSWERS_HELP = (
 
 
 class SubmissionBody(Body):
-    client_id = Text(max_length=64, help_text="A UUID of yours, the same for every repetition.")
+    client_id = Text(
+        max_length=64, help_text="A UUID that you choose, the same whenever the submission is repeated."
+    )
     answers = Fields(help_text=ANSWERS_HELP)
     seconds_active = Number(min_value=0, max_value=MOST_SECONDS, default=0.0)
 
@@ -155,7 +164,7 @@ class AmendmentBody(Body):
 class DraftBody(Body):
     answers = Fields(help_text=ANSWERS_HELP)
     seconds_active = Number(min_value=0, max_value=MOST_SECONDS, default=0.0)
-    revision = Whole(default=0, help_text="The draft it grew from; 0: none.")
+    revision = Whole(default=0, help_text="Revision of the draft that it is based on; 0 for the first.")
 
 
 class SkipBody(Body):
@@ -166,20 +175,20 @@ class ReviewView(ApiView):
     def campaign_reviewer(self, key: UUID) -> CampaignReviewer:
         return campaign_reviewer_for(self.person, key)
 
-    def stand(self, key: UUID, slot: int) -> Stand:
-        return stand_at(self.person, key, slot)
+    def review_context(self, key: UUID, slot: int) -> ReviewContext:
+        return review_context_at(self.person, key, slot)
 
-    def stand_to_submit(self, key: UUID, slot: int) -> Stand:
+    def context_to_submit(self, key: UUID, slot: int) -> ReviewContext:
         """Raises TakenOffError where the person was taken off, with what they sent kept as their draft."""
         try:
-            return self.stand(key, slot)
+            return self.review_context(key, slot)
         except TakenOffError as taken_off:
-            left = left_stand(taken_off, self.person, key, slot)
-            raise keep_of_left(left, self.answers(left)) from None
+            left = left_review_context(taken_off, self.person, key, slot)
+            raise keep_draft_of_removed(left, self.answers(left)) from None
 
-    def answers(self, stand: Stand) -> Any:
+    def answers(self, review_context: ReviewContext) -> Any:
         """What was sent, read by the kind of the campaign's reviews."""
-        return kind_of(stand.assignment.campaign).read(self.body()["answers"])
+        return kind_of(review_context.assignment.campaign).read(self.body()["answers"])
 
 
 def shown_task(
@@ -207,23 +216,25 @@ def shown_task(
 
 @route("reviews/<uuid:key>/<int:slot>/", "api_my_task")
 class TaskDetail(ReviewView):
-    @operation("Read what I review", result=TaskSerializer)
+    @operation("Read my review task", result=TaskSerializer)
     def get(self, key: UUID, slot: int) -> object:
-        """One that I hold, or have reviewed. 409 where the campaign is closed (``campaign_closed``), and for
-        one that went to somebody else, while my draft is kept (``lease_lost``).
+        """A task that I have claimed or reviewed. 409 if the campaign is closed (``campaign_closed``), or if
+        the assignment went to somebody else (``lease_lost``; my draft is kept).
         """
-        stand = self.stand(key, slot)
-        campaign = stand.assignment.campaign
+        review_context = self.review_context(key, slot)
+        campaign = review_context.assignment.campaign
         kind = kind_of(campaign)
-        review = None if stand.is_open else kind.own_review(stand)
-        task = shown_task(campaign, stand.assignment.key, stand.slot, kind.task_at(stand), review)
-        if review is None and not stand.is_open:
+        review = None if review_context.is_open else kind.own_review(review_context)
+        task = shown_task(
+            campaign, review_context.assignment.key, review_context.slot, kind.task_at(review_context), review
+        )
+        if review is None and not review_context.is_open:
             if campaign.state == CampaignState.CLOSED:
                 raise CampaignClosedError(campaign, NOT_COUNTED if task["draft"] else ".")
             if task["draft"] is None:
                 raise MissingError(NOT_YOURS)
             raise ConflictError(
-                "Somebody else has taken this one since; what you wrote is kept as your draft.",
+                "Somebody else has this assignment now; your text is kept as a draft.",
                 code="lease_lost",
             )
         return task
@@ -233,51 +244,51 @@ class TaskDetail(ReviewView):
         body=SubmissionBody,
         result=ReviewSerializer,
         status=201,
-        also={200: "A replay: this submission was stored before."},
+        also={200: "This submission was already stored."},
     )
     def post(self, key: UUID, slot: int) -> object:
-        """Exactly once: repeat it with the same ``client_id`` as often as you like. 409 where other answers
-        were stored first, or the assignment went to somebody else, 403 where you were taken off the campaign;
+        """Stored exactly once: the request can be repeated with the same ``client_id``. 409 if other answers
+        were stored first or the assignment went to somebody else, 403 if you were removed from the campaign;
         your text is then kept as a draft.
         """
-        stand = self.stand_to_submit(key, slot)
+        review_context = self.context_to_submit(key, slot)
         values = self.body()
         result = submit_at(
-            stand=stand,
+            review_context=review_context,
             client_id=read_client_id(values["client_id"]),
-            answers=self.answers(stand),
+            answers=self.answers(review_context),
             seconds_active=read_seconds(values["seconds_active"]),
             is_simulated=self.person.is_simulated,
         )
-        shown = _review(stand, result.review)
+        shown = _review(review_context, result.review)
         shown["is_replay"] = result.is_replay
         return Answer(shown, 200 if result.is_replay else 201)
 
     @operation("Amend my review", body=AmendmentBody, result=ReviewSerializer)
     def put(self, key: UUID, slot: int) -> object:
-        """Until the campaign closes; what it said before is kept. 412 where ``revision`` is
-        not the latest.
-        """
-        stand = self.stand_to_submit(key, slot)
-        review = own_reviews(stand).first()
+        """Until the campaign closes; earlier revisions are kept. 412 if ``revision`` is not the latest."""
+        review_context = self.context_to_submit(key, slot)
+        review = own_reviews(review_context).first()
         if review is None:
             raise MissingError(NOT_YOURS)
         revision = self.body()["revision"]
-        amended = amend_review(review=review, by=self.person, answers=self.answers(stand), revision=revision)
-        return _review(stand, amended)
+        amended = amend_review(
+            review=review, by=self.person, answers=self.answers(review_context), revision=revision
+        )
+        return _review(review_context, amended)
 
 
-def _review(stand: Stand, review: Review) -> dict[str, Any]:
+def _review(review_context: ReviewContext, review: Review) -> dict[str, Any]:
     """My own review; read anew, because a service leaves what it replaced in the row's caches."""
-    kind = kind_of(stand.assignment.campaign)
+    kind = kind_of(review_context.assignment.campaign)
     stored = kind.with_answers(Review.objects.filter(pk=review.pk)).get()
-    stored.campaign, stored.assignment = stand.assignment.campaign, stand.assignment
+    stored.campaign, stored.assignment = review_context.assignment.campaign, review_context.assignment
     return shown_review(stored)
 
 
 @route("reviews/submitted/", "api_my_reviews")
 class SubmittedList(ReviewView):
-    @operation("List what I submitted", result=ReviewSerializer, paged=True)
+    @operation("List my submitted reviews", result=ReviewSerializer, paged=True)
     def get(self) -> object:
         """Latest first."""
         reviews = submitted_by(self.person)
@@ -309,14 +320,14 @@ def shown_review(review: Review) -> dict[str, Any]:
 class DraftDetail(ReviewView):
     @operation("Save a draft", body=DraftBody, result=SavedDraftSerializer)
     def put(self, key: UUID, slot: int) -> object:
-        """What is typed so far, however incomplete; it keeps the assignment as well. 409 where it is not mine
-        any more, or the campaign is closed (it is saved then), 412 where another client saved a newer one.
+        """Saves incomplete answers, and renews the lease. 409 if the assignment is no longer mine, or the
+        campaign is closed (the draft is saved all the same), 412 if another client saved a newer draft.
         """
-        stand = self.stand(key, slot)
+        review_context = self.review_context(key, slot)
         values = self.body()
         return keep_draft(
-            stand=stand,
-            answers=self.answers(stand),
+            review_context=review_context,
+            answers=self.answers(review_context),
             seconds_active=read_seconds(values["seconds_active"]),
             revision=values["revision"],
         )
@@ -326,17 +337,19 @@ class DraftDetail(ReviewView):
 class SkipTask(ReviewView):
     @operation("Skip an item", body=SkipBody, status=204)
     def post(self, key: UUID, slot: int) -> object:
-        """Somebody else gets it, and it is not offered to you again. Say why."""
-        stand = self.stand(key, slot)
-        skip_item(reviewer=self.person, assignment=stand.assignment, reason=self.body()["reason"])
+        """Somebody else gets it, and you do not get it again. Give a reason."""
+        review_context = self.review_context(key, slot)
+        skip_item(reviewer=self.person, assignment=review_context.assignment, reason=self.body()["reason"])
         return None
 
 
 @route("reviews/campaigns/<uuid:key>/undo/", "api_my_undo")
 class UndoReview(ReviewView):
-    @operation("Find my last review to change it", body=Nothing, result=ReviewSerializer)
+    @operation("Find my last review", body=Nothing, result=ReviewSerializer)
     def post(self, key: UUID) -> object:
-        """Nothing that was acknowledged is taken away: amend what this names. 404 before my first."""
+        """Submitted reviews cannot be withdrawn, but amended: this returns the latest. 404 before my
+        first.
+        """
         campaign_reviewer = self.campaign_reviewer(key)
         self.body()
         latest = undo_last(reviewer=campaign_reviewer.user, campaign=campaign_reviewer.campaign)

@@ -9,7 +9,7 @@ from evalapp.core.errors import ProblemError
 from evalapp.reviews.forms import Submission
 from evalapp.reviews.kinds.base import ReviewKind
 from evalapp.reviews.models import Review
-from evalapp.reviews.queries import Stand
+from evalapp.reviews.queries import ReviewContext
 
 
 class Desk(ABC):
@@ -29,10 +29,12 @@ class Desk(ABC):
         """Actions of the single-letter keys that this desk has no use for."""
 
     @abstractmethod
-    def read(self, request: HttpRequest, stand: Stand) -> Submission[Any]:
+    def read(self, request: HttpRequest, review_context: ReviewContext) -> Submission[Any]:
         """A submission from JSON or from the page's form; its shape is checked, not yet its answers."""
 
-    def completed(self, submission: Submission[Any], request: HttpRequest, stand: Stand) -> Submission[Any]:
+    def completed(
+        self, submission: Submission[Any], request: HttpRequest, review_context: ReviewContext
+    ) -> Submission[Any]:
         """With what the form says in words instead; InvalidError where that cannot be understood."""
         return submission
 
@@ -72,5 +74,5 @@ class Desk(ABC):
         """The reviewer's own text at a slot that is not theirs any more; ``answers`` of the draft."""
 
     @abstractmethod
-    def said_context(self, reviews: Sequence[Review]) -> dict[int, dict[str, Any]]:
+    def review_text_context(self, reviews: Sequence[Review]) -> dict[int, dict[str, Any]]:
         """By review: what ``said`` shows."""

@@ -1,4 +1,4 @@
-"""What the script of a desk takes: a slot as JSON, and its configuration."""
+"""The input of a review desk's script: a slot as JSON, and its configuration."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any

@@ -14,7 +14,7 @@ from evalapp.reviews.models import Review
 from evalapp.reviews.preferences.answers import PreferenceAnswers
 from evalapp.reviews.preferences.models import Choice
 from evalapp.reviews.preferences.tasks import ComparisonTask, preference_of, preference_words
-from evalapp.reviews.queries import Stand
+from evalapp.reviews.queries import ReviewContext
 from evalapp.templatetags.text import render_markdown
 
 CHOICE_KEYS = dict(zip(Choice.values, "1234", strict=True))
@@ -31,8 +31,8 @@ class PreferenceDesk(Desk):
     def unused_keys(self, campaign: Campaign) -> Container[str]:
         return OF_RATING | {"diff"} if campaign.method == Method.RANKING else OF_RATING
 
-    def read(self, request: HttpRequest, stand: Stand) -> Submission[PreferenceAnswers]:
-        return read_preference_request(request, outputs=len(PREFERENCE.outputs_at(stand)))
+    def read(self, request: HttpRequest, review_context: ReviewContext) -> Submission[PreferenceAnswers]:
+        return read_preference_request(request, outputs=len(PREFERENCE.outputs_at(review_context)))
 
     def draft_of(self, task: ComparisonTask) -> PreferenceAnswers | None:
         return task.draft
@@ -72,7 +72,7 @@ class PreferenceDesk(Desk):
         is_whole = answers is not None and None not in (answers.ranks or ())
         return {"preference": preference_words(answers) if answers and is_whole else ""}
 
-    def said_context(self, reviews: Sequence[Review]) -> dict[int, dict[str, Any]]:
+    def review_text_context(self, reviews: Sequence[Review]) -> dict[int, dict[str, Any]]:
         read = PREFERENCE.with_answers(Review.objects.filter(pk__in=[review.pk for review in reviews]))
         return {review.pk: {"preference": preference_words(preference_of(review))} for review in read}
 

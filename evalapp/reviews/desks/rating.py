@@ -14,7 +14,7 @@ from evalapp.reviews.forms import Submission, quoted_in, read_review, with_quote
 from evalapp.reviews.kinds import RATING
 from evalapp.reviews.models import Review
 from evalapp.reviews.presentation import given_rows, has_spans, marks_of, rubric_html
-from evalapp.reviews.queries import Stand, Task, spans_of
+from evalapp.reviews.queries import ReviewContext, Task, spans_of
 from evalapp.templatetags.text import render_markdown
 
 
@@ -29,17 +29,17 @@ class RatingDesk(Desk):
     def unused_keys(self, campaign: Campaign) -> Container[str]:
         return OF_COMPARING
 
-    def read(self, request: HttpRequest, stand: Stand) -> Submission[ReviewAnswers]:
-        return read_review(request, criteria_of(stand.assignment.campaign.rubric_version))
+    def read(self, request: HttpRequest, review_context: ReviewContext) -> Submission[ReviewAnswers]:
+        return read_review(request, criteria_of(review_context.assignment.campaign.rubric_version))
 
     def completed(
-        self, submission: Submission[ReviewAnswers], request: HttpRequest, stand: Stand
+        self, submission: Submission[ReviewAnswers], request: HttpRequest, review_context: ReviewContext
     ) -> Submission[ReviewAnswers]:
         """With the marks on words that are quoted."""
-        quoted = quoted_in(request.POST, criteria_of(stand.assignment.campaign.rubric_version))
+        quoted = quoted_in(request.POST, criteria_of(review_context.assignment.campaign.rubric_version))
         if not quoted:
             return submission
-        text = RATING.task_at(stand).answer
+        text = RATING.task_at(review_context).answer
         return submission._replace(answers=with_quoted(submission.answers, quoted, text))
 
     def draft_of(self, task: Task) -> ReviewAnswers | None:
@@ -87,7 +87,7 @@ class RatingDesk(Desk):
             "marks": marks_of(version, answers.spans, task.answer) if answers else [],
         }
 
-    def said_context(self, reviews: Sequence[Review]) -> dict[int, dict[str, Any]]:
+    def review_text_context(self, reviews: Sequence[Review]) -> dict[int, dict[str, Any]]:
         given = Review.objects.filter(pk__in=[review.pk for review in reviews])
         read = RATING.with_answers(given).select_related("campaign__rubric_version", "item_output__output")
         return {

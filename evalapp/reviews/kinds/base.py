@@ -8,7 +8,7 @@ from django.db.models import QuerySet
 from evalapp.accounts.models import User
 from evalapp.campaigns.models import Assignment, Campaign
 from evalapp.reviews.models import Draft, Review
-from evalapp.reviews.queries import Stand, own_reviews
+from evalapp.reviews.queries import ReviewContext, own_reviews
 
 
 class Answers(Protocol):
@@ -22,7 +22,7 @@ class Answers(Protocol):
     def fingerprint(self) -> str: ...
 
 
-class Checked(Protocol):
+class StorableAnswers(Protocol):
     """Answers that may be stored."""
 
     @property
@@ -43,7 +43,7 @@ class Task(Protocol):
 
 
 Given = TypeVar("Given", bound=Answers)
-Valid = TypeVar("Valid", bound=Checked)
+Valid = TypeVar("Valid", bound=StorableAnswers)
 Shown = TypeVar("Shown", bound=Task)
 
 
@@ -90,26 +90,26 @@ class ReviewKind(ABC, Generic[Given, Valid, Shown]):
         or impossible.
         """
 
-    def outputs_at(self, stand: Stand) -> list[int] | None:
+    def outputs_at(self, review_context: ReviewContext) -> list[int] | None:
         """Of outputs that are compared: how they stand there."""
         return None
 
     @abstractmethod
-    def draft_body(self, draft: Draft, stand: Stand) -> dict[str, Any]:
+    def draft_body(self, draft: Draft, review_context: ReviewContext) -> dict[str, Any]:
         """What a draft holds, for outputs as they stand there."""
 
     @abstractmethod
     def task(self, *, assignment_key: UUID, subject_id: int, campaign: Campaign, reviewer: User) -> Shown:
         """What a slot shows its reviewer, with their own draft."""
 
-    def task_at(self, stand: Stand) -> Shown:
+    def task_at(self, review_context: ReviewContext) -> Shown:
         return self.task(
-            assignment_key=stand.assignment.key,
-            subject_id=stand.subject_id,
-            campaign=stand.assignment.campaign,
-            reviewer=stand.campaign_reviewer.user,
+            assignment_key=review_context.assignment.key,
+            subject_id=review_context.subject_id,
+            campaign=review_context.assignment.campaign,
+            reviewer=review_context.campaign_reviewer.user,
         )
 
-    def own_review(self, stand: Stand) -> Review | None:
+    def own_review(self, review_context: ReviewContext) -> Review | None:
         """What the reviewer submitted there, with its answers."""
-        return self.with_answers(own_reviews(stand)).first()
+        return self.with_answers(own_reviews(review_context)).first()

@@ -14,7 +14,7 @@ from evalapp.reviews.models import Draft, Review
 from evalapp.reviews.preferences.answers import PreferenceAnswers, check_preference, read_preference
 from evalapp.reviews.preferences.models import Preference
 from evalapp.reviews.preferences.tasks import ComparisonTask, comparison_task, preference_of
-from evalapp.reviews.queries import NOT_YOURS, Stand
+from evalapp.reviews.queries import NOT_YOURS, ReviewContext
 from evalapp.reviews.storing import store_preference
 
 
@@ -60,12 +60,12 @@ class PreferenceKind(ReviewKind[PreferenceAnswers, CheckedPreference, Comparison
     def check_draft(self, answers: PreferenceAnswers) -> None:
         check_preference_draft(answers)
 
-    def outputs_at(self, stand: Stand) -> list[int]:
-        return _outputs_at(stand.assignment, stand.subject_id)
+    def outputs_at(self, review_context: ReviewContext) -> list[int]:
+        return _outputs_at(review_context.assignment, review_context.subject_id)
 
-    def draft_body(self, draft: Draft, stand: Stand) -> dict[str, Any]:
+    def draft_body(self, draft: Draft, review_context: ReviewContext) -> dict[str, Any]:
         answers = read_preference({key: draft.body.get(key) for key in ("choice", "ranks", "comment")})
-        return answers.turned(draft.outputs or [], self.outputs_at(stand)).as_dict()
+        return answers.turned(draft.outputs or [], self.outputs_at(review_context)).as_dict()
 
     def task(
         self, *, assignment_key: UUID, subject_id: int, campaign: Campaign, reviewer: User

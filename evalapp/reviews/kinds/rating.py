@@ -9,7 +9,7 @@ from evalapp.reviews.answers import CheckedAnswers, ReviewAnswers, check_answers
 from evalapp.reviews.drafts import check_rating_draft, storable_rating
 from evalapp.reviews.kinds.base import ReviewKind
 from evalapp.reviews.models import Correction, Draft, Review, ReviewTag, Score, SpanAnswer, TextAnswer
-from evalapp.reviews.queries import ANSWERS, Stand, Task, answers_of, task_for
+from evalapp.reviews.queries import ANSWERS, ReviewContext, Task, answers_of, task_for
 from evalapp.reviews.storing import store_answers, store_rating
 
 
@@ -53,7 +53,7 @@ class RatingKind(ReviewKind[ReviewAnswers, CheckedAnswers, Task]):
     def check_draft(self, answers: ReviewAnswers) -> None:
         check_rating_draft(answers)
 
-    def draft_body(self, draft: Draft, stand: Stand) -> dict[str, Any]:
+    def draft_body(self, draft: Draft, review_context: ReviewContext) -> dict[str, Any]:
         return dict(draft.body)
 
     def task(self, *, assignment_key: UUID, subject_id: int, campaign: Campaign, reviewer: User) -> Task:

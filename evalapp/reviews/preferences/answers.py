@@ -1,4 +1,4 @@
-"""What a reviewer says of a comparison: read from JSON or a form, and checked against its method."""
+"""A reviewer's preference: read from JSON or a form, and checked against the method."""
 
 import hashlib
 import json
@@ -63,7 +63,7 @@ def check_preference(preference: PreferenceAnswers, *, outputs: int) -> Preferen
             f"{LONGEST_COMMENT:,}. Shorten it.",
         )
     if bad := bad_character(preference.comment):
-        _add(problems, "comment", f"the comment holds {bad}. Remove it.")
+        _add(problems, "comment", f"the comment has {bad}. Remove it.")
     _raise_if_any(problems)
     ranks = None if preference.ranks is None else list(preference.ranks)
     return PreferenceAnswers(preference.choice, ranks, preference.comment.strip())
@@ -71,9 +71,9 @@ def check_preference(preference: PreferenceAnswers, *, outputs: int) -> Preferen
 
 def _check_choice(preference: PreferenceAnswers, problems: dict[str, list[str]]) -> None:
     if preference.ranks is not None:
-        _add(problems, "ranks", "two answers are not ranked: say which is better in choice.")
+        _add(problems, "ranks", "two answers are not ranked: give the better one in choice.")
     if not preference.choice:
-        _add(problems, "choice", "say which answer is better, that they are equal, or that both are bad.")
+        _add(problems, "choice", "choose the better answer, “equally good” or “both bad”.")
     elif preference.choice not in Choice.values:
         _add(problems, "choice", f"a choice is one of {', '.join(Choice.values)}.")
 
@@ -85,7 +85,7 @@ def _check_ranks(preference: PreferenceAnswers, outputs: int, problems: dict[str
     if len(given) != outputs or None in given:
         _add(problems, "ranks", f"give each of the {outputs} answers a rank, 1 for the best.")
     elif sorted(rank for rank in given if rank is not None) != list(range(1, outputs + 1)):
-        _add(problems, "ranks", f"each rank from 1 to {outputs} is given once; ties are not taken.")
+        _add(problems, "ranks", f"each rank from 1 to {outputs} must be given once, without ties.")
 
 
 def _raise_if_any(problems: dict[str, list[str]]) -> None:
@@ -110,7 +110,7 @@ def read_preference(raw: object) -> PreferenceAnswers:
     for name in raw:
         if name not in FIELDS:
             shown = str(name)[:40].encode("ascii", "replace").decode()
-            _add(problems, f"answers.{shown}", f"there is no field “{shown}”.")
+            _add(problems, f"answers.{shown}", f"unknown field “{shown}”.")
     choice, ranks, comment = (raw.get(name) for name in FIELDS)
     if choice is not None and not isinstance(choice, str):
         _add(problems, "choice", "the choice must be text.")

@@ -10,8 +10,8 @@ from evalapp.core.simulated_mark import marked
 from evalapp.reviews.calibration import (
     LETTERS,
     Calibrating,
+    CalibrationAnswers,
     CalibrationPart,
-    Given,
     RatedRound,
     Round,
     ShownText,
@@ -55,7 +55,7 @@ class ComparedRound(Round):
                 for label, pk in zip(labels, outputs, strict=False)
             ],
             [
-                Given(
+                CalibrationAnswers(
                     self.name_of(each.reviewer_id),
                     [
                         preference_by_name(

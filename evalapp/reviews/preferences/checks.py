@@ -1,4 +1,4 @@
-"""What gold and hidden repeats say of each reviewer where answers are compared. For managers only.
+"""Each reviewer's results on gold and hidden repeats where answers are compared. For managers only.
 
 A repeat has its answers in another arrangement, two of them the other way round. So who keeps to an answer
 chooses the other side the second time, and who keeps to a side is told from them.
@@ -70,7 +70,7 @@ class ComparisonChecks(GoldChecks):
 
     @property
     def close_words(self) -> str:
-        return "The same order again, or one pair turned," if self.is_ranking else "The same preference again"
+        return "The same order, or one pair swapped," if self.is_ranking else "The same preference"
 
     @property
     def consistency(self) -> Measure:
@@ -217,11 +217,11 @@ def _repeat_results(campaign: Campaign, names: Mapping[int, str]) -> dict[int, l
             )
             for each in (first, repeat)
         )
-        results[repeat.reviewer_id].append(told_twice(first, repeat, item.pk, item.example.row_number, *said))
+        results[repeat.reviewer_id].append(repeat_of(first, repeat, item.pk, item.example.row_number, *said))
     return results
 
 
-def told_twice(first: Review, repeat: Review, item_id: int, row_number: int, *said: str) -> Repeat:
+def repeat_of(first: Review, repeat: Review, item_id: int, row_number: int, *said: str) -> Repeat:
     """The two preferences held against each other; ``said``: each in words."""
     before, now = (
         preference_of(first).turned(first.preference.outputs, repeat.preference.outputs),

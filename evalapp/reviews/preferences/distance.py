@@ -1,4 +1,4 @@
-"""How far preferences on the same answers lie apart, and where they do."""
+"""The distance of preferences on the same answers, and the comparisons on which they differ."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
@@ -18,7 +18,7 @@ CHUNK = 5_000
 _HALF = 0.5
 
 
-class Told(Protocol):
+class HasDuels(Protocol):
     """A preference with what it is of; ``duels`` are as of `reviews.preferences.duels`."""
 
     @property
@@ -27,10 +27,10 @@ class Told(Protocol):
     def duels(self) -> Iterator[tuple[int, int, float | None]]: ...
 
 
-Row = TypeVar("Row", bound=Told)
+Row = TypeVar("Row", bound=HasDuels)
 
 
-class Apart(NamedTuple, Generic[Row]):
+class DifferingPreferences(NamedTuple, Generic[Row]):
     """Preferences on the same answers. ``farthest``: of the two most different, from 0 (the same) to 1 (the
     opposite); ``mean``: of all two.
     """
@@ -41,7 +41,7 @@ class Apart(NamedTuple, Generic[Row]):
     mean: float
 
 
-def told_apart(rows: Iterable[Row]) -> list[Apart[Row]]:
+def differing_preferences(rows: Iterable[Row]) -> list[DifferingPreferences[Row]]:
     """Every comparison with two preferences that differ, the most different first."""
     by_comparison: dict[int, list[Row]] = defaultdict(list)
     for row in rows:
@@ -50,11 +50,11 @@ def told_apart(rows: Iterable[Row]) -> list[Apart[Row]]:
     for comparison, given in by_comparison.items():
         distances = [distance(one, other) for one, other in combinations(given, 2)]
         if distances and max(distances) > 0:
-            found.append(Apart(comparison, given, max(distances), fmean(distances)))
+            found.append(DifferingPreferences(comparison, given, max(distances), fmean(distances)))
     return sorted(found, key=lambda each: (-each.farthest, -each.mean, each.comparison_id))
 
 
-def distance(one: Told, other: Told) -> float:
+def distance(one: HasDuels, other: HasDuels) -> float:
     """How far two preferences on the same answers lie apart: the mean over every two of the answers of 0 for
     the same, 1 for the opposite preference, ½ for a preference beside a tie or "both bad", or those beside
     each other.
@@ -63,7 +63,7 @@ def distance(one: Told, other: Told) -> float:
     return fmean(_between(points[pair], others[pair]) for pair in points)
 
 
-def _points(row: Told) -> dict[tuple[int, int], float | None]:
+def _points(row: HasDuels) -> dict[tuple[int, int], float | None]:
     """By two answers, the lower id first: what that one got; None is "both bad"."""
     found: dict[tuple[int, int], float | None] = {}
     for first, second, points in row.duels():

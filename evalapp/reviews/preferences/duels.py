@@ -1,4 +1,4 @@
-"""A preference told by twos: what each answer got against each other."""
+"""A preference as duels of two answers."""
 
 from collections.abc import Iterator, Sequence
 from itertools import combinations

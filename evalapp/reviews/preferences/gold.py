@@ -10,12 +10,12 @@ from evalapp.accounts.models import User
 from evalapp.audit.services import record
 from evalapp.campaigns.comparisons import set_side_by_side
 from evalapp.campaigns.gold import (
+    gold_rows_in_words,
     gold_rows_of_data,
     is_number,
     locked_for_gold,
     read_rows,
-    require_all_stay,
-    where_gold_may_be,
+    require_no_problems,
 )
 from evalapp.campaigns.models import Campaign, Method
 from evalapp.core.errors import ConflictError
@@ -24,7 +24,7 @@ from evalapp.reviews.preferences.models import GoldPreference, KnownOutcome
 COLUMNS = ("row", "candidate", "against", "outcome", "tie_counts")
 WORSE = "worse"
 OUTCOMES = (KnownOutcome.BETTER.value, WORSE, KnownOutcome.TIE.value, KnownOutcome.BOTH_BAD.value)
-"""How the candidate's answer does against the other's."""
+"""Outcome for the candidate against the other."""
 _YES, _NO = ("yes", "true", "1"), ("", "no", "false", "0")
 
 
@@ -60,7 +60,7 @@ def set_gold_preferences(*, campaign: Campaign, rows: Sequence[GoldPreferenceRow
         raise ConflictError(f"“{campaign}” rates answers one by one: its gold is answers to its criteria.")
     reader = _Reader(locked, rows)
     preferences = [preference for row in rows if (preference := reader.preference(row)) is not None]
-    require_all_stay(reader.problems, of=len(rows))
+    require_no_problems(reader.problems, of=len(rows))
     for preference in preferences:
         locked.gold_preferences.filter(_of_the_same(preference), example=preference.example_id).delete()
         preference.save()
@@ -101,7 +101,7 @@ class _Reader:
             first = self.seen.setdefault((example, pair), row.line)
             if first == row.line:
                 return self._known(row, example)
-            problem = f"speaks of the same {'ranking' if self.is_ranking else 'pair'} as {first}"
+            problem = f"gives the same {'ranking' if self.is_ranking else 'pair'} as {first}"
         self.problems.append(f"{row.line}: {problem}.")
         return None
 
@@ -121,14 +121,14 @@ class _Reader:
 
     def _problem(self, row: GoldPreferenceRow, example: int | None) -> str | None:
         if example is None:
-            return f"there is no row “{row.row[:40]}” {where_gold_may_be(self.campaign)}"
+            return f"there is no row “{row.row[:40]}” {gold_rows_in_words(self.campaign)}"
         if row.candidate not in self.candidates:
             return self._unknown(row.candidate)
         return self._problem_of_ranking(row) if self.is_ranking else self._problem_of_pair(row)
 
     def _problem_of_ranking(self, row: GoldPreferenceRow) -> str | None:
         if row.against or row.outcome or row.tie_counts.lower() not in _NO:
-            return "of a ranking the best candidate is known, and nothing else; leave the other columns empty"
+            return "for a ranking only the best candidate is known; leave the other columns empty"
         return None
 
     def _problem_of_pair(self, row: GoldPreferenceRow) -> str | None:
@@ -137,11 +137,11 @@ class _Reader:
         if {self.candidates[row.candidate], self.candidates[row.against]} not in self.compared:
             return f"“{row.candidate[:60]}” and “{row.against[:60]}” are not compared in this design"
         if row.outcome.lower() not in OUTCOMES:
-            return f"“{row.outcome[:40]}” is no outcome; choose one of {', '.join(OUTCOMES)}"
+            return f"“{row.outcome[:40]}” is not an outcome; choose one of {', '.join(OUTCOMES)}"
         if row.tie_counts.lower() not in (*_YES, *_NO):
-            return f"“{row.tie_counts[:40]}” does not say whether a tie counts, too; write yes or no"
+            return f"“{row.tie_counts[:40]}” is not yes or no (whether a tie also counts)"
         if row.tie_counts.lower() in _YES and row.outcome.lower() not in (KnownOutcome.BETTER, WORSE):
-            return "a tie counts, too, only where one of the two is better"
+            return "a tie can only count as well if one of the two is better"
         return None
 
     def _unknown(self, name: str) -> str:

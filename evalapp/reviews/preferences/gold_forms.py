@@ -9,11 +9,11 @@ from typing import Any, ClassVar
 from django import forms
 
 from evalapp.accounts.models import User
-from evalapp.campaigns.gold import GoldRow, read_gold_file, rows_gold_may_be, set_gold
+from evalapp.campaigns.gold import GoldRow, possible_gold_rows, read_gold_file, set_gold
 from evalapp.campaigns.models import Campaign, Method
 from evalapp.core.errors import InvalidError
 from evalapp.core.form_fields import choice_field
-from evalapp.reviews.differing import comparable_criteria
+from evalapp.reviews.differing_items import comparable_criteria
 from evalapp.reviews.preferences.gold import (
     OUTCOMES,
     GoldPreferenceRow,
@@ -40,7 +40,7 @@ class KnownForm(forms.Form):
     def __init__(self, *args: Any, campaign: Campaign, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.campaign = campaign
-        self.fields["row"].help_text = rows_gold_may_be(campaign)
+        self.fields["row"].help_text = possible_gold_rows(campaign)
         labels = campaign.candidates.values_list("model_version__label", flat=True)
         self.candidates = [(label, label) for label in labels]
 
@@ -75,7 +75,8 @@ class AnswerForm(KnownForm):
         min_value=0, initial=0, required=False, help_text="How many levels off still count as right."
     )
     candidate = forms.ChoiceField(
-        required=False, help_text="Of whose answer it holds; all, where each deserves the same."
+        required=False,
+        help_text="The candidate whose answer this is; all, if the answer is the same for each.",
     )
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -108,7 +109,9 @@ class PreferenceForm(KnownForm):
         choices=list(zip(OUTCOMES, _OUTCOME_WORDS, strict=True)), label="What is known"
     )
     tie_counts = forms.BooleanField(
-        required=False, label="“Equally good” is right, too", help_text="Where one of the two is better."
+        required=False,
+        label="“Equally good” also counts as right",
+        help_text="Where one of the two is better.",
     )
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -116,7 +119,7 @@ class PreferenceForm(KnownForm):
         choice_field(self, "candidate").choices = self.candidates
         choice_field(self, "against").choices = self.candidates
         if self.is_ranking:
-            self.fields["candidate"].label = "The best of all"
+            self.fields["candidate"].label = "The best candidate"
             for name in ("against", "outcome", "tie_counts"):
                 del self.fields[name]
         elif len(self.candidates) > 1:

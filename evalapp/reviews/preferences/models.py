@@ -132,6 +132,6 @@ class GoldPreference(BaseModel):
             return f"{candidate} is the best"
         against = marked(self.against.label, self.against)
         if self.outcome == KnownOutcome.BETTER:
-            return f"{candidate} is better than {against}{'; a tie counts, too' if self.admits_tie else ''}"
+            return f"{candidate} is better than {against}{'; a tie also counts' if self.admits_tie else ''}"
         how = "equally good" if self.outcome == KnownOutcome.TIE else "both bad"
         return f"{candidate} and {against} are {how}"

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from evalapp.rubrics.kinds.base import CriterionKind, Described, Option
+from evalapp.rubrics.kinds.base import CriterionDefinition, CriterionKind, Option
 from evalapp.rubrics.kinds.category import Category
 from evalapp.rubrics.kinds.scale import Scale
 from evalapp.rubrics.kinds.spans import Spans
@@ -17,7 +17,7 @@ def kind_named(name: str) -> type[CriterionKind]:
     return next(kind for kind in KINDS if kind.name == name)
 
 
-def rules_of(name: str, criterion: Described) -> CriterionKind:
+def rules_of(name: str, criterion: CriterionDefinition) -> CriterionKind:
     """The kind of that name, bound to a criterion."""
     return kind_named(name)(criterion)
 
@@ -38,5 +38,5 @@ def answered_by(what: str) -> list[str]:
 
 
 def with_mean() -> list[str]:
-    """The names of the kinds whose figure is a mean."""
+    """The names of the kinds whose number is a mean."""
     return [kind.name for kind in KINDS if kind.has_mean]

@@ -1,4 +1,4 @@
-"""What a kind of criterion decides. Everybody else asks a criterion's kind to do the work, not what it is.
+"""The base class of criterion kinds.
 
 A kind is bound to a criterion or to its draft (``criterion.rules``); what holds for all criteria of the kind
 is said by the class. An answer is stored as a level (a whole number between the criterion's ``minimum`` and
@@ -28,7 +28,7 @@ class Option:
     is_undesired: bool = False
 
 
-class Described(Protocol):
+class CriterionDefinition(Protocol):
     """What of a criterion or its draft a kind reads; ``options`` are `Option`s, or stored as their fields."""
 
     @property
@@ -59,7 +59,7 @@ class Described(Protocol):
     def examples(self) -> Mapping[str, str]: ...
 
 
-class Posted(Protocol):
+class PostedCriterion(Protocol):
     """A criterion of the rubric's editor as it was posted."""
 
     @property
@@ -78,7 +78,7 @@ class CriterionKind:
     answered_by: ClassVar[Literal["level", "words", "marks"]] = "level"
     """Where its answers are stored: as scores, text answers or span answers."""
     has_mean: ClassVar[bool] = False
-    """Whether its figure is the mean of its levels, which has a weight in the total; else the share of
+    """Whether its number is the mean of its levels, which has a weight in the total; else the share of
     `counted_levels`.
     """
     has_order: ClassVar[bool] = True
@@ -102,11 +102,11 @@ class CriterionKind:
     editor_fields: ClassVar[str] = ""
     """The template of the fields that only this kind has in the rubric's editor."""
     cell_template: ClassVar[str] = ""
-    """The template of what stands under its figure in the comparison of candidates."""
+    """The template of what stands under its number in the comparison of candidates."""
     no_reasons: ClassVar[str] = ""
     """Why there are no reasons to pick from; empty where there are."""
 
-    def __init__(self, criterion: Described) -> None:
+    def __init__(self, criterion: CriterionDefinition) -> None:
         self.criterion = criterion
 
     @classmethod
@@ -115,7 +115,7 @@ class CriterionKind:
         return {"minimum": 0, "maximum": 1, "low_threshold": None}
 
     @classmethod
-    def read_fields(cls, posted: Posted) -> dict[str, Any]:
+    def read_fields(cls, posted: PostedCriterion) -> dict[str, Any]:
         """The fields of a criterion that only some kinds have, from the rubric's editor."""
         options = posted.options if cls.has_options else ()
         return {**cls.fixed(options), "options": options}
@@ -225,31 +225,31 @@ class CriterionKind:
         """Whether some answer says that an output has a material error."""
         return bool(self.failing_levels)
 
-    # Figures
+    # Numbers
 
     @property
     def is_less_better(self) -> bool:
-        """Whether the lower figure is the better one."""
+        """Whether the lower number is the better one."""
         return bool(self.counted_levels & self.failing_levels)
 
     @property
     def shows_high_first(self) -> bool:
-        """Whether the outputs to be looked at are those with a high figure."""
+        """Whether the outputs to be looked at are those with a high number."""
         return True
 
     @property
     def axis_label(self) -> str:
-        """What a figure of this criterion is: its range, or whose share."""
-        return "share not wanted"
+        """What a number of this criterion is: its range, or whose share."""
+        return "share of undesired answers"
 
     @property
     def range(self) -> tuple[float, float]:
-        """Between which figures its own lies."""
+        """Between which numbers its own lies."""
         return (0, 1)
 
     @property
     def drawn_range(self) -> tuple[float, float]:
-        """The ends of the figure as it is drawn: what is better stands at the right, or above."""
+        """The ends of the number as it is drawn: what is better stands at the right, or above."""
         return self.range
 
     @property
@@ -267,16 +267,16 @@ class CriterionKind:
         return "ordinal" if self.has_mean else "nominal"
 
     @property
-    def column(self) -> Literal["figure", "share"]:
-        """What a table's column of its figure holds."""
-        return "figure" if self.has_mean else "share"
+    def column(self) -> Literal["number", "share"]:
+        """What a table's column of its number holds."""
+        return "number" if self.has_mean else "share"
 
-    def figure(self, values: Sequence[int]) -> float | None:
+    def mean_or_share(self, values: Sequence[int]) -> float | None:
         """The mean of these answers, or the share that counts; None where there is neither."""
-        return self.figure_of_counts(Counter(values))
+        return self.mean_or_share_of_counts(Counter(values))
 
-    def figure_of_counts(self, counts: Mapping[int, int]) -> float | None:
-        """`figure` of answers that are counted by level."""
+    def mean_or_share_of_counts(self, counts: Mapping[int, int]) -> float | None:
+        """`mean_or_share` of answers that are counted by level."""
         counted, total = self.counted_levels, sum(counts.values())
         if not total or not (self.has_mean or counted):
             return None
@@ -306,7 +306,7 @@ class CriterionKind:
 
     @property
     def label_with_range(self) -> str:
-        """The kind's label, with the range of its figure where that is not a share."""
+        """The kind's label, with the range of its number where that is not a share."""
         return self.label
 
     def answer_between(self, low: int, high: int) -> str:
@@ -372,4 +372,4 @@ class CriterionKind:
             yield "options", f"Each {what} has 1 to {LONGEST_TAG} characters."
         labels = Counter(option.label.strip().casefold() for option in self.options)
         if repeated := [label for label, count in labels.items() if count > 1]:
-            yield "options", f"The {what} “{repeated[0]}” is there twice. Remove one."
+            yield "options", f"The {what} “{repeated[0]}” is given twice. Remove one."

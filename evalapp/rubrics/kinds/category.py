@@ -67,7 +67,7 @@ class Category(CriterionKind):
             level = levels.get(text.casefold())
             if level is None:
                 known = ", ".join(option.label for option in self.options)
-                problem = f"“{shown(raw)}” is no option of {self.criterion.name}."
+                problem = f"“{shown(raw)}” is not an option of {self.criterion.name}."
                 raise ValueProblemError(problem, f"Use one of {known}.")
             return Level(level)
 
@@ -76,12 +76,15 @@ class Category(CriterionKind):
     def problems(self) -> Iterator[Problem]:
         count = len(self.options)
         if not 2 <= count <= MOST_OPTIONS:
-            yield "options", f"A category has 2 to {MOST_OPTIONS} options; write one a line."
+            yield "options", f"A category has 2 to {MOST_OPTIONS} options; write one per line."
             return
         if (self.criterion.minimum, self.criterion.maximum) != (1, count):
             yield "maximum", f"These options are the levels 1 to {count}."
         yield from self._label_problems("option")
         if self.criterion.is_critical and not any(option.is_undesired for option in self.options):
-            yield "options", "A critical category must say which options are undesired (a ! before them)."
+            yield "options", "A critical category needs undesired options (put a ! before each)."
         if all(option.is_undesired for option in self.options):
-            yield "options", "Every option is undesired, so no answer could be right. Mark fewer."
+            yield (
+                "options",
+                "Every option is undesired, so no answer could be right. Mark fewer as undesired.",
+            )

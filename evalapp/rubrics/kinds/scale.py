@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from evalapp.rubrics.kinds.base import CriterionKind, Option, Posted, Problem
+from evalapp.rubrics.kinds.base import CriterionKind, Option, PostedCriterion, Problem
 from evalapp.rubrics.kinds.values import Level, RawValue, ValueProblemError, is_decimal, shown, whole_number
 from evalapp.rubrics.limits import HIGHEST_LEVEL, LOWEST_LEVEL, MOST_BUTTONS, MOST_LEVELS
 
@@ -23,7 +23,7 @@ class Scale(CriterionKind):
         return {}
 
     @classmethod
-    def read_fields(cls, posted: Posted) -> dict[str, Any]:
+    def read_fields(cls, posted: PostedCriterion) -> dict[str, Any]:
         has_low = bool(posted.text("low_threshold").strip())
         return {
             "minimum": posted.number("minimum", 1),
@@ -137,8 +137,10 @@ class Scale(CriterionKind):
         if number is None:
             fix = f"{self.criterion.name} takes whole numbers from {self.allowed}."
             if is_decimal(raw):
-                fix += " Decimals cannot be kept: multiply them to whole numbers, as 0–100 for percent."
-            raise ValueProblemError(f"“{shown(raw)}” is no whole number.", fix)
+                fix += (
+                    " Decimals are not supported: multiply them to whole numbers, such as 0–100 for percent."
+                )
+            raise ValueProblemError(f"“{shown(raw)}” is not a whole number.", fix)
         if not self.criterion.minimum <= number <= self.criterion.maximum:
             raise ValueProblemError(
                 f"{number} is outside the scale of {self.criterion.name}, {self.allowed}.",
@@ -152,9 +154,9 @@ class Scale(CriterionKind):
             yield "maximum", "The highest level must be above the lowest."
             return
         if lowest < LOWEST_LEVEL or highest > HIGHEST_LEVEL:
-            yield "maximum", f"Levels lie between {LOWEST_LEVEL} and {HIGHEST_LEVEL}."
+            yield "maximum", f"Levels must be between {LOWEST_LEVEL} and {HIGHEST_LEVEL}."
         if highest - lowest + 1 > MOST_LEVELS:
-            yield "maximum", f"A scale has at most {MOST_LEVELS} levels; take fewer, or wider steps."
+            yield "maximum", f"A scale has at most {MOST_LEVELS} levels; use fewer or wider steps."
             return
         if self.low_threshold is not None and not lowest <= self.low_threshold < highest:
             message = (
@@ -170,13 +172,16 @@ class Scale(CriterionKind):
         if missing:
             lacks = "Level {} has no text" if len(missing) == 1 else "Levels {} have no text"
             lacking = lacks.format(", ".join(map(self.words, missing)))
-            message = f"{lacking}: reviewers agree more when each level says what it means."
+            message = f"{lacking}: reviewers agree more when each level has a description."
             yield "level_descriptions", message
         if self.is_typed:
             typed = f"{len(self.levels)} levels are typed as a number"
-            yield "maximum", f"{typed}; few people tell so many apart. 5 to 7 agree best."
+            yield "maximum", f"{typed}; few people can distinguish so many. Agreement is best with 5 to 7."
         elif len(self.levels) % 2 == 0 and not self.criterion.help_text.strip():
             yield (
                 "maximum",
-                "An even number of levels has no middle: reviewers must take a side. Say in the help why.",
+                (
+                    "An even number of levels has no middle, so reviewers must take a side. Explain why in"
+                    " the help."
+                ),
             )

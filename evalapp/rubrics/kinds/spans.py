@@ -18,7 +18,7 @@ class Spans(CriterionKind):
     not_applicable = ("Nothing to mark", "")
     allowed_not_applicable = "“Nothing to mark”"
     usual = {"allows_not_applicable": True}
-    no_reasons = "Each mark has a comment of its own, and no reasons to pick. Remove them."
+    no_reasons = "Each mark has its own comment, so there are no reasons to choose from. Remove them."
 
     @property
     def control(self) -> str:
@@ -44,22 +44,28 @@ class Spans(CriterionKind):
 
     def _read_value(self, raw: RawValue) -> Level:
         raise ValueProblemError(
-            f"{self.criterion.name} is answered by marks in the answer, not by a value.",
-            "Give its marks as spans, with their words and labels.",
+            f"{self.criterion.name} is answered with span labels, not with a value.",
+            "Give them as spans, with their text and labels.",
         )
 
     def problems(self) -> Iterator[Problem]:
         if not 1 <= len(self.options) <= MOST_OPTIONS:
-            yield "options", f"Spans have 1 to {MOST_OPTIONS} labels; write one a line."
+            yield "options", f"Spans have 1 to {MOST_OPTIONS} labels; write one per line."
         yield from self._label_problems("label")
         if self.criterion.is_critical:
-            yield "is_critical", "A mark cannot fail an answer by itself. Ask a yes/no question beside it."
+            yield (
+                "is_critical",
+                "A span label cannot fail an answer. Add a critical yes/no criterion instead.",
+            )
         if self.criterion.low_threshold is not None:
-            yield "low_threshold", "Spans have no levels that reasons could be asked at. Leave it empty."
+            yield "low_threshold", "Spans have no levels at which to ask for reasons. Leave this empty."
 
     def hints(self) -> Iterator[Problem]:
         if self.criterion.is_required and not self.criterion.allows_not_applicable:
             yield (
                 "allows_not_applicable",
-                "Whoever finds nothing to mark cannot submit. Allow “nothing to mark”, or make it optional.",
+                (
+                    "A reviewer who finds nothing to mark cannot submit. Allow “nothing to mark”, or make it"
+                    " optional."
+                ),
             )

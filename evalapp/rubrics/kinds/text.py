@@ -1,4 +1,4 @@
-"""A text: answered in words, which are stored as they are and form no figure."""
+"""A text: answered in words, which are stored as they are and form no number."""
 
 from collections.abc import Callable, Iterator
 
@@ -15,7 +15,7 @@ class Text(CriterionKind):
     answered_by = "words"
     takes_not_applicable = False
     usual = {"is_required": False, "allows_not_applicable": False}
-    no_reasons = "A text has no low answer to give reasons for. Remove them."
+    no_reasons = "A text has no low level to give reasons for. Remove the reasons."
 
     @property
     def control(self) -> str:
@@ -37,8 +37,8 @@ class Text(CriterionKind):
 
     def problems(self) -> Iterator[Problem]:
         if self.criterion.is_critical:
-            yield "is_critical", "A text cannot fail an answer by itself. Ask a yes/no question beside it."
+            yield "is_critical", "A text cannot fail an answer. Add a critical yes/no criterion instead."
         if self.criterion.allows_not_applicable:
-            yield "allows_not_applicable", "A text that need not be written is optional: leave Required off."
+            yield "allows_not_applicable", "For an optional text leave Required off."
         if self.criterion.low_threshold is not None:
-            yield "low_threshold", "A text has no levels that reasons could be asked at. Leave it empty."
+            yield "low_threshold", "A text has no levels at which to ask for reasons. Leave this empty."

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from evalapp.rubrics.kinds.base import CriterionKind, Posted, Problem
+from evalapp.rubrics.kinds.base import CriterionKind, PostedCriterion, Problem
 from evalapp.rubrics.kinds.values import Level, RawValue, ValueProblemError, shown, whole_number, yes_or_no
 
 YES, NO = 1, 0
@@ -18,7 +18,7 @@ class YesNo(CriterionKind):
     editor_fields = "rubrics/kinds/yes_no.html"
 
     @classmethod
-    def read_fields(cls, posted: Posted) -> dict[str, Any]:
+    def read_fields(cls, posted: PostedCriterion) -> dict[str, Any]:
         undesired = {"yes": YES, "no": NO}.get(posted.text("undesired"))
         return {**super().read_fields(posted), "undesired": undesired}
 
@@ -80,7 +80,7 @@ class YesNo(CriterionKind):
         if self.criterion.undesired not in (None, YES, NO):
             yield "undesired", "The undesired answer is yes, no, or neither."
         if self.criterion.is_critical and self.criterion.undesired is None:
-            yield "undesired", "A critical question must say which answer is the undesired one."
+            yield "undesired", "A critical question needs an undesired answer."
 
 
 def _read_value(raw: RawValue) -> Level:

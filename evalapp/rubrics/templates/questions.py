@@ -21,7 +21,7 @@ QUESTIONS = RubricDraft(
                 "Right; something small is imprecise.",
                 "Right in every statement.",
             ),
-            ("wrong answer", "wrong figure", "outdated", "overstated"),
+            ("wrong answer", "wrong number", "outdated", "overstated"),
         ),
         scale(
             "Completeness",

@@ -12,15 +12,15 @@ SUMMARIES = RubricDraft(
     criteria=(
         scale(
             "Accuracy",
-            "Do the statements and figures agree with the facts that were given?",
+            "Do the statements and numbers agree with the facts that were given?",
             (
                 "Wrong in what matters: a decision based on it would be a mistake.",
-                "Several statements or a central figure are wrong or not in the facts.",
+                "Several statements or a central number are wrong or not in the facts.",
                 "Right in the main; a detail is wrong, missing or not in the facts.",
                 "Right throughout; something small could be more exact.",
-                "Every statement and figure agrees with the facts.",
+                "Every statement and number agrees with the facts.",
             ),
-            ("wrong figure", "invented fact", "fact left out", "contradicts the facts", "misleading"),
+            ("wrong number", "invented fact", "fact left out", "contradicts the facts", "misleading"),
         ),
         scale(
             "Clarity",

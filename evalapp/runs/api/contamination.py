@@ -1,4 +1,4 @@
-"""Training rows that stand in an evaluation split, and the decisions on them."""
+"""Training rows that are also in an evaluation split, and the decisions on them."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from evalapp.accounts.permissions import Permission
-from evalapp.api.fields import Body, CreatedByField, Shown, Text
+from evalapp.api.fields import Body, CreatedByField, ReadOnlySerializer, Text
 from evalapp.api.operations import operation, route
 from evalapp.datasets.api import DatasetView
 from evalapp.runs.contamination.contamination_decisions import (
@@ -25,7 +25,9 @@ class ContaminationPairSerializer(serializers.Serializer[Any]):
     and of the evaluation row's prompt.
     """
 
-    kind = serializers.CharField(help_text="exact (the same prompt) or contained (of its 8-word sequences).")
+    kind = serializers.CharField(
+        help_text="exact (the same prompt) or contained (a share of its 8-word sequences)."
+    )
     share = serializers.FloatField()
     training_row = serializers.IntegerField()
     training_hash = serializers.CharField()
@@ -54,7 +56,7 @@ class NamedContaminationPairSerializer(ContaminationPairSerializer):
     evaluation_data = RowDataSerializer(allow_null=True)
 
 
-class ContaminationDecisionSerializer(Shown):
+class ContaminationDecisionSerializer(ReadOnlySerializer):
     """An owner's decision; it covers exactly its rows, and is never changed."""
 
     dataset_version = serializers.IntegerField(source="dataset_version_id")
@@ -87,8 +89,13 @@ class ContaminationSerializer(serializers.Serializer[Any]):
 
 
 class ContaminationBody(Body):
-    reason = Text(max_length=LONGEST_REASON, help_text="Why training on these rows is right.")
-    rows_hash = Text(max_length=64, help_text="Names the rows that you were shown; others are refused.")
+    reason = Text(max_length=LONGEST_REASON, help_text="The reason for training on these rows.")
+    rows_hash = Text(
+        max_length=64,
+        help_text=(
+            "Hash of the rows that you were shown; if other rows were found since, the decision is refused."
+        ),
+    )
 
 
 @route("datasets/<int:dataset_id>/versions/<int:number>/contamination/", "api_dataset_contamination")
@@ -98,7 +105,7 @@ class Contamination(DatasetView):
 
     @operation("Read the contamination check", result=ContaminationSerializer)
     def get(self, dataset_id: int, number: int) -> object:
-        """What a training on the version would be refused for, and owners' decisions on it."""
+        """Training rows that are also in evaluation splits, and owners' decisions on them."""
         version = self.version(dataset_id, number)
         found = known_leaks(version)
         leaks = found.leaks if found is not None else {}
@@ -123,8 +130,8 @@ class Contamination(DatasetView):
         status=201,
     )
     def post(self, dataset_id: int, number: int) -> object:
-        """An owner's, recorded for good: trainings on the version then go on in spite of exactly these rows.
-        It is told on what they make, and a gate still fails a candidate on rows that it was trained on.
+        """A permanent decision by an owner: trainings on the version may use exactly these rows. It is shown
+        on their models, and a gate still fails a candidate on rows that it was trained on.
         """
         version = self.version(dataset_id, number)
         return allow_contamination(version=version, by=self.person, **self.body())

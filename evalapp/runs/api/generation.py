@@ -27,7 +27,7 @@ from evalapp.runs.generation.shards import MOST_SHARDS
 from evalapp.runs.models import Run
 
 MOST_INLINE_ANSWERS = 10_000
-_ITEM_FIELD = "The rows' metadata field that “item” names; left out: their ids (“item”, “id” or the like)."
+_ITEM_FIELD = "The metadata field with the row ids that “item” gives; default: “item”, “id” or the like."
 _FORMATS = ["auto", "bf16", "fp32"]
 SAMPLING_SHAPE: dict[str, Any] = {
     "type": "object",
@@ -47,37 +47,37 @@ SAMPLING_SHAPE: dict[str, Any] = {
         "stop": {
             "type": "array",
             "items": {"type": "string", "minLength": 1},
-            "description": "Texts that end an answer; they are cut off it.",
+            "description": "Texts that end an answer; they are removed from it.",
         },
         "seed": {"type": "integer", "minimum": 0, "maximum": 2**32 - 1, "default": 42},
         "json_schema": {
             "oneOf": [
                 {"type": "object", "additionalProperties": True},
-                {"type": "string", "description": "The same as text."},
+                {"type": "string", "description": "The prompt as text."},
                 {"type": "null"},
             ],
             "description": (
-                "A JSON schema (2020-12) that every answer follows that ends by itself; one that is cut at"
-                " max_tokens (finish_reason length) is no whole JSON. vLLM and endpoints support it;"
-                " transformers does not."
+                "A JSON schema (2020-12) for every answer. An answer that is truncated at max_tokens"
+                " (finish_reason length) is incomplete JSON. vLLM and endpoints support it; transformers"
+                " does not."
             ),
         },
         "engine": {"type": "string", "enum": ["auto", "vllm", "vllm-cpu", "transformers"], "default": "auto"},
         "batch_size": {
             "type": ["integer", "null"],
             "minimum": 1,
-            "description": "Null: what suits the engine.",
+            "description": "null: chosen by the engine.",
         },
         "dtype": {"type": "string", "enum": _FORMATS, "default": "auto"},
         "device": {"type": "string", "enum": ["auto", "cpu", "cuda"], "default": "auto"},
-        "threads": {"type": ["integer", "null"], "minimum": 1, "description": "Null: every core."},
+        "threads": {"type": ["integer", "null"], "minimum": 1, "description": "null: every core."},
         "prefix_caching": {"type": "boolean", "default": True},
         "shards": {
             "type": "integer",
             "minimum": 1,
             "maximum": MOST_SHARDS,
             "default": 1,
-            "description": "Parts to split the rows into, for as many workers as are free.",
+            "description": "Number of shards; each free worker takes one.",
         },
     },
 }
@@ -99,8 +99,10 @@ class BatchFileBody(Body):
     dataset_version = Id()
     splits = List(child=serializers.ChoiceField(choices=Split.choices), min_length=1, max_length=4)
     candidates = List(child=Id(), min_length=1, max_length=50)
-    sampling = Sampling(default=dict, help_text="API models take the sampling's own, up to json_schema.")
-    samples = Whole(min_value=1, max_value=32, default=1, help_text="Answers to each row.")
+    sampling = Sampling(
+        default=dict, help_text="For API models only these sampling fields, up to json_schema."
+    )
+    samples = Whole(min_value=1, max_value=32, default=1, help_text="Answers per row.")
 
     def validate_sampling(self, values: dict[str, Any]) -> dict[str, Any]:
         return without_own(values, ("samples",))
@@ -122,7 +124,7 @@ class AnswerBody(Body):
         required=False,
         allow_blank=True,
         default="",
-        help_text="What the model thought before it; a <think> part of the text becomes this, too.",
+        help_text="The model's reasoning before the answer; a <think> part of the text is moved here.",
     )
     item = Text(max_length=1_000, required=False, allow_blank=True, default="")
     row = Whole(min_value=1, required=False, allow_null=True, default=None)
@@ -156,7 +158,7 @@ class OutputsUploadBody(Body):
 class GenerationStart(RunView):
     @operation("Generate outputs", body=GenerationBody, result=RunSerializer, status=202)
     def post(self) -> object:
-        """Every candidate answers every row of the splits; all stand on one base, or all are API models."""
+        """Every candidate answers every row of the splits; all have the same base, or all are API models."""
         run = services.start_generation(project=self.project, by=self.person, **self.asked())
         return self.run(run.pk)
 
@@ -173,10 +175,10 @@ class GenerationStart(RunView):
 
 @route("runs/generation/batch-file/", "api_batch_file")
 class BatchFile(GenerationStart):
-    @operation("Make a batch file", body=BatchFileBody, binary=True)
+    @operation("Create a batch file", body=BatchFileBody, binary=True)
     def post(self) -> object:
-        """The questions of such a generation to one API model, as OpenAI's batch interface takes
-        them. Its output is uploaded as that candidate's answers.
+        """The prompts of such a generation for one API model, in OpenAI's batch format. Upload the batch
+        output as that candidate's outputs.
         """
         lines = services.batch_file(project=self.project, **self.asked())
         return StreamingHttpResponse(lines, content_type="application/octet-stream")
@@ -186,7 +188,7 @@ class BatchFile(GenerationStart):
 class OutputsImport(RunView):
     @operation("Import outputs", body=OutputsBody, result=RunSerializer, status=201)
     def post(self) -> object:
-        """Imported outputs: all of them, or none. They are scored by themselves afterwards."""
+        """Imports all outputs or none. They are then scored automatically."""
         values = self.body()
         version = self.dataset_version(values["dataset_version"])
         values["item_field"] = item_field_of(version.examples.all(), values["item_field"], of=version)

@@ -1,4 +1,4 @@
-"""Prompts and models of endpoints as candidates, with rows of a training split shown."""
+"""Prompts and API models as candidates, with few-shot examples."""
 
 from typing import Any
 
@@ -38,7 +38,7 @@ class EndpointModelBody(ShowingBody):
     system_prompt = Text(max_length=20_000, allow_blank=True, required=False, default="")
     prompt_template = Text(max_length=20_000, allow_blank=True, required=False, default="")
     request = Fields(
-        required=False, default=dict, help_text="More fields of its requests; one that is null is left out."
+        required=False, default=dict, help_text="More fields of its requests; null removes a field."
     )
 
 
@@ -46,7 +46,7 @@ def examples_in(values: dict[str, Any], project: Project) -> FewShot | None:
     """The rows that a body wants shown, taken out of its values; None where it names none."""
     wanted, rows = values.pop("examples_version"), values.pop("example_rows")
     if (wanted is None) != (not rows):
-        message = "Give a version and the numbers of its rows, or leave both out."
+        message = "Give a version and the numbers of its rows, or neither."
         raise InvalidError(message, fields={"example_rows": [message]})
     if wanted is None:
         return None
@@ -58,9 +58,7 @@ def examples_in(values: dict[str, Any], project: Project) -> FewShot | None:
 class PromptRegistration(ModelView):
     @operation("Register a prompt", body=PromptBody, result=ModelVersionSerializer, status=201)
     def post(self) -> object:
-        """Other words around the prompt of a base: a system prompt, a template with {prompt}, examples, or
-        several.
-        """
+        """A system prompt, a template with {prompt}, examples, or several of these, over a base."""
         values = self.body()
         base = self.base(values.pop("base"))
         examples = examples_in(values, self.project)
@@ -75,9 +73,7 @@ class EndpointModelRegistration(EndpointView):
 
     @operation("Register an API model", body=EndpointModelBody, result=ModelVersionSerializer, status=201)
     def post(self, endpoint_id: int) -> object:
-        """A candidate: the model as it is offered there, or in other words, with examples before each
-        question.
-        """
+        """An API model as a candidate: as it is, or with a system prompt, a template or examples."""
         endpoint, values = self.endpoint(endpoint_id), self.body()
         examples = examples_in(values, self.project)
         return endpoints.register_endpoint_model(

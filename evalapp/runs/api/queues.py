@@ -13,16 +13,18 @@ from evalapp.runs.execution.queue_page import queue_view
 
 class QueueEntrySerializer(serializers.Serializer[Any]):
     job = JobSerializer()
-    run = serializers.IntegerField(source="run.pk", allow_null=True, default=None, help_text="The job's run.")
+    run = serializers.IntegerField(
+        source="run.pk", allow_null=True, default=None, help_text="The run of the job."
+    )
 
 
-class PlaceSerializer(serializers.Serializer[Any]):
+class QueuePositionSerializer(serializers.Serializer[Any]):
     """A waiting job, and what starts before it as things stand."""
 
     job = JobSerializer(source="entry.job")
     run = serializers.IntegerField(source="entry.run.pk", allow_null=True, default=None)
     number = serializers.IntegerField(
-        allow_null=True, help_text="From 1, over all projects; null far behind."
+        allow_null=True, help_text="Position from 1, over all projects; null far behind."
     )
     own_ahead = serializers.IntegerField()
     others_ahead = serializers.IntegerField()
@@ -33,9 +35,11 @@ class HeartbeatSerializer(serializers.Serializer[Any]):
     """A worker, and when it was last heard."""
 
     name = serializers.CharField()
-    age = serializers.FloatField(help_text="Seconds since it was last heard; it is, every two.")
+    age = serializers.FloatField(
+        help_text="Seconds since its last heartbeat; there is one every two seconds."
+    )
     is_silent = serializers.BooleanField(
-        help_text="After 20 seconds: it stands still, or its machine is gone."
+        help_text="True after 20 seconds without a heartbeat: it hangs, or its machine is down."
     )
 
 
@@ -43,12 +47,12 @@ class QueueSerializer(serializers.Serializer[Any]):
     name = serializers.CharField()
     running = QueueEntrySerializer(many=True)
     running_elsewhere = serializers.IntegerField(help_text="Jobs of other projects.")
-    queued = PlaceSerializer(many=True, help_text="In the order in which they start as things stand.")
+    queued = QueuePositionSerializer(many=True, help_text="In the order in which they will start.")
     queued_elsewhere = serializers.IntegerField(help_text="Jobs of other projects.")
     paused = QueueEntrySerializer(many=True)
     workers = HeartbeatSerializer(many=True)
     oldest_waits = serializers.DurationField(
-        allow_null=True, help_text="Of the job, of whichever project, that has waited longest."
+        allow_null=True, help_text="Waiting time of the job that has waited longest, in any project."
     )
 
 
@@ -63,8 +67,7 @@ class QueueList(ProjectView):
 
     @operation("Read the queues", result=QueuesSerializer)
     def get(self) -> object:
-        """What goes on, what waits for what and why, and what is paused. `models` holds trainings and
-        generations, one at a time on each GPU; `default` everything else. Jobs of other projects are counted,
-        never named.
+        """Running, waiting (with reasons) and paused jobs. `models` has trainings and generations, one at a
+        time on each GPU; `default` everything else. Jobs of other projects are counted, never named.
         """
         return {"queues": [queue_view(self.project, name) for name in reversed(QUEUES)]}

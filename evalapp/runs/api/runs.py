@@ -1,11 +1,11 @@
-"""Runs of every kind, and what their answers took."""
+"""Runs of every kind, with tokens, time and cost of their answers."""
 
 from typing import Any
 
 from rest_framework import serializers
 
 from evalapp.accounts.permissions import Permission
-from evalapp.api.fields import CreatedByField, Paging, Shown
+from evalapp.api.fields import CreatedByField, Paging, ReadOnlySerializer
 from evalapp.api.operations import ProjectView, chosen, operation, route
 from evalapp.core.http import get_or_missing
 from evalapp.datasets.models import DatasetVersion
@@ -17,7 +17,7 @@ from evalapp.runs.models import Output, Run, RunCandidate, RunKind, RunShard
 from evalapp.runs.usage import candidate_usage
 
 
-class RunCandidateSerializer(Shown):
+class RunCandidateSerializer(ReadOnlySerializer):
     model_version = serializers.IntegerField(source="model_version_id")
     label = serializers.CharField(source="model_version.label")
 
@@ -26,7 +26,7 @@ class RunCandidateSerializer(Shown):
         fields = ("model_version", "label")
 
 
-class RunShardSerializer(Shown):
+class RunShardSerializer(ReadOnlySerializer):
     """A part of a generation whose rows are split: ``done`` of ``outputs`` answers are there."""
 
     worker = serializers.CharField(source="holder.worker", default="")
@@ -36,7 +36,7 @@ class RunShardSerializer(Shown):
         fields = ("number", "outputs", "done", "worker", "finished_at")
 
 
-class RunSerializer(Shown):
+class RunSerializer(ReadOnlySerializer):
     """``rows`` says what became of every row: ``in`` = ``used`` (kept whole) + ``truncated`` + ``dropped``;
     of a training also how many of these were there to ``train`` on and for ``validation``, and how many rows
     of the version had nothing for its objective and were ``passed_over`` (``passed_over_validation`` of them
@@ -88,7 +88,7 @@ def without_own(values: dict[str, Any], own: tuple[str, ...]) -> dict[str, Any]:
     return values
 
 
-class OutputSerializer(Shown):
+class OutputSerializer(ReadOnlySerializer):
     """``text`` is the answer alone; ``reasoning`` what the model thought before it, neither reviewed nor
     scored.
     """
@@ -115,14 +115,14 @@ class CandidateUsageSerializer(serializers.Serializer[Any]):
     candidate = serializers.IntegerField(source="candidate.pk")
     answers = serializers.IntegerField()
     refused = serializers.IntegerField()
-    cut = serializers.IntegerField(help_text="Answers that ended at the longest length.")
+    cut = serializers.IntegerField(help_text="Truncated answers.")
     cut_reasoning = serializers.IntegerField(
-        help_text="Those of them that were cut while the model still reasoned, so that there is no answer."
+        help_text="Those truncated during the reasoning, so there is no answer."
     )
     prompt_tokens = serializers.FloatField(allow_null=True)
     completion_tokens = serializers.FloatField(allow_null=True)
     seconds = serializers.FloatField(allow_null=True)
-    slow_seconds = serializers.FloatField(allow_null=True, help_text="95% of the answers took at most that.")
+    slow_seconds = serializers.FloatField(allow_null=True, help_text="95% of the answers took at most this.")
     cost = serializers.DecimalField(max_digits=20, decimal_places=6, allow_null=True)
     currency = serializers.CharField(allow_blank=True)
 
@@ -169,16 +169,16 @@ class RunList(RunView):
 class RunDetail(RunView):
     @operation("Read a run", result=RunSerializer)
     def get(self, run_id: int) -> object:
-        """What became of its rows, its engine and why, its job's progress, and what it made."""
+        """Its row counts, its engine with the reason, its job's progress, and the model it created."""
         return self.run(run_id)
 
 
 @route("runs/<int:run_id>/half-batch/", "api_run_half_batch")
 class RunHalfBatch(RunView):
-    @operation("Try a run again with half the batch", result=RunSerializer, status=202)
+    @operation("Retry a run with half the batch size", result=RunSerializer, status=202)
     def post(self, run_id: int) -> object:
-        """A run of its own, begun anew, for one whose memory was not enough: at most half the rows at a time,
-        and a training's `accumulation_steps` raised so that its effective batch stays. 409 for any other run.
+        """A new run for one that ran out of memory: at most half the batch size, with a training's
+        `accumulation_steps` raised so that the effective batch size stays. 409 for any other run.
         """
         run = self.run(run_id)
         self.body()
@@ -199,7 +199,7 @@ class RunOutputs(RunView):
 
 @route("runs/<int:run_id>/usage/", "api_run_usage")
 class RunUsage(RunView):
-    @operation("Read what a run's candidates took", result=RunUsageSerializer)
+    @operation("Read the tokens, time and cost of a run", result=RunUsageSerializer)
     def get(self, run_id: int) -> object:
         """Tokens, seconds and cost of each candidate's answers."""
         return {"candidates": candidate_usage(self.run(run_id))}

@@ -5,7 +5,7 @@ from typing import Any
 from rest_framework import serializers
 
 from evalapp.accounts.permissions import Permission
-from evalapp.api.fields import CreatedByField, Fields, Paging, Shown, Text
+from evalapp.api.fields import CreatedByField, Fields, Paging, ReadOnlySerializer, Text
 from evalapp.api.operations import operation, route
 from evalapp.core.http import get_or_missing
 from evalapp.jobs.models import JobState
@@ -30,7 +30,7 @@ class SweepBody(TrainingBody):
     )
 
 
-class SweepSerializer(Shown):
+class SweepSerializer(ReadOnlySerializer):
     """``over`` of its ``trainings`` are over."""
 
     dataset_version = serializers.IntegerField(source="dataset_version_id")
@@ -57,10 +57,8 @@ class SweepRunSerializer(serializers.Serializer[Any]):
     run = serializers.IntegerField(source="run.pk")
     name = serializers.CharField(source="run.name")
     state = serializers.ChoiceField(choices=JobState.choices, source="run.job.state")
-    combination = serializers.DictField(help_text="Its value for each of the sweep's axes.")
-    examples = serializers.IntegerField(
-        allow_null=True, help_text="Training rows that it read; null before the end."
-    )
+    combination = serializers.DictField(help_text="The value for each setting that the sweep varies.")
+    examples = serializers.IntegerField(allow_null=True, help_text="Training rows used; null before the end.")
     validation_loss = serializers.FloatField(allow_null=True)
     training_loss = serializers.FloatField(allow_null=True)
     tokens = serializers.IntegerField(allow_null=True)
@@ -108,7 +106,7 @@ class SweepList(SweepView):
     @operation("Start a sweep", body=SweepBody, result=SweepSerializer, status=202)
     def post(self) -> object:
         """A training for every combination of the values in `axes`: several seeds, a small grid, or shares of
-        the data. All are validated on the same rows. Refused as a training is, all of them or none.
+        the data. All are validated on the same rows. Refused like a training, all of them or none.
         """
         sweep = start_sweep(project=self.project, by=self.person, **self.asked_training())
         return self.sweep(sweep.pk)
@@ -128,7 +126,9 @@ class SweepDetail(SweepView):
 class SweepCancel(SweepView):
     @operation("Cancel a sweep", result=SweepTableSerializer)
     def post(self, sweep_id: int) -> object:
-        """Every training that is not over; one that goes on saves its work first. 409 when all are over."""
+        """Cancels every training that has not ended; a running one saves its work first. 409 if all have
+        ended.
+        """
         sweep = self.sweep(sweep_id)
         self.body()
         cancel_sweep(sweep=sweep, by=self.person)

@@ -2,7 +2,7 @@
 
 from rest_framework import serializers
 
-from evalapp.api.fields import Body, Id, Shown, Text
+from evalapp.api.fields import Body, Id, ReadOnlySerializer, Text
 from evalapp.api.operations import operation, route
 from evalapp.core.http import get_or_missing
 from evalapp.runs import services
@@ -19,7 +19,7 @@ class TrainingBody(Body):
     continued_from = Id(required=False, allow_null=True, default=None)
 
 
-class TrainingPointSerializer(Shown):
+class TrainingPointSerializer(ReadOnlySerializer):
     values = serializers.DictField()
 
     class Meta:
@@ -27,7 +27,7 @@ class TrainingPointSerializer(Shown):
         fields = ("step", "values")
 
 
-class SampleAnswerSerializer(Shown):
+class SampleAnswerSerializer(ReadOnlySerializer):
     """``row`` is the row's id in the run directory, ``row_number`` its number in the dataset version."""
 
     row_number = serializers.IntegerField(source="example.row_number")
@@ -37,7 +37,7 @@ class SampleAnswerSerializer(Shown):
         fields = ("id", "step", "position", "row", "row_number", "text", "is_whole")
 
 
-class DrawnRowsSerializer(Shown):
+class DrawnRowsSerializer(ReadOnlySerializer):
     """Ids of the rows in the run directory: "row-12" was made of row 12 of the dataset version."""
 
     rows = serializers.ListField(child=serializers.CharField())
@@ -51,9 +51,8 @@ class DrawnRowsSerializer(Shown):
 class TrainingStart(RunView):
     @operation("New training", body=TrainingBody, result=RunSerializer, status=202)
     def post(self) -> object:
-        """LoRA on the version's training rows, from a base or continuing an adapter. Refused where a
-        training row stands in an evaluation split (409 contaminated), until an owner has decided on those
-        rows.
+        """LoRA on the version's training rows, from a base or continuing an adapter. Refused if a training
+        row is in an evaluation split (409 contaminated), until an owner has decided on those rows.
         """
         run = services.start_training(project=self.project, by=self.person, **self.asked_training())
         return self.run(run.pk)
@@ -64,8 +63,8 @@ class DryRunStart(RunView):
     @operation("Start a dry run", body=TrainingBody, result=RunSerializer, status=202)
     def post(self) -> object:
         """What a training with this body would be, in the run's `result` once its job has succeeded: tokens
-        of three rows with those that are trained on, lengths, what is cut or dropped, the trainable share,
-        time and memory from a few batches, and rows that leak (`leaks`). No weights are made.
+        of three rows with those that are trained on, lengths, truncated and dropped rows, the trainable
+        share, time and memory from a few batches, and contaminated rows (`leaks`). No weights are stored.
         """
         run = services.start_dry_run(project=self.project, by=self.person, **self.asked_training())
         return self.run(run.pk)
@@ -87,15 +86,13 @@ class RunSamples(RunView):
 
     @operation("List a training's sample answers", result=SampleAnswerSerializer, paged=True)
     def get(self, run_id: int) -> object:
-        """What the model answered to the same few prompts held out, at each evaluation so far."""
+        """The model's answers to the same few validation prompts at each evaluation."""
         return self.page(self.run(run_id).sample_answers.select_related("example"))
 
 
 @route("runs/<int:run_id>/drawn-rows/", "api_run_drawn_rows")
 class RunDrawnRows(RunView):
-    @operation("Read the rows a training drew", result=DrawnRowsSerializer)
+    @operation("Read the rows that a training sampled", result=DrawnRowsSerializer)
     def get(self, run_id: int) -> object:
-        """There once a training that took a share of its rows has ended; 404 for others, which
-        took them all.
-        """
+        """Available after a training that used a share of its rows; 404 for others, which used all."""
         return get_or_missing(DrawnRows.objects.filter(run=self.run(run_id)))

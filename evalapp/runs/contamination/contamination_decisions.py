@@ -1,6 +1,4 @@
-"""An owner's recorded decision to train on rows that also evaluate: on exactly those, and said wherever it
-matters.
-"""
+"""An owner's recorded decision to train on rows that are also used for evaluation."""
 
 import hashlib
 import json
@@ -34,13 +32,13 @@ def allow_contamination(
     if not SHORTEST_REASON <= len(reason) <= LONGEST_REASON or "\x00" in reason:
         message = (
             f"Say in {SHORTEST_REASON} to {LONGEST_REASON:,} characters why training on these rows is right:"
-            " it is shown wherever a score of what was trained is."
+            " the reason is shown with every score of the trained model."
         )
         raise InvalidError(message, fields={"reason": [message]})
     found = known_leaks(version)
     if found is None or not found.leaks["pairs"]:
         raise ConflictError(
-            f"No training row of {version} is known to evaluate, so there is nothing to decide."
+            f"No training row of {version} is known to be used for evaluation, so there is nothing to decide."
         )
     if rows_hash != rows_hash_of(found.leaks["pairs"]):
         raise ConflictError(
@@ -51,7 +49,7 @@ def allow_contamination(
         # Two owners at once record one decision.
         DatasetVersion.objects.select_for_update(no_key=True).get(pk=version.pk)
         if covering_decision(version, found.leaks["pairs"]) is not None:
-            raise ConflictError("These rows are decided on already.")
+            raise ConflictError("These rows already have a decision.")
         decision = ContaminationDecision.objects.create(
             project=version.dataset.project,
             dataset_version=version,

@@ -1,4 +1,4 @@
-"""No training on what evaluates: asked at the form where that is quick, and again when the job starts.
+"""Refuses training on evaluation rows: at the form where the check is quick, and when the job starts.
 
 It goes on only by an owner's recorded decision, which covers exactly the rows that it names.
 """
@@ -43,8 +43,8 @@ class ContaminatedError(ConflictError):
         self.report = report
         super().__init__(
             f"Training on {version} was refused, because a score would then measure memory:"
-            f" {' '.join(report.refusal_sentences())} Make a version without these training rows, or let an"
-            " owner of the project decide on them on the version's page, “Contamination check”."
+            f" {' '.join(report.refusal_sentences())} Create a version without these training rows, or let"
+            " an owner of the project decide on them on the version's page, “Contamination check”."
         )
 
 

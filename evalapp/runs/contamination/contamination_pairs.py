@@ -1,6 +1,4 @@
-"""Where the rows of contamination pairs stand: pairs are stored by number and hash, people and programs ask
-of which data.
-"""
+"""The rows of contamination pairs, which are stored by number and hash."""
 
 from collections.abc import Collection
 from typing import Any
@@ -16,7 +14,7 @@ Place = tuple[int, str]
 """A row's number and the hash of its prompt."""
 
 
-class MetRows:
+class EvaluationRows:
     """The evaluation rows that a comparison of the version met; those of deleted versions are not there."""
 
     def __init__(self, version: DatasetVersion, pairs: Collection[Pair]) -> None:
@@ -50,7 +48,7 @@ def named_pairs(version: DatasetVersion, pairs: list[Pair]) -> list[dict[str, An
     """The pairs with the data of both sides: ``training_data`` and ``evaluation_data``, the latter None where
     its version was deleted.
     """
-    met = MetRows(version, pairs)
+    met = EvaluationRows(version, pairs)
     found = []
     for pair in pairs:
         row = met.of(pair)

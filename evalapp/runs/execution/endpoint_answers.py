@@ -1,4 +1,4 @@
-"""A generation whose candidates are API models: asked from here, several requests at once.
+"""Generation with API models, with parallel requests.
 
 Every answer is a line of outputs.jsonl in the run directory as soon as it has come, and on the disk; an
 attempt after a kill, a cancel or a failure asks only what has no line. The answers are taken in at the end,
@@ -23,7 +23,7 @@ from evalapp.registry.models import Endpoint
 from evalapp.runs.generation.endpoint_requests import request_body
 from evalapp.runs.models import Run, RunCandidate
 from evalapp.runs.programs.directory import folder_for, generation_rows, words_of
-from evalapp.runs.programs.ingest import Answers, most_reasons, take_in_answers
+from evalapp.runs.programs.ingest import Answers, most_reasons, store_generated_answers
 from inference.spec import Candidate, GenerationRow, Output, SamplingParameters
 from run_directory.files import drop_torn_line, sha256_of
 from run_directory.protocol import OUTPUTS_FILE
@@ -104,7 +104,7 @@ def ask_endpoints(work: Work) -> dict[str, Any]:
             log.add(reply)
             work.progress(len(log.done), total)
     answers = _answers(run, log, reported, time.monotonic() - began)
-    return take_in_answers(work, run, answers)
+    return store_generated_answers(work, run, answers)
 
 
 def _asked(entry: RunCandidate) -> _Asked:
@@ -180,8 +180,8 @@ class _Troubles:
             self._told.add(endpoint.pk)
         # Handed over, not written here: the threads never touch the database.
         self._work.log(
-            f"{endpoint.name}, {question.row.example}: {problem} It is asked again in {wait:.0f} s,"
-            f" {len(PAUSES)} times at most.",
+            f"{endpoint.name}, {question.row.example}: {problem} Retrying in {wait:.0f} s, at most"
+            f" {len(PAUSES)} times.",
             level="warning",
         )
 
@@ -241,11 +241,11 @@ class _AnswerLog:
         if reply.problem:
             self._failures.append(output)
             if reply.ends_run:
-                raise InvalidError(f"{reply.problem} Fix that, then try again: what was answered is kept.")
+                raise InvalidError(f"{reply.problem} Fix that, then try again: earlier answers are kept.")
             if len(self._failures) >= MOST_FAILURES_IN_ROW:
                 raise InvalidError(
-                    f"{len(self._failures)} questions in a row brought no answer; the last: {reply.problem}"
-                    " Fix that, then try again: what was answered is kept."
+                    f"{len(self._failures)} questions in a row got no answer; the last: {reply.problem}"
+                    " Fix that, then try again: earlier answers are kept."
                 )
         else:
             self._write([*self._failures, output])
@@ -300,7 +300,7 @@ def _answers(run: Run, log: _AnswerLog, reported: set[str], seconds: float) -> A
     reasons = Counter(each.refusal for each in log.outputs if each.refusal)
     origins = sorted({str(entry["url"]) for entry in run.spec["candidates"]})
     run.engine = ENGINE
-    run.engine_reason = f"its candidates are models at {', '.join(origins)}"
+    run.engine_reason = f"its candidates are API models at {', '.join(origins)}"
     run.result = {
         "sampling": run.spec["sampling"],
         "completion_tokens": sum(each.completion_tokens for each in log.outputs),

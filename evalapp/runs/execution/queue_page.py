@@ -1,6 +1,4 @@
-"""What waits for what: the queues as one project sees them. Runs of other projects are
-counted, never named.
-"""
+"""The queues as one project sees them. Runs of other projects are counted, never named."""
 
 from collections.abc import Iterable
 from datetime import timedelta
@@ -12,7 +10,7 @@ from redis import RedisError
 from evalapp.accounts.models import Project
 from evalapp.jobs.heartbeats import Heartbeat, heartbeats
 from evalapp.jobs.models import ACTIVE_STATES, Job, JobState
-from evalapp.jobs.queries import standing_in, waiting_in
+from evalapp.jobs.queries import project_load_in, waiting_in
 from evalapp.jobs.turns import in_turn
 from evalapp.runs.models import Run
 
@@ -31,7 +29,7 @@ class Entry(NamedTuple):
         return self.run.name if self.run else self.job.title
 
 
-class Place(NamedTuple):
+class QueuePosition(NamedTuple):
     """A waiting job of the project, and what starts before it."""
 
     entry: Entry
@@ -50,7 +48,7 @@ class Place(NamedTuple):
         if self.number is None:
             return f"More than {MOST_PLACES} come first."
         if self.entry.job.keeps_turn:
-            return "It had begun and was interrupted, so it goes on before what has not begun."
+            return "It was interrupted, so it continues before jobs that have not started."
         if self.number == 1:
             return "The next to start."
         ahead = [
@@ -77,8 +75,8 @@ class QueueView(NamedTuple):
     name: str
     running: list[Entry]
     running_elsewhere: int
-    queued: list[Place]
-    """In the order in which they start as things stand."""
+    queued: list[QueuePosition]
+    """In the order in which they will start."""
     queued_elsewhere: int
     paused: list[Entry]
     workers: list[Heartbeat]
@@ -96,7 +94,7 @@ def queue_view(project: Project, queue: str) -> QueueView:
     own_active = [pk for pk, owner in active if owner == project.pk]
     waiting = waiting_in(queue)
     anywhere = [each for each in waiting if not each.left_by]
-    order = in_turn(anywhere, standing_in(queue), ending=[owner for _, owner in active], most=MOST_PLACES)
+    order = in_turn(anywhere, project_load_in(queue), ending=[owner for _, owner in active], most=MOST_PLACES)
     places: dict[int, tuple[int, int, int]] = {}
     own, others = 0, 0
     for number, each in enumerate(order, start=1):
@@ -130,8 +128,8 @@ def _workers(queue: str) -> list[Heartbeat]:
         return []
 
 
-def _place(entry: Entry, found: tuple[int, int, int] | None) -> Place:
-    return Place(entry, *found) if found else Place(entry, None, 0, 0)
+def _place(entry: Entry, found: tuple[int, int, int] | None) -> QueuePosition:
+    return QueuePosition(entry, *found) if found else QueuePosition(entry, None, 0, 0)
 
 
 def _entries(jobs: Iterable[Job]) -> list[Entry]:

@@ -1,4 +1,4 @@
-"""Carries what a program says into the job: progress, log, the run's engine, and the training's points."""
+"""Relays a program's events to the job: progress, log, engine and training metrics."""
 
 from pathlib import Path
 from typing import Any
@@ -8,7 +8,7 @@ from django.db import transaction
 from evalapp.jobs.work import Work
 from evalapp.runs.models import Run, TrainingPoint
 from evalapp.runs.programs.events import EventTail, GarbageError
-from evalapp.runs.programs.ingest import account_of, name_where_it_runs
+from evalapp.runs.programs.ingest import account_of, record_device
 from evalapp.runs.training.sample_answers import store_sample_answers
 from inference.spec import Engine
 from run_directory.protocol import EVENTS_FILE, Device, Event
@@ -62,7 +62,7 @@ class ProgramRelay:
         """Keep what a stage says beside its sentence."""
 
     def _note_point(self, event: Event) -> None:
-        """Keep the figures of a step."""
+        """Keep the numbers of a step."""
 
     def _note_samples(self, event: Event, *, is_replayed: bool) -> None:
         """Keep what the model in training answered."""
@@ -109,7 +109,7 @@ class Relay(ProgramRelay):
             message = f"The program names a device or an engine that cannot be read: {error}."
             raise GarbageError(message) from error
         with transaction.atomic():
-            name_where_it_runs(self._run, device, engine)
+            record_device(self._run, device, engine)
             self._run.save(update_fields=["engine", "device", "engine_reason"])
             self._work.fence()
 
@@ -127,9 +127,9 @@ class Relay(ProgramRelay):
     def _note_point(self, event: Event) -> None:
         if self._run.kind != "training" or event.step is None:
             return
-        figures = {name: value for name, value in event.fields.items() if isinstance(value, int | float)}
-        figures.pop("eta_seconds", None)
-        self._points.setdefault(event.step, {}).update(figures)
+        numbers = {name: value for name, value in event.fields.items() if isinstance(value, int | float)}
+        numbers.pop("eta_seconds", None)
+        self._points.setdefault(event.step, {}).update(numbers)
         self._changed.add(event.step)
 
     def _note_samples(self, event: Event, *, is_replayed: bool) -> None:

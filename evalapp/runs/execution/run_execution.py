@@ -24,9 +24,9 @@ from evalapp.runs.execution.shortage import MemoryWatch
 from evalapp.runs.models import Run
 from evalapp.runs.programs.directory import folder_for, prepare_generation, prepare_training
 from evalapp.runs.programs.events import GarbageError, set_aside_garbage
-from evalapp.runs.programs.ingest import take_in_generation, take_in_look, take_in_training
+from evalapp.runs.programs.ingest import store_dry_run, store_generation, store_training
 from evalapp.runs.programs.inputs import require_bases
-from evalapp.runs.programs.launching import Place, begun, launched
+from evalapp.runs.programs.launching import RunFolder, begun, launched
 from evalapp.runs.programs.model_programs import why_not_runnable
 from hub.spec import HubResult
 from inference.spec import GenerationResult
@@ -40,8 +40,8 @@ CONSOLE_FILE = "console.log"
 """What a program says before it has opened its own log: a missing library, a wrong interpreter."""
 _LAST_WORDS = 600
 WHY_ALLOWED = (
-    "The training goes on with what is only this alike: passages that many texts share are no proof of"
-    " memory. Look at these rows if they should have nothing in common."
+    "The training continues, because passages that many texts share do not prove memorisation. Check these"
+    " rows if they should have nothing in common."
 )
 
 
@@ -68,8 +68,8 @@ def train(work: Work) -> dict[str, Any]:
     result = execute_run(work, run, "training", TrainingResult, place)
     if result.report is None:
         raise no_report(place.folder)
-    work.enter("Registering what was trained")
-    return take_in_training(work, run, result.report)
+    work.enter("Registering the model")
+    return store_training(work, run, result.report)
 
 
 def dry_run(work: Work) -> dict[str, Any]:
@@ -82,7 +82,7 @@ def dry_run(work: Work) -> dict[str, Any]:
     result = execute_run(work, run, "training.dry_run", DryRunResult, place)
     if result.report is None:
         raise no_report(place.folder)
-    return take_in_look(work, run, result.report, leaks)
+    return store_dry_run(work, run, result.report, leaks)
 
 
 def generate(work: Work) -> dict[str, Any]:
@@ -93,7 +93,7 @@ def generate(work: Work) -> dict[str, Any]:
     result = execute_run(work, run, "inference", GenerationResult, place)
     if result.report is None:
         raise no_report(place.folder)
-    return take_in_generation(work, run, result.report)
+    return store_generation(work, run, result.report)
 
 
 def run_of(job: Job) -> Run:
@@ -129,7 +129,7 @@ def _require_clean(work: Work, run: Run) -> None:
     if allowed.decision is not None:
         run.result = {"leaks": leaks_of(run.dataset_version, allowed.report)}
         for sentence in allowed.report.refusal_sentences():
-            why = f"The training goes on by an owner's decision: “{allowed.decision.reason}”"
+            why = f"The training continues by an owner's decision: “{allowed.decision.reason}”"
             work.log(f"{sentence} {why}", level="warning")
     for sentence in allowed.report.weaker_sentences():
         work.log(f"{sentence} {WHY_ALLOWED}", level="warning")
@@ -143,7 +143,13 @@ def _save_spec(run: Run, spec: dict[str, Any]) -> None:
 
 
 def execute_run(
-    work: Work, run: Run, program: str, result_type: type[Result], place: Place, *, relay: Relay | None = None
+    work: Work,
+    run: Run,
+    program: str,
+    result_type: type[Result],
+    place: RunFolder,
+    *,
+    relay: Relay | None = None,
 ) -> Result:
     """Run a run's program on its directory, wherever that is; see ``execute_program``."""
     relay = relay or Relay(work, run, place.folder)
@@ -227,7 +233,7 @@ def _read_result(folder: Path, status: int, result_type: type[Result]) -> Result
         require_storable(result.to_dict(), RESULT_FILE)
     except RecordError as error:
         message = (
-            f"The program wrote a result that cannot be read: {error}. Nothing was taken in; start it again."
+            f"The program wrote a result that cannot be read: {error}. Nothing was stored; start it again."
         )
         raise GarbageError(message) from error
     if result.exit_code != status:
@@ -235,7 +241,7 @@ def _read_result(folder: Path, status: int, result_type: type[Result]) -> Result
     if result.outcome == "succeeded":
         spec = hashlib.sha256((folder / SPEC_FILE).read_bytes()).hexdigest()
         if result.spec_sha256 != spec:
-            message = f"{RESULT_FILE} speaks of another {SPEC_FILE} than this run's. Nothing was taken in."
+            message = f"{RESULT_FILE} belongs to another {SPEC_FILE} than this run's. Nothing was stored."
             raise GarbageError(message)
     return result
 
@@ -245,9 +251,9 @@ def _without_result(status: int, folder: Path, last_words: str) -> Exception:
         name = signal.Signals(-status).name
         why = ", often because the machine ran out of memory" if -status == signal.SIGKILL else ""
         return AttemptLost(f"The program was ended by {name}{why}")
-    said = f" Its last words: {last_words}" if last_words else ""
+    said = f" Its last output: {last_words}" if last_words else ""
     return GarbageError(
-        f"The program ended with status {status} and left no result; nothing was taken in. "
+        f"The program ended with status {status} and left no result; nothing was stored. "
         f"program.log in {folder} may say more.{said}"
     )
 
@@ -255,8 +261,7 @@ def _without_result(status: int, folder: Path, last_words: str) -> Exception:
 def no_report(folder: Path) -> GarbageError:
     """What to raise for a success without its report."""
     return GarbageError(
-        f"The program says it succeeded but gives no report ({RESULT_FILE} in {folder}). "
-        "Nothing was taken in; start it again."
+        f"The program ended without a report ({RESULT_FILE} in {folder}). Nothing was stored; start it again."
     )
 
 

@@ -26,7 +26,7 @@ from evalapp.runs.generation.shards import (
 )
 from evalapp.runs.models import Run, RunShard
 from evalapp.runs.programs.directory import prepare_shard, shard_folder
-from evalapp.runs.programs.ingest import take_in_generation
+from evalapp.runs.programs.ingest import store_generation
 from evalapp.runs.programs.launching import begun
 from inference.spec import GenerationResult
 from run_directory.protocol import Event
@@ -36,7 +36,7 @@ _LOOK_SECONDS = 1.0
 _LOCKED_SECONDS = 5.0
 _GOING_ON = frozenset({JobState.QUEUED, JobState.STARTING, JobState.RUNNING})
 """States of the leading job in which help is wanted; a lost leader is queued again."""
-_ANSWERING = "Generating the answers, part by part"
+_ANSWERING = "Generating the answers, shard by shard"
 
 
 def answer_all(work: Work) -> dict[str, Any]:
@@ -108,7 +108,7 @@ def tell_progress(work: Work, run: Run) -> None:
 
 def _lead(work: Work, run: Run) -> dict[str, Any]:
     make_shards(run, rows=int(run.spec["rows"]), candidates=run.candidates.count())
-    work.log(f"The rows are split into {run.shards.count()} parts; every worker that is free takes one.")
+    work.log(f"The rows are split into {run.shards.count()} shards; each free worker takes one.")
     while not is_finished(run):
         shard = take_shard(run, work)
         if shard is not None:
@@ -117,8 +117,8 @@ def _lead(work: Work, run: Run) -> dict[str, Any]:
         tell_progress(work, run)
         # Others are at it; what a lost one leaves is free as soon as its job's lease is over.
         work.rest(_LOOK_SECONDS)
-    work.enter("Putting the parts together")
-    return take_in_generation(work, run, joined(run))
+    work.enter("Merging the shards")
+    return store_generation(work, run, joined(run))
 
 
 def _answer(work: Work, run: Run, shard: RunShard, relay: Relay) -> None:

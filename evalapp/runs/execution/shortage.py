@@ -1,6 +1,4 @@
-"""A run whose memory was not enough: how it is noticed from outside, what is known of it,
-and how to go on.
-"""
+"""Runs that ran out of memory: detection, numbers and the retry with half the batch size."""
 
 import signal
 from collections.abc import Mapping
@@ -60,7 +58,7 @@ class MemoryWatch:
             length=known.get("max_length"),
         )
         self._work.log(
-            "The kernel ended the program, because the memory was not enough.",
+            "The kernel ended the program because memory ran out.",
             level="warning",
             data={"name": OUT_OF_MEMORY, **shortage.to_dict()},
         )
@@ -108,7 +106,8 @@ def start_with_half_batch(*, run: Run, by: User | None) -> Run:
     smaller = half_batch(run)
     if smaller is None:
         message = (
-            "Only a run that lacked memory, and has a batch to halve, is tried again with half the batch."
+            "Only a run that ran out of memory with a batch size above 1 can be retried with half"
+            " the batch size."
         )
         raise ConflictError(message)
     name = f"{run.name[:100]} (batch {smaller['batch_size']})"

@@ -1,4 +1,4 @@
-"""The forms of prompts, over a base and at an endpoint: words around the question, and examples before it."""
+"""The forms of prompts, over a base and at an endpoint."""
 
 from typing import Any
 

@@ -11,7 +11,7 @@ from evalapp.imports.mapping import Mapper
 from evalapp.imports.problems import FileProblemError, ImportProblemsError, ProblemList, text_problems
 from evalapp.imports.source_rows import SourceRow, sniffed, source_rows
 from evalapp.runs.generation.batch_files import answer_of_line
-from run_directory.reasoning import parted
+from run_directory.reasoning import split_reasoning
 
 MOST_ROWS = 100_000
 MOST_BYTES = 200 * 2**20
@@ -131,7 +131,7 @@ def matched(
         raise problems.error()
     if not found:
         raise ImportProblemsError(
-            ["The file holds no answers. Each needs “item”, “prompt” or “row”, and “text”."]
+            ["The file has no answers. Each needs “item”, “prompt” or “row”, and “text”."]
         )
     return found
 
@@ -139,7 +139,7 @@ def matched(
 def _with_reasoning_apart(answer: ImportedAnswer) -> ImportedAnswer:
     if answer.reasoning or answer.finish_reason == REFUSED:
         return answer
-    said = parted(answer.text)
+    said = split_reasoning(answer.text)
     if not said.reasoning:
         return answer._replace(text=said.answer)
     # Without a closing it was cut while it thought.
@@ -190,7 +190,7 @@ class _Rows:
         if len(places) > 1:
             other = "row" if answer.item or not self._item_field else self._item_field
             raise ValueError(
-                f"its {self._said(answer)} stands in {len(places)} rows of {self._version}; give “{other}” as"
+                f"its {self._said(answer)} is in {len(places)} rows of {self._version}; give “{other}” as"
                 " well"
             )
         return places[0]
@@ -222,14 +222,13 @@ class _Rows:
         places = self._by_prompt.get(_prompt_key(prompt), [])
         if not places:
             raise ValueError(
-                f"its prompt stands in no row of {self._version}; compare the whole text of the last user"
-                " turn"
+                f"its prompt is in no row of {self._version}; compare the whole text of the last user turn"
             )
         return places
 
     def _by_number_alone(self) -> str:
         return (
-            f"names its row by number alone, but the rows of {self._version} have ids, in “{self._id_field}”;"
+            f"gives only a row number, but the rows of {self._version} have ids, in “{self._id_field}”;"
             f" add “item” with each row's {self._id_field}, or “prompt”, and the number is checked against it"
         )
 

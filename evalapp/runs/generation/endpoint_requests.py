@@ -1,4 +1,4 @@
-"""What an endpoint is asked for one row."""
+"""The request to an endpoint for one row."""
 
 import json
 from typing import Any

@@ -17,7 +17,7 @@ def rows_named(text: str) -> list[int]:
     words = [word for word in re.split(r"[\s,;]+", text) if word]
     bad = next((word for word in words if not (word.isascii() and word.isdecimal() and len(word) < 10)), None)
     if bad is not None:
-        _refuse(f"“{bad[:20]}” is no row number. Write numbers with commas, for instance 3, 17, 42.")
+        _refuse(f"“{bad[:20]}” is not a row number. Write numbers with commas, for instance 3, 17, 42.")
     return [int(word) for word in words]
 
 
@@ -30,7 +30,7 @@ def few_shot(version: DatasetVersion, rows: Sequence[int]) -> FewShot:
     if len(rows) > MOST_EXAMPLES:
         _refuse(f"At most {MOST_EXAMPLES} examples.")
     if len(set(rows)) < len(rows):
-        _refuse("A row is named twice.")
+        _refuse("A row is given twice.")
     found = {each.row_number: each for each in Example.objects.filter(version=version, row_number__in=rows)}
     turns: list[dict[str, str]] = []
     for row in rows:
@@ -43,12 +43,12 @@ def _turns(version: DatasetVersion, row: int, example: Example | None) -> list[d
         _refuse(f"{version} has no row {row}.")
     if example.split != Split.TRAIN:
         _refuse(
-            f"Row {row} of {version} is in its {example.split} split. A prompt may show training "
-            "rows alone, else its score would measure memory."
+            f"Row {row} of {version} is in its {example.split} split. A prompt may show only training rows,"
+            " or its score would measure memory."
         )
     asked = [turn for turn in example.messages if turn["role"] != "system"]
     if len(asked) != 1 or not example.references:
-        _refuse(f"Row {row} of {version} is not one question with a reference, so it cannot be shown.")
+        _refuse(f"Row {row} of {version} is not a single question with a reference, so it cannot be shown.")
     return [
         {"role": "user", "content": str(asked[0]["content"])},
         {"role": "assistant", "content": str(example.references[0])},

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from django.utils import timezone
 
-from evalapp.core.artifacts import telling_of_the_store
+from evalapp.core.artifacts import store_errors_explained
 from evalapp.runs.models import Run, RunShard
 from evalapp.runs.programs.directory import folder_for, shard_folder
 from evalapp.runs.programs.events import GarbageError
@@ -45,14 +45,14 @@ def _outputs(run: Run, shard: RunShard, report: GenerationReport) -> Path:
     folder = shard_folder(run, shard.number)
     path = folder / OUTPUTS_FILE
     if not _is(path, report.outputs_sha256) and (saved := saved_run(folder)) is not None:
-        with telling_of_the_store():
+        with store_errors_explained():
             newest = saved.newest(before=2 * shard.takes + 2)
             if newest is not None:
                 saved.fetch(newest, growing_only=True)
     if not _is(path, report.outputs_sha256):
         raise GarbageError(
-            f"The answers of {shard} are not in {folder}, or are not those that its report speaks of. Nothing"
-            " was taken in; start the run again."
+            f"The answers of {shard} are not in {folder}, or are not those of its report. Nothing"
+            " was stored; start the run again."
         )
     return path
 
@@ -65,8 +65,8 @@ def _require_alike(reports: Sequence[GenerationReport]) -> None:
     found = {(report.engine.name, report.base_fingerprint, report.chat_template_sha256) for report in reports}
     if len(found) > 1:
         raise GarbageError(
-            "The parts were answered by different engines or bases, so their answers do not belong together."
-            " Nothing was taken in; start the run again on machines that have the same."
+            "The shards were generated with different engines or bases, so their answers cannot be merged."
+            " Nothing was stored; start the run again on machines with the same ones."
         )
 
 

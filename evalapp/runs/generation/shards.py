@@ -1,4 +1,4 @@
-"""The parts of a large generation: who has which, and what has become of them."""
+"""The shards of a large generation: their workers and states."""
 
 from typing import NamedTuple
 
@@ -23,7 +23,7 @@ class Progress(NamedTuple):
 def checked_shards(wanted: object, *, has_base: bool) -> int:
     """Into how many parts the rows may be split. Raises InvalidError."""
     if type(wanted) is not int or not 1 <= wanted <= MOST_SHARDS:
-        message = f"Split the rows into 1 to {MOST_SHARDS} parts."
+        message = f"Split the rows into 1 to {MOST_SHARDS} shards."
         raise InvalidError(message, fields={"shards": [message]})
     if wanted > 1 and not has_base:
         message = "API models are asked by one worker, several requests at once. Leave the shards at 1."

@@ -21,7 +21,7 @@ class GarbageError(ProblemError):
 class NewEvent(NamedTuple):
     event: Event
     is_replayed: bool
-    """Written before this attempt began: its figures count, its sentence has been logged."""
+    """Written before this attempt began: its numbers count, its sentence has been logged."""
 
 
 class EventTail:

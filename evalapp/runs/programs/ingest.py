@@ -1,4 +1,4 @@
-"""Takes in what a program made, in one transaction: all of it, or none."""
+"""Stores the results of a program in one transaction."""
 
 import hashlib
 from collections import Counter
@@ -52,16 +52,16 @@ class Answers(NamedTuple):
     outputs_sha256: str
 
 
-def take_in_generation(work: Work, run: Run, report: GenerationReport) -> dict[str, Any]:
-    """Store what the model program answered; see ``take_in_answers``."""
-    name_where_it_runs(run, report.device, report.engine)
+def store_generation(work: Work, run: Run, report: GenerationReport) -> dict[str, Any]:
+    """Store what the model program answered; see ``store_generated_answers``."""
+    record_device(run, report.device, report.engine)
     run.result = report.to_dict()
     refused = {"the prompt does not fit the model's context": report.refused} if report.refused else {}
     answers = Answers(report.rows * len(report.candidates), refused, report.outputs_sha256)
-    return take_in_answers(work, run, answers)
+    return store_generated_answers(work, run, answers)
 
 
-def take_in_answers(work: Work, run: Run, answers: Answers) -> dict[str, Any]:
+def store_generated_answers(work: Work, run: Run, answers: Answers) -> dict[str, Any]:
     """Store every line of outputs.jsonl, and the run's result, engine and device as they stand on ``run``;
     repeating it after a kill adds nothing.
 
@@ -83,7 +83,7 @@ def take_in_answers(work: Work, run: Run, answers: Answers) -> dict[str, Any]:
     return {"outputs": stored}
 
 
-def take_in_training(work: Work, run: Run, report: TrainingReport) -> dict[str, Any]:
+def store_training(work: Work, run: Run, report: TrainingReport) -> dict[str, Any]:
     """Register the adapter or the full model and store the report; repeating it after a kill adds nothing.
 
     Raises GarbageError when the weights are not those that the report speaks of.
@@ -93,8 +93,8 @@ def take_in_training(work: Work, run: Run, report: TrainingReport) -> dict[str, 
             run.produced = _registered(run, report)
         if run.produced.content_hash != (report.adapter_sha256 or report.model_fingerprint):
             raise GarbageError(
-                f"What was trained in {folder_for(run)} is not what result.json speaks of. Nothing was taken"
-                " in; start the training again."
+                f"What was trained in {folder_for(run)} is not what result.json describes. Nothing was"
+                " stored; start the training again."
             )
         run.rows = account_of(run, report.rows)
         # With the rows that also evaluate, where an owner let it go on in spite of them.
@@ -104,13 +104,13 @@ def take_in_training(work: Work, run: Run, report: TrainingReport) -> dict[str, 
         del run.result["losses"], run.result["validation_losses"], run.result["drawn_rows"]
         if report.drawn_rows is not None:
             DrawnRows.objects.update_or_create(run=run, defaults={"rows": report.drawn_rows})
-        name_where_it_runs(run, report.device)
+        record_device(run, report.device)
         run.save(update_fields=["produced", "rows", "result", "engine", "device", "engine_reason"])
         work.fence()
     return {"model_version": run.produced.pk}
 
 
-def take_in_look(work: Work, run: Run, report: DryRunReport, leaks: ContaminationReport) -> dict[str, Any]:
+def store_dry_run(work: Work, run: Run, report: DryRunReport, leaks: ContaminationReport) -> dict[str, Any]:
     """Store what was found before a training; repeating it after a kill changes nothing."""
     with transaction.atomic():
         run.rows = account_of(run, report.rows)
@@ -118,7 +118,7 @@ def take_in_look(work: Work, run: Run, report: DryRunReport, leaks: Contaminatio
             **_shortened(report.to_dict()),
             "leaks": leaks_of(run.dataset_version, leaks),
         }
-        name_where_it_runs(run, report.device)
+        record_device(run, report.device)
         run.save(update_fields=["rows", "result", "engine", "device", "engine_reason"])
         work.fence()
     return {}
@@ -153,7 +153,7 @@ def _registered(run: Run, report: TrainingReport) -> ModelVersion:
             return register_trained_model(folder=folder_for(run) / MODEL_FOLDER, **common)
         return register_adapter(folder=folder_for(run) / ADAPTER_FOLDER, parent=run.continued_from, **common)
     except ProblemError as error:
-        message = f"The training ended well, but what it made cannot be used: {error.message}"
+        message = f"The training succeeded, but its model cannot be used: {error.message}"
         raise GarbageError(message) from error
 
 
@@ -197,9 +197,9 @@ def _store_outputs(work: Work, run: Run, path: Path, answers: Answers) -> int:
     except OSError as error:
         raise _garbage(path, f"it cannot be read ({error.strerror})") from error
     if len(seen) != expected or lines != expected:
-        raise _garbage(path, f"it holds {lines:,} answers, {len(seen):,} of them different, not {expected:,}")
+        raise _garbage(path, f"it has {lines:,} answers, {len(seen):,} of them different, not {expected:,}")
     if digest.hexdigest() != answers.outputs_sha256:
-        raise _garbage(path, "it is not the file that result.json speaks of")
+        raise _garbage(path, "it is not the file in result.json")
     return lines
 
 
@@ -225,7 +225,7 @@ def _insert(batch: list[Output]) -> None:
     batch.clear()
 
 
-def name_where_it_runs(run: Run, device: Device, engine: Engine | None = None) -> None:
+def record_device(run: Run, device: Device, engine: Engine | None = None) -> None:
     """Set what the program said of its device and, for a generation, its engine; a training's is TRL."""
     detail = f"{device.dtype}, {counted(device.threads, 'thread')}" if device.kind == "cpu" else device.dtype
     run.device = f"{device.name[:50]} ({detail})"[:80]
@@ -242,6 +242,6 @@ def _shortened(report: dict[str, Any]) -> dict[str, Any]:
 
 def _garbage(path: Path, what: str) -> GarbageError:
     return GarbageError(
-        f"The program wrote {path.name} in a form that cannot be used: {what}. Nothing was taken in; start"
-        f" the run again, and look into program.log in {path.parent} if it happens again."
+        f"The program wrote {path.name} in a form that cannot be used: {what}. Nothing was stored; start the"
+        f" run again, and look into program.log in {path.parent} if it happens again."
     )

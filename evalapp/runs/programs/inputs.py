@@ -1,4 +1,4 @@
-"""The base and the adapters that a run stands on, linked into its directory where this machine has them.
+"""The base and the adapters of a run, linked into its directory.
 
 The spec names the links, so it is the same on every machine that goes on with the run.
 """
@@ -42,7 +42,7 @@ def require_bases(run: Run) -> None:
         if version.kind == ModelKind.BASE and not (folder := folder_of(version)).is_dir():
             message = (
                 f"{socket.gethostname()} has no folder {folder}, where the base “{version.model.name}” was"
-                " registered. Put it back or mount it there, or register the base anew from where it is now;"
+                " registered. Put it back or mount it there, or register the base again from its new folder;"
                 " then start again."
             )
             raise InvalidError(message)

@@ -6,21 +6,21 @@ from typing import Any, NamedTuple
 
 from django.conf import settings
 
-from evalapp.core.artifacts import telling_of_the_store
+from evalapp.core.artifacts import store_errors_explained
 from evalapp.env_machines import RaySettings
 from evalapp.jobs.executor import end_previous_program, run_program
 from evalapp.jobs.ray_executor import end_previous_job, run_on_cluster
 from evalapp.jobs.work import Work
 from evalapp.runs.models import Run
 from evalapp.runs.programs.inputs import write_inputs
-from evalapp.runs.programs.saving import Following, Saving, restore, saved_run
+from evalapp.runs.programs.saving import SavedRunFollower, Saving, restore, saved_run
 from run_directory.protocol import ExitCode
 from run_directory.saver import RunSaver
 from run_directory.saves import Save
 from training.spec import is_shareable
 
 
-class Place(NamedTuple):
+class RunFolder(NamedTuple):
     """A run directory that is ours, for an attempt at what is in it, and what it was restored from."""
 
     folder: Path
@@ -33,19 +33,19 @@ class Place(NamedTuple):
         return 2 * self.attempt
 
 
-def begun(work: Work, folder: Path, attempt: int) -> Place:
+def begun(work: Work, folder: Path, attempt: int) -> RunFolder:
     """Have a run directory to ourselves, as the newest attempt left it, on whatever machine that was."""
     end_previous_program(work)
     if settings.RAY is not None:
         end_previous_job(work)
-    place = Place(folder, attempt, None)
+    place = RunFolder(folder, attempt, None)
     saved = restore(work, folder, place.save)
     work.enter("Writing the run directory")
     return place._replace(saved=saved)
 
 
 def launched(
-    work: Work, run: Run, program: str, place: Place, *, console: Path, on_tick: Callable[[], None]
+    work: Work, run: Run, program: str, place: RunFolder, *, console: Path, on_tick: Callable[[], None]
 ) -> int:
     """Run a program on its directory to the end; its exit status, as ``executor.run_program`` has it.
 
@@ -57,7 +57,7 @@ def launched(
 
 
 def _here(
-    work: Work, run: Run, program: str, place: Place, *, console: Path, on_tick: Callable[[], None]
+    work: Work, run: Run, program: str, place: RunFolder, *, console: Path, on_tick: Callable[[], None]
 ) -> int:
     saving = Saving(work, place.folder, place.save, place.saved)
 
@@ -82,7 +82,7 @@ def _on_cluster(
     work: Work,
     run: Run,
     program: str,
-    place: Place,
+    place: RunFolder,
     *,
     console: Path,
     on_tick: Callable[[], None],
@@ -94,10 +94,10 @@ def _on_cluster(
         words += ["--folder", str(place.folder)]
     else:
         write_inputs(run, place.folder)
-        with telling_of_the_store():
+        with store_errors_explained():
             RunSaver(saved, place.save, place.saved).save()
         words += ["--store", saved.store.url, "--key", place.folder.name, "--save", str(place.save + 1)]
-    following = Following(work, saved, place.save + 1)
+    following = SavedRunFollower(work, saved, place.save + 1)
 
     def tick() -> None:
         following.tick()

@@ -1,4 +1,4 @@
-"""A run directory goes to the store while its program works, and comes back where another machine goes on.
+"""Saving of a run directory to the store, and its restoration on another machine.
 
 Without a store (one machine) all of this does nothing.
 """
@@ -10,7 +10,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from evalapp.core.artifacts import artifact_store, telling_of_the_store
+from evalapp.core.artifacts import artifact_store, store_errors_explained
 from evalapp.jobs.work import LeaseLost, Work
 from run_directory.saver import RunSaver
 from run_directory.saves import Save, SavedRun
@@ -36,15 +36,15 @@ def restore(work: Work, folder: Path, number: int) -> Save | None:
     saved = saved_run(folder)
     if saved is None:
         return None
-    work.enter("Fetching what is saved")
-    with telling_of_the_store():
+    work.enter("Fetching the saved work")
+    with store_errors_explained():
         found = saved.restore(number)
     if found is not None:
-        work.log("The run directory is as it was last saved, or newer.")
+        work.log("The run directory is the last saved state, or newer.")
     return found
 
 
-class Following:
+class SavedRunFollower:
     """What a cluster's node saves under a number comes here: what grows at each ``tick``, all at ``finish``.
 
     Without a store the node works in this very directory, and nothing is to be done.
@@ -70,13 +70,13 @@ class Following:
                 self._saved.remove(dropped, manifests_before=self._number)
             self._latest = newest
         except StoreError:
-            logger.warning("Job %s: the store is away; asked again", self._work.job.pk)
+            logger.warning("Job %s: the store is not available; retrying", self._work.job.pk)
 
     def finish(self) -> None:
         """Have on this machine all that the node left. Raises StoreAwayError."""
         if self._saved is None:
             return
-        with telling_of_the_store():
+        with store_errors_explained():
             newest = self._saved.of(self._number)
             if newest is not None:
                 self._saved.fetch(newest)
@@ -125,7 +125,7 @@ class Saving:
             self._saver.save(with_checkpoints=not self.has_succeeded)
         except StoreError as failure:
             if kind is None:
-                with telling_of_the_store():
+                with store_errors_explained():
                     raise
             self._warn(failure)
 
@@ -146,7 +146,7 @@ class Saving:
         if not self._has_warned:
             self._has_warned = True
             self._work.log(
-                f"{error} The run goes on and is saved as soon as the store answers; until then no other"
-                " machine could go on with it.",
+                f"{error} The run continues and is saved as soon as the store answers; until then no other"
+                " machine can continue it.",
                 level="warning",
             )

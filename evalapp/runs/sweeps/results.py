@@ -1,4 +1,4 @@
-"""What came of a sweep's trainings, as a table: settings that differ, losses, cost, and which is best."""
+"""The results of a sweep's trainings as a table: settings, losses, cost and the best one."""
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -84,14 +84,14 @@ class SweepTable(NamedTuple):
 def sweep_table(sweep: Sweep) -> SweepTable:
     """The trainings in the order of their combinations. A number of queries that does not grow with them."""
     runs = list(runs_of(sweep.project, kind=RunKind.TRAINING).filter(sweep=sweep).order_by("pk"))
-    figures = _figures_of(runs)
-    rows = [_row(sweep, run, figures[run.pk]) for run in runs]
+    numbers = _run_metrics_of(runs)
+    rows = [_row(sweep, run, numbers[run.pk]) for run in runs]
     incomparable = [AXES[name].label for name in sweep.axes if AXES[name].changes_loss]
     why = ""
     if incomparable:
         why = (
-            f"None is marked as best: losses of trainings that differ in “{incomparable[0]}” are not of one"
-            " kind. Compare their answers."
+            "No training is marked as best: losses are not comparable between trainings that differ in"
+            f" “{incomparable[0]}”. Compare their answers."
         )
     else:
         rows = _with_best(rows)
@@ -99,14 +99,14 @@ def sweep_table(sweep: Sweep) -> SweepTable:
     return SweepTable(columns, rows, [] if incomparable else _over_seeds(sweep, rows), why)
 
 
-class _Figures(NamedTuple):
+class _RunMetrics(NamedTuple):
     losses: list[float]
     validation: list[float]
     tokens: int | None
     seconds: float | None
 
 
-def _figures_of(runs: Sequence[Run]) -> Mapping[int, _Figures]:
+def _run_metrics_of(runs: Sequence[Run]) -> Mapping[int, _RunMetrics]:
     fields = ("loss", "validation_loss", "tokens", "seconds")
     points = TrainingPoint.objects.filter(run__in=runs).order_by("run_id", "step")
     columns: dict[int, dict[str, list[Any]]] = defaultdict(lambda: {name: [] for name in fields})
@@ -115,7 +115,7 @@ def _figures_of(runs: Sequence[Run]) -> Mapping[int, _Figures]:
             if value is not None:
                 columns[run_id][name].append(value)
     return {
-        run.pk: _Figures(
+        run.pk: _RunMetrics(
             columns[run.pk]["loss"],
             columns[run.pk]["validation_loss"],
             run.result.get("tokens") or (columns[run.pk]["tokens"] or [None])[-1],
@@ -125,23 +125,23 @@ def _figures_of(runs: Sequence[Run]) -> Mapping[int, _Figures]:
     }
 
 
-def _row(sweep: Sweep, run: Run, figures: _Figures) -> SweepRun:
+def _row(sweep: Sweep, run: Run, numbers: _RunMetrics) -> SweepRun:
     combination = {name: value_in(run.spec, name) for name in ordered(sweep.axes)}
-    last = figures.losses[-max(1, len(figures.losses) // LAST_PART) :]
+    last = numbers.losses[-max(1, len(numbers.losses) // LAST_PART) :]
     return SweepRun(
         run=run,
         combination=combination,
         values=[written(name, value) for name, value in combination.items()],
         share=float(run.spec.get(SHARE, 1.0)),
         examples=run.rows_read,
-        validation_loss=min(figures.validation, default=None),
+        validation_loss=min(numbers.validation, default=None),
         training_loss=fmean(last) if last else None,
-        tokens=figures.tokens,
-        seconds=figures.seconds,
+        tokens=numbers.tokens,
+        seconds=numbers.seconds,
         steps=run.result.get("steps"),
         # Of equal losses the first is kept.
-        is_improving=bool(figures.validation)
-        and figures.validation.index(min(figures.validation)) == len(figures.validation) - 1,
+        is_improving=bool(numbers.validation)
+        and numbers.validation.index(min(numbers.validation)) == len(numbers.validation) - 1,
     )
 
 

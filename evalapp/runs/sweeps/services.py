@@ -111,7 +111,7 @@ def cancel_sweep(*, sweep: Sweep, by: User | None) -> int:
             continue
         cancelled += 1
     if not cancelled:
-        message = "All trainings of this sweep are over or asked to stop, so there is nothing to cancel."
+        message = "All trainings of this sweep have ended or are stopping, so there is nothing to cancel."
         raise ConflictError(message)
     record("sweep.cancel_requested", by=by, obj=sweep, project=sweep.project, data={"runs": cancelled})
     return cancelled

@@ -1,4 +1,4 @@
-"""What is known of a training's settings, with its source, where the sayings of the field differ."""
+"""Advice on training settings, with its sources."""
 
 from collections.abc import Iterator
 from typing import NamedTuple
@@ -59,20 +59,20 @@ def _on_rows(rows: int) -> Iterator[Advice]:
     )
     if rows < FEW_ROWS:
         yield Advice(
-            f"{rows:,} rows are few. They can teach a form or a tone, hardly new knowledge, and the result"
-            f" hangs on which rows they are. {curve}",
+            f"{rows:,} rows are few. They can teach a format or a tone but hardly new knowledge, and the"
+            f" result depends on the chosen rows. {curve}",
             (LIMA,),
         )
     elif rows < ROWS_OFTEN_ASKED_FOR:
         yield Advice(
-            f"10,000 examples are often asked for; here are {rows:,}. LIMA came far with 1,000 chosen with"
-            f" care, at 65 billion parameters. Neither number is your task's. {curve}",
+            f"10,000 examples are often recommended; there are {rows:,} here. LIMA was good with 1,000"
+            f" carefully chosen ones, at 65 billion parameters. Your task may need another number. {curve}",
             (LIMA,),
         )
     else:
         yield Advice(
-            f"{rows:,} rows are more than many tasks need: LIMA came far with 1,000 chosen with care, at 65"
-            f" billion parameters. {curve}",
+            f"{rows:,} rows are more than many tasks need: LIMA was good with 1,000 carefully chosen ones,"
+            f" at 65 billion parameters. {curve}",
             (LIMA,),
         )
 
@@ -94,7 +94,7 @@ def _on_method(method: Method) -> Iterator[Advice]:
     )
     if method == "qlora":
         yield Advice(
-            "The adapter learns beside a base rounded to 4 bits and answers beside the unrounded one. The"
-            " QLoRA paper found 4 bits as good as 16 in training; evaluate what will be served.",
+            "The adapter is trained on a base quantised to 4 bits and answers with the unquantised one. The"
+            " QLoRA paper found 4 bits as good as 16 in training; evaluate the model that will be served.",
             (QLORA,),
         )

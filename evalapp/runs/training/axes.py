@@ -87,7 +87,7 @@ def read_values(name: str, text: str) -> list[Any]:
         try:
             value = axis.read(word)
         except ValueError:
-            message = f"“{word}” is no value of “{axis.label}”. Write values with commas between them."
+            message = f"“{word}” is not a value of “{axis.label}”. Write values with commas between them."
             raise InvalidError(message) from None
         if value not in values:
             values.append(value)
@@ -107,7 +107,7 @@ def combinations_of(axes: Mapping[str, Sequence[Any]]) -> list[Combination]:
     # Counted before they are made: there could be more than any memory holds.
     trainings = prod(len(values) for values in axes.values())
     if trainings < 2:
-        _refuse("Give a setting two values at least; otherwise start one training.")
+        _refuse("Give a setting at least two values; otherwise start one training.")
     if trainings > MOST_RUNS:
         counts = " × ".join(str(len(values)) for values in axes.values())
         told = f"{counts} = {trainings}" if len(axes) > 1 else str(trainings)
@@ -116,7 +116,7 @@ def combinations_of(axes: Mapping[str, Sequence[Any]]) -> list[Combination]:
         if wrong := [value for value in values if not _is_value(name, value)]:
             _refuse(f"{str(wrong[0])[:60]!r} is no value of “{AXES[name].label}”.")
         if len(set(values)) < len(values):
-            _refuse(f"A value of “{AXES[name].label}” stands twice.")
+            _refuse(f"A value of “{AXES[name].label}” is given twice.")
     names = ordered(axes)
     return [dict(zip(names, values, strict=True)) for values in product(*names.values())]
 

@@ -3,7 +3,7 @@
 from typing import Any, NamedTuple
 
 from evalapp.charts.chart import Chart
-from evalapp.charts.histogram import Bin, Cut, histogram
+from evalapp.charts.histogram import Bin, CutoffLine, histogram
 from evalapp.runs.contamination.contamination_guard import covering_decision
 from evalapp.runs.models import Run
 from evalapp.runs.training.advice import advice
@@ -19,9 +19,9 @@ NAMES: dict[SequenceName, str] = {
     "bad": "An answer rated bad",
 }
 PARTS = {
-    "read": "Read, not trained on",
+    "read": "Input, not trained on",
     "trained": "Trained on",
-    "cut": "Cut off, never seen",
+    "cut": "Truncated, not used",
 }
 
 
@@ -74,7 +74,7 @@ def lengths_chart(report: DryRunReport) -> Chart:
     )
     return histogram(
         [_bin(each) for each in report.lengths],
-        Cut(cut, f"cut at {cut:,}"),
+        CutoffLine(cut, f"cut at {cut:,}"),
         size="Tokens",
         counted="Rows",
         says=says,
@@ -113,10 +113,10 @@ def _shown(row: ShownRow) -> dict[str, Any]:
 
 def _parts(found: Estimate) -> list[tuple[str, float]]:
     return [
-        ("Preparing: rows read and base loaded", found.preparing_seconds),
+        ("Preparation: reading rows and loading the base", found.preparing_seconds),
         (f"{found.steps:,} steps of {found.step_seconds:.2g} s", found.training_seconds),
-        ("Evaluating on the rows held out", found.evaluating_seconds),
-        *([("Answering the sample prompts", found.sampling_seconds)] if found.sampling_seconds else []),
+        ("Evaluation on the validation rows", found.evaluating_seconds),
+        *([("Sample answers", found.sampling_seconds)] if found.sampling_seconds else []),
         ("Saving", found.saving_seconds),
     ]
 

@@ -44,12 +44,12 @@ class LossChart(NamedTuple):
 
 
 def loss_chart(points: Sequence[tuple[int, Mapping[str, Any]]]) -> LossChart | None:
-    """The chart of (step, figures); None while there are fewer than two losses."""
-    training = [(step, float(figures["loss"])) for step, figures in points if _is_figure(figures, "loss")]
+    """The chart of (step, numbers); None while there are fewer than two losses."""
+    training = [(step, float(numbers["loss"])) for step, numbers in points if _is_metric(numbers, "loss")]
     validation = [
-        (step, float(figures["validation_loss"]))
-        for step, figures in points
-        if _is_figure(figures, "validation_loss")
+        (step, float(numbers["validation_loss"]))
+        for step, numbers in points
+        if _is_metric(numbers, "validation_loss")
     ]
     if len(training) + len(validation) < 2:
         return None
@@ -101,8 +101,8 @@ def _lowest(points: Sequence[tuple[int, float]]) -> str:
     return f"Validation loss is lowest, {least:.3f}, at step {step:,}{since}."
 
 
-def _is_figure(figures: Mapping[str, Any], name: str) -> bool:
-    value = figures.get(name)
+def _is_metric(numbers: Mapping[str, Any], name: str) -> bool:
+    value = numbers.get(name)
     return isinstance(value, int | float) and math.isfinite(value) and value >= 0
 
 

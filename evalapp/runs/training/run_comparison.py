@@ -38,7 +38,7 @@ LOSSES = {"validation_loss": "Validation loss", "loss": "Training loss"}
 
 
 class Difference(NamedTuple):
-    """A setting or a figure with its value in each training, in their order."""
+    """A setting or a number with its value in each training, in their order."""
 
     name: str
     values: list[str]
@@ -64,11 +64,9 @@ def chosen_runs(project: Project, ids: Sequence[str]) -> list[Run]:
     numbers = list(dict.fromkeys(int(each) for each in ids if each.isdecimal() and len(each) < 19))
     found = {run.pk: run for run in runs_of(project, kind=RunKind.TRAINING).filter(pk__in=numbers)}
     if len(found) < len(set(ids)):
-        raise InvalidError(
-            "A URL names a training that this project does not have. Choose among those below."
-        )
+        raise InvalidError("The URL has a training that is not in this project. Choose from those below.")
     if not FEWEST <= len(found) <= MOST:
-        message = f"Choose {FEWEST} to {MOST} trainings; more lines cannot be told apart."
+        message = f"Choose {FEWEST} to {MOST} trainings; more lines cannot be distinguished."
         raise InvalidError(message)
     return [found[number] for number in numbers]
 

@@ -1,4 +1,4 @@
-"""What models in training answered to the prompts held out: stored as they come, shown by prompt."""
+"""Sample answers of models in training, by prompt."""
 
 from collections import defaultdict
 from typing import NamedTuple

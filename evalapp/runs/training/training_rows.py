@@ -1,4 +1,4 @@
-"""What each objective learns from a dataset version: its lines of data.jsonl."""
+"""The training rows of each objective: the lines of data.jsonl."""
 
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple

@@ -1,4 +1,4 @@
-"""Trainings overlaid: the choice stands in the URL, so that a comparison can be handed on."""
+"""The comparison of trainings; the choice is in the URL, so that it can be shared."""
 
 from django.http import HttpResponse
 from django.shortcuts import render

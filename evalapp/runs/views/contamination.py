@@ -1,4 +1,4 @@
-"""Rows of a dataset version that also evaluate: what they are, and an owner's decision to train on them."""
+"""The contamination page of a dataset version, with an owner's decision."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -23,17 +23,16 @@ from evalapp.runs.contamination.contamination_decisions import (
     standing_decision,
 )
 from evalapp.runs.contamination.contamination_guard import Pair, known_leaks
-from evalapp.runs.contamination.contamination_pairs import MetRows
+from evalapp.runs.contamination.contamination_pairs import EvaluationRows
 
 MOST_SHOWN = 100
 
 
 class ReasonForm(forms.Form):
     reason = forms.CharField(
-        max_length=LONGEST_REASON, label="Why training on these rows is right",
+        max_length=LONGEST_REASON, label="Reason for training on these rows",
         widget=forms.Textarea(attrs={"rows": 4}),
-        help_text="Shown with your name on every training that goes on by it, on what it makes, and at the "
-        "gate.",
+        help_text="Shown with your name on every training that this allows, on its models, and at the gate.",
     )  # fmt: skip
     rows_hash = forms.CharField(widget=forms.HiddenInput)
 
@@ -73,7 +72,7 @@ def contamination(request: MemberRequest, dataset_id: int, number: int) -> HttpR
         else:
             rows = len(decision.training_rows)
             messages.success(
-                request, f"Recorded: trainings on {version} go on with {rows:,} rows that evaluate."
+                request, f"Recorded: trainings on {version} may use {rows:,} rows of the evaluation splits."
             )
             return redirect("contamination", request.project.slug, dataset_id, number)
     context: dict[str, Any] = {
@@ -94,5 +93,5 @@ def _shown(version: DatasetVersion, pairs: list[Pair]) -> list[ShownPair]:
     learnt = {
         each.row_number: each for each in examples_of(version, TRAINING_SPLITS).filter(row_number__in=rows)
     }
-    met = MetRows(version, pairs)
+    met = EvaluationRows(version, pairs)
     return [ShownPair(pair, learnt.get(pair["training_row"]), met.of(pair)) for pair in pairs]

@@ -17,10 +17,10 @@ from evalapp.runs.execution.shortage import half_batch, start_with_half_batch
 from evalapp.runs.models import TRAINING_KINDS, Run, RunKind
 from evalapp.runs.programs.model_programs import absent_engines, why_not_runnable
 from evalapp.runs.training.dry_run_page import dry_run_context
+from evalapp.runs.training.latest_metrics import latest_metrics
 from evalapp.runs.training.loss_chart import loss_chart
 from evalapp.runs.training.sample_answers import shown_samples
-from evalapp.runs.training.training_figures import latest_figures
-from evalapp.runs.usage import candidate_usage, cut_json
+from evalapp.runs.usage import candidate_usage, truncated_json
 
 OUTPUTS_ON_PAGE = 20
 
@@ -56,7 +56,7 @@ def run_detail(request: MemberRequest, run_id: int) -> HttpResponse:
         "events": latest_events(run.job),
         "contamination_decisions": [run.contamination_decision] if run.contamination_decision else [],
         "usage": usage,
-        "cut_json": cut_json(run, usage),
+        "cut_json": truncated_json(run, usage),
         "outputs": queries.sample_outputs(run) if run.kind != RunKind.TRAINING else [],
         "splits": queries.split_counts(run.dataset_version),
         "absent_engines": absent_engines() if run.kind == RunKind.GENERATION else {},
@@ -144,13 +144,13 @@ def _run(request: MemberRequest, run_id: int) -> Run:
 
 def _loss_context(run: Run) -> dict[str, Any]:
     if run.kind != RunKind.TRAINING:
-        return {"points": [], "chart": None, "figures": []}
+        return {"points": [], "chart": None, "metrics": []}
     points = queries.points_of(run)
     return {
         "curves": run.objective.curves if run.objective else (),
         "points": points,
         "chart": loss_chart([(point.step, point.values) for point in points]),
-        "figures": latest_figures(points, run.job),
+        "metrics": latest_metrics(points, run.job),
     }
 
 

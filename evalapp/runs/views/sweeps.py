@@ -1,4 +1,4 @@
-"""Several trainings at once: the form, their list, and their end. Their page stands in `evalapp.analysis`."""
+"""Sweeps: the form, the list and cancelling. Their page is in `evalapp.analysis`."""
 
 from django.contrib import messages
 from django.http import HttpResponse
@@ -31,5 +31,5 @@ def sweep_cancel(request: MemberRequest, sweep_id: int) -> HttpResponse:
         messages.error(request, error.message)
     else:
         word = "training was" if cancelled == 1 else "trainings were"
-        messages.success(request, f"{cancelled} {word} cancelled; one that goes on saves its work first.")
+        messages.success(request, f"{cancelled} {word} cancelled; a running one saves its work first.")
     return redirect("sweep_detail", slug=request.project.slug, sweep_id=sweep.pk)

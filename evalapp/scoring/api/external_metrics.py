@@ -1,4 +1,4 @@
-"""Scores computed elsewhere, for machines that compute them."""
+"""External metrics and their scores."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ from rest_framework import serializers
 from rest_framework.response import Response
 
 from evalapp.accounts.permissions import Permission
-from evalapp.api.fields import Body, Flag, Id, List, Number, Shown, Text, Whole
+from evalapp.api.fields import Body, Flag, Id, List, Number, ReadOnlySerializer, Text, Whole
 from evalapp.api.operations import ProjectView, chosen, operation, route
 from evalapp.core.http import get_or_missing
 from evalapp.imports.pages import ImportFile
@@ -18,11 +18,11 @@ from evalapp.scoring.external_rows import LONGEST_ITEM, MOST_BYTES, MOST_SCORES,
 from evalapp.scoring.models import Better, ExternalMetric, MetricResult
 from evalapp.scoring.score_join import item_field_of_run, labels_of
 
-_ITEM_FIELD = "The rows' metadata field that “item” names; left out: their ids (“item”, “id” or the like)."
-_CHECKS_ONLY = "Store nothing; tell what would be joined by what, and what cannot be."
+_ITEM_FIELD = "The metadata field with the row ids that “item” gives; default: “item”, “id” or the like."
+_CHECKS_ONLY = "Store nothing; report which scores would be joined, by what, and which cannot."
 
 
-class ExternalMetricSerializer(Shown):
+class ExternalMetricSerializer(ReadOnlySerializer):
     """``metric`` is its name in the results: never one of the product's own."""
 
     class Meta:
@@ -73,16 +73,16 @@ class ScoreFileBody(Body):
 
 class StoredScoresSerializer(serializers.Serializer[Any]):
     added = serializers.IntegerField()
-    changed = serializers.IntegerField(help_text="Another value stood there.")
+    changed = serializers.IntegerField(help_text="Scores that replaced another value.")
     unchanged = serializers.IntegerField()
     joined_by = serializers.DictField(
         child=serializers.IntegerField(),
         help_text="How many were joined by “output id”, by a metadata field (its name) or by “row number”.",
     )
     without_score = serializers.IntegerField(
-        allow_null=True, help_text="Outputs of the run that no score names; null without a run."
+        allow_null=True, help_text="Outputs of the run without a score; null without a run."
     )
-    problems = serializers.SerializerMethodField(help_text="Scores that cannot be used; empty once stored.")
+    problems = serializers.SerializerMethodField(help_text="Scores that cannot be used; empty after storing.")
 
     @extend_schema_field(serializers.ListField(child=serializers.CharField()))
     def get_problems(self, stored: StoredScores) -> list[str]:
@@ -112,10 +112,10 @@ class ExternalMetricList(ExternalView):
         return self.page(external.external_metrics_of(self.project))
 
     @operation(
-        "Make an external metric", body=ExternalMetricBody, result=ExternalMetricSerializer, status=201
+        "Create an external metric", body=ExternalMetricBody, result=ExternalMetricSerializer, status=201
     )
     def post(self) -> object:
-        """400 for a name of the product's own metrics, 409 for one that is there."""
+        """400 for the name of a built-in metric, 409 for a name in use."""
         return external.create_external_metric(project=self.project, by=self.person, **self.body())
 
 
@@ -127,7 +127,7 @@ class ExternalMetricDetail(ExternalView):
 
     @operation("Delete an external metric", status=204)
     def delete(self, metric_id: int) -> object:
-        """Its scores go with it."""
+        """Deletes its scores, too."""
         external.delete_external_metric(metric=self.metric(metric_id), by=self.person)
         return Response(status=204)
 
@@ -142,9 +142,9 @@ class ExternalScores(ExternalView):
 
     @operation("Store external scores", body=ScoresBody, result=StoredScoresSerializer)
     def post(self, metric_id: int) -> object:
-        """All or none; a score that an output has already is replaced, and the same again changes nothing.
+        """All or none; an existing score of an output is replaced, and repeating a request changes nothing.
 
-        400 for scores that name their row by number alone where the rows have ids.
+        400 for scores with only a row number if the rows have ids.
         """
         metric = self.metric(metric_id)
         values = self.body()

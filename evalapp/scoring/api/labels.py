@@ -4,7 +4,7 @@ from rest_framework import serializers
 from rest_framework.response import Response
 
 from evalapp.accounts.permissions import Permission
-from evalapp.api.fields import Body, Flag, List, Shown, Text
+from evalapp.api.fields import Body, Flag, List, ReadOnlySerializer, Text
 from evalapp.api.operations import ProjectView, operation, route
 from evalapp.core.http import get_or_missing
 from evalapp.datasets.models import Dataset
@@ -13,10 +13,12 @@ from evalapp.scoring.labels import LONGEST_FIELD, LONGEST_PATTERN, delete_label_
 from evalapp.scoring.models import LabelParser, ParserKind
 
 
-class LabelParserSerializer(Shown):
+class LabelParserSerializer(ReadOnlySerializer):
     """How a label is read from an output to the dataset's examples."""
 
-    labels = serializers.ListField(child=serializers.CharField(), help_text="Empty: the examples' own.")
+    labels = serializers.ListField(
+        child=serializers.CharField(), help_text="Empty: the labels of the examples."
+    )
 
     class Meta:
         model = LabelParser
@@ -41,7 +43,7 @@ class LabelParserDetail(ProjectView):
 
     @operation("Read a dataset's label parser", result=LabelParserSerializer)
     def get(self, dataset_id: int) -> object:
-        """404 where none is declared."""
+        """404 if none is declared."""
         return get_or_missing(LabelParser.objects.all(), dataset=self.dataset(dataset_id))
 
     @operation("Declare a dataset's label parser", body=LabelParserBody, result=LabelParserSerializer)

@@ -5,7 +5,7 @@ from django.forms import model_to_dict
 from rest_framework import serializers
 
 from evalapp.accounts.permissions import Permission
-from evalapp.api.fields import Body, Fields, Flag, Shown, Text
+from evalapp.api.fields import Body, Fields, Flag, ReadOnlySerializer, Text
 from evalapp.api.operations import ProjectView, operation, route
 from evalapp.core.errors import InvalidError
 from evalapp.core.http import get_or_missing
@@ -17,7 +17,7 @@ from evalapp.scoring.models import RuleCheck
 from evalapp.scoring.services import save_rule_check, set_rule_active, start_scoring
 
 
-class RuleCheckSerializer(Shown):
+class RuleCheckSerializer(ReadOnlySerializer):
     """A rule of the house; ``params`` depend on ``kind``."""
 
     params = serializers.DictField()
@@ -55,7 +55,7 @@ class RuleList(RuleView):
     def get(self) -> object:
         return self.page(self.project.rule_checks.all())
 
-    @operation("Make a rule check", body=RuleCheckBody, result=RuleCheckSerializer, status=201)
+    @operation("Create a rule check", body=RuleCheckBody, result=RuleCheckSerializer, status=201)
     def post(self) -> object:
         """It is applied by the next scoring of a run."""
         return save_rule_check(project=self.project, by=self.person, **self.body())
@@ -69,7 +69,7 @@ class RuleDetail(RuleView):
 
     @operation("Change a rule check", body=RuleCheckChange, result=RuleCheckSerializer)
     def patch(self, rule_id: int) -> object:
-        """What is left out stays. An inactive rule keeps its results and gets no new ones."""
+        """Fields that are left out are unchanged. An inactive rule keeps its results and gets no new ones."""
         rule = self.rule(rule_id)
         values = self.changes(model_to_dict(rule, fields=RuleCheckChange().fields))
         with transaction.atomic():
@@ -94,6 +94,6 @@ class RunScoring(RunView):
         run = self.run(run_id)
         self.body()
         if run.kind in TRAINING_KINDS:
-            message = "A training has no answers to score. Score a generation or an import."
+            message = "A training has no outputs to score. Score a generation or an import."
             raise InvalidError(message)
         return start_scoring(run=run, by=self.person)

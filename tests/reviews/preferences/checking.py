@@ -11,7 +11,7 @@ from evalapp.campaigns.models import (
 from evalapp.campaigns.services import open_campaign
 from evalapp.reviews.preferences.answers import PreferenceAnswers
 from evalapp.reviews.preferences.gold import GoldPreferenceRow, set_gold_preferences
-from evalapp.reviews.queries import stand_at
+from evalapp.reviews.queries import review_context_at
 from evalapp.reviews.services import submit_at
 from tests.campaigns.making import make_campaign, make_team
 from tests.campaigns.test_allocation import next_for
@@ -45,18 +45,18 @@ def make_checked(people=2, *, gold=5, **options):
     return open_campaign(campaign=draft, by=None), team
 
 
-def by_position(stand):
+def by_position(review_context):
     return (
         PreferenceAnswers("", [1, 2, 3])
-        if stand.assignment.campaign.method == "ranking"
+        if review_context.assignment.campaign.method == "ranking"
         else PreferenceAnswers("a")
     )
 
 
-def by_candidate(stand):
+def by_candidate(review_context):
     """Always the same order of candidates, wherever they stand."""
-    comparison = Comparison.objects.get(pk=stand.subject_id)
-    shown = arranged(comparison.outputs, stand.assignment.arrangement)
+    comparison = Comparison.objects.get(pk=review_context.subject_id)
+    shown = arranged(comparison.outputs, review_context.assignment.arrangement)
     positions = dict(ItemOutput.objects.filter(pk__in=shown).values_list("pk", "candidate__position"))
     order = [positions[output] for output in shown]
     if len(order) > 2:
@@ -68,7 +68,9 @@ def judge_on(campaign, person, said=by_candidate, most=1_000):
     """Judge until nothing comes; (purpose, item) of each in order."""
     seen = []
     while len(seen) < most and isinstance(found := next_for(campaign, person), NextReview):
-        stand = stand_at(person, found.assignment.key, found.slot)
-        submit_at(stand=stand, client_id=uuid4(), answers=said(stand), seconds_active=3.0)
-        seen.append((stand.assignment.purpose, stand.assignment.item_id))
+        review_context = review_context_at(person, found.assignment.key, found.slot)
+        submit_at(
+            review_context=review_context, client_id=uuid4(), answers=said(review_context), seconds_active=3.0
+        )
+        seen.append((review_context.assignment.purpose, review_context.assignment.item_id))
     return seen

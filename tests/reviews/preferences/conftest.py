@@ -10,7 +10,7 @@ from evalapp.campaigns.allocation import NextReview, next_review
 from evalapp.campaigns.models import Campaign, CampaignReviewer, Comparison
 from evalapp.reviews.kinds import PREFERENCE
 from evalapp.reviews.preferences.answers import PreferenceAnswers
-from evalapp.reviews.queries import stand_at
+from evalapp.reviews.queries import review_context_at
 from evalapp.reviews.services import submit_at
 from tests.campaigns.making import make_open_campaign
 
@@ -49,25 +49,27 @@ def claim(campaign, user):
     ).get(campaign=campaign, user=user)
     found = next_review(campaign_reviewer=campaign_reviewer)
     assert isinstance(found, NextReview), found
-    return stand_at(user, found.assignment.key, found.slot)
+    return review_context_at(user, found.assignment.key, found.slot)
 
 
-def again(stand):
+def again(review_context):
     """The same stand, read anew."""
-    return stand_at(stand.campaign_reviewer.user, stand.assignment.key, stand.slot)
+    return review_context_at(
+        review_context.campaign_reviewer.user, review_context.assignment.key, review_context.slot
+    )
 
 
-def judge(campaign, user, preference=A_IS_BETTER, *, stand=None, client_id=None, seconds=7.5):
+def judge(campaign, user, preference=A_IS_BETTER, *, review_context=None, client_id=None, seconds=7.5):
     return submit_at(
-        stand=stand or claim(campaign, user),
+        review_context=review_context or claim(campaign, user),
         client_id=client_id or uuid4(),
         answers=preference,
         seconds_active=seconds,
     )
 
 
-def url_of(stand) -> str:
-    return f"/reviews/{stand.assignment.key}/{stand.slot}/"
+def url_of(review_context) -> str:
+    return f"/reviews/{review_context.assignment.key}/{review_context.slot}/"
 
 
 def body(preference=CLEARER, *, client_id=None, revision=0):
@@ -88,16 +90,16 @@ def judge_all(campaign, person, preference, comment="") -> None:
     """Judge all that they get; ``preference`` is of each comparison's own order."""
     while True:
         try:
-            stand = claim(campaign, person)
+            review_context = claim(campaign, person)
         except AssertionError:
             return
-        comparison = Comparison.objects.get(pk=stand.subject_id)
-        said = preference.turned(comparison.outputs, PREFERENCE.task_at(stand).outputs)
+        comparison = Comparison.objects.get(pk=review_context.subject_id)
+        said = preference.turned(comparison.outputs, PREFERENCE.task_at(review_context).outputs)
         judge(
             campaign,
             person,
             PreferenceAnswers(said.choice, said.ranks, comment),
-            stand=stand,
+            review_context=review_context,
         )
 
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from evalapp.analysis.pairwise.pairs import load_preferences, pair_results
-from evalapp.campaigns.added_sides import Met, balanced_arrangements
+from evalapp.campaigns.added_sides import ComparedCandidates, balanced_arrangements
 from evalapp.campaigns.allocation import NextReview, next_review
 from evalapp.campaigns.models import Assignment, CampaignReviewer, Comparison
 from evalapp.campaigns.running import add_assignments, add_items
@@ -17,8 +17,8 @@ from evalapp.campaigns.services import add_reviewers
 from evalapp.reviews.kinds import PREFERENCE
 from evalapp.reviews.models import Review
 from evalapp.reviews.preferences.answers import PreferenceAnswers
-from evalapp.reviews.preferences.differing import items_with_differing_preferences
-from evalapp.reviews.queries import stand_at
+from evalapp.reviews.preferences.differing_items import items_with_differing_preferences
+from evalapp.reviews.queries import review_context_at
 from tests.api.conftest import problem_in, program_of
 from tests.campaigns.making import make_open_campaign
 from tests.campaigns.test_comparisons import positions_of, spread
@@ -48,13 +48,13 @@ def judge_all(campaign, person, said):
         found = next_review(campaign_reviewer=campaign_reviewer)
         if not isinstance(found, NextReview):
             return found
-        stand = stand_at(person, found.assignment.key, found.slot)
-        judge(campaign, person, said(stand), stand=stand)
+        review_context = review_context_at(person, found.assignment.key, found.slot)
+        judge(campaign, person, said(review_context), review_context=review_context)
 
 
-def for_the_better(stand):
+def for_the_better(review_context):
     """For whichever side holds the candidate that answers with an “a”."""
-    texts = [answer.text for answer in PREFERENCE.task_at(stand).answers]
+    texts = [answer.text for answer in PREFERENCE.task_at(review_context).answers]
     return PreferenceAnswers("a" if min(texts) == texts[0] else "b")
 
 
@@ -107,8 +107,10 @@ def test_more_people_come_where_preferences_differ_and_agreement_is_of_the_desig
     judge_all(
         campaign,
         other_reviewer,
-        lambda stand: (
-            PreferenceAnswers("tie") if stand.assignment.item_id == apart.pk else for_the_better(stand)
+        lambda review_context: (
+            PreferenceAnswers("tie")
+            if review_context.assignment.item_id == apart.pk
+            else for_the_better(review_context)
         ),
     )
     add_reviewers(campaign=campaign, reviewers=[engineer], by=None)
@@ -126,7 +128,7 @@ def test_more_people_come_where_preferences_differ_and_agreement_is_of_the_desig
     new = campaign.assignments.get(is_added=True)
     assert (new.item_id, new.number, new.outputs_total, new.open_slots) == (apart.pk, 3, 1, [0])
     again = browser.post(address, {**sent, "add": "assignments"})
-    assert again.status_code == 400 and "wait for reviewers added before" in again.text
+    assert again.status_code == 400 and "already have added reviewers" in again.text
     judge_all(campaign, engineer, for_the_better)
     assert Review.objects.get(assignment=new).reviewer == engineer
     results = pair_results(load_preferences(campaign))
@@ -186,7 +188,7 @@ def test_programs_add_to_it_with_what_its_method_needs(project, reviewer, manage
 def test_added_assignments_even_out_what_stands(data):
     width = data.draw(st.integers(2, 5))
     items = data.draw(st.lists(st.integers(1, 4), min_size=1, max_size=30))
-    met = {item: [Met(0, range(width))] for item in items}
+    met = {item: [ComparedCandidates(0, range(width))] for item in items}
     # What the launch made is balanced in every item.
     had = Counter(
         (item, turn % width) for item in met for turn in range(data.draw(st.integers(0, 2 * width)))

@@ -40,7 +40,7 @@ def test_changes_are_requested_seen_by_its_reviewer_and_resubmitted(review, camp
     sent = office.post(address, {"reason": "Look at the figures in the second."}, follow=True)
     assert "Changes requested. The review counts as it is" in sent.text
     again = office.post(address, {"reason": "Twice."})
-    assert again.status_code == 409 and "requested already" in again.text
+    assert again.status_code == 409 and "already requested" in again.text
     # It counts as it is, and its reviewer finds it.
     assert campaign.reviews.count() == 1
     home = mine.get("/reviews/").text
@@ -71,9 +71,7 @@ def test_a_resubmission_that_changes_nothing_is_none(review, reviewer, manager):
         headers={"Accept": "application/json"},
     )
     assert answer.status_code == 400
-    assert (
-        "Nothing is changed yet. Changes to this review were requested" in answer.json()["error"]["message"]
-    )
+    assert "The review is unchanged. Changes to it were requested" in answer.json()["error"]["message"]
     sent.refresh_from_db()
     assert sent.state == "changes_requested"
     # What answered it may be sent once more, because its answer was lost on the way.

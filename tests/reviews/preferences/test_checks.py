@@ -36,7 +36,7 @@ from evalapp.reviews.preferences.answers import PreferenceAnswers
 from evalapp.reviews.preferences.checks import comparison_checks
 from evalapp.reviews.preferences.gold import set_gold_preferences
 from evalapp.reviews.progress import recent_days
-from evalapp.reviews.queries import progress_by_person, stand_at
+from evalapp.reviews.queries import progress_by_person, review_context_at
 from evalapp.reviews.services import amend_review, keep_draft, submit_at
 from tests.api.conftest import program_of
 from tests.campaigns.test_allocation import campaign_reviewer_of, next_for
@@ -149,8 +149,12 @@ def test_who_keeps_to_the_answer_is_told_from_who_keeps_to_the_position(method):
 def test_a_tie_says_nothing_of_the_position():
     campaign, (person, _) = make_checked(rows=60, gold_share=0, repeat_share=50)
 
-    def said(stand):
-        return PreferenceAnswers("tie") if stand.assignment.purpose == Purpose.REPEAT else by_candidate(stand)
+    def said(review_context):
+        return (
+            PreferenceAnswers("tie")
+            if review_context.assignment.purpose == Purpose.REPEAT
+            else by_candidate(review_context)
+        )
 
     judge_on(campaign, person, said)
     mine = comparison_checks(campaign)[0]
@@ -188,11 +192,11 @@ def test_checks_change_no_result(method):
     campaign, people = make_checked(rows=50, overlap=2, calibration_items=2, method=method, seed=5)
     Campaign.objects.filter(pk=campaign.pk).update(opened_at="2026-01-01T00:00Z")
 
-    def said(stand):
+    def said(review_context):
         # Whatever a check is answered, it would show in any share, strength, row or comment.
-        if stand.assignment.purpose == Purpose.REVIEW:
-            return by_candidate(stand)
-        preference = by_position(stand)
+        if review_context.assignment.purpose == Purpose.REVIEW:
+            return by_candidate(review_context)
+        preference = by_position(review_context)
         return PreferenceAnswers(preference.choice, preference.ranks, "Only a check says this.")
 
     for _ in range(2):
@@ -262,23 +266,26 @@ def test_what_is_chosen_for_a_repeat_outlives_a_change_of_the_first_judgement():
     campaign, (person, _) = make_checked(gold_share=0, repeat_share=50)
     while True:
         found = next_for(campaign, person)
-        stand = stand_at(person, found.assignment.key, found.slot)
-        if stand.assignment.purpose == Purpose.REPEAT:
+        review_context = review_context_at(person, found.assignment.key, found.slot)
+        if review_context.assignment.purpose == Purpose.REPEAT:
             break
-        submit_at(stand=stand, client_id=uuid4(), answers=PreferenceAnswers("a"))
+        submit_at(review_context=review_context, client_id=uuid4(), answers=PreferenceAnswers("a"))
     keep_draft(
-        stand=stand, answers=PreferenceAnswers("b", None, "Half a sent"), seconds_active=1.0, revision=0
+        review_context=review_context,
+        answers=PreferenceAnswers("b", None, "Half a sent"),
+        seconds_active=1.0,
+        revision=0,
     )
-    first = Review.objects.get(comparison=stand.subject_id)
+    first = Review.objects.get(comparison=review_context.subject_id)
     amend_review(review=first, by=person, answers=PreferenceAnswers("tie"), revision=1)
     draft = Draft.objects.get(reviewer=person)
     assert draft.body["comment"] == "Half a sent"
-    assert PREFERENCE.task_at(stand).draft == PreferenceAnswers("b", None, "Half a sent")
+    assert PREFERENCE.task_at(review_context).draft == PreferenceAnswers("b", None, "Half a sent")
     # The first, opened again, shows what was submitted.
     slot = first.assignment.outputs_order.index(first.comparison_id)
     page = client_of(person).get(f"/reviews/{first.assignment.key}/{slot}/").text
     assert re.search(r'value="tie"[^>]* checked', page)
-    submit_at(stand=stand, client_id=uuid4(), answers=PreferenceAnswers("b"))
+    submit_at(review_context=review_context, client_id=uuid4(), answers=PreferenceAnswers("b"))
     assert not Draft.objects.exists()
     assert Review.objects.filter(comparison=first.comparison_id, reviewer=person).count() == 2
 
@@ -301,7 +308,7 @@ def test_checks_stand_on_each_side_equally_often_and_leave_the_balance_of_the_re
                     overall[owner[output], position] += 1
                 else:
                     by_item[assignment.item_id, pk, owner[output], position] += 1
-    # Twice as many people as positions: each answer of a check stands twice at each.
+    # Twice as many people as positions: each answer of a check is given twice at each.
     assert set(by_item.values()) == {2}
     for candidate in range(candidates):
         counts = [overall[candidate, position] for position in range(width)]

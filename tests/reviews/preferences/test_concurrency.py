@@ -16,7 +16,7 @@ from evalapp.core.errors import ConflictError, StaleError
 from evalapp.reviews.models import Review, ReviewRevision
 from evalapp.reviews.preferences.answers import PreferenceAnswers
 from evalapp.reviews.preferences.gold import GoldPreferenceRow, set_gold_preferences
-from evalapp.reviews.queries import stand_at
+from evalapp.reviews.queries import review_context_at
 from evalapp.reviews.services import amend_review
 from tests.at_once import at_once
 from tests.campaigns.making import make_campaign, make_open_campaign, make_team
@@ -108,8 +108,8 @@ def judge_all_at_once(campaign, people):
         raise AssertionError("The campaign never ended for this reviewer.")
 
     def submit(person, found, choice):
-        stand = stand_at(person, found.assignment.key, found.slot)
-        judge(campaign, person, PreferenceAnswers(choice), stand=stand)
+        review_context = review_context_at(person, found.assignment.key, found.slot)
+        judge(campaign, person, PreferenceAnswers(choice), review_context=review_context)
 
     ended = at_once(len(people), work)
     assert [each for each in ended if isinstance(each, Exception)] == []

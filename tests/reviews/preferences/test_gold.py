@@ -33,9 +33,11 @@ def test_gold_results_lead_to_the_items_and_a_tie_can_be_right_too():
     campaign, (person, _) = make_checked(rows=60, gold=6, gold_share=20, repeat_share=0)
     rows = dict(campaign.items.values_list("pk", "example__row_number"))
 
-    def said(stand):
-        is_off = stand.assignment.purpose == Purpose.GOLD and rows[stand.assignment.item_id] <= 2
-        return PreferenceAnswers("tie") if is_off else by_candidate(stand)
+    def said(review_context):
+        is_off = (
+            review_context.assignment.purpose == Purpose.GOLD and rows[review_context.assignment.item_id] <= 2
+        )
+        return PreferenceAnswers("tie") if is_off else by_candidate(review_context)
 
     judge_on(campaign, person, said)
     mine, theirs = comparison_checks(campaign)
@@ -58,7 +60,7 @@ def test_gold_results_lead_to_the_items_and_a_tie_can_be_right_too():
     owner = campaign.project.created_by
     base = f"/projects/{campaign.project.slug}/"
     page = client_of(owner).get(f"{base}campaigns/{campaign.pk}/checks/")
-    assert "100%" in page.text and "a tie counts, too" in page.text
+    assert "100%" in page.text and "a tie also counts" in page.text
     case = f"{base}results/{campaign.pk}/cases/{mine.misses[0].item_id}/"
     assert client_of(owner).get(case).status_code == 200
     quality = client_of(owner).get(f"{base}campaigns/{campaign.pk}/quality/").text
@@ -100,8 +102,8 @@ def test_of_a_ranking_the_best_is_known():
     )
     worst = {1: 3, 2: 2, 3: 1}
 
-    def reversed_order(stand):
-        return PreferenceAnswers("", [worst[rank] for rank in by_candidate(stand).ranks])
+    def reversed_order(review_context):
+        return PreferenceAnswers("", [worst[rank] for rank in by_candidate(review_context).ranks])
 
     judge_on(campaign, person)
     judge_on(campaign, other, reversed_order)
@@ -113,7 +115,7 @@ def test_of_a_ranking_the_best_is_known():
 
 def test_gold_that_the_design_does_not_compare_stops_the_launch():
     draft, _ = make_draft(candidates=3, rows=8, gold_share=10)
-    with pytest.raises(InvalidError, match="no answer is known yet"):
+    with pytest.raises(InvalidError, match="there are no known answers yet"):
         open_campaign(campaign=draft, by=None)
     set_gold_preferences(campaign=draft, rows=gold_of(draft, 1), by=None)
     third = draft.candidates.get(position=2).model_version
@@ -152,15 +154,15 @@ def test_gold_from_a_file_tells_all_that_cannot_stay_at_once(project, manager, r
     )
     assert bad.status_code == 400 and not draft.gold_preferences.exists()
     for words in (
-        "8 of 9 rows cannot stay; nothing was stored.",
+        "8 of 9 rows have problems; nothing was stored.",
         "line 2: there is no row “99” in Clients v1, test.",
         "line 3: there is no candidate “nobody”",
         "line 4: there is no candidate “nobody”",
         "are not compared in this design.",
-        "line 6: “great” is no outcome; choose one of better, worse, tie, both_bad.",
-        "line 7: “perhaps” does not say whether a tie counts, too; write yes or no.",
-        "line 8: a tie counts, too, only where one of the two is better.",
-        "line 10: speaks of the same pair as line 9.",
+        "line 6: “great” is not an outcome; choose one of better, worse, tie, both_bad.",
+        "line 7: “perhaps” is not yes or no (whether a tie also counts).",
+        "line 8: a tie can only count as well if one of the two is better.",
+        "line 10: gives the same pair as line 9.",
     ):
         assert words in bad.text, words
     good = upload(f"\ufeffRow,Candidate,Against,Outcome\n1,{one},{two},Better\n2,{two},{one},both_bad\n")
@@ -171,8 +173,8 @@ def test_gold_from_a_file_tells_all_that_cannot_stay_at_once(project, manager, r
     assert browser.post(address, given).status_code == 302
     assert browser.post(address, {**given, "against": two}).status_code == 400
     known = draft.gold_preferences.get(example__row_number=3)
-    assert known.words == f"{two} is better than {one}; a tie counts, too"
-    assert "taken off" in browser.post(f"{address}{known.pk}/remove/", follow=True).text
+    assert known.words == f"{two} is better than {one}; a tie also counts"
+    assert "Removed from the gold list" in browser.post(f"{address}{known.pk}/remove/", follow=True).text
     opened = open_campaign(campaign=draft, by=manager)
     assert (opened.items_total, opened.items.filter(purpose=Purpose.GOLD).count()) == (2, 2)
     assert browser.get(address).status_code == 200
@@ -185,11 +187,14 @@ def test_the_best_of_a_ranking_is_entered_alone(project, manager, reviewer):
     browser = client_of(manager)
     address = f"/projects/{project.slug}/campaigns/{draft.pk}/checks/"
     page = browser.get(address).text
-    assert "The best of all" in page and "Second candidate" not in page
+    assert "The best candidate" in page and "Second candidate" not in page
     assert browser.post(address, {"row": 1, "candidate": label(draft, 2)}).status_code == 302
     file = SimpleUploadedFile(
         "gold.csv", f"row,candidate,against\n2,{label(draft, 1)},\n3,{label(draft, 0)},x\n".encode()
     )
     refused = browser.post(address, {"add": "file", "file": file})
-    assert refused.status_code == 400 and "line 3: of a ranking the best candidate is known" in refused.text
+    assert (
+        refused.status_code == 400
+        and "line 3: for a ranking only the best candidate is known" in refused.text
+    )
     assert draft.gold_preferences.get().candidate.label == label(draft, 2)

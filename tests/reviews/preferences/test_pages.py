@@ -130,8 +130,8 @@ def test_a_body_that_is_no_judgement_is_400_in_json(campaign, reviewer, client_f
 
 @pytest.mark.parametrize("slot", [1, 99, 2**40])
 def test_a_slot_outside_the_assignment_is_nothing(campaign, reviewer, client_for, slot):
-    stand = claim(campaign, reviewer)
-    assert client_for(reviewer).get(f"/reviews/{stand.assignment.key}/{slot}/").status_code == 404
+    review_context = claim(campaign, reviewer)
+    assert client_for(reviewer).get(f"/reviews/{review_context.assignment.key}/{slot}/").status_code == 404
 
 
 def test_a_draft_comes_back_and_two_tabs_do_not_write_over_each_other(campaign, reviewer, client_for):
@@ -147,25 +147,29 @@ def test_a_draft_comes_back_and_two_tabs_do_not_write_over_each_other(campaign, 
 
 
 def test_after_the_end_what_was_chosen_is_shown_and_that_it_did_not_count(campaign, reviewer, client_for):
-    stand = claim(campaign, reviewer)
+    review_context = claim(campaign, reviewer)
     client = client_for(reviewer)
-    post(client, f"{url_of(stand)}draft/", {"answers": {"choice": "a", "comment": "Mine"}, "revision": 0})
+    post(
+        client,
+        f"{url_of(review_context)}draft/",
+        {"answers": {"choice": "a", "comment": "Mine"}, "revision": 0},
+    )
     close_campaign(campaign=campaign, by=None)
-    page = client.get(url_of(stand))
+    page = client.get(url_of(review_context))
     assert page.status_code == 409
     assert "A is better" in page.text and "Mine" in page.text
-    late = post(client, url_of(stand), body())
+    late = post(client, url_of(review_context), body())
     assert late.json()["error"]["code"] == "campaign_closed"
 
 
 def test_skip_and_undo_over_http(campaign, reviewer, client_for):
     client = client_for(reviewer)
-    stand = claim(campaign, reviewer)
-    assert post(client, f"{url_of(stand)}skip/", {"reason": " "}).status_code == 400
-    assert client.post(f"{url_of(stand)}skip/", {"reason": "I cannot judge this"}).status_code == 302
+    review_context = claim(campaign, reviewer)
+    assert post(client, f"{url_of(review_context)}skip/", {"reason": " "}).status_code == 400
+    assert client.post(f"{url_of(review_context)}skip/", {"reason": "I cannot judge this"}).status_code == 302
     assert post(client, f"{next_url(campaign)}undo/", {}).status_code == 404
     done = claim(campaign, reviewer)
-    judge(campaign, reviewer, stand=done)
+    judge(campaign, reviewer, review_context=done)
     assert post(client, f"{next_url(campaign)}undo/", {}).json()["url"] == url_of(done)
 
 
@@ -178,13 +182,15 @@ def test_why_there_is_no_work_is_shown(campaign, reviewer, client_for):
 
 def test_my_comparisons_lists_mine_and_opens_them(campaign, reviewer, other_reviewer, client_for):
     judge(campaign, other_reviewer, PreferenceAnswers("b", None, "A peer's"))
-    stand = claim(campaign, reviewer)
-    judge(campaign, reviewer, PreferenceAnswers("both_bad", None, "My own words"), stand=stand)
+    review_context = claim(campaign, reviewer)
+    judge(
+        campaign, reviewer, PreferenceAnswers("both_bad", None, "My own words"), review_context=review_context
+    )
     client = client_for(reviewer)
     page = client.get("/reviews/submitted/").text
     assert "My own words" in page and "Both bad" in page and "A peer" not in page
-    assert url_of(stand) in page
-    opened = client.get(url_of(stand)).text
+    assert url_of(review_context) in page
+    opened = client.get(url_of(review_context)).text
     assert "Submit the change" in opened and "My own words" in opened
 
 
@@ -238,21 +244,26 @@ def test_script_in_answers_and_comments_stays_text(campaign, reviewer, client_fo
     from evalapp.runs.models import Output
 
     Output.objects.update(text="<script>alert(1)</script> **bold**")
-    stand = claim(campaign, reviewer)
-    judge(campaign, reviewer, PreferenceAnswers("a", None, "<img src=x onerror=alert(1)>"), stand=stand)
+    review_context = claim(campaign, reviewer)
+    judge(
+        campaign,
+        reviewer,
+        PreferenceAnswers("a", None, "<img src=x onerror=alert(1)>"),
+        review_context=review_context,
+    )
     client = client_for(reviewer)
-    for address in (url_of(stand), "/reviews/submitted/", next_url(campaign)):
+    for address in (url_of(review_context), "/reviews/submitted/", next_url(campaign)):
         html = client.get(address).text
         assert "<script>alert" not in html and "<img src=x" not in html
 
 
 def test_somebody_who_left_is_out(campaign, reviewer, client_for):
-    stand = claim(campaign, reviewer)
+    review_context = claim(campaign, reviewer)
     campaign.project.memberships.filter(user=reviewer).delete()
     client = client_for(reviewer)
-    for address in (url_of(stand), next_url(campaign)):
+    for address in (url_of(review_context), next_url(campaign)):
         assert client.get(address).status_code == 404
-    assert post(client, url_of(stand), body()).status_code == 404
+    assert post(client, url_of(review_context), body()).status_code == 404
     assert not Review.objects.exists() and not Draft.objects.exists()
 
 

@@ -32,22 +32,26 @@ from tests.reviews.preferences.conftest import again, claim, judge
 pytestmark = pytest.mark.django_db
 
 
-def keep(stand, preference, revision=0):
-    return keep_draft(stand=again(stand), answers=preference, seconds_active=1.0, revision=revision)
+def keep(review_context, preference, revision=0):
+    return keep_draft(
+        review_context=again(review_context), answers=preference, seconds_active=1.0, revision=revision
+    )
 
 
 def test_a_judgement_is_stored_with_the_sides_it_was_given_on_and_counts_once(campaign, reviewer):
-    stand = claim(campaign, reviewer)
-    result = judge(campaign, reviewer, PreferenceAnswers("b", None, " Clearer. "), stand=stand)
+    review_context = claim(campaign, reviewer)
+    result = judge(
+        campaign, reviewer, PreferenceAnswers("b", None, " Clearer. "), review_context=review_context
+    )
     review = Review.objects.get()
-    comparison = Comparison.objects.get(pk=stand.subject_id)
+    comparison = Comparison.objects.get(pk=review_context.subject_id)
     assert result.review == review
     assert (review.preference.choice, review.preference.ranks, review.comment) == ("b", None, "Clearer.")
-    assert review.preference.outputs == arranged(comparison.outputs, stand.assignment.arrangement)
+    assert review.preference.outputs == arranged(comparison.outputs, review_context.assignment.arrangement)
     assert (review.seconds_active, review.is_simulated, review.revision) == (7.5, False, 1)
     campaign_reviewer = CampaignReviewer.objects.get(campaign=campaign, user=reviewer)
     assert (campaign_reviewer.reviews_done, campaign_reviewer.seconds_active) == (1, 7.5)
-    assignment = Assignment.objects.get(pk=stand.assignment.pk)
+    assignment = Assignment.objects.get(pk=review_context.assignment.pk)
     assert (assignment.state, assignment.reviews_done, assignment.open_slots) == (
         AssignmentState.SUBMITTED,
         1,
@@ -108,34 +112,36 @@ def test_an_edit_that_changes_nothing_stores_nothing(campaign, reviewer):
 
 
 def test_a_skipped_item_goes_to_others_and_its_drafts_go(campaign, reviewer):
-    stand = claim(campaign, reviewer)
-    keep(stand, PreferenceAnswers("a"))
-    skip_item(reviewer=reviewer, assignment=stand.assignment, reason="My own client")
+    review_context = claim(campaign, reviewer)
+    keep(review_context, PreferenceAnswers("a"))
+    skip_item(reviewer=reviewer, assignment=review_context.assignment, reason="My own client")
     assert not Draft.objects.exists()
-    assert Assignment.objects.get(pk=stand.assignment.pk).state == AssignmentState.AVAILABLE
-    assert Skip.objects.get().item_id == stand.assignment.item_id
-    assert claim(campaign, reviewer).assignment.item_id != stand.assignment.item_id
+    assert Assignment.objects.get(pk=review_context.assignment.pk).state == AssignmentState.AVAILABLE
+    assert Skip.objects.get().item_id == review_context.assignment.item_id
+    assert claim(campaign, reviewer).assignment.item_id != review_context.assignment.item_id
 
 
 def test_a_draft_is_kept_and_a_newer_one_of_another_tab_is_not_written_over(campaign, reviewer):
-    stand = claim(campaign, reviewer)
-    assert keep(stand, PreferenceAnswers("a", None, "So far")).revision == 1
-    assert keep(stand, PreferenceAnswers("a", None, "So far, more"), revision=1).revision == 2
+    review_context = claim(campaign, reviewer)
+    assert keep(review_context, PreferenceAnswers("a", None, "So far")).revision == 1
+    assert keep(review_context, PreferenceAnswers("a", None, "So far, more"), revision=1).revision == 2
     # Repeated, because its answer was lost.
-    assert keep(stand, PreferenceAnswers("a", None, "So far, more"), revision=1).revision == 2
+    assert keep(review_context, PreferenceAnswers("a", None, "So far, more"), revision=1).revision == 2
     with pytest.raises(DraftConflictError):
-        keep(stand, PreferenceAnswers("b"), revision=1)
-    assert PREFERENCE.task_at(again(stand)).draft == PreferenceAnswers("a", None, "So far, more")
-    judge(campaign, reviewer, stand=again(stand))
+        keep(review_context, PreferenceAnswers("b"), revision=1)
+    assert PREFERENCE.task_at(again(review_context)).draft == PreferenceAnswers("a", None, "So far, more")
+    judge(campaign, reviewer, review_context=again(review_context))
     assert not Draft.objects.exists()
 
 
 def test_a_draft_follows_its_answers_to_a_assignment_where_they_stand_the_other_way(project, reviewer):
     campaign = make_open_campaign(project, [reviewer], rows=1, candidates=2, overlap=1, method="pairwise")
-    stand = claim(campaign, reviewer)
-    keep(stand, PreferenceAnswers("a"))
-    Assignment.objects.filter(pk=stand.assignment.pk).update(arrangement=1 - stand.assignment.arrangement)
-    assert PREFERENCE.task_at(again(stand)).draft == PreferenceAnswers("b")
+    review_context = claim(campaign, reviewer)
+    keep(review_context, PreferenceAnswers("a"))
+    Assignment.objects.filter(pk=review_context.assignment.pk).update(
+        arrangement=1 - review_context.assignment.arrangement
+    )
+    assert PREFERENCE.task_at(again(review_context)).draft == PreferenceAnswers("b")
 
 
 def test_the_drafts_of_a_deleted_person_go(campaign, reviewer):

@@ -1,4 +1,4 @@
-"""What was found of each reviewer, under the name by which the reader may know them."""
+"""Results of each reviewer, under the name that the reader may see."""
 
 from collections.abc import Sequence
 from typing import NamedTuple, Protocol, TypeVar
@@ -7,15 +7,15 @@ from evalapp.campaigns.models import Campaign, CampaignReviewer
 from evalapp.reviews.pseudonyms import shown_names
 
 
-class OfCampaignReviewer(Protocol):
+class HasCampaignReviewer(Protocol):
     @property
     def campaign_reviewer(self) -> CampaignReviewer: ...
 
 
-Found = TypeVar("Found", bound=OfCampaignReviewer)
+Found = TypeVar("Found", bound=HasCampaignReviewer)
 
 
-class Named(NamedTuple):
+class NamedResult(NamedTuple):
     """``number`` is the pseudonym's, None before the first review. ``person`` is None where pseudonyms hold,
     so that no page or program puts a person beside what they did.
     """
@@ -28,7 +28,7 @@ class Named(NamedTuple):
 
 def under_names(
     campaign: Campaign, found: Sequence[Found], *, reader_id: int | None = None
-) -> list[tuple[Named, Found]]:
+) -> list[tuple[NamedResult, Found]]:
     """Each finding with its reviewer's name; in the order of the numbers where pseudonyms hold, because the
     order of names or of rows would tell who is who.
     """
@@ -36,7 +36,7 @@ def under_names(
     is_open = campaign.project.shows_reviewer_names
     named = [
         (
-            Named(
+            NamedResult(
                 names.numbers.get(each.campaign_reviewer.user_id),
                 names.of(each.campaign_reviewer.user_id),
                 each.campaign_reviewer.user_id if is_open else None,

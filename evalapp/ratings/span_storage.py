@@ -1,4 +1,4 @@
-"""Staged spans (``ratings_span``) into marks of reviews, and those without a place into words. In a
+"""Stores staged spans (``ratings_span``) with reviews, and those without a position as text. In a
 transaction.
 """
 

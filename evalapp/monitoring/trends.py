@@ -1,4 +1,4 @@
-"""A stream's weekly metrics monitored for a turn to the worse: control chart, smoothed line, threshold."""
+"""Trends of a stream's weekly metrics: control chart, smoothed line, threshold."""
 
 import math
 from collections.abc import Sequence
@@ -10,7 +10,7 @@ from evalapp.stats.control_chart import FEWEST_REVIEWS, WEIGHT, ControlChart, We
 NOT_ENOUGH = "not enough data"
 
 
-class Followed(NamedTuple):
+class CriterionTrend(NamedTuple):
     """A criterion's weeks, in order. ``smoothed``: the exponentially weighted mean of the weeks with at least
     30 reviews (None before the first), which stays where it was in the others; from the first week that
     ``chart`` tests it is the average that is compared with its limit, which starts from the baseline.
@@ -80,13 +80,15 @@ def is_enough(metric: WeeklyMetric) -> bool:
     return metric.value is not None and metric.reviews >= FEWEST_REVIEWS
 
 
-def follow(metrics: Sequence[WeeklyMetric], *, threshold: float | None, baseline_weeks: int) -> Followed:
+def trend_of(
+    metrics: Sequence[WeeklyMetric], *, threshold: float | None, baseline_weeks: int
+) -> CriterionTrend:
     """``metrics``: one criterion's, by week; at least one."""
     weeks = [Week(metric.value, metric.reviews if metric.value is not None else 0) for metric in metrics]
     deviation = _deviation(metrics, baseline_weeks)
     chart, reason = None, ""
     if deviation is None:
-        reason = "no week varies, so there is nothing to test a change against"
+        reason = "the baseline weeks do not vary, so no change can be tested"
     else:
         chart = control_chart(
             weeks,
@@ -95,7 +97,7 @@ def follow(metrics: Sequence[WeeklyMetric], *, threshold: float | None, baseline
             baseline_weeks=baseline_weeks,
         )
         reason = chart.reason
-    return Followed(list(metrics), _smoothed(metrics, chart), chart, threshold, reason)
+    return CriterionTrend(list(metrics), _smoothed(metrics, chart), chart, threshold, reason)
 
 
 def _smoothed(metrics: Sequence[WeeklyMetric], chart: ControlChart | None) -> list[float | None]:

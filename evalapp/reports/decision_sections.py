@@ -1,6 +1,4 @@
-"""The part of a report on gates and decisions: conditions and verdicts as they are recorded,
-and who signed.
-"""
+"""A report's sections on gates and decisions: conditions, verdicts and signatures."""
 
 import datetime as dt
 from collections.abc import Iterator
@@ -47,7 +45,7 @@ def _gate(campaign_gate: CampaignGate) -> Iterator[Block | None]:
         else ""
     )
     yield paragraph(
-        f"{gate}, applied {when} ({moment(campaign_gate.created_at)}). False-release budget (one-sided)"
+        f"{gate}, applied {when} ({time_of(campaign_gate.created_at)}). False-release budget (one-sided)"
         f" {gate.alpha:g} for all evaluations at up to {gate.challengers} candidates on one test"
         f" version.{champion} SHA-256 of the gate: {gate.body_hash}."
     )
@@ -81,12 +79,12 @@ def verdict_words(evaluation: GateEvaluation) -> str:
         f"{evaluation.candidate}: {evaluation.get_verdict_display().lower()}. Of {len(states)}"
         f" condition{'' if len(states) == 1 else 's'} {', '.join(told)}; {record['reviews']} reviews of"
         f" {record['items']} items by {record['reviewers']}"
-        f" reviewer{'' if record['reviewers'] == 1 else 's'}, {moment(evaluation.evaluated_at)}."
+        f" reviewer{'' if record['reviewers'] == 1 else 's'}, {time_of(evaluation.evaluated_at)}."
     )
     if evaluation.more_reviews:
         words += (
-            f" About {evaluation.more_reviews} more reviews of it would show them, if the estimates stay as"
-            " they are."
+            f" About {evaluation.more_reviews} more reviews of it would decide them, if the estimates stay"
+            " the same."
         )
     if evaluation.is_simulated:
         words += " Only simulated reviewers rated; this decides nothing."
@@ -96,7 +94,7 @@ def verdict_words(evaluation: GateEvaluation) -> str:
 
 
 def since_words(evaluation: GateEvaluation) -> str:
-    """That reviews changed after the evaluation, where they did; the report's figures are of the reviews of
+    """That reviews changed after the evaluation, where they did; the report's numbers are of the reviews of
     now.
     """
     changed = review_changes_since(evaluation).words
@@ -105,33 +103,33 @@ def since_words(evaluation: GateEvaluation) -> str:
     sealed = evaluation.decisions.exclude(seal="").exists()
     when = "the verdict was sealed" if sealed else "this evaluation"
     return (
-        f"Reviews changed after {when}: {changed}. What the gate says of {evaluation.candidate} rests on the"
-        f" reviews as they were on {moment(evaluation.evaluated_at)}; the other numbers here are of the"
+        f"Reviews changed after {when}: {changed}. The gate's verdict on {evaluation.candidate} uses the"
+        f" reviews as they were on {time_of(evaluation.evaluated_at)}; the other results here use the"
         " current reviews."
     )
 
 
 def _conditions(evaluation: GateEvaluation) -> Table:
     rows: list[list[Cell]] = [
-        [result["words"], STATES[result["state"]], _figure(result), result["reason"]]
+        [result["words"], STATES[result["state"]], _number(result), result["reason"]]
         for result in evaluation.record["results"]
     ]
     columns = [Column("Condition"), Column("State"), Column("Estimate"), Column("Why")]
     number = f", evaluation {evaluation.number}" if evaluation.number else ""
     note = (
         f"Each condition one-sided at {evaluation.level:.2g}{number}. SHA-256 of the evaluation:"
-        f" {evaluation.body_hash}; of the reviews it rests on: {evaluation.reviews_digest}."
+        f" {evaluation.body_hash}; of its reviews: {evaluation.reviews_digest}."
     )
     return Table("gate", f"Conditions, {evaluation.candidate}", columns, rows, note)
 
 
-def _figure(result: dict[str, object]) -> str:
+def _number(result: dict[str, object]) -> str:
     found = result["measure"]
     if not isinstance(found, dict):
         return ""
     condition = result["condition"]
     is_share = isinstance(condition, dict) and condition["kind"] in _SHARES
-    column = Column("Estimate", "share" if is_share else "figure", is_measure=True)
+    column = Column("Estimate", "share" if is_share else "number", is_measure=True)
     return in_words(Measure(**found), column).together
 
 
@@ -139,7 +137,7 @@ def signatures_section(campaign: Campaign) -> Iterator[Block | None]:
     """Every decision, newest first: who signed what, when, on which seal."""
     decisions = campaign.decisions.select_related("candidate", "decided_by").order_by("-id")
     if not decisions:
-        yield paragraph("Nothing has been decided on this campaign.")
+        yield paragraph("There is no decision on this campaign.")
     for decision in decisions:
         yield _signature(decision)
 
@@ -153,9 +151,9 @@ def _signature(decision: Decision) -> Block | None:
         [
             ("Decision", f"{decision.candidate}: {decision.get_verdict_display().lower()}{simulated}"),
             ("Signed by", by),
-            ("When", moment(decision.created_at)),
+            ("When", time_of(decision.created_at)),
             ("Note", decision.note),
-            ("Seal of its dossier", decision.seal or "none: it signs no evaluation of a gate"),
+            ("Seal of the dossier", decision.seal or "none: it signs no gate evaluation"),
             (
                 "Dossier",
                 (
@@ -169,6 +167,6 @@ def _signature(decision: Decision) -> Block | None:
     )
 
 
-def moment(when: dt.datetime) -> str:
+def time_of(when: dt.datetime) -> str:
     """A time as documents have it, with its zone."""
     return format_date(timezone.localtime(when), "j F Y, H:i T")

@@ -1,4 +1,4 @@
-"""Who gets the assignments of an assigned campaign, at its launch and when assignments are added."""
+"""The people of a campaign with manual assignment, at its launch and when assignments are added."""
 
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -25,7 +25,7 @@ LACKING = """
 _NEEDS = f"SELECT id, overlap - assignments, assignments FROM ({LACKING}) AS lacking ORDER BY position"  # noqa: S608 - a constant
 
 
-class AssignedTo(NamedTuple):
+class PlannedAssignment(NamedTuple):
     """An assignment that is to be made, and whose it is."""
 
     item_id: int
@@ -33,7 +33,7 @@ class AssignedTo(NamedTuple):
     user_id: int
 
 
-def people_for_assignments(campaign: Campaign, items: Sequence[int] | None = None) -> list[AssignedTo]:
+def people_for_assignments(campaign: Campaign, items: Sequence[int] | None = None) -> list[PlannedAssignment]:
     """For the assignments that items (None: all) lack, who gets them: level loads within everybody's quota,
     nobody twice at an item. An assignment that nobody can take is not among them.
     """
@@ -66,7 +66,7 @@ def people_for_assignments(campaign: Campaign, items: Sequence[int] | None = Non
     taken = _taken(campaign, [item for item, _, _ in lacking], numbers) if loads_of else None
     chosen = distribute(needs, targets, seed=str(campaign.seed), taken=taken)
     return [
-        AssignedTo(item, present + offset, campaign_reviewers[person].user_id)
+        PlannedAssignment(item, present + offset, campaign_reviewers[person].user_id)
         for (item, _, present), people in zip(lacking, chosen, strict=True)
         for offset, person in enumerate(people, start=1)
         if person is not None

@@ -1,7 +1,7 @@
-"""Computed figures as JSON and back: what a job stores and a page shows, without computing anything again.
+"""Results of analyses as JSON and back, for storage by a job.
 
-Every class that may come back is named here, and what a figure is about (a candidate, a criterion, a rule, a
-metric) is kept as its id, so that a stored figure shows today's name of it.
+Every class that may come back is named here, and what a number is about (a candidate, a criterion, a rule, a
+metric) is kept as its id, so that a stored number shows today's name of it.
 """
 
 import dataclasses
@@ -14,7 +14,7 @@ import numpy as np
 
 from evalapp.analysis.agreement.measures import AgreementRow, CorrelationRow
 from evalapp.analysis.agreement.reviewer_agreement import (
-    AgreementOn,
+    CriterionAgreement,
     LevelsToClarify,
     PairAgreement,
     ReviewerAgreement,
@@ -36,7 +36,7 @@ from evalapp.analysis.comparison.usage import Usage
 from evalapp.analysis.metrics.disagreements import DisagreementCount
 from evalapp.analysis.metrics.metric_trust import CriterionTrust, MetricTrust
 from evalapp.analysis.metrics.prediction_powered import PredictionPoweredMean
-from evalapp.analysis.scores.filtered_scores import FilterCoverage, SharedPart
+from evalapp.analysis.scores.filtered_scores import FilterCoverage, SharedItems
 from evalapp.campaigns.models import CampaignCandidate
 from evalapp.charts.chart import Chart, Panel
 from evalapp.measure import Measure
@@ -49,19 +49,19 @@ from evalapp.stats.blinding import BlindingIndex
 from evalapp.stats.confusion import ConfusedLevels, Confusion
 from evalapp.stats.differences import Difference
 from evalapp.stats.prediction_powered import PredictionPowered
-from evalapp.stats.severity import Adjusted, Severity
-from evalapp.stats.strata import Paradox, Stratified, Stratum
+from evalapp.stats.severity import AdjustedScore, Severity
+from evalapp.stats.strata import Paradox, StratifiedDifference, Stratum
 from evalapp.stats.wins import WinsTiesLosses
 
 KIND = "$"
 
 CLASSES: tuple[type[Any], ...] = (
-    *(Measure, Difference, BlindingIndex, Adjusted, Severity),
+    *(Measure, Difference, BlindingIndex, AdjustedScore, Severity),
     *(Design, HumanCell, TagCount, CandidateRow, Comparison, ComparedPair, Contradiction),
     *(AgreementRow, CorrelationRow, MarkCount, CandidateMarks, Unblinding, DisagreementCount),
-    *(WinsTiesLosses, Usage, SharedPart, FilterCoverage, ReviewerRow, Panel),
+    *(WinsTiesLosses, Usage, SharedItems, FilterCoverage, ReviewerRow, Panel),
     *(
-        AgreementOn,
+        CriterionAgreement,
         AgainstOthers,
         ReviewerAgreement,
         PairAgreement,
@@ -70,18 +70,18 @@ CLASSES: tuple[type[Any], ...] = (
         LevelsToClarify,
     ),
     *(CriterionTrust, MetricTrust, PredictionPoweredMean, PredictionPowered),
-    *(SimpsonCheck, FoundParadox, Paradox, Stratified, Stratum),
+    *(SimpsonCheck, FoundParadox, Paradox, StratifiedDifference, Stratum),
     *(AdjustedCandidate, ReviewerSeverity, CampaignSeverity, MetricDescription),
 )
 
 
 class OutdatedError(Exception):
-    """The stored figures speak of something that is there no more, or are of another release."""
+    """The stored numbers speak of something that is there no more, or are of another release."""
 
 
 @dataclass(frozen=True)
 class Subjects:
-    """What a campaign's figures can be about, by id; ``rows`` of its comparison by their candidate."""
+    """What a campaign's numbers can be about, by id; ``rows`` of its comparison by their candidate."""
 
     candidates: Mapping[int, CampaignCandidate]
     criteria: Mapping[int, Criterion]
@@ -113,13 +113,13 @@ _NAMES = {each.__name__: _fields(each) for each in CLASSES}
 
 
 def format_number(more: Iterable[type[Any]] = ()) -> int:
-    """Changes whenever a class gets another field, so that figures of an earlier release are not misread."""
+    """Changes whenever a class gets another field, so that numbers of an earlier release are not misread."""
     shape = [(each.__name__, *_fields(each)) for each in (*CLASSES, *more)]
     return zlib.crc32(repr(shape).encode()) & 0x7FFF
 
 
 def as_json(value: Any, *, names_rows: bool = False) -> Any:
-    """Plain JSON of a figure, or of lists, dicts, sets and tuples of them. Raises TypeError for any other.
+    """Plain JSON of a number, or of lists, dicts, sets and tuples of them. Raises TypeError for any other.
 
     ``names_rows``: a row of the comparison is kept elsewhere, so only its candidate is written.
     """
@@ -154,15 +154,13 @@ def _collection(value: Any, written: Callable[[Any], Any]) -> dict[str, Any]:
     word = words.get(type(value))
     if word is None:
         name = type(value).__name__
-        raise TypeError(
-            f"a {name} is no figure that can be stored; name it in evalapp.analysis.stored.figures"
-        )
+        raise TypeError(f"a {name} cannot be stored; name it in evalapp.analysis.stored.serialisation")
     return {KIND: word, "of": [written(each) for each in value]}
 
 
 def _subject(value: Any) -> dict[str, Any] | None:
     """What is kept by name, or is JSON already."""
-    # One that was computed elsewhere is written out: it may be gone when the figures are read.
+    # One that was computed elsewhere is written out: it may be gone when the numbers are read.
     if isinstance(value, MetricDescription) and value.name in COMPARED_METRICS:
         return {KIND: "metric", "of": value.name}
     if value is TOTAL:

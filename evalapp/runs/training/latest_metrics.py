@@ -1,4 +1,4 @@
-"""Where a training stands: its latest figures, as its page shows them while it goes on."""
+"""The latest metrics of a training, for its page."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
@@ -9,14 +9,14 @@ from evalapp.jobs.models import Job
 from evalapp.runs.models import TrainingPoint
 
 
-class Figure(NamedTuple):
+class LatestMetric(NamedTuple):
     label: str
     value: str
     note: str = ""
 
 
-def latest_figures(points: Sequence[TrainingPoint], job: Job) -> list[Figure]:
-    """The latest of each figure that the program has told; what it has not is left out."""
+def latest_metrics(points: Sequence[TrainingPoint], job: Job) -> list[LatestMetric]:
+    """The latest of each number that the program has told; what it has not is left out."""
     latest: dict[str, Any] = {}
     for point in points:
         latest |= point.values
@@ -24,27 +24,29 @@ def latest_figures(points: Sequence[TrainingPoint], job: Job) -> list[Figure]:
         return []
     last = max(point.step for point in points if "loss" in point.values)
     total = job.progress_total if job.progress_total and job.progress_total >= last else None
-    found = [Figure("Loss", f"{latest['loss']:.3f}", f"step {last:,}" + (f" of {total:,}" if total else ""))]
+    found = [
+        LatestMetric("Loss", f"{latest['loss']:.3f}", f"step {last:,}" + (f" of {total:,}" if total else ""))
+    ]
     if "validation_loss" in latest:
         best = f"best {latest['best_validation_loss']:.3f} at step {latest['best_step']:,}"
-        found.append(Figure("Validation loss", f"{latest['validation_loss']:.3f}", best))
+        found.append(LatestMetric("Validation loss", f"{latest['validation_loss']:.3f}", best))
     found += _of_the_step(latest)
     if "peak_memory_bytes" in latest:
         limit = latest.get("memory_limit_bytes")
         of = f"at most so far, of {filesizeformat(limit)}" if limit else "at most so far"
-        found.append(Figure("Memory", filesizeformat(latest["peak_memory_bytes"]), of))
+        found.append(LatestMetric("Memory", filesizeformat(latest["peak_memory_bytes"]), of))
     return found
 
 
-def _of_the_step(latest: Mapping[str, Any]) -> list[Figure]:
+def _of_the_step(latest: Mapping[str, Any]) -> list[LatestMetric]:
     found = []
     if "epoch" in latest:
-        found.append(Figure("Passes", f"{latest['epoch']:.2f}", "through the rows"))
+        found.append(LatestMetric("Passes", f"{latest['epoch']:.2f}", "through the rows"))
     if "learning_rate" in latest:
-        found.append(Figure("Learning rate", f"{latest['learning_rate']:.2g}"))
+        found.append(LatestMetric("Learning rate", f"{latest['learning_rate']:.2g}"))
     if "gradient_norm" in latest:
-        found.append(Figure("Gradient norm", f"{latest['gradient_norm']:.2f}"))
+        found.append(LatestMetric("Gradient norm", f"{latest['gradient_norm']:.2f}"))
     if "tokens_per_second" in latest:
         seen = f"{latest['tokens']:,} so far" if "tokens" in latest else ""
-        found.append(Figure("Tokens/s", f"{latest['tokens_per_second']:,.0f}", seen))
+        found.append(LatestMetric("Tokens/s", f"{latest['tokens_per_second']:,.0f}", seen))
     return found

@@ -1,4 +1,4 @@
-"""What an analysis is looked at by: as its address asks, else what tells most."""
+"""The criterion, metric and pair that an analysis shows: from its URL, or the most informative ones."""
 
 from collections.abc import Sequence
 

@@ -1,4 +1,4 @@
-"""Telling of an event that a package above knows of."""
+"""Emits events for packages above."""
 
 import json
 from collections.abc import Mapping
@@ -9,7 +9,7 @@ from evalapp.accounts.models import Project
 from evalapp.webhooks.models import WebhookEvent
 
 
-def tell(*, project: Project, event: WebhookEvent, facts: Mapping[str, object]) -> None:
+def emit_event(*, project: Project, event: WebhookEvent, facts: Mapping[str, object]) -> None:
     """Write a delivery for each endpoint of the project that asked for the event, with the caller's
     transaction.
     """

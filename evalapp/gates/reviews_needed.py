@@ -1,4 +1,4 @@
-"""A gate before its first review: not yet, and with how many reviews it is planned."""
+"""The reviews that a gate needs before its first evaluation."""
 
 from typing import NamedTuple
 
@@ -9,7 +9,7 @@ from evalapp.reviews.models import Review
 _REVIEWING = (CampaignState.OPEN, CampaignState.PAUSED)
 
 
-class Waiting(NamedTuple):
+class ReviewsNeeded(NamedTuple):
     """``more_reviews``: of a candidate, those that are planned."""
 
     more_reviews: int
@@ -30,7 +30,7 @@ def planned_reviews(campaign_gate: CampaignGate) -> int:
     return max(campaign_gate.gate.planned_reviews or campaign_gate.campaign.assignments_total or 0, 1)
 
 
-def waiting_of(campaign_gate: CampaignGate) -> Waiting | None:
+def reviews_needed_of(campaign_gate: CampaignGate) -> ReviewsNeeded | None:
     """None once there is a review that an evaluation would rest on, and where none will come: of a draft, or
     closed.
     """
@@ -40,4 +40,4 @@ def waiting_of(campaign_gate: CampaignGate) -> Waiting | None:
     reviews = Review.objects.filter(campaign=campaign, purpose=Purpose.REVIEW)
     if not campaign.project.is_demonstration:
         reviews = reviews.filter(is_simulated=False)
-    return None if reviews.exists() else Waiting(planned_reviews(campaign_gate))
+    return None if reviews.exists() else ReviewsNeeded(planned_reviews(campaign_gate))

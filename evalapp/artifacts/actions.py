@@ -1,15 +1,15 @@
-"""What a person does with an artifact of a list, by its name: for pages, the API and the command."""
+"""Actions on artifacts (set aside, keep, remove) for pages, the API and the command."""
 
 from evalapp.accounts.models import User
 from evalapp.artifacts import removal
-from evalapp.artifacts.findings import Artifact
+from evalapp.artifacts.inventory import Artifact
 from evalapp.core.errors import ConflictError
 
 ACTS = {"set_aside": "set aside", "keep": "kept", "remove": "removed"}
 """Each with what was done then."""
 
 
-def do(act: str, artifact: Artifact, *, by: User | None) -> None:
+def act_on_artifact(act: str, artifact: Artifact, *, by: User | None) -> None:
     """``set_aside``, ``keep`` or ``remove`` it. Raises as those do; ConflictError for what is
     not set aside.
     """

@@ -1,4 +1,4 @@
-"""What lies on the disk, what it is, and why it is needed, or that nothing needs it."""
+"""The artifacts on the disk, and why each is needed or not."""
 
 from collections import defaultdict
 from collections.abc import Sequence
@@ -44,11 +44,11 @@ class Artifact(NamedTuple):
     @property
     def why_not_needed(self) -> str:
         if self.is_orphan:
-            return "no row of the database speaks of it"
+            return "the database has no record of it"
         if self.kind == ArtifactKind.MERGED:
             return "it can be merged again from its adapter and its base"
         if self.kind in (ArtifactKind.RUN, ArtifactKind.CHECKPOINTS):
-            return "its job is over, and what it made is kept apart"
+            return "its job has ended, and its results are stored elsewhere"
         return "no run, campaign, decision, alias or other version uses it"
 
 
@@ -74,7 +74,7 @@ def artifacts(*, project: Project | None = None, kinds: Sequence[ArtifactKind] =
             used_at = max(filter(None, (size.changed_at, owner.used_at)))
             needs = owner.needs
             if owner.project_ids == frozenset() and timezone.now() - size.changed_at < _WRITING:
-                needs = ("it was written within the last day, perhaps by work that goes on",)
+                needs = ("it was written within the last day, perhaps by work that is still running",)
             found.append(
                 Artifact(
                     kind, path, owner.title, size.size_bytes, size.freed_bytes, used_at, needs,

@@ -1,4 +1,4 @@
-"""What comes next, for a page that shows its task at once after the one on the screen."""
+"""The next task, prefetched by the review page."""
 
 from collections.abc import Callable
 from typing import Any
@@ -19,7 +19,7 @@ def showing(request: HttpRequest) -> tuple[UUID, int] | None:
     try:
         return UUID(assignment), int(slot)
     except ValueError as error:
-        raise InvalidError("assignment and slot must be those of a task's address.") from error
+        raise InvalidError("assignment and slot must be those of a task's URL.") from error
 
 
 def ahead_of(

@@ -3,7 +3,7 @@
 from typing import cast
 
 from evalapp.campaigns.models import Campaign, Purpose
-from evalapp.reviews.differing import items_waiting
+from evalapp.reviews.differing_items import items_waiting
 from evalapp.reviews.preferences.duels import duels_of
 from evalapp.stats.pairs import Duel, agreeing_shares
 
