@@ -161,7 +161,7 @@ def test_what_was_not_answered_before_the_end_is_said(
 ) -> None:
     request_changes(review=review, by=manager, reason=WHY)
     close_campaign(campaign=campaign, by=manager)
-    assert "Not answered" in client_of(manager).get(address(campaign, "adjudication/change-requests/")).text
+    assert "Expired" in client_of(manager).get(address(campaign, "adjudication/change-requests/")).text
     assert "Changes requested" not in client_of(reviewer).get("/reviews/").text
     assert client_of(reviewer).get(review_url(review)).status_code == 200
 

@@ -98,7 +98,7 @@ def ties_in_words(wanted: Finder, found: FinderResult) -> str:
         return ""
     label = wanted.metric.label
     if found.by_metric == found.outputs:
-        return f"Nine in ten outputs or more have the same {label}, so all count as its {_end(wanted)} tenth."
+        return f"Nine in ten outputs or more have the same {label}, so all count as its {_end(wanted)} 10%."
     return (
         f"10% of {found.outputs:,} outputs would be {found.tenth:,}; {found.by_metric:,} count, because"
         f" equal values of {label} stand on the same side of its end."
