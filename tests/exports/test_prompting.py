@@ -79,7 +79,7 @@ def test_the_page_stores_nothing_and_opens_once_there_is_a_version(
     assert html.escape(form) in detail
     page = browser.get(form).text
     assert "Experts marked in earlier answers" in page
-    assert "reasons that experts marked most" in page
+    assert "most frequent reasons of experts" in page
     assert "Nothing is stored until you add it" in page
     assert not ModelVersion.objects.filter(kind=ModelKind.PROMPT).exists()
     Export.objects.filter(pk=export.pk).update(is_simulated=True)

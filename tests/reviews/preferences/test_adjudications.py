@@ -245,7 +245,7 @@ def test_the_desk_decides_and_goes_on(disputed, reviewer, other_reviewer, manage
     for secret in (*labels, str(reviewer), reviewer.email, str(other_reviewer)):
         assert secret not in page and secret not in listed
     nothing = office.post(first, {})
-    assert nothing.status_code == 400 and "say which answer is better" in nothing.text
+    assert nothing.status_code == 400 and "choose the better answer" in nothing.text
     half = office.post(first, {"choice": "b", "reason": ""})
     assert half.status_code == 400 and 'value="b" checked' in half.text and "Say why" in half.text
     sent = office.post(first, {"choice": "b", "reason": WHY, "revision": "0"})

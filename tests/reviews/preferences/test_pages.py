@@ -90,7 +90,7 @@ def test_a_wrong_form_comes_back_with_its_text_and_what_to_mend(campaign, review
     answer = client.post(address, {**fields, "comment": "Kept words."})
     assert answer.status_code == 400
     assert "Kept words." in answer.text
-    assert "Say which answer is better" in answer.text
+    assert "Choose the better answer" in answer.text
     assert client.post(address, {**fields, "choice": "c"}).status_code == 400
     assert client.post(address, {"choice": "a"}).status_code == 400
 
