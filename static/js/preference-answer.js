@@ -79,7 +79,7 @@ export class PairPreference extends Preference {
   }
 
   get missing() {
-    return this.chosen ? "" : "Choose the better answer, a tie or both bad";
+    return this.chosen ? "" : "Choose the better answer, “equally good” or “both bad”";
   }
 
   focusFirst() {
