@@ -22,7 +22,7 @@ ON_A_DATABASE = {
     "import_rows": (("200",), r"ratio to a bare COPY of the same rows: \d"),
     "review_flow": (("--items", "600", "--clients", "3", "--seconds", "1"), r"script: .*reviews/s"),
     "review_paint": (("--reviews", "3"), r"next answer painted: median .* of 3 "),
-    "claim_scale": (("--items", "200", "--small", "200", "--rounds", "1"), r"submit, whole request, p95: \d"),
+    "claim_scale": (("--items", "800", "--small", "800", "--rounds", "1"), r"submit, whole request, p95: \d"),
     "slow_clients": (("--clients", "4", "--seconds", "0.3"), r"4 clients, idle: \d"),
     # As small as a campaign whose figures a job computes.
     "dashboard": (

@@ -81,7 +81,7 @@ def test_a_reason_that_is_missing_is_said_and_what_was_given_stays(start):
     page.get_by_role("link", name="Next disagreement").click()
     ready(page)
     press(page, "2", "Control+Enter")
-    expect(page.get_by_role("alert")).to_contain_text("Say why")
+    expect(page.get_by_role("alert")).to_contain_text("Give a reason")
     expect(page.locator("[name=criterion-tone][value='2']")).to_be_checked()
     # Typed at once, it is the reason of that criterion and no key.
     ready(page)
@@ -128,7 +128,7 @@ def test_preferences_that_differ_are_decided_by_keyboard_alone(
     # What is missing is said, and the preference stays.
     press(page, "1") if is_pair else press(page, "1", "2", "3")
     press(page, "Control+Enter")
-    expect(page.get_by_role("alert")).to_contain_text("Say why")
+    expect(page.get_by_role("alert")).to_contain_text("Give a reason")
     ready(page)
     page.keyboard.type("As the first said.")
     press(page, "Control+Enter")

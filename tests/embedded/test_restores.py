@@ -238,7 +238,7 @@ def test_a_commit_that_is_still_under_way_is_waited_for(environment: Environment
 def test_a_backup_among_the_files_it_would_replace_is_refused(environment: Environment, backup: Path):
     inside = environment.media_folder / "backup.tar"
     backup.rename(inside)
-    with pytest.raises(ServiceProblem, match=f"{inside} lies in a folder that is about to be replaced"):
+    with pytest.raises(ServiceProblem, match=f"{inside} is in a folder that is about to be replaced"):
         restores.restore(environment, inside)
     assert inside.exists()
 

@@ -125,7 +125,7 @@ def test_nothing_reviewed_is_refused_and_so_is_an_endless_name(
         propose_rows(campaign=campaign, by=manager, name="")
     review_all(campaign, reviewer, {})
     for name in ("x" * 121, "a\x00b"):
-        with pytest.raises(InvalidError, match=r"120 characters|cannot be seen"):
+        with pytest.raises(InvalidError, match=r"120 characters|is invisible"):
             propose_rows(campaign=campaign, by=manager, name=name)
     assert propose_rows(campaign=campaign, by=manager, name="").name == "Feedback of Spring round"
 

@@ -93,7 +93,7 @@ def test_a_rejected_training_answer_is_not_learned_as_a_good_one_either(
 
 def test_a_rated_answer_is_not_edited(campaign: Campaign, manager: User) -> None:
     row = rated_rows(make_proposed_rows(campaign, manager))[0]
-    with pytest.raises(InvalidError, match="as it was given"):
+    with pytest.raises(InvalidError, match="cannot be edited"):
         decide_row(row=row, decision="edited", by=manager, text="Something else.")
     with pytest.raises(IntegrityError, match="export_row_rated_is_judged"), transaction.atomic():
         ExportRow.objects.filter(pk=row.pk).update(is_good=None)

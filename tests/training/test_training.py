@@ -169,7 +169,7 @@ def test_weights_that_the_last_step_made_infinite_are_not_published(base: Path, 
 
     model = AutoModelForCausalLM.from_pretrained(base)
     model.model.norm.weight.data[3] = float("nan")
-    with pytest.raises(Refusal, match=r"diverged: its weights in model\.norm\.weight hold"):
+    with pytest.raises(Refusal, match=r"diverged: its weights in model\.norm\.weight have"):
         publish_model(model, check_base(base), tmp_path, {})
     assert not (tmp_path / "adapter").exists() and not (tmp_path / "model").exists()
 

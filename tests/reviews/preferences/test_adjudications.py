@@ -247,7 +247,7 @@ def test_the_desk_decides_and_goes_on(disputed, reviewer, other_reviewer, manage
     nothing = office.post(first, {})
     assert nothing.status_code == 400 and "choose the better answer" in nothing.text
     half = office.post(first, {"choice": "b", "reason": ""})
-    assert half.status_code == 400 and 'value="b" checked' in half.text and "Say why" in half.text
+    assert half.status_code == 400 and 'value="b" checked' in half.text and "Give a reason" in half.text
     sent = office.post(first, {"choice": "b", "reason": WHY, "revision": "0"})
     assert sent.status_code == 302 and sent.url != first
     assert "1 of 4 disagreements decided" in office.get(sent.url).text
