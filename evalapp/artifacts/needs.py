@@ -19,17 +19,21 @@ _NO_NEED = frozenset(
         ("TokenPrice", "model_version"),
     }
 )
+# Of one, and of several.
 _WORDS = {
-    ("ModelVersion", "base"): "versions are based on it",
-    ("ModelVersion", "parent"): "adapters were continued from it",
-    ("Run", "base"): "runs used it as their base",
-    ("Run", "continued_from"): "trainings continued from it",
-    ("RunCandidate", "model_version"): "runs use it as a candidate",
-    ("Output", "candidate"): "outputs are from it",
-    ("CampaignCandidate", "model_version"): "campaigns use it as a candidate",
-    ("CampaignGate", "champion"): "gates compare others with it",
-    ("GateEvaluation", "candidate"): "gate evaluations are on it",
-    ("Decision", "candidate"): "decisions are on it",
+    ("ModelVersion", "base"): ("version is based on it", "versions are based on it"),
+    ("ModelVersion", "parent"): ("adapter was continued from it", "adapters were continued from it"),
+    ("Run", "base"): ("run used it as its base", "runs used it as their base"),
+    ("Run", "continued_from"): ("training continued from it", "trainings continued from it"),
+    ("RunCandidate", "model_version"): ("run uses it as a candidate", "runs use it as a candidate"),
+    ("Output", "candidate"): ("output is from it", "outputs are from it"),
+    ("CampaignCandidate", "model_version"): (
+        "campaign uses it as a candidate",
+        "campaigns use it as a candidate",
+    ),
+    ("CampaignGate", "champion"): ("gate compares others with it", "gates compare others with it"),
+    ("GateEvaluation", "candidate"): ("gate evaluation is on it", "gate evaluations are on it"),
+    ("Decision", "candidate"): ("decision is on it", "decisions are on it"),
 }
 
 
@@ -48,18 +52,12 @@ def needs_of(versions: Iterable[ModelVersion]) -> Reasons:
             .order_by(field.name)
             .annotate(number=Count("pk"))
         )
-        plural = str(field.model._meta.verbose_name_plural)
-        words = _WORDS.get((model_name, field.name), f"{plural} refer to it")
+        meta = field.model._meta
+        other = (f"{meta.verbose_name} refers to it", f"{meta.verbose_name_plural} refer to it")
+        one, several = _WORDS.get((model_name, field.name), other)
         for pk, number in rows:
-            found[pk].append(f"{number:,} {_of_one(words) if number == 1 else words}")
+            found[pk].append(f"{number:,} {one if number == 1 else several}")
     return {pk: found[pk] for pk in ids}
-
-
-def _of_one(words: str) -> str:
-    subject, _, rest = words.partition(" ")
-    verbs = {"stand": "stands", "have": "has", "hold": "holds", "are": "is", "were": "was", "speak": "speaks"}
-    first, _, more = rest.partition(" ")
-    return f"{subject.removesuffix('s')} {verbs.get(first, first)} {more}"
 
 
 def _leading_here() -> list[tuple[str, Field]]:  # type: ignore[type-arg]  # not generic at run time

@@ -115,8 +115,8 @@ def _base_folder(version: ModelVersion) -> Path:
     names = ", ".join(str(each) for each in settings.MODEL_FOLDERS)
     message = (
         f"{socket.gethostname()} has no folder of the base “{version.model.name}”: none in {names} has the"
-        f" fingerprint {version.content_hash[:12]}…. Copy the folder {registered} of the machine that has it"
-        f" there, or name its folder in EVALAPP_MODEL_FOLDERS of that machine. {chosen.unlike}".rstrip()
+        f" fingerprint {version.content_hash[:12]}…. Copy the folder {registered} there from the machine"
+        f" that has it, or add its folder to EVALAPP_MODEL_FOLDERS. {chosen.unlike}".rstrip()
     )
     raise NotHereError(message)
 

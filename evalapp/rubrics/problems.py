@@ -122,7 +122,7 @@ def _direction_problems(draft: CriterionDraft) -> Iterator[tuple[str, str]]:
     if not draft.lower_is_better:
         return
     if not draft.rules.has_mean:
-        yield "lower_is_better", "Only for a scale can lower be better."
+        yield "lower_is_better", "“Lower is better” is for scales only."
     if draft.weight:
         yield (
             "lower_is_better",

@@ -264,7 +264,7 @@ def test_what_speaks_of_the_low_end_as_the_bad_one_is_refused(campaign: Campaign
     assert "leave that level empty" in problems(low_threshold=1)[0]
     assert "the low end is the better one" in problems(is_critical=True)[0]
     yes_no = {"kind": "yes_no", "minimum": 0, "maximum": 1}
-    assert "Only a scale" in problems(**yes_no)[0]
+    assert "for scales only" in problems(**yes_no)[0]
     place = Criterion.objects.get(version=campaign.rubric_version_id, key="place")
     floor = Condition(ConditionKind.FLOOR, criterion="place", threshold=2.0)
     assert "lower is better" in unusable(floor, place)

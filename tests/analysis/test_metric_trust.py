@@ -34,7 +34,7 @@ def test_the_verdict_rests_on_the_lower_end_as_a_share_of_the_ceiling(
     found = trust_of("Tone", ROUGE, measure, CEILING)
     assert found.verdict == verdict
     assert found.sentence.startswith(start)
-    assert "over 100 outputs, the highest correlation to expect of any metric is 0.80" in found.sentence
+    assert "over 100 outputs; the highest correlation to expect of any metric is 0.80" in found.sentence
 
 
 def test_the_numbers_stand_in_the_sentence() -> None:
@@ -71,7 +71,7 @@ def test_a_metric_that_only_knows_who_wrote_an_answer_is_a_hint_at_most() -> Non
     assert "worse ones (Spearman 0.01, −0.12 to 0.14)." in blind.sentence
     assert advice("Tone", [blind]) == "For Tone ask people; ROUGE-L separates candidates, not single answers."
     shown = trust_of("Tone", ROUGE, high, CEILING, correlation(0.1, 0.2, 0.3))
-    assert shown.verdict == "follows" and "tells candidates apart" not in shown.sentence
+    assert shown.verdict == "follows" and "separates candidates" not in shown.sentence
     constant = Measure.undefined("no variation in the metric", signature="spearman")
     assert "(no variation in the metric)" in trust_of("Tone", ROUGE, high, CEILING, constant).sentence
     # What follows nobody says so without more.
@@ -116,7 +116,7 @@ def test_a_campaign_is_told_criterion_by_criterion(
     best = clarity.metrics[0]
     assert best.verdict == "hint" and best.correlation.low is not None and best.correlation.low > 0.5
     assert best.inside is not None and "within:candidate" in best.inside.signature
-    assert "tells candidates apart" in clarity.sentence
+    assert "separates candidates" in clarity.sentence
     # Neither way of a length is better, so it is not a metric to trust.
     assert "words" not in {each.metric.name for each in tone.metrics}
     assert found["accuracy"].sentence == "No metric can be compared with people on Accuracy yet."

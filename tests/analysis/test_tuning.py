@@ -363,7 +363,7 @@ def test_of_imported_candidates_it_is_asked_which_is_which_and_then_answered(
     ours, theirs = (ModelVersion.objects.get(label=label).pk for label in ("Ours", "Theirs"))
     page = client.get(f"{address}?candidate={ours}&prompt={theirs}").text
     assert "chosen as the prompted one" in page and 'id="answer"' in page
-    assert "Against the base model" not in page and "their kind is unknown" in page
+    assert "Against the base model" not in page and "is not known here" in page
     # Whoever mixed them up turns them round.
     turned = client.get(f"{address}?candidate={theirs}&prompt={ours}").text
     assert 'id="answer"' in turned and turned != page

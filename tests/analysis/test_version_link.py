@@ -116,7 +116,7 @@ def test_the_page_names_what_to_do_and_who_may_see_it(
 ) -> None:
     rubric = first.rubric_version.rubric
     address = f"/projects/{project.slug}/campaigns/rubrics/{rubric.pk}/links/"
-    assert "Two versions" in client_of(manager).get(address).text
+    assert "needs two versions" in client_of(manager).get(address).text
     later = _next_version(first.rubric_version, help_text="Plain words only.")
     second = _again(first, later, [reviewer])
 

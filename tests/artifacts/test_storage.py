@@ -95,7 +95,7 @@ def test_whatever_refers_to_a_version_needs_it(
         by=engineer, parent=adapter
     )  # fmt: skip
     assert set(needs(adapter)) == {
-        "it is the challenger", "1 run has it as a candidate", "1 adapter was continued from it",
+        "it is the challenger", "1 run uses it as a candidate", "1 adapter was continued from it",
     }  # fmt: skip
     assert needs(further) == ()
     with pytest.raises(NeededError, match="it is the challenger; "):
@@ -125,7 +125,7 @@ def test_what_is_needed_by_then_is_kept_and_told(
         job=Job.objects.create(project=project, task="t", title="A"),
     )  # fmt: skip
     RunCandidate.objects.create(run=started, model_version=adapter, key="v1")
-    with pytest.raises(NeededError, match="Kept, because 1 run has it as a candidate"):
+    with pytest.raises(NeededError, match="Kept, because 1 run uses it as a candidate"):
         remove(row=row, by=engineer)
     adapter.refresh_from_db()
     assert adapter.set_aside_at is None

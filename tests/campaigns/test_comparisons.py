@@ -198,7 +198,7 @@ def test_a_baseline_must_be_a_candidate_of_a_comparison_in_pairs(project, review
 
     (stray,) = make_candidates(project, ["stray"])
     for method, words in (
-        ("pairwise", "not among the candidates"),
+        ("pairwise", "not among the chosen candidates"),
         ("pointwise", "Only a pairwise comparison"),
     ):
         with pytest.raises(InvalidError) as refused:

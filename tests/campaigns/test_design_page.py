@@ -149,7 +149,7 @@ def test_a_draft_is_discarded_and_an_opened_campaign_is_not(
     unchanged = browser.post(page_of(opened, "edit/"), filled_in(opened, name="Other"))
 
     assert "The draft “Spring round” is discarded." in gone.text
-    assert kept.status_code == 409 and "is not a draft any more, so it stays" in kept.text
+    assert kept.status_code == 409 and "is not a draft any more, so it cannot be discarded" in kept.text
     assert (
         unchanged.status_code == 409
         and "is not a draft any more, so its design cannot change" in unchanged.text

@@ -139,7 +139,7 @@ def test_who_submits_what_was_taken_over_keeps_their_text() -> None:
     lost = NextReview(fill_claims(campaign, first)[1], 0)
     taken = next_for(campaign, second)
     assert taken.assignment.id == lost.assignment.id
-    with pytest.raises(LeaseLostError, match="Your text is kept"):
+    with pytest.raises(LeaseLostError, match="your text is kept"):
         submit(campaign, first, lost)
     assert Draft.objects.get(reviewer=first).body["comment"] == GOOD.comment
     submit(campaign, second, taken)
@@ -199,7 +199,7 @@ def test_what_is_released_counts_while_it_is_free_and_is_kept_as_text_afterwards
     assert release_claimed(campaign_reviewer=campaign_reviewer_of(campaign, first), by=None) == 2
     assert submit(campaign, first, held[0]).review.reviewer == first
     assert next_for(campaign, second).assignment.id == held[1].assignment.id
-    with pytest.raises(LeaseLostError, match="Your text is kept"):
+    with pytest.raises(LeaseLostError, match="your text is kept"):
         submit(campaign, first, held[1])
     assert Draft.objects.filter(reviewer=first).exists()
 

@@ -63,7 +63,7 @@ def test_no_room_for_a_dataset(
         answer = sent(program, f"projects/{slug}/datasets/{dataset.pk}/imports/", {"file": upload(content)})
 
     assert page.status_code == 507
-    assert "The server's disk is full, so nothing was stored." in page.text
+    assert "disk is full, so nothing was stored." in page.text
     problem = problem_in(answer, 507)
     assert (problem["code"], "free space in EVALAPP_HOME" in problem["message"]) == ("no_room", True)
     assert not DatasetImport.objects.exists()

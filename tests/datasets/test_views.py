@@ -109,7 +109,7 @@ def test_a_file_goes_from_the_browser_to_a_version(
     started = client.post(sent.url, {"action": "start", "split_by": "field", "split_field": "split"})
     assert started.status_code == 302, started.content.decode()
     job = Job.objects.get(task="evalapp.datasets.tasks.import_dataset")
-    assert b"this page then leads to it" in client.get(sent.url).content
+    assert b"this page then opens it" in client.get(sent.url).content
     import_dataset(job.pk)
 
     done = client.get(sent.url, follow=True)

@@ -82,7 +82,10 @@ def test_a_commit_is_brought_whole_without_code_pickles_or_other_formats(
     hub: Hub, model: Path, tmp_path: Path
 ) -> None:
     result = brought(hub, tmp_path / "run")
-    assert (result.outcome, result.message) == ("succeeded", f"Brought {REPOSITORY} at commit {COMMIT[:12]}.")
+    assert (result.outcome, result.message) == (
+        "succeeded",
+        f"Imported {REPOSITORY} at commit {COMMIT[:12]}.",
+    )
     report = result.report
     assert report is not None
     whole = tmp_path / "run" / "model"

@@ -112,7 +112,7 @@ def test_a_job_lost_three_times_is_dead(project: Project, engineer: User) -> Non
 
     job.refresh_from_db()
     assert (job.state, job.lost_attempts) == (JobState.DEAD, 3)
-    assert "silent" in job.error
+    assert "stopped responding" in job.error
 
 
 def test_a_lost_job_that_was_being_cancelled_is_cancelled(project: Project, engineer: User) -> None:

@@ -459,7 +459,7 @@ def test_a_person_decides_on_the_proposal(project: Project, reviewer: User, mana
     proposal = RetrainProposal.objects.get()
     with pytest.raises(ConflictError, match="Export the corrections"):
         accept_proposal(proposal=proposal, by=manager)
-    with pytest.raises(InvalidError, match="why"):
+    with pytest.raises(InvalidError, match="Give the reason"):
         dismiss_proposal(proposal=proposal, reason=" ", by=manager)
     version = make_feedback(stream, Campaign.objects.get(weekly_sample=week))
     assert accept_proposal(proposal=proposal, by=manager) == version

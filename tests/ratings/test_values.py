@@ -85,7 +85,7 @@ def test_a_category_reads_its_options_in_any_case() -> None:
     options = (Option("Off topic"), Option("Fine"))
     category = reader_of(CriterionDraft("Kind", kind="category", maximum=2, options=options))
     assert category("fine ") == Level(2)
-    with pytest.raises(ValueProblemError, match="no option"):
+    with pytest.raises(ValueProblemError, match="not an option"):
         category("other")
 
 

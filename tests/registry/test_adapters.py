@@ -31,7 +31,7 @@ def test_a_file_that_is_replaced_after_its_check_is_not_kept(
         return found
 
     monkeypatch.setattr(AdapterFolder, "tensors", replaced)
-    with pytest.raises(InvalidError, match="no part of a plain LoRA"):
+    with pytest.raises(InvalidError, match="not part of a plain LoRA"):
         register_adapter(project=project, base=base, label="v1", folder=source, by=engineer)
     assert not list((tmp_path / "artifacts" / "adapters").iterdir())
 

@@ -84,7 +84,7 @@ def test_a_base_that_is_missing_is_said_with_where_to_copy_it_from(
     done = node.carry("training", save=3)
     assert done.returncode == 2
     assert done.stderr.startswith("The base “Tiny” is in no model folder of ")
-    assert "copy the folder /nowhere of the machine that has it there" in done.stderr
+    assert "copy the folder /nowhere there from the machine that has it" in done.stderr
 
 
 def test_the_same_weights_with_another_chat_template_are_another_base(

@@ -129,7 +129,7 @@ def test_an_ambiguous_prompt_asks_for_the_row(
     dataset = create_dataset(project=project, name="Twins", by=engineer)
     version = create_version(dataset=dataset, rows=rows_of("test", 1) * 2, by=engineer)
     rows = [ImportedAnswer(text="x", prompt="test question 0")]
-    with pytest.raises(ImportProblemsError, match="stands in 2 rows"):
+    with pytest.raises(ImportProblemsError, match="is in 2 rows"):
         import_outputs(
             project=project, dataset_version=version, candidate=candidate, rows=rows, name="x", by=engineer
         )
@@ -186,7 +186,7 @@ def test_an_answer_whose_row_is_not_certain_is_refused(bring_claims, line: bytes
         (b'{"row": 1, "claim_number": "C-2", "text": "x"}', "claim_number 'C-2' and row 1.* different rows"),
         (
             b'{"claim_number": "C-1", "text": "x"}',
-            "claim_number 'C-1' stands in 2 rows of .*; give “row” as well",
+            "claim_number 'C-1' is in 2 rows of .*; give “row” as well",
         ),
         (b'{"claim_number": "C-1", "prompt": "Summarise portfolio 3.", "text": "x"}', "different rows"),
     ],

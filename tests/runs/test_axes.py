@@ -37,7 +37,7 @@ def test_values_are_read_as_people_write_them(name: str, text: str, values: list
     [("seed", "1, two", "two"), ("schedule", "steep", "steep"), ("lora.rank", "1.5", "1.5")],
 )
 def test_what_is_no_value_is_named(name: str, text: str, word: str) -> None:
-    with pytest.raises(InvalidError, match=f"“{word}” is no value of"):
+    with pytest.raises(InvalidError, match=f"“{word}” is not a value of"):
         read_values(name, text)
 
 
@@ -75,11 +75,11 @@ def test_every_pair_of_values_is_a_training_and_has_words() -> None:
         ({"rows": [1, 2]}, "cannot differ in 'rows'"),
         ({"seed": []}, "needs a list of values"),
         ({"seed": "12"}, "needs a list of values"),
-        ({"seed": [1, [2]]}, "is no value of “Seed”"),
-        ({"seed": [1, True]}, "'True' is no value of “Seed”"),
-        ({"seed": [1, 1.5]}, "'1.5' is no value of “Seed”"),
-        ({"data_share": [0.5, "much"]}, "'much' is no value of “Share of the data”"),
-        ({"schedule": ["steep", "linear"]}, "'steep' is no value"),
+        ({"seed": [1, [2]]}, "is not a value of “Seed”"),
+        ({"seed": [1, True]}, "'True' is not a value of “Seed”"),
+        ({"seed": [1, 1.5]}, "'1.5' is not a value of “Seed”"),
+        ({"data_share": [0.5, "much"]}, "'much' is not a value of “Share of the data”"),
+        ({"schedule": ["steep", "linear"]}, "'steep' is not a value"),
         ({"seed": [1, 1]}, "is given twice"),
     ],
 )

@@ -44,7 +44,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
         ),
         (
             Sent(body=b"<html>Sign in to the proxy</html>"),
-            ("The endpoint's answer is not a chat completion: &lt;html&gt;Sign in to the proxy&lt;/html&gt;"),
+            ("answer is not a chat completion: &lt;html&gt;Sign in to the proxy&lt;/html&gt;"),
         ),
         (
             Sent(body=said("half an answer").body, cut_at=40),
@@ -59,7 +59,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
         ),
         (
             Sent(body=b'data: {"choices": [{"delta": {"content": "Hal'),
-            "The endpoint's answer is not a chat completion: data:",
+            "answer is not a chat completion: data:",
         ),
     ],
     ids=["429", "HTML", "half a body", "a broken chunk", "half a stream"],

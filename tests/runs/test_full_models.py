@@ -112,8 +112,8 @@ def test_what_trained_a_full_model_is_known_of_all_that_stands_on_it(
 @pytest.mark.parametrize(
     ("method", "config", "said"),
     [
-        ("full", {}, "ends in a full model and cannot start from the adapter “v0”"),
-        ("dora", {}, "ends in a full model"),
+        ("full", {}, "produces a full model and cannot start from the adapter “v0”"),
+        ("dora", {}, "produces a full model"),
         ("rslora", {}, "Choose LoRA or QLoRA, or start without it"),
         ("lora", {"use_rslora": True}, "Choose rsLoRA, or start without it"),
         ("qlora", {"use_rslora": True}, "Choose rsLoRA, or start without it"),

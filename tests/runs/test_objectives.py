@@ -208,7 +208,7 @@ def test_the_form_says_when_to_use_what_and_the_page_what_was_used(
     page = client.get(reverse("run_detail", args=[project.slug, run.pk])).content.decode()
     assert "Full fine-tuning by DPO" in page
     assert "3 more training rows have nothing for Full fine-tuning by DPO and were not used." in page
-    assert "32 of 96 weights (33.0%)" in page
+    assert "32 of 96 parameters (33.0%)" in page
     assert "1e-06" in page
     made = client.get(reverse("model_version", args=[project.slug, run.produced_id])).content.decode()
     assert "Full model of Small, version 2." in made

@@ -118,7 +118,7 @@ def test_what_is_no_choice_is_said_on_the_page(
 
 
 def test_another_projects_trainings_are_unknown(two: list[Run], other_project: Project) -> None:
-    with pytest.raises(InvalidError, match="does not have"):
+    with pytest.raises(InvalidError, match="not in this project"):
         chosen_runs(other_project, [str(run.pk) for run in two])
 
 

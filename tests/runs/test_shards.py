@@ -89,7 +89,7 @@ def test_there_are_never_more_parts_than_rows(begin: Start) -> None:
 
 @pytest.mark.parametrize("shards", [0, 65, True, "4", 2.5])
 def test_a_number_of_parts_that_cannot_be_is_refused(begin: Start, shards: object) -> None:
-    with pytest.raises(InvalidError, match="Split the rows into 1 to 64 parts"):
+    with pytest.raises(InvalidError, match="Split the rows into 1 to 64 shards"):
         begin(shards)  # type: ignore[arg-type]
 
 

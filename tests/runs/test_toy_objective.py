@@ -117,7 +117,7 @@ def test_the_api_offers_it_and_names_it_where_another_is_asked_for(
         chosen = schema["components"]["schemas"][body]["properties"]["hyperparameters"]["properties"][
             "objective"
         ]
-        assert chosen["enum"] == ["sft", "dpo", "kto", "better"]
+        assert chosen["enum"] == [each.key for each in WITH_IT]
         assert "better: learn the better answer of each pair" in chosen["description"]
 
     program, trainings = program_for(engineer), f"projects/{project.slug}/runs/training/"
@@ -125,4 +125,5 @@ def test_the_api_offers_it_and_names_it_where_another_is_asked_for(
     answer = program.post(trainings, {**asked, "hyperparameters": {"objective": "better"}})
     assert (answer.status_code, answer.json()["settings"]["objective"]) == (202, "better")
     problem = problem_in(program.post(trainings, {**asked, "hyperparameters": {"objective": "best"}}), 400)
-    assert "'best' is not one of 'sft', 'dpo', 'kto', 'better'" in problem["message"]
+    known = ", ".join(repr(each.key) for each in WITH_IT)
+    assert f"'best' is not one of {known}" in problem["message"]

@@ -14,6 +14,7 @@ from run_directory.program import is_out_of_memory
 from tests.run_directory.tiny import events_of, opened, write_run
 from tests.training.runs import make_spec, rows, train
 from training.dry_run import dry_run
+from training.objectives import OBJECTIVES
 
 torch = pytest.importorskip("torch")
 
@@ -51,7 +52,7 @@ def long_rows(count: int) -> list[dict[str, Any]]:
     return given
 
 
-@pytest.mark.parametrize("objective", ["sft", "dpo", "kto"])
+@pytest.mark.parametrize("objective", [each.key for each in OBJECTIVES])
 @pytest.mark.parametrize(
     "method", ["lora", "rslora", "dora", pytest.param("qlora", marks=needs_bitsandbytes), "full"]
 )

@@ -123,7 +123,7 @@ def test_a_state_that_cannot_be_saved_is_told_and_the_last_checkpoint_stands(
         assert process.wait(600) == ExitCode.CANCELLED
     message = result_of(folder)["message"]
     assert "could not be saved ([Errno 28] No space left on device)" in message
-    assert "goes on from the last checkpoint" in message
+    assert "continues from the last checkpoint" in message
 
     assert run("training", folder) == (ExitCode.SUCCEEDED, "")
     assert report_of(folder).resumed_from == 3

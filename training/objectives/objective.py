@@ -128,7 +128,13 @@ class Objective(ABC):
 
     @abstractmethod
     def trainer(self) -> tuple[Any, Any]:
-        """TRL's trainer and the class of its arguments."""
+        """TRL's trainer and the class of its arguments.
+
+        The trainer takes the rows of `arranged` as they are (TRL's own encoding switched off, which
+        ``has_reference`` does for its preference trainers), learns from the tokens alone that the encoded
+        row counts, logs ``num_tokens`` with the loss, and keeps that number in ``_total_train_tokens``, from
+        which a resumed training goes on.
+        """
 
     @abstractmethod
     def trainer_settings(self, spec: "TrainingSpec", set_by_rows: Mapping[str, float]) -> dict[str, Any]:

@@ -11,7 +11,9 @@ _WORD = re.compile(r"\w+(?:['’.,-]\w+)*")
 
 
 def words(text: str) -> list[str]:
-    """The words of a text, case-folded. A script without spaces gives one word per run."""
+    """The words of a text, case-folded. Of a script without spaces, what lies between two
+    signs or combining marks is one.
+    """
     return _WORD.findall(text.casefold())
 
 

@@ -114,7 +114,7 @@ def combinations_of(axes: Mapping[str, Sequence[Any]]) -> list[Combination]:
         _refuse(f"That would be {told} trainings; a sweep has {MOST_RUNS} at most.")
     for name, values in axes.items():
         if wrong := [value for value in values if not _is_value(name, value)]:
-            _refuse(f"{str(wrong[0])[:60]!r} is no value of “{AXES[name].label}”.")
+            _refuse(f"{str(wrong[0])[:60]!r} is not a value of “{AXES[name].label}”.")
         if len(set(values)) < len(values):
             _refuse(f"A value of “{AXES[name].label}” is given twice.")
     names = ordered(axes)

@@ -121,7 +121,9 @@ def test_more_people_come_where_preferences_differ_and_agreement_is_of_the_desig
     browser = client_of(manager)
     address = f"/projects/{project.slug}/campaigns/{campaign.pk}/additions/"
     sent = {"agreement": 50, "more": 1}
-    assert ">1</strong> item differs" in browser.post(address, {**sent, "add": "show"}).text
+    assert (
+        ">1</strong> item has at least this difference" in browser.post(address, {**sent, "add": "show"}).text
+    )
     added = browser.post(address, {**sent, "add": "assignments"}, follow=True)
     assert "1 of 1 items go to more reviewers." in added.text
     assert standing(campaign)[:-1] == before
