@@ -109,7 +109,7 @@ def test_a_program_says_on_which_scales_lower_is_better(
         assert "true or false" in bad["fields"]["criteria"][0]
     program.post(f"{path}start/", {"criteria": {"errors": {"kind": "text", "lower_is_better": True}}})
     work_off(project)
-    assert "Only for a scale can lower be better" in program.get(path).json()["job"]["error"]
+    assert "“Lower is better” is for scales only" in program.get(path).json()["job"]["error"]
 
     criteria = {"errors": {"lower_is_better": True}, "ranks: style": {"lower_is_better": False}}
     assert program.post(f"{path}start/", {"criteria": criteria}).status_code == 202
