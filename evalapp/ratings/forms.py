@@ -232,7 +232,7 @@ class RatingsForm(forms.Form):
         for number in range(len(self._census.get("criteria", []))):
             kind, field = given.get(f"criterion_{number}_kind"), f"criterion_{number}_lower_is_better"
             if given.get(field) and kind not in (*with_mean(), LEFT_OUT):
-                self.add_error(field, "Only for a scale can lower be better.")
+                self.add_error(field, "“Lower is better” is for scales only.")
         return given
 
     def options(self) -> RatingsOptions:

@@ -232,7 +232,7 @@ def test_a_scale_on_which_lower_is_better_is_imported_as_one(office: Client, pro
     refused = post_form(
         office, page, "start", criterion_0_kind="text", criterion_0_lower_is_better="on"
     ).content.decode()
-    assert "Only for a scale can lower be better." in refused
+    assert "“Lower is better” is for scales only." in refused
 
     post_form(office, page, "start", criterion_0_lower_is_better="on", criterion_0_maximum=7)
     work_off(project)
