@@ -52,10 +52,8 @@ def propose_rows(
     """
     if campaign.split not in EXPORTABLE_SPLITS:
         raise InvalidError(
-            f"“{campaign.name}” reviewed the {campaign.get_split_display().lower()} split, which is held"
-            " out: training on it would invalidate every later evaluation. Review the feedback split to"
-            " collect"
-            " training data."
+            f"“{campaign.name}” reviewed the {campaign.get_split_display().lower()} split, which is held out:"
+            " training on it would invalidate every later evaluation. Review the feedback split instead."
         )
     rules = rules or SelectionRules()
     selected, is_simulated = _feedback_of(campaign, rules, only)
@@ -72,10 +70,7 @@ def propose_rows(
                 created_by=by,
             )
     except IntegrityError as error:
-        message = (
-            f"This project has an export named “{name}” already. Continue with that one, or choose"
-            " another name."
-        )
+        message = f"This project already has an export named “{name}”. Open it, or choose another name."
         raise ConflictError(message, fields={"name": [message]}) from error
     while batch := list(islice(selected, 2000)):
         ExportRow.objects.bulk_create(

@@ -195,10 +195,7 @@ def limits(shown: LiveTables, view: str) -> list[str]:
     told = [
         (design.is_simulated, "Simulated reviews are counted: they show nothing about real users."),
         (design.is_mixed, "People and simulated reviewers are counted together."),
-        (
-            bool(view),
-            f"It shows a part, chosen afterwards: {view}. Other parts may differ.",
-        ),
+        (bool(view), f"It shows a part, chosen afterwards: {view}. Other parts may differ."),
         (
             campaign.state != CampaignState.CLOSED,
             "The campaign was still running; later reviews are not in these results.",
@@ -208,10 +205,7 @@ def limits(shown: LiveTables, view: str) -> list[str]:
             and design.assignments_total > design.assignments_submitted,
             f"{design.assignments_submitted} of {design.assignments_total} assignments were submitted.",
         ),
-        (
-            reviewers == 1,
-            "One reviewer: no interval covers other reviewers, and agreement is undefined.",
-        ),
+        (reviewers == 1, "One reviewer: no interval covers other reviewers, and agreement is undefined."),
         (
             apart is not None,
             (

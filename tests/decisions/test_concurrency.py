@@ -123,7 +123,7 @@ def test_eight_posts_propose_rows_once_and_the_others_are_told() -> None:
 
     assert sorted(response.status_code for response in responses) == [302] + [409] * 7
     told = [response.text for response in responses if response.status_code == 409]
-    assert all("has an export named “Corrections” already" in text for text in told)
+    assert all("already has an export named “Corrections”" in text for text in told)
     export = Export.objects.get()
     assert ExportRow.objects.exclude(export=export).count() == 0 and export.rows.exists()
     assert AuditEvent.objects.filter(action="export.opened").count() == 1
