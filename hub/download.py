@@ -255,8 +255,8 @@ def _check_architecture(parts: Path) -> None:
         first = (str(error).strip().splitlines() or ["no reason given"])[0][:200]
         raise Refusal(
             f"config.json asks for an architecture that {known} does not support without repository code,"
-            f" which is never run ({first}); choose a model that transformers supports, or update"
-            " transformers"
+            f" which is never run ({first}); choose a model that transformers supports,"
+            " or update transformers"
         ) from error
     if config.model_type not in MODEL_FOR_CAUSAL_LM_MAPPING_NAMES:
         raise Refusal(

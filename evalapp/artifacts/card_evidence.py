@@ -86,8 +86,8 @@ def _campaign(each: CampaignEvidence) -> Iterator[str]:
     who = "simulated reviewers" if design.is_simulated and not design.is_mixed else "reviewers"
     mixed = ", people and simulated ones together" if design.is_mixed else ""
     yield (
-        f"{design.items:,} items, {design.reviewers:,} {who}{mixed}, {design.reviews:,} reviews of all"
-        " candidates"
+        f"{design.items:,} items, {design.reviewers:,} {who}{mixed}, {design.reviews:,} reviews of"
+        " all candidates"
         + (
             "."
             if submitted is None

@@ -68,10 +68,8 @@ def _check_rights(connection: psycopg.Connection[Any]) -> None:
     if not may_make:
         raise ServiceProblem(
             f"The role {role} in DATABASE_URL may not create tables in the database {database}: it is not its"
-            " owner."
-            f' As an administrator of the server run: ALTER DATABASE "{database}" OWNER TO "{role}"; and in'
-            " that"
-            f' database: GRANT CREATE, USAGE ON SCHEMA public TO "{role}";'
+            f' owner. As an administrator of the server run: ALTER DATABASE "{database}" OWNER TO "{role}";'
+            f' and in that database: GRANT CREATE, USAGE ON SCHEMA public TO "{role}";'
         )
     foreign = _one(
         connection,

@@ -146,8 +146,8 @@ def _problem_of(answer: Answer) -> str:
     if answer.location:
         place = origin_of(answer.location) if "://" in answer.location else "another path"
         return (
-            f"Answered {answer.status}, a redirect to {place}; redirects are not followed: register the URL"
-            " itself"
+            f"Answered {answer.status}, a redirect to {place}; redirects are not followed:"
+            " register the URL itself"
         )
     return f"Answered {answer.status}; only 200 to 299 confirm it"
 

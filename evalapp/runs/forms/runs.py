@@ -310,9 +310,8 @@ class GenerationForm(forms.Form):
     )  # fmt: skip
     shards = forms.IntegerField(
         min_value=1, max_value=MOST_SHARDS, initial=1, required=False, label="Shards",
-        help_text="Free workers take one shard each; a single worker takes them all. Above temperature 0 the "
-        "outputs "
-        "depend on the number of shards.",
+        help_text="Free workers take one shard each; a single worker takes them all. Above temperature 0 the"
+        " outputs depend on the number of shards.",
     )  # fmt: skip
 
     MAIN = ("name", "dataset_version", "splits", "candidates")

@@ -190,8 +190,8 @@ class _Rows:
         if len(places) > 1:
             other = "row" if answer.item or not self._item_field else self._item_field
             raise ValueError(
-                f"its {self._said(answer)} is in {len(places)} rows of {self._version}; give “{other}” as"
-                " well"
+                f"its {self._said(answer)} is in {len(places)} rows of {self._version};"
+                f" give “{other}” as well"
             )
         return places[0]
 
