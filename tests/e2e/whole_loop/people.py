@@ -60,7 +60,7 @@ class Person:
 
     def new_run(self, kind: str) -> None:
         self.go_to("Runs")
-        self.follow("Start run")
+        self.follow("New run")
         self.follow(kind)
 
     def follow(self, link: str | re.Pattern[str], *, within: Locator | None = None) -> None:
