@@ -215,15 +215,9 @@ def test_another_key_takes_its_place(judge: LLMJudge, manager: User) -> None:
     assert (judge.sealed_key, opened_key(judge)) == ("", "")
 
 
-def test_it_is_held_against_people_and_told_beside_them_alone(
-    judge: LLMJudge,
-    campaign: Campaign,
-    chat: Chat,
-    reviewer: User,
-    other_reviewer: User,
-    project: Project,
-    manager: User,
-) -> None:
+@pytest.fixture
+def tone_by_text(campaign: Campaign, reviewer: User, other_reviewer: User) -> dict[str, int]:
+    """The tone that both reviewers gave, by the text of the output."""
     rows = range(1, 7)
     for person in (reviewer, other_reviewer):
         said = {
@@ -232,14 +226,24 @@ def test_it_is_held_against_people_and_told_beside_them_alone(
             for row in rows
         }
         review_all(campaign, person, said)
-    by_text = {
+    return {
         output.text: 1 + (output.example.row_number + (output.candidate.label == "plain")) % 5
         for output in (
             campaign.items.first().outputs.first().output.run.outputs.select_related("example", "candidate")
         )
     }
+
+
+def test_it_is_held_against_people_and_told_beside_them_alone(
+    judge: LLMJudge,
+    campaign: Campaign,
+    chat: Chat,
+    tone_by_text: dict[str, int],
+    project: Project,
+    manager: User,
+) -> None:
     chat.say = lambda question: next(
-        str(level) for text, level in by_text.items() if f"\n{text}\n" in question
+        str(level) for text, level in tone_by_text.items() if f"\n{text}\n" in question
     )
     scores = Score.objects.count()
     asked(judge, campaign)
@@ -259,8 +263,17 @@ def test_it_is_held_against_people_and_told_beside_them_alone(
     )
     assert not any("judge" in column for column in RATING_COLUMNS)
 
+
+def test_one_that_says_the_contrary_is_compared_on_the_same_outputs(
+    judge: LLMJudge,
+    campaign: Campaign,
+    chat: Chat,
+    tone_by_text: dict[str, int],
+    project: Project,
+    manager: User,
+) -> None:
     chat.say = lambda question: str(
-        6 - int(next(level for text, level in by_text.items() if f"\n{text}\n" in question))
+        6 - int(next(level for text, level in tone_by_text.items() if f"\n{text}\n" in question))
     )
     contrary = create_judge(
         project=project,
