@@ -8,6 +8,9 @@ MODELS ?= 1
 # In the order of their names: by the number of tests, files of few long ones would come last, and one process idle.
 TEST_PROCESSES ?= 3
 
+# The tests start programs by the hundred, which read compiled code, whatever the shell forbids.
+export PYTHONDONTWRITEBYTECODE :=
+
 VENV := .venv/bin
 WEB_ONLY := $(if $(filter 0,$(MODELS)),--web-only)
 

@@ -8,13 +8,13 @@ next answer has been fetched, which takes less than reading one. Number to reach
 """
 
 import argparse
-import shutil
 import statistics
 import sys
 from typing import Any
 
 from bench.ports import free_port
 from bench.review_flow import installation, prepare, web_server
+from installer.browser import find_chromium
 
 PORT = free_port()
 MOST_MILLISECONDS = 100.0
@@ -64,11 +64,11 @@ def main() -> None:
 def measure(key: str, cookie_name: str, cookie: str, reviews: int) -> list[float]:
     from playwright.sync_api import sync_playwright
 
-    program = shutil.which("chromium") or shutil.which("chromium-browser")
     address = f"http://127.0.0.1:{PORT}"
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
-            executable_path=program, args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+            executable_path=find_chromium(),
+            args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"],
         )
         context = browser.new_context(viewport={"width": 1440, "height": 900})
         context.add_cookies([{"name": cookie_name, "value": cookie, "url": address}])

@@ -6,8 +6,11 @@ import subprocess
 
 from installer.problems import InstallationProblem
 
-_NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-_PACKAGES = ("chromium", "fonts-liberation")
+# The headless shell is the same engine without windows; the tests take a sixth less time in it.
+_NAMES = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+# Debian 13 has both packages, earlier ones the second alone.
+_PACKAGES = ("chromium-headless-shell", "chromium")
+_FONTS = "fonts-liberation"
 
 
 def ensure_chromium() -> None:
@@ -19,14 +22,16 @@ def ensure_chromium() -> None:
             "the tests need a browser and there is none: install Chromium"
             " (on Debian `apt install chromium`), then run again."
         )
-    print("Installing Chromium for the browser tests (about 300 MB) …", flush=True)
+    print("Installing Chromium for the browser tests (about 250 MB) …", flush=True)
+    _apt_get("update")
+    if not any(_apt_get("install", "-y", "--no-install-recommends", name, _FONTS) for name in _PACKAGES):
+        raise InstallationProblem("`apt-get install chromium` failed: install Chromium, then run again.")
+
+
+def _apt_get(*arguments: str) -> bool:
     quiet = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-    for command in (
-        ["apt-get", "update", "-qq"],
-        ["apt-get", "install", "-y", "-qq", "--no-install-recommends", *_PACKAGES],
-    ):
-        if subprocess.run(command, env=quiet, stdout=subprocess.DEVNULL, check=False).returncode:
-            raise InstallationProblem(f"`{' '.join(command)}` failed: install Chromium, then run again.")
+    done = subprocess.run(["apt-get", "-qq", *arguments], env=quiet, stdout=subprocess.DEVNULL, check=False)
+    return done.returncode == 0
 
 
 def find_chromium() -> str | None:

@@ -1,7 +1,6 @@
 """A real browser: the Chromium of the machine where there is one, else Playwright's own."""
 
 import os
-import shutil
 import sys
 import threading
 import traceback
@@ -16,6 +15,7 @@ from playwright.sync_api import BrowserContext, Page
 
 from evalapp.accounts.models import User
 from evalapp.core.static_build import build_browser_bundle
+from installer.browser import find_chromium
 from tests.cast import client_of
 
 # Playwright keeps an event loop in the test's thread; the ORM is used there between its steps.
@@ -28,7 +28,7 @@ PATIENCE_MS = 20_000
 @pytest.fixture(scope="session")
 def browser_type_launch_args(browser_type_launch_args: dict[str, Any]) -> dict[str, Any]:
     arguments = [*QUIET, "--no-sandbox"] if os.getuid() == 0 else QUIET
-    program = shutil.which("chromium") or shutil.which("chromium-browser")
+    program = find_chromium()
     own = {"executable_path": program} if program else {}
     return {**browser_type_launch_args, **own, "args": arguments}
 
