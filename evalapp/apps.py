@@ -1,3 +1,5 @@
+import gc
+
 from django.apps import AppConfig
 
 
@@ -13,3 +15,7 @@ class EvalappConfig(AppConfig):
         import evalapp.monitoring.receivers
         import evalapp.reviews.receivers
         import evalapp.scoring.receivers  # noqa: F401 - importing them connects and registers them
+
+        # What is loaded stays, and is never looked through again (see evalapp.settings).
+        gc.freeze()
+        gc.enable()
