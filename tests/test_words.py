@@ -25,7 +25,7 @@ REPLACED = {
     r"whole models?": "full model",
     r"invented (figures|numbers)": "unsupported numbers",
     r"recipes?": "training settings, dataset recipe",
-    r"reckon(s|ed)?": "calculate",
+    r"(reckon|calculat)(e|s|ed|es)?": "compute",
     r"open pull": "shared queue",
     r"what it costs": "reviewer effort",
     r"waiting for somebody": "to do",

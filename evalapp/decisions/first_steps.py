@@ -42,7 +42,7 @@ def first_steps(project: Project, *, role: str) -> list[Step]:
         ),
         _step(
             project,
-            "Reviewers: two or more, so that agreement between them can be calculated.",
+            "Reviewers: two or more, so that agreement between them can be computed.",
             possible_reviewers(project).filter(is_simulated=False).count() > 1,
             ("member_list", "Invite reviewers", Permission.MANAGE_MEMBERS),
             ("member_list", "Members", Permission.MANAGE_MEMBERS),

@@ -157,8 +157,8 @@ def _require_evidence(found: CampaignComparison, judged: PairResults | None, *, 
         raise InvalidError(f"{name} has no review yet; a decision needs evidence.")
     if not has_evaluation and not found.is_computed:
         raise ConflictError(
-            f"The results of {name} are not calculated yet, so the decision would have none to store."
-            " Calculate them on its results page, then decide."
+            f"The results of {name} are not computed yet, so the decision would have none to store."
+            " Compute them on its results page, then decide."
         )
 
 

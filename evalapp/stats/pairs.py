@@ -38,19 +38,19 @@ class Duel(NamedTuple):
     points: float | None
 
 
-def win_share(duels: Sequence[Duel], *, level: float = 0.95) -> Measure:
+def preference_win_rate(duels: Sequence[Duel], *, level: float = 0.95) -> Measure:
     """Share of wins of the first candidate over the second, a tie counting half.
 
     Every duel is of the same two, in the same order. Mean over items; ``n`` counts items. The interval is
     Wilson's at the number of independent preferences that would give the same standard error over items, so
     preferences of one item that agree count once. It speaks of new items and these reviewers.
     """
-    name = signature("win-share", ties="half", interval="wilson-items", level=level)
+    name = signature("preference-win-rate", ties="half", interval="wilson-items", level=level)
     return _share(duels, [duel.points for duel in duels], name, level)
 
 
 def both_bad_share(duels: Sequence[Duel], *, level: float = 0.95) -> Measure:
-    """Share of preferences that call both bad, with the same interval as `win_share`."""
+    """Share of preferences that call both bad, with the same interval as `preference_win_rate`."""
     name = signature("both-bad-share", interval="wilson-items", level=level)
     return _share(duels, [float(duel.points is None) for duel in duels], name, level)
 

@@ -63,6 +63,6 @@ def test_too_few_items_to_draw_from_are_all_read(campaign: Campaign, monkeypatch
 def test_the_quality_of_a_large_campaign_says_from_how_many_items(campaign: Campaign, manager: User) -> None:
     project = campaign.project.slug
     page = client_of(manager).get(f"/projects/{project}/campaigns/{campaign.pk}/quality/").text
-    assert "are calculated from 4 of the 12 items reviewed so far, drawn at random" in " ".join(page.split())
+    assert "are computed from 4 of the 12 items reviewed so far, drawn at random" in " ".join(page.split())
     told = program_of(manager).get(f"/api/v1/projects/{project}/campaigns/{campaign.pk}/quality/").json()
     assert told["sample"] == {"items": 4, "of_items": 12}

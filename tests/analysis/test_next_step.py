@@ -37,7 +37,7 @@ def test_training_is_proposed_for_corrections_alone_and_not_after_they_are_expor
     close_campaign(campaign=campaign, by=None)
     # Nobody corrected anything, so there is nothing to train from.
     page = compare_page(campaign, manager)
-    assert primary(page) == ["Decide"] and "Train the next version" not in page
+    assert primary(page) == ["Record decision"] and "Train the next version" not in page
     review = Review.objects.first()
     assert review is not None
     Correction.objects.create(review=review, text="As it should be.")
@@ -45,7 +45,7 @@ def test_training_is_proposed_for_corrections_alone_and_not_after_they_are_expor
     assert primary(page) == ["Train the next version from these corrections"]
     Export.objects.create(project=project, campaign=campaign, name="Feedback", created_by=manager)
     page = compare_page(campaign, manager)
-    assert primary(page) == ["Decide"] and "Train the next version" not in page
+    assert primary(page) == ["Record decision"] and "Train the next version" not in page
     # Its page leads to a training of what it became, until there is one.
     became = make_version(project, name="With feedback")
     Export.objects.update(state="done", dataset_version=became)

@@ -130,7 +130,7 @@ def test_the_form_of_a_decision_waits_for_its_figures(campaign: Campaign, manage
     browser = client_of(manager)
     page = read_without_scores(browser, form_of(campaign))
     assert "are not computed yet" in page and "Compute results" in page and "Record decision" not in page
-    with pytest.raises(ConflictError, match="Calculate them on"):
+    with pytest.raises(ConflictError, match="Compute them on"):
         decided(campaign, manager)
     assert not Decision.objects.exists()
     computed(campaign)

@@ -4,9 +4,11 @@ import pytest
 
 from evalapp.accounts.models import Project, User
 from evalapp.campaigns.models import Campaign
+from evalapp.jobs.models import Job
 from evalapp.llm_judges import judging
 from evalapp.llm_judges.models import LLMJudge
-from evalapp.llm_judges.services import create_judge
+from evalapp.llm_judges.services import create_judge, start_judging
+from evalapp.llm_judges.tasks import ask_judge
 from tests.factories import make_campaign
 from tests.llm_judges.chat import Chat, chatting
 
@@ -44,3 +46,10 @@ def judge(project: Project, campaign: Campaign, chat: Chat, manager: User) -> LL
         secret=SECRET,
         by=manager,
     )
+
+
+def asked(judge: LLMJudge, campaign: Campaign) -> Job:
+    job = start_judging(judge=judge, campaign=campaign, by=None)
+    ask_judge(job.pk)
+    job.refresh_from_db()
+    return job

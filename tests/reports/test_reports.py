@@ -374,7 +374,9 @@ def test_a_campaign_that_compares_tells_who_is_preferred(
     words = words_of(page_of(report))
     assert "Preferences" in words and "Win rates" in words
     # Each figure has the signature of its own measure, its own unit and its definition.
-    assert re.search(r"leave “both bad” out \(win-share\|[^)]*\); strengths are Bradley–Terry's", words)
+    assert re.search(
+        r"leave “both bad” out \(preference-win-rate\|[^)]*\); strengths are Bradley–Terry's", words
+    )
     assert re.search(
         r"an average candidate \(bradley-terry\|[^)]*\)\. The share for the answer shown first", words
     )
@@ -386,7 +388,7 @@ def test_a_campaign_that_compares_tells_who_is_preferred(
     assert "were asked to say which of two answers is better" in words
     assert "The strengths lie between " in words and "<svg" in page_of(report)
     assert "Share of both bad" in words and "Mean rank" not in words
-    for defined in ("Win share", "Position effect", "Agreement of comparisons"):
+    for defined in ("Preference win rate", "Position effect", "Agreement of comparisons"):
         assert f"{defined} " in words[words.index("Definitions") :]
     assert "SHA-256 of the preferences (6 records)" in words
     assert "Reviewer scores" not in words

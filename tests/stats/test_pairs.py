@@ -11,7 +11,7 @@ from evalapp.stats.pairs import (
     both_bad_share,
     bradley_terry,
     first_side_share,
-    win_share,
+    preference_win_rate,
 )
 from evalapp.stats.proportions import wilson_interval
 
@@ -25,7 +25,7 @@ def duels_of(points, *, first="new", second="old", reviewers=2):
 
 
 def test_a_tie_is_half_a_win_and_both_bad_is_left_out():
-    share = win_share(duels_of([(1, 1), (0.5, 0.5), (0, None), (None, None)]))
+    share = preference_win_rate(duels_of([(1, 1), (0.5, 0.5), (0, None), (None, None)]))
     assert share.value == pytest.approx((1 + 0.5 + 0) / 3)
     assert share.n == 3
     assert share.low < share.value < share.high
@@ -34,20 +34,20 @@ def test_a_tie_is_half_a_win_and_both_bad_is_left_out():
 
 
 def test_a_candidate_that_wins_everything_has_an_interval_that_stays_within_one():
-    share = win_share(duels_of([(1, 1)] * 10))
+    share = preference_win_rate(duels_of([(1, 1)] * 10))
     assert (share.value, share.high) == (1, 1)
     assert 0.6 < share.low < 0.8
 
 
 def test_reviewers_who_say_the_same_of_an_item_do_not_count_as_many():
-    alike = win_share(duels_of([(1, 1)] * 6 + [(0, 0)] * 6))
+    alike = preference_win_rate(duels_of([(1, 1)] * 6 + [(0, 0)] * 6))
     low, high = wilson_interval(12, 24, level=0.95)
     assert alike.low < low < high < alike.high
 
 
 def test_without_a_preference_there_is_no_share():
-    assert win_share([]).reason == NO_DUELS
-    assert win_share(duels_of([(None, None)])).reason == NO_DUELS
+    assert preference_win_rate([]).reason == NO_DUELS
+    assert preference_win_rate(duels_of([(None, None)])).reason == NO_DUELS
 
 
 def test_the_side_that_stands_first_is_told_from_the_candidate_that_is_better():
@@ -148,7 +148,7 @@ def test_the_interval_of_a_share_holds_the_truth_also_where_preferences_of_an_it
         # Each item has a leaning of its own, which its three reviewers share.
         leanings = generator.beta(2.1, 0.9, size=40)
         points = (generator.random((40, 3)) < leanings[:, None]).astype(float)
-        share = win_share(duels_of(points, reviewers=3))
+        share = preference_win_rate(duels_of(points, reviewers=3))
         held += share.low <= 0.7 <= share.high
     assert held / 300 > 0.92
 

@@ -21,7 +21,7 @@ def pairs_table(judged: PairResults, labels: dict[int, str]) -> Table:
     columns = [
         Column("First"),
         Column("Second"),
-        Column("Win rate", "share", is_measure=True, anchor="win-share"),
+        Column("Win rate", "share", is_measure=True, anchor="preference-win-rate"),
         Column("First better", "count"),
         Column("Second better", "count"),
     ]
@@ -31,7 +31,7 @@ def pairs_table(judged: PairResults, labels: dict[int, str]) -> Table:
         columns += [
             Column("Equal", "count"),
             Column("Both bad", "count"),
-            Column("Share of both bad", "share", is_measure=True, anchor="win-share"),
+            Column("Share of both bad", "share", is_measure=True, anchor="preference-win-rate"),
         ]
         note = "A tie counts half, “both bad” is left out."
     return Table("pairs", "Win rates", columns, rows, f"{note}{_decided(judged)}")

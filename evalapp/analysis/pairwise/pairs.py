@@ -17,7 +17,7 @@ from evalapp.reviews.preferences.answers import PreferenceAnswers
 from evalapp.reviews.preferences.duels import POINTS, duels_of
 from evalapp.reviews.preferences.models import Choice
 from evalapp.stats.pair_agreement import preference_alpha, same_preference_share
-from evalapp.stats.pairs import Duel, both_bad_share, bradley_terry, first_side_share, win_share
+from evalapp.stats.pairs import Duel, both_bad_share, bradley_terry, first_side_share, preference_win_rate
 from evalapp.stats.ratings import Ratings
 from evalapp.stats.scores import candidate_score
 
@@ -307,7 +307,7 @@ def _pair_rows(candidates: Sequence[CampaignCandidate], duels: Iterable[Duel]) -
                 losses=counts[0.0],
                 ties=counts[0.5],
                 both_bad=counts[None],
-                share=win_share(own),
+                share=preference_win_rate(own),
                 bad_share=both_bad_share(own),
             )
         )

@@ -73,15 +73,15 @@ class PageTables(TableSource):
         return found
 
     @cached_property
-    def comparison(self) -> Comparison:  # type: ignore[override]  # calculated when asked for
+    def comparison(self) -> Comparison:  # type: ignore[override]  # computed when asked for
         return self.large.comparison if self.large else compare(self._scores)
 
     @cached_property
-    def reference(self) -> CandidateRow | None:  # type: ignore[override]  # calculated when asked for
+    def reference(self) -> CandidateRow | None:  # type: ignore[override]  # computed when asked for
         return chosen_reference(self.comparison, self.asked.get("against", ""), self._contradiction)
 
     @cached_property
-    def metric(self) -> MetricDescription | None:  # type: ignore[override]  # calculated when asked for
+    def metric(self) -> MetricDescription | None:  # type: ignore[override]  # computed when asked for
         return chosen_metric(self.comparison, self.asked.get("metric", ""))
 
     @cached_property
@@ -152,7 +152,7 @@ class PageTables(TableSource):
         return _computed(found.panel)
 
     @cached_property
-    def judged(self) -> PairResults | None:  # type: ignore[override]  # calculated when asked for
+    def judged(self) -> PairResults | None:  # type: ignore[override]  # computed when asked for
         if not self.view.campaign.compares:
             return None
         preferences = load_preferences(self.view.campaign, reviewer_type=self.reviewer_type)

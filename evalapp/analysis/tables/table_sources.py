@@ -179,7 +179,7 @@ class LiveTables(TableSource):
         return ComputedPanel(self.originals, self.originals.names)
 
     @cached_property
-    def judged(self) -> PairResults | None:  # type: ignore[override]  # calculated when asked for
+    def judged(self) -> PairResults | None:  # type: ignore[override]  # computed when asked for
         """The pairwise results, where answers are compared and there are preferences."""
         campaign = self.originals.campaign
         if not campaign.compares:

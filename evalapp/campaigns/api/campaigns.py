@@ -283,7 +283,7 @@ class CampaignDetail(CampaignView):
 class DesignCost(CampaignView):
     required_permission = Permission.EDIT_CAMPAIGNS
 
-    @operation("Calculate the reviewer effort of a design", body=CampaignBody, result=CostSerializer)
+    @operation("Compute the reviewer effort of a design", body=CampaignBody, result=CostSerializer)
     def post(self) -> object:
         """Reviews, hours and each person's share; nothing is created."""
         design = self.design()

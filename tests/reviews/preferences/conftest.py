@@ -12,6 +12,7 @@ from evalapp.reviews.kinds import PREFERENCE
 from evalapp.reviews.preferences.answers import PreferenceAnswers
 from evalapp.reviews.queries import review_context_at
 from evalapp.reviews.services import submit_at
+from tests.adjudication.conftest import address
 from tests.campaigns.making import make_open_campaign
 
 A_IS_BETTER = PreferenceAnswers("a")
@@ -127,3 +128,11 @@ def decide(disputed, by, preference=B_IS_BETTER, *, reason=WHY, revision=0) -> C
         revision=revision,
         by=by,
     )
+
+
+def desk_of(disputed) -> str:
+    return address(disputed.campaign, f"adjudication/comparisons/{disputed.comparison.pk}/")
+
+
+def own_page(review) -> str:
+    return f"/reviews/{review.assignment.key}/{review.slot}/discussion/"

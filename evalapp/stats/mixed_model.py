@@ -1,0 +1,336 @@
+"""Scores split by REML into mean + group + item + reviewer + rest, for any pattern of missing scores.
+
+Restricted maximum likelihood (Patterson and Thompson 1971) by Fisher scoring within the bounds, with
+Satterthwaite's degrees of freedom from the expected information of every component, those at zero included
+(Giesbrecht and Burns 1985): a variance that came out as zero by chance is not known to be zero. Of a full
+table the components are those of the analysis of variance, if none of these is negative.
+
+The factor with more levels is eliminated level by level, and the groups of items after it, so what is left is
+a system with as many unknowns as the other factor has levels.
+"""
+
+import math
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+from scipy.linalg import cho_factor, cho_solve
+from scipy.sparse import csr_array, hstack
+
+from evalapp.stats.ratings import Ratings
+from evalapp.stats.resampling import Array
+
+Codes = npt.NDArray[np.int64]
+
+MOST_STEPS = 200
+#: The search ends where a step changes the log likelihood by less.
+STILL = 1e-10
+#: The least part of the whole variance that the rest is taken to have: without any there is no likelihood.
+LEAST_REST = 1e-6
+#: The system of equations of the smaller factor is solved as a whole.
+MOST_LEVELS = 2000
+
+
+class MeanPrecision(NamedTuple):
+    """Standard error of a mean and the degrees of freedom of its Student's t."""
+
+    error: float
+    degrees: float
+
+
+@dataclass(frozen=True, slots=True)
+class MixedModel:
+    """``variances`` by component ("group", "item", "reviewer", "rest") in squared score units, 0 or more.
+
+    A component that the design cannot separate from another is missing: its variance is in the other's.
+    ``mean``: µ by generalised least squares, with its ``precision``.
+    """
+
+    variances: dict[str, float]
+    mean: float
+    precision: MeanPrecision
+    _levels: dict[str, Codes] = field(repr=False)
+    _covariance: Array = field(repr=False)
+
+    def precision_of(self, weights: Array) -> MeanPrecision:
+        """Of another weighted mean: one weight per score; they sum to 1."""
+        squares = [float((np.bincount(codes, weights=weights) ** 2).sum()) for codes in self._levels.values()]
+        return _precision(np.array([*squares, float((weights**2).sum())]), self.variances, self._covariance)
+
+
+def fit_mixed_model(ratings: Ratings, groups: Codes | None = None) -> MixedModel | str:
+    """Fit the model, or say why it cannot be fitted.
+
+    ``groups``: for each item, in the order of ``ratings.items``, the code of the document, client or
+    conversation that it comes from; without, items are independent.
+    """
+    if len(ratings) < 2:
+        return "one score" if len(ratings) else "no scores"
+    if np.ptp(ratings.score) == 0:
+        return "no variation"
+    levels = _separable(ratings, groups)
+    if not levels:
+        return "one score of each item by a reviewer of its own"
+    design = _Design(ratings.score, levels)
+    if design.kept_levels > MOST_LEVELS:
+        return f"more than {MOST_LEVELS:,} items and as many reviewers"
+    fit = _search(design)
+    covariance: Array = np.asarray(np.linalg.pinv(fit.derivatives()[1], hermitian=True), dtype=np.float64)
+    variances = dict(zip([*design.names, "rest"], fit.variances.tolist(), strict=True))
+    return MixedModel(
+        variances=variances,
+        mean=fit.mean + float(ratings.score.mean()),
+        precision=_precision(fit.squares_of_mean(), variances, covariance),
+        _levels={name: levels[name] for name in design.names},
+        _covariance=covariance,
+    )
+
+
+def _precision(squares: Array, variances: dict[str, float], covariance: Array) -> MeanPrecision:
+    """The variance is the sum of variances times ``squares``; its own follows from their ``covariance``."""
+    variance = float(squares @ np.fromiter(variances.values(), dtype=np.float64))
+    wobble = float(squares @ covariance @ squares)
+    return MeanPrecision(math.sqrt(variance), 2 * variance**2 / wobble if wobble > 0 else math.inf)
+
+
+def _separable(ratings: Ratings, groups: Codes | None) -> dict[str, Codes]:
+    """Each score's level by factor, without factors that divide the scores as another does, or not at all."""
+    wanted = {"item": ratings.item, "reviewer": ratings.reviewer}
+    if groups is not None:
+        wanted["group"] = groups[ratings.item]
+    found: dict[str, Codes] = {}
+    seen = {np.arange(len(ratings)).tobytes(), np.zeros(len(ratings), dtype=np.int64).tobytes()}
+    for name, codes in wanted.items():
+        _, first, plain = np.unique(codes, return_index=True, return_inverse=True)
+        # By first appearance, so that the same division has the same numbers.
+        numbered = np.argsort(np.argsort(first))[plain]
+        if numbered.tobytes() not in seen:
+            seen.add(numbered.tobytes())
+            found[name] = numbered
+    return found
+
+
+class _Design:
+    """What stays the same while variances are tried.
+
+    ``names``: the factor that is eliminated, its parent (the groups of items) if any, and the factors that
+    are kept. ``sums``: for each level of the eliminated one the sums of the columns [kept levels, 1, score].
+    ``products``: of the columns with one another.
+    """
+
+    def __init__(self, score: Array, levels: dict[str, Codes]) -> None:
+        size = {name: int(codes.max()) + 1 for name, codes in levels.items()}
+        # Groups alone are left where every item has one score by a reviewer of its own.
+        crossed = levels.keys() & {"item", "reviewer"} or {"group"}
+        eliminated = max(sorted(crossed), key=lambda name: size[name])
+        self.has_parent = eliminated == "item" and "group" in levels
+        kept = [name for name in levels if name != eliminated and not (self.has_parent and name == "group")]
+        self.names = [eliminated, *(["group"] if self.has_parent else []), *kept]
+        self.kept_levels = sum(size[name] for name in kept)
+        self.scores = len(score)
+        self.count = np.bincount(levels[eliminated]).astype(np.float64)
+        #: Which kept factor a column is a level of.
+        self.factor_of = np.repeat(np.arange(len(kept)), [size[name] for name in kept])
+        columns = csr_array(
+            hstack(
+                [
+                    *(_indicators(levels[name], size[name]) for name in kept),
+                    csr_array(np.column_stack([np.ones(self.scores), score - score.mean()])),
+                ]
+            )
+        )
+        self.products = (columns.T @ columns).toarray()
+        self.sums = csr_array(_indicators(levels[eliminated], size[eliminated]).T @ columns)
+        self.spread = float(score.var(ddof=1))
+        parent_of = np.zeros(size[eliminated], dtype=np.int64)
+        if self.has_parent:
+            parent_of[levels[eliminated]] = levels["group"]
+        self.in_parent = _indicators(parent_of, int(parent_of.max()) + 1)
+
+
+def _indicators(codes: Codes, size: int) -> csr_array:
+    rows = np.arange(codes.size)
+    return csr_array((np.ones(codes.size), (rows, codes)), shape=(codes.size, size))
+
+
+def _scaled(factors: Array, rows: csr_array) -> csr_array:
+    return csr_array(rows.multiply(factors[:, None]))
+
+
+class _Fit:
+    """The likelihood at given ``variances``, which are in the order of the design's names, the rest last.
+
+    V = D + the kept factors' parts; D is of the eliminated factor, its parent and the rest. With
+    E = [kept levels, 1] the projection P = V⁻¹ − V⁻¹1(1'V⁻¹1)⁻¹1'V⁻¹ is D⁻¹ − D⁻¹ E K E' D⁻¹, and everything
+    below is made of E'D⁻¹E and of Z'D⁻¹E for the eliminated factor and its parent (Searle, Casella and
+    McCulloch 1992, chapter 6).
+    """
+
+    def __init__(self, design: _Design, variances: Array) -> None:
+        self.design, self.variances = design, variances
+        fine, rest = float(variances[0]), float(variances[-1])
+        parent = float(variances[1]) if design.has_parent else 0.0
+        shrunk = 1 / (rest + design.count * fine)
+        self.own = shrunk * design.count
+        of_fine = _scaled(shrunk, design.sums)
+        self.of_parent = csr_array(design.in_parent.T @ of_fine)
+        self.weight = design.in_parent.T @ self.own
+        self.pull = parent / (1 + parent * self.weight)
+        crossed = (design.products - fine * (design.sums.T @ of_fine).toarray()) / rest
+        crossed -= (self.of_parent.T @ _scaled(self.pull, self.of_parent)).toarray()
+        self.spread_parent = _scaled(self.own, design.in_parent)
+        self.of_fine = csr_array(of_fine - self.spread_parent @ _scaled(self.pull, self.of_parent))
+        self.of_parent = _scaled(1 - self.pull * self.weight, self.of_parent)
+        self._solve(crossed)
+        self.log_likelihood = -0.5 * (
+            (design.scores - design.count.size) * math.log(rest)
+            - float(np.log(shrunk).sum())
+            + float(np.log1p(parent * self.weight).sum())
+            + self.log_of_system
+            + self.square
+        )
+
+    def _solve(self, crossed: Array) -> None:
+        size = crossed.shape[0] - 1
+        self.inner, self.with_scores = crossed[:size, :size], crossed[:size, size]
+        kept = self.variances[1 + self.design.has_parent : -1]
+        scale = np.append(np.sqrt(kept)[self.design.factor_of], 1.0)
+        system = scale[:, None] * self.inner * scale
+        system[np.arange(size - 1), np.arange(size - 1)] += 1
+        factor = cho_factor(system, lower=True)
+        self.kernel = scale[:, None] * cho_solve(factor, np.diag(scale))
+        self.log_of_system = 2 * float(np.log(np.diag(factor[0])).sum())
+        self.solution = self.kernel @ self.with_scores
+        self.square = float(crossed[size, size] - self.with_scores @ self.solution)
+
+    @property
+    def mean(self) -> float:
+        """Of the centred scores."""
+        return float(self.solution[-1])
+
+    def squares_of_mean(self) -> Array:
+        """What each variance is multiplied with in the variance of `mean`: the squared weights by level."""
+        variance = float(self.kernel[-1, -1])
+        # The weights of the scores are D⁻¹ E times this column.
+        direction = self.kernel[:, -1]
+        squares = [
+            float(((part[:, :-1] @ direction) ** 2).sum())
+            for part in ([self.of_fine, self.of_parent] if self.design.has_parent else [self.of_fine])
+        ]
+        kept = self.inner @ direction
+        squares += [
+            float((kept[:-1][self.design.factor_of == number] ** 2).sum())
+            for number in range(len(self.design.names) - len(squares))
+        ]
+        rest = (variance - float(np.dot(squares, self.variances[:-1]))) / float(self.variances[-1])
+        return np.array([*squares, rest])
+
+    def derivatives(self) -> tuple[Array, Array]:
+        """The gradient of the log likelihood in the variances, and its expected information.
+
+        ½(y'P V_j P y − tr(P V_j)) and ½ tr(P V_j P V_k), where V_j = Z_j Z_j'. Those of the rest follow from
+        P V P = P, which spares looking at single scores.
+        """
+        traces, squares, pairs = self._traces()
+        variances, rest = self.variances[:-1], float(self.variances[-1])
+        with_rest = (traces - pairs @ variances) / rest
+        trace_of_rest = (self.design.scores - 1 - float(variances @ traces)) / rest
+        square_of_rest = (self.square - float(variances @ squares)) / rest
+        information = np.empty((traces.size + 1, traces.size + 1))
+        information[:-1, :-1] = pairs
+        information[:-1, -1] = information[-1, :-1] = with_rest
+        information[-1, -1] = (trace_of_rest - float(variances @ with_rest)) / rest
+        gradient = np.append(squares, square_of_rest) - np.append(traces, trace_of_rest)
+        return gradient / 2, information / 2
+
+    def _traces(self) -> tuple[Array, Array, Array]:
+        """tr(P V_j), y'P V_j P y and tr(P V_j P V_k) of every component but the rest.
+
+        Z_j'P Z_k is Z_j'D⁻¹Z_k − B_j K B_k' for B_j = Z_j'D⁻¹E; the first is never written out.
+        """
+        size, kernel = self.inner.shape[0], self.kernel
+        parts = [self.of_fine, self.of_parent][: 1 + self.design.has_parent]
+        grams = [_dense(part[:, :size].T @ part[:, :size]) for part in parts]
+        own_traces, own_squares, crossed = self._without_kept([part[:, :size] for part in parts])
+        left = np.eye(size) - kernel @ self.inner
+        middle = self.inner @ left
+        factor_of, eliminated = self.design.factor_of, len(parts)
+        number = len(self.design.names)
+        traces, squares, pairs = np.zeros(number), np.zeros(number), np.zeros((number, number))
+        for j, (part, gram) in enumerate(zip(parts, grams, strict=True)):
+            traces[j] = own_traces[j] - float((kernel * gram).sum())
+            squares[j] = float(((part @ np.append(-self.solution, 1.0)) ** 2).sum())
+            for k in range(j + 1):
+                product = (kernel @ gram) * (kernel @ grams[k]).T
+                pairs[j, k] = own_squares[j, k] - 2 * float((kernel * crossed[j, k].T).sum())
+                pairs[j, k] += float(product.sum())
+            by_level = ((gram @ left) * left).sum(axis=0)[:-1]
+            pairs[eliminated:, j] = _by(factor_of, by_level, number - eliminated)
+        fitted = (self.with_scores - self.inner @ self.solution)[:-1]
+        traces[eliminated:] = _by(factor_of, np.diag(middle)[:-1], number - eliminated)
+        squares[eliminated:] = _by(factor_of, fitted**2, number - eliminated)
+        for j in range(number - eliminated):
+            by_level = (middle[:-1, :-1][factor_of == j] ** 2).sum(axis=0)
+            pairs[eliminated + j, eliminated:] = _by(factor_of, by_level, number - eliminated)
+        lower = np.tril(pairs)
+        return traces, squares, lower + np.tril(pairs, -1).T
+
+    def _without_kept(self, parts: list[csr_array]) -> tuple[Array, Array, dict[tuple[int, int], Array]]:
+        """Of A_jk = Z_j'D⁻¹Z_k: the traces, the sums of squares, and B_j'A_jk B_k."""
+        own, pull, weight, into = self.own, self.pull, self.weight, self.spread_parent
+        shares = 1 - pull * weight
+        second = self.design.in_parent.T @ own**2
+        third = self.design.in_parent.T @ own**3
+        traces = np.array([own.sum() - pull @ second, (weight * shares).sum()])
+        squares = np.zeros((2, 2))
+        squares[0, 0] = (own**2).sum() - 2 * (pull @ third) + ((pull * second) ** 2).sum()
+        squares[1, 0] = (shares**2) @ second
+        squares[1, 1] = ((weight * shares) ** 2).sum()
+        fine = parts[0]
+        gathered = csr_array(into.T @ fine)
+        crossed = {(0, 0): _dense(fine.T @ _scaled(own, fine)) - _dense(gathered.T @ _scaled(pull, gathered))}
+        if len(parts) > 1:
+            crossed[1, 0] = _dense(parts[1].T @ _scaled(shares, gathered))
+            crossed[1, 1] = _dense(parts[1].T @ _scaled(weight * shares, parts[1]))
+        return traces, squares, crossed
+
+
+def _dense(matrix: csr_array) -> Array:
+    found: Array = matrix.toarray()
+    return found
+
+
+def _by(factor_of: Codes, values: Array, factors: int) -> Array:
+    return np.bincount(factor_of, weights=values, minlength=factors).astype(np.float64)
+
+
+def _search(design: _Design) -> _Fit:
+    """The most likely variances that are 0 or more, the rest above 0."""
+    least = np.zeros(len(design.names) + 1)
+    least[-1] = LEAST_REST * design.spread
+    fit = _Fit(design, np.full(least.size, design.spread / least.size))
+    for _ in range(MOST_STEPS):
+        gradient, information = fit.derivatives()
+        # A component at its bound stays there while the likelihood would rise beyond it only.
+        free = (fit.variances > least) | (gradient > 0)
+        step = np.zeros(least.size)
+        step[free] = np.linalg.lstsq(information[np.ix_(free, free)], gradient[free], rcond=None)[0]
+        better = _longest_step(fit, step, least)
+        if better is None:
+            break
+        gain, fit = better.log_likelihood - fit.log_likelihood, better
+        if gain < STILL:
+            break
+    return fit
+
+
+def _longest_step(fit: _Fit, step: Array, least: Array) -> _Fit | None:
+    for halvings in range(40):
+        tried = np.maximum(fit.variances + step / 2**halvings, least)
+        if np.array_equal(tried, fit.variances):
+            return None
+        found = _Fit(fit.design, tried)
+        if found.log_likelihood > fit.log_likelihood:
+            return found
+    return None
