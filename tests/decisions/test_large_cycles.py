@@ -129,13 +129,17 @@ def test_small_campaigns_are_worked_out_beside_a_large_one(campaign: Campaign, s
 def test_the_form_of_a_decision_waits_for_its_figures(campaign: Campaign, manager: User) -> None:
     browser = client_of(manager)
     page = read_without_scores(browser, form_of(campaign))
-    assert "are not computed yet" in page and "Compute results" in page and "Record decision" not in page
+    assert (
+        "are not computed yet" in page
+        and "Compute results" in page
+        and "Record decision</button>" not in page
+    )
     with pytest.raises(ConflictError, match="Compute them on"):
         decided(campaign, manager)
     assert not Decision.objects.exists()
     computed(campaign)
     page = read_without_scores(browser, form_of(campaign))
-    assert "no reviews since" in page and "Record decision" in page
+    assert "no reviews since" in page and "Record decision</button>" in page
 
 
 def test_a_decision_keeps_how_far_its_figures_are_behind(
