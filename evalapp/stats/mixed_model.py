@@ -11,15 +11,16 @@ a system with as many unknowns as the other factor has levels.
 
 import math
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from scipy.linalg import cho_factor, cho_solve
-from scipy.sparse import csr_array, hstack
 
 from evalapp.stats.ratings import Ratings
 from evalapp.stats.resampling import Array
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_array
 
 Codes = npt.NDArray[np.int64]
 
@@ -120,6 +121,8 @@ class _Design:
     """
 
     def __init__(self, score: Array, levels: dict[str, Codes]) -> None:
+        from scipy.sparse import hstack
+
         size = {name: int(codes.max()) + 1 for name, codes in levels.items()}
         # Groups alone are left where every item has one score by a reviewer of its own.
         crossed = levels.keys() & {"item", "reviewer"} or {"group"}
@@ -132,16 +135,16 @@ class _Design:
         self.count = np.bincount(levels[eliminated]).astype(np.float64)
         #: Which kept factor a column is a level of.
         self.factor_of = np.repeat(np.arange(len(kept)), [size[name] for name in kept])
-        columns = csr_array(
+        columns = _sparse(
             hstack(
                 [
                     *(_indicators(levels[name], size[name]) for name in kept),
-                    csr_array(np.column_stack([np.ones(self.scores), score - score.mean()])),
+                    _sparse(np.column_stack([np.ones(self.scores), score - score.mean()])),
                 ]
             )
         )
         self.products = (columns.T @ columns).toarray()
-        self.sums = csr_array(_indicators(levels[eliminated], size[eliminated]).T @ columns)
+        self.sums = _sparse(_indicators(levels[eliminated], size[eliminated]).T @ columns)
         self.spread = float(score.var(ddof=1))
         parent_of = np.zeros(size[eliminated], dtype=np.int64)
         if self.has_parent:
@@ -149,13 +152,21 @@ class _Design:
         self.in_parent = _indicators(parent_of, int(parent_of.max()) + 1)
 
 
-def _indicators(codes: Codes, size: int) -> csr_array:
+def _indicators(codes: Codes, size: int) -> "csr_array":
+    from scipy.sparse import csr_array
+
     rows = np.arange(codes.size)
     return csr_array((np.ones(codes.size), (rows, codes)), shape=(codes.size, size))
 
 
-def _scaled(factors: Array, rows: csr_array) -> csr_array:
-    return csr_array(rows.multiply(factors[:, None]))
+def _sparse(matrix: Any) -> "csr_array":
+    from scipy.sparse import csr_array
+
+    return csr_array(matrix)
+
+
+def _scaled(factors: Array, rows: "csr_array") -> "csr_array":
+    return _sparse(rows.multiply(factors[:, None]))
 
 
 class _Fit:
@@ -174,13 +185,13 @@ class _Fit:
         shrunk = 1 / (rest + design.count * fine)
         self.own = shrunk * design.count
         of_fine = _scaled(shrunk, design.sums)
-        self.of_parent = csr_array(design.in_parent.T @ of_fine)
+        self.of_parent = _sparse(design.in_parent.T @ of_fine)
         self.weight = design.in_parent.T @ self.own
         self.pull = parent / (1 + parent * self.weight)
         crossed = (design.products - fine * (design.sums.T @ of_fine).toarray()) / rest
         crossed -= (self.of_parent.T @ _scaled(self.pull, self.of_parent)).toarray()
         self.spread_parent = _scaled(self.own, design.in_parent)
-        self.of_fine = csr_array(of_fine - self.spread_parent @ _scaled(self.pull, self.of_parent))
+        self.of_fine = _sparse(of_fine - self.spread_parent @ _scaled(self.pull, self.of_parent))
         self.of_parent = _scaled(1 - self.pull * self.weight, self.of_parent)
         self._solve(crossed)
         self.log_likelihood = -0.5 * (
@@ -192,6 +203,8 @@ class _Fit:
         )
 
     def _solve(self, crossed: Array) -> None:
+        from scipy.linalg import cho_factor, cho_solve
+
         size = crossed.shape[0] - 1
         self.inner, self.with_scores = crossed[:size, :size], crossed[:size, size]
         kept = self.variances[1 + self.design.has_parent : -1]
@@ -276,7 +289,7 @@ class _Fit:
         lower = np.tril(pairs)
         return traces, squares, lower + np.tril(pairs, -1).T
 
-    def _without_kept(self, parts: list[csr_array]) -> tuple[Array, Array, dict[tuple[int, int], Array]]:
+    def _without_kept(self, parts: "list[csr_array]") -> tuple[Array, Array, dict[tuple[int, int], Array]]:
         """Of A_jk = Z_j'D⁻¹Z_k: the traces, the sums of squares, and B_j'A_jk B_k."""
         own, pull, weight, into = self.own, self.pull, self.weight, self.spread_parent
         shares = 1 - pull * weight
@@ -288,7 +301,7 @@ class _Fit:
         squares[1, 0] = (shares**2) @ second
         squares[1, 1] = ((weight * shares) ** 2).sum()
         fine = parts[0]
-        gathered = csr_array(into.T @ fine)
+        gathered = _sparse(into.T @ fine)
         crossed = {(0, 0): _dense(fine.T @ _scaled(own, fine)) - _dense(gathered.T @ _scaled(pull, gathered))}
         if len(parts) > 1:
             crossed[1, 0] = _dense(parts[1].T @ _scaled(shares, gathered))
@@ -296,7 +309,7 @@ class _Fit:
         return traces, squares, crossed
 
 
-def _dense(matrix: csr_array) -> Array:
+def _dense(matrix: "csr_array") -> Array:
     found: Array = matrix.toarray()
     return found
 

@@ -6,6 +6,7 @@ import pytest
 from evalapp.stats import mixed_model
 from evalapp.stats.mixed_model import MixedModel, fit_mixed_model
 from evalapp.stats.ratings import Ratings
+from tests.stats.uneven_scores import uneven
 
 # Davies and Goldsmith (1972), as lme4's Penicillin: 24 plates, each with a zone of the same six samples.
 PENICILLIN = """
@@ -21,18 +22,6 @@ PASTES = """
 56.9 58.6 64.7 64.5 55.1 55.1 54.7 54.2 58.8 57.5 63.4 64.9 59.3 58.1 60.5 60 62.5 62.6 61 58.7 56.9
 57.7 59.2 59.4 65.2 66 64.8 64.1 54.8 54.8 64 64 57.7 56.8 58.3 59.3 59.2 59.2 58.9 56.6
 """
-# 18 questions about five documents, each by two or three of four reviewers, one of whom rated two.
-UNEVEN = """
-1a2 1b3 2b1 2c3 3a2 3c3 4a1 4b2 5b2 5c2 5d4 6a1 6c2 7a3 7b2 8b3 8c3 9a2 9c2 10a3 10b4 11b2 11c4 12a3
-12c3 12d5 13a3 13b2 14b2 14c3 15a2 15c3 16a3 16b4 17b4 17c3 18a3 18c3
-"""
-FIRST_OF_DOCUMENT = (1, 5, 10, 13, 17)
-
-
-def uneven() -> tuple[Ratings, np.ndarray]:
-    cells = [(int(each[:-2]), each[-2], float(each[-1])) for each in UNEVEN.split()]
-    ratings = Ratings.from_columns(*zip(*cells, strict=True))
-    return ratings, np.searchsorted(FIRST_OF_DOCUMENT, np.array(ratings.items), side="right")
 
 
 def fitted(ratings: Ratings, groups: np.ndarray | None = None) -> MixedModel:

@@ -1,0 +1,102 @@
+"""The mean of this panel: what these reviewers, each with the same weight, would on average score new items.
+
+Reviewers' own means, averaged, which is least squares with a column for each reviewer. A mean over reviews is
+another quantity where some did more of them than others. Errors are those of clusters (an item,
+or the document, client or conversation that items come from), corrected for few of them: CR2 by Bell and
+McCaffrey (2002), with the degrees of freedom of their approximation, as in Pustejovsky and Tipton (2018). It
+holds where items were given to reviewers at random or in rotation, with one score of an item or with more.
+"""
+
+import math
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from evalapp.stats.ratings import Ratings
+from evalapp.stats.resampling import Array
+
+Codes = npt.NDArray[np.int64]
+
+#: A reviewer of fewer items does not say how they score items like these.
+FEWEST_ITEMS = 5
+#: Where equal weights make the standard error more than so many times as large, the reviews are too unequal.
+MOST_LOSS = 1.5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PanelMean:
+    """``mean`` with its standard ``error`` and the ``degrees`` of freedom of its Student's t, over new items
+    (or new groups) by the same reviewers.
+    """
+
+    mean: float
+    error: float
+    degrees: float
+
+
+def panel_mean(
+    ratings: Ratings, panel: Sequence[Hashable] | None = None, *, groups: Codes | None = None
+) -> PanelMean | str:
+    """The mean over the reviewers named in ``panel``, or of all; or why there is none.
+
+    ``groups``: for each item, in the order of ``ratings.items``, its group's code; without, items are
+    independent. Undefined where one of the panel scored fewer than `FEWEST_ITEMS` items, where their shares
+    are so unequal that equal weights cost more than `MOST_LOSS` in the error, and with one item or group.
+    """
+    wanted = list(ratings.reviewers if panel is None else panel)
+    position = {label: code for code, label in enumerate(ratings.reviewers)}
+    counts = _items_by_reviewer(ratings)
+    for label in wanted:
+        if label not in position or counts[position[label]] < FEWEST_ITEMS:
+            return f"a reviewer with fewer than {FEWEST_ITEMS} items"
+    weights = np.zeros(len(ratings.reviewers))
+    weights[[position[label] for label in wanted]] = 1 / len(wanted)
+    cluster = ratings.item if groups is None else groups[ratings.item]
+    _, cluster = np.unique(cluster, return_inverse=True)
+    # The variance of a mean with equal weights, in units of one score's, times that of as many plain scores.
+    loss = float((weights**2 / ratings.per_reviewer).sum() * ratings.per_reviewer[weights > 0].sum())
+    if loss > MOST_LOSS**2:
+        return "reviewers with very unequal numbers of reviews"
+    return _robust(ratings, weights, cluster)
+
+
+def _items_by_reviewer(ratings: Ratings) -> Codes:
+    cells = np.unique(ratings.item * max(len(ratings.reviewers), 1) + ratings.reviewer)
+    return np.bincount(cells % max(len(ratings.reviewers), 1), minlength=len(ratings.reviewers))
+
+
+def _robust(ratings: Ratings, weights: Array, cluster: Codes) -> PanelMean | str:
+    """The weighted mean of reviewers' means, with CR2 errors by cluster.
+
+    With a column for each reviewer the hat matrix is 1/n_r between scores of one reviewer, so the correction
+    of a cluster is a factor for each of its reviewers: (1 − m/n)^-½, where m of the n are in the cluster.
+    """
+    clusters, reviewers = int(cluster.max()) + 1, len(ratings.reviewers)
+    if clusters < 2:
+        return "one item" if len(ratings.items) < 2 else "one group"
+    count = ratings.per_reviewer.astype(np.float64)
+    means = np.bincount(ratings.reviewer, weights=ratings.score, minlength=reviewers) / count
+    rest = ratings.score - means[ratings.reviewer]
+    cells, place = np.unique(cluster * reviewers + ratings.reviewer, return_inverse=True)
+    of_cluster, of_reviewer = np.divmod(cells, reviewers)
+    within = np.bincount(place).astype(np.float64)
+    left = 1 - within / count[of_reviewer]
+    # What a reviewer scored in one cluster alone says nothing of the spread between clusters.
+    factor = np.where(left > 1e-12, 1 / np.sqrt(np.maximum(left, 1e-12)), 0.0)
+    pull = weights[of_reviewer] / count[of_reviewer] * factor
+    sums = np.bincount(of_cluster, weights=pull * np.bincount(place, weights=rest), minlength=clusters)
+    variance = float((sums**2).sum())
+    if variance <= 0:
+        return "no variation"
+    # G'G is diag(squares) − U (X'X)⁻¹ U', one row of U for each cluster.
+    squares = np.bincount(of_cluster, weights=pull**2 * within, minlength=clusters)
+    crossed = np.zeros((clusters, reviewers))
+    crossed[of_cluster, of_reviewer] = pull * within
+    scaled = crossed / count
+    inner = scaled.T @ crossed
+    by_cluster = (scaled * crossed).sum(axis=1)
+    trace = float(squares.sum() - by_cluster.sum())
+    square = float((squares**2).sum() - 2 * (squares * by_cluster).sum() + (inner * inner.T).sum())
+    return PanelMean(mean=float(weights @ means), error=math.sqrt(variance), degrees=trace**2 / square)
