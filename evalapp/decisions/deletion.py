@@ -63,17 +63,16 @@ def delete_project(*, project: Project, typed_name: str, by: User) -> None:
     )
 
 
-@transaction.atomic
 def _look_at_tables() -> None:
     """Let the database plan for the rows there are.
 
     Where it last looked while a large import was not committed yet, it takes the tables for empty, and to
-    delete a few thousand scores takes many minutes.
+    delete a few thousand scores takes many minutes. One table is held at a time, and none is waited for.
     """
-    allow_long_statements()
-    tables = ", ".join(connection.ops.quote_name(model._meta.db_table) for model in paths_to_project())
-    with connection.cursor() as cursor:
-        cursor.execute(f"ANALYZE (SKIP_LOCKED) {tables}")
+    for model in paths_to_project():
+        with transaction.atomic(), connection.cursor() as cursor:
+            allow_long_statements()
+            cursor.execute(f"ANALYZE (SKIP_LOCKED) {connection.ops.quote_name(model._meta.db_table)}")
 
 
 @transaction.atomic

@@ -1,6 +1,7 @@
 """The bound of a mean on a scale with ends: exact where it is known, and never too high where t is."""
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 
 from evalapp.stats.bounded_mean import mean_lower_bound, mean_upper_bound
@@ -8,8 +9,8 @@ from evalapp.stats.bounds import clopper_pearson
 from evalapp.stats.scores import student_quantile
 
 
-def lower(values: object, *, alpha: float = 0.05) -> float:
-    return mean_lower_bound(values, alpha=alpha, smallest=1, largest=5)  # type: ignore[arg-type] # an array-like
+def lower(values: npt.ArrayLike, *, alpha: float = 0.05) -> float:
+    return mean_lower_bound(values, alpha=alpha, smallest=1, largest=5)
 
 
 @pytest.mark.parametrize(("n", "ones"), [(1, 1), (2, 1), (5, 5), (24, 20), (24, 0), (60, 57), (400, 399)])
