@@ -9,12 +9,9 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-import numpy.typing as npt
 
-from evalapp.stats.ratings import Ratings
+from evalapp.stats.ratings import Codes, Ratings
 from evalapp.stats.resampling import Array, column_sums
-
-Codes = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, eq=False)

@@ -5,12 +5,9 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple, Self
 
 import numpy as np
-import numpy.typing as npt
 
-from evalapp.stats.ratings import label_codes
+from evalapp.stats.ratings import Codes, label_codes
 from evalapp.stats.resampling import Array
-
-Codes = npt.NDArray[np.int64]
 
 FACETS = ("items", "candidates", "reviewers", "criteria")
 

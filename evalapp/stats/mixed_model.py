@@ -14,15 +14,13 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
-from evalapp.stats.ratings import Ratings
+from evalapp.stats.ratings import Codes, Ratings
 from evalapp.stats.resampling import Array
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
 
-Codes = npt.NDArray[np.int64]
 
 MOST_STEPS = 200
 #: The search ends where a step changes the log likelihood by less.
@@ -33,7 +31,7 @@ LEAST_REST = 1e-6
 MOST_LEVELS = 2000
 
 
-class MeanPrecision(NamedTuple):
+class Precision(NamedTuple):
     """Standard error of a mean and the degrees of freedom of its Student's t."""
 
     error: float
@@ -50,11 +48,11 @@ class MixedModel:
 
     variances: dict[str, float]
     mean: float
-    precision: MeanPrecision
+    precision: Precision
     _levels: dict[str, Codes] = field(repr=False)
     _covariance: Array = field(repr=False)
 
-    def precision_of(self, weights: Array) -> MeanPrecision:
+    def precision_of(self, weights: Array) -> Precision:
         """Of another weighted mean: one weight per score; they sum to 1."""
         squares = [float((np.bincount(codes, weights=weights) ** 2).sum()) for codes in self._levels.values()]
         return _precision(np.array([*squares, float((weights**2).sum())]), self.variances, self._covariance)
@@ -88,11 +86,11 @@ def fit_mixed_model(ratings: Ratings, groups: Codes | None = None) -> MixedModel
     )
 
 
-def _precision(squares: Array, variances: dict[str, float], covariance: Array) -> MeanPrecision:
+def _precision(squares: Array, variances: dict[str, float], covariance: Array) -> Precision:
     """The variance is the sum of variances times ``squares``; its own follows from their ``covariance``."""
     variance = float(squares @ np.fromiter(variances.values(), dtype=np.float64))
     wobble = float(squares @ covariance @ squares)
-    return MeanPrecision(math.sqrt(variance), 2 * variance**2 / wobble if wobble > 0 else math.inf)
+    return Precision(math.sqrt(variance), 2 * variance**2 / wobble if wobble > 0 else math.inf)
 
 
 def _separable(ratings: Ratings, groups: Codes | None) -> dict[str, Codes]:

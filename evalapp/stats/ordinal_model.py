@@ -18,7 +18,8 @@ from typing import Any
 
 import numpy as np
 
-from evalapp.stats.facets import Codes, FacetRatings
+from evalapp.stats.facets import FacetRatings
+from evalapp.stats.ratings import Codes
 from evalapp.stats.resampling import Array
 
 Progress = Callable[[int, int], None]

@@ -12,12 +12,9 @@ from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
-from evalapp.stats.ratings import Ratings
+from evalapp.stats.ratings import Codes, Ratings
 from evalapp.stats.resampling import Array
-
-Codes = npt.NDArray[np.int64]
 
 #: A reviewer of fewer items does not say how they score items like these.
 FEWEST_ITEMS = 5

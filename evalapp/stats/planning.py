@@ -14,13 +14,14 @@ as
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import Literal, NamedTuple
+from typing import Literal
 
 import numpy as np
 
 from evalapp.measure import Measure, signature
 from evalapp.stats.bounds import best_bound
 from evalapp.stats.components import VarianceComponents
+from evalapp.stats.mixed_model import Precision
 from evalapp.stats.resampling import Array
 from evalapp.stats.scale_ends import difference_reach_below, reach_below
 from evalapp.stats.scores import FOR_THIS_PANEL, careful_degrees
@@ -90,13 +91,6 @@ class Design:
     def reviews(self) -> int:
         """Reviews to be made of one candidate."""
         return self.items * self.each
-
-
-class Precision(NamedTuple):
-    """Standard error of the mean and its degrees of freedom."""
-
-    error: float
-    degrees: float
 
 
 def precision(spread: Spread, design: Design, *, careful: bool = False) -> Precision:

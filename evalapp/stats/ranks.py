@@ -3,11 +3,9 @@
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
+from evalapp.stats.ratings import Codes
 from evalapp.stats.resampling import Array
-
-Codes = npt.NDArray[np.int64]
 
 
 class Ranking:

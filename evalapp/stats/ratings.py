@@ -7,6 +7,9 @@ from typing import Self
 import numpy as np
 import numpy.typing as npt
 
+Codes = npt.NDArray[np.int64]
+"""The position of each entry's label among the labels."""
+
 EVERY_NOT_APPLICABLE = "every answer is N/A"
 
 
@@ -20,8 +23,8 @@ class Ratings:
     :meth:`from_table`.
     """
 
-    item: npt.NDArray[np.int64]
-    reviewer: npt.NDArray[np.int64]
+    item: Codes
+    reviewer: Codes
     score: npt.NDArray[np.float64]
     items: tuple[Hashable, ...]
     reviewers: tuple[Hashable, ...]
@@ -113,7 +116,7 @@ class Ratings:
         return bool(np.unique(cell).size < cell.size)
 
 
-def label_codes(labels: Iterable[Hashable]) -> tuple[npt.NDArray[np.int64], tuple[Hashable, ...]]:
+def label_codes(labels: Iterable[Hashable]) -> tuple[Codes, tuple[Hashable, ...]]:
     """A number per label, counted from 0 in the order of first appearance, and the distinct labels."""
     seen: dict[Hashable, int] = {}
     codes = [seen.setdefault(label, len(seen)) for label in labels]

@@ -22,7 +22,7 @@ def test_definitions_are_plain_paragraphs_in_the_document_s_order() -> None:
 def test_every_paragraph_that_is_named_is_in_the_document() -> None:
     named = set()
     for package in (evalapp.analysis, evalapp.reports):
-        for source in Path(package.__path__[0]).glob("*.py"):
+        for source in Path(package.__path__[0]).rglob("*.py"):
             named |= set(re.findall(r'anchor="([\w-]+)"', source.read_text(encoding="utf-8")))
     for template in (Path(settings.BASE_DIR) / "templates").rglob("*.html"):
         named |= set(re.findall(r'url "help_topic" "([\w-]+)"', template.read_text(encoding="utf-8")))
