@@ -2,16 +2,12 @@
 
 import hashlib
 import html
-import json
 import re
 from html.parser import HTMLParser
-from pathlib import Path
 from urllib.parse import urlencode
 
 import pytest
-from django.db import DatabaseError, IntegrityError, connection, transaction
 from django.http import QueryDict
-from django.test.utils import CaptureQueriesContext
 
 from evalapp.accounts.models import Project, User
 from evalapp.accounts.services import change_role
@@ -22,12 +18,9 @@ from evalapp.analysis.scores.filters import read_filter
 from evalapp.audit.models import AuditEvent
 from evalapp.campaigns.models import Campaign
 from evalapp.charts.drawing import PHONE_WIDTH, WIDTH
-from evalapp.decisions.left_files import files_of
 from evalapp.decisions.services import decide
 from evalapp.gates.evaluation import evaluate_gate
-from evalapp.jobs.models import JobState
 from evalapp.registry.models import ModelVersion
-from evalapp.reports.models import Report, ReportState
 from evalapp.reports.services import start_report
 from evalapp.reports.tasks import write_report
 from evalapp.reports.writing import report_folder
@@ -37,58 +30,13 @@ from tests.analysis.segments import make_segmented, review_with_paradox
 from tests.analysis.test_pairs import judge_by, pairs_campaign, prefers
 from tests.api.conftest import program_of
 from tests.cast import client_of
-from tests.factories import answers, make_campaign, review_all, run_scoring, tagged
+from tests.factories import answers, review_all
 from tests.gates.making import make_gated_campaign
+from tests.reports.conftest import made, page_of, words_of
 
 pytestmark = pytest.mark.django_db
 
 HOSTILE = '</style><script>x()</script> #panic("x") $1/0$ "q" & *b* [y](z) \\ =1+1'
-
-
-@pytest.fixture(autouse=True)
-def artifacts(settings: object, tmp_path: Path) -> Path:
-    settings.ARTIFACTS_FOLDER = tmp_path  # type: ignore[attr-defined]
-    return tmp_path
-
-
-@pytest.fixture
-def campaign(project: Project, reviewer: User, other_reviewer: User) -> Campaign:
-    """People prefer "plain" on tone, the metric "formal"."""
-    campaign = make_campaign(project, [reviewer, other_reviewer], rows=8)
-    run_scoring(campaign)
-    return campaign
-
-
-@pytest.fixture
-def reviewed(campaign: Campaign, reviewer: User, other_reviewer: User) -> Campaign:
-    said = {
-        ("formal", n): tagged(answers(tone=2 if n % 2 else 3), tone=["too-formal"] if n % 2 else [])
-        for n in range(1, 9)
-    }
-    said |= {("plain", n): answers(tone=5 if n % 3 else 4) for n in range(1, 9)}
-    for person in (reviewer, other_reviewer):
-        review_all(campaign, person, said)
-    return campaign
-
-
-def made(campaign: Campaign, by: User) -> Report:
-    report = start_report(campaign=campaign, by=by)
-    assert report.job is not None
-    write_report(report.job.pk)
-    report.job.refresh_from_db()
-    assert report.job.state == JobState.SUCCEEDED, report.job.error
-    report.refresh_from_db()
-    return report
-
-
-def page_of(report: Report) -> str:
-    return (report_folder(report) / "report.html").read_text(encoding="utf-8")
-
-
-def words_of(page: str) -> str:
-    """What a reader sees, without markup."""
-    body = page[page.index("<body>") :]
-    return " ".join(html.unescape(re.sub(r"<[^>]+>", " ", body)).split())
 
 
 def test_one_click_makes_a_page_and_a_pdf(reviewed: Campaign, manager: User) -> None:
@@ -413,90 +361,3 @@ def test_simulated_reviews_are_said_first(reviewed: Campaign, manager: User, pro
         "A filtered view: human reviews only. The filter was chosen afterwards, so the view is exploratory."
         in words_of(page_of(people))
     )
-
-
-def test_a_second_click_while_it_is_written_is_the_same_report(reviewed: Campaign, manager: User) -> None:
-    first = start_report(campaign=reviewed, by=manager)
-    assert start_report(campaign=reviewed, by=manager) == first
-    assert first.job is not None
-    write_report(first.job.pk)
-    assert start_report(campaign=reviewed, by=manager) != first
-
-
-def test_the_same_data_has_the_same_digest_and_new_data_another(
-    reviewed: Campaign, manager: User, reviewer: User
-) -> None:
-    one, other = made(reviewed, manager), made(reviewed, manager)
-    assert one.data_digest == other.data_digest != ""
-    review = reviewed.reviews.filter(reviewer=reviewer).first()
-    assert review is not None
-    review.revision += 1
-    review.save(update_fields=["revision"])
-    assert made(reviewed, manager).data_digest != one.data_digest
-
-
-def test_repeating_the_job_after_a_lost_worker_changes_nothing(reviewed: Campaign, manager: User) -> None:
-    report = made(reviewed, manager)
-    before = json.dumps(report.files)
-    assert report.job is not None
-    type(report.job).objects.filter(pk=report.job.pk).update(state=JobState.QUEUED, finished_at=None)
-    write_report(report.job.pk)
-    report.refresh_from_db()
-    assert json.dumps(report.files) == before
-
-
-def test_a_finished_report_does_not_change(reviewed: Campaign, manager: User) -> None:
-    report = made(reviewed, manager)
-    with pytest.raises(DatabaseError), transaction.atomic():
-        Report.objects.filter(pk=report.pk).update(data_digest="0" * 64)
-    with pytest.raises(IntegrityError), transaction.atomic():
-        Report.objects.create(project=report.project, campaign=reviewed, state=ReportState.DONE)
-
-
-def test_a_deleted_project_takes_its_reports_along(
-    reviewed: Campaign, manager: User, artifacts: Path
-) -> None:
-    report = made(reviewed, manager)
-    named = files_of(reviewed.project)["artifacts"]
-    assert str(report_folder(report).relative_to(artifacts)) in named
-
-
-def test_a_file_that_is_gone_or_was_never_there_is_said(reviewed: Campaign, manager: User) -> None:
-    report = made(reviewed, manager)
-    client = client_of(manager)
-    address = f"/projects/{reviewed.project.slug}/results/reports/{report.pk}/files/"
-    assert client.get(f"{address}manifest.json").status_code == 404
-    (report_folder(report) / "report.pdf").unlink()
-    gone = client.get(f"{address}report.pdf")
-    assert gone.status_code == 404 and "not on this server" in gone.content.decode()
-
-
-def test_programs_make_and_fetch_reports(reviewed: Campaign, manager: User) -> None:
-    api = program_of(manager)
-    base = f"/api/v1/projects/{reviewed.project.slug}"
-    begun = api.post(f"{base}/campaigns/{reviewed.pk}/reports/", {}, content_type="application/json")
-    assert begun.status_code == 202 and begun.json()["state"] == "writing"
-    write_report(begun.json()["job"]["id"])
-    done = api.get(f"{base}/reports/{begun.json()['id']}/").json()
-    assert done["state"] == "done"
-    assert [file["name"] for file in done["files"]] == ["report.html", "report.pdf"]
-    got = api.get(f"{base}/reports/{done['id']}/files/report.pdf/")
-    assert b"".join(got.streaming_content).startswith(b"%PDF-")  # type: ignore[attr-defined]
-    listed = api.get(f"{base}/campaigns/{reviewed.pk}/reports/").json()["results"]
-    assert [each["id"] for each in listed] == [done["id"]]
-
-
-def test_the_list_takes_as_many_queries_for_three_as_for_one(reviewed: Campaign, manager: User) -> None:
-    client = client_of(manager)
-    address = f"/projects/{reviewed.project.slug}/results/{reviewed.pk}/reports/"
-    counts = []
-    for wanted in (1, 3):
-        while reviewed.reports.count() < wanted:
-            Report.objects.create(project=reviewed.project, campaign=reviewed, created_by=manager)
-        client.get(address)
-        with CaptureQueriesContext(
-            connection,
-        ) as queries:
-            assert client.get(address).content.decode().count(">Report ") >= wanted
-        counts.append(len(queries))
-    assert counts[0] == counts[1]
