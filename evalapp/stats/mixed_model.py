@@ -29,6 +29,8 @@ STILL = 1e-10
 LEAST_REST = 1e-6
 #: The system of equations of the smaller factor is solved as a whole.
 MOST_LEVELS = 2000
+#: Matrices of so many entries are plain arrays.
+MOST_DENSE = 500_000
 
 
 class Precision(NamedTuple):
@@ -119,7 +121,7 @@ class _Design:
     """
 
     def __init__(self, score: Array, levels: dict[str, Codes]) -> None:
-        from scipy.sparse import hstack
+        from scipy.sparse import csr_array, hstack
 
         size = {name: int(codes.max()) + 1 for name, codes in levels.items()}
         # Groups alone are left where every item has one score by a reviewer of its own.
@@ -133,21 +135,19 @@ class _Design:
         self.count = np.bincount(levels[eliminated]).astype(np.float64)
         #: Which kept factor a column is a level of.
         self.factor_of = np.repeat(np.arange(len(kept)), [size[name] for name in kept])
-        columns = _sparse(
-            hstack(
-                [
-                    *(_indicators(levels[name], size[name]) for name in kept),
-                    _sparse(np.column_stack([np.ones(self.scores), score - score.mean()])),
-                ]
-            )
-        )
+        columns = hstack(
+            [
+                *(_indicators(levels[name], size[name]) for name in kept),
+                csr_array(np.column_stack([np.ones(self.scores), score - score.mean()])),
+            ]
+        ).tocsr()
         self.products = (columns.T @ columns).toarray()
-        self.sums = _sparse(_indicators(levels[eliminated], size[eliminated]).T @ columns)
+        self.sums = _kept_small(_indicators(levels[eliminated], size[eliminated]).T @ columns)
         self.spread = float(score.var(ddof=1))
         parent_of = np.zeros(size[eliminated], dtype=np.int64)
         if self.has_parent:
             parent_of[levels[eliminated]] = levels["group"]
-        self.in_parent = _indicators(parent_of, int(parent_of.max()) + 1)
+        self.in_parent = _kept_small(_indicators(parent_of, int(parent_of.max()) + 1))
 
 
 def _indicators(codes: Codes, size: int) -> "csr_array":
@@ -157,14 +157,13 @@ def _indicators(codes: Codes, size: int) -> "csr_array":
     return csr_array((np.ones(codes.size), (rows, codes)), shape=(codes.size, size))
 
 
-def _sparse(matrix: Any) -> "csr_array":
-    from scipy.sparse import csr_array
+def _kept_small(matrix: "csr_array") -> Any:
+    """As a plain array where it is small: sparse ones are worth their overhead beyond some size only."""
+    return matrix.toarray() if math.prod(matrix.shape) <= MOST_DENSE else matrix.tocsr()
 
-    return csr_array(matrix)
 
-
-def _scaled(factors: Array, rows: "csr_array") -> "csr_array":
-    return _sparse(rows.multiply(factors[:, None]))
+def _scaled(factors: Array, rows: Any) -> Any:
+    return factors[:, None] * rows if isinstance(rows, np.ndarray) else rows.multiply(factors[:, None]).tocsr()
 
 
 class _Fit:
@@ -183,13 +182,13 @@ class _Fit:
         shrunk = 1 / (rest + design.count * fine)
         self.own = shrunk * design.count
         of_fine = _scaled(shrunk, design.sums)
-        self.of_parent = _sparse(design.in_parent.T @ of_fine)
+        self.of_parent = design.in_parent.T @ of_fine
         self.weight = design.in_parent.T @ self.own
         self.pull = parent / (1 + parent * self.weight)
-        crossed = (design.products - fine * (design.sums.T @ of_fine).toarray()) / rest
-        crossed -= (self.of_parent.T @ _scaled(self.pull, self.of_parent)).toarray()
+        crossed = (design.products - fine * _dense(design.sums.T @ of_fine)) / rest
+        crossed -= _dense(self.of_parent.T @ _scaled(self.pull, self.of_parent))
         self.spread_parent = _scaled(self.own, design.in_parent)
-        self.of_fine = _sparse(of_fine - self.spread_parent @ _scaled(self.pull, self.of_parent))
+        self.of_fine = of_fine - self.spread_parent @ _scaled(self.pull, self.of_parent)
         self.of_parent = _scaled(1 - self.pull * self.weight, self.of_parent)
         self._solve(crossed)
         self.log_likelihood = -0.5 * (
@@ -287,7 +286,7 @@ class _Fit:
         lower = np.tril(pairs)
         return traces, squares, lower + np.tril(pairs, -1).T
 
-    def _without_kept(self, parts: "list[csr_array]") -> tuple[Array, Array, dict[tuple[int, int], Array]]:
+    def _without_kept(self, parts: list[Any]) -> tuple[Array, Array, dict[tuple[int, int], Array]]:
         """Of A_jk = Z_j'D⁻¹Z_k: the traces, the sums of squares, and B_j'A_jk B_k."""
         own, pull, weight, into = self.own, self.pull, self.weight, self.spread_parent
         shares = 1 - pull * weight
@@ -299,7 +298,7 @@ class _Fit:
         squares[1, 0] = (shares**2) @ second
         squares[1, 1] = ((weight * shares) ** 2).sum()
         fine = parts[0]
-        gathered = _sparse(into.T @ fine)
+        gathered = into.T @ fine
         crossed = {(0, 0): _dense(fine.T @ _scaled(own, fine)) - _dense(gathered.T @ _scaled(pull, gathered))}
         if len(parts) > 1:
             crossed[1, 0] = _dense(parts[1].T @ _scaled(shares, gathered))
@@ -307,8 +306,8 @@ class _Fit:
         return traces, squares, crossed
 
 
-def _dense(matrix: "csr_array") -> Array:
-    found: Array = matrix.toarray()
+def _dense(matrix: Any) -> Array:
+    found: Array = matrix if isinstance(matrix, np.ndarray) else matrix.toarray()
     return found
 
 
