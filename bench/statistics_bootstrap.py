@@ -55,6 +55,7 @@ def main() -> int:
 
     from evalapp.stats.agreement import gwet_ac2, krippendorff_alpha, percent_agreement
     from evalapp.stats.correlation import segment_correlation
+    from evalapp.stats.populations import Population
     from evalapp.stats.ratings import Ratings
     from evalapp.stats.reliability import icc
     from evalapp.stats.scores import candidate_score
@@ -65,7 +66,7 @@ def main() -> int:
     human = ratings.item_means().tolist()
     work: dict[str, Callable[[], object]] = {
         "columns to ratings": lambda: Ratings.from_columns(item, reviewer, score),
-        "candidate score": lambda: candidate_score(ratings),
+        "candidate score": lambda: candidate_score(ratings, population=Population.PANEL),
         "alpha, ordinal": lambda: krippendorff_alpha(ratings, replicates=REPLICATES),
         "AC2": lambda: gwet_ac2(ratings, levels=[1, 2, 3, 4, 5], replicates=REPLICATES),
         "within 1": lambda: percent_agreement(ratings, within=1, replicates=REPLICATES),

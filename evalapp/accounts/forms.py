@@ -5,7 +5,7 @@ from django.conf import settings
 from django.contrib.auth.password_validation import password_validators_help_text_html, validate_password
 from django.core.exceptions import ValidationError
 
-from evalapp.accounts.models import Project, Role, User
+from evalapp.accounts.models import Project, ResultsApplyTo, Role, User
 from evalapp.accounts.permissions import GRANTABLE
 from evalapp.accounts.review_keys import REVIEW_KEYS, keys_of, letters_of
 from evalapp.core.form_fields import choice_field
@@ -28,6 +28,18 @@ class ProjectForm(forms.Form):
         widget=forms.Textarea(attrs={"rows": 3}),
         help_text="What is evaluated here, and for whom. Members see it.",
     )
+    population = forms.ChoiceField(
+        label="Results apply to",
+        choices=ResultsApplyTo.choices,
+        initial=ResultsApplyTo.PANEL,
+        widget=forms.RadioSelect,
+        help_text=(
+            "These reviewers: what your reviewers would say of new items. Choose this if they are the experts"
+            " whose judgement counts. Reviewers like these: what other reviewers would say, too. Choose it if"
+            " yours are a sample, as in a crowd or a study; it takes five or more of them. Every result also"
+            " says whether it holds for the other."
+        ),
+    )
 
 
 class ProjectSettingsForm(ProjectForm):
@@ -43,7 +55,7 @@ class ProjectSettingsForm(ProjectForm):
 
 def settings_of(project: Project) -> dict[str, Any]:
     """The project's settings as the form's initial values."""
-    return forms.model_to_dict(project, fields=["name", "description", "shows_reviewer_names"])
+    return forms.model_to_dict(project, fields=["name", "description", "population", "shows_reviewer_names"])
 
 
 class InvitationForm(forms.Form):

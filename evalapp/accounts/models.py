@@ -8,6 +8,7 @@ from django.utils import timezone
 
 from evalapp.accounts.emails import checked_email
 from evalapp.core.models import BaseModel
+from evalapp.stats.populations import Population
 
 
 class UserManager(BaseUserManager["User"]):
@@ -66,6 +67,13 @@ class User(AbstractBaseUser, PermissionsMixin, BaseModel):
         return self.is_superuser
 
 
+class ResultsApplyTo(models.TextChoices):
+    """The population that a project's means and differences are about."""
+
+    PANEL = Population.PANEL, "These reviewers"
+    REVIEWERS = Population.REVIEWERS, "Reviewers like these"
+
+
 class Project(BaseModel):
     """What people are members of; every other row belongs to one."""
 
@@ -76,6 +84,9 @@ class Project(BaseModel):
     is_demonstration = models.BooleanField(default=False)
     # Else reviewers appear under pseudonyms, to each other and to those who run the project.
     shows_reviewer_names = models.BooleanField(default=False)
+    population = models.CharField(
+        max_length=9, choices=ResultsApplyTo.choices, default=ResultsApplyTo.PANEL, db_default="panel"
+    )
     created_by = models.ForeignKey(User, null=True, on_delete=models.SET_NULL, related_name="+")
 
     def __str__(self) -> str:

@@ -11,7 +11,7 @@ from django.utils import timezone
 from django.utils.crypto import get_random_string
 from django.utils.text import slugify
 
-from evalapp.accounts.models import Invitation, Membership, Project, Role, User
+from evalapp.accounts.models import Invitation, Membership, Project, ResultsApplyTo, Role, User
 from evalapp.accounts.one_time_links import void_links_of
 from evalapp.accounts.permissions import Permission, allows, may_grant
 from evalapp.accounts.signals import reviewing_ended
@@ -26,14 +26,27 @@ _RESERVED = {"new", "all", "none"}
 
 
 @transaction.atomic
-def create_project(*, name: str, by: User, description: str = "", is_demonstration: bool = False) -> Project:
+def create_project(
+    *,
+    name: str,
+    by: User,
+    description: str = "",
+    population: str = ResultsApplyTo.PANEL,
+    is_demonstration: bool = False,
+) -> Project:
     """A project whose first owner is ``by``; its address is made from the name and stays.
 
     Raises InvalidError where the name is empty or too long, NotAllowedError as `require_own_account` does.
     """
     name = checked_name(name, of="the project")
     project = _insert_with_free_slug(
-        Project(name=name, description=description, is_demonstration=is_demonstration, created_by=by)
+        Project(
+            name=name,
+            description=description,
+            population=ResultsApplyTo(population),
+            is_demonstration=is_demonstration,
+            created_by=by,
+        )
     )
     require_own_account(by, project=project, role=Role.OWNER)
     Membership.objects.create(project=project, user=by, role=Role.OWNER)
@@ -58,18 +71,27 @@ def _insert_with_free_slug(project: Project) -> Project:
 
 @transaction.atomic
 def update_project(
-    *, project: Project, by: User, name: str, description: str, shows_reviewer_names: bool | None = None
+    *,
+    project: Project,
+    by: User,
+    name: str,
+    description: str,
+    population: str | None = None,
+    shows_reviewer_names: bool | None = None,
 ) -> Project:
-    """Change name and description, and whether reviewers are named (None: as before); addresses that people
-    have kept go on working.
+    """Change name and description, whom results apply to and whether reviewers are named (None: as before);
+    addresses that people have kept go on working.
     """
     before: dict[str, object] = {"name": project.name}
+    if population is not None and population != project.population:
+        before["population"] = project.population
+        project.population = ResultsApplyTo(population)
     project.name = checked_name(name, of="the project")
     project.description = description
     if shows_reviewer_names is not None and shows_reviewer_names != project.shows_reviewer_names:
         before["shows_reviewer_names"] = project.shows_reviewer_names
         project.shows_reviewer_names = shows_reviewer_names
-    project.save(update_fields=["name", "description", "shows_reviewer_names"])
+    project.save(update_fields=["name", "description", "population", "shows_reviewer_names"])
     record("project.changed", by=by, obj=project, project=project, data={"before": before})
     return project
 

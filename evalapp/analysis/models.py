@@ -1,6 +1,7 @@
 from django.db import models
 from django.db.models.functions import MD5
 
+from evalapp.accounts.models import ResultsApplyTo
 from evalapp.campaigns.models import Campaign
 from evalapp.core.models import BaseModel
 
@@ -40,6 +41,7 @@ class StoredAnalysis(BaseModel):
     kind = models.CharField(max_length=10, choices=AnalysisKind.choices)
     reviewer_type = models.CharField(max_length=9, choices=ReviewerType.choices)
     score_source = models.CharField(max_length=11, choices=ScoreSource.choices)
+    population = models.CharField(max_length=9, choices=ResultsApplyTo.choices)
     view = models.TextField(blank=True, default="")
     part = models.CharField(max_length=120, blank=True, default="")
     format = models.PositiveSmallIntegerField()
@@ -52,7 +54,7 @@ class StoredAnalysis(BaseModel):
         constraints = [
             # A view's text is as long as a URL; an index takes less.
             models.UniqueConstraint(
-                *("campaign", "kind", "reviewer_type", "score_source", "part", MD5("view")),
+                *("campaign", "kind", "reviewer_type", "score_source", "population", "part", MD5("view")),
                 name="stored_analysis_once",
             ),
             models.CheckConstraint(

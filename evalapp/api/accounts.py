@@ -8,7 +8,7 @@ from rest_framework import serializers
 from rest_framework.response import Response
 
 from evalapp.accounts.invitations import invite, revoke_invitation
-from evalapp.accounts.models import Invitation, Membership, Project, Role
+from evalapp.accounts.models import Invitation, Membership, Project, ResultsApplyTo, Role
 from evalapp.accounts.permissions import PERMISSIONS, Permission
 from evalapp.accounts.queries import open_invitations
 from evalapp.accounts.services import change_role, remove_member, update_project
@@ -18,26 +18,35 @@ from evalapp.audit.models import AuditEvent
 from evalapp.audit.queries import events_of
 from evalapp.core.http import get_or_missing
 
+POPULATION_HELP = (
+    "Whose scores of new items the results are about: `panel`, these reviewers, or `reviewers`, others like"
+    " these, too."
+)
+
 
 class ProjectSerializer(ReadOnlySerializer):
     class Meta:
         model = Project
-        fields = ("slug", "name", "description", "is_demonstration", "created_at")
+        fields = ("slug", "name", "description", "population", "is_demonstration", "created_at")
 
 
 class ProjectBody(Body):
     name = Text(max_length=120)
     description = Text(max_length=2_000, allow_blank=True, default="")
+    population = serializers.ChoiceField(
+        choices=ResultsApplyTo.choices, default=ResultsApplyTo.PANEL, help_text=POPULATION_HELP
+    )
 
 
 class ProjectSettingsSerializer(ReadOnlySerializer):
     class Meta:
         model = Project
-        fields = ("name", "description", "shows_reviewer_names")
+        fields = ("name", "description", "population", "shows_reviewer_names")
 
 
 class ProjectSettingsBody(ProjectBody):
     description = Text(max_length=2_000, allow_blank=True)
+    population = serializers.ChoiceField(choices=ResultsApplyTo.choices, help_text=POPULATION_HELP)
     shows_reviewer_names = Flag(
         help_text=(
             "Show reviewers by name, to each other in discussions and to managers. If false: pseudonyms."

@@ -3,7 +3,7 @@ from typing import Any, cast
 
 from django.db import transaction
 
-from evalapp.accounts.models import Project, User
+from evalapp.accounts.models import Project, ResultsApplyTo, User
 from evalapp.accounts.queries import may_create_project
 from evalapp.accounts.services import create_project as create_bare_project
 from evalapp.analysis.comparison.candidates import CandidateRow, Comparison
@@ -31,20 +31,33 @@ def check_may_open_project(person: User) -> None:
         )
 
 
-def open_project(*, name: str, description: str = "", by: User) -> Project:
+def open_project(
+    *, name: str, description: str = "", population: str = ResultsApplyTo.PANEL, by: User
+) -> Project:
     """``found_project`` for a person who asks for it. Raises NotAllowedError where they may not."""
     check_may_open_project(by)
-    return found_project(name=name, description=description, by=by)
+    return found_project(name=name, description=description, population=population, by=by)
 
 
 @transaction.atomic
-def found_project(*, name: str, description: str = "", by: User, is_demonstration: bool = False) -> Project:
+def found_project(
+    *,
+    name: str,
+    description: str = "",
+    population: str = ResultsApplyTo.PANEL,
+    by: User,
+    is_demonstration: bool = False,
+) -> Project:
     """Make a project that can be worked in at once: its owner, and the rubric template.
 
     For the operator, who founds it in the name of its first owner; a person's wish is ``open_project``.
     """
     project = create_bare_project(
-        name=name, description=description, by=by, is_demonstration=is_demonstration
+        name=name,
+        description=description,
+        population=population,
+        by=by,
+        is_demonstration=is_demonstration,
     )
     add_default_rubric(project=project, by=by)
     return project

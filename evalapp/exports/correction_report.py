@@ -204,7 +204,11 @@ def _edits(
         rate = Measure.undefined("not measured yet", signature=signature("edit-rate"))
     else:
         items, authors, found = zip(*rated, strict=True)
-        rate = candidate_score(Ratings.from_columns(items, authors, found), bounds=(0, float("inf")))
+        rate = candidate_score(
+            Ratings.from_columns(items, authors, found, groups=scores.groups),
+            population=scores.population,
+            bounds=(0, float("inf")),
+        )
     return CandidateEdits(candidate, share, rate)
 
 

@@ -16,7 +16,7 @@ from evalapp.stats.against_others import reviewer_against_panel
 from evalapp.stats.ceiling import expected_ceiling
 from evalapp.stats.correlation import segment_correlation
 from evalapp.stats.ratings import Ratings
-from evalapp.stats.scores import candidate_score
+from evalapp.stats.scores import mean_over_items
 
 ENOUGH = 10
 JUDGE = "judge"
@@ -202,4 +202,4 @@ def _mean_over_outputs(values: Sequence[tuple[int, float]], ends: tuple[float, f
     ratings = Ratings.from_columns(
         [pk for pk, _ in values], [JUDGE] * len(values), [value for _, value in values]
     )
-    return candidate_score(ratings, interval="items", bounds=ends)
+    return mean_over_items(ratings, bounds=ends)

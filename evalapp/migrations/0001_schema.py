@@ -156,6 +156,7 @@ class Migration(migrations.Migration):
                 ('description', models.TextField(blank=True)),
                 ('is_demonstration', models.BooleanField(default=False)),
                 ('shows_reviewer_names', models.BooleanField(default=False)),
+                ('population', models.CharField(choices=[('panel', 'These reviewers'), ('reviewers', 'Reviewers like these')], db_default='panel', default='panel', max_length=9)),
             ],
             options={
                 'abstract': False,
@@ -1515,6 +1516,7 @@ class Migration(migrations.Migration):
                 ('kind', models.CharField(choices=[('comparison', 'Comparison'), ('severity', 'Severity'), ('agreement', 'Agreement'), ('metrics', 'Metrics and reviewer scores')], max_length=10)),
                 ('reviewer_type', models.CharField(choices=[('all', 'All reviewers'), ('human', 'Human only'), ('simulated', 'Simulated only')], max_length=9)),
                 ('score_source', models.CharField(choices=[('original', 'Original scores'), ('adjudicated', 'With adjudicated values')], max_length=11)),
+                ('population', models.CharField(choices=[('panel', 'These reviewers'), ('reviewers', 'Reviewers like these')], max_length=9)),
                 ('view', models.TextField(blank=True, default='')),
                 ('part', models.CharField(blank=True, default='', max_length=120)),
                 ('format', models.PositiveSmallIntegerField()),
@@ -2537,7 +2539,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='storedanalysis',
-            constraint=models.UniqueConstraint(models.F('campaign'), models.F('kind'), models.F('reviewer_type'), models.F('score_source'), models.F('part'), django.db.models.functions.text.MD5('view'), name='stored_analysis_once'),
+            constraint=models.UniqueConstraint(models.F('campaign'), models.F('kind'), models.F('reviewer_type'), models.F('score_source'), models.F('population'), models.F('part'), django.db.models.functions.text.MD5('view'), name='stored_analysis_once'),
         ),
         migrations.AddConstraint(
             model_name='storedanalysis',

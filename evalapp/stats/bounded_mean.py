@@ -3,7 +3,8 @@
 The bound of Gaffke (2005), also of Learned-Miller and Thomas (2019): with weights D that are uniform on the
 simplex (Dirichlet of ones), the lower bound at the level α is the α-quantile of Σ D_i x_i over the n values
 and one more at the scale's lower end. Of zeros and ones it is Clopper and Pearson's; that it holds for every
-other distribution is a conjecture (arXiv 1905.06208).
+other distribution is a conjecture (arXiv 1905.06208). Values of unequal weight v_i count as 1 / Σ v_i² equal
+ones (Kish 1965), each with its share of these in the Dirichlet's parameters.
 """
 
 from collections.abc import Callable
@@ -19,8 +20,11 @@ _PANELS, _NODES = 60, 12
 _EXACT = 1e-9
 
 
-def mean_lower_bound(values: npt.ArrayLike, *, alpha: float, smallest: float, largest: float) -> float:
-    """The one-sided lower bound at ``alpha`` of the mean of independent ``values`` on the scale.
+def mean_lower_bound(
+    values: npt.ArrayLike, *, alpha: float, smallest: float, largest: float, weights: Array | None = None
+) -> float:
+    """The one-sided lower bound at ``alpha`` of the mean of independent ``values`` on the scale, with
+    ``weights`` of 0 or more of which the sum is above 0; equal ones if not given.
 
     Raises ValueError without a value, and for one outside the scale.
     """
@@ -31,7 +35,11 @@ def mean_lower_bound(values: npt.ArrayLike, *, alpha: float, smallest: float, la
         raise ValueError(f"the one-sided level is {alpha}; give a share such as 0.05")
     if given.min() < smallest or given.max() > largest:
         raise ValueError(f"a value lies outside {smallest:g} to {largest:g}")
-    places, times = np.unique(np.append((given - smallest) / (largest - smallest), 0.0), return_counts=True)
+    shares = np.ones(given.size) if weights is None else weights * weights.sum() / (weights**2).sum()
+    places, position = np.unique(
+        np.append((given - smallest) / (largest - smallest), 0.0), return_inverse=True
+    )
+    times = np.bincount(position, weights=np.append(shares, 1.0)).astype(np.float64)
     if places.size == 1:
         return smallest
     from scipy.optimize import brentq
@@ -42,16 +50,20 @@ def mean_lower_bound(values: npt.ArrayLike, *, alpha: float, smallest: float, la
     return smallest + float(found) * (largest - smallest)
 
 
-def mean_upper_bound(values: npt.ArrayLike, *, alpha: float, smallest: float, largest: float) -> float:
+def mean_upper_bound(
+    values: npt.ArrayLike, *, alpha: float, smallest: float, largest: float, weights: Array | None = None
+) -> float:
     """`mean_lower_bound` of the scale turned round."""
     turned = smallest + largest - np.asarray(values, dtype=np.float64)
-    return smallest + largest - mean_lower_bound(turned, alpha=alpha, smallest=smallest, largest=largest)
+    bound = mean_lower_bound(turned, alpha=alpha, smallest=smallest, largest=largest, weights=weights)
+    return smallest + largest - bound
 
 
-def _chance_below(place: float, places: Array, times: npt.NDArray[np.int64]) -> float:
+def _chance_below(place: float, places: Array, times: Array) -> float:
     """P(Σ D_i x_i ≤ place), by inversion of the characteristic function.
 
-    D_i are exponentials over their sum, so it is P(Σ E_i (x_i − place) ≤ 0) (Imhof 1961 for such sums).
+    D_i are gamma variables over their sum, exponentials where ``times`` is 1, so it is
+    P(Σ E_i (x_i − place) ≤ 0) (Imhof 1961 for such sums).
     """
     apart = places - place
     scale = float(np.sqrt((times * apart**2).sum()))

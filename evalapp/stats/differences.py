@@ -2,15 +2,18 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from evalapp.measure import Measure, signature
+from evalapp.stats.panel_mean import PanelMean, panel_mean, panel_weights
+from evalapp.stats.populations import Population
 from evalapp.stats.ratings import Ratings
 from evalapp.stats.resampling import Array, require_level
-from evalapp.stats.scores import candidate_score, crossed_spread
+from evalapp.stats.scores import candidate_score, cut, reviewers_precision, student_interval
 
+ALL_THE_SAME = "all differences are the same"
 NO_PAIRS = "no reviewer scored both candidates on the same item"
 
 
@@ -18,24 +21,26 @@ NO_PAIRS = "no reviewer scored both candidates on the same item"
 class Difference:
     """Challenger minus champion, each pair one reviewer's two scores on one item.
 
-    ``difference``: mean of item means of the paired differences; interval over new items and
-    new reviewers, so a reviewer's own liking for one candidate widens it.
-    ``p_model``: two-sided, from the same model: no difference for new items and reviewers.
+    ``difference``: over new items by the population asked for, with its interval; ``p``: two-sided, of no
+    difference there. ``other_difference`` and ``other_p``: the same by the other population.
     ``p_permutation``: two-sided, items' signs flipped: no difference for this panel.
     ``win_rate``: of the challenger, where higher wins; ties count half.
     ``n`` of each counts items with at least one pair.
     """
 
     difference: Measure
-    p_model: Measure
+    p: Measure
     p_permutation: Measure
     win_rate: Measure
+    other_difference: Measure
+    other_p: Measure
 
 
 def paired_difference(
     challenger: Ratings,
     champion: Ratings,
     *,
+    population: Population,
     seed: int,
     permutations: int = 10_000,
     level: float = 0.95,
@@ -51,23 +56,85 @@ def paired_difference(
     if permutations < 1:
         raise ValueError(f"{permutations} permutations give no p value; ask for at least 1")
     pairs = paired_scores(challenger, champion)
-    permutation_name = signature("paired-permutation", permutations=permutations, seed=seed)
-    model_name = signature("paired-difference-p", model="crossed")
-    if not len(pairs):
-        return Difference(
-            difference=Measure.undefined(NO_PAIRS, signature=signature("paired-difference", level=level)),
-            p_model=Measure.undefined(NO_PAIRS, signature=model_name),
-            p_permutation=Measure.undefined(NO_PAIRS, signature=permutation_name),
-            win_rate=Measure.undefined(NO_PAIRS, signature=signature("win-rate", level=level)),
-        )
-    bounds = None if span is None else (-span, span)
+    difference, p = _tested(pairs, population, level, span)
+    other_difference, other_p = _tested(pairs, population.other, level, span)
     wins = pairs.with_scores((np.sign(pairs.score) + 1) / 2)
+    rate = candidate_score(wins, population=population, level=level, bounds=(0, 1))
     return Difference(
-        difference=_renamed(candidate_score(pairs, level=level, bounds=bounds), "paired-difference", level),
-        p_model=_model_p(pairs, model_name),
-        p_permutation=_permutation_p(pairs, permutations, seed, permutation_name),
-        win_rate=_renamed(candidate_score(wins, level=level, bounds=(0, 1)), "win-rate", level),
+        difference=difference,
+        p=p,
+        p_permutation=_permutation_p(pairs, permutations, seed),
+        win_rate=replace(
+            _of_pairs(rate), signature=signature("win-rate", 2, population=population, level=level)
+        ),
+        other_difference=other_difference,
+        other_p=other_p,
     )
+
+
+def _of_pairs(measure: Measure) -> Measure:
+    return measure if measure.defined else replace(measure, reason=NO_PAIRS)
+
+
+def _tested(
+    pairs: Ratings, population: Population, level: float, span: float | None
+) -> tuple[Measure, Measure]:
+    """The mean of the differences, and the p of none."""
+    name = signature("paired-difference", 2, population=population, level=level)
+    p_name = signature("paired-difference-p", 2, population=population)
+    if not len(pairs):
+        return Measure.undefined(NO_PAIRS, signature=name), Measure.undefined(NO_PAIRS, signature=p_name)
+    n = len(pairs.items)
+    if population is Population.PANEL and span is not None and _is_constant(pairs):
+        value, low, high, p = _by_bound(pairs, level, span)
+        difference = Measure(value=value, n=n, low=low, high=high, note=ALL_THE_SAME, signature=name)
+        return difference, Measure(value=p, n=n, signature=p_name)
+    found = _mean_of(pairs, population)
+    if isinstance(found, str):
+        value = float(pairs.item_means().mean())
+        difference = Measure(value=value, n=n, note=f"no interval: {found}", signature=name)
+        return difference, Measure.undefined(found, n=n, signature=p_name)
+    low_end, high_end, p = _by_student(found, level, span)
+    return (
+        Measure(value=found.mean, n=n, low=low_end, high=high_end, signature=name),
+        Measure(value=p, n=n, signature=p_name),
+    )
+
+
+def _mean_of(pairs: Ratings, population: Population) -> PanelMean | str:
+    if population is Population.PANEL:
+        return panel_mean(pairs)
+    precision = reviewers_precision(pairs)
+    if isinstance(precision, str):
+        return precision
+    return PanelMean(mean=float(pairs.item_means().mean()), error=precision.error, degrees=precision.degrees)
+
+
+def _by_student(
+    found: PanelMean, level: float, span: float | None
+) -> tuple[float | None, float | None, float]:
+    from scipy.special import stdtr
+
+    within = None if span is None else (-span, span)
+    low, high = cut(student_interval(found.mean, found.error, found.degrees, level=level), within)
+    return low, high, float(2 * stdtr(found.degrees, -abs(found.mean) / found.error))
+
+
+def _is_constant(pairs: Ratings) -> bool:
+    is_one_panel = not isinstance(panel_weights(pairs), str)
+    return is_one_panel and pairs.groups > 1 and pairs.is_constant
+
+
+def _by_bound(pairs: Ratings, level: float, span: float) -> tuple[float, float, float, float]:
+    """Of differences that are all the same: their value, the ends, and twice the level at which they reach 0.
+
+    `evalapp.stats.bounded_mean` of n equal values d between -span and span has its lower bound at
+    -span + (d + span) α^(1/n).
+    """
+    value, n = float(pairs.score[0]), pairs.groups
+    reach = ((1 - level) / 2) ** (1 / n)
+    p = min(1.0, 2 * (span / (span + abs(value))) ** n)
+    return value, (value + span) * reach - span, span - (span - value) * reach, p
 
 
 def paired_scores(challenger: Ratings, champion: Ratings) -> Ratings:
@@ -78,6 +145,7 @@ def paired_scores(challenger: Ratings, champion: Ratings) -> Ratings:
         [item for item, _ in shared],
         [reviewer for _, reviewer in shared],
         [first[cell] - second[cell] for cell in shared],
+        groups=challenger.group_of_items(),
     )
 
 
@@ -92,29 +160,10 @@ def _cells(ratings: Ratings) -> dict[tuple[object, object], float]:
     }
 
 
-def _renamed(measure: Measure, name: str, level: float) -> Measure:
-    return Measure(
-        value=measure.value,
-        n=measure.n,
-        low=measure.low,
-        high=measure.high,
-        note=measure.note,
-        signature=signature(name, interval="crossed", level=level),
-    )
-
-
-def _model_p(pairs: Ratings, name: str) -> Measure:
-    spread = crossed_spread(pairs)
-    n = len(pairs.items)
-    if isinstance(spread, str):
-        return Measure.undefined(spread, n=n, signature=name)
-    from scipy.special import stdtr
-
-    t = abs(float(pairs.item_means().mean())) / spread.error
-    return Measure(value=float(2 * stdtr(spread.degrees, -t)), n=n, signature=name)
-
-
-def _permutation_p(pairs: Ratings, permutations: int, seed: int, name: str) -> Measure:
+def _permutation_p(pairs: Ratings, permutations: int, seed: int) -> Measure:
+    name = signature("paired-permutation", permutations=permutations, seed=seed)
+    if not len(pairs):
+        return Measure.undefined(NO_PAIRS, signature=name)
     means = pairs.item_means()
     if means.size < 2:
         return Measure.undefined("one item", n=int(means.size), signature=name)

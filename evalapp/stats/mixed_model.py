@@ -26,7 +26,7 @@ MOST_STEPS = 200
 #: The search ends where a step changes the log likelihood by less.
 STILL = 1e-10
 #: The least part of the whole variance that the rest is taken to have: without any there is no likelihood.
-LEAST_REST = 1e-6
+LEAST_REST = 1e-5
 #: The system of equations of the smaller factor is solved as a whole.
 MOST_LEVELS = 2000
 #: Matrices of so many entries are plain arrays.
@@ -59,23 +59,34 @@ class MixedModel:
         squares = [float((np.bincount(codes, weights=weights) ** 2).sum()) for codes in self._levels.values()]
         return _precision(np.array([*squares, float((weights**2).sum())]), self.variances, self._covariance)
 
+    def part_of(self, name: str, weights: Array) -> tuple[float, float]:
+        """What a component adds to the variance of such a mean, and how much that estimate itself varies; 0
+        of one that is missing.
+        """
+        if name not in self._levels:
+            return 0.0, 0.0
+        square = float((np.bincount(self._levels[name], weights=weights) ** 2).sum())
+        position = list(self.variances).index(name)
+        return square * self.variances[name], square**2 * float(self._covariance[position, position])
 
-def fit_mixed_model(ratings: Ratings, groups: Codes | None = None) -> MixedModel | str:
+
+def fit_mixed_model(ratings: Ratings) -> MixedModel | str:
     """Fit the model, or say why it cannot be fitted.
 
-    ``groups``: for each item, in the order of ``ratings.items``, the code of the document, client or
-    conversation that it comes from; without, items are independent.
+    Where each score has an item and a reviewer of its own only the rest is left.
     """
     if len(ratings) < 2:
         return "one score" if len(ratings) else "no scores"
-    if np.ptp(ratings.score) == 0:
+    if ratings.is_constant:
         return "no variation"
-    levels = _separable(ratings, groups)
+    levels = _separable(ratings)
     if not levels:
-        return "one score of each item by a reviewer of its own"
+        return _of_independent(ratings.score)
+    if len(ratings) < len(levels) + 2:
+        return f"{len(ratings)} scores"
     design = _Design(ratings.score, levels)
     if design.kept_levels > MOST_LEVELS:
-        return f"more than {MOST_LEVELS:,} items and as many reviewers"
+        return f"more than {MOST_LEVELS:,} items and more than {MOST_LEVELS:,} reviewers"
     fit = _search(design)
     covariance: Array = np.asarray(np.linalg.pinv(fit.derivatives()[1], hermitian=True), dtype=np.float64)
     variances = dict(zip([*design.names, "rest"], fit.variances.tolist(), strict=True))
@@ -88,6 +99,14 @@ def fit_mixed_model(ratings: Ratings, groups: Codes | None = None) -> MixedModel
     )
 
 
+def _of_independent(score: Array) -> MixedModel:
+    spread, n = float(score.var(ddof=1)), len(score)
+    covariance = np.array([[2 * spread**2 / (n - 1)]])
+    variances = {"rest": spread}
+    precision = _precision(np.array([1 / n]), variances, covariance)
+    return MixedModel(variances, float(score.mean()), precision, _levels={}, _covariance=covariance)
+
+
 def _precision(squares: Array, variances: dict[str, float], covariance: Array) -> Precision:
     """The variance is the sum of variances times ``squares``; its own follows from their ``covariance``."""
     variance = float(squares @ np.fromiter(variances.values(), dtype=np.float64))
@@ -95,11 +114,11 @@ def _precision(squares: Array, variances: dict[str, float], covariance: Array) -
     return Precision(math.sqrt(variance), 2 * variance**2 / wobble if wobble > 0 else math.inf)
 
 
-def _separable(ratings: Ratings, groups: Codes | None) -> dict[str, Codes]:
+def _separable(ratings: Ratings) -> dict[str, Codes]:
     """Each score's level by factor, without factors that divide the scores as another does, or not at all."""
     wanted = {"item": ratings.item, "reviewer": ratings.reviewer}
-    if groups is not None:
-        wanted["group"] = groups[ratings.item]
+    if ratings.group is not None:
+        wanted["group"] = ratings.cluster
     found: dict[str, Codes] = {}
     seen = {np.arange(len(ratings)).tobytes(), np.zeros(len(ratings), dtype=np.int64).tobytes()}
     for name, codes in wanted.items():
@@ -163,7 +182,9 @@ def _kept_small(matrix: "csr_array") -> Any:
 
 
 def _scaled(factors: Array, rows: Any) -> Any:
-    return factors[:, None] * rows if isinstance(rows, np.ndarray) else rows.multiply(factors[:, None]).tocsr()
+    return (
+        factors[:, None] * rows if isinstance(rows, np.ndarray) else rows.multiply(factors[:, None]).tocsr()
+    )
 
 
 class _Fit:

@@ -13,8 +13,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from evalapp.stats.bounded_mean import mean_lower_bound, mean_upper_bound
 from evalapp.stats.ratings import Codes, Ratings
-from evalapp.stats.resampling import Array
+from evalapp.stats.resampling import Array, Interval
 
 #: A reviewer of fewer items does not say how they score items like these.
 FEWEST_ITEMS = 5
@@ -33,30 +34,63 @@ class PanelMean:
     degrees: float
 
 
-def panel_mean(
-    ratings: Ratings, panel: Sequence[Hashable] | None = None, *, groups: Codes | None = None
-) -> PanelMean | str:
+def panel_mean(ratings: Ratings, panel: Sequence[Hashable] | None = None) -> PanelMean | str:
     """The mean over the reviewers named in ``panel``, or of all; or why there is none.
 
-    ``groups``: for each item, in the order of ``ratings.items``, its group's code; without, items are
-    independent. Undefined where one of the panel scored fewer than `FEWEST_ITEMS` items, where their shares
+    Undefined where one of several reviewers scored fewer than `FEWEST_ITEMS` items, where their shares
     are so unequal that equal weights cost more than `MOST_LOSS` in the error, and with one item or group.
     """
+    weights = panel_weights(ratings, panel)
+    return weights if isinstance(weights, str) else _robust(ratings, weights)
+
+
+def panel_weights(ratings: Ratings, panel: Sequence[Hashable] | None = None) -> Array | str:
+    """The weight of each reviewer's own mean, 1/R for those of the panel, or why they have none."""
     wanted = list(ratings.reviewers if panel is None else panel)
     position = {label: code for code, label in enumerate(ratings.reviewers)}
     counts = _items_by_reviewer(ratings)
     for label in wanted:
-        if label not in position or counts[position[label]] < FEWEST_ITEMS:
+        few = len(wanted) > 1 and counts[position[label]] < FEWEST_ITEMS if label in position else True
+        if few:
             return f"a reviewer with fewer than {FEWEST_ITEMS} items"
     weights = np.zeros(len(ratings.reviewers))
     weights[[position[label] for label in wanted]] = 1 / len(wanted)
-    cluster = ratings.item if groups is None else groups[ratings.item]
-    _, cluster = np.unique(cluster, return_inverse=True)
     # The variance of a mean with equal weights, in units of one score's, times that of as many plain scores.
     loss = float((weights**2 / ratings.per_reviewer).sum() * ratings.per_reviewer[weights > 0].sum())
     if loss > MOST_LOSS**2:
         return "reviewers with very unequal numbers of reviews"
-    return _robust(ratings, weights, cluster)
+    return weights
+
+
+def panel_value(ratings: Ratings, weights: Array) -> float:
+    """The mean of reviewers' own means with these `panel_weights`."""
+    own = np.bincount(ratings.reviewer, weights=ratings.score) / ratings.per_reviewer
+    return float(weights @ own)
+
+
+def panel_bounds(ratings: Ratings, weights: Array, *, level: float, ends: tuple[float, float]) -> Interval:
+    """Both bounds of the mean with these `panel_weights`, for scores on a scale with ``ends``.
+
+    Those of `evalapp.stats.bounded_mean` at half of 1 - ``level`` each, of the means of what is independent:
+    items, or their groups.
+    """
+    if ratings.groups < 2:
+        return Interval(None, None, f"no interval: {_single(ratings)}")
+    pull = (weights / ratings.per_reviewer)[ratings.reviewer]
+    shares = np.bincount(ratings.cluster, weights=pull).astype(np.float64)
+    means = np.bincount(ratings.cluster, weights=pull * ratings.score) / np.where(shares > 0, shares, 1)
+    # Sums of products may end a trace beyond the ends.
+    means = np.clip(means, *ends)
+    alpha = (1 - level) / 2
+    low, high = (
+        bound(means, weights=shares, alpha=alpha, smallest=ends[0], largest=ends[1])
+        for bound in (mean_lower_bound, mean_upper_bound)
+    )
+    return Interval(low, high)
+
+
+def _single(ratings: Ratings) -> str:
+    return "one item" if len(ratings.items) < 2 else "one group"
 
 
 def _items_by_reviewer(ratings: Ratings) -> Codes:
@@ -64,15 +98,17 @@ def _items_by_reviewer(ratings: Ratings) -> Codes:
     return np.bincount(cells % max(len(ratings.reviewers), 1), minlength=len(ratings.reviewers))
 
 
-def _robust(ratings: Ratings, weights: Array, cluster: Codes) -> PanelMean | str:
+def _robust(ratings: Ratings, weights: Array) -> PanelMean | str:
     """The weighted mean of reviewers' means, with CR2 errors by cluster.
 
     With a column for each reviewer the hat matrix is 1/n_r between scores of one reviewer, so the correction
     of a cluster is a factor for each of its reviewers: (1 − m/n)^-½, where m of the n are in the cluster.
     """
-    clusters, reviewers = int(cluster.max()) + 1, len(ratings.reviewers)
+    cluster, clusters, reviewers = ratings.cluster, ratings.groups, len(ratings.reviewers)
     if clusters < 2:
-        return "one item" if len(ratings.items) < 2 else "one group"
+        return _single(ratings)
+    if ratings.is_constant:
+        return "no variation"
     count = ratings.per_reviewer.astype(np.float64)
     means = np.bincount(ratings.reviewer, weights=ratings.score, minlength=reviewers) / count
     rest = ratings.score - means[ratings.reviewer]

@@ -12,16 +12,11 @@ from typing import NamedTuple
 import numpy as np
 
 from evalapp.measure import Measure, signature
-from evalapp.stats.components import variance_components
+from evalapp.stats.mixed_model import fit_mixed_model
+from evalapp.stats.populations import Population
 from evalapp.stats.ratings import Ratings
 from evalapp.stats.resampling import Array, Interval, require_level
-from evalapp.stats.scores import (
-    FOR_THIS_PANEL,
-    IntervalKind,
-    candidate_score,
-    crossed_spread,
-    student_quantile,
-)
+from evalapp.stats.scores import candidate_score, student_interval
 
 #: With fewer reviewed items the weight is guesswork.
 FEWEST_REVIEWED = 10
@@ -84,16 +79,16 @@ def prediction_powered_mean(
     ratings: Ratings,
     metric: Mapping[Hashable, float | None],
     *,
-    interval: IntervalKind = "crossed",
+    population: Population,
     level: float = 0.95,
     bounds: tuple[float, float] | None = None,
 ) -> PredictionPowered:
     """The candidate's mean over all items of ``metric``, reviewed or not.
 
     ``metric``: the candidate's metric by item, the reviewed ones among them; None where it is undefined.
-    Reviewed items without a metric take no part in either mean. ``interval`` and ``bounds`` as in
-    :func:`~evalapp.stats.scores.candidate_score`: "crossed" speaks of new items and new reviewers, and the
-    metric makes only the items' part narrower. Undefined with fewer than 10 reviewed items, where every item
+    Reviewed items without a metric take no part in either mean. ``population`` and ``bounds`` as in
+    :func:`~evalapp.stats.scores.candidate_score`: of reviewers like these the metric makes only the items'
+    part narrower. Undefined with fewer than 10 reviewed items, where every item
     is reviewed, and where metric or scores do not vary. Raises ValueError for a metric that is not finite.
     """
     require_level(level)
@@ -102,13 +97,13 @@ def prediction_powered_mean(
     predicted = np.array([known[item] for item in ratings.items], dtype=np.float64)
     reviewed = set(ratings.items)
     others = np.array([value for item, value in known.items() if item not in reviewed], dtype=np.float64)
-    classical = candidate_score(ratings, interval=interval, level=level, bounds=bounds)
+    classical = candidate_score(ratings, population=population, level=level, bounds=bounds)
     human = ratings.item_means() if len(ratings) else np.empty(0)
     reason = _cannot_tell(human, predicted, others)
     if reason:
         return _undefined(reason, classical, human.size, others.size, level)
     found = _estimate(human, predicted, others)
-    spread = _interval(ratings, found, interval=interval, level=level)
+    spread = _interval(ratings, found, population=population, level=level)
     low, high = spread.low, spread.high
     value = found.value
     if bounds is not None:
@@ -116,7 +111,7 @@ def prediction_powered_mean(
         value = min(max(value, bounds[0]), bounds[1])
         low, high = (None if end is None else min(max(end, bounds[0]), bounds[1]) for end in (low, high))
     n = int(human.size)
-    name = signature("prediction-powered-mean", method="ppi++", interval=interval, level=level)
+    name = signature("prediction-powered-mean", 2, method="ppi++", population=population, level=level)
     most = 1 / (1 - found.correlation**2) if abs(found.correlation) < 1 else None
     return PredictionPowered(
         mean=Measure(value=value, n=n, low=low, high=high, note=spread.note, signature=name),
@@ -222,37 +217,24 @@ def _estimate(human: Array, predicted: Array, others: Array) -> _Estimate:
     )
 
 
-def _interval(ratings: Ratings, found: _Estimate, *, interval: IntervalKind, level: float) -> Interval:
-    """Student's t on the items' part and, for new reviewers, on theirs, which the metric cannot narrow."""
+def _interval(ratings: Ratings, found: _Estimate, *, population: Population, level: float) -> Interval:
+    """Student's t on the items' part and, for reviewers like these, on theirs, which no metric can narrow."""
     items = len(ratings.items)
     variance, wobble = found.variance, found.variance**2 / (items - 2)
-    note = FOR_THIS_PANEL
-    if interval == "crossed":
-        spread = crossed_spread(ratings)
-        if isinstance(spread, str):
-            return Interval(None, None, f"no interval: {spread}")
-        of_reviewers, uncertain = _reviewer_part(ratings)
+    if population is Population.REVIEWERS:
+        if len(ratings.reviewers) < 2:
+            return Interval(None, None, "no interval: one reviewer")
+        model = fit_mixed_model(ratings)
+        if isinstance(model, str):
+            return Interval(None, None, f"no interval: {model}")
+        weights = 1 / (items * ratings.per_item[ratings.item])
+        of_reviewers, uncertain = model.part_of("reviewer", weights)
         variance += of_reviewers
-        wobble += uncertain
-        note = ""
+        wobble += uncertain / 2
     if variance <= 0:
         return Interval(None, None, "no interval: the metric gives the scores exactly")
-    reach = student_quantile(level, max(variance**2 / wobble, 1.0)) * math.sqrt(variance)
-    return Interval(found.value - reach, found.value + reach, note)
-
-
-def _reviewer_part(ratings: Ratings) -> tuple[float, float]:
-    """What new reviewers add to the variance of the mean, and its own square over degrees of freedom."""
-    parts = variance_components(ratings)
-    if not parts.reviewer_apart:
-        return 0.0, 0.0
-    weight = 1 / (len(ratings.items) * ratings.per_item[ratings.item])
-    per_reviewer = np.bincount(ratings.reviewer, weights=weight)
-    squares = float((per_reviewer**2).sum())
-    variance = max(parts.reviewer, 0.0) * squares
-    # Severities are seen through the noise of single scores, which is therefore part of what is uncertain.
-    seen = variance + max(parts.rest, 0.0) * float((weight**2).sum())
-    return variance, seen**2 / max(1 / squares - 1, 0.1)
+    degrees = max(variance**2 / wobble, 1.0)
+    return student_interval(found.value, math.sqrt(variance), degrees, level=level)
 
 
 def _ratio(above: float, below: float, n: int, name: str) -> Measure:

@@ -1,7 +1,7 @@
 """Ratings: item, reviewer and score as columns, the input of every statistic."""
 
-from collections.abc import Hashable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Hashable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Self
 
 import numpy as np
@@ -19,8 +19,9 @@ class Ratings:
 
     ``item`` and ``reviewer`` are codes into the labels ``items`` and ``reviewers``; ``score`` is
     finite. The three arrays have one entry per score, and every label has a score.
-    ``not_applicable`` counts the N/A answers left out. Build with :meth:`from_columns` or
-    :meth:`from_table`.
+    ``not_applicable`` counts the N/A answers left out. ``group``: a code for each item, the same for items of
+    one document, client or conversation, which are not independent; None where every item is by itself. Build
+    with :meth:`from_columns` or :meth:`from_table`.
     """
 
     item: Codes
@@ -29,6 +30,7 @@ class Ratings:
     items: tuple[Hashable, ...]
     reviewers: tuple[Hashable, ...]
     not_applicable: int = 0
+    group: Codes | None = None
 
     def __post_init__(self) -> None:
         if not (self.per_item.all() and self.per_reviewer.all()):
@@ -40,8 +42,11 @@ class Ratings:
         items: Sequence[Hashable],
         reviewers: Sequence[Hashable],
         scores: Sequence[float | None],
+        *,
+        groups: Mapping[Hashable, Hashable] | None = None,
     ) -> Self:
-        """Take three columns of equal length; a score of None is an N/A answer.
+        """Take three columns of equal length; a score of None is an N/A answer. ``groups``: the group of each
+        item that has one, by the item's label.
 
         An item or reviewer with nothing but N/A does not take part. Raises ValueError for
         columns of different lengths and for a score that is not finite, naming the row.
@@ -68,6 +73,7 @@ class Ratings:
             items=item_labels,
             reviewers=reviewer_labels,
             not_applicable=int((~present).sum()),
+            group=group_codes(item_labels, groups or {}),
         )
 
     @classmethod
@@ -101,6 +107,11 @@ class Ratings:
         """Number of scores by each reviewer."""
         return np.bincount(self.reviewer, minlength=len(self.reviewers))
 
+    @property
+    def is_constant(self) -> bool:
+        """Whether all scores are the same, but for what rounding leaves of differences; true of none."""
+        return not len(self) or float(np.ptp(self.score)) < 1e-9
+
     def item_means(self) -> npt.NDArray[np.float64]:
         """Mean score of each item, in the order of ``items``."""
         sums = np.bincount(self.item, weights=self.score, minlength=len(self.items))
@@ -108,7 +119,21 @@ class Ratings:
 
     def with_scores(self, score: npt.NDArray[np.float64]) -> "Ratings":
         """The same design with other numbers, such as "is at most 2" as 0 and 1."""
-        return Ratings(self.item, self.reviewer, score, self.items, self.reviewers, self.not_applicable)
+        return replace(self, score=score)
+
+    @property
+    def cluster(self) -> Codes:
+        """For each score the code of what is independent of the others: its item, or the item's group."""
+        return self.item if self.group is None else self.group[self.item]
+
+    @property
+    def groups(self) -> int:
+        """How many groups there are: as many as items where every item is by itself."""
+        return len(self.items) if self.group is None else int(self.group.max()) + 1
+
+    def group_of_items(self) -> dict[Hashable, int]:
+        """The group's code by the label of each item; empty where every item is by itself."""
+        return {} if self.group is None else dict(zip(self.items, self.group.tolist(), strict=True))
 
     def has_repeats(self) -> bool:
         """Whether some reviewer scored some item more than once."""
@@ -121,3 +146,12 @@ def label_codes(labels: Iterable[Hashable]) -> tuple[Codes, tuple[Hashable, ...]
     seen: dict[Hashable, int] = {}
     codes = [seen.setdefault(label, len(seen)) for label in labels]
     return np.array(codes, dtype=np.int64), tuple(seen)
+
+
+def group_codes(items: Sequence[Hashable], groups: Mapping[Hashable, Hashable]) -> Codes | None:
+    """The code of each item's group; an item without one is a group by itself. None where all are."""
+    # Tuples, so that no group is taken for an item of the same name.
+    codes, labels = label_codes(
+        ("group", groups[item]) if item in groups else ("item", item) for item in items
+    )
+    return codes if len(labels) < len(items) else None

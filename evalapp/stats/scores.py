@@ -4,17 +4,18 @@ import math
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import replace
 from statistics import NormalDist
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from evalapp.measure import Measure, signature
 from evalapp.stats.components import variance_components
+from evalapp.stats.mixed_model import Precision, fit_mixed_model
+from evalapp.stats.panel_mean import panel_bounds, panel_mean, panel_value, panel_weights
+from evalapp.stats.populations import Population
 from evalapp.stats.proportions import wilson_interval
 from evalapp.stats.ratings import Ratings
 from evalapp.stats.resampling import Array, Interval, require_level
-
-IntervalKind = Literal["crossed", "items"]
 
 FOR_THIS_PANEL = "for this panel"
 
@@ -22,29 +23,93 @@ FOR_THIS_PANEL = "for this panel"
 def candidate_score(
     ratings: Ratings,
     *,
-    interval: IntervalKind = "crossed",
+    population: Population,
     level: float = 0.95,
     bounds: tuple[float, float] | None = None,
 ) -> Measure:
-    """Mean over items of the item means, so that items weigh the same whatever the overlap.
+    """Mean score of new items (or groups of items) by ``population``.
 
-    ``interval="crossed"`` speaks of new items rated by new reviewers: Student's t on the
-    item, reviewer and rest variances, degrees of freedom by Satterthwaite (1946).
-    ``interval="items"`` speaks of new items rated by these same reviewers and carries the note
-    "for this panel". ``bounds`` are the ends of the scale, at which the interval is cut.
-    ``n`` counts items. Undefined without scores; no interval with one item, one reviewer
-    (crossed) or no variation.
+    Of this panel: the mean of the reviewers' own means, with the bounds of `panel_bounds` where ``bounds``,
+    the ends of the scale, are given and finite, else Student's t on the error of `panel_mean`. Where it has
+    no panel mean, and of reviewers like these: the mean of the item means, so that items weigh the same
+    whatever the overlap, with Student's t on the variances of `fit_mixed_model`, cut at ``bounds``.
+    ``n`` counts items. Undefined without scores; the note says why there is no interval.
     """
     require_level(level)
-    if interval not in ("crossed", "items"):
-        raise ValueError(f'the interval is "crossed" or "items", not "{interval}"')
-    name = signature("candidate-score", interval=interval, level=level)
+    name = signature("candidate-score", 2, population=population, level=level)
     if not len(ratings):
         return Measure.undefined(_no_scores(ratings), signature=name)
-    value = float(ratings.item_means().mean())
-    found = (crossed_interval if interval == "crossed" else _item_interval)(ratings, level=level)
-    low, high = _cut(found, bounds)
+    estimate = _of_panel if population is Population.PANEL else _of_reviewers
+    value, found = estimate(ratings, level, bounds)
+    low, high = cut(found, bounds)
     return Measure(value=value, n=len(ratings.items), low=low, high=high, note=found.note, signature=name)
+
+
+def mean_over_items(
+    ratings: Ratings, *, level: float = 0.95, bounds: tuple[float, float] | None = None
+) -> Measure:
+    """Mean of the item means with Student's interval over items, or over their groups: of a metric, or of the
+    reviews as they are. ``bounds`` are the ends of the scale, at which it is cut. ``n`` counts items.
+    """
+    require_level(level)
+    name = signature("mean-over-items", level=level)
+    if not len(ratings):
+        return Measure.undefined(_no_scores(ratings), signature=name)
+    value, found = _over_items(ratings, level)
+    low, high = cut(found, bounds)
+    return Measure(value=value, n=len(ratings.items), low=low, high=high, note=found.note, signature=name)
+
+
+def _of_panel(ratings: Ratings, level: float, bounds: tuple[float, float] | None) -> tuple[float, Interval]:
+    weights = panel_weights(ratings)
+    if isinstance(weights, str):
+        return float(ratings.item_means().mean()), Interval(None, None, f"no interval: {weights}")
+    if bounds is not None and all(math.isfinite(end) for end in bounds):
+        found = panel_bounds(ratings, weights, level=level, ends=bounds)
+        return panel_value(ratings, weights), found
+    mean = panel_mean(ratings)
+    if isinstance(mean, str):
+        return panel_value(ratings, weights), Interval(None, None, f"no interval: {mean}")
+    return mean.mean, student_interval(mean.mean, mean.error, mean.degrees, level=level)
+
+
+def _of_reviewers(
+    ratings: Ratings, level: float, bounds: tuple[float, float] | None
+) -> tuple[float, Interval]:
+    value, found = float(ratings.item_means().mean()), reviewers_precision(ratings)
+    if isinstance(found, str):
+        return value, Interval(None, None, f"no interval: {found}")
+    return value, student_interval(value, found.error, found.degrees, level=level)
+
+
+def _over_items(ratings: Ratings, level: float) -> tuple[float, Interval]:
+    means = ratings.item_means()
+    once = Ratings(
+        np.arange(means.size), np.zeros(means.size, dtype=np.int64), means, ratings.items, ("",),
+        group=ratings.group,
+    )  # fmt: skip
+    mean = panel_mean(once)
+    if isinstance(mean, str):
+        return float(means.mean()), Interval(None, None, f"no interval: {mean}")
+    return mean.mean, student_interval(mean.mean, mean.error, mean.degrees, level=level)
+
+
+def reviewers_precision(ratings: Ratings) -> Precision | str:
+    """Of the mean of item means, over new items and new reviewers like these; or why there is none."""
+    if len(ratings.items) < 2:
+        return "one item"
+    if len(ratings.reviewers) < 2:
+        return "one reviewer"
+    model = fit_mixed_model(ratings)
+    if isinstance(model, str):
+        return model
+    return model.precision_of(1 / (len(ratings.items) * ratings.per_item[ratings.item]))
+
+
+def student_interval(centre: float, error: float, degrees: float, *, level: float) -> Interval:
+    """Student's t around ``centre``."""
+    reach = student_quantile(level, degrees) * error
+    return Interval(centre - reach, centre + reach)
 
 
 def weighted_total(scores: Mapping[Hashable, float | None], weights: Mapping[Hashable, float]) -> Measure:
@@ -89,16 +154,6 @@ class Spread(NamedTuple):
     def with_items(self, times: float) -> float:
         """The standard error on ``times`` as many items by the same reviewers, if they vary as these do."""
         return math.sqrt(self.of_reviewers + (self.error**2 - self.of_reviewers) / times)
-
-
-def crossed_interval(ratings: Ratings, *, level: float) -> Interval:
-    """Interval of the mean of item means over new items and new reviewers."""
-    spread = crossed_spread(ratings)
-    if isinstance(spread, str):
-        return Interval(None, None, f"no interval: {spread}")
-    centre = float(ratings.item_means().mean())
-    reach = student_quantile(level, spread.degrees) * spread.error
-    return Interval(centre - reach, centre + reach)
 
 
 def crossed_spread(ratings: Ratings, *, careful: bool = False) -> Spread | str:
@@ -172,18 +227,6 @@ def _term(component: float, weights: Array, rest: float) -> _VarianceTerm:
     return _VarianceTerm(variance, max(effective - 1, 0.1))
 
 
-def _item_interval(ratings: Ratings, *, level: float) -> Interval:
-    means = ratings.item_means()
-    if means.size < 2:
-        return Interval(None, None, "no interval: one item")
-    if np.ptp(means) == 0:
-        return Interval(None, None, "no interval: no variation")
-    error = float(means.std(ddof=1)) / math.sqrt(means.size)
-    reach = student_quantile(level, means.size - 1) * error
-    centre = float(means.mean())
-    return Interval(centre - reach, centre + reach, FOR_THIS_PANEL)
-
-
 def student_quantile(level: float, degrees: float) -> float:
     """The t beyond which lies half of 1 - level."""
     from scipy.special import stdtrit
@@ -191,7 +234,8 @@ def student_quantile(level: float, degrees: float) -> float:
     return float(stdtrit(degrees, 0.5 + level / 2))
 
 
-def _cut(interval: Interval, bounds: tuple[float, float] | None) -> tuple[float | None, float | None]:
+def cut(interval: Interval, bounds: tuple[float, float] | None) -> tuple[float | None, float | None]:
+    """The interval's ends, within ``bounds``."""
     if interval.low is None or interval.high is None or bounds is None:
         return interval.low, interval.high
     return max(interval.low, bounds[0]), min(interval.high, bounds[1])
@@ -201,40 +245,41 @@ def _no_scores(ratings: Ratings) -> str:
     return "every answer is N/A" if ratings.not_applicable else "no scores"
 
 
-def share_of_low_scores(ratings: Ratings, *, at_most: float = 2.0, level: float = 0.95) -> Measure:
-    """Mean over items of the share of scores ≤ ``at_most``; as `share_of_marks`."""
+def share_of_low_scores(
+    ratings: Ratings, *, population: Population, at_most: float = 2.0, level: float = 0.95
+) -> Measure:
+    """Share of scores ≤ ``at_most``; as `share_of_marks`."""
     low_scores = ratings.with_scores((ratings.score <= at_most).astype(np.float64))
-    found = share_of_marks(low_scores, level=level)
-    return replace(found, signature=signature("share-of-low-scores", at_most=at_most, level=level))
+    found = share_of_marks(low_scores, population=population, level=level)
+    name = signature("share-of-low-scores", 2, population=population, at_most=at_most, level=level)
+    return replace(found, signature=name)
 
 
-def share_of_marks(marks: Ratings, *, level: float = 0.95) -> Measure:
-    """Mean over items of the share of marks, the scores of 1 among 0 and 1.
+def share_of_marks(marks: Ratings, *, population: Population, level: float = 0.95) -> Measure:
+    """Share of marks, the scores of 1 among 0 and 1: their `candidate_score`.
 
-    The interval is Wilson's at the effective number of independent scores: what a simple sample
-    of that size would give for the crossed standard error (Korn and Graubard 1998). When all
-    scores lie on one side the effective number is the number of items. ``n`` counts items. With one
-    reviewer it speaks of this panel, and the note says so.
+    Of this panel its bounds are those of a mean between 0 and 1. Of reviewers like these the interval is
+    Wilson's at the effective number of independent scores: what a simple sample of that size would give for
+    the standard error (Korn and Graubard 1998); when all scores lie on one side that is the number of items
+    or groups. ``n`` counts items.
     """
     require_level(level)
-    name = signature("share", level=level)
-    if not len(marks):
-        return Measure.undefined(_no_scores(marks), signature=name)
+    name = signature("share", 2, population=population, level=level)
+    if population is Population.PANEL or not len(marks) or len(marks.reviewers) < 2:
+        found = candidate_score(marks, population=population, level=level, bounds=(0, 1))
+        return replace(found, signature=name)
     share = float(marks.item_means().mean())
     effective = _effective_marks(marks, share, level)
     low, high = wilson_interval(share * effective, effective, level=level)
-    return Measure(
-        value=share, n=len(marks.items), low=low, high=high, signature=name,
-        note=FOR_THIS_PANEL if len(marks.reviewers) < 2 else "",
-    )  # fmt: skip
+    return Measure(value=share, n=len(marks.items), low=low, high=high, signature=name)
 
 
 def _effective_marks(marks: Ratings, share: float, level: float) -> float:
-    spread = crossed_spread(marks)
-    if isinstance(spread, str):
-        return float(len(marks.items))
-    ratio = NormalDist().inv_cdf(0.5 + level / 2) / student_quantile(level, spread.degrees)
-    effective = share * (1 - share) / spread.error**2 * ratio**2
+    found = reviewers_precision(marks)
+    if isinstance(found, str):
+        return float(marks.groups)
+    ratio = NormalDist().inv_cdf(0.5 + level / 2) / student_quantile(level, found.degrees)
+    effective = share * (1 - share) / found.error**2 * ratio**2
     return min(max(effective, 1.0), float(len(marks)))
 
 

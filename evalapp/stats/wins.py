@@ -9,9 +9,10 @@ import numpy as np
 
 from evalapp.measure import Measure, signature
 from evalapp.stats.differences import NO_PAIRS, paired_scores
+from evalapp.stats.populations import Population
 from evalapp.stats.ratings import Ratings
 from evalapp.stats.resampling import Array, require_level
-from evalapp.stats.scores import share_of_low_scores
+from evalapp.stats.scores import share_of_marks
 
 OUTCOMES = ("win", "tie", "loss")
 
@@ -33,27 +34,28 @@ class WinsTiesLosses(NamedTuple):
         return self.won + self.tied + self.lost
 
 
-def wins_ties_losses(challenger: Ratings, champion: Ratings, *, level: float = 0.95) -> WinsTiesLosses:
+def wins_ties_losses(
+    challenger: Ratings, champion: Ratings, *, population: Population, level: float = 0.95
+) -> WinsTiesLosses:
     """The challenger's wins, ties and losses, paired by item and blocked by reviewer.
 
-    Intervals as of a share of low scores: Wilson's at the effective number of independent pairs, over new
-    items and new reviewers. Undefined when no reviewer scored both on one item.
+    Each is a `share_of_marks`. Undefined when no reviewer scored both on one item.
     """
     require_level(level)
     pairs = paired_scores(challenger, champion)
     # Means of repeated scores differ by rounding where they are equal.
     signs = np.sign(np.round(pairs.score, 9))
     shares = {
-        outcome: _share(pairs, signs == sign, outcome, level)
+        outcome: _share(pairs, signs == sign, outcome, population, level)
         for outcome, sign in zip(OUTCOMES, (1, 0, -1), strict=True)
     }
     won, tied, lost = (int((signs == sign).sum()) for sign in (1, 0, -1))
     return WinsTiesLosses(won, tied, lost, **shares)
 
 
-def _share(pairs: Ratings, holds: Array, outcome: str, level: float) -> Measure:
-    name = signature(f"{outcome}-share", interval="wilson-effective", level=level)
+def _share(pairs: Ratings, holds: Array, outcome: str, population: Population, level: float) -> Measure:
+    name = signature(f"{outcome}-share", 2, population=population, level=level)
     if not len(pairs):
         return Measure.undefined(NO_PAIRS, signature=name)
-    share = share_of_low_scores(pairs.with_scores(1.0 - holds), at_most=0.5, level=level)
-    return replace(share, signature=name)
+    marks = pairs.with_scores(holds.astype(np.float64))
+    return replace(share_of_marks(marks, population=population, level=level), signature=name)

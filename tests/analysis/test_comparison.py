@@ -13,6 +13,7 @@ from evalapp.campaigns.models import Campaign
 from evalapp.scoring.models import MetricResult
 from evalapp.scoring.services import save_rule_check
 from evalapp.stats.differences import paired_difference
+from evalapp.stats.populations import Population
 from tests.api.conftest import program_of
 from tests.cast import client_of
 from tests.factories import YES_NO, answers, make_campaign, review_all, run_scoring
@@ -46,6 +47,8 @@ def test_scores_are_means_of_item_means(project: Project, reviewer: User, other_
 def test_a_yes_of_one_reviewer_in_two_counts_half_as_in_the_difference(
     project: Project, reviewer: User, other_reviewer: User
 ) -> None:
+    project.population = "reviewers"
+    project.save()
     campaign = make_campaign(project, [reviewer, other_reviewer], rows=2)
     review_all(campaign, reviewer, {("formal", 1): answers(error=1)})
     review_all(campaign, other_reviewer, {})
@@ -206,13 +209,15 @@ def test_differences_are_paired_and_adjusted_over_the_table(
     alone = paired_difference(
         scores.ratings(tone_c.criterion, comparison.rows[2].candidate),
         scores.ratings(tone_c.criterion, comparison.rows[0].candidate),
+        population=Population.PANEL,
+        span=4,
         seed=1,
     )
-    # Two differences have a p; the smaller one is doubled.
-    assert alone.p_model.value is not None
-    assert tone_c.adjusted_p == pytest.approx(2 * alone.p_model.value)
-    # Accuracy never differs: no variation, so no p, and never significant.
-    assert (pairs[0].adjusted_p, pairs[0].is_significant) == (None, False)
+    # Eight differences have a p; the smallest one is multiplied by 8.
+    assert alone.p.value is not None
+    assert tone_c.adjusted_p == pytest.approx(8 * alone.p.value)
+    # Accuracy never differs.
+    assert (pairs[0].adjusted_p, pairs[0].is_significant) == (1, False)
 
 
 def test_the_csv_holds_the_page_s_numbers_and_runs_no_formula(

@@ -230,6 +230,8 @@ def test_a_filtered_page_gives_filtered_tables(campaign: Campaign, manager: User
 def test_a_difference_that_cannot_be_tested_says_so_wherever_it_stands(
     project: Project, reviewer: User, other_reviewer: User, manager: User
 ) -> None:
+    project.population = "reviewers"
+    project.save()
     campaign = make_campaign(project, [reviewer, other_reviewer], rows=4)
     said = {("formal", n): answers(tone=4) for n in range(1, 5)}
     said |= {("plain", n): answers(tone=5) for n in range(1, 5)}

@@ -169,9 +169,10 @@ def test_what_is_alike_does_not_ask_for_reviews_that_would_not_help(
     assert told(campaign, engineer)["answer"]["more_reviews"] is None
 
 
-def test_one_reviewer_decides_nothing(
+def test_one_reviewer_decides_nothing_about_others(
     campaign: Campaign, reviewer: User, engineer: User, client_for: ClientFor
 ) -> None:
+    Project.objects.update(population="reviewers")
     rate(campaign, [reviewer], 5, 3, but={1: 4})
     shown = page(client_for(engineer), campaign.project)
     assert "Not decided" in shown

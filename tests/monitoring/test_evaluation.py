@@ -38,7 +38,7 @@ from evalapp.reviews.models import Review
 from evalapp.rubrics.drafts import draft_of
 from evalapp.rubrics.services import create_rubric, save_version
 from evalapp.stats.ratings import Ratings
-from evalapp.stats.scores import candidate_score
+from evalapp.stats.scores import mean_over_items
 from evalapp.stats.weighted import weighted_score, weighted_share
 from evalapp.webhooks.deliveries import claim_due
 from evalapp.webhooks.models import WebhookDelivery
@@ -70,7 +70,7 @@ def test_equal_weights_are_the_plain_mean_and_share() -> None:
     ratings = Ratings.from_columns([1, 1, 2, 3, 4], ["a", "b", "a", "b", "a"], [4, 5, 2, 3, 5])
     weights = dict.fromkeys([1, 2, 3, 4], 2.5)
     found = weighted_score(ratings, weights, bounds=(1, 5)).measure
-    plain = candidate_score(ratings, interval="items", bounds=(1, 5))
+    plain = mean_over_items(ratings, bounds=(1, 5))
     assert (found.value, found.low, found.high) == pytest.approx((plain.value, plain.low, plain.high))
     marks = ratings.with_scores((ratings.score <= 3).astype(float))
     share = weighted_share(marks, weights).measure

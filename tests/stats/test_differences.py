@@ -4,9 +4,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import permutation_test
 
+from evalapp.stats.bounded_mean import mean_lower_bound, mean_upper_bound
 from evalapp.stats.differences import holm, paired_difference, sign_flip_p
+from evalapp.stats.populations import Population
 from evalapp.stats.ratings import Ratings
 from tests.stats.simulation import drawn_ratings
+
+PANEL, REVIEWERS = Population.PANEL, Population.REVIEWERS
 
 
 def shifted(ratings: Ratings, by: float) -> Ratings:
@@ -16,14 +20,14 @@ def shifted(ratings: Ratings, by: float) -> Ratings:
 def test_difference_is_over_pairs_of_one_reviewer_on_one_item() -> None:
     challenger = Ratings.from_columns(["a", "a", "b", "c"], ["r", "s", "r", "r"], [5, 4, 3, 1])
     champion = Ratings.from_columns(["a", "a", "b", "d"], ["r", "s", "s", "r"], [3, 3, 5, 1])
-    found = paired_difference(challenger, champion, seed=1)
+    found = paired_difference(challenger, champion, population=REVIEWERS, seed=1)
     assert (found.difference.value, found.difference.n) == (1.5, 1)
     assert found.win_rate.value == 1.0
 
 
 def test_severity_cancels_within_a_reviewer() -> None:
     ratings = drawn_ratings(np.random.default_rng(2), 30, 4)
-    found = paired_difference(shifted(ratings, 0.5), ratings, seed=1)
+    found = paired_difference(shifted(ratings, 0.5), ratings, population=REVIEWERS, seed=1)
     assert found.difference.value == pytest.approx(0.5)
     assert found.difference.note == "no interval: no variation" or found.difference.half_width < 1e-6
     assert found.p_permutation.value == pytest.approx(1 / 10_001)
@@ -31,16 +35,21 @@ def test_severity_cancels_within_a_reviewer() -> None:
 
 def test_ties_count_half_towards_the_win_rate() -> None:
     challenger, champion = Ratings.from_table([[3, 4], [3, 2]]), Ratings.from_table([[3, 3], [4, 2]])
-    assert paired_difference(challenger, champion, seed=1).win_rate.value == pytest.approx(0.5)
+    assert paired_difference(
+        challenger, champion, population=REVIEWERS, seed=1
+    ).win_rate.value == pytest.approx(0.5)
 
 
 def test_nothing_shared_is_undefined_with_the_reason() -> None:
     found = paired_difference(
-        Ratings.from_columns(["a"], ["r"], [1]), Ratings.from_columns(["a"], ["s"], [1]), seed=1
+        Ratings.from_columns(["a"], ["r"], [1]),
+        Ratings.from_columns(["a"], ["s"], [1]),
+        population=REVIEWERS,
+        seed=1,
     )
     reasons = {
         found.difference.reason,
-        found.p_model.reason,
+        found.p.reason,
         found.p_permutation.reason,
         found.win_rate.reason,
     }
@@ -48,16 +57,20 @@ def test_nothing_shared_is_undefined_with_the_reason() -> None:
 
 
 def test_a_reviewer_is_no_evidence_about_reviewers() -> None:
-    found = paired_difference(Ratings.from_table([[5], [4]]), Ratings.from_table([[3], [3]]), seed=1)
+    found = paired_difference(
+        Ratings.from_table([[5], [4]]), Ratings.from_table([[3], [3]]), population=REVIEWERS, seed=1
+    )
     assert (found.difference.value, found.difference.note) == (1.5, "no interval: one reviewer")
-    assert found.p_model.reason == "one reviewer"
+    assert found.p.reason == "one reviewer"
     assert found.p_permutation.value == 0.5
 
 
 def test_the_seed_fixes_the_p_value() -> None:
     generator = np.random.default_rng(3)
     first, second = drawn_ratings(generator, 40, 3), drawn_ratings(generator, 40, 3)
-    p_values = [paired_difference(first, second, seed=seed).p_permutation for seed in (1, 1, 2)]
+    p_values = [
+        paired_difference(first, second, population=REVIEWERS, seed=seed).p_permutation for seed in (1, 1, 2)
+    ]
     assert p_values[0] == p_values[1]
     assert p_values[0].signature != p_values[2].signature
 
@@ -83,7 +96,10 @@ def test_interval_widens_when_reviewers_disagree_about_the_difference() -> None:
     agree = Ratings.from_table([[1.0, 0.9, 1.1], [0.9, 1.1, 1.0], [1.1, 1.0, 0.9]] * 10)
     split = Ratings.from_table([[2.0, 0.9, 0.1], [1.9, 1.1, 0.0], [2.1, 1.0, -0.1]] * 10)
     zero = Ratings.from_table([[0.0, 0.0, 0.0]] * 30)
-    narrow, wide = (paired_difference(each, zero, seed=1).difference.half_width for each in (agree, split))
+    narrow, wide = (
+        paired_difference(each, zero, population=REVIEWERS, seed=1).difference.half_width
+        for each in (agree, split)
+    )
     assert wide > 10 * narrow
 
 
@@ -95,7 +111,7 @@ def test_difference_covers_zero_at_its_level_when_reviewers_have_favourites() ->
         ratings = drawn_ratings(generator, 30, 4)
         favour = generator.normal(0, 0.3, 4)[ratings.reviewer] + generator.normal(0, 0.4, 30)[ratings.item]
         other = ratings.with_scores(ratings.score + favour + generator.normal(0, 0.8, len(ratings)))
-        interval = paired_difference(other, ratings, seed=1, permutations=1).difference
+        interval = paired_difference(other, ratings, population=REVIEWERS, seed=1, permutations=1).difference
         held += interval.low <= 0 <= interval.high
     assert 0.93 <= held / 3000 <= 0.97
 
@@ -121,3 +137,55 @@ def test_holm_rejects_exactly_what_the_step_down_procedure_rejects(
         rejected.add(name)
     adjusted = holm({str(place): p for place, p in enumerate(p_values)})
     assert {name for name, p in adjusted.items() if p <= level} == rejected
+
+
+def test_three_reviewers_who_agree_decide_for_this_panel_and_tell_little_of_others() -> None:
+    """18 items, two of three reviewers each: the better one wins 35 of 36 pairs."""
+    generator = np.random.default_rng(18)
+    cells = [(item, (item + place) % 3) for item in range(18) for place in range(2)]
+    items, reviewers = zip(*cells, strict=True)
+    lead = [2 + int(item + reviewer == 3) for item, reviewer in cells]
+    lead[5] = -1
+    base = generator.integers(1, 3, 36)
+    challenger = Ratings.from_columns(items, reviewers, (base + lead).tolist())
+    champion = Ratings.from_columns(items, reviewers, base.tolist())
+
+    found = paired_difference(challenger, champion, population=PANEL, seed=1, span=4)
+
+    assert found.p.value < 1e-6
+    assert found.difference.low > 1.5
+    assert found.difference.high - found.difference.low < 0.8
+    assert found.win_rate.low > 0.75
+    turned = paired_difference(challenger, champion, population=REVIEWERS, seed=1, span=4)
+    assert (turned.difference, turned.p) == (found.other_difference, found.other_p)
+    assert (turned.other_difference, turned.other_p) == (found.difference, found.p)
+    assert turned.difference.half_width > found.difference.half_width
+
+
+@pytest.mark.parametrize(("lead", "p"), [(0, 1.0), (2, 2 * (4 / 6) ** 18), (-1, 2 * (4 / 5) ** 18)])
+def test_differences_that_are_all_the_same_are_tested_for_this_panel(lead: int, p: float) -> None:
+    champion = drawn_ratings(np.random.default_rng(4), 18, 3)
+    found = paired_difference(shifted(champion, lead), champion, population=PANEL, seed=1, span=4)
+    assert found.difference.note == "all differences are the same"
+    assert found.difference.low < lead < found.difference.high
+    assert found.p.value == pytest.approx(p)
+    values = np.full(18, float(lead))
+    low = mean_lower_bound(values, alpha=0.025, smallest=-4, largest=4)
+    high = mean_upper_bound(values, alpha=0.025, smallest=-4, largest=4)
+    assert (found.difference.low, found.difference.high) == pytest.approx((low, high), abs=1e-6)
+    assert found.other_p.reason == "no variation"
+
+
+def test_items_of_one_document_count_as_one() -> None:
+    generator = np.random.default_rng(7)
+    item, document = np.arange(60), np.arange(60) // 6
+    lead = 0.3 + generator.normal(0, 0.6, 10)[document] + generator.normal(0, 0.3, 60)
+    zero = Ratings.from_columns(item.tolist(), ["a"] * 60, [0.0] * 60)
+    alone = zero.with_scores(lead)
+    groups = {each: f"document {each // 6}" for each in range(60)}
+    grouped = Ratings.from_columns(item.tolist(), ["a"] * 60, lead.tolist(), groups=groups)
+    narrow, wide = (
+        paired_difference(each, zero, population=PANEL, seed=1).difference for each in (alone, grouped)
+    )
+    assert wide.value == pytest.approx(narrow.value)
+    assert wide.half_width > 1.7 * narrow.half_width

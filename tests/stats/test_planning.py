@@ -15,6 +15,7 @@ from evalapp.stats.planning import (
     precision,
     smallest_difference,
 )
+from evalapp.stats.populations import Population
 from evalapp.stats.ratings import Ratings
 from evalapp.stats.scores import candidate_score, crossed_spread
 
@@ -138,7 +139,7 @@ def test_planned_power_is_what_the_analysis_reaches(
         )
         item, reviewer = np.nonzero(np.argsort(generator.random(score.shape), axis=1) < overlap)
         ratings = Ratings.from_columns(item.tolist(), reviewer.tolist(), score[item, reviewer].tolist())
-        interval = candidate_score(ratings)
+        interval = candidate_score(ratings, population=Population.REVIEWERS)
         found += interval.low > 0 or interval.high < 0
     assert found / draws == pytest.approx(0.8, abs=0.05)
 

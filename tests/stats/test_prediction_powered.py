@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from evalapp.stats.populations import Population
 from evalapp.stats.prediction_powered import (
     ASSUMPTION,
     FEWEST_FOR_GAIN,
@@ -38,6 +39,9 @@ def sampled(
     return ratings, dict(enumerate(metric.tolist()))
 
 
+PANEL, REVIEWERS = Population.PANEL, Population.REVIEWERS
+
+
 def one_reviewer(scores: list[float]) -> Ratings:
     return Ratings.from_table([[score] for score in scores])
 
@@ -47,7 +51,7 @@ def test_mean_equals_the_formula_by_hand() -> None:
     metric = [0.1, 0.2, 0.3, 0.3, 0.5, 0.4, 0.6, 0.5, 0.7, 0.8]
     further = [0.2, 0.1, 0.3, 0.4, 0.2]
     everywhere = dict(enumerate(metric + further))
-    found = prediction_powered_mean(one_reviewer(human), everywhere, interval="items")
+    found = prediction_powered_mean(one_reviewer(human), everywhere, population=PANEL)
     slope = np.cov(human, metric)[0, 1] / np.var(metric, ddof=1)
     weight = slope * 5 / 15
     assert found.weight.value == pytest.approx(weight)
@@ -55,13 +59,13 @@ def test_mean_equals_the_formula_by_hand() -> None:
     assert found.classical.value == pytest.approx(3.3)
     assert found.correlation.value == pytest.approx(np.corrcoef(human, metric)[0, 1])
     assert found.most.value == pytest.approx(1 / (1 - found.correlation.value**2))
-    assert (found.reviewed, found.unreviewed, found.mean.note) == (10, 5, "for this panel")
+    assert (found.reviewed, found.unreviewed, found.mean.note) == (10, 5, "")
     assert found.assumption == ASSUMPTION
 
 
 def test_weight_is_the_one_with_the_smallest_variance() -> None:
     ratings, metric = sampled(np.random.default_rng(1), reviewed=40, further=200, reviewers=3, r=0.7)
-    found = prediction_powered_mean(ratings, metric)
+    found = prediction_powered_mean(ratings, metric, population=REVIEWERS)
     human = ratings.item_means()
     seen = np.array([metric[item] for item in ratings.items])
     spread = np.var(list(metric.values()), ddof=1)
@@ -76,8 +80,10 @@ def test_weight_is_the_one_with_the_smallest_variance() -> None:
 
 def test_units_of_the_metric_do_not_matter_and_neither_does_its_direction() -> None:
     ratings, metric = sampled(np.random.default_rng(2), reviewed=30, further=100, reviewers=3, r=0.6)
-    found = prediction_powered_mean(ratings, metric)
-    turned = prediction_powered_mean(ratings, {item: 7 - 100 * value for item, value in metric.items()})
+    found = prediction_powered_mean(ratings, metric, population=REVIEWERS)
+    turned = prediction_powered_mean(
+        ratings, {item: 7 - 100 * value for item, value in metric.items()}, population=REVIEWERS
+    )
     assert turned.mean.value == pytest.approx(found.mean.value)
     assert turned.mean.half_width == pytest.approx(found.mean.half_width)
     assert turned.correlation.value == pytest.approx(-found.correlation.value)
@@ -88,7 +94,7 @@ def test_units_of_the_metric_do_not_matter_and_neither_does_its_direction() -> N
 def test_gain_stays_under_its_limit(r: float, further: int) -> None:
     for seed in range(5):
         ratings, metric = sampled(np.random.default_rng(seed), reviewed=25, further=further, reviewers=2, r=r)
-        found = prediction_powered_mean(ratings, metric)
+        found = prediction_powered_mean(ratings, metric, population=REVIEWERS)
         assert found.gain.value <= found.most.value + 1e-9
 
 
@@ -97,7 +103,7 @@ def test_known_limits_of_the_gain() -> None:
     for r, percent in ((0.2, 4), (0.7, 96)):
         assert round(100 * (1 / (1 - r**2) - 1)) == percent
     ratings, metric = sampled(np.random.default_rng(3), reviewed=4000, further=400_000, reviewers=1, r=0.7)
-    found = prediction_powered_mean(ratings, metric, interval="items")
+    found = prediction_powered_mean(ratings, metric, population=PANEL)
     # Noise of single scores takes r from 0.7 to 0.7 · √(0.25 / 0.61).
     assert found.correlation.value == pytest.approx(0.7 * np.sqrt(0.25 / 0.61), abs=0.03)
     assert found.gain.value == pytest.approx(found.most.value, rel=0.01)
@@ -107,8 +113,8 @@ def test_reviewers_part_of_the_interval_cannot_be_narrowed() -> None:
     ratings, metric = sampled(
         np.random.default_rng(4), reviewed=60, further=6000, reviewers=3, r=0.95, severity_sd=1.0
     )
-    crossed = prediction_powered_mean(ratings, metric)
-    items = prediction_powered_mean(ratings, metric, interval="items")
+    crossed = prediction_powered_mean(ratings, metric, population=REVIEWERS)
+    items = prediction_powered_mean(ratings, metric, population=PANEL)
     assert items.mean.half_width < 0.8 * items.classical.half_width
     assert crossed.mean.half_width > 0.9 * crossed.classical.half_width
     assert crossed.mean.note == ""
@@ -124,47 +130,50 @@ def test_reviewers_part_of_the_interval_cannot_be_narrowed() -> None:
     ],
 )
 def test_what_cannot_be_told_says_why(human: list[float], metric: list[float], reason: str) -> None:
-    found = prediction_powered_mean(one_reviewer(human), dict(enumerate(metric)), interval="items")
+    found = prediction_powered_mean(one_reviewer(human), dict(enumerate(metric)), population=PANEL)
     assert found.mean.reason == found.gain.reason == reason
     assert found.classical.defined
     assert reason in in_words(found)
 
 
 def test_no_scores_at_all_is_no_crash() -> None:
-    found = prediction_powered_mean(Ratings.from_columns([], [], []), {1: 0.5})
+    found = prediction_powered_mean(Ratings.from_columns([], [], []), {1: 0.5}, population=REVIEWERS)
     assert not found.mean.defined
     assert found.classical.reason == "no scores"
 
 
 def test_one_reviewer_has_no_interval_over_reviewers() -> None:
     ratings, metric = sampled(np.random.default_rng(5), reviewed=20, further=50, reviewers=1, r=0.6)
-    assert prediction_powered_mean(ratings, metric).mean.note == "no interval: one reviewer"
+    assert (
+        prediction_powered_mean(ratings, metric, population=REVIEWERS).mean.note
+        == "no interval: one reviewer"
+    )
 
 
 def test_reviewed_items_without_a_metric_take_no_part() -> None:
     ratings, metric = sampled(np.random.default_rng(6), reviewed=20, further=50, reviewers=2, r=0.6)
-    found = prediction_powered_mean(ratings, {**metric, 0: None, 1: None})
+    found = prediction_powered_mean(ratings, {**metric, 0: None, 1: None}, population=REVIEWERS)
     assert found.reviewed == found.classical.n == 18
     with pytest.raises(ValueError, match="the metric of 3 is nan"):
-        prediction_powered_mean(ratings, {**metric, 3: float("nan")})
+        prediction_powered_mean(ratings, {**metric, 3: float("nan")}, population=REVIEWERS)
 
 
 def test_mean_and_interval_stay_on_the_scale() -> None:
     human = [4.0, 5, 5, 5, 4, 5, 5, 4, 5, 5]
     metric = [0.5, 0.9, 0.9, 0.8, 0.5, 0.9, 0.8, 0.4, 0.9, 0.9]
     found = prediction_powered_mean(
-        one_reviewer(human), dict(enumerate([*metric, *[3.0] * 30])), interval="items", bounds=(1, 5)
+        one_reviewer(human), dict(enumerate([*metric, *[3.0] * 30])), population=PANEL, bounds=(1, 5)
     )
     assert found.mean.value == found.mean.high == 5
 
 
 def test_the_words_tell_the_gain_and_its_limit() -> None:
     ratings, metric = sampled(np.random.default_rng(7), reviewed=200, further=5000, reviewers=3, r=0.9)
-    text = in_words(prediction_powered_mean(ratings, metric))
+    text = in_words(prediction_powered_mean(ratings, metric, population=REVIEWERS))
     assert text.startswith("With r 0.")
     assert "% more reviewed items" in text
     ratings, metric = sampled(np.random.default_rng(8), reviewed=200, further=50, reviewers=3, r=0.0)
-    assert "adds nothing" in in_words(prediction_powered_mean(ratings, metric))
+    assert "adds nothing" in in_words(prediction_powered_mean(ratings, metric, population=REVIEWERS))
 
 
 def gains(draws: int, *, reviewed: int, r: float) -> list[float]:
@@ -173,7 +182,7 @@ def gains(draws: int, *, reviewed: int, r: float) -> list[float]:
         ratings, metric = sampled(
             np.random.default_rng(seed), reviewed=reviewed, further=500, reviewers=1, r=r
         )
-        mean = prediction_powered_mean(ratings, metric, interval="items")
+        mean = prediction_powered_mean(ratings, metric, population=PANEL)
         found.append((mean.gain.value or 1.0) - 1)
         # Whoever reads a gain below the limit reads that it may be chance.
         assert mean.is_uncertain is (reviewed < FEWEST_FOR_GAIN and found[-1] >= LEAST_WORTH)
@@ -192,7 +201,7 @@ def coverage(draws: int, *, reviewed: int, reviewers: int, r: float) -> tuple[fl
     found: list[PredictionPowered] = []
     for _ in range(draws):
         ratings, metric = sampled(generator, reviewed=reviewed, further=600, reviewers=reviewers, r=r)
-        found.append(prediction_powered_mean(ratings, metric))
+        found.append(prediction_powered_mean(ratings, metric, population=REVIEWERS))
     held = [each.mean.low <= MEAN <= each.mean.high for each in found]
     widths = [each.mean.half_width / each.classical.half_width for each in found]
     return float(np.mean(held)), float(np.mean(widths))

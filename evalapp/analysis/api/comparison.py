@@ -169,7 +169,7 @@ class DifferenceSerializer(serializers.Serializer[Any]):
     is_total = serializers.BooleanField()
     candidate = serializers.IntegerField(source="challenger.candidate.pk")
     difference = MeasureSerializer(source="difference.difference")
-    p_model = MeasureSerializer(source="difference.p_model")
+    p = MeasureSerializer(source="difference.p")
     p_permutation = MeasureSerializer(source="difference.p_permutation")
     win_rate = MeasureSerializer(
         help_text="Of the candidate; ties count half, and lower wins where lower is better."

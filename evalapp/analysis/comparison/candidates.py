@@ -5,7 +5,7 @@ Only candidates inside one campaign are compared: the same items, the same revie
 
 import math
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
@@ -22,6 +22,7 @@ from evalapp.stats.ratings import Ratings
 from evalapp.stats.scores import (
     candidate_score,
     distribution,
+    mean_over_items,
     share_of_low_scores,
     share_of_marks,
 )
@@ -174,8 +175,11 @@ def _row(
     return CandidateRow(
         candidate=candidate,
         human=[human_cell(scores, criterion, candidate) for criterion in scores.criteria],
-        total=_held(scores, candidate_score(scores.totals(candidate), bounds=(1, 5))),
-        metrics={metric.name: metric_mean(outputs, metric) for metric in metrics},
+        total=_held(
+            scores,
+            candidate_score(scores.totals(candidate), population=scores.population, bounds=(1, 5)),
+        ),
+        metrics={metric.name: metric_mean(outputs, metric, scores.groups) for metric in metrics},
         corpus=scores.corpus.get(candidate.pk, {}),
         rules={rule.pk: rule_share(outputs, rule) for rule in scores.rules},
         tags=_tags(scores, candidate),
@@ -186,12 +190,16 @@ def human_cell(scores: CampaignScores, criterion: Criterion, candidate: Campaign
     ratings = scores.ratings(criterion, candidate)
     rules = criterion.rules
     mean = (
-        candidate_score(scores.numbers_given(criterion, candidate), bounds=rules.range)
+        candidate_score(
+            scores.numbers_given(criterion, candidate), population=scores.population, bounds=rules.range
+        )
         if rules.has_mean
         else _share_counted(scores, criterion, candidate)
     )
     low = (
-        share_of_low_scores(ratings, at_most=rules.low_threshold) if rules.low_threshold is not None else None
+        share_of_low_scores(ratings, population=scores.population, at_most=rules.low_threshold)
+        if rules.low_threshold is not None
+        else None
     )
     counts = distribution(ratings, levels=[float(level) for level in criterion.levels])
     given = {(answer.item_output_id, answer.value) for answer in scores.answers_to(criterion, candidate)}
@@ -215,11 +223,15 @@ def _held(scores: CampaignScores, measure: Measure) -> Measure:
 def _share_counted(scores: CampaignScores, criterion: Criterion, candidate: CampaignCandidate) -> Measure:
     if not criterion.counted_levels:
         return Measure.undefined("no option is marked as undesired", signature=signature("share"))
-    return share_of_marks(scores.marks(criterion, candidate))
+    return share_of_marks(scores.marks(criterion, candidate), population=scores.population)
 
 
-def metric_mean(outputs: Iterable[ReviewedOutput], metric: MetricDescription) -> Measure:
-    """Mean of a metric over a candidate's outputs, one an item.
+def metric_mean(
+    outputs: Iterable[ReviewedOutput],
+    metric: MetricDescription,
+    groups: Mapping[Hashable, Hashable] | None = None,
+) -> Measure:
+    """Mean of a metric over a candidate's outputs, one an item; ``groups`` by item, of those that have one.
 
     A metric has no reviewers, so its interval is Student's over items, and the note says so; it also
     counts the outputs that the metric is undefined for. Undefined when it is for all of them, with
@@ -232,10 +244,11 @@ def metric_mean(outputs: Iterable[ReviewedOutput], metric: MetricDescription) ->
     if not values:
         reason = reasons.most_common(1)[0][0] if found else "no outputs"
         return Measure.undefined(reason, n=0, signature=name)
-    as_ratings = Ratings.from_columns(range(len(values)), ["metric"] * len(values), values)
+    items = [output.item_id for output in found if metric.name in output.metrics]
+    as_ratings = Ratings.from_columns(items, ["metric"] * len(values), values, groups=groups)
     lower = -math.inf if metric.smallest is None else metric.smallest
     upper = math.inf if metric.largest is None else metric.largest
-    mean = candidate_score(as_ratings, interval="items", bounds=(lower, upper))
+    mean = mean_over_items(as_ratings, bounds=(lower, upper))
     label = OVER_ITEMS if mean.low is not None else mean.note
     missing = len(found) - len(values)
     left_out = f"; undefined for {missing} of {len(found)} outputs" if missing else ""

@@ -64,7 +64,7 @@ class ComparedPair:
         """Why a difference that is defined has no p; empty where it has one. It is no finding of "no
         difference".
         """
-        return self.difference.p_model.reason if self.difference.difference.defined else ""
+        return self.difference.p.reason if self.difference.difference.defined else ""
 
     @property
     def span(self) -> float:
@@ -145,19 +145,26 @@ def compare_pairs(
             criterion,
             row,
             paired_difference(
-                one, other, seed=SEED, permutations=PERMUTATIONS, span=float(_span_of(criterion))
+                one,
+                other,
+                population=scores.population,
+                seed=SEED,
+                permutations=PERMUTATIONS,
+                span=float(_span_of(criterion)),
             ),
         )
         for criterion, row, one, other in sides
     ]
     p_values = {
-        str(position): difference.p_model.value
+        str(position): difference.p.value
         for position, (_, _, difference) in enumerate(found)
-        if difference.p_model.value is not None
+        if difference.p.value is not None
     }
     adjusted = holm(p_values)
     records = [
-        wins_ties_losses(*((other, one) if criterion.is_less_better else (one, other)))
+        wins_ties_losses(
+            *((other, one) if criterion.is_less_better else (one, other)), population=scores.population
+        )
         if everything
         else None
         for criterion, _, one, other in sides

@@ -11,7 +11,7 @@ from evalapp.measure import Measure, signature
 from evalapp.registry.models import TokenPrice
 from evalapp.registry.prices import prices_of
 from evalapp.stats.ratings import Ratings
-from evalapp.stats.scores import candidate_score
+from evalapp.stats.scores import mean_over_items
 
 NO_TOKENS = "not counted"
 NO_SECONDS = "not timed"
@@ -102,10 +102,8 @@ def _mean(values: Sequence[float | None], name: str, *, missing_words: str = NO_
     known = [value for value in values if value is not None]
     if not known:
         return Measure.undefined(missing_words if values else "no outputs", signature=label)
-    mean = candidate_score(
-        Ratings.from_columns(range(len(known)), ["count"] * len(known), known),
-        interval="items",
-        bounds=(0, float("inf")),
+    mean = mean_over_items(
+        Ratings.from_columns(range(len(known)), ["count"] * len(known), known), bounds=(0, float("inf"))
     )
     missing = len(values) - len(known)
     left_out = f"; not known for {missing} of {len(values)} outputs" if missing else ""

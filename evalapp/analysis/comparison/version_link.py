@@ -14,6 +14,7 @@ from evalapp.analysis.scores.campaign_scores import CampaignScores, load_many, r
 from evalapp.campaigns.models import Campaign, CampaignState
 from evalapp.rubrics.models import Criterion, RubricVersion
 from evalapp.stats.differences import Difference, paired_difference
+from evalapp.stats.populations import Population
 from evalapp.stats.ratings import Ratings
 
 # A quarter of a point on 1 to 5: less than that no reader of a mean would act on.
@@ -108,13 +109,14 @@ def link_versions(before: RubricVersion, after: RubricVersion) -> VersionLink:
         for version in (before, after)
     ]
     shared = [key for key in scales[0] if key in scales[1]]
+    population = Population(after.rubric.project.population)
     links: list[CriterionLink] = []
     anchors: set[Cell] = set()
     for key in shared:
         cells = [_answers(side, key) for side in sides]
         both = cells[0].keys() & cells[1].keys()
         anchors |= both
-        links.append(_link(scales[0][key], scales[1][key], *cells))
+        links.append(_link(scales[0][key], scales[1][key], population, *cells))
     return VersionLink(
         before,
         after,
@@ -142,7 +144,11 @@ def _answers(side: list[CampaignScores], key: str) -> dict[Cell, int]:
 
 
 def _link(
-    before: Criterion, after: Criterion, earlier: dict[Cell, int], later: dict[Cell, int]
+    before: Criterion,
+    after: Criterion,
+    population: Population,
+    earlier: dict[Cell, int],
+    later: dict[Cell, int],
 ) -> CriterionLink:
     both = sorted(earlier.keys() & later.keys())
     by_level: dict[int, list[int]] = defaultdict(list)
@@ -155,6 +161,7 @@ def _link(
         paired_difference(
             _ratings(later, both, after),
             _ratings(earlier, both, before),
+            population=population,
             seed=SEED,
             permutations=PERMUTATIONS,
         ),

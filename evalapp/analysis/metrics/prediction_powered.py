@@ -47,7 +47,7 @@ class PredictionPoweredMean(NamedTuple):
 def prediction_powered_means(
     scores: CampaignScores, metric: MetricDescription, *, is_view: bool = False
 ) -> list[PredictionPoweredMean]:
-    """Every scale criterion of every candidate, by candidate; over new items and new reviewers.
+    """Every scale criterion of every candidate, by candidate.
 
     The metric's other values are those of the campaign's outputs without a review and, of the runs that
     the candidate's outputs came from, of the outputs to other examples of the same split. ``is_view``: the
@@ -66,6 +66,7 @@ def prediction_powered_means(
             mean = prediction_powered_mean(
                 scores.numbers_given(criterion, candidate),
                 values,
+                population=scores.population,
                 bounds=criterion.rules.range,
             )
             found.append(PredictionPoweredMean(candidate, criterion, mean, in_words(mean)))

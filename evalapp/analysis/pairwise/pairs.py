@@ -18,6 +18,7 @@ from evalapp.reviews.preferences.duels import POINTS, duels_of
 from evalapp.reviews.preferences.models import Choice
 from evalapp.stats.pair_agreement import preference_alpha, same_preference_share
 from evalapp.stats.pairs import Duel, both_bad_share, bradley_terry, first_side_share, preference_win_rate
+from evalapp.stats.populations import Population
 from evalapp.stats.ratings import Ratings
 from evalapp.stats.scores import candidate_score
 
@@ -340,4 +341,8 @@ def _mean_rank(preferences: Preferences, candidate_id: int) -> Measure | None:
         if row.ranks is not None
     ]
     columns = tuple(zip(*ranked, strict=True)) if ranked else ((), (), ())
-    return candidate_score(Ratings.from_columns(*columns), bounds=(1, len(preferences.candidates)))
+    return candidate_score(
+        Ratings.from_columns(*columns),
+        population=Population(preferences.campaign.project.population),
+        bounds=(1, len(preferences.candidates)),
+    )

@@ -8,7 +8,7 @@ from typing import NamedTuple, TypeVar
 
 from django.db.models import Count, F, QuerySet
 
-from evalapp.campaigns.models import Assignment, Campaign, CampaignCandidate, ItemOutput, Purpose
+from evalapp.campaigns.models import Assignment, Campaign, CampaignCandidate, Item, ItemOutput, Purpose
 from evalapp.core.errors import InvalidError
 from evalapp.measure import Measure
 from evalapp.metrics.metric import MetricDescription
@@ -18,6 +18,7 @@ from evalapp.reviews.pseudonyms import ReviewerNames, pseudonym_numbers, shown_n
 from evalapp.rubrics.kinds import answered_by
 from evalapp.rubrics.models import Criterion
 from evalapp.scoring.models import CorpusMetric, MetricResult, RuleCheck
+from evalapp.stats.populations import Population
 from evalapp.stats.ratings import Ratings
 from evalapp.stats.scores import weighted_total
 
@@ -71,6 +72,7 @@ class CampaignScores:
     ``candidates`` and ``criteria`` (those that are rated) are in their order on every page; ``rules`` are the
     project's rules in use. ``corpus`` holds whole-set metrics by candidate; ``assignments`` counts
     assignments by state. ``names`` says how each reviewer is called, the same on every page and file.
+    ``groups``: by item, the document, client or conversation that its row comes from, of those that name one.
     ``external`` are the project's scores from elsewhere.
     """
 
@@ -84,6 +86,7 @@ class CampaignScores:
     corpus: dict[int, dict[str, Measure]]
     assignments: dict[str, int]
     names: ReviewerNames
+    groups: Mapping[Hashable, str] = field(default_factory=dict)
     external: list[MetricDescription] = field(default_factory=list)
 
     @property
@@ -96,6 +99,11 @@ class CampaignScores:
         return metric_named(name, self.metrics)
 
     @property
+    def population(self) -> Population:
+        """Whose scores means and differences speak of: the project's choice."""
+        return Population(self.campaign.project.population)
+
+    @property
     def numbers(self) -> Mapping[int, int]:
         """Each reviewer's number: what a URL calls them, and the order they are listed in."""
         return self.names.numbers
@@ -103,6 +111,15 @@ class CampaignScores:
     @property
     def scales(self) -> list[Criterion]:
         return [criterion for criterion in self.criteria if criterion.rules.has_mean]
+
+    @cached_property
+    def groups_of_outputs(self) -> dict[Hashable, str]:
+        """``groups`` by item output."""
+        return {
+            output.item_output_id: self.groups[output.item_id]
+            for output in self.outputs
+            if output.item_id in self.groups
+        }
 
     @cached_property
     def _by_cell(self) -> dict[tuple[int, int], list[Answer]]:
@@ -136,6 +153,7 @@ class CampaignScores:
             [answer.item_output_id if candidate is None else answer.item_id for answer in chosen],
             [answer.reviewer_id for answer in chosen],
             [_counted(answer.value, counted) for answer in chosen],
+            groups=self.groups if candidate is not None else self.groups_of_outputs,
         )
 
     def numbers_given(self, criterion: Criterion, candidate: CampaignCandidate) -> Ratings:
@@ -145,6 +163,7 @@ class CampaignScores:
             [answer.item_id for answer in chosen],
             [answer.reviewer_id for answer in chosen],
             [None if answer.value is None else number(answer.value) for answer in chosen],
+            groups=self.groups,
         )
 
     def marks(self, criterion: Criterion, candidate: CampaignCandidate | None = None) -> Ratings:
@@ -164,6 +183,7 @@ class CampaignScores:
             [item for item, _ in cells],
             [reviewer for _, reviewer in cells],
             [weighted_total(scores, weights).value for scores in cells.values()],
+            groups=self.groups,
         )
 
     def output_means(self, criterion: Criterion) -> dict[int, float]:
@@ -291,7 +311,7 @@ def load_many(
     )
     for campaign_id, state, count in counted.annotate(n=Count("id")).order_by():
         assignments[campaign_id][state] = count
-    numbers = pseudonym_numbers(campaigns)
+    numbers, groups = pseudonym_numbers(campaigns), _groups(ids)
     return {
         campaign.pk: CampaignScores(
             campaign=campaign,
@@ -304,6 +324,7 @@ def load_many(
             corpus=corpus,
             assignments=assignments[campaign.pk],
             names=shown_names(campaign, numbers=numbers[campaign.pk]),
+            groups=groups[campaign.pk],
             external=external,
         )
         for campaign in campaigns
@@ -379,6 +400,19 @@ def _outputs(
         (row[0], ReviewedOutput(*row[1:], values.get(row[4], {}), undefined.get(row[4], {})))
         for row in columns.iterator(CHUNK)
     )
+
+
+def _groups(ids: list[int]) -> dict[int, dict[Hashable, str]]:
+    """By campaign the group of each item that has one."""
+    rows = (
+        Item.objects.filter(campaign__in=ids)
+        .exclude(example__group_key="")
+        .values_list("campaign_id", "pk", "example__group_key")
+    )
+    groups: dict[int, dict[Hashable, str]] = defaultdict(dict)
+    for campaign_id, item_id, group in rows.iterator(CHUNK):
+        groups[campaign_id][item_id] = group
+    return groups
 
 
 def _corpus(

@@ -125,13 +125,18 @@ def subjects_of(campaign: Campaign) -> Subjects:
 
 def stored_of(campaign: Campaign, request: AnalysisRequest) -> StoredAnalysis | None:
     """The stored part for all readers, where there is one of this release's format."""
-    return campaign.stored_analyses.filter(**request.where, format=FORMAT, part="").first()
+    return _stored(campaign, request).filter(format=FORMAT, part="").first()
 
 
 def stored_values_of(campaign: Campaign, request: AnalysisRequest, *parts: str) -> dict[str, Any]:
     """The numbers of other parts by name, of those that are stored."""
-    rows = campaign.stored_analyses.filter(**request.where, format=FORMAT, part__in=parts)
+    rows = _stored(campaign, request).filter(format=FORMAT, part__in=parts)
     return dict(rows.values_list("part", "result"))
+
+
+def _stored(campaign: Campaign, request: AnalysisRequest) -> QuerySet[StoredAnalysis]:
+    """The parts of one analysis, of the population that the project's results are about."""
+    return campaign.stored_analyses.filter(**request.where, population=campaign.project.population)
 
 
 def freshness_of(
@@ -240,11 +245,12 @@ def compute(work: Work) -> dict[str, Any]:
     parts = list(_PARTS[request.kind](campaign, request, work))
     computed_at = timezone.now()
     with transaction.atomic():
-        campaign.stored_analyses.filter(**request.where).delete()
+        _stored(campaign, request).delete()
         StoredAnalysis.objects.bulk_create(
             StoredAnalysis(
                 campaign=campaign,
                 **request.where,
+                population=campaign.project.population,
                 part=name,
                 format=FORMAT,
                 changes=changes,
@@ -264,7 +270,7 @@ def _forget_views(campaign: Campaign) -> None:
     views = campaign.stored_analyses.exclude(view="").filter(part="").order_by("-computed_at", "-id")
     for row in views.defer("result")[MOST_VIEWS:]:
         old = AnalysisRequest(AnalysisKind(row.kind), row.reviewer_type, row.score_source, row.view)
-        campaign.stored_analyses.filter(**old.where).delete()
+        campaign.stored_analyses.filter(**old.where, population=row.population).delete()
 
 
 def _comparison(campaign: Campaign, request: AnalysisRequest, work: Work) -> Iterator[tuple[str, Any]]:

@@ -95,7 +95,7 @@ def _open(tuned: CandidateRow, lead: _Lead, on: str, baselines: int) -> Answer:
     if lead.value == 0:
         words = f"“{first}” and “{second}” are rated alike {on}"
     if lead.p is None or lead.low is None or lead.high is None:
-        why = lead.pair.difference.p_model.reason or lead.pair.difference.difference.note
+        why = lead.pair.difference.p.reason or lead.pair.difference.difference.note
         return Answer(Verdict.OPEN, f"{words}. The difference is not tested: {why}.")
     if lead.value:
         words += (
@@ -122,9 +122,9 @@ def _open(tuned: CandidateRow, lead: _Lead, on: str, baselines: int) -> Answer:
 def _leads(held: Sequence[Held]) -> list[_Lead]:
     found = [(row, pair) for row, pairs in held if (pair := _headline(pairs)) is not None]
     p_values = {
-        str(position): pair.difference.p_model.value
+        str(position): pair.difference.p.value
         for position, (_, pair) in enumerate(found)
-        if pair.difference.p_model.value is not None
+        if pair.difference.p.value is not None
     }
     adjusted = holm(p_values)
     leads = []
@@ -157,7 +157,7 @@ def _more_reviews(lead: _Lead, baselines: int) -> int | None:
     """Reviews of each candidate beyond those of the pairs there are: a difference's error shrinks with their
     root.
     """
-    p, record = lead.pair.difference.p_model.value, lead.pair.record
+    p, record = lead.pair.difference.p.value, lead.pair.record
     if p is None or p >= 1 or record is None:
         return None
     reached = NormalDist().inv_cdf(1 - p / 2)

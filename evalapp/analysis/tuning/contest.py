@@ -25,7 +25,7 @@ from evalapp.registry.models import TUNED_KINDS, ModelKind, ModelVersion
 from evalapp.runs.queries import try_of
 from evalapp.stats.differences import holm
 from evalapp.stats.ratings import Ratings
-from evalapp.stats.scores import candidate_score
+from evalapp.stats.scores import mean_over_items
 
 PairsOf = Callable[[CandidateRow], Sequence[ComparedPair]]
 
@@ -247,10 +247,10 @@ def pairs_from(scores: CampaignScores, comparison: Comparison) -> PairsOf:
 def _over_the_table(tables: list[list[ComparedPair]]) -> list[list[ComparedPair]]:
     """Holm's adjustment over the rows of all tables together: they stand on one page."""
     p_values = {
-        f"{table} {position}": pair.difference.p_model.value
+        f"{table} {position}": pair.difference.p.value
         for table, pairs in enumerate(tables)
         for position, pair in enumerate(pairs)
-        if pair.difference.p_model.value is not None
+        if pair.difference.p.value is not None
     }
     adjusted = holm(p_values)
     return [
@@ -288,5 +288,5 @@ def _mean_difference(metric: MetricDescription, differences: list[float]) -> Mea
     if not differences:
         return Measure.undefined("no item has it of both", signature=name)
     ratings = Ratings.from_columns(range(len(differences)), ["metric"] * len(differences), differences)
-    mean = candidate_score(ratings, interval="items")
+    mean = mean_over_items(ratings)
     return replace(mean, signature=name, note=OVER_ITEMS if mean.low is not None else mean.note)
