@@ -227,23 +227,6 @@ def agreement_chart(scores: CampaignScores, criterion: Criterion) -> Chart | Non
     return agreement_heat_map(list(names.values()), pairs, of=f"Weighted kappa on {criterion.name}")
 
 
-def page_charts(
-    scores: CampaignScores,
-    comparison: Comparison,
-    *,
-    pairs: Sequence[ComparedPair],
-    reference: CandidateRow | None,
-    criterion: Criterion | None,
-) -> dict[str, Any]:
-    """The charts of the comparison's page beside the scatter, by their names in its template."""
-    return {
-        "ratings_chart": ratings_chart(comparison),
-        "differences_charts": differences_charts(pairs, reference, comparison.rows) if reference else [],
-        "hollow_words": hollow_words(pairs),
-        "agreement_chart": agreement_chart(scores, criterion) if criterion else None,
-    }
-
-
 def human_against_metric(scores: CampaignScores, criterion: Criterion, metric: MetricDescription) -> Chart:
     """A point per output: metric across, mean of people upwards; a point opens its case."""
     means = scores.output_means(criterion)

@@ -53,6 +53,21 @@ urlpatterns = [
     path("projects/<slug:slug>/results/tuning/", tuning.tuning, name="tuning"),
     path("projects/<slug:slug>/results/<int:campaign_id>/", results.result_detail, name="result_detail"),
     path(
+        "projects/<slug:slug>/results/<int:campaign_id>/who-is-better/",
+        results.who_is_better,
+        name="who_is_better",
+    ),
+    path(
+        "projects/<slug:slug>/results/<int:campaign_id>/can-i-trust-it/",
+        results.can_i_trust_it,
+        name="can_i_trust_it",
+    ),
+    path(
+        "projects/<slug:slug>/results/<int:campaign_id>/what-to-fix/",
+        results.what_to_fix,
+        name="what_to_fix",
+    ),
+    path(
         "projects/<slug:slug>/results/<int:campaign_id>/table.csv",
         results.comparison_csv,
         name="comparison_csv",

@@ -13,6 +13,7 @@ from evalapp.campaigns.imported_records import imported_records
 from evalapp.campaigns.models import Campaign, ItemChoice, Method
 from evalapp.measure import Measure
 from evalapp.stats.correlation import RESAMPLED_KENDALL
+from evalapp.stats.populations import Population
 
 SOFTWARE = (
     "evalapp",
@@ -127,9 +128,22 @@ def _reviewing(campaign: Campaign) -> str:
 def _of_means(comparison: Comparison) -> str:
     mean = next((row.total for row in comparison.rows if row.total.defined), None)
     return (
-        "A candidate's score is the mean over items of item means; N/A is left out and counted. Intervals"
-        " are at 95%, over items and reviewers crossed, so they cover new items and new"
-        f" reviewers{_signed(mean)}. Shares of low scores and of outputs have Wilson's intervals."
+        f"Results are about {comparison.design.whose}, on {comparison.design.of_which}:"
+        f" {_method_words(comparison)}."
+        f" Intervals are at 95%{_signed(mean)}. N/A is left out and counted."
+    )
+
+
+def _method_words(comparison: Comparison) -> str:
+    unit = "group" if comparison.design.groups < comparison.design.items else "item"
+    if comparison.design.population == Population.PANEL:
+        return (
+            "a candidate's score is the mean of the reviewers' own means, each with the same weight, with the"
+            f" bounds of Gaffke and Learned-Miller over {unit}s, and differences have CR2 errors by {unit}"
+        )
+    return (
+        "a candidate's score is the mean over items of item means, with Student's t on the variances of a"
+        " mixed model (REML), reviewers a sample like the items"
     )
 
 

@@ -23,6 +23,7 @@ from evalapp.analysis.tables.named_tables import (
     correlations_table,
     differences_table,
     marks_table,
+    means_note,
     reasons_table,
     rules_table,
     severities_table,
@@ -65,7 +66,7 @@ def people_section(shown: LiveTables) -> Iterator[Block | None]:
         Column("Share of low scores", "share", is_measure=True, anchor="low-scores"),
         Column("N/A", "count"),
     ]
-    note = "Means over items with 95% intervals over items and reviewers."
+    note = means_note(shown.comparison.design)
     yield table(Table("means", "Means on scales", columns, rows, note))
     for panel in means_charts(shown.comparison, most=MOST_ON_A_SHEET):
         yield picture(f"Means with their 95% intervals, on {panel.of}", panel.chart)

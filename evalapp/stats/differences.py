@@ -3,6 +3,7 @@
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 
@@ -13,8 +14,31 @@ from evalapp.stats.ratings import Ratings
 from evalapp.stats.resampling import Array, require_level
 from evalapp.stats.scores import candidate_score, cut, reviewers_precision, student_interval
 
+# Beyond, Student's t is the normal distribution; JSON knows no infinity.
+MOST_DEGREES = 1e9
 ALL_THE_SAME = "all differences are the same"
 NO_PAIRS = "no reviewer scored both candidates on the same item"
+
+
+class Reach(NamedTuple):
+    """What the interval of a difference is made of: its standard error and Student's degrees of freedom over
+    so many ``groups`` of items, on a scale with this ``span``. The error is 0 where all differences are the
+    same.
+    """
+
+    error: float
+    degrees: float
+    groups: int
+    span: float | None
+
+    def interval(self, value: float, level: float) -> tuple[float | None, float | None]:
+        """Around ``value``, within the span."""
+        if self.error == 0 and self.span is not None:
+            # Of `evalapp.stats.bounded_mean`, for n equal values d: -span + (d + span) α^(1/n).
+            share = ((1 - level) / 2) ** (1 / self.groups)
+            return (value + self.span) * share - self.span, self.span - (self.span - value) * share
+        within = None if self.span is None else (-self.span, self.span)
+        return cut(student_interval(value, self.error, self.degrees, level=level), within)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,6 +47,7 @@ class Difference:
 
     ``difference``: over new items by the population asked for, with its interval; ``p``: two-sided, of no
     difference there. ``other_difference`` and ``other_p``: the same by the other population.
+    ``reach``: what the interval is made of, where there is one.
     ``p_permutation``: two-sided, items' signs flipped: no difference for this panel.
     ``win_rate``: of the challenger, where higher wins; ties count half.
     ``n`` of each counts items with at least one pair.
@@ -34,6 +59,14 @@ class Difference:
     win_rate: Measure
     other_difference: Measure
     other_p: Measure
+    reach: Reach | None
+
+    def at_level(self, level: float) -> Measure:
+        """``difference`` with its interval at another level."""
+        if self.reach is None or self.difference.value is None:
+            return self.difference
+        low, high = self.reach.interval(self.difference.value, level)
+        return replace(self.difference, low=low, high=high)
 
 
 def paired_difference(
@@ -56,8 +89,8 @@ def paired_difference(
     if permutations < 1:
         raise ValueError(f"{permutations} permutations give no p value; ask for at least 1")
     pairs = paired_scores(challenger, champion)
-    difference, p = _tested(pairs, population, level, span)
-    other_difference, other_p = _tested(pairs, population.other, level, span)
+    difference, p, reach = _tested(pairs, population, level, span)
+    other_difference, other_p, _ = _tested(pairs, population.other, level, span)
     wins = pairs.with_scores((np.sign(pairs.score) + 1) / 2)
     rate = candidate_score(wins, population=population, level=level, bounds=(0, 1))
     return Difference(
@@ -69,6 +102,7 @@ def paired_difference(
         ),
         other_difference=other_difference,
         other_p=other_p,
+        reach=reach,
     )
 
 
@@ -78,27 +112,37 @@ def _of_pairs(measure: Measure) -> Measure:
 
 def _tested(
     pairs: Ratings, population: Population, level: float, span: float | None
-) -> tuple[Measure, Measure]:
-    """The mean of the differences, and the p of none."""
+) -> tuple[Measure, Measure, Reach | None]:
+    """The mean of the differences, the p of none, and what its interval is made of."""
     name = signature("paired-difference", 2, population=population, level=level)
     p_name = signature("paired-difference-p", 2, population=population)
     if not len(pairs):
-        return Measure.undefined(NO_PAIRS, signature=name), Measure.undefined(NO_PAIRS, signature=p_name)
+        return (
+            Measure.undefined(NO_PAIRS, signature=name),
+            Measure.undefined(NO_PAIRS, signature=p_name),
+            None,
+        )
     n = len(pairs.items)
     if population is Population.PANEL and span is not None and _is_constant(pairs):
-        value, low, high, p = _by_bound(pairs, level, span)
-        difference = Measure(value=value, n=n, low=low, high=high, note=ALL_THE_SAME, signature=name)
-        return difference, Measure(value=p, n=n, signature=p_name)
-    found = _mean_of(pairs, population)
-    if isinstance(found, str):
-        value = float(pairs.item_means().mean())
-        difference = Measure(value=value, n=n, note=f"no interval: {found}", signature=name)
-        return difference, Measure.undefined(found, n=n, signature=p_name)
-    low_end, high_end, p = _by_student(found, level, span)
-    return (
-        Measure(value=found.mean, n=n, low=low_end, high=high_end, signature=name),
-        Measure(value=p, n=n, signature=p_name),
-    )
+        value, reach = float(pairs.score[0]), Reach(0.0, MOST_DEGREES, pairs.groups, span)
+        # Twice the level at which the bound reaches 0.
+        p = min(1.0, 2 * (span / (span + abs(value))) ** pairs.groups)
+        note = ALL_THE_SAME
+    else:
+        found = _mean_of(pairs, population)
+        if isinstance(found, str):
+            value = float(pairs.item_means().mean())
+            difference = Measure(value=value, n=n, note=f"no interval: {found}", signature=name)
+            return difference, Measure.undefined(found, n=n, signature=p_name), None
+        from scipy.special import stdtr
+
+        degrees = min(found.degrees, MOST_DEGREES)
+        value, reach = found.mean, Reach(found.error, degrees, pairs.groups, span)
+        p = float(2 * stdtr(found.degrees, -abs(found.mean) / found.error))
+        note = ""
+    low, high = reach.interval(value, level)
+    difference = Measure(value=value, n=n, low=low, high=high, note=note, signature=name)
+    return difference, Measure(value=p, n=n, signature=p_name), reach
 
 
 def _mean_of(pairs: Ratings, population: Population) -> PanelMean | str:
@@ -110,31 +154,9 @@ def _mean_of(pairs: Ratings, population: Population) -> PanelMean | str:
     return PanelMean(mean=float(pairs.item_means().mean()), error=precision.error, degrees=precision.degrees)
 
 
-def _by_student(
-    found: PanelMean, level: float, span: float | None
-) -> tuple[float | None, float | None, float]:
-    from scipy.special import stdtr
-
-    within = None if span is None else (-span, span)
-    low, high = cut(student_interval(found.mean, found.error, found.degrees, level=level), within)
-    return low, high, float(2 * stdtr(found.degrees, -abs(found.mean) / found.error))
-
-
 def _is_constant(pairs: Ratings) -> bool:
     is_one_panel = not isinstance(panel_weights(pairs), str)
     return is_one_panel and pairs.groups > 1 and pairs.is_constant
-
-
-def _by_bound(pairs: Ratings, level: float, span: float) -> tuple[float, float, float, float]:
-    """Of differences that are all the same: their value, the ends, and twice the level at which they reach 0.
-
-    `evalapp.stats.bounded_mean` of n equal values d between -span and span has its lower bound at
-    -span + (d + span) α^(1/n).
-    """
-    value, n = float(pairs.score[0]), pairs.groups
-    reach = ((1 - level) / 2) ** (1 / n)
-    p = min(1.0, 2 * (span / (span + abs(value))) ** n)
-    return value, (value + span) * reach - span, span - (span - value) * reach, p
 
 
 def paired_scores(challenger: Ratings, champion: Ratings) -> Ratings:

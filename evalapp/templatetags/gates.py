@@ -41,6 +41,12 @@ def gate_panel(context: template.Context, campaign: Campaign) -> dict[str, Any]:
     }
 
 
+@register.inclusion_tag("gates/release_line.html", takes_context=True)
+def release_line(context: template.Context, campaign: Campaign, conclusion: Any) -> dict[str, Any]:
+    """Whether to release: by the campaign's gate, or without one what the comparison concludes."""
+    return {**gate_panel(context, campaign), "conclusion": conclusion}
+
+
 @register.inclusion_tag("gates/results.html")
 def gate_results(evaluation: GateEvaluation) -> dict[str, Any]:
     """Each condition with its numbers, level and reason."""

@@ -16,7 +16,7 @@ from markdown_it import MarkdownIt
 
 from evalapp.campaigns.imported_records import imported_records
 from evalapp.campaigns.models import Campaign
-from evalapp.core.number_format import as_percent
+from evalapp.core.number_format import as_percent, as_text
 from evalapp.measure import Measure
 from evalapp.metrics.registry import METRICS
 from evalapp.rubrics.models import Criterion
@@ -255,6 +255,38 @@ def signed_interval(
     return interval(
         value, low, high, -factor * span, factor * span, gate=0, quiet=not is_significant, unit=unit
     )
+
+
+@register.simple_tag
+def points_of(pair: Any) -> SafeString:
+    """How far a candidate is above (+) or below (−) another: in points of the scale, or percentage points."""
+    value = pair.difference.difference.value or 0.0
+    if pair.is_share:
+        return format_html("{} points", _signed(100 * value, digits=0))
+    return format_html("{}", _signed(value, digits=1))
+
+
+def _signed(value: float, *, digits: int) -> str:
+    shown = as_text(abs(value), digits=digits)
+    return f"{'−' if value < 0 else '+'}{shown}"
+
+
+@register.simple_tag
+def mean_alone(row: Any, pair: Any) -> str:
+    """A candidate's mean on the criterion of a pair, or its share; a dash where it has none."""
+    measure = row.total if pair.is_total else row.cell(pair.criterion.key).mean
+    if not measure.defined:
+        return format_html('<span class="soft" title="{}">–</span>', measure.reason)
+    return percent(measure.value) if pair.is_share else number(measure.value, digits=1)
+
+
+@register.simple_tag
+def metric_means(preference: Any) -> str:
+    """Both candidates' means of a metric: "0.64 against 0.31"."""
+    name, is_count = preference.metric.name, preference.metric.is_count
+    digits = 0 if is_count else 2
+    values = (row.metrics[name].value for row in (preference.preferred, preference.other))
+    return " against ".join(as_text(value, digits=digits) for value in values)
 
 
 @register.inclusion_tag("analysis/adjusted.html")

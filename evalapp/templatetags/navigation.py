@@ -181,6 +181,7 @@ SUBJECTS = (
             Tab(
                 "Who is better",
                 (
+                    Page("Candidates", "who-is-better/", _RATES),
                     Page("Adjusted scores", "severity/", _RATES),
                     Page("Preferences", "preferences/", _COMPARES),
                     Page("Labels", "labels/", is_found_elsewhere=True),
@@ -189,6 +190,7 @@ SUBJECTS = (
             Tab(
                 "Can I trust it",
                 (
+                    Page("Evidence", "can-i-trust-it/", _RATES),
                     Page("Agreement", "agreement/", _RATES),
                     Page("Metrics", "metrics/", _RATES),
                     Page("Differing preferences", "preferences/differing/", _COMPARES),
@@ -198,6 +200,7 @@ SUBJECTS = (
             Tab(
                 "What to fix",
                 (
+                    Page("Reasons and subgroups", "what-to-fix/", _RATES),
                     Page("Cases", "cases/", _RATES),
                     Page("Corrections", "corrections/", _RATES),
                     Page("Disagreement finder", "finder/", _RATES),

@@ -5,6 +5,7 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
+from evalapp.accounts.models import ResultsApplyTo
 from evalapp.analysis.api.shared import (
     REVIEWER_TYPES,
     SCORE_SOURCES,
@@ -37,6 +38,12 @@ class DesignSerializer(serializers.Serializer[Any]):
     assignments_total = serializers.IntegerField()
     is_simulated = serializers.BooleanField()
     is_mixed = serializers.BooleanField()
+    groups = serializers.IntegerField(
+        help_text="Groups of items that are independent of one another; without a group field, the items."
+    )
+    population = serializers.ChoiceField(
+        choices=ResultsApplyTo.choices, help_text="Whose scores the means and differences are about."
+    )
 
 
 class ImportedRecordsSerializer(serializers.Serializer[Any]):
@@ -170,6 +177,14 @@ class DifferenceSerializer(serializers.Serializer[Any]):
     candidate = serializers.IntegerField(source="challenger.candidate.pk")
     difference = MeasureSerializer(source="difference.difference")
     p = MeasureSerializer(source="difference.p")
+    verdict = serializers.ChoiceField(
+        choices=["better", "worse", "undecided", "untested"],
+        help_text="Of the candidate: after Holm's adjustment, at 5%.",
+    )
+    adjusted = MeasureSerializer(help_text="The difference with the interval that the verdict rests on.")
+    other_difference = MeasureSerializer(
+        source="difference.other_difference", help_text="The same about the other population."
+    )
     p_permutation = MeasureSerializer(source="difference.p_permutation")
     win_rate = MeasureSerializer(
         help_text="Of the candidate; ties count half, and lower wins where lower is better."
@@ -201,7 +216,7 @@ class DifferenceQuery(Paging, ViewQuery):
 class ComparisonDetail(AnalysisView):
     @operation("Compare a campaign's candidates", query=ComparisonQuery, result=ComparisonSerializer)
     def get(self, campaign_id: int) -> object:
-        """Human means per criterion with 95% intervals over items and reviewers, beside the metrics.
+        """Human means per criterion with 95% intervals, beside the metrics; about whom says `design`.
 
         For a campaign with more than 20,000 scores the counts are current, and everything else is as of
         ``freshness``; a filtered view needs compute/ first, and its counts are as of then, too.

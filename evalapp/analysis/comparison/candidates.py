@@ -17,6 +17,7 @@ from evalapp.metrics.metric import MetricDescription
 from evalapp.rubrics.limits import MOST_BUTTONS
 from evalapp.rubrics.models import Criterion
 from evalapp.scoring.models import RuleCheck
+from evalapp.stats.populations import Population
 from evalapp.stats.proportions import wilson
 from evalapp.stats.ratings import Ratings
 from evalapp.stats.scores import (
@@ -109,7 +110,9 @@ class CandidateRow:
 
 
 class Design(NamedTuple):
-    """What the numbers rest on. ``is_mixed``: people and simulated reviewers together.
+    """What the numbers rest on. ``groups``: of so many groups of items each is independent of the others, as
+    many as items where none has one. ``population``: whose scores means and differences are about (a value
+    of `Population`). ``is_mixed``: people and simulated reviewers together.
     ``assignments_submitted`` is None of a large campaign of which nothing is computed yet: counting
     assignments takes as long as it has many.
     """
@@ -121,6 +124,23 @@ class Design(NamedTuple):
     assignments_total: int
     is_simulated: bool
     is_mixed: bool
+    groups: int
+    population: str
+
+    @property
+    def whose(self) -> str:
+        """Whose scores the means and differences are about: "these 3 reviewers"."""
+        if self.population == Population.REVIEWERS:
+            return f"reviewers like these {self.reviewers}"
+        return "this reviewer" if self.reviewers == 1 else f"these {self.reviewers} reviewers"
+
+    @property
+    def of_which(self) -> str:
+        """The items that they are about: "items like these 20 from 5 groups"."""
+        items = "items like this one" if self.items == 1 else f"items like these {self.items:,}"
+        return items + (
+            f" from {self.groups:,} group{'s'[: self.groups != 1]}" if self.groups < self.items else ""
+        )
 
 
 @dataclass(frozen=True)
@@ -157,14 +177,17 @@ def compare(scores: CampaignScores) -> Comparison:
 
 def design_of(scores: CampaignScores) -> Design:
     simulated = {answer.is_simulated for answer in scores.answers}
+    items = {output.item_id for output in scores.outputs}
     return Design(
-        items=len({output.item_id for output in scores.outputs}),
+        items=len(items),
         reviewers=len(scores.reviewer_ids),
         reviews=len({(answer.reviewer_id, answer.item_output_id) for answer in scores.answers}),
         assignments_submitted=scores.assignments.get(AssignmentState.SUBMITTED, 0),
         assignments_total=sum(scores.assignments.values()),
         is_simulated=True in simulated,
         is_mixed=len(simulated) == 2,
+        groups=len({("group", scores.groups[each]) if each in scores.groups else each for each in items}),
+        population=scores.population,
     )
 
 

@@ -1,5 +1,6 @@
 """Where candidates of one campaign differ, and whether people and a metric rank them alike."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from evalapp.analysis.comparison.candidates import CandidateRow, Comparison, HumanCell
@@ -35,6 +36,7 @@ class ComparedPair:
     difference: Difference
     adjusted_p: float | None
     record: WinsTiesLosses | None = None
+    other_adjusted_p: float | None = None
 
     @property
     def is_total(self) -> bool:
@@ -58,6 +60,31 @@ class ComparedPair:
     @property
     def is_significant(self) -> bool:
         return self.adjusted_p is not None and self.adjusted_p < SIGNIFICANT
+
+    @property
+    def adjusted(self) -> Measure:
+        """The difference with the interval that excludes 0 where ``adjusted_p`` is under 5%."""
+        p = self.difference.p.value
+        if not p or self.adjusted_p is None:
+            return self.difference.difference
+        return self.difference.at_level(1 - SIGNIFICANT * p / self.adjusted_p)
+
+    @property
+    def verdict(self) -> str:
+        """Of the candidate: "better" or "worse" where that is significant, "undecided" where it is not, and
+        "untested" where no test was made.
+        """
+        if self.adjusted_p is None:
+            return "untested"
+        if not self.is_significant:
+            return "undecided"
+        is_higher = (self.difference.difference.value or 0.0) > 0
+        return "better" if is_higher != self.criterion.is_less_better else "worse"
+
+    @property
+    def holds_elsewhere(self) -> bool:
+        """Whether it is significant for the other population, too."""
+        return self.other_adjusted_p is not None and self.other_adjusted_p < SIGNIFICANT
 
     @property
     def untested(self) -> str:
@@ -155,12 +182,8 @@ def compare_pairs(
         )
         for criterion, row, one, other in sides
     ]
-    p_values = {
-        str(position): difference.p.value
-        for position, (_, _, difference) in enumerate(found)
-        if difference.p.value is not None
-    }
-    adjusted = holm(p_values)
+    adjusted = _adjusted([difference.p for _, _, difference in found])
+    other_adjusted = _adjusted([difference.other_p for _, _, difference in found])
     records = [
         wins_ties_losses(
             *((other, one) if criterion.is_less_better else (one, other)), population=scores.population
@@ -170,9 +193,17 @@ def compare_pairs(
         for criterion, _, one, other in sides
     ]
     return [
-        ComparedPair(criterion, row, difference, adjusted.get(str(position)), records[position])
+        ComparedPair(
+            criterion, row, difference, adjusted[position], records[position], other_adjusted[position]
+        )
         for position, (criterion, row, difference) in enumerate(found)
     ]
+
+
+def _adjusted(p_values: Sequence[Measure]) -> list[float | None]:
+    """Holm's over those that are defined."""
+    found = holm({str(place): each.value for place, each in enumerate(p_values) if each.value is not None})
+    return [found.get(str(place)) for place in range(len(p_values))]
 
 
 def _span_of(criterion: Criterion) -> float:

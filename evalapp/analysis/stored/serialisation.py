@@ -31,6 +31,7 @@ from evalapp.analysis.comparison.candidates import (
 from evalapp.analysis.comparison.differences import TOTAL, ComparedPair, Contradiction
 from evalapp.analysis.comparison.simpson import FoundParadox, SimpsonCheck
 from evalapp.analysis.comparison.span_counts import CandidateMarks, MarkCount
+from evalapp.analysis.comparison.summary import WorstCase
 from evalapp.analysis.comparison.unblinding import Unblinding
 from evalapp.analysis.comparison.usage import Usage
 from evalapp.analysis.metrics.disagreements import DisagreementCount
@@ -47,7 +48,7 @@ from evalapp.scoring.models import RuleCheck
 from evalapp.stats.against_others import AgainstOthers
 from evalapp.stats.blinding import BlindingIndex
 from evalapp.stats.confusion import ConfusedLevels, Confusion
-from evalapp.stats.differences import Difference
+from evalapp.stats.differences import Difference, Reach
 from evalapp.stats.prediction_powered import PredictionPowered
 from evalapp.stats.severity import AdjustedScore, Severity
 from evalapp.stats.strata import Paradox, StratifiedDifference, Stratum
@@ -56,7 +57,7 @@ from evalapp.stats.wins import WinsTiesLosses
 KIND = "$"
 
 CLASSES: tuple[type[Any], ...] = (
-    *(Measure, Difference, BlindingIndex, AdjustedScore, Severity),
+    *(Measure, Difference, Reach, BlindingIndex, AdjustedScore, Severity),
     *(Design, HumanCell, TagCount, CandidateRow, Comparison, ComparedPair, Contradiction),
     *(AgreementRow, CorrelationRow, MarkCount, CandidateMarks, Unblinding, DisagreementCount),
     *(WinsTiesLosses, Usage, SharedItems, FilterCoverage, ReviewerRow, Panel),
@@ -70,7 +71,7 @@ CLASSES: tuple[type[Any], ...] = (
         LevelsToClarify,
     ),
     *(CriterionTrust, MetricTrust, PredictionPoweredMean, PredictionPowered),
-    *(SimpsonCheck, FoundParadox, Paradox, StratifiedDifference, Stratum),
+    *(WorstCase, SimpsonCheck, FoundParadox, Paradox, StratifiedDifference, Stratum),
     *(AdjustedCandidate, ReviewerSeverity, CampaignSeverity, MetricDescription),
 )
 

@@ -1,7 +1,7 @@
 """The stored comparison of a large campaign: results of a job, with current counts.
 
 How often each level was given, by whom, and how many reviews there are is read from the counts that the
-database keeps. What counts cannot tell (intervals over items and reviewers, paired differences, agreement,
+database keeps. What counts cannot tell (intervals, paired differences, agreement,
 correlations) a job computes (`evalapp.analysis.stored.stored_results`).
 """
 
@@ -36,6 +36,7 @@ from evalapp.analysis.comparison.differences import (
 )
 from evalapp.analysis.comparison.simpson import SimpsonCheck, check_simpson
 from evalapp.analysis.comparison.span_counts import CandidateMarks, marks_by_candidate
+from evalapp.analysis.comparison.summary import WorstCase, worst_cases
 from evalapp.analysis.comparison.unblinding import Unblinding, unblinding_of
 from evalapp.analysis.comparison.usage import Usage, usage_of
 from evalapp.analysis.metrics.disagreements import DisagreementCount, find_disagreements
@@ -87,6 +88,7 @@ class StoredComparison(NamedTuple):
     reviewers: list[ReviewerRow]
     ratings_chart: Chart | None
     simpson: SimpsonCheck
+    worst: dict[int, list[WorstCase]]
 
 
 class StoredDifferences(NamedTuple):
@@ -171,6 +173,7 @@ def comparison_parts(
         reviewers=reviewer_rows(scores, NOBODY),
         ratings_chart=ratings_chart(comparison),
         simpson=simpson,
+        worst=worst_cases(shown),
     )
     yield "", _tuple_as_json(for_all)
     drawn = _some_outputs(shown)
@@ -282,9 +285,19 @@ def nothing_stored(
         CandidateRow(candidate, [cell(each) for each in criteria], unknown("candidate-score"), {}, {}, {}, [])
         for candidate in candidates
     ]
-    design = Design(campaign.items_total, 0, 0, None, campaign.assignments_total, False, False)
+    design = Design(
+        items=campaign.items_total,
+        reviewers=0,
+        reviews=0,
+        assignments_submitted=None,
+        assignments_total=campaign.assignments_total,
+        is_simulated=False,
+        is_mixed=False,
+        groups=campaign.items_total,
+        population=campaign.project.population,
+    )
     comparison = Comparison(design, rows, list(criteria), [], [], [])
-    return StoredComparison(comparison, None, [], [], None, 0, [], None, None, [], None, _NOT_TESTED)
+    return StoredComparison(comparison, None, [], [], None, 0, [], None, None, [], None, _NOT_TESTED, {})
 
 
 def with_counts(

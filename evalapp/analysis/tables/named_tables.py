@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
+from evalapp.analysis.comparison.candidates import Design
 from evalapp.analysis.comparison.differences import ComparedPair
 from evalapp.analysis.metrics.classification import LABEL_COLUMNS
 from evalapp.analysis.pairwise.pair_tables import pairs_table, strengths_table
@@ -19,7 +20,6 @@ from evalapp.measure import Measure
 from evalapp.metrics.registry import COMPARED_METRICS
 from evalapp.rubrics.models import Criterion
 
-OVER_BOTH = "Means over items with 95% intervals over items and reviewers."
 CANDIDATE = Column("Candidate")
 CRITERION = Column("Criterion")
 CURRENCY = Column("Currency")
@@ -60,7 +60,12 @@ def people_table(shown: TableSource) -> Table:
             if cell.criterion.rules.low_threshold is not None:
                 cells.append(cell.low_share)
         rows.append([*cells, row.total])
-    return Table("people", "Reviewer scores", columns, rows, OVER_BOTH)
+    return Table("people", "Reviewer scores", columns, rows, means_note(shown.comparison.design))
+
+
+def means_note(design: Design) -> str:
+    """Whom and what a table of means is about."""
+    return f"Means with 95% intervals for {design.whose}, on {design.of_which}."
 
 
 def _human_column(criterion: Criterion) -> Column:
@@ -201,7 +206,8 @@ def differences_table(shown: TableSource, *, has_shares: bool = True) -> Table |
         f"Differences from {shown.label(shown.reference)}",
         columns,
         rows,
-        "Paired by item and reviewer, with 95% intervals over items and reviewers; p adjusted over all rows.",
+        "Paired by item and reviewer; 95% intervals for"
+        f" {shown.comparison.design.whose}, on {shown.comparison.design.of_which}; p adjusted over all rows.",
     )
 
 

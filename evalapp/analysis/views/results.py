@@ -1,5 +1,6 @@
 """The candidate comparison of a campaign."""
 
+from functools import cache
 from typing import Any
 
 from django.db.models import OuterRef, Subquery, Sum
@@ -11,14 +12,27 @@ from django.views.decorators.http import require_safe
 from evalapp.accounts.access import MemberRequest, project_view
 from evalapp.accounts.permissions import Permission
 from evalapp.analysis.agreement.measures import agreement_rows, correlation_rows
-from evalapp.analysis.charts import hollow_words, human_against_metric, page_charts
+from evalapp.analysis.charts import (
+    agreement_chart,
+    differences_charts,
+    hollow_words,
+    human_against_metric,
+    ratings_chart,
+)
 from evalapp.analysis.comparison.campaign_list import filter_list
-from evalapp.analysis.comparison.candidates import compare, reviewer_rows
+from evalapp.analysis.comparison.candidates import Comparison, compare, reviewer_rows
 from evalapp.analysis.comparison.differences import compare_pairs, find_contradiction
 from evalapp.analysis.comparison.lines import comparison_lines
 from evalapp.analysis.comparison.next_step import next_step_after
 from evalapp.analysis.comparison.simpson import check_simpson
 from evalapp.analysis.comparison.span_counts import marks_by_candidate
+from evalapp.analysis.comparison.summary import (
+    conclusion_of,
+    elsewhere_words,
+    metric_preference,
+    summaries_of,
+    worst_cases,
+)
 from evalapp.analysis.comparison.unblinding import unblinding_of
 from evalapp.analysis.comparison.usage import usage_of
 from evalapp.analysis.metrics.classification import label_columns
@@ -75,6 +89,32 @@ def result_list(request: MemberRequest) -> HttpResponse:
 @require_safe
 @project_view(Permission.VIEW_ANALYSIS)
 def result_detail(request: MemberRequest, campaign_id: int) -> HttpResponse:
+    """The first screen: what the campaign found."""
+    return _results_page(request, campaign_id, "analysis/summary.html")
+
+
+@require_safe
+@project_view(Permission.VIEW_ANALYSIS)
+def who_is_better(request: MemberRequest, campaign_id: int) -> HttpResponse:
+    return _results_page(request, campaign_id, "analysis/who_is_better.html")
+
+
+@require_safe
+@project_view(Permission.VIEW_ANALYSIS)
+def can_i_trust_it(request: MemberRequest, campaign_id: int) -> HttpResponse:
+    return _results_page(request, campaign_id, "analysis/can_i_trust_it.html")
+
+
+@require_safe
+@project_view(Permission.VIEW_ANALYSIS)
+def what_to_fix(request: MemberRequest, campaign_id: int) -> HttpResponse:
+    return _results_page(request, campaign_id, "analysis/what_to_fix.html")
+
+
+def _results_page(request: MemberRequest, campaign_id: int, template: str) -> HttpResponse:
+    """One of the pages of a campaign's results. They share what they can show (a context whose functions a
+    template calls where it needs them), so a number is the same on each.
+    """
     campaign = campaign_or_missing(request, campaign_id)
     if campaign.compares:
         return redirect_kept(request, "pair_results", request.project.slug, campaign_id)
@@ -82,9 +122,25 @@ def result_detail(request: MemberRequest, campaign_id: int) -> HttpResponse:
     wanted = read_filter(campaign, request.GET)
     if wanted.problems:
         return filter_refused(request, wanted)
-    if is_large(campaign, reviewer_type=reviewer_type):
-        context = _large_context(request, campaign, reviewer_type, wanted)
-        return render(request, "analysis/comparison.html", context)
+    context_of = _large_context if is_large(campaign, reviewer_type=reviewer_type) else _context
+    is_reviewing = is_reviewing_blind(campaign, request.user)
+    context = {
+        "campaign": campaign,
+        "is_reviewing": is_reviewing,
+        "next_step": next_step_after(campaign),
+        "reviewer_type": reviewer_type,
+        "reviewer_type_choices": reviewer_type_choices(request, reviewer_type),
+        **context_of(request, campaign, reviewer_type, wanted),
+    }
+    if is_reviewing:
+        context["unblinding"] = None
+    return render(request, template, {**context, **_summary_context(request, campaign, context)})
+
+
+def _context(
+    request: MemberRequest, campaign: Campaign, reviewer_type: str, wanted: ComparisonFilter
+) -> dict[str, Any]:
+    """Computed while the reader waits."""
     filtered = load_filtered(wanted, reviewer_type=reviewer_type)
     originals = filtered.scores
     adjudicated = with_adjudicated(originals)
@@ -92,63 +148,62 @@ def result_detail(request: MemberRequest, campaign_id: int) -> HttpResponse:
     scores = adjudicated.scores if shows_adjudicated else originals
     comparison = compare(scores)
     contradiction = find_contradiction(scores, comparison)
-    is_reviewing = is_reviewing_blind(campaign, request.user)
     criterion = chosen_scale(scores.scales, request.GET.get("criterion", ""), contradiction)
     metric = chosen_metric(comparison, request.GET.get("metric", ""))
     reference = chosen_reference(comparison, request.GET.get("against", ""), contradiction)
     pairs = compare_pairs(scores, comparison, reference, everything=True) if reference else []
-    context = {
-        "campaign": campaign,
+    return {
         "freshness": None,
         "drawn_of": 0,
         "comparison": comparison,
         "contradiction": contradiction,
         "scales": scores.scales,
-        "labels": label_columns(originals),
+        "labels": cache(lambda: label_columns(originals)),
         "reference": reference,
         "pairs": pairs,
         "filter_form": filter_form_of(request, wanted, names=originals.names, coverage=filtered.coverage),
         "shared": None if wanted.candidates else shared_items_of(originals),
-        "simpson": check_simpson(scores),
-        "usage": usage_of(originals),
-        "agreement": agreement_rows(originals),
-        "reviewers": reviewer_rows(originals, request.user.pk),
-        "is_reviewing": is_reviewing,
-        "next_step": next_step_after(campaign),
-        "unblinding": None if is_reviewing else unblinding_of(campaign),
-        "marks": marks_by_candidate(originals, reviewer_type=reviewer_type, among=filtered.reviews),
-        "reviewer_type": reviewer_type,
-        "reviewer_type_choices": reviewer_type_choices(request, reviewer_type),
+        "simpson": cache(lambda: check_simpson(scores)),
+        "usage": cache(lambda: usage_of(originals)),
+        "agreement": cache(lambda: agreement_rows(originals)),
+        "reviewers": cache(lambda: reviewer_rows(originals, request.user.pk)),
+        "unblinding": cache(lambda: unblinding_of(campaign)),
+        "marks": cache(
+            lambda: marks_by_candidate(originals, reviewer_type=reviewer_type, among=filtered.reviews)
+        ),
+        "worst": cache(lambda: worst_cases(scores)),
         "adjudicated_count": adjudicated.decided,
         "shows_adjudicated": shows_adjudicated,
-        **page_charts(originals, comparison, pairs=pairs, reference=reference, criterion=criterion),
+        "ratings_chart": cache(lambda: ratings_chart(comparison)),
+        "differences_charts": cache(
+            lambda: differences_charts(pairs, reference, comparison.rows) if reference else []
+        ),
+        "hollow_words": hollow_words(pairs),
+        "agreement_chart": cache(lambda: agreement_chart(originals, criterion) if criterion else None),
+        "criterion": criterion,
         **(_against_metric(scores, criterion, metric) if criterion and metric else {"metric": None}),
     }
-    return render(request, "analysis/comparison.html", context)
 
 
 def _against_metric(
     scores: CampaignScores, criterion: Criterion, metric: MetricDescription
 ) -> dict[str, Any]:
-    """What the page says of people against one metric."""
+    """What the pages say of people against one metric."""
     return {
-        "criterion": criterion,
         "metric": metric,
-        "chart": human_against_metric(scores, criterion, metric),
-        "disagreements": find_disagreements(scores, criterion, metric),
-        "correlations": correlation_rows(scores, metric),
+        "chart": cache(lambda: human_against_metric(scores, criterion, metric)),
+        "disagreements": cache(lambda: find_disagreements(scores, criterion, metric)),
+        "correlations": cache(lambda: correlation_rows(scores, metric)),
     }
 
 
 def _large_context(
-    request: MemberRequest, campaign: Campaign, reviewer_type: str, chosen: ComparisonFilter
+    request: MemberRequest, campaign: Campaign, reviewer_type: str, wanted: ComparisonFilter
 ) -> dict[str, Any]:
-    """The same page of a large campaign: the numbers that a job has stored, of the whole with
-    counts of now.
-    """
+    """The same of a large campaign: the numbers that a job has stored, of the whole with counts of now."""
     score_source = "adjudicated" if request.GET.get("score_source") == "adjudicated" else "original"
-    wanted = AnalysisRequest(AnalysisKind.COMPARISON, reviewer_type, score_source, chosen.view)
-    found = large_comparison(campaign, wanted, reader_id=request.user.pk)
+    asked = AnalysisRequest(AnalysisKind.COMPARISON, reviewer_type, score_source, wanted.view)
+    found = large_comparison(campaign, asked, reader_id=request.user.pk)
     comparison, contradiction = found.comparison, found.stored.contradiction
     scales = [each for each in comparison.criteria if each.rules.has_mean]
     criterion = chosen_scale(scales, request.GET.get("criterion", ""), contradiction)
@@ -156,11 +211,9 @@ def _large_context(
     reference = chosen_reference(comparison, request.GET.get("against", ""), contradiction)
     shown = found.chosen(reference=reference, criterion=criterion, metric=metric)
     differences, against = shown.differences, shown.against
-    is_reviewing = is_reviewing_blind(campaign, request.user)
     return {
-        "campaign": campaign,
         "freshness": found.freshness,
-        "is_uncomputed_view": bool(chosen.view) and found.freshness.computed_at is None,
+        "is_uncomputed_view": bool(wanted.view) and found.freshness.computed_at is None,
         "comparison": comparison,
         "contradiction": contradiction,
         "scales": scales,
@@ -168,27 +221,24 @@ def _large_context(
         "pairs": differences.pairs,
         "filter_form": filter_form_of(
             request,
-            chosen,
+            wanted,
             names=found.names,
             coverage=found.stored.coverage,
             candidates=found.subjects.candidates.values(),
         ),
-        "shared": None if chosen.candidates else found.stored.shared,
+        "shared": None if wanted.candidates else found.stored.shared,
         "simpson": found.stored.simpson,
         "usage": found.stored.usage,
         "agreement": found.stored.agreement,
         "reviewers": found.reviewers,
-        "is_reviewing": is_reviewing,
-        "next_step": next_step_after(campaign),
-        "unblinding": None if is_reviewing else found.stored.unblinding,
+        "unblinding": found.stored.unblinding,
         "marks": found.stored.marks,
+        "worst": found.stored.worst,
         "labels": {},
         "ratings_chart": found.stored.ratings_chart,
         "differences_charts": differences.charts,
         "hollow_words": hollow_words(differences.pairs),
         "agreement_chart": shown.agreement_chart,
-        "reviewer_type": reviewer_type,
-        "reviewer_type_choices": reviewer_type_choices(request, reviewer_type),
         "adjudicated_count": found.stored.decided,
         "shows_adjudicated": score_source == "adjudicated",
         "criterion": criterion,
@@ -197,6 +247,35 @@ def _large_context(
         "drawn_of": against.outputs if against and against.outputs > POINTS_DRAWN else 0,
         "disagreements": against.disagreements if against else None,
         "correlations": shown.correlations,
+    }
+
+
+def _summary_context(request: MemberRequest, campaign: Campaign, context: dict[str, Any]) -> dict[str, Any]:
+    """What the first screen says of every candidate, and in full of the one in focus: as asked, else the one
+    with the highest total.
+    """
+    comparison: Comparison = context["comparison"]
+    if context["reference"] is None:
+        return {"summaries": [], "focus": None}
+    summaries = summaries_of(context["pairs"], context["reference"])
+    asked = request.GET.get("candidate", "")
+    focus = next((each for each in summaries if str(each.challenger.candidate.pk) == asked), None)
+    if focus is None:
+        focus = max(summaries, key=lambda each: each.challenger.total.value or 0.0, default=None)
+    if focus is None:
+        return {"summaries": [], "focus": None}
+    design = comparison.design
+    metric = chosen_metric(comparison, "")
+    return {
+        "summaries": summaries,
+        "focus": focus,
+        "conclusion": conclusion_of(
+            focus,
+            reviews=design.reviews,
+            expected=campaign.reviews_total if campaign.state == CampaignState.OPEN else 0,
+        ),
+        "elsewhere_words": elsewhere_words(focus, design),
+        "preference": metric_preference(focus, metric),
     }
 
 

@@ -1,0 +1,152 @@
+"""The first screen of a campaign's results: which candidate is better at what, for whom, and what is next."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from django.utils.text import get_text_list
+
+from evalapp.analysis.comparison.candidates import CandidateRow, Design
+from evalapp.analysis.comparison.differences import ComparedPair
+from evalapp.analysis.scores.campaign_scores import CampaignScores
+from evalapp.campaigns.models import Item
+from evalapp.metrics.metric import MetricDescription
+from evalapp.stats.populations import Population
+
+MOST_CASES = 5
+# With fewer, what other reviewers would say cannot be told where these differ.
+FEWEST_TO_GENERALISE = 4
+
+
+class WorstCase(NamedTuple):
+    """An item on which a candidate got its lowest total; ``row_number`` is that of its dataset version."""
+
+    item_id: int
+    row_number: int
+
+
+@dataclass(frozen=True)
+class CandidateSummary:
+    """One candidate against the reference. ``pairs``: a criterion each, in the rubric's order."""
+
+    challenger: CandidateRow
+    reference: CandidateRow
+    pairs: list[ComparedPair]
+
+    def at(self, verdict: str) -> list[ComparedPair]:
+        return [pair for pair in self.pairs if pair.verdict == verdict]
+
+    @property
+    def better(self) -> list[ComparedPair]:
+        return self.at("better")
+
+    @property
+    def worse(self) -> list[ComparedPair]:
+        return self.at("worse")
+
+    @property
+    def undecided(self) -> list[ComparedPair]:
+        return self.at("undecided")
+
+    @property
+    def untested(self) -> list[ComparedPair]:
+        return self.at("untested")
+
+
+class Conclusion(NamedTuple):
+    """What the numbers say of a release where no gate decides: a few words, and the first reason."""
+
+    word: str
+    reason: str
+    tone: str
+
+
+def summaries_of(pairs: Sequence[ComparedPair], reference: CandidateRow) -> list[CandidateSummary]:
+    """By candidate, as `compare_pairs` has them against ``reference``; the total is no criterion."""
+    challengers = {pair.challenger.candidate.pk: pair.challenger for pair in pairs}
+    return [
+        CandidateSummary(
+            row,
+            reference,
+            [pair for pair in pairs if pair.challenger.candidate.pk == pk and not pair.is_total],
+        )
+        for pk, row in challengers.items()
+    ]
+
+
+def conclusion_of(summary: CandidateSummary, *, reviews: int, expected: int) -> Conclusion:
+    """Of one candidate against the reference; while reviews are expected nothing is concluded."""
+    if reviews < expected:
+        return Conclusion("Not yet", f"{expected - reviews:,} of {expected:,} reviews are missing", "warn")
+    if summary.worse:
+        return Conclusion("Not yet", f"worse at {names_of(summary.worse)}", "bad")
+    if not summary.better:
+        return Conclusion("Not yet", "no difference is shown", "warn")
+    if summary.undecided or summary.untested:
+        return Conclusion("Better", f"at {names_of(summary.better)}, and shown to be worse at nothing", "ok")
+    return Conclusion("Better", "at every criterion", "ok")
+
+
+def names_of(pairs: Sequence[ComparedPair]) -> str:
+    return get_text_list([pair.criterion.name for pair in pairs], "and")
+
+
+def elsewhere_words(summary: CandidateSummary, design: Design) -> str:
+    """Whether what is shown holds for the other population, too."""
+    shown = [*summary.better, *summary.worse]
+    if not shown:
+        return ""
+    lost = [pair for pair in shown if not pair.holds_elsewhere]
+    if design.population == Population.REVIEWERS:
+        gained = [pair for pair in shown if pair.holds_elsewhere]
+        return f"For these reviewers alone it is shown for {names_of(gained)}." if gained else ""
+    if not lost:
+        return "Also shown for other reviewers like these."
+    what = "it" if len(lost) == len(shown) else names_of(lost)
+    if design.reviewers < FEWEST_TO_GENERALISE:
+        few = "one reviewer" if design.reviewers == 1 else f"{design.reviewers} reviewers"
+        return f"Whether {what} holds for other reviewers, {few} cannot tell."
+    return f"Not shown for other reviewers like these: {'none of it' if what == 'it' else what}."
+
+
+class MetricPreference(NamedTuple):
+    """Which of two candidates a metric ranks higher, and the criteria on which reviewers prefer the other."""
+
+    metric: MetricDescription
+    preferred: CandidateRow
+    other: CandidateRow
+    misleads: list[ComparedPair]
+    agrees: list[ComparedPair]
+
+
+def metric_preference(summary: CandidateSummary, metric: MetricDescription | None) -> MetricPreference | None:
+    """None where the metric has no direction, no values, or ranks the two alike."""
+    if metric is None or metric.better not in ("higher", "lower"):
+        return None
+    values = [row.metrics.get(metric.name) for row in (summary.challenger, summary.reference)]
+    if values[0] is None or values[1] is None or values[0].value is None or values[1].value is None:
+        return None
+    gap = values[0].value - values[1].value
+    if gap == 0:
+        return None
+    likes_challenger = (gap > 0) == (metric.better == "higher")
+    rows = (summary.challenger, summary.reference)
+    preferred, other = rows if likes_challenger else rows[::-1]
+    alike, against = (summary.better, summary.worse) if likes_challenger else (summary.worse, summary.better)
+    return MetricPreference(metric, preferred, other, misleads=against, agrees=alike)
+
+
+def worst_cases(scores: CampaignScores) -> dict[int, list[WorstCase]]:
+    """By candidate the items of its lowest totals, the lowest first."""
+    lowest: dict[int, list[int]] = {}
+    for candidate in scores.candidates:
+        totals = scores.totals(candidate)
+        means = totals.item_means().tolist() if len(totals) else []
+        ranked = sorted(zip(means, totals.items, strict=True), key=lambda each: (each[0], str(each[1])))
+        lowest[candidate.pk] = [int(str(item)) for _, item in ranked[:MOST_CASES]]
+    rows = dict(
+        Item.objects.filter(pk__in={item for items in lowest.values() for item in items}).values_list(
+            "pk", "example__row_number"
+        )
+    )
+    return {pk: [WorstCase(item, rows[item]) for item in items] for pk, items in lowest.items()}
