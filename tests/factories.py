@@ -56,13 +56,14 @@ def make_version(
     name: str = "Clients",
     first_row: int = 1,
     metadata: Callable[[int], Mapping[str, Any]] = lambda number: {},
+    group: Callable[[int], str] = lambda number: "",
 ) -> DatasetVersion:
     """``rows`` examples of a split under review, then ``train`` training rows.
 
-    ``metadata``: of a row under review, by its number.
+    ``metadata`` and ``group``: of a row under review, by its number.
     """
     numbers = range(first_row, first_row + rows)
-    examples = [example_row(n, split=split, metadata=metadata(n)) for n in numbers]
+    examples = [example_row(n, split=split, metadata=metadata(n), group_key=group(n)) for n in numbers]
     examples += [example_row(1000 + n, split="train") for n in range(train)]
     dataset = create_dataset(project=project, name=name, by=None)
     return create_version(dataset=dataset, rows=iter(examples), by=None)
@@ -124,11 +125,14 @@ def make_campaign(
     split: str = "feedback",
     name: str = "Spring round",
     rubric_version: RubricVersion | None = None,
+    rows_have: Mapping[str, Any] | None = None,
     **options: Any,
 ) -> Campaign:
-    """An open campaign; every reviewer rates every item. ``texts``: label → answer of each candidate."""
+    """An open campaign; every reviewer rates every item. ``texts``: label → answer of each candidate.
+    ``rows_have``: `metadata` and `group` as `make_version` has them.
+    """
     texts = texts or {"formal": GOOD, "plain": PLAIN}
-    version = make_version(project, rows=rows, split=split, name=f"Clients of {name}")
+    version = make_version(project, rows=rows, split=split, name=f"Clients of {name}", **(rows_have or {}))
     candidates = dict(zip(make_candidates(project, list(texts)), texts.values(), strict=True))
     make_outputs(version, candidates, split=split)
     campaign = create_campaign(

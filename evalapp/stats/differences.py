@@ -16,27 +16,20 @@ from evalapp.stats.scores import candidate_score, cut, reviewers_precision, stud
 
 # Beyond, Student's t is the normal distribution; JSON knows no infinity.
 MOST_DEGREES = 1e9
-ALL_THE_SAME = "all differences are the same"
 NO_PAIRS = "no reviewer scored both candidates on the same item"
 
 
 class Reach(NamedTuple):
-    """What the interval of a difference is made of: its standard error and Student's degrees of freedom over
-    so many ``groups`` of items, on a scale with this ``span``. The error is 0 where all differences are the
-    same.
+    """What the interval of a difference is made of: its standard error and Student's degrees of freedom, on a
+    scale with this ``span``.
     """
 
     error: float
     degrees: float
-    groups: int
     span: float | None
 
     def interval(self, value: float, level: float) -> tuple[float | None, float | None]:
         """Around ``value``, within the span."""
-        if self.error == 0 and self.span is not None:
-            # Of `evalapp.stats.bounded_mean`, for n equal values d: -span + (d + span) α^(1/n).
-            share = ((1 - level) / 2) ** (1 / self.groups)
-            return (value + self.span) * share - self.span, self.span - (self.span - value) * share
         within = None if self.span is None else (-self.span, self.span)
         return cut(student_interval(value, self.error, self.degrees, level=level), within)
 
@@ -78,19 +71,22 @@ def paired_difference(
     permutations: int = 10_000,
     level: float = 0.95,
     span: float | None = None,
+    step: float = 0.0,
 ) -> Difference:
     """Compare two candidates, paired by item and blocked by reviewer.
 
     Items and reviewers are matched by label. A reviewer's several scores for one item are
     averaged first. Everything is undefined when no reviewer scored both on one item. ``span``: the largest
-    difference that the scale allows, at which the interval is cut.
+    difference that the scale allows, at which the interval is cut. ``step``: from one level of the scale to
+    the next. A score rounded to these has an error of step²/12 (Sheppard 1898), so no difference is taken
+    as known better than that of as many rounded pairs, also where all are the same.
     """
     require_level(level)
     if permutations < 1:
         raise ValueError(f"{permutations} permutations give no p value; ask for at least 1")
     pairs = paired_scores(challenger, champion)
-    difference, p, reach = _tested(pairs, population, level, span)
-    other_difference, other_p, _ = _tested(pairs, population.other, level, span)
+    difference, p, reach = _tested(pairs, population, level, _Scale(span, step))
+    other_difference, other_p, _ = _tested(pairs, population.other, level, _Scale(span, step))
     wins = pairs.with_scores((np.sign(pairs.score) + 1) / 2)
     rate = candidate_score(wins, population=population, level=level, bounds=(0, 1))
     return Difference(
@@ -110,8 +106,17 @@ def _of_pairs(measure: Measure) -> Measure:
     return measure if measure.defined else replace(measure, reason=NO_PAIRS)
 
 
+class _Scale(NamedTuple):
+    span: float | None
+    step: float
+
+    def rounding_error(self, pairs: int) -> float:
+        """Of the mean of so many differences of two rounded scores."""
+        return self.step / math.sqrt(6 * pairs)
+
+
 def _tested(
-    pairs: Ratings, population: Population, level: float, span: float | None
+    pairs: Ratings, population: Population, level: float, scale: _Scale
 ) -> tuple[Measure, Measure, Reach | None]:
     """The mean of the differences, the p of none, and what its interval is made of."""
     name = signature("paired-difference", 2, population=population, level=level)
@@ -123,40 +128,50 @@ def _tested(
             None,
         )
     n = len(pairs.items)
-    if population is Population.PANEL and span is not None and _is_constant(pairs):
-        value, reach = float(pairs.score[0]), Reach(0.0, MOST_DEGREES, pairs.groups, span)
-        # Twice the level at which the bound reaches 0.
-        p = min(1.0, 2 * (span / (span + abs(value))) ** pairs.groups)
-        note = ALL_THE_SAME
-    else:
-        found = _mean_of(pairs, population)
-        if isinstance(found, str):
-            value = float(pairs.item_means().mean())
-            difference = Measure(value=value, n=n, note=f"no interval: {found}", signature=name)
-            return difference, Measure.undefined(found, n=n, signature=p_name), None
-        from scipy.special import stdtr
+    found = _mean_of(pairs, population, scale)
+    if isinstance(found, str):
+        value = float(pairs.item_means().mean())
+        difference = Measure(value=value, n=n, note=f"no interval: {found}", signature=name)
+        return difference, Measure.undefined(found, n=n, signature=p_name), None
+    from scipy.special import stdtr
 
-        degrees = min(found.degrees, MOST_DEGREES)
-        value, reach = found.mean, Reach(found.error, degrees, pairs.groups, span)
-        p = float(2 * stdtr(found.degrees, -abs(found.mean) / found.error))
-        note = ""
-    low, high = reach.interval(value, level)
-    difference = Measure(value=value, n=n, low=low, high=high, note=note, signature=name)
+    reach = Reach(found.error, min(found.degrees, MOST_DEGREES), scale.span)
+    low, high = reach.interval(found.mean, level)
+    p = float(2 * stdtr(found.degrees, -abs(found.mean) / found.error))
+    difference = Measure(value=found.mean, n=n, low=low, high=high, signature=name)
     return difference, Measure(value=p, n=n, signature=p_name), reach
 
 
-def _mean_of(pairs: Ratings, population: Population) -> PanelMean | str:
+def _mean_of(pairs: Ratings, population: Population, scale: _Scale) -> PanelMean | str:
+    least = scale.rounding_error(len(pairs))
+    if pairs.is_constant and least:
+        return _constant_mean(pairs, population, least)
     if population is Population.PANEL:
-        return panel_mean(pairs)
+        found = panel_mean(pairs)
+        return found if isinstance(found, str) else replace(found, error=max(found.error, least))
     precision = reviewers_precision(pairs)
     if isinstance(precision, str):
         return precision
-    return PanelMean(mean=float(pairs.item_means().mean()), error=precision.error, degrees=precision.degrees)
+    error, value = max(precision.error, least), float(pairs.item_means().mean())
+    return PanelMean(mean=value, error=error, degrees=precision.degrees)
 
 
-def _is_constant(pairs: Ratings) -> bool:
-    is_one_panel = not isinstance(panel_weights(pairs), str)
-    return is_one_panel and pairs.groups > 1 and pairs.is_constant
+def _constant_mean(pairs: Ratings, population: Population, error: float) -> PanelMean | str:
+    """Of differences that are all the same: known but for the rounding, on as many degrees of freedom as
+    there are groups, and for other reviewers also reviewers, less one.
+    """
+    units = pairs.groups
+    if population is Population.PANEL:
+        weights = panel_weights(pairs)
+        if isinstance(weights, str):
+            return weights
+    elif len(pairs.reviewers) < 2:
+        return "one reviewer"
+    else:
+        units = min(units, len(pairs.reviewers))
+    if units < 2:
+        return "one item" if len(pairs.items) < 2 else "one group"
+    return PanelMean(mean=float(pairs.score[0]), error=error, degrees=units - 1)
 
 
 def paired_scores(challenger: Ratings, champion: Ratings) -> Ratings:

@@ -235,11 +235,12 @@ def interval(  # noqa: PLR0917 - a template names them
     is_share: bool = False,
     is_range: bool = False,
     unit: str = "",
+    words: str = "",
 ) -> SafeString:
     """A thin line with a dot on the axis [minimum, maximum], and the numbers as text beside it.
 
     ``quiet`` draws it grey: a difference without significance. ``is_share`` says it in percent,
-    ``is_range`` is that of `plus_minus`, and ``unit`` stands behind the numbers.
+    ``is_range`` is that of `plus_minus`, and ``unit`` stands behind the numbers; ``words`` replace them.
     """
     if value is None:
         return _NO_INTERVAL
@@ -255,7 +256,9 @@ def interval(  # noqa: PLR0917 - a template names them
     if low is not None and high is not None:
         lines.append(format_html(_FROM_TO, place(low), place(high)))
     numbers = (
-        share(value, low, high)
+        format_html("<span>{}</span>", words)
+        if words
+        else share(value, low, high)
         if is_share
         else format_html(
             "<span>{}{}</span>", plus_minus(value, low, high, is_range=is_range), f" {unit}" if unit else ""

@@ -258,17 +258,30 @@ def signed_interval(
 
 
 @register.simple_tag
-def points_of(pair: Any) -> SafeString:
+def points_of(pair: Any) -> str:
     """How far a candidate is above (+) or below (−) another: in points of the scale, or percentage points."""
     value = pair.difference.difference.value or 0.0
     if pair.is_share:
-        return format_html("{} points", _signed(100 * value, digits=0))
-    return format_html("{}", _signed(value, digits=1))
+        return f"{_signed(100 * value, digits=0)} points"
+    return _signed(value, digits=1)
 
 
 def _signed(value: float, *, digits: int) -> str:
     shown = as_text(abs(value), digits=digits)
     return f"{'−' if value < 0 else '+'}{shown}"
+
+
+@register.simple_tag
+def signed_range(pair: Any) -> SafeString:
+    """The difference of a pair with both ends of its adjusted interval and their signs, drawn."""
+    measure, far = pair.adjusted, pair.drawn_span
+    words = points_of(pair)
+    if measure.low is not None and measure.high is not None:
+        factor, digits = (100, 0) if pair.is_share else (1, 1)
+        ends = (_signed(factor * end, digits=digits) for end in (measure.low, measure.high))
+        words = f"{words} ({' to '.join(ends)})"
+    quiet = not pair.is_significant
+    return interval(measure.value, measure.low, measure.high, -far, far, gate=0, quiet=quiet, words=words)
 
 
 @register.simple_tag

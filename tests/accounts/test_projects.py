@@ -42,9 +42,17 @@ def test_the_settings_change_the_name_but_not_the_address(
 ) -> None:
     path = f"/projects/{project.slug}/settings/"
     response = client_for(manager).post(
-        path, {"name": "Claims", "description": "d", "slug": "x", "is_demonstration": "1"}
+        path,
+        {
+            "name": "Claims",
+            "description": "d",
+            "population": "reviewers",
+            "slug": "x",
+            "is_demonstration": "1",
+        },
     )
     assert response.status_code == 302
     changed = Project.objects.get()
     assert (changed.name, changed.description, changed.slug) == ("Claims", "d", project.slug)
+    assert changed.population == "reviewers"
     assert not changed.is_demonstration

@@ -32,6 +32,8 @@ def test_a_member_who_owns_nothing_opens_no_project(project: Project, manager: U
 def test_an_owner_opens_another_and_lands_in_it(project: Project, owner: User) -> None:
     browser = client_of(owner)
     assert "Create project" in browser.get("/projects/").content.decode()
-    answer = browser.post("/projects/new/", {"name": "Claims"}, follow=True)
+    answer = browser.post("/projects/new/", {"name": "Claims", "population": "reviewers"}, follow=True)
     assert answer.redirect_chain == [("/projects/claims/", 302)]
-    assert Project.objects.get(slug="claims").rubrics.get().versions.count() == 1
+    opened = Project.objects.get(slug="claims")
+    assert opened.rubrics.get().versions.count() == 1
+    assert opened.population == "reviewers"

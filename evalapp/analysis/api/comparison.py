@@ -275,7 +275,7 @@ class DifferenceList(AnalysisView):
             chosen = next((row for row in found.comparison.rows if against in (None, row.candidate.pk)), None)
             if chosen is None:
                 raise MissingError("There is no such candidate in this comparison.")
-            return self.page(found.chosen(reference=chosen).differences.pairs)
+            return self.page(found.chosen(reference=chosen).pairs)
         scores = self.filtered(campaign_id).scores
         comparison = compare(scores)
         candidates = (row for row in comparison.rows if against in (None, row.candidate.pk))

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 from evalapp.analysis.comparison.candidates import CandidateRow, Comparison, HumanCell
 from evalapp.analysis.scores.campaign_scores import CampaignScores
@@ -178,6 +179,7 @@ def compare_pairs(
                 seed=SEED,
                 permutations=PERMUTATIONS,
                 span=float(_span_of(criterion)),
+                step=_step_of(criterion, scores),
             ),
         )
         for criterion, row, one, other in sides
@@ -210,6 +212,16 @@ def _span_of(criterion: Criterion) -> float:
     """The largest difference of means, or of shares where the criterion is no scale."""
     low, high = criterion.rules.range
     return high - low
+
+
+def _step_of(criterion: Criterion, scores: CampaignScores) -> float:
+    """From one level to the next, of the total by the step of one of its criteria."""
+    if criterion is TOTAL:
+        return 1 / len(scores.scales)
+    if not criterion.rules.has_mean:
+        return 1.0
+    numbers = sorted({float(criterion.rules.number(level)) for level in criterion.levels})
+    return min((after - before for before, after in pairwise(numbers)), default=0.0)
 
 
 def compared_ratings(scores: CampaignScores, criterion: Criterion, candidate: CampaignCandidate) -> Ratings:

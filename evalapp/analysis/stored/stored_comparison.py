@@ -13,7 +13,6 @@ from typing import Any, NamedTuple
 from evalapp.analysis.agreement.measures import AgreementRow, CorrelationRow, agreement_rows, correlation_rows
 from evalapp.analysis.charts import (
     agreement_chart,
-    differences_charts,
     human_against_metric,
     ratings_chart,
 )
@@ -51,7 +50,7 @@ from evalapp.analysis.scores.filtered_scores import (
 )
 from evalapp.analysis.stored.serialisation import Subjects, as_json, from_json
 from evalapp.campaigns.models import Campaign, CampaignCandidate
-from evalapp.charts.chart import Chart, Panel
+from evalapp.charts.chart import Chart
 from evalapp.measure import Measure, signature
 from evalapp.metrics.metric import MetricDescription
 from evalapp.reviews.counts import CampaignCounts
@@ -91,13 +90,6 @@ class StoredComparison(NamedTuple):
     worst: dict[int, list[WorstCase]]
 
 
-class StoredDifferences(NamedTuple):
-    """The others less one candidate, in a table and drawn."""
-
-    pairs: list[ComparedPair]
-    charts: list[Panel]
-
-
 class CriterionAgainstMetric(NamedTuple):
     """One criterion beside one metric; ``outputs`` of which at most `POINTS_DRAWN` are in the chart."""
 
@@ -111,7 +103,7 @@ class StoredParts(NamedTuple):
     where nothing is. The chart of agreement calls reviewers by their numbers.
     """
 
-    differences: StoredDifferences
+    pairs: list[ComparedPair]
     against: CriterionAgainstMetric | None
     correlations: list[CorrelationRow]
     agreement_chart: Chart | None
@@ -149,8 +141,7 @@ def comparison_parts(
     for row in comparison.rows:
         stage(f"Differences from {row.label}")
         pairs = compare_pairs(shown, comparison, row, everything=True)
-        found = StoredDifferences(pairs, differences_charts(pairs, row, comparison.rows))
-        yield differences_part(row), _tuple_as_json(found)
+        yield differences_part(row), {"pairs": as_json(pairs, names_rows=True)}
     stage("Agreement")
     agreement = agreement_rows(scores)
     for each in scores.scales:
@@ -236,7 +227,7 @@ class PageParts(NamedTuple):
         """The names of what is stored of these, by the field of `StoredParts` that it is for."""
         found = {}
         if self.reference is not None:
-            found["differences"] = differences_part(self.reference)
+            found["pairs"] = differences_part(self.reference)
         if self.criterion is not None:
             found["agreement_chart"] = agreement_part(self.criterion)
         if self.metric is not None:
@@ -257,7 +248,7 @@ def chosen_parts(
         if part in result
     }
     return StoredParts(
-        differences=StoredDifferences(**stored.get("differences", {"pairs": [], "charts": []})),
+        pairs=stored.get("pairs", {}).get("pairs", []),
         against=CriterionAgainstMetric(**stored["against"]) if "against" in stored else None,
         correlations=stored.get("correlations", {}).get("rows", []),
         agreement_chart=stored.get("agreement_chart", {}).get("chart"),

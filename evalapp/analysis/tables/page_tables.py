@@ -93,7 +93,7 @@ class PageTables(TableSource):
         if self.reference is None:
             return []
         if self.large:
-            return self.large.chosen(reference=self.reference).differences.pairs
+            return self.large.chosen(reference=self.reference).pairs
         return compare_pairs(self._scores, self.comparison, self.reference, everything=True)
 
     @property

@@ -56,7 +56,7 @@ def evidence_of(
         comparison, usage, coverage = found.comparison, found.stored.usage, found.stored.coverage
         freshness = found.freshness
         if freshness.computed_at is not None:
-            contest = contest_of(comparison, tuned, lambda row: found.chosen(reference=row).differences.pairs)
+            contest = contest_of(comparison, tuned, lambda row: found.chosen(reference=row).pairs)
     else:
         filtered = load_filtered(wanted, reviewer_type=reviewer_type)
         comparison, usage, coverage = compare(filtered.scores), usage_of(filtered.scores), filtered.coverage

@@ -12,13 +12,7 @@ from django.views.decorators.http import require_safe
 from evalapp.accounts.access import MemberRequest, project_view
 from evalapp.accounts.permissions import Permission
 from evalapp.analysis.agreement.measures import agreement_rows, correlation_rows
-from evalapp.analysis.charts import (
-    agreement_chart,
-    differences_charts,
-    hollow_words,
-    human_against_metric,
-    ratings_chart,
-)
+from evalapp.analysis.charts import agreement_chart, human_against_metric, ratings_chart
 from evalapp.analysis.comparison.campaign_list import filter_list
 from evalapp.analysis.comparison.candidates import Comparison, compare, reviewer_rows
 from evalapp.analysis.comparison.differences import compare_pairs, find_contradiction
@@ -130,6 +124,8 @@ def _results_page(request: MemberRequest, campaign_id: int, template: str) -> Ht
         "next_step": next_step_after(campaign),
         "reviewer_type": reviewer_type,
         "reviewer_type_choices": reviewer_type_choices(request, reviewer_type),
+        # What is shown is not all there is, so the page says so first.
+        "is_narrowed": bool(request.GET),
         **context_of(request, campaign, reviewer_type, wanted),
     }
     if is_reviewing:
@@ -175,10 +171,6 @@ def _context(
         "adjudicated_count": adjudicated.decided,
         "shows_adjudicated": shows_adjudicated,
         "ratings_chart": cache(lambda: ratings_chart(comparison)),
-        "differences_charts": cache(
-            lambda: differences_charts(pairs, reference, comparison.rows) if reference else []
-        ),
-        "hollow_words": hollow_words(pairs),
         "agreement_chart": cache(lambda: agreement_chart(originals, criterion) if criterion else None),
         "criterion": criterion,
         **(_against_metric(scores, criterion, metric) if criterion and metric else {"metric": None}),
@@ -210,7 +202,7 @@ def _large_context(
     metric = chosen_metric(comparison, request.GET.get("metric", ""))
     reference = chosen_reference(comparison, request.GET.get("against", ""), contradiction)
     shown = found.chosen(reference=reference, criterion=criterion, metric=metric)
-    differences, against = shown.differences, shown.against
+    against = shown.against
     return {
         "freshness": found.freshness,
         "is_uncomputed_view": bool(wanted.view) and found.freshness.computed_at is None,
@@ -218,7 +210,7 @@ def _large_context(
         "contradiction": contradiction,
         "scales": scales,
         "reference": reference,
-        "pairs": differences.pairs,
+        "pairs": shown.pairs,
         "filter_form": filter_form_of(
             request,
             wanted,
@@ -236,8 +228,6 @@ def _large_context(
         "worst": found.stored.worst,
         "labels": {},
         "ratings_chart": found.stored.ratings_chart,
-        "differences_charts": differences.charts,
-        "hollow_words": hollow_words(differences.pairs),
         "agreement_chart": shown.agreement_chart,
         "adjudicated_count": found.stored.decided,
         "shows_adjudicated": score_source == "adjudicated",

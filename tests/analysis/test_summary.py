@@ -1,0 +1,163 @@
+"""The first screen of results, read as its reader would: the sentences, for six kinds of data."""
+
+from typing import Any
+
+import pytest
+from django.utils.html import strip_tags
+
+from evalapp.accounts.models import Project, User
+from evalapp.campaigns.models import Campaign
+from evalapp.campaigns.services import close_campaign
+from tests.cast import client_of
+from tests.factories import answers, make_campaign, review_all, run_scoring
+
+ROWS = 10
+
+
+def words_of(campaign: Campaign, person: User, query: str = "") -> str:
+    """What the first screen says, in reading order."""
+    page = client_of(person).get(f"/projects/{campaign.project.slug}/results/{campaign.pk}/{query}")
+    assert page.status_code == 200
+    return " ".join(strip_tags(page.content.decode()).split())
+
+
+def rated(
+    project: Project,
+    people: list[User],
+    formal: dict[int, dict[str, int]],
+    plain: dict[int, dict[str, int]],
+    **options: Any,
+) -> Campaign:
+    """A closed campaign in which each of ``people`` gives rows 1 to 10 these scores; 4 where none is named,
+    with a grain of difference between people.
+    """
+    campaign = make_campaign(project, people, rows=ROWS, **options)
+    for place, person in enumerate(people):
+        said = {}
+        for label, scores in (("formal", formal), ("plain", plain)):
+            for row in range(1, ROWS + 1):
+                given = dict(scores.get(row, {}))
+                if place == row % 3:
+                    given = {key: max(value - 1, 1) for key, value in given.items()}
+                said[label, row] = answers(**given)
+        review_all(campaign, person, said)
+    close_campaign(campaign=campaign, by=project.created_by)
+    return campaign
+
+
+@pytest.fixture
+def panel(reviewer: User, other_reviewer: User) -> list[User]:
+    return [reviewer, other_reviewer]
+
+
+def every_row(**scores: int) -> dict[int, dict[str, int]]:
+    return dict.fromkeys(range(1, ROWS + 1), scores)
+
+
+SCALES = ("accuracy", "clarity", "tone", "personalization")
+
+
+def test_a_clear_win(project: Project, panel: list[User], manager: User) -> None:
+    worse, better = (every_row(**dict.fromkeys(SCALES, score)) for score in (2, 5))
+    words = words_of(rated(project, panel, worse, better), manager)
+    assert "plain against formal" in words
+    assert "Better at Accuracy (+3.0), Clarity (+3.0), Tone (+3.0), Personalization (+3.0)." in words
+    assert "Undecided: Material factual error." in words
+    assert "For these 2 reviewers, on items like these 10." in words
+    assert "Better At Accuracy, Clarity, Tone and Personalization, and shown to be worse at nothing." in words
+    assert "No gate was applied, so this is no release decision." in words
+
+
+def test_a_clear_loss(project: Project, panel: list[User], manager: User) -> None:
+    better, worse = (every_row(**dict.fromkeys(SCALES, score)) for score in (5, 2))
+    words = words_of(rated(project, panel, better, worse), manager)
+    assert "Worse at Accuracy (−3.0), Clarity (−3.0), Tone (−3.0), Personalization (−3.0)." in words
+    assert "Not yet Worse at Accuracy, Clarity, Tone and Personalization." in words
+    assert "▲" not in words
+    # The worst rows stand there to open.
+    assert "Lowest totals of plain: row" in words
+
+
+def test_better_at_one_and_worse_at_another(project: Project, panel: list[User], manager: User) -> None:
+    formal, plain = every_row(accuracy=5, tone=2), every_row(accuracy=3, tone=5)
+    words = words_of(rated(project, panel, formal, plain), manager)
+    assert "Better at Tone (+3.0). ▼ Worse at Accuracy (−2.0). ? Undecided: Clarity, Personalization" in words
+    assert "Not yet Worse at Accuracy." in words
+
+
+def test_undecided(project: Project, panel: list[User], manager: User) -> None:
+    formal = {row: {"tone": 3 + row % 2} for row in range(1, ROWS + 1)}
+    plain = {row: {"tone": 4 - row % 2} for row in range(1, ROWS + 1)} | {1: {"tone": 5}}
+    words = words_of(rated(project, panel, formal, plain), manager)
+    assert "Undecided: Accuracy, Clarity, Tone, Personalization, Material factual error." in words
+    assert "Not yet No difference is shown." in words
+    assert "▲" not in words and "▼" not in words
+
+
+def test_a_metric_that_misleads(project: Project, panel: list[User], manager: User) -> None:
+    campaign = rated(project, panel, every_row(tone=2), every_row(tone=5))
+    run_scoring(campaign)
+    words = words_of(campaign, manager)
+    assert "ROUGE-L prefers formal and misleads on Tone: " in words
+    turned = words_of(
+        campaign, manager, f"?against={campaign.candidates.get(model_version__label='plain').pk}"
+    )
+    assert "formal against plain" in turned and "Worse at Tone (−3.0)." in turned
+    assert "ROUGE-L prefers formal and misleads on Tone: " in turned
+
+
+def test_a_subgroup_that_is_harmed(project: Project, panel: list[User], manager: User) -> None:
+    formal = every_row(tone=3)
+    plain = {row: {"tone": 5} for row in range(1, 25)} | {row: {"tone": 1} for row in range(25, 31)}
+    campaign = make_campaign(
+        project,
+        panel,
+        rows=30,
+        rows_have={"metadata": lambda row: {"language": "Spanish" if row >= 25 else "English"}},
+    )
+    for person in panel:
+        said = {("plain", row): answers(**scores) for row, scores in plain.items()}
+        said |= {("formal", row): answers(**formal[1]) for row in plain}
+        review_all(campaign, person, said)
+    words = words_of(campaign, manager)
+    assert "Better at Tone (+1.2)." in words
+    assert (
+        "Subgroups: Tone: overall plain is 1.20 above formal (30 items), but not for every language" in words
+    )
+    assert "Spanish 2.00 below (6 items)" in words
+
+
+def test_for_reviewers_like_these_two_decide_nothing_and_the_page_says_so(
+    project: Project, panel: list[User], manager: User
+) -> None:
+    formal, plain = every_row(tone=2), {row: {"tone": 4 + row % 2} for row in range(1, ROWS + 1)}
+    campaign = rated(project, panel, formal, plain)
+    assert "Better at Tone (+2.5)." in words_of(campaign, manager)
+    project.population = "reviewers"
+    project.save()
+    words = words_of(campaign, manager)
+    assert "For reviewers like these 2, on items like these 10." in words
+
+
+def test_missing_reviews_of_an_open_campaign_are_the_first_reason(
+    project: Project, panel: list[User], manager: User
+) -> None:
+    campaign = make_campaign(project, panel, rows=ROWS)
+    review_all(campaign, panel[0], {"plain": answers(tone=5), "formal": answers(tone=2)})
+    assert "Not yet 20 of 40 reviews are missing." in words_of(campaign, manager)
+
+
+def test_items_of_documents_are_counted_as_such(project: Project, panel: list[User], manager: User) -> None:
+    clients = {"group": lambda row: f"client {row // 3}"}
+    campaign = rated(project, panel, every_row(tone=2), every_row(tone=5), rows_have=clients)
+    assert "on items like these 10 from 4 groups." in words_of(campaign, manager)
+
+
+@pytest.mark.parametrize("page", ["", "who-is-better/", "can-i-trust-it/", "what-to-fix/"])
+def test_each_page_of_results_is_there_with_one_candidate(
+    project: Project, panel: list[User], manager: User, page: str
+) -> None:
+    campaign = make_campaign(project, panel, rows=2, texts={"only": "One answer {n}."})
+    review_all(campaign, panel[0], {})
+    answer = client_of(manager).get(f"/projects/{project.slug}/results/{campaign.pk}/{page}")
+    assert answer.status_code == 200
