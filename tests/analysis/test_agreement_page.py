@@ -152,7 +152,7 @@ def test_the_page_says_what_to_do_under_pseudonyms(
     Project.objects.filter(pk=campaign.project_id).update(shows_reviewer_names=True)
     assert str(other_reviewer) in client_of(manager).get(url_of(campaign)).text
     for address in (
-        f"/projects/{campaign.project.slug}/results/{campaign.pk}/",
+        f"/projects/{campaign.project.slug}/results/{campaign.pk}/can-i-trust-it/",
         f"/projects/{campaign.project.slug}/campaigns/{campaign.pk}/quality/",
     ):
         assert url_of(campaign) in client_of(manager).get(address).text

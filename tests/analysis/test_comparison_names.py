@@ -11,6 +11,7 @@ from evalapp.rubrics.services import create_rubric, save_version
 from evalapp.rubrics.templates.summaries import SUMMARIES
 from tests.cast import client_of
 from tests.factories import answers, make_campaign, review_all, run_scoring
+from tests.results_pages import TABS
 
 pytestmark = pytest.mark.django_db
 
@@ -39,7 +40,7 @@ def test_an_abbreviation_is_not_written_small(
         assert page.status_code == 200
         return " ".join(html.unescape(strip_tags(page.text)).split())
 
-    page = words("?criterion=tone&metric=rougeL")
+    page = " ".join(words(f"{tab}?criterion=tone&metric=rougeL") for tab in TABS)
     assert "reviewers do not: GDPR in EU" in page
     assert "in its best quarter and GDPR in EU rated low" in page
     assert "gdpr" not in page

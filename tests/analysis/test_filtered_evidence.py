@@ -22,6 +22,7 @@ from tests.analysis.segments import make_segmented, review_with_paradox
 from tests.api.conftest import problem_in, program_of
 from tests.cast import client_of
 from tests.factories import run_scoring
+from tests.results_pages import results_of
 
 pytestmark = pytest.mark.django_db
 
@@ -152,11 +153,8 @@ def test_a_metric_tightens_a_view_by_the_views_own_outputs_alone(campaign: Campa
 
 
 def test_the_comparison_leads_to_the_same_view(campaign: Campaign, manager: User) -> None:
-    text = (
-        client_of(manager)
-        .get(f"/projects/{campaign.project.slug}/results/{campaign.pk}/?{INSTITUTIONAL}")
-        .text
-    )
+    address = f"/projects/{campaign.project.slug}/results/{campaign.pk}/"
+    text = results_of(client_of(manager), address, f"?{INSTITUTIONAL}")
     for name in PAGES:
         assert re.search(rf'/results/{campaign.pk}/{name}/\?[^"]*{re.escape(INSTITUTIONAL)}', text), name
     (form,) = re.findall(

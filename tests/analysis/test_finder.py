@@ -155,7 +155,7 @@ def test_the_page_shows_the_list_and_what_chance_would_give(campaign: Campaign, 
     assert "in its highest 10%, Tone at most 2" in text_of(answer)
     item = answer.context["rows"][0].item_id
     assert browser.get(f"{start}cases/{item}/?{QUERY}").status_code == 200
-    assert "finder/" in browser.get(start).content.decode()
+    assert "finder/" in browser.get(f"{start}can-i-trust-it/").content.decode()
     for bad in (
         "find=nothing&criterion=tone&score=2",
         f"find={NAME}&criterion=tone&score=x",

@@ -76,7 +76,7 @@ def test_what_is_stored_is_what_a_request_would_compute(campaign: Campaign, revi
     assert found.stored.contradiction == find_contradiction(scores, comparison)
     reference = comparison.rows[0]
     pairs = compare_pairs(scores, comparison, reference, everything=True)
-    assert found.chosen(reference=reference).differences.pairs == pairs
+    assert found.chosen(reference=reference).pairs == pairs
     assert found.reviewers == reviewer_rows(scores, reviewer.pk)
     for metric in comparison.metrics:
         for criterion in scores.scales:
@@ -84,15 +84,17 @@ def test_what_is_stored_is_what_a_request_would_compute(campaign: Campaign, revi
             assert shown.correlations == correlation_rows(scores, metric)
             assert shown.agreement_chart == agreement_chart(scores, criterion)
             assert shown.against and shown.against.outputs == len(scores.outputs)
-            assert shown.differences.pairs == pairs
+            assert shown.pairs == pairs
 
 
 def test_before_anything_is_computed_the_page_counts_and_says_what_is_missing(
     campaign: Campaign, manager: User
 ) -> None:
-    page = client_of(manager).get(url_of(campaign))
+    page = client_of(manager).get(url_of(campaign, "who-is-better/"))
     assert page.status_code == 200
     assert "are not computed yet" in page.text and "Not computed yet" in page.text
+    summary = client_of(manager).get(url_of(campaign)).text
+    assert "The answer appears here when the results are computed." in summary
     assert f"{2 * ROWS} of {4 * ROWS} reviews so far, by 1" in page.text
     found = large_comparison(campaign, COMPARISON, reader_id=manager.pk)
     assert [cell.counts for row in found.comparison.rows for cell in row.human] == [
@@ -129,7 +131,11 @@ def test_a_refused_request_says_which_field(campaign: Campaign, manager: User) -
 
 def test_metric_and_criterion_are_chosen_on_the_stored_page(campaign: Campaign, manager: User) -> None:
     computed(campaign)
-    page = client_of(manager).get(url_of(campaign), {"criterion": "clarity", "metric": "words"}).text
+    page = (
+        client_of(manager)
+        .get(url_of(campaign, "can-i-trust-it/"), {"criterion": "clarity", "metric": "words"})
+        .text
+    )
     assert "Reviewer scores against Words" in page and "human-against-metric" in page
 
 
@@ -139,9 +145,8 @@ def test_few_points_of_many_outputs_are_drawn_and_said(
     monkeypatch.setattr("evalapp.analysis.stored.stored_comparison.POINTS_DRAWN", 5)
     monkeypatch.setattr("evalapp.analysis.views.results.POINTS_DRAWN", 5)
     computed(campaign)
-    assert (
-        f"The chart shows a random 5 of {2 * ROWS} outputs" in client_of(manager).get(url_of(campaign)).text
-    )
+    page = client_of(manager).get(url_of(campaign, "can-i-trust-it/")).text
+    assert f"The chart shows a random 5 of {2 * ROWS} outputs" in page
 
 
 def test_more_reviewers_and_reviews_take_no_more_queries(

@@ -123,7 +123,9 @@ def test_the_page_says_words_and_both_means(reviewed: Campaign, manager: User) -
     assert "It assumes that the reviewed items are a random sample" in page.text
     assert "Reviews only" in page.text and "With ROUGE-L" in page.text
     assert "/tables/prediction_powered.csv" in page.text
-    comparison = client_of(manager).get(f"/projects/{reviewed.project.slug}/results/{reviewed.pk}/")
+    comparison = client_of(manager).get(
+        f"/projects/{reviewed.project.slug}/results/{reviewed.pk}/can-i-trust-it/"
+    )
     assert url_of(reviewed) in comparison.text
 
 

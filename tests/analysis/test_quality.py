@@ -341,7 +341,7 @@ def test_the_unblinding_index_is_told_once_somebody_was_asked_after_the_end(
     )
     assert (found.answers, found.reviewers, found.sure) == (6, 1, 6)
     assert found.sure_right == found.indices.tuned.n
-    for path in (f"results/{campaign.pk}/", f"campaigns/{campaign.pk}/quality/"):
+    for path in (f"results/{campaign.pk}/can-i-trust-it/", f"campaigns/{campaign.pk}/quality/"):
         page = client_of(manager).get(f"/projects/{project.slug}/{path}").text
         assert "Unblinding index" in page and "6 guesses by 1 reviewer" in page
 

@@ -105,7 +105,7 @@ def test_the_page_says_it_all_under_pseudonyms(
     assert "standard error" in page.text and "raw" in page.text
     assert "Common items connect all reviewers and candidates" in page.text
     for address in (
-        f"/projects/{reviewed.project.slug}/results/{reviewed.pk}/",
+        f"/projects/{reviewed.project.slug}/results/{reviewed.pk}/can-i-trust-it/",
         f"/projects/{reviewed.project.slug}/campaigns/{reviewed.pk}/quality/",
     ):
         assert url_of(reviewed) in client_of(manager).get(address).text

@@ -49,9 +49,13 @@ def test_the_stratum_is_named_with_its_numbers(campaign: Campaign) -> None:
     )
 
 
+def fixes_of(campaign: Campaign, person: User) -> str:
+    return client_of(person).get(f"/projects/{campaign.project.slug}/results/{campaign.pk}/what-to-fix/").text
+
+
 def test_the_page_and_the_api_say_it_and_lead_to_the_items(campaign: Campaign, manager: User) -> None:
     path = f"/projects/{campaign.project.slug}/results/{campaign.pk}/"
-    page = client_of(manager).get(path).text
+    page = client_of(manager).get(f"{path}what-to-fix/").text
     assert "a difference changes direction inside subgroups" in page
     assert "institutional 2.00 below (12 items)" in page
     told = (
@@ -63,7 +67,7 @@ def test_the_page_and_the_api_say_it_and_lead_to_the_items(campaign: Campaign, m
         ("tone", "subgroup", "institutional"),
         ("total", "subgroup", "institutional"),
     ]
-    inside = client_of(manager).get(f"{path}?{told[0]['view']}").text
+    inside = client_of(manager).get(f"{path}what-to-fix/?{told[0]['view']}").text
     assert "a filtered view of 12 of 36 items" in inside
     # Inside one subgroup there is nothing to turn round.
     assert "changes direction inside" not in inside
@@ -77,7 +81,7 @@ def test_no_difference_and_no_field_are_said(
     plain = make_campaign(project, panel, rows=2, name="No fields", texts={"x": "X {n}", "y": "Y {n}"})
     for person in panel:
         review_all(plain, person, {})
-    page = client_of(manager).get(f"/projects/{project.slug}/results/{plain.pk}/").text
+    page = client_of(manager).get(f"/projects/{project.slug}/results/{plain.pk}/what-to-fix/").text
     assert "Simpson’s paradox check</a>: not tested (no field of the examples has 2 to 12 values)." in page
     assert check_simpson(load_scores(plain)).found == []
 
@@ -87,7 +91,7 @@ def test_of_a_large_campaign_a_job_finds_the_same(
 ) -> None:
     monkeypatch.setattr(stored_results, "MOST_AT_REQUEST", 10)
     path = f"projects/{campaign.project.slug}/campaigns/{campaign.pk}/analysis/simpson/"
-    page = f"/projects/{campaign.project.slug}/results/{campaign.pk}/"
+    page = f"/projects/{campaign.project.slug}/results/{campaign.pk}/what-to-fix/"
     assert "not tested (not computed yet)." in client_of(manager).get(page).text
     assert "kind “comparison”" in program_of(manager).get(path).text
     computed(campaign)
@@ -106,7 +110,9 @@ def test_strata_that_are_too_small_to_look_at_are_named(
     found = check_simpson(load_scores(campaign))
     # Nine institutional rows, and nothing to compare the eighteen others with.
     assert (found.fields, found.left_out) == (["region"], ("segment",))
-    page = client_of(manager).get(f"/projects/{campaign.project.slug}/results/{campaign.pk}/").text
+    page = (
+        client_of(manager).get(f"/projects/{campaign.project.slug}/results/{campaign.pk}/what-to-fix/").text
+    )
     assert "Too few items to test: segment." in page
 
 
@@ -116,7 +122,9 @@ def test_where_every_field_has_strata_too_small_nothing_is_said_to_be_clear(
     campaign = make_segmented(project, panel, rows=12)
     review_with_paradox(campaign, panel, rows=12)
     reason = "no field has two values with 10 items or more of two candidates"
-    page = client_of(manager).get(f"/projects/{campaign.project.slug}/results/{campaign.pk}/").text
+    page = (
+        client_of(manager).get(f"/projects/{campaign.project.slug}/results/{campaign.pk}/what-to-fix/").text
+    )
     assert f"not tested ({reason})." in page
 
 
@@ -139,14 +147,18 @@ def test_fields_that_divide_alike_are_one_and_those_of_a_candidate_none(
         ("total", "segment", ("segment_code",)),
     ]
     assert told.of_candidates == ("published.Plain.rank",)
-    page = client_of(manager).get(f"/projects/{campaign.project.slug}/results/{campaign.pk}/").text
+    page = (
+        client_of(manager).get(f"/projects/{campaign.project.slug}/results/{campaign.pk}/what-to-fix/").text
+    )
     assert "named after a candidate and describe its answer: published.Plain.rank." in page
     assert "segment_code divides the items alike" in page
 
 
 def test_many_are_folded_by_field(campaign: Campaign, manager: User, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("evalapp.analysis.comparison.simpson.MOST_TOLD", 1)
-    page = client_of(manager).get(f"/projects/{campaign.project.slug}/results/{campaign.pk}/").text
+    page = (
+        client_of(manager).get(f"/projects/{campaign.project.slug}/results/{campaign.pk}/what-to-fix/").text
+    )
     before, after = page.split("<summary>1 more</summary>")
     assert "Tone: overall" in before and "Total: overall" not in before
     assert "Total: overall" in after and after.count("Inside segment") == 1

@@ -23,6 +23,7 @@ from tests.factories import (
     run_scoring,
     tagged,
 )
+from tests.results_pages import results_of
 
 CHIP = 'class="chip chip-simulated"'
 
@@ -58,12 +59,13 @@ def rows_with(text: str, page: str) -> list[str]:
 def test_each_table_of_the_comparison_marks_the_candidate(
     reviewer_type: str, campaign: Campaign, project: Project, manager: User
 ) -> None:
-    page = page_of(manager, project, f"results/{campaign.pk}/?reviewer_type={reviewer_type}")
-    plain = rows_with("plain", page)
+    address = f"/projects/{project.slug}/results/{campaign.pk}/"
+    page = results_of(client_of(manager), address, f"?reviewer_type={reviewer_type}")
+    plain = rows_with("plain", page.partition("Who is better · ")[2])
     # People, metrics, rules, reasons, and the difference on four criteria, the total and a share.
     assert len(plain) == 10
     assert all(CHIP in row for row in plain)
-    assert not any(CHIP in row for row in rows_with("formal", page))
+    assert not any(CHIP in row for row in rows_with("formal", page.partition("Who is better · ")[2]))
     assert '"plain (simulated)"' in page  # the chart's legend
     assert re.search(r"<option [^>]*>plain \(simulated\)</option>", page)
     lede = page.partition("<section")[0]

@@ -108,23 +108,23 @@ def test_a_metric_that_misleads(project: Project, panel: list[User], manager: Us
 
 def test_a_subgroup_that_is_harmed(project: Project, panel: list[User], manager: User) -> None:
     formal = every_row(tone=3)
-    plain = {row: {"tone": 5} for row in range(1, 25)} | {row: {"tone": 1} for row in range(25, 31)}
+    plain = {row: {"tone": 5} for row in range(1, 31)} | {row: {"tone": 1} for row in range(31, 41)}
     campaign = make_campaign(
         project,
         panel,
-        rows=30,
-        rows_have={"metadata": lambda row: {"language": "Spanish" if row >= 25 else "English"}},
+        rows=40,
+        rows_have={"metadata": lambda row: {"language": "Spanish" if row >= 31 else "English"}},
     )
     for person in panel:
         said = {("plain", row): answers(**scores) for row, scores in plain.items()}
         said |= {("formal", row): answers(**formal[1]) for row in plain}
         review_all(campaign, person, said)
     words = words_of(campaign, manager)
-    assert "Better at Tone (+1.2)." in words
+    assert "Better at Tone (+1.0)." in words
     assert (
-        "Subgroups: Tone: overall plain is 1.20 above formal (30 items), but not for every language" in words
+        "Subgroups: Tone: overall plain is 1.00 above formal (40 items), but not for every language" in words
     )
-    assert "Spanish 2.00 below (6 items)" in words
+    assert "Spanish 2.00 below (10 items)" in words
 
 
 def test_for_reviewers_like_these_two_decide_nothing_and_the_page_says_so(

@@ -63,7 +63,8 @@ def test_tokens_and_cost_are_means_over_items_at_the_price_that_is_set(
 def test_the_page_shows_them_beside_the_metrics_and_says_where_to_set_a_price(
     campaign: Campaign, manager: User
 ) -> None:
-    page = client_of(manager).get(f"/projects/{campaign.project.slug}/results/{campaign.pk}/").text
+    address = f"/projects/{campaign.project.slug}/results/{campaign.pk}/who-is-better/"
+    page = client_of(manager).get(address).text
     assert "Completion tokens" in page and "No price is set" in page
     assert f'href="/projects/{campaign.project.slug}/settings/prices/">Set a price' in page
     told = (

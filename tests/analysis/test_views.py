@@ -12,6 +12,7 @@ from evalapp.analysis.help_topics import NOTES, topics
 from evalapp.campaigns.services import close_campaign
 from tests.cast import client_of
 from tests.factories import make_campaign, make_proposed_rows, review_all, run_scoring
+from tests.results_pages import TABS
 
 PAGES = ["results/", "results/{campaign}/", "results/{campaign}/table.csv", "results/{campaign}/cases/",
          "results/{campaign}/cases/{item}/"]  # fmt: skip
@@ -69,10 +70,10 @@ def test_the_list_takes_as_many_queries_for_three_as_for_one(
     assert _queries(manager, address) == one
 
 
-def test_comparison_and_cases_take_as_many_queries_for_three_candidates_as_for_one(
+def test_comparison_and_cases_take_as_many_queries_for_three_candidates_as_for_two(
     project: Project, manager: User, reviewer: User, other_reviewer: User
 ) -> None:
-    small = make_campaign(project, [reviewer], rows=1, name="Small", texts={"one": "A {n}."})
+    small = make_campaign(project, [reviewer], rows=1, name="Small", texts={"one": "A {n}.", "two": "B {n}."})
     large = make_campaign(
         project,
         [reviewer, other_reviewer],
@@ -83,7 +84,7 @@ def test_comparison_and_cases_take_as_many_queries_for_three_candidates_as_for_o
     review_all(small, reviewer, {})
     for person in (reviewer, other_reviewer):
         review_all(large, person, {})
-    for page in ("", "cases/"):
+    for page in (*TABS, "cases/"):
         counts = [
             _queries(manager, f"/projects/{project.slug}/results/{c.pk}/{page}") for c in (small, large)
         ]
@@ -116,7 +117,7 @@ def test_counts_are_shown_whole(project: Project, manager: User, reviewer: User)
     case = client_of(manager).get(f"{address}{campaign.items.get().pk}/").content.decode()
     cases = client_of(manager).get(f"{address}?candidate={candidate.pk}&metric=words").content.decode()
 
-    page = client_of(manager).get(f"/projects/{project.slug}/results/{campaign.pk}/?metric=words").text
+    page = client_of(manager).get(f"/projects/{project.slug}/results/{campaign.pk}/who-is-better/").text
 
     assert re.search(r'metric=words" title="[^"]*"><span class="number">3</span></a>', page)
     assert '<dt>Words</dt>\n                <dd><span class="number">3</span></dd>' in case

@@ -184,9 +184,11 @@ def test_the_panel_of_a_campaign_without_a_gate_leads_to_one(
     assert "Apply a gate before the first review" in page
     assert not CampaignGate.objects.exists()
     review_all(campaign, reviewer, {})
-    for address in (f"/projects/{project.slug}/campaigns/{campaign.pk}/", *_compare(campaign)):
-        panel = text_of(browser.get(address))
-        assert "after the first review it is exploratory and decides nothing" in panel, address
+    panel = text_of(browser.get(f"/projects/{project.slug}/campaigns/{campaign.pk}/"))
+    assert "after the first review it is exploratory and decides nothing" in panel
+    summary, decide = (text_of(browser.get(address)) for address in _compare(campaign))
+    assert "No gate was applied, so this is no release decision." in summary
+    assert "after the first review it is exploratory and decides nothing" in decide
 
 
 def test_what_no_candidate_can_meet_is_told_before_the_first_review(

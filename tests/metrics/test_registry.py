@@ -65,7 +65,7 @@ def test_a_metric_of_one_more_file_is_scored_compared_explained_and_exported(
     review_all(campaign, reviewer, {})
     client = client_of(project.created_by)
     results = f"/projects/{project.slug}/results/{campaign.pk}/"
-    page = client.get(results).content.decode()
+    page = client.get(f"{results}who-is-better/").content.decode()
     assert 'href="/help/length/"' in page and "Vowels" in page
     assert "Vowels" in client.get(f"{results}metrics/").content.decode()
     table = client.get(f"{results}table.csv").content.decode()

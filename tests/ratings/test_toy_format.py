@@ -64,7 +64,7 @@ def test_it_is_on_the_form_previewed_imported_and_in_the_results(
     assert "16 of 16 records were imported as" in office.get(page).content.decode()
 
     campaign = project.campaigns.get()
-    results = office.get(reverse("result_detail", args=[project.slug, campaign.pk])).content.decode()
+    results = office.get(reverse("who_is_better", args=[project.slug, campaign.pk])).content.decode()
     assert "Stars" in results
     assert "3.00" in results and "4.00" in results
 

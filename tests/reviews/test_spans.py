@@ -318,7 +318,7 @@ def test_the_case_my_submitted_and_the_files_show_what_was_marked(
         client_of(manager).get(f"{base}/results/{campaign.pk}/adjudication/{output.pk}/").content.decode()
     )
     assert "invented: “👩‍👩‍👧‍👦” =who &lt;b&gt;?; well said: “" in beside
-    comparison = client_of(manager).get(f"{base}/results/{campaign.pk}/").content.decode()
+    comparison = client_of(manager).get(f"{base}/results/{campaign.pk}/what-to-fix/").content.decode()
     assert "Highlights" in comparison
 
 

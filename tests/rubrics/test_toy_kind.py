@@ -147,7 +147,7 @@ def test_the_comparison_is_of_the_numbers_on_the_page_in_the_file_and_in_the_api
     campaign: Campaign, manager: User, client_for: ClientFor, program_for: ProgramFor
 ) -> None:
     client, place = client_for(manager), [campaign.project.slug, campaign.pk]
-    page = client.get(reverse("result_detail", args=place)).content.decode()
+    page = client.get(reverse("who_is_better", args=place)).content.decode()
     assert "0.0–10.0" in page
     assert re.search(r"7\.[78]", page), re.findall(r'class="figure".{0,300}', page)
     table = client.get(reverse("analysis_table_csv", args=[*place, "people"])).content.decode()

@@ -285,7 +285,7 @@ def test_the_pages_make_a_metric_take_a_file_and_delete(
     answer = browser.post(page, {"file": good, "run": run.pk}, follow=True)
     assert f"{2 * ROWS} scores are new" in answer.text
     assert "0.625" in answer.text
-    compared = browser.get(reverse("result_detail", args=[project.slug, campaign.pk])).text
+    compared = browser.get(reverse("who_is_better", args=[project.slug, campaign.pk])).text
     assert "Faithfulness (external)" in compared
     item = campaign.items.first()
     assert (

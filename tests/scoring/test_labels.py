@@ -157,13 +157,13 @@ def test_the_pages_declare_show_and_delete(
     assert "unparsed" in page and "Not read: the example has no label" in page
     assert "No example of" not in browser.get(parser).text
     assert "Macro F1" in page
-    compared = browser.get(reverse("result_detail", args=[project.slug, campaign.pk])).text
+    compared = browser.get(reverse("who_is_better", args=[project.slug, campaign.pk])).text
     assert "Macro F1" in compared
     assert labels in compared
 
     gone = browser.post(parser, {"action": "delete"}, follow=True)
     assert "The label parser and the labels it read are deleted." in gone.text
-    assert "Macro F1" not in browser.get(reverse("result_detail", args=[project.slug, campaign.pk])).text
+    assert "Macro F1" not in browser.get(reverse("who_is_better", args=[project.slug, campaign.pk])).text
 
 
 def test_every_count_of_the_confusion_matrix_leads_to_its_outputs(
