@@ -59,7 +59,7 @@ def test_all_metrics_stand_beside_each_other_and_a_filter_leaves_out_what_it_doe
     review_all(campaign, reviewer, {})
     run_scoring(campaign)
     sign_in(manager)
-    page.goto(f"{live_server.url}/projects/{project.slug}/results/{campaign.pk}/")
+    page.goto(f"{live_server.url}/projects/{project.slug}/results/{campaign.pk}/who-is-better/")
     box = page.locator(".table-wrap:has(> .metrics-table)")
     expect(box).to_have_class("table-wrap table-fits")
     # Why there is no cost takes a line, not one a word.

@@ -33,6 +33,7 @@ from tests.factories import (
 from tests.gates.making import make_gate
 from tests.monitoring.making import evaluated_weeks, make_stream, sampled_week
 from tests.registry.conftest import base, model_folders
+from tests.results_pages import TABS
 from tests.reviews.preferences.conftest import judge, judge_all
 from tests.runs.conftest import behave, training, version
 
@@ -244,7 +245,8 @@ def test_comparisons_filters_and_agreement_fit_on_a_phone(
     sign_in(manager)
     compared = f"results/{campaign.pk}"
     for path in (
-        *(f"{compared}/", f"{compared}/?field.segment=institutional&reviewers=1", f"{compared}/?reviewers=9"),
+        *(f"{compared}/{tab}" for tab in TABS),
+        *(f"{compared}/?field.segment=institutional&reviewers=1", f"{compared}/?reviewers=9"),
         *(f"{compared}/agreement/?criterion=tone", "results/views/", "settings/prices/"),
     ):
         phone.goto(f"{live_server.url}/projects/{project.slug}/{path}")

@@ -30,7 +30,7 @@ def test_a_table_is_copied_as_csv_and_markdown(
 ) -> None:
     context.grant_permissions(["clipboard-read", "clipboard-write"])
     sign_in(manager)
-    page.goto(f"{live_server.url}/projects/{campaign.project.slug}/results/{campaign.pk}/")
+    page.goto(f"{live_server.url}/projects/{campaign.project.slug}/results/{campaign.pk}/who-is-better/")
     people = page.get_by_role("region", name="Reviewer scores")
     copies = people.locator(".table-copies").first
     copies.get_by_role("link", name="CSV").click()
@@ -54,7 +54,7 @@ def test_without_scripts_a_table_is_opened(
     context = browser.new_context(java_script_enabled=False)
     context.add_cookies(page.context.cookies())
     plain = context.new_page()
-    plain.goto(f"{live_server.url}/projects/{campaign.project.slug}/results/{campaign.pk}/")
+    plain.goto(f"{live_server.url}/projects/{campaign.project.slug}/results/{campaign.pk}/who-is-better/")
     people = plain.get_by_role("region", name="Reviewer scores")
     people.get_by_role("link", name="Markdown").first.click()
     expect(plain.get_by_text("| Candidate |")).to_be_visible()
