@@ -1,9 +1,9 @@
 """Agreement between reviewers on one criterion, with missing scores allowed.
 
 Every measure here takes the items with at least two scores (``n`` counts them), is undefined
-with a reason where it cannot be told, and carries a percentile bootstrap interval over items:
-it speaks of new items scored by this panel. Give the base overlap only, not scores added
-because people disagreed. Negative values are shown as they are.
+with a reason where it cannot be told, and carries a percentile bootstrap interval over items,
+or over their groups: it speaks of new items scored by this panel. Give the base overlap only,
+not scores added because people disagreed. Negative values are shown as they are.
 """
 
 from collections.abc import Hashable, Sequence
@@ -13,13 +13,14 @@ import numpy as np
 import numpy.typing as npt
 
 from evalapp.measure import Measure, signature
-from evalapp.stats.ratings import Ratings
+from evalapp.stats.ratings import Codes, Ratings
 from evalapp.stats.resampling import (
     CELLS_PER_CHUNK,
     DEFAULT_REPLICATES,
     Array,
     WeightedStatistic,
     bootstrap,
+    kind_weights,
     pattern_weights,
     require_level,
     too_few_items,
@@ -40,12 +41,15 @@ class Patterns(NamedTuple):
     """Items grouped by their set of scores.
 
     ``counts`` (patterns × values): how many reviewers gave the value. ``items``: how many items
-    have the pattern. ``values``: the distinct scores, ascending.
+    have the pattern. ``values``: the distinct scores, ascending. ``kind`` and ``group``, where items come in
+    groups: the pattern and the group of each item, as codes.
     """
 
     counts: Array
     items: Array
     values: Array
+    kind: Codes | None = None
+    group: Codes | None = None
 
     @property
     def scores(self) -> Array:
@@ -55,14 +59,17 @@ class Patterns(NamedTuple):
 
 
 def score_patterns(ratings: Ratings, *, at_least: int = 2) -> Patterns:
-    """Group the items with ``at_least`` scores by which scores they got."""
+    """Divide the items with ``at_least`` scores by which scores they got."""
     enough = ratings.per_item[ratings.item] >= at_least
     values, code = np.unique(ratings.score[enough], return_inverse=True)
-    _, item = np.unique(ratings.item[enough], return_inverse=True)
+    present, item = np.unique(ratings.item[enough], return_inverse=True)
     items = int(np.max(item)) + 1 if item.size else 0
     counts = np.bincount(item * max(values.size, 1) + code, minlength=items * values.size)
-    kinds, times = np.unique(counts.reshape(items, values.size), axis=0, return_counts=True)
-    return Patterns(kinds.astype(np.float64), times.astype(np.float64), values)
+    kinds, kind, times = np.unique(
+        counts.reshape(items, values.size), axis=0, return_inverse=True, return_counts=True
+    )
+    group = None if ratings.group is None else ratings.group[present]
+    return Patterns(kinds.astype(np.float64), times.astype(np.float64), values, kind.reshape(-1), group)
 
 
 def _finish(
@@ -75,7 +82,10 @@ def _finish(
         return Measure.undefined(NO_VARIATION, n=n, signature=name)
     if few := too_few_items(n):
         return Measure(value=value, n=n, note=few, signature=name)
-    weights = pattern_weights(patterns.items, replicates=replicates, seed=seed)
+    if patterns.group is None or patterns.kind is None:
+        weights = pattern_weights(patterns.items, replicates=replicates, seed=seed)
+    else:
+        weights = kind_weights(patterns.kind, patterns.group, replicates=replicates, seed=seed)
     low, high, note = bootstrap(statistic, weights, level=level)
     return Measure(
         value=value, n=n, low=low, high=high, note=note or f"over items, {FOR_THIS_PANEL}", signature=name
@@ -307,7 +317,7 @@ def _on_scale(patterns: Patterns, scale: Array) -> Patterns:
         raise ValueError(f"a score of {stranger:g} is not among the levels {scale.tolist()}")
     counts = np.zeros((patterns.items.size, scale.size))
     counts[:, place] = patterns.counts
-    return Patterns(counts, patterns.items, scale)
+    return patterns._replace(counts=counts, values=scale)
 
 
 def _credit(scale: Array, weights: AgreementWeights) -> Array:
@@ -337,14 +347,15 @@ def quadratic_kappa(
     name = signature("quadratic-kappa", bootstrap=replicates, seed=seed, level=level)
     if first == second:
         raise ValueError("kappa compares two different reviewers")
-    pairs = _shared_scores(ratings, first, second)
+    pairs, items = _shared_scores(ratings, first, second)
     if not pairs.size:
         return Measure.undefined("the two reviewers share no item", signature=name)
-    kinds, times = np.unique(pairs, axis=0, return_counts=True)
+    kinds, kind, times = np.unique(pairs, axis=0, return_inverse=True, return_counts=True)
     centred = kinds - kinds.mean()
     one, other = centred.T
     moments = np.column_stack([np.ones(len(kinds)), one, other, one**2 + other**2, (one - other) ** 2])
-    patterns = Patterns(kinds, times.astype(np.float64), np.unique(kinds))
+    group = None if ratings.group is None else ratings.group[items]
+    patterns = Patterns(kinds, times.astype(np.float64), np.unique(kinds), kind.reshape(-1), group)
 
     def kappa(weights: Array) -> Array:
         n, first_sum, second_sum, squares, gaps = (weights @ moments).T
@@ -356,8 +367,8 @@ def quadratic_kappa(
     return _finish(patterns, kappa, name=name, seed=seed, replicates=replicates, level=level)
 
 
-def _shared_scores(ratings: Ratings, first: Hashable, second: Hashable) -> Array:
-    """Scores of two reviewers on the items both scored, one row an item."""
+def _shared_scores(ratings: Ratings, first: Hashable, second: Hashable) -> tuple[Array, Codes]:
+    """Scores of two reviewers on the items both scored, one row an item, and which items these are."""
     codes = {label: code for code, label in enumerate(ratings.reviewers)}
     columns = []
     for reviewer in (first, second):
@@ -366,5 +377,5 @@ def _shared_scores(ratings: Ratings, first: Hashable, second: Hashable) -> Array
         column[ratings.item[mine]] = ratings.score[mine]
         columns.append(column)
     table = np.column_stack(columns)
-    shared: Array = table[~np.isnan(table).any(axis=1)]
-    return shared
+    shared = ~np.isnan(table).any(axis=1)
+    return table[shared], np.flatnonzero(shared)

@@ -19,9 +19,9 @@ from evalapp.stats.resampling import (
     WeightedStatistic,
     bootstrap,
     column_sums,
+    item_weights,
     require_level,
     too_few_items,
-    unit_weights,
 )
 from evalapp.stats.scores import FOR_THIS_PANEL
 
@@ -53,7 +53,8 @@ def icc(
         raise ValueError(f'the form is one of {"; ".join(FORMS)}, not "{form}"')
     if ratings.has_repeats():
         raise ValueError("a reviewer scored the same item twice: give one score each")
-    full = len(ratings) == len(ratings.items) * len(ratings.reviewers)
+    # The exact intervals take items as independent.
+    full = ratings.group is None and len(ratings) == len(ratings.items) * len(ratings.reviewers)
     name = (
         signature("icc", form=form, interval="F", level=level)
         if full
@@ -70,7 +71,8 @@ def icc(
             value = float(statistic(np.ones((1, n)))[0])
         found = Interval(None, None, too_few_items(n))
         if np.isfinite(value) and not found.note:
-            found = bootstrap(statistic, unit_weights(n, replicates=replicates, seed=seed), level=level)
+            weights = item_weights(n, ratings.group, replicates=replicates, seed=seed)
+            found = bootstrap(statistic, weights, level=level)
         found = Interval(found.low, found.high, found.note or f"over items, {FOR_THIS_PANEL}")
     if not np.isfinite(value):
         return Measure.undefined(OPPOSED if form == "2,k" else NO_VARIATION, n=n, signature=name)

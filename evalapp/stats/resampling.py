@@ -42,6 +42,32 @@ def unit_weights(units: int, *, replicates: int, seed: int) -> Iterator[Array]:
         yield counts.reshape(size, units).astype(np.float64)
 
 
+def item_weights(
+    items: int, group: npt.NDArray[np.int64] | None, *, replicates: int, seed: int
+) -> Iterator[Array]:
+    """`unit_weights` of items that are drawn in whole groups; ``group``: the group's code of each item."""
+    if group is None:
+        yield from unit_weights(items, replicates=replicates, seed=seed)
+        return
+    labels, code = np.unique(group, return_inverse=True)
+    rows = max(1, CELLS_PER_CHUNK // max(items, 1))
+    for chunk in unit_weights(labels.size, replicates=replicates, seed=seed):
+        for start in range(0, len(chunk), rows):
+            yield chunk[start : start + rows, code]
+
+
+def kind_weights(
+    kind: npt.NDArray[np.int64], group: npt.NDArray[np.int64], *, replicates: int, seed: int
+) -> Iterator[Array]:
+    """How often each kind of items is drawn where items are drawn in whole groups; both are codes of each
+    item.
+    """
+    kinds = int(np.max(kind)) + 1
+    labels, code = np.unique(group, return_inverse=True)
+    for chunk in unit_weights(labels.size, replicates=replicates, seed=seed):
+        yield column_sums(chunk, code, kind, 1.0, kinds)
+
+
 def pattern_weights(multiplicity: Array, *, replicates: int, seed: int) -> Iterator[Array]:
     """The same for units that fall into few kinds: how often each kind is drawn.
 

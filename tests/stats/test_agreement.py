@@ -202,3 +202,25 @@ def test_kappa_that_cannot_be_told_says_why() -> None:
     assert quadratic_kappa(constant(4), 0, 1).reason == "no variation"
     with pytest.raises(ValueError, match="two different reviewers"):
         quadratic_kappa(apart, 0, 0)
+
+
+def test_items_of_one_document_make_the_interval_wider() -> None:
+    """Ten documents of six items each, alike inside a document."""
+    generator = np.random.default_rng(3)
+    rows = []
+    for _ in range(10):
+        level, apart = generator.integers(1, 6), generator.integers(0, 3)
+        rows += [[level, min(level + apart, 5)]] * 6
+    alone = Ratings.from_table(rows)
+    items, people = [row for row in range(60) for _ in range(2)], ["a", "b"] * 60
+    scores = [score for row in rows for score in row]
+    groups = {item: item // 6 for item in range(60)}
+    grouped = Ratings.from_columns(items, people, scores, groups=groups)
+    for measure in (
+        krippendorff_alpha,
+        percent_agreement,
+        lambda ratings: quadratic_kappa(ratings, *ratings.reviewers),
+    ):
+        narrow, wide = measure(alone), measure(grouped)
+        assert wide.value == pytest.approx(narrow.value)
+        assert (wide.high - wide.low) > 1.5 * (narrow.high - narrow.low)

@@ -70,18 +70,20 @@ def correlation_rows(scores: CampaignScores, metric: MetricDescription) -> list[
     items = [output.item_id for output in scores.outputs]
     candidates = [output.candidate_id for output in scores.outputs]
     automatic = [output.metrics.get(metric.name) for output in scores.outputs]
-    segment = partial(segment_correlation, items, seed=SEED, replicates=REPLICATES)
-    system = partial(system_correlation, candidates, items, seed=SEED, replicates=REPLICATES)
+    # What is independent of the rest, which the intervals resample.
+    units = [scores.groups.get(item, item) for item in items]
+    segment = partial(segment_correlation, seed=SEED, replicates=REPLICATES)
+    system = partial(system_correlation, candidates, units, seed=SEED, replicates=REPLICATES)
     rows = []
     for criterion in scores.scales:
         means = scores.output_means(criterion)
         human = [means.get(output.item_output_id) for output in scores.outputs]
-        spearman, kendall, pearson = (segment(human, automatic, method=method) for method in METHODS)
+        spearman, kendall, pearson = (segment(units, human, automatic, method=method) for method in METHODS)
         rows.append(
             CorrelationRow(
                 criterion,
                 spearman,
-                segment(human, automatic, within_item=True),
+                segment(items, human, automatic, within_item=True),
                 system(human, automatic),
                 kendall,
                 pearson,

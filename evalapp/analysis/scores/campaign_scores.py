@@ -113,12 +113,10 @@ class CampaignScores:
         return [criterion for criterion in self.criteria if criterion.rules.has_mean]
 
     @cached_property
-    def groups_of_outputs(self) -> dict[Hashable, str]:
-        """``groups`` by item output."""
+    def groups_of_outputs(self) -> dict[Hashable, Hashable]:
+        """By item output what it shares with others: its item, or its item's group."""
         return {
-            output.item_output_id: self.groups[output.item_id]
-            for output in self.outputs
-            if output.item_id in self.groups
+            output.item_output_id: self.groups.get(output.item_id, output.item_id) for output in self.outputs
         }
 
     @cached_property
