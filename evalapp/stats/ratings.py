@@ -131,6 +131,21 @@ class Ratings:
         """How many groups there are: as many as items where every item is by itself."""
         return len(self.items) if self.group is None else int(self.group.max()) + 1
 
+    def among(self, chosen: npt.NDArray[np.bool_]) -> "Ratings":
+        """The scores of some items; ``chosen`` has an entry for each of ``items``. No N/A answer is kept."""
+        keep = chosen[self.item]
+        items, item = np.unique(self.item[keep], return_inverse=True)
+        people, reviewer = np.unique(self.reviewer[keep], return_inverse=True)
+        group = None if self.group is None else np.unique(self.group[items], return_inverse=True)[1]
+        return Ratings(
+            item=item,
+            reviewer=reviewer,
+            score=self.score[keep],
+            items=tuple(self.items[code] for code in items.tolist()),
+            reviewers=tuple(self.reviewers[code] for code in people.tolist()),
+            group=group if group is not None and np.unique(group).size < items.size else None,
+        )
+
     def group_of_items(self) -> dict[Hashable, int]:
         """The group's code by the label of each item; empty where every item is by itself."""
         return {} if self.group is None else dict(zip(self.items, self.group.tolist(), strict=True))

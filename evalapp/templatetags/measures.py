@@ -14,6 +14,7 @@ from django.utils.safestring import SafeString, mark_safe
 from django.utils.text import capfirst, slugify
 from markdown_it import MarkdownIt
 
+from evalapp.analysis.scores.filters import FIELD
 from evalapp.campaigns.imported_records import imported_records
 from evalapp.campaigns.models import Campaign
 from evalapp.core.number_format import as_percent, as_text
@@ -272,16 +273,28 @@ def _signed(value: float, *, digits: int) -> str:
 
 
 @register.simple_tag
+def signed_words(pair: Any) -> str:
+    """The difference of a pair with both ends of its adjusted interval and their signs."""
+    measure = pair.adjusted
+    if measure.low is None or measure.high is None:
+        return points_of(pair)
+    factor, digits = (100, 0) if pair.is_share else (1, 1)
+    ends = (_signed(factor * end, digits=digits) for end in (measure.low, measure.high))
+    return f"{points_of(pair)} ({' to '.join(ends)})"
+
+
+@register.simple_tag
 def signed_range(pair: Any) -> SafeString:
-    """The difference of a pair with both ends of its adjusted interval and their signs, drawn."""
-    measure, far = pair.adjusted, pair.drawn_span
-    words = points_of(pair)
-    if measure.low is not None and measure.high is not None:
-        factor, digits = (100, 0) if pair.is_share else (1, 1)
-        ends = (_signed(factor * end, digits=digits) for end in (measure.low, measure.high))
-        words = f"{words} ({' to '.join(ends)})"
-    quiet = not pair.is_significant
+    """`signed_words`, drawn."""
+    measure, far, quiet = pair.adjusted, pair.drawn_span, not pair.is_significant
+    words = signed_words(pair)
     return interval(measure.value, measure.low, measure.high, -far, far, gate=0, quiet=quiet, words=words)
+
+
+@register.simple_tag
+def subgroup_query(subgroup: Any) -> str:
+    """The filter of a subgroup, as a part of a URL."""
+    return urlencode({f"{FIELD}{subgroup.field}": subgroup.value})
 
 
 @register.simple_tag

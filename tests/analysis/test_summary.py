@@ -6,8 +6,10 @@ import pytest
 from django.utils.html import strip_tags
 
 from evalapp.accounts.models import Project, User
+from evalapp.analysis.stored import stored_results
 from evalapp.campaigns.models import Campaign
 from evalapp.campaigns.services import close_campaign
+from tests.analysis.test_large import computed
 from tests.cast import client_of
 from tests.factories import answers, make_campaign, review_all, run_scoring
 
@@ -121,10 +123,35 @@ def test_a_subgroup_that_is_harmed(project: Project, panel: list[User], manager:
         review_all(campaign, person, said)
     words = words_of(campaign, manager)
     assert "Better at Tone (+1.0)." in words
-    assert (
-        "Subgroups: Tone: overall plain is 1.00 above formal (40 items), but not for every language" in words
-    )
-    assert "Spanish 2.00 below (10 items)" in words
+    assert "Worse for language “Spanish”: Tone −2.0 (−2.3 to −1.7), 10 items." in words
+    address = f"/projects/{project.slug}/results/{campaign.pk}/"
+    fixes = " ".join(strip_tags(client_of(manager).get(f"{address}what-to-fix/").text).split())
+    assert fixes.index("language: Spanish plain Tone 10") < fixes.index("language: English plain Tone 30")
+    table = client_of(manager).get(f"{address}tables/subgroups.csv").text
+    assert table.splitlines()[1].startswith("language,Spanish,plain,Tone,-2.0,")
+    # Its link shows the items of the subgroup alone.
+    inside = words_of(campaign, manager, "?field.language=Spanish")
+    assert "a filtered view of 10 of 40 items" in inside and "Worse at Tone (−2.0)." in inside
+
+
+def test_of_a_large_campaign_the_subgroups_are_stored(
+    project: Project, panel: list[User], manager: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    halves = {"metadata": lambda row: {"half": str(row % 2)}}
+    campaign = make_campaign(project, panel, rows=22, rows_have=halves)
+    for person in panel:
+        said = {("plain", row): answers(tone=5 if row % 2 else 2) for row in range(1, 23)}
+        review_all(campaign, person, said | {"formal": answers(tone=3)})
+    waiting = client_of(manager).get(f"/projects/{project.slug}/results/{campaign.pk}/what-to-fix/").text
+    monkeypatch.setattr(stored_results, "MOST_AT_REQUEST", 10)
+    computed(campaign)
+    stored = client_of(manager).get(f"/projects/{project.slug}/results/{campaign.pk}/what-to-fix/").text
+    sections = [
+        page.partition('<section aria-labelledby="subgroups">')[2].partition("</section>")[0]
+        for page in (waiting, stored)
+    ]
+    assert sections[0] and sections[0] == sections[1]
+    assert "Worse for half “0”: Tone −1.0" in words_of(campaign, manager)
 
 
 def test_for_reviewers_like_these_two_decide_nothing_and_the_page_says_so(

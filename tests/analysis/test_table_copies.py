@@ -137,7 +137,9 @@ def test_every_table_offered_on_a_page_can_be_taken(campaign: Campaign, manager:
     # No rule and no span criterion here, and nothing is compared, so the page has no such table either.
     # Every item is reviewed here, so no mean is prediction-powered: tests/analysis/test_metric_pages.py has
     # that table.
-    assert offered == set(TABLES) - {"rules", "marks", "pairs", "strengths", "prediction_powered"}
+    # No row has metadata, so there are no subgroups (tests/analysis/test_summary.py).
+    absent = {"rules", "marks", "pairs", "strengths", "prediction_powered", "subgroups"}
+    assert offered == set(TABLES) - absent
 
 
 def test_tables_of_agreement_are_those_of_the_chosen_criterion_measure_and_people(

@@ -169,23 +169,10 @@ def compare_pairs(
         if row is not reference
     ]
     found = [
-        (
-            criterion,
-            row,
-            paired_difference(
-                one,
-                other,
-                population=scores.population,
-                seed=SEED,
-                permutations=PERMUTATIONS,
-                span=float(_span_of(criterion)),
-                step=_step_of(criterion, scores),
-            ),
-        )
-        for criterion, row, one, other in sides
+        (criterion, row, difference_of(scores, criterion, one, other)) for criterion, row, one, other in sides
     ]
-    adjusted = _adjusted([difference.p for _, _, difference in found])
-    other_adjusted = _adjusted([difference.other_p for _, _, difference in found])
+    p_values = adjusted([difference.p for _, _, difference in found])
+    other_p_values = adjusted([difference.other_p for _, _, difference in found])
     records = [
         wins_ties_losses(
             *((other, one) if criterion.is_less_better else (one, other)), population=scores.population
@@ -196,13 +183,28 @@ def compare_pairs(
     ]
     return [
         ComparedPair(
-            criterion, row, difference, adjusted[position], records[position], other_adjusted[position]
+            criterion, row, difference, p_values[position], records[position], other_p_values[position]
         )
         for position, (criterion, row, difference) in enumerate(found)
     ]
 
 
-def _adjusted(p_values: Sequence[Measure]) -> list[float | None]:
+def difference_of(
+    scores: CampaignScores, criterion: Criterion, challenger: Ratings, champion: Ratings
+) -> Difference:
+    """One candidate's scores of a criterion against another's, about the project's population."""
+    return paired_difference(
+        challenger,
+        champion,
+        population=scores.population,
+        seed=SEED,
+        permutations=PERMUTATIONS,
+        span=float(_span_of(criterion)),
+        step=_step_of(criterion, scores),
+    )
+
+
+def adjusted(p_values: Sequence[Measure]) -> list[float | None]:
     """Holm's over those that are defined."""
     found = holm({str(place): each.value for place, each in enumerate(p_values) if each.value is not None})
     return [found.get(str(place)) for place in range(len(p_values))]

@@ -154,13 +154,13 @@ def check_simpson(scores: CampaignScores) -> SimpsonCheck:
     if len(scores.candidates) < 2 or not scores.answers:
         return SimpsonCheck([], [], "there are no two candidates with scores")
     few = [each.name for each in example_fields(scores.campaign) if 2 <= each.distinct <= MOST_STRATA]
-    of_candidates = tuple(name for name in few if _names_candidate(name, scores.candidates))
+    of_candidates = tuple(name for name in few if names_candidate(name, scores.candidates))
     names = [name for name in few if name not in of_candidates]
     if not names:
         reason = f"no {'other ' if of_candidates else ''}field of the examples has 2 to {MOST_STRATA} values"
         return SimpsonCheck([], [], reason, (), of_candidates)
     strata = values_by_item(scores.campaign, names)
-    alike = _alike(strata)
+    alike = alike_fields(strata)
     family = _stratified(scores, {name: strata[name] for name in alike})
     tested = [name for name in alike if any(key[-1] == name for key in family)]
     if not tested:
@@ -181,13 +181,13 @@ def check_simpson(scores: CampaignScores) -> SimpsonCheck:
     return SimpsonCheck(found, tested, "", _left_out(family, list(alike)), of_candidates)
 
 
-def _names_candidate(field: str, candidates: Iterable[CampaignCandidate]) -> bool:
+def names_candidate(field: str, candidates: Iterable[CampaignCandidate]) -> bool:
     """Whether a step of the field's path is a candidate's label: "means.bart.overall"."""
     path = f".{field}.".casefold()
     return any(f".{each.model_version.label}.".casefold() in path for each in candidates)
 
 
-def _alike(strata: Mapping[str, Mapping[int, str]]) -> dict[str, tuple[str, ...]]:
+def alike_fields(strata: Mapping[str, Mapping[int, str]]) -> dict[str, tuple[str, ...]]:
     """The fields, each with later ones that divide the items in the same way under other values."""
     first_of: dict[tuple[tuple[int, int], ...], str] = {}
     found: dict[str, tuple[str, ...]] = {}

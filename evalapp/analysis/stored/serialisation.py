@@ -31,6 +31,7 @@ from evalapp.analysis.comparison.candidates import (
 from evalapp.analysis.comparison.differences import TOTAL, ComparedPair, Contradiction
 from evalapp.analysis.comparison.simpson import FoundParadox, SimpsonCheck
 from evalapp.analysis.comparison.span_counts import CandidateMarks, MarkCount
+from evalapp.analysis.comparison.subgroups import Subgroup
 from evalapp.analysis.comparison.summary import WorstCase
 from evalapp.analysis.comparison.unblinding import Unblinding
 from evalapp.analysis.comparison.usage import Usage
@@ -71,7 +72,7 @@ CLASSES: tuple[type[Any], ...] = (
         LevelsToClarify,
     ),
     *(CriterionTrust, MetricTrust, PredictionPoweredMean, PredictionPowered),
-    *(WorstCase, SimpsonCheck, FoundParadox, Paradox, StratifiedDifference, Stratum),
+    *(WorstCase, Subgroup, SimpsonCheck, FoundParadox, Paradox, StratifiedDifference, Stratum),
     *(AdjustedCandidate, ReviewerSeverity, CampaignSeverity, MetricDescription),
 )
 

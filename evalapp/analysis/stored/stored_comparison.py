@@ -35,6 +35,7 @@ from evalapp.analysis.comparison.differences import (
 )
 from evalapp.analysis.comparison.simpson import SimpsonCheck, check_simpson
 from evalapp.analysis.comparison.span_counts import CandidateMarks, marks_by_candidate
+from evalapp.analysis.comparison.subgroups import Subgroup, find_subgroups
 from evalapp.analysis.comparison.summary import WorstCase, worst_cases
 from evalapp.analysis.comparison.unblinding import Unblinding, unblinding_of
 from evalapp.analysis.comparison.usage import Usage, usage_of
@@ -104,6 +105,7 @@ class StoredParts(NamedTuple):
     """
 
     pairs: list[ComparedPair]
+    subgroups: list[Subgroup]
     against: CriterionAgainstMetric | None
     correlations: list[CorrelationRow]
     agreement_chart: Chart | None
@@ -141,7 +143,14 @@ def comparison_parts(
     for row in comparison.rows:
         stage(f"Differences from {row.label}")
         pairs = compare_pairs(shown, comparison, row, everything=True)
-        yield differences_part(row), {"pairs": as_json(pairs, names_rows=True)}
+        subgroups = find_subgroups(shown, pairs, row)
+        yield (
+            differences_part(row),
+            {
+                name: as_json(value, names_rows=True)
+                for name, value in (("pairs", pairs), ("subgroups", subgroups))
+            },
+        )
     stage("Agreement")
     agreement = agreement_rows(scores)
     for each in scores.scales:
@@ -224,10 +233,10 @@ class PageParts(NamedTuple):
 
     @property
     def parts(self) -> dict[str, str]:
-        """The names of what is stored of these, by the field of `StoredParts` that it is for."""
+        """The names of what is stored of these, by what it is."""
         found = {}
         if self.reference is not None:
-            found["pairs"] = differences_part(self.reference)
+            found["differences"] = differences_part(self.reference)
         if self.criterion is not None:
             found["agreement_chart"] = agreement_part(self.criterion)
         if self.metric is not None:
@@ -248,7 +257,8 @@ def chosen_parts(
         if part in result
     }
     return StoredParts(
-        pairs=stored.get("pairs", {}).get("pairs", []),
+        pairs=stored.get("differences", {}).get("pairs", []),
+        subgroups=stored.get("differences", {}).get("subgroups", []),
         against=CriterionAgainstMetric(**stored["against"]) if "against" in stored else None,
         correlations=stored.get("correlations", {}).get("rows", []),
         agreement_chart=stored.get("agreement_chart", {}).get("chart"),

@@ -211,6 +211,38 @@ def differences_table(shown: TableSource, *, has_shares: bool = True) -> Table |
     )
 
 
+def subgroups_table(shown: TableSource) -> Table | None:
+    if shown.reference is None or not shown.subgroups:
+        return None
+    rows: list[list[Cell]] = [
+        [
+            each.field,
+            each.value,
+            shown.label(each.pair.challenger),
+            each.pair.name,
+            each.pair.adjusted,
+            each.pair.adjusted_p,
+            each.pair.verdict,
+        ]
+        for each in shown.subgroups
+    ]
+    columns = [
+        Column("Field"),
+        Column("Value"),
+        CANDIDATE,
+        CRITERION,
+        Column("Difference", "number", is_measure=True, anchor="paired-difference"),
+        Column("p (Holm)", "p", anchor="many-comparisons"),
+        Column("Result"),
+    ]
+    design = shown.comparison.design
+    note = (
+        f"Inside the values of the metadata fields, for {design.whose}; p and intervals are adjusted over all"
+        " subgroups of a candidate."
+    )
+    return Table("subgroups", f"Subgroups against {shown.label(shown.reference)}", columns, rows, note)
+
+
 def _with_what_was_not_tested(pair: ComparedPair) -> Measure:
     """The difference, with why it has no p: an empty cell alone reads as "nothing found"."""
     found = pair.difference.difference
@@ -377,6 +409,7 @@ TABLES: Mapping[str, Callable[[TableSource], Table | None]] = {
     "reasons": reasons_table,
     "marks": marks_table,
     "differences": differences_table,
+    "subgroups": subgroups_table,
     "reviewers": reviewers_table,
     "agreement": agreement_table,
     "correlations": correlations_table,

@@ -22,6 +22,7 @@ from evalapp.analysis.comparison.differences import (
     find_contradiction,
 )
 from evalapp.analysis.comparison.span_counts import CandidateMarks, marks_by_candidate
+from evalapp.analysis.comparison.subgroups import Subgroup, find_subgroups
 from evalapp.analysis.comparison.usage import Usage, usage_of
 from evalapp.analysis.metrics.classification import label_columns
 from evalapp.analysis.metrics.metric_trust import CriterionTrust
@@ -95,6 +96,14 @@ class PageTables(TableSource):
         if self.large:
             return self.large.chosen(reference=self.reference).pairs
         return compare_pairs(self._scores, self.comparison, self.reference, everything=True)
+
+    @property
+    def subgroups(self) -> list[Subgroup]:
+        if self.reference is None:
+            return []
+        if self.large:
+            return self.large.chosen(reference=self.reference).subgroups
+        return find_subgroups(self._scores, self.pairs, self.reference)
 
     @property
     def marks(self) -> list[CandidateMarks]:

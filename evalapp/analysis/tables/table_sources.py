@@ -20,6 +20,7 @@ from evalapp.analysis.comparison.candidates import (
 )
 from evalapp.analysis.comparison.differences import ComparedPair, compare_pairs
 from evalapp.analysis.comparison.span_counts import CandidateMarks, marks_by_candidate
+from evalapp.analysis.comparison.subgroups import Subgroup, find_subgroups
 from evalapp.analysis.comparison.usage import Usage, usage_of
 from evalapp.analysis.metrics.classification import label_columns
 from evalapp.analysis.metrics.metric_trust import CriterionTrust, metric_trust
@@ -54,6 +55,11 @@ class TableSource(ABC):
     @abstractmethod
     def pairs(self) -> list[ComparedPair]:
         """The others less the reference."""
+
+    @property
+    @abstractmethod
+    def subgroups(self) -> list[Subgroup]:
+        """Of the others less the reference."""
 
     @property
     @abstractmethod
@@ -135,6 +141,10 @@ class LiveTables(TableSource):
         if self.reference is None:
             return []
         return compare_pairs(self.scores, self.comparison, self.reference, everything=True)
+
+    @cached_property
+    def subgroups(self) -> list[Subgroup]:
+        return find_subgroups(self.scores, self.pairs, self.reference) if self.reference else []
 
     @cached_property
     def marks(self) -> list[CandidateMarks]:

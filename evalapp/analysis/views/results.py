@@ -20,6 +20,7 @@ from evalapp.analysis.comparison.lines import comparison_lines
 from evalapp.analysis.comparison.next_step import next_step_after
 from evalapp.analysis.comparison.simpson import check_simpson
 from evalapp.analysis.comparison.span_counts import marks_by_candidate
+from evalapp.analysis.comparison.subgroups import find_subgroups, harmed
 from evalapp.analysis.comparison.summary import (
     conclusion_of,
     elsewhere_words,
@@ -160,6 +161,7 @@ def _context(
         "filter_form": filter_form_of(request, wanted, names=originals.names, coverage=filtered.coverage),
         "shared": None if wanted.candidates else shared_items_of(originals),
         "simpson": cache(lambda: check_simpson(scores)),
+        "subgroups": cache(lambda: find_subgroups(scores, pairs, reference) if reference else []),
         "usage": cache(lambda: usage_of(originals)),
         "agreement": cache(lambda: agreement_rows(originals)),
         "reviewers": cache(lambda: reviewer_rows(originals, request.user.pk)),
@@ -220,6 +222,7 @@ def _large_context(
         ),
         "shared": None if wanted.candidates else found.stored.shared,
         "simpson": found.stored.simpson,
+        "subgroups": shown.subgroups,
         "usage": found.stored.usage,
         "agreement": found.stored.agreement,
         "reviewers": found.reviewers,
@@ -238,6 +241,11 @@ def _large_context(
         "disagreements": against.disagreements if against else None,
         "correlations": shown.correlations,
     }
+
+
+def _called(value: Any) -> Any:
+    """What a context's entry comes to, as in a template."""
+    return value() if callable(value) else value
 
 
 def _summary_context(request: MemberRequest, campaign: Campaign, context: dict[str, Any]) -> dict[str, Any]:
@@ -266,6 +274,7 @@ def _summary_context(request: MemberRequest, campaign: Campaign, context: dict[s
         ),
         "elsewhere_words": elsewhere_words(focus, design),
         "preference": metric_preference(focus, metric),
+        "harmed": cache(lambda: harmed(_called(context["subgroups"]), focus.challenger)),
     }
 
 

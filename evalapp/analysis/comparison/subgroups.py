@@ -1,0 +1,101 @@
+"""Where a candidate is worse, or better, inside the values of a metadata field: a language, a product."""
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from evalapp.analysis.comparison.candidates import CandidateRow
+from evalapp.analysis.comparison.differences import ComparedPair, adjusted, compared_ratings, difference_of
+from evalapp.analysis.comparison.simpson import MOST_STRATA, alike_fields, names_candidate
+from evalapp.analysis.scores.campaign_scores import CampaignScores
+from evalapp.analysis.scores.example_fields import example_fields, values_by_item
+from evalapp.stats.strata import LEAST_ITEMS
+
+# So many are read; a page folds the others.
+MOST_TOLD = 10
+
+
+class Subgroup(NamedTuple):
+    """A candidate against the reference on one criterion, on the items whose ``field`` has this ``value``.
+    ``pair`` is adjusted over all subgroups of the candidate.
+    """
+
+    field: str
+    value: str
+    pair: ComparedPair
+
+
+def find_subgroups(
+    scores: CampaignScores, pairs: Sequence[ComparedPair], reference: CandidateRow
+) -> list[Subgroup]:
+    """Of every candidate in ``pairs``, on its criteria, the worst first: by how far the interval's better end
+    lies below no difference.
+
+    Of the fields with 2 to 12 values that tell of the item, not of an answer; values with fewer than 10 items
+    are left out.
+    """
+    strata = _strata(scores)
+    found: list[Subgroup] = []
+    for row in {pair.challenger.candidate.pk: pair.challenger for pair in pairs}.values():
+        own = [pair for pair in pairs if pair.challenger == row and not pair.is_total]
+        found += _of_candidate(scores, own, reference, strata)
+    return sorted(found, key=_worst_first)
+
+
+def _strata(scores: CampaignScores) -> dict[str, Mapping[int, str]]:
+    fields = example_fields(scores.campaign)
+    names = [
+        each.name
+        for each in fields
+        if 2 <= each.distinct <= MOST_STRATA and not names_candidate(each.name, scores.candidates)
+    ]
+    values = values_by_item(scores.campaign, names)
+    return {name: values[name] for name in alike_fields(values)}
+
+
+def _of_candidate(
+    scores: CampaignScores,
+    pairs: Sequence[ComparedPair],
+    reference: CandidateRow,
+    strata: Mapping[str, Mapping[int, str]],
+) -> list[Subgroup]:
+    tested = []
+    for pair in pairs:
+        one, other = (
+            compared_ratings(scores, pair.criterion, row.candidate) for row in (pair.challenger, reference)
+        )
+        for field, value_of in strata.items():
+            values = np.array([value_of.get(int(str(item)), "") for item in one.items], dtype=object)
+            for value in sorted(set(values.tolist()) - {""}):
+                part = one.among(values == value)
+                difference = difference_of(scores, pair.criterion, part, other)
+                if difference.difference.n >= LEAST_ITEMS:
+                    tested.append((field, value, pair, difference))
+    p_values = adjusted([difference.p for *_, difference in tested])
+    return [
+        Subgroup(field, value, ComparedPair(pair.criterion, pair.challenger, difference, p))
+        for (field, value, pair, difference), p in zip(tested, p_values, strict=True)
+    ]
+
+
+def _worst_first(subgroup: Subgroup) -> tuple[float, str, str, str]:
+    pair = subgroup.pair
+    measure = pair.adjusted
+    if measure.low is None or measure.high is None:
+        surest = 1.0
+    else:
+        surest = -measure.low if pair.criterion.is_less_better else measure.high
+    return surest / pair.span, subgroup.field, subgroup.value, pair.criterion.key
+
+
+def harmed(subgroups: Sequence[Subgroup], row: CandidateRow) -> Subgroup | None:
+    """The worst subgroup in which the candidate is worse for sure, if there is one."""
+    return next(
+        (
+            each
+            for each in subgroups
+            if each.pair.challenger.candidate.pk == row.candidate.pk and each.pair.verdict == "worse"
+        ),
+        None,
+    )
