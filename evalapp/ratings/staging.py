@@ -27,7 +27,7 @@ DROP TABLE IF EXISTS pg_temp.ratings_item, pg_temp.ratings_prompt, pg_temp.ratin
     pg_temp.ratings_review;
 CREATE TEMPORARY TABLE ratings_item (item int, name text, line int) ON COMMIT DROP;
 CREATE TEMPORARY TABLE ratings_prompt (item int, line int, messages jsonb, refs jsonb, context text,
-    metadata jsonb) ON COMMIT DROP;
+    metadata jsonb, group_key text) ON COMMIT DROP;
 CREATE TEMPORARY TABLE ratings_answer (item int, candidate int, line int, answer text, output_id bigint)
     ON COMMIT DROP;
 CREATE TEMPORARY TABLE ratings_value (record int, line int, place text, item int, candidate int, reviewer int,
@@ -86,7 +86,9 @@ class Stage:
         self._answers: dict[tuple[int, int], int] = {}
         self._told: set[str] = set()
         self._item_buffer = CopyBuffer("ratings_item", "item, name, line")
-        self._prompt_buffer = CopyBuffer("ratings_prompt", "item, line, messages, refs, context, metadata")
+        self._prompt_buffer = CopyBuffer(
+            "ratings_prompt", "item, line, messages, refs, context, metadata, group_key"
+        )
         self._answer_buffer = CopyBuffer("ratings_answer", "item, candidate, line, answer")
         self._value_buffer = CopyBuffer(
             "ratings_value",
@@ -162,7 +164,13 @@ class Stage:
         if known is None:
             self._prompts[item] = shape
             self._prompt_buffer.add(
-                item, texts.row, written.messages, written.references, example.context, written.metadata
+                item,
+                texts.row,
+                written.messages,
+                written.references,
+                example.context,
+                written.metadata,
+                example.group_key,
             )
         elif known != shape:
             return FieldProblem(

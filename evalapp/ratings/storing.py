@@ -53,7 +53,7 @@ SELECT i.item, i.name, row_number() OVER (ORDER BY i.item)::int AS number
 FROM ratings_item i WHERE EXISTS (SELECT 1 FROM ratings_value v WHERE v.item = i.item)
 """
 _EXAMPLES = """
-SELECT u.number, p.messages::text, p.refs::text, p.context, p.metadata::text
+SELECT u.number, p.messages::text, p.refs::text, p.context, p.metadata::text, p.group_key
 FROM ratings_used u JOIN ratings_prompt p ON p.item = u.item
 WHERE u.number > %s ORDER BY u.number LIMIT %s
 """
@@ -443,7 +443,7 @@ def _examples() -> Iterator[ExampleRow]:
         with connection.cursor() as cursor:
             cursor.execute(_EXAMPLES, [last, _EXAMPLES_AT_ONCE])
             rows = cursor.fetchall()
-        for number, messages, references, context, metadata in rows:
+        for number, messages, references, context, metadata, group in rows:
             last = number
             yield ExampleRow(
                 split=Split.FEEDBACK,
@@ -451,6 +451,7 @@ def _examples() -> Iterator[ExampleRow]:
                 references=json.loads(references),
                 context=context,
                 metadata=json.loads(metadata),
+                group_key=group,
             )
         if len(rows) < _EXAMPLES_AT_ONCE:
             return

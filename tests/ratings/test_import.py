@@ -434,3 +434,39 @@ def test_a_criterion_that_nobody_could_answer_is_kept(
     assert tone.scores.filter(is_not_applicable=True).count() == 4
     page = client_of(manager).get(f"/projects/{project.slug}/results/{campaign.pk}/").text
     assert "Tone" in page and "N/A" in page
+
+
+def test_items_of_a_client_are_one_in_every_interval(project: Project, manager: User) -> None:
+    rows = [
+        [*rating(item, candidate, person, "Tone", 1 + (item + len(person)) % 5), f"client {item // 3}"]
+        for item in range(1, 13)
+        for candidate in ("base", "tuned")
+        for person in ("Mara", "Ole")
+    ]
+    campaign = imported(project, manager, table(*rows, columns=(*COLUMNS, "client"))).campaign
+    assert campaign is not None
+    groups = Example.objects.filter(version=campaign.dataset_version).order_by("row_number")
+    assert list(groups.values_list("group_key", flat=True)) == [
+        f"client {item // 3}" for item in range(1, 13)
+    ]
+    assert compare(load_scores(campaign)).design.groups == 5
+
+
+def test_items_of_a_line_each_have_their_group(project: Project, manager: User) -> None:
+    lines = [
+        {
+            "id": f"{story}-{number}",
+            "group": f"story {story}",
+            "question": f"What happens in {story}, {number}?",
+            "outputs": {"base": "Nothing.", "tuned": "Much."},
+            "reviews": [
+                {"system": system, "reviewer": "Mara", "accuracy": 3 + number} for system in ("base", "tuned")
+            ],
+        }
+        for story in (1, 2)
+        for number in (0, 1)
+    ]
+    campaign = imported(project, manager, json_lines(*lines), file_name="stories.jsonl").campaign
+    assert campaign is not None
+    groups = Example.objects.filter(version=campaign.dataset_version).values_list("group_key", flat=True)
+    assert sorted(groups) == ["story 1", "story 1", "story 2", "story 2"]

@@ -30,6 +30,7 @@ class ColumnRole(StrEnum):
     ANSWER = "answer"
     REFERENCE = "reference"
     CONTEXT = "context"
+    GROUP = "group"
     IGNORE = "ignore"
 
 
@@ -53,6 +54,7 @@ NAMES: Mapping[str, ColumnRole] = {
     **dict.fromkeys(("answer", "output", "response", "completion", "summary", "text"), ColumnRole.ANSWER),
     **dict.fromkeys(("reference", "expected", "gold"), ColumnRole.REFERENCE),
     **dict.fromkeys(("context", "document", "facts", "passage", "source"), ColumnRole.CONTEXT),
+    **dict.fromkeys(("group", "group_key", "client", "conversation"), ColumnRole.GROUP),
 }
 
 

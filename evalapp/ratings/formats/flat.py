@@ -255,7 +255,8 @@ class _Rows:
             shape = hash(repr((prompt, references, context)))
             known = self._prompts.get(record.item)
             if known is None:
-                given = {"prompt": prompt, "references": references, "context": context}
+                group = self._get(fields, ColumnRole.GROUP) or None
+                given = {"prompt": prompt, "references": references, "context": context, "group": group}
                 example, problems = example_of(row, {**given, "metadata": {"item": record.item}})
                 if problems:
                     raise RecordProblemError(*problems)

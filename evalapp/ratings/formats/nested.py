@@ -33,6 +33,7 @@ from evalapp.rubrics.kinds.values import RawValue
 ITEM = ("id", "item", "item_id", "question_id")
 PROMPT = ("messages", "prompt", "question", "input", "instruction", "query")
 CONTEXT = ("context", "document", "passage", "source")
+GROUP = ("group", "group_key", "client", "conversation")
 REFERENCES = ("references", "reference")
 OUTPUTS = ("outputs", "answers", "candidates", "responses")
 REVIEWS = ("reviews", "ratings")
@@ -134,10 +135,12 @@ def _example(row: int, line: Mapping[str, Any], item: str) -> ExampleRow | None:
     references = _take(line, REFERENCES)[1]
     taken = {*ITEM, *PROMPT, *CONTEXT, *REFERENCES, *OUTPUTS, *REVIEWS}
     rest = {key: value for key, value in line.items() if key not in taken}
+    group = next((rest.pop(name) for name in GROUP if name in rest), None)
     fields = {
         "messages" if name == "messages" else "prompt": prompt,
         "references": [references] if isinstance(references, str) else references,
         "context": _take(line, CONTEXT)[1],
+        "group": group,
         "metadata": {**rest, "item": item},
     }
     example, problems = example_of(row, fields)
