@@ -115,7 +115,7 @@ def test_an_engineer_goes_from_a_file_to_the_champion_and_on(
         deciding.accept_rest(manager)
         deciding.finish_export(engineer, [*CORRECTIONS])
         deciding.choose_what_to_train_on(engineer)
-        engineer.page.get_by_label(re.compile("^DPO")).check()
+        engineer.page.get_by_label(re.compile("DPO: learns")).check()
         beginning.fill_training(engineer, beginning.SECOND, steps=DPO_STEPS, rate="0.0001")
         engineer.press("Start training")
         engineer.is_at(beginning.SECOND)
