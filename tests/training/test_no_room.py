@@ -62,7 +62,6 @@ def test_a_disk_that_is_full_at_a_checkpoint_keeps_the_last_one_and_goes_on_when
     assert "needs about" in message and message.endswith(
         "is left. Free space on that disk, then start again: it continues from the complete checkpoint"
         " of step 3"
-        " is whole"
     )
     assert events_of(folder)[-1]["fields"]["outcome"] == "failed"
     kept = latest_checkpoint(folder)
