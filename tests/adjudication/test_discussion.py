@@ -172,10 +172,11 @@ def test_it_goes_on_after_the_end_and_stops_with_the_membership(
 def test_the_setting_is_changed_in_the_project_settings(project: Project, manager: User) -> None:
     place = f"/projects/{project.slug}/settings/"
     assert "Show reviewers by name" in client_of(manager).get(place).text
-    client_of(manager).post(place, {"name": project.name, "shows_reviewer_names": "on"})
+    given = {"name": project.name, "population": project.population}
+    client_of(manager).post(place, {**given, "shows_reviewer_names": "on"})
     project.refresh_from_db()
     assert project.shows_reviewer_names
     assert AuditEvent.objects.get(action="project.changed").data["before"]["shows_reviewer_names"] is False
-    client_of(manager).post(place, {"name": project.name})
+    client_of(manager).post(place, given)
     project.refresh_from_db()
     assert not project.shows_reviewer_names

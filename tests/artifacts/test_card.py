@@ -124,7 +124,7 @@ def test_people_metrics_and_decisions_with_n_intervals_and_signatures(
     card = card_of(plain, reader=None)
     assert "4 items, 2 reviewers, 16 reviews of all candidates; 8 of 8 assignments submitted." in card
     tone = next(line for line in card.splitlines() if line.startswith("| Tone |"))
-    assert re.match(r"\| Tone \| 5\.000 \| .+ \| 4 \| `.+version:1.+` \|", tone), tone
+    assert re.match(r"\| Tone \| 5\.000 \| .+ \| 4 \| `.+version:2.+` \|", tone), tone
     assert "| ROUGE-L |" in card
     assert "decided “release” on “Spring round”: Clear \\<b\\>and\\</b\\> warm." in card
     assert f"made the champion by decision {decision.pk}" in card

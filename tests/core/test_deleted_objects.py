@@ -27,7 +27,7 @@ WRITES: list[tuple[str, dict[str, Any]]] = [
     ("campaign_pause", {}),
     ("campaign_close", {}),
     ("model_alias", {"alias": "champion"}),
-    ("project_settings", {"name": "Another name", "description": ""}),
+    ("project_settings", {"name": "Another name", "description": "", "population": "panel"}),
     ("rubric_rename", {"name": "Another name", "description": ""}),
     ("api_campaign_pause", {}),
     ("api_model_alias", {"alias": "champion"}),
