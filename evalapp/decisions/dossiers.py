@@ -76,6 +76,7 @@ def _gate(gate: Gate, evaluation: GateEvaluation) -> dict[str, Any]:
         alpha=gate.alpha,
         planned_reviews=gate.planned_reviews,
         challengers=gate.challengers,
+        population=gate.population,
         conditions=gate.asked,
     )
     frozen = gate.frozen_at.isoformat() if gate.frozen_at else None

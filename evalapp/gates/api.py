@@ -4,6 +4,7 @@ from typing import Any
 
 from rest_framework import serializers
 
+from evalapp.accounts.models import ResultsApplyTo
 from evalapp.accounts.permissions import Permission
 from evalapp.api.fields import (
     Body,
@@ -64,8 +65,8 @@ class GateSerializer(ReadOnlySerializer):
     class Meta:
         model = Gate
         fields = (
-            "id", "name", "version", "rubric", "alpha", "planned_reviews", "challengers", "conditions",
-            "body_hash", "frozen_at",
+            "id", "name", "version", "rubric", "alpha", "planned_reviews", "challengers", "population",
+            "conditions", "body_hash", "frozen_at",
             "created_by", "created_at",
         )  # fmt: skip
 
@@ -103,6 +104,12 @@ class GateBody(Body):
         ),
     )
     challengers = Whole(default=5, min_value=1, max_value=MOST_CHALLENGERS)
+    population = serializers.ChoiceField(
+        choices=ResultsApplyTo.choices,
+        allow_null=True,
+        default=None,
+        help_text="Whose scores the conditions are about; null: as the project's results.",
+    )
 
 
 class ApplyGateBody(Body):

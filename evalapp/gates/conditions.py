@@ -107,6 +107,7 @@ def body_of(
     alpha: float,
     planned_reviews: int | None,
     challengers: int,
+    population: str,
     conditions: Iterable[Condition],
 ) -> dict[str, Any]:
     """The gate as it is frozen: what its hash covers."""
@@ -116,6 +117,7 @@ def body_of(
         "alpha": alpha,
         "planned_reviews": planned_reviews,
         "challengers": challengers,
+        "population": population,
         "conditions": [each.as_dict() for each in conditions],
     }
 

@@ -33,6 +33,7 @@ from evalapp.gates.measuring import Inputs, Outcome, measure
 from evalapp.gates.models import CampaignGate, GateEvaluation, Ledger
 from evalapp.gates.reviews_needed import planned_reviews
 from evalapp.registry.models import ModelVersion
+from evalapp.stats.populations import Population
 from evalapp.stats.sequential import Spending, interim_level
 
 # Too early, or too soon after the last, an evaluation has no level; what passes even this passes by itself.
@@ -120,6 +121,7 @@ def evaluate_gate(
             clean=evidence.clean,
             is_last=ledger_entry.is_last,
             end_level=ledger_entry.end_level or ledger_entry.level,
+            population=Population(campaign_gate.gate.population),
             remaining=max((ledger_entry.planned or 0) - evidence.candidate_reviews, 0),
         ),
     )

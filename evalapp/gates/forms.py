@@ -3,7 +3,7 @@ from typing import Any
 
 from django import forms
 
-from evalapp.accounts.models import Project
+from evalapp.accounts.models import Project, ResultsApplyTo
 from evalapp.campaigns.models import Campaign
 from evalapp.core.form_fields import RowField, row_field
 from evalapp.core.names import LONGEST_NAME
@@ -53,6 +53,15 @@ class GateForm(forms.Form):
         label="Candidates per test version", initial=5, min_value=1, max_value=MOST_CHALLENGERS,
         help_text="After that many the test examples count as development data.",
     )  # fmt: skip
+    population = forms.ChoiceField(
+        label="Conditions are about",
+        choices=ResultsApplyTo.choices,
+        widget=forms.RadioSelect,
+        help_text=(
+            "These reviewers: what they would say of new items. Reviewers like these: what others would say,"
+            " too, which takes five or more of them."
+        ),
+    )
     items = forms.IntegerField(label="Minimum items", required=False, min_value=1)
     reviewers = forms.IntegerField(label="Minimum reviewers", required=False, min_value=1)
     contamination = forms.BooleanField(
@@ -68,7 +77,8 @@ class GateForm(forms.Form):
             if latest
             else []
         )
-        super().__init__(data, initial=_initial(gate) if gate is not None else None)
+        initial = {"population": rubric.project.population} if gate is None else _initial(gate)
+        super().__init__(data, initial=initial)
         if gate is not None:
             del self.fields["name"]
         for key, criterion in self._keyed():
@@ -132,6 +142,7 @@ class GateForm(forms.Form):
             alpha=round(values["alpha"] / PERCENT, 8),
             planned_reviews=values["planned_reviews"],
             challengers=values["challengers"],
+            population=values["population"],
         )
 
     def _conditions(self) -> Iterator[Condition]:
@@ -174,6 +185,7 @@ def _initial(gate: Gate) -> dict[str, Any]:
         "alpha": round(gate.alpha * PERCENT, 6),
         "planned_reviews": gate.planned_reviews,
         "challengers": gate.challengers,
+        "population": gate.population,
         "contamination": False,
     }
     for each in gate.asked:

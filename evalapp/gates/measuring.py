@@ -5,6 +5,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple, Protocol
 
+from evalapp.analysis.comparison.differences import TOTAL as TOTAL_CRITERION
+from evalapp.analysis.comparison.differences import step_of
 from evalapp.analysis.scores.campaign_scores import CampaignScores
 from evalapp.campaigns.models import CampaignCandidate
 from evalapp.core.number_format import MINUS, as_text
@@ -14,6 +16,7 @@ from evalapp.gates.models import GateVerdict
 from evalapp.measure import Measure
 from evalapp.rubrics.models import Criterion
 from evalapp.stats.bounds import difference_bounds, items_to_reach, mean_bounds, share_bounds
+from evalapp.stats.populations import Population
 from evalapp.stats.ratings import Ratings
 
 MET, NOT_MET, UNDECIDED = "met", "not_met", "undecided"
@@ -57,7 +60,7 @@ class Inputs(NamedTuple):
     test of all is at the same level: an intersection–union test). ``is_last``: no evaluation is left after
     this. ``end_level`` is that of an evaluation at the planned end, which is ``remaining`` reviews of the
     candidate away: an early evaluation has hardly any of the level, so what is needed is not to be told from
-    its own.
+    its own. ``population``: whose scores the conditions are about.
     """
 
     scores: CampaignScores
@@ -67,6 +70,7 @@ class Inputs(NamedTuple):
     clean: CleanCheck
     is_last: bool
     end_level: float
+    population: Population
     remaining: int = 0
 
 
@@ -149,7 +153,14 @@ def _floor(condition: Condition, inputs: Inputs) -> Result:
     smallest, largest = scale_of(condition, criterion_of(inputs.scores, condition))
 
     def bounds(level: float, times: float = 1.0) -> Measure:
-        return mean_bounds(ratings, alpha=level, smallest=smallest, largest=largest, times=times)
+        return mean_bounds(
+            ratings,
+            population=inputs.population,
+            alpha=level,
+            smallest=smallest,
+            largest=largest,
+            times=times,
+        )
 
     return _above(condition, bounds, condition.threshold or 0.0, ratings, inputs, what="mean")
 
@@ -158,12 +169,21 @@ def _floor(condition: Condition, inputs: Inputs) -> Result:
 def _against_champion(condition: Condition, inputs: Inputs) -> Result:
     assert inputs.champion is not None
     ratings = _ratings(inputs, condition, inputs.candidate)
-    smallest, largest = scale_of(condition, criterion_of(inputs.scores, condition))
+    criterion = criterion_of(inputs.scores, condition)
+    smallest, largest = scale_of(condition, criterion)
+    step = step_of(criterion or TOTAL_CRITERION, inputs.scores)
     against = _ratings(inputs, condition, inputs.champion)
 
     def bounds(level: float, times: float = 1.0) -> Measure:
         return difference_bounds(
-            ratings, against, alpha=level, smallest=smallest, largest=largest, times=times
+            ratings,
+            against,
+            population=inputs.population,
+            alpha=level,
+            smallest=smallest,
+            largest=largest,
+            step=step,
+            times=times,
         )
 
     margin = condition.threshold or 0.0
@@ -239,7 +259,7 @@ def _veto(condition: Condition, inputs: Inputs) -> Result:
 
 def _below(condition: Condition, marks: Ratings, inputs: Inputs) -> Result:
     """The upper bound of the rate has to be at most the ceiling."""
-    found = share_bounds(marks, alpha=inputs.level)
+    found = share_bounds(marks, population=inputs.population, alpha=inputs.level)
     ceiling = condition.threshold or 0.0
     if found.value is None:
         return Result(condition, UNDECIDED, f"There is no rate yet: {found.reason}.", found)
@@ -267,7 +287,8 @@ def _below(condition: Condition, marks: Ratings, inputs: Inputs) -> Result:
         return Result(condition, UNDECIDED, reason, found)
 
     def is_reached(times: float) -> bool:
-        high = share_bounds(marks, alpha=inputs.end_level, times=times).high
+        bounds = share_bounds(marks, population=inputs.population, alpha=inputs.end_level, times=times)
+        high = bounds.high
         return high is not None and high <= ceiling
 
     reason = (

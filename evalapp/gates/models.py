@@ -1,7 +1,7 @@
 from django.db import models
 from django.db.models import Q
 
-from evalapp.accounts.models import Project, User
+from evalapp.accounts.models import Project, ResultsApplyTo, User
 from evalapp.campaigns.models import Campaign
 from evalapp.core.models import BaseModel
 from evalapp.datasets.models import DatasetVersion, Split
@@ -23,6 +23,7 @@ class Gate(BaseModel):
     ``conditions`` holds what `conditions.Condition.as_dict` gives. ``alpha`` is the one-sided level for all
     evaluations of all candidates (``challengers``) on one test version; evaluations spend it on the way to
     ``planned_reviews`` of each (None: as many as the campaign plans at the first evaluation).
+    ``population``: whose scores its conditions are about.
     ``body_hash`` covers all of these with name and version. ``rubric`` is where its criteria come from.
     """
 
@@ -33,6 +34,7 @@ class Gate(BaseModel):
     alpha = models.FloatField(default=0.05)
     planned_reviews = models.PositiveIntegerField(null=True, blank=True)
     challengers = models.PositiveSmallIntegerField(default=5)
+    population = models.CharField(max_length=9, choices=ResultsApplyTo.choices)
     conditions = models.JSONField()
     body_hash = models.CharField(max_length=64)
     frozen_at = models.DateTimeField(null=True, blank=True)

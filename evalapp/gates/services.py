@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from django.db import IntegrityError, transaction
 from django.db.models.functions import Now
 
-from evalapp.accounts.models import Project, User
+from evalapp.accounts.models import Project, ResultsApplyTo, User
 from evalapp.audit.services import record
 from evalapp.campaigns.allocation import hold_submissions
 from evalapp.campaigns.models import Campaign
@@ -33,6 +33,7 @@ COMPARES = "This campaign compares outputs; a gate needs ratings, so none can be
 class GatePlan:
     """What a gate asks. ``alpha``: one-sided, for all evaluations of all ``challengers`` on one test version.
     ``planned_reviews`` of each candidate, at which most of it is spent; None: what its campaign plans.
+    ``population``: whose scores the conditions are about; None: as the project's results.
     """
 
     name: str
@@ -41,6 +42,7 @@ class GatePlan:
     alpha: float = 0.05
     planned_reviews: int | None = None
     challengers: int = 5
+    population: str | None = None
 
 
 @transaction.atomic
@@ -71,6 +73,7 @@ def save_gate(*, project: Project, plan: GatePlan, by: User | None, gate: Gate |
         raise ConflictError(message, fields={"name": [message]})
     if gate is not None and latest is not None and latest.pk != gate.pk:
         raise ConflictError(f"There is a newer version of “{name}”. Open {latest} and change that one.")
+    population = ResultsApplyTo(plan.population or project.population)
     version = 1 if latest is None else latest.version + (latest.frozen_at is not None)
     body = body_of(
         name=name,
@@ -78,6 +81,7 @@ def save_gate(*, project: Project, plan: GatePlan, by: User | None, gate: Gate |
         alpha=alpha,
         planned_reviews=plan.planned_reviews,
         challengers=plan.challengers,
+        population=population,
         conditions=conditions,
     )
     if latest is not None and _says(latest, body):
@@ -87,6 +91,7 @@ def save_gate(*, project: Project, plan: GatePlan, by: User | None, gate: Gate |
         "alpha": alpha,
         "planned_reviews": plan.planned_reviews,
         "challengers": plan.challengers,
+        "population": population,
         "conditions": body["conditions"],
         "body_hash": body_hash(body),
     }

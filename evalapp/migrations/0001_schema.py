@@ -537,6 +537,7 @@ class Migration(migrations.Migration):
                 ('alpha', models.FloatField(default=0.05)),
                 ('planned_reviews', models.PositiveIntegerField(blank=True, null=True)),
                 ('challengers', models.PositiveSmallIntegerField(default=5)),
+                ('population', models.CharField(choices=[('panel', 'These reviewers'), ('reviewers', 'Reviewers like these')], max_length=9)),
                 ('conditions', models.JSONField()),
                 ('body_hash', models.CharField(max_length=64)),
                 ('frozen_at', models.DateTimeField(blank=True, null=True)),

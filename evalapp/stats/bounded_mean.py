@@ -25,10 +25,17 @@ _EXACT = 1e-8
 
 
 def mean_lower_bound(
-    values: npt.ArrayLike, *, alpha: float, smallest: float, largest: float, weights: Array | None = None
+    values: npt.ArrayLike,
+    *,
+    alpha: float,
+    smallest: float,
+    largest: float,
+    weights: Array | None = None,
+    times: float = 1.0,
 ) -> float:
     """The one-sided lower bound at ``alpha`` of the mean of independent ``values`` on the scale, with
-    ``weights`` of 0 or more of which the sum is above 0; equal ones if not given.
+    ``weights`` of 0 or more of which the sum is above 0; equal ones if not given. ``times``: as if there were
+    so many times as many of them.
 
     Raises ValueError without a value, and for one outside the scale.
     """
@@ -40,13 +47,14 @@ def mean_lower_bound(
     if given.min() < smallest or given.max() > largest:
         raise ValueError(f"a value lies outside {smallest:g} to {largest:g}")
     shares = np.ones(given.size) if weights is None else weights * weights.sum() / (weights**2).sum()
+    shares = shares * times
     places, position = np.unique(
         np.append((given - smallest) / (largest - smallest), 0.0), return_inverse=True
     )
-    times = np.bincount(position, weights=np.append(shares, 1.0)).astype(np.float64)
+    shape = np.bincount(position, weights=np.append(shares, 1.0)).astype(np.float64)
     if places.size == 1:
         return smallest
-    return smallest + _quantile(places, times, alpha) * (largest - smallest)
+    return smallest + _quantile(places, shape, alpha) * (largest - smallest)
 
 
 def _quantile(places: Array, times: Array, alpha: float) -> float:
@@ -73,12 +81,18 @@ def _quantile(places: Array, times: Array, alpha: float) -> float:
 
 
 def mean_upper_bound(
-    values: npt.ArrayLike, *, alpha: float, smallest: float, largest: float, weights: Array | None = None
+    values: npt.ArrayLike,
+    *,
+    alpha: float,
+    smallest: float,
+    largest: float,
+    weights: Array | None = None,
+    times: float = 1.0,
 ) -> float:
     """`mean_lower_bound` of the scale turned round."""
     turned = smallest + largest - np.asarray(values, dtype=np.float64)
-    bound = mean_lower_bound(turned, alpha=alpha, smallest=smallest, largest=largest, weights=weights)
-    return smallest + largest - bound
+    ends = {"smallest": smallest, "largest": largest}
+    return smallest + largest - mean_lower_bound(turned, alpha=alpha, **ends, weights=weights, times=times)
 
 
 def _chance_below(place: float, places: Array, times: Array) -> float:

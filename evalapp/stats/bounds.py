@@ -1,6 +1,6 @@
 """One-sided bounds for decisions: each end holds at the level ``alpha`` by itself.
 
-The bounds speak of new items and new reviewers (crossed), as everything that a decision rests on. With
+The bounds are about new items by a `Population`: these reviewers, or reviewers like these. With
 ``times`` each is what it would be on so many times as many items by the same reviewers, if they vary as these
 do: from that a gate tells how many more reviews it takes.
 """
@@ -12,7 +12,9 @@ from dataclasses import replace
 import numpy as np
 
 from evalapp.measure import Measure, signature
-from evalapp.stats.differences import NO_PAIRS, paired_scores
+from evalapp.stats.differences import NO_PAIRS, paired_scores, panel_reach
+from evalapp.stats.panel_mean import panel_bounds, panel_value, panel_weights
+from evalapp.stats.populations import Population
 from evalapp.stats.ratings import Ratings
 from evalapp.stats.scale_ends import difference_reach_below, reach_below
 from evalapp.stats.scores import crossed_spread, student_quantile
@@ -26,10 +28,17 @@ def require_alpha(alpha: float) -> None:
 
 
 def mean_bounds(
-    ratings: Ratings, *, alpha: float, smallest: float, largest: float, times: float = 1.0
+    ratings: Ratings,
+    *,
+    population: Population = Population.REVIEWERS,
+    alpha: float,
+    smallest: float,
+    largest: float,
+    times: float = 1.0,
 ) -> Measure:
-    """Mean over items of the item means, with a lower and an upper bound, each one-sided at ``alpha``.
+    """A candidate's mean with a lower and an upper bound, each one-sided at ``alpha``.
 
+    Of these reviewers both are those of `evalapp.stats.panel_mean.panel_bounds`. Of reviewers like these:
     Student's t on the crossed spread with careful degrees of freedom, moved further where the end of the
     scale is near (`scale_ends.reach_below`), and cut at the ends. Where all scores are the same there is no
     spread: then at most a share p of new items differs, p by Clopper and Pearson for none among these, and
@@ -40,6 +49,8 @@ def mean_bounds(
     label = signature(
         "mean-bounds", 4, interval="crossed", degrees="careful", ends="stretched", sided=1, alpha=alpha
     )
+    if population is Population.PANEL:
+        return _of_panel(ratings, alpha=alpha, ends=(smallest, largest), times=times)
     if not len(ratings):
         return Measure.undefined(_no_scores(ratings), signature=label)
 
@@ -51,6 +62,19 @@ def mean_bounds(
         return found
     best = best_bound(len(ratings.items) * times, alpha=alpha, smallest=smallest, largest=largest)
     return replace(found, low=min(found.low, best), high=max(found.high, smallest + largest - best))
+
+
+def _of_panel(ratings: Ratings, *, alpha: float, ends: tuple[float, float], times: float) -> Measure:
+    label = signature("mean-bounds", 5, population=Population.PANEL, sided=1, alpha=alpha)
+    if not len(ratings):
+        return Measure.undefined(_no_scores(ratings), signature=label)
+    items, weights = len(ratings.items), panel_weights(ratings)
+    if isinstance(weights, str):
+        value = float(ratings.item_means().mean())
+        return Measure(value=value, n=items, note=f"no interval: {weights}", signature=label)
+    found = panel_bounds(ratings, weights, alpha=alpha, ends=ends, times=times)
+    value = panel_value(ratings, weights)
+    return Measure(value=value, n=items, low=found.low, high=found.high, note=found.note, signature=label)
 
 
 def best_bound(items: float, *, alpha: float, smallest: float, largest: float) -> float:
@@ -73,15 +97,19 @@ def difference_bounds(
     challenger: Ratings,
     champion: Ratings,
     *,
+    population: Population = Population.REVIEWERS,
     alpha: float,
     smallest: float,
     largest: float,
+    step: float = 0.0,
     times: float = 1.0,
 ) -> Measure:
-    """`mean_bounds` of the paired differences, challenger minus champion, blocked by reviewer.
+    """The mean of the paired differences, challenger minus champion, blocked by reviewer, with both bounds.
 
-    ``smallest`` and ``largest`` are the ends of the scale that both were rated on; how their nearness moves a
-    bound of a difference says `scale_ends.difference_reach_below`. Undefined where nobody scored both.
+    Of these reviewers those of `evalapp.stats.differences.paired_difference`, which says what ``step`` is. Of
+    reviewers like these as `mean_bounds`; ``smallest`` and ``largest`` are the ends of the scale that both
+    were rated on; how their nearness moves a bound of a difference says
+    `scale_ends.difference_reach_below`. Undefined where nobody scored both.
     """
     require_alpha(alpha)
     pairs = paired_scores(challenger, champion)
@@ -90,6 +118,15 @@ def difference_bounds(
     )
     if not len(pairs):
         return Measure.undefined(NO_PAIRS, signature=label)
+    if population is Population.PANEL:
+        label = signature("difference-bounds", 5, population=population, sided=1, alpha=alpha)
+        reach = panel_reach(pairs, span=largest - smallest, step=step)
+        if isinstance(reach, str):
+            value = float(pairs.item_means().mean())
+            return Measure(value=value, n=len(pairs.items), note=f"no interval: {reach}", signature=label)
+        value, more = reach.value, reach.of(times)
+        low, high = more.interval(value, 1 - 2 * alpha)
+        return Measure(value=value, n=len(pairs.items), low=low, high=high, signature=label)
     centre = float(challenger.item_means().mean() + champion.item_means().mean()) / 2
 
     def below(value: float, reach: float) -> float:
@@ -140,16 +177,22 @@ def _no_scores(ratings: Ratings) -> str:
     return "every answer is N/A" if ratings.not_applicable else "no scores"
 
 
-def share_bounds(marks: Ratings, *, alpha: float, times: float = 1.0) -> Measure:
-    """Mean over items of the share of marks (scores of 1 among 0 and 1), with exact one-sided bounds.
+def share_bounds(
+    marks: Ratings, *, population: Population = Population.REVIEWERS, alpha: float, times: float = 1.0
+) -> Measure:
+    """The share of marks (scores of 1 among 0 and 1), with exact one-sided bounds.
 
-    Clopper and Pearson's at the effective number of independent marks: what a simple sample of that size
+    Of these reviewers `mean_bounds` between 0 and 1. Of reviewers like these, the mean over items: Clopper
+    and Pearson's at the effective number of independent marks: what a simple sample of that size
     would give for the crossed standard error (Korn and Graubard 1998). Where all marks are the same the
     effective number is the number of items: 0 of 60 allows up to 4.9% at 5%. ``n`` counts items.
     Without two items and two reviewers there are no bounds, and the note says so.
     """
     require_alpha(alpha)
     label = signature("share-bounds", interval="clopper-pearson", effective="crossed", sided=1, alpha=alpha)
+    if population is Population.PANEL:
+        found = _of_panel(marks, alpha=alpha, ends=(0.0, 1.0), times=times)
+        return replace(found, signature=signature("share-bounds", 2, population=population, alpha=alpha))
     if not len(marks):
         return Measure.undefined(_no_scores(marks), signature=label)
     share = float(marks.item_means().mean())

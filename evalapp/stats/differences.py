@@ -34,6 +34,19 @@ class Reach(NamedTuple):
         return cut(student_interval(value, self.error, self.degrees, level=level), within)
 
 
+class PanelReach(NamedTuple):
+    """A panel's mean difference and what its bounds are made of."""
+
+    value: float
+    reach: Reach
+
+    def of(self, times: float) -> Reach:
+        """The same on so many times as many items, if they vary as these do."""
+        return self.reach._replace(
+            error=self.reach.error / math.sqrt(times), degrees=self.reach.degrees * times
+        )
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Difference:
     """Challenger minus champion, each pair one reviewer's two scores on one item.
@@ -104,6 +117,14 @@ def paired_difference(
 
 def _of_pairs(measure: Measure) -> Measure:
     return measure if measure.defined else replace(measure, reason=NO_PAIRS)
+
+
+def panel_reach(pairs: Ratings, *, span: float, step: float) -> PanelReach | str:
+    """Of `paired_scores` about these reviewers, as `paired_difference` has it; or why there is none."""
+    found = _mean_of(pairs, Population.PANEL, _Scale(span, step))
+    if isinstance(found, str):
+        return found
+    return PanelReach(found.mean, Reach(found.error, min(found.degrees, MOST_DEGREES), span))
 
 
 class _Scale(NamedTuple):

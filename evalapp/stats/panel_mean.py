@@ -68,11 +68,13 @@ def panel_value(ratings: Ratings, weights: Array) -> float:
     return float(weights @ own)
 
 
-def panel_bounds(ratings: Ratings, weights: Array, *, level: float, ends: tuple[float, float]) -> Interval:
+def panel_bounds(
+    ratings: Ratings, weights: Array, *, alpha: float, ends: tuple[float, float], times: float = 1.0
+) -> Interval:
     """Both bounds of the mean with these `panel_weights`, for scores on a scale with ``ends``.
 
-    Those of `evalapp.stats.bounded_mean` at half of 1 - ``level`` each, of the means of what is independent:
-    items, or their groups.
+    Those of `evalapp.stats.bounded_mean`, each one-sided at ``alpha``, of the means of what is independent:
+    items, or their groups; on so many ``times`` as many of them.
     """
     if ratings.groups < 2:
         return Interval(None, None, f"no interval: {_single(ratings)}")
@@ -81,9 +83,8 @@ def panel_bounds(ratings: Ratings, weights: Array, *, level: float, ends: tuple[
     means = np.bincount(ratings.cluster, weights=pull * ratings.score) / np.where(shares > 0, shares, 1)
     # Sums of products may end a trace beyond the ends.
     means = np.clip(means, *ends)
-    alpha = (1 - level) / 2
     low, high = (
-        bound(means, weights=shares, alpha=alpha, smallest=ends[0], largest=ends[1])
+        bound(means, weights=shares, alpha=alpha, smallest=ends[0], largest=ends[1], times=times)
         for bound in (mean_lower_bound, mean_upper_bound)
     )
     return Interval(low, high)

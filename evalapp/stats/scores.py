@@ -65,7 +65,7 @@ def _of_panel(ratings: Ratings, level: float, bounds: tuple[float, float] | None
     if isinstance(weights, str):
         return float(ratings.item_means().mean()), Interval(None, None, f"no interval: {weights}")
     if bounds is not None and all(math.isfinite(end) for end in bounds):
-        found = panel_bounds(ratings, weights, level=level, ends=bounds)
+        found = panel_bounds(ratings, weights, alpha=(1 - level) / 2, ends=bounds)
         return panel_value(ratings, weights), found
     mean = panel_mean(ratings)
     if isinstance(mean, str):

@@ -26,6 +26,7 @@ def make_gate(
 ) -> Gate:
     """By default one that asks for a lower bound of tone of at least 2.5."""
     rubric = rubric or make_rubric(project, f"Rubric of {name}").rubric
+    plan = {"population": "reviewers", **plan}
     wanted = GatePlan(name=name, rubric=rubric, conditions=conditions or (TONE_FLOOR,), **plan)
     return save_gate(project=project, plan=wanted, by=project.created_by)
 

@@ -20,6 +20,7 @@ from evalapp.gates.measuring import Inputs, measure
 from evalapp.gates.models import GateVerdict
 from evalapp.rubrics.models import Criterion
 from evalapp.stats.bounds import clopper_pearson
+from evalapp.stats.populations import Population
 from evalapp.stats.sequential import Spending, interim_level
 
 TONE = Criterion(pk=1, key="tone", name="Tone", kind="scale", minimum=1, maximum=5, low_threshold=2, weight=1)
@@ -177,7 +178,9 @@ def _scores(answers: list[Answer]) -> CampaignScores:
 def is_released(world: World, levels: list[float], draw: np.random.Generator) -> bool:
     """Whether one challenger is released at any evaluation."""
     for week, (scores, level) in enumerate(zip(weekly_scores(world, draw), levels, strict=True), start=1):
-        inputs = Inputs(scores, CHALLENGER, CHAMPION, level, CLEAN, week == world.weeks, level)
+        inputs = Inputs(
+            scores, CHALLENGER, CHAMPION, level, CLEAN, week == world.weeks, level, Population.REVIEWERS
+        )
         if measure([world.condition], inputs).verdict == GateVerdict.RELEASE:
             return True
     return False

@@ -11,6 +11,7 @@ from evalapp.gates.lineage import CleanCheck
 from evalapp.gates.measuring import Inputs, Outcome, Result, measure
 from evalapp.rubrics.models import Criterion
 from evalapp.stats.bounds import mean_bounds
+from evalapp.stats.populations import Population
 from evalapp.stats.ratings import Ratings
 
 TONE = Criterion(pk=1, key="tone", name="Tone", kind="scale", minimum=1, maximum=5, low_threshold=2, weight=1)
@@ -52,7 +53,9 @@ def scores(**tables: Table) -> CampaignScores:
 def asked(
     *conditions: Condition, clean: CleanCheck = CLEAN, is_last: bool = False, **tables: Table
 ) -> Outcome:
-    inputs = Inputs(scores(**tables), CHALLENGER, CHAMPION, LEVEL, clean, is_last, LEVEL)
+    inputs = Inputs(
+        scores(**tables), CHALLENGER, CHAMPION, LEVEL, clean, is_last, LEVEL, Population.REVIEWERS
+    )
     return measure(list(conditions), inputs)
 
 
@@ -108,7 +111,9 @@ def test_where_reviewers_differ_no_number_of_their_reviews_is_promised() -> None
 
 def test_an_early_look_tells_what_the_planned_end_needs_and_not_its_own_small_level() -> None:
     def at_a_look(conditions: list[Condition], remaining: int, **tables: Table) -> list[Result]:
-        inputs = Inputs(scores(**tables), CHALLENGER, CHAMPION, 1e-6, CLEAN, False, LEVEL, remaining)
+        inputs = Inputs(
+            scores(**tables), CHALLENGER, CHAMPION, 1e-6, CLEAN, False, LEVEL, Population.REVIEWERS, remaining
+        )
         return measure(conditions, inputs).results
 
     veto = Condition(ConditionKind.VETO, "error", "Error", 0.05)
@@ -165,7 +170,7 @@ def test_against_the_champion_by_margin_or_better() -> None:
 
 def test_against_a_champion_that_is_not_there_nothing_can_be_said() -> None:
     better = Condition(ConditionKind.SUPERIORITY, "tone", "Tone", 0.0)
-    inputs = Inputs(scores(tone=FIVES), CHALLENGER, None, LEVEL, CLEAN, False, LEVEL)
+    inputs = Inputs(scores(tone=FIVES), CHALLENGER, None, LEVEL, CLEAN, False, LEVEL, Population.REVIEWERS)
     (result,) = measure([better], inputs).results
     assert (result.state, "no champion" in result.reason) == ("undecided", True)
     assert state_of(better, tone=FIVES) == "undecided"  # nobody scored both

@@ -200,7 +200,7 @@ def difference_of(
         seed=SEED,
         permutations=PERMUTATIONS,
         span=float(_span_of(criterion)),
-        step=_step_of(criterion, scores),
+        step=step_of(criterion, scores),
     )
 
 
@@ -216,7 +216,7 @@ def _span_of(criterion: Criterion) -> float:
     return high - low
 
 
-def _step_of(criterion: Criterion, scores: CampaignScores) -> float:
+def step_of(criterion: Criterion, scores: CampaignScores) -> float:
     """From one level to the next, of the total by the step of one of its criteria."""
     if criterion is TOTAL:
         return 1 / len(scores.scales)
