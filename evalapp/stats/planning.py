@@ -33,7 +33,8 @@ DRAWS = 40_000
 
 #: A gate takes no bound from one reviewer, however many items they score.
 ALONE = (
-    "with one reviewer the variance between reviewers is not known, so no gate passes: plan with two or more"
+    "with one reviewer the variance between reviewers is not known, so no gate about reviewers like these"
+    " passes: plan with two or more"
 )
 
 

@@ -470,3 +470,15 @@ def test_items_of_a_line_each_have_their_group(project: Project, manager: User) 
     assert campaign is not None
     groups = Example.objects.filter(version=campaign.dataset_version).values_list("group_key", flat=True)
     assert sorted(groups) == ["story 1", "story 1", "story 2", "story 2"]
+
+
+def test_an_item_of_two_clients_is_told_and_one_that_is_left_out_is_not(
+    project: Project, manager: User
+) -> None:
+    columns = (*COLUMNS, "client")
+    rows = [
+        [*rating(1, reviewer=person), client] for person, client in (("Mara", "A"), ("Ole", ""), ("Ida", "B"))
+    ]
+    ratings_import = received(project, manager, table(*rows, columns=columns))
+    assert carried_out(ratings_import, manager, checks_only=True).state == "succeeded"
+    assert told(ratings_import) == [(3, "client")]

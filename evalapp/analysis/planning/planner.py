@@ -29,7 +29,7 @@ from evalapp.stats.ratings import Ratings
 Kind = Literal["difference", "floor"]
 
 FAR = "the champion's mean is not known, so the ends of the scale are assumed to be far"
-NO_INTERVAL = "one reviewer: a difference between candidates gets no interval"
+NO_INTERVAL = "one reviewer: a difference has no interval for reviewers like these"
 ONE_REVIEWER = "only one person scored, so the variance between reviewers is not known: type an assumption"
 
 

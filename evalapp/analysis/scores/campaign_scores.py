@@ -303,13 +303,7 @@ def load_many(
     answers, tags = _answers(ids, reviewer_type, reviews), _tags(ids, reviewer_type, reviews)
     outputs = _outputs(ids, rules, [*COMPARED_METRICS, *(metric.name for metric in external)], item_outputs)
     corpus = _corpus(campaigns, outputs, candidates)
-    assignments: dict[int, dict[str, int]] = defaultdict(dict)
-    counted = Assignment.objects.filter(campaign__in=ids, purpose=Purpose.REVIEW).values_list(
-        "campaign_id", "state"
-    )
-    for campaign_id, state, count in counted.annotate(n=Count("id")).order_by():
-        assignments[campaign_id][state] = count
-    numbers, groups = pseudonym_numbers(campaigns), _groups(ids)
+    numbers, groups, assignments = pseudonym_numbers(campaigns), _groups(ids), _assignments(ids)
     return {
         campaign.pk: CampaignScores(
             campaign=campaign,
@@ -398,6 +392,17 @@ def _outputs(
         (row[0], ReviewedOutput(*row[1:], values.get(row[4], {}), undefined.get(row[4], {})))
         for row in columns.iterator(CHUNK)
     )
+
+
+def _assignments(ids: list[int]) -> dict[int, dict[str, int]]:
+    """By campaign how many assignments for reviews have each state."""
+    assignments: dict[int, dict[str, int]] = defaultdict(dict)
+    counted = Assignment.objects.filter(campaign__in=ids, purpose=Purpose.REVIEW).values_list(
+        "campaign_id", "state"
+    )
+    for campaign_id, state, count in counted.annotate(n=Count("id")).order_by():
+        assignments[campaign_id][state] = count
+    return assignments
 
 
 def _groups(ids: list[int]) -> dict[int, dict[Hashable, str]]:

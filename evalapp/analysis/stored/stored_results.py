@@ -134,9 +134,16 @@ def stored_values_of(campaign: Campaign, request: AnalysisRequest, *parts: str) 
     return dict(rows.values_list("part", "result"))
 
 
+def _current(campaign: Campaign) -> QuerySet[StoredAnalysis]:
+    """What is stored of the population that the project's results are about; that of the other waits until
+    the project says so again.
+    """
+    return campaign.stored_analyses.filter(population=campaign.project.population)
+
+
 def _stored(campaign: Campaign, request: AnalysisRequest) -> QuerySet[StoredAnalysis]:
-    """The parts of one analysis, of the population that the project's results are about."""
-    return campaign.stored_analyses.filter(**request.where, population=campaign.project.population)
+    """The parts of one analysis."""
+    return _current(campaign).filter(**request.where)
 
 
 def freshness_of(
@@ -156,11 +163,7 @@ def freshness_of(
 
 def stored_freshness(campaign: Campaign) -> list[Freshness]:
     """Of every analysis of the campaign that is stored or being computed, the latest stored first."""
-    rows = (
-        campaign.stored_analyses.filter(part="", format=FORMAT)
-        .defer("result")
-        .order_by("-computed_at", "-id")
-    )
+    rows = _current(campaign).filter(part="", format=FORMAT).defer("result").order_by("-computed_at", "-id")
     jobs = campaign.project.jobs.filter(task=COMPUTE_TASK, params__campaign=campaign.pk)
     going = {_request_of(job): job for job in jobs.exclude(state__in=FINAL_STATES)}
     versions = {
@@ -338,7 +341,7 @@ def _reviewed_campaigns() -> list[Campaign]:
 def _outdated(campaign: Campaign) -> Iterator[AnalysisRequest]:
     first = AnalysisRequest(AnalysisKind.COMPARISON)
     # A view is computed when somebody asks for it.
-    rows = list(campaign.stored_analyses.filter(part="", view="").defer("result"))
+    rows = list(_current(campaign).filter(part="", view="").defer("result"))
     if is_large(campaign) and not any(row.format == FORMAT for row in rows if row.kind == first.kind):
         yield from () if _tried(campaign, first) else (first,)
     for row in rows:

@@ -55,7 +55,9 @@ from evalapp.core.paging import keyset_page
 from evalapp.metrics.metric import MetricDescription
 from evalapp.rubrics.models import Criterion
 
-# Kept by every submission, of a review or of a review.
+# What a URL chooses among all that is there.
+CHOICES = {"candidate", "against", "criterion", "metric"}
+# Kept by every submission.
 _REVIEWS_DONE = (
     CampaignReviewer.objects.filter(campaign=OuterRef("pk"))
     .order_by()
@@ -126,7 +128,7 @@ def _results_page(request: MemberRequest, campaign_id: int, template: str) -> Ht
         "reviewer_type": reviewer_type,
         "reviewer_type_choices": reviewer_type_choices(request, reviewer_type),
         # What is shown is not all there is, so the page says so first.
-        "is_narrowed": bool(request.GET),
+        "is_narrowed": bool(request.GET.keys() - CHOICES),
         **context_of(request, campaign, reviewer_type, wanted),
     }
     if is_reviewing:

@@ -76,6 +76,9 @@ class JsonLines(RatingsFormat):
             if is_moment and ColumnRole.SUBMITTED not in mapping.values():
                 mapping[column] = ColumnRole.SUBMITTED
         uses = set(mapping.values())
+        if ColumnRole.PROMPT not in uses:
+            # Items of a dataset have the groups of its rows.
+            mapping |= {name: ColumnRole.IGNORE for name, use in mapping.items() if use == ColumnRole.GROUP}
         rest = ColumnRole.SCORE if ColumnRole.CRITERION not in uses else ColumnRole.CANDIDATE_SCORE
         if ColumnRole.CRITERION not in uses or not {ColumnRole.CANDIDATE, ColumnRole.VALUE} & uses:
             unknown = (column for column, use in mapping.items() if use == ColumnRole.IGNORE)
@@ -84,7 +87,7 @@ class JsonLines(RatingsFormat):
 
     def problem(self, mapping: Mapping[str, str]) -> str:
         uses = set(mapping.values())
-        if problem := super().problem(mapping):
+        if problem := super().problem(mapping) or _group_problem(uses):
             return problem
         if ColumnRole.CANDIDATE_SCORE in uses:
             beside = sorted(
@@ -110,6 +113,15 @@ class JsonLines(RatingsFormat):
         reader = _Rows(layout.mapping)
         for number, fields, problem in rows:
             yield refused(number, problem) if problem else reader.reading_of(number, fields)
+
+
+def _group_problem(uses: set[str]) -> str:
+    if ColumnRole.GROUP not in uses or ColumnRole.PROMPT in uses:
+        return ""
+    return (
+        "Items without a prompt in the file are rows of a dataset, which have their groups there; leave the"
+        " group out."
+    )
 
 
 class Table(JsonLines):
@@ -139,6 +151,7 @@ class _Rows:
         self._names: dict[ColumnRole, dict[str, str]] = {use: {} for use in _NAMED}
         self._said = [(use, self._columns[use], read) for use, read in _SAID.items() if use in self._columns]
         self._prompts: dict[str, int] = {}
+        self._groups: dict[str, Any] = {}
         self._answers: dict[tuple[str, str], int] = {}
 
     def reading_of(self, row: int, fields: Fields) -> ParsedRow:
@@ -241,6 +254,19 @@ class _Rows:
             else ""
         )
 
+    def _group(self, item: str, fields: Fields) -> Any:
+        """The item's group, which a row may leave out. Raises RecordProblemError for another one."""
+        group = self._get(fields, ColumnRole.GROUP)
+        if group is None or group == "":
+            return self._groups.get(item)
+        known = self._groups.setdefault(item, group)
+        if known != group:
+            problem = f"Item “{item}” has another group in an earlier row, “{str(known)[:40]}”."
+            raise RecordProblemError(
+                FieldProblem(self._columns[ColumnRole.GROUP], problem, "Give an item one group.")
+            )
+        return group
+
     def _texts(self, row: int, record: Record, fields: Fields) -> Texts | None:
         """The texts of the row that were not seen before. Raises RecordProblemError for another text."""
         prompt = self._get(fields, ColumnRole.PROMPT)
@@ -253,9 +279,9 @@ class _Rows:
             references = [fields[column] for column in self._references if fields.get(column)]
             context = self._get(fields, ColumnRole.CONTEXT) or ""
             shape = hash(repr((prompt, references, context)))
+            group = self._group(record.item, fields)
             known = self._prompts.get(record.item)
             if known is None:
-                group = self._get(fields, ColumnRole.GROUP) or None
                 given = {"prompt": prompt, "references": references, "context": context, "group": group}
                 example, problems = example_of(row, {**given, "metadata": {"item": record.item}})
                 if problems:
