@@ -481,4 +481,4 @@ def test_an_item_of_two_clients_is_told_and_one_that_is_left_out_is_not(
     ]
     ratings_import = received(project, manager, table(*rows, columns=columns))
     assert carried_out(ratings_import, manager, checks_only=True).state == "succeeded"
-    assert told(ratings_import) == [(3, "client")]
+    assert told(ratings_import) == [(4, "client")]
