@@ -15,15 +15,15 @@ import numpy.typing as npt
 from evalapp.measure import Measure, signature
 from evalapp.stats.agreement import NO_OVERLAP, NO_VARIATION, ONE_REVIEWER
 from evalapp.stats.coincidences import Coincidences, coincidences
-from evalapp.stats.ratings import EVERY_NOT_APPLICABLE, Ratings
+from evalapp.stats.ratings import EVERY_NOT_APPLICABLE, Codes, Ratings
 from evalapp.stats.resampling import (
     DEFAULT_REPLICATES,
     Array,
     bootstrap,
     column_sums,
+    item_weights,
     require_level,
     too_few_items,
-    unit_weights,
 )
 from evalapp.stats.scores import FOR_THIS_PANEL
 
@@ -66,7 +66,7 @@ class ReviewerAgainstPanel(NamedTuple):
 class _LevelPairs(NamedTuple):
     """Pairs of own and another's level, each distinct pair once (``own``, ``other``: positions in the
     levels). ``item``, ``pair`` and ``share`` have one entry for each score of another: how much of its item's
-    weight of 1 falls on which pair.
+    weight of 1 falls on which pair. ``group``: that of each item, where items come in groups.
     """
 
     own: npt.NDArray[np.int64]
@@ -76,6 +76,7 @@ class _LevelPairs(NamedTuple):
     item: npt.NDArray[np.int64]
     pair: npt.NDArray[np.int64]
     share: Array
+    group: Codes | None = None
 
     def counts(self, weights: Array) -> Array:
         """Replicates × pairs, when item j occurs ``weights[b, j]`` times."""
@@ -182,6 +183,7 @@ def _on_items(ratings: Ratings, items: npt.NDArray[np.bool_], without: Hashable 
         ratings.item[kept].tolist(),
         [ratings.reviewers[code] for code in ratings.reviewer[kept].tolist()],
         ratings.score[kept].tolist(),
+        groups={} if ratings.group is None else dict(enumerate(ratings.group.tolist())),
     )
 
 
@@ -189,7 +191,8 @@ def _among_others(
     ratings: Ratings, rater: Hashable, items: npt.NDArray[np.bool_], levels: Array
 ) -> _LevelPairs:
     """Every two scores of others on an item, both ways round, so that neither side is anybody's."""
-    together, _ = _of_shared_items(coincidences(_on_items(ratings, items, without=rater)))
+    others = _on_items(ratings, items, without=rater)
+    together, shared = _of_shared_items(coincidences(others))
     own = _positions(together.own, levels)[together.cell]
     other = _positions(together.other, levels)[together.cell]
     item = np.concatenate([together.item, together.item])
@@ -197,8 +200,20 @@ def _among_others(
     cells, place = np.unique(cell, return_inverse=True)
     share = 1 / np.bincount(item)[item]
     return _LevelPairs(
-        cells // levels.size, cells % levels.size, levels, int(np.max(item)) + 1, item, place, share
+        cells // levels.size,
+        cells % levels.size,
+        levels,
+        shared.size,
+        item,
+        place,
+        share,
+        _groups_of(others, shared),
     )
+
+
+def _groups_of(ratings: Ratings, items: Codes) -> Codes | None:
+    """The groups of some items, which are codes; None where every item is by itself."""
+    return None if ratings.group is None else ratings.group[items]
 
 
 def _gap(
@@ -224,7 +239,8 @@ def _gap(
         return Measure.undefined("one item" if n < 2 else NO_VARIATION, n=n, signature=name)
     if few := too_few_items(n):
         return Measure(value=value, n=n, note=few, signature=name)
-    low, high, note = bootstrap(of, unit_weights(n, replicates=replicates, seed=seed), level=level)
+    drawn = item_weights(n, judged.group, replicates=replicates, seed=seed)
+    low, high, note = bootstrap(of, drawn, level=level)
     return Measure(
         value=value, n=n, low=low, high=high, note=note or f"over items, {FOR_THIS_PANEL}", signature=name
     )
@@ -248,12 +264,19 @@ def _beside(ratings: Ratings, reviewer: Hashable, levels: Array) -> _LevelPairs 
     others = np.flatnonzero(~mine & (own[ratings.item] >= 0))
     if not others.size:
         return None
-    _, item = np.unique(ratings.item[others], return_inverse=True)
+    shared, item = np.unique(ratings.item[others], return_inverse=True)
     weight = 1 / np.bincount(item)[item]
     cell = own[ratings.item[others]] * levels.size + position[others]
     cells, place = np.unique(cell, return_inverse=True)
     return _LevelPairs(
-        cells // levels.size, cells % levels.size, levels, int(np.max(item)) + 1, item, place, weight
+        cells // levels.size,
+        cells % levels.size,
+        levels,
+        shared.size,
+        item,
+        place,
+        weight,
+        _groups_of(ratings, shared),
     )
 
 
@@ -261,7 +284,7 @@ def _drawn(beside: _LevelPairs | None, *, seed: int, replicates: int) -> Array:
     """The counts of every replicate, which all measures share."""
     if beside is None or beside.items < 2:
         return np.empty((0, 0))
-    chunks = unit_weights(beside.items, replicates=replicates, seed=seed)
+    chunks = item_weights(beside.items, beside.group, replicates=replicates, seed=seed)
     return np.concatenate([beside.counts(chunk) for chunk in chunks])
 
 
@@ -422,7 +445,8 @@ def mean_kappa(
         return Measure.undefined(reason, signature=name)
     if len(ratings.reviewers) < 2:
         return Measure.undefined(ONE_REVIEWER, signature=name)
-    together, n = _of_shared_items(coincidences(ratings))
+    together, shared = _of_shared_items(coincidences(ratings))
+    n = int(shared.size)
     if not n:
         return Measure.undefined(NO_OVERLAP, signature=name)
     centre = ratings.score.mean()
@@ -442,16 +466,17 @@ def mean_kappa(
         return Measure.undefined(NO_VARIATION, n=n, signature=name)
     if few := too_few_items(n):
         return Measure(value=value, n=n, note=few, signature=name)
-    low, high, note = bootstrap(mean, unit_weights(n, replicates=replicates, seed=seed), level=level)
+    drawn = item_weights(n, _groups_of(ratings, shared), replicates=replicates, seed=seed)
+    low, high, note = bootstrap(mean, drawn, level=level)
     return Measure(
         value=value, n=n, low=low, high=high, note=note or f"over items, {FOR_THIS_PANEL}", signature=name
     )
 
 
-def _of_shared_items(together: Coincidences) -> tuple[Coincidences, int]:
-    """Items numbered among those that two people scored, and how many those are."""
+def _of_shared_items(together: Coincidences) -> tuple[Coincidences, Codes]:
+    """Items numbered among those that two people scored, and which those are."""
     items, item = np.unique(together.item, return_inverse=True)
-    return replace(together, item=item), int(items.size)
+    return replace(together, item=item), items
 
 
 def _kappa_of(n: Array, one: Array, other: Array, squares: Array, gaps: Array) -> Array:

@@ -270,6 +270,25 @@ def test_the_clock_computes_the_first_time_and_when_enough_has_changed(
     assert jobs.count() == 2
 
 
+def test_after_a_change_of_population_the_clock_computes_once_whatever_the_other_one_has(
+    campaign: Campaign, manager: User, reviewer: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    jobs = campaign.project.jobs.filter(task=stored_results.COMPUTE_TASK).order_by("pk")
+    computed(campaign)
+    campaign.project.population = "reviewers"
+    campaign.project.save()
+    assert "are not computed yet" in client_of(manager).get(url_of(campaign)).text
+    monkeypatch.setattr(stored_results, "LEAST_CHANGES", 5)
+    review_all(campaign, reviewer, said(-1))
+    StoredAnalysis.objects.update(computed_at=timezone.now() - timedelta(hours=1))
+    refresh_analyses()
+    assert jobs.count() == 2
+    compute(jobs.last().pk)
+    refresh_analyses()
+    assert jobs.count() == 2, "what is stored of the other population waits"
+    assert "no reviews since" in client_of(manager).get(url_of(campaign)).text
+
+
 def test_a_failed_computation_is_not_repeated_by_the_clock(campaign: Campaign) -> None:
     job = start_analysis(campaign=campaign, request=COMPARISON, by=None)
     Job.objects.filter(pk=job.pk).update(state=JobState.FAILED, error="Broken", finished_at=timezone.now())

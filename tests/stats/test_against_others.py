@@ -173,3 +173,22 @@ def test_where_nobody_shares_an_item_with_another_the_panel_is_undefined() -> No
     )
     assert (found.alpha.value, found.alpha.n) == (1.0, 12)
     assert found.panel_alpha.value is None and found.alpha_gap.reason
+
+
+def test_items_of_one_document_make_every_interval_wider_and_no_value_other() -> None:
+    """Each item of ten documents stands there six times."""
+    each = panel(4, items=10, seed=5)
+    item = [6 * code + copy for code in each.item.tolist() for copy in range(6)]
+    columns = (item, np.repeat(each.reviewer, 6).tolist(), np.repeat(each.score, 6).tolist())
+    alone = Ratings.from_columns(*columns)
+    grouped = Ratings.from_columns(*columns, groups={number: number // 6 for number in range(60)})
+    for measures in (
+        lambda ratings: against_others(ratings, 0, levels=LEVELS).alpha,
+        lambda ratings: reviewer_against_panel(ratings, 0, levels=LEVELS)[0],
+        lambda ratings: reviewer_against_panel(ratings, 0, levels=LEVELS)[1],
+        lambda ratings: reviewer_against_panel(ratings, 0, levels=LEVELS)[2],
+        mean_kappa,
+    ):
+        narrow, wide = measures(alone), measures(grouped)
+        assert wide.value == pytest.approx(narrow.value)
+        assert wide.high - wide.low > 1.5 * (narrow.high - narrow.low)
