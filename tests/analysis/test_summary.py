@@ -12,6 +12,7 @@ from evalapp.campaigns.services import close_campaign
 from tests.analysis.test_large import computed
 from tests.cast import client_of
 from tests.factories import answers, make_campaign, review_all, run_scoring
+from tests.results_pages import TABS
 
 ROWS = 10
 
@@ -180,7 +181,7 @@ def test_items_of_documents_are_counted_as_such(project: Project, panel: list[Us
     assert "on items like these 10 from 4 groups." in words_of(campaign, manager)
 
 
-@pytest.mark.parametrize("page", ["", "who-is-better/", "can-i-trust-it/", "what-to-fix/"])
+@pytest.mark.parametrize("page", TABS)
 def test_each_page_of_results_is_there_with_one_candidate(
     project: Project, panel: list[User], manager: User, page: str
 ) -> None:
@@ -188,3 +189,28 @@ def test_each_page_of_results_is_there_with_one_candidate(
     review_all(campaign, panel[0], {})
     answer = client_of(manager).get(f"/projects/{project.slug}/results/{campaign.pk}/{page}")
     assert answer.status_code == 200
+
+
+@pytest.mark.parametrize("odd", ["abc", "9" * 400, "-1", "%00", "<script>alert(1)</script>"])
+@pytest.mark.parametrize("page", TABS)
+def test_an_odd_choice_in_the_url_falls_back_on_every_page(
+    project: Project, panel: list[User], manager: User, page: str, odd: str
+) -> None:
+    campaign = make_campaign(project, panel, rows=2)
+    review_all(campaign, panel[0], {})
+    address = f"/projects/{project.slug}/results/{campaign.pk}/{page}"
+    answer = client_of(manager).get(
+        address, dict.fromkeys(("candidate", "against", "criterion", "metric"), odd)
+    )
+    assert answer.status_code == 200
+    assert "alert(1)" not in strip_tags(answer.content.decode())
+
+
+def test_a_candidate_of_another_campaign_is_not_in_focus(
+    project: Project, panel: list[User], manager: User
+) -> None:
+    campaign = make_campaign(project, panel, rows=2)
+    other = make_campaign(project, panel, rows=2, name="Other", texts={"p": "P {n}.", "q": "Q {n}."})
+    review_all(campaign, panel[0], {})
+    words = words_of(campaign, manager, f"?candidate={other.candidates.latest('pk').pk}")
+    assert "plain against formal" in words

@@ -242,3 +242,13 @@ def test_a_gate_that_can_be_met_warns_of_nothing(
     campaign_gate = make_gated_campaign(project, [reviewer, engineer])
     page = browser.get(f"/projects/{project.slug}/campaigns/{campaign_gate.campaign_id}/gate/").text
     assert "No candidate can pass" not in page
+
+
+@pytest.mark.parametrize("odd", ["", "PANEL", "panel\x00", "x" * 5000])
+def test_a_population_that_is_none_is_refused(project: Project, browser: Client, odd: str) -> None:
+    make_rubric(project)
+    answer = browser.post(
+        f"/projects/{project.slug}/campaigns/gates/new/", {**PLAN, "floor-tone": "4", "population": odd}
+    )
+    assert answer.status_code == 400
+    assert not Gate.objects.exists()

@@ -477,8 +477,9 @@ def test_an_item_of_two_clients_is_told_and_one_that_is_left_out_is_not(
 ) -> None:
     columns = (*COLUMNS, "client")
     rows = [
-        [*rating(1, reviewer=person), client] for person, client in (("Mara", "A"), ("Ole", ""), ("Ida", "B"))
+        [*rating(1, reviewer=person), client]
+        for person, client in (("Mara", "A"), ("Ole", " A "), ("Eva", ""), ("Ida", "B"))
     ]
     ratings_import = received(project, manager, table(*rows, columns=columns))
     assert carried_out(ratings_import, manager, checks_only=True).state == "succeeded"
-    assert told(ratings_import) == [(4, "client")]
+    assert told(ratings_import) == [(5, "client")]

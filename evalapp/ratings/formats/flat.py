@@ -257,6 +257,9 @@ class _Rows:
     def _group(self, item: str, fields: Fields) -> Any:
         """The item's group, which a row may leave out. Raises RecordProblemError for another one."""
         group = self._get(fields, ColumnRole.GROUP)
+        if isinstance(group, str):
+            # A cell's blanks would make one client two.
+            group = group.strip()
         if group is None or group == "":
             return self._groups.get(item)
         known = self._groups.setdefault(item, group)
