@@ -54,7 +54,7 @@ class GateForm(forms.Form):
         help_text="After that many the test examples count as development data.",
     )  # fmt: skip
     population = forms.ChoiceField(
-        label="Conditions are about",
+        label="Conditions apply to",
         choices=ResultsApplyTo.choices,
         widget=forms.RadioSelect,
         help_text=(
