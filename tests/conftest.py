@@ -6,7 +6,13 @@ import pytest
 from django.conf import settings
 from django.test import override_settings
 
+from tests.cached_values import forget_cached_values, keep_apart
+
 pytest_plugins = ["tests.cast", "tests.emptying"]
+
+
+def pytest_configure() -> None:
+    keep_apart()
 
 
 def pytest_collection() -> None:
@@ -30,3 +36,8 @@ def _plain_static_files() -> Iterator[None]:
     plain = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
     with override_settings(STORAGES={**settings.STORAGES, "staticfiles": plain}):
         yield
+
+
+@pytest.fixture(autouse=True)
+def _no_cached_values() -> None:
+    forget_cached_values()

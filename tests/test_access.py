@@ -11,7 +11,6 @@ from typing import Any, NamedTuple
 
 import pytest
 from django.conf import settings
-from django.core.cache import cache
 from django.db import transaction
 from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
@@ -147,8 +146,7 @@ def shared(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterato
 
 @pytest.fixture
 def stage(shared: Stage, db: None) -> Stage:
-    """As it was made, because each test's changes are taken back; limits are counted anew."""
-    cache.clear()
+    """As it was made, because each test's changes are taken back."""
     return shared._replace(
         people={name: User.objects.get(pk=each.pk) for name, each in shared.people.items()}
     )

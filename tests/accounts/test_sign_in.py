@@ -2,7 +2,6 @@ import re
 from collections.abc import Callable
 
 import pytest
-from django.core.cache import cache
 from django.test import Client
 
 from evalapp.accounts.adapter import ClosedSignUpAdapter
@@ -12,11 +11,6 @@ from evalapp.accounts.tokens import create_api_token, use_api_token
 from evalapp.audit.models import AuditEvent
 
 PASSWORD = "a quiet harbour 9"
-
-
-@pytest.fixture(autouse=True)
-def _fresh_limits() -> None:
-    cache.clear()
 
 
 @pytest.fixture

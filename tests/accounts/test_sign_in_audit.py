@@ -1,11 +1,9 @@
 """Who came in, who did not, from where and with what, stands in the audit."""
 
 import re
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from django.core.cache import cache
 from django.test import Client
 from django.utils import timezone
 
@@ -23,13 +21,6 @@ pytestmark = pytest.mark.django_db
 PASSWORD = "a quiet harbour 9"
 PLACE, AGENT = "192.0.2.1", "Harbour/9 (test)"
 CLIENT = {"address": PLACE, "agent": AGENT}
-
-
-@pytest.fixture(autouse=True)
-def _fresh_limits() -> Iterator[None]:
-    cache.clear()
-    yield
-    cache.clear()
 
 
 @pytest.fixture

@@ -9,7 +9,6 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 import requests
 from allauth.socialaccount.models import SocialAccount, SocialToken
-from django.core.cache import cache
 from django.core.management import CommandError, call_command
 from django.test import Client
 from django.utils import timezone
@@ -28,14 +27,12 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture
 def provider(settings: Any) -> Iterator[Provider]:
-    cache.clear()
     with providing() as running:
         settings.SIGN_ON = SignOnSettings(
             issuer=running.issuer, client_id=CLIENT_ID, client_secret=CLIENT_SECRET, name="House ID"
         )
         settings.OUTGOING_ALLOWED = ("127.0.0.0/8",)
         yield running
-    cache.clear()
 
 
 @pytest.fixture

@@ -1,7 +1,6 @@
 """Review of reviews by machine."""
 
 import pytest
-from django.core.cache import cache
 
 from evalapp.accounts.models import User
 from evalapp.campaigns.models import Campaign, ItemOutput
@@ -10,12 +9,6 @@ from tests.api.conftest import problem_in, program_of
 
 pytestmark = pytest.mark.django_db
 WHY = "The greeting is stiff, the rest is not."
-
-
-@pytest.fixture(autouse=True)
-def _fresh_counters() -> None:
-    """Limits are counted by address, which all tests share."""
-    cache.clear()
 
 
 @pytest.fixture

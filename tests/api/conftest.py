@@ -1,9 +1,8 @@
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
-from django.core.cache import cache
 from django.test import Client
 
 from evalapp.accounts.models import User
@@ -45,14 +44,6 @@ def program_of(user: User | None) -> Program:
 @pytest.fixture
 def program_for() -> Callable[[User | None], Program]:
     return program_of
-
-
-@pytest.fixture(autouse=True)
-def _fresh_counters() -> Iterator[None]:
-    """Limits are counted by address, which all tests share."""
-    cache.clear()
-    yield
-    cache.clear()
 
 
 def problem_in(response: Any, status: int) -> dict[str, Any]:

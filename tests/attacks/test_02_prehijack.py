@@ -1,7 +1,7 @@
 """An account that somebody else made under an email opens nothing to them once the email's owner arrives."""
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import pytest
@@ -184,12 +184,3 @@ def test_a_verified_account_keeps_password_and_tokens_when_it_is_invited_by_mail
     person.refresh_from_db()
     assert person.check_password(PASSWORD)
     assert project.memberships.filter(user=person).exists()
-
-
-@pytest.fixture(autouse=True)
-def _fresh_limits() -> Iterator[None]:
-    from django.core.cache import cache
-
-    cache.clear()
-    yield
-    cache.clear()

@@ -7,7 +7,6 @@ from types import SimpleNamespace
 from typing import Any, NamedTuple
 from uuid import uuid4
 
-from django.core.cache import cache
 from django.db import transaction
 from django.test import Client
 from django.urls import reverse
@@ -17,6 +16,7 @@ from evalapp.accounts.tokens import SHOWN_CHARACTERS, create_api_token
 from evalapp.campaigns.models import Assignment, Campaign
 from evalapp.campaigns.services import close_campaign, pause_campaign, resume_campaign
 from tests.access_urls import kwargs_of
+from tests.cached_values import forget_cached_values
 from tests.cast import client_of
 from tests.factories import answers
 
@@ -85,7 +85,7 @@ def ask_every_address(
         kwargs = kwargs_of(route.name, list(route.kwargs), world)
         address = reverse(route.name, kwargs=kwargs)
         # The API counts requests, and this is more than one person may send.
-        cache.clear()
+        forget_cached_values()
         for method in methods:
             is_both = method in ("GET", "POST") and not address.startswith("/api/")
             for as_json in (False, True) if is_both else (True,):
@@ -134,7 +134,7 @@ def judge_everything(spy: Spy, campaign: Campaign, *, at_most: int) -> None:
     start = reverse("review_next", args=[campaign.key])
     for number in range(at_most):
         # The API counts requests.
-        cache.clear()
+        forget_cached_values()
         task = spy.ask("GET", start, as_json=True).json()
         if "url" not in task:
             break

@@ -7,7 +7,6 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from django.core.cache import cache
 from django.db import transaction
 from django.utils import timezone
 from scipy.stats import binomtest, mannwhitneyu
@@ -31,6 +30,7 @@ from tests.blindness.world import (
     own_ids_of,
     slots_of_first_candidate,
 )
+from tests.cached_values import forget_cached_values
 from tests.campaigns.making import make_open_campaign
 from tests.test_access import ROUTES
 
@@ -39,10 +39,8 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture
 def world(project: Project, reviewer: User) -> Iterator[SimpleNamespace]:
-    cache.clear()
     with far_ids():
         yield make_blind_world(project, reviewer)
-    cache.clear()
 
 
 def what_leaks(spy: Spy, world: SimpleNamespace) -> list[str]:
@@ -66,7 +64,7 @@ def journey(world: SimpleNamespace, *, in_other_circumstances: bool = False, at_
             otherwise(world)
         review_everything(spy, world, at_most=at_most)
         transaction.set_rollback(True)
-    cache.clear()
+    forget_cached_values()
     world.campaign.refresh_from_db()
     return spy
 
@@ -109,7 +107,6 @@ def test_a_reviewer_is_told_the_same_whoever_wrote_the_answers_and_whatever_peer
 def test_checks_of_comparisons_are_found_in_no_answer(
     project: Project, reviewer: User, other_reviewer: User, method: str
 ) -> None:
-    cache.clear()
     with far_ids():
         world = make_comparing_world(project, reviewer, other_reviewer, method=method)
         spy = Spy(reviewer)
@@ -120,7 +117,6 @@ def test_checks_of_comparisons_are_found_in_no_answer(
         # Of each kind, so that silence means something.
         assert set(mine.values_list("purpose", flat=True)) == {*Purpose.values}
         assert what_leaks(spy, world) == []
-    cache.clear()
 
 
 # That these tests can fail

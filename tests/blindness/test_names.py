@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from types import SimpleNamespace
 
 import pytest
-from django.core.cache import cache
 from django.urls import resolve
 from django.utils import timezone
 
@@ -42,7 +41,6 @@ def world(project: Project, reviewer: User, other_reviewer: User) -> Iterator[Si
     """Two people with unmistakable names and ids: both have given their round of calibration, the second has
     begun first; one is admitted and has answered gold and repeats.
     """
-    cache.clear()
     with far_ids():
         people = []
         for name, person in zip(NAMES, (reviewer, other_reviewer), strict=True):
@@ -68,7 +66,6 @@ def world(project: Project, reviewer: User, other_reviewer: User) -> Iterator[Si
         world.item_output = world.review.item_output
         world.item = world.item_output.item
         yield world
-    cache.clear()
 
 
 def named_at(world: SimpleNamespace) -> set[str]:

@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from django.core.cache import cache
 from playwright.sync_api import Page, expect
 
 from evalapp.accounts.models import Project, User
@@ -16,12 +15,10 @@ pytestmark = [pytest.mark.e2e, pytest.mark.django_db(transaction=True)]
 
 @pytest.fixture
 def provider(settings: Any) -> Iterator[Provider]:
-    cache.clear()
     with providing() as running:
         settings.SIGN_ON = SignOnSettings(running.issuer, CLIENT_ID, CLIENT_SECRET, "House ID")
         settings.OUTGOING_ALLOWED = ("127.0.0.0/8",)
         yield running
-    cache.clear()
 
 
 def test_a_manager_comes_in_by_keyboard_and_lands_where_they_wanted(

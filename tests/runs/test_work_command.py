@@ -3,12 +3,12 @@
 from pathlib import Path
 
 import pytest
-from django.core.cache import cache
 from django.core.management import call_command
 from django.core.management.base import CommandError
 
 from evalapp.core import installation
 from evalapp.management.commands import work as command
+from tests.cached_values import forget_cached_values
 from tests.runs.conftest import Behave
 
 
@@ -45,7 +45,7 @@ def test_a_machine_that_agrees_becomes_a_worker_of_the_models_queue(
 
 @pytest.mark.django_db
 def test_without_pages_anywhere_it_says_to_start_them_first() -> None:
-    cache.clear()
+    forget_cached_values()
     assert refusal().startswith("No evalapp has been started with this DATABASE_URL and REDIS_URL")
 
 

@@ -1,19 +1,12 @@
 """Adjudications of comparisons, their discussions and appeals by machine."""
 
 import pytest
-from django.core.cache import cache
 
 from evalapp.reviews.preferences.answers import PreferenceAnswers
 from tests.api.conftest import problem_in, program_of
 from tests.reviews.preferences.conftest import WHY, decide, judge
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture(autouse=True)
-def _fresh_counters() -> None:
-    """Limits are counted by address, which all tests share."""
-    cache.clear()
 
 
 @pytest.fixture
