@@ -6,7 +6,13 @@ from typing import Literal, NamedTuple
 
 from evalapp.analysis.agreement.measures import REPLICATES
 from evalapp.analysis.comparison.differences import SEED
-from evalapp.analysis.metrics.metric_trust import HINT, MetricTrust, inside_candidates, trust_of
+from evalapp.analysis.metrics.metric_trust import (
+    CONSIDERABLE,
+    MetricTrust,
+    inside_candidates,
+    people_agree,
+    trust_of,
+)
 from evalapp.analysis.scores.campaign_scores import CampaignScores
 from evalapp.campaigns.models import CampaignCandidate, ItemOutput
 from evalapp.exports.correction_scoring import (
@@ -234,14 +240,16 @@ def _conclusion(
     less_own = values.get((AGAINST_OTHERS, metric.name), {})
     rest = [less_own.get(output.output_id) for output in outputs]
     references, corrected, others = (
-        segment_correlation(items, human, column, seed=SEED, replicates=REPLICATES)
+        segment_correlation(items, human, column, groups=scores.groups, seed=SEED, replicates=REPLICATES)
         for column in (old, new, rest)
     )
     has_others = others.defined and others.n >= FEWEST_OTHERS
     best, chosen = (others, rest) if has_others else (corrected, new)
-    gain = segment_gain(items, human, old, chosen, seed=SEED, replicates=REPLICATES)
+    gain = segment_gain(items, human, old, chosen, groups=scores.groups, seed=SEED, replicates=REPLICATES)
     before, after = (
-        trust_of(criterion.name, metric, found, ceiling, inside_candidates(outputs, human, column))
+        trust_of(
+            criterion.name, metric, found, ceiling, inside_candidates(outputs, human, column, scores.groups)
+        )
         for found, column in ((references, old), (best, chosen))
     )
     conclusion = conclusion_of(before, after, gain)
@@ -253,7 +261,7 @@ def _conclusion(
         is_hint=told.verdict == "hint",
         has_others=has_others,
         so_far=gain.n if is_tentative else None,
-        apart=people_apart(criterion.name, ceiling) if conclusion == "open" and _is_under_hint(after) else "",
+        apart=people_apart(criterion.name, ceiling) if conclusion == "open" and _is_small(after) else "",
     )
     return MetricConclusion(metric, references, corrected, others, gain, conclusion, sentence)
 
@@ -269,22 +277,17 @@ def conclusion_of(before: MetricTrust, after: MetricTrust, gain: Measure) -> Con
         return "follows"
     if after.verdict in useful and gain.low is not None and gain.low > 0:
         return "stale"
-    return "blind" if _is_under_hint(after) and _can_be_followed(after.ceiling) else "open"
+    return "blind" if _is_small(after) and people_agree(after.ceiling) else "open"
 
 
-def _is_under_hint(found: MetricTrust) -> bool:
+def _is_small(found: MetricTrust) -> bool:
     high = found.correlation.high
-    return high is not None and high < HINT * (found.ceiling.value or 1.0)
-
-
-def _can_be_followed(ceiling: Measure) -> bool:
-    """Whether people surely agree: nothing follows noise, and that is no fault of a metric's."""
-    return ceiling.low is not None and ceiling.low >= HINT
+    return high is not None and high < CONSIDERABLE
 
 
 def people_apart(name: str, ceiling: Measure) -> str:
     """Why it is not shown that anything could follow people; "" where it is."""
-    if _can_be_followed(ceiling):
+    if people_agree(ceiling):
         return ""
     if ceiling.value is None:
         return f"how far people agree on {name} is not known ({ceiling.reason})"

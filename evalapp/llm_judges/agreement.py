@@ -1,6 +1,6 @@
 """Agreement of an LLM judge with people on the same outputs."""
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean
 from typing import NamedTuple
@@ -24,8 +24,8 @@ JUDGE = "judge"
 
 class JudgedCandidate(NamedTuple):
     """Means over the outputs that both people and the judge gave a level, on the criterion's own scale;
-    ``gap`` is the judge's less the people's. Intervals over outputs, for this panel and this judge; n counts
-    outputs.
+    ``gap`` is the judge's less the people's. Intervals over whole items, for these reviewers and this judge;
+    ``n`` counts outputs.
     """
 
     candidate: CampaignCandidate
@@ -125,7 +125,7 @@ def judge_agreement(judge: LLMJudge, scores: CampaignScores) -> JudgeAgreement:
     judged = [(pk, JUDGE, value) for pk, value in said.items() if pk in by_output]
     has_order = criterion.rules.has_order
     beside = reviewer_against_panel(
-        _ratings([*answers, *judged]),
+        _ratings([*answers, *judged], scores.groups_of_outputs),
         JUDGE,
         levels=[float(level) for level in criterion.levels],
         is_ordered=has_order,
@@ -139,6 +139,7 @@ def judge_agreement(judge: LLMJudge, scores: CampaignScores) -> JudgeAgreement:
             [output.item_id for output in scores.outputs],
             [means.get(output.item_output_id) for output in scores.outputs],
             [said.get(output.item_output_id) for output in scores.outputs],
+            groups=scores.groups,
             seed=SEED,
             replicates=REPLICATES,
         )
@@ -165,9 +166,12 @@ def _llm_scores(judge: LLMJudge, scores: CampaignScores) -> dict[int, LLMScore]:
     return {each.output_id: each for each in found.defer("answer") if each.output_id in reviewed}
 
 
-def _ratings(rows: Sequence[tuple[int, int | str, int]]) -> Ratings:
+def _ratings(rows: Sequence[tuple[int, int | str, int]], groups: Mapping[Hashable, Hashable]) -> Ratings:
     return Ratings.from_columns(
-        [item for item, _, _ in rows], [rater for _, rater, _ in rows], [value for _, _, value in rows]
+        [item for item, _, _ in rows],
+        [rater for _, rater, _ in rows],
+        [value for _, _, value in rows],
+        groups=groups,
     )
 
 
@@ -186,20 +190,16 @@ def _candidates(
             if (value := said.get(pk := output.item_output_id)) is not None and pk in by_output
         ]
         if both:
-            found.append(
-                JudgedCandidate(
-                    candidate,
-                    len(both),
-                    people=_mean_over_outputs([(pk, people) for pk, people, _ in both], ends),
-                    judge=_mean_over_outputs([(pk, value) for pk, _, value in both], ends),
-                    gap=_mean_over_outputs([(pk, value - people) for pk, people, value in both], None),
+            outputs, people, judge = zip(*both, strict=True)
+            gap = [value - mean for mean, value in zip(people, judge, strict=True)]
+            people_mean, judge_mean, gap_mean = (
+                mean_over_items(
+                    Ratings.from_columns(
+                        outputs, [JUDGE] * len(both), column, groups=scores.groups_of_outputs
+                    ),
+                    bounds=bounds,
                 )
+                for column, bounds in ((people, ends), (judge, ends), (gap, None))
             )
+            found.append(JudgedCandidate(candidate, len(both), people_mean, judge_mean, gap_mean))
     return found
-
-
-def _mean_over_outputs(values: Sequence[tuple[int, float]], ends: tuple[float, float] | None) -> Measure:
-    ratings = Ratings.from_columns(
-        [pk for pk, _ in values], [JUDGE] * len(values), [value for _, value in values]
-    )
-    return mean_over_items(ratings, bounds=ends)

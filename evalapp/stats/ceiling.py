@@ -11,7 +11,7 @@ from evalapp.stats.components import VarianceComponents, variance_components
 from evalapp.stats.correlation import METHODS, Method
 from evalapp.stats.ranks import concordance
 from evalapp.stats.ratings import Ratings
-from evalapp.stats.resampling import Array, Interval, percentile_interval, require_level
+from evalapp.stats.resampling import Array, Interval, percentile_interval, require_level, too_few_items
 
 REPLICATES = 200
 #: The rank correlations' ceilings are means over so many simulated outputs in all.
@@ -42,7 +42,8 @@ def expected_ceiling(
 
     For Pearson the square root of the reliability. For rank correlations the mean correlation in simulated
     panels: true qualities drawn around the observed means, scores of the observed reliability drawn around
-    those, rounded as means of so few scores are. The interval is a percentile bootstrap over outputs.
+    those, rounded as means of so few scores are. The interval is a percentile bootstrap over whole items, or
+    their groups, as ``ratings.group`` says; over outputs where it says nothing.
     Undefined with one reviewer, without an output that two scored, without variation, and where reliability
     comes out at 0 or less: then people disagree about an output as much as about different ones.
     """
@@ -86,8 +87,8 @@ def _reliability(ratings: Ratings, seed: int, replicates: int, level: float) -> 
     value = _share(ratings)
     if not math.isfinite(value):
         return Measure.undefined("no variation in the outputs' means", n=n, signature=name)
-    found = Interval(None, None, "no interval: fewer than 3 outputs")
-    if n > 2:
+    found = Interval(None, None, too_few_items(ratings.groups))
+    if not found.note:
         generator = np.random.default_rng(seed)
         values = np.array([_share(_drawn(ratings, generator)) for _ in range(replicates)])
         found = percentile_interval(values, level=level)
@@ -133,20 +134,24 @@ def _share(ratings: Ratings) -> float:
 
 
 def _drawn(ratings: Ratings, generator: np.random.Generator) -> Ratings:
-    """Outputs drawn with replacement, each drawn one an output of its own."""
-    order = np.argsort(ratings.item, kind="stable")
-    counts = ratings.per_item
+    """Items, or their groups, drawn with replacement; each output of a drawn one is an output of its own."""
+    order = np.argsort(ratings.cluster, kind="stable")
+    counts = np.bincount(ratings.cluster, minlength=ratings.groups)
     starts = np.cumsum(counts) - counts
     drawn = generator.integers(len(counts), size=len(counts))
     sizes = counts[drawn]
     inside = np.arange(sizes.sum()) - np.repeat(np.cumsum(sizes) - sizes, sizes)
     rows = order[np.repeat(starts[drawn], sizes) + inside]
+    item, outputs = np.repeat(np.arange(len(drawn)), sizes), len(drawn)
+    if ratings.group is not None:
+        copies, item = np.unique(item * len(ratings.items) + ratings.item[rows], return_inverse=True)
+        outputs = copies.size
     labels, reviewer = np.unique(ratings.reviewer[rows], return_inverse=True)
     return Ratings(
-        item=np.repeat(np.arange(len(drawn)), sizes),
+        item=item,
         reviewer=reviewer.astype(np.int64),
         score=ratings.score[rows],
-        items=tuple(range(len(drawn))),
+        items=tuple(range(outputs)),
         reviewers=tuple(labels.tolist()),
     )
 

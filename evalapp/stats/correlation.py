@@ -1,7 +1,8 @@
 """Correlation of an automatic metric with people, over outputs and over candidates."""
 
 import math
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -9,6 +10,7 @@ import numpy.typing as npt
 
 from evalapp.measure import Measure, signature
 from evalapp.stats.ranks import Ranking, concordance
+from evalapp.stats.ratings import Ratings, group_codes
 from evalapp.stats.resampling import (
     CELLS_PER_CHUNK,
     DEFAULT_REPLICATES,
@@ -17,9 +19,10 @@ from evalapp.stats.resampling import (
     WeightedStatistic,
     bootstrap,
     require_level,
+    too_few_items,
     unit_weights,
 )
-from evalapp.stats.scores import student_quantile
+from evalapp.stats.scores import mean_over_items, student_quantile
 
 Method = Literal["spearman", "kendall", "pearson"]
 METHODS: tuple[Method, ...] = ("spearman", "kendall", "pearson")
@@ -36,14 +39,16 @@ RESAMPLED_KENDALL = 300
 #: Sums of squares of values with a range of 1 (or of ranks) at or under this are rounding.
 ROUNDING = 1e-12
 
-ONE_ITEM = Interval(None, None, "no interval: one item")
-
 
 class _Paired(NamedTuple):
     item: npt.NDArray[np.int64]
-    items: int
+    labels: tuple[Hashable, ...]
     human: Array
     metric: Array
+
+    @property
+    def items(self) -> int:
+        return len(self.labels)
 
 
 def segment_correlation(
@@ -51,6 +56,7 @@ def segment_correlation(
     human: Sequence[float | None],
     metric: Sequence[float | None],
     *,
+    groups: Mapping[Hashable, Hashable] | None = None,
     method: Method = "spearman",
     within_item: bool = False,
     seed: int = 0,
@@ -62,14 +68,15 @@ def segment_correlation(
     Over all outputs, with a percentile bootstrap that resamples whole items (for Kendall over
     300 outputs: item influences with Fisher's z); ``n`` counts outputs. With ``within_item``
     the mean over items of the correlation among an item's outputs, Student's t over items; ``n``
-    counts items where it is defined.
+    counts items where it is defined. Items that have a group (document, client, conversation; by the item's
+    label in ``groups``) are resampled, or count, as one with those that share it.
     Undefined with fewer than 3 outputs and where one side does not vary.
     """
     require_level(level)
     _require_method(method)
-    paired = _paired(items, human, metric)
     if within_item:
-        return _within_item(paired, method, level)
+        return _within_item(_paired(items, human, metric), method, level, groups or {})
+    paired = _paired(_units(items, groups), human, metric)
     linear = method == "kendall" and paired.human.size > RESAMPLED_KENDALL
     name = signature(
         f"{method}-segment",
@@ -86,9 +93,7 @@ def segment_correlation(
     else:
         statistic = _by_item_weights(paired, method)
         value = float(statistic(np.ones((1, paired.items)))[0])
-        found = ONE_ITEM
-        if paired.items > 1:
-            found = bootstrap(statistic, _drawn_items(paired, replicates, seed), level=level)
+        found = _resampled(statistic, paired, _drawn_items(paired, replicates, seed), level)
     return Measure(value=_unit(value), n=n, low=found.low, high=found.high, note=found.note, signature=name)
 
 
@@ -98,20 +103,22 @@ def segment_gain(
     before: Sequence[float | None],
     after: Sequence[float | None],
     *,
+    groups: Mapping[Hashable, Hashable] | None = None,
     seed: int = 0,
     replicates: int = DEFAULT_REPLICATES,
     level: float = 0.95,
 ) -> Measure:
     """How much better ``after`` follows people than ``before``: the difference of their Spearman
-    correlations over the outputs that have both, in the same resamples of whole items.
+    correlations over the outputs that have both, in the same resamples of whole items or ``groups``.
 
     ``n`` counts outputs; undefined as `segment_correlation` is for either.
     """
     require_level(level)
     name = signature("spearman-gain", interval="bootstrap", replicates=replicates, seed=seed, level=level)
     both = [None if a is None or b is None else a for a, b in zip(before, after, strict=True)]
-    first = _paired(items, human, both)
-    second = _paired(items, human, [None if a is None else b for a, b in zip(both, after, strict=True)])
+    units = _units(items, groups)
+    first = _paired(units, human, both)
+    second = _paired(units, human, [None if a is None else b for a, b in zip(both, after, strict=True)])
     n = first.human.size
     if reason := _cannot_correlate(first) or _cannot_correlate(second):
         return Measure.undefined(reason, n=n, signature=name)
@@ -121,9 +128,7 @@ def segment_gain(
         return later(weights) - earlier(weights)
 
     value = float(gain(np.ones((1, first.items)))[0])
-    found = ONE_ITEM
-    if first.items > 1:
-        found = bootstrap(gain, _drawn_items(first, replicates, seed), level=level)
+    found = _resampled(gain, first, _drawn_items(first, replicates, seed), level)
     return Measure(value=value, n=n, low=found.low, high=found.high, note=found.note, signature=name)
 
 
@@ -133,6 +138,7 @@ def system_correlation(
     human: Sequence[float | None],
     metric: Sequence[float | None],
     *,
+    groups: Mapping[Hashable, Hashable] | None = None,
     method: Method = "spearman",
     seed: int = 0,
     replicates: int = DEFAULT_REPLICATES,
@@ -140,8 +146,8 @@ def system_correlation(
 ) -> Measure:
     """Correlation of the candidates' mean human and mean metric scores, one entry per output.
 
-    Percentile bootstrap over items; it says how far the items decide, not which other candidates
-    there might be. ``n`` counts candidates; undefined with fewer than 4.
+    Percentile bootstrap over items or their ``groups``; it says how far the items decide, not which other
+    candidates there might be. ``n`` counts candidates; undefined with fewer than 4.
     """
     require_level(level)
     _require_method(method)
@@ -149,7 +155,7 @@ def system_correlation(
     if len(candidates) != len(items):
         raise ValueError(f"{len(candidates)} candidates and {len(items)} items; give one each per output")
     keep = [a is not None and b is not None for a, b in zip(human, metric, strict=True)]
-    paired = _paired(items, human, metric)
+    paired = _paired(_units(items, groups), human, metric)
     kept = [label for label, present in zip(candidates, keep, strict=True) if present]
     codes = {label: code for code, label in enumerate(dict.fromkeys(kept))}
     n = len(codes)
@@ -169,10 +175,9 @@ def system_correlation(
         value = float(correlations(np.ones((1, paired.items)))[0])
     if not math.isfinite(value):
         return Measure.undefined("no variation among the candidates' means", n=n, signature=name)
-    found = ONE_ITEM
-    if paired.items > 1:
-        weights = unit_weights(paired.items, replicates=replicates, seed=seed)
-        found = bootstrap(correlations, weights, level=level)
+    found = _resampled(
+        correlations, paired, unit_weights(paired.items, replicates=replicates, seed=seed), level
+    )
     return Measure(value=_unit(value), n=n, low=found.low, high=found.high, note=found.note, signature=name)
 
 
@@ -197,7 +202,13 @@ def _paired(
     second = np.array([value for _, _, value in rows], dtype=np.float64)
     if not (np.isfinite(first).all() and np.isfinite(second).all()):
         raise ValueError("a score is not a finite number; use None for a missing one")
-    return _Paired(item, len(codes), first, second)
+    return _Paired(item, tuple(codes), first, second)
+
+
+def _units(items: Sequence[Hashable], groups: Mapping[Hashable, Hashable] | None) -> list[Hashable]:
+    """What is independent of the rest: each entry's group, or its item where that has none."""
+    codes = group_codes(items, groups or {})
+    return list(items) if codes is None else codes.tolist()
 
 
 def _cannot_correlate(paired: _Paired) -> str:
@@ -210,6 +221,14 @@ def _cannot_correlate(paired: _Paired) -> str:
 
 def _unit(value: float) -> float:
     return max(-1.0, min(1.0, value))
+
+
+def _resampled(
+    statistic: WeightedStatistic, paired: _Paired, weights: Iterator[Array], level: float
+) -> Interval:
+    if too_few := too_few_items(paired.items):
+        return Interval(None, None, too_few)
+    return bootstrap(statistic, weights, level=level)
 
 
 def _drawn_items(paired: _Paired, replicates: int, seed: int) -> Iterator[Array]:
@@ -305,8 +324,8 @@ def _kendall_by_influence(paired: _Paired, level: float) -> tuple[float, Interva
     influence = 2 * counts.balance / math.sqrt(x_square * y_square)
     influence -= tau * (counts.untied_x / x_square + counts.untied_y / y_square)
     per_item = np.bincount(paired.item, weights=influence)
-    if paired.items < 2:
-        return tau, ONE_ITEM
+    if too_few := too_few_items(paired.items):
+        return tau, Interval(None, None, too_few)
     error = math.sqrt(float((per_item**2).sum()) * paired.items / (paired.items - 1))
     if abs(tau) >= 1 or error == 0:
         return tau, Interval(None, None, "no interval: every resample gives the same value")
@@ -315,7 +334,9 @@ def _kendall_by_influence(paired: _Paired, level: float) -> tuple[float, Interva
     return tau, Interval(math.tanh(centre - reach), math.tanh(centre + reach))
 
 
-def _within_item(paired: _Paired, method: Method, level: float) -> Measure:
+def _within_item(
+    paired: _Paired, method: Method, level: float, groups: Mapping[Hashable, Hashable]
+) -> Measure:
     name = signature(f"{method}-within-item", level=level)
     if not paired.human.size:
         return Measure.undefined(NO_PAIR, signature=name)
@@ -325,24 +346,18 @@ def _within_item(paired: _Paired, method: Method, level: float) -> Measure:
     human, metric = paired.human, paired.metric
     if method == "pearson":
         human, metric = _standard(human), _standard(metric)
-    values: list[Array] = []
+    found = np.full(paired.items, np.nan)
     for size in np.unique(sizes[sizes > 1]).tolist():
         rows = order[starts[sizes == size][:, None] + np.arange(size)]
-        values.append(_row_correlations(human[rows], metric[rows], method))
-    found = np.concatenate(values) if values else np.empty(0)
-    found = np.clip(found[np.isfinite(found)], -1, 1)
-    n = int(found.size)
-    if not n:
+        found[sizes == size] = np.clip(_row_correlations(human[rows], metric[rows], method), -1, 1)
+    values = [value if math.isfinite(value) else None for value in found.tolist()]
+    each = Ratings.from_columns(paired.labels, [""] * len(values), values, groups=groups)
+    if not len(each):
         return Measure.undefined("no item has two outputs that differ in both scores", signature=name)
-    value = float(found.mean())
-    skipped = paired.items - n
+    mean = mean_over_items(each, level=level, bounds=(-1.0, 1.0))
+    skipped = each.not_applicable
     note = f"{skipped} of {paired.items} items without variation left out" if skipped else ""
-    if n < 2 or np.ptp(found) == 0:
-        cause = "no interval: one item" if n < 2 else "no interval: every item gives the same value"
-        return Measure(value=value, n=n, note="; ".join(filter(None, (note, cause))), signature=name)
-    reach = student_quantile(level, n - 1) * float(found.std(ddof=1)) / math.sqrt(n)
-    low, high = max(-1.0, value - reach), min(1.0, value + reach)
-    return Measure(value=value, n=n, low=low, high=high, note=note, signature=name)
+    return replace(mean, note="; ".join(filter(None, (note, mean.note))), signature=name)
 
 
 def _row_correlations(x: Array, y: Array, method: Method) -> Array:

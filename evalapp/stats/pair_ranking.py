@@ -1,12 +1,13 @@
 """Pairwise accuracy of a metric: whether it ranks two answers to one item as people do."""
 
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from evalapp.measure import Measure, signature
+from evalapp.stats.ratings import group_codes
 from evalapp.stats.resampling import (
     DEFAULT_REPLICATES,
     Array,
@@ -21,9 +22,11 @@ SAME = 1e-9
 
 
 class _Pairs(NamedTuple):
-    """Pairs of outputs of one item: ``item`` of each, and by how much the one lies above the other."""
+    """Pairs of outputs of one item: by how much the one lies above the other. ``unit`` is the code of each
+    pair's item, or of its item's group.
+    """
 
-    item: npt.NDArray[np.int64]
+    unit: npt.NDArray[np.int64]
     human: Array
     metric: Array
 
@@ -33,6 +36,7 @@ def pairwise_accuracy(
     human: Sequence[float | None],
     metric: Sequence[float | None],
     *,
+    groups: Mapping[Hashable, Hashable] | None = None,
     seed: int = 0,
     replicates: int = DEFAULT_REPLICATES,
     level: float = 0.95,
@@ -42,14 +46,14 @@ def pairwise_accuracy(
 
     More is better on both sides; an output with None is left out. A metric hardly ever gives two outputs the
     same value, so it counts as saying "neither" up to a difference that is chosen to give the highest share
-    (tie calibration: Deutsch, Foster and Freitag 2023). The interval resamples items with that difference
-    held; ``n`` counts pairs. The note says in what share of the pairs people say "neither", which is what a
-    metric that always says so would reach. Undefined without a pair.
+    (tie calibration: Deutsch, Foster and Freitag 2023). The interval resamples items, or their ``groups``,
+    with that difference held; ``n`` counts pairs. The note says in what share of the pairs people say
+    "neither", which is what a metric that always says so would reach. Undefined without a pair.
     """
     require_level(level)
     name = signature("pairwise-accuracy", bootstrap=replicates, seed=seed, level=level)
-    pairs = _pairs(items, human, metric)
-    n = int(pairs.item.size)
+    pairs = _pairs(items, human, metric, groups or {})
+    n = int(pairs.unit.size)
     if not n:
         return Measure.undefined("no item has two outputs with both scores", signature=name)
     is_tied = np.abs(pairs.human) <= SAME
@@ -59,7 +63,7 @@ def pairwise_accuracy(
     is_right[says_one] = (np.sign(pairs.human) == np.sign(pairs.metric))[says_one] & ~is_tied[says_one]
     note = f"people see no difference in {100 * is_tied.mean():.0f}%"
     value = float(is_right.mean())
-    _, code = np.unique(pairs.item, return_inverse=True)
+    _, code = np.unique(pairs.unit, return_inverse=True)
     right, all_pairs = np.bincount(code, weights=is_right), np.bincount(code).astype(np.float64)
     if too_few := too_few_items(right.size):
         return Measure(value=value, n=n, note=f"{note}; {too_few}", signature=name)
@@ -74,14 +78,19 @@ def pairwise_accuracy(
 
 
 def _pairs(
-    items: Sequence[Hashable], human: Sequence[float | None], metric: Sequence[float | None]
+    items: Sequence[Hashable],
+    human: Sequence[float | None],
+    metric: Sequence[float | None],
+    groups: Mapping[Hashable, Hashable],
 ) -> _Pairs:
     by_item: dict[Hashable, list[tuple[float, float]]] = {}
     for item, first, second in zip(items, human, metric, strict=True):
         if first is not None and second is not None:
             by_item.setdefault(item, []).append((first, second))
     by_size: dict[int, list[tuple[int, list[tuple[float, float]]]]] = {}
-    for code, outputs in enumerate(by_item.values()):
+    codes = group_codes(tuple(by_item), groups)
+    units = range(len(by_item)) if codes is None else codes.tolist()
+    for code, outputs in zip(units, by_item.values(), strict=True):
         by_size.setdefault(len(outputs), []).append((code, outputs))
     parts = [_Pairs(np.empty(0, np.int64), np.empty(0), np.empty(0)), *_pairs_by_size(by_size)]
     return _Pairs(*(np.concatenate(columns) for columns in zip(*parts, strict=True)))
@@ -92,8 +101,8 @@ def _pairs_by_size(by_size: dict[int, list[tuple[int, list[tuple[float, float]]]
         first, second = np.triu_indices(size, k=1)
         scores = np.array([outputs for _, outputs in found], dtype=np.float64)
         difference = scores[:, first] - scores[:, second]
-        item = np.repeat(np.array([code for code, _ in found], dtype=np.int64), first.size)
-        yield _Pairs(item, difference[:, :, 0].ravel(), difference[:, :, 1].ravel())
+        unit = np.repeat(np.array([code for code, _ in found], dtype=np.int64), first.size)
+        yield _Pairs(unit, difference[:, :, 0].ravel(), difference[:, :, 1].ravel())
 
 
 def _best_margin(pairs: _Pairs, is_tied: npt.NDArray[np.bool_]) -> float:

@@ -5,10 +5,10 @@ vary between items, between reviewers and by the rest; the mean of a design has 
 
     item / items + reviewer / reviewers + rest / (items · overlap)
 
-so more items help until the reviewers' part is what is left. ``level`` is the chance of a false finding, such
-as
-0.05. Powers are simulated with the standard errors and degrees of freedom that the analysis will come to
-(:func:`~evalapp.stats.scores.crossed_spread`).
+so more items help until the reviewers' part is what is left; about these reviewers alone that part is no
+error. ``level`` is the chance of a false finding, such as 0.05. Powers are simulated with the standard errors
+and degrees of freedom that the analysis will come to (:func:`~evalapp.stats.scores.crossed_spread`; Student's
+t over items about these reviewers).
 """
 
 import math
@@ -19,9 +19,11 @@ from typing import Literal
 import numpy as np
 
 from evalapp.measure import Measure, signature
+from evalapp.stats.bounded_mean import mean_lower_bound
 from evalapp.stats.bounds import best_bound
 from evalapp.stats.components import VarianceComponents
 from evalapp.stats.mixed_model import Precision
+from evalapp.stats.populations import Population
 from evalapp.stats.resampling import Array
 from evalapp.stats.scale_ends import difference_reach_below, reach_below
 from evalapp.stats.scores import FOR_THIS_PANEL, careful_degrees
@@ -70,11 +72,14 @@ class Spread:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Design:
-    """``overlap`` reviewers for each item; without one, each item by every reviewer."""
+    """``overlap`` reviewers for each item; without one, each item by every reviewer. ``population``: whose
+    scores the results will be about.
+    """
 
     items: int
     reviewers: int
     overlap: int | None = None
+    population: Population = Population.REVIEWERS
 
     def __post_init__(self) -> None:
         if self.items < 2 or self.reviewers < 1:
@@ -93,9 +98,19 @@ class Design:
         """Reviews to be made of one candidate."""
         return self.items * self.each
 
+    @property
+    def is_of_items(self) -> bool:
+        """Whether items alone are drawn: reviewers are these, or there is one."""
+        return self.population is Population.PANEL or self.reviewers == 1
+
+    @property
+    def has_no_bound(self) -> bool:
+        """Whether no gate passes: one reviewer does not tell how others differ."""
+        return self.population is Population.REVIEWERS and self.reviewers == 1
+
 
 def precision(spread: Spread, design: Design, *, careful: bool = False) -> Precision:
-    """What the analysis over new items and new reviewers will have.
+    """What the analysis over new items, and new reviewers unless they are these, will have.
 
     With one reviewer the reviewers' part cannot be seen and the mean speaks of this panel: it is left out.
     With one review an item nothing tells items from the rest, and the reviewers' means are all that is gone
@@ -104,7 +119,7 @@ def precision(spread: Spread, design: Design, *, careful: bool = False) -> Preci
     """
     rest = spread.rest**2 / design.reviews
     of_items = spread.item**2 / design.items + rest
-    if design.reviewers == 1:
+    if design.is_of_items:
         return Precision(math.sqrt(of_items), design.items - 1)
     reviewers = min(design.reviewers, design.reviews)
     of_reviewers = spread.reviewer**2 / reviewers + rest
@@ -163,7 +178,7 @@ def _found_precision(spread: Spread, design: Design, generator: np.random.Genera
 
     rest = spread.rest**2 / design.reviews
     of_items = spread.item**2 / design.items + rest
-    if design.reviewers == 1:
+    if design.is_of_items:
         return np.sqrt(drawn(of_items, design.items - 1)), np.full(DRAWS, design.items - 1.0)
     reviewers = min(design.reviewers, design.reviews)
     of_reviewers = spread.reviewer**2 / reviewers + rest
@@ -236,7 +251,7 @@ def smallest_distance(
     """
     _require_share(power, "power")
     name = signature("smallest-distance", power=power, level=requirement.level, draws=DRAWS, seed=seed)
-    if design.reviewers == 1:
+    if design.has_no_bound:
         return Measure.undefined(ALONE, n=design.items, signature=name)
     generator = np.random.default_rng(seed)
     shortfalls = _shortfalls(requirement, design, generator.normal(size=DRAWS), generator)
@@ -261,7 +276,7 @@ def joint_power(
     if not 0 <= correlation <= 1:
         raise ValueError(f"the correlation between criteria is {correlation}; give 0 to 1")
     name = signature("joint-power", correlation=correlation, draws=draws, seed=seed)
-    if design.reviewers == 1:
+    if design.has_no_bound:
         return Measure.undefined(ALONE, n=design.items, signature=name)
     generator = np.random.default_rng(seed)
     common = generator.normal(size=draws)
@@ -287,6 +302,7 @@ def items_for_joint_power(
     *,
     reviewers: int,
     overlap: int | None = None,
+    population: Population = Population.REVIEWERS,
     correlation: float = 0.0,
     power: float = 0.8,
     seed: int = 0,
@@ -297,7 +313,7 @@ def items_for_joint_power(
     help.
     """
     _require_share(power, "power")
-    start = Design(items=2, reviewers=reviewers, overlap=overlap)
+    start = Design(items=2, reviewers=reviewers, overlap=overlap, population=population)
 
     def enough(items: int) -> bool:
         design = replace(start, items=items)
@@ -305,7 +321,7 @@ def items_for_joint_power(
         return (found.value or 0.0) >= power
 
     name = signature("items-for-joint-power", correlation=correlation, power=power, draws=DRAWS, seed=seed)
-    if reviewers == 1:
+    if start.has_no_bound:
         return Measure.undefined(ALONE, signature=name)
     return _items(enough, name, "")
 
@@ -325,10 +341,14 @@ def _shortfalls(
     found = precision(spread, design, careful=True)
     critical = float(stdtrit(found.degrees, 1 - requirement.level))
     reach = critical * np.sqrt(generator.chisquare(found.degrees, size=noise.size) / found.degrees)
-    if place is None:
+    is_panel = design.population is Population.PANEL
+    # A difference by these reviewers has Student's interval wherever it lies on the scale.
+    if place is None or (is_panel and place.difference is not None):
         return found.error * (reach - noise)
     if place.difference is None:
-        low = _lows_of_mean(place, found.error, noise, reach, alpha=requirement.level)
+        if is_panel:
+            reach = reach * _bound_over_student(place, spread, design, requirement.level)
+        low = _lows_of_mean(place, found.error, noise, reach, alpha=None if is_panel else requirement.level)
         return place.mean - np.minimum(low, _best(place, requirement, design))
     estimate = place.difference + found.error * noise
     further = difference_reach_below(
@@ -352,10 +372,33 @@ def _best(place: ScalePosition, requirement: Requirement, design: Design) -> flo
     return best_bound(design.items, alpha=requirement.level, smallest=place.smallest, largest=place.largest)
 
 
-def _lows_of_mean(place: ScalePosition, error: float, noise: Array, reach: Array, *, alpha: float) -> Array:
+def _bound_over_student(place: ScalePosition, spread: Spread, design: Design, level: float) -> float:
+    """How many times as far under the mean of these reviewers its bound
+    (:func:`~evalapp.stats.bounded_mean.mean_lower_bound`) lies as Student's, where items' means are spread
+    as a beta distribution and come in steps.
+    """
+    from scipy.special import betaincinv, stdtrit
+
+    length, each = place.largest - place.smallest, design.each
+    share = (place.mean - place.smallest) / length
+    variance = (spread.item**2 + spread.rest**2 / each) / length**2
+    size = max(share * (1 - share) / variance - 1, 1e-3)
+    at = (np.arange(design.items) + 0.5) / design.items
+    drawn = betaincinv(share * size, (1 - share) * size, at)
+    means = place.smallest + np.round(drawn * length * each) / each
+    error = float(means.std(ddof=1)) / math.sqrt(design.items)
+    if error == 0:
+        return 1.0
+    low = mean_lower_bound(means, alpha=level, smallest=place.smallest, largest=place.largest)
+    return (float(means.mean()) - low) / (float(stdtrit(design.items - 1, 1 - level)) * error)
+
+
+def _lows_of_mean(
+    place: ScalePosition, error: float, noise: Array, reach: Array, *, alpha: float | None
+) -> Array:
     """Lower bounds of a mean, whose spread shrinks towards the ends of its scale: estimates spread evenly on
     logits, so that a sample which happens to be high has a small standard error as well. ``reach`` in
-    standard errors.
+    standard errors; with ``alpha`` it is longer where the end is near, as `scale_ends.reach_below` says.
     """
     half = (place.largest - place.smallest) / 2
     d = (place.mean - place.smallest) / half - 1
@@ -363,7 +406,10 @@ def _lows_of_mean(place: ScalePosition, error: float, noise: Array, reach: Array
     estimate = np.tanh(math.atanh(d) + on_logits * noise)
     score = place.smallest + half * (estimate + 1)
     own_reach = reach * half * on_logits * (1 - estimate**2)
-    further = reach_below(own_reach, place=score, smallest=place.smallest, largest=place.largest, alpha=alpha)
+    further = own_reach
+    if alpha is not None:
+        ends = {"smallest": place.smallest, "largest": place.largest}
+        further = reach_below(own_reach, place=score, alpha=alpha, **ends)
     lows: Array = np.maximum(score - further, place.smallest)
     return lows
 
@@ -387,7 +433,7 @@ def _items(enough: Callable[[int], bool], name: str, note: str) -> Measure:
 
 
 def _panel(design: Design) -> str:
-    return FOR_THIS_PANEL if design.reviewers == 1 else ""
+    return FOR_THIS_PANEL if design.has_no_bound else ""
 
 
 def _require_share(value: float, what: str) -> None:

@@ -1,5 +1,7 @@
 """The ceiling is what a metric that knows the truth reaches, in simulation, and no more."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy.stats import kendalltau, pearsonr, rankdata, spearmanr
@@ -120,3 +122,21 @@ def test_the_interval_holds_the_reliability_at_about_its_level() -> None:
         found = expected_ceiling(ratings, method="pearson").reliability
         held += found.low <= truth <= found.high
     assert 0.90 <= held / 300 <= 0.985
+
+
+def test_the_ceilings_interval_resamples_documents() -> None:
+    """Four answers of each document that are the same count as one of them."""
+    once, _ = panel(np.random.default_rng(8), 40, 3, overlap=3)
+    scores = once.score.reshape(40, 3)
+    copies = Ratings.from_columns(
+        [output for output in range(160) for _ in range(3)],
+        [0, 1, 2] * 160,
+        np.repeat(scores, 4, axis=0).ravel().tolist(),
+        groups={output: output // 4 for output in range(160)},
+    )
+    apart = replace(copies, group=None)
+    grouped, single, ungrouped = (
+        expected_ceiling(each, method="pearson").correlation for each in (copies, once, apart)
+    )
+    assert grouped.low == pytest.approx(single.low, abs=0.02)
+    assert grouped.high - grouped.low > 1.5 * (ungrouped.high - ungrouped.low)  # type: ignore[operator]

@@ -1,3 +1,5 @@
+from collections.abc import Hashable
+
 import numpy as np
 import pytest
 from hypothesis import assume, given, settings
@@ -5,7 +7,8 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from evalapp.stats import correlation
-from evalapp.stats.correlation import METHODS, segment_correlation, system_correlation
+from evalapp.stats.correlation import METHODS, Method, segment_correlation, segment_gain, system_correlation
+from evalapp.stats.pair_ranking import pairwise_accuracy
 from evalapp.stats.ranks import concordance
 
 ORACLES = {"spearman": stats.spearmanr, "kendall": stats.kendalltau, "pearson": stats.pearsonr}
@@ -175,3 +178,63 @@ def test_interval_covers_at_about_its_level(method: str) -> None:
         segment_correlation(*related(240, 3, seed), method=method, replicates=400) for seed in range(500)
     ]
     assert 0.91 <= np.mean([each.low <= truth <= each.high for each in found]) <= 0.98
+
+
+def copied(times: int) -> tuple[list[int], list[float], list[float], dict[Hashable, Hashable]]:
+    """Outputs of 30 items, each ``times`` over as items of one document."""
+    generator = np.random.default_rng(4)
+    human = generator.normal(size=30)
+    metric = human + generator.normal(size=30)
+    items = list(range(30 * times))
+    groups: dict[Hashable, Hashable] = {item: item // times for item in items}
+    return items, np.repeat(human, times).tolist(), np.repeat(metric, times).tolist(), groups
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_items_of_one_document_count_once(method: Method) -> None:
+    items, human, metric, groups = copied(4)
+    together = segment_correlation(items, human, metric, groups=groups, method=method)
+    once = segment_correlation(*copied(1)[:3], method=method)
+    assert (together.value, together.low, together.high) == pytest.approx((once.value, once.low, once.high))
+    apart = segment_correlation(items, human, metric, method=method)
+    assert together.high - together.low > 1.5 * (apart.high - apart.low)  # type: ignore[operator]
+
+
+def test_correlations_within_items_of_one_document_count_once() -> None:
+    generator = np.random.default_rng(5)
+    items = [item for item in range(40) for _ in range(3)]
+    human = generator.normal(size=120)
+    metric = human + np.repeat(generator.normal(size=10), 12) * generator.normal(size=120)
+    documents: dict[Hashable, Hashable] = {item: item // 4 for item in range(40)}
+    apart, together = (
+        segment_correlation(items, human.tolist(), metric.tolist(), within_item=True, groups=groups)
+        for groups in ({}, documents)
+    )
+    assert apart.value == pytest.approx(together.value)
+    assert (apart.low, apart.high) != pytest.approx((together.low, together.high))
+
+
+def test_a_gain_counts_a_document_once() -> None:
+    items, human, metric, groups = copied(4)
+    worse = [value + (-1) ** (number // 4) for number, value in enumerate(metric)]
+    together = segment_gain(items, human, worse, metric, groups=groups)
+    apart = segment_gain(items, human, worse, metric)
+    assert together.value == pytest.approx(apart.value)
+    assert together.low < apart.low  # type: ignore[operator]
+
+
+def test_pairs_ranked_alike_count_a_document_once() -> None:
+    """In half of the documents the metric is right, in the others it is the other way round."""
+    pairs = [pair for pair in range(80) for _ in range(2)]
+    documents: dict[Hashable, Hashable] = {pair: pair // 8 for pair in pairs}
+    human = [float(number % 2) for number in range(160)]
+    metric = [value * (-1) ** (pair // 8) for pair, value in zip(pairs, human, strict=True)]
+    apart, together = (pairwise_accuracy(pairs, human, metric, groups=each) for each in ({}, documents))
+    assert apart.value == together.value == 0.5
+    assert together.high - together.low > 2 * (apart.high - apart.low)  # type: ignore[operator]
+
+
+def test_few_items_are_not_resampled() -> None:
+    found = segment_correlation([1, 1, 2, 2, 3, 3], [1.0, 2, 3, 4, 5, 6], [1.0, 3, 2, 4, 6, 5])
+    assert found.low is None
+    assert found.note == "no interval: 3 items are too few to resample"

@@ -70,33 +70,33 @@ def correlation_rows(scores: CampaignScores, metric: MetricDescription) -> list[
     items = [output.item_id for output in scores.outputs]
     candidates = [output.candidate_id for output in scores.outputs]
     automatic = [output.metrics.get(metric.name) for output in scores.outputs]
-    # What is independent of the rest, which the intervals resample.
-    units = [scores.groups.get(item, item) for item in items]
-    segment = partial(segment_correlation, seed=SEED, replicates=REPLICATES)
-    system = partial(system_correlation, candidates, units, seed=SEED, replicates=REPLICATES)
+    segment, system = (
+        partial(correlation, groups=scores.groups, seed=SEED, replicates=REPLICATES)
+        for correlation in (segment_correlation, partial(system_correlation, candidates))
+    )
     rows = []
     for criterion in scores.scales:
         means = scores.output_means(criterion)
         human = [means.get(output.item_output_id) for output in scores.outputs]
-        spearman, kendall, pearson = (segment(units, human, automatic, method=method) for method in METHODS)
+        spearman, kendall, pearson = (segment(items, human, automatic, method=method) for method in METHODS)
         rows.append(
             CorrelationRow(
                 criterion,
                 spearman,
                 segment(items, human, automatic, within_item=True),
-                system(human, automatic),
+                system(items, human, automatic),
                 kendall,
                 pearson,
-                _pairs_alike(criterion, metric, items, human, automatic),
+                _pairs_alike(scores, criterion, metric, human, automatic),
             )
         )
     return rows
 
 
 def _pairs_alike(
+    scores: CampaignScores,
     criterion: Criterion,
     metric: MetricDescription,
-    items: Sequence[int],
     human: Sequence[float | None],
     automatic: Sequence[float | None],
 ) -> Measure:
@@ -107,4 +107,5 @@ def _pairs_alike(
         human = [None if value is None else -value for value in human]
     if metric.better == "lower":
         automatic = [None if value is None else -value for value in automatic]
-    return pairwise_accuracy(items, human, automatic, seed=SEED, replicates=REPLICATES)
+    items = [output.item_id for output in scores.outputs]
+    return pairwise_accuracy(items, human, automatic, groups=scores.groups, seed=SEED, replicates=REPLICATES)

@@ -4,6 +4,7 @@ from typing import Any
 
 from rest_framework import serializers
 
+from evalapp.accounts.models import ResultsApplyTo
 from evalapp.analysis.api.shared import AnalysisView, SampledItemsSerializer
 from evalapp.analysis.planning.forms import MOST_AIMS, PARTS, PlanForm
 from evalapp.analysis.planning.planner import design_of_campaign, detectable, plan, variances_of
@@ -40,6 +41,7 @@ class PlannedDesignSerializer(serializers.Serializer[Any]):
     items = serializers.IntegerField()
     reviewers = serializers.IntegerField()
     overlap = serializers.IntegerField(source="each", help_text="Reviewers of each item.")
+    population = serializers.ChoiceField(choices=ResultsApplyTo.choices)
 
 
 class DetectableSerializer(serializers.Serializer[Any]):
@@ -90,6 +92,13 @@ class PlanBody(Body):
     items = Whole()
     reviewers = Whole()
     overlap = Whole(required=False, default=None, allow_null=True, help_text="Every reviewer without it.")
+    population = serializers.ChoiceField(
+        choices=ResultsApplyTo.choices,
+        required=False,
+        default=None,
+        allow_null=True,
+        help_text="Whose scores the results are about; default: the project's.",
+    )
     level = Number(
         required=False, default=0.05, help_text="Chance of a false release for each criterion, one-sided."
     )
@@ -131,12 +140,14 @@ class CampaignPlan(AnalysisView):
     @operation("Plan a design", body=PlanBody, result=PlanSerializer)
     def post(self, campaign_id: int) -> object:
         """The power of each aim and of all together; nothing is stored."""
-        scores = sampled_scores(self.campaign(campaign_id)).scores
+        campaign = self.campaign(campaign_id)
+        scores = sampled_scores(campaign).scores
         given = self.body()
         form = PlanForm(
             _as_form(scores, given),
             criteria=scores.scales,
             variances={each.criterion.key: each for each in variances_of(scores)},
+            population=campaign.project.population,
         )
         if not form.is_valid():
             fields = {name: [str(text) for text in texts] for name, texts in form.errors.items()}
@@ -148,7 +159,7 @@ class CampaignPlan(AnalysisView):
 def _as_form(scores: CampaignScores, given: dict[str, Any]) -> dict[str, Any]:
     """The page's own fields, so that both refuse the same."""
     known = [criterion.key for criterion in scores.scales]
-    data = {name: given[name] for name in ("items", "reviewers", "overlap", "level")}
+    data = {name: given[name] for name in ("items", "reviewers", "overlap", "population", "level")}
     for aim in given["aims"]:
         key = aim["criterion"]
         if key not in known or f"{key}-kind" in data:

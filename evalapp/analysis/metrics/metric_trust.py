@@ -1,7 +1,7 @@
 """Which automatic metric to trust for which criterion, in words with the numbers behind them."""
 
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import replace
 from statistics import fmean
 from typing import Literal, NamedTuple
@@ -18,9 +18,10 @@ from evalapp.stats.correlation import segment_correlation
 
 Verdict = Literal["follows", "hint", "weak", "unsure", "against", "unknown"]
 
-# Shares of the ceiling that the lower end of the interval reaches.
-FOLLOWS = 0.7
-HINT = 0.3
+# The lower end of the ceiling's interval where reviewers agree enough for a metric to follow them.
+AGREED = 0.5
+# A correlation: to follow people its lower end is over this, to be a hint its value.
+CONSIDERABLE = 0.3
 # With more, every metric against every criterion takes longer than a page may.
 MOST_OUTPUTS = 500
 
@@ -93,8 +94,10 @@ def metric_trust(
         for metric in metrics:
             step(f"{criterion.name}: {metric.label}")
             values = [_right_way(output.metrics.get(metric.name), metric) for output in scores.outputs]
-            correlation = segment_correlation(items, human, values, seed=SEED, replicates=REPLICATES)
-            inside = inside_candidates(scores.outputs, human, values)
+            correlation = segment_correlation(
+                items, human, values, groups=scores.groups, seed=SEED, replicates=REPLICATES
+            )
+            inside = inside_candidates(scores.outputs, human, values, scores.groups)
             trusts.append(trust_of(name, metric, correlation, ceiling, inside))
         trusts.sort(key=_order, reverse=True)
         found.append(CriterionTrust(criterion, ceiling, trusts, advice(name, trusts)))
@@ -111,10 +114,13 @@ def _right_way(value: float | None, metric: MetricDescription) -> float | None:
 
 
 def inside_candidates(
-    outputs: Sequence[ReviewedOutput], human: Sequence[float | None], metric: Sequence[float | None]
+    outputs: Sequence[ReviewedOutput],
+    human: Sequence[float | None],
+    metric: Sequence[float | None],
+    groups: Mapping[Hashable, str],
 ) -> Measure | None:
     """Spearman of both sides less their candidate's mean; None of a single candidate, where
-    it is the same.
+    it is the same. ``groups`` by item.
     """
     pairs = [
         (output.item_id, output.candidate_id, said, value)
@@ -134,7 +140,7 @@ def inside_candidates(
     people = [round(said - means[candidate][0], 9) for _, candidate, said, _ in pairs]
     values = [round(value - means[candidate][1], 9) for _, candidate, _, value in pairs]
     found = segment_correlation(
-        [item for item, *_ in pairs], people, values, seed=SEED, replicates=REPLICATES
+        [item for item, *_ in pairs], people, values, groups=groups, seed=SEED, replicates=REPLICATES
     )
     return replace(found, signature=f"{found.signature}|within:candidate")
 
@@ -155,9 +161,10 @@ def trust_of(
 ) -> MetricTrust:
     """The verdict on one metric for the criterion called ``name``.
 
-    It rests on the lower end of the interval as a share of the ceiling (of 1 where that is undefined): 0.7
-    and more *follows* people, 0.3 and more is a *hint*, over 0 *weak*. An interval with 0 inside is *unsure*,
-    one below 0 *against*, none at all *unknown*. What is not shown ``inside`` candidates is a hint at most.
+    It *follows* people where they agree (the lower end of the ceiling is over 0.5) and the lower end of the
+    correlation is over 0.3. Else a correlation over 0.3 that is surely over 0 is a *hint*, a smaller one
+    *weak*. An interval with 0 inside is *unsure*, one below 0 *against*, none at all *unknown*. What is not
+    shown ``inside`` candidates is a hint at most.
     """
     verdict = _verdict(correlation, ceiling)
     if inside is None or verdict not in {"follows", "hint", "weak"} or _is_shown(inside):
@@ -189,10 +196,14 @@ def _verdict(correlation: Measure, ceiling: Measure) -> Verdict:
         return "against"
     if correlation.low <= 0:
         return "unsure"
-    share = correlation.low / (ceiling.value or 1.0)
-    if share >= FOLLOWS:
+    if correlation.low > CONSIDERABLE and people_agree(ceiling):
         return "follows"
-    return "hint" if share >= HINT else "weak"
+    return "hint" if (correlation.value or 0.0) > CONSIDERABLE else "weak"
+
+
+def people_agree(ceiling: Measure) -> bool:
+    """Whether reviewers agree enough for a metric to follow them: what nobody shares cannot be followed."""
+    return ceiling.low is not None and ceiling.low > AGREED
 
 
 def _sentence(
@@ -220,7 +231,16 @@ def _values(metric: MetricDescription, correlation: Measure, ceiling: Measure) -
     )
     if ceiling.value is None:
         return f"{told}; the highest correlation to expect is not known: {ceiling.reason}"
-    return f"{told}; the highest correlation to expect of any metric is {_number(ceiling.value)}"
+    told = f"{told}; the highest correlation to expect of any metric is {_of_ceiling(ceiling)}"
+    if correlation.value is not None and correlation.value > ceiling.value:
+        told = f"{told}, and more is often chance"
+    return told
+
+
+def _of_ceiling(ceiling: Measure) -> str:
+    if ceiling.low is None or ceiling.high is None:
+        return f"{_number(ceiling.value)} ({ceiling.note})"
+    return f"{_number(ceiling.value)} ({_number(ceiling.low)} to {_number(ceiling.high)})"
 
 
 def _number(value: float | None) -> str:
@@ -237,9 +257,11 @@ def advice(name: str, trusts: Sequence[MetricTrust]) -> str:
     against = [trust.metric.label for trust in told if trust.verdict == "against"]
     warning = f" {_all_of(against)} would mislead." if against else ""
     if best.verdict == "follows":
+        return f"For {name} trust {best.metric.label}{of}: it follows people.{warning}"
+    if best.ceiling.defined and not people_agree(best.ceiling):
         return (
-            f"For {name} trust {best.metric.label}{of}: it follows people nearly as far as a metric"
-            f" can.{warning}"
+            f"For {name} ask people. They may agree too little for any metric to follow them: the highest"
+            f" correlation to expect is {_of_ceiling(best.ceiling)}.{warning}"
         )
     if best.verdict == "hint" and not _is_shown(best.inside):
         return (

@@ -7,9 +7,11 @@ from typing import Any
 from django import forms
 from django.core.exceptions import ValidationError
 
+from evalapp.accounts.models import ResultsApplyTo
 from evalapp.analysis.planning.planner import Aim, CriterionVariance, Variance
 from evalapp.rubrics.models import Criterion
 from evalapp.stats.planning import Design, Spread
+from evalapp.stats.populations import Population
 
 MOST_ITEMS = 100_000
 MOST_REVIEWERS = 1_000
@@ -52,6 +54,7 @@ class PlanForm(forms.Form):
         label="Reviewers per item",
         help_text="Empty: every reviewer does every item.",
     )
+    population = forms.ChoiceField(label="Results apply to", choices=ResultsApplyTo.choices, required=False)
     level = forms.FloatField(
         min_value=0.0001,
         max_value=0.4999,
@@ -67,9 +70,11 @@ class PlanForm(forms.Form):
         *args: Any,
         criteria: Sequence[Criterion],
         variances: Mapping[str, CriterionVariance],
+        population: str,
         **kwargs: Any,
     ) -> None:
         super().__init__(*args, **kwargs)
+        self.fields["population"].initial = self.default_population = population
         self.criteria, self.variances = criteria, variances
         for criterion in criteria:
             key = criterion.key
@@ -158,7 +163,12 @@ class PlanForm(forms.Form):
     @property
     def design(self) -> Design:
         given = self.cleaned_data
-        return Design(items=given["items"], reviewers=given["reviewers"], overlap=given["overlap"])
+        return Design(
+            items=given["items"],
+            reviewers=given["reviewers"],
+            overlap=given["overlap"],
+            population=Population(given["population"] or self.default_population),
+        )
 
     @property
     def aims(self) -> list[Aim]:

@@ -8,7 +8,8 @@ from typing import Literal, NamedTuple
 from evalapp.analysis.comparison.differences import SEED
 from evalapp.analysis.scores.campaign_scores import CampaignScores
 from evalapp.analysis.scores.finder_campaign import why_no_means
-from evalapp.campaigns.models import Campaign
+from evalapp.campaigns.models import Campaign, CampaignState
+from evalapp.campaigns.queries import cost_of_draft
 from evalapp.measure import Measure, signature
 from evalapp.rubrics.models import Criterion
 from evalapp.stats.components import variance_components
@@ -24,6 +25,7 @@ from evalapp.stats.planning import (
     smallest_difference,
     smallest_distance,
 )
+from evalapp.stats.populations import Population
 from evalapp.stats.ratings import Ratings
 
 Kind = Literal["difference", "floor"]
@@ -160,14 +162,19 @@ def _pooled(groups: Iterable[Ratings], *, nothing: str = "no scores") -> Varianc
 
 
 def design_of_campaign(campaign: Campaign) -> Design | None:
-    """The campaign as it will be once all reviews are in; None with fewer than 2 items or
-    without a reviewer.
+    """The campaign as it will be once all reviews are in, about the project's population; None with fewer
+    than 2 items or without a reviewer.
     """
     reviewers = campaign.reviewers.count()
-    if campaign.items_total < 2 or not reviewers:
+    is_draft = campaign.state == CampaignState.DRAFT
+    items = cost_of_draft(campaign).items if is_draft else campaign.items_total
+    if items < 2 or not reviewers:
         return None
     return Design(
-        items=campaign.items_total, reviewers=reviewers, overlap=max(1, min(campaign.overlap, reviewers))
+        items=items,
+        reviewers=reviewers,
+        overlap=max(1, min(campaign.overlap, reviewers)),
+        population=Population(campaign.project.population),
     )
 
 
@@ -182,7 +189,7 @@ def _difference(variance: CriterionVariance, design: Design) -> Measure:
     spread = variance.differences.spread
     if spread is None:
         return Measure.undefined(variance.differences.reason, signature=signature("smallest-difference"))
-    if design.reviewers == 1:
+    if design.has_no_bound:
         return Measure.undefined(NO_INTERVAL, n=design.items, signature=signature("smallest-difference"))
     return smallest_difference(spread, design)
 
@@ -205,7 +212,12 @@ def plan(aims: Sequence[Aim], design: Design, *, level: float, correlation: floa
     planned = [PlannedAim(aim, _power(aim, requirements[aim.key], design)) for aim in aims]
     joint = joint_power(requirements, design, correlation=correlation, seed=SEED)
     items = items_for_joint_power(
-        requirements, reviewers=design.reviewers, overlap=design.overlap, correlation=correlation, seed=SEED
+        requirements,
+        reviewers=design.reviewers,
+        overlap=design.overlap,
+        population=design.population,
+        correlation=correlation,
+        seed=SEED,
     )
     return Plan(planned, joint, items)
 

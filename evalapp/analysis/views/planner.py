@@ -111,15 +111,16 @@ def _planned(request: MemberRequest, campaign: Campaign | None, version: RubricV
     design = design_of_campaign(campaign) if campaign is not None else None
     by_key = {each.criterion.key: each for each in variances}
     planned: Plan | None = None
+    population = request.project.population
     if "items" in request.GET:
-        form = PlanForm(request.GET, criteria=criteria, variances=by_key)
+        form = PlanForm(request.GET, criteria=criteria, variances=by_key, population=population)
         if form.is_valid() and form.aims:
             planned = plan(form.aims, form.design, level=form.cleaned_data["level"])
     else:
         initial = {"items": 100, "reviewers": 3, "level": 0.05}
         if design is not None:
             initial |= {"items": design.items, "reviewers": design.reviewers, "overlap": design.each}
-        form = PlanForm(initial=initial, criteria=criteria, variances=by_key)
+        form = PlanForm(initial=initial, criteria=criteria, variances=by_key, population=population)
     return {
         "form": form,
         "planned": planned,
