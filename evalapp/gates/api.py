@@ -56,7 +56,9 @@ class GateConditionSerializer(serializers.Serializer[Any]):
 
 
 class GateSerializer(ReadOnlySerializer):
-    """``alpha`` is one-sided, over all evaluations of all challengers on one test version."""
+    """``alpha`` is one-sided, over all evaluations of all candidates on one test version. ``challengers`` is
+    null for a standard gate.
+    """
 
     rubric = serializers.IntegerField(source="rubric_id")
     conditions = GateConditionSerializer(many=True)
@@ -103,7 +105,17 @@ class GateBody(Body):
             " by its campaign."
         ),
     )
-    challengers = Whole(default=5, min_value=1, max_value=MOST_CHALLENGERS)
+    challengers = Whole(
+        required=False,
+        default=None,
+        allow_null=True,
+        min_value=1,
+        max_value=MOST_CHALLENGERS,
+        help_text=(
+            "Candidates that a sequential gate is evaluated for as reviews come in. Null: a standard gate,"
+            " evaluated once for each candidate of its campaign, when all planned reviews are in."
+        ),
+    )
     population = serializers.ChoiceField(
         choices=ResultsApplyTo.choices,
         allow_null=True,

@@ -106,7 +106,7 @@ def body_of(
     version: int,
     alpha: float,
     planned_reviews: int | None,
-    challengers: int,
+    challengers: int | None,
     population: str,
     conditions: Iterable[Condition],
 ) -> dict[str, Any]:
@@ -127,7 +127,7 @@ def body_hash(body: Mapping[str, Any]) -> str:
 
 
 def require_sound(
-    *, alpha: float, planned_reviews: int | None, challengers: int, conditions: list[Condition]
+    *, alpha: float, planned_reviews: int | None, challengers: int | None, conditions: list[Condition]
 ) -> None:
     """Raises InvalidError naming every field that cannot stay."""
     wrong: dict[str, list[str]] = {}
@@ -135,7 +135,7 @@ def require_sound(
         wrong["alpha"] = ["Give a budget between 0.01% and 20%; 5% is usual."]
     if planned_reviews is not None and not 1 <= planned_reviews <= LARGEST_COUNT:
         wrong["planned_reviews"] = [f"Plan 1 to {LARGEST_COUNT:,} reviews of each candidate."]
-    if not 1 <= challengers <= MOST_CHALLENGERS:
+    if challengers is not None and not 1 <= challengers <= MOST_CHALLENGERS:
         wrong["challengers"] = [f"Plan 1 to {MOST_CHALLENGERS} candidates on one test version."]
     if not any(each.is_on_scores for each in conditions):
         wrong["conditions"] = [

@@ -31,7 +31,7 @@ from evalapp.gates.lineage import (
 from evalapp.gates.manifest import review_lines
 from evalapp.gates.measuring import Inputs, Outcome, measure
 from evalapp.gates.models import CampaignGate, GateEvaluation, Ledger
-from evalapp.gates.reviews_needed import planned_reviews
+from evalapp.gates.reviews_needed import planned_challengers, planned_reviews
 from evalapp.registry.models import ModelVersion
 from evalapp.stats.populations import Population
 from evalapp.stats.sequential import Spending, interim_level
@@ -104,7 +104,7 @@ def evaluate_gate(
     """Evaluate the gate on a candidate and record it; on the ledger, unless it is exploratory or simulated.
 
     Raises InvalidError for a draft, another's candidate, the champion, or without a review; ConflictError
-    where no budget is left for it.
+    where no budget is left for it, or a standard gate's reviews are not all in.
     """
     evidence = _read_evidence(campaign_gate, candidate)
     last = campaign_gate.evaluations.filter(candidate=candidate).order_by("-id").first()
@@ -197,6 +197,8 @@ def _ledger_entry(campaign_gate: CampaignGate, candidate: ModelVersion, evidence
         ledger.evaluations.filter(challenger=challenger).order_by("number").values_list("share", "planned")
     )
     planned = max(before[0][1] or 0, 1) if before else planned_reviews(campaign_gate)
+    if not campaign_gate.gate.is_sequential and not before:
+        planned = _all_reviews(campaign_gate, candidate, planned, evidence.candidate_reviews)
     shares = [share or 0.0 for share, _ in before]
     share = evidence.candidate_reviews / planned
     if shares and (max(shares) >= 1 or share <= max(shares)):
@@ -213,6 +215,19 @@ def _ledger_entry(campaign_gate: CampaignGate, candidate: ModelVersion, evidence
         share,
         end_level=end.value,
     )
+
+
+def _all_reviews(campaign_gate: CampaignGate, candidate: ModelVersion, planned: int, done: int) -> int:
+    """The reviews that a standard gate is evaluated with: all that are planned, or were made before the
+    campaign was closed.
+    """
+    if done < planned and campaign_gate.campaign.state != CampaignState.CLOSED:
+        raise ConflictError(
+            f"This gate is evaluated once, when all {planned:,} planned reviews of {candidate.label} are in;"
+            f" {planned - done:,} are missing. To evaluate it with fewer, close the campaign first.",
+            code="reviews_missing",
+        )
+    return min(planned, done)
 
 
 def _spent(candidate: ModelVersion, ledger: Ledger, planned: int, *, is_over: bool) -> ConflictError:
@@ -233,7 +248,7 @@ def _locked_ledger(campaign_gate: CampaignGate) -> Ledger:
     """The tested split's ledger, held by this transaction; the first gate on it sets its plan."""
     campaign, gate = campaign_gate.campaign, campaign_gate.gate
     of_split = {"dataset_version": campaign.dataset_version, "split": campaign.split}
-    plan = {"alpha": gate.alpha, "challengers": gate.challengers}
+    plan = {"alpha": gate.alpha, "challengers": planned_challengers(campaign_gate)}
     Ledger.objects.get_or_create(**of_split, defaults=plan)
     ledgers = Ledger.objects.select_related("dataset_version__dataset").select_for_update(of=("self",))
     return ledgers.get(**of_split)

@@ -25,6 +25,12 @@ AGAINST = (
     (ConditionKind.SUPERIORITY.value, "better"),
 )
 PERCENT = 100
+STANDARD, SEQUENTIAL = "once", "repeatedly"
+EVALUATED = (
+    (STANDARD, "Once, when all planned reviews are in (standard)"),
+    (SEQUENTIAL, "Repeatedly, as reviews come in (sequential)"),
+)
+SEVERAL = 5
 
 
 class GateForm(forms.Form):
@@ -33,25 +39,34 @@ class GateForm(forms.Form):
     """
 
     name = forms.CharField(max_length=LONGEST_NAME)
+    evaluated = forms.ChoiceField(
+        label="Evaluated",
+        choices=EVALUATED,
+        widget=forms.RadioSelect,
+        help_text=(
+            "Once has the most power. Repeatedly stops early for a clear result, and several candidates can"
+            " be tested on the same examples in turn."
+        ),
+    )
     alpha = forms.FloatField(
-        label="False-release budget, in percent",
+        label="Level, in percent",
         initial=5,
         min_value=0.01,
         max_value=20,
         widget=forms.NumberInput(attrs={"step": "any"}),
         help_text=(
             "The chance of releasing a candidate that does not deserve it, over all evaluations of all"
-            " candidates."
+            " candidates. 5 is usual."
         ),
     )
     planned_reviews = forms.IntegerField(
         label="Planned reviews of a candidate", required=False, min_value=1, max_value=LARGEST_COUNT,
-        help_text="Each evaluation spends a part of the budget, most of it at this number. Empty: the number "
-        "that the campaign plans.",
+        help_text="Empty: as many as the campaign plans.",
     )  # fmt: skip
     challengers = forms.IntegerField(
-        label="Candidates per test version", initial=5, min_value=1, max_value=MOST_CHALLENGERS,
-        help_text="After that many the test examples count as development data.",
+        label="Candidates, if evaluated repeatedly", initial=SEVERAL, required=False, min_value=1,
+        max_value=MOST_CHALLENGERS,
+        help_text="They share the level. After that many the test examples count as development data.",
     )  # fmt: skip
     population = forms.ChoiceField(
         label="Conditions apply to",
@@ -77,7 +92,7 @@ class GateForm(forms.Form):
             if latest
             else []
         )
-        initial = {"population": rubric.project.population} if gate is None else _initial(gate)
+        initial = _initial(gate) if gate is not None else _of_new(rubric)
         super().__init__(data, initial=initial)
         if gate is not None:
             del self.fields["name"]
@@ -125,6 +140,8 @@ class GateForm(forms.Form):
 
     def clean(self) -> dict[str, Any]:
         values = super().clean() or {}
+        if values.get("evaluated") == SEQUENTIAL and not values.get("challengers"):
+            self.add_error("challengers", "Give the number of candidates that will be tested.")
         for key, _ in self._keyed():
             against, margin = values.get(f"against-{key}"), values.get(f"margin-{key}")
             if against == ConditionKind.NON_INFERIORITY and not margin:
@@ -141,7 +158,7 @@ class GateForm(forms.Form):
             conditions=list(self._conditions()),
             alpha=round(values["alpha"] / PERCENT, 8),
             planned_reviews=values["planned_reviews"],
-            challengers=values["challengers"],
+            challengers=values["challengers"] if values["evaluated"] == SEQUENTIAL else None,
             population=values["population"],
         )
 
@@ -180,11 +197,16 @@ def _low_of(criterion: Criterion) -> int:
     return 2 if criterion.low_threshold is None else criterion.low_threshold
 
 
+def _of_new(rubric: Rubric) -> dict[str, Any]:
+    return {"population": rubric.project.population, "evaluated": STANDARD}
+
+
 def _initial(gate: Gate) -> dict[str, Any]:
     found: dict[str, Any] = {
         "alpha": round(gate.alpha * PERCENT, 6),
         "planned_reviews": gate.planned_reviews,
-        "challengers": gate.challengers,
+        "evaluated": SEQUENTIAL if gate.is_sequential else STANDARD,
+        "challengers": gate.challengers or SEVERAL,
         "population": gate.population,
         "contamination": False,
     }

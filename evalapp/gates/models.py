@@ -21,8 +21,10 @@ class Gate(BaseModel):
     edit after that makes the next version of its name.
 
     ``conditions`` holds what `conditions.Condition.as_dict` gives. ``alpha`` is the one-sided level for all
-    evaluations of all candidates (``challengers``) on one test version; evaluations spend it on the way to
-    ``planned_reviews`` of each (None: as many as the campaign plans at the first evaluation).
+    evaluations of all candidates on one test version. A standard gate, without ``challengers``, is evaluated
+    once for each candidate of its campaign, when ``planned_reviews`` of each are in (None: as many as the
+    campaign plans). A sequential one is evaluated for so many candidates as reviews come in, and spends the
+    level on the way to that number.
     ``population``: whose scores its conditions are about.
     ``body_hash`` covers all of these with name and version. ``rubric`` is where its criteria come from.
     """
@@ -33,7 +35,7 @@ class Gate(BaseModel):
     version = models.PositiveIntegerField(default=1)
     alpha = models.FloatField(default=0.05)
     planned_reviews = models.PositiveIntegerField(null=True, blank=True)
-    challengers = models.PositiveSmallIntegerField(default=5)
+    challengers = models.PositiveSmallIntegerField(null=True, blank=True)
     population = models.CharField(max_length=9, choices=ResultsApplyTo.choices)
     conditions = models.JSONField()
     body_hash = models.CharField(max_length=64)
@@ -49,6 +51,11 @@ class Gate(BaseModel):
 
     def __str__(self) -> str:
         return f"{self.name} v{self.version}"
+
+    @property
+    def is_sequential(self) -> bool:
+        """Whether it may be evaluated before all reviews are in."""
+        return self.challengers is not None
 
     @property
     def asked(self) -> list[Condition]:

@@ -7,6 +7,7 @@ from evalapp.gates.conditions import Condition, ConditionKind
 from evalapp.gates.measuring import scale_of
 from evalapp.gates.models import CampaignGate
 from evalapp.gates.queries import ledger_of
+from evalapp.gates.reviews_needed import planned_challengers
 from evalapp.rubrics.models import Criterion
 from evalapp.stats.bounds import best_bound, items_for_best, items_for_none, share_without_any
 from evalapp.stats.sequential import Spending
@@ -19,7 +20,7 @@ def unreachable_conditions(campaign_gate: CampaignGate) -> list[str]:
     items or reviewers than are required. One evaluation at the planned end is taken for granted, which has
     the most level.
     """
-    level, items = _level(campaign_gate), _items(campaign_gate.campaign)
+    level, items = level_of(campaign_gate), items_of(campaign_gate.campaign)
     reviewers = campaign_gate.campaign.reviewers.count()
     criteria = {each.key: each for each in campaign_gate.campaign.rubric_version.criteria.all()}
     told = [
@@ -52,18 +53,19 @@ def _why_no_floor(condition: Condition, criterion: Criterion | None, *, level: f
     )
 
 
-def _items(campaign: Campaign) -> int:
+def items_of(campaign: Campaign) -> int:
     """How many will be reviewed; a draft has none yet, but a design."""
     return cost_of_draft(campaign).items if campaign.state == CampaignState.DRAFT else campaign.items_total
 
 
-def _level(campaign_gate: CampaignGate) -> float:
+def level_of(campaign_gate: CampaignGate) -> float:
     """What a candidate may spend in all."""
     gate, ledger = campaign_gate.gate, ledger_of(campaign_gate.campaign)
     if campaign_gate.is_exploratory:
         return gate.alpha
-    plan = gate if ledger is None else ledger
-    return Spending(level=min(gate.alpha, plan.alpha), challengers=plan.challengers).for_challenger(1)
+    challengers = planned_challengers(campaign_gate) if ledger is None else ledger.challengers
+    alpha = gate.alpha if ledger is None else min(gate.alpha, ledger.alpha)
+    return Spending(level=alpha, challengers=challengers).for_challenger(1)
 
 
 def _why(condition: Condition, *, level: float, items: int, reviewers: int) -> str:

@@ -1,6 +1,8 @@
-"""The reviews that a gate needs before its first evaluation."""
+"""The reviews that a gate needs before it can be evaluated."""
 
 from typing import NamedTuple
+
+from django.db.models import Count
 
 from evalapp.campaigns.models import CampaignState, Purpose
 from evalapp.gates.models import CampaignGate
@@ -10,29 +12,40 @@ _REVIEWING = (CampaignState.OPEN, CampaignState.PAUSED)
 
 
 class ReviewsNeeded(NamedTuple):
-    """``more_reviews``: of a candidate, those that are planned."""
+    """``more_reviews``: of a candidate, until all that are planned are in. ``is_sequential``: the gate waits
+    for the first one alone.
+    """
 
     more_reviews: int
+    is_sequential: bool
 
     @property
     def words(self) -> str:
         count = self.more_reviews
-        planned = (
+        reviews = (
             "1 review of each candidate is" if count == 1 else f"{count:,} reviews of each candidate are"
         )
-        return f"The gate is frozen and waits for the first review; {planned} planned."
+        if self.is_sequential:
+            return f"The gate is frozen and waits for the first review; {reviews} planned."
+        return (
+            f"The gate is frozen and is evaluated once, when all planned reviews are in; {reviews} missing."
+        )
 
 
 def planned_reviews(campaign_gate: CampaignGate) -> int:
-    """Of a candidate, at which most of the budget is spent: the number of the gate, else what the campaign
-    plans.
-    """
+    """Of a candidate: the number of the gate, else what the campaign plans."""
     return max(campaign_gate.gate.planned_reviews or campaign_gate.campaign.assignments_total or 0, 1)
 
 
+def planned_challengers(campaign_gate: CampaignGate) -> int:
+    """For how many candidates the gate is evaluated: its number, else those of the campaign."""
+    champion = 0 if campaign_gate.champion_id is None else 1
+    return campaign_gate.gate.challengers or max(campaign_gate.campaign.candidates.count() - champion, 1)
+
+
 def reviews_needed_of(campaign_gate: CampaignGate) -> ReviewsNeeded | None:
-    """None once there is a review that an evaluation would rest on, and where none will come: of a draft, or
-    closed.
+    """None once there are the reviews that an evaluation would rest on, and where none will come: of a
+    draft, or closed.
     """
     campaign = campaign_gate.campaign
     if campaign.state not in _REVIEWING:
@@ -40,4 +53,11 @@ def reviews_needed_of(campaign_gate: CampaignGate) -> ReviewsNeeded | None:
     reviews = Review.objects.filter(campaign=campaign, purpose=Purpose.REVIEW)
     if not campaign.project.is_demonstration:
         reviews = reviews.filter(is_simulated=False)
-    return None if reviews.exists() else ReviewsNeeded(planned_reviews(campaign_gate))
+    planned, is_sequential = planned_reviews(campaign_gate), campaign_gate.gate.is_sequential
+    if is_sequential or campaign_gate.is_exploratory:
+        return None if reviews.exists() else ReviewsNeeded(planned, is_sequential)
+    if not campaign.project.is_demonstration:
+        counts = reviews.values("item_output__candidate").annotate(done=Count("pk")).values_list("done")
+        done = min((count for (count,) in counts), default=0)
+        return ReviewsNeeded(planned - done, is_sequential) if done < planned else None
+    return None if reviews.exists() else ReviewsNeeded(planned, is_sequential)

@@ -31,8 +31,9 @@ COMPARES = "This campaign compares outputs; a gate needs ratings, so none can be
 
 @dataclass(frozen=True)
 class GatePlan:
-    """What a gate asks. ``alpha``: one-sided, for all evaluations of all ``challengers`` on one test version.
-    ``planned_reviews`` of each candidate, at which most of it is spent; None: what its campaign plans.
+    """What a gate asks. ``alpha``: one-sided, for all evaluations of all candidates on one test version.
+    ``challengers``: how many candidates a sequential gate is evaluated for; None: a standard gate, once for
+    each of its campaign. ``planned_reviews`` of each candidate; None: what its campaign plans.
     ``population``: whose scores the conditions are about; None: as the project's results.
     """
 
@@ -41,7 +42,7 @@ class GatePlan:
     conditions: Sequence[Condition]
     alpha: float = 0.05
     planned_reviews: int | None = None
-    challengers: int = 5
+    challengers: int | None = None
     population: str | None = None
 
 

@@ -15,6 +15,7 @@ from evalapp.core.paging import keyset_page
 from evalapp.gates.evaluation import evaluate_gate
 from evalapp.gates.forms import ApplyGateForm, GateForm
 from evalapp.gates.models import CampaignGate, Gate
+from evalapp.gates.power import power_of_gate
 from evalapp.gates.queries import (
     applied_gates,
     candidate_named,
@@ -134,7 +135,7 @@ def _render(
 
 
 def _part(campaign_gate: CampaignGate) -> dict[str, Any]:
-    """An applied gate with its evaluations; before the first one with what cannot be met here."""
+    """An applied gate with its evaluations; before the first one with what can be met here, and what not."""
     evaluations = list(evaluations_of(campaign_gate)[:MOST_SHOWN])
     return {
         "campaign_gate": campaign_gate,
@@ -142,6 +143,7 @@ def _part(campaign_gate: CampaignGate) -> dict[str, Any]:
         "choices": choices_of(campaign_gate),
         "waiting": None if evaluations else reviews_needed_of(campaign_gate),
         "out_of_reach": [] if evaluations else unreachable_conditions(campaign_gate),
+        "power": None if evaluations else power_of_gate(campaign_gate),
     }
 
 

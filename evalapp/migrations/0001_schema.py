@@ -536,7 +536,7 @@ class Migration(migrations.Migration):
                 ('version', models.PositiveIntegerField(default=1)),
                 ('alpha', models.FloatField(default=0.05)),
                 ('planned_reviews', models.PositiveIntegerField(blank=True, null=True)),
-                ('challengers', models.PositiveSmallIntegerField(default=5)),
+                ('challengers', models.PositiveSmallIntegerField(blank=True, null=True)),
                 ('population', models.CharField(choices=[('panel', 'These reviewers'), ('reviewers', 'Reviewers like these')], max_length=9)),
                 ('conditions', models.JSONField()),
                 ('body_hash', models.CharField(max_length=64)),

@@ -44,10 +44,14 @@ def _gate(campaign_gate: CampaignGate) -> Iterator[Block | None]:
         if campaign_gate.champion is not None
         else ""
     )
+    evaluated = (
+        f"all evaluations of up to {gate.challengers} candidates on one test version"
+        if gate.is_sequential
+        else "all candidates of the campaign, each evaluated once"
+    )
     yield paragraph(
-        f"{gate}, applied {when} ({time_of(campaign_gate.created_at)}). False-release budget (one-sided)"
-        f" {gate.alpha:g} for all evaluations at up to {gate.challengers} candidates on one test"
-        f" version.{champion} SHA-256 of the gate: {gate.body_hash}."
+        f"{gate}, applied {when} ({time_of(campaign_gate.created_at)}). Level (one-sided) {gate.alpha:g} for"
+        f" {evaluated}.{champion} SHA-256 of the gate: {gate.body_hash}."
     )
     latest: dict[int, GateEvaluation] = {}
     for evaluation in evaluations_of(campaign_gate):

@@ -24,9 +24,9 @@ def make_gate(
     name: str = "Release",
     **plan: Any,
 ) -> Gate:
-    """By default one that asks for a lower bound of tone of at least 2.5."""
+    """By default one that asks for a lower bound of tone of at least 2.5, as reviews come in."""
     rubric = rubric or make_rubric(project, f"Rubric of {name}").rubric
-    plan = {"population": "reviewers", **plan}
+    plan = {"population": "reviewers", "challengers": 5, **plan}
     wanted = GatePlan(name=name, rubric=rubric, conditions=conditions or (TONE_FLOOR,), **plan)
     return save_gate(project=project, plan=wanted, by=project.created_by)
 

@@ -16,7 +16,7 @@ from tests.gates.making import TONE_FLOOR, make_gate, make_gated_campaign
 
 pytestmark = pytest.mark.django_db
 
-PLAN = {"name": "Release", "alpha": "5", "challengers": "5", "population": "panel"}
+PLAN = {"name": "Release", "alpha": "5", "evaluated": "repeatedly", "challengers": "5", "population": "panel"}
 
 
 @pytest.fixture

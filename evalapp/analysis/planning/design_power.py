@@ -1,0 +1,148 @@
+"""What a campaign will be able to show, before it has a review."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import NamedTuple
+
+from django.db.models import Exists, OuterRef
+
+from evalapp.analysis.planning.planner import (
+    CriterionVariance,
+    Detectable,
+    Variance,
+    detectable,
+    variances_of,
+)
+from evalapp.analysis.stored.item_sample import sampled_scores
+from evalapp.campaigns.models import Campaign, CampaignCandidate, CampaignState, Method, Purpose
+from evalapp.core.number_format import as_text
+from evalapp.reviews.models import Review
+from evalapp.rubrics.models import Criterion, RubricVersion
+from evalapp.stats.planning import Design, Spread, smallest_difference
+
+#: On a scale from 1 to 5; of other scales in proportion. As in the simulations of small teams.
+ASSUMED_SCORES = Spread(item=0.6, reviewer=0.4, rest=0.6)
+ASSUMED_DIFFERENCES = Spread(item=0.5, reviewer=0.3, rest=0.85)
+#: A design that finds no difference of this share of the scale (half a point of 1 to 5) decides little.
+WEAK = 0.125
+
+
+class ExpectedVariances(NamedTuple):
+    """``source``: the campaign that they are from; None where all are assumed."""
+
+    variances: list[CriterionVariance]
+    source: Campaign | None
+
+
+class DesignPower(NamedTuple):
+    """``found`` with the smallest difference, as a share of its scale, first: ``finest`` and ``weakest`` are
+    its ends. ``helps``: the one change that would help most, as a sentence.
+    """
+
+    design: Design
+    found: list[Detectable]
+    source: Campaign | None
+    is_weak: bool
+    helps: str
+
+    @property
+    def finest(self) -> Detectable:
+        return self.found[0]
+
+    @property
+    def weakest(self) -> Detectable:
+        return self.found[-1]
+
+
+def expected_variances(version: RubricVersion, *, besides: Campaign | None = None) -> ExpectedVariances:
+    """Of each scale: as in the newest campaign with reviews by people under the same rubric, else assumed.
+    ``besides``: a campaign that is no source.
+    """
+    scales = [each for each in version.criteria.order_by("position") if each.rules.has_mean]
+    source = _source(version, besides) if scales else None
+    known = {
+        each.criterion.key: each
+        for each in (variances_of(sampled_scores(source).scores) if source is not None else [])
+    }
+    found = [_expected(criterion, known) for criterion in scales]
+    return ExpectedVariances(found, source if known else None)
+
+
+def _source(version: RubricVersion, besides: Campaign | None) -> Campaign | None:
+    reviewed = Review.objects.filter(campaign=OuterRef("pk"), purpose=Purpose.REVIEW, is_simulated=False)
+    campaigns = version.rubric.project.campaigns.filter(
+        rubric_version__rubric=version.rubric, method=Method.POINTWISE
+    ).exclude(state=CampaignState.DRAFT)
+    if besides is not None:
+        campaigns = campaigns.exclude(pk=besides.pk)
+    pairs = CampaignCandidate.objects.filter(campaign=OuterRef("pk"), position=1)
+    return (
+        campaigns.filter(Exists(reviewed), Exists(pairs))
+        .select_related("project", "rubric_version__rubric")
+        .order_by("-pk")
+        .first()
+    )
+
+
+def _expected(criterion: Criterion, known: Mapping[str, CriterionVariance]) -> CriterionVariance:
+    earlier = known.get(criterion.key)
+    if earlier is not None and earlier.criterion.rules.range != criterion.rules.range:
+        earlier = None
+    return CriterionVariance(
+        criterion,
+        _known_or(earlier.scores if earlier else None, criterion, ASSUMED_SCORES),
+        _known_or(earlier.differences if earlier else None, criterion, ASSUMED_DIFFERENCES),
+        earlier.champion if earlier else None,
+        (earlier.mean if earlier else None) or sum(criterion.rules.range) / 2,
+    )
+
+
+def _known_or(variance: Variance | None, criterion: Criterion, assumed: Spread) -> Variance:
+    if variance is not None and variance.spread is not None:
+        return variance
+    low, high = criterion.rules.range
+    share = (high - low) / 4
+    return Variance(
+        Spread(item=share * assumed.item, reviewer=share * assumed.reviewer, rest=share * assumed.rest)
+    )
+
+
+def power_of_design(version: RubricVersion, design: Design) -> DesignPower | None:
+    """The smallest differences between two candidates that the design finds with 80% power; None where the
+    rubric has no scale, or one reviewer says nothing of others.
+    """
+    expected = expected_variances(version)
+    known = [each for each in detectable(expected.variances, design) if each.difference.value is not None]
+    if not known:
+        return None
+    known.sort(key=_share_of_scale)
+    criterion = known[-1].criterion
+    spread = next(each.differences.spread for each in expected.variances if each.criterion == criterion)
+    assert spread is not None
+    is_weak = _share_of_scale(known[-1]) > WEAK
+    return DesignPower(design, known, expected.source, is_weak, helps=_what_helps(spread, design))
+
+
+def _share_of_scale(found: Detectable) -> float:
+    low, high = found.criterion.rules.range
+    return (found.difference.value or math.inf) / (high - low)
+
+
+def _what_helps(spread: Spread, design: Design) -> str:
+    """The change that finds the smallest difference, as a sentence without its full stop."""
+    changes: Sequence[tuple[str, Design | None]] = (
+        (f"{2 * design.items:,} items", replace(design, items=2 * design.items)),
+        (
+            f"{design.each + 1} reviewers for each item",
+            replace(design, overlap=design.each + 1) if design.each < design.reviewers else None,
+        ),
+        (f"{design.reviewers + 2} reviewers", replace(design, reviewers=design.reviewers + 2)),
+    )
+    found = [
+        (smallest_difference(spread, changed).value or 0.0, words)
+        for words, changed in changes
+        if changed is not None
+    ]
+    value, words = min(found)
+    return f"{words} would find {as_text(value, digits=1)} points"

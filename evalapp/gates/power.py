@@ -1,0 +1,135 @@
+"""What a candidate has to be for each condition of a gate to be met, before there is a review."""
+
+import math
+from typing import NamedTuple
+
+from evalapp.analysis.comparison.differences import SEED
+from evalapp.analysis.planning.design_power import ExpectedVariances, expected_variances
+from evalapp.analysis.planning.planner import CriterionVariance
+from evalapp.campaigns.models import Campaign
+from evalapp.core.number_format import as_text
+from evalapp.gates.conditions import AGAINST_CHAMPION, TOTAL, Condition, ConditionKind
+from evalapp.gates.measuring import scale_of
+from evalapp.gates.models import CampaignGate
+from evalapp.gates.reach import items_of, level_of
+from evalapp.stats.bounds import clopper_pearson
+from evalapp.stats.planning import (
+    Design,
+    Requirement,
+    ScalePosition,
+    power_of_release,
+    smallest_distance,
+)
+from evalapp.stats.populations import Population
+
+POWER = 0.8
+#: The true mean that is looked for is right to this share of the scale.
+_EXACT = 0.0025
+
+
+class ConditionPower(NamedTuple):
+    """``needs``: what has to be true of a candidate for the condition to be met in 80% of campaigns."""
+
+    condition: Condition
+    needs: str
+
+
+class GatePower(NamedTuple):
+    """``source``: the campaign that variances are from; None where they are assumed. ``level``: one-sided."""
+
+    conditions: list[ConditionPower]
+    source: Campaign | None
+    level: float
+
+
+def power_of_gate(campaign_gate: CampaignGate) -> GatePower | None:
+    """Of each condition on scores, with one evaluation at the planned end. None where the design is not
+    whole, or where one reviewer can show nothing of others.
+    """
+    campaign, gate = campaign_gate.campaign, campaign_gate.gate
+    items, reviewers = items_of(campaign), campaign.reviewers.count()
+    if items < 2 or not reviewers:
+        return None
+    design = Design(
+        items=items,
+        reviewers=reviewers,
+        overlap=max(1, min(campaign.overlap, reviewers)),
+        population=Population(gate.population),
+    )
+    if design.has_no_bound:
+        return None
+    level = level_of(campaign_gate)
+    expected = expected_variances(campaign.rubric_version, besides=campaign)
+    found = [
+        ConditionPower(condition, words)
+        for condition in gate.asked
+        if (words := _needs(condition, expected, design, level))
+    ]
+    return GatePower(found, expected.source, level)
+
+
+def _needs(condition: Condition, expected: ExpectedVariances, design: Design, level: float) -> str:
+    if condition.kind in (ConditionKind.LOW_SHARE, ConditionKind.VETO):
+        return _largest_rate(condition.threshold or 0.0, design.items, level)
+    variance = next((each for each in expected.variances if each.criterion.key == condition.criterion), None)
+    # Of a total nothing is known before it is measured.
+    if variance is None or condition.criterion == TOTAL:
+        return ""
+    if condition.kind in AGAINST_CHAMPION:
+        return _smallest_difference(condition, variance, design, level)
+    return _smallest_mean(condition, variance, design, level) if condition.kind == ConditionKind.FLOOR else ""
+
+
+def _smallest_mean(condition: Condition, variance: CriterionVariance, design: Design, level: float) -> str:
+    spread = variance.scores.spread
+    assert spread is not None
+    floor = condition.threshold or 0.0
+    smallest, largest = scale_of(condition, variance.criterion)
+
+    def is_met(mean: float) -> bool:
+        place = ScalePosition(mean=mean, smallest=smallest, largest=largest)
+        requirement = Requirement(distance=mean - floor, spread=spread, level=level, place=place)
+        return (power_of_release(requirement, design, seed=SEED).value or 0.0) >= POWER
+
+    low, high = floor, largest
+    if not is_met(high):
+        return "not possible on this scale"
+    while high - low > _EXACT * (largest - smallest):
+        middle = (low + high) / 2
+        low, high = (low, middle) if is_met(middle) else (middle, high)
+    return f"mean of {as_text(high, digits=1)} or more"
+
+
+def _smallest_difference(
+    condition: Condition, variance: CriterionVariance, design: Design, level: float
+) -> str:
+    spread = variance.differences.spread
+    assert spread is not None
+    margin = condition.threshold or 0.0
+    threshold = -margin if condition.kind == ConditionKind.NON_INFERIORITY else margin
+    distance = smallest_distance(Requirement(distance=0, spread=spread, level=level), design, seed=SEED)
+    needed = threshold + (distance.value or math.inf)
+    smallest, largest = scale_of(condition, variance.criterion)
+    if needed > largest - smallest:
+        return "not possible on this scale"
+    if abs(needed) < 0.05:
+        return "as good as the champion"
+    size = as_text(abs(needed), digits=1)
+    return (
+        f"{size} points better than the champion, or more"
+        if needed > 0
+        else f"at most {size} points worse than the champion"
+    )
+
+
+def _largest_rate(ceiling: float, items: int, level: float) -> str:
+    """Exact for items on which reviewers agree."""
+    from scipy.special import betaincinv
+
+    allowed = -1
+    while allowed + 1 < items and clopper_pearson(allowed + 1, items, alpha=level)[1] <= ceiling:
+        allowed += 1
+    if allowed < 0:
+        return "not possible with so few items"
+    rate = 1 - float(betaincinv(items - allowed, allowed + 1, POWER))
+    return f"rate of {rate:.1%} or less (passes with up to {allowed:,} of {items:,} items)"

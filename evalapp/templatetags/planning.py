@@ -1,0 +1,39 @@
+"""Tags for what a design or a gate will be able to show."""
+
+from typing import Any
+
+from django import template
+
+from evalapp.analysis.planning.design_power import DesignPower, power_of_design
+from evalapp.campaigns.queries import Cost
+from evalapp.rubrics.models import RubricVersion
+from evalapp.stats.planning import Design
+from evalapp.stats.populations import Population
+
+register = template.Library()
+
+
+@register.inclusion_tag("analysis/design_power.html", takes_context=True)
+def design_power(
+    context: template.Context, version: RubricVersion | None, cost: Cost | None
+) -> dict[str, Any]:
+    """The smallest differences that the design of a campaign finds, and what would help most; nothing where
+    outputs are not rated or the design is not whole.
+    """
+    return {"power": _power(context, version, cost)}
+
+
+def _power(context: template.Context, version: RubricVersion | None, cost: Cost | None) -> DesignPower | None:
+    if version is None or cost is None or "VIEW_ANALYSIS" not in (context.get("may") or ()):
+        return None
+    rates_two = cost.unit == "candidate" and cost.candidates > 1
+    if not rates_two or cost.items < 2 or not 1 <= cost.overlap <= cost.people:
+        return None
+    project = version.rubric.project
+    design = Design(
+        items=cost.items,
+        reviewers=cost.people,
+        overlap=cost.overlap,
+        population=Population(project.population),
+    )
+    return power_of_design(version, design)
