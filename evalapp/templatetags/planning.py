@@ -24,7 +24,7 @@ def design_power(
 
 
 def _power(context: template.Context, version: RubricVersion | None, cost: Cost | None) -> DesignPower | None:
-    if version is None or cost is None or "VIEW_ANALYSIS" not in (context.get("may") or ()):
+    if not version or not cost or "VIEW_ANALYSIS" not in (context.get("may") or ()):
         return None
     rates_two = cost.unit == "candidate" and cost.candidates > 1
     if not rates_two or cost.items < 2 or not 1 <= cost.overlap <= cost.people:

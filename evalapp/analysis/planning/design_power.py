@@ -24,8 +24,10 @@ from evalapp.stats.planning import Design, Spread, smallest_difference
 #: On a scale from 1 to 5; of other scales in proportion. As in the simulations of small teams.
 ASSUMED_SCORES = Spread(item=0.6, reviewer=0.4, rest=0.6)
 ASSUMED_DIFFERENCES = Spread(item=0.5, reviewer=0.3, rest=0.85)
-#: A design that finds no difference of this share of the scale (half a point of 1 to 5) decides little.
-WEAK = 0.125
+#: A design that finds no difference of this share of the scale (0.6 points of 1 to 5) decides little.
+WEAK = 0.15
+#: Shares of the scale that are closer than this are told as one.
+SAME = 0.02
 
 
 class ExpectedVariances(NamedTuple):
@@ -53,6 +55,11 @@ class DesignPower(NamedTuple):
     @property
     def weakest(self) -> Detectable:
         return self.found[-1]
+
+    @property
+    def has_ends(self) -> bool:
+        """Whether the two ends differ by more than rounding."""
+        return _share_of_scale(self.weakest) - _share_of_scale(self.finest) > SAME
 
 
 def expected_variances(version: RubricVersion, *, besides: Campaign | None = None) -> ExpectedVariances:
