@@ -298,6 +298,7 @@ ACCESS: dict[str, Access] = {
     "campaign_gate": both(P.VIEW_ANALYSIS),
     "campaign_gate_apply": both(P.EDIT_CAMPAIGNS),
     "campaign_gate_evaluate": both(P.DECIDE),
+    "campaign_gate_attest": both(P.DECIDE),
     # webhooks
     "webhook_list": Access(P.VIEW_ANALYSIS, P.MANAGE_WEBHOOKS),
     "webhook_detail": Access(P.VIEW_ANALYSIS, P.MANAGE_WEBHOOKS),
@@ -492,6 +493,7 @@ ACCESS: dict[str, Access] = {
     "api_campaign_gate": Access(P.VIEW_ANALYSIS, P.DECIDE),
     "api_campaign_gate_apply": both(P.EDIT_CAMPAIGNS),
     "api_campaign_gate_evaluations": both(P.VIEW_ANALYSIS),
+    "api_campaign_gate_attestations": Access(P.VIEW_ANALYSIS, P.DECIDE),
     "api_review_lineage": both(P.VIEW_EXPORTS),
     "api_webhooks": both(P.MANAGE_WEBHOOKS),
     "api_webhook": both(P.MANAGE_WEBHOOKS),

@@ -19,9 +19,10 @@ from evalapp.api.fields import (
 )
 from evalapp.api.operations import Answer, ProjectView, chosen, operation, route
 from evalapp.campaigns.models import Campaign
-from evalapp.core.errors import ConflictError
+from evalapp.core.errors import ConflictError, InvalidError
 from evalapp.core.http import get_or_missing
 from evalapp.core.names import LONGEST_NAME
+from evalapp.gates.attestations import LONGEST_STATEMENT, attest_training_data
 from evalapp.gates.conditions import (
     LARGEST_COUNT,
     MOST_CHALLENGERS,
@@ -31,7 +32,7 @@ from evalapp.gates.conditions import (
     ConditionKind,
 )
 from evalapp.gates.evaluation import evaluate_gate
-from evalapp.gates.models import CampaignGate, Gate, GateEvaluation, GateVerdict
+from evalapp.gates.models import CampaignGate, Gate, GateEvaluation, GateVerdict, TrainingDataAttestation
 from evalapp.gates.queries import applied_gates, candidate_named, evaluations_of, gates_of, last_evaluation
 from evalapp.gates.reviews_needed import reviews_needed_of
 from evalapp.gates.services import GatePlan, apply_gate, save_gate
@@ -141,6 +142,24 @@ class EvaluateGateBody(Body):
         default="",
         help_text="Label of the candidate; default: the newest tuned one.",
     )
+
+
+class AttestationBody(Body):
+    candidate = Text(max_length=80, help_text="Label of a candidate that was not trained here.")
+    statement = Text(
+        max_length=LONGEST_STATEMENT,
+        help_text="How it is known that no test prompt is in its training data.",
+    )
+
+
+class AttestationSerializer(ReadOnlySerializer):
+    candidate = serializers.IntegerField(source="candidate_id")
+    label = serializers.CharField(source="candidate.label")
+    attested_by = serializers.CharField(allow_null=True)
+
+    class Meta:
+        model = TrainingDataAttestation
+        fields = ("id", "candidate", "label", "statement", "attested_by", "created_at")
 
 
 class ResultSerializer(serializers.Serializer[Any]):
@@ -350,6 +369,34 @@ class CampaignGateApply(CampaignGateView):
         campaign_gate = apply_gate(campaign=campaign, gate=gate, champion=champion, by=self.person)
         campaign_gate.gate.refresh_from_db()
         return campaign_gate
+
+
+@route("campaigns/<int:campaign_id>/gate/attestations/", "api_campaign_gate_attestations")
+class CampaignGateAttestations(CampaignGateView):
+    post_permission = Permission.DECIDE
+
+    @operation("List the attestations of training data", result=AttestationSerializer, paged=True)
+    def get(self, campaign_id: int) -> object:
+        attestations = self.campaign(campaign_id).attestations.select_related("candidate", "attested_by")
+        return self.page(attestations)
+
+    @operation(
+        "Attest a candidate's training data", body=AttestationBody, result=AttestationSerializer, status=201
+    )
+    def post(self, campaign_id: int) -> object:
+        """That no test prompt is in it, of a candidate that was not trained here; the next evaluation of a
+        gate counts it.
+        """
+        campaign = self.campaign(campaign_id)
+        values = self.body()
+        candidates = [entry.model_version for entry in campaign.candidates.select_related("model_version")]
+        candidate = next((each for each in candidates if each.label == values["candidate"]), None)
+        if candidate is None:
+            message = f"{campaign} has no candidate “{values['candidate']}”."
+            raise InvalidError(message, fields={"candidate": [message]})
+        return attest_training_data(
+            campaign=campaign, candidate=candidate, statement=values["statement"], by=self.person
+        )
 
 
 @route("campaigns/<int:campaign_id>/gate/evaluations/", "api_campaign_gate_evaluations")

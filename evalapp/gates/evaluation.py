@@ -154,7 +154,8 @@ def _read_evidence(campaign_gate: CampaignGate, candidate: ModelVersion) -> _Evi
     if problem:
         raise InvalidError(problem, fields={"candidate": [problem]})
     training = training_data_of(candidate)
-    clean = clean_check(campaign, training)
+    attestation = campaign.attestations.filter(candidate=candidate).first()
+    clean = clean_check(campaign, training, attestation)
     # What is measured and what is listed are the same reviews; and two evaluations come one after the other.
     hold_submissions(campaign.pk)
     scores = _scores(campaign)

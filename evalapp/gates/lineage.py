@@ -7,6 +7,7 @@ from evalapp.campaigns.models import Campaign, Purpose
 from evalapp.datasets.contamination import contamination
 from evalapp.datasets.models import DatasetVersion, Example
 from evalapp.datasets.queries import TRAINING_SPLITS
+from evalapp.gates.models import TrainingDataAttestation
 from evalapp.registry.models import EXTERNAL_KINDS, ModelKind, ModelVersion
 from evalapp.runs.contamination.contamination_decisions import decisions_behind
 from evalapp.runs.models import ContaminationDecision, Run, RunKind
@@ -28,11 +29,13 @@ class TrainingData(NamedTuple):
 class CleanCheck(NamedTuple):
     """``is_clean`` None: nobody can say. ``words`` is the finding as a sentence. ``allowed`` names the
     owners' decisions by which the candidate was trained on rows that evaluate, tested here or not.
+    ``attested``: the word on what is not known here, as a dossier names it; None where nobody gave it.
     """
 
     is_clean: bool | None
     words: str
     allowed: Sequence[dict[str, Any]] = ()
+    attested: dict[str, Any] | None = None
 
 
 def training_data_of(candidate: ModelVersion) -> TrainingData:
@@ -76,22 +79,42 @@ def training_of(candidate: ModelVersion) -> Run | None:
     )
 
 
-def clean_check(campaign: Campaign, data: TrainingData) -> CleanCheck:
+def clean_check(
+    campaign: Campaign, data: TrainingData, attestation: TrainingDataAttestation | None = None
+) -> CleanCheck:
     """Compare the campaign's examples with the rows that trained and tuned the candidate.
 
-    The rule is that of `datasets.contamination`: an exact prompt, or half of its 8-word runs in one row.
+    The rule is that of `datasets.contamination`: an exact prompt, or half of its 8-word runs in one row. Of
+    what is not known here an ``attestation`` is taken at its word.
     """
-    is_clean, words = _compared(campaign, data)
+    attestation = attestation if data.unknown else None
+    is_clean, words = _compared(campaign, data, is_attested=attestation is not None)
+    said = [] if attestation is None else [_attested(attestation)]
     return CleanCheck(
         is_clean,
-        " ".join([words, *(_decided(each) for each in data.allowed)]),
+        " ".join([words, *said, *(_decided(each) for each in data.allowed)]),
         [_described_decision(each) for each in data.allowed],
+        None if attestation is None else _described_attestation(attestation),
     )
 
 
-def _compared(campaign: Campaign, data: TrainingData) -> tuple[bool | None, str]:
-    if data.unknown:
-        return None, f"{data.unknown}, so its training data is not known here."
+def _attested(attestation: TrainingDataAttestation) -> str:
+    return f"Attested on {attestation.created_at:%-d %B %Y}: “{attestation.statement}”"
+
+
+def _described_attestation(attestation: TrainingDataAttestation) -> dict[str, Any]:
+    """As a dossier names it: without people's names, which may leave."""
+    return {
+        "id": attestation.pk,
+        "statement": attestation.statement,
+        "attested_at": attestation.created_at.isoformat(),
+    }
+
+
+def _compared(campaign: Campaign, data: TrainingData, *, is_attested: bool) -> tuple[bool | None, str]:
+    if data.unknown and not (is_attested and data.versions):
+        is_clean = True if is_attested else None
+        return is_clean, f"{data.unknown}, so its training data is not known here."
     if not data.versions:
         return True, "It was not fine-tuned here; what its base was trained on is not known."
     training = (
@@ -109,7 +132,7 @@ def _compared(campaign: Campaign, data: TrainingData) -> tuple[bool | None, str]
         True,
         (
             f"None of the {report.evaluation_rows:,} tested prompts is in the {report.training_rows:,}"
-            f" training rows.{more}"
+            f" training rows{' that are known here' if data.unknown else ''}.{more}"
         ),
     )
 

@@ -89,6 +89,25 @@ class CampaignGate(BaseModel):
         return f"{self.gate} in {self.campaign}"
 
 
+class TrainingDataAttestation(BaseModel):
+    """Somebody's word that none of a campaign's prompts is in the training data of a candidate that was
+    trained elsewhere. Never changed.
+    """
+
+    campaign = models.ForeignKey(Campaign, on_delete=models.CASCADE, related_name="attestations")
+    candidate = models.ForeignKey(ModelVersion, on_delete=models.PROTECT, related_name="+")
+    statement = models.TextField()
+    attested_by = models.ForeignKey(User, null=True, on_delete=models.SET_NULL, related_name="+")
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["campaign", "candidate"], name="training_data_attested_once")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.candidate.label} in {self.campaign}"
+
+
 class Ledger(BaseModel):
     """How the false-release budget is spent on the examples of one dataset version and split, whatever the
     campaign or gate.

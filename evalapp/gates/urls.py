@@ -13,5 +13,6 @@ urlpatterns = [
     path(f"{_GATE}/edit/", views.gate_edit, name="gate_edit"),
     path(f"{_CAMPAIGN}/", views.campaign_gate, name="campaign_gate"),
     path(f"{_CAMPAIGN}/apply/", views.campaign_gate_apply, name="campaign_gate_apply"),
+    path(f"{_CAMPAIGN}/attest/", views.campaign_gate_attest, name="campaign_gate_attest"),
     path(f"{_CAMPAIGN}/evaluate/", views.campaign_gate_evaluate, name="campaign_gate_evaluate"),
 ]

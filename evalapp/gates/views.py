@@ -12,6 +12,7 @@ from evalapp.campaigns.queries import campaigns_of, is_reviewing_blind
 from evalapp.core.errors import MissingError, ProblemError
 from evalapp.core.http import get_or_missing, show_problem
 from evalapp.core.paging import keyset_page
+from evalapp.gates.attestations import attest_training_data, attestations_needed
 from evalapp.gates.evaluation import evaluate_gate
 from evalapp.gates.forms import ApplyGateForm, GateForm
 from evalapp.gates.models import CampaignGate, Gate
@@ -129,6 +130,7 @@ def _render(
         "ledger_campaigns": len({row.campaign for row in rows}),
         "form": form or ApplyGateForm(campaign=campaign, project=request.project),
         "problem": problem,
+        "attestations": campaign.attestations.select_related("candidate", "attested_by").order_by("pk"),
         "is_reviewing": is_reviewing_blind(campaign, request.user),
     }
     return render(request, "gates/campaign.html", context, status=problem.status if problem else 200)
@@ -141,6 +143,7 @@ def _part(campaign_gate: CampaignGate) -> dict[str, Any]:
         "campaign_gate": campaign_gate,
         "evaluations": evaluations,
         "choices": choices_of(campaign_gate),
+        "unattested": attestations_needed(campaign_gate),
         "waiting": None if evaluations else reviews_needed_of(campaign_gate),
         "out_of_reach": [] if evaluations else unreachable_conditions(campaign_gate),
         "power": None if evaluations else power_of_gate(campaign_gate),
@@ -185,6 +188,22 @@ def campaign_gate_evaluate(request: MemberRequest, campaign_id: int) -> HttpResp
         messages.info(
             request, f"There are no new reviews since the last evaluation; its verdict remains: {verdict}."
         )
+    return redirect("campaign_gate", request.project.slug, campaign.pk)
+
+
+@require_POST
+@project_view(Permission.DECIDE)
+def campaign_gate_attest(request: MemberRequest, campaign_id: int) -> HttpResponse:
+    """Somebody's word on what a candidate that was trained elsewhere has not seen."""
+    campaign = _campaign(request, campaign_id)
+    campaign_gate = _campaign_gate(request, campaign)
+    try:
+        candidate = candidate_named(campaign_gate, request.POST.get("candidate", ""))
+        statement = request.POST.get("statement", "")
+        attest_training_data(campaign=campaign, candidate=candidate, statement=statement, by=request.user)
+    except ProblemError as error:
+        return _render(request, campaign, problem=error)
+    messages.success(request, f"Attested for {candidate.label}. The next evaluation counts it.")
     return redirect("campaign_gate", request.project.slug, campaign.pk)
 
 

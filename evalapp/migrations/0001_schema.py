@@ -1644,6 +1644,17 @@ class Migration(migrations.Migration):
             ],
         ),
         migrations.CreateModel(
+            name='TrainingDataAttestation',
+            fields=[
+                ('id', models.BigAutoField(primary_key=True, serialize=False)),
+                ('created_at', models.DateTimeField(auto_now_add=True)),
+                ('statement', models.TextField()),
+                ('attested_by', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
+                ('campaign', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='attestations', to='evalapp.campaign')),
+                ('candidate', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='evalapp.modelversion')),
+            ],
+        ),
+        migrations.CreateModel(
             name='TrainingPoint',
             fields=[
                 ('id', models.BigAutoField(primary_key=True, serialize=False)),
@@ -2613,6 +2624,10 @@ class Migration(migrations.Migration):
         migrations.AddConstraint(
             model_name='tokenprice',
             constraint=models.CheckConstraint(condition=models.Q(('currency__regex', '^[A-Z]{3}$')), name='token_price_currency'),
+        ),
+        migrations.AddConstraint(
+            model_name='trainingdataattestation',
+            constraint=models.UniqueConstraint(fields=('campaign', 'candidate'), name='training_data_attested_once'),
         ),
         migrations.AddConstraint(
             model_name='trainingpoint',

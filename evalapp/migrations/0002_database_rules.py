@@ -152,7 +152,7 @@ CREATE TRIGGER comparison_adjudication_not_ones_own BEFORE INSERT OR UPDATE ON e
     FOR EACH ROW EXECUTE FUNCTION evalapp_refuse_own_comparison_adjudication();
 """
 
-# An applied gate, an evaluation of it and a decision stay as they are. Who made them may leave.
+# An applied gate, an attestation, an evaluation and a decision stay as they are. Who made them may leave.
 GATES_AND_DECISIONS_IMMUTABLE = """
 CREATE TRIGGER gate_frozen BEFORE UPDATE ON evalapp_gate FOR EACH ROW
     WHEN (OLD.frozen_at IS NOT NULL
@@ -160,6 +160,9 @@ CREATE TRIGGER gate_frozen BEFORE UPDATE ON evalapp_gate FOR EACH ROW
     EXECUTE FUNCTION evalapp_refuse_change();
 CREATE TRIGGER campaign_gate_immutable BEFORE UPDATE ON evalapp_campaigngate FOR EACH ROW
     WHEN (to_jsonb(OLD) - 'applied_by_id' IS DISTINCT FROM to_jsonb(NEW) - 'applied_by_id')
+    EXECUTE FUNCTION evalapp_refuse_change();
+CREATE TRIGGER training_data_attestation_immutable BEFORE UPDATE ON evalapp_trainingdataattestation FOR EACH ROW
+    WHEN (to_jsonb(OLD) - 'attested_by_id' IS DISTINCT FROM to_jsonb(NEW) - 'attested_by_id')
     EXECUTE FUNCTION evalapp_refuse_change();
 CREATE TRIGGER gate_evaluation_immutable BEFORE UPDATE ON evalapp_gateevaluation FOR EACH ROW
     WHEN (to_jsonb(OLD) - 'evaluated_by_id' IS DISTINCT FROM to_jsonb(NEW) - 'evaluated_by_id')
