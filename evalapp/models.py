@@ -28,7 +28,7 @@ from evalapp.datasets.models import Dataset, DatasetImport, DatasetVersion, Exam
 from evalapp.decisions.models import Decision, LeftFiles, SavedView
 from evalapp.demo.models import Demonstration
 from evalapp.exports.models import Export, ExportRow
-from evalapp.gates.models import CampaignGate, Gate, GateEvaluation, Ledger
+from evalapp.gates.models import CampaignGate, Gate, GateEvaluation, Ledger, TrainingDataAttestation
 from evalapp.jobs.models import Job, JobEvent
 from evalapp.llm_judges.models import LLMJudge, LLMScore
 from evalapp.monitoring.models import (
@@ -167,6 +167,7 @@ __all__ = [
     "Sweep",
     "TextAnswer",
     "TokenPrice",
+    "TrainingDataAttestation",
     "TrainingPoint",
     "User",
     "WebhookAttempt",

@@ -29,7 +29,7 @@ from evalapp.datasets.models import Dataset, DatasetImport, DatasetVersion, Exam
 from evalapp.decisions.models import Decision, SavedView
 from evalapp.demo.models import Demonstration, Track
 from evalapp.exports.models import Export, ExportRow
-from evalapp.gates.models import CampaignGate, Gate, GateEvaluation, Ledger
+from evalapp.gates.models import CampaignGate, Gate, GateEvaluation, Ledger, TrainingDataAttestation
 from evalapp.jobs.models import Job, JobEvent, JobState
 from evalapp.monitoring.models import (
     Alert,
@@ -315,6 +315,9 @@ def _gate(world: SimpleNamespace) -> None:
     )
     campaign_gate = CampaignGate.objects.create(campaign=world.campaign, gate=world.gate, is_exploratory=True)
     Ledger.objects.create(dataset_version=world.dataset_version, split="feedback", alpha=0.05, challengers=5)
+    TrainingDataAttestation.objects.create(
+        campaign=world.campaign, candidate=world.model_version, statement="Trained on letters of 2023."
+    )
     result = {
         "condition": condition,
         "words": "Tone: at least 4.5",

@@ -13,6 +13,8 @@ TEXTS: Mapping[str, str | list[str]] = {
     "Alert.message": "Correctness fell to 3.1; its limit is 3.5.",
     "Artifact.path": "models/claims-letters-3",
     "ArtifactBody.path": "models/claims-letters-3",
+    "Attestation.statement": "The vendor trained it on letters of 2023; these questions are of 2026.",
+    "AttestationBody.statement": "The vendor trained it on letters of 2023; these questions are of 2026.",
     "BaseBody.label": "Base",
     "BaseBody.name": "Qwen3 1.7B",
     "Calibrating.name": "Reviewer 3",

@@ -24,6 +24,9 @@ AGAINST = (
     (ConditionKind.NON_INFERIORITY.value, "not worse"),
     (ConditionKind.SUPERIORITY.value, "better"),
 )
+FLOOR, SHARE = "Lower bound of the mean at least", "Upper bound of the share at most, in percent"
+CHAMPION, MARGIN = "Against the champion", "Margin, in points"
+COLUMNS = {FLOOR: ("floor",), SHARE: ("low", "veto"), CHAMPION: ("against",), MARGIN: ("margin",)}
 PERCENT = 100
 STANDARD, SEQUENTIAL = "once", "repeatedly"
 EVALUATED = (
@@ -34,9 +37,9 @@ SEVERAL = 5
 
 
 class GateForm(forms.Form):
-    """A gate over a rubric's latest criteria: a group of fields each; a field left empty
-    adds no condition.
-    """
+    """A gate over a rubric's latest criteria: a row of fields each; a field left empty adds no condition."""
+
+    columns = tuple(COLUMNS)
 
     name = forms.CharField(max_length=LONGEST_NAME)
     evaluated = forms.ChoiceField(
@@ -107,36 +110,33 @@ class GateForm(forms.Form):
     def _add_fields(self, key: str, criterion: Criterion | None) -> None:
         if criterion is None or criterion.rules.has_mean:
             low, high = criterion.rules.range if criterion else (1, 5)
-            self.fields[f"floor-{key}"] = _number("Lower bound of the mean at least", low, high)
-            self.fields[f"against-{key}"] = forms.ChoiceField(
-                label="Against the champion", choices=AGAINST, required=False
-            )
-            self.fields[f"margin-{key}"] = _number(
-                "Margin, in points", 0, high - low, hint="Not worse by so much; or better by more than this."
-            )
+            self.fields[f"floor-{key}"] = _number(FLOOR, low, high)
+            self.fields[f"against-{key}"] = forms.ChoiceField(label=CHAMPION, choices=AGAINST, required=False)
+            self.fields[f"margin-{key}"] = _number(MARGIN, 0, high - low)
         if criterion is None:
             return
         if criterion.rules.has_mean:
-            self.fields[f"low-{key}"] = _number(
-                f"Share of scores ≤ {_low_of(criterion)} at most, in percent", 0, PERCENT, hint="Upper bound."
-            )
+            low_scores = f"scores ≤ {_low_of(criterion)}"
+            self.fields[f"low-{key}"] = _number(SHARE, 0, PERCENT, hint=low_scores)
         elif criterion.failing_levels:
             levels = "” or “".join(criterion.level_words(each) for each in sorted(criterion.failing_levels))
-            self.fields[f"veto-{key}"] = _number(
-                f"Rate of “{levels}” at most, in percent",
-                0,
-                PERCENT,
-                hint="Upper bound: 0 of 60 shows only that it is under 4.9%.",
-            )
+            self.fields[f"veto-{key}"] = _number(SHARE, 0, PERCENT, hint=f"“{levels}”")
 
     @property
-    def groups(self) -> Iterator[tuple[str, list[Any]]]:
-        """The fields of each criterion that can be asked about, under its name."""
+    def rows(self) -> Iterator[tuple[str, list[tuple[str, Any]]]]:
+        """The name of each criterion that can be asked about, with the fields of `COLUMNS` under their
+        labels; None where it has no such field.
+        """
         for key, criterion in self._keyed():
-            names = [f"{part}-{key}" for part in ("floor", "low", "against", "margin", "veto")]
-            fields = [self[name] for name in names if name in self.fields]
-            if fields:
-                yield (criterion.name if criterion else "Total, on 1–5"), fields
+            cells = [
+                (
+                    label,
+                    next((self[name] for part in parts if (name := f"{part}-{key}") in self.fields), None),
+                )
+                for label, parts in COLUMNS.items()
+            ]
+            if any(cell is not None for _, cell in cells):
+                yield (criterion.name if criterion else "Total, on 1–5"), cells
 
     def clean(self) -> dict[str, Any]:
         values = super().clean() or {}

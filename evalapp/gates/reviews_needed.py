@@ -27,9 +27,7 @@ class ReviewsNeeded(NamedTuple):
         )
         if self.is_sequential:
             return f"The gate is frozen and waits for the first review; {reviews} planned."
-        return (
-            f"The gate is frozen and is evaluated once, when all planned reviews are in; {reviews} missing."
-        )
+        return f"The gate is frozen and evaluated once, when all planned reviews are in; {reviews} missing."
 
 
 def planned_reviews(campaign_gate: CampaignGate) -> int:
@@ -58,6 +56,6 @@ def reviews_needed_of(campaign_gate: CampaignGate) -> ReviewsNeeded | None:
         return None if reviews.exists() else ReviewsNeeded(planned, is_sequential)
     if not campaign.project.is_demonstration:
         counts = reviews.values("item_output__candidate").annotate(done=Count("pk")).values_list("done")
-        done = min((count for (count,) in counts), default=0)
+        done = max((count for (count,) in counts), default=0)
         return ReviewsNeeded(planned - done, is_sequential) if done < planned else None
     return None if reviews.exists() else ReviewsNeeded(planned, is_sequential)

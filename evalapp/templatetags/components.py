@@ -97,6 +97,16 @@ def field(bound: BoundField, hint: str = "") -> dict[str, Any]:
     }
 
 
+@register.inclusion_tag("components/cell_field.html")
+def cell_field(bound: BoundField, row: str) -> dict[str, Any]:
+    """The control and errors of a form field in the table's row of that name; its column says the rest."""
+    error = f"{bound.auto_id}_error"
+    attributes = {**bound.field.widget.attrs, "aria-label": f"{row}: {bound.label}"}
+    if bound.errors:
+        attributes |= {"aria-describedby": error, "aria-invalid": "true"}
+    return {"bound": bound, "control": bound.as_widget(attrs=attributes), "error": error}
+
+
 @register.inclusion_tag("components/pager.html", takes_context=True)
 def pager(context: template.Context, page: Any) -> dict[str, Any]:
     """Links of a keyset page (`evalapp.core.paging.Page`); other parameters of the URL are kept."""

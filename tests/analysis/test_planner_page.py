@@ -23,6 +23,7 @@ from evalapp.analysis.scores.campaign_scores import load_scores
 from evalapp.analysis.stored import item_sample, stored_results
 from evalapp.campaigns.models import Campaign
 from evalapp.stats.planning import ALONE, Design, Spread, smallest_difference
+from evalapp.stats.populations import Population
 from tests.api.conftest import program_of
 from tests.cast import client_of
 from tests.factories import answers, make_campaign, make_rubric, review_all
@@ -38,6 +39,14 @@ def said(by: int) -> dict[tuple[str, int], object]:
         for label in ("formal", "plain")
         for row in range(1, ROWS + 1)
     }
+
+
+@pytest.fixture
+def project(project: Project) -> Project:
+    """Its results are about reviewers like these."""
+    project.population = "reviewers"
+    project.save()
+    return project
 
 
 @pytest.fixture
@@ -81,7 +90,7 @@ def test_what_a_campaign_can_detect_follows_from_its_variances_and_design(
     scores = load_scores(reviewed)
     variances = variances_of(scores)
     design = design_of_campaign(reviewed)
-    assert design == Design(items=ROWS, reviewers=2, overlap=2)
+    assert design == Design(items=ROWS, reviewers=2, overlap=2, population=Population.REVIEWERS)
     found = {each.criterion.key: each for each in detectable(variances, design)}
     tone = next(each for each in variances if each.criterion.key == "tone")
     assert found["tone"].difference == smallest_difference(tone.differences.spread, design, sides=2)
@@ -261,7 +270,7 @@ def test_one_reviewer_is_no_knowledge_of_reviewers(campaign: Campaign, reviewer:
 def test_the_api_plans_alike(reviewed: Campaign, manager: User) -> None:
     program = program_of(manager)
     told = program.get(api_of(reviewed)).json()
-    assert told["design"] == {"items": ROWS, "reviewers": 2, "overlap": 2}
+    assert told["design"] == {"items": ROWS, "reviewers": 2, "overlap": 2, "population": "reviewers"}
     expected = detectable(variances_of(load_scores(reviewed)), design_of_campaign(reviewed))
     assert [row["difference"]["value"] for row in told["detectable"]] == [
         each.difference.value for each in expected
@@ -357,3 +366,25 @@ def test_a_large_campaign_is_planned_from_some_of_its_items(
     answer = program.get(api_of(reviewed)).json()
     assert answer["sample"] == {"items": ROWS // 2, "of_items": ROWS}
     assert answer["design"]["items"] == ROWS, "what is planned is the whole"
+
+
+def test_about_these_reviewers_one_or_more_are_enough(
+    project: Project, manager: User, reviewed: Campaign
+) -> None:
+    """A plan speaks of whom its form names, whatever the project's results are about."""
+    query = {"campaign": reviewed.pk, **typed(reviewers=1, population="panel")}
+    page = client_of(manager).get(url_of(project), query)
+    planned = page.context["planned"]
+    assert planned.joint.value == pytest.approx(0.81, abs=0.02)
+    assert planned.items.value == pytest.approx(194, abs=6)
+    sent = {
+        "items": 199,
+        "reviewers": 1,
+        "level": 0.025,
+        "population": "panel",
+        "aims": [
+            {"criterion": "tone", "kind": "difference", "expected": 0.2, "item": 1, "reviewer": 0, "rest": 0}
+        ],
+    }
+    told = program_of(manager).post(api_of(reviewed), sent).json()
+    assert told["joint"]["value"] == planned.joint.value

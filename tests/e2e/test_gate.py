@@ -35,9 +35,7 @@ def test_a_manager_goes_from_a_campaign_to_a_signed_gate(
     page.get_by_role("link", name="Gates", exact=True).click()
     page.get_by_role("link", name="Create gate").first.click()
     page.get_by_label("Name", exact=True).fill("Release")
-    tone = page.get_by_role("group", name="Tone")
-    tone.get_by_label("Lower bound of the mean at least").fill("4")
-    page.get_by_label("Candidates per test version").fill("1")
+    page.get_by_label("Tone: Lower bound of the mean at least").fill("3.5")
     page.get_by_label("No test prompt in the training data").uncheck()
     page.get_by_role("button", name="Save gate").click()
     expect(page.get_by_role("heading", name="Release v1")).to_be_visible()
@@ -45,7 +43,9 @@ def test_a_manager_goes_from_a_campaign_to_a_signed_gate(
     page.goto(f"{live_server.url}/projects/{project.slug}/campaigns/{campaign.pk}/")
     page.get_by_role("link", name="Apply a gate before the first review").click()
     page.get_by_role("button", name="Apply gate").click()
-    expect(page.get_by_text("The gate is frozen and waits for the first review")).to_be_visible()
+    expect(
+        page.get_by_text("The gate is frozen and evaluated once, when all planned reviews are in")
+    ).to_be_visible()
     for person in (reviewer, engineer):
         review_all(campaign, person, {"plain": answers(tone=5)})
     page.reload()
