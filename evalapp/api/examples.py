@@ -126,6 +126,7 @@ TEXTS: Mapping[str, str | list[str]] = {
     "engine_reason": "a GPU with enough memory is free",
     "error": "",
     "error_criterion": "correctness",
+    "attested_by": "Maria Sommer",
     "evaluated_by": "Maria Sommer",
     "evaluation_hash": _HASH,
     "event": "campaign.opened",

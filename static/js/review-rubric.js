@@ -26,7 +26,8 @@ export class Rubric {
     // A locked group stays focusable and readable; only a change is refused.
     element.addEventListener("click", (event) => this.#refuseLocked(event), true);
     element.addEventListener("keydown", (event) => this.#refuseLocked(event), true);
-    element.addEventListener("focusin", () => this.#mark());
+    element.addEventListener("focusin", () => this.#focused());
+    element.addEventListener("click", (event) => this.#chooseByGuide(event));
     for (const words of element.querySelectorAll("[data-condition]")) words.hidden = true;
     this.#ask();
   }
@@ -202,14 +203,35 @@ export class Rubric {
     this.#mark();
   }
 
+  // Coming back to a low score, its reasons can be changed.
+  #focused() {
+    const criterion = this.current;
+    if (criterion !== this.reasonsOf && of(criterion).isLow(criterion)) this.#offerReasons(criterion);
+    this.#mark();
+  }
+
   #mark() {
     for (const each of this.criteria) each.classList.toggle("is-current", each === this.current);
+    for (const level of this.element.querySelectorAll(".level-guide > [data-level]")) {
+      const criterion = level.closest("[data-criterion]");
+      level.classList.toggle("is-chosen", of(criterion).chosen(criterion)?.value === level.dataset.level);
+    }
+  }
+
+  // What a level means can be clicked, too.
+  #chooseByGuide(event) {
+    const level = event.target.closest(".level-guide > [data-level]");
+    const criterion = level?.closest("[data-criterion]");
+    const input = criterion && of(criterion).answerOf(criterion, level.dataset.level, this.locked);
+    if (input && !this.locked) input.click();
   }
 
   #offerReasons(criterion) {
     for (const mark of this.element.querySelectorAll("[data-reason-key]")) mark.remove();
     for (const label of this.element.querySelectorAll(".reason[data-key]")) delete label.dataset.key;
+    this.reasonsOf?.classList.remove("offers-reasons");
     this.reasonsOf = criterion;
+    criterion?.classList.add("offers-reasons");
     if (!criterion || !this.commandKeys.on) return;
     const taken = new Set(Object.values(this.commandKeys.map));
     const free = [...REASON_KEYS].filter((key) => !taken.has(key));

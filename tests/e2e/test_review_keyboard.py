@@ -412,7 +412,38 @@ def test_the_ring_around_a_level_is_seen_whole(desk):
             const style = getComputedStyle(level);
             const reach = parseFloat(style.outlineOffset) + parseFloat(style.outlineWidth);
             const next = level.nextElementSibling.getBoundingClientRect();
-            return [style.outlineStyle, level.getBoundingClientRect().bottom + reach <= next.top];
+            return [style.outlineStyle, level.getBoundingClientRect().right + reach <= next.left];
         }"""
     )
     assert ring == ["solid", True]
+
+
+ROWS = """() => [...document.querySelectorAll('.pane-rubric .criterion-row')].map(
+    (row) => [...row.querySelectorAll('.level')].map((level) => level.getBoundingClientRect().toJSON()))"""
+
+
+@pytest.mark.parametrize("size", [(1440, 900), (390, 844)], ids=["laptop", "phone"])
+def test_five_criteria_fit_on_the_screen_and_nothing_moves_while_one_scores(desk, size):
+    page, _campaign = desk
+    page.set_viewport_size({"width": size[0], "height": size[1]})
+    if page.locator(".review-instructions[open]").count():
+        page.get_by_text("Instructions", exact=True).click()
+    page.locator(".pane-rubric").evaluate("pane => pane.scrollIntoView()")
+    before = page.evaluate(ROWS)
+    assert len(before) == 5
+    boxes = [level for row in before for level in row]
+    assert all(box["top"] >= 0 and box["bottom"] <= size[1] and box["width"] >= 40 for box in boxes)
+    # What each level means is said of the criterion that has the turn, and of no other.
+    assert page.locator(".criterion-guide:visible").count() == 1
+    expect(page.locator(".criterion-guide:visible .guide-title")).to_have_text("Accuracy")
+    page.locator(".pane-rubric").get_by_role("group", name="Accuracy").get_by_role("radio").nth(1).focus()
+    press(page, "2")
+    # A low score asks for its reasons while the next criterion has the turn.
+    expect(page.get_by_text("Accuracy: Why?")).to_be_visible()
+    expect(page.locator(".criterion-guide:visible .guide-title")).to_have_text("Clarity")
+    press(page, "5", "1")
+    expect(page.get_by_text("Accuracy: Why?")).to_be_hidden()
+    expect(page.get_by_text("Tone: Why?")).to_be_visible()
+    page.locator(".criterion-guide:visible .level-guide > li").nth(3).click()
+    assert page.evaluate("document.querySelector('[name=criterion-personalization]:checked').value") == "4"
+    assert page.evaluate(ROWS) == before
