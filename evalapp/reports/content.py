@@ -19,6 +19,7 @@ from evalapp.charts.forest import ForestLine, says_of_means
 from evalapp.dossier import canonical, digest, digest_of_reviews
 from evalapp.gates.manifest import review_lines
 from evalapp.reports import sections
+from evalapp.reports.answer import answer_section
 from evalapp.reports.decision_sections import (
     gate_section,
     signatures_section,
@@ -76,14 +77,15 @@ def content_of(report: Report, *, progress: Progress) -> Content:
         made=_made(report),
         banner=banner(campaign, comparison, view=report.view_words),
     )
-    document.section("In short", _in_short(shown, contradiction, view))
-    progress(2, "Drawing the charts")
-    _found(document, shown, contradiction)
-    progress(3, "Gates, signatures and method")
+    document.section("Summary", _summary(shown, contradiction, view))
     document.section("Gate", gate_section(campaign))
     document.section("Decisions and signatures", signatures_section(campaign))
-    document.section("Method", map(paragraph, method_paragraphs(shown)))
     document.section("Limitations", [listing(limits(shown, view))])
+    document.annex()
+    progress(2, "Drawing the charts")
+    _found(document, shown, contradiction)
+    progress(3, "Method and definitions")
+    document.section("Method", map(paragraph, method_paragraphs(shown)))
     document.section("Definitions", [facts(definitions(document.anchors))])
     document.section("Rubric", sections.rubric_section(campaign))
     document.section("Candidates", sections.candidates_section(shown))
@@ -120,7 +122,7 @@ def _made(report: Report) -> str:
     return f"Report {report.pk}, asked for on {time_of(report.created_at)}"
 
 
-def _in_short(shown: LiveTables, contradiction: Contradiction | None, view: str) -> list[Block | None]:
+def _summary(shown: LiveTables, contradiction: Contradiction | None, view: str) -> list[Block | None]:
     """What somebody reads who reads one page."""
     campaign, comparison = shown.originals.campaign, shown.comparison
     found: list[Block | None] = []
@@ -155,6 +157,7 @@ def _in_short(shown: LiveTables, contradiction: Contradiction | None, view: str)
         # Of an earlier evaluation than the one above.
         if decision.evaluation is not None and decision.evaluation != evaluation:
             found.append(notice(since_words(decision.evaluation)))
+    found += answer_section(shown)
     totals = [
         ForestLine("Total on 1–5", shown.label(row), "", row.total)
         for row in comparison.rows

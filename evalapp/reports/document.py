@@ -31,6 +31,10 @@ class Document:
         if found:
             self.blocks += [{"kind": "heading", "text": title}, *found]
 
+    def annex(self) -> None:
+        """What the first pages rest on begins here, on a page of its own."""
+        self.blocks.append({"kind": "annex", "text": "Annex"})
+
     @property
     def anchors(self) -> set[str]:
         """The paragraphs of `docs/measures.md` on the numbers of its tables."""

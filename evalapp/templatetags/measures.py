@@ -259,36 +259,11 @@ def signed_interval(
 
 
 @register.simple_tag
-def points_of(pair: Any) -> str:
-    """How far a candidate is above (+) or below (−) another: in points of the scale, or percentage points."""
-    value = pair.difference.difference.value or 0.0
-    if pair.is_share:
-        return f"{_signed(100 * value, digits=0)} points"
-    return _signed(value, digits=1)
-
-
-def _signed(value: float, *, digits: int) -> str:
-    shown = as_text(abs(value), digits=digits)
-    return f"{'−' if value < 0 else '+'}{shown}"
-
-
-@register.simple_tag
-def signed_words(pair: Any) -> str:
-    """The difference of a pair with both ends of its adjusted interval and their signs."""
-    measure = pair.adjusted
-    if measure.low is None or measure.high is None:
-        return points_of(pair)
-    factor, digits = (100, 0) if pair.is_share else (1, 1)
-    ends = (_signed(factor * end, digits=digits) for end in (measure.low, measure.high))
-    return f"{points_of(pair)} ({' to '.join(ends)})"
-
-
-@register.simple_tag
 def signed_range(pair: Any) -> SafeString:
-    """`signed_words`, drawn."""
+    """The words of a pair's difference, drawn."""
     measure, far, quiet = pair.adjusted, pair.drawn_span, not pair.is_significant
-    words = signed_words(pair)
-    return interval(measure.value, measure.low, measure.high, -far, far, gate=0, quiet=quiet, words=words)
+    ends = (measure.value, measure.low, measure.high)
+    return interval(*ends, -far, far, gate=0, quiet=quiet, words=pair.words)
 
 
 @register.simple_tag

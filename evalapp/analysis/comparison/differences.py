@@ -8,6 +8,7 @@ from evalapp.analysis.comparison.candidates import CandidateRow, Comparison, Hum
 from evalapp.analysis.scores.campaign_scores import CampaignScores
 from evalapp.analysis.scores.finder_campaign import why_no_means
 from evalapp.campaigns.models import CampaignCandidate
+from evalapp.core.number_format import MINUS, as_text
 from evalapp.measure import Measure
 from evalapp.metrics.metric import MetricDescription
 from evalapp.metrics.registry import COMPARED_METRICS, HEADLINE_METRIC
@@ -93,6 +94,26 @@ class ComparedPair:
         difference".
         """
         return self.difference.p.reason if self.difference.difference.defined else ""
+
+    @property
+    def points(self) -> str:
+        """How far the candidate is above (+) or below (−) the other: in points of the scale, or percentage
+        points.
+        """
+        value = self.difference.difference.value or 0.0
+        return f"{self._signed(value)} points" if self.is_share else self._signed(value)
+
+    @property
+    def words(self) -> str:
+        """The difference with both ends of its adjusted interval and their signs."""
+        measure = self.adjusted
+        if measure.low is None or measure.high is None:
+            return self.points
+        return f"{self.points} ({self._signed(measure.low)} to {self._signed(measure.high)})"
+
+    def _signed(self, value: float) -> str:
+        shown = as_text(100 * abs(value), digits=0) if self.is_share else as_text(abs(value), digits=1)
+        return f"{MINUS if value < 0 else '+'}{shown}"
 
     @property
     def span(self) -> float:
