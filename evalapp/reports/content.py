@@ -77,7 +77,7 @@ def content_of(report: Report, *, progress: Progress) -> Content:
         made=_made(report),
         banner=banner(campaign, comparison, view=report.view_words),
     )
-    document.section("Summary", _summary(shown, contradiction, view))
+    document.section("Summary", _summary(shown, view))
     document.section("Gate", gate_section(campaign))
     document.section("Decisions and signatures", signatures_section(campaign))
     document.section("Limitations", [listing(limits(shown, view))])
@@ -122,7 +122,7 @@ def _made(report: Report) -> str:
     return f"Report {report.pk}, asked for on {time_of(report.created_at)}"
 
 
-def _summary(shown: LiveTables, contradiction: Contradiction | None, view: str) -> list[Block | None]:
+def _summary(shown: LiveTables, view: str) -> list[Block | None]:
     """What somebody reads who reads one page."""
     campaign, comparison = shown.originals.campaign, shown.comparison
     found: list[Block | None] = []
@@ -164,8 +164,6 @@ def _summary(shown: LiveTables, contradiction: Contradiction | None, view: str) 
         if row.total.defined
     ]
     found.append(paragraph(says_of_means(totals)))
-    if contradiction is not None:
-        found.append(paragraph(_contradiction(contradiction)))
     turned = check_simpson(shown.originals)
     if turned.found:
         found += [
@@ -178,14 +176,6 @@ def _summary(shown: LiveTables, contradiction: Contradiction | None, view: str) 
     if not comparison.design.reviews and not campaign.compares:
         found.append(notice("No review has been submitted yet, so there are no human scores."))
     return found
-
-
-def _contradiction(found: Contradiction) -> str:
-    return (
-        f"{found.metric.label} puts {found.metric_first.label} first; people rate {found.people_first.label}"
-        f" higher on {found.cell.criterion.name}: {found.best.mean.value:.1f} against"
-        f" {found.cell.mean.value:.1f}."
-    )
 
 
 def limits(shown: LiveTables, view: str) -> list[str]:
