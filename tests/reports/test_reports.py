@@ -146,7 +146,7 @@ def test_the_page_has_every_part_with_the_figures_of_the_comparison(
     assert "plain against formal. Better at Tone (+2.2)" in words
     assert re.search(r"For these 2 reviewers, on items like these 8\. ", words)
     assert re.search(r"formal Tone \(1–5\) 2\.5 \(\d\.\d+ to \d\.\d+\) n = 8", words)
-    assert "ROUGE-L prefers formal (1.00 against 0.00) and misleads on Tone." in words
+    assert "ROUGE-L prefers formal (1.00 against 0.22) and misleads on Tone." in words
     assert f"{formal.tags[0].label} 4 50% (" in words
     assert "8 items × 2 candidates × 2 reviewers · 32 of 32 reviews, by 2 · blind · reference hidden" in words
     # Each figure with its definition, without the marks of its source.
