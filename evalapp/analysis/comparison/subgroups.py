@@ -68,7 +68,10 @@ def _of_candidate(
         for field, value_of in strata.items():
             values = np.array([value_of.get(int(str(item)), "") for item in one.items], dtype=object)
             for value in sorted(set(values.tolist()) - {""}):
-                part = one.among(values == value)
+                chosen = values == value
+                if np.count_nonzero(chosen) < LEAST_ITEMS:
+                    continue
+                part = one.among(chosen)
                 difference = difference_of(scores, pair.criterion, part, other)
                 if difference.difference.n >= LEAST_ITEMS:
                     tested.append((field, value, pair, difference))
