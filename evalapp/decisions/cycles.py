@@ -60,11 +60,11 @@ def cycles_of(project: Project) -> list[CycleRow]:
     )
     campaigns = list(
         launched.select_related("project", "rubric_version__rubric", "dataset_version__dataset")
-        .prefetch_related("decisions", "exports__dataset_version__dataset")
+        .prefetch_related("decisions", "applied_gates", "exports__dataset_version__dataset")
         .order_by("-id")[:SHOWN]
     )
     compared = comparisons_of(campaigns)
-    trainings = _trainings(candidate_of_cycle(found.comparison) for found in compared)
+    trainings = _trainings(candidate_of_cycle(found.campaign, found.comparison) for found in compared)
     newest = launched.count()
     return [_cycle(newest - position, found, trainings) for position, found in enumerate(compared)]
 
@@ -78,7 +78,7 @@ def _trainings(rows: Iterable[CandidateRow | None]) -> dict[int, Run]:
 
 
 def _cycle(number: int, found: CampaignComparison, trainings: dict[int, Run]) -> CycleRow:
-    campaign, row = found.campaign, candidate_of_cycle(found.comparison)
+    campaign, row = found.campaign, candidate_of_cycle(found.campaign, found.comparison)
     training = trainings.get(row.candidate.model_version_id) if row is not None else None
     return CycleRow(
         number=number,
@@ -87,17 +87,30 @@ def _cycle(number: int, found: CampaignComparison, trainings: dict[int, Run]) ->
         training=training,
         row=row,
         contradiction=found.contradiction,
-        decision=max(campaign.decisions.all(), key=lambda decision: decision.pk, default=None),
+        decision=_last_decision(campaign),
         export=max(campaign.exports.all(), key=lambda export: export.pk, default=None),
         comparison=found.comparison,
         freshness=found.freshness,
     )
 
 
-def candidate_of_cycle(comparison: Comparison) -> CandidateRow | None:
-    """The newest tuned candidate, else the newest of any kind."""
-    tuned = [row for row in comparison.rows if row.candidate.model_version.is_tuned]
-    return max(tuned or comparison.rows, key=lambda row: row.candidate.model_version_id, default=None)
+def candidate_of_cycle(campaign: Campaign, comparison: Comparison) -> CandidateRow | None:
+    """The one that was decided on last; else, but for the champion of a gate, the newest tuned candidate, or
+    the newest of any kind.
+    """
+    decision = _last_decision(campaign)
+    decided = decision.candidate_id if decision is not None else None
+    champions = {each.champion_id for each in campaign.applied_gates.all()}
+    by_version = {row.candidate.model_version_id: row for row in comparison.rows}
+    if decided in by_version:
+        return by_version[decided]
+    others = [row for version, row in by_version.items() if version not in champions]
+    tuned = [row for row in others if row.candidate.model_version.is_tuned]
+    return max(tuned or others, key=lambda row: row.candidate.model_version_id, default=None)
+
+
+def _last_decision(campaign: Campaign) -> Decision | None:
+    return max(campaign.decisions.all(), key=lambda decision: decision.pk, default=None)
 
 
 def headline_cycles(cycles: list[CycleRow]) -> list[CycleRow]:

@@ -124,7 +124,7 @@ def decision_new(request: MemberRequest, campaign_id: int) -> HttpResponse:
         request.project.campaigns.select_related("project", "rubric_version"), pk=campaign_id
     )
     found = comparison_of(campaign)
-    about = candidate_of_cycle(found.comparison)
+    about = candidate_of_cycle(campaign, found.comparison)
     gate = binding_gate(campaign)
     form = DecisionForm(
         request.POST or None,

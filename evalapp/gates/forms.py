@@ -238,13 +238,14 @@ class ApplyGateForm(forms.Form):
     champion = RowField(
         ModelVersion.objects.none(),
         required=False,
-        empty_label="The project's champion, where the gate needs one",
-        help_text="The candidate that the others are compared with.",
+        empty_label="The project's champion, if it is a candidate here",
+        help_text="What the others are compared with; a gate with “not worse” or “better” needs it.",
         name_of=_name_of,
     )
 
     def __init__(self, data: Any = None, *, campaign: Campaign, project: Project) -> None:
-        super().__init__(data)
+        earlier = campaign.applied_gates.exclude(champion=None).order_by("-id").first()
+        super().__init__(data, initial={"champion": earlier.champion_id if earlier is not None else None})
         newest = project.gates.order_by("name", "-version").distinct("name").values("pk")
         applied = campaign.applied_gates.values("gate")
         gates = project.gates.filter(pk__in=newest).exclude(pk__in=applied).order_by("name")

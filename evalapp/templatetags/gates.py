@@ -7,6 +7,7 @@ from django import template
 
 from evalapp.campaigns.models import Campaign
 from evalapp.datasets.models import DatasetVersion
+from evalapp.gates.conditions import AGAINST_CHAMPION
 from evalapp.gates.models import GateEvaluation
 from evalapp.gates.queries import applied_gates, has_reviews, last_evaluation
 from evalapp.gates.reviews_needed import reviews_needed_of
@@ -53,7 +54,16 @@ def gate_results(evaluation: GateEvaluation) -> dict[str, Any]:
     rows = []
     for result in evaluation.record["results"]:
         label, tone = STATES[result["state"]]
-        rows.append({**result, "label": label, "tone": tone, "is_share": _is_share(result)})
+        is_difference = result["condition"]["kind"] in AGAINST_CHAMPION
+        rows.append(
+            {
+                **result,
+                "label": label,
+                "tone": tone,
+                "is_share": _is_share(result),
+                "against": evaluation.campaign_gate.champion if is_difference else None,
+            }
+        )
     return {"rows": rows, "evaluation": evaluation, "record": evaluation.record}
 
 

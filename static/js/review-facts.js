@@ -53,7 +53,7 @@ function inWords(shared, absent) {
   const texts = [...new Set(absent.map((mark) => mark.text.trim()))];
   const found = `${shared} name${shared === 1 ? "" : "s"} and numbers of the answer are in the request or the facts (highlighted).`;
   if (!texts.length) return `${found} Every number is.`;
-  return `${found} Not found there (underlined): ${texts.join(", ")}.`;
+  return `${found} Not found there (underlined; sums are not checked): ${texts.join(", ")}.`;
 }
 
 function textNodes(element) {

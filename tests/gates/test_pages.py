@@ -117,7 +117,7 @@ def test_a_campaign_takes_looks_and_says_so(
     for page in (address, f"/projects/{project.slug}/campaigns/{campaign.pk}/", *_compare(campaign)):
         assert said in text_of(browser.get(page)), page
     page = text_of(browser.get(address))
-    assert "evaluation 1, with 24 of 24 planned reviews of candidate 1 on this test version" in page
+    assert "evaluation 1, with 24 of 24 planned reviews of plain, candidate 1 on this test version" in page
     assert "1 of 1 candidates has been evaluated" in page
     again = browser.post(f"{address}evaluate/", {"candidate": "plain"}, follow=True)
     assert "There are no new reviews since the last evaluation" in text_of(again)

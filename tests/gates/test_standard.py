@@ -69,7 +69,7 @@ def test_what_a_candidate_needs_is_said_before_the_first_review(
     gated: CampaignGate, reviewer: User, manager: User
 ) -> None:
     page = page_of(gated, manager)
-    assert "Needed for 80% power" in page and "mean of " in page
+    assert "Needed to pass 4 times in 5" in page and "mean of " in page
     assert "Variances are assumed" in page
     review(gated, reviewer)
-    assert "Needed for 80% power" in page_of(gated, manager)
+    assert "Needed to pass 4 times in 5" in page_of(gated, manager)

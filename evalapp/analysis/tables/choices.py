@@ -1,10 +1,13 @@
 """The criterion, metric and pair that an analysis shows: from its URL, or the most informative ones."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+
+from django.db.models import F
 
 from evalapp.analysis.agreement.reviewer_agreement import MEASURES, Panel
 from evalapp.analysis.comparison.candidates import CandidateRow, Comparison
 from evalapp.analysis.comparison.differences import Contradiction
+from evalapp.campaigns.models import CampaignCandidate
 from evalapp.core.errors import InvalidError
 from evalapp.metrics.metric import MetricDescription
 from evalapp.metrics.registry import HEADLINE_METRIC
@@ -30,16 +33,31 @@ def chosen_metric(comparison: Comparison, name: str) -> MetricDescription | None
 def chosen_reference(
     comparison: Comparison, chosen: str, contradiction: Contradiction | None
 ) -> CandidateRow | None:
-    """Whom the others are compared with: as asked, else the champion, else the metric's first."""
+    """Whom the others are compared with: as asked, else the champion of the campaign's gate, else that of the
+    project, else the metric's first.
+    """
+    by_candidate = {row.candidate.pk: row for row in comparison.rows}
     for row in comparison.rows:
         if str(row.candidate.pk) == chosen:
             return row
+    if (champion := _champion_of_gate(by_candidate)) is not None:
+        return by_candidate[champion]
     for row in comparison.rows:
         if row.candidate.model_version.alias == ModelAlias.CHAMPION:
             return row
     if contradiction is not None:
         return contradiction.metric_first
     return comparison.rows[0] if comparison.rows else None
+
+
+def _champion_of_gate(candidates: Collection[int]) -> int | None:
+    gates = "campaign__applied_gates"
+    return (
+        CampaignCandidate.objects.filter(pk__in=candidates, **{f"{gates}__champion": F("model_version")})
+        .order_by(f"{gates}__is_exploratory", f"-{gates}__id")
+        .values_list("pk", flat=True)
+        .first()
+    )
 
 
 def chosen_criterion(criteria: Sequence[Criterion], key: str) -> Criterion | None:
