@@ -17,7 +17,7 @@ def test_the_champion_of_the_gate_is_what_others_are_compared_with(
 ) -> None:
     """Also where its outputs came last. The project's home shows what is compared with it, or decided on."""
     campaign = make_campaign(project, [reviewer, engineer], rows=12, split="test")
-    formal, plain = (entry.model_version for entry in campaign.candidates.order_by("position"))
+    _, plain = (entry.model_version for entry in campaign.candidates.order_by("position"))
     gate = make_gate(project, rubric=campaign.rubric_version.rubric)
     apply_gate(campaign=campaign, gate=gate, champion=plain, by=manager)
     said = {
