@@ -42,11 +42,11 @@ def planned_challengers(campaign_gate: CampaignGate) -> int:
 
 
 def reviews_needed_of(campaign_gate: CampaignGate) -> ReviewsNeeded | None:
-    """None once there are the reviews that an evaluation would rest on, and where none will come: of a
-    draft, or closed.
+    """None once there are the reviews that an evaluation would rest on, once there is one, and where none
+    will come: of a draft, or closed.
     """
     campaign = campaign_gate.campaign
-    if campaign.state not in _REVIEWING:
+    if campaign.state not in _REVIEWING or campaign_gate.evaluations.exists():
         return None
     reviews = Review.objects.filter(campaign=campaign, purpose=Purpose.REVIEW)
     if not campaign.project.is_demonstration:

@@ -139,10 +139,13 @@ def _render(
 def _part(campaign_gate: CampaignGate) -> dict[str, Any]:
     """An applied gate with its evaluations; before the first one with what can be met here, and what not."""
     evaluations = list(evaluations_of(campaign_gate)[:MOST_SHOWN])
+    # Once evaluated, a candidate of a standard gate is not evaluated again.
+    gate, done = campaign_gate.gate, {each.candidate_id for each in evaluations if each.may_be_signed}
+    choices = [each for each in choices_of(campaign_gate) if gate.is_sequential or each.pk not in done]
     return {
         "campaign_gate": campaign_gate,
         "evaluations": evaluations,
-        "choices": choices_of(campaign_gate),
+        "choices": choices,
         "unattested": attestations_needed(campaign_gate),
         "waiting": None if evaluations else reviews_needed_of(campaign_gate),
         "out_of_reach": [] if evaluations else unreachable_conditions(campaign_gate),

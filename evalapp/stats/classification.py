@@ -20,7 +20,7 @@ from evalapp.stats.resampling import (
 )
 
 UNPARSED = None
-"""What stands for an output without a predicted label: a class of its own, and always wrong."""
+"""What stands for an output without a predicted label: always wrong, and no label of its own."""
 KINDS = ("macro", "weighted", "micro")
 NO_OUTPUTS = "no output of an example with a label"
 ONE_ITEM = Interval(None, None, "no interval: one item")
@@ -67,8 +67,9 @@ def classify(
     level: float = 0.95,
 ) -> Classification:
     """One entry per output. F1 as in scikit-learn with zero_division=0: macro is the plain mean over the
-    labels that are true or predicted (unparsed among them), weighted the mean by support, micro the share
-    that is right (accuracy). Intervals resample whole items; ``n`` counts outputs.
+    labels that are some output's true one, weighted the mean by support, micro the share that is right
+    (accuracy). An unparsed output is a miss of its true label. Intervals resample whole items; ``n`` counts
+    outputs.
     """
     require_level(level)
     if not len(items) == len(truth) == len(predictions):
@@ -91,6 +92,7 @@ def classify(
     def measure(kind: str) -> Measure:
         name = signature(
             f"{kind}-f1",
+            2,
             zero_division=0,
             interval="bootstrap",
             replicates=replicates,
@@ -106,7 +108,7 @@ def classify(
     return Classification(
         labels=names,
         matrix=matrix.tolist(),
-        classes=[_class_score(label, code, matrix) for label, code in codes.items()],
+        classes=[_class_score(label, code, matrix) for label, code in codes.items() if label is not None],
         macro=measure("macro"),
         weighted=measure("weighted"),
         micro=measure("micro"),
@@ -137,7 +139,7 @@ def _scores(weights: Array, counts: _Counts) -> dict[str, Array]:
     f1 = np.divide(2 * right, both, out=np.zeros_like(both), where=both > 0)
     total = true.sum(axis=1)
     return {
-        "macro": f1.sum(axis=1) / np.maximum((both > 0).sum(axis=1), 1),
+        "macro": (f1 * (true > 0)).sum(axis=1) / np.maximum((true > 0).sum(axis=1), 1),
         "weighted": (f1 * true).sum(axis=1) / np.maximum(total, 1),
         "micro": right.sum(axis=1) / np.maximum(total, 1),
     }
