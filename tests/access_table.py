@@ -206,6 +206,7 @@ ACCESS: dict[str, Access] = {
     "planner_table_csv": both(P.VIEW_ANALYSIS),
     "planner_table_markdown": both(P.VIEW_ANALYSIS),
     "campaign_metrics": both(P.VIEW_ANALYSIS),
+    "run_metrics": both(P.VIEW_ANALYSIS),
     "campaign_severity": both(P.VIEW_ANALYSIS),
     "campaign_agreement": both(P.VIEW_ANALYSIS),
     "finder": both(P.VIEW_ANALYSIS),

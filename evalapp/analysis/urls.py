@@ -82,6 +82,7 @@ urlpatterns = [
         tables.table_markdown,
         name="analysis_table_markdown",
     ),
+    path("projects/<slug:slug>/runs/<int:run_id>/metrics/", metrics.run_metrics, name="run_metrics"),
     path(
         "projects/<slug:slug>/results/<int:campaign_id>/metrics/",
         metrics.campaign_metrics,

@@ -55,6 +55,11 @@ class Classification:
     weighted: Measure
     micro: Measure
 
+    @property
+    def rows(self) -> list[tuple[ClassScore, list[int]]]:
+        """Each label with how often it was taken for each of ``labels``."""
+        return list(zip(self.classes, self.matrix, strict=False))
+
 
 def classify(
     items: Sequence[Hashable],

@@ -143,7 +143,11 @@ SUBJECTS = (
     Subject(
         "Run",
         re.compile(r"runs/\d+/"),
-        _tabs(Page("Overview", ""), Page("Outputs", "outputs/", _has_outputs)),
+        _tabs(
+            Page("Overview", ""),
+            Page("Outputs", "outputs/", _has_outputs),
+            Page("Metrics", "metrics/", _has_outputs),
+        ),
     ),
     Subject(
         "Campaign",

@@ -8,6 +8,7 @@ from evalapp.accounts.access import MemberRequest, project_view
 from evalapp.accounts.permissions import Permission
 from evalapp.analysis.metrics.metric_trust import has_direction
 from evalapp.analysis.metrics.prediction_powered import why_none_gain
+from evalapp.analysis.metrics.run_metrics import run_metrics as metrics_of_run
 from evalapp.analysis.pages import (
     REVIEWER_TYPES,
     campaign_or_missing,
@@ -19,6 +20,9 @@ from evalapp.analysis.scores.filter_form import filter_form_of
 from evalapp.analysis.scores.filters import read_filter
 from evalapp.analysis.stored.metrics_result import MetricsResult
 from evalapp.campaigns.queries import is_reviewing_blind
+from evalapp.core.http import get_or_missing
+from evalapp.runs.models import TRAINING_KINDS
+from evalapp.runs.queries import runs_of
 from evalapp.stats.prediction_powered import ASSUMPTION
 
 
@@ -55,3 +59,11 @@ def campaign_metrics(request: MemberRequest, campaign_id: int) -> HttpResponse:
         "is_reviewing": is_reviewing_blind(campaign, request.user),
     }
     return render(request, "analysis/metric_trust.html", context)
+
+
+@require_safe
+@project_view(Permission.VIEW_ANALYSIS)
+def run_metrics(request: MemberRequest, run_id: int) -> HttpResponse:
+    """Automatic metrics, rule checks and labels over all outputs of a generation or an import."""
+    run = get_or_missing(runs_of(request.project).exclude(kind__in=TRAINING_KINDS), pk=run_id)
+    return render(request, "analysis/run_metrics.html", {"run": run, "found": metrics_of_run(run)})
