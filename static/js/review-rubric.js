@@ -28,7 +28,10 @@ export class Rubric {
     element.addEventListener("keydown", (event) => this.#refuseLocked(event), true);
     element.addEventListener("focusin", () => this.#focused());
     element.addEventListener("click", (event) => this.#chooseByGuide(event));
+    element.addEventListener("toggle", () => this.#makeRoom(), true);
+    addEventListener("resize", () => this.#makeRoom());
     for (const words of element.querySelectorAll("[data-condition]")) words.hidden = true;
+    this.#makeRoom();
     this.#ask();
   }
 
@@ -201,6 +204,12 @@ export class Rubric {
       criterion.disabled = criterion.hidden;
     }
     this.#mark();
+  }
+
+  // For the longest guide, whichever is shown.
+  #makeRoom() {
+    const guides = [...this.element.querySelectorAll(".criterion-row .criterion-guide")];
+    if (guides.length) this.element.style.setProperty("--guide", `${Math.max(...guides.map((guide) => guide.scrollHeight))}px`);
   }
 
   // Coming back to a low score, its reasons can be changed.

@@ -26,7 +26,7 @@ def test_figures_and_names_are_marked_and_those_that_are_nowhere_are_named(page,
 
     page.keyboard.press("m")
 
-    expect(legend).to_contain_text("Not found there (underlined): 1,234, 2031.")
+    expect(legend).to_contain_text("Not found there (underlined; sums are not checked): 1,234, 2031.")
     row = page.evaluate("document.querySelector('[data-answer]').textContent.match(/yields (.)%/)[1]")
     # "Portfolio" is written small in the request; "Your" and "Summarise" only begin sentences there.
     assert page.evaluate(MARKED, "shared") == ["60 %", f"{row}%", "Summarise"]

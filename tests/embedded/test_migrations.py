@@ -93,7 +93,6 @@ TRIGGERS = {
     "example_not_into_ready_version",
     "gate_evaluation_immutable",
     "gate_frozen",
-    "weekly_metric_immutable",
     "reason_tag_frozen",
     "report_immutable",
     "review_counted_when_changed",
@@ -105,7 +104,9 @@ TRIGGERS = {
     "score_counted_when_gone",
     "score_counted_when_new",
     "signed_decision_immutable",
+    "training_data_attestation_immutable",
     "user_former_member_stays",
-    "webhook_audited",
     "webhook_assignment_completed",
+    "webhook_audited",
+    "weekly_metric_immutable",
 }
