@@ -10,9 +10,10 @@ from evalapp.analysis.agreement.measures import REPLICATES
 from evalapp.analysis.comparison.candidates import metric_mean, rule_share
 from evalapp.analysis.comparison.differences import SEED
 from evalapp.analysis.scores.campaign_scores import ReviewedOutput
+from evalapp.datasets.models import Split
 from evalapp.measure import Measure
 from evalapp.metrics.metric import MetricDescription
-from evalapp.metrics.registry import COMPARED_METRICS
+from evalapp.metrics.registry import COMPARED_METRICS, METRICS
 from evalapp.registry.models import ModelVersion
 from evalapp.runs.models import Output, Run
 from evalapp.scoring.labels import LABEL
@@ -41,13 +42,13 @@ class RunLabels:
 
 @dataclass(frozen=True)
 class CandidateMetrics:
-    """``metrics`` and ``rules`` in the order of `RunMetrics`; ``corpus`` by split and metric."""
+    """``metrics`` and ``rules`` in the order of `RunMetrics`; ``corpus`` by split and name of the metric."""
 
     candidate: ModelVersion
     outputs: int
     metrics: list[Measure]
     rules: list[Measure]
-    corpus: list[CorpusMetric]
+    corpus: dict[tuple[str, str], CorpusMetric]
     labels: RunLabels | None
 
 
@@ -75,6 +76,19 @@ class RunMetrics:
         return list(zip(self.rules, (list(row) for row in zip(*columns, strict=True)), strict=True))
 
     @property
+    def corpus_rows(self) -> list[tuple[str, str, list[CorpusMetric | None]]]:
+        """Each metric of a whole split, with the split's name and every candidate's."""
+        keys = sorted({key for each in self.candidates for key in each.corpus})
+        return [
+            (
+                METRICS[metric].label,
+                Split(split).label,
+                [each.corpus.get((split, metric)) for each in self.candidates],
+            )
+            for split, metric in keys
+        ]
+
+    @property
     def has_labels(self) -> bool:
         return any(each.labels is not None and each.labels.found.labels for each in self.candidates)
 
@@ -90,9 +104,9 @@ def run_metrics(run: Run) -> RunMetrics:
     metrics = [metric for name, metric in described.items() if name in scored]
     rules = [rule for rule in rules if rule.metric in scored]
     labels = _labels(run, every)
-    corpus: dict[int, list[CorpusMetric]] = defaultdict(list)
-    for each in CorpusMetric.objects.filter(run=run).order_by("split", "metric"):
-        corpus[each.candidate_id].append(each)
+    corpus: dict[int, dict[tuple[str, str], CorpusMetric]] = defaultdict(dict)
+    for each in CorpusMetric.objects.filter(run=run):
+        corpus[each.candidate_id][each.split, each.metric] = each
     candidates = ModelVersion.objects.filter(pk__in=outputs).select_related("model").order_by("pk")
     return RunMetrics(
         metrics,
