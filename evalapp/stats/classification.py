@@ -56,6 +56,13 @@ class Classification:
     micro: Measure
 
     @property
+    def parsed(self) -> float | None:
+        """Share of the outputs that have a predicted label; None without an output."""
+        outputs = self.macro.n
+        unparsed = sum(row[-1] for row in self.matrix) if UNPARSED in self.labels else 0
+        return 1 - unparsed / outputs if outputs else None
+
+    @property
     def rows(self) -> list[tuple[ClassScore, list[int]]]:
         """Each label with how often it was taken for each of ``labels``."""
         return list(zip(self.classes, self.matrix, strict=False))

@@ -34,14 +34,14 @@ def test_a_small_design_decides_little_and_more_items_help(project: Project) -> 
     assert small is not None and large is not None
     assert small.is_weak and not large.is_weak
     assert re.fullmatch(r"24 items would find 0\.[4-6] points", small.helps)
-    assert small.weakest.difference.value > 2 * large.weakest.difference.value  # type: ignore[operator]
+    assert small.weakest.difference.value > 2 * large.weakest.difference.value
 
 
 def test_of_reviewers_like_these_three_show_less_and_more_reviewers_help(project: Project) -> None:
     rubric = make_rubric(project)
     panel, others = (power_of_design(rubric, design(300, population=each)) for each in ("panel", "reviewers"))
     assert panel is not None and others is not None
-    assert others.weakest.difference.value > 2 * panel.weakest.difference.value  # type: ignore[operator]
+    assert others.weakest.difference.value > 2 * panel.weakest.difference.value
     assert others.helps.startswith("5 reviewers would find")
     assert power_of_design(rubric, design(300, reviewers=1, overlap=1, population="reviewers")) is None
 

@@ -65,7 +65,7 @@ def test_labels_metrics_and_rules_stand_on_the_runs_page(run: Run, engineer: Use
     assert tuned.labels is not None and constant.labels is not None
     expected = f1_score(TRUE, said, labels=sorted(set(TRUE)), average="macro", zero_division=0)
     assert tuned.labels.found.macro.value == pytest.approx(expected)
-    assert tuned.labels.parsed == pytest.approx(5 / 6)
+    assert tuned.labels.found.parsed == pytest.approx(5 / 6)
     assert constant.labels.found.micro.value == pytest.approx(1 / 2)
     (_, passed), = found.rule_rows  # fmt: skip
     assert [each.value for each in passed] == [pytest.approx(5 / 6), 1.0]

@@ -13,6 +13,7 @@ from evalapp.gates.conditions import Condition, ConditionKind
 from evalapp.gates.evaluation import evaluate_gate
 from evalapp.gates.models import CampaignGate, TrainingDataAttestation
 from evalapp.gates.services import apply_gate
+from evalapp.registry.models import ModelVersion
 from tests.api.conftest import program_of
 from tests.cast import client_of
 from tests.factories import (
@@ -62,7 +63,7 @@ def address(gated: CampaignGate, end: str = "") -> str:
     return f"/projects/{gated.campaign.project.slug}/campaigns/{gated.campaign_id}/gate/{end}"
 
 
-def candidate_of(gated: CampaignGate):  # type: ignore[no-untyped-def]
+def candidate_of(gated: CampaignGate) -> ModelVersion:
     return gated.campaign.candidates.get(position=1).model_version
 
 

@@ -139,4 +139,4 @@ def test_the_ceilings_interval_resamples_documents() -> None:
         expected_ceiling(each, method="pearson").correlation for each in (copies, once, apart)
     )
     assert grouped.low == pytest.approx(single.low, abs=0.02)
-    assert grouped.high - grouped.low > 1.5 * (ungrouped.high - ungrouped.low)  # type: ignore[operator]
+    assert grouped.high - grouped.low > 1.5 * (ungrouped.high - ungrouped.low)

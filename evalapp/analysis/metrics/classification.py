@@ -38,12 +38,6 @@ class CandidateLabels:
     missing: int
 
     @property
-    def parsed(self) -> float | None:
-        """Share of the outputs whose label could be read; None without an output."""
-        outputs = self.found.macro.n
-        return 1 - self.unparsed / outputs if outputs else None
-
-    @property
     def columns(self) -> list[Measure]:
         """For the comparison's table, as `LABEL_COLUMNS` calls them."""
         return [self.found.macro, self.found.weighted, self.found.micro]

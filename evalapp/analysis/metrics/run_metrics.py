@@ -33,12 +33,6 @@ class RunLabels:
     unparsed: int
     missing: int
 
-    @property
-    def parsed(self) -> float | None:
-        """Share of the outputs whose label could be read; None without an output."""
-        outputs = self.found.macro.n
-        return 1 - self.unparsed / outputs if outputs else None
-
 
 @dataclass(frozen=True)
 class CandidateMetrics:
