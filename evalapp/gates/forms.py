@@ -24,7 +24,7 @@ AGAINST = (
     (ConditionKind.NON_INFERIORITY.value, "not worse"),
     (ConditionKind.SUPERIORITY.value, "better"),
 )
-FLOOR, SHARE = "Lower bound of the mean at least", "Upper bound of the share at most, in percent"
+FLOOR, SHARE = "Mean at least (lower bound)", "Share at most, in percent (upper bound)"
 CHAMPION, MARGIN = "Against the champion", "Margin, in points"
 COLUMNS = {FLOOR: ("floor",), SHARE: ("low", "veto"), CHAMPION: ("against",), MARGIN: ("margin",)}
 PERCENT = 100

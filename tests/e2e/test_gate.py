@@ -35,7 +35,7 @@ def test_a_manager_goes_from_a_campaign_to_a_signed_gate(
     page.get_by_role("link", name="Gates", exact=True).click()
     page.get_by_role("link", name="Create gate").first.click()
     page.get_by_label("Name", exact=True).fill("Release")
-    page.get_by_label("Tone: Lower bound of the mean at least").fill("3.5")
+    page.get_by_label("Tone: Mean at least (lower bound)").fill("3.5")
     page.get_by_label("No test prompt in the training data").uncheck()
     page.get_by_role("button", name="Save gate").click()
     expect(page.get_by_role("heading", name="Release v1")).to_be_visible()

@@ -32,7 +32,7 @@ def test_a_gate_is_written_over_a_rubrics_criteria(project: Project, browser: Cl
     make_rubric(project)
     address = f"/projects/{project.slug}/campaigns/gates/new/"
     page = text_of(browser.get(address))
-    assert "Lower bound of the mean at least" in page and "“yes”" in page
+    assert "Mean at least (lower bound)" in page and "“yes”" in page
     sent = {
         **PLAN,
         "floor-tone": "4.5",
