@@ -314,6 +314,7 @@ SPECTACULAR_SETTINGS = {
         "ArtifactKind": "evalapp.artifacts.models.ArtifactKind",
         "GateConditionKind": "evalapp.gates.api.KINDS",
         "GateConditionState": "evalapp.gates.api.STATES",
+        "DifferenceVerdict": "evalapp.analysis.api.comparison.VERDICTS",
     },
 }
 

@@ -224,7 +224,7 @@ ACCESS: dict[str, Access] = {
     "label_parser": Access(P.VIEW_ANALYSIS, P.EDIT_DATA),
     "campaign_classification": both(P.VIEW_ANALYSIS),
     "api_label_parser": Access(P.VIEW_ANALYSIS, P.EDIT_DATA),
-    "api_classification": both(P.VIEW_ANALYSIS),
+    **dict.fromkeys(("api_classification", "api_subgroups", "api_run_metrics"), both(P.VIEW_ANALYSIS)),
     "endpoint_list": Access(P.VIEW_MODELS, P.MANAGE_WEBHOOKS),
     "endpoint_detail": Access(P.VIEW_MODELS, P.MANAGE_WEBHOOKS),
     "endpoint_delete": both(P.MANAGE_WEBHOOKS),

@@ -1,6 +1,7 @@
 """What each part of a report shows, from the analysis of one campaign."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from evalapp.analysis.charts import (
     agreement_chart,
@@ -12,6 +13,7 @@ from evalapp.analysis.charts import (
     strengths_chart,
 )
 from evalapp.analysis.comparison.differences import Contradiction
+from evalapp.analysis.comparison.subgroups import MOST_TOLD
 from evalapp.analysis.comparison.unblinding import Unblinding
 from evalapp.analysis.metrics.disagreements import find_disagreements
 from evalapp.analysis.pairwise.pair_tables import checks_table, pairs_table, strengths_table
@@ -28,6 +30,7 @@ from evalapp.analysis.tables.named_tables import (
     rules_table,
     severities_table,
     severity_table,
+    subgroups_table,
 )
 from evalapp.analysis.tables.table_sources import LiveTables
 from evalapp.campaigns.models import Campaign, Method
@@ -103,6 +106,17 @@ def differences_section(shown: LiveTables) -> Iterator[Block | None]:
         for panel in differences_charts(shown.pairs, shown.reference, rows, most=MOST_ON_A_SHEET):
             caption = f"Differences, {panel.of}; {hollow_words(shown.pairs)}"
             yield picture(caption, panel.chart)
+
+
+def subgroups_section(shown: LiveTables) -> Iterator[Block | None]:
+    found = subgroups_table(shown)
+    if found is None:
+        return
+    left_out = len(found.rows) - MOST_TOLD
+    if left_out > 0:
+        note = f"{found.note} The {MOST_TOLD} worst; {left_out:,} more are on the page What to fix."
+        found = replace(found, rows=found.rows[:MOST_TOLD], note=note)
+    yield table(found)
 
 
 def agreement_section(shown: LiveTables) -> Iterator[Block | None]:

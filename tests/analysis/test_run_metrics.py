@@ -15,6 +15,7 @@ from evalapp.runs.models import Run
 from evalapp.scoring.labels import save_label_parser
 from evalapp.scoring.services import save_rule_check, start_scoring
 from evalapp.scoring.tasks import score_run
+from tests.api.conftest import program_of
 from tests.cast import client_of
 from tests.factories import example_row, make_candidates, make_outputs
 
@@ -94,3 +95,22 @@ def test_of_very_many_outputs_some_are_drawn_and_the_page_says_so(
     found = run_metrics(run)
     assert (found.drawn_of, sum(each.outputs for each in found.candidates)) == (12, 8)
     assert "drawn at random from 12 in all" in page_of(run, engineer)
+
+
+def test_the_api_has_the_numbers_of_the_page(run: Run, engineer: User) -> None:
+    found = run_metrics(scored(run))
+    answer = program_of(engineer).get(f"projects/{run.project.slug}/runs/{run.pk}/metrics/").json()
+    assert answer["drawn_of"] == 0
+    for told, candidate in zip(answer["candidates"], found.candidates, strict=True):
+        assert (told["label"], told["outputs"]) == (candidate.candidate.label, 6)
+        assert list(told["metrics"]) == [metric.name for metric in found.metrics]
+        means = [(measure.value, measure.low, measure.high) for measure in candidate.metrics]
+        assert [(each["value"], each["low"], each["high"]) for each in told["metrics"].values()] == means
+        assert [each["passed"]["value"] for each in told["rules"]] == [each.value for each in candidate.rules]
+        assert {(each["split"], each["metric"]): each["value"] for each in told["corpus"]} == {
+            key: each.value for key, each in candidate.corpus.items()
+        }
+        assert candidate.labels is not None
+        assert told["labels"]["macro"]["value"] == candidate.labels.found.macro.value
+        assert told["labels"]["matrix"] == candidate.labels.found.matrix
+        assert told["labels"]["unparsed"] == candidate.labels.unparsed

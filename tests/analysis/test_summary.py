@@ -9,7 +9,11 @@ from evalapp.accounts.models import Project, User
 from evalapp.analysis.stored import stored_results
 from evalapp.campaigns.models import Campaign
 from evalapp.campaigns.services import close_campaign
+from evalapp.core.number_format import as_text
+from evalapp.reports.content import content_of
+from evalapp.reports.services import start_report
 from tests.analysis.test_large import computed
+from tests.api.conftest import program_of
 from tests.cast import client_of
 from tests.factories import answers, make_campaign, review_all, run_scoring
 from tests.results_pages import TABS
@@ -46,6 +50,14 @@ def rated(
         review_all(campaign, person, said)
     close_campaign(campaign=campaign, by=project.created_by)
     return campaign
+
+
+def subgroups_by_api(campaign: Campaign, person: User) -> list[dict[str, Any]]:
+    against = campaign.candidates.get(model_version__label="formal")
+    path = f"projects/{campaign.project.slug}/campaigns/{campaign.pk}/analysis/subgroups/"
+    answer = program_of(person).get(f"{path}?against={against.pk}")
+    assert answer.status_code == 200, answer.text
+    return list(answer.json()["results"])
 
 
 @pytest.fixture
@@ -130,6 +142,14 @@ def test_a_subgroup_that_is_harmed(project: Project, panel: list[User], manager:
     assert fixes.index("language: Spanish plain Tone 10") < fixes.index("language: English plain Tone 30")
     table = client_of(manager).get(f"{address}tables/subgroups.csv").text
     assert table.splitlines()[1].startswith("language,Spanish,plain,Tone,-2.0,")
+    worst = subgroups_by_api(campaign, manager)[0]
+    assert (worst["field"], worst["value"], worst["criterion"]) == ("language", "Spanish", "tone")
+    assert (worst["difference"]["value"], worst["difference"]["n"], worst["verdict"]) == (-2.0, 10, "worse")
+    assert as_text(worst["adjusted"]["low"], digits=1) == "−2.3"
+    report = content_of(start_report(campaign=campaign, by=manager), progress=lambda *_: None).document
+    tables = [block["rows"] for block in report.blocks if block["kind"] == "table"]
+    lines = [[cell["main"] for cell in row] for rows in tables for row in rows]
+    assert ["language", "Spanish", "plain", "Tone"] in [line[:4] for line in lines]
     # Its link shows the items of the subgroup alone.
     inside = words_of(campaign, manager, "?field.language=Spanish")
     assert "a filtered view of 10 of 40 items" in inside and "Worse at Tone (−2.0)." in inside
@@ -144,6 +164,7 @@ def test_of_a_large_campaign_the_subgroups_are_stored(
         said = {("plain", row): answers(tone=5 if row % 2 else 2) for row in range(1, 23)}
         review_all(campaign, person, said | {"formal": answers(tone=3)})
     waiting = client_of(manager).get(f"/projects/{project.slug}/results/{campaign.pk}/what-to-fix/").text
+    at_once = subgroups_by_api(campaign, manager)
     monkeypatch.setattr(stored_results, "MOST_AT_REQUEST", 10)
     computed(campaign)
     stored = client_of(manager).get(f"/projects/{project.slug}/results/{campaign.pk}/what-to-fix/").text
@@ -152,6 +173,7 @@ def test_of_a_large_campaign_the_subgroups_are_stored(
         for page in (waiting, stored)
     ]
     assert sections[0] and sections[0] == sections[1]
+    assert at_once and subgroups_by_api(campaign, manager) == at_once
     assert "Worse for half “0”: Tone −1.0" in words_of(campaign, manager)
 
 

@@ -20,13 +20,11 @@ class ClassScoreSerializer(serializers.Serializer[Any]):
     predicted = serializers.IntegerField(help_text="Outputs with this predicted label.")
 
 
-class CandidateLabelsSerializer(serializers.Serializer[Any]):
+class LabelsSerializer(serializers.Serializer[Any]):
     """``matrix``: counts with the true label by row and the predicted one by column, in the order of
-    ``labels``, where null stands for unparsed outputs.
+    ``labels``, where null stands for unparsed outputs. ``macro`` is over the labels with a true case.
     """
 
-    candidate = serializers.IntegerField(source="candidate.pk")
-    label = serializers.CharField(source="candidate.model_version.label")
     macro = MeasureSerializer(source="found.macro")
     weighted = MeasureSerializer(source="found.weighted")
     micro = MeasureSerializer(source="found.micro")
@@ -37,6 +35,13 @@ class CandidateLabelsSerializer(serializers.Serializer[Any]):
     classes = ClassScoreSerializer(many=True, source="found.classes")
     unparsed = serializers.IntegerField(help_text="Outputs without a predicted label; they count as wrong.")
     missing = serializers.IntegerField(help_text="Outputs without a true label, or not parsed yet.")
+
+
+class CandidateLabelsSerializer(LabelsSerializer):
+    """The predicted labels of one candidate against the true ones."""
+
+    candidate = serializers.IntegerField(source="candidate.pk")
+    label = serializers.CharField(source="candidate.model_version.label")
 
 
 class ClassificationQuery(Paging):

@@ -14,8 +14,9 @@ from evalapp.analysis.api.shared import (
     FreshnessSerializer,
     ViewQuery,
 )
-from evalapp.analysis.comparison.candidates import CandidateRow, HumanCell, compare
+from evalapp.analysis.comparison.candidates import CandidateRow, Comparison, HumanCell, compare
 from evalapp.analysis.comparison.differences import ComparedPair, compare_pairs, find_contradiction
+from evalapp.analysis.comparison.subgroups import Subgroup, find_subgroups
 from evalapp.analysis.comparison.usage import usage_of
 from evalapp.analysis.scores.adjudicated_scores import with_adjudicated
 from evalapp.analysis.stored.large_comparison import LargeComparison
@@ -24,6 +25,8 @@ from evalapp.api.operations import operation, route
 from evalapp.campaigns.imported_records import imported_records
 from evalapp.campaigns.queries import is_reviewing_blind
 from evalapp.core.errors import MissingError
+
+VERDICTS = ("better", "worse", "undecided", "untested")
 
 
 class DesignSerializer(serializers.Serializer[Any]):
@@ -178,7 +181,7 @@ class DifferenceSerializer(serializers.Serializer[Any]):
     difference = MeasureSerializer(source="difference.difference")
     p = MeasureSerializer(source="difference.p")
     verdict = serializers.ChoiceField(
-        choices=["better", "worse", "undecided", "untested"],
+        choices=VERDICTS,
         help_text="Of the candidate: after Holm's adjustment, at 5%.",
     )
     adjusted = MeasureSerializer(help_text="The difference with the interval that the verdict rests on.")
@@ -192,6 +195,24 @@ class DifferenceSerializer(serializers.Serializer[Any]):
     adjusted_p = serializers.FloatField(allow_null=True)
     is_significant = serializers.BooleanField()
     record = RecordSerializer()
+
+
+class SubgroupDifferenceSerializer(serializers.Serializer[Any]):
+    """A candidate less the reference on the items whose metadata ``field`` has this ``value``.
+    ``adjusted_p`` is Holm's over all subgroups of the candidate.
+    """
+
+    field = serializers.CharField()
+    value = serializers.CharField()
+    criterion = serializers.CharField(source="pair.criterion.key")
+    candidate = serializers.IntegerField(source="pair.challenger.candidate.pk")
+    difference = MeasureSerializer(source="pair.difference.difference")
+    adjusted = MeasureSerializer(
+        source="pair.adjusted", help_text="The difference with the interval that the verdict rests on."
+    )
+    p = MeasureSerializer(source="pair.difference.p")
+    adjusted_p = serializers.FloatField(source="pair.adjusted_p", allow_null=True)
+    verdict = serializers.ChoiceField(choices=VERDICTS, source="pair.verdict")
 
 
 class ComparisonQuery(ViewQuery):
@@ -263,27 +284,53 @@ class ComparisonDetail(AnalysisView):
         }
 
 
+class AgainstReferenceView(AnalysisView):
+    def reference(self, comparison: Comparison) -> CandidateRow:
+        """The candidate that the others are compared with. Raises MissingError where there is none such."""
+        against = self.query.get("against")
+        for row in comparison.rows:
+            if against in (None, row.candidate.pk):
+                return row
+        raise MissingError("There is no such candidate in this comparison.")
+
+
 @route("campaigns/<int:campaign_id>/differences/", "api_differences")
-class DifferenceList(AnalysisView):
+class DifferenceList(AgainstReferenceView):
     @operation("Compare candidates in pairs", query=DifferenceQuery, result=DifferenceSerializer, paged=True)
     def get(self, campaign_id: int) -> object:
         """Every other candidate minus ``against``, paired by item and reviewer, with wins, ties and
         losses.
         """
-        against = self.query.get("against")
         if (found := self.stored_comparison(campaign_id)) is not None:
-            chosen = next((row for row in found.comparison.rows if against in (None, row.candidate.pk)), None)
-            if chosen is None:
-                raise MissingError("There is no such candidate in this comparison.")
-            return self.page(found.chosen(reference=chosen).pairs)
+            return self.page(found.chosen(reference=self.reference(found.comparison)).pairs)
         scores = self.filtered(campaign_id).scores
         comparison = compare(scores)
-        candidates = (row for row in comparison.rows if against in (None, row.candidate.pk))
-        reference = next(candidates, None)
-        if reference is None:
-            raise MissingError("There is no such candidate in this comparison.")
-        return self.page(compare_pairs(scores, comparison, reference, everything=True))
+        return self.page(compare_pairs(scores, comparison, self.reference(comparison), everything=True))
 
     def key_of(self, row: ComparedPair) -> str:
         of = "" if row.is_total else row.criterion.key
         return f"{of}.{row.challenger.candidate.pk}"
+
+
+@route("campaigns/<int:campaign_id>/analysis/subgroups/", "api_subgroups")
+class SubgroupList(AgainstReferenceView):
+    @operation(
+        "Compare candidates in subgroups",
+        query=DifferenceQuery,
+        result=SubgroupDifferenceSerializer,
+        paged=True,
+    )
+    def get(self, campaign_id: int) -> object:
+        """Every other candidate minus ``against`` inside the values of each metadata field, the worst first;
+        values with fewer than 10 items are left out.
+        """
+        if (found := self.stored_comparison(campaign_id)) is not None:
+            return self.page(found.chosen(reference=self.reference(found.comparison)).subgroups)
+        scores = self.filtered(campaign_id).scores
+        comparison = compare(scores)
+        reference = self.reference(comparison)
+        pairs = compare_pairs(scores, comparison, reference, everything=True)
+        return self.page(find_subgroups(scores, pairs, reference))
+
+    def key_of(self, row: Subgroup) -> str:
+        return f"{row.field}.{row.value}.{row.pair.criterion.key}.{row.pair.challenger.candidate.pk}"

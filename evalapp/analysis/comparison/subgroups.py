@@ -12,7 +12,7 @@ from evalapp.analysis.scores.campaign_scores import CampaignScores
 from evalapp.analysis.scores.example_fields import example_fields, values_by_item
 from evalapp.stats.strata import LEAST_ITEMS
 
-# So many are read; a page folds the others.
+# So many are read; a page folds the others, and a report leaves them out.
 MOST_TOLD = 10
 
 
