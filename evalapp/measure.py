@@ -83,7 +83,7 @@ class Measure:
 
     @property
     def half_width(self) -> float | None:
-        """Half the length of the interval: the "± 0.2" beside a mean; None without one."""
+        """Half the length of the interval; None without one."""
         if self.low is None or self.high is None:
             return None
         return (self.high - self.low) / 2

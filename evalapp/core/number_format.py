@@ -21,7 +21,7 @@ def digits_for(half_width: float | None, fallback: int = 2) -> int:
 
 def digits_of_interval(half_width: float, fallback: int = 2) -> int:
     """Decimals of a number that is shown with its interval: those of `digits_for`, but one where a half-width
-    under 3 would be told as a whole number: 3.4 ± 1.4, not 3 ± 1.
+    under 3 would be told as a whole number: 3.4 (2.0 to 4.8), not 3 (2 to 5).
     """
     digits = digits_for(half_width, fallback)
     return max(digits, 1) if 0 < half_width < TOLD_TO_A_TENTH else digits

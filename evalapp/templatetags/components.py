@@ -186,32 +186,18 @@ def number(value: float | None, half_width: float | None = None, digits: int | N
 
 @register.simple_tag
 @_written_once
-def plus_minus(
-    value: float | None,
-    low: float | None = None,
-    high: float | None = None,
-    is_count: bool = False,
-    is_range: bool = False,
+def ranged_value(
+    value: float | None, low: float | None = None, high: float | None = None, is_count: bool = False
 ) -> SafeString:
-    """A value with its interval: "4.2 ± 0.3" where that is even, "4.2 (3.6 to 4.4)" where it is not.
+    """A value with the ends of its interval, in as many digits as it justifies: "4.2 (3.6 to 4.4)".
 
-    ``is_count``: a mean of whole numbers, which has decimals only where its interval gives it some: "134 ±
-    12", but "3.4 ± 1.4".
-    ``is_range``: a measure whose intervals are even only by chance, so that a column of it reads alike.
+    ``is_count``: a mean of whole numbers, which has decimals only where its interval gives it some: "134 (122
+    to 147)", but "3.4 (2.0 to 4.8)".
     """
     fallback = 0 if is_count else 2
     if value is None or low is None or high is None:
         return as_number(value, digits=fallback)
-    below, above = value - low, high - value
-    half = (high - low) / 2
-    digits = digits_of_interval(half, fallback)
-    # By the numbers that are shown: two sides that round apart though they are equal read alike, too.
-    if not is_range and abs(above - below) < 10**-digits / 2:
-        return format_html(
-            '<span class="number together">{} <span class="together">± {}</span></span>',
-            as_text(value, digits=digits),
-            as_text(half, digits=digits),
-        )
+    digits = digits_of_interval((high - low) / 2, fallback)
     return format_html(
         '<span class="number">{} <span class="together">({} to {})</span></span>',
         *(as_text(shown, digits=digits) for shown in (value, low, high)),
@@ -243,14 +229,13 @@ def interval(  # noqa: PLR0917 - a template names them
     gate: float | None = None,
     quiet: bool = False,
     is_share: bool = False,
-    is_range: bool = False,
     unit: str = "",
     words: str = "",
 ) -> SafeString:
     """A thin line with a dot on the axis [minimum, maximum], and the numbers as text beside it.
 
-    ``quiet`` draws it grey: a difference without significance. ``is_share`` says it in percent,
-    ``is_range`` is that of `plus_minus`, and ``unit`` stands behind the numbers; ``words`` replace them.
+    ``quiet`` draws it grey: a difference without significance. ``is_share`` says it in percent, and ``unit``
+    stands behind the numbers; ``words`` replace them.
     """
     if value is None:
         return _NO_INTERVAL
@@ -270,9 +255,7 @@ def interval(  # noqa: PLR0917 - a template names them
         if words
         else share(value, low, high)
         if is_share
-        else format_html(
-            "<span>{}{}</span>", plus_minus(value, low, high, is_range=is_range), f" {unit}" if unit else ""
-        )
+        else format_html("<span>{}{}</span>", ranged_value(value, low, high), f" {unit}" if unit else "")
     )
     quietly = " interval-quiet" if quiet else ""
     return format_html(_INTERVAL, quietly, mark_safe("".join(lines)), place(value), numbers)  # noqa: S308 - parts of ours

@@ -21,7 +21,7 @@ from evalapp.core.number_format import as_percent, as_text
 from evalapp.measure import Measure
 from evalapp.metrics.registry import METRICS
 from evalapp.rubrics.models import Criterion
-from evalapp.templatetags.components import interval, number, plus_minus, share
+from evalapp.templatetags.components import interval, number, ranged_value, share
 
 register = template.Library()
 
@@ -189,16 +189,12 @@ def _mean(measure: Measure, axis: tuple[float, float], href: str, *, is_share: b
 
 
 @register.simple_tag
-def estimate(measure: Measure) -> SafeString:
-    """A number with its interval, what it rests on in the title; or why there is none."""
-    shown = plus_minus(measure.value, measure.low, measure.high, is_range=True)
+def estimate(measure: Measure, is_count: bool = False) -> SafeString:
+    """A number with its interval, what it rests on in the title; or why there is none. ``is_count``: whole
+    where its interval gives it no decimals.
+    """
+    shown = ranged_value(measure.value, measure.low, measure.high, is_count=is_count)
     return _titled(measure, shown) + without_interval(measure)
-
-
-@register.simple_tag
-def with_interval(measure: Measure, is_count: bool = False) -> SafeString:
-    """`estimate`, of a count whole where its interval gives it no decimals."""
-    return _titled(measure, plus_minus(measure.value, measure.low, measure.high, is_count=is_count))
 
 
 @register.simple_tag

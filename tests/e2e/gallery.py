@@ -26,7 +26,7 @@ GALLERY = """{% extends "base.html" %}{% load components text %}
 {% block content %}
 <div class="filters"><a class="filter" aria-current="true" href="?">Everything</a><a class="filter" href="?x=1">Low tone</a><a class="filter" href="?x=2">With corrections</a></div>
 <p class="buttons">{% chip "running" %} {% chip "succeeded" %} {% chip "failed" %} {% chip "paused" %} {% chip "queued" %} {% include "components/simulated.html" %} {% include "components/recorded.html" with date=when %} {% progress_bar 42 240 "Rows" %} {% progress_bar 12 %} <span class="saved">Saved 12:04</span></p>
-<div class="stats">{% stat "Reviews" "168" note="of 240" href="#" %}{% stat "Tone, v1" "2.3 ± 0.2" %}{% stat "ROUGE-L, v1" "0.41" note="first of four" %}</div>
+<div class="stats">{% stat "Reviews" "168" note="of 240" href="#" %}{% stat "Tone, v1" "2.3 (2.1 to 2.5)" %}{% stat "ROUGE-L, v1" "0.41" note="first of four" %}</div>
 <div class="table-wrap"><table class="table">
 <thead><tr><th scope="col">Candidate</th><th scope="col" aria-sort="descending"><a href="#">Tone</a></th><th scope="col">Ratings</th><th scope="col" class="right">ROUGE-L</th><th scope="col">PreferenceRow</th><th scope="col"><span class="visually-hidden">Actions</span></th></tr></thead>
 <tbody>{% for row in rows %}<tr data-href="#row" tabindex="0"><th scope="row">{% candidate row.0 row.1 "#" %}</th><td>{% interval row.2 row.3 row.4 1 5 gate=4.5 %}</td><td>{% rating_bar row.5 %}</td><td class="right">{% number row.6 digits=2 %}</td><td class="number">{% relative_time when %}</td><td><button class="link">Remove<span class="visually-hidden"> {{ row.1 }}</span></button></td></tr>{% endfor %}</tbody></table></div>

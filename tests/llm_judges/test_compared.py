@@ -132,7 +132,7 @@ def test_candidates_means_stand_with_intervals_on_the_page_and_in_the_api(
 
     page = client_of(manager).get(reverse("judge_campaign", args=[project.slug, campaign.pk, judge.pk])).text
     words = " ".join(strip_tags(page.replace("</td>", " </td>")).split())
-    assert "3.0 ± 0.9 4.00 no interval: no variation 1.0 (0.1 to 1.9) 6" in words, words
+    assert "3.0 (2.1 to 3.9) 4.00 no interval: no variation 1.0 (0.1 to 1.9) 6" in words, words
 
 
 def test_the_tables_of_its_page_are_taken_along(
