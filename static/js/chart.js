@@ -29,7 +29,8 @@ function resolved(value) {
 async function draw(figure) {
   const source = document.getElementById(figure.dataset.chart);
   const drawing = figure.querySelector(".chart-drawing");
-  if (!source || !drawing || !window.vegaEmbed) return;
+  // What is folded has no width yet; unfolding it draws it.
+  if (!source || !drawing || !window.vegaEmbed || !figure.checkVisibility()) return;
   drawing.hidden = false;
   const specification = resolved(JSON.parse(source.textContent));
   try {
@@ -51,13 +52,16 @@ async function draw(figure) {
   }
 }
 
+function drawIn(part) {
+  for (const figure of part.querySelectorAll("figure[data-chart]")) draw(figure);
+}
+
 function drawAll() {
-  for (const figure of document.querySelectorAll("figure[data-chart]")) draw(figure);
+  drawIn(document);
 }
 
 drawAll();
 document.addEventListener("evalapp:theme", drawAll);
 window.matchMedia("(prefers-color-scheme: dark)").addEventListener("change", drawAll);
-document.addEventListener("htmx:afterSettle", (event) => {
-  for (const figure of event.target.querySelectorAll("figure[data-chart]")) draw(figure);
-});
+document.addEventListener("htmx:afterSettle", (event) => drawIn(event.target));
+document.addEventListener("toggle", (event) => drawIn(event.target), { capture: true });

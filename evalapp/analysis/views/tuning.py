@@ -8,7 +8,6 @@ from django.views.decorators.http import require_safe
 
 from evalapp.accounts.access import MemberRequest, project_view
 from evalapp.accounts.permissions import Permission, allows
-from evalapp.analysis.charts import differences_charts
 from evalapp.analysis.pages import chosen_reviewer_type, filter_refused, reviewer_type_choices
 from evalapp.analysis.scores.filter_form import filter_form_of
 from evalapp.analysis.scores.filters import ComparisonFilter
@@ -99,10 +98,4 @@ def _evidence(
         ],
         "is_reviewing": is_reviewing_blind(campaign, request.user),
         "reviewer_type_choices": reviewer_type_choices(request, reviewer_type),
-        "against": [
-            (each, differences_charts(each.pairs, each.row, [contest.tuned, each.row]))
-            for each in contest.against
-        ]
-        if contest is not None
-        else [],
     }
