@@ -16,6 +16,7 @@ const facts = new Facts({
   source: part("source"),
   legend: part("facts-legend"),
   button: part("facts"),
+  unsupported: () => desk.task.unsupported_numbers,
 });
 const sides = new Sides(document.querySelector("[data-review]"), { onView: () => facts.refresh() });
 

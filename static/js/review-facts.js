@@ -1,6 +1,6 @@
-// What the answer has from the facts, marked on demand: names, figures and dates that stand in both, and the
-// answer's figures that stand in neither request nor facts. Marks are the browser's own highlights, so that
-// the text stays as it is. It compares writing, not meaning: a pointer for the eye, nothing more.
+// What the answer has from the facts, marked on demand: names and figures that are written alike in both, and
+// the numbers and dates that the server found in neither request nor facts. Marks are the browser's own
+// highlights, so that the text stays as it is: a pointer for the eye, nothing more.
 
 const FIGURE = /\p{Sc}?\p{Nd}+(?:[.,:/’']\p{Nd}+)*(?:\s?%)?/gu;
 const NAME = /(?<![\p{L}\p{N}])\p{Lu}[\p{L}\p{M}’'-]{2,}/gu;
@@ -10,8 +10,9 @@ const WORD = /[\p{L}\p{M}’'-]+/gu;
 const plainFigure = (text) => text.replace(/[\p{Sc}\s%]/gu, "").replace(/[,’'](?=\p{Nd}{3}(?!\p{Nd}))/gu, "");
 
 export class Facts {
-  constructor({ answer, raw, source, legend, button }) {
-    Object.assign(this, { answer, raw, source, legend, button, isOn: false });
+  // `unsupported` gives the texts of the numbers that were found nowhere; null where nobody looked.
+  constructor({ answer, raw, source, legend, button, unsupported }) {
+    Object.assign(this, { answer, raw, source, legend, button, unsupported, isOn: false });
     button.hidden = !this.isPossible;
     button.addEventListener("click", () => this.toggle());
   }
@@ -37,24 +38,36 @@ export class Facts {
     const given = textNodes(this.source).filter((node) => !node.parentElement.closest("[data-reference]"));
     // Where answers are ranked, their ranks are no words of theirs.
     const said = textNodes(shown).filter((node) => !node.parentElement.closest("[data-ranks]"));
+    const unsupported = this.unsupported();
+    const absent = said.flatMap((node) => occurrences(node, unsupported ?? []));
     const ordinary = ordinaryWords([...given, ...said]);
     const facts = marks(given, ordinary);
-    const claims = marks(said, ordinary);
+    const claims = marks(said, ordinary).filter((mark) => !absent.some((other) => overlap(mark, other)));
     const known = new Set(facts.map((mark) => mark.key));
-    const claimed = new Set(claims.map((mark) => mark.key));
-    const absent = claims.filter((mark) => mark.isFigure && !known.has(mark.key));
-    CSS.highlights.set("shared", highlight([...claims.filter((mark) => known.has(mark.key)), ...facts.filter((mark) => claimed.has(mark.key))]));
+    const shared = claims.filter((mark) => known.has(mark.key));
+    const claimed = new Set(shared.map((mark) => mark.key));
+    CSS.highlights.set("shared", highlight([...shared, ...facts.filter((mark) => claimed.has(mark.key))]));
     CSS.highlights.set("absent", highlight(absent));
-    this.legend.textContent = inWords(new Set(claims.filter((mark) => known.has(mark.key)).map((mark) => mark.key)).size, absent);
+    this.legend.textContent = inWords(claimed.size, unsupported);
   }
 }
 
-function inWords(shared, absent) {
-  const texts = [...new Set(absent.map((mark) => mark.text.trim()))];
+function inWords(shared, unsupported) {
   const found = `${shared} name${shared === 1 ? "" : "s"} and numbers of the answer are in the request or the facts (highlighted).`;
-  if (!texts.length) return `${found} Every number is.`;
-  return `${found} Not found there (underlined; sums are not checked): ${texts.join(", ")}.`;
+  if (!unsupported) return `${found} The answer is too long for its numbers to be checked.`;
+  if (!unsupported.length) return `${found} Every number is supported.`;
+  return `${found} Unsupported numbers (underlined; sums are not checked): ${unsupported.join(", ")}.`;
 }
+
+function occurrences(node, texts) {
+  if (!texts.length) return [];
+  const wanted = texts.map((text) => text.replace(/[.*+?^${}()|[\]\\]/g, "\\$&")).sort((one, other) => other.length - one.length);
+  const pattern = new RegExp(`(?<!\\p{Nd}|\\p{Nd}[.,:/])(?:${wanted.join("|")})(?!\\p{Nd}|[.,:/]\\p{Nd})`, "gu");
+  return [...node.data.matchAll(pattern)].map((match) => ({ node, start: match.index, text: match[0] }));
+}
+
+const overlap = (one, other) =>
+  one.node === other.node && one.start < other.start + other.text.length && other.start < one.start + one.text.length;
 
 function textNodes(element) {
   const walker = document.createTreeWalker(element, NodeFilter.SHOW_TEXT);
@@ -71,14 +84,14 @@ function ordinaryWords(nodes) {
 
 function marks(nodes, ordinary) {
   return nodes.flatMap((node) => [
-    ...[...node.data.matchAll(FIGURE)].map((match) => mark(node, match, plainFigure(match[0]), true)),
+    ...[...node.data.matchAll(FIGURE)].map((match) => mark(node, match, plainFigure(match[0]))),
     ...[...node.data.matchAll(NAME)]
       .filter((match) => !ordinary.has(match[0].toLowerCase()))
-      .map((match) => mark(node, match, match[0], false)),
+      .map((match) => mark(node, match, match[0])),
   ]);
 }
 
-const mark = (node, match, key, isFigure) => ({ node, start: match.index, text: match[0], key, isFigure });
+const mark = (node, match, key) => ({ node, start: match.index, text: match[0], key });
 
 function highlight(found) {
   const ranges = found.map(({ node, start, text }) => {

@@ -18,6 +18,7 @@ const facts = new Facts({
   source: part("source"),
   legend: part("facts-legend"),
   button: part("facts"),
+  unsupported: () => desk.task.unsupported_numbers,
 });
 const spans = new Spans({
   rubric,

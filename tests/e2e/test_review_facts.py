@@ -26,7 +26,7 @@ def test_figures_and_names_are_marked_and_those_that_are_nowhere_are_named(page,
 
     page.keyboard.press("m")
 
-    expect(legend).to_contain_text("Not found there (underlined; sums are not checked): 1,234, 2031.")
+    expect(legend).to_contain_text("Unsupported numbers (underlined; sums are not checked): 1,234, 2031.")
     row = page.evaluate("document.querySelector('[data-answer]').textContent.match(/yields (.)%/)[1]")
     # "Portfolio" is written small in the request; "Your" and "Summarise" only begin sentences there.
     assert page.evaluate(MARKED, "shared") == ["60 %", f"{row}%", "Summarise"]
@@ -40,3 +40,18 @@ def test_figures_and_names_are_marked_and_those_that_are_nowhere_are_named(page,
     page.locator("[data-facts]").click()
     expect(legend).to_be_hidden()
     assert page.evaluate("CSS.highlights.size") == 0
+
+
+def test_a_number_written_otherwise_is_as_little_unsupported_as_for_the_metric(page, live_server, sign_in):
+    project, (person,) = make_team(1)
+    answer = "Of it 0.60, that is 60 percent, is in shares; 4.5 parts of it by 5 May 2032."
+    campaign = make_campaign(project, [person], rows=1, texts={"formal": answer})
+    sign_in(person)
+    page.goto(f"{live_server.url}/reviews/campaigns/{campaign.key}/")
+    page.wait_for_selector("[data-review][data-ready]")
+    page.keyboard.press("m")
+
+    expect(page.locator("[data-facts-legend]")).to_contain_text(
+        "Unsupported numbers (underlined; sums are not checked): 4.5, 5 May 2032."
+    )
+    assert page.evaluate(MARKED, "absent") == ["4.5", "5 May 2032"]

@@ -411,6 +411,7 @@ def test_addresses_and_payload_hold_no_id_of_output_item_or_review(campaign, rev
     assert set(task) == {
         "url", "client_id", "revision", "source_html", "answer_html", "answer_text", "candidate", "answers",
         "draft", "draft_seconds", "draft_revision", "draft_saved_at", "progress",
+        "unsupported_numbers",
     }  # fmt: skip
     assert re.fullmatch(r"/reviews/[0-9a-f-]{36}/[01]/", task["url"])
     answer = post(client_for(reviewer), task["url"], body())

@@ -11,9 +11,13 @@ from django.utils.crypto import salted_hmac
 from evalapp.accounts.models import User
 from evalapp.accounts.review_keys import keys_of
 from evalapp.campaigns.models import Campaign, CampaignReviewer
+from evalapp.metrics.automatic.numbers import unsupported_numbers
 from evalapp.reviews.desks import desk_of
 from evalapp.reviews.models import Review
 from evalapp.reviews.presentation import progress_payload
+
+# Of longer answers it would take a noticeable part of a second.
+LONGEST_CHECKED = 50_000
 
 
 def task_payload(
@@ -28,6 +32,9 @@ def task_payload(
         "revision": review.revision if review else 0,
         "source_html": render_to_string("reviews/source.html", {"task": task}),
         **desk.shown(task),
+        "unsupported_numbers": _unsupported(
+            task, [str(shown["answer"]) for shown in desk.answers_shown(task)]
+        ),
         "answers": desk.kind.answers_of(review).as_dict() if review else None,
         "draft": draft.as_dict() if draft is not None else None,
         "draft_seconds": task.draft_seconds,
@@ -35,6 +42,16 @@ def task_payload(
         "draft_saved_at": saved_at.isoformat() if saved_at else None,
         "progress": progress_payload(campaign_reviewer),
     }
+
+
+def _unsupported(task: Any, answers: Sequence[str]) -> list[str] | None:
+    """The numbers and dates of the answers that neither request nor facts hold, as the metric reads them;
+    None where the answers are too long to be checked meanwhile.
+    """
+    if sum(map(len, answers)) > LONGEST_CHECKED:
+        return None
+    given = [task.context, *(message["content"] for message in task.messages)]
+    return list(dict.fromkeys(span.text for text in answers for span in unsupported_numbers(text, given)))
 
 
 def page_config(

@@ -282,6 +282,6 @@ def test_a_comparison_is_told_by_these_fields_alone(campaign, reviewer, client_f
     task = client_for(reviewer).get(next_url(campaign), headers=JSON).json()
     assert set(task) == {
         "url", "client_id", "revision", "source_html", "sides", "answers", "draft", "draft_seconds",
-        "draft_revision", "draft_saved_at", "progress",
+        "draft_revision", "draft_saved_at", "progress", "unsupported_numbers",
     }  # fmt: skip
     assert {frozenset(side) for side in task["sides"]} == {frozenset(("html", "text", "candidate"))}
