@@ -5,10 +5,17 @@ from pathlib import Path
 import pytest
 from django.conf import settings
 from django.test import override_settings
+from hypothesis import HealthCheck
+from hypothesis import settings as hypothesis_settings
 
 from tests.cached_values import forget_cached_values, keep_apart
 
 pytest_plugins = ["tests.cast", "tests.emptying"]
+
+
+# A busy machine is slow, and nothing is wrong with that.
+hypothesis_settings.register_profile("any_speed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+hypothesis_settings.load_profile("any_speed")
 
 
 def pytest_configure() -> None:

@@ -93,7 +93,6 @@ def test_no_input_makes_an_operation_break(
     @settings(
         max_examples=examples,
         database=None,
-        deadline=None,
         derandomize=True,
         phases=[Phase.generate, Phase.shrink],
         suppress_health_check=list(HealthCheck),

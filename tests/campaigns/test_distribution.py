@@ -2,7 +2,7 @@
 
 from collections import Counter
 
-from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from evalapp.campaigns.choice import assignments_of, items_with_more, shares_by_stratum
@@ -12,9 +12,6 @@ people_and_needs = st.integers(1, 8).flatmap(
     lambda people: st.tuples(st.just(people), st.lists(st.integers(1, people), min_size=1, max_size=40))
 )
 seeds = st.integers(0, 2**31 - 1).map(str)
-# How long a draw takes says something of the machine only.
-settings.register_profile("sizes", deadline=None, suppress_health_check=[HealthCheck.too_slow])
-at_any_pace = settings(settings.get_profile("sizes"))
 
 
 def shared_out(
@@ -25,7 +22,6 @@ def shared_out(
     return distribute(needs, targets, seed=seed)
 
 
-@at_any_pace
 @given(people_and_needs, seeds)
 def test_everybody_gets_as_many_and_nobody_an_item_twice(case: tuple[int, list[int]], seed: str) -> None:
     people, needs = case
@@ -36,14 +32,12 @@ def test_everybody_gets_as_many_and_nobody_an_item_twice(case: tuple[int, list[i
     assert max(loads.values()) - min(loads[person] for person in range(people)) <= 1
 
 
-@at_any_pace
 @given(people_and_needs, seeds)
 def test_a_seed_gives_the_same_again(case: tuple[int, list[int]], seed: str) -> None:
     people, needs = case
     assert shared_out(people, needs, seed) == shared_out(people, needs, seed)
 
 
-@at_any_pace
 @given(people_and_needs, st.lists(st.integers(1, 40), min_size=8, max_size=8), seeds)
 def test_quotas_are_kept_and_used_before_anything_stays_undone(
     case: tuple[int, list[int]], quotas: list[int], seed: str
@@ -65,7 +59,6 @@ def test_quotas_are_kept_and_used_before_anything_stays_undone(
     assert None not in [person for each in chosen for person in each]
 
 
-@at_any_pace
 @given(
     st.lists(st.tuples(st.integers(0, 30), st.integers(0, 30)), min_size=1, max_size=8),
     st.integers(0, 200),
@@ -85,7 +78,6 @@ def test_loads_end_as_level_as_the_limits_allow(
             assert high - low < 2 or targets[one] == 0 or targets[other] == rooms[other]
 
 
-@at_any_pace
 @given(st.data(), people_and_needs, seeds)
 def test_who_has_an_item_gets_no_more_of_it(
     data: st.DataObject, case: tuple[int, list[int]], seed: str
@@ -104,7 +96,6 @@ def test_people_meet_one_another() -> None:
     assert len({frozenset(each) for each in chosen}) > 10
 
 
-@at_any_pace
 @given(st.dictionaries(st.text(max_size=3), st.integers(1, 500), min_size=1, max_size=20), st.data())
 def test_strata_give_in_proportion_and_at_least_one(sizes: dict[str, int], data: st.DataObject) -> None:
     total = sum(sizes.values())
@@ -117,7 +108,6 @@ def test_strata_give_in_proportion_and_at_least_one(sizes: dict[str, int], data:
         assert all(abs(shares[name] - size * wanted / total) < 1 for name, size in sizes.items())
 
 
-@at_any_pace
 @given(st.integers(0, 10_000), st.integers(0, 99))
 def test_the_share_with_more_reviewers_is_rounded_half_up(items: int, share: int) -> None:
     count = items_with_more(items, share)

@@ -314,7 +314,7 @@ rows = st.builds(
 
 
 @given(st.lists(rows, min_size=1, max_size=4))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_what_is_written_as_jsonl_is_read_back_the_same(written: list[ExampleRow]) -> None:
     written = [row for row in written if not row_problems(row)]
     content = jsonl(*(example_as_object(row) for row in written))
@@ -328,7 +328,7 @@ def test_what_is_written_as_jsonl_is_read_back_the_same(written: list[ExampleRow
 
 
 @given(st.binary(max_size=300))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_no_bytes_make_a_reader_fail(content: bytes) -> None:
     try:
         for reading in read(content):
@@ -352,7 +352,7 @@ def test_no_bytes_make_a_reader_fail(content: bytes) -> None:
         lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
     )
 )
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_no_json_value_makes_the_reader_fail(value: Any) -> None:
     for name in ("prompt", "messages", "completion", "references", "metadata", "label", "split", "group"):
         line = json.dumps({"prompt": "Q", "split": "train", name: value}).encode() + b"\n"

@@ -144,7 +144,7 @@ def test_a_changed_byte_is_found(backup: Path, out: Path):
         unpack_backup(backup, out)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(data=st.data())
 def test_whatever_is_damaged_is_told_or_harmless(
     data: st.DataObject, tmp_path_factory: pytest.TempPathFactory

@@ -85,7 +85,7 @@ def test_every_given_text_counts() -> None:
     assert invented("5 of 7", "5", "7") == []
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.text(alphabet="0123456789.,'’ \u00a0%kmb£-/:()MayJun\n", max_size=60))
 def test_a_text_invents_nothing_against_itself(text: str) -> None:
     assert unsupported_numbers(text, [text]) == []

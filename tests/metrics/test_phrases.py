@@ -18,7 +18,7 @@ def found(
 LETTERS = st.text(alphabet="abBé_1 .\n\u00a0", min_size=1, max_size=30)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(
     LETTERS,
     st.lists(LETTERS.filter(str.strip), min_size=1, max_size=4),

@@ -69,7 +69,7 @@ def test_a_thousand_random_and_all_tricky_pairs_equal_rouge_score_to_the_last_bi
         }, (output, references)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.text(max_size=80), st.text(max_size=80))
 def test_any_text_equals_rouge_score(output: str, reference: str) -> None:
     oracle = RougeScorer(list(VARIANTS), use_stemmer=True).score(reference, output)

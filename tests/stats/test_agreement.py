@@ -45,7 +45,7 @@ def test_alpha_of_the_published_example(scale: str) -> None:
     assert alpha.n == 11
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(tables, st.sampled_from(SCALES))
 def test_alpha_equals_the_reference_implementation(table: list[list[int | None]], scale: str) -> None:
     found = krippendorff_alpha(Ratings.from_table(table), scale=scale, replicates=2)
@@ -65,7 +65,7 @@ def test_alpha_of_a_fine_scale_equals_the_reference_implementation(scale: str) -
     )
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(tables, st.randoms(use_true_random=False))
 def test_order_of_items_and_reviewers_changes_no_agreement(
     table: list[list[int | None]], random: object
@@ -184,7 +184,7 @@ def test_ac2_takes_the_whole_scale_and_refuses_strangers() -> None:
     assert gwet_ac2(Ratings.from_table([[1], [2]]), levels=[1, 2]).reason == "one reviewer"
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.lists(st.tuples(st.integers(1, 5), st.integers(1, 5)), min_size=2, max_size=30))
 def test_quadratic_kappa_equals_scikit_learn(pairs: list[tuple[int, int]]) -> None:
     found = quadratic_kappa(Ratings.from_table([list(pair) for pair in pairs]), 0, 1, replicates=2)

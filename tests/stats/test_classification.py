@@ -25,7 +25,7 @@ def by_reference(
     return tuple(found)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(pairs)
 def test_every_figure_is_scikit_learns(given_pairs: list[tuple[str, str | None]]) -> None:
     truth, said = [pair[0] for pair in given_pairs], [pair[1] for pair in given_pairs]

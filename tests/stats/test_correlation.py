@@ -27,7 +27,7 @@ def related(outputs: int, per_item: int, seed: int) -> tuple[list[int], list[flo
     return item.tolist(), human.tolist(), (quality + generator.normal(0, 1, item.size)).tolist()
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(columns, st.sampled_from(METHODS))
 def test_segment_correlation_equals_scipy(pairs: list[tuple[float, float]], method: str) -> None:
     human, metric = (list(column) for column in zip(*pairs, strict=True))
@@ -38,7 +38,7 @@ def test_segment_correlation_equals_scipy(pairs: list[tuple[float, float]], meth
     assert found.n == len(pairs)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(columns)
 def test_concordance_counts_equal_a_full_comparison(pairs: list[tuple[float, float]]) -> None:
     x, y = np.array(pairs).T

@@ -202,3 +202,15 @@ def test_items_of_one_document_count_as_one() -> None:
     )
     assert wide.value == pytest.approx(narrow.value)
     assert wide.half_width > 1.7 * narrow.half_width
+
+
+def test_items_that_differ_alike_by_two_reviewers_who_vary_have_the_interval_of_the_rounding():
+    items, reviewers = list(range(10)) * 2, [0] * 10 + [1] * 10
+    better = Ratings.from_columns(
+        items, reviewers, [4 + (n + r) % 2 for n, r in zip(items, reviewers, strict=True)]
+    )
+    worse = Ratings.from_columns(items, reviewers, [2] * 20)
+    found = paired_difference(better, worse, population=Population.PANEL, seed=1, permutations=100, step=1.0)
+    assert found.difference.value == pytest.approx(2.5)
+    assert found.reach is not None and found.reach.error == pytest.approx(1 / np.sqrt(6 * 20))
+    assert found.p.value is not None and found.p.value < 1e-6

@@ -28,7 +28,7 @@ def best_share(found: list[tuple[int, float, float]]) -> float | None:
     )
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(rows)
 def test_it_is_the_best_share_that_any_margin_gives(found: list[tuple[int, float, float]]) -> None:
     items, human, metric = (list(column) for column in zip(*found, strict=True))

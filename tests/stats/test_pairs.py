@@ -71,7 +71,7 @@ def _strengths_by_choix(duels, candidates):
     return choix.ilsr_pairwise_dense(wins, tol=1e-13, max_iter=1000)
 
 
-def _round_robin(seed=5, items=60, truth=(1.0, 0.2, -0.4, -0.8), ties=0.07):
+def round_robin(seed=5, items=60, truth=(1.0, 0.2, -0.4, -0.8), ties=0.07):
     generator = np.random.default_rng(seed)
     duels = []
     for item in range(items):
@@ -85,7 +85,7 @@ def _round_robin(seed=5, items=60, truth=(1.0, 0.2, -0.4, -0.8), ties=0.07):
 
 
 def test_strengths_are_the_most_likely_ones_and_their_mean_is_zero():
-    duels = _round_robin()
+    duels = round_robin()
     strengths = bradley_terry(duels, range(4))
     values = [strengths[n].value for n in range(4)]
     assert sum(values) == pytest.approx(0, abs=1e-9)
@@ -113,14 +113,14 @@ def test_the_interval_over_items_holds_the_truth(truth, items, least):
     centred = np.array(truth) - np.mean(truth)
     held = []
     for seed in range(150):
-        found = bradley_terry(_round_robin(seed, items=items, truth=truth, ties=0), range(len(truth)))
+        found = bradley_terry(round_robin(seed, items=items, truth=truth, ties=0), range(len(truth)))
         held += [found[n].low <= each <= found[n].high for n, each in enumerate(centred)]
     assert np.mean(held) >= least
 
 
 def test_preferences_of_one_item_that_agree_count_once():
-    alone = bradley_terry(_round_robin(items=30), range(4))
-    copied = bradley_terry([duel for duel in _round_robin(items=30) for _ in range(5)], range(4))
+    alone = bradley_terry(round_robin(items=30), range(4))
+    copied = bradley_terry([duel for duel in round_robin(items=30) for _ in range(5)], range(4))
     assert copied[0].half_width > 0.8 * alone[0].half_width
 
 

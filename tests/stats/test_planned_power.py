@@ -152,7 +152,7 @@ def test_with_one_review_an_item_the_precision_is_that_of_the_analysis() -> None
     assert planned.error == pytest.approx(done.error, rel=0.4)
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(
     expected=finite, threshold=finite, mean=finite, is_difference=st.booleans(), spread=st.floats(1e-9, 1e6),
     reviewers=st.integers(2, 30), overlap=st.integers(1, 30),

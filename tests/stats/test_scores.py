@@ -148,7 +148,7 @@ def test_a_level_that_is_no_share_is_refused(level: float) -> None:
         candidate_score(Ratings.from_table([[1, 2], [3, 4]]), population=REVIEWERS, level=level)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(tables, st.randoms(use_true_random=False))
 def test_order_of_items_and_reviewers_changes_nothing(table: list[list[int | None]], random: object) -> None:
     items, reviewers = list(range(len(table))), [0, 1, 2]

@@ -55,7 +55,7 @@ def test_a_look_too_soon_gets_nothing_and_costs_nothing() -> None:
     )
 
 
-@settings(deadline=None, max_examples=15)
+@settings(max_examples=15)
 @given(st.lists(st.floats(0.05, 1.0), min_size=1, max_size=6), st.floats(0.005, 0.1))
 def test_chance_of_any_false_finding_is_what_was_spent(shares: list[float], level: float) -> None:
     """Brownian paths against the bounds, within the error of the simulation."""
