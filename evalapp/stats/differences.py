@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from evalapp.measure import Measure, signature
-from evalapp.stats.panel_mean import PanelMean, panel_mean, panel_weights
+from evalapp.stats.panel_mean import NO_VARIATION, PanelMean, panel_mean, panel_value, panel_weights
 from evalapp.stats.populations import Population
 from evalapp.stats.ratings import Ratings
 from evalapp.stats.resampling import Array, require_level
@@ -48,23 +48,16 @@ class PanelReach(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Difference:
+class MeanDifference:
     """Challenger minus champion, each pair one reviewer's two scores on one item.
 
     ``difference``: over new items by the population asked for, with its interval; ``p``: two-sided, of no
-    difference there. ``other_difference`` and ``other_p``: the same by the other population.
-    ``reach``: what the interval is made of, where there is one.
-    ``p_permutation``: two-sided, items' signs flipped: no difference for this panel.
-    ``win_rate``: of the challenger, where higher wins; ties count half.
+    difference there. ``reach``: what the interval is made of, where there is one.
     ``n`` of each counts items with at least one pair.
     """
 
     difference: Measure
     p: Measure
-    p_permutation: Measure
-    win_rate: Measure
-    other_difference: Measure
-    other_p: Measure
     reach: Reach | None
 
     def at_level(self, level: float) -> Measure:
@@ -73,6 +66,19 @@ class Difference:
             return self.difference
         low, high = self.reach.interval(self.difference.value, level)
         return replace(self.difference, low=low, high=high)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Difference(MeanDifference):
+    """``other_difference`` and ``other_p``: the same by the other population.
+    ``p_permutation``: two-sided, items' signs flipped: no difference for this panel.
+    ``win_rate``: of the challenger, where higher wins; ties count half.
+    """
+
+    p_permutation: Measure
+    win_rate: Measure
+    other_difference: Measure
+    other_p: Measure
 
 
 def paired_difference(
@@ -98,21 +104,35 @@ def paired_difference(
     if permutations < 1:
         raise ValueError(f"{permutations} permutations give no p value; ask for at least 1")
     pairs = paired_scores(challenger, champion)
-    difference, p, reach = _tested(pairs, population, level, _Scale(span, step))
-    other_difference, other_p, _ = _tested(pairs, population.other, level, _Scale(span, step))
+    found = _tested(pairs, population, level, _Scale(span, step))
+    other = _tested(pairs, population.other, level, _Scale(span, step))
     wins = pairs.with_scores((np.sign(pairs.score) + 1) / 2)
     rate = candidate_score(wins, population=population, level=level, bounds=(0, 1))
     return Difference(
-        difference=difference,
-        p=p,
+        difference=found.difference,
+        p=found.p,
+        reach=found.reach,
         p_permutation=_permutation_p(pairs, permutations, seed),
         win_rate=replace(
             _of_pairs(rate), signature=signature("win-rate", 2, population=population, level=level)
         ),
-        other_difference=other_difference,
-        other_p=other_p,
-        reach=reach,
+        other_difference=other.difference,
+        other_p=other.p,
     )
+
+
+def mean_difference(
+    challenger: Ratings,
+    champion: Ratings,
+    *,
+    population: Population,
+    level: float = 0.95,
+    span: float | None = None,
+    step: float = 0.0,
+) -> MeanDifference:
+    """What `paired_difference` finds for the population asked for, in a third of the time."""
+    require_level(level)
+    return _tested(paired_scores(challenger, champion), population, level, _Scale(span, step))
 
 
 def _of_pairs(measure: Measure) -> Measure:
@@ -136,31 +156,29 @@ class _Scale(NamedTuple):
         return self.step / math.sqrt(6 * pairs)
 
 
-def _tested(
-    pairs: Ratings, population: Population, level: float, scale: _Scale
-) -> tuple[Measure, Measure, Reach | None]:
-    """The mean of the differences, the p of none, and what its interval is made of."""
+def _tested(pairs: Ratings, population: Population, level: float, scale: _Scale) -> MeanDifference:
     name = signature("paired-difference", 2, population=population, level=level)
     p_name = signature("paired-difference-p", 2, population=population)
     if not len(pairs):
-        return (
-            Measure.undefined(NO_PAIRS, signature=name),
-            Measure.undefined(NO_PAIRS, signature=p_name),
-            None,
+        return MeanDifference(
+            difference=Measure.undefined(NO_PAIRS, signature=name),
+            p=Measure.undefined(NO_PAIRS, signature=p_name),
+            reach=None,
         )
     n = len(pairs.items)
     found = _mean_of(pairs, population, scale)
     if isinstance(found, str):
         value = float(pairs.item_means().mean())
         difference = Measure(value=value, n=n, note=f"no interval: {found}", signature=name)
-        return difference, Measure.undefined(found, n=n, signature=p_name), None
+        p_undefined = Measure.undefined(found, n=n, signature=p_name)
+        return MeanDifference(difference=difference, p=p_undefined, reach=None)
     from scipy.special import stdtr
 
     reach = Reach(found.error, min(found.degrees, MOST_DEGREES), scale.span)
     low, high = reach.interval(found.mean, level)
     p = float(2 * stdtr(found.degrees, -abs(found.mean) / found.error))
     difference = Measure(value=found.mean, n=n, low=low, high=high, signature=name)
-    return difference, Measure(value=p, n=n, signature=p_name), reach
+    return MeanDifference(difference=difference, p=Measure(value=p, n=n, signature=p_name), reach=reach)
 
 
 def _mean_of(pairs: Ratings, population: Population, scale: _Scale) -> PanelMean | str:
@@ -169,6 +187,9 @@ def _mean_of(pairs: Ratings, population: Population, scale: _Scale) -> PanelMean
         return _constant_mean(pairs, population, least)
     if population is Population.PANEL:
         found = panel_mean(pairs)
+        # Items may differ and yet each have the same mean over reviewers.
+        if found == NO_VARIATION and least:
+            return _constant_mean(pairs, population, least)
         return found if isinstance(found, str) else replace(found, error=max(found.error, least))
     precision = reviewers_precision(pairs)
     if isinstance(precision, str):
@@ -178,21 +199,22 @@ def _mean_of(pairs: Ratings, population: Population, scale: _Scale) -> PanelMean
 
 
 def _constant_mean(pairs: Ratings, population: Population, error: float) -> PanelMean | str:
-    """Of differences that are all the same: known but for the rounding, on as many degrees of freedom as
-    there are groups, and for other reviewers also reviewers, less one.
+    """Of differences that do not vary between items: known but for the rounding, on as many degrees of
+    freedom as there are groups, and for other reviewers also reviewers, less one.
     """
-    units = pairs.groups
+    units, mean = pairs.groups, float(pairs.score[0])
     if population is Population.PANEL:
         weights = panel_weights(pairs)
         if isinstance(weights, str):
             return weights
+        mean = panel_value(pairs, weights)
     elif len(pairs.reviewers) < 2:
         return "one reviewer"
     else:
         units = min(units, len(pairs.reviewers))
     if units < 2:
         return "one item" if len(pairs.items) < 2 else "one group"
-    return PanelMean(mean=float(pairs.score[0]), error=error, degrees=units - 1)
+    return PanelMean(mean=mean, error=error, degrees=units - 1)
 
 
 def paired_scores(challenger: Ratings, champion: Ratings) -> Ratings:

@@ -5,6 +5,7 @@ got: 1 for a win, 0 for a loss, 0.5 for a tie, None where both were called bad. 
 each; preferences of "both bad" say nothing of which is better and are left out and counted.
 """
 
+import math
 from collections.abc import Hashable, Iterable, Sequence
 from itertools import combinations
 from statistics import NormalDist
@@ -14,6 +15,7 @@ import numpy as np
 
 from evalapp.measure import Measure, signature
 from evalapp.stats.proportions import wilson_interval
+from evalapp.stats.rank_intervals import PairTest, Rank, ranks
 from evalapp.stats.resampling import Array, require_level
 from evalapp.stats.scores import FOR_THIS_PANEL, student_quantile
 
@@ -123,24 +125,61 @@ def bradley_terry(
     """
     require_level(level)
     name = signature("bradley-terry", prior=PRIOR, interval="clustered-student", level=level)
+    fitted = _fitted(duels, candidates)
+    if isinstance(fitted, str):
+        return {candidate: Measure.undefined(fitted, signature=name) for candidate in candidates}
+    found = {}
+    if fitted.items < 2:
+        reaches, note = [None] * len(candidates), "no interval: one item"
+    else:
+        errors = np.sqrt(np.maximum(*(np.diag(each) for each in fitted.covariances)))
+        reaches, note = (student_quantile(level, fitted.items - 1) * errors).tolist(), FOR_THIS_PANEL
+    for candidate, value, reach in zip(candidates, fitted.strengths.tolist(), reaches, strict=True):
+        low, high = (None, None) if reach is None else (value - reach, value + reach)
+        found[candidate] = Measure(value=value, n=fitted.items, low=low, high=high, note=note, signature=name)
+    return found
+
+
+def strength_ranks(duels: Sequence[Duel], candidates: Sequence[Hashable]) -> dict[Hashable, Rank]:
+    """The candidates' ranks by their strength, from tests of the differences of all pairs: Student's over
+    items, with the larger of the two variances of `bradley_terry`. Nothing where that has no interval.
+    """
+    fitted = _fitted(duels, candidates)
+    if isinstance(fitted, str) or fitted.items < 2:
+        return {}
+    from scipy.special import stdtr
+
+    tests = {}
+    for (one, first), (other, second) in combinations(enumerate(candidates), 2):
+        difference = float(fitted.strengths[one] - fitted.strengths[other])
+        error = math.sqrt(
+            max(own[one, one] + own[other, other] - 2 * own[one, other] for own in fitted.covariances)
+        )
+        p = float(2 * stdtr(fitted.items - 1, -abs(difference) / error))
+        tests[first, second] = PairTest(difference, p)
+    return ranks(candidates, tests)
+
+
+class _Fitted(NamedTuple):
+    """``covariances``: of items' own scores of the likelihood, and of as many independent preferences; none
+    with fewer than two ``items``.
+    """
+
+    strengths: Array
+    covariances: tuple[Array, ...]
+    items: int
+
+
+def _fitted(duels: Sequence[Duel], candidates: Sequence[Hashable]) -> _Fitted | str:
+    """The strengths, or why there are none."""
     wins = _wins_by_item(duels, candidates)
     total = wins.sum(axis=0)
     compared = (total + total.T) > 0
     if len(candidates) < 2 or not _is_linked(compared):
-        reason = NO_CHAIN if compared.any() else NO_DUELS
-        return {candidate: Measure.undefined(reason, signature=name) for candidate in candidates}
+        return NO_CHAIN if compared.any() else NO_DUELS
     tabled = total + PRIOR * compared
     strengths, items = _strengths(tabled), wins.shape[0]
-    found = {}
-    if items < 2:
-        reaches, note = [None] * len(candidates), "no interval: one item"
-    else:
-        errors = _standard_errors(wins, tabled, strengths)
-        reaches, note = (student_quantile(level, items - 1) * errors).tolist(), FOR_THIS_PANEL
-    for candidate, value, reach in zip(candidates, strengths.tolist(), reaches, strict=True):
-        low, high = (None, None) if reach is None else (value - reach, value + reach)
-        found[candidate] = Measure(value=value, n=items, low=low, high=high, note=note, signature=name)
-    return found
+    return _Fitted(strengths, _covariances(wins, tabled, strengths) if items > 1 else (), items)
 
 
 def _wins_by_item(duels: Sequence[Duel], candidates: Sequence[Hashable]) -> Array:
@@ -202,12 +241,11 @@ def _information(wins: Array, strengths: Array) -> Array:
     return result
 
 
-def _standard_errors(wins: Array, tabled: Array, strengths: Array) -> Array:
+def _covariances(wins: Array, tabled: Array, strengths: Array) -> tuple[Array, Array]:
     """``wins`` by item, ``tabled`` their sum with the prior."""
     # Its null direction is the mean, which is 0 by choice.
-    inverse = np.linalg.pinv(_information(tabled, strengths))
+    inverse: Array = np.asarray(np.linalg.pinv(_information(tabled, strengths)), dtype=np.float64)
     slopes = (wins - (wins + wins.transpose(0, 2, 1)) * _chances(strengths)).sum(axis=2)
     centred, items = slopes - slopes.mean(axis=0), len(slopes)
-    clustered = inverse @ (centred.T @ centred) @ inverse * items / (items - 1)
-    result: Array = np.sqrt(np.maximum(np.diag(clustered), np.diag(inverse)))
-    return result
+    clustered: Array = inverse @ (centred.T @ centred) @ inverse * items / (items - 1)
+    return clustered, inverse

@@ -21,6 +21,7 @@ from evalapp.stats.resampling import Array, Interval
 FEWEST_ITEMS = 5
 #: Where equal weights make the standard error more than so many times as large, the reviews are too unequal.
 MOST_LOSS = 1.5
+NO_VARIATION = "no variation"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,7 +110,7 @@ def _robust(ratings: Ratings, weights: Array) -> PanelMean | str:
     if clusters < 2:
         return _single(ratings)
     if ratings.is_constant:
-        return "no variation"
+        return NO_VARIATION
     count = ratings.per_reviewer.astype(np.float64)
     means = np.bincount(ratings.reviewer, weights=ratings.score, minlength=reviewers) / count
     rest = ratings.score - means[ratings.reviewer]
@@ -123,7 +124,7 @@ def _robust(ratings: Ratings, weights: Array) -> PanelMean | str:
     sums = np.bincount(of_cluster, weights=pull * np.bincount(place, weights=rest), minlength=clusters)
     variance = float((sums**2).sum())
     if variance <= 0:
-        return "no variation"
+        return NO_VARIATION
     # G'G is diag(squares) − U (X'X)⁻¹ U', one row of U for each cluster.
     squares = np.bincount(of_cluster, weights=pull**2 * within, minlength=clusters)
     crossed = np.zeros((clusters, reviewers))

@@ -79,9 +79,10 @@ def test_means_and_differences_stand_on_one_axis_each(scores: CampaignScores, co
     (means,) = means_charts(comparison)
     assert len(fills(drawn(means.chart), "symbol")) == 8
     formal = comparison.rows[0]
-    pairs = compare_pairs(scores, comparison, formal)
-    (panel,) = differences_charts(pairs, formal, comparison.rows)
-    chart = panel.chart
+    every = compare_pairs(scores, comparison, formal)
+    panel, shares = differences_charts(every, formal, comparison.rows)
+    assert len(fills(drawn(shares.chart), "symbol")) == 1
+    chart, pairs = panel.chart, [pair for pair in every if not pair.is_share]
     assert re.match(r"On Tone plain is higher than formal by 2\.[78]\d* \(", chart.says)
     colours = fills(drawn(chart), "symbol")
     by_criterion = dict(zip([pair.criterion.key for pair in pairs], colours, strict=True))

@@ -245,7 +245,7 @@ def test_the_csv_and_the_api_show_the_view(campaign: Campaign, manager: User) ->
 def test_differences_have_the_total_the_shares_and_wins(campaign: Campaign, manager: User) -> None:
     scores = load_scores(campaign)
     comparison = compare(scores)
-    found = compare_pairs(scores, comparison, comparison.rows[0], everything=True)
+    found = compare_pairs(scores, comparison, comparison.rows[0])
     by_name = {pair.name: pair for pair in found}
     assert list(by_name) == [
         "Accuracy", "Clarity", "Tone", "Personalization", "Total",

@@ -75,7 +75,7 @@ def test_what_is_stored_is_what_a_request_would_compute(campaign: Campaign, revi
     assert found.comparison == comparison
     assert found.stored.contradiction == find_contradiction(scores, comparison)
     reference = comparison.rows[0]
-    pairs = compare_pairs(scores, comparison, reference, everything=True)
+    pairs = compare_pairs(scores, comparison, reference)
     assert found.chosen(reference=reference).pairs == pairs
     assert found.reviewers == reviewer_rows(scores, reviewer.pk)
     for metric in comparison.metrics:

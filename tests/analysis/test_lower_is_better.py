@@ -95,7 +95,7 @@ def comparison(scores: CampaignScores) -> Comparison:
 
 @pytest.fixture
 def pairs(scores: CampaignScores, comparison: Comparison) -> list[ComparedPair]:
-    return compare_pairs(scores, comparison, comparison.rows[0], everything=True)
+    return compare_pairs(scores, comparison, comparison.rows[0])
 
 
 def place_of(scores: CampaignScores) -> Criterion:
@@ -171,7 +171,7 @@ def test_fewer_undesired_answers_win_and_stand_at_the_right(
         review_all(errors, person, table)
     scores = load_scores(errors)
     comparison = compare(scores)
-    pairs = compare_pairs(scores, comparison, comparison.rows[0], everything=True)
+    pairs = compare_pairs(scores, comparison, comparison.rows[0])
     pair = next(each for each in pairs if each.criterion.key == "error")
     assert pair.name == "Error, share yes, lower is better"
     assert pair.difference.difference.value == pytest.approx(-0.75)

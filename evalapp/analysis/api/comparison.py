@@ -1,5 +1,6 @@
 """Candidates compared, all together and in pairs."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from drf_spectacular.utils import extend_schema_field
@@ -12,10 +13,12 @@ from evalapp.analysis.api.shared import (
     AnalysisView,
     CoverageSerializer,
     FreshnessSerializer,
+    RankSerializer,
     ViewQuery,
 )
 from evalapp.analysis.comparison.candidates import CandidateRow, Comparison, HumanCell, compare
 from evalapp.analysis.comparison.differences import ComparedPair, compare_pairs, find_contradiction
+from evalapp.analysis.comparison.ranks import ranks_of
 from evalapp.analysis.comparison.subgroups import Subgroup, find_subgroups
 from evalapp.analysis.comparison.usage import usage_of
 from evalapp.analysis.scores.adjudicated_scores import with_adjudicated
@@ -25,6 +28,7 @@ from evalapp.api.operations import operation, route
 from evalapp.campaigns.imported_records import imported_records
 from evalapp.campaigns.queries import is_reviewing_blind
 from evalapp.core.errors import MissingError
+from evalapp.stats.rank_intervals import Rank
 
 VERDICTS = ("better", "worse", "undecided", "untested")
 
@@ -124,6 +128,12 @@ class ContradictionSerializer(serializers.Serializer[Any]):
     mean_of_people_first = MeasureSerializer(source="best.mean")
 
 
+class CandidateRankSerializer(RankSerializer):
+    """By the total, for the population of the results."""
+
+    candidate = serializers.IntegerField()
+
+
 class ComparisonSerializer(serializers.Serializer[Any]):
     """Every number with its interval, what it rests on, or why there is none."""
 
@@ -148,6 +158,7 @@ class ComparisonSerializer(serializers.Serializer[Any]):
         ),
     )
     candidates = CandidateRowSerializer(many=True)
+    ranks = CandidateRankSerializer(many=True, help_text="Empty with fewer than three candidates.")
     usage = UsageSerializer(many=True)
     contradiction = ContradictionSerializer(allow_null=True)
     freshness = FreshnessSerializer(
@@ -261,6 +272,7 @@ class ComparisonDetail(AnalysisView):
             "coverage": coverage,
             "usage": usage_of(scores),
             "candidates": comparison.rows,
+            "ranks": _ranked(ranks_of(scores)),
             "contradiction": find_contradiction(scores, comparison),
             "freshness": None,
         }
@@ -279,9 +291,14 @@ class ComparisonDetail(AnalysisView):
             "coverage": found.stored.coverage,
             "usage": found.stored.usage,
             "candidates": found.comparison.rows,
+            "ranks": _ranked(found.stored.ranks),
             "contradiction": found.stored.contradiction,
             "freshness": found.freshness,
         }
+
+
+def _ranked(ranks: Mapping[int, Rank]) -> list[dict[str, int]]:
+    return [{"candidate": candidate, **rank._asdict()} for candidate, rank in ranks.items()]
 
 
 class AgainstReferenceView(AnalysisView):
@@ -305,7 +322,7 @@ class DifferenceList(AgainstReferenceView):
             return self.page(found.chosen(reference=self.reference(found.comparison)).pairs)
         scores = self.filtered(campaign_id).scores
         comparison = compare(scores)
-        return self.page(compare_pairs(scores, comparison, self.reference(comparison), everything=True))
+        return self.page(compare_pairs(scores, comparison, self.reference(comparison)))
 
     def key_of(self, row: ComparedPair) -> str:
         of = "" if row.is_total else row.criterion.key
@@ -329,7 +346,7 @@ class SubgroupList(AgainstReferenceView):
         scores = self.filtered(campaign_id).scores
         comparison = compare(scores)
         reference = self.reference(comparison)
-        pairs = compare_pairs(scores, comparison, reference, everything=True)
+        pairs = compare_pairs(scores, comparison, reference)
         return self.page(find_subgroups(scores, pairs, reference))
 
     def key_of(self, row: Subgroup) -> str:

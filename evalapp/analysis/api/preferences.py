@@ -5,7 +5,7 @@ from typing import Any
 from rest_framework import serializers
 
 from evalapp.accounts.permissions import Permission
-from evalapp.analysis.api.shared import SCORE_SOURCES, AnalysisView, ReviewerTypeQuery
+from evalapp.analysis.api.shared import SCORE_SOURCES, AnalysisView, RankSerializer, ReviewerTypeQuery
 from evalapp.analysis.models import ScoreSource
 from evalapp.analysis.pairwise.differing_preferences import with_lines
 from evalapp.analysis.pairwise.pair_lists import as_lines
@@ -80,6 +80,7 @@ class StrengthSerializer(serializers.Serializer[Any]):
     candidate = serializers.IntegerField(source="candidate.pk")
     label = serializers.CharField(source="candidate.model_version.label")
     strength = MeasureSerializer(help_text="Bradley–Terry, natural logarithm; 0 is an average candidate.")
+    rank = RankSerializer(allow_null=True, help_text="By strength; null with fewer than three candidates.")
     mean_rank = MeasureSerializer(allow_null=True)
     best = serializers.IntegerField(help_text="How often it was put first alone.")
 

@@ -28,6 +28,13 @@ class CoverageSerializer(serializers.Serializer[Any]):
     of_reviews = serializers.IntegerField()
 
 
+class RankSerializer(serializers.Serializer[Any]):
+    """The ranks that a candidate may have, 1 the first."""
+
+    best = serializers.IntegerField()
+    worst = serializers.IntegerField()
+
+
 class FreshnessSerializer(serializers.Serializer[Any]):
     """How far stored numbers are behind; ``computed_at`` is null where a job has not computed any yet."""
 

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
+from typing import TypedDict
 
 from evalapp.analysis.comparison.candidates import CandidateRow, Comparison, HumanCell
 from evalapp.analysis.scores.campaign_scores import CampaignScores
@@ -14,7 +15,14 @@ from evalapp.metrics.metric import MetricDescription
 from evalapp.metrics.registry import COMPARED_METRICS, HEADLINE_METRIC
 from evalapp.rubrics.kinds.scale import Scale
 from evalapp.rubrics.models import Criterion
-from evalapp.stats.differences import Difference, holm, paired_difference
+from evalapp.stats.differences import (
+    Difference,
+    MeanDifference,
+    holm,
+    mean_difference,
+    paired_difference,
+)
+from evalapp.stats.populations import Population
 from evalapp.stats.ratings import Ratings
 from evalapp.stats.wins import WinsTiesLosses, wins_ties_losses
 
@@ -28,17 +36,13 @@ TOTAL = Criterion(key="total", name="Total", kind=Scale.name, minimum=1, maximum
 
 
 @dataclass(frozen=True)
-class ComparedPair:
-    """A candidate minus the reference on one criterion, with Holm's adjustment over the table. ``record``:
-    won where the candidate is rated better, which is lower where less is better.
-    """
+class CriterionDifference:
+    """A candidate minus the reference on one criterion, with Holm's adjustment over the table."""
 
     criterion: Criterion
     challenger: CandidateRow
-    difference: Difference
+    difference: MeanDifference
     adjusted_p: float | None
-    record: WinsTiesLosses | None = None
-    other_adjusted_p: float | None = None
 
     @property
     def is_total(self) -> bool:
@@ -84,11 +88,6 @@ class ComparedPair:
         return "better" if is_higher != self.criterion.is_less_better else "worse"
 
     @property
-    def holds_elsewhere(self) -> bool:
-        """Whether it is significant for the other population, too."""
-        return self.other_adjusted_p is not None and self.other_adjusted_p < SIGNIFICANT
-
-    @property
     def untested(self) -> str:
         """Why a difference that is defined has no p; empty where it has one. It is no finding of "no
         difference".
@@ -128,6 +127,25 @@ class ComparedPair:
         return -self.span if self.criterion.is_less_better else self.span
 
     @property
+    def gap(self) -> float:
+        """The difference on a scale of 1 to 5; 0 where there is none."""
+        return 4 * (self.difference.difference.value or 0.0) / self.span
+
+
+@dataclass(frozen=True)
+class ComparedPair(CriterionDifference):
+    """``record``: won where the candidate is rated better, which is lower where less is better."""
+
+    difference: Difference
+    record: WinsTiesLosses
+    other_adjusted_p: float | None
+
+    @property
+    def holds_elsewhere(self) -> bool:
+        """Whether it is significant for the other population, too."""
+        return self.other_adjusted_p is not None and self.other_adjusted_p < SIGNIFICANT
+
+    @property
     def win_rate(self) -> Measure:
         """Of the candidate against the reference; ties count half."""
         higher = self.difference.win_rate
@@ -136,11 +154,6 @@ class ComparedPair:
         low = None if higher.high is None else 1 - higher.high
         high = None if higher.low is None else 1 - higher.low
         return replace(higher, value=1 - higher.value, low=low, high=high)
-
-    @property
-    def gap(self) -> float:
-        """The difference on a scale of 1 to 5; 0 where there is none."""
-        return 4 * (self.difference.difference.value or 0.0) / self.span
 
 
 @dataclass(frozen=True)
@@ -165,20 +178,40 @@ class Contradiction:
 
 
 def compare_pairs(
-    scores: CampaignScores, comparison: Comparison, reference: CandidateRow, *, everything: bool = False
+    scores: CampaignScores, comparison: Comparison, reference: CandidateRow
 ) -> list[ComparedPair]:
-    """Every other candidate against the reference on every scale criterion, Holm over the table; nothing
-    where the items were picked for their scores.
-
-    ``everything``: on the total and the shares of criteria without a mean, too, with wins, ties and losses.
+    """Every other candidate against the reference on every scale criterion, the total, and the shares of
+    criteria without a mean, with Holm's adjustment over all; nothing where the items were picked for their
+    scores.
     """
+    shares = [each for each in scores.criteria if each not in scores.scales and each.counted_levels]
+    criteria = [*scores.scales, *([TOTAL] if len(scores.scales) > 1 else []), *shares]
+    sides = _sides(scores, comparison, reference, criteria)
+    found = [
+        paired_difference(one, other, seed=SEED, permutations=PERMUTATIONS, **_asked(scores, criterion))
+        for criterion, _, one, other in sides
+    ]
+    p_values = adjusted([difference.p for difference in found])
+    other_p_values = adjusted([difference.other_p for difference in found])
+    records = [
+        wins_ties_losses(
+            *((other, one) if criterion.is_less_better else (one, other)), population=scores.population
+        )
+        for criterion, _, one, other in sides
+    ]
+    return [
+        ComparedPair(criterion, row, found[place], p_values[place], records[place], other_p_values[place])
+        for place, (criterion, row, _, _) in enumerate(sides)
+    ]
+
+
+def _sides(
+    scores: CampaignScores, comparison: Comparison, reference: CandidateRow, criteria: Sequence[Criterion]
+) -> list[tuple[Criterion, CandidateRow, Ratings, Ratings]]:
+    """Each criterion and other candidate, with what is subtracted."""
     if why_no_means(scores):
         return []
-    criteria = scores.scales
-    if everything:
-        shares = [each for each in scores.criteria if each not in criteria and each.counted_levels]
-        criteria = [*criteria, *([TOTAL] if len(criteria) > 1 else []), *shares]
-    sides = [
+    return [
         (
             criterion,
             row,
@@ -189,40 +222,25 @@ def compare_pairs(
         for row in comparison.rows
         if row is not reference
     ]
-    found = [
-        (criterion, row, difference_of(scores, criterion, one, other)) for criterion, row, one, other in sides
-    ]
-    p_values = adjusted([difference.p for _, _, difference in found])
-    other_p_values = adjusted([difference.other_p for _, _, difference in found])
-    records = [
-        wins_ties_losses(
-            *((other, one) if criterion.is_less_better else (one, other)), population=scores.population
-        )
-        if everything
-        else None
-        for criterion, _, one, other in sides
-    ]
-    return [
-        ComparedPair(
-            criterion, row, difference, p_values[position], records[position], other_p_values[position]
-        )
-        for position, (criterion, row, difference) in enumerate(found)
-    ]
+
+
+class _Asked(TypedDict):
+    population: Population
+    span: float
+    step: float
+
+
+def _asked(scores: CampaignScores, criterion: Criterion) -> _Asked:
+    return _Asked(
+        population=scores.population, span=float(_span_of(criterion)), step=step_of(criterion, scores)
+    )
 
 
 def difference_of(
     scores: CampaignScores, criterion: Criterion, challenger: Ratings, champion: Ratings
-) -> Difference:
+) -> MeanDifference:
     """One candidate's scores of a criterion against another's, about the project's population."""
-    return paired_difference(
-        challenger,
-        champion,
-        population=scores.population,
-        seed=SEED,
-        permutations=PERMUTATIONS,
-        span=float(_span_of(criterion)),
-        step=step_of(criterion, scores),
-    )
+    return mean_difference(challenger, champion, **_asked(scores, criterion))
 
 
 def adjusted(p_values: Sequence[Measure]) -> list[float | None]:
@@ -270,9 +288,16 @@ def find_contradiction(scores: CampaignScores, comparison: Comparison) -> Contra
     if len(ranked) < 2 or _headline(ranked[0]) == _headline(ranked[1]):
         return None
     first = ranked[0]
+    sides = _sides(scores, comparison, first, scores.scales)
+    found = [difference_of(scores, criterion, one, other) for criterion, _, one, other in sides]
+    p_values = adjusted([difference.p for difference in found])
+    pairs = [
+        CriterionDifference(criterion, row, found[place], p_values[place])
+        for place, (criterion, row, _, _) in enumerate(sides)
+    ]
     preferred = [
         pair
-        for pair in compare_pairs(scores, comparison, first)
+        for pair in pairs
         # What counts nothing may also run the other way: of places the first is the best.
         if pair.criterion.weight > 0 and pair.is_significant and pair.gap >= NOTABLE_GAP
     ]

@@ -6,7 +6,13 @@ from typing import NamedTuple
 import numpy as np
 
 from evalapp.analysis.comparison.candidates import CandidateRow
-from evalapp.analysis.comparison.differences import ComparedPair, adjusted, compared_ratings, difference_of
+from evalapp.analysis.comparison.differences import (
+    ComparedPair,
+    CriterionDifference,
+    adjusted,
+    compared_ratings,
+    difference_of,
+)
 from evalapp.analysis.comparison.simpson import MOST_STRATA, alike_fields, names_candidate
 from evalapp.analysis.scores.campaign_scores import CampaignScores
 from evalapp.analysis.scores.example_fields import example_fields, values_by_item
@@ -23,7 +29,7 @@ class Subgroup(NamedTuple):
 
     field: str
     value: str
-    pair: ComparedPair
+    pair: CriterionDifference
 
 
 def find_subgroups(
@@ -77,7 +83,7 @@ def _of_candidate(
                     tested.append((field, value, pair, difference))
     p_values = adjusted([difference.p for *_, difference in tested])
     return [
-        Subgroup(field, value, ComparedPair(pair.criterion, pair.challenger, difference, p))
+        Subgroup(field, value, CriterionDifference(pair.criterion, pair.challenger, difference, p))
         for (field, value, pair, difference), p in zip(tested, p_values, strict=True)
     ]
 

@@ -44,10 +44,12 @@ def _decided(judged: PairResults) -> str:
 
 
 def strengths_table(judged: PairResults, labels: dict[int, str]) -> Table:
+    has_ranks = judged.has_ranks
     rows: list[list[Cell]] = [
         [
             labels[row.candidate.pk],
             row.strength,
+            *((str(row.rank),) if has_ranks else ()),
             *((row.mean_rank,) if judged.is_ranking else ()),
             row.best,
         ]
@@ -56,6 +58,7 @@ def strengths_table(judged: PairResults, labels: dict[int, str]) -> Table:
     columns = [
         Column("Candidate"),
         Column("Strength", "number", is_measure=True, anchor="bradley-terry-strength"),
+        *([Column("Rank", anchor="rank")] if has_ranks else []),
         *([Column("Mean rank", "number", is_measure=True, anchor="mean-rank")] if judged.is_ranking else []),
         Column("Sole first place", "count"),
     ]

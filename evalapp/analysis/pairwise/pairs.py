@@ -17,8 +17,16 @@ from evalapp.reviews.preferences.answers import PreferenceAnswers
 from evalapp.reviews.preferences.duels import POINTS, duels_of
 from evalapp.reviews.preferences.models import Choice
 from evalapp.stats.pair_agreement import preference_alpha, same_preference_share
-from evalapp.stats.pairs import Duel, both_bad_share, bradley_terry, first_side_share, preference_win_rate
+from evalapp.stats.pairs import (
+    Duel,
+    both_bad_share,
+    bradley_terry,
+    first_side_share,
+    preference_win_rate,
+    strength_ranks,
+)
 from evalapp.stats.populations import Population
+from evalapp.stats.rank_intervals import Rank
 from evalapp.stats.ratings import Ratings
 from evalapp.stats.scores import candidate_score
 
@@ -145,10 +153,13 @@ class PairRow:
 
 @dataclass(frozen=True)
 class StrengthRow:
-    """``mean_rank`` is for rankings only; ``best`` counts how often it was put first alone."""
+    """``rank`` is None with fewer than three candidates; ``mean_rank`` is for rankings only; ``best`` counts
+    how often it was put first alone.
+    """
 
     candidate: CampaignCandidate
     strength: Measure
+    rank: Rank | None
     mean_rank: Measure | None
     best: int
 
@@ -174,6 +185,10 @@ class PairResults:
     @property
     def is_ranking(self) -> bool:
         return self.preferences.campaign.method == Method.RANKING
+
+    @property
+    def has_ranks(self) -> bool:
+        return any(row.rank is not None for row in self.strengths)
 
     @property
     def reviewers(self) -> int:
@@ -319,11 +334,13 @@ def _strength_rows(preferences: Preferences, duels: Sequence[Duel]) -> list[Stre
     """Strongest first; where there are no strengths, in the candidates' order."""
     ids = [candidate.pk for candidate in preferences.candidates]
     strengths = bradley_terry(duels, ids)
+    found = strength_ranks(duels, ids)
     best = Counter(row.best for row in preferences.rows)
     rows = [
         StrengthRow(
             candidate,
             strengths[candidate.pk],
+            found.get(candidate.pk),
             _mean_rank(preferences, candidate.pk),
             best[candidate.pk],
         )

@@ -28,7 +28,7 @@ from evalapp.analysis.comparison.candidates import (
     ReviewerRow,
     TagCount,
 )
-from evalapp.analysis.comparison.differences import TOTAL, ComparedPair, Contradiction
+from evalapp.analysis.comparison.differences import TOTAL, ComparedPair, Contradiction, CriterionDifference
 from evalapp.analysis.comparison.simpson import FoundParadox, SimpsonCheck
 from evalapp.analysis.comparison.span_counts import CandidateMarks, MarkCount
 from evalapp.analysis.comparison.subgroups import Subgroup
@@ -49,8 +49,9 @@ from evalapp.scoring.models import RuleCheck
 from evalapp.stats.against_others import AgainstOthers
 from evalapp.stats.blinding import BlindingIndex
 from evalapp.stats.confusion import ConfusedLevels, Confusion
-from evalapp.stats.differences import Difference, Reach
+from evalapp.stats.differences import Difference, MeanDifference, Reach
 from evalapp.stats.prediction_powered import PredictionPowered
+from evalapp.stats.rank_intervals import Rank
 from evalapp.stats.severity import AdjustedScore, Severity
 from evalapp.stats.strata import Paradox, StratifiedDifference, Stratum
 from evalapp.stats.wins import WinsTiesLosses
@@ -58,8 +59,17 @@ from evalapp.stats.wins import WinsTiesLosses
 KIND = "$"
 
 CLASSES: tuple[type[Any], ...] = (
-    *(Measure, Difference, Reach, BlindingIndex, AdjustedScore, Severity),
-    *(Design, HumanCell, TagCount, CandidateRow, Comparison, ComparedPair, Contradiction),
+    *(Measure, Difference, MeanDifference, Reach, BlindingIndex, AdjustedScore, Severity),
+    *(
+        Design,
+        HumanCell,
+        TagCount,
+        CandidateRow,
+        Comparison,
+        ComparedPair,
+        CriterionDifference,
+        Contradiction,
+    ),
     *(AgreementRow, CorrelationRow, MarkCount, CandidateMarks, Unblinding, DisagreementCount),
     *(WinsTiesLosses, Usage, SharedItems, FilterCoverage, ReviewerRow, Panel),
     *(
@@ -72,7 +82,7 @@ CLASSES: tuple[type[Any], ...] = (
         LevelsToClarify,
     ),
     *(CriterionTrust, MetricTrust, PredictionPoweredMean, PredictionPowered),
-    *(WorstCase, Subgroup, SimpsonCheck, FoundParadox, Paradox, StratifiedDifference, Stratum),
+    *(WorstCase, Rank, Subgroup, SimpsonCheck, FoundParadox, Paradox, StratifiedDifference, Stratum),
     *(AdjustedCandidate, ReviewerSeverity, CampaignSeverity, MetricDescription),
 )
 

@@ -33,6 +33,7 @@ from evalapp.analysis.comparison.differences import (
     compare_pairs,
     find_contradiction,
 )
+from evalapp.analysis.comparison.ranks import ranks_of
 from evalapp.analysis.comparison.simpson import SimpsonCheck, check_simpson
 from evalapp.analysis.comparison.span_counts import CandidateMarks, marks_by_candidate
 from evalapp.analysis.comparison.subgroups import Subgroup, find_subgroups
@@ -57,6 +58,7 @@ from evalapp.metrics.metric import MetricDescription
 from evalapp.reviews.counts import CampaignCounts
 from evalapp.reviews.pseudonyms import ReviewerNames
 from evalapp.rubrics.models import Criterion
+from evalapp.stats.rank_intervals import Rank
 
 NOT_COMPUTED = "not computed yet"
 # As many points as an eye can tell apart, and a page can carry.
@@ -89,6 +91,7 @@ class StoredComparison(NamedTuple):
     ratings_chart: Chart | None
     simpson: SimpsonCheck
     worst: dict[int, list[WorstCase]]
+    ranks: dict[int, Rank]
 
 
 class CriterionAgainstMetric(NamedTuple):
@@ -142,7 +145,7 @@ def comparison_parts(
     stage.total += len(comparison.metrics) * (1 + len(scores.scales))
     for row in comparison.rows:
         stage(f"Differences from {row.label}")
-        pairs = compare_pairs(shown, comparison, row, everything=True)
+        pairs = compare_pairs(shown, comparison, row)
         subgroups = find_subgroups(shown, pairs, row)
         yield (
             differences_part(row),
@@ -174,6 +177,7 @@ def comparison_parts(
         ratings_chart=ratings_chart(comparison),
         simpson=simpson,
         worst=worst_cases(shown),
+        ranks=ranks_of(shown),
     )
     yield "", _tuple_as_json(for_all)
     drawn = _some_outputs(shown)
@@ -298,7 +302,7 @@ def nothing_stored(
         population=campaign.project.population,
     )
     comparison = Comparison(design, rows, list(criteria), [], [], [])
-    return StoredComparison(comparison, None, [], [], None, 0, [], None, None, [], None, _NOT_TESTED, {})
+    return StoredComparison(comparison, None, [], [], None, 0, [], None, None, [], None, _NOT_TESTED, {}, {})
 
 
 def with_counts(

@@ -52,6 +52,8 @@ def people_table(shown: TableSource) -> Table:
                 )
             )
     columns.append(Column("Total on 1–5", "number", is_measure=True, anchor="total"))
+    ranks = shown.ranks
+    columns += [Column("Rank", anchor="rank")] if ranks else []
     rows: list[list[Cell]] = []
     for row in shown.comparison.rows:
         cells: list[Cell] = [shown.label(row)]
@@ -59,7 +61,7 @@ def people_table(shown: TableSource) -> Table:
             cells.append(cell.mean)
             if cell.criterion.rules.low_threshold is not None:
                 cells.append(cell.low_share)
-        rows.append([*cells, row.total])
+        rows.append([*cells, row.total, *([str(ranks[row.candidate.pk])] if ranks else [])])
     return Table("people", "Reviewer scores", columns, rows, means_note(shown.comparison.design))
 
 

@@ -21,6 +21,7 @@ from evalapp.analysis.comparison.differences import (
     compare_pairs,
     find_contradiction,
 )
+from evalapp.analysis.comparison.ranks import ranks_of
 from evalapp.analysis.comparison.span_counts import CandidateMarks, marks_by_candidate
 from evalapp.analysis.comparison.subgroups import Subgroup, find_subgroups
 from evalapp.analysis.comparison.usage import Usage, usage_of
@@ -43,6 +44,7 @@ from evalapp.analysis.tables.table_sources import TableQuery, TableSource
 from evalapp.core.errors import MissingError
 from evalapp.measure import Measure
 from evalapp.metrics.metric import MetricDescription
+from evalapp.stats.rank_intervals import Rank
 
 FILTERED = "Filtered view, exploratory only."
 NOT_COMPUTED = (
@@ -95,7 +97,7 @@ class PageTables(TableSource):
             return []
         if self.large:
             return self.large.chosen(reference=self.reference).pairs
-        return compare_pairs(self._scores, self.comparison, self.reference, everything=True)
+        return compare_pairs(self._scores, self.comparison, self.reference)
 
     @property
     def subgroups(self) -> list[Subgroup]:
@@ -104,6 +106,10 @@ class PageTables(TableSource):
         if self.large:
             return self.large.chosen(reference=self.reference).subgroups
         return find_subgroups(self._scores, self.pairs, self.reference)
+
+    @property
+    def ranks(self) -> dict[int, Rank]:
+        return self.large.stored.ranks if self.large else ranks_of(self._scores)
 
     @property
     def marks(self) -> list[CandidateMarks]:

@@ -19,6 +19,7 @@ from evalapp.analysis.comparison.candidates import (
     reviewer_rows,
 )
 from evalapp.analysis.comparison.differences import ComparedPair, compare_pairs
+from evalapp.analysis.comparison.ranks import ranks_of
 from evalapp.analysis.comparison.span_counts import CandidateMarks, marks_by_candidate
 from evalapp.analysis.comparison.subgroups import Subgroup, find_subgroups
 from evalapp.analysis.comparison.usage import Usage, usage_of
@@ -30,6 +31,7 @@ from evalapp.analysis.scores.campaign_scores import CampaignScores
 from evalapp.measure import Measure
 from evalapp.metrics.metric import MetricDescription
 from evalapp.reviews.models import Review
+from evalapp.stats.rank_intervals import Rank
 
 TableQuery = Mapping[str, str]
 """An URL: what a table is chosen by beyond the reference and the metric."""
@@ -60,6 +62,11 @@ class TableSource(ABC):
     @abstractmethod
     def subgroups(self) -> list[Subgroup]:
         """Of the others less the reference."""
+
+    @property
+    @abstractmethod
+    def ranks(self) -> dict[int, Rank]:
+        """By the total, by a candidate's id in the campaign; empty with fewer than three."""
 
     @property
     @abstractmethod
@@ -140,11 +147,15 @@ class LiveTables(TableSource):
     def pairs(self) -> list[ComparedPair]:
         if self.reference is None:
             return []
-        return compare_pairs(self.scores, self.comparison, self.reference, everything=True)
+        return compare_pairs(self.scores, self.comparison, self.reference)
 
     @cached_property
     def subgroups(self) -> list[Subgroup]:
         return find_subgroups(self.scores, self.pairs, self.reference) if self.reference else []
+
+    @cached_property
+    def ranks(self) -> dict[int, Rank]:
+        return ranks_of(self.scores)
 
     @cached_property
     def marks(self) -> list[CandidateMarks]:

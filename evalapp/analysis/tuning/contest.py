@@ -241,7 +241,7 @@ def _raters(comparison: Comparison) -> str:
 
 def pairs_from(scores: CampaignScores, comparison: Comparison) -> PairsOf:
     """What every candidate is less another, computed from the scores."""
-    return lambda row: compare_pairs(scores, comparison, row, everything=True)
+    return lambda row: compare_pairs(scores, comparison, row)
 
 
 def _over_the_table(tables: list[list[ComparedPair]]) -> list[list[ComparedPair]]:

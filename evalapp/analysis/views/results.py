@@ -18,6 +18,7 @@ from evalapp.analysis.comparison.candidates import Comparison, compare, reviewer
 from evalapp.analysis.comparison.differences import compare_pairs, find_contradiction
 from evalapp.analysis.comparison.lines import comparison_lines
 from evalapp.analysis.comparison.next_step import next_step_after
+from evalapp.analysis.comparison.ranks import ranks_of
 from evalapp.analysis.comparison.simpson import check_simpson
 from evalapp.analysis.comparison.span_counts import marks_by_candidate
 from evalapp.analysis.comparison.subgroups import find_subgroups, harmed
@@ -150,7 +151,7 @@ def _context(
     criterion = chosen_scale(scores.scales, request.GET.get("criterion", ""), contradiction)
     metric = chosen_metric(comparison, request.GET.get("metric", ""))
     reference = chosen_reference(comparison, request.GET.get("against", ""), contradiction)
-    pairs = compare_pairs(scores, comparison, reference, everything=True) if reference else []
+    pairs = compare_pairs(scores, comparison, reference) if reference else []
     return {
         "freshness": None,
         "drawn_of": 0,
@@ -172,6 +173,7 @@ def _context(
             lambda: marks_by_candidate(originals, reviewer_type=reviewer_type, among=filtered.reviews)
         ),
         "worst": cache(lambda: worst_cases(scores)),
+        "ranks": cache(lambda: ranks_of(scores)),
         "adjudicated_count": adjudicated.decided,
         "shows_adjudicated": shows_adjudicated,
         "ratings_chart": cache(lambda: ratings_chart(comparison)),
@@ -231,6 +233,7 @@ def _large_context(
         "unblinding": found.stored.unblinding,
         "marks": found.stored.marks,
         "worst": found.stored.worst,
+        "ranks": found.stored.ranks,
         "labels": {},
         "ratings_chart": found.stored.ratings_chart,
         "agreement_chart": shown.agreement_chart,
