@@ -13,6 +13,9 @@ import pytest
 from scipy.stats import norm
 
 from evalapp.stats.bounds import difference_bounds, mean_bounds, share_bounds
+from evalapp.stats.components import variance_components
+from evalapp.stats.differences import paired_scores
+from evalapp.stats.planning import Design, Requirement, ScalePosition, Spread, power_of_release
 from evalapp.stats.populations import Population
 from evalapp.stats.ratings import Ratings
 
@@ -178,3 +181,43 @@ def test_margins_reach_the_power_and_the_level_that_a_small_team_needs() -> None
     assert alike.mean() >= 0.90 and alike.all(axis=1).mean() >= 0.80
     assert further.mean() >= 0.90 and further.all(axis=1).mean() >= 0.70
     assert worse.mean() <= 0.06 and np.mean(near_the_end) <= 0.07
+
+
+@pytest.fixture(scope="module")
+def known() -> dict[float, Drawn]:
+    """What a plan knows of candidates with these means: a campaign so large that it is the truth."""
+    generator = np.random.default_rng(1)
+    return {mean: campaign(generator, 4000, mean=mean, champion=mean) for mean in (4.3, 4.0)}
+
+
+def planned(spread: Ratings, distance: float, items: int, place: ScalePosition) -> float:
+    design = Design(items=items, reviewers=3, overlap=2, population=Population.PANEL)
+    variances = Spread.of(variance_components(spread))
+    return (
+        power_of_release(Requirement(distance=distance, spread=variances, place=place), design).value or 0.0
+    )
+
+
+@pytest.mark.parametrize(
+    ("mean", "floor", "items"),
+    [(4.3, 4.0, 60), (4.3, 4.0, 90), (4.3, 4.1, 60), (4.0, 3.5, 30), (4.0, 3.7, 60)],
+)
+@pytest.mark.verification
+def test_the_planned_power_of_a_floor_is_that_of_campaigns(
+    known: dict[float, Drawn], mean: float, floor: float, items: int
+) -> None:
+    place = ScalePosition(mean=mean, **ENDS)
+    told = planned(known[mean].candidate[0], mean - floor, items, place)
+    assert told == pytest.approx(share_met(800, items, floor, mean=mean, seed=5), abs=0.07)
+
+
+@pytest.mark.parametrize(("mean", "margin"), [(4.3, 0.3), (4.0, 0.3), (4.0, 0.2)])
+@pytest.mark.verification
+def test_the_planned_power_of_a_margin_is_that_of_campaigns(
+    known: dict[float, Drawn], mean: float, margin: float
+) -> None:
+    pairs = paired_scores(known[mean].candidate[0], known[mean].champion[0])
+    told = planned(pairs, margin, 60, ScalePosition(mean=mean, difference=0.0, **ENDS))
+    generator = np.random.default_rng(7)
+    met = [margins_met(campaign(generator, 60, mean=mean, champion=mean), margin)[0] for _ in range(800)]
+    assert told == pytest.approx(np.mean(met), abs=0.05)
