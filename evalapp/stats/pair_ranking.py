@@ -47,8 +47,8 @@ def pairwise_accuracy(
     More is better on both sides; an output with None is left out. A metric hardly ever gives two outputs the
     same value, so it counts as saying "neither" up to a difference that is chosen to give the highest share
     (tie calibration: Deutsch, Foster and Freitag 2023). The interval resamples items, or their ``groups``,
-    with that difference held; ``n`` counts pairs. The note says in what share of the pairs people say
-    "neither", which is what a metric that always says so would reach. Undefined without a pair.
+    with that difference held; ``n`` counts pairs. The note says what a
+    metric of random numbers would reach on many pairs. Undefined without a pair.
     """
     require_level(level)
     name = signature("pairwise-accuracy", bootstrap=replicates, seed=seed, level=level)
@@ -61,7 +61,9 @@ def pairwise_accuracy(
     margin = _best_margin(pairs, is_tied)
     says_one = np.abs(pairs.metric) > margin
     is_right[says_one] = (np.sign(pairs.human) == np.sign(pairs.metric))[says_one] & ~is_tied[says_one]
-    note = f"people see no difference in {100 * is_tied.mean():.0f}%"
+    ties = float(is_tied.mean())
+    # Always "neither", or one of two at random where people see a difference.
+    note = f"a random metric: {100 * max(ties, (1 - ties) / 2):.0f}%"
     value = float(is_right.mean())
     _, code = np.unique(pairs.unit, return_inverse=True)
     right, all_pairs = np.bincount(code, weights=is_right), np.bincount(code).astype(np.float64)

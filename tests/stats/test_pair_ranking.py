@@ -46,7 +46,18 @@ def test_a_metric_that_ranks_as_people_do_is_always_right_and_its_opposite_only_
     assert pairwise_accuracy(items, human, [5 * each for each in human]).value == 1
     opposite = pairwise_accuracy(items, human, [-each for each in human])
     assert opposite.value == pytest.approx(1 / 3) and opposite.n == 30
-    assert "no difference in 33%" in opposite.note
+    assert "a random metric: 33%" in opposite.note
+
+
+@pytest.mark.parametrize(("levels", "reached"), [(5, 0.4), (2, 0.5), (1, 1)])
+def test_random_numbers_reach_what_the_note_says_of_them(levels: int, reached: float) -> None:
+    generator = np.random.default_rng(levels)
+    items = np.repeat(np.arange(4000), 2).tolist()
+    human = generator.integers(0, levels, len(items)).astype(float).tolist()
+    found = pairwise_accuracy(items, human, generator.normal(size=len(items)).tolist(), replicates=2)
+    told = int(found.note.removeprefix("a random metric: ").partition("%")[0]) / 100
+    assert told == pytest.approx(reached, abs=0.02)
+    assert found.value == pytest.approx(reached, abs=0.02)
 
 
 def test_small_differences_of_the_metric_count_as_none_where_people_see_none() -> None:
