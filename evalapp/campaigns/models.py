@@ -68,6 +68,9 @@ class Campaign(BaseModel):
     ``assignments_total`` are those behind ``reviews_total``; each asks for the same number of reviews.
     ``baseline``: in a pairwise campaign, what every other candidate is compared with; None: all with all.
 
+    ``names_are_positions``: of imported ratings, "rater 1" is a place that different people filled, so
+    nothing is known of single reviewers.
+
     ``gold_share`` and ``repeat_share``: percent of a person's items that check them, by known answers or by
     what they said before; ``calibration_items``: how many everybody rates before they are admitted.
     ``checks_total`` are the reviews that these ask for; the other totals are without them.
@@ -104,6 +107,7 @@ class Campaign(BaseModel):
     shows_reference = models.BooleanField(default=False)
     allows_corrections = models.BooleanField(default=True)
     is_blind = models.BooleanField(default=True)
+    names_are_positions = models.BooleanField(default=False, db_default=False)
     leaves_out_incomplete = models.BooleanField(default=False)
     items_total = models.PositiveIntegerField(default=0)
     assignments_total = models.PositiveIntegerField(default=0, db_default=0)

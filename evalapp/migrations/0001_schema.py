@@ -302,6 +302,7 @@ class Migration(migrations.Migration):
                 ('shows_reference', models.BooleanField(default=False)),
                 ('allows_corrections', models.BooleanField(default=True)),
                 ('is_blind', models.BooleanField(default=True)),
+                ('names_are_positions', models.BooleanField(db_default=False, default=False)),
                 ('leaves_out_incomplete', models.BooleanField(default=False)),
                 ('items_total', models.PositiveIntegerField(default=0)),
                 ('assignments_total', models.PositiveIntegerField(db_default=0, default=0)),

@@ -109,6 +109,10 @@ class RatingsImportBody(Body):
     items_by = serializers.ChoiceField(choices=[BY_ROW, BY_PROMPT, BY_FIELD], required=False)
     item_field = Text(max_length=200, required=False)
     is_blind = Flag(required=False)
+    names_are_positions = Flag(
+        required=False,
+        help_text="Reviewer names are positions, such as rater 1, that different people filled.",
+    )
     skips_invalid = Flag(required=False, help_text="Import without the records that cannot be used.")
 
 

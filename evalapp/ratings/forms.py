@@ -39,6 +39,7 @@ USES = [
     (ColumnRole.CONTEXT.value, "Context (facts)"),
     (ColumnRole.IGNORE.value, "Leave out"),
 ]
+FLAGS = ("is_blind", "names_are_positions", "skips_invalid")
 # What no slug of a criterion is.
 AS_NAMED = "="
 # More names than these follow the rule for names that nobody mapped.
@@ -87,6 +88,12 @@ class RatingsForm(forms.Form):
         label="Reviewers did not know which model had answered",
         help_text="The results say so, or say that models were shown.",
     )
+    names_are_positions = forms.BooleanField(
+        required=False,
+        label="Reviewer names are positions that different people filled",
+        help_text="As “rater 1” to “rater 3” of a crowdsourced set. Intervals then rest on items alone, and"
+        " nothing is said of single reviewers.",
+    )
     skips_invalid = forms.BooleanField(
         required=False,
         label="Leave out records that cannot be used",
@@ -107,13 +114,12 @@ class RatingsForm(forms.Form):
             self._add_names()
             self._add_criteria()
         else:
-            own = ("rubric_version", "dataset_version", "items_by", "item_field", "is_blind", "skips_invalid")
-            for field in own:
+            for field in ("rubric_version", "dataset_version", "items_by", "item_field", *FLAGS):
                 del self.fields[field]
 
     def _initial(self) -> dict[str, Any]:
         own = ("delimiter", "name", "rubric_version", "dataset_version", "items_by", "item_field")
-        return {name: getattr(self.start, name) for name in (*own, "is_blind", "skips_invalid")}
+        return {name: getattr(self.start, name) for name in (*own, *FLAGS)}
 
     def _add_columns(self) -> None:
         uses = [(use, label) for use, label in USES if self._format is None or use in self._format.uses]
@@ -254,8 +260,7 @@ class RatingsForm(forms.Form):
             dataset_version=data.pk if data else None,
             items_by=values["items_by"] or BY_ROW,
             item_field=values["item_field"] or "item",
-            is_blind=values["is_blind"],
-            skips_invalid=values["skips_invalid"],
+            **{flag: values[flag] for flag in FLAGS},
             candidates=self._chosen("candidate", "candidates"),
             reviewers=self._chosen("reviewer", "reviewers"),
             criteria=self._chosen_criteria(),

@@ -25,7 +25,8 @@ class RatingsOptions(FileLayout):
     "maximum", "lower_is_better": for a rubric made from the file, instead of what its values suggest}.
     ``candidates``: name → id of a model version; ``reviewers``: e-mail or name → id of a member, 0 for a
     recorded reviewer. Who is not named there is found by label, e-mail address or name; else as ``unknown_…``
-    says. ``dataset_version`` None: the texts are in the file; else items are its rows, found ``items_by`` row
+    says; ``names_are_positions``: a name is a place, such as rater 1, that different people filled.
+    ``dataset_version`` None: the texts are in the file; else items are its rows, found ``items_by`` row
     number, prompt, or the metadata field ``item_field``.
     """
 
@@ -40,6 +41,7 @@ class RatingsOptions(FileLayout):
     items_by: str = BY_ROW
     item_field: str = "item"
     is_blind: bool = False
+    names_are_positions: bool = False
     skips_invalid: bool = False
 
     @property

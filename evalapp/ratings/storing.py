@@ -234,6 +234,7 @@ class Storing:
                     opened_at=first or now,
                     closed_at=last or now,
                     is_blind=self._options.is_blind,
+                    names_are_positions=self._options.names_are_positions,
                     is_imported=True,
                     created_by=self._by,
                 )

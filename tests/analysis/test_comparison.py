@@ -41,7 +41,7 @@ def test_scores_are_means_of_item_means(project: Project, reviewer: User, other_
     assert cell.low_share.value == pytest.approx(0.5)
     # Each review's mean over four equal criteria: 13/4, 14/4; 15/4 and, tone left out, 12/3.
     assert comparison.rows[0].total.value == pytest.approx(((13 / 4 + 14 / 4) / 2 + (15 / 4 + 4) / 2) / 2)
-    assert comparison.design == (2, 2, 8, 4, 4, False, False, 2, "panel")
+    assert comparison.design == (2, 2, 8, 4, 4, False, False, 2, "panel", False)
 
 
 def test_a_yes_of_one_reviewer_in_two_counts_half_as_in_the_difference(

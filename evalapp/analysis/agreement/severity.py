@@ -141,6 +141,8 @@ def facet_ratings(scores: CampaignScores) -> FacetRatings:
 def _why_not(scores: CampaignScores, ratings: FacetRatings) -> str:
     if reason := why_no_means(scores):
         return f"No candidate is scored here: {reason}."
+    if scores.names_are_positions:
+        return "Reviewer names are positions that different people filled, so nobody’s severity is known."
     if not scores.scales:
         return "The rubric has no scale, and severity needs one."
     if not len(ratings):

@@ -51,6 +51,9 @@ class DesignSerializer(serializers.Serializer[Any]):
     population = serializers.ChoiceField(
         choices=ResultsApplyTo.choices, help_text="Whose scores the means and differences are about."
     )
+    names_are_positions = serializers.BooleanField(
+        help_text="Reviewer names are positions that different people filled: intervals rest on items alone."
+    )
 
 
 class ImportedRecordsSerializer(serializers.Serializer[Any]):

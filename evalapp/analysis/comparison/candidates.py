@@ -112,7 +112,8 @@ class CandidateRow:
 class Design(NamedTuple):
     """What the numbers rest on. ``groups``: of so many groups of items each is independent of the others, as
     many as items where none has one. ``population``: whose scores means and differences are about (a value
-    of `Population`). ``is_mixed``: people and simulated reviewers together.
+    of `Population`); ``names_are_positions``: which of the reviewers gave a score is unknown. ``is_mixed``:
+    people and simulated reviewers together.
     ``assignments_submitted`` is None of a large campaign of which nothing is computed yet: counting
     assignments takes as long as it has many.
     """
@@ -126,10 +127,13 @@ class Design(NamedTuple):
     is_mixed: bool
     groups: int
     population: str
+    names_are_positions: bool
 
     @property
     def whose(self) -> str:
         """Whose scores the means and differences are about: "these 3 reviewers"."""
+        if self.names_are_positions:
+            return "raters like these"
         if self.population == Population.REVIEWERS:
             return f"reviewers like these {self.reviewers}"
         return "this reviewer" if self.reviewers == 1 else f"these {self.reviewers} reviewers"
@@ -188,6 +192,7 @@ def design_of(scores: CampaignScores) -> Design:
         is_mixed=len(simulated) == 2,
         groups=len({("group", scores.groups[each]) if each in scores.groups else each for each in items}),
         population=scores.population,
+        names_are_positions=scores.names_are_positions,
     )
 
 

@@ -1,5 +1,6 @@
 """Where candidates of one campaign differ, and whether people and a metric rank them alike."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
@@ -256,13 +257,18 @@ def _span_of(criterion: Criterion) -> float:
 
 
 def step_of(criterion: Criterion, scores: CampaignScores) -> float:
-    """From one level to the next, of the total by the step of one of its criteria."""
+    """From one level to the next, of the total by the step of one of its criteria; of the mean of an item's
+    raters, who are positions, as much as rounds no more than that mean is.
+    """
     if criterion is TOTAL:
-        return 1 / len(scores.scales)
-    if not criterion.rules.has_mean:
-        return 1.0
-    numbers = sorted({float(criterion.rules.number(level)) for level in criterion.levels})
-    return min((after - before for before, after in pairwise(numbers)), default=0.0)
+        step = 1 / len(scores.scales)
+    elif not criterion.rules.has_mean:
+        step = 1.0
+    else:
+        numbers = sorted({float(criterion.rules.number(level)) for level in criterion.levels})
+        step = min((after - before for before, after in pairwise(numbers)), default=0.0)
+    positions = len(scores.reviewer_ids) if scores.names_are_positions else 1
+    return step / math.sqrt(max(positions, 1))
 
 
 def compared_ratings(scores: CampaignScores, criterion: Criterion, candidate: CampaignCandidate) -> Ratings:

@@ -94,7 +94,7 @@ def names_of(pairs: Sequence[ComparedPair]) -> str:
 def elsewhere_words(summary: CandidateSummary, design: Design) -> str:
     """Whether what is shown holds for the other population, too."""
     shown = [*summary.better, *summary.worse]
-    if not shown:
+    if not shown or design.names_are_positions:
         return ""
     lost = [pair for pair in shown if not pair.holds_elsewhere]
     if design.population == Population.REVIEWERS:

@@ -25,6 +25,8 @@ from evalapp.stats.scores import weighted_total
 Row = TypeVar("Row")
 
 CHUNK = 5000
+# Stands for whoever filled a position.
+SOMEBODY = 0
 RULE_CHANGED = "the rule changed after scoring; score the run again"
 
 
@@ -73,7 +75,7 @@ class CampaignScores:
     project's rules in use. ``corpus`` holds whole-set metrics by candidate; ``assignments`` counts
     assignments by state. ``names`` says how each reviewer is called, the same on every page and file.
     ``groups``: by item, the document, client or conversation that its row comes from, of those that name one.
-    ``external`` are the project's scores from elsewhere.
+    ``external`` are the project's scores from elsewhere. ``names_are_positions`` is the campaign's.
     """
 
     campaign: Campaign
@@ -88,6 +90,7 @@ class CampaignScores:
     names: ReviewerNames
     groups: Mapping[Hashable, str] = field(default_factory=dict)
     external: list[MetricDescription] = field(default_factory=list)
+    names_are_positions: bool = False
 
     @property
     def metrics(self) -> dict[str, MetricDescription]:
@@ -100,8 +103,16 @@ class CampaignScores:
 
     @property
     def population(self) -> Population:
-        """Whose scores means and differences speak of: the project's choice."""
+        """Whose scores means and differences speak of: the project's choice; of raters who are positions
+        their mean of each item, so that intervals rest on items, whose raters are others each time.
+        """
+        if self.names_are_positions:
+            return Population.PANEL
         return Population(self.campaign.project.population)
+
+    def _rater(self, reviewer_id: int) -> int:
+        """Who gave a score, as far as that is known."""
+        return SOMEBODY if self.names_are_positions else reviewer_id
 
     @property
     def numbers(self) -> Mapping[int, int]:
@@ -149,7 +160,10 @@ class CampaignScores:
             chosen = [answer for answer in chosen if not answer.is_added]
         return Ratings.from_columns(
             [answer.item_output_id if candidate is None else answer.item_id for answer in chosen],
-            [answer.reviewer_id for answer in chosen],
+            [
+                answer.reviewer_id if candidate is None else self._rater(answer.reviewer_id)
+                for answer in chosen
+            ],
             [_counted(answer.value, counted) for answer in chosen],
             groups=self.groups if candidate is not None else self.groups_of_outputs,
         )
@@ -159,7 +173,7 @@ class CampaignScores:
         chosen, number = self.answers_to(criterion, candidate), criterion.rules.number
         return Ratings.from_columns(
             [answer.item_id for answer in chosen],
-            [answer.reviewer_id for answer in chosen],
+            [self._rater(answer.reviewer_id) for answer in chosen],
             [None if answer.value is None else number(answer.value) for answer in chosen],
             groups=self.groups,
         )
@@ -179,7 +193,7 @@ class CampaignScores:
                 cells[answer.item_id, answer.reviewer_id][criterion.pk] = rescaled(answer.value, criterion)
         return Ratings.from_columns(
             [item for item, _ in cells],
-            [reviewer for _, reviewer in cells],
+            [self._rater(reviewer) for _, reviewer in cells],
             [weighted_total(scores, weights).value for scores in cells.values()],
             groups=self.groups,
         )
@@ -318,6 +332,7 @@ def load_many(
             names=shown_names(campaign, numbers=numbers[campaign.pk]),
             groups=groups[campaign.pk],
             external=external,
+            names_are_positions=campaign.names_are_positions,
         )
         for campaign in campaigns
     }

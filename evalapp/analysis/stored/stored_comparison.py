@@ -300,6 +300,7 @@ def nothing_stored(
         is_mixed=False,
         groups=campaign.items_total,
         population=campaign.project.population,
+        names_are_positions=campaign.names_are_positions,
     )
     comparison = Comparison(design, rows, list(criteria), [], [], [])
     return StoredComparison(comparison, None, [], [], None, 0, [], None, None, [], None, _NOT_TESTED, {}, {})
