@@ -30,6 +30,7 @@ from evalapp.registry.services import register_base
 from evalapp.runs.models import Run
 from evalapp.runs.services import start_generation, start_training
 from run_directory.store import Store
+from tests.cached_values import share_cached_values
 from tests.run_directory.tiny import make_base
 from tests.runs.conftest import rows_of
 from tests.store_server import StoreServer, running_store
@@ -112,6 +113,7 @@ def test_a_killed_training_goes_on_on_the_other_machine_and_either_answers_with_
     first = Machine(tmp_path / "first", Path(base.path), server, store)
     second = Machine(tmp_path / "second", Path(base.path), server, store)
     shutil.rmtree(tmp_path / "web-models")
+    share_cached_values()
     announce()
 
     def training(name: str) -> Run:
