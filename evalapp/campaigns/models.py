@@ -56,20 +56,16 @@ def purpose_field() -> "models.CharField[str, str]":
 class Campaign(BaseModel):
     """A review of candidates' outputs against one rubric version. ``key`` is what reviewers' addresses show.
     ``overlap``: how many reviewers rate each item. ``lease_minutes``: how long an assignment is kept without
-    activity. ``seed``: order of items and of outputs inside an assignment. ``leaves_out_incomplete``:
-    examples that lack a candidate's output are left out instead of stopping the launch. ``items_total`` and
-    ``reviews_total`` are what the launch made. ``invites_visitors``: an open campaign of the demonstration,
-    which never finishes the automatic part. ``is_simulated``: at least one of its reviews is by a simulated
-    reviewer.
+    activity. ``seed``: order of items, and of outputs in an assignment. ``leaves_out_incomplete``: examples
+    that lack a candidate's output do not stop the launch. ``items_total`` and ``reviews_total`` are what the
+    launch made. ``invites_visitors``: an open campaign of the demonstration, which never finishes the
+    automatic part. ``is_simulated``: has a simulated review. ``names_are_positions``: "rater 1" is anybody.
 
     ``items_wanted`` of the examples are chosen by the seed, by ``item_choice`` (with ``stratify_by``, a key
     of their metadata). ``overlap_share`` percent of the items are rated by ``overlap_more`` reviewers.
     ``quota``: the most items that one person is handed, unless they have a quota of their own.
     ``assignments_total`` are those behind ``reviews_total``; each asks for the same number of reviews.
     ``baseline``: in a pairwise campaign, what every other candidate is compared with; None: all with all.
-
-    ``names_are_positions``: of imported ratings, "rater 1" is a place that different people filled, so
-    nothing is known of single reviewers.
 
     ``gold_share`` and ``repeat_share``: percent of a person's items that check them, by known answers or by
     what they said before; ``calibration_items``: how many everybody rates before they are admitted.

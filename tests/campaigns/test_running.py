@@ -398,4 +398,4 @@ def test_an_empty_or_silly_quota_is_told(project: Project, manager: User, review
 def test_a_deadline_can_be_taken_away(project: Project, manager: User, reviewer: User) -> None:
     campaign = make_open_campaign(project, [reviewer], rows=1, overlap=1)
     set_deadline(campaign=campaign, deadline=timezone.now() + timedelta(days=1), by=manager)
-    assert set_deadline(campaign=campaign, by=manager).deadline is None
+    assert set_deadline(campaign=campaign, deadline=None, by=manager).deadline is None

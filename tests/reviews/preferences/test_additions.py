@@ -22,7 +22,6 @@ from evalapp.reviews.queries import review_context_at
 from tests.api.conftest import problem_in, program_of
 from tests.campaigns.making import make_open_campaign
 from tests.campaigns.test_comparisons import positions_of, spread
-from tests.campaigns.test_distribution import at_any_pace
 from tests.cast import client_of
 from tests.reviews.preferences.conftest import claim, judge
 
@@ -185,7 +184,6 @@ def test_programs_add_to_it_with_what_its_method_needs(project, reviewer, manage
     assert set(wrong["fields"]) == {"agreement", "criterion"}
 
 
-@at_any_pace
 @given(st.data())
 def test_added_assignments_even_out_what_stands(data):
     width = data.draw(st.integers(2, 5))
