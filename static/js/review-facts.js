@@ -39,7 +39,8 @@ export class Facts {
     // Where answers are ranked, their ranks are no words of theirs.
     const said = textNodes(shown).filter((node) => !node.parentElement.closest("[data-ranks]"));
     const unsupported = this.unsupported();
-    const absent = said.flatMap((node) => occurrences(node, unsupported ?? []));
+    const pattern = anyOf(unsupported ?? []);
+    const absent = pattern ? said.flatMap((node) => occurrences(node, pattern)) : [];
     const ordinary = ordinaryWords([...given, ...said]);
     const facts = marks(given, ordinary);
     const claims = marks(said, ordinary).filter((mark) => !absent.some((other) => overlap(mark, other)));
@@ -59,10 +60,13 @@ function inWords(shared, unsupported) {
   return `${found} Unsupported numbers (underlined; sums are not checked): ${unsupported.join(", ")}.`;
 }
 
-function occurrences(node, texts) {
-  if (!texts.length) return [];
+function anyOf(texts) {
+  if (!texts.length) return null;
   const wanted = texts.map((text) => text.replace(/[.*+?^${}()|[\]\\]/g, "\\$&")).sort((one, other) => other.length - one.length);
-  const pattern = new RegExp(`(?<!\\p{Nd}|\\p{Nd}[.,:/])(?:${wanted.join("|")})(?!\\p{Nd}|[.,:/]\\p{Nd})`, "gu");
+  return new RegExp(`(?<!\\p{Nd}|\\p{Nd}[.,:/])(?:${wanted.join("|")})(?!\\p{Nd}|[.,:/]\\p{Nd})`, "gu");
+}
+
+function occurrences(node, pattern) {
   return [...node.data.matchAll(pattern)].map((match) => ({ node, start: match.index, text: match[0] }));
 }
 

@@ -14,6 +14,7 @@ from evalapp.reports.content import content_of
 from evalapp.reports.services import start_report
 from tests.analysis.test_large import computed
 from tests.api.conftest import program_of
+from tests.api.test_paging import walk
 from tests.cast import client_of
 from tests.factories import answers, make_campaign, review_all, run_scoring
 from tests.results_pages import TABS
@@ -146,6 +147,9 @@ def test_a_subgroup_that_is_harmed(project: Project, panel: list[User], manager:
     assert (worst["field"], worst["value"], worst["criterion"]) == ("language", "Spanish", "tone")
     assert (worst["difference"]["value"], worst["difference"]["n"], worst["verdict"]) == (-2.0, 10, "worse")
     assert as_text(worst["adjusted"]["low"], digits=1) == "−2.3"
+    path = f"projects/{project.slug}/campaigns/{campaign.pk}/analysis/subgroups/?limit=2"
+    paged = [row for page in walk(program_of(manager), path) for row in page]
+    assert paged == program_of(manager).get(path.partition("?")[0]).json()["results"] and len(paged) > 4
     report = content_of(start_report(campaign=campaign, by=manager), progress=lambda *_: None).document
     tables = [block["rows"] for block in report.blocks if block["kind"] == "table"]
     lines = [[cell["main"] for cell in row] for rows in tables for row in rows]

@@ -95,3 +95,22 @@ def test_names_of_people_are_people(project: Project, manager: User) -> None:
     imported(project, manager, file())
     path = f"projects/{project.slug}/campaigns/{project.campaigns.get().pk}/comparison/"
     assert not program_of(manager).get(path).json()["design"]["names_are_positions"]
+
+
+def test_an_item_with_fewer_raters_than_there_are_names_does_not_round_less(
+    project: Project, manager: User
+) -> None:
+    """Two of six positions each, and differences that are all the same: known but for the rounding."""
+    names = [f"rater_{number}" for number in range(6)]
+    rows = [
+        rating(item, candidate, names[(2 * item + place) % 6], "Tone", score)
+        for item in range(1, 13)
+        for place in range(2)
+        for candidate, score in (("base", 2), ("tuned", 4))
+    ]
+    imported(project, manager, table(*rows), names_are_positions=True)
+    path = f"projects/{project.slug}/campaigns/{project.campaigns.get().pk}/differences/"
+    (difference,) = program_of(manager).get(path).json()["results"]
+    error = 1 / np.sqrt(6 * ITEMS * 2)
+    reach = stats.t.ppf(0.975, ITEMS - 1) * error
+    assert difference["difference"]["low"] == pytest.approx(2 - reach)

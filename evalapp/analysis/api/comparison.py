@@ -28,6 +28,7 @@ from evalapp.api.operations import operation, route
 from evalapp.campaigns.imported_records import imported_records
 from evalapp.campaigns.queries import is_reviewing_blind
 from evalapp.core.errors import MissingError
+from evalapp.dossier import digest
 from evalapp.stats.rank_intervals import Rank
 
 VERDICTS = ("better", "worse", "undecided", "untested")
@@ -353,4 +354,5 @@ class SubgroupList(AgainstReferenceView):
         return self.page(find_subgroups(scores, pairs, reference))
 
     def key_of(self, row: Subgroup) -> str:
-        return f"{row.field}.{row.value}.{row.pair.criterion.key}.{row.pair.challenger.candidate.pk}"
+        # Fields and values are anybody's words, of any length.
+        return digest([row.field, row.value, row.pair.criterion.key, row.pair.challenger.candidate.pk])

@@ -257,8 +257,8 @@ def _span_of(criterion: Criterion) -> float:
 
 
 def step_of(criterion: Criterion, scores: CampaignScores) -> float:
-    """From one level to the next, of the total by the step of one of its criteria; of the mean of an item's
-    raters, who are positions, as much as rounds no more than that mean is.
+    """From one level to the next, of the total by the step of one of its criteria. Where reviewers are
+    positions a score is the mean of an output's raters, so it is the step that rounds no more than that.
     """
     if criterion is TOTAL:
         step = 1 / len(scores.scales)
@@ -267,8 +267,7 @@ def step_of(criterion: Criterion, scores: CampaignScores) -> float:
     else:
         numbers = sorted({float(criterion.rules.number(level)) for level in criterion.levels})
         step = min((after - before for before, after in pairwise(numbers)), default=0.0)
-    positions = len(scores.reviewer_ids) if scores.names_are_positions else 1
-    return step / math.sqrt(max(positions, 1))
+    return step / math.sqrt(scores.fewest_raters) if scores.names_are_positions else step
 
 
 def compared_ratings(scores: CampaignScores, criterion: Criterion, candidate: CampaignCandidate) -> Ratings:

@@ -1,6 +1,6 @@
 """A campaign's scores as plain columns, from which all tables and charts of the analysis are made."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Collection, Container, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -129,6 +129,12 @@ class CampaignScores:
         return {
             output.item_output_id: self.groups.get(output.item_id, output.item_id) for output in self.outputs
         }
+
+    @cached_property
+    def fewest_raters(self) -> int:
+        """Of the reviewed outputs, as many as the one with the fewest has; 1 without any."""
+        reviews = {(answer.item_output_id, answer.reviewer_id) for answer in self.answers}
+        return min(Counter(item_output for item_output, _ in reviews).values(), default=1)
 
     @cached_property
     def _by_cell(self) -> dict[tuple[int, int], list[Answer]]:
