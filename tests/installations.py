@@ -85,11 +85,16 @@ class Installation:
 
 
 @contextlib.contextmanager
-def temporary_installation() -> Iterator[Installation]:
+def temporary_installation(*, fetches_model: bool = False) -> Iterator[Installation]:
+    """An empty home; the small model, which takes long to fetch and convert, only where a test needs it."""
     # Directly under /tmp: a socket's path must be short.
     home = Path(tempfile.mkdtemp(prefix="evalapp-", dir="/tmp"))
     try:
-        yield Installation(home / "home")
+        installation = Installation(home / "home")
+        if not fetches_model:
+            # Where its folder is there, the model is taken to be in it.
+            installation.environment.bundled_model_folder.mkdir(parents=True)
+        yield installation
     finally:
         shutil.rmtree(home, ignore_errors=True)
 

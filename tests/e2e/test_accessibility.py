@@ -67,6 +67,7 @@ LINKS = "[...document.querySelectorAll('a[href]')].map(each => each.getAttribute
 LEFT_OUT = re.compile(
     r"/dossier/|/sample/|\.csv|\.md|\.jsonl?|\.xml|\.zip|/files?/|download|/static/|/api/v1/|^mailto:"
 )
+HELP, MOST_HELP_PAGES = "/help/", 6
 # Addresses that answer a GET, though not with a page of their own.
 NO_PAGES = {
     "healthz": "JSON for a load balancer",
@@ -214,7 +215,7 @@ def pages_of_disputes(project: Project) -> list[str]:
 
 def pages_from(page: Page, base: str, begin: list[str]) -> tuple[list[str], list[str]]:
     """One address of each kind that can be reached by links, and what axe finds there; kinds differ in more
-    than numbers.
+    than numbers. Of the help, whose pages are texts in one frame, a few are enough.
     """
     kinds: dict[str, str] = {}
     found: list[str] = []
@@ -223,6 +224,8 @@ def pages_from(page: Page, base: str, begin: list[str]) -> tuple[list[str], list
         address = waiting.pop(0).partition("#")[0]
         kind = re.sub(r"\d+", "0", re.sub(r"[0-9a-f]{8}-[0-9a-f-]{27}", "key", address.partition("?")[0]))
         if not address.startswith("/") or LEFT_OUT.search(address) or kind in kinds:
+            continue
+        if kind.startswith(HELP) and sum(each.startswith(HELP) for each in kinds) >= MOST_HELP_PAGES:
             continue
         kinds[kind] = address
         found += findings(page, base + address)

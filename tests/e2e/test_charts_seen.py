@@ -1,5 +1,5 @@
-"""Every chart of a filled project as its reader sees it: wide and on a phone, light and dark, with long
-names.
+"""Every chart of a filled project as its reader sees it: light on a desk and dark on a phone,
+with long names.
 
 Nothing is cut off, shortened, too small, too pale or on top of something else; the words, the table and the
 figure under the pointer are there.
@@ -33,9 +33,7 @@ pytestmark = [
     pytest.mark.usefixtures("browser_bundle"),
 ]
 
-LOOKS = [
-    pytest.param(theme, width, id=f"{theme}-{width}") for theme in ("light", "dark") for width in (1400, 390)
-]
+LOOKS = [("light", 1400), ("dark", 390)]
 LABELS = ("Base model without any prompt", "v2, tuned on the corrections of May")
 LEAST_SIZE, LEAST_CONTRAST = 10, 4.5
 # What is wrong with a drawing's texts, as the browser has laid them out.

@@ -40,8 +40,6 @@ def running() -> Iterator[Running]:
     with temporary_installation() as installation:
         home = installation.environment
         make_base(home.model_folders[0] / "tiny")
-        # Where it is there already, no model is fetched.
-        home.bundled_model_folder.mkdir(parents=True)
         started = Running(installation)
         yield started
         started.stop()

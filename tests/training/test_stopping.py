@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 
 from run_directory.protocol import ExitCode
-from tests.run_directory.tiny import ROOT, result_of, run, wait_for, write_run
-from tests.training.runs import make_spec, rows
+from tests.run_directory.tiny import ROOT, opened, result_of, run, wait_for, write_run
+from tests.training.runs import make_spec, rows, train
+from training.program import train as train_in
 from training.spec import TrainingResult, TrainingSpec
 
 STUCK_PROGRAM = """
@@ -60,9 +61,7 @@ def report_of(folder: Path) -> Any:
 @pytest.fixture(scope="module")
 def whole(base: Path, tmp_path_factory: pytest.TempPathFactory) -> Any:
     """What an undisturbed training comes to."""
-    folder = write_run(tmp_path_factory.mktemp("whole") / "run", spec_of(base), given())
-    assert run("training", folder) == (ExitCode.SUCCEEDED, "")
-    return report_of(folder)
+    return train(tmp_path_factory.mktemp("whole") / "run", spec_of(base), given())
 
 
 @pytest.mark.parametrize(
@@ -89,9 +88,7 @@ def test_stopped_in_the_middle_of_a_step_or_an_evaluation_it_goes_on_exactly(
     assert result_of(folder)["outcome"] == "cancelled"
     assert "the work so far is saved" in result_of(folder)["message"]
 
-    assert run("training", folder) == (ExitCode.SUCCEEDED, "")
-
-    resumed = report_of(folder)
+    _, resumed = train_in(opened(folder))
     assert resumed.resumed_from == step, "not a step was lost"
     assert resumed.losses == whole.losses
     assert resumed.validation_losses == whole.validation_losses

@@ -44,7 +44,7 @@ def _patience(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 @pytest.fixture
 def running(small_model: Path) -> Iterator[Running]:
     with temporary_installation() as installation:
-        shutil.copytree(small_model, installation.environment.bundled_model_folder)
+        shutil.copytree(small_model, installation.environment.bundled_model_folder, dirs_exist_ok=True)
         started = Running(installation)
         yield started
         started.stop()

@@ -35,7 +35,7 @@ print(json.dumps(figures))
 
 
 def test_the_live_demonstration_tells_the_story():
-    with temporary_installation() as installation:
+    with temporary_installation(fetches_model=True) as installation:
         running = Running(installation, "--demo")
         try:
             eventually(installation.environment.demo_logins_file.exists, 120, "the demonstration is there")

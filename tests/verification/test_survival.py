@@ -78,7 +78,7 @@ class Api:
 @pytest.fixture(scope="module", params=["tiny", "small"])
 def installed(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     """The product with all its workers, and a model of a million or of 135 million weights."""
-    with temporary_installation() as installation:
+    with temporary_installation(fetches_model=request.param == "small") as installation:
         running = Running(installation)
         try:
             models = installation.environment.home / "models"
