@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from django.db import connection
-from django.db.models import Count, Exists, Max, Model, OuterRef, Sum, TextField, Value
+from django.db.models import Count, Exists, Max, Model, OuterRef, QuerySet, Sum, TextField, Value
 from django.db.models.fields.json import KeyTextTransform
 from django.db.models.functions import Coalesce
 
@@ -116,6 +116,20 @@ def coverage_of(
     return Coverage(examples.count(), complete, counts)
 
 
+def answered_examples(
+    *,
+    dataset_version_id: int,
+    split: str,
+    candidate_ids: Sequence[int],
+    picked: Sequence[int] | None = None,
+) -> QuerySet[Example]:
+    """Those of the split (of those ``picked``, where some are) that have an output of every candidate."""
+    examples = Example.objects.filter(version=dataset_version_id, split=split)
+    if picked is not None:
+        examples = examples.filter(pk__in=picked)
+    return examples.filter(*_answered(candidate_ids).values())
+
+
 def _answered(candidate_ids: Sequence[int]) -> dict[int, Exists]:
     return {
         candidate: Exists(Output.objects.filter(candidate=candidate, sample_index=0, example=OuterRef("pk")))
@@ -136,10 +150,9 @@ def strata_of(
     without the field the value is empty. At most one more than `MOST_STRATA`. Items that the campaign has
     are left out.
     """
-    examples = Example.objects.filter(version=dataset_version_id, split=split)
-    examples = examples.filter(*_answered(candidate_ids).values())
-    if picked is not None:
-        examples = examples.filter(pk__in=picked)
+    examples = answered_examples(
+        dataset_version_id=dataset_version_id, split=split, candidate_ids=candidate_ids, picked=picked
+    )
     if campaign_id:
         present = Item.objects.filter(campaign=campaign_id, example=OuterRef("pk"))
         examples = examples.exclude(Exists(present))

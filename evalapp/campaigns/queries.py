@@ -26,6 +26,7 @@ from evalapp.campaigns.checks import gold_examples
 from evalapp.campaigns.choice import MOST_STRATA, assignments_of, items_with_more, shares_by_stratum
 from evalapp.campaigns.comparisons import work_of
 from evalapp.campaigns.design import CampaignDesign
+from evalapp.campaigns.item_groups import expected_groups
 from evalapp.campaigns.models import (
     Assignment,
     AssignmentState,
@@ -37,7 +38,7 @@ from evalapp.campaigns.models import (
     Purpose,
     Skip,
 )
-from evalapp.campaigns.opening import coverage_of, strata_of
+from evalapp.campaigns.opening import answered_examples, coverage_of, strata_of
 from evalapp.campaigns.repeats import checks_expected
 from evalapp.datasets.models import DatasetVersion, Split, VersionState
 from evalapp.jobs.models import JobState
@@ -296,7 +297,8 @@ def possible_candidates(project: Project) -> QuerySet[ModelVersion]:
 
 class Cost(NamedTuple):
     """What a design asks of people; hours by `ASSUMED_SECONDS` a review. ``strata``: for each value of
-    the field that the choice is stratified by, how many items it gives, of how many.
+    the field that the choice is stratified by, how many items it gives, of how many. ``groups``: of rows that
+    the items come from; None where each is by itself.
 
     ``candidates`` counts what a reviewer is asked of one item: outputs, or what ``unit`` names instead.
     """
@@ -316,6 +318,7 @@ class Cost(NamedTuple):
     repeat_share: int = 0
     calibration_items: int = 0
     gold_items: int | None = None
+    groups: int | None = None
 
     @property
     def checks(self) -> int:
@@ -410,6 +413,7 @@ def cost_of(design: CostInputs) -> Cost:
     coverage = coverage_of(**material)
     there = max(0, coverage.complete - design.calibration_items - design.gold_examples)
     items = there if design.items_wanted is None else min(design.items_wanted, there)
+    groups = expected_groups(answered_examples(**material), items) if coverage.complete else None
     strata: dict[str, int] = {}
     if design.stratify_by and items:
         strata = strata_of(**material, field=design.stratify_by)
@@ -430,6 +434,7 @@ def cost_of(design: CostInputs) -> Cost:
         repeat_share=design.repeat_share,
         calibration_items=design.calibration_items,
         gold_items=design.gold_examples or None,
+        groups=groups,
         strata=tuple((name or "(empty)", share, strata[name]) for name, share in shares.items()),
     )
 

@@ -176,7 +176,8 @@ class ResultSerializer(serializers.Serializer[Any]):
 class EvaluationSerializer(ReadOnlySerializer):
     """A recorded evaluation. ``number`` and ``challenger`` are its numbers in the ledger of the tested split,
     ``share`` what was in of the ``planned`` reviews of the candidate; null where
-    it is exploratory or simulated. ``more_reviews`` of the candidate would show what is open.
+    it is exploratory or simulated. ``reviewers_added_later``: those of the ``reviewers`` who were added after
+    the campaign's first review. ``more_reviews`` of the candidate would show what is open.
     """
 
     candidate = serializers.IntegerField(source="candidate_id")
@@ -185,6 +186,7 @@ class EvaluationSerializer(ReadOnlySerializer):
     level = serializers.SerializerMethodField()
     items = serializers.SerializerMethodField()
     reviewers = serializers.SerializerMethodField()
+    reviewers_added_later = serializers.SerializerMethodField()
     reviews = serializers.SerializerMethodField()
     why_beside_ledger = serializers.SerializerMethodField()
     evaluated_by = serializers.CharField(allow_null=True)
@@ -194,7 +196,8 @@ class EvaluationSerializer(ReadOnlySerializer):
         fields = (
             "id", "candidate", "label", "verdict", "results", "level", "number", "challenger", "planned",
             "share", "is_exploratory",
-            "is_simulated", "why_beside_ledger", "more_reviews", "items", "reviewers", "reviews",
+            "is_simulated", "why_beside_ledger", "more_reviews", "items", "reviewers",
+            "reviewers_added_later", "reviews",
             "reviews_digest",
             "body_hash", "evaluated_at", "evaluated_by",
         )  # fmt: skip
@@ -208,6 +211,9 @@ class EvaluationSerializer(ReadOnlySerializer):
 
     def get_reviewers(self, evaluation: GateEvaluation) -> int:
         return int(evaluation.record["reviewers"])
+
+    def get_reviewers_added_later(self, evaluation: GateEvaluation) -> int:
+        return int(evaluation.record["reviewers_added_later"])
 
     def get_reviews(self, evaluation: GateEvaluation) -> int:
         return int(evaluation.record["reviews"])

@@ -31,6 +31,7 @@ from evalapp.gates.lineage import (
 from evalapp.gates.manifest import review_lines
 from evalapp.gates.measuring import Inputs, Outcome, measure
 from evalapp.gates.models import CampaignGate, GateEvaluation, Ledger
+from evalapp.gates.queries import added_later
 from evalapp.gates.reviews_needed import planned_challengers, planned_reviews
 from evalapp.registry.models import ModelVersion
 from evalapp.stats.populations import Population
@@ -75,6 +76,7 @@ class _Evidence:
     clean: CleanCheck
     lines: list[str]
     is_simulated: bool
+    added_later: set[int]
 
     @property
     def candidate_reviews(self) -> int:
@@ -164,7 +166,16 @@ def _read_evidence(campaign_gate: CampaignGate, candidate: ModelVersion) -> _Evi
     if not lines:
         raise InvalidError(f"{campaign} has no review yet, so there is nothing to evaluate.")
     champion = entries.get(campaign_gate.champion_id) if campaign_gate.champion_id else None
-    return _Evidence(scores, entries[candidate.pk], champion, training, clean, lines, is_simulated)
+    return _Evidence(
+        scores,
+        entries[candidate.pk],
+        champion,
+        training,
+        clean,
+        lines,
+        is_simulated,
+        added_later(campaign),
+    )
 
 
 def _scores(campaign: Campaign) -> CampaignScores:
@@ -275,6 +286,7 @@ def _told(
 ) -> dict[str, Any]:
     """The whole evaluation, as its hash covers it and as the database gives it back."""
     campaign, answers = campaign_gate.campaign, evidence.scores.answers
+    reviewers = {answer.reviewer_id for answer in answers}
     candidates = [described_candidate(evidence.candidate.model_version, "candidate")]
     if evidence.champion is not None:
         candidates.append(described_candidate(evidence.champion.model_version, "champion"))
@@ -299,7 +311,8 @@ def _told(
         "is_simulated": evidence.is_simulated,
         "why_beside_ledger": ledger_entry.why,
         "items": len({answer.item_id for answer in answers}),
-        "reviewers": len({answer.reviewer_id for answer in answers}),
+        "reviewers": len(reviewers),
+        "reviewers_added_later": len(reviewers & evidence.added_later),
         "reviews": len({(answer.item_output_id, answer.reviewer_id) for answer in answers}),
         "reviews_digest": evidence.reviews_digest,
         "results": [result.as_dict() for result in outcome.results],

@@ -78,7 +78,7 @@ def measure(conditions: list[Condition], inputs: Inputs) -> Outcome:
     """All conditions and the verdict: release if all are met, do not release if one is shown to be false or
     none is left to show it, else not yet.
     """
-    results = [_ON[each.kind](each, inputs) for each in conditions]
+    results = [_with_note(_ON[each.kind](each, inputs)) for each in conditions]
     undecided = [result for result in results if result.state == UNDECIDED]
     if any(result.state == NOT_MET for result in results):
         return Outcome(GateVerdict.DO_NOT_RELEASE, results, None)
@@ -89,6 +89,14 @@ def measure(conditions: list[Condition], inputs: Inputs) -> Outcome:
     wanted = [result.more_reviews for result in undecided]
     known = [each for each in wanted if each is not None]
     return Outcome(GateVerdict.NOT_YET, results, max(known) if len(known) == len(wanted) else None)
+
+
+def _with_note(result: Result) -> Result:
+    """Whom or what the bounds leave out belongs to the reason, too."""
+    found = result.measure
+    if found is None or found.low is None or not found.note:
+        return result
+    return replace(result, reason=f"{result.reason} {found.note[:1].upper()}{found.note[1:]}.")
 
 
 def criterion_of(scores: CampaignScores, condition: Condition) -> Criterion | None:

@@ -5,13 +5,13 @@ from typing import NamedTuple
 
 from evalapp.analysis.comparison.differences import SEED
 from evalapp.analysis.planning.design_power import ExpectedVariances, expected_variances
-from evalapp.analysis.planning.planner import CriterionVariance
+from evalapp.analysis.planning.planner import CriterionVariance, design_of_campaign
 from evalapp.campaigns.models import Campaign
 from evalapp.core.number_format import as_text
 from evalapp.gates.conditions import AGAINST_CHAMPION, TOTAL, Condition, ConditionKind
 from evalapp.gates.measuring import scale_of
 from evalapp.gates.models import CampaignGate
-from evalapp.gates.reach import items_of, level_of
+from evalapp.gates.reach import level_of
 from evalapp.stats.bounds import clopper_pearson
 from evalapp.stats.planning import (
     Design,
@@ -47,16 +47,8 @@ def power_of_gate(campaign_gate: CampaignGate) -> GatePower | None:
     whole, or where one reviewer can show nothing of others.
     """
     campaign, gate = campaign_gate.campaign, campaign_gate.gate
-    items, reviewers = items_of(campaign), campaign.reviewers.count()
-    if items < 2 or not reviewers:
-        return None
-    design = Design(
-        items=items,
-        reviewers=reviewers,
-        overlap=max(1, min(campaign.overlap, reviewers)),
-        population=Population(gate.population),
-    )
-    if design.has_no_bound:
+    design = design_of_campaign(campaign, Population(gate.population))
+    if design is None or design.has_no_bound:
         return None
     level = level_of(campaign_gate)
     expected = expected_variances(campaign.rubric_version, besides=campaign)
@@ -70,7 +62,7 @@ def power_of_gate(campaign_gate: CampaignGate) -> GatePower | None:
 
 def _needs(condition: Condition, expected: ExpectedVariances, design: Design, level: float) -> str:
     if condition.kind in (ConditionKind.LOW_SHARE, ConditionKind.VETO):
-        return _largest_rate(condition.threshold or 0.0, design.items, level)
+        return _largest_rate(condition.threshold or 0.0, design.independent, level)
     variance = next((each for each in expected.variances if each.criterion.key == condition.criterion), None)
     # Of a total nothing is known before it is measured.
     if variance is None or condition.criterion == TOTAL:

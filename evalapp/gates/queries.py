@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from django.db.models import Count, QuerySet
+from django.db.models import Count, Min, QuerySet
 
 from evalapp.accounts.models import Project
 from evalapp.campaigns.models import Campaign, Purpose
@@ -22,6 +22,14 @@ def gates_of(project: Project) -> QuerySet[Gate]:
 def has_reviews(campaign: Campaign) -> bool:
     """Whether a gate that is applied now is exploratory."""
     return Review.objects.filter(campaign=campaign, purpose=Purpose.REVIEW).exists()
+
+
+def added_later(campaign: Campaign) -> set[int]:
+    """Users who became reviewers after the campaign's first review."""
+    first = Review.objects.filter(campaign=campaign, purpose=Purpose.REVIEW).aggregate(Min("created_at"))
+    return set(
+        campaign.reviewers.filter(created_at__gt=first["created_at__min"]).values_list("user", flat=True)
+    )
 
 
 def applied_gates(campaign: Campaign) -> list[CampaignGate]:

@@ -1,7 +1,6 @@
 """Conditions of a gate that its campaign cannot meet, however good a candidate is."""
 
-from evalapp.campaigns.models import Campaign, CampaignState
-from evalapp.campaigns.queries import cost_of_draft
+from evalapp.campaigns.planned_items import PlannedItems, planned_items
 from evalapp.core.number_format import as_text
 from evalapp.gates.conditions import Condition, ConditionKind
 from evalapp.gates.measuring import scale_of
@@ -20,42 +19,40 @@ def unreachable_conditions(campaign_gate: CampaignGate) -> list[str]:
     items or reviewers than are required. One evaluation at the planned end is taken for granted, which has
     the most level.
     """
-    level, items = level_of(campaign_gate), items_of(campaign_gate.campaign)
-    reviewers = campaign_gate.campaign.reviewers.count()
-    criteria = {each.key: each for each in campaign_gate.campaign.rubric_version.criteria.all()}
+    campaign = campaign_gate.campaign
+    level, found = level_of(campaign_gate), planned_items(campaign)
+    reviewers = campaign.reviewers.count()
+    criteria = {each.key: each for each in campaign.rubric_version.criteria.all()}
     told = [
-        _why(condition, level=level, items=items, reviewers=reviewers)
+        _why(condition, level=level, found=found, reviewers=reviewers)
         for condition in campaign_gate.gate.asked
     ]
     told += [
-        _why_no_floor(condition, criteria.get(condition.criterion), level=level, items=items)
+        _why_no_floor(condition, criteria.get(condition.criterion), level=level, found=found)
         for condition in campaign_gate.gate.asked
-        if condition.kind == ConditionKind.FLOOR and items
+        if condition.kind == ConditionKind.FLOOR and found.items
     ]
     return [each for each in told if each]
 
 
-def _why_no_floor(condition: Condition, criterion: Criterion | None, *, level: float, items: int) -> str:
+def _why_no_floor(
+    condition: Condition, criterion: Criterion | None, *, level: float, found: PlannedItems
+) -> str:
     ends = scale_of(condition, criterion)
     limit = condition.threshold or 0.0
-    best = best_bound(items, alpha=level, smallest=ends[0], largest=ends[1])
+    best = best_bound(found.independent, alpha=level, smallest=ends[0], largest=ends[1])
     if best >= limit:
         return ""
     wanted = items_for_best(limit, alpha=level, smallest=ends[0], largest=ends[1])
     takes = (
-        "no number of items shows a mean at the end of the scale"
+        f"no number of {found.noun} shows a mean at the end of the scale"
         if wanted is None
-        else f"it takes {wanted:,} items"
+        else f"it takes {wanted:,} {found.noun}"
     )
     return (
-        f"{condition.words}. Even if every score were the best possible, {items:,} items show only a mean of"
+        f"{condition.words}. Even if every score were the best possible, {found.words} show only a mean of"
         f" at least {as_text(best, digits=2)}; {takes}."
     )
-
-
-def items_of(campaign: Campaign) -> int:
-    """How many will be reviewed; a draft has none yet, but a design."""
-    return cost_of_draft(campaign).items if campaign.state == CampaignState.DRAFT else campaign.items_total
 
 
 def level_of(campaign_gate: CampaignGate) -> float:
@@ -68,17 +65,18 @@ def level_of(campaign_gate: CampaignGate) -> float:
     return Spending(level=alpha, challengers=challengers).for_challenger(1)
 
 
-def _why(condition: Condition, *, level: float, items: int, reviewers: int) -> str:
+def _why(condition: Condition, *, level: float, found: PlannedItems, reviewers: int) -> str:
     limit = condition.threshold or 0
-    if condition.kind in RATES and items and items_for_none(ceiling=limit, alpha=level) > items:
-        return (
-            f"{condition.words}. Even without a single such score, {items:,} items show only that it is"
-            " at most "
-            f"{share_without_any(items=items, alpha=level):.1%}; "
-            f"it takes {items_for_none(ceiling=limit, alpha=level):,} items."
-        )
-    if condition.kind == ConditionKind.ITEMS and items < limit:
-        return f"{condition.words}. The campaign has {items:,}."
+    if condition.kind in RATES and found.items:
+        wanted = items_for_none(ceiling=limit, alpha=level)
+        if wanted > found.independent:
+            least = share_without_any(items=found.independent, alpha=level)
+            return (
+                f"{condition.words}. Even without a single such score, {found.words} show only that it is at"
+                f" most {least:.1%}; it takes {wanted:,} {found.noun}."
+            )
+    if condition.kind == ConditionKind.ITEMS and found.items < limit:
+        return f"{condition.words}. The campaign has {found.items:,}."
     if condition.kind == ConditionKind.REVIEWERS and reviewers < limit:
         return f"{condition.words}. The campaign has {reviewers:,}."
     return ""

@@ -79,11 +79,13 @@ def verdict_words(evaluation: GateEvaluation) -> str:
         for state in STATES
         if states.count(state)
     ]
+    added = record["reviewers_added_later"]
+    later = f" ({added} added after the first review)" if added else ""
     words = (
         f"{evaluation.candidate}: {evaluation.get_verdict_display().lower()}. Of {len(states)}"
         f" condition{'' if len(states) == 1 else 's'} {', '.join(told)}; {record['reviews']} reviews of"
         f" {record['items']} items by {record['reviewers']}"
-        f" reviewer{'' if record['reviewers'] == 1 else 's'}, {time_of(evaluation.evaluated_at)}."
+        f" reviewer{'' if record['reviewers'] == 1 else 's'}{later}, {time_of(evaluation.evaluated_at)}."
     )
     if evaluation.more_reviews:
         words += (

@@ -13,7 +13,7 @@ import numpy as np
 
 from evalapp.measure import Measure, signature
 from evalapp.stats.differences import NO_PAIRS, paired_scores, panel_reach
-from evalapp.stats.panel_mean import panel_bounds, panel_value, panel_weights
+from evalapp.stats.panel_mean import panel_bounds, panel_of, panel_value, panel_weights
 from evalapp.stats.populations import Population
 from evalapp.stats.ratings import Ratings
 from evalapp.stats.scale_ends import difference_reach_below, reach_below
@@ -41,9 +41,10 @@ def mean_bounds(
     Of these reviewers both are those of `evalapp.stats.panel_mean.panel_bounds`. Of reviewers like these:
     Student's t on the crossed spread with careful degrees of freedom, moved further where the end of the
     scale is near (`scale_ends.reach_below`), and cut at the ends. Where all scores are the same there is no
-    spread: then at most a share p of new items differs, p by Clopper and Pearson for none among these, and
-    the bound takes those to lie at the end of the scale. No bound is nearer to an end than that of as many
-    items which all lie there. ``n`` counts items. Undefined without scores.
+    spread: then at most a share p of new items (of new groups, where items come in groups) differs, p by
+    Clopper and Pearson for none among these, and the bound takes those to lie at the end of the scale. No
+    bound is nearer to an end than that of as many items or groups which all lie there. ``n`` counts items.
+    Undefined without scores.
     """
     require_alpha(alpha)
     label = signature(
@@ -60,7 +61,7 @@ def mean_bounds(
     found = _bounds(ratings, below, ends=(smallest, largest), alpha=alpha, label=label, times=times)
     if found.low is None or found.high is None:
         return found
-    best = best_bound(len(ratings.items) * times, alpha=alpha, smallest=smallest, largest=largest)
+    best = best_bound(ratings.groups * times, alpha=alpha, smallest=smallest, largest=largest)
     return replace(found, low=min(found.low, best), high=max(found.high, smallest + largest - best))
 
 
@@ -68,13 +69,20 @@ def _of_panel(ratings: Ratings, *, alpha: float, ends: tuple[float, float], time
     label = signature("mean-bounds", 5, population=Population.PANEL, sided=1, alpha=alpha)
     if not len(ratings):
         return Measure.undefined(_no_scores(ratings), signature=label)
+    ratings, note = panel_of(ratings)
     items, weights = len(ratings.items), panel_weights(ratings)
     if isinstance(weights, str):
         value = float(ratings.item_means().mean())
         return Measure(value=value, n=items, note=f"no interval: {weights}", signature=label)
     found = panel_bounds(ratings, weights, alpha=alpha, ends=ends, times=times)
-    value = panel_value(ratings, weights)
-    return Measure(value=value, n=items, low=found.low, high=found.high, note=found.note, signature=label)
+    return Measure(
+        value=panel_value(ratings, weights),
+        n=items,
+        low=found.low,
+        high=found.high,
+        note=found.note or note,
+        signature=label,
+    )
 
 
 def best_bound(items: float, *, alpha: float, smallest: float, largest: float) -> float:
@@ -120,13 +128,14 @@ def difference_bounds(
         return Measure.undefined(NO_PAIRS, signature=label)
     if population is Population.PANEL:
         label = signature("difference-bounds", 5, population=population, sided=1, alpha=alpha)
+        pairs, note = panel_of(pairs)
         reach = panel_reach(pairs, span=largest - smallest, step=step)
         if isinstance(reach, str):
             value = float(pairs.item_means().mean())
             return Measure(value=value, n=len(pairs.items), note=f"no interval: {reach}", signature=label)
         value, more = reach.value, reach.of(times)
         low, high = more.interval(value, 1 - 2 * alpha)
-        return Measure(value=value, n=len(pairs.items), low=low, high=high, signature=label)
+        return Measure(value=value, n=len(pairs.items), low=low, high=high, note=note, signature=label)
     centre = float(challenger.item_means().mean() + champion.item_means().mean()) / 2
 
     def below(value: float, reach: float) -> float:
@@ -160,9 +169,9 @@ def _bounds(
         low = max(value - below(value, reach), smallest)
         high = min(value + below(smallest + largest - value, reach), largest)
         return Measure(value=value, n=items, low=low, high=high, signature=label)
-    if items < 2 or len(ratings.reviewers) < 2 or np.ptp(ratings.score):
+    if ratings.groups < 2 or len(ratings.reviewers) < 2 or np.ptp(ratings.score):
         return Measure(value=value, n=items, note=f"no interval: {spread}", signature=label)
-    differing = 1 - alpha ** (1 / (items * times))
+    differing = 1 - alpha ** (1 / (ratings.groups * times))
     return Measure(
         value=value,
         n=items,
@@ -185,8 +194,8 @@ def share_bounds(
     Of these reviewers `mean_bounds` between 0 and 1. Of reviewers like these, the mean over items: Clopper
     and Pearson's at the effective number of independent marks: what a simple sample of that size
     would give for the crossed standard error (Korn and Graubard 1998). Where all marks are the same the
-    effective number is the number of items: 0 of 60 allows up to 4.9% at 5%. ``n`` counts items.
-    Without two items and two reviewers there are no bounds, and the note says so.
+    effective number is that of items, or of their groups: 0 of 60 allows up to 4.9% at 5%. ``n`` counts
+    items. Without two items (or groups) and two reviewers there are no bounds, and the note says so.
     """
     require_alpha(alpha)
     label = signature("share-bounds", interval="clopper-pearson", effective="crossed", sided=1, alpha=alpha)
@@ -197,8 +206,9 @@ def share_bounds(
         return Measure.undefined(_no_scores(marks), signature=label)
     share = float(marks.item_means().mean())
     items = len(marks.items)
-    if items < 2 or len(marks.reviewers) < 2:
-        note = f"no interval: {'one item' if items < 2 else 'one reviewer'}"
+    if marks.groups < 2 or len(marks.reviewers) < 2:
+        few = "one reviewer" if marks.groups > 1 else "one item" if items < 2 else "one group"
+        note = f"no interval: {few}"
         return Measure(value=share, n=items, note=note, signature=label)
     effective = _effective_marks(marks, share, alpha, times)
     low, high = clopper_pearson(share * effective, effective, alpha=alpha)
@@ -208,7 +218,7 @@ def share_bounds(
 def _effective_marks(marks: Ratings, share: float, alpha: float, times: float) -> float:
     spread = crossed_spread(marks, careful=True)
     if isinstance(spread, str):
-        return len(marks.items) * times
+        return marks.groups * times
     ratio = student_quantile(1 - 2 * alpha, 1e9) / student_quantile(1 - 2 * alpha, spread.degrees)
     effective = share * (1 - share) / spread.with_items(times) ** 2 * ratio**2
     return min(max(effective, 1.0), len(marks) * times)

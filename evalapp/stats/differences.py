@@ -8,7 +8,14 @@ from typing import NamedTuple
 import numpy as np
 
 from evalapp.measure import Measure, signature
-from evalapp.stats.panel_mean import NO_VARIATION, PanelMean, panel_mean, panel_value, panel_weights
+from evalapp.stats.panel_mean import (
+    NO_VARIATION,
+    PanelMean,
+    panel_mean,
+    panel_of,
+    panel_value,
+    panel_weights,
+)
 from evalapp.stats.populations import Population
 from evalapp.stats.ratings import Ratings
 from evalapp.stats.resampling import Array, require_level
@@ -165,6 +172,9 @@ def _tested(pairs: Ratings, population: Population, level: float, scale: _Scale)
             p=Measure.undefined(NO_PAIRS, signature=p_name),
             reach=None,
         )
+    note = ""
+    if population is Population.PANEL:
+        pairs, note = panel_of(pairs)
     n = len(pairs.items)
     found = _mean_of(pairs, population, scale)
     if isinstance(found, str):
@@ -177,7 +187,7 @@ def _tested(pairs: Ratings, population: Population, level: float, scale: _Scale)
     reach = Reach(found.error, min(found.degrees, MOST_DEGREES), scale.span)
     low, high = reach.interval(found.mean, level)
     p = float(2 * stdtr(found.degrees, -abs(found.mean) / found.error))
-    difference = Measure(value=found.mean, n=n, low=low, high=high, signature=name)
+    difference = Measure(value=found.mean, n=n, low=low, high=high, note=note, signature=name)
     return MeanDifference(difference=difference, p=Measure(value=p, n=n, signature=p_name), reach=reach)
 
 

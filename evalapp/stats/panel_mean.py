@@ -8,8 +8,8 @@ holds where items were given to reviewers at random or in rotation, with one sco
 """
 
 import math
-from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -35,29 +35,44 @@ class PanelMean:
     degrees: float
 
 
-def panel_mean(ratings: Ratings, panel: Sequence[Hashable] | None = None) -> PanelMean | str:
-    """The mean over the reviewers named in ``panel``, or of all; or why there is none.
-
-    Undefined where one of several reviewers scored fewer than `FEWEST_ITEMS` items, where their shares
-    are so unequal that equal weights cost more than `MOST_LOSS` in the error, and with one item or group.
+class Panel(NamedTuple):
+    """``ratings`` by the reviewers whom a claim is about; ``note`` says who scored too little to be among
+    them, and is empty where nobody did.
     """
-    weights = panel_weights(ratings, panel)
+
+    ratings: Ratings
+    note: str
+
+
+def panel_of(ratings: Ratings) -> Panel:
+    """Without the reviewers who scored fewer than `FEWEST_ITEMS` items, where others scored more."""
+    enough = _items_by_reviewer(ratings) >= FEWEST_ITEMS
+    few = int((~enough).sum())
+    if not few or not enough.any():
+        return Panel(ratings, "")
+    left_out = "a reviewer" if few == 1 else f"{few} reviewers"
+    return Panel(ratings.by(enough), f"without {left_out} of fewer than {FEWEST_ITEMS} items")
+
+
+def panel_mean(ratings: Ratings) -> PanelMean | str:
+    """The mean over the reviewers, or why there is none.
+
+    Undefined where one of several reviewers scored fewer than `FEWEST_ITEMS` items (see `panel_of`), where
+    their shares are so unequal that equal weights cost more than `MOST_LOSS` in the error, and with one item
+    or group.
+    """
+    weights = panel_weights(ratings)
     return weights if isinstance(weights, str) else _robust(ratings, weights)
 
 
-def panel_weights(ratings: Ratings, panel: Sequence[Hashable] | None = None) -> Array | str:
-    """The weight of each reviewer's own mean, 1/R for those of the panel, or why they have none."""
-    wanted = list(ratings.reviewers if panel is None else panel)
-    position = {label: code for code, label in enumerate(ratings.reviewers)}
-    counts = _items_by_reviewer(ratings)
-    for label in wanted:
-        few = len(wanted) > 1 and counts[position[label]] < FEWEST_ITEMS if label in position else True
-        if few:
-            return f"a reviewer with fewer than {FEWEST_ITEMS} items"
-    weights = np.zeros(len(ratings.reviewers))
-    weights[[position[label] for label in wanted]] = 1 / len(wanted)
+def panel_weights(ratings: Ratings) -> Array | str:
+    """The weight of each reviewer's own mean, 1/R, or why they have none."""
+    reviewers = len(ratings.reviewers)
+    if reviewers > 1 and (_items_by_reviewer(ratings) < FEWEST_ITEMS).any():
+        return f"reviewers with fewer than {FEWEST_ITEMS} items"
+    weights = np.full(reviewers, 1 / max(reviewers, 1))
     # The variance of a mean with equal weights, in units of one score's, times that of as many plain scores.
-    loss = float((weights**2 / ratings.per_reviewer).sum() * ratings.per_reviewer[weights > 0].sum())
+    loss = float((weights**2 / ratings.per_reviewer).sum() * ratings.per_reviewer.sum())
     if loss > MOST_LOSS**2:
         return "reviewers with very unequal numbers of reviews"
     return weights

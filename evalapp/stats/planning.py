@@ -3,9 +3,10 @@
 A *design* is items × reviewers × reviews per item. Scores (or paired differences, which are planned alike)
 vary between items, between reviewers and by the rest; the mean of a design has the variance
 
-    item / items + reviewer / reviewers + rest / (items · overlap)
+    group / groups + item / items + reviewer / reviewers + rest / (items · overlap)
 
-so more items help until the reviewers' part is what is left; about these reviewers alone that part is no
+where items come from groups (documents, clients, conversations); by themselves they have no group's part. So
+more items help until the reviewers' part is what is left; about these reviewers alone that part is no
 error. ``level`` is the chance of a false finding, such as 0.05. Powers are simulated with the standard errors
 and degrees of freedom that the analysis will come to (:func:`~evalapp.stats.scores.crossed_spread`; Student's
 t over items about these reviewers).
@@ -22,7 +23,7 @@ from evalapp.measure import Measure, signature
 from evalapp.stats.bounded_mean import mean_lower_bound
 from evalapp.stats.bounds import best_bound
 from evalapp.stats.components import VarianceComponents
-from evalapp.stats.mixed_model import Precision
+from evalapp.stats.mixed_model import MixedModel, Precision
 from evalapp.stats.populations import Population
 from evalapp.stats.resampling import Array
 from evalapp.stats.scale_ends import difference_reach_below, reach_below
@@ -30,6 +31,8 @@ from evalapp.stats.scores import FOR_THIS_PANEL, careful_degrees
 
 Sides = Literal[1, 2]
 
+#: Of a variance, as `Spread` has them.
+PARTS = ("item", "reviewer", "rest", "group")
 MOST_ITEMS = 100_000
 DRAWS = 40_000
 
@@ -42,7 +45,7 @@ ALONE = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Spread:
-    """Standard deviations between items, between reviewers, and of the rest.
+    """Standard deviations between items, between reviewers, of the rest, and between groups of items.
 
     Of scores where a floor is planned, of paired differences where a difference is.
     """
@@ -50,11 +53,24 @@ class Spread:
     item: float
     reviewer: float
     rest: float
+    group: float = 0.0
 
     def __post_init__(self) -> None:
-        parts = (self.item, self.reviewer, self.rest)
+        parts = [getattr(self, part) for part in PARTS]
         if not all(math.isfinite(part) and part >= 0 for part in parts) or not any(parts):
             raise ValueError(f"standard deviations are 0 or more and not all 0, not {parts}")
+
+    def times(self, share: float) -> "Spread":
+        """The same on a scale so many times as long."""
+        return Spread(**{part: share * getattr(self, part) for part in PARTS})
+
+    @classmethod
+    def of_model(cls, model: MixedModel) -> "Spread":
+        """As `of`, from scores of items that come in groups."""
+        found = {part: math.sqrt(model.variances.get(part, 0.0)) for part in PARTS}
+        if "item" not in model.variances:
+            found |= {"item": found["rest"], "rest": 1e-6}
+        return cls(**found)
 
     @classmethod
     def of(cls, parts: VarianceComponents) -> "Spread":
@@ -72,26 +88,35 @@ class Spread:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Design:
-    """``overlap`` reviewers for each item; without one, each item by every reviewer. ``population``: whose
-    scores the results will be about.
+    """``overlap`` reviewers for each item; without one, each item by every reviewer. ``groups``: of items,
+    each independent of the others; None where every item is. ``population``: whose scores the results will be
+    about.
     """
 
     items: int
     reviewers: int
     overlap: int | None = None
     population: Population = Population.REVIEWERS
+    groups: int | None = None
 
     def __post_init__(self) -> None:
         if self.items < 2 or self.reviewers < 1:
             raise ValueError(
                 f"{self.items} items by {self.reviewers} reviewers: 2 items and a reviewer at least"
             )
+        if not 2 <= self.independent <= self.items:
+            raise ValueError(f"{self.items} items from {self.groups} groups: 2 groups at least")
         if not 1 <= self.each <= self.reviewers:
             raise ValueError(f"{self.each} reviews for each item by {self.reviewers} reviewers")
 
     @property
     def each(self) -> int:
         return self.reviewers if self.overlap is None else self.overlap
+
+    @property
+    def independent(self) -> int:
+        """Groups of items, or items."""
+        return self.items if self.groups is None else self.groups
 
     @property
     def reviews(self) -> int:
@@ -102,6 +127,11 @@ class Design:
     def is_of_items(self) -> bool:
         """Whether items alone are drawn: reviewers are these, or there is one."""
         return self.population is Population.PANEL or self.reviewers == 1
+
+    def with_items(self, items: int) -> "Design":
+        """The same with so many items, in groups as large as these."""
+        groups = self.groups and min(max(round(items * self.groups / self.items), 2), items)
+        return replace(self, items=items, groups=groups)
 
     @property
     def has_no_bound(self) -> bool:
@@ -118,9 +148,9 @@ def precision(spread: Spread, design: Design, *, careful: bool = False) -> Preci
     (:func:`~evalapp.stats.bounds.mean_bounds`).
     """
     rest = spread.rest**2 / design.reviews
-    of_items = spread.item**2 / design.items + rest
+    of_items = _of_items(spread, design)
     if design.is_of_items:
-        return Precision(math.sqrt(of_items), design.items - 1)
+        return Precision(math.sqrt(of_items), design.independent - 1)
     reviewers = min(design.reviewers, design.reviews)
     of_reviewers = spread.reviewer**2 / reviewers + rest
     if design.each == 1:
@@ -128,12 +158,18 @@ def precision(spread: Spread, design: Design, *, careful: bool = False) -> Preci
         variance, wobble = of_reviewers, of_reviewers**2 / (reviewers - 1)
     else:
         variance = of_items + of_reviewers - rest
-        wobble = of_items**2 / (design.items - 1) + of_reviewers**2 / (reviewers - 1)
+        wobble = of_items**2 / (design.independent - 1) + of_reviewers**2 / (reviewers - 1)
         wobble += rest**2 / max(design.reviews - design.items - reviewers + 1, 1)
     if careful:
         degrees = careful_degrees(of_reviewers, reviewers - 1, variance=variance, wobble=wobble)
         return Precision(math.sqrt(variance), degrees)
     return Precision(math.sqrt(variance), max(variance**2 / wobble, 1.0))
+
+
+def _of_items(spread: Spread, design: Design) -> float:
+    """The variance of a mean over new items (new groups, where there are groups) by the same reviewers."""
+    of_groups = spread.group**2 / design.independent
+    return of_groups + spread.item**2 / design.items + spread.rest**2 / design.reviews
 
 
 def smallest_difference(
@@ -177,9 +213,9 @@ def _found_precision(spread: Spread, design: Design, generator: np.random.Genera
         return found
 
     rest = spread.rest**2 / design.reviews
-    of_items = spread.item**2 / design.items + rest
+    of_items, degrees = _of_items(spread, design), design.independent - 1
     if design.is_of_items:
-        return np.sqrt(drawn(of_items, design.items - 1)), np.full(DRAWS, design.items - 1.0)
+        return np.sqrt(drawn(of_items, degrees)), np.full(DRAWS, float(degrees))
     reviewers = min(design.reviewers, design.reviews)
     of_reviewers = spread.reviewer**2 / reviewers + rest
     if design.each == 1:
@@ -187,10 +223,10 @@ def _found_precision(spread: Spread, design: Design, generator: np.random.Genera
         return np.sqrt(alone), np.full(DRAWS, reviewers - 1.0)
     rest_degrees = max(design.reviews - design.items - reviewers + 1, 1)
     found_rest = drawn(rest, rest_degrees)
-    items = np.maximum(drawn(of_items, design.items - 1), found_rest)
+    items = np.maximum(drawn(of_items, degrees), found_rest)
     people = np.maximum(drawn(of_reviewers, reviewers - 1), found_rest)
     variance = items + people - found_rest
-    wobble = items**2 / (design.items - 1) + people**2 / (reviewers - 1) + found_rest**2 / rest_degrees
+    wobble = items**2 / degrees + people**2 / (reviewers - 1) + found_rest**2 / rest_degrees
     return np.sqrt(variance), np.maximum(variance**2 / wobble, 1.0)
 
 
@@ -212,8 +248,8 @@ class ScalePosition:
     def possible(self, spread: Spread) -> Spread:
         """The spread, or as much of it as scores with this mean can have."""
         most = max((self.mean - self.smallest) * (self.largest - self.mean), 0.0)
-        share = min(math.sqrt(most / (spread.item**2 + spread.reviewer**2 + spread.rest**2)), 1.0)
-        return Spread(item=share * spread.item, reviewer=share * spread.reviewer, rest=share * spread.rest)
+        whole = sum(getattr(spread, part) ** 2 for part in PARTS)
+        return spread.times(min(math.sqrt(most / whole), 1.0))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -299,29 +335,26 @@ def joint_power(
 
 def items_for_joint_power(
     requirements: Mapping[str, Requirement],
+    design: Design,
     *,
-    reviewers: int,
-    overlap: int | None = None,
-    population: Population = Population.REVIEWERS,
     correlation: float = 0.0,
     power: float = 0.8,
     seed: int = 0,
 ) -> Measure:
-    """Items for every criterion to pass together with ``power``; ``n`` is the answer too.
+    """How many items in place of the design's make every criterion pass together with ``power``; ``n`` is
+    the answer too.
 
     Undefined where no number of items does it: then the reviewers' part is too large and only more reviewers
     help.
     """
     _require_share(power, "power")
-    start = Design(items=2, reviewers=reviewers, overlap=overlap, population=population)
 
     def enough(items: int) -> bool:
-        design = replace(start, items=items)
-        found = joint_power(requirements, design, correlation=correlation, seed=seed)
+        found = joint_power(requirements, design.with_items(items), correlation=correlation, seed=seed)
         return (found.value or 0.0) >= power
 
     name = signature("items-for-joint-power", correlation=correlation, power=power, draws=DRAWS, seed=seed)
-    if start.has_no_bound:
+    if design.has_no_bound:
         return Measure.undefined(ALONE, signature=name)
     return _items(enough, name, "")
 
@@ -369,28 +402,30 @@ def _bound_at_an_end(place: ScalePosition, requirement: Requirement, design: Des
 
 
 def _best(place: ScalePosition, requirement: Requirement, design: Design) -> float:
-    return best_bound(design.items, alpha=requirement.level, smallest=place.smallest, largest=place.largest)
+    ends = {"smallest": place.smallest, "largest": place.largest}
+    return best_bound(design.independent, alpha=requirement.level, **ends)
 
 
 def _bound_over_student(place: ScalePosition, spread: Spread, design: Design, level: float) -> float:
     """How many times as far under the mean of these reviewers its bound
-    (:func:`~evalapp.stats.bounded_mean.mean_lower_bound`) lies as Student's, where items' means are spread
-    as a beta distribution and come in steps.
+    (:func:`~evalapp.stats.bounded_mean.mean_lower_bound`) lies as Student's, where means of items (of groups,
+    where there are groups) are spread as a beta distribution and come in steps.
     """
     from scipy.special import betaincinv, stdtrit
 
-    length, each = place.largest - place.smallest, design.each
+    length, units = place.largest - place.smallest, design.independent
+    each = max(round(design.reviews / units), 1)
     share = (place.mean - place.smallest) / length
-    variance = (spread.item**2 + spread.rest**2 / each) / length**2
+    variance = units * _of_items(spread, design) / length**2
     size = max(share * (1 - share) / variance - 1, 1e-3)
-    at = (np.arange(design.items) + 0.5) / design.items
+    at = (np.arange(units) + 0.5) / units
     drawn = betaincinv(share * size, (1 - share) * size, at)
     means = place.smallest + np.round(drawn * length * each) / each
-    error = float(means.std(ddof=1)) / math.sqrt(design.items)
+    error = float(means.std(ddof=1)) / math.sqrt(units)
     if error == 0:
         return 1.0
     low = mean_lower_bound(means, alpha=level, smallest=place.smallest, largest=place.largest)
-    return (float(means.mean()) - low) / (float(stdtrit(design.items - 1, 1 - level)) * error)
+    return (float(means.mean()) - low) / (float(stdtrit(units - 1, 1 - level)) * error)
 
 
 def _lows_of_mean(

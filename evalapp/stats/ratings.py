@@ -133,7 +133,15 @@ class Ratings:
 
     def among(self, chosen: npt.NDArray[np.bool_]) -> "Ratings":
         """The scores of some items; ``chosen`` has an entry for each of ``items``. No N/A answer is kept."""
-        keep = chosen[self.item]
+        return self._only(chosen[self.item])
+
+    def by(self, chosen: npt.NDArray[np.bool_]) -> "Ratings":
+        """The scores by some reviewers; ``chosen`` has an entry for each of ``reviewers``. No N/A answer is
+        kept.
+        """
+        return self._only(chosen[self.reviewer])
+
+    def _only(self, keep: npt.NDArray[np.bool_]) -> "Ratings":
         items, item = np.unique(self.item[keep], return_inverse=True)
         people, reviewer = np.unique(self.reviewer[keep], return_inverse=True)
         group = None if self.group is None else np.unique(self.group[items], return_inverse=True)[1]

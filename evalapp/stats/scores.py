@@ -11,7 +11,7 @@ import numpy as np
 from evalapp.measure import Measure, signature
 from evalapp.stats.components import variance_components
 from evalapp.stats.mixed_model import Precision, fit_mixed_model
-from evalapp.stats.panel_mean import panel_bounds, panel_mean, panel_value, panel_weights
+from evalapp.stats.panel_mean import panel_bounds, panel_mean, panel_of, panel_value, panel_weights
 from evalapp.stats.populations import Population
 from evalapp.stats.proportions import wilson_interval
 from evalapp.stats.ratings import Ratings
@@ -30,19 +30,23 @@ def candidate_score(
     """Mean score of new items (or groups of items) by ``population``.
 
     Of this panel: the mean of the reviewers' own means, with the bounds of `panel_bounds` where ``bounds``,
-    the ends of the scale, are given and finite, else Student's t on the error of `panel_mean`. Where it has
-    no panel mean, and of reviewers like these: the mean of the item means, so that items weigh the same
-    whatever the overlap, with Student's t on the variances of `fit_mixed_model`, cut at ``bounds``.
+    the ends of the scale, are given and finite, else Student's t on the error of `panel_mean`; without
+    reviewers of few items, as the note then says (`panel_of`). Where it has no panel mean, and of reviewers
+    like these: the mean of the item means, so that items weigh the same whatever the overlap, with Student's
+    t on the variances of `fit_mixed_model`, cut at ``bounds``.
     ``n`` counts items. Undefined without scores; the note says why there is no interval.
     """
     require_level(level)
     name = signature("candidate-score", 2, population=population, level=level)
     if not len(ratings):
         return Measure.undefined(_no_scores(ratings), signature=name)
-    estimate = _of_panel if population is Population.PANEL else _of_reviewers
+    estimate, note = _of_reviewers, ""
+    if population is Population.PANEL:
+        estimate, (ratings, note) = _of_panel, panel_of(ratings)
     value, found = estimate(ratings, level, bounds)
     low, high = cut(found, bounds)
-    return Measure(value=value, n=len(ratings.items), low=low, high=high, note=found.note, signature=name)
+    note = found.note or note
+    return Measure(value=value, n=len(ratings.items), low=low, high=high, note=note, signature=name)
 
 
 def mean_over_items(

@@ -27,7 +27,7 @@ def _power(context: template.Context, version: RubricVersion | None, cost: Cost 
     if not version or not cost or "VIEW_ANALYSIS" not in (context.get("may") or ()):
         return None
     rates_two = cost.unit == "candidate" and cost.candidates > 1
-    if not rates_two or cost.items < 2 or not 1 <= cost.overlap <= cost.people:
+    if not rates_two or cost.items < 2 or cost.groups == 1 or not 1 <= cost.overlap <= cost.people:
         return None
     project = version.rubric.project
     design = Design(
@@ -35,5 +35,6 @@ def _power(context: template.Context, version: RubricVersion | None, cost: Cost 
         reviewers=cost.people,
         overlap=cost.overlap,
         population=Population(project.population),
+        groups=cost.groups,
     )
     return power_of_design(version, design)

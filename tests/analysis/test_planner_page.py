@@ -270,7 +270,9 @@ def test_one_reviewer_is_no_knowledge_of_reviewers(campaign: Campaign, reviewer:
 def test_the_api_plans_alike(reviewed: Campaign, manager: User) -> None:
     program = program_of(manager)
     told = program.get(api_of(reviewed)).json()
-    assert told["design"] == {"items": ROWS, "reviewers": 2, "overlap": 2, "population": "reviewers"}
+    assert told["design"] == {
+        "items": ROWS, "reviewers": 2, "overlap": 2, "groups": None, "population": "reviewers",
+    }  # fmt: skip
     expected = detectable(variances_of(load_scores(reviewed)), design_of_campaign(reviewed))
     assert [row["difference"]["value"] for row in told["detectable"]] == [
         each.difference.value for each in expected
@@ -280,6 +282,11 @@ def test_the_api_plans_alike(reviewed: Campaign, manager: User) -> None:
     planned = program.post(api_of(reviewed), body)
     assert planned.status_code == 200
     assert planned.json()["aims"][0]["power"]["value"] == pytest.approx(0.8, abs=0.005)
+    # The same 199 from 20 documents, which half of the variance lies between.
+    of_documents = {**body, "groups": 20, "aims": [{**aim, "item": 0.7, "group": 0.7}]}
+    found = program.post(api_of(reviewed), of_documents).json()
+    assert found["aims"][0]["power"]["value"] < 0.4
+    assert found["items"]["value"] > 600
     margin = {**aim, "expected": 0, "bound": 0.1, "item": 0.5}
     powers = [
         program.post(api_of(reviewed), {**body, "aims": [{**margin, "champion": mean}], "items": 100}).json()[
@@ -290,6 +297,7 @@ def test_the_api_plans_alike(reviewed: Campaign, manager: User) -> None:
     assert powers[0] > powers[1] + 0.1
     for wrong, field in (
         ({**body, "items": 1}, "items"),
+        ({**body, "groups": 200}, "groups"),
         ({**body, "aims": [{**aim, "criterion": "charm"}]}, "aims"),
         ({**body, "aims": [aim, aim]}, "aims"),
         ({**body, "aims": []}, "aims"),

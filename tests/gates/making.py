@@ -1,6 +1,6 @@
 """Gates, and campaigns that take them, for tests."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from evalapp.accounts.models import Project, User
@@ -41,10 +41,13 @@ def make_gated_campaign(
     trained_on: DatasetVersion | None = None,
     is_open: bool = True,
     first_row: int = 1,
+    group: Callable[[int], str] = lambda number: "",
     **plan: Any,
 ) -> CampaignGate:
     """An open campaign of "old" (imported) and "v1" (an adapter) with a gate, before its first review."""
-    version = make_version(project, rows=rows, split=split, name=f"Clients of {name}", first_row=first_row)
+    version = make_version(
+        project, rows=rows, split=split, name=f"Clients of {name}", first_row=first_row, group=group
+    )
     (old,) = make_candidates(project, [f"old {name}"])
     tuned = make_adapter(project, f"v1 {name}", dataset_version=trained_on or version)
     make_outputs(version, {old: "Old answer {n}.", tuned: "New answer {n}."}, split=split)

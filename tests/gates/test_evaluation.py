@@ -5,7 +5,7 @@ from django.db import IntegrityError, transaction
 
 from evalapp.accounts.models import Project, User
 from evalapp.audit.models import AuditEvent
-from evalapp.campaigns.services import open_campaign
+from evalapp.campaigns.services import add_reviewers, open_campaign
 from evalapp.core.errors import ConflictError, InvalidError
 from evalapp.datasets.services import create_dataset, create_version
 from evalapp.dossier import digest
@@ -15,6 +15,7 @@ from evalapp.gates.models import CampaignGate, GateEvaluation, Ledger
 from evalapp.gates.queries import ledger_rows
 from evalapp.gates.services import apply_gate
 from evalapp.registry.models import ModelVersion
+from evalapp.reports.decision_sections import verdict_words
 from evalapp.reviews.models import Review
 from evalapp.reviews.services import amend_review
 from evalapp.runs.models import ContaminationDecision, Run
@@ -31,6 +32,22 @@ GOOD = {f"v1 {name}": answers(tone=5) for name in ("Gated", "Second")}
 @pytest.fixture
 def campaign_gate(project: Project, reviewer: User, engineer: User) -> CampaignGate:
     return make_gated_campaign(project, [reviewer, engineer], challengers=1)
+
+
+def test_who_became_a_reviewer_after_the_first_review_is_counted_apart(
+    campaign_gate: CampaignGate, reviewer: User, engineer: User, other_reviewer: User, manager: User
+) -> None:
+    campaign = campaign_gate.campaign
+    review_all(campaign, reviewer, GOOD)
+    assert add_reviewers(campaign=campaign, reviewers=[other_reviewer], by=manager) == 1
+    review_all(campaign, other_reviewer, GOOD)
+    evaluation = evaluate_gate(
+        campaign_gate=campaign_gate, candidate=tuned_of(campaign_gate), by=manager
+    ).evaluation
+    assert (evaluation.record["reviewers"], evaluation.record["reviewers_added_later"]) == (2, 1)
+    page = client_of(manager).get(f"/projects/{campaign.project.slug}/campaigns/{campaign.pk}/").text
+    assert "by 2 reviewers (1 added after the first review)" in page
+    assert "2 reviewers (1 added after the first review)" in verdict_words(evaluation)
 
 
 def test_a_look_keeps_what_it_saw_and_never_changes(

@@ -223,6 +223,14 @@ def test_what_no_candidate_can_meet_is_told_before_the_first_review(
     assert "At least 7 items reviewed. The campaign has 6." in told
     # 1 + 4 · 0.05^(1/6), and 1 + 4 · 0.05^(1/10) is 3.96.
     assert "6 items show only a mean of at least 3.43; it takes 10 items." in told
+    # Of items that come in groups these are what counts: 1 + 4 · 0.05^(1/3).
+    grouped = make_gated_campaign(
+        project, [reviewer], Condition(ConditionKind.FLOOR, "clarity", "Clarity", 3.9), name="Clients",
+        challengers=1, is_open=False, group=lambda number: f"client {number % 3}",
+    )  # fmt: skip
+    of_groups = browser.get(f"/projects/{project.slug}/campaigns/{grouped.campaign_id}/gate/").text
+    words = "6 items from 3 groups show only a mean of at least 2.47; it takes 10 groups of items."
+    assert words in of_groups
     open_campaign(campaign=campaign_gate.campaign, by=project.created_by)
     assert browser.get(address).text.count("No candidate can pass") == 1
     assert (

@@ -40,7 +40,6 @@ def test_every_reviewer_of_the_panel_weighs_the_same_however_many_they_reviewed(
     scores = [2 + item % 2 for item in range(12)] + [4 + item % 2 for item in range(6)]
     ratings = Ratings.from_columns(items, ["a"] * 12 + ["b"] * 6, scores)
     assert defined(panel_mean(ratings)).mean == pytest.approx(3.5)
-    assert defined(panel_mean(ratings, ["b"])).mean == pytest.approx(4.5)
 
 
 @pytest.mark.parametrize("in_groups", [False, True])
@@ -64,8 +63,9 @@ def test_its_interval_holds_the_panels_mean(in_groups: bool) -> None:
 
 def test_it_is_undefined_where_it_would_mislead() -> None:
     ratings, _ = uneven()
-    assert panel_mean(ratings) == "a reviewer with fewer than 5 items"
-    assert panel_mean(ratings, ["a", "nobody"]) == "a reviewer with fewer than 5 items"
+    few = "reviewers with fewer than 5 items"
+    assert panel_mean(ratings) == few
+    assert panel_mean(Ratings.from_table([[3, 4], [4, 5], [2, 2], [5, 5]])) == few
     assert panel_mean(replace(uneven("abc")[0], group=np.zeros(18, dtype=int))) == "one group"
     assert panel_mean(Ratings.from_table([[3, 3]] * 6)) == "no variation"
     # One did 5 of 105 items: their mean is a third of the panel's, and known twenty times less.

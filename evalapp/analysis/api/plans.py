@@ -6,21 +6,23 @@ from rest_framework import serializers
 
 from evalapp.accounts.models import ResultsApplyTo
 from evalapp.analysis.api.shared import AnalysisView, SampledItemsSerializer
-from evalapp.analysis.planning.forms import MOST_AIMS, PARTS, PlanForm
+from evalapp.analysis.planning.forms import MOST_AIMS, PlanForm
 from evalapp.analysis.planning.planner import design_of_campaign, detectable, plan, variances_of
 from evalapp.analysis.scores.campaign_scores import CampaignScores
 from evalapp.analysis.stored.item_sample import sampled_scores
 from evalapp.api.fields import Body, List, MeasureSerializer, Number, Text, Whole
 from evalapp.api.operations import operation, route
 from evalapp.core.errors import InvalidError
+from evalapp.stats.planning import PARTS
 
 
 class SpreadSerializer(serializers.Serializer[Any]):
-    """Standard deviations between items, between reviewers, and of the rest."""
+    """Standard deviations between items, between reviewers, of the rest, and between groups of items."""
 
     item = serializers.FloatField()
     reviewer = serializers.FloatField()
     rest = serializers.FloatField()
+    group = serializers.FloatField()
 
 
 class VarianceSerializer(serializers.Serializer[Any]):
@@ -41,6 +43,9 @@ class PlannedDesignSerializer(serializers.Serializer[Any]):
     items = serializers.IntegerField()
     reviewers = serializers.IntegerField()
     overlap = serializers.IntegerField(source="each", help_text="Reviewers of each item.")
+    groups = serializers.IntegerField(
+        allow_null=True, help_text="Of rows that the items come from; null where each item is by itself."
+    )
     population = serializers.ChoiceField(choices=ResultsApplyTo.choices)
 
 
@@ -86,12 +91,19 @@ class AimBody(Body):
     )
     reviewer = Number(required=False, default=None, allow_null=True)
     rest = Number(required=False, default=None, allow_null=True)
+    group = Number(required=False, default=None, allow_null=True)
 
 
 class PlanBody(Body):
     items = Whole()
     reviewers = Whole()
     overlap = Whole(required=False, default=None, allow_null=True, help_text="Every reviewer without it.")
+    groups = Whole(
+        required=False,
+        default=None,
+        allow_null=True,
+        help_text="Documents, clients or conversations that items come from; each item by itself without it.",
+    )
     population = serializers.ChoiceField(
         choices=ResultsApplyTo.choices,
         required=False,
@@ -159,7 +171,7 @@ class CampaignPlan(AnalysisView):
 def _as_form(scores: CampaignScores, given: dict[str, Any]) -> dict[str, Any]:
     """The page's own fields, so that both refuse the same."""
     known = [criterion.key for criterion in scores.scales]
-    data = {name: given[name] for name in ("items", "reviewers", "overlap", "population", "level")}
+    data = {name: given[name] for name in ("items", "reviewers", "overlap", "groups", "population", "level")}
     for aim in given["aims"]:
         key = aim["criterion"]
         if key not in known or f"{key}-kind" in data:

@@ -21,9 +21,10 @@ from evalapp.reviews.models import Review
 from evalapp.rubrics.models import Criterion, RubricVersion
 from evalapp.stats.planning import Design, Spread, smallest_difference
 
-#: On a scale from 1 to 5; of other scales in proportion. As in the simulations of small teams.
-ASSUMED_SCORES = Spread(item=0.6, reviewer=0.4, rest=0.6)
-ASSUMED_DIFFERENCES = Spread(item=0.5, reviewer=0.3, rest=0.85)
+#: On a scale from 1 to 5; of other scales in proportion. As in the simulations of small teams; a fourth of
+#: the variance between items is taken to lie between their groups.
+ASSUMED_SCORES = Spread(item=0.52, reviewer=0.4, rest=0.6, group=0.3)
+ASSUMED_DIFFERENCES = Spread(item=0.46, reviewer=0.3, rest=0.85, group=0.2)
 #: A design that finds no difference of this share of the scale (0.6 points of 1 to 5) decides little.
 WEAK = 0.15
 #: Shares of the scale that are closer than this are told as one.
@@ -109,10 +110,7 @@ def _known_or(variance: Variance | None, criterion: Criterion, assumed: Spread) 
     if variance is not None and variance.spread is not None:
         return variance
     low, high = criterion.rules.range
-    share = (high - low) / 4
-    return Variance(
-        Spread(item=share * assumed.item, reviewer=share * assumed.reviewer, rest=share * assumed.rest)
-    )
+    return Variance(assumed.times((high - low) / 4))
 
 
 def power_of_design(version: RubricVersion, design: Design) -> DesignPower | None:
@@ -138,8 +136,9 @@ def _share_of_scale(found: Detectable) -> float:
 
 def _what_helps(spread: Spread, design: Design) -> str:
     """The change that finds the smallest difference, as a sentence without its full stop."""
+    twice = design.with_items(2 * design.items)
     changes: Sequence[tuple[str, Design | None]] = (
-        (f"{2 * design.items:,} items", replace(design, items=2 * design.items)),
+        (_items_words(twice), twice),
         (
             f"{design.each + 1} reviewers for each item",
             replace(design, overlap=design.each + 1) if design.each < design.reviewers else None,
@@ -153,3 +152,8 @@ def _what_helps(spread: Spread, design: Design) -> str:
     ]
     value, words = min(found)
     return f"{words} would find {as_text(value, digits=1)} points"
+
+
+def _items_words(design: Design) -> str:
+    of_groups = f" from {design.groups:,} groups" if design.groups else ""
+    return f"{design.items:,} items{of_groups}"

@@ -10,14 +10,21 @@ from django.core.exceptions import ValidationError
 from evalapp.accounts.models import ResultsApplyTo
 from evalapp.analysis.planning.planner import Aim, CriterionVariance, Variance
 from evalapp.rubrics.models import Criterion
-from evalapp.stats.planning import Design, Spread
+from evalapp.stats.planning import PARTS, Design, Spread
 from evalapp.stats.populations import Population
 
 MOST_ITEMS = 100_000
 MOST_REVIEWERS = 1_000
 MOST_AIMS = 100
 LARGEST = 1_000_000
-PARTS = ("item", "reviewer", "rest")
+SPREAD_LABELS = {
+    "item": "SD between items",
+    "reviewer": "SD between reviewers",
+    "rest": "Residual SD",
+    "group": "SD between groups",
+}
+#: Without these three there is no plan.
+NEEDED = ("item", "reviewer", "rest")
 KINDS = [
     ("", "Leave out"),
     ("difference", "A difference"),
@@ -54,6 +61,13 @@ class PlanForm(forms.Form):
         label="Reviewers per item",
         help_text="Empty: every reviewer does every item.",
     )
+    groups = forms.IntegerField(
+        min_value=2,
+        max_value=MOST_ITEMS,
+        required=False,
+        label="Groups of items",
+        help_text="Documents, clients or conversations that items come from. Empty: each item is by itself.",
+    )
     population = forms.ChoiceField(label="Results apply to", choices=ResultsApplyTo.choices, required=False)
     level = forms.FloatField(
         min_value=0.0001,
@@ -88,13 +102,11 @@ class PlanForm(forms.Form):
             self.fields[f"{key}-champion"] = _number(
                 "Champion’s mean", help_text="For a margin. Empty: as in the reviews, if there are any."
             )
-            for part, label in zip(
-                PARTS, ("SD between items", "SD between reviewers", "Residual SD"), strict=True
-            ):
+            for part, label in SPREAD_LABELS.items():
                 self.fields[f"{key}-{part}"] = _number(label, least=0)
 
     @property
-    def groups(self) -> list[dict[str, Any]]:
+    def of_criteria(self) -> list[dict[str, Any]]:
         """The fields of each criterion, for the page."""
         return [
             {
@@ -112,6 +124,9 @@ class PlanForm(forms.Form):
         overlap, reviewers = given.get("overlap"), given.get("reviewers")
         if overlap and reviewers and overlap > reviewers:
             self.add_error("overlap", f"There are only {reviewers} reviewers: give at most {reviewers}.")
+        groups, items = given.get("groups"), given.get("items")
+        if groups and items and groups > items:
+            self.add_error("groups", f"There are only {items} items: give at most {items}.")
         for criterion in self.criteria:
             if given.get(f"{criterion.key}-kind"):
                 self._clean_aim(criterion, given)
@@ -127,12 +142,12 @@ class PlanForm(forms.Form):
         if kind == "difference" and bound is not None and bound < 0:
             self.add_error(f"{key}-bound", "Give the non-inferiority margin: 0 or more.")
         self._clean_places(criterion, kind, given)
-        typed = [given.get(f"{key}-{part}") for part in PARTS]
+        typed = [given.get(f"{key}-{part}") for part in NEEDED]
         if any(value is None for value in typed) and self._known(key, kind).spread is None:
             reason = self._known(key, kind).reason
-            self.add_error(f"{key}-item", f"The variance is unknown ({reason}): enter all three.")
-        elif all(value == 0 for value in typed):
-            self.add_error(f"{key}-item", "All three are 0, so there is nothing to plan.")
+            self.add_error(f"{key}-item", f"The variance is unknown ({reason}): enter the first three.")
+        elif all(value == 0 for value in typed) and not given.get(f"{key}-group"):
+            self.add_error(f"{key}-item", "All are 0, so there is nothing to plan.")
 
     def _clean_places(self, criterion: Criterion, kind: str, given: Mapping[str, Any]) -> None:
         """Means lie on the scale, and differences between two of its places."""
@@ -167,6 +182,7 @@ class PlanForm(forms.Form):
             items=given["items"],
             reviewers=given["reviewers"],
             overlap=given["overlap"],
+            groups=given["groups"],
             population=Population(given["population"] or self.default_population),
         )
 
@@ -179,8 +195,9 @@ class PlanForm(forms.Form):
             if not kind:
                 continue
             known = self._known(key, kind).spread
+            # Of groups nothing need be known.
             parts = {
-                part: getattr(known, part) if given[f"{key}-{part}"] is None else given[f"{key}-{part}"]
+                part: getattr(known, part, 0.0) if given[f"{key}-{part}"] is None else given[f"{key}-{part}"]
                 for part in PARTS
             }
             found.append(

@@ -8,13 +8,15 @@ from typing import Literal, NamedTuple
 from evalapp.analysis.comparison.differences import SEED
 from evalapp.analysis.scores.campaign_scores import CampaignScores
 from evalapp.analysis.scores.finder_campaign import why_no_means
-from evalapp.campaigns.models import Campaign, CampaignState
-from evalapp.campaigns.queries import cost_of_draft
+from evalapp.campaigns.models import Campaign
+from evalapp.campaigns.planned_items import planned_items
 from evalapp.measure import Measure, signature
 from evalapp.rubrics.models import Criterion
 from evalapp.stats.components import variance_components
 from evalapp.stats.differences import NO_PAIRS, paired_scores
+from evalapp.stats.mixed_model import fit_mixed_model
 from evalapp.stats.planning import (
+    PARTS,
     Design,
     Requirement,
     ScalePosition,
@@ -140,41 +142,46 @@ def _mean(ratings: Ratings) -> float | None:
     return float(ratings.item_means().mean()) if len(ratings) else None
 
 
-def _pooled(groups: Iterable[Ratings], *, nothing: str = "no scores") -> Variance:
-    groups = [group for group in groups if len(group)]
-    if not groups:
+def _pooled(ratings: Iterable[Ratings], *, nothing: str = "no scores") -> Variance:
+    given = [each for each in ratings if len(each)]
+    if not given:
         return Variance(None, nothing)
-    parts = [variance_components(group) for group in groups if len(group) > 1]
-    spreads = [Spread.of(each) for each in parts if max(each.item, each.reviewer, each.rest) > 0]
+    whole = [each for each in given if len(each) > 1]
+    spreads = [spread for each in whole if (spread := _spread_of(each)) is not None]
     if not spreads:
-        return Variance(None, "no variation" if parts else "one score")
+        return Variance(None, "no variation" if whole else "one score")
 
-    def mean(values: Iterable[float]) -> float:
-        return math.sqrt(sum(value**2 for value in values) / len(spreads))
+    def mean(part: str) -> float:
+        return math.sqrt(sum(getattr(each, part) ** 2 for each in spreads) / len(spreads))
 
-    spread = Spread(
-        item=mean(each.item for each in spreads),
-        reviewer=mean(each.reviewer for each in spreads),
-        rest=mean(each.rest for each in spreads),
-    )
-    is_alone = not any(each.reviewer_apart for each in parts)
+    spread = Spread(**{part: mean(part) for part in PARTS})
+    is_alone = all(len(each.reviewers) < 2 for each in whole)
     return Variance(spread, note=ONE_REVIEWER if is_alone else "")
 
 
-def design_of_campaign(campaign: Campaign) -> Design | None:
-    """The campaign as it will be once all reviews are in, about the project's population; None with fewer
-    than 2 items or without a reviewer.
+def _spread_of(ratings: Ratings) -> Spread | None:
+    """None where nothing varies, or too little is there to tell the parts of the variance."""
+    if ratings.group is not None:
+        model = fit_mixed_model(ratings)
+        return None if isinstance(model, str) else Spread.of_model(model)
+    parts = variance_components(ratings)
+    return Spread.of(parts) if max(parts.item, parts.reviewer, parts.rest) > 0 else None
+
+
+def design_of_campaign(campaign: Campaign, population: Population | None = None) -> Design | None:
+    """The campaign as it will be once all reviews are in, about the population, without one the project's;
+    None with fewer than 2 items, all of one group, or without a reviewer.
     """
     reviewers = campaign.reviewers.count()
-    is_draft = campaign.state == CampaignState.DRAFT
-    items = cost_of_draft(campaign).items if is_draft else campaign.items_total
-    if items < 2 or not reviewers:
+    items, groups = planned_items(campaign)
+    if items < 2 or groups == 1 or not reviewers:
         return None
     return Design(
         items=items,
         reviewers=reviewers,
         overlap=max(1, min(campaign.overlap, reviewers)),
-        population=Population(campaign.project.population),
+        population=population or Population(campaign.project.population),
+        groups=groups,
     )
 
 
@@ -211,14 +218,7 @@ def plan(aims: Sequence[Aim], design: Design, *, level: float, correlation: floa
     }
     planned = [PlannedAim(aim, _power(aim, requirements[aim.key], design)) for aim in aims]
     joint = joint_power(requirements, design, correlation=correlation, seed=SEED)
-    items = items_for_joint_power(
-        requirements,
-        reviewers=design.reviewers,
-        overlap=design.overlap,
-        population=design.population,
-        correlation=correlation,
-        seed=SEED,
-    )
+    items = items_for_joint_power(requirements, design, correlation=correlation, seed=SEED)
     return Plan(planned, joint, items)
 
 

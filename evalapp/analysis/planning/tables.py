@@ -60,7 +60,7 @@ def variances_table(context: Mapping[str, Any]) -> Table | None:
         for each in found
         for of, variance in (("scores", each.scores), ("paired differences", each.differences))
     ]
-    numbers = [Column(label, "number") for label in ("Items", "Reviewers", "Residual")]
+    numbers = [Column(label, "number") for label in ("Items", "Reviewers", "Residual", "Groups")]
     columns = [CRITERION, Column("Values"), *numbers, Column("Note")]
     sample = context.get("sample")
     note = f"From {sample.told}." if sample is not None else ""
@@ -69,9 +69,9 @@ def variances_table(context: Mapping[str, Any]) -> Table | None:
 
 def _spread(name: str, of: str, variance: Variance) -> list[Cell]:
     if variance.spread is None:
-        return [name, of, None, None, None, variance.reason]
+        return [name, of, None, None, None, None, variance.reason]
     spread = variance.spread
-    return [name, of, spread.item, spread.reviewer, spread.rest, variance.note]
+    return [name, of, spread.item, spread.reviewer, spread.rest, spread.group, variance.note]
 
 
 PLAN_TABLES: Mapping[str, Callable[[Mapping[str, Any]], Table | None]] = {

@@ -117,9 +117,14 @@ def _planned(request: MemberRequest, campaign: Campaign | None, version: RubricV
         if form.is_valid() and form.aims:
             planned = plan(form.aims, form.design, level=form.cleaned_data["level"])
     else:
-        initial = {"items": 100, "reviewers": 3, "level": 0.05}
+        initial: dict[str, Any] = {"items": 100, "reviewers": 3, "level": 0.05}
         if design is not None:
-            initial |= {"items": design.items, "reviewers": design.reviewers, "overlap": design.each}
+            initial |= {
+                "items": design.items,
+                "reviewers": design.reviewers,
+                "overlap": design.each,
+                "groups": design.groups,
+            }
         form = PlanForm(initial=initial, criteria=criteria, variances=by_key, population=population)
     return {
         "form": form,

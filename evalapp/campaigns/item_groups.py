@@ -1,0 +1,56 @@
+"""How many groups of rows (documents, clients, conversations) the items of a campaign come from.
+
+A row without a group is one by itself.
+"""
+
+import math
+from collections import Counter
+
+from django.db.models import Count, QuerySet
+
+from evalapp.campaigns.models import Campaign
+from evalapp.datasets.models import Example
+
+
+def groups_of_items(campaign: Campaign) -> int | None:
+    """Of an open campaign's items; None where each is by itself."""
+    sizes = _groups_by_size(Example.objects.filter(items__campaign=campaign))
+    return _apart(sizes.total(), _rows(sizes))
+
+
+def expected_groups(examples: QuerySet[Example], items: int) -> int | None:
+    """Of so many items drawn at random from the examples, on average; None where each is by itself."""
+    sizes = _groups_by_size(examples)
+    rows = _rows(sizes)
+    if not items or rows == sizes.total():
+        return None
+    drawn = min(items, rows)
+    found = sum(count * (1 - _chance_of_none(rows, size, drawn)) for size, count in sizes.items())
+    return _apart(round(found), items)
+
+
+def _apart(groups: int, items: int) -> int | None:
+    return groups if groups < items else None
+
+
+def _groups_by_size(examples: QuerySet[Example]) -> Counter[int]:
+    """How many groups have so many rows."""
+    grouped = examples.exclude(group_key="").order_by().values("group_key").annotate(rows=Count("pk"))
+    found = Counter(grouped.values_list("rows", flat=True).iterator())
+    found[1] += examples.filter(group_key="").count()
+    return found
+
+
+def _rows(sizes: Counter[int]) -> int:
+    return sum(size * count for size, count in sizes.items())
+
+
+def _chance_of_none(rows: int, size: int, drawn: int) -> float:
+    """That none of ``size`` rows is among so many drawn of all."""
+    if drawn > rows - size:
+        return 0.0
+
+    def ways(of: int) -> float:
+        return math.lgamma(of + 1) - math.lgamma(drawn + 1) - math.lgamma(of - drawn + 1)
+
+    return math.exp(ways(rows - size) - ways(rows))
