@@ -1,6 +1,6 @@
 """From an empty home to the first page, and again with what is there; the memory of the web.
 
-    python -m bench.start [--rounds 3]
+    python -m bench.start [--rounds 3] [--without-models]
 
 Numbers to reach: the first page within 30 s of `manage.py up` in an empty home, within 10 s the next
 time, and 350 MB (PSS: shared pages divided among their sharers) for all web processes together after
@@ -19,6 +19,7 @@ import tempfile
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -32,13 +33,15 @@ def main() -> int:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--without-models", action="store_true", help="no model is fetched, none can run")
     options = parser.parse_args()
+    arguments = ["--without-model-worker"] if options.without_models else []
     firsts, nexts, memories = [], [], []
     for _ in range(options.rounds):
         home = Path(tempfile.mkdtemp(prefix="evalapp-bench-", dir="/tmp"))
         try:
-            firsts.append(start_once(home)[0])
-            again, memory = start_once(home)
+            firsts.append(start_once(home, arguments)[0])
+            again, memory = start_once(home, arguments)
             nexts.append(again)
             memories.append(memory)
         finally:
@@ -52,8 +55,10 @@ def main() -> int:
     return 0 if first <= FIRST_SECONDS and again <= NEXT_SECONDS and memory <= WEB_MEGABYTES else 1
 
 
-def start_once(home: Path) -> tuple[float, float]:
-    """Seconds until the sign-in page came, and the web's MB after it has served pages."""
+def start_once(home: Path, arguments: Sequence[str]) -> tuple[float, float]:
+    """With these arguments of `manage.py up`: seconds until the sign-in page came, and the web's MB after it
+    has served pages.
+    """
     from evalapp.embedded import state
     from evalapp.env import read_environment
 
@@ -68,7 +73,7 @@ def start_once(home: Path) -> tuple[float, float]:
     }
     began = time.perf_counter()
     process = subprocess.Popen(
-        [sys.executable, "manage.py", "up"],
+        [sys.executable, "manage.py", "up", *arguments],
         cwd=REPOSITORY,
         env=inherited | variables,
         stdout=subprocess.DEVNULL,

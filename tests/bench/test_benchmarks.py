@@ -68,7 +68,7 @@ def test_one_with_servers_comes_to_its_figure(name: str, django_db_setup: None) 
 
 
 def test_the_start_comes_to_its_figure() -> None:
-    assert re.search(r"medians of 1: first page \d", said_by("start", "--rounds", "1"))
+    assert re.search(r"medians of 1: first page \d", said_by("start", "--rounds", "1", "--without-models"))
 
 
 @pytest.fixture(scope="module")

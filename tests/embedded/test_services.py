@@ -65,7 +65,8 @@ def test_servers_of_yours_are_left_alone(home: Environment):
         }
     )
     with ensure_running(yours):
-        assert not home.home.exists()
+        assert not home.socket_folder.exists()
+        assert not (home.home / "postgres").exists()
     assert database_answers(yours)
 
 
