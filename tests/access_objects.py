@@ -337,6 +337,7 @@ def _gate(world: SimpleNamespace) -> None:
             "why_beside_ledger": "the gate was applied after the first review",
             "items": 1,
             "reviewers": 1,
+            "reviewers_added_later": 0,
             "reviews": 1,
             "number": None,
             "planned": None,
