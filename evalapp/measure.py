@@ -6,7 +6,7 @@ it is undefined and says why. It is never NaN and never a silent 0 or 1.
 
 import math
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Self, TypeAlias
 
 Option: TypeAlias = str | int | float | bool | None
@@ -80,6 +80,12 @@ class Measure:
     @property
     def defined(self) -> bool:
         return self.value is not None
+
+    def with_note(self, note: str) -> Self:
+        """With a further note; as it is where it is undefined, or the note is empty."""
+        if not note or not self.defined:
+            return self
+        return replace(self, note="; ".join(filter(None, (self.note, note))))
 
     @property
     def half_width(self) -> float | None:

@@ -13,7 +13,7 @@ from evalapp.metrics.registry import METRICS
 from evalapp.stats.ceiling import expected_ceiling
 from evalapp.stats.correlation import segment_correlation
 from evalapp.stats.ratings import Ratings
-from tests.factories import answers, make_campaign, review_all, run_scoring
+from tests.factories import GOOD, PLAIN, answers, make_campaign, review_all, run_scoring
 
 ROUGE, FIGURES = METRICS["rougeL"], METRICS["unsupported_numbers"]
 CEILING = Measure(value=0.8, n=100, low=0.7, high=0.85, signature="ceiling")
@@ -113,7 +113,8 @@ def test_the_advice_names_the_best_and_warns_of_the_worst() -> None:
 def test_a_campaign_is_told_criterion_by_criterion(
     project: Project, reviewer: User, other_reviewer: User
 ) -> None:
-    campaign = make_campaign(project, [reviewer, other_reviewer], rows=8)
+    texts = {"formal": f"{GOOD} Call us.", "plain": PLAIN}
+    campaign = make_campaign(project, [reviewer, other_reviewer], rows=8, texts=texts)
     run_scoring(campaign)
     for person in (reviewer, other_reviewer):
         review_all(
@@ -125,7 +126,7 @@ def test_a_campaign_is_told_criterion_by_criterion(
 
     found = {each.criterion.key: each for each in metric_trust(load_scores(campaign))}
 
-    # The formal answers are the references: ROUGE-L is 1 there, tone low and clarity high.
+    # The formal answers are nearly the references: ROUGE-L is high there, tone low and clarity high.
     tone, clarity = found["tone"], found["clarity"]
     assert tone.ceiling.defined
     rouge = {each.metric.name: each for each in tone.metrics}["rougeL"]

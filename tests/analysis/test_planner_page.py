@@ -7,6 +7,7 @@ from urllib.parse import urlencode
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
 from django.utils.html import escape
 
 from evalapp.accounts.models import Project, User
@@ -27,6 +28,7 @@ from evalapp.stats.populations import Population
 from tests.api.conftest import program_of
 from tests.cast import client_of
 from tests.factories import answers, make_campaign, make_rubric, review_all
+from tests.gates.making import make_gated_campaign
 
 pytestmark = pytest.mark.django_db
 
@@ -396,3 +398,28 @@ def test_about_these_reviewers_one_or_more_are_enough(
     }
     told = program_of(manager).post(api_of(reviewed), sent).json()
     assert told["joint"]["value"] == planned.joint.value
+
+
+def test_of_items_in_groups_the_page_and_its_copy_tell_the_variance_between_groups(
+    project: Project, manager: User, reviewer: User, other_reviewer: User
+) -> None:
+    people = [reviewer, other_reviewer]
+    gated = make_gated_campaign(project, people, rows=12, group=lambda number: f"client {number % 4}")
+    campaign = gated.campaign
+    for person in people:
+        said = {
+            (label, row): answers(tone=1 + row % 4 + (row // 4 + position) % 2)
+            for position, label in enumerate(("old Gated", "v1 Gated"))
+            for row in range(1, 13)
+        }
+        review_all(campaign, person, said)
+    design = design_of_campaign(campaign)
+    assert design is not None and (design.items, design.groups) == (12, 4)
+    page = client_of(manager).get(url_of(project), {"source": f"campaign-{campaign.pk}"}).text
+    assert "12 items from 4 groups, 2 reviewers" in page and ">Groups</th>" in page
+    copied = reverse("planner_table_csv", args=[project.slug, "variances"])
+    heading = client_of(manager).get(copied, {"source": f"campaign-{campaign.pk}"}).text.splitlines()[0]
+    assert heading.endswith("Residual,Groups,Note")
+    tone = next(each for each in variances_of(load_scores(campaign)) if each.criterion.key == "tone")
+    # Most of what differs lies between clients.
+    assert tone.scores.spread.group > tone.scores.spread.item

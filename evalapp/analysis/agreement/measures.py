@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from evalapp.analysis.comparison.differences import SEED
 from evalapp.analysis.scores.campaign_scores import CampaignScores
+from evalapp.analysis.scores.reference_candidates import compared_outputs
 from evalapp.measure import Measure, one_reason, signature
 from evalapp.metrics.metric import MetricDescription
 from evalapp.rubrics.limits import MOST_BUTTONS
@@ -34,7 +35,7 @@ class AgreementRow(NamedTuple):
 class CorrelationRow(NamedTuple):
     """A criterion against a metric: Spearman over all outputs, within items and between the candidates'
     means; Kendall's tau-b and Pearson over all outputs; the share of an item's pairs of which both say the
-    same.
+    same. ``left_out``: which candidates are no part of it, as in `ComparedOutputs`.
     """
 
     criterion: Criterion
@@ -44,6 +45,7 @@ class CorrelationRow(NamedTuple):
     kendall: Measure
     pearson: Measure
     pairs: Measure
+    left_out: str = ""
 
 
 def agreement_rows(scores: CampaignScores) -> list[AgreementRow]:
@@ -66,10 +68,13 @@ def agreement_rows(scores: CampaignScores) -> list[AgreementRow]:
 
 
 def correlation_rows(scores: CampaignScores, metric: MetricDescription) -> list[CorrelationRow]:
-    """How far each criterion's output means go with a metric."""
-    items = [output.item_id for output in scores.outputs]
-    candidates = [output.candidate_id for output in scores.outputs]
-    automatic = [output.metrics.get(metric.name) for output in scores.outputs]
+    """How far each criterion's output means go with a metric; of one that compares with the reference without
+    candidates that are the reference, as the notes then say.
+    """
+    outputs, note = compared_outputs(scores, metric)
+    items = [output.item_id for output in outputs]
+    candidates = [output.candidate_id for output in outputs]
+    automatic = [output.metrics.get(metric.name) for output in outputs]
     segment, system = (
         partial(correlation, groups=scores.groups, seed=SEED, replicates=REPLICATES)
         for correlation in (segment_correlation, partial(system_correlation, candidates))
@@ -77,17 +82,21 @@ def correlation_rows(scores: CampaignScores, metric: MetricDescription) -> list[
     rows = []
     for criterion in scores.scales:
         means = scores.output_means(criterion)
-        human = [means.get(output.item_output_id) for output in scores.outputs]
-        spearman, kendall, pearson = (segment(items, human, automatic, method=method) for method in METHODS)
+        human = [means.get(output.item_output_id) for output in outputs]
+        spearman, kendall, pearson = (
+            segment(items, human, automatic, method=method).with_note(note) for method in METHODS
+        )
+        pairs = _pairs_alike(scores, criterion, metric, items=items, human=human, automatic=automatic)
         rows.append(
             CorrelationRow(
                 criterion,
                 spearman,
-                segment(items, human, automatic, within_item=True),
-                system(items, human, automatic),
+                segment(items, human, automatic, within_item=True).with_note(note),
+                system(items, human, automatic).with_note(note),
                 kendall,
                 pearson,
-                _pairs_alike(scores, criterion, metric, human, automatic),
+                pairs.with_note(note),
+                left_out=note,
             )
         )
     return rows
@@ -97,6 +106,8 @@ def _pairs_alike(
     scores: CampaignScores,
     criterion: Criterion,
     metric: MetricDescription,
+    *,
+    items: Sequence[int],
     human: Sequence[float | None],
     automatic: Sequence[float | None],
 ) -> Measure:
@@ -107,5 +118,4 @@ def _pairs_alike(
         human = [None if value is None else -value for value in human]
     if metric.better == "lower":
         automatic = [None if value is None else -value for value in automatic]
-    items = [output.item_id for output in scores.outputs]
     return pairwise_accuracy(items, human, automatic, groups=scores.groups, seed=SEED, replicates=REPLICATES)

@@ -9,6 +9,7 @@ from typing import Literal, NamedTuple
 from evalapp.analysis.agreement.measures import REPLICATES
 from evalapp.analysis.comparison.differences import SEED
 from evalapp.analysis.scores.campaign_scores import CampaignScores, ReviewedOutput
+from evalapp.analysis.scores.reference_candidates import compared_outputs
 from evalapp.core.number_format import as_text
 from evalapp.measure import Measure
 from evalapp.metrics.metric import MetricDescription
@@ -77,28 +78,30 @@ def metric_trust(
     """
     if not scores.answers:
         return []
-    items = [output.item_id for output in scores.outputs]
     scales, metrics = directed(scores)
+    compared = {metric.name: compared_outputs(scores, metric) for metric in metrics}
     found = []
     for criterion in scales:
         means = scores.output_means(criterion)
         sign = -1 if criterion.lower_is_better else 1
-        human = [
-            None if (mean := means.get(output.item_output_id)) is None else sign * mean
-            for output in scores.outputs
-        ]
         name = f"{criterion.name} (lower is better)" if criterion.lower_is_better else criterion.name
         step(f"{criterion.name}: the highest to expect")
         ceiling = expected_ceiling(scores.ratings(criterion, as_designed=True), seed=SEED).correlation
         trusts = []
         for metric in metrics:
             step(f"{criterion.name}: {metric.label}")
-            values = [_right_way(output.metrics.get(metric.name), metric) for output in scores.outputs]
+            outputs, note = compared[metric.name]
+            items = [output.item_id for output in outputs]
+            human = [
+                None if (mean := means.get(output.item_output_id)) is None else sign * mean
+                for output in outputs
+            ]
+            values = [_right_way(output.metrics.get(metric.name), metric) for output in outputs]
             correlation = segment_correlation(
                 items, human, values, groups=scores.groups, seed=SEED, replicates=REPLICATES
             )
-            inside = inside_candidates(scores.outputs, human, values, scores.groups)
-            trusts.append(trust_of(name, metric, correlation, ceiling, inside))
+            inside = inside_candidates(outputs, human, values, scores.groups)
+            trusts.append(trust_of(name, metric, correlation.with_note(note), ceiling, inside))
         trusts.sort(key=_order, reverse=True)
         found.append(CriterionTrust(criterion, ceiling, trusts, advice(name, trusts)))
     return found
@@ -227,7 +230,7 @@ def _values(metric: MetricDescription, correlation: Measure, ceiling: Measure) -
     less = ", where lower is better" if metric.better == "lower" else ""
     told = (
         f"Spearman {_number(correlation.value)} ({_number(correlation.low)} to {_number(correlation.high)}) "
-        f"over {correlation.n} outputs{less}"
+        f"over {correlation.n} outputs{less}{f', {correlation.note}' if correlation.note else ''}"
     )
     if ceiling.value is None:
         return f"{told}; the highest correlation to expect is not known: {ceiling.reason}"

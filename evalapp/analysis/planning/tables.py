@@ -1,6 +1,6 @@
 """The tables of the planner's page, for copies."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from evalapp.analysis.planning.planner import Variance
@@ -55,23 +55,25 @@ def variances_table(context: Mapping[str, Any]) -> Table | None:
     found = context.get("variances")
     if not found:
         return None
+    design = context.get("design")
+    parts = {"item": "Items", "reviewer": "Reviewers", "rest": "Residual"}
+    if design is not None and design.groups:
+        parts["group"] = "Groups"
     rows = [
-        _spread(each.criterion.name, of, variance)
+        _spread(each.criterion.name, of, variance, parts)
         for each in found
         for of, variance in (("scores", each.scores), ("paired differences", each.differences))
     ]
-    numbers = [Column(label, "number") for label in ("Items", "Reviewers", "Residual", "Groups")]
+    numbers = [Column(label, "number") for label in parts.values()]
     columns = [CRITERION, Column("Values"), *numbers, Column("Note")]
     sample = context.get("sample")
     note = f"From {sample.told}." if sample is not None else ""
     return Table("variances", f"Standard deviations in “{context['campaign'].name}”", columns, rows, note)
 
 
-def _spread(name: str, of: str, variance: Variance) -> list[Cell]:
-    if variance.spread is None:
-        return [name, of, None, None, None, None, variance.reason]
-    spread = variance.spread
-    return [name, of, spread.item, spread.reviewer, spread.rest, spread.group, variance.note]
+def _spread(name: str, of: str, variance: Variance, parts: Iterable[str]) -> list[Cell]:
+    told = [getattr(variance.spread, part, None) for part in parts]
+    return [name, of, *told, variance.reason if variance.spread is None else variance.note]
 
 
 PLAN_TABLES: Mapping[str, Callable[[Mapping[str, Any]], Table | None]] = {
