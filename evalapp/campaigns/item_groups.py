@@ -34,10 +34,11 @@ def _apart(groups: int, items: int) -> int | None:
 
 
 def _groups_by_size(examples: QuerySet[Example]) -> Counter[int]:
-    """How many groups have so many rows."""
+    """How many groups have so many rows; nothing where no row has a group."""
     grouped = examples.exclude(group_key="").order_by().values("group_key").annotate(rows=Count("pk"))
     found = Counter(grouped.values_list("rows", flat=True).iterator())
-    found[1] += examples.filter(group_key="").count()
+    if found:
+        found[1] += examples.filter(group_key="").count()
     return found
 
 
