@@ -25,7 +25,11 @@ def has_reviews(campaign: Campaign) -> bool:
 
 
 def added_later(campaign: Campaign) -> set[int]:
-    """Users who became reviewers after the campaign's first review."""
+    """Users who became reviewers after the campaign's first review; of imported ratings, which bring their
+    reviewers with them, nobody.
+    """
+    if campaign.is_imported:
+        return set()
     first = Review.objects.filter(campaign=campaign, purpose=Purpose.REVIEW).aggregate(Min("created_at"))
     return set(
         campaign.reviewers.filter(created_at__gt=first["created_at__min"]).values_list("user", flat=True)

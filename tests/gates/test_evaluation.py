@@ -23,6 +23,7 @@ from evalapp.stats.sequential import interim_levels
 from tests.cast import client_of
 from tests.factories import answers, example_row, make_outputs, review_all
 from tests.gates.making import TONE_FLOOR, draft_of, make_gate, make_gated_campaign, tuned_of
+from tests.ratings.files import imported, rating, table
 
 pytestmark = pytest.mark.django_db
 
@@ -48,6 +49,19 @@ def test_who_became_a_reviewer_after_the_first_review_is_counted_apart(
     page = client_of(manager).get(f"/projects/{campaign.project.slug}/campaigns/{campaign.pk}/").text
     assert "by 2 reviewers (1 added after the first review)" in page
     assert "2 reviewers (1 added after the first review)" in verdict_words(evaluation)
+
+
+def test_nobody_of_imported_ratings_was_added_later(project: Project, manager: User) -> None:
+    given = (rating(item, "base", f"rater {n}", "Tone", 4) for item in range(1, 4) for n in (1, 2))
+    imported(project, manager, table(*given))
+    campaign = project.campaigns.get()
+    gate = make_gate(project, rubric=campaign.rubric_version.rubric, name="Imported")
+    evaluation = evaluate_gate(
+        campaign_gate=apply_gate(campaign=campaign, gate=gate, by=manager),
+        candidate=campaign.candidates.get().model_version,
+        by=manager,
+    ).evaluation
+    assert (evaluation.record["reviewers"], evaluation.record["reviewers_added_later"]) == (2, 0)
 
 
 def test_a_look_keeps_what_it_saw_and_never_changes(
