@@ -13,12 +13,13 @@ import numpy as np
 
 from evalapp.measure import Measure, signature
 from evalapp.stats.differences import NO_PAIRS, paired_scores, panel_reach
-from evalapp.stats.panel_mean import panel_bounds, panel_of, panel_value, panel_weights
+from evalapp.stats.panel_mean import FEWEST_ITEMS, panel_bounds, panel_of, panel_value, panel_weights
 from evalapp.stats.populations import Population
 from evalapp.stats.ratings import Ratings
 from evalapp.stats.scale_ends import difference_reach_below, reach_below
 from evalapp.stats.scores import crossed_spread, student_quantile
 
+FEW_MARKED = f"no interval: reviewers with fewer than {FEWEST_ITEMS} items gave such scores"
 ALL_EQUAL = "all scores are the same, so the bound is on how many items could differ"
 
 
@@ -191,8 +192,9 @@ def share_bounds(
 ) -> Measure:
     """The share of marks (scores of 1 among 0 and 1), with exact one-sided bounds.
 
-    Of these reviewers `mean_bounds` between 0 and 1. Of reviewers like these, the mean over items: Clopper
-    and Pearson's at the effective number of independent marks: what a simple sample of that size
+    Of these reviewers `mean_bounds` between 0 and 1; without bounds where reviewers whom that leaves out gave
+    marks, because a mark is what a ceiling guards against. Of reviewers like these, the mean over items:
+    Clopper and Pearson's at the effective number of independent marks: what a simple sample of that size
     would give for the crossed standard error (Korn and Graubard 1998). Where all marks are the same the
     effective number is that of items, or of their groups: 0 of 60 allows up to 4.9% at 5%. ``n`` counts
     items. Without two items (or groups) and two reviewers there are no bounds, and the note says so.
@@ -201,6 +203,9 @@ def share_bounds(
     label = signature("share-bounds", interval="clopper-pearson", effective="crossed", sided=1, alpha=alpha)
     if population is Population.PANEL:
         found = _of_panel(marks, alpha=alpha, ends=(0.0, 1.0), times=times)
+        if len(marks) and marks.score.sum() > panel_of(marks).ratings.score.sum():
+            value = float(marks.item_means().mean())
+            found = replace(found, value=value, n=len(marks.items), low=None, high=None, note=FEW_MARKED)
         return replace(found, signature=signature("share-bounds", 2, population=population, alpha=alpha))
     if not len(marks):
         return Measure.undefined(_no_scores(marks), signature=label)

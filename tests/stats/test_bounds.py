@@ -15,6 +15,7 @@ from evalapp.stats.bounds import (
     share_bounds,
     share_without_any,
 )
+from evalapp.stats.populations import Population
 from evalapp.stats.ratings import Ratings
 from evalapp.stats.scores import crossed_spread, student_quantile
 from tests.stats.simulation import MEAN, drawn_ratings
@@ -206,3 +207,16 @@ def test_careful_degrees_are_never_more() -> None:
             usual, careful = crossed_spread(ratings), crossed_spread(ratings, careful=True)
             assert careful.error == usual.error
             assert 1 <= careful.degrees <= usual.degrees
+
+
+def test_a_mark_of_a_reviewer_of_few_items_is_not_left_out_of_a_rate() -> None:
+    items, people = [*range(40), *range(3)], ["a"] * 40 + ["new"] * 3
+    unmarked = Ratings.from_columns(items, people, [0] * 43)
+    found = share_bounds(unmarked, population=Population.PANEL, alpha=0.05)
+    assert found.high == pytest.approx(1 - 0.05 ** (1 / 40), abs=1e-6)
+    assert found.note == "without a reviewer of fewer than 5 items"
+    marked = share_bounds(
+        Ratings.from_columns(items, people, [0] * 42 + [1]), population=Population.PANEL, alpha=0.05
+    )
+    assert (marked.low, marked.high) == (None, None) and marked.value > 0
+    assert marked.note == "no interval: reviewers with fewer than 5 items gave such scores"
