@@ -20,6 +20,8 @@ from evalapp.registry.models import ModelVersion
 from evalapp.rubrics.models import RubricVersion
 
 MOST_CANDIDATES = 8
+MOST_IMPORTED_CANDIDATES = 50
+"""Of ratings that come from a file: nobody has to read so many answers side by side."""
 MOST_OVERLAP = 50
 MOST_CHECK_SHARE = 50
 MOST_CALIBRATION_ITEMS = 50

@@ -224,7 +224,7 @@ class _Reader:
             return f"“{row.value[:40]}” is not an answer to {criterion.name}; {_answers_of(criterion)}"
         if row.candidate and row.candidate not in self.candidates:
             return f"there is no candidate “{row.candidate[:60]}”; known: {', '.join(self.candidates)}"
-        furthest = criterion.maximum - criterion.minimum
+        furthest = (criterion.maximum - criterion.minimum) // criterion.steps_per_point
         if row.tolerance and (not is_number(row.tolerance) or int(row.tolerance) > furthest):
             return f"“{row.tolerance[:40]}” is not a tolerance; give 0 to {furthest} levels"
         return None

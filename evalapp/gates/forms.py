@@ -17,6 +17,7 @@ from evalapp.gates.conditions import (
 from evalapp.gates.models import Gate
 from evalapp.gates.services import GatePlan
 from evalapp.registry.models import ModelVersion
+from evalapp.rubrics.kinds.scale import ends_in_points
 from evalapp.rubrics.models import Criterion, Rubric
 
 AGAINST = (
@@ -194,7 +195,8 @@ def _number(label: str, smallest: float, largest: float, *, hint: str = "") -> f
 
 
 def _low_of(criterion: Criterion) -> int:
-    return 2 if criterion.low_threshold is None else criterion.low_threshold
+    low = ends_in_points(criterion)["low_threshold"]
+    return 2 if low is None else low
 
 
 def _of_new(rubric: Rubric) -> dict[str, Any]:
@@ -243,9 +245,11 @@ class ApplyGateForm(forms.Form):
         name_of=_name_of,
     )
 
-    def __init__(self, data: Any = None, *, campaign: Campaign, project: Project) -> None:
+    def __init__(self, data: Any = None, *, campaign: Campaign, project: Project, chosen: str = "") -> None:
+        """``chosen``: the id of the gate that is offered first."""
         earlier = campaign.applied_gates.exclude(champion=None).order_by("-id").first()
-        super().__init__(data, initial={"champion": earlier.champion_id if earlier is not None else None})
+        champion = earlier.champion_id if earlier is not None else None
+        super().__init__(data, initial={"champion": champion, "gate": chosen})
         newest = project.gates.order_by("name", "-version").distinct("name").values("pk")
         applied = campaign.applied_gates.values("gate")
         gates = project.gates.filter(pk__in=newest).exclude(pk__in=applied).order_by("name")

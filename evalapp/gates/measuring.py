@@ -251,7 +251,7 @@ def _low_share(condition: Condition, inputs: Inputs) -> Result:
     ceiling = condition.at_most if condition.at_most is not None else 2
     if criterion is None:
         return Result(condition, UNDECIDED, "It cannot be measured: the total has no low scores.")
-    low = frozenset(range(criterion.minimum, ceiling + 1))
+    low = frozenset(level for level in criterion.levels if criterion.rules.number(level) <= ceiling)
     marks = inputs.scores.ratings(criterion, inputs.candidate, counted=low)
     return _below(condition, marks, inputs)
 

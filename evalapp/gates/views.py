@@ -3,6 +3,7 @@ from typing import Any
 from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from evalapp.accounts.access import MemberRequest, project_view
@@ -50,7 +51,9 @@ def _rubrics(request: MemberRequest) -> list[Rubric]:
 @require_http_methods(["GET", "HEAD", "POST"])
 @project_view(Permission.EDIT_CAMPAIGNS)
 def gate_new(request: MemberRequest) -> HttpResponse:
-    """The form over one rubric's criteria: the one in the URL, else the first."""
+    """The form over one rubric's criteria: the one in the URL, else the first. With a campaign in the URL the
+    gate is made for it, and its page comes next.
+    """
     rubrics = _rubrics(request)
     rubric = next((each for each in rubrics if str(each.pk) == request.GET.get("rubric")), None)
     rubric = rubric or (rubrics[0] if rubrics else None)
@@ -79,6 +82,10 @@ def _saved(request: MemberRequest, form: GateForm, context: dict[str, Any]) -> H
             status = error.status
         else:
             messages.success(request, f"{gate} is saved. Applying it to a campaign freezes it.")
+            campaign = request.GET.get("campaign", "")
+            if campaign.isdecimal() and campaigns_of(request.project).filter(pk=campaign).exists():
+                address = reverse("campaign_gate", args=[request.project.slug, campaign])
+                return redirect(f"{address}?gate={gate.pk}#apply")
             return redirect("gate_detail", request.project.slug, gate.pk)
     return render(request, "gates/new.html", {"form": form, **context}, status=status)
 
@@ -128,7 +135,8 @@ def _render(
         "ledger": ledger,
         "ledger_rows": rows,
         "ledger_campaigns": len({row.campaign for row in rows}),
-        "form": form or ApplyGateForm(campaign=campaign, project=request.project),
+        "form": form
+        or ApplyGateForm(campaign=campaign, project=request.project, chosen=request.GET.get("gate", "")),
         "problem": problem,
         "attestations": campaign.attestations.select_related("candidate", "attested_by").order_by("pk"),
         "is_reviewing": is_reviewing_blind(campaign, request.user),

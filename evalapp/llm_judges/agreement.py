@@ -181,11 +181,12 @@ def _candidates(
     by_output: dict[int, list[int]],
     said: dict[int, int],
 ) -> list[JudgedCandidate]:
-    ends = (float(criterion.minimum), float(criterion.maximum))
+    number = criterion.rules.number
+    ends = (float(number(criterion.minimum)), float(number(criterion.maximum)))
     found = []
     for candidate in scores.candidates:
         both = [
-            (pk, fmean(by_output[pk]), value)
+            (pk, number(fmean(by_output[pk])), number(value))
             for output in scores.outputs_of(candidate)
             if (value := said.get(pk := output.item_output_id)) is not None and pk in by_output
         ]

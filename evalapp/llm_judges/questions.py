@@ -34,7 +34,7 @@ def default_prompt(criterion: Criterion) -> str:
     for level in criterion.levels:
         words = criterion.level_words(level)
         meaning = criterion.level_descriptions.get(str(level)) or criterion.level_descriptions.get(words, "")
-        name = f"{level}" if words == str(level) else f"{level} ({words})"
+        name = words if criterion.rules.has_mean else f"{level} ({words})"
         lines.append(f"- {name}: {meaning}" if meaning else f"- {name}")
     if criterion.allows_not_applicable:
         lines.append("- n/a: the criterion does not apply to this answer")

@@ -44,6 +44,7 @@ class Migration(migrations.Migration):
                 ('kind', models.CharField(choices=[('scale', 'Scale'), ('yes_no', 'Yes / no'), ('category', 'Category'), ('text', 'Text'), ('spans', 'Span labels')], max_length=10)),
                 ('minimum', models.SmallIntegerField(default=1)),
                 ('maximum', models.SmallIntegerField(default=5)),
+                ('steps_per_point', models.SmallIntegerField(default=1)),
                 ('level_descriptions', models.JSONField(default=dict)),
                 ('options', models.JSONField(blank=True, default=list)),
                 ('examples', models.JSONField(blank=True, default=dict)),
@@ -2425,6 +2426,10 @@ class Migration(migrations.Migration):
         migrations.AddConstraint(
             model_name='criterion',
             constraint=models.CheckConstraint(condition=models.Q(('lower_is_better', False), models.Q(('is_critical', False), ('kind', 'scale'), ('low_threshold__isnull', True), ('weight', 0)), _connector='OR'), name='criterion_lower_is_better'),
+        ),
+        migrations.AddConstraint(
+            model_name='criterion',
+            constraint=models.CheckConstraint(condition=models.Q(('steps_per_point', 1), models.Q(('kind', 'scale'), ('steps_per_point__gt', 1), ('steps_per_point__lte', 20)), _connector='OR'), name='criterion_steps_per_point'),
         ),
         migrations.AddConstraint(
             model_name='campaign',

@@ -86,7 +86,8 @@ class RatingsImportBody(Body):
         required=False,
         help_text=(
             "Criterion of the file → {`use`: key of the rubric's criterion, or `-` to leave it out} or, for a"
-            " rubric made from the file, {`kind`, `minimum`, `maximum`, `lower_is_better`}."
+            " rubric made from the file, {`kind`, `minimum`, `maximum`, `steps_per_point`,"
+            " `lower_is_better`}."
         ),
     )
     candidates = serializers.DictField(

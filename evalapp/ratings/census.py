@@ -12,9 +12,12 @@ from evalapp.ratings.records import ParsedRow, ScaleEnds
 from evalapp.ratings.values import Census, suggested
 from evalapp.rubrics.drafts import CriterionDraft
 from evalapp.rubrics.kinds.base import Option
+from evalapp.rubrics.kinds.scale import ends_in_points, in_levels
 from evalapp.rubrics.limits import LONGEST_NAME, MOST_OPTIONS
 
-MOST_REVIEWERS = 1_000
+MOST_REVIEWERS = 20_000
+MOST_SINGLE_REVIEWERS = 1_000
+"""Of more than these nothing is said singly: their names count as positions."""
 # A campaign compares fewer; this tells a column of texts from one of names.
 MOST_NAMES = 100
 UNNAMED_LABEL = "Marked"
@@ -98,29 +101,25 @@ def _described(name: str, census: Census, most: int, scale: ScaleEnds | None = N
         "count": census.count,
         "values": shown,
         "kind": draft.kind,
-        "minimum": draft.minimum,
-        "maximum": draft.maximum,
+        **ends_in_points(draft),
         "options": [option.label for option in draft.options],
         "weight": str(draft.weight),
         "is_required": draft.is_required,
         "allows_not_applicable": draft.allows_not_applicable,
-        "low_threshold": draft.low_threshold,
         "lower_is_better": draft.lower_is_better,
     }
 
 
 def draft_from(described: Mapping[str, Any]) -> CriterionDraft:
     """The criterion that a census suggests, as it was kept."""
+    ends = ("minimum", "maximum", "low_threshold", "steps_per_point")
     return CriterionDraft(
         name=" ".join(described["name"].split())[:LONGEST_NAME],
         kind=described["kind"],
-        minimum=described["minimum"],
-        maximum=described["maximum"],
+        **in_levels({name: described[name] for name in ends}),
         options=tuple(Option(label) for label in described["options"]),
         weight=Decimal(described["weight"]),
         is_required=described["is_required"],
         allows_not_applicable=described["allows_not_applicable"],
-        low_threshold=described["low_threshold"],
-        # A file that an earlier release read does not say it.
-        lower_is_better=described.get("lower_is_better", False),
+        lower_is_better=described["lower_is_better"],
     )

@@ -11,7 +11,7 @@ from evalapp.imports.problems import FieldProblem, ProblemList
 from evalapp.ratings.census import UNNAMED_LABEL
 from evalapp.ratings.options import BY_FIELD, BY_PROMPT, RatingsOptions
 from evalapp.ratings.plan import Plan
-from evalapp.ratings.records import SpanMark
+from evalapp.ratings.records import UNNAMED_REVIEWER, SpanMark
 from evalapp.ratings.spans import LocatedSpan, located
 from evalapp.ratings.staging import CopyBuffer
 
@@ -170,7 +170,10 @@ def _tell_duplicates(plan: Plan, log: ProblemList) -> None:
         problem = (
             f"“{who}” rated {name} of the answer of “{_label(plan, candidate)}” to item “{item}” in {where}."
         )
-        log.add(line, FieldProblem(f"{place}{name}", problem, "Keep one of the two."))
+        fix = "Keep one of the two."
+        if who == UNNAMED_REVIEWER:
+            fix = "Choose the column with the reviewer, or keep one of the two."
+        log.add(line, FieldProblem(f"{place}{name}", problem, fix))
 
 
 def _tell_corrections(log: ProblemList) -> None:

@@ -13,11 +13,12 @@ from evalapp.imports.source_rows import DELIMITERS
 from evalapp.ratings import formats
 from evalapp.ratings.formats.base import ColumnRole
 from evalapp.ratings.models import RatingsImport
-from evalapp.ratings.options import BY_FIELD, BY_PROMPT, BY_ROW, LEFT_OUT, RatingsOptions
+from evalapp.ratings.options import BY_FIELD, BY_PROMPT, BY_ROW, LEFT_OUT, SCALE_ENDS, RatingsOptions
 from evalapp.ratings.plan import suggested_drafts
 from evalapp.registry.models import ModelVersion
 from evalapp.rubrics import kinds
 from evalapp.rubrics.kinds import with_mean
+from evalapp.rubrics.kinds.scale import ends_in_points
 from evalapp.rubrics.models import Criterion, RubricVersion
 
 USES = [
@@ -44,6 +45,7 @@ FLAGS = ("is_blind", "names_are_positions", "skips_invalid")
 AS_NAMED = "="
 # More names than these follow the rule for names that nobody mapped.
 MOST_SHOWN = 100
+_AVERAGE = "Averages of several people? Each counts as one reviewer’s score."
 
 
 class RatingsUploadForm(forms.Form):
@@ -92,7 +94,7 @@ class RatingsForm(forms.Form):
         required=False,
         label="Reviewer names are positions that different people filled",
         help_text="As “rater 1” to “rater 3” of a crowdsourced set. Intervals then rest on items alone, and"
-        " nothing is said of single reviewers.",
+        " nothing is said of single reviewers. More than 1,000 names always count so.",
     )
     skips_invalid = forms.BooleanField(
         required=False,
@@ -183,10 +185,13 @@ class RatingsForm(forms.Form):
                 initial=draft.kind if draft else LEFT_OUT,
                 help_text=f"{described['count']:,} values: {shown}",
             )
-            for bound, label in (("minimum", "lowest"), ("maximum", "highest")):
-                self.fields[f"criterion_{number}_{bound}"] = forms.IntegerField(
-                    label=f"{name}: {label} level",
-                    initial=getattr(draft, bound) if draft else described[bound],
+            ends = {**described, **ends_in_points(draft)} if draft else described
+            labels = ("lowest level", "highest level", "steps per point")
+            for end, label in zip(SCALE_ENDS, labels, strict=True):
+                self.fields[f"criterion_{number}_{end}"] = forms.IntegerField(
+                    label=f"{name}: {label}",
+                    initial=ends[end],
+                    help_text=_AVERAGE if end == "steps_per_point" and ends[end] > 1 else "",
                 )
             self.fields[f"criterion_{number}_lower_is_better"] = forms.BooleanField(
                 required=False,
@@ -277,12 +282,12 @@ class RatingsForm(forms.Form):
         for number, described in enumerate(self._census["criteria"]):
             own = {
                 name: self.cleaned_data.get(f"criterion_{number}_{name}")
-                for name in ("use", "kind", "minimum", "maximum", "lower_is_better")
+                for name in ("use", "kind", *SCALE_ENDS, "lower_is_better")
             }
             if own["kind"] == LEFT_OUT or own["use"] == LEFT_OUT:
                 chosen[described["name"]] = {"use": LEFT_OUT}
             elif own["kind"]:
-                bounds = {name: own[name] for name in ("minimum", "maximum") if own[name] is not None}
+                bounds = {name: own[name] for name in SCALE_ENDS if own[name] is not None}
                 is_scale = own["kind"] in with_mean()
                 of_scale = bounds | {"lower_is_better": own["lower_is_better"]}
                 chosen[described["name"]] = {"kind": own["kind"], **(of_scale if is_scale else {})}

@@ -32,7 +32,8 @@ def control_of(criterion: Criterion) -> str:
 
 
 def _has_stars(criterion: Criterion) -> bool:
-    return criterion.rules.has_mean and criterion.minimum == 1 and criterion.maximum <= _MOST_STARS
+    is_whole = criterion.rules.has_mean and criterion.rules.number(1) == 1
+    return is_whole and criterion.minimum == 1 and criterion.maximum <= _MOST_STARS
 
 
 def labeling_config(version: RubricVersion) -> str:
@@ -71,7 +72,9 @@ def _controls(criterion: Criterion) -> Iterator[str]:
     elif _has_stars(criterion):
         yield f'<Rating {common} maxRating="{criterion.maximum}"/>'
     elif criterion.rules.has_mean:
-        yield f'<Number {common} min="{criterion.minimum}" max="{criterion.maximum}"/>'
+        lowest, highest = criterion.rules.range
+        step = "" if criterion.rules.number(1) == 1 else f' step="{criterion.rules.step}"'
+        yield f'<Number {common} min="{lowest}" max="{highest}"{step}/>'
     else:
         yield from _choices(name, [criterion.level_words(level) for level in criterion.levels])
     if criterion.allows_not_applicable:
@@ -180,7 +183,9 @@ def _of_criterion(criterion: Criterion | None) -> dict[str, Any]:
         return {}
     told: dict[str, Any] = {"criterion": criterion.name}
     if criterion.rules.has_mean:
-        told["scale"] = [criterion.minimum, criterion.maximum]
+        told["scale"] = list(criterion.rules.range)
+        if criterion.steps_per_point > 1:
+            told["steps_per_point"] = criterion.steps_per_point
     if criterion.lower_is_better:
         told["lower_is_better"] = True
     return told

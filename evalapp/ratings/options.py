@@ -14,6 +14,7 @@ from evalapp.rubrics.kinds.scale import Scale
 LEFT_OUT = "-"
 MAKE, RECORD, REFUSE = "make", "record", "refuse"
 BY_ROW, BY_PROMPT, BY_FIELD = "row", "prompt", "field"
+SCALE_ENDS = ("minimum", "maximum", "steps_per_point")
 
 
 @dataclass(frozen=True)
@@ -22,12 +23,12 @@ class RatingsOptions(FileLayout):
 
     ``rubric_version`` None: a rubric is made from the file. ``criteria``: criterion of the file → {"use":
     key of the rubric's criterion, "" for the one of that name, or "-" to leave it out; "kind", "minimum",
-    "maximum", "lower_is_better": for a rubric made from the file, instead of what its values suggest}.
-    ``candidates``: name → id of a model version; ``reviewers``: e-mail or name → id of a member, 0 for a
-    recorded reviewer. Who is not named there is found by label, e-mail address or name; else as ``unknown_…``
-    says; ``names_are_positions``: a name is a place, such as rater 1, that different people filled.
-    ``dataset_version`` None: the texts are in the file; else items are its rows, found ``items_by`` row
-    number, prompt, or the metadata field ``item_field``.
+    "maximum", "steps_per_point", "lower_is_better": for a rubric made from the file, instead of what its
+    values suggest}. ``candidates``: name → id of a model version; ``reviewers``: e-mail or name → id of a
+    member, 0 for a recorded reviewer. Who is not named there is found by label, e-mail address or name; else
+    as ``unknown_…`` says; ``names_are_positions``: a name is a place, such as rater 1, that different people
+    filled. ``dataset_version`` None: the texts are in the file; else items are its rows, found ``items_by``
+    row number, prompt, or the metadata field ``item_field``.
     """
 
     name: str = ""
@@ -70,7 +71,7 @@ class RatingsOptions(FileLayout):
             kind = chosen.get("kind", Scale.name)
             whole = all(
                 isinstance(chosen.get(bound, 0), int) and abs(chosen.get(bound, 0)) <= 10_000
-                for bound in ("minimum", "maximum")
+                for bound in SCALE_ENDS
             )
             if not isinstance(chosen.get("use", ""), str):
                 fields.setdefault("criteria", []).append(

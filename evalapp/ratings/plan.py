@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 from evalapp.accounts.models import Project, User
-from evalapp.campaigns.design import MOST_CANDIDATES
+from evalapp.campaigns.design import MOST_IMPORTED_CANDIDATES
 from evalapp.core.errors import InvalidError
 from evalapp.core.names import checked_name
 from evalapp.datasets.models import DatasetVersion
@@ -15,12 +15,13 @@ from evalapp.datasets.queries import version_of
 from evalapp.datasets.row_ids import row_ids_of
 from evalapp.ratings.census import UNNAMED_LABEL, draft_from
 from evalapp.ratings.models import RecordedReviewer
-from evalapp.ratings.options import BY_ROW, LEFT_OUT, MAKE, RECORD, RatingsOptions
+from evalapp.ratings.options import BY_ROW, LEFT_OUT, MAKE, RECORD, SCALE_ENDS, RatingsOptions
 from evalapp.ratings.values import directed, reader_of
 from evalapp.registry.models import ModelVersion
 from evalapp.rubrics.drafts import CriterionDraft, drafts_of, with_keys
 from evalapp.rubrics.kinds import fixed_by
 from evalapp.rubrics.kinds.base import Option
+from evalapp.rubrics.kinds.scale import ends_in_points, in_levels
 from evalapp.rubrics.kinds.spans import Spans
 from evalapp.rubrics.kinds.values import Level, RawValue
 from evalapp.rubrics.models import RubricVersion
@@ -107,16 +108,17 @@ def suggested_drafts(options: RatingsOptions, census: Mapping[str, Any]) -> dict
         kind = chosen.get("kind", draft.kind)
         if kind != draft.kind:
             fixed: dict[str, Any] = dict(fixed_by(kind, ()))
-            draft = replace(draft, kind=kind, options=(), lower_is_better=False, **fixed)
+            draft = replace(draft, kind=kind, options=(), lower_is_better=False, steps_per_point=1, **fixed)
             if not draft.rules.takes_not_applicable:
                 draft = replace(draft, allows_not_applicable=False, is_required=False)
         is_reversed = chosen.get("lower_is_better", draft.lower_is_better)
         if is_reversed != draft.lower_is_better:
             draft = directed(draft, lower_is_better=is_reversed)
         if draft.rules.has_mean:
-            bounds = {name: chosen[name] for name in ("minimum", "maximum") if name in chosen}
-            if bounds and (bounds.get("minimum"), bounds.get("maximum")) != (draft.minimum, draft.maximum):
-                draft = replace(draft, **bounds, low_threshold=None)
+            before = ends_in_points(draft)
+            ends = before | {name: chosen[name] for name in SCALE_ENDS if name in chosen}
+            if ends != before:
+                draft = replace(draft, **in_levels({**ends, "low_threshold": None}))
         drafts[described["name"]] = draft
     return drafts
 
@@ -212,10 +214,10 @@ def _plan_candidates(
             slots[key] = len(plan.candidates)
             plan.candidates.append(found)
         plan.candidate_names.slots[name] = slots[key]
-    if len(plan.candidates) > MOST_CANDIDATES:
+    if len(plan.candidates) > MOST_IMPORTED_CANDIDATES:
         problems.setdefault("candidates", []).append(
-            f"The file has {len(plan.candidates)} candidates; a campaign compares at most {MOST_CANDIDATES}. "
-            "Split the file."
+            f"The file has {len(plan.candidates)} candidates; a campaign compares at most"
+            f" {MOST_IMPORTED_CANDIDATES}. Split the file."
         )
 
 

@@ -32,12 +32,17 @@ class SpanMark(NamedTuple):
     field: str = ""
 
 
+UNNAMED_REVIEWER = "Unnamed reviewer"
+"""Whose ratings those of a table without a column for the reviewer are, such as averages over people."""
+
+
 class ScaleEnds(NamedTuple):
-    """A scale as a file tells it."""
+    """A scale as a file tells it, its ends in points."""
 
     minimum: int
     maximum: int
     lower_is_better: bool = False
+    steps_per_point: int = 1
 
 
 @dataclass(frozen=True, slots=True)

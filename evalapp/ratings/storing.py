@@ -30,6 +30,7 @@ from evalapp.datasets.models import DatasetVersion, Split
 from evalapp.datasets.rows import ExampleRow
 from evalapp.datasets.services import create_dataset, create_version
 from evalapp.jobs.models import Job
+from evalapp.ratings.census import MOST_SINGLE_REVIEWERS
 from evalapp.ratings.inserting import insert_from
 from evalapp.ratings.models import RatingsImport
 from evalapp.ratings.options import RatingsOptions
@@ -234,7 +235,8 @@ class Storing:
                     opened_at=first or now,
                     closed_at=last or now,
                     is_blind=self._options.is_blind,
-                    names_are_positions=self._options.names_are_positions,
+                    names_are_positions=self._options.names_are_positions
+                    or len(self._plan.reviewers) > MOST_SINGLE_REVIEWERS,
                     is_imported=True,
                     created_by=self._by,
                 )
@@ -406,6 +408,9 @@ class Storing:
         )
 
     def _finish(self, campaign: Campaign) -> None:
+        # The results are planned from the statistics of what was written, however soon they are asked for.
+        for model in (Item, ItemOutput, Review, Score):
+            _execute(f"ANALYZE (SKIP_LOCKED) {model._meta.db_table}")
         _execute(_CAMPAIGN_REVIEWERS, {"campaign": campaign.pk})
         campaign.items_total = _one("SELECT count(*) FROM ratings_used")
         campaign.reviews_total = _one("SELECT count(*) FROM ratings_review")

@@ -1,5 +1,6 @@
 """Values of criteria in files: the criterion that they suggest, and the level of each. Pure."""
 
+import math
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -10,18 +11,28 @@ from evalapp.ratings.records import ScaleEnds
 from evalapp.rubrics.drafts import CriterionDraft
 from evalapp.rubrics.kinds.base import CriterionKind, Option
 from evalapp.rubrics.kinds.category import Category
+from evalapp.rubrics.kinds.scale import ends_in_points, in_levels
 from evalapp.rubrics.kinds.text import Text
 from evalapp.rubrics.kinds.values import (
     Level,
     RawValue,
     ValueProblemError,
+    any_number,
     is_decimal,
     is_not_applicable,
+    step_of,
     whole_number,
     yes_or_no,
 )
 from evalapp.rubrics.kinds.yes_no import YesNo
-from evalapp.rubrics.limits import HIGHEST_LEVEL, LONGEST_NAME, LONGEST_TAG, MOST_OPTIONS
+from evalapp.rubrics.limits import (
+    HIGHEST_LEVEL,
+    LONGEST_NAME,
+    LONGEST_TAG,
+    MOST_LEVELS,
+    MOST_OPTIONS,
+    MOST_STEPS,
+)
 
 # Beyond these a criterion's values are words of their own, not answers to choose from.
 MOST_DISTINCT = 1_000
@@ -69,7 +80,7 @@ def suggested(
         "weight": Decimal(0 if is_ranked else 1),
     }
     if scale is not None:
-        draft = CriterionDraft(minimum=scale.minimum, maximum=scale.maximum, **common)
+        draft = _scale(scale.minimum, scale.maximum, scale.steps_per_point, **common)
         return directed(draft, lower_is_better=is_ranked or scale.lower_is_better)
     if census.values and not given:
         # Asked of everybody and never answerable: it is kept, and says so, on the usual scale.
@@ -78,12 +89,17 @@ def suggested(
         if all(whole_number(raw) in (0, 1) or yes_or_no(raw) is not None for raw in given):
             return _made(YesNo, **common)
         if low_high := _range_of({raw: census.values[raw] for raw in given}, is_ranked=is_ranked):
-            low, high = low_high
-            return directed(CriterionDraft(minimum=low, maximum=high, **common), lower_is_better=is_ranked)
+            draft = _scale(*low_high, _steps_of(given, *low_high), **common)
+            return directed(draft, lower_is_better=is_ranked)
         if options := _options_of(given, census.count):
             return _made(Category, options=options, **common)
     common |= {"allows_not_applicable": False, "is_required": False}
     return _made(Text, **common)
+
+
+def _scale(minimum: int, maximum: int, steps: int, **common: Any) -> CriterionDraft:
+    ends = {"minimum": minimum, "maximum": maximum, "steps_per_point": steps, "low_threshold": None}
+    return CriterionDraft(**common, **in_levels(ends))
 
 
 def _made(kind: type[CriterionKind], *, options: Sequence[Option] = (), **fields: Any) -> CriterionDraft:
@@ -96,7 +112,9 @@ def directed(draft: CriterionDraft, *, lower_is_better: bool) -> CriterionDraft:
     """
     if lower_is_better:
         return replace(draft, lower_is_better=True, weight=Decimal(0), low_threshold=None)
-    threshold = 2 if (draft.minimum, draft.maximum) in ((1, 5), (0, 5)) else None
+    ends = ends_in_points(draft)
+    is_usual = (ends["minimum"], ends["maximum"]) in ((1, 5), (0, 5))
+    threshold = 2 * draft.steps_per_point if is_usual else None
     return replace(draft, lower_is_better=False, weight=Decimal(1), low_threshold=threshold)
 
 
@@ -104,17 +122,16 @@ def _range_of(counts: Mapping[RawValue, int], *, is_ranked: bool) -> tuple[int, 
     """The scale that the values are on, where nearly all are numbers: the smallest usual one that holds all
     whole ones, else the smallest that holds nearly all. What is outside is reported when it is read.
     """
-    numbers: Counter[int] = Counter()
+    numbers: Counter[float] = Counter()
     for raw, count in counts.items():
-        number = round(float(str(raw).strip().replace(",", "."))) if is_decimal(raw) else whole_number(raw)
-        if number is not None:
+        if (number := any_number(raw)) is not None:
             numbers[number] += count
     enough = _NEARLY_ALL * sum(counts.values())
     if not numbers or numbers.total() < enough:
         return None
     low, high = min(numbers), max(numbers)
     if is_ranked and low >= 1 and 1 < high <= HIGHEST_LEVEL:
-        return 1, high
+        return 1, math.ceil(high)
     for lowest, highest in _RANGES:
         if lowest <= low and high <= highest:
             return lowest, highest
@@ -126,6 +143,19 @@ def _range_of(counts: Mapping[RawValue, int], *, is_ranked: bool) -> tuple[int, 
     nearly = next((bounds for bounds in _RANGES if held[bounds] >= enough), None)
     best = nearly or max(_RANGES, key=held.__getitem__)
     return best if held[best] else None
+
+
+def _steps_of(given: Sequence[RawValue], lowest: int, highest: int) -> int:
+    """Into how many steps these values divide a point: the fewest that hold all of them, or the most of them;
+    halves for half points, thirds for averages of three people.
+    """
+    within = [number for raw in given if (number := any_number(raw)) is not None]
+    decimals = [number for number in within if lowest <= number <= highest and number % 1]
+    most = min(MOST_STEPS, (MOST_LEVELS - 1) // (highest - lowest))
+    held = {
+        steps: sum(step_of(number, steps) is not None for number in decimals) for steps in range(1, most + 1)
+    }
+    return max(held, key=held.__getitem__)
 
 
 def _options_of(given: Sequence[RawValue], count: int) -> tuple[Option, ...]:

@@ -236,16 +236,22 @@ def calibrating(campaign: Campaign, distances: Mapping[int, float]) -> list[Cali
 
 def score_distances(campaign: Campaign) -> dict[int, float]:
     """By person: how far their scale scores lie from the median of the others', on average."""
-    given: dict[tuple[int, int], dict[int, int]] = defaultdict(dict)
+    given: dict[tuple[int, int], dict[int, float]] = defaultdict(dict)
     reviews = campaign.reviews.filter(
         purpose=Purpose.CALIBRATION,
         scores__criterion__kind__in=with_mean(),
         scores__value__isnull=False,
     )
-    values = reviews.values_list("item_output", "scores__criterion", "reviewer", "scores__value")
-    for output, criterion, person, value in values:
+    values = reviews.values_list(
+        "item_output",
+        "scores__criterion",
+        "reviewer",
+        "scores__value",
+        "scores__criterion__steps_per_point",
+    )
+    for output, criterion, person, value, steps in values:
         if value is not None:
-            given[output, criterion][person] = value
+            given[output, criterion][person] = value / steps
     return mean_apart(
         (person, abs(value - median(others)))
         for answers in given.values()

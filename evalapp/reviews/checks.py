@@ -121,7 +121,10 @@ def _gold_results(campaign: Campaign) -> dict[int, tuple[list[bool], list[GoldMi
             continue
         value, tolerance = right
         reviewer = score.review.reviewer_id
-        is_hit = score.value is not None and abs(score.value - value) <= tolerance
+        is_hit = (
+            score.value is not None
+            and abs(score.value - value) <= tolerance * score.criterion.steps_per_point
+        )
         golds[reviewer].append(is_hit)
         if is_hit:
             continue
@@ -161,7 +164,7 @@ def _repeat_results(campaign: Campaign) -> dict[int, list[tuple[bool, bool, Self
                 score.criterion.rules.has_mean
                 and first.value is not None
                 and score.value is not None
-                and abs(first.value - score.value) <= 1
+                and abs(first.value - score.value) <= score.criterion.steps_per_point
             )
             difference = SelfDifference(
                 item.pk, item.example.row_number, score.criterion.name, first.words, score.words

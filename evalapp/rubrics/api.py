@@ -1,6 +1,5 @@
 """Rubrics, their versions, and rubrics as YAML files."""
 
-from dataclasses import asdict
 from decimal import Decimal
 from typing import Any
 
@@ -17,7 +16,7 @@ from evalapp.rubrics.drafts import Condition, CriterionDraft, TagDraft, draft_of
 from evalapp.rubrics.interchange import LARGEST_FILE
 from evalapp.rubrics.kinds import choices, fixed_by
 from evalapp.rubrics.kinds.base import Option
-from evalapp.rubrics.kinds.scale import Scale
+from evalapp.rubrics.kinds.scale import Scale, ends_in_points, in_levels
 from evalapp.rubrics.limits import (
     HIGHEST_LEVEL,
     LONGEST_EXAMPLE,
@@ -30,6 +29,7 @@ from evalapp.rubrics.limits import (
     LOWEST_LEVEL,
     MOST_CRITERIA,
     MOST_OPTIONS,
+    MOST_STEPS,
     MOST_TAGS,
 )
 from evalapp.rubrics.models import Rubric, RubricVersion
@@ -73,6 +73,9 @@ class CriterionSerializer(serializers.Serializer[Any]):
     help_text = serializers.CharField(allow_blank=True)
     minimum = serializers.IntegerField()
     maximum = serializers.IntegerField()
+    steps_per_point = serializers.IntegerField(
+        help_text="For a scale: 2 allows half points. `minimum`, `maximum` and `low_threshold` are points."
+    )
     level_descriptions = serializers.DictField(child=serializers.CharField(allow_blank=True))
     weight = serializers.FloatField()
     is_required = serializers.BooleanField()
@@ -87,6 +90,9 @@ class CriterionSerializer(serializers.Serializer[Any]):
     options = OptionSerializer(many=True)
     examples = serializers.DictField(child=serializers.CharField(allow_blank=True))
     visible_if = ConditionSerializer(allow_null=True)
+
+    def to_representation(self, instance: CriterionDraft) -> dict[str, Any]:
+        return {**super().to_representation(instance), **ends_in_points(instance)}
 
 
 class RubricTemplateSerializer(serializers.Serializer[Any]):
@@ -186,6 +192,7 @@ class CriterionBody(Body):
     help_text = Text(max_length=LONGEST_HELP, allow_blank=True, default="")
     minimum = Whole(min_value=LOWEST_LEVEL, max_value=HIGHEST_LEVEL, required=False)
     maximum = Whole(min_value=LOWEST_LEVEL, max_value=HIGHEST_LEVEL, required=False)
+    steps_per_point = Whole(min_value=1, max_value=MOST_STEPS, required=False)
     level_descriptions = serializers.DictField(
         child=Text(max_length=LONGEST_LEVEL_DESCRIPTION, allow_blank=True), required=False
     )
@@ -209,7 +216,7 @@ class CriterionBody(Body):
         fields["options"] = tuple(Option(**option) for option in values.get("options", ()))
         if condition := values.get("visible_if"):
             fields["visible_if"] = Condition(condition["criterion"], tuple(condition["values"]))
-        return CriterionDraft(**{**fixed_by(values["kind"], fields["options"]), **fields})
+        return CriterionDraft(**in_levels({**fixed_by(values["kind"], fields["options"]), **fields}))
 
 
 class RubricVersionBody(Body):
@@ -283,7 +290,18 @@ class RubricList(RubricView):
 class RubricTemplates(RubricView):
     @operation("List rubric templates", result=RubricTemplateSerializer, paged=True)
     def get(self) -> object:
-        return self.page([{"template": name, **asdict(template)} for name, template in TEMPLATES.items()])
+        return self.page(
+            [
+                {
+                    "template": key,
+                    "name": template.name,
+                    "description": template.description,
+                    "instructions": template.instructions,
+                    "criteria": template.criteria,
+                }
+                for key, template in TEMPLATES.items()
+            ]
+        )
 
     def key_of(self, row: dict[str, Any]) -> str:
         return str(row["template"])

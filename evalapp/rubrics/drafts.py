@@ -37,7 +37,7 @@ class CriterionDraft:
 
     ``level_descriptions`` maps each level as text ("1" … "5"; for yes/no "yes" and "no") to what it means,
     ``examples`` to an answer that deserves it. A category's levels are its ``options``, counted from 1.
-    An empty ``key`` is made from the name.
+    Its ends are levels: where a point has steps, counted in these. An empty ``key`` is made from the name.
     """
 
     name: str
@@ -46,6 +46,7 @@ class CriterionDraft:
     help_text: str = ""
     minimum: int = 1
     maximum: int = 5
+    steps_per_point: int = 1
     level_descriptions: Mapping[str, str] = field(default_factory=dict)
     weight: Decimal = Decimal(1)
     is_required: bool = True
@@ -99,6 +100,7 @@ def draft_of(criterion: Criterion) -> CriterionDraft:
         help_text=criterion.help_text,
         minimum=criterion.minimum,
         maximum=criterion.maximum,
+        steps_per_point=criterion.steps_per_point,
         level_descriptions=dict(criterion.level_descriptions),
         weight=criterion.weight,
         is_required=criterion.is_required,

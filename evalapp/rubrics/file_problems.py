@@ -13,6 +13,7 @@ _RANGE = {"minimum", "maximum", "level_descriptions", "examples", "low_threshold
 _FOLLOWS = {
     "minimum": _RANGE,
     "maximum": _RANGE,
+    "steps_per_point": _RANGE,
     "options": _RANGE | {"options"},
     "is_critical": {"undesired", "options"},
 }

@@ -16,7 +16,7 @@ from evalapp.core.errors import InvalidError
 from evalapp.rubrics import kinds
 from evalapp.rubrics.drafts import Condition, CriterionDraft, DraftProblem, TagDraft, with_keys
 from evalapp.rubrics.kinds.base import CriterionKind, Option
-from evalapp.rubrics.kinds.scale import Scale
+from evalapp.rubrics.kinds.scale import Scale, ends_in_points
 from evalapp.rubrics.limits import (
     HIGHEST_LEVEL,
     LONGEST_DESCRIPTION,
@@ -95,6 +95,10 @@ class CriterionForm:
     @property
     def prefix(self) -> str:
         return f"criteria-{self.position}"
+
+    @property
+    def ends(self) -> dict[str, int | None]:
+        return ends_in_points(self.draft)
 
     @property
     def level_descriptions(self) -> list[LevelField]:

@@ -6,7 +6,7 @@ wrong in it; nothing in it is executed, and it cannot refer to itself.
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import MISSING, fields
+from dataclasses import MISSING, fields, replace
 from decimal import Decimal
 from typing import Any
 
@@ -17,6 +17,7 @@ from evalapp.rubrics.drafts import Condition, CriterionDraft, RubricDraft, TagDr
 from evalapp.rubrics.file_problems import place_in_words, problems_beyond
 from evalapp.rubrics.kinds import fixed_by
 from evalapp.rubrics.kinds.base import Option
+from evalapp.rubrics.kinds.scale import ends_in_points, in_levels
 from evalapp.rubrics.kinds.yes_no import NO, YES
 from evalapp.rubrics.limits import MOST_CRITERIA, MOST_LEVELS, MOST_OPTIONS, MOST_TAGS
 from evalapp.rubrics.problems import unstorable_character
@@ -259,7 +260,7 @@ class _Reader:
         if read.get("lower_is_better"):
             # Its low answers are the good ones, so reasons are asked at none unless the file says so.
             ranged = {**ranged, "low_threshold": None}
-        return CriterionDraft(**{"name": "", **ranged, **read})
+        return CriterionDraft(**{"name": "", **in_levels({**ranged, **read})})
 
     def level_descriptions(self, value: object, place: str) -> dict[str, str]:
         return {
@@ -322,6 +323,7 @@ _READERS: Mapping[str, Callable[[_Reader, object, str], object]] = {
     "help_text": _Reader.text,
     "minimum": _Reader.whole,
     "maximum": _Reader.whole,
+    "steps_per_point": _Reader.whole,
     "level_descriptions": _Reader.level_descriptions,
     "weight": _Reader.weight,
     "is_required": _Reader.flag,
@@ -342,10 +344,12 @@ _DEFAULTS: Mapping[str, Any] = {
 
 def _described(draft: CriterionDraft) -> dict[str, Any]:
     usual = {**_DEFAULTS, **fixed_by(draft.kind, draft.options)}
+    ends: dict[str, Any] = dict(ends_in_points(draft))
+    written = replace(draft, **ends)
     described: dict[str, Any] = {"name": draft.name, "key": draft.key, "kind": str(draft.kind)}
-    for name in ("help_text", "minimum", "maximum"):
-        if getattr(draft, name) != usual[name]:
-            described[name] = getattr(draft, name)
+    for name in ("help_text", "minimum", "maximum", "steps_per_point"):
+        if getattr(written, name) != usual[name]:
+            described[name] = getattr(written, name)
     if draft.options:
         described["options"] = [
             {"label": option.label, "is_undesired": True} if option.is_undesired else option.label
@@ -357,8 +361,8 @@ def _described(draft: CriterionDraft) -> dict[str, Any]:
     if draft.weight != usual["weight"]:
         described["weight"] = float(draft.weight)
     for name in ("is_required", "allows_not_applicable", "is_critical", "low_threshold", "lower_is_better"):
-        if getattr(draft, name) != usual[name]:
-            described[name] = getattr(draft, name)
+        if getattr(written, name) != usual[name]:
+            described[name] = getattr(written, name)
     if draft.undesired is not None:
         described["undesired"] = "yes" if draft.undesired == YES else "no"
     if draft.visible_if:

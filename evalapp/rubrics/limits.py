@@ -7,6 +7,8 @@ MOST_TAGS = 20
 LOWEST_LEVEL = -10
 HIGHEST_LEVEL = 100
 MOST_LEVELS = 101
+MOST_STEPS = 20
+"""Parts that a point of a scale can be divided into."""
 MOST_BUTTONS = 11
 """A scale of more levels is answered by typing the number."""
 MOST_OPTIONS = 20

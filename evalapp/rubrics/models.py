@@ -6,6 +6,7 @@ from evalapp.rubrics.kinds import choices, rules_of
 from evalapp.rubrics.kinds.base import CriterionKind
 from evalapp.rubrics.kinds.scale import Scale
 from evalapp.rubrics.kinds.yes_no import YesNo
+from evalapp.rubrics.limits import MOST_STEPS
 
 
 class Rubric(BaseModel):
@@ -48,7 +49,8 @@ class Criterion(BaseModel):
     answer that deserves it. ``visible_if``: {"criterion": key, "values": levels}, asked only where that
     earlier criterion was answered so; null: always. ``lower_is_better``: of a scale whose lowest level is the
     best, as 1 is of places in an order; such a scale weighs nothing and has no low threshold, which all speak
-    of its other end.
+    of its other end. ``steps_per_point``: of a scale with half points or averages of ratings, 2 or more; its
+    levels are counted in steps.
     """
 
     version = models.ForeignKey(RubricVersion, on_delete=models.CASCADE, related_name="criteria")
@@ -59,6 +61,7 @@ class Criterion(BaseModel):
     kind = models.CharField(max_length=10, choices=choices())
     minimum = models.SmallIntegerField(default=1)
     maximum = models.SmallIntegerField(default=5)
+    steps_per_point = models.SmallIntegerField(default=1)
     level_descriptions = models.JSONField(default=dict)
     options = models.JSONField(default=list, blank=True)
     examples = models.JSONField(default=dict, blank=True)
@@ -90,6 +93,11 @@ class Criterion(BaseModel):
                 condition=models.Q(lower_is_better=False)
                 | models.Q(kind=Scale.name, weight=0, low_threshold__isnull=True, is_critical=False),
                 name="criterion_lower_is_better",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(steps_per_point=1)
+                | models.Q(kind=Scale.name, steps_per_point__gt=1, steps_per_point__lte=MOST_STEPS),
+                name="criterion_steps_per_point",
             ),
         ]
 

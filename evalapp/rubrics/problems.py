@@ -95,6 +95,8 @@ def _own_problems(draft: CriterionDraft) -> Iterator[tuple[str, str]]:
     yield from draft.rules.problems()
     if draft.options and not draft.rules.has_options:
         yield "options", "Only a category and span labels have options. Remove them."
+    if draft.steps_per_point != 1 and not draft.rules.has_mean:
+        yield "steps_per_point", "Steps per point are for scales only."
     yield from _direction_problems(draft)
     yield from _level_text_problems(draft)
     yield from _tag_problems(draft)

@@ -187,6 +187,7 @@ def _store(version: RubricVersion, drafts: Sequence[CriterionDraft]) -> None:
             kind=draft.kind,
             minimum=draft.minimum,
             maximum=draft.maximum,
+            steps_per_point=draft.steps_per_point,
             level_descriptions={
                 level: text.strip() for level, text in draft.level_descriptions.items() if text.strip()
             },

@@ -3,6 +3,8 @@
 import math
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import cache
+from itertools import permutations
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -29,6 +31,8 @@ METHODS: tuple[Method, ...] = ("spearman", "kendall", "pearson")
 
 FEWEST_OUTPUTS = 3
 FEWEST_CANDIDATES = 4
+# With fewer candidates p is counted over all orders: at most 362,880.
+FEWEST_TO_APPROXIMATE = 10
 NO_PAIR = "no output has both scores"
 
 #: Above this many outputs Kendall's interval is computed from influences instead of resamples,
@@ -146,12 +150,14 @@ def system_correlation(
 ) -> Measure:
     """Correlation of the candidates' mean human and mean metric scores, one entry per output.
 
-    Percentile bootstrap over items or their ``groups``; it says how far the items decide, not which other
-    candidates there might be. ``n`` counts candidates; undefined with fewer than 4.
+    Percentile bootstrap over items or their ``groups`` and over candidates, which stand for others like them
+    (BOOT-BOTH of Deutsch, Dror and Roth, 2021). Of fewer than 10 candidates the note has the exact two-sided
+    p over all orders of the metric's means, without Kendall's. ``n`` counts candidates; undefined with fewer
+    than 4.
     """
     require_level(level)
     _require_method(method)
-    name = signature(f"{method}-system", bootstrap=replicates, seed=seed, level=level)
+    name = signature(f"{method}-system", 2, bootstrap=replicates, seed=seed, level=level)
     if len(candidates) != len(items):
         raise ValueError(f"{len(candidates)} candidates and {len(items)} items; give one each per output")
     keep = [a is not None and b is not None for a, b in zip(human, metric, strict=True)]
@@ -167,18 +173,48 @@ def system_correlation(
     columns = (np.ones_like(paired.human), _standard(paired.human), _standard(paired.metric))
     sums = [_table(paired, candidate, n, values) for values in columns]
 
-    def correlations(weights: Array) -> Array:
+    generator = np.random.default_rng([seed, n])
+
+    def means(weights: Array) -> tuple[Array, Array]:
         count, human_sum, metric_sum = (weights @ table for table in sums)
-        return _row_correlations(_tidy(human_sum / count), _tidy(metric_sum / count), method)
+        return _tidy(human_sum / count), _tidy(metric_sum / count)
+
+    def correlations(weights: Array) -> Array:
+        drawn = generator.integers(0, n, (len(weights), n))
+        x, y = (np.take_along_axis(side, drawn, axis=1) for side in means(weights))
+        return _row_correlations(x, y, method)
 
     with np.errstate(invalid="ignore", divide="ignore"):
-        value = float(correlations(np.ones((1, paired.items)))[0])
+        observed = means(np.ones((1, paired.items)))
+        value = float(_row_correlations(*observed, method)[0])
     if not math.isfinite(value):
         return Measure.undefined("no variation among the candidates' means", n=n, signature=name)
     found = _resampled(
         correlations, paired, unit_weights(paired.items, replicates=replicates, seed=seed), level
     )
-    return Measure(value=_unit(value), n=n, low=found.low, high=found.high, note=found.note, signature=name)
+    notes = [found.note]
+    if n < FEWEST_TO_APPROXIMATE and method != "kendall":
+        p = _p_over_orders(observed[0][0], observed[1][0], method)
+        notes.append(f"exact p {p:.2g}")
+    note = "; ".join(filter(None, notes))
+    return Measure(value=_unit(value), n=n, low=found.low, high=found.high, note=note, signature=name)
+
+
+def _p_over_orders(x: Array, y: Array, method: Method) -> float:
+    """The share of the orders of ``y`` that correlate with ``x`` as strongly as this one, in either
+    direction.
+    """
+    if method == "spearman":
+        x, y = (np.sign(side[:, None] - side[None, :]).sum(axis=1) for side in (x, y))
+    x, y = x - x.mean(), y - y.mean()
+    products = y[_orders(x.size)] @ x
+    return float((np.abs(products) >= abs(float(x @ y)) - ROUNDING).mean())
+
+
+@cache
+def _orders(size: int) -> npt.NDArray[np.int8]:
+    """Every order of so many things, one per row."""
+    return np.array(list(permutations(range(size))), dtype=np.int8)
 
 
 def _require_method(method: str) -> None:

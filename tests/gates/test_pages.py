@@ -1,5 +1,6 @@
 """Gates on pages: written by a form, applied to a campaign, evaluated, and said wherever numbers stand."""
 
+import html
 import re
 
 import pytest
@@ -92,6 +93,33 @@ def test_without_a_rubric_the_form_leads_to_them(project: Project, browser: Clie
     assert "No rubric has criteria yet" in text_of(
         browser.get(f"/projects/{project.slug}/campaigns/gates/new/")
     )
+
+
+def test_a_gate_is_made_for_a_campaign_on_its_page(
+    project: Project, reviewer: User, engineer: User, browser: Client
+) -> None:
+    campaign = make_campaign(project, [reviewer, engineer], rows=12, split="test")
+    make_gate(project, name="Another")
+    page = browser.get(f"/projects/{project.slug}/campaigns/{campaign.pk}/gate/")
+    (address,) = re.findall(r'href="([^"]*gates/new/[^"]*)"', page.content.decode())
+    answer = browser.post(html.unescape(address), {**PLAN, "floor-tone": "4"})
+    gate = Gate.objects.latest("pk")
+    assert answer["Location"].split("?")[0] == f"/projects/{project.slug}/campaigns/{campaign.pk}/gate/"
+    offered = browser.get(answer["Location"]).content.decode()
+    assert f'<option value="{gate.pk}" selected>' in offered
+    browser.post(f"/projects/{project.slug}/campaigns/{campaign.pk}/gate/apply/", {"gate": gate.pk})
+    assert campaign.applied_gates.get().gate == gate
+
+
+@pytest.mark.parametrize("campaign", ["0", "99999999999999999999999", "x"])
+def test_a_gate_for_a_campaign_that_is_not_there_leads_to_its_own_page(
+    project: Project, browser: Client, campaign: str
+) -> None:
+    make_rubric(project)
+    answer = browser.post(
+        f"/projects/{project.slug}/campaigns/gates/new/?campaign={campaign}", {**PLAN, "floor-tone": "4"}
+    )
+    assert answer["Location"] == f"/projects/{project.slug}/campaigns/gates/{Gate.objects.get().pk}/"
 
 
 def test_a_campaign_takes_looks_and_says_so(

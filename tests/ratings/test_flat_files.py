@@ -149,7 +149,7 @@ def test_values_that_are_none_are_told(value: Any) -> None:
 @pytest.mark.parametrize(
     ("mapping", "message"),
     [
-        ({"a": "item", "b": "candidate"}, "Choose the column with the reviewer."),
+        ({"a": "item", "b": "candidate"}, "columns with the ratings"),
         ({"a": "candidate", "b": "reviewer"}, "the column with the item or its prompt"),
         ({"a": "item", "b": "reviewer"}, "column with the candidate"),
         ({"a": "item", "b": "reviewer", "c": "candidate"}, "columns with the ratings"),

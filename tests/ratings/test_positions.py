@@ -10,6 +10,7 @@ from scipy import stats
 
 from evalapp.accounts.models import Project, User
 from evalapp.campaigns.models import Campaign
+from evalapp.ratings import storing
 from tests.api.conftest import program_of
 from tests.ratings.files import imported, rating, received, table
 from tests.ratings.test_views import post_form, work_off
@@ -88,6 +89,22 @@ def test_the_form_asks_whether_names_are_positions(
     assert "Reviewer names are positions that different people filled" in office.get(page).text
     post_form(office, page, "start", names_are_positions="on")
     work_off(project)
+    assert project.campaigns.get().names_are_positions
+
+
+def test_agreement_is_of_the_items_and_of_no_position(
+    campaign: Campaign, manager: User, client_for: Callable[[User | None], Client]
+) -> None:
+    page = client_for(manager).get(f"/projects/{campaign.project.slug}/results/{campaign.pk}/agreement/").text
+    assert "By criterion" in page and "Unclear levels" in page
+    assert "Each reviewer against the others" not in page and "Agreement by pair" not in page
+
+
+def test_more_than_a_thousand_names_are_positions(
+    project: Project, manager: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(storing, "MOST_SINGLE_REVIEWERS", POSITIONS - 1)
+    imported(project, manager, file())
     assert project.campaigns.get().names_are_positions
 
 

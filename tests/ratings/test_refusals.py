@@ -163,9 +163,9 @@ def test_what_holds_no_ratings_is_refused_at_once(
 
 
 def test_too_many_candidates_are_told_before_anything_starts(project: Project, manager: User) -> None:
-    content = ratings(items=1, candidates=tuple(f"model {n}" for n in range(9)), people=("Mara",))
+    content = ratings(items=1, candidates=tuple(f"model {n}" for n in range(51)), people=("Mara",))
     ratings_import = received(project, manager, content)
 
     job = carried_out(ratings_import, manager)
 
-    assert "The file has 9 candidates; a campaign compares at most 8" in job.error
+    assert "The file has 51 candidates; a campaign compares at most 50" in job.error

@@ -34,7 +34,7 @@ def draft(values: Sequence[RawValue], *, is_ranked: bool = False, records: int =
         ([1, 2, 3, 4, 5, 4, 3, 2, 1, 999], "scale", 1, 5),
         ([1, 2, 3, 4, "seven"], "scale", 1, 5),
         (["4", "5", "999", "-7"], "scale", 1, 5),
-        ([3.5, 4.0, 2.25], "scale", 1, 5),
+        ([3.5, 4.0, 2.25], "scale", 4, 20),
         (["good", "bad", "good", "bad"], "category", 1, 2),
         (["one", "two", "three"], "text", 0, 1),
     ],

@@ -95,7 +95,13 @@ def test_choices_for_names_are_kept_and_followed(office: Client, project: Projec
     assert ratings_import.options["reviewers"] == {"Mara": reviewer.pk}
     assert ratings_import.options["candidates"] == {"tuned": 0}
     assert ratings_import.options["criteria"] == {
-        "Accuracy": {"kind": "scale", "minimum": 1, "maximum": 7, "lower_is_better": False},
+        "Accuracy": {
+            "kind": "scale",
+            "minimum": 1,
+            "maximum": 7,
+            "steps_per_point": 1,
+            "lower_is_better": False,
+        },
         "Tone": {"use": "-"},
     }
     work_off(project)
@@ -160,10 +166,10 @@ def test_a_mapping_that_cannot_be_is_told(office: Client, project: Project, mana
     ratings_import = received(project, manager, ratings())
     page = address("ratings_import", project, ratings_import.pk)
 
-    answer = post_form(office, page, "check", column_2="ignore")
+    answer = post_form(office, page, "check", column_1="ignore")
 
     assert answer.status_code == 400
-    assert "Choose the column with the reviewer." in answer.content.decode()
+    assert "Choose the column with the candidate whose answer was rated" in answer.content.decode()
 
 
 def test_a_taken_name_and_a_second_start_are_told(office: Client, project: Project, manager: User) -> None:

@@ -48,7 +48,7 @@ def toy(monkeypatch: pytest.MonkeyPatch) -> None:
 def version(project: Project, manager: User) -> RubricVersion:
     rubric = create_rubric(project=project, name="Marked", by=manager)
     draft = CriterionDraft(
-        name="Quality", kind="decimal", level_descriptions={"10.0": "Perfect."}, **Decimal.fixed(())
+        name="Quality", kind="decimal", level_descriptions={"10": "Perfect."}, **Decimal.fixed(())
     )
     return save_version(rubric=rubric, criteria=[draft], by=manager)
 
@@ -91,14 +91,14 @@ def test_the_editor_adds_it_and_shows_what_reviewers_will_see(
     assert added.status_code == 302
     criterion = Criterion.objects.get(name="Fluency")
     assert (criterion.minimum, criterion.maximum) == (0, 20)
-    assert criterion.level_descriptions == {"10.0": "Reads like a book."}
+    assert criterion.level_descriptions == {"10": "Reads like a book."}
 
 
 def test_a_file_takes_it_to_another_project_as_it_was(version: RubricVersion) -> None:
     written = yaml_of(version.rubric, version)
     (draft,) = read_yaml(written.encode()).criteria
-    assert (draft.kind, draft.level_descriptions) == ("decimal", {"10.0": "Perfect."})
-    assert draft.rules.in_words == "decimal 0.0 to 10.0"
+    assert (draft.kind, draft.level_descriptions) == ("decimal", {"10": "Perfect."})
+    assert draft.rules.in_words == "decimal 0 to 10"
 
 
 def test_the_api_names_it_and_saves_it(project: Project, manager: User, program_for: ProgramFor) -> None:
@@ -122,7 +122,7 @@ def test_the_desk_takes_half_a_point_and_nothing_between(
     assert refused.status_code == 400
     assert "Quality needs a number in steps of 0.5" in refused.content.decode()
     beyond = post(client, url_of(upcoming), body({"scores": {"quality": 10.5}}))
-    assert "Quality is 0.0 to 10.0; 10.5 is outside." in beyond.content.decode()
+    assert "Quality is 0 to 10; 10.5 is outside." in beyond.content.decode()
     assert post(client, url_of(upcoming), body({"scores": {"quality": 7.5}})).status_code == 201
     score = Score.objects.get()
     assert (score.value, score.words) == (15, "7.5")
@@ -148,7 +148,7 @@ def test_the_comparison_is_of_the_numbers_on_the_page_in_the_file_and_in_the_api
 ) -> None:
     client, place = client_for(manager), [campaign.project.slug, campaign.pk]
     page = client.get(reverse("who_is_better", args=place)).content.decode()
-    assert "0.0–10.0" in page
+    assert "0–10" in page
     assert re.search(r"7\.[78]", page), re.findall(r'class="figure".{0,300}', page)
     table = client.get(reverse("analysis_table_csv", args=[*place, "people"])).content.decode()
     (heading, *rows) = csv.reader(io.StringIO(table))
@@ -172,7 +172,7 @@ def test_a_report_names_the_kind_and_its_means(
     write_report(report.job.pk)
     report.refresh_from_db()
     text = (report_folder(report) / "report.html").read_text(encoding="utf-8")
-    assert "Decimal, 0.0–10.0" in text and "7.75" in text
+    assert "Decimal, 0–10" in text and "7.75" in text
 
 
 def test_a_ratings_file_answers_it(version: RubricVersion) -> None:

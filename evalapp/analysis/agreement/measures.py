@@ -9,7 +9,6 @@ from evalapp.analysis.scores.campaign_scores import CampaignScores
 from evalapp.analysis.scores.reference_candidates import compared_outputs
 from evalapp.measure import Measure, one_reason, signature
 from evalapp.metrics.metric import MetricDescription
-from evalapp.rubrics.limits import MOST_BUTTONS
 from evalapp.rubrics.models import Criterion
 from evalapp.stats.agreement import krippendorff_alpha, percent_agreement
 from evalapp.stats.correlation import METHODS, segment_correlation, system_correlation
@@ -61,7 +60,7 @@ def agreement_rows(scores: CampaignScores) -> list[AgreementRow]:
                     ratings, scale=criterion.rules.agreement_scale, seed=SEED, replicates=REPLICATES
                 ),
                 percent_agreement(ratings, seed=SEED, replicates=REPLICATES),
-                within if criterion.rules.has_mean and len(criterion.levels) <= MOST_BUTTONS else None,
+                within if criterion.rules.has_mean and not criterion.rules.is_typed else None,
             )
         )
     return rows

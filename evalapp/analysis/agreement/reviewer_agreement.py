@@ -202,6 +202,8 @@ class ComputedPanel(Panel):
         return CriterionAgreement(criterion, _of_panel(ratings, criterion), len(ratings))
 
     def people(self, criterion: Criterion) -> list[int]:
+        if self.scores.names_are_positions:
+            return []
         present = set(self.ratings(criterion).reviewers)
         return [each for each in self.scores.reviewer_ids if each in present]
 
@@ -221,7 +223,7 @@ class ComputedPanel(Panel):
                 seed=SEED,
                 replicates=REPLICATES,
             )
-            if not _has_steps(criterion):
+            if criterion.rules.is_typed:
                 measures = measures._replace(within_one=_undefined("percent-agreement-within-1", criterion))
             name, is_reader = self.names.of(person), person == self.names.reader_id
             rows.append(ReviewerAgreement(self.names.numbers[person], name, is_reader, measures))
@@ -356,7 +358,7 @@ def _one(ratings: Ratings, criterion: Criterion, name: str, pair: tuple[int, int
     if name == "ac2":
         levels = [float(level) for level in criterion.levels]
         return gwet_ac2(ratings, levels=levels, weights="quadratic" if ordered else "identity", **drawn)
-    if name == "exact" or (name == "within_one" and ordered and _has_steps(criterion)):
+    if name == "exact" or (name == "within_one" and ordered and not criterion.rules.is_typed):
         return percent_agreement(ratings, within=float(name == "within_one"), **drawn)
     if not ordered or name == "within_one":
         return _undefined(name.replace("_", "-"), criterion)

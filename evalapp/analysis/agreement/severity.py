@@ -96,7 +96,7 @@ def severity_of(
         return CampaignSeverity(len(ratings), reason, scores.scales, [], [], [], [], "", [], [])
     fitted = [each for each in scores.scales if each.pk in ratings.criteria]
     weights: dict[Hashable, float] = {each.pk: float(each.weight) for each in fitted}
-    scales: dict[Hashable, Scale] = {each.pk: (each.minimum, each.maximum) for each in fitted}
+    scales: dict[Hashable, Scale] = {each.pk: each.rules.range for each in fitted}
     model = severity_model(ratings, scales=scales, weights=weights, progress=progress)
     candidates = {each.pk: each for each in scores.candidates}
     return CampaignSeverity(
@@ -126,15 +126,15 @@ def severity_of(
 
 
 def facet_ratings(scores: CampaignScores) -> FacetRatings:
-    """The answers to scale criteria with all four facets, each by its id."""
-    scales = {criterion.pk for criterion in scores.scales}
-    answers = [answer for answer in scores.answers if answer.criterion_id in scales]
+    """The answers to scale criteria with all four facets, each by its id, in the numbers of the scales."""
+    number = {criterion.pk: criterion.rules.number for criterion in scores.scales}
+    answers = [answer for answer in scores.answers if answer.criterion_id in number]
     return FacetRatings.from_columns(
         [answer.item_id for answer in answers],
         [answer.candidate_id for answer in answers],
         [answer.reviewer_id for answer in answers],
         [answer.criterion_id for answer in answers],
-        [answer.value for answer in answers],
+        [None if answer.value is None else number[answer.criterion_id](answer.value) for answer in answers],
     )
 
 

@@ -103,6 +103,15 @@ class SeveritySerializer(serializers.Serializer[Any]):
         return [criterion.key for criterion in found["unvaried"]]
 
 
+class AgainstBestSerializer(serializers.Serializer[Any]):
+    """Two-sided p that the metric follows people as well as the best one: over outputs (PERM-BOTH, after
+    Holm's adjustment), and over the candidates' means (Williams' t); null where it is undefined.
+    """
+
+    outputs = serializers.FloatField(allow_null=True)
+    candidates = serializers.FloatField(allow_null=True)
+
+
 class MetricTrustSerializer(serializers.Serializer[Any]):
     """``correlation`` is Spearman's, turned where less of the metric is better, so above 0 is
     the right way.
@@ -118,6 +127,9 @@ class MetricTrustSerializer(serializers.Serializer[Any]):
             "The correlation within candidates: both sides less their candidate's mean. Null with one"
             " candidate."
         ),
+    )
+    against_best = AgainstBestSerializer(
+        allow_null=True, help_text="Null for the best metric and where there is no other."
     )
 
 

@@ -33,7 +33,7 @@ class FinderQuery(ViewQuery):
     score_is = serializers.ChoiceField(
         choices=[side.value for side in ScoreSide], required=False, default=ScoreSide.AT_MOST.value
     )
-    score = serializers.IntegerField(
+    score = serializers.FloatField(
         required=False, help_text="A score that at least two reviewers gave, or a more extreme one; needed."
     )
     candidate = serializers.IntegerField(required=False, min_value=1)

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 from django.db import connection
 
 from evalapp.analysis.cases.cases import CaseFilter
-from evalapp.analysis.metrics.disagreements import LEAST_AGREEING, TOP_SHARE, poor_threshold
+from evalapp.analysis.metrics.disagreements import LEAST_AGREEING, TOP_SHARE
 from evalapp.analysis.metrics.label_cells import LabelCell
 from evalapp.analysis.scores.example_fields import places_of
 from evalapp.analysis.scores.filtered_scores import FilterCoverage
@@ -283,7 +283,7 @@ class CaseQuery:
         if wanted.level is not None:
             answer = f"s.value = {self._value(wanted.level)}"
         elif wanted.low:
-            answer = _poor(criterion, "s.value")
+            answer = _poor(criterion, _number(criterion, "s.value"))
         else:
             answer = "s.value IS NULL" if wanted.not_applicable else "s.value IS NOT NULL"
         conditions = [self._answered(f"{of} AND {answer}")]
@@ -370,14 +370,14 @@ class CaseQuery:
         """Each output's mean, of a criterion without one the share of its counted levels;
         ``more`` columns.
         """
-        step = criterion.rules.number(1)
-        value = "s.value" if step == 1 else f"s.value * {self._value(step)}"
+        mean = _number(criterion, "avg(s.value)::float8")
         if not criterion.rules.has_mean:
             if not criterion.counted_levels:
                 return "SELECT NULL::bigint AS id, NULL::float8 AS mean"
-            value = f"(s.value = ANY({self._value(sorted(criterion.counted_levels))}))::int"
+            counted = self._value(sorted(criterion.counted_levels))
+            mean = f"avg((s.value = ANY({counted}))::int)::float8"
         return (
-            f"SELECT r.item_output_id AS id, avg({value})::float8 AS mean{more} {self._scored(criterion)} "
+            f"SELECT r.item_output_id AS id, {mean} AS mean{more} {self._scored(criterion)} "
             "GROUP BY r.item_output_id"
         )
 
@@ -399,7 +399,8 @@ class CaseQuery:
     def _disagreeing(self, criterion: Criterion, metric: MetricDescription) -> str:
         """As `find_disagreements`."""
         sign = "-" if metric.better == "lower" else ""
-        low_votes = f", count(*) FILTER (WHERE {_poor(criterion, 's.value')}) AS votes"
+        is_poor = _poor(criterion, _number(criterion, "s.value"))
+        low_votes = f", count(*) FILTER (WHERE {is_poor}) AS votes"
         return (
             f"WITH rated AS (SELECT told.id, mean.mean, mean.votes, {sign}m.value AS metric FROM outputs told"
             f" JOIN ({self._means(criterion, low_votes)}) mean ON mean.id = told.id JOIN evalapp_metricresult"
@@ -412,7 +413,7 @@ class CaseQuery:
         """A table "told": of every output that the finder looks at, which condition it meets."""
         compare = "<=" if finder.score_side == ScoreSide.AT_MOST else ">="
         score = self._value(finder.score)
-        such = f"s.value {compare} {score}"
+        such = f"{_number(finder.criterion, 's.value')} {compare} {score}"
         by_person = "true"
         if finder.reviewer is not None:
             person = self._value(self._person_of.get(finder.reviewer, 0))
@@ -443,5 +444,12 @@ class CaseQuery:
 _ORDERED = "SELECT *, row_number() OVER (ORDER BY rank NULLS LAST, item_id, id) AS place FROM chosen"
 
 
-def _poor(criterion: Criterion, value: str) -> str:
-    return f"{value} {'>=' if criterion.lower_is_better else '<='} {int(poor_threshold(criterion))}"
+def _number(criterion: Criterion, levels: str) -> str:
+    """The number that a level, or a mean of levels, stands for."""
+    step = criterion.rules.number(1)
+    return levels if step == 1 else f"{levels} / {1 / step!r}::float8"
+
+
+def _poor(criterion: Criterion, number: str) -> str:
+    side = ">=" if criterion.lower_is_better else "<="
+    return f"{number} {side} {criterion.rules.poor_number!r}"

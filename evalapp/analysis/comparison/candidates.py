@@ -4,12 +4,12 @@ Only candidates inside one campaign are compared: the same items, the same revie
 """
 
 import math
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
-from evalapp.analysis.scores.campaign_scores import CampaignScores, ReviewedOutput
+from evalapp.analysis.scores.campaign_scores import Answer, CampaignScores, ReviewedOutput
 from evalapp.analysis.scores.finder_campaign import why_no_means
 from evalapp.campaigns.models import AssignmentState, CampaignCandidate
 from evalapp.measure import Measure, signature
@@ -326,9 +326,15 @@ class ReviewerRow:
 
 
 def reviewer_rows(scores: CampaignScores, reader_id: int) -> list[ReviewerRow]:
+    """None where names are positions, which are nobody's."""
+    if scores.names_are_positions:
+        return []
+    given: dict[int, list[Answer]] = defaultdict(list)
+    for answer in scores.answers:
+        given[answer.reviewer_id].append(answer)
     rows = []
     for reviewer_id in scores.reviewer_ids:
-        mine = [answer for answer in scores.answers if answer.reviewer_id == reviewer_id]
+        mine = given[reviewer_id]
         means = []
         for criterion in scores.criteria:
             values = [a.value for a in mine if a.criterion_id == criterion.pk and a.value is not None]

@@ -43,7 +43,7 @@ def comparison_lines(
             same = decided.cell(cell.criterion.key) if decided else None
             yield line(row.label, cell.criterion.key, cell.mean, same.mean if same else None)
             if cell.low_share is not None:
-                at_most = cell.criterion.low_threshold
+                at_most = cell.criterion.rules.poor_number
                 name = f"{cell.criterion.key}: share of scores <= {at_most}"
                 yield line(row.label, name, cell.low_share, same.low_share if same else None)
         for metric in comparison.metrics:

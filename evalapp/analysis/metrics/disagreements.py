@@ -32,24 +32,16 @@ class DisagreementCount:
     expected: float
 
 
-def poor_threshold(criterion: Criterion) -> int:
-    """The last level that counts as low, or where lower is better as high; the worst where the rubric names
-    none.
-    """
-    if criterion.lower_is_better:
-        return criterion.maximum
-    return criterion.minimum if criterion.low_threshold is None else criterion.low_threshold
-
-
-def is_poor(criterion: Criterion, score: float) -> bool:
-    """Whether a score lies at the worse end of a scale."""
-    threshold = poor_threshold(criterion)
-    return score >= threshold if criterion.lower_is_better else score <= threshold
+def is_poor(criterion: Criterion, level: float) -> bool:
+    """Whether a level, or a mean of levels, lies at the worse end of a scale."""
+    threshold = criterion.rules.poor_level
+    return level >= threshold if criterion.lower_is_better else level <= threshold
 
 
 def poor_words(criterion: Criterion) -> str:
     """The scores at the worse end: "2 or less"."""
-    return f"{poor_threshold(criterion)} or {'more' if criterion.lower_is_better else 'less'}"
+    rules = criterion.rules
+    return f"{rules.words(rules.poor_level)} or {'more' if criterion.lower_is_better else 'less'}"
 
 
 def find_disagreements(
@@ -74,10 +66,13 @@ def find_disagreements(
     for answer in scores.answers_to(criterion):
         if answer.value is not None and is_poor(criterion, answer.value):
             low_votes[answer.item_output_id] = low_votes.get(answer.item_output_id, 0) + 1
+    threshold = criterion.rules.poor_number
+    side = -1 if criterion.lower_is_better else 1
     low = {
         item_output_id
         for item_output_id in values
-        if is_poor(criterion, means[item_output_id]) and low_votes.get(item_output_id, 0) >= LEAST_AGREEING
+        if side * means[item_output_id] <= side * threshold
+        and low_votes.get(item_output_id, 0) >= LEAST_AGREEING
     }
     high = {item_output_id for item_output_id, value in values.items() if value >= cut}
     return Disagreements(low & high, len(low) * len(high) / len(values))

@@ -8,6 +8,7 @@ from typing import Literal, NamedTuple
 
 from evalapp.analysis.agreement.measures import REPLICATES
 from evalapp.analysis.comparison.differences import SEED
+from evalapp.analysis.metrics.best_metric import AgainstBest, against_best
 from evalapp.analysis.scores.campaign_scores import CampaignScores, ReviewedOutput
 from evalapp.analysis.scores.reference_candidates import compared_outputs
 from evalapp.core.number_format import as_text
@@ -23,6 +24,8 @@ Verdict = Literal["follows", "hint", "weak", "unsure", "against", "unknown"]
 AGREED = 0.5
 # A correlation: to follow people its lower end is over this, to be a hint its value.
 CONSIDERABLE = 0.3
+# Of the tests of each metric against the best.
+ALPHA = 0.05
 # With more, every metric against every criterion takes longer than a page may.
 MOST_OUTPUTS = 500
 
@@ -31,7 +34,8 @@ class MetricTrust(NamedTuple):
     """A metric against a criterion. ``correlation``: Spearman over all outputs, the sign turned where less of
     the metric is better, so that above 0 is the right way. ``ceiling``: the highest to be expected of any
     metric. ``sentence`` says the verdict with both. ``inside``: the same among one candidate's outputs, None
-    of a single candidate: a metric that only knows who wrote an answer has it at 0.
+    of a single candidate: a metric that only knows who wrote an answer has it at 0. ``against_best``: None of
+    the best metric itself, and where there is no other.
     """
 
     metric: MetricDescription
@@ -40,6 +44,7 @@ class MetricTrust(NamedTuple):
     verdict: Verdict
     sentence: str
     inside: Measure | None = None
+    against_best: AgainstBest | None = None
 
 
 class CriterionTrust(NamedTuple):
@@ -103,8 +108,35 @@ def metric_trust(
             inside = inside_candidates(outputs, human, values, scores.groups)
             trusts.append(trust_of(name, metric, correlation.with_note(note), ceiling, inside))
         trusts.sort(key=_order, reverse=True)
+        trusts = _beside_the_best(scores, means, sign, trusts)
         found.append(CriterionTrust(criterion, ceiling, trusts, advice(name, trusts)))
     return found
+
+
+def _beside_the_best(
+    scores: CampaignScores, means: Mapping[int, float], sign: int, trusts: list[MetricTrust]
+) -> list[MetricTrust]:
+    """The same with what tells each from the first."""
+    told = [trust.metric for trust in trusts if trust.verdict != "unknown"]
+    if len(told) < 2:
+        return trusts
+    values = {
+        metric.name: {
+            output.item_output_id: value
+            for output in scores.outputs
+            if (value := _right_way(output.metrics.get(metric.name), metric)) is not None
+        }
+        for metric in told
+    }
+    found = against_best(
+        scores.outputs,
+        {output: sign * mean for output, mean in means.items()},
+        values.pop(told[0].name),
+        values,
+        groups=scores.groups,
+        seed=SEED,
+    )
+    return [trust._replace(against_best=found.get(trust.metric.name)) for trust in trusts]
 
 
 def has_direction(criterion: Criterion) -> bool:
@@ -260,7 +292,7 @@ def advice(name: str, trusts: Sequence[MetricTrust]) -> str:
     against = [trust.metric.label for trust in told if trust.verdict == "against"]
     warning = f" {_all_of(against)} would mislead." if against else ""
     if best.verdict == "follows":
-        return f"For {name} trust {best.metric.label}{of}: it follows people.{warning}"
+        return f"For {name} trust {best.metric.label}{of}: it follows people.{_ahead(told)}{warning}"
     if best.ceiling.defined and not people_agree(best.ceiling):
         return (
             f"For {name} ask people. They may agree too little for any metric to follow them: the highest"
@@ -274,6 +306,24 @@ def advice(name: str, trusts: Sequence[MetricTrust]) -> str:
     if best.verdict == "hint":
         return f"For {name} ask people; {best.metric.label}{of} is a hint for what to look at.{warning}"
     return f"For {name} trust no metric: ask people.{warning}"
+
+
+def _ahead(told: Sequence[MetricTrust]) -> str:
+    """Of which others it is shown that they follow people less than the first."""
+    behind = [
+        trust.metric.label
+        for trust in told[1:]
+        if trust.against_best
+        and trust.against_best.outputs is not None
+        and trust.against_best.outputs < ALPHA
+    ]
+    if len(told) < 2:
+        return ""
+    if not behind:
+        return " It is not shown to do so better than the others."
+    if len(behind) == len(told) - 1:
+        return " It does so better than every other."
+    return f" It does so better than {_all_of(behind)}."
 
 
 def _all_of(labels: Sequence[str]) -> str:

@@ -151,7 +151,7 @@ class PlanForm(forms.Form):
 
     def _clean_places(self, criterion: Criterion, kind: str, given: Mapping[str, Any]) -> None:
         """Means lie on the scale, and differences between two of its places."""
-        low, high = criterion.minimum, criterion.maximum
+        low, high = criterion.rules.range
         on_scale = ["champion", *(("expected", "bound") if kind == "floor" else ())]
         for name in on_scale:
             value = given.get(f"{criterion.key}-{name}")
@@ -208,7 +208,7 @@ class PlanForm(forms.Form):
                     given[f"{key}-expected"],
                     given[f"{key}-bound"] or 0.0,
                     Spread(**parts),
-                    ends=(criterion.minimum, criterion.maximum),
+                    ends=criterion.rules.range,
                     champion=self._champion(key),
                 )
             )

@@ -80,7 +80,7 @@ class Aim(NamedTuple):
     expected: float
     bound: float
     spread: Spread
-    ends: tuple[int, int]
+    ends: tuple[float, float]
     champion: float | None = None
 
     @property

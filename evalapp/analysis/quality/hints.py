@@ -237,10 +237,11 @@ def severity(quality: Quality) -> Iterator[Hint]:
     """
     for criterion in quality.scores.scales:
         for reviewer_id, offset, other_id in _far_offsets(quality.scores.ratings(criterion), criterion):
-            value = offset.value or 0.0
+            number = criterion.rules.number
+            value = number(offset.value or 0.0)
             interval = "the same on each"
             if offset.low is not None and offset.high is not None:
-                interval = f"{offset.low:+.1f} to {offset.high:+.1f}, 99%"
+                interval = f"{number(offset.low):+.1f} to {number(offset.high):+.1f}, 99%"
             on = f"on {offset.n} shared outputs ({interval}), on {criterion.axis_label}."
             cases = {"criterion": criterion.key, "differ": 1}
             if other_id is not None:
@@ -265,7 +266,7 @@ def _far_offsets(ratings: Ratings, criterion: Criterion) -> Iterator[tuple[int, 
     reviewer makes the others look lenient. Of two reviewers nobody can say which one is off: they come
     once, the higher one first, with the other.
     """
-    least = NOTABLE_OFFSET * (criterion.maximum - criterion.minimum)
+    least = NOTABLE_OFFSET * criterion.rules.span
     while len(ratings.reviewers) > 1:
         offsets = cast(dict[int, Measure], reviewer_offsets(ratings, level=LEVEL))
         notable = {

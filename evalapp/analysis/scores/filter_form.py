@@ -84,7 +84,8 @@ def filter_form_of(
     chosen = {candidate.pk for candidate in wanted.candidates}
     if candidates is None:
         candidates = wanted.campaign.candidates.select_related("model_version")
-    reviewers = sorted((number, person) for person, number in names.numbers.items())
+    people = {} if wanted.campaign.names_are_positions else names.numbers
+    reviewers = sorted((number, person) for person, number in people.items())
     return FilterForm(
         chips=[
             Chip(

@@ -52,7 +52,7 @@ class Finder:
     value: float | None
     criterion: Criterion
     score_side: ScoreSide
-    score: int
+    score: float
     candidate: CampaignCandidate | None = None
     reviewer: int | None = None
 
@@ -60,7 +60,7 @@ class Finder:
         value = "" if self.value is None else f" {self.value:g}"
         return (
             f"{self.metric.label} {METRIC_SIDES[self.side]}{value}, {self.criterion.name} "
-            f"{SCORE_SIDES[self.score_side]} {self.score} from at least {LEAST_AGREEING} reviewers"
+            f"{SCORE_SIDES[self.score_side]} {self.score:g} from at least {LEAST_AGREEING} reviewers"
         )
 
 
@@ -122,7 +122,7 @@ def finder_from(scores: CampaignScores, query: Mapping[str, str]) -> Finder | No
     try:
         side = MetricSide(query.get("find_is") or MetricSide.TOP)
         score_side = ScoreSide(query.get("score_is") or ScoreSide.AT_MOST)
-        score = int(query.get("score") or criterion.minimum)
+        score = float(query.get("score") or criterion.rules.range[0])
         value = float(query.get("find_value") or "nan")
         reviewer = int(query["reviewer"]) if query.get("reviewer") else None
     except ValueError as error:
@@ -130,6 +130,8 @@ def finder_from(scores: CampaignScores, query: Mapping[str, str]) -> Finder | No
             "The finder has a value that is not a number or not a side. Choose it again."
         ) from error
     is_tenth = side in (MetricSide.TOP, MetricSide.BOTTOM)
+    if not math.isfinite(score):
+        raise MissingError("The finder’s score is no number of the scale. Choose it again.")
     if not is_tenth and not math.isfinite(value):
         raise MissingError(f"Give a value of {metric.label}, or choose the highest or lowest 10%.")
     named = query.get("candidate")
@@ -161,10 +163,11 @@ def find(scores: CampaignScores, wanted: Finder) -> FinderResult:
         is_scored_twice = any(count >= LEAST_AGREEING for count in scored.values())
         return FinderResult(set(), 0, 0, 0, why_nothing(wanted, is_scored_twice=is_scored_twice))
     sign = 1 if wanted.score_side == ScoreSide.AT_MOST else -1
+    number = wanted.criterion.rules.number
     agreeing: Counter[int] = Counter()
     theirs: set[int] = set()
     for answer in answers:
-        if answer.value is not None and sign * answer.value <= sign * wanted.score:
+        if answer.value is not None and sign * number(answer.value) <= sign * wanted.score:
             agreeing[answer.item_output_id] += 1
             if scores.numbers[answer.reviewer_id] == wanted.reviewer:
                 theirs.add(answer.item_output_id)

@@ -86,7 +86,8 @@ def large_comparison(campaign: Campaign, request: AnalysisRequest, *, reader_id:
     else:
         is_adjudicated = request.score_source == ScoreSource.ADJUDICATED
         comparison = with_counts(stored.comparison, counts, is_adjudicated=is_adjudicated)
-        reviewers = counted_reviewers(counts, comparison.criteria, names)
+        is_anybody = campaign.names_are_positions
+        reviewers = [] if is_anybody else counted_reviewers(counts, comparison.criteria, names)
     return LargeComparison(campaign, request, subjects, freshness, stored, comparison, reviewers, row, names)
 
 

@@ -35,6 +35,7 @@ from evalapp.analysis.comparison.subgroups import Subgroup
 from evalapp.analysis.comparison.summary import WorstCase
 from evalapp.analysis.comparison.unblinding import Unblinding
 from evalapp.analysis.comparison.usage import Usage
+from evalapp.analysis.metrics.best_metric import AgainstBest
 from evalapp.analysis.metrics.disagreements import DisagreementCount
 from evalapp.analysis.metrics.metric_trust import CriterionTrust, MetricTrust
 from evalapp.analysis.metrics.prediction_powered import PredictionPoweredMean
@@ -81,7 +82,7 @@ CLASSES: tuple[type[Any], ...] = (
         ConfusedLevels,
         LevelsToClarify,
     ),
-    *(CriterionTrust, MetricTrust, PredictionPoweredMean, PredictionPowered),
+    *(CriterionTrust, MetricTrust, AgainstBest, PredictionPoweredMean, PredictionPowered),
     *(WorstCase, Rank, Subgroup, SimpsonCheck, FoundParadox, Paradox, StratifiedDifference, Stratum),
     *(AdjustedCandidate, ReviewerSeverity, CampaignSeverity, MetricDescription),
 )

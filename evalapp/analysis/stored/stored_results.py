@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 from django.db import transaction
-from django.db.models import QuerySet, Sum
+from django.db.models import Count, QuerySet, Sum
 from django.http import QueryDict
 from django.utils import timezone
 
@@ -22,6 +22,7 @@ from evalapp.analysis.stored.stored_comparison import (
     comparison_parts,
 )
 from evalapp.analysis.stored.stored_metrics import metrics_parts
+from evalapp.campaigns.design import MOST_CANDIDATES
 from evalapp.campaigns.models import Campaign, CampaignCandidate, CampaignState
 from evalapp.charts.chart import Chart
 from evalapp.core.errors import InvalidError
@@ -99,17 +100,24 @@ class Freshness(NamedTuple):
 
 
 def is_large(campaign: Campaign, *, reviewer_type: str = "all") -> bool:
-    """Whether the comparison is a job's to compute, not a request's."""
-    return scores_given(campaign, reviewer_type=reviewer_type) > MOST_AT_REQUEST
+    """Whether the comparison is a job's to compute, not a request's: of many scores, or of more candidates
+    than reviewers compare.
+    """
+    if scores_given(campaign, reviewer_type=reviewer_type) > MOST_AT_REQUEST:
+        return True
+    return campaign.candidates.count() > MOST_CANDIDATES
 
 
 def large_among(campaigns: Sequence[Campaign]) -> set[int]:
-    """The ids of those of one project that are large, in one query."""
+    """The ids of those of one project that are large, in two queries."""
     if not campaigns:
         return set()
     counts = ScoreCount.objects.filter(of_reviewer_type(campaigns[0], "all"), campaign__in=campaigns)
     totals = counts.order_by().values("campaign").annotate(total=Sum("scores"))
-    return set(totals.filter(total__gt=MOST_AT_REQUEST).values_list("campaign", flat=True))
+    large = set(totals.filter(total__gt=MOST_AT_REQUEST).values_list("campaign", flat=True))
+    ids = [campaign.pk for campaign in campaigns]
+    wide = Campaign.objects.filter(pk__in=ids).annotate(compared=Count("candidates"))
+    return large.union(wide.filter(compared__gt=MOST_CANDIDATES).values_list("pk", flat=True))
 
 
 def subjects_of(campaign: Campaign) -> Subjects:
@@ -335,7 +343,8 @@ def _reviewed_campaigns() -> list[Campaign]:
     )
     stored = StoredAnalysis.objects.filter(part="", view="").values("campaign")
     campaigns = Campaign.objects.select_related("project").exclude(state=CampaignState.DRAFT)
-    return list(campaigns.filter(pk__in=grown.values("campaign").union(stored)))
+    wide = Campaign.objects.annotate(compared=Count("candidates")).filter(compared__gt=MOST_CANDIDATES)
+    return list(campaigns.filter(pk__in=grown.values("campaign").union(stored, wide.values("pk"))))
 
 
 def _outdated(campaign: Campaign) -> Iterator[AnalysisRequest]:

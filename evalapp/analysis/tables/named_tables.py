@@ -317,6 +317,8 @@ def trust_table(shown: TableSource) -> Table | None:
             found.correlation,
             found.inside,
             found.ceiling,
+            found.against_best.outputs if found.against_best else None,
+            found.against_best.candidates if found.against_best else None,
             found.sentence,
         ]
         for each in shown.trust
@@ -328,6 +330,8 @@ def trust_table(shown: TableSource) -> Table | None:
         Column("Spearman", "number", is_measure=True, anchor="segment-correlation"),
         Column("Among one candidate's outputs", "number", is_measure=True, anchor="which-metric-to-trust"),
         Column("Upper limit", "number", is_measure=True, anchor="expected-ceiling"),
+        Column("p (Holm) against the best metric", "p", anchor="which-metric-to-trust"),
+        Column("p (Williams) between candidates", "p", anchor="which-metric-to-trust"),
         Column("In words"),
     ]
     return Table("trust", "Which metric to trust", columns, rows)

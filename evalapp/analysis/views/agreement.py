@@ -35,6 +35,7 @@ from evalapp.analysis.tables.choices import chosen_criterion, chosen_measure, ch
 from evalapp.campaigns.queries import is_reviewing_blind
 from evalapp.measure import Measure
 from evalapp.reviews.pseudonyms import shown_names
+from evalapp.rubrics.limits import MOST_BUTTONS
 from evalapp.rubrics.models import Criterion
 from evalapp.stats.against_others import AgainstOthers
 
@@ -91,6 +92,7 @@ def campaign_agreement(request: MemberRequest, campaign_id: int) -> HttpResponse
         "reviewer_type_label": REVIEWER_TYPES[reviewer_type],
         "reviewer_type_choices": reviewer_type_choices(request, reviewer_type),
         "is_reviewing": is_reviewing_blind(campaign, request.user),
+        "is_fine": criterion is not None and len(criterion.levels) > MOST_BUTTONS,
         "shares_outputs": any(row.criterion == criterion and row.measures.exact.defined for row in rows),
         "no_pair": why_no_pair(panel, criterion) if panel and criterion else "",
         **(_of_criterion(request, panel, criterion, measure) if panel and criterion else {"pairs": []}),

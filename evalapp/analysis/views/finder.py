@@ -57,9 +57,10 @@ def _render(
         problem, wanted = problem or error, None
     found = cases.found(wanted) if wanted is not None else None
     page = Paginator(cases if wanted is not None else [], CASES_PER_PAGE).get_page(request.GET.get("page"))
+    filter_form = filter_form_of(request, view, names=scores.names, coverage=cases.coverage)
     context = {
         "campaign": campaign,
-        "filter_form": filter_form_of(request, view, names=scores.names, coverage=cases.coverage),
+        "filter_form": filter_form,
         "wanted": wanted,
         "found": found,
         "ties": ties_in_words(wanted, found) if wanted is not None and found is not None else "",
@@ -71,10 +72,7 @@ def _render(
         "scales": scores.scales,
         "criteria": scores.criteria,
         "candidates": scores.candidates,
-        "reviewers": [
-            (number, scores.names.of(pk))
-            for pk, number in sorted(scores.numbers.items(), key=lambda pair: pair[1])
-        ],
+        "reviewers": [(number, name) for number, name, _ in filter_form.reviewers],
         "page": page,
         "rows": list(page.object_list),
         "list_query": list_query(request),
@@ -105,12 +103,12 @@ def _chosen(scores: CampaignScores, query: Mapping[str, str], wanted: Finder | N
     return {name: query.get(name, value) for name, value in usual.items()}
 
 
-def _poor(criterion: Criterion | None) -> tuple[ScoreSide, int]:
+def _poor(criterion: Criterion | None) -> tuple[ScoreSide, float]:
     """Which scores are usually asked for: those that people give to what is poor."""
-    if criterion is not None and criterion.lower_is_better:
-        return ScoreSide.AT_LEAST, criterion.maximum
-    low = 2 if criterion is None or criterion.low_threshold is None else criterion.low_threshold
-    return ScoreSide.AT_MOST, low
+    if criterion is None:
+        return ScoreSide.AT_MOST, 2
+    side = ScoreSide.AT_LEAST if criterion.lower_is_better else ScoreSide.AT_MOST
+    return side, criterion.rules.poor_number
 
 
 @require_POST

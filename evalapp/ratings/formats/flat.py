@@ -14,6 +14,7 @@ from evalapp.imports.source_rows import Source, SourceRow
 from evalapp.ratings.formats.base import NAMES, ColumnRole, RatingsFormat
 from evalapp.ratings.records import (
     LONGEST_COMMENT,
+    UNNAMED_REVIEWER,
     ParsedRow,
     Record,
     RecordProblemError,
@@ -42,7 +43,6 @@ FLAT = Mapper(
     many=(ColumnRole.SCORE, ColumnRole.CANDIDATE_SCORE, ColumnRole.REFERENCE, ColumnRole.IGNORE),
     rest=ColumnRole.IGNORE,
     needed=[
-        ((ColumnRole.REVIEWER,), "Choose the column with the reviewer."),
         ((ColumnRole.ITEM, ColumnRole.PROMPT), "Choose the column with the item or its prompt."),
         (
             (ColumnRole.CANDIDATE, ColumnRole.CANDIDATE_SCORE),
@@ -188,7 +188,8 @@ class _Rows:
         # Where columns are the candidates, one name serves all of a row's values: that of the criterion.
         named = ColumnRole.CRITERION if self._candidates else ColumnRole.CANDIDATE
         candidate = self._name(named, fields, problems)
-        reviewer = self._name(ColumnRole.REVIEWER, fields, problems)
+        is_named = ColumnRole.REVIEWER in self._columns
+        reviewer = self._name(ColumnRole.REVIEWER, fields, problems) if is_named else UNNAMED_REVIEWER
         said: dict[str, Any] = {}
         for use, column, read in self._said:
             value = fields.get(column)

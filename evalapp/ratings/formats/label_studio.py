@@ -28,7 +28,7 @@ from evalapp.ratings.records import (
     timestamp_of,
 )
 from evalapp.ratings.spans import code_points, spans_of
-from evalapp.rubrics.limits import HIGHEST_LEVEL
+from evalapp.rubrics.limits import HIGHEST_LEVEL, MOST_STEPS
 
 NOT_APPLICABLE_SUFFIX = "-na"
 REASONS_SUFFIX = "-reasons"
@@ -139,15 +139,18 @@ def _control(result: Mapping[str, Any], name: str) -> str:
 
 
 def _scale(result: Mapping[str, Any]) -> ScaleEnds | None:
-    """The lowest and highest level and which is the best, as this product writes them."""
-    meta = result.get("meta")
-    bounds = meta.get("scale") if isinstance(meta, dict) else None
+    """The lowest and highest level, which is the best, and its steps, as this product writes them."""
+    given = result.get("meta")
+    meta = given if isinstance(given, dict) else {}
+    bounds = meta.get("scale")
     if not (isinstance(bounds, list) and len(bounds) == 2 and all(type(each) is int for each in bounds)):
         return None
     low, high = bounds
     if not 0 <= low < high <= HIGHEST_LEVEL:
         return None
-    return ScaleEnds(low, high, isinstance(meta, dict) and meta.get("lower_is_better") is True)
+    steps = meta.get("steps_per_point")
+    possible = steps if type(steps) is int and 1 <= steps <= MOST_STEPS else 1
+    return ScaleEnds(low, high, meta.get("lower_is_better") is True, possible)
 
 
 def _remark(result: Mapping[str, Any], name: str) -> str:

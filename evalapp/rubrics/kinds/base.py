@@ -38,6 +38,8 @@ class CriterionDefinition(Protocol):
     @property
     def maximum(self) -> int: ...
     @property
+    def steps_per_point(self) -> int: ...
+    @property
     def options(self) -> Sequence[Any]: ...
     @property
     def help_text(self) -> str: ...
@@ -94,9 +96,6 @@ class CriterionKind:
     """Whether a rubric can allow that answer."""
     allowed_not_applicable: ClassVar[str] = "N/A"
     """The same where it is allowed."""
-    step: ClassVar[str] = "1"
-    """By how much neighbouring numbers differ, where the answer is typed."""
-    number_called: ClassVar[str] = "whole number"
     usual: ClassVar[Mapping[str, Any]] = {}
     """The fields of a new criterion of this kind that differ from a scale's."""
     editor_fields: ClassVar[str] = ""
@@ -158,6 +157,15 @@ class CriterionKind:
         return False
 
     @property
+    def step(self) -> str:
+        """By how much neighbouring numbers differ, where the answer is typed, as HTML writes it."""
+        return "1"
+
+    @property
+    def number_called(self) -> str:
+        return "whole number"
+
+    @property
     def control(self) -> str:
         """How a person answers: names the template in ``rubrics/controls`` and the module in
         ``js/controls``.
@@ -173,7 +181,7 @@ class CriterionKind:
         """The name of a level in ``level_descriptions`` and ``examples``."""
         return str(level)
 
-    def level_from_key(self, key: str) -> int | str:
+    def level_from_key(self, key: str) -> float | str:
         """A level's name as a YAML file writes it."""
         return int(key)
 
@@ -209,6 +217,15 @@ class CriterionKind:
     def low_threshold(self) -> int | None:
         """The level at and under which a score is low; None where that is not asked."""
         return None
+
+    @property
+    def poor_level(self) -> int:
+        """The last level that counts as poor."""
+        return self.criterion.minimum
+
+    @property
+    def poor_number(self) -> float:
+        return self.number(self.poor_level)
 
     @property
     def counted_levels(self) -> frozenset[int]:

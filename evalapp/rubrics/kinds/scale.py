@@ -1,13 +1,48 @@
 """A scale: levels in order, of which a mean is formed."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
-from evalapp.rubrics.kinds.base import CriterionKind, Option, PostedCriterion, Problem
-from evalapp.rubrics.kinds.values import Level, RawValue, ValueProblemError, is_decimal, shown, whole_number
-from evalapp.rubrics.limits import HIGHEST_LEVEL, LOWEST_LEVEL, MOST_BUTTONS, MOST_LEVELS
+from evalapp.rubrics.kinds.base import CriterionDefinition, CriterionKind, Option, PostedCriterion, Problem
+from evalapp.rubrics.kinds.values import (
+    Level,
+    RawValue,
+    ValueProblemError,
+    any_number,
+    is_decimal,
+    shown,
+    step_of,
+    whole_number,
+)
+from evalapp.rubrics.limits import HIGHEST_LEVEL, LOWEST_LEVEL, MOST_BUTTONS, MOST_LEVELS, MOST_STEPS
 
 _TEXTS_OF_WIDE_SCALE = 10
+_ENDS = {"minimum": 1, "maximum": 5, "low_threshold": 2}
+
+
+def in_levels(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields of a criterion with its ends in levels, from points as people, files and the API give
+    them; what is not given is usual.
+    """
+    steps = _possible(fields.get("steps_per_point", 1))
+    if steps == 1:
+        return dict(fields)
+    ends = {name: fields.get(name, usual) for name, usual in _ENDS.items()}
+    return {**fields, **{name: end if end is None else end * steps for name, end in ends.items()}}
+
+
+def ends_in_points(criterion: CriterionDefinition) -> dict[str, int | None]:
+    """``minimum``, ``maximum`` and ``low_threshold`` of a criterion in whole points, and
+    ``steps_per_point``: what `in_levels` reads.
+    """
+    ends, steps = {name: getattr(criterion, name) for name in _ENDS}, _possible(criterion.steps_per_point)
+    in_points = {name: end if end is None else end // steps for name, end in ends.items()}
+    return {**in_points, "steps_per_point": criterion.steps_per_point}
+
+
+def _possible(steps: int) -> int:
+    """Steps that a point can have; 1 for a number of them that is refused when it is saved."""
+    return steps if 1 <= steps <= MOST_STEPS else 1
 
 
 class Scale(CriterionKind):
@@ -25,12 +60,16 @@ class Scale(CriterionKind):
     @classmethod
     def read_fields(cls, posted: PostedCriterion) -> dict[str, Any]:
         has_low = bool(posted.text("low_threshold").strip())
-        return {
-            "minimum": posted.number("minimum", 1),
-            "maximum": posted.number("maximum", 5),
-            "low_threshold": posted.number("low_threshold", 1) if has_low else None,
-            "lower_is_better": bool(posted.text("lower_is_better")),
-        }
+        has_steps = bool(posted.text("steps_per_point").strip())
+        return in_levels(
+            {
+                "steps_per_point": posted.number("steps_per_point", 1) if has_steps else 1,
+                "minimum": posted.number("minimum", 1),
+                "maximum": posted.number("maximum", 5),
+                "low_threshold": posted.number("low_threshold", 1) if has_low else None,
+                "lower_is_better": bool(posted.text("lower_is_better")),
+            }
+        )
 
     @property
     def shows_keys(self) -> bool:
@@ -39,11 +78,48 @@ class Scale(CriterionKind):
 
     @property
     def is_typed(self) -> bool:
-        return self.criterion.maximum - self.criterion.minimum >= MOST_BUTTONS
+        return self._steps > 1 or self.criterion.maximum - self.criterion.minimum >= MOST_BUTTONS
+
+    @property
+    def _steps(self) -> int:
+        return _possible(self.criterion.steps_per_point)
+
+    @property
+    def _step_in_words(self) -> str:
+        return f"{1 / self._steps:g}" if 100 % self._steps == 0 else f"1/{self._steps}"
+
+    @property
+    def step(self) -> str:
+        return f"{1 / self._steps:g}" if 100 % self._steps == 0 else "any"
+
+    @property
+    def number_called(self) -> str:
+        return "whole number" if self._steps == 1 else f"number in steps of {self._step_in_words}"
+
+    def number(self, level: float) -> float:
+        whole, rest = divmod(level, self._steps)
+        return level / self._steps if rest else whole
+
+    def words(self, level: int) -> str:
+        return f"{round(self.number(level), 2):g}"
+
+    def level_key(self, level: int) -> str:
+        return self.words(level)
+
+    def level_from_key(self, key: str) -> float | str:
+        number = float(key)
+        return int(number) if number.is_integer() else number
+
+    def level_of(self, answer: object) -> int | None:
+        if not isinstance(answer, int | float) or isinstance(answer, bool):
+            return None
+        if self._steps == 1:
+            return answer if isinstance(answer, int) else None
+        return step_of(answer, self._steps)
 
     @property
     def not_to_depend_on(self) -> str:
-        return f"has more than {MOST_BUTTONS} levels" if self.is_typed else ""
+        return "is answered by typing a number" if self.is_typed else ""
 
     @property
     def described_levels(self) -> list[int]:
@@ -60,6 +136,13 @@ class Scale(CriterionKind):
     @property
     def low_threshold(self) -> int | None:
         return self.criterion.low_threshold
+
+    @property
+    def poor_level(self) -> int:
+        """The last low one, or where lower is better the highest; the worst where none is called low."""
+        if self.criterion.lower_is_better:
+            return self.criterion.maximum
+        return self.criterion.minimum if self.low_threshold is None else self.low_threshold
 
     def is_low(self, level: int) -> bool:
         return self.low_threshold is not None and level <= self.low_threshold
@@ -88,8 +171,7 @@ class Scale(CriterionKind):
     def axis_label(self) -> str:
         """Its range, with the direction where it is not the usual one."""
         direction = ", lower is better" if self.criterion.lower_is_better else ""
-        lowest, highest = self.range
-        return f"{lowest}–{highest}{direction}"
+        return f"{self.words(self.criterion.minimum)}–{self.words(self.criterion.maximum)}{direction}"
 
     @property
     def range(self) -> tuple[float, float]:
@@ -133,13 +215,13 @@ class Scale(CriterionKind):
         return self._read_value
 
     def _read_value(self, raw: RawValue) -> Level:
+        if self._steps > 1:
+            return self._read_step(raw)
         number = whole_number(raw)
         if number is None:
             fix = f"{self.criterion.name} takes whole numbers from {self.allowed}."
             if is_decimal(raw):
-                fix += (
-                    " Decimals are not supported: multiply them to whole numbers, such as 0–100 for percent."
-                )
+                fix += f" A scale with steps per point, up to {MOST_STEPS}, takes decimals."
             raise ValueProblemError(f"“{shown(raw)}” is not a whole number.", fix)
         if not self.criterion.minimum <= number <= self.criterion.maximum:
             raise ValueProblemError(
@@ -148,19 +230,40 @@ class Scale(CriterionKind):
             )
         return Level(number)
 
+    def _read_step(self, raw: RawValue) -> Level:
+        number = any_number(raw)
+        if number is None:
+            fix = f"{self.criterion.name} takes numbers from {self.allowed}."
+            raise ValueProblemError(f"“{shown(raw)}” is not a number.", fix)
+        level = self.level_of(number)
+        if level is None:
+            fix = f"Round it, or give the scale other steps per point (up to {MOST_STEPS})."
+            message = f"{shown(raw)} is between two steps of {self._step_in_words} of {self.criterion.name}."
+            raise ValueProblemError(message, fix)
+        if not self.criterion.minimum <= level <= self.criterion.maximum:
+            raise ValueProblemError(
+                f"{shown(raw)} is outside the scale of {self.criterion.name}, {self.allowed}.",
+                "Correct the value, or widen the scale.",
+            )
+        return Level(level)
+
     def problems(self) -> Iterator[Problem]:
+        if self._steps != self.criterion.steps_per_point:
+            yield "steps_per_point", f"A point has 1 to {MOST_STEPS} steps; 2 allows half points."
+            return
         lowest, highest = self.criterion.minimum, self.criterion.maximum
         if not self._is_ranged:
             yield "maximum", "The highest level must be above the lowest."
             return
-        if lowest < LOWEST_LEVEL or highest > HIGHEST_LEVEL:
+        if self.number(lowest) < LOWEST_LEVEL or self.number(highest) > HIGHEST_LEVEL:
             yield "maximum", f"Levels must be between {LOWEST_LEVEL} and {HIGHEST_LEVEL}."
         if highest - lowest + 1 > MOST_LEVELS:
             yield "maximum", f"A scale has at most {MOST_LEVELS} levels; use fewer or wider steps."
             return
         if self.low_threshold is not None and not lowest <= self.low_threshold < highest:
+            last = self.words(highest - self._steps)
             message = (
-                f"Reasons can be asked at {lowest} to {highest - 1} and under; leave it empty for never."
+                f"Reasons can be asked at {self.words(lowest)} to {last} and under; leave it empty for never."
             )
             yield "low_threshold", message
 
@@ -175,8 +278,12 @@ class Scale(CriterionKind):
             message = f"{lacking}: reviewers agree more when each level has a description."
             yield "level_descriptions", message
         if self.is_typed:
-            typed = f"{len(self.levels)} levels are typed as a number"
-            yield "maximum", f"{typed}; few people can distinguish so many. Agreement is best with 5 to 7."
+            if len(self.levels) > MOST_BUTTONS:
+                typed = f"{len(self.levels)} levels are typed as a number"
+                yield (
+                    "maximum",
+                    f"{typed}; few people can distinguish so many. Agreement is best with 5 to 7.",
+                )
         elif len(self.levels) % 2 == 0 and not self.criterion.help_text.strip():
             yield (
                 "maximum",

@@ -1,5 +1,6 @@
 """A criterion's values as files and models write them, before a kind has made levels of them. Pure."""
 
+import math
 import re
 from typing import NamedTuple
 
@@ -46,6 +47,24 @@ def whole_number(raw: RawValue) -> int | None:
         return int(raw) if raw.is_integer() and abs(raw) < 10**9 else None
     text = raw.strip()
     return int(float(text)) if text.isascii() and _WHOLE.fullmatch(text) else None
+
+
+def any_number(raw: RawValue) -> float | None:
+    """The number that a value is, however it is written (3.5, "3.5", "3,5"), or None."""
+    if is_decimal(raw):
+        return float(str(raw).strip().replace(",", "."))
+    return whole_number(raw)
+
+
+def step_of(number: float, steps_per_point: int) -> int | None:
+    """How many steps a number is; None for one between two. A step that two decimals cannot write, such as a
+    third, is also its number rounded to two decimals.
+    """
+    if not math.isfinite(number):
+        return None
+    nearest = round(number * steps_per_point)
+    allowed = 1e-9 if 100 % steps_per_point == 0 else 0.005 + 1e-9
+    return nearest if abs(number - nearest / steps_per_point) <= allowed else None
 
 
 def yes_or_no(raw: RawValue) -> int | None:
