@@ -208,6 +208,7 @@ def test_the_api_gives_the_same_numbers(reviewed: Campaign, manager: User) -> No
     ]
     tone = next(row for row in trust if row["criterion"] == "tone")
     assert "seed" in tone["metrics"][0]["correlation"]["signature"]
+    assert tone["metrics"][0]["against_best"] is None
     means = program_of(manager).get(api_of(reviewed, "prediction-powered")).json()["results"]
     expected = prediction_powered_means(scores, ROUGE)
     assert [(row["candidate"], row["criterion"], row["mean"]["value"]) for row in means] == [
@@ -215,6 +216,23 @@ def test_the_api_gives_the_same_numbers(reviewed: Campaign, manager: User) -> No
     ]
     refused = program_of(manager).get(f"{api_of(reviewed, 'prediction-powered')}?metric=charm")
     assert refused.status_code == 400 and "charm" in refused.text
+
+
+def test_a_metric_beside_the_best_is_tested_against_it(reviewed: Campaign, manager: User) -> None:
+    run = reviewed.items.first().outputs.first().output.run
+    MetricResult.objects.bulk_create(
+        MetricResult(output=output, metric="bleu", signature="test", value=output.example.row_number * 5 % 11)
+        for output in Output.objects.filter(run=run).select_related("example")
+    )
+    trust = program_of(manager).get(api_of(reviewed, "metric-trust")).json()["results"]
+    tone = next(row for row in trust if row["criterion"] == "tone")
+    assert "trust ROUGE-L (the best of 2 looked at): it follows people. It does so better" in tone["sentence"]
+    best, other = tone["metrics"]
+    assert (best["metric"], best["against_best"]) == ("rougeL", None)
+    assert 0 < other["against_best"]["outputs"] < 0.05
+    # Two candidates are too few for a test of their means.
+    assert other["against_best"]["candidates"] is None
+    assert tone["sentence"] in client_of(manager).get(url_of(reviewed)).text
 
 
 def test_more_reviewers_take_no_more_queries(

@@ -1,21 +1,25 @@
 """The words on a metric follow from its interval and the ceiling, and say both."""
 
 import math
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
 
 from evalapp.accounts.models import Project, User
+from evalapp.analysis.metrics.best_metric import AgainstBest, against_best
 from evalapp.analysis.metrics.metric_trust import Verdict, advice, metric_trust, trust_of
 from evalapp.analysis.scores.campaign_scores import load_scores
 from evalapp.measure import Measure
 from evalapp.metrics.registry import METRICS
 from evalapp.stats.ceiling import expected_ceiling
 from evalapp.stats.correlation import segment_correlation
+from evalapp.stats.metric_difference import williams_p
 from evalapp.stats.ratings import Ratings
 from tests.factories import GOOD, PLAIN, answers, make_campaign, review_all, run_scoring
 
-ROUGE, FIGURES = METRICS["rougeL"], METRICS["unsupported_numbers"]
+ROUGE, BLEU, FIGURES = METRICS["rougeL"], METRICS["bleu"], METRICS["unsupported_numbers"]
 CEILING = Measure(value=0.8, n=100, low=0.7, high=0.85, signature="ceiling")
 NO_CEILING = Measure.undefined("one reviewer", signature="ceiling")
 
@@ -98,6 +102,32 @@ def test_a_metric_that_only_knows_who_wrote_an_answer_is_a_hint_at_most() -> Non
     assert "apart" not in trust_of("Tone", ROUGE, correlation(-0.1, 0.05, 0.2), CEILING, nothing).sentence
 
 
+def test_the_means_of_four_candidates_or_more_are_compared_by_williams() -> None:
+    generator = np.random.default_rng(8)
+    outputs: list[Any] = [
+        SimpleNamespace(item_output_id=10 * item + candidate, item_id=item, candidate_id=candidate)
+        for item in range(6)
+        for candidate in range(5)
+    ]
+    human, best, other = (
+        {each.item_output_id: each.candidate_id + generator.normal(0, spread) for each in outputs}
+        for spread in (0.5, 0.5, 3.0)
+    )
+    found = against_best(outputs, human, best, {"other": other}, groups={}, seed=1)["other"]
+    means = [
+        [
+            np.mean([of[each.item_output_id] for each in outputs if each.candidate_id == which])
+            for which in range(5)
+        ]
+        for of in (human, best, other)
+    ]
+    table = np.corrcoef(means)
+    assert found.candidates == pytest.approx(williams_p(table[0, 1], table[0, 2], table[1, 2], 5))
+    assert found.outputs is not None and found.outputs < 0.05
+    three = [each for each in outputs if each.candidate_id < 3]
+    assert against_best(three, human, best, {"other": other}, groups={}, seed=1)["other"].candidates is None
+
+
 def test_the_advice_names_the_best_and_warns_of_the_worst() -> None:
     good, bad = correlation(0.6, 0.7, 0.75), correlation(-0.5, -0.4, -0.3)
     trusts = [trust_of("Tone", ROUGE, good, CEILING), trust_of("Tone", FIGURES, bad, CEILING)]
@@ -105,6 +135,14 @@ def test_the_advice_names_the_best_and_warns_of_the_worst() -> None:
         "For Tone trust ROUGE-L (the best of 2 looked at): it follows people. "
         "Unsupported numbers would mislead."
     )
+    for p, words in ((0.01, "It does so better than every other."), (0.2, "It is not shown to do so better")):
+        tested = [trusts[0], trusts[1]._replace(against_best=AgainstBest(p, None))]
+        assert words in advice("Tone", tested)
+    third = trust_of("Tone", BLEU, correlation(0.4, 0.5, 0.6), CEILING)._replace(
+        against_best=AgainstBest(0.3, None)
+    )
+    tested = [trusts[0], third, trusts[1]._replace(against_best=AgainstBest(0.01, None))]
+    assert "It does so better than Unsupported numbers." in advice("Tone", tested)
     weak = [trust_of("Tone", ROUGE, correlation(0.01, 0.1, 0.2), CEILING)]
     assert advice("Tone", weak) == "For Tone trust no metric: ask people."
     assert advice("Tone", []) == "No metric can be compared with people on Tone yet."

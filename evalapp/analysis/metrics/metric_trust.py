@@ -310,15 +310,14 @@ def advice(name: str, trusts: Sequence[MetricTrust]) -> str:
 
 def _ahead(told: Sequence[MetricTrust]) -> str:
     """Of which others it is shown that they follow people less than the first."""
-    behind = [
-        trust.metric.label
+    tested = [
+        (trust.metric.label, trust.against_best.outputs)
         for trust in told[1:]
-        if trust.against_best
-        and trust.against_best.outputs is not None
-        and trust.against_best.outputs < ALPHA
+        if trust.against_best is not None and trust.against_best.outputs is not None
     ]
-    if len(told) < 2:
+    if not tested:
         return ""
+    behind = [label for label, p in tested if p < ALPHA]
     if not behind:
         return " It is not shown to do so better than the others."
     if len(behind) == len(told) - 1:
