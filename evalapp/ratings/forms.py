@@ -3,6 +3,8 @@ from dataclasses import replace
 from typing import Any
 
 from django import forms
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
 
 from evalapp.accounts.models import Project, User
 from evalapp.campaigns.queries import usable_rubrics
@@ -46,6 +48,11 @@ AS_NAMED = "="
 # More names than these follow the rule for names that nobody mapped.
 MOST_SHOWN = 100
 _AVERAGE = "Averages of several people? Each counts as one reviewer’s score."
+
+
+def _of_criterion(name: str, label: str) -> SafeString:
+    """A label below the criterion's name, which only those need who hear the form."""
+    return format_html('<span class="visually-hidden">{}: </span>{}', name, label)
 
 
 class RatingsUploadForm(forms.Form):
@@ -186,16 +193,16 @@ class RatingsForm(forms.Form):
                 help_text=f"{described['count']:,} values: {shown}",
             )
             ends = {**described, **ends_in_points(draft)} if draft else described
-            labels = ("lowest level", "highest level", "steps per point")
+            labels = ("Lowest level", "Highest level", "Steps per point")
             for end, label in zip(SCALE_ENDS, labels, strict=True):
                 self.fields[f"criterion_{number}_{end}"] = forms.IntegerField(
-                    label=f"{name}: {label}",
+                    label=_of_criterion(name, label),
                     initial=ends[end],
                     help_text=_AVERAGE if end == "steps_per_point" and ends[end] > 1 else "",
                 )
             self.fields[f"criterion_{number}_lower_is_better"] = forms.BooleanField(
                 required=False,
-                label=f"{name}: lower is better",
+                label=_of_criterion(name, "Lower is better"),
                 initial=draft.lower_is_better if draft else described.get("lower_is_better", False),
             )
 

@@ -161,6 +161,14 @@ def test_a_mapping_that_lacks_something_says_what(mapping: dict[str, str], messa
     assert message in layout_problems(FileLayout(JsonLines.name, mapping=mapping))["mapping"][0]
 
 
+def test_a_single_column_of_ratings_is_the_criterion() -> None:
+    mapping = Table().guess(dict.fromkeys(["item", "system", "rating", "prompt", "answer"], ""))
+    assert mapping["rating"] == "score"
+    assert not layout_problems(FileLayout(Table.name, mapping=mapping))
+    with_criterion = Table().guess(dict.fromkeys(["item", "system", "criterion", "rating"], ""))
+    assert with_criterion["rating"] == "value"
+
+
 def test_a_table_may_have_a_column_for_each_candidate() -> None:
     content = (
         b"item,reviewer,criterion,seconds,base,tuned v2\n1,Mara,Tone,30,4,5\n1,Ole,Tone,,2,\n2,Ole,Tone,,,\n"

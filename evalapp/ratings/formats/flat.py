@@ -66,9 +66,9 @@ class JsonLines(RatingsFormat):
         return not source.is_list
 
     def guess(self, first: Fields) -> dict[str, str]:
-        """A table without a column for the criterion has a column for each, and one without a column for
-        the candidate likewise, so what is left over is taken for scores there; "time" is a timestamp or a
-        length as the first row says.
+        """A table without a column for the criterion has a column for each, if only the one called "rating",
+        and one without a column for the candidate likewise, so what is left over is taken for scores there;
+        "time" is a timestamp or a length as the first row says.
         """
         mapping = super().guess(first)
         for column, use in mapping.items():
@@ -80,6 +80,9 @@ class JsonLines(RatingsFormat):
             # Items of a dataset have the groups of its rows.
             mapping |= {name: ColumnRole.IGNORE for name, use in mapping.items() if use == ColumnRole.GROUP}
         rest = ColumnRole.SCORE if ColumnRole.CRITERION not in uses else ColumnRole.CANDIDATE_SCORE
+        if rest == ColumnRole.SCORE:
+            # Such as one column "rating": it is the criterion.
+            mapping |= {name: rest.value for name, use in mapping.items() if use == ColumnRole.VALUE}
         if ColumnRole.CRITERION not in uses or not {ColumnRole.CANDIDATE, ColumnRole.VALUE} & uses:
             unknown = (column for column, use in mapping.items() if use == ColumnRole.IGNORE)
             mapping |= dict.fromkeys((each for each in unknown if bare_name(each) not in NAMES), rest.value)
