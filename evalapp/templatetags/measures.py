@@ -14,6 +14,7 @@ from django.utils.safestring import SafeString, mark_safe
 from django.utils.text import capfirst, slugify
 from markdown_it import MarkdownIt
 
+from evalapp.analysis.comparison.metric_columns import metric_columns as columns_of_metrics
 from evalapp.analysis.scores.filters import FIELD
 from evalapp.campaigns.imported_records import imported_records
 from evalapp.campaigns.models import Campaign
@@ -223,6 +224,12 @@ def without_interval(measure: Measure) -> SafeString:
         return SafeString("")
     told = [part for part in measure.note.split("; ") if part.startswith("no interval")]
     return format_html(' <span class="soft small">{}</span>', told[0]) if told else SafeString("")
+
+
+@register.simple_tag
+def metric_columns(comparison: Any, usage: Sequence[Any]) -> Any:
+    """The columns of the table of metrics."""
+    return columns_of_metrics(comparison, usage)
 
 
 @register.simple_tag
