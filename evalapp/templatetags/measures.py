@@ -16,6 +16,7 @@ from markdown_it import MarkdownIt
 
 from evalapp.analysis.comparison.metric_columns import metric_columns as columns_of_metrics
 from evalapp.analysis.scores.filters import FIELD
+from evalapp.campaigns.design import MOST_CANDIDATES
 from evalapp.campaigns.imported_records import imported_records
 from evalapp.campaigns.models import Campaign
 from evalapp.core.number_format import as_percent, as_text
@@ -224,6 +225,20 @@ def without_interval(measure: Measure) -> SafeString:
         return SafeString("")
     told = [part for part in measure.note.split("; ") if part.startswith("no interval")]
     return format_html(' <span class="soft small">{}</span>', told[0]) if told else SafeString("")
+
+
+@register.filter
+def is_many(rows: Sequence[Any]) -> bool:
+    """Whether a table has a row for more candidates than people compare side by side."""
+    return len(rows) > MOST_CANDIDATES
+
+
+@register.filter
+def leaderboard(rows: Sequence[Any]) -> list[Any]:
+    """A comparison's rows; of many candidates those with the highest total first."""
+    if not is_many(rows):
+        return list(rows)
+    return sorted(rows, key=lambda row: -1.0 if row.total.value is None else row.total.value, reverse=True)
 
 
 @register.simple_tag
