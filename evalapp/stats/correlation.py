@@ -192,23 +192,22 @@ def system_correlation(
     found = _resampled(
         correlations, paired, unit_weights(paired.items, replicates=replicates, seed=seed), level
     )
-    notes = [found.note]
-    if n < FEWEST_TO_APPROXIMATE and method != "kendall":
-        p = _p_over_orders(observed[0][0], observed[1][0], method)
-        notes.append(f"exact p {p:.2g}")
-    note = "; ".join(filter(None, notes))
+    note = "; ".join(filter(None, (found.note, _p_over_orders(observed[0][0], observed[1][0], method))))
     return Measure(value=_unit(value), n=n, low=found.low, high=found.high, note=note, signature=name)
 
 
-def _p_over_orders(x: Array, y: Array, method: Method) -> float:
-    """The share of the orders of ``y`` that correlate with ``x`` as strongly as this one, in either
-    direction.
+def _p_over_orders(x: Array, y: Array, method: Method) -> str:
+    """In words the share of the orders of ``y`` that correlate with ``x`` as strongly as this one, in either
+    direction; nothing for Kendall's, and where there are too many orders.
     """
+    if x.size >= FEWEST_TO_APPROXIMATE or method == "kendall":
+        return ""
     if method == "spearman":
         x, y = (np.sign(side[:, None] - side[None, :]).sum(axis=1) for side in (x, y))
     x, y = x - x.mean(), y - y.mean()
     products = y[_orders(x.size)] @ x
-    return float((np.abs(products) >= abs(float(x @ y)) - ROUNDING).mean())
+    p = float((np.abs(products) >= abs(float(x @ y)) - ROUNDING).mean())
+    return f"exact p {p:.2g}"
 
 
 @cache

@@ -154,6 +154,25 @@ def test_system_level_correlates_candidate_means(method: str) -> None:
     assert found.low <= found.value <= found.high
 
 
+@pytest.mark.parametrize(
+    ("method", "candidates", "note"), [("spearman", 4, "exact p 0.083"), ("pearson", 4, "exact p 0.042")]
+)
+def test_of_few_candidates_the_exact_p_is_told(method: Method, candidates: int, note: str) -> None:
+    """Of the 24 orders of four, the very same and its reverse correlate so strongly in ranks; in numbers that
+    lie unevenly the reverse does not.
+    """
+    names = [f"v{number}" for number in range(candidates)] * 8
+    items = [item for item in range(8) for _ in range(candidates)]
+    quality = [float(2 ** int(name[1:])) for name in names]
+    found = system_correlation(names, items, quality, quality, method=method)
+    assert found.value == pytest.approx(1)
+    assert note in found.note
+    many = system_correlation(
+        [f"v{number}" for number in range(10)] * 2, [1] * 10 + [2] * 10, [*range(10)] * 2, [*range(10)] * 2
+    )
+    assert "exact" not in many.note
+
+
 def test_system_level_without_variation_says_so() -> None:
     candidates, items = list("abcd") * 2, [1] * 4 + [2] * 4
     found = system_correlation(candidates, items, [3.0] * 8, list(map(float, range(8))))

@@ -31,6 +31,16 @@ MOST_LETTERS = 60
 _LONGEST_NAME = 120
 
 
+def _checked(name: str) -> str:
+    name = checked_name(name, of="the sweep")
+    if len(name) > MOST_LETTERS:
+        message = (
+            f"The name of a sweep has {MOST_LETTERS} letters at most; those of its trainings begin with it."
+        )
+        raise InvalidError(message, fields={"name": [message]})
+    return name
+
+
 def start_sweep(
     *,
     project: Project,
@@ -48,12 +58,7 @@ def start_sweep(
     have in common, as ``start_training`` takes them. All are validated on the same rows, whatever their
     seeds. Raises InvalidError and ConflictError as ``start_training`` does, naming the combination.
     """
-    name = checked_name(name, of="the sweep")
-    if len(name) > MOST_LETTERS:
-        message = (
-            f"The name of a sweep has {MOST_LETTERS} letters at most; those of its trainings begin with it."
-        )
-        raise InvalidError(message, fields={"name": [message]})
+    name = _checked(name)
     combinations = combinations_of(axes)
     common = {**hyperparameters, "validation_seed": _validation_seed(hyperparameters)}
     specs: list[TrainingSpec] = []
