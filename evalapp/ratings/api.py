@@ -115,6 +115,12 @@ class RatingsImportBody(Body):
         help_text="Reviewer names are positions, such as rater 1, that different people filled.",
     )
     skips_invalid = Flag(required=False, help_text="Import without the records that cannot be used.")
+    reference_candidate = Text(
+        max_length=200,
+        allow_blank=True,
+        required=False,
+        help_text="Name in the file whose answers become the references of items without one.",
+    )
 
 
 class RatingsView(ProjectView):

@@ -42,6 +42,7 @@ USES = [
     (ColumnRole.CONTEXT.value, "Context (facts)"),
     (ColumnRole.IGNORE.value, "Leave out"),
 ]
+_COUNTED = ("rubric_version", "dataset_version", "items_by", "item_field", "reference_candidate")
 FLAGS = ("is_blind", "names_are_positions", "skips_invalid")
 # What no slug of a criterion is.
 AS_NAMED = "="
@@ -92,6 +93,12 @@ class RatingsForm(forms.Form):
         required=False,
     )
     item_field = forms.CharField(required=False, max_length=200, label="Metadata field")
+    reference_candidate = forms.ChoiceField(
+        required=False,
+        label="Candidate that is the reference",
+        help_text="Its answers become the references of items without one, so that metrics can be computed."
+        " It is compared like the others, and left out where a metric compares with the reference.",
+    )
     is_blind = forms.BooleanField(
         required=False,
         label="Reviewers did not know which model had answered",
@@ -123,12 +130,12 @@ class RatingsForm(forms.Form):
             self._add_names()
             self._add_criteria()
         else:
-            for field in ("rubric_version", "dataset_version", "items_by", "item_field", *FLAGS):
+            for field in (*_COUNTED, *FLAGS):
                 del self.fields[field]
 
     def _initial(self) -> dict[str, Any]:
-        own = ("delimiter", "name", "rubric_version", "dataset_version", "items_by", "item_field")
-        return {name: getattr(self.start, name) for name in (*own, *FLAGS)}
+        own = ("delimiter", "name", *_COUNTED, *FLAGS)
+        return {name: getattr(self.start, name) for name in own}
 
     def _add_columns(self) -> None:
         uses = [(use, label) for use, label in USES if self._format is None or use in self._format.uses]
@@ -151,6 +158,10 @@ class RatingsForm(forms.Form):
 
     def _add_names(self) -> None:
         versions = ModelVersion.objects.filter(project=self._project).order_by("-id")
+        names = [name for name, _ in self._census["candidates"]]
+        reference = self.fields["reference_candidate"]
+        assert isinstance(reference, forms.ChoiceField)
+        reference.choices = [("", "None"), *((name, name) for name in names)]
         candidates = [(AS_NAMED, "As its label says"), ("0", "A new candidate")]
         candidates += [(str(version.pk), f"{version.label}") for version in versions]
         for number, (name, count) in enumerate(self._shown("candidates")):
@@ -272,6 +283,7 @@ class RatingsForm(forms.Form):
             dataset_version=data.pk if data else None,
             items_by=values["items_by"] or BY_ROW,
             item_field=values["item_field"] or "item",
+            reference_candidate=values["reference_candidate"],
             **{flag: values[flag] for flag in FLAGS},
             candidates=self._chosen("candidate", "candidates"),
             reviewers=self._chosen("reviewer", "reviewers"),

@@ -28,7 +28,8 @@ class RatingsOptions(FileLayout):
     member, 0 for a recorded reviewer. Who is not named there is found by label, e-mail address or name; else
     as ``unknown_…`` says; ``names_are_positions``: a name is a place, such as rater 1, that different people
     filled. ``dataset_version`` None: the texts are in the file; else items are its rows, found ``items_by``
-    row number, prompt, or the metadata field ``item_field``.
+    row number, prompt, or the metadata field ``item_field``. ``reference_candidate``: the name in the file
+    whose answers are the references of items without one; it stays a candidate.
     """
 
     name: str = ""
@@ -44,6 +45,7 @@ class RatingsOptions(FileLayout):
     is_blind: bool = False
     names_are_positions: bool = False
     skips_invalid: bool = False
+    reference_candidate: str = ""
 
     @property
     def layout_json(self) -> dict[str, Any]:

@@ -68,6 +68,8 @@ def plan_of(project: Project, options: RatingsOptions, census: Mapping[str, Any]
     plan = Plan(*_material(project, options, problems))
     _plan_criteria(plan, options, census, problems)
     candidates = [name for name, _ in census["candidates"]]
+    if (named := options.reference_candidate) and named not in candidates:
+        problems["reference_candidate"] = [f"The file has no candidate “{named[:60]}”."]
     _plan_candidates(plan, project, options, candidates, problems)
     _plan_reviewers(plan, project, options, [name for name, _ in census["reviewers"]], problems)
     if problems:

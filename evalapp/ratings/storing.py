@@ -58,6 +58,10 @@ SELECT u.number, p.messages::text, p.refs::text, p.context, p.metadata::text, p.
 FROM ratings_used u JOIN ratings_prompt p ON p.item = u.item
 WHERE u.number > %s ORDER BY u.number LIMIT %s
 """
+_REFERENCES = """
+UPDATE ratings_prompt p SET refs = jsonb_build_array(a.answer)
+FROM ratings_answer a WHERE a.item = p.item AND a.candidate = %s AND jsonb_array_length(p.refs) = 0
+"""
 _EXAMPLE_IDS = """
 INSERT INTO ratings_example SELECT u.item, e.id, 1 FROM ratings_used u
 JOIN evalapp_example e ON e.version_id = %s AND e.row_number = u.number
@@ -198,6 +202,8 @@ class Storing:
     def _data(self) -> DatasetVersion:
         if self._plan.dataset_version is not None:
             return self._plan.dataset_version
+        if named := self._options.reference_candidate:
+            _execute(_REFERENCES, [self._plan.candidate_names.slots.get(named)])
         for name in _free_names(self._options.name):
             try:
                 with transaction.atomic():
