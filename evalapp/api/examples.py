@@ -145,6 +145,7 @@ TEXTS: Mapping[str, str | list[str]] = {
     "instructions": "Rate each letter as its customer would read it.",
     "item": "12-884",
     "item_field": "claim",
+    "reference_candidate": "human",
     "json_schema": '{"type": "object"}',
     "key": "correctness",
     "kind": "adapter",
