@@ -163,6 +163,9 @@ class TestEverywhere:
         assert cells["formal"]["mean"]["value"] == pytest.approx(1.75)
         assert cells["formal"]["low_share"]["value"] == 1.0
         assert cells["plain"]["low_share"]["value"] == 0.0
+        assert {level: n for level, n in cells["plain"]["counts"].items() if n} == {"4.5": 12}
+        table = program_for(manager).get(f"{place}/analysis/agreement/confusion/?criterion=tone").json()
+        assert table["levels"] == [1, 1.5, 2, 2.5, 3, 3.5, 4, 4.5, 5]
         pages = [
             reverse(name, args=[project.slug, campaign.pk]) for name in ("who_is_better", "campaign_severity")
         ]

@@ -107,7 +107,7 @@ class ConfusionSerializer(serializers.Serializer[Any]):
     first = serializers.IntegerField()
     second = serializers.IntegerField()
     items = serializers.IntegerField()
-    levels = serializers.ListField(child=serializers.IntegerField())
+    levels = serializers.ListField(child=serializers.FloatField())
     counts = serializers.ListField(child=serializers.ListField(child=serializers.IntegerField()))
 
 
@@ -116,8 +116,8 @@ class ConfusedLevelsSerializer(serializers.Serializer[Any]):
     differ reaches what chance would give.
     """
 
-    lower = serializers.IntegerField(source="found.lower")
-    upper = serializers.IntegerField(source="found.upper")
+    lower = serializers.FloatField()
+    upper = serializers.FloatField()
     lower_description = serializers.CharField(allow_blank=True)
     upper_description = serializers.CharField(allow_blank=True)
     pairs = serializers.IntegerField(source="found.pairs")
@@ -297,7 +297,7 @@ class ConfusionDetail(OfCriterionView):
             "first": agreement.first,
             "second": agreement.second,
             "items": found.items,
-            "levels": [int(level) for level in found.levels],
+            "levels": [criterion.rules.number(level) for level in found.levels],
             "counts": found.counts,
         }
 

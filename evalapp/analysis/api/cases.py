@@ -185,10 +185,10 @@ class CaseRowSerializer(serializers.Serializer[Any]):
         help_text="The criterion on which its reviewers differ most, in a list of where they do.",
     )
     answers = serializers.ListField(
-        source="differs.levels",
+        source="differs.numbers",
         default=None,
         allow_null=True,
-        child=serializers.IntegerField(),
+        child=serializers.FloatField(),
         help_text="Their different answers to it, lowest first.",
     )
 

@@ -73,8 +73,9 @@ class HumanCellSerializer(serializers.Serializer[Any]):
 
     def get_counts(self, cell: HumanCell) -> dict[str, int]:
         """Answers by level."""
-        number = cell.criterion.rules.number
-        return {str(number(level)): count for level, count in cell.counts.items()}
+        rules = cell.criterion.rules
+        name = rules.words if rules.has_mean else str
+        return {name(level): count for level, count in cell.counts.items()}
 
 
 class RuleShareSerializer(serializers.Serializer[Any]):

@@ -15,6 +15,10 @@ class Difference(NamedTuple):
     levels: list[int]
 
     @property
+    def numbers(self) -> list[float]:
+        return [self.criterion.rules.number(level) for level in self.levels]
+
+    @property
     def words(self) -> str:
         """As people read them: “2 and 5”, “no and yes”."""
         *others, last = (self.criterion.level_words(level) for level in self.levels)
