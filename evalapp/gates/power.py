@@ -62,7 +62,7 @@ def power_of_gate(campaign_gate: CampaignGate) -> GatePower | None:
 
 def _needs(condition: Condition, expected: ExpectedVariances, design: Design, level: float) -> str:
     if condition.kind in (ConditionKind.LOW_SHARE, ConditionKind.VETO):
-        return _largest_rate(condition.threshold or 0.0, design.independent, level)
+        return _largest_rate(condition.threshold or 0.0, design, level)
     variance = next((each for each in expected.variances if each.criterion.key == condition.criterion), None)
     # Of a total nothing is known before it is measured.
     if variance is None or condition.criterion == TOTAL:
@@ -114,14 +114,15 @@ def _smallest_difference(
     )
 
 
-def _largest_rate(ceiling: float, items: int, level: float) -> str:
-    """Exact for items on which reviewers agree."""
+def _largest_rate(ceiling: float, design: Design, level: float) -> str:
+    """Exact for items, or groups of them, on which reviewers agree."""
     from scipy.special import betaincinv
 
+    items, what = design.independent, "groups of items" if design.groups else "items"
     allowed = -1
     while allowed + 1 < items and clopper_pearson(allowed + 1, items, alpha=level)[1] <= ceiling:
         allowed += 1
     if allowed < 0:
-        return "not possible with so few items"
+        return f"not possible with so few {what}"
     rate = 1 - float(betaincinv(items - allowed, allowed + 1, POWER))
-    return f"rate of {rate:.1%} or less (passes with up to {allowed:,} of {items:,} items)"
+    return f"rate of {rate:.1%} or less (passes with up to {allowed:,} of {items:,} {what})"

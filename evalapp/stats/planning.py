@@ -15,7 +15,7 @@ t over items about these reviewers).
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 
@@ -35,6 +35,8 @@ Sides = Literal[1, 2]
 PARTS = ("item", "reviewer", "rest", "group")
 MOST_ITEMS = 100_000
 DRAWS = 40_000
+# Quantiles of the estimates at which the bound of a usual sample is computed; between them it is a line.
+_PLACES = (0.002, 0.05, 0.2, 0.5, 0.8, 0.95, 0.998)
 
 #: A gate takes no bound from one reviewer, however many items they score.
 ALONE = (
@@ -359,6 +361,15 @@ def items_for_joint_power(
     return _items(enough, name, "")
 
 
+class _Draws(NamedTuple):
+    """Of each campaign the ``noise`` of its estimate and Student's ``reach``, usually ``critical`` errors."""
+
+    error: float
+    critical: float
+    noise: Array
+    reach: Array
+
+
 def _shortfalls(
     requirement: Requirement, design: Design, noise: Array, generator: np.random.Generator
 ) -> Array:
@@ -380,8 +391,10 @@ def _shortfalls(
         return found.error * (reach - noise)
     if place.difference is None:
         if is_panel:
-            reach = reach * _bound_over_student(place, spread, design, requirement.level)
-        low = _lows_of_mean(place, found.error, noise, reach, alpha=None if is_panel else requirement.level)
+            draws = _Draws(found.error, critical, noise, reach)
+            low = _lows_of_panel(place, spread, design, requirement.level, draws)
+        else:
+            low = _lows_of_mean(place, found.error, noise, reach, alpha=requirement.level)
         return place.mean - np.minimum(low, _best(place, requirement, design))
     estimate = place.difference + found.error * noise
     further = difference_reach_below(
@@ -406,45 +419,56 @@ def _best(place: ScalePosition, requirement: Requirement, design: Design) -> flo
     return best_bound(design.independent, alpha=requirement.level, **ends)
 
 
-def _bound_over_student(place: ScalePosition, spread: Spread, design: Design, level: float) -> float:
-    """How many times as far under the mean of these reviewers its bound
-    (:func:`~evalapp.stats.bounded_mean.mean_lower_bound`) lies as Student's, where means of items (of groups,
-    where there are groups) are spread as a beta distribution and come in steps.
+def _lows_of_panel(
+    place: ScalePosition, spread: Spread, design: Design, level: float, draws: _Draws
+) -> Array:
+    """Lower bounds of the mean of these reviewers: as far below an estimate as `mean_lower_bound` of a usual
+    sample around it lies, and as much farther as a sample spreads more than the usual one.
     """
-    from scipy.special import betaincinv, stdtrit
+    score, shrunk = _estimates(place, draws.error, draws.noise)
+    means = np.unique(np.quantile(score, _PLACES))
+    usual = [mean - _usual_bound(mean, place, spread, design, level) for mean in means]
+    student = draws.error * shrunk * (draws.reach - draws.critical)
+    lows: Array = np.maximum(score - np.interp(score, means, usual) - student, place.smallest)
+    return lows
+
+
+def _usual_bound(mean: float, place: ScalePosition, spread: Spread, design: Design, level: float) -> float:
+    """The bound where means of items (of groups, where there are groups) are spread around a mean as a beta
+    distribution and come in steps; they vary the less the nearer the mean is to an end.
+    """
+    from scipy.special import betaincinv
 
     length, units = place.largest - place.smallest, design.independent
     each = max(round(design.reviews / units), 1)
-    share = (place.mean - place.smallest) / length
-    variance = units * _of_items(spread, design) / length**2
-    size = max(share * (1 - share) / variance - 1, 1e-3)
+    share, expected = ((at - place.smallest) / length for at in (mean, place.mean))
+    shrunk = share * (1 - share) / (expected * (1 - expected))
+    variance = units * _of_items(spread, design) / length**2 * shrunk**2
+    size = max(share * (1 - share) / max(variance, 1e-12) - 1, 1e-3)
     at = (np.arange(units) + 0.5) / units
     drawn = betaincinv(share * size, (1 - share) * size, at)
     means = place.smallest + np.round(drawn * length * each) / each
-    error = float(means.std(ddof=1)) / math.sqrt(units)
-    if error == 0:
-        return 1.0
-    low = mean_lower_bound(means, alpha=level, smallest=place.smallest, largest=place.largest)
-    return (float(means.mean()) - low) / (float(stdtrit(units - 1, 1 - level)) * error)
+    return mean_lower_bound(means, alpha=level, smallest=place.smallest, largest=place.largest)
 
 
-def _lows_of_mean(
-    place: ScalePosition, error: float, noise: Array, reach: Array, *, alpha: float | None
-) -> Array:
-    """Lower bounds of a mean, whose spread shrinks towards the ends of its scale: estimates spread evenly on
-    logits, so that a sample which happens to be high has a small standard error as well. ``reach`` in
-    standard errors; with ``alpha`` it is longer where the end is near, as `scale_ends.reach_below` says.
+def _estimates(place: ScalePosition, error: float, noise: Array) -> tuple[Array, Array]:
+    """Estimates of a mean spread evenly on logits, and how much less each one's sample varies than a usual
+    one.
     """
     half = (place.largest - place.smallest) / 2
     d = (place.mean - place.smallest) / half - 1
-    on_logits = error / half / (1 - d * d)
-    estimate = np.tanh(math.atanh(d) + on_logits * noise)
-    score = place.smallest + half * (estimate + 1)
-    own_reach = reach * half * on_logits * (1 - estimate**2)
-    further = own_reach
-    if alpha is not None:
-        ends = {"smallest": place.smallest, "largest": place.largest}
-        further = reach_below(own_reach, place=score, alpha=alpha, **ends)
+    estimate = np.tanh(math.atanh(d) + error / half / (1 - d * d) * noise)
+    return place.smallest + half * (estimate + 1), (1 - estimate**2) / (1 - d * d)
+
+
+def _lows_of_mean(place: ScalePosition, error: float, noise: Array, reach: Array, *, alpha: float) -> Array:
+    """Lower bounds of a mean, whose spread shrinks towards the ends of its scale: estimates spread evenly on
+    logits, so that a sample which happens to be high has a small standard error as well. ``reach`` in
+    standard errors; it is longer where the end is near, as `scale_ends.reach_below` says.
+    """
+    score, shrunk = _estimates(place, error, noise)
+    ends = {"smallest": place.smallest, "largest": place.largest}
+    further = reach_below(reach * error * shrunk, place=score, alpha=alpha, **ends)
     lows: Array = np.maximum(score - further, place.smallest)
     return lows
 

@@ -1,11 +1,13 @@
 """The comparison's numbers, against numbers worked out by hand."""
 
 from decimal import Decimal
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
 from evalapp.accounts.models import Project, User
-from evalapp.analysis.comparison.candidates import Comparison, compare
+from evalapp.analysis.comparison.candidates import Comparison, compare, share_of_outputs
 from evalapp.analysis.comparison.differences import compare_pairs, find_contradiction
 from evalapp.analysis.comparison.lines import comparison_lines
 from evalapp.analysis.scores.campaign_scores import RULE_CHANGED, CampaignScores, load_scores
@@ -239,3 +241,16 @@ def test_the_csv_holds_the_page_s_numbers_and_runs_no_formula(
     assert {line[0] for line in lines[1:]} == {"'=cmd()"}
     assert ["'=cmd()", "tone", "4.0"] in [line[:3] for line in lines]
     assert ["'=cmd()", "rule: +plus", "1.0"] in [line[:3] for line in lines]
+
+
+def test_the_share_of_a_reason_counts_a_group_of_items_once() -> None:
+    """2 of 60 outputs: of 60 items 1% to 11%; of 12 clients as much as 12 items tell."""
+    outputs = set(range(60))
+    plain: Any = SimpleNamespace(groups={}, groups_of_outputs={})
+    alone = share_of_outputs(plain, {3, 40}, outputs)
+    assert (alone.low, alone.high) == (pytest.approx(0.009, abs=0.001), pytest.approx(0.114, abs=0.001))
+    groups = {output: output % 12 for output in outputs}
+    grouped: Any = SimpleNamespace(groups=groups, groups_of_outputs=groups)
+    together = share_of_outputs(grouped, {3, 40}, outputs)
+    assert together.value == pytest.approx(alone.value)
+    assert together.high > 0.2

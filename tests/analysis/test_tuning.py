@@ -137,6 +137,24 @@ def test_the_tuned_candidate_is_better(
     assert rouge["difference"]["n"] == 8
 
 
+def test_better_in_total_and_worse_on_a_criterion_is_no_yes(
+    campaign: Campaign, reviewer: User, engineer: User, client_for: ClientFor
+) -> None:
+    for person in (reviewer, engineer):
+        review_all(
+            campaign,
+            person,
+            {
+                "tuned": answers(accuracy=2, clarity=5, tone=5, personalization=5),
+                "prompted": answers(accuracy=4, clarity=3, tone=2, personalization=2),
+            },
+        )
+    shown = page(client_for(engineer), campaign.project)
+    assert '<h2 id="answer">In total, with losses</h2>' in shown
+    assert "in total. It is worse on Accuracy (−2.0)." in shown
+    assert told(campaign, engineer)["answer"]["verdict"] == "mixed"
+
+
 def test_the_prompt_is_better(
     campaign: Campaign, reviewer: User, engineer: User, client_for: ClientFor
 ) -> None:

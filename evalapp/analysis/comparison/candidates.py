@@ -307,10 +307,20 @@ def _tags(scores: CampaignScores, candidate: CampaignCandidate) -> list[TagCount
             labels[tag.tag_id] = tag.label
             reviewed.add(tag.item_output_id)
     counted = [
-        TagCount(labels[tag_id], tag_id, len(given), wilson(len(given), len(reviewed), name="tag"))
+        TagCount(labels[tag_id], tag_id, len(given), share_of_outputs(scores, given, reviewed))
         for tag_id, given in outputs.items()
     ]
     return sorted(counted, key=lambda tag: (-tag.count, tag.label))
+
+
+def share_of_outputs(scores: CampaignScores, given: set[int], reviewed: set[int]) -> Measure:
+    """With Wilson's interval; of items in groups that of a share of marks, to which a group counts as one."""
+    if not scores.groups:
+        return wilson(len(given), len(reviewed), name="tag")
+    outputs = sorted(reviewed)
+    marks = [float(output in given) for output in outputs]
+    ratings = Ratings.from_columns(outputs, [""] * len(outputs), marks, groups=scores.groups_of_outputs)
+    return share_of_marks(ratings, population=Population.PANEL)
 
 
 @dataclass(frozen=True)

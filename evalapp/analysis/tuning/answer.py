@@ -21,6 +21,7 @@ Held = tuple[CandidateRow, Sequence[ComparedPair]]
 
 class Verdict(StrEnum):
     BETTER = "better"
+    MIXED = "mixed"
     WORSE = "worse"
     OPEN = "open"
     UNRATED = "unrated"
@@ -39,6 +40,7 @@ class Answer(NamedTuple):
     def headline(self) -> str:
         return {
             Verdict.BETTER: "Yes",
+            Verdict.MIXED: "In total, with losses",
             Verdict.WORSE: "No",
             Verdict.OPEN: "Not decided",
             Verdict.UNRATED: "Not known yet",
@@ -58,7 +60,8 @@ class _Lead(NamedTuple):
 
 def answer_of(tuned: CandidateRow, held: Sequence[Held], *, raters: str = "People") -> Answer:
     """``raters`` rated. On the total, or the rubric's only scale: better than every baseline, worse than one,
-    or not decided. p is adjusted over the baselines (Holm).
+    or not decided; better in total and worse on a criterion is mixed. p is adjusted over the baselines
+    (Holm).
     """
     leads = _leads(held)
     if not leads:
@@ -76,16 +79,23 @@ def answer_of(tuned: CandidateRow, held: Sequence[Held], *, raters: str = "Peopl
     if all(_is_shown(lead) for lead in leads):
         than = f"“{closest.row.label}”" if len(leads) == 1 else f"each of the {len(leads)} prompts"
         nearest = "" if len(leads) == 1 else f"; the best of them is “{closest.row.label}”"
-        return Answer(
-            Verdict.BETTER,
-            f"{raters} rate “{tuned.label}” better than {than}, by {_told(closest)} {on}{nearest}.",
-        )
+        words = f"{raters} rate “{tuned.label}” better than {than}, by {_told(closest)} {on}{nearest}."
+        if lost := _lost(held):
+            return Answer(Verdict.MIXED, f"{words} It is worse on {', '.join(lost)}.")
+        return Answer(Verdict.BETTER, words)
     return _open(
         tuned,
         next(lead for lead in sorted(leads, key=lambda lead: lead.value) if not _is_shown(lead)),
         on,
         len(leads),
     )
+
+
+def _lost(held: Sequence[Held]) -> list[str]:
+    """The criteria on which the tuned candidate is significantly worse than a baseline."""
+    pairs = (pair for _, pairs in held for pair in pairs)
+    worse = (pair for pair in pairs if not pair.is_total and pair.verdict == "worse")
+    return list(dict.fromkeys(f"{pair.criterion.name} ({pair.points})" for pair in worse))
 
 
 def _open(tuned: CandidateRow, lead: _Lead, on: str, baselines: int) -> Answer:

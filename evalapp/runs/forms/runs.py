@@ -396,8 +396,10 @@ class OutputsForm(forms.Form):
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or {}
-        if not self.errors and bool(cleaned["candidate"]) == bool(cleaned["new_label"].strip()):
-            self.add_error("new_label", "Choose a candidate or name a new one, not both.")
+        named, chosen = cleaned.get("new_label", "").strip(), cleaned.get("candidate")
+        if not self.errors and bool(chosen) == bool(named):
+            message = "Choose a candidate or name a new one" + (", not both." if named else ".")
+            self.add_error("new_label", message)
         return cleaned
 
 
