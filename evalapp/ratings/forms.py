@@ -40,6 +40,7 @@ USES = [
     (ColumnRole.ANSWER.value, "Answer that was rated"),
     (ColumnRole.REFERENCE.value, "Reference answer"),
     (ColumnRole.CONTEXT.value, "Context (facts)"),
+    (ColumnRole.GROUP.value, "Group of items (document, client)"),
     (ColumnRole.IGNORE.value, "Leave out"),
 ]
 _COUNTED = ("rubric_version", "dataset_version", "items_by", "item_field", "reference_candidate")

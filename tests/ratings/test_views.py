@@ -12,10 +12,13 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from evalapp.accounts.models import Project, User
+from evalapp.datasets.models import Example
+from evalapp.ratings.formats.base import ColumnRole
+from evalapp.ratings.forms import USES
 from evalapp.ratings.models import RatingsImport
 from evalapp.ratings.tasks import import_ratings
 from tests.factories import make_rubric
-from tests.ratings.files import carried_out, imported, rating, ratings, received, table
+from tests.ratings.files import COLUMNS, carried_out, imported, rating, ratings, received, table
 
 
 @pytest.fixture
@@ -170,6 +173,21 @@ def test_a_mapping_that_cannot_be_is_told(office: Client, project: Project, mana
 
     assert answer.status_code == 400
     assert "Choose the column with the candidate whose answer was rated" in answer.content.decode()
+
+
+def test_every_use_of_a_column_can_be_chosen_and_groups_are_kept(
+    office: Client, project: Project, manager: User
+) -> None:
+    assert {use for use, _ in USES} == {use.value for use in ColumnRole}
+    rows = [(*rating(item), f"client {item % 2}") for item in range(1, 5)]
+    ratings_import = received(project, manager, table(*rows, columns=(*COLUMNS, "client")))
+    page = address("ratings_import", project, ratings_import.pk)
+    post_form(office, page, "check")
+    work_off(project)
+    post_form(office, page, "start")
+    work_off(project)
+    groups = Example.objects.order_by("row_number").values_list("group_key", flat=True)
+    assert list(groups) == ["client 1", "client 0", "client 1", "client 0"]
 
 
 def test_a_taken_name_and_a_second_start_are_told(office: Client, project: Project, manager: User) -> None:
