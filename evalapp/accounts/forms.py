@@ -36,8 +36,8 @@ class ProjectForm(forms.Form):
         help_text=(
             "These reviewers: what your reviewers would say of new items. Choose this if they are the experts"
             " whose opinion counts. Reviewers like these: what other reviewers would say, too. Choose it if"
-            " yours are a sample, as in a crowd or a study; it takes five or more of them. The summary of"
-            " results says whether they hold for the other, too."
+            " yours are a sample, as in a crowd or a study; it usually takes five or more of them. The"
+            " summary of results says whether they hold for the other, too."
         ),
     )
 

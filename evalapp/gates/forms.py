@@ -78,7 +78,7 @@ class GateForm(forms.Form):
         widget=forms.RadioSelect,
         help_text=(
             "These reviewers: what they would say of new items. Reviewers like these: what others would say,"
-            " too, which takes five or more of them."
+            " too, which usually takes five or more of them."
         ),
     )
     items = forms.IntegerField(label="Minimum items", required=False, min_value=1)

@@ -92,10 +92,7 @@ def _shares(shown: LiveTables) -> Table:
         Column("Share", "share", is_measure=True, anchor="shares"),
         Column("N/A", "count"),
     ]
-    note = (
-        "Mean over items of the share of reviewers who said so, with its 95% interval over items and"
-        " reviewers."
-    )
+    note = f"The share of reviewers who said so. {means_note(shown.comparison.design)}"
     return Table("shares", "Questions without a scale", columns, rows, note)
 
 

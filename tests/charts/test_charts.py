@@ -168,7 +168,7 @@ def test_each_chart_says_what_is_seen() -> None:
     assert (
         says_of_means(near)
         == "Tone: the means lie between 3.0 (2.0 to 4.0) of Base and 3.4 (2.4 to 4.4) of v1, whose intervals"
-        " overlap."
+        " overlap, which is no test of their difference."
     )
     assert says_of_means(same[:1]) == "Tone: Base has a mean of 3.0 (2.0 to 4.0)."
     assert samples.ratings().says.startswith(

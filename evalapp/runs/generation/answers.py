@@ -17,6 +17,7 @@ MOST_ROWS = 100_000
 MOST_BYTES = 200 * 2**20
 LONGEST_ANSWER = 200_000
 LONGEST_REASONING = 1_000_000
+_MOST_NAMED = 8
 OUTPUTS = Mapper(
     names={
         **dict.fromkeys(("text", "output", "answer"), "text"),
@@ -281,6 +282,11 @@ def _checked_answer(given: Mapping[str, Any], place: str, mapper: Mapper) -> Imp
             reasoning=said.reasoning,
         )
     fields = mapper.fields(given)
+    if not {"text", "reasoning"} & fields.keys():
+        columns = ", ".join(f"“{name}”" for name in list(given)[:_MOST_NAMED])
+        raise ValueError(
+            f"it has no “text” and no column called like the candidate, but {columns or 'nothing'}"
+        )
     for name in ("text", "prompt", "reasoning"):
         value = fields.get(name)
         if value is not None and not isinstance(value, str):
