@@ -248,3 +248,14 @@ def test_the_same_problem_of_many_rows_is_told_once(bring) -> None:
     (told,) = caught.value.fields["file"]
     assert told.startswith("60 rows like this: ") and told.endswith("(Line 1, Line 2, Line 3 and 57 more)")
     assert "has no row 900" in told
+
+
+def test_a_file_whose_columns_are_other_candidates_says_which_it_has() -> None:
+    file = io.BytesIO(b"item,base,tuned\nQ1,Stiff.,Warm.\n")
+    (answer,) = read_answers(file, "answers.csv", candidate="Baseline")
+    assert answer.problem == (
+        "it has no “text” and no column called like the candidate, but “item”, “base”, “tuned”"
+    )
+    file.seek(0)
+    (answer,) = read_answers(file, "answers.csv", candidate="base")
+    assert (answer.problem, answer.text) == ("", "Stiff.")
