@@ -89,7 +89,7 @@ _WORDS = {
     ConditionKind.LOW_SHARE: "{name}: upper bound of the share of scores ≤ {low} at most {percent}",
     ConditionKind.NON_INFERIORITY: "{name}: not worse than the champion by {limit} or more",
     ConditionKind.SUPERIORITY: "{name}: better than the champion{more}",
-    ConditionKind.VETO: "{name}: upper bound of the rate of failing answers at most {percent}",
+    ConditionKind.VETO: "{name}: upper bound of the share of failing answers at most {percent}",
     ConditionKind.ITEMS: "At least {count} items reviewed",
     ConditionKind.REVIEWERS: "At least {count} reviewers",
     ConditionKind.CONTAMINATION: "No test prompt in the training data",

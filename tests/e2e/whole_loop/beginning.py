@@ -54,7 +54,7 @@ def open_the_first_account(owner: Person, link: str) -> None:
     owner.is_at("The new password is set")
     owner.sign_in()
     owner.is_at("Summaries")
-    owner.sees("No evaluation cycle yet.", "Nothing to do.")
+    owner.sees("No evaluation cycle yet.")
 
 
 def invite(owner: Person, guest: Person, role: str) -> None:
