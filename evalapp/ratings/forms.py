@@ -49,7 +49,7 @@ FLAGS = ("is_blind", "names_are_positions", "skips_invalid")
 AS_NAMED = "="
 # More names than these follow the rule for names that nobody mapped.
 MOST_SHOWN = 100
-_AVERAGE = "Averages of several people? Each counts as one reviewer’s score."
+_AVERAGE = ". Averages of several people? Each counts as one reviewer’s score."
 
 
 def _of_criterion(name: str, label: str) -> SafeString:
@@ -191,6 +191,7 @@ class RatingsForm(forms.Form):
         for number, described in enumerate(self._census["criteria"]):
             name, draft = described["name"], drafts.get(described["name"])
             shown = ", ".join(described["values"])
+            has_steps = draft is not None and draft.steps_per_point > 1
             self.fields[f"criterion_{number}_kind"] = forms.ChoiceField(
                 choices=[
                     *(
@@ -202,15 +203,14 @@ class RatingsForm(forms.Form):
                 ],
                 label=name,
                 initial=draft.kind if draft else LEFT_OUT,
-                help_text=f"{described['count']:,} values: {shown}",
+                help_text=f"{described['count']:,} values: {shown}{_AVERAGE if has_steps else ''}",
             )
             ends = {**described, **ends_in_points(draft)} if draft else described
-            labels = ("Lowest level", "Highest level", "Steps per point")
+            labels = ("Lowest", "Highest", "Steps per point")
             for end, label in zip(SCALE_ENDS, labels, strict=True):
                 self.fields[f"criterion_{number}_{end}"] = forms.IntegerField(
                     label=_of_criterion(name, label),
                     initial=ends[end],
-                    help_text=_AVERAGE if end == "steps_per_point" and ends[end] > 1 else "",
                 )
             self.fields[f"criterion_{number}_lower_is_better"] = forms.BooleanField(
                 required=False,
