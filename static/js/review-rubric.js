@@ -206,10 +206,18 @@ export class Rubric {
     this.#mark();
   }
 
-  // For the longest guide, whichever is shown.
+  // For the longest guide and the most reasons, whichever are shown.
   #makeRoom() {
-    const guides = [...this.element.querySelectorAll(".criterion-row .criterion-guide")];
-    if (guides.length) this.element.style.setProperty("--guide", `${Math.max(...guides.map((guide) => guide.scrollHeight))}px`);
+    this.element.classList.add("is-measured");
+    const all = (part) => [...this.element.querySelectorAll(`.criterion-row ${part}`)];
+    const rooms = {
+      "--guide": all(".criterion-guide").map((guide) => guide.scrollHeight),
+      // What a fieldset scrolls leaves out its legend.
+      "--why": all(".reason-list").map((list) => list.offsetTop + list.offsetHeight),
+    };
+    for (const [room, heights] of Object.entries(rooms))
+      if (heights.length) this.element.style.setProperty(room, `${Math.max(...heights)}px`);
+    this.element.classList.remove("is-measured");
   }
 
   // Coming back to a low score, its reasons can be changed.

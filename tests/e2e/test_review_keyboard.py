@@ -6,13 +6,14 @@ import pytest
 from playwright.sync_api import expect
 
 from evalapp.campaigns.models import Campaign, CampaignReviewer
-from evalapp.campaigns.services import close_campaign, remove_reviewer
+from evalapp.campaigns.services import close_campaign, open_campaign, remove_reviewer
 from evalapp.reviews.change_requests import request_changes
 from evalapp.reviews.models import Correction, Draft, Review, Score
 from evalapp.reviews.presentation import review_url
 from evalapp.reviews.queries import answers_of
+from evalapp.rubrics.models import ReasonTag
 from evalapp.runs.models import Output
-from tests.campaigns.making import make_open_campaign, make_team
+from tests.campaigns.making import make_campaign, make_open_campaign, make_team
 from tests.e2e.keyboard import Keyboard
 
 pytestmark = [pytest.mark.e2e, pytest.mark.django_db(transaction=True)]
@@ -447,3 +448,27 @@ def test_five_criteria_fit_on_the_screen_and_nothing_moves_while_one_scores(desk
     page.locator(".criterion-guide:visible .level-guide > li").nth(3).click()
     assert page.evaluate("document.querySelector('[name=criterion-personalization]:checked').value") == "4"
     assert page.evaluate(ROWS) == before
+
+
+def test_all_reasons_of_a_low_score_are_in_sight(page, live_server, sign_in):
+    project, (person,) = make_team(1)
+    campaign = make_campaign(project, [person], rows=2, candidates=1, overlap=1)
+    (accuracy,) = campaign.rubric_version.criteria.filter(key="accuracy")
+    for place, label in enumerate(
+        ["repeats itself", "figure of another client", "date is missing", "no source"]
+    ):
+        ReasonTag.objects.create(criterion=accuracy, position=20 + place, key=f"more-{place}", label=label)
+    open_campaign(campaign=campaign, by=project.created_by)
+    sign_in(person)
+    page.goto(f"{live_server.url}/reviews/campaigns/{campaign.key}/")
+    page.wait_for_selector("[data-review][data-ready]")
+    press(page, "2")
+    expect(page.get_by_text("Accuracy: Why?")).to_be_visible()
+    box = page.locator(".offers-reasons .reasons").bounding_box()
+    reasons = page.locator(".offers-reasons .reason")
+    assert reasons.count() >= 6
+    for each in reasons.all():
+        own = each.bounding_box()
+        assert own["y"] >= box["y"] and own["y"] + own["height"] <= box["y"] + box["height"] + 1, (
+            each.inner_text()
+        )
