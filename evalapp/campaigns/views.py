@@ -155,13 +155,13 @@ def _render_detail(
     problem: ProblemError | None = None,
 ) -> HttpResponse:
     candidates = list(campaign.candidates.select_related("model_version__model"))
-    is_anybody = campaign.names_are_positions
-    campaign_reviewers = [] if is_anybody else list(reviewers_with_assignments(campaign))
+    has_positions = campaign.names_are_positions
+    campaign_reviewers = [] if has_positions else list(reviewers_with_assignments(campaign))
     context: dict[str, Any] = {
         "campaign": campaign,
         "candidates": candidates,
         "campaign_reviewers": campaign_reviewers,
-        "reviewer_names": campaign.reviewers.count() if is_anybody else 0,
+        "reviewer_names": campaign.reviewers.count() if has_positions else 0,
         "assignments": assignment_counts(campaign),
         "form": form or AddReviewersForm(campaign=campaign),
         "problem": problem,

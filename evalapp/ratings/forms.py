@@ -109,7 +109,7 @@ class RatingsForm(forms.Form):
         required=False,
         label="Reviewer names are positions that different people filled",
         help_text="As “rater 1” to “rater 3” of a crowdsourced set. Intervals then rest on items alone, and"
-        " nothing is said of single reviewers. More than 1,000 names always count so.",
+        " nothing is said of single reviewers. More than 1,000 names are always read as positions.",
     )
     skips_invalid = forms.BooleanField(
         required=False,

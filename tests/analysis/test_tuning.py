@@ -150,7 +150,7 @@ def test_better_in_total_and_worse_on_a_criterion_is_no_yes(
             },
         )
     shown = page(client_for(engineer), campaign.project)
-    assert '<h2 id="answer">In total, with losses</h2>' in shown
+    assert '<h2 id="answer">Better in total, worse on some criteria</h2>' in shown
     assert "in total. It is worse on Accuracy (−2.0)." in shown
     assert told(campaign, engineer)["answer"]["verdict"] == "mixed"
 

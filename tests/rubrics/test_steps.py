@@ -153,6 +153,8 @@ class TestEverywhere:
         assert 'min="1" max="5" step="0.5"' in client.get(url_of(upcoming)).content.decode()
         refused = post(client, url_of(upcoming), body({"scores": {"tone": 3.3}})).content.decode()
         assert "Tone needs a number in steps of 0.5" in refused
+        for garbage in (10**400, -(10**400), 1e300, "4.5", True, [4], {"level": 4}):
+            assert post(client, url_of(upcoming), body({"scores": {"tone": garbage}})).status_code == 400
         for person, more in ((reviewer, 0), (other_reviewer, 0.5)):
             said = {"formal": ReviewAnswers({"tone": 1.5 + more}), "plain": ReviewAnswers({"tone": 4.5})}
             review_all(campaign, person, said)

@@ -18,8 +18,14 @@ class Decimal(Scale):
     label = "Decimal"
     new_one = "a decimal"
     editor_fields = ""
-    step = str(STEP)  # type: ignore[assignment]  # a constant where others compute
-    number_called = "number in steps of 0.5"  # type: ignore[assignment]  # likewise
+
+    @property
+    def step(self) -> str:
+        return str(STEP)
+
+    @property
+    def number_called(self) -> str:
+        return "number in steps of 0.5"
 
     @classmethod
     def fixed(cls, _options: Sequence[Option]) -> dict[str, int | None]:

@@ -86,8 +86,9 @@ def large_comparison(campaign: Campaign, request: AnalysisRequest, *, reader_id:
     else:
         is_adjudicated = request.score_source == ScoreSource.ADJUDICATED
         comparison = with_counts(stored.comparison, counts, is_adjudicated=is_adjudicated)
-        is_anybody = campaign.names_are_positions
-        reviewers = [] if is_anybody else counted_reviewers(counts, comparison.criteria, names)
+        reviewers = []
+        if not campaign.names_are_positions:
+            reviewers = counted_reviewers(counts, comparison.criteria, names)
     return LargeComparison(campaign, request, subjects, freshness, stored, comparison, reviewers, row, names)
 
 

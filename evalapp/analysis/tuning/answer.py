@@ -40,7 +40,7 @@ class Answer(NamedTuple):
     def headline(self) -> str:
         return {
             Verdict.BETTER: "Yes",
-            Verdict.MIXED: "In total, with losses",
+            Verdict.MIXED: "Better in total, worse on some criteria",
             Verdict.WORSE: "No",
             Verdict.OPEN: "Not decided",
             Verdict.UNRATED: "Not known yet",

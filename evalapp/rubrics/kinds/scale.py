@@ -113,9 +113,9 @@ class Scale(CriterionKind):
     def level_of(self, answer: object) -> int | None:
         if not isinstance(answer, int | float) or isinstance(answer, bool):
             return None
-        if self._steps == 1:
-            return answer if isinstance(answer, int) else None
-        return step_of(answer, self._steps)
+        if isinstance(answer, int):
+            return answer * self._steps
+        return step_of(answer, self._steps) if self._steps > 1 else None
 
     @property
     def not_to_depend_on(self) -> str:
