@@ -53,7 +53,7 @@ def _votes(preferences: Preferences) -> tuple[_Votes, _Votes]:
     human: _Votes = defaultdict(list)
     simulated: _Votes = defaultdict(list)
     for row in preferences.rows:
-        for one, other, points in row.duels():
+        for one, other, points in row.pairs():
             first, second = min(one, other), max(one, other)
             told = points if points is None or one == first else 1 - points
             (simulated if row.is_simulated else human)[row.item_id, first, second].append(told)

@@ -12,7 +12,7 @@ import numpy as np
 
 from evalapp.measure import Measure, signature
 from evalapp.stats.agreement import NO_OVERLAP, NO_VARIATION, ONE_REVIEWER
-from evalapp.stats.pairs import NO_DUELS, Duel, agreeing_shares
+from evalapp.stats.pairs import NO_PREFERENCES, PairPreference, agreeing_shares
 from evalapp.stats.resampling import (
     DEFAULT_REPLICATES,
     Array,
@@ -28,7 +28,11 @@ TIE, BOTH_BAD = "tie", "both bad"
 
 
 def preference_alpha(
-    duels: Sequence[Duel], *, seed: int = 0, replicates: int = DEFAULT_REPLICATES, level: float = 0.95
+    pairs: Sequence[PairPreference],
+    *,
+    seed: int = 0,
+    replicates: int = DEFAULT_REPLICATES,
+    level: float = 0.95,
 ) -> Measure:
     """Krippendorff's alpha of preferences on pairs, each preference counted in both orientations.
 
@@ -42,13 +46,17 @@ def preference_alpha(
     """
     require_level(level)
     name = signature("preference-alpha", orientations=2, bootstrap=replicates, seed=seed, level=level)
-    if reason := _cannot_agree(duels):
+    if reason := _cannot_agree(pairs):
         return Measure.undefined(reason, signature=name)
-    return _over_items(_agreement_counts(duels), _alpha, name, seed=seed, replicates=replicates, level=level)
+    return _over_items(_agreement_counts(pairs), _alpha, name, seed=seed, replicates=replicates, level=level)
 
 
 def same_preference_share(
-    duels: Sequence[Duel], *, seed: int = 0, replicates: int = DEFAULT_REPLICATES, level: float = 0.95
+    pairs: Sequence[PairPreference],
+    *,
+    seed: int = 0,
+    replicates: int = DEFAULT_REPLICATES,
+    level: float = 0.95,
 ) -> Measure:
     """Of every two preferences on the same two candidates, the share that says the same: a mean over items.
 
@@ -56,45 +64,45 @@ def same_preference_share(
     """
     require_level(level)
     name = signature("same-preference-share", bootstrap=replicates, seed=seed, level=level)
-    if reason := _cannot_agree(duels):
+    if reason := _cannot_agree(pairs):
         return Measure.undefined(reason, signature=name)
-    shares = np.array(list(agreeing_shares(duels).values()))
+    shares = np.array(list(agreeing_shares(pairs).values()))
     rows = np.column_stack([shares, np.ones_like(shares)])
     return _over_items(rows, _mean, name, seed=seed, replicates=replicates, level=level)
 
 
-def _cannot_agree(duels: Sequence[Duel]) -> str:
-    if not duels:
-        return NO_DUELS
-    given = Counter((duel.item, duel.reviewer, frozenset((duel.first, duel.second))) for duel in duels)
+def _cannot_agree(pairs: Sequence[PairPreference]) -> str:
+    if not pairs:
+        return NO_PREFERENCES
+    given = Counter((pair.item, pair.reviewer, frozenset((pair.first, pair.second))) for pair in pairs)
     if max(given.values()) > 1:
         raise ValueError(
             "a reviewer gave two preferences on the same two answers: agreement between reviewers takes one"
             " each; hidden repeats belong to the intra-rater measure"
         )
-    if len({duel.reviewer for duel in duels}) < 2:
+    if len({pair.reviewer for pair in pairs}) < 2:
         return ONE_REVIEWER
-    return "" if any(len(said) > 1 for said in _by_pair(duels).values()) else NO_OVERLAP
+    return "" if any(len(said) > 1 for said in _by_pair(pairs).values()) else NO_OVERLAP
 
 
-def _by_pair(duels: Iterable[Duel]) -> dict[tuple[Hashable, frozenset[Hashable]], list[Hashable]]:
+def _by_pair(pairs: Iterable[PairPreference]) -> dict[tuple[Hashable, frozenset[Hashable]], list[Hashable]]:
     """By item and two candidates: each preference as who is better, a tie, or both bad."""
     found: dict[tuple[Hashable, frozenset[Hashable]], list[Hashable]] = defaultdict(list)
-    for duel in duels:
-        if duel.points in (0.0, 1.0):
-            said: Hashable = ("better", duel.first if duel.points else duel.second)
+    for pair in pairs:
+        if pair.points in (0.0, 1.0):
+            said: Hashable = ("better", pair.first if pair.points else pair.second)
         else:
-            said = BOTH_BAD if duel.points is None else TIE
-        found[duel.item, frozenset((duel.first, duel.second))].append(said)
+            said = BOTH_BAD if pair.points is None else TIE
+        found[pair.item, frozenset((pair.first, pair.second))].append(said)
     return found
 
 
-def _agreement_counts(duels: Iterable[Duel]) -> Array:
+def _agreement_counts(pairs: Iterable[PairPreference]) -> Array:
     """One row an item with two preferences on one pair: its disagreement, its preferences, and how many of
     those prefer one, are a tie, or call both bad. No column knows which candidate stands first.
     """
     rows: dict[Hashable, Array] = {}
-    for (item, _), said in _by_pair(duels).items():
+    for (item, _), said in _by_pair(pairs).items():
         if len(said) < 2:
             continue
         counts = Counter(said)

@@ -1,8 +1,8 @@
 """Answers compared in pairs: shares of wins, the effect of a side, and Bradley–Terry strengths.
 
-A *duel* is one reviewer's preference on two candidates of one item. ``points`` is what the first of them
-got: 1 for a win, 0 for a loss, 0.5 for a tie, None where both were called bad. A tie counts half to
-each; preferences of "both bad" say nothing of which is better and are left out and counted.
+A *pair preference* is one reviewer's preference on two candidates of one item. ``points`` is what the
+first of them got: 1 for a win, 0 for a loss, 0.5 for a tie, None where both were called bad. A tie counts
+half to each; preferences of "both bad" say nothing of which is better and are left out and counted.
 """
 
 import math
@@ -26,11 +26,11 @@ _MOST_STEPS = 50
 _LONGEST_STEP = 2.0
 _CONVERGED = 1e-9
 
-NO_DUELS = "there are no preferences for one of the two"
+NO_PREFERENCES = "there are no preferences for one of the two"
 NO_CHAIN = "no chain of comparisons links the candidates"
 
 
-class Duel(NamedTuple):
+class PairPreference(NamedTuple):
     """``first`` and ``second`` are candidates; ``points`` is what the first got."""
 
     item: Hashable
@@ -40,45 +40,45 @@ class Duel(NamedTuple):
     points: float | None
 
 
-def preference_win_rate(duels: Sequence[Duel], *, level: float = 0.95) -> Measure:
+def preference_win_rate(pairs: Sequence[PairPreference], *, level: float = 0.95) -> Measure:
     """Share of wins of the first candidate over the second, a tie counting half.
 
-    Every duel is of the same two, in the same order. Mean over items; ``n`` counts items. The interval is
+    Every pair is of the same two, in the same order. Mean over items; ``n`` counts items. The interval is
     Wilson's at the number of independent preferences that would give the same standard error over items, so
     preferences of one item that agree count once. It speaks of new items and these reviewers.
     """
     name = signature("preference-win-rate", ties="half", interval="wilson-items", level=level)
-    return _share(duels, [duel.points for duel in duels], name, level)
+    return _share(pairs, [pair.points for pair in pairs], name, level)
 
 
-def both_bad_share(duels: Sequence[Duel], *, level: float = 0.95) -> Measure:
+def both_bad_share(pairs: Sequence[PairPreference], *, level: float = 0.95) -> Measure:
     """Share of preferences that call both bad, with the same interval as `preference_win_rate`."""
     name = signature("both-bad-share", interval="wilson-items", level=level)
-    return _share(duels, [float(duel.points is None) for duel in duels], name, level)
+    return _share(pairs, [float(pair.points is None) for pair in pairs], name, level)
 
 
-def first_side_share(duels: Sequence[Duel], *, level: float = 0.95) -> Measure:
+def first_side_share(pairs: Sequence[PairPreference], *, level: float = 0.95) -> Measure:
     """Of the preferences for one of the two: the share for the candidate that stood first on the screen.
 
-    Each duel has as ``first`` whoever stood there. With balanced sides 0.5 says that standing first
+    Each pair has as ``first`` whoever stood there. With balanced sides 0.5 says that standing first
     neither helps nor harms, whichever candidate is better. ``n`` counts items.
     """
     name = signature("first-side-share", interval="wilson-items", level=level)
-    decided = [duel.points if duel.points in (0.0, 1.0) else None for duel in duels]
-    return _share(duels, decided, name, level)
+    decided = [pair.points if pair.points in (0.0, 1.0) else None for pair in pairs]
+    return _share(pairs, decided, name, level)
 
 
-def agreeing_shares(duels: Iterable[Duel]) -> dict[Hashable, float]:
+def agreeing_shares(pairs: Iterable[PairPreference]) -> dict[Hashable, float]:
     """By item: of every two preferences on the same two candidates, the share that says the same.
 
     An item of which nobody else judged the same two has none.
     """
     said: dict[tuple[Hashable, frozenset[Hashable]], list[Hashable]] = {}
-    for duel in duels:
-        same = said.setdefault((duel.item, frozenset((duel.first, duel.second))), [])
+    for pair in pairs:
+        same = said.setdefault((pair.item, frozenset((pair.first, pair.second))), [])
         # Who won, by name, so that it is the same on whichever side they stood.
-        winner = duel.first if duel.points == 1 else duel.second
-        same.append(winner if duel.points in (0.0, 1.0) else duel.points)
+        winner = pair.first if pair.points == 1 else pair.second
+        same.append(winner if pair.points in (0.0, 1.0) else pair.points)
     agreeing: dict[Hashable, list[int]] = {}
     for (item, _), preferences in said.items():
         for one, other in combinations(preferences, 2):
@@ -86,14 +86,16 @@ def agreeing_shares(duels: Iterable[Duel]) -> dict[Hashable, float]:
     return {item: sum(same) / len(same) for item, same in agreeing.items()}
 
 
-def _share(duels: Sequence[Duel], values: Sequence[float | None], name: str, level: float) -> Measure:
+def _share(
+    pairs: Sequence[PairPreference], values: Sequence[float | None], name: str, level: float
+) -> Measure:
     require_level(level)
     by_item: dict[Hashable, list[float]] = {}
-    for duel, value in zip(duels, values, strict=True):
+    for pair, value in zip(pairs, values, strict=True):
         if value is not None:
-            by_item.setdefault(duel.item, []).append(value)
+            by_item.setdefault(pair.item, []).append(value)
     if not by_item:
-        return Measure.undefined(NO_DUELS, signature=name)
+        return Measure.undefined(NO_PREFERENCES, signature=name)
     means = np.array([sum(own) / len(own) for own in by_item.values()])
     share = float(means.mean())
     effective = _effective_preferences(means, sum(map(len, by_item.values())), level)
@@ -112,7 +114,7 @@ def _effective_preferences(means: Array, preferences: int, level: float) -> floa
 
 
 def bradley_terry(
-    duels: Sequence[Duel], candidates: Sequence[Hashable], *, level: float = 0.95
+    pairs: Sequence[PairPreference], candidates: Sequence[Hashable], *, level: float = 0.95
 ) -> dict[Hashable, Measure]:
     """Each candidate's log strength; their mean is 0, so 0 is an average one.
 
@@ -125,7 +127,7 @@ def bradley_terry(
     """
     require_level(level)
     name = signature("bradley-terry", prior=PRIOR, interval="clustered-student", level=level)
-    fitted = _fitted(duels, candidates)
+    fitted = _fitted(pairs, candidates)
     if isinstance(fitted, str):
         return {candidate: Measure.undefined(fitted, signature=name) for candidate in candidates}
     found = {}
@@ -140,11 +142,11 @@ def bradley_terry(
     return found
 
 
-def strength_ranks(duels: Sequence[Duel], candidates: Sequence[Hashable]) -> dict[Hashable, Rank]:
+def strength_ranks(pairs: Sequence[PairPreference], candidates: Sequence[Hashable]) -> dict[Hashable, Rank]:
     """The candidates' ranks by their strength, from tests of the differences of all pairs: Student's over
     items, with the larger of the two variances of `bradley_terry`. Nothing where that has no interval.
     """
-    fitted = _fitted(duels, candidates)
+    fitted = _fitted(pairs, candidates)
     if isinstance(fitted, str) or fitted.items < 2:
         return {}
     from scipy.special import stdtr
@@ -170,30 +172,30 @@ class _Fitted(NamedTuple):
     items: int
 
 
-def _fitted(duels: Sequence[Duel], candidates: Sequence[Hashable]) -> _Fitted | str:
+def _fitted(pairs: Sequence[PairPreference], candidates: Sequence[Hashable]) -> _Fitted | str:
     """The strengths, or why there are none."""
-    wins = _wins_by_item(duels, candidates)
+    wins = _wins_by_item(pairs, candidates)
     total = wins.sum(axis=0)
     compared = (total + total.T) > 0
     if len(candidates) < 2 or not _is_linked(compared):
-        return NO_CHAIN if compared.any() else NO_DUELS
+        return NO_CHAIN if compared.any() else NO_PREFERENCES
     tabled = total + PRIOR * compared
     strengths, items = _strengths(tabled), wins.shape[0]
     return _Fitted(strengths, _covariances(wins, tabled, strengths) if items > 1 else (), items)
 
 
-def _wins_by_item(duels: Sequence[Duel], candidates: Sequence[Hashable]) -> Array:
-    """Items × winner × loser: how often, ties half each; items without a decided duel have no row."""
+def _wins_by_item(pairs: Sequence[PairPreference], candidates: Sequence[Hashable]) -> Array:
+    """Items × winner × loser: how often, ties half each; items without a decided pair have no row."""
     position = {candidate: code for code, candidate in enumerate(candidates)}
-    decided = [duel for duel in duels if duel.points is not None]
+    decided = [pair for pair in pairs if pair.points is not None]
     items: dict[Hashable, int] = {}
-    for duel in decided:
-        items.setdefault(duel.item, len(items))
+    for pair in decided:
+        items.setdefault(pair.item, len(items))
     wins = np.zeros((len(items), len(candidates), len(candidates)))
-    for duel in decided:
-        row, first, second = items[duel.item], position[duel.first], position[duel.second]
-        wins[row, first, second] += duel.points or 0.0
-        wins[row, second, first] += 1 - (duel.points or 0.0)
+    for pair in decided:
+        row, first, second = items[pair.item], position[pair.first], position[pair.second]
+        wins[row, first, second] += pair.points or 0.0
+        wins[row, second, first] += 1 - (pair.points or 0.0)
     return wins
 
 

@@ -80,7 +80,7 @@ def test_wins_are_counted_by_candidate_whatever_side_they_stood_on(
     assert pair.total == 10
     by_item: dict[int, list[float]] = {}
     for row in results.preferences.rows:
-        for first, _, points in row.duels():
+        for first, _, points in row.pairs():
             if points is not None:
                 told = points if first == pair.first.pk else 1 - points
                 by_item.setdefault(row.item_id, []).append(told)

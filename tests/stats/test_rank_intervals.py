@@ -10,7 +10,7 @@ from evalapp.stats.pairs import strength_ranks
 from evalapp.stats.populations import Population
 from evalapp.stats.rank_intervals import PairTest, Rank, ranks
 from evalapp.stats.ratings import Ratings
-from tests.stats.test_pairs import duels_of, round_robin
+from tests.stats.test_pairs import pairs_of, round_robin
 
 SURE, UNSURE = 1e-6, 0.4
 
@@ -120,6 +120,6 @@ def test_candidates_that_are_far_apart_have_one_rank_each():
 
 
 def test_without_strengths_there_are_no_ranks():
-    islands = duels_of([(1, 1)] * 5) + duels_of([(1, 1)] * 5, first="third", second="fourth")
+    islands = pairs_of([(1, 1)] * 5) + pairs_of([(1, 1)] * 5, first="third", second="fourth")
     assert strength_ranks(islands, ["new", "old", "third", "fourth"]) == {}
     assert strength_ranks(round_robin(items=1), range(4)) == {}

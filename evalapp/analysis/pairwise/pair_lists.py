@@ -56,15 +56,15 @@ class PairFilter:
         if self.best is not None and row.best != self.best.pk:
             return False
         if self.first is None or self.second is None:
-            return not self.side or any(_is_for(self.side, points) for _, _, points in row.duels())
+            return not self.side or any(_is_for(self.side, points) for _, _, points in row.pairs())
         own = next(
-            (duel for duel in row.duels() if {duel[0], duel[1]} == {self.first.pk, self.second.pk}),
+            (pair for pair in row.pairs() if {pair[0], pair[1]} == {self.first.pk, self.second.pk}),
             None,
         )
         return own is not None and self._holds(own)
 
-    def _holds(self, duel: tuple[int, int, float | None]) -> bool:
-        shown_first, _, points = duel
+    def _holds(self, pair: tuple[int, int, float | None]) -> bool:
+        shown_first, _, points = pair
         if self.side and not _is_for(self.side, points):
             return False
         if not self.outcome or self.first is None:

@@ -14,11 +14,11 @@ from evalapp.analysis.models import ScoreSource
 from evalapp.campaigns.models import Campaign, CampaignCandidate, ItemOutput, Method, Purpose
 from evalapp.measure import Measure
 from evalapp.reviews.preferences.answers import PreferenceAnswers
-from evalapp.reviews.preferences.duels import POINTS, duels_of
 from evalapp.reviews.preferences.models import Choice
+from evalapp.reviews.preferences.pairs import POINTS, pairs_of
 from evalapp.stats.pair_agreement import preference_alpha, same_preference_share
 from evalapp.stats.pairs import (
-    Duel,
+    PairPreference,
     both_bad_share,
     bradley_terry,
     first_side_share,
@@ -57,9 +57,9 @@ class PreferenceRow(NamedTuple):
         points = POINTS[Choice(self.choice)]
         return None if points in (None, 0.5) else self.shown[0 if points else 1]
 
-    def duels(self) -> Iterator[tuple[int, int, float | None]]:
+    def pairs(self) -> Iterator[tuple[int, int, float | None]]:
         """Every two of the candidates with what the one that stood first got; a ranking tells them all."""
-        return duels_of(self.shown, self.choice, self.ranks)
+        return pairs_of(self.shown, self.choice, self.ranks)
 
 
 @dataclass(frozen=True)
@@ -240,16 +240,16 @@ def pair_results(
         if score_source == ScoreSource.ADJUDICATED
         else preferences
     )
-    duels = duels_of_preferences(preferences.rows)
-    decided = Counter(duel.points for duel in duels if duel.points in (0.0, 1.0))
+    pairs = pair_preferences(preferences.rows)
+    decided = Counter(pair.points for pair in pairs if pair.points in (0.0, 1.0))
     # Of the preferences that the design asked for, without those added because people differed.
-    designed = duels_of_preferences(row for row in preferences.rows if not row.is_added)
+    designed = pair_preferences(row for row in preferences.rows if not row.is_added)
     return PairResults(
         preferences=preferences,
         score_source=score_source,
-        pairs=_pair_rows(counted.candidates, duels_of_preferences(counted.rows)),
-        strengths=_strength_rows(counted, duels_of_preferences(counted.rows)),
-        first_side=first_side_share(duels),
+        pairs=_pair_rows(counted.candidates, pair_preferences(counted.rows)),
+        strengths=_strength_rows(counted, pair_preferences(counted.rows)),
+        first_side=first_side_share(pairs),
         first_side_counts=(decided[1.0], decided[0.0]),
         alpha=preference_alpha(designed, seed=SEED, replicates=REPLICATES),
         exact=same_preference_share(designed, seed=SEED, replicates=REPLICATES),
@@ -288,33 +288,33 @@ def _with_adjudications(
     return replace(preferences, rows=[decided(row) for row in preferences.rows])
 
 
-def duels_of_preferences(rows: Iterable[PreferenceRow]) -> list[Duel]:
+def pair_preferences(rows: Iterable[PreferenceRow]) -> list[PairPreference]:
     """Every two answers of each row, whoever stood first coming first."""
     return [
-        Duel(row.item_id, row.reviewer_id, first, second, points)
+        PairPreference(row.item_id, row.reviewer_id, first, second, points)
         for row in rows
-        for first, second, points in row.duels()
+        for first, second, points in row.pairs()
     ]
 
 
-def _turned(duel: Duel, first: int) -> Duel:
-    """The duel told from the side of one candidate."""
-    if duel.first == first:
-        return duel
-    points = None if duel.points is None else 1 - duel.points
-    return Duel(duel.item, duel.reviewer, duel.second, duel.first, points)
+def _turned(pair: PairPreference, first: int) -> PairPreference:
+    """The pair told from the side of one candidate."""
+    if pair.first == first:
+        return pair
+    points = None if pair.points is None else 1 - pair.points
+    return PairPreference(pair.item, pair.reviewer, pair.second, pair.first, points)
 
 
-def _pair_rows(candidates: Sequence[CampaignCandidate], duels: Iterable[Duel]) -> list[PairRow]:
-    by_pair: dict[frozenset[object], list[Duel]] = {}
-    for duel in duels:
-        by_pair.setdefault(frozenset((duel.first, duel.second)), []).append(duel)
+def _pair_rows(candidates: Sequence[CampaignCandidate], pairs: Iterable[PairPreference]) -> list[PairRow]:
+    by_pair: dict[frozenset[object], list[PairPreference]] = {}
+    for pair in pairs:
+        by_pair.setdefault(frozenset((pair.first, pair.second)), []).append(pair)
     rows = []
     for first, second in combinations(candidates, 2):
-        own = [_turned(duel, first.pk) for duel in by_pair.get(frozenset((first.pk, second.pk)), ())]
+        own = [_turned(pair, first.pk) for pair in by_pair.get(frozenset((first.pk, second.pk)), ())]
         if not own:
             continue
-        counts = Counter(duel.points for duel in own)
+        counts = Counter(pair.points for pair in own)
         rows.append(
             PairRow(
                 first=first,
@@ -330,11 +330,11 @@ def _pair_rows(candidates: Sequence[CampaignCandidate], duels: Iterable[Duel]) -
     return rows
 
 
-def _strength_rows(preferences: Preferences, duels: Sequence[Duel]) -> list[StrengthRow]:
+def _strength_rows(preferences: Preferences, pairs: Sequence[PairPreference]) -> list[StrengthRow]:
     """Strongest first; where there are no strengths, in the candidates' order."""
     ids = [candidate.pk for candidate in preferences.candidates]
-    strengths = bradley_terry(duels, ids)
-    found = strength_ranks(duels, ids)
+    strengths = bradley_terry(pairs, ids)
+    found = strength_ranks(pairs, ids)
     best = Counter(row.best for row in preferences.rows)
     rows = [
         StrengthRow(

@@ -9,7 +9,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple, cast
 
-from evalapp.analysis.pairwise.pairs import PreferenceRow, duels_of_preferences
+from evalapp.analysis.pairwise.pairs import PreferenceRow, pair_preferences
 from evalapp.analysis.quality.hints import (
     LEAST_FOR_SAMENESS,
     LEAST_SHARED,
@@ -68,7 +68,7 @@ def preferences_by_reviewer(quality: Quality) -> list[ReviewerPreferences]:
                 len(rows),
                 choices[Choice.TIE],
                 choices[Choice.BOTH_BAD],
-                first_side_share(duels_of_preferences(rows)),
+                first_side_share(pair_preferences(rows)),
                 reading.seconds if reading else None,
             )
         )
@@ -86,7 +86,7 @@ def one_side(quality: Quality) -> Iterator[Hint]:
     """Whose preferences surely go to one side more often than balanced sides explain."""
     for reviewer_id, rows in _by_reviewer(quality).items():
         preferring = [row for row in rows if row.choice not in UNDECIDED]
-        share = first_side_share(duels_of_preferences(preferring), level=LEVEL)
+        share = first_side_share(pair_preferences(preferring), level=LEVEL)
         if (
             len(preferring) < LEAST_FOR_SAMENESS
             or share.value is None

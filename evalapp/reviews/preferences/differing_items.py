@@ -4,8 +4,8 @@ from typing import cast
 
 from evalapp.campaigns.models import Campaign, Purpose
 from evalapp.reviews.differing_items import items_waiting
-from evalapp.reviews.preferences.duels import duels_of
-from evalapp.stats.pairs import Duel, agreeing_shares
+from evalapp.reviews.preferences.pairs import pairs_of
+from evalapp.stats.pairs import PairPreference, agreeing_shares
 
 
 def items_with_differing_preferences(campaign: Campaign, *, most: float) -> set[int]:
@@ -15,10 +15,10 @@ def items_with_differing_preferences(campaign: Campaign, *, most: float) -> set[
     given = campaign.reviews.filter(purpose=Purpose.REVIEW).values_list(
         "comparison__item", "reviewer", "preference__outputs", "preference__choice", "preference__ranks"
     )
-    duels = [
-        Duel(item, reviewer, *duel)
+    pairs = [
+        PairPreference(item, reviewer, *pair)
         for item, reviewer, outputs, choice, ranks in given
-        for duel in duels_of(outputs, choice, ranks)
+        for pair in pairs_of(outputs, choice, ranks)
     ]
-    apart = {item for item, share in agreeing_shares(duels).items() if share <= most}
+    apart = {item for item, share in agreeing_shares(pairs).items() if share <= most}
     return cast(set[int], apart) - items_waiting(campaign)

@@ -11,23 +11,23 @@ from django.db.models import QuerySet
 from evalapp.campaigns.models import Purpose
 from evalapp.reviews.models import Review
 from evalapp.reviews.preferences.answers import PreferenceAnswers
-from evalapp.reviews.preferences.duels import duels_of
+from evalapp.reviews.preferences.pairs import pairs_of
 
 CHUNK = 5_000
 # A tie, or both bad, beside a preference: between the same and the opposite.
 _HALF = 0.5
 
 
-class HasDuels(Protocol):
-    """A preference with what it is of; ``duels`` are as of `reviews.preferences.duels`."""
+class HasPairs(Protocol):
+    """A preference with what it is of; ``pairs`` are as of `reviews.preferences.pairs`."""
 
     @property
     def comparison_id(self) -> int: ...
 
-    def duels(self) -> Iterator[tuple[int, int, float | None]]: ...
+    def pairs(self) -> Iterator[tuple[int, int, float | None]]: ...
 
 
-Row = TypeVar("Row", bound=HasDuels)
+Row = TypeVar("Row", bound=HasPairs)
 
 
 class DifferingPreferences(NamedTuple, Generic[Row]):
@@ -54,7 +54,7 @@ def differing_preferences(rows: Iterable[Row]) -> list[DifferingPreferences[Row]
     return sorted(found, key=lambda each: (-each.farthest, -each.mean, each.comparison_id))
 
 
-def distance(one: HasDuels, other: HasDuels) -> float:
+def distance(one: HasPairs, other: HasPairs) -> float:
     """How far two preferences on the same answers lie apart: the mean over every two of the answers of 0 for
     the same, 1 for the opposite preference, ½ for a preference beside a tie or "both bad", or those beside
     each other.
@@ -63,10 +63,10 @@ def distance(one: HasDuels, other: HasDuels) -> float:
     return fmean(_between(points[pair], others[pair]) for pair in points)
 
 
-def _points(row: HasDuels) -> dict[tuple[int, int], float | None]:
+def _points(row: HasPairs) -> dict[tuple[int, int], float | None]:
     """By two answers, the lower id first: what that one got; None is "both bad"."""
     found: dict[tuple[int, int], float | None] = {}
-    for first, second, points in row.duels():
+    for first, second, points in row.pairs():
         if first < second or points is None:
             found[min(first, second), max(first, second)] = points
         else:
@@ -97,8 +97,8 @@ class GivenPreference(NamedTuple):
         """In the comparison's own order."""
         return PreferenceAnswers(self.choice, self.ranks).turned(self.outputs, self.own_order)
 
-    def duels(self) -> Iterator[tuple[int, int, float | None]]:
-        return duels_of(self.outputs, self.choice, self.ranks)
+    def pairs(self) -> Iterator[tuple[int, int, float | None]]:
+        return pairs_of(self.outputs, self.choice, self.ranks)
 
 
 def given_preferences(reviews: QuerySet[Review]) -> list[GivenPreference]:

@@ -1,4 +1,4 @@
-"""A preference as duels of two answers."""
+"""A preference as pairs of two answers."""
 
 from collections.abc import Iterator, Sequence
 from itertools import combinations
@@ -11,7 +11,7 @@ Shown = TypeVar("Shown")
 POINTS = {Choice.A: 1.0, Choice.B: 0.0, Choice.TIE: 0.5, Choice.BOTH_BAD: None}
 
 
-def duels_of(
+def pairs_of(
     shown: Sequence[Shown], choice: str, ranks: Sequence[int] | None
 ) -> Iterator[tuple[Shown, Shown, float | None]]:
     """Every two of what was shown, with what the one that stood first got; a ranking tells them all."""
