@@ -2,12 +2,14 @@ from collections.abc import Iterator
 from typing import Any
 
 from django import forms
+from django.urls import reverse
 
 from evalapp.accounts.models import Project, ResultsApplyTo
 from evalapp.campaigns.models import Campaign
 from evalapp.core.form_fields import RowField, row_field
 from evalapp.core.names import LONGEST_NAME
 from evalapp.gates.conditions import (
+    AGAINST_CHAMPION,
     LARGEST_COUNT,
     MOST_CHALLENGERS,
     TOTAL,
@@ -16,7 +18,7 @@ from evalapp.gates.conditions import (
 )
 from evalapp.gates.models import Gate
 from evalapp.gates.services import GatePlan
-from evalapp.registry.models import ModelVersion
+from evalapp.registry.models import ModelAlias, ModelVersion
 from evalapp.rubrics.kinds.scale import ends_in_points
 from evalapp.rubrics.models import Criterion, Rubric
 
@@ -241,7 +243,7 @@ class ApplyGateForm(forms.Form):
         ModelVersion.objects.none(),
         required=False,
         empty_label="The project's champion, if it is a candidate here",
-        help_text="What the others are compared with; a gate with “not worse” or “better” needs it.",
+        help_text="What the others are compared with where a condition is “not worse” or “better”.",
         name_of=_name_of,
     )
 
@@ -256,3 +258,29 @@ class ApplyGateForm(forms.Form):
         row_field(self, "gate").queryset = gates
         candidates = ModelVersion.objects.filter(campaign_entries__campaign=campaign)
         row_field(self, "champion").queryset = candidates
+        address = reverse("campaign_gate", args=[project.slug, campaign.pk])
+        # What it takes to pass is of the gate that is chosen.
+        self.fields["gate"].widget.attrs.update(
+            {
+                "hx-get": address,
+                "hx-target": "#gate-apply",
+                "hx-select": "#gate-apply",
+                "hx-swap": "outerHTML",
+            }
+        )
+        self._gates = gates
+        if not candidates.filter(alias=ModelAlias.CHAMPION).exists():
+            needed = self._compares_with_champion()
+            self.fields["champion"].required = needed
+            row_field(self, "champion").empty_label = "Choose a candidate" if needed else "None"
+
+    def _compares_with_champion(self) -> bool:
+        gate = self.offered
+        return gate is not None and any(each.kind in AGAINST_CHAMPION for each in gate.asked)
+
+    @property
+    def offered(self) -> Gate | None:
+        """The gate that the form shows as chosen; None where there is none to apply."""
+        chosen = str(self["gate"].value() or "")
+        named = self._gates.filter(pk=chosen).first() if chosen.isdecimal() else None
+        return named or self._gates.first()

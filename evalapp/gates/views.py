@@ -16,6 +16,7 @@ from evalapp.core.paging import keyset_page
 from evalapp.gates.attestations import attest_training_data, attestations_needed
 from evalapp.gates.evaluation import evaluate_gate
 from evalapp.gates.forms import ApplyGateForm, GateForm
+from evalapp.gates.measuring import unusable
 from evalapp.gates.models import CampaignGate, Gate
 from evalapp.gates.power import power_of_gate
 from evalapp.gates.queries import (
@@ -24,6 +25,7 @@ from evalapp.gates.queries import (
     choices_of,
     evaluations_of,
     gates_of,
+    has_reviews,
     ledger_of,
     ledger_rows,
 )
@@ -128,6 +130,9 @@ def _render(
 ) -> HttpResponse:
     ledger = ledger_of(campaign)
     parts = [_part(campaign_gate) for campaign_gate in applied_gates(campaign)]
+    form = form or ApplyGateForm(
+        campaign=campaign, project=request.project, chosen=request.GET.get("gate", "")
+    )
     rows = ledger_rows(ledger) if ledger is not None else []
     context = {
         "campaign": campaign,
@@ -135,13 +140,14 @@ def _render(
         "ledger": ledger,
         "ledger_rows": rows,
         "ledger_campaigns": len({row.campaign for row in rows}),
-        "form": form
-        or ApplyGateForm(campaign=campaign, project=request.project, chosen=request.GET.get("gate", "")),
+        "form": form,
+        "offered": _needs_of_offered(campaign, form) if not parts or "gate" in request.GET else None,
         "problem": problem,
         "attestations": campaign.attestations.select_related("candidate", "attested_by").order_by("pk"),
         "is_reviewing": is_reviewing_blind(campaign, request.user),
     }
-    return render(request, "gates/campaign.html", context, status=problem.status if problem else 200)
+    status = problem.status if problem else 400 if form.is_bound else 200
+    return render(request, "gates/campaign.html", context, status=status)
 
 
 def _part(campaign_gate: CampaignGate) -> dict[str, Any]:
@@ -156,9 +162,27 @@ def _part(campaign_gate: CampaignGate) -> dict[str, Any]:
         "choices": choices,
         "unattested": attestations_needed(campaign_gate),
         "waiting": None if evaluations else reviews_needed_of(campaign_gate),
-        "out_of_reach": [] if evaluations else unreachable_conditions(campaign_gate),
-        "power": None if evaluations else power_of_gate(campaign_gate),
+        "needs": None if evaluations else _needs(campaign_gate),
     }
+
+
+def _needs(campaign_gate: CampaignGate) -> dict[str, Any]:
+    """What it takes to meet the conditions in this campaign, and which of them nothing can meet."""
+    return {
+        "out_of_reach": unreachable_conditions(campaign_gate),
+        "power": power_of_gate(campaign_gate),
+    }
+
+
+def _needs_of_offered(campaign: Campaign, form: ApplyGateForm) -> dict[str, Any] | None:
+    """Of the gate that is chosen in the form, if it can still be frozen for the campaign."""
+    gate = form.offered
+    if gate is None or campaign.compares or has_reviews(campaign):
+        return None
+    criteria = {each.key: each for each in campaign.rubric_version.criteria.all()}
+    if any(unusable(each, criteria.get(each.criterion)) for each in gate.asked):
+        return None
+    return _needs(CampaignGate(campaign=campaign, gate=gate))
 
 
 @require_POST

@@ -2,6 +2,7 @@
 
 import html
 import re
+from dataclasses import replace
 
 import pytest
 from django.test import Client
@@ -11,6 +12,8 @@ from evalapp.campaigns.models import Campaign
 from evalapp.campaigns.services import open_campaign
 from evalapp.gates.conditions import Condition, ConditionKind
 from evalapp.gates.models import CampaignGate, Gate, GateEvaluation
+from evalapp.rubrics.services import create_rubric, save_version
+from evalapp.rubrics.templates.summaries import SUMMARIES
 from tests.cast import client_of
 from tests.factories import answers, make_campaign, make_rubric, review_all
 from tests.gates.making import TONE_FLOOR, make_gate, make_gated_campaign
@@ -270,6 +273,43 @@ def test_what_no_candidate_can_meet_is_told_before_the_first_review(
         review_all(campaign_gate.campaign, person, {"v1 Gated": answers(tone=5)})
     evaluation = {"campaign_gate": campaign_gate.pk, "candidate": "v1 Gated"}
     assert "No candidate can pass" not in browser.post(f"{address}evaluate/", evaluation, follow=True).text
+
+
+def test_the_gate_that_is_chosen_says_what_it_takes_before_it_is_applied(
+    project: Project, reviewer: User, engineer: User, browser: Client
+) -> None:
+    campaign = make_campaign(project, [reviewer, engineer], rows=12, split="test")
+    floor = make_gate(project, rubric=campaign.rubric_version.rubric, name="Floor")
+    better = make_gate(
+        project, Condition(ConditionKind.SUPERIORITY, "tone", "Tone", 0.2),
+        Condition(ConditionKind.ITEMS, threshold=500), rubric=campaign.rubric_version.rubric, name="Better",
+    )  # fmt: skip
+    warmth = replace(SUMMARIES.criteria[2], key="warmth", name="Warmth")
+    other = save_version(
+        rubric=create_rubric(project=project, name="Warmth", by=None), criteria=[warmth], by=None
+    )
+    floor_of_warmth = Condition(ConditionKind.FLOOR, "warmth", "Warmth", 3.0)
+    elsewhere = make_gate(project, floor_of_warmth, rubric=other.rubric, name="Elsewhere")
+    address = f"/projects/{project.slug}/campaigns/{campaign.pk}/gate/"
+
+    def page_with(chosen: object) -> str:
+        return browser.get(address, {"gate": chosen}).text
+
+    page = page_with(floor.pk)
+    assert "Needed to pass 4 times in 5" in page and "mean of " in page
+    assert "No candidate can pass" not in page and re.search(r'name="champion"', page)
+    assert not re.search(r'<select name="champion"[^>]* required', page)
+    page = page_with(better.pk)
+    assert "At least 500 items reviewed. The campaign has 12." in page
+    # Without a champion among the candidates this gate asks for one.
+    assert "Choose a candidate" in page and re.search(r'<select name="champion"[^>]* required', page)
+    assert browser.post(f"{address}apply/", {"gate": better.pk}).status_code == 400
+    assert not campaign.applied_gates.exists()
+    assert "Needed to pass" not in page_with(elsewhere.pk)
+    for odd in ("x", "9" * 30, "²"):
+        assert "Apply gate" in page_with(odd)
+    review_all(campaign, reviewer, {"plain": answers(tone=5)})
+    assert "Needed to pass" not in page_with(floor.pk)
 
 
 def test_a_gate_that_can_be_met_warns_of_nothing(
