@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 from hub.spec import HubReport, HubResult
+from run_directory.machine import leave_out
 from run_directory.program import RunDirectory, run_program
 
 
@@ -13,6 +14,7 @@ class Hub:
     result_type = HubResult
 
     def work(self, directory: RunDirectory) -> tuple[str, HubReport]:
+        leave_out("sklearn", "torchvision")
         from hub.download import download
 
         return download(directory)

@@ -5,7 +5,7 @@ import sys
 
 from inference.engines import vllm_environment, wants_vllm_cpu
 from inference.spec import GenerationReport, GenerationResult, GenerationSpec
-from run_directory.machine import set_environment
+from run_directory.machine import leave_out, set_environment
 from run_directory.program import RunDirectory, parse_arguments, run_program
 from run_directory.protocol import SPEC_FILE
 from run_directory.records import RecordError
@@ -18,6 +18,7 @@ class Inference:
     result_type = GenerationResult
 
     def work(self, directory: RunDirectory) -> tuple[str, GenerationReport]:
+        leave_out("sklearn")
         from inference.generate import generation
 
         return generation(directory)

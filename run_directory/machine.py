@@ -6,10 +6,12 @@ torch is handed in, so that this package stays free of it.
 import os
 import platform
 import resource
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib import metadata
-from typing import Any, Literal
+from types import ModuleType
+from typing import Any, Literal, cast
 
 from run_directory.memory import (
     OUT_OF_MEMORY,
@@ -37,6 +39,15 @@ def set_environment() -> None:
     # OpenMP threads that spin while they wait take the cores from the web processes, and from each other:
     # beside one other busy process a training step took 14 s instead of 60 s with this.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
+
+def leave_out(*libraries: str) -> None:
+    """Do without optional libraries, which model libraries import wherever they are installed: that takes
+    seconds and a hundred megabytes of each start. Call it before them; what is imported already stays.
+    """
+    for library in libraries:
+        # None is how Python says that a module is not there.
+        sys.modules.setdefault(library, cast(ModuleType, None))
 
 
 def chosen_device(

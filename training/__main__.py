@@ -6,6 +6,7 @@ import sys
 from run_directory.machine import set_environment
 from run_directory.program import RunDirectory, parse_arguments, run_in
 from run_directory.ranks import die_with_parent, own_rank
+from training.libraries import leave_out_unneeded
 from training.spec import TrainingReport, TrainingResult
 
 
@@ -14,6 +15,7 @@ class Training:
     result_type = TrainingResult
 
     def work(self, directory: RunDirectory) -> tuple[str, TrainingReport | None]:
+        leave_out_unneeded(directory.spec)
         # Imports torch and its kin, which a refused command line need not wait for.
         from training.program import train
 

@@ -12,6 +12,7 @@ from statistics import median_low
 from run_directory.machine import memory_bytes, package_versions, peak_memory_bytes, set_environment
 from run_directory.program import RunDirectory, run_program
 from training.dry_run_report import DryRunReport, DryRunResult
+from training.libraries import leave_out_unneeded
 
 
 class DryRun:
@@ -19,6 +20,7 @@ class DryRun:
     result_type = DryRunResult
 
     def work(self, directory: RunDirectory) -> tuple[str, DryRunReport]:
+        leave_out_unneeded(directory.spec)
         return dry_run(directory)
 
 

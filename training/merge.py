@@ -16,6 +16,7 @@ from run_directory.bases import Base, check_base, check_weights, require_plain_w
 from run_directory.machine import chosen_device, package_versions, peak_memory_bytes, set_environment
 from run_directory.program import Refusal, RunDirectory, run_program
 from run_directory.protocol import MODEL_FOLDER, SPEC_FILE, Device
+from training.libraries import leave_out_unneeded
 from training.merge_spec import MergeCheck, MergedManifest, MergeReport, MergeResult, MergeSpec
 from training.publishing import fresh_folder, publish, write_model
 
@@ -31,6 +32,7 @@ class Merge:
     result_type = MergeResult
 
     def work(self, directory: RunDirectory) -> tuple[str, MergeReport]:
+        leave_out_unneeded(directory.spec)
         return merge(directory)
 
 

@@ -33,8 +33,9 @@ class StoredAnalysis(BaseModel):
     whole. ``part`` is empty for what every reader of the page sees, else what a part is of: a criterion and a
     metric, a criterion and a reviewer by their number, a metric.
     ``changes`` and ``reviews`` are those of the campaign that the numbers rest on (see
-    `evalapp.reviews.models.ReviewCount`), so that a page can say how many reviews ago that was. ``result``
-    is read by `evalapp.analysis.stored.serialisation`, if ``format`` is its own.
+    `evalapp.reviews.models.ReviewCount`), so that a page can say how many reviews ago that was; ``inputs``
+    is the state of all else (`evalapp.analysis.stored.inputs`). ``result`` is read by
+    `evalapp.analysis.stored.serialisation`, if ``format`` is its own.
     """
 
     campaign = models.ForeignKey(Campaign, on_delete=models.CASCADE, related_name="stored_analyses")
@@ -47,6 +48,7 @@ class StoredAnalysis(BaseModel):
     format = models.PositiveSmallIntegerField()
     changes = models.BigIntegerField()
     reviews = models.BigIntegerField()
+    inputs = models.JSONField(default=dict)
     result = models.JSONField()
     computed_at = models.DateTimeField()
 

@@ -5,7 +5,7 @@ from typing import NamedTuple
 from evalapp.accounts.models import User
 from evalapp.analysis.comparison.candidates import CandidateRow, Comparison
 from evalapp.analysis.pairwise.pairs import load_preferences, pair_results
-from evalapp.analysis.stored.campaign_comparison import comparison_of
+from evalapp.analysis.stored.comparison_result import comparison_of
 from evalapp.analysis.stored.stored_results import Freshness
 from evalapp.audit.models import AuditEvent
 from evalapp.audit.queries import events_of

@@ -6,7 +6,7 @@ from typing import NamedTuple
 from evalapp.accounts.models import Project
 from evalapp.analysis.comparison.candidates import CandidateRow, Comparison, HumanCell
 from evalapp.analysis.comparison.differences import Contradiction
-from evalapp.analysis.stored.campaign_comparison import CampaignComparison, comparisons_of
+from evalapp.analysis.stored.comparison_result import ComparisonResult, comparisons_of
 from evalapp.analysis.stored.stored_results import Freshness
 from evalapp.campaigns.models import Campaign, CampaignState
 from evalapp.datasets.models import DatasetVersion
@@ -25,7 +25,7 @@ class CycleRow(NamedTuple):
 
     ``row`` is the comparison's row of the candidate that the cycle is about (the newest tuned one);
     ``training`` is the run that made it, None where it was imported; ``data`` what it was trained
-    on, else what was reviewed. ``export`` is the newest. ``freshness`` as in `CampaignComparison`.
+    on, else what was reviewed. ``export`` is the newest. ``freshness`` as in `ComparisonResult`.
     """
 
     number: int
@@ -77,7 +77,7 @@ def _trainings(rows: Iterable[CandidateRow | None]) -> dict[int, Run]:
     }
 
 
-def _cycle(number: int, found: CampaignComparison, trainings: dict[int, Run]) -> CycleRow:
+def _cycle(number: int, found: ComparisonResult, trainings: dict[int, Run]) -> CycleRow:
     campaign, row = found.campaign, candidate_of_cycle(found.campaign, found.comparison)
     training = trainings.get(row.candidate.model_version_id) if row is not None else None
     return CycleRow(
@@ -86,7 +86,7 @@ def _cycle(number: int, found: CampaignComparison, trainings: dict[int, Run]) ->
         data=training.dataset_version if training else campaign.dataset_version,
         training=training,
         row=row,
-        contradiction=found.contradiction,
+        contradiction=found.figures.contradiction,
         decision=_last_decision(campaign),
         export=max(campaign.exports.all(), key=lambda export: export.pk, default=None),
         comparison=found.comparison,

@@ -8,7 +8,7 @@ from evalapp.accounts.queries import may_create_project
 from evalapp.accounts.services import create_project as create_bare_project
 from evalapp.analysis.comparison.candidates import CandidateRow, Comparison
 from evalapp.analysis.pairwise.pairs import PairResults, load_preferences, pair_results
-from evalapp.analysis.stored.campaign_comparison import CampaignComparison, comparison_of
+from evalapp.analysis.stored.comparison_result import ComparisonResult, comparison_of
 from evalapp.audit.services import record
 from evalapp.campaigns.models import Campaign, CampaignState
 from evalapp.core.errors import ConflictError, InvalidError, NotAllowedError
@@ -161,7 +161,7 @@ def _require_sound(*, campaign: Campaign, verdict: str, note: str) -> None:
         raise InvalidError(message, fields={"note": [message]})
 
 
-def _require_evidence(found: CampaignComparison, judged: PairResults | None, *, has_evaluation: bool) -> None:
+def _require_evidence(found: ComparisonResult, judged: PairResults | None, *, has_evaluation: bool) -> None:
     """An evaluation of a gate has numbers of its own, so signing it does not wait for those of the
     comparison.
     """
@@ -191,7 +191,7 @@ def _holds(standing: Decision, said: dict[str, Any]) -> bool:
     return is_same and (is_released or standing.verdict != DecisionVerdict.RELEASE)
 
 
-def _evidence(found: CampaignComparison, row: CandidateRow, judged: PairResults | None) -> dict[str, Any]:
+def _evidence(found: ComparisonResult, row: CandidateRow, judged: PairResults | None) -> dict[str, Any]:
     """What the decision stands on, as the database gives it back."""
     comparison, freshness = found.comparison, found.freshness
     evidence: dict[str, Any] = {

@@ -9,7 +9,7 @@ from evalapp.accounts.models import Membership, Role
 from evalapp.accounts.permissions import Permission
 from evalapp.analysis.comparison.next_step import next_step_after
 from evalapp.analysis.pairwise.pairs import load_preferences, pair_results
-from evalapp.analysis.stored.campaign_comparison import comparison_of
+from evalapp.analysis.stored.comparison_result import comparison_of
 from evalapp.campaigns.models import Campaign
 from evalapp.campaigns.queries import is_reviewing_blind
 from evalapp.core.errors import ConflictError, InvalidError, ProblemError

@@ -1525,6 +1525,7 @@ class Migration(migrations.Migration):
                 ('format', models.PositiveSmallIntegerField()),
                 ('changes', models.BigIntegerField()),
                 ('reviews', models.BigIntegerField()),
+                ('inputs', models.JSONField(default=dict)),
                 ('result', models.JSONField()),
                 ('computed_at', models.DateTimeField()),
                 ('campaign', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='stored_analyses', to='evalapp.campaign')),

@@ -1,6 +1,7 @@
 """Large campaigns: a job computes what takes long, the page shows it with the counts of now, and says so."""
 
 from datetime import timedelta
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -9,16 +10,17 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from evalapp.accounts.models import Project, User
+from evalapp.adjudication.services import AdjudicatedScore, adjudicate
 from evalapp.analysis.agreement import severity
-from evalapp.analysis.agreement.measures import correlation_rows
-from evalapp.analysis.charts import agreement_chart
-from evalapp.analysis.comparison.candidates import compare, reviewer_rows
-from evalapp.analysis.comparison.differences import compare_pairs, find_contradiction
-from evalapp.analysis.models import AnalysisKind, StoredAnalysis
+from evalapp.analysis.comparison.candidates import compare
+from evalapp.analysis.models import AnalysisKind, ScoreSource, StoredAnalysis
 from evalapp.analysis.scores.campaign_scores import load_scores
+from evalapp.analysis.scores.filtered_scores import FilteredScores
 from evalapp.analysis.stored import stored_results
+from evalapp.analysis.stored.computed_comparison import ComputedComparison
 from evalapp.analysis.stored.large_comparison import large_comparison
 from evalapp.analysis.stored.serialisation import OutdatedError, Subjects, as_json, from_json
+from evalapp.analysis.stored.stored_comparison import CriterionAgainstMetric, StoredComparison, StoredParts
 from evalapp.analysis.stored.stored_results import (
     AnalysisRequest,
     refresh_analyses,
@@ -26,9 +28,12 @@ from evalapp.analysis.stored.stored_results import (
     subjects_of,
 )
 from evalapp.analysis.tasks import compute
-from evalapp.campaigns.models import Campaign
+from evalapp.campaigns.models import Campaign, CampaignReviewer, ItemOutput
 from evalapp.jobs.models import Job, JobState
 from evalapp.jobs.work import Work
+from evalapp.registry.prices import set_price
+from evalapp.scoring.external import create_external_metric, delete_external_metric
+from evalapp.scoring.services import save_rule_check
 from tests.analysis.test_severity_page import said
 from tests.api.conftest import program_of
 from tests.cast import client_of
@@ -66,25 +71,36 @@ def url_of(campaign: Campaign, page: str = "") -> str:
     return f"/projects/{campaign.project.slug}/results/{campaign.pk}/{page}"
 
 
-def test_what_is_stored_is_what_a_request_would_compute(campaign: Campaign, reviewer: User) -> None:
+@pytest.mark.parametrize("score_source", ScoreSource.values)
+def test_what_is_stored_is_what_a_request_would_compute(
+    campaign: Campaign, reviewer: User, manager: User, score_source: str
+) -> None:
     review_all(campaign, reviewer, said(-1))
-    computed(campaign)
-    scores = load_scores(campaign)
-    comparison = compare(scores)
-    found = large_comparison(campaign, COMPARISON, reader_id=reviewer.pk)
-    assert found.comparison == comparison
-    assert found.stored.contradiction == find_contradiction(scores, comparison)
-    reference = comparison.rows[0]
-    pairs = compare_pairs(scores, comparison, reference)
-    assert found.chosen(reference=reference).pairs == pairs
-    assert found.reviewers == reviewer_rows(scores, reviewer.pk)
-    for metric in comparison.metrics:
-        for criterion in scores.scales:
-            shown = found.chosen(reference=reference, criterion=criterion, metric=metric)
-            assert shown.correlations == correlation_rows(scores, metric)
-            assert shown.agreement_chart == agreement_chart(scores, criterion)
-            assert shown.against and shown.against.outputs == len(scores.outputs)
-            assert shown.pairs == pairs
+    first = ItemOutput.objects.filter(item__campaign=campaign).earliest("pk")
+    scores = {"tone": AdjudicatedScore(1, "Rude.")}
+    adjudicate(campaign=campaign, item_output=first, scores=scores, by=manager)
+    request = AnalysisRequest(AnalysisKind.COMPARISON, score_source=score_source)
+    computed(campaign, request)
+    expected = ComputedComparison(
+        FilteredScores(load_scores(campaign), None, None),
+        reviewer_type="all", score_source=score_source, reader_id=reviewer.pk,
+    )  # fmt: skip
+    found = large_comparison(campaign, request, reader_id=reviewer.pk)
+    assert found.comparison == expected.comparison and found.reviewers == expected.reviewers
+    assert found.figures.decided == 1 and found.shows_adjudicated == expected.shows_adjudicated
+    # Who is called "You" is decided by whoever reads it.
+    for name in set(StoredComparison._fields) - {"reviewers"}:
+        assert getattr(found.figures, name) == getattr(expected, name), name
+    assert found.scales == expected.scales and list(found.candidates) == list(expected.candidates)
+    for row in expected.comparison.rows:
+        for metric in expected.comparison.metrics:
+            for criterion in expected.scales:
+                shown = found.chosen(reference=row, criterion=criterion, metric=metric)
+                wanted = expected.chosen(reference=row, criterion=criterion, metric=metric)
+                for name in set(StoredParts._fields) - {"against"}:
+                    assert getattr(shown, name) == getattr(wanted, name), name
+                for name in CriterionAgainstMetric._fields:
+                    assert getattr(shown.against, name) == getattr(wanted.against, name), name
 
 
 def test_before_anything_is_computed_the_page_counts_and_says_what_is_missing(
@@ -121,6 +137,45 @@ def test_the_page_says_how_many_reviews_ago_and_computes_on_demand(
     assert f"{4 * ROWS} of {4 * ROWS} reviews so far, by 2" in page
 
 
+def test_what_else_has_changed_is_said_and_computed_anew(
+    campaign: Campaign, manager: User, reviewer: User
+) -> None:
+    project, browser = campaign.project, client_of(manager)
+    path = f"projects/{project.slug}/campaigns/{campaign.pk}/comparison/"
+
+    def changed() -> list[str]:
+        return list(program_of(manager).get(path).json()["freshness"]["inputs_changed"])
+
+    review_all(campaign, reviewer, said(-1))
+    computed(campaign)
+    assert changed() == [] and "Changed since" not in browser.get(url_of(campaign)).text
+    first = ItemOutput.objects.filter(item__campaign=campaign).earliest("pk")
+    scores = {"tone": AdjudicatedScore(1, "Rude.")}
+    adjudicate(campaign=campaign, item_output=first, scores=scores, by=manager)
+    save_rule_check(project=project, name="Short", kind="length", params={"maximum": 50}, by=manager)
+    assert changed() == ["adjudications", "rule_checks"]
+    assert "Changed since: adjudications and rule checks." in browser.get(url_of(campaign)).text
+    of_all = {"input_price": Decimal(1), "output_price": Decimal(2), "currency": "EUR"}
+    set_price(project=project, model_version=None, by=manager, **of_all)
+    run_scoring(campaign)
+    metric = create_external_metric(project=project, name="Judge", better="higher", by=manager)
+    assert changed() == ["adjudications", "metrics", "imported_scores", "rule_checks", "prices"]
+    delete_external_metric(metric=metric, by=manager)
+    CampaignReviewer.objects.filter(campaign=campaign, user=reviewer).update(closing_at=timezone.now())
+    assert changed()[-1] == "closing_answers"
+    StoredAnalysis.objects.update(computed_at=timezone.now() - timedelta(hours=1))
+    refresh_analyses()
+    (job,) = project.jobs.filter(task=stored_results.COMPUTE_TASK, state=JobState.QUEUED)
+    compute(job.pk)
+    assert changed() == []
+
+
+def test_severity_rests_on_reviews_alone(campaign: Campaign, manager: User) -> None:
+    computed(campaign, AnalysisRequest(AnalysisKind.SEVERITY))
+    save_rule_check(project=campaign.project, name="Short", kind="length", params={"maximum": 50}, by=manager)
+    assert "Changed since" not in client_of(manager).get(url_of(campaign, "severity/")).text
+
+
 def test_a_refused_request_says_which_field(campaign: Campaign, manager: User) -> None:
     answer = client_of(manager).post(
         url_of(campaign, "compute/"), {"kind": "magic"}, headers={"Accept": "application/json"}
@@ -142,7 +197,7 @@ def test_metric_and_criterion_are_chosen_on_the_stored_page(campaign: Campaign, 
 def test_few_points_of_many_outputs_are_drawn_and_said(
     campaign: Campaign, manager: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("evalapp.analysis.stored.stored_comparison.POINTS_DRAWN", 5)
+    monkeypatch.setattr("evalapp.analysis.stored.computed_comparison.POINTS_DRAWN", 5)
     monkeypatch.setattr("evalapp.analysis.views.results.POINTS_DRAWN", 5)
     computed(campaign)
     page = client_of(manager).get(url_of(campaign, "can-i-trust-it/")).text

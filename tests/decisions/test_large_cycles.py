@@ -13,7 +13,7 @@ from evalapp.analysis.comparison.differences import find_contradiction
 from evalapp.analysis.models import AnalysisKind
 from evalapp.analysis.scores.campaign_scores import load_scores
 from evalapp.analysis.stored import stored_results
-from evalapp.analysis.stored.campaign_comparison import comparisons_of
+from evalapp.analysis.stored.comparison_result import comparisons_of
 from evalapp.analysis.stored.stored_results import AnalysisRequest, start_analysis
 from evalapp.analysis.tasks import compute
 from evalapp.campaigns.models import Campaign

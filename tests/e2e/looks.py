@@ -5,6 +5,8 @@ from playwright.sync_api import Page
 
 LOOKS = [("light", 1280), ("dark", 390)]
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+# What the second look can change on a page whose frame was looked at in both: colours, sizes, what scrolls.
+RULES_OF_A_LOOK = ["color-contrast", "link-in-text-block", "scrollable-region-focusable", "target-size"]
 # Of what axe answers the violations alone: the rest is long.
 _RUN_AXE = "async (rules) => (await axe.run({runOnly: rules, resultTypes: ['violations']})).violations"
 # Every chart is drawn, and what a page asks for by itself is there.
@@ -19,8 +21,10 @@ def show(page: Page, *, theme: str, width: int) -> None:
     page.emulate_media(color_scheme=theme)  # type: ignore[arg-type] # a name of a scheme
 
 
-def findings(page: Page, address: str) -> list[str]:
-    """What is wrong with a page in both looks: what axe finds, and whether it must be scrolled sideways."""
+def findings(page: Page, address: str, *, second: list[str] = RULES) -> list[str]:
+    """What is wrong with a page in both looks: what axe finds, and whether it must be scrolled sideways.
+    ``second``: the rules that are run in the second look.
+    """
     found, before, is_open = [], page.viewport_size, False
     for theme, width in LOOKS:
         show(page, theme=theme, width=width)
@@ -32,7 +36,7 @@ def findings(page: Page, address: str) -> list[str]:
             is_open = True
         found += [
             f"{address} ({theme}): {each['id']}: {node['html'][:200]} ({node['failureSummary']})"
-            for each in page.evaluate(_RUN_AXE, RULES)
+            for each in page.evaluate(_RUN_AXE, RULES if theme == "light" else second)
             for node in each["nodes"]
         ]
         needed = page.evaluate("document.documentElement.scrollWidth")

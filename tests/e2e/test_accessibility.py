@@ -38,7 +38,7 @@ from tests.access_table import ACCESS
 from tests.access_urls import kwargs_of
 from tests.campaigns.making import make_campaign as make_draft
 from tests.cast import client_of, make_project, make_user
-from tests.e2e.looks import findings
+from tests.e2e.looks import RULES, RULES_OF_A_LOOK, findings
 from tests.factories import (
     answers,
     corrected,
@@ -228,7 +228,7 @@ def pages_from(page: Page, base: str, begin: list[str]) -> tuple[list[str], list
         if kind.startswith(HELP) and sum(each.startswith(HELP) for each in kinds) >= MOST_HELP_PAGES:
             continue
         kinds[kind] = address
-        found += findings(page, base + address)
+        found += findings(page, base + address, second=RULES if len(kinds) == 1 else RULES_OF_A_LOOK)
         waiting += page.evaluate(LINKS)
     return list(kinds.values()), found
 
@@ -312,7 +312,7 @@ def test_axe_finds_nothing_for_those_who_run_it(
     rest, others = rest_of_pages(second, owner, seen)
     assert others - set(NO_PAGES) == set(), "say in NO_PAGES why these are no pages, or reach them"
     for address in [*more, *rest.values(), "/nowhere/", f"/projects/{filled.slug}/nowhere/"]:
-        found += findings(page, base + address)
+        found += findings(page, base + address, second=RULES_OF_A_LOOK)
     assert [*found, *found_there] == []
 
 

@@ -32,6 +32,23 @@ def test_a_program_uses_one_gpu_unless_it_is_told_otherwise(given: dict[str, str
     assert done.stdout.strip() == visible
 
 
+LEFT_OUT = (
+    "import sys; from training.libraries import leave_out_unneeded; leave_out_unneeded({spec!r}); "
+    "import training.program, training.trainers, trl.trainer.sft_trainer, peft.tuners.lora; "
+    "print([name for name in ('sklearn', 'torchvision', 'bitsandbytes') if sys.modules.get(name)])"
+)
+
+
+@pytest.mark.parametrize(("method", "imported"), [("lora", []), ("qlora", ["bitsandbytes"])])
+def test_a_training_starts_without_libraries_that_it_never_uses(method: str, imported: list[str]) -> None:
+    pytest.importorskip("trl")
+    pytest.importorskip("bitsandbytes")
+    spec = f'{{"method": "{method}"}}'.encode()
+    asked = [sys.executable, "-c", LEFT_OUT.format(spec=spec)]
+    done = subprocess.run(asked, cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == str(imported)
+
+
 @pytest.mark.parametrize(("is_native", "dtype"), [(True, "bf16"), (False, "fp32")])
 def test_a_gpu_that_only_emulates_bf16_computes_in_fp32(is_native: bool, dtype: str) -> None:
     gpu = SimpleNamespace(

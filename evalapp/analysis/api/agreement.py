@@ -4,7 +4,6 @@ from typing import Any
 
 from rest_framework import serializers
 
-from evalapp.analysis.agreement.measures import agreement_rows, correlation_rows
 from evalapp.analysis.agreement.reviewer_agreement import (
     CriterionAgreement,
     LevelsToClarify,
@@ -14,7 +13,7 @@ from evalapp.analysis.agreement.reviewer_agreement import (
     why_no_pair,
 )
 from evalapp.analysis.api.shared import METRIC_WORDS, AnalysisView, ViewQuery, not_computed
-from evalapp.analysis.comparison.simpson import FoundParadox, check_simpson
+from evalapp.analysis.comparison.simpson import FoundParadox
 from evalapp.analysis.models import AnalysisKind
 from evalapp.analysis.stored.agreement_result import agreement_result
 from evalapp.analysis.tables.choices import chosen_criterion, chosen_pair
@@ -185,18 +184,10 @@ class AgreementDetail(AnalysisView):
     @operation("Read the agreement between reviewers", query=AgreementQuery, result=AgreementSerializer)
     def get(self, campaign_id: int) -> object:
         """Krippendorff's alpha and shares of equal answers; correlation of a metric with people."""
-        if (found := self.stored_comparison(campaign_id)) is not None:
-            name = self.query["metric"]
-            metric = next((each for each in found.comparison.metrics if each.name == name), None)
-            correlations = found.chosen(metric=metric).correlations
-            return {"metric": name, "agreement": found.stored.agreement, "correlations": correlations}
-        scores = self.filtered(campaign_id).scores
-        described = scores.metric_named(self.query["metric"])
-        return {
-            "metric": described.name,
-            "agreement": agreement_rows(scores),
-            "correlations": correlation_rows(scores, described),
-        }
+        found, name = self.comparison(campaign_id), self.query["metric"]
+        metric = found.metric_named(name) if found.is_computed else None
+        correlations = found.chosen(metric=metric).correlations
+        return {"metric": name, "agreement": found.figures.agreement, "correlations": correlations}
 
 
 class PanelView(AnalysisView):
@@ -319,11 +310,10 @@ class SimpsonList(AnalysisView):
     @operation("Read the Simpson's paradox check", query=SimpsonQuery, result=ParadoxSerializer, paged=True)
     def get(self, campaign_id: int) -> object:
         """Differences between two candidates that change direction for a value of a metadata field."""
-        if (stored := self.stored_comparison(campaign_id)) is None:
-            return self.page(check_simpson(self.filtered(campaign_id).scores).found)
-        if stored.freshness.computed_at is None:
+        found = self.comparison(campaign_id)
+        if not found.is_computed:
             raise not_computed(AnalysisKind.COMPARISON)
-        return self.page(stored.stored.simpson.found)
+        return self.page(found.figures.simpson.found)
 
     def key_of(self, row: FoundParadox) -> str:
         return f"{row.criterion.key}.{row.higher.pk}.{row.lower.pk}.{row.field}"

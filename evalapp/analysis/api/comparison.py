@@ -16,13 +16,9 @@ from evalapp.analysis.api.shared import (
     RankSerializer,
     ViewQuery,
 )
-from evalapp.analysis.comparison.candidates import CandidateRow, Comparison, HumanCell, compare
-from evalapp.analysis.comparison.differences import ComparedPair, compare_pairs, find_contradiction
-from evalapp.analysis.comparison.ranks import ranks_of
-from evalapp.analysis.comparison.subgroups import Subgroup, find_subgroups
-from evalapp.analysis.comparison.usage import usage_of
-from evalapp.analysis.scores.adjudicated_scores import with_adjudicated
-from evalapp.analysis.stored.large_comparison import LargeComparison
+from evalapp.analysis.comparison.candidates import CandidateRow, Comparison, HumanCell
+from evalapp.analysis.comparison.differences import ComparedPair
+from evalapp.analysis.comparison.subgroups import Subgroup
 from evalapp.api.fields import MeasureSerializer, Paging
 from evalapp.api.operations import operation, route
 from evalapp.campaigns.imported_records import imported_records
@@ -258,46 +254,22 @@ class ComparisonDetail(AnalysisView):
         For a campaign with more than 20,000 scores the counts are current, and everything else is as of
         ``freshness``; a filtered view needs compute/ first, and its counts are as of then, too.
         """
-        if (found := self.stored_comparison(campaign_id, self.query["score_source"])) is not None:
-            return self._stored(found)
-        scores, coverage, _ = self.filtered(campaign_id)
-        adjudicated, count = with_adjudicated(scores)
-        if self.query["score_source"] == "adjudicated":
-            scores = adjudicated
-        comparison = compare(scores)
+        found = self.comparison(campaign_id, self.query["score_source"])
+        campaign, figures = found.campaign, found.figures
         return {
             "campaign": campaign_id,
             "reviewer_type": self.reviewer_type(),
             "score_source": self.query["score_source"],
-            "adjudicated": count,
-            "is_reviewing": is_reviewing_blind(scores.campaign, self.person),
-            "design": comparison.design,
-            "records": imported_records(scores.campaign),
-            "rubric_version": scores.campaign.rubric_version_id,
-            "coverage": coverage,
-            "usage": usage_of(scores),
-            "candidates": comparison.rows,
-            "ranks": _ranked(ranks_of(scores)),
-            "contradiction": find_contradiction(scores, comparison),
-            "freshness": None,
-        }
-
-    def _stored(self, found: LargeComparison) -> dict[str, Any]:
-        campaign = found.campaign
-        return {
-            "campaign": campaign.pk,
-            "reviewer_type": self.reviewer_type(),
-            "score_source": self.query["score_source"],
-            "adjudicated": found.stored.decided,
+            "adjudicated": figures.decided,
             "is_reviewing": is_reviewing_blind(campaign, self.person),
             "design": found.comparison.design,
             "records": imported_records(campaign),
             "rubric_version": campaign.rubric_version_id,
-            "coverage": found.stored.coverage,
-            "usage": found.stored.usage,
+            "coverage": figures.coverage,
+            "usage": figures.usage,
             "candidates": found.comparison.rows,
-            "ranks": _ranked(found.stored.ranks),
-            "contradiction": found.stored.contradiction,
+            "ranks": _ranked(figures.ranks),
+            "contradiction": figures.contradiction,
             "freshness": found.freshness,
         }
 
@@ -323,11 +295,8 @@ class DifferenceList(AgainstReferenceView):
         """Every other candidate minus ``against``, paired by item and reviewer, with wins, ties and
         losses.
         """
-        if (found := self.stored_comparison(campaign_id)) is not None:
-            return self.page(found.chosen(reference=self.reference(found.comparison)).pairs)
-        scores = self.filtered(campaign_id).scores
-        comparison = compare(scores)
-        return self.page(compare_pairs(scores, comparison, self.reference(comparison)))
+        found = self.comparison(campaign_id)
+        return self.page(found.chosen(reference=self.reference(found.comparison)).pairs)
 
     def key_of(self, row: ComparedPair) -> str:
         of = "" if row.is_total else row.criterion.key
@@ -346,13 +315,8 @@ class SubgroupList(AgainstReferenceView):
         """Every other candidate minus ``against`` inside the values of each metadata field, the worst first;
         values with fewer than 10 items are left out.
         """
-        if (found := self.stored_comparison(campaign_id)) is not None:
-            return self.page(found.chosen(reference=self.reference(found.comparison)).subgroups)
-        scores = self.filtered(campaign_id).scores
-        comparison = compare(scores)
-        reference = self.reference(comparison)
-        pairs = compare_pairs(scores, comparison, reference)
-        return self.page(find_subgroups(scores, pairs, reference))
+        found = self.comparison(campaign_id)
+        return self.page(found.chosen(reference=self.reference(found.comparison)).subgroups)
 
     def key_of(self, row: Subgroup) -> str:
         # Fields and values are anybody's words, of any length.

@@ -5,11 +5,11 @@ from typing import Any
 from django.http import QueryDict
 from rest_framework import serializers
 
-from evalapp.analysis.models import AnalysisKind
+from evalapp.analysis.models import AnalysisKind, ScoreSource
 from evalapp.analysis.scores.filtered_scores import FilteredScores, load_filtered
 from evalapp.analysis.scores.filters import ComparisonFilter, is_filter, read_filter
-from evalapp.analysis.stored.large_comparison import LargeComparison, large_comparison
-from evalapp.analysis.stored.stored_results import AnalysisRequest, is_large
+from evalapp.analysis.stored.comparison_result import ComparisonResult, comparison_result
+from evalapp.analysis.stored.inputs import INPUTS
 from evalapp.api.fields import Query
 from evalapp.campaigns.api.campaigns import OpenedCampaignView
 from evalapp.core.errors import InvalidError
@@ -41,6 +41,10 @@ class FreshnessSerializer(serializers.Serializer[Any]):
     computed_at = serializers.DateTimeField(allow_null=True)
     reviews_since = serializers.IntegerField()
     changes_since = serializers.IntegerField(help_text="Reviews that were stored, amended or deleted since.")
+    inputs_changed = serializers.ListField(
+        child=serializers.ChoiceField(choices=tuple(INPUTS)),
+        help_text="What else the numbers rest on and was changed since.",
+    )
     is_being_computed = serializers.BooleanField()
 
 
@@ -116,12 +120,9 @@ class AnalysisView(OpenedCampaignView):
         """The scores of the view that the URL filters to."""
         return load_filtered(self.view(campaign_id), reviewer_type=self.reviewer_type())
 
-    def stored_comparison(self, campaign_id: int, score_source: str = "original") -> LargeComparison | None:
-        """What is stored of a campaign that is too large to compute while a program waits, or of a view of
-        it; None where it is not so large.
-        """
-        view = self.view(campaign_id)
-        if not is_large(view.campaign, reviewer_type=self.reviewer_type()):
-            return None
-        wanted = AnalysisRequest(AnalysisKind.COMPARISON, self.reviewer_type(), score_source, view.view)
-        return large_comparison(view.campaign, wanted, reader_id=self.person.pk)
+    def comparison(self, campaign_id: int, score_source: str = ScoreSource.ORIGINAL) -> ComparisonResult:
+        """Of the view that the URL filters to."""
+        return comparison_result(
+            self.view(campaign_id),
+            reviewer_type=self.reviewer_type(), score_source=score_source, reader_id=self.person.pk,
+        )  # fmt: skip

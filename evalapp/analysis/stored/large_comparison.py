@@ -1,9 +1,11 @@
 """A large campaign's comparison for pages and API: stored by a job, with current counts."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from evalapp.analysis.comparison.candidates import CandidateRow, Comparison, ReviewerRow
 from evalapp.analysis.models import ScoreSource, StoredAnalysis
+from evalapp.analysis.scores.campaign_scores import metric_named
 from evalapp.analysis.stored.serialisation import OutdatedError, Subjects
 from evalapp.analysis.stored.stored_comparison import (
     PageParts,
@@ -23,7 +25,7 @@ from evalapp.analysis.stored.stored_results import (
     stored_values_of,
     subjects_of,
 )
-from evalapp.campaigns.models import Campaign
+from evalapp.campaigns.models import Campaign, CampaignCandidate
 from evalapp.metrics.metric import MetricDescription
 from evalapp.reviews.counts import campaign_counts
 from evalapp.reviews.pseudonyms import ReviewerNames, shown_names
@@ -32,7 +34,7 @@ from evalapp.rubrics.models import Criterion
 
 @dataclass(frozen=True)
 class LargeComparison:
-    """``comparison`` has the counts of now, ``stored`` all else as of ``freshness``; ``reviewers`` are of
+    """``comparison`` has the counts of now, ``figures`` all else as of ``freshness``; ``reviewers`` are of
     now.
 
     The counts that the database keeps are of the whole, so of a view all is as of ``freshness``.
@@ -42,11 +44,36 @@ class LargeComparison:
     request: AnalysisRequest
     subjects: Subjects
     freshness: Freshness
-    stored: StoredComparison
+    figures: StoredComparison
     comparison: Comparison
     reviewers: list[ReviewerRow]
     row: StoredAnalysis | None
     names: ReviewerNames
+
+    @property
+    def is_computed(self) -> bool:
+        """False where a job has yet to compute the numbers: each then says so."""
+        return self.freshness.computed_at is not None
+
+    @property
+    def has_scores(self) -> bool:
+        return self.is_computed
+
+    @property
+    def shows_adjudicated(self) -> bool:
+        return self.request.score_source == ScoreSource.ADJUDICATED
+
+    @property
+    def candidates(self) -> Sequence[CampaignCandidate]:
+        return list(self.subjects.candidates.values())
+
+    @property
+    def scales(self) -> list[Criterion]:
+        return [each for each in self.comparison.criteria if each.rules.has_mean]
+
+    def metric_named(self, name: str) -> MetricDescription:
+        """Raises InvalidError for a name that is none of the metrics that are stored."""
+        return metric_named(name, {metric.name: metric for metric in self.comparison.metrics})
 
     def chosen(
         self,

@@ -7,49 +7,26 @@ correlations) a job computes (`evalapp.analysis.stored.stored_results`).
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from random import Random
 from typing import Any, NamedTuple
 
-from evalapp.analysis.agreement.measures import AgreementRow, CorrelationRow, agreement_rows, correlation_rows
-from evalapp.analysis.charts import (
-    agreement_chart,
-    human_against_metric,
-    ratings_chart,
-)
+from evalapp.analysis.agreement.measures import AgreementRow, CorrelationRow
 from evalapp.analysis.comparison.candidates import (
-    NOBODY,
     CandidateRow,
     Comparison,
     Design,
     HumanCell,
     ReviewerRow,
-    compare,
-    reviewer_rows,
 )
-from evalapp.analysis.comparison.differences import (
-    SEED,
-    ComparedPair,
-    Contradiction,
-    compare_pairs,
-    find_contradiction,
-)
-from evalapp.analysis.comparison.ranks import ranks_of
-from evalapp.analysis.comparison.simpson import SimpsonCheck, check_simpson
-from evalapp.analysis.comparison.span_counts import CandidateMarks, marks_by_candidate
-from evalapp.analysis.comparison.subgroups import Subgroup, find_subgroups
-from evalapp.analysis.comparison.summary import WorstCase, worst_cases
-from evalapp.analysis.comparison.unblinding import Unblinding, unblinding_of
-from evalapp.analysis.comparison.usage import Usage, usage_of
-from evalapp.analysis.metrics.disagreements import DisagreementCount, find_disagreements
-from evalapp.analysis.models import ScoreSource
-from evalapp.analysis.scores.adjudicated_scores import with_adjudicated
-from evalapp.analysis.scores.campaign_scores import CampaignScores
-from evalapp.analysis.scores.filtered_scores import (
-    FilterCoverage,
-    FilteredScores,
-    SharedItems,
-    shared_items_of,
-)
+from evalapp.analysis.comparison.differences import ComparedPair, Contradiction
+from evalapp.analysis.comparison.simpson import SimpsonCheck
+from evalapp.analysis.comparison.span_counts import CandidateMarks
+from evalapp.analysis.comparison.subgroups import Subgroup
+from evalapp.analysis.comparison.summary import WorstCase
+from evalapp.analysis.comparison.unblinding import Unblinding
+from evalapp.analysis.comparison.usage import Usage
+from evalapp.analysis.metrics.disagreements import DisagreementCount
+from evalapp.analysis.scores.filtered_scores import FilterCoverage, SharedItems
+from evalapp.analysis.stored.computed_comparison import ComputedComparison
 from evalapp.analysis.stored.serialisation import Subjects, as_json, from_json
 from evalapp.campaigns.models import Campaign, CampaignCandidate
 from evalapp.charts.chart import Chart
@@ -61,9 +38,6 @@ from evalapp.rubrics.models import Criterion
 from evalapp.stats.rank_intervals import Rank
 
 NOT_COMPUTED = "not computed yet"
-# As many points as an eye can tell apart, and a page can carry.
-POINTS_DRAWN = 200
-
 _NOT_TESTED = SimpsonCheck([], [], NOT_COMPUTED)
 
 Step = Callable[[int, int, str], None]
@@ -85,6 +59,7 @@ class StoredComparison(NamedTuple):
     unblinding: Unblinding | None
     decided: int
     usage: list[Usage]
+    labels: dict[int, list[Measure]]
     shared: SharedItems | None
     coverage: FilterCoverage | None
     reviewers: list[ReviewerRow]
@@ -131,66 +106,37 @@ def agreement_part(criterion: Criterion) -> str:
     return f"agreement:{criterion.key}"
 
 
-def comparison_parts(
-    filtered: FilteredScores, *, reviewer_type: str, score_source: str, step: Step
-) -> Iterator[tuple[str, Any]]:
+def comparison_parts(computed: ComputedComparison, *, step: Step) -> Iterator[tuple[str, Any]]:
     """Every part to be stored, as JSON; the one named "" is for all. ``step`` hears done, total and stage."""
-    # Whoever reads it decides what reviewers are called.
-    scores = replace(filtered.scores, names=ReviewerNames(filtered.scores.numbers))
-    adjudicated = with_adjudicated(scores)
-    shown = adjudicated.scores if score_source == ScoreSource.ADJUDICATED else scores
-    stage = _Stages(step, len(scores.candidates) + 3)
+    scales = computed.scales
+    stage = _Stages(step, len(computed.candidates) + 3)
     stage("Means and their intervals")
-    comparison = compare(shown)
-    stage.total += len(comparison.metrics) * (1 + len(scores.scales))
+    comparison = computed.comparison
+    stage.total += len(comparison.metrics) * (1 + len(scales))
     for row in comparison.rows:
         stage(f"Differences from {row.label}")
-        pairs = compare_pairs(shown, comparison, row)
-        subgroups = find_subgroups(shown, pairs, row)
-        yield (
-            differences_part(row),
-            {
-                name: as_json(value, names_rows=True)
-                for name, value in (("pairs", pairs), ("subgroups", subgroups))
-            },
-        )
+        parts = computed.chosen(reference=row)
+        yield differences_part(row), _as_parts(pairs=parts.pairs, subgroups=parts.subgroups)
     stage("Agreement")
-    agreement = agreement_rows(scores)
-    for each in scores.scales:
-        yield agreement_part(each), {"chart": as_json(agreement_chart(scores, each))}
+    for each in scales:
+        yield agreement_part(each), {"chart": as_json(computed.chosen(criterion=each).agreement_chart)}
     for metric in comparison.metrics:
         stage(f"Reviewer scores against {metric.label}")
-        yield correlations_part(metric), {"rows": as_json(correlation_rows(shown, metric), names_rows=True)}
+        yield correlations_part(metric), _as_parts(rows=computed.chosen(metric=metric).correlations)
     stage("Simpson's paradox check")
-    simpson = check_simpson(shown)
-    for_all = StoredComparison(
-        comparison=comparison,
-        contradiction=find_contradiction(shown, comparison),
-        agreement=agreement,
-        marks=marks_by_candidate(scores, reviewer_type=reviewer_type, among=filtered.reviews),
-        unblinding=unblinding_of(scores.campaign),
-        decided=adjudicated.decided,
-        usage=usage_of(scores),
-        shared=shared_items_of(scores),
-        coverage=filtered.coverage,
-        reviewers=reviewer_rows(scores, NOBODY),
-        ratings_chart=ratings_chart(comparison),
-        simpson=simpson,
-        worst=worst_cases(shown),
-        ranks=ranks_of(shown),
-    )
-    yield "", _tuple_as_json(for_all)
-    drawn = _some_outputs(shown)
+    fields = {name: getattr(computed, name) for name in StoredComparison._fields}
+    yield "", {**_as_parts(**fields), "comparison": as_json(comparison)}
     for metric in comparison.metrics:
-        for criterion in scores.scales:
+        for criterion in scales:
             stage(f"{criterion.name} and {metric.label}")
-            disagreements = find_disagreements(shown, criterion, metric)
-            against = CriterionAgainstMetric(
-                DisagreementCount(disagreements.count, disagreements.expected),
-                human_against_metric(drawn, criterion, metric),
-                len(shown.outputs),
-            )
-            yield part_of(criterion, metric), _tuple_as_json(against)
+            against = computed.chosen(criterion=criterion, metric=metric).against
+            fields = {name: getattr(against, name) for name in CriterionAgainstMetric._fields}
+            yield part_of(criterion, metric), _as_parts(**fields)
+
+
+def _as_parts(**values: Any) -> dict[str, Any]:
+    """Each value as JSON that names the rows of the comparison by their candidates."""
+    return {name: as_json(value, names_rows=True) for name, value in values.items()}
 
 
 class _Stages:
@@ -202,20 +148,6 @@ class _Stages:
     def __call__(self, name: str) -> None:
         self._step(self.done, self.total, name)
         self.done += 1
-
-
-def _some_outputs(scores: CampaignScores) -> CampaignScores:
-    """The same campaign with a seeded sample of its outputs, for drawing."""
-    outputs = scores.outputs
-    if len(outputs) > POINTS_DRAWN:
-        outputs = sorted(Random(SEED).sample(outputs, POINTS_DRAWN))
-    chosen = {output.item_output_id for output in outputs}
-    answers = [answer for answer in scores.answers if answer.item_output_id in chosen]
-    return replace(scores, outputs=outputs, answers=answers)
-
-
-def _tuple_as_json(value: Any) -> dict[str, Any]:
-    return {name: as_json(getattr(value, name), names_rows=name != "comparison") for name in value._fields}
 
 
 def stored_comparison(result: dict[str, Any], subjects: Subjects) -> StoredComparison:
@@ -303,7 +235,9 @@ def nothing_stored(
         names_are_positions=campaign.names_are_positions,
     )
     comparison = Comparison(design, rows, list(criteria), [], [], [])
-    return StoredComparison(comparison, None, [], [], None, 0, [], None, None, [], None, _NOT_TESTED, {}, {})
+    return StoredComparison(
+        comparison, None, [], [], None, 0, [], {}, None, None, [], None, _NOT_TESTED, {}, {}
+    )
 
 
 def with_counts(

@@ -1,6 +1,7 @@
 """Analyses of large campaigns: computed by a job, stored with the version of the data, and read by pages."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
@@ -8,12 +9,16 @@ from django.db import transaction
 from django.db.models import Count, QuerySet, Sum
 from django.http import QueryDict
 from django.utils import timezone
+from django.utils.text import get_text_list
 
 from evalapp.accounts.models import User
 from evalapp.analysis.agreement.severity import severity_of
+from evalapp.analysis.comparison.candidates import NOBODY
 from evalapp.analysis.models import AnalysisKind, ReviewerType, ScoreSource, StoredAnalysis
 from evalapp.analysis.scores.filtered_scores import load_filtered
 from evalapp.analysis.scores.filters import ComparisonFilter, read_filter
+from evalapp.analysis.stored.computed_comparison import ComputedComparison
+from evalapp.analysis.stored.inputs import INPUTS, changed_inputs, input_versions
 from evalapp.analysis.stored.serialisation import Subjects, as_json, format_number
 from evalapp.analysis.stored.stored_agreement import agreement_parts
 from evalapp.analysis.stored.stored_comparison import (
@@ -78,7 +83,7 @@ class Freshness(NamedTuple):
     """How far the stored numbers are behind. ``computed_at`` is None where there are none that can be read.
 
     ``reviews_since`` and ``changes_since`` count what has come in since; ``job`` is the newest that computes
-    them, unless it has succeeded.
+    them, unless it has succeeded. ``inputs_changed``: what else has changed, by the names of `INPUTS`.
     """
 
     request: AnalysisRequest
@@ -86,6 +91,12 @@ class Freshness(NamedTuple):
     reviews_since: int
     changes_since: int
     job: Job | None
+    inputs_changed: Sequence[str] = ()
+
+    @property
+    def inputs_words(self) -> str:
+        """What else has changed, in words: "adjudications and prices"."""
+        return get_text_list([INPUTS[name] for name in self.inputs_changed], "and")
 
     @property
     def subject(self) -> str:
@@ -164,8 +175,9 @@ def freshness_of(
         job = None
     if stored is None:
         return Freshness(request, None, reviews, changes, job)
+    changed = changed_inputs(request.kind, stored.inputs, input_versions(campaign))
     return Freshness(
-        request, stored.computed_at, max(reviews - stored.reviews, 0), changes - stored.changes, job
+        request, stored.computed_at, max(reviews - stored.reviews, 0), changes - stored.changes, job, changed
     )
 
 
@@ -178,12 +190,13 @@ def stored_freshness(campaign: Campaign) -> list[Freshness]:
         reviewer_type: data_version(campaign, reviewer_type=reviewer_type)
         for reviewer_type in ReviewerType.values
     }
-    found = []
+    found, inputs = [], input_versions(campaign)
     for row in rows:
         request = AnalysisRequest(AnalysisKind(row.kind), row.reviewer_type, row.score_source, row.view)
         changes, reviews = versions[row.reviewer_type]
         since = (max(reviews - row.reviews, 0), changes - row.changes)
-        found.append(Freshness(request, row.computed_at, *since, going.pop(request, None)))
+        changed = changed_inputs(row.kind, row.inputs, inputs)
+        found.append(Freshness(request, row.computed_at, *since, going.pop(request, None), changed))
     for request, job in going.items():
         changes, reviews = versions[request.reviewer_type]
         found.append(Freshness(request, None, reviews, changes, job))
@@ -253,6 +266,7 @@ def compute(work: Work) -> dict[str, Any]:
     work.enter("Reading the reviews")
     # Before the reviews are read: what comes in between is counted as not yet computed.
     changes, reviews = data_version(campaign, reviewer_type=request.reviewer_type)
+    inputs = input_versions(campaign)
     parts = list(_PARTS[request.kind](campaign, request, work))
     computed_at = timezone.now()
     with transaction.atomic():
@@ -266,6 +280,7 @@ def compute(work: Work) -> dict[str, Any]:
                 format=FORMAT,
                 changes=changes,
                 reviews=reviews,
+                inputs=inputs,
                 result=result,
                 computed_at=computed_at,
             )
@@ -287,9 +302,13 @@ def _forget_views(campaign: Campaign) -> None:
 def _comparison(campaign: Campaign, request: AnalysisRequest, work: Work) -> Iterator[tuple[str, Any]]:
     filtered = load_filtered(view_of(campaign, request.view), reviewer_type=request.reviewer_type)
     work.raise_if_cancelled()
-    return comparison_parts(
-        filtered, reviewer_type=request.reviewer_type, score_source=request.score_source, step=work.progress
-    )
+    # Whoever reads it decides what reviewers are called.
+    scores = replace(filtered.scores, names=ReviewerNames(filtered.scores.numbers))
+    computed = ComputedComparison(
+        filtered._replace(scores=scores),
+        reviewer_type=request.reviewer_type, score_source=request.score_source, reader_id=NOBODY,
+    )  # fmt: skip
+    return comparison_parts(computed, step=work.progress)
 
 
 def _severity(campaign: Campaign, request: AnalysisRequest, work: Work) -> Iterator[tuple[str, Any]]:
@@ -331,7 +350,7 @@ _TITLES: dict[AnalysisKind, str] = {
 
 
 def refresh_analyses() -> None:
-    """Queue anew what the reviews have left behind, and the first comparison of a campaign grown large."""
+    """Queue anew what is out of date, and the first comparison of a campaign that has grown large."""
     for campaign in _reviewed_campaigns():
         for request in _outdated(campaign):
             start_analysis(campaign=campaign, request=request, by=None)
@@ -350,7 +369,7 @@ def _reviewed_campaigns() -> list[Campaign]:
 def _outdated(campaign: Campaign) -> Iterator[AnalysisRequest]:
     first = AnalysisRequest(AnalysisKind.COMPARISON)
     # A view is computed when somebody asks for it.
-    rows = list(_current(campaign).filter(part="", view="").defer("result"))
+    rows, inputs = list(_current(campaign).filter(part="", view="").defer("result")), input_versions(campaign)
     if is_large(campaign) and not any(row.format == FORMAT for row in rows if row.kind == first.kind):
         yield from () if _tried(campaign, first) else (first,)
     for row in rows:
@@ -359,6 +378,7 @@ def _outdated(campaign: Campaign) -> Iterator[AnalysisRequest]:
         rested = timezone.now() - row.computed_at >= LEAST_PAUSE
         request = AnalysisRequest(AnalysisKind(row.kind), row.reviewer_type, row.score_source)
         is_behind = moved >= max(LEAST_CHANGES, LEAST_SHARE * reviews)
+        is_behind = is_behind or bool(changed_inputs(row.kind, row.inputs, inputs))
         if row.format == FORMAT and is_behind and rested and not _tried(campaign, request):
             yield request
 

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from django.db.models import Avg, Count
 
 from evalapp.accounts.models import User
-from evalapp.analysis.stored.campaign_comparison import comparison_of
+from evalapp.analysis.stored.comparison_result import comparison_of
 from evalapp.campaigns.models import Campaign, CampaignState
 from evalapp.campaigns.queries import is_reviewing_blind
 from evalapp.jobs.models import JobState

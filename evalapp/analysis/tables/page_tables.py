@@ -3,7 +3,7 @@
 from functools import cached_property
 from typing import TypeVar
 
-from evalapp.analysis.agreement.measures import AgreementRow, CorrelationRow, agreement_rows, correlation_rows
+from evalapp.analysis.agreement.measures import AgreementRow, CorrelationRow
 from evalapp.analysis.agreement.reviewer_agreement import Panel
 from evalapp.analysis.agreement.severity import CampaignSeverity
 from evalapp.analysis.charts import labels_of
@@ -12,33 +12,25 @@ from evalapp.analysis.comparison.candidates import (
     CandidateRow,
     Comparison,
     ReviewerRow,
-    compare,
-    reviewer_rows,
 )
 from evalapp.analysis.comparison.differences import (
     ComparedPair,
-    Contradiction,
-    compare_pairs,
-    find_contradiction,
 )
-from evalapp.analysis.comparison.ranks import ranks_of
-from evalapp.analysis.comparison.span_counts import CandidateMarks, marks_by_candidate
-from evalapp.analysis.comparison.subgroups import Subgroup, find_subgroups
-from evalapp.analysis.comparison.usage import Usage, usage_of
-from evalapp.analysis.metrics.classification import label_columns
+from evalapp.analysis.comparison.span_counts import CandidateMarks
+from evalapp.analysis.comparison.subgroups import Subgroup
+from evalapp.analysis.comparison.usage import Usage
 from evalapp.analysis.metrics.metric_trust import CriterionTrust
 from evalapp.analysis.metrics.prediction_powered import PredictionPoweredMean
-from evalapp.analysis.models import AnalysisKind, ScoreSource
+from evalapp.analysis.models import ScoreSource
 from evalapp.analysis.pairwise.pairs import PairResults, load_preferences, pair_results
-from evalapp.analysis.scores.adjudicated_scores import with_adjudicated
-from evalapp.analysis.scores.campaign_scores import CampaignScores
-from evalapp.analysis.scores.filtered_scores import FilteredScores, load_filtered
 from evalapp.analysis.scores.filters import ComparisonFilter
 from evalapp.analysis.stored.agreement_result import agreement_result
-from evalapp.analysis.stored.large_comparison import LargeComparison, large_comparison
+from evalapp.analysis.stored.comparison_result import ComparisonResult, comparison_result
+from evalapp.analysis.stored.computed_comparison import ComputedParts
 from evalapp.analysis.stored.metrics_result import MetricsResult
 from evalapp.analysis.stored.severity_result import severity_result
-from evalapp.analysis.stored.stored_results import AnalysisRequest, Freshness, is_large
+from evalapp.analysis.stored.stored_comparison import StoredParts
+from evalapp.analysis.stored.stored_results import Freshness
 from evalapp.analysis.tables.choices import chosen_metric, chosen_reference
 from evalapp.analysis.tables.table_sources import TableQuery, TableSource
 from evalapp.core.errors import MissingError
@@ -64,24 +56,21 @@ class PageTables(TableSource):
         """How recent the stored numbers are that a table was made of."""
 
     @cached_property
-    def large(self) -> LargeComparison | None:
-        """What is stored of a large campaign."""
-        if not is_large(self.view.campaign, reviewer_type=self.reviewer_type):
-            return None
-        wanted = AnalysisRequest(
-            AnalysisKind.COMPARISON, self.reviewer_type, self._score_source, self.view.view
+    def result(self) -> ComparisonResult:
+        found = comparison_result(
+            self.view, reviewer_type=self.reviewer_type, score_source=self._score_source
         )
-        found = large_comparison(self.view.campaign, wanted, reader_id=NOBODY)
         self.freshness = found.freshness
         return found
 
-    @cached_property
+    @property
     def comparison(self) -> Comparison:  # type: ignore[override]  # computed when asked for
-        return self.large.comparison if self.large else compare(self._scores)
+        return self.result.comparison
 
     @cached_property
     def reference(self) -> CandidateRow | None:  # type: ignore[override]  # computed when asked for
-        return chosen_reference(self.comparison, self.asked.get("against", ""), self._contradiction)
+        contradiction = self.result.figures.contradiction
+        return chosen_reference(self.comparison, self.asked.get("against", ""), contradiction)
 
     @cached_property
     def metric(self) -> MetricDescription | None:  # type: ignore[override]  # computed when asked for
@@ -93,56 +82,39 @@ class PageTables(TableSource):
 
     @property
     def pairs(self) -> list[ComparedPair]:
-        if self.reference is None:
-            return []
-        if self.large:
-            return self.large.chosen(reference=self.reference).pairs
-        return compare_pairs(self._scores, self.comparison, self.reference)
+        return self._parts.pairs
 
     @property
     def subgroups(self) -> list[Subgroup]:
-        if self.reference is None:
-            return []
-        if self.large:
-            return self.large.chosen(reference=self.reference).subgroups
-        return find_subgroups(self._scores, self.pairs, self.reference)
+        return self._parts.subgroups
 
     @property
     def ranks(self) -> dict[int, Rank]:
-        return self.large.stored.ranks if self.large else ranks_of(self._scores)
+        return self.result.figures.ranks
 
     @property
     def marks(self) -> list[CandidateMarks]:
-        if self.large:
-            return self.large.stored.marks
-        return marks_by_candidate(
-            self._originals, reviewer_type=self.reviewer_type, among=self._filtered.reviews
-        )
+        return self.result.figures.marks
 
     @property
     def label_scores(self) -> dict[int, list[Measure]]:
-        """Of a large campaign they are on the page of labels alone."""
-        return {} if self.large else label_columns(self._originals)
+        return self.result.figures.labels
 
     @property
     def usage(self) -> list[Usage]:
-        return self.large.stored.usage if self.large else usage_of(self._originals)
+        return self.result.figures.usage
 
     @property
     def reviewers(self) -> list[ReviewerRow]:
-        return self.large.reviewers if self.large else reviewer_rows(self._originals, NOBODY)
+        return self.result.reviewers
 
     @property
     def agreement(self) -> list[AgreementRow]:
-        return self.large.stored.agreement if self.large else agreement_rows(self._originals)
+        return self.result.figures.agreement
 
     @property
     def correlations(self) -> list[CorrelationRow]:
-        if self.metric is None:
-            return []
-        if self.large:
-            return self.large.chosen(metric=self.metric).correlations
-        return correlation_rows(self._scores, self.metric)
+        return self._parts.correlations
 
     @property
     def trust(self) -> list[CriterionTrust]:
@@ -187,32 +159,14 @@ class PageTables(TableSource):
         return ScoreSource.ADJUDICATED if is_adjudicated else ScoreSource.ORIGINAL
 
     @cached_property
-    def _contradiction(self) -> Contradiction | None:
-        return (
-            self.large.stored.contradiction
-            if self.large
-            else find_contradiction(self._scores, self.comparison)
-        )
+    def _parts(self) -> ComputedParts | StoredParts:
+        return self.result.chosen(reference=self.reference, metric=self.metric)
 
     @cached_property
     def _metrics(self) -> MetricsResult:
         found = MetricsResult(self.view, reviewer_type=self.reviewer_type, reader_id=NOBODY)
         self.freshness = found.freshness
         return found
-
-    @cached_property
-    def _filtered(self) -> FilteredScores:
-        return load_filtered(self.view, reviewer_type=self.reviewer_type)
-
-    @property
-    def _originals(self) -> CampaignScores:
-        return self._filtered.scores
-
-    @cached_property
-    def _scores(self) -> CampaignScores:
-        """Those that means are taken of."""
-        is_adjudicated = self._score_source == ScoreSource.ADJUDICATED
-        return with_adjudicated(self._originals).scores if is_adjudicated else self._originals
 
 
 Values = TypeVar("Values")

@@ -13,7 +13,7 @@ from django.http import QueryDict
 
 from evalapp.accounts.models import Project
 from evalapp.analysis.comparison.candidates import OVER_ITEMS, CandidateRow, Comparison
-from evalapp.analysis.comparison.differences import ComparedPair, compare_pairs
+from evalapp.analysis.comparison.differences import ComparedPair
 from evalapp.analysis.scores.campaign_scores import CampaignScores
 from evalapp.analysis.scores.filters import ComparisonFilter, is_filter, read_filter
 from evalapp.analysis.tuning.answer import Answer, answer_of
@@ -237,11 +237,6 @@ def _raters(comparison: Comparison) -> str:
     if design.is_mixed:
         return "People and simulated reviewers"
     return "Simulated reviewers" if design.is_simulated else "People"
-
-
-def pairs_from(scores: CampaignScores, comparison: Comparison) -> PairsOf:
-    """What every candidate is less another, computed from the scores."""
-    return lambda row: compare_pairs(scores, comparison, row)
 
 
 def _over_the_table(tables: list[list[ComparedPair]]) -> list[list[ComparedPair]]:

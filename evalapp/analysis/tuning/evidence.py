@@ -2,14 +2,14 @@
 
 from typing import NamedTuple
 
-from evalapp.analysis.comparison.candidates import Comparison, compare
-from evalapp.analysis.comparison.usage import Usage, usage_of
-from evalapp.analysis.models import AnalysisKind
-from evalapp.analysis.scores.filtered_scores import FilterCoverage, load_filtered
+from evalapp.analysis.comparison.candidates import Comparison
+from evalapp.analysis.comparison.usage import Usage
+from evalapp.analysis.scores.filtered_scores import FilterCoverage
 from evalapp.analysis.scores.filters import ComparisonFilter
-from evalapp.analysis.stored.large_comparison import large_comparison
-from evalapp.analysis.stored.stored_results import AnalysisRequest, Freshness, is_large
-from evalapp.analysis.tuning.contest import Contest, contest_of, pairs_from
+from evalapp.analysis.stored.comparison_result import comparison_result
+from evalapp.analysis.stored.computed_comparison import ComputedComparison
+from evalapp.analysis.stored.stored_results import Freshness
+from evalapp.analysis.tuning.contest import Contest, contest_of
 from evalapp.analysis.tuning.cost import (
     Decoding,
     EarnedBack,
@@ -48,23 +48,15 @@ def evidence_of(
     """``wanted`` as `contest_filter` makes it. Of a large campaign it is what a job has
     stored of this view.
     """
+    found = comparison_result(wanted, reviewer_type=reviewer_type, reader_id=reader_id)
+    comparison, usage = found.comparison, found.figures.usage
     contest = None
-    freshness = None
-    if is_large(wanted.campaign, reviewer_type=reviewer_type):
-        view = AnalysisRequest(AnalysisKind.COMPARISON, reviewer_type, view=wanted.view)
-        found = large_comparison(wanted.campaign, view, reader_id=reader_id)
-        comparison, usage, coverage = found.comparison, found.stored.usage, found.stored.coverage
-        freshness = found.freshness
-        if freshness.computed_at is not None:
-            contest = contest_of(comparison, tuned, lambda row: found.chosen(reference=row).pairs)
-    else:
-        filtered = load_filtered(wanted, reviewer_type=reviewer_type)
-        comparison, usage, coverage = compare(filtered.scores), usage_of(filtered.scores), filtered.coverage
-        if filtered.scores.answers:
-            pairs_of = pairs_from(filtered.scores, comparison)
-            contest = contest_of(comparison, tuned, pairs_of, filtered.scores)
+    if found.has_scores:
+        # What the items' metrics differ by, a large campaign's page does not read.
+        scores = found.scores if isinstance(found, ComputedComparison) else None
+        contest = contest_of(comparison, tuned, lambda row: found.chosen(reference=row).pairs, scores)
     spent = None if contest is None else _spent(wanted, contest, usage)
-    return Evidence(comparison, contest, usage, spent, coverage, freshness)
+    return Evidence(comparison, contest, usage, spent, found.figures.coverage, found.freshness)
 
 
 def _spent(wanted: ComparisonFilter, contest: Contest, usage: list[Usage]) -> TuningCost:

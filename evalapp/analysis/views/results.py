@@ -1,6 +1,7 @@
 """The candidate comparison of a campaign."""
 
-from functools import cache
+from collections.abc import Callable
+from functools import cache, partial
 from typing import Any
 
 from django.db.models import OuterRef, Subquery, Sum
@@ -11,29 +12,18 @@ from django.views.decorators.http import require_safe
 
 from evalapp.accounts.access import MemberRequest, project_view
 from evalapp.accounts.permissions import Permission
-from evalapp.analysis.agreement.measures import agreement_rows, correlation_rows
-from evalapp.analysis.charts import agreement_chart, human_against_metric, ratings_chart
 from evalapp.analysis.comparison.campaign_list import filter_list
-from evalapp.analysis.comparison.candidates import Comparison, compare, reviewer_rows
-from evalapp.analysis.comparison.differences import compare_pairs, find_contradiction
+from evalapp.analysis.comparison.candidates import Comparison
 from evalapp.analysis.comparison.lines import comparison_lines
 from evalapp.analysis.comparison.next_step import next_step_after
-from evalapp.analysis.comparison.ranks import ranks_of
-from evalapp.analysis.comparison.simpson import check_simpson
-from evalapp.analysis.comparison.span_counts import marks_by_candidate
-from evalapp.analysis.comparison.subgroups import find_subgroups, harmed
+from evalapp.analysis.comparison.subgroups import harmed
 from evalapp.analysis.comparison.summary import (
     conclusion_of,
     elsewhere_words,
     metric_preference,
     summaries_of,
-    worst_cases,
 )
-from evalapp.analysis.comparison.unblinding import unblinding_of
-from evalapp.analysis.comparison.usage import usage_of
-from evalapp.analysis.metrics.classification import label_columns
-from evalapp.analysis.metrics.disagreements import find_disagreements
-from evalapp.analysis.models import AnalysisKind
+from evalapp.analysis.models import ScoreSource
 from evalapp.analysis.pages import (
     campaign_or_missing,
     chosen_reviewer_type,
@@ -41,21 +31,22 @@ from evalapp.analysis.pages import (
     redirect_kept,
     reviewer_type_choices,
 )
-from evalapp.analysis.scores.adjudicated_scores import with_adjudicated
-from evalapp.analysis.scores.campaign_scores import CampaignScores
 from evalapp.analysis.scores.filter_form import filter_form_of
-from evalapp.analysis.scores.filtered_scores import load_filtered, shared_items_of
 from evalapp.analysis.scores.filters import ComparisonFilter, read_filter
-from evalapp.analysis.stored.large_comparison import large_comparison
-from evalapp.analysis.stored.stored_comparison import POINTS_DRAWN
-from evalapp.analysis.stored.stored_results import AnalysisRequest, is_large
+from evalapp.analysis.stored.comparison_result import comparison_result
+from evalapp.analysis.stored.computed_comparison import POINTS_DRAWN, ComputedAgainstMetric
+from evalapp.analysis.stored.stored_comparison import CriterionAgainstMetric
 from evalapp.analysis.tables.choices import chosen_metric, chosen_reference, chosen_scale
 from evalapp.campaigns.models import Campaign, CampaignReviewer, CampaignState
 from evalapp.campaigns.queries import is_reviewing_blind
 from evalapp.core.paging import keyset_page
 from evalapp.metrics.metric import MetricDescription
-from evalapp.rubrics.models import Criterion
 
+# What the templates show of a comparison, by the names that it has there.
+FIGURES = (
+    *("simpson", "usage", "agreement", "unblinding", "marks", "worst", "ranks", "labels"),
+    "ratings_chart",
+)
 # What a URL chooses among all that is there.
 CHOICES = {"candidate", "against", "criterion", "metric"}
 # Kept by every submission.
@@ -120,7 +111,6 @@ def _results_page(request: MemberRequest, campaign_id: int, template: str) -> Ht
     wanted = read_filter(campaign, request.GET)
     if wanted.problems:
         return filter_refused(request, wanted)
-    context_of = _large_context if is_large(campaign, reviewer_type=reviewer_type) else _context
     is_reviewing = is_reviewing_blind(campaign, request.user)
     context = {
         "campaign": campaign,
@@ -130,122 +120,69 @@ def _results_page(request: MemberRequest, campaign_id: int, template: str) -> Ht
         "reviewer_type_choices": reviewer_type_choices(request, reviewer_type),
         # What is shown is not all there is, so the page says so first.
         "is_narrowed": bool(request.GET.keys() - CHOICES),
-        **context_of(request, campaign, reviewer_type, wanted),
+        **_context(request, reviewer_type, wanted),
     }
     if is_reviewing:
         context["unblinding"] = None
     return render(request, template, {**context, **_summary_context(request, campaign, context)})
 
 
-def _context(
-    request: MemberRequest, campaign: Campaign, reviewer_type: str, wanted: ComparisonFilter
-) -> dict[str, Any]:
-    """Computed while the reader waits."""
-    filtered = load_filtered(wanted, reviewer_type=reviewer_type)
-    originals = filtered.scores
-    adjudicated = with_adjudicated(originals)
-    shows_adjudicated = bool(adjudicated.decided) and request.GET.get("score_source") == "adjudicated"
-    scores = adjudicated.scores if shows_adjudicated else originals
-    comparison = compare(scores)
-    contradiction = find_contradiction(scores, comparison)
-    criterion = chosen_scale(scores.scales, request.GET.get("criterion", ""), contradiction)
+def _context(request: MemberRequest, reviewer_type: str, wanted: ComparisonFilter) -> dict[str, Any]:
+    """What the pages can show; the functions in it compute a figure where a template asks for it."""
+    result = comparison_result(
+        wanted,
+        reviewer_type=reviewer_type,
+        score_source=_score_source(request),
+        reader_id=request.user.pk,
+    )
+    comparison, figures = result.comparison, result.figures
+    criterion = chosen_scale(result.scales, request.GET.get("criterion", ""), figures.contradiction)
     metric = chosen_metric(comparison, request.GET.get("metric", ""))
-    reference = chosen_reference(comparison, request.GET.get("against", ""), contradiction)
-    pairs = compare_pairs(scores, comparison, reference) if reference else []
+    reference = chosen_reference(comparison, request.GET.get("against", ""), figures.contradiction)
+    parts = result.chosen(reference=reference, criterion=criterion, metric=metric)
     return {
-        "freshness": None,
-        "drawn_of": 0,
+        "freshness": result.freshness,
+        "is_uncomputed_view": bool(wanted.view) and not result.is_computed,
         "comparison": comparison,
-        "contradiction": contradiction,
-        "scales": scores.scales,
-        "labels": cache(lambda: label_columns(originals)),
+        "contradiction": figures.contradiction,
+        "scales": result.scales,
         "reference": reference,
-        "pairs": pairs,
-        "filter_form": filter_form_of(request, wanted, names=originals.names, coverage=filtered.coverage),
-        "shared": None if wanted.candidates else shared_items_of(originals),
-        "simpson": cache(lambda: check_simpson(scores)),
-        "subgroups": cache(lambda: find_subgroups(scores, pairs, reference) if reference else []),
-        "usage": cache(lambda: usage_of(originals)),
-        "agreement": cache(lambda: agreement_rows(originals)),
-        "reviewers": cache(lambda: reviewer_rows(originals, request.user.pk)),
-        "unblinding": cache(lambda: unblinding_of(campaign)),
-        "marks": cache(
-            lambda: marks_by_candidate(originals, reviewer_type=reviewer_type, among=filtered.reviews)
+        "pairs": parts.pairs,
+        "filter_form": filter_form_of(
+            request, wanted, names=result.names, coverage=figures.coverage, candidates=result.candidates
         ),
-        "worst": cache(lambda: worst_cases(scores)),
-        "ranks": cache(lambda: ranks_of(scores)),
-        "adjudicated_count": adjudicated.decided,
-        "shows_adjudicated": shows_adjudicated,
-        "ratings_chart": cache(lambda: ratings_chart(comparison)),
-        "agreement_chart": cache(lambda: agreement_chart(originals, criterion) if criterion else None),
+        "shared": None if wanted.candidates else figures.shared,
+        "reviewers": _asked(result, "reviewers"),
+        **{name: _asked(figures, name) for name in FIGURES},
+        **{name: _asked(parts, name) for name in ("subgroups", "agreement_chart", "correlations")},
+        "adjudicated_count": figures.decided,
+        "shows_adjudicated": result.shows_adjudicated,
         "criterion": criterion,
-        **(_against_metric(scores, criterion, metric) if criterion and metric else {"metric": None}),
+        **_against_metric(parts.against, metric),
     }
+
+
+def _score_source(request: MemberRequest) -> ScoreSource:
+    is_adjudicated = request.GET.get("score_source") == ScoreSource.ADJUDICATED
+    return ScoreSource.ADJUDICATED if is_adjudicated else ScoreSource.ORIGINAL
 
 
 def _against_metric(
-    scores: CampaignScores, criterion: Criterion, metric: MetricDescription
+    against: ComputedAgainstMetric | CriterionAgainstMetric | None, metric: MetricDescription | None
 ) -> dict[str, Any]:
     """What the pages say of people against one metric."""
+    if against is None:
+        return {"metric": None}
     return {
         "metric": metric,
-        "chart": cache(lambda: human_against_metric(scores, criterion, metric)),
-        "disagreements": cache(lambda: find_disagreements(scores, criterion, metric)),
-        "correlations": cache(lambda: correlation_rows(scores, metric)),
+        "chart": _asked(against, "chart"),
+        "drawn_of": against.outputs if against.outputs > POINTS_DRAWN else 0,
+        "disagreements": _asked(against, "disagreements"),
     }
 
 
-def _large_context(
-    request: MemberRequest, campaign: Campaign, reviewer_type: str, wanted: ComparisonFilter
-) -> dict[str, Any]:
-    """The same of a large campaign: the numbers that a job has stored, of the whole with counts of now."""
-    score_source = "adjudicated" if request.GET.get("score_source") == "adjudicated" else "original"
-    asked = AnalysisRequest(AnalysisKind.COMPARISON, reviewer_type, score_source, wanted.view)
-    found = large_comparison(campaign, asked, reader_id=request.user.pk)
-    comparison, contradiction = found.comparison, found.stored.contradiction
-    scales = [each for each in comparison.criteria if each.rules.has_mean]
-    criterion = chosen_scale(scales, request.GET.get("criterion", ""), contradiction)
-    metric = chosen_metric(comparison, request.GET.get("metric", ""))
-    reference = chosen_reference(comparison, request.GET.get("against", ""), contradiction)
-    shown = found.chosen(reference=reference, criterion=criterion, metric=metric)
-    against = shown.against
-    return {
-        "freshness": found.freshness,
-        "is_uncomputed_view": bool(wanted.view) and found.freshness.computed_at is None,
-        "comparison": comparison,
-        "contradiction": contradiction,
-        "scales": scales,
-        "reference": reference,
-        "pairs": shown.pairs,
-        "filter_form": filter_form_of(
-            request,
-            wanted,
-            names=found.names,
-            coverage=found.stored.coverage,
-            candidates=found.subjects.candidates.values(),
-        ),
-        "shared": None if wanted.candidates else found.stored.shared,
-        "simpson": found.stored.simpson,
-        "subgroups": shown.subgroups,
-        "usage": found.stored.usage,
-        "agreement": found.stored.agreement,
-        "reviewers": found.reviewers,
-        "unblinding": found.stored.unblinding,
-        "marks": found.stored.marks,
-        "worst": found.stored.worst,
-        "ranks": found.stored.ranks,
-        "labels": {},
-        "ratings_chart": found.stored.ratings_chart,
-        "agreement_chart": shown.agreement_chart,
-        "adjudicated_count": found.stored.decided,
-        "shows_adjudicated": score_source == "adjudicated",
-        "criterion": criterion,
-        "metric": metric if against else None,
-        "chart": against.chart if against else None,
-        "drawn_of": against.outputs if against and against.outputs > POINTS_DRAWN else 0,
-        "disagreements": against.disagreements if against else None,
-        "correlations": shown.correlations,
-    }
+def _asked(source: object, name: str) -> Callable[[], Any]:
+    return partial(getattr, source, name)
 
 
 def _called(value: Any) -> Any:
@@ -291,16 +228,12 @@ def comparison_csv(request: MemberRequest, campaign_id: int) -> HttpResponse:
     if wanted.problems:
         return filter_refused(request, wanted)
     reviewer_type = chosen_reviewer_type(request)
-    if is_large(campaign, reviewer_type=reviewer_type):
-        kept = AnalysisRequest(AnalysisKind.COMPARISON, reviewer_type, view=wanted.view)
-        found = large_comparison(campaign, kept, reader_id=request.user.pk)
-        lines = comparison_lines(found.comparison, usage=found.stored.usage)
-    else:
-        scores = load_filtered(wanted, reviewer_type=reviewer_type).scores
-        adjudicated, count = with_adjudicated(scores)
-        lines = comparison_lines(
-            compare(scores), compare(adjudicated) if count else None, usage=usage_of(scores)
-        )
+    result = comparison_result(wanted, reviewer_type=reviewer_type)
+    adjudicated = None
+    if result.figures.decided:
+        found = comparison_result(wanted, reviewer_type=reviewer_type, score_source=ScoreSource.ADJUDICATED)
+        adjudicated = found.comparison if found.is_computed else None
+    lines = comparison_lines(result.comparison, adjudicated, usage=result.figures.usage)
     response = HttpResponse("".join(lines), content_type="text/csv; charset=utf-8")
     part = "-filtered" if wanted.is_filtered else ""
     response["Content-Disposition"] = f'attachment; filename="comparison-{campaign.pk}{part}.csv"'
