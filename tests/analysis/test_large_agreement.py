@@ -205,7 +205,7 @@ def test_every_table_is_copied_from_what_is_stored(
 
     for place in (
         "scores.filtered_scores.load_scores",
-        "tables.page_tables.load_filtered",
+        "stored.comparison_result.load_filtered",
         "stored.agreement_result.load_filtered",
         "stored.metrics_result.load_filtered",
         "stored.severity_result.load_filtered",
