@@ -7,7 +7,7 @@ from django.views.decorators.http import require_POST
 
 from evalapp.accounts.access import MemberRequest, project_view
 from evalapp.accounts.permissions import Permission
-from evalapp.analysis.cases.case_lists import cases_at
+from evalapp.analysis.cases.case_lists import CaseList
 from evalapp.analysis.pages import campaign_or_missing, chosen_reviewer_type, filter_refused
 from evalapp.analysis.scores.filters import read_filter
 from evalapp.analysis.scores.finder import finder_from
@@ -28,7 +28,7 @@ def finder_propose(request: MemberRequest, campaign_id: int) -> HttpResponse:
     view = read_filter(campaign, request.GET)
     if view.problems:
         return filter_refused(request, view)
-    cases = cases_at(view, {}, reviewer_type=chosen_reviewer_type(request))
+    cases = CaseList(view, {}, reviewer_type=chosen_reviewer_type(request))
     wanted = finder_from(cases.scores, request.GET.dict())
     if wanted is None:
         raise InvalidError("The URL has no finder parameters. Open the finder again from the results.")

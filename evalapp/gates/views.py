@@ -138,7 +138,8 @@ def _render(
         "campaign": campaign,
         "parts": parts,
         "ledger": ledger,
-        "ledger_rows": rows,
+        # One standard evaluation spends the whole level, which its table says already.
+        "ledger_rows": rows if len(rows) > 1 or any(_is_sequential(part) for part in parts) else [],
         "ledger_campaigns": len({row.campaign for row in rows}),
         "form": form,
         "offered": _needs_of_offered(campaign, form) if not parts or "gate" in request.GET else None,
@@ -164,6 +165,10 @@ def _part(campaign_gate: CampaignGate) -> dict[str, Any]:
         "waiting": None if evaluations else reviews_needed_of(campaign_gate),
         "needs": None if evaluations else _needs(campaign_gate),
     }
+
+
+def _is_sequential(part: dict[str, Any]) -> bool:
+    return bool(part["campaign_gate"].gate.is_sequential)
 
 
 def _needs(campaign_gate: CampaignGate) -> dict[str, Any]:

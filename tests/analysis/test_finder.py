@@ -10,12 +10,15 @@ from typing import Any
 
 import numpy as np
 import pytest
+from django.http import QueryDict
 
 from evalapp.accounts.models import Project, User
+from evalapp.analysis.cases.case_lists import CaseList
 from evalapp.analysis.comparison.candidates import compare
 from evalapp.analysis.comparison.differences import compare_pairs
 from evalapp.analysis.scores.campaign_scores import load_scores
-from evalapp.analysis.scores.finder import Finder, FinderResult, MetricSide, ScoreSide, find
+from evalapp.analysis.scores.filters import read_filter
+from evalapp.analysis.scores.finder import Finder, FinderResult, MetricSide, ScoreSide
 from evalapp.campaigns.models import Campaign
 from evalapp.campaigns.services import close_campaign, open_campaign
 from evalapp.core.errors import InvalidError
@@ -86,26 +89,30 @@ def finder(campaign: Campaign, **parts: Any) -> Finder:
     return Finder(metric=metric, criterion=tone, **wanted)
 
 
+def find(campaign: Campaign, wanted: Finder) -> FinderResult:
+    return CaseList(read_filter(campaign, QueryDict()), {}, reviewer_type="all").found(wanted)
+
+
 def test_it_finds_what_both_conditions_hold_for(campaign: Campaign, other_reviewer: User) -> None:
     scores = load_scores(campaign)
     rows = {
         output.item_output_id: scores.campaign.items.get(pk=output.item_id).example.row_number
         for output in scores.outputs
     }
-    found = find(scores, finder(campaign))
+    found = find(campaign, finder(campaign))
     assert [rows[pk] for pk in found.item_output_ids] == [1], "of row 2 one reviewer alone says so"
     assert (found.outputs, found.by_metric, found.by_people) == (20, 2, 2)
     assert found.expected == pytest.approx(2 * 2 / 20)
-    assert find(scores, finder(campaign, score=1)).count == 0, "the mean of row 1 is 1.5"
-    both = find(scores, finder(campaign, side=MetricSide.AT_LEAST, value=0.12))
+    assert find(campaign, finder(campaign, score=1)).count == 0, "the mean of row 1 is 1.5"
+    both = find(campaign, finder(campaign, side=MetricSide.AT_LEAST, value=0.12))
     assert sorted(rows[pk] for pk in both.item_output_ids) == [1, 3]
-    reverse = find(scores, finder(campaign, side=MetricSide.BOTTOM, score_side=ScoreSide.AT_LEAST, score=4))
+    reverse = find(campaign, finder(campaign, side=MetricSide.BOTTOM, score_side=ScoreSide.AT_LEAST, score=4))
     assert {rows[pk] for pk in reverse.item_output_ids} == {1, 2} and reverse.by_people == 17
     number = scores.numbers[other_reviewer.pk]
-    assert find(scores, finder(campaign, reviewer=number)).count == 1
+    assert find(campaign, finder(campaign, reviewer=number)).count == 1
     formal, plain = scores.candidates
-    assert find(scores, finder(campaign, candidate=plain)).count == 0
-    assert find(scores, finder(campaign, candidate=formal)).outputs == 10
+    assert find(campaign, finder(campaign, candidate=plain)).count == 0
+    assert find(campaign, finder(campaign, candidate=formal)).outputs == 10
 
 
 def test_equal_values_at_a_tenths_end_are_all_in_it_and_the_page_says_how_many(
@@ -116,7 +123,7 @@ def test_equal_values_at_a_tenths_end_are_all_in_it_and_the_page_says_how_many(
     assert "equal values" not in text_of(client_of(manager).get(address))
 
     set_metric(campaign, {each: 0.9 if each[1] <= 4 else 0.1 for each in both})
-    found = find(load_scores(campaign), finder(campaign))
+    found = find(campaign, finder(campaign))
     assert (found.by_metric, found.tenth) == (8, 2)
     page = text_of(client_of(manager).get(address))
     assert "10% of 20 outputs would be 2; 8 count, because equal values of ROUGE-L stand on the same" in page
@@ -137,7 +144,7 @@ def test_with_one_reviewer_it_says_why_nothing_is_found(project: Project, review
     campaign = make_campaign(project, [reviewer], rows=2)
     review_all(campaign, reviewer, {})
     set_metric(campaign, {("formal", 1): 0.9})
-    found = find(load_scores(campaign), finder(campaign))
+    found = find(campaign, finder(campaign))
     assert (found.count, found.expected) == (0, 0.0)
     assert "from two reviewers" in found.reason
 

@@ -13,13 +13,15 @@ from django.http import QueryDict
 from django.utils.html import strip_tags
 
 from evalapp.accounts.models import Project, User
-from evalapp.analysis.cases.cases import filter_from, find_cases
+from evalapp.analysis.cases.case_lists import CaseList
+from evalapp.analysis.cases.cases import filter_from
 from evalapp.analysis.charts import differences_charts, human_against_metric, means_charts, ratings_chart
 from evalapp.analysis.comparison.candidates import Comparison, compare
 from evalapp.analysis.comparison.differences import ComparedPair, compare_pairs
 from evalapp.analysis.metrics.disagreements import find_disagreements
 from evalapp.analysis.metrics.metric_trust import metric_trust
 from evalapp.analysis.scores.campaign_scores import CampaignScores, load_scores
+from evalapp.analysis.scores.filters import read_filter
 from evalapp.campaigns.models import Campaign
 from evalapp.charts.drawing import as_svg
 from evalapp.charts.theme import colour
@@ -239,7 +241,9 @@ def test_the_bad_end_is_the_high_one(scores: CampaignScores) -> None:
     assert find_disagreements(scores, place, WORDS).item_output_ids == formal
     low = filter_from(scores, {"criterion": "place", "low": "1"})
     assert "3 or more" in low.describe()
-    assert {row.candidate for row in find_cases(scores, low)} == {scores.candidates[0]}
+    view = read_filter(scores.campaign, QueryDict())
+    cases = CaseList(view, {"criterion": "place", "low": "1"}, reviewer_type="all")
+    assert {row.candidate for row in cases[:50]} == {scores.candidates[0]}
     drawn = human_against_metric(scores, place, WORDS).spec
     assert drawn["encoding"]["y"]["scale"] == {"domain": [1, 3], "reverse": True}
 

@@ -88,7 +88,7 @@ def test_a_clear_loss(project: Project, panel: list[User], manager: User) -> Non
     better, worse = (every_row(**dict.fromkeys(SCALES, score)) for score in (5, 2))
     words = words_of(rated(project, panel, better, worse), manager)
     assert "Worse at Accuracy (−3.0), Clarity (−3.0), Tone (−3.0), Personalization (−3.0)." in words
-    assert "Not yet Worse at Accuracy, Clarity, Tone and Personalization." in words
+    assert "Worse At Accuracy, Clarity, Tone and Personalization, and shown to be better at nothing." in words
     assert "▲" not in words
     # The worst rows stand there to open.
     assert "Lowest totals of plain: row" in words
@@ -98,7 +98,7 @@ def test_better_at_one_and_worse_at_another(project: Project, panel: list[User],
     formal, plain = every_row(accuracy=5, tone=2), every_row(accuracy=3, tone=5)
     words = words_of(rated(project, panel, formal, plain), manager)
     assert "Better at Tone (+3.0). ▼ Worse at Accuracy (−2.0). ? Undecided: Clarity, Personalization" in words
-    assert "Not yet Worse at Accuracy." in words
+    assert "Mixed Worse at Accuracy, better at Tone." in words
 
 
 def test_undecided(project: Project, panel: list[User], manager: User) -> None:
@@ -106,7 +106,7 @@ def test_undecided(project: Project, panel: list[User], manager: User) -> None:
     plain = {row: {"tone": 4 - row % 2} for row in range(1, ROWS + 1)} | {1: {"tone": 5}}
     words = words_of(rated(project, panel, formal, plain), manager)
     assert "Undecided: Accuracy, Clarity, Tone, Personalization, Material factual error." in words
-    assert "Not yet No difference is shown." in words
+    assert "Undecided No difference is shown." in words
     assert "▲" not in words and "▼" not in words
 
 

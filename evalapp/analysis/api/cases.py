@@ -10,7 +10,6 @@ from evalapp.analysis.api.preferences import GivenPreferenceSerializer
 from evalapp.analysis.api.shared import METRIC_WORDS, AnalysisView, ViewQuery
 from evalapp.analysis.cases.case import CaseReview, load_case
 from evalapp.analysis.cases.case_lists import CaseList as CaseSequence
-from evalapp.analysis.cases.case_lists import cases_at
 from evalapp.analysis.cases.cases import LONGEST_NUMBER, CaseRow
 from evalapp.analysis.pairwise.compared_case import CaseComparison, comparisons_of_item
 from evalapp.api.fields import Paging
@@ -208,7 +207,7 @@ class CaseList(AnalysisView):
     @operation("List the cases behind a number", query=CaseQuery, result=CaseRowSerializer, paged=True)
     def get(self, campaign_id: int) -> object:
         """The filters are those of the results."""
-        found = cases_at(self.view(campaign_id), self._as_url(), reviewer_type=self.reviewer_type())
+        found = CaseSequence(self.view(campaign_id), self._as_url(), reviewer_type=self.reviewer_type())
         self.criteria = found.scores.criteria
         return self.page(found)
 

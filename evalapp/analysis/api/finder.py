@@ -7,7 +7,7 @@ from rest_framework import serializers
 
 from evalapp.accounts.permissions import Permission
 from evalapp.analysis.api.shared import METRIC_WORDS, AnalysisView, CoverageSerializer, ViewQuery
-from evalapp.analysis.cases.case_lists import cases_at
+from evalapp.analysis.cases.case_lists import CaseList
 from evalapp.analysis.scores.campaign_scores import CampaignScores
 from evalapp.analysis.scores.finder import Finder, MetricSide, ScoreSide, finder_from
 from evalapp.analysis.scores.finder_campaign import pick_found
@@ -69,7 +69,7 @@ class FinderDetail(AnalysisView):
     @operation("Find where a metric and people disagree", query=FinderQuery, result=FinderResultSerializer)
     def get(self, campaign_id: int) -> object:
         """The number of outputs that meet both conditions, the number expected by chance, and the items."""
-        cases = cases_at(self.view(campaign_id), {}, reviewer_type=self.reviewer_type())
+        cases = CaseList(self.view(campaign_id), {}, reviewer_type=self.reviewer_type())
         wanted, url = self._wanted(cases.scores)
         found = cases.found(wanted)
         names = ("count", "expected", "outputs", "by_metric", "by_people", "reason")
@@ -86,7 +86,7 @@ class FinderDetail(AnalysisView):
     def post(self, campaign_id: int) -> object:
         """Creates a draft that is marked as picked: its items are in no candidate's mean."""
         view = self.view(campaign_id)
-        cases = cases_at(view, {}, reviewer_type=self.reviewer_type())
+        cases = CaseList(view, {}, reviewer_type=self.reviewer_type())
         wanted, _ = self._wanted(cases.scores)
         self.body()
         picked = pick_found(wanted=wanted, found=cases.found(wanted), view=view, by=self.person)

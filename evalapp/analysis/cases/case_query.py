@@ -1,7 +1,4 @@
-"""A list of cases asked of the database: for campaigns of which a request cannot read every score.
-
-It picks the outputs that `evalapp.analysis.cases.cases.find_cases` picks of scores in memory, in the same
-order, and gives as many of them as a page shows.
+"""A list of cases asked of the database, as much of it as a page shows; tests compare it with one in memory.
 
 Whatever a person, a URL or a row says goes into a statement as a parameter (`CaseQuery._value`).
 """

@@ -6,12 +6,12 @@ from typing import NamedTuple, TypeVar
 
 from django.utils.text import Truncator
 
-from evalapp.analysis.cases.level_filter import Gave, gave_words, outputs_given, read_gave
+from evalapp.analysis.cases.level_filter import Gave, gave_words, read_gave
 from evalapp.analysis.cases.reviewer_differences import Difference, widest_differences
-from evalapp.analysis.metrics.disagreements import find_disagreements, is_poor, poor_words
-from evalapp.analysis.metrics.label_cells import LABEL_PARTS, LabelCell, label_cell_from, outputs_in
-from evalapp.analysis.scores.campaign_scores import Answer, CampaignScores, ReviewedOutput
-from evalapp.analysis.scores.finder import FINDER_PARTS, Finder, find, finder_from
+from evalapp.analysis.metrics.disagreements import poor_words
+from evalapp.analysis.metrics.label_cells import LABEL_PARTS, LabelCell, label_cell_from
+from evalapp.analysis.scores.campaign_scores import CampaignScores, ReviewedOutput
+from evalapp.analysis.scores.finder import FINDER_PARTS, Finder, finder_from
 from evalapp.campaigns.models import CampaignCandidate, ItemOutput
 from evalapp.core.errors import MissingError
 from evalapp.core.simulated_mark import marked
@@ -178,15 +178,6 @@ def column_metric(wanted: CaseFilter) -> MetricDescription:
     )
 
 
-def find_cases(scores: CampaignScores, wanted: CaseFilter) -> list[CaseRow]:
-    """Outputs the filter picks, those to look at first on top (the lowest mean, the worst metric)."""
-    chosen = _chosen_outputs(scores, wanted)
-    ranks, last = _ranks(scores, wanted), float("inf")
-    found = [output for output in scores.outputs if output.item_output_id in chosen]
-    found.sort(key=lambda output: (ranks.get(output.item_output_id, last), output.item_id))
-    return rows_of(scores, wanted, found)
-
-
 def rows_of(scores: CampaignScores, wanted: CaseFilter, outputs: Iterable[ReviewedOutput]) -> list[CaseRow]:
     """What a list shows of these outputs that the filter picks."""
     means = {criterion.pk: scores.output_means(criterion) for criterion in scores.criteria}
@@ -224,83 +215,3 @@ def with_excerpts(scores: CampaignScores, rows: list[CaseRow]) -> list[CaseRow]:
 
 def _beginning(text: str) -> str:
     return Truncator(" ".join(text.split())).chars(LONGEST_EXCERPT)
-
-
-def items_in_order(rows: Iterable[CaseRow]) -> dict[int, int]:
-    """The items of a list in its order, each with the candidate of the first of its outputs there, by their
-    ids.
-    """
-    found: dict[int, int] = {}
-    for row in rows:
-        found.setdefault(row.item_id, row.candidate.pk)
-    return found
-
-
-def _ranks(scores: CampaignScores, wanted: CaseFilter) -> dict[int, float]:
-    """What the list is ordered by, for each output that has it."""
-    if wanted.metric is not None:
-        name, sign = wanted.metric.name, -1 if wanted.metric.better == "lower" else 1
-        return {
-            output.item_output_id: sign * output.metrics[name]
-            for output in scores.outputs
-            if name in output.metrics
-        }
-    if wanted.differ and wanted.criterion is None:
-        return {item_output_id: -spread for item_output_id, spread in scores.widest_spreads().items()}
-    criterion = wanted.criterion or (scores.scales[0] if scores.scales else None)
-    if criterion is None:
-        return {}
-    if wanted.differ:
-        return {
-            item_output_id: -spread for item_output_id, spread in scores.output_spreads(criterion).items()
-        }
-    sign = -1 if criterion.rules.shows_high_first else 1
-    return {item_output_id: sign * mean for item_output_id, mean in scores.output_means(criterion).items()}
-
-
-def _chosen_outputs(scores: CampaignScores, wanted: CaseFilter) -> set[int]:
-    chosen = {
-        output.item_output_id
-        for output in scores.outputs
-        if wanted.candidate is None or output.candidate_id == wanted.candidate.pk
-    }
-    if wanted.criterion is not None:
-        holds = _answer_test(wanted, wanted.criterion)
-        chosen &= {a.item_output_id for a in scores.answers_to(wanted.criterion) if holds(a)}
-        if wanted.differ:
-            chosen &= {pk for pk, spread in scores.output_spreads(wanted.criterion).items() if spread > 0}
-        if wanted.gave:
-            chosen &= outputs_given(scores, wanted.criterion, wanted.gave)
-        if wanted.disagreement is not None:
-            chosen &= find_disagreements(scores, wanted.criterion, wanted.disagreement).item_output_ids
-        if wanted.finder is not None:
-            chosen &= find(scores, wanted.finder).item_output_ids
-    elif wanted.differ:
-        chosen &= {pk for pk, spread in scores.widest_spreads().items() if spread > 0}
-    if wanted.tag is not None:
-        chosen &= {tag.item_output_id for tag in scores.tags if tag.tag_id == wanted.tag.pk}
-    if wanted.rule is not None:
-        name = wanted.rule.metric
-        checked = {output.item_output_id: output.metrics.get(name) for output in scores.outputs}
-        admitted = (0.0,) if wanted.failed else (0.0, 1.0)
-        chosen &= {item_output_id for item_output_id, value in checked.items() if value in admitted}
-    if wanted.metric is not None:
-        name = wanted.metric.name
-        chosen &= {output.item_output_id for output in scores.outputs if name in output.metrics}
-    if wanted.labels is not None:
-        chosen &= outputs_in(scores, wanted.labels)
-    if wanted.reviewer is not None:
-        chosen &= {
-            a.item_output_id for a in scores.answers if scores.numbers[a.reviewer_id] == wanted.reviewer
-        }
-    return chosen
-
-
-def _answer_test(wanted: CaseFilter, criterion: Criterion) -> Callable[[Answer], bool]:
-    if wanted.level is not None:
-        return lambda answer: answer.value == wanted.level
-    if wanted.low:
-        return lambda answer: answer.value is not None and is_poor(criterion, answer.value)
-    if wanted.not_applicable:
-        return lambda answer: answer.value is None
-    return lambda answer: answer.value is not None

@@ -43,13 +43,3 @@ def gave_words(gave: Sequence[Gave], criterion: Criterion | None) -> str:
     if criterion is None:
         return ""
     return ", ".join(f"{each.name} gave {criterion.level_words(each.level)}" for each in gave)
-
-
-def outputs_given(scores: CampaignScores, criterion: Criterion, gave: Sequence[Gave]) -> set[int]:
-    """The outputs to which each of them gave their level, in reviews of the base overlap."""
-    given: dict[Gave, set[int]] = {each: set() for each in gave}
-    for answer in scores.answers_to(criterion):
-        for each in gave:
-            if answer.reviewer_id == each.reviewer_id and answer.value == each.level and not answer.is_added:
-                given[each].add(answer.item_output_id)
-    return set.intersection(*given.values())

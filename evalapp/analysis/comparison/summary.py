@@ -78,10 +78,13 @@ def conclusion_of(summary: CandidateSummary, *, reviews: int, expected: int) -> 
     """Of one candidate against the reference; while reviews are expected nothing is concluded."""
     if reviews < expected:
         return Conclusion("Not yet", f"{expected - reviews:,} of {expected:,} reviews are missing", "warn")
+    if summary.worse and summary.better:
+        reason = f"worse at {names_of(summary.worse)}, better at {names_of(summary.better)}"
+        return Conclusion("Mixed", reason, "bad")
     if summary.worse:
-        return Conclusion("Not yet", f"worse at {names_of(summary.worse)}", "bad")
+        return Conclusion("Worse", f"at {names_of(summary.worse)}, and shown to be better at nothing", "bad")
     if not summary.better:
-        return Conclusion("Not yet", "no difference is shown", "warn")
+        return Conclusion("Undecided", "no difference is shown", "warn")
     if summary.undecided or summary.untested:
         return Conclusion("Better", f"at {names_of(summary.better)}, and shown to be worse at nothing", "ok")
     return Conclusion("Better", "at every criterion", "ok")

@@ -6,7 +6,7 @@ from typing import NamedTuple
 from django.db.models import Max
 
 from evalapp.analysis.agreement.measures import AgreementRow, agreement_rows
-from evalapp.analysis.cases.cases import CaseFilter, CaseRow, find_cases, with_excerpts
+from evalapp.analysis.cases.cases import CaseFilter, CaseRow, rows_of, with_excerpts
 from evalapp.analysis.comparison.unblinding import Unblinding, unblinding_of
 from evalapp.analysis.pairwise.pairs import load_preferences
 from evalapp.analysis.quality.comparison_hints import (
@@ -104,7 +104,10 @@ def quality_of(campaign: Campaign, *, reader: int) -> CampaignQuality:
     """All that the page shows; ``reader`` is the id of who reads it, whom it calls "You"."""
     scores, sample = sampled_scores(campaign)
     team = team_progress(campaign, reader_id=reader)
-    differing = find_cases(scores, CaseFilter(differ=True))
+    spreads = scores.widest_spreads()
+    differing = [output for output in scores.outputs if spreads.get(output.item_output_id, 0) > 0]
+    differing.sort(key=lambda output: (-spreads[output.item_output_id], output.item_id))
+    shown = rows_of(scores, CaseFilter(differ=True), differing[:MOST_DIFFERING])
     checks = _checks(campaign)
     preferences = load_preferences(campaign) if campaign.compares else None
     quality = Quality(scores, team, reading_times(campaign), checks, preferences)
@@ -116,7 +119,7 @@ def quality_of(campaign: Campaign, *, reader: int) -> CampaignQuality:
         sample=sample,
         team=team,
         agreement=agreement_so_far(scores),
-        differing=with_excerpts(scores, differing[:MOST_DIFFERING]),
+        differing=with_excerpts(scores, shown),
         differing_total=len(differing),
         hints=[NamedHint(_whom(team, hint), hint) for hint in hints],
         abandoned_items=abandoned_items(campaign),

@@ -1,12 +1,9 @@
 """The disagreement finder: outputs on which a metric and people disagree, as a filter in a URL."""
 
 import math
-from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-
-import numpy as np
 
 from evalapp.analysis.scores.campaign_scores import CampaignScores
 from evalapp.campaigns.models import CampaignCandidate
@@ -143,61 +140,7 @@ def finder_from(scores: CampaignScores, query: Mapping[str, str]) -> Finder | No
     )
 
 
-def find(scores: CampaignScores, wanted: Finder) -> FinderResult:
-    """Outputs, of those that the metric is defined for and that two reviewers scored, which meet both
-    conditions.
-
-    People meet theirs where the output's mean does and at least two reviewers each give such a score. A tenth
-    is one of those outputs; equal values stand on the same side of its end, so that it may hold more.
-    """
-    answers = [
-        answer for answer in scores.answers_to(wanted.criterion, wanted.candidate) if answer.value is not None
-    ]
-    scored = Counter(answer.item_output_id for answer in answers)
-    values = {
-        output.item_output_id: output.metrics[wanted.metric.name]
-        for output in scores.outputs
-        if wanted.metric.name in output.metrics and scored[output.item_output_id] >= LEAST_AGREEING
-    }
-    if not values:
-        is_scored_twice = any(count >= LEAST_AGREEING for count in scored.values())
-        return FinderResult(set(), 0, 0, 0, why_nothing(wanted, is_scored_twice=is_scored_twice))
-    sign = 1 if wanted.score_side == ScoreSide.AT_MOST else -1
-    number = wanted.criterion.rules.number
-    agreeing: Counter[int] = Counter()
-    theirs: set[int] = set()
-    for answer in answers:
-        if answer.value is not None and sign * number(answer.value) <= sign * wanted.score:
-            agreeing[answer.item_output_id] += 1
-            if scores.numbers[answer.reviewer_id] == wanted.reviewer:
-                theirs.add(answer.item_output_id)
-    means = scores.output_means(wanted.criterion)
-    people = {
-        pk
-        for pk in values
-        if agreeing[pk] >= LEAST_AGREEING
-        and sign * means[pk] <= sign * wanted.score
-        and (wanted.reviewer is None or pk in theirs)
-    }
-    metric = _by_metric(values, wanted)
-    return FinderResult(people & metric, len(values), len(metric), len(people))
-
-
 def why_nothing(wanted: Finder, *, is_scored_twice: bool) -> str:
     if not is_scored_twice:
         return f"No output has a score on {wanted.criterion.name} from two reviewers, so nobody can agree."
     return f"{wanted.metric.label} is not computed, or not defined, for any output that two reviewers scored."
-
-
-def _by_metric(values: Mapping[int, float], wanted: Finder) -> set[int]:
-    given = list(values.values())
-    match wanted.side:
-        case MetricSide.TOP:
-            cut = float(np.quantile(given, 1 - DECILE))
-            return {pk for pk, value in values.items() if value >= cut}
-        case MetricSide.BOTTOM:
-            cut = float(np.quantile(given, DECILE))
-            return {pk for pk, value in values.items() if value <= cut}
-        case MetricSide.AT_LEAST:
-            return {pk for pk, value in values.items() if wanted.value is not None and value >= wanted.value}
-    return {pk for pk, value in values.items() if wanted.value is not None and value <= wanted.value}

@@ -10,7 +10,7 @@ from django.views.decorators.http import require_safe
 from evalapp.accounts.access import MemberRequest, project_view
 from evalapp.accounts.permissions import Permission
 from evalapp.analysis.cases.case import load_case
-from evalapp.analysis.cases.case_lists import cases_at
+from evalapp.analysis.cases.case_lists import CaseList
 from evalapp.analysis.cases.cases import FILTER_PARTS, column_metric
 from evalapp.analysis.pages import (
     REVIEWER_TYPES,
@@ -36,7 +36,7 @@ def case_list(request: MemberRequest, campaign_id: int) -> HttpResponse:
     view = read_filter(campaign, request.GET)
     if view.problems:
         return filter_refused(request, view)
-    cases = cases_at(view, request.GET.dict(), reviewer_type=reviewer_type)
+    cases = CaseList(view, request.GET.dict(), reviewer_type=reviewer_type)
     page = Paginator(cases, CASES_PER_PAGE).get_page(request.GET.get("page"))
     return render(
         request,
@@ -95,4 +95,4 @@ def _listed_items(request: MemberRequest, campaign: Campaign, item_id: int) -> d
     view = read_filter(campaign, request.GET)
     if view.problems:
         raise MissingError(" ".join(problem.message for problem in view.problems))
-    return cases_at(view, request.GET.dict(), reviewer_type=chosen_reviewer_type(request)).around(item_id)
+    return CaseList(view, request.GET.dict(), reviewer_type=chosen_reviewer_type(request)).around(item_id)

@@ -11,7 +11,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from evalapp.accounts.access import MemberRequest, project_view
 from evalapp.accounts.permissions import Permission
-from evalapp.analysis.cases.case_lists import cases_at
+from evalapp.analysis.cases.case_lists import CaseList
 from evalapp.analysis.pages import campaign_or_missing, chosen_reviewer_type, filter_refused
 from evalapp.analysis.scores.campaign_scores import CampaignScores
 from evalapp.analysis.scores.filter_form import filter_form_of
@@ -47,7 +47,7 @@ def _render(
     request: MemberRequest, view: ComparisonFilter, problem: ProblemError | None = None
 ) -> HttpResponse:
     campaign, reviewer_type = view.campaign, chosen_reviewer_type(request)
-    cases = cases_at(view, {}, reviewer_type=reviewer_type)
+    cases = CaseList(view, {}, reviewer_type=reviewer_type)
     scores, wanted = cases.scores, None
     try:
         wanted = finder_from(scores, request.GET.dict())
@@ -118,7 +118,7 @@ def finder_campaign(request: MemberRequest, campaign_id: int) -> HttpResponse:
     view = read_filter(campaign_or_missing(request, campaign_id), request.GET)
     if view.problems:
         return filter_refused(request, view)
-    cases = cases_at(view, {}, reviewer_type=chosen_reviewer_type(request))
+    cases = CaseList(view, {}, reviewer_type=chosen_reviewer_type(request))
     try:
         wanted = finder_from(cases.scores, request.GET.dict())
         if wanted is None:

@@ -1,8 +1,7 @@
-"""Lists of cases of large campaigns are asked of the database, and hold what lists of small ones hold, in
-their order.
-"""
+"""Lists of cases are asked of the database, and hold what a list in memory holds, in its order."""
 
 import itertools
+from collections.abc import Callable, Iterator
 from typing import Any
 from urllib.parse import urlencode
 
@@ -11,15 +10,14 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from evalapp.accounts.models import Project, User
-from evalapp.analysis.cases import case_lists
 from evalapp.analysis.scores.campaign_scores import load_scores
-from evalapp.analysis.scores.finder import find, finder_from
-from evalapp.analysis.stored import stored_results
+from evalapp.analysis.scores.finder import finder_from
 from evalapp.campaigns.models import Assignment, Campaign
 from evalapp.exports.models import Export
 from evalapp.reviews.models import Review
 from evalapp.scoring.models import MetricResult
 from evalapp.scoring.services import save_rule_check
+from tests.analysis.cases_in_memory import CasesInMemory, find
 from tests.analysis.segments import make_segmented
 from tests.api.conftest import program_of
 from tests.cast import client_of
@@ -101,18 +99,18 @@ def shown(row: Any) -> tuple[Any, ...]:
     return (row.item_id, row.candidate.pk, row.excerpt, row.means, row.metric, row.reviews, row.differs)
 
 
-def make_large(monkeypatch: pytest.MonkeyPatch) -> None:
-    """From now on the campaign is too large for a request to read every score."""
-
-    def never(*_: object, **__: object) -> None:
-        raise AssertionError("every score was read at the request")
-
-    monkeypatch.setattr(stored_results, "MOST_AT_REQUEST", 10)
-    monkeypatch.setattr(case_lists, "load_filtered", never)
+@pytest.fixture
+def in_memory() -> Iterator[Callable[[], None]]:
+    """Pages and programs list cases in memory, until the function is called."""
+    with pytest.MonkeyPatch.context() as patch:
+        for place in ("views.cases.CaseList", "views.finder.CaseList", "api.finder.CaseList"):
+            patch.setattr(f"evalapp.analysis.{place}", CasesInMemory)
+        patch.setattr("evalapp.analysis.api.cases.CaseSequence", CasesInMemory)
+        yield patch.undo
 
 
 def test_every_filter_lists_the_same_in_the_same_order(
-    campaign: Campaign, manager: User, monkeypatch: pytest.MonkeyPatch
+    campaign: Campaign, manager: User, in_memory: Callable[[], None]
 ) -> None:
     browser = client_of(manager)
 
@@ -125,19 +123,19 @@ def test_every_filter_lists_the_same_in_the_same_order(
     expected = {query: listed(query) for query in queries}
     # The lists differ, so that a filter that is not heeded shows.
     assert len({repr(each) for each in expected.values()}) > 0.75 * len(queries)
-    make_large(monkeypatch)
+    in_memory()
     for query in queries:
         assert listed(query) == expected[query], query
 
 
 def test_pages_and_neighbours_follow_the_list(
-    campaign: Campaign, manager: User, monkeypatch: pytest.MonkeyPatch
+    campaign: Campaign, manager: User, monkeypatch: pytest.MonkeyPatch, in_memory: Callable[[], None]
 ) -> None:
     browser, query = client_of(manager), "criterion=clarity&na=1"
     whole = [shown(row)[:2] for row in browser.get(url_of(campaign, f"cases/?{query}")).context["rows"]]
     items = list(dict.fromkeys(item for item, _ in whole))
     before = {item: browser.get(url_of(campaign, f"cases/{item}/?{query}")).context["case"] for item in items}
-    make_large(monkeypatch)
+    in_memory()
     monkeypatch.setattr("evalapp.analysis.views.cases.CASES_PER_PAGE", 3)
     pages = [browser.get(url_of(campaign, f"cases/?{query}&page={number}")) for number in (1, 2, 3)]
     assert [shown(row)[:2] for page in pages for row in page.context["rows"]] == whole
@@ -161,8 +159,8 @@ def test_pages_and_neighbours_follow_the_list(
     assert refused.status_code == 400
 
 
-def test_the_finder_counts_what_it_counts_of_small_ones(
-    campaign: Campaign, manager: User, monkeypatch: pytest.MonkeyPatch
+def test_the_finder_counts_what_it_counts_in_memory(
+    campaign: Campaign, manager: User, in_memory: Callable[[], None]
 ) -> None:
     scores = load_scores(campaign)
     program, browser = program_of(manager), client_of(manager)
@@ -175,7 +173,7 @@ def test_the_finder_counts_what_it_counts_of_small_ones(
     ]
     before = [program.get(f"{base}?{urlencode(each)}").json() for each in asked]
     assert any(each["count"] for each in before) and [each["words"] for each in before]
-    make_large(monkeypatch)
+    in_memory()
     assert [program.get(f"{base}?{urlencode(each)}").json() for each in asked] == before
     wanted = finder_from(scores, {name: str(value) for name, value in asked[4].items()})
     assert wanted is not None
@@ -203,7 +201,7 @@ FOUND = "find=words&find_is=at_least&find_value=1&criterion=tone&score=3"
     ],
 )  # fmt: skip
 def test_the_finder_keeps_the_filter(
-    campaign: Campaign, manager: User, monkeypatch: pytest.MonkeyPatch, view: str
+    campaign: Campaign, manager: User, in_memory: Callable[[], None], view: str
 ) -> None:
     formal, plain = campaign.candidates.order_by("position")
     query = f"{FOUND}&{view.format(formal=formal.pk, plain=plain.pk)}"
@@ -222,14 +220,13 @@ def test_the_finder_keeps_the_filter(
         )  # fmt: skip
 
     expected = told()
-    make_large(monkeypatch)
+    in_memory()
     assert told() == expected
 
 
-def test_a_campaign_and_proposed_rows_of_a_large_view_hold_its_items_alone(
-    campaign: Campaign, manager: User, monkeypatch: pytest.MonkeyPatch
+def test_a_campaign_and_proposed_rows_of_a_view_hold_its_items_alone(
+    campaign: Campaign, manager: User
 ) -> None:
-    make_large(monkeypatch)
     browser, filtered = client_of(manager), f"{FOUND}&field.segment=institutional"
     found = browser.get(url_of(campaign, f"finder/?{filtered}")).context["found"].item_output_ids
     examples = set(campaign.items.filter(outputs__in=found).values_list("example", flat=True))
@@ -251,7 +248,6 @@ def test_a_campaign_and_proposed_rows_of_a_large_view_hold_its_items_alone(
 def test_more_reviews_take_no_more_queries(
     campaign: Campaign, manager: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    make_large(monkeypatch)
     browser, found = client_of(manager), []
     browser.get(url_of(campaign, "cases/"))
     for size in (1, 20):
