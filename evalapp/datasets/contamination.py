@@ -1,13 +1,16 @@
 """The contamination check: evaluation prompts in training data, exact or by word n-grams. Pure.
 
 * exact: a training row has the same prompt (``prompt_hash``) as an evaluation row; refused.
+* near: the same but for capitals, punctuation, and at most one word in five that is put in, left out or spelt
+  in another way, all numbers being the same (`near_prompts`); refused.
 * contained: at least half of the 8-word-grams of an evaluation prompt stand in one training prompt;
   refused.
 * shared: a training row and an evaluation row have a 13-word-gram in common, in prompt or reference;
   reported.
 
-Only a row's own text counts: system messages are left out, and so are n-grams that more than 1% of the
-rows share (a template flags itself otherwise), and those of ``templates``. The sizes follow the practice
+A short prompt that many rows have, such as "Summarise this", is no match by itself, but it is with the same
+answer. Only a row's own text counts: system messages are left out, and so are n-grams that more than 1% of
+the rows share (a template flags itself otherwise), and those of ``templates``. The sizes follow the practice
 of the field for decontamination (8-gram containment, 13-gram overlap).
 """
 
@@ -16,6 +19,8 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol
+
+from evalapp.datasets.near_prompts import NearPrompts
 
 CONTAINED_WORDS = 8
 SHARED_WORDS = 13
@@ -67,6 +72,7 @@ class ContaminationReport:
     """
 
     exact: list[Match]
+    near: list[Match]
     contained: list[Match]
     shared: list[Match]
     training_rows: int
@@ -76,7 +82,7 @@ class ContaminationReport:
     @property
     def refused(self) -> list[Match]:
         """What a training is refused for."""
-        return [*self.exact, *self.contained]
+        return [*self.exact, *self.near, *self.contained]
 
     @property
     def is_refused(self) -> bool:
@@ -95,6 +101,7 @@ class ContaminationReport:
         told: set[tuple[int, str]] = set()
         for own, others in (
             (self.exact, other.exact),
+            (self.near, other.near),
             (self.contained, other.contained),
             (self.shared, other.shared),
         ):
@@ -103,9 +110,11 @@ class ContaminationReport:
             new = [match for match in others if match.prompts not in told]
             told |= {match.prompts for match in new}
             merged.append(kept + new)
-        exact, contained, shared = merged
         evaluation_rows = self.evaluation_rows + other.evaluation_rows - repeated
-        return ContaminationReport(exact, contained, shared, self.training_rows, evaluation_rows, self.names)
+        exact, near, contained, shared = merged
+        return ContaminationReport(
+            exact, near, contained, shared, self.training_rows, evaluation_rows, self.names
+        )
 
     def sentences(self) -> list[str]:
         """One sentence per kind that was found, naming the first rows."""
@@ -115,6 +124,7 @@ class ContaminationReport:
         """Those of what a training is refused for, which an owner may decide on."""
         kinds = (
             (self.exact, "the same prompt as"),
+            (self.near, "nearly the same prompt as"),
             (self.contained, f"half or more of the {CONTAINED_WORDS}-word sequences of"),
         )
         return [self._sentence(matches, words) for matches, words in kinds if matches]
@@ -149,31 +159,36 @@ def contamination(
     ``templates``: texts that rows are made with and that therefore prove nothing.
     """
     index = _EvaluationIndex(list(evaluation), templates)
-    found = [_Traces(row.row_number, *index.traces(row)) for row in training]
+    found = [index.traces(row) for row in training]
     index.drop_common(len(found))
     exact: list[Match] = []
+    near: list[Match] = []
     contained: list[Match] = []
     shared: list[Match] = []
     for traces in found:
-        worst = set(traces.exact)
-        exact.extend(index.match(traces.row, position, 1.0) for position in traces.exact)
-        for position, share in index.contained_in(traces.prompt_grams):
-            if position not in worst:
-                worst.add(position)
-                contained.append(index.match(traces.row, position, share))
-        shared.extend(
-            index.match(traces.row, position, 0.0)
-            for position in index.sharing(traces.long_grams)
-            if position not in worst
-        )
-    return ContaminationReport(exact, contained, shared, len(found), len(index.rows))
+        worst: set[int] = set()
+        for kind, places in (
+            (exact, index.exactly(traces)),
+            (near, index.nearly(traces)),
+            (contained, index.contained_in(traces.prompt_grams)),
+            (shared, ((place, 0.0) for place in index.sharing(traces.long_grams))),
+        ):
+            for place, share in places:
+                if place not in worst:
+                    worst.add(place)
+                    kind.append(index.match(traces.row, place, share))
+    return ContaminationReport(exact, near, contained, shared, len(found), len(index.rows))
 
 
 class _Traces(NamedTuple):
-    """What of the evaluation a training row holds: positions, and grams known to the index."""
+    """What of the evaluation a training row holds: positions, and grams known to the index. ``answered``:
+    of those with its prompt, or nearly so, the positions of which it has an answer, too.
+    """
 
     row: int
     exact: tuple[int, ...]
+    near: tuple[tuple[int, float], ...]
+    answered: frozenset[int]
     prompt_grams: tuple[Gram, ...]
     long_grams: tuple[Gram, ...]
 
@@ -184,7 +199,12 @@ class _EvaluationIndex:
         self._by_hash: defaultdict[str, list[int]] = defaultdict(list)
         self._prompt: defaultdict[Gram, list[int]] = defaultdict(list)
         self._long: defaultdict[Gram, list[int]] = defaultdict(list)
-        self._near: set[Gram] = set()
+        self._beginnings: set[Gram] = set()
+        self._prompts: list[list[str]] = []
+        self._answers: list[set[Gram]] = []
+        # How many training rows have an evaluation row's prompt, and how many make it a common one.
+        self._met: Counter[int] = Counter()
+        self._limit = 0.0
         self._own: list[int] = []
         self._all: list[int] = []
         self._frequency: Counter[Gram] = Counter()
@@ -197,38 +217,67 @@ class _EvaluationIndex:
                 self._prompt[gram].append(position)
             for gram in long_grams:
                 self._long[gram].append(position)
-            self._near.update(gram for words in (prompt, *texts) for gram in _grams(words, CONTAINED_WORDS))
+            short_grams = (_grams(words, CONTAINED_WORDS) for words in (prompt, *texts))
+            self._beginnings.update(gram for found in short_grams for gram in found)
+            self._prompts.append(prompt)
+            self._answers.append({tuple(words) for words in texts if words})
             self._all.append(len(grams))
             self._frequency.update(grams)
             self._frequency.update(long_grams)
+        self._near = NearPrompts(self._prompts)
         for template in templates:
             words = _words(template)
             for gram in (*_grams(words, CONTAINED_WORDS), *_long_grams(words)):
                 self._prompt.pop(gram, None)
                 self._long.pop(gram, None)
 
-    def traces(self, row: HasPrompt) -> tuple[tuple[int, ...], tuple[Gram, ...], tuple[Gram, ...]]:
-        """Which evaluation rows have this prompt, and which of the row's grams the evaluation knows."""
+    def traces(self, row: HasPrompt) -> _Traces:
+        """Which evaluation rows have this prompt, or nearly so, and which of the row's grams the evaluation
+        knows.
+        """
         prompt, texts = _own_words(row)
         grams = _grams(prompt, CONTAINED_WORDS)
         known = tuple(gram for gram in grams if gram in self._prompt)
         # A long gram in common holds short ones in common: most rows are done here.
         long_grams: set[Gram] = set()
-        if not grams.isdisjoint(self._near):
+        if not grams.isdisjoint(self._beginnings):
             long_grams.update(_long_grams(prompt))
         for words in texts:
-            if not _grams(words, CONTAINED_WORDS).isdisjoint(self._near):
+            if not _grams(words, CONTAINED_WORDS).isdisjoint(self._beginnings):
                 long_grams.update(_long_grams(words))
         known_long = tuple(gram for gram in long_grams if gram in self._long)
         self._frequency.update(known)
         self._frequency.update(known_long)
-        return tuple(self._by_hash.get(row.prompt_hash, ())), known, known_long
+        exact, near = tuple(self._by_hash.get(row.prompt_hash, ())), tuple(self._near.near(prompt))
+        places = {*exact, *(place for place, _ in near)}
+        self._met.update(places)
+        answers = {tuple(words) for words in texts if words}
+        answered = frozenset(place for place in places if not answers.isdisjoint(self._answers[place]))
+        return _Traces(row.row_number, exact, near, answered, known, known_long)
+
+    def exactly(self, traces: _Traces) -> list[tuple[int, float]]:
+        """Evaluation rows with the same prompt; a short one that many rows have counts with its answer."""
+        return [
+            (place, 1.0)
+            for place in traces.exact
+            if place in traces.answered
+            or len(self._prompts[place]) >= CONTAINED_WORDS
+            or self._met[place] <= self._limit
+        ]
+
+    def nearly(self, traces: _Traces) -> list[tuple[int, float]]:
+        """The same of nearly the same prompt, of any length."""
+        return [
+            (place, share)
+            for place, share in traces.near
+            if place in traces.answered or self._met[place] <= self._limit
+        ]
 
     def drop_common(self, training_rows: int) -> None:
         """Forget the grams that too many rows share; call once all rows have been seen."""
-        limit = max(COMMON_AT_LEAST, COMMON_SHARE * (training_rows + len(self.rows)))
+        self._limit = max(COMMON_AT_LEAST, COMMON_SHARE * (training_rows + len(self.rows)))
         for grams in (self._prompt, self._long):
-            for gram in [gram for gram in grams if self._frequency[gram] > limit]:
+            for gram in [gram for gram in grams if self._frequency[gram] > self._limit]:
                 del grams[gram]
         own: Counter[int] = Counter()
         for positions in self._prompt.values():

@@ -32,10 +32,10 @@ NOT_DRAWN = "not_drawn"
 class ContaminationDecision(BaseModel):
     """An owner's decision that trainings on a dataset version may go on although rows of it also evaluate.
 
-    It covers exactly ``rows``, the matches that would refuse them: [{"kind": "exact"|"contained", "share",
-    "training_row", "training_hash", "evaluation_row", "evaluation_version", "evaluation_hash"}], where the
-    hashes are the training row's content hash and the evaluation row's prompt hash, and older decisions name
-    no version; ``rows_hash`` is the SHA-256 of them all. Never changed.
+    It covers exactly ``rows``, the matches that would refuse them: [{"kind": "exact"|"near"|"contained",
+    "share", "training_row", "training_hash", "evaluation_row", "evaluation_version", "evaluation_hash"}],
+    where the hashes are the training row's content hash and the evaluation row's prompt hash, and older
+    decisions name no version; ``rows_hash`` is the SHA-256 of them all. Never changed.
     """
 
     project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="contamination_decisions")

@@ -65,7 +65,7 @@ def test_case_punctuation_and_system_prompt_hide_nothing() -> None:
         [Row(9, some_words(0, 20))],
     )
 
-    assert [match.training_row for match in report.contained] == [1]
+    assert [match.training_row for match in report.near] == [1]
 
 
 def test_a_shared_system_prompt_or_template_is_no_leak() -> None:
@@ -100,7 +100,7 @@ def test_short_prompts_are_compared_whole() -> None:
     held_out = Row(9, "refund  policy")
     report = check([Row(1, "Refund policy?"), Row(2, "Refund the policy")], [held_out])
 
-    assert report.contained == [match(1, held_out, 1.0)]
+    assert report.near == [match(1, held_out, 1.0)]
 
 
 def test_the_demonstration_does_not_flag_itself() -> None:

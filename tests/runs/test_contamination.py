@@ -29,6 +29,7 @@ from evalapp.runs.contamination.contamination_pairs import named_pairs
 from evalapp.runs.models import ContaminationDecision, Run
 from evalapp.runs.services import start_dry_run, start_training
 from evalapp.runs.tasks import carry_out_dry_run, carry_out_training
+from tests.api.conftest import program_of
 from tests.runs.conftest import Behave, rows_of
 
 ClientFor = Callable[[User | None], Client]
@@ -181,6 +182,23 @@ def test_a_decision_is_credited_with_its_own_rows_alone(
     assert "by an owner's decision" in same
     assert "row 2 (evaluation row 4 of Leaky v1)" in shared
     assert "decision" not in shared
+
+
+def test_a_prompt_with_a_word_more_is_refused_and_shown(
+    project: Project, engineer: User, base: ModelVersion, client_for: ClientFor
+) -> None:
+    dataset = create_dataset(project=project, name="Calls", by=engineer)
+    learnt = row("HOW do I now cancel my card", "train")
+    rows = [learnt, row("How do I cancel my bank account?", "train"), row("How do I cancel my card?", "test")]
+    version = create_version(dataset=dataset, rows=rows, by=engineer)
+    with pytest.raises(ContaminatedError, match=r"nearly the same prompt as an evaluation row: row 1 \("):
+        train(version, base, engineer)
+    shown = page(client_for(engineer), "contamination", project.slug, dataset.pk, version.number)
+    assert "nearly the same prompt" in shown and "Row 2 of" not in shown
+    told = program_of(engineer).get(
+        f"projects/{project.slug}/datasets/{dataset.pk}/versions/1/contamination/"
+    )
+    assert [(each["kind"], each["training_row"]) for each in told.json()["pairs"]] == [("near", 1)]
 
 
 def test_an_owner_decides_on_the_page_and_the_training_goes_on_and_says_so_everywhere(

@@ -26,7 +26,10 @@ class ContaminationPairSerializer(serializers.Serializer[Any]):
     """
 
     kind = serializers.CharField(
-        help_text="exact (the same prompt) or contained (a share of its 8-word sequences)."
+        help_text=(
+            "exact (the same prompt), near (the same but for a few words), or contained (a share of its"
+            " 8-word sequences)."
+        )
     )
     share = serializers.FloatField()
     training_row = serializers.IntegerField()

@@ -108,7 +108,7 @@ def pairs_of(version: DatasetVersion, report: ContaminationReport) -> list[Pair]
     """Every match that refuses a training: by numbers for people, by hashes of the content for good."""
     rows = examples_of(version, [Split.TRAIN]).filter(row_number__in=report.refused_rows)
     hashes = dict(rows.values_list("row_number", "content_hash"))
-    kinds = (("exact", report.exact), ("contained", report.contained))
+    kinds = (("exact", report.exact), ("near", report.near), ("contained", report.contained))
     return [
         {
             "kind": kind,

@@ -47,8 +47,8 @@ class ShownPair:
 
     @property
     def words(self) -> str:
-        if self.pair["kind"] == "exact":
-            return "the same prompt"
+        if self.pair["kind"] in ("exact", "near"):
+            return "the same prompt" if self.pair["kind"] == "exact" else "nearly the same prompt"
         return f"{self.pair['share']:.0%} of its word sequences"
 
 
