@@ -79,6 +79,7 @@ ACCESS: dict[str, Access] = {
     "dataset_upload": both(P.EDIT_DATA),
     "dataset_import": Access(P.VIEW_DATA, P.EDIT_DATA),
     "dataset_import_errors": both(P.VIEW_DATA),
+    "dataset_diff": both(P.VIEW_DATA),
     "dataset_row": both(P.VIEW_DATA),
     "dataset_download": both(P.VIEW_DATA),
     # rubrics
@@ -328,6 +329,8 @@ ACCESS: dict[str, Access] = {
     "api_dataset_versions": Access(P.VIEW_DATA, P.EDIT_DATA),
     "api_dataset_version": Access(P.VIEW_DATA, P.EDIT_DATA),
     "api_dataset_contamination": Access(P.VIEW_DATA, P.ALLOW_CONTAMINATION),
+    "api_dataset_diff": Access(P.VIEW_DATA, P.EDIT_DATA),
+    "api_dataset_diff_rows": Access(P.VIEW_DATA, P.EDIT_DATA),
     "api_examples": Access(P.VIEW_DATA, P.EDIT_DATA),
     "api_imports": Access(P.VIEW_DATA, P.EDIT_DATA),
     "api_import": Access(P.VIEW_DATA, P.EDIT_DATA),

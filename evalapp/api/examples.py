@@ -45,6 +45,8 @@ TEXTS: Mapping[str, str | list[str]] = {
     "Me.name": "Maria Sommer",
     "MeasureChoice.label": "Correctness",
     "Member.name": "Maria Sommer",
+    "VersionDiff.matched_by": "id",
+    "RowChange.old_split": "validation",
     "NamedContaminationPair.kind": "exact",
     "Option.label": "Covered",
     "OptionBody.label": "Covered",

@@ -19,14 +19,17 @@ from evalapp.api.fields import (
     List,
     Number,
     Paging,
+    Query,
     ReadOnlySerializer,
     Text,
     Whole,
 )
 from evalapp.api.operations import ProjectView, chosen, operation, route
+from evalapp.core.errors import InvalidError
 from evalapp.core.http import get_or_missing
 from evalapp.datasets import queries, services
 from evalapp.datasets.columns import ColumnRole
+from evalapp.datasets.diff import FIELDS, Change, RowChange, VersionDiff, diff_of
 from evalapp.datasets.formats import Layout, reading_of
 from evalapp.datasets.models import Dataset, DatasetImport, DatasetVersion, Example, Split
 from evalapp.datasets.options import LONGEST_FIELD_NAME, LONGEST_NOTE, ImportOptions
@@ -274,6 +277,86 @@ class ExampleList(DatasetView):
         version = self.version(dataset_id, number)
         split = self.query["split"]
         return self.page(queries.examples_of(version, [split] if split else None))
+
+
+class DiffQuery(Query):
+    against = serializers.IntegerField(
+        min_value=1,
+        max_value=2**31 - 1,
+        required=False,
+        help_text=(
+            "Number of the version to compare with; default: the one that it was created from, else the one"
+            " before it."
+        ),
+    )
+
+
+class DiffRowQuery(Paging, DiffQuery):
+    change = serializers.ChoiceField(choices=Change.choices, required=False, default="")
+
+
+class VersionStatisticsSerializer(serializers.Serializer[Any]):
+    """Lengths are medians in characters, of the last prompt message and of the first reference."""
+
+    counts = serializers.DictField(child=serializers.IntegerField(), help_text="Rows by split.")
+    prompt_length = serializers.FloatField(allow_null=True)
+    reference_length = serializers.FloatField(allow_null=True)
+    labels = serializers.IntegerField()
+
+
+class VersionDiffSerializer(serializers.Serializer[Any]):
+    """``matched_by``: the metadata field that names rows in both versions; empty where the prompt does."""
+
+    version = serializers.IntegerField(source="version.number")
+    against = serializers.IntegerField(source="against.number")
+    matched_by = serializers.CharField(allow_blank=True)
+    counts = serializers.DictField(
+        child=serializers.IntegerField(), help_text="Rows added, removed, changed, moved and unchanged."
+    )
+    now = VersionStatisticsSerializer()
+    before = VersionStatisticsSerializer()
+
+
+class RowChangeSerializer(serializers.Serializer[Any]):
+    """``number`` in the version, ``was`` in the other. A row whose split alone is another is moved."""
+
+    change = serializers.ChoiceField(choices=Change.choices)
+    number = serializers.IntegerField(allow_null=True)
+    was = serializers.IntegerField(allow_null=True)
+    split = serializers.CharField(allow_blank=True)
+    old_split = serializers.CharField(allow_blank=True)
+    changed_fields = serializers.ListField(
+        source="fields", child=serializers.ChoiceField(choices=tuple(FIELDS))
+    )
+
+
+class DiffView(DatasetView):
+    def diff(self, dataset_id: int, number: int) -> VersionDiff:
+        version = self.version(dataset_id, number)
+        others = queries.other_versions(version)
+        against = queries.compared_with(version, others, str(self.query.get("against", "")))
+        if against is None:
+            raise InvalidError("This dataset has no other version to compare with.")
+        return diff_of(version, against)
+
+
+@route("datasets/<int:dataset_id>/versions/<int:number>/diff/", "api_dataset_diff")
+class DiffDetail(DiffView):
+    @operation("Compare two versions", query=DiffQuery, result=VersionDiffSerializer)
+    def get(self, dataset_id: int, number: int) -> object:
+        """Counts of changed rows, and statistics of both versions side by side."""
+        return self.diff(dataset_id, number)
+
+
+@route("datasets/<int:dataset_id>/versions/<int:number>/diff/rows/", "api_dataset_diff_rows")
+class DiffRowList(DiffView):
+    @operation("List changed rows", query=DiffRowQuery, result=RowChangeSerializer, paged=True)
+    def get(self, dataset_id: int, number: int) -> object:
+        """In the order of the version's rows, removed ones last."""
+        return self.page(self.diff(dataset_id, number).of(self.query["change"]))
+
+    def key_of(self, row: RowChange) -> str:
+        return row.key
 
 
 @route("datasets/<int:dataset_id>/imports/", "api_imports")

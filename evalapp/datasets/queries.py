@@ -6,7 +6,7 @@ from typing import Any
 from django.db.models import Exists, OuterRef, Prefetch, Q, QuerySet
 
 from evalapp.accounts.models import Project
-from evalapp.core.errors import NotAllowedError
+from evalapp.core.errors import MissingError, NotAllowedError
 from evalapp.datasets.formats import example_as_object
 from evalapp.datasets.models import Dataset, DatasetImport, DatasetVersion, Example, Split, VersionState
 
@@ -31,6 +31,27 @@ def datasets_of(project: Project) -> QuerySet[Dataset]:
 
 def versions_of(dataset: Dataset) -> QuerySet[DatasetVersion]:
     return dataset.versions.filter(state=VersionState.READY).select_related("dataset", "parent", "created_by")
+
+
+def other_versions(version: DatasetVersion) -> list[DatasetVersion]:
+    """The dataset's other versions, latest first."""
+    return list(versions_of(version.dataset).exclude(pk=version.pk).order_by("-number"))
+
+
+def compared_with(
+    version: DatasetVersion, others: list[DatasetVersion], number: str
+) -> DatasetVersion | None:
+    """The one of this number; without one the version that it was created from, else the one before it, else
+    the latest, and None where there is no other. Raises MissingError for a number that is not there.
+    """
+    if number:
+        found = next((each for each in others if str(each.number) == number), None)
+        if found is None:
+            raise MissingError(f"The dataset has no other version {number[:20]}.")
+        return found
+    parent = next((each for each in others if each.pk == version.parent_id), None)
+    earlier = [each for each in others if each.number < version.number]
+    return parent or next(iter(earlier or others), None)
 
 
 def version_of(project: Project, **lookup: Any) -> QuerySet[DatasetVersion]:

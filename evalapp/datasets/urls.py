@@ -16,6 +16,7 @@ urlpatterns = [
     path(_IMPORT, views.dataset_import, name="dataset_import"),
     path(f"{_IMPORT}errors.csv", views.dataset_import_errors, name="dataset_import_errors"),
     path(_VERSION, views.dataset_version, name="dataset_version"),
+    path(f"{_VERSION}diff/", views.dataset_diff, name="dataset_diff"),
     path(f"{_VERSION}rows/<int:row_number>/", views.dataset_row, name="dataset_row"),
     path(f"{_VERSION}<slug:split>.jsonl", views.dataset_download, name="dataset_download"),
 ]

@@ -3,6 +3,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from django.contrib import messages
+from django.core.paginator import Paginator
 from django.http import HttpResponse, HttpResponseBase, StreamingHttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -18,6 +19,7 @@ from evalapp.core.paging import keyset_page
 from evalapp.core.uploads import takes_imports
 from evalapp.datasets import queries, services
 from evalapp.datasets.columns import missed_reference_field
+from evalapp.datasets.diff import Change, diff_of, shown_changes
 from evalapp.datasets.forms import DatasetForm, ImportForm, UploadForm
 from evalapp.datasets.importing import column_samples, preview
 from evalapp.datasets.models import Dataset, DatasetImport, DatasetVersion, Split
@@ -26,6 +28,8 @@ from evalapp.imports.pages import problems_file, upload_page
 from evalapp.imports.problems import FieldProblem, RowProblem, folded
 from training.objectives import labels_of, learning_from
 from training.rows import JudgedRow, PreferenceRow
+
+CHANGES_PER_PAGE = 50
 
 
 @require_safe
@@ -175,6 +179,7 @@ def dataset_version(request: MemberRequest, dataset_id: int, number: int) -> Htt
         "page": page,
         "split": split,
         "total": total,
+        "has_others": bool(queries.other_versions(version)),
         "filters": filters,
         "downloads": [
             (value, Split(value).label) for value in queries.DOWNLOADABLE_SPLITS if version.counts.get(value)
@@ -188,6 +193,29 @@ def dataset_version(request: MemberRequest, dataset_id: int, number: int) -> Htt
 def dataset_version_by_id(request: MemberRequest, version_id: int) -> HttpResponse:
     version = get_or_missing(queries.version_of(request.project), pk=version_id)
     return redirect("dataset_version", request.project.slug, version.dataset_id, version.number)
+
+
+@require_safe
+@project_view(Permission.VIEW_DATA)
+def dataset_diff(request: MemberRequest, dataset_id: int, number: int) -> HttpResponse:
+    """What changed from another version, the one that it was created from unless the URL names one."""
+    version = _version(request, dataset_id, number)
+    others = queries.other_versions(version)
+    against = queries.compared_with(version, others, request.GET.get("against", ""))
+    context: dict[str, Any] = {"version": version, "dataset": version.dataset, "others": others}
+    if against is not None:
+        change = request.GET.get("change", "")
+        if change and change not in Change.values:
+            raise MissingError("There is no change of that name.")
+        diff = diff_of(version, against)
+        page = Paginator(diff.of(change), CHANGES_PER_PAGE).get_page(request.GET.get("page"))
+        context |= {
+            "diff": diff,
+            "change": change,
+            "page": page,
+            "rows": shown_changes(diff, page.object_list),
+        }
+    return render(request, "datasets/diff.html", context)
 
 
 @require_safe

@@ -1,0 +1,235 @@
+"""What changed from one version of a dataset to another, matched by the database."""
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, NamedTuple
+
+from django.db import connection
+from django.db.models import TextChoices
+
+from evalapp.core.errors import InvalidError
+from evalapp.core.word_changes import WordChanges, word_changes
+from evalapp.datasets.models import DatasetVersion, Example, Split
+from evalapp.imports.mapping import id_columns
+
+#: What of a row can change, as pages and programs call it, by its columns; in the order of `_DIFF`.
+FIELDS = {
+    "prompt": ("messages",),
+    "references": ("references",),
+    "label": ("label",),
+    "context": ("context",),
+    "metadata": ("metadata",),
+    "group": ("group_key",),
+    "preferences": ("pairs", "rated"),
+}
+
+
+class Change(TextChoices):
+    ADDED = "added", "Added"
+    REMOVED = "removed", "Removed"
+    CHANGED = "changed", "Changed"
+    MOVED = "moved", "Moved"
+
+
+class RowChange(NamedTuple):
+    """``number`` is the row's in the later version, ``was`` in the earlier one; None where it is not there.
+    ``fields`` of `FIELDS`; a row that only changed its split has none and is *moved*.
+    """
+
+    change: Change
+    number: int | None
+    was: int | None
+    split: str
+    old_split: str
+    fields: list[str]
+
+    @property
+    def key(self) -> str:
+        return f"{self.number or 0}.{self.was or 0}"
+
+
+class Statistics(NamedTuple):
+    """Of one version: rows by split, and the median numbers of characters of the last prompt message and of
+    the first reference (None where no row has one).
+    """
+
+    counts: dict[str, int]
+    prompt_length: float | None
+    reference_length: float | None
+    labels: int
+
+
+class VersionDiff(NamedTuple):
+    """``matched_by``: the metadata field that names rows in both versions; empty where the prompt does."""
+
+    version: DatasetVersion
+    against: DatasetVersion
+    matched_by: str
+    changes: list[RowChange]
+    unchanged: int
+    now: Statistics
+    before: Statistics
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """How many rows of each change, and ``unchanged``."""
+        found = Counter(each.change for each in self.changes)
+        return {**{change.value: found[change] for change in Change}, "unchanged": self.unchanged}
+
+    @property
+    def filters(self) -> list[tuple[str, str, int]]:
+        """Of each change that there is: value, label and number of rows."""
+        counts = self.counts
+        return [(each.value, str(each.label), counts[each.value]) for each in Change if counts[each.value]]
+
+    @property
+    def statistics(self) -> list[tuple[str, float | None, float | None]]:
+        """Name, before and now, of what either version has."""
+        rows: list[tuple[str, float | None, float | None]] = [
+            ("Rows", sum(self.before.counts.values()), sum(self.now.counts.values()))
+        ]
+        rows += [(f"{each.label} rows", self.before.counts[each], self.now.counts[each]) for each in Split]
+        rows += [
+            ("Median characters of the prompt", self.before.prompt_length, self.now.prompt_length),
+            ("Median characters of the reference", self.before.reference_length, self.now.reference_length),
+            ("Labels", self.before.labels, self.now.labels),
+        ]
+        return [row for row in rows if row[1] or row[2]]
+
+    def of(self, change: str) -> Sequence[RowChange]:
+        """Those of one change; all without one."""
+        return [each for each in self.changes if change in ("", each.change)]
+
+
+# Where a name or prompt stands several times, the first is matched with the first, and so on. The texts are
+# read of rows that differ alone.
+_DIFF = """
+WITH named AS (
+    SELECT *, row_number() OVER (PARTITION BY version_id, name ORDER BY row_number) AS turn
+    FROM (SELECT id, version_id, row_number, split, content_hash,
+                 coalesce(nullif(metadata ->> %(field)s, ''), prompt_hash) AS name
+          FROM evalapp_example WHERE version_id IN (%(version)s, %(against)s)) each_row
+),
+later AS (SELECT * FROM named WHERE version_id = %(version)s),
+earlier AS (SELECT * FROM named WHERE version_id = %(against)s),
+differing AS (
+    SELECT later.id AS now, earlier.id AS before
+    FROM later FULL JOIN earlier USING (name, turn)
+    WHERE later.content_hash IS DISTINCT FROM earlier.content_hash
+)
+SELECT l.row_number, e.row_number, coalesce(l.split, ''), coalesce(e.split, ''),
+       l.messages IS DISTINCT FROM e.messages,
+       l."references" IS DISTINCT FROM e."references",
+       l.label IS DISTINCT FROM e.label,
+       l.context IS DISTINCT FROM e.context,
+       l.metadata IS DISTINCT FROM e.metadata,
+       l.group_key IS DISTINCT FROM e.group_key,
+       l.pairs IS DISTINCT FROM e.pairs OR l.rated IS DISTINCT FROM e.rated
+FROM differing
+LEFT JOIN evalapp_example l ON l.id = differing.now
+LEFT JOIN evalapp_example e ON e.id = differing.before
+ORDER BY l.row_number NULLS LAST, e.row_number
+"""
+_STATISTICS = """
+SELECT percentile_cont(0.5) WITHIN GROUP (ORDER BY length(messages -> -1 ->> 'content')),
+       percentile_cont(0.5) WITHIN GROUP (ORDER BY length("references" ->> 0)),
+       count(DISTINCT nullif(label, ''))
+FROM evalapp_example WHERE version_id = %s
+"""
+
+
+def diff_of(version: DatasetVersion, against: DatasetVersion) -> VersionDiff:
+    """From ``against`` to ``version``, both ready. A row is the same where it has the same name, by a
+    metadata field that is called like an id in both, or without one the same prompt.
+
+    Raises InvalidError for versions of two datasets, and for one with itself.
+    """
+    if version.dataset_id != against.dataset_id or version.pk == against.pk:
+        message = "Choose another version of the same dataset to compare with."
+        raise InvalidError(message, fields={"against": [message]})
+    field = _naming_field(version, against)
+    with connection.cursor() as cursor:
+        cursor.execute(_DIFF, {"field": field, "version": version.pk, "against": against.pk})
+        changes = [_change(*row) for row in cursor.fetchall()]
+    left = sum(each.number is not None for each in changes)
+    return VersionDiff(
+        version=version,
+        against=against,
+        matched_by=field,
+        changes=changes,
+        unchanged=sum(version.counts.values()) - left,
+        now=_statistics(version),
+        before=_statistics(against),
+    )
+
+
+def _naming_field(version: DatasetVersion, against: DatasetVersion) -> str:
+    """The field that the first row of both is named by; "" where there is none."""
+    first, other = (
+        id_columns(each.examples.order_by("row_number").values_list("metadata", flat=True)[:1].get())
+        for each in (version, against)
+    )
+    return next((name for name in first if name in other), "")
+
+
+def _change(number: int | None, was: int | None, split: str, old_split: str, *differs: bool) -> RowChange:
+    if number is None or was is None:
+        return RowChange(Change.ADDED if was is None else Change.REMOVED, number, was, split, old_split, [])
+    fields = [name for name, is_other in zip(FIELDS, differs, strict=True) if is_other]
+    return RowChange(Change.CHANGED if fields else Change.MOVED, number, was, split, old_split, fields)
+
+
+def _statistics(version: DatasetVersion) -> Statistics:
+    with connection.cursor() as cursor:
+        cursor.execute(_STATISTICS, [version.pk])
+        prompt, reference, labels = cursor.fetchone() or (None, None, 0)
+    counts = {split: version.counts.get(split, 0) for split in Split.values}
+    return Statistics(counts, prompt, reference, labels)
+
+
+class ShownChange(NamedTuple):
+    """A change with its row as it is now, or was. ``texts``: the changed ones, compared word by word."""
+
+    row: RowChange
+    example: Example
+    texts: list[tuple[str, WordChanges]]
+
+
+def shown_changes(diff: VersionDiff, rows: Iterable[RowChange]) -> list[ShownChange]:
+    """These changes with what a page shows of them, in two queries."""
+    rows = list(rows)
+    now = _by_number(diff.version, [each.number for each in rows])
+    before = _by_number(diff.against, [each.was for each in rows])
+    found = []
+    for row in rows:
+        new, old = now.get(row.number), before.get(row.was)
+        example = new or old
+        if example is not None:
+            texts = [] if new is None or old is None else list(_texts(row, old, new))
+            found.append(ShownChange(row, example, texts))
+    return found
+
+
+def _by_number(version: DatasetVersion, numbers: Iterable[int | None]) -> dict[int | None, Example]:
+    examples = version.examples.filter(row_number__in=[each for each in numbers if each is not None])
+    return {example.row_number: example for example in examples}
+
+
+def _texts(row: RowChange, old: Example, new: Example) -> Iterator[tuple[str, WordChanges]]:
+    """Metadata and preferences are compared as they are written."""
+    for name in row.fields:
+        before, after = (
+            " ".join(_text(getattr(each, column)) for column in FIELDS[name]) for each in (old, new)
+        )
+        yield name, word_changes(before, after)
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, str):
+        return value
+    if isinstance(value, list) and all(isinstance(each, dict) and "content" in each for each in value):
+        return "\n".join(str(each["content"]) for each in value)
+    if isinstance(value, list) and all(isinstance(each, str) for each in value):
+        return "\n".join(value)
+    return json.dumps(value, ensure_ascii=False, sort_keys=True) if value else ""
