@@ -102,21 +102,42 @@ class VersionDiff(NamedTuple):
         return [each for each in self.changes if change in ("", each.change)]
 
 
-# Where a name or prompt stands several times, the first is matched with the first, and so on. The texts are
-# read of rows that differ alone.
+# Rows that are the same are matched first, then those that only moved, then those of one name; where several
+# may be, the first with the first. Texts are read of rows alone that differ.
 _DIFF = """
-WITH named AS (
-    SELECT *, row_number() OVER (PARTITION BY version_id, name ORDER BY row_number) AS turn
-    FROM (SELECT id, version_id, row_number, split, content_hash,
-                 coalesce(nullif(metadata ->> %(field)s, ''), prompt_hash) AS name
-          FROM evalapp_example WHERE version_id IN (%(version)s, %(against)s)) each_row
+WITH numbered AS (
+    SELECT id, version_id = %(version)s AS is_now, content_hash,
+           row_number() OVER (PARTITION BY version_id, content_hash ORDER BY row_number) AS turn
+    FROM evalapp_example WHERE version_id IN (%(version)s, %(against)s)
 ),
-later AS (SELECT * FROM named WHERE version_id = %(version)s),
-earlier AS (SELECT * FROM named WHERE version_id = %(against)s),
 differing AS (
-    SELECT later.id AS now, earlier.id AS before
-    FROM later FULL JOIN earlier USING (name, turn)
-    WHERE later.content_hash IS DISTINCT FROM earlier.content_hash
+    SELECT coalesce(n.id, b.id) AS id FROM (SELECT * FROM numbered WHERE is_now) n
+    FULL JOIN (SELECT * FROM numbered WHERE NOT is_now) b USING (content_hash, turn)
+    WHERE n.id IS NULL OR b.id IS NULL
+),
+bodies AS (
+    SELECT x.id, x.version_id = %(version)s AS is_now, x.row_number,
+           coalesce(nullif(metadata ->> %(field)s, ''), prompt_hash) AS name,
+           md5(concat_ws(' ', messages, "references", label, context, metadata, group_key, pairs, rated))
+               AS body
+    FROM evalapp_example x JOIN differing USING (id)
+),
+turned AS (
+    SELECT *, row_number() OVER (PARTITION BY is_now, name, body ORDER BY row_number) AS turn FROM bodies
+),
+moved AS (
+    SELECT n.id AS now, b.id AS before FROM (SELECT * FROM turned WHERE is_now) n
+    JOIN (SELECT * FROM turned WHERE NOT is_now) b USING (name, body, turn)
+),
+others AS (
+    SELECT *, row_number() OVER (PARTITION BY is_now, name ORDER BY row_number) AS place FROM bodies
+    WHERE id NOT IN (SELECT now FROM moved UNION ALL SELECT before FROM moved)
+),
+matched AS (
+    SELECT now, before FROM moved
+    UNION ALL
+    SELECT n.id, b.id FROM (SELECT * FROM others WHERE is_now) n
+    FULL JOIN (SELECT * FROM others WHERE NOT is_now) b USING (name, place)
 )
 SELECT l.row_number, e.row_number, coalesce(l.split, ''), coalesce(e.split, ''),
        l.messages IS DISTINCT FROM e.messages,
@@ -126,9 +147,9 @@ SELECT l.row_number, e.row_number, coalesce(l.split, ''), coalesce(e.split, ''),
        l.metadata IS DISTINCT FROM e.metadata,
        l.group_key IS DISTINCT FROM e.group_key,
        l.pairs IS DISTINCT FROM e.pairs OR l.rated IS DISTINCT FROM e.rated
-FROM differing
-LEFT JOIN evalapp_example l ON l.id = differing.now
-LEFT JOIN evalapp_example e ON e.id = differing.before
+FROM matched
+LEFT JOIN evalapp_example l ON l.id = matched.now
+LEFT JOIN evalapp_example e ON e.id = matched.before
 ORDER BY l.row_number NULLS LAST, e.row_number
 """
 _STATISTICS = """
@@ -141,7 +162,8 @@ FROM evalapp_example WHERE version_id = %s
 
 def diff_of(version: DatasetVersion, against: DatasetVersion) -> VersionDiff:
     """From ``against`` to ``version``, both ready. A row is the same where it has the same name, by a
-    metadata field that is called like an id in both, or without one the same prompt.
+    metadata field that is called like an id in both, or without one the same prompt; of several, those of
+    the same content are matched first.
 
     Raises InvalidError for versions of two datasets, and for one with itself.
     """

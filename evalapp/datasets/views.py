@@ -29,7 +29,7 @@ from evalapp.imports.problems import FieldProblem, RowProblem, folded
 from training.objectives import labels_of, learning_from
 from training.rows import JudgedRow, PreferenceRow
 
-CHANGES_PER_PAGE = 50
+CHANGES_PER_PAGE = 20
 
 
 @require_safe
@@ -179,7 +179,6 @@ def dataset_version(request: MemberRequest, dataset_id: int, number: int) -> Htt
         "page": page,
         "split": split,
         "total": total,
-        "has_others": bool(queries.other_versions(version)),
         "filters": filters,
         "downloads": [
             (value, Split(value).label) for value in queries.DOWNLOADABLE_SPLITS if version.counts.get(value)

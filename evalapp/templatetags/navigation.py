@@ -133,7 +133,7 @@ SUBJECTS = (
     Subject(
         "Dataset version",
         re.compile(r"data/\d+/v\d+/"),
-        _tabs(Page("Health", "contamination/"), Page("Rows", "")),
+        _tabs(Page("Health", "contamination/"), Page("Rows", ""), Page("Diff", "diff/")),
     ),
     Subject(
         "Model version",
