@@ -248,10 +248,15 @@ def _texts(row: RowChange, old: Example, new: Example) -> Iterator[tuple[str, Wo
 
 
 def _text(value: Any) -> str:
+    """Messages as their texts, fields as "name: value"."""
     if isinstance(value, str):
         return value
-    if isinstance(value, list) and all(isinstance(each, dict) and "content" in each for each in value):
-        return "\n".join(str(each["content"]) for each in value)
-    if isinstance(value, list) and all(isinstance(each, str) for each in value):
-        return "\n".join(value)
-    return json.dumps(value, ensure_ascii=False, sort_keys=True) if value else ""
+    if isinstance(value, list):
+        return "\n".join(_text(each["content"]) if _is_message(each) else _text(each) for each in value)
+    if isinstance(value, dict):
+        return "\n".join(f"{name}: {_text(each)}" for name, each in sorted(value.items()))
+    return json.dumps(value)
+
+
+def _is_message(value: Any) -> bool:
+    return isinstance(value, dict) and "content" in value

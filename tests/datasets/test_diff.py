@@ -134,6 +134,18 @@ def test_the_page_shows_the_words_that_changed(
     assert browser.get(f"{address}v2/diff/", {"page": "x"}).status_code == 200
 
 
+def test_preferences_and_metadata_are_shown_in_words(dataset: Dataset, engineer: User) -> None:
+    pair = {"chosen": "Hail is covered.", "rejected": "It is not."}
+    fields = {"metadata": {"region": "north", "urgent": True}, "pairs": [pair]}
+    first = make(dataset, [row("Is hail covered?", **fields)])
+    changed = {"metadata": {"region": "south", "urgent": True}, "pairs": [{**pair, "rejected": "Never."}]}
+    make(dataset, [row("Is hail covered?", **changed)], parent=first)
+    address = f"/projects/{dataset.project.slug}/data/{dataset.pk}/v2/diff/"
+    page = client_of(engineer).get(address).text
+    assert "region: <del>north</del> <ins>south</ins> urgent: true" in page
+    assert "chosen: Hail is covered. rejected: <del>It is not.</del> <ins>Never.</ins>" in page
+
+
 def test_a_single_version_has_nothing_to_compare_with(dataset: Dataset, engineer: User) -> None:
     version = make(dataset, FIRST)
     address = f"/projects/{dataset.project.slug}/data/{dataset.pk}/v{version.number}/"
