@@ -1,8 +1,9 @@
 """An import from its file to its version: what the job does, and the preview before it."""
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, NamedTuple
 
 from django.db import transaction
 from django.utils.text import Truncator
@@ -10,7 +11,7 @@ from django.utils.text import Truncator
 from evalapp.core.errors import InvalidError
 from evalapp.datasets.columns import COLUMNS, read_csv
 from evalapp.datasets.formats import ParsedRow, read_jsonl
-from evalapp.datasets.models import DatasetImport, DatasetVersion
+from evalapp.datasets.models import DatasetImport, DatasetVersion, Split
 from evalapp.datasets.options import ImportOptions
 from evalapp.datasets.rows import ExampleRow
 from evalapp.datasets.services import write_version
@@ -23,6 +24,8 @@ from evalapp.jobs.work import Work
 # Errors beyond these are counted, not stored: the first ones tell what is wrong with a file.
 MOST_STORED_ERRORS = 1_000
 PREVIEW_ROWS = 8
+# The rows of a file of at most so many bytes are all read before its import, to say how large its splits are.
+MOST_COUNTED_BYTES = 2 * 2**20
 SAMPLE_ROWS = 3
 SAMPLE_LENGTH = 60
 
@@ -50,17 +53,41 @@ def column_samples(dataset_import: DatasetImport, options: ImportOptions) -> dic
     return {column: " · ".join(given) for column, given in values.items()}
 
 
-def preview(dataset_import: DatasetImport, options: ImportOptions) -> list[ParsedRow]:
-    """The file's first rows as they would be imported. Raises InvalidError for an unusable file, and for
-    columns whose use is not settled yet.
+class Preview(NamedTuple):
+    """``readings``: the first rows. ``counts``: how many good rows each split gets, and ``bad`` how many rows
+    cannot be used; None of a file of more than `MOST_COUNTED_BYTES`.
+    """
+
+    readings: list[ParsedRow]
+    counts: dict[str, int] | None = None
+    bad: int = 0
+
+    @property
+    def lacks_test(self) -> bool:
+        return self.counts is not None and not self.counts.get(Split.TEST)
+
+    @property
+    def splits(self) -> list[tuple[str, int]]:
+        """Label and number of rows, of every split."""
+        return [(label.lower(), (self.counts or {}).get(value, 0)) for value, label in Split.choices]
+
+
+def preview(dataset_import: DatasetImport, options: ImportOptions) -> Preview:
+    """The file's first rows as they would be imported, and of a small file the size of each split. Raises
+    InvalidError for an unusable file, and for columns whose use is not settled yet.
     """
     if options.file_format == CSV and (problem := COLUMNS.problem(options.mapping)):
         raise InvalidError(problem)
+    is_small = dataset_import.size_bytes <= MOST_COUNTED_BYTES
     try:
         with open_stored(dataset_import.stored_name) as stream:
-            return list(islice(readings(stream, options), PREVIEW_ROWS))
+            found = list(islice(readings(stream, options), None if is_small else PREVIEW_ROWS))
     except FileProblemError as error:
         raise InvalidError(str(error)) from error
+    if not is_small:
+        return Preview(found)
+    counts = Counter(each.row.split for each in found if each.row is not None)
+    return Preview(found[:PREVIEW_ROWS], dict(counts), len(found) - counts.total())
 
 
 class _Check:

@@ -136,10 +136,9 @@ def _import_page(
         options = form.options() if form.is_bound and form.is_valid() else form.start
         try:
             form.show_samples(column_samples(record, options))
-            context["readings"] = preview(record, options)
-            context["overlooked"] = missed_reference_field(
-                [each.row for each in context["readings"] if each.row]
-            )
+            found = preview(record, options)
+            context |= {"preview": found, "readings": found.readings}
+            context["overlooked"] = missed_reference_field([each.row for each in found.readings if each.row])
         except InvalidError as error:
             context["preview_problem"] = error.message
     return render(request, "datasets/dataset_import.html", context, status=status)

@@ -1,5 +1,6 @@
 """From an uploaded file to a version: the services and the job, on the real database."""
 
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from evalapp.datasets.tasks import import_dataset
 from evalapp.imports.flow import discard
 from evalapp.jobs.models import Job, JobState
 from evalapp.jobs.services import request_cancel
+from tests.cast import client_of
 from tests.datasets.files import jsonl, question, questions, upload
 
 pytestmark = pytest.mark.usefixtures("uploads")
@@ -157,8 +159,33 @@ def test_the_preview_shows_the_first_rows_as_they_would_be_stored(dataset: Datas
 
     shown = preview(received, ImportOptions(**received.options))
 
-    assert [reading.number for reading in shown] == list(range(1, 9))
-    assert shown[0].row.references == ["Answer 0."]
+    assert [reading.number for reading in shown.readings] == list(range(1, 9))
+    assert shown.readings[0].row.references == ["Answer 0."]
+    assert (sum(shown.counts.values()), shown.bad) == (50, 1)
+
+
+def test_the_page_says_how_many_rows_each_split_gets_before_the_import(
+    dataset: Dataset, engineer: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    content = jsonl(*({"prompt": f"Question {number}?", "completion": "Yes."} for number in range(12)))
+    received = receive_upload(dataset=dataset, upload=upload(content), by=engineer)
+    address = f"/projects/{dataset.project.slug}/data/{dataset.pk}/imports/{received.pk}/"
+    page = client_of(engineer).get(address).text
+    found = re.search(r"Rows: (\d+) training, (\d+) validation, (\d+) test", page)
+    assert found is not None and sum(map(int, found.groups())) <= 12
+    shares = {f"share_{split}": "0" for split in ("validation", "test", "feedback")}
+    sent = {"action": "preview", "split_by": "shares", "share_train": "1", "seed": "1", **shares}
+    page = client_of(engineer).post(address, sent).text
+    assert "Rows: 12 training, 0 validation" in page and "No row is left for the test split" in page
+    job = start_import(dataset_import=received, options=ImportOptions(**received.options), by=engineer)
+    import_dataset(job.pk)
+    stored = received.dataset.versions.get().counts
+    assert [stored.get(split, 0) for split in ("train", "validation", "test")] == list(
+        map(int, found.groups())
+    )
+    monkeypatch.setattr("evalapp.datasets.importing.MOST_COUNTED_BYTES", 100)
+    again = receive_upload(dataset=dataset, upload=upload(content), by=engineer)
+    assert preview(again, ImportOptions(**again.options)).counts is None
 
 
 def test_a_file_whose_rows_name_no_split_starts_with_shares(dataset: Dataset, engineer: User) -> None:
