@@ -160,7 +160,7 @@ class ImportBody(Body):
     mapping = serializers.DictField(
         child=serializers.ChoiceField(choices=[use.value for use in ColumnRole]),
         required=False,
-        help_text="For CSV: column → use.",
+        help_text="Column or field → use: of CSV, and of JSON whose fields have names of their own.",
     )
     split_field = Text(max_length=LONGEST_FIELD_NAME, required=False)
     shares = serializers.DictField(

@@ -1,4 +1,6 @@
-"""CSV files into rows, by a mapping of columns. Pure; the same promises as ``formats``."""
+"""CSV files, and JSON objects of fields with the team's own names, into rows by a mapping. Pure; the same
+promises as ``formats``.
+"""
 
 from collections.abc import Callable, Collection, Iterator, Mapping
 from enum import StrEnum
@@ -7,7 +9,9 @@ from typing import Any, BinaryIO
 from evalapp.datasets.formats import Layout, ParsedRow, reading_of
 from evalapp.datasets.rows import ExampleRow
 from evalapp.datasets.splits import ByField
+from evalapp.imports.json_objects import json_objects
 from evalapp.imports.mapping import Mapper
+from evalapp.imports.problems import FieldProblem
 from evalapp.imports.source_rows import read_cells, read_header
 
 
@@ -74,8 +78,25 @@ def read_csv(
             yield _read_cells(number, cells, columns, uses, layout)
 
 
+def read_mapped_json(
+    stream: BinaryIO,
+    layout: Layout,
+    mapping: Mapping[str, str],
+    *,
+    read: Callable[[int], None] | None = None,
+) -> Iterator[ParsedRow]:
+    """Rows of a JSONL file or JSON list whose fields are mapped as columns are; others become metadata."""
+    for number, found in json_objects(stream, read=read, example=layout.example):
+        if isinstance(found, FieldProblem):
+            yield ParsedRow(number, None, [found])
+            continue
+        columns = list(found)
+        uses = [ColumnRole(mapping.get(column, ColumnRole.METADATA)) for column in columns]
+        yield _read_cells(number, list(found.values()), columns, uses, layout)
+
+
 def _read_cells(
-    number: int, cells: list[str], columns: list[str], uses: list[ColumnRole], layout: Layout
+    number: int, cells: list[Any], columns: list[str], uses: list[ColumnRole], layout: Layout
 ) -> ParsedRow:
     return reading_of(
         number,
@@ -86,13 +107,13 @@ def _read_cells(
 
 
 def _column_of(
-    name: str, cells: list[str], columns: list[str], uses: list[ColumnRole], layout: Layout
+    name: str, cells: list[Any], columns: list[str], uses: list[ColumnRole], layout: Layout
 ) -> str:
     """The column that holds what an object's field ``name`` was filled from, or the name itself."""
     references = [
         column
         for cell, column, use in zip(cells, columns, uses, strict=True)
-        if use is ColumnRole.REFERENCE and cell.strip()
+        if use is ColumnRole.REFERENCE and _answers(cell)
     ]
     own = {f"references[{number}]": column for number, column in enumerate(references, start=1)}
     own |= {
@@ -108,25 +129,32 @@ def _column_of(
     return own.get(name, name)
 
 
-def _fields(cells: list[str], columns: list[str], uses: list[ColumnRole], layout: Layout) -> dict[str, Any]:
+def _fields(cells: list[Any], columns: list[str], uses: list[ColumnRole], layout: Layout) -> dict[str, Any]:
     fields: dict[str, Any] = {"prompt": ""}
-    references: list[str] = []
-    metadata: dict[str, str] = {}
+    references: list[Any] = []
+    metadata: dict[str, Any] = {}
     for cell, column, use in zip(cells, columns, uses, strict=True):
-        if use is ColumnRole.METADATA:
-            if cell:
-                metadata[column] = cell
-        elif use is ColumnRole.REFERENCE:
-            if cell.strip():
-                references.append(cell)
+        if use is ColumnRole.REFERENCE:
+            references += _answers(cell)
+        elif cell is None or cell == "" or use is ColumnRole.IGNORE:
+            continue
+        elif use is ColumnRole.METADATA:
+            metadata[column] = cell
         elif use is ColumnRole.SPLIT:
             if isinstance(layout.split_rule, ByField):
                 fields[layout.split_rule.name] = cell
         elif use is ColumnRole.GROUP:
             fields[layout.group_field] = cell
-        elif use is not ColumnRole.IGNORE:
+        else:
             fields[use.value] = cell
     return {**fields, "references": references, "metadata": metadata}
+
+
+def _answers(cell: Any) -> list[Any]:
+    """What a cell, or a field of a JSON object, gives as answers: a list is several."""
+    if isinstance(cell, list):
+        return cell
+    return [] if cell is None or (isinstance(cell, str) and not cell.strip()) else [cell]
 
 
 def missed_reference_field(rows: Collection[ExampleRow]) -> str:

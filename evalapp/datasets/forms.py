@@ -32,8 +32,8 @@ class DatasetForm(forms.Form):
 
 class UploadForm(forms.Form):
     file = ImportFileField(
-        help_text="JSONL or one JSON list (OpenAI messages, prompt and completion, Alpaca, ShareGPT, pairs), "
-        "or CSV with a header row; UTF-8.",
+        help_text="JSONL or one JSON list (OpenAI messages, prompt and completion, Alpaca, ShareGPT, pairs, "
+        "or fields of your own names), or CSV with a header row; UTF-8.",
         widget=forms.ClearableFileInput(attrs={"accept": ACCEPTED}),
     )
 
@@ -88,9 +88,9 @@ class ImportForm(forms.Form):
             self.fields[f"column_{number}"] = forms.ChoiceField(
                 choices=USES, label=column, initial=self.start.mapping[column]
             )
-        if self.is_csv:
+        if self.start.mapping:
             del self.fields["split_field"], self.fields["group_field"]
-        else:
+        if not self.is_csv:
             del self.fields["delimiter"]
 
     def _initial(self) -> dict[str, Any]:

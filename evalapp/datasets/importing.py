@@ -1,5 +1,6 @@
 """An import from its file to its version: what the job does, and the preview before it."""
 
+import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
@@ -9,7 +10,7 @@ from django.db import transaction
 from django.utils.text import Truncator
 
 from evalapp.core.errors import InvalidError
-from evalapp.datasets.columns import COLUMNS, read_csv
+from evalapp.datasets.columns import COLUMNS, read_csv, read_mapped_json
 from evalapp.datasets.formats import ParsedRow, read_jsonl
 from evalapp.datasets.models import DatasetImport, DatasetVersion, Split
 from evalapp.datasets.options import ImportOptions
@@ -17,6 +18,7 @@ from evalapp.datasets.rows import ExampleRow
 from evalapp.datasets.services import write_version
 from evalapp.imports import flow
 from evalapp.imports.files import CSV, open_stored, stored_path
+from evalapp.imports.json_objects import json_objects
 from evalapp.imports.problems import FileProblemError, ProblemList
 from evalapp.imports.source_rows import first_cells
 from evalapp.jobs.work import Work
@@ -36,21 +38,35 @@ def readings(
     """The file's rows as the options say; ``read`` gets the bytes passed. Raises FileProblemError."""
     if options.file_format == CSV:
         return read_csv(stream, options.layout, options.mapping, options.delimiter, read=read)
+    if options.mapping:
+        return read_mapped_json(stream, options.layout, options.mapping, read=read)
     return read_jsonl(stream, options.layout, read=read)
 
 
 def column_samples(dataset_import: DatasetImport, options: ImportOptions) -> dict[str, str]:
-    """The first values of each column of a CSV file, in one short line; nothing for other files."""
-    if options.file_format != CSV:
+    """The first values of each column that is mapped, in one short line."""
+    if not options.mapping:
         return {}
     with open_stored(dataset_import.stored_name) as stream:
-        rows = first_cells(stream, options.delimiter, rows=SAMPLE_ROWS)
+        rows = list(_first_fields(stream, options))
     values: dict[str, list[str]] = {}
-    for cells in rows:
-        for column, cell in zip(options.mapping, cells, strict=False):
-            if cell.strip():
-                values.setdefault(column, []).append(Truncator(" ".join(cell.split())).chars(SAMPLE_LENGTH))
+    for fields in rows:
+        for column in options.mapping:
+            value = fields.get(column)
+            text = value if isinstance(value, str) else "" if value is None else json.dumps(value)
+            if text.strip():
+                values.setdefault(column, []).append(Truncator(" ".join(text.split())).chars(SAMPLE_LENGTH))
     return {column: " · ".join(given) for column, given in values.items()}
+
+
+def _first_fields(stream: BinaryIO, options: ImportOptions) -> Iterator[dict[str, Any]]:
+    if options.file_format == CSV:
+        for cells in first_cells(stream, options.delimiter, rows=SAMPLE_ROWS):
+            yield dict(zip(options.mapping, cells, strict=False))
+        return
+    for _, found in islice(json_objects(stream), SAMPLE_ROWS):
+        if isinstance(found, dict):
+            yield found
 
 
 class Preview(NamedTuple):
@@ -76,7 +92,7 @@ def preview(dataset_import: DatasetImport, options: ImportOptions) -> Preview:
     """The file's first rows as they would be imported, and of a small file the size of each split. Raises
     InvalidError for an unusable file, and for columns whose use is not settled yet.
     """
-    if options.file_format == CSV and (problem := COLUMNS.problem(options.mapping)):
+    if (options.file_format == CSV or options.mapping) and (problem := COLUMNS.problem(options.mapping)):
         raise InvalidError(problem)
     is_small = dataset_import.size_bytes <= MOST_COUNTED_BYTES
     try:

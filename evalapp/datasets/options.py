@@ -18,7 +18,8 @@ LONGEST_NOTE = 2_000
 class ImportOptions(FileLayout):
     """What the person chose for a file; kept as JSON in ``DatasetImport.options``.
 
-    ``shares`` None: the split is read from ``split_field``. ``mapping`` is column → use, for CSV.
+    ``shares`` None: the split is read from ``split_field``. ``mapping`` is column → use: of CSV
+    always, of JSON where its fields have names of the team's own.
     """
 
     file_format: str = JSONL
@@ -40,10 +41,12 @@ class ImportOptions(FileLayout):
     def check(self) -> None:
         """Raises InvalidError naming each field that cannot be used."""
         fields: dict[str, list[str]] = {}
-        if self.file_format == CSV:
-            fields |= self._csv_problems()
-        elif self.file_format != JSONL:
+        if self.file_format not in (CSV, JSONL):
             fields["file_format"] = ["Use jsonl or csv."]
+        if self.file_format == CSV and self.delimiter not in DELIMITERS:
+            fields["delimiter"] = ["Choose comma, semicolon, tab or bar."]
+        if self.file_format == CSV or self.mapping:
+            fields |= self._mapping_problems()
         for name in ("split_field", "group_field"):
             if not 0 < len(getattr(self, name)) <= LONGEST_FIELD_NAME:
                 fields[name] = [f"A field's name has 1 to {LONGEST_FIELD_NAME} characters."]
@@ -58,10 +61,8 @@ class ImportOptions(FileLayout):
             first = next(iter(fields.values()))[0]
             raise InvalidError(first, fields=fields)
 
-    def _csv_problems(self) -> dict[str, list[str]]:
+    def _mapping_problems(self) -> dict[str, list[str]]:
         fields: dict[str, list[str]] = {}
-        if self.delimiter not in DELIMITERS:
-            fields["delimiter"] = ["Choose comma, semicolon, tab or bar."]
         if problem := COLUMNS.problem(self.mapping):
             fields["mapping"] = [problem]
         if self.shares is None and ColumnRole.SPLIT not in self.mapping.values():

@@ -12,15 +12,16 @@ from evalapp.accounts.models import Project, User
 from evalapp.audit.services import record
 from evalapp.core.errors import ConflictError, InvalidError
 from evalapp.core.names import checked_name
-from evalapp.datasets.columns import COLUMNS, ColumnRole
+from evalapp.datasets.columns import COLUMNS, ColumnRole, missed_reference_field
 from evalapp.datasets.copying import copy_examples
-from evalapp.datasets.formats import read_jsonl
+from evalapp.datasets.formats import ParsedRow, reading_of
 from evalapp.datasets.models import Dataset, DatasetImport, DatasetVersion, VersionState
 from evalapp.datasets.options import ImportOptions
 from evalapp.datasets.rows import ExampleRow
 from evalapp.datasets.splits import DEFAULT_SHARES
 from evalapp.imports import flow
 from evalapp.imports.files import CSV
+from evalapp.imports.json_objects import json_objects
 from evalapp.imports.source_rows import sniffed
 from evalapp.jobs.models import Job
 
@@ -191,11 +192,28 @@ def _first_options(name: str, stream: BinaryIO) -> ImportOptions:
     """What the file looks like: its mapping, and shares where its first row names no split."""
     source = sniffed(name, stream)
     if source.file_format == CSV:
-        mapping = COLUMNS.guess(source.columns)
-        names_split = ColumnRole.SPLIT in mapping.values()
-        options = ImportOptions(file_format=CSV, delimiter=source.delimiter, mapping=mapping)
+        options = ImportOptions(
+            file_format=CSV, delimiter=source.delimiter, mapping=COLUMNS.guess(source.columns)
+        )
     else:
         options = ImportOptions(file_format=source.file_format)
-        first = next(read_jsonl(stream, options.layout), None)
-        names_split = first is None or all(problem.field != "split" for problem in first.problems)
+        _, fields = next(json_objects(stream), (0, None))
+        if isinstance(fields, dict):
+            first = reading_of(1, fields, options.layout)
+            if _has_names_of_its_own(fields, first):
+                options = replace(options, mapping=COLUMNS.guess(fields))
+            elif all(problem.field != "split" for problem in first.problems):
+                return options
+        else:
+            return options
+    names_split = ColumnRole.SPLIT in options.mapping.values()
     return options if names_split else replace(options, shares=dict(DEFAULT_SHARES))
+
+
+def _has_names_of_its_own(fields: dict[str, Any], first: ParsedRow) -> bool:
+    """Whether an object's prompt or answer stands in fields of other names than those that are read."""
+    if any(isinstance(value, dict) for value in fields.values()):
+        return False
+    if first.row is None:
+        return any(problem.field == "messages" for problem in first.problems)
+    return bool(missed_reference_field([first.row]))

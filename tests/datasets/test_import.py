@@ -1,5 +1,6 @@
 """From an uploaded file to a version: the services and the job, on the real database."""
 
+import json
 import re
 from dataclasses import replace
 from pathlib import Path
@@ -162,6 +163,68 @@ def test_the_preview_shows_the_first_rows_as_they_would_be_stored(dataset: Datas
     assert [reading.number for reading in shown.readings] == list(range(1, 9))
     assert shown.readings[0].row.references == ["Answer 0."]
     assert (sum(shown.counts.values()), shown.bad) == (50, 1)
+
+
+OWN_NAMES = [
+    {"id": "c1", "question": "Is hail covered?", "answer": "Yes.", "client": "A", "urgent": True},
+    {"id": "c2", "question": "Is theft covered?", "answer": ["Yes.", "It is."], "client": "A", "extra": 3},
+    {"id": "c3", "question": "Is rent covered?", "answer": None, "client": 7},
+]
+
+
+@pytest.mark.parametrize("is_list", [False, True])
+def test_objects_with_names_of_their_own_are_mapped_as_columns_are(
+    dataset: Dataset, engineer: User, is_list: bool
+) -> None:
+    content = json.dumps(OWN_NAMES).encode() if is_list else jsonl(*OWN_NAMES)
+
+    received, job = carried_out(dataset, engineer, content, name="rows.json")
+
+    assert job.error == ""
+    uses = {"id": "metadata", "question": "prompt", "answer": "reference", "client": "group"}
+    assert dict(received.options["mapping"]) == {**uses, "urgent": "metadata"}
+    found = [
+        (each.prompt_text, each.references, each.group_key, each.metadata)
+        for each in received.version.examples.order_by("row_number")
+    ]
+    assert found == [
+        ("Is hail covered?", ["Yes."], "A", {"id": "c1", "urgent": True}),
+        ("Is theft covered?", ["Yes.", "It is."], "A", {"id": "c2", "extra": 3}),
+        ("Is rent covered?", [], "7", {"id": "c3"}),
+    ]
+
+
+def test_a_mapped_field_is_called_as_in_the_file(dataset: Dataset, engineer: User) -> None:
+    content = jsonl(OWN_NAMES[0], {"question": " ", "answer": 7}, {"answer": "Yes."})
+    received, job = carried_out(dataset, engineer, content)
+    assert "2 of 3 rows cannot be used" in job.error
+    assert {(error["row"], error["field"]) for error in received.row_errors} >= {
+        (2, "question"),
+        (2, "answer"),
+    }
+
+
+def test_what_is_mapped_needs_a_prompt(dataset: Dataset, engineer: User) -> None:
+    content = jsonl({"frage": "Ist Hagel versichert?", "antwort": "Ja."})
+    received = receive_upload(dataset=dataset, upload=upload(content), by=engineer)
+    options = ImportOptions(**received.options)
+    assert options.mapping == {"frage": "metadata", "antwort": "metadata"}
+    with pytest.raises(InvalidError, match="Choose the column with the prompt"):
+        start_import(dataset_import=received, options=options, by=engineer)
+    chosen = replace(options, mapping={"frage": "prompt", "antwort": "reference"})
+    job = start_import(dataset_import=received, options=chosen, by=engineer)
+    import_dataset(job.pk)
+    assert dataset.versions.get().examples.get().references == ["Ja."]
+
+
+def test_the_page_offers_the_fields_of_objects(dataset: Dataset, engineer: User) -> None:
+    received = receive_upload(dataset=dataset, upload=upload(jsonl(*OWN_NAMES)), by=engineer)
+    address = f"/projects/{dataset.project.slug}/data/{dataset.pk}/imports/{received.pk}/"
+    page = client_of(engineer).get(address).text
+    assert "Fields</h2>" in page and "Is hail covered? · Is theft covered?" in page
+    assert "Columns are separated by" not in page and "Field with the group" not in page
+    known = receive_upload(dataset=dataset, upload=upload(jsonl(question(1))), by=engineer)
+    assert known.options["mapping"] == []
 
 
 def test_the_page_says_how_many_rows_each_split_gets_before_the_import(

@@ -144,14 +144,16 @@ def test_a_field_that_looks_like_the_reference_is_not_passed_over_in_silence(
         return " ".join(page.partition('id="first-rows"')[2].split())
 
     warning = "<code>reference</code> would only be kept as metadata."
-    page = shown(jsonl({"prompt": "When?", "split": "train", "reference": "On Friday."}))
+    nested = {"prompt": "When?", "split": "train", "reference": "On Friday.", "metadata": {"desk": 2}}
+    page = shown(jsonl(nested))
     assert warning in page
     assert "name it <code>completion</code> (one text) or <code>references</code> (a list)" in page
     known = {"prompt": "When?", "split": "train", "reference": "FR-7", "references": ["On Friday."]}
     assert warning not in shown(jsonl(known))
-    mapped = shown(b"question,reference,split\nWhen?,On Friday.,train\n", "rows.csv")
-    assert "On Friday." in mapped
-    assert "would only be kept as metadata" not in mapped
+    flat = jsonl({"prompt": "When?", "split": "train", "reference": "On Friday."})
+    table = b"question,reference,split\nWhen?,On Friday.,train\n"
+    for mapped in (shown(flat), shown(table, "rows.csv")):
+        assert "On Friday." in mapped and "would only be kept as metadata" not in mapped
 
 
 def test_columns_are_mapped_by_what_they_hold(
