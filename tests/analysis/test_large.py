@@ -18,6 +18,7 @@ from evalapp.analysis.scores.campaign_scores import load_scores
 from evalapp.analysis.scores.filtered_scores import FilteredScores
 from evalapp.analysis.stored import stored_results
 from evalapp.analysis.stored.computed_comparison import ComputedComparison
+from evalapp.analysis.stored.inputs import INPUTS, input_versions
 from evalapp.analysis.stored.large_comparison import large_comparison
 from evalapp.analysis.stored.serialisation import OutdatedError, Subjects, as_json, from_json
 from evalapp.analysis.stored.stored_comparison import CriterionAgainstMetric, StoredComparison, StoredParts
@@ -168,6 +169,11 @@ def test_what_else_has_changed_is_said_and_computed_anew(
     (job,) = project.jobs.filter(task=stored_results.COMPUTE_TASK, state=JobState.QUEUED)
     compute(job.pk)
     assert changed() == []
+
+
+def test_a_campaign_that_was_deleted_meanwhile_has_no_inputs(campaign: Campaign) -> None:
+    assert set(input_versions(campaign)) == set(INPUTS)
+    assert input_versions(Campaign(pk=2**62)) == {}
 
 
 def test_severity_rests_on_reviews_alone(campaign: Campaign, manager: User) -> None:

@@ -46,12 +46,14 @@ FROM evalapp_campaign c WHERE c.id = %(campaign)s
 
 
 def input_versions(campaign: Campaign) -> dict[str, str]:
-    """By the names of `INPUTS`: a text that differs once that source has changed."""
+    """By the names of `INPUTS`: a text that differs once that source has changed; nothing of a campaign that
+    was deleted meanwhile.
+    """
     with connection.cursor() as cursor:
         cursor.execute(_VERSIONS, {"campaign": campaign.pk, "task": SCORE_TASK})
         row = cursor.fetchone()
         names = [column.name for column in cursor.description]
-    return {name: value or "" for name, value in zip(names, row, strict=True)}
+    return {name: value or "" for name, value in zip(names, row or (), strict=row is not None)}
 
 
 def changed_inputs(kind: str, then: Mapping[str, str], now: Mapping[str, str]) -> list[str]:
