@@ -20,7 +20,8 @@ _MONTH = (
 _YEAR = r"(?P<{0}>[12][0-9]{{3}})"
 _DAY = r"(?P<{0}>[0-3]?[0-9])(?:st|nd|rd|th)?"
 _DATE = re.compile(
-    r"(?<![\w.,/-])(?:"
+    # What cannot begin a date is passed over before the rest is tried: most of a text.
+    r"(?=[0-9jfmasond])(?<![\w.,/-])(?:"
     # 2031-05-12 and 2031/05/12
     r"(?P<iso_year>[12][0-9]{3})(?P<iso_mark>[-/])(?P<iso_month>[01]?[0-9])(?P=iso_mark)(?P<iso_day>[0-3]?[0-9])"
     # 12/05/2031, 12.05.2031, 12-05-31: the day may come first or second

@@ -21,7 +21,8 @@ from evalapp.metrics.rows import Row, Span
 
 _GROUP = r"[,.'’\u00a0\u202f ]"
 _NUMBER = re.compile(
-    r"(?<![\w.])"
+    # What cannot begin a number is passed over before the rest is tried: most of a text.
+    r"(?=[\d£$€¥₹฿uegcjt])(?<![\w.])"
     r"(?P<currency>(?:[£$€¥₹฿]|\b(?:USD|EUR|GBP|CHF|JPY|THB)\b)\s?)?"
     r"(?P<digits>"
     rf"\d{{1,3}}(?P<mark>{_GROUP})\d{{3}}(?:(?P=mark)\d{{3}})*(?!\d)(?:[.,]\d+)?"
@@ -52,7 +53,7 @@ _NUMBER_WORDS = {word: Decimal(number) for number, word in enumerate(_COUNTING)}
     "seventy": Decimal(70), "eighty": Decimal(80), "ninety": Decimal(90), "hundred": Decimal(100),
     "half": Decimal("0.5"), "quarter": Decimal("0.25"), "once": Decimal(1), "twice": Decimal(2),
 }  # fmt: skip
-_WORD = re.compile(r"[a-z]+", re.IGNORECASE)
+_WORD = re.compile(r"[a-z]+")
 _HUNDRED = Decimal(100)
 LONGEST_QUANTITY = 50
 """Digits and marks of a number that is read as a value; decimals know no limit but their arithmetic does."""
@@ -80,7 +81,11 @@ class Number:
 
 def numbers(text: str) -> list[Number]:
     """The numbers of a text in order, without those that are part of a date or number a list."""
-    taken = [(date.span.start, date.span.end) for date in dates(text)]
+    return _numbers_beside(text, dates(text))
+
+
+def _numbers_beside(text: str, written: Iterable[WrittenDate]) -> list[Number]:
+    taken = [(date.span.start, date.span.end) for date in written]
     taken += [match.span() for match in _LIST_MARKER.finditer(text)]
     return list(_numbers(text, taken))
 
@@ -152,9 +157,8 @@ class _ContextNumbers:
                 if not number.readings:
                     self.identifiers.add(number.span.text)
             values.update(_spaced_parts(text))
-            values.update(
-                _NUMBER_WORDS[word] for word in map(str.lower, _WORD.findall(text)) if word in _NUMBER_WORDS
-            )
+            words = _NUMBER_WORDS.keys() & set(_WORD.findall(text.lower()))
+            values.update(_NUMBER_WORDS[word] for word in words)
             for date in dates(text):
                 for day in date.readings:
                     self.days.update(day.less_exact())
@@ -189,7 +193,7 @@ def _given(texts: tuple[str, ...]) -> _ContextNumbers:
     return _kept_given(texts) if sum(map(len, texts)) <= _LONGEST_KEPT else _ContextNumbers(texts)
 
 
-_SPACED = re.compile(r"(?<![\w.,])\d{1,3}(?: \d{3})+(?!\d)")
+_SPACED = re.compile(r"(?=\d)(?<![\w.,])\d{1,3}(?: \d{3})+(?!\d)")
 
 
 def _spaced_parts(text: str) -> Iterator[Decimal]:
@@ -207,7 +211,7 @@ def unsupported_numbers(output: str, given: Iterable[str]) -> list[Span]:
     known = _given(tuple(given))
     written = list(dates(output))
     found = [date.span for date in written if not known.has_date(date)]
-    found += [number.span for number in numbers(output) if not known.has(number)]
+    found += [number.span for number in _numbers_beside(output, written) if not known.has(number)]
     return sorted(found, key=lambda span: span.start)
 
 
