@@ -10,6 +10,7 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "evalapp.settings")
 PACKAGES_WITH_TASKS = [
     "evalapp.jobs",
     "evalapp.datasets",
+    "evalapp.curation",
     "evalapp.runs",
     "evalapp.scoring",
     "evalapp.campaigns",

@@ -24,6 +24,7 @@ from evalapp.campaigns.models import (
     ItemOutput,
     Skip,
 )
+from evalapp.curation.models import DatasetDraft, Finding, HealthCheck, RowEdit
 from evalapp.datasets.models import Dataset, DatasetImport, DatasetVersion, Example
 from evalapp.decisions.models import Decision, LeftFiles, SavedView
 from evalapp.demo.models import Demonstration
@@ -98,6 +99,7 @@ __all__ = [
     "Correction",
     "Criterion",
     "Dataset",
+    "DatasetDraft",
     "DatasetImport",
     "DatasetVersion",
     "Decision",
@@ -110,11 +112,13 @@ __all__ = [
     "Export",
     "ExportRow",
     "ExternalMetric",
+    "Finding",
     "Flag",
     "Gate",
     "GateEvaluation",
     "GoldAnswer",
     "GoldPreference",
+    "HealthCheck",
     "HubDownload",
     "Invitation",
     "Item",
@@ -147,6 +151,7 @@ __all__ = [
     "ReviewCount",
     "ReviewRevision",
     "ReviewTag",
+    "RowEdit",
     "Rubric",
     "RubricVersion",
     "RuleCheck",

@@ -286,6 +286,9 @@ SPECTACULAR_SETTINGS = {
         "evalapp.api.examples.with_examples",
     ],
     "ENUM_NAME_OVERRIDES": {
+        "DatasetDraftState": "evalapp.curation.models.DraftState",
+        "FindingKind": "evalapp.curation.kinds.FindingKind",
+        "FindingProposal": "evalapp.curation.kinds.Proposal",
         "Role": "evalapp.accounts.models.Role",
         "MessageRole": "evalapp.datasets.rows.ROLES",
         "Split": "evalapp.datasets.models.Split",

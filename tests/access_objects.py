@@ -25,6 +25,7 @@ from evalapp.campaigns.models import (
     ItemOutput,
     Skip,
 )
+from evalapp.curation.models import DatasetDraft, Finding, HealthCheck, RowEdit
 from evalapp.datasets.models import Dataset, DatasetImport, DatasetVersion, Example
 from evalapp.decisions.models import Decision, SavedView
 from evalapp.demo.models import Demonstration, Track
@@ -116,6 +117,7 @@ def _data(world: SimpleNamespace) -> None:
     world.example = Example.objects.create(
         version=world.dataset_version,
         row_number=1,
+        row_key=1,
         split="feedback",
         messages=[{"role": "user", "content": "Summarise."}],
         references=["A reference."],
@@ -124,6 +126,12 @@ def _data(world: SimpleNamespace) -> None:
     )
     # A ready version takes no more rows.
     DatasetVersion.objects.filter(pk=world.dataset_version.pk).update(state="ready")
+    check = HealthCheck.objects.create(version=world.dataset_version, checked_at=timezone.now())
+    Finding.objects.create(
+        health_check=check, kind="personal_data", example=world.example, evidence="Name.", proposal="mask"
+    )
+    world.dataset_draft = DatasetDraft.objects.create(base=world.dataset_version)
+    RowEdit.objects.create(draft=world.dataset_draft, example=world.example, operation="drop")
     world.dataset_import = DatasetImport.objects.create(
         dataset=world.dataset,
         file_name="rows.jsonl",

@@ -15,6 +15,7 @@ KWARGS: dict[str, Kwarg] = {
     "job_id": lambda world: world.job.pk,
     "dataset_id": lambda world: world.dataset.pk,
     "import_id": lambda world: world.dataset_import.pk,
+    "draft_id": lambda world: world.dataset_draft.pk,
     "rubric_id": lambda world: world.rubric.pk,
     "run_id": lambda world: world.run.pk,
     "sweep_id": lambda world: world.sweep.pk,
@@ -64,6 +65,7 @@ KWARGS: dict[str, Kwarg] = {
 
 ROUTE_KWARGS: dict[str, dict[str, Kwarg]] = {
     "help_topic": {"name": lambda world: "rouge"},
+    "dataset_findings": {"kind": lambda world: "personal_data"},
     "dataset_version": {"version_id": lambda world: world.dataset_version.pk},
     **{
         name: {"import_id": lambda world: world.ratings_import.pk}

@@ -45,8 +45,15 @@ TEXTS: Mapping[str, str | list[str]] = {
     "Me.name": "Maria Sommer",
     "MeasureChoice.label": "Correctness",
     "Member.name": "Maria Sommer",
-    "VersionDiff.matched_by": "id",
     "RowChange.old_split": "validation",
+    "RowEdit.edited_by": "Maria Sommer",
+    "RowEdit.kind": "broken_answer",
+    "Health.state": "succeeded",
+    "FindingSpan.field": "messages.0",
+    "FindingSpan.type": "NAME",
+    "KindSummary.unchecked": "",
+    "Finding.evidence": "E-mail address, name.",
+    "DatasetDraft.state": "open",
     "NamedContaminationPair.kind": "exact",
     "Option.label": "Covered",
     "OptionBody.label": "Covered",
@@ -252,6 +259,9 @@ TEXTS: Mapping[str, str | list[str]] = {
 """By field, or by component and field. A list has one such text, or is written out."""
 
 OBJECTS: Mapping[str, Any] = {
+    "EditBody.changes": {"references.0": "The policy pays within 14 days."},
+    "Finding.changes": {"label": "billing"},
+    "RowEdit.changes": {"references.0": "The policy pays within 14 days."},
     "Answers.texts": {"next_step": "Name the date of payment."},
     "AuditEvent.data": {"name": "Letters, March"},
     "Criterion.examples": {"5": "We pay €840 by 12 March."},

@@ -103,7 +103,9 @@ class VersionBody(Body):
 
 
 class ExampleSerializer(ReadOnlySerializer):
-    """A row. References of the test split are withheld: it is held out, so that nothing is trained on it."""
+    """A row; ``row_key`` is its own in every version of the dataset. References of the test split are
+    withheld: it is held out, so that nothing is trained on it.
+    """
 
     messages = MessageSerializer(many=True)
     references = serializers.SerializerMethodField()
@@ -112,7 +114,7 @@ class ExampleSerializer(ReadOnlySerializer):
     class Meta:
         model = Example
         fields = (
-            "id", "row_number", "split", "messages", "references", "label", "context", "metadata",
+            "id", "row_number", "row_key", "split", "messages", "references", "label", "context", "metadata",
             "group_key",
             "prompt_hash", "content_hash",
         )  # fmt: skip
@@ -305,11 +307,8 @@ class VersionStatisticsSerializer(serializers.Serializer[Any]):
 
 
 class VersionDiffSerializer(serializers.Serializer[Any]):
-    """``matched_by``: the metadata field that names rows in both versions; empty where the prompt does."""
-
     version = serializers.IntegerField(source="version.number")
     against = serializers.IntegerField(source="against.number")
-    matched_by = serializers.CharField(allow_blank=True)
     counts = serializers.DictField(
         child=serializers.IntegerField(), help_text="Rows added, removed, changed, moved and unchanged."
     )

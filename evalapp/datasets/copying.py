@@ -20,7 +20,7 @@ NumberedRow = tuple[int, ExampleRow]
 
 _COPY = """
 COPY evalapp_example (
-    version_id, row_number, split, messages, "references", label, context, metadata, group_key,
+    version_id, row_number, row_key, split, messages, "references", label, context, metadata, group_key,
     prompt_hash, content_hash, provenance, pairs, rated
 ) FROM STDIN
 """
@@ -37,8 +37,11 @@ class CopyResult(NamedTuple):
         return sum(self.counts.values())
 
 
-def copy_examples(version_id: int, rows: Iterable[ExampleRow], *, from_file: bool = False) -> CopyResult:
-    """Store the rows as examples of the version, numbered from 1; call inside a transaction.
+def copy_examples(
+    version_id: int, rows: Iterable[ExampleRow], *, from_file: bool = False, is_first: bool = False
+) -> CopyResult:
+    """Store the rows as examples of the version, numbered from 1; call inside a transaction. ``is_first``: of
+    the dataset, so that a row's number is its key; else rows without one have none yet.
 
     ``from_file``: the rows come from a file's reader. They have passed ``row_problems`` then, and are
     read while the server stores those before them, because reading does not need this connection.
@@ -49,7 +52,7 @@ def copy_examples(version_id: int, rows: Iterable[ExampleRow], *, from_file: boo
     numbered = enumerate(rows, start=1)
     for batch in (numbered,) if from_file else _read_batches(numbered):
         with connection.cursor() as cursor, cursor.copy(_COPY) as copy:
-            lines = _lines(version_id, batch, digest, counts, checked=from_file)
+            lines = _lines(version_id, batch, digest, counts, checked=from_file, is_first=is_first)
             while block := "".join(islice(lines, BLOCK_ROWS)):
                 copy.write(block)
     return CopyResult(dict(counts), digest.hexdigest())
@@ -67,6 +70,7 @@ def _lines(
     counts: Counter[str],
     *,
     checked: bool,
+    is_first: bool,
 ) -> Iterator[str]:
     for number, row in batch:
         if not checked and (problems := row_problems(row)):
@@ -74,8 +78,9 @@ def _lines(
         texts = serialise(row)
         digest.update(texts.content_hash.encode())
         counts[row.split] += 1
+        key = number if is_first else "\\N" if row.row_key is None else row.row_key
         yield (
-            f"{version_id}\t{number}\t{row.split}\t{_json(texts.messages)}\t{_json(texts.references)}\t"
+            f"{version_id}\t{number}\t{key}\t{row.split}\t{_json(texts.messages)}\t{_json(texts.references)}\t"
             f"{_text(row.label)}\t{_text(row.context)}\t{_json(texts.metadata)}\t{_text(row.group_key)}\t"
             f"{texts.prompt_hash}\t{texts.content_hash}\t{_json(texts.provenance)}\t"
             f"{_json(texts.pairs)}\t{_json(texts.rated)}\n"

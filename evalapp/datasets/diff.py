@@ -11,7 +11,6 @@ from django.db.models import TextChoices
 from evalapp.core.errors import InvalidError
 from evalapp.core.word_changes import WordChanges, word_changes
 from evalapp.datasets.models import DatasetVersion, Example, Split
-from evalapp.imports.mapping import id_columns
 
 #: What of a row can change, as pages and programs call it, by its columns; in the order of `_DIFF`.
 FIELDS = {
@@ -61,11 +60,8 @@ class Statistics(NamedTuple):
 
 
 class VersionDiff(NamedTuple):
-    """``matched_by``: the metadata field that names rows in both versions; empty where the prompt does."""
-
     version: DatasetVersion
     against: DatasetVersion
-    matched_by: str
     changes: list[RowChange]
     unchanged: int
     now: Statistics
@@ -102,55 +98,20 @@ class VersionDiff(NamedTuple):
         return [each for each in self.changes if change in ("", each.change)]
 
 
-# Rows that are the same are matched first, then those that only moved, then those of one name; where several
-# may be, the first with the first. Texts are read of rows alone that differ.
 _DIFF = """
-WITH numbered AS (
-    SELECT id, version_id = %(version)s AS is_now, content_hash,
-           row_number() OVER (PARTITION BY version_id, content_hash ORDER BY row_number) AS turn
-    FROM evalapp_example WHERE version_id IN (%(version)s, %(against)s)
-),
-differing AS (
-    SELECT coalesce(n.id, b.id) AS id FROM (SELECT * FROM numbered WHERE is_now) n
-    FULL JOIN (SELECT * FROM numbered WHERE NOT is_now) b USING (content_hash, turn)
-    WHERE n.id IS NULL OR b.id IS NULL
-),
-bodies AS (
-    SELECT x.id, x.version_id = %(version)s AS is_now, x.row_number,
-           coalesce(nullif(metadata ->> %(field)s, ''), prompt_hash) AS name,
-           md5(concat_ws(' ', messages, "references", label, context, metadata, group_key, pairs, rated))
-               AS body
-    FROM evalapp_example x JOIN differing USING (id)
-),
-turned AS (
-    SELECT *, row_number() OVER (PARTITION BY is_now, name, body ORDER BY row_number) AS turn FROM bodies
-),
-moved AS (
-    SELECT n.id AS now, b.id AS before FROM (SELECT * FROM turned WHERE is_now) n
-    JOIN (SELECT * FROM turned WHERE NOT is_now) b USING (name, body, turn)
-),
-others AS (
-    SELECT *, row_number() OVER (PARTITION BY is_now, name ORDER BY row_number) AS place FROM bodies
-    WHERE id NOT IN (SELECT now FROM moved UNION ALL SELECT before FROM moved)
-),
-matched AS (
-    SELECT now, before FROM moved
-    UNION ALL
-    SELECT n.id, b.id FROM (SELECT * FROM others WHERE is_now) n
-    FULL JOIN (SELECT * FROM others WHERE NOT is_now) b USING (name, place)
-)
-SELECT l.row_number, e.row_number, coalesce(l.split, ''), coalesce(e.split, ''),
-       l.messages IS DISTINCT FROM e.messages,
-       l."references" IS DISTINCT FROM e."references",
-       l.label IS DISTINCT FROM e.label,
-       l.context IS DISTINCT FROM e.context,
-       l.metadata IS DISTINCT FROM e.metadata,
-       l.group_key IS DISTINCT FROM e.group_key,
-       l.pairs IS DISTINCT FROM e.pairs OR l.rated IS DISTINCT FROM e.rated
-FROM matched
-LEFT JOIN evalapp_example l ON l.id = matched.now
-LEFT JOIN evalapp_example e ON e.id = matched.before
-ORDER BY l.row_number NULLS LAST, e.row_number
+WITH now AS (SELECT * FROM evalapp_example WHERE version_id = %(version)s),
+before AS (SELECT * FROM evalapp_example WHERE version_id = %(against)s)
+SELECT now.row_number, before.row_number, coalesce(now.split, ''), coalesce(before.split, ''),
+       now.messages IS DISTINCT FROM before.messages,
+       now."references" IS DISTINCT FROM before."references",
+       now.label IS DISTINCT FROM before.label,
+       now.context IS DISTINCT FROM before.context,
+       now.metadata IS DISTINCT FROM before.metadata,
+       now.group_key IS DISTINCT FROM before.group_key,
+       now.pairs IS DISTINCT FROM before.pairs OR now.rated IS DISTINCT FROM before.rated
+FROM now FULL JOIN before USING (row_key)
+WHERE now.content_hash IS DISTINCT FROM before.content_hash
+ORDER BY now.row_number NULLS LAST, before.row_number
 """
 _STATISTICS = """
 SELECT percentile_cont(0.5) WITHIN GROUP (ORDER BY length(messages -> -1 ->> 'content')),
@@ -161,38 +122,25 @@ FROM evalapp_example WHERE version_id = %s
 
 
 def diff_of(version: DatasetVersion, against: DatasetVersion) -> VersionDiff:
-    """From ``against`` to ``version``, both ready. A row is the same where it has the same name, by a
-    metadata field that is called like an id in both, or without one the same prompt; of several, those of
-    the same content are matched first.
+    """From ``against`` to ``version``, both ready, by the rows' keys.
 
     Raises InvalidError for versions of two datasets, and for one with itself.
     """
     if version.dataset_id != against.dataset_id or version.pk == against.pk:
         message = "Choose another version of the same dataset to compare with."
         raise InvalidError(message, fields={"against": [message]})
-    field = _naming_field(version, against)
     with connection.cursor() as cursor:
-        cursor.execute(_DIFF, {"field": field, "version": version.pk, "against": against.pk})
+        cursor.execute(_DIFF, {"version": version.pk, "against": against.pk})
         changes = [_change(*row) for row in cursor.fetchall()]
     left = sum(each.number is not None for each in changes)
     return VersionDiff(
         version=version,
         against=against,
-        matched_by=field,
         changes=changes,
         unchanged=sum(version.counts.values()) - left,
         now=_statistics(version),
         before=_statistics(against),
     )
-
-
-def _naming_field(version: DatasetVersion, against: DatasetVersion) -> str:
-    """The field that the first row of both is named by; "" where there is none."""
-    first, other = (
-        id_columns(each.examples.order_by("row_number").values_list("metadata", flat=True)[:1].get())
-        for each in (version, against)
-    )
-    return next((name for name in first if name in other), "")
 
 
 def _change(number: int | None, was: int | None, split: str, old_split: str, *differs: bool) -> RowChange:

@@ -100,7 +100,8 @@ def build_row(fields: dict[str, Any], layout: Layout) -> ExampleRow:
         group_key=group,
         # What a file says about its past is kept as a claim, apart from what this product knows.
         provenance={"imported": provenance} if provenance else {},
-        **preferences,
+        pairs=preferences.get("pairs", ()),
+        rated=preferences.get("rated", ()),
     )
     problems = row_problems(row)
     if problems:

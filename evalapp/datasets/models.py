@@ -70,7 +70,8 @@ class DatasetVersion(BaseModel):
 
 
 class Example(models.Model):
-    """One row: prompt messages, references, facts. ``row_number`` counts from 1 in the version.
+    """One row: prompt messages, references, facts. ``row_number`` counts from 1 in the version; ``row_key``
+    is the row's in every version of the dataset (`evalapp.datasets.row_keys`).
 
     ``messages``: [{"role": "system"|"user"|"assistant", "content": str}], ending with a user turn.
     ``references``: list of accepted answers (may be empty). ``metadata``: flat mapping of fields.
@@ -83,6 +84,7 @@ class Example(models.Model):
     id = models.BigAutoField(primary_key=True)
     version = models.ForeignKey(DatasetVersion, on_delete=models.CASCADE, related_name="examples")
     row_number = models.PositiveIntegerField()
+    row_key = models.PositiveBigIntegerField(null=True)
     split = models.CharField(max_length=10, choices=Split.choices)
     messages = models.JSONField()
     references = models.JSONField(default=list)
@@ -99,6 +101,7 @@ class Example(models.Model):
     class Meta:
         constraints = [
             models.UniqueConstraint(fields=["version", "row_number"], name="example_row_number"),
+            models.UniqueConstraint(fields=["version", "row_key"], name="example_row_key"),
             models.CheckConstraint(condition=models.Q(split__in=Split.values), name="example_known_split"),
         ]
         indexes = [

@@ -25,7 +25,8 @@ class ExampleRow:
     ``messages``: [{"role": "system"|"user"|"assistant", "content": str}, …], ending with a user turn.
     ``references``: accepted answers, best first; may be empty. ``metadata``: fields by name.
     ``provenance``: where a row made from feedback came from; no part of the content hash.
-    ``pairs`` and ``rated``: preferences among answers, as in ``Example``.
+    ``pairs`` and ``rated``: preferences among answers, as in ``Example``. ``row_key``: which earlier row of
+    the dataset it is; None: found out by its name or prompt.
     """
 
     split: str
@@ -38,6 +39,7 @@ class ExampleRow:
     provenance: Mapping[str, Any] = field(default_factory=dict)
     pairs: Sequence[Mapping[str, str]] = ()
     rated: Sequence[Mapping[str, Any]] = ()
+    row_key: int | None = None
 
 
 class Serialised(NamedTuple):

@@ -17,6 +17,7 @@ from evalapp.datasets.copying import copy_examples
 from evalapp.datasets.formats import ParsedRow, reading_of
 from evalapp.datasets.models import Dataset, DatasetImport, DatasetVersion, VersionState
 from evalapp.datasets.options import ImportOptions
+from evalapp.datasets.row_keys import assign_row_keys
 from evalapp.datasets.rows import ExampleRow
 from evalapp.datasets.splits import DEFAULT_SHARES
 from evalapp.imports import flow
@@ -129,12 +130,14 @@ def write_version(
         is_recorded=is_recorded,
         created_by=by,
     )
-    copied = copy_examples(version.pk, rows, from_file=from_file)
+    copied = copy_examples(version.pk, rows, from_file=from_file, is_first=last == 0)
     if not copied.rows:
         raise InvalidError("There are no rows to store. A version needs at least one.")
     same = dataset.versions.filter(content_hash=copied.content_hash).first()
     if same is not None and not may_repeat:
         raise SameContentError(same)
+    if last:
+        assign_row_keys(version)
     version.state = VersionState.READY
     version.counts = copied.counts
     version.content_hash = copied.content_hash

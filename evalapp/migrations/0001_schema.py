@@ -514,6 +514,7 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.BigAutoField(primary_key=True, serialize=False)),
                 ('row_number', models.PositiveIntegerField()),
+                ('row_key', models.PositiveBigIntegerField(null=True)),
                 ('split', models.CharField(choices=[('train', 'Training'), ('validation', 'Validation'), ('test', 'Test (held out)'), ('feedback', 'Feedback')], max_length=10)),
                 ('messages', models.JSONField()),
                 ('references', models.JSONField(default=list)),
@@ -1838,6 +1839,10 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='example',
+            constraint=models.UniqueConstraint(fields=('version', 'row_key'), name='example_row_key'),
+        ),
+        migrations.AddConstraint(
+            model_name='example',
             constraint=models.CheckConstraint(condition=models.Q(('split__in', ['train', 'validation', 'test', 'feedback'])), name='example_known_split'),
         ),
         migrations.AddConstraint(
@@ -2727,5 +2732,87 @@ class Migration(migrations.Migration):
         migrations.AddConstraint(
             model_name='alert',
             constraint=models.UniqueConstraint(condition=models.Q(('acknowledged_at__isnull', True)), fields=('stream', 'criterion_key', 'cause'), name='alert_one_unanswered'),
+        ),
+        migrations.CreateModel(
+            name='DatasetDraft',
+            fields=[
+                ('id', models.BigAutoField(primary_key=True, serialize=False)),
+                ('created_at', models.DateTimeField(auto_now_add=True)),
+                ('state', models.CharField(choices=[('open', 'Open'), ('published', 'Published'), ('discarded', 'Discarded')], default='open', max_length=10)),
+                ('note', models.TextField(blank=True)),
+                ('base', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='drafts', to='evalapp.datasetversion')),
+                ('created_by', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
+                ('version', models.OneToOneField(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='published_draft', to='evalapp.datasetversion')),
+            ],
+        ),
+        migrations.CreateModel(
+            name='HealthCheck',
+            fields=[
+                ('id', models.BigAutoField(primary_key=True, serialize=False)),
+                ('created_at', models.DateTimeField(auto_now_add=True)),
+                ('checked_at', models.DateTimeField(blank=True, null=True)),
+                ('counts', models.JSONField(default=dict)),
+                ('unchecked', models.JSONField(blank=True, default=dict)),
+                ('created_by', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
+                ('job', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to='evalapp.job')),
+                ('version', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, related_name='health_check', to='evalapp.datasetversion')),
+            ],
+            options={
+                'abstract': False,
+            },
+        ),
+        migrations.CreateModel(
+            name='Finding',
+            fields=[
+                ('id', models.BigAutoField(primary_key=True, serialize=False)),
+                ('kind', models.CharField(choices=[('leakage', 'Contamination'), ('exact_duplicate', 'Duplicates'), ('near_duplicate', 'Near-duplicates'), ('conflict', 'Conflicting answers'), ('personal_data', 'Personal data'), ('broken_answer', 'Broken answers'), ('label_issue', 'Label issues'), ('reviewed_low', 'Scored low by reviewers'), ('coverage', 'Thin coverage')], max_length=20)),
+                ('other_rows', models.JSONField(default=list)),
+                ('score', models.FloatField(null=True)),
+                ('spans', models.JSONField(default=list)),
+                ('evidence', models.TextField()),
+                ('proposal', models.CharField(choices=[('drop', 'Drop'), ('merge', 'Merge'), ('mask', 'Mask'), ('change', 'Change'), ('decide', 'Decide'), ('collect', 'Collect more')], max_length=10)),
+                ('changes', models.JSONField(default=dict)),
+                ('is_kept', models.BooleanField(default=False)),
+                ('example', models.ForeignKey(null=True, on_delete=django.db.models.deletion.CASCADE, related_name='findings', to='evalapp.example')),
+                ('kept_by', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
+                ('health_check', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='findings', to='evalapp.healthcheck')),
+            ],
+        ),
+        migrations.CreateModel(
+            name='RowEdit',
+            fields=[
+                ('id', models.BigAutoField(primary_key=True, serialize=False)),
+                ('created_at', models.DateTimeField(auto_now_add=True)),
+                ('operation', models.CharField(choices=[('change', 'Changed'), ('drop', 'Dropped'), ('merge', 'Merged')], max_length=10)),
+                ('changes', models.JSONField(default=dict)),
+                ('into_row', models.PositiveIntegerField(blank=True, null=True)),
+                ('reason', models.TextField(blank=True)),
+                ('kind', models.CharField(blank=True, choices=[('leakage', 'Contamination'), ('exact_duplicate', 'Duplicates'), ('near_duplicate', 'Near-duplicates'), ('conflict', 'Conflicting answers'), ('personal_data', 'Personal data'), ('broken_answer', 'Broken answers'), ('label_issue', 'Label issues'), ('reviewed_low', 'Scored low by reviewers'), ('coverage', 'Thin coverage')], max_length=20)),
+                ('revision', models.PositiveIntegerField(default=1)),
+                ('edited_at', models.DateTimeField(auto_now=True)),
+                ('draft', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='edits', to='evalapp.datasetdraft')),
+                ('edited_by', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
+                ('example', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='edits', to='evalapp.example')),
+            ],
+        ),
+        migrations.AddConstraint(
+            model_name='datasetdraft',
+            constraint=models.UniqueConstraint(condition=models.Q(('state', 'open')), fields=('base',), name='dataset_draft_open_once'),
+        ),
+        migrations.AddConstraint(
+            model_name='finding',
+            constraint=models.UniqueConstraint(fields=('health_check', 'kind', 'example'), name='finding_once_per_row'),
+        ),
+        migrations.AddConstraint(
+            model_name='finding',
+            constraint=models.CheckConstraint(condition=models.Q(('kind__in', ['leakage', 'exact_duplicate', 'near_duplicate', 'conflict', 'personal_data', 'broken_answer', 'label_issue', 'reviewed_low', 'coverage']), ('proposal__in', ['drop', 'merge', 'mask', 'change', 'decide', 'collect'])), name='finding_known_kind'),
+        ),
+        migrations.AddConstraint(
+            model_name='rowedit',
+            constraint=models.UniqueConstraint(fields=('draft', 'example'), name='row_edit_once'),
+        ),
+        migrations.AddConstraint(
+            model_name='rowedit',
+            constraint=models.CheckConstraint(condition=models.Q(models.Q(('into_row__isnull', False), ('operation', 'merge')), models.Q(models.Q(('operation', 'merge'), _negated=True), ('into_row__isnull', True)), _connector='OR'), name='row_edit_merge_has_target'),
         ),
     ])]

@@ -21,8 +21,15 @@ BEGIN
 END $$;
 CREATE TRIGGER audit_append_only BEFORE UPDATE OR DELETE ON evalapp_auditevent
     FOR EACH ROW EXECUTE FUNCTION evalapp_audit_refuse_change();
-CREATE TRIGGER example_immutable BEFORE UPDATE ON evalapp_example
-    FOR EACH ROW EXECUTE FUNCTION evalapp_refuse_change();
+CREATE TRIGGER example_immutable BEFORE UPDATE ON evalapp_example FOR EACH ROW
+    WHEN (OLD.row_key IS NOT NULL
+        OR (OLD.id, OLD.version_id, OLD.row_number, OLD.split, OLD.messages, OLD."references", OLD.label,
+            OLD.context, OLD.metadata, OLD.group_key, OLD.prompt_hash, OLD.content_hash, OLD.provenance,
+            OLD.pairs, OLD.rated)
+        IS DISTINCT FROM (NEW.id, NEW.version_id, NEW.row_number, NEW.split, NEW.messages, NEW."references",
+            NEW.label, NEW.context, NEW.metadata, NEW.group_key, NEW.prompt_hash, NEW.content_hash,
+            NEW.provenance, NEW.pairs, NEW.rated))
+    EXECUTE FUNCTION evalapp_refuse_change();
 """
 
 # Whoever writes an event has read the person's name some time before. The lock makes the two orders the

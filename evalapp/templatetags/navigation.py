@@ -133,7 +133,10 @@ SUBJECTS = (
     Subject(
         "Dataset version",
         re.compile(r"data/\d+/v\d+/"),
-        _tabs(Page("Health", "contamination/"), Page("Rows", ""), Page("Diff", "diff/")),
+        (
+            Tab("Health", (Page("Findings", "health/"), Page("Contamination check", "contamination/"))),
+            *_tabs(Page("Rows", ""), Page("Diff", "diff/")),
+        ),
     ),
     Subject(
         "Model version",

@@ -1,0 +1,320 @@
+"""Drafts of dataset versions: edits of rows, proposals carried out, and the version that comes of them."""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from django.db import transaction
+from django.db.models import F
+
+from evalapp.accounts.models import User
+from evalapp.audit.services import record
+from evalapp.core.errors import ConflictError, InvalidError, MissingError
+from evalapp.curation.health.rows import in_chunks, normalised
+from evalapp.curation.kinds import Proposal
+from evalapp.curation.masking import masked
+from evalapp.curation.models import DatasetDraft, DraftState, Finding, Operation, RowEdit
+from evalapp.curation.row_changes import checked_changes, example_row, with_changes
+from evalapp.datasets.models import DatasetVersion, Example
+from evalapp.datasets.rows import ExampleRow
+from evalapp.datasets.services import create_version
+
+RESTORE = "restore"
+_AT_ONCE = 1_000
+_READ_AT_ONCE = 2_000
+
+
+class Edit(NamedTuple):
+    """What shall happen to a row: an `Operation`, or ``restore``, which takes an edit back. ``changes`` are
+    added to those that the draft has of the row. ``revision``: of the edit that its writer saw, 0 for
+    none; None where nobody edits by hand.
+    """
+
+    row_number: int
+    operation: str
+    changes: Mapping[str, Any] = {}
+    into_row: int | None = None
+    reason: str = ""
+    kind: str = ""
+    revision: int | None = None
+
+
+class EditConflictError(ConflictError):
+    """Somebody else edited the row meanwhile; ``edit`` is theirs, None where they took it back (409)."""
+
+    code = "row_edited"
+
+    def __init__(self, row_number: int, edit: RowEdit | None) -> None:
+        who = f"by {edit.edited_by or 'a deleted person'}" if edit else "back to what it was"
+        super().__init__(
+            f"Row {row_number:,} was changed meanwhile, {who}. Your text was not stored and is still on the"
+            " page: compare it with the row as it is now, and save again."
+        )
+        self.edit = edit
+
+
+class DraftCounts(NamedTuple):
+    """Rows of the base version by what happens to them; ``rows_in`` is the sum of the others."""
+
+    rows_in: int
+    kept: int
+    changed: int
+    moved: int
+    merged: int
+    dropped: int
+
+    @property
+    def rows_out(self) -> int:
+        return self.kept + self.changed + self.moved
+
+
+class Applied(NamedTuple):
+    """How many findings were carried out, and how many a person must decide on."""
+
+    done: int
+    left: int
+
+
+@transaction.atomic
+def open_draft(*, base: DatasetVersion, by: User | None) -> DatasetDraft:
+    """The version's open draft; a new one where it has none."""
+    draft, is_new = DatasetDraft.objects.get_or_create(
+        base=base, state=DraftState.OPEN, defaults={"created_by": by}
+    )
+    if is_new:
+        record("dataset.draft_created", by=by, obj=draft, project=base.dataset.project)
+    return draft
+
+
+@transaction.atomic
+def edit_rows(*, draft: DatasetDraft, edits: Sequence[Edit], by: User) -> list[RowEdit]:
+    """Store edits, all of them or none; what they are now, of rows that are not restored.
+
+    Raises InvalidError for a row that the version does not have, or values that it cannot have;
+    EditConflictError where another person came first; ConflictError for a draft that is not open.
+    """
+    draft = _locked(draft)
+    numbers = [edit.row_number for edit in edits]
+    examples = {each.row_number: each for each in draft.base.examples.filter(row_number__in=numbers)}
+    known = {edit.example_id: edit for edit in draft.edits.filter(example__in=examples.values())}
+    stored = []
+    for edit in edits:
+        example = examples.get(edit.row_number)
+        if example is None:
+            raise InvalidError(
+                f"{draft.base} has no row {edit.row_number:,}.", fields={"row_number": ["No such row."]}
+            )
+        before = known.get(example.pk)
+        if edit.revision is not None and edit.revision != (before.revision if before else 0):
+            raise EditConflictError(edit.row_number, before)
+        if edit.operation == RESTORE:
+            if before is not None:
+                before.delete()
+                known.pop(example.pk)
+            continue
+        known[example.pk] = _stored(draft, example, edit, before, by)
+        stored.append(known[example.pk])
+    return stored
+
+
+def _stored(draft: DatasetDraft, example: Example, edit: Edit, before: RowEdit | None, by: User) -> RowEdit:
+    found = before or RowEdit(draft=draft, example=example, revision=0)
+    found.operation = Operation(edit.operation)
+    found.into_row = edit.into_row if found.operation == Operation.MERGE else None
+    if found.operation == Operation.MERGE:
+        _require_target(draft, edit)
+    found.changes = {**found.changes, **edit.changes} if found.operation == Operation.CHANGE else {}
+    if found.operation == Operation.CHANGE:
+        if not found.changes:
+            raise InvalidError(
+                f"Row {edit.row_number:,}: name at least one field to change.", fields={"changes": ["Empty."]}
+            )
+        checked_changes(example_row(example), found.changes)
+    found.reason, found.kind, found.edited_by = edit.reason.strip(), edit.kind, by
+    found.revision += 1
+    found.save()
+    return found
+
+
+def _require_target(draft: DatasetDraft, edit: Edit) -> None:
+    target = edit.into_row
+    is_other = target is not None and target != edit.row_number
+    if not is_other or not draft.base.examples.filter(row_number=target or 0).exists():
+        message = f"Row {edit.row_number:,} is merged into another row of the version: say which in into_row."
+        raise InvalidError(message, fields={"into_row": [message]})
+
+
+@transaction.atomic
+def apply_proposals(*, draft: DatasetDraft, findings: Iterable[Finding], by: User) -> Applied:
+    """Carry out what findings of the draft's base propose. Rows that the draft drops or merges stay so, and
+    what a person must decide on is left.
+    """
+    draft = _locked(draft)
+    done = left = 0
+    for batch in in_chunks(findings, _AT_ONCE):
+        examples = Example.objects.in_bulk([each.example_id for each in batch if each.example_id])
+        known = {edit.example_id: edit for edit in draft.edits.filter(example__in=examples)}
+        edits: dict[int, RowEdit] = {}
+        for finding in batch:
+            example = examples.get(finding.example_id or 0)
+            before = edits.get(finding.example_id or 0) or known.get(finding.example_id or 0)
+            edit = None if example is None else _proposed(draft, example, finding, before, by)
+            if edit is None:
+                left += 1
+            else:
+                edits[edit.example_id] = edit
+                done += 1
+        RowEdit.objects.bulk_create(
+            edits.values(),
+            update_conflicts=True,
+            unique_fields=["draft", "example"],
+            update_fields=[
+                "operation",
+                "changes",
+                "into_row",
+                "reason",
+                "kind",
+                "edited_by",
+                "revision",
+                "edited_at",
+            ],
+        )
+    record(
+        "dataset.proposals_applied", by=by, obj=draft, project=draft.base.dataset.project, data={"rows": done}
+    )
+    return Applied(done, left)
+
+
+def _proposed(
+    draft: DatasetDraft, example: Example, finding: Finding, before: RowEdit | None, by: User
+) -> RowEdit | None:
+    """The edit of the row with what the finding proposes; None where a person must decide."""
+    if finding.proposal in (Proposal.DECIDE, Proposal.COLLECT):
+        return None
+    if before is not None and before.operation != Operation.CHANGE:
+        return before
+    changes: dict[str, Any] = dict(before.changes) if before is not None else {}
+    if finding.proposal == Proposal.MASK:
+        row = with_changes(example_row(example), changes)
+        changes |= masked(row, finding.spans, changes)
+    elif finding.proposal == Proposal.CHANGE:
+        changes |= finding.changes
+    operation = {Proposal.DROP: Operation.DROP, Proposal.MERGE: Operation.MERGE}.get(
+        Proposal(finding.proposal), Operation.CHANGE
+    )
+    return RowEdit(
+        draft=draft,
+        example=example,
+        operation=operation,
+        changes=changes if operation == Operation.CHANGE else {},
+        into_row=finding.other_rows[0] if operation == Operation.MERGE else None,
+        reason=finding.evidence,
+        kind=finding.kind,
+        revision=(before.revision if before is not None else 0) + 1,
+        edited_by=by,
+    )
+
+
+def counts_of(draft: DatasetDraft) -> DraftCounts:
+    """What becomes of the base version's rows."""
+    found: Counter[str] = Counter()
+    for operation, changes in draft.edits.values_list("operation", "changes"):
+        is_moved = operation == Operation.CHANGE and set(changes) == {"split"}
+        found["moved" if is_moved else operation] += 1
+    total = sum(draft.base.counts.values())
+    return DraftCounts(
+        rows_in=total,
+        kept=total - found.total(),
+        changed=found[Operation.CHANGE],
+        moved=found["moved"],
+        merged=found[Operation.MERGE],
+        dropped=found[Operation.DROP],
+    )
+
+
+@transaction.atomic
+def discard_draft(*, draft: DatasetDraft, by: User) -> None:
+    draft = _locked(draft)
+    draft.state = DraftState.DISCARDED
+    draft.save(update_fields=["state"])
+    record("dataset.draft_discarded", by=by, obj=draft, project=draft.base.dataset.project)
+
+
+@transaction.atomic
+def publish_draft(*, draft: DatasetDraft, note: str, by: User) -> DatasetVersion:
+    """Write the dataset's next version: the base version's rows with the draft's edits. Rows keep their keys.
+
+    Raises ConflictError for a draft that is not open or changes nothing, and InvalidError where a row is
+    merged into one that goes itself.
+    """
+    draft = _locked(draft)
+    if not draft.edits.exists():
+        raise ConflictError("The draft changes nothing yet. Edit or drop a row first.")
+    base = draft.base
+    version = create_version(
+        dataset=base.dataset,
+        rows=_drafted_rows(draft),
+        by=by,
+        parent=base,
+        note=note,
+        source=f"draft {draft.pk}",
+        is_simulated=base.is_simulated,
+        is_recorded=base.is_recorded,
+    )
+    draft.state, draft.version, draft.note = DraftState.PUBLISHED, version, note.strip()
+    draft.save(update_fields=["state", "version", "note"])
+    record(
+        "dataset.draft_published",
+        by=by,
+        obj=version,
+        project=base.dataset.project,
+        data={"draft": draft.pk, **counts_of(draft)._asdict()},
+    )
+    return version
+
+
+def _drafted_rows(draft: DatasetDraft) -> Iterator[ExampleRow]:
+    added = _merged_answers(draft)
+    rows = draft.base.examples.order_by("row_number")
+    for batch in in_chunks(rows.iterator(chunk_size=_READ_AT_ONCE), _READ_AT_ONCE):
+        edits = {edit.example_id: edit for edit in draft.edits.filter(example__in=batch)}
+        for example in batch:
+            edit = edits.get(example.pk)
+            if edit is not None and edit.operation != Operation.CHANGE:
+                continue
+            row = with_changes(example_row(example), edit.changes if edit else {})
+            for answer in added.get(example.row_number, ()):
+                if normalised(answer) not in map(normalised, row.references):
+                    row = with_changes(row, {f"references.{len(row.references)}": answer})
+            yield row
+
+
+def _merged_answers(draft: DatasetDraft) -> dict[int, list[str]]:
+    """Answers of merged rows, by the number of the row that gets them; chains are followed to their end."""
+    merged = draft.edits.filter(operation=Operation.MERGE).annotate(number=F("example__row_number"))
+    into = {number: target or 0 for number, target in merged.values_list("number", "into_row")}
+    gone = set(draft.edits.filter(operation=Operation.DROP).values_list("example__row_number", flat=True))
+    answers: dict[int, list[str]] = {}
+    for number, references in merged.order_by("number").values_list("number", "example__references"):
+        target, seen = into[number], {number}
+        while target in into and target not in seen:
+            seen.add(target)
+            target = into[target]
+        if target in gone or target in seen:
+            raise InvalidError(
+                f"Row {number:,} is merged into row {target:,}, which is dropped or merged itself."
+                " Restore one of the two."
+            )
+        answers.setdefault(target, []).extend(references)
+    return answers
+
+
+def _locked(draft: DatasetDraft) -> DatasetDraft:
+    """The draft, held until the transaction ends. Raises ConflictError unless it is open."""
+    rows = DatasetDraft.objects.select_for_update(of=["self"]).select_related("base__dataset__project")
+    found = rows.filter(pk=draft.pk).first()
+    if found is None:
+        raise MissingError("The draft was deleted.")
+    if found.state != DraftState.OPEN:
+        raise ConflictError(f"The draft is {found.get_state_display().lower()} and takes no more changes.")
+    return found

@@ -1,0 +1,49 @@
+from typing import Any
+
+from django import forms
+
+from evalapp.curation.models import RowEdit
+from evalapp.curation.row_changes import example_row, field_label, text_at, with_changes
+from evalapp.datasets.models import Example, Split
+
+LONGEST_REASON = 2_000
+LONGEST_NOTE = 2_000
+
+
+class RowForm(forms.Form):
+    """Every text of a row, its label and its split, as the draft has them."""
+
+    reason = forms.CharField(
+        max_length=LONGEST_REASON, required=False, label="Reason",
+        help_text="Shown in the row's history.",
+    )  # fmt: skip
+    revision = forms.IntegerField(min_value=0, widget=forms.HiddenInput)
+
+    def __init__(self, data: Any = None, *, example: Example, edit: RowEdit | None) -> None:
+        before = example_row(example)
+        row = with_changes(before, edit.changes) if edit is not None else before
+        names = [f"messages.{number}" for number in range(len(row.messages))]
+        names += [f"references.{number}" for number in range(max(1, len(row.references)))]
+        names += ["context"] if row.context else []
+        names += [f"pairs.{n}.{part}" for n in range(len(row.pairs)) for part in ("chosen", "rejected")]
+        self.shown = {name: text_at(row, name) for name in names}
+        self.shown |= {"label": row.label, "split": row.split}
+        revision = edit.revision if edit is not None else 0
+        initial = {**self.shown, "revision": revision, "reason": edit.reason if edit is not None else ""}
+        super().__init__(data, initial=initial)
+        for name in names:
+            label = "Prompt" if name == "messages.0" and len(row.messages) == 1 else field_label(name)
+            self.fields[name] = forms.CharField(
+                label=label, required=False, strip=False, widget=forms.Textarea(attrs={"rows": 6})
+            )
+        self.fields["label"] = forms.CharField(label="Label", required=False, max_length=200)
+        self.fields["split"] = forms.ChoiceField(label="Split", choices=Split.choices)
+        self.order_fields([*names, "label", "split", "reason", "revision"])
+
+    def changes(self) -> dict[str, Any]:
+        """The fields whose text is another now, as the browser sends line ends."""
+        return {
+            name: value.replace("\r\n", "\n")
+            for name, value in self.cleaned_data.items()
+            if name in self.shown and value.replace("\r\n", "\n") != self.shown[name].replace("\r\n", "\n")
+        }

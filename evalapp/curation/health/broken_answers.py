@@ -1,0 +1,242 @@
+"""Answers that nobody should learn from: missing, cut off, refused, repetitive, badly encoded. Pure."""
+
+import re
+from array import array
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator
+
+import ftfy
+import numpy as np
+from ftfy.badness import is_bad
+
+from evalapp.curation.health.rows import Fetch, Found, HealthRow, in_chunks, words_of
+from evalapp.curation.kinds import FindingKind, Proposal
+from evalapp.datasets.models import Split
+
+# What a row of the split must have counts as missing from the others.
+USUAL_SHARE = 0.8
+_FEWEST_ROWS = 20
+_PLACEHOLDERS = {
+    "",
+    "n a",
+    "na",
+    "none",
+    "null",
+    "nil",
+    "nan",
+    "todo",
+    "tbd",
+    "tba",
+    "test",
+    "xxx",
+    "answer",
+    "placeholder",
+}
+_REFUSAL = re.compile(
+    r"\b(?:i(?:['’]m| am) (?:sorry|afraid|unable)|i (?:can(?:not|['’]t)|could not|won['’]t|am not able to)"
+    r"|as an? (?:ai|artificial|large) ?(?:language|intelligence)? ?(?:model|assistant)?)\b"
+    r"(?=[^.!?]{0,80}\b(?:assist|help|answer|provide|fulfil|comply|continue|do that|give|offer"
+    r"|have (?:personal|access)|ai|model|language)\b)",
+    re.IGNORECASE,
+)
+_REFUSAL_WITHIN = 200
+_LONGEST_REFUSAL = 600
+_BOILERPLATE = re.compile(
+    r"\bas an? (?:ai|large) (?:language )?(?:model|assistant)\b|\blorem ipsum\b"
+    r"|[\[<{](?:your|insert|enter|company|customer|name|date|amount)[ _][^\]>}\n]{0,40}[\]>}]"
+    r"|[\[<{](?:name|date|amount)[\]>}]"
+    r"|\bmy (?:knowledge|training) (?:cutoff|cut-off|data)\b",
+    re.IGNORECASE,
+)
+_RUN_OF_ONE = re.compile(r"([^\s\-=_*.#~])\1{29,}")
+_ENDS = frozenset(".!?…。！？؟।:;\"'”’»)]}>|`*~%")
+_CUT_WORDS = 8
+_REPEATED_WORDS = 40
+_SEQUENCE = 4
+# Of a text's sequences of four words; prose has more than nine different ones in ten.
+_LEAST_DIFFERENT = 0.5
+# Robust distance (median and MAD) of log length, and how many times as long or short as the median.
+_FAR, _TIMES_LONGER, _TIMES_SHORTER = 4.0, 6.0, 12.0
+_LANGUAGE_FROM, _LANGUAGE_READ = 60, 240
+_ASKS_FOR_LANGUAGE = re.compile(
+    r"\btranslat|\bübersetz|\btradu"
+    r"|\bin (?:english|german|french|spanish|italian|dutch|portuguese|polish|turkish|chinese|arabic)\b"
+    r"|\bauf (?:englisch|deutsch|französisch)\b|\ben (?:français|anglais|español|inglés)\b",
+    re.IGNORECASE,
+)
+
+
+class BrokenAnswerDetector:
+    """Finds broken answers. Holds about 60 bytes a row."""
+
+    def __init__(self) -> None:
+        self._found: list[Found] = []
+        self._missing: defaultdict[str, array[int]] = defaultdict(lambda: array("q"))
+        self._answered: Counter[str] = Counter()
+        self._numbers: defaultdict[str, array[int]] = defaultdict(lambda: array("q"))
+        self._lengths: defaultdict[str, array[int]] = defaultdict(lambda: array("q"))
+        self._whole: Counter[str] = Counter()
+        self._long: Counter[str] = Counter()
+        self._cut: defaultdict[str, array[int]] = defaultdict(lambda: array("q"))
+        self._languages: Counter[str] = Counter()
+        self._by_language: defaultdict[str, array[int]] = defaultdict(lambda: array("q"))
+
+    def read(self, row: HealthRow) -> None:
+        if not row.answers:
+            if not row.label:
+                self._missing[row.split].append(row.number)
+            return
+        self._answered[row.split] += 1
+        answer = row.answer
+        if found := broken(row):
+            self._found.append(found)
+            return
+        self._numbers[row.split].append(row.number)
+        self._lengths[row.split].append(len(answer))
+        self._note_end(row, answer)
+        if sum(map(str.isalpha, answer[:_LANGUAGE_READ])) >= _LANGUAGE_FROM:
+            language = _language(answer[:_LANGUAGE_READ])
+            self._languages[language] += 1
+            self._by_language[language].append(row.number)
+
+    def found(self, fetch: Fetch) -> Iterator[Found]:
+        yield from self._found
+        yield from self._without_answer()
+        yield from self._of_other_length()
+        yield from self._cut_off()
+        yield from self._in_other_language(fetch)
+
+    def _note_end(self, row: HealthRow, answer: str) -> None:
+        if len(answer.split()) < _CUT_WORDS:
+            return
+        self._long[row.split] += 1
+        if ends_whole(answer):
+            self._whole[row.split] += 1
+        else:
+            self._cut[row.split].append(row.number)
+
+    def _without_answer(self) -> Iterator[Found]:
+        for split, numbers in self._missing.items():
+            is_trained_on = split in (Split.TRAIN, Split.VALIDATION)
+            if is_trained_on or self._answered[split] >= USUAL_SHARE * (self._answered[split] + len(numbers)):
+                for number in numbers:
+                    yield _found(number, "There is no answer.")
+
+    def _of_other_length(self) -> Iterator[Found]:
+        for split, numbers in self._numbers.items():
+            if len(numbers) < _FEWEST_ROWS:
+                continue
+            lengths = np.log(np.frombuffer(self._lengths[split], dtype=np.int64).clip(1))
+            median = float(np.median(lengths))
+            spread = max(1.4826 * float(np.median(np.abs(lengths - median))), 0.05)
+            away = lengths - median
+            far = np.abs(away) > _FAR * spread
+            usual = round(np.exp(median))
+            for place in np.flatnonzero(far & (away > np.log(_TIMES_LONGER))):
+                length = self._lengths[split][place]
+                yield _found(
+                    numbers[place],
+                    f"{length:,} characters, where half of the answers have {usual:,} or fewer.",
+                    decide=True,
+                )
+            for place in np.flatnonzero(far & (away < -np.log(_TIMES_SHORTER))):
+                length = self._lengths[split][place]
+                yield _found(
+                    numbers[place],
+                    f"{length:,} characters, where half of the answers have {usual:,} or more.",
+                    decide=True,
+                )
+
+    def _cut_off(self) -> Iterator[Found]:
+        for split, numbers in self._cut.items():
+            if self._long[split] >= _FEWEST_ROWS and self._whole[split] >= USUAL_SHARE * self._long[split]:
+                for number in numbers:
+                    yield _found(number, "The answer ends in the middle of a sentence.", decide=True)
+
+    def _in_other_language(self, fetch: Fetch) -> Iterator[Found]:
+        """Answers in a language that neither most answers nor their own prompt are in."""
+        total = sum(self._languages.values())
+        if total < _FEWEST_ROWS:
+            return
+        usual, count = self._languages.most_common(1)[0]
+        if count < USUAL_SHARE * total:
+            return
+        for language, numbers in self._by_language.items():
+            if language == usual:
+                continue
+            for chunk in in_chunks(numbers, 500):
+                rows = fetch(chunk)
+                for number in chunk:
+                    prompt = rows[number].prompt
+                    if _ASKS_FOR_LANGUAGE.search(prompt) or _language(prompt[-_LANGUAGE_READ:]) == language:
+                        continue
+                    yield _found(
+                        number,
+                        f"The answer seems to be in another language ({language}) than the prompt.",
+                        decide=True,
+                    )
+
+
+def broken(row: HealthRow) -> Found | None:
+    """What is wrong with the row's answer by itself."""
+    answer = row.answer
+    for name, text in row.texts.items():
+        if name.split(".")[0] in ("references", "messages", "context") and _is_badly_encoded(text):
+            fixed = ftfy.fix_encoding(text)
+            changes = {name: fixed} if fixed != text and "\ufffd" not in fixed else {}
+            proposal = Proposal.CHANGE if changes else Proposal.DECIDE
+            where = "answer" if name.startswith("references") else "prompt"
+            evidence = f"Characters of the {where} were damaged by a wrong encoding."
+            return Found(FindingKind.BROKEN_ANSWER, row.number, evidence, proposal, changes=changes)
+    checks: tuple[tuple[Callable[[str], bool], str], ...] = (
+        (lambda text: " ".join(words_of(text)) in _PLACEHOLDERS, "A placeholder stands for the answer."),
+        (is_refusal, "The answer refuses."),
+        (
+            lambda text: bool(_BOILERPLATE.search(text)),
+            "The answer holds boilerplate or an unfilled placeholder.",
+        ),
+        (is_repetitive, "The answer repeats itself over and over."),
+    )
+    return next((_found(row.number, words) for check, words in checks if check(answer)), None)
+
+
+def is_refusal(answer: str) -> bool:
+    """Whether a short answer begins by declining."""
+    return len(answer) <= _LONGEST_REFUSAL and bool(_REFUSAL.search(answer[:_REFUSAL_WITHIN]))
+
+
+def is_repetitive(answer: str) -> bool:
+    """Whether less than half of its four-word sequences differ, or a character is repeated 30 times."""
+    if _RUN_OF_ONE.search(answer):
+        return True
+    words = words_of(answer[:20_000])
+    if len(words) < _REPEATED_WORDS:
+        return False
+    sequences = list(zip(*(words[start:] for start in range(_SEQUENCE)), strict=False))
+    return len(set(sequences)) < _LEAST_DIFFERENT * len(sequences)
+
+
+def ends_whole(answer: str) -> bool:
+    """Whether it ends as a sentence, a list's line or a block of code may end."""
+    last_line = answer.rstrip().rsplit("\n", 1)[-1].strip()
+    if not last_line or last_line[-1] in _ENDS:
+        return True
+    # The last point of a list is often without a full stop.
+    if re.match(r"(?:[-*•]|\d+[.)])\s|\|", last_line):
+        return True
+    return not last_line[-1].isalpha() and last_line[-1] not in ",-–("
+
+
+def _is_badly_encoded(text: str) -> bool:
+    return "\ufffd" in text or (not text.isascii() and is_bad(text))
+
+
+def _found(number: int, evidence: str, *, decide: bool = False) -> Found:
+    proposal = Proposal.DECIDE if decide else Proposal.DROP
+    return Found(FindingKind.BROKEN_ANSWER, number, evidence, proposal)
+
+
+def _language(text: str) -> str:
+    import py3langid
+
+    return str(py3langid.classify(text)[0])

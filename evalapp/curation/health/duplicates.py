@@ -1,0 +1,295 @@
+"""Rows that repeat earlier ones, nearly repeat them, or answer them differently. Pure.
+
+* exact duplicate: prompt, context and answers are the same, capitals, punctuation and white space aside.
+* near-duplicate: the same context, prompts that are nearly the same (Jaccard similarity of their sets of
+  5-character sequences ≥ 0.8 with the same numbers, or the same words but for one in five), and the same
+  answer, or one that is nearly the same.
+* conflict: the same prompt and context, or prompts that are the same but for one word in five, and answers
+  that cannot both be right: other labels, other numbers, a yes and a no, or hardly a word in common.
+
+Only rows of one split are compared: what is in two splits is leakage. Each row is compared with the earliest
+that it may repeat, which is kept, so dropping every finding leaves one row of each. Candidates come from
+MinHash (126 permutations in 21 bands of 6; Broder 1997, Leskovec et al., Mining of Massive Datasets, ch. 3)
+and, for prompts of at most `SHORT_WORDS` words, from the words with one left out; each is then compared
+exactly.
+"""
+
+import hashlib
+from collections.abc import Iterator
+
+import numpy as np
+import numpy.typing as npt
+from rapidfuzz import fuzz
+from rensa import RMinHash
+
+from evalapp.curation.health.rows import (
+    Fetch,
+    Found,
+    HealthRow,
+    in_chunks,
+    normalised,
+    numbers_of,
+    words_of,
+)
+from evalapp.curation.kinds import FindingKind, Proposal
+from evalapp.datasets.near_prompts import LEAST_SIMILARITY, similarity
+
+NEAR_FROM = 0.8
+SHINGLE = 5
+SHORT_WORDS = 12
+BANDS, BAND_ROWS = 21, 6
+# Where answers have fewer of their words in common than this share, they say different things.
+LEAST_AGREEMENT = 0.25
+_LONG_WORD = 4
+_SEED = 1
+_BATCH_ROWS = 2_000
+_PAIRS_AT_ONCE = 2_000
+# Earlier rows that a row is compared with: rows made by one template share buckets with all others.
+_MOST_COMPARED = 6
+_YES, _NO = {"yes", "yeah", "correct", "true"}, {"no", "not", "incorrect", "false"}
+
+Keys = npt.NDArray[np.uint64]
+
+
+class DuplicateDetector:
+    """Finds exact and near-duplicates and conflicts. Holds about 250 bytes a row."""
+
+    def __init__(self) -> None:
+        self._numbers: list[int] = []
+        self._row_keys: list[int] = []
+        self._waiting: list[tuple[int, str, str]] = []
+        self._buckets: list[Keys] = []
+        self._places: list[npt.NDArray[np.int64]] = []
+
+    def read(self, row: HealthRow) -> None:
+        place = len(self._numbers)
+        prompt = normalised(row.prompt)
+        self._numbers.append(row.number)
+        asked = f"{row.split}\x00{normalised(row.context)}"
+        answers = [normalised(answer) for answer in row.answers]
+        self._row_keys.append(_key("\x00".join((asked, prompt, row.label, *answers))))
+        self._waiting.append((place, row.split, prompt))
+        if len(self._waiting) == _BATCH_ROWS:
+            self._index()
+
+    def found(self, fetch: Fetch) -> Iterator[Found]:
+        self._index()
+        repeated = self._exact()
+        for place in sorted(repeated):
+            first = self._numbers[repeated[place]]
+            yield Found(
+                FindingKind.EXACT_DUPLICATE,
+                self._numbers[place],
+                f"The same prompt and answer as row {first:,}.",
+                Proposal.DROP,
+                score=1.0,
+                others=[first],
+            )
+        yield from self._compared(fetch, set(repeated))
+
+    def _exact(self) -> dict[int, int]:
+        """Each place that repeats an earlier one, with the earliest."""
+        first: dict[int, int] = {}
+        repeated: dict[int, int] = {}
+        for place, key in enumerate(self._row_keys):
+            earliest = first.setdefault(key, place)
+            if earliest != place:
+                repeated[place] = earliest
+        return repeated
+
+    def _compared(self, fetch: Fetch, done: set[int]) -> Iterator[Found]:
+        repeats: set[int] = set(done)
+        for pairs in in_chunks(self._candidates(done), _PAIRS_AT_ONCE):
+            places = {place for later, earlier in pairs for place in (later, *earlier)}
+            rows = fetch([self._numbers[place] for place in sorted(places)])
+            for later, earlier in pairs:
+                row = rows[self._numbers[later]]
+                # What repeats an earlier row goes itself: a row is compared with those that stay.
+                staying = [rows[self._numbers[place]] for place in earlier if place not in repeats]
+                best = max(
+                    (found for other in staying if (found := _comparison(row, other)) is not None),
+                    key=lambda found: found.score or 0.0,
+                    default=None,
+                )
+                if best is not None:
+                    if best.kind == FindingKind.NEAR_DUPLICATE:
+                        repeats.add(later)
+                    yield best
+
+    def _candidates(self, done: set[int]) -> Iterator[tuple[int, list[int]]]:
+        """Each place with the earlier ones that it may repeat: those that share most buckets with it."""
+        keys, places = np.concatenate(self._buckets), np.concatenate(self._places)
+        if done:
+            stays = np.ones(len(self._numbers), dtype=bool)
+            stays[list(done)] = False
+            keys, places = keys[stays[places]], places[stays[places]]
+        order = np.lexsort((places, keys))
+        keys, places = keys[order], places[order]
+        again = np.flatnonzero(keys[1:] == keys[:-1]) + 1
+        starts = np.maximum.accumulate(
+            np.where(np.append(True, keys[1:] != keys[:-1]), np.arange(len(keys)), 0)
+        )
+        count = np.uint64(len(self._numbers))
+        # The one before in each bucket and the first of it: a chain that reaches all that are near.
+        pairs = np.concatenate(
+            [
+                places[again].astype(np.uint64) * count + places[before].astype(np.uint64)
+                for before in (again - 1, starts[again])
+            ]
+        )
+        pairs, shared = np.unique(pairs[pairs // count != pairs % count], return_counts=True)
+        later, earlier = pairs // count, pairs % count
+        order = np.lexsort((earlier, -shared, later))
+        first = 0
+        ends = np.flatnonzero(np.append(later[1:] != later[:-1], True)) + 1
+        for end in ends if len(later) else ():
+            chosen = earlier[order[first : min(int(end), first + _MOST_COMPARED)]]
+            yield int(later[first]), sorted(map(int, chosen))
+            first = int(end)
+
+    def _index(self) -> None:
+        if not self._waiting:
+            return
+        shingles = [_shingles(prompt) for _, _, prompt in self._waiting]
+        offsets = [0]
+        for each in shingles:
+            offsets.append(offsets[-1] + len(each))
+        flat = np.concatenate(shingles).tolist()
+        rows = RMinHash.digest_matrix_from_flat_token_hashes(flat, offsets, BANDS * BAND_ROWS, _SEED)
+        hashes = np.array(rows.to_rows(), dtype=np.uint64).reshape(len(self._waiting), BANDS, BAND_ROWS)
+        splits = np.array([_key(split) for _, split, _ in self._waiting], dtype=np.uint64)
+        bands = np.broadcast_to(splits[:, None], (len(splits), BANDS)) + np.arange(BANDS, dtype=np.uint64)
+        for column in range(BAND_ROWS):
+            bands = _mixed(bands, hashes[:, :, column])
+        places = np.array([place for place, _, _ in self._waiting], dtype=np.int64)
+        self._buckets.append(bands.reshape(-1))
+        self._places.append(np.repeat(places, BANDS))
+        self._index_short()
+        self._waiting.clear()
+
+    def _index_short(self) -> None:
+        keys: list[int] = []
+        places: list[int] = []
+        for place, split, prompt in self._waiting:
+            words = prompt.split(" ")
+            if len(words) > SHORT_WORDS:
+                continue
+            for left_out in range(-1, len(words)):
+                kept = words if left_out < 0 else words[:left_out] + words[left_out + 1 :]
+                if kept:
+                    keys.append(_key(f"short\x00{split}\x00{' '.join(kept)}"))
+                    places.append(place)
+        self._buckets.append(np.array(keys, dtype=np.uint64))
+        self._places.append(np.array(places, dtype=np.int64))
+
+
+def jaccard(first: str, second: str) -> float:
+    """Of the sets of `SHINGLE`-character sequences of two normalised texts, 0–1; 1 for two equal ones."""
+    if first == second:
+        return 1.0
+    one, two = _sequences(first), _sequences(second)
+    return len(one & two) / len(one | two)
+
+
+def _comparison(row: HealthRow, other: HealthRow) -> Found | None:
+    """What ``row`` is beside an earlier row, if anything."""
+    if normalised(row.context) != normalised(other.context):
+        return None
+    prompts = normalised(row.prompt), normalised(other.prompt)
+    in_words = similarity(words_of(row.prompt), words_of(other.prompt))
+    score = max(jaccard(*prompts), in_words)
+    same_numbers = numbers_of(row.prompt) == numbers_of(other.prompt)
+    is_strict = prompts[0] == prompts[1] or in_words >= LEAST_SIMILARITY
+    if not is_strict and (score < NEAR_FROM or not same_numbers):
+        return None
+    how = "The same" if prompts[0] == prompts[1] else "Nearly the same"
+    if is_strict and (why := disagreement(row, other)):
+        return Found(
+            FindingKind.CONFLICT,
+            row.number,
+            f"{how} prompt as row {other.number:,}, {why}.",
+            Proposal.DECIDE,
+            score=score,
+            others=[other.number],
+        )
+    if not _is_near_answer(row, other):
+        return None
+    return Found(
+        FindingKind.NEAR_DUPLICATE,
+        row.number,
+        f"{how} prompt as row {other.number:,}, and nearly the same answer.",
+        Proposal.MERGE,
+        score=score,
+        others=[other.number],
+    )
+
+
+def disagreement(row: HealthRow, other: HealthRow) -> str:
+    """Why the answers of two rows with one prompt cannot both be right, in words; empty where they can."""
+    if row.label != other.label:
+        return f"labelled “{row.label or 'none'}” here and “{other.label or 'none'}” there"
+    first, second = row.answer, other.answer
+    if not first or not second or normalised(first) == normalised(second):
+        return ""
+    if _stance(first) * _stance(second) < 0:
+        return "answered with yes in one and with no in the other"
+    if numbers_of(first) != numbers_of(second):
+        return "answered with other numbers"
+    if _shared_words(first, second) < LEAST_AGREEMENT:
+        return "with hardly a word of its answer in common"
+    return ""
+
+
+def _shared_words(first: str, second: str) -> float:
+    """Share of the shorter answer's words of four letters or more that the other has, too; 1 without any."""
+    one, two = ({word for word in words_of(text) if len(word) >= _LONG_WORD} for text in (first, second))
+    fewer = min(len(one), len(two))
+    return len(one & two) / fewer if fewer else 1.0
+
+
+def _stance(answer: str) -> int:
+    start = words_of(answer[:40])[:2]
+    if start and start[0] in _YES:
+        return 1
+    return -1 if start and start[0] in _NO else 0
+
+
+def _is_near_answer(row: HealthRow, other: HealthRow) -> bool:
+    if row.label != other.label or len(row.answers) != len(other.answers):
+        return False
+    answers = zip(map(normalised, row.answers), map(normalised, other.answers), strict=True)
+    return all(
+        first == second
+        or (
+            numbers_of(first) == numbers_of(second)
+            and max(jaccard(first, second), fuzz.ratio(first, second) / 100) >= NEAR_FROM
+        )
+        for first, second in answers
+    )
+
+
+def _sequences(text: str) -> set[str]:
+    return {text[start : start + SHINGLE] for start in range(max(1, len(text) - SHINGLE + 1))}
+
+
+def _shingles(text: str) -> Keys:
+    """Hashes of the text's sequences, the same on every machine and in every process."""
+    codes = np.frombuffer((text or " ").encode("utf-32-le"), dtype=np.uint32).astype(np.uint64)
+    size = min(SHINGLE, len(codes))
+    count = len(codes) - size + 1
+    hashes = np.zeros(count, dtype=np.uint64)
+    for step in range(size):
+        hashes = _mixed(hashes, codes[step : step + count])
+    return np.unique(hashes)
+
+
+def _mixed(hashes: Keys, values: Keys) -> Keys:
+    """One step of a 64-bit hash with the finaliser of SplitMix64."""
+    mixed = (hashes ^ values) * np.uint64(0x9E3779B97F4A7C15)
+    mixed ^= mixed >> np.uint64(30)
+    mixed *= np.uint64(0xBF58476D1CE4E5B9)
+    return mixed ^ (mixed >> np.uint64(31))
+
+
+def _key(text: str) -> int:
+    return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "little")

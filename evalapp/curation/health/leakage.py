@@ -1,0 +1,39 @@
+"""Training rows whose prompts evaluate: the contamination check, one finding for each training row."""
+
+from collections import defaultdict
+from collections.abc import Iterator
+
+from evalapp.curation.health.rows import Found
+from evalapp.curation.kinds import FindingKind, Proposal
+from evalapp.datasets.contamination import ContaminationReport, Match
+from evalapp.datasets.models import DatasetVersion
+from evalapp.runs.contamination.contamination_guard import compared_with_evaluation
+
+
+def leakage(version: DatasetVersion) -> Iterator[Found]:
+    """What a training on the version would be refused for, by row."""
+    report = compared_with_evaluation(version)
+    matches: defaultdict[int, list[tuple[str, Match]]] = defaultdict(list)
+    for how, found in (
+        ("The same prompt as", report.exact),
+        ("Nearly the same prompt as", report.near),
+        ("Half or more of the 8-word sequences of", report.contained),
+    ):
+        for match in found:
+            matches[match.training_row].append((how, match))
+    for row in sorted(matches):
+        how, match = max(matches[row], key=lambda each: each[1].share)
+        yield Found(
+            FindingKind.LEAKAGE,
+            row,
+            f"{how} {_evaluation_row(match, report, version)}.",
+            Proposal.DROP,
+            score=match.share,
+            others=[each.evaluation_row for _, each in matches[row] if each.evaluation_version == version.pk],
+        )
+
+
+def _evaluation_row(match: Match, report: ContaminationReport, version: DatasetVersion) -> str:
+    name = report.names.get(match.evaluation_version, "")
+    of = f" of {name}" if name and match.evaluation_version != version.pk else ""
+    return f"evaluation row {match.evaluation_row:,}{of}"

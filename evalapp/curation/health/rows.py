@@ -1,0 +1,109 @@
+"""A row as the health check reads it, and what a detector finds in it. Pure."""
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple, Protocol
+
+from evalapp.curation.kinds import FindingKind, Proposal
+
+_WORD = re.compile(r"\w+")
+_NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
+
+
+class HealthRow(NamedTuple):
+    """``number``: its row number in the version. ``answers``: the references, then the answers of pairs, the
+    better one first. ``texts``: everything a person wrote in it, by the name of the field: ``messages.0``,
+    ``references.1``, ``context``, ``pairs.0.chosen``, ``metadata.region``.
+    """
+
+    number: int
+    split: str
+    prompt: str
+    context: str
+    answers: Sequence[str]
+    label: str
+    metadata: Mapping[str, Any]
+    texts: Mapping[str, str]
+
+    @property
+    def answer(self) -> str:
+        return self.answers[0] if self.answers else ""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """One row with what is wrong. ``score`` is 0–1 where the kind has one. ``others`` are the numbers of rows
+    that it was compared with. ``spans`` say where: [{"field", "start", "end", "type"}], in characters.
+    ``changes``: the fields that the proposal would set, by name.
+    """
+
+    kind: FindingKind
+    row: int | None
+    evidence: str
+    proposal: Proposal
+    score: float | None = None
+    others: Sequence[int] = ()
+    spans: Sequence[Mapping[str, Any]] = ()
+    changes: Mapping[str, Any] = field(default_factory=dict)
+
+
+# The rows of these numbers, by number.
+Fetch = Callable[[Sequence[int]], Mapping[int, HealthRow]]
+
+
+class Detector(Protocol):
+    """Reads every row once, in order, and then says what it found. What it keeps must not grow with the
+    length of the texts.
+    """
+
+    def read(self, row: HealthRow) -> None: ...
+
+    def found(self, fetch: Fetch) -> Iterator[Found]: ...
+
+
+def row_of(number: int, fields: Mapping[str, Any]) -> HealthRow:
+    """The row of an example's fields by their column names."""
+    messages, references, pairs = fields["messages"], fields["references"], fields["pairs"]
+    texts = {f"messages.{n}": message["content"] for n, message in enumerate(messages)}
+    texts |= {f"references.{n}": text for n, text in enumerate(references)}
+    answers = list(references)
+    for n, pair in enumerate(pairs):
+        texts |= {f"pairs.{n}.chosen": pair["chosen"], f"pairs.{n}.rejected": pair["rejected"]}
+        answers += [pair["chosen"], pair["rejected"]]
+    texts |= {f"rated.{n}.answer": each["answer"] for n, each in enumerate(fields["rated"])}
+    if fields["context"]:
+        texts["context"] = fields["context"]
+    metadata = fields["metadata"]
+    texts |= {f"metadata.{name}": value for name, value in metadata.items() if isinstance(value, str)}
+    prompt = "\n".join(message["content"] for message in messages if message["role"] != "system")
+    return HealthRow(
+        number, fields["split"], prompt, fields["context"], answers, fields["label"], metadata, texts
+    )
+
+
+def normalised(text: str) -> str:
+    """The words in lower case with one space between them: what is the same but for capitals, punctuation and
+    white space has the same.
+    """
+    return " ".join(words_of(text))
+
+
+def words_of(text: str) -> list[str]:
+    return _WORD.findall(text.casefold())
+
+
+def numbers_of(text: str) -> list[str]:
+    """The numbers of a text as they are written, sorted."""
+    return sorted(_NUMBER.findall(text))
+
+
+def in_chunks(numbers: Iterable[Any], size: int) -> Iterator[list[Any]]:
+    batch: list[Any] = []
+    for each in numbers:
+        batch.append(each)
+        if len(batch) == size:
+            yield batch
+            batch = []
+    if batch:
+        yield batch

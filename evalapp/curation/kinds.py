@@ -1,0 +1,59 @@
+"""The kinds of findings, in the order in which they are shown, and what can be done about them."""
+
+from typing import NamedTuple
+
+from django.db import models
+
+
+class FindingKind(models.TextChoices):
+    LEAKAGE = "leakage", "Contamination"
+    EXACT_DUPLICATE = "exact_duplicate", "Duplicates"
+    NEAR_DUPLICATE = "near_duplicate", "Near-duplicates"
+    CONFLICT = "conflict", "Conflicting answers"
+    PERSONAL_DATA = "personal_data", "Personal data"
+    BROKEN_ANSWER = "broken_answer", "Broken answers"
+    LABEL_ISSUE = "label_issue", "Label issues"
+    REVIEWED_LOW = "reviewed_low", "Scored low by reviewers"
+    COVERAGE = "coverage", "Thin coverage"
+
+
+class Proposal(models.TextChoices):
+    """``DECIDE``: a person must; ``COLLECT``: rows are missing, none is wrong."""
+
+    DROP = "drop", "Drop"
+    MERGE = "merge", "Merge"
+    MASK = "mask", "Mask"
+    CHANGE = "change", "Change"
+    DECIDE = "decide", "Decide"
+    COLLECT = "collect", "Collect more"
+
+
+class About(NamedTuple):
+    """``explained``: what is looked for, in one sentence."""
+
+    explained: str
+
+
+ABOUT: dict[str, About] = {
+    FindingKind.LEAKAGE: About("Training rows whose prompt also evaluates: scores on it would be too good."),
+    FindingKind.EXACT_DUPLICATE: About(
+        "Rows that repeat an earlier row of the split, capitals, punctuation and spaces aside."
+    ),
+    FindingKind.NEAR_DUPLICATE: About(
+        "Rows that nearly repeat an earlier row of the split, in prompt and answer."
+    ),
+    FindingKind.CONFLICT: About("Rows with the prompt of an earlier row and another answer to it."),
+    FindingKind.PERSONAL_DATA: About(
+        "E-mail addresses, phone numbers, account and card numbers, names and more. What no rule finds"
+        " stays: read a sample."
+    ),
+    FindingKind.BROKEN_ANSWER: About(
+        "Answers that are empty, cut off, refusals, in another language, badly encoded, repetitive, or far"
+        " longer or shorter than the rest."
+    ),
+    FindingKind.LABEL_ISSUE: About("Labels that a classifier trained on the other rows would not give."),
+    FindingKind.REVIEWED_LOW: About(
+        "Rows whose reference reviewers scored low or corrected, in any campaign."
+    ),
+    FindingKind.COVERAGE: About("Kinds of rows that production has more often than the training data."),
+}

@@ -1,0 +1,204 @@
+"""Reads of data health and drafts."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from typing import Any, NamedTuple
+
+from django.db.models import QuerySet
+
+from evalapp.accounts.models import Project
+from evalapp.core.word_changes import WordChanges, word_changes
+from evalapp.curation.kinds import ABOUT, FindingKind, Proposal
+from evalapp.curation.models import DatasetDraft, DraftState, Finding, HealthCheck, Operation, RowEdit
+from evalapp.curation.row_changes import example_row, field_label, text_at, with_changes
+from evalapp.datasets.models import DatasetVersion, Example
+
+_EXCERPT = 200
+
+
+class KindSummary(NamedTuple):
+    """Findings of one kind: all, those that were kept, and those whose row the open draft edits.
+    ``unchecked`` says why the kind was not looked for.
+    """
+
+    kind: FindingKind
+    rows: int
+    kept: int
+    drafted: int
+    proposal: str
+    unchecked: str
+
+    @property
+    def open(self) -> int:
+        return self.rows - self.kept - self.drafted
+
+    @property
+    def explained(self) -> str:
+        return ABOUT[self.kind].explained
+
+
+def check_of(version: DatasetVersion) -> HealthCheck | None:
+    """The version's health check, with its job; None where it was never checked."""
+    return HealthCheck.objects.filter(version=version).select_related("job__created_by").first()
+
+
+def open_draft_of(version: DatasetVersion) -> DatasetDraft | None:
+    return version.drafts.filter(state=DraftState.OPEN).select_related("base__dataset").first()
+
+
+def drafts_of(project: Project) -> QuerySet[DatasetDraft]:
+    return DatasetDraft.objects.filter(base__dataset__project=project).select_related(
+        "base__dataset__project", "version__dataset", "created_by"
+    )
+
+
+def kinds_of(check: HealthCheck) -> list[KindSummary]:
+    """Every kind, in the order of `FindingKind`."""
+    draft = open_draft_of(check.version)
+    kept = Counter(check.findings.filter(is_kept=True).values_list("kind", flat=True))
+    drafted: Counter[str] = Counter()
+    if draft is not None:
+        rows = draft.edits.values("example")
+        drafted = Counter(
+            check.findings.filter(is_kept=False, example__in=rows).values_list("kind", flat=True)
+        )
+    proposals: dict[str, Counter[str]] = {}
+    for kind, proposal in check.findings.values_list("kind", "proposal").distinct():
+        proposals.setdefault(kind, Counter())[proposal] += 1
+    return [
+        KindSummary(
+            kind=kind,
+            rows=check.counts.get(kind, 0),
+            kept=kept[kind],
+            drafted=drafted[kind],
+            proposal=" or ".join(Proposal(each).label.lower() for each in sorted(proposals.get(kind, {}))),
+            unchecked=check.unchecked.get(kind, ""),
+        )
+        for kind in FindingKind
+    ]
+
+
+SHOW = {"open": "Open", "drafted": "In the draft", "kept": "Kept", "": "All"}
+
+
+def findings_of(check: HealthCheck, kind: str = "", show: str = "") -> QuerySet[Finding]:
+    """Findings with their rows: of one kind, and of those `SHOW` names."""
+    found = check.findings.select_related("example", "kept_by")
+    if kind:
+        found = found.filter(kind=kind)
+    draft = open_draft_of(check.version)
+    edited = draft.edits.values("example") if draft is not None else RowEdit.objects.none().values("example")
+    if show == "kept":
+        return found.filter(is_kept=True)
+    if show == "drafted":
+        return found.filter(is_kept=False, example__in=edited)
+    if show == "open":
+        return found.filter(is_kept=False).exclude(example__in=edited, example__isnull=False)
+    return found
+
+
+class Piece(NamedTuple):
+    """A part of a text; ``type`` of the people's data that it is, else empty."""
+
+    text: str
+    type: str
+
+
+class ShownFinding(NamedTuple):
+    """``pieces``: where people's data stand, with what is around them. ``answer`` and ``others``: the row's
+    first reference, and the rows that it was compared with. ``changes`` of its proposal, word by word.
+    """
+
+    finding: Finding
+    pieces: list[tuple[str, list[Piece]]]
+    answer: str
+    others: list[Example]
+    changes: list[tuple[str, WordChanges]]
+    is_drafted: bool
+
+
+def shown_findings(check: HealthCheck, findings: Iterable[Finding]) -> list[ShownFinding]:
+    """These findings with what a page shows of their rows, in three queries."""
+    findings = list(findings)
+    numbers = {number for finding in findings for number in finding.other_rows[:3]}
+    others = {each.row_number: each for each in check.version.examples.filter(row_number__in=numbers)}
+    draft = open_draft_of(check.version)
+    rows = [finding.example_id for finding in findings if finding.example_id]
+    edited = set(draft.edits.filter(example__in=rows).values_list("example", flat=True)) if draft else set()
+    return [
+        ShownFinding(
+            finding=finding,
+            pieces=_pieces(finding),
+            answer=next(iter(finding.example.references), "") if finding.example else "",
+            others=[others[number] for number in finding.other_rows[:3] if number in others],
+            changes=changed_texts(finding.example, finding.changes) if finding.example else [],
+            is_drafted=finding.example_id in edited,
+        )
+        for finding in findings
+    ]
+
+
+def _pieces(finding: Finding) -> list[tuple[str, list[Piece]]]:
+    if finding.example is None or not finding.spans:
+        return []
+    row = example_row(finding.example)
+    found = []
+    for name in dict.fromkeys(span["field"] for span in finding.spans):
+        spans = sorted(
+            (each for each in finding.spans if each["field"] == name), key=lambda each: each["start"]
+        )
+        text, end, pieces = text_at(row, name), 0, []
+        for span in spans:
+            pieces += [
+                Piece(_shortened(text[end : span["start"]]), ""),
+                Piece(text[span["start"] : span["end"]], span["type"]),
+            ]
+            end = span["end"]
+        found.append((field_label(name), [*pieces, Piece(_shortened(text[end:]), "")]))
+    return found
+
+
+def _shortened(text: str) -> str:
+    half = _EXCERPT // 2
+    return text if len(text) <= _EXCERPT else f"{text[:half]} … {text[-half:]}"
+
+
+def changed_texts(example: Example, changes: Mapping[str, Any]) -> list[tuple[str, WordChanges]]:
+    """Each changed field by its label, compared word by word with what the row has."""
+    before = example_row(example)
+    after = with_changes(before, changes)
+    found = []
+    for name in changes:
+        old, new = (
+            "\n".join(row.references) if name == "references" else text_at(row, name)
+            for row in (before, after)
+        )
+        found.append((field_label(name), word_changes(old, new)))
+    return found
+
+
+class ShownEdit(NamedTuple):
+    edit: RowEdit
+    changes: list[tuple[str, WordChanges]]
+
+
+def shown_edits(edits: Iterable[RowEdit]) -> list[ShownEdit]:
+    return [ShownEdit(edit, changed_texts(edit.example, edit.changes)) for edit in edits]
+
+
+def edits_of(draft: DatasetDraft, operation: str = "") -> QuerySet[RowEdit]:
+    edits = draft.edits.select_related("example", "edited_by").order_by("example__row_number")
+    return edits.filter(operation=operation) if operation in Operation.values else edits
+
+
+def history_of(example: Example) -> QuerySet[RowEdit]:
+    """What published drafts did to the row, in every version of its dataset; latest first."""
+    return (
+        RowEdit.objects.filter(
+            draft__state=DraftState.PUBLISHED,
+            draft__base__dataset=example.version.dataset_id,
+            example__row_key=example.row_key,
+        )
+        .select_related("draft__version__dataset", "example__version__dataset", "edited_by")
+        .order_by("-draft__version__number")
+    )

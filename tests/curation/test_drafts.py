@@ -1,0 +1,256 @@
+"""Edits in a draft, and the version that comes of them."""
+
+from collections.abc import Callable, Iterable
+
+import pytest
+
+from evalapp.accounts.models import User
+from evalapp.core.errors import ConflictError, InvalidError
+from evalapp.curation.drafts import (
+    RESTORE,
+    Edit,
+    EditConflictError,
+    apply_proposals,
+    counts_of,
+    discard_draft,
+    edit_rows,
+    open_draft,
+    publish_draft,
+)
+from evalapp.curation.queries import history_of
+from evalapp.datasets.diff import diff_of
+from evalapp.datasets.models import DatasetVersion, Example
+from evalapp.datasets.rows import ExampleRow
+from evalapp.datasets.services import SameContentError, create_version
+from tests.api.conftest import problem_in, program_of
+from tests.at_once import at_once
+from tests.cast import client_of
+from tests.curation.conftest import MESSY, checked, row
+
+pytestmark = pytest.mark.django_db
+Make = Callable[[Iterable[ExampleRow]], DatasetVersion]
+
+
+def example(version: DatasetVersion, number: int) -> Example:
+    return version.examples.select_related("version").get(row_number=number)
+
+
+def test_messy_rows_become_a_version_that_accounts_for_each(version_of: Make, engineer: User) -> None:
+    version = version_of(MESSY)
+    check = checked(version, engineer)
+    draft = open_draft(base=version, by=engineer)
+    applied = apply_proposals(draft=draft, findings=check.findings.order_by("pk"), by=engineer)
+    assert applied == (6, 1)
+    edit_rows(
+        draft=draft,
+        edits=[Edit(5, "change", {"references.0": "Yes, up to 5,000 euros."}, reason="checked"),
+               Edit(9, "change", {"split": "validation"})],
+        by=engineer,
+    )  # fmt: skip
+    counts = counts_of(draft)
+    assert counts == (10, 2, 2, 1, 1, 4)
+    assert counts.rows_in == counts.kept + counts.changed + counts.moved + counts.merged + counts.dropped
+    made = publish_draft(draft=draft, note="First round", by=engineer)
+    assert (made.number, made.parent, made.note, sum(made.counts.values())) == (2, version, "First round", 5)
+    rows = {each.row_key: each for each in made.examples.all()}
+    assert set(rows) == {1, 2, 5, 6, 9}
+    assert rows[2].references == [MESSY[1].references[0]]
+    assert rows[6].messages[0]["content"] == "My name is ⟨NAME 1⟩, mail ⟨EMAIL 1⟩. Who pays?"
+    assert rows[6].references == ["Dear ⟨NAME 1⟩, we do."]
+    assert rows[9].split == "validation" and rows[5].references == ["Yes, up to 5,000 euros."]
+    assert checked(made, engineer).counts.get("personal_data") is None
+
+
+def test_rows_keep_their_identity_through_edits_and_imports(version_of: Make, engineer: User) -> None:
+    version = version_of(MESSY[:3])
+    draft = open_draft(base=version, by=engineer)
+    edit_rows(
+        draft=draft,
+        edits=[Edit(1, "change", {"messages.0": "Is snow covered?"}), Edit(2, "drop")],
+        by=engineer,
+    )
+    second = publish_draft(draft=draft, note="", by=engineer)
+    assert list(second.examples.order_by("row_number").values_list("row_key", flat=True)) == [1, 3]
+    found = diff_of(second, version)
+    assert [(each.change, each.number, each.was, each.fields) for each in found.changes] == [
+        ("changed", 1, 1, ["prompt"]), ("removed", None, 2, []),
+    ]  # fmt: skip
+    again = [row("A new one?", "Yes."), MESSY[1], row("Is snow covered?", "No.")]
+    third = create_version(dataset=version.dataset, rows=again, by=engineer)
+    keys = third.examples.order_by("row_number").values_list("row_key", flat=True)
+    assert list(keys) == [4, 2, 1]
+
+
+def test_the_history_of_a_row_tells_who_changed_what_and_why(version_of: Make, engineer: User) -> None:
+    version = version_of(MESSY[:2])
+    for text in ("Yes, up to 4,000 euros.", "Yes, up to 3,000 euros."):
+        draft = open_draft(base=version, by=engineer)
+        edit_rows(
+            draft=draft, edits=[Edit(1, "change", {"references.0": text}, reason=f"now {text}")], by=engineer
+        )
+        version = publish_draft(draft=draft, note="", by=engineer)
+    edits = list(history_of(example(version, 1)))
+    assert [edit.reason for edit in edits] == ["now Yes, up to 3,000 euros.", "now Yes, up to 4,000 euros."]
+    assert [edit.draft.version.number for edit in edits if edit.draft.version] == [3, 2]
+    assert not history_of(example(version, 2))
+    address = f"/projects/{version.dataset.project.slug}/data/{version.dataset_id}/v3/rows/"
+    browser = client_of(engineer)
+    told = browser.get(f"{address}1/history/").text
+    assert "<del>4,000</del> <ins>3,000</ins>" in told and "now Yes, up to 4,000 euros." in told
+    assert "Nobody edited this row." in browser.get(f"{address}2/history/").text
+
+
+def test_a_merged_row_gives_its_answer_to_the_one_that_stays(version_of: Make, engineer: User) -> None:
+    rows = [
+        row("Who pays?", "We do."),
+        row("Who pays??", "We do!"),
+        row("Who pays, please?", "The insurer pays."),
+    ]
+    version = version_of(rows)
+    draft = open_draft(base=version, by=engineer)
+    edit_rows(draft=draft, edits=[Edit(2, "merge", into_row=1), Edit(3, "merge", into_row=2)], by=engineer)
+    made = publish_draft(draft=draft, note="", by=engineer)
+    assert [each.references for each in made.examples.all()] == [["We do.", "The insurer pays."]]
+
+
+def test_what_cannot_be_is_refused_and_nothing_is_stored(version_of: Make, engineer: User) -> None:
+    version = version_of(MESSY[:3])
+    draft = open_draft(base=version, by=engineer)
+    good = Edit(1, "change", {"label": "hail"})
+    for bad, said in (
+        (Edit(9, "drop"), "no row 9"),
+        (Edit(2, "change"), "at least one field"),
+        (Edit(2, "change", {"messages.3": "x"}), "no field"),
+        (Edit(2, "change", {"messages.0.role": "x"}), "no field"),
+        (Edit(2, "change", {"rated.0.answer": "x"}), "no field"),
+        (Edit(2, "change", {"messages.0": " "}), "cannot be changed like this"),
+        (Edit(2, "change", {"messages.0": 5}), "cannot be changed like this"),
+        (Edit(2, "change", {"references": "text"}), "cannot be changed like this"),
+        (Edit(2, "change", {"split": "none"}), "cannot be changed like this"),
+        (Edit(2, "change", {"metadata.x": float("nan")}), "cannot be changed like this"),
+        (Edit(2, "merge"), "which in into_row"),
+        (Edit(2, "merge", into_row=2), "which in into_row"),
+        (Edit(2, "merge", into_row=99), "which in into_row"),
+    ):  # fmt: skip
+        with pytest.raises(InvalidError, match=said):
+            edit_rows(draft=draft, edits=[good, bad], by=engineer)
+    assert not draft.edits.exists()
+    with pytest.raises(ConflictError, match="changes nothing"):
+        publish_draft(draft=draft, note="", by=engineer)
+
+
+def test_a_row_merged_into_one_that_goes_is_named(version_of: Make, engineer: User) -> None:
+    draft = open_draft(base=version_of(MESSY[:3]), by=engineer)
+    edit_rows(draft=draft, edits=[Edit(3, "merge", into_row=2), Edit(2, "drop")], by=engineer)
+    with pytest.raises(InvalidError, match="Row 3 is merged into row 2, which is dropped"):
+        publish_draft(draft=draft, note="", by=engineer)
+    edit_rows(draft=draft, edits=[Edit(2, "merge", into_row=3)], by=engineer)
+    with pytest.raises(InvalidError, match="is dropped or merged itself"):
+        publish_draft(draft=draft, note="", by=engineer)
+
+
+def test_the_second_of_two_editors_is_told(version_of: Make, engineer: User, manager: User) -> None:
+    draft = open_draft(base=version_of(MESSY[:3]), by=engineer)
+    edit_rows(draft=draft, edits=[Edit(1, "change", {"label": "a"}, revision=0)], by=engineer)
+    with pytest.raises(EditConflictError, match="was changed meanwhile"):
+        edit_rows(draft=draft, edits=[Edit(1, "change", {"label": "b"}, revision=0)], by=manager)
+    edit_rows(draft=draft, edits=[Edit(1, "change", {"label": "b"}, revision=1)], by=manager)
+    assert draft.edits.get().changes == {"label": "b"}
+    edit_rows(draft=draft, edits=[Edit(1, RESTORE, revision=2)], by=engineer)
+    assert not draft.edits.exists()
+
+
+def test_a_published_or_discarded_draft_takes_no_more(version_of: Make, engineer: User) -> None:
+    version = version_of(MESSY[:3])
+    draft = open_draft(base=version, by=engineer)
+    assert open_draft(base=version, by=engineer) == draft
+    edit_rows(draft=draft, edits=[Edit(1, "drop")], by=engineer)
+    publish_draft(draft=draft, note="", by=engineer)
+    with pytest.raises(ConflictError, match="published"):
+        edit_rows(draft=draft, edits=[Edit(2, "drop")], by=engineer)
+    other = open_draft(base=version, by=engineer)
+    assert other != draft
+    edit_rows(draft=other, edits=[Edit(1, "drop")], by=engineer)
+    with pytest.raises(SameContentError):
+        publish_draft(draft=other, note="", by=engineer)
+    discard_draft(draft=other, by=engineer)
+    with pytest.raises(ConflictError, match="discarded"):
+        publish_draft(draft=other, note="", by=engineer)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_draft_is_published_once(version_of: Make, engineer: User) -> None:
+    version = version_of(MESSY[:3])
+    draft = open_draft(base=version, by=engineer)
+    edit_rows(draft=draft, edits=[Edit(1, "drop")], by=engineer)
+    outcomes = at_once(4, lambda _: publish_draft(draft=draft, note="", by=engineer))
+    assert sum(isinstance(each, DatasetVersion) for each in outcomes) == 1
+    assert sum(isinstance(each, ConflictError) for each in outcomes) == 3
+    assert version.dataset.versions.count() == 2
+
+
+def test_a_proposal_leaves_what_was_edited_by_hand(version_of: Make, engineer: User) -> None:
+    version = version_of(MESSY)
+    check = checked(version, engineer)
+    draft = open_draft(base=version, by=engineer)
+    edit_rows(
+        draft=draft,
+        edits=[
+            Edit(6, "change", {"references.0": "Dear Ms Schmidt, Peter Miller of ours pays."}),
+            Edit(3, "drop"),
+        ],
+        by=engineer,
+    )
+    apply_proposals(draft=draft, findings=check.findings.filter(example__row_number__in=[3, 6]), by=engineer)
+    changes = draft.edits.get(example__row_number=6).changes
+    assert changes["references.0"] == "Dear Ms ⟨NAME 2⟩, ⟨NAME 3⟩ of ours pays."
+    assert changes["messages.0"].startswith("My name is ⟨NAME 1⟩")
+    assert draft.edits.get(example__row_number=3).operation == "drop"
+
+
+def test_a_row_is_edited_and_published_in_the_browser(version_of: Make, engineer: User) -> None:
+    version = version_of(MESSY)
+    address = f"/projects/{version.dataset.project.slug}/data/{version.dataset_id}/"
+    browser = client_of(engineer)
+    form = browser.get(f"{address}v1/rows/6/edit/").context["form"]
+    values = {name: form.initial.get(name, "") for name in form.fields}
+    assert values["messages.0"].startswith("My name is")
+    page = browser.post(
+        f"{address}v1/rows/6/edit/", {**values, "references.0": "We do.", "action": "save"}, follow=True
+    )
+    assert "Saved in the draft." in page.text
+    late = browser.post(f"{address}v1/rows/6/edit/", {**values, "references.0": "Mine", "action": "save"})
+    assert late.status_code == 400 and "changed meanwhile" in late.text and "Mine" in late.text
+    draft = version.drafts.get()
+    shown = browser.get(f"{address}drafts/{draft.pk}/").text
+    assert "10 rows = 9 kept + 1 changed" in shown and "<ins>We</ins> do." in shown
+    done = browser.post(
+        f"{address}drafts/{draft.pk}/", {"action": "publish", "note": "by hand"}, follow=True
+    ).text
+    assert "v2 was created." in done
+    closed = browser.get(f"{address}drafts/{draft.pk}/").text
+    assert "It became" in closed and "Create version" not in closed
+
+
+def test_programs_edit_apply_and_publish(version_of: Make, engineer: User) -> None:
+    version = version_of(MESSY)
+    checked(version, engineer)
+    path = f"projects/{version.dataset.project.slug}/datasets/{version.dataset_id}/"
+    program = program_of(engineer)
+    problem_in(program.post(f"{path}drafts/", {"base": 7}), 400)
+    draft = program.post(f"{path}drafts/", {"base": 1}).json()
+    assert draft["counts"]["kept"] == 10 and draft["state"] == "open"
+    rows = f"{path}drafts/{draft['id']}/rows/"
+    edit = {"row_number": 1, "operation": "change", "changes": {"label": "hail"}, "revision": 0}
+    assert program.patch(rows, {"edits": [edit]}).json()["edits"][0]["revision"] == 1
+    problem_in(program.patch(rows, {"edits": [edit]}), 409)
+    applied = program.post(f"{path}drafts/{draft['id']}/proposals/", {"kind": "broken_answer"})
+    assert applied.json() == {"done": 2, "left": 0}
+    assert [each["row_number"] for each in program.get(rows).json()["results"]] == [1, 7, 8]
+    made = program.post(f"{path}drafts/{draft['id']}/publish/", {"note": "by API"})
+    assert made.status_code == 201 and made.json()["number"] == 2
+    assert program.get(f"{path}drafts/{draft['id']}/").json()["version"] == 2
+    assert [each["state"] for each in program.get(f"{path}drafts/").json()["results"]] == ["published"]
+    problem_in(program.ask("DELETE", f"{path}drafts/{draft['id']}/"), 409)
+    other = program.post(f"{path}drafts/", {"base": 2}).json()
+    assert program.ask("DELETE", f"{path}drafts/{other['id']}/").status_code == 204

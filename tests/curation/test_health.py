@@ -1,0 +1,152 @@
+"""The health check: a job whose findings stand on a page and in the API."""
+
+from collections.abc import Callable, Iterable
+
+import pytest
+
+from evalapp.accounts.models import Project, User
+from evalapp.core.errors import ConflictError
+from evalapp.curation.models import Finding, HealthCheck
+from evalapp.curation.services import keep_rows, start_check
+from evalapp.curation.tasks import check_health
+from evalapp.datasets.models import DatasetVersion
+from evalapp.datasets.rows import ExampleRow
+from evalapp.datasets.services import create_version
+from evalapp.jobs.services import request_cancel
+from tests.api.conftest import problem_in, program_of
+from tests.cast import client_of
+from tests.curation.conftest import MESSY, checked, row, rows_of
+
+pytestmark = pytest.mark.django_db
+Make = Callable[[Iterable[ExampleRow]], DatasetVersion]
+
+
+def test_each_kind_is_found_with_its_rows(version_of: Make, engineer: User) -> None:
+    check = checked(version_of(MESSY), engineer)
+    assert rows_of(check, "exact_duplicate") == [3]
+    assert rows_of(check, "near_duplicate") == [4]
+    assert rows_of(check, "conflict") == [5]
+    assert rows_of(check, "personal_data") == [6]
+    assert rows_of(check, "broken_answer") == [7, 8]
+    assert rows_of(check, "leakage") == [10]
+    assert check.counts == {
+        "exact_duplicate": 1, "near_duplicate": 1, "conflict": 1, "personal_data": 1, "broken_answer": 2,
+        "leakage": 1,
+    }  # fmt: skip
+    assert "fewer than 50 rows" in check.unchecked["label_issue"]
+    leak = check.findings.get(kind="leakage")
+    assert "evaluation row 9" in leak.evidence and leak.other_rows == [9]
+    personal = check.findings.get(kind="personal_data")
+    assert {span["type"] for span in personal.spans} == {"NAME", "EMAIL"}
+    assert "Schmidt" not in personal.evidence
+
+
+def test_a_check_that_is_repeated_takes_the_place_of_the_one_before(version_of: Make, engineer: User) -> None:
+    version = version_of(MESSY)
+    first = set(checked(version, engineer).findings.values_list("kind", "example"))
+    again = checked(version, engineer)
+    assert set(again.findings.values_list("kind", "example")) == first
+    assert HealthCheck.objects.filter(version=version).count() == 1
+
+
+def test_two_checks_at_once_are_refused(version_of: Make, engineer: User) -> None:
+    version = version_of(MESSY)
+    start_check(version=version, by=engineer)
+    with pytest.raises(ConflictError, match="is being checked"):
+        start_check(version=version, by=engineer)
+
+
+def test_a_cancelled_check_leaves_what_was_found_before(version_of: Make, engineer: User) -> None:
+    version = version_of(MESSY)
+    found = checked(version, engineer).findings.count()
+    check = start_check(version=version, by=engineer)
+    assert check.job is not None
+    request_cancel(job=check.job, by=engineer)
+    check_health(check.job.pk)
+    assert Finding.objects.filter(health_check=check).count() == found
+    assert checked(version, engineer).findings.count() == found
+
+
+def test_a_kept_row_stays_kept_in_the_next_version_while_its_content_is_the_same(
+    version_of: Make, engineer: User
+) -> None:
+    version = version_of(MESSY)
+    check = checked(version, engineer)
+    chosen = list(check.findings.filter(kind__in=["conflict", "personal_data"]).values_list("pk", flat=True))
+    assert keep_rows(check=check, findings=chosen, is_kept=True, by=engineer) == 2
+    changed = [
+        *MESSY[:5],
+        row("My name is Anna Schmidt. Who pays now?", "Dear Anna Schmidt, we do."),
+        *MESSY[6:],
+    ]
+    later = create_version(dataset=version.dataset, rows=changed, by=engineer, parent=version)
+    kept = checked(later, engineer).findings.filter(is_kept=True)
+    assert [(each.kind, each.kept_by) for each in kept] == [("conflict", engineer)]
+
+
+def test_the_page_starts_a_check_and_shows_what_it_found(version_of: Make, engineer: User) -> None:
+    version = version_of(MESSY)
+    address = f"/projects/{version.dataset.project.slug}/data/{version.dataset_id}/v1/health/"
+    browser = client_of(engineer)
+    assert "have not been checked yet" in browser.get(address).text
+    assert browser.get(f"{address}conflict/").status_code == 404
+    browser.post(address)
+    check = HealthCheck.objects.get(version=version)
+    assert check.job is not None
+    check_health(check.job.pk)
+    page = browser.get(address).text
+    assert "Conflicting answers" in page and "Nothing found: scored low by reviewers, thin coverage." in page
+    found = browser.get(f"{address}personal_data/").text
+    assert '<mark title="name">Anna Schmidt</mark>' in found
+    assert browser.get(f"{address}odd/").status_code == 404
+
+
+def test_the_chosen_are_kept_and_the_open_are_applied(version_of: Make, engineer: User) -> None:
+    version = version_of(MESSY)
+    check = checked(version, engineer)
+    browser = client_of(engineer)
+    address = f"/projects/{version.dataset.project.slug}/data/{version.dataset_id}/v1/health/"
+    nothing = browser.post(f"{address}broken_answer/", {"action": "keep"}, follow=True).text
+    assert "Choose at least one row first." in nothing
+    chosen = check.findings.get(kind="broken_answer", example__row_number=7).pk
+    assert (
+        "1 row kept."
+        in browser.post(f"{address}broken_answer/", {"action": "keep", "finding": chosen}, follow=True).text
+    )
+    told = browser.post(f"{address}broken_answer/", {"action": "apply-all"}, follow=True).text
+    assert "The draft changes 1 row." in told
+    draft = version.drafts.get()
+    assert [(edit.example.row_number, edit.operation) for edit in draft.edits.all()] == [(8, "drop")]
+    decide = browser.post(f"{address}conflict/", {"action": "apply-all"}, follow=True).text
+    assert "1 row needs your decision" in decide
+
+
+def test_programs_check_and_read_findings(version_of: Make, engineer: User, reviewer: User) -> None:
+    version = version_of(MESSY)
+    path = f"projects/{version.dataset.project.slug}/datasets/{version.dataset_id}/versions/1/health/"
+    program = program_of(engineer)
+    assert program.get(path).json()["state"] == "unchecked"
+    assert "not been checked" in problem_in(program.get(f"{path}findings/"), 404)["message"]
+    started = program.post(path)
+    assert started.status_code == 202 and started.json()["state"] == "queued"
+    problem_in(program.post(path), 409)
+    check_health(started.json()["job"]["id"])
+    told = program.get(path).json()
+    assert told["state"] == "succeeded"
+    assert {each["kind"]: each["count"] for each in told["findings"]}["broken_answer"] == 2
+    assert next(each["kind"] for each in told["findings"]) == "leakage"
+    near = program.get(f"{path}findings/?kind=near_duplicate").json()["results"]
+    assert [(each["row_number"], each["other_row_numbers"], each["proposal"]) for each in near] == [
+        (4, [2], "merge")
+    ]
+    ids = [each["id"] for each in near]
+    assert program.patch(f"{path}findings/", {"findings": ids}).json() == {"changed": 1}
+    assert program.get(f"{path}findings/?kind=near_duplicate&show=open").json()["results"] == []
+    problem_in(program_of(reviewer).post(path), 403)
+    problem_in(program.get(f"{path}findings/?kind=odd"), 400)
+
+
+def test_a_foreign_version_is_not_there(version_of: Make, engineer: User, other_project: Project) -> None:
+    version = version_of(MESSY)
+    path = f"projects/{other_project.slug}/datasets/{version.dataset_id}/versions/1/health/"
+    problem_in(program_of(engineer).get(path), 404)
