@@ -4,7 +4,7 @@ import subprocess
 import sys
 
 BENCHMARKS = (
-    *("rouge", "statistics_bootstrap", "severity", "import_rows"),
+    *("rouge", "statistics_bootstrap", "severity", "import_rows", "data_health"),
     *("review_flow", "review_paint", "claim_scale", "dashboard", "start", "slow_clients"),
     *("training", "generation"),
 )

@@ -15,6 +15,7 @@ of the field for decontamination (8-gram containment, 13-gram overlap).
 """
 
 import re
+from array import array
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -33,7 +34,8 @@ FEWEST_OWN = 5
 MOST_NAMED = 5
 
 _WORD = re.compile(r"\w+")
-Gram = tuple[str, ...]
+# A run of words by its hash, which takes a fraction of their memory; 64 bits are enough to tell all apart.
+Gram = int
 
 
 class HasPrompt(Protocol):
@@ -189,8 +191,8 @@ class _Traces(NamedTuple):
     exact: tuple[int, ...]
     near: tuple[tuple[int, float], ...]
     answered: frozenset[int]
-    prompt_grams: tuple[Gram, ...]
-    long_grams: tuple[Gram, ...]
+    prompt_grams: "array[Gram]"
+    long_grams: "array[Gram]"
 
 
 class _EvaluationIndex:
@@ -220,7 +222,7 @@ class _EvaluationIndex:
             short_grams = (_grams(words, CONTAINED_WORDS) for words in (prompt, *texts))
             self._beginnings.update(gram for found in short_grams for gram in found)
             self._prompts.append(prompt)
-            self._answers.append({tuple(words) for words in texts if words})
+            self._answers.append({hash(tuple(words)) for words in texts if words})
             self._all.append(len(grams))
             self._frequency.update(grams)
             self._frequency.update(long_grams)
@@ -237,7 +239,7 @@ class _EvaluationIndex:
         """
         prompt, texts = _own_words(row)
         grams = _grams(prompt, CONTAINED_WORDS)
-        known = tuple(gram for gram in grams if gram in self._prompt)
+        known = array("q", (gram for gram in grams if gram in self._prompt))
         # A long gram in common holds short ones in common: most rows are done here.
         long_grams: set[Gram] = set()
         if not grams.isdisjoint(self._beginnings):
@@ -245,13 +247,13 @@ class _EvaluationIndex:
         for words in texts:
             if not _grams(words, CONTAINED_WORDS).isdisjoint(self._beginnings):
                 long_grams.update(_long_grams(words))
-        known_long = tuple(gram for gram in long_grams if gram in self._long)
+        known_long = array("q", (gram for gram in long_grams if gram in self._long))
         self._frequency.update(known)
         self._frequency.update(known_long)
         exact, near = tuple(self._by_hash.get(row.prompt_hash, ())), tuple(self._near.near(prompt))
         places = {*exact, *(place for place, _ in near)}
         self._met.update(places)
-        answers = {tuple(words) for words in texts if words}
+        answers = {hash(tuple(words)) for words in texts if words}
         answered = frozenset(place for place in places if not answers.isdisjoint(self._answers[place]))
         return _Traces(row.row_number, exact, near, answered, known, known_long)
 
@@ -324,8 +326,8 @@ def _words(text: str) -> list[str]:
 def _grams(words: list[str], size: int) -> set[Gram]:
     """Every run of ``size`` words; the whole text where it is shorter."""
     if len(words) < size:
-        return {tuple(words)} if words else set()
-    return set(zip(*(words[start:] for start in range(size)), strict=False))
+        return {hash(tuple(words))} if words else set()
+    return set(map(hash, zip(*(words[start:] for start in range(size)), strict=False)))
 
 
 def _long_grams(words: list[str]) -> set[Gram]:

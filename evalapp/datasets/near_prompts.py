@@ -1,8 +1,9 @@
 """Prompts that are the same but for a few words, as short ones may be without eight words in a row. Pure."""
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 
+import numpy as np
 from rapidfuzz.distance import Levenshtein
 
 # A longer prompt with a few other words still holds half of its sequences of eight.
@@ -19,28 +20,48 @@ class NearPrompts:
     """An index of prompts, each the list of its words in lower case."""
 
     def __init__(self, prompts: Sequence[Sequence[str]]) -> None:
-        self._prompts = prompts
-        self._numbers = [_numbers(words) for words in prompts]
-        self._by_word: defaultdict[str, list[int]] = defaultdict(list)
-        for position, words in enumerate(prompts):
+        places: defaultdict[tuple[str, ...], list[int]] = defaultdict(list)
+        for place, words in enumerate(prompts):
             if len(words) <= MOST_WORDS:
-                for word in set(words):
-                    self._by_word[word].append(position)
+                places[_numbers(words)].append(place)
+        # Two with other numbers are never near one another.
+        self._by_numbers = {numbers: _SameNumbers(prompts, found) for numbers, found in places.items()}
 
     def near(self, words: Sequence[str]) -> Iterator[tuple[int, float]]:
         """The places of the prompts that are nearly this one, with their similarity, in order."""
-        if len(words) > MOST_WORDS + MOST_WORDS // WORDS_PER_EDIT:
-            return
+        if len(words) <= MOST_WORDS + MOST_WORDS // WORDS_PER_EDIT:
+            found = self._by_numbers.get(_numbers(words))
+            yield from found.near(words) if found is not None else ()
+
+
+class _SameNumbers:
+    """Those of an index that have the same numbers."""
+
+    def __init__(self, prompts: Sequence[Sequence[str]], places: Sequence[int]) -> None:
+        self._places = places
+        self._prompts = [prompts[place] for place in places]
+        self._lengths = np.array([len(words) for words in self._prompts], dtype=np.int64)
+        by_word: defaultdict[str, list[int]] = defaultdict(list)
+        for position, words in enumerate(self._prompts):
+            for word in set(words):
+                by_word[word].append(position)
+        self._by_word = {word: np.array(positions, dtype=np.int64) for word, positions in by_word.items()}
+
+    def near(self, words: Sequence[str]) -> Iterator[tuple[int, float]]:
         known = {word for word in words if word in self._by_word}
+        if not known:
+            return
         rarest = sorted(known, key=lambda word: (len(self._by_word[word]), word))[:_RAREST]
-        held = Counter(place for word in rarest for place in self._by_word[word])
-        needed = min(len(rarest), _RAREST_HELD)
-        numbers = _numbers(words)
-        for place, count in sorted(held.items()):
-            if count < needed or self._numbers[place] != numbers:
-                continue
-            if (found := similarity(self._prompts[place], words)) >= LEAST_SIMILARITY:
-                yield place, found
+        held = np.bincount(
+            np.concatenate([self._by_word[word] for word in rarest]), minlength=len(self._lengths)
+        )
+        longest = np.maximum(self._lengths, len(words))
+        may_be = (held >= min(len(rarest), _RAREST_HELD)) & (
+            np.abs(self._lengths - len(words)) <= longest // WORDS_PER_EDIT
+        )
+        for position in np.flatnonzero(may_be):
+            if (found := _alike(self._prompts[position], words)) >= LEAST_SIMILARITY:
+                yield self._places[position], found
 
 
 def similarity(first: Sequence[str], second: Sequence[str]) -> float:
@@ -48,9 +69,14 @@ def similarity(first: Sequence[str], second: Sequence[str]) -> float:
 
     0 where a word is replaced by another, or a number differs: that is another question.
     """
+    return _alike(first, second) if _numbers(first) == _numbers(second) else 0.0
+
+
+def _alike(first: Sequence[str], second: Sequence[str]) -> float:
+    """`similarity` of two with the same numbers."""
     longest = max(len(first), len(second))
     most = longest // WORDS_PER_EDIT
-    if not longest or abs(len(first) - len(second)) > most or _numbers(first) != _numbers(second):
+    if not longest or abs(len(first) - len(second)) > most:
         return 0.0
     if Levenshtein.distance(first, second, score_cutoff=most) > most:
         return 0.0
@@ -61,8 +87,9 @@ def similarity(first: Sequence[str], second: Sequence[str]) -> float:
     return 1 - len(edits) / longest
 
 
-def _numbers(words: Sequence[str]) -> list[str]:
-    return sorted(word for word in words if any(character.isdigit() for character in word))
+def _numbers(words: Sequence[str]) -> tuple[str, ...]:
+    # Most words are letters alone, which is told fastest.
+    return tuple(sorted(word for word in words if not word.isalpha() and any(map(str.isdigit, word))))
 
 
 def _is_spelling(first: str, second: str) -> bool:

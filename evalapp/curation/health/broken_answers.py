@@ -3,13 +3,14 @@
 import re
 from array import array
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Sequence
 
 import ftfy
 import numpy as np
 from ftfy.badness import is_bad
 
-from evalapp.curation.health.rows import Fetch, Found, HealthRow, in_chunks, words_of
+from evalapp.curation.health.languages import READ, UnusualLanguages, language_of
+from evalapp.curation.health.rows import Fetch, Found, HealthRow, in_chunks
 from evalapp.curation.kinds import FindingKind, Proposal
 from evalapp.datasets.models import Split
 
@@ -41,23 +42,28 @@ _REFUSAL = re.compile(
 )
 _REFUSAL_WITHIN = 200
 _LONGEST_REFUSAL = 600
-_BOILERPLATE = re.compile(
-    r"\bas an? (?:ai|large) (?:language )?(?:model|assistant)\b|\blorem ipsum\b"
-    r"|[\[<{](?:your|insert|enter|company|customer|name|date|amount)[ _][^\]>}\n]{0,40}[\]>}]"
-    r"|[\[<{](?:name|date|amount)[\]>}]"
-    r"|\bmy (?:knowledge|training) (?:cutoff|cut-off|data)\b",
+_BOILERPLATE = (
+    "as an ai",
+    "as a large language model",
+    "lorem ipsum",
+    "my knowledge cutoff",
+    "my training data",
+)
+_UNFILLED = re.compile(
+    r"[\[<{](?:your|insert|enter|company|customer|name|date|amount)[ _][^\]>}\n]{0,40}[\]>}]"
+    r"|[\[<{](?:name|date|amount)[\]>}]",
     re.IGNORECASE,
 )
 _RUN_OF_ONE = re.compile(r"([^\s\-=_*.#~])\1{29,}")
 _ENDS = frozenset(".!?…。！？؟।:;\"'”’»)]}>|`*~%")
 _CUT_WORDS = 8
 _REPEATED_WORDS = 40
+_MOST_WORDS = 4_000
 _SEQUENCE = 4
 # Of a text's sequences of four words; prose has more than nine different ones in ten.
 _LEAST_DIFFERENT = 0.5
 # Robust distance (median and MAD) of log length, and how many times as long or short as the median.
 _FAR, _TIMES_LONGER, _TIMES_SHORTER = 4.0, 6.0, 12.0
-_LANGUAGE_FROM, _LANGUAGE_READ = 60, 240
 _ASKS_FOR_LANGUAGE = re.compile(
     r"\btranslat|\bübersetz|\btradu"
     r"|\bin (?:english|german|french|spanish|italian|dutch|portuguese|polish|turkish|chinese|arabic)\b"
@@ -78,8 +84,7 @@ class BrokenAnswerDetector:
         self._whole: Counter[str] = Counter()
         self._long: Counter[str] = Counter()
         self._cut: defaultdict[str, array[int]] = defaultdict(lambda: array("q"))
-        self._languages: Counter[str] = Counter()
-        self._by_language: defaultdict[str, array[int]] = defaultdict(lambda: array("q"))
+        self._languages = UnusualLanguages()
 
     def read(self, row: HealthRow) -> None:
         if not row.answers:
@@ -94,10 +99,7 @@ class BrokenAnswerDetector:
         self._numbers[row.split].append(row.number)
         self._lengths[row.split].append(len(answer))
         self._note_end(row, answer)
-        if sum(map(str.isalpha, answer[:_LANGUAGE_READ])) >= _LANGUAGE_FROM:
-            language = _language(answer[:_LANGUAGE_READ])
-            self._languages[language] += 1
-            self._by_language[language].append(row.number)
+        self._languages.read(row.number, answer)
 
     def found(self, fetch: Fetch) -> Iterator[Found]:
         yield from self._found
@@ -155,20 +157,12 @@ class BrokenAnswerDetector:
 
     def _in_other_language(self, fetch: Fetch) -> Iterator[Found]:
         """Answers in a language that neither most answers nor their own prompt are in."""
-        total = sum(self._languages.values())
-        if total < _FEWEST_ROWS:
-            return
-        usual, count = self._languages.most_common(1)[0]
-        if count < USUAL_SHARE * total:
-            return
-        for language, numbers in self._by_language.items():
-            if language == usual:
-                continue
+        for language, numbers in self._languages.unusual():
             for chunk in in_chunks(numbers, 500):
                 rows = fetch(chunk)
                 for number in chunk:
                     prompt = rows[number].prompt
-                    if _ASKS_FOR_LANGUAGE.search(prompt) or _language(prompt[-_LANGUAGE_READ:]) == language:
+                    if _ASKS_FOR_LANGUAGE.search(prompt) or language_of(prompt[-READ:]) == language:
                         continue
                     yield _found(
                         number,
@@ -188,16 +182,14 @@ def broken(row: HealthRow) -> Found | None:
             where = "answer" if name.startswith("references") else "prompt"
             evidence = f"Characters of the {where} were damaged by a wrong encoding."
             return Found(FindingKind.BROKEN_ANSWER, row.number, evidence, proposal, changes=changes)
-    checks: tuple[tuple[Callable[[str], bool], str], ...] = (
-        (lambda text: " ".join(words_of(text)) in _PLACEHOLDERS, "A placeholder stands for the answer."),
-        (is_refusal, "The answer refuses."),
-        (
-            lambda text: bool(_BOILERPLATE.search(text)),
-            "The answer holds boilerplate or an unfilled placeholder.",
-        ),
-        (is_repetitive, "The answer repeats itself over and over."),
+    plain = row.plain_answers[0]
+    checks = (
+        (plain in _PLACEHOLDERS, "A placeholder stands for the answer."),
+        (is_refusal(answer), "The answer refuses."),
+        (is_boilerplate(answer, plain), "The answer holds boilerplate or an unfilled placeholder."),
+        (is_repetitive(answer, plain.split(" ")), "The answer repeats itself over and over."),
     )
-    return next((_found(row.number, words) for check, words in checks if check(answer)), None)
+    return next((_found(row.number, words) for is_so, words in checks if is_so), None)
 
 
 def is_refusal(answer: str) -> bool:
@@ -205,14 +197,21 @@ def is_refusal(answer: str) -> bool:
     return len(answer) <= _LONGEST_REFUSAL and bool(_REFUSAL.search(answer[:_REFUSAL_WITHIN]))
 
 
-def is_repetitive(answer: str) -> bool:
+def is_boilerplate(answer: str, plain: str) -> bool:
+    """``plain``: the answer's words in lower case with one space between them."""
+    if any(phrase in plain for phrase in _BOILERPLATE):
+        return True
+    return any(mark in answer for mark in "[<{") and bool(_UNFILLED.search(answer))
+
+
+def is_repetitive(answer: str, words: Sequence[str]) -> bool:
     """Whether less than half of its four-word sequences differ, or a character is repeated 30 times."""
     if _RUN_OF_ONE.search(answer):
         return True
-    words = words_of(answer[:20_000])
     if len(words) < _REPEATED_WORDS:
         return False
-    sequences = list(zip(*(words[start:] for start in range(_SEQUENCE)), strict=False))
+    read = words[:_MOST_WORDS]
+    sequences = list(zip(*(read[start:] for start in range(_SEQUENCE)), strict=False))
     return len(set(sequences)) < _LEAST_DIFFERENT * len(sequences)
 
 
@@ -234,9 +233,3 @@ def _is_badly_encoded(text: str) -> bool:
 def _found(number: int, evidence: str, *, decide: bool = False) -> Found:
     proposal = Proposal.DECIDE if decide else Proposal.DROP
     return Found(FindingKind.BROKEN_ANSWER, number, evidence, proposal)
-
-
-def _language(text: str) -> str:
-    import py3langid
-
-    return str(py3langid.classify(text)[0])

@@ -22,7 +22,7 @@ from evalapp.curation.models import Finding, HealthCheck
 from evalapp.datasets.models import DatasetVersion, Example
 from evalapp.jobs.work import Work
 
-_COLUMNS = ("row_number", "split", "messages", "references", "label", "context", "metadata", "pairs", "rated")
+COLUMNS = ("row_number", "split", "messages", "references", "label", "context", "metadata", "pairs", "rated")
 _CHUNK = 1_000
 _STORED_AT_ONCE = 5_000
 _BETWEEN_REPORTS = 2_000
@@ -60,7 +60,7 @@ def _of_rows(version: DatasetVersion, work: Work, total: int) -> Iterator[Found]
     detectors: Sequence[Detector] = (
         DuplicateDetector(), PersonalDataDetector(), BrokenAnswerDetector(), LabelIssueDetector(),
     )  # fmt: skip
-    rows = Example.objects.filter(version=version).order_by("row_number").values(*_COLUMNS)
+    rows = Example.objects.filter(version=version).order_by("row_number").values(*COLUMNS)
     for read, fields in enumerate(rows.iterator(chunk_size=_CHUNK), start=1):
         row = row_of(fields["row_number"], fields)
         for detector in detectors:
@@ -79,7 +79,7 @@ def _of_rows(version: DatasetVersion, work: Work, total: int) -> Iterator[Found]
 
 def rows_by_number(version: DatasetVersion, numbers: Sequence[int]) -> dict[int, HealthRow]:
     """The version's rows of these numbers."""
-    rows = Example.objects.filter(version=version, row_number__in=list(numbers)).values(*_COLUMNS)
+    rows = Example.objects.filter(version=version, row_number__in=list(numbers)).values(*COLUMNS)
     return {fields["row_number"]: row_of(fields["row_number"], fields) for fields in rows}
 
 

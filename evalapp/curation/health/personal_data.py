@@ -43,7 +43,7 @@ _NOT_A_PERSON = re.compile(
 _PHONE_WORD = re.compile(
     r"\b(?:phone|tel|telephone|call|mobile|cell|fax|whatsapp|ring|reach)\b", re.IGNORECASE
 )
-_CODICE = re.compile(r"\b[A-Z]{6}\d{2}[A-EHLMPRST]\d{2}[A-Z]\d{3}[A-Z]\b", re.IGNORECASE)
+_CODICE = re.compile(r"\b[A-Z]{6}\d{2}[A-EHLMPRST]\d{2}[A-Z]\d{3}[A-Z]\b")
 _NINO = re.compile(
     r"\b(?!BG|GB|NK|KN|TN|NT|ZZ)[A-CEGHJ-PR-TW-Z][A-CEGHJ-NPR-TW-Z] ?\d{2} ?\d{2} ?\d{2} ?[A-D]\b"
 )
@@ -82,6 +82,19 @@ _CALLED = re.compile(
 _FULL_NAME = re.compile(
     rf"\b(?P<name>(?P<first>{_NAME})\s+(?:[A-Z]\.\s+)?(?:(?:van|von|de|del|der|di|da|la|le|al|bin)\s+){{0,2}}{_NAME})"
 )
+# What must stand in a text before its pattern is tried.
+_NAMED = (
+    (_CALLED, ("ame", ":")),
+    (_TITLED, ("Mr", "Ms", "Mi", "Mx", "Dr", "Prof", "Herr", "Frau", "Mad", "Mons", "Se", "Si")),
+    (_GREETED, ("Dear", "Hi", "Hello", "Hey")),
+    (_SIGNED, ("\n",)),
+)
+_DIGIT = re.compile(r"\d")
+_CAPITAL_BESIDE_DIGIT = re.compile(r"[A-Z] ?\d|\d-?[A-Z]")
+_BIRTH = re.compile(r"born|birth|d\.?o\.?b", re.IGNORECASE)
+_POINTS_OF_AN_IP = 3
+# An IP address, the shortest, has four.
+_FEWEST_DIGITS = 4
 _NO_NAMES = frozenset(
     re.findall(
         r"\S+",
@@ -144,10 +157,10 @@ def _candidates(text: str) -> Iterator[PersonalSpan]:
     if "@" in text:
         for match in _EMAIL.finditer(text):
             yield PersonalSpan(*match.span(), "EMAIL")
-    if any(character.isdigit() for character in text):
-        yield from _numbered(text)
-    for pattern in (_CALLED, _TITLED, _GREETED, _SIGNED):
-        for match in pattern.finditer(text):
+    if digits := len(_DIGIT.findall(text)):
+        yield from _numbered(text, digits)
+    for pattern, hints in _NAMED:
+        for match in pattern.finditer(text) if any(hint in text for hint in hints) else ():
             if not _is_no_name(match["name"]):
                 yield PersonalSpan(*match.span("name"), "NAME")
     for match in _FULL_NAME.finditer(text):
@@ -159,24 +172,34 @@ def _is_no_name(name: str) -> bool:
     return name.split(maxsplit=1)[0] in _NO_NAMES
 
 
-def _numbered(text: str) -> Iterator[PersonalSpan]:
-    for match in _IBAN.finditer(text):
+def _numbered(text: str, digits: int) -> Iterator[PersonalSpan]:
+    """Every pattern costs a walk through the text, so what it cannot do without is looked for first."""
+    is_mixed = _CAPITAL_BESIDE_DIGIT.search(text) is not None
+    if digits >= _FEWEST_DIGITS:
+        yield from _long_numbers(text, is_mixed=is_mixed)
+    for pattern in (_STREET, _POSTCODE) if is_mixed else (_STREET,):
+        for match in pattern.finditer(text):
+            yield PersonalSpan(*match.span(), "ADDRESS")
+
+
+def _long_numbers(text: str, *, is_mixed: bool) -> Iterator[PersonalSpan]:
+    for match in _IBAN.finditer(text) if is_mixed else ():
         end = _iban_end(match[0])
         if end:
             yield PersonalSpan(match.start(), match.start() + end, "IBAN")
-    for pattern, is_one in (
-        (_SSN, ssn.is_valid), (_NINO, bool), (_CODICE, codicefiscale.is_valid), (_DNI, dni.is_valid),
-    ):  # fmt: skip
-        for match in pattern.finditer(text):
+    for pattern, is_one, may_be in (
+        (_SSN, ssn.is_valid, "-" in text),
+        (_NINO, bool, is_mixed),
+        (_CODICE, codicefiscale.is_valid, is_mixed),
+        (_DNI, dni.is_valid, is_mixed),
+    ):
+        for match in pattern.finditer(text) if may_be else ():
             if is_one(match[0]):
                 yield PersonalSpan(*match.span(), "NATIONAL ID")
-    for match in _BORN.finditer(text):
+    for match in _BORN.finditer(text) if _BIRTH.search(text) else ():
         yield PersonalSpan(*match.span("date"), "BIRTH DATE")
-    for match in _ADDRESS_IP.finditer(text):
+    for match in _ADDRESS_IP.finditer(text) if text.count(".") >= _POINTS_OF_AN_IP else ():
         yield PersonalSpan(*match.span(), "IP")
-    for pattern in (_STREET, _POSTCODE):
-        for match in pattern.finditer(text):
-            yield PersonalSpan(*match.span(), "ADDRESS")
     for match in _DIGITS.finditer(text):
         if found := _kind_of_digits(match[0].strip(), text[max(0, match.start() - 40) : match.start()]):
             yield PersonalSpan(*match.span(), found)

@@ -3,7 +3,8 @@
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple, Protocol
+from functools import cached_property
+from typing import Any, Protocol
 
 from evalapp.curation.kinds import FindingKind, Proposal
 
@@ -11,7 +12,8 @@ _WORD = re.compile(r"\w+")
 _NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
 
 
-class HealthRow(NamedTuple):
+@dataclass(frozen=True)
+class HealthRow:
     """``number``: its row number in the version. ``answers``: the references, then the answers of pairs, the
     better one first. ``texts``: everything a person wrote in it, by the name of the field: ``messages.0``,
     ``references.1``, ``context``, ``pairs.0.chosen``, ``metadata.region``.
@@ -29,6 +31,28 @@ class HealthRow(NamedTuple):
     @property
     def answer(self) -> str:
         return self.answers[0] if self.answers else ""
+
+    @cached_property
+    def words(self) -> list[str]:
+        """Of the prompt, in lower case."""
+        return words_of(self.prompt)
+
+    @cached_property
+    def plain_prompt(self) -> str:
+        return " ".join(self.words)
+
+    @cached_property
+    def plain_answers(self) -> list[str]:
+        return [normalised(answer) for answer in self.answers]
+
+    @cached_property
+    def plain_context(self) -> str:
+        return normalised(self.context)
+
+    @cached_property
+    def numbers(self) -> list[str]:
+        """Those of the prompt."""
+        return numbers_of(self.prompt)
 
 
 @dataclass(frozen=True, slots=True)

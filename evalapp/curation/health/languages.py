@@ -1,0 +1,64 @@
+"""Which answers are in another language than most. Pure.
+
+Reading the language of a text costs more than all else that is looked for in it. So it is read of the first
+`LEARNT` texts; after that a text that holds several of the most frequent words of the usual language is
+taken to be in it, and only the others are read.
+"""
+
+from collections import Counter
+from collections.abc import Iterator
+
+LEARNT = 1_000
+READ = 240
+"""Characters of a text that are looked at."""
+FEWEST_LETTERS = 60
+USUAL_SHARE = 0.8
+_FREQUENT, _FREQUENT_HELD = 40, 5
+
+
+class UnusualLanguages:
+    """Takes texts one by one, and then names those that are not in the usual language."""
+
+    def __init__(self) -> None:
+        self._languages: Counter[str] = Counter()
+        self._by_language: dict[str, list[int]] = {}
+        self._words: dict[str, Counter[str]] = {}
+        self._usual_words: frozenset[str] | None = None
+        self._usual = ""
+
+    def read(self, number: int, text: str) -> None:
+        """``number`` names the text. One of fewer than `FEWEST_LETTERS` letters says too little."""
+        start = text[:READ]
+        if sum(map(str.isalpha, start)) < FEWEST_LETTERS:
+            return
+        words = set(start.casefold().split())
+        if self._usual_words is not None and len(words & self._usual_words) >= _FREQUENT_HELD:
+            self._languages[self._usual] += 1
+            return
+        language = language_of(start)
+        self._languages[language] += 1
+        self._by_language.setdefault(language, []).append(number)
+        if self._usual_words is None:
+            self._words.setdefault(language, Counter()).update(words)
+            if self._languages.total() == LEARNT:
+                self._usual = self._languages.most_common(1)[0][0]
+                frequent = self._words[self._usual].most_common(_FREQUENT)
+                self._usual_words = frozenset(word for word, _ in frequent)
+
+    def unusual(self) -> Iterator[tuple[str, list[int]]]:
+        """Each language with its texts, where `USUAL_SHARE` of all texts are in another."""
+        if not self._languages:
+            return
+        usual, count = self._languages.most_common(1)[0]
+        if count < USUAL_SHARE * self._languages.total():
+            return
+        for language, numbers in self._by_language.items():
+            if language != usual:
+                yield language, numbers
+
+
+def language_of(text: str) -> str:
+    """The likeliest language of a text, as its ISO 639-1 code."""
+    import py3langid
+
+    return str(py3langid.classify(text[:READ])[0])
