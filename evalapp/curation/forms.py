@@ -32,9 +32,11 @@ class RowForm(forms.Form):
         initial = {**self.shown, "revision": revision, "reason": edit.reason if edit is not None else ""}
         super().__init__(data, initial=initial)
         for name in names:
-            label = "Prompt" if name == "messages.0" and len(row.messages) == 1 else field_label(name)
             self.fields[name] = forms.CharField(
-                label=label, required=False, strip=False, widget=forms.Textarea(attrs={"rows": 6})
+                label=field_label(row, name),
+                required=name.startswith("messages"),
+                strip=False,
+                widget=forms.Textarea(attrs={"rows": 6}),
             )
         self.fields["label"] = forms.CharField(label="Label", required=False, max_length=200)
         self.fields["split"] = forms.ChoiceField(label="Split", choices=Split.choices)

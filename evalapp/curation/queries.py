@@ -62,16 +62,16 @@ def kinds_of(check: HealthCheck) -> list[KindSummary]:
         drafted = Counter(
             check.findings.filter(is_kept=False, example__in=rows).values_list("kind", flat=True)
         )
-    proposals: dict[str, Counter[str]] = {}
+    proposals: dict[str, set[str]] = {}
     for kind, proposal in check.findings.values_list("kind", "proposal").distinct():
-        proposals.setdefault(kind, Counter())[proposal] += 1
+        proposals.setdefault(kind, set()).add(proposal)
     return [
         KindSummary(
             kind=kind,
             rows=check.counts.get(kind, 0),
             kept=kept[kind],
             drafted=drafted[kind],
-            proposal=" or ".join(Proposal(each).label.lower() for each in sorted(proposals.get(kind, {}))),
+            proposal=" / ".join(Proposal(each).label for each in sorted(proposals.get(kind, set()))),
             unchecked=check.unchecked.get(kind, ""),
         )
         for kind in FindingKind
@@ -105,14 +105,16 @@ class Piece(NamedTuple):
 
 
 class ShownFinding(NamedTuple):
-    """``pieces``: where people's data stand, with what is around them. ``answer`` and ``others``: the row's
-    first reference, and the rows that it was compared with. ``changes`` of its proposal, word by word.
+    """``pieces``: where people's data stand, with what is around them. ``answer``: the row's first reference.
+    ``other``: a row that it was compared with, and ``differences`` the words in which it differs from that.
+    ``changes`` of its proposal, word by word.
     """
 
     finding: Finding
     pieces: list[tuple[str, list[Piece]]]
     answer: str
-    others: list[Example]
+    other: Example | None
+    differences: list[tuple[str, WordChanges]]
     changes: list[tuple[str, WordChanges]]
     is_drafted: bool
 
@@ -120,7 +122,7 @@ class ShownFinding(NamedTuple):
 def shown_findings(check: HealthCheck, findings: Iterable[Finding]) -> list[ShownFinding]:
     """These findings with what a page shows of their rows, in three queries."""
     findings = list(findings)
-    numbers = {number for finding in findings for number in finding.other_rows[:3]}
+    numbers = {number for finding in findings for number in finding.other_rows[:1]}
     others = {each.row_number: each for each in check.version.examples.filter(row_number__in=numbers)}
     draft = open_draft_of(check.version)
     rows = [finding.example_id for finding in findings if finding.example_id]
@@ -130,11 +132,20 @@ def shown_findings(check: HealthCheck, findings: Iterable[Finding]) -> list[Show
             finding=finding,
             pieces=_pieces(finding),
             answer=next(iter(finding.example.references), "") if finding.example else "",
-            others=[others[number] for number in finding.other_rows[:3] if number in others],
+            other=(other := others.get(next(iter(finding.other_rows), 0))),
+            differences=_differences(finding.example, other) if finding.example and other else [],
             changes=changed_texts(finding.example, finding.changes) if finding.example else [],
             is_drafted=finding.example_id in edited,
         )
         for finding in findings
+    ]
+
+
+def _differences(example: Example, other: Example) -> list[tuple[str, WordChanges]]:
+    before, after = (next(iter(each.references), "") for each in (other, example))
+    return [
+        ("Prompt", word_changes(other.prompt_text, example.prompt_text)),
+        ("Reference", word_changes(before, after)),
     ]
 
 
@@ -154,7 +165,7 @@ def _pieces(finding: Finding) -> list[tuple[str, list[Piece]]]:
                 Piece(text[span["start"] : span["end"]], span["type"]),
             ]
             end = span["end"]
-        found.append((field_label(name), [*pieces, Piece(_shortened(text[end:]), "")]))
+        found.append((field_label(row, name), [*pieces, Piece(_shortened(text[end:]), "")]))
     return found
 
 
@@ -173,7 +184,7 @@ def changed_texts(example: Example, changes: Mapping[str, Any]) -> list[tuple[st
             "\n".join(row.references) if name == "references" else text_at(row, name)
             for row in (before, after)
         )
-        found.append((field_label(name), word_changes(old, new)))
+        found.append((field_label(before, name), word_changes(old, new)))
     return found
 
 

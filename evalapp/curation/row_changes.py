@@ -71,17 +71,25 @@ def text_at(row: ExampleRow, name: str) -> str:
     return str(item if isinstance(item, str) else item.get(part or "content", ""))
 
 
-def field_label(name: str) -> str:
-    """``references.0`` as "Reference", ``messages.2`` as "Message 3"."""
+def field_label(row: ExampleRow, name: str) -> str:
+    """A field of the row as people call it: ``references.1`` is "Reference 2", a system message "System
+    message", and the only message of the user "Prompt".
+    """
     first, _, rest = name.partition(".")
     place, _, part = rest.partition(".")
-    names = {"messages": "Message", "references": "Reference", "pairs": "Pair", "rated": "Rated answer"}
     if first == "metadata":
         return rest
-    if first not in names or not place.isdecimal():
+    if not place.isdecimal():
         return first.capitalize()
     number = "" if place == "0" else f" {int(place) + 1}"
-    return f"{names[first]}{number}{f', {part}' if part in ('chosen', 'rejected') else ''}"
+    if first == "messages":
+        role = row.messages[int(place)]["role"]
+        is_only = sum(message["role"] == "user" for message in row.messages) == 1
+        if role == "user":
+            return "Prompt" if is_only else f"User message{number}"
+        return f"{role.capitalize()} message"
+    words = {"references": "Reference", "pairs": "Pair", "rated": "Rated answer"}[first]
+    return f"{words}{number}{f', {part}' if part in ('chosen', 'rejected') else ''}"
 
 
 def _with_one(row: ExampleRow, name: str, value: Any) -> ExampleRow:

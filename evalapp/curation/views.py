@@ -19,7 +19,7 @@ from evalapp.curation.models import DatasetDraft, HealthCheck, Operation
 from evalapp.datasets.models import DatasetVersion, Example
 from evalapp.datasets.queries import version_of
 
-ROWS_PER_PAGE = 20
+ROWS_PER_PAGE = 15
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

@@ -134,7 +134,8 @@ class PersonalDataDetector:
         ]
         if spans:
             types = list(dict.fromkeys(TYPES[str(span["type"])] for span in spans))
-            evidence = f"{', '.join(types).capitalize() if types[0] != 'IP address' else ', '.join(types)}."
+            named = ", ".join(types)
+            evidence = f"{named[0].upper()}{named[1:]}."
             self._found.append(
                 Found(FindingKind.PERSONAL_DATA, row.number, evidence, Proposal.MASK, spans=spans)
             )
