@@ -87,7 +87,7 @@ ACCESS: dict[str, Access] = {
     "dataset_row_edit": both(P.EDIT_DATA),
     "dataset_row_history": both(P.VIEW_DATA),
     "dataset_row": both(P.VIEW_DATA),
-    "dataset_download": both(P.VIEW_DATA),
+    "dataset_export": both(P.VIEW_DATA),
     # rubrics
     "rubric_list": both(P.VIEW_RUBRICS),
     "rubric_new": both(P.EDIT_RUBRICS),
@@ -336,6 +336,7 @@ ACCESS: dict[str, Access] = {
     "api_dataset_version": Access(P.VIEW_DATA, P.EDIT_DATA),
     "api_dataset_contamination": Access(P.VIEW_DATA, P.ALLOW_CONTAMINATION),
     "api_dataset_diff": Access(P.VIEW_DATA, P.EDIT_DATA),
+    "api_dataset_export": Access(P.VIEW_DATA, P.EDIT_DATA),
     "api_dataset_health": Access(P.VIEW_DATA, P.EDIT_DATA),
     "api_dataset_findings": Access(P.VIEW_DATA, P.EDIT_DATA),
     "api_dataset_drafts": Access(P.VIEW_DATA, P.EDIT_DATA),

@@ -1,6 +1,6 @@
 """What views of several packages need: problem answers, and the person behind a request."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import wraps
 from typing import Any, TypeVar
 
@@ -8,7 +8,7 @@ from django.conf import settings
 from django.core.exceptions import RequestDataTooBig, TooManyFieldsSent, TooManyFilesSent
 from django.db.models import Model, QuerySet
 from django.forms import BaseForm
-from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http import HttpRequest, HttpResponse, JsonResponse, StreamingHttpResponse
 from django.shortcuts import render
 
 from evalapp.core.errors import MissingError, ProblemError, TooLargeError
@@ -81,6 +81,14 @@ def get_or_missing(queryset: QuerySet[Row], **lookup: Any) -> Row:
     if row is None:
         raise MissingError("There is nothing at this URL, or you may not see it.")
     return row
+
+
+def download(name: str, content_type: str, chunks: Iterable[bytes]) -> StreamingHttpResponse:
+    """A file that is sent as it is made; the browser saves it under this name."""
+    response = StreamingHttpResponse(chunks, content_type=content_type)
+    response["Content-Disposition"] = f'attachment; filename="{name}"'
+    response["X-Content-Type-Options"] = "nosniff"
+    return response
 
 
 def field_errors(form: BaseForm) -> dict[str, list[str]]:

@@ -33,7 +33,7 @@ class DatasetForm(forms.Form):
 class UploadForm(forms.Form):
     file = ImportFileField(
         help_text="JSONL or one JSON list (OpenAI messages, prompt and completion, Alpaca, ShareGPT, pairs, "
-        "or fields of your own names), or CSV with a header row; UTF-8.",
+        "or fields of your own names), Parquet with the same fields, or CSV with a header row; UTF-8.",
         widget=forms.ClearableFileInput(attrs={"accept": ACCEPTED}),
     )
 

@@ -1,18 +1,16 @@
 """Reads of datasets."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import Any
 
 from django.db.models import Exists, OuterRef, Prefetch, Q, QuerySet
 
 from evalapp.accounts.models import Project
-from evalapp.core.errors import MissingError, NotAllowedError
-from evalapp.datasets.formats import example_as_object
+from evalapp.core.errors import MissingError
 from evalapp.datasets.models import Dataset, DatasetImport, DatasetVersion, Example, Split, VersionState
 
 TRAINING_SPLITS = (Split.TRAIN, Split.VALIDATION)
 DOWNLOADABLE_SPLITS = (Split.TRAIN, Split.VALIDATION, Split.FEEDBACK)
-_CHUNK = 2_000
 
 
 def examples_of(version: DatasetVersion, splits: Iterable[str] | None = None) -> QuerySet[Example]:
@@ -91,17 +89,3 @@ def evaluation_examples(version: DatasetVersion) -> QuerySet[Example]:
     open_elsewhere = Q(version__in=list(newest), split__in=[Split.VALIDATION, Split.FEEDBACK])
     own = Q(version=version, split__in=[Split.TEST, Split.FEEDBACK])
     return Example.objects.filter(own | tests_elsewhere | open_elsewhere)
-
-
-def downloadable(version: DatasetVersion, split: str) -> Iterator[dict[str, Any]]:
-    """The split's rows as the objects of a JSONL file, read as a stream.
-
-    Raises NotAllowedError for the test split: it is held out, so that nothing is ever trained on it.
-    """
-    if split not in DOWNLOADABLE_SPLITS:
-        raise NotAllowedError(
-            "The test split is held out: a copy could end up in training data and make every score on it"
-            " meaningless. Download another split."
-        )
-    examples = examples_of(version, [split]).iterator(chunk_size=_CHUNK)
-    return (dict(example_as_object(example)) for example in examples)

@@ -18,5 +18,5 @@ urlpatterns = [
     path(_VERSION, views.dataset_version, name="dataset_version"),
     path(f"{_VERSION}diff/", views.dataset_diff, name="dataset_diff"),
     path(f"{_VERSION}rows/<int:row_number>/", views.dataset_row, name="dataset_row"),
-    path(f"{_VERSION}<slug:split>.jsonl", views.dataset_download, name="dataset_download"),
+    path(f"{_VERSION}export/", views.dataset_export, name="dataset_export"),
 ]

@@ -1,25 +1,24 @@
 import json
-from collections.abc import Iterator
 from typing import Any
 
 from django.contrib import messages
 from django.core.paginator import Paginator
-from django.http import HttpResponse, HttpResponseBase, StreamingHttpResponse
+from django.http import HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
 from django.urls import reverse
-from django.utils.text import slugify
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods, require_safe
 
 from evalapp.accounts.access import MemberRequest, project_view
 from evalapp.accounts.permissions import Permission
 from evalapp.core.errors import InvalidError, MissingError, ProblemError
-from evalapp.core.http import get_or_missing, show_problem
+from evalapp.core.http import download, get_or_missing, show_problem
 from evalapp.core.paging import keyset_page
 from evalapp.core.uploads import takes_imports
 from evalapp.datasets import queries, services
 from evalapp.datasets.columns import missed_reference_field
 from evalapp.datasets.diff import Change, diff_of, shown_changes
+from evalapp.datasets.exporting import FileFormat, exported
 from evalapp.datasets.forms import DatasetForm, ImportForm, UploadForm
 from evalapp.datasets.importing import column_samples, preview
 from evalapp.datasets.models import Dataset, DatasetImport, DatasetVersion, Split
@@ -179,9 +178,7 @@ def dataset_version(request: MemberRequest, dataset_id: int, number: int) -> Htt
         "split": split,
         "total": total,
         "filters": filters,
-        "downloads": [
-            (value, Split(value).label) for value in queries.DOWNLOADABLE_SPLITS if version.counts.get(value)
-        ],
+        "formats": FileFormat.choices,
     }
     return render(request, "datasets/dataset_version.html", context)
 
@@ -235,20 +232,10 @@ def dataset_row(request: MemberRequest, dataset_id: int, number: int, row_number
 
 @require_safe
 @project_view(Permission.VIEW_DATA)
-def dataset_download(request: MemberRequest, dataset_id: int, number: int, split: str) -> HttpResponseBase:
+def dataset_export(request: MemberRequest, dataset_id: int, number: int) -> HttpResponseBase:
+    """The version's rows as a file (``?format=``), of one split or of all but the held-out one."""
     version = _version(request, dataset_id, number)
-    if split not in Split.values:
-        raise MissingError("There is no split of that name.")
-    rows = queries.downloadable(version, split)
-    response = StreamingHttpResponse(_json_lines(rows), content_type="application/jsonl; charset=utf-8")
-    name = f"{slugify(version.dataset.name) or 'dataset'}-v{version.number}-{split}.jsonl"
-    response["Content-Disposition"] = f'attachment; filename="{name}"'
-    return response
-
-
-def _json_lines(rows: Iterator[dict[str, Any]]) -> Iterator[str]:
-    for row in rows:
-        yield json.dumps(row, ensure_ascii=False) + "\n"
+    return download(*exported(version, request.GET.get("format", ""), request.GET.get("split", "")))
 
 
 def _dataset(request: MemberRequest, dataset_id: int) -> Dataset:

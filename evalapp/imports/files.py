@@ -16,7 +16,8 @@ from evalapp.core.errors import InvalidError
 from evalapp.imports.problems import FileProblemError
 
 JSONL, CSV = "jsonl", "csv"
-ENDINGS = {".jsonl": JSONL, ".ndjson": JSONL, ".json": JSONL, ".csv": CSV, ".tsv": CSV}
+PARQUET_SIGNATURE = b"PAR1"
+ENDINGS = {".jsonl": JSONL, ".ndjson": JSONL, ".json": JSONL, ".parquet": JSONL, ".csv": CSV, ".tsv": CSV}
 ACCEPTED = ", ".join(ENDINGS)
 HEAD_BYTES = 4096
 DAYS_UPLOADS_ARE_KEPT = 7
@@ -28,7 +29,6 @@ _SIGNATURES = {
     b"\x1f\x8b": "is compressed (gzip). Unpack it and upload what is inside",
     b"PK\x03\x04": "is a zip file or an Excel workbook. Unpack it, or save the sheet as CSV (UTF-8)",
     b"\xd0\xcf\x11\xe0": "is an old Excel workbook. Save the sheet as CSV (UTF-8)",
-    b"PAR1": "is a Parquet file. Convert it to JSONL first",
     b"BZh": "is compressed (bzip2). Unpack it and upload what is inside",
     b"\xfd7zXZ": "is compressed (xz). Unpack it and upload what is inside",
     b"\x28\xb5\x2f\xfd": "is compressed (zstd). Unpack it and upload what is inside",
@@ -39,7 +39,9 @@ _SIGNATURES = {
 
 
 def format_by_name(name: str) -> str:
-    """``jsonl`` or ``csv`` by the file's ending; raises FileProblemError for any other."""
+    """``jsonl`` (JSON, and Parquet, whose rows are the same objects) or ``csv``, by the file's ending; raises
+    FileProblemError for any other.
+    """
     ending = Path(name.lower()).suffix
     if ending not in ENDINGS:
         shown = f"ends in {ending}" if ending else "has no ending"
@@ -57,6 +59,14 @@ def recognise(name: str, head: bytes) -> str:
     for signature, what in _SIGNATURES.items():
         if head.startswith(signature):
             raise FileProblemError(f"The file {what}.")
+    is_parquet = head.startswith(PARQUET_SIGNATURE)
+    if is_parquet != name.lower().endswith(".parquet"):
+        what = (
+            "is a Parquet file. Rename it to .parquet" if is_parquet else "is no Parquet file. Write it anew"
+        )
+        raise FileProblemError(f"The file {what}, and upload it again.")
+    if is_parquet:
+        return named
     text = head.removeprefix(b"\xef\xbb\xbf").lstrip()
     if not text:
         raise FileProblemError("The file is empty. Check that it was saved, and upload it again.")

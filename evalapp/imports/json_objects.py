@@ -1,4 +1,6 @@
-"""Objects of JSON files as a stream: one a line, or the members of one list that is the whole file. Pure."""
+"""Objects of files as a stream: JSON, one a line or the members of one list that is the whole file, or the
+rows of Parquet. Pure.
+"""
 
 import json
 import re
@@ -6,6 +8,8 @@ from collections.abc import Callable, Iterator
 from typing import Any, BinaryIO
 
 from evalapp.core.strict_json import MOST_DIGITS, JsonProblemError, strict_decoder
+from evalapp.imports.files import PARQUET_SIGNATURE
+from evalapp.imports.parquet import parquet_objects
 from evalapp.imports.problems import FieldProblem, FileProblemError
 
 LARGEST_ROW_BYTES = 4 * 2**20
@@ -32,6 +36,10 @@ def json_objects(
     Raises FileProblemError where a list ends before it does. The stream is one that can be sought in.
     """
     begin = stream.tell()
+    if stream.read(len(PARQUET_SIGNATURE)) == PARQUET_SIGNATURE:
+        yield from parquet_objects(stream, read=read)
+        return
+    stream.seek(begin)
     is_list = starts_list(stream.read(_HEAD_BYTES))
     stream.seek(begin)
     if is_list:

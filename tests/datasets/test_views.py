@@ -47,7 +47,7 @@ def addresses(
     base = f"/projects/{project.slug}/data/"
     yield from (base, f"{base}new/", f"{base}{dataset.pk}/", f"{base}{dataset.pk}/upload/")
     yield from (f"{base}versions/{version.pk}/", f"{base}{dataset.pk}/v1/", f"{base}{dataset.pk}/v1/rows/1/")
-    yield from (f"{base}{dataset.pk}/v1/train.jsonl", f"{base}{dataset.pk}/imports/{waiting.pk}/")
+    yield from (f"{base}{dataset.pk}/v1/export/?format=jsonl", f"{base}{dataset.pk}/imports/{waiting.pk}/")
     yield f"{base}{dataset.pk}/imports/{waiting.pk}/errors.csv"
 
 
@@ -274,8 +274,13 @@ def test_a_split_is_downloaded_and_the_held_out_one_is_not(
 ) -> None:
     client = client_for(engineer)
 
-    feedback = client.get(reverse("dataset_download", args=[project.slug, dataset.pk, 1, "feedback"]))
-    held_out = client.get(reverse("dataset_download", args=[project.slug, dataset.pk, 1, "test"]))
+    feedback = client.get(
+        reverse("dataset_export", args=[project.slug, dataset.pk, 1]),
+        {"format": "jsonl", "split": "feedback"},
+    )
+    held_out = client.get(
+        reverse("dataset_export", args=[project.slug, dataset.pk, 1]), {"format": "csv", "split": "test"}
+    )
 
     assert b"".join(feedback) == jsonl(
         {

@@ -72,7 +72,7 @@ HELP, MOST_HELP_PAGES = "/help/", 6
 NO_PAGES = {
     "healthz": "JSON for a load balancer",
     "dataset_import_errors": "a CSV file",
-    "dataset_download": "a file of rows",
+    "dataset_export": "a file of rows",
     "rubric_file": "a YAML file",
     "rubric_sample": "a YAML file",
     "comparison_csv": "a CSV file",

@@ -1,0 +1,205 @@
+"""A version's rows as a file, read as a stream and held a batch at a time: JSON Lines, CSV, Parquet, or a
+folder that Hugging Face `datasets` loads.
+
+Rows of the test split are never in it: they are held out, so that nothing is trained on them.
+"""
+
+import csv
+import io
+import json
+import zipfile
+from collections.abc import Iterable, Iterator
+from itertools import islice
+from typing import Any, NamedTuple
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import yaml
+from django.db.models import TextChoices, TextField
+from django.db.models.functions import Cast
+from django.utils.text import slugify
+
+from evalapp.core.errors import InvalidError, NotAllowedError
+from evalapp.datasets.formats import example_as_object
+from evalapp.datasets.models import DatasetVersion, Example, Split
+from evalapp.datasets.queries import DOWNLOADABLE_SPLITS, examples_of
+from evalapp.imports.parquet import as_json_text
+
+_BATCH = 2_000
+_CSV_COLUMNS = ("split", "prompt", "references", "label", "context", "group", "metadata")
+_TEXTS = pa.list_(pa.string())
+SCHEMA = pa.schema(
+    [
+        pa.field("split", pa.string()),
+        pa.field("messages", pa.list_(pa.struct([("role", pa.string()), ("content", pa.string())]))),
+        pa.field("references", _TEXTS),
+        pa.field("label", pa.string()),
+        pa.field("context", pa.string()),
+        pa.field("group", pa.string()),
+        # Their fields differ from row to row, which a column cannot.
+        as_json_text("metadata"),
+        as_json_text("provenance"),
+        pa.field("pairs", pa.list_(pa.struct([("chosen", pa.string()), ("rejected", pa.string())]))),
+        pa.field("rated", pa.list_(pa.struct([("answer", pa.string()), ("good", pa.bool_())]))),
+    ]
+)
+# Where each column of the schema comes from.
+_COLUMNS = {name: name for name in SCHEMA.names} | {
+    "group": "group_key", "metadata": "metadata_text", "provenance": "provenance_text",
+}  # fmt: skip
+
+
+class FileFormat(TextChoices):
+    JSONL = "jsonl", "JSON Lines"
+    CSV = "csv", "CSV"
+    PARQUET = "parquet", "Parquet"
+    HF = "hf", "Hugging Face dataset (zip)"
+
+
+class ExportedFile(NamedTuple):
+    name: str
+    content_type: str
+    chunks: Iterator[bytes]
+
+
+def exported(version: DatasetVersion, file_format: str, split: str = "") -> ExportedFile:
+    """The file of one split, or of all but the test split. Raises InvalidError for an unknown format or
+    split, and NotAllowedError for the test split.
+    """
+    if file_format not in FileFormat.values:
+        message = f"There is no such format. Use one of {', '.join(FileFormat.values)}."
+        raise InvalidError(message, fields={"format": [message]})
+    if split and split not in Split.values:
+        message = f"There is no split of that name. Use one of {', '.join(Split.values)}."
+        raise InvalidError(message, fields={"split": [message]})
+    if split and split not in DOWNLOADABLE_SPLITS:
+        raise NotAllowedError(
+            "The test split is held out: a copy could end up in training data and make every score on it"
+            " meaningless. Export another split."
+        )
+    splits = [split] if split else [each.value for each in DOWNLOADABLE_SPLITS if version.counts.get(each)]
+    stem = f"{slugify(version.dataset.name) or 'dataset'}-v{version.number}{f'-{split}' if split else ''}"
+    if file_format == FileFormat.HF:
+        return ExportedFile(f"{stem}.zip", "application/zip", _hugging_face(version, splits))
+    if file_format == FileFormat.PARQUET:
+        return ExportedFile(f"{stem}.parquet", "application/vnd.apache.parquet", _parquet(version, splits))
+    rows = examples_of(version, splits).iterator(chunk_size=_BATCH)
+    if file_format == FileFormat.CSV:
+        return ExportedFile(f"{stem}.csv", "text/csv; charset=utf-8", _csv(rows))
+    return ExportedFile(f"{stem}.jsonl", "application/jsonl; charset=utf-8", _json_lines(rows))
+
+
+def _json_lines(rows: Iterable[Example]) -> Iterator[bytes]:
+    for row in rows:
+        yield json.dumps(example_as_object(row), ensure_ascii=False).encode() + b"\n"
+
+
+def _csv(rows: Iterable[Example]) -> Iterator[bytes]:
+    """A prompt of several messages, several references and metadata stand in their cells as JSON."""
+    buffer = io.StringIO()
+    writer = csv.writer(buffer)
+    writer.writerow(_CSV_COLUMNS)
+    for row in rows:
+        prompt = row.messages[0]["content"] if len(row.messages) == 1 else _json(row.messages)
+        references = row.references[0] if len(row.references) == 1 else _json(row.references)
+        writer.writerow(
+            [row.split, prompt, references if row.references else "", row.label, row.context,
+             row.group_key, _json(row.metadata) if row.metadata else ""]
+        )  # fmt: skip
+        if buffer.tell() > 2**16:
+            yield buffer.getvalue().encode()
+            buffer.seek(0)
+            buffer.truncate()
+    yield buffer.getvalue().encode()
+
+
+class _Chunks(io.RawIOBase):
+    """A file that is written to, whose content so far is taken away by and by."""
+
+    def __init__(self) -> None:
+        self._parts: list[bytes] = []
+        self._written = 0
+
+    def writable(self) -> bool:
+        return True
+
+    def tell(self) -> int:
+        return self._written
+
+    def write(self, data: Any) -> int:
+        part = bytes(data)
+        self._parts.append(part)
+        self._written += len(part)
+        return len(part)
+
+    def take(self) -> bytes:
+        taken = b"".join(self._parts)
+        self._parts.clear()
+        return taken
+
+
+def _parquet(version: DatasetVersion, splits: list[str]) -> Iterator[bytes]:
+    chunks = _Chunks()
+    for _ in _written(version, splits, chunks):
+        yield chunks.take()
+    yield chunks.take()
+
+
+def _written(version: DatasetVersion, splits: list[str], file: Any) -> Iterator[None]:
+    """Write the rows of these splits as Parquet, and stop after each batch."""
+    examples = examples_of(version, splits).annotate(
+        metadata_text=Cast("metadata", TextField()), provenance_text=Cast("provenance", TextField())
+    )
+    rows = examples.values_list(*_COLUMNS.values()).iterator(chunk_size=_BATCH)
+    with pq.ParquetWriter(file, SCHEMA, compression="zstd") as writer:
+        while batch := list(islice(rows, _BATCH)):
+            columns = zip(zip(*batch, strict=True), SCHEMA, strict=True)
+            arrays = [pa.array(values, type=field.type) for values, field in columns]
+            writer.write_batch(pa.RecordBatch.from_arrays(arrays, schema=SCHEMA))
+            yield
+
+
+def _hugging_face(version: DatasetVersion, splits: list[str]) -> Iterator[bytes]:
+    """A zip of README.md, which is the dataset's card, and one Parquet file for each split."""
+    chunks = _Chunks()
+    with zipfile.ZipFile(chunks, "w", zipfile.ZIP_STORED) as folder:
+        folder.writestr("README.md", card(version, splits))
+        for split in splits:
+            with folder.open(f"data/{split}-00000-of-00001.parquet", "w", force_zip64=True) as file:
+                for _ in _written(version, [split], file):
+                    yield chunks.take()
+    yield chunks.take()
+
+
+def card(version: DatasetVersion, splits: list[str]) -> str:
+    """The dataset card: what Hugging Face reads, then what a person should know of the version."""
+    head = {
+        "pretty_name": f"{version.dataset.name} v{version.number}",
+        "configs": [
+            {
+                "config_name": "default",
+                "data_files": [
+                    {"split": split, "path": f"data/{split}-00000-of-00001.parquet"} for split in splits
+                ],
+            }
+        ],
+    }
+    held_out = version.counts.get(Split.TEST, 0)
+    counts = ", ".join(f"{version.counts[split]:,} {split}" for split in splits)
+    left_out = f" {held_out:,} test rows are held out and not part of this copy." if held_out else ""
+    origin = version.parent or version.source or "rows"
+    lines = [
+        f"# {version}",
+        version.dataset.description,
+        version.note,
+        f"Rows: {counts}.{left_out}",
+        f"Created {version.created_at:%d %B %Y} from {origin}.",
+        f"Content (SHA-256 of all rows): `{version.content_hash}`.",
+        "It holds answers of simulated reviewers." if version.is_simulated else "",
+    ]
+    yaml_head = yaml.safe_dump(head, sort_keys=False, allow_unicode=True)
+    return f"---\n{yaml_head}---\n\n" + "\n\n".join(line for line in lines if line) + "\n"
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False)

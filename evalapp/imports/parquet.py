@@ -1,0 +1,95 @@
+"""Rows of a Parquet file as the JSON objects that other files hold. Pure."""
+
+import datetime as dt
+import json
+import math
+from collections.abc import Callable, Iterator
+from decimal import Decimal
+from typing import Any, BinaryIO
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from evalapp.imports.problems import FieldProblem, FileProblemError
+
+LARGEST_ROW_GROUP = 2**30
+_BATCH = 1_000
+_UNREADABLE = (pa.ArrowException, OSError, ValueError)
+_JSON_TEXT = {b"evalapp": b"json"}
+
+
+def as_json_text(name: str) -> pa.Field:
+    """A column of texts that are JSON, which `parquet_objects` reads as what they say."""
+    return pa.field(name, pa.string(), metadata=_JSON_TEXT)
+
+
+def parquet_objects(
+    stream: BinaryIO, *, read: Callable[[int], None] | None = None
+) -> Iterator[tuple[int, dict[str, Any] | FieldProblem]]:
+    """Each row with its number from 1, without the fields that are null; or what is wrong with it. ``read``
+    gets the bytes passed, a group of rows at a time.
+
+    Raises FileProblemError for a file that cannot be read, and for one whose groups are too large.
+    """
+    try:
+        file = pq.ParquetFile(stream)
+    except _UNREADABLE as error:
+        raise FileProblemError(
+            "The Parquet file is damaged or incomplete. Write it anew, and upload the whole file."
+        ) from error
+    metadata = file.metadata
+    sizes = [metadata.row_group(group).total_byte_size for group in range(metadata.num_row_groups)]
+    if any(size > LARGEST_ROW_GROUP for size in sizes):
+        raise FileProblemError(
+            f"A row group of the file is larger than {LARGEST_ROW_GROUP >> 30} GiB. Write it with smaller"
+            " ones (row_group_size=10000)."
+        )
+    texts = {
+        field.name for field in file.schema_arrow if _JSON_TEXT.items() <= (field.metadata or {}).items()
+    }
+    number = 0
+    for group in range(metadata.num_row_groups):
+        try:
+            for batch in file.iter_batches(batch_size=_BATCH, row_groups=[group]):
+                for row in batch.to_pylist():
+                    number += 1
+                    yield number, _object(row, texts)
+        except _UNREADABLE as error:
+            raise FileProblemError(
+                f"The Parquet file cannot be read after row {number:,}. Write it anew."
+            ) from error
+        if read is not None:
+            columns = (metadata.row_group(group).column(n) for n in range(metadata.num_columns))
+            read(sum(column.total_compressed_size for column in columns))
+
+
+def _object(row: dict[str, Any], texts: set[str]) -> dict[str, Any] | FieldProblem:
+    fields: dict[str, Any] = {}
+    for name, value in row.items():
+        try:
+            plain = json.loads(value) if name in texts and value is not None else _plain(value)
+        except (TypeError, ValueError, RecursionError):
+            kind = type(value).__name__
+            return FieldProblem(
+                name, f"A value of the type {kind} cannot be read.", "Write text, numbers, lists or structs."
+            )
+        if plain is not None:
+            fields[name] = plain
+    return fields
+
+
+def _plain(value: Any) -> Any:
+    """The value as JSON has it. Raises TypeError for bytes and what else JSON has not."""
+    if value is None or isinstance(value, str | bool | int):
+        return value
+    if isinstance(value, float):
+        return None if math.isnan(value) else value
+    if isinstance(value, Decimal):
+        return float(value)
+    if isinstance(value, dt.datetime | dt.date | dt.time):
+        return value.isoformat()
+    if isinstance(value, dict):
+        return {name: _plain(each) for name, each in value.items() if each is not None}
+    if isinstance(value, list):
+        return [_plain(each) for each in value]
+    raise TypeError
