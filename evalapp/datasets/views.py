@@ -57,7 +57,8 @@ def dataset_new(request: MemberRequest) -> HttpResponse:
 @project_view(Permission.VIEW_DATA)
 def dataset_detail(request: MemberRequest, dataset_id: int) -> HttpResponse:
     dataset = _dataset(request, dataset_id)
-    page = keyset_page(queries.versions_of(dataset), request, order=("-number",))
+    versions = queries.versions_of(dataset).prefetch_related("drafts")
+    page = keyset_page(versions, request, order=("-number",))
     context = {"dataset": dataset, "page": page, "imports": queries.open_imports(dataset)[:20]}
     return render(request, "datasets/dataset_detail.html", context)
 

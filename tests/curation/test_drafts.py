@@ -222,6 +222,7 @@ def test_a_row_is_edited_and_published_in_the_browser(version_of: Make, engineer
     late = browser.post(f"{address}v1/rows/6/edit/", {**values, "references.0": "Mine", "action": "save"})
     assert late.status_code == 400 and "changed meanwhile" in late.text and "Mine" in late.text
     draft = version.drafts.get()
+    assert f"{address}drafts/{draft.pk}/" in browser.get(address).text
     shown = browser.get(f"{address}drafts/{draft.pk}/").text
     assert "10 rows = 9 kept + 1 changed" in shown and "<ins>We</ins> do." in shown
     done = browser.post(
