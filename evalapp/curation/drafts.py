@@ -147,10 +147,11 @@ def _require_target(draft: DatasetDraft, edit: Edit) -> None:
 @transaction.atomic
 def apply_proposals(*, draft: DatasetDraft, findings: Iterable[Finding], by: User) -> Applied:
     """Carry out what findings of the draft's base propose. Rows that the draft drops or merges stay so, and
-    what a person must decide on is left.
+    what a person must decide on is left: also a row that repeats one which is dropped.
     """
     draft = _locked(draft)
     done = left = 0
+    merged: set[int] = set()
     for batch in in_chunks(findings, _AT_ONCE):
         examples = Example.objects.in_bulk([each.example_id for each in batch if each.example_id])
         known = {edit.example_id: edit for edit in draft.edits.filter(example__in=examples)}
@@ -164,6 +165,7 @@ def apply_proposals(*, draft: DatasetDraft, findings: Iterable[Finding], by: Use
             else:
                 edits[edit.example_id] = edit
                 done += 1
+        merged |= {edit.example_id for edit in edits.values() if edit.operation == Operation.MERGE}
         RowEdit.objects.bulk_create(
             edits.values(),
             update_conflicts=True,
@@ -179,6 +181,11 @@ def apply_proposals(*, draft: DatasetDraft, findings: Iterable[Finding], by: Use
                 "edited_at",
             ],
         )
+    gone = set(draft.edits.filter(operation=Operation.DROP).values_list("example__row_number", flat=True))
+    into = draft.edits.filter(operation=Operation.MERGE).values_list("example", "into_row")
+    unmerged = {example for example, target in into if target in gone}
+    draft.edits.filter(example__in=unmerged).delete()
+    done, left = done - len(unmerged & merged), left + len(unmerged)
     record(
         "dataset.proposals_applied", by=by, obj=draft, project=draft.base.dataset.project, data={"rows": done}
     )
@@ -257,7 +264,7 @@ def publish_draft(*, draft: DatasetDraft, note: str, by: User) -> DatasetVersion
         by=by,
         parent=base,
         note=note,
-        source=f"draft {draft.pk}",
+        source="draft",
         is_simulated=base.is_simulated,
         is_recorded=base.is_recorded,
     )

@@ -208,6 +208,28 @@ def test_a_proposal_leaves_what_was_edited_by_hand(version_of: Make, engineer: U
     assert draft.edits.get(example__row_number=3).operation == "drop"
 
 
+def test_a_row_that_repeats_one_which_goes_is_left_to_a_person(version_of: Make, engineer: User) -> None:
+    refusal = "As an AI language model, I cannot help with that."
+    rows = [
+        row("Who pays for the broken window?", refusal),
+        row("Who pays for the brokn window?", refusal),
+        MESSY[0],
+    ]
+    version = version_of(rows)
+    check = checked(version, engineer)
+    assert set(check.findings.values_list("kind", "example__row_number")) >= {
+        ("near_duplicate", 2),
+        ("broken_answer", 1),
+    }
+    draft = open_draft(base=version, by=engineer)
+    near = check.findings.filter(kind="near_duplicate")
+    assert apply_proposals(draft=draft, findings=near, by=engineer) == (1, 0)
+    broken = check.findings.filter(kind="broken_answer", example__row_number=1)
+    assert apply_proposals(draft=draft, findings=broken, by=engineer) == (1, 1)
+    assert [edit.example.row_number for edit in draft.edits.all()] == [1]
+    assert publish_draft(draft=draft, note="", by=engineer).counts == {"train": 2}
+
+
 def test_a_row_is_edited_and_published_in_the_browser(version_of: Make, engineer: User) -> None:
     version = version_of(MESSY)
     address = f"/projects/{version.dataset.project.slug}/data/{version.dataset_id}/"

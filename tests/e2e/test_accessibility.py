@@ -65,7 +65,7 @@ pytestmark = [
 LINKS = "[...document.querySelectorAll('a[href]')].map(each => each.getAttribute('href'))"
 # Downloads and what ends the session or is no page.
 LEFT_OUT = re.compile(
-    r"/dossier/|/sample/|\.csv|\.md|\.jsonl?|\.xml|\.zip|/files?/|download|/static/|/api/v1/|^mailto:"
+    r"/dossier/|/sample/|/v\d+/export/|\.csv|\.md|\.jsonl?|\.xml|\.zip|/files?/|download|/static/|/api/v1/|^mailto:"
 )
 HELP, MOST_HELP_PAGES = "/help/", 6
 # Addresses that answer a GET, though not with a page of their own.
