@@ -25,7 +25,7 @@ from evalapp.campaigns.models import (
     Skip,
 )
 from evalapp.curation.models import DatasetDraft, Finding, HealthCheck, RowEdit
-from evalapp.datasets.models import Dataset, DatasetImport, DatasetVersion, Example
+from evalapp.datasets.models import Dataset, DatasetImport, DatasetVersion, Example, RowText
 from evalapp.decisions.models import Decision, LeftFiles, SavedView
 from evalapp.demo.models import Demonstration
 from evalapp.exports.models import Export, ExportRow
@@ -152,6 +152,7 @@ __all__ = [
     "ReviewRevision",
     "ReviewTag",
     "RowEdit",
+    "RowText",
     "Rubric",
     "RubricVersion",
     "RuleCheck",

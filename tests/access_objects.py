@@ -26,7 +26,7 @@ from evalapp.campaigns.models import (
     Skip,
 )
 from evalapp.curation.models import DatasetDraft, Finding, HealthCheck, RowEdit
-from evalapp.datasets.models import Dataset, DatasetImport, DatasetVersion, Example
+from evalapp.datasets.models import Dataset, DatasetImport, DatasetVersion, Example, RowText
 from evalapp.decisions.models import Decision, SavedView
 from evalapp.demo.models import Demonstration, Track
 from evalapp.exports.models import Export, ExportRow
@@ -126,6 +126,7 @@ def _data(world: SimpleNamespace) -> None:
     )
     # A ready version takes no more rows.
     DatasetVersion.objects.filter(pk=world.dataset_version.pk).update(state="ready")
+    RowText.objects.create(example=world.example, words="summarise")
     check = HealthCheck.objects.create(version=world.dataset_version, checked_at=timezone.now())
     Finding.objects.create(
         health_check=check, kind="personal_data", example=world.example, evidence="Name.", proposal="mask"

@@ -21,8 +21,9 @@ from evalapp.api.operations import operation, route
 from evalapp.core.errors import InvalidError, MissingError
 from evalapp.core.http import get_or_missing
 from evalapp.curation import drafts, queries, services
+from evalapp.curation.bulk_edits import BulkAction, BulkEdit, BulkField, apply_bulk_edit, preview
 from evalapp.curation.drafts import RESTORE, Edit
-from evalapp.curation.forms import LONGEST_NOTE, LONGEST_REASON
+from evalapp.curation.forms import LONGEST_NOTE, LONGEST_PATTERN, LONGEST_REASON
 from evalapp.curation.kinds import FindingKind
 from evalapp.curation.models import DatasetDraft, Finding, HealthCheck, Operation, RowEdit
 from evalapp.datasets.api import DatasetVersionSerializer, DatasetView
@@ -311,6 +312,39 @@ class DraftProposals(DraftView):
             raise MissingError(f"The health of {draft.base} has not been checked yet. Start a check first.")
         found = queries.findings_of(check, self.body()["kind"], "open").order_by("pk")
         return drafts.apply_proposals(draft=draft, findings=found.iterator(), by=self.person)._asdict()
+
+
+class BulkEditBody(Body):
+    action = serializers.ChoiceField(choices=BulkAction.choices)
+    field = serializers.ChoiceField(choices=BulkField.choices)
+    pattern = Text(max_length=LONGEST_PATTERN, help_text="A regular expression of RE2.")
+    replacement = Text(required=False, default="", allow_blank=True, max_length=LONGEST_REASON)
+    to_split = serializers.ChoiceField(choices=Split.choices, required=False, allow_blank=True, default="")
+    only_split = serializers.ChoiceField(choices=Split.choices, required=False, allow_blank=True, default="")
+    reason = Text(required=False, default="", allow_blank=True, max_length=LONGEST_REASON)
+    only_preview = Flag(required=False, default=False, help_text="Count the rows, and store nothing.")
+
+
+class BulkEditedSerializer(serializers.Serializer[Any]):
+    """``first``: the first rows as the draft has them now, or would."""
+
+    rows = serializers.IntegerField()
+    first = RowEditSerializer(many=True)
+
+
+@route(f"{_DRAFT}bulk-edit/", "api_dataset_bulk_edit")
+class DraftBulkEdit(DraftView):
+    @operation("Edit many rows in a draft", body=BulkEditBody, result=BulkEditedSerializer)
+    def post(self, dataset_id: int, draft_id: int) -> object:
+        """Replaces, drops or moves every row that matches a regular expression; all of them or none."""
+        draft = self.draft(dataset_id, draft_id)
+        values = self.body()
+        only_preview = values.pop("only_preview")
+        bulk = BulkEdit(**values)
+        shown = preview(draft, bulk)
+        if not only_preview:
+            apply_bulk_edit(draft=draft, bulk=bulk, by=self.person)
+        return {"rows": shown.rows, "first": [planned.edit for planned in shown.first]}
 
 
 @route(f"{_DRAFT}publish/", "api_dataset_draft_publish")

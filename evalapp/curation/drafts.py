@@ -93,7 +93,7 @@ def edit_rows(*, draft: DatasetDraft, edits: Sequence[Edit], by: User) -> list[R
     Raises InvalidError for a row that the version does not have, or values that it cannot have;
     EditConflictError where another person came first; ConflictError for a draft that is not open.
     """
-    draft = _locked(draft)
+    draft = locked_draft(draft)
     numbers = [edit.row_number for edit in edits]
     examples = {each.row_number: each for each in draft.base.examples.filter(row_number__in=numbers)}
     known = {edit.example_id: edit for edit in draft.edits.filter(example__in=examples.values())}
@@ -149,7 +149,7 @@ def apply_proposals(*, draft: DatasetDraft, findings: Iterable[Finding], by: Use
     """Carry out what findings of the draft's base propose. Rows that the draft drops or merges stay so, and
     what a person must decide on is left: also a row that repeats one which is dropped.
     """
-    draft = _locked(draft)
+    draft = locked_draft(draft)
     done = left = 0
     merged: set[int] = set()
     for batch in in_chunks(findings, _AT_ONCE):
@@ -166,21 +166,7 @@ def apply_proposals(*, draft: DatasetDraft, findings: Iterable[Finding], by: Use
                 edits[edit.example_id] = edit
                 done += 1
         merged |= {edit.example_id for edit in edits.values() if edit.operation == Operation.MERGE}
-        RowEdit.objects.bulk_create(
-            edits.values(),
-            update_conflicts=True,
-            unique_fields=["draft", "example"],
-            update_fields=[
-                "operation",
-                "changes",
-                "into_row",
-                "reason",
-                "kind",
-                "edited_by",
-                "revision",
-                "edited_at",
-            ],
-        )
+        put_edits(edits.values())
     gone = set(draft.edits.filter(operation=Operation.DROP).values_list("example__row_number", flat=True))
     into = draft.edits.filter(operation=Operation.MERGE).values_list("example", "into_row")
     unmerged = {example for example, target in into if target in gone}
@@ -190,6 +176,18 @@ def apply_proposals(*, draft: DatasetDraft, findings: Iterable[Finding], by: Use
         "dataset.proposals_applied", by=by, obj=draft, project=draft.base.dataset.project, data={"rows": done}
     )
     return Applied(done, left)
+
+
+def put_edits(edits: Iterable[RowEdit]) -> None:
+    """Store edits in place of those that their rows have; hold the draft meanwhile (`locked_draft`)."""
+    RowEdit.objects.bulk_create(
+        edits,
+        update_conflicts=True,
+        unique_fields=["draft", "example"],
+        update_fields=[
+            "operation", "changes", "into_row", "reason", "kind", "edited_by", "revision", "edited_at",
+        ],
+    )  # fmt: skip
 
 
 def _proposed(
@@ -241,7 +239,7 @@ def counts_of(draft: DatasetDraft) -> DraftCounts:
 
 @transaction.atomic
 def discard_draft(*, draft: DatasetDraft, by: User) -> None:
-    draft = _locked(draft)
+    draft = locked_draft(draft)
     draft.state = DraftState.DISCARDED
     draft.save(update_fields=["state"])
     record("dataset.draft_discarded", by=by, obj=draft, project=draft.base.dataset.project)
@@ -254,7 +252,7 @@ def publish_draft(*, draft: DatasetDraft, note: str, by: User) -> DatasetVersion
     Raises ConflictError for a draft that is not open or changes nothing, and InvalidError where a row is
     merged into one that goes itself.
     """
-    draft = _locked(draft)
+    draft = locked_draft(draft)
     if not draft.edits.exists():
         raise ConflictError("The draft changes nothing yet. Edit or drop a row first.")
     base = draft.base
@@ -316,7 +314,7 @@ def _merged_answers(draft: DatasetDraft) -> dict[int, list[str]]:
     return answers
 
 
-def _locked(draft: DatasetDraft) -> DatasetDraft:
+def locked_draft(draft: DatasetDraft) -> DatasetDraft:
     """The draft, held until the transaction ends. Raises ConflictError unless it is open."""
     rows = DatasetDraft.objects.select_for_update(of=["self"]).select_related("base__dataset__project")
     found = rows.filter(pk=draft.pk).first()

@@ -2,12 +2,39 @@ from typing import Any
 
 from django import forms
 
+from evalapp.curation.bulk_edits import BulkAction, BulkEdit, BulkField
 from evalapp.curation.models import RowEdit
 from evalapp.curation.row_changes import example_row, field_label, text_at, with_changes
 from evalapp.datasets.models import Example, Split
 
 LONGEST_REASON = 2_000
 LONGEST_NOTE = 2_000
+LONGEST_PATTERN = 1_000
+
+
+class BulkEditForm(forms.Form):
+    action = forms.ChoiceField(choices=BulkAction.choices, label="Do")
+    field = forms.ChoiceField(choices=BulkField.choices, label="Look in")
+    pattern = forms.CharField(
+        max_length=LONGEST_PATTERN, strip=False, label="Regular expression",
+        help_text="RE2: (?i) at the start ignores capitals.",
+    )  # fmt: skip
+    replacement = forms.CharField(
+        required=False, max_length=LONGEST_REASON, strip=False, label="Replacement",
+        help_text="\\1 is what the first group matched.",
+    )  # fmt: skip
+    to_split = forms.ChoiceField(
+        required=False, choices=[("", "None"), *Split.choices], label="Split to move to"
+    )
+    only_split = forms.ChoiceField(
+        required=False, choices=[("", "All splits"), *Split.choices], label="Rows of"
+    )
+    reason = forms.CharField(
+        required=False, max_length=LONGEST_REASON, label="Reason", help_text="Shown in the rows' history."
+    )
+
+    def bulk_edit(self) -> BulkEdit:
+        return BulkEdit(**self.cleaned_data)
 
 
 class RowForm(forms.Form):

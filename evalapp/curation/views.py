@@ -12,8 +12,9 @@ from evalapp.accounts.permissions import Permission
 from evalapp.core.errors import MissingError, ProblemError
 from evalapp.core.http import get_or_missing, show_problem
 from evalapp.curation import drafts, queries, services
+from evalapp.curation.bulk_edits import apply_bulk_edit, preview
 from evalapp.curation.drafts import RESTORE, Edit
-from evalapp.curation.forms import LONGEST_NOTE, RowForm
+from evalapp.curation.forms import LONGEST_NOTE, BulkEditForm, RowForm
 from evalapp.curation.kinds import ABOUT, FindingKind
 from evalapp.curation.models import DatasetDraft, HealthCheck, Operation
 from evalapp.datasets.models import DatasetVersion, Example
@@ -171,6 +172,33 @@ def _act_on_draft(request: MemberRequest, draft: DatasetDraft, form: PublishForm
         drafts.edit_rows(draft=draft, edits=[Edit(int(row), RESTORE)], by=request.user)
         return redirect(request.get_full_path())
     return None
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@project_view(Permission.EDIT_DATA)
+def dataset_bulk_edit(request: MemberRequest, dataset_id: int, draft_id: int) -> HttpResponse:
+    """One edit of many rows: shown first, then put into the draft."""
+    draft = _draft(request, dataset_id, draft_id)
+    form = BulkEditForm(request.POST if request.method == "POST" else None)
+    shown = None
+    if form.is_bound and form.is_valid():
+        try:
+            if request.POST.get("step") == "apply":
+                count = apply_bulk_edit(draft=draft, bulk=form.bulk_edit(), by=request.user)
+                messages.success(request, f"The draft changes {_rows(count)}.")
+                return redirect("dataset_draft", request.project.slug, dataset_id, draft_id)
+            shown = preview(draft, form.bulk_edit())
+        except ProblemError as error:
+            show_problem(form, error)
+    context = {
+        "draft": draft,
+        "version": draft.base,
+        "dataset": draft.base.dataset,
+        "form": form,
+        "preview": shown,
+        "rows": queries.shown_edits(planned.edit for planned in shown.first) if shown else [],
+    }
+    return render(request, "curation/bulk_edit.html", context, status=400 if form.errors else 200)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

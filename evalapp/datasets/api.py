@@ -35,6 +35,7 @@ from evalapp.datasets.formats import Layout, reading_of
 from evalapp.datasets.models import Dataset, DatasetImport, DatasetVersion, Example, Split
 from evalapp.datasets.options import LONGEST_FIELD_NAME, LONGEST_NOTE, ImportOptions
 from evalapp.datasets.rows import ROLES, ExampleRow
+from evalapp.datasets.search import LONGEST_SEARCH, searched
 from evalapp.imports import flow
 from evalapp.imports.pages import ImportFile, require_usable
 from evalapp.imports.source_rows import DELIMITERS
@@ -126,6 +127,13 @@ class ExampleSerializer(ReadOnlySerializer):
 
 class ExampleQuery(Paging):
     split = serializers.ChoiceField(choices=Split.choices, required=False, default="")
+    search = serializers.CharField(
+        required=False,
+        default="",
+        allow_blank=True,
+        max_length=LONGEST_SEARCH,
+        help_text="Rows that hold all these words; words in quotation marks stand side by side.",
+    )
 
 
 class RowErrorSerializer(serializers.Serializer[Any]):
@@ -279,7 +287,11 @@ class ExampleList(DatasetView):
         """In the order of their numbers. References of the held-out test split are withheld."""
         version = self.version(dataset_id, number)
         split = self.query["split"]
-        return self.page(queries.examples_of(version, [split] if split else None))
+        rows = queries.examples_of(version, [split] if split else None)
+        found = searched(version, rows, self.query["search"])
+        if found.problem:
+            raise InvalidError(found.problem, fields={"search": [found.problem]})
+        return self.page(found.rows)
 
 
 class DiffQuery(Query):

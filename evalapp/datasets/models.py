@@ -1,3 +1,5 @@
+from django.contrib.postgres.indexes import GinIndex
+from django.contrib.postgres.search import SearchVectorField
 from django.db import models
 
 from evalapp.accounts.models import Project, User
@@ -124,6 +126,19 @@ class Example(models.Model):
     def prompt_text(self) -> str:
         """The last user turn, which is what a person reads first."""
         return str(self.messages[-1]["content"]) if self.messages else ""
+
+
+class RowText(models.Model):
+    """The words of a row, for the search of rows (`evalapp.datasets.search`)."""
+
+    example = models.OneToOneField(Example, primary_key=True, on_delete=models.CASCADE, related_name="text")
+    words = SearchVectorField()
+
+    class Meta:
+        indexes = [GinIndex(fields=["words"], name="row_text_words")]
+
+    def __str__(self) -> str:
+        return f"words of {self.example}"
 
 
 class DatasetImport(FileImport):

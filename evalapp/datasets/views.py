@@ -6,6 +6,7 @@ from django.core.paginator import Paginator
 from django.http import HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
 from django.urls import reverse
+from django.utils.http import urlencode
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods, require_safe
 
@@ -22,6 +23,7 @@ from evalapp.datasets.exporting import FileFormat, exported
 from evalapp.datasets.forms import DatasetForm, ImportForm, UploadForm
 from evalapp.datasets.importing import column_samples, preview
 from evalapp.datasets.models import Dataset, DatasetImport, DatasetVersion, Split
+from evalapp.datasets.search import searched
 from evalapp.imports import flow
 from evalapp.imports.pages import problems_file, upload_page
 from evalapp.imports.problems import FieldProblem, RowProblem, folded
@@ -163,12 +165,13 @@ def dataset_version(request: MemberRequest, dataset_id: int, number: int) -> Htt
     split = request.GET.get("split", "")
     if split and split not in Split.values:
         raise InvalidError(f"There is no split of that name. Use one of {', '.join(Split.values)}.")
-    page = keyset_page(
-        queries.examples_of(version, [split] if split else None), request, order=("row_number",)
-    )
+    text = request.GET.get("search", "")
+    search = searched(version, queries.examples_of(version, [split] if split else None), text)
+    page = keyset_page(search.rows, request, order=("row_number",))
     total = sum(version.counts.values())
-    filters = [{"label": f"All {total:,}", "href": "?", "on": not split}] + [
-        {"label": f"{label} {version.counts[value]:,}", "href": f"?split={value}", "on": split == value}
+    kept = f"&{urlencode({'search': text})}" if text else ""
+    filters = [{"label": f"All {total:,}", "href": f"?split={kept}", "on": not split}] + [
+        {"label": f"{label} {version.counts[value]:,}", "href": f"?split={value}{kept}", "on": split == value}
         for value, label in Split.choices
         if version.counts.get(value)
     ]
@@ -180,6 +183,8 @@ def dataset_version(request: MemberRequest, dataset_id: int, number: int) -> Htt
         "total": total,
         "filters": filters,
         "formats": FileFormat.choices,
+        "search": text,
+        "search_problem": search.problem,
     }
     return render(request, "datasets/dataset_version.html", context)
 

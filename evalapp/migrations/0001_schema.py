@@ -2,6 +2,7 @@
 
 import django.contrib.postgres.fields
 import django.contrib.postgres.indexes
+import django.contrib.postgres.search
 import django.db.models.deletion
 import django.db.models.expressions
 import django.db.models.functions.comparison
@@ -2814,5 +2815,15 @@ class Migration(migrations.Migration):
         migrations.AddConstraint(
             model_name='rowedit',
             constraint=models.CheckConstraint(condition=models.Q(models.Q(('into_row__isnull', False), ('operation', 'merge')), models.Q(models.Q(('operation', 'merge'), _negated=True), ('into_row__isnull', True)), _connector='OR'), name='row_edit_merge_has_target'),
+        ),
+        migrations.CreateModel(
+            name='RowText',
+            fields=[
+                ('example', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, primary_key=True, related_name='text', serialize=False, to='evalapp.example')),
+                ('words', django.contrib.postgres.search.SearchVectorField()),
+            ],
+            options={
+                'indexes': [django.contrib.postgres.indexes.GinIndex(fields=['words'], name='row_text_words')],
+            },
         ),
     ])]

@@ -84,6 +84,18 @@ CREATE TRIGGER example_not_into_ready_version AFTER INSERT ON evalapp_example
     EXECUTE FUNCTION evalapp_refuse_rows_of_ready_version();
 """
 
+# What the search of rows looks through. PostgreSQL takes at most a megabyte of words for one row.
+WORDS_OF_ROW = """
+CREATE FUNCTION evalapp_words_of_row(messages jsonb, answers jsonb, metadata jsonb, others text) RETURNS tsvector
+LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT to_tsvector('simple', left(concat_ws(' ',
+        (SELECT string_agg(message ->> 'content', ' ') FROM jsonb_array_elements(messages) AS message),
+        (SELECT string_agg(answer, ' ') FROM jsonb_array_elements_text(answers) AS answer),
+        (SELECT string_agg(value, ' ') FROM jsonb_each_text(metadata)),
+        others), 200000))
+$$;
+"""
+
 # What was decided on, by whom and why stays as it is. Who decided may leave.
 CONTAMINATION_DECISION_IMMUTABLE = """
 CREATE TRIGGER contamination_decision_immutable BEFORE UPDATE ON evalapp_contaminationdecision FOR EACH ROW
@@ -375,6 +387,7 @@ class Migration(migrations.Migration):
         migrations.RunSQL(AUDIT_NAMES_NO_FORMER_MEMBER),
         migrations.RunSQL(FORMER_MEMBER_STAYS_FORMER),
         migrations.RunSQL(DATASET_VERSION_IMMUTABLE),
+        migrations.RunSQL(WORDS_OF_ROW),
         migrations.RunSQL(CONTAMINATION_DECISION_IMMUTABLE),
         migrations.RunSQL(FROZEN_RUBRIC),
         migrations.RunSQL(SCORE_RANGE),

@@ -20,6 +20,7 @@ from evalapp.curation.health.rows import Detector, Found, HealthRow, in_chunks, 
 from evalapp.curation.kinds import FindingKind
 from evalapp.curation.models import Finding, HealthCheck
 from evalapp.datasets.models import DatasetVersion, Example
+from evalapp.datasets.search import index_rows
 from evalapp.jobs.work import Work
 
 COLUMNS = ("row_number", "split", "messages", "references", "label", "context", "metadata", "pairs", "rated")
@@ -53,6 +54,8 @@ def check_health(work: Work) -> dict[str, Any]:
         found += read(version)
     work.progress(total, total, "Writing the findings")
     counts = _store(check, _merged(found), work, _unchecked(version))
+    work.enter("Indexing rows for search")
+    index_rows(version)
     return {"dataset_version": version.pk, "findings": sum(counts.values())}
 
 

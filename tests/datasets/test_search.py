@@ -1,0 +1,77 @@
+"""Rows found by their words: by reading a small version, by the index of one that was checked."""
+
+import pytest
+
+from evalapp.accounts.models import User
+from evalapp.datasets import search
+from evalapp.datasets.models import Dataset, DatasetVersion, RowText
+from evalapp.datasets.queries import examples_of
+from evalapp.datasets.rows import ExampleRow
+from evalapp.datasets.search import index_rows, searched
+from evalapp.datasets.services import create_version
+from tests.api.conftest import problem_in, program_of
+from tests.cast import client_of
+
+pytestmark = pytest.mark.django_db
+
+
+def row(prompt: str, answer: str, split: str = "train", **fields: object) -> ExampleRow:
+    return ExampleRow(split, [{"role": "user", "content": prompt}], [answer], **fields)  # type: ignore[arg-type]  # of the row
+
+
+@pytest.fixture
+def version(dataset: Dataset) -> DatasetVersion:
+    rows = [
+        row("Is hail on the roof covered?", "Yes, by the household policy."),
+        row("Is theft covered?", "No, hail alone is.", label="theft", split="validation"),
+        row("Who pays?", "We do.", context="Policy of Élodie, Lyon", metadata={"region": "south coast"}),
+        row("a " * 400_000, "A long one."),
+    ]
+    return create_version(dataset=dataset, rows=rows, by=None)
+
+
+def numbers(version: DatasetVersion, text: str) -> list[int]:
+    rows = searched(version, examples_of(version), text).rows
+    return list(rows.values_list("row_number", flat=True))
+
+
+@pytest.mark.parametrize("is_indexed", [False, True])
+def test_rows_that_hold_all_words_are_found(
+    version: DatasetVersion, is_indexed: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if is_indexed:
+        monkeypatch.setattr(search, "MOST_ROWS_WITHOUT_INDEX", 0)
+        index_rows(version)
+        index_rows(version)
+        assert RowText.objects.count() == 4
+    assert numbers(version, "HAIL") == [1, 2]
+    assert numbers(version, "hail covered roof") == [1]
+    assert numbers(version, '"household policy"') == [1]
+    assert numbers(version, "hail -roof") == [2]
+    assert numbers(version, "élodie") == numbers(version, "coast") == [3]
+    assert numbers(version, "theft") == [2] and numbers(version, "nothing") == []
+    assert numbers(version, "   ") == [1, 2, 3, 4]
+    for odd in ("'", '"', "&|!():*", "\x00", "%s", "\\", "💧" * 200):
+        assert isinstance(numbers(version, odd), list)
+
+
+def test_a_large_version_is_searched_after_its_health_check(
+    version: DatasetVersion, engineer: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(search, "MOST_ROWS_WITHOUT_INDEX", 3)
+    address = f"projects/{version.dataset.project.slug}"
+    page = client_of(engineer).get(f"/{address}/data/{version.dataset_id}/v1/?search=hail").text
+    assert "can be searched after its health check" in page
+    path = f"{address}/datasets/{version.dataset_id}/versions/1/examples/?search=hail"
+    assert "after its health check" in problem_in(program_of(engineer).get(path), 400)["message"]
+    index_rows(version)
+    assert [each["row_number"] for each in program_of(engineer).get(path).json()["results"]] == [1, 2]
+
+
+def test_a_search_is_kept_from_split_to_split(version: DatasetVersion, engineer: User) -> None:
+    address = f"/projects/{version.dataset.project.slug}/data/{version.dataset_id}/v1/"
+    browser = client_of(engineer)
+    page = browser.get(address, {"search": "hail", "split": "validation"}).text
+    assert "Is theft covered?" in page and "Is hail on the roof" not in page
+    assert 'href="?split=&amp;search=hail"' in page
+    assert "No row holds these words." in browser.get(address, {"search": "snow"}).text
