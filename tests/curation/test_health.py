@@ -12,7 +12,9 @@ from evalapp.curation.tasks import check_health
 from evalapp.datasets.models import DatasetVersion
 from evalapp.datasets.rows import ExampleRow
 from evalapp.datasets.services import create_version
+from evalapp.jobs.lease import LeaseLost
 from evalapp.jobs.services import request_cancel
+from evalapp.jobs.work import Work
 from tests.api.conftest import problem_in, program_of
 from tests.cast import client_of
 from tests.curation.conftest import MESSY, checked, row, rows_of
@@ -65,6 +67,28 @@ def test_a_cancelled_check_leaves_what_was_found_before(version_of: Make, engine
     check_health(check.job.pk)
     assert Finding.objects.filter(health_check=check).count() == found
     assert checked(version, engineer).findings.count() == found
+
+
+def test_a_check_that_another_attempt_took_over_writes_nothing(
+    version_of: Make, engineer: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As after a kill: the first attempt comes to its end when the second has begun."""
+    version = version_of(MESSY)
+    start_check(version=version, by=engineer)
+    with monkeypatch.context() as lost:
+        lost.setattr("evalapp.jobs.work.Work.fence", _lost)
+        check = HealthCheck.objects.get(version=version)
+        assert check.job is not None
+        check_health(check.job.pk)
+    assert not Finding.objects.exists()
+    check.refresh_from_db()
+    assert check.checked_at is None
+    HealthCheck.objects.update(job=None)
+    assert checked(version, engineer).findings.count() == 7
+
+
+def _lost(work: Work) -> None:
+    raise LeaseLost
 
 
 def test_a_kept_row_stays_kept_in_the_next_version_while_its_content_is_the_same(
