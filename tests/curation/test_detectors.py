@@ -19,6 +19,7 @@ from tests.curation.planted import (
 )
 
 LEAST_RECALL, LEAST_PRECISION = 0.95, 0.9
+LONG = "The story tells of the crew and of the ship that it built. " * 9
 
 
 def health_row(number: int, row: ExampleRow) -> HealthRow:
@@ -160,6 +161,8 @@ def test_other_numbers_in_a_prompt_make_another_question() -> None:
     [
         ("Yes, it is covered.", "No, it is not covered.", "yes in one"),
         ("It takes 10 days.", "It takes 14 days.", "other numbers"),
+        ("It takes 10 days.", "It takes 10 days, or 14 abroad.", ""),
+        (f"{LONG} 10 men.", f"{LONG} In 1877.", ""),
         ("Send the receipt by post.", "Our office opens early tomorrow.", "hardly a word"),
         ("We pay the current value of the bicycle.", "The current value of the bicycle is what we pay.", ""),
     ],
@@ -196,6 +199,18 @@ def test_a_damaged_encoding_is_repaired_where_that_is_known() -> None:
     row = ExampleRow("train", [{"role": "user", "content": "Is it?"}], [damaged.encode().decode("cp1252")])
     found = broken(health_row(1, row))
     assert found is not None and found.changes == {"references.0": damaged}
+
+
+def test_words_that_begin_like_boilerplate_are_none() -> None:
+    row = ExampleRow(
+        "train", [{"role": "user", "content": "Who?"}], ["She serves as an aide to the captain."]
+    )
+    assert broken(health_row(1, row)) is None
+
+
+def test_a_name_is_the_same_with_its_genitive() -> None:
+    text = "Daniel Okafor’s claim. It is Daniel Okafor's and Daniel Okafor agrees, as O'Brien-Smith does."
+    assert [text[each.start : each.end] for each in personal_spans(text)] == ["Daniel Okafor"] * 3
 
 
 def test_a_row_of_200_kilobytes_is_read_in_a_moment() -> None:

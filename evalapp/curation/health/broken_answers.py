@@ -199,7 +199,7 @@ def is_refusal(answer: str) -> bool:
 
 def is_boilerplate(answer: str, plain: str) -> bool:
     """``plain``: the answer's words in lower case with one space between them."""
-    if any(phrase in plain for phrase in _BOILERPLATE):
+    if any(f" {phrase} " in f" {plain} " for phrase in _BOILERPLATE):
         return True
     return any(mark in answer for mark in "[<{") and bool(_UNFILLED.search(answer))
 

@@ -5,7 +5,8 @@
   5-character sequences ≥ 0.8 with the same numbers, or the same words but for one in five), and the same
   answer, or one that is nearly the same.
 * conflict: the same prompt and context, or prompts that are the same but for one word in five, and answers
-  that cannot both be right: other labels, other numbers, a yes and a no, or hardly a word in common.
+  that cannot both be right: other labels, a yes and a no, or of a short answer other numbers or hardly a word
+  in common. Long answers choose what they tell.
 
 Only rows of one split are compared: what is in two splits is leakage. Each row is compared with the earliest
 that it may repeat, which is kept, so dropping every finding leaves one row of each. Candidates come from
@@ -41,6 +42,8 @@ BANDS, BAND_ROWS = 21, 6
 # Where answers have fewer of their words in common than this share, they say different things.
 LEAST_AGREEMENT = 0.25
 _LONG_WORD = 4
+_SHORT_ANSWER = 60
+_FEWEST_SHARED = 2
 _SEED = 1
 _BATCH_ROWS = 2_000
 _PAIRS_AT_ONCE = 2_000
@@ -249,18 +252,26 @@ def disagreement(row: HealthRow, other: HealthRow) -> str:
         return ""
     if _stance(first) * _stance(second) < 0:
         return "answered with yes in one and with no in the other"
-    if numbers_of(first) != numbers_of(second):
+    if min(len(first.split()), len(second.split())) > _SHORT_ANSWER:
+        return ""
+    if _differ_in_numbers(first, second):
         return "answered with other numbers"
-    if _shared_words(first, second) < LEAST_AGREEMENT:
-        return "with hardly a word of its answer in common"
-    return ""
+    return "" if _share_words(first, second) else "with hardly a word of its answer in common"
 
 
-def _shared_words(first: str, second: str) -> float:
-    """Share of the shorter answer's words of four letters or more that the other has, too; 1 without any."""
+def _differ_in_numbers(first: str, second: str) -> bool:
+    """Whether each has a number that the other has not."""
+    one, two = set(numbers_of(first)), set(numbers_of(second))
+    return bool(one - two) and bool(two - one)
+
+
+def _share_words(first: str, second: str) -> bool:
+    """Whether a quarter of the shorter one's words of four letters or more are in the other, and two at
+    least; true where it has fewer.
+    """
     one, two = ({word for word in words_of(text) if len(word) >= _LONG_WORD} for text in (first, second))
     fewer = min(len(one), len(two))
-    return len(one & two) / fewer if fewer else 1.0
+    return fewer < _FEWEST_SHARED or len(one & two) >= max(_FEWEST_SHARED, LEAST_AGREEMENT * fewer)
 
 
 def _stance(answer: str) -> int:

@@ -27,7 +27,7 @@ REGIONS = ("GB", "US", "DE", "FR", "ES", "IT", "IE", "NL")
 """Countries of whose phone numbers the national form is known as well."""
 
 _LETTER = r"[^\W\d_]"
-_NAME = rf"[A-ZÀ-ÖØ-ÞŠŽ]{_LETTER}*(?:['’-]{_LETTER}+)*"
+_NAME = rf"[A-ZÀ-ÖØ-ÞŠŽ]{_LETTER}*(?:['’-](?!s\b){_LETTER}+)*"
 _EMAIL = re.compile(r"[\w.+'-]+@[\w-]+(?:\.[\w-]+)*\.[^\W\d_]{2,}")
 _IBAN = re.compile(r"\b[A-Z]{2}\d{2}(?: ?[A-Z0-9]{2,4}){3,8}\b")
 _DIGITS = re.compile(r"(?<![\w.,/-])\+?\(?\d(?:[ .()/-]{0,2}\d){6,18}(?![\w]|[.,/-]\d)")
