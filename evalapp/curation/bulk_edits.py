@@ -127,9 +127,15 @@ def _edit(
         example=example,
         operation=Operation.DROP if is_drop else Operation.CHANGE,
         changes={} if is_drop else {**changed, **changes},
-        reason=bulk.reason.strip() or bulk.pattern,
+        reason=_reason(bulk, before),
         revision=(before.revision if before is not None else 0) + 1,
     )
+
+
+def _reason(bulk: BulkEdit, before: RowEdit | None) -> str:
+    """With that of what the draft did to the row before."""
+    reason = bulk.reason.strip() or f"Bulk edit: {bulk.pattern}"
+    return reason if before is None or not before.reason else f"{before.reason}; {reason}"
 
 
 def _require_usable(row: ExampleRow, number: int, changes: dict[str, Any]) -> None:

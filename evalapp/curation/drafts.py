@@ -122,7 +122,7 @@ def _stored(draft: DatasetDraft, example: Example, edit: Edit, before: RowEdit |
     found.operation = Operation(edit.operation)
     found.into_row = edit.into_row if found.operation == Operation.MERGE else None
     if found.operation == Operation.MERGE:
-        _require_target(draft, edit)
+        _require_target(draft, edit, example.split)
     found.changes = {**found.changes, **edit.changes} if found.operation == Operation.CHANGE else {}
     if found.operation == Operation.CHANGE:
         if not found.changes:
@@ -136,11 +136,11 @@ def _stored(draft: DatasetDraft, example: Example, edit: Edit, before: RowEdit |
     return found
 
 
-def _require_target(draft: DatasetDraft, edit: Edit) -> None:
+def _require_target(draft: DatasetDraft, edit: Edit, split: str) -> None:
     target = edit.into_row
     is_other = target is not None and target != edit.row_number
-    if not is_other or not draft.base.examples.filter(row_number=target or 0).exists():
-        message = f"Row {edit.row_number:,} is merged into another row of the version: say which in into_row."
+    if not is_other or not draft.base.examples.filter(row_number=target or 0, split=split).exists():
+        message = f"Row {edit.row_number:,} is merged into another row of its split: say which in into_row."
         raise InvalidError(message, fields={"into_row": [message]})
 
 

@@ -12,6 +12,7 @@ from evalapp.curation.kinds import ABOUT, FindingKind, Proposal
 from evalapp.curation.models import DatasetDraft, DraftState, Finding, HealthCheck, Operation, RowEdit
 from evalapp.curation.row_changes import example_row, field_label, text_at, with_changes
 from evalapp.datasets.models import DatasetVersion, Example
+from evalapp.datasets.queries import versions_of
 
 _EXCERPT = 200
 
@@ -44,6 +45,12 @@ def check_of(version: DatasetVersion) -> HealthCheck | None:
 
 def open_draft_of(version: DatasetVersion) -> DatasetDraft | None:
     return version.drafts.filter(state=DraftState.OPEN).select_related("base__dataset").first()
+
+
+def newer_version(version: DatasetVersion) -> DatasetVersion | None:
+    """The dataset's newest version, where that is another."""
+    newest = versions_of(version.dataset).order_by("-number").first()
+    return newest if newest is not None and newest.pk != version.pk else None
 
 
 def drafts_of(project: Project) -> QuerySet[DatasetDraft]:

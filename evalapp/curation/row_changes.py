@@ -71,6 +71,16 @@ def text_at(row: ExampleRow, name: str) -> str:
     return str(item if isinstance(item, str) else item.get(part or "content", ""))
 
 
+def text_fields(row: ExampleRow) -> list[str]:
+    """The names of all its texts that a person wrote."""
+    names = [f"messages.{number}" for number in range(len(row.messages))]
+    names += [f"references.{number}" for number in range(len(row.references))]
+    names += ["context"] if row.context else []
+    names += [f"pairs.{number}.{part}" for number in range(len(row.pairs)) for part in ("chosen", "rejected")]
+    names += [f"rated.{number}.answer" for number in range(len(row.rated))]
+    return names + [f"metadata.{name}" for name, value in row.metadata.items() if isinstance(value, str)]
+
+
 def field_label(row: ExampleRow, name: str) -> str:
     """A field of the row as people call it: ``references.1`` is "Reference 2", a system message "System
     message", and the only message of the user "Prompt".

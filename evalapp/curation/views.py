@@ -108,12 +108,12 @@ def _act_on_findings(request: MemberRequest, check: HealthCheck, kind: str) -> N
             if finding.example is not None
         ]
         drafts.edit_rows(draft=draft, edits=edits, by=request.user)
-        messages.success(request, f"The draft drops {_rows(len(edits))}.")
+        messages.success(request, f"{_rows(len(edits))} dropped in the draft.")
         return
     applied = drafts.apply_proposals(draft=draft, findings=found.order_by("pk").iterator(), by=request.user)
     needs = "needs" if applied.left == 1 else "need"
     left = f" {_rows(applied.left)} {needs} your decision: edit, drop or keep." if applied.left else ""
-    messages.success(request, f"The draft changes {_rows(applied.done)}.{left}")
+    messages.success(request, f"{_rows(applied.done)} put into the draft.{left}")
 
 
 def _rows(count: int) -> str:
@@ -146,6 +146,7 @@ def dataset_draft(request: MemberRequest, dataset_id: int, draft_id: int) -> Htt
         "rows": queries.shown_edits(page.object_list),
         "form": form,
         "is_open": draft.state == "open",
+        "newest": queries.newer_version(draft.base),
     }
     return render(request, "curation/draft.html", context, status=400 if form.errors else 200)
 
@@ -185,7 +186,7 @@ def dataset_bulk_edit(request: MemberRequest, dataset_id: int, draft_id: int) ->
         try:
             if request.POST.get("step") == "apply":
                 count = apply_bulk_edit(draft=draft, bulk=form.bulk_edit(), by=request.user)
-                messages.success(request, f"The draft changes {_rows(count)}.")
+                messages.success(request, f"{_rows(count)} put into the draft.")
                 return redirect("dataset_draft", request.project.slug, dataset_id, draft_id)
             shown = preview(draft, form.bulk_edit())
         except ProblemError as error:
@@ -216,8 +217,16 @@ def dataset_row_edit(request: MemberRequest, dataset_id: int, number: int, row_n
         except ProblemError as error:
             show_problem(form, error)
         else:
-            return redirect("dataset_row", request.project.slug, dataset_id, number, row_number)
-    context = {"version": version, "dataset": version.dataset, "example": example, "form": form, "edit": edit}
+            return redirect(request.path)
+    context = {
+        "version": version,
+        "dataset": version.dataset,
+        "example": example,
+        "form": form,
+        "edit": edit,
+        "draft": draft,
+        "newest": queries.newer_version(version),
+    }
     return render(request, "curation/row_edit.html", context, status=400 if form.errors else 200)
 
 

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import pyarrow as pa
 import pyarrow.parquet as pq
 import yaml
-from django.db.models import TextChoices, TextField
+from django.db.models import Func, Q, TextChoices, TextField
 from django.db.models.functions import Cast
 from django.utils.text import slugify
 
@@ -26,7 +26,8 @@ from evalapp.datasets.queries import DOWNLOADABLE_SPLITS, examples_of
 from evalapp.imports.parquet import as_json_text
 
 _BATCH = 2_000
-_CSV_COLUMNS = ("split", "prompt", "references", "label", "context", "group", "metadata")
+_CSV_BUFFER = 2**16
+_CSV_COLUMNS = ("split", "system", "prompt", "reference", "label", "context", "group")
 _TEXTS = pa.list_(pa.string())
 SCHEMA = pa.schema(
     [
@@ -85,7 +86,8 @@ def exported(version: DatasetVersion, file_format: str, split: str = "") -> Expo
         return ExportedFile(f"{stem}.parquet", "application/vnd.apache.parquet", _parquet(version, splits))
     rows = examples_of(version, splits).iterator(chunk_size=_BATCH)
     if file_format == FileFormat.CSV:
-        return ExportedFile(f"{stem}.csv", "text/csv; charset=utf-8", _csv(rows))
+        _require_fit_for_csv(version, splits)
+        return ExportedFile(f"{stem}.csv", "text/csv; charset=utf-8", _csv(rows, _metadata_fields(version)))
     return ExportedFile(f"{stem}.jsonl", "application/jsonl; charset=utf-8", _json_lines(rows))
 
 
@@ -94,19 +96,44 @@ def _json_lines(rows: Iterable[Example]) -> Iterator[bytes]:
         yield json.dumps(example_as_object(row), ensure_ascii=False).encode() + b"\n"
 
 
-def _csv(rows: Iterable[Example]) -> Iterator[bytes]:
-    """A prompt of several messages, several references and metadata stand in their cells as JSON."""
+def _require_fit_for_csv(version: DatasetVersion, splits: list[str]) -> None:
+    """Raises InvalidError where a row holds more than one question with one answer."""
+    rows = examples_of(version, splits)
+    is_conversation = Q(messages__2__isnull=False) | (
+        Q(messages__1__isnull=False) & ~Q(messages__0__role="system")
+    )
+    has_more = Q(references__1__isnull=False) | ~Q(pairs=[]) | ~Q(rated=[])
+    count = rows.filter(is_conversation | has_more).count()
+    if count:
+        raise InvalidError(
+            f"CSV holds one question and one answer a row, and {count:,} rows have several messages, references"
+            " or preferences. Export JSON Lines or Parquet."
+        )
+
+
+def _metadata_fields(version: DatasetVersion) -> list[str]:
+    fields = Example.objects.filter(version=version).annotate(
+        field=Func("metadata", function="jsonb_object_keys", output_field=TextField())
+    )
+    return sorted(fields.values_list("field", flat=True).distinct())
+
+
+def _csv(rows: Iterable[Example], fields: list[str]) -> Iterator[bytes]:
+    """A column for each metadata field; values that are no text stand in their cells as JSON."""
     buffer = io.StringIO()
     writer = csv.writer(buffer)
-    writer.writerow(_CSV_COLUMNS)
+    writer.writerow(
+        [*_CSV_COLUMNS, *(f"metadata.{each}" if each in _CSV_COLUMNS else each for each in fields)]
+    )
     for row in rows:
-        prompt = row.messages[0]["content"] if len(row.messages) == 1 else _json(row.messages)
-        references = row.references[0] if len(row.references) == 1 else _json(row.references)
+        texts = {message["role"]: message["content"] for message in row.messages}
+        values = (row.metadata.get(each, "") for each in fields)
         writer.writerow(
-            [row.split, prompt, references if row.references else "", row.label, row.context,
-             row.group_key, _json(row.metadata) if row.metadata else ""]
+            [row.split, texts.get("system", ""), texts["user"], next(iter(row.references), ""), row.label,
+             row.context, row.group_key,
+             *(value if isinstance(value, str) else _json(value) for value in values)]
         )  # fmt: skip
-        if buffer.tell() > 2**16:
+        if buffer.tell() > _CSV_BUFFER:
             yield buffer.getvalue().encode()
             buffer.seek(0)
             buffer.truncate()

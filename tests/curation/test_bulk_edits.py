@@ -95,7 +95,7 @@ def test_the_page_shows_before_it_stores(draft: DatasetDraft, engineer: User) ->
     assert "2 rows would change" in page and "<del>cover</del> <ins>insurance</ins>" in page
     assert "Apply to 2 rows" in page and not draft.edits.exists()
     done = browser.post(f"{address}bulk-edit/", {**form, "step": "apply"}, follow=True).text
-    assert "The draft changes 2 rows." in done and draft.edits.count() == 2
+    assert "2 rows put into the draft." in done and draft.edits.count() == 2
     wrong = browser.post(f"{address}bulk-edit/", {**form, "pattern": "(", "step": "preview"})
     assert wrong.status_code == 400 and "regular expression" in wrong.text
 
@@ -114,5 +114,5 @@ def test_programs_count_first_and_then_store(draft: DatasetDraft, engineer: User
 
 
 def test_rows_that_are_dropped_or_merged_are_left(draft: DatasetDraft, engineer: User) -> None:
-    edit_rows(draft=draft, edits=[Edit(1, "drop"), Edit(2, "merge", into_row=3)], by=engineer)
-    assert preview(draft, BulkEdit("replace", "references", "Yes", "No")).rows == 1
+    edit_rows(draft=draft, edits=[Edit(3, "drop"), Edit(2, "merge", into_row=1)], by=engineer)
+    assert preview(draft, BulkEdit("replace", "references", "e", "E")).rows == 1

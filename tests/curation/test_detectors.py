@@ -162,7 +162,9 @@ def test_other_numbers_in_a_prompt_make_another_question() -> None:
         ("Yes, it is covered.", "No, it is not covered.", "yes in one"),
         ("It takes 10 days.", "It takes 14 days.", "other numbers"),
         ("It takes 10 days.", "It takes 10 days, or 14 abroad.", ""),
-        (f"{LONG} 10 men.", f"{LONG} In 1877.", ""),
+        (f"{LONG} 10 men.", f"{LONG[::-1]} In 1877.", ""),
+        ("Sengschäden sind eingeschlossen.", "Sengschäden sind ausgeschlossen.", "a few words"),
+        ("Drei Monate zum Ende des Vertragsjahres.", "Ein Monat zum Ende des Vertragsjahres.", "a few words"),
         ("Send the receipt by post.", "Our office opens early tomorrow.", "hardly a word"),
         ("We pay the current value of the bicycle.", "The current value of the bicycle is what we pay.", ""),
     ],
@@ -199,6 +201,34 @@ def test_a_damaged_encoding_is_repaired_where_that_is_known() -> None:
     row = ExampleRow("train", [{"role": "user", "content": "Is it?"}], [damaged.encode().decode("cp1252")])
     found = broken(health_row(1, row))
     assert found is not None and found.changes == {"references.0": damaged}
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        "Es tut mir leid, aber dabei kann ich Ihnen als KI-Modell nicht helfen.",
+        "Je suis désolé, je ne peux pas répondre à cette demande.",
+        "[Antwort hier einfügen]",
+        "Text folgt.",
+    ],
+)
+def test_refusals_and_placeholders_of_other_languages(answer: str) -> None:
+    assert broken(health_row(1, ExampleRow("train", [{"role": "user", "content": "Warum?"}], [answer])))
+
+
+def test_a_signature_ends_an_answer() -> None:
+    assert ends_whole("We pay in March.\nKind regards,\nyour service team") is False
+    assert ends_whole("Wir zahlen im März.\nViele Grüße,\nIhr Serviceteam")
+    assert ends_whole("We pay in March.\n\nKind regards,\nThe service team")
+
+
+def test_a_system_message_makes_another_row() -> None:
+    user = {"role": "user", "content": "Is hail covered by the plan?"}
+    rows = [
+        ExampleRow("train", [user], ["Yes."]),
+        ExampleRow("train", [{"role": "system", "content": "Answer in rhyme."}, user], ["Yes."]),
+    ]
+    assert found_in(DuplicateDetector(), rows) == []
 
 
 def test_words_that_begin_like_boilerplate_are_none() -> None:

@@ -203,9 +203,24 @@ def test_a_proposal_leaves_what_was_edited_by_hand(version_of: Make, engineer: U
     )
     apply_proposals(draft=draft, findings=check.findings.filter(example__row_number__in=[3, 6]), by=engineer)
     changes = draft.edits.get(example__row_number=6).changes
-    assert changes["references.0"] == "Dear Ms ⟨NAME 2⟩, ⟨NAME 3⟩ of ours pays."
+    assert changes["references.0"] == "Dear Ms ⟨NAME 1⟩, ⟨NAME 2⟩ of ours pays."
     assert changes["messages.0"].startswith("My name is ⟨NAME 1⟩")
     assert draft.edits.get(example__row_number=3).operation == "drop"
+
+
+def test_a_person_has_one_placeholder_in_the_whole_row(version_of: Make, engineer: User) -> None:
+    texts = (
+        "Hier spricht Wolfgang Huber, IBAN DE89 3704 0044 0532 0130 00.",
+        "Guten Tag Herr Huber, Ihr Konto DE89370400440532013000. Huber zahlt.",
+    )
+    version = version_of([row(*texts)])
+    check = checked(version, engineer)
+    draft = open_draft(base=version, by=engineer)
+    apply_proposals(draft=draft, findings=check.findings.filter(kind="personal_data"), by=engineer)
+    assert draft.edits.get().changes == {
+        "messages.0": "Hier spricht ⟨NAME 1⟩, IBAN ⟨IBAN 1⟩.",
+        "references.0": "Guten Tag Herr ⟨NAME 1⟩, Ihr Konto ⟨IBAN 1⟩. ⟨NAME 1⟩ zahlt.",
+    }
 
 
 def test_a_row_that_repeats_one_which_goes_is_left_to_a_person(version_of: Make, engineer: User) -> None:
@@ -246,7 +261,7 @@ def test_a_row_is_edited_and_published_in_the_browser(version_of: Make, engineer
     draft = version.drafts.get()
     assert f"{address}drafts/{draft.pk}/" in browser.get(address).text
     shown = browser.get(f"{address}drafts/{draft.pk}/").text
-    assert "10 rows = 9 kept + 1 changed" in shown and "<ins>We</ins> do." in shown
+    assert "10 rows = 9 unchanged + 1 changed" in shown and "<ins>We</ins> do." in shown
     done = browser.post(
         f"{address}drafts/{draft.pk}/", {"action": "publish", "note": "by hand"}, follow=True
     ).text

@@ -138,7 +138,7 @@ def test_the_chosen_are_kept_and_the_open_are_applied(version_of: Make, engineer
         in browser.post(f"{address}broken_answer/", {"action": "keep", "finding": chosen}, follow=True).text
     )
     told = browser.post(f"{address}broken_answer/", {"action": "apply-all"}, follow=True).text
-    assert "The draft changes 1 row." in told
+    assert "1 row put into the draft." in told
     draft = version.drafts.get()
     assert [(edit.example.row_number, edit.operation) for edit in draft.edits.all()] == [(8, "drop")]
     decide = browser.post(f"{address}conflict/", {"action": "apply-all"}, follow=True).text

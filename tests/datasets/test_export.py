@@ -109,10 +109,26 @@ def test_the_folder_is_loaded_by_hugging_face_datasets(version: DatasetVersion, 
     assert loaded["train"][0]["messages"][1]["content"].startswith("Is hail covered?")
 
 
-def test_csv_has_one_line_a_row(version: DatasetVersion) -> None:
-    rows = list(csv.DictReader(io.StringIO(content_of(version, "csv").decode())))
-    assert [row["split"] for row in rows] == ["train", "train", "validation"]
-    assert rows[1]["prompt"] == 'Who pays?\n"You"' and rows[2]["references"] == "There."
+def test_csv_of_questions_and_answers_is_imported_as_the_same_rows(
+    project: Project, dataset: Dataset, engineer: User, uploads: Path
+) -> None:
+    asked = [{"role": "user", "content": 'Who pays?\n"You", or we'}]
+    rows = [
+        ExampleRow(
+            "train", [{"role": "system", "content": "Be brief."}, *asked], ["We do."], metadata={"id": "a"}
+        ),
+        ExampleRow("train", asked, label="pay", context="Policy 7", metadata={"id": "b"}, group_key="g"),
+    ]
+    version = create_version(dataset=dataset, rows=rows, by=engineer)
+    again = imported(project, "rows.csv", content_of(version, "csv"), engineer)
+    assert hashes(again) == hashes(version)
+
+
+def test_csv_is_refused_where_it_would_lose_something(version: DatasetVersion) -> None:
+    with pytest.raises(InvalidError, match="2 rows have several messages"):
+        exported(version, "csv")
+    rows = list(csv.DictReader(io.StringIO(content_of(version, "csv", "validation").decode())))
+    assert [(each["prompt"], each["reference"], each["id"]) for each in rows] == [("Where?", "There.", "c")]
 
 
 def test_one_split_alone_and_never_the_one_that_is_held_out(version: DatasetVersion) -> None:
@@ -135,7 +151,7 @@ def test_pages_and_programs_export_the_same(version: DatasetVersion, engineer: U
         b"".join(page.streaming_content) == b"".join(told.streaming_content) == content_of(version, "jsonl")
     )
     assert 'filename="summaries-v1.jsonl"' in told["Content-Disposition"]
-    for file_format, kind in (("parquet", "parquet"), ("hf", "zip"), ("csv", "csv")):
+    for file_format, kind in (("parquet", "parquet"), ("hf", "zip")):
         assert kind in program.get(f"{path}?format={file_format}")["Content-Type"]
     assert program.get(path).streaming_content
     problem_in(program.get(f"{path}?format=xml"), 400)

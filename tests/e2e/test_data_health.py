@@ -48,7 +48,10 @@ def test_from_a_messy_file_to_a_version_that_accounts_for_each_row(
     page.reload()
     expect(page.get_by_role("row", name="Personal data")).to_contain_text("Mask")
 
-    for kind, told in (("Personal data", "changes 1 row"), ("Broken answers", "changes 2 rows")):
+    for kind, told in (
+        ("Personal data", "1 row put into the draft"),
+        ("Broken answers", "2 rows put into the draft"),
+    ):
         page.get_by_role("link", name=kind, exact=True).click()
         page.get_by_role("button", name="Apply to all open").click()
         expect(page.get_by_text(told)).to_be_visible()
@@ -62,7 +65,9 @@ def test_from_a_messy_file_to_a_version_that_accounts_for_each_row(
 
     page.get_by_role("link", name="Health", exact=True).click()
     page.get_by_role("link", name="Open draft").click()
-    expect(page.get_by_text("10 rows = 6 kept + 2 changed + 0 moved + 0 merged + 2 dropped")).to_be_visible()
+    expect(
+        page.get_by_text("10 rows = 6 unchanged + 2 changed + 0 moved + 0 merged + 2 dropped")
+    ).to_be_visible()
     expect(page.locator("ins", has_text="⟨NAME 1⟩").first).to_be_visible()
     page.get_by_label("Note").fill("First round")
     page.get_by_role("button", name="Create version").click()

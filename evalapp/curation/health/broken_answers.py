@@ -32,12 +32,22 @@ _PLACEHOLDERS = {
     "xxx",
     "answer",
     "placeholder",
+    "text folgt",
+    "asdf",
 }
 _REFUSAL = re.compile(
     r"\b(?:i(?:['’]m| am) (?:sorry|afraid|unable)|i (?:can(?:not|['’]t)|could not|won['’]t|am not able to)"
     r"|as an? (?:ai|artificial|large) ?(?:language|intelligence)? ?(?:model|assistant)?)\b"
     r"(?=[^.!?]{0,80}\b(?:assist|help|answer|provide|fulfil|comply|continue|do that|give|offer"
     r"|have (?:personal|access)|ai|model|language)\b)",
+    re.IGNORECASE,
+)
+_REFUSAL_ELSEWHERE = re.compile(
+    r"\b(?:(?:es )?tut mir leid|leider kann ich|als ki\b|als (?:künstliche|großes) "
+    r"|ich kann (?:ihnen |dir )?(?:dabei |das |hier)|je suis désolée?|je ne (?:peux|suis) pas|en tant qu['’]"
+    r"|lo siento|mi dispiace|het spijt me)"
+    r"[^.!?]{0,80}\b(?:helfen|beantworten|weiterhelfen|zugriff|antworten|modell|sprachmodell|répondre|aider"
+    r"|modèle|ayudar|responder|aiutare|rispondere|helpen)\b",
     re.IGNORECASE,
 )
 _REFUSAL_WITHIN = 200
@@ -51,12 +61,13 @@ _BOILERPLATE = (
 )
 _UNFILLED = re.compile(
     r"[\[<{](?:your|insert|enter|company|customer|name|date|amount)[ _][^\]>}\n]{0,40}[\]>}]"
-    r"|[\[<{](?:name|date|amount)[\]>}]",
+    r"|[\[<{](?:name|date|amount)[\]>}]|\[[^\]\n]{0,30}\b(?:einfügen|eintragen|ausfüllen|insérer|insertar)\]",
     re.IGNORECASE,
 )
 _RUN_OF_ONE = re.compile(r"([^\s\-=_*.#~])\1{29,}")
 _ENDS = frozenset(".!?…。！？؟।:;\"'”’»)]}>|`*~%")
 _CUT_WORDS = 8
+_SIGNATURE_WORDS = 5
 _REPEATED_WORDS = 40
 _MOST_WORDS = 4_000
 _SEQUENCE = 4
@@ -194,7 +205,9 @@ def broken(row: HealthRow) -> Found | None:
 
 def is_refusal(answer: str) -> bool:
     """Whether a short answer begins by declining."""
-    return len(answer) <= _LONGEST_REFUSAL and bool(_REFUSAL.search(answer[:_REFUSAL_WITHIN]))
+    start = answer[:_REFUSAL_WITHIN]
+    is_one = _REFUSAL.search(start) or _REFUSAL_ELSEWHERE.search(start)
+    return len(answer) <= _LONGEST_REFUSAL and bool(is_one)
 
 
 def is_boilerplate(answer: str, plain: str) -> bool:
@@ -216,9 +229,17 @@ def is_repetitive(answer: str, words: Sequence[str]) -> bool:
 
 
 def ends_whole(answer: str) -> bool:
-    """Whether it ends as a sentence, a list's line or a block of code may end."""
-    last_line = answer.rstrip().rsplit("\n", 1)[-1].strip()
+    """Whether it ends as a sentence, a signature, a list's line or a block of code may end."""
+    before, _, last_line = answer.rstrip().rpartition("\n")
+    last_line = last_line.strip()
     if not last_line or last_line[-1] in _ENDS:
+        return True
+    # A signature.
+    if (
+        before.rstrip().endswith(",")
+        and last_line[0].isupper()
+        and len(last_line.split()) <= _SIGNATURE_WORDS
+    ):
         return True
     # The last point of a list is often without a full stop.
     if re.match(r"(?:[-*•]|\d+[.)])\s|\|", last_line):

@@ -112,9 +112,9 @@ def _unchecked(version: DatasetVersion) -> dict[str, str]:
     labels = Example.objects.filter(version=version).exclude(label="")
     few = labels[:FEWEST_ROWS].count() < FEWEST_ROWS
     if few:
-        return {FindingKind.LABEL_ISSUE: f"Not checked: fewer than {FEWEST_ROWS} rows have a label."}
+        return {FindingKind.LABEL_ISSUE: f"not checked, because fewer than {FEWEST_ROWS} rows have a label."}
     if labels.values("label").distinct()[:2].count() < 2:
-        return {FindingKind.LABEL_ISSUE: "Not checked: all rows have the same label."}
+        return {FindingKind.LABEL_ISSUE: "not checked, because all rows have the same label."}
     return {}
 
 

@@ -20,7 +20,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 import numpy.typing as npt
-from rapidfuzz import fuzz
+from rapidfuzz.distance import Levenshtein
 from rensa import RMinHash
 
 from evalapp.curation.health.rows import (
@@ -43,6 +43,7 @@ BANDS, BAND_ROWS = 21, 6
 LEAST_AGREEMENT = 0.25
 _LONG_WORD = 4
 _SHORT_ANSWER = 60
+_FEW_WORDS = 0.75
 _FEWEST_SHARED = 2
 _SEED = 1
 _BATCH_ROWS = 2_000
@@ -231,12 +232,12 @@ def _comparison(row: HealthRow, other: HealthRow) -> Found | None:
             score=score,
             others=[other.number],
         )
-    if not _is_near_answer(row, other):
+    if not _has_same_answers(row, other):
         return None
     return Found(
         FindingKind.NEAR_DUPLICATE,
         row.number,
-        f"{how} prompt as row {other.number:,}, and nearly the same answer.",
+        f"{how} prompt as row {other.number:,}, and the same answer.",
         Proposal.MERGE,
         score=score,
         others=[other.number],
@@ -248,15 +249,21 @@ def disagreement(row: HealthRow, other: HealthRow) -> str:
     if row.label != other.label:
         return f"labelled “{row.label or 'none'}” here and “{other.label or 'none'}” there"
     first, second = row.answer, other.answer
-    if not first or not second or normalised(first) == normalised(second):
+    plain = normalised(first), normalised(second)
+    if not first or not second or plain[0] == plain[1]:
         return ""
-    if _stance(first) * _stance(second) < 0:
-        return "answered with yes in one and with no in the other"
-    if min(len(first.split()), len(second.split())) > _SHORT_ANSWER:
-        return ""
-    if _differ_in_numbers(first, second):
-        return "answered with other numbers"
-    return "" if _share_words(first, second) else "with hardly a word of its answer in common"
+    is_short = min(len(first.split()), len(second.split())) <= _SHORT_ANSWER
+    reasons = (
+        (_stance(first) * _stance(second) < 0, "answered with yes in one and with no in the other"),
+        (is_short and _differ_in_numbers(first, second), "answered with other numbers"),
+        # A word is enough to turn an answer round: "included", "excluded".
+        (
+            Levenshtein.normalized_similarity(*plain) >= _FEW_WORDS,
+            "with an answer that differs in a few words",
+        ),
+        (is_short and not _share_words(first, second), "with hardly a word of its answer in common"),
+    )
+    return next((why for is_so, why in reasons if is_so), "")
 
 
 def _differ_in_numbers(first: str, second: str) -> bool:
@@ -281,18 +288,8 @@ def _stance(answer: str) -> int:
     return -1 if start and start[0] in _NO else 0
 
 
-def _is_near_answer(row: HealthRow, other: HealthRow) -> bool:
-    if row.label != other.label or len(row.answers) != len(other.answers):
-        return False
-    answers = zip(row.plain_answers, other.plain_answers, strict=True)
-    return all(
-        first == second
-        or (
-            numbers_of(first) == numbers_of(second)
-            and max(jaccard(first, second), fuzz.ratio(first, second) / 100) >= NEAR_FROM
-        )
-        for first, second in answers
-    )
+def _has_same_answers(row: HealthRow, other: HealthRow) -> bool:
+    return row.label == other.label and row.plain_answers == other.plain_answers
 
 
 def _sequences(text: str) -> set[str]:

@@ -36,8 +36,8 @@ _ADDRESS_IP = re.compile(
 )
 _CARD_START = re.compile(r"4|5[1-5]|2(?:2[2-9]|[3-6]|7[01]|720)|3[47]|6(?:011|5|4[4-9])|3(?:0[0-5]|[689])|35")
 _NOT_A_PERSON = re.compile(
-    r"\b(?:order|invoice|tracking|reference|ref|parcel|ticket|case|serial|article|item|product|isbn|ean|model|batch)"
-    r"(?:\s+(?:number|no|id|code))?\s*[.:#№-]*\s*$",
+    r"\b(?:police|policy|vertrags?|rechnungs?|bestell|auftrags?|sendungs?|kunden|schadens?|order|invoice|tracking|reference|ref|parcel|ticket|case|serial|article|item|product|isbn|ean|model|batch)"
+    r"-?\s*(?:number|nummer|nr|no|id|code)?\s*[.:#№-]*\s*$",
     re.IGNORECASE,
 )
 _PHONE_WORD = re.compile(
@@ -62,21 +62,24 @@ _STREET = re.compile(
     rf"|\b\d{{1,4}},?\s+(?:rue|avenue|boulevard|chemin|place|impasse)\s+(?:d[eu]\s+|de\s+la\s+|des\s+)?{_NAME}"
 )
 _POSTCODE = re.compile(r"\b(?:[A-Z]{1,2}\d[A-Z\d]? \d[ABD-HJLNP-UW-Z]{2})\b")
+_PEOPLE = rf"{_NAME}(?:\s+(?:(?:van|von|vom|zu|de|del|der|den|di|da|la|le|al|bin)\s+)*{_NAME}){{0,2}}"
 _TITLED = re.compile(
-    rf"\b(?:Mr|Mrs|Ms|Miss|Mx|Dr|Prof|Herr|Frau|Madame|Monsieur|Señora?|Signora?)\.?\s+(?P<name>{_NAME}(?:\s+{_NAME}){{0,2}})"
+    r"\b(?:Mr|Mrs|Ms|Miss|Mx|Dr|Prof|Herrn?|Frau|Madame|Monsieur|Señora?|Signora?)\.?\s+(?:(?:Dr|Prof)\.?\s+)*"
+    rf"(?P<name>{_PEOPLE})"
 )
 _GREETED = re.compile(
     rf"(?:^|[\n.!?]\s*)(?:Dear|Hi|Hello|Hey)\s+(?P<name>{_NAME}(?:\s+{_NAME}){{0,2}})\s*[,!:\n]", re.MULTILINE
 )
 _SIGNED = re.compile(
     r"\b(?:[Rr]egards|[Ss]incerely|[Yy]ours(?: truly| faithfully)?|[Cc]heers|[Tt]hank you|[Tt]hanks"
-    r"|[Bb]est wishes)"
+    r"|[Bb]est wishes|[Gg]rüßen?|[Cc]ordialement)"
     rf"\s*,?\s*\n\s*(?P<name>{_NAME}(?:\s+{_NAME}){{0,2}})"
 )
 _CALLED = re.compile(
-    r"(?:\b[Mm]y name is|\b[Mm]y name['’]s|^\s*(?:[Nn]ame|[Ff]ull [Nn]ame|[Pp]atient|[Cc]ustomer|[Cc]laimant"
-    r"|[Pp]olicyholder)\s*:)"
-    rf"\s*(?P<name>{_NAME}(?:\s+{_NAME}){{0,2}})",
+    r"(?:\b[Mm]y name is|\b[Mm]y name['’]s|\b[Mm]ein Name ist|\b[Ii]ch heiße|\b[Hh]ier spricht"
+    r"|\b[Jj]e m['’]appelle"
+    r"|^\s*(?:[Nn]ame|[Ff]ull [Nn]ame|[Pp]atient|[Cc]ustomer|[Cc]laimant|[Pp]olicyholder)\s*:)"
+    rf"\s*(?P<name>{_PEOPLE})",
     re.MULTILINE,
 )
 _FULL_NAME = re.compile(
@@ -84,7 +87,7 @@ _FULL_NAME = re.compile(
 )
 # What must stand in a text before its pattern is tried.
 _NAMED = (
-    (_CALLED, ("ame", ":")),
+    (_CALLED, ("ame", ":", "heiße", "Hier", "hier", "appelle")),
     (_TITLED, ("Mr", "Ms", "Mi", "Mx", "Dr", "Prof", "Herr", "Frau", "Mad", "Mons", "Se", "Si")),
     (_GREETED, ("Dear", "Hi", "Hello", "Hey")),
     (_SIGNED, ("\n",)),
@@ -93,6 +96,7 @@ _DIGIT = re.compile(r"\d")
 _CAPITAL_BESIDE_DIGIT = re.compile(r"[A-Z] ?\d|\d-?[A-Z]")
 _BIRTH = re.compile(r"born|birth|d\.?o\.?b", re.IGNORECASE)
 _POINTS_OF_AN_IP = 3
+_NUMBERED = re.compile(r"\b(?:version|release|v|kapitel|chapter|section|abschnitt)\.?\s*$", re.IGNORECASE)
 # An IP address, the shortest, has four.
 _FEWEST_DIGITS = 4
 _NO_NAMES = frozenset(
@@ -200,7 +204,8 @@ def _long_numbers(text: str, *, is_mixed: bool) -> Iterator[PersonalSpan]:
     for match in _BORN.finditer(text) if _BIRTH.search(text) else ():
         yield PersonalSpan(*match.span("date"), "BIRTH DATE")
     for match in _ADDRESS_IP.finditer(text) if text.count(".") >= _POINTS_OF_AN_IP else ():
-        yield PersonalSpan(*match.span(), "IP")
+        if not _NUMBERED.search(text[max(0, match.start() - 20) : match.start()]):
+            yield PersonalSpan(*match.span(), "IP")
     for match in _DIGITS.finditer(text):
         if found := _kind_of_digits(match[0].strip(), text[max(0, match.start() - 40) : match.start()]):
             yield PersonalSpan(*match.span(), found)

@@ -1,6 +1,7 @@
 """A row as the health check reads it, and what a detector finds in it. Pure."""
 
 import re
+import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -16,7 +17,8 @@ _NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
 class HealthRow:
     """``number``: its row number in the version. ``answers``: the references, then the answers of pairs, the
     better one first. ``texts``: everything a person wrote in it, by the name of the field: ``messages.0``,
-    ``references.1``, ``context``, ``pairs.0.chosen``, ``metadata.region``.
+    ``references.1``, ``context``, ``pairs.0.chosen``, ``metadata.region``. ``context`` begins with the system
+    message.
     """
 
     number: int
@@ -101,9 +103,9 @@ def row_of(number: int, fields: Mapping[str, Any]) -> HealthRow:
     metadata = fields["metadata"]
     texts |= {f"metadata.{name}": value for name, value in metadata.items() if isinstance(value, str)}
     prompt = "\n".join(message["content"] for message in messages if message["role"] != "system")
-    return HealthRow(
-        number, fields["split"], prompt, fields["context"], answers, fields["label"], metadata, texts
-    )
+    system = [message["content"] for message in messages if message["role"] == "system"]
+    context = "\n".join([*system, fields["context"]])
+    return HealthRow(number, fields["split"], prompt, context, answers, fields["label"], metadata, texts)
 
 
 def normalised(text: str) -> str:
@@ -114,7 +116,7 @@ def normalised(text: str) -> str:
 
 
 def words_of(text: str) -> list[str]:
-    return _WORD.findall(text.casefold())
+    return _WORD.findall(unicodedata.normalize("NFKC", text).casefold())
 
 
 def numbers_of(text: str) -> list[str]:
