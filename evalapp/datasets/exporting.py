@@ -106,8 +106,8 @@ def _require_fit_for_csv(version: DatasetVersion, splits: list[str]) -> None:
     count = rows.filter(is_conversation | has_more).count()
     if count:
         raise InvalidError(
-            f"CSV holds one question and one answer a row, and {count:,} rows have several messages, references"
-            " or preferences. Export JSON Lines or Parquet."
+            f"CSV holds one question and one answer a row, and {count:,} rows have several messages,"
+            " references or preferences. Export JSON Lines or Parquet."
         )
 
 
