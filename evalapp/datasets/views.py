@@ -140,6 +140,8 @@ def _import_page(
             form.show_samples(column_samples(record, options))
             found = preview(record, options)
             context |= {"preview": found, "readings": found.readings}
+            if found.lacks_test:
+                context["newest"] = queries.versions_of(dataset).order_by("-number").first()
             context["overlooked"] = missed_reference_field([each.row for each in found.readings if each.row])
         except InvalidError as error:
             context["preview_problem"] = error.message

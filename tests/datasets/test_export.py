@@ -109,6 +109,15 @@ def test_the_folder_is_loaded_by_hugging_face_datasets(version: DatasetVersion, 
     assert loaded["train"][0]["messages"][1]["content"].startswith("Is hail covered?")
 
 
+def test_a_file_without_the_test_rows_of_the_version_before_is_warned_of(
+    version: DatasetVersion, engineer: User, uploads: Path
+) -> None:
+    file = SimpleUploadedFile("rows.parquet", content_of(version, "parquet"))
+    upload = receive_upload(dataset=version.dataset, upload=file, by=engineer)
+    address = f"/projects/{version.dataset.project.slug}/data/{version.dataset_id}/imports/{upload.pk}/"
+    assert "v1 has 1 test row, and this file has none" in client_of(engineer).get(address).text
+
+
 def test_csv_of_questions_and_answers_is_imported_as_the_same_rows(
     project: Project, dataset: Dataset, engineer: User, uploads: Path
 ) -> None:
