@@ -14,9 +14,9 @@ from evalapp.curation.health.rows import in_chunks, normalised
 from evalapp.curation.kinds import Proposal
 from evalapp.curation.masking import masked
 from evalapp.curation.models import DatasetDraft, DraftState, Finding, Operation, RowEdit
-from evalapp.curation.row_changes import checked_changes, example_row, with_changes
+from evalapp.curation.row_changes import checked_changes, with_changes
 from evalapp.datasets.models import DatasetVersion, Example
-from evalapp.datasets.rows import ExampleRow
+from evalapp.datasets.rows import ExampleRow, example_row
 from evalapp.datasets.services import create_version
 
 RESTORE = "restore"

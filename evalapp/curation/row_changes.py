@@ -10,28 +10,10 @@ from dataclasses import replace
 from typing import Any
 
 from evalapp.core.errors import InvalidError
-from evalapp.datasets.models import Example
 from evalapp.datasets.rows import ExampleRow, row_problems
 
 _LONGEST_PLACE = 8
 _WHOLE = {"context": "context", "label": "label", "split": "split", "group": "group_key"}
-
-
-def example_row(example: Example) -> ExampleRow:
-    """The row as it is stored, with its key."""
-    return ExampleRow(
-        split=example.split,
-        messages=example.messages,
-        references=example.references,
-        label=example.label,
-        context=example.context,
-        metadata=example.metadata,
-        group_key=example.group_key,
-        provenance=example.provenance,
-        pairs=example.pairs,
-        rated=example.rated,
-        row_key=example.row_key,
-    )
 
 
 def with_changes(row: ExampleRow, changes: Mapping[str, Any]) -> ExampleRow:

@@ -28,6 +28,8 @@ MOST_STORED_ERRORS = 1_000
 PREVIEW_ROWS = 8
 # The rows of a file of at most so many bytes are all read before its import, to say how large its splits are.
 MOST_COUNTED_BYTES = 2 * 2**20
+# Parquet may hold any number of equal rows in a few bytes.
+MOST_COUNTED_ROWS = 50_000
 SAMPLE_ROWS = 3
 SAMPLE_LENGTH = 60
 
@@ -71,7 +73,7 @@ def _first_fields(stream: BinaryIO, options: ImportOptions) -> Iterator[dict[str
 
 class Preview(NamedTuple):
     """``readings``: the first rows. ``counts``: how many good rows each split gets, and ``bad`` how many rows
-    cannot be used; None of a file of more than `MOST_COUNTED_BYTES`.
+    cannot be used; None of a file of more than `MOST_COUNTED_BYTES` or `MOST_COUNTED_ROWS`.
     """
 
     readings: list[ParsedRow]
@@ -95,13 +97,14 @@ def preview(dataset_import: DatasetImport, options: ImportOptions) -> Preview:
     if (options.file_format == CSV or options.mapping) and (problem := COLUMNS.problem(options.mapping)):
         raise InvalidError(problem)
     is_small = dataset_import.size_bytes <= MOST_COUNTED_BYTES
+    most = MOST_COUNTED_ROWS if is_small else PREVIEW_ROWS
     try:
         with open_stored(dataset_import.stored_name) as stream:
-            found = list(islice(readings(stream, options), None if is_small else PREVIEW_ROWS))
+            found = list(islice(readings(stream, options), most))
     except FileProblemError as error:
         raise InvalidError(str(error)) from error
-    if not is_small:
-        return Preview(found)
+    if len(found) == most:
+        return Preview(found[:PREVIEW_ROWS])
     counts = Counter(each.row.split for each in found if each.row is not None)
     return Preview(found[:PREVIEW_ROWS], dict(counts), len(found) - counts.total())
 

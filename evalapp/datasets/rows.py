@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, cast
 
-from evalapp.datasets.models import Split
+from evalapp.datasets.models import Example, Split
 from evalapp.imports.problems import FieldProblem, is_fine, shown, text_problems
 
 # A field or a row beyond these is a mistake of the file, not a text a person could judge.
@@ -53,6 +53,23 @@ class Serialised(NamedTuple):
     content_hash: str
     pairs: str
     rated: str
+
+
+def example_row(example: Example) -> ExampleRow:
+    """The row as it is stored, with its key."""
+    return ExampleRow(
+        split=example.split,
+        messages=example.messages,
+        references=example.references,
+        label=example.label,
+        context=example.context,
+        metadata=example.metadata,
+        group_key=example.group_key,
+        provenance=example.provenance,
+        pairs=example.pairs,
+        rated=example.rated,
+        row_key=example.row_key,
+    )
 
 
 # Canonical JSON: sorted keys, no white space, no escapes that are not needed. One encoder object, because

@@ -14,7 +14,7 @@ from evalapp.adjudication.models import Adjudication
 from evalapp.audit.services import record
 from evalapp.core.errors import MissingError
 from evalapp.datasets.models import DatasetVersion, Example, Split
-from evalapp.datasets.rows import ExampleRow
+from evalapp.datasets.rows import ExampleRow, example_row
 from evalapp.datasets.services import create_version
 from evalapp.exports.files import (
     WrittenFile,
@@ -151,18 +151,7 @@ def _kept_rows(parent: DatasetVersion, export: Export, *, keeps_training_rows: b
             continue
         if example.split == Split.FEEDBACK and example.prompt_hash in reviewed:
             continue
-        yield ExampleRow(
-            split=example.split,
-            messages=example.messages,
-            references=example.references,
-            label=example.label,
-            context=example.context,
-            metadata=example.metadata,
-            group_key=example.group_key,
-            provenance=example.provenance,
-            pairs=example.pairs,
-            rated=example.rated,
-        )
+        yield example_row(example)
 
 
 def _link_rows(export: Export, version: DatasetVersion) -> None:

@@ -37,7 +37,7 @@ def json_objects(
     """
     begin = stream.tell()
     if stream.read(len(PARQUET_SIGNATURE)) == PARQUET_SIGNATURE:
-        yield from parquet_objects(stream, read=read)
+        yield from parquet_objects(stream, most_fields=MOST_FIELDS, read=read)
         return
     stream.seek(begin)
     is_list = starts_list(stream.read(_HEAD_BYTES))

@@ -13,7 +13,8 @@ import pyarrow.parquet as pq
 from evalapp.imports.problems import FieldProblem, FileProblemError
 
 LARGEST_ROW_GROUP = 2**30
-_BATCH = 1_000
+# Few, because a text that a file holds once may stand in each of them.
+_BATCH = 100
 _UNREADABLE = (pa.ArrowException, OSError, ValueError)
 _JSON_TEXT = {b"evalapp": b"json"}
 
@@ -24,12 +25,13 @@ def as_json_text(name: str) -> pa.Field:
 
 
 def parquet_objects(
-    stream: BinaryIO, *, read: Callable[[int], None] | None = None
+    stream: BinaryIO, *, most_fields: int, read: Callable[[int], None] | None = None
 ) -> Iterator[tuple[int, dict[str, Any] | FieldProblem]]:
     """Each row with its number from 1, without the fields that are null; or what is wrong with it. ``read``
     gets the bytes passed, a group of rows at a time.
 
-    Raises FileProblemError for a file that cannot be read, and for one whose groups are too large.
+    Raises FileProblemError for a file that cannot be read, and for one of more than ``most_fields`` columns
+    or whose groups are too large.
     """
     try:
         file = pq.ParquetFile(stream)
@@ -38,6 +40,8 @@ def parquet_objects(
             "The Parquet file is damaged or incomplete. Write it anew, and upload the whole file."
         ) from error
     metadata = file.metadata
+    if metadata.num_columns > most_fields:
+        raise FileProblemError(f"The file has {metadata.num_columns:,} columns; {most_fields} is the limit.")
     sizes = [metadata.row_group(group).total_byte_size for group in range(metadata.num_row_groups)]
     if any(size > LARGEST_ROW_GROUP for size in sizes):
         raise FileProblemError(

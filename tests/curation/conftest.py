@@ -1,4 +1,5 @@
 from collections.abc import Callable, Iterable, Sequence
+from typing import Any
 
 import pytest
 
@@ -11,9 +12,9 @@ from evalapp.datasets.rows import ExampleRow
 from evalapp.datasets.services import create_dataset, create_version
 
 
-def row(prompt: str, *answers: str, split: str = "train", **fields: object) -> ExampleRow:
+def row(prompt: str, *answers: str, split: str = "train", **fields: Any) -> ExampleRow:
     messages = [{"role": "user", "content": prompt}]
-    return ExampleRow(split=split, messages=messages, references=list(answers), **fields)  # type: ignore[arg-type]  # of the row
+    return ExampleRow(split=split, messages=messages, references=list(answers), **fields)
 
 
 def checked(version: DatasetVersion, by: User) -> HealthCheck:

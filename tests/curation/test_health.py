@@ -6,6 +6,7 @@ import pytest
 
 from evalapp.accounts.models import Project, User
 from evalapp.core.errors import ConflictError
+from evalapp.curation.drafts import open_draft
 from evalapp.curation.models import Finding, HealthCheck
 from evalapp.curation.services import keep_rows, start_check
 from evalapp.curation.tasks import check_health
@@ -16,6 +17,7 @@ from evalapp.jobs.lease import LeaseLost
 from evalapp.jobs.services import request_cancel
 from evalapp.jobs.work import Work
 from tests.api.conftest import problem_in, program_of
+from tests.at_once import at_once
 from tests.cast import client_of
 from tests.curation.conftest import MESSY, checked, row, rows_of
 
@@ -56,6 +58,16 @@ def test_two_checks_at_once_are_refused(version_of: Make, engineer: User) -> Non
     start_check(version=version, by=engineer)
     with pytest.raises(ConflictError, match="is being checked"):
         start_check(version=version, by=engineer)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_many_starts_at_once_one_is_carried_out(version_of: Make, engineer: User) -> None:
+    version = version_of(MESSY)
+    outcomes = at_once(8, lambda _: start_check(version=version, by=engineer))
+    assert sum(isinstance(each, HealthCheck) for each in outcomes) == 1
+    assert sum(isinstance(each, ConflictError) for each in outcomes) == 7
+    drafts = at_once(8, lambda _: open_draft(base=version, by=engineer))
+    assert len({each.pk for each in drafts}) == 1
 
 
 def test_a_cancelled_check_leaves_what_was_found_before(version_of: Make, engineer: User) -> None:

@@ -17,6 +17,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from evalapp.accounts.models import Project, User
 from evalapp.core.errors import InvalidError, NotAllowedError
 from evalapp.datasets.exporting import exported
+from evalapp.datasets.importing import PREVIEW_ROWS, preview
 from evalapp.datasets.models import Dataset, DatasetVersion
 from evalapp.datasets.options import ImportOptions
 from evalapp.datasets.rows import ExampleRow
@@ -208,6 +209,25 @@ def test_parquet_of_other_tools_is_mapped_as_columns_are(
         "at": "2023-11-14T22:13:20",
     }
     assert second.split == "test" and second.metadata == {"price": 7.0}
+
+
+def test_a_small_file_of_very_many_equal_rows_is_not_counted_while_somebody_waits(
+    project: Project, engineer: User, uploads: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("evalapp.datasets.importing.MOST_COUNTED_ROWS", 1_000)
+    content = parquet(pa.table({"prompt": ["Why?"] * 200_000, "completion": ["So."] * 200_000}))
+    assert len(content) < 10_000
+    dataset = create_dataset(project=project, name="Equal", by=engineer)
+    upload = receive_upload(dataset=dataset, upload=SimpleUploadedFile("x.parquet", content), by=engineer)
+    found = preview(upload, ImportOptions(**upload.options))
+    assert found.counts is None and len(found.readings) == PREVIEW_ROWS
+
+
+def test_a_file_of_too_many_columns_is_refused(project: Project, engineer: User, uploads: Path) -> None:
+    content = parquet(pa.table({f"column {n}": ["x"] for n in range(501)}))
+    dataset = create_dataset(project=project, name="Wide", by=engineer)
+    with pytest.raises(InvalidError, match="501 columns; 500 is the limit"):
+        receive_upload(dataset=dataset, upload=SimpleUploadedFile("x.parquet", content), by=engineer)
 
 
 def test_bytes_in_a_column_are_named(project: Project, engineer: User, uploads: Path) -> None:

@@ -1,5 +1,7 @@
 """Rows found by their words: by reading a small version, by the index of one that was checked."""
 
+from typing import Any
+
 import pytest
 
 from evalapp.accounts.models import User
@@ -15,8 +17,8 @@ from tests.cast import client_of
 pytestmark = pytest.mark.django_db
 
 
-def row(prompt: str, answer: str, split: str = "train", **fields: object) -> ExampleRow:
-    return ExampleRow(split, [{"role": "user", "content": prompt}], [answer], **fields)  # type: ignore[arg-type]  # of the row
+def row(prompt: str, answer: str, split: str = "train", **fields: Any) -> ExampleRow:
+    return ExampleRow(split, [{"role": "user", "content": prompt}], [answer], **fields)
 
 
 @pytest.fixture
