@@ -25,7 +25,13 @@ from evalapp.campaigns.models import (
     Skip,
 )
 from evalapp.curation.models import DatasetDraft, Finding, HealthCheck, RowEdit
-from evalapp.datasets.models import Dataset, DatasetImport, DatasetVersion, Example, RowText
+from evalapp.datasets.models import (
+    Dataset,
+    DatasetImport,
+    DatasetVersion,
+    Example,
+    RowText,
+)
 from evalapp.decisions.models import Decision, LeftFiles, SavedView
 from evalapp.demo.models import Demonstration
 from evalapp.exports.models import Export, ExportRow

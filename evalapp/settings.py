@@ -287,6 +287,7 @@ SPECTACULAR_SETTINGS = {
     ],
     "ENUM_NAME_OVERRIDES": {
         "DatasetDraftState": "evalapp.curation.models.DraftState",
+        "RowOperation": "evalapp.curation.models.Operation",
         "FindingKind": "evalapp.curation.kinds.FindingKind",
         "FindingProposal": "evalapp.curation.kinds.Proposal",
         "Role": "evalapp.accounts.models.Role",

@@ -26,7 +26,16 @@ from evalapp.campaigns.models import (
     Skip,
 )
 from evalapp.curation.models import DatasetDraft, Finding, HealthCheck, RowEdit
-from evalapp.datasets.models import Dataset, DatasetImport, DatasetVersion, Example, RowText
+from evalapp.datasets.models import (
+    Dataset,
+    DatasetImport,
+    DatasetRecipe,
+    DatasetVersion,
+    Example,
+    RecipeVersion,
+    RowText,
+)
+from evalapp.datasets.recipes.settings import RecipeSettings, Source
 from evalapp.decisions.models import Decision, SavedView
 from evalapp.demo.models import Demonstration, Track
 from evalapp.exports.models import Export, ExportRow
@@ -130,6 +139,13 @@ def _data(world: SimpleNamespace) -> None:
     check = HealthCheck.objects.create(version=world.dataset_version, checked_at=timezone.now())
     Finding.objects.create(
         health_check=check, kind="personal_data", example=world.example, evidence="Name.", proposal="mask"
+    )
+    settings = RecipeSettings([Source(world.dataset.pk)]).as_json()
+    world.dataset_recipe = DatasetRecipe.objects.create(
+        dataset=world.dataset, name="Everything", settings=settings
+    )
+    RecipeVersion.objects.create(
+        version=world.dataset_version, recipe=world.dataset_recipe, settings=settings, sources=[]
     )
     world.dataset_draft = DatasetDraft.objects.create(base=world.dataset_version)
     RowEdit.objects.create(draft=world.dataset_draft, example=world.example, operation="drop")

@@ -24,7 +24,7 @@ REPLACED = {
     r"what it became": "created files",
     r"whole models?": "full model",
     r"invented (figures|numbers)": "unsupported numbers",
-    r"recipes?": "training settings, dataset recipe",
+    r"training recipes?": "training settings",
     r"(reckon|calculat)(e|s|ed|es)?": "compute",
     r"open pull": "shared queue",
     r"what it costs": "reviewer effort",

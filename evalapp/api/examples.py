@@ -50,6 +50,8 @@ TEXTS: Mapping[str, str | list[str]] = {
     "BulkEditBody.replacement": "Yours sincerely",
     "BulkEditBody.only_split": "train",
     "BulkEditBody.to_split": "",
+    "SourceAccount.dataset_name": "Claims letters",
+    "SourceBody.per_field": "client",
     "RowEdit.edited_by": "Maria Sommer",
     "RowEdit.kind": "broken_answer",
     "Health.state": "succeeded",
@@ -291,6 +293,8 @@ OBJECTS: Mapping[str, Any] = {
     "Run.result": {"leaks": []},
     "Run.rows": {"train": {"in": 120, "used": 118, "truncated": 2, "dropped": 0}},
     "Run.settings": {"learning_rate": 0.0002},
+    "SourceBody.where": {"segment": ["retail"]},
+    "SourceAccount.left_out": {"held_out": 2},
     "TrainingPoint.values": {"loss": 1.24, "learning_rate": 0.0002},
     "VersionBody.rows": {"prompt": "Write about claim 12-884.", "references": ["We pay €840."]},
     "answers": {

@@ -22,11 +22,14 @@ from evalapp.core.errors import InvalidError, MissingError
 from evalapp.core.http import get_or_missing
 from evalapp.curation import drafts, queries, services
 from evalapp.curation.bulk_edits import BulkAction, BulkEdit, BulkField, apply_bulk_edit, preview
+from evalapp.curation.cards import card_of
 from evalapp.curation.drafts import RESTORE, Edit
 from evalapp.curation.forms import LONGEST_NOTE, LONGEST_PATTERN, LONGEST_REASON
 from evalapp.curation.kinds import FindingKind
 from evalapp.curation.models import DatasetDraft, Finding, HealthCheck, Operation, RowEdit
-from evalapp.datasets.api import DatasetVersionSerializer, DatasetView
+from evalapp.curation.publishing import start_publishing
+from evalapp.datasets.api.datasets import DatasetVersionSerializer, DatasetView, VersionStatisticsSerializer
+from evalapp.datasets.api.recipes import RecipeSettingsSerializer, SourceAccountSerializer
 from evalapp.datasets.models import Split
 from evalapp.datasets.queries import versions_of
 from evalapp.jobs.api import JobSerializer
@@ -171,11 +174,14 @@ class DatasetDraftSerializer(ReadOnlySerializer):
     base = serializers.IntegerField(source="base.number")
     version = serializers.IntegerField(source="version.number", default=None, allow_null=True)
     counts = serializers.SerializerMethodField()
+    job = JobSerializer(allow_null=True, help_text="The latest that published it, or tried to.")
     created_by = CreatedByField()
 
     class Meta:
         model = DatasetDraft
-        fields = ("id", "dataset", "base", "state", "counts", "note", "version", "created_by", "created_at")
+        fields = (
+            "id", "dataset", "base", "state", "counts", "note", "job", "version", "created_by", "created_at",
+        )  # fmt: skip
 
     def get_counts(self, draft: DatasetDraft) -> dict[str, int]:
         return drafts.counts_of(draft)._asdict()
@@ -349,8 +355,68 @@ class DraftBulkEdit(DraftView):
 
 @route(f"{_DRAFT}publish/", "api_dataset_draft_publish")
 class DraftPublish(DraftView):
-    @operation("Publish a draft", body=PublishBody, result=DatasetVersionSerializer, status=201)
+    @operation("Publish a draft", body=PublishBody, result=DatasetDraftSerializer, status=202)
     def post(self, dataset_id: int, draft_id: int) -> object:
-        """Writes the dataset's next version. Rows keep their keys."""
+        """Queues the job that writes the dataset's next version; `version` is its number once `state` is
+        `published`. Rows keep their keys, and the draft takes no changes meanwhile.
+        """
         draft = self.draft(dataset_id, draft_id)
-        return drafts.publish_draft(draft=draft, by=self.person, **self.body())
+        start_publishing(draft=draft, by=self.person, **self.body())
+        return self.draft(dataset_id, draft_id)
+
+
+class EditReasonSerializer(serializers.Serializer[Any]):
+    """Rows that a draft did the same to for the same reason; ``kind`` is empty for edits by hand."""
+
+    operation = serializers.ChoiceField(choices=Operation.choices)
+    kind = serializers.ChoiceField(choices=FindingKind.choices, allow_blank=True)
+    rows = serializers.IntegerField()
+
+
+class CardDraftSerializer(serializers.Serializer[Any]):
+    id = serializers.IntegerField()
+    base = serializers.IntegerField()
+    counts = DraftCountsSerializer()
+    reasons = EditReasonSerializer(many=True)
+
+
+class CardRecipeSerializer(serializers.Serializer[Any]):
+    id = serializers.IntegerField(allow_null=True)
+    settings = RecipeSettingsSerializer()
+    sources = SourceAccountSerializer(many=True)
+
+
+class VersionCardSerializer(serializers.Serializer[Any]):
+    """``draft`` or ``recipe``: what became of the rows that the version was written from; both null where it
+    came from a file. ``findings`` are null before its first health check. ``models``: ids of those that were
+    trained on it, latest first.
+    """
+
+    version = DatasetVersionSerializer()
+    statistics = VersionStatisticsSerializer()
+    draft = CardDraftSerializer(allow_null=True)
+    recipe = CardRecipeSerializer(allow_null=True)
+    findings = KindSummarySerializer(many=True, allow_null=True)
+    models = serializers.ListField(child=serializers.IntegerField())
+
+
+@route(f"{_VERSION}card/", "api_dataset_card")
+class CardDetail(DatasetView):
+    @operation("Read a version's card", result=VersionCardSerializer)
+    def get(self, dataset_id: int, number: int) -> object:
+        """Where the rows come from, with an account of each, and what is known of them."""
+        card = card_of(self.version(dataset_id, number))
+        draft, recipe = card.draft, card.recipe
+        return {
+            **card._asdict(),
+            "draft": draft
+            and {
+                "id": draft.pk,
+                "base": draft.base.number,
+                "counts": card.draft_counts,
+                "reasons": card.reasons,
+            },
+            "recipe": recipe
+            and {"id": recipe.recipe_id, "settings": recipe.settings, "sources": recipe.sources},
+            "models": [model.pk for model in card.models],
+        }

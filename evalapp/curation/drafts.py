@@ -1,27 +1,24 @@
-"""Drafts of dataset versions: edits of rows, proposals carried out, and the version that comes of them."""
+"""Drafts of dataset versions: edits of rows, and proposals carried out."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from django.db import transaction
-from django.db.models import F
 
 from evalapp.accounts.models import User
 from evalapp.audit.services import record
 from evalapp.core.errors import ConflictError, InvalidError, MissingError
-from evalapp.curation.health.rows import in_chunks, normalised
+from evalapp.curation.health.rows import in_chunks
 from evalapp.curation.kinds import Proposal
 from evalapp.curation.masking import masked
 from evalapp.curation.models import DatasetDraft, DraftState, Finding, Operation, RowEdit
 from evalapp.curation.row_changes import checked_changes, with_changes
 from evalapp.datasets.models import DatasetVersion, Example
-from evalapp.datasets.rows import ExampleRow, example_row
-from evalapp.datasets.services import create_version
+from evalapp.datasets.rows import example_row
 
 RESTORE = "restore"
 _AT_ONCE = 1_000
-_READ_AT_ONCE = 2_000
 
 
 class Edit(NamedTuple):
@@ -245,81 +242,16 @@ def discard_draft(*, draft: DatasetDraft, by: User) -> None:
     record("dataset.draft_discarded", by=by, obj=draft, project=draft.base.dataset.project)
 
 
-@transaction.atomic
-def publish_draft(*, draft: DatasetDraft, note: str, by: User) -> DatasetVersion:
-    """Write the dataset's next version: the base version's rows with the draft's edits. Rows keep their keys.
-
-    Raises ConflictError for a draft that is not open or changes nothing, and InvalidError where a row is
-    merged into one that goes itself.
-    """
-    draft = locked_draft(draft)
-    if not draft.edits.exists():
-        raise ConflictError("The draft changes nothing yet. Edit or drop a row first.")
-    base = draft.base
-    version = create_version(
-        dataset=base.dataset,
-        rows=_drafted_rows(draft),
-        by=by,
-        parent=base,
-        note=note,
-        source="draft",
-        is_simulated=base.is_simulated,
-        is_recorded=base.is_recorded,
-    )
-    draft.state, draft.version, draft.note = DraftState.PUBLISHED, version, note.strip()
-    draft.save(update_fields=["state", "version", "note"])
-    record(
-        "dataset.draft_published",
-        by=by,
-        obj=version,
-        project=base.dataset.project,
-        data={"draft": draft.pk, **counts_of(draft)._asdict()},
-    )
-    return version
-
-
-def _drafted_rows(draft: DatasetDraft) -> Iterator[ExampleRow]:
-    added = _merged_answers(draft)
-    rows = draft.base.examples.order_by("row_number")
-    for batch in in_chunks(rows.iterator(chunk_size=_READ_AT_ONCE), _READ_AT_ONCE):
-        edits = {edit.example_id: edit for edit in draft.edits.filter(example__in=batch)}
-        for example in batch:
-            edit = edits.get(example.pk)
-            if edit is not None and edit.operation != Operation.CHANGE:
-                continue
-            row = with_changes(example_row(example), edit.changes if edit else {})
-            for answer in added.get(example.row_number, ()):
-                if normalised(answer) not in map(normalised, row.references):
-                    row = with_changes(row, {f"references.{len(row.references)}": answer})
-            yield row
-
-
-def _merged_answers(draft: DatasetDraft) -> dict[int, list[str]]:
-    """Answers of merged rows, by the number of the row that gets them; chains are followed to their end."""
-    merged = draft.edits.filter(operation=Operation.MERGE).annotate(number=F("example__row_number"))
-    into = {number: target or 0 for number, target in merged.values_list("number", "into_row")}
-    gone = set(draft.edits.filter(operation=Operation.DROP).values_list("example__row_number", flat=True))
-    answers: dict[int, list[str]] = {}
-    for number, references in merged.order_by("number").values_list("number", "example__references"):
-        target, seen = into[number], {number}
-        while target in into and target not in seen:
-            seen.add(target)
-            target = into[target]
-        if target in gone or target in seen:
-            raise InvalidError(
-                f"Row {number:,} is merged into row {target:,}, which is dropped or merged itself."
-                " Restore one of the two."
-            )
-        answers.setdefault(target, []).extend(references)
-    return answers
-
-
 def locked_draft(draft: DatasetDraft) -> DatasetDraft:
-    """The draft, held until the transaction ends. Raises ConflictError unless it is open."""
-    rows = DatasetDraft.objects.select_for_update(of=["self"]).select_related("base__dataset__project")
+    """The draft, held until the transaction ends. Raises ConflictError unless it is open and not being
+    published.
+    """
+    rows = DatasetDraft.objects.select_for_update(of=["self"]).select_related("base__dataset__project", "job")
     found = rows.filter(pk=draft.pk).first()
     if found is None:
         raise MissingError("The draft was deleted.")
     if found.state != DraftState.OPEN:
         raise ConflictError(f"The draft is {found.get_state_display().lower()} and takes no more changes.")
+    if found.is_being_published:
+        raise ConflictError("The draft is being published. Wait until that is over, or cancel it.")
     return found

@@ -4,7 +4,7 @@ from evalapp.accounts.models import User
 from evalapp.core.models import BaseModel
 from evalapp.curation.kinds import FindingKind, Proposal
 from evalapp.datasets.models import DatasetVersion, Example
-from evalapp.jobs.models import Job
+from evalapp.jobs.models import FINAL_STATES, Job
 
 
 class HealthCheck(BaseModel):
@@ -69,12 +69,14 @@ class DraftState(models.TextChoices):
 class DatasetDraft(BaseModel):
     """Changes to the rows of a version, on their way to becoming the dataset's next one, ``version``.
 
-    It holds differences only: what no edit names stays as it is in ``base``.
+    It holds differences only: what no edit names stays as it is in ``base``. ``job`` is the latest that
+    published it, or tried to.
     """
 
     base = models.ForeignKey(DatasetVersion, on_delete=models.CASCADE, related_name="drafts")
     state = models.CharField(max_length=10, choices=DraftState.choices, default=DraftState.OPEN)
     note = models.TextField(blank=True)
+    job = models.ForeignKey(Job, null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
     version = models.OneToOneField(
         DatasetVersion, null=True, blank=True, on_delete=models.SET_NULL, related_name="published_draft"
     )
@@ -89,6 +91,10 @@ class DatasetDraft(BaseModel):
 
     def __str__(self) -> str:
         return f"draft of {self.base}"
+
+    @property
+    def is_being_published(self) -> bool:
+        return self.state == DraftState.OPEN and self.job is not None and self.job.state not in FINAL_STATES
 
 
 class Operation(models.TextChoices):

@@ -56,7 +56,7 @@ def newer_version(version: DatasetVersion) -> DatasetVersion | None:
 
 def drafts_of(project: Project) -> QuerySet[DatasetDraft]:
     return DatasetDraft.objects.filter(base__dataset__project=project).select_related(
-        "base__dataset__project", "version__dataset", "created_by"
+        "base__dataset__project", "version__dataset", "created_by", "job__created_by"
     )
 
 

@@ -13,12 +13,15 @@ from evalapp.core.errors import MissingError, ProblemError
 from evalapp.core.http import get_or_missing, show_problem
 from evalapp.curation import drafts, queries, services
 from evalapp.curation.bulk_edits import apply_bulk_edit, preview
+from evalapp.curation.cards import card_of
 from evalapp.curation.drafts import RESTORE, Edit
 from evalapp.curation.forms import LONGEST_NOTE, BulkEditForm, RowForm
 from evalapp.curation.kinds import ABOUT, FindingKind
-from evalapp.curation.models import DatasetDraft, HealthCheck, Operation
+from evalapp.curation.models import DatasetDraft, DraftState, HealthCheck, Operation
+from evalapp.curation.publishing import start_publishing
 from evalapp.datasets.models import DatasetVersion, Example
 from evalapp.datasets.queries import version_of
+from evalapp.datasets.recipes.queries import shown_accounts
 
 ROWS_PER_PAGE = 15
 
@@ -125,7 +128,7 @@ def _rows(count: int) -> str:
 def dataset_draft(request: MemberRequest, dataset_id: int, draft_id: int) -> HttpResponse:
     """What a draft would change, before it becomes a version."""
     draft = _draft(request, dataset_id, draft_id)
-    form = PublishForm(request.POST if request.method == "POST" else None)
+    form = PublishForm(request.POST if request.method == "POST" else None, initial={"note": draft.note})
     if form.is_bound and form.is_valid():
         try:
             if response := _act_on_draft(request, draft, form):
@@ -145,7 +148,8 @@ def dataset_draft(request: MemberRequest, dataset_id: int, draft_id: int) -> Htt
         "page": page,
         "rows": queries.shown_edits(page.object_list),
         "form": form,
-        "is_open": draft.state == "open",
+        "job": draft.job if draft.state == DraftState.OPEN else None,
+        "is_open": draft.state == DraftState.OPEN and not draft.is_being_published,
         "newest": queries.newer_version(draft.base),
     }
     return render(request, "curation/draft.html", context, status=400 if form.errors else 200)
@@ -162,9 +166,8 @@ def _act_on_draft(request: MemberRequest, draft: DatasetDraft, form: PublishForm
     action = request.POST.get("action")
     slug, dataset_id = request.project.slug, draft.base.dataset_id
     if action == "publish":
-        version = drafts.publish_draft(draft=draft, note=form.cleaned_data["note"], by=request.user)
-        messages.success(request, f"{version} was created.")
-        return redirect("dataset_version", slug, dataset_id, version.number)
+        start_publishing(draft=draft, note=form.cleaned_data["note"], by=request.user)
+        return redirect("dataset_draft", slug, dataset_id, draft.pk)
     if action == "discard":
         drafts.discard_draft(draft=draft, by=request.user)
         messages.success(request, "The draft was discarded.")
@@ -262,6 +265,20 @@ def dataset_row_history(
     edits = queries.shown_edits(queries.history_of(example)[:100])
     context = {"version": version, "dataset": version.dataset, "example": example, "rows": edits}
     return render(request, "curation/row_history.html", context)
+
+
+@require_safe
+@project_view(Permission.VIEW_DATA)
+def dataset_card(request: MemberRequest, dataset_id: int, number: int) -> HttpResponse:
+    version = _version(request, dataset_id, number)
+    card = card_of(version)
+    context = {
+        "version": version,
+        "dataset": version.dataset,
+        "card": card,
+        "accounts": shown_accounts(card.recipe.sources) if card.recipe else [],
+    }
+    return render(request, "curation/card.html", context)
 
 
 def _version(request: MemberRequest, dataset_id: int, number: int) -> DatasetVersion:

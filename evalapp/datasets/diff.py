@@ -138,8 +138,8 @@ def diff_of(version: DatasetVersion, against: DatasetVersion) -> VersionDiff:
         against=against,
         changes=changes,
         unchanged=sum(version.counts.values()) - left,
-        now=_statistics(version),
-        before=_statistics(against),
+        now=statistics_of(version),
+        before=statistics_of(against),
     )
 
 
@@ -150,7 +150,7 @@ def _change(number: int | None, was: int | None, split: str, old_split: str, *di
     return RowChange(Change.CHANGED if fields else Change.MOVED, number, was, split, old_split, fields)
 
 
-def _statistics(version: DatasetVersion) -> Statistics:
+def statistics_of(version: DatasetVersion) -> Statistics:
     with connection.cursor() as cursor:
         cursor.execute(_STATISTICS, [version.pk])
         prompt, reference, labels = cursor.fetchone() or (None, None, 0)

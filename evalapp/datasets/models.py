@@ -29,6 +29,10 @@ class Split(models.TextChoices):
     FEEDBACK = "feedback", "Feedback"
 
 
+FROM_DRAFT = "draft"
+"""The ``source`` of a version that a draft became."""
+
+
 class VersionState(models.TextChoices):
     IMPORTING = "importing", "Importing"
     READY = "ready", "Ready"
@@ -126,6 +130,42 @@ class Example(models.Model):
     def prompt_text(self) -> str:
         """The last user turn, which is what a person reads first."""
         return str(self.messages[-1]["content"]) if self.messages else ""
+
+
+class DatasetRecipe(BaseModel):
+    """How versions of a dataset are written from rows of others, again and again. ``settings`` is what
+    ``recipes.settings.RecipeSettings`` reads; ``job`` is the latest that wrote a version, or tried to.
+    """
+
+    dataset = models.ForeignKey(Dataset, on_delete=models.CASCADE, related_name="recipes")
+    name = models.CharField(max_length=120)
+    settings = models.JSONField()
+    job = models.ForeignKey(Job, null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
+    created_by = models.ForeignKey(User, null=True, on_delete=models.SET_NULL, related_name="+")
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["dataset", "name"], name="dataset_recipe_name_in_dataset")
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class RecipeVersion(models.Model):
+    """A version that a recipe wrote: its settings at that time, and the account of its sources' rows
+    (``recipes.mixing.SourceAccount``).
+    """
+
+    version = models.OneToOneField(
+        DatasetVersion, primary_key=True, on_delete=models.CASCADE, related_name="recipe_version"
+    )
+    recipe = models.ForeignKey(DatasetRecipe, null=True, on_delete=models.SET_NULL, related_name="versions")
+    settings = models.JSONField()
+    sources = models.JSONField()
+
+    def __str__(self) -> str:
+        return f"{self.version} by {self.recipe}"
 
 
 class RowText(models.Model):

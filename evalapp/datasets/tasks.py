@@ -1,6 +1,7 @@
 from celery import shared_task
 
 from evalapp.datasets.importing import import_rows
+from evalapp.datasets.recipes.services import RECIPE_TASK, write_by_recipe
 from evalapp.datasets.services import IMPORT_TASK
 from evalapp.jobs.work import carry_out
 
@@ -8,3 +9,8 @@ from evalapp.jobs.work import carry_out
 @shared_task(name=IMPORT_TASK)
 def import_dataset(job_id: int) -> None:
     carry_out(job_id, import_rows, task=IMPORT_TASK)
+
+
+@shared_task(name=RECIPE_TASK)
+def write_version_by_recipe(job_id: int) -> None:
+    carry_out(job_id, write_by_recipe, task=RECIPE_TASK)

@@ -1,6 +1,7 @@
 from django.urls import path
 
 from evalapp.datasets import views
+from evalapp.datasets.recipes import views as recipe_views
 
 _DATA = "projects/<slug:slug>/data/"
 _DATASET = f"{_DATA}<int:dataset_id>/"
@@ -13,6 +14,8 @@ urlpatterns = [
     path(f"{_DATA}versions/<int:version_id>/", views.dataset_version_by_id, name="dataset_version"),
     path(_DATASET, views.dataset_detail, name="dataset_detail"),
     path(f"{_DATASET}upload/", views.dataset_upload, name="dataset_upload"),
+    path(f"{_DATASET}recipes/new/", recipe_views.dataset_recipe_new, name="dataset_recipe_new"),
+    path(f"{_DATASET}recipes/<int:recipe_id>/", recipe_views.dataset_recipe, name="dataset_recipe"),
     path(_IMPORT, views.dataset_import, name="dataset_import"),
     path(f"{_IMPORT}errors.csv", views.dataset_import_errors, name="dataset_import_errors"),
     path(_VERSION, views.dataset_version, name="dataset_version"),

@@ -62,6 +62,7 @@ def dataset_detail(request: MemberRequest, dataset_id: int) -> HttpResponse:
     versions = queries.versions_of(dataset).prefetch_related("drafts")
     page = keyset_page(versions, request, order=("-number",))
     context = {"dataset": dataset, "page": page, "imports": queries.open_imports(dataset)[:20]}
+    context["recipes"] = dataset.recipes.select_related("created_by").order_by("name")
     return render(request, "datasets/dataset_detail.html", context)
 
 

@@ -12,9 +12,9 @@ without doubling it. Write results in a transaction that calls ``work.fence()`` 
 import contextlib
 import logging
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 from django.db import connection, transaction
 from django.db.models.functions import Now
@@ -50,6 +50,8 @@ NO_ROOM_FOR_FILES = (
 logger = logging.getLogger(__name__)
 
 _REST_STEP = 0.2
+_ROWS_BETWEEN_REPORTS = 2_000
+_Row = TypeVar("_Row")
 ENDING_PAUSES = (0.5, 1, 2, 4, 8)
 """Seconds between tries to write an ending while the database is away."""
 
@@ -139,6 +141,13 @@ class Work:
                 "eta_seconds": eta_seconds,
             }
         )
+
+    def following(self, rows: Iterable[_Row], total: int, stage: str) -> Iterator[_Row]:
+        """The rows, reported as they are passed on. Raises JobCancelled as `progress` does."""
+        for done, row in enumerate(rows):
+            if done % _ROWS_BETWEEN_REPORTS == 0:
+                self.progress(done, total, stage)
+            yield row
 
     def note_gain(self) -> None:
         """Say that the work has come farther than any earlier attempt: losses before that count no more.

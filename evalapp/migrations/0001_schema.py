@@ -2740,6 +2740,7 @@ class Migration(migrations.Migration):
                 ('id', models.BigAutoField(primary_key=True, serialize=False)),
                 ('created_at', models.DateTimeField(auto_now_add=True)),
                 ('state', models.CharField(choices=[('open', 'Open'), ('published', 'Published'), ('discarded', 'Discarded')], default='open', max_length=10)),
+                ('job', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to='evalapp.job')),
                 ('note', models.TextField(blank=True)),
                 ('base', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='drafts', to='evalapp.datasetversion')),
                 ('created_by', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
@@ -2825,5 +2826,30 @@ class Migration(migrations.Migration):
             options={
                 'indexes': [django.contrib.postgres.indexes.GinIndex(fields=['words'], name='row_text_words')],
             },
+        ),
+        migrations.CreateModel(
+            name='DatasetRecipe',
+            fields=[
+                ('id', models.BigAutoField(primary_key=True, serialize=False)),
+                ('created_at', models.DateTimeField(auto_now_add=True)),
+                ('name', models.CharField(max_length=120)),
+                ('settings', models.JSONField()),
+                ('created_by', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
+                ('dataset', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='recipes', to='evalapp.dataset')),
+                ('job', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to='evalapp.job')),
+            ],
+        ),
+        migrations.CreateModel(
+            name='RecipeVersion',
+            fields=[
+                ('version', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, primary_key=True, related_name='recipe_version', serialize=False, to='evalapp.datasetversion')),
+                ('settings', models.JSONField()),
+                ('sources', models.JSONField()),
+                ('recipe', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='versions', to='evalapp.datasetrecipe')),
+            ],
+        ),
+        migrations.AddConstraint(
+            model_name='datasetrecipe',
+            constraint=models.UniqueConstraint(fields=('dataset', 'name'), name='dataset_recipe_name_in_dataset'),
         ),
     ])]

@@ -4,9 +4,10 @@ from typing import Any
 import pytest
 
 from evalapp.accounts.models import Project, User
-from evalapp.curation.models import HealthCheck
+from evalapp.curation.models import DatasetDraft, HealthCheck
+from evalapp.curation.publishing import start_publishing
 from evalapp.curation.services import start_check
-from evalapp.curation.tasks import check_health
+from evalapp.curation.tasks import check_health, publish_draft
 from evalapp.datasets.models import DatasetVersion
 from evalapp.datasets.rows import ExampleRow
 from evalapp.datasets.services import create_dataset, create_version
@@ -26,6 +27,15 @@ def checked(version: DatasetVersion, by: User) -> HealthCheck:
     assert check.job.state == "succeeded", check.job.error
     check.refresh_from_db()
     return check
+
+
+def published(draft: DatasetDraft, by: User, note: str = "") -> DatasetVersion:
+    """The version that the draft becomes, written here."""
+    job = start_publishing(draft=draft, note=note, by=by)
+    publish_draft(job.pk)
+    job.refresh_from_db()
+    assert job.state == "succeeded", job.error
+    return DatasetVersion.objects.get(published_draft=draft)
 
 
 def rows_of(check: HealthCheck, kind: str) -> list[int]:

@@ -7,13 +7,13 @@ import pytest
 from evalapp.accounts.models import User
 from evalapp.core.errors import ConflictError, InvalidError
 from evalapp.curation.bulk_edits import BulkEdit, apply_bulk_edit, preview
-from evalapp.curation.drafts import Edit, discard_draft, edit_rows, open_draft, publish_draft
+from evalapp.curation.drafts import Edit, discard_draft, edit_rows, open_draft
 from evalapp.curation.models import DatasetDraft
 from evalapp.datasets.models import DatasetVersion
 from evalapp.datasets.rows import ExampleRow
 from tests.api.conftest import problem_in, program_of
 from tests.cast import client_of
-from tests.curation.conftest import row
+from tests.curation.conftest import published, row
 
 pytestmark = pytest.mark.django_db
 
@@ -65,7 +65,7 @@ def test_rows_are_dropped_and_moved(draft: DatasetDraft, engineer: User) -> None
     assert apply_bulk_edit(draft=draft, bulk=drop, by=engineer) == 1
     assert changes_of(draft) == {2: ("drop", {}), 3: ("change", {"split": "train"})}
     assert apply_bulk_edit(draft=draft, bulk=BulkEdit("replace", "label", "cover", "x"), by=engineer) == 1
-    assert publish_draft(draft=draft, note="", by=engineer).counts == {"train": 2}
+    assert published(draft, engineer).counts == {"train": 2}
 
 
 def test_what_cannot_be_done_is_said(draft: DatasetDraft, engineer: User) -> None:

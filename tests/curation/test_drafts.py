@@ -15,17 +15,20 @@ from evalapp.curation.drafts import (
     discard_draft,
     edit_rows,
     open_draft,
-    publish_draft,
 )
+from evalapp.curation.publishing import start_publishing
 from evalapp.curation.queries import history_of
+from evalapp.curation.tasks import publish_draft
 from evalapp.datasets.diff import diff_of
 from evalapp.datasets.models import DatasetVersion, Example
 from evalapp.datasets.rows import ExampleRow
-from evalapp.datasets.services import SameContentError, create_version
+from evalapp.datasets.services import create_version
+from evalapp.jobs.models import Job
+from evalapp.jobs.services import request_cancel
 from tests.api.conftest import problem_in, program_of
 from tests.at_once import at_once
 from tests.cast import client_of
-from tests.curation.conftest import MESSY, checked, row
+from tests.curation.conftest import MESSY, checked, published, row
 
 pytestmark = pytest.mark.django_db
 Make = Callable[[Iterable[ExampleRow]], DatasetVersion]
@@ -50,7 +53,7 @@ def test_messy_rows_become_a_version_that_accounts_for_each(version_of: Make, en
     counts = counts_of(draft)
     assert counts == (10, 2, 2, 1, 1, 4)
     assert counts.rows_in == counts.kept + counts.changed + counts.moved + counts.merged + counts.dropped
-    made = publish_draft(draft=draft, note="First round", by=engineer)
+    made = published(draft, engineer, "First round")
     assert (made.number, made.parent, made.note, sum(made.counts.values())) == (2, version, "First round", 5)
     rows = {each.row_key: each for each in made.examples.all()}
     assert set(rows) == {1, 2, 5, 6, 9}
@@ -69,7 +72,7 @@ def test_rows_keep_their_identity_through_edits_and_imports(version_of: Make, en
         edits=[Edit(1, "change", {"messages.0": "Is snow covered?"}), Edit(2, "drop")],
         by=engineer,
     )
-    second = publish_draft(draft=draft, note="", by=engineer)
+    second = published(draft, engineer)
     assert list(second.examples.order_by("row_number").values_list("row_key", flat=True)) == [1, 3]
     found = diff_of(second, version)
     assert [(each.change, each.number, each.was, each.fields) for each in found.changes] == [
@@ -88,7 +91,7 @@ def test_the_history_of_a_row_tells_who_changed_what_and_why(version_of: Make, e
         edit_rows(
             draft=draft, edits=[Edit(1, "change", {"references.0": text}, reason=f"now {text}")], by=engineer
         )
-        version = publish_draft(draft=draft, note="", by=engineer)
+        version = published(draft, engineer)
     edits = list(history_of(example(version, 1)))
     assert [edit.reason for edit in edits] == ["now Yes, up to 3,000 euros.", "now Yes, up to 4,000 euros."]
     assert [edit.draft.version.number for edit in edits if edit.draft.version] == [3, 2]
@@ -109,7 +112,7 @@ def test_a_merged_row_gives_its_answer_to_the_one_that_stays(version_of: Make, e
     version = version_of(rows)
     draft = open_draft(base=version, by=engineer)
     edit_rows(draft=draft, edits=[Edit(2, "merge", into_row=1), Edit(3, "merge", into_row=2)], by=engineer)
-    made = publish_draft(draft=draft, note="", by=engineer)
+    made = published(draft, engineer)
     assert [each.references for each in made.examples.all()] == [["We do.", "The insurer pays."]]
 
 
@@ -136,17 +139,17 @@ def test_what_cannot_be_is_refused_and_nothing_is_stored(version_of: Make, engin
             edit_rows(draft=draft, edits=[good, bad], by=engineer)
     assert not draft.edits.exists()
     with pytest.raises(ConflictError, match="changes nothing"):
-        publish_draft(draft=draft, note="", by=engineer)
+        published(draft, engineer)
 
 
 def test_a_row_merged_into_one_that_goes_is_named(version_of: Make, engineer: User) -> None:
     draft = open_draft(base=version_of(MESSY[:3]), by=engineer)
     edit_rows(draft=draft, edits=[Edit(3, "merge", into_row=2), Edit(2, "drop")], by=engineer)
     with pytest.raises(InvalidError, match="Row 3 is merged into row 2, which is dropped"):
-        publish_draft(draft=draft, note="", by=engineer)
+        published(draft, engineer)
     edit_rows(draft=draft, edits=[Edit(2, "merge", into_row=3)], by=engineer)
     with pytest.raises(InvalidError, match="is dropped or merged itself"):
-        publish_draft(draft=draft, note="", by=engineer)
+        published(draft, engineer)
 
 
 def test_the_second_of_two_editors_is_told(version_of: Make, engineer: User, manager: User) -> None:
@@ -165,17 +168,24 @@ def test_a_published_or_discarded_draft_takes_no_more(version_of: Make, engineer
     draft = open_draft(base=version, by=engineer)
     assert open_draft(base=version, by=engineer) == draft
     edit_rows(draft=draft, edits=[Edit(1, "drop")], by=engineer)
-    publish_draft(draft=draft, note="", by=engineer)
+    published(draft, engineer)
     with pytest.raises(ConflictError, match="published"):
         edit_rows(draft=draft, edits=[Edit(2, "drop")], by=engineer)
     other = open_draft(base=version, by=engineer)
     assert other != draft
     edit_rows(draft=other, edits=[Edit(1, "drop")], by=engineer)
-    with pytest.raises(SameContentError):
-        publish_draft(draft=other, note="", by=engineer)
+    job = start_publishing(draft=other, note="", by=engineer)
+    with pytest.raises(ConflictError, match="being published"):
+        edit_rows(draft=other, edits=[Edit(2, "drop")], by=engineer)
+    publish_draft(job.pk)
+    job.refresh_from_db()
+    assert job.state == "failed" and "already has exactly these 2 rows" in job.error
+    edit_rows(draft=other, edits=[Edit(2, "change", {"label": "a"})], by=engineer)
+    job = start_publishing(draft=other, note="", by=engineer)
+    request_cancel(job=job, by=engineer)
     discard_draft(draft=other, by=engineer)
     with pytest.raises(ConflictError, match="discarded"):
-        publish_draft(draft=other, note="", by=engineer)
+        published(other, engineer)
 
 
 @pytest.mark.django_db(transaction=True)
@@ -183,9 +193,11 @@ def test_a_draft_is_published_once(version_of: Make, engineer: User) -> None:
     version = version_of(MESSY[:3])
     draft = open_draft(base=version, by=engineer)
     edit_rows(draft=draft, edits=[Edit(1, "drop")], by=engineer)
-    outcomes = at_once(4, lambda _: publish_draft(draft=draft, note="", by=engineer))
-    assert sum(isinstance(each, DatasetVersion) for each in outcomes) == 1
+    outcomes = at_once(4, lambda _: start_publishing(draft=draft, note="", by=engineer))
     assert sum(isinstance(each, ConflictError) for each in outcomes) == 3
+    (job,) = [each for each in outcomes if isinstance(each, Job)]
+    publish_draft(job.pk)
+    publish_draft(job.pk)
     assert version.dataset.versions.count() == 2
 
 
@@ -242,7 +254,7 @@ def test_a_row_that_repeats_one_which_goes_is_left_to_a_person(version_of: Make,
     broken = check.findings.filter(kind="broken_answer", example__row_number=1)
     assert apply_proposals(draft=draft, findings=broken, by=engineer) == (1, 1)
     assert [edit.example.row_number for edit in draft.edits.all()] == [1]
-    assert publish_draft(draft=draft, note="", by=engineer).counts == {"train": 2}
+    assert published(draft, engineer).counts == {"train": 2}
 
 
 def test_a_row_is_edited_and_published_in_the_browser(version_of: Make, engineer: User) -> None:
@@ -262,10 +274,13 @@ def test_a_row_is_edited_and_published_in_the_browser(version_of: Make, engineer
     assert f"{address}drafts/{draft.pk}/" in browser.get(address).text
     shown = browser.get(f"{address}drafts/{draft.pk}/").text
     assert "10 rows = 9 unchanged + 1 changed" in shown and "<ins>We</ins> do." in shown
-    done = browser.post(
+    waits = browser.post(
         f"{address}drafts/{draft.pk}/", {"action": "publish", "note": "by hand"}, follow=True
     ).text
-    assert "v2 was created." in done
+    assert f"Publish the draft of {version}" in waits and "Create version" not in waits
+    draft.refresh_from_db()
+    assert draft.job is not None
+    publish_draft(draft.job.pk)
     closed = browser.get(f"{address}drafts/{draft.pk}/").text
     assert "It became" in closed and "Create version" not in closed
 
@@ -286,7 +301,8 @@ def test_programs_edit_apply_and_publish(version_of: Make, engineer: User) -> No
     assert applied.json() == {"done": 2, "left": 0}
     assert [each["row_number"] for each in program.get(rows).json()["results"]] == [1, 7, 8]
     made = program.post(f"{path}drafts/{draft['id']}/publish/", {"note": "by API"})
-    assert made.status_code == 201 and made.json()["number"] == 2
+    assert made.status_code == 202 and made.json()["state"] == "open"
+    publish_draft(made.json()["job"]["id"])
     assert program.get(f"{path}drafts/{draft['id']}/").json()["version"] == 2
     assert [each["state"] for each in program.get(f"{path}drafts/").json()["results"]] == ["published"]
     problem_in(program.ask("DELETE", f"{path}drafts/{draft['id']}/"), 409)

@@ -15,7 +15,7 @@ from evalapp.analysis.pairwise.compared_case import CaseComparison, comparisons_
 from evalapp.api.fields import Paging
 from evalapp.api.operations import operation, route
 from evalapp.campaigns.queries import is_reviewing_blind
-from evalapp.datasets.api import MessageSerializer
+from evalapp.datasets.api.datasets import MessageSerializer
 from evalapp.rubrics.models import Criterion
 
 

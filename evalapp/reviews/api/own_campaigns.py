@@ -9,7 +9,7 @@ from evalapp.api.fields import Body, List, Nothing, Whole
 from evalapp.api.operations import operation, route
 from evalapp.campaigns.allocation import NextReview, NoWork, NoWorkReason, next_review
 from evalapp.campaigns.models import CampaignReviewer, CampaignState, Method
-from evalapp.datasets.api import MessageSerializer
+from evalapp.datasets.api.datasets import MessageSerializer
 from evalapp.reviews.answers import criteria_of
 from evalapp.reviews.api.tasks import ReviewView, TaskSerializer, shown_task
 from evalapp.reviews.closing import (

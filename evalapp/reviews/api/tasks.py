@@ -12,7 +12,7 @@ from evalapp.api.fields import Body, Fields, Nothing, Number, Text, Whole
 from evalapp.api.operations import Answer, ApiView, operation, route
 from evalapp.campaigns.models import Campaign, CampaignReviewer, CampaignState
 from evalapp.core.errors import ConflictError, MissingError
-from evalapp.datasets.api import MessageSerializer
+from evalapp.datasets.api.datasets import MessageSerializer
 from evalapp.reviews.answers import LONGEST_SKIP_REASON, MOST_SECONDS, read_client_id, read_seconds
 from evalapp.reviews.desks import desk_of
 from evalapp.reviews.kinds import KINDS, kind_of

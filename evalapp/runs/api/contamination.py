@@ -8,7 +8,7 @@ from rest_framework import serializers
 from evalapp.accounts.permissions import Permission
 from evalapp.api.fields import Body, CreatedByField, ReadOnlySerializer, Text
 from evalapp.api.operations import operation, route
-from evalapp.datasets.api import DatasetView
+from evalapp.datasets.api.datasets import DatasetView
 from evalapp.runs.contamination.contamination_decisions import (
     LONGEST_REASON,
     allow_contamination,

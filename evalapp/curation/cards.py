@@ -1,0 +1,71 @@
+"""What a version is, where its rows come from, and what is known of them: its card."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from django.db.models import Count
+
+from evalapp.curation.drafts import DraftCounts, counts_of
+from evalapp.curation.kinds import FindingKind
+from evalapp.curation.models import DatasetDraft, Operation
+from evalapp.curation.queries import KindSummary, check_of, kinds_of
+from evalapp.datasets.diff import Statistics, statistics_of
+from evalapp.datasets.models import DatasetVersion, RecipeVersion
+from evalapp.datasets.recipes.queries import account_of
+from evalapp.registry.models import ModelVersion
+
+_MODELS_SHOWN = 20
+BY_HAND = "edited by hand"
+
+
+class EditReason(NamedTuple):
+    """``rows`` of the base that a draft did the same to, for the same reason: a kind of finding, or ""."""
+
+    operation: str
+    kind: str
+    rows: int
+
+    @property
+    def said(self) -> str:
+        return FindingKind(self.kind).label if self.kind else BY_HAND
+
+    @property
+    def done(self) -> str:
+        return Operation(self.operation).label
+
+
+class VersionCard(NamedTuple):
+    """``draft`` with ``draft_counts`` and ``reasons``, or ``recipe``: what became of the rows that it was
+    written from; None where it came from a file. ``findings`` of its latest health check, None without one.
+    ``models``: trained on it, the latest.
+    """
+
+    version: DatasetVersion
+    statistics: Statistics
+    draft: DatasetDraft | None
+    draft_counts: DraftCounts | None
+    reasons: Sequence[EditReason]
+    recipe: RecipeVersion | None
+    findings: Sequence[KindSummary] | None
+    models: Sequence[ModelVersion]
+
+
+def card_of(version: DatasetVersion) -> VersionCard:
+    draft = DatasetDraft.objects.filter(version=version).select_related("base__dataset", "created_by").first()
+    check = check_of(version)
+    models = ModelVersion.objects.filter(trained_by__dataset_version=version)
+    return VersionCard(
+        version=version,
+        statistics=statistics_of(version),
+        draft=draft,
+        draft_counts=counts_of(draft) if draft is not None else None,
+        reasons=_reasons(draft) if draft is not None else [],
+        recipe=account_of(version),
+        findings=kinds_of(check) if check is not None and check.checked_at else None,
+        models=list(models.order_by("-pk")[:_MODELS_SHOWN]),
+    )
+
+
+def _reasons(draft: DatasetDraft) -> list[EditReason]:
+    counted = draft.edits.order_by("operation", "kind").values_list("operation", "kind")
+    return [EditReason(*each) for each in counted.annotate(rows=Count("pk"))]

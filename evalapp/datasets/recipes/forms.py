@@ -1,0 +1,114 @@
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from django import forms
+
+from evalapp.accounts.models import Project
+from evalapp.datasets.queries import datasets_of
+from evalapp.datasets.recipes.settings import (
+    ALL,
+    DEFAULT_SEED,
+    MOST_SOURCES,
+    MOST_VALUES,
+    NEWEST,
+    RecipeSettings,
+    Source,
+    version_named,
+)
+
+_LONGEST_FILTER = 10_000
+_VERSIONS_OFFERED = 50
+
+
+class RecipeForm(forms.Form):
+    name = forms.CharField(max_length=120, label="Name")
+    seed = forms.IntegerField(
+        min_value=0, max_value=2**31, initial=DEFAULT_SEED,
+        help_text="Which rows stay where a limit leaves some out: with the same seed the same.",
+    )  # fmt: skip
+
+
+class SourceForm(forms.Form):
+    """One source; without rows it is left out."""
+
+    rows = forms.ChoiceField(label="Rows of", required=False)
+    from_reviews = forms.BooleanField(
+        required=False, label="Only rows from reviews",
+        help_text="Corrections and well-rated answers that an export turned into training rows.",
+    )  # fmt: skip
+    where = forms.CharField(
+        required=False, max_length=_LONGEST_FILTER, label="Only rows with",
+        widget=forms.Textarea(attrs={"rows": 2}),
+        help_text="A field and its values in each line, such as “topic = claims, travel”; also label and"
+        " group.",
+    )  # fmt: skip
+    at_most = forms.IntegerField(required=False, min_value=1, max_value=2**31, label="At most")
+    per_field = forms.CharField(
+        required=False, max_length=200, label="Limit for each value of", help_text="A field, such as client."
+    )
+    at_most_per_value = forms.IntegerField(
+        required=False, min_value=1, max_value=2**31, label="At most for each"
+    )
+    share = forms.FloatField(
+        required=False, min_value=0.01, max_value=100, label="Share in percent",
+        help_text="Of the training rows. Give every source one, or none.",
+    )  # fmt: skip
+
+    def __init__(self, *args: Any, choices: Sequence[Any], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["rows"] = forms.ChoiceField(label="Rows of", required=False, choices=choices)
+
+    def clean_where(self) -> dict[str, list[str]]:
+        found: dict[str, list[str]] = {}
+        for line in self.cleaned_data["where"].splitlines():
+            name, equals, values = line.partition("=")
+            given = [value.strip() for value in values.split(",") if value.strip()]
+            if line.strip() and not (equals and name.strip() and given):
+                raise forms.ValidationError(f"“{line.strip()[:60]}” is no filter. Write “field = value”.")
+            if len(given) > MOST_VALUES:
+                raise forms.ValidationError(f"A field can have at most {MOST_VALUES} values.")
+            if line.strip():
+                found.setdefault(name.strip(), []).extend(given)
+        return found
+
+    @property
+    def source(self) -> Source | None:
+        """Of a valid form; None where no rows are chosen."""
+        values = dict(self.cleaned_data)
+        chosen = values.pop("rows")
+        if not chosen:
+            return None
+        dataset, _, version = chosen.partition(":")
+        return Source(dataset=int(dataset), version=version_named(version), **values)
+
+
+SourceForms = forms.formset_factory(SourceForm, extra=1, max_num=MOST_SOURCES, absolute_max=MOST_SOURCES)
+
+
+def source_choices(project: Project) -> list[Any]:
+    """Newest, all and each of the latest versions, by dataset."""
+    choices: list[Any] = [("", "None")]
+    for dataset in datasets_of(project):
+        versions = dataset.versions.all()
+        if not versions:
+            continue
+        of = [(f"{dataset.pk}:{NEWEST}", f"{dataset.name}: newest version (v{versions[0].number} now)")]
+        of.append((f"{dataset.pk}:{ALL}", f"{dataset.name}: all versions"))
+        of += [
+            (f"{dataset.pk}:{each.number}", f"{each}, {sum(each.counts.values()):,} rows")
+            for each in versions[:_VERSIONS_OFFERED]
+        ]
+        choices.append((dataset.name, of))
+    return choices
+
+
+def initial_of(source: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields of `SourceForm` for a stored source."""
+    where = "\n".join(f"{name} = {', '.join(values)}" for name, values in (source["where"] or {}).items())
+    return {**source, "rows": f"{source['dataset']}:{source['version']}", "where": where}
+
+
+def settings_of(form: RecipeForm, sources: "forms.BaseFormSet[SourceForm]") -> RecipeSettings:
+    """What valid forms say."""
+    chosen = [source for each in sources if (source := each.source) is not None]
+    return RecipeSettings(chosen, form.cleaned_data["seed"])
