@@ -268,9 +268,12 @@ def test_a_recipe_is_made_previewed_and_written_in_the_browser(claims: Dataset, 
     bad = browser.post(f"{address}recipes/new/", {**form, "sources-0-where": "topic", "action": "save"})
     assert bad.status_code == 400 and "“topic” is no filter" in bad.text
     assert not claims.recipes.exists()
-    done = browser.post(f"{address}recipes/new/", {**form, "action": "write"}, follow=True)
+    done = browser.post(f"{address}recipes/new/", {**form, "action": "save"}, follow=True)
     recipe = claims.recipes.get()
     assert done.request["PATH_INFO"] == f"{address}recipes/{recipe.pk}/"
+    assert "What it takes now" in done.text and "5 rows: 2 training" in done.text
+    waits = browser.post(f"{address}recipes/{recipe.pk}/", {"action": "write"}, follow=True).text
+    assert "Write Claims by “Claims and extra”" in waits
     job = Job.objects.get(task__endswith="write_by_recipe")
     write_version_by_recipe(job.pk)
     again = browser.get(f"{address}recipes/{recipe.pk}/").text

@@ -18,6 +18,7 @@ from evalapp.datasets.recipes.settings import (
 
 _LONGEST_FILTER = 10_000
 _VERSIONS_OFFERED = 50
+_LIMITS = ("where", "at_most", "share", "per_field", "at_most_per_value")
 
 
 class RecipeForm(forms.Form):
@@ -72,6 +73,11 @@ class SourceForm(forms.Form):
         return found
 
     @property
+    def is_limited(self) -> bool:
+        """Whether a filter or limit is set, or wrong."""
+        return any(self[name].value() or self[name].errors for name in _LIMITS)
+
+    @property
     def source(self) -> Source | None:
         """Of a valid form; None where no rows are chosen."""
         values = dict(self.cleaned_data)
@@ -82,7 +88,7 @@ class SourceForm(forms.Form):
         return Source(dataset=int(dataset), version=version_named(version), **values)
 
 
-SourceForms = forms.formset_factory(SourceForm, extra=1, max_num=MOST_SOURCES, absolute_max=MOST_SOURCES)
+SourceForms = forms.formset_factory(SourceForm, extra=0, max_num=MOST_SOURCES, absolute_max=MOST_SOURCES)
 
 
 def source_choices(project: Project) -> list[Any]:

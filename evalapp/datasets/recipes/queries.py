@@ -10,7 +10,7 @@ from evalapp.datasets.models import Dataset, DatasetRecipe, DatasetVersion, Reci
 from evalapp.datasets.recipes.mixing import LEFT_OUT, Mixture, SourceAccount, mixed, resolved
 from evalapp.datasets.recipes.settings import RecipeSettings
 
-MOST_ROWS_OF_PREVIEW = 300_000
+MOST_ROWS_OF_PREVIEW = 100_000
 """Rows that a page reads to say what a recipe would take now."""
 
 

@@ -1,6 +1,7 @@
 from typing import Any
 
 from django.contrib import messages
+from django.forms import BaseFormSet
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods
@@ -13,13 +14,14 @@ from evalapp.datasets.models import Dataset, DatasetRecipe, Split
 from evalapp.datasets.recipes import services
 from evalapp.datasets.recipes.forms import (
     RecipeForm,
+    SourceForm,
     SourceForms,
     initial_of,
     settings_of,
     source_choices,
 )
 from evalapp.datasets.recipes.queries import MOST_ROWS_OF_PREVIEW, preview_of, recipes_of, shown_accounts
-from evalapp.datasets.recipes.settings import NEWEST, Source
+from evalapp.datasets.recipes.settings import RecipeSettings, Source
 
 VERSIONS_SHOWN = 20
 
@@ -36,25 +38,20 @@ def dataset_recipe_new(request: MemberRequest, dataset_id: int) -> HttpResponse:
 def dataset_recipe(request: MemberRequest, dataset_id: int, recipe_id: int) -> HttpResponse:
     """A recipe, what it would take now, and the versions that it wrote; a POST changes it or writes one."""
     recipe = get_or_missing(recipes_of(request.project), dataset=dataset_id, pk=recipe_id)
-    if request.method == "POST" and request.POST.get("action") == "delete":
+    action = request.POST.get("action") if request.method == "POST" else ""
+    if action == "delete":
         services.delete_recipe(recipe=recipe, by=request.user)
         messages.success(request, f"The recipe “{recipe}” was deleted; its versions stay.")
         return redirect("dataset_detail", request.project.slug, dataset_id)
+    if action == "write":
+        services.start_writing(recipe=recipe, by=request.user)
+        return redirect("dataset_recipe", request.project.slug, dataset_id, recipe_id)
     return _recipe_page(request, recipe.dataset, recipe)
 
 
 def _recipe_page(request: MemberRequest, dataset: Dataset, recipe: DatasetRecipe | None) -> HttpResponse:
-    data = request.POST.copy() if request.method == "POST" else None
-    action = request.POST.get("action", "")
-    if data is not None and action == "add" and (total := data.get("sources-TOTAL_FORMS", "")).isdecimal():
-        data["sources-TOTAL_FORMS"] = str(int(total) + 1)
-    form = RecipeForm(data, initial={"name": recipe.name, **recipe.settings} if recipe else None)
-    sources = SourceForms(
-        data,
-        prefix="sources",
-        initial=_initial_sources(dataset, recipe),
-        form_kwargs={"choices": source_choices(request.project)},
-    )
+    action = request.POST.get("action", "save") if request.method == "POST" else ""
+    form, sources = _forms(request, dataset, recipe, action)
     context: dict[str, Any] = {
         "dataset": dataset,
         "recipe": recipe,
@@ -63,46 +60,67 @@ def _recipe_page(request: MemberRequest, dataset: Dataset, recipe: DatasetRecipe
         "job": recipe.job if recipe is not None else None,
         "most": MOST_ROWS_OF_PREVIEW,
     }
-    if data is not None and action != "add" and all([form.is_valid(), sources.is_valid()]):
+    is_wrong = False
+    if action in ("save", "preview"):
+        is_wrong = not all([form.is_valid(), sources.is_valid()])
         try:
-            if response := _act(request, context):
-                return response
+            if not is_wrong and action == "preview":
+                context |= _preview(dataset, settings_of(form, sources))
+            elif not is_wrong:
+                return _saved(request, dataset, recipe, form, sources)
         except ProblemError as error:
             show_problem(form, error)
+            is_wrong = True
     if recipe is not None:
         versions = recipe.versions.select_related("version__dataset").order_by("-version__number")
         context["written"] = versions[:VERSIONS_SHOWN]
-    is_wrong = data is not None and action != "add" and (form.errors or not sources.is_valid())
+        if not action:
+            try:
+                context |= _preview(dataset, RecipeSettings.from_json(recipe.settings))
+            except ProblemError as error:
+                context["problem"] = error.message
     return render(request, "datasets/recipe.html", context, status=400 if is_wrong else 200)
 
 
-def _initial_sources(dataset: Dataset, recipe: DatasetRecipe | None) -> list[dict[str, Any]]:
-    if recipe is not None:
-        return [initial_of(source) for source in recipe.settings["sources"]]
-    return [initial_of(Source(dataset.pk, NEWEST).as_json())]
+def _forms(
+    request: MemberRequest, dataset: Dataset, recipe: DatasetRecipe | None, action: str
+) -> tuple[RecipeForm, "BaseFormSet[SourceForm]"]:
+    data = request.POST.copy() if action else None
+    total = data.get("sources-TOTAL_FORMS", "") if data is not None else ""
+    if data is not None and action == "add" and total.isdecimal():
+        data["sources-TOTAL_FORMS"] = str(int(total) + 1)
+    settings = recipe.settings if recipe else RecipeSettings([Source(dataset.pk)]).as_json()
+    sources = SourceForms(
+        data,
+        prefix="sources",
+        initial=[initial_of(source) for source in settings["sources"]],
+        form_kwargs={"choices": source_choices(request.project)},
+    )
+    return RecipeForm(data, initial={**settings, "name": recipe.name if recipe else ""}), sources
 
 
-def _act(request: MemberRequest, context: dict[str, Any]) -> HttpResponse | None:
-    """Preview into ``context``, or save and go to the recipe's page."""
-    dataset: Dataset = context["dataset"]
-    recipe: DatasetRecipe | None = context["recipe"]
-    form: RecipeForm = context["form"]
-    settings = settings_of(form, context["sources"])
-    if request.POST.get("action") == "preview":
-        found = preview_of(dataset, settings)
-        context["is_previewed"] = True
-        if found is not None:
-            context["accounts"] = shown_accounts(found.accounts)
-            context["counts"] = [(label, found.counts.get(split, 0)) for split, label in Split.choices]
-            context["total"] = len(found.rows)
-        return None
-    name = form.cleaned_data["name"]
+def _preview(dataset: Dataset, settings: RecipeSettings) -> dict[str, Any]:
+    found = preview_of(dataset, settings)
+    if found is None:
+        return {"is_too_large": True}
+    return {
+        "accounts": shown_accounts(found.accounts),
+        "counts": [(label, found.counts.get(split, 0)) for split, label in Split.choices],
+        "total": len(found.rows),
+    }
+
+
+def _saved(
+    request: MemberRequest,
+    dataset: Dataset,
+    recipe: DatasetRecipe | None,
+    form: RecipeForm,
+    sources: "BaseFormSet[SourceForm]",
+) -> HttpResponse:
+    values = {"name": form.cleaned_data["name"], "settings": settings_of(form, sources), "by": request.user}
     if recipe is None:
-        recipe = services.create_recipe(dataset=dataset, name=name, settings=settings, by=request.user)
+        recipe = services.create_recipe(dataset=dataset, **values)
     else:
-        services.change_recipe(recipe=recipe, name=name, settings=settings, by=request.user)
-    if request.POST.get("action") == "write":
-        services.start_writing(recipe=recipe, by=request.user)
-    else:
-        messages.success(request, "Saved.")
+        services.change_recipe(recipe=recipe, **values)
+    messages.success(request, "Saved.")
     return redirect("dataset_recipe", request.project.slug, dataset.pk, recipe.pk)
