@@ -28,8 +28,10 @@ from evalapp.curation.models import DatasetDraft, Finding, HealthCheck, RowEdit
 from evalapp.datasets.models import (
     Dataset,
     DatasetImport,
+    DatasetRecipe,
     DatasetVersion,
     Example,
+    RecipeVersion,
     RowText,
 )
 from evalapp.decisions.models import Decision, LeftFiles, SavedView
@@ -107,6 +109,7 @@ __all__ = [
     "Dataset",
     "DatasetDraft",
     "DatasetImport",
+    "DatasetRecipe",
     "DatasetVersion",
     "Decision",
     "Demonstration",
@@ -150,6 +153,7 @@ __all__ = [
     "RatingsImport",
     "RatingsProblem",
     "ReasonTag",
+    "RecipeVersion",
     "RecordedReviewer",
     "Report",
     "RetrainProposal",

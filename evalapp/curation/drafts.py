@@ -246,7 +246,8 @@ def locked_draft(draft: DatasetDraft) -> DatasetDraft:
     """The draft, held until the transaction ends. Raises ConflictError unless it is open and not being
     published.
     """
-    rows = DatasetDraft.objects.select_for_update(of=["self"]).select_related("base__dataset__project", "job")
+    # Its job is read afterwards: joined, it would be the one from before the wait for the lock.
+    rows = DatasetDraft.objects.select_for_update(of=["self"]).select_related("base__dataset__project")
     found = rows.filter(pk=draft.pk).first()
     if found is None:
         raise MissingError("The draft was deleted.")

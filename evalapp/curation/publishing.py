@@ -63,7 +63,8 @@ def publish(work: Work) -> dict[str, Any]:
 
 def _publishable(work: Work) -> DatasetDraft:
     drafts = DatasetDraft.objects.select_for_update(of=["self"])
-    rows = drafts.select_related("base__dataset__project", "version")
+    # Its version is read afterwards: joined, it would be the one from before the wait for the lock.
+    rows = drafts.select_related("base__dataset__project")
     draft = rows.filter(pk=work.job.params["draft"]).first()
     if draft is None:
         raise MissingError("The draft was deleted. There is nothing to publish.")

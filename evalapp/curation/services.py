@@ -22,7 +22,8 @@ def start_check(*, version: DatasetVersion, by: User | None) -> HealthCheck:
     Raises ConflictError while a check of the version is running.
     """
     check, _ = HealthCheck.objects.get_or_create(version=version, defaults={"created_by": by})
-    check = HealthCheck.objects.select_for_update(of=["self"]).select_related("job").get(pk=check.pk)
+    # Its job is read afterwards: joined, it would be the one from before the wait for the lock.
+    check = HealthCheck.objects.select_for_update().get(pk=check.pk)
     if check.job is not None and check.job.state not in FINAL_STATES:
         raise ConflictError(
             f"The health of {version} is being checked. Wait until that check is over, or cancel it."

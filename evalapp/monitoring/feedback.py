@@ -2,21 +2,24 @@
 
 from typing import NamedTuple
 
-from django.db.models import Count
+from django.db.models import Count, Q, QuerySet
 from django.db.models.fields.json import KeyTextTransform
 
-from evalapp.datasets.models import DatasetVersion, Split, VersionState
+from evalapp.datasets.models import DatasetVersion, Example, RecipeVersion, Split, VersionState
 from evalapp.exports.models import Export
-from evalapp.monitoring.models import RetrainProposal
+from evalapp.monitoring.models import RetrainProposal, Stream
 
 _MOST_LOOKED_AT = 20
 
 
 class Feedback(NamedTuple):
-    """A dataset version whose training rows all come from reviews of one stream; ``weeks``: number → rows."""
+    """A dataset version to train on: rows from reviews of one stream, ``weeks``: number → rows, and where a
+    recipe wrote it ``others`` of the recipe's base.
+    """
 
     version: DatasetVersion
     weeks: dict[int, int]
+    others: int
 
     @property
     def rows(self) -> int:
@@ -24,8 +27,9 @@ class Feedback(NamedTuple):
 
 
 def feedback_for(proposal: RetrainProposal) -> list[Feedback]:
-    """What the proposal can be accepted for, newest first: versions that exports of its stream's weeks made,
-    with rows of the week that alerted or of a later one, and none from anywhere else.
+    """What the proposal can be accepted for, newest first: versions with training rows that exports of its
+    stream's weeks made, of the week that alerted or a later one, and none from anywhere else but the base of
+    a recipe that wrote the version.
     """
     stream, alerted = proposal.stream, proposal.alert.weekly_sample.number
     weeks = dict(
@@ -33,29 +37,48 @@ def feedback_for(proposal: RetrainProposal) -> list[Feedback]:
             "pk", "campaign__weekly_sample__number"
         )
     )
+    by_recipe = Q(recipe_version__sources__contains=[{"dataset": stream.dataset_id}])
     made = DatasetVersion.objects.filter(
-        exports__in=list(weeks), state=VersionState.READY, counts__train__gt=0
+        Q(exports__in=list(weeks)) | by_recipe,
+        dataset__project=stream.project_id,
+        state=VersionState.READY,
+        counts__train__gt=0,
     ).distinct()
-    found = []
-    for version in made.select_related("dataset").order_by("-id")[:_MOST_LOOKED_AT]:
-        rows = _rows_by_week(version, weeks)
-        if rows is not None and max(rows) >= alerted:
-            found.append(Feedback(version, rows))
-    return found
+    latest = made.select_related("dataset", "recipe_version").order_by("-id")[:_MOST_LOOKED_AT]
+    found = (_feedback(version, stream, weeks) for version in latest)
+    return [each for each in found if each is not None and max(each.weeks, default=0) >= alerted]
 
 
-def _rows_by_week(version: DatasetVersion, weeks: dict[int, int]) -> dict[int, int] | None:
+def _feedback(version: DatasetVersion, stream: Stream, weeks: dict[int, int]) -> Feedback | None:
     """Training rows by the week they were reviewed in; None where some come from elsewhere."""
-    counted = (
-        version.examples.filter(split=Split.TRAIN)
-        .order_by()
-        .values_list(KeyTextTransform("export", "provenance"))
-        .annotate(Count("pk"))
-    )
+    training = version.examples.filter(split=Split.TRAIN)
+    counted = training.order_by().values_list(KeyTextTransform("export", "provenance")).annotate(Count("pk"))
     found: dict[int, int] = {}
+    others = 0
     for export, rows in counted:
         week = weeks.get(int(export)) if export and export.isdecimal() else None
         if week is None:
-            return None
-        found[week] = found.get(week, 0) + rows
-    return dict(sorted(found.items()))
+            others += rows
+        else:
+            found[week] = found.get(week, 0) + rows
+    if others and not _is_base(version, stream, training, list(weeks)):
+        return None
+    return Feedback(version, dict(sorted(found.items())), others)
+
+
+def _is_base(
+    version: DatasetVersion, stream: Stream, training: QuerySet[Example], exports: list[int]
+) -> bool:
+    """Whether a recipe wrote the version and its rows that no export of the stream made are the base's."""
+    recipe = RecipeVersion.objects.filter(version=version).first()
+    if recipe is None:
+        return False
+    first = recipe.sources[0]
+    if Stream.objects.filter(dataset=first["dataset"]).exclude(pk=stream.pk).exists():
+        return False
+    base = Example.objects.filter(
+        version__dataset=first["dataset"], version__number=first["version"], split=Split.TRAIN
+    )
+    own = Q(provenance__export__in=exports)
+    elsewhere = training.exclude(own & Q(provenance__has_key="export"))
+    return not elsewhere.exclude(content_hash__in=base.values("content_hash")).exists()

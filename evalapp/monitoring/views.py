@@ -36,6 +36,7 @@ from evalapp.monitoring.queries import (
 from evalapp.monitoring.weeks import sample_now
 from evalapp.registry.models import STANDING_KINDS, ModelAlias, ModelKind, ModelVersion
 from evalapp.rubrics.models import RubricVersion
+from evalapp.runs.models import Run
 from evalapp.webhooks.models import WebhookEvent
 from evalapp.webhooks.views import site_of
 
@@ -154,6 +155,7 @@ def _render(
         "proposals": proposals,
         "is_proposed": any(each.state == ProposalState.PROPOSED for each in proposals),
         "feedback": _feedback(proposals),
+        "base_dataset": _base_dataset(stream),
         "is_due": stream.next_sample_at <= timezone.now(),
         "waits_to_be_sampled": any(
             week.state in (WeeklySampleState.EMPTY, WeeklySampleState.DUE) for week in weeks
@@ -247,6 +249,13 @@ def _feedback(proposals: list[RetrainProposal]) -> Feedback | None:
     """The newest that the proposal to decide can be accepted for."""
     to_decide = (each for each in proposals if each.state == ProposalState.PROPOSED)
     return next((found for each in to_decide for found in feedback_for(each)[:1]), None)
+
+
+def _base_dataset(stream: Stream) -> int:
+    """The dataset that the champion was trained on, else the stream's own."""
+    trained = Run.objects.filter(project=stream.project_id, produced__alias=ModelAlias.CHAMPION)
+    found = trained.order_by("-pk").values_list("dataset_version__dataset", flat=True).first()
+    return found or stream.dataset_id
 
 
 def _proposal(stream: Stream, proposal_id: int) -> RetrainProposal:

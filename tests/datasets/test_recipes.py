@@ -18,6 +18,7 @@ from evalapp.datasets.services import create_dataset, create_version
 from evalapp.datasets.tasks import write_version_by_recipe
 from evalapp.jobs.models import Job
 from tests.api.conftest import problem_in, program_of
+from tests.at_once import at_once
 from tests.cast import client_of
 
 pytestmark = pytest.mark.django_db
@@ -246,6 +247,15 @@ def test_one_version_is_written_at_a_time(claims: Dataset, engineer: User) -> No
         start_writing(recipe=recipe, by=engineer)
     with pytest.raises(ConflictError, match="is writing a version"):
         delete_recipe(recipe=recipe, by=engineer)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_several_at_once_one_writes(claims: Dataset, engineer: User) -> None:
+    recipe = create_recipe(
+        dataset=claims, name="Cars", settings=RecipeSettings([Source(claims.pk, at_most=1)]), by=engineer
+    )
+    outcomes = at_once(4, lambda _: start_writing(recipe=recipe, by=engineer))
+    assert sum(isinstance(each, ConflictError) for each in outcomes) == 3
 
 
 def test_a_recipe_is_made_previewed_and_written_in_the_browser(claims: Dataset, engineer: User) -> None:

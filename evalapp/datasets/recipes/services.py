@@ -77,12 +77,9 @@ def start_writing(*, recipe: DatasetRecipe, by: User | None) -> Job:
 
 
 def _held(recipe: DatasetRecipe) -> DatasetRecipe:
-    found = (
-        DatasetRecipe.objects.select_for_update(of=["self"])
-        .select_related("job", "dataset__project")
-        .filter(pk=recipe.pk)
-        .first()
-    )
+    # Its job is read afterwards: joined, it would be the one from before the wait for the lock.
+    recipes = DatasetRecipe.objects.select_for_update(of=["self"]).select_related("dataset__project")
+    found = recipes.filter(pk=recipe.pk).first()
     if found is None:
         raise MissingError("The dataset recipe was deleted.")
     if found.job is not None and found.job.state not in FINAL_STATES:

@@ -21,7 +21,7 @@ from evalapp.datasets.recipes.forms import (
     source_choices,
 )
 from evalapp.datasets.recipes.queries import MOST_ROWS_OF_PREVIEW, preview_of, recipes_of, shown_accounts
-from evalapp.datasets.recipes.settings import RecipeSettings, Source
+from evalapp.datasets.recipes.settings import ALL, RecipeSettings, Source
 
 VERSIONS_SHOWN = 20
 
@@ -89,7 +89,7 @@ def _forms(
     total = data.get("sources-TOTAL_FORMS", "") if data is not None else ""
     if data is not None and action == "add" and total.isdecimal():
         data["sources-TOTAL_FORMS"] = str(int(total) + 1)
-    settings = recipe.settings if recipe else RecipeSettings([Source(dataset.pk)]).as_json()
+    settings = recipe.settings if recipe else _first_settings(request, dataset).as_json()
     sources = SourceForms(
         data,
         prefix="sources",
@@ -97,6 +97,15 @@ def _forms(
         form_kwargs={"choices": source_choices(request.project)},
     )
     return RecipeForm(data, initial={**settings, "name": recipe.name if recipe else ""}), sources
+
+
+def _first_settings(request: MemberRequest, dataset: Dataset) -> RecipeSettings:
+    """The newest version, and with ``?corrections=`` what reviews made of all versions of that dataset."""
+    sources = [Source(dataset.pk)]
+    corrections = request.GET.get("corrections", "")
+    if corrections.isdecimal():
+        sources.append(Source(int(corrections), ALL, from_reviews=True))
+    return RecipeSettings(sources)
 
 
 def _preview(dataset: Dataset, settings: RecipeSettings) -> dict[str, Any]:
