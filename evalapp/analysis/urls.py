@@ -17,6 +17,7 @@ from evalapp.analysis.views import (
     sweeps,
     tables,
     tuning,
+    versions,
 )
 
 urlpatterns = [
@@ -37,6 +38,11 @@ urlpatterns = [
         "projects/<slug:slug>/runs/sweeps/<int:sweep_id>/progress/",
         sweeps.sweep_progress,
         name="sweep_progress",
+    ),
+    path(
+        "projects/<slug:slug>/data/<int:dataset_id>/progress/",
+        versions.dataset_progress,
+        name="dataset_progress",
     ),
     path("projects/<slug:slug>/campaigns/plan/", planner.planner, name="planner"),
     path(

@@ -118,7 +118,7 @@ class CriterionDifference:
     @property
     def span(self) -> float:
         """The largest difference that the scale allows."""
-        return _span_of(self.criterion)
+        return span_of(self.criterion)
 
     @property
     def drawn_span(self) -> float:
@@ -233,7 +233,7 @@ class _Asked(TypedDict):
 
 def _asked(scores: CampaignScores, criterion: Criterion) -> _Asked:
     return _Asked(
-        population=scores.population, span=float(_span_of(criterion)), step=step_of(criterion, scores)
+        population=scores.population, span=float(span_of(criterion)), step=step_of(criterion, scores)
     )
 
 
@@ -250,7 +250,7 @@ def adjusted(p_values: Sequence[Measure]) -> list[float | None]:
     return [found.get(str(place)) for place in range(len(p_values))]
 
 
-def _span_of(criterion: Criterion) -> float:
+def span_of(criterion: Criterion) -> float:
     """The largest difference of means, or of shares where the criterion is no scale."""
     low, high = criterion.rules.range
     return high - low
@@ -260,14 +260,16 @@ def step_of(criterion: Criterion, scores: CampaignScores) -> float:
     """From one level to the next, of the total by the step of one of its criteria. Where reviewers are
     positions a score is the mean of an output's raters, so it is the step that rounds no more than that.
     """
-    if criterion is TOTAL:
-        step = 1 / len(scores.scales)
-    elif not criterion.rules.has_mean:
-        step = 1.0
-    else:
-        numbers = sorted({float(criterion.rules.number(level)) for level in criterion.levels})
-        step = min((after - before for before, after in pairwise(numbers)), default=0.0)
+    step = 1 / len(scores.scales) if criterion is TOTAL else step_between_levels(criterion)
     return step / math.sqrt(scores.fewest_raters) if scores.names_are_positions else step
+
+
+def step_between_levels(criterion: Criterion) -> float:
+    """The smallest; of a criterion without a mean, whose answers count or do not, 1."""
+    if not criterion.rules.has_mean:
+        return 1.0
+    numbers = sorted({float(criterion.rules.number(level)) for level in criterion.levels})
+    return min((after - before for before, after in pairwise(numbers)), default=0.0)
 
 
 def compared_ratings(scores: CampaignScores, criterion: Criterion, candidate: CampaignCandidate) -> Ratings:

@@ -1,0 +1,321 @@
+"""Progress over a dataset's versions: what people and metrics say of the models trained on them, on the items
+that all of them answered.
+"""
+
+from collections import defaultdict
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from django.db.models import Avg, Count, Max, QuerySet
+
+from evalapp.accounts.models import User
+from evalapp.analysis.comparison.differences import span_of, step_between_levels
+from evalapp.campaigns.models import Campaign, CampaignState, Purpose
+from evalapp.campaigns.queries import is_reviewing_blind
+from evalapp.datasets.models import Dataset, DatasetVersion, Example, Split
+from evalapp.measure import Measure
+from evalapp.metrics.registry import COMPARED_METRICS
+from evalapp.reviews.models import Review, Score
+from evalapp.rubrics.models import Criterion
+from evalapp.runs.models import Run, RunKind
+from evalapp.scoring.labels import LABEL
+from evalapp.scoring.models import MetricResult
+from evalapp.stats.differences import mean_difference
+from evalapp.stats.populations import Population
+from evalapp.stats.ratings import Ratings
+from evalapp.stats.scores import mean_over_items
+
+MOST_VERSIONS = 8
+FEWEST_SHARED = 5
+"""Items that all versions answered; with fewer the oldest version is left out."""
+
+_VERSION_OF_OUTPUT = "candidate__trained_by__dataset_version__number"
+_PROMPT_OF_OUTPUT = "example__prompt_hash"
+
+# The mean of each item, by prompt, of each version by number.
+Values = Mapping[int, Mapping[str, float]]
+
+
+class Trained(NamedTuple):
+    """A version with the runs whose models were trained on it."""
+
+    version: DatasetVersion
+    runs: Sequence[Run]
+
+
+class ProgressStep(NamedTuple):
+    """``mean`` over the shared items, and ``change`` from the version before, paired by item; None for the
+    first. ``others``: items that this version's models answered beside the shared ones.
+    """
+
+    version: DatasetVersion
+    mean: Measure
+    change: Measure | None
+    others: int
+
+    @property
+    def is_better(self) -> bool | None:
+        """None where the change's interval holds 0, or there is none. In the direction of the number."""
+        change = self.change
+        if change is None or change.low is None or change.high is None or change.low <= 0 <= change.high:
+            return None
+        return change.low > 0
+
+
+class ProgressRow(NamedTuple):
+    """One measure over versions, oldest first. ``shared`` items carry every mean and change. ``left_out``:
+    versions that answered too few of the items of the others.
+    """
+
+    key: str
+    label: str
+    source: str
+    lower_is_better: bool | None
+    is_share: bool
+    shared: int
+    steps: Sequence[ProgressStep]
+    left_out: Sequence[DatasetVersion]
+
+    def step_of(self, version: DatasetVersion) -> ProgressStep | None:
+        return next((step for step in self.steps if step.version == version), None)
+
+    def improved(self, step: ProgressStep) -> bool | None:
+        """Whether the change is for the better; None where it is not shown, or the measure has no better."""
+        if step.is_better is None or self.lower_is_better is None:
+            return None
+        return step.is_better is not self.lower_is_better
+
+
+class DatasetProgress(NamedTuple):
+    """``seen``: ids of the campaigns that the rows rest on; ``hidden``: those whose scores the reader does
+    not see yet, because they review there blind.
+    """
+
+    dataset: Dataset
+    trained: Sequence[Trained]
+    rows: Sequence[ProgressRow]
+    seen: Sequence[int]
+    hidden: Sequence[Campaign]
+
+
+def trained_versions(dataset: Dataset) -> list[Trained]:
+    """The latest versions that models were trained on, oldest first."""
+    runs = (
+        Run.objects.filter(kind=RunKind.TRAINING, dataset_version__dataset=dataset, produced__isnull=False)
+        .select_related("dataset_version__dataset", "produced")
+        .order_by("dataset_version__number", "pk")
+    )
+    by_version: dict[DatasetVersion, list[Run]] = defaultdict(list)
+    for run in runs:
+        assert run.dataset_version is not None
+        by_version[run.dataset_version].append(run)
+    return [Trained(*each) for each in list(by_version.items())[-MOST_VERSIONS:]]
+
+
+def progress_of(dataset: Dataset, reader: User) -> DatasetProgress:
+    """Every measure that at least two versions have on shared items, people's first.
+
+    Items are prompts; those that any of these versions trains on are left out of all. Of an item the mean of
+    its outputs, and of its reviews, is taken. Intervals are Student's over items, or over groups.
+    """
+    trained = trained_versions(dataset)
+    numbers = [each.version.number for each in trained]
+    if len(trained) < 2:
+        return DatasetProgress(dataset, trained, [], [], [])
+    campaigns = _campaigns(dataset)
+    hidden = [each for each in campaigns if is_reviewing_blind(each, reader)]
+    seen = [each.pk for each in campaigns if each not in hidden]
+    found = [*_human(dataset, seen, numbers), *_metrics(dataset, numbers)]
+    prompts = {prompt for _, values in found for by_prompt in values.values() for prompt in by_prompt}
+    excluded = trained_on([each.version for each in trained], prompts)
+    groups = _groups(dataset, prompts)
+    versions = {each.version.number: each.version for each in trained}
+    rows = []
+    for about, values in found:
+        kept = {
+            number: {prompt: value for prompt, value in of.items() if prompt not in excluded}
+            for number, of in sorted(values.items())
+        }
+        if (row := _row(about, kept, versions, groups)) is not None:
+            rows.append(row)
+    return DatasetProgress(dataset, trained, rows, seen, hidden)
+
+
+class _About(NamedTuple):
+    key: str
+    label: str
+    source: str
+    lower_is_better: bool | None
+    is_share: bool
+    span: float | None = None
+    step: float = 0.0
+
+
+def _campaigns(dataset: Dataset) -> list[Campaign]:
+    """Those that rate models trained on the dataset."""
+    campaigns = (
+        Campaign.objects.filter(
+            project=dataset.project_id,
+            candidates__model_version__trained_by__dataset_version__dataset=dataset,
+            picked_because="",
+        )
+        .exclude(state=CampaignState.DRAFT)
+        .select_related("project", "rubric_version__rubric")
+        .distinct()
+        .order_by("-pk")
+    )
+    return [campaign for campaign in campaigns if not campaign.compares]
+
+
+def _human(
+    dataset: Dataset, campaigns: Sequence[int], numbers: Sequence[int]
+) -> Iterator[tuple[_About, Values]]:
+    """Each criterion by its key and scale: the mean, or the share of its counted answers."""
+    reviews = Review.objects.filter(
+        campaign__in=campaigns,
+        purpose=Purpose.REVIEW,
+        item_output__output__candidate__trained_by__dataset_version__dataset=dataset,
+        item_output__output__candidate__trained_by__dataset_version__number__in=numbers,
+    )
+    if not dataset.project.is_demonstration:
+        reviews = reviews.filter(is_simulated=False)
+    output = "review__item_output__output__"
+    counted = (
+        Score.objects.filter(review__in=reviews, value__isnull=False)
+        .exclude(**{f"{output}example__split": Split.TRAIN})
+        .order_by()
+        .values_list("criterion", f"{output}{_VERSION_OF_OUTPUT}", f"{output}{_PROMPT_OF_OUTPUT}", "value")
+        .annotate(Count("pk"))
+    )
+    criteria = {
+        criterion.pk: criterion
+        for criterion in Criterion.objects.filter(version__campaigns__in=campaigns).distinct()
+    }
+    sums: dict[tuple[Any, ...], dict[int, dict[str, list[float]]]] = {}
+    named: dict[tuple[Any, ...], Criterion] = {}
+    for criterion_id, number, prompt, level, count in counted:
+        criterion = criteria[criterion_id]
+        scale = (
+            criterion.key,
+            criterion.kind,
+            criterion.minimum,
+            criterion.maximum,
+            criterion.steps_per_point,
+        )
+        named.setdefault(scale, criterion)
+        value = _value(criterion, level)
+        of_prompt = sums.setdefault(scale, {}).setdefault(number, {}).setdefault(prompt, [0.0, 0])
+        of_prompt[0] += value * count
+        of_prompt[1] += count
+    for scale in sorted(sums, key=lambda each: named[each].position):
+        criterion = named[scale]
+        about = _About(
+            f"people-{criterion.key}",
+            criterion.name,
+            criterion.axis_label,
+            criterion.is_less_better,
+            not criterion.rules.has_mean,
+            float(span_of(criterion)),
+            step_between_levels(criterion),
+        )
+        yield (
+            about,
+            {
+                number: {prompt: total / count for prompt, (total, count) in by_prompt.items()}
+                for number, by_prompt in sums[scale].items()
+            },
+        )
+
+
+def _value(criterion: Criterion, level: int) -> float:
+    if criterion.rules.has_mean:
+        return float(criterion.rules.number(level))
+    return float(level in criterion.counted_levels)
+
+
+def _metrics(dataset: Dataset, numbers: Sequence[int]) -> Iterator[tuple[_About, Values]]:
+    results: QuerySet[MetricResult] = MetricResult.objects.filter(
+        metric__in=[LABEL, *COMPARED_METRICS],
+        value__isnull=False,
+        output__candidate__trained_by__dataset_version__dataset=dataset,
+        output__candidate__trained_by__dataset_version__number__in=numbers,
+    ).exclude(output__example__split=Split.TRAIN)
+    means = (
+        results.order_by()
+        .values_list("metric", f"output__{_VERSION_OF_OUTPUT}", f"output__{_PROMPT_OF_OUTPUT}")
+        .annotate(Avg("value"))
+    )
+    found: dict[str, dict[int, dict[str, float]]] = {}
+    for metric, number, prompt, value in means:
+        found.setdefault(metric, {}).setdefault(number, {})[prompt] = value
+    if LABEL in found:
+        yield _About(LABEL, "Label accuracy", "automatic", False, True), found[LABEL]
+    for name, metric in COMPARED_METRICS.items():
+        if name in found:
+            better = {"lower": True, "higher": False}.get(metric.better)
+            yield _About(name, metric.label, "automatic", better, False), found[name]
+
+
+def trained_on(versions: Sequence[DatasetVersion], prompts: Iterable[str]) -> set[str]:
+    """Those of the prompts, by hash, that a training row of one of the versions has."""
+    rows = Example.objects.filter(version__in=versions, split=Split.TRAIN, prompt_hash__in=list(prompts))
+    return set(rows.values_list("prompt_hash", flat=True))
+
+
+def _groups(dataset: Dataset, prompts: Iterable[str]) -> dict[str, str]:
+    rows = Example.objects.filter(version__dataset__project=dataset.project_id, prompt_hash__in=list(prompts))
+    named = rows.exclude(group_key="").order_by().values_list("prompt_hash").annotate(Max("group_key"))
+    return dict(named)
+
+
+def _row(
+    about: _About,
+    values: Mapping[int, Mapping[str, float]],
+    versions: Mapping[int, DatasetVersion],
+    groups: Mapping[str, str],
+) -> ProgressRow | None:
+    """None where fewer than two versions answered the same items."""
+    numbers = [number for number in values if values[number]]
+    shared = _shared(values, numbers)
+    while len(numbers) > 2 and len(shared) < FEWEST_SHARED:
+        numbers = numbers[1:]
+        shared = _shared(values, numbers)
+    if len(numbers) < 2 or not shared:
+        return None
+    steps = []
+    for before, number in zip([None, *numbers], numbers, strict=False):
+        now = {prompt: values[number][prompt] for prompt in shared}
+        change = None
+        if before is not None:
+            change = mean_difference(
+                _ratings(now, groups),
+                _ratings({prompt: values[before][prompt] for prompt in shared}, groups),
+                population=Population.PANEL,
+                span=about.span,
+                step=about.step,
+            ).difference
+        others = len(values[number]) - len(shared)
+        steps.append(ProgressStep(versions[number], mean_over_items(_ratings(now, groups)), change, others))
+    left_out = [versions[number] for number in values if number not in numbers]
+    return ProgressRow(
+        about.key,
+        about.label,
+        about.source,
+        about.lower_is_better,
+        about.is_share,
+        len(shared),
+        steps,
+        left_out,
+    )
+
+
+def _shared(values: Mapping[int, Mapping[str, float]], numbers: Sequence[int]) -> list[str]:
+    if not numbers:
+        return []
+    return sorted(set.intersection(*(set(values[number]) for number in numbers)))
+
+
+def _ratings(values: Mapping[str, float], groups: Mapping[str, str]) -> Ratings:
+    prompts = list(values)
+    of: dict[Hashable, Hashable] = {prompt: groups[prompt] for prompt in prompts if prompt in groups}
+    return Ratings.from_columns(prompts, [0] * len(prompts), list(values.values()), groups=of)
