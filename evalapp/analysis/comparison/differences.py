@@ -118,7 +118,7 @@ class CriterionDifference:
     @property
     def span(self) -> float:
         """The largest difference that the scale allows."""
-        return span_of(self.criterion)
+        return _span_of(self.criterion)
 
     @property
     def drawn_span(self) -> float:
@@ -233,7 +233,7 @@ class _Asked(TypedDict):
 
 def _asked(scores: CampaignScores, criterion: Criterion) -> _Asked:
     return _Asked(
-        population=scores.population, span=float(span_of(criterion)), step=step_of(criterion, scores)
+        population=scores.population, span=float(_span_of(criterion)), step=step_of(criterion, scores)
     )
 
 
@@ -250,7 +250,7 @@ def adjusted(p_values: Sequence[Measure]) -> list[float | None]:
     return [found.get(str(place)) for place in range(len(p_values))]
 
 
-def span_of(criterion: Criterion) -> float:
+def _span_of(criterion: Criterion) -> float:
     """The largest difference of means, or of shares where the criterion is no scale."""
     low, high = criterion.rules.range
     return high - low

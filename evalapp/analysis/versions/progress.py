@@ -9,9 +9,10 @@ from typing import Any, NamedTuple
 from django.db.models import Avg, Count, Max, QuerySet
 
 from evalapp.accounts.models import User
-from evalapp.analysis.comparison.differences import span_of, step_between_levels
+from evalapp.analysis.comparison.differences import step_between_levels
 from evalapp.campaigns.models import Campaign, CampaignState, Purpose
 from evalapp.campaigns.queries import is_reviewing_blind
+from evalapp.core.number_format import MINUS, as_text
 from evalapp.datasets.models import Dataset, DatasetVersion, Example, Split
 from evalapp.measure import Measure
 from evalapp.metrics.registry import COMPARED_METRICS
@@ -60,6 +61,24 @@ class ProgressStep(NamedTuple):
         if change is None or change.low is None or change.high is None or change.low <= 0 <= change.high:
             return None
         return change.low > 0
+
+    def words(self, *, is_share: bool) -> str:
+        """The change with the ends of its interval and their signs, of a share in percentage points; empty
+        where there is none.
+        """
+        change = self.change
+        if change is None or change.value is None:
+            return ""
+        half = None if change.low is None or change.high is None else (change.high - change.low) / 2
+        factor, unit = (100, " points") if is_share else (1, "")
+
+        def signed(value: float) -> str:
+            shown = as_text(abs(factor * value), half_width=None if half is None else factor * half)
+            return f"{MINUS if value < 0 else '+'}{shown}"
+
+        if change.low is None or change.high is None:
+            return f"{signed(change.value)}{unit}"
+        return f"{signed(change.value)} ({signed(change.low)} to {signed(change.high)}){unit}"
 
 
 class ProgressRow(NamedTuple):
@@ -147,8 +166,12 @@ class _About(NamedTuple):
     source: str
     lower_is_better: bool | None
     is_share: bool
-    span: float | None = None
+    ends: tuple[float, float] | None = None
     step: float = 0.0
+
+    @property
+    def span(self) -> float | None:
+        return None if self.ends is None else self.ends[1] - self.ends[0]
 
 
 def _campaigns(dataset: Dataset) -> list[Campaign]:
@@ -215,7 +238,7 @@ def _human(
             criterion.axis_label,
             criterion.is_less_better,
             not criterion.rules.has_mean,
-            float(span_of(criterion)),
+            criterion.rules.range,
             step_between_levels(criterion),
         )
         yield (
@@ -295,7 +318,11 @@ def _row(
                 step=about.step,
             ).difference
         others = len(values[number]) - len(shared)
-        steps.append(ProgressStep(versions[number], mean_over_items(_ratings(now, groups)), change, others))
+        steps.append(
+            ProgressStep(
+                versions[number], mean_over_items(_ratings(now, groups), bounds=about.ends), change, others
+            )
+        )
     left_out = [versions[number] for number in values if number not in numbers]
     return ProgressRow(
         about.key,

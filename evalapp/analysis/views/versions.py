@@ -23,7 +23,11 @@ def dataset_progress(request: MemberRequest, dataset_id: int) -> HttpResponse:
             {
                 "row": row,
                 "cells": [
-                    {"step": step, "improved": row.improved(step) if step else None}
+                    {
+                        "step": step,
+                        "improved": row.improved(step) if step else None,
+                        "change": step.words(is_share=row.is_share) if step else "",
+                    }
                     for step in map(row.step_of, versions)
                 ],
             }
