@@ -143,6 +143,33 @@ def diff_of(version: DatasetVersion, against: DatasetVersion) -> VersionDiff:
     )
 
 
+class TrainingChanges(NamedTuple):
+    """Training rows of ``version`` that the other has as they are, changed, or not, and that it alone has."""
+
+    kept: int
+    changed: int
+    added: int
+    removed: int
+
+
+_TRAINING_CHANGES = """
+WITH now AS (SELECT row_key, content_hash FROM evalapp_example WHERE version_id = %s AND split = 'train'),
+before AS (SELECT row_key, content_hash FROM evalapp_example WHERE version_id = %s AND split = 'train')
+SELECT count(*) FILTER (WHERE now.content_hash = before.content_hash),
+       count(*) FILTER (WHERE now.content_hash <> before.content_hash),
+       count(*) FILTER (WHERE before.row_key IS NULL),
+       count(*) FILTER (WHERE now.row_key IS NULL)
+FROM now FULL JOIN before USING (row_key)
+"""
+
+
+def training_changes(version: DatasetVersion, against: DatasetVersion) -> TrainingChanges:
+    """From ``against`` to ``version``, of one dataset, by the rows' keys."""
+    with connection.cursor() as cursor:
+        cursor.execute(_TRAINING_CHANGES, [version.pk, against.pk])
+        return TrainingChanges(*(cursor.fetchone() or (0, 0, 0, 0)))
+
+
 def _change(number: int | None, was: int | None, split: str, old_split: str, *differs: bool) -> RowChange:
     if number is None or was is None:
         return RowChange(Change.ADDED if was is None else Change.REMOVED, number, was, split, old_split, [])

@@ -106,7 +106,7 @@ def gains(
 
     The spread is pooled over the sizes, because each has few trainings.
     """
-    pooled = _pooled_deviation(observations)
+    pooled = pooled_deviation(observations)
     found: list[Gain] = []
     before: CurvePoint | None = None
     for point in points:
@@ -122,7 +122,8 @@ def gains(
     return found
 
 
-def _pooled_deviation(observations: Sequence[Observation]) -> float | None:
+def pooled_deviation(observations: Sequence[Observation]) -> float | None:
+    """The standard deviation between trainings of one size, over all sizes; None where none has two."""
     by_share: dict[float, list[float]] = defaultdict(list)
     for each in observations:
         by_share[each.share].append(each.value)

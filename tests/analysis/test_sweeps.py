@@ -9,10 +9,15 @@ from django.urls import reverse
 
 from evalapp.accounts.models import Project, User
 from evalapp.accounts.tokens import create_api_token
+from evalapp.analysis.sweeps import versions
 from evalapp.analysis.sweeps.curve import learning_curve
 from evalapp.analysis.sweeps.measures import MeasureChoice, measure_choices, values_of
+from evalapp.analysis.sweeps.versions import over_versions
 from evalapp.campaigns.services import create_campaign, open_campaign
+from evalapp.core.errors import InvalidError
+from evalapp.datasets.diff import TrainingChanges
 from evalapp.datasets.models import DatasetVersion
+from evalapp.datasets.services import create_version
 from evalapp.jobs.models import Job
 from evalapp.registry.models import ModelVersion
 from evalapp.runs.models import Run, Sweep
@@ -20,9 +25,10 @@ from evalapp.runs.services import start_generation
 from evalapp.runs.sweeps.results import SweepRun, SweepTable, sweep_table
 from evalapp.runs.sweeps.services import start_sweep
 from evalapp.runs.tasks import carry_out_generation, carry_out_training
+from evalapp.runs.training.axes import VERSION
 from evalapp.scoring.models import MetricResult
 from tests.factories import answers, make_rubric, review_all
-from tests.runs.conftest import Behave, base, behave, model_folders, version
+from tests.runs.conftest import Behave, base, behave, model_folders, rows_of, version
 
 __all__ = ["base", "behave", "model_folders", "version"]
 ClientFor = Callable[[User], Client]
@@ -111,9 +117,7 @@ def test_the_curve_does_not_call_more_steps_more_examples(
         run.save(update_fields=["result"])
     page = page_of(client_for(engineer), sweep)
     assert "More examples, or more steps on the same ones, may help still" in page
-    assert (
-        "took more optimiser steps as well (9 and not 4), and of the smaller one’s trainings all had" in page
-    )
+    assert "took more optimiser steps as well (9 and not 4), and of those before all had" in page
     headers = {"Authorization": f"Bearer {create_api_token(user=engineer, name='Test', by=engineer).secret}"}
     address = f"/api/v1/projects/{sweep.project.slug}/sweeps/{sweep.pk}/curve/"
     told = Client().get(address, headers=headers).json()
@@ -165,6 +169,69 @@ def test_a_sweep_without_shares_says_that_it_cannot_tell(
     assert "HX-Refresh" not in client.get(f"{part}?unfinished=2", headers={"HX-Request": "true"})
     carry_out_training(sweep.runs.order_by("pk")[0].job_id)
     assert client.get(f"{part}?unfinished=2", headers={"HX-Request": "true"})["HX-Refresh"] == "true"
+
+
+def test_versions_of_the_data_are_trained_on_and_compared(
+    project: Project, engineer: User, version: DatasetVersion, base: ModelVersion, behave: Behave,
+    client_for: ClientFor,
+) -> None:  # fmt: skip
+    rows = [*rows_of("train", 12), *rows_of("test", 3)]
+    create_version(dataset=version.dataset, rows=rows, by=engineer)
+    with pytest.raises(InvalidError, match="Questions has no version 9"):
+        start_sweep(
+            project=project, dataset_version=version, base=base, name="Gone", hyperparameters={},
+            axes={"dataset_version": [1, 9]}, by=engineer,
+        )  # fmt: skip
+    sweep = start_sweep(
+        project=project, dataset_version=version, base=base, name="Versions", hyperparameters={},
+        axes={"dataset_version": [1, 2], "seed": [1, 2]}, by=engineer,
+    )  # fmt: skip
+    assert [run.dataset_version.number for run in sweep.runs.order_by("pk")] == [1, 1, 2, 2]
+    for run in sweep.runs.order_by("pk"):
+        carry_out_training(run.job_id)
+    page = page_of(client_for(engineer), sweep)
+    assert "these versions have other validation rows" in page and ">best<" not in page
+    assert "v1 to v2 (6 training rows added, 0 changed, 0 removed): the validation loss" in page
+    headers = {"Authorization": f"Bearer {create_api_token(user=engineer, name='Test', by=engineer).secret}"}
+    told = Client().get(f"/api/v1/projects/{project.slug}/sweeps/{sweep.pk}/curve/", headers=headers).json()
+    (course,) = told["versions"]
+    assert [point["version"] for point in course["points"]] == [1, 2]
+    assert (course["steps"][0]["added"], course["points"][1]["trainings"]) == (6, 2)
+
+
+@pytest.mark.parametrize(
+    ("examples", "changes", "values", "said"),
+    [
+        ((100, 200), (100, 0, 100, 0), (0.4, 0.41, 0.5, 0.51), "More rows of the same kind helped."),
+        ((100, 100), (60, 40, 0, 0), (0.4, 0.41, 0.5, 0.51), "Better rows helped"),
+        ((100, 10), (5, 5, 0, 90), (0.4, 0.41, 0.5, 0.51), "Better rows helped"),
+        ((100, 200), (50, 50, 100, 0), (0.4, 0.41, 0.5, 0.51), "which of them helped cannot be told"),
+        ((100, 200), (100, 0, 100, 0), (0.4, 0.6, 0.5, 0.51), "Whether these rows help cannot be told"),
+        ((100, 200), (100, 0, 100, 0), (0.5, 0.51, 0.4, 0.41), "These rows did not help."),
+    ],
+)
+def test_more_rows_better_rows_or_not_to_be_told(
+    version: DatasetVersion,
+    monkeypatch: pytest.MonkeyPatch,
+    examples: tuple[int, int],
+    changes: tuple[int, int, int, int],
+    values: tuple[float, ...],
+    said: str,
+) -> None:
+    later = DatasetVersion(dataset=version.dataset, number=2)
+    rows = [
+        SweepRun(
+            Run(pk=place, dataset_version=of), {VERSION: of.number, "seed": place}, [], 1.0, size,
+            None, None, None, None,
+        )
+        for place, (of, size) in enumerate(
+            [(version, examples[0])] * 2 + [(later, examples[1])] * 2
+        )
+    ]  # fmt: skip
+    monkeypatch.setattr(versions, "training_changes", lambda *_: TrainingChanges(*changes))
+    score = MeasureChoice("people-1-tone", "Tone", lower_is_better=False)
+    (course,) = over_versions(Sweep(), SweepTable([], rows, [], ""), score, dict(enumerate(values)))
+    assert said in course.answer[0]
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ import pytest
 from evalapp.core.errors import InvalidError
 from evalapp.runs.training.axes import (
     AXES,
+    VERSION,
     applied,
     combinations_of,
     in_words,
@@ -44,9 +45,21 @@ def test_what_is_no_value_is_named(name: str, text: str, word: str) -> None:
 def test_every_setting_is_one_of_the_programs() -> None:
     spec = TrainingSpec(base_folder="/b", rows=1).to_dict()
     for name, axis in AXES.items():
+        if name == VERSION:
+            # The web chooses the rows.
+            continue
         assert name == "learning_rate" or name == "max_length" or value_in(spec, name) is not None
         value = {"learning_rate": 2e-4, "max_length": 512}.get(name, value_in(spec, name))
         assert axis.read(axis.write(value)) == value
+
+
+def test_versions_are_read_and_leave_the_settings_alone() -> None:
+    assert read_values(VERSION, "v1, 3") == [1, 3]
+    combination = {VERSION: 3, "seed": 2}
+    assert applied({"epochs": 1}, combination) == {"epochs": 1, "seed": 2}
+    assert in_words(combination) == "v3, seed 2"
+    with pytest.raises(InvalidError, match="“v0” is not a value of “Dataset version”"):
+        read_values(VERSION, "v0")
 
 
 def test_every_pair_of_values_is_a_training_and_has_words() -> None:

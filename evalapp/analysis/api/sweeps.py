@@ -6,10 +6,12 @@ from rest_framework import serializers
 
 from evalapp.analysis.sweeps.curve import learning_curve
 from evalapp.analysis.sweeps.measures import measure_choices, values_of
+from evalapp.analysis.sweeps.versions import over_versions
 from evalapp.api.fields import Query
 from evalapp.api.operations import operation, route
 from evalapp.core.errors import InvalidError
 from evalapp.runs.api.sweeps import SweepView
+from evalapp.runs.training.axes import VERSION
 
 
 class CurveQuery(Query):
@@ -58,13 +60,44 @@ class SettingsCurveSerializer(serializers.Serializer[Any]):
     gains = GainSerializer(many=True)
 
 
+class VersionPointSerializer(serializers.Serializer[Any]):
+    version = serializers.IntegerField(source="version.number")
+    examples = serializers.FloatField(source="point.examples", help_text="Mean over the trainings.")
+    mean = serializers.FloatField(source="point.mean")
+    low = serializers.FloatField(source="point.low")
+    high = serializers.FloatField(source="point.high")
+    trainings = serializers.IntegerField(source="point.runs")
+
+
+class VersionStepSerializer(serializers.Serializer[Any]):
+    """``total`` is positive for the better; the rest counts training rows."""
+
+    before = serializers.IntegerField(source="before.version.number")
+    after = serializers.IntegerField(source="after.version.number")
+    total = serializers.FloatField(source="gain.total")
+    standard_error = serializers.FloatField(source="gain.standard_error", allow_null=True)
+    added = serializers.IntegerField(source="changes.added")
+    changed = serializers.IntegerField(source="changes.changed")
+    removed = serializers.IntegerField(source="changes.removed")
+
+
+class SettingsVersionsSerializer(serializers.Serializer[Any]):
+    settings = serializers.CharField(source="words", help_text="The other settings that differ, if any.")
+    points = VersionPointSerializer(many=True)
+    steps = VersionStepSerializer(many=True)
+    answer = serializers.ListField(child=serializers.CharField())
+
+
 class LearningCurveSerializer(serializers.Serializer[Any]):
-    """``answer`` says in words whether more examples would help."""
+    """``answer`` says in words whether more examples would help; ``versions``, of a sweep over dataset
+    versions, whether their rows did.
+    """
 
     measure = MeasureChoiceSerializer(source="curve.measure")
     measures = MeasureChoiceSerializer(many=True, help_text="The measures that the curve can show.")
     answer = serializers.ListField(child=serializers.CharField(), source="curve.answer")
     curves = SettingsCurveSerializer(many=True, source="curve.courses")
+    versions = SettingsVersionsSerializer(many=True)
 
 
 @route("sweeps/<int:sweep_id>/curve/", "api_sweep_curve")
@@ -84,5 +117,7 @@ class SweepCurve(SweepView):
                 f"This sweep has no measure {by!r}. It has {', '.join(each.key for each in choices.choices)}."
             )
             raise InvalidError(message, fields={"by": [message]})
-        curve = learning_curve(table, measure, values_of(measure, sweep, table))
-        return {"curve": curve, "measures": choices.choices}
+        values = values_of(measure, sweep, table)
+        versions = over_versions(sweep, table, measure, values) if VERSION in sweep.axes else []
+        curve = learning_curve(table, measure, values)
+        return {"curve": curve, "measures": choices.choices, "versions": versions}

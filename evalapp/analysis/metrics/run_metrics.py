@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -158,6 +159,32 @@ def _outputs(
             )
         )
     return found, {example: group for _, _, example, group in rows if group}, drawn_of
+
+
+def macro_f1(run: Run) -> dict[int, float]:
+    """Macro F1 over the declared labels, by candidate; nothing where the dataset has no label parser."""
+    parser = LabelParser.objects.filter(dataset__versions=run.dataset_version_id).first()
+    if parser is None:
+        return {}
+    read = MetricResult.objects.filter(
+        output__run=run, metric=LABEL, signature=parser.signature, value__isnull=False
+    )
+    by_candidate: dict[int, list[tuple[int, dict[str, Any]]]] = defaultdict(list)
+    for candidate, example, detail in read.values_list("output__candidate", "output__example", "detail"):
+        by_candidate[candidate].append((example, detail))
+    found = {}
+    for candidate, told in by_candidate.items():
+        result = classify(
+            [example for example, _ in told],
+            [detail["true"] for _, detail in told],
+            [detail["predicted"] for _, detail in told],
+            labels=parser.labels,
+            seed=SEED,
+            replicates=1,
+        )
+        if result.macro.value is not None:
+            found[candidate] = result.macro.value
+    return found
 
 
 def _labels(run: Run, outputs: list[ReviewedOutput]) -> Mapping[int, RunLabels]:

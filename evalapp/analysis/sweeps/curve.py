@@ -72,7 +72,7 @@ def _preference(course: SettingsCurve, measure: MeasureChoice) -> str:
             f" ({sizes.rstrip('.')} examples), and a curve needs two that clearly differ."
         )
     last = course.gains[-1]
-    parts = [_opening(last, measure), _what_happened(last, measure), _steps_instead(last)]
+    parts = [_opening(last, measure), _what_happened(last, measure), steps_words(last)]
     if last.is_beyond_chance is None:
         parts.append("With one seed, how much of that is chance is unknown; two more seeds would tell.")
     if len(course.gains) == 1:
@@ -101,35 +101,42 @@ def _opening(last: Gain, measure: MeasureChoice) -> str:
 
 def _what_happened(last: Gain, measure: MeasureChoice) -> str:
     before, after = last.before, last.after
-    moved = "fell" if after.mean < before.mean else "rose" if after.mean > before.mean else "stayed"
-    chance = ""
-    if last.standard_error is not None:
-        word = "beyond" if last.is_beyond_chance else "within"
-        chance = f", {word} what differs by seed (about ±{2 * last.standard_error:.2g})"
-    name = measure.label.lower() if measure.key in LOSSES else measure.label
-    return (
-        f"from {before.examples:,.0f} to {after.examples:,.0f} the {name} {moved} from {_number(before.mean)}"
-        f" to {_number(after.mean)}, {_number(abs(last.per_doubling))}"
-        f" {'better' if last.total > 0 else 'worse'} for each doubling{chance}."
-        if moved != "stayed"
-        else (
-            f"from {before.examples:,.0f} to {after.examples:,.0f} the {name} stayed at"
-            f" {_number(after.mean)}{chance}."
+    doubled = ""
+    if after.mean != before.mean:
+        doubled = (
+            f", {_number(abs(last.per_doubling))} {'better' if last.total > 0 else 'worse'} for each doubling"
         )
-    )
+    sizes = f"from {before.examples:,.0f} to {after.examples:,.0f}"
+    return f"{sizes} {moved_words(last, measure, then=doubled)}."
 
 
-def _steps_instead(last: Gain) -> str:
+def moved_words(gain: Gain, measure: MeasureChoice, then: str = "") -> str:
+    """What the measure did from one to the other, ``then`` what follows, and whether that is chance."""
+    before, after = gain.before, gain.after
+    name = measure.label.lower() if measure.key in LOSSES else measure.label
+    if after.mean == before.mean:
+        moved = f"stayed at {_number(after.mean)}"
+    else:
+        word = "fell" if after.mean < before.mean else "rose"
+        moved = f"{word} from {_number(before.mean)} to {_number(after.mean)}"
+    chance = ""
+    if gain.standard_error is not None:
+        word = "beyond" if gain.is_beyond_chance else "within"
+        chance = f", {word} what differs by seed (about ±{2 * gain.standard_error:.2g})"
+    return f"the {name} {moved}{then}{chance}"
+
+
+def steps_words(gain: Gain) -> str:
     """What else may have bought the gain, and how to tell."""
-    if not last.may_be_steps:
+    if not gain.may_be_steps:
         return ""
-    before, after = last.before, last.after
+    before, after = gain.before, gain.after
     which = "all" if before.improving == before.runs else f"{before.improving} of {before.runs}"
     return (
-        f"But the larger share took more optimiser steps as well ({after.steps or 0:,.0f} and not"
-        f" {before.steps or 0:,.0f}), and of the smaller one’s trainings {which} had their lowest validation"
-        " loss at the last step: more steps may be what helped. A sweep of the same shares with the same"
-        " number of steps (max steps) shows it."
+        f"But these trainings took more optimiser steps as well ({after.steps or 0:,.0f} and not"
+        f" {before.steps or 0:,.0f}), and of those before {which} had their lowest validation loss at the"
+        " last step: more steps may be what helped. A sweep with the same number of steps (max steps) shows"
+        " it."
     )
 
 

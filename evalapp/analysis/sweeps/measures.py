@@ -8,6 +8,7 @@ from typing import NamedTuple
 from django.db.models import Avg, Count
 
 from evalapp.accounts.models import User
+from evalapp.analysis.metrics.run_metrics import macro_f1
 from evalapp.analysis.stored.comparison_result import comparison_of
 from evalapp.campaigns.models import Campaign, CampaignState
 from evalapp.campaigns.queries import is_reviewing_blind
@@ -17,7 +18,8 @@ from evalapp.metrics.registry import COMPARED_METRICS
 from evalapp.rubrics.kinds import answered_by
 from evalapp.rubrics.models import Criterion
 from evalapp.runs.models import Run, RunKind, Sweep
-from evalapp.runs.sweeps.results import SweepTable
+from evalapp.runs.sweeps.results import SweepTable, has_one_validation
+from evalapp.scoring.labels import LABEL
 from evalapp.scoring.models import MetricResult
 
 LEAST_CANDIDATES = 2
@@ -48,16 +50,20 @@ class MeasureChoices(NamedTuple):
     hidden: list[Campaign]
 
     def chosen(self, key: str) -> MeasureChoice:
-        """As asked, else the validation loss."""
+        """As asked, else the first: the validation loss where that can be compared."""
         return next((each for each in self.choices if each.key == key), self.choices[0])
 
 
 def measure_choices(sweep: Sweep, reader: User) -> MeasureChoices:
-    """Losses always; metrics and scores where two candidates of the sweep at least have them in one run or
-    campaign.
+    """Metrics and scores where two candidates of the sweep at least have them in one run or campaign, and the
+    losses, first unless its trainings are validated on different rows.
     """
-    choices = [MeasureChoice(key, label, lower_is_better=True) for key, label in LOSSES.items()]
+    losses = [MeasureChoice(key, label, lower_is_better=True) for key, label in LOSSES.items()]
+    is_comparable = has_one_validation(sweep)
+    choices = list(losses) if is_comparable else []
     for run in _generations(sweep):
+        if MetricResult.objects.filter(output__run=run, metric=LABEL, value__isnull=False).exists():
+            choices.append(MeasureChoice(f"labels-{run.pk}-macro_f1", "Macro F1", False, f"in {run.name}"))
         choices += [
             MeasureChoice(
                 f"metric-{run.pk}-{metric.name}", metric.label, metric.better == "lower", f"in {run.name}"
@@ -78,7 +84,7 @@ def measure_choices(sweep: Sweep, reader: User) -> MeasureChoices:
             )
             for criterion in _criteria(campaign)
         ]
-    return MeasureChoices(choices, hidden)
+    return MeasureChoices(choices if is_comparable else [*choices, *losses], hidden)
 
 
 def values_of(choice: MeasureChoice, sweep: Sweep, table: SweepTable) -> dict[int, float]:
@@ -90,6 +96,8 @@ def values_of(choice: MeasureChoice, sweep: Sweep, table: SweepTable) -> dict[in
     by_version: Mapping[int, float]
     if kind == "metric":
         by_version = _metric_means(int(of), name)
+    elif kind == "labels":
+        by_version = macro_f1(Run.objects.get(pk=of))
     else:
         campaign = next(each for each in _campaigns(sweep) if each.pk == int(of))
         by_version = _human_means(campaign, name)

@@ -12,12 +12,13 @@ from evalapp.accounts.access import MemberRequest, project_view
 from evalapp.accounts.permissions import Permission
 from evalapp.analysis.sweeps.curve import learning_curve
 from evalapp.analysis.sweeps.measures import measure_choices, values_of
+from evalapp.analysis.sweeps.versions import over_versions
 from evalapp.core.http import get_or_missing
 from evalapp.registry.models import ModelKind
 from evalapp.runs import queries
 from evalapp.runs.models import Sweep
 from evalapp.runs.sweeps.results import SweepTable, sweep_table
-from evalapp.runs.training.axes import SEED, SHARE, label_within, ordered
+from evalapp.runs.training.axes import SEED, SHARE, VERSION, label_within, ordered
 from evalapp.runs.training.run_comparison import FEWEST, MOST
 
 
@@ -30,6 +31,7 @@ def sweep_detail(request: MemberRequest, sweep_id: int) -> HttpResponse:
     choices = measure_choices(sweep, request.user)
     measure = choices.chosen(request.GET.get("by", ""))
     values = values_of(measure, sweep, table)
+    has_versions = len(sweep.axes.get(VERSION, ())) > 1
     context = {
         "sweep": sweep,
         "table": table,
@@ -38,7 +40,8 @@ def sweep_detail(request: MemberRequest, sweep_id: int) -> HttpResponse:
         "differs": ", ".join(label_within(name) for name in ordered(sweep.axes)),
         "has_seeds": len(sweep.axes.get(SEED, ())) > 1,
         "has_shares": len(sweep.axes.get(SHARE, ())) > 1,
-        "curve": learning_curve(table, measure, values),
+        "curve": learning_curve(table, measure, values) if not has_versions else None,
+        "versions": over_versions(sweep, table, measure, values) if has_versions else None,
         **_next(request, sweep, table),
     }
     return render(request, "analysis/sweep.html", context)

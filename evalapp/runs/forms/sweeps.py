@@ -27,8 +27,10 @@ class SweepForm(TrainingForm):
     )  # fmt: skip
     grid_1 = forms.ChoiceField(choices=[("", "–"), *GRID], required=False, label="A setting")
     grid_1_values = forms.CharField(
-        max_length=300, required=False, label="Its values", help_text="For example “1e-4, 2e-4, 4e-4”."
-    )
+        max_length=300, required=False, label="Its values",
+        help_text="For example “1e-4, 2e-4, 4e-4”; of dataset versions “v1, v2”, with “max steps” the same"
+        " for all: quality against quantity.",
+    )  # fmt: skip
     grid_2 = forms.ChoiceField(choices=[("", "–"), *GRID], required=False, label="Another setting")
     grid_2_values = forms.CharField(
         max_length=300, required=False, label="Its values", help_text="Every pair of values is trained."

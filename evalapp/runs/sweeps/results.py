@@ -5,10 +5,21 @@ from collections.abc import Mapping, Sequence
 from statistics import fmean, stdev
 from typing import Any, NamedTuple
 
+from evalapp.datasets.models import Example, Split
 from evalapp.jobs.models import JobState
 from evalapp.runs.models import Run, RunKind, Sweep, TrainingPoint
 from evalapp.runs.queries import runs_of
-from evalapp.runs.training.axes import AXES, SEED, SHARE, Combination, in_words, ordered, value_in, written
+from evalapp.runs.training.axes import (
+    AXES,
+    SEED,
+    SHARE,
+    VERSION,
+    Combination,
+    in_words,
+    ordered,
+    value_in,
+    written,
+)
 
 LAST_PART = 10
 """The training loss is the mean of the last tenth of the steps, because that of one step is
@@ -88,7 +99,13 @@ def sweep_table(sweep: Sweep) -> SweepTable:
     rows = [_row(sweep, run, numbers[run.pk]) for run in runs]
     incomparable = [AXES[name].label for name in sweep.axes if AXES[name].changes_loss]
     why = ""
-    if incomparable:
+    if not has_one_validation(sweep):
+        incomparable = [AXES[VERSION].label]
+        why = (
+            "No training is marked as best: these versions have other validation rows, so that losses are not"
+            " comparable. Compare their answers to the same test rows."
+        )
+    elif incomparable:
         why = (
             "No training is marked as best: losses are not comparable between trainings that differ in"
             f" “{incomparable[0]}”. Compare their answers."
@@ -97,6 +114,25 @@ def sweep_table(sweep: Sweep) -> SweepTable:
         rows = _with_best(rows)
     columns = [AXES[name].label for name in ordered(sweep.axes)]
     return SweepTable(columns, rows, [] if incomparable else _over_seeds(sweep, rows), why)
+
+
+def has_one_validation(sweep: Sweep) -> bool:
+    """Whether losses of all its trainings are of the same rows: those of one version, or of versions with the
+    same validation split.
+    """
+    numbers = sweep.axes.get(VERSION, ())
+    if len(numbers) < 2:
+        return True
+    rows = Example.objects.filter(
+        version__dataset=sweep.dataset_version.dataset_id,
+        version__number__in=numbers,
+        split=Split.VALIDATION,
+    )
+    by_version: dict[int, set[str]] = {number: set() for number in numbers}
+    for number, content in rows.values_list("version__number", "content_hash"):
+        by_version[number].add(content)
+    first, *others = by_version.values()
+    return bool(first) and all(each == first for each in others)
 
 
 class _RunMetrics(NamedTuple):
@@ -126,7 +162,10 @@ def _run_metrics_of(runs: Sequence[Run]) -> Mapping[int, _RunMetrics]:
 
 
 def _row(sweep: Sweep, run: Run, numbers: _RunMetrics) -> SweepRun:
-    combination = {name: value_in(run.spec, name) for name in ordered(sweep.axes)}
+    combination = {
+        name: run.dataset_version.number if name == VERSION else value_in(run.spec, name)
+        for name in ordered(sweep.axes)
+    }
     last = numbers.losses[-max(1, len(numbers.losses) // LAST_PART) :]
     return SweepRun(
         run=run,

@@ -9,7 +9,7 @@ from evalapp.accounts.models import Project, User
 from evalapp.audit.services import record
 from evalapp.core.errors import ConflictError, InvalidError
 from evalapp.core.names import checked_name
-from evalapp.datasets.models import DatasetVersion
+from evalapp.datasets.models import DatasetVersion, VersionState
 from evalapp.jobs.models import FINAL_STATES, JobState
 from evalapp.jobs.services import request_cancel
 from evalapp.registry.models import ModelVersion
@@ -23,7 +23,7 @@ from evalapp.runs.services import (
     fields_of_training,
     queue_run,
 )
-from evalapp.runs.training.axes import applied, combinations_of, in_words, ordered
+from evalapp.runs.training.axes import VERSION, Combination, applied, combinations_of, in_words, ordered
 from training.spec import TrainingSpec
 
 MOST_LETTERS = 60
@@ -54,26 +54,31 @@ def start_sweep(
 ) -> Sweep:
     """Queue a training for every combination of the values in ``axes``: all of them, or none.
 
-    ``axes`` has values by the names of `evalapp.runs.training.axes.AXES`; ``hyperparameters`` are what all
-    have in common, as ``start_training`` takes them. All are validated on the same rows, whatever their
-    seeds. Raises InvalidError and ConflictError as ``start_training`` does, naming the combination.
+    ``axes`` has values by the names of `evalapp.runs.training.axes.AXES`, dataset versions by their numbers;
+    ``hyperparameters`` are what all have in common, as ``start_training`` takes them. All trainings of a
+    version are validated on the same rows, whatever their seeds. Raises InvalidError and ConflictError as
+    ``start_training`` does, naming the combination.
     """
     name = _checked(name)
     combinations = combinations_of(axes)
+    versions = _versions(dataset_version, axes.get(VERSION, ()))
     common = {**hyperparameters, "validation_seed": _validation_seed(hyperparameters)}
-    specs: list[TrainingSpec] = []
+    trainings: list[tuple[Combination, DatasetVersion, TrainingSpec]] = []
     for combination in combinations:
         chosen = applied(common, combination)
+        version = versions[combination[VERSION]] if VERSION in combination else dataset_version
         try:
-            specs.append(checked_training(project, dataset_version, base, continued_from, chosen))
+            spec = checked_training(project, version, base, continued_from, chosen)
+            trainings.append((combination, version, spec))
         except InvalidError as error:
             words = in_words(combination)
             message = f"{words[:1].upper()}{words[1:]}: {error.message}"
             raise InvalidError(message, fields=error.fields) from error
-    if is_quick(dataset_version):
-        refuse_contamination(dataset_version)
+    for version in versions.values() or [dataset_version]:
+        if is_quick(version):
+            refuse_contamination(version)
     with transaction.atomic():
-        require_room(project, runs=len(specs))
+        require_room(project, runs=len(trainings))
         sweep = Sweep.objects.create(
             project=project,
             name=name,
@@ -82,7 +87,8 @@ def start_sweep(
             axes=ordered(axes),
             created_by=by,
         )
-        for combination, spec in zip(combinations, specs, strict=True):
+        is_simulated = False
+        for combination, version, spec in trainings:
             own = f"{name}: {in_words(combination)}"[:_LONGEST_NAME]
             run = create_run(
                 queue_run(project, TRAINING_TASK, f"Training of {own}", by),
@@ -90,11 +96,12 @@ def start_sweep(
                 kind=RunKind.TRAINING,
                 name=own,
                 sweep=sweep,
-                **fields_of_training(dataset_version, base, continued_from, spec),
+                **fields_of_training(version, base, continued_from, spec),
             )
-        sweep.is_simulated = run.is_simulated
+            is_simulated = is_simulated or run.is_simulated
+        sweep.is_simulated = is_simulated
         sweep.save(update_fields=["is_simulated"])
-        data = {"axes": sweep.axes, "runs": len(specs), "dataset_version": dataset_version.pk}
+        data = {"axes": sweep.axes, "runs": len(trainings), "dataset_version": dataset_version.pk}
         record("sweep.started", by=by, obj=sweep, project=project, data=data)
     return sweep
 
@@ -120,6 +127,16 @@ def cancel_sweep(*, sweep: Sweep, by: User | None) -> int:
         raise ConflictError(message)
     record("sweep.cancel_requested", by=by, obj=sweep, project=sweep.project, data={"runs": cancelled})
     return cancelled
+
+
+def _versions(dataset_version: DatasetVersion, numbers: Sequence[int]) -> dict[int, DatasetVersion]:
+    """The versions of the same dataset by number. Raises InvalidError for one that is not there."""
+    ready = DatasetVersion.objects.filter(dataset=dataset_version.dataset_id, state=VersionState.READY)
+    found = {each.number: each for each in ready.filter(number__in=numbers).select_related("dataset")}
+    if missing := [number for number in numbers if number not in found]:
+        message = f"{dataset_version.dataset} has no version {missing[0]}."
+        raise InvalidError(message, fields={"axes": [message]})
+    return found
 
 
 def _validation_seed(hyperparameters: Mapping[str, Any]) -> Any:

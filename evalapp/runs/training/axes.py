@@ -12,7 +12,7 @@ from training.spec import Method, TrainingSpec
 Combination = dict[str, Any]
 """A value for each setting that differs."""
 
-SEED, SHARE = "seed", "data_share"
+SEED, SHARE, VERSION = "seed", "data_share", "dataset_version"
 MOST_RUNS = 20
 
 
@@ -38,6 +38,15 @@ def _read_share(text: str) -> float:
     """25, 25% and 0.25 are the same."""
     number = float(text.removesuffix("%"))
     return number / 100 if text.endswith("%") or number > 1 else number
+
+
+def _read_version(text: str) -> int:
+    """The number in v3 or 3."""
+    number = int(text.lower().removeprefix("v"))
+    if number < 1:
+        message = f"{text} is no version"
+        raise ValueError(message)
+    return number
 
 
 def _read_choice(choices: Sequence[str]) -> Callable[[str], str]:
@@ -71,6 +80,7 @@ AXES: dict[str, Axis] = {
     "weight_decay": Axis("Weight decay", float, _number),
     "max_length": Axis("Longest row in tokens", int, str, changes_loss=True),
     "beta": Axis("Beta", float, _number, changes_loss=True),
+    VERSION: Axis("Dataset version", _read_version, lambda value: f"v{value}"),
     SHARE: Axis("Share of the data", _read_share, lambda value: f"{100 * value:g}%"),
     SEED: Axis("Seed", int, str),
 }
@@ -138,9 +148,13 @@ def ordered(axes: Mapping[str, Sequence[Any]]) -> dict[str, list[Any]]:
 
 
 def applied(hyperparameters: Mapping[str, Any], combination: Combination) -> dict[str, Any]:
-    """The settings with the combination's values in their places."""
+    """The settings with the combination's values in their places; its dataset version is no setting of the
+    program.
+    """
     found = dict(hyperparameters)
     for name, value in combination.items():
+        if name == VERSION:
+            continue
         outer, _, inner = name.partition(".")
         found[outer] = {**found.get(outer, {}), inner: value} if inner else value
     return found
@@ -171,7 +185,7 @@ def in_words(combination: Combination) -> str:
     for name, value in combination.items():
         if name == SHARE:
             parts.append(f"{written(name, value)} of the data")
-        elif name == "method":
+        elif name in ("method", VERSION):
             parts.append(written(name, value))
         else:
             parts.append(f"{label_within(name)} {written(name, value)}")
