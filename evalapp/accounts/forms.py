@@ -51,11 +51,19 @@ class ProjectSettingsForm(ProjectForm):
             " campaign."
         ),
     )
+    needs_second_person = forms.BooleanField(
+        required=False,
+        label="A second person accepts edited rows",
+        help_text="A draft of a dataset is published by somebody who edited none of its rows.",
+    )
 
 
 def settings_of(project: Project) -> dict[str, Any]:
     """The project's settings as the form's initial values."""
-    return forms.model_to_dict(project, fields=["name", "description", "population", "shows_reviewer_names"])
+    return forms.model_to_dict(
+        project,
+        fields=["name", "description", "population", "shows_reviewer_names", "needs_second_person"],
+    )
 
 
 class InvitationForm(forms.Form):

@@ -84,6 +84,8 @@ class Project(BaseModel):
     is_demonstration = models.BooleanField(default=False)
     # Else reviewers appear under pseudonyms, to each other and to those who run the project.
     shows_reviewer_names = models.BooleanField(default=False)
+    # A draft of a dataset is published by somebody who edited none of its rows.
+    needs_second_person = models.BooleanField(default=False, db_default=False)
     population = models.CharField(
         max_length=9, choices=ResultsApplyTo.choices, default=ResultsApplyTo.PANEL, db_default="panel"
     )

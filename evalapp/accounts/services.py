@@ -78,9 +78,10 @@ def update_project(
     description: str,
     population: str | None = None,
     shows_reviewer_names: bool | None = None,
+    needs_second_person: bool | None = None,
 ) -> Project:
-    """Change name and description, whom results apply to and whether reviewers are named (None: as before);
-    addresses that people have kept go on working.
+    """Change name and description, whom results apply to, whether reviewers are named and whether edited rows
+    need a second person (None: as before); addresses that people have kept go on working.
     """
     before: dict[str, object] = {"name": project.name}
     if population is not None and population != project.population:
@@ -88,10 +89,12 @@ def update_project(
         project.population = ResultsApplyTo(population)
     project.name = checked_name(name, of="the project")
     project.description = description
-    if shows_reviewer_names is not None and shows_reviewer_names != project.shows_reviewer_names:
-        before["shows_reviewer_names"] = project.shows_reviewer_names
-        project.shows_reviewer_names = shows_reviewer_names
-    project.save(update_fields=["name", "description", "population", "shows_reviewer_names"])
+    flags = {"shows_reviewer_names": shows_reviewer_names, "needs_second_person": needs_second_person}
+    for name_of_flag, value in flags.items():
+        if value is not None and value != getattr(project, name_of_flag):
+            before[name_of_flag] = getattr(project, name_of_flag)
+            setattr(project, name_of_flag, value)
+    project.save(update_fields=["name", "description", "population", *flags])
     record("project.changed", by=by, obj=project, project=project, data={"before": before})
     return project
 

@@ -41,7 +41,7 @@ class ProjectBody(Body):
 class ProjectSettingsSerializer(ReadOnlySerializer):
     class Meta:
         model = Project
-        fields = ("name", "description", "population", "shows_reviewer_names")
+        fields = ("name", "description", "population", "shows_reviewer_names", "needs_second_person")
 
 
 class ProjectSettingsBody(ProjectBody):
@@ -51,6 +51,9 @@ class ProjectSettingsBody(ProjectBody):
         help_text=(
             "Show reviewers by name, to each other in discussions and to managers. If false: pseudonyms."
         )
+    )
+    needs_second_person = Flag(
+        required=False, help_text="A draft is published by somebody who edited none of its rows."
     )
 
 

@@ -29,12 +29,17 @@ def start_publishing(*, draft: DatasetDraft, note: str, by: User) -> Job:
     """Queue the job that writes the dataset's next version: the base version's rows with the draft's edits.
     Until it is over, the draft takes no changes.
 
-    Raises ConflictError for a draft that is not open or changes nothing, and InvalidError where a row is
-    merged into one that goes itself.
+    Raises ConflictError for a draft that is not open or changes nothing, and where the project needs a second
+    person and ``by`` edited a row of it; InvalidError where a row is merged into one that goes itself.
     """
     draft = locked_draft(draft)
     if not draft.edits.exists():
         raise ConflictError("The draft changes nothing yet. Edit or drop a row first.")
+    if draft.base.dataset.project.needs_second_person and draft.edits.filter(edited_by=by).exists():
+        raise ConflictError(
+            "In this project somebody else than who edited its rows publishes a draft. Ask a member who may"
+            " change data, and who edited none of these rows."
+        )
     _merged_answers(draft)
     draft.note = note.strip()
     draft.job = create_job(

@@ -2,10 +2,15 @@ from collections.abc import Mapping
 from typing import Any
 
 from django import forms
+from django.db import models
+from django.db.models import F, Func, QuerySet, TextField
+from django.db.models.functions import Coalesce, Length
 
 from evalapp.datasets.columns import ColumnRole
-from evalapp.datasets.models import DatasetImport, Split
+from evalapp.datasets.field_filter import FieldFilterField
+from evalapp.datasets.models import DatasetImport, Example, Split
 from evalapp.datasets.options import LONGEST_FIELD_NAME, LONGEST_NOTE, ImportOptions
+from evalapp.datasets.search import LONGEST_SEARCH
 from evalapp.datasets.splits import DEFAULT_SEED, DEFAULT_SHARES
 from evalapp.imports.files import ACCEPTED, CSV
 from evalapp.imports.pages import ImportFileField
@@ -144,3 +149,58 @@ class ImportForm(forms.Form):
             skips_invalid=values["skips_invalid"],
             note=values["note"],
         )
+
+
+class RowSort(models.TextChoices):
+    LONGEST_PROMPT = "longest_prompt", "Longest prompt"
+    LONGEST_REFERENCE = "longest_reference", "Longest reference"
+    SHORTEST_REFERENCE = "shortest_reference", "Shortest reference"
+
+
+_TEXTS = {
+    "prompt_length": Func(
+        F("messages"), template="(%(expressions)s -> -1 ->> 'content')", output_field=TextField()
+    ),
+    "reference_length": Func(F("references"), template="(%(expressions)s ->> 0)", output_field=TextField()),
+}
+_ORDERS = {
+    RowSort.LONGEST_PROMPT: "-prompt_length",
+    RowSort.LONGEST_REFERENCE: "-reference_length",
+    RowSort.SHORTEST_REFERENCE: "reference_length",
+}
+
+
+class RowsForm(forms.Form):
+    """Which rows of a version are shown, and in which order; those of a large version in their own."""
+
+    search = forms.CharField(
+        required=False,
+        max_length=LONGEST_SEARCH,
+        label="Words",
+        widget=forms.TextInput(attrs={"type": "search"}),
+    )
+    where = FieldFilterField(
+        label="Fields", widget=forms.TextInput(attrs={"placeholder": "topic = claims, travel; label = yes"})
+    )
+    sort = forms.ChoiceField(
+        required=False, choices=[("", "Row number"), *RowSort.choices], label="Sorted by"
+    )
+
+    def __init__(self, data: Any, *, is_large: bool) -> None:
+        super().__init__(data)
+        if is_large:
+            del self.fields["sort"]
+
+    @property
+    def kept(self) -> dict[str, str]:
+        """What was chosen, as the URL has it."""
+        return {name: value for name in self.fields if (value := str(self[name].value() or ""))}
+
+    def sorted(self, rows: QuerySet[Example]) -> tuple[QuerySet[Example], tuple[str, ...]]:
+        """The rows with what they are sorted by, and the order."""
+        sort = self.cleaned_data.get("sort") if self.is_valid() else ""
+        if not sort:
+            return rows, ("row_number",)
+        order = _ORDERS[RowSort(sort)]
+        name = order.removeprefix("-")
+        return rows.annotate(**{name: Coalesce(Length(_TEXTS[name]), 0)}), (order, "row_number")

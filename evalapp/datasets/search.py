@@ -39,6 +39,11 @@ class Search(NamedTuple):
     problem: str = ""
 
 
+def is_large(version: DatasetVersion) -> bool:
+    """Whether its rows are too many to be read while somebody waits."""
+    return sum(version.counts.values()) > MOST_ROWS_WITHOUT_INDEX
+
+
 def index_rows(version: DatasetVersion) -> None:
     """Make the version's rows quick to search; nothing more where they are."""
     with connection.cursor() as cursor:
@@ -53,7 +58,7 @@ def searched(version: DatasetVersion, rows: QuerySet[Example], text: str) -> Sea
     if not text.strip():
         return Search(rows)
     words = SearchQuery(text, config="simple", search_type="websearch")
-    if sum(version.counts.values()) <= MOST_ROWS_WITHOUT_INDEX:
+    if not is_large(version):
         others = _Joined(F("label"), F("group_key"), F("context"))
         found = rows.alias(found=_WordsOfRow(F("messages"), F("references"), F("metadata"), others))
         return Search(found.filter(found=words))

@@ -20,10 +20,11 @@ from evalapp.datasets import queries, services
 from evalapp.datasets.columns import missed_reference_field
 from evalapp.datasets.diff import Change, diff_of, shown_changes
 from evalapp.datasets.exporting import FileFormat, exported
-from evalapp.datasets.forms import DatasetForm, ImportForm, UploadForm
+from evalapp.datasets.field_filter import with_fields
+from evalapp.datasets.forms import DatasetForm, ImportForm, RowsForm, UploadForm
 from evalapp.datasets.importing import column_samples, preview
 from evalapp.datasets.models import Dataset, DatasetImport, DatasetVersion, Split
-from evalapp.datasets.search import searched
+from evalapp.datasets.search import is_large, searched
 from evalapp.imports import flow
 from evalapp.imports.pages import problems_file, upload_page
 from evalapp.imports.problems import FieldProblem, RowProblem, folded
@@ -168,11 +169,15 @@ def dataset_version(request: MemberRequest, dataset_id: int, number: int) -> Htt
     split = request.GET.get("split", "")
     if split and split not in Split.values:
         raise InvalidError(f"There is no split of that name. Use one of {', '.join(Split.values)}.")
-    text = request.GET.get("search", "")
-    search = searched(version, queries.examples_of(version, [split] if split else None), text)
-    page = keyset_page(search.rows, request, order=("row_number",))
     total = sum(version.counts.values())
-    kept = f"&{urlencode({'search': text})}" if text else ""
+    form = RowsForm(request.GET, is_large=is_large(version))
+    rows = queries.examples_of(version, [split] if split else None)
+    if form.is_valid():
+        rows = with_fields(rows, form.cleaned_data["where"])
+    search = searched(version, rows, request.GET.get("search", ""))
+    found, order = form.sorted(search.rows)
+    page = keyset_page(found, request, order=order)
+    kept = f"&{urlencode(form.kept)}" if form.kept else ""
     filters = [{"label": f"All {total:,}", "href": f"?split={kept}", "on": not split}] + [
         {"label": f"{label} {version.counts[value]:,}", "href": f"?split={value}{kept}", "on": split == value}
         for value, label in Split.choices
@@ -186,7 +191,7 @@ def dataset_version(request: MemberRequest, dataset_id: int, number: int) -> Htt
         "total": total,
         "filters": filters,
         "formats": FileFormat.choices,
-        "search": text,
+        "form": form,
         "search_problem": search.problem,
     }
     return render(request, "datasets/dataset_version.html", context)

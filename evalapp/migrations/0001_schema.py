@@ -158,6 +158,7 @@ class Migration(migrations.Migration):
                 ('description', models.TextField(blank=True)),
                 ('is_demonstration', models.BooleanField(default=False)),
                 ('shows_reviewer_names', models.BooleanField(default=False)),
+                ('needs_second_person', models.BooleanField(db_default=False, default=False)),
                 ('population', models.CharField(choices=[('panel', 'These reviewers'), ('reviewers', 'Reviewers like these')], db_default='panel', default='panel', max_length=9)),
             ],
             options={

@@ -201,6 +201,24 @@ def test_a_draft_is_published_once(version_of: Make, engineer: User) -> None:
     assert version.dataset.versions.count() == 2
 
 
+def test_a_second_person_publishes_where_the_project_asks_for_it(
+    version_of: Make, engineer: User, manager: User
+) -> None:
+    version = version_of(MESSY[:3])
+    project = version.dataset.project
+    client_of(manager).post(
+        f"/projects/{project.slug}/settings/",
+        {"name": project.name, "population": "panel", "needs_second_person": "on"},
+    )
+    draft = open_draft(base=version, by=engineer)
+    edit_rows(draft=draft, edits=[Edit(1, "drop")], by=engineer)
+    page = client_of(engineer).post(
+        f"/projects/{project.slug}/data/{version.dataset_id}/drafts/{draft.pk}/", {"action": "publish"}
+    )
+    assert page.status_code == 400 and "somebody else than who edited" in page.text
+    assert published(draft, manager).counts == {"train": 2}
+
+
 def test_a_proposal_leaves_what_was_edited_by_hand(version_of: Make, engineer: User) -> None:
     version = version_of(MESSY)
     check = checked(version, engineer)

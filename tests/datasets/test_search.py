@@ -4,13 +4,13 @@ from typing import Any
 
 import pytest
 
-from evalapp.accounts.models import User
+from evalapp.accounts.models import Project, User
 from evalapp.datasets import search
 from evalapp.datasets.models import Dataset, DatasetVersion, RowText
 from evalapp.datasets.queries import examples_of
 from evalapp.datasets.rows import ExampleRow
 from evalapp.datasets.search import index_rows, searched
-from evalapp.datasets.services import create_version
+from evalapp.datasets.services import create_dataset, create_version
 from tests.api.conftest import problem_in, program_of
 from tests.cast import client_of
 
@@ -76,4 +76,34 @@ def test_a_search_is_kept_from_split_to_split(version: DatasetVersion, engineer:
     page = browser.get(address, {"search": "hail", "split": "validation"}).text
     assert "Is theft covered?" in page and "Is hail on the roof" not in page
     assert 'href="?split=&amp;search=hail"' in page
-    assert "No row holds these words." in browser.get(address, {"search": "snow"}).text
+    assert "No row has all of this." in browser.get(address, {"search": "snow"}).text
+
+
+def test_rows_are_filtered_by_their_fields_and_sorted_by_length(project: Project, engineer: User) -> None:
+    dataset = create_dataset(project=project, name="Fields", by=engineer)
+    rows = [
+        ExampleRow(
+            split="train", messages=[{"role": "user", "content": "Question?" + "!" * number}],
+            references=["word " * (9 - number)], label="yes" if number % 2 else "no",
+            metadata={"topic": "car" if number < 3 else "home", "2024": str(number)},
+        )
+        for number in range(6)
+    ]  # fmt: skip
+    create_version(dataset=dataset, rows=rows, by=engineer)
+    browser = client_of(engineer)
+
+    def numbers(**query: str) -> list[int]:
+        address = f"/projects/{project.slug}/data/{dataset.pk}/v1/"
+        return [row.row_number for row in browser.get(address, query).context["page"].rows]
+
+    assert numbers(where="topic = home; label = yes") == [4, 6]
+    assert numbers(where="2024 = 1, 2") == [2, 3]
+    assert numbers(sort="longest_prompt") == [6, 5, 4, 3, 2, 1]
+    assert numbers(sort="shortest_reference", where="topic=car") == [3, 2, 1]
+    assert numbers(sort="longest_reference", search="question") == [1, 2, 3, 4, 5, 6]
+    page = browser.get(f"/projects/{project.slug}/data/{dataset.pk}/v1/", {"where": "topic"}).text
+    assert "“topic” is no filter" in page
+    path = f"projects/{project.slug}/datasets/{dataset.pk}/versions/1/examples/"
+    found = program_of(engineer).get(f"{path}?where=topic%20%3D%20car").json()["results"]
+    assert [row["row_number"] for row in found] == [1, 2, 3]
+    problem_in(program_of(engineer).get(f"{path}?where=topic"), 400)

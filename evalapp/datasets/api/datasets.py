@@ -31,6 +31,7 @@ from evalapp.datasets import queries, services
 from evalapp.datasets.columns import ColumnRole
 from evalapp.datasets.diff import FIELDS, Change, RowChange, VersionDiff, diff_of
 from evalapp.datasets.exporting import FileFormat, exported
+from evalapp.datasets.field_filter import LONGEST_FILTER, read_fields, with_fields
 from evalapp.datasets.formats import Layout, reading_of
 from evalapp.datasets.models import Dataset, DatasetImport, DatasetVersion, Example, Split
 from evalapp.datasets.options import LONGEST_FIELD_NAME, LONGEST_NOTE, ImportOptions
@@ -133,6 +134,14 @@ class ExampleQuery(Paging):
         allow_blank=True,
         max_length=LONGEST_SEARCH,
         help_text="Rows that hold all these words; words in quotation marks stand side by side.",
+    )
+
+    where = serializers.CharField(
+        required=False,
+        default="",
+        allow_blank=True,
+        max_length=LONGEST_FILTER,
+        help_text="Fields and their values: `topic = claims, travel; label = yes`.",
     )
 
 
@@ -288,6 +297,7 @@ class ExampleList(DatasetView):
         version = self.version(dataset_id, number)
         split = self.query["split"]
         rows = queries.examples_of(version, [split] if split else None)
+        rows = with_fields(rows, read_fields(self.query["where"]))
         found = searched(version, rows, self.query["search"])
         if found.problem:
             raise InvalidError(found.problem, fields={"search": [found.problem]})

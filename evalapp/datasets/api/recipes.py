@@ -23,6 +23,7 @@ from evalapp.api.operations import operation, route
 from evalapp.core.errors import InvalidError
 from evalapp.core.http import get_or_missing
 from evalapp.datasets.api.datasets import DatasetView
+from evalapp.datasets.field_filter import MOST_VALUES
 from evalapp.datasets.models import DatasetRecipe
 from evalapp.datasets.recipes import services
 from evalapp.datasets.recipes.mixing import LEFT_OUT
@@ -31,7 +32,6 @@ from evalapp.datasets.recipes.settings import (
     ALL,
     DEFAULT_SEED,
     MOST_SOURCES,
-    MOST_VALUES,
     NEWEST,
     RecipeSettings,
     Source,

@@ -4,19 +4,18 @@ from typing import Any
 from django import forms
 
 from evalapp.accounts.models import Project
+from evalapp.datasets.field_filter import FieldFilterField, written_fields
 from evalapp.datasets.queries import datasets_of
 from evalapp.datasets.recipes.settings import (
     ALL,
     DEFAULT_SEED,
     MOST_SOURCES,
-    MOST_VALUES,
     NEWEST,
     RecipeSettings,
     Source,
     version_named,
 )
 
-_LONGEST_FILTER = 10_000
 _VERSIONS_OFFERED = 50
 _LIMITS = ("where", "at_most", "share", "per_field", "at_most_per_value")
 
@@ -37,12 +36,12 @@ class SourceForm(forms.Form):
         required=False, label="Only rows from reviews",
         help_text="Corrections and well-rated answers that an export turned into training rows.",
     )  # fmt: skip
-    where = forms.CharField(
-        required=False, max_length=_LONGEST_FILTER, label="Only rows with",
+    where = FieldFilterField(
+        label="Only rows with",
         widget=forms.Textarea(attrs={"rows": 2}),
         help_text="A field and its values in each line, such as “topic = claims, travel”; also label and"
         " group.",
-    )  # fmt: skip
+    )
     at_most = forms.IntegerField(required=False, min_value=1, max_value=2**31, label="At most")
     per_field = forms.CharField(
         required=False, max_length=200, label="Limit for each value of", help_text="A field, such as client."
@@ -58,19 +57,6 @@ class SourceForm(forms.Form):
     def __init__(self, *args: Any, choices: Sequence[Any], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fields["rows"] = forms.ChoiceField(label="Rows of", required=False, choices=choices)
-
-    def clean_where(self) -> dict[str, list[str]]:
-        found: dict[str, list[str]] = {}
-        for line in self.cleaned_data["where"].splitlines():
-            name, equals, values = line.partition("=")
-            given = [value.strip() for value in values.split(",") if value.strip()]
-            if line.strip() and not (equals and name.strip() and given):
-                raise forms.ValidationError(f"“{line.strip()[:60]}” is no filter. Write “field = value”.")
-            if len(given) > MOST_VALUES:
-                raise forms.ValidationError(f"A field can have at most {MOST_VALUES} values.")
-            if line.strip():
-                found.setdefault(name.strip(), []).extend(given)
-        return found
 
     @property
     def is_limited(self) -> bool:
@@ -110,7 +96,7 @@ def source_choices(project: Project) -> list[Any]:
 
 def initial_of(source: Mapping[str, Any]) -> dict[str, Any]:
     """The fields of `SourceForm` for a stored source."""
-    where = "\n".join(f"{name} = {', '.join(values)}" for name, values in (source["where"] or {}).items())
+    where = written_fields(source["where"] or {})
     return {**source, "rows": f"{source['dataset']}:{source['version']}", "where": where}
 
 

@@ -4,12 +4,12 @@ import hashlib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from django.db.models import F, QuerySet
-from django.db.models.fields.json import KeyTextTransform
 
 from evalapp.core.errors import InvalidError
+from evalapp.datasets.field_filter import text_of_field, with_fields
 from evalapp.datasets.models import FROM_DRAFT, Dataset, DatasetVersion, Example, Split, VersionState
 from evalapp.datasets.recipes.settings import ALL, NEWEST, RecipeSettings, Source
 from evalapp.datasets.rows import ExampleRow, example_row
@@ -225,21 +225,12 @@ def _dropped_keys(dataset: Dataset) -> dict[int, int]:
 def _matching(rows: QuerySet[Example], source: Source) -> QuerySet[Example]:
     if source.from_reviews:
         rows = rows.filter(provenance__has_key=FROM_EXPORT)
-    for name, values in (source.where or {}).items():
-        rows = rows.alias(value_of_field=_field(name)).filter(value_of_field__in=list(values))
-    return rows
-
-
-def _field(name: str) -> Any:
-    """A row's value of a field as text."""
-    if name in ("label", "group"):
-        return F("label" if name == "label" else "group_key")
-    return KeyTextTransform(name, "metadata")
+    return with_fields(rows, source.where or {})
 
 
 def _read(rows: QuerySet[Example], each: ResolvedSource, dataset: Dataset) -> Iterator[_Row]:
     """The rows in their order."""
-    field = _field(each.source.per_field) if each.source.per_field else F("label")
+    field = text_of_field(each.source.per_field) if each.source.per_field else F("label")
     order = "row_key" if each.version is None else "row_number"
     columns = rows.order_by(order).annotate(value_of_field=field)
     is_own = each.dataset.pk == dataset.pk

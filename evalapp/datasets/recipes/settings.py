@@ -8,7 +8,6 @@ from evalapp.core.errors import InvalidError
 
 NEWEST, ALL = "newest", "all"
 MOST_SOURCES = 20
-MOST_VALUES = 200
 DEFAULT_SEED = 42
 
 

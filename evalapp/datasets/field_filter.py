@@ -1,0 +1,64 @@
+"""Rows with some values of their fields, as a person writes it: “topic = claims, travel”, one field in each
+line or with semicolons between them.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from django import forms
+from django.db.models import F, Func, QuerySet, TextField, Value
+
+from evalapp.core.errors import InvalidError
+from evalapp.datasets.models import Example
+
+MOST_VALUES = 200
+LONGEST_FILTER = 10_000
+
+
+def read_fields(text: str) -> dict[str, list[str]]:
+    """Values by field. Raises InvalidError with the part that is none."""
+    found: dict[str, list[str]] = {}
+    for line in text.replace(";", "\n").splitlines():
+        if not line.strip():
+            continue
+        name, equals, values = line.partition("=")
+        given = [value.strip() for value in values.split(",") if value.strip()]
+        if not (equals and name.strip() and given):
+            raise InvalidError(f"“{line.strip()[:60]}” is no filter. Write “field = value”.")
+        if len(given) > MOST_VALUES:
+            raise InvalidError(f"A field can have at most {MOST_VALUES} values.")
+        found.setdefault(name.strip(), []).extend(given)
+    return found
+
+
+class FieldFilterField(forms.CharField):
+    """Text that `read_fields` reads; its clean value is values by field."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(max_length=LONGEST_FILTER, required=False, **options)
+
+    def clean(self, value: Any) -> Any:
+        try:
+            return read_fields(super().clean(value))
+        except InvalidError as error:
+            raise forms.ValidationError(error.message) from error
+
+
+def written_fields(fields: Mapping[str, Sequence[str]]) -> str:
+    return "\n".join(f"{name} = {', '.join(values)}" for name, values in fields.items())
+
+
+def with_fields(rows: QuerySet[Example], fields: Mapping[str, Sequence[str]]) -> QuerySet[Example]:
+    """Those whose fields (``label``, ``group``, or a name of the metadata) each have one of the values."""
+    for number, (name, values) in enumerate(fields.items()):
+        alias = f"filtered_{number}"
+        rows = rows.alias(**{alias: text_of_field(name)}).filter(**{f"{alias}__in": list(values)})
+    return rows
+
+
+def text_of_field(name: str) -> Any:
+    """A row's value of a field as text."""
+    if name in ("label", "group"):
+        return F("label" if name == "label" else "group_key")
+    # Django's own key of a JSON field takes a name of digits for a place in a list.
+    return Func(F("metadata"), Value(name), function="jsonb_extract_path_text", output_field=TextField())
