@@ -25,12 +25,15 @@ class Engineer:
         self.rows = rows
         self.jobs: list[int] = []
         self.tried_again = 0
+        self.dataset = ""
         self._client = PersistentClient(bind, trouble, Authorization=f"Bearer {filled.token}")
         self._project = f"/api/v1/projects/{filled.project}"
         self._numbers = count(1)
 
-    def start_import(self) -> int:
-        """Upload a file and start its import; the job's id. A request that was lost is asked about."""
+    def start_import(self, content: bytes | None = None) -> int:
+        """Upload a file and start its import; the job's id. A request that was lost is asked about. Without
+        ``content`` the file has rows of its own.
+        """
         number = next(self._numbers)
         datasets = f"{self._project}/datasets/"
         name = f"Import {number} {uuid4()}"
@@ -43,14 +46,22 @@ class Engineer:
             201,
             "POST",
             f"{datasets}{dataset}/imports/",
-            _multipart(boundary, _rows(number, self.rows)),
+            _multipart(boundary, content or _rows(number, self.rows)),
             **{"Content-Type": f"multipart/form-data; boundary={boundary}", "Accept": JSON["Accept"]},
         ).body
         address = f"{datasets}{dataset}/imports/{uploaded['id']}/"
         self._client.ask("POST", f"{address}start/", {}, **JSON)
         job = int(self._client.expect(200, "GET", address, **JSON).body["job"]["id"])
         self.jobs.append(job)
+        self.dataset = f"{datasets}{dataset}/"
         return job
+
+    def post(self, path: str, body: object, expected: int) -> Any:
+        """What the address below the dataset that was imported last answers."""
+        return self._client.expect(expected, "POST", f"{self.dataset}{path}", body, **JSON).body
+
+    def get(self, path: str) -> Any:
+        return self._client.expect(200, "GET", f"{self.dataset}{path}", **JSON).body
 
     def wait_until(self, job: int, *states: str, seconds: float | None = None) -> None:
         seconds = self._over_seconds if seconds is None else seconds
@@ -70,6 +81,9 @@ class Engineer:
 
     def close(self) -> None:
         self._client.close()
+
+    def attempts(self, job: int) -> int:
+        return int(self._client.expect(200, "GET", f"{self._project}/jobs/{job}/", **JSON).body["attempt"])
 
     def state(self, job: int) -> Any:
         return self._client.expect(200, "GET", f"{self._project}/jobs/{job}/", **JSON).body["state"]
