@@ -1,6 +1,7 @@
 """What each detector finds in planted sets, and what it leaves alone."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import pytest
 
@@ -58,6 +59,19 @@ def test_planted_copies_conflicts_and_broken_answers_are_found(seed: int) -> Non
 def test_wrong_labels_are_found() -> None:
     planted = labelled_rows(3)
     require_good("label_issue", found_in(LabelIssueDetector(), planted.rows), planted)
+
+
+def test_an_answer_that_is_the_label_changes_with_it() -> None:
+    rows = [
+        ExampleRow(
+            "train", [{"role": "user", "content": f"{word} service, case {number}"}],
+            references=[f"{label.capitalize()}."] if number else ["It is what it is."], label=label,
+        )
+        for word, label in (("terrible", "bad"), ("great", "good")) for number in range(40)
+    ]  # fmt: skip
+    rows[50] = replace(rows[50], label="bad", references=["bad", "As I said."])
+    (found,) = [each for each in found_in(LabelIssueDetector(), rows) if each.row == 51]
+    assert found.changes == {"label": "good", "references.0": "good"}
 
 
 def test_a_set_of_one_label_has_no_label_issues() -> None:

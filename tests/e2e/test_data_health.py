@@ -9,7 +9,7 @@ from playwright.sync_api import Page, expect
 
 from evalapp.accounts.models import Project, User
 from evalapp.curation.models import HealthCheck
-from evalapp.curation.tasks import check_health
+from evalapp.curation.tasks import check_health, publish_draft
 from evalapp.datasets.formats import example_as_object
 from evalapp.datasets.models import DatasetImport
 from evalapp.datasets.services import create_dataset
@@ -71,7 +71,12 @@ def test_from_a_messy_file_to_a_version_that_accounts_for_each_row(
     expect(page.locator("ins", has_text="⟨NAME 1⟩").first).to_be_visible()
     page.get_by_label("Note").fill("First round")
     page.get_by_role("button", name="Create version").click()
-    expect(page.get_by_text("Help desk v2 was created.")).to_be_visible()
+    expect(page.locator(".job-progress")).to_be_visible()
+    work_off(publish_draft)
+    page.reload()
+    page.get_by_role("link", name="Help desk v2", exact=True).click()
+    page.get_by_role("link", name="Card", exact=True).click()
+    expect(page.get_by_role("row", name="Dropped")).to_contain_text("Broken answers")
     page.get_by_role("link", name="Diff", exact=True).click()
     expect(page.get_by_role("link", name="Removed 2")).to_be_visible()
     expect(page.get_by_role("link", name="Changed 2")).to_be_visible()

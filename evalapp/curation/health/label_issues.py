@@ -12,7 +12,7 @@ from collections.abc import Iterator
 import numpy as np
 import numpy.typing as npt
 
-from evalapp.curation.health.rows import Fetch, Found, HealthRow
+from evalapp.curation.health.rows import Fetch, Found, HealthRow, normalised
 from evalapp.curation.kinds import FindingKind, Proposal
 
 FEWEST_ROWS = 50
@@ -35,12 +35,14 @@ class LabelIssueDetector:
         self._numbers: list[int] = []
         self._texts: list[str] = []
         self._labels: list[str] = []
+        self._answers: list[list[str]] = []
 
     def read(self, row: HealthRow) -> None:
         if row.label and len(self._numbers) < MOST_ROWS:
             self._numbers.append(row.number)
             self._texts.append(row.prompt[:_READ])
             self._labels.append(row.label)
+            self._answers.append(_answers_with(row, row.label))
 
     def found(self, fetch: Fetch) -> Iterator[Found]:
         counts = Counter(self._labels)
@@ -61,8 +63,18 @@ class LabelIssueDetector:
                 f" ({chance:.0%} probable).",
                 Proposal.CHANGE,
                 score=chance,
-                changes={"label": better},
+                # An answer that is the label is trained on, so it changes with it.
+                changes=dict.fromkeys(["label", *self._answers[place]], better),
             )
+
+
+def _answers_with(row: HealthRow, label: str) -> list[str]:
+    """Names of the references that are the label and nothing else."""
+    return [
+        name
+        for name, text in row.texts.items()
+        if name.startswith("references.") and normalised(text) == normalised(label)
+    ]
 
 
 def _out_of_fold(texts: list[str], given: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
