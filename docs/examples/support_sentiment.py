@@ -159,7 +159,8 @@ def main() -> None:
     sweep, adapters = trained(program, version, base, [1, 2])
     generation = program.ask("POST", "runs/generation/", {
         "name": "Sentiment of the test messages", "dataset_version": version, "splits": ["test"],
-        "candidates": [base, *adapters], "sampling": {"max_tokens": 4, "temperature": 0},
+        "candidates": [base, *adapters],
+        "sampling": {"max_tokens": 4, "temperature": 0, "engine": "transformers"},
     })  # fmt: skip
     program.wait(generation["job"]["id"])
     program.wait(program.ask("POST", f"runs/{generation['id']}/score/")["id"])
@@ -169,7 +170,10 @@ def main() -> None:
         print(f"{measure['label']}:", " → ".join(f"{step['mean']['value']:.2f}" for step in measure["steps"]))
     for candidate in program.ask("GET", f"runs/{generation['id']}/metrics/")["candidates"]:
         labels = candidate["labels"]
-        print(candidate["label"], {"unparsed": labels["unparsed"], "macro F1": labels["macro"]["value"]})
+        print(
+            f"{candidate['label']}: macro F1 {labels['macro']['value']:.2f},"
+            f" {labels['unparsed']} of {candidate['outputs']} outputs are no label"
+        )
 
 
 if __name__ == "__main__":
