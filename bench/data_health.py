@@ -37,7 +37,10 @@ def measure(count: int) -> bool:
     from evalapp.curation.services import start_check
     from evalapp.curation.tasks import check_health
     from evalapp.datasets.diff import diff_of
+    from evalapp.datasets.recipes.services import create_recipe, start_writing
+    from evalapp.datasets.recipes.settings import RecipeSettings, Source
     from evalapp.datasets.services import create_dataset, create_version
+    from evalapp.datasets.tasks import write_version_by_recipe
 
     project = Project.objects.create(name="Bench", slug="bench")
     dataset = create_dataset(project=project, name="Rows", by=None)
@@ -58,11 +61,22 @@ def measure(count: int) -> bool:
     started = time.perf_counter()
     diff = diff_of(later, version)
     compared = time.perf_counter() - started
+    started = time.perf_counter()
+    recipe = create_recipe(
+        dataset=dataset,
+        name="Both",
+        settings=RecipeSettings([Source(dataset.pk, 1), Source(dataset.pk, 2, at_most=count // 2)]),
+        by=None,
+    )
+    write_version_by_recipe(start_writing(recipe=recipe, by=None).pk)
+    mixed = time.perf_counter() - started
+    rows = sum(dataset.versions.get(number=3).counts.values())
     print(
         f"health check of {count:,} rows: {seconds:.1f} s ({check.job.state}),"
         f" {seconds / bare:.1f} times a bare read and hash ({bare:.2f} s)"
     )
     print(f"peak memory {memory / 1e6:.0f} MB; findings {check.counts}")
+    print(f"version of {rows:,} rows by a recipe of both in {mixed:.1f} s")
     print(f"next version written in {written:.1f} s; diff of the two in {compared:.2f} s: {diff.counts}")
     return (
         check.job.state == "succeeded"

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from django.db import transaction
-from django.db.models import F
+from django.db.models import Count, F, Max
 
 from evalapp.accounts.models import User
 from evalapp.audit.services import record
@@ -47,7 +47,7 @@ def start_publishing(*, draft: DatasetDraft, note: str, by: User) -> Job:
         task=PUBLISH_TASK,
         title=f"Publish the draft of {draft.base}",
         by=by,
-        params={"draft": draft.pk},
+        params={"draft": draft.pk, "edits": _edits_mark(draft)},
     )
     draft.save(update_fields=["note", "job"])
     return draft.job
@@ -58,7 +58,7 @@ def publish(work: Work) -> dict[str, Any]:
     Repeating it after that changes nothing.
 
     Raises SameContentError where a version has exactly these rows, MissingError and ConflictError for a draft
-    that was deleted or discarded meanwhile.
+    that was deleted, discarded or edited meanwhile.
     """
     with transaction.atomic():
         draft = _publishable(work)
@@ -75,7 +75,17 @@ def _publishable(work: Work) -> DatasetDraft:
         raise MissingError("The draft was deleted. There is nothing to publish.")
     if draft.state == DraftState.DISCARDED:
         raise ConflictError("The draft was discarded. There is nothing to publish.")
+    if draft.state == DraftState.OPEN and work.job.params["edits"] != _edits_mark(draft):
+        raise ConflictError(
+            "The draft was edited after this was started. Look at its edits, and create the version there."
+        )
     return draft
+
+
+def _edits_mark(draft: DatasetDraft) -> list[Any]:
+    """Tells the draft's edits from what they were before or become later."""
+    found = draft.edits.aggregate(count=Count("pk"), last=Max("edited_at"))
+    return [found["count"], found["last"].isoformat() if found["last"] else None]
 
 
 def _written(draft: DatasetDraft, work: Work) -> DatasetVersion:

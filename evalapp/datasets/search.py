@@ -41,7 +41,8 @@ class Search(NamedTuple):
 
 def is_large(version: DatasetVersion) -> bool:
     """Whether its rows are too many to be read while somebody waits."""
-    return sum(version.counts.values()) > MOST_ROWS_WITHOUT_INDEX
+    rows: int = sum(version.counts.values())
+    return rows > MOST_ROWS_WITHOUT_INDEX
 
 
 def index_rows(version: DatasetVersion) -> None:

@@ -24,7 +24,7 @@ from evalapp.datasets.models import DatasetVersion, Example
 from evalapp.datasets.rows import ExampleRow
 from evalapp.datasets.services import create_version
 from evalapp.jobs.models import Job
-from evalapp.jobs.services import request_cancel
+from evalapp.jobs.services import request_cancel, retry_job
 from tests.api.conftest import problem_in, program_of
 from tests.at_once import at_once
 from tests.cast import client_of
@@ -199,6 +199,21 @@ def test_a_draft_is_published_once(version_of: Make, engineer: User) -> None:
     publish_draft(job.pk)
     publish_draft(job.pk)
     assert version.dataset.versions.count() == 2
+
+
+def test_what_was_edited_after_its_publication_was_started_needs_another(
+    version_of: Make, engineer: User, manager: User
+) -> None:
+    draft = open_draft(base=version_of(MESSY[:3]), by=engineer)
+    edit_rows(draft=draft, edits=[Edit(1, "drop")], by=engineer)
+    job = start_publishing(draft=draft, note="", by=manager)
+    request_cancel(job=job, by=manager)
+    edit_rows(draft=draft, edits=[Edit(2, "drop")], by=engineer)
+    retry_job(job=job, by=engineer)
+    publish_draft(job.pk)
+    job.refresh_from_db()
+    assert job.state == "failed" and "edited after this was started" in job.error
+    assert published(draft, manager).counts == {"train": 1}
 
 
 def test_a_second_person_publishes_where_the_project_asks_for_it(
