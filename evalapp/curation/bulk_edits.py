@@ -31,6 +31,7 @@ class BulkAction(models.TextChoices):
 
 class BulkField(models.TextChoices):
     PROMPT = "messages", "Prompt"
+    SYSTEM = "system", "System message"
     REFERENCE = "references", "Reference"
     CONTEXT = "context", "Context"
     LABEL = "label", "Label"
@@ -169,8 +170,12 @@ def _changes(row: ExampleRow, bulk: BulkEdit, pattern: Any) -> dict[str, Any] | 
 
 
 def _names(row: ExampleRow, field: str) -> list[str]:
-    if field == BulkField.PROMPT:
-        return [f"messages.{number}" for number in range(len(row.messages))]
+    if field in (BulkField.PROMPT, BulkField.SYSTEM):
+        return [
+            f"messages.{number}"
+            for number, message in enumerate(row.messages)
+            if (message["role"] == "system") is (field == BulkField.SYSTEM)
+        ]
     if field == BulkField.REFERENCE:
         return [f"references.{number}" for number in range(len(row.references))]
     return [field]

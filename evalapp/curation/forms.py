@@ -18,7 +18,7 @@ class BulkEditForm(forms.Form):
     field = forms.ChoiceField(choices=BulkField.choices, label="Look in")
     pattern = forms.CharField(
         max_length=LONGEST_PATTERN, strip=False, label="Regular expression",
-        help_text="RE2: (?i) at the start ignores capitals.",
+        help_text="(?i) at the start ignores capitals; look-around and back-references are not available.",
     )  # fmt: skip
     replacement = forms.CharField(
         required=False, max_length=LONGEST_REASON, strip=False, label="Replacement",
@@ -28,7 +28,7 @@ class BulkEditForm(forms.Form):
         required=False, choices=[("", "None"), *Split.choices], label="Split to move to"
     )
     only_split = forms.ChoiceField(
-        required=False, choices=[("", "All splits"), *Split.choices], label="Rows of"
+        required=False, choices=[("", "All splits"), *Split.choices], label="In split"
     )
     reason = forms.CharField(
         required=False, max_length=LONGEST_REASON, label="Reason", help_text="Shown in the rows' history."

@@ -39,15 +39,18 @@ ONE_COLUMN_ONLY = (
 )
 
 DEFAULT_NAMES: Mapping[str, ColumnRole] = {
-    **dict.fromkeys(("prompt", "question", "input", "instruction", "user", "query"), ColumnRole.PROMPT),
+    **dict.fromkeys(
+        ("prompt", "question", "input", "instruction", "user", "query", "frage", "anfrage"), ColumnRole.PROMPT
+    ),
     **dict.fromkeys(("system", "system_prompt"), ColumnRole.SYSTEM),
     **dict.fromkeys(
         ("completion", "reference", "answer", "output", "response", "target", "summary"), ColumnRole.REFERENCE
     ),
-    **dict.fromkeys(("context", "facts", "document", "source"), ColumnRole.CONTEXT),
-    **dict.fromkeys(("label", "class", "category"), ColumnRole.LABEL),
+    **dict.fromkeys(("antwort", "referenz", "zusammenfassung", "réponse", "reponse"), ColumnRole.REFERENCE),
+    **dict.fromkeys(("context", "facts", "document", "source", "kontext", "contexte"), ColumnRole.CONTEXT),
+    **dict.fromkeys(("label", "class", "category", "kategorie", "catégorie"), ColumnRole.LABEL),
     "split": ColumnRole.SPLIT,
-    **dict.fromkeys(("group", "group_key", "client"), ColumnRole.GROUP),
+    **dict.fromkeys(("group", "group_key", "client", "gruppe", "kunde", "groupe"), ColumnRole.GROUP),
 }
 
 

@@ -116,3 +116,16 @@ def test_programs_count_first_and_then_store(draft: DatasetDraft, engineer: User
 def test_rows_that_are_dropped_or_merged_are_left(draft: DatasetDraft, engineer: User) -> None:
     edit_rows(draft=draft, edits=[Edit(3, "drop"), Edit(2, "merge", into_row=1)], by=engineer)
     assert preview(draft, BulkEdit("replace", "references", "e", "E")).rows == 1
+
+
+def test_system_messages_and_prompts_are_edited_apart(
+    version_of: Callable[[Iterable[ExampleRow]], DatasetVersion], engineer: User
+) -> None:
+    messages = [{"role": "system", "content": "Be kind."}, {"role": "user", "content": "Be quick."}]
+    version = version_of([ExampleRow("train", messages, ["Yes."]), row("Who pays?", "We do.")])
+    draft = open_draft(base=version, by=engineer)
+    for field, word in (("messages", "Please"), ("system", "Always")):
+        bulk = BulkEdit("replace", field, "Be", word)
+        assert apply_bulk_edit(draft=draft, bulk=bulk, by=engineer) == 1
+    made = published(draft, engineer).examples.get(row_number=1)
+    assert [each["content"] for each in made.messages] == ["Always kind.", "Please quick."]

@@ -205,16 +205,22 @@ def test_a_mapped_field_is_called_as_in_the_file(dataset: Dataset, engineer: Use
 
 
 def test_what_is_mapped_needs_a_prompt(dataset: Dataset, engineer: User) -> None:
-    content = jsonl({"frage": "Ist Hagel versichert?", "antwort": "Ja."})
+    content = jsonl({"kysymys": "Onko raesade vakuutettu?", "vastaus": "Ja."})
     received = receive_upload(dataset=dataset, upload=upload(content), by=engineer)
     options = ImportOptions(**received.options)
-    assert options.mapping == {"frage": "metadata", "antwort": "metadata"}
+    assert options.mapping == {"kysymys": "metadata", "vastaus": "metadata"}
     with pytest.raises(InvalidError, match="Choose the column with the prompt"):
         start_import(dataset_import=received, options=options, by=engineer)
-    chosen = replace(options, mapping={"frage": "prompt", "antwort": "reference"})
+    chosen = replace(options, mapping={"kysymys": "prompt", "vastaus": "reference"})
     job = start_import(dataset_import=received, options=chosen, by=engineer)
     import_dataset(job.pk)
     assert dataset.versions.get().examples.get().references == ["Ja."]
+
+
+def test_german_and_french_names_are_known(dataset: Dataset, engineer: User) -> None:
+    content = jsonl({"Frage": "Ist Hagel versichert?", "Réponse": "Oui.", "Kunde": "7"})
+    received = receive_upload(dataset=dataset, upload=upload(content), by=engineer)
+    assert dict(received.options["mapping"]) == {"Frage": "prompt", "Réponse": "reference", "Kunde": "group"}
 
 
 def test_the_page_offers_the_fields_of_objects(dataset: Dataset, engineer: User) -> None:
