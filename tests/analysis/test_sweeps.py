@@ -190,7 +190,7 @@ def test_versions_of_the_data_are_trained_on_and_compared(
     for run in sweep.runs.order_by("pk"):
         carry_out_training(run.job_id)
     page = page_of(client_for(engineer), sweep)
-    assert "these versions have other validation rows" in page and ">best<" not in page
+    assert "these versions are not validated on the same rows" in page and ">best<" not in page
     assert "v1 to v2 (6 training rows added, 0 changed, 0 removed): the validation loss" in page
     headers = {"Authorization": f"Bearer {create_api_token(user=engineer, name='Test', by=engineer).secret}"}
     told = Client().get(f"/api/v1/projects/{project.slug}/sweeps/{sweep.pk}/curve/", headers=headers).json()

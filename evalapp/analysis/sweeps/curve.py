@@ -5,7 +5,7 @@ from collections import defaultdict
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from evalapp.analysis.sweeps.measures import LOSSES, MeasureChoice
+from evalapp.analysis.sweeps.measures import MeasureChoice
 from evalapp.charts.chart import Chart, listed
 from evalapp.charts.curves import SpreadCurve, SpreadPoint, spread_curves
 from evalapp.runs.sweeps.results import SweepTable, words_without
@@ -113,7 +113,7 @@ def _what_happened(last: Gain, measure: MeasureChoice) -> str:
 def moved_words(gain: Gain, measure: MeasureChoice, then: str = "") -> str:
     """What the measure did from one to the other, ``then`` what follows, and whether that is chance."""
     before, after = gain.before, gain.after
-    name = measure.label.lower() if measure.key in LOSSES else measure.label
+    name = measure.label_within
     if after.mean == before.mean:
         moved = f"stayed at {_number(after.mean)}"
     else:

@@ -42,6 +42,12 @@ class MeasureChoice(NamedTuple):
     def words(self) -> str:
         return f"{self.label}, {self.of}" if self.of else self.label
 
+    @property
+    def label_within(self) -> str:
+        """The label within a sentence; criteria and most metrics are names."""
+        is_name = self.key.startswith(("people-", "metric-"))
+        return self.label if is_name else f"{self.label[:1].lower()}{self.label[1:]}"
+
 
 class MeasureChoices(NamedTuple):
     """``hidden`` are campaigns whose scores this reader does not see yet, since they review there blind."""

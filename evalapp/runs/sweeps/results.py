@@ -102,8 +102,8 @@ def sweep_table(sweep: Sweep) -> SweepTable:
     if not has_one_validation(sweep):
         incomparable = [AXES[VERSION].label]
         why = (
-            "No training is marked as best: these versions have other validation rows, so that losses are not"
-            " comparable. Compare their answers to the same test rows."
+            "No training is marked as best: these versions are not validated on the same rows, so their"
+            " losses cannot be compared. Compare their outputs for the same test rows."
         )
     elif incomparable:
         why = (
