@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
-from django.db.models import QuerySet
+from django.db.models import OuterRef, Q, QuerySet, Subquery
 
 from evalapp.accounts.models import Project
 from evalapp.core.word_changes import WordChanges, word_changes
@@ -211,13 +211,18 @@ def edits_of(draft: DatasetDraft, operation: str = "") -> QuerySet[RowEdit]:
 
 
 def history_of(example: Example) -> QuerySet[RowEdit]:
-    """What published drafts did to the row, in every version of its dataset; latest first."""
+    """What published drafts did to the row, in every version of its dataset, and which rows they merged into
+    it; latest first.
+    """
+    same = Example.objects.filter(version=OuterRef("draft__base"), row_key=example.row_key)
+    own = Q(example__row_key=example.row_key)
+    merged = Q(operation=Operation.MERGE, into_row=Subquery(same.values("row_number")[:1]))
     return (
         RowEdit.objects.filter(
+            own | merged,
             draft__state=DraftState.PUBLISHED,
             draft__base__dataset=example.version.dataset_id,
-            example__row_key=example.row_key,
         )
         .select_related("draft__version__dataset", "example__version__dataset", "edited_by")
-        .order_by("-draft__version__number")
+        .order_by("-draft__version__number", "pk")
     )

@@ -114,6 +114,8 @@ def test_a_merged_row_gives_its_answer_to_the_one_that_stays(version_of: Make, e
     edit_rows(draft=draft, edits=[Edit(2, "merge", into_row=1), Edit(3, "merge", into_row=2)], by=engineer)
     made = published(draft, engineer)
     assert [each.references for each in made.examples.all()] == [["We do.", "The insurer pays."]]
+    address = f"/projects/{version.dataset.project.slug}/data/{version.dataset_id}/v2/rows/1/history/"
+    assert "Row 2 merged into row 1" in client_of(engineer).get(address).text
 
 
 def test_what_cannot_be_is_refused_and_nothing_is_stored(version_of: Make, engineer: User) -> None:
