@@ -58,9 +58,10 @@ TOKENS, WRITTEN_TOKENS, LATENCY, PEER_SECONDS = 77_771, 88_882, 99.993, 77.125
 FIRST_ID, IDS_OF_A_TABLE = 1_900_000_000, 1_000_000
 _FAR_ID = re.compile(r"(?<![\w.])19\d{8}(?!\w)")
 _FIGURES = {
-    "tokens of an answer": re.compile(r"77,?771|88,?882"),
-    "latency of an answer": re.compile(r"99\.99"),
-    "a peer's seconds": re.compile(r"77\.1"),
+    # Not in the microseconds of a time, nor in a key.
+    "tokens of an answer": re.compile(r"(?<![\w.])(?:77,?771|88,?882)(?!\w)"),
+    "latency of an answer": re.compile(r"(?<![\w.])99\.99"),
+    "a peer's seconds": re.compile(r"(?<![\w.])77\.1"),
 }
 # Names of fields that no answer to a reviewer has: ids, when something was made, and what checks them.
 _FIELDS = re.compile(
