@@ -102,6 +102,7 @@ class Program:
 
     def wait(self, job: int) -> None:
         while (state := self.ask("GET", f"jobs/{job}/"))["state"] not in ("succeeded", "failed", "dead"):
+            # Asked again: the API tells how far a job is and sends no message at its end.
             time.sleep(1)
         if state["state"] != "succeeded":
             raise RuntimeError(state["error"])
@@ -134,6 +135,7 @@ def trained(program: Program, version: int, base: int, seeds: list[int]) -> tupl
             raise RuntimeError("A training failed; its page says why.")
         if all(row["state"] == "succeeded" for row in rows):
             return sweep, [row["produced"] for row in rows]
+        # Trainings take minutes.
         time.sleep(2)
 
 

@@ -1,6 +1,7 @@
 """What each version of a dataset did to the models trained on it."""
 
 from collections.abc import Mapping
+from typing import Any
 
 import pytest
 
@@ -13,6 +14,7 @@ from evalapp.campaigns.services import create_campaign, open_campaign
 from evalapp.datasets.models import Dataset, DatasetVersion
 from evalapp.datasets.services import create_dataset, create_version
 from evalapp.registry.models import ModelVersion
+from evalapp.reviews.answers import ReviewAnswers
 from evalapp.rubrics.models import RubricVersion
 from tests.api.conftest import program_of
 from tests.cast import client_of
@@ -52,7 +54,7 @@ def reviewed(
     models: Mapping[ModelVersion, str],
     rubric: RubricVersion,
     reviewer: User,
-    said: object,
+    said: Mapping[Any, ReviewAnswers],
 ) -> Campaign:
     """A campaign of the models' outputs for the version's test rows, with every review in."""
     project = version.dataset.project
@@ -71,7 +73,7 @@ def reviewed(
         by=project.created_by,
     )
     campaign = open_campaign(campaign=campaign, by=project.created_by)
-    review_all(campaign, reviewer, said)  # type: ignore[arg-type]
+    review_all(campaign, reviewer, said)
     run_scoring(campaign)
     return campaign
 

@@ -1,6 +1,7 @@
 """Writes of sweeps: several trainings that differ in a few settings, queued and cancelled as one."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from django.db import transaction
@@ -65,15 +66,11 @@ def start_sweep(
     common = {**hyperparameters, "validation_seed": _validation_seed(hyperparameters)}
     trainings: list[tuple[Combination, DatasetVersion, TrainingSpec]] = []
     for combination in combinations:
-        chosen = applied(common, combination)
-        version = versions[combination[VERSION]] if VERSION in combination else dataset_version
-        try:
+        version = versions.get(combination.get(VERSION), dataset_version)
+        with _named(combination):
+            chosen = applied(common, combination)
             spec = checked_training(project, version, base, continued_from, chosen)
-            trainings.append((combination, version, spec))
-        except InvalidError as error:
-            words = in_words(combination)
-            message = f"{words[:1].upper()}{words[1:]}: {error.message}"
-            raise InvalidError(message, fields=error.fields) from error
+        trainings.append((combination, version, spec))
     for version in versions.values() or [dataset_version]:
         if is_quick(version):
             refuse_contamination(version)
@@ -106,6 +103,17 @@ def start_sweep(
     return sweep
 
 
+@contextmanager
+def _named(combination: Combination) -> Iterator[None]:
+    """Let an InvalidError begin with the combination that it is about."""
+    try:
+        yield
+    except InvalidError as error:
+        words = in_words(combination)
+        message = f"{words[:1].upper()}{words[1:]}: {error.message}"
+        raise InvalidError(message, fields=error.fields) from error
+
+
 @transaction.atomic
 def cancel_sweep(*, sweep: Sweep, by: User | None) -> int:
     """Cancel every training of the sweep that is not over; how many.
@@ -129,10 +137,12 @@ def cancel_sweep(*, sweep: Sweep, by: User | None) -> int:
     return cancelled
 
 
-def _versions(dataset_version: DatasetVersion, numbers: Sequence[int]) -> dict[int, DatasetVersion]:
+def _versions(dataset_version: DatasetVersion, numbers: Sequence[int]) -> dict[int | None, DatasetVersion]:
     """The versions of the same dataset by number. Raises InvalidError for one that is not there."""
     ready = DatasetVersion.objects.filter(dataset=dataset_version.dataset_id, state=VersionState.READY)
-    found = {each.number: each for each in ready.filter(number__in=numbers).select_related("dataset")}
+    found: dict[int | None, DatasetVersion] = {
+        each.number: each for each in ready.filter(number__in=numbers).select_related("dataset")
+    }
     if missing := [number for number in numbers if number not in found]:
         message = f"{dataset_version.dataset} has no version {missing[0]}."
         raise InvalidError(message, fields={"axes": [message]})
