@@ -4,9 +4,9 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from evalapp.curation.health.personal_data import PersonalSpan, personal_spans
 from evalapp.curation.row_changes import text_at, text_fields
 from evalapp.datasets.rows import ExampleRow
+from evalapp.privacy.personal_data import PersonalSpan, personal_spans
 
 _NAME = "NAME"
 _FEWEST_LETTERS = 3

@@ -8,16 +8,10 @@ import pytest
 from evalapp.curation.health.broken_answers import BrokenAnswerDetector, broken, ends_whole
 from evalapp.curation.health.duplicates import DuplicateDetector, disagreement, jaccard
 from evalapp.curation.health.label_issues import LabelIssueDetector
-from evalapp.curation.health.personal_data import personal_spans
 from evalapp.curation.health.rows import Detector, Found, HealthRow, row_of
 from evalapp.datasets.rows import ExampleRow
-from tests.curation.planted import (
-    PlantedRows,
-    harmless_texts,
-    labelled_rows,
-    personal_texts,
-    planted_rows,
-)
+from evalapp.privacy.personal_data import personal_spans
+from tests.curation.planted import PlantedRows, labelled_rows, planted_rows
 
 LEAST_RECALL, LEAST_PRECISION = 0.95, 0.9
 LONG = "The story tells of the crew and of the ship that it built. " * 9
@@ -77,40 +71,6 @@ def test_an_answer_that_is_the_label_changes_with_it() -> None:
 def test_a_set_of_one_label_has_no_label_issues() -> None:
     rows = [ExampleRow("train", [{"role": "user", "content": f"Question {n}"}], label="a") for n in range(80)]
     assert found_in(LabelIssueDetector(), rows) == []
-
-
-def test_data_with_a_checksum_or_a_form_are_found_with_their_place() -> None:
-    texts = personal_texts(5)
-    missed = [
-        (kind, planted)
-        for text, planted, kind in texts
-        if not any(
-            (text[each.start : each.end], each.type) == (planted, kind) for each in personal_spans(text)
-        )
-    ]
-    assert len(missed) <= (1 - LEAST_RECALL) * len(texts), missed[:5]
-
-
-def test_numbers_that_look_like_peoples_data_are_left_alone() -> None:
-    texts = harmless_texts(6)
-    flagged = [text for text in texts if personal_spans(text)]
-    assert len(flagged) <= 0.02 * len(texts), flagged[:5]
-
-
-@pytest.mark.parametrize(
-    ("text", "planted"),
-    [
-        ("Born on 12 March 1981 in Leeds.", "BIRTH DATE"),
-        ("Write to 12 Baker Street, please.", "ADDRESS"),
-        ("Her number is 536-90-4399.", "NATIONAL ID"),
-        ("It came from 192.168.1.10 yesterday.", "IP"),
-        ("Sehr geehrte Frau Müller, danke.", "NAME"),
-        ("رسالة من Mohammed Haddad 😀", "NAME"),
-        ("Thanks,\nElżbieta Nowak", "NAME"),
-    ],
-)
-def test_other_data_of_people(text: str, planted: str) -> None:
-    assert [span.type for span in personal_spans(text)] == [planted]
 
 
 def test_a_million_identical_rows_need_one_comparison_each() -> None:
@@ -250,11 +210,6 @@ def test_words_that_begin_like_boilerplate_are_none() -> None:
         "train", [{"role": "user", "content": "Who?"}], ["She serves as an aide to the captain."]
     )
     assert broken(health_row(1, row)) is None
-
-
-def test_a_name_is_the_same_with_its_genitive() -> None:
-    text = "Daniel Okafor’s claim. It is Daniel Okafor's and Daniel Okafor agrees, as O'Brien-Smith does."
-    assert [text[each.start : each.end] for each in personal_spans(text)] == ["Daniel Okafor"] * 3
 
 
 def test_a_row_of_200_kilobytes_is_read_in_a_moment() -> None:
