@@ -4,8 +4,16 @@ Names that are ordinary words or places as well (Grace, May, Paris, Will) are le
 """
 
 import re
+import unicodedata
 
-FIRST_NAMES = frozenset(
+_SPELLED_OUT = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "ß": "ss", "ł": "l"})
+
+
+def _without_accents(name: str) -> str:
+    return unicodedata.normalize("NFD", name).encode("ascii", "ignore").decode()
+
+
+_NAMES = frozenset(
     re.findall(
         r"\S+",
         """
@@ -43,3 +51,7 @@ FIRST_NAMES = frozenset(
         """,
     )
 )
+FIRST_NAMES = _NAMES | {
+    _without_accents(spelled) for name in _NAMES for spelled in (name, name.translate(_SPELLED_OUT))
+}
+"""Also as they are written without accents and umlauts: Jose, Juergen."""

@@ -4,7 +4,8 @@ from collections.abc import Iterator
 
 from evalapp.curation.health.rows import Fetch, Found, HealthRow
 from evalapp.curation.kinds import FindingKind, Proposal
-from evalapp.privacy.personal_data import TYPES, personal_spans
+from evalapp.privacy.personal_data import personal_spans
+from evalapp.privacy.spans import type_label
 
 
 class PersonalDataDetector:
@@ -20,7 +21,7 @@ class PersonalDataDetector:
             for span in personal_spans(text)
         ]
         if spans:
-            types = list(dict.fromkeys(TYPES[str(span["type"])] for span in spans))
+            types = list(dict.fromkeys(type_label(str(span["type"])) for span in spans))
             named = ", ".join(types)
             evidence = f"{named[0].upper()}{named[1:]}."
             self._found.append(
