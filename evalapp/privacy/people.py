@@ -57,7 +57,7 @@ _LABELLED = re.compile(
     re.MULTILINE,
 )
 _FULL_NAME = re.compile(
-    rf"\b{NAME}\s{{1,4}}(?:[A-Z]\.\s{{1,4}})?(?:(?:van|von|de|del|der|di|da|la|le|al|bin)\s{{1,4}}){{0,2}}"
+    rf"\b{NAME}\s{{1,40}}(?:[A-Z]\.\s{{1,40}})?(?:(?:van|von|de|del|der|di|da|la|le|al|bin)\s{{1,40}}){{0,2}}"
     rf"(?P<second>{NAME})"
 )
 _THIRD_NAME = re.compile(rf"[ \t](?P<third>{NAME})")

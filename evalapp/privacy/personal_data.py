@@ -9,6 +9,7 @@ around them.
 import re
 from collections.abc import Iterator
 from collections.abc import Set as AbstractSet
+from itertools import chain
 
 from evalapp.privacy.accounts import accounts, beside_card, card_end
 from evalapp.privacy.addresses import email_addresses, ip_addresses, postal_addresses
@@ -17,6 +18,7 @@ from evalapp.privacy.documents import document_numbers, is_vehicle_number, numbe
 from evalapp.privacy.national_numbers import NINO, is_national_number, lettered_number
 from evalapp.privacy.people import capitalised_words, people
 from evalapp.privacy.phones import is_phone
+from evalapp.privacy.rules import MaskingRules
 from evalapp.privacy.spans import TYPES, PersonalSpan
 
 __all__ = ["TYPES", "PersonalSpan", "personal_spans"]
@@ -42,12 +44,19 @@ _FEWEST_OF_A_DOCUMENT, _FEWEST_OF_A_DATE, _FEWEST_OF_A_NUMBER = 3, 4, 5
 _BEFORE = 40
 
 
-def personal_spans(text: str) -> list[PersonalSpan]:
-    """The spans of people's data in a text, in order; none overlaps another."""
+def personal_spans(text: str, rules: MaskingRules | None = None) -> list[PersonalSpan]:
+    """The spans of people's data in a text, in order; none overlaps another.
+
+    With ``rules`` their patterns come before all others, and what they allow is not among the spans, nor is
+    anything that overlaps it.
+    """
+    candidates = _candidates(text) if rules is None else chain(rules.spans(text), _candidates(text))
     taken: list[PersonalSpan] = []
-    for span in _candidates(text):
+    for span in candidates:
         if not any(span.start < other.end and other.start < span.end for other in taken):
             taken.append(span)
+    if rules is not None:
+        taken = [span for span in taken if not rules.is_allowed(text[span.start : span.end])]
     return sorted(taken)
 
 

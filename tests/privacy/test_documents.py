@@ -59,6 +59,7 @@ def test_a_number_of_a_vehicle(text: str, number: str) -> None:
         "registration number HRB 12345",
         "registration number HR B 1234",
         "company registration AB12 CDE",
+        "registration: 12 MAR 24",
         "the plate was 12 cm wide",
         "Model AB-123-CD is sold.",
         "AB12 CDE is a spare part.",
