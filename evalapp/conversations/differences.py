@@ -1,0 +1,59 @@
+"""What a format says beside the stored form, as the difference between two JSON objects. Pure."""
+
+from collections.abc import Mapping
+from typing import Any
+
+AS = "as"
+ABSENT = "absent"
+ITEM = "item"
+LENGTHS = "lengths"
+OURS = (AS, ABSENT, ITEM, LENGTHS)
+"""Names in an ``extra`` that are no field of the format."""
+
+
+def same(left: Any, right: Any) -> bool:
+    """Equal as JSON: 1, 1.0 and true are three values, and the order of an object's fields is none."""
+    if type(left) is not type(right):
+        return False
+    if isinstance(left, dict):
+        return left.keys() == right.keys() and all(same(each, right[name]) for name, each in left.items())
+    if isinstance(left, list):
+        return len(left) == len(right) and all(map(same, left, right))
+    return bool(left == right)
+
+
+def difference(source: Mapping[str, Any], made: Mapping[str, Any]) -> dict[str, Any]:
+    """What turns ``made`` into ``source`` by ``changed``, unless a field has one of our names."""
+    changes: dict[str, Any] = {}
+    for name, value in source.items():
+        other = made.get(name)
+        if name not in made:
+            changes[name] = value
+        elif isinstance(value, dict) and isinstance(other, dict):
+            if inner := difference(value, other):
+                changes[name] = inner
+        elif not same(value, other):
+            changes[name] = value
+    if absent := sorted(name for name in made if name not in source):
+        changes[ABSENT] = absent
+    return changes
+
+
+def changed(made: Mapping[str, Any], changes: Any) -> dict[str, Any]:
+    """The object with the changes: fields set, objects changed within, and what was absent taken out."""
+    result = dict(made)
+    if not isinstance(changes, dict):
+        return result
+    absent = changes.get(ABSENT)
+    for name in absent if isinstance(absent, list) else ():
+        if isinstance(name, str):
+            result.pop(name, None)
+    for name, value in changes.items():
+        if name in OURS:
+            continue
+        inner = result.get(name)
+        if isinstance(value, dict) and isinstance(inner, dict):
+            result[name] = changed(inner, value)
+        else:
+            result[name] = value
+    return result
