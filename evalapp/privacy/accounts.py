@@ -16,7 +16,7 @@ _CARD = re.compile(
 _GROUPED_CARD = re.compile(r"\d{4}([ -])\d{4}\1\d{4}\1\d{4}(?!\d)|3[47]\d{2}([ -])\d{6}\2\d{5}(?!\d)")
 _EXPIRY = r"(?:0[1-9]|1[0-2])\s?[/.-]\s?(?:20)?\d{2}(?![\d/.-]\d)"
 _EXPIRES = (
-    r"(?:exp(?:iry|ires?|iration)?\.?(?:\s+date)?|valid\s+(?:until|thru|through|to)|good\s+thru|g[üu]e?ltig\s+bis"
+    r"(?:exp(?:iry|ires?|iration|iring)?\.?(?:\s+date)?|valid\s+(?:until|thru|through|to)|good\s+thru|g[üu]e?ltig\s+bis"
     r"|ablaufdatum|ablauf|valable\s+jusqu['’]au|expire|caduca|caducidad|vence)"
 )
 _CODE = (

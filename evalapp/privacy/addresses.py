@@ -42,8 +42,13 @@ _GERMAN = re.compile(
 )
 _FRENCH_PARTS = ("rue ", "avenue ", "boulevard ", "chemin ", "place ", "impasse ")
 _FRENCH = re.compile(
-    r"\d(?<!\w.)\d{0,3},?\s+(?:rue|avenue|boulevard|chemin|place|impasse)"
+    r"\d(?<!\w.)\d{0,3}(?:\s(?:bis|ter))?,?\s+(?:rue|avenue|boulevard|chemin|place|impasse)"
     rf"\s+(?:d[eu]\s+|de\s+la\s+|des\s+)?(?:{NAME})(?:[ -]{NAME})?"
+)
+_SOUTHERN_PARTS = ("calle ", "plaza ", "avenida ", "via ", "viale ", "piazza ", "rua ")
+_SOUTHERN = re.compile(
+    r"\b(?:[Cc]alle|[Pp]laza|[Aa]venida|Via|Viale|Piazza|[Rr]ua)\s(?:(?:de|del|della|la|los|do|da)\s){0,2}"
+    rf"{NAME}(?:\s{NAME}){{0,2}},?\s\d{{1,4}}\b"
 )
 _POSTCODE_FORM = r"\d[A-Z\d]? \d[ABD-HJLNP-UW-Z]{2}\b"
 _POSTCODE = re.compile(rf"[A-Z](?<!\w.)[A-Z]?{_POSTCODE_FORM}")
@@ -92,6 +97,7 @@ def postal_addresses(
         (_ENGLISH, not capitalised.isdisjoint(_ENGLISH_WAYS)),
         (_GERMAN, holds_any(lowered, _GERMAN_PARTS)),
         (_FRENCH, holds_any(lowered, _FRENCH_PARTS)),
+        (_SOUTHERN, holds_any(lowered, _SOUTHERN_PARTS)),
     )
     for pattern, may_be in patterns:
         for match in pattern.finditer(text) if may_be else ():

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from evalapp.privacy.spans import PersonalSpan, holds_any
 
 _LINK = (
-    r"(?:[\s:,#=“\"'(.-]|number|nummer|numéro|numero|número|nº|n°|no\b|nr\b|mark\b|is\b|was\b|ist\b|war\b"
+    r"(?:[\s:,#=„“«\"'(.-]|number|nummer|numéro|numero|número|nº|n°|no\b|nr\b|mark\b|is\b|was\b|ist\b|war\b"
     r"|lautet|est\b|es\b|and\b(?=\s+number))"
 )
 _DOCUMENT_PARTS = (
@@ -48,7 +48,8 @@ _PLATE = re.compile(
     rf"{_LINK}{{1,8}}"
     r"(?-i:(?P<number>(?!HR[ -]?[AB]\b)[A-ZÄÖÜ]{1,3}[ :-]{1,2}[A-Z]{1,2}[ -]?[1-9]\d{0,3}[EH]?"
     r"|[A-Z]{2}\d{2} ?[A-Z]{3}|[A-Z]\d{1,3} ?[A-Z]{3}|[A-Z]{3} ?\d{1,3}[A-Z]"
-    r"|[A-Z]{2}[ -]?\d{3}[ -]?[A-Z]{2}|\d{1,4} (?!(?:JAN|FEB|MAR|APR|MAY|JUN|JUL|AUG|SEP|OCT|NOV|DEC)\b)[A-Z]{2,3} \d{2}))(?!\w)",
+    r"|[A-Z]{2}[ -]?\d{3}[ -]?[A-Z]{2}"
+    r"|\d{1,4} (?!(?:JAN|FEB|MAR|APR|MAY|JUN|JUL|AUG|SEP|OCT|NOV|DEC)\b)[A-Z]{2,3} \d{2}))(?!\w)",
     re.IGNORECASE,
 )
 _VEHICLE = re.compile(r"(?=[A-Z0-9]*[A-HJ-NPR-Z])[A-HJ-NPR-Z0-9]{13}\d{4}")

@@ -53,6 +53,10 @@ def _is_pesel(number: str) -> bool:
     return date(1900, 1, 1) <= pesel.get_birth_date(number) <= datetime.now(tz=UTC).date()
 
 
+def _is_ssn(number: str) -> bool:
+    return bool(ssn.is_valid(number.replace(" ", "")))
+
+
 def _is_personnummer(number: str) -> bool:
     digits = re.sub(r"\D", "", number)
     return personnummer.is_valid(f"{digits[:-4]}-{digits[-4:]}")
@@ -70,6 +74,7 @@ _DIGITS_ONLY = (
     _Form(re.compile(r"\d{6}-\d{4}"), cpr.is_valid),
     _Form(re.compile(r"\d{6}/\d{3,4}"), rc.is_valid),
     _Form(_ANY, nhs.is_valid, _words("NHS")),
+    _Form(re.compile(r"\d{3} ?\d{2} ?\d{4}"), _is_ssn, _words("SSN", "social security", "social is")),
     _Form(re.compile(r"[\d .-]{8,12}"), bsn.is_valid, _words("BSN", "burgerservicenummer", "sofinummer")),
     _Form(re.compile(r"[\d .]{9,11}"), nif.is_valid, _words("NIF", "contribuinte", "identificação fiscal")),
     _Form(

@@ -34,7 +34,7 @@ _NOT_A_PERSON = re.compile(
     r"(?:\b(?:police|policy|vertrags?|rechnungs?|bestell|auftrags?|sendungs?|kunden|schadens?|lieferschein"
     r"|order|invoice|tracking|reference|ref|parcel|ticket|case|serial|article|item|product|isbn|ean|gtin|asin|sku"
     r"|model|batch|lot|part|file|claim|shipment|consignment|delivery|version|section|paragraph|art|artikel|paket"
-    r"|bestellung|rechnung|sendung|auftrag|vertrag|aktenzeichen|vorgangs?|az|commande|facture|colis|dossier|pedido"
+    r"|bestellung|rechnung|sendung|auftrag|vertrag|aktenzeichen|vorgangs?|zähler|meter|contract|az|commande|facture|colis|dossier|pedido"
     r"|factura)|§)"
     r"-?\s*(?:number|nummer|nr|no|id|code|numéro|n°)?(?:\s+(?:is|was|ist|war|lautet))?\s*[.:#№-]*\s*$",
     re.IGNORECASE,
@@ -88,7 +88,8 @@ def _long_numbers(text: str, *, is_mixed: bool) -> Iterator[PersonalSpan]:
     if is_mixed:
         yield from accounts(text)
         for match in NINO.finditer(text):
-            yield PersonalSpan(*match.span(), "NATIONAL ID")
+            if not _NOT_A_PERSON.search(_before(text, match.start())):
+                yield PersonalSpan(*match.span(), "NATIONAL ID")
     for match in _TOKEN.finditer(text) if is_mixed or "-" in text else ():
         yield from _of_token(match[0], match.start(), _before(text, match.start()))
     for match in _DIGITS.finditer(text):

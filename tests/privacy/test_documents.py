@@ -33,7 +33,7 @@ def test_a_number_after_the_word_of_a_document(text: str, number: str) -> None:
 @pytest.mark.parametrize(
     ("text", "number"),
     [
-        ("Kennzeichen B-MW 1234", "B-MW 1234"),
+        ("das Kennzeichen „B-MW 1234“", "B-MW 1234"),
         ("amtliches Kennzeichen: M AB 123", "M AB 123"),
         ("The number plate LS12 ABC was gone.", "LS12 ABC"),
         ("my car's registration is LS12ABC", "LS12ABC"),
@@ -63,7 +63,7 @@ def test_a_number_of_a_vehicle(text: str, number: str) -> None:
         "the plate was 12 cm wide",
         "Model AB-123-CD is sold.",
         "AB12 CDE is a spare part.",
-        "the parcel WVWZZZ1JZXW000001",
+        "WVWZZZ1JZXW000001 lies there.",
         "tracking 1M8GDM9AXKP042788",
         "UPS 1Z999AA10123456784",
         "SKU 1234567T and batch K-20240318-7791",

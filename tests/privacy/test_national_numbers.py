@@ -31,6 +31,7 @@ from evalapp.privacy.personal_data import personal_spans
         ("My PPS is 6433435OA", "6433435OA"),
         ("NI number AB 12 34 56 C", "AB 12 34 56 C"),
         ("my number 54362315K", "54362315K"),
+        ("My social security number is 536 90 4399", "536 90 4399"),
         ("Steuer-ID 36 574 261 809", "36 574 261 809"),
     ],
 )
@@ -44,6 +45,8 @@ def test_a_national_number_is_found_whole(text: str, number: str) -> None:
     "text",
     [
         "Order X2482300W is late.",
+        "Policy AB123456C ended.",
+        "contract number 241-13-4676",
         "Artikel 54362315K",
         "article 6433435F is out of stock",
         "Invoice 880320-0016",
@@ -54,6 +57,8 @@ def test_a_national_number_is_found_whole(text: str, number: str) -> None:
         "ISBN 978-3-16-148410-0",
         "the code 4006381333931 is on it",
         "111222333 people",
+        "536 90 4399 pieces",
+        "44321401355 is the number of somebody who is not born yet.",
         "501964843 grains",
         "The number 2110625629 stands there.",
         "1237 010180",

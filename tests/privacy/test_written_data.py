@@ -36,6 +36,8 @@ def test_a_date_of_birth(text: str, date: str) -> None:
         ("At 12 High Street, Leeds LS1 4AP, please.", "12 High Street, Leeds LS1 4AP"),
         ("12 Baker Street, Springfield, IL 62704", "12 Baker Street, Springfield, IL 62704"),
         ("12 rue de la Paix, 75002 Paris", "12 rue de la Paix, 75002 Paris"),
+        ("au 12 bis rue Victor Hugo, 69002 Lyon", "12 bis rue Victor Hugo, 69002 Lyon"),
+        ("en la Calle Mayor 5, 28013 Madrid", "Calle Mayor 5, 28013 Madrid"),
         ("Write to 12 Baker Street, Please do.", "12 Baker Street"),
     ],
 )
@@ -106,6 +108,7 @@ def test_a_name(text: str, name: str) -> None:
         "born in 1979 with 3 kilograms",
         "the report of 3 March 1979",
         "Der Platz 12 ist frei.",
+        "sent via Windows 11 and via Route 66",
         "She looked at point 5.",
     ],
 )
