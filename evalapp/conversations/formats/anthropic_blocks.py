@@ -134,8 +134,11 @@ class Blocks:
         else:
             part = _file(source, "application/pdf")
             if part is not None:
-                held = "sha256" if part["type"] == BLOB else "uri"
-                identity = self._sources.append({**named, held: part.get("sha256", part.get("was"))})
+                if part["type"] == BLOB:
+                    named["sha256"] = part["sha256"]
+                elif is_address(part):
+                    named["uri"] = part["was"]
+                identity = self._sources.append(named)
                 part |= {"id": identity, "extra": {AS: _DOCUMENT}}
                 part |= {"name": title} if isinstance(title, str) else {}
         if part is None:
@@ -191,7 +194,7 @@ class Blocks:
             return None
         return self.writing.finished(made, part)
 
-    def _made(self, part: Part, kind: str, spelling: Any) -> dict[str, Any] | None:
+    def _made(self, part: Part, kind: str, spelling: str | None) -> dict[str, Any] | None:
         if kind == NOTE:
             return {"type": "compaction", "content": part["text"]} if self.writing.is_own else None
         writers: dict[str, Callable[[], dict[str, Any] | None]] = {
@@ -228,14 +231,14 @@ class Blocks:
         source = self.writing.sources.get(citation["source"], {})
         if "quote" in citation:
             made["cited_text"] = citation["quote"]
-        locator, span = citation.get("locator", {}), _SPANS.get(str(kind), ())
+        locator, span = citation.get("locator", {}), _SPANS.get(kind, ())
         if span and {"start", "end"} <= locator.keys():
             made |= {span[0]: locator["start"], span[1]: locator["end"]}
         if kind == _WEB:
             made |= {"url": source.get("uri", "")}
         if "title" in source:
             made["title" if kind in (_WEB, "search_result_location") else "document_title"] = source["title"]
-        return made
+        return self.writing.finished(made, citation)
 
     def _write_reasoning(self, part: Part) -> dict[str, Any] | None:
         if not self.writing.is_own:
@@ -246,7 +249,7 @@ class Blocks:
         made = {"type": "thinking", "thinking": part["text"]}
         return made | ({"signature": part["sealed"]} if "sealed" in part else {})
 
-    def _write_call(self, part: Part, spelling: Any) -> dict[str, Any]:
+    def _write_call(self, part: Part, spelling: str | None) -> dict[str, Any]:
         made: dict[str, Any] = {"type": spelling if spelling in _CALLS else "tool_use", "name": part["name"]}
         if "arguments" in part:
             made["input"] = part["arguments"]
@@ -260,8 +263,8 @@ class Blocks:
             made["id"] = part["call"]
         return made
 
-    def _write_result(self, part: Part, spelling: Any) -> dict[str, Any]:
-        spellings = spelling.split() if isinstance(spelling, str) else []
+    def _write_result(self, part: Part, spelling: str | None) -> dict[str, Any]:
+        spellings = (spelling or "").split()
         kind = next((each for each in spellings if each.endswith("tool_result")), "tool_result")
         made: dict[str, Any] = {"type": kind}
         if "call" in part:
@@ -281,7 +284,7 @@ class Blocks:
             made["is_error"] = not part["ok"]
         return made
 
-    def _write_source(self, part: Part, spelling: Any) -> dict[str, Any] | None:
+    def _write_source(self, part: Part, spelling: str | None) -> dict[str, Any] | None:
         source = self.writing.sources.get(part["source"], {})
         title = {"title": source["title"]} if "title" in source else {}
         text = source.get("text")
@@ -386,7 +389,7 @@ def _file(source: Any, media: str) -> Part | None:
     return None
 
 
-def _write_file(part: Part, spelling: Any) -> dict[str, Any] | None:
+def _write_file(part: Part, spelling: str | None) -> dict[str, Any] | None:
     if spelling == "container_upload":
         return {"type": spelling, "file_id": part.get("was", "")}
     was = part.get("was", "")

@@ -24,7 +24,7 @@ from evalapp.core.strict_json import bad_character
 from evalapp.imports.problems import RowProblemError, bad_field, shown
 
 DEEPEST_ROW = 40
-DEEPEST_ARGUMENTS = 16
+DEEPEST_ARGUMENTS = 24
 FIELDS_OF_ORIGINAL = "fields of the original format"
 OTHER_PARTS = "parts of other kinds"
 PLAIN_ROLES = ("system", "user", "assistant")
@@ -80,13 +80,16 @@ class Writing:
         if self.is_own:
             return changed(made, extra)
         item = extra.get(ITEM)
-        if any(name not in OURS for each in (extra, item) if isinstance(each, dict) for name in each):
+        # That an item of this or another format says its type tells nobody anything.
+        around = set(item) - {"type"} if isinstance(item, dict) else set()
+        if (extra.keys() | around) - set(OURS):
             self.lose(FIELDS_OF_ORIGINAL)
         return made
 
-    def spelling(self, part: Mapping[str, Any]) -> Any:
+    def spelling(self, part: Mapping[str, Any]) -> str | None:
         """Which of several spellings of this format the part had; None where it came from another."""
-        return part.get("extra", {}).get(AS) if self.is_own else None
+        told = part.get("extra", {}).get(AS) if self.is_own else None
+        return told if isinstance(told, str) else None
 
 
 class SourceList:

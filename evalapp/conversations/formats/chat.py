@@ -39,6 +39,9 @@ from evalapp.conversations.formats.base import (
 CHAT_ROLES = (*ROLES, "function")
 _MESSAGE = "message"
 _LIST = "list"
+_BARE = "bare"
+_FIELD = "field"
+_BETWEEN = "\n\n"
 _AS_TEXT = "text"
 _AS_VALUE = "value"
 _SOUND = {"mp3": "audio/mpeg"}
@@ -49,10 +52,12 @@ _SOUND_FORMATS = {media: name for name, media in _SOUND.items()}
 class Chat:
     """Which of the two it is. ``reasoning``: the fields of a message that hold reasoning; a conversation from
     elsewhere is written into the first where ``keeps_reasoning``.
+    ``keeps_citations``: whether those of one from elsewhere become annotations.
     """
 
     arguments_are_text: bool
     keeps_reasoning: bool
+    keeps_citations: bool
     reasoning: tuple[str, ...] = ("reasoning_content", "thinking", "reasoning")
 
     def read(self, place: str, message: dict[str, Any], sources: SourceList) -> Message:
@@ -120,10 +125,13 @@ class Chat:
         if calls is not None:
             for _, call in objects(f"{place}.tool_calls", calls):
                 yield kept(self._call(call), call, lambda part: self.write_call(part, writing))
-        if isinstance(call := message.get("function_call"), dict) and (part := self._function(call)):
+        old = message.get("function_call")
+        if isinstance(old, dict) and (part := self._function(old)):
             part["extra"] = {AS: "function_call"}
-            if whole := with_all(part, call, lambda each: self.write_call(each, writing)):
+            if whole := with_all(part, old, lambda each: self.write_call(each, writing)):
                 yield whole
+        if isinstance(sound := message.get("audio"), dict):
+            yield {**other("audio", sound), "extra": {AS: _FIELD}}
 
     def _call(self, call: dict[str, Any]) -> Part | None:
         identity = texts_of(call, call="id")
@@ -132,10 +140,13 @@ class Chat:
                 return None
             made = {"name": custom["name"], "arguments": custom["input"], "by": CLIENT}
             return {"type": CALL, **identity, **made, "extra": {AS: "custom"}}
-        function = call.get("function")
+        is_bare = "function" not in call and "arguments" in call
+        function = call if is_bare else call.get("function")
         part = self._function(function) if isinstance(function, dict) else None
         if part is None:
             return None
+        if is_bare:
+            return {**part, **identity, "extra": {AS: _BARE}}
         is_text = isinstance(call["function"]["arguments"], str)
         if is_text != self.arguments_are_text:
             part["extra"] = {AS: _AS_TEXT if is_text else _AS_VALUE}
@@ -201,15 +212,12 @@ class Chat:
         )
         if content is not None:
             made["content"] = content
-        annotations = [
-            written
-            for part in inside
-            for each in part.get("citations", ())
-            if (written := write_citation(each, writing)) is not None
-        ]
-        if annotations and not isinstance(content, list):
-            made["annotations"] = annotations
-        elif annotations:
+        citations = [each for part in inside for each in part.get("citations", ())]
+        if citations and isinstance(content, str) and (writing.is_own or self.keeps_citations):
+            written = [write_citation(each, writing) for each in citations]
+            if annotations := [each for each in written if each is not None]:
+                made["annotations"] = annotations
+        elif citations:
             writing.lose("citations")
         for part in parts:
             if not any(part is each for each in inside):
@@ -221,10 +229,10 @@ class Chat:
     def _add(self, made: dict[str, Any], part: Part, writing: Writing) -> None:
         kind, spelling = part["type"], writing.spelling(part)
         if kind == TEXT:
-            made["refusal"] = f"{made['refusal']}\n\n{part['text']}" if "refusal" in made else part["text"]
+            made["refusal"] = _joined(made.get("refusal"), part["text"])
         elif kind == REASONING and (writing.is_own or self.keeps_reasoning) and "text" in part:
             name = spelling if spelling in self.reasoning else self.reasoning[0]
-            made[name] = f"{made[name]}\n\n{part['text']}" if name in made else part["text"]
+            made[name] = _joined(made.get(name), part["text"])
             if "sealed" in part:
                 writing.lose("signatures of reasoning")
             if "summary" in part:
@@ -234,6 +242,8 @@ class Chat:
             made["function_call"] = self.write_call(part, writing)
         elif kind == CALL and part["by"] == CLIENT:
             made.setdefault("tool_calls", []).append(self.write_call(part, writing))
+        elif kind == OTHER and spelling == _FIELD:
+            made[part["of"]] = part["value"]
         elif kind == OTHER and writing.is_own:
             made.setdefault("tool_calls", []).append(part["value"])
         else:
@@ -251,22 +261,22 @@ class Chat:
             is_text = is_text or "arguments" not in part
             arguments = arguments_text(part) if is_text else part["arguments"]
             made = {"name": part["name"], "arguments": arguments}
-            if spelling != "function_call":
+            if spelling not in ("function_call", _BARE):
                 made = {"type": "function", "function": made}
         if "call" in part and spelling != "function_call":
             made["id"] = part["call"]
         return writing.finished(made, part)
 
     def _write_content(self, parts: list[Part], writing: Writing, *, is_list: bool, role: str) -> Any:
+        parts = [part for part in parts if _is_held(part, role, writing)]
         if not parts:
             return [] if is_list else None
         if not is_list and not _is_list(parts):
             writing.finished({}, parts[0])
             return parts[0]["text"]
-        parts = [part for part in parts if _is_held(part, role, writing)]
-        if not writing.is_own and parts and role not in ("user", "assistant"):
-            return "\n\n".join(_plain_text(part) for part in parts)
-        return [self.write_part(part, writing) for part in parts] or ([] if is_list else None)
+        if not writing.is_own and role not in ("user", "assistant"):
+            return _BETWEEN.join(_plain_text(part) for part in parts)
+        return [self.write_part(part, writing) for part in parts]
 
     def write_part(self, part: Part, writing: Writing) -> dict[str, Any]:
         """A part of a list of content."""
@@ -280,6 +290,10 @@ class Chat:
         return writing.finished({"type": "text", "text": _plain_text(part)}, part)
 
 
+def _joined(before: str | None, text: str) -> str:
+    return text if before is None else f"{before}{_BETWEEN}{text}"
+
+
 def _of_content(parts: list[Part]) -> list[Part]:
     """The parts that stand in a message's content: not calls, nor reasoning, nor a refusal beside it."""
     return [
@@ -287,12 +301,14 @@ def _of_content(parts: list[Part]) -> list[Part]:
         for part in parts
         if part["type"] in (BLOB, GONE, SOURCE, "json", "note")
         or (part["type"] == TEXT and (not part.get("refusal") or part.get("extra", {}).get(AS) == _LIST))
-        or (part["type"] == OTHER and not _is_call(part))
+        or (part["type"] == OTHER and not _is_call(part) and part.get("extra", {}).get(AS) != _FIELD)
     ]
 
 
 def _is_call(part: Part) -> bool:
-    return isinstance(part["value"], dict) and bool(part["value"].keys() & {"function", "custom"})
+    return isinstance(part["value"], dict) and bool(
+        part["value"].keys() & {"function", "custom", "arguments"}
+    )
 
 
 def _is_list(parts: list[Part]) -> bool:
@@ -356,7 +372,7 @@ def _file(inner: Mapping[str, Any]) -> Part | None:
     return part and part | {"extra": {AS: "file"}}
 
 
-def _write_file(part: Part, spelling: Any) -> dict[str, Any]:
+def _write_file(part: Part, spelling: str | None) -> dict[str, Any]:
     address = data_uri(part) if part["type"] == BLOB else part.get("was", "")
     if spelling in ("url", "image"):
         return {"type": "image", spelling: address}

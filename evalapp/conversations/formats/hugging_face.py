@@ -24,7 +24,7 @@ from evalapp.conversations.formats.tools import write_tools
 
 KEY = "hf"
 FIELDS = ("messages", "tools", "documents")
-_CHAT = Chat(arguments_are_text=False, keeps_reasoning=True)
+_CHAT = Chat(arguments_are_text=False, keeps_reasoning=True, keeps_citations=False)
 _REASONING = ("reasoning_content", "thinking")
 _FILES = ("image", "video", "audio")
 _DOCUMENT = "document"
@@ -68,7 +68,7 @@ def _has_sign(message: Mapping[str, Any]) -> bool:
 
 
 def _kind_of_call(call: Any) -> Any:
-    function = call.get("function") if isinstance(call, dict) else None
+    function = call.get("function", call) if isinstance(call, dict) else None
     return function.get("arguments") if isinstance(function, dict) else None
 
 

@@ -21,7 +21,7 @@ from evalapp.conversations.formats.tools import write_tools
 
 KEY = "openai.chat"
 FIELDS = ("messages", "tools", "functions")
-_CHAT = Chat(arguments_are_text=True, keeps_reasoning=False)
+_CHAT = Chat(arguments_are_text=True, keeps_reasoning=False, keeps_citations=True)
 
 
 def recognises(fields: Mapping[str, Any]) -> bool:

@@ -16,8 +16,10 @@ from evalapp.conversations.form import (
     REASONING,
     RESULT,
     SERVER,
+    SOURCE,
     TEXT,
     Part,
+    Source,
     dumps,
 )
 from evalapp.conversations.formats.base import (
@@ -26,6 +28,7 @@ from evalapp.conversations.formats.base import (
     arguments_of,
     arguments_text,
     kept,
+    texts_of,
     unheld,
     with_all,
 )
@@ -164,7 +167,7 @@ def text_of(part: Part) -> str:
     return str(part["text"])
 
 
-def _write_file(part: Part, spelling: Any) -> dict[str, Any]:
+def _write_file(part: Part, spelling: str | None) -> dict[str, Any]:
     address = data_uri(part) if part["type"] == BLOB else part.get("was", "")
     if is_image(part) and spelling in (None, "file_id"):
         by_id = spelling == "file_id" or (part["type"] == GONE and not is_address(part))
@@ -195,7 +198,7 @@ def item_parts(item: dict[str, Any], sources: SourceList) -> tuple[str, list[Par
     if kind in ("compaction", "compaction_summary"):
         return ASSISTANT, [{"type": NOTE, **named, "text": "", "extra": {AS: kind}}]
     if isinstance(kind, str) and kind.endswith("_call"):
-        return ASSISTANT, _server_call(item, kind, named)
+        return ASSISTANT, _server_call(item, kind, named, sources)
     return ASSISTANT, []
 
 
@@ -248,7 +251,7 @@ def _result(item: Mapping[str, Any], sources: SourceList) -> Part | None:
     return part | ({"extra": {AS: " ".join(spelling)}} if spelling else {})
 
 
-def _server_call(item: dict[str, Any], kind: str, named: dict[str, str]) -> list[Part]:
+def _server_call(item: dict[str, Any], kind: str, named: dict[str, str], sources: SourceList) -> list[Part]:
     call = item.get("call_id", item.get("id"))
     called = {"call": call} if isinstance(call, str) else {}
     outcome = {name: item[name] for name in _OUTCOMES if item.get(name) is not None}
@@ -263,15 +266,37 @@ def _server_call(item: dict[str, Any], kind: str, named: dict[str, str]) -> list
     part["by"] = CLIENT if kind in _BY_CLIENT else SERVER
     if not outcome:
         return [part]
-    return [part, {"type": RESULT, **called, "parts": [_outcome(item, outcome)]}]
+    return [part, {"type": RESULT, **called, "parts": _outcome(item, outcome, sources)}]
 
 
-def _outcome(item: Mapping[str, Any], outcome: dict[str, Any]) -> Part:
-    if item["type"] == "image_generation_call" and outcome.keys() == {"result"}:
+def _outcome(item: Mapping[str, Any], outcome: dict[str, Any], sources: SourceList) -> list[Part]:
+    kind, names = item["type"], [*outcome]
+    if kind == "image_generation_call" and names == ["result"]:
         media = item.get("output_format")
         if part := blob(f"image/{media if isinstance(media, str) else 'png'}", outcome["result"]):
-            return part
-    return {"type": JSON, "value": outcome}
+            return [part]
+    found = outcome.get("results")
+    if kind == "file_search_call" and names == ["results"] and isinstance(found, list) and found:
+        parts = [_found(each, sources) for each in found if isinstance(each, dict)]
+        whole = [part for part in parts if part is not None]
+        if len(whole) == len(found):
+            return whole
+    return [{"type": JSON, "value": outcome}]
+
+
+def _found(result: dict[str, Any], sources: SourceList) -> Part | None:
+    source: Source = texts_of(result, title="filename", text="text")
+    if type(result.get("score")) in (int, float):
+        source["score"] = result["score"]
+    writing = Writing(is_own=True, sources=sources.by_id)
+    part = {"type": SOURCE, "source": sources.append(source)}
+    return with_all(part, result, lambda each: _write_found(each, writing))
+
+
+def _write_found(part: Part, writing: Writing) -> dict[str, Any]:
+    source = writing.sources.get(part["source"], {})
+    names = {"title": "filename", "text": "text", "score": "score"}
+    return writing.finished({name: source[own] for own, name in names.items() if own in source}, part)
 
 
 def item_of(parts: list[Part], writing: Writing) -> dict[str, Any]:
@@ -287,12 +312,12 @@ def item_of(parts: list[Part], writing: Writing) -> dict[str, Any]:
         if not writing.is_own:
             unheld(part, writing)
             return {}
-        made["type"] = spelling if isinstance(spelling, str) else "compaction"
-    elif part["by"] == SERVER or (isinstance(spelling, str) and spelling not in _CALLS):
+        made["type"] = spelling or "compaction"
+    elif part["by"] == SERVER or (spelling is not None and spelling not in _CALLS):
         arguments = part.get("arguments")
-        made |= {"type": spelling if isinstance(spelling, str) else f"{part['name']}_call"}
+        made |= {"type": spelling or f"{part['name']}_call"}
         made |= arguments if isinstance(arguments, dict) else {}
-        made |= _write_outcome(parts[1:])
+        made |= _write_outcome(parts[1:], writing)
         if "call" in part and part["call"] != made.get("id"):
             made["call_id"] = part["call"]
     elif spelling == "custom_tool_call" and isinstance(part.get("arguments"), str):
@@ -317,8 +342,8 @@ def _write_reasoning(part: Part, writing: Writing) -> dict[str, Any]:
     return made
 
 
-def _write_result(part: Part, spelling: Any, writing: Writing) -> dict[str, Any]:
-    spellings = spelling.split() if isinstance(spelling, str) else []
+def _write_result(part: Part, spelling: str | None, writing: Writing) -> dict[str, Any]:
+    spellings = (spelling or "").split()
     kind = next((each for each in spellings if each.endswith("_call_output")), "function_call_output")
     made: dict[str, Any] = {"type": kind}
     if "call" in part:
@@ -340,7 +365,7 @@ def _write_result(part: Part, spelling: Any, writing: Writing) -> dict[str, Any]
     return made
 
 
-def _write_outcome(parts: list[Part]) -> dict[str, Any]:
+def _write_outcome(parts: list[Part], writing: Writing) -> dict[str, Any]:
     made: dict[str, Any] = {}
     for part in parts:
         for each in part.get("parts", ()):
@@ -348,4 +373,6 @@ def _write_outcome(parts: list[Part]) -> dict[str, Any]:
                 made |= each["value"]
             elif each["type"] == BLOB:
                 made["result"] = each["data"]
+            elif each["type"] == SOURCE:
+                made.setdefault("results", []).append(_write_found(each, writing))
     return made
