@@ -491,3 +491,89 @@ def test_what_is_nested_too_deeply_is_refused(key):
     field = "input" if key == "openai.responses" else "messages"
     with pytest.raises(RowProblemError, match="nested deeper"):
         FORMATS[key].read({field: [{"role": "user", "content": "x", "more": deep}]})
+
+
+def test_values_of_json_are_the_same_only_by_kind():
+    assert same({"a": [1, {"b": None}], "c": 1.5}, {"c": 1.5, "a": [1, {"b": None}]})
+    for left, right in (
+        (1, True),
+        (1, 1.0),
+        (0, False),
+        (None, {}),
+        ([1], [1, 2]),
+        ({"a": 1}, {"a": 1, "b": 2}),
+    ):
+        assert not same(left, right)
+        assert not same([left], [right])
+
+
+@pytest.mark.parametrize(("key", "name"), EVERY_ROW)
+def test_a_row_is_not_kept_beside_its_conversation(key, name):
+    extra = read(key, name)["origin"].get("extra", {})
+    assert not extra.keys() & {"messages", "input", "output", "documents", "absent"}
+
+
+@pytest.mark.parametrize(
+    ("key", "name", "others"),
+    [
+        ("openai.chat", "parallel calls", []),
+        ("openai.chat", "arguments of every kind", ["future"]),
+        ("openai.chat", "files", ["image_url", "hologram", "audio"]),
+        ("openai.chat", "refusals and citations", []),
+        ("openai.chat", "functions of old", []),
+        ("openai.chat", "names that are ours", ["message"] * 5),
+        ("openai.responses", "a turn with everything", ["input_audio"]),
+        ("anthropic", "tools and thinking", ["message", "tool_reference"]),
+        ("anthropic", "tools of the server, with citations", ["fallback"]),
+        ("anthropic", "documents", ["document", "image"]),
+        ("hf", "calls with objects", []),
+        ("hf", "files", ["image", "video"]),
+    ],
+)
+def test_only_what_is_not_known_is_of_another_kind(key, name, others):
+    assert [part["of"] for part in parts_of(read(key, name), "other")] == others
+
+
+def test_what_the_form_says_is_not_in_an_extra_again():
+    refusal = parts_of(read("openai.chat", "refusals and citations"), "text")
+    assert [part.get("extra") for part in refusal if part.get("refusal")] == [None, {"as": "list"}, None]
+    found = {
+        part["extra"]["as"]: part["extra"] for part in parts_of(read("anthropic", "documents"), "source")
+    }
+    assert found["content blocks"] == {"as": "content blocks", "lengths": [4, 1]}
+    assert found["search_result"]["as"] == "search_result"
+    items = parts_of(read("openai.responses", "items of the client"), "text")
+    assert {"item": {"type": "message", "as": "text"}} in [part.get("extra") for part in items]
+
+
+def test_items_of_the_output_stay_in_the_output_when_one_is_taken_out():
+    conversation = read("openai.responses", "a turn with everything")
+    conversation["messages"][-1]["parts"] = [
+        part for part in conversation["messages"][-1]["parts"] if part["type"] != "reasoning"
+    ]
+    del conversation["messages"][2]
+    row = row_named("openai.responses", "a turn with everything")
+    written = FORMATS["openai.responses"].write(conversation).fields
+    assert written["output"] == row["output"][1:]
+    assert written["input"] == [row["input"][0], *row["input"][2:]]
+
+
+def test_a_system_message_within_the_messages_stays_there():
+    row = row_named("anthropic", "tools and thinking")
+    del row["system"]
+    row["messages"].insert(0, {"role": "system", "content": "First"})
+    conversation = FORMATS["anthropic"].read(row)
+    conversation["messages"][0]["content"] = "Second"
+    written = FORMATS["anthropic"].write(conversation).fields
+    assert "system" not in written
+    assert written["messages"][0] == {"role": "system", "content": "Second"}
+
+
+def test_a_message_of_an_unknown_part_is_no_item():
+    conversation = read("openai.responses", "items of the client")
+    for message in conversation["messages"]:
+        for part in message.get("parts", []):
+            if part["type"] == "other" and part["of"] == "hologram":
+                part["value"]["depth"] = 3
+    items = FORMATS["openai.responses"].write(conversation).fields["input"]
+    assert {"role": "user", "content": [{"type": "hologram", "depth": 3}]} in items

@@ -183,8 +183,9 @@ def write(conversation: Conversation) -> Written:
         if message.get("extra") and not writing.is_own:
             writing.finished({}, message)
         for group in _groups(message, writing):
-            if group[0]["type"] == TEXT and writing.spelling(group[0]) in (_INSTRUCTIONS, _INPUT):
-                made[writing.spelling(group[0])] = group[0]["text"]
+            spelling = writing.spelling(group[0])
+            if group[0]["type"] == TEXT and spelling in (_INSTRUCTIONS, _INPUT):
+                made[str(spelling)] = group[0]["text"]
                 continue
             item = _item(message["role"], group, writing)
             if item is not None:
