@@ -190,13 +190,7 @@ def write(conversation: Conversation) -> Written:
             item = _item(message["role"], group, writing)
             if item is not None:
                 items.append((group[0].get("from"), item))
-    first = extra.get(AS)
-    outputs = (
-        [item for number, item in items if number is not None and number >= first]
-        if isinstance(first, int)
-        else []
-    )
-    inputs = [item for _, item in items if not any(item is each for each in outputs)]
+    inputs, outputs = _inputs_and_outputs(items, extra.get(AS))
     if inputs or not (_INPUT in made or outputs):
         made[_INPUT] = inputs
     if outputs:
@@ -205,6 +199,18 @@ def write(conversation: Conversation) -> Written:
         made["tools"] = tools
     writing.lose_sources()
     return Written(changed(made, extra), list(writing.losses))
+
+
+def _inputs_and_outputs(
+    items: list[tuple[int | None, dict[str, Any]]], first: Any
+) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """The items, apart by the number of the first that was output."""
+    inputs: list[dict[str, Any]] = []
+    outputs: list[dict[str, Any]] = []
+    for number, item in items:
+        is_output = isinstance(first, int) and number is not None and number >= first
+        (outputs if is_output else inputs).append(item)
+    return inputs, outputs
 
 
 def _plain(message: Message, writing: Writing) -> dict[str, Any]:
