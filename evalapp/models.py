@@ -33,6 +33,7 @@ from evalapp.datasets.models import (
     Example,
     RecipeVersion,
     RowText,
+    VaultEntry,
 )
 from evalapp.decisions.models import Decision, LeftFiles, SavedView
 from evalapp.demo.models import Demonstration
@@ -186,6 +187,7 @@ __all__ = [
     "TrainingDataAttestation",
     "TrainingPoint",
     "User",
+    "VaultEntry",
     "WebhookAttempt",
     "WebhookDelivery",
     "WebhookEndpoint",

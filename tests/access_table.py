@@ -93,6 +93,8 @@ ACCESS: dict[str, Access] = {
     "dataset_row_history": both(P.VIEW_DATA),
     "dataset_row": both(P.VIEW_DATA),
     "dataset_export": both(P.VIEW_DATA),
+    "dataset_row_originals": both(P.UNMASK),
+    "dataset_export_originals": both(P.UNMASK),
     # rubrics
     "rubric_list": both(P.VIEW_RUBRICS),
     "rubric_new": both(P.EDIT_RUBRICS),
@@ -342,6 +344,8 @@ ACCESS: dict[str, Access] = {
     "api_dataset_contamination": Access(P.VIEW_DATA, P.ALLOW_CONTAMINATION),
     "api_dataset_progress": both(P.VIEW_ANALYSIS),
     "api_dataset_diff": Access(P.VIEW_DATA, P.EDIT_DATA),
+    "api_dataset_originals": both(P.UNMASK),
+    "api_dataset_export_originals": both(P.UNMASK),
     "api_dataset_export": Access(P.VIEW_DATA, P.EDIT_DATA),
     "api_dataset_health": Access(P.VIEW_DATA, P.EDIT_DATA),
     "api_dataset_findings": Access(P.VIEW_DATA, P.EDIT_DATA),

@@ -49,6 +49,7 @@ EXPECTED_ROLES: dict[Permission, set[str]] = {
     Permission.MANAGE_MEMBERS: {OWNER, MANAGER},
     Permission.VIEW_AUDIT: {OWNER, MANAGER},
     Permission.MANAGE_WEBHOOKS: {OWNER, MANAGER},
+    Permission.UNMASK: {OWNER},
     Permission.ALLOW_CONTAMINATION: {OWNER},
     Permission.DELETE_PROJECT: {OWNER},
 }

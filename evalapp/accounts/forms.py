@@ -56,14 +56,62 @@ class ProjectSettingsForm(ProjectForm):
         label="A second person accepts edited rows",
         help_text="A draft of a dataset is published by somebody who edited none of its rows.",
     )
+    masks_personal_data = forms.BooleanField(
+        required=False,
+        label="Mask people's data",
+        help_text=(
+            "Imported rows and outputs are stored with placeholders such as ⟨NAME 1⟩ for names, addresses,"
+            " numbers of people and accounts, and what these stand for is stored encrypted. Only an owner can"
+            " see it, and each look is in the audit. What no rule finds stays: look at a sample. Rows that"
+            " are there already stay as they are until another version is made of them."
+        ),
+    )
+    masking_patterns = forms.CharField(
+        required=False,
+        label="Also mask",
+        max_length=20_000,
+        widget=forms.Textarea(attrs={"rows": 3, "spellcheck": "false"}),
+        help_text=(
+            "One pattern per line: a name for the placeholder in capitals, a colon, and a regular expression"
+            " (RE2), as in “CLAIM NUMBER: CL-[0-9]{6}”."
+        ),
+    )
+    masking_allowed = forms.CharField(
+        required=False,
+        label="Never mask",
+        max_length=100_000,
+        widget=forms.Textarea(attrs={"rows": 3, "spellcheck": "false"}),
+        help_text=(
+            "One per line: an e-mail address, all addresses of a domain as “@example.org”, or any other"
+            " text, such as your company's name."
+        ),
+    )
+
+    def clean_masking_patterns(self) -> list[tuple[str, str]]:
+        lines = [line.partition(":") for line in _lines(self.cleaned_data["masking_patterns"])]
+        return [(kind.strip(), expression.strip()) for kind, _, expression in lines]
+
+    def clean_masking_allowed(self) -> list[str]:
+        return _lines(self.cleaned_data["masking_allowed"])
+
+
+def _lines(text: str) -> list[str]:
+    return [line.strip() for line in text.splitlines() if line.strip()]
 
 
 def settings_of(project: Project) -> dict[str, Any]:
     """The project's settings as the form's initial values."""
-    return forms.model_to_dict(
+    fields = forms.model_to_dict(
         project,
-        fields=["name", "description", "population", "shows_reviewer_names", "needs_second_person"],
-    )
+        fields=[
+            "name", "description", "population", "shows_reviewer_names", "needs_second_person",
+            "masks_personal_data",
+        ],
+    )  # fmt: skip
+    rules = project.masking_rules
+    fields["masking_patterns"] = "\n".join(": ".join(each) for each in rules.get("patterns", ()))
+    fields["masking_allowed"] = "\n".join(rules.get("allowed", ()))
+    return fields
 
 
 class InvitationForm(forms.Form):

@@ -86,6 +86,10 @@ class Project(BaseModel):
     shows_reviewer_names = models.BooleanField(default=False)
     # A draft of a dataset is published by somebody who edited none of its rows.
     needs_second_person = models.BooleanField(default=False, db_default=False)
+    # Rows and imported outputs are stored with placeholders for people's data; ``masking_rules`` is what
+    # `evalapp.privacy.rules.MaskingRules` reads.
+    masks_personal_data = models.BooleanField(default=False, db_default=False)
+    masking_rules = models.JSONField(default=dict, blank=True)
     population = models.CharField(
         max_length=9, choices=ResultsApplyTo.choices, default=ResultsApplyTo.PANEL, db_default="panel"
     )

@@ -27,6 +27,7 @@ class Permission(StrEnum):
     MANAGE_MEMBERS = "manage members"
     VIEW_AUDIT = "view the audit"
     MANAGE_WEBHOOKS = "manage webhooks"
+    UNMASK = "see what masked people's data were"
     ALLOW_CONTAMINATION = "allow a training on rows that are also used for evaluation"
     DELETE_PROJECT = "delete the project"
 
@@ -59,7 +60,7 @@ _MANAGER = _ENGINEER | {
     Permission.VIEW_AUDIT,
     Permission.MANAGE_WEBHOOKS,
 }
-_OWNER = _MANAGER | {Permission.ALLOW_CONTAMINATION, Permission.DELETE_PROJECT}
+_OWNER = _MANAGER | {Permission.UNMASK, Permission.ALLOW_CONTAMINATION, Permission.DELETE_PROJECT}
 
 PERMISSIONS: dict[str, frozenset[Permission]] = {
     Role.OWNER: frozenset(_OWNER),

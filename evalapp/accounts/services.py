@@ -3,7 +3,8 @@
 Locks are taken in one order: the projects, the campaigns that somebody leaves, then the person.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from typing import Any
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
@@ -18,6 +19,7 @@ from evalapp.accounts.signals import reviewing_ended
 from evalapp.audit.services import record
 from evalapp.core.errors import ConflictError, InvalidError, NotAllowedError
 from evalapp.core.names import checked_name
+from evalapp.privacy.rules import rules_problems
 
 LONGEST_SLUG = 60
 _SUFFIX = 6
@@ -79,9 +81,15 @@ def update_project(
     population: str | None = None,
     shows_reviewer_names: bool | None = None,
     needs_second_person: bool | None = None,
+    masks_personal_data: bool | None = None,
+    masking_patterns: Sequence[Sequence[str]] | None = None,
+    masking_allowed: Sequence[str] | None = None,
 ) -> Project:
-    """Change name and description, whom results apply to, whether reviewers are named and whether edited rows
-    need a second person (None: as before); addresses that people have kept go on working.
+    """Change name and description, whom results apply to, whether reviewers are named, whether edited rows
+    need a second person, and whether and how people's data are masked (None: as before); addresses that
+    people have kept go on working.
+
+    Raises InvalidError with ``fields`` for what cannot be masked by (`evalapp.privacy.rules`).
     """
     before: dict[str, object] = {"name": project.name}
     if population is not None and population != project.population:
@@ -89,7 +97,16 @@ def update_project(
         project.population = ResultsApplyTo(population)
     project.name = checked_name(name, of="the project")
     project.description = description
-    flags = {"shows_reviewer_names": shows_reviewer_names, "needs_second_person": needs_second_person}
+    rules = _checked_rules(
+        patterns=project.masking_rules.get("patterns", []) if masking_patterns is None else masking_patterns,
+        allowed=project.masking_rules.get("allowed", []) if masking_allowed is None else masking_allowed,
+    )
+    flags: dict[str, object] = {
+        "shows_reviewer_names": shows_reviewer_names,
+        "needs_second_person": needs_second_person,
+        "masks_personal_data": masks_personal_data,
+        "masking_rules": rules,
+    }
     for name_of_flag, value in flags.items():
         if value is not None and value != getattr(project, name_of_flag):
             before[name_of_flag] = getattr(project, name_of_flag)
@@ -97,6 +114,16 @@ def update_project(
     project.save(update_fields=["name", "description", "population", *flags])
     record("project.changed", by=by, obj=project, project=project, data={"before": before})
     return project
+
+
+def _checked_rules(*, patterns: Sequence[Sequence[str]], allowed: Sequence[str]) -> dict[str, list[Any]]:
+    problems = {
+        "masking_patterns": rules_problems([(kind, pattern) for kind, pattern in patterns], []),
+        "masking_allowed": rules_problems([], allowed),
+    }
+    if found := {name: sentences for name, sentences in problems.items() if sentences}:
+        raise InvalidError(next(iter(found.values()))[0], fields=found)
+    return {"patterns": [list(each) for each in patterns], "allowed": list(allowed)}
 
 
 @transaction.atomic

@@ -39,9 +39,21 @@ class ProjectBody(Body):
 
 
 class ProjectSettingsSerializer(ReadOnlySerializer):
+    masking_patterns = serializers.SerializerMethodField()
+    masking_allowed = serializers.SerializerMethodField()
+
     class Meta:
         model = Project
-        fields = ("name", "description", "population", "shows_reviewer_names", "needs_second_person")
+        fields = (
+            "name", "description", "population", "shows_reviewer_names", "needs_second_person",
+            "masks_personal_data", "masking_patterns", "masking_allowed",
+        )  # fmt: skip
+
+    def get_masking_patterns(self, project: Project) -> list[list[str]]:
+        return list(project.masking_rules.get("patterns", ()))
+
+    def get_masking_allowed(self, project: Project) -> list[str]:
+        return list(project.masking_rules.get("allowed", ()))
 
 
 class ProjectSettingsBody(ProjectBody):
@@ -54,6 +66,21 @@ class ProjectSettingsBody(ProjectBody):
     )
     needs_second_person = Flag(
         required=False, help_text="A draft is published by somebody who edited none of its rows."
+    )
+    masks_personal_data = Flag(
+        required=False,
+        help_text="Imported rows and outputs are stored with placeholders for people's data.",
+    )
+    masking_patterns = serializers.ListField(
+        child=serializers.ListField(child=Text(max_length=1_000), min_length=2, max_length=2),
+        required=False,
+        help_text="What to mask beside people's data: pairs of a word for the placeholder and a regular"
+        ' expression (RE2), as `["CLAIM", "CL-[0-9]{6}"]`.',
+    )
+    masking_allowed = serializers.ListField(
+        child=Text(max_length=200),
+        required=False,
+        help_text="What is never masked: e-mail addresses, domains (`@example.org`), other texts.",
     )
 
 

@@ -225,6 +225,10 @@ TEXTS: Mapping[str, str | list[str]] = {
     "sentence": "chrf follows people on correctness.",
     "sentences": "2 training rows have the prompt of a test row.",
     "setting": "temperature",
+    "placeholder": "⟨EMAIL 1⟩",
+    "Original.texts": "a.first@example.org",
+    "masking_allowed": "@example.org",
+    "masking_patterns": "CLAIM NUMBER",
     "settings": "learning rate 0.0002",
     "sha256": _HASH,
     "shared": "max_tokens 256",
@@ -265,6 +269,11 @@ TEXTS: Mapping[str, str | list[str]] = {
 """By field, or by component and field. A list has one such text, or is written out."""
 
 OBJECTS: Mapping[str, Any] = {
+    "conversation": {
+        "v": 1,
+        "origin": {"format": "openai.chat", "version": ""},
+        "messages": [{"role": "user", "content": "Is my bicycle covered?"}],
+    },
     "EditBody.changes": {"references.0": "The policy pays within 14 days."},
     "Finding.changes": {"label": "billing"},
     "RowEdit.changes": {"references.0": "The policy pays within 14 days."},

@@ -13,9 +13,9 @@ from evalapp.core.errors import InvalidError
 from evalapp.curation.drafts import locked_draft, put_edits
 from evalapp.curation.health.rows import in_chunks
 from evalapp.curation.models import DatasetDraft, Operation, RowEdit
-from evalapp.curation.row_changes import checked_changes, text_at, with_changes
 from evalapp.datasets.models import Example, Split
 from evalapp.datasets.queries import examples_of
+from evalapp.datasets.row_changes import checked_changes, text_at, with_changes
 from evalapp.datasets.rows import ExampleRow, example_row
 from evalapp.metrics.rules import RuleError, compiled_pattern
 

@@ -11,10 +11,10 @@ from evalapp.audit.services import record
 from evalapp.core.errors import ConflictError, InvalidError, MissingError
 from evalapp.curation.health.rows import in_chunks
 from evalapp.curation.kinds import Proposal
-from evalapp.curation.masking import masked
 from evalapp.curation.models import DatasetDraft, DraftState, Finding, Operation, RowEdit
-from evalapp.curation.row_changes import checked_changes, with_changes
+from evalapp.datasets.masking import masked_fields
 from evalapp.datasets.models import DatasetVersion, Example
+from evalapp.datasets.row_changes import checked_changes, with_changes
 from evalapp.datasets.rows import example_row
 
 RESTORE = "restore"
@@ -198,7 +198,7 @@ def _proposed(
     changes: dict[str, Any] = dict(before.changes) if before is not None else {}
     if finding.proposal == Proposal.MASK:
         row = with_changes(example_row(example), changes)
-        changes |= masked(row, finding.spans, changes)
+        changes |= masked_fields(row, finding.spans, changes)
     elif finding.proposal == Proposal.CHANGE:
         changes |= finding.changes
     operation = {Proposal.DROP: Operation.DROP, Proposal.MERGE: Operation.MERGE}.get(

@@ -4,8 +4,8 @@ from django import forms
 
 from evalapp.curation.bulk_edits import BulkAction, BulkEdit, BulkField
 from evalapp.curation.models import RowEdit
-from evalapp.curation.row_changes import field_label, text_at, with_changes
 from evalapp.datasets.models import Example, Split
+from evalapp.datasets.row_changes import field_label, text_at, with_changes
 from evalapp.datasets.rows import example_row
 
 LONGEST_REASON = 2_000

@@ -12,8 +12,8 @@ from evalapp.core.errors import ConflictError, InvalidError, MissingError
 from evalapp.curation.drafts import counts_of, locked_draft
 from evalapp.curation.health.rows import in_chunks, normalised
 from evalapp.curation.models import DatasetDraft, DraftState, Operation
-from evalapp.curation.row_changes import with_changes
 from evalapp.datasets.models import FROM_DRAFT, DatasetVersion
+from evalapp.datasets.row_changes import with_changes
 from evalapp.datasets.rows import ExampleRow, example_row
 from evalapp.datasets.services import write_version
 from evalapp.jobs.models import Job

@@ -10,9 +10,9 @@ from evalapp.accounts.models import Project
 from evalapp.core.word_changes import WordChanges, word_changes
 from evalapp.curation.kinds import ABOUT, FindingKind, Proposal
 from evalapp.curation.models import DatasetDraft, DraftState, Finding, HealthCheck, Operation, RowEdit
-from evalapp.curation.row_changes import field_label, text_at, with_changes
 from evalapp.datasets.models import DatasetVersion, Example
 from evalapp.datasets.queries import versions_of
+from evalapp.datasets.row_changes import field_label, text_at, with_changes
 from evalapp.datasets.rows import example_row
 
 _EXCERPT = 200

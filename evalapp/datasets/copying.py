@@ -15,13 +15,14 @@ from evalapp.datasets.rows import ExampleRow, row_problems, serialise
 BATCH_ROWS = 5_000
 # Sent as they are made, so that the server stores while the next ones are being serialised.
 BLOCK_ROWS = 100
+NULL = "\\N"
 
 NumberedRow = tuple[int, ExampleRow]
 
 _COPY = """
 COPY evalapp_example (
     version_id, row_number, row_key, split, messages, "references", label, context, metadata, group_key,
-    prompt_hash, content_hash, provenance, pairs, rated
+    prompt_hash, content_hash, provenance, pairs, rated, conversation
 ) FROM STDIN
 """
 
@@ -78,12 +79,12 @@ def _lines(
         texts = serialise(row)
         digest.update(texts.content_hash.encode())
         counts[row.split] += 1
-        key = number if is_first else "\\N" if row.row_key is None else row.row_key
+        key = number if is_first else NULL if row.row_key is None else row.row_key
         yield (
             f"{version_id}\t{number}\t{key}\t{row.split}\t{_json(texts.messages)}\t{_json(texts.references)}\t"
             f"{_text(row.label)}\t{_text(row.context)}\t{_json(texts.metadata)}\t{_text(row.group_key)}\t"
             f"{texts.prompt_hash}\t{texts.content_hash}\t{_json(texts.provenance)}\t"
-            f"{_json(texts.pairs)}\t{_json(texts.rated)}\n"
+            f"{_json(texts.pairs)}\t{_json(texts.rated)}\t{_json(texts.conversation) or NULL}\n"
         )
 
 

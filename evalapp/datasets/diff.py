@@ -21,6 +21,7 @@ FIELDS = {
     "metadata": ("metadata",),
     "group": ("group_key",),
     "preferences": ("pairs", "rated"),
+    "conversation": ("conversation",),
 }
 
 
@@ -108,7 +109,8 @@ SELECT now.row_number, before.row_number, coalesce(now.split, ''), coalesce(befo
        now.context IS DISTINCT FROM before.context,
        now.metadata IS DISTINCT FROM before.metadata,
        now.group_key IS DISTINCT FROM before.group_key,
-       now.pairs IS DISTINCT FROM before.pairs OR now.rated IS DISTINCT FROM before.rated
+       now.pairs IS DISTINCT FROM before.pairs OR now.rated IS DISTINCT FROM before.rated,
+       now.conversation IS DISTINCT FROM before.conversation
 FROM now FULL JOIN before USING (row_key)
 WHERE now.content_hash IS DISTINCT FROM before.content_hash
 ORDER BY now.row_number NULLS LAST, before.row_number

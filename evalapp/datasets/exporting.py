@@ -19,10 +19,13 @@ from django.db.models import Func, Q, TextChoices, TextField
 from django.db.models.functions import Cast
 from django.utils.text import slugify
 
+from evalapp.accounts.models import User
+from evalapp.audit.services import record
 from evalapp.core.errors import InvalidError, NotAllowedError
 from evalapp.datasets.formats import example_as_object
 from evalapp.datasets.models import DatasetVersion, Example, Split
 from evalapp.datasets.queries import DOWNLOADABLE_SPLITS, examples_of
+from evalapp.datasets.vault import with_originals
 from evalapp.imports.parquet import as_json_text
 
 _BATCH = 2_000
@@ -42,11 +45,13 @@ SCHEMA = pa.schema(
         as_json_text("provenance"),
         pa.field("pairs", pa.list_(pa.struct([("chosen", pa.string()), ("rejected", pa.string())]))),
         pa.field("rated", pa.list_(pa.struct([("answer", pa.string()), ("good", pa.bool_())]))),
+        as_json_text("conversation"),
     ]
 )
 # Where each column of the schema comes from.
 _COLUMNS = {name: name for name in SCHEMA.names} | {
     "group": "group_key", "metadata": "metadata_text", "provenance": "provenance_text",
+    "conversation": "conversation_text",
 }  # fmt: skip
 
 
@@ -91,6 +96,20 @@ def exported(version: DatasetVersion, file_format: str, split: str = "") -> Expo
     return ExportedFile(f"{stem}.jsonl", "application/jsonl; charset=utf-8", _json_lines(rows))
 
 
+def exported_with_originals(version: DatasetVersion, *, by: User) -> ExportedFile:
+    """JSON Lines of all but the test split, with what the placeholders of masked rows stand for; the audit
+    tells who took it. Raises InvalidError as `vault.originals_of` does.
+    """
+    record("dataset.exported_unmasked", by=by, obj=version, project=version.dataset.project)
+    stem = f"{slugify(version.dataset.name) or 'dataset'}-v{version.number}-originals"
+    rows = examples_of(version, list(DOWNLOADABLE_SPLITS)).iterator(chunk_size=_BATCH)
+    lines = (
+        json.dumps(each, ensure_ascii=False).encode() + b"\n"
+        for each in with_originals(version.dataset.project, rows)
+    )
+    return ExportedFile(f"{stem}.jsonl", "application/jsonl; charset=utf-8", lines)
+
+
 def _json_lines(rows: Iterable[Example]) -> Iterator[bytes]:
     for row in rows:
         yield json.dumps(example_as_object(row), ensure_ascii=False).encode() + b"\n"
@@ -102,12 +121,12 @@ def _require_fit_for_csv(version: DatasetVersion, splits: list[str]) -> None:
     is_conversation = Q(messages__2__isnull=False) | (
         Q(messages__1__isnull=False) & ~Q(messages__0__role="system")
     )
-    has_more = Q(references__1__isnull=False) | ~Q(pairs=[]) | ~Q(rated=[])
+    has_more = Q(references__1__isnull=False) | ~Q(pairs=[]) | ~Q(rated=[]) | Q(conversation__isnull=False)
     count = rows.filter(is_conversation | has_more).count()
     if count:
         raise InvalidError(
             f"CSV holds one question and one answer a row, and {count:,} rows have several messages,"
-            " references or preferences. Export JSON Lines or Parquet."
+            " references, preferences, or more than text. Export JSON Lines or Parquet."
         )
 
 
@@ -175,7 +194,9 @@ def _parquet(version: DatasetVersion, splits: list[str]) -> Iterator[bytes]:
 def _written(version: DatasetVersion, splits: list[str], file: Any) -> Iterator[None]:
     """Write the rows of these splits as Parquet, and stop after each batch."""
     examples = examples_of(version, splits).annotate(
-        metadata_text=Cast("metadata", TextField()), provenance_text=Cast("provenance", TextField())
+        metadata_text=Cast("metadata", TextField()),
+        provenance_text=Cast("provenance", TextField()),
+        conversation_text=Cast("conversation", TextField()),
     )
     rows = examples.values_list(*_COLUMNS.values()).iterator(chunk_size=_BATCH)
     with pq.ParquetWriter(file, SCHEMA, compression="zstd") as writer:

@@ -9,6 +9,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, BinaryIO, NamedTuple
 
+from evalapp.conversations.form import conversation_problems
+from evalapp.conversations.formats import format_of
+from evalapp.conversations.text import Conversation, text_form
 from evalapp.datasets.rows import ExampleRow, prompt_hash, row_problems
 from evalapp.datasets.splits import ByField, SplitRule
 from evalapp.imports.json_objects import EXAMPLE, json_objects
@@ -20,7 +23,7 @@ _ROLES = {
     "system": "system",
 }
 _PREFERENCE = ("chosen", "rejected")
-_OFFERED = ("tools", "functions")
+_IN_MESSAGE = ("role", "content")
 
 
 class ParsedRow(NamedTuple):
@@ -37,14 +40,12 @@ class ParsedRow(NamedTuple):
 @dataclass(frozen=True, slots=True)
 class Layout:
     """How fields of a file become a row: the split rule, the field that names the group, and a row as it is
-    shown to who wrote another. ``takes_tools``: rows that offer tools are taken, and these kept as metadata,
-    because the answer was given already.
+    shown to who wrote another.
     """
 
     split_rule: SplitRule = field(default_factory=ByField)
     group_field: str = "group"
     example: str = EXAMPLE
-    takes_tools: bool = False
 
 
 def read_jsonl(
@@ -64,13 +65,13 @@ def build_row(fields: dict[str, Any], layout: Layout) -> ExampleRow:
 
     ``messages`` (a closing assistant turn becomes the first reference), or ``prompt`` (text or messages)
     with ``completion``; ``references``, ``label``, ``context``, ``metadata``, ``pairs``, ``rated`` as in
-    ``ExampleRow``; or what other tools write (``put_into_own_fields``). Fields that are not known are kept
-    in the metadata, but for ``tools``, which would have to reach the model.
+    ``ExampleRow``; or what other tools write (``put_into_own_fields``). Messages that hold more than text,
+    in the form of one of `evalapp.conversations.formats` or as ``conversation``, are kept as they are beside
+    their text. Fields that are not known are kept in the metadata.
     """
     rule = layout.split_rule
     put_into_own_fields(fields)
-    if not layout.takes_tools:
-        _refuse_tools(fields)
+    conversation = _conversation(fields)
     preferences = {name: _preferences(fields.pop(name, None), name) for name in ("pairs", "rated")}
     messages, references = _prompt(fields)
     label = _short(fields.pop("label", None), "label")
@@ -102,6 +103,7 @@ def build_row(fields: dict[str, Any], layout: Layout) -> ExampleRow:
         provenance={"imported": provenance} if provenance else {},
         pairs=preferences.get("pairs", ()),
         rated=preferences.get("rated", ()),
+        conversation=conversation,
     )
     problems = row_problems(row)
     if problems:
@@ -110,23 +112,28 @@ def build_row(fields: dict[str, Any], layout: Layout) -> ExampleRow:
     return replace(row, split=split)
 
 
-def _refuse_tools(fields: dict[str, Any]) -> None:
-    """What a row offers to be called would change its answer, and neither a training nor a generation passes
-    it on.
-    """
-    for name in _OFFERED:
-        offered = fields.get(name)
-        if isinstance(offered, str):
-            offered = offered.strip().strip("[]{}").strip()
-        if offered:
-            raise bad_field(
-                name,
-                "The row has tools, which training and generation do not pass to the model, so its answer"
-                " would differ.",
-                "Leave the row out, or remove the field; to keep it for readers, move it to the row's"
-                " metadata.",
-            )
-        fields.pop(name, None)
+def _conversation(fields: dict[str, Any]) -> Conversation | None:
+    """What the row's messages hold beyond text, taken out of the fields, which get its text instead."""
+    conversation: Conversation | None = fields.pop("conversation", None)
+    if conversation is not None:
+        if problem := next(conversation_problems(conversation), None):
+            raise RowProblemError(problem)
+        # A closing answer is the first reference of a row that was exported.
+        fields.pop("messages", None)
+        references = list(fields.get("references") or ())
+    elif (form := format_of(fields)) is not None:
+        conversation = form.read({name: fields.pop(name) for name in form.fields if name in fields})
+        references = []
+    else:
+        for name in ("tools", "functions"):
+            if fields.get(name) in (None, [], {}, "", "[]"):
+                fields.pop(name, None)
+        return None
+    text = text_form(conversation)
+    fields["messages"] = text.messages
+    if text.answer is not None and not references:
+        fields["messages"] = [*text.messages, {"role": "assistant", "content": text.answer}]
+    return conversation
 
 
 class _BuiltRowError(RowProblemError):
@@ -222,8 +229,8 @@ def _messages(value: Any, name: str) -> list[dict[str, str]]:
             raise bad_field(
                 f"{name}[{number}]", "This is not a message.", 'Write {"role": "user", "content": "…"}.'
             )
-        if len(message) > 2:
-            extra = next(key for key in message if key not in ("role", "content"))
+        extra = next((key for key in message if key not in _IN_MESSAGE and message[key] is not None), None)
+        if extra is not None:
             raise bad_field(
                 f"{name}[{number}].{shown(extra)}",
                 "This field of a message is not kept.",
@@ -294,6 +301,7 @@ def example_as_object(example: Any) -> Mapping[str, Any]:
         "provenance": dict(example.provenance),
         "pairs": list(example.pairs),
         "rated": list(example.rated),
+        "conversation": example.conversation,
     }
     # Metadata may hold a field named group; an empty group must not be filled from it.
     kept = {name: value for name, value in optional.items() if value or name in example.metadata}

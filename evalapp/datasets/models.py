@@ -84,7 +84,9 @@ class Example(models.Model):
     ``prompt_hash``: SHA-256 of the canonical JSON of ``messages``; the same prompt has the same hash
     in every version. ``provenance``: where a row made from feedback came from (ids and labels).
     ``pairs``: [{"chosen": str, "rejected": str}], answers of which the first is better; ``rated``:
-    [{"answer": str, "good": bool}], answers judged alone. Both are for training only.
+    [{"answer": str, "good": bool}], answers judged alone. Both are for training only. ``conversation``: the
+    prompt with the first reference as they came, where they hold more than text (`evalapp.conversations`);
+    ``messages`` and ``references`` have its text.
     """
 
     id = models.BigAutoField(primary_key=True)
@@ -103,6 +105,7 @@ class Example(models.Model):
     provenance = models.JSONField(default=dict)
     pairs = models.JSONField(default=list)
     rated = models.JSONField(default=list)
+    conversation = models.JSONField(null=True)
 
     class Meta:
         constraints = [
@@ -113,6 +116,11 @@ class Example(models.Model):
         indexes = [
             models.Index(fields=["version", "split", "row_number"], name="example_split_order"),
             models.Index(fields=["prompt_hash"], name="example_prompt"),
+            models.Index(
+                fields=["version", "row_number"],
+                condition=models.Q(conversation__isnull=False),
+                name="example_conversation",
+            ),
         ]
 
     def __str__(self) -> str:
@@ -166,6 +174,20 @@ class RecipeVersion(models.Model):
 
     def __str__(self) -> str:
         return f"{self.version} by {self.recipe}"
+
+
+class VaultEntry(models.Model):
+    """What the placeholders of a masked row stand for. ``token`` is the row's ``provenance["vault"]`` in
+    every version; ``sealed`` is {placeholder: [text, …]}, the text first met first, encrypted
+    (`evalapp.datasets.vault`).
+    """
+
+    project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="vault_entries")
+    token = models.UUIDField(primary_key=True)
+    sealed = models.TextField()
+
+    def __str__(self) -> str:
+        return str(self.token)
 
 
 class RowText(models.Model):

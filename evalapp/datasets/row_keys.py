@@ -38,7 +38,8 @@ same AS (
 bodies AS (
     SELECT x.id, x.version_id = %(version)s AS is_now, x.row_number, x.version_id,
            coalesce(nullif(metadata ->> %(field)s, ''), prompt_hash) AS name,
-           md5(concat_ws(' ', messages, "references", label, context, metadata, group_key, pairs, rated))
+           md5(concat_ws(' ', messages, "references", label, context, metadata, group_key, pairs, rated,
+                         conversation))
                AS body
     FROM evalapp_example x
     JOIN (SELECT coalesce(now, before) AS id FROM same WHERE now IS NULL OR before IS NULL) differing

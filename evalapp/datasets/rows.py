@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, cast
 
+from evalapp.conversations.form import conversation_problems
+from evalapp.conversations.text import Conversation, text_form
 from evalapp.datasets.models import Example, Split
 from evalapp.imports.problems import FieldProblem, is_fine, shown, text_problems
 
@@ -26,7 +28,8 @@ class ExampleRow:
     ``references``: accepted answers, best first; may be empty. ``metadata``: fields by name.
     ``provenance``: where a row made from feedback came from; no part of the content hash.
     ``pairs`` and ``rated``: preferences among answers, as in ``Example``. ``row_key``: which earlier row of
-    the dataset it is; None: found out by its name or prompt.
+    the dataset it is; None: found out by its name or prompt. ``conversation``: what its text was taken from,
+    where that holds more than text.
     """
 
     split: str
@@ -40,6 +43,7 @@ class ExampleRow:
     pairs: Sequence[Mapping[str, str]] = ()
     rated: Sequence[Mapping[str, Any]] = ()
     row_key: int | None = None
+    conversation: Conversation | None = None
 
 
 class Serialised(NamedTuple):
@@ -53,6 +57,7 @@ class Serialised(NamedTuple):
     content_hash: str
     pairs: str
     rated: str
+    conversation: str
 
 
 def example_row(example: Example) -> ExampleRow:
@@ -69,6 +74,7 @@ def example_row(example: Example) -> ExampleRow:
         pairs=example.pairs,
         rated=example.rated,
         row_key=example.row_key,
+        conversation=example.conversation,
     )
 
 
@@ -87,7 +93,7 @@ def serialise(row: ExampleRow) -> Serialised:
     """The row's JSON texts and hashes.
 
     The content hash covers split, messages, references, label, context, metadata and group, and preferences
-    where there are any. The row must have passed ``row_problems``.
+    and the conversation where there are any. The row must have passed ``row_problems``.
     """
     messages = _messages_json(row.messages)
     references = f"[{','.join(map(_quote, row.references))}]"
@@ -98,12 +104,15 @@ def serialise(row: ExampleRow) -> Serialised:
     )
     pairs = _encode([dict(pair) for pair in row.pairs]) if row.pairs else "[]"
     rated = _encode([dict(each) for each in row.rated]) if row.rated else "[]"
-    # Rows without preferences keep the hash that they had before there were any.
-    content += f",{pairs},{rated}]" if row.pairs or row.rated else "]"
+    # What a row does not have is no part of its hash.
+    content += f",{pairs},{rated}" if row.pairs or row.rated else ""
+    conversation = _encode(row.conversation) if row.conversation is not None else ""
+    content += f",{conversation}]" if conversation else "]"
     provenance = _encode(dict(row.provenance)) if row.provenance else "{}"
     return Serialised(
-        messages, references, metadata, provenance, _digest(messages), _digest(content), pairs, rated
-    )
+        messages, references, metadata, provenance, _digest(messages), _digest(content), pairs, rated,
+        conversation,
+    )  # fmt: skip
 
 
 def row_problems(row: ExampleRow) -> list[FieldProblem]:
@@ -125,6 +134,8 @@ def row_problems(row: ExampleRow) -> list[FieldProblem]:
         problems.extend(text_problems(f"references[{number}]", reference, LONGEST_TEXT, needs_words=True))
     if row.pairs or row.rated:
         problems.extend(_preference_problems(row))
+    if row.conversation is not None:
+        problems.extend(_conversation_problems(row))
     for name, value in (("metadata", row.metadata), ("provenance", row.provenance)):
         if isinstance(cast(Any, value), (dict, Mapping)):
             problems.extend(_json_problems(name, value, 1))
@@ -182,6 +193,15 @@ def _message_problems(messages: Any) -> Iterator[FieldProblem]:
     if messages[-1]["role"] != "user":
         yield FieldProblem(
             "messages", "The prompt does not end with the user's turn.", "Add the user's question at the end."
+        )
+
+
+def _conversation_problems(row: ExampleRow) -> Iterator[FieldProblem]:
+    problems = list(conversation_problems(row.conversation))
+    yield from problems
+    if not problems and text_form(row.conversation or {}).messages != list(row.messages):
+        yield FieldProblem(
+            "conversation", "Its text is not that of the messages.", "Leave the field messages out."
         )
 
 

@@ -20,6 +20,7 @@ from evalapp.datasets.options import ImportOptions
 from evalapp.datasets.row_keys import assign_row_keys
 from evalapp.datasets.rows import ExampleRow
 from evalapp.datasets.splits import DEFAULT_SHARES
+from evalapp.datasets.vault import Vault
 from evalapp.imports import flow
 from evalapp.imports.files import CSV
 from evalapp.imports.json_objects import json_objects
@@ -130,7 +131,12 @@ def write_version(
         is_recorded=is_recorded,
         created_by=by,
     )
-    copied = copy_examples(version.pk, rows, from_file=from_file, is_first=last == 0)
+    vault = Vault(dataset.project) if dataset.project.masks_personal_data else None
+    if vault is not None:
+        rows = map(vault.masked, rows)
+    copied = copy_examples(version.pk, rows, from_file=from_file and vault is None, is_first=last == 0)
+    if vault is not None:
+        vault.store()
     if not copied.rows:
         raise InvalidError("There are no rows to store. A version needs at least one.")
     same = dataset.versions.filter(content_hash=copied.content_hash).first()

@@ -7,6 +7,7 @@ _DATA = "projects/<slug:slug>/data/"
 _DATASET = f"{_DATA}<int:dataset_id>/"
 _IMPORT = f"{_DATASET}imports/<int:import_id>/"
 _VERSION = f"{_DATASET}v<int:number>/"
+_ROW = f"{_VERSION}rows/<int:row_number>/"
 
 urlpatterns = [
     path(_DATA, views.dataset_list, name="dataset_list"),
@@ -20,6 +21,12 @@ urlpatterns = [
     path(f"{_IMPORT}errors.csv", views.dataset_import_errors, name="dataset_import_errors"),
     path(_VERSION, views.dataset_version, name="dataset_version"),
     path(f"{_VERSION}diff/", views.dataset_diff, name="dataset_diff"),
-    path(f"{_VERSION}rows/<int:row_number>/", views.dataset_row, name="dataset_row"),
+    path(_ROW, views.dataset_row, name="dataset_row"),
+    path(
+        f"{_VERSION}rows/<int:row_number>/originals/",
+        views.dataset_row_originals,
+        name="dataset_row_originals",
+    ),
+    path(f"{_VERSION}export/originals/", views.dataset_export_originals, name="dataset_export_originals"),
     path(f"{_VERSION}export/", views.dataset_export, name="dataset_export"),
 ]

@@ -8,7 +8,7 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.http import urlencode
 from django.views.decorators.csrf import csrf_exempt
-from django.views.decorators.http import require_http_methods, require_safe
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from evalapp.accounts.access import MemberRequest, project_view
 from evalapp.accounts.permissions import Permission
@@ -19,12 +19,13 @@ from evalapp.core.uploads import takes_imports
 from evalapp.datasets import queries, services
 from evalapp.datasets.columns import missed_reference_field
 from evalapp.datasets.diff import Change, diff_of, shown_changes
-from evalapp.datasets.exporting import FileFormat, exported
+from evalapp.datasets.exporting import FileFormat, exported, exported_with_originals
 from evalapp.datasets.field_filter import with_fields
 from evalapp.datasets.forms import DatasetForm, ImportForm, RowsForm, UploadForm
 from evalapp.datasets.importing import column_samples, preview
 from evalapp.datasets.models import Dataset, DatasetImport, DatasetVersion, Split
 from evalapp.datasets.search import is_large, searched
+from evalapp.datasets.vault import ENTRY, look_up
 from evalapp.imports import flow
 from evalapp.imports.pages import problems_file, upload_page
 from evalapp.imports.problems import FieldProblem, RowProblem, folded
@@ -193,6 +194,7 @@ def dataset_version(request: MemberRequest, dataset_id: int, number: int) -> Htt
         "formats": FileFormat.choices,
         "form": form,
         "search_problem": search.problem,
+        "has_masked_rows": request.project.vault_entries.exists(),
     }
     return render(request, "datasets/dataset_version.html", context)
 
@@ -237,11 +239,37 @@ def dataset_row(request: MemberRequest, dataset_id: int, number: int, row_number
         "dataset": version.dataset,
         "example": example,
         "metadata": [(name, _shown(value)) for name, value in example.metadata.items()],
-        "provenance": [(name, _shown(value)) for name, value in example.provenance.items()],
+        "provenance": [(name, _shown(value)) for name, value in example.provenance.items() if name != ENTRY],
+        "is_masked": ENTRY in example.provenance,
         "previous": row_number - 1 if row_number > 1 else None,
         "next": row_number + 1 if row_number < sum(version.counts.values()) else None,
     }
     return render(request, "datasets/dataset_row.html", context)
+
+
+@require_POST
+@project_view(Permission.UNMASK)
+def dataset_row_originals(
+    request: MemberRequest, dataset_id: int, number: int, row_number: int
+) -> HttpResponse:
+    version = _version(request, dataset_id, number)
+    example = get_or_missing(version.examples.all(), row_number=row_number)
+    context = {
+        "version": version,
+        "dataset": version.dataset,
+        "example": example,
+        "originals": look_up(example=example, by=request.user).items(),
+    }
+    response = render(request, "datasets/dataset_row_originals.html", context)
+    response["Cache-Control"] = "no-store"
+    return response
+
+
+@require_POST
+@project_view(Permission.UNMASK)
+def dataset_export_originals(request: MemberRequest, dataset_id: int, number: int) -> HttpResponseBase:
+    """The rows as JSON Lines, with what their placeholders stand for."""
+    return download(*exported_with_originals(_version(request, dataset_id, number), by=request.user))
 
 
 @require_safe

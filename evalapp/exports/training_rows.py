@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from evalapp.conversations.text import with_answer
 from evalapp.core.names import has_visible
 from evalapp.datasets.models import Example, Split
 from evalapp.datasets.rows import ExampleRow
@@ -56,10 +57,12 @@ class _Preferences:
     def row(self, example: Example, export: Export, first: ExportRow | None = None) -> ExampleRow:
         rows = [*([first] if first is not None else []), *self.rows]
         made_from = provenance(rows[0])
+        answer = answer_text(first) if first is not None else None
+        conversation = example.conversation
         return ExampleRow(
             split=Split.TRAIN,
             messages=example.messages,
-            references=[answer_text(first)] if first is not None else [],
+            references=[] if answer is None else [answer],
             label=example.label,
             context=example.context,
             metadata=example.metadata,
@@ -67,4 +70,5 @@ class _Preferences:
             provenance={**made_from, "export_rows": [row.pk for row in rows]},
             pairs=self.pairs,
             rated=self.rated,
+            conversation=None if conversation is None else with_answer(conversation, answer),
         )

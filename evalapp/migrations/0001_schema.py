@@ -160,6 +160,8 @@ class Migration(migrations.Migration):
                 ('shows_reviewer_names', models.BooleanField(default=False)),
                 ('needs_second_person', models.BooleanField(db_default=False, default=False)),
                 ('population', models.CharField(choices=[('panel', 'These reviewers'), ('reviewers', 'Reviewers like these')], db_default='panel', default='panel', max_length=9)),
+                ('masking_rules', models.JSONField(blank=True, default=dict)),
+                ('masks_personal_data', models.BooleanField(db_default=False, default=False)),
             ],
             options={
                 'abstract': False,
@@ -530,6 +532,7 @@ class Migration(migrations.Migration):
                 ('pairs', models.JSONField(default=list)),
                 ('rated', models.JSONField(default=list)),
                 ('version', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='examples', to='evalapp.datasetversion')),
+                ('conversation', models.JSONField(null=True)),
             ],
         ),
         migrations.CreateModel(
@@ -1588,6 +1591,7 @@ class Migration(migrations.Migration):
                 ('strata', models.JSONField(blank=True, default=dict)),
                 ('content_hash', models.CharField(max_length=64)),
                 ('stream', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='events', to='evalapp.stream')),
+                ('conversation', models.JSONField(null=True)),
             ],
         ),
         migrations.AddField(
@@ -2852,5 +2856,17 @@ class Migration(migrations.Migration):
         migrations.AddConstraint(
             model_name='datasetrecipe',
             constraint=models.UniqueConstraint(fields=('dataset', 'name'), name='dataset_recipe_name_in_dataset'),
+        ),
+        migrations.CreateModel(
+            name='VaultEntry',
+            fields=[
+                ('token', models.UUIDField(primary_key=True, serialize=False)),
+                ('sealed', models.TextField()),
+                ('project', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='vault_entries', to='evalapp.project')),
+            ],
+        ),
+        migrations.AddIndex(
+            model_name='example',
+            index=models.Index(condition=models.Q(('conversation__isnull', False)), fields=['version', 'row_number'], name='example_conversation'),
         ),
     ])]

@@ -25,10 +25,10 @@ CREATE TRIGGER example_immutable BEFORE UPDATE ON evalapp_example FOR EACH ROW
     WHEN (OLD.row_key IS NOT NULL
         OR (OLD.id, OLD.version_id, OLD.row_number, OLD.split, OLD.messages, OLD."references", OLD.label,
             OLD.context, OLD.metadata, OLD.group_key, OLD.prompt_hash, OLD.content_hash, OLD.provenance,
-            OLD.pairs, OLD.rated)
+            OLD.pairs, OLD.rated, OLD.conversation)
         IS DISTINCT FROM (NEW.id, NEW.version_id, NEW.row_number, NEW.split, NEW.messages, NEW."references",
             NEW.label, NEW.context, NEW.metadata, NEW.group_key, NEW.prompt_hash, NEW.content_hash,
-            NEW.provenance, NEW.pairs, NEW.rated))
+            NEW.provenance, NEW.pairs, NEW.rated, NEW.conversation))
     EXECUTE FUNCTION evalapp_refuse_change();
 """
 

@@ -37,9 +37,7 @@ _BATCH = 1_000
 _EARLIEST = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 # Clocks of two machines differ a little; an answer of tomorrow is a mistake.
 _AHEAD = dt.timedelta(minutes=5)
-_LAYOUT = Layout(
-    ByShares({Split.FEEDBACK: 1}), example='{"id": "…", "prompt": "…", "output": "…"}', takes_tools=True
-)
+_LAYOUT = Layout(ByShares({Split.FEEDBACK: 1}), example='{"id": "…", "prompt": "…", "output": "…"}')
 
 
 class ImportResult(NamedTuple):
@@ -188,6 +186,7 @@ def _output(
         stream=stream,
         external_id=external_id,
         messages=list(row.messages),
+        conversation=row.conversation,
         context=row.context,
         text=text,
         model_version=version,
@@ -255,4 +254,6 @@ def _timestamp(
 
 def _hash(row: ExampleRow, text: str, version: str, timestamp: str, fields: Mapping[str, Any]) -> str:
     whole = [[dict(each) for each in row.messages], row.context, text, version, timestamp, dict(fields)]
+    if row.conversation is not None:
+        whole.append(row.conversation)
     return hashlib.sha256(json.dumps(whole, ensure_ascii=False, sort_keys=True).encode()).hexdigest()

@@ -88,12 +88,13 @@ class ProductionEvent(BaseModel):
 
     ``messages`` as in Example. ``model_version`` is what production calls the model. ``strata``: fields by
     which a sample can be stratified. ``content_hash`` tells a repetition from another answer under the same
-    id.
+    id. ``conversation`` as in Example.
     """
 
     stream = models.ForeignKey(Stream, on_delete=models.CASCADE, related_name="events")
     external_id = models.CharField(max_length=200)
     messages = models.JSONField()
+    conversation = models.JSONField(null=True)
     context = models.TextField(blank=True)
     text = models.TextField()
     model_version = models.CharField(max_length=120, blank=True)

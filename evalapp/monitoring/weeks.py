@@ -208,6 +208,7 @@ def _stored(week: WeeklySample, chosen: Sequence[ProductionEvent]) -> tuple[Data
         ExampleRow(
             split=Split.FEEDBACK,
             messages=each.messages,
+            conversation=each.conversation,
             context=each.context,
             metadata=each.strata,
             provenance={"stream": stream.pk, "external_id": each.external_id},

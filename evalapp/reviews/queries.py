@@ -21,6 +21,7 @@ from evalapp.campaigns.models import (
     CampaignState,
     Purpose,
 )
+from evalapp.conversations.text import Conversation, asked
 from evalapp.core.errors import MissingError, NotAllowedError
 from evalapp.core.joins import JoinedRows
 from evalapp.core.prepared import first_row
@@ -284,7 +285,8 @@ def own_reviews(review_context: ReviewContext) -> QuerySet[Review]:
 class Task(NamedTuple):
     """All that a reviewer sees of an output. Nothing here names the candidate, unless the campaign is
     not blind; ids, run, tokens, timing and peers' answers have no field. ``is_simulated``: it is named, and
-    was trained on simulated reviews.
+    was trained on simulated reviews. ``conversation`` ends with the user's turn, as ``messages`` do; None
+    where it holds no more than these.
     """
 
     messages: list[dict[str, str]]
@@ -296,6 +298,7 @@ class Task(NamedTuple):
     draft: dict[str, Any] | None
     draft_revision: int
     draft_saved_at: datetime | None
+    conversation: Conversation | None
 
     @property
     def draft_seconds(self) -> float | None:
@@ -305,7 +308,7 @@ class Task(NamedTuple):
 _TASK = """
 SELECT output.text, example.messages, example.context, example."references", model_version.label,
        model_version.is_simulated,
-       draft.body, draft.revision, draft.saved_at
+       draft.body, draft.revision, draft.saved_at, example.conversation
 FROM evalapp_itemoutput item_output
 JOIN evalapp_output output ON output.id = item_output.output_id
 JOIN evalapp_item item ON item.id = item_output.item_id
@@ -320,8 +323,8 @@ WHERE item_output.id = %(item_output)s AND item.campaign_id = %(campaign)s
 def task_for(*, item_output_id: int, campaign: Campaign, reviewer: User) -> Task:
     """One read: the output, its example, and the reviewer's own draft."""
     keys = {"user": reviewer.pk, "item_output": item_output_id, "campaign": campaign.pk}
-    answer, messages, context, references, label, is_simulated, draft, revision, saved_at = _first(
-        _TASK, keys
+    (answer, messages, context, references, label, is_simulated, draft, revision, saved_at, conversation) = (
+        _first(_TASK, keys)
     )
     shown_references = json.loads(references) if campaign.shows_reference else []
     return Task(
@@ -334,6 +337,7 @@ def task_for(*, item_output_id: int, campaign: Campaign, reviewer: User) -> Task
         draft=json.loads(draft) if draft is not None else None,
         draft_revision=revision or 0,
         draft_saved_at=saved_at,
+        conversation=asked(json.loads(conversation)) if conversation is not None else None,
     )
 
 

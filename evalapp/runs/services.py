@@ -19,6 +19,7 @@ from evalapp.registry.models import STANDING_KINDS, ModelKind, ModelVersion
 from evalapp.runs.contamination.contamination_guard import is_quick, refuse_contamination
 from evalapp.runs.generation.answers import REFUSED, ImportedAnswer, MatchedAnswer, matched
 from evalapp.runs.generation.batch_files import batch_lines
+from evalapp.runs.generation.masked_answers import masked_answers, with_masked_prompts
 from evalapp.runs.generation.shards import checked_shards
 from evalapp.runs.models import Output, Run, RunCandidate, RunKind
 from evalapp.runs.programs import inputs, settings_checks
@@ -274,7 +275,8 @@ def import_outputs(
     _require_ready(project, dataset_version)
     if candidate.project_id != project.pk:
         _refuse("candidate", "Choose a candidate of this project.")
-    answers = matched(rows, dataset_version, item_field=item_field)
+    rows = with_masked_prompts(project, rows)
+    answers = masked_answers(project, matched(rows, dataset_version, item_field=item_field))
     job = queue_run(project, IMPORT_WORK, f"Import of {name}", by, notifies=False)
     Job.objects.filter(pk=job.pk).update(
         state=JobState.SUCCEEDED,

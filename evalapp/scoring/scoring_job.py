@@ -7,6 +7,7 @@ from typing import Any
 
 from django.db import transaction
 
+from evalapp.conversations.text import asked, other_texts
 from evalapp.core.errors import InvalidError
 from evalapp.jobs.models import Job
 from evalapp.jobs.work import Work
@@ -223,10 +224,14 @@ def _check_sample(work: Work, run: Run, scorer: Scorer) -> dict[str, Any]:
 def metric_row(output: Output) -> Row:
     """``output.example`` must be loaded. Metadata values become text; nested ones are left out."""
     example = output.example
+    context = [example.context]
+    if example.conversation is not None:
+        # What a tool or a source said is there to be relied on.
+        context += other_texts(asked(example.conversation)).values()
     return Row(
         output=output.text,
         references=tuple(str(reference) for reference in example.references),
-        context=example.context,
+        context="\n".join(context),
         prompt="\n".join(str(message["content"]) for message in example.messages),
         fields={
             key: str(value) for key, value in example.metadata.items() if isinstance(value, str | int | float)

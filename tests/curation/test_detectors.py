@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 
 from evalapp.curation.health.broken_answers import BrokenAnswerDetector, broken, ends_whole
+from evalapp.curation.health.check import COLUMNS
 from evalapp.curation.health.duplicates import DuplicateDetector, disagreement, jaccard
 from evalapp.curation.health.label_issues import LabelIssueDetector
 from evalapp.curation.health.rows import Detector, Found, HealthRow, row_of
@@ -18,7 +19,7 @@ LONG = "The story tells of the crew and of the ship that it built. " * 9
 
 
 def health_row(number: int, row: ExampleRow) -> HealthRow:
-    names = ("split", "messages", "references", "label", "context", "metadata", "pairs", "rated")
+    names = COLUMNS[1:]
     return row_of(number, {name: getattr(row, name) for name in names})
 
 

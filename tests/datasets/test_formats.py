@@ -59,7 +59,7 @@ def assistant(text: str) -> dict[str, str]:
             ExampleRow("train", [{"role": "system", "content": "Be kind."}, user("Q")], []),
         ),
         (
-            {"messages": [{"role": "user", "content": [{"type": "text", "text": "Q"}]}], "split": "train"},
+            {"messages": [{"role": "user", "content": "Q"}], "tools": [], "split": "train"},
             ExampleRow("train", [user("Q")], []),
         ),
         (
@@ -139,22 +139,14 @@ BAD_LINES = [
         "leave the row out",
     ),
     ("prompt is a number", b'{"prompt": 7, "split": "train"}', "prompt", "a number", "quotes"),
-    ("null content", b'{"messages": [{"role": "user", "content": null}]}', "messages[1].content", "null", ""),
-    ("a tool", b'{"messages": [{"role": "tool", "content": "x"}]}', "messages[1].role", "“tool”", "leave"),
     (
-        "lost field",
-        b'{"messages": [{"role": "user", "content": "Q", "weight": 0}]}',
-        "messages[1].weight",
-        "is not kept",
-        "remove it",
-    ),
-    (
-        "an image",
-        b'{"messages": [{"role": "user", "content": [{"type": "image"}]}]}',
-        "messages[1]",
-        "not text",
+        "null content",
+        b'{"messages": [{"role": "user", "content": null}]}',
+        "messages[1].content",
+        "empty",
         "",
     ),
+    ("a tool", b'{"messages": [{"role": "tool", "content": "x"}]}', "messages", "no prompt", "one message"),
     (
         "two users",
         b'{"messages": [{"role": "user", "content": "Q"}, {"role": "user", "content": "R"}]}',
@@ -204,25 +196,6 @@ def test_a_bad_line_is_told_with_field_and_mending_and_its_neighbours_are_read(
     assert bad.problems[0].field.startswith(field)
     assert problem in bad.problems[0].problem
     assert fix in bad.problems[0].fix
-
-
-@pytest.mark.parametrize("name", ["tools", "functions"])
-def test_tools_that_a_row_offers_are_refused_and_an_empty_list_of_them_is_none(name: str) -> None:
-    offered = [{"type": "function", "function": {"name": "lookup", "parameters": {}}}]
-    row = {"messages": [user("Q"), assistant("A")], "split": "train"}
-    for given_tools in (offered, json.dumps(offered)):
-        (reading,) = read(jsonl({**row, name: given_tools}))
-        (problem,) = reading.problems
-        assert (reading.row, problem.field) == (None, name)
-        assert "do not pass to the model" in problem.problem
-    for nothing in (None, [], "", "[]"):
-        (reading,) = read(jsonl({**row, name: nothing}))
-        assert reading.row is not None
-        assert reading.row.metadata == {}
-    # Kept for people where the file says that it is metadata.
-    (reading,) = read(jsonl({**row, "metadata": {name: offered}}))
-    assert reading.row is not None
-    assert reading.row.metadata == {name: offered}
 
 
 @pytest.mark.parametrize(("count", "named"), [(400, "last"), (60_000, "row")])

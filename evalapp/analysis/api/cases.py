@@ -15,7 +15,7 @@ from evalapp.analysis.pairwise.compared_case import CaseComparison, comparisons_
 from evalapp.api.fields import Paging
 from evalapp.api.operations import operation, route
 from evalapp.campaigns.queries import is_reviewing_blind
-from evalapp.datasets.api.datasets import MessageSerializer
+from evalapp.datasets.api.datasets import ConversationField, MessageSerializer
 from evalapp.rubrics.models import Criterion
 
 
@@ -118,6 +118,7 @@ class CaseSerializer(serializers.Serializer[Any]):
     item = serializers.IntegerField(source="case.item.pk")
     row_number = serializers.IntegerField(source="case.item.example.row_number")
     messages = MessageSerializer(many=True, source="case.item.example.messages")
+    conversation = ConversationField(source="case.item.example.conversation")
     context = serializers.CharField(source="case.item.example.context", allow_blank=True)
     outputs = CaseOutputSerializer(source="case.outputs", many=True)
     comparisons = CaseComparisonSerializer(

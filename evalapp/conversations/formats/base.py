@@ -221,8 +221,12 @@ def bad_content(place: str) -> RowProblemError:
 
 
 def is_plain(message: Any) -> bool:
-    """Whether a message is exactly a role and a text, as today's rows hold them."""
-    return len(message) == 2 and message.get("role") in PLAIN_ROLES and type(message.get("content")) is str
+    """Whether a message is a role and a text, and nothing else that says something: columns of a table have
+    empty fields wherever another row fills them.
+    """
+    if message.get("role") not in PLAIN_ROLES or type(message.get("content")) is not str:
+        return False
+    return len(message) == 2 or sum(value is not None for value in message.values()) == 2
 
 
 def are_plain(messages: Any) -> bool:

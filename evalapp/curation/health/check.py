@@ -23,7 +23,10 @@ from evalapp.datasets.models import DatasetVersion, Example
 from evalapp.datasets.search import index_rows
 from evalapp.jobs.work import Work
 
-COLUMNS = ("row_number", "split", "messages", "references", "label", "context", "metadata", "pairs", "rated")
+COLUMNS = (
+    "row_number", "split", "messages", "references", "label", "context", "metadata", "pairs", "rated",
+    "conversation",
+)  # fmt: skip
 _CHUNK = 1_000
 _STORED_AT_ONCE = 5_000
 _BETWEEN_REPORTS = 2_000

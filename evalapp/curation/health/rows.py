@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Protocol
 
+from evalapp.conversations.text import other_texts
 from evalapp.curation.kinds import FindingKind, Proposal
 
 _WORD = re.compile(r"\w+")
@@ -102,6 +103,9 @@ def row_of(number: int, fields: Mapping[str, Any]) -> HealthRow:
         texts["context"] = fields["context"]
     metadata = fields["metadata"]
     texts |= {f"metadata.{name}": value for name, value in metadata.items() if isinstance(value, str)}
+    if fields["conversation"] is not None:
+        others = other_texts(fields["conversation"])
+        texts |= {f"conversation{pointer}": text for pointer, text in others.items()}
     prompt = "\n".join(message["content"] for message in messages if message["role"] != "system")
     system = [message["content"] for message in messages if message["role"] == "system"]
     context = "\n".join([*system, fields["context"]])

@@ -25,6 +25,7 @@ from evalapp.api.fields import (
     Whole,
 )
 from evalapp.api.operations import ProjectView, chosen, operation, route
+from evalapp.conversations.text import asked
 from evalapp.core.errors import InvalidError
 from evalapp.core.http import download, get_or_missing
 from evalapp.datasets import queries, services
@@ -46,6 +47,15 @@ from evalapp.jobs.api import JobSerializer
 class MessageSerializer(serializers.Serializer[Any]):
     role = serializers.ChoiceField(choices=ROLES)
     content = serializers.CharField()
+
+
+class ConversationField(serializers.JSONField):
+    """Messages with tool calls, files, sources or reasoning as they came (docs/conversations.md); null where
+    ``messages`` tell all.
+    """
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**{"read_only": True, "allow_null": True, **options})
 
 
 MOST_INLINE_ROWS = 10_000
@@ -112,6 +122,7 @@ class ExampleSerializer(ReadOnlySerializer):
 
     messages = MessageSerializer(many=True)
     references = serializers.SerializerMethodField()
+    conversation = serializers.SerializerMethodField()
     metadata = serializers.DictField()
 
     class Meta:
@@ -119,11 +130,17 @@ class ExampleSerializer(ReadOnlySerializer):
         fields = (
             "id", "row_number", "row_key", "split", "messages", "references", "label", "context", "metadata",
             "group_key",
-            "prompt_hash", "content_hash",
+            "prompt_hash", "content_hash", "conversation",
         )  # fmt: skip
 
     def get_references(self, example: Example) -> list[str]:
         return [] if example.split == Split.TEST else list(example.references)
+
+    def get_conversation(self, example: Example) -> dict[str, Any] | None:
+        """The messages as they came, where they hold more than text; of the test split without the answer."""
+        if example.conversation is None:
+            return None
+        return dict(example.conversation if example.split != Split.TEST else asked(example.conversation))
 
 
 class ExampleQuery(Paging):

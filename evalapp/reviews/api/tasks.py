@@ -12,7 +12,7 @@ from evalapp.api.fields import Body, Fields, Nothing, Number, Text, Whole
 from evalapp.api.operations import Answer, ApiView, operation, route
 from evalapp.campaigns.models import Campaign, CampaignReviewer, CampaignState
 from evalapp.core.errors import ConflictError, MissingError
-from evalapp.datasets.api.datasets import MessageSerializer
+from evalapp.datasets.api.datasets import ConversationField, MessageSerializer
 from evalapp.reviews.answers import LONGEST_SKIP_REASON, MOST_SECONDS, read_client_id, read_seconds
 from evalapp.reviews.desks import desk_of
 from evalapp.reviews.kinds import KINDS, kind_of
@@ -111,6 +111,7 @@ class TaskSerializer(serializers.Serializer[Any]):
     assignment = serializers.UUIDField()
     slot = serializers.IntegerField()
     messages = MessageSerializer(many=True)
+    conversation = ConversationField(help_text="The messages as they came, up to the user's last turn.")
     context = serializers.CharField(allow_blank=True)
     reference = serializers.CharField(allow_blank=True)
     shown = ShownAnswerSerializer(many=True, help_text="The answers in the order shown, A first.")
@@ -205,6 +206,7 @@ def shown_task(
         "assignment": assignment,
         "slot": slot,
         "messages": task.messages,
+        "conversation": task.conversation,
         "context": task.context,
         "reference": task.reference,
         "shown": desk.answers_shown(task),

@@ -11,6 +11,7 @@ from django.utils.crypto import salted_hmac
 from evalapp.accounts.models import User
 from evalapp.accounts.review_keys import keys_of
 from evalapp.campaigns.models import Campaign, CampaignReviewer
+from evalapp.conversations.text import other_texts
 from evalapp.metrics.automatic.numbers import unsupported_numbers
 from evalapp.reviews.desks import desk_of
 from evalapp.reviews.models import Review
@@ -51,6 +52,8 @@ def _unsupported(task: Any, answers: Sequence[str]) -> list[str] | None:
     if sum(map(len, answers)) > LONGEST_CHECKED:
         return None
     given = [task.context, *(message["content"] for message in task.messages)]
+    if task.conversation is not None:
+        given += other_texts(task.conversation).values()
     return list(dict.fromkeys(span.text for text in answers for span in unsupported_numbers(text, given)))
 
 

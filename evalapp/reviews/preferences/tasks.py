@@ -13,6 +13,7 @@ from django.db import connection
 from evalapp.accounts.models import User
 from evalapp.campaigns.comparisons import arranged
 from evalapp.campaigns.models import Campaign
+from evalapp.conversations.text import Conversation
 from evalapp.core.errors import MissingError
 from evalapp.core.simulated_mark import marked
 from evalapp.reviews.models import Review
@@ -56,6 +57,7 @@ class ComparisonTask(NamedTuple):
     reference: str
     answers: list[ShownAnswer]
     outputs: list[int]
+    conversation: Conversation | None = None
     draft: PreferenceAnswers | None = None
     draft_seconds: float = 0.0
     draft_revision: int = 0
@@ -102,6 +104,7 @@ def answers_side_by_side(outputs: Sequence[int], *, campaign: Campaign, reader: 
         reference=tasks[0].reference,
         answers=[_answer(*each) for each in zip(LETTERS, tasks, strict=False)],
         outputs=list(outputs),
+        conversation=tasks[0].conversation,
     )
 
 

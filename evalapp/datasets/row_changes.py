@@ -2,27 +2,44 @@
 
 Names: ``messages.N``, ``references.N`` (one more than there are adds one), ``references`` (all of them),
 ``context``, ``label``, ``split``, ``group``, ``metadata.NAME``, ``pairs.N.chosen``, ``pairs.N.rejected``,
-``rated.N.answer``; N counts from 0.
+``rated.N.answer``, and ``conversation`` with a JSON Pointer to what the text of its turns does not tell
+(``conversation/tools/0/description``); N counts from 0.
 """
 
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from evalapp.conversations.text import (
+    asked,
+    is_in_one_piece,
+    other_texts,
+    text_form,
+    with_other_text,
+    with_texts,
+)
 from evalapp.core.errors import InvalidError
 from evalapp.datasets.rows import ExampleRow, row_problems
 
+IN_CONVERSATION = "conversation"
+_NONE: Mapping[str, Any] = {"messages": []}
 _LONGEST_PLACE = 8
 _WHOLE = {"context": "context", "label": "label", "split": "split", "group": "group_key"}
 
 
 def with_changes(row: ExampleRow, changes: Mapping[str, Any]) -> ExampleRow:
     """The row with these values; the given one stays as it is. Raises InvalidError for a name that the row
-    does not have; see `checked_changes` for the values.
+    does not have, and for the text of a turn that its conversation does not hold in one piece; see
+    `checked_changes` for the values.
     """
     for name, value in changes.items():
-        row = _with_one(row, name, value)
-    return row
+        if name.startswith(IN_CONVERSATION):
+            row = _with_other_text(row, name, value)
+    changed = row
+    for name, value in changes.items():
+        if not name.startswith(IN_CONVERSATION):
+            changed = _with_one(changed, name, value)
+    return changed if row.conversation is None else _with_texts_of_conversation(row, changed)
 
 
 def checked_changes(row: ExampleRow, changes: Mapping[str, Any]) -> ExampleRow:
@@ -45,6 +62,8 @@ def text_at(row: ExampleRow, name: str) -> str:
     if first == "metadata":
         value = row.metadata.get(rest, "")
         return value if isinstance(value, str) else ""
+    if name.startswith(IN_CONVERSATION):
+        return other_texts(row.conversation or _NONE).get(name.removeprefix(IN_CONVERSATION), "")
     place, _, part = rest.partition(".")
     items: Any = getattr(row, first, ())
     if not place.isdecimal() or int(place) >= len(items):
@@ -54,13 +73,25 @@ def text_at(row: ExampleRow, name: str) -> str:
 
 
 def text_fields(row: ExampleRow) -> list[str]:
-    """The names of all its texts that a person wrote."""
+    """The names of all its texts that a person wrote, as they can be changed."""
     names = [f"messages.{number}" for number in range(len(row.messages))]
     names += [f"references.{number}" for number in range(len(row.references))]
+    if row.conversation is not None:
+        names = _in_one_piece(row, row.conversation, names)
     names += ["context"] if row.context else []
     names += [f"pairs.{number}.{part}" for number in range(len(row.pairs)) for part in ("chosen", "rejected")]
     names += [f"rated.{number}.answer" for number in range(len(row.rated))]
     return names + [f"metadata.{name}" for name, value in row.metadata.items() if isinstance(value, str)]
+
+
+def _in_one_piece(row: ExampleRow, conversation: Mapping[str, Any], names: list[str]) -> list[str]:
+    """These names without turns of several texts, whose pieces are named instead."""
+    turns = {f"messages.{number}": number for number in range(len(row.messages))}
+    answer = text_form(conversation).answer
+    if answer is not None and row.references[:1] == [answer]:
+        turns["references.0"] = len(row.messages)
+    kept = [name for name in names if name not in turns or is_in_one_piece(conversation, turns[name])]
+    return kept + [f"{IN_CONVERSATION}{pointer}" for pointer in other_texts(conversation)]
 
 
 def field_label(row: ExampleRow, name: str) -> str:
@@ -71,6 +102,8 @@ def field_label(row: ExampleRow, name: str) -> str:
     place, _, part = rest.partition(".")
     if first == "metadata":
         return rest
+    if name.startswith(IN_CONVERSATION):
+        return ", ".join(name.split("/")).capitalize()
     if not place.isdecimal():
         return first.capitalize()
     number = "" if place == "0" else f" {int(place) + 1}"
@@ -82,6 +115,44 @@ def field_label(row: ExampleRow, name: str) -> str:
         return f"{role.capitalize()} message"
     words = {"references": "Reference", "pairs": "Pair", "rated": "Rated answer"}[first]
     return f"{words}{number}{f', {part}' if part in ('chosen', 'rejected') else ''}"
+
+
+def _with_other_text(row: ExampleRow, name: str, value: Any) -> ExampleRow:
+    conversation = row.conversation
+    if conversation is None or not isinstance(value, str):
+        raise _unknown(name)
+    changed = with_other_text(conversation, name.removeprefix(IN_CONVERSATION), value)
+    if changed is None:
+        raise _unknown(name)
+    before, now = text_form(conversation), text_form(changed)
+    references = list(row.references)
+    if now.answer is not None and references and references[0] == before.answer:
+        references[0] = now.answer
+    return replace(row, conversation=changed, messages=now.messages, references=references)
+
+
+def _with_texts_of_conversation(row: ExampleRow, changed: ExampleRow) -> ExampleRow:
+    """The changed row with its texts in its conversation too. Values that cannot be stored are told by
+    `checked_changes`.
+    """
+    was, given = (next(iter(each.references), None) for each in (row, changed))
+    texts = [*(message["content"] for message in changed.messages), *changed.references]
+    is_same = changed.messages == row.messages and was == given
+    if is_same or row.conversation is None or not all(isinstance(text, str) for text in texts):
+        return changed
+    # The first reference may be another answer than the one that the conversation ends with.
+    answer = text_form(row.conversation).answer
+    if answer is not None and answer == was:
+        answer = given
+    conversation = row.conversation if answer is not None else asked(row.conversation)
+    found = with_texts(conversation, changed.messages, answer)
+    if found is None:
+        message = (
+            "This turn has several texts, with tool calls or files between them, and is not changed as one."
+            " Change it where it comes from and import it again."
+        )
+        raise InvalidError(f"The row cannot be changed like this: {message}", fields={"changes": [message]})
+    return replace(changed, conversation=found)
 
 
 def _with_one(row: ExampleRow, name: str, value: Any) -> ExampleRow:

@@ -1,0 +1,91 @@
+"""What a page shows of a conversation beside its text, collapsed. Pure."""
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
+
+from evalapp.conversations.text import Conversation, Message, left_out, turns_of
+
+_LONGEST = 20_000
+
+
+class Shown(NamedTuple):
+    """``label`` says what it is, ``text`` what it holds; a file's bytes are not shown."""
+
+    label: str
+    text: str
+
+
+class Beside(NamedTuple):
+    """``summary``: “2 tool calls, 1 image”."""
+
+    summary: str
+    parts: list[Shown]
+
+
+def beside_text(conversation: Conversation) -> Beside:
+    """What the text of its turns does not tell, in the order of the conversation."""
+    parts = [
+        each
+        for turn in turns_of(conversation)
+        for message in turn.messages
+        for each in _of_message(message, turn.role)
+    ]
+    parts += [_of_source(source) for source in conversation.get("sources") or ()]
+    parts += [
+        Shown(f"Tool offered: {tool.get('name', '')}", str(tool.get("description") or ""))
+        for tool in conversation.get("tools") or ()
+    ]
+    return Beside(left_out(conversation["messages"], conversation), parts)
+
+
+def _of_message(message: Message, side: str) -> Iterator[Shown]:
+    role = message["role"]
+    if role in ("system", "developer") and side != "system":
+        yield Shown("Later instruction", "".join(_plain_texts(message)))
+    for part in message.get("parts", ()):
+        kind = part["type"]
+        if kind == "call":
+            yield Shown(
+                f"Tool call: {part.get('name', '')}", _written(part.get("exact", part.get("arguments")))
+            )
+        elif kind == "result":
+            failed = " (failed)" if part.get("ok") is False else ""
+            yield Shown(f"Result of a tool call{failed}", "\n".join(map(_content, part.get("parts") or ())))
+        elif kind == "reasoning":
+            yield Shown("Reasoning", str(part.get("text") or part.get("summary") or "Not readable."))
+        elif kind != "text":
+            yield Shown(_NAMES.get(kind, "Other part"), _content(part))
+
+
+_NAMES = {"blob": "File", "gone": "File", "json": "Data", "source": "Source", "note": "Note"}
+
+
+def _plain_texts(message: Message) -> Iterator[str]:
+    if "content" in message:
+        yield str(message["content"])
+    yield from (part["text"] for part in message.get("parts", ()) if part["type"] == "text")
+
+
+def _content(part: Mapping[str, Any]) -> str:
+    kind = part["type"]
+    if kind in ("text", "note"):
+        return str(part["text"])[:_LONGEST]
+    if kind == "blob":
+        named = [str(each) for each in (part.get("name"), part.get("media"), part.get("alt")) if each]
+        return f"{', '.join(named) or 'a file'}, not shown"
+    if kind == "gone":
+        return f"{part.get('was') or part.get('media') or 'a file'}, {part['why']}"
+    return _written(
+        part.get("value", {name: each for name, each in part.items() if name not in ("type", "from")})
+    )
+
+
+def _of_source(source: Mapping[str, Any]) -> Shown:
+    named = source.get("title") or source.get("uri") or source.get("id") or ""
+    return Shown(f"Source: {named}", str(source.get("text") or "Its text was not recorded.")[:_LONGEST])
+
+
+def _written(value: Any) -> str:
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, indent=2)
+    return text[:_LONGEST]

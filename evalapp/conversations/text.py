@@ -1,0 +1,278 @@
+"""The text of a conversation: what people read and score, what metrics compare and what a model is trained
+on. Pure.
+"""
+
+import json
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import groupby
+from typing import Any, NamedTuple
+
+Conversation = Mapping[str, Any]
+Message = Mapping[str, Any]
+
+_INSTRUCTIONS = ("system", "developer")
+# Its own words, and bytes.
+_OF_THE_FORM = frozenset(
+    ["v", "origin", "role", "finish", "time", "type", "id", "call", "by", "of", "sha256", "media", "data",
+     "sealed"]
+)  # fmt: skip
+# Below these, words are those of whoever wrote them.
+_OF_OTHERS = frozenset(["arguments", "value", "extra", "schema"])
+_BETWEEN = "\n\n"
+_NOUNS = {"call": "tool call", "reasoning": "reasoning step", "note": "note", "json": "data part"}
+_MEDIA = {"image": "image", "audio": "recording", "video": "video"}
+
+
+class TextForm(NamedTuple):
+    """``messages``: as those of a row, [{"role": "system"|"user"|"assistant", "content": str}], ending with
+    the user's turn. ``answer``: the text of what follows it; None where nothing does.
+    """
+
+    messages: list[dict[str, str]]
+    answer: str | None
+
+
+class Turn(NamedTuple):
+    """Neighbouring messages of one side: "system" (the instructions at the beginning), "user", or "assistant"
+    (with the results of its tools). ``start`` is the place of the first in the conversation.
+    """
+
+    role: str
+    start: int
+    messages: Sequence[Message]
+
+
+def turns_of(conversation: Conversation) -> list[Turn]:
+    """The conversation in turns. Instructions that are given later belong to the turn that they stand in."""
+    sides: list[str] = []
+    for message in conversation["messages"]:
+        role = message["role"]
+        if role in _INSTRUCTIONS:
+            sides.append(sides[-1] if sides else "system")
+        else:
+            sides.append("user" if role == "user" else "assistant")
+    turns, start = [], 0
+    for side, run in groupby(sides):
+        count = len(list(run))
+        turns.append(Turn(side, start, conversation["messages"][start : start + count]))
+        start += count
+    return turns
+
+
+def text_form(conversation: Conversation) -> TextForm:
+    """A turn without any words has its tool calls as text, ``name({"argument": 1})``, or what it holds in
+    square brackets: ``[1 image]``.
+    """
+    messages = [{"role": turn.role, "content": _text_of(turn)} for turn in turns_of(conversation)]
+    answer = None
+    if messages and messages[-1]["role"] == "assistant":
+        answer = messages.pop()["content"] or None
+    return TextForm(messages, answer)
+
+
+def with_texts(
+    conversation: Conversation, messages: Sequence[Mapping[str, str]], answer: str | None
+) -> Conversation | None:
+    """The conversation with other texts, given in its text form; None where a text that differs is not
+    written in one piece, or there are other turns.
+    """
+    turns = turns_of(conversation)
+    texts = [message["content"] for message in messages]
+    if turns and turns[-1].role == "assistant" and answer is not None:
+        texts.append(answer)
+    if len(texts) != len(turns):
+        return None
+    changed = list(conversation["messages"])
+    for turn, text in zip(turns, texts, strict=True):
+        if text == _text_of(turn):
+            continue
+        places = list(_text_places(turn))
+        if len(places) != 1:
+            return None
+        place, part = places[0]
+        changed[place] = _with_text(changed[place], part, text)
+    return {**conversation, "messages": changed}
+
+
+def asked(conversation: Conversation) -> Conversation:
+    """The conversation up to the user's last turn: what an answer is given to."""
+    turns = turns_of(conversation)
+    if not turns or turns[-1].role != "assistant":
+        return conversation
+    return {**conversation, "messages": conversation["messages"][: turns[-1].start]}
+
+
+def with_answer(conversation: Conversation, answer: str | None) -> Conversation:
+    """The conversation with this text in place of what follows the user's last turn; None: with nothing."""
+    question = asked(conversation)
+    if answer is None:
+        return question
+    return {**question, "messages": [*question["messages"], {"role": "assistant", "content": answer}]}
+
+
+def left_out(messages: Iterable[Message], conversation: Conversation | None = None) -> str:
+    """What the text of the messages does not tell, in words: “2 tool calls, 1 image”; "" for nothing. With
+    the conversation, its sources and the tools that it offers are counted too.
+    """
+    counts: Counter[str] = Counter()
+    for message in messages:
+        counts.update(noun for part in message.get("parts", ()) if (noun := _noun(part)))
+    if conversation is not None:
+        counts["source"] += len(conversation.get("sources") or ())
+        counts["tool offered"] += len(conversation.get("tools") or ())
+    return ", ".join(f"{count} {_plural(noun, count)}" for noun, count in counts.items() if count)
+
+
+def other_texts(conversation: Conversation) -> dict[str, str]:
+    """The texts anywhere in the conversation, by JSON Pointer (RFC 6901), but for those that are the whole
+    text of a turn, and for what is no language: bytes of files, and what is sealed.
+    """
+    whole = set()
+    for turn in turns_of(conversation):
+        places = list(_text_places(turn))
+        if len(places) == 1:
+            place, part = places[0]
+            inside = "content" if part is None else f"parts/{part}/text"
+            whole.add(f"/messages/{place}/{inside}")
+    return {pointer: text for pointer, text in _texts(conversation, "", is_form=True) if pointer not in whole}
+
+
+def with_other_text(conversation: Conversation, pointer: str, text: str) -> Conversation | None:
+    """The conversation with another text at a pointer of `other_texts`; None where there is none."""
+    if pointer not in other_texts(conversation):
+        return None
+    keys = [key.replace("~1", "/").replace("~0", "~") for key in pointer.split("/")[1:]]
+    changed: Conversation = _with_leaf(conversation, keys, text)
+    return changed
+
+
+def every_text(value: Any, *, is_form: bool = False) -> Iterator[str]:
+    """The texts anywhere in a value of JSON. ``is_form``: the value is a conversation, whose own words
+    (types, roles, ids) and bytes of files are left out.
+    """
+    return (text for _, text in _texts(value, "", is_form=is_form))
+
+
+def with_every_text(value: Any, change: Callable[[str], str], *, is_form: bool = False) -> Any:
+    """The value with all of `every_text` changed."""
+    if isinstance(value, str):
+        return change(value)
+    if isinstance(value, Mapping):
+        return {
+            key: inner
+            if is_form and key in _OF_THE_FORM
+            else with_every_text(inner, change, is_form=is_form and key not in _OF_OTHERS)
+            for key, inner in value.items()
+        }
+    if isinstance(value, list | tuple):
+        return [with_every_text(inner, change, is_form=is_form) for inner in value]
+    return value
+
+
+def is_in_one_piece(conversation: Conversation, number: int) -> bool:
+    """Whether the text of the turn of this number, from 0, can be changed as one."""
+    turns = turns_of(conversation)
+    return number < len(turns) and len(list(_text_places(turns[number]))) == 1
+
+
+def _with_leaf(value: Any, keys: Sequence[str], text: str) -> Any:
+    if not keys:
+        return text
+    key, *rest = keys
+    if isinstance(value, Mapping):
+        return {**value, key: _with_leaf(value[key], rest, text)}
+    changed = list(value)
+    changed[int(key)] = _with_leaf(changed[int(key)], rest, text)
+    return changed
+
+
+def _texts(value: Any, pointer: str, *, is_form: bool) -> Iterator[tuple[str, str]]:
+    if isinstance(value, str):
+        yield pointer, value
+    elif isinstance(value, Mapping):
+        for key, inner in value.items():
+            if not (is_form and key in _OF_THE_FORM):
+                place = f"{pointer}/{key.replace('~', '~0').replace('/', '~1')}"
+                yield from _texts(inner, place, is_form=is_form and key not in _OF_OTHERS)
+    elif isinstance(value, list | tuple):
+        for number, inner in enumerate(value):
+            yield from _texts(inner, f"{pointer}/{number}", is_form=is_form)
+
+
+def _noun(part: Mapping[str, Any]) -> str:
+    kind = part["type"]
+    if kind in ("text", "result", "source"):
+        return ""
+    if kind in ("blob", "gone"):
+        return _MEDIA.get(str(part.get("media") or "").partition("/")[0], "file")
+    if kind == "other":
+        named = str(part["of"])
+        return next((noun for word, noun in _MEDIA.items() if word in named), "other part")
+    return _NOUNS.get(kind, "other part")
+
+
+def _plural(noun: str, count: int) -> str:
+    if count == 1:
+        return noun
+    first, _, rest = noun.partition(" ")
+    return f"{first}s {rest}" if rest == "offered" else f"{noun}s"
+
+
+def _text_of(turn: Turn) -> str:
+    texts = [text for message in turn.messages if (text := _own_text(turn, message))]
+    if any(text.strip() for text in texts) or turn.role == "system":
+        return _BETWEEN.join(texts)
+    calls = [
+        f"{part.get('name', '')}({_arguments(part)})"
+        for message in turn.messages
+        for part in message.get("parts", ())
+        if part["type"] == "call"
+    ]
+    return "\n".join(calls) or _bracketed(left_out(turn.messages))
+
+
+def _bracketed(words: str) -> str:
+    return f"[{words}]" if words else ""
+
+
+def _own_text(turn: Turn, message: Message) -> str:
+    """The text that a message adds to its turn: not what a tool answered, nor instructions in between."""
+    if message["role"] == "tool" or (message["role"] in _INSTRUCTIONS and turn.role != "system"):
+        return ""
+    if "content" in message:
+        return str(message["content"])
+    runs = groupby(message["parts"], key=lambda part: part["type"] == "text")
+    return _BETWEEN.join("".join(part["text"] for part in run) for is_text, run in runs if is_text)
+
+
+def _text_places(turn: Turn) -> Iterator[tuple[int, int | None]]:
+    """Where the turn's text stands: the place of the message, and that of its part unless it has content."""
+    for place, message in enumerate(turn.messages, start=turn.start):
+        if not _own_text(turn, message):
+            continue
+        if "content" in message:
+            yield place, None
+            continue
+        for number, part in enumerate(message["parts"]):
+            if part["type"] == "text":
+                yield place, number
+
+
+def _with_text(message: Message, part: int | None, text: str) -> Message:
+    if part is None:
+        return {**message, "content": text}
+    # Citations point into the text that was.
+    parts = [
+        {**{name: value for name, value in each.items() if name != "citations"}, "text": text}
+        if number == part
+        else each
+        for number, each in enumerate(message["parts"])
+    ]
+    return {**message, "parts": parts}
+
+
+def _arguments(call: Mapping[str, Any]) -> str:
+    if "exact" in call:
+        return str(call["exact"])
+    return json.dumps(call.get("arguments"), ensure_ascii=False)

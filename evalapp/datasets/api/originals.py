@@ -1,0 +1,56 @@
+"""What masked people's data were, for those who may see it."""
+
+from typing import Any
+
+from rest_framework import serializers
+
+from evalapp.accounts.permissions import Permission
+from evalapp.api.operations import operation, route
+from evalapp.core.http import download, get_or_missing
+from evalapp.datasets.api.datasets import DatasetView
+from evalapp.datasets.exporting import exported_with_originals
+from evalapp.datasets.vault import look_up
+
+_VERSION = "datasets/<int:dataset_id>/versions/<int:number>/"
+
+
+class OriginalSerializer(serializers.Serializer[Any]):
+    placeholder = serializers.CharField()
+    texts = serializers.ListField(
+        child=serializers.CharField(), help_text="In the ways it was written, the first one first."
+    )
+
+
+class RowOriginalsSerializer(serializers.Serializer[Any]):
+    originals = OriginalSerializer(many=True)
+
+
+@route(
+    "datasets/<int:dataset_id>/versions/<int:number>/rows/<int:row_number>/originals/",
+    "api_dataset_originals",
+)
+class RowOriginals(DatasetView):
+    required_permission = Permission.UNMASK
+    post_permission = Permission.UNMASK
+
+    @operation("Show the originals of a masked row", result=RowOriginalsSerializer)
+    def post(self, dataset_id: int, number: int, row_number: int) -> object:
+        """What the placeholders of the row, and of answers to it, stand for. The audit tells who looked."""
+        example = get_or_missing(self.version(dataset_id, number).examples.all(), row_number=row_number)
+        originals = look_up(example=example, by=self.person)
+        return {"originals": [{"placeholder": name, "texts": texts} for name, texts in originals.items()]}
+
+
+@route(
+    "datasets/<int:dataset_id>/versions/<int:number>/export-with-originals/", "api_dataset_export_originals"
+)
+class ExportWithOriginals(DatasetView):
+    required_permission = Permission.UNMASK
+    post_permission = Permission.UNMASK
+
+    @operation("Export a version with originals", binary=True)
+    def post(self, dataset_id: int, number: int) -> object:
+        """JSON Lines with what the placeholders of masked rows stand for, without the test split. The audit
+        tells who took it.
+        """
+        return download(*exported_with_originals(self.version(dataset_id, number), by=self.person))

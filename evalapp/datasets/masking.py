@@ -1,0 +1,202 @@
+"""People's data in a row replaced by placeholders such as ⟨NAME 1⟩. Pure."""
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any, NamedTuple
+
+from evalapp.conversations.text import every_text, text_form, with_every_text
+from evalapp.datasets.row_changes import text_at, text_fields
+from evalapp.datasets.rows import LONGEST_SHORT_TEXT, ExampleRow
+from evalapp.imports.mapping import id_columns
+from evalapp.privacy.personal_data import PersonalSpan, personal_spans
+from evalapp.privacy.rules import MaskingRules
+
+Originals = dict[str, list[str]]
+"""What placeholders stand for: one person's name may be written in several ways, the first met first."""
+
+_NAME = "NAME"
+_FEWEST_LETTERS = 3
+_PLACEHOLDER = re.compile(r"⟨([A-Z][A-Z ]*) (\d{1,6})⟩")
+
+
+class MaskedRow(NamedTuple):
+    """``originals``: of every placeholder of the row, those known before included."""
+
+    row: ExampleRow
+    originals: Originals
+
+
+class Masks:
+    """The placeholders of one row. The same data have the same one everywhere in it, also where no rule would
+    find them: a name that one text introduces is masked in all others. ``known`` placeholders keep what they
+    stand for, and numbers go on after theirs.
+    """
+
+    def __init__(
+        self,
+        texts: Iterable[tuple[str, Sequence[PersonalSpan]]],
+        known: Mapping[str, Sequence[str]] | None = None,
+    ) -> None:
+        self._spans = dict(texts)
+        self.originals: Originals = {name: list(forms) for name, forms in (known or {}).items()}
+        self._placeholders: dict[tuple[str, str], str] = {}
+        self._last: dict[str, int] = {}
+        for placeholder in [
+            *self.originals,
+            *(each[0] for text in self._spans for each in _PLACEHOLDER.finditer(text)),
+        ]:
+            if match := _PLACEHOLDER.fullmatch(placeholder):
+                self._last[match[1]] = max(self._last.get(match[1], 0), int(match[2]))
+        for placeholder, forms in self.originals.items():
+            kind = placeholder.strip("⟨⟩").rpartition(" ")[0]
+            self._placeholders |= {(kind, _key(kind, form)): placeholder for form in forms}
+        names = [
+            form
+            for (kind, _), each in self._placeholders.items()
+            if kind == _NAME
+            for form in self.originals[each]
+        ]
+        names += [
+            text[span.start : span.end]
+            for text, spans in self._spans.items()
+            for span in spans
+            if span.type == _NAME
+        ]
+        self._people = _people(names)
+
+    def masked(self, text: str) -> str:
+        """The text, which must be one of those that the masks were made for, with placeholders."""
+        others = (
+            [PersonalSpan(*match.span(), _NAME) for match in self._people.finditer(text)]
+            if self._people
+            else []
+        )
+        parts, end = [], 0
+        for start, stop, kind in _with_others(self._spans.get(text, ()), others):
+            parts += [text[end:start], self._placeholder(kind, text[start:stop])]
+            end = stop
+        return "".join([*parts, text[end:]])
+
+    def _placeholder(self, kind: str, original: str) -> str:
+        key = kind, _key(kind, original)
+        placeholder = self._placeholders.get(key)
+        if placeholder is None:
+            self._last[kind] = self._last.get(kind, 0) + 1
+            placeholder = self._placeholders[key] = f"⟨{kind} {self._last[kind]}⟩"
+        forms = self.originals.setdefault(placeholder, [])
+        if original not in forms:
+            forms.append(original)
+        return placeholder
+
+
+def masked_fields(
+    row: ExampleRow, spans: Sequence[Mapping[str, Any]], changed: Mapping[str, Any]
+) -> dict[str, str]:
+    """New values of the fields that hold people's data: {field: masked text}. Fields in ``changed`` have
+    other texts by now than the ``spans`` speak of.
+    """
+    found: dict[str, list[PersonalSpan]] = {}
+    for span in spans:
+        if span["field"] not in changed:
+            known = PersonalSpan(span["start"], span["end"], span["type"])
+            found.setdefault(span["field"], []).append(known)
+    texts = {name: text_at(row, name) for name in text_fields(row)}
+    for name in set(texts) & set(changed):
+        found[name] = personal_spans(texts[name])
+    masks = Masks((text, found.get(name, ())) for name, text in texts.items())
+    fields = {name: masks.masked(text) for name, text in texts.items()}
+    return {name: text for name, text in fields.items() if text != texts[name]}
+
+
+def masked_row(
+    row: ExampleRow,
+    rules: MaskingRules,
+    known: Mapping[str, Sequence[str]],
+    pseudonym: Callable[[str], str],
+) -> MaskedRow:
+    """The row with placeholders in all its texts; the given one where there is nothing to mask. Its group,
+    and what names it in its metadata, get a ``pseudonym`` instead: the same for the same text in every row,
+    so that groups stay groups and rows can be told apart.
+    """
+    texts = dict.fromkeys(_texts_of(row))
+    masks = Masks(((text, personal_spans(text, rules)) for text in texts), known)
+    changes = {text: masks.masked(text) for text in texts}
+    if all(text == masked for text, masked in changes.items()):
+        return MaskedRow(row, masks.originals)
+
+    def mask(text: str) -> str:
+        return changes.get(text, text)
+
+    def named(text: str) -> str:
+        if mask(text) == text:
+            return text
+        masks.originals[pseudonym(text)] = [text]
+        return pseudonym(text)
+
+    own_id = next(iter(id_columns(row.metadata)), None)
+    references = [mask(text) for text in row.references]
+    messages: Sequence[Mapping[str, str]] = [
+        {**each, "content": mask(each["content"])} for each in row.messages
+    ]
+    conversation = row.conversation
+    if conversation is not None:
+        before = text_form(conversation)
+        conversation = with_every_text(conversation, mask, is_form=True)
+        messages, answer = text_form(conversation)
+        if answer is not None and row.references[:1] == [before.answer]:
+            references[0] = answer
+    masked = replace(
+        row,
+        messages=messages,
+        references=references,
+        label=mask(row.label)[:LONGEST_SHORT_TEXT],
+        context=mask(row.context),
+        metadata={
+            name: named(value) if name == own_id and isinstance(value, str) else with_every_text(value, mask)
+            for name, value in row.metadata.items()
+        },
+        group_key=named(row.group_key),
+        provenance={
+            name: with_every_text(value, mask) if name == "imported" else value
+            for name, value in row.provenance.items()
+        },
+        pairs=with_every_text(row.pairs, mask),
+        rated=with_every_text(row.rated, mask),
+        conversation=conversation,
+    )
+    return MaskedRow(masked, masks.originals)
+
+
+def _texts_of(row: ExampleRow) -> Iterator[str]:
+    yield from (message["content"] for message in row.messages)
+    yield from row.references
+    yield from (row.label, row.context, row.group_key)
+    for value in (row.metadata, row.pairs, row.rated, row.provenance.get("imported")):
+        yield from every_text(value)
+    yield from every_text(row.conversation, is_form=True)
+
+
+def _people(names: Sequence[str]) -> re.Pattern[str] | None:
+    """Finds the people of these names by their last words."""
+    last = {name.split()[-1] for name in names if name.split()}
+    words = sorted((word for word in last if len(word) >= _FEWEST_LETTERS), key=len, reverse=True)
+    any_of = "|".join(map(re.escape, words))
+    return re.compile(rf"(?<!\w)(?:{any_of})(?!\w)") if words else None
+
+
+def _key(kind: str, original: str) -> str:
+    """Names that share their last word are one person's; of other data white space and signs do not count."""
+    if kind == _NAME:
+        return original.rsplit(maxsplit=1)[-1].casefold() if original.split() else ""
+    return re.sub(r"\W", "", original.casefold())
+
+
+def _with_others(spans: Sequence[PersonalSpan], others: Sequence[PersonalSpan]) -> list[PersonalSpan]:
+    """Both in order, without what overlaps one of the first."""
+    free = [
+        other
+        for other in others
+        if not any(other.start < each.end and each.start < other.end for each in spans)
+    ]
+    return sorted([*spans, *free])

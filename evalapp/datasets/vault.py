@@ -1,0 +1,172 @@
+"""The vault of a project that masks people's data: what the placeholders of its rows stand for, encrypted."""
+
+import json
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from itertools import islice
+from typing import Any
+from uuid import UUID, uuid4, uuid5
+
+from django.db import transaction
+from django.utils.crypto import salted_hmac
+
+from evalapp.accounts.models import Project, User
+from evalapp.audit.services import record
+from evalapp.conversations.text import with_every_text
+from evalapp.core.errors import InvalidError
+from evalapp.core.sealing import OtherSecretKeyError, opened, sealed
+from evalapp.datasets.formats import example_as_object
+from evalapp.datasets.masking import Originals, masked_row
+from evalapp.datasets.models import Example, VaultEntry
+from evalapp.datasets.rows import ExampleRow
+from evalapp.privacy.rules import MaskingRules
+
+ENTRY = "vault"
+"""The field of a row's provenance that names its vault entry."""
+
+_PURPOSE = "evalapp.datasets.vault"
+_PLACEHOLDER = re.compile(r"⟨[^⟨⟩]{1,40}⟩")
+_ROWS = UUID("8f1f0c52-6a57-4b0e-9c53-2a6f3d1f7b1e")
+_AT_ONCE = 1_000
+_DIGITS = 10
+
+
+class Vault:
+    """Masks rows of a project, which must mask, and keeps their originals until `store` writes them. A row
+    that was masked before goes on with its placeholders. ``masked_rows`` counts.
+    """
+
+    def __init__(self, project: Project) -> None:
+        self._project = project
+        rules = project.masking_rules
+        self._rules = MaskingRules(
+            tuple((kind, pattern) for kind, pattern in rules.get("patterns", ())),
+            tuple(rules.get("allowed", ())),
+        )
+        self._entries: dict[UUID, Originals] = {}
+        self.masked_rows = 0
+
+    def masked(self, row: ExampleRow) -> ExampleRow:
+        """The row with placeholders, and the name of its vault entry in its provenance; the given one where
+        it holds no people's data.
+        """
+        masked, originals = masked_row(row, self._rules, {}, self._pseudonym)
+        if masked is row:
+            return row
+        token = token_of(row.provenance)
+        if token is not None:
+            known = self._entries.get(token) or originals_of(self._project, token)
+            masked, originals = masked_row(row, self._rules, known, self._pseudonym)
+        token = token or uuid4()
+        self._entries[token] = originals
+        self.masked_rows += 1
+        return replace(masked, provenance={**masked.provenance, ENTRY: str(token)})
+
+    def masked_text(self, text: str) -> str:
+        """A text that stands alone as it would be masked at the beginning of a row; nothing is kept of it."""
+        row = ExampleRow(split="", messages=(), references=[text])
+        return masked_row(row, self._rules, {}, self._pseudonym).row.references[0]
+
+    def masked_answers(self, example: Example, answers: Sequence[str]) -> list[str]:
+        """Answers to a stored row, with its placeholders for what these stand for."""
+        token = token_of_example(example)
+        known = self._entries.get(token) or originals_of(self._project, token)
+        row = ExampleRow(split="", messages=(), references=answers)
+        masked, originals = masked_row(row, self._rules, known, self._pseudonym)
+        if masked is not row:
+            self._entries[token] = originals
+        return list(masked.references)
+
+    def store(self) -> None:
+        """Write the originals; call inside the transaction that writes what was masked."""
+        entries = [
+            VaultEntry(
+                project=self._project,
+                token=token,
+                sealed=sealed(_PURPOSE, self._project.pk, json.dumps(originals, ensure_ascii=False)),
+            )
+            for token, originals in self._entries.items()
+        ]
+        VaultEntry.objects.bulk_create(
+            entries,
+            batch_size=_AT_ONCE,
+            update_conflicts=True,
+            unique_fields=["token"],
+            update_fields=["sealed"],
+        )
+        self._entries.clear()
+
+    def _pseudonym(self, text: str) -> str:
+        digest = salted_hmac(f"{_PURPOSE}.{self._project.pk}", text, algorithm="sha256").hexdigest()
+        return f"⟨{digest[:_DIGITS]}⟩"
+
+
+def token_of(provenance: Mapping[str, Any]) -> UUID | None:
+    """The vault entry of a row by its provenance."""
+    token = provenance.get(ENTRY)
+    return UUID(token) if isinstance(token, str) else None
+
+
+def token_of_example(example: Example) -> UUID:
+    """The vault entry of a stored row; of one that was not masked, that of the answers to it."""
+    return token_of(example.provenance) or uuid5(_ROWS, str(example.pk))
+
+
+@transaction.atomic
+def look_up(*, example: Example, by: User) -> Originals:
+    """What the placeholders of the row, and of answers to it, stand for; the audit tells who looked. Raises
+    InvalidError as `originals_of` does.
+    """
+    project = example.version.dataset.project
+    originals = originals_of(project, token_of_example(example)) | originals_of(
+        project, uuid5(_ROWS, str(example.pk))
+    )
+    record(
+        "dataset.row_unmasked",
+        by=by,
+        obj=example.version,
+        project=project,
+        data={"row_number": example.row_number, "placeholders": sorted(originals)},
+    )
+    return originals
+
+
+def originals_of(project: Project, token: UUID) -> Originals:
+    """What the placeholders stand for; nothing where they were erased. Raises InvalidError where the
+    installation's secret key is another one than when they were masked.
+    """
+    entry = VaultEntry.objects.filter(project=project, token=token).first()
+    return {} if entry is None else opened_originals(entry)
+
+
+def opened_originals(entry: VaultEntry) -> Originals:
+    """As `originals_of`."""
+    try:
+        text = opened(_PURPOSE, entry.project_id, entry.sealed, name="vault")
+    except OtherSecretKeyError as error:
+        raise InvalidError(
+            "The originals of this row were encrypted under another secret key of this installation"
+            " (EVALAPP_SECRET_KEY). Start it with that key to read them."
+        ) from error
+    originals: Originals = json.loads(text)
+    return originals
+
+
+def with_originals(project: Project, examples: Iterable[Example]) -> Iterator[dict[str, Any]]:
+    """The examples as objects (`formats.example_as_object`) with what their placeholders stand for."""
+    examples = iter(examples)
+    while batch := list(islice(examples, _AT_ONCE)):
+        tokens = [token for each in batch if (token := token_of(each.provenance))]
+        entries = VaultEntry.objects.filter(project=project, token__in=tokens).in_bulk()
+        for example in batch:
+            entry = entries.get(token_of(example.provenance))
+            originals = {} if entry is None else opened_originals(entry)
+            yield _unmasked(dict(example_as_object(example)), originals)
+
+
+def _unmasked(value: Any, originals: Mapping[str, Sequence[str]]) -> Any:
+    def change(text: str) -> str:
+        return _PLACEHOLDER.sub(lambda match: next(iter(originals.get(match[0], ())), match[0]), text)
+
+    return with_every_text(value, change) if originals else value

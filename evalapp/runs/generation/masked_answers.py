@@ -1,0 +1,38 @@
+"""Imported answers of a project that masks people's data."""
+
+from collections.abc import Iterable, Iterator, Sequence
+
+from evalapp.accounts.models import Project
+from evalapp.datasets.models import Example
+from evalapp.datasets.vault import Vault
+from evalapp.runs.generation.answers import ImportedAnswer, MatchedAnswer
+
+_AT_ONCE = 1_000
+
+
+def with_masked_prompts(project: Project, answers: Iterable[ImportedAnswer]) -> Iterable[ImportedAnswer]:
+    """Prompts as those of the project's rows are stored, so that they are found among them."""
+    if not project.masks_personal_data:
+        return answers
+    vault = Vault(project)
+    return (each._replace(prompt=each.prompt and vault.masked_text(each.prompt)) for each in answers)
+
+
+def masked_answers(project: Project, answers: Sequence[MatchedAnswer]) -> list[MatchedAnswer]:
+    """With placeholders, those of their rows for what these stand for. Call inside the transaction that
+    stores them.
+    """
+    if not project.masks_personal_data:
+        return list(answers)
+    vault = Vault(project)
+    found = [masked for start in range(0, len(answers), _AT_ONCE)
+             for masked in _of_batch(vault, answers[start : start + _AT_ONCE])]  # fmt: skip
+    vault.store()
+    return found
+
+
+def _of_batch(vault: Vault, answers: Sequence[MatchedAnswer]) -> Iterator[MatchedAnswer]:
+    examples = Example.objects.only("provenance").in_bulk({each.example_id for each in answers})
+    for answer in answers:
+        text, reasoning = vault.masked_answers(examples[answer.example_id], [answer.text, answer.reasoning])
+        yield answer._replace(text=text, reasoning=reasoning)
