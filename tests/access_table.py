@@ -93,6 +93,7 @@ ACCESS: dict[str, Access] = {
     "dataset_row_history": both(P.VIEW_DATA),
     "dataset_row": both(P.VIEW_DATA),
     "dataset_export": both(P.VIEW_DATA),
+    "dataset_export_losses": both(P.VIEW_DATA),
     "dataset_row_originals": both(P.UNMASK),
     "dataset_export_originals": both(P.UNMASK),
     # rubrics
@@ -344,6 +345,7 @@ ACCESS: dict[str, Access] = {
     "api_dataset_contamination": Access(P.VIEW_DATA, P.ALLOW_CONTAMINATION),
     "api_dataset_progress": both(P.VIEW_ANALYSIS),
     "api_dataset_diff": Access(P.VIEW_DATA, P.EDIT_DATA),
+    "api_dataset_export_losses": Access(P.VIEW_DATA, P.EDIT_DATA),
     "api_dataset_originals": both(P.UNMASK),
     "api_dataset_export_originals": both(P.UNMASK),
     "api_dataset_export": Access(P.VIEW_DATA, P.EDIT_DATA),

@@ -22,6 +22,7 @@ from django.utils.text import slugify
 from evalapp.accounts.models import User
 from evalapp.audit.services import record
 from evalapp.core.errors import InvalidError, NotAllowedError
+from evalapp.datasets.conversation_files import FORMATS_OF_FILES, losses, written_row
 from evalapp.datasets.formats import example_as_object
 from evalapp.datasets.models import DatasetVersion, Example, Split
 from evalapp.datasets.queries import DOWNLOADABLE_SPLITS, examples_of
@@ -31,6 +32,7 @@ from evalapp.imports.parquet import as_json_text
 _BATCH = 2_000
 _CSV_BUFFER = 2**16
 _CSV_COLUMNS = ("split", "system", "prompt", "reference", "label", "context", "group")
+_JSON_LINES = "application/jsonl; charset=utf-8"
 _TEXTS = pa.list_(pa.string())
 SCHEMA = pa.schema(
     [
@@ -60,6 +62,15 @@ class FileFormat(TextChoices):
     CSV = "csv", "CSV"
     PARQUET = "parquet", "Parquet"
     HF = "hf", "Hugging Face dataset (zip)"
+    OPENAI_CHAT = "openai-chat", "OpenAI chat"
+    OPENAI_RESPONSES = "openai-responses", "OpenAI Responses"
+    ANTHROPIC = "anthropic", "Anthropic Messages"
+    HF_CHAT = "hf-chat", "Hugging Face chat"
+
+    @property
+    def is_of_messages(self) -> bool:
+        """Whether it is JSON Lines with messages as another tool writes them, which may lose something."""
+        return self.value in FORMATS_OF_FILES
 
 
 class ExportedFile(NamedTuple):
@@ -85,6 +96,10 @@ def exported(version: DatasetVersion, file_format: str, split: str = "") -> Expo
         )
     splits = [split] if split else [each.value for each in DOWNLOADABLE_SPLITS if version.counts.get(each)]
     stem = f"{slugify(version.dataset.name) or 'dataset'}-v{version.number}{f'-{split}' if split else ''}"
+    if FileFormat(file_format).is_of_messages:
+        rows = examples_of(version, splits).iterator(chunk_size=_BATCH)
+        lines = (written_row(row, file_format).fields for row in rows)
+        return ExportedFile(f"{stem}-{file_format}.jsonl", _JSON_LINES, map(_line, lines))
     if file_format == FileFormat.HF:
         return ExportedFile(f"{stem}.zip", "application/zip", _hugging_face(version, splits))
     if file_format == FileFormat.PARQUET:
@@ -93,7 +108,18 @@ def exported(version: DatasetVersion, file_format: str, split: str = "") -> Expo
     if file_format == FileFormat.CSV:
         _require_fit_for_csv(version, splits)
         return ExportedFile(f"{stem}.csv", "text/csv; charset=utf-8", _csv(rows, _metadata_fields(version)))
-    return ExportedFile(f"{stem}.jsonl", "application/jsonl; charset=utf-8", _json_lines(rows))
+    return ExportedFile(f"{stem}.jsonl", _JSON_LINES, map(_line, map(example_as_object, rows)))
+
+
+def losses_of(version: DatasetVersion, file_format: str) -> dict[str, int]:
+    """How many rows of an export in a message format lose what; see `exported` for its rows. Raises
+    InvalidError for another format.
+    """
+    if file_format not in FORMATS_OF_FILES:
+        message = f"Use one of {', '.join(FORMATS_OF_FILES)}."
+        raise InvalidError(message, fields={"format": [message]})
+    rows = examples_of(version, list(DOWNLOADABLE_SPLITS)).iterator(chunk_size=_BATCH)
+    return losses(rows, file_format)
 
 
 def exported_with_originals(version: DatasetVersion, *, by: User) -> ExportedFile:
@@ -103,16 +129,12 @@ def exported_with_originals(version: DatasetVersion, *, by: User) -> ExportedFil
     record("dataset.exported_unmasked", by=by, obj=version, project=version.dataset.project)
     stem = f"{slugify(version.dataset.name) or 'dataset'}-v{version.number}-originals"
     rows = examples_of(version, list(DOWNLOADABLE_SPLITS)).iterator(chunk_size=_BATCH)
-    lines = (
-        json.dumps(each, ensure_ascii=False).encode() + b"\n"
-        for each in with_originals(version.dataset.project, rows)
-    )
-    return ExportedFile(f"{stem}.jsonl", "application/jsonl; charset=utf-8", lines)
+    objects = with_originals(version.dataset.project, rows)
+    return ExportedFile(f"{stem}.jsonl", _JSON_LINES, map(_line, objects))
 
 
-def _json_lines(rows: Iterable[Example]) -> Iterator[bytes]:
-    for row in rows:
-        yield json.dumps(example_as_object(row), ensure_ascii=False).encode() + b"\n"
+def _line(value: Any) -> bytes:
+    return _json(value).encode() + b"\n"
 
 
 def _require_fit_for_csv(version: DatasetVersion, splits: list[str]) -> None:

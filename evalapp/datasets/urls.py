@@ -27,6 +27,7 @@ urlpatterns = [
         views.dataset_row_originals,
         name="dataset_row_originals",
     ),
+    path(f"{_VERSION}export/losses/", views.dataset_export_losses, name="dataset_export_losses"),
     path(f"{_VERSION}export/originals/", views.dataset_export_originals, name="dataset_export_originals"),
     path(f"{_VERSION}export/", views.dataset_export, name="dataset_export"),
 ]

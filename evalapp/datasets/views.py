@@ -19,7 +19,7 @@ from evalapp.core.uploads import takes_imports
 from evalapp.datasets import queries, services
 from evalapp.datasets.columns import missed_reference_field
 from evalapp.datasets.diff import Change, diff_of, shown_changes
-from evalapp.datasets.exporting import FileFormat, exported, exported_with_originals
+from evalapp.datasets.exporting import FileFormat, exported, exported_with_originals, losses_of
 from evalapp.datasets.field_filter import with_fields
 from evalapp.datasets.forms import DatasetForm, ImportForm, RowsForm, UploadForm
 from evalapp.datasets.importing import column_samples, preview
@@ -191,9 +191,10 @@ def dataset_version(request: MemberRequest, dataset_id: int, number: int) -> Htt
         "split": split,
         "total": total,
         "filters": filters,
-        "formats": FileFormat.choices,
+        "formats": list(FileFormat),
         "form": form,
         "search_problem": search.problem,
+        "conversations": version.examples.filter(conversation__isnull=False).count(),
         "has_masked_rows": request.project.vault_entries.exists(),
     }
     return render(request, "datasets/dataset_version.html", context)
@@ -263,6 +264,21 @@ def dataset_row_originals(
     response = render(request, "datasets/dataset_row_originals.html", context)
     response["Cache-Control"] = "no-store"
     return response
+
+
+@require_safe
+@project_view(Permission.VIEW_DATA)
+def dataset_export_losses(request: MemberRequest, dataset_id: int, number: int) -> HttpResponse:
+    """What an export in the message format of another tool loses, before it is made."""
+    version = _version(request, dataset_id, number)
+    file_format = request.GET.get("format", "")
+    context = {
+        "version": version,
+        "dataset": version.dataset,
+        "losses": losses_of(version, file_format).items(),
+        "format": FileFormat(file_format),
+    }
+    return render(request, "datasets/dataset_export_losses.html", context)
 
 
 @require_POST

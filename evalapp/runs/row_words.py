@@ -21,6 +21,12 @@ def left_out_sentences(rows: Mapping[str, Any], method_name: str, objective_labe
             f" answers of a version are rated, {objective_label} learns from these alone, since a pair’s"
             " worse answer need not be a bad one."
         )
+    if text_alone := int(rows.get("text_alone", 0)):
+        holds = "holds" if text_alone == 1 else "hold"
+        yield (
+            f"{counted(text_alone, 'row')} {holds} more than text, such as tool calls, files or sources; the"
+            " model was trained on the text alone."
+        )
     if rows.get("judged_by") == "pairs":
         yield (
             "No answer of the version is rated, so the better answers of its pairs were taken as good and the"

@@ -9,14 +9,17 @@ import pytest
 from evalapp.accounts.models import User
 from evalapp.core.errors import InvalidError
 from evalapp.datasets.diff import diff_of
-from evalapp.datasets.exporting import exported
+from evalapp.datasets.exporting import exported, losses_of
 from evalapp.datasets.formats import Layout, read_jsonl
 from evalapp.datasets.models import Dataset, DatasetVersion
 from evalapp.datasets.row_changes import checked_changes, text_fields
 from evalapp.datasets.rows import ExampleRow, example_row, serialise
 from evalapp.datasets.services import create_version
 from evalapp.datasets.splits import ByShares
+from evalapp.runs.row_words import left_out_sentences
+from evalapp.runs.training.training_rows import left_out
 from tests.cast import client_of
+from training.objectives import objective_of
 
 CALL = {
     "id": "call_1",
@@ -176,3 +179,52 @@ def test_fields_without_a_value_make_no_conversation() -> None:
     }
     row = row_of(fields)
     assert (row.conversation, row.references) == (None, ["A"])
+
+
+def test_the_format_that_a_row_came_in_is_written_back(version: DatasetVersion) -> None:
+    lines = b"".join(exported(version, "openai-chat").chunks).splitlines()
+    assert [json.loads(line) for line in lines[:2]] == [LOOKED_UP, ANSWERED_BY_A_CALL]
+    assert json.loads(lines[2])["messages"][1] == {"role": "assistant", "content": "Plain."}
+
+
+@pytest.mark.parametrize("file_format", ["openai-responses", "anthropic", "hf-chat"])
+def test_what_another_format_writes_is_read_again(version: DatasetVersion, file_format: str) -> None:
+    lines = b"".join(exported(version, file_format).chunks).splitlines()
+    again = row_of(json.loads(lines[0]))
+    assert again.messages[-1] == {"role": "user", "content": "Is my bike covered?"}
+    assert again.references == ["Yes, your bicycle is covered."]
+    assert again.conversation is not None and "P-17" in json.dumps(again.conversation)
+
+
+def test_what_an_export_leaves_out_is_said_first(dataset: Dataset, engineer: User) -> None:
+    thought = {
+        "messages": [
+            {"role": "user", "content": "Q"},
+            {
+                "role": "assistant",
+                "content": [
+                    {"type": "thinking", "thinking": "Hm.", "signature": "c2ln"},
+                    {"type": "text", "text": "A"},
+                ],
+            },
+        ]
+    }
+    other = ExampleRow(
+        split="train", messages=[{"role": "user", "content": "R"}], references=["B", "C"], label="x"
+    )
+    version = create_version(dataset=dataset, rows=[row_of(thought), other], by=engineer)
+    address = f"/projects/{dataset.project.slug}/data/{dataset.pk}/v1/export/losses/?format=openai-chat"
+    page = client_of(engineer).get(address).text
+    for what in ("Further references", "Labels", "signatures"):
+        assert what.lower() in page.lower()
+    assert losses_of(version, "anthropic") == {"further references": 1, "labels": 1}
+
+
+def test_a_training_says_that_it_uses_the_text_alone(version: DatasetVersion, engineer: User) -> None:
+    objective = objective_of("sft")
+    rows = left_out(version, objective)
+    assert rows["text_alone"] == 2
+    (sentence,) = left_out_sentences(rows, "LoRA", "SFT")
+    assert sentence.startswith("2 rows hold more than text") and "the text alone" in sentence
+    address = f"/projects/{version.dataset.project.slug}/data/{version.dataset_id}/v1/"
+    assert "2 rows hold more than text" in client_of(engineer).get(address).text

@@ -27,11 +27,10 @@ from evalapp.api.fields import (
 from evalapp.api.operations import ProjectView, chosen, operation, route
 from evalapp.conversations.text import asked
 from evalapp.core.errors import InvalidError
-from evalapp.core.http import download, get_or_missing
+from evalapp.core.http import get_or_missing
 from evalapp.datasets import queries, services
 from evalapp.datasets.columns import ColumnRole
 from evalapp.datasets.diff import FIELDS, Change, RowChange, VersionDiff, diff_of
-from evalapp.datasets.exporting import FileFormat, exported
 from evalapp.datasets.field_filter import LONGEST_FILTER, read_fields, with_fields
 from evalapp.datasets.formats import Layout, reading_of
 from evalapp.datasets.models import Dataset, DatasetImport, DatasetVersion, Example, Split
@@ -396,22 +395,6 @@ class DiffRowList(DiffView):
 
     def key_of(self, row: RowChange) -> str:
         return row.key
-
-
-class ExportQuery(Query):
-    format = serializers.ChoiceField(choices=FileFormat.choices, required=False, default=FileFormat.JSONL)
-    split = serializers.ChoiceField(
-        choices=Split.choices, required=False, default="", help_text="Default: all but the test split."
-    )
-
-
-@route("datasets/<int:dataset_id>/versions/<int:number>/export/", "api_dataset_export")
-class ExportDetail(DatasetView):
-    @operation("Export a version", query=ExportQuery, binary=True)
-    def get(self, dataset_id: int, number: int) -> object:
-        """The rows as a file. The test split is held out and never in it."""
-        version = self.version(dataset_id, number)
-        return download(*exported(version, self.query["format"], self.query["split"]))
 
 
 @route("datasets/<int:dataset_id>/imports/", "api_imports")

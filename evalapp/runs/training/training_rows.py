@@ -42,15 +42,19 @@ def left_out(version: DatasetVersion, objective: Objective) -> dict[str, Any]:
     ``passed_over`` are those rows, ``passed_over_validation`` those of them that were to validate, and
     ``draws_validation`` says that these were all of the version's, so that training rows are held out
     instead. Of judged answers also ``judged_by``: "ratings", with the rows passed over whose pairs nobody
-    rated as ``unrated_pairs``, or "pairs".
+    rated as ``unrated_pairs``, or "pairs". ``text_alone``: rows that were used and hold more than text,
+    where there are any.
     """
     rest = examples_of(version, TRAINING_SPLITS).exclude(_takes_part(version, objective))
     validation = rest.filter(split=Split.VALIDATION).count()
-    found = {
+    found: dict[str, Any] = {
         "passed_over": rest.count(),
         "passed_over_validation": validation,
         "draws_validation": bool(validation) and not _holds_validation(version, objective),
     }
+    used = training_examples(version, objective)
+    if text_alone := used.filter(conversation__isnull=False).count():
+        found["text_alone"] = text_alone
     if objective.row_type is not JudgedRow:
         return found
     if not _has_ratings(version):

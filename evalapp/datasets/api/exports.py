@@ -1,17 +1,58 @@
-"""What masked people's data were, for those who may see it."""
+"""Versions as files, and what masked people's data were for those who may see it."""
 
 from typing import Any
 
 from rest_framework import serializers
 
 from evalapp.accounts.permissions import Permission
+from evalapp.api.fields import Query
 from evalapp.api.operations import operation, route
 from evalapp.core.http import download, get_or_missing
 from evalapp.datasets.api.datasets import DatasetView
-from evalapp.datasets.exporting import exported_with_originals
+from evalapp.datasets.conversation_files import FORMATS_OF_FILES
+from evalapp.datasets.exporting import FileFormat, exported, exported_with_originals, losses_of
+from evalapp.datasets.models import Split
 from evalapp.datasets.vault import look_up
 
 _VERSION = "datasets/<int:dataset_id>/versions/<int:number>/"
+
+
+class ExportQuery(Query):
+    format = serializers.ChoiceField(choices=FileFormat.choices, required=False, default=FileFormat.JSONL)
+    split = serializers.ChoiceField(
+        choices=Split.choices, required=False, default="", help_text="Default: all but the test split."
+    )
+
+
+@route(f"{_VERSION}export/", "api_dataset_export")
+class ExportDetail(DatasetView):
+    @operation("Export a version", query=ExportQuery, binary=True)
+    def get(self, dataset_id: int, number: int) -> object:
+        """The rows as a file. The test split is held out and never in it."""
+        version = self.version(dataset_id, number)
+        return download(*exported(version, self.query["format"], self.query["split"]))
+
+
+class LossesQuery(Query):
+    format = serializers.ChoiceField(choices=list(FORMATS_OF_FILES), help_text="A message format.")
+
+
+class LossSerializer(serializers.Serializer[Any]):
+    what = serializers.CharField()
+    rows = serializers.IntegerField(help_text="How many rows lose it.")
+
+
+class LossesSerializer(serializers.Serializer[Any]):
+    losses = LossSerializer(many=True)
+
+
+@route(f"{_VERSION}export-losses/", "api_dataset_export_losses")
+class ExportLosses(DatasetView):
+    @operation("List what an export leaves out", query=LossesQuery, result=LossesSerializer)
+    def get(self, dataset_id: int, number: int) -> object:
+        """What the message format of another tool has no place for. JSON Lines and Parquet keep all."""
+        found = losses_of(self.version(dataset_id, number), self.query["format"])
+        return {"losses": [{"what": what, "rows": rows} for what, rows in found.items()]}
 
 
 class OriginalSerializer(serializers.Serializer[Any]):

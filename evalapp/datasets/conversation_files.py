@@ -1,0 +1,65 @@
+"""Rows written in the message formats of other tools, and what these cannot hold. Pure."""
+
+from collections.abc import Iterable, Iterator
+from typing import Any, NamedTuple
+
+from evalapp.conversations.form import VERSION
+from evalapp.conversations.formats import FORMATS
+from evalapp.conversations.text import Conversation, text_form, with_answer
+from evalapp.datasets.models import Example
+
+FORMATS_OF_FILES = {
+    "openai-chat": "openai.chat",
+    "openai-responses": "openai.responses",
+    "anthropic": "anthropic",
+    "hf-chat": "hf",
+}
+"""The message format of a file, by what exports call it."""
+
+
+class WrittenRow(NamedTuple):
+    """``losses``: plural nouns for what of the row the format does not hold."""
+
+    fields: dict[str, Any]
+    losses: list[str]
+
+
+def written_row(example: Example, file_format: str) -> WrittenRow:
+    """The row's messages with its first reference as the answer, and its metadata as fields beside them."""
+    written = FORMATS[FORMATS_OF_FILES[file_format]].write(dict(_whole(example)))
+    beside = {name: value for name, value in example.metadata.items() if name not in written.fields}
+    return WrittenRow({**written.fields, **beside}, [*written.losses, *_losses(example, written.fields)])
+
+
+def losses(examples: Iterable[Example], file_format: str) -> dict[str, int]:
+    """How many of the rows lose what."""
+    counts: dict[str, int] = {}
+    for example in examples:
+        for what in written_row(example, file_format).losses:
+            counts[what] = counts.get(what, 0) + 1
+    return counts
+
+
+def _whole(example: Example) -> Conversation:
+    reference = next(iter(example.references), None)
+    conversation: Conversation = example.conversation or {
+        "v": VERSION,
+        "origin": {"format": "", "version": ""},
+        "messages": example.messages,
+    }
+    if reference is None or text_form(conversation).answer == reference:
+        return conversation
+    return with_answer(conversation, reference)
+
+
+def _losses(example: Example, fields: dict[str, Any]) -> Iterator[str]:
+    for what, is_lost in (
+        ("further references", len(example.references) > 1),
+        ("labels", example.label),
+        ("contexts", example.context),
+        ("groups", example.group_key),
+        ("preferences", example.pairs or example.rated),
+        ("metadata of the same name as a field", not fields.keys().isdisjoint(example.metadata)),
+    ):
+        if is_lost:
+            yield what
