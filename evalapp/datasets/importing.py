@@ -9,6 +9,7 @@ from typing import Any, BinaryIO, NamedTuple
 from django.db import transaction
 from django.utils.text import Truncator
 
+from evalapp.accounts.models import Project
 from evalapp.core.errors import InvalidError
 from evalapp.datasets.columns import COLUMNS, read_csv, read_mapped_json
 from evalapp.datasets.formats import ParsedRow, read_jsonl
@@ -16,10 +17,11 @@ from evalapp.datasets.models import DatasetImport, DatasetVersion, Split
 from evalapp.datasets.options import ImportOptions
 from evalapp.datasets.rows import ExampleRow
 from evalapp.datasets.services import write_version
+from evalapp.datasets.vault import Vault
 from evalapp.imports import flow
 from evalapp.imports.files import CSV, open_stored, stored_path
 from evalapp.imports.json_objects import json_objects
-from evalapp.imports.problems import FileProblemError, ProblemList
+from evalapp.imports.problems import FieldProblem, FileProblemError, ProblemList
 from evalapp.imports.source_rows import first_cells
 from evalapp.jobs.work import Work
 
@@ -51,11 +53,15 @@ def column_samples(dataset_import: DatasetImport, options: ImportOptions) -> dic
         return {}
     with open_stored(dataset_import.stored_name) as stream:
         rows = list(_first_fields(stream, options))
+    project = dataset_import.of_project
+    vault = Vault(project) if project.masks_personal_data else None
     values: dict[str, list[str]] = {}
     for fields in rows:
         for column in options.mapping:
             value = fields.get(column)
             text = value if isinstance(value, str) else "" if value is None else json.dumps(value)
+            if vault is not None:
+                text = vault.masked_text(text)
             if text.strip():
                 values.setdefault(column, []).append(Truncator(" ".join(text.split())).chars(SAMPLE_LENGTH))
     return {column: " · ".join(given) for column, given in values.items()}
@@ -103,10 +109,29 @@ def preview(dataset_import: DatasetImport, options: ImportOptions) -> Preview:
             found = list(islice(readings(stream, options), most))
     except FileProblemError as error:
         raise InvalidError(str(error)) from error
+    first = _as_stored(dataset_import.of_project, found[:PREVIEW_ROWS])
     if len(found) == most:
-        return Preview(found[:PREVIEW_ROWS])
+        return Preview(first)
     counts = Counter(each.row.split for each in found if each.row is not None)
-    return Preview(found[:PREVIEW_ROWS], dict(counts), len(found) - counts.total())
+    return Preview(first, dict(counts), len(found) - counts.total())
+
+
+def _as_stored(project: Project, found: list[ParsedRow]) -> list[ParsedRow]:
+    """With placeholders where the project masks people's data."""
+    if not project.masks_personal_data:
+        return found
+    vault = Vault(project)
+    return [
+        reading._replace(
+            row=None if reading.row is None else vault.masked(reading.row),
+            problems=[_masked_problem(vault, each) for each in reading.problems],
+        )
+        for reading in found
+    ]
+
+
+def _masked_problem(vault: Vault, problem: FieldProblem) -> FieldProblem:
+    return problem._replace(problem=vault.masked_text(problem.problem))
 
 
 class _Check:
@@ -116,7 +141,8 @@ class _Check:
     read for its errors alone, and then everything is refused.
     """
 
-    def __init__(self, *, skips_invalid: bool, progress: flow.Progress) -> None:
+    def __init__(self, *, skips_invalid: bool, progress: flow.Progress, vault: Vault | None) -> None:
+        self._vault = vault
         self._skips_invalid = skips_invalid
         self._progress = progress
         self.rows_read = 0
@@ -130,7 +156,8 @@ class _Check:
             if reading.row is None:
                 self.bad_rows += 1
                 for problem in reading.problems:
-                    self.problems.add(reading.number, problem)
+                    told = problem if self._vault is None else _masked_problem(self._vault, problem)
+                    self.problems.add(reading.number, told)
             elif self._skips_invalid or not self.bad_rows:
                 yield reading.row
         if self.bad_rows and not self._skips_invalid:
@@ -167,7 +194,9 @@ def import_rows(work: Work) -> dict[str, Any]:
         return _result(dataset_import.version)
     options = ImportOptions(**dataset_import.options)
     progress = flow.Progress(work, dataset_import, "{} rows read")
-    check = _Check(skips_invalid=options.skips_invalid, progress=progress)
+    project = dataset_import.of_project
+    vault = Vault(project) if project.masks_personal_data else None
+    check = _Check(skips_invalid=options.skips_invalid, progress=progress, vault=vault)
     try:
         with open_stored(dataset_import.stored_name) as stream:
             version = _write(

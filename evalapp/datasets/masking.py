@@ -67,16 +67,20 @@ class Masks:
 
     def masked(self, text: str) -> str:
         """The text, which must be one of those that the masks were made for, with placeholders."""
-        others = (
-            [PersonalSpan(*match.span(), _NAME) for match in self._people.finditer(text)]
-            if self._people
-            else []
-        )
         parts, end = [], 0
-        for start, stop, kind in _with_others(self._spans.get(text, ()), others):
-            parts += [text[end:start], self._placeholder(kind, text[start:stop])]
+        for start, stop, placeholder in self.replaced(text):
+            parts += [text[end:start], placeholder]
             end = stop
         return "".join([*parts, text[end:]])
+
+    def replaced(self, text: str) -> list[tuple[int, int, str]]:
+        """Where placeholders take the place of what stands there: start, end, placeholder; in order."""
+        named = self._people.finditer(text) if self._people is not None else ()
+        others = [PersonalSpan(*match.span(), _NAME) for match in named]
+        return [
+            (start, stop, self._placeholder(kind, text[start:stop]))
+            for start, stop, kind in _with_others(self._spans.get(text, ()), others)
+        ]
 
     def _placeholder(self, kind: str, original: str) -> str:
         key = kind, _key(kind, original)

@@ -17,9 +17,10 @@ from evalapp.conversations.text import with_every_text
 from evalapp.core.errors import InvalidError
 from evalapp.core.sealing import OtherSecretKeyError, opened, sealed
 from evalapp.datasets.formats import example_as_object
-from evalapp.datasets.masking import Originals, masked_row
+from evalapp.datasets.masking import Masks, Originals, masked_row
 from evalapp.datasets.models import Example, VaultEntry
 from evalapp.datasets.rows import ExampleRow
+from evalapp.privacy.personal_data import personal_spans
 from evalapp.privacy.rules import MaskingRules
 
 ENTRY = "vault"
@@ -63,20 +64,33 @@ class Vault:
         self.masked_rows += 1
         return replace(masked, provenance={**masked.provenance, ENTRY: str(token)})
 
+    def pseudonym_of(self, name: str) -> str:
+        """The name, or what stands for it everywhere in the project where it holds people's data."""
+        return name if self.masked_text(name) == name else self._pseudonym(name)
+
     def masked_text(self, text: str) -> str:
         """A text that stands alone as it would be masked at the beginning of a row; nothing is kept of it."""
         row = ExampleRow(split="", messages=(), references=[text])
         return masked_row(row, self._rules, {}, self._pseudonym).row.references[0]
 
-    def masked_answers(self, example: Example, answers: Sequence[str]) -> list[str]:
-        """Answers to a stored row, with its placeholders for what these stand for."""
+    def masks_of(self, example: Example, texts: Sequence[str]) -> Masks:
+        """Masks for texts that belong to a stored row, such as answers to it, with the row's placeholders for
+        what these stand for. `keep` them once the texts are masked.
+        """
         token = token_of_example(example)
         known = self._entries.get(token) or originals_of(self._project, token)
-        row = ExampleRow(split="", messages=(), references=answers)
-        masked, originals = masked_row(row, self._rules, known, self._pseudonym)
-        if masked is not row:
-            self._entries[token] = originals
-        return list(masked.references)
+        return Masks(((text, personal_spans(text, self._rules)) for text in texts), known)
+
+    def keep(self, example: Example, masks: Masks) -> None:
+        if masks.originals:
+            self._entries[token_of_example(example)] = masks.originals
+
+    def masked_answers(self, example: Example, answers: Sequence[str]) -> list[str]:
+        """Answers to a stored row, with placeholders."""
+        masks = self.masks_of(example, answers)
+        masked = [masks.masked(text) for text in answers]
+        self.keep(example, masks)
+        return masked
 
     def store(self) -> None:
         """Write the originals; call inside the transaction that writes what was masked."""

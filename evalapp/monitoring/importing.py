@@ -4,7 +4,9 @@ import datetime as dt
 import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, BinaryIO, NamedTuple
+from uuid import UUID, uuid5
 
 from django.db import transaction
 from django.utils import timezone
@@ -17,6 +19,7 @@ from evalapp.datasets.formats import Layout, ParsedRow, read_jsonl, reading_of
 from evalapp.datasets.models import Split
 from evalapp.datasets.rows import ExampleRow
 from evalapp.datasets.splits import ByShares
+from evalapp.datasets.vault import ENTRY, Vault
 from evalapp.imports.files import CSV
 from evalapp.imports.problems import FieldProblem, FileProblemError, ImportProblemsError, ProblemList
 from evalapp.imports.source_rows import sniffed
@@ -33,6 +36,7 @@ OUTPUT_FIELDS = ("output", "answer", "response", "text")
 VERSION_FIELDS = ("model_version", "model")
 TIMESTAMP_FIELDS = ("at", "timestamp", "time", "moment")
 _BATCH = 1_000
+_EVENTS = UUID("5d0f3c1e-9b7a-4f53-8a64-1f0f5b0a7c21")
 # An earlier answer is a mistake; the year 1 of some zones is stored, and cannot be read back.
 _EARLIEST = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 # Clocks of two machines differ a little; an answer of tomorrow is a mistake.
@@ -105,12 +109,13 @@ def import_events(*, stream: Stream, rows: Iterable[ParsedRow], by: User | None)
     found: dict[str, ProductionEvent] = {}
     places: dict[str, int] = {}
     now = timezone.now()
+    vault = Vault(stream.project) if stream.project.masks_personal_data else None
     count = 0
     for reading in rows:
         count += 1
         if count > MOST_ROWS:
             raise ImportProblemsError([f"There are more than {MOST_ROWS:,} rows. Import them in parts."])
-        output, wrong = _output(stream, reading, now)
+        output, wrong = _output(stream, reading, now, vault)
         external_id = output.external_id if output is not None else ""
         if external_id and external_id in places:
             earlier = f"“{external_id}” is already in row {places[external_id]}."
@@ -128,6 +133,8 @@ def import_events(*, stream: Stream, rows: Iterable[ParsedRow], by: User | None)
         new = _new(stream, found, places, problems)
         if problems:
             raise problems.error()
+        if vault is not None:
+            vault.store()
         ProductionEvent.objects.bulk_create(new, batch_size=_BATCH)
         imported = ImportResult(len(new), len(found) - len(new), _never_drawn(going, new))
         record("stream.events_imported", by=by, obj=stream, project=stream.project, data=imported._asdict())
@@ -164,7 +171,7 @@ def _never_drawn(stream: Stream, outputs: Sequence[ProductionEvent]) -> int:
 
 
 def _output(
-    stream: Stream, reading: ParsedRow, now: dt.datetime
+    stream: Stream, reading: ParsedRow, now: dt.datetime, vault: Vault | None
 ) -> tuple[ProductionEvent | None, list[FieldProblem]]:
     """The row's output with its problems; None where there is nothing to go by."""
     if reading.row is None:
@@ -182,6 +189,9 @@ def _output(
     elif strata is not None:
         problem = "This must be an object of fields."
         problems.append(FieldProblem("strata", problem, 'Write {"topic": "loans"}.'))
+    if vault is not None:
+        external_id = vault.pseudonym_of(external_id)
+        row, text, fields = _masked(row, text, fields, vault, token_of_event(stream, external_id))
     output = ProductionEvent(
         stream=stream,
         external_id=external_id,
@@ -196,6 +206,20 @@ def _output(
         content_hash=_hash(row, text, version, timestamp.isoformat() if is_given else "", fields),
     )
     return output, problems
+
+
+def _masked(
+    row: ExampleRow, text: str, fields: dict[str, Any], vault: Vault, token: UUID
+) -> tuple[ExampleRow, str, dict[str, Any]]:
+    """The event's row, text and fields with placeholders for people's data."""
+    whole = replace(row, references=[text], metadata=fields, provenance={ENTRY: str(token)})
+    masked = vault.masked(whole)
+    return masked, masked.references[0] if masked.references else text, dict(masked.metadata)
+
+
+def token_of_event(stream: Stream, external_id: str) -> UUID:
+    """The name of its vault entry, where people's data are masked in it."""
+    return uuid5(_EVENTS, f"{stream.pk} {external_id}")
 
 
 def _text(

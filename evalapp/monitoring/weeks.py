@@ -21,12 +21,14 @@ from evalapp.campaigns.models import Campaign
 from evalapp.campaigns.queries import possible_reviewers
 from evalapp.campaigns.services import create_campaign, open_campaign
 from evalapp.core.errors import ConflictError, InvalidError
-from evalapp.datasets.models import DatasetVersion, Split
+from evalapp.datasets.models import DatasetVersion, Split, VaultEntry
 from evalapp.datasets.rows import ExampleRow
 from evalapp.datasets.services import create_version
+from evalapp.datasets.vault import ENTRY
 from evalapp.jobs.models import FINAL_STATES
 from evalapp.jobs.services import create_job
 from evalapp.jobs.work import Work
+from evalapp.monitoring.importing import token_of_event
 from evalapp.monitoring.models import (
     WEEK,
     ProductionEvent,
@@ -204,6 +206,9 @@ def _population(week: WeeklySample) -> list[Candidate]:
 def _stored(week: WeeklySample, chosen: Sequence[ProductionEvent]) -> tuple[DatasetVersion, Run]:
     """The events as examples of the stream's dataset and answers of its candidate, in their order."""
     stream = week.stream
+    tokens = [token_of_event(stream, each.external_id) for each in chosen]
+    entries = VaultEntry.objects.filter(project=stream.project, token__in=tokens)
+    masked = set(entries.values_list("token", flat=True))
     rows = (
         ExampleRow(
             split=Split.FEEDBACK,
@@ -211,7 +216,15 @@ def _stored(week: WeeklySample, chosen: Sequence[ProductionEvent]) -> tuple[Data
             conversation=each.conversation,
             context=each.context,
             metadata=each.strata,
-            provenance={"stream": stream.pk, "external_id": each.external_id},
+            provenance={
+                "stream": stream.pk,
+                "external_id": each.external_id,
+                **(
+                    {ENTRY: str(token)}
+                    if (token := token_of_event(stream, each.external_id)) in masked
+                    else {}
+                ),
+            },
         )
         for each in chosen
     )

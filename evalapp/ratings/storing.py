@@ -32,6 +32,7 @@ from evalapp.datasets.services import create_dataset, create_version
 from evalapp.jobs.models import Job
 from evalapp.ratings.census import MOST_SINGLE_REVIEWERS
 from evalapp.ratings.inserting import insert_from
+from evalapp.ratings.masking import mask_staged_texts
 from evalapp.ratings.models import RatingsImport
 from evalapp.ratings.options import RatingsOptions
 from evalapp.ratings.plan import Plan
@@ -150,6 +151,8 @@ class Storing:
         versions = self._candidates()
         people = self._people()
         data = self._data()
+        if self._project.masks_personal_data:
+            mask_staged_texts(self._project)
         campaign = self._campaign(rubric, data, versions, people)
         run = self._outputs(data, versions)
         self._items(campaign)
