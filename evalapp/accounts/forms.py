@@ -58,7 +58,7 @@ class ProjectSettingsForm(ProjectForm):
     )
     masks_personal_data = forms.BooleanField(
         required=False,
-        label="Mask people's data",
+        label="Mask personal data",
         help_text=(
             "Imported rows and outputs are stored with placeholders such as ⟨NAME 1⟩ for names, addresses,"
             " numbers of people and accounts, and what these stand for is stored encrypted. Only an owner can"

@@ -86,7 +86,7 @@ class Project(BaseModel):
     shows_reviewer_names = models.BooleanField(default=False)
     # A draft of a dataset is published by somebody who edited none of its rows.
     needs_second_person = models.BooleanField(default=False, db_default=False)
-    # Rows and imported outputs are stored with placeholders for people's data; ``masking_rules`` is what
+    # Rows and imported outputs are stored with placeholders for personal data; ``masking_rules`` is what
     # `evalapp.privacy.rules.MaskingRules` reads.
     masks_personal_data = models.BooleanField(default=False, db_default=False)
     masking_rules = models.JSONField(default=dict, blank=True)

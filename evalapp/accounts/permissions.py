@@ -27,7 +27,7 @@ class Permission(StrEnum):
     MANAGE_MEMBERS = "manage members"
     VIEW_AUDIT = "view the audit"
     MANAGE_WEBHOOKS = "manage webhooks"
-    UNMASK = "see what masked people's data were"
+    UNMASK = "see the originals of masked personal data"
     ALLOW_CONTAMINATION = "allow a training on rows that are also used for evaluation"
     DELETE_PROJECT = "delete the project"
 

@@ -86,7 +86,7 @@ def update_project(
     masking_allowed: Sequence[str] | None = None,
 ) -> Project:
     """Change name and description, whom results apply to, whether reviewers are named, whether edited rows
-    need a second person, and whether and how people's data are masked (None: as before); addresses that
+    need a second person, and whether and how personal data is masked (None: as before); addresses that
     people have kept go on working.
 
     Raises InvalidError with ``fields`` for what cannot be masked by (`evalapp.privacy.rules`).

@@ -69,12 +69,12 @@ class ProjectSettingsBody(ProjectBody):
     )
     masks_personal_data = Flag(
         required=False,
-        help_text="Imported rows and outputs are stored with placeholders for people's data.",
+        help_text="Imported rows and outputs are stored with placeholders for personal data.",
     )
     masking_patterns = serializers.ListField(
         child=serializers.ListField(child=Text(max_length=1_000), min_length=2, max_length=2),
         required=False,
-        help_text="What to mask beside people's data: pairs of a word for the placeholder and a regular"
+        help_text="What to mask beside personal data: pairs of a word for the placeholder and a regular"
         ' expression (RE2), as `["CLAIM", "CL-[0-9]{6}"]`.',
     )
     masking_allowed = serializers.ListField(

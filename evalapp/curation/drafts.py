@@ -16,6 +16,7 @@ from evalapp.datasets.masking import masked_fields
 from evalapp.datasets.models import DatasetVersion, Example
 from evalapp.datasets.row_changes import checked_changes, with_changes
 from evalapp.datasets.rows import example_row
+from evalapp.datasets.vault import rules_of
 
 RESTORE = "restore"
 _AT_ONCE = 1_000
@@ -198,7 +199,7 @@ def _proposed(
     changes: dict[str, Any] = dict(before.changes) if before is not None else {}
     if finding.proposal == Proposal.MASK:
         row = with_changes(example_row(example), changes)
-        changes |= masked_fields(row, finding.spans, changes)
+        changes |= masked_fields(row, finding.spans, changes, rules_of(draft.base.dataset.project))
     elif finding.proposal == Proposal.CHANGE:
         changes |= finding.changes
     operation = {Proposal.DROP: Operation.DROP, Proposal.MERGE: Operation.MERGE}.get(

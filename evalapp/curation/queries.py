@@ -106,14 +106,14 @@ def findings_of(check: HealthCheck, kind: str = "", show: str = "") -> QuerySet[
 
 
 class Piece(NamedTuple):
-    """A part of a text; ``type`` of the people's data that it is, else empty."""
+    """A part of a text; ``type`` of the personal data that it is, else empty."""
 
     text: str
     type: str
 
 
 class ShownFinding(NamedTuple):
-    """``pieces``: where people's data stand, with what is around them. ``answer``: the row's first reference.
+    """``pieces``: where personal data stand, with what is around them. ``answer``: the row's first reference.
     ``other``: a row that it was compared with, and ``differences`` the words in which it differs from that.
     ``changes`` of its proposal, word by word.
     """

@@ -117,7 +117,7 @@ def preview(dataset_import: DatasetImport, options: ImportOptions) -> Preview:
 
 
 def _as_stored(project: Project, found: list[ParsedRow]) -> list[ParsedRow]:
-    """With placeholders where the project masks people's data."""
+    """With placeholders where the project masks personal data."""
     if not project.masks_personal_data:
         return found
     vault = Vault(project)

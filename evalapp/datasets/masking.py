@@ -1,4 +1,4 @@
-"""People's data in a row replaced by placeholders such as ⟨NAME 1⟩. Pure."""
+"""Personal data in a row replaced by placeholders such as ⟨NAME 1⟩. Pure."""
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -95,10 +95,10 @@ class Masks:
 
 
 def masked_fields(
-    row: ExampleRow, spans: Sequence[Mapping[str, Any]], changed: Mapping[str, Any]
+    row: ExampleRow, spans: Sequence[Mapping[str, Any]], changed: Mapping[str, Any], rules: MaskingRules
 ) -> dict[str, str]:
-    """New values of the fields that hold people's data: {field: masked text}. Fields in ``changed`` have
-    other texts by now than the ``spans`` speak of.
+    """New values of the fields that hold personal data: {field: masked text}. Fields in ``changed`` have
+    other texts by now than the ``spans`` speak of, and are looked through by the ``rules``.
     """
     found: dict[str, list[PersonalSpan]] = {}
     for span in spans:
@@ -107,7 +107,7 @@ def masked_fields(
             found.setdefault(span["field"], []).append(known)
     texts = {name: text_at(row, name) for name in text_fields(row)}
     for name in set(texts) & set(changed):
-        found[name] = personal_spans(texts[name])
+        found[name] = personal_spans(texts[name], rules)
     masks = Masks((text, found.get(name, ())) for name, text in texts.items())
     fields = {name: masks.masked(text) for name, text in texts.items()}
     return {name: text for name, text in fields.items() if text != texts[name]}

@@ -1,4 +1,4 @@
-"""The vault of a project that masks people's data: what the placeholders of its rows stand for, encrypted."""
+"""The vault of a project that masks personal data: what the placeholders of its rows stand for, encrypted."""
 
 import json
 import re
@@ -40,17 +40,13 @@ class Vault:
 
     def __init__(self, project: Project) -> None:
         self._project = project
-        rules = project.masking_rules
-        self._rules = MaskingRules(
-            tuple((kind, pattern) for kind, pattern in rules.get("patterns", ())),
-            tuple(rules.get("allowed", ())),
-        )
+        self._rules = rules_of(project)
         self._entries: dict[UUID, Originals] = {}
         self.masked_rows = 0
 
     def masked(self, row: ExampleRow) -> ExampleRow:
         """The row with placeholders, and the name of its vault entry in its provenance; the given one where
-        it holds no people's data.
+        it holds no personal data.
         """
         masked, originals = masked_row(row, self._rules, {}, self._pseudonym)
         if masked is row:
@@ -65,7 +61,7 @@ class Vault:
         return replace(masked, provenance={**masked.provenance, ENTRY: str(token)})
 
     def pseudonym_of(self, name: str) -> str:
-        """The name, or what stands for it everywhere in the project where it holds people's data."""
+        """The name, or what stands for it everywhere in the project where it holds personal data."""
         return name if self.masked_text(name) == name else self._pseudonym(name)
 
     def masked_text(self, text: str) -> str:
@@ -114,6 +110,13 @@ class Vault:
     def _pseudonym(self, text: str) -> str:
         digest = salted_hmac(f"{_PURPOSE}.{self._project.pk}", text, algorithm="sha256").hexdigest()
         return f"⟨{digest[:_DIGITS]}⟩"
+
+
+def rules_of(project: Project) -> MaskingRules:
+    """What the project masks beside what is always masked, and what it never does."""
+    stored = project.masking_rules
+    patterns = tuple((kind, pattern) for kind, pattern in stored.get("patterns", ()))
+    return MaskingRules(patterns, tuple(stored.get("allowed", ())))
 
 
 def token_of(provenance: Mapping[str, Any]) -> UUID | None:

@@ -211,14 +211,14 @@ def _output(
 def _masked(
     row: ExampleRow, text: str, fields: dict[str, Any], vault: Vault, token: UUID
 ) -> tuple[ExampleRow, str, dict[str, Any]]:
-    """The event's row, text and fields with placeholders for people's data."""
+    """The event's row, text and fields with placeholders for personal data."""
     whole = replace(row, references=[text], metadata=fields, provenance={ENTRY: str(token)})
     masked = vault.masked(whole)
     return masked, masked.references[0] if masked.references else text, dict(masked.metadata)
 
 
 def token_of_event(stream: Stream, external_id: str) -> UUID:
-    """The name of its vault entry, where people's data are masked in it."""
+    """The name of its vault entry, where personal data are masked in it."""
     return uuid5(_EVENTS, f"{stream.pk} {external_id}")
 
 

@@ -1,4 +1,4 @@
-"""People's data in a text, by patterns and checksums. Pure.
+"""Personal data in a text, by patterns and checksums. Pure.
 
 What has a checksum is checked by it: cards (Luhn, and the issuer's first digits and length), IBAN, national
 numbers (`python-stdnum`). Phone numbers must be valid numbers of their country (`phonenumbers`). What has
@@ -45,7 +45,7 @@ _BEFORE = 40
 
 
 def personal_spans(text: str, rules: MaskingRules | None = None) -> list[PersonalSpan]:
-    """The spans of people's data in a text, in order; none overlaps another.
+    """The spans of personal data in a text, in order; none overlaps another.
 
     With ``rules`` their patterns come before all others, and what they allow is not among the spans, nor is
     anything that overlaps it.

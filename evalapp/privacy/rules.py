@@ -1,4 +1,4 @@
-"""A project's own patterns of people's data, and texts that are never flagged. Pure."""
+"""A project's own patterns of personal data, and texts that are never flagged. Pure."""
 
 import re
 from collections.abc import Iterator, Sequence

@@ -1,4 +1,4 @@
-"""Staged texts of imported ratings with placeholders, where the project masks people's data: answers,
+"""Staged texts of imported ratings with placeholders, where the project masks personal data: answers,
 comments, corrections, written answers and what was marked in them.
 """
 

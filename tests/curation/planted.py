@@ -128,7 +128,7 @@ class PlantedRows:
 
 
 def planted_rows(seed: int, *, clean: int = 1_500, each: int = 40) -> PlantedRows:
-    """``clean`` good rows and ``each`` of every plant, shuffled; ask `personal_plants` for people's data."""
+    """``clean`` good rows and ``each`` of every plant, shuffled; ask `personal_plants` for personal data."""
     draw = random.Random(seed)
     rows = [_clean(draw, number) for number in range(clean)]
     plants: list[tuple[str, ExampleRow]] = []
@@ -344,7 +344,7 @@ def personal_texts(seed: int, *, each: int = 60) -> list[tuple[str, str, str]]:
 
 
 def harmless_texts(seed: int, *, count: int = 300) -> list[str]:
-    """Texts whose digits look like people's data and are none."""
+    """Texts whose digits look like personal data and are none."""
     draw = random.Random(seed)
     numbers: Sequence[Callable[[], str]] = (
         lambda: f"Order number {_luhn('4' + _digits(draw, 14))}",

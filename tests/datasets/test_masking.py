@@ -1,4 +1,4 @@
-"""A project that masks people's data: what is stored has placeholders; who may see it sees the originals."""
+"""A project that masks personal data: what is stored has placeholders; who may see it sees the originals."""
 
 import json
 from typing import Any

@@ -1,4 +1,4 @@
-"""In a project that masks people's data, nothing that comes in by any way is stored or shown in clear."""
+"""In a project that masks personal data, nothing that comes in by any way is stored or shown in clear."""
 
 import datetime as dt
 from pathlib import Path

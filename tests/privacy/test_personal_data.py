@@ -1,4 +1,4 @@
-"""Which people's data are found in a text, and which look-alikes are left alone."""
+"""Which personal data are found in a text, and which look-alikes are left alone."""
 
 import pytest
 

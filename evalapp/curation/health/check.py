@@ -21,6 +21,7 @@ from evalapp.curation.kinds import FindingKind
 from evalapp.curation.models import Finding, HealthCheck
 from evalapp.datasets.models import DatasetVersion, Example
 from evalapp.datasets.search import index_rows
+from evalapp.datasets.vault import rules_of
 from evalapp.jobs.work import Work
 
 COLUMNS = (
@@ -64,7 +65,8 @@ def check_health(work: Work) -> dict[str, Any]:
 
 def _of_rows(version: DatasetVersion, work: Work, total: int) -> Iterator[Found]:
     detectors: Sequence[Detector] = (
-        DuplicateDetector(), PersonalDataDetector(), BrokenAnswerDetector(), LabelIssueDetector(),
+        DuplicateDetector(), PersonalDataDetector(rules_of(version.dataset.project)), BrokenAnswerDetector(),
+        LabelIssueDetector(),
     )  # fmt: skip
     rows = Example.objects.filter(version=version).order_by("row_number").values(*COLUMNS)
     for read, fields in enumerate(rows.iterator(chunk_size=_CHUNK), start=1):

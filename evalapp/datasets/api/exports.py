@@ -1,4 +1,4 @@
-"""Versions as files, and what masked people's data were for those who may see it."""
+"""Versions as files, and what masked personal data was for those who may see it."""
 
 from typing import Any
 
@@ -34,7 +34,10 @@ class ExportDetail(DatasetView):
 
 
 class LossesQuery(Query):
-    format = serializers.ChoiceField(choices=list(FORMATS_OF_FILES), help_text="A message format.")
+    format = serializers.ChoiceField(
+        choices=list(FORMATS_OF_FILES), default=FileFormat.OPENAI_CHAT, required=False,
+        help_text="A message format.",
+    )  # fmt: skip
 
 
 class LossSerializer(serializers.Serializer[Any]):

@@ -32,5 +32,5 @@ class Command(BaseCommand):
         megabytes = target.stat().st_size / 10**6
         self.stdout.write(
             f"{target}: the database and {len(manifest.members) - 1} files, {megabytes:.1f} MB. It has the"
-            " secret key and people's data: keep it private."
+            " secret key and personal data: keep it private."
         )

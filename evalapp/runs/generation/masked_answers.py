@@ -1,4 +1,4 @@
-"""Imported answers of a project that masks people's data."""
+"""Imported answers of a project that masks personal data."""
 
 from collections.abc import Iterable, Iterator, Sequence
 
