@@ -8,6 +8,7 @@ import pytest
 from evalapp.conversations.differences import same
 from evalapp.conversations.form import conversation_problems
 from evalapp.conversations.formats import FORMATS, format_of
+from evalapp.conversations.formats.base import OTHER_ROLES
 from evalapp.imports.problems import RowProblemError
 from tests.conversations.rows import EVERY_ROW, PDF, PNG, ROWS
 
@@ -106,7 +107,7 @@ def text_in(value):
             "openai.chat",
             {"calls of built-in tools", "results of built-in tools", "files"},
         ),
-        ("openai.responses", "a turn with everything", "anthropic", {"citations", "reasoning", "roles"}),
+        ("openai.responses", "a turn with everything", "anthropic", {"citations", "reasoning", OTHER_ROLES}),
         ("openai.chat", "files", "anthropic", {"sound recordings", "files", "names"}),
         ("openai.chat", "arguments of every kind", "anthropic", {"arguments that are no JSON"}),
         ("openai.chat", "refusals and citations", "anthropic", {"citations", "marks of refusals"}),

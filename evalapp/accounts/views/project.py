@@ -10,6 +10,8 @@ from evalapp.accounts.access import MemberRequest, project_view
 from evalapp.accounts.forms import DeleteProjectForm, ProjectSettingsForm, settings_of
 from evalapp.accounts.permissions import Permission
 from evalapp.accounts.services import update_project
+from evalapp.core.errors import ProblemError
+from evalapp.core.http import show_problem
 
 
 @project_view(Permission.MANAGE_MEMBERS)
@@ -17,9 +19,13 @@ def project_settings(request: MemberRequest) -> HttpResponse:
     project = request.project
     form = ProjectSettingsForm(request.POST or None, initial=settings_of(project))
     if request.method == "POST" and form.is_valid():
-        update_project(project=project, by=request.user, **form.cleaned_data)
-        messages.success(request, "Saved.")
-        return redirect("project_settings", project.slug)
+        try:
+            update_project(project=project, by=request.user, **form.cleaned_data)
+        except ProblemError as error:
+            show_problem(form, error)
+        else:
+            messages.success(request, "Saved.")
+            return redirect("project_settings", project.slug)
     status = 400 if form.errors else 200
     context = {
         "form": form,

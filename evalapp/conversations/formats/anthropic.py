@@ -7,6 +7,7 @@ from evalapp.conversations.differences import AS, changed
 from evalapp.conversations.form import CALL, OTHER, RESULT, SERVER, TEXT, Conversation, Message, Part
 from evalapp.conversations.formats.anthropic_blocks import BLOCKS, Blocks
 from evalapp.conversations.formats.base import (
+    OTHER_ROLES,
     SourceList,
     Writing,
     Written,
@@ -200,7 +201,7 @@ def _write_block(part: Part, role: str, blocks: Blocks) -> dict[str, Any] | None
 
 def _role(role: str, writing: Writing) -> str:
     if role == "developer":
-        writing.lose("roles")
+        writing.lose(OTHER_ROLES)
         return "system"
     return "user" if role == "tool" else role
 

@@ -25,7 +25,8 @@ from evalapp.imports.problems import RowProblemError, bad_field, shown
 
 DEEPEST_ROW = 40
 DEEPEST_ARGUMENTS = 24
-FIELDS_OF_ORIGINAL = "fields of the original format"
+FIELDS_OF_ORIGINAL = "other fields of the format they came in"
+OTHER_ROLES = "roles that it does not have (developer, later system messages)"
 OTHER_PARTS = "parts of other kinds"
 PLAIN_ROLES = ("system", "user", "assistant")
 

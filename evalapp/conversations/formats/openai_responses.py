@@ -16,6 +16,7 @@ from evalapp.conversations.form import (
     Part,
 )
 from evalapp.conversations.formats.base import (
+    OTHER_ROLES,
     SourceList,
     Writing,
     Written,
@@ -215,7 +216,7 @@ def _inputs_and_outputs(
 
 def _plain(message: Message, writing: Writing) -> dict[str, Any]:
     if message["role"] == "tool":
-        writing.lose("roles")
+        writing.lose(OTHER_ROLES)
         return {"role": "user", "content": message["content"]}
     return dict(message)
 
@@ -263,7 +264,7 @@ def _write_message(role: str, parts: list[Part], writing: Writing) -> dict[str, 
     if not content:
         return None
     if role == "tool":
-        writing.lose("roles")
+        writing.lose(OTHER_ROLES)
         role = "user"
     made = {"role": role, "content": content}
     return changed(made, around) if writing.is_own else {"type": MESSAGE, **made}
