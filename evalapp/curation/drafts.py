@@ -188,6 +188,15 @@ def put_edits(edits: Iterable[RowEdit]) -> None:
     )  # fmt: skip
 
 
+def _can_be(example: Example, changes: Mapping[str, Any]) -> bool:
+    """Whether the row can be changed so: a turn of several texts cannot be changed as one."""
+    try:
+        with_changes(example_row(example), changes)
+    except InvalidError:
+        return False
+    return True
+
+
 def _proposed(
     draft: DatasetDraft, example: Example, finding: Finding, before: RowEdit | None, by: User
 ) -> RowEdit | None:
@@ -202,6 +211,8 @@ def _proposed(
         changes |= masked_fields(row, finding.spans, changes, rules_of(draft.base.dataset.project))
     elif finding.proposal == Proposal.CHANGE:
         changes |= finding.changes
+    if changes and example.conversation is not None and not _can_be(example, changes):
+        return None
     operation = {Proposal.DROP: Operation.DROP, Proposal.MERGE: Operation.MERGE}.get(
         Proposal(finding.proposal), Operation.CHANGE
     )
