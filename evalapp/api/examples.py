@@ -226,6 +226,7 @@ TEXTS: Mapping[str, str | list[str]] = {
     "sentences": "2 training rows have the prompt of a test row.",
     "setting": "temperature",
     "placeholder": "⟨EMAIL 1⟩",
+    "licence": "CC BY 4.0",
     "Loss.what": "citations",
     "Original.texts": "a.first@example.org",
     "masking_allowed": "@example.org",

@@ -261,6 +261,7 @@ def card(version: DatasetVersion, splits: list[str]) -> str:
     lines = [
         f"# {version}",
         version.dataset.description,
+        f"Licence: {version.dataset.licence}" if version.dataset.licence else "",
         version.note,
         f"Rows: {counts}.{left_out}",
         f"Created {version.created_at:%d %B %Y} from {origin}.",

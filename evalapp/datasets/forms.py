@@ -33,6 +33,11 @@ BY_FIELD, BY_SHARES = "field", "shares"
 class DatasetForm(forms.Form):
     name = forms.CharField(max_length=120, help_text="For instance “Investment summaries”.")
     description = forms.CharField(required=False, max_length=2_000, widget=forms.Textarea(attrs={"rows": 3}))
+    licence = forms.CharField(
+        required=False,
+        max_length=120,
+        help_text="What others may do with the rows, such as “CC BY 4.0” or “Internal use”.",
+    )
 
 
 class UploadForm(forms.Form):

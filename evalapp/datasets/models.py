@@ -13,6 +13,7 @@ class Dataset(BaseModel):
     project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="datasets")
     name = models.CharField(max_length=120)
     description = models.TextField(blank=True)
+    licence = models.CharField(max_length=120, blank=True, default="")
     created_by = models.ForeignKey(User, null=True, on_delete=models.SET_NULL, related_name="+")
 
     class Meta:

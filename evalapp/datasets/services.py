@@ -30,6 +30,7 @@ from evalapp.jobs.models import Job
 __all__ = [
     "ExampleRow",
     "SameContentError",
+    "change_dataset",
     "create_dataset",
     "create_version",
     "receive_upload",
@@ -52,19 +53,45 @@ class SameContentError(ConflictError):
         self.version = version
 
 
-def create_dataset(*, project: Project, name: str, description: str = "", by: User | None) -> Dataset:
+def create_dataset(
+    *, project: Project, name: str, description: str = "", licence: str = "", by: User | None
+) -> Dataset:
     """Raises InvalidError for an empty name, ConflictError where the project has one of that name."""
     name = checked_name(name, of="the dataset")
     try:
         with transaction.atomic():
             dataset = Dataset.objects.create(
-                project=project, name=name, description=description.strip(), created_by=by
+                project=project,
+                name=name,
+                description=description.strip(),
+                licence=licence.strip(),
+                created_by=by,
             )
             record("dataset.created", by=by, obj=dataset, project=project)
     except IntegrityError as error:
-        message = f"This project already has a dataset named “{name}”. Choose another name."
-        raise ConflictError(message, fields={"name": [message]}) from error
+        raise _taken(name) from error
     return dataset
+
+
+def change_dataset(*, dataset: Dataset, name: str, description: str, licence: str, by: User) -> Dataset:
+    """Change what a dataset is called and what is said of it; its versions stay. Raises as `create_dataset`
+    does.
+    """
+    before = {"name": dataset.name, "description": dataset.description, "licence": dataset.licence}
+    dataset.name = checked_name(name, of="the dataset")
+    dataset.description, dataset.licence = description.strip(), licence.strip()
+    try:
+        with transaction.atomic():
+            dataset.save(update_fields=list(before))
+            record("dataset.changed", by=by, obj=dataset, project=dataset.project, data={"before": before})
+    except IntegrityError as error:
+        raise _taken(dataset.name) from error
+    return dataset
+
+
+def _taken(name: str) -> ConflictError:
+    message = f"This project already has a dataset named “{name}”. Choose another name."
+    return ConflictError(message, fields={"name": [message]})
 
 
 def create_version(

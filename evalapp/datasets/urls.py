@@ -14,6 +14,7 @@ urlpatterns = [
     path(f"{_DATA}new/", views.dataset_new, name="dataset_new"),
     path(f"{_DATA}versions/<int:version_id>/", views.dataset_version_by_id, name="dataset_version"),
     path(_DATASET, views.dataset_detail, name="dataset_detail"),
+    path(f"{_DATASET}edit/", views.dataset_edit, name="dataset_edit"),
     path(f"{_DATASET}upload/", views.dataset_upload, name="dataset_upload"),
     path(f"{_DATASET}recipes/new/", recipe_views.dataset_recipe_new, name="dataset_recipe_new"),
     path(f"{_DATASET}recipes/<int:recipe_id>/", recipe_views.dataset_recipe, name="dataset_recipe"),

@@ -3,6 +3,7 @@ from typing import Any
 
 from django.contrib import messages
 from django.core.paginator import Paginator
+from django.forms import model_to_dict
 from django.http import HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -55,6 +56,24 @@ def dataset_new(request: MemberRequest) -> HttpResponse:
             return redirect("dataset_upload", request.project.slug, dataset.pk)
     status = 400 if form.is_bound else 200
     return render(request, "datasets/dataset_new.html", {"form": form}, status=status)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@project_view(Permission.EDIT_DATA)
+def dataset_edit(request: MemberRequest, dataset_id: int) -> HttpResponse:
+    dataset = _dataset(request, dataset_id)
+    form = DatasetForm(request.POST or None, initial=model_to_dict(dataset))
+    if request.method == "POST" and form.is_valid():
+        try:
+            services.change_dataset(dataset=dataset, by=request.user, **form.cleaned_data)
+        except ProblemError as error:
+            show_problem(form, error)
+            dataset.refresh_from_db()
+        else:
+            messages.success(request, "Saved.")
+            return redirect("dataset_detail", request.project.slug, dataset.pk)
+    status = 400 if form.errors else 200
+    return render(request, "datasets/dataset_edit.html", {"form": form, "dataset": dataset}, status=status)
 
 
 @require_safe

@@ -9,11 +9,13 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from evalapp.accounts.models import Project, User
+from evalapp.datasets.exporting import card
 from evalapp.datasets.models import Dataset, DatasetImport, DatasetVersion
 from evalapp.datasets.rows import ExampleRow
-from evalapp.datasets.services import create_version, receive_upload
+from evalapp.datasets.services import create_dataset, create_version, receive_upload
 from evalapp.datasets.tasks import import_dataset
 from evalapp.jobs.models import Job
+from tests.cast import client_of
 from tests.datasets.files import jsonl, question, questions, upload
 
 pytestmark = pytest.mark.usefixtures("uploads")
@@ -336,3 +338,19 @@ def test_lists_cost_the_same_however_long(
         receive_upload(dataset=dataset, upload=upload(questions([1])), by=engineer)
 
     assert cost() == one
+
+
+def test_a_dataset_is_renamed_and_its_card_tells_the_licence(dataset: Dataset, engineer: User) -> None:
+    other = create_dataset(project=dataset.project, name="Other", by=engineer)
+    row = ExampleRow(split="train", messages=[{"role": "user", "content": "Q"}])
+    version = create_version(dataset=dataset, rows=[row], by=engineer)
+    address = f"/projects/{dataset.project.slug}/data/{dataset.pk}/"
+    client = client_of(engineer)
+    refused = client.post(f"{address}edit/", {"name": other.name})
+    assert refused.status_code == 400 and "already has a dataset named" in refused.text
+    given = {"name": "Letters", "description": "Of 2026", "licence": "CC BY 4.0"}
+    assert client.post(f"{address}edit/", given).status_code == 302
+    page = client.get(f"{address}v1/card/").text
+    assert "Card of Letters v1" in page and "CC BY 4.0" in page
+    version.dataset.refresh_from_db()
+    assert "Licence: CC BY 4.0" in card(version, ["train"])

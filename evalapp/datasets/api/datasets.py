@@ -84,7 +84,7 @@ class DatasetSerializer(ReadOnlySerializer):
 
     class Meta:
         model = Dataset
-        fields = ("id", "name", "description", "latest", "created_by", "created_at")
+        fields = ("id", "name", "description", "licence", "latest", "created_by", "created_at")
 
     @extend_schema_field(DatasetVersionSerializer(allow_null=True))
     def get_latest(self, dataset: Dataset) -> Any:
@@ -95,6 +95,7 @@ class DatasetSerializer(ReadOnlySerializer):
 class DatasetBody(Body):
     name = Text(max_length=120)
     description = Text(max_length=2_000, allow_blank=True, default="")
+    licence = Text(max_length=120, allow_blank=True, default="", help_text="It is on the card.")
 
 
 class VersionBody(Body):
@@ -244,6 +245,14 @@ class DatasetList(DatasetView):
 class DatasetDetail(DatasetView):
     @operation("Read a dataset", result=DatasetSerializer)
     def get(self, dataset_id: int) -> object:
+        return self.dataset(dataset_id)
+
+    @operation("Change a dataset", body=DatasetBody, result=DatasetSerializer)
+    def patch(self, dataset_id: int) -> object:
+        """Name, description and licence; fields that are left out are unchanged, and so are its versions."""
+        dataset = self.dataset(dataset_id)
+        current = {name: getattr(dataset, name) for name in ("name", "description", "licence")}
+        services.change_dataset(dataset=dataset, by=self.person, **self.changes(current))
         return self.dataset(dataset_id)
 
 
