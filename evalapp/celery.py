@@ -11,6 +11,7 @@ PACKAGES_WITH_TASKS = [
     "evalapp.jobs",
     "evalapp.datasets",
     "evalapp.curation",
+    "evalapp.data_protection",
     "evalapp.runs",
     "evalapp.scoring",
     "evalapp.campaigns",

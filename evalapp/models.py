@@ -25,6 +25,7 @@ from evalapp.campaigns.models import (
     Skip,
 )
 from evalapp.curation.models import DatasetDraft, Finding, HealthCheck, RowEdit
+from evalapp.data_protection.models import Erasure
 from evalapp.datasets.models import (
     Dataset,
     DatasetImport,
@@ -118,6 +119,7 @@ __all__ = [
     "Draft",
     "DrawnRows",
     "Endpoint",
+    "Erasure",
     "Example",
     "Export",
     "ExportRow",

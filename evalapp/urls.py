@@ -16,6 +16,7 @@ urlpatterns = [
     path("", include("evalapp.jobs.urls")),
     path("", include("evalapp.datasets.urls")),
     path("", include("evalapp.curation.urls")),
+    path("", include("evalapp.data_protection.urls")),
     path("", include("evalapp.rubrics.urls")),
     path("", include("evalapp.registry.urls")),
     path("", include("evalapp.runs.urls")),

@@ -26,6 +26,7 @@ from evalapp.campaigns.models import (
     Skip,
 )
 from evalapp.curation.models import DatasetDraft, Finding, HealthCheck, RowEdit
+from evalapp.data_protection.models import Erasure
 from evalapp.datasets.models import (
     Dataset,
     DatasetImport,
@@ -146,6 +147,9 @@ def _data(world: SimpleNamespace) -> None:
     )
     RecipeVersion.objects.create(
         version=world.dataset_version, recipe=world.dataset_recipe, settings=settings, sources=[]
+    )
+    world.erasure = Erasure.objects.create(
+        project=world.project, state="done", reason="A request", erased_at=timezone.now()
     )
     world.dataset_draft = DatasetDraft.objects.create(base=world.dataset_version)
     RowEdit.objects.create(draft=world.dataset_draft, example=world.example, operation="drop")

@@ -61,6 +61,7 @@ ACCESS: dict[str, Access] = {
     "member_reset_link": both(P.MANAGE_MEMBERS),
     "invitation_revoke": both(P.MANAGE_MEMBERS),
     "audit_list": both(P.VIEW_AUDIT),
+    **dict.fromkeys(("erasure_list", "erasure"), both(P.UNMASK)),
     "installation_audit": both(SITE_ADMIN),
     # jobs
     "job_list": both(P.VIEW_RUNS),
@@ -348,6 +349,7 @@ ACCESS: dict[str, Access] = {
     "api_dataset_diff": Access(P.VIEW_DATA, P.EDIT_DATA),
     "api_dataset_export_losses": Access(P.VIEW_DATA, P.EDIT_DATA),
     "api_dataset_originals": both(P.UNMASK),
+    **dict.fromkeys(("api_erasures", "api_erasure"), both(P.UNMASK)),
     "api_dataset_export_originals": both(P.UNMASK),
     "api_dataset_export": Access(P.VIEW_DATA, P.EDIT_DATA),
     "api_dataset_health": Access(P.VIEW_DATA, P.EDIT_DATA),

@@ -16,6 +16,7 @@ KWARGS: dict[str, Kwarg] = {
     "dataset_id": lambda world: world.dataset.pk,
     "import_id": lambda world: world.dataset_import.pk,
     "draft_id": lambda world: world.dataset_draft.pk,
+    "erasure_id": lambda world: world.erasure.pk,
     "recipe_id": lambda world: world.dataset_recipe.pk,
     "rubric_id": lambda world: world.rubric.pk,
     "run_id": lambda world: world.run.pk,

@@ -43,7 +43,8 @@ class DatasetVersion(BaseModel):
     """Immutable once ready; a database trigger refuses any change of its content.
 
     A version appears whole: it is ready when its transaction commits. ``content_hash`` covers every
-    row in order; ``counts`` is rows per split.
+    row in order; ``counts`` is rows per split. ``erased_rows`` held data of people who were erased since:
+    their texts changed, and all hashes are those before.
     """
 
     dataset = models.ForeignKey(Dataset, on_delete=models.CASCADE, related_name="versions")
@@ -61,6 +62,7 @@ class DatasetVersion(BaseModel):
     # Made, wholly or in part, from reviews of simulated reviewers.
     is_simulated = models.BooleanField(default=False)
     is_recorded = models.BooleanField(default=False)
+    erased_rows = models.PositiveIntegerField(default=0, db_default=0)
     created_by = models.ForeignKey(User, null=True, on_delete=models.SET_NULL, related_name="+")
 
     class Meta:

@@ -94,7 +94,7 @@ class Vault:
             VaultEntry(
                 project=self._project,
                 token=token,
-                sealed=sealed(_PURPOSE, self._project.pk, json.dumps(originals, ensure_ascii=False)),
+                sealed=sealed_originals(self._project.pk, originals),
             )
             for token, originals in self._entries.items()
         ]
@@ -168,6 +168,11 @@ def opened_originals(entry: VaultEntry) -> Originals:
         ) from error
     originals: Originals = json.loads(text)
     return originals
+
+
+def sealed_originals(project_id: int, originals: Originals) -> str:
+    """As a vault entry of the project holds them."""
+    return sealed(_PURPOSE, project_id, json.dumps(originals, ensure_ascii=False))
 
 
 def with_originals(project: Project, examples: Iterable[Example]) -> Iterator[dict[str, Any]]:

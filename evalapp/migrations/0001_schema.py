@@ -162,6 +162,7 @@ class Migration(migrations.Migration):
                 ('population', models.CharField(choices=[('panel', 'These reviewers'), ('reviewers', 'Reviewers like these')], db_default='panel', default='panel', max_length=9)),
                 ('masking_rules', models.JSONField(blank=True, default=dict)),
                 ('masks_personal_data', models.BooleanField(db_default=False, default=False)),
+                ('retention', models.JSONField(blank=True, default=dict)),
             ],
             options={
                 'abstract': False,
@@ -457,6 +458,7 @@ class Migration(migrations.Migration):
                 ('source', models.CharField(blank=True, max_length=200)),
                 ('is_simulated', models.BooleanField(default=False)),
                 ('is_recorded', models.BooleanField(default=False)),
+                ('erased_rows', models.PositiveIntegerField(db_default=0, default=0)),
                 ('created_by', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
                 ('dataset', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='versions', to='evalapp.dataset')),
                 ('parent', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='children', to='evalapp.datasetversion')),
@@ -2869,5 +2871,27 @@ class Migration(migrations.Migration):
         migrations.AddIndex(
             model_name='example',
             index=models.Index(condition=models.Q(('conversation__isnull', False)), fields=['version', 'row_number'], name='example_conversation'),
+        ),
+        migrations.CreateModel(
+            name='Erasure',
+            fields=[
+                ('id', models.BigAutoField(primary_key=True, serialize=False)),
+                ('created_at', models.DateTimeField(auto_now_add=True)),
+                ('state', models.CharField(choices=[('searching', 'Searching'), ('found', 'To confirm'), ('erasing', 'Erasing'), ('done', 'Erased'), ('discarded', 'Discarded')], default='searching', max_length=10)),
+                ('reason', models.TextField()),
+                ('text_hashes', models.JSONField(default=list)),
+                ('sealed_texts', models.TextField(blank=True)),
+                ('counts', models.JSONField(default=dict)),
+                ('remaining', models.JSONField(default=dict)),
+                ('erased_at', models.DateTimeField(blank=True, null=True)),
+                ('confirmed_by', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
+                ('created_by', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
+                ('job', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to='evalapp.job')),
+                ('project', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='erasures', to='evalapp.project')),
+            ],
+            options={
+                'indexes': [models.Index(fields=['project', '-id'], name='erasure_project_latest')],
+                'constraints': [models.CheckConstraint(condition=models.Q(models.Q(('sealed_texts', ''), ('state__in', ['done', 'discarded'])), models.Q(models.Q(('state__in', ['done', 'discarded']), _negated=True), models.Q(('sealed_texts', ''), _negated=True)), _connector='OR'), name='erasure_keeps_texts_while_pending'), models.CheckConstraint(condition=models.Q(models.Q(('erased_at__isnull', False), ('state', 'done')), models.Q(models.Q(('state', 'done'), _negated=True), ('erased_at__isnull', True)), _connector='OR'), name='erasure_done_has_date')],
+            },
         ),
     ])]

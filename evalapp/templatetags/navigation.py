@@ -117,6 +117,7 @@ ENTRIES = (
         _tabs(
             Page("Project and privacy", ""),
             Page("Members", "members/"),
+            Page("Erase a person", "erasures/"),
             Page("Webhooks", "webhooks/"),
             Page("Audit", "audit/"),
             Page("Endpoints", "endpoints/"),

@@ -61,7 +61,9 @@ MOST_INLINE_ROWS = 10_000
 
 
 class DatasetVersionSerializer(ReadOnlySerializer):
-    """Immutable. ``counts`` is rows by split; ``content_hash`` covers every row in order."""
+    """Immutable. ``counts`` is rows by split; ``content_hash`` covers every row in order. ``erased_rows``
+    held data of people who were erased since; hashes are those before.
+    """
 
     dataset = serializers.IntegerField(source="dataset_id")
     parent = serializers.IntegerField(source="parent_id", allow_null=True)
@@ -71,8 +73,8 @@ class DatasetVersionSerializer(ReadOnlySerializer):
     class Meta:
         model = DatasetVersion
         fields = (
-            "id", "dataset", "number", "parent", "content_hash", "counts", "skipped_rows", "note", "source",
-            "is_simulated", "is_recorded", "created_by", "created_at",
+            "id", "dataset", "number", "parent", "content_hash", "counts", "skipped_rows", "erased_rows",
+            "note", "source", "is_simulated", "is_recorded", "created_by", "created_at",
         )  # fmt: skip
 
 
