@@ -50,6 +50,10 @@ app.conf.beat_schedule = {
     "open-due-weeks": {"task": "evalapp.monitoring.tasks.open_due_weeks", "schedule": 60.0},
     # At night in most of Europe and America; a scheduler that was stopped then does it when it starts.
     "check-counts": {"task": "evalapp.reviews.tasks.check_counts", "schedule": crontab(hour=3, minute=20)},
+    "apply-retention": {
+        "task": "evalapp.data_protection.tasks.apply_retention",
+        "schedule": crontab(hour=3, minute=50),
+    },
     "reap-lost-jobs": {"task": "evalapp.jobs.tasks.reap_lost_jobs", "schedule": 5.0},
     "remove-old-deliveries": {"task": "evalapp.webhooks.tasks.remove_old_deliveries", "schedule": 3600.0},
     "notify-webhooks": {"task": "evalapp.webhooks.tasks.notify_if_due", "schedule": 2.0},

@@ -349,7 +349,7 @@ ACCESS: dict[str, Access] = {
     "api_dataset_diff": Access(P.VIEW_DATA, P.EDIT_DATA),
     "api_dataset_export_losses": Access(P.VIEW_DATA, P.EDIT_DATA),
     "api_dataset_originals": both(P.UNMASK),
-    **dict.fromkeys(("api_erasures", "api_erasure"), both(P.UNMASK)),
+    **dict.fromkeys(("api_erasures", "api_erasure", "api_erasure_erase"), both(P.UNMASK)),
     "api_dataset_export_originals": both(P.UNMASK),
     "api_dataset_export": Access(P.VIEW_DATA, P.EDIT_DATA),
     "api_dataset_health": Access(P.VIEW_DATA, P.EDIT_DATA),

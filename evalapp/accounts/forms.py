@@ -7,6 +7,7 @@ from django.core.exceptions import ValidationError
 
 from evalapp.accounts.models import Project, ResultsApplyTo, Role, User
 from evalapp.accounts.permissions import GRANTABLE
+from evalapp.accounts.retention import HELP, LABELS, LONGEST, Kept
 from evalapp.accounts.review_keys import REVIEW_KEYS, keys_of, letters_of
 from evalapp.core.form_fields import choice_field
 
@@ -87,6 +88,19 @@ class ProjectSettingsForm(ProjectForm):
         ),
     )
 
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        for kind in Kept:
+            self.fields[f"keep_{kind}"] = forms.IntegerField(
+                required=False, min_value=1, max_value=LONGEST, label=LABELS[kind], help_text=HELP[kind]
+            )
+
+    def clean(self) -> dict[str, Any]:
+        """With ``retention`` in place of its fields."""
+        cleaned = super().clean() or {}
+        cleaned["retention"] = {str(kind): cleaned.pop(f"keep_{kind}", None) for kind in Kept}
+        return cleaned
+
     def clean_masking_patterns(self) -> list[tuple[str, str]]:
         lines = [line.partition(":") for line in _lines(self.cleaned_data["masking_patterns"])]
         return [(kind.strip(), expression.strip()) for kind, _, expression in lines]
@@ -111,7 +125,7 @@ def settings_of(project: Project) -> dict[str, Any]:
     rules = project.masking_rules
     fields["masking_patterns"] = "\n".join(": ".join(each) for each in rules.get("patterns", ()))
     fields["masking_allowed"] = "\n".join(rules.get("allowed", ()))
-    return fields
+    return fields | {f"keep_{kind}": days for kind, days in project.retention.items()}
 
 
 class InvitationForm(forms.Form):

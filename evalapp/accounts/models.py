@@ -90,8 +90,8 @@ class Project(BaseModel):
     # `evalapp.privacy.rules.MaskingRules` reads.
     masks_personal_data = models.BooleanField(default=False, db_default=False)
     masking_rules = models.JSONField(default=dict, blank=True)
-    # Days after which a kind of data that nothing rests on is removed, by `evalapp.core.retention.Kept`; what
-    # is not named is kept for good.
+    # Days after which data that nothing rests on are removed, by `evalapp.accounts.retention.Kept`; what is
+    # not named is kept for good.
     retention = models.JSONField(default=dict, blank=True)
     population = models.CharField(
         max_length=9, choices=ResultsApplyTo.choices, default=ResultsApplyTo.PANEL, db_default="panel"

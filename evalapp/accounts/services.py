@@ -3,7 +3,7 @@
 Locks are taken in one order: the projects, the campaigns that somebody leaves, then the person.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from django.conf import settings
@@ -15,6 +15,7 @@ from django.utils.text import slugify
 from evalapp.accounts.models import Invitation, Membership, Project, ResultsApplyTo, Role, User
 from evalapp.accounts.one_time_links import void_links_of
 from evalapp.accounts.permissions import Permission, allows, may_grant
+from evalapp.accounts.retention import checked_retention
 from evalapp.accounts.signals import reviewing_ended
 from evalapp.audit.services import record
 from evalapp.core.errors import ConflictError, InvalidError, NotAllowedError
@@ -84,12 +85,13 @@ def update_project(
     masks_personal_data: bool | None = None,
     masking_patterns: Sequence[Sequence[str]] | None = None,
     masking_allowed: Sequence[str] | None = None,
+    retention: Mapping[str, int | None] | None = None,
 ) -> Project:
     """Change name and description, whom results apply to, whether reviewers are named, whether edited rows
-    need a second person, and whether and how personal data is masked (None: as before); addresses that
-    people have kept go on working.
+    need a second person, whether and how personal data is masked, and how long what is kept
+    (`evalapp.accounts.retention`; None: as before); addresses that people have kept go on working.
 
-    Raises InvalidError with ``fields`` for what cannot be masked by (`evalapp.privacy.rules`).
+    Raises InvalidError with ``fields`` for what cannot be masked by (`evalapp.privacy.rules`), and for days.
     """
     before: dict[str, object] = {"name": project.name}
     if population is not None and population != project.population:
@@ -106,6 +108,7 @@ def update_project(
         "needs_second_person": needs_second_person,
         "masks_personal_data": masks_personal_data,
         "masking_rules": rules,
+        "retention": None if retention is None else checked_retention(retention),
     }
     for name_of_flag, value in flags.items():
         if value is not None and value != getattr(project, name_of_flag):

@@ -11,8 +11,9 @@ from evalapp.accounts.invitations import invite, revoke_invitation
 from evalapp.accounts.models import Invitation, Membership, Project, ResultsApplyTo, Role
 from evalapp.accounts.permissions import PERMISSIONS, Permission
 from evalapp.accounts.queries import open_invitations
+from evalapp.accounts.retention import LONGEST
 from evalapp.accounts.services import change_role, remove_member, update_project
-from evalapp.api.fields import Body, Flag, Paging, ReadOnlySerializer, Text
+from evalapp.api.fields import Body, Flag, Paging, ReadOnlySerializer, Text, Whole
 from evalapp.api.operations import ApiView, ProjectView, operation, route
 from evalapp.audit.models import AuditEvent
 from evalapp.audit.queries import events_of
@@ -38,7 +39,28 @@ class ProjectBody(Body):
     )
 
 
+class RetentionSerializer(serializers.Serializer[Any]):
+    """Days after which data that nothing rests on are removed; null keeps them for good."""
+
+    production_events = serializers.IntegerField(allow_null=True, default=None)
+    drafts = serializers.IntegerField(allow_null=True, default=None)
+    job_logs = serializers.IntegerField(allow_null=True, default=None)
+
+
+class RetentionBody(Body):
+    production_events = Whole(
+        min_value=1, max_value=LONGEST, required=False, allow_null=True, help_text="Those nobody reviewed."
+    )
+    drafts = Whole(
+        min_value=1, max_value=LONGEST, required=False, allow_null=True, help_text="Those nobody touches."
+    )
+    job_logs = Whole(
+        min_value=1, max_value=LONGEST, required=False, allow_null=True, help_text="Of finished jobs."
+    )
+
+
 class ProjectSettingsSerializer(ReadOnlySerializer):
+    retention = RetentionSerializer()
     masking_patterns = serializers.SerializerMethodField()
     masking_allowed = serializers.SerializerMethodField()
 
@@ -46,7 +68,7 @@ class ProjectSettingsSerializer(ReadOnlySerializer):
         model = Project
         fields = (
             "name", "description", "population", "shows_reviewer_names", "needs_second_person",
-            "masks_personal_data", "masking_patterns", "masking_allowed",
+            "masks_personal_data", "masking_patterns", "masking_allowed", "retention",
         )  # fmt: skip
 
     def get_masking_patterns(self, project: Project) -> list[list[str]]:
@@ -81,6 +103,11 @@ class ProjectSettingsBody(ProjectBody):
         child=Text(max_length=200),
         required=False,
         help_text="What is never masked: e-mail addresses, domains (`@example.org`), other texts.",
+    )
+    retention = RetentionBody(
+        required=False,
+        help_text="Days after which data that nothing rests on are removed, every night. What is left out is"
+        " kept for good.",
     )
 
 

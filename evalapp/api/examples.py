@@ -229,6 +229,7 @@ TEXTS: Mapping[str, str | list[str]] = {
     "licence": "CC BY 4.0",
     "Loss.what": "citations",
     "Original.texts": "a.first@example.org",
+    "confirmed_by": "Ada Owner",
     "Erasure.text_hashes": _HASH,
     "ErasureBody.texts": "Annabell Wexford",
     "place": "dataset rows",

@@ -3,11 +3,12 @@
 from typing import Any
 
 from rest_framework import serializers
-from rest_framework.exceptions import ValidationError
+from rest_framework.response import Response
 
 from evalapp.accounts.permissions import Permission
 from evalapp.api.fields import Body, CreatedByField, Flag, List, Paging, ReadOnlySerializer, Text
 from evalapp.api.operations import ProjectView, operation, route
+from evalapp.core.errors import InvalidError
 from evalapp.core.http import get_or_missing
 from evalapp.data_protection import queries, services
 from evalapp.data_protection.models import Erasure
@@ -57,11 +58,6 @@ class ErasureBody(Body):
 class ConfirmBody(Body):
     confirm = Flag(help_text="True: erase what was found. Only a backup could bring it back.")
 
-    def validate_confirm(self, value: bool) -> bool:
-        if not value:
-            raise ValidationError("This must be true to erase.")
-        return value
-
 
 class ErasureView(ProjectView):
     required_permission = Permission.UNMASK
@@ -93,15 +89,21 @@ class ErasureDetail(ErasureView):
         """What was found, and once it is done the receipt."""
         return self.erasure(erasure_id)
 
+    @operation("Discard a search", status=204)
+    def delete(self, erasure_id: int) -> object:
+        """Forgets the texts without erasing them."""
+        services.discard(erasure=self.erasure(erasure_id), by=self.person)
+        return Response(status=204)
+
+
+@route("erasures/<int:erasure_id>/erase/", "api_erasure_erase")
+class ErasureErase(ErasureView):
     @operation("Erase a person", body=ConfirmBody, result=ErasureSerializer, status=202)
     def post(self, erasure_id: int) -> object:
         """Queues the job that replaces the texts wherever they stand, all at once or not at all."""
         found = self.erasure(erasure_id)
-        self.body()
+        if not self.body()["confirm"]:
+            problem = "This must be true to erase."
+            raise InvalidError(problem, fields={"confirm": [problem]})
         services.start_erasing(erasure=found, by=self.person)
         return self.erasure(erasure_id)
-
-    @operation("Discard a search", status=204)
-    def delete(self, erasure_id: int) -> object:
-        """Forgets the texts without erasing them."""
-        return services.discard(erasure=self.erasure(erasure_id), by=self.person)

@@ -1,6 +1,7 @@
 from celery import shared_task
 
 from evalapp.data_protection.erasing import erase, search
+from evalapp.data_protection.retention import apply_retention_everywhere
 from evalapp.data_protection.services import ERASE_TASK, SEARCH_TASK
 from evalapp.jobs.work import carry_out
 
@@ -13,3 +14,9 @@ def search_person(job_id: int) -> None:
 @shared_task(name=ERASE_TASK)
 def erase_person(job_id: int) -> None:
     carry_out(job_id, erase, task=ERASE_TASK)
+
+
+@shared_task(name="evalapp.data_protection.tasks.apply_retention", ignore_result=True)
+def apply_retention() -> None:
+    """Every night: what it removed is in each project's audit."""
+    apply_retention_everywhere()

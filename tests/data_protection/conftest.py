@@ -57,10 +57,19 @@ def leaks(marks: Sequence[str] = MARKS) -> list[tuple[str, str]]:
                    if mark in text.casefold().replace("wexfordshire", "")})  # fmt: skip
 
 
-def snapshot(but: Sequence[str] = ("evalapp_job", "evalapp_jobevent", "evalapp_auditevent", "django_session", "evalapp_user",
-                                    "evalapp_erasure")) -> list[tuple[str, str]]:  # fmt: skip
+NOT_THE_PROJECT_S = (
+    "evalapp_job",
+    "evalapp_jobevent",
+    "evalapp_auditevent",
+    "evalapp_erasure",
+    "evalapp_user",
+    "django_session",
+)
+
+
+def snapshot() -> list[tuple[str, str]]:
     """All that is stored but what tells of the erasures themselves."""
-    return sorted(everything_stored(but=but))
+    return sorted(everything_stored(but=NOT_THE_PROJECT_S))
 
 
 def searched(project: Project, by: User, texts: Sequence[str] = TEXTS, reason: str = "A request") -> Erasure:

@@ -51,12 +51,12 @@ def test_the_same_for_programs(world: SimpleNamespace) -> None:
     assert not any(mark in started.text.casefold() for mark in MARKS)
     erasure = Erasure.objects.select_related("job").get()
     address = f"{erasures}{erasure.pk}/"
-    assert program.post(address, {"confirm": True}).status_code == 409
+    assert program.post(f"{address}erase/", {"confirm": True}).status_code == 409
     search_person(erasure.job.pk)
     found = program.get(address).json()
     assert found["state"] == "found" and {"place": "outputs", "rows": 1} in found["counts"]
-    assert program.post(address, {"confirm": False}).status_code == 400
-    assert program.post(address, {"confirm": True}).status_code == 202
+    assert program.post(f"{address}erase/", {"confirm": False}).status_code == 400
+    assert program.post(f"{address}erase/", {"confirm": True}).status_code == 202
     erasure.refresh_from_db()
     erase_person(erasure.job.pk)
     receipt = program.get(address).json()

@@ -1,0 +1,42 @@
+"""How long a project keeps what nothing rests on: the kinds of data, and the days that it may choose."""
+
+from collections.abc import Mapping
+from enum import StrEnum
+
+from evalapp.core.errors import InvalidError
+
+LONGEST = 36_500
+
+
+class Kept(StrEnum):
+    """What is removed after so many days; the values are the names of ``Project.retention``."""
+
+    PRODUCTION_EVENTS = "production_events"
+    DRAFTS = "drafts"
+    JOB_LOGS = "job_logs"
+
+
+LABELS: Mapping[Kept, str] = {
+    Kept.PRODUCTION_EVENTS: "Days to keep production events that nobody reviewed",
+    Kept.DRAFTS: "Days to keep drafts that nobody touches",
+    Kept.JOB_LOGS: "Days to keep logs of finished jobs",
+}
+HELP: Mapping[Kept, str] = {
+    Kept.PRODUCTION_EVENTS: (
+        "Empty: for good. Events of a week that is still to be sampled stay, and so does what was sampled."
+    ),
+    Kept.DRAFTS: "Empty: for good. Unsent reviews, and drafts of datasets that did not become a version.",
+    Kept.JOB_LOGS: "Empty: for good. The jobs themselves stay.",
+}
+
+
+def checked_retention(days: Mapping[str, int | None]) -> dict[str, int]:
+    """The days by kind, without those that are kept for good. Raises InvalidError for what is no kind, and
+    for days out of range.
+    """
+    if unknown := sorted(set(days) - set(Kept)):
+        raise InvalidError(f"There is no retention of “{unknown[0]}”. Choose among {', '.join(Kept)}.")
+    if any(value is not None and not 1 <= value <= LONGEST for value in days.values()):
+        problem = f"Give 1 to {LONGEST:,} days, or nothing to keep it for good."
+        raise InvalidError(problem, fields={"retention": [problem]})
+    return {str(name): value for name, value in sorted(days.items()) if value is not None}

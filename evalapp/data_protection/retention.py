@@ -1,0 +1,134 @@
+"""Retention: what a project keeps for so many days only is removed every night. What a review, a weekly
+sample, a version or a decision rests on stays.
+"""
+
+import datetime as dt
+import logging
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from django.apps import apps
+from django.db import models, transaction
+from django.db.models import Exists, OuterRef, Q
+from django.utils import timezone
+
+from evalapp.accounts.models import Project
+from evalapp.accounts.retention import Kept
+from evalapp.audit.services import record
+from evalapp.core.errors import ConflictError
+from evalapp.data_protection.models import Erasure, ErasureState
+from evalapp.data_protection.services import discard
+from evalapp.jobs.models import FINAL_STATES, JobEvent
+from evalapp.monitoring.models import WEEK, ProductionEvent, Stream, WeeklySample, WeeklySampleState
+from evalapp.monitoring.weeks import LATE
+from evalapp.reviews.models import Draft
+
+AT_ONCE = 1_000
+PENDING_ERASURES_KEPT = dt.timedelta(days=30)
+"""A search that nobody confirmed keeps the person's texts, encrypted, for so long."""
+
+logger = logging.getLogger(__name__)
+Rows = models.QuerySet[Any]
+
+
+def apply_retention_everywhere() -> None:
+    """Of every project remove what it keeps no longer. What fails in one is logged, and done the next
+    night.
+    """
+    for project in Project.objects.exclude(retention={}).order_by("pk"):
+        try:
+            apply_retention(project)
+        except Exception:  # the other projects go on
+            logger.exception("Retention of project %s failed and is tried again the next night", project.pk)
+    _discard_old_searches()
+
+
+def apply_retention(project: Project) -> dict[str, int]:
+    """Remove in batches what the project keeps no longer, and tell the audit how much of each kind it was."""
+    now = timezone.now()
+    removed: Counter[str] = Counter()
+    try:
+        for kind in Kept:
+            if days := project.retention.get(kind):
+                for rows in _OLD[kind](project, now, now - dt.timedelta(days=days)):
+                    removed[kind] += _removed(rows)
+    finally:
+        # Also of what was removed before something failed.
+        if +removed:
+            data = {"removed": dict(removed), "days": project.retention}
+            record("project.retention_applied", by=None, obj=project, project=project, data=data)
+    return dict(+removed)
+
+
+def _removed(rows: Rows) -> int:
+    count = 0
+    while True:
+        with transaction.atomic():
+            # Locked and asked again: what became part of a sample, or was touched, meanwhile stays.
+            keys = list(rows.order_by("pk").values_list("pk", flat=True)[:AT_ONCE])
+            locked = rows.model._default_manager.select_for_update().filter(pk__in=keys)
+            list(locked.order_by("pk").values_list("pk", flat=True))
+            gone = list(rows.filter(pk__in=keys).values_list("pk", flat=True))
+            rows.model._default_manager.filter(pk__in=gone).delete()
+        count += len(gone)
+        if len(keys) < AT_ONCE or not gone:
+            return count
+
+
+def _old_events(project: Project, now: dt.datetime, before: dt.datetime) -> Iterator[Rows]:
+    to_sample = WeeklySample.objects.filter(
+        Q(state=WeeklySampleState.DUE) | Q(state=WeeklySampleState.EMPTY, ends_at__gt=now - LATE),
+        stream=OuterRef("stream"),
+        begins_at__lte=OuterRef("happened_at"),
+        ends_at__gt=OuterRef("happened_at"),
+    )
+    for stream in Stream.objects.filter(project=project).order_by("pk"):
+        until = min(before, _next_week_begins(stream, now))
+        events = ProductionEvent.objects.filter(stream=stream, happened_at__lt=until, sample=None)
+        yield events.exclude(Exists(to_sample))
+
+
+def _next_week_begins(stream: Stream, now: dt.datetime) -> dt.datetime:
+    """Events since then may still be sampled."""
+    if stream.ended_at is not None:
+        return now
+    begins = stream.next_sample_at - WEEK
+    # Weeks that pass while a stream is paused are never sampled.
+    return max(begins, now - WEEK) if stream.paused_at is not None else begins
+
+
+def _old_drafts(project: Project, now: dt.datetime, before: dt.datetime) -> Iterator[Rows]:
+    yield Draft.objects.filter(campaign__project=project, saved_at__lt=before)
+    # Of a package beside this one. A published draft tells where its version comes from.
+    drafts = apps.get_model("evalapp", "DatasetDraft")._default_manager
+    edits = apps.get_model("evalapp", "RowEdit")._default_manager
+    touched = edits.filter(draft=OuterRef("pk"), edited_at__gte=before)
+    yield (
+        drafts.filter(base__dataset__project=project, created_at__lt=before)
+        .exclude(state="published")
+        .filter(Q(job=None) | Q(job__state__in=FINAL_STATES))
+        .exclude(Exists(touched))
+    )
+
+
+def _old_logs(project: Project, now: dt.datetime, before: dt.datetime) -> Iterator[Rows]:
+    yield JobEvent.objects.filter(
+        job__project=project, job__state__in=FINAL_STATES, job__finished_at__lt=before
+    )
+
+
+_OLD: Mapping[Kept, Callable[[Project, dt.datetime, dt.datetime], Iterator[Rows]]] = {
+    Kept.PRODUCTION_EVENTS: _old_events,
+    Kept.DRAFTS: _old_drafts,
+    Kept.JOB_LOGS: _old_logs,
+}
+
+
+def _discard_old_searches() -> None:
+    old = Erasure.objects.exclude(state__in=[ErasureState.DONE, ErasureState.DISCARDED])
+    for erasure in old.filter(created_at__lt=timezone.now() - PENDING_ERASURES_KEPT):
+        try:
+            discard(erasure=erasure, by=None)
+        except ConflictError:
+            continue  # its job is going
