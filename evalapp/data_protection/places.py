@@ -110,7 +110,7 @@ REPLACED: tuple[Place, ...] = (
     Place("RunShard", _RUN, "parts of generations", {"report": V}),
     Place("Job", "project", "jobs", {"title": T, "stage": T, "params": V, "result": V, "error": T}),
     Place("JobEvent", "job__project", "lines of job logs", {"text": T, "data": V}),
-    Place("Dataset", "project", "descriptions of datasets", {"description": T}),
+    Place("Dataset", "project", "descriptions of datasets", {"description": T, "licence": T}),
     Place("DatasetVersion", "dataset__project", "notes of dataset versions", {"note": T}),
     Place("DatasetRecipe", "dataset__project", "dataset recipes", {"settings": V}),
     Place("RecipeVersion", "version__dataset__project", "recipes of versions",
