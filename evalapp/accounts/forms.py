@@ -103,6 +103,9 @@ class ProjectSettingsForm(ProjectForm):
 
     def clean_masking_patterns(self) -> list[tuple[str, str]]:
         lines = [line.partition(":") for line in _lines(self.cleaned_data["masking_patterns"])]
+        for number, (start, colon, _) in enumerate(lines, start=1):
+            if not colon:
+                raise ValidationError(f"Line {number} (“{start[:40]}”) has no colon. Write NAME: expression.")
         return [(kind.strip(), expression.strip()) for kind, _, expression in lines]
 
     def clean_masking_allowed(self) -> list[str]:

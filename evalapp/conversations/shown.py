@@ -25,11 +25,17 @@ class Beside(NamedTuple):
 
 def beside_text(conversation: Conversation) -> Beside:
     """What the text of its turns does not tell, in the order of the conversation."""
+    tools = {
+        str(part.get("call")): str(part.get("name"))
+        for message in conversation["messages"]
+        for part in message.get("parts", ())
+        if part["type"] == "call"
+    }
     parts = [
         each
         for turn in turns_of(conversation)
         for message in turn.messages
-        for each in _of_message(message, turn.role)
+        for each in _of_message(message, turn.role, tools)
     ]
     parts += [_of_source(source) for source in conversation.get("sources") or ()]
     parts += [
@@ -39,7 +45,7 @@ def beside_text(conversation: Conversation) -> Beside:
     return Beside(left_out(conversation["messages"], conversation), parts)
 
 
-def _of_message(message: Message, side: str) -> Iterator[Shown]:
+def _of_message(message: Message, side: str, tools: Mapping[str, str]) -> Iterator[Shown]:
     role = message["role"]
     if role in ("system", "developer") and side != "system":
         yield Shown("Later instruction", "".join(_plain_texts(message)))
@@ -51,7 +57,8 @@ def _of_message(message: Message, side: str) -> Iterator[Shown]:
             )
         elif kind == "result":
             failed = " (failed)" if part.get("ok") is False else ""
-            yield Shown(f"Result of a tool call{failed}", "\n".join(map(_content, part.get("parts") or ())))
+            of = part.get("name") or tools.get(str(part.get("call"))) or "a tool call"
+            yield Shown(f"Result of {of}{failed}", "\n".join(map(_content, part.get("parts") or ())))
         elif kind == "reasoning":
             yield Shown("Reasoning", str(part.get("text") or part.get("summary") or "Not readable."))
         elif kind != "text":

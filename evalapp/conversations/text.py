@@ -62,12 +62,15 @@ def turns_of(conversation: Conversation) -> list[Turn]:
 
 def text_form(conversation: Conversation) -> TextForm:
     """A turn without any words has its tool calls as text, ``name({"argument": 1})``, or what it holds in
-    square brackets: ``[1 image]``.
+    square brackets: ``[1 image]``, which is no answer.
     """
-    messages = [{"role": turn.role, "content": _text_of(turn)} for turn in turns_of(conversation)]
+    turns = turns_of(conversation)
+    messages = [{"role": turn.role, "content": _text_of(turn)} for turn in turns]
     answer = None
     if messages and messages[-1]["role"] == "assistant":
-        answer = messages.pop()["content"] or None
+        answer = messages.pop()["content"]
+        if not _says_something(turns[-1]):
+            answer = None
     return TextForm(messages, answer)
 
 
@@ -100,7 +103,23 @@ def asked(conversation: Conversation) -> Conversation:
     turns = turns_of(conversation)
     if not turns or turns[-1].role != "assistant":
         return conversation
-    return {**conversation, "messages": conversation["messages"][: turns[-1].start]}
+    messages = conversation["messages"]
+    before, after = messages[: turns[-1].start], messages[turns[-1].start :]
+    question = {**conversation, "messages": before}
+    only_after = _named_sources(after) - _named_sources(before)
+    if only_after:
+        question["sources"] = [each for each in conversation["sources"] if each.get("id") not in only_after]
+    return question
+
+
+def _named_sources(value: Any) -> set[str]:
+    """Ids of the sources that a value names: citations, parts, results."""
+    if isinstance(value, Mapping):
+        own = {value["source"]} if isinstance(value.get("source"), str) else set()
+        return own.union(*map(_named_sources, value.values()))
+    if isinstance(value, list | tuple):
+        return set().union(*map(_named_sources, value))
+    return set()
 
 
 def with_answer(conversation: Conversation, answer: str | None) -> Conversation:
@@ -109,6 +128,31 @@ def with_answer(conversation: Conversation, answer: str | None) -> Conversation:
     if answer is None:
         return question
     return {**question, "messages": [*question["messages"], {"role": "assistant", "content": answer}]}
+
+
+def with_call_ids(conversation: Conversation) -> Conversation:
+    """The conversation with an id for each call, and for its result, that has none; texts without a character
+    are left out. Formats that name calls need the first, and refuse the second.
+    """
+    count, waiting, messages = 0, [], []
+    for message in conversation["messages"]:
+        if "parts" not in message:
+            messages.append(message)
+            continue
+        parts = []
+        for part in message["parts"]:
+            if part["type"] == "text" and not part["text"] and len(message["parts"]) > 1:
+                continue
+            named = part
+            if part["type"] == "call" and not part.get("call"):
+                count += 1
+                named = {**part, "call": f"call_{count}"}
+                waiting.append(named["call"])
+            elif part["type"] == "result" and not part.get("call") and waiting:
+                named = {**part, "call": waiting.pop(0)}
+            parts.append(named)
+        messages.append({**message, "parts": parts})
+    return {**conversation, "messages": messages}
 
 
 def left_out(messages: Iterable[Message], conversation: Conversation | None = None) -> str:
@@ -135,13 +179,33 @@ def other_texts(conversation: Conversation) -> dict[str, str]:
             place, part = places[0]
             inside = "content" if part is None else f"parts/{part}/text"
             whole.add(f"/messages/{place}/{inside}")
-    return {pointer: text for pointer, text in _texts(conversation, "", is_form=True) if pointer not in whole}
+    return {
+        pointer: text
+        for pointer, text in _texts(_without_exact(conversation), "", is_form=True)
+        if pointer not in whole
+    }
+
+
+def _without_exact(value: Any) -> Any:
+    """The value without the spelling of arguments that are there as values too."""
+    if isinstance(value, Mapping):
+        is_call = value.get("type") == "call" and "arguments" in value
+        return {
+            key: _without_exact(inner) for key, inner in value.items() if not (is_call and key == "exact")
+        }
+    if isinstance(value, list | tuple):
+        return [_without_exact(inner) for inner in value]
+    return value
 
 
 def with_other_text(conversation: Conversation, pointer: str, text: str) -> Conversation | None:
     """The conversation with another text at a pointer of `other_texts`; None where there is none."""
     if pointer not in other_texts(conversation):
         return None
+    if "/arguments/" in pointer:
+        # They are no longer spelt as they came.
+        call = [key for key in pointer.partition("/arguments/")[0].split("/") if key]
+        conversation = _without_exact_at(conversation, call)
     keys = [key.replace("~1", "/").replace("~0", "~") for key in pointer.split("/")[1:]]
     changed: Conversation = _with_leaf(conversation, keys, text)
     return changed
@@ -159,12 +223,16 @@ def with_every_text(value: Any, change: Callable[[str], str], *, is_form: bool =
     if isinstance(value, str):
         return change(value)
     if isinstance(value, Mapping):
-        return {
+        changed = {
             key: inner
             if is_form and key in _OF_THE_FORM
             else with_every_text(inner, change, is_form=is_form and key not in _OF_OTHERS)
             for key, inner in value.items()
         }
+        if is_form and "arguments" in value and changed["arguments"] != value["arguments"]:
+            # They are no longer spelt as they came.
+            changed.pop("exact", None)
+        return changed
     if isinstance(value, list | tuple):
         return [with_every_text(inner, change, is_form=is_form) for inner in value]
     return value
@@ -174,6 +242,17 @@ def is_in_one_piece(conversation: Conversation, number: int) -> bool:
     """Whether the text of the turn of this number, from 0, can be changed as one."""
     turns = turns_of(conversation)
     return number < len(turns) and len(list(_text_places(turns[number]))) == 1
+
+
+def _without_exact_at(value: Any, keys: Sequence[str]) -> Any:
+    if not keys:
+        return _without_exact(value)
+    key, *rest = keys
+    if isinstance(value, Mapping):
+        return {**value, key: _without_exact_at(value[key], rest)} if key in value else value
+    changed = list(value)
+    changed[int(key)] = _without_exact_at(changed[int(key)], rest)
+    return changed
 
 
 def _with_leaf(value: Any, keys: Sequence[str], text: str) -> Any:
@@ -230,6 +309,13 @@ def _text_of(turn: Turn) -> str:
         if part["type"] == "call"
     ]
     return "\n".join(calls) or _bracketed(left_out(turn.messages))
+
+
+def _says_something(turn: Turn) -> bool:
+    parts = (part for message in turn.messages for part in message.get("parts", ()))
+    return any(_own_text(turn, each).strip() for each in turn.messages) or any(
+        part["type"] == "call" for part in parts
+    )
 
 
 def _bracketed(words: str) -> str:

@@ -6,8 +6,9 @@ from typing import Any, NamedTuple
 
 from django.db import transaction
 
-from evalapp.accounts.models import User
+from evalapp.accounts.models import Project, User
 from evalapp.audit.services import record
+from evalapp.conversations.text import every_text, with_every_text
 from evalapp.core.errors import ConflictError, InvalidError, MissingError
 from evalapp.curation.health.rows import in_chunks
 from evalapp.curation.kinds import Proposal
@@ -16,7 +17,7 @@ from evalapp.datasets.masking import masked_fields
 from evalapp.datasets.models import DatasetVersion, Example
 from evalapp.datasets.row_changes import checked_changes, with_changes
 from evalapp.datasets.rows import example_row
-from evalapp.datasets.vault import rules_of
+from evalapp.datasets.vault import Vault, rules_of
 
 RESTORE = "restore"
 _AT_ONCE = 1_000
@@ -128,10 +129,26 @@ def _stored(draft: DatasetDraft, example: Example, edit: Edit, before: RowEdit |
                 f"Row {edit.row_number:,}: name at least one field to change.", fields={"changes": ["Empty."]}
             )
         checked_changes(example_row(example), found.changes)
+        found.changes = _masked(draft.base.dataset.project, example, found.changes)
     found.reason, found.kind, found.edited_by = edit.reason.strip(), edit.kind, by
     found.revision += 1
     found.save()
     return found
+
+
+def _masked(project: Project, example: Example, changes: Mapping[str, Any]) -> dict[str, Any]:
+    """The changes with the row's placeholders, where the project masks personal data."""
+    if not project.masks_personal_data:
+        return dict(changes)
+    vault = Vault(project)
+    masks = vault.masks_of(example, list(every_text(changes)))
+    masked: dict[str, Any] = {name: with_every_text(value, masks.masked) for name, value in changes.items()}
+    for name in ("split", "label", "group"):
+        if name in changes:
+            masked[name] = vault.pseudonym_of(changes[name]) if name == "group" else changes[name]
+    vault.keep(example, masks)
+    vault.store()
+    return masked
 
 
 def _require_target(draft: DatasetDraft, edit: Edit, split: str) -> None:

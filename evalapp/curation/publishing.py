@@ -16,6 +16,7 @@ from evalapp.datasets.models import FROM_DRAFT, DatasetVersion
 from evalapp.datasets.row_changes import with_changes
 from evalapp.datasets.rows import ExampleRow, example_row
 from evalapp.datasets.services import write_version
+from evalapp.datasets.vault import with_entry
 from evalapp.jobs.models import Job
 from evalapp.jobs.services import create_job
 from evalapp.jobs.work import Work
@@ -116,6 +117,7 @@ def _written(draft: DatasetDraft, work: Work) -> DatasetVersion:
 
 def _drafted_rows(draft: DatasetDraft) -> Iterator[ExampleRow]:
     added = _merged_answers(draft)
+    masks = draft.base.dataset.project.masks_personal_data
     rows = draft.base.examples.order_by("row_number")
     for batch in in_chunks(rows.iterator(chunk_size=_READ_AT_ONCE), _READ_AT_ONCE):
         edits = {edit.example_id: edit for edit in draft.edits.filter(example__in=batch)}
@@ -124,6 +126,8 @@ def _drafted_rows(draft: DatasetDraft) -> Iterator[ExampleRow]:
             if edit is not None and edit.operation != Operation.CHANGE:
                 continue
             row = with_changes(example_row(example), edit.changes if edit else {})
+            if edit is not None and masks and "⟨" in str(edit.changes):
+                row = with_entry(row, example)
             for answer in added.get(example.row_number, ()):
                 if normalised(answer) not in map(normalised, row.references):
                     row = with_changes(row, {f"references.{len(row.references)}": answer})

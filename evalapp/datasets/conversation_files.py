@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 from evalapp.conversations.form import VERSION
 from evalapp.conversations.formats import FORMATS
-from evalapp.conversations.text import Conversation, text_form, with_answer
+from evalapp.conversations.text import Conversation, text_form, with_answer, with_call_ids
 from evalapp.datasets.models import Example
 
 FORMATS_OF_FILES = {
@@ -26,7 +26,11 @@ class WrittenRow(NamedTuple):
 
 def written_row(example: Example, file_format: str) -> WrittenRow:
     """The row's messages with its first reference as the answer, and its metadata as fields beside them."""
-    written = FORMATS[FORMATS_OF_FILES[file_format]].write(dict(_whole(example)))
+    form = FORMATS[FORMATS_OF_FILES[file_format]]
+    conversation = _whole(example)
+    if conversation["origin"]["format"] != form.key:
+        conversation = with_call_ids(conversation)
+    written = form.write(dict(conversation))
     beside = {name: value for name, value in example.metadata.items() if name not in written.fields}
     return WrittenRow({**written.fields, **beside}, [*written.losses, *_losses(example, written.fields)])
 
@@ -59,6 +63,7 @@ def _losses(example: Example, fields: dict[str, Any]) -> Iterator[str]:
         ("contexts", example.context),
         ("groups", example.group_key),
         ("preferences", example.pairs or example.rated),
+        ("splits", example.split != "train"),
         ("metadata of the same name as a field", not fields.keys().isdisjoint(example.metadata)),
     ):
         if is_lost:

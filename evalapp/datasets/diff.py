@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from django.db import connection
 from django.db.models import TextChoices
 
+from evalapp.conversations.shown import beside_text
 from evalapp.core.errors import InvalidError
 from evalapp.core.word_changes import WordChanges, word_changes
 from evalapp.datasets.models import DatasetVersion, Example, Split
@@ -218,10 +219,20 @@ def _by_number(version: DatasetVersion, numbers: Iterable[int | None]) -> dict[i
 def _texts(row: RowChange, old: Example, new: Example) -> Iterator[tuple[str, WordChanges]]:
     """Metadata and preferences are compared as they are written."""
     for name in row.fields:
-        before, after = (
-            " ".join(_text(getattr(each, column)) for column in FIELDS[name]) for each in (old, new)
-        )
+        if name == "conversation":
+            before, after = (_beside(each) for each in (old, new))
+        else:
+            before, after = (
+                " ".join(_text(getattr(each, column)) for column in FIELDS[name]) for each in (old, new)
+            )
         yield name, word_changes(before, after)
+
+
+def _beside(example: Example) -> str:
+    """What the texts of its turns do not tell, which are compared by themselves."""
+    if example.conversation is None:
+        return ""
+    return "\n".join(f"{each.label}: {each.text}" for each in beside_text(example.conversation).parts)
 
 
 def _text(value: Any) -> str:

@@ -126,7 +126,14 @@ def exported_with_originals(version: DatasetVersion, *, by: User) -> ExportedFil
     """JSON Lines of all but the test split, with what the placeholders of masked rows stand for; the audit
     tells who took it. Raises InvalidError as `vault.originals_of` does.
     """
-    record("dataset.exported_unmasked", by=by, obj=version, project=version.dataset.project)
+    rows_out = sum(version.counts.get(split, 0) for split in DOWNLOADABLE_SPLITS)
+    record(
+        "dataset.exported_unmasked",
+        by=by,
+        obj=version,
+        project=version.dataset.project,
+        data={"rows": rows_out},
+    )
     stem = f"{slugify(version.dataset.name) or 'dataset'}-v{version.number}-originals"
     rows = examples_of(version, list(DOWNLOADABLE_SPLITS)).iterator(chunk_size=_BATCH)
     objects = with_originals(version.dataset.project, rows)

@@ -6,6 +6,7 @@ FileProblemError (the file as a whole is not usable), and never holds more than 
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any, BinaryIO, NamedTuple
 
@@ -70,6 +71,7 @@ def build_row(fields: dict[str, Any], layout: Layout) -> ExampleRow:
     their text. Fields that are not known are kept in the metadata.
     """
     rule = layout.split_rule
+    _read_json_texts(fields)
     put_into_own_fields(fields)
     conversation = _conversation(fields)
     preferences = {name: _preferences(fields.pop(name, None), name) for name in ("pairs", "rated")}
@@ -112,6 +114,16 @@ def build_row(fields: dict[str, Any], layout: Layout) -> ExampleRow:
     return replace(row, split=split)
 
 
+def _read_json_texts(fields: dict[str, Any]) -> None:
+    """Lists of messages may be JSON texts, as in columns of tables."""
+    for name in ("messages", "conversations", "prompt", "completion", "chosen", "rejected"):
+        text = fields.get(name)
+        if isinstance(text, str) and text.lstrip().startswith("[{") and text.rstrip().endswith("}]"):
+            # What only looks like it stays text.
+            with suppress(ValueError, RecursionError):
+                fields[name] = json.loads(text)
+
+
 def _conversation(fields: dict[str, Any]) -> Conversation | None:
     """What the row's messages hold beyond text, taken out of the fields, which get its text instead."""
     conversation: Conversation | None = fields.pop("conversation", None)
@@ -122,6 +134,8 @@ def _conversation(fields: dict[str, Any]) -> Conversation | None:
         fields.pop("messages", None)
         references = list(fields.get("references") or ())
     elif (form := format_of(fields)) is not None:
+        if "messages" in form.fields and "messages" in fields and "prompt" in fields:
+            raise bad_field("prompt", "The row has both messages and prompt.", "Keep one of the two.")
         conversation = form.read({name: fields.pop(name) for name in form.fields if name in fields})
         references = []
     else:
@@ -233,8 +247,8 @@ def _messages(value: Any, name: str) -> list[dict[str, str]]:
         if extra is not None:
             raise bad_field(
                 f"{name}[{number}].{shown(extra)}",
-                "This field of a message is not kept.",
-                "Only role and content are kept: remove it, or leave the row out.",
+                "This field of a message is not kept here.",
+                "Give the whole conversation as messages, or remove the field.",
             )
         content = message["content"]
         if isinstance(content, list):

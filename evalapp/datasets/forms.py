@@ -42,8 +42,9 @@ class DatasetForm(forms.Form):
 
 class UploadForm(forms.Form):
     file = ImportFileField(
-        help_text="JSONL or one JSON list (OpenAI messages, prompt and completion, Alpaca, ShareGPT, pairs, "
-        "or fields of your own names), Parquet with the same fields, or CSV with a header row; UTF-8.",
+        help_text="JSONL or one JSON list (messages as OpenAI, Anthropic or Hugging Face write them, prompt"
+        " and completion, Alpaca, ShareGPT, pairs, or fields of your own names), Parquet with the same"
+        " fields, or CSV with a header row; UTF-8.",
         widget=forms.ClearableFileInput(attrs={"accept": ACCEPTED}),
     )
 

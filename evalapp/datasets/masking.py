@@ -120,25 +120,29 @@ def masked_row(
     pseudonym: Callable[[str], str],
 ) -> MaskedRow:
     """The row with placeholders in all its texts; the given one where there is nothing to mask. Its group,
-    and what names it in its metadata, get a ``pseudonym`` instead: the same for the same text in every row,
-    so that groups stay groups and rows can be told apart.
+    and what names it in its metadata, become their ``pseudonym``: the same for the same text in every row, so
+    that groups stay groups and rows can be told apart.
     """
     texts = dict.fromkeys(_texts_of(row))
     masks = Masks(((text, personal_spans(text, rules)) for text in texts), known)
     changes = {text: masks.masked(text) for text in texts}
-    if all(text == masked for text, masked in changes.items()):
+    own_id = next(iter(id_columns(row.metadata)), None)
+    name = row.metadata.get(own_id) if own_id is not None else None
+    named_by = [text for text in (row.group_key, name) if isinstance(text, str) and text]
+    if all(text == masked for text, masked in changes.items()) and all(
+        pseudonym(text) == text for text in named_by
+    ):
         return MaskedRow(row, masks.originals)
 
     def mask(text: str) -> str:
         return changes.get(text, text)
 
     def named(text: str) -> str:
-        if mask(text) == text:
-            return text
-        masks.originals[pseudonym(text)] = [text]
-        return pseudonym(text)
+        code = pseudonym(text)
+        if code != text:
+            masks.originals[code] = [text]
+        return code
 
-    own_id = next(iter(id_columns(row.metadata)), None)
     references = [mask(text) for text in row.references]
     messages: Sequence[Mapping[str, str]] = [
         {**each, "content": mask(each["content"])} for each in row.messages
@@ -160,7 +164,7 @@ def masked_row(
             name: named(value) if name == own_id and isinstance(value, str) else with_every_text(value, mask)
             for name, value in row.metadata.items()
         },
-        group_key=named(row.group_key),
+        group_key=named(row.group_key) if row.group_key else "",
         provenance={
             name: with_every_text(value, mask) if name == "imported" else value
             for name, value in row.provenance.items()

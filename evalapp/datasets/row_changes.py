@@ -149,7 +149,7 @@ def _with_texts_of_conversation(row: ExampleRow, changed: ExampleRow) -> Example
     if found is None:
         message = (
             "This turn has several texts, with tool calls or files between them, and is not changed as one."
-            " Change it where it comes from and import it again."
+            " Change its pieces by the API, as conversation/messages/N/parts/M/text, which count from 0."
         )
         raise InvalidError(f"The row cannot be changed like this: {message}", fields={"changes": [message]})
     return replace(changed, conversation=found)
@@ -190,7 +190,7 @@ def _with_item(row: ExampleRow, name: str, value: Any) -> ExampleRow:
 
 def _unknown(name: str) -> InvalidError:
     message = (
-        f"The row has no field “{name[:60]}”. Use messages.N, references.N, context, label, split, group or"
-        " metadata.NAME, where N counts from 0."
+        f"The row has no field “{name[:60]}”. Use messages.N, references.N, context, label, split, group,"
+        " metadata.NAME, or conversation/ with the place of a text in it; N counts from 0."
     )
     return InvalidError(message, fields={"changes": [message]})

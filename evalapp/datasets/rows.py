@@ -173,7 +173,7 @@ def _message_problems(messages: Any) -> Iterator[FieldProblem]:
             yield FieldProblem(
                 f"{name}.role",
                 f"The role “{shown(role)}” is not supported.",
-                "Only the text of system, user and assistant can be reviewed; leave such rows out.",
+                "Use system, developer, user, assistant or tool, or leave such rows out.",
             )
             return
         yield from text_problems(
@@ -201,7 +201,9 @@ def _conversation_problems(row: ExampleRow) -> Iterator[FieldProblem]:
     yield from problems
     if not problems and text_form(row.conversation or {}).messages != list(row.messages):
         yield FieldProblem(
-            "conversation", "Its text is not that of the messages.", "Leave the field messages out."
+            "conversation",
+            "Its text is not that of the row's messages.",
+            "Give the messages once, in either form.",
         )
 
 

@@ -251,5 +251,6 @@ def _has_names_of_its_own(fields: dict[str, Any], first: ParsedRow) -> bool:
     if any(isinstance(value, dict) for value in fields.values()):
         return False
     if first.row is None:
-        return any(problem.field == "messages" for problem in first.problems)
+        has_known = any(name in fields for name in ("messages", "prompt", "conversations", "conversation"))
+        return not has_known and any(problem.field == "messages" for problem in first.problems)
     return bool(missed_reference_field([first.row]))

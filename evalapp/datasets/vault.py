@@ -27,6 +27,8 @@ ENTRY = "vault"
 """The field of a row's provenance that names its vault entry."""
 
 _PURPOSE = "evalapp.datasets.vault"
+# Two to five words in capitals, such as "Anna Weber" or "WEBER, Anna".
+_LIKE_A_PERSON = re.compile(r"[^\W\d_a-z][\w'’.-]*(?:,? [^\W\d_a-z][\w'’.-]*){1,4}")
 _PLACEHOLDER = re.compile(r"⟨[^⟨⟩]{1,40}⟩")
 _ROWS = UUID("8f1f0c52-6a57-4b0e-9c53-2a6f3d1f7b1e")
 _AT_ONCE = 1_000
@@ -48,26 +50,31 @@ class Vault:
         """The row with placeholders, and the name of its vault entry in its provenance; the given one where
         it holds no personal data.
         """
-        masked, originals = masked_row(row, self._rules, {}, self._pseudonym)
+        masked, originals = masked_row(row, self._rules, {}, self.pseudonym_of)
         if masked is row:
             return row
         token = token_of(row.provenance)
         if token is not None:
             known = self._entries.get(token) or originals_of(self._project, token)
-            masked, originals = masked_row(row, self._rules, known, self._pseudonym)
+            masked, originals = masked_row(row, self._rules, known, self.pseudonym_of)
         token = token or uuid4()
         self._entries[token] = originals
         self.masked_rows += 1
         return replace(masked, provenance={**masked.provenance, ENTRY: str(token)})
 
     def pseudonym_of(self, name: str) -> str:
-        """The name, or what stands for it everywhere in the project where it holds personal data."""
-        return name if self.masked_text(name) == name else self._pseudonym(name)
+        """What stands for the name of a group or row everywhere in the project: a code where it holds
+        personal data or reads like a person's name, else itself. It depends on nothing but the name.
+        """
+        if not _LIKE_A_PERSON.fullmatch(name) and not personal_spans(name, self._rules):
+            return name
+        digest = salted_hmac(f"{_PURPOSE}.{self._project.pk}", name, algorithm="sha256").hexdigest()
+        return f"⟨{digest[:_DIGITS]}⟩"
 
     def masked_text(self, text: str) -> str:
         """A text that stands alone as it would be masked at the beginning of a row; nothing is kept of it."""
         row = ExampleRow(split="", messages=(), references=[text])
-        return masked_row(row, self._rules, {}, self._pseudonym).row.references[0]
+        return masked_row(row, self._rules, {}, self.pseudonym_of).row.references[0]
 
     def masks_of(self, example: Example, texts: Sequence[str]) -> Masks:
         """Masks for texts that belong to a stored row, such as answers to it, with the row's placeholders for
@@ -107,10 +114,6 @@ class Vault:
         )
         self._entries.clear()
 
-    def _pseudonym(self, text: str) -> str:
-        digest = salted_hmac(f"{_PURPOSE}.{self._project.pk}", text, algorithm="sha256").hexdigest()
-        return f"⟨{digest[:_DIGITS]}⟩"
-
 
 def rules_of(project: Project) -> MaskingRules:
     """What the project masks beside what is always masked, and what it never does."""
@@ -128,6 +131,11 @@ def token_of(provenance: Mapping[str, Any]) -> UUID | None:
 def token_of_example(example: Example) -> UUID:
     """The vault entry of a stored row; of one that was not masked, that of the answers to it."""
     return token_of(example.provenance) or uuid5(_ROWS, str(example.pk))
+
+
+def with_entry(row: ExampleRow, example: Example) -> ExampleRow:
+    """The row that becomes of an example, with the name of the entry that its texts were masked by."""
+    return replace(row, provenance={**row.provenance, ENTRY: str(token_of_example(example))})
 
 
 @transaction.atomic

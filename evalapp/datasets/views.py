@@ -279,6 +279,7 @@ def dataset_row_originals(
         "dataset": version.dataset,
         "example": example,
         "originals": look_up(example=example, by=request.user).items(),
+        "is_masked": ENTRY in example.provenance,
     }
     response = render(request, "datasets/dataset_row_originals.html", context)
     response["Cache-Control"] = "no-store"

@@ -96,6 +96,8 @@ def _pattern_problems(kind: str, pattern: str) -> Iterator[str]:
         return
     if compiled.programsize > MOST_INSTRUCTIONS:
         yield f"the expression “{pattern[:_SHOWN]}” is too large; use fewer or smaller repetitions."
+    if compiled.fullmatch("word") is not None and compiled.fullmatch("the") is not None:
+        yield f"the expression “{pattern[:_SHOWN]}” matches any word; name what it shall find more closely."
     if compiled.search("") is not None:
         yield f"the expression “{pattern[:_SHOWN]}” matches a text without any character; use + for *."
 

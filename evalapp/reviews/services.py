@@ -25,6 +25,7 @@ from evalapp.reviews.answers import LONGEST_SKIP_REASON, ReviewAnswers
 from evalapp.reviews.change_requests import require_changed, resubmitted
 from evalapp.reviews.drafts import draft_body, save_draft
 from evalapp.reviews.kinds import kind_of
+from evalapp.reviews.masking import masked_answers
 from evalapp.reviews.models import Draft, Review, ReviewRevision
 from evalapp.reviews.queries import NOT_YOURS, ReviewContext, TakenOffError
 from evalapp.reviews.submitting import (
@@ -99,7 +100,9 @@ def submit_at(
     campaign = review_context.assignment.campaign
     require_demonstration(campaign, is_simulated=is_simulated)
     checked = kind_of(campaign).check(
-        answers, assignment=review_context.assignment, subject_id=review_context.subject_id
+        masked_answers(campaign, review_context.assignment, answers),
+        assignment=review_context.assignment,
+        subject_id=review_context.subject_id,
     )
     return SubmitResult(
         *submit_once(Submission(review_context, client_id, checked, seconds_active, is_simulated))
@@ -120,7 +123,11 @@ def amend_review(*, review: Review, by: User, answers: Any, revision: int) -> Re
         raise MissingError(NOT_YOURS)
     campaign = review.campaign
     kind = kind_of(campaign)
-    checked = kind.check(answers, assignment=review.assignment, subject_id=review.subject_id)
+    checked = kind.check(
+        masked_answers(campaign, review.assignment, answers),
+        assignment=review.assignment,
+        subject_id=review.subject_id,
+    )
     lock_open_campaign(campaign.pk)
     # Locked, so that what is kept as the revision is what this edit replaces.
     stored = kind.with_answers(Review.objects.select_for_update(of=("self",))).get(pk=review.pk)

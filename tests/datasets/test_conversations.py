@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from evalapp.accounts.models import User
+from evalapp.conversations.text import asked
 from evalapp.core.errors import InvalidError
 from evalapp.datasets.diff import diff_of
 from evalapp.datasets.exporting import exported, losses_of
@@ -146,7 +147,7 @@ def test_a_conversation_that_says_another_thing_than_the_messages_is_refused(
 ) -> None:
     row = row_of(LOOKED_UP)
     other = ExampleRow(**{**_fields(row), "messages": [{"role": "user", "content": "Another"}]})
-    with pytest.raises(InvalidError, match="not that of the messages"):
+    with pytest.raises(InvalidError, match="not that of the row's messages"):
         create_version(dataset=dataset, rows=[other], by=engineer)
 
 
@@ -228,3 +229,49 @@ def test_a_training_says_that_it_uses_the_text_alone(version: DatasetVersion, en
     assert sentence.startswith("2 rows hold more than text") and "the text alone" in sentence
     address = f"/projects/{version.dataset.project.slug}/data/{version.dataset_id}/v1/"
     assert "2 rows hold more than text" in client_of(engineer).get(address).text
+
+
+def test_changed_arguments_are_not_spelt_as_they_came() -> None:
+    row = row_of(LOOKED_UP)
+    (name,) = (each for each in text_fields(row) if each.endswith("/arguments/number"))
+    assert not any(each.endswith("/exact") for each in text_fields(row))
+    changed = checked_changes(row, {name: "P-18"})
+    written = json.dumps(changed.conversation)
+    assert "P-18" in written and "P-17" not in written
+
+
+def test_a_source_that_the_answer_alone_names_is_not_part_of_the_prompt() -> None:
+    cited = {"type": "text", "text": "Yes.", "citations": [{"source": "s1"}]}
+    conversation = {
+        "v": 1,
+        "origin": {"format": "", "version": ""},
+        "messages": [{"role": "user", "content": "Q"}, {"role": "assistant", "parts": [cited]}],
+        "sources": [{"id": "s1", "text": "The answer."}, {"id": "s2", "text": "Given."}],
+    }
+    assert [each["id"] for each in asked(conversation)["sources"]] == ["s2"]
+
+
+def test_an_answer_without_words_or_calls_is_no_reference() -> None:
+    pictured = [{"type": "image_url", "image_url": {"url": "https://example.org/a.png"}}]
+    row = row_of({"messages": [{"role": "user", "content": "Q"}, {"role": "assistant", "content": pictured}]})
+    assert row.references == [] and row.conversation is not None
+
+
+def test_messages_may_be_a_json_text() -> None:
+    assert row_of({"messages": json.dumps(LOOKED_UP["messages"])}).references == row_of(LOOKED_UP).references
+
+
+@pytest.mark.parametrize("file_format", ["openai-chat", "openai-responses", "anthropic"])
+def test_calls_without_ids_get_some_where_a_format_needs_them(
+    dataset: Dataset, engineer: User, file_format: str
+) -> None:
+    called = {"type": "function", "function": {"name": "policy", "arguments": {"number": "P-17"}}}
+    messages = [
+        {"role": "user", "content": "Q"},
+        {"role": "assistant", "tool_calls": [called]},
+        {"role": "tool", "name": "policy", "content": "covered"},
+        {"role": "assistant", "content": "Yes."},
+    ]
+    version = create_version(dataset=dataset, rows=[row_of({"messages": messages})], by=engineer)
+    written = b"".join(exported(version, file_format).chunks).decode()
+    assert written.count("call_1") == 2

@@ -75,6 +75,20 @@ def test_groups_and_ids_stay_apart(version: DatasetVersion, dataset: Dataset, en
     assert len({each.own_id for each in (first, second, third)}) == 3
 
 
+def test_a_group_has_its_code_whatever_else_stands_in_the_row(
+    version: DatasetVersion, dataset: Dataset, engineer: User
+) -> None:
+    texts = ("Mr Green wrote again.", "It rained in the cellar.", "Travel")
+    groups = ("Mark Green", "Mark Green", "travel")
+    rows = [
+        ExampleRow(split="train", messages=[{"role": "user", "content": text}], group_key=group)
+        for text, group in zip(texts, groups, strict=True)
+    ]
+    found = create_version(dataset=dataset, rows=rows, by=engineer).examples.order_by("row_number")
+    first, second, third = found.values_list("group_key", flat=True)
+    assert first == second and first.startswith("⟨") and third == "travel"
+
+
 def test_a_row_that_has_nothing_to_mask_is_as_it_was(version: DatasetVersion) -> None:
     assert example_row(version.examples.get(row_number=2)).provenance == {}
     assert VaultEntry.objects.count() == 1

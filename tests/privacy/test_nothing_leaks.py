@@ -1,12 +1,16 @@
 """In a project that masks personal data, nothing that comes in by any way is stored or shown in clear."""
 
 import datetime as dt
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from django.utils import timezone
 
 from evalapp.accounts.models import Project, User
+from evalapp.campaigns.design import CampaignDesign
+from evalapp.campaigns.services import create_campaign, open_campaign
+from evalapp.curation.drafts import Edit, edit_rows, open_draft
 from evalapp.datasets.api.datasets import ExampleSerializer
 from evalapp.datasets.importing import column_samples, preview
 from evalapp.datasets.models import Dataset, DatasetVersion
@@ -16,11 +20,15 @@ from evalapp.datasets.tasks import import_dataset
 from evalapp.datasets.vault import look_up
 from evalapp.registry.services import register_imported
 from evalapp.reviews.models import Correction, Review
+from evalapp.reviews.services import amend_review
 from evalapp.runs.generation.answers import ImportedAnswer
 from evalapp.runs.models import Output
 from evalapp.runs.services import import_outputs
 from tests.cast import client_of
+from tests.curation.conftest import published
 from tests.datasets.files import jsonl, upload
+from tests.factories import answers as good_answers
+from tests.factories import make_rubric, review_all
 from tests.monitoring.making import make_stream, sampled_week, send
 from tests.ratings.files import carried_out, json_lines, received
 from tests.stored_texts import tables_with
@@ -153,6 +161,58 @@ def test_imported_ratings_are_masked_and_marks_stay_on_their_words(masking: Proj
     assert Correction.objects.get().text == "Dear ⟨NAME 1⟩, we pay on Friday."
     marked = [output.text[each.start : each.end] for each in review.spans.order_by("start")]
     assert marked == ["on Friday", "⟨NAME 2⟩"]
+
+
+def test_what_a_reviewer_types_is_masked_with_the_placeholders_of_the_row(
+    dataset: Dataset, engineer: User, manager: User, reviewer: User
+) -> None:
+    version = imported(dataset, engineer)
+    candidate = register_imported(project=dataset.project, label="old", by=engineer)
+    answers = [ImportedAnswer(text="Dear Ms Wexford, no.", example_row=1, is_row_certain=True)]
+    import_outputs(
+        project=dataset.project,
+        dataset_version=version,
+        candidate=candidate,
+        rows=answers,
+        name="Old",
+        by=engineer,
+    )
+    design = CampaignDesign(
+        name="Letters",
+        rubric_version=make_rubric(dataset.project),
+        dataset_version=version,
+        split="feedback",
+        candidates=[candidate],
+        overlap=1,
+        reviewers=[reviewer],
+    )
+    campaign = open_campaign(
+        campaign=create_campaign(project=dataset.project, design=design, by=manager), by=manager
+    )
+    said = replace(good_answers(), comment=f"Mr {OTHER} knows {MAIL}.", correction=f"Dear {NAME}, yes.")
+    (review,) = review_all(campaign, reviewer, {"old": said})
+    review.refresh_from_db()
+    assert review.comment == "Mr ⟨NAME 2⟩ knows ⟨EMAIL 1⟩."
+    assert review.correction.text == "Dear ⟨NAME 1⟩, yes."
+    amended = amend_review(
+        review=review, by=reviewer, answers=replace(said, comment=f"Ask Mr {OTHER}."), revision=1
+    )
+    assert amended.comment == "Ask Mr ⟨NAME 2⟩."
+    assert tables_with(MARKS) == []
+
+
+def test_what_is_edited_in_a_draft_is_masked_and_its_originals_are_kept(
+    dataset: Dataset, engineer: User, owner: User
+) -> None:
+    version = imported(dataset, engineer)
+    draft = open_draft(base=version, by=engineer)
+    edit_rows(draft=draft, edits=[Edit(2, "change", {"references.0": f"Ask Mr {OTHER}."})], by=engineer)
+    assert draft.edits.get().changes == {"references.0": "Ask Mr ⟨NAME 1⟩."}
+    later = published(draft, engineer)
+    assert tables_with(MARKS) == []
+    example = later.examples.get(row_number=2)
+    assert example.references == ["Ask Mr ⟨NAME 1⟩."]
+    assert look_up(example=example, by=owner)["⟨NAME 1⟩"] == [OTHER]
 
 
 def test_pages_and_the_api_show_placeholders(dataset: Dataset, engineer: User, reviewer: User) -> None:

@@ -15,7 +15,13 @@ def with_masked_prompts(project: Project, answers: Iterable[ImportedAnswer]) -> 
     if not project.masks_personal_data:
         return answers
     vault = Vault(project)
-    return (each._replace(prompt=each.prompt and vault.masked_text(each.prompt)) for each in answers)
+    return (
+        each._replace(
+            prompt=each.prompt and vault.masked_text(each.prompt),
+            item=each.item and vault.pseudonym_of(each.item),
+        )
+        for each in answers
+    )
 
 
 def masked_answers(project: Project, answers: Sequence[MatchedAnswer]) -> list[MatchedAnswer]:
