@@ -35,8 +35,10 @@ from evalapp.datasets.models import (
     Example,
     RecipeVersion,
     RowText,
+    VaultEntry,
 )
 from evalapp.datasets.recipes.settings import RecipeSettings, Source
+from evalapp.datasets.vault import sealed_originals
 from evalapp.decisions.models import Decision, SavedView
 from evalapp.demo.models import Demonstration, Track
 from evalapp.exports.models import Export, ExportRow
@@ -151,6 +153,8 @@ def _data(world: SimpleNamespace) -> None:
     world.erasure = Erasure.objects.create(
         project=world.project, state="done", reason="A request", erased_at=timezone.now()
     )
+    originals = sealed_originals(world.project.pk, {"⟨NAME 1⟩": ["Ada Quill"]})
+    VaultEntry.objects.create(project=world.project, token=uuid.uuid4(), sealed=originals)
     world.dataset_draft = DatasetDraft.objects.create(base=world.dataset_version)
     RowEdit.objects.create(draft=world.dataset_draft, example=world.example, operation="drop")
     world.dataset_import = DatasetImport.objects.create(

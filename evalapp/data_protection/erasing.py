@@ -110,7 +110,6 @@ def _erase(erasure: Erasure, work: Work) -> None:
         for looked_at, found in found_in(place, erasure.project, person):
             progress.add(looked_at, place.rows)
             _erase_rows(place, [each.pk for each in found], person, touched)
-    erasure.refresh_from_db(fields=["reason"])
     erasure.counts = +touched.counts
     erasure.remaining = what_remains(erasure.project, person, touched)
     erasure.state, erasure.sealed_texts, erasure.erased_at = ErasureState.DONE, "", timezone.now()

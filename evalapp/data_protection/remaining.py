@@ -45,6 +45,7 @@ def what_remains(project: Project, person: Person, touched: Touched) -> dict[str
     runs = Run.objects.filter(project=project).select_related("dataset_version__dataset").order_by("pk")
     held = [run for run in runs if run.pk in touched.runs or run.dataset_version_id in touched.versions]
     trained = ModelVersion.objects.filter(trained_by__in=[run.pk for run in held]).order_by("pk")
+    named = _named(project, person)
     remaining = {
         "versions": sorted(touched.versions),
         "runs": [{"run": run.pk, "paths": list(_run_files(run))} for run in held],
@@ -61,7 +62,8 @@ def what_remains(project: Project, person: Person, touched: Touched) -> dict[str
             for pk in _reports_of(project)
         ],
         "uploads": list(_uploads(project)),
-        "by_hand": _named(project, person),
+        "by_hand": named[:_MOST_NAMED],
+        "by_hand_total": len(named),
         "backups_before": timezone.now().isoformat(timespec="seconds"),
     }
     return dict(person.erased_value(remaining))
@@ -79,12 +81,12 @@ def _run_files(run: Run) -> Iterator[str]:
 
 
 def _files_in(folder: Path) -> Iterator[str]:
-    """Files that may hold texts of rows. What is on another machine is not seen: then the folder alone."""
+    """Files that may hold texts of rows. Of very many, and on another machine, the folder alone."""
     try:
         found = sorted(path for path in folder.rglob("*") if path.suffix in _WITH_ROWS and path.is_file())
     except OSError:
         found = []
-    yield from map(_relative, found[:_MOST_FILES] or [folder])
+    yield from map(_relative, found if 0 < len(found) <= _MOST_FILES else [folder])
 
 
 def _uploads(project: Project) -> Iterator[str]:
@@ -110,4 +112,4 @@ def _named(project: Project, person: Person) -> list[dict[str, Any]]:
     for place in NAMED:
         for _, found in found_in(place, project, person):
             named += [{"what": place.rows, "id": each.pk, "fields": sorted(each.changes)} for each in found]
-    return named[:_MOST_NAMED]
+    return named
