@@ -18,6 +18,7 @@ from evalapp.datasets.services import create_version
 from evalapp.datasets.vault import opened_originals
 from evalapp.jobs.services import retry_job
 from evalapp.monitoring.models import ProductionEvent
+from evalapp.reviews.counts import check_all_counts
 from evalapp.reviews.models import Correction, Review
 from evalapp.runs.models import Output
 from tests.data_protection.conftest import (
@@ -197,6 +198,12 @@ def test_an_erasure_itself_changes_nothing_but_texts(world: SimpleNamespace, cha
     with pytest.raises(DatabaseError), transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("SELECT set_config('evalapp.erasing', 'on', true)")
         cursor.execute(f"UPDATE evalapp_example SET context = 'other', {change} WHERE row_number = 1")
+
+
+def test_counts_of_reviews_stay_right(world: SimpleNamespace) -> None:
+    erased(world.project, world.owner)
+    assert [found for found in check_all_counts() if found] == []
+    assert Review.objects.count() == 2
 
 
 def test_the_audit_tells_of_it_and_holds_no_text(world: SimpleNamespace) -> None:
