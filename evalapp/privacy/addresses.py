@@ -40,6 +40,15 @@ _GERMAN = re.compile(
     rf"|\b(?!(?:Die|Der|Das|Diese|Eine|Auf|In|An|Zur)\s){NAME}\s(?:Straße|Strasse|Str\.|Allee)"
     r"\s+\d{1,4}[a-z]?\b"
 )
+_TOWN = (
+    rf"(?:(?:Bad|Sankt|St\.|Saint|Le|La|Les|Los|San|Den)[ -])?{NAME}"
+    rf"(?:\s(?:am|an\sder|im|in\sder|ob\sder|vor\sder|bei|sur|de|del|upon|on)\s{NAME})?"
+)
+# Whatever the street is called: a house number, a postcode and a town.
+_HOUSE_AND_TOWN = re.compile(
+    rf"\b{NAME}(?: {NAME}){{0,3}} \d{{1,4}}[a-z]?,?\s{{1,4}}(?:[A-Z]{{1,2}}-)?\d{{5}}\s{_TOWN}"
+)
+_POSTCODE_AND_TOWN = re.compile(r"\d{5} [A-ZÄÖÜ]")
 _FRENCH_PARTS = ("rue ", "avenue ", "boulevard ", "chemin ", "place ", "impasse ")
 _FRENCH = re.compile(
     r"\d(?<!\w.)\d{0,3}(?:\s(?:bis|ter))?,?\s+(?:rue|avenue|boulevard|chemin|place|impasse)"
@@ -52,10 +61,6 @@ _SOUTHERN = re.compile(
 )
 _POSTCODE_FORM = r"\d[A-Z\d]? \d[ABD-HJLNP-UW-Z]{2}\b"
 _POSTCODE = re.compile(rf"[A-Z](?<!\w.)[A-Z]?{_POSTCODE_FORM}")
-_TOWN = (
-    rf"(?:(?:Bad|Sankt|St\.|Saint|Le|La|Les|Los|San|Den)[ -])?{NAME}"
-    rf"(?:\s(?:am|an\sder|im|in\sder|ob\sder|vor\sder|bei|sur|de|del|upon|on)\s{NAME})?"
-)
 _AFTER_STREET = re.compile(
     rf"\s{{0,4}},?\s{{0,4}}(?:[A-Z]{{1,2}}-)?\d{{4,5}}\s{_TOWN}"
     rf"|(?:\s?,\s{{0,4}}{NAME}(?:[ -]{NAME}){{0,2}}){{0,3}},?\s{{1,4}}[A-Z]{{1,2}}{_POSTCODE_FORM}"
@@ -98,6 +103,7 @@ def postal_addresses(
         (_GERMAN, holds_any(lowered, _GERMAN_PARTS)),
         (_FRENCH, holds_any(lowered, _FRENCH_PARTS)),
         (_SOUTHERN, holds_any(lowered, _SOUTHERN_PARTS)),
+        (_HOUSE_AND_TOWN, _POSTCODE_AND_TOWN.search(text) is not None),
     )
     for pattern, may_be in patterns:
         for match in pattern.finditer(text) if may_be else ():

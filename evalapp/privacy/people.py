@@ -19,11 +19,15 @@ NAME = rf"{_CAPITAL}{_LETTER}*(?:['’-](?!s\b){_LETTER}+){{0,4}}"
 
 _CAPITALISED = re.compile(rf"{_CAPITAL}{_LETTER}*")
 _PARTICLES = r"(?:van|von|vom|zu|de|del|der|den|di|da|la|le|al|bin)"
-_PEOPLE = rf"{NAME}(?:\s{{1,4}}(?:{_PARTICLES}\s{{1,4}})*{NAME}){{0,2}}"
+# Names do not go on in the next line.
+_PEOPLE = (
+    rf"(?:{_PARTICLES}[ \t]{{1,4}}){{0,3}}{NAME}"
+    rf"(?:[ \t]{{1,4}}(?:{_PARTICLES}[ \t]{{1,4}}){{0,3}}{NAME}){{0,2}}"
+)
 _TITLES = word_set("Mr Mrs Ms Miss Mx Dr Prof Herr Herrn Frau Madame Monsieur Señor Señora Signor Signora")
 _TITLED = re.compile(
     r"\b(?P<title>Mr|Mrs|Ms|Miss|Mx|Dr|Prof|Herrn?|Frau|Madame|Monsieur|Señora?|Signora?)\.?\s+"
-    rf"(?:(?:Dr|Prof)\.?\s+)*(?P<name>{_PEOPLE})"
+    rf"(?:(?:Dr|Prof)\.?\s+)*(?P<name>(?!(?:Dr|Prof)\b){_PEOPLE})"
 )
 _BRANDS = word_set("Martens Oetker Pepper Scholl Hauschka Best Bronner")
 _GREETINGS = word_set("Dear Hi Hello Hey Hallo Liebe Lieber Bonjour Hola")
@@ -39,7 +43,8 @@ _SIGNED_PARTS = (
 _SIGNED = re.compile(
     r"\b(?:[Rr]egards|[Ss]incerely|[Yy]ours(?: truly| faithfully)?|[Cc]heers|[Tt]hank you|[Tt]hanks"
     r"|[Bb]est wishes|[Gg]r(?:ü|ue)(?:ß|ss)en?|[Gg]ru(?:ß|ss)|MfG|[Cc]ordialement|[Ss]aludos)"
-    rf"[ \t\r]{{0,8}}[,.!]?[ \t\r]{{0,8}}\n\s{{0,20}}(?P<name>{NAME}(?:\s{{1,4}}{NAME}){{0,2}})"
+    rf"[ \t\r]{{0,8}}[,.!]?[ \t\r]{{0,8}}\n\s{{0,20}}"
+    rf"(?P<name>{NAME}(?:[ \t]{{1,4}}(?:{_PARTICLES}[ \t]{{1,4}}){{0,3}}{NAME}){{0,2}})"
 )
 _CALLED_PARTS = (
     "ame is", "ame's", "ame’s", "ame ist", "heiße", "heisse", "ier spricht", "appelle", "llamo",
@@ -72,6 +77,7 @@ _NO_NAMES = word_set(
     " Monsieur Madame Votre President Minister Speaker"
     " Length Size Speed Value Width Height Weight Number Price Amount Score"
 )
+_ENDINGS_OF_GROUPS = ("team", "abteilung", "department", "versicherung", "service", "dienst", "zusammen")
 _INSTITUTION = (
     r"(?:[^\W\d_]{0,20}(?:[Ii]nstitute?s?|[Kk]rankenhaus|[Kk]linik(?:um)?|[Ss]tiftung|[Ss]chule|[Gg]ymnasium"
     r"|[Uu]niversit(?:ä|ae)t|[Ss]tra(?:ß|ss)e)"
@@ -125,7 +131,9 @@ def _patterns(text: str, capitalised: AbstractSet[str]) -> Iterator[re.Pattern[s
 
 def _is_no_name(name: str) -> bool:
     words = name.split()
-    return words[0] in _NO_NAMES or words[-1].endswith("team")
+    return (
+        words[0] in _NO_NAMES or words[-1] in _NO_NAMES or words[-1].casefold().endswith(_ENDINGS_OF_GROUPS)
+    )
 
 
 def _is_brand(match: re.Match[str]) -> bool:

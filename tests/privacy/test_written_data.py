@@ -130,3 +130,30 @@ def test_runs_without_end_are_read_in_a_moment() -> None:
 
 def found(text: str) -> list[tuple[str, str]]:
     return [(text[span.start : span.end], span.type) for span in personal_spans(text)]
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("Ich wohne Große Bleichen 21, 20354 Hamburg.", "Große Bleichen 21, 20354 Hamburg"),
+        ("Am Alten Markt 3, 80331 München", "Am Alten Markt 3, 80331 München"),
+        ("Postfach 1234, 70173 Stuttgart", "Postfach 1234, 70173 Stuttgart"),
+        ("Herr Dr. von der Heide ruft an.", "von der Heide"),
+        ("Viele Grüße\nHans-Peter von der Heide\nKurfürstendamm 101", "Hans-Peter von der Heide"),
+    ],
+)
+def test_what_a_trial_missed_is_found(text: str, found: str) -> None:
+    assert found in [text[span.start : span.end] for span in personal_spans(text)]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Best regards,\nClaims Team",
+        "Dear Valued Customer,\nthank you.",
+        "Hallo Schadenabteilung, bitte melden.",
+        "Hallo Zusammen, bitte melden.",
+    ],
+)
+def test_groups_are_no_people(text: str) -> None:
+    assert personal_spans(text) == []
