@@ -93,14 +93,16 @@ class ProjectSettingsBody(ProjectBody):
         required=False,
         help_text="Imported rows and outputs are stored with placeholders for personal data.",
     )
-    masking_patterns = serializers.ListField(
-        child=serializers.ListField(child=Text(max_length=1_000), min_length=2, max_length=2),
+    masking_patterns = List(
+        child=List(child=Text(max_length=LONGEST_PATTERN), min_length=2, max_length=2),
+        max_length=MOST_PATTERNS,
         required=False,
         help_text="What to mask beside personal data: pairs of a word for the placeholder and a regular"
         ' expression (RE2), as `["CLAIM", "CL-[0-9]{6}"]`.',
     )
-    masking_allowed = serializers.ListField(
-        child=Text(max_length=200),
+    masking_allowed = List(
+        child=Text(max_length=LONGEST_ALLOWED),
+        max_length=MOST_ALLOWED,
         required=False,
         help_text="What is never masked: e-mail addresses, domains (`@example.org`), other texts.",
     )

@@ -291,7 +291,7 @@ def dataset_row_originals(
 def dataset_export_losses(request: MemberRequest, dataset_id: int, number: int) -> HttpResponse:
     """What an export in the message format of another tool loses, before it is made."""
     version = _version(request, dataset_id, number)
-    file_format = request.GET.get("format", "")
+    file_format = request.GET.get("format", FileFormat.OPENAI_CHAT.value)
     context = {
         "version": version,
         "dataset": version.dataset,
