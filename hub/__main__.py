@@ -1,15 +1,16 @@
-"""`python -m hub RUN_DIR`: downloads a model from a hub; see docs/run-directory.md."""
+"""`python -m hub RUN_DIR`: downloads a model from a hub, or pushes a dataset; see docs/run-directory.md."""
 
 import os
 import sys
 from pathlib import Path
 
-from hub.spec import HubReport, HubResult
+from hub.spec import HubReport, HubResult, PushReport, PushResult, is_push
 from run_directory.machine import leave_out
-from run_directory.program import RunDirectory, run_program
+from run_directory.program import RunDirectory, parse_arguments, run_in
+from run_directory.protocol import SPEC_FILE
 
 
-class Hub:
+class Download:
     name = "hub"
     result_type = HubResult
 
@@ -20,16 +21,30 @@ class Hub:
         return download(directory)
 
 
+class Push:
+    name = "hub"
+    result_type = PushResult
+
+    def work(self, directory: RunDirectory) -> tuple[str, PushReport]:
+        from hub.push import push
+
+        return push(directory)
+
+
 def main(arguments: list[str]) -> int:
+    parsed = parse_arguments(Download.name, arguments)
     # Read when the library is imported. Its fast transfers would go past the guard; the rest would leave
     # files of its own outside the run directory.
     os.environ.update(
         {"HF_HUB_OFFLINE": "0", "HF_HUB_DISABLE_TELEMETRY": "1", "HF_HUB_DISABLE_XET": "1",
-        "TOKENIZERS_PARALLELISM": "false"}
+        "TOKENIZERS_PARALLELISM": "false", "HF_HOME": str(parsed.run_dir.resolve() / ".hub")}
     )  # fmt: skip
-    if arguments and Path(arguments[0]).is_dir():
-        os.environ["HF_HOME"] = str(Path(arguments[0]).resolve() / ".hub")
-    return run_program(Hub(), arguments)
+    return run_in(_program_of(parsed.run_dir), parsed.run_dir, parsed.parent_pipe)
+
+
+def _program_of(run_dir: Path) -> Download | Push:
+    spec = run_dir / SPEC_FILE
+    return Push() if spec.is_file() and is_push(spec.read_bytes()) else Download()
 
 
 if __name__ == "__main__":

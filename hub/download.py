@@ -1,7 +1,6 @@
 """Downloads one commit of a model: metadata, settings, then weights, and no code."""
 
 import json
-import os
 import shutil
 import time
 from collections.abc import Iterator
@@ -21,8 +20,9 @@ from huggingface_hub.errors import (
 from huggingface_hub.hf_api import ModelInfo, RepoSibling
 from huggingface_hub.utils.tqdm import tqdm as quiet_bar
 
+from hub.answers import NOT_A_HUB, first_line, status_words, token
 from hub.guard import guard
-from hub.spec import PARTS_FOLDER, TOKEN_VARIABLE, HubManifest, HubReport, HubSpec
+from hub.spec import PARTS_FOLDER, HubManifest, HubReport, HubSpec
 from run_directory.bases import check_base, check_settings
 from run_directory.files import sha256_of, sync_folder, sync_tree, write_whole
 from run_directory.loading import load_tokenizer
@@ -103,7 +103,7 @@ def download(directory: RunDirectory) -> tuple[str, HubReport]:
 
 def _token() -> str | Literal[False]:
     """The token, or that there is none: the library would look for one in the account's own files."""
-    return os.environ.get(TOKEN_VARIABLE) or False
+    return token() or False
 
 
 def _info(spec: HubSpec, parts: Path) -> ModelInfo:
@@ -115,10 +115,7 @@ def _info(spec: HubSpec, parts: Path) -> ModelInfo:
             spec.repository, revision=revision, files_metadata=True, timeout=30
         )
     except (json.JSONDecodeError, KeyError, TypeError) as error:
-        raise Refusal(
-            f"{spec.hub} sent an answer that is not from a hub, perhaps the page of a proxy or a sign-in;"
-            " open the URL from this machine to check"
-        ) from error
+        raise Refusal(f"{spec.hub} {NOT_A_HUB}") from error
     if not info.sha:
         raise Refusal(f"{spec.hub} names no commit of {spec.repository}; it may not be a hub, or an old one")
     write_whole(known, info.sha.encode())
@@ -288,7 +285,7 @@ def _publish(folder: Path, parts: Path, manifest: HubManifest) -> Path:
 @contextmanager
 def _told(spec: HubSpec, *, has_token: bool) -> Iterator[None]:
     """What the hub, the network or the disk refuses, in words."""
-    token = (
+    asked_with = (
         "the token of EVALAPP_HF_TOKEN"
         if has_token
         else "no token (the operator sets one in EVALAPP_HF_TOKEN)"
@@ -298,7 +295,7 @@ def _told(spec: HubSpec, *, has_token: bool) -> Iterator[None]:
         yield
     except GatedRepoError as error:
         raise Refusal(
-            f"{name} is gated: its owner grants access. It was requested with {token}; request access on"
+            f"{name} is gated: its owner grants access. It was requested with {asked_with}; request access on"
             f" {hub}/{name} with that account, then try again"
         ) from error
     except DisabledRepoError as error:
@@ -309,35 +306,20 @@ def _told(spec: HubSpec, *, has_token: bool) -> Iterator[None]:
         ) from error
     except RepositoryNotFoundError as error:
         raise Refusal(
-            f"{hub} has no model {name}, or it is private. It was requested with {token}; check the spelling"
-            " on the model's page"
+            f"{hub} has no model {name}, or it is private. It was requested with {asked_with}; check the"
+            " spelling on the model's page"
         ) from error
     except HfHubHTTPError as error:
-        raise Refusal(_status_words(hub, error.response.status_code, token)) from error
+        raise Refusal(status_words(hub, error.response.status_code, asked_with)) from error
     except (httpx2.TransportError, ConnectionError) as error:
         raise Refusal(
-            f"{hub} cannot be reached ({_first(error)}); nothing half-done was registered: try again, and"
+            f"{hub} cannot be reached ({first_line(error)}); nothing half-done was registered: try again, and"
             " the download continues"
         ) from error
     except OSError as error:
         if isinstance(error, UnusableModelError) or error.strerror is None:
-            raise Refusal(f"{hub} did not answer like a hub ({_first(error)}); try again") from error
+            raise Refusal(f"{hub} did not answer like a hub ({first_line(error)}); try again") from error
         raise Refusal(
             f"{error.strerror} while the model was written to {PARTS_FOLDER} in the run directory; free"
             " space, then try again: the download continues"
         ) from error
-
-
-def _status_words(hub: str, status: int, token: str) -> str:
-    if status in (401, 403):
-        return (
-            f"{hub} refuses access (status {status}). It was requested with {token}; check that it is right"
-            " and not expired"
-        )
-    if status == 429:
-        return f"{hub} is rate-limiting requests (status 429); try again in a few minutes"
-    return f"{hub} answered with status {status}; try again later, and check that it is a hub"
-
-
-def _first(error: Exception) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0][:200]

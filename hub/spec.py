@@ -1,21 +1,29 @@
-"""spec.json and result.json of `python -m hub`. Standard library only."""
+"""spec.json and result.json of `python -m hub`. Standard library only.
+
+A spec without a ``kind`` downloads a model; one with `PUSH` sends a dataset.
+"""
 
 import re
 from dataclasses import dataclass
 from typing import Literal
 
 from run_directory.protocol import Outcome
-from run_directory.records import Record, require
+from run_directory.records import Record, RecordError, parse_json, require
 
 PARTS_FOLDER = "download"
 """In the run directory: what has come so far."""
 TOKEN_VARIABLE = "HF_TOKEN"  # noqa: S105  # the variable's name
 """Where the program finds the hub's token, if there is one; no file of the run directory holds it."""
+DATASET_FOLDER = "dataset"
+"""In the run directory: what a push sends, below it as it will be in the repository."""
+PUSH: Literal["push"] = "push"
 DEFAULT_HUB = "https://huggingface.co"
 MOST_TEMPLATE_CHARACTERS = 200_000
+MOST_REPOSITORY_CHARACTERS = 96
 
 _PART = r"[A-Za-z0-9][A-Za-z0-9._-]{0,95}"
 _REPOSITORY = re.compile(rf"(?:{_PART}/)?{_PART}")
+_OWNED = re.compile(rf"{_PART}/{_PART}")
 _REVISION = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/-]{0,99}")
 
 
@@ -99,3 +107,83 @@ class HubManifest(Record):
     files: dict[str, str]
     fingerprint: str
     gave_template: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class PushSpec(Record):
+    """spec.json: the files of `DATASET_FOLDER` become one commit of a dataset of a hub."""
+
+    format: Literal[1] = 1
+    kind: Literal["push"]
+    repository: str
+    """organisation/name; created if it is missing."""
+    hub: str = DEFAULT_HUB
+    allowed: tuple[str, ...] = ()
+    """Hosts and networks that may be reached, as `run_directory.outgoing_policy` reads them."""
+    is_private: bool = True
+    """Nothing is sent to a repository that is public while this holds."""
+    message: str
+    """Of the commit."""
+    gone: tuple[str, ...] = ()
+    """Files that an earlier push may have left, and that the repository shall not have after this one."""
+
+    def check(self, where: str) -> None:
+        require(
+            # What git and the hub's own client refuse as well.
+            _OWNED.fullmatch(self.repository)
+            and not any(each in self.repository for each in ("..", "--"))
+            and not self.repository.endswith((".git", ".", "-"))
+            and "./" not in self.repository
+            and "-/" not in self.repository
+            and len(self.repository) <= MOST_REPOSITORY_CHARACTERS,
+            where,
+            "repository: write organisation/name (or your user name/name), in letters, digits, and"
+            f" single -, _ and . between them, at most {MOST_REPOSITORY_CHARACTERS} characters",
+        )
+        require(
+            self.hub.startswith(("https://", "http://")),
+            where,
+            "hub: write a URL with https:// or http://",
+        )
+        require(self.message.strip(), where, "message: say in a line what the commit is")
+
+
+@dataclass(frozen=True, kw_only=True)
+class PushReport(Record):
+    """What the repository holds now."""
+
+    repository: str
+    commit: str
+    url: str
+    """Of the commit's files, for people."""
+    is_private: bool
+    """As the hub says."""
+    made_commit: bool
+    """False where the repository had all of it before."""
+    files: dict[str, str]
+    """SHA-256 by name."""
+    size_bytes: int
+    packages: dict[str, str]
+    seconds: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class PushResult(Record):
+    """result.json of a push."""
+
+    program: Literal["hub"] = "hub"
+    format: Literal[1] = 1
+    outcome: Outcome
+    exit_code: int
+    message: str
+    spec_sha256: str | None
+    report: PushReport | None = None
+
+
+def is_push(spec: bytes) -> bool:
+    """Whether a spec.json asks for a push. What cannot be read is left to whoever reads it whole."""
+    try:
+        found = parse_json(spec, where="spec.json")
+    except RecordError:
+        return False
+    return isinstance(found, dict) and found.get("kind") == PUSH

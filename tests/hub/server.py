@@ -1,4 +1,5 @@
-"""A hub of one process: what huggingface_hub's own client asks of huggingface.co, answered from a folder.
+"""A hub of one process: what huggingface_hub's own client asks of huggingface.co, answered from a folder;
+and what it sends there of datasets, kept in memory.
 
 Verified against that client: every test here goes through it.
 """
@@ -12,6 +13,8 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
+
+from tests.hub.dataset_repositories import DatasetRepository, git_hash, is_large
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 
@@ -35,6 +38,19 @@ class Hub:
         self.leads_to = ""
         """Another host that the files are on."""
         self.waits_for: threading.Event | None = None
+        self.datasets: dict[str, DatasetRepository] = {}
+        self.stored: dict[str, bytes] = {}
+        """Large files of datasets by SHA-256."""
+        self.writers: set[str] | None = None
+        """Organisations that the token may write to; None: all."""
+        self.refuse_at: dict[str, tuple[int, bytes]] = {}
+        """Status and body by what is asked: create, preupload, batch, upload, commit."""
+        self.storage = url
+        """Where large files are sent to."""
+        self.waits_at: dict[str, threading.Event] = {}
+        """What is answered only after this: upload, and commit, which is made before."""
+        self.reached = threading.Event()
+        """Something waits."""
 
     def info(self, repository: str, folder: Path) -> dict[str, Any]:
         siblings = []
@@ -70,6 +86,16 @@ def serving() -> Iterator[Hub]:
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     _INFO = re.compile(r"/api/models/(?P<repository>[^?]+?)/revision/(?P<revision>[^?]+)")
+    _DATASET = re.compile(r"/api/datasets/(?P<repository>[^/]+/[^/]+)")
+    _STEPS = {
+        "create": re.compile(r"/api/repos/create"),
+        "validate": re.compile(r"/api/validate-yaml"),
+        "preupload": re.compile(r"/api/datasets/(?P<repository>[^/]+/[^/]+)/preupload/main"),
+        "batch": re.compile(r"/datasets/(?P<repository>[^/]+/[^/]+)\.git/info/lfs/objects/batch"),
+        "verify": re.compile(r"/datasets/(?P<repository>[^/]+/[^/]+)\.git/info/lfs/objects/verify"),
+        "upload": re.compile(r"/storage/(?P<oid>[0-9a-f]{64})"),
+        "commit": re.compile(r"/api/datasets/(?P<repository>[^/]+/[^/]+)/commit/main"),
+    }
     _FILE = re.compile(r"/(?P<repository>[^?]+?)/resolve/(?P<revision>[^/?]+)/(?P<name>[^?]+)")
 
     @property
@@ -82,12 +108,20 @@ class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         self._answer(with_body=True)
 
+    def do_POST(self) -> None:
+        self._take()
+
+    def do_PUT(self) -> None:
+        self._take()
+
     def log_message(self, *_: object) -> None:
         pass
 
     def _answer(self, *, with_body: bool) -> None:
         path = self.path.partition("?")[0]
         self.hub.asked.append((path, self.headers.get("Authorization", "")))
+        if found := self._DATASET.fullmatch(path):
+            return self._dataset_info(found["repository"])
         found = self._INFO.fullmatch(path) or self._FILE.fullmatch(path)
         if found is None:
             return self._refuse(404, "")
@@ -126,6 +160,108 @@ class _Handler(BaseHTTPRequestHandler):
             body, status = body[start:], 206
             headers["Content-Range"] = f"bytes {start}-{whole - 1}/{whole}"
         return self._send(status, body, headers, with_body=with_body)
+
+    def _dataset_info(self, name: str) -> None:
+        if "info" in self.hub.refuse_at:
+            return self._refuse_at("info")
+        if self.headers.get("Authorization") != f"Bearer {self.hub.token}":
+            return self._refuse(401, "RepoNotFound")
+        dataset = self.hub.datasets.get(name)
+        if dataset is None or (dataset.is_private and not self._may_write(name)):
+            return self._refuse(404, "RepoNotFound")
+        return self._json(dataset.info(name))
+
+    def _may_write(self, name: str) -> bool:
+        is_known = self.headers.get("Authorization") == f"Bearer {self.hub.token}"
+        return is_known and (self.hub.writers is None or name.partition("/")[0] in self.hub.writers)
+
+    def _take(self) -> None:
+        """A step of a push."""
+        path = self.path.partition("?")[0]
+        self.hub.asked.append((path, self.headers.get("Authorization", "")))
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        step, found = next(
+            (step, found) for step, way in self._STEPS.items() if (found := way.fullmatch(path))
+        )
+        if step in self.hub.refuse_at:
+            return self._refuse_at(step)
+        if step == "upload":
+            return self._upload(found["oid"], body)
+        if self.headers.get("Authorization") != f"Bearer {self.hub.token}":
+            return self._refuse(401, "")
+        given = [json.loads(line) for line in body.splitlines()]
+        if step in ("create", "validate"):
+            return self._create(given[0]) if step == "create" else self._json({"warnings": [], "errors": []})
+        if not self._may_write(found["repository"]):
+            return self._refuse(403, "")
+        dataset = self.hub.datasets[found["repository"]]
+        if step == "preupload":
+            return self._json({"files": [self._mode(dataset, each) for each in given[0]["files"]]})
+        if step == "verify":
+            return self._json({}, 200 if given[0]["oid"] in self.hub.stored else 404)
+        if step == "batch":
+            return self._batch(found["repository"], given[0])
+        return self._commit(found["repository"], dataset, given)
+
+    def _create(self, given: dict[str, Any]) -> None:
+        name = f"{given['organization']}/{given['name']}"
+        assert given["type"] == "dataset"
+        if not self._may_write(name):
+            return self._refuse(403, "") if name not in self.hub.datasets else self._refuse(409, "")
+        if name in self.hub.datasets:
+            return self._json({"error": "You already created this dataset repo", "url": name}, 409)
+        self.hub.datasets[name] = DatasetRepository(is_private=given["visibility"] == "private")
+        return self._json({"url": f"{self.hub.url}/datasets/{name}", "name": name})
+
+    @staticmethod
+    def _mode(dataset: DatasetRepository, given: dict[str, Any]) -> dict[str, Any]:
+        held = dataset.files.get(given["path"])
+        if held is None:
+            oid = None
+        else:
+            oid = hashlib.sha256(held).hexdigest() if is_large(given["path"]) else git_hash(held)
+        mode = "lfs" if is_large(given["path"]) else "regular"
+        return {"path": given["path"], "uploadMode": mode, "shouldIgnore": False, "oid": oid}
+
+    def _batch(self, name: str, given: dict[str, Any]) -> None:
+        objects = []
+        for each in given["objects"]:
+            entry = {"oid": each["oid"], "size": each["size"]}
+            if each["oid"] not in self.hub.stored:
+                entry["actions"] = {
+                    "upload": {"href": f"{self.hub.storage}/storage/{each['oid']}"},
+                    "verify": {"href": f"{self.hub.url}/datasets/{name}.git/info/lfs/objects/verify"},
+                }
+            objects.append(entry)
+        self._json({"transfer": "basic", "objects": objects})
+
+    def _upload(self, oid: str, body: bytes) -> None:
+        self._wait_at("upload")
+        if hashlib.sha256(body).hexdigest() != oid:
+            return self._refuse(400, "")
+        self.hub.stored[oid] = body
+        return self._send(200, b"", {"ETag": f'"{oid}"'}, with_body=True)
+
+    def _commit(self, name: str, dataset: DatasetRepository, given: list[dict[str, Any]]) -> None:
+        made = dataset.commit(given, self.hub.stored)
+        if made is None:
+            return self._refuse(412, "")
+        self._wait_at("commit")
+        return self._json(
+            {"commitUrl": f"{self.hub.url}/datasets/{name}/commit/{made.oid}", "commitOid": made.oid}
+        )
+
+    def _wait_at(self, step: str) -> None:
+        if (event := self.hub.waits_at.get(step)) is not None:
+            self.hub.reached.set()
+            event.wait(60)
+
+    def _json(self, value: object, status: int = 200) -> None:
+        self._send(status, json.dumps(value).encode(), {"Content-Type": "application/json"}, with_body=True)
+
+    def _refuse_at(self, step: str) -> None:
+        status, body = self.hub.refuse_at[step]
+        self._send(status, body or b'{"error": "Not for you."}', {}, with_body=True)
 
     def _refuse(self, status: int, code: str) -> None:
         headers = {"X-Error-Code": code, "X-Error-Message": "Not for you."} if code else {}

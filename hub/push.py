@@ -1,0 +1,296 @@
+"""Sends a prepared dataset to a hub as one commit, and makes none where the hub has it already."""
+
+import hashlib
+import io
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import httpx2
+from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi
+from huggingface_hub.errors import HfHubHTTPError, RepositoryNotFoundError
+from huggingface_hub.hf_api import DatasetInfo, RepoSibling
+
+from hub.answers import NOT_A_HUB, first_line, status_words, token
+from hub.guard import guard
+from hub.spec import DATASET_FOLDER, PushReport, PushSpec
+from run_directory.files import sha256_of
+from run_directory.machine import package_versions
+from run_directory.outgoing_policy import policy_of
+from run_directory.program import Refusal, RunDirectory, Stopped
+from run_directory.protocol import SPEC_FILE
+
+MOST_FILE_BYTES = 50 * 10**9
+"""What huggingface.co takes of one file; another hub may take less, and says so."""
+_BRANCH = "main"
+_TOKEN = "the token of EVALAPP_HF_TOKEN"  # noqa: S105  # what it is called, not the token
+_HASH_CHUNK = 2**20
+
+
+def push(directory: RunDirectory) -> tuple[str, PushReport]:
+    """Leaves the repository with exactly these files of a dataset, or as it was. Repeating it sends what is
+    missing, and commits nothing twice.
+    """
+    started = time.monotonic()
+    spec = PushSpec.from_json(directory.spec, where=SPEC_FILE)
+    if not token():
+        raise Refusal(
+            f"a push to {spec.hub} needs a token that may write; the operator sets one in EVALAPP_HF_TOKEN"
+        )
+    guard(policy_of(spec.allowed))
+    files = _files_of(directory.folder / DATASET_FOLDER)
+    api = HfApi(endpoint=spec.hub, token=token())
+    with _told(spec):
+        info = _repository(api, spec, directory)
+        commit = _commit_of(info.sha, spec)
+        change = _change_of(files, info, spec)
+        if change.files or change.gone:
+            commit = _commit_of(_sent(api, spec, directory, change), spec)
+    report = PushReport(
+        repository=spec.repository,
+        commit=commit,
+        url=f"{spec.hub}/datasets/{spec.repository}/tree/{commit}",
+        is_private=bool(info.private),
+        made_commit=commit != info.sha,
+        files={name: sha256_of(path) for name, path in files.items()},
+        size_bytes=sum(path.stat().st_size for path in files.values()),
+        packages=package_versions("huggingface_hub"),
+        seconds=time.monotonic() - started,
+    )
+    done = "Pushed to" if report.made_commit else "Nothing was new for"
+    return f"{done} {spec.repository}, commit {commit[:12]}.", report
+
+
+class _Change(NamedTuple):
+    """What the repository lacks, and what it has too much; ``parent`` is its commit before, or empty."""
+
+    files: dict[str, Path]
+    gone: list[str]
+    parent: str
+
+
+def _change_of(files: dict[str, Path], info: DatasetInfo, spec: PushSpec) -> _Change:
+    held = {each.rfilename: each for each in info.siblings or []}
+    return _Change(
+        files={name: path for name, path in files.items() if not _is_held(path, held.get(name))},
+        gone=sorted((set(spec.gone) & set(held)) - set(files)),
+        parent=info.sha or "",
+    )
+
+
+def _files_of(folder: Path) -> dict[str, Path]:
+    """What is to be sent, by its name in the repository."""
+    found = {
+        path.relative_to(folder).as_posix(): path
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and not path.is_symlink()
+    }
+    if not found:
+        raise Refusal(
+            f"there are no files in {DATASET_FOLDER} of the run directory; prepare the dataset again"
+        )
+    for name, path in found.items():
+        if (size := path.stat().st_size) > MOST_FILE_BYTES:
+            raise Refusal(
+                f"{name} has {size / 10**9:.1f} GB, and a hub takes files of up to"
+                f" {MOST_FILE_BYTES / 10**9:.0f} GB; push a version with fewer rows, or fewer splits"
+            )
+    return found
+
+
+def _repository(api: HfApi, spec: PushSpec, directory: RunDirectory) -> DatasetInfo:
+    """What the hub says of the repository, which is created if it is missing."""
+    directory.events.write("stage", f"Looking up {spec.repository} on {spec.hub}.", name="asking")
+    info = _looked_up(api, spec)
+    if info is None:
+        directory.interruption.check()
+        with _told(spec, creating=True):
+            _create(api, spec)
+        info = _looked_up(api, spec)
+        if info is None:
+            raise Refusal(
+                f"{spec.hub} has a dataset {spec.repository} that {_TOKEN} may not see: it belongs to others;"
+                " choose another name"
+            )
+    if spec.is_private and not info.private:
+        raise Refusal(
+            f"{spec.repository} is public on {spec.hub}, and this push was to be private, so nothing was"
+            " sent; make the repository private there, choose another name, or choose a public push"
+        )
+    return info
+
+
+def _create(api: HfApi, spec: PushSpec) -> None:
+    """One that is there already is left as it is."""
+    try:
+        api.create_repo(spec.repository, repo_type="dataset", private=spec.is_private)
+    except HfHubHTTPError as error:
+        if error.response.status_code != 409:
+            raise
+
+
+def _looked_up(api: HfApi, spec: PushSpec) -> DatasetInfo | None:
+    try:
+        return api.dataset_info(spec.repository, files_metadata=True, timeout=30)
+    except RepositoryNotFoundError:
+        return None
+
+
+def _is_held(path: Path, there: RepoSibling | None) -> bool:
+    """Whether the hub has this file with this content."""
+    if there is None:
+        return False
+    if there.lfs is not None:
+        return there.lfs.sha256 == sha256_of(path)
+    return there.blob_id == _git_hash(path)
+
+
+def _git_hash(path: Path) -> str:
+    """As git names the content of a file."""
+    digest = hashlib.sha1(f"blob {path.stat().st_size}\0".encode(), usedforsecurity=False)
+    with path.open("rb") as file:
+        while chunk := file.read(_HASH_CHUNK):
+            digest.update(chunk)
+    return digest.hexdigest()
+
+
+def _sent(api: HfApi, spec: PushSpec, directory: RunDirectory, change: _Change) -> str | None:
+    """The commit that the change has become."""
+    said = _Said(directory, sum(path.stat().st_size for path in change.files.values()))
+    with ExitStack() as open_files:
+        additions = []
+        for name, path in change.files.items():
+            file = open_files.enter_context(_ToldFile(path, said))
+            addition = CommitOperationAdd(path_in_repo=name, path_or_fileobj=file)
+            file.is_on_its_way = True
+            additions.append(addition)
+            directory.interruption.check()
+            directory.events.write("stage", f"Sending {name}.", name="sending")
+            # One at a time, so that a stop is heard between two, and a repeat goes on after the last.
+            api.preupload_lfs_files(
+                spec.repository, [addition], repo_type="dataset", revision=_BRANCH, num_threads=1,
+                free_memory=False,
+            )  # fmt: skip
+            said.finish(path.stat().st_size)
+        directory.interruption.check()
+        directory.events.write("stage", "Writing the commit.", name="committing")
+        operations: list[Any] = [
+            *additions,
+            *(CommitOperationDelete(name, is_folder=False) for name in change.gone),
+        ]
+        # The parent: if another commit came meanwhile, this one is refused and not put over it.
+        made = api.create_commit(
+            spec.repository, operations, commit_message=spec.message, repo_type="dataset", revision=_BRANCH,
+            parent_commit=change.parent or None,
+        )  # fmt: skip
+    return made.oid
+
+
+class _Said:
+    """Tells how much has been sent."""
+
+    def __init__(self, directory: RunDirectory, total: int) -> None:
+        self.directory = directory
+        self._total, self._before, self._told_at = total, 0, 0.0
+
+    def at(self, position: int) -> None:
+        """So much of the file in hand is sent."""
+        self.directory.interruption.check()
+        if time.monotonic() - self._told_at > 0.5:
+            self._told_at = time.monotonic()
+            self._tell(self._before + position)
+
+    def finish(self, size: int) -> None:
+        self._before += size
+        self._tell(self._before)
+
+    def _tell(self, done: int) -> None:
+        # Rounded up, so that a small dataset has a progress as well.
+        steps, total = (-(-each // 2**20) for each in (min(done, self._total), self._total))
+        self.directory.events.write("progress", f"{steps:,} of {total:,} MiB.", step=steps, total=total)
+
+
+class _ToldFile(io.BufferedReader):
+    """A file that says how far it has been read once it is on its way; before, the library only hashes it."""
+
+    is_on_its_way = False
+
+    def __init__(self, path: Path, said: _Said) -> None:
+        super().__init__(io.FileIO(path))
+        self._said = said
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        found = super().read(size)
+        if self.is_on_its_way:
+            self._said.at(self.tell())
+        else:
+            self._said.directory.interruption.check()
+        return found
+
+
+def _commit_of(found: str | None, spec: PushSpec) -> str:
+    """The name of a commit; empty for a repository that has none yet."""
+    name = found or ""
+    if name and not (name.isascii() and name.isalnum() and len(name) <= 64):
+        raise Refusal(f"{spec.hub} {NOT_A_HUB}")
+    return name
+
+
+@contextmanager
+def _told(spec: PushSpec, *, creating: bool = False) -> Iterator[None]:
+    """What the hub or the network refuses, in words. Of uploads the library wraps it in an error of its
+    own.
+    """
+    try:
+        yield
+    except Exception as error:
+        cause: BaseException = error
+        while type(cause) is RuntimeError and cause.__cause__ is not None:
+            cause = cause.__cause__
+        if isinstance(cause, Refusal | Stopped):
+            raise cause from None
+        words = _words_of(cause, spec, creating=creating)
+        if not words:
+            raise
+        raise Refusal(words) from error
+
+
+def _words_of(error: BaseException, spec: PushSpec, *, creating: bool) -> str:
+    hub, name = spec.hub, spec.repository
+    if isinstance(error, HfHubHTTPError):
+        return _refused(error.response.status_code, spec, creating=creating)
+    if isinstance(error, httpx2.TransportError | ConnectionError):
+        return (
+            f"{hub} or its storage cannot be reached ({first_line(error)}); try again, and what has arrived"
+            " is not sent again"
+        )
+    if isinstance(error, ValueError | KeyError | TypeError | AttributeError):
+        # Their words are the library's: a list of the hub's own follows the first line.
+        said = " ".join(str(error).split())
+        if said.startswith(("LFS batch API returned errors", "Invalid metadata in README.md")):
+            return f"{hub} does not take the files of {name} ({said[:300]})"
+        return f"{hub} {NOT_A_HUB}"
+    return ""
+
+
+def _refused(status: int, spec: PushSpec, *, creating: bool) -> str:
+    hub, name = spec.hub, spec.repository
+    if status == 401:
+        return f"{hub} refuses {_TOKEN} (status 401); check that it is right and not expired"
+    if status in (403, 404) and creating:
+        return (
+            f"{_TOKEN} may not create {name} on {hub} (status {status}); give it the right to write datasets"
+            f" of {name.partition('/')[0]}, or choose another organisation"
+        )
+    if status in (403, 404):
+        return (
+            f"{_TOKEN} may not write to {name} on {hub} (status {status}): the repository belongs to others,"
+            " or the token may only read; choose another name, or a token that may write"
+        )
+    if status in (409, 412):
+        return f"somebody else wrote to {name} at the same time (status {status}); try again"
+    if status == 413:
+        return f"{hub} does not take files of this size (status 413); push fewer splits"
+    return status_words(hub, status, _TOKEN)
