@@ -10,7 +10,7 @@ from evalapp.adjudication.models import (
     DiscussionMessage,
 )
 from evalapp.analysis.models import StoredAnalysis
-from evalapp.artifacts.models import HubDownload, MergedExport, SetAside
+from evalapp.artifacts.models import DatasetPush, HubDownload, MergedExport, SetAside
 from evalapp.audit.models import AuditEvent
 from evalapp.campaigns.models import (
     Assignment,
@@ -111,6 +111,7 @@ __all__ = [
     "Dataset",
     "DatasetDraft",
     "DatasetImport",
+    "DatasetPush",
     "DatasetRecipe",
     "DatasetVersion",
     "Decision",

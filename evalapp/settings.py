@@ -253,6 +253,7 @@ JOB_LOOK_AGAIN_SECONDS = 600
 PATIENT_TASKS = {
     "evalapp.runs.tasks.carry_out_asking",
     "evalapp.artifacts.tasks.import_from_hub",
+    "evalapp.artifacts.tasks.push_to_hub",
     "evalapp.llm_judges.tasks.ask_judge",
 }
 MOST_PATIENT_TASKS = 2

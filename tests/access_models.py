@@ -2,7 +2,7 @@
 
 from types import SimpleNamespace
 
-from evalapp.artifacts.models import HubDownload, MergedExport
+from evalapp.artifacts.models import DatasetPush, HubDownload, MergedExport
 from evalapp.jobs.models import Job
 from evalapp.llm_judges.models import LLMJudge, LLMScore
 from evalapp.registry.models import Endpoint, Model, ModelVersion
@@ -67,7 +67,9 @@ def _models_and_runs(world: SimpleNamespace) -> None:
 
 def _artifacts(world: SimpleNamespace) -> None:
     project = world.project
-    jobs = [Job.objects.create(project=project, task="t", title=title) for title in ("Merge", "Download")]
+    jobs = [
+        Job.objects.create(project=project, task="t", title=title) for title in ("Merge", "Download", "Push")
+    ]
     world.merged_export = MergedExport.objects.create(
         project=project, model_version=world.model_version, job=jobs[0]
     )
@@ -79,6 +81,10 @@ def _artifacts(world: SimpleNamespace) -> None:
         revision="main",
         job=jobs[1],
     )
+    world.dataset_push = DatasetPush.objects.create(
+        project=project, version=world.dataset_version, hub="https://hub.example",
+        repository="house/letters", splits=["feedback"], job=jobs[2],
+    )  # fmt: skip
 
 
 def _metrics(world: SimpleNamespace) -> None:

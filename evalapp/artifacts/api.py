@@ -1,4 +1,4 @@
-"""A model and what is kept of it: card, files, merged exports, downloads, storage."""
+"""A model and what is kept of it: card, files, merged exports, downloads, storage; pushes of datasets."""
 
 from typing import Any, cast
 
@@ -8,18 +8,21 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from evalapp.accounts.permissions import Permission
-from evalapp.api.fields import Body, CreatedByField, Paging, ReadOnlySerializer, Text
+from evalapp.api.fields import Body, CreatedByField, Flag, List, Paging, ReadOnlySerializer, Text
 from evalapp.api.operations import Answer, ProjectView, operation, route
 from evalapp.artifacts import merging, packing
 from evalapp.artifacts.actions import act_on_artifact
 from evalapp.artifacts.card import card_of
 from evalapp.artifacts.hub import start_download
 from evalapp.artifacts.inventory import Artifact, artifacts
-from evalapp.artifacts.models import ArtifactKind, HubDownload, MergedExport, MergeFormat
-from evalapp.artifacts.queries import hub_downloads_of, merged_exports_of
+from evalapp.artifacts.models import ArtifactKind, DatasetPush, HubDownload, MergedExport, MergeFormat
+from evalapp.artifacts.pushes import start_push
+from evalapp.artifacts.queries import hub_downloads_of, merged_exports_of, pushes_of
 from evalapp.artifacts.streaming import archive_response, file_response
 from evalapp.core.errors import InvalidError
 from evalapp.core.http import get_or_missing
+from evalapp.datasets.api.datasets import DatasetView
+from evalapp.datasets.models import Split
 from evalapp.jobs.api import JobSerializer
 from evalapp.registry.api.models import ModelVersionSerializer, ModelView
 from evalapp.registry.models import ModelVersion
@@ -27,7 +30,7 @@ from evalapp.registry.queries import versions_of
 from evalapp.runs.api.contamination import ContaminationDecisionSerializer
 from evalapp.runs.contamination.contamination_decisions import decisions_behind
 from evalapp.runs.queries import training_of
-from hub.spec import MOST_TEMPLATE_CHARACTERS
+from hub.spec import MOST_REPOSITORY_CHARACTERS, MOST_TEMPLATE_CHARACTERS
 
 
 class ModelVersionDetailSerializer(ModelVersionSerializer):
@@ -378,3 +381,52 @@ class ArtifactRemove(ArtifactAct):
         it is kept.
         """
         return self._do()
+
+
+class DatasetPushSerializer(ReadOnlySerializer):
+    """A dataset version on its way to a hub. ``commit`` and ``url``: there once it has arrived."""
+
+    dataset_version = serializers.IntegerField(source="version_id")
+    splits = serializers.ListField(child=serializers.ChoiceField(choices=Split.choices))
+    job = JobSerializer()
+    created_by = CreatedByField()
+
+    class Meta:
+        model = DatasetPush
+        fields = (
+            "id", "dataset_version", "hub", "repository", "is_private", "splits", "commit", "url", "job",
+            "created_by", "created_at",
+        )  # fmt: skip
+
+
+class PushBody(Body):
+    repository = Text(
+        max_length=MOST_REPOSITORY_CHARACTERS,
+        help_text="organisation/name on the hub; it is created if it is missing.",
+    )
+    is_private = Flag(default=True, help_text="A repository that is public already is then refused.")
+    splits = List(
+        child=serializers.ChoiceField(choices=Split.choices),
+        default=list,
+        help_text="Empty: all but the test split, which is held out.",
+    )
+
+
+@route("datasets/<int:dataset_id>/versions/<int:number>/pushes/", "api_dataset_pushes")
+class DatasetPushList(DatasetView):
+    post_permission = Permission.EDIT_EXPORTS
+
+    @operation("List a version's pushes to a hub", result=DatasetPushSerializer, paged=True)
+    def get(self, dataset_id: int, number: int) -> object:
+        """Newest first."""
+        return self.page(pushes_of(self.version(dataset_id, number)))
+
+    @operation("Push a version to a hub", body=PushBody, result=DatasetPushSerializer, status=202)
+    def post(self, dataset_id: int, number: int) -> object:
+        """Queues the job that writes the card and a Parquet file for each split, and sends them as one
+        commit. Masked rows are sent masked. The operator sets the token (EVALAPP_HF_TOKEN); no request takes
+        one.
+        """
+        version = self.version(dataset_id, number)
+        found = start_push(version=version, by=self.person, **self.body())
+        return get_or_missing(pushes_of(version), pk=found.pk)

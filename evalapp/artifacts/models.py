@@ -1,8 +1,10 @@
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Q
 
 from evalapp.accounts.models import Project, User
 from evalapp.core.models import BaseModel
+from evalapp.datasets.models import DatasetVersion, Split
 from evalapp.jobs.models import Job
 from evalapp.registry.models import ModelVersion
 
@@ -74,6 +76,37 @@ class HubDownload(BaseModel):
 
     def __str__(self) -> str:
         return f"{self.repository} ({self.revision})"
+
+
+class DatasetPush(BaseModel):
+    """A dataset version on its way to a hub, and what became of it.
+
+    ``hub`` is the URL that was asked. ``commit`` and ``url`` are there once it has arrived; ``is_private`` is
+    then what the hub says of the repository, and before what was asked for. Never the test split.
+    """
+
+    project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="dataset_pushes")
+    version = models.ForeignKey(DatasetVersion, on_delete=models.CASCADE, related_name="pushes")
+    hub = models.CharField(max_length=200)
+    repository = models.CharField(max_length=100)
+    is_private = models.BooleanField(default=True)
+    splits = ArrayField(models.CharField(max_length=10, choices=Split.choices))
+    commit = models.CharField(max_length=64, blank=True)
+    url = models.CharField(max_length=500, blank=True)
+    job = models.OneToOneField(Job, on_delete=models.CASCADE, related_name="dataset_push")
+    created_by = models.ForeignKey(User, null=True, on_delete=models.SET_NULL, related_name="+")
+
+    class Meta:
+        indexes = [models.Index(fields=["version", "-id"], name="dataset_push_latest")]
+        constraints = [
+            models.CheckConstraint(
+                condition=~Q(splits=[]) & ~Q(splits__contains=[Split.TEST]),
+                name="dataset_push_holds_out_test",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.repository} on {self.hub}"
 
 
 class ArtifactKind(models.TextChoices):

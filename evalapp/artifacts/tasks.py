@@ -1,6 +1,6 @@
 from celery import shared_task
 
-from evalapp.artifacts import hub, merging, removal
+from evalapp.artifacts import hub, merging, pushes, removal
 from evalapp.jobs.work import carry_out
 
 
@@ -12,6 +12,11 @@ def merge(job_id: int) -> None:
 @shared_task(name=hub.TASK)
 def import_from_hub(job_id: int) -> None:
     carry_out(job_id, hub.import_model, task=hub.TASK)
+
+
+@shared_task(name=pushes.TASK)
+def push_to_hub(job_id: int) -> None:
+    carry_out(job_id, pushes.push, task=pushes.TASK)
 
 
 @shared_task(name="evalapp.artifacts.tasks.finish_removals", ignore_result=True)

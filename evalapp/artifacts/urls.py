@@ -1,6 +1,6 @@
 from django.urls import path
 
-from evalapp.artifacts import hub_views, new_model_views, storage_views, views
+from evalapp.artifacts import hub_views, new_model_views, push_views, storage_views, views
 
 _MODELS = "projects/<slug:slug>/models/"
 _VERSION = f"{_MODELS}<int:version_id>/"
@@ -9,6 +9,11 @@ _MERGED = f"{_MODELS}merged/<int:merged_id>/"
 urlpatterns = [
     path(f"{_MODELS}new/", new_model_views.model_new, name="model_new"),
     path(f"{_MODELS}hub/<int:download_id>/", hub_views.hub_download, name="hub_download"),
+    path(
+        "projects/<slug:slug>/data/<int:dataset_id>/v<int:number>/push/",
+        push_views.dataset_push,
+        name="dataset_push",
+    ),
     path("projects/<slug:slug>/settings/storage/", storage_views.project_storage, name="project_storage"),
     path("storage/", storage_views.installation_storage, name="installation_storage"),
     path(_VERSION, views.model_version, name="model_version"),

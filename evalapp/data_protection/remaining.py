@@ -61,6 +61,11 @@ def what_remains(project: Project, person: Person, touched: Touched) -> dict[str
             {"report": pk, "paths": list(_files_in(Path(settings.ARTIFACTS_FOLDER) / "reports" / str(pk)))}
             for pk in _reports_of(project)
         ],
+        "pushes": [
+            {"repository": push.repository, "url": push.url}
+            for push in project.dataset_pushes.exclude(commit="").order_by("pk")
+            if push.version_id in touched.versions
+        ],
         "uploads": list(_uploads(project)),
         "by_hand": named[:_MOST_NAMED],
         "by_hand_total": len(named),

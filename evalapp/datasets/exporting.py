@@ -7,9 +7,11 @@ Rows of the test split are never in it: they are held out, so that nothing is tr
 import csv
 import io
 import json
+import shutil
 import zipfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import pyarrow as pa
@@ -32,6 +34,8 @@ from evalapp.imports.parquet import as_json_text
 _BATCH = 2_000
 _CSV_BUFFER = 2**16
 _CSV_COLUMNS = ("split", "system", "prompt", "reference", "label", "context", "group")
+CARD_FILE = "README.md"
+DATA_FOLDER = "data"
 _JSON_LINES = "application/jsonl; charset=utf-8"
 _TEXTS = pa.list_(pa.string())
 SCHEMA = pa.schema(
@@ -89,11 +93,7 @@ def exported(version: DatasetVersion, file_format: str, split: str = "") -> Expo
     if split and split not in Split.values:
         message = f"There is no split of that name. Use one of {', '.join(Split.values)}."
         raise InvalidError(message, fields={"split": [message]})
-    if split and split not in DOWNLOADABLE_SPLITS:
-        raise NotAllowedError(
-            "The test split is held out: a copy could end up in training data and make every score on it"
-            " meaningless. Export another split."
-        )
+    _require_downloadable(split)
     splits = [split] if split else [each.value for each in DOWNLOADABLE_SPLITS if version.counts.get(each)]
     stem = f"{slugify(version.dataset.name) or 'dataset'}-v{version.number}{f'-{split}' if split else ''}"
     if FileFormat(file_format).is_of_messages:
@@ -109,6 +109,51 @@ def exported(version: DatasetVersion, file_format: str, split: str = "") -> Expo
         _require_fit_for_csv(version, splits)
         return ExportedFile(f"{stem}.csv", "text/csv; charset=utf-8", _csv(rows, _metadata_fields(version)))
     return ExportedFile(f"{stem}.jsonl", _JSON_LINES, map(_line, map(example_as_object, rows)))
+
+
+def exported_splits(version: DatasetVersion, splits: Sequence[str] = ()) -> list[str]:
+    """These splits, or all, as far as the version has rows of them; never the test split. Raises
+    NotAllowedError for that one, and InvalidError where no row is left.
+    """
+    for split in splits:
+        _require_downloadable(split)
+    found = [
+        each.value
+        for each in DOWNLOADABLE_SPLITS
+        if version.counts.get(each) and (not splits or each in splits)
+    ]
+    if not found:
+        message = "The version has no rows of these splits; the test split is held out. Choose others."
+        raise InvalidError(message, fields={"splits": [message]})
+    return found
+
+
+def write_folder(version: DatasetVersion, splits: list[str], folder: Path) -> Iterator[int]:
+    """Write the folder that Hugging Face `datasets` loads, and say after each batch how many rows are in it.
+    What lay there is replaced.
+    """
+    shutil.rmtree(folder, ignore_errors=True)
+    (folder / DATA_FOLDER).mkdir(parents=True)
+    (folder / CARD_FILE).write_text(card(version, splits))
+    rows = 0
+    for split in splits:
+        with (folder / data_file(split)).open("wb") as file:
+            for written in _written(version, [split], file):
+                rows += written
+                yield rows
+
+
+def data_file(split: str) -> str:
+    """Where the folder has the rows of a split."""
+    return f"{DATA_FOLDER}/{split}-00000-of-00001.parquet"
+
+
+def _require_downloadable(split: str) -> None:
+    if split and split not in DOWNLOADABLE_SPLITS:
+        raise NotAllowedError(
+            "The test split is held out: a copy could end up in training data and make every score on it"
+            " meaningless. Export another split."
+        )
 
 
 def losses_of(version: DatasetVersion, file_format: str) -> dict[str, int]:
@@ -220,8 +265,8 @@ def _parquet(version: DatasetVersion, splits: list[str]) -> Iterator[bytes]:
     yield chunks.take()
 
 
-def _written(version: DatasetVersion, splits: list[str], file: Any) -> Iterator[None]:
-    """Write the rows of these splits as Parquet, and stop after each batch."""
+def _written(version: DatasetVersion, splits: list[str], file: Any) -> Iterator[int]:
+    """Write the rows of these splits as Parquet, and stop after each batch with its number of rows."""
     examples = examples_of(version, splits).annotate(
         metadata_text=Cast("metadata", TextField()),
         provenance_text=Cast("provenance", TextField()),
@@ -233,16 +278,16 @@ def _written(version: DatasetVersion, splits: list[str], file: Any) -> Iterator[
             columns = zip(zip(*batch, strict=True), SCHEMA, strict=True)
             arrays = [pa.array(values, type=field.type) for values, field in columns]
             writer.write_batch(pa.RecordBatch.from_arrays(arrays, schema=SCHEMA))
-            yield
+            yield len(batch)
 
 
 def _hugging_face(version: DatasetVersion, splits: list[str]) -> Iterator[bytes]:
     """A zip of README.md, which is the dataset's card, and one Parquet file for each split."""
     chunks = _Chunks()
     with zipfile.ZipFile(chunks, "w", zipfile.ZIP_STORED) as folder:
-        folder.writestr("README.md", card(version, splits))
+        folder.writestr(CARD_FILE, card(version, splits))
         for split in splits:
-            with folder.open(f"data/{split}-00000-of-00001.parquet", "w", force_zip64=True) as file:
+            with folder.open(data_file(split), "w", force_zip64=True) as file:
                 for _ in _written(version, [split], file):
                     yield chunks.take()
     yield chunks.take()
@@ -255,9 +300,7 @@ def card(version: DatasetVersion, splits: list[str]) -> str:
         "configs": [
             {
                 "config_name": "default",
-                "data_files": [
-                    {"split": split, "path": f"data/{split}-00000-of-00001.parquet"} for split in splits
-                ],
+                "data_files": [{"split": split, "path": data_file(split)} for split in splits],
             }
         ],
     }

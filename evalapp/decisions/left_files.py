@@ -45,6 +45,7 @@ def files_of(project: Project) -> dict[str, list[str]]:
     programs = [
         *project.merged_exports.values_list("job_id", flat=True),
         *project.hub_downloads.values_list("job_id", flat=True),
+        *project.dataset_pushes.values_list("job_id", flat=True),
     ]
     shards = RunShard.objects.filter(run__project=project).select_related("run")
     ratings = project.ratings_imports.values_list("stored_name", flat=True)

@@ -2894,4 +2894,25 @@ class Migration(migrations.Migration):
                 'constraints': [models.CheckConstraint(condition=models.Q(models.Q(('sealed_texts', ''), ('state__in', ['done', 'discarded'])), models.Q(models.Q(('state__in', ['done', 'discarded']), _negated=True), models.Q(('sealed_texts', ''), _negated=True)), _connector='OR'), name='erasure_keeps_texts_while_pending'), models.CheckConstraint(condition=models.Q(models.Q(('erased_at__isnull', False), ('state', 'done')), models.Q(models.Q(('state', 'done'), _negated=True), ('erased_at__isnull', True)), _connector='OR'), name='erasure_done_has_date')],
             },
         ),
+        migrations.CreateModel(
+            name='DatasetPush',
+            fields=[
+                ('id', models.BigAutoField(primary_key=True, serialize=False)),
+                ('created_at', models.DateTimeField(auto_now_add=True)),
+                ('hub', models.CharField(max_length=200)),
+                ('repository', models.CharField(max_length=100)),
+                ('is_private', models.BooleanField(default=True)),
+                ('splits', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(choices=[('train', 'Training'), ('validation', 'Validation'), ('test', 'Test (held out)'), ('feedback', 'Feedback')], max_length=10), size=None)),
+                ('commit', models.CharField(blank=True, max_length=64)),
+                ('url', models.CharField(blank=True, max_length=500)),
+                ('created_by', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
+                ('job', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, related_name='dataset_push', to='evalapp.job')),
+                ('project', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='dataset_pushes', to='evalapp.project')),
+                ('version', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='pushes', to='evalapp.datasetversion')),
+            ],
+            options={
+                'indexes': [models.Index(fields=['version', '-id'], name='dataset_push_latest')],
+                'constraints': [models.CheckConstraint(condition=models.Q(models.Q(('splits', []), _negated=True), models.Q(('splits__contains', ['test']), _negated=True)), name='dataset_push_holds_out_test')],
+            },
+        ),
     ])]

@@ -3,6 +3,7 @@ from collections.abc import Mapping
 from django import template
 
 from evalapp.datasets.models import Split
+from evalapp.datasets.queries import DOWNLOADABLE_SPLITS
 
 register = template.Library()
 
@@ -19,6 +20,12 @@ def splits() -> list[Split]:
 def count_of(counts: Mapping[str, int], split: str) -> int:
     """Rows of one split in a version's counts."""
     return counts.get(split, 0)
+
+
+@register.filter
+def downloadable(counts: Mapping[str, int]) -> int:
+    """Rows of a version's counts that may leave: all but the test split's."""
+    return sum(counts.get(split, 0) for split in DOWNLOADABLE_SPLITS)
 
 
 @register.filter

@@ -65,6 +65,7 @@ EXCEPTIONS: dict[str, dict[str, str]] = {
     },
     "MergedExport": {"dtype": CHOSEN, "folder": FILES, "result": FILES},
     "HubDownload": dict.fromkeys(("name", "hub", "repository", "revision", "chat_template"), HUB),
+    "DatasetPush": {"hub": HUB, "repository": HUB, "splits": CHOSEN, "commit": HASH, "url": HUB},
     "SetAside": {"kind": CHOSEN, "path": FILES},
     "AuditEvent": {"action": CHOSEN, "object_type": CHOSEN},
     "HealthCheck": {"counts": NUMBERS, "unchecked": MACHINE},

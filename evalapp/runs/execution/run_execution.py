@@ -28,7 +28,7 @@ from evalapp.runs.programs.ingest import store_dry_run, store_generation, store_
 from evalapp.runs.programs.inputs import require_bases
 from evalapp.runs.programs.launching import RunFolder, begun, launched
 from evalapp.runs.programs.model_programs import why_not_runnable
-from hub.spec import HubResult
+from hub.spec import HubResult, PushResult
 from inference.spec import GenerationResult
 from run_directory.protocol import EVENTS_FILE, RESULT_FILE, SPEC_FILE, ExitCode
 from run_directory.records import RecordError, require_storable
@@ -55,7 +55,7 @@ class FolderLocked(AttemptLost):
     """A program that an earlier attempt left still has the run directory."""
 
 
-Result = TypeVar("Result", TrainingResult, DryRunResult, GenerationResult, MergeResult, HubResult)
+Result = TypeVar("Result", TrainingResult, DryRunResult, GenerationResult, MergeResult, HubResult, PushResult)
 
 
 def train(work: Work) -> dict[str, Any]:
@@ -276,8 +276,8 @@ def _last_words(console: Path, start: int) -> str:
 
 
 def _log_environment(work: Work, result: Result) -> None:
-    # A download has none that matters.
-    if result.report is not None and not isinstance(result, HubResult):
+    # A transfer has none that matters.
+    if result.report is not None and not isinstance(result, HubResult | PushResult):
         data = {"packages": result.report.packages, "device": result.report.device.to_dict()}
         work.log(f"Ran on {result.report.device.name}.", data=data)
 
