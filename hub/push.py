@@ -116,8 +116,8 @@ def _repository(api: HfApi, spec: PushSpec, directory: RunDirectory) -> DatasetI
             )
     if spec.is_private and not info.private:
         raise Refusal(
-            f"the repository {spec.repository} is public on {spec.hub}, and this push was to be private, so nothing was"
-            " sent; make the repository private there, choose another name, or choose a public push"
+            f"the repository {spec.repository} is public on {spec.hub}, and this push was to be private, so"
+            " nothing was sent; make it private there, choose another name, or choose a public push"
         )
     return info
 

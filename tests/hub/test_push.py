@@ -171,7 +171,7 @@ def test_public_only_when_asked_and_never_into_a_public_repository_otherwise(
 ) -> None:
     hub.datasets[REPOSITORY] = DatasetRepository(is_private=False)
     assert refused(hub, folder).startswith(
-        f"the repository {REPOSITORY} is public on {hub.url}, and this push was to be private, so nothing was sent"
+        f"the repository {REPOSITORY} is public on {hub.url}, and this push was to be private, so nothing"
     )
     assert (hub.stored, len(hub.datasets[REPOSITORY].commits)) == ({}, 1)
     assert not in_process(hub, folder, is_private=False).is_private
