@@ -61,11 +61,7 @@ def what_remains(project: Project, person: Person, touched: Touched) -> dict[str
             {"report": pk, "paths": list(_files_in(Path(settings.ARTIFACTS_FOLDER) / "reports" / str(pk)))}
             for pk in _reports_of(project)
         ],
-        "pushes": [
-            {"repository": push.repository, "url": push.url}
-            for push in project.dataset_pushes.exclude(commit="").order_by("pk")
-            if push.version_id in touched.versions
-        ],
+        "pushes": list(_pushes(project, touched)),
         "uploads": list(_uploads(project)),
         "by_hand": named[:_MOST_NAMED],
         "by_hand_total": len(named),
@@ -92,6 +88,14 @@ def _files_in(folder: Path) -> Iterator[str]:
     except OSError:
         found = []
     yield from map(_relative, found if 0 < len(found) <= _MOST_FILES else [folder])
+
+
+def _pushes(project: Project, touched: Touched) -> Iterator[dict[str, str]]:
+    """Copies on a hub; also of pushes that began and did not end well, which may have sent some of it."""
+    for push in project.dataset_pushes.exclude(commit="", job__attempt=0).order_by("pk"):
+        if push.version_id in touched.versions:
+            url = push.url or f"{push.hub}/datasets/{push.repository}"
+            yield {"repository": push.repository, "url": url}
 
 
 def _uploads(project: Project) -> Iterator[str]:

@@ -4,6 +4,8 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from django.db import IntegrityError, transaction
 from django.urls import reverse
@@ -17,6 +19,7 @@ from evalapp.core.errors import InvalidError, NotAllowedError
 from evalapp.datasets.models import DatasetVersion
 from evalapp.datasets.rows import ExampleRow
 from evalapp.datasets.services import create_dataset, create_version
+from evalapp.decisions.left_files import files_of
 from evalapp.jobs.models import Job, JobEvent, JobState
 from evalapp.jobs.services import retry_job
 from tests.api.conftest import Program, problem_in, program_of
@@ -117,9 +120,6 @@ def test_no_test_row_and_no_original_is_in_what_is_sent(project: Project, engine
     masked = create_version(dataset=dataset, rows=rows, by=engineer)
     push = carried_out(start_push(version=masked, repository=REPOSITORY, by=engineer))
     assert push.job.state == JobState.SUCCEEDED
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
     files = hub.datasets[REPOSITORY].files
     assert set(files) == {"README.md", TRAIN}
     sent = str(pq.read_table(pa.BufferReader(files[TRAIN])).to_pylist()) + files["README.md"].decode()
@@ -161,6 +161,7 @@ def test_a_job_that_lost_its_worker_makes_no_second_commit_and_leaves_no_rows_be
     push = carried_out(start_push(version=version, repository=REPOSITORY, by=engineer))
     run = Path(settings.RUNS_FOLDER) / str(push.job_id)
     assert not (run / "dataset").exists()
+    assert run.name in files_of(version.dataset.project)["runs"]
     # As a worker leaves it that is killed before it has written down what came of it.
     DatasetPush.objects.update(commit="", url="")
     (run / "result.json").unlink()

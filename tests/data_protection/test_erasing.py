@@ -6,6 +6,7 @@ import pytest
 from django.db import IntegrityError, connection, transaction
 from django.db.utils import Error as DatabaseError
 
+from evalapp.artifacts.models import DatasetPush
 from evalapp.audit.models import AuditEvent
 from evalapp.data_protection import erasing
 from evalapp.data_protection.models import Erasure
@@ -16,6 +17,7 @@ from evalapp.datasets.models import DatasetVersion, Example, VaultEntry
 from evalapp.datasets.search import searched as rows_with
 from evalapp.datasets.services import create_version
 from evalapp.datasets.vault import opened_originals
+from evalapp.jobs.models import Job
 from evalapp.jobs.services import retry_job
 from evalapp.monitoring.models import ProductionEvent
 from evalapp.reviews.counts import check_all_counts
@@ -231,6 +233,21 @@ def test_names_are_left_to_a_person_and_told(world: SimpleNamespace) -> None:
     assert done.remaining["versions"] == [world.version.pk]
     assert [each["run"] for each in done.remaining["runs"]] == [
         Output.objects.filter(example__version=world.version).values_list("run", flat=True)[0]
+    ]
+
+
+def test_the_receipt_names_the_copies_on_a_hub(world: SimpleNamespace) -> None:
+    hub = "https://hub.example"
+    ways = (("arrived", 1, f"{hub}/datasets/house/arrived/tree/c0"), ("begun", 1, ""), ("never-begun", 0, ""))
+    for name, attempt, url in ways:
+        job = Job.objects.create(project=world.project, task="t", title="Push", attempt=attempt)
+        DatasetPush.objects.create(
+            project=world.project, version=world.version, hub=hub, repository=f"house/{name}",
+            splits=["train"], job=job, url=url, commit="c0" if url else "",
+        )  # fmt: skip
+    assert erased(world.project, world.owner).remaining["pushes"] == [
+        {"repository": "house/arrived", "url": f"{hub}/datasets/house/arrived/tree/c0"},
+        {"repository": "house/begun", "url": f"{hub}/datasets/house/begun"},
     ]
 
 

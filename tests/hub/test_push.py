@@ -16,7 +16,7 @@ from hub.spec import PushReport, PushResult, PushSpec
 from run_directory.program import Refusal
 from run_directory.protocol import ExitCode
 from run_directory.records import RecordError
-from tests.hub.dataset_repositories import FIRST_COMMIT, DatasetRepository
+from tests.hub.dataset_repositories import FIRST_COMMIT, Commit, DatasetRepository
 from tests.hub.server import Hub, serving
 from tests.run_directory.tiny import events_of, opened, run, start
 
@@ -267,6 +267,22 @@ def test_the_hub_and_its_storage_are_reached_only_where_it_is_allowed(
     assert elsewhere.startswith("127.0.0.2 is 127.0.0.2, which is not public, so no request was sent")
     assert hub.stored == {}
     assert len(hub.datasets[REPOSITORY].commits) == 1
+
+
+def test_what_somebody_else_commits_meanwhile_is_not_overwritten(hub: Hub, folder: Path, here: None) -> None:
+    hub.waits_at["upload"] = threading.Event()
+
+    def commit() -> None:
+        assert hub.reached.wait(60)
+        theirs = Commit("e" * 40, "by hand", {"README.md": b"Written by hand."})
+        hub.datasets[REPOSITORY].commits.append(theirs)
+        hub.waits_at["upload"].set()
+
+    somebody = threading.Thread(target=commit)
+    somebody.start()
+    assert f"somebody else wrote to {REPOSITORY} at the same time" in refused(hub, folder)
+    somebody.join()
+    assert hub.datasets[REPOSITORY].files == {"README.md": b"Written by hand."}
 
 
 def test_a_hub_and_a_storage_that_nobody_answers_for(hub: Hub, folder: Path, here: None) -> None:
