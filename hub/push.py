@@ -27,6 +27,7 @@ MOST_FILE_BYTES = 50 * 10**9
 _BRANCH = "main"
 _TOKEN = "the token of EVALAPP_HF_TOKEN"  # noqa: S105  # what it is called, not the token
 _HASH_CHUNK = 2**20
+_OWN_WORDS = 200
 
 
 def push(directory: RunDirectory) -> tuple[str, PushReport]:
@@ -260,7 +261,7 @@ def _told(spec: PushSpec, *, creating: bool = False) -> Iterator[None]:
 def _words_of(error: BaseException, spec: PushSpec, *, creating: bool) -> str:
     hub, name = spec.hub, spec.repository
     if isinstance(error, HfHubHTTPError):
-        return _refused(error.response.status_code, spec, creating=creating)
+        return _refused(error, spec, creating=creating)
     if isinstance(error, httpx2.TransportError | ConnectionError):
         return (
             f"{hub} or its storage cannot be reached ({first_line(error)}); try again, and what has arrived"
@@ -275,22 +276,25 @@ def _words_of(error: BaseException, spec: PushSpec, *, creating: bool) -> str:
     return ""
 
 
-def _refused(status: int, spec: PushSpec, *, creating: bool) -> str:
-    hub, name = spec.hub, spec.repository
+def _refused(error: HfHubHTTPError, spec: PushSpec, *, creating: bool) -> str:
+    hub, name, status = spec.hub, spec.repository, error.response.status_code
+    # A full quota comes with the same status as a missing right; the hub's own words tell them apart.
+    own_words = " ".join((error.server_message or "").split())[:_OWN_WORDS]
+    told = f"status {status}: {own_words}" if own_words else f"status {status}"
     if status == 401:
         return f"{hub} refuses {_TOKEN} (status 401); check that it is right and not expired"
     if status in (403, 404) and creating:
         return (
-            f"{_TOKEN} may not create {name} on {hub} (status {status}); give it the right to write datasets"
+            f"{_TOKEN} may not create {name} on {hub} ({told}); give it the right to write datasets"
             f" of {name.partition('/')[0]}, or choose another organisation"
         )
     if status in (403, 404):
         return (
-            f"{_TOKEN} may not write to {name} on {hub} (status {status}): the repository belongs to others,"
+            f"{_TOKEN} may not write to {name} on {hub} ({told}): the repository belongs to others,"
             " or the token may only read; choose another name, or a token that may write"
         )
     if status in (409, 412):
         return f"somebody else wrote to {name} at the same time (status {status}); try again"
-    if status == 413:
-        return f"{hub} does not take files of this size (status 413); push fewer splits"
+    if status in (402, 413):
+        return f"{hub} does not take this much ({told}); push fewer splits, or to an organisation with room"
     return status_words(hub, status, _TOKEN)
