@@ -13,11 +13,12 @@ from evalapp.accounts.permissions import PERMISSIONS, Permission
 from evalapp.accounts.queries import open_invitations
 from evalapp.accounts.retention import LONGEST
 from evalapp.accounts.services import change_role, remove_member, update_project
-from evalapp.api.fields import Body, Flag, Paging, ReadOnlySerializer, Text, Whole
+from evalapp.api.fields import Body, Flag, List, Paging, ReadOnlySerializer, Text, Whole
 from evalapp.api.operations import ApiView, ProjectView, operation, route
 from evalapp.audit.models import AuditEvent
 from evalapp.audit.queries import events_of
 from evalapp.core.http import get_or_missing
+from evalapp.privacy.rules import LONGEST_ALLOWED, LONGEST_PATTERN, MOST_ALLOWED, MOST_PATTERNS
 
 POPULATION_HELP = (
     "Whose scores of new items the results are about: `panel`, these reviewers, or `reviewers`, others like"
