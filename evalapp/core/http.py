@@ -91,6 +91,14 @@ def download(name: str, content_type: str, chunks: Iterable[bytes]) -> Streaming
     return response
 
 
+_MOST_DIGITS = 18
+
+
+def number_of(text: str) -> int | None:
+    """The number of a row that an address or a form names; None for what no row can have."""
+    return int(text) if text.isdecimal() and len(text) <= _MOST_DIGITS else None
+
+
 def field_errors(form: BaseForm) -> dict[str, list[str]]:
     """A form's errors in the shape that a ProblemError carries."""
     return {name: [str(text) for text in texts] for name, texts in form.errors.items()}

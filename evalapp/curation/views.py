@@ -10,7 +10,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from evalapp.accounts.access import MemberRequest, project_view
 from evalapp.accounts.permissions import Permission
 from evalapp.core.errors import MissingError, ProblemError
-from evalapp.core.http import get_or_missing, show_problem
+from evalapp.core.http import get_or_missing, number_of, show_problem
 from evalapp.curation import drafts, queries, services
 from evalapp.curation.bulk_edits import apply_bulk_edit, preview
 from evalapp.curation.cards import card_of
@@ -90,7 +90,9 @@ def _act_on_findings(request: MemberRequest, check: HealthCheck, kind: str) -> N
     if action.endswith("-all"):
         action = action.removesuffix("-all")
     else:
-        found = queries.findings_of(check, kind).filter(pk__in=[each for each in chosen if each.isdecimal()])
+        found = queries.findings_of(check, kind).filter(
+            pk__in=[each for each in map(number_of, chosen) if each is not None]
+        )
         if not found:
             messages.error(request, "Choose at least one row first.")
             return
@@ -172,8 +174,8 @@ def _act_on_draft(request: MemberRequest, draft: DatasetDraft, form: PublishForm
         drafts.discard_draft(draft=draft, by=request.user)
         messages.success(request, "The draft was discarded.")
         return redirect("dataset_version", slug, dataset_id, draft.base.number)
-    if (row := request.POST.get("restore", "")).isdecimal():
-        drafts.edit_rows(draft=draft, edits=[Edit(int(row), RESTORE)], by=request.user)
+    if (row := number_of(request.POST.get("restore", ""))) is not None:
+        drafts.edit_rows(draft=draft, edits=[Edit(row, RESTORE)], by=request.user)
         return redirect(request.get_full_path())
     return None
 

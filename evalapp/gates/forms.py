@@ -7,6 +7,7 @@ from django.urls import reverse
 from evalapp.accounts.models import Project, ResultsApplyTo
 from evalapp.campaigns.models import Campaign
 from evalapp.core.form_fields import RowField, row_field
+from evalapp.core.http import number_of
 from evalapp.core.names import LONGEST_NAME
 from evalapp.gates.conditions import (
     AGAINST_CHAMPION,
@@ -281,6 +282,6 @@ class ApplyGateForm(forms.Form):
     @property
     def offered(self) -> Gate | None:
         """The gate that the form shows as chosen; None where there is none to apply."""
-        chosen = str(self["gate"].value() or "")
-        named = self._gates.filter(pk=chosen).first() if chosen.isdecimal() else None
+        chosen = number_of(str(self["gate"].value() or ""))
+        named = self._gates.filter(pk=chosen).first() if chosen is not None else None
         return named or self._gates.first()

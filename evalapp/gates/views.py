@@ -11,7 +11,7 @@ from evalapp.accounts.permissions import Permission
 from evalapp.campaigns.models import Campaign
 from evalapp.campaigns.queries import campaigns_of, is_reviewing_blind
 from evalapp.core.errors import MissingError, ProblemError
-from evalapp.core.http import get_or_missing, show_problem
+from evalapp.core.http import get_or_missing, number_of, show_problem
 from evalapp.core.paging import keyset_page
 from evalapp.gates.attestations import attest_training_data, attestations_needed
 from evalapp.gates.evaluation import evaluate_gate
@@ -84,8 +84,8 @@ def _saved(request: MemberRequest, form: GateForm, context: dict[str, Any]) -> H
             status = error.status
         else:
             messages.success(request, f"{gate} is saved. Applying it to a campaign freezes it.")
-            campaign = request.GET.get("campaign", "")
-            if campaign.isdecimal() and campaigns_of(request.project).filter(pk=campaign).exists():
+            campaign = number_of(request.GET.get("campaign", ""))
+            if campaign is not None and campaigns_of(request.project).filter(pk=campaign).exists():
                 address = reverse("campaign_gate", args=[request.project.slug, campaign])
                 return redirect(f"{address}?gate={gate.pk}#apply")
             return redirect("gate_detail", request.project.slug, gate.pk)

@@ -13,6 +13,7 @@ from django import forms
 from django.http import QueryDict
 
 from evalapp.core.errors import InvalidError
+from evalapp.core.http import number_of
 from evalapp.rubrics import kinds
 from evalapp.rubrics.drafts import Condition, CriterionDraft, DraftProblem, TagDraft, with_keys
 from evalapp.rubrics.kinds.base import CriterionKind, Option
@@ -212,8 +213,9 @@ class BuilderForm:
             drafts.append(_new_draft(where))
             position = len(drafts) - 1
         else:
-            position = int(where) if where.isdecimal() else -1
-            if not 0 <= position < len(drafts):
+            named = number_of(where)
+            position = len(drafts) if named is None else named
+            if position >= len(drafts):
                 raise InvalidError("That criterion is not there any more. Reload the page and try again.")
             if verb == "remove":
                 del drafts[position]

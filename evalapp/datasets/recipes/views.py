@@ -9,7 +9,7 @@ from django.views.decorators.http import require_http_methods
 from evalapp.accounts.access import MemberRequest, project_view
 from evalapp.accounts.permissions import Permission
 from evalapp.core.errors import ProblemError
-from evalapp.core.http import get_or_missing, show_problem
+from evalapp.core.http import get_or_missing, number_of, show_problem
 from evalapp.datasets.models import Dataset, DatasetRecipe, Split
 from evalapp.datasets.recipes import services
 from evalapp.datasets.recipes.forms import (
@@ -86,9 +86,9 @@ def _forms(
     request: MemberRequest, dataset: Dataset, recipe: DatasetRecipe | None, action: str
 ) -> tuple[RecipeForm, "BaseFormSet[SourceForm]"]:
     data = request.POST.copy() if action else None
-    total = data.get("sources-TOTAL_FORMS", "") if data is not None else ""
-    if data is not None and action == "add" and total.isdecimal():
-        data["sources-TOTAL_FORMS"] = str(int(total) + 1)
+    total = number_of(data.get("sources-TOTAL_FORMS", "")) if data is not None else None
+    if data is not None and action == "add" and total is not None:
+        data["sources-TOTAL_FORMS"] = str(total + 1)
     settings = recipe.settings if recipe else _first_settings(request, dataset).as_json()
     sources = SourceForms(
         data,
@@ -102,9 +102,9 @@ def _forms(
 def _first_settings(request: MemberRequest, dataset: Dataset) -> RecipeSettings:
     """The newest version, and with ``?corrections=`` what reviews made of all versions of that dataset."""
     sources = [Source(dataset.pk)]
-    corrections = request.GET.get("corrections", "")
-    if corrections.isdecimal():
-        sources.append(Source(int(corrections), ALL, from_reviews=True))
+    corrections = number_of(request.GET.get("corrections", ""))
+    if corrections is not None:
+        sources.append(Source(corrections, ALL, from_reviews=True))
     return RecipeSettings(sources)
 
 
