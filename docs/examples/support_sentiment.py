@@ -8,10 +8,12 @@ no label at all. Needs a running server with a model worker, an engineer's token
 """
 
 import argparse
+import json
 import random
+import time
+from http.client import HTTPConnection
 from typing import Any
-
-from program import Program
+from urllib.parse import urlsplit
 
 LABELS = ("negative", "neutral", "positive")
 PRODUCTS = ("router", "invoice", "delivery", "app", "refund", "contract", "password", "subscription")
@@ -79,6 +81,33 @@ def rows_with_faults(seed: int, training: int, test: int) -> list[dict[str, Any]
     return rows
 
 
+class Program:
+    """The API of one project."""
+
+    def __init__(self, address: str, project: str, token: str) -> None:
+        self._server = urlsplit(address).netloc
+        self._path = f"/api/v1/projects/{project}/"
+        self._headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
+
+    def ask(self, method: str, path: str, body: object = None) -> Any:
+        """What the API answers. Raises RuntimeError with its message where it refuses."""
+        connection = HTTPConnection(self._server)
+        content = None if method == "GET" else json.dumps({} if body is None else body)
+        connection.request(method, self._path + path, content, self._headers)
+        with connection.getresponse() as answer:
+            found = json.load(answer)
+            if answer.status >= 400:
+                raise RuntimeError(f"{method} {path}: {found['error']['message']}")
+            return found
+
+    def wait(self, job: int) -> None:
+        while (state := self.ask("GET", f"jobs/{job}/"))["state"] not in ("succeeded", "failed", "dead"):
+            # Asked again: the API tells how far a job is and sends no message at its end.
+            time.sleep(1)
+        if state["state"] != "succeeded":
+            raise RuntimeError(state["error"])
+
+
 def curated(program: Program, dataset: int) -> dict[str, int]:
     """Version 2: what the health check proposes for version 1. Rows by what became of them."""
     health = f"datasets/{dataset}/versions/1/health/"
@@ -92,6 +121,22 @@ def curated(program: Program, dataset: int) -> dict[str, int]:
         program.ask("POST", f"{draft}proposals/", {"kind": kind})
     program.wait(program.ask("POST", f"{draft}publish/", {"note": "Cleaned"})["job"]["id"])
     return dict(program.ask("GET", draft)["counts"])
+
+
+def trained(program: Program, version: int, base: int, seeds: list[int]) -> tuple[int, list[int]]:
+    """A sweep over both versions: its id, and the ids of its adapters."""
+    sweep = program.ask("POST", "sweeps/", {
+        "name": "Raw and cleaned labels", "dataset_version": version, "base": base,
+        "hyperparameters": SETTINGS, "axes": {"dataset_version": [1, 2], "seed": seeds},
+    })["id"]  # fmt: skip
+    while True:
+        rows = program.ask("GET", f"sweeps/{sweep}/")["runs"]
+        if any(row["state"] in ("failed", "dead", "cancelled") for row in rows):
+            raise RuntimeError("A training failed; its page says why.")
+        if all(row["state"] == "succeeded" for row in rows):
+            return sweep, [row["produced"] for row in rows]
+        # Trainings take minutes.
+        time.sleep(2)
 
 
 def main() -> None:
@@ -111,11 +156,9 @@ def main() -> None:
     print("Findings of version 1:")
     print("Version 2:", curated(program, dataset))
     version = program.ask("GET", f"datasets/{dataset}/versions/2/")["id"]
-    base = program.small_model(f"Small model {dataset}")
-    sweep, adapters = program.sweep({
-        "name": "Raw and cleaned labels", "dataset_version": version, "base": base,
-        "hyperparameters": SETTINGS, "axes": {"dataset_version": [1, 2], "seed": [1, 2]},
-    })  # fmt: skip
+    folder = program.ask("GET", "models/folders/")["bases"][0]["path"]
+    base = program.ask("POST", "models/base/", {"name": f"Small model {dataset}", "folder": folder})["id"]
+    sweep, adapters = trained(program, version, base, [1, 2])
     generation = program.ask("POST", "runs/generation/", {
         "name": "Sentiment of the test messages", "dataset_version": version, "splits": ["test"],
         "candidates": [base, *adapters],

@@ -26,24 +26,18 @@ def running(small_model: Path) -> Iterator[Running]:
         started.stop()
 
 
-def printed(running: Running, script: str, seed: int) -> str:
-    """What the example prints, run against the installation."""
+def test_cleaner_labels_of_support_messages_help(running: Running) -> None:
     filled = Filled(**json.loads(running.installation.run_module("tests.faults.filling", "1", "1", "1")))
+    script = REPOSITORY / "docs/examples/support_sentiment.py"
     done = subprocess.run(
-        [sys.executable, REPOSITORY / "docs/examples" / script, running.home.bind.url, filled.project,
-         filled.token, "--seed", str(seed)],
+        [sys.executable, script, running.home.bind.url, filled.project, filled.token, "--seed", "3"],
         capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     print(done.stdout)
-    return done.stdout
-
-
-def test_cleaner_labels_of_support_messages_help(running: Running) -> None:
-    said = printed(running, "support_sentiment.py", 3)
-    found = {kind: int(rows) for rows, kind in re.findall(r"^ +(\d+) (\w+)$", said, re.MULTILINE)}
+    found = {kind: int(rows) for rows, kind in re.findall(r"^ +(\d+) (\w+)$", done.stdout, re.MULTILINE)}
     assert found == {"exact_duplicate": 13, "broken_answer": 12, "label_issue": 36}
-    scores = re.findall(r"v(\d), seed \d: macro F1 ([\d.]+), (\d+) of 36", said)
+    scores = re.findall(r"v(\d), seed \d: macro F1 ([\d.]+), (\d+) of 36", done.stdout)
     raw, cleaned = ([float(score) for version, score, _ in scores if version == number] for number in "12")
     assert len(raw) == len(cleaned) == 2 and min(cleaned) >= 0.9 and max(raw) <= max(cleaned)
     assert all(unparsed == "0" for version, _, unparsed in scores if version == "2")
