@@ -95,7 +95,7 @@ _MOST_DIGITS = 18
 
 
 def number_of(text: str) -> int | None:
-    """The number of a row that an address or a form names; None for what no row can have."""
+    """The number of a row that a URL or a form names; None for what no row can have."""
     return int(text) if text.isdecimal() and len(text) <= _MOST_DIGITS else None
 
 

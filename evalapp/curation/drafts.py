@@ -141,6 +141,7 @@ def _masked(project: Project, example: Example, changes: Mapping[str, Any]) -> d
     if not project.masks_personal_data:
         return dict(changes)
     vault = Vault(project)
+    vault.hold(example)
     masks = vault.masks_of(example, list(every_text(changes)))
     masked: dict[str, Any] = {name: with_every_text(value, masks.masked) for name, value in changes.items()}
     for name in ("split", "label", "group"):

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from django.db import connection
 from django.db.models import TextChoices
 
-from evalapp.conversations.shown import beside_text
+from evalapp.conversations.beside_text import beside_text
 from evalapp.core.errors import InvalidError
 from evalapp.core.word_changes import WordChanges, word_changes
 from evalapp.datasets.models import DatasetVersion, Example, Split

@@ -13,7 +13,7 @@ from evalapp.audit.services import record
 from evalapp.core.errors import ConflictError, InvalidError
 from evalapp.core.names import checked_name
 from evalapp.datasets.columns import COLUMNS, ColumnRole, missed_reference_field
-from evalapp.datasets.copying import copy_examples
+from evalapp.datasets.copying import CopyResult, copy_examples
 from evalapp.datasets.formats import ParsedRow, reading_of
 from evalapp.datasets.models import Dataset, DatasetImport, DatasetVersion, VersionState
 from evalapp.datasets.options import ImportOptions
@@ -158,12 +158,7 @@ def write_version(
         is_recorded=is_recorded,
         created_by=by,
     )
-    vault = Vault(dataset.project) if dataset.project.masks_personal_data else None
-    if vault is not None:
-        rows = map(vault.masked, rows)
-    copied = copy_examples(version.pk, rows, from_file=from_file and vault is None, is_first=last == 0)
-    if vault is not None:
-        vault.store()
+    copied = _copied(version, rows, from_file=from_file, is_first=last == 0)
     if not copied.rows:
         raise InvalidError("There are no rows to store. A version needs at least one.")
     same = dataset.versions.filter(content_hash=copied.content_hash).first()
@@ -188,6 +183,19 @@ def write_version(
         },
     )
     return version
+
+
+def _copied(
+    version: DatasetVersion, rows: Iterable[ExampleRow], *, from_file: bool, is_first: bool
+) -> CopyResult:
+    project = version.dataset.project
+    if not project.masks_personal_data:
+        return copy_examples(version.pk, rows, from_file=from_file, is_first=is_first)
+    vault = Vault(project)
+    # What is known of a row's placeholders is read meanwhile, so the connection must be free in between.
+    copied = copy_examples(version.pk, map(vault.masked, rows), is_first=is_first)
+    vault.store()
+    return copied
 
 
 def receive_upload(*, dataset: Dataset, upload: "UploadedFile[Any]", by: User | None) -> DatasetImport:

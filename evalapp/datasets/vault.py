@@ -8,7 +8,7 @@ from itertools import islice
 from typing import Any
 from uuid import UUID, uuid4, uuid5
 
-from django.db import transaction
+from django.db import connection, transaction
 from django.utils.crypto import salted_hmac
 
 from evalapp.accounts.models import Project, User
@@ -75,6 +75,15 @@ class Vault:
         """A text that stands alone as it would be masked at the beginning of a row; nothing is kept of it."""
         row = ExampleRow(split="", messages=(), references=[text])
         return masked_row(row, self._rules, {}, self.pseudonym_of).row.references[0]
+
+    def hold(self, example: Example) -> None:
+        """Let others who mask texts of the row wait until this transaction ends, so that two do not give one
+        placeholder to two people.
+        """
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [str(token_of_example(example))]
+            )
 
     def masks_of(self, example: Example, texts: Sequence[str]) -> Masks:
         """Masks for texts that belong to a stored row, such as answers to it, with the row's placeholders for

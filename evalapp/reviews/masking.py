@@ -4,6 +4,8 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
+from django.db import transaction
+
 from evalapp.campaigns.models import Assignment, Campaign
 from evalapp.datasets.models import Example
 from evalapp.datasets.vault import Vault
@@ -21,8 +23,10 @@ def masked_answers(campaign: Campaign, assignment: Assignment, answers: Any) -> 
         return answers
     example = Example.objects.get(items=assignment.item_id)
     vault = Vault(project)
-    masked = dict(zip(texts, vault.masked_answers(example, texts), strict=True))
-    vault.store()
+    with transaction.atomic():
+        vault.hold(example)
+        masked = dict(zip(texts, vault.masked_answers(example, texts), strict=True))
+        vault.store()
     changes: dict[str, Any] = {"comment": masked.get(answers.comment, answers.comment)}
     if getattr(answers, "correction", None) is not None:
         changes["correction"] = masked.get(answers.correction, answers.correction)

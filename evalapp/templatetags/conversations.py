@@ -4,7 +4,7 @@ from typing import Any
 
 from django import template
 
-from evalapp.conversations.shown import beside_text as shown_beside
+from evalapp.conversations.beside_text import beside_text as shown_beside
 from evalapp.conversations.text import Conversation, asked
 
 register = template.Library()

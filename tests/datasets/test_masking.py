@@ -4,13 +4,15 @@ import json
 from typing import Any
 
 import pytest
+from django.db import transaction
 
 from evalapp.accounts.models import Project, User
 from evalapp.audit.models import AuditEvent
 from evalapp.datasets.models import Dataset, DatasetVersion, VaultEntry
 from evalapp.datasets.rows import ExampleRow, example_row
-from evalapp.datasets.services import create_version
-from evalapp.datasets.vault import look_up
+from evalapp.datasets.services import create_dataset, create_version
+from evalapp.datasets.vault import Vault, look_up, originals_of, token_of_example
+from tests.at_once import at_once
 from tests.cast import client_of
 from tests.stored_texts import tables_with
 
@@ -167,3 +169,23 @@ def test_the_settings_say_what_else_is_masked_and_what_never(
     row = ExampleRow(split="train", messages=[{"role": "user", "content": text}])
     example = create_version(dataset=dataset, rows=[row], by=engineer).examples.get()
     assert example.messages[0]["content"] == "Claim ⟨CLAIM NUMBER 1⟩ of desk@example.com by ⟨EMAIL 1⟩"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_who_write_at_once_give_one_placeholder_to_one_person(masking: Project, engineer: User) -> None:
+    dataset = create_dataset(project=masking, name="At once", by=engineer)
+    row = ExampleRow(split="train", messages=[{"role": "user", "content": "What is covered?"}])
+    example = create_version(dataset=dataset, rows=[row], by=engineer).examples.get()
+    names = ("Osric Plumley", "Annabell Wexford", "Ludo Farthing", "Petronella Crane")
+
+    def write(number: int) -> str:
+        vault = Vault(masking)
+        with transaction.atomic():
+            vault.hold(example)
+            (masked,) = vault.masked_answers(example, [f"Ask Mr {names[number]}."])
+            vault.store()
+        return masked
+
+    masked = at_once(4, write)
+    assert sorted(masked) == [f"Ask Mr ⟨NAME {number}⟩." for number in (1, 2, 3, 4)]
+    assert len(originals_of(masking, token_of_example(example))) == 4
