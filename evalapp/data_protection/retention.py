@@ -39,7 +39,7 @@ def apply_retention_everywhere() -> None:
     for project in Project.objects.exclude(retention={}).order_by("pk"):
         try:
             apply_retention(project)
-        except Exception:  # the other projects go on
+        except Exception:  # whatever it is: the other projects go on, and the log has it
             logger.exception("Retention of project %s failed and is tried again the next night", project.pk)
     _discard_old_searches()
 
