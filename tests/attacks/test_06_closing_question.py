@@ -68,8 +68,11 @@ def test_what_is_asked_leaves_any_number_of_either_kind_unasked(campaign: Campai
     first = campaign.candidates.order_by("position").first()
     assert first is not None
     own = set(first.outputs.values_list("pk", flat=True))
-    counts = set()
-    for seed in range(40):
+    counts: set[int] = set()
+    # The ids of the outputs differ between runs, and the draw with them: 40 seeds failed once in 170 runs.
+    for seed in range(400):
+        if len(counts) >= 4:
+            break
         Campaign.objects.filter(pk=campaign.pk).update(seed=seed)
         asked = asked_outputs(campaign_reviewer_of(campaign, reviewer))
         counts.add(sum(each.item_output_id in own for each in asked))
