@@ -47,6 +47,11 @@ app.conf.beat_schedule = {
         "schedule": 60.0,
         "options": {"expires": 60},
     },
+    "count-events": {
+        "task": "evalapp.monitoring.tasks.count_events",
+        "schedule": 60.0,
+        "options": {"expires": 60},
+    },
     "open-due-weeks": {"task": "evalapp.monitoring.tasks.open_due_weeks", "schedule": 60.0},
     # At night in most of Europe and America; a scheduler that was stopped then does it when it starts.
     "check-counts": {"task": "evalapp.reviews.tasks.check_counts", "schedule": crontab(hour=3, minute=20)},

@@ -42,9 +42,10 @@ from evalapp.exports.models import Export, ExportRow
 from evalapp.gates.models import CampaignGate, Gate, GateEvaluation, Ledger, TrainingDataAttestation
 from evalapp.jobs.models import Job, JobEvent
 from evalapp.llm_judges.models import LLMJudge, LLMScore
+from evalapp.monitoring.daily.models import DailyMetric
+from evalapp.monitoring.events.models import Assessment, EventKey, ProductionEvent, WaitingAssessment
 from evalapp.monitoring.models import (
     Alert,
-    ProductionEvent,
     RetrainProposal,
     SampledOutput,
     Stream,
@@ -92,6 +93,7 @@ __all__ = [
     "Alert",
     "ApiToken",
     "Appeal",
+    "Assessment",
     "Assignment",
     "AuditEvent",
     "CalibrationNote",
@@ -108,6 +110,7 @@ __all__ = [
     "CorpusMetric",
     "Correction",
     "Criterion",
+    "DailyMetric",
     "Dataset",
     "DatasetDraft",
     "DatasetImport",
@@ -121,6 +124,7 @@ __all__ = [
     "DrawnRows",
     "Endpoint",
     "Erasure",
+    "EventKey",
     "Example",
     "Export",
     "ExportRow",
@@ -191,6 +195,7 @@ __all__ = [
     "TrainingPoint",
     "User",
     "VaultEntry",
+    "WaitingAssessment",
     "WebhookAttempt",
     "WebhookDelivery",
     "WebhookEndpoint",

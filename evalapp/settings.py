@@ -269,7 +269,7 @@ REST_FRAMEWORK = {
     "DEFAULT_PARSER_CLASSES": ["evalapp.api.parsers.StrictJSONParser"],
     "EXCEPTION_HANDLER": "evalapp.api.errors.exception_handler",
     "DEFAULT_THROTTLE_CLASSES": ["evalapp.api.throttling.UserThrottle"],
-    "DEFAULT_THROTTLE_RATES": {"user": "1200/min"},
+    "DEFAULT_THROTTLE_RATES": {"user": "1200/min", "events": "60000/min"},
     "DEFAULT_METADATA_CLASS": None,
 }
 SPECTACULAR_SETTINGS = {

@@ -44,9 +44,9 @@ from evalapp.demo.models import Demonstration, Track
 from evalapp.exports.models import Export, ExportRow
 from evalapp.gates.models import CampaignGate, Gate, GateEvaluation, Ledger, TrainingDataAttestation
 from evalapp.jobs.models import Job, JobEvent, JobState
+from evalapp.monitoring.events.models import Assessment, EventKey, ProductionEvent, WaitingAssessment
 from evalapp.monitoring.models import (
     Alert,
-    ProductionEvent,
     RetrainProposal,
     SampledOutput,
     Stream,
@@ -409,17 +409,20 @@ def _monitoring(world: SimpleNamespace) -> None:
         population=1,
         size=1,
     )
-    output = ProductionEvent.objects.create(
+    key = EventKey.objects.create(
+        stream=world.stream, external_id="a-1", happened_at=now, content_hash=DIGEST
+    )
+    ProductionEvent.objects.create(
+        key=key,
         stream=world.stream,
-        external_id="a-1",
         messages=[{"role": "user", "content": "May I?"}],
         text="Yes.",
         happened_at=now,
-        content_hash=DIGEST,
     )
-    SampledOutput.objects.create(
-        weekly_sample=week, production_event=output, output=world.output, inclusion_probability=1
-    )
+    facts = {"stream": world.stream, "name": "thumb", "value": 1, "happened_at": now, "digest": DIGEST}
+    Assessment.objects.create(key=key, **facts)
+    WaitingAssessment.objects.create(external_id="a-2", **facts)
+    SampledOutput.objects.create(weekly_sample=week, key=key, output=world.output, inclusion_probability=1)
     WeeklyMetric.objects.create(
         weekly_sample=week,
         criterion_key="tone",

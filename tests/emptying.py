@@ -21,8 +21,13 @@ def _filled_tables() -> dict[str, int]:
     known = set(connection.introspection.django_table_names(only_existing=True, include_views=False))
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT relname, pg_relation_size(oid) FROM pg_class"
-            " WHERE relkind = 'r' AND relname = ANY(%s) AND pg_relation_size(oid) > 0",
+            # Of a table with partitions its own size is nothing.
+            "SELECT relname, size FROM ("
+            " SELECT relname, CASE relkind WHEN 'p' THEN"
+            " (SELECT sum(pg_relation_size(relid)) FROM pg_partition_tree(oid))"
+            " ELSE pg_relation_size(oid) END AS size"
+            " FROM pg_class WHERE relkind IN ('r', 'p') AND relname = ANY(%s)"
+            ") AS tables WHERE size > 0",
             [list(known - STAY)],
         )
         sizes = dict(cursor.fetchall())

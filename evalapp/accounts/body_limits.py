@@ -20,9 +20,10 @@ _LONGEST_SECRET = 200
 class BodyLimitsMiddleware:
     """Refuse a body over the limit before anything reads it, keeps it in memory or writes it to the disk.
 
-    Nobody signed in: UNASKED_BODY_BYTES. Else `DATA_UPLOAD_MAX_MEMORY_SIZE`, and for a form with files at an
-    address of imports `IMPORT_MAX_BYTES` from who may write there; the others get the refusal of its view. An
-    address of the API that is asked without a valid token refuses by itself, unread.
+    Nobody signed in: UNASKED_BODY_BYTES. Else `DATA_UPLOAD_MAX_MEMORY_SIZE`; from who may write there, also
+    `IMPORT_MAX_BYTES` for a form with files at an address of imports, and an operation's own limit. The
+    others get the refusal of its view. An address of the API that is asked without a valid token refuses by
+    itself, unread.
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
@@ -68,20 +69,27 @@ def _require_allowed(request: HttpRequest, length: int, person: User | None) -> 
     limit, remedy = settings.DATA_UPLOAD_MAX_MEMORY_SIZE, "Send less at once."
     if person is None:
         limit, remedy = min(limit, UNASKED_BODY_BYTES), "Sign in first."
-    elif length > limit and (match := _import_at(request)) is not None:
+    elif length > limit and (match := _match(request)) is not None:
         view: Any = getattr(match.func, "cls", match.func)
-        membership_for(person, match.kwargs["slug"], view.post_permission)
-        limit = settings.IMPORT_MAX_BYTES
+        larger = getattr(view, "most_body_bytes", None) or limit
+        if _is_import(request, match):
+            larger = settings.IMPORT_MAX_BYTES
+        if larger > limit:
+            membership_for(person, match.kwargs["slug"], view.post_permission)
+            limit = larger
     if length > limit:
         message = f"The request is {length:,} bytes; the limit here is {limit:,}. {remedy}"
         raise TooLargeError(message)
 
 
-def _import_at(request: HttpRequest) -> ResolverMatch | None:
-    """Where the request leads, if that takes forms with large files and this is one."""
+def _match(request: HttpRequest) -> ResolverMatch | None:
     try:
-        match = resolve(request.path_info)
+        return resolve(request.path_info)
     except Resolver404:
         return None
+
+
+def _is_import(request: HttpRequest, match: ResolverMatch) -> bool:
+    """Whether the request leads where forms with large files are taken, and is one."""
     is_form = request.META.get("CONTENT_TYPE", "").startswith("multipart/form-data")
-    return match if is_form and getattr(match.func, "takes_imports", False) else None
+    return is_form and getattr(match.func, "takes_imports", False)

@@ -10,6 +10,12 @@ _HASH = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
 _SIGNATURE = "mean|version:1|interval:bootstrap|samples:2000|seed:0"
 
 TEXTS: Mapping[str, str | list[str]] = {
+    "AllSeries.stratum": "",
+    "DailyMetricBody.day": "2026-03-02",
+    "DailyMetricBody.stratum": "loans",
+    "Day.day": "2026-03-02",
+    "Refused.hashes": ["9f86d081884c7d65", "60303ae22b998861"],
+    "Refused.id": "a-17",
     "Alert.message": "Correctness fell to 3.1; its limit is 3.5.",
     "Artifact.path": "models/claims-letters-3",
     "ArtifactBody.path": "models/claims-letters-3",
@@ -292,9 +298,16 @@ OBJECTS: Mapping[str, Any] = {
     "Criterion.examples": {"5": "We pay €840 by 12 March."},
     "Criterion.level_descriptions": {"5": "Right in everything"},
     "CriterionBody.examples": {"5": "We pay €840 by 12 March."},
+    "AssessmentsBody.assessments": {"event": "a-17", "name": "thumb", "value": 1},
     "CriterionBody.level_descriptions": {"5": "Right in everything"},
     "DatasetImport.options": {"mapping": {"letter": "prompt"}},
     "Erasure.remaining": {"versions": [12], "runs": [{"run": 3, "paths": ["runs/9/rows.jsonl"]}]},
+    "EventsBody.events": {
+        "id": "a-17",
+        "prompt": "Write about claim 12-884.",
+        "output": "Your claim is covered.",
+        "assessments": {"latency_seconds": 0.8},
+    },
     "Export.settings": {"answer_floor": 4.5, "pair_gap": 1.0, "pair_floor": 4.0},
     "ExportDetail.settings": {"answer_floor": 4.5, "pair_gap": 1.0, "pair_floor": 4.0},
     "ImportBody.mapping": {"letter": "prompt"},
@@ -303,7 +316,6 @@ OBJECTS: Mapping[str, Any] = {
     "JobEvent.data": {"step": 10},
     "MergedExport.result": {"files": 6},
     "ProblemDetail.fields": {"name": ["This field is required."]},
-    "ProductionEventsBody.rows": {"prompt": "Write about claim 12-884.", "output": "Your claim is covered."},
     "Proposal.weeks": [{"week": 12}],
     "RatingsImport.options": {"mapping": {"letter": "item"}},
     "RatingsImportBody.criteria": {"Correctness": {"use": "correctness"}},

@@ -105,6 +105,8 @@ class ApiView(APIView):
     content_negotiation_class = JSONAlways
     pagination_class: ClassVar[type[KeysetPagination]] = KeysetPagination
     order: tuple[str, ...] = ("-id",)
+    most_body_bytes: ClassVar[int | None] = None
+    """Where the body may be larger than others."""
 
     query: dict[str, Any]
     _operation: Operation

@@ -23,7 +23,8 @@ class StrictJSONParser(BaseParser):
         media_type: str | None = None,
         parser_context: Mapping[str, Any] | None = None,
     ) -> Any:
-        limit = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
+        limit = getattr((parser_context or {}).get("view"), "most_body_bytes", None)
+        limit = limit or settings.DATA_UPLOAD_MAX_MEMORY_SIZE
         content = stream.read(limit + 1)
         if len(content) > limit:
             message = f"The body is larger than {limit:,} bytes. Send less at once, or upload a file."

@@ -31,7 +31,7 @@ class UserThrottle(SimpleRateThrottle):
         now = time.time()
         window = int(now // self.duration)
         self.seconds_left = (window + 1) * self.duration - now
-        key = f"api-requests:{self._who(request)}:{window}"
+        key = f"api-requests:{self.scope}:{self._who(request)}:{window}"
         return count_up(key, seconds=2 * self.duration) <= self.num_requests
 
     def wait(self) -> float:
@@ -39,6 +39,12 @@ class UserThrottle(SimpleRateThrottle):
 
     def _who(self, request: Request) -> str:
         return f"user-{request.user.pk}" if request.user.is_authenticated else client_address(request)
+
+
+class EventsThrottle(UserThrottle):
+    """Programs send an event for each answer of a system."""
+
+    scope = "events"
 
 
 class WrongTokens:

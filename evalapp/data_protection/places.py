@@ -76,9 +76,13 @@ VAULT_ROWS = "originals of masked data"
 REPLACED: tuple[Place, ...] = (
     ROWS,
     OUTPUTS,
+    Place("EventKey", "stream__project", "ids of production events", {"external_id": Holds.UNIQUE}),
     Place("ProductionEvent", "stream__project", "production events", {
-        "external_id": Holds.UNIQUE, "messages": Holds.MESSAGES, "conversation": Holds.CONVERSATION,
-        "context": T, "text": T, "strata": N}),
+        "messages": Holds.MESSAGES, "conversation": Holds.CONVERSATION, "context": T, "text": T,
+        "fields": N}),
+    Place("Assessment", "stream__project", "assessments", {"text": T, "name": T, "source": T}),
+    Place("WaitingAssessment", "stream__project", "waiting assessments",
+          {"external_id": T, "text": T, "name": T, "source": T}),
     Place("Review", _CAMPAIGN, "reviews", {"comment": T}, {"comment": ""}),
     Place("TextAnswer", _REVIEW, "text answers", {"text": T}),
     Place("SpanAnswer", _REVIEW, "span labels", {"comment": T}, {"comment": ""}),

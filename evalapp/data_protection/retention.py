@@ -20,7 +20,8 @@ from evalapp.core.errors import ConflictError
 from evalapp.data_protection.models import Erasure, ErasureState
 from evalapp.data_protection.services import discard
 from evalapp.jobs.models import FINAL_STATES, JobEvent
-from evalapp.monitoring.models import WEEK, ProductionEvent, Stream, WeeklySample, WeeklySampleState
+from evalapp.monitoring.events.models import EventKey
+from evalapp.monitoring.models import WEEK, Stream, WeeklySample, WeeklySampleState
 from evalapp.monitoring.weeks import LATE
 from evalapp.reviews.models import Draft
 
@@ -85,7 +86,7 @@ def _old_events(project: Project, now: dt.datetime, before: dt.datetime) -> Iter
     )
     for stream in Stream.objects.filter(project=project).order_by("pk"):
         until = min(before, _next_week_begins(stream, now))
-        events = ProductionEvent.objects.filter(stream=stream, happened_at__lt=until, sample=None)
+        events = EventKey.objects.filter(stream=stream, happened_at__lt=until, samples=None)
         yield events.exclude(Exists(to_sample))
 
 

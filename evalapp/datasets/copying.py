@@ -79,21 +79,35 @@ def _lines(
         texts = serialise(row)
         digest.update(texts.content_hash.encode())
         counts[row.split] += 1
-        key = number if is_first else NULL if row.row_key is None else row.row_key
-        yield (
-            f"{version_id}\t{number}\t{key}\t{row.split}\t{_json(texts.messages)}\t{_json(texts.references)}\t"
-            f"{_text(row.label)}\t{_text(row.context)}\t{_json(texts.metadata)}\t{_text(row.group_key)}\t"
-            f"{texts.prompt_hash}\t{texts.content_hash}\t{_json(texts.provenance)}\t"
-            f"{_json(texts.pairs)}\t{_json(texts.rated)}\t{_json(texts.conversation) or NULL}\n"
+        columns = (
+            version_id,
+            number,
+            number if is_first else NULL if row.row_key is None else row.row_key,
+            row.split,
+            json_column(texts.messages),
+            json_column(texts.references),
+            text_column(row.label),
+            text_column(row.context),
+            json_column(texts.metadata),
+            text_column(row.group_key),
+            texts.prompt_hash,
+            texts.content_hash,
+            json_column(texts.provenance),
+            json_column(texts.pairs),
+            json_column(texts.rated),
+            json_column(texts.conversation) or NULL,
         )
+        yield "\t".join(map(str, columns)) + "\n"
 
 
-def _json(text: str) -> str:
+def json_column(text: str) -> str:
+    """A JSON text as COPY takes it."""
     # Control characters are escaped by JSON itself; only the backslash means something to COPY.
     return text.replace("\\", "\\\\") if "\\" in text else text
 
 
-def _text(text: str) -> str:
+def text_column(text: str) -> str:
+    """A text as COPY takes it."""
     if not text:
         return text
     return text.replace("\\", "\\\\").replace("\t", "\\t").replace("\n", "\\n").replace("\r", "\\r")

@@ -395,6 +395,34 @@ CREATE TRIGGER webhook_assignment_completed AFTER UPDATE OF state ON evalapp_ass
 """
 
 
+# Events go by the month they were received in; the rest of their table is as the model has it.
+EVENTS_BY_MONTH = """
+ALTER TABLE evalapp_productionevent RENAME TO evalapp_productionevent_of_model;
+CREATE TABLE evalapp_productionevent (LIKE evalapp_productionevent_of_model INCLUDING DEFAULTS)
+    PARTITION BY RANGE (received_at);
+DROP TABLE evalapp_productionevent_of_model;
+ALTER TABLE evalapp_productionevent ADD PRIMARY KEY (key_id, received_at);
+CREATE INDEX production_event_week ON evalapp_productionevent (stream_id, happened_at);
+DO $$
+DECLARE
+    month timestamptz := date_trunc('month', now(), 'UTC');
+    following timestamptz;
+BEGIN
+    FOR number IN 0..2 LOOP
+        following := date_trunc('month', month + interval '32 days', 'UTC');
+        EXECUTE format('CREATE TABLE evalapp_productionevent_%s PARTITION OF evalapp_productionevent'
+            ' FOR VALUES FROM (%L) TO (%L)',
+            to_char(month AT TIME ZONE 'UTC', 'YYYY_MM'), month, following);
+        month := following;
+    END LOOP;
+END $$;
+CREATE TRIGGER event_immutable BEFORE UPDATE ON evalapp_productionevent FOR EACH ROW
+    EXECUTE FUNCTION evalapp_refuse_change('messages', 'conversation', 'context', 'text', 'fields');
+CREATE TRIGGER assessment_immutable BEFORE UPDATE ON evalapp_assessment FOR EACH ROW
+    EXECUTE FUNCTION evalapp_refuse_change('name', 'text', 'source');
+"""
+
+
 class Migration(migrations.Migration):
     dependencies = [("evalapp", "0001_schema")]
 
@@ -414,6 +442,7 @@ class Migration(migrations.Migration):
         migrations.RunSQL(GATE_BEFORE_THE_FIRST_REVIEW),
         migrations.RunSQL(REPORT_IMMUTABLE),
         migrations.RunSQL(WEEKLY_SAMPLE_IMMUTABLE),
+        migrations.RunSQL(EVENTS_BY_MONTH),
         migrations.RunSQL(COUNT_REVIEWS),
         migrations.RunSQL(COUNTING_TRIGGERS),
         migrations.RunSQL(ROOM_FOR_COUNTS),

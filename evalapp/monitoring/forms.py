@@ -10,13 +10,13 @@ from evalapp.campaigns.design import MOST_OVERLAP
 from evalapp.campaigns.queries import possible_reviewers
 from evalapp.core.form_fields import RowsField, choice_field, row_field
 from evalapp.imports.pages import ImportFileField
-from evalapp.monitoring.importing import MOST_BYTES
 from evalapp.monitoring.models import Stream
 from evalapp.monitoring.services import LONGEST_STREAM_NAME, MOST_PER_WEEK, StreamPlan
 from evalapp.rubrics.models import Criterion, RubricVersion
 
 LOCAL_TIME = "%Y-%m-%dT%H:%M"
 PERCENT = 100
+MOST_BYTES = 200 * 2**20
 _MONDAY, _MORNING = 0, 6
 
 

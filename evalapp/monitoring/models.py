@@ -22,8 +22,9 @@ class Stream(BaseModel):
     ``overlap`` to each. ``thresholds``: criterion's key → the mean (the rate, for ``error_criterion``) past
     which it alerts. ``error_criterion`` is the key of the question that finds material errors; empty: none.
     ``dataset`` and ``candidate`` hold what was sampled, so that it is reviewed, exported and walked through
-    like any other. ``site``: scheme and host as the manager sees it, for links. One that has ended is paused
-    for good.
+    like any other. ``unmatched_assessments``: how many were of events that did not come.
+    ``counted_events`` and ``counted_assessments``: the keys up to which the daily metrics count them.
+    ``site``: scheme and host as the manager sees it, for links. One that has ended is paused for good.
     """
 
     project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="streams")
@@ -44,6 +45,9 @@ class Stream(BaseModel):
     paused_at = models.DateTimeField(null=True, blank=True)
     ended_at = models.DateTimeField(null=True, blank=True)
     site = models.CharField(max_length=300)
+    unmatched_assessments = models.PositiveIntegerField(default=0)
+    counted_events = models.BigIntegerField(default=0)
+    counted_assessments = models.BigIntegerField(default=0)
     created_by = models.ForeignKey(User, null=True, on_delete=models.SET_NULL, related_name="+")
 
     class Meta:
@@ -80,36 +84,6 @@ class StreamReviewer(models.Model):
 
     def __str__(self) -> str:
         return str(self.user)
-
-
-class ProductionEvent(BaseModel):
-    """An answer that users got. ``external_id`` is what its own system calls it: imported twice, it is there
-    once.
-
-    ``messages`` as in Example. ``model_version`` is what production calls the model. ``strata``: fields by
-    which a sample can be stratified. ``content_hash`` tells a repetition from another answer under the same
-    id. ``conversation`` as in Example.
-    """
-
-    stream = models.ForeignKey(Stream, on_delete=models.CASCADE, related_name="events")
-    external_id = models.CharField(max_length=200)
-    messages = models.JSONField()
-    conversation = models.JSONField(null=True)
-    context = models.TextField(blank=True)
-    text = models.TextField()
-    model_version = models.CharField(max_length=120, blank=True)
-    happened_at = models.DateTimeField()
-    strata = models.JSONField(default=dict, blank=True)
-    content_hash = models.CharField(max_length=64)
-
-    class Meta:
-        constraints = [
-            models.UniqueConstraint(fields=["stream", "external_id"], name="production_event_once")
-        ]
-        indexes = [models.Index(fields=["stream", "happened_at"], name="production_event_week")]
-
-    def __str__(self) -> str:
-        return self.external_id
 
 
 class WeeklySampleState(models.TextChoices):
@@ -181,20 +155,22 @@ class SampledOutput(BaseModel):
     """
 
     weekly_sample = models.ForeignKey(WeeklySample, on_delete=models.CASCADE, related_name="samples")
-    production_event = models.OneToOneField(ProductionEvent, on_delete=models.PROTECT, related_name="sample")
+    key = models.ForeignKey("EventKey", on_delete=models.PROTECT, related_name="samples")
     output = models.OneToOneField(Output, on_delete=models.PROTECT, related_name="sample")
+    model_version = models.CharField(max_length=120, blank=True)
     inclusion_probability = models.FloatField()
 
     class Meta:
         constraints = [
+            models.UniqueConstraint(fields=["weekly_sample", "key"], name="sampled_output_once"),
             models.CheckConstraint(
                 condition=models.Q(inclusion_probability__gt=0, inclusion_probability__lte=1),
                 name="sampled_with_probability",
-            )
+            ),
         ]
 
     def __str__(self) -> str:
-        return f"{self.production_event_id} in {self.weekly_sample_id}"
+        return f"{self.key_id} in {self.weekly_sample_id}"
 
 
 class WeeklyMetric(BaseModel):

@@ -5,9 +5,9 @@ from collections import defaultdict
 from django.db.models import Count, OuterRef, Q, QuerySet, Subquery
 
 from evalapp.accounts.models import Project
+from evalapp.monitoring.events.models import EventKey
 from evalapp.monitoring.models import (
     Alert,
-    ProductionEvent,
     RetrainProposal,
     Stream,
     WeeklyMetric,
@@ -19,9 +19,9 @@ from evalapp.monitoring.trends import CriterionTrend, trend_of
 
 def streams_of(project: Project) -> QuerySet[Stream]:
     """The project's streams with ``event_count``, ``last_event_at``, ``week_count`` and ``open_alerts``."""
-    outputs = ProductionEvent.objects.filter(stream=OuterRef("pk")).order_by()
-    counted = outputs.values("stream").annotate(n=Count("pk")).values("n")
-    newest = outputs.order_by("-happened_at").values("happened_at")[:1]
+    events = EventKey.objects.filter(stream=OuterRef("pk")).order_by()
+    counted = events.values("stream").annotate(n=Count("pk")).values("n")
+    newest = events.order_by("-happened_at").values("happened_at")[:1]
     alerts = Alert.objects.filter(stream=OuterRef("pk"), acknowledged_at=None).order_by()
     return (
         Stream.objects.filter(project=project)

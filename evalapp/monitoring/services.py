@@ -6,7 +6,7 @@ import secrets
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, connection, transaction
 from django.db.models.functions import Coalesce, Now
 from django.utils import timezone
 
@@ -39,6 +39,7 @@ FARTHEST = 26 * WEEK
 looked back on.
 """
 _SEED_BITS = 31
+_STREAM_LOCK = 20_004
 ENDED_BEFORE = "The stream was ended before this week was sampled."
 BASELINE_WEEKS = range(8, 53)
 
@@ -99,15 +100,34 @@ def create_stream(*, project: Project, plan: StreamPlan, site: str, by: User | N
 
 
 def lock_unended(stream: Stream) -> Stream:
-    """Lock its row for this transaction, so that it is neither changed nor fed by others. ConflictError once
-    it has ended.
+    """As `lock_stream`; ConflictError once it has ended."""
+    return _unended(lock_stream(stream))
+
+
+def lock_stream(stream: Stream) -> Stream:
+    """Lock it for this transaction: it is not changed by others, and what fed it has been stored or has not
+    begun, so that what comes later has greater keys.
     """
-    locked = Stream.objects.select_for_update(no_key=True).get(pk=stream.pk)
-    if locked.ended_at is not None:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s, %s::integer)", [_STREAM_LOCK, stream.pk])
+    return Stream.objects.select_for_update(no_key=True).get(pk=stream.pk)
+
+
+def feed_unended(stream: Stream) -> Stream:
+    """Let others feed it too until this transaction ends, but nobody lock it. ConflictError once it has
+    ended.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock_shared(%s, %s::integer)", [_STREAM_LOCK, stream.pk])
+    return _unended(Stream.objects.get(pk=stream.pk))
+
+
+def _unended(stream: Stream) -> Stream:
+    if stream.ended_at is not None:
         raise ConflictError(
             f"“{stream}” has ended: it takes no more events and is not sampled. Create another stream."
         )
-    return locked
+    return stream
 
 
 @transaction.atomic

@@ -2,19 +2,29 @@ from celery import shared_task
 
 from evalapp.jobs.work import carry_out
 from evalapp.monitoring.alerts import send_due_mail
+from evalapp.monitoring.daily.counting import count_everywhere
 from evalapp.monitoring.evaluation import evaluate_due_weeks
+from evalapp.monitoring.events.assessments import match_waiting
+from evalapp.monitoring.events.months import make_months
 from evalapp.monitoring.weeks import SAMPLE_TASK, carry_out_sample, open_due_weeks
 
 
 @shared_task(name="evalapp.monitoring.tasks.open_due_weeks")
 def open_due() -> None:
     """Carried out by the scheduler itself."""
+    make_months()
+    match_waiting()
     open_due_weeks()
 
 
 @shared_task(name=SAMPLE_TASK)
 def sample_week(job_id: int) -> None:
     carry_out(job_id, carry_out_sample, task=SAMPLE_TASK)
+
+
+@shared_task(name="evalapp.monitoring.tasks.count_events")
+def count_events() -> None:
+    count_everywhere()
 
 
 @shared_task(name="evalapp.monitoring.tasks.evaluate_due_weeks")

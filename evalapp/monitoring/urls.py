@@ -1,6 +1,7 @@
 from django.urls import path
 
 from evalapp.monitoring import views
+from evalapp.monitoring.daily.views import daily_metrics, stream_events
 
 _MONITOR = "projects/<slug:slug>/monitor"
 _STREAM = f"{_MONITOR}/<int:stream_id>"
@@ -11,6 +12,8 @@ urlpatterns = [
     path(f"{_STREAM}/", views.stream_detail, name="stream_detail"),
     path(f"{_STREAM}/edit/", views.stream_edit, name="stream_edit"),
     path(f"{_STREAM}/import/", views.stream_import, name="stream_import"),
+    path(f"{_STREAM}/daily-metrics/", daily_metrics, name="daily_metrics"),
+    path(f"{_STREAM}/events/", stream_events, name="stream_events"),
     path(f"{_STREAM}/pause/", views.stream_pause, name="stream_pause"),
     path(f"{_STREAM}/resume/", views.stream_resume, name="stream_resume"),
     path(f"{_STREAM}/end/", views.stream_end, name="stream_end"),

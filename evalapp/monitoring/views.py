@@ -22,9 +22,11 @@ from evalapp.core.uploads import takes_imports
 from evalapp.imports.problems import ImportProblemsError
 from evalapp.monitoring import services
 from evalapp.monitoring.charts import weekly_chart
+from evalapp.monitoring.daily.views import metric_lines
+from evalapp.monitoring.events.reading import events_of_file
+from evalapp.monitoring.events.storage import import_events
 from evalapp.monitoring.feedback import Feedback, feedback_for
 from evalapp.monitoring.forms import AcceptForm, DismissForm, EventsForm, StreamForm
-from evalapp.monitoring.importing import import_events, read_events
 from evalapp.monitoring.models import ProposalState, RetrainProposal, Stream, WeeklyMetric, WeeklySampleState
 from evalapp.monitoring.queries import (
     alerts_of,
@@ -153,6 +155,7 @@ def _render(
         "criteria": [each.last for each in followed],
         "alerts": list(alerts_of(stream)[:ALERTS_SHOWN]),
         "proposals": proposals,
+        "metric_lines": metric_lines(stream),
         "is_proposed": any(each.state == ProposalState.PROPOSED for each in proposals),
         "feedback": _feedback(proposals),
         "base_dataset": _base_dataset(stream),
@@ -176,7 +179,7 @@ def stream_week(request: MemberRequest, stream_id: int, number: int) -> HttpResp
     """A week's sample, with the inclusion probability of each output."""
     stream = _stream(request, stream_id)
     week = get_or_missing(weeks_of(stream), number=number)
-    samples = week.samples.select_related("production_event").order_by("id")
+    samples = week.samples.select_related("key", "output").order_by("id")
     page = keyset_page(samples, request, order=("id",), size=SAMPLES_ON_PAGE)
     context = {"stream": stream, "week": week, "page": page}
     return render(request, "monitoring/week.html", context)
@@ -194,7 +197,9 @@ def stream_import(request: MemberRequest, stream_id: int) -> HttpResponse:
     if request.method == "POST" and form.is_valid():
         file = form.cleaned_data["file"]
         try:
-            imported = import_events(stream=stream, rows=read_events(file.file, file.name), by=request.user)
+            imported = import_events(
+                stream=stream, rows=events_of_file(file.file, file.name), by=request.user
+            )
         except ImportProblemsError as error:
             show_problem(form, error)
             form.add_error(None, "Nothing was imported.")

@@ -28,10 +28,10 @@ from evalapp.datasets.vault import ENTRY
 from evalapp.jobs.models import FINAL_STATES
 from evalapp.jobs.services import create_job
 from evalapp.jobs.work import Work
-from evalapp.monitoring.importing import token_of_event
+from evalapp.monitoring.events.models import EventKey, ProductionEvent
+from evalapp.monitoring.events.reading import token_of_event
 from evalapp.monitoring.models import (
     WEEK,
-    ProductionEvent,
     SampledOutput,
     Stream,
     WeeklySample,
@@ -91,7 +91,7 @@ def _open_next(stream_id: int) -> bool:
 
 
 def _open_late() -> int:
-    outputs = ProductionEvent.objects.filter(
+    events = EventKey.objects.filter(
         stream=OuterRef("stream"),
         happened_at__gte=OuterRef("begins_at"),
         happened_at__lt=OuterRef("ends_at"),
@@ -100,7 +100,7 @@ def _open_late() -> int:
     empty = WeeklySample.objects.filter(
         state=WeeklySampleState.EMPTY, ends_at__gt=now - LATE, stream__paused_at=None
     )
-    arrived = empty.filter(Exists(outputs)).exclude(Exists(outputs.filter(created_at__gt=now - QUIET)))
+    arrived = empty.filter(Exists(events)).exclude(Exists(events.filter(received_at__gt=now - QUIET)))
     opened = 0
     for week in arrived.select_related("stream__project").order_by("pk"):
         with transaction.atomic():
@@ -169,13 +169,18 @@ def _drawn(week: WeeklySample) -> int:
         WeeklySample.objects.filter(pk=week.pk).update(state=WeeklySampleState.EMPTY, note=note)
         return 0
     result = draw_sample(population, stream.outputs_per_week, seed=stream.seed, week=week.number)
-    chosen = list(stream.events.filter(pk__in=result.probabilities).order_by("happened_at", "external_id"))
+    chosen = list(
+        stream.events.filter(pk__in=result.probabilities)
+        .select_related("key")
+        .order_by("happened_at", "key__external_id")
+    )
     version, run = _stored(week, chosen)
     outputs = dict(run.outputs.values_list("example__row_number", "pk"))
     SampledOutput.objects.bulk_create(
         SampledOutput(
             weekly_sample=week,
-            production_event=each,
+            key=each.key,
+            model_version=each.model_version,
             output_id=outputs[row],
             inclusion_probability=result.probabilities[each.pk],
         )
@@ -195,18 +200,18 @@ def _drawn(week: WeeklySample) -> int:
 def _population(week: WeeklySample) -> list[Candidate]:
     field = week.stream.stratify_by
     rows = week.stream.events.filter(
-        happened_at__gte=week.begins_at, happened_at__lt=week.ends_at, sample=None
-    ).values_list("pk", "external_id", "strata")
+        happened_at__gte=week.begins_at, happened_at__lt=week.ends_at, key__samples=None
+    ).values_list("pk", "key__external_id", "fields")
     return [
-        Candidate(pk, external_id, str(strata.get(field, "")) if field else "")
-        for pk, external_id, strata in rows.iterator(chunk_size=5_000)
+        Candidate(pk, external_id, str(fields.get(field, "")) if field else "")
+        for pk, external_id, fields in rows.iterator(chunk_size=5_000)
     ]
 
 
 def _stored(week: WeeklySample, chosen: Sequence[ProductionEvent]) -> tuple[DatasetVersion, Run]:
     """The events as examples of the stream's dataset and answers of its candidate, in their order."""
     stream = week.stream
-    tokens = [token_of_event(stream, each.external_id) for each in chosen]
+    tokens = [token_of_event(stream, each.key.external_id) for each in chosen]
     entries = VaultEntry.objects.filter(project=stream.project, token__in=tokens)
     masked = set(entries.values_list("token", flat=True))
     rows = (
@@ -215,13 +220,13 @@ def _stored(week: WeeklySample, chosen: Sequence[ProductionEvent]) -> tuple[Data
             messages=each.messages,
             conversation=each.conversation,
             context=each.context,
-            metadata=each.strata,
+            metadata=each.fields,
             provenance={
                 "stream": stream.pk,
-                "external_id": each.external_id,
+                "external_id": each.key.external_id,
                 **(
                     {ENTRY: str(token)}
-                    if (token := token_of_event(stream, each.external_id)) in masked
+                    if (token := token_of_event(stream, each.key.external_id)) in masked
                     else {}
                 ),
             },

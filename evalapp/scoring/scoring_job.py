@@ -2,12 +2,12 @@
 
 import logging
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from django.db import transaction
 
-from evalapp.conversations.text import asked, other_texts
+from evalapp.conversations.text import Conversation, asked, other_texts
 from evalapp.core.errors import InvalidError
 from evalapp.jobs.models import Job
 from evalapp.jobs.work import Work
@@ -224,16 +224,34 @@ def _check_sample(work: Work, run: Run, scorer: Scorer) -> dict[str, Any]:
 def metric_row(output: Output) -> Row:
     """``output.example`` must be loaded. Metadata values become text; nested ones are left out."""
     example = output.example
-    context = [example.context]
-    if example.conversation is not None:
+    return row_of(
+        output.text,
+        messages=example.messages,
+        conversation=example.conversation,
+        context=example.context,
+        fields=example.metadata,
+        references=example.references,
+    )
+
+
+def row_of(
+    text: str,
+    *,
+    messages: Sequence[Mapping[str, Any]],
+    conversation: Conversation | None,
+    context: str,
+    fields: Mapping[str, Any],
+    references: Sequence[str] = (),
+) -> Row:
+    """An output beside what it was given to, as a metric takes it."""
+    given = [context]
+    if conversation is not None:
         # What a tool or a source said is there to be relied on.
-        context += other_texts(asked(example.conversation)).values()
+        given += other_texts(asked(conversation)).values()
     return Row(
-        output=output.text,
-        references=tuple(str(reference) for reference in example.references),
-        context="\n".join(context),
-        prompt="\n".join(str(message["content"]) for message in example.messages),
-        fields={
-            key: str(value) for key, value in example.metadata.items() if isinstance(value, str | int | float)
-        },
+        output=text,
+        references=tuple(str(reference) for reference in references),
+        context="\n".join(given),
+        prompt="\n".join(str(message["content"]) for message in messages),
+        fields={key: str(value) for key, value in fields.items() if isinstance(value, str | int | float)},
     )

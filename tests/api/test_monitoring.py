@@ -1,13 +1,18 @@
 """Streams for machines: created, fed again and again without harm, and read week by week."""
 
+import datetime as dt
+
 import pytest
 from django.utils import timezone
 
 from evalapp.accounts.models import Project, User
 from evalapp.monitoring.alerts import raise_alerts
+from evalapp.monitoring.daily.counting import count_everywhere
+from evalapp.monitoring.models import WEEK
+from evalapp.monitoring.weeks import open_due_weeks
 from tests.api.conftest import Program, problem_in, program_of
 from tests.factories import YES_NO, make_rubric
-from tests.monitoring.making import evaluated_weeks, make_stream, rows_of
+from tests.monitoring.making import carry_out, evaluated_weeks, make_stream, rows_of, send
 
 pytestmark = pytest.mark.django_db
 
@@ -36,18 +41,27 @@ def test_a_stream_is_watched_and_fed(
     assert (stream["thresholds"], stream["events"]) == ({"tone": 4.2}, 0)
     refused = problem_in(program.post(start, {**body, "name": "Other", "thresholds": {"tone": 9}}), 400)
     assert "threshold-tone" in refused["fields"]
-    rows = {"rows": rows_of(3, timezone.now())}
+    rows = {"events": rows_of(3, timezone.now())}
     sender = program_of(engineer)
     assert sender.post(f"{start}{stream['id']}/events/", rows).json() == {
         "stored": 3,
         "known": 0,
         "not_reviewed": 0,
+        "refused": [],
     }
     again = sender.post(f"{start}{stream['id']}/events/", rows)
-    assert (again.status_code, again.json()) == (201, {"stored": 0, "known": 3, "not_reviewed": 0})
-    rows["rows"][0]["output"] = "No."
-    problem = problem_in(sender.post(f"{start}{stream['id']}/events/", rows), 400)
-    assert "other content" in problem["message"]
+    assert (again.status_code, again.json()) == (
+        201,
+        {"stored": 0, "known": 3, "not_reviewed": 0, "refused": []},
+    )
+    rows["events"][0]["output"] = "No."
+    taken = sender.post(f"{start}{stream['id']}/events/", rows).json()
+    (refused,) = taken["refused"]
+    assert (taken["stored"], taken["known"], refused["number"], refused["id"]) == (0, 2, 1, "out-1")
+    assert "other content" in refused["problems"][0] and len(set(refused["hashes"])) == 2
+    alone = {"events": rows["events"][:1]}
+    problem = problem_in(sender.post(f"{start}{stream['id']}/events/", alone), 409)
+    assert all(each in problem["message"] for each in ("other content", *refused["hashes"]))
     assert program.get(f"{start}{stream['id']}/").json()["events"] == 3
 
 
@@ -57,7 +71,7 @@ def test_a_stream_is_ended_once_and_for_all(project: Project, program: Program, 
     assert program.get(address).json()["ended_at"] is None
     ended = program.post(f"{address}end/").json()
     assert ended["ended_at"] is not None and ended == program.get(address).json()
-    rows = {"rows": rows_of(1, timezone.now())}
+    rows = {"events": rows_of(1, timezone.now())}
     for way, body in (("end", {}), ("events", rows)):
         assert "has ended" in problem_in(program.post(f"{address}{way}/", body), 409)["message"]
 
@@ -84,3 +98,55 @@ def test_the_weeks_are_read(project: Project, program: Program, reviewer: User) 
     assert "already" in problem_in(program.post(f"{start}/alerts/{alert['id']}/acknowledge/"), 409)["message"]
     (proposal,) = program.get(f"{start}/proposals/").json()["results"]
     assert (proposal["alert"], proposal["state"]) == (alert["id"], "proposed")
+
+
+def test_daily_metrics_are_read_and_sent(
+    project: Project, program: Program, engineer: User, reviewer: User
+) -> None:
+    stream = make_stream(project, [reviewer], stratify_by="topic")
+    address = f"projects/{project.slug}/streams/{stream.pk}/daily-metrics/"
+    today = timezone.now().date()
+    send(stream, rows_of(4, timezone.now(), assessments={"latency_seconds": 2.0}))
+    count_everywhere()
+    found = program.get(f"{address}?metric=assessed:latency_seconds").json()
+    (series,) = found["metrics"]
+    (day,) = series["days"]
+    assert (series["label"], day["day"], day["n"], day["mean"]) == ("Latency seconds", f"{today}", 4, 2.0)
+    assert day["median"] == pytest.approx(2, rel=0.02) and not day["is_outside"]
+    funds = program.get(f"{address}?metric=events&stratum=funds").json()["metrics"]
+    assert funds[0]["days"][0]["n"] == 1
+    assert (
+        program.get(f"{address}?from={today - dt.timedelta(days=9)}&to={today - WEEK}").json()["metrics"]
+        == []
+    )
+    problem_in(program.get(f"{address}?from=1800-01-01"), 400)
+    body = {"metrics": [{"day": f"{today}", "metric": "cost", "n": 1_000, "mean": 0.02, "deviation": 0.01}]}
+    sender = program_of(engineer)
+    assert sender.post(address, body).json() == {"stored": 1}
+    body["metrics"][0]["mean"] = 0.03
+    assert sender.post(address, body).json() == {"stored": 1}
+    ((sent,),) = (each["days"] for each in program.get(f"{address}?metric=sent:cost").json()["metrics"])
+    assert (sent["n"], sent["mean"]) == (1_000, pytest.approx(0.03))
+    assert sent["deviation"] == pytest.approx(0.01, abs=1e-6)
+    twice = {"metrics": body["metrics"] * 2}
+    assert "given twice" in problem_in(sender.post(address, twice), 400)["message"]
+    body["metrics"][0]["day"] = f"{today + 9 * dt.timedelta(days=1)}"
+    assert "lies ahead" in problem_in(sender.post(address, body), 400)["message"]
+
+
+def test_a_stream_is_changed_paused_and_drawn(project: Project, program: Program, reviewer: User) -> None:
+    stream = make_stream(project, [reviewer], thresholds={"tone": 4.2})
+    address = f"projects/{project.slug}/streams/{stream.pk}/"
+    assert "No week waits" in problem_in(program.post(f"{address}draw/"), 409)["message"]
+    assert open_due_weeks() == 1
+    carry_out(stream.weekly_samples.get())
+    assert program.post(f"{address}draw/").status_code == 202
+    assert stream.weekly_samples.get().state == "due"
+    before = program.get(address).json()
+    changed = program.patch(address, {"outputs_per_week": 12}).json()
+    assert changed == {**before, "outputs_per_week": 12}
+    assert list(stream.stream_reviewers.values_list("user", flat=True)) == [reviewer.pk]
+    paused = program.patch(address, {"paused": True}).json()
+    assert paused["paused_at"] is not None and paused["outputs_per_week"] == 12
+    assert program.patch(address, {"paused": False}).json()["paused_at"] is None
+    assert "tone" in str(problem_in(program.patch(address, {"thresholds": {"tone": 9}}), 400)["fields"])

@@ -88,7 +88,15 @@ EXCEPTIONS: dict[str, dict[str, str]] = {
         "thresholds": NUMBERS,
         "site": HUB,
     },
-    "ProductionEvent": {"model_version": "what production calls the model", "content_hash": HASH},
+    "DailyMetric": {
+        "metric": MACHINE, "stratum": "a value of the field that a sample is stratified by",
+        "buckets": NUMBERS,
+    },
+    "EventKey": {"content_hash": HASH},
+    "ProductionEvent": {"model_version": "what production calls the model"},
+    "Assessment": {"digest": HASH},
+    "WaitingAssessment": {"digest": HASH},
+    "SampledOutput": {"model_version": "what production calls the model"},
     "WeeklySample": {"state": CHOSEN, "note": MACHINE},
     "WeeklyMetric": dict.fromkeys(
         ("criterion_key", "criterion_name", "reason", "note", "signature"), MACHINE

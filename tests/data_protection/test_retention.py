@@ -17,7 +17,8 @@ from evalapp.data_protection.services import start_search
 from evalapp.data_protection.tasks import apply_retention as tonight
 from evalapp.data_protection.tasks import search_person
 from evalapp.jobs.models import Job, JobEvent
-from evalapp.monitoring.models import ProductionEvent, Stream
+from evalapp.monitoring.events.models import ProductionEvent
+from evalapp.monitoring.models import Stream
 from evalapp.reviews.models import Draft
 from tests.api.conftest import program_of
 from tests.cast import client_of
@@ -56,7 +57,7 @@ def test_events_that_nobody_reviewed_go_and_those_of_samples_stay(
 ) -> None:
     stream = make_stream(project, [reviewer], outputs_per_week=3)
     week = sampled_week(stream, count=8)
-    sampled = set(week.samples.values_list("production_event", flat=True))
+    sampled = set(week.samples.values_list("key", flat=True))
     keeps(project, production_events=30)
     assert apply_retention(project) == {}
     later(days=40)

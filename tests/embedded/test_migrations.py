@@ -80,6 +80,8 @@ def test_the_database_holds_the_rules_that_models_cannot_express(db: None) -> No
 
 
 TRIGGERS = {
+    "assessment_immutable",
+    "event_immutable",
     "adjudication_not_ones_own",
     "audit_append_only",
     "audit_names_no_former_member",

@@ -26,6 +26,8 @@ def test_every_metric_of_the_catalogue_scores_every_row() -> None:
     for row, measures in zip(ROWS, found, strict=True):
         for name, measure in measures.items():
             needs_missing = METRICS[name].needs == "references" and not row.references
+            # Of so few words nobody can tell the language.
+            needs_missing |= name == "other_language"
             assert measure.defined != needs_missing
 
 

@@ -11,7 +11,8 @@ from evalapp.campaigns.models import Campaign
 from evalapp.datasets.rows import ExampleRow
 from evalapp.datasets.services import create_version
 from evalapp.jobs.models import JobState
-from evalapp.monitoring.importing import events_of_request, import_events
+from evalapp.monitoring.events.reading import events_of_request
+from evalapp.monitoring.events.storage import import_events
 from evalapp.monitoring.models import WEEK, Stream, WeeklyMetric, WeeklySample, WeeklySampleState
 from evalapp.monitoring.services import StreamPlan, create_stream
 from evalapp.monitoring.tasks import sample_week
@@ -48,8 +49,8 @@ def rows_of(count: int, at: dt.datetime, *, first: int = 1, **fields: Any) -> li
             "prompt": f"May I move {number}% into bonds?",
             "output": f"Yes, {number}% is fine.",
             "context": "The client holds 60% shares.",
-            "model_version": "v3-secret",
-            "at": at.isoformat(),
+            "model": "v3-secret",
+            "time": at.isoformat(),
             "topic": "bonds" if number % 4 else "funds",
             **fields,
         }

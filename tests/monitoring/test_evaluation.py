@@ -133,16 +133,16 @@ def test_the_mean_of_a_week_is_weighted_by_how_likely_each_output_was(
     label = stream.candidate.label
     by_row = {
         (label, sample.output.example.row_number): answers(
-            tone=5 if sample.production_event.strata["topic"] == "funds" else 3
+            tone=5 if sample.key.event.fields["topic"] == "funds" else 3
         )
-        for sample in week.samples.select_related("output__example", "production_event")
+        for sample in week.samples.select_related("output__example", "key__event")
     }
     review_all(campaign, reviewer, by_row)
     close_campaign(campaign=campaign, by=None)
     assert evaluate_due_weeks() == 1
     chances = {
-        sample.production_event.strata["topic"]: sample.inclusion_probability
-        for sample in SampledOutput.objects.select_related("production_event")
+        sample.key.event.fields["topic"]: sample.inclusion_probability
+        for sample in SampledOutput.objects.select_related("key__event")
     }
     assert set(chances) == {"funds", "bonds"}
     assert week.metrics.get(criterion_key="tone").value == pytest.approx((4 * 5 + 12 * 3) / 16)

@@ -20,7 +20,8 @@ from evalapp.jobs.models import Job, JobState
 from evalapp.jobs.scheduler import JobScheduler
 from evalapp.monitoring import weeks
 from evalapp.monitoring.evaluation import evaluate_due_weeks
-from evalapp.monitoring.models import WEEK, ProductionEvent, Stream, WeeklySample, WeeklySampleState
+from evalapp.monitoring.events.models import EventKey
+from evalapp.monitoring.models import WEEK, Stream, WeeklySample, WeeklySampleState
 from evalapp.monitoring.services import StreamPlan, change_stream, end_stream, pause_stream, resume_stream
 from evalapp.monitoring.weekly_sampling import Candidate, draw_sample
 from evalapp.monitoring.weeks import SAMPLE_TASK, open_due_weeks, sample_now
@@ -88,10 +89,10 @@ def test_what_is_drawn_is_reviewed_by_the_usual_flow(project: Project, reviewer:
     assert (week.state, week.population, week.size) == (WeeklySampleState.OPEN, 8, 5)
     assert (campaign.state, campaign.items_total, campaign.split) == ("open", 5, "feedback")
     assert campaign.deadline > timezone.now() + dt.timedelta(days=6)
-    samples = week.samples.select_related("production_event", "output")
+    samples = week.samples.select_related("key__event", "output")
     assert {sample.inclusion_probability for sample in samples} == {5 / 8}
-    assert {sample.output.text for sample in samples} == {s.production_event.text for s in samples}
-    assert texts_of(campaign) == {sample.production_event.text for sample in samples}
+    assert {sample.output.text for sample in samples} == {s.key.event.text for s in samples}
+    assert texts_of(campaign) == {sample.key.event.text for sample in samples}
     page = client_of(reviewer).get(f"/reviews/campaigns/{campaign.key}/", follow=True).content.decode()
     assert "into bonds?" in page
     assert "v3-secret" not in page
@@ -120,7 +121,7 @@ def test_an_empty_week_waits_for_outputs_that_come_late(project: Project, review
     assert (week.state, week.note) == (WeeklySampleState.EMPTY, "This week has no events.")
     send(stream, rows_of(3, week.ends_at - HOUR))
     assert open_due_weeks() == 0, "more may be coming"
-    ProductionEvent.objects.update(created_at=timezone.now() - 2 * HOUR)
+    EventKey.objects.update(received_at=timezone.now() - 2 * HOUR)
     assert open_due_weeks() == 1
     assert carry_out(week).size == 3
 
@@ -190,7 +191,7 @@ def test_an_ended_stream_is_kept_and_nothing_of_it_is_drawn_or_taken_in(
     assert carry_out(waiting).note == "The stream was ended before this week was sampled."
     assert (waiting.state, waiting.job.state) == (WeeklySampleState.EMPTY, JobState.SUCCEEDED)
     Stream.objects.update(next_sample_at=now - HOUR)
-    ProductionEvent.objects.filter(sample=None).update(happened_at=waiting.ends_at - HOUR)
+    EventKey.objects.filter(samples=None).update(happened_at=waiting.ends_at - HOUR)
     assert open_due_weeks() == 0
     # What was in review goes on, and is evaluated.
     review_week(reviewed, [reviewer])

@@ -9,10 +9,12 @@ import ftfy
 import numpy as np
 from ftfy.badness import is_bad
 
-from evalapp.curation.health.languages import READ, UnusualLanguages, language_of
+from evalapp.curation.health.languages import UnusualLanguages
 from evalapp.curation.health.rows import Fetch, Found, HealthRow, in_chunks
 from evalapp.curation.kinds import FindingKind, Proposal
 from evalapp.datasets.models import Split
+from evalapp.metrics.automatic.languages import READ, language_of
+from evalapp.metrics.automatic.refusals import is_refusal
 
 # What a row of the split must have counts as missing from the others.
 USUAL_SHARE = 0.8
@@ -35,23 +37,6 @@ _PLACEHOLDERS = {
     "text folgt",
     "asdf",
 }
-_REFUSAL = re.compile(
-    r"\b(?:i(?:['’]m| am) (?:sorry|afraid|unable)|i (?:can(?:not|['’]t)|could not|won['’]t|am not able to)"
-    r"|as an? (?:ai|artificial|large) ?(?:language|intelligence)? ?(?:model|assistant)?)\b"
-    r"(?=[^.!?]{0,80}\b(?:assist|help|answer|provide|fulfil|comply|continue|do that|give|offer"
-    r"|have (?:personal|access)|ai|model|language)\b)",
-    re.IGNORECASE,
-)
-_REFUSAL_ELSEWHERE = re.compile(
-    r"\b(?:(?:es )?tut mir leid|leider kann ich|als ki\b|als (?:künstliche|großes) "
-    r"|ich kann (?:ihnen |dir )?(?:dabei |das |hier)|je suis désolée?|je ne (?:peux|suis) pas|en tant qu['’]"
-    r"|lo siento|mi dispiace|het spijt me)"
-    r"[^.!?]{0,80}\b(?:helfen|beantworten|weiterhelfen|zugriff|antworten|modell|sprachmodell|répondre|aider"
-    r"|modèle|ayudar|responder|aiutare|rispondere|helpen)\b",
-    re.IGNORECASE,
-)
-_REFUSAL_WITHIN = 200
-_LONGEST_REFUSAL = 600
 _BOILERPLATE = (
     "as an ai",
     "as a large language model",
@@ -201,13 +186,6 @@ def broken(row: HealthRow) -> Found | None:
         (is_repetitive(answer, plain.split(" ")), "The answer repeats itself over and over."),
     )
     return next((_found(row.number, words) for is_so, words in checks if is_so), None)
-
-
-def is_refusal(answer: str) -> bool:
-    """Whether a short answer begins by declining."""
-    start = answer[:_REFUSAL_WITHIN]
-    is_one = _REFUSAL.search(start) or _REFUSAL_ELSEWHERE.search(start)
-    return len(answer) <= _LONGEST_REFUSAL and bool(is_one)
 
 
 def is_boilerplate(answer: str, plain: str) -> bool:

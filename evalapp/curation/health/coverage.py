@@ -9,7 +9,8 @@ from django.db.models.fields.json import KeyTextTransform
 from evalapp.curation.health.rows import Found
 from evalapp.curation.kinds import FindingKind, Proposal
 from evalapp.datasets.models import DatasetVersion, Example, Split
-from evalapp.monitoring.models import WEEK, ProductionEvent, Stream
+from evalapp.monitoring.events.models import EventKey, ProductionEvent
+from evalapp.monitoring.models import WEEK, Stream
 
 WEEKS = 8
 FEWEST_OF_A_LABEL = 10
@@ -35,14 +36,14 @@ def _of_stream(stream: Stream, version: DatasetVersion) -> Iterator[Found]:
     field = stream.stratify_by
     own = Example.objects.filter(version=version, split=Split.TRAIN, metadata__has_key=field)
     rows = dict(_counts(own.annotate(stratum=KeyTextTransform(field, "metadata"))))
-    latest = ProductionEvent.objects.filter(stream=stream).aggregate(at=Max("happened_at"))["at"]
+    latest = EventKey.objects.filter(stream=stream).aggregate(at=Max("happened_at"))["at"]
     total = sum(rows.values())
     if not total or latest is None:
         return
     recent = ProductionEvent.objects.filter(
-        stream=stream, happened_at__gt=latest - WEEKS * WEEK, strata__has_key=field
+        stream=stream, happened_at__gt=latest - WEEKS * WEEK, fields__has_key=field
     )
-    events = dict(_counts(recent.annotate(stratum=KeyTextTransform(field, "strata"))))
+    events = dict(_counts(recent.annotate(stratum=KeyTextTransform(field, "fields"))))
     seen = sum(events.values())
     if seen < _FEWEST_EVENTS:
         return

@@ -8,10 +8,9 @@ taken to be in it, and only the others are read.
 from collections import Counter
 from collections.abc import Iterator
 
+from evalapp.metrics.automatic.languages import FEWEST_LETTERS, READ, language_of
+
 LEARNT = 1_000
-READ = 240
-"""Characters of a text that are looked at."""
-FEWEST_LETTERS = 60
 USUAL_SHARE = 0.8
 _FREQUENT, _FREQUENT_HELD = 40, 5
 
@@ -55,10 +54,3 @@ class UnusualLanguages:
         for language, numbers in self._by_language.items():
             if language != usual:
                 yield language, numbers
-
-
-def language_of(text: str) -> str:
-    """The likeliest language of a text, as its ISO 639-1 code."""
-    import py3langid
-
-    return str(py3langid.classify(text[:READ])[0])

@@ -2,13 +2,13 @@
 
 from typing import Any
 
+from django.db import transaction
 from rest_framework import serializers
 
 from evalapp.accounts.permissions import Permission
 from evalapp.api.fields import (
     Body,
     CreatedByField,
-    Fields,
     Id,
     List,
     Number,
@@ -21,7 +21,6 @@ from evalapp.api.operations import ProjectView, chosen, chosen_all, operation, r
 from evalapp.campaigns.design import MOST_OVERLAP
 from evalapp.campaigns.queries import possible_reviewers, usable_rubrics
 from evalapp.core.http import get_or_missing
-from evalapp.monitoring.importing import events_of_request, import_events
 from evalapp.monitoring.models import (
     Alert,
     RetrainProposal,
@@ -36,13 +35,20 @@ from evalapp.monitoring.services import (
     MOST_PER_WEEK,
     StreamPlan,
     acknowledge,
+    change_stream,
     create_stream,
     end_stream,
+    pause_stream,
+    resume_stream,
 )
 from evalapp.monitoring.trends import is_enough
+from evalapp.monitoring.weeks import sample_now
 from evalapp.webhooks.views import site_of
 
-MOST_ROWS_IN_A_REQUEST = 1_000
+_PLANNED = (
+    "name", "description", "outputs_per_week", "overlap", "stratify_by", "error_criterion", "thresholds",
+    "baseline_weeks", "next_sample_at", "seed",
+)  # fmt: skip
 
 
 class StreamSerializer(ReadOnlySerializer):
@@ -85,29 +91,6 @@ class StreamBody(Body):
     baseline_weeks = Whole(default=12, min_value=8, max_value=52)
     next_sample_at = serializers.DateTimeField(help_text="The end of the first week that is sampled.")
     seed = Whole(required=False, default=None, allow_null=True)
-
-
-class ProductionEventsBody(Body):
-    rows = List(
-        child=Fields(),
-        min_length=1,
-        max_length=MOST_ROWS_IN_A_REQUEST,
-        help_text=(
-            "Objects with “id”, “prompt” (or “messages”) and “output”; “context”, “model_version”, “at” and "
-            "fields of your own, by which a sample can be stratified."
-        ),
-    )
-
-
-class ImportedSerializer(serializers.Serializer[Any]):
-    stored = serializers.IntegerField(help_text="New.")
-    known = serializers.IntegerField(help_text="Already imported with the same content.")
-    not_reviewed = serializers.IntegerField(
-        help_text=(
-            "Stored events before the first week or in a week that is already sampled; they will not be"
-            " reviewed."
-        )
-    )
 
 
 class WeekSerializer(ReadOnlySerializer):
@@ -185,11 +168,28 @@ class ProposalSerializer(ReadOnlySerializer):
         )
 
 
+class StreamPatch(StreamBody):
+    paused = serializers.BooleanField(help_text="A paused stream takes events; no week of it is sampled.")
+
+
 class StreamView(ProjectView):
     required_permission = Permission.VIEW_ANALYSIS
 
     def stream(self, stream_id: int) -> Stream:
         return get_or_missing(streams_of(self.project), pk=stream_id)
+
+    def plan(self, values: dict[str, Any]) -> StreamPlan:
+        """What a body plans. Raises InvalidError where the project has not what it names."""
+        values["rubric_version"] = chosen(
+            usable_rubrics(self.project),
+            values["rubric_version"],
+            "rubric_version",
+            "rubric version with criteria and the id",
+        )
+        values["reviewers"] = chosen_all(
+            possible_reviewers(self.project), values["reviewers"], "reviewers", "member who may review,"
+        )
+        return StreamPlan(**values)
 
 
 @route("streams/", "api_streams")
@@ -203,27 +203,55 @@ class StreamList(StreamView):
 
     @operation("Create a stream", body=StreamBody, result=StreamSerializer, status=201)
     def post(self) -> object:
-        values = self.body()
-        rubrics = usable_rubrics(self.project)
-        values["rubric_version"] = chosen(
-            rubrics, values["rubric_version"], "rubric_version", "rubric version with criteria and the id"
-        )
-        values["reviewers"] = chosen_all(
-            possible_reviewers(self.project), values["reviewers"], "reviewers", "member who may review,"
-        )
+        plan = self.plan(self.body())
         stream = create_stream(
-            project=self.project,
-            plan=StreamPlan(**values),
-            site=site_of(self.request._request),
-            by=self.person,
+            project=self.project, plan=plan, site=site_of(self.request._request), by=self.person
         )
         return self.stream(stream.pk)
 
 
 @route("streams/<int:stream_id>/", "api_stream")
 class StreamDetail(StreamView):
+    post_permission = Permission.EDIT_CAMPAIGNS
+
     @operation("Read a stream", result=StreamSerializer)
     def get(self, stream_id: int) -> object:
+        return self.stream(stream_id)
+
+    @operation("Change a stream", body=StreamPatch, result=StreamSerializer)
+    def patch(self, stream_id: int) -> object:
+        """What is left out stays. A changed plan holds from the next week on; ``paused`` stops the weekly
+        samples, or goes on with the week that runs now.
+        """
+        stream = self.stream(stream_id)
+        current = {name: getattr(stream, name) for name in _PLANNED} | {
+            "rubric_version": stream.rubric_version_id,
+            "reviewers": list(stream.stream_reviewers.order_by("user").values_list("user", flat=True)),
+            "paused": stream.paused_at is not None,
+        }
+        values = self.changes(current)
+        paused = values.pop("paused")
+        with transaction.atomic():
+            if any(values[name] != current[name] for name in values):
+                change_stream(stream=stream, plan=self.plan(values), by=self.person)
+            if paused != current["paused"]:
+                move = pause_stream if paused else resume_stream
+                move(stream=stream, by=self.person)
+        return self.stream(stream_id)
+
+
+@route("streams/<int:stream_id>/draw/", "api_stream_draw")
+class StreamDraw(StreamView):
+    required_permission = Permission.EDIT_CAMPAIGNS
+
+    @operation("Sample a waiting week", result=StreamSerializer, status=202)
+    def post(self, stream_id: int) -> object:
+        """Samples the newest week that had no events, or whose job failed, once more. 409 where no week
+        waits.
+        """
+        stream = self.stream(stream_id)
+        self.body()
+        sample_now(stream=stream, by=self.person)
         return self.stream(stream_id)
 
 
@@ -240,20 +268,6 @@ class StreamEnd(StreamView):
         self.body()
         end_stream(stream=stream, by=self.person)
         return self.stream(stream_id)
-
-
-@route("streams/<int:stream_id>/events/", "api_stream_events")
-class StreamEvents(StreamView):
-    required_permission = Permission.EDIT_DATA
-
-    @operation("Import production events", body=ProductionEventsBody, result=ImportedSerializer, status=201)
-    def post(self, stream_id: int) -> object:
-        """All events or none. An event whose id is already imported is skipped, so a request can be
-        repeated.
-        """
-        stream = self.stream(stream_id)
-        rows = self.body()["rows"]
-        return import_events(stream=stream, rows=events_of_request(rows), by=self.person)
 
 
 @route("streams/<int:stream_id>/weeks/", "api_stream_weeks")

@@ -1,4 +1,4 @@
-"""Production outputs come in whole or not at all, once each, with every problem told."""
+"""Production events are stored once each; of a file all or none, of a request those that are sound."""
 
 import datetime as dt
 import io
@@ -9,8 +9,10 @@ from django.utils import timezone
 
 from evalapp.accounts.models import Project, User
 from evalapp.imports.problems import ImportProblemsError
-from evalapp.monitoring.importing import ImportResult, events_of_request, import_events, read_events
-from evalapp.monitoring.models import WEEK, ProductionEvent, Stream, WeeklySampleState
+from evalapp.monitoring.events.models import ProductionEvent
+from evalapp.monitoring.events.reading import events_of_file, events_of_request
+from evalapp.monitoring.events.storage import TakenEvents, import_events
+from evalapp.monitoring.models import WEEK, Stream, WeeklySampleState
 from evalapp.monitoring.weeks import open_due_weeks
 from tests.at_once import at_once
 from tests.monitoring.making import carry_out, make_stream, rows_of, sampled_week, send
@@ -25,18 +27,19 @@ def stream(project: Project, reviewer: User) -> Stream:
 
 def test_the_same_outputs_sent_again_are_there_once(stream: Stream) -> None:
     rows = rows_of(3, timezone.now())
-    assert send(stream, rows) == ImportResult(3, 0)
-    assert send(stream, [*rows, *rows_of(1, timezone.now(), first=9)]) == ImportResult(1, 3)
+    assert send(stream, rows) == TakenEvents(3, 0)
+    assert send(stream, [*rows, *rows_of(1, timezone.now(), first=9)]) == TakenEvents(1, 3)
     assert stream.events.count() == 4
     # Without a timestamp of its own, a row is the same whenever it is sent.
     bare = {"id": "bare", "prompt": "Why?", "output": "Because."}
-    assert (send(stream, [bare]), send(stream, [bare])) == (ImportResult(1, 0), ImportResult(0, 1))
+    assert (send(stream, [bare]), send(stream, [bare])) == (TakenEvents(1, 0), TakenEvents(0, 1))
 
 
 @pytest.mark.django_db(transaction=True)
 def test_the_same_file_at_once_is_stored_once(stream: Stream) -> None:
     rows = rows_of(20, timezone.now())
-    assert sorted(at_once(3, lambda _: send(stream, rows))) == [(0, 20, 0), (0, 20, 0), (20, 0, 0)]
+    taken = at_once(3, lambda _: send(stream, rows))
+    assert sorted((each.stored, each.known) for each in taken) == [(0, 20), (0, 20), (20, 0)]
 
 
 def test_every_problem_is_told_at_once_and_nothing_is_stored(stream: Stream) -> None:
@@ -54,7 +57,7 @@ def test_every_problem_is_told_at_once_and_nothing_is_stored(stream: Stream) -> 
         {"id": "d", "prompt": "Why?", "output": "Because.", "at": "2999-01-01T00:00:00Z"},
         {"id": "e", "prompt": "Why?", "output": ["Because."]},
         {"id": "f", "prompt": "Why\x00?", "output": "Because."},
-        {"id": "g", "prompt": "Why?", "output": "Because.", "strata": "loans"},
+        {"id": "g", "prompt": "Why?", "output": "Because.", "fields": "loans"},
         {"id": "h" * 201, "prompt": "Why?", "output": "Because."},
         {"id": "i", "prompt": "Why?", "output": "Bec\x00ause."},
         {"id": "j", "prompt": "Why?", "output": "Because.", "at": "0001-01-01T00:00:00+14:00"},
@@ -70,9 +73,9 @@ def test_every_problem_is_told_at_once_and_nothing_is_stored(stream: Stream) -> 
         4: "id: The value is missing",
         5: "output: The value is missing",
         6: "prompt",
-        7: "“yesterday” is not a timestamp",
+        7: "“yesterday” is not a time",
         8: "is in the future",
-        9: "This is not text",
+        9: "This is a list, not text",
         10: "NUL",
         11: "must be an object of fields",
         12: "the limit is 200",
@@ -92,7 +95,7 @@ def test_a_file_of_either_kind_is_read(stream: Stream) -> None:
     lines = "\n".join(json.dumps(row) for row in rows_of(2, timezone.now()))
     assert (
         import_events(
-            stream=stream, rows=read_events(io.BytesIO(lines.encode()), "out.jsonl"), by=None
+            stream=stream, rows=events_of_file(io.BytesIO(lines.encode()), "out.jsonl"), by=None
         ).stored
         == 2
     )
@@ -101,9 +104,9 @@ def test_a_file_of_either_kind_is_read(stream: Stream) -> None:
         ' please?","Yes.",loans,2026-01-31T14:05:00Z\nx2,Why?,Because.,funds,\n'
     )
     file = io.BytesIO(table.encode("utf-8-sig"))
-    assert import_events(stream=stream, rows=read_events(file, "out.csv"), by=None).stored == 2
-    stored = ProductionEvent.objects.get(external_id="x1")
-    assert (stored.messages[-1]["content"], stored.text, stored.strata) == (
+    assert import_events(stream=stream, rows=events_of_file(file, "out.csv"), by=None).stored == 2
+    stored = ProductionEvent.objects.get(key__external_id="x1")
+    assert (stored.messages[-1]["content"], stored.text, stored.fields) == (
         "May I, please?",
         "Yes.",
         {"topic": "loans"},
@@ -124,7 +127,7 @@ def test_a_file_that_cannot_be_used_is_refused_with_a_sentence(
     stream: Stream, content: bytes, name: str, words: str
 ) -> None:
     with pytest.raises(ImportProblemsError) as caught:
-        import_events(stream=stream, rows=read_events(io.BytesIO(content), name), by=None)
+        import_events(stream=stream, rows=events_of_file(io.BytesIO(content), name), by=None)
     assert words in caught.value.message
 
 
@@ -138,12 +141,12 @@ def test_rows_of_a_request_are_left_as_they_were(stream: Stream) -> None:
 def test_what_belongs_to_no_week_to_come_is_counted(stream: Stream) -> None:
     now = timezone.now()
     long_ago = rows_of(2, now - 5 * WEEK, first=500)
-    assert send(stream, [*long_ago, *rows_of(1, now, first=600)]) == ImportResult(3, 0, 2)
+    assert send(stream, [*long_ago, *rows_of(1, now, first=600)]) == TakenEvents(3, 0, 2)
     # Sent again they are known, and nobody is told twice.
-    assert send(stream, long_ago) == ImportResult(0, 2, 0)
+    assert send(stream, long_ago) == TakenEvents(0, 2, 0)
     sampled_week(stream)
     late = send(stream, rows_of(1, now - dt.timedelta(days=3), first=90))
-    assert late == ImportResult(1, 0, 1)
+    assert late == TakenEvents(1, 0, 1)
     assert (
         late.message
         == "1 event is stored. 1 of them is before the first week or in a week that is already sampled,"
@@ -160,4 +163,4 @@ def test_a_week_that_waits_for_its_outputs_still_takes_them(stream: Stream) -> N
 def test_a_line_of_another_form_is_told_the_fields_of_an_output(stream: Stream) -> None:
     file = io.BytesIO(b'{"id": "1", "prompt": "Why?", "output": "Because."}\n[1]\n')
     with pytest.raises(ImportProblemsError, match=r'Row 2: .* Write \{"id": "…", "prompt"'):
-        import_events(stream=stream, rows=read_events(file, "out.jsonl"), by=None)
+        import_events(stream=stream, rows=events_of_file(file, "out.jsonl"), by=None)

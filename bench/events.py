@@ -1,0 +1,203 @@
+"""Production events through the API, into a durable PostgreSQL.
+
+    python -m bench.events [--events 50000] [--seconds 10] [--clients 32]
+
+Two figures: events a second in batches of 5,000 from two clients, as a ratio to a bare COPY of the same rows
+into tables of the same shape (to reach: 0.15), and from ``--clients`` clients that send one at a time (to
+reach: 300).
+"""
+
+import argparse
+import http.client
+import json
+import statistics
+import sys
+import threading
+import time
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from random import Random
+from typing import Any
+
+from bench.ports import free_port
+from bench.review_flow import installation, web_server
+
+PORT = free_port()
+BATCH = 5_000
+SENDERS = 2
+ROUNDS = 3
+LEAST_RATIO, LEAST_SINGLE = 0.15, 300.0
+TABLES = ("evalapp_eventkey", "evalapp_productionevent")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--events", type=int, default=50_000)
+    parser.add_argument("--seconds", type=float, default=10.0)
+    parser.add_argument("--clients", type=int, default=32)
+    options = parser.parse_args()
+    with installation(PORT) as home:
+        sys.exit(0 if measure(options, home) else 1)
+
+
+def measure(options: argparse.Namespace, home: Path) -> bool:
+    address, token = prepare()
+    batched, bare = [], []
+    with web_server(home, PORT):
+        for number in range(ROUNDS):
+            bodies = batches(options.events, first=number * options.events)
+            batched.append(in_batches(address, token, bodies))
+            bare.append(bare_copy(options.events))
+        single = one_at_a_time(address, token, options.clients, options.seconds)
+    ours, copied = (options.events / statistics.median(seconds) for seconds in (batched, bare))
+    print(
+        f"in batches of {min(BATCH, options.events):,}: {ours:,.0f} events/s; a bare COPY"
+        f" {copied:,.0f} rows/s; ratio {ours / copied:.3f} (median of {ROUNDS})"
+    )
+    print(f"from {options.clients} clients, one at a time: {single:,.0f} events/s")
+    return ours / copied >= LEAST_RATIO and single >= LEAST_SINGLE
+
+
+def prepare() -> tuple[str, str]:
+    """A stream; its address in the API, and a token that may feed it."""
+    from datetime import timedelta
+
+    from django.utils import timezone
+
+    from evalapp.accounts.models import Membership, Project, Role, User
+    from evalapp.accounts.tokens import create_api_token
+    from evalapp.monitoring.services import StreamPlan, create_stream
+    from evalapp.rubrics.services import create_rubric
+
+    engineer = User.objects.create_user("engineer@bench.example")
+    reviewer = User.objects.create_user("reviewer@bench.example")
+    project = Project.objects.create(name="Bench", slug="bench")
+    Membership.objects.create(project=project, user=engineer, role=Role.OWNER)
+    Membership.objects.create(project=project, user=reviewer, role=Role.REVIEWER)
+    rubric = create_rubric(project=project, name="House", template="summaries", by=engineer)
+    plan = StreamPlan(
+        name="Support chat",
+        rubric_version=rubric.versions.get(),
+        reviewers=[reviewer],
+        outputs_per_week=40,
+        next_sample_at=timezone.now() + timedelta(days=7),
+    )
+    stream = create_stream(project=project, plan=plan, site=f"http://127.0.0.1:{PORT}", by=engineer)
+    token = create_api_token(user=engineer, name="Bench", by=engineer).secret
+    return f"/api/v1/projects/bench/streams/{stream.pk}/events/", token
+
+
+def event(number: int, random: Random) -> dict[str, Any]:
+    """A question of 40 words with 100 words that were retrieved, and an answer of 60."""
+
+    def text(words: int) -> str:
+        return " ".join(f"word{random.randrange(5_000)}" for _ in range(words))
+
+    return {
+        "id": f"event-{number}",
+        "time": datetime.now(UTC).isoformat(),
+        "model": "v3",
+        "prompt": text(40),
+        "context": text(100),
+        "output": text(60),
+        "fields": {"topic": random.choice(["funds", "loans", "cards"]), "channel": "chat"},
+    }
+
+
+def batches(events: int, *, first: int) -> list[bytes]:
+    random = Random(first)
+    rows = [event(number, random) for number in range(first, first + events)]
+    parts = (rows[start : start + BATCH] for start in range(0, events, BATCH))
+    return [json.dumps({"events": part}).encode() for part in parts]
+
+
+def send(connection: http.client.HTTPConnection, address: str, token: str, body: bytes) -> None:
+    headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
+    connection.request("POST", address, body, headers)
+    answer = connection.getresponse()
+    content = answer.read()
+    if answer.status != 201:
+        raise SystemExit(f"{answer.status}: {content[:500]!r}")
+
+
+def in_batches(address: str, token: str, bodies: Sequence[bytes]) -> float:
+    """Seconds until every batch is stored."""
+    left = list(bodies)
+
+    def work(connection: http.client.HTTPConnection) -> None:
+        while True:
+            try:
+                body = left.pop()
+            except IndexError:
+                return
+            send(connection, address, token, body)
+
+    return _at_once(SENDERS, work)
+
+
+def one_at_a_time(address: str, token: str, clients: int, seconds: float) -> float:
+    """Events a second."""
+    end = time.monotonic() + seconds
+    sent: list[int] = []
+    numbers = iter(range(10**9, 2 * 10**9))
+
+    def work(connection: http.client.HTTPConnection) -> None:
+        count = 0
+        while time.monotonic() < end:
+            number = next(numbers)
+            body = json.dumps({"events": [event(number, Random(number))]}).encode()
+            send(connection, address, token, body)
+            count += 1
+        sent.append(count)
+
+    took = _at_once(clients, work)
+    return sum(sent) / took
+
+
+def _at_once(clients: int, work: Callable[[http.client.HTTPConnection], None]) -> float:
+    failed: list[BaseException] = []
+
+    def run() -> None:
+        connection = http.client.HTTPConnection("127.0.0.1", PORT, timeout=120)
+        try:
+            work(connection)
+        except BaseException as error:  # noqa: BLE001 - told by the main thread
+            failed.append(error)
+        finally:
+            connection.close()
+
+    threads = [threading.Thread(target=run) for _ in range(clients)]
+    began = time.perf_counter()
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    if failed:
+        raise failed[0]
+    return time.perf_counter() - began
+
+
+def bare_copy(events: int) -> float:
+    """COPY of the last ``events`` rows into tables of the same shape and indexes."""
+    from django.db import connection, transaction
+
+    blocks: dict[str, list[bytes]] = {}
+    with connection.cursor() as cursor:
+        for table, key in zip(TABLES, ("id", "key_id"), strict=True):
+            cursor.execute(f"DROP TABLE IF EXISTS bare_{table}")
+            cursor.execute(f"CREATE TABLE bare_{table} (LIKE {table} INCLUDING ALL EXCLUDING IDENTITY)")
+            query = f"COPY (SELECT * FROM {table} ORDER BY {key} DESC LIMIT {events}) TO STDOUT"
+            with cursor.copy(query) as copy:
+                blocks[table] = [bytes(block) for block in copy]
+    began = time.perf_counter()
+    with transaction.atomic(), connection.cursor() as cursor:
+        for table, rows in blocks.items():
+            with cursor.copy(f"COPY bare_{table} FROM STDIN") as copy:
+                for block in rows:
+                    copy.write(block)
+    return time.perf_counter() - began
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,90 @@
+"""The chart of a metric by day, with its limits and the deployments."""
+
+from typing import Any
+
+from evalapp.charts.chart import Chart, finished
+from evalapp.core.number_format import as_percent, as_text
+from evalapp.monitoring.daily.series import Day, Series
+
+_MEAN, _OUTSIDE = "var(--candidate-1)", "var(--rating-1)"
+
+
+def daily_chart(series: Series) -> Chart:
+    """Days across; a day with fewer than 30 values is hollow, one outside its limits is a diamond, the limits
+    are a band.
+    """
+    import altair as alt
+
+    form = ".0%" if series.is_share else ",.3~f"
+    title = "Share" if series.is_share else "Number" if series.is_count else "Mean"
+    rows = [_row(series, each) for each in series.days]
+    axis = alt.X("day:T", title="Day", axis=alt.Axis(format="%-d %b", labelOverlap=True))
+    y = alt.Y("value:Q", title=title, scale=alt.Scale(zero=False, nice=True), axis=alt.Axis(format=form))
+    base = alt.Chart(alt.InlineData(values=rows)).encode(x=axis)
+    band = base.mark_area(opacity=0.12, color=_MEAN, aria=False).encode(
+        y=alt.Y("low:Q", title=title), y2="high:Q"
+    )
+    line = base.mark_line(strokeWidth=1.5, color=_MEAN, aria=False).encode(y=y)
+    outside = "datum.state === 'outside limits'"
+    points = base.mark_point(filled=False, strokeWidth=1.5, opacity=1).encode(
+        y=y,
+        shape=alt.condition(outside, alt.value("diamond"), alt.value("circle")),
+        size=alt.condition(outside, alt.value(130), alt.value(40)),
+        stroke=alt.condition(outside, alt.value(_OUTSIDE), alt.value(_MEAN)),
+        fill=alt.when("datum.state === 'not tested'")
+        .then(alt.value("var(--surface)"))
+        .when(outside)
+        .then(alt.value(_OUTSIDE))
+        .otherwise(alt.value(_MEAN)),
+        tooltip=[
+            alt.Tooltip("day:T", title="Day", format="%-d %B %Y"),
+            alt.Tooltip("value:Q", title=title, format=form),
+            alt.Tooltip("n:Q", title="Outputs", format=","),
+            alt.Tooltip("state:N", title="State"),
+        ],
+    )
+    drawing = alt.layer(band, line, points).properties(width="container", height=240)
+    columns = ["Day", title, "Outputs", "Limits", "State"]
+    cells = [
+        [row["day"], written(series, row["value"]), row["n"], row["limits"], row["state"]] for row in rows
+    ]
+    return finished(drawing, says=_says(series), columns=columns, rows=cells)
+
+
+def written(series: Series, value: float | None) -> str:
+    """A value of the metric as people read it."""
+    if series.is_count and value is not None:
+        return as_text(int(value))
+    return as_percent(value) if series.is_share else as_text(value, digits=2)
+
+
+def _row(series: Series, each: Day) -> dict[str, Any]:
+    limits = each.limits
+    state = "not tested" if limits is None else "outside limits" if each.is_outside else "inside limits"
+    return {
+        "day": each.day.isoformat(),
+        "value": series.value_of(each.sums),
+        "n": each.sums.n,
+        "low": limits.low if limits else None,
+        "high": limits.high if limits else None,
+        "limits": f"{written(series, limits.low)} to {written(series, limits.high)}" if limits else "–",
+        "state": state,
+    }
+
+
+def _says(series: Series) -> str:
+    known = [each for each in series.days if each.sums.n]
+    if not known:
+        return f"{series.label}: no day has a value."
+    first, last = known[0], known[-1]
+    words = f"{series.label}: {written(series, series.value_of(last.sums))} on {_date(last)}"
+    if last is not first:
+        words += f", {written(series, series.value_of(first.sums))} on {_date(first)}"
+    outside = [_date(each) for each in known if each.is_outside]
+    if outside:
+        words += f"; outside the limits on {len(outside)} of {len(known)} days, last on {outside[-1]}"
+    return f"{words}."
+
+
+def _date(each: Day) -> str:
+    return f"{each.day.day} {each.day:%B}"

@@ -1,0 +1,41 @@
+"""What all events of a stream amount to, by day: pages read this, never the events."""
+
+from django.db import models
+
+from evalapp.monitoring.models import Stream
+
+ALL = ""
+"""The stratum of the rows that count every event."""
+LONGEST_METRIC = 80
+LONGEST_STRATUM = 100
+
+
+class DailyMetric(models.Model):
+    """A metric over the events of a day (UTC) for which it is defined: how many, the sum of the values and of
+    their squares, and ``buckets`` for quantiles (see `evalapp.monitoring.daily.sums`).
+
+    ``stratum``: the value of the field that the stream stratifies by; empty: all events.
+    """
+
+    id = models.BigAutoField(primary_key=True)
+    stream = models.ForeignKey(Stream, on_delete=models.CASCADE, related_name="daily_metrics")
+    day = models.DateField()
+    stratum = models.CharField(max_length=LONGEST_STRATUM, blank=True)
+    metric = models.CharField(max_length=LONGEST_METRIC)
+    n = models.BigIntegerField()
+    total = models.FloatField()
+    squares = models.FloatField()
+    buckets = models.JSONField(default=dict, blank=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["stream", "metric", "stratum", "day"], name="daily_metric_once"),
+            models.CheckConstraint(condition=models.Q(n__gte=0), name="daily_metric_counts"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.metric} of {self.day}"
+
+    @property
+    def mean(self) -> float | None:
+        return self.total / self.n if self.n else None

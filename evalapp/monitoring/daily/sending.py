@@ -1,0 +1,71 @@
+"""Daily metrics that an application computed on its own outputs, which never come here."""
+
+import datetime as dt
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from django.db import transaction
+from django.utils import timezone
+
+from evalapp.accounts.models import User
+from evalapp.audit.services import record
+from evalapp.core.errors import InvalidError
+from evalapp.monitoring.daily.models import DailyMetric
+from evalapp.monitoring.models import Stream
+from evalapp.monitoring.services import feed_unended
+
+SENT = "sent:"
+"""Before the name of a metric that was sent."""
+_EARLIEST = dt.date(1970, 1, 1)
+
+
+class GivenDay(NamedTuple):
+    """``deviation``: of single values (n − 1)."""
+
+    day: dt.date
+    metric: str
+    stratum: str
+    n: int
+    mean: float
+    deviation: float
+
+
+@transaction.atomic
+def take_daily_metrics(*, stream: Stream, given: Sequence[GivenDay], by: User | None) -> int:
+    """Store them, in place of those that were sent for the same days; how many. Raises InvalidError for a day
+    to come or before 1970, and for one that is given twice; ConflictError once the stream has ended.
+    """
+    feed_unended(stream)
+    tomorrow = timezone.now().date() + dt.timedelta(days=1)
+    rows: dict[tuple[dt.date, str, str], DailyMetric] = {}
+    for number, each in enumerate(given):
+        place = (each.day, each.metric, each.stratum)
+        problem = ""
+        if not _EARLIEST <= each.day <= tomorrow:
+            problem = f"{each.day} lies {'ahead' if each.day > tomorrow else 'before 1970'}. Check the day."
+        elif place in rows:
+            problem = f"“{each.metric}” of {each.day} is given twice. Keep one of them."
+        if problem:
+            raise InvalidError(problem, fields={f"metrics.{number}": [problem]})
+        rows[place] = _row(stream, each)
+    DailyMetric.objects.bulk_create(
+        rows.values(),
+        update_conflicts=True,
+        unique_fields=["stream", "metric", "stratum", "day"],
+        update_fields=["n", "total", "squares"],
+    )
+    data = {"rows": len(rows)}
+    record("stream.daily_metrics_sent", by=by, obj=stream, project=stream.project, data=data)
+    return len(rows)
+
+
+def _row(stream: Stream, each: GivenDay) -> DailyMetric:
+    return DailyMetric(
+        stream=stream,
+        day=each.day,
+        stratum=each.stratum,
+        metric=f"{SENT}{each.metric}",
+        n=each.n,
+        total=each.n * each.mean,
+        squares=(each.n - 1) * each.deviation**2 + each.n * each.mean**2,
+    )

@@ -1,0 +1,176 @@
+"""A metric day by day, against what the days before let expect. The page, the API and the state read this."""
+
+import datetime as dt
+import math
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from evalapp.metrics.registry import METRICS
+from evalapp.monitoring.daily.counting import ASSESSED, EVENTS, OTHER
+from evalapp.monitoring.daily.models import ALL, DailyMetric
+from evalapp.monitoring.daily.sending import SENT
+from evalapp.monitoring.daily.sums import Sums, sums_of
+from evalapp.monitoring.models import Stream
+
+DAYS = 84
+"""Days that a page shows."""
+BASELINE_DAYS = 28
+FEWEST_BASELINE_DAYS = 7
+FEWEST_VALUES = 30
+"""A day with fewer is shown and not tested."""
+LIMIT = 3.0
+_SHARES = ("rule:",)
+
+
+class Limits(NamedTuple):
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class Day:
+    """``limits`` from the `BASELINE_DAYS` days before it; None where the day is not tested."""
+
+    day: dt.date
+    sums: Sums
+    limits: Limits | None = None
+
+    @property
+    def is_outside(self) -> bool:
+        mean = self.sums.mean
+        if self.limits is None or mean is None:
+            return False
+        return not self.limits.low <= mean <= self.limits.high
+
+
+@dataclass(frozen=True)
+class Series:
+    """A metric of a stream. ``label`` is what people call it; ``is_share``: its values are 0 or 1;
+    ``is_count``: what is told of a day is how many, not a mean.
+    """
+
+    metric: str
+    label: str
+    is_share: bool
+    days: Sequence[Day]
+
+    @property
+    def is_count(self) -> bool:
+        return self.metric == EVENTS
+
+    def value_of(self, sums: Sums) -> float | None:
+        """What is told of the sums: the mean, of a count how many."""
+        return sums.total if self.is_count else sums.mean
+
+    @property
+    def last(self) -> Day | None:
+        """The latest day that is tested, else the latest."""
+        tested = [each for each in self.days if each.limits is not None] or self.days
+        return tested[-1] if tested else None
+
+    def over(self, days: int, *, until: dt.date) -> Sums:
+        """All values of the ``days`` days that end with ``until``."""
+        found = Sums()
+        for each in self.days:
+            if until - dt.timedelta(days=days) < each.day <= until:
+                found.merge(each.sums)
+        return found
+
+
+def series_of(
+    stream: Stream,
+    *,
+    since: dt.date,
+    until: dt.date,
+    metrics: Collection[str] | None = None,
+    stratum: str = ALL,
+) -> list[Series]:
+    """The stream's metrics from ``since`` to ``until``, in the order of the pages; all, or those named."""
+    first = since - dt.timedelta(days=BASELINE_DAYS)
+    rows = stream.daily_metrics.filter(stratum=stratum, day__gte=first, day__lte=until)
+    if metrics is not None:
+        rows = rows.filter(metric__in=metrics)
+    by_metric: dict[str, list[DailyMetric]] = defaultdict(list)
+    for row in rows.order_by("day"):
+        by_metric[row.metric].append(row)
+    labels = labels_of(stream, by_metric)
+    return [
+        Series(name, labels[name], _is_share(found), _days(found, since))
+        for name, found in sorted(by_metric.items(), key=lambda pair: _place(pair[0]))
+    ]
+
+
+def labels_of(stream: Stream, names: Iterable[str]) -> dict[str, str]:
+    """What people call the metrics."""
+    rules = {each.metric: each.name for each in stream.project.rule_checks.all()}
+    return {name: _label(name, rules.get(name)) for name in names}
+
+
+def _label(name: str, rule: str | None) -> str:
+    if name == EVENTS:
+        return "Events"
+    if name == OTHER:
+        return "Other assessments"
+    if name.startswith(ASSESSED):
+        return name.removeprefix(ASSESSED).replace("_", " ").capitalize()
+    if name.startswith(SENT):
+        return name.removeprefix(SENT)
+    if name in METRICS:
+        return METRICS[name].label
+    return f"Rule: {rule}" if rule else "Rule that was deleted" if name.startswith(_SHARES) else name
+
+
+def _place(name: str) -> tuple[int, str]:
+    """Events first, then what users said, automatic metrics, rules."""
+    if name == EVENTS:
+        return 0, ""
+    if name.startswith(ASSESSED):
+        return 1, name
+    return (2, f"{METRICS[name].order:04}") if name in METRICS else (3, name)
+
+
+def _is_share(rows: Sequence[DailyMetric]) -> bool:
+    # Of zeros and ones alone the squares sum up to what the values do.
+    return (
+        rows[0].metric != EVENTS
+        and not rows[0].metric.startswith(SENT)
+        and all(
+            math.isclose(each.total, each.squares, abs_tol=1e-9) and 0 <= each.total <= each.n
+            for each in rows
+        )
+    )
+
+
+def _days(rows: Sequence[DailyMetric], since: dt.date) -> list[Day]:
+    sums = {each.day: sums_of(each.n, each.total, each.squares, each.buckets) for each in rows}
+    counts = rows[0].metric == EVENTS
+    return [
+        Day(day, found, None if counts else _limits(day, found, sums))
+        for day, found in sums.items()
+        if day >= since
+    ]
+
+
+def _limits(day: dt.date, found: Sums, sums: dict[dt.date, Sums]) -> Limits | None:
+    """Shewhart's limits at three standard deviations of daily means, as the days before spread; never nearer
+    than chance alone lets as many values as the day has spread.
+    """
+    before = [
+        each
+        for number in range(1, BASELINE_DAYS + 1)
+        if (each := sums.get(day - dt.timedelta(days=number))) is not None and each.n >= FEWEST_VALUES
+    ]
+    if found.n < FEWEST_VALUES or len(before) < FEWEST_BASELINE_DAYS:
+        return None
+    means = [each.total / each.n for each in before]
+    centre = sum(means) / len(means)
+    between = math.sqrt(sum((mean - centre) ** 2 for mean in means) / (len(means) - 1))
+    pooled = Sums()
+    for each in before:
+        pooled.merge(each)
+    chance = (pooled.deviation or 0.0) / math.sqrt(found.n)
+    # The centre itself is known from so many days only.
+    reach = LIMIT * max(between, chance) * math.sqrt(1 + 1 / len(means))
+    return Limits(centre - reach, centre + reach)

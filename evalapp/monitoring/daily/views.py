@@ -1,0 +1,129 @@
+"""What all outputs of a stream amount to by day, and the events of a day."""
+
+import datetime as dt
+from typing import Any, NamedTuple
+
+from django.http import HttpResponse
+from django.shortcuts import render
+from django.utils import timezone
+from django.utils.dateparse import parse_date
+from django.views.decorators.http import require_safe
+
+from evalapp.accounts.access import MemberRequest, project_view
+from evalapp.accounts.permissions import Permission
+from evalapp.core.errors import MissingError
+from evalapp.core.http import get_or_missing
+from evalapp.core.paging import keyset_page
+from evalapp.monitoring.daily.charts import daily_chart, written
+from evalapp.monitoring.daily.counting import EVENTS
+from evalapp.monitoring.daily.models import ALL
+from evalapp.monitoring.daily.series import BASELINE_DAYS, DAYS, Series, labels_of, series_of
+from evalapp.monitoring.events.models import Assessment
+from evalapp.monitoring.models import Stream
+from evalapp.monitoring.queries import streams_of
+
+WEEK = 7
+EVENTS_ON_PAGE = 50
+
+
+class MetricLine(NamedTuple):
+    """A metric as the table of a stream tells it: the last week against the four before."""
+
+    series: Series
+    last_week: str
+    before: str
+    n: int
+
+    @property
+    def is_outside(self) -> bool:
+        last = self.series.last
+        return last is not None and last.is_outside
+
+    @property
+    def is_tested(self) -> bool:
+        last = self.series.last
+        return last is not None and last.limits is not None
+
+
+def metric_lines(stream: Stream) -> list[MetricLine]:
+    """Every metric of the last five weeks; none where nothing has come in."""
+    today = timezone.now().date()
+    lines = []
+    for each in series_of(stream, since=today - dt.timedelta(days=WEEK + BASELINE_DAYS), until=today):
+        week = each.over(WEEK, until=today)
+        before = each.over(BASELINE_DAYS, until=today - dt.timedelta(days=WEEK))
+        last_week, earlier = (
+            written(each, each.value_of(sums)) if sums.n else "–" for sums in (week, before)
+        )
+        lines.append(MetricLine(each, last_week, earlier, week.n))
+    return lines
+
+
+@require_safe
+@project_view(Permission.VIEW_ANALYSIS)
+def daily_metrics(request: MemberRequest, stream_id: int) -> HttpResponse:
+    """One metric by day: the one in the URL, else the number of events."""
+    stream = get_or_missing(streams_of(request.project), pk=stream_id)
+    names = list(stream.daily_metrics.filter(stratum=ALL).values_list("metric", flat=True).distinct())
+    metric = request.GET.get("metric") or (EVENTS if EVENTS in names else "")
+    strata = stream.daily_metrics.filter(metric=EVENTS).exclude(stratum=ALL).order_by("stratum")
+    stratum = request.GET.get("stratum", ALL)
+    known_strata = list(strata.values_list("stratum", flat=True).distinct())
+    if (metric and metric not in names) or (stratum and stratum not in known_strata):
+        raise MissingError("This stream has no such metric or stratum.")
+    today = timezone.now().date()
+    since = today - dt.timedelta(days=DAYS)
+    found = series_of(stream, since=since, until=today, metrics=[metric], stratum=stratum) if metric else []
+    series = found[0] if found else None
+    labels = labels_of(stream, names)
+    context: dict[str, Any] = {
+        "stream": stream,
+        "metric": metric,
+        "stratum": stratum,
+        "metrics": [(name, labels[name]) for name in sorted(names, key=lambda name: labels[name])],
+        "strata": known_strata,
+        "series": series,
+        "chart": daily_chart(series) if series else None,
+        "days": [
+            (each, written(series, series.value_of(each.sums)), written(series, each.sums.quantile(0.95)))
+            for each in reversed(series.days)
+        ]
+        if series
+        else [],
+        "waiting": stream.event_keys.filter(pk__gt=stream.counted_events).exists(),
+    }
+    return render(request, "monitoring/daily.html", context)
+
+
+@require_safe
+@project_view(Permission.VIEW_ANALYSIS)
+def stream_events(request: MemberRequest, stream_id: int) -> HttpResponse:
+    """The stream's events, newest first; of a day where the URL names one."""
+    stream = get_or_missing(streams_of(request.project), pk=stream_id)
+    events = stream.events.select_related("key")
+    day = _day(request.GET.get("day", ""))
+    if day is not None:
+        begin = dt.datetime.combine(day, dt.time(), tzinfo=dt.UTC)
+        events = events.filter(happened_at__gte=begin, happened_at__lt=begin + dt.timedelta(days=1))
+    page = keyset_page(events, request, order=("-happened_at", "-key_id"), size=EVENTS_ON_PAGE)
+    assessed: dict[int, list[Assessment]] = {}
+    for each in Assessment.objects.filter(key__in=[event.key_id for event in page.rows]).order_by("pk"):
+        assessed.setdefault(each.key_id, []).append(each)
+    context = {
+        "stream": stream,
+        "day": day,
+        "page": page,
+        "events": [(event, assessed.get(event.key_id, [])) for event in page.rows],
+    }
+    return render(request, "monitoring/events.html", context)
+
+
+def _day(text: str) -> dt.date | None:
+    """The day in the URL; None without one. Raises MissingError for what is none."""
+    try:
+        day = parse_date(text) if text else None
+    except ValueError:
+        day = None
+    if text and (day is None or day.year < 1970):
+        raise MissingError(f"“{text[:20]}” is not a day. Write 2026-01-31.")
+    return day

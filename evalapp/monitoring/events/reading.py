@@ -1,0 +1,225 @@
+"""Rows of files and requests into production events, every problem of every row told. Nothing is stored."""
+
+import datetime as dt
+import hashlib
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, BinaryIO, NamedTuple
+from uuid import UUID, uuid5
+
+from evalapp.datasets.columns import COLUMNS, ColumnRole, read_csv
+from evalapp.datasets.formats import Layout, ParsedRow, read_jsonl, reading_of
+from evalapp.datasets.models import Split
+from evalapp.datasets.rows import ExampleRow, serialise
+from evalapp.datasets.splits import ByShares
+from evalapp.datasets.vault import ENTRY, Vault
+from evalapp.imports.files import CSV
+from evalapp.imports.problems import FieldProblem, FileProblemError, ImportProblemsError, text_problems
+from evalapp.imports.source_rows import sniffed
+from evalapp.monitoring.events.assessments import NewAssessment, assessments_beside
+from evalapp.monitoring.events.models import LONGEST_ID
+from evalapp.monitoring.events.times import time_of
+from evalapp.monitoring.models import Stream
+from evalapp.runs.generation.answers import LONGEST_ANSWER
+
+MOST_ROWS = 100_000
+LONGEST_VERSION = 120
+ID_FIELDS = ("id", "external_id")
+OUTPUT_FIELDS = ("output", "answer", "response", "text")
+VERSION_FIELDS = ("model", "model_version")
+TIME_FIELDS = ("time", "at", "timestamp")
+_EVENTS = UUID("5d0f3c1e-9b7a-4f53-8a64-1f0f5b0a7c21")
+_LAYOUT = Layout(ByShares({Split.FEEDBACK: 1}), example='{"id": "…", "prompt": "…", "output": "…"}')
+_encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False, sort_keys=True, separators=(",", ":")).encode
+
+
+@dataclass(frozen=True, slots=True)
+class NewEvent:
+    """An event as it was read, in row ``number``; ``messages``, ``conversation`` (empty: none) and ``fields``
+    are JSON texts.
+    """
+
+    number: int
+    external_id: str
+    messages: str
+    conversation: str
+    context: str
+    text: str
+    model_version: str
+    happened_at: dt.datetime
+    fields: str
+    content_hash: str
+    assessments: Sequence[NewAssessment] = ()
+
+
+class Refused(NamedTuple):
+    """A row that is no event: its number, its id as far as it has one, and what is wrong. ``hashes``: of the
+    event that is stored under the id, and of this one.
+    """
+
+    number: int
+    external_id: str
+    problems: list[FieldProblem]
+    hashes: tuple[str, str] | None = None
+
+
+@dataclass
+class ReadEvents:
+    """Events by their id, and the rows that are none. ``repeated``: rows that repeat an earlier one."""
+
+    events: dict[str, NewEvent] = field(default_factory=dict)
+    refused: list[Refused] = field(default_factory=list)
+    repeated: int = 0
+
+
+def events_of_file(file: BinaryIO, name: str) -> Iterator[ParsedRow]:
+    """The rows of a .jsonl, .csv or .parquet file; everything but the prompt and the context stands in their
+    metadata. Raises ImportProblemsError for a file that cannot be read.
+    """
+    try:
+        source = sniffed(name, file)
+        if source.file_format != CSV:
+            yield from read_jsonl(file, _LAYOUT)
+            return
+        kept = (ColumnRole.PROMPT, ColumnRole.SYSTEM, ColumnRole.CONTEXT)
+        guess = COLUMNS.guess(source.columns)
+        mapping = {column: use if use in kept else ColumnRole.METADATA for column, use in guess.items()}
+        if ColumnRole.PROMPT not in mapping.values():
+            message = "No column is named “prompt”. Rename the column with the prompt."
+            raise FileProblemError(message)  # noqa: TRY301 - one place turns these into the import's error
+        yield from read_csv(file, _LAYOUT, mapping, source.delimiter)
+    except FileProblemError as error:
+        raise ImportProblemsError([str(error)]) from error
+
+
+def events_of_request(rows: Iterable[Mapping[str, Any]]) -> Iterator[ParsedRow]:
+    """The same of the objects of a request, numbered from 1."""
+    for number, row in enumerate(rows, start=1):
+        yield reading_of(number, row, _LAYOUT)
+
+
+def read_events(
+    stream: Stream, rows: Iterable[ParsedRow], *, now: dt.datetime, vault: Vault | None
+) -> ReadEvents:
+    """All rows as events, personal data masked where there is a ``vault``. An id that comes twice is refused
+    the second time, but for a plain repetition. Raises ImportProblemsError for too many rows, and for none.
+    """
+    found = ReadEvents()
+    count = 0
+    for reading in rows:
+        count += 1
+        if count > MOST_ROWS:
+            raise ImportProblemsError([f"There are more than {MOST_ROWS:,} rows. Import them in parts."])
+        event = _event(stream, reading, now, vault)
+        if isinstance(event, Refused):
+            found.refused.append(event)
+            continue
+        earlier = found.events.setdefault(event.external_id, event)
+        if earlier is event:
+            continue
+        if earlier.content_hash == event.content_hash:
+            found.repeated += 1
+            continue
+        told = f"“{event.external_id}” is already in row {earlier.number}."
+        problem = FieldProblem("id", told, "Keep one of them.")
+        found.refused.append(
+            Refused(event.number, event.external_id, [problem], (earlier.content_hash, event.content_hash))
+        )
+    if not count:
+        raise ImportProblemsError(["There are no rows. Each needs “id”, “prompt” and “output”."])
+    return found
+
+
+def token_of_event(stream: Stream, external_id: str) -> UUID:
+    """The name of its vault entry, where personal data are masked in it."""
+    return uuid5(_EVENTS, f"{stream.pk} {external_id}")
+
+
+def _event(stream: Stream, reading: ParsedRow, now: dt.datetime, vault: Vault | None) -> NewEvent | Refused:
+    if reading.row is None:
+        return Refused(reading.number, "", list(reading.problems))
+    row = reading.row
+    fields = dict(row.metadata)
+    problems: list[FieldProblem] = []
+    external_id = _text(fields, ID_FIELDS, LONGEST_ID, problems, needed=True)
+    text = _text(fields, OUTPUT_FIELDS, LONGEST_ANSWER, problems, needed=True)
+    version = _text(fields, VERSION_FIELDS, LONGEST_VERSION, problems)
+    happened_at, is_given = _time(fields, now, problems)
+    assessed, wrong = assessments_beside(
+        fields.pop("assessments", None), external_id, happened_at, is_dated=is_given
+    )
+    problems += wrong
+    own = fields.pop("fields", None)
+    if isinstance(own, dict):
+        fields |= own
+    elif own is not None:
+        problems.append(
+            FieldProblem("fields", "This must be an object of fields.", 'Write {"topic": "loans"}.')
+        )
+    if problems:
+        return Refused(reading.number, external_id, problems)
+    if vault is not None:
+        external_id = vault.pseudonym_of(external_id)
+        row, text, fields = _masked(row, text, fields, vault, token_of_event(stream, external_id))
+        assessed = [each.masked(external_id, vault) for each in assessed]
+    written = serialise(replace(row, metadata={}))
+    its_fields = _encode(fields) if fields else "{}"
+    # Without a time of its own a row is the same whenever it is sent.
+    whole = [row.context, text, version, happened_at.isoformat() if is_given else ""]
+    hashed = f"{written.messages}{_encode(whole)}{its_fields}{written.conversation}"
+    return NewEvent(
+        number=reading.number,
+        external_id=external_id,
+        messages=written.messages,
+        conversation=written.conversation,
+        context=row.context,
+        text=text,
+        model_version=version,
+        happened_at=happened_at,
+        fields=its_fields,
+        content_hash=hashlib.sha256(hashed.encode()).hexdigest(),
+        assessments=assessed,
+    )
+
+
+def _masked(
+    row: ExampleRow, text: str, fields: dict[str, Any], vault: Vault, token: UUID
+) -> tuple[ExampleRow, str, dict[str, Any]]:
+    """The event's row, text and fields with placeholders for personal data."""
+    whole = replace(row, references=[text], metadata=fields, provenance={ENTRY: str(token)})
+    masked = vault.masked(whole)
+    text = masked.references[0] if masked.references else text
+    return replace(masked, references=(), provenance={}), text, dict(masked.metadata)
+
+
+def _text(
+    fields: dict[str, Any],
+    names: Sequence[str],
+    longest: int,
+    problems: list[FieldProblem],
+    *,
+    needed: bool = False,
+) -> str:
+    """Take the first of the fields that is there out of them."""
+    name = next((each for each in names if fields.get(each) not in (None, "")), names[0])
+    value = fields.pop(name, None)
+    if isinstance(value, int) and not isinstance(value, bool):
+        value = str(value)
+    if value is None or (isinstance(value, str) and not value.strip()):
+        if needed:
+            problems.append(FieldProblem(name, "The value is missing.", "Give each row one."))
+        return ""
+    problems += text_problems(name, value, longest)
+    return value if isinstance(value, str) else ""
+
+
+def _time(fields: dict[str, Any], now: dt.datetime, problems: list[FieldProblem]) -> tuple[dt.datetime, bool]:
+    """When the output was given (now, where the row does not say), and whether the row says."""
+    name = next((each for each in TIME_FIELDS if fields.get(each) not in (None, "")), "")
+    if not name:
+        return now, False
+    time, problem = time_of(name, fields.pop(name), now)
+    if problem is not None:
+        problems.append(problem)
+    return time, True

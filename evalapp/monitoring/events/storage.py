@@ -1,0 +1,181 @@
+"""Events into the database, each once."""
+
+import datetime as dt
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
+
+from django.db import connection, transaction
+from django.utils import timezone
+
+from evalapp.accounts.models import User
+from evalapp.audit.services import record
+from evalapp.datasets.copying import NULL, json_column, text_column
+from evalapp.datasets.formats import ParsedRow
+from evalapp.datasets.vault import Vault
+from evalapp.imports.problems import FieldProblem, ProblemList
+from evalapp.monitoring.events.assessments import store_assessments
+from evalapp.monitoring.events.months import have_month
+from evalapp.monitoring.events.reading import NewEvent, Refused, read_events
+from evalapp.monitoring.models import WEEK, Stream, WeeklySampleState
+from evalapp.monitoring.services import feed_unended
+
+_BATCH = 5_000
+# Sent as they are made, so that the server stores while the next ones are written.
+_BLOCK = 100
+_KEYS = """
+INSERT INTO evalapp_eventkey (stream_id, external_id, content_hash, happened_at)
+SELECT %s, * FROM unnest(%s::text[], %s::text[], %s::timestamptz[])
+ON CONFLICT (stream_id, external_id) DO NOTHING RETURNING external_id, id
+"""
+_KNOWN = (
+    "SELECT external_id, content_hash FROM evalapp_eventkey WHERE stream_id = %s AND external_id = ANY(%s)"
+)
+_COPY = """
+COPY evalapp_productionevent (
+    key_id, stream_id, happened_at, messages, conversation, context, text, model_version, fields
+) FROM STDIN
+"""
+
+
+@dataclass
+class TakenEvents:
+    """``stored`` are new; ``known`` were here already, just the same. Of those stored ``not_reviewed`` lie in
+    no week that is still to be sampled. ``refused`` are no events, or others than are here under their ids.
+    """
+
+    stored: int = 0
+    known: int = 0
+    not_reviewed: int = 0
+    refused: list[Refused] = field(default_factory=list)
+
+    @property
+    def message(self) -> str:
+        def counted(count: int, verb: str) -> str:
+            return (
+                f"{count:,} event{'' if count == 1 else 's'}"
+                f" {verb if count == 1 else verb.replace('is', 'are')}"
+            )
+
+        told = [f"{counted(self.stored, 'is')} stored."]
+        if self.known:
+            told.append(f"{self.known:,} {'was' if self.known == 1 else 'were'} already imported.")
+        if self.not_reviewed:
+            told.append(
+                f"{self.not_reviewed:,} of them {'is' if self.not_reviewed == 1 else 'are'} before the"
+                " first week or in a week that is already sampled, and will not be reviewed."
+            )
+        return " ".join(told)
+
+
+def take_events(*, stream: Stream, rows: Iterable[ParsedRow]) -> TakenEvents:
+    """Store the events that are new and sound, tell those that are not. What is here under its id is left
+    alone. Raises ConflictError once the stream has ended.
+    """
+    with transaction.atomic():
+        return _taken(stream, rows)
+
+
+def import_events(*, stream: Stream, rows: Iterable[ParsedRow], by: User | None) -> TakenEvents:
+    """Store the events of a file: all that are new, or, where a row has a problem, none.
+
+    Raises ImportProblemsError with every problem of every row, ConflictError once the stream has ended.
+    """
+    with transaction.atomic():
+        taken = _taken(stream, rows)
+        if taken.refused:
+            problems = ProblemList()
+            for refused in sorted(taken.refused, key=lambda each: each.number):
+                for each in refused.problems:
+                    problems.add(f"Row {refused.number}", each)
+            raise problems.error()
+        counts = {"stored": taken.stored, "known": taken.known, "not_reviewed": taken.not_reviewed}
+        record("stream.events_imported", by=by, obj=stream, project=stream.project, data=counts)
+    return taken
+
+
+def _taken(stream: Stream, rows: Iterable[ParsedRow]) -> TakenEvents:
+    now = timezone.now()
+    vault = Vault(stream.project) if stream.project.masks_personal_data else None
+    read = read_events(stream, rows, now=now, vault=vault)
+    fed = feed_unended(stream)
+    if vault is not None:
+        vault.store()
+    have_month(now)
+    taken = TakenEvents(known=read.repeated, refused=read.refused)
+    # In one order, so that two who send the same ids wait for each other once.
+    ordered = (read.events[external_id] for external_id in sorted(read.events))
+    while batch := list(islice(ordered, _BATCH)):
+        new = _store(stream, batch, taken)
+        taken.stored += len(new)
+        taken.not_reviewed += _never_drawn(fed, new)
+        store_assessments(stream, [each for event in batch for each in event.assessments])
+    return taken
+
+
+def _store(stream: Stream, events: Sequence[NewEvent], taken: TakenEvents) -> list[NewEvent]:
+    """Store those whose ids are not here, and return them; the others are counted as known, or refused."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            _KEYS,
+            [
+                stream.pk,
+                [each.external_id for each in events],
+                [each.content_hash for each in events],
+                [each.happened_at for each in events],
+            ],
+        )
+        keys: dict[str, int] = dict(cursor.fetchall())
+        new = [each for each in events if each.external_id in keys]
+        others = [each for each in events if each.external_id not in keys]
+        if others:
+            cursor.execute(_KNOWN, [stream.pk, [each.external_id for each in others]])
+            _compare(others, dict(cursor.fetchall()), taken)
+        if new:
+            with cursor.copy(_COPY) as copy:
+                lines = _lines(stream, new, keys)
+                while block := "".join(islice(lines, _BLOCK)):
+                    copy.write(block)
+    return new
+
+
+def _compare(events: Sequence[NewEvent], hashes: Mapping[str, str], taken: TakenEvents) -> None:
+    for event in events:
+        stored = hashes[event.external_id]
+        if stored == event.content_hash:
+            taken.known += 1
+            continue
+        told = f"“{event.external_id}” is already imported with other content, which is kept."
+        fix = "Give the changed event an id of its own, and send what was learned later as an assessment."
+        taken.refused.append(
+            Refused(
+                event.number,
+                event.external_id,
+                [FieldProblem("id", told, fix)],
+                (stored, event.content_hash),
+            )
+        )
+
+
+def _lines(stream: Stream, events: Sequence[NewEvent], keys: Mapping[str, int]) -> Iterator[str]:
+    for each in events:
+        yield (
+            f"{keys[each.external_id]}\t{stream.pk}\t{each.happened_at.isoformat()}\t"
+            f"{json_column(each.messages)}\t{json_column(each.conversation) or NULL}\t"
+            f"{text_column(each.context)}\t{text_column(each.text)}\t{text_column(each.model_version)}\t"
+            f"{json_column(each.fields)}\n"
+        )
+
+
+def _never_drawn(stream: Stream, events: Sequence[NewEvent]) -> int:
+    """How many lie before what is still to be sampled, and in no week that waits for its outputs."""
+    next_begins_at = stream.next_sample_at - WEEK
+    times = [each.happened_at for each in events if each.happened_at < next_begins_at]
+    if not times:
+        return 0
+    waiting: list[tuple[dt.datetime, dt.datetime]] = list(
+        stream.weekly_samples.filter(state__in=[WeeklySampleState.DUE, WeeklySampleState.EMPTY]).values_list(
+            "begins_at", "ends_at"
+        )
+    )
+    return sum(not any(start <= time < end for start, end in waiting) for time in times)
