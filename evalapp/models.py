@@ -43,6 +43,7 @@ from evalapp.gates.models import CampaignGate, Gate, GateEvaluation, Ledger, Tra
 from evalapp.jobs.models import Job, JobEvent
 from evalapp.llm_judges.models import LLMJudge, LLMScore
 from evalapp.monitoring.daily.models import DailyMetric
+from evalapp.monitoring.deployments.models import Deployment
 from evalapp.monitoring.events.models import Assessment, EventKey, ProductionEvent, WaitingAssessment
 from evalapp.monitoring.models import (
     Alert,
@@ -119,6 +120,7 @@ __all__ = [
     "DatasetVersion",
     "Decision",
     "Demonstration",
+    "Deployment",
     "DiscussionMessage",
     "Draft",
     "DrawnRows",

@@ -44,6 +44,8 @@ from evalapp.demo.models import Demonstration, Track
 from evalapp.exports.models import Export, ExportRow
 from evalapp.gates.models import CampaignGate, Gate, GateEvaluation, Ledger, TrainingDataAttestation
 from evalapp.jobs.models import Job, JobEvent, JobState
+from evalapp.monitoring.daily.models import DailyMetric
+from evalapp.monitoring.deployments.models import Deployment
 from evalapp.monitoring.events.models import Assessment, EventKey, ProductionEvent, WaitingAssessment
 from evalapp.monitoring.models import (
     Alert,
@@ -419,9 +421,13 @@ def _monitoring(world: SimpleNamespace) -> None:
         text="Yes.",
         happened_at=now,
     )
+    world.deployment = Deployment.objects.create(
+        stream=world.stream, version=world.model_version, served_as="v1", started_at=now, origin="recorded"
+    )
     facts = {"stream": world.stream, "name": "thumb", "value": 1, "happened_at": now, "digest": DIGEST}
     Assessment.objects.create(key=key, **facts)
     WaitingAssessment.objects.create(external_id="a-2", **facts)
+    DailyMetric.objects.create(stream=world.stream, day=now.date(), metric="events", n=1, total=1, squares=1)
     SampledOutput.objects.create(weekly_sample=week, key=key, output=world.output, inclusion_probability=1)
     WeeklyMetric.objects.create(
         weekly_sample=week,

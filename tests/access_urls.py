@@ -44,6 +44,7 @@ KWARGS: dict[str, Kwarg] = {
     "metric_id": lambda world: world.external.pk,
     "gate_id": lambda world: world.gate.pk,
     "stream_id": lambda world: world.stream.pk,
+    "deployment_id": lambda world: world.deployment.pk,
     "alert_id": lambda world: world.alert.pk,
     "proposal_id": lambda world: world.proposal.pk,
     "evaluation_id": lambda world: world.evaluation.pk,

@@ -80,6 +80,7 @@ REPLACED: tuple[Place, ...] = (
     Place("ProductionEvent", "stream__project", "production events", {
         "messages": Holds.MESSAGES, "conversation": Holds.CONVERSATION, "context": T, "text": T,
         "fields": N}),
+    Place("Deployment", "stream__project", "deployments", {"note": T}, {"note": ""}),
     Place("Assessment", "stream__project", "assessments", {"text": T, "name": T, "source": T}),
     Place("WaitingAssessment", "stream__project", "waiting assessments",
           {"external_id": T, "text": T, "name": T, "source": T}),

@@ -1566,6 +1566,8 @@ class Migration(migrations.Migration):
                 ('dataset', models.OneToOneField(on_delete=django.db.models.deletion.PROTECT, related_name='stream', to='evalapp.dataset')),
                 ('project', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='streams', to='evalapp.project')),
                 ('rubric_version', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='evalapp.rubricversion')),
+                ('follows_champion', models.BooleanField(db_default=True, default=True)),
+                ('key_figures', models.JSONField(blank=True, default=dict)),
             ],
         ),
         migrations.CreateModel(
@@ -2984,6 +2986,27 @@ class Migration(migrations.Migration):
             options={
                 'indexes': [models.Index(fields=['version', '-id'], name='dataset_push_latest')],
                 'constraints': [models.CheckConstraint(condition=models.Q(models.Q(('splits', []), _negated=True), models.Q(('splits__contains', ['test']), _negated=True)), name='dataset_push_holds_out_test')],
+            },
+        ),
+        migrations.CreateModel(
+            name='Deployment',
+            fields=[
+                ('id', models.BigAutoField(primary_key=True, serialize=False)),
+                ('created_at', models.DateTimeField(auto_now_add=True)),
+                ('served_as', models.CharField(max_length=120)),
+                ('share', models.FloatField(default=1.0)),
+                ('started_at', models.DateTimeField()),
+                ('ended_at', models.DateTimeField(blank=True, null=True)),
+                ('origin', models.CharField(choices=[('promotion', 'Promotion'), ('recorded', 'Recorded'), ('roll_back', 'Rolled back')], max_length=9)),
+                ('note', models.CharField(blank=True, max_length=500)),
+                ('created_by', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
+                ('decision', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='deployments', to='evalapp.decision')),
+                ('stream', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='deployments', to='evalapp.stream')),
+                ('version', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='deployments', to='evalapp.modelversion')),
+            ],
+            options={
+                'indexes': [models.Index(fields=['stream', '-started_at'], name='deployment_latest')],
+                'constraints': [models.CheckConstraint(condition=models.Q(('share__gt', 0), ('share__lte', 1)), name='deployment_share_of_traffic'), models.CheckConstraint(condition=models.Q(('ended_at__isnull', True), ('ended_at__gte', models.F('started_at')), _connector='OR'), name='deployment_ends_after_it_starts'), models.UniqueConstraint(condition=models.Q(('ended_at__isnull', True)), fields=('stream', 'version'), name='deployment_once_at_a_time')],
             },
         ),
     ])]

@@ -10,7 +10,8 @@ from evalapp.campaigns.design import MOST_OVERLAP
 from evalapp.campaigns.queries import possible_reviewers
 from evalapp.core.form_fields import RowsField, choice_field, row_field
 from evalapp.imports.pages import ImportFileField
-from evalapp.monitoring.models import Stream
+from evalapp.monitoring.key_figures import metric_choices, usual_key_figures
+from evalapp.monitoring.models import KeyFigureRole, Stream
 from evalapp.monitoring.services import LONGEST_STREAM_NAME, MOST_PER_WEEK, StreamPlan
 from evalapp.rubrics.models import Criterion, RubricVersion
 
@@ -80,6 +81,13 @@ class StreamForm(forms.Form):
         help_text="The first weeks set the baseline; the control chart tests the weeks after them.",
     )
 
+    follows_champion = forms.BooleanField(
+        required=False,
+        initial=True,
+        label="Follows the champion",
+        help_text="Who becomes the project’s champion is recorded as deployed here.",
+    )
+
     def __init__(
         self,
         data: Any = None,
@@ -100,8 +108,27 @@ class StreamForm(forms.Form):
             self.initial["error_criterion"] = (critical or [errors[0][0]])[0]
         if stream is not None:
             self.fields["next_sample_at"].label = "End of the next week"
+        self._add_key_figures(stream)
         for criterion in self._thresholds():
             self.fields[f"threshold-{criterion.key}"] = _threshold(criterion)
+
+    def _add_key_figures(self, stream: Stream | None) -> None:
+        scales = [("", "None")] + [(each.key, each.name) for each in self.criteria if each.rules.has_mean]
+        errors = [(each.key, each.name) for each in self.criteria if each.rules.finds_errors]
+        metrics = [("", "None"), *metric_choices(stream)]
+        error_criterion = self.initial.get("error_criterion", "")
+        chosen = stream.key_figures if stream else usual_key_figures(self.criteria, error_criterion)
+        for role in KeyFigureRole:
+            choices = [*scales, *errors] if role == KeyFigureRole.HALLUCINATION else scales
+            for part, options in (("criterion", choices), ("metric", metrics)):
+                label = f"{role.label}: {'criterion' if part == 'criterion' else 'metric of all outputs'}"
+                name = f"{role}-{part}"
+                self.fields[name] = forms.ChoiceField(label=label, required=False, choices=options)
+                self.initial[name] = chosen.get(role, {}).get(part, "")
+
+    @property
+    def key_figures(self) -> list[Any]:
+        return [self[f"{role}-{part}"] for role in KeyFigureRole for part in ("criterion", "metric")]
 
     def _thresholds(self) -> Iterator[Criterion]:
         for criterion in self.criteria:
@@ -122,6 +149,9 @@ class StreamForm(forms.Form):
             else timestamp
         )
 
+    def _is_scale(self, key: str) -> bool:
+        return any(each.key == key and each.rules.has_mean for each in self.criteria)
+
     def plan(self) -> StreamPlan:
         values = dict(self.cleaned_data)
         thresholds = {}
@@ -133,9 +163,17 @@ class StreamForm(forms.Form):
             if is_rate and criterion.key != values["error_criterion"]:
                 continue
             thresholds[criterion.key] = round(value / PERCENT, 8) if is_rate else value
+        key_figures = {
+            role.value: {part: values.pop(f"{role}-{part}") for part in ("criterion", "metric")}
+            for role in KeyFigureRole
+        }
+        found = key_figures[KeyFigureRole.HALLUCINATION]
+        if found["criterion"] != values["error_criterion"] and not self._is_scale(found["criterion"]):
+            found["criterion"] = values["error_criterion"]
         return StreamPlan(
             rubric_version=self.rubric_version,
             thresholds=thresholds,
+            key_figures=key_figures,
             **{**values, "reviewers": list(values["reviewers"])},
         )
 
@@ -158,7 +196,7 @@ def _initial(stream: Stream) -> dict[str, Any]:
     own = (
         "name", "description", "outputs_per_week", "stratify_by", "overlap", "next_sample_at",
         "error_criterion",
-        "baseline_weeks",
+        "baseline_weeks", "follows_champion",
     )  # fmt: skip
     found: dict[str, Any] = {name: getattr(stream, name) for name in own}
     found["reviewers"] = list(stream.stream_reviewers.values_list("user", flat=True))

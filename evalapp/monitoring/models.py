@@ -22,7 +22,9 @@ class Stream(BaseModel):
     ``overlap`` to each. ``thresholds``: criterion's key → the mean (the rate, for ``error_criterion``) past
     which it alerts. ``error_criterion`` is the key of the question that finds material errors; empty: none.
     ``dataset`` and ``candidate`` hold what was sampled, so that it is reviewed, exported and walked through
-    like any other. ``unmatched_assessments``: how many were of events that did not come.
+    like any other. ``key_figures``: role → {"criterion": key,
+    "metric": name of a daily metric}. ``follows_champion``: who becomes the project's champion is
+    deployed here. ``unmatched_assessments``: how many were of events that did not come.
     ``counted_events`` and ``counted_assessments``: the keys up to which the daily metrics count them.
     ``site``: scheme and host as the manager sees it, for links. One that has ended is paused for good.
     """
@@ -45,6 +47,8 @@ class Stream(BaseModel):
     paused_at = models.DateTimeField(null=True, blank=True)
     ended_at = models.DateTimeField(null=True, blank=True)
     site = models.CharField(max_length=300)
+    key_figures = models.JSONField(default=dict, blank=True)
+    follows_champion = models.BooleanField(default=True, db_default=True)
     unmatched_assessments = models.PositiveIntegerField(default=0)
     counted_events = models.BigIntegerField(default=0)
     counted_assessments = models.BigIntegerField(default=0)
@@ -70,6 +74,12 @@ class Stream(BaseModel):
 
     def __str__(self) -> str:
         return self.name
+
+
+class KeyFigureRole(models.TextChoices):
+    SATISFACTION = "satisfaction", "Satisfaction"
+    RELEVANCE = "relevance", "Relevance"
+    HALLUCINATION = "hallucination", "Hallucination"
 
 
 class StreamReviewer(models.Model):

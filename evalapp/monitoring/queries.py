@@ -2,9 +2,12 @@
 
 from collections import defaultdict
 
-from django.db.models import Count, OuterRef, Q, QuerySet, Subquery
+from django.db.models import Count, OuterRef, Q, QuerySet, Subquery, Sum
+from django.db.models.functions import Coalesce
 
 from evalapp.accounts.models import Project
+from evalapp.monitoring.daily.counting import EVENTS
+from evalapp.monitoring.daily.models import ALL, DailyMetric
 from evalapp.monitoring.events.models import EventKey
 from evalapp.monitoring.models import (
     Alert,
@@ -20,14 +23,18 @@ from evalapp.monitoring.trends import CriterionTrend, trend_of
 def streams_of(project: Project) -> QuerySet[Stream]:
     """The project's streams with ``event_count``, ``last_event_at``, ``week_count`` and ``open_alerts``."""
     events = EventKey.objects.filter(stream=OuterRef("pk")).order_by()
-    counted = events.values("stream").annotate(n=Count("pk")).values("n")
+    days = DailyMetric.objects.filter(stream=OuterRef("pk"), metric=EVENTS, stratum=ALL).order_by()
+    counted = days.values("stream").annotate(n=Sum("n")).values("n")
+    # What the daily metrics do not count yet: a minute's events.
+    following = events.filter(pk__gt=OuterRef("counted_events")).values("stream")
+    uncounted = following.annotate(n=Count("pk")).values("n")
     newest = events.order_by("-happened_at").values("happened_at")[:1]
     alerts = Alert.objects.filter(stream=OuterRef("pk"), acknowledged_at=None).order_by()
     return (
         Stream.objects.filter(project=project)
         .select_related("project", "rubric_version__rubric", "dataset", "candidate", "created_by")
         .annotate(
-            event_count=Subquery(counted),
+            event_count=Coalesce(Subquery(counted), 0) + Coalesce(Subquery(uncounted), 0),
             last_event_at=Subquery(newest),
             week_count=Count("weekly_samples", filter=Q(weekly_samples__state=WeeklySampleState.EVALUATED)),
             open_alerts=Subquery(alerts.values("stream").annotate(n=Count("pk")).values("n")),

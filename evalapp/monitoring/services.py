@@ -6,7 +6,7 @@ import secrets
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 
-from django.db import IntegrityError, connection, transaction
+from django.db import IntegrityError, transaction
 from django.db.models.functions import Coalesce, Now
 from django.utils import timezone
 
@@ -20,6 +20,8 @@ from evalapp.core.strict_json import bad_character
 from evalapp.datasets.models import DatasetVersion
 from evalapp.datasets.services import create_dataset
 from evalapp.monitoring.feedback import feedback_for
+from evalapp.monitoring.key_figures import checked_key_figures, usual_key_figures
+from evalapp.monitoring.locks import lock_unended
 from evalapp.monitoring.models import (
     WEEK,
     Alert,
@@ -39,7 +41,6 @@ FARTHEST = 26 * WEEK
 looked back on.
 """
 _SEED_BITS = 31
-_STREAM_LOCK = 20_004
 ENDED_BEFORE = "The stream was ended before this week was sampled."
 BASELINE_WEEKS = range(8, 53)
 
@@ -49,7 +50,8 @@ class StreamPlan:
     """What a stream is to be. ``next_sample_at``: the end of the first week that is sampled.
 
     ``thresholds``: criterion's key → the least mean (where lower is better the highest), or for
-    ``error_criterion`` the highest rate (0 to 1).
+    ``error_criterion`` the highest rate (0 to 1). ``key_figures``: as of a Stream; None: the usual ones of
+    the rubric.
     """
 
     name: str
@@ -63,6 +65,8 @@ class StreamPlan:
     error_criterion: str = ""
     thresholds: Mapping[str, float] = field(default_factory=dict)
     baseline_weeks: int = 12
+    follows_champion: bool = True
+    key_figures: Mapping[str, Mapping[str, str]] | None = None
     seed: int | None = None
 
 
@@ -99,37 +103,6 @@ def create_stream(*, project: Project, plan: StreamPlan, site: str, by: User | N
     return stream
 
 
-def lock_unended(stream: Stream) -> Stream:
-    """As `lock_stream`; ConflictError once it has ended."""
-    return _unended(lock_stream(stream))
-
-
-def lock_stream(stream: Stream) -> Stream:
-    """Lock it for this transaction: it is not changed by others, and what fed it has been stored or has not
-    begun, so that what comes later has greater keys.
-    """
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock(%s, %s::integer)", [_STREAM_LOCK, stream.pk])
-    return Stream.objects.select_for_update(no_key=True).get(pk=stream.pk)
-
-
-def feed_unended(stream: Stream) -> Stream:
-    """Let others feed it too until this transaction ends, but nobody lock it. ConflictError once it has
-    ended.
-    """
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock_shared(%s, %s::integer)", [_STREAM_LOCK, stream.pk])
-    return _unended(Stream.objects.get(pk=stream.pk))
-
-
-def _unended(stream: Stream) -> Stream:
-    if stream.ended_at is not None:
-        raise ConflictError(
-            f"“{stream}” has ended: it takes no more events and is not sampled. Create another stream."
-        )
-    return stream
-
-
 @transaction.atomic
 def change_stream(*, stream: Stream, plan: StreamPlan, by: User | None) -> Stream:
     """Give a stream another plan, from its next week on. Raises as `create_stream`, ConflictError once it has
@@ -153,6 +126,7 @@ def change_stream(*, stream: Stream, plan: StreamPlan, by: User | None) -> Strea
 
 
 def _columns(plan: StreamPlan, name: str) -> dict[str, object]:
+    criteria = list(plan.rubric_version.criteria.all())
     return {
         "name": name,
         "description": plan.description.strip(),
@@ -163,6 +137,10 @@ def _columns(plan: StreamPlan, name: str) -> dict[str, object]:
         "error_criterion": plan.error_criterion,
         "thresholds": dict(plan.thresholds),
         "baseline_weeks": plan.baseline_weeks,
+        "follows_champion": plan.follows_champion,
+        "key_figures": usual_key_figures(criteria, plan.error_criterion)
+        if plan.key_figures is None
+        else checked_key_figures(plan.key_figures, criteria, plan.error_criterion),
         "next_sample_at": plan.next_sample_at,
     }
 

@@ -2,11 +2,16 @@ from django.urls import path
 
 from evalapp.monitoring import views
 from evalapp.monitoring.daily.views import daily_metrics, stream_events
+from evalapp.monitoring.deployments.views import deployment_end, deployment_list, stream_roll_back
 
 _MONITOR = "projects/<slug:slug>/monitor"
 _STREAM = f"{_MONITOR}/<int:stream_id>"
 
+_DEPLOYMENTS = "projects/<slug:slug>/models/deployments"
+
 urlpatterns = [
+    path(f"{_DEPLOYMENTS}/", deployment_list, name="deployment_list"),
+    path(f"{_DEPLOYMENTS}/<int:deployment_id>/end/", deployment_end, name="deployment_end"),
     path(f"{_MONITOR}/", views.stream_list, name="stream_list"),
     path(f"{_MONITOR}/new/", views.stream_new, name="stream_new"),
     path(f"{_STREAM}/", views.stream_detail, name="stream_detail"),
@@ -16,6 +21,7 @@ urlpatterns = [
     path(f"{_STREAM}/events/", stream_events, name="stream_events"),
     path(f"{_STREAM}/pause/", views.stream_pause, name="stream_pause"),
     path(f"{_STREAM}/resume/", views.stream_resume, name="stream_resume"),
+    path(f"{_STREAM}/roll-back/", stream_roll_back, name="stream_roll_back"),
     path(f"{_STREAM}/end/", views.stream_end, name="stream_end"),
     path(f"{_STREAM}/sample/", views.stream_sample, name="stream_sample"),
     path(f"{_STREAM}/weeks/<int:number>/", views.stream_week, name="stream_week"),

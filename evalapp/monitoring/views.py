@@ -22,11 +22,13 @@ from evalapp.core.uploads import takes_imports
 from evalapp.imports.problems import ImportProblemsError
 from evalapp.monitoring import services
 from evalapp.monitoring.charts import weekly_chart
-from evalapp.monitoring.daily.views import metric_lines
+from evalapp.monitoring.daily.lines import metric_lines
+from evalapp.monitoring.deployments.queries import serving
 from evalapp.monitoring.events.reading import events_of_file
 from evalapp.monitoring.events.storage import import_events
 from evalapp.monitoring.feedback import Feedback, feedback_for
 from evalapp.monitoring.forms import AcceptForm, DismissForm, EventsForm, StreamForm
+from evalapp.monitoring.key_figures import key_figures_of
 from evalapp.monitoring.models import ProposalState, RetrainProposal, Stream, WeeklyMetric, WeeklySampleState
 from evalapp.monitoring.queries import (
     alerts_of,
@@ -129,6 +131,7 @@ def _render(
     form: DismissForm | None = None,
 ) -> HttpResponse:
     followed = followed_criteria(stream)
+    lines = metric_lines(stream)
     weeks = list(weeks_of(stream)[:WEEKS_SHOWN])
     evaluated = {week.pk for week in weeks if week.state == WeeklySampleState.EVALUATED}
     metrics = {
@@ -155,7 +158,9 @@ def _render(
         "criteria": [each.last for each in followed],
         "alerts": list(alerts_of(stream)[:ALERTS_SHOWN]),
         "proposals": proposals,
-        "metric_lines": metric_lines(stream),
+        "metric_lines": lines,
+        "key_figures": key_figures_of(stream, followed, lines),
+        "serving": list(serving(stream)),
         "is_proposed": any(each.state == ProposalState.PROPOSED for each in proposals),
         "feedback": _feedback(proposals),
         "base_dataset": _base_dataset(stream),

@@ -30,6 +30,7 @@ from evalapp.jobs.services import create_job
 from evalapp.jobs.work import Work
 from evalapp.monitoring.events.models import EventKey, ProductionEvent
 from evalapp.monitoring.events.reading import token_of_event
+from evalapp.monitoring.locks import lock_unended
 from evalapp.monitoring.models import (
     WEEK,
     SampledOutput,
@@ -37,7 +38,6 @@ from evalapp.monitoring.models import (
     WeeklySample,
     WeeklySampleState,
 )
-from evalapp.monitoring.services import lock_unended
 from evalapp.monitoring.weekly_sampling import Candidate, draw_sample
 from evalapp.runs.generation.answers import ImportedAnswer
 from evalapp.runs.models import Run

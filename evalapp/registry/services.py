@@ -23,6 +23,7 @@ from evalapp.registry.folders import checked_folder, folder_of
 from evalapp.registry.full_models import keep_model, with_template
 from evalapp.registry.models import STANDING_KINDS, Model, ModelAlias, ModelKind, ModelVersion
 from evalapp.registry.quantized import why_not_trainable
+from evalapp.registry.signals import champion_changed
 from inference.spec import Candidate
 from run_directory.bases import Base, check_base
 from run_directory.model_files import UnusableModelError, reading
@@ -217,10 +218,12 @@ def register_imported(*, project: Project, label: str, by: User | None) -> Model
 
 
 @transaction.atomic
-def set_alias(*, version: ModelVersion, alias: str, by: User | None, decision: int | None = None) -> None:
+def set_alias(
+    *, version: ModelVersion, alias: str, by: User | None, decision: int | None = None, tell: bool = True
+) -> None:
     """Give an alias ("champion", "challenger", or "" for none); a project has one holder of each.
 
-    ``decision``: the id of the decision that gives it, for the audit.
+    ``decision``: the id of the decision that gives it, for the audit. ``tell``: send `champion_changed`.
     """
     if alias and alias not in ModelAlias.values:
         message = f"There is no alias {alias!r}; choose champion or challenger."
@@ -239,6 +242,8 @@ def set_alias(*, version: ModelVersion, alias: str, by: User | None, decision: i
     version.save(update_fields=["alias"])
     data = {"alias": alias} if decision is None else {"alias": alias, "decision": decision}
     record("model.alias_set", by=by, obj=version, project=version.project, data=data)
+    if tell and alias == ModelAlias.CHAMPION:
+        champion_changed.send(ModelVersion, version=version, by=by, decision=decision)
 
 
 def checked_words(

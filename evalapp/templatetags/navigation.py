@@ -82,7 +82,7 @@ def _has_outputs(context: Mapping[str, Any]) -> bool:
 ENTRIES = (
     Entry("Home", "", _tabs(Page("Home", ""))),
     Entry("Data", "data/", _tabs(Page("Datasets", ""), Page("Proposed rows", "proposed-rows/"))),
-    Entry("Models", "models/", _tabs(Page("Models", ""))),
+    Entry("Models", "models/", _tabs(Page("Models", ""), Page("Deployments", "deployments/"))),
     Entry(
         "Runs",
         "runs/",

@@ -14,8 +14,8 @@ from evalapp.monitoring.daily import counting
 from evalapp.monitoring.daily.counting import count_everywhere
 from evalapp.monitoring.daily.sums import Sums
 from evalapp.monitoring.events.assessments import take_assessments
+from evalapp.monitoring.locks import feed_unended
 from evalapp.monitoring.models import Stream
-from evalapp.monitoring.services import feed_unended
 from evalapp.scoring.services import save_rule_check
 from tests.at_once import at_once
 from tests.monitoring.making import make_stream, rows_of, send

@@ -21,6 +21,7 @@ from evalapp.api.operations import ProjectView, chosen, chosen_all, operation, r
 from evalapp.campaigns.design import MOST_OVERLAP
 from evalapp.campaigns.queries import possible_reviewers, usable_rubrics
 from evalapp.core.http import get_or_missing
+from evalapp.monitoring.daily.models import LONGEST_METRIC
 from evalapp.monitoring.models import (
     Alert,
     RetrainProposal,
@@ -47,8 +48,13 @@ from evalapp.webhooks.views import site_of
 
 _PLANNED = (
     "name", "description", "outputs_per_week", "overlap", "stratify_by", "error_criterion", "thresholds",
-    "baseline_weeks", "next_sample_at", "seed",
+    "baseline_weeks", "next_sample_at", "follows_champion", "key_figures", "seed",
 )  # fmt: skip
+
+
+class KeyFigureSerializer(serializers.Serializer[Any]):
+    criterion = serializers.CharField(allow_blank=True)
+    metric = serializers.CharField(allow_blank=True)
 
 
 class StreamSerializer(ReadOnlySerializer):
@@ -61,6 +67,7 @@ class StreamSerializer(ReadOnlySerializer):
     candidate = serializers.IntegerField(source="candidate_id")
     events = serializers.SerializerMethodField()
     thresholds = serializers.DictField(child=serializers.FloatField())
+    key_figures = serializers.DictField(child=KeyFigureSerializer())
     created_by = CreatedByField()
 
     class Meta:
@@ -69,13 +76,18 @@ class StreamSerializer(ReadOnlySerializer):
             "id", "name", "description", "rubric_version", "dataset", "candidate", "outputs_per_week",
             "overlap",
             "stratify_by", "seed", "error_criterion", "thresholds", "baseline_weeks", "next_sample_at",
-            "paused_at",
+            "follows_champion", "key_figures", "paused_at",
             "ended_at", "events", "created_by", "created_at",
         )  # fmt: skip
 
     def get_events(self, stream: Any) -> int:
         """How many production events have come in."""
-        return stream.event_count or 0
+        return int(stream.event_count)
+
+
+class KeyFigureBody(Body):
+    criterion = Text(max_length=40, allow_blank=True, default="", help_text="A criterion's key.")
+    metric = Text(max_length=LONGEST_METRIC, allow_blank=True, default="", help_text="Of all outputs.")
 
 
 class StreamBody(Body):
@@ -90,6 +102,16 @@ class StreamBody(Body):
     thresholds = serializers.DictField(child=Number(), default=dict)
     baseline_weeks = Whole(default=12, min_value=8, max_value=52)
     next_sample_at = serializers.DateTimeField(help_text="The end of the first week that is sampled.")
+    key_figures = serializers.DictField(
+        child=KeyFigureBody(),
+        required=False,
+        default=None,
+        allow_null=True,
+        help_text="By role: satisfaction, relevance, hallucination; else the rubric's usual ones.",
+    )
+    follows_champion = serializers.BooleanField(
+        default=True, help_text="Who becomes the project's champion is deployed here."
+    )
     seed = Whole(required=False, default=None, allow_null=True)
 
 

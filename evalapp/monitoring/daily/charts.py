@@ -1,5 +1,7 @@
 """The chart of a metric by day, with its limits and the deployments."""
 
+import datetime as dt
+from collections.abc import Sequence
 from typing import Any
 
 from evalapp.charts.chart import Chart, finished
@@ -9,9 +11,9 @@ from evalapp.monitoring.daily.series import Day, Series
 _MEAN, _OUTSIDE = "var(--candidate-1)", "var(--rating-1)"
 
 
-def daily_chart(series: Series) -> Chart:
+def daily_chart(series: Series, deployed: Sequence[tuple[dt.date, str]] = ()) -> Chart:
     """Days across; a day with fewer than 30 values is hollow, one outside its limits is a diamond, the limits
-    are a band.
+    are a band. ``deployed``: on which day which version began to serve; a line with its label.
     """
     import altair as alt
 
@@ -43,12 +45,22 @@ def daily_chart(series: Series) -> Chart:
             alt.Tooltip("state:N", title="State"),
         ],
     )
-    drawing = alt.layer(band, line, points).properties(width="container", height=240)
+    layers = [band, line, points]
+    if deployed:
+        marks = [{"day": day.isoformat(), "version": label} for day, label in deployed]
+        starts = alt.Chart(alt.InlineData(values=marks)).encode(x=axis)
+        layers += [
+            starts.mark_rule(strokeDash=[2, 2], color="var(--ink-soft)", aria=False),
+            starts.mark_text(
+                align="left", baseline="top", dx=4, y=0, fontSize=12, color="var(--ink)", aria=False
+            ).encode(text="version:N"),
+        ]
+    drawing = alt.layer(*layers).properties(width="container", height=240)
     columns = ["Day", title, "Outputs", "Limits", "State"]
     cells = [
         [row["day"], written(series, row["value"]), row["n"], row["limits"], row["state"]] for row in rows
     ]
-    return finished(drawing, says=_says(series), columns=columns, rows=cells)
+    return finished(drawing, says=_says(series, deployed), columns=columns, rows=cells)
 
 
 def written(series: Series, value: float | None) -> str:
@@ -72,7 +84,7 @@ def _row(series: Series, each: Day) -> dict[str, Any]:
     }
 
 
-def _says(series: Series) -> str:
+def _says(series: Series, deployed: Sequence[tuple[dt.date, str]]) -> str:
     known = [each for each in series.days if each.sums.n]
     if not known:
         return f"{series.label}: no day has a value."
@@ -83,6 +95,8 @@ def _says(series: Series) -> str:
     outside = [_date(each) for each in known if each.is_outside]
     if outside:
         words += f"; outside the limits on {len(outside)} of {len(known)} days, last on {outside[-1]}"
+    if deployed:
+        words += f"; deployed: {', '.join(f'{label} on {day.day} {day:%B}' for day, label in deployed)}"
     return f"{words}."
 
 

@@ -18,8 +18,8 @@ from evalapp.metrics.rules import Rule
 from evalapp.monitoring.daily.models import ALL, LONGEST_METRIC, LONGEST_STRATUM, DailyMetric
 from evalapp.monitoring.daily.sums import Sums, sums_of
 from evalapp.monitoring.events.models import Assessment, EventKey, ProductionEvent
+from evalapp.monitoring.locks import lock_stream
 from evalapp.monitoring.models import Stream
-from evalapp.monitoring.services import lock_stream
 from evalapp.scoring.scoring_job import row_of
 from evalapp.scoring.services import read_rule
 

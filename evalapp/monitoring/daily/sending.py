@@ -11,8 +11,8 @@ from evalapp.accounts.models import User
 from evalapp.audit.services import record
 from evalapp.core.errors import InvalidError
 from evalapp.monitoring.daily.models import DailyMetric
+from evalapp.monitoring.locks import feed_unended
 from evalapp.monitoring.models import Stream
-from evalapp.monitoring.services import feed_unended
 
 SENT = "sent:"
 """Before the name of a metric that was sent."""

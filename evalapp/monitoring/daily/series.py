@@ -5,6 +5,7 @@ import math
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
+from statistics import median
 from typing import NamedTuple
 
 from evalapp.metrics.registry import METRICS
@@ -21,6 +22,8 @@ FEWEST_BASELINE_DAYS = 7
 FEWEST_VALUES = 30
 """A day with fewer is shown and not tested."""
 LIMIT = 3.0
+# Median absolute deviations in a standard deviation of normal values.
+_NORMAL = 1.4826
 _SHARES = ("rule:",)
 
 
@@ -154,8 +157,8 @@ def _days(rows: Sequence[DailyMetric], since: dt.date) -> list[Day]:
 
 
 def _limits(day: dt.date, found: Sums, sums: dict[dt.date, Sums]) -> Limits | None:
-    """Shewhart's limits at three standard deviations of daily means, as the days before spread; never nearer
-    than chance alone lets as many values as the day has spread.
+    """Shewhart's limits at three standard deviations of daily means, as the days before spread about their
+    median; never nearer than chance alone lets as many values as the day has spread.
     """
     before = [
         each
@@ -165,12 +168,11 @@ def _limits(day: dt.date, found: Sums, sums: dict[dt.date, Sums]) -> Limits | No
     if found.n < FEWEST_VALUES or len(before) < FEWEST_BASELINE_DAYS:
         return None
     means = [each.total / each.n for each in before]
-    centre = sum(means) / len(means)
-    between = math.sqrt(sum((mean - centre) ** 2 for mean in means) / (len(means) - 1))
-    pooled = Sums()
-    for each in before:
-        pooled.merge(each)
-    chance = (pooled.deviation or 0.0) / math.sqrt(found.n)
+    # Medians, so that a bad day does not widen the limits of the days after it.
+    centre = median(means)
+    between = _NORMAL * median(abs(mean - centre) for mean in means)
+    within = sum(each.squares - each.total**2 / each.n for each in before)
+    chance = math.sqrt(max(0.0, within) / sum(each.n - 1 for each in before) / found.n)
     # The centre itself is known from so many days only.
     reach = LIMIT * max(between, chance) * math.sqrt(1 + 1 / len(means))
     return Limits(centre - reach, centre + reach)

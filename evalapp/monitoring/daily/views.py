@@ -1,7 +1,7 @@
 """What all outputs of a stream amount to by day, and the events of a day."""
 
 import datetime as dt
-from typing import Any, NamedTuple
+from typing import Any
 
 from django.http import HttpResponse
 from django.shortcuts import render
@@ -17,46 +17,13 @@ from evalapp.core.paging import keyset_page
 from evalapp.monitoring.daily.charts import daily_chart, written
 from evalapp.monitoring.daily.counting import EVENTS
 from evalapp.monitoring.daily.models import ALL
-from evalapp.monitoring.daily.series import BASELINE_DAYS, DAYS, Series, labels_of, series_of
+from evalapp.monitoring.daily.series import DAYS, labels_of, series_of
+from evalapp.monitoring.deployments.queries import starts_of
 from evalapp.monitoring.events.models import Assessment
-from evalapp.monitoring.models import Stream
 from evalapp.monitoring.queries import streams_of
 
-WEEK = 7
-EVENTS_ON_PAGE = 50
-
-
-class MetricLine(NamedTuple):
-    """A metric as the table of a stream tells it: the last week against the four before."""
-
-    series: Series
-    last_week: str
-    before: str
-    n: int
-
-    @property
-    def is_outside(self) -> bool:
-        last = self.series.last
-        return last is not None and last.is_outside
-
-    @property
-    def is_tested(self) -> bool:
-        last = self.series.last
-        return last is not None and last.limits is not None
-
-
-def metric_lines(stream: Stream) -> list[MetricLine]:
-    """Every metric of the last five weeks; none where nothing has come in."""
-    today = timezone.now().date()
-    lines = []
-    for each in series_of(stream, since=today - dt.timedelta(days=WEEK + BASELINE_DAYS), until=today):
-        week = each.over(WEEK, until=today)
-        before = each.over(BASELINE_DAYS, until=today - dt.timedelta(days=WEEK))
-        last_week, earlier = (
-            written(each, each.value_of(sums)) if sums.n else "–" for sums in (week, before)
-        )
-        lines.append(MetricLine(each, last_week, earlier, week.n))
-    return lines
+EVENTS_ON_PAGE = 20
+DAYS_IN_TABLE = 14
 
 
 @require_safe
@@ -83,10 +50,10 @@ def daily_metrics(request: MemberRequest, stream_id: int) -> HttpResponse:
         "metrics": [(name, labels[name]) for name in sorted(names, key=lambda name: labels[name])],
         "strata": known_strata,
         "series": series,
-        "chart": daily_chart(series) if series else None,
+        "chart": daily_chart(series, starts_of(stream, since=since)) if series else None,
         "days": [
             (each, written(series, series.value_of(each.sums)), written(series, each.sums.quantile(0.95)))
-            for each in reversed(series.days)
+            for each in list(reversed(series.days))[:DAYS_IN_TABLE]
         ]
         if series
         else [],

@@ -20,8 +20,8 @@ from evalapp.monitoring.events.models import (
     EventKey,
 )
 from evalapp.monitoring.events.times import time_of
+from evalapp.monitoring.locks import feed_unended, lock_stream
 from evalapp.monitoring.models import Stream
-from evalapp.monitoring.services import feed_unended, lock_stream
 from evalapp.runs.generation.answers import LONGEST_ANSWER
 
 WAITS_FOR = dt.timedelta(days=1)

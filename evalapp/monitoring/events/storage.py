@@ -17,8 +17,8 @@ from evalapp.imports.problems import FieldProblem, ProblemList
 from evalapp.monitoring.events.assessments import store_assessments
 from evalapp.monitoring.events.months import have_month
 from evalapp.monitoring.events.reading import NewEvent, Refused, read_events
+from evalapp.monitoring.locks import feed_unended
 from evalapp.monitoring.models import WEEK, Stream, WeeklySampleState
-from evalapp.monitoring.services import feed_unended
 
 _BATCH = 5_000
 # Sent as they are made, so that the server stores while the next ones are written.

@@ -1,0 +1,45 @@
+"""The metrics of a stream as one table tells them: the last week against the four weeks before."""
+
+import datetime as dt
+from typing import NamedTuple
+
+from django.utils import timezone
+
+from evalapp.monitoring.daily.charts import written
+from evalapp.monitoring.daily.series import BASELINE_DAYS, Series, series_of
+from evalapp.monitoring.models import Stream
+
+WEEK = 7
+
+
+class MetricLine(NamedTuple):
+    """A metric as the table of a stream tells it: the last week against the four before."""
+
+    series: Series
+    last_week: str
+    before: str
+    n: int
+
+    @property
+    def is_outside(self) -> bool:
+        last = self.series.last
+        return last is not None and last.is_outside
+
+    @property
+    def is_tested(self) -> bool:
+        last = self.series.last
+        return last is not None and last.limits is not None
+
+
+def metric_lines(stream: Stream) -> list[MetricLine]:
+    """Every metric of the last five weeks; none where nothing has come in."""
+    today = timezone.now().date()
+    lines = []
+    for each in series_of(stream, since=today - dt.timedelta(days=WEEK + BASELINE_DAYS), until=today):
+        week = each.over(WEEK, until=today)
+        before = each.over(BASELINE_DAYS, until=today - dt.timedelta(days=WEEK))
+        last_week, earlier = (
+            written(each, each.value_of(sums)) if sums.n else "–" for sums in (week, before)
+        )
+        lines.append(MetricLine(each, last_week, earlier, week.n))
+    return lines

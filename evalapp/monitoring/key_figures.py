@@ -1,0 +1,126 @@
+"""The three figures that a stream is looked at for: satisfaction, relevance, hallucination. Each is what
+people say of the weekly sample, with a metric of all outputs beside it.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from evalapp.core.errors import InvalidError
+from evalapp.metrics.registry import METRICS
+from evalapp.monitoring.daily.counting import ASSESSED, COMPUTED, EVENTS
+from evalapp.monitoring.daily.lines import MetricLine
+from evalapp.monitoring.daily.models import ALL, LONGEST_METRIC
+from evalapp.monitoring.daily.series import labels_of
+from evalapp.monitoring.models import KeyFigureRole, Stream
+from evalapp.monitoring.trends import CriterionTrend
+from evalapp.rubrics.models import Criterion
+
+# What teams call the criterion, in the order in which it is looked for.
+_CRITERIA: Mapping[str, tuple[str, ...]] = {
+    KeyFigureRole.SATISFACTION: ("satisf", "overall", "helpful", "tone", "quality"),
+    KeyFigureRole.RELEVANCE: ("relevan", "personal", "complete", "accura", "correct"),
+}
+_METRICS: Mapping[str, str] = {
+    KeyFigureRole.SATISFACTION: f"{ASSESSED}thumb",
+    KeyFigureRole.RELEVANCE: "novel_bigrams",
+    KeyFigureRole.HALLUCINATION: "unsupported_numbers",
+}
+FINE, WATCH, ALERT, UNKNOWN = "fine", "watch", "alert", "unknown"
+
+
+@dataclass(frozen=True)
+class KeyFigure:
+    """``people``: the criterion's weekly metrics; ``all_outputs``: the metric beside them. None where the
+    stream has none.
+    """
+
+    role: KeyFigureRole
+    people: CriterionTrend | None
+    all_outputs: MetricLine | None
+
+    @property
+    def state(self) -> str:
+        """*alert* where people's metric is past its threshold or drifts, *watch* where the metric of all
+        outputs left its limits on the last day, *unknown* where neither is tested, else *fine*.
+        """
+        if self.people is not None and (self.people.is_past_threshold or self.people.is_drifting):
+            return ALERT
+        if self.all_outputs is not None and self.all_outputs.is_outside:
+            return WATCH
+        is_tested = self.people is not None and self.people.is_enough
+        return FINE if is_tested or (self.all_outputs and self.all_outputs.is_tested) else UNKNOWN
+
+
+def key_figures_of(
+    stream: Stream, followed: Iterable[CriterionTrend], lines: Iterable[MetricLine]
+) -> list[KeyFigure]:
+    """The three, in their order."""
+    by_criterion = {each.last.criterion_key: each for each in followed}
+    by_metric = {each.series.metric: each for each in lines}
+    chosen = stream.key_figures
+    return [
+        KeyFigure(
+            role,
+            by_criterion.get(chosen.get(role, {}).get("criterion", "")),
+            by_metric.get(chosen.get(role, {}).get("metric", "")),
+        )
+        for role in KeyFigureRole
+    ]
+
+
+def usual_key_figures(criteria: Sequence[Criterion], error_criterion: str) -> dict[str, dict[str, str]]:
+    """What a rubric's criteria are likely to stand for; somebody can choose others."""
+    scales = [each for each in criteria if each.rules.has_mean]
+    found = {}
+    for role in KeyFigureRole:
+        if role == KeyFigureRole.HALLUCINATION:
+            key = error_criterion
+        else:
+            key = next(
+                (
+                    each.key
+                    for words in _CRITERIA[role]
+                    for each in scales
+                    if words in f"{each.key} {each.name}".casefold()
+                ),
+                "",
+            )
+        found[role.value] = {"criterion": key, "metric": _METRICS[role]}
+    return found
+
+
+def checked_key_figures(
+    given: Mapping[str, Any], criteria: Sequence[Criterion], error_criterion: str
+) -> dict[str, dict[str, str]]:
+    """As a stream holds them. Raises InvalidError for a role, a criterion or a field that is not there."""
+    keys = {each.key for each in criteria if each.rules.has_mean} | {error_criterion, ""}
+    found: dict[str, dict[str, str]] = {}
+    for role, values in given.items():
+        if role not in KeyFigureRole.values:
+            raise _invalid(f"There is no key figure “{role[:40]}”: {', '.join(KeyFigureRole.values)}.")
+        if not isinstance(values, Mapping) or not set(values) <= {"criterion", "metric"}:
+            raise _invalid(f"“{role}” takes a criterion and a metric.")
+        criterion, metric = values.get("criterion", ""), values.get("metric", "")
+        if criterion not in keys:
+            raise _invalid(f"The rubric has no scale “{str(criterion)[:40]}”, and it finds no errors.")
+        if not isinstance(metric, str) or len(metric) > LONGEST_METRIC:
+            raise _invalid(f"The metric of “{role}” is no name of one.")
+        found[role] = {"criterion": criterion, "metric": metric}
+    return found
+
+
+def metric_choices(stream: Stream | None) -> list[tuple[str, str]]:
+    """What can stand beside people's figure: metrics that are computed, and those that the stream has."""
+    names = {
+        **{name: METRICS[name].label for name in COMPUTED},
+        _METRICS[KeyFigureRole.SATISFACTION]: "Thumb",
+    }
+    if stream is not None:
+        own = stream.daily_metrics.filter(stratum=ALL).exclude(metric=EVENTS)
+        names |= labels_of(stream, own.values_list("metric", flat=True).distinct())
+    return sorted(names.items(), key=lambda pair: pair[1])
+
+
+def _invalid(message: str) -> InvalidError:
+    return InvalidError(message, fields={"key_figures": [message]})
