@@ -262,18 +262,29 @@ def test_a_panels_mean_weighs_reviewers_alike_and_lies_in_its_interval() -> None
     assert score.low < 3.5 < score.high
 
 
-def test_who_scored_few_items_is_no_part_of_a_panel_whose_others_scored_more() -> None:
-    ratings = Ratings.from_table([[3, 4], [4, 5], [3, 3], [5, 4], [4, 2], [3, 4]])
-    items = [each for item in range(6) for each in (item, item)]
+def test_who_has_just_begun_is_no_part_of_a_panel_whose_others_scored_more() -> None:
+    ratings = Ratings.from_table([[3, 4], [4, 5], [3, 3], [5, 4], [4, 2], [3, 4]] * 3)
+    items = [each for item in range(18) for each in (item, item)]
     alone = candidate_score(ratings, population=PANEL, bounds=(1, 5))
     begun = Ratings.from_columns(
-        [*items, 0, 1, 2, 3], ["a", "b"] * 6 + ["new"] * 4, [*ratings.score.tolist(), 1, 1, 1, 1]
+        [*items, 0, 1, 2, 3], ["a", "b"] * 18 + ["new"] * 4, [*ratings.score.tolist(), 1, 1, 1, 1]
     )
     score = candidate_score(begun, population=PANEL, bounds=(1, 5))
     assert (score.value, score.low, score.high) == (alone.value, alone.low, alone.high)
     assert score.note == "without a reviewer of fewer than 5 items"
     nobody = candidate_score(Ratings.from_table([[3, 4]] * 4), population=PANEL, bounds=(1, 5))
     assert nobody.note == "no interval: reviewers with fewer than 5 items"
+
+
+def test_of_a_panel_in_which_a_reviewer_of_few_items_is_no_beginner_there_is_no_interval() -> None:
+    """A third reviewer who gave a quarter of the scores is one of three: two do not say what three would."""
+    items = [*range(6), *range(6), *range(4)]
+    scores = [3, 4, 3, 5, 4, 3, 4, 5, 3, 4, 2, 4, 1, 1, 1, 1]
+    found = candidate_score(
+        Ratings.from_columns(items, ["a"] * 6 + ["b"] * 6 + ["c"] * 4, scores), population=PANEL
+    )
+    assert found.low is None
+    assert found.note == "no interval: reviewers with fewer than 5 items"
 
 
 def test_a_share_of_this_panel_is_clopper_and_pearsons_where_each_item_has_one_score() -> None:
