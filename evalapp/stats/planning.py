@@ -37,6 +37,7 @@ MOST_ITEMS = 100_000
 DRAWS = 40_000
 # Quantiles of the estimates at which the bound of a usual sample is computed; between them it is a line.
 _PLACES = (0.002, 0.05, 0.2, 0.5, 0.8, 0.95, 0.998)
+_POINTS = 200
 
 #: A gate takes no bound from one reviewer, however many items they score.
 ALONE = (
@@ -427,28 +428,27 @@ def _lows_of_panel(
     """
     score, shrunk = _estimates(place, draws.error, draws.noise)
     means = np.unique(np.quantile(score, _PLACES))
-    usual = [mean - _usual_bound(mean, place, spread, design, level) for mean in means]
+    usual = [_usual_reach(mean, place, spread, design, level) for mean in means]
     student = draws.error * shrunk * (draws.reach - draws.critical)
     lows: Array = np.maximum(score - np.interp(score, means, usual) - student, place.smallest)
     return lows
 
 
-def _usual_bound(mean: float, place: ScalePosition, spread: Spread, design: Design, level: float) -> float:
-    """The bound where means of items (of groups, where there are groups) are spread around a mean as a beta
-    distribution and come in steps; they vary the less the nearer the mean is to an end.
+def _usual_reach(mean: float, place: ScalePosition, spread: Spread, design: Design, level: float) -> float:
+    """How far below its mean the bound of a usual sample lies: means of items (of groups, where there are
+    any) as a beta distribution, whose spread shrinks towards the ends; unrounded, for that moves the mean.
     """
     from scipy.special import betaincinv
 
     length, units = place.largest - place.smallest, design.independent
-    each = max(round(design.reviews / units), 1)
     share, expected = ((at - place.smallest) / length for at in (mean, place.mean))
     shrunk = share * (1 - share) / (expected * (1 - expected))
     variance = units * _of_items(spread, design) / length**2 * shrunk**2
     size = max(share * (1 - share) / max(variance, 1e-12) - 1, 1e-3)
-    at = (np.arange(units) + 0.5) / units
-    drawn = betaincinv(share * size, (1 - share) * size, at)
-    means = place.smallest + np.round(drawn * length * each) / each
-    return mean_lower_bound(means, alpha=level, smallest=place.smallest, largest=place.largest)
+    points = max(units, _POINTS)  # so that what is rare is among them
+    drawn = betaincinv(share * size, (1 - share) * size, (np.arange(points) + 0.5) / points)
+    bound = mean_lower_bound(drawn, alpha=level, smallest=0, largest=1, times=units / points)
+    return length * (float(drawn.mean()) - bound)
 
 
 def _estimates(place: ScalePosition, error: float, noise: Array) -> tuple[Array, Array]:

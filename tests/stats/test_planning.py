@@ -102,22 +102,41 @@ def test_items_of_few_documents_show_less_and_the_plan_says_how_much() -> None:
     assert 0.75 <= found / 400 <= 0.86
 
 
+TWELVE_DOCUMENTS = Design(items=60, reviewers=3, groups=12, population=Population.PANEL)
+
+
+def power_of_floor(mean: float, floor: float, spread: Spread) -> float:
+    place = ScalePosition(mean=mean, smallest=1, largest=5)
+    wanted = Requirement(distance=mean - floor, spread=spread, place=place)
+    return power_of_release(wanted, TWELVE_DOCUMENTS).value or 0.0
+
+
 def test_a_better_candidate_of_a_small_design_passes_more_often_up_to_the_end_of_the_scale() -> None:
     """60 items from 12 documents by three reviewers: near the end the bound hardly depends on the spread."""
     spread = Spread(item=0.52, reviewer=0.4, rest=0.6, group=0.3)
-    design = Design(items=60, reviewers=3, groups=12, population=Population.PANEL)
-
-    def power(mean: float, floor: float) -> float:
-        place = ScalePosition(mean=mean, smallest=1, largest=5)
-        wanted = Requirement(distance=mean - floor, spread=spread, place=place)
-        return power_of_release(wanted, design).value or 0.0
-
     for floor in (3.5, 4.0):
-        planned = [power(mean, floor) for mean in (4.0, 4.2, 4.4, 4.6, 4.8, 4.9, 5.0)]
+        planned = [power_of_floor(mean, floor, spread) for mean in (4.0, 4.2, 4.4, 4.6, 4.8, 4.9, 5.0)]
         assert all(later >= sooner - 0.01 for sooner, later in itertools.pairwise(planned)), planned
-    # Simulated with the gate's own bound: 0.43, 0.88, 0.34, 0.74 of 300 campaigns.
-    found = [power(4.2, 3.5), power(4.4, 3.5), power(4.8, 4.0), power(4.9, 4.0)]
-    assert found == pytest.approx([0.43, 0.88, 0.34, 0.74], abs=0.06)
+
+
+# The spread of scores that are that latent normal rounded and cut to 1–5, with this mean over three reviewers
+# (-0.4, 0, 0.4), and the share of 300 campaigns in which the gate's own bound reached the floor.
+@pytest.mark.parametrize(
+    ("mean", "spread", "reached"),
+    [
+        (4.2, (0.41, 0.32, 0.58, 0.24), {3.4: 0.84, 3.5: 0.42}),
+        (4.4, (0.36, 0.28, 0.54, 0.21), {3.5: 0.96, 3.6: 0.73, 3.7: 0.20}),
+        (4.6, (0.29, 0.22, 0.48, 0.17), {3.8: 0.53}),
+        (4.8, (0.20, 0.14, 0.37, 0.11), {3.95: 0.62, 4.0: 0.13}),
+        (4.9, (0.12, 0.07, 0.27, 0.07), {4.0: 0.89, 4.05: 0.36}),
+    ],
+)
+def test_the_plan_of_a_floor_for_twelve_documents_is_what_campaigns_reach(
+    mean: float, spread: tuple[float, float, float, float], reached: dict[float, float]
+) -> None:
+    parts = dict(zip(("item", "reviewer", "rest", "group"), spread, strict=True))
+    found = {floor: power_of_floor(mean, floor, Spread(**parts)) for floor in reached}
+    assert found == pytest.approx(reached, abs=0.06)
 
 
 def test_more_items_come_from_more_documents() -> None:
