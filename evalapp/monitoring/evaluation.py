@@ -1,7 +1,7 @@
 """A week is evaluated once, when its reviews are over: its metrics are stored, and alerts raised."""
 
 import datetime as dt
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable
 
 from django.db import transaction
 from django.db.models import Exists, Max, OuterRef, Q
@@ -17,7 +17,7 @@ from evalapp.monitoring.models import SampledOutput, WeeklyMetric, WeeklySample,
 from evalapp.reviews.models import Review, SpanAnswer
 from evalapp.rubrics.models import Criterion
 from evalapp.stats.ratings import Ratings
-from evalapp.stats.weighted import WeightedEstimate, weighted_score, weighted_share
+from evalapp.stats.weighted import SampleDesign, WeightedEstimate, weighted_score, weighted_share
 
 QUIET = dt.timedelta(minutes=10)
 """After the last review of a week: so long it can still be undone or amended."""
@@ -73,23 +73,23 @@ def metrics_of(week: WeeklySample) -> list[WeeklyMetric]:
     """
     assert week.campaign is not None
     scores = load_scores(week.campaign)
-    weights = _weights(week)
-    found = [_mean(week, scores, criterion, weights) for criterion in scores.scales]
+    design = _design(week)
+    found = [_mean(week, scores, criterion, design) for criterion in scores.scales]
     error = _error_criterion(week)
     if error is not None and not error.rules.has_mean:
-        found.append(_rate(week, scores, error, weights))
+        found.append(_rate(week, scores, error, design))
     return found
 
 
-def _weights(week: WeeklySample) -> dict[Hashable, float]:
-    """One over the inclusion probability, by item of the week's campaign."""
+def _design(week: WeeklySample) -> SampleDesign:
+    """What was drawn, by item of the week's campaign."""
     pairs = SampledOutput.objects.filter(
         weekly_sample=week, output__item_outputs__item__campaign=week.campaign
     )
-    return {
-        item: 1 / probability
-        for item, probability in pairs.values_list("output__item_outputs__item", "inclusion_probability")
-    }
+    probabilities: dict[Hashable, float] = dict(
+        pairs.values_list("output__item_outputs__item", "inclusion_probability")
+    )
+    return SampleDesign.of_equal(probabilities)
 
 
 def _error_criterion(week: WeeklySample) -> Criterion | None:
@@ -99,22 +99,22 @@ def _error_criterion(week: WeeklySample) -> Criterion | None:
 
 
 def _mean(
-    week: WeeklySample, scores: CampaignScores, criterion: Criterion, weights: Mapping[Hashable, float]
+    week: WeeklySample, scores: CampaignScores, criterion: Criterion, design: SampleDesign
 ) -> WeeklyMetric:
     ratings = scores.numbers_given(criterion, scores.candidates[0])
-    found = weighted_score(ratings, weights, bounds=criterion.rules.range)
+    found = weighted_score(ratings, design, bounds=criterion.rules.range)
     return _metric(week, criterion, found, len(ratings), is_rate=False)
 
 
 def _rate(
-    week: WeeklySample, scores: CampaignScores, criterion: Criterion, weights: Mapping[Hashable, float]
+    week: WeeklySample, scores: CampaignScores, criterion: Criterion, design: SampleDesign
 ) -> WeeklyMetric:
     if criterion.rules.answered_by == "marks":
         ratings = _marked(week, criterion)
     else:
         counted = criterion.failing_levels
         ratings = scores.ratings(criterion, scores.candidates[0], counted=counted)
-    found = weighted_share(ratings, weights, name="material-error-rate")
+    found = weighted_share(ratings, design, name="material-error-rate")
     return _metric(week, criterion, found, len(ratings), is_rate=True)
 
 

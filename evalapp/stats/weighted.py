@@ -1,93 +1,268 @@
-"""Means and shares of a sample whose units were not all equally likely: weighted by one over that chance.
+"""Means and shares of a week's outputs, from a stratified sample of which not everything was reviewed.
 
-Hájek's ratio estimators (1971) with linearised variances, as in Särndal, Swensson and Wretman (1992),
-section 5.6; the finite population is not corrected for, so that the interval speaks of what production does,
-not only of the outputs of one week. With equal weights they are the plain mean and Wilson's share.
+Hájek's ratio estimators (1971) with linearised variances (Särndal, Swensson and Wretman 1992, sections 5.6
+and 15.6): within a stratum what was reviewed stands for what was drawn, as if chance had decided who answers,
+and its weights add up to the outputs of the stratum. The target is the week's own outputs, so the finite
+population is corrected for. Intervals of a mean are Student's with Satterthwaite's degrees of freedom, those
+of a share Korn and Graubard's (1998): Clopper and Pearson's at the effective number of outputs.
 """
 
 import math
+from collections import defaultdict
 from collections.abc import Hashable, Mapping
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import numpy as np
 
 from evalapp.measure import Measure, signature
-from evalapp.stats.proportions import wilson_interval
-from evalapp.stats.ratings import Ratings
+from evalapp.stats.bounds import clopper_pearson
+from evalapp.stats.ratings import Codes, Ratings
 from evalapp.stats.resampling import Array, require_level
 from evalapp.stats.scores import FOR_THIS_PANEL, student_quantile
 
+#: Reviewed outputs that a stratum needs to say how its outputs vary; strata with fewer are taken together.
+FEWEST_IN_STRATUM = 2
+
+
+class Drawn(NamedTuple):
+    """An output that was drawn: its stratum, and how likely that was."""
+
+    stratum: Hashable
+    probability: float
+
+
+@dataclass(frozen=True, slots=True)
+class SampleDesign:
+    """Every output that was drawn, by item label, those that nobody reviewed among them; and how many
+    ``outputs`` the week has by stratum, where it is known. A stratum that is not among these has as many as
+    its draws stand for. Raises ValueError for a probability that is not above 0 and at most 1.
+    """
+
+    drawn: Mapping[Hashable, Drawn]
+    outputs: Mapping[Hashable, int] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for item, each in self.drawn.items():
+            if not 0 < each.probability <= 1:
+                raise ValueError(f"{item}: a probability of {each.probability} is not above 0 and at most 1")
+
+    @classmethod
+    def of_equal(cls, probabilities: Mapping[Hashable, float]) -> "SampleDesign":
+        """Where strata are not known: outputs of one probability are one."""
+        return cls({item: Drawn(round(p, 9), p) for item, p in probabilities.items()})
+
+    def sizes(self) -> dict[Hashable, float]:
+        """The week's outputs by stratum, known or what the draws stand for."""
+        found: dict[Hashable, float] = defaultdict(float)
+        for each in self.drawn.values():
+            found[each.stratum] += 1 / each.probability
+        return {**found, **self.outputs}
+
 
 class WeightedEstimate(NamedTuple):
-    """A measure with its standard error, which is None where the measure has no interval."""
+    """A measure with its standard error, which is None where the measure has no interval.
+
+    ``effective``: as many outputs of equal weight tell as much, (Σw)² / Σw² (Kish 1965). ``design_effect``:
+    the variance over that of a simple random sample of as many reviewed outputs; None where nothing varies.
+    ``response``: which share of the week's outputs the reviewed part of the draw stands for, before the rest
+    was made up for; where those who were not reviewed score d lower, the mean is (1 − response) · d too high.
+    """
 
     measure: Measure
     error: float | None
+    effective: float = 0.0
+    design_effect: float | None = None
+    response: float = 1.0
+
+
+class WeightedValues(NamedTuple):
+    """Reviewed outputs: each one's part of the whole weight, its class (a stratum, or several small ones) and
+    for each class the share of its outputs that was reviewed. ``response`` as in `WeightedEstimate`.
+    """
+
+    shares: Array
+    place: Codes
+    reviewed: Array
+    response: float
+
+    @property
+    def effective(self) -> float:
+        return 1 / float((self.shares**2).sum())
+
+    @property
+    def whole(self) -> float:
+        """The share of the week's outputs that was reviewed."""
+        return float(len(self.shares) / (np.bincount(self.place) / self.reviewed).sum())
+
+    def variance(self, values: Array) -> tuple[float, float]:
+        """Linearised, of the weighted mean of ``values``, with its degrees of freedom."""
+        count = np.bincount(self.place).astype(np.float64)
+        weight = np.bincount(self.place, weights=self.shares)
+        means = np.bincount(self.place, weights=self.shares * values) / weight
+        squares = np.bincount(self.place, weights=(self.shares * (values - means[self.place])) ** 2)
+        parts = (1 - self.reviewed) * count / (count - 1) * squares
+        variance = float(parts.sum())
+        wobble = float((parts**2 / (count - 1)).sum())
+        most = float(count.sum() - count.size)
+        return variance, min(variance**2 / wobble, most) if wobble > 0 else most
+
+
+def weighted_values(ratings: Ratings, design: SampleDesign) -> WeightedValues:
+    """The reviewed outputs' weights. Raises ValueError for a reviewed item that was not drawn."""
+    missing = [item for item in ratings.items if item not in design.drawn]
+    if missing:
+        raise ValueError(f"{missing[0]} was reviewed and not drawn")
+    drawn = [design.drawn[item] for item in ratings.items]
+    sizes = design.sizes()
+    class_of = _classes(drawn, sizes)
+    place = np.array([class_of[each.stratum] for each in drawn], dtype=np.int64)
+    weight = np.array([1 / each.probability for each in drawn])
+    outputs = np.bincount([class_of[stratum] for stratum in sizes], weights=list(sizes.values()))
+    told = np.bincount(place, weights=weight)
+    calibrated = weight * (outputs / told)[place]
+    all_drawn = sum(1 / each.probability for each in design.drawn.values())
+    return WeightedValues(
+        shares=calibrated / calibrated.sum(),
+        place=place,
+        reviewed=np.minimum(np.bincount(place) / outputs, 1.0),
+        response=min(float(weight.sum()) / all_drawn, 1.0),
+    )
+
+
+def _classes(drawn: list[Drawn], sizes: Mapping[Hashable, float]) -> dict[Hashable, int]:
+    """A number by stratum: its own, or that of the small strata, which are taken together with the smallest
+    of the others where they have too few as well.
+    """
+    reviewed: dict[Hashable, int] = dict.fromkeys(sizes, 0)
+    for each in drawn:
+        reviewed[each.stratum] += 1
+    ordered = sorted(sizes, key=lambda stratum: (reviewed[stratum], sizes[stratum], str(stratum)))
+    together = [stratum for stratum in ordered if reviewed[stratum] < FEWEST_IN_STRATUM]
+    rest = ordered[len(together) :]
+    while rest and together and sum(reviewed[stratum] for stratum in together) < FEWEST_IN_STRATUM:
+        together.append(rest.pop(0))
+    groups = ([together] if together else []) + [[stratum] for stratum in rest]
+    return {stratum: number for number, group in enumerate(groups) for stratum in group}
 
 
 def weighted_score(
-    ratings: Ratings,
-    weights: Mapping[Hashable, float],
-    *,
-    bounds: tuple[float, float],
-    level: float = 0.95,
+    ratings: Ratings, design: SampleDesign, *, bounds: tuple[float, float], level: float = 0.95
 ) -> WeightedEstimate:
-    """Weighted mean of the item means, with Student's interval over items, for this panel.
+    """Weighted mean of the item means, with Student's interval over outputs, for this panel.
 
-    ``weights`` by item label, each above 0. ``n`` counts items. Undefined without scores; no interval with
-    one item or no variation.
+    ``n`` counts reviewed items. Undefined without scores; no interval with one item or no variation, and none
+    of chance where every output of the week was reviewed: then both ends are the value.
     """
     require_level(level)
-    name = signature("weighted-mean", interval="items", level=level)
+    name = signature("weighted-mean", 2, interval="stratified", level=level)
     if not len(ratings):
         return WeightedEstimate(Measure.undefined(_no_answers(ratings), signature=name), None)
-    shares = _shares(ratings, weights)
-    means = ratings.item_means()
-    value = float((shares * means).sum())
-    n = len(shares)
-    if n < 2 or np.ptp(means) == 0:
-        why = "one item" if n < 2 else "no variation"
-        return WeightedEstimate(Measure(value=value, n=n, note=f"no interval: {why}", signature=name), None)
-    error = math.sqrt(n / (n - 1) * float(((shares * (means - value)) ** 2).sum()))
-    reach = student_quantile(level, n - 1) * error
+    return estimated_mean(
+        weighted_values(ratings, design), ratings.item_means(), bounds=bounds, level=level, name=name
+    )
+
+
+def estimated_mean(
+    found: WeightedValues, means: Array, *, bounds: tuple[float, float], level: float, name: str
+) -> WeightedEstimate:
+    """The weighted mean of values by item."""
+    n = len(means)
+    # Rounding leaves a trace of sums of products.
+    value = float(found.shares @ means) if np.ptp(means) else float(means[0])
+    about = {"effective": found.effective, "response": found.response}
+    if n < FEWEST_IN_STRATUM or not np.ptp(means):
+        why = "one item" if n < FEWEST_IN_STRATUM else "no variation"
+        measure = Measure(value=value, n=n, note=f"no interval: {why}", signature=name)
+        return WeightedEstimate(measure, None, **about)
+    variance, degrees = found.variance(means)
+    error = math.sqrt(variance)
+    reach = student_quantile(level, degrees) * error
     measure = Measure(
-        value=value,
+        value=min(max(value, bounds[0]), bounds[1]),
         n=n,
-        low=max(bounds[0], value - reach),
-        high=min(bounds[1], value + reach),
+        low=min(max(bounds[0], value - reach), bounds[1]),
+        high=max(min(bounds[1], value + reach), bounds[0]),
         note=FOR_THIS_PANEL,
         signature=name,
     )
-    return WeightedEstimate(measure, error)
+    return WeightedEstimate(measure, error, design_effect=_design_effect(found, means, variance), **about)
 
 
 def weighted_share(
-    ratings: Ratings, weights: Mapping[Hashable, float], *, level: float = 0.95, name: str = "weighted-share"
+    ratings: Ratings, design: SampleDesign, *, level: float = 0.95, name: str = "weighted-share"
 ) -> WeightedEstimate:
     """Weighted share of the items at least half of whose reviewers said 1, among scores of 0 and 1.
 
-    The interval is Wilson's at the effective number of items, (Σw)² / Σw² (Kish 1965). ``n`` counts items.
-    Undefined without answers.
+    The interval is Korn and Graubard's; `share_interval` says at which number of outputs. ``n`` counts
+    reviewed items. Undefined without answers.
     """
     require_level(level)
-    label = signature(name, interval="wilson", level=level)
+    label = signature(name, 2, interval="korn-graubard", level=level)
     if not len(ratings):
         return WeightedEstimate(Measure.undefined(_no_answers(ratings), signature=label), None)
-    shares = _shares(ratings, weights)
-    value = min(1.0, float(shares[ratings.item_means() >= 0.5].sum()))
-    effective = 1 / float((shares**2).sum())
-    low, high = wilson_interval(value * effective, effective, level=level)
-    measure = Measure(value=value, n=len(shares), low=low, high=high, note=FOR_THIS_PANEL, signature=label)
-    return WeightedEstimate(measure, math.sqrt(value * (1 - value) / effective))
+    found = weighted_values(ratings, design)
+    marks = (ratings.item_means() >= 0.5).astype(np.float64)
+    value, n = min(1.0, float(found.shares @ marks)), len(marks)
+    about = {"effective": found.effective, "response": found.response}
+    if n < FEWEST_IN_STRATUM:
+        low, high = clopper_pearson(value, 1, alpha=(1 - level) / 2)
+        measure = Measure(value=value, n=n, low=low, high=high, note=FOR_THIS_PANEL, signature=label)
+        return WeightedEstimate(measure, None, **about)
+    variance, degrees = found.variance(marks)
+    low, high = share_interval(value, variance, degrees, found, level=level)
+    measure = Measure(
+        value=value,
+        n=n,
+        low=min(low, value),
+        high=max(high, value),
+        note=FOR_THIS_PANEL,
+        signature=label,
+    )
+    return WeightedEstimate(
+        measure, math.sqrt(variance), design_effect=_design_effect(found, marks, variance), **about
+    )
 
 
-def _shares(ratings: Ratings, weights: Mapping[Hashable, float]) -> Array:
-    """Each item's part of the whole weight."""
-    found = np.array([weights[item] for item in ratings.items], dtype=np.float64)
-    if not (np.isfinite(found).all() and (found > 0).all()):
-        raise ValueError("a weight is one over a probability, so it is finite and above 0")
-    shares: Array = found / found.sum()
-    return shares
+def share_interval(
+    value: float, variance: float, degrees: float, found: WeightedValues, *, level: float
+) -> tuple[float, float]:
+    """Clopper and Pearson's interval at the `effective_outputs`; of a whole week the share is known."""
+    if found.whole >= 1:
+        return value, value
+    effective = effective_outputs(value, variance, degrees, found, level=level)
+    return clopper_pearson(value * effective, effective, alpha=(1 - level) / 2)
+
+
+def effective_outputs(
+    value: float,
+    variance: float,
+    degrees: float,
+    found: WeightedValues,
+    *,
+    level: float,
+    most: float | None = None,
+) -> float:
+    """p(1 − p) over the variance, times the squared ratio of Student's quantiles of a simple sample and of
+    this one; at least 1.
+
+    At ``most`` Kish's effective number, if not given: few marks tell their own variance badly, and without
+    any there is none. Where much of the week was reviewed, the most counts more: over 1 − f/2 for a share f,
+    which keeps the level where nothing is marked.
+    """
+    simple = student_quantile(level, len(found.shares) - 1)
+    ratio = (simple / student_quantile(level, max(degrees, 1.0))) ** 2
+    own = value * (1 - value) / variance if variance > 0 else math.inf
+    limit = (found.effective if most is None else most) / (1 - found.whole / 2)
+    return max(min(own * ratio, limit * min(ratio, 1.0)), 1.0)
+
+
+def _design_effect(found: WeightedValues, values: Array, variance: float) -> float | None:
+    mean = float(found.shares @ values)
+    spread = float(found.shares @ (values - mean) ** 2)
+    n = len(values)
+    simple = spread / (n - 1) * (1 - found.whole)
+    return variance / simple if simple > 0 else None
 
 
 def _no_answers(ratings: Ratings) -> str:

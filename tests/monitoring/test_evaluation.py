@@ -36,9 +36,6 @@ from evalapp.monitoring.services import accept_proposal, acknowledge, dismiss_pr
 from evalapp.reviews.models import Review
 from evalapp.rubrics.drafts import draft_of
 from evalapp.rubrics.services import create_rubric, save_version
-from evalapp.stats.ratings import Ratings
-from evalapp.stats.scores import mean_over_items
-from evalapp.stats.weighted import weighted_score, weighted_share
 from evalapp.webhooks.deliveries import claim_due
 from evalapp.webhooks.models import WebhookDelivery
 from evalapp.webhooks.payloads import body_of
@@ -63,40 +60,6 @@ def steady_weeks(count: int, *, shift: float = 0.0) -> list[float]:
         if not shift
         else [float(4.2 - shift + generator.normal(0, 0.12)) for _ in range(count)]
     )
-
-
-def test_equal_weights_are_the_plain_mean_and_share() -> None:
-    ratings = Ratings.from_columns([1, 1, 2, 3, 4], ["a", "b", "a", "b", "a"], [4, 5, 2, 3, 5])
-    weights = dict.fromkeys([1, 2, 3, 4], 2.5)
-    found = weighted_score(ratings, weights, bounds=(1, 5)).measure
-    plain = mean_over_items(ratings, bounds=(1, 5))
-    assert (found.value, found.low, found.high) == pytest.approx((plain.value, plain.low, plain.high))
-    marks = ratings.with_scores((ratings.score <= 3).astype(float))
-    share = weighted_share(marks, weights).measure
-    assert share.value == pytest.approx(0.5)
-
-
-def test_weights_undo_an_unequal_draw() -> None:
-    """A stratum of 100 of which 10 were sampled, and one of 10 of which 5 were: the mean is
-    the population's.
-    """
-    ratings = Ratings.from_columns(range(15), ["a"] * 15, [4] * 5 + [5] * 5 + [1, 2, 1, 2, 1])
-    weights = {item: 10.0 if item < 10 else 2.0 for item in range(15)}
-    found = weighted_score(ratings, weights, bounds=(1, 5)).measure
-    assert found.value == pytest.approx((100 * 4.5 + 10 * 1.4) / 110)
-    assert found.low < found.value < found.high
-
-
-def test_a_weighted_share_covers_in_simulation() -> None:
-    generator = np.random.default_rng(SEED)
-    hits, truth = 0, (900 * 0.05 + 100 * 0.5) / 1000
-    for _ in range(400):
-        usual, rare = generator.random(30) < 0.05, generator.random(30) < 0.5
-        ratings = Ratings.from_columns(range(60), ["a"] * 60, [*usual.astype(float), *rare.astype(float)])
-        weights = {item: 30.0 if item < 30 else 100 / 30 for item in range(60)}
-        measure = weighted_share(ratings, weights).measure
-        hits += measure.low <= truth <= measure.high
-    assert hits / 400 >= 0.9
 
 
 @pytest.mark.django_db
