@@ -1,4 +1,4 @@
-"""A week's mean made narrower by a metric of all outputs: what it gains, what it costs, how often it holds."""
+"""A week's mean with a metric of all outputs: what it gains, what it costs, how often its interval holds."""
 
 from typing import NamedTuple
 
