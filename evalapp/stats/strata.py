@@ -124,7 +124,7 @@ def stratify(
         overall=overall,
         items=min(len(sides.challenger.items), len(sides.reference.items)),
         p=p,
-        mix_p=1.0 if sides.paired is not None else _same_mix(counts, taken),
+        mix_p=1.0 if sides.paired is not None else same_mix_p(counts, taken),
         strata=tuple(strata),
         left_out=tuple(name for name in names if name not in taken),
     )
@@ -212,11 +212,16 @@ def _difference(parts: Sequence[Array]) -> tuple[float, Measure]:
     return value, Measure(value=float(2 * stdtr(variance**2 / wobble, -t)), n=n, signature=label)
 
 
-def _same_mix(sides: Sequence[Mapping[str, int]], names: Sequence[str]) -> float:
-    """Pearson's chi-square over the items of both candidates in the strata that take part."""
+def same_mix_p(sides: Sequence[Mapping[Key, int]], names: Sequence[Key]) -> float:
+    """P of Pearson's chi-square that both sides have the same shares of the strata; 1 with fewer than two
+    strata, or nothing on a side.
+    """
     from scipy.special import chdtrc
 
     table = np.array([[side.get(name, 0) for name in names] for side in sides], dtype=np.float64)
+    table = table[:, table.sum(axis=0) > 0]
+    if table.shape[1] < 2 or not table.sum(axis=1).all():
+        return 1.0
     expected = np.outer(table.sum(axis=1), table.sum(axis=0)) / table.sum()
     statistic = float(((table - expected) ** 2 / expected).sum())
-    return float(chdtrc(len(names) - 1, statistic))
+    return float(chdtrc(table.shape[1] - 1, statistic))

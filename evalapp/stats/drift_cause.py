@@ -1,0 +1,173 @@
+"""Why the weekly scores moved: the model, one reviewer, all reviewers together, or other inputs.
+
+Two trailing windows, of the last two weeks and of the last four as far as they lie after the baseline, are
+each compared with it (:mod:`evalapp.stats.drift_evidence`) and share the level of the verdict. How soon a
+cause is told says `tests/stats/test_drift_cause.py`: of a change of 0.8 where 9 of 60 outputs a week are
+anchors, within two weeks in nine of ten cases, within four in 98 of 100.
+"""
+
+import math
+from collections.abc import Collection, Hashable
+from dataclasses import dataclass
+from enum import StrEnum
+from statistics import NormalDist
+
+from evalapp.stats.drift_evidence import NO_ANCHORS, Evidence, evidence_of
+from evalapp.stats.resampling import require_level
+from evalapp.stats.weekly_scores import WeeklyScores
+
+#: Of the trailing windows, in weeks.
+WINDOWS = (2, 4)
+#: The chance that a verdict names a cause that is not there, over both windows.
+LEVEL = 0.02
+#: By how much, as a chi-square, the scores must fit better if the named reviewer moved than if another did.
+APART = 6.0
+#: With which a change is told within the weeks that a verdict promises.
+POWER = 0.8
+
+
+class Cause(StrEnum):
+    MODEL = "model"
+    ONE_REVIEWER = "one reviewer"
+    ALL_REVIEWERS = "all reviewers"
+    INPUT_MIX = "input mix"
+    CANNOT_TELL = "cannot tell"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """``cause`` with the ``evidence`` of the window that tells it (of the longest one where none does; None
+    where there is none), and why in ``reason``. ``reviewer``: who, of one reviewer. ``also``: causes that the
+    same window shows beside it, or that it cannot be told from. ``told_in``: after so many weeks of a window
+    a change of the model as large as ``evidence.adjusted`` is told in four of five cases, if anchors are as
+    many as they were; None where that is later than the longest window, or without anchors.
+    """
+
+    cause: Cause
+    evidence: Evidence | None
+    reason: str
+    reviewer: Hashable | None = None
+    also: tuple[Cause, ...] = ()
+    told_in: int | None = None
+
+
+def cause_of_change(
+    scores: WeeklyScores,
+    *,
+    baseline: Collection[int],
+    other_inputs: bool = False,
+    level: float = LEVEL,
+) -> Verdict:
+    """Why scores after the ``baseline`` weeks differ from those in it.
+
+    *model* takes anchors, and is the change of new outputs that neither strata nor what reviewers made of
+    anchors explains. *one reviewer* moved away from the others, who stayed; *all reviewers* score anchors
+    otherwise, alike. *input mix*: the mean moved by the shares of strata and no further; or what would be
+    *model*, where there are ``other_inputs``: words, length or languages that strata do not show lie past
+    their limits (:mod:`evalapp.stats.input_mix`), so the model cannot be told from what it is asked. Anything
+    else is *cannot tell*, with the reason.
+
+    ``level``: the two-sided chance, over both windows, of a model's change that is not there; the same for
+    each other cause. Raises ValueError without a week in the baseline.
+    """
+    require_level(1 - level)
+    if not baseline:
+        raise ValueError("a change is one from a baseline; give its weeks")
+    later = sorted({int(week) for week in scores.week.tolist() if week > max(baseline)})
+    if not later:
+        return Verdict(cause=Cause.CANNOT_TELL, evidence=None, reason="no week after the baseline")
+    windows = dict.fromkeys(tuple(later[-size:]) for size in WINDOWS)
+    alpha = level / len(WINDOWS)
+    found = [evidence_of(scores, baseline=baseline, window=each, level=1 - alpha) for each in windows]
+    usable = [each for each in found if not isinstance(each, str)]
+    if not usable:
+        return Verdict(cause=Cause.CANNOT_TELL, evidence=None, reason=str(found[-1]))
+    # Where windows name different causes the surer one is believed.
+    verdicts = [_verdict(each, alpha, other_inputs=other_inputs) for each in usable]
+    told = [each for each in verdicts if each[1].cause is not Cause.CANNOT_TELL]
+    return min(told, key=lambda each: each[0])[1] if told else verdicts[-1][1]
+
+
+def _verdict(evidence: Evidence, alpha: float, *, other_inputs: bool) -> tuple[float, Verdict]:
+    """What a window says, and with which p."""
+    p, reviewer, unclear = _one_reviewer(evidence, alpha)
+    cause, reason = Cause.CANNOT_TELL, unclear
+    also: tuple[Cause, ...] = ()
+    if evidence.model.is_shown(alpha):
+        p, cause, reason = evidence.model.p, Cause.MODEL, "new outputs moved, and more than anchors did"
+        also = (Cause.ONE_REVIEWER,) if reviewer is not None else ()
+        if other_inputs:
+            cause, also = Cause.INPUT_MIX, (Cause.MODEL, *also)
+            reason = "new outputs moved, and more than anchors did, but inputs are others as well"
+    elif reviewer is not None:
+        cause, reason = Cause.ONE_REVIEWER, "moved away from the other reviewers, who stayed"
+    elif not unclear and evidence.together.is_shown(alpha):
+        p, cause = evidence.together.p, Cause.ALL_REVIEWERS
+        reason = "the same texts are scored otherwise, by all reviewers"
+    elif not unclear and _is_mix(evidence, alpha):
+        p, cause = evidence.mix_p, Cause.INPUT_MIX
+        reason = "the shares of strata moved the mean, and nothing else did"
+    elif not unclear:
+        reason = _nothing(evidence, alpha)
+    return p, Verdict(
+        cause=cause,
+        evidence=evidence,
+        reason=reason,
+        reviewer=reviewer if cause is Cause.ONE_REVIEWER or Cause.ONE_REVIEWER in also else None,
+        also=also,
+        told_in=weeks_to_tell(evidence, alpha),
+    )
+
+
+def _one_reviewer(evidence: Evidence, alpha: float) -> tuple[float, Hashable | None, str]:
+    """Who alone moved, with the p of that; or why somebody moved and it is not told who."""
+    apart = [each.p for each in evidence.apart.values() if each.tested is not None]
+    # Of two reviewers there is one distance; of more Bonferroni's correction.
+    p = min(1.0, (len(apart) if len(apart) > 2 else 1) * min(apart, default=1.0))
+    if p >= alpha:
+        return p, None, ""
+    has_anchors = evidence.together.tested is not None
+    misfit = evidence.fit.misfit_of_one(has_anchors=has_anchors)
+    best, second, *_ = sorted(misfit, key=misfit.__getitem__)
+    others = evidence.fit.told(evidence.fit.weights(reviewers=evidence.fit.others(best)))
+    if has_anchors and others is not None and others.p < alpha:
+        if others.value * evidence.reviewers[best].value > 0:
+            return p, None, ""
+        return p, None, "more than one reviewer moved, and not the same way"
+    if misfit[second] - misfit[best] < APART:
+        return p, None, f"reviewers moved apart, and it may have been {best} or {second}"
+    return p, best, ""
+
+
+def _is_mix(evidence: Evidence, alpha: float) -> bool:
+    is_same_way = evidence.mix.value * evidence.raw.value > 0
+    is_all = evidence.raw.is_shown(alpha) and not evidence.adjusted.is_shown(alpha)
+    return evidence.mix_p < alpha and is_same_way and is_all
+
+
+def _nothing(evidence: Evidence, alpha: float) -> str:
+    if not evidence.adjusted.is_shown(alpha):
+        return "no change beyond chance"
+    if evidence.model.tested is None:
+        return f"{evidence.model.measure.reason or NO_ANCHORS}: the model or all reviewers may have changed"
+    return "new outputs moved, and it is not yet told whether reviewers did"
+
+
+def weeks_to_tell(evidence: Evidence, alpha: float) -> int | None:
+    """The length of window, up to the longest, after which the model's change would be told in four of five
+    cases, if it is as large as ``evidence.adjusted`` and each week brings as many anchors and new outputs.
+
+    The error of the model's change is a baseline's part, which stays, and the window's, which shrinks with
+    its weeks.
+    """
+    if evidence.model.tested is None or evidence.adjusted.tested is None:
+        return None
+    size = abs(evidence.adjusted.value)
+    whole, weeks = evidence.model.tested.error**2, len(evidence.weeks)
+    kept = min(evidence.baseline_variance, whole)
+    wanted = NormalDist().inv_cdf(1 - alpha / 2) + NormalDist().inv_cdf(POWER)
+    for number in range(1, max(WINDOWS) + 1):
+        error = math.sqrt(kept + (whole - kept) * weeks / number)
+        if size >= wanted * error:
+            return number
+    return None
