@@ -60,6 +60,10 @@ def cause_of_change(
 ) -> Verdict:
     """Why scores after the ``baseline`` weeks differ from those in it.
 
+    ``baseline``: weeks that are taken to be alike, such as those of the control chart, or all that raised no
+    alert. Only anchors that come from these tell of reviewers, so in a long stream it should go on up to the
+    weeks that are asked about.
+
     *model* takes anchors, and is the change of new outputs that neither strata nor what reviewers made of
     anchors explains. *one reviewer* moved away from the others, who stayed; *all reviewers* score anchors
     otherwise, alike. *input mix*: the mean moved by the shares of strata and no further; or what would be
@@ -121,7 +125,9 @@ def _verdict(evidence: Evidence, alpha: float, *, other_inputs: bool) -> tuple[f
 
 def _one_reviewer(evidence: Evidence, alpha: float) -> tuple[float, Hashable | None, str]:
     """Who alone moved, with the p of that; or why somebody moved and it is not told who."""
-    apart = [each.p for each in evidence.apart.values() if each.tested is not None]
+    if any(each.tested is None for each in evidence.apart.values()):
+        return 1.0, None, ""
+    apart = [each.p for each in evidence.apart.values()]
     # Of two reviewers there is one distance; of more Bonferroni's correction.
     p = min(1.0, (len(apart) if len(apart) > 2 else 1) * min(apart, default=1.0))
     if p >= alpha:
