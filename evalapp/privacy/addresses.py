@@ -24,6 +24,7 @@ _NO_LOCAL_PARTS = word_set(
     " available work works working live lives arrive arrived stop and or not start started listen watch shop"
     " store met team office"
 )
+_DOTS_OF_AN_IP = 3
 _FOUR_NUMBERS = re.compile(r"\d\.\d{1,3}\.\d{1,3}\.\d")
 _IP = re.compile(r"(?<![\w.])(?:(?:25[0-5]|2[0-4]\d|1?\d?\d)\.){3}(?:25[0-5]|2[0-4]\d|1?\d?\d)(?![\w.])")
 _NUMBERED = re.compile(r"\b(?:version|release|v|kapitel|chapter|section|abschnitt)\.?\s*$", re.IGNORECASE)
@@ -48,6 +49,7 @@ _TOWN = (
 _HOUSE_AND_TOWN = re.compile(
     rf"\b{NAME}(?: {NAME}){{0,3}} \d{{1,4}}[a-z]?,?\s{{1,4}}(?:[A-Z]{{1,2}}-)?\d{{5}}\s{_TOWN}"
 )
+_DIGITS_OF_A_POSTCODE = 5
 _POSTCODE_AND_TOWN = re.compile(r"\d{5} [A-ZÄÖÜ]")
 _FRENCH_PARTS = ("rue ", "avenue ", "boulevard ", "chemin ", "place ", "impasse ")
 _FRENCH = re.compile(
@@ -59,6 +61,10 @@ _SOUTHERN = re.compile(
     r"\b(?:[Cc]alle|[Pp]laza|[Aa]venida|Via|Viale|Piazza|[Rr]ua)\s(?:(?:de|del|della|la|los|do|da)\s){0,2}"
     rf"{NAME}(?:\s{NAME}){{0,2}},?\s\d{{1,4}}\b"
 )
+PARTS = (*_SPELLED_PARTS, *_GERMAN_PARTS, *_FRENCH_PARTS, *_SOUTHERN_PARTS)
+"""In small letters: without one of them in a text, it has no address that is spelled out, and no street of
+these languages.
+"""
 _POSTCODE_FORM = r"\d[A-Z\d]? \d[ABD-HJLNP-UW-Z]{2}\b"
 _POSTCODE = re.compile(rf"[A-Z](?<!\w.)[A-Z]?{_POSTCODE_FORM}")
 _AFTER_STREET = re.compile(
@@ -68,12 +74,14 @@ _AFTER_STREET = re.compile(
 )
 
 
-def email_addresses(text: str) -> Iterator[PersonalSpan]:
-    """Those with their sign, and those with “at” and “dot” for it."""
+def email_addresses(text: str, lowered: str) -> Iterator[PersonalSpan]:
+    """Those with their sign, and those with “at” and “dot” for it. ``lowered`` is the text in small letters,
+    or empty where it has none of `PARTS`.
+    """
     if "@" in text:
         for match in _EMAIL.finditer(text):
             yield PersonalSpan(*match.span(), "EMAIL")
-    if holds_any(text.lower(), _SPELLED_PARTS):
+    if holds_any(lowered, _SPELLED_PARTS):
         for match in _SPELLED.finditer(text):
             if match["marked"] or _is_spelled(match):
                 yield PersonalSpan(*match.span(), "EMAIL")
@@ -85,25 +93,29 @@ def _is_spelled(match: re.Match[str]) -> bool:
 
 
 def ip_addresses(text: str) -> Iterator[PersonalSpan]:
-    for match in _IP.finditer(text) if _FOUR_NUMBERS.search(text) else ():
+    may_be = text.count(".") >= _DOTS_OF_AN_IP and _FOUR_NUMBERS.search(text) is not None
+    for match in _IP.finditer(text) if may_be else ():
         if not _NUMBERED.search(text[max(0, match.start() - 20) : match.start()]):
             yield PersonalSpan(*match.span(), "IP")
 
 
 def postal_addresses(
-    text: str, lowered: str, capitalised: AbstractSet[str], *, is_mixed: bool
+    text: str, lowered: str, capitalised: AbstractSet[str], digits: int, *, is_mixed: bool
 ) -> Iterator[PersonalSpan]:
     """Streets with their house number, with postcode and town behind them, and British postcodes alone.
 
-    ``lowered`` is the text in small letters, ``capitalised`` are its words with a capital; ``is_mixed`` says
-    whether a capital stands beside a digit.
+    ``lowered`` is the text in small letters, or empty where it has none of `PARTS`; ``capitalised`` are its
+    words with a capital, ``digits`` says how many it has, ``is_mixed`` whether a capital stands beside one.
     """
     patterns = (
         (_ENGLISH, not capitalised.isdisjoint(_ENGLISH_WAYS)),
         (_GERMAN, holds_any(lowered, _GERMAN_PARTS)),
         (_FRENCH, holds_any(lowered, _FRENCH_PARTS)),
         (_SOUTHERN, holds_any(lowered, _SOUTHERN_PARTS)),
-        (_HOUSE_AND_TOWN, _POSTCODE_AND_TOWN.search(text) is not None),
+        (
+            _HOUSE_AND_TOWN,
+            digits >= _DIGITS_OF_A_POSTCODE and _POSTCODE_AND_TOWN.search(text) is not None,
+        ),
     )
     for pattern, may_be in patterns:
         for match in pattern.finditer(text) if may_be else ():

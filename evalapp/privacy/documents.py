@@ -52,6 +52,8 @@ _PLATE = re.compile(
     r"|\d{1,4} (?!(?:JAN|FEB|MAR|APR|MAY|JUN|JUL|AUG|SEP|OCT|NOV|DEC)\b)[A-Z]{2,3} \d{2}))(?!\w)",
     re.IGNORECASE,
 )
+PARTS = (*_DOCUMENT_PARTS, *_PLATE_PARTS)
+"""In small letters: without one of them in a text, nothing here finds anything in it."""
 _VEHICLE = re.compile(r"(?=[A-Z0-9]*[A-HJ-NPR-Z])[A-HJ-NPR-Z0-9]{13}\d{4}")
 _VEHICLE_WORD = re.compile(
     r"(?<!\w)(?:VIN|FIN|chassis|Fahrgestell\w*|Fahrzeug-?Ident\w*|vehicle identification)(?!\w)",

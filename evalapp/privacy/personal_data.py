@@ -11,10 +11,10 @@ from collections.abc import Iterator
 from collections.abc import Set as AbstractSet
 from itertools import chain
 
+import re2
+
+from evalapp.privacy import addresses, birth_dates, documents
 from evalapp.privacy.accounts import accounts, beside_card, card_end
-from evalapp.privacy.addresses import email_addresses, ip_addresses, postal_addresses
-from evalapp.privacy.birth_dates import birth_dates
-from evalapp.privacy.documents import document_numbers, is_vehicle_number, number_plates
 from evalapp.privacy.national_numbers import NINO, is_national_number, lettered_number
 from evalapp.privacy.people import capitalised_words, people
 from evalapp.privacy.phones import is_phone
@@ -26,6 +26,8 @@ __all__ = ["TYPES", "PersonalSpan", "personal_spans"]
 # These begin with what a walk through the text can skip to; what must not stand before it comes second.
 _DIGIT = re.compile(r"\d")
 _CAPITAL_BESIDE_DIGIT = re.compile(r"[A-Z\d](?:(?<=[A-Z]) ?\d|(?<=\d)-?[A-Z])")
+# What a text cannot do without to have data that words lead to: one walk, where a search of each takes ten.
+_LEADS = re2.compile("|".join(map(re2.escape, (*addresses.PARTS, *birth_dates.PARTS, *documents.PARTS))))
 _DIGITS = re.compile(
     r"[+(\d](?<![\w.,/-].)(?:(?<=\+)\(?\d|(?<=\()\d|(?<=\d))(?:[ .()/-]{0,2}\d){6,18}(?![\w]|[.,/-]\d)"
 )
@@ -63,25 +65,39 @@ def personal_spans(text: str, rules: MaskingRules | None = None) -> list[Persona
 def _candidates(text: str) -> Iterator[PersonalSpan]:
     """Those that are surest come first."""
     capitalised = capitalised_words(text)
-    yield from email_addresses(text)
+    lowered = text.lower()
+    if not _has_leads(lowered):
+        lowered = ""
+    yield from addresses.email_addresses(text, lowered)
     if digits := len(_DIGIT.findall(text)):
-        yield from _numbered(text, digits, capitalised)
+        yield from _numbered(text, lowered, digits, capitalised)
     yield from people(text, capitalised)
 
 
-def _numbered(text: str, digits: int, capitalised: AbstractSet[str]) -> Iterator[PersonalSpan]:
-    """Every pattern costs a walk through the text, so what it cannot do without is looked for first."""
+def _has_leads(lowered: str) -> bool:
+    try:
+        return _LEADS.search(lowered) is not None
+    except UnicodeEncodeError:
+        # Half surrogates, which this library does not read.
+        return True
+
+
+def _numbered(text: str, lowered: str, digits: int, capitalised: AbstractSet[str]) -> Iterator[PersonalSpan]:
+    """Every pattern costs a walk through the text, so what it cannot do without is looked for first;
+    ``lowered`` is empty where no word leads to anything.
+    """
     is_mixed = _CAPITAL_BESIDE_DIGIT.search(text) is not None
-    lowered = text.lower()
-    yield from number_plates(text, lowered)
-    if digits >= _FEWEST_OF_A_DOCUMENT:
-        yield from document_numbers(text, lowered)
+    if lowered:
+        yield from documents.number_plates(text, lowered)
+    if lowered and digits >= _FEWEST_OF_A_DOCUMENT:
+        yield from documents.document_numbers(text, lowered)
+    if lowered and digits >= _FEWEST_OF_A_DATE:
+        yield from birth_dates.birth_dates(text, lowered)
     if digits >= _FEWEST_OF_A_DATE:
-        yield from birth_dates(text, lowered)
-        yield from ip_addresses(text)
+        yield from addresses.ip_addresses(text)
     if digits >= _FEWEST_OF_A_NUMBER:
         yield from _long_numbers(text, is_mixed=is_mixed)
-    yield from postal_addresses(text, lowered, capitalised, is_mixed=is_mixed)
+    yield from addresses.postal_addresses(text, lowered, capitalised, digits, is_mixed=is_mixed)
 
 
 def _long_numbers(text: str, *, is_mixed: bool) -> Iterator[PersonalSpan]:
@@ -104,7 +120,7 @@ def _of_token(token: str, start: int, before: str) -> Iterator[PersonalSpan]:
     """What a word of capitals, digits and hyphens is."""
     if token.isdigit():
         return
-    if is_vehicle_number(token, before) and not _NOT_A_PERSON.search(before):
+    if documents.is_vehicle_number(token, before) and not _NOT_A_PERSON.search(before):
         yield PersonalSpan(start, start + len(token), "VEHICLE")
     elif (place := lettered_number(token)) is not None and not _NOT_A_PERSON.search(before):
         yield PersonalSpan(start + place[0], start + place[1], "NATIONAL ID")

@@ -5,11 +5,11 @@ from dataclasses import replace
 
 import pytest
 
-from evalapp.curation.health.broken_answers import BrokenAnswerDetector, broken, ends_whole
+from evalapp.curation.health.broken_answers import BrokenAnswerDetector, broken, ends_whole, is_repetitive
 from evalapp.curation.health.check import COLUMNS
 from evalapp.curation.health.duplicates import DuplicateDetector, disagreement, jaccard
 from evalapp.curation.health.label_issues import LabelIssueDetector
-from evalapp.curation.health.rows import Detector, Found, HealthRow, row_of
+from evalapp.curation.health.rows import Detector, Found, HealthRow, row_of, words_of
 from evalapp.datasets.rows import ExampleRow
 from evalapp.privacy.personal_data import personal_spans
 from tests.curation.planted import PlantedRows, labelled_rows, planted_rows
@@ -189,6 +189,17 @@ def test_a_damaged_encoding_is_repaired_where_that_is_known() -> None:
 )
 def test_refusals_and_placeholders_of_other_languages(answer: str) -> None:
     assert broken(health_row(1, ExampleRow("train", [{"role": "user", "content": "Warum?"}], [answer])))
+
+
+def test_words_are_the_same_whether_or_not_others_stand_beside_them() -> None:
+    signs = "".join(map(chr, range(128)))
+    assert words_of(signs) == words_of(f"{signs} é")[:-1]
+
+
+@pytest.mark.parametrize("before", range(12))
+def test_a_run_of_one_character_is_found_wherever_it_begins(before: int) -> None:
+    assert is_repetitive("x" * before + "a" * 30 + " and so on.", [])
+    assert not is_repetitive("x" * before + "a" * 29 + " and so on.", [])
 
 
 def test_a_signature_ends_an_answer() -> None:

@@ -8,7 +8,7 @@ taken to be in it, and only the others are read.
 from collections import Counter
 from collections.abc import Iterator
 
-from evalapp.metrics.automatic.languages import FEWEST_LETTERS, READ, language_of
+from evalapp.metrics.automatic.languages import FEWEST_LETTERS, READ, language_of, letters
 
 LEARNT = 1_000
 USUAL_SHARE = 0.8
@@ -28,7 +28,7 @@ class UnusualLanguages:
     def read(self, number: int, text: str) -> None:
         """``number`` names the text. One of fewer than `FEWEST_LETTERS` letters says too little."""
         start = text[:READ]
-        if sum(map(str.isalpha, start)) < FEWEST_LETTERS:
+        if letters(start) < FEWEST_LETTERS:
             return
         words = set(start.casefold().split())
         if self._usual_words is not None and len(words & self._usual_words) >= _FREQUENT_HELD:

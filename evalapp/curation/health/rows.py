@@ -11,6 +11,8 @@ from evalapp.conversations.text import other_texts
 from evalapp.curation.kinds import FindingKind, Proposal
 
 _WORD = re.compile(r"\w+")
+# The characters of a word as `_WORD` has them, in small letters; the others end it.
+_WORDS_IN_ASCII = "".join(sign.lower() if _WORD.match(sign) else " " for sign in map(chr, range(128)))
 _NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
 
 
@@ -120,6 +122,10 @@ def normalised(text: str) -> str:
 
 
 def words_of(text: str) -> list[str]:
+    """The words in lower case, of compatible characters (NFKC)."""
+    if text.isascii():
+        # A third of the time, and most texts are.
+        return text.translate(_WORDS_IN_ASCII).split()
     return _WORD.findall(unicodedata.normalize("NFKC", text).casefold())
 
 

@@ -7,6 +7,14 @@ from evalapp.metrics.rows import Row
 READ = 240
 """Characters of a text that are looked at."""
 FEWEST_LETTERS = 60
+_ONLY_LETTERS_OF_ASCII = {code: None for code in range(128) if not chr(code).isalpha()}
+
+
+def letters(text: str) -> int:
+    """How many there are, of any script."""
+    if text.isascii():
+        return len(text.translate(_ONLY_LETTERS_OF_ASCII))
+    return sum(map(str.isalpha, text))
 
 
 def language_of(text: str) -> str:
@@ -22,7 +30,7 @@ def other_language(row: Row) -> Measure:
     """
     label = signature("other-language", version=1)
     starts = (row.prompt[:READ], row.output[:READ])
-    if any(sum(map(str.isalpha, start)) < FEWEST_LETTERS for start in starts):
+    if any(letters(start) < FEWEST_LETTERS for start in starts):
         return Measure.undefined("a text is too short to tell its language", signature=label)
     prompt, output = map(language_of, starts)
     return Measure(value=float(prompt != output), n=1, signature=label)
